@@ -1,1 +1,47 @@
-//! Placeholder.
+//! Where pictures come from, and where their embeddings go.
+//!
+//! A [`Source`] is a folder of pictures, one picture, or a table that names pictures (CSV, TSV,
+//! JSON Lines, Parquet). Reading it gives a [`Listing`]: the [`Record`]s found, and a [`Problem`]
+//! for each file or row that could not become one. No picture is decoded here.
+//!
+//! ```
+//! use dataset::{Source, SourceOptions};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = tempfile::tempdir()?;
+//! std::fs::write(folder.path().join("dog.jpg"), b"not decoded here")?;
+//! let table = folder.path().join("captions.csv");
+//! std::fs::write(
+//!     &table,
+//!     "image,caption,year\n\
+//!      dog.jpg,a dog in the snow,2019\n\
+//!      cat.jpg,a cat,2020\n\
+//!      dog.jpg,a happy dog,2019\n",
+//! )?;
+//!
+//! let listing = Source::open(&table, SourceOptions::default())?.read()?;
+//!
+//! assert_eq!(listing.records.len(), 1);
+//! assert_eq!(listing.records[0].captions, ["a dog in the snow", "a happy dog"]);
+//! assert_eq!(listing.records[0].metadata["year"], 2019);
+//! assert!(listing.problems[0].to_string().ends_with("captions.csv:3: no such file `cat.jpg`"));
+//! # Ok(())
+//! # }
+//! ```
+
+mod columns;
+mod delimited;
+mod error;
+mod exclusions;
+mod folder;
+mod gathering;
+mod place;
+mod problem;
+mod record;
+mod source;
+
+pub use columns::Columns;
+pub use error::{Error, Result};
+pub use problem::{Problem, ProblemReason};
+pub use record::{Listing, Metadata, Record};
+pub use source::{Source, SourceOptions};

@@ -1,0 +1,137 @@
+use std::path::Path;
+
+use crate::{Error, Result};
+
+/// Which columns of a table hold what. `None`: found by the usual names, whatever their case;
+/// `-` and spaces in them count as `_`.
+///
+/// | role | usual names, the first that the table has |
+/// |---|---|
+/// | path | `path`, `image_path`, `file_path`, `filepath`, `file_name`, `filename`, `file`, `image_file`, `image_filename`, `image_name`, `image`, `img_path`, `img`, `picture`, `photo`, `url`, `image_url` |
+/// | caption | `caption`, `captions`, `text`, `description`, `alt_text`, `alt`, `comment`, `title` |
+/// | id | `id`, `image_id`, `picture_id`, `photo_id`, `uid`, `uuid`, `key` |
+///
+/// A `label` is not taken for a caption: it is a class number more often than words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Columns {
+    /// The column of the pictures' paths.
+    pub path: Option<String>,
+    /// The column of their captions.
+    pub caption: Option<String>,
+    /// The column of their ids.
+    pub id: Option<String>,
+}
+
+/// What a column can be for a record. Every other column is metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Path,
+    Caption,
+    Id,
+}
+
+impl Role {
+    pub(crate) const ALL: [Self; 3] = [Self::Path, Self::Caption, Self::Id];
+
+    fn usual_names(self) -> &'static [&'static str] {
+        match self {
+            Self::Path => &[
+                "path",
+                "image_path",
+                "file_path",
+                "filepath",
+                "file_name",
+                "filename",
+                "file",
+                "image_file",
+                "image_filename",
+                "image_name",
+                "image",
+                "img_path",
+                "img",
+                "picture",
+                "photo",
+                "url",
+                "image_url",
+            ],
+            Self::Caption => &[
+                "caption",
+                "captions",
+                "text",
+                "description",
+                "alt_text",
+                "alt",
+                "comment",
+                "title",
+            ],
+            Self::Id => &[
+                "id",
+                "image_id",
+                "picture_id",
+                "photo_id",
+                "uid",
+                "uuid",
+                "key",
+            ],
+        }
+    }
+
+    fn flag(self) -> &'static str {
+        match self {
+            Self::Path => "--path-column",
+            Self::Caption => "--caption-column",
+            Self::Id => "--id-column",
+        }
+    }
+
+    /// The name that was asked for.
+    pub(crate) fn named(self, columns: &Columns) -> Option<&str> {
+        match self {
+            Self::Path => columns.path.as_deref(),
+            Self::Caption => columns.caption.as_deref(),
+            Self::Id => columns.id.as_deref(),
+        }
+    }
+
+    /// The position among `names` of the column with this role.
+    pub(crate) fn find<'a>(
+        self,
+        columns: &Columns,
+        names: impl Iterator<Item = &'a str> + Clone,
+    ) -> Option<usize> {
+        if let Some(wanted) = self.named(columns) {
+            let exact = names.clone().position(|name| name == wanted);
+            return exact.or_else(|| {
+                names
+                    .clone()
+                    .position(|name| normalized(name) == normalized(wanted))
+            });
+        }
+        let names: Vec<String> = names.map(normalized).collect();
+        self.usual_names()
+            .iter()
+            .find_map(|usual| names.iter().position(|name| name == usual))
+    }
+
+    /// The error of a table whose columns `found` do not have this role: for the path always, for
+    /// the others when they were asked for.
+    pub(crate) fn require(self, columns: &Columns, table: &Path, found: &[String]) -> Result<()> {
+        match self.named(columns) {
+            Some(column) => Err(Error::NoSuchColumn {
+                path: table.to_owned(),
+                column: column.to_owned(),
+                flag: self.flag(),
+                columns: found.to_vec(),
+            }),
+            None if self == Self::Path => Err(Error::NoPathColumn {
+                path: table.to_owned(),
+                columns: found.to_vec(),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn normalized(name: &str) -> String {
+    name.trim().to_lowercase().replace(['-', ' '], "_")
+}

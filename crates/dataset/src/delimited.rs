@@ -1,0 +1,285 @@
+//! CSV and TSV.
+//!
+//! The delimiter is the one of `,` `;` tab `|` that the header has most of. Cells between commas,
+//! semicolons and bars are quoted as RFC 4180 says, and may hold line breaks. Between tabs a
+//! quotation mark is a character like any other, so that a caption which begins with one does not
+//! swallow the rows after it; a cell wholly within quotation marks is taken out of them.
+//!
+//! A column of metadata is one of numbers when each of its cells is empty or a plain number
+//! (`7`, `-0.25`; not `007`, `+7`, `1e3`, or more than 15 digits), one of booleans when each is
+//! empty or `true` or `false`, and one of text otherwise: a column of postcodes stays text as soon
+//! as one begins with a zero. Empty cells are left out.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use csv::{ByteRecord, Terminator};
+use serde_json::{Number, Value};
+
+use crate::columns::{Columns, Role};
+use crate::gathering::{Gathering, Row};
+use crate::place;
+use crate::{Error, Listing, Metadata, ProblemReason, Result};
+
+/// Reads the table at `path` into `gathering`.
+pub(crate) fn read(
+    path: &Path,
+    columns: &Columns,
+    mut gathering: Gathering<'_>,
+) -> Result<Listing> {
+    let read_error = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = BufReader::new(File::open(path).map_err(read_error)?);
+    let delimiter = delimiter(path, &mut file)?;
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .quoting(delimiter != b'\t')
+        .flexible(true)
+        // The default, either of `\r` and `\n`, counts lines wrongly in files that have both.
+        .terminator(Terminator::Any(b'\n'))
+        .has_headers(false)
+        .from_reader(file);
+
+    let mut cells = ByteRecord::new();
+    reader
+        .read_byte_record(&mut cells)
+        .map_err(|error| read_error(error.into()))?;
+    let mut header = Header::new(path, columns, &cells, delimiter)?;
+    while reader
+        .read_byte_record(&mut cells)
+        .map_err(|error| read_error(error.into()))?
+    {
+        let line = cells.position().map_or(0, csv::Position::line);
+        gathering.add(line, header.row(&cells));
+    }
+    let mut listing = gathering.finish();
+    header.set_types(&mut listing);
+    Ok(listing)
+}
+
+/// The delimiter of the table, which is left at the first byte of its header.
+fn delimiter(path: &Path, file: &mut BufReader<File>) -> Result<u8> {
+    const LONGEST_HEADER: u64 = 1 << 20;
+    let read_error = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut header = Vec::new();
+    file.take(LONGEST_HEADER)
+        .read_until(b'\n', &mut header)
+        .map_err(read_error)?;
+    if header.starts_with(&[0xff, 0xfe]) || header.starts_with(&[0xfe, 0xff]) {
+        return Err(Error::Utf16 {
+            path: path.to_owned(),
+        });
+    }
+    let byte_order_mark = if header.starts_with(b"\xef\xbb\xbf") {
+        3
+    } else {
+        0
+    };
+    file.seek(SeekFrom::Start(byte_order_mark))
+        .map_err(read_error)?;
+
+    let expected = if place::extension(path) == "tsv" {
+        b'\t'
+    } else {
+        b','
+    };
+    let mut candidates = [b',', b';', b'\t', b'|'].map(|candidate| {
+        (
+            count_unquoted(&header, candidate),
+            candidate == expected,
+            candidate,
+        )
+    });
+    candidates.sort_unstable();
+    Ok(candidates[3].2)
+}
+
+fn count_unquoted(line: &[u8], delimiter: u8) -> usize {
+    let mut quoted = false;
+    let mut count = 0;
+    for &byte in line {
+        quoted ^= byte == b'"';
+        count += usize::from(byte == delimiter && !quoted);
+    }
+    count
+}
+
+struct Header {
+    names: Vec<String>,
+    path: usize,
+    caption: Option<usize>,
+    id: Option<usize>,
+    types: Vec<CellType>,
+    delimiter: u8,
+}
+
+impl Header {
+    fn new(path: &Path, columns: &Columns, cells: &ByteRecord, delimiter: u8) -> Result<Self> {
+        let mut names = Vec::with_capacity(cells.len());
+        for index in 0..cells.len() {
+            let cell = cell(cells, index, delimiter);
+            let name = std::str::from_utf8(&cell).map_err(|_| Error::HeaderNotUtf8 {
+                path: path.to_owned(),
+            })?;
+            names.push(name.trim().to_owned());
+        }
+        let found = |role: Role| match role.find(columns, names.iter().map(String::as_str)) {
+            Some(index) => Ok(Some(index)),
+            None => role.require(columns, path, &names).map(|()| None),
+        };
+        Ok(Self {
+            path: found(Role::Path)?.unwrap_or_default(),
+            caption: found(Role::Caption)?,
+            id: found(Role::Id)?,
+            types: vec![CellType::default(); names.len()],
+            names,
+            delimiter,
+        })
+    }
+
+    fn row(&mut self, cells: &ByteRecord) -> Result<Row, ProblemReason> {
+        if cells.len() != self.names.len() {
+            return Err(ProblemReason::UnequalLength {
+                got: cells.len(),
+                expected: self.names.len(),
+            });
+        }
+        let mut row = Row::default();
+        for (index, name) in self.names.iter().enumerate() {
+            let cell = cell(cells, index, self.delimiter);
+            let text = std::str::from_utf8(&cell)
+                .map_err(|_| ProblemReason::CellNotUtf8 {
+                    column: name.clone(),
+                })?
+                .trim();
+            if index == self.path {
+                text.clone_into(&mut row.path);
+            } else if Some(index) == self.caption {
+                row.captions.push(text.to_owned());
+            } else if Some(index) == self.id {
+                row.id = Some(text.to_owned());
+            } else if !text.is_empty() {
+                self.types[index].see(text);
+                row.metadata.insert(name.clone(), Value::from(text));
+            }
+        }
+        Ok(row)
+    }
+
+    /// Turns the metadata of `listing` from text into what the columns turned out to hold.
+    fn set_types(&self, listing: &mut Listing) {
+        for record in &mut listing.records {
+            for (name, cell_type) in self.names.iter().zip(&self.types) {
+                set_type(&mut record.metadata, name, *cell_type);
+            }
+        }
+    }
+}
+
+/// One cell without its carriage return, and in a table without quoting without its quotes.
+fn cell(cells: &ByteRecord, index: usize, delimiter: u8) -> Cow<'_, [u8]> {
+    let mut cell = &cells[index];
+    if index + 1 == cells.len() {
+        cell = cell.strip_suffix(b"\r").unwrap_or(cell);
+    }
+    match delimiter {
+        b'\t' => unquoted(cell),
+        _ => Cow::Borrowed(cell),
+    }
+}
+
+/// `"a ""b"""` is `a "b"`; whatever is not wholly quoted stays as it is.
+fn unquoted(cell: &[u8]) -> Cow<'_, [u8]> {
+    let Some(inner) = cell
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\""))
+    else {
+        return Cow::Borrowed(cell);
+    };
+    let mut text = Vec::with_capacity(inner.len());
+    let mut bytes = inner.iter();
+    while let Some(&byte) = bytes.next() {
+        if byte == b'"' && bytes.next() != Some(&b'"') {
+            return Cow::Borrowed(cell);
+        }
+        text.push(byte);
+    }
+    Cow::Owned(text)
+}
+
+/// What the cells of a column seen so far have in common.
+#[derive(Clone, Copy, Debug)]
+struct CellType {
+    number: bool,
+    boolean: bool,
+}
+
+impl Default for CellType {
+    fn default() -> Self {
+        Self {
+            number: true,
+            boolean: true,
+        }
+    }
+}
+
+impl CellType {
+    fn see(&mut self, text: &str) {
+        self.number &= number(text).is_some();
+        self.boolean &= boolean(text).is_some();
+    }
+}
+
+fn set_type(metadata: &mut Metadata, name: &str, cell_type: CellType) {
+    if let Some(value) = metadata.get_mut(name)
+        && let Some(text) = value.as_str()
+    {
+        if cell_type.number
+            && let Some(number) = number(text)
+        {
+            *value = Value::Number(number);
+        } else if cell_type.boolean
+            && let Some(boolean) = boolean(text)
+        {
+            *value = Value::Bool(boolean);
+        }
+    }
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "true" | "True" | "TRUE" => Some(true),
+        "false" | "False" | "FALSE" => Some(false),
+        _ => None,
+    }
+}
+
+/// A number that is written the only way it can be, and fits an `f64` exactly enough.
+fn number(text: &str) -> Option<Number> {
+    const DIGITS: usize = 15;
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = match unsigned.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (unsigned, None),
+    };
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let plain = is_digits(whole)
+        && fraction.is_none_or(is_digits)
+        && (whole == "0" || !whole.starts_with('0'))
+        && whole.len() + fraction.map_or(0, str::len) <= DIGITS
+        && text != "-0";
+    if !plain {
+        return None;
+    }
+    match fraction {
+        None => text.parse::<i64>().ok().map(Number::from),
+        Some(_) => text.parse().ok().and_then(Number::from_f64),
+    }
+}

@@ -1,0 +1,95 @@
+use std::io;
+use std::path::PathBuf;
+
+/// The result of reading a source or writing embeddings.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a source could not be read or embeddings could not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The source does not exist or cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is no picture and no table.
+    #[error(
+        "`{}` is not a folder, a picture or a table: expected .csv, .tsv, .jsonl, .ndjson or .parquet",
+        path.display()
+    )]
+    UnknownKind {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A pattern of files to exclude is malformed.
+    #[error("`{pattern}` is not a pattern of files to exclude")]
+    Exclude {
+        /// The pattern as given.
+        pattern: String,
+        /// What is wrong with it.
+        #[source]
+        source: globset::Error,
+    },
+    /// A text table is in UTF-16.
+    #[error("`{}` is UTF-16, expected UTF-8", path.display())]
+    Utf16 {
+        /// The table.
+        path: PathBuf,
+    },
+    /// The header of a table is not valid UTF-8.
+    #[error("header of `{}` is not valid UTF-8", path.display())]
+    HeaderNotUtf8 {
+        /// The table.
+        path: PathBuf,
+    },
+    /// No column of a table has a usual name for a picture's path.
+    #[error(
+        "no column of `{}` is known to hold the pictures' paths, got {}: name it with `--path-column`",
+        path.display(),
+        list(columns)
+    )]
+    NoPathColumn {
+        /// The table.
+        path: PathBuf,
+        /// The columns that it has.
+        columns: Vec<String>,
+    },
+    /// A column that was asked for by name is not in the table, or holds no text.
+    #[error(
+        "no column `{column}` in `{}` for `{flag}`, got {}",
+        path.display(),
+        list(columns)
+    )]
+    NoSuchColumn {
+        /// The table.
+        path: PathBuf,
+        /// The column asked for.
+        column: String,
+        /// The flag that asks for it.
+        flag: &'static str,
+        /// The columns that it has.
+        columns: Vec<String>,
+    },
+}
+
+/// Column names for a message, cut where the list gets long.
+fn list(columns: &[String]) -> String {
+    const SHOWN: usize = 30;
+    if columns.is_empty() {
+        return "no columns".to_owned();
+    }
+    let names: Vec<String> = columns
+        .iter()
+        .take(SHOWN)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    match columns.len().saturating_sub(SHOWN) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
+}

@@ -1,0 +1,217 @@
+use std::collections::{BTreeSet, HashSet};
+use std::fs::{self, File, Metadata as FileMetadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::exclusions::Exclusions;
+use crate::{Listing, Problem, ProblemReason, Record, place};
+
+/// Names that systems, cameras' disks and file servers leave in people's folders, in lower case.
+/// Names that begin with a dot (`.DS_Store`, `._dog.jpg`) are skipped as well.
+const JUNK: &[&str] = &[
+    "#recycle",
+    "#snapshot",
+    "$recycle.bin",
+    "@eadir",
+    "__macosx",
+    "desktop.ini",
+    "ehthumbs.db",
+    "lost+found",
+    "system volume information",
+    "thumbs.db",
+];
+
+/// Extensions of the pictures that are read.
+const PICTURES: &[&str] = &[
+    "apng", "bmp", "dib", "gif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp",
+];
+
+/// Extensions of pictures that are not read. They are reported: a library of nothing but these
+/// would seem empty otherwise. Most camera raw formats begin like TIFF, so their content can't tell.
+const UNREAD_PICTURES: &[&str] = &[
+    "3fr", "arw", "avif", "cr2", "cr3", "crw", "dng", "erf", "heic", "heif", "hif", "iiq", "jxl",
+    "kdc", "mrw", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "srw", "x3f",
+];
+
+/// What a file is to a folder of pictures.
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    Picture,
+    UnreadPicture,
+    Other,
+}
+
+/// Whether the file at `path` is taken for a picture: by a picture's extension, or by its first
+/// bytes where it has another one or none. Only those files are opened, for 16 bytes.
+pub(crate) fn is_picture(path: &Path) -> io::Result<bool> {
+    kind(path).map(|kind| kind == Kind::Picture)
+}
+
+fn kind(path: &Path) -> io::Result<Kind> {
+    let extension = place::extension(path);
+    if PICTURES.contains(&extension.as_str()) {
+        return Ok(Kind::Picture);
+    }
+    if UNREAD_PICTURES.contains(&extension.as_str()) {
+        return Ok(Kind::UnreadPicture);
+    }
+    let mut start = Vec::with_capacity(16);
+    File::open(path)?.take(16).read_to_end(&mut start)?;
+    Ok(if begins_like_picture(&start) {
+        Kind::Picture
+    } else {
+        Kind::Other
+    })
+}
+
+fn begins_like_picture(start: &[u8]) -> bool {
+    let webp = start.starts_with(b"RIFF") && start.get(8..12) == Some(b"WEBP");
+    // `BM` alone begins many a text: the two reserved fields of a bitmap are zero.
+    let bmp = start.starts_with(b"BM") && start.get(6..10) == Some(&[0; 4]);
+    webp || bmp
+        || [
+            b"\xff\xd8\xff".as_slice(),
+            b"\x89PNG\r\n\x1a\n",
+            b"GIF87a",
+            b"GIF89a",
+            b"II*\0",
+            b"MM\0*",
+        ]
+        .iter()
+        .any(|magic| start.starts_with(magic))
+}
+
+/// The pictures under `folder`, an absolute path, in the order of their paths.
+pub(crate) fn read(folder: &Path, exclusions: &Exclusions) -> Listing {
+    let mut walk = Walk {
+        root: folder,
+        exclusions,
+        folders: vec![folder.to_owned()],
+        linked_folders: BTreeSet::new(),
+        entered: HashSet::new(),
+        listing: Listing::default(),
+    };
+    while let Some(folder) = walk.next_folder() {
+        if let Err(source) = walk.enter(&folder) {
+            walk.problem(folder, ProblemReason::Unreadable { source });
+        }
+    }
+    let mut listing = walk.listing;
+    listing.records.sort_by(|a, b| a.place.cmp(&b.place));
+    listing.problems.sort_by(|a, b| a.file.cmp(&b.file));
+    listing
+}
+
+struct Walk<'a> {
+    root: &'a Path,
+    exclusions: &'a Exclusions,
+    folders: Vec<PathBuf>,
+    /// Entered after the others, so that a folder with a path of its own is found under that path.
+    linked_folders: BTreeSet<PathBuf>,
+    /// The real paths of the folders entered: links cannot lead in circles.
+    entered: HashSet<PathBuf>,
+    listing: Listing,
+}
+
+impl Walk<'_> {
+    fn next_folder(&mut self) -> Option<PathBuf> {
+        self.folders
+            .pop()
+            .or_else(|| self.linked_folders.pop_first())
+    }
+
+    fn enter(&mut self, folder: &Path) -> io::Result<()> {
+        if !self.entered.insert(fs::canonicalize(folder)?) {
+            return Ok(());
+        }
+        for entry in fs::read_dir(folder)? {
+            match entry {
+                Ok(entry) => self.visit(entry.path()),
+                Err(source) => {
+                    self.problem(folder.to_owned(), ProblemReason::Unreadable { source });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn visit(&mut self, path: PathBuf) {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_lowercase();
+        if name.starts_with('.') || JUNK.contains(&name.trim_end_matches('\r')) {
+            return;
+        }
+        match status(&path) {
+            Ok((metadata, is_link)) if metadata.is_dir() => self.add_folder(path, is_link),
+            Ok((metadata, _)) if metadata.is_file() => self.add_file(path),
+            // Sockets, pipes and devices.
+            Ok(_) => {}
+            Err(_) if self.is_excluded(&path, false) => {}
+            Err(reason) => self.problem(path, reason),
+        }
+    }
+
+    fn add_folder(&mut self, path: PathBuf, is_link: bool) {
+        if self.is_excluded(&path, true) {
+            return;
+        }
+        if path.to_str().is_none() {
+            self.problem(path, ProblemReason::NameNotUtf8);
+        } else if is_link {
+            self.linked_folders.insert(path);
+        } else {
+            self.folders.push(path);
+        }
+    }
+
+    fn add_file(&mut self, path: PathBuf) {
+        if self.is_excluded(&path, false) {
+            return;
+        }
+        match kind(&path) {
+            Ok(Kind::Other) => {}
+            Ok(_) if path.to_str().is_none() => self.problem(path, ProblemReason::NameNotUtf8),
+            Ok(Kind::Picture) => {
+                self.listing.records.push(Record {
+                    place: path,
+                    ..Record::default()
+                });
+            }
+            Ok(Kind::UnreadPicture) => {
+                let extension = place::extension(&path);
+                self.problem(path, ProblemReason::FormatNotRead { extension });
+            }
+            Err(source) => self.problem(path, ProblemReason::Unreadable { source }),
+        }
+    }
+
+    fn is_excluded(&self, path: &Path, is_folder: bool) -> bool {
+        let relative = path.strip_prefix(self.root).unwrap_or(path);
+        self.exclusions.exclude(relative, is_folder)
+    }
+
+    fn problem(&mut self, file: PathBuf, reason: ProblemReason) {
+        self.listing.problems.push(Problem {
+            file,
+            line: None,
+            reason,
+        });
+    }
+}
+
+/// What is at `path`, links followed, and whether it is a link.
+fn status(path: &Path) -> Result<(FileMetadata, bool), ProblemReason> {
+    let unreadable = |source| ProblemReason::Unreadable { source };
+    let own = fs::symlink_metadata(path).map_err(unreadable)?;
+    if !own.is_symlink() {
+        return Ok((own, false));
+    }
+    match fs::metadata(path) {
+        Ok(target) => Ok((target, true)),
+        Err(source) if source.kind() == io::ErrorKind::PermissionDenied => Err(unreadable(source)),
+        Err(_) => Err(ProblemReason::BrokenLink),
+    }
+}

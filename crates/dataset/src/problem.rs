@@ -1,0 +1,138 @@
+use std::error::Error;
+use std::fmt::{self, Display, Formatter};
+use std::io;
+use std::path::PathBuf;
+
+/// A file or a row that could not become a record. Reading goes on after it.
+#[derive(Debug)]
+pub struct Problem {
+    /// The table, or the file or folder itself.
+    pub file: PathBuf,
+    /// The line of the table on which the row begins, from 1; in Parquet the row, from 1.
+    pub line: Option<u64>,
+    /// What is wrong.
+    pub reason: ProblemReason,
+}
+
+impl Display for Problem {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.file.display())?;
+        if let Some(line) = self.line {
+            write!(f, "{line}:")?;
+        }
+        write!(f, " {}", self.reason)?;
+        match self.reason.source() {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a file or a row was skipped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProblemReason {
+    /// The file, folder or link's target could not be read.
+    #[error("cannot be read")]
+    Unreadable {
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A symbolic link whose target does not exist, or that leads to itself.
+    #[error("broken link")]
+    BrokenLink,
+    /// A file or folder whose name is not valid UTF-8.
+    #[error("name is not valid UTF-8")]
+    NameNotUtf8,
+    /// A picture in a format that is known by its name and not read: HEIC, AVIF, camera raw files.
+    #[error("pictures in the format `{extension}` are not read")]
+    FormatNotRead {
+        /// The file's extension in lower case.
+        extension: String,
+    },
+    /// A row names a file that does not exist.
+    #[error("no such file `{path}`")]
+    NoSuchFile {
+        /// The path as the row has it.
+        path: String,
+    },
+    /// A row names something that is not a file.
+    #[error("`{path}` is not a file")]
+    NotAFile {
+        /// The path as the row has it.
+        path: String,
+    },
+    /// A row has no path, or an empty one.
+    #[error("no path")]
+    NoPath,
+    /// A row names its picture by a URL.
+    #[error("URLs are not read yet: `{url}`")]
+    Url {
+        /// The URL as the row has it.
+        url: String,
+    },
+    /// A row's id belongs to another picture of the same table.
+    #[error("id `{id}` already names another picture")]
+    DuplicateId {
+        /// The id.
+        id: String,
+    },
+    /// A row has more or fewer cells than the header.
+    #[error("got {got} cells, expected {expected}")]
+    UnequalLength {
+        /// Cells in the row.
+        got: usize,
+        /// Cells in the header.
+        expected: usize,
+    },
+    /// A quotation mark opens a cell and none closes it: the rest of the table is inside.
+    #[error("quoted cell is not closed before the end of the table")]
+    OpenQuote,
+    /// A cell is not valid UTF-8.
+    #[error("column `{column}` is not valid UTF-8")]
+    CellNotUtf8 {
+        /// The cell's column.
+        column: String,
+    },
+    /// A line of a JSON Lines table is not valid JSON.
+    #[error("not valid JSON")]
+    InvalidJson {
+        /// What the parser said.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A line of a JSON Lines table is JSON, but no object.
+    #[error("not a JSON object")]
+    NotAnObject,
+    /// A line is longer than a row can be.
+    #[error("line is longer than {limit} bytes")]
+    LineTooLong {
+        /// The longest line that is read.
+        limit: u64,
+    },
+}
+
+impl ProblemReason {
+    /// The reason in a few fixed words, to count problems by.
+    #[must_use]
+    pub fn summary(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "cannot be read",
+            Self::BrokenLink => "broken link",
+            Self::NameNotUtf8 => "name is not UTF-8",
+            Self::FormatNotRead { .. } => "format not read",
+            Self::NoSuchFile { .. } => "no such file",
+            Self::NotAFile { .. } => "not a file",
+            Self::NoPath => "no path",
+            Self::Url { .. } => "URL",
+            Self::DuplicateId { .. } => "duplicate id",
+            Self::UnequalLength { .. } => "unequal row length",
+            Self::OpenQuote => "open quote",
+            Self::CellNotUtf8 { .. } => "cell is not UTF-8",
+            Self::InvalidJson { .. } => "not valid JSON",
+            Self::NotAnObject => "not a JSON object",
+            Self::LineTooLong { .. } => "line too long",
+        }
+    }
+}

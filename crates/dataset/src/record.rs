@@ -1,0 +1,29 @@
+use std::path::PathBuf;
+
+use crate::Problem;
+
+/// What a table says about a picture besides its captions: strings, numbers, booleans and lists of
+/// strings, the values an index can filter on.
+pub type Metadata = serde_json::Map<String, serde_json::Value>;
+
+/// One picture of a source.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record {
+    /// What the table calls the picture; unique within one listing.
+    pub id: Option<String>,
+    /// The file: absolute, without `.` and `..`, symbolic links left as they are, valid UTF-8.
+    pub place: PathBuf,
+    /// The captions in the order of their rows, none empty, none twice.
+    pub captions: Vec<String>,
+    /// The table's other columns.
+    pub metadata: Metadata,
+}
+
+/// Everything a source held.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The pictures: a folder's in the order of their paths, a table's in the order of their first rows.
+    pub records: Vec<Record>,
+    /// The files and rows that could not become a record.
+    pub problems: Vec<Problem>,
+}

@@ -1,0 +1,114 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::exclusions::Exclusions;
+use crate::gathering::Gathering;
+use crate::{Columns, Error, Listing, Record, Result, delimited, folder, place};
+
+/// How to read a source.
+#[derive(Clone, Debug, Default)]
+pub struct SourceOptions {
+    /// Files and folders to leave out, as in a `.gitignore`: `*.gif` and `drafts` match a name at
+    /// any depth, `2019/*.png` the path from the source's folder (a table's own folder), `raw/`
+    /// only folders. What is in an excluded folder is excluded. There is no `!`.
+    pub exclude: Vec<String>,
+    /// Which columns of a table hold what.
+    pub columns: Columns,
+}
+
+/// A place where pictures come from: a folder, one picture, or a table.
+///
+/// **Folder.** Read recursively. Hidden files and what systems leave behind (`._*`, `.DS_Store`,
+/// `Thumbs.db`, `@eaDir`, `__MACOSX`, …) are skipped. Links are followed; a folder that several
+/// paths lead to is read once, under the path without links where there is one. A file counts as a
+/// picture by its extension (`jpg jpeg jpe jfif png apng webp gif bmp dib tif tiff`, any case), or,
+/// with any other extension or none, by its first 16 bytes: each such file is opened, which costs
+/// about as much as asking for its size. HEIC, AVIF, JPEG XL and camera raw files, known by their
+/// extensions, are reported as not read; everything else is silently no picture.
+///
+/// **Table.** CSV, TSV, JSON Lines or Parquet, by extension or else by content, with a path
+/// column and perhaps captions, ids and metadata: see [`Columns`]. Paths are relative to the
+/// table's folder; backslashes and `file://` are understood. Rows that name the same picture are
+/// one record, whose captions are in the order of the rows and whose id and metadata are the first
+/// row's that has them.
+#[derive(Debug)]
+pub struct Source {
+    path: PathBuf,
+    kind: Kind,
+    columns: Columns,
+    exclusions: Exclusions,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Folder,
+    Picture,
+    Delimited,
+}
+
+impl Source {
+    /// Finds out what is at `location`.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when there is nothing or it cannot be read, [`Error::UnknownKind`] when it
+    /// is neither folder nor picture nor table, [`Error::Exclude`] for a malformed pattern.
+    pub fn open(location: &Path, options: SourceOptions) -> Result<Self> {
+        let exclusions = Exclusions::new(&options.exclude)?;
+        let path = place::absolute(location).map_err(|source| Error::Read {
+            path: location.to_owned(),
+            source,
+        })?;
+        let kind = Kind::of(&path)?;
+        Ok(Self {
+            path,
+            kind,
+            columns: options.columns,
+            exclusions,
+        })
+    }
+
+    /// Reads the source. What cannot be read of it is in the listing's problems.
+    ///
+    /// # Errors
+    /// When the source as a whole cannot be read: [`Error::Read`]; for a table also
+    /// [`Error::NoPathColumn`], [`Error::NoSuchColumn`], [`Error::Utf16`],
+    /// [`Error::HeaderNotUtf8`].
+    pub fn read(&self) -> Result<Listing> {
+        let gathering = Gathering::new(&self.path, &self.exclusions);
+        match self.kind {
+            Kind::Folder => Ok(folder::read(&self.path, &self.exclusions)),
+            Kind::Picture => Ok(self.read_picture()),
+            Kind::Delimited => delimited::read(&self.path, &self.columns, gathering),
+        }
+    }
+
+    fn read_picture(&self) -> Listing {
+        let record = Record {
+            place: self.path.clone(),
+            ..Record::default()
+        };
+        Listing {
+            records: vec![record],
+            problems: Vec::new(),
+        }
+    }
+}
+
+impl Kind {
+    fn of(path: &Path) -> Result<Self> {
+        let read_error = |source| Error::Read {
+            path: path.to_owned(),
+            source,
+        };
+        if fs::metadata(path).map_err(read_error)?.is_dir() {
+            return Ok(Self::Folder);
+        }
+        match place::extension(path).as_str() {
+            "csv" | "tsv" => Ok(Self::Delimited),
+            _ if folder::is_picture(path).map_err(read_error)? => Ok(Self::Picture),
+            _ => Err(Error::UnknownKind {
+                path: path.to_owned(),
+            }),
+        }
+    }
+}
