@@ -31,8 +31,6 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    pub(crate) const ALL: [Self; 3] = [Self::Path, Self::Caption, Self::Id];
-
     fn usual_names(self) -> &'static [&'static str] {
         match self {
             Self::Path => &[

@@ -75,6 +75,32 @@ pub enum Error {
         /// The columns that it has.
         columns: Vec<String>,
     },
+    /// A Parquet table is damaged, or made in a way that is not read.
+    #[error("`{}` is damaged or no Parquet file", path.display())]
+    Parquet {
+        /// The table.
+        path: PathBuf,
+        /// What the reader said.
+        #[source]
+        source: parquet::errors::ParquetError,
+    },
+    /// Embeddings could not be written.
+    #[error("cannot write `{}`", path.display())]
+    Write {
+        /// The file that was to be.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A vector's length differs from that of the others in its file.
+    #[error("got a vector of dimension {got}, expected {expected}")]
+    Dimension {
+        /// The vector's length.
+        got: usize,
+        /// The file's dimension.
+        expected: usize,
+    },
 }
 
 /// Column names for a message, cut where the list gets long.

@@ -31,6 +31,8 @@
 
 mod columns;
 mod delimited;
+mod embedding_array;
+mod embedding_table;
 mod error;
 mod exclusions;
 mod folder;
@@ -39,8 +41,11 @@ mod place;
 mod problem;
 mod record;
 mod source;
+mod unfinished;
 
 pub use columns::Columns;
+pub use embedding_array::{EmbeddingArray, write_npy};
+pub use embedding_table::{EmbeddingRow, EmbeddingTable};
 pub use error::{Error, Result};
 pub use problem::{Problem, ProblemReason};
 pub use record::{Listing, Metadata, Record};
