@@ -130,6 +130,47 @@ impl Role {
     }
 }
 
+/// Which column has which role; one may have several.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Roles {
+    pub(crate) path: Option<usize>,
+    pub(crate) caption: Option<usize>,
+    pub(crate) id: Option<usize>,
+}
+
+impl Roles {
+    pub(crate) fn try_find<E>(find: impl Fn(Role) -> Result<Option<usize>, E>) -> Result<Self, E> {
+        Ok(Self {
+            path: find(Role::Path)?,
+            caption: find(Role::Caption)?,
+            id: find(Role::Id)?,
+        })
+    }
+
+    /// The roles of the columns of a table whose header is `names`.
+    pub(crate) fn of_header(columns: &Columns, table: &Path, names: &[String]) -> Result<Self> {
+        Self::try_find(
+            |role| match role.find(columns, names.iter().map(String::as_str)) {
+                Some(index) => Ok(Some(index)),
+                None => role.require(columns, table, names).map(|()| None),
+            },
+        )
+    }
+
+    pub(crate) fn map(&self, change: impl Fn(usize) -> Option<usize>) -> Self {
+        Self {
+            path: self.path.and_then(&change),
+            caption: self.caption.and_then(&change),
+            id: self.id.and_then(&change),
+        }
+    }
+
+    /// Whether a column has any role.
+    pub(crate) fn has(&self, column: usize) -> bool {
+        [self.path, self.caption, self.id].contains(&Some(column))
+    }
+}
+
 fn normalized(name: &str) -> String {
     name.trim().to_lowercase().replace(['-', ' '], "_")
 }

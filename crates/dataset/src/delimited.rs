@@ -18,10 +18,9 @@ use std::path::Path;
 use csv::{ByteRecord, Terminator};
 use serde_json::{Number, Value};
 
-use crate::columns::{Columns, Role};
+use crate::columns::{Columns, Roles};
 use crate::gathering::{Gathering, Row};
-use crate::place;
-use crate::{Error, Listing, Metadata, ProblemReason, Result};
+use crate::{Error, Listing, Metadata, ProblemReason, Result, place};
 
 /// Reads the table at `path` into `gathering`.
 pub(crate) fn read(
@@ -113,9 +112,7 @@ fn count_unquoted(line: &[u8], delimiter: u8) -> usize {
 
 struct Header {
     names: Vec<String>,
-    path: usize,
-    caption: Option<usize>,
-    id: Option<usize>,
+    roles: Roles,
     types: Vec<CellType>,
     delimiter: u8,
 }
@@ -130,14 +127,9 @@ impl Header {
             })?;
             names.push(name.trim().to_owned());
         }
-        let found = |role: Role| match role.find(columns, names.iter().map(String::as_str)) {
-            Some(index) => Ok(Some(index)),
-            None => role.require(columns, path, &names).map(|()| None),
-        };
+        let roles = Roles::of_header(columns, path, &names)?;
         Ok(Self {
-            path: found(Role::Path)?.unwrap_or_default(),
-            caption: found(Role::Caption)?,
-            id: found(Role::Id)?,
+            roles,
             types: vec![CellType::default(); names.len()],
             names,
             delimiter,
@@ -146,10 +138,8 @@ impl Header {
 
     fn row(&mut self, cells: &ByteRecord) -> Result<Row, ProblemReason> {
         if cells.len() != self.names.len() {
-            return Err(ProblemReason::UnequalLength {
-                got: cells.len(),
-                expected: self.names.len(),
-            });
+            let (got, expected) = (cells.len(), self.names.len());
+            return Err(ProblemReason::UnequalLength { got, expected });
         }
         let mut row = Row::default();
         for (index, name) in self.names.iter().enumerate() {
@@ -159,15 +149,11 @@ impl Header {
                     column: name.clone(),
                 })?
                 .trim();
-            if index == self.path {
-                text.clone_into(&mut row.path);
-            } else if Some(index) == self.caption {
-                row.captions.push(text.to_owned());
-            } else if Some(index) == self.id {
-                row.id = Some(text.to_owned());
+            if self.roles.has(index) {
+                row.set(&self.roles, index, text.into());
             } else if !text.is_empty() {
                 self.types[index].see(text);
-                row.metadata.insert(name.clone(), Value::from(text));
+                row.metadata.insert(name.clone(), text.into());
             }
         }
         Ok(row)

@@ -1,9 +1,11 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
+use crate::columns::Roles;
 use crate::exclusions::Exclusions;
-use crate::place;
-use crate::{Listing, Metadata, Problem, ProblemReason, Record};
+use crate::{Listing, Metadata, Problem, ProblemReason, Record, place, value};
 
 /// What one row of a table says.
 #[derive(Debug, Default)]
@@ -12,6 +14,21 @@ pub(crate) struct Row {
     pub(crate) captions: Vec<String>,
     pub(crate) id: Option<String>,
     pub(crate) metadata: Metadata,
+}
+
+impl Row {
+    /// Takes the value of a column that has one of the roles, or several.
+    pub(crate) fn set(&mut self, roles: &Roles, column: usize, value: Value) {
+        if roles.id == Some(column) {
+            self.id = value::text(value.clone());
+        }
+        if roles.caption == Some(column) {
+            self.captions = value::texts(value.clone());
+        }
+        if roles.path == Some(column) {
+            self.path = value::text(value).unwrap_or_default();
+        }
+    }
 }
 
 /// The rows of a table brought together: those that name the same picture become one record.

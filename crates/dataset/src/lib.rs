@@ -29,6 +29,7 @@
 //! # }
 //! ```
 
+mod columnar;
 mod columns;
 mod delimited;
 mod embedding_array;
@@ -37,11 +38,13 @@ mod error;
 mod exclusions;
 mod folder;
 mod gathering;
+mod json_lines;
 mod place;
 mod problem;
 mod record;
 mod source;
 mod unfinished;
+mod value;
 
 pub use columns::Columns;
 pub use embedding_array::{EmbeddingArray, write_npy};

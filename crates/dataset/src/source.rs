@@ -1,9 +1,12 @@
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::exclusions::Exclusions;
 use crate::gathering::Gathering;
-use crate::{Columns, Error, Listing, Record, Result, delimited, folder, place};
+use crate::{
+    Columns, Error, Listing, Record, Result, columnar, delimited, folder, json_lines, place,
+};
 
 /// How to read a source.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +47,8 @@ enum Kind {
     Folder,
     Picture,
     Delimited,
+    JsonLines,
+    Parquet,
 }
 
 impl Source {
@@ -79,6 +84,8 @@ impl Source {
             Kind::Folder => Ok(folder::read(&self.path, &self.exclusions)),
             Kind::Picture => Ok(self.read_picture()),
             Kind::Delimited => delimited::read(&self.path, &self.columns, gathering),
+            Kind::JsonLines => json_lines::read(&self.path, &self.columns, gathering),
+            Kind::Parquet => columnar::read(&self.path, &self.columns, gathering),
         }
     }
 
@@ -100,15 +107,50 @@ impl Kind {
             path: path.to_owned(),
             source,
         };
-        if fs::metadata(path).map_err(read_error)?.is_dir() {
+        let metadata = fs::metadata(path).map_err(read_error)?;
+        if metadata.is_dir() {
             return Ok(Self::Folder);
         }
-        match place::extension(path).as_str() {
-            "csv" | "tsv" => Ok(Self::Delimited),
-            _ if folder::is_picture(path).map_err(read_error)? => Ok(Self::Picture),
-            _ => Err(Error::UnknownKind {
+        // A pipe would be waited for, and can be read only once.
+        if !metadata.is_file() {
+            return Err(Error::UnknownKind {
                 path: path.to_owned(),
-            }),
+            });
         }
+        if folder::is_picture(path).map_err(read_error)? {
+            return Ok(Self::Picture);
+        }
+        match place::extension(path).as_str() {
+            "csv" | "tsv" | "tab" => Ok(Self::Delimited),
+            "jsonl" | "ndjson" => Ok(Self::JsonLines),
+            "parquet" | "pq" => Ok(Self::Parquet),
+            _ => Self::of_content(path)
+                .map_err(read_error)?
+                .ok_or_else(|| Error::UnknownKind {
+                    path: path.to_owned(),
+                }),
+        }
+    }
+
+    /// What a file with an extension that says nothing begins like: Flickr8k's captions, for one,
+    /// are CSV in `captions.txt`.
+    fn of_content(path: &Path) -> io::Result<Option<Self>> {
+        let mut start = Vec::new();
+        File::open(path)?.take(4096).read_to_end(&mut start)?;
+        let line = start
+            .split(|&byte| byte == b'\n')
+            .next()
+            .unwrap_or_default();
+        let is_text = !line
+            .iter()
+            .any(|&byte| byte.is_ascii_control() && !b"\t\r".contains(&byte));
+        Ok(match start.trim_ascii_start() {
+            text if text.starts_with(b"PAR1") => Some(Self::Parquet),
+            text if text.starts_with(b"{") => Some(Self::JsonLines),
+            _ if is_text && line.iter().any(|byte| b",;\t|".contains(byte)) => {
+                Some(Self::Delimited)
+            }
+            _ => None,
+        })
     }
 }

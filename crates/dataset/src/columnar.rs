@@ -1,0 +1,143 @@
+//! Parquet.
+//!
+//! Columns of strings, numbers, booleans, dates, times and lists of strings are read; the others
+//! (bytes, structures, lists of numbers, such as the pictures and vectors that data sets carry)
+//! are not even decoded. Only the path, the caption and the id may be bytes without the mark that
+//! they are text, which old writers leave out. Dates and times become text as in ISO 8601, decimals
+//! numbers; nulls, empty strings and numbers that are not finite are left out.
+
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use parquet::errors::ParquetError;
+use parquet::file::reader::{FileReader, RowGroupReader};
+use parquet::file::serialized_reader::SerializedFileReader;
+use parquet::schema::types::SchemaDescriptor;
+
+use crate::columns::{Columns, Roles};
+use crate::gathering::{Gathering, Row};
+use crate::{Error, Listing, ProblemReason, Result, value};
+use column::{Cell, Column, Content};
+
+mod column;
+
+/// Rows decoded at once.
+const BATCH: usize = 1024;
+
+/// Reads the table at `path` into `gathering`.
+pub(crate) fn read(
+    path: &Path,
+    columns: &Columns,
+    mut gathering: Gathering<'_>,
+) -> Result<Listing> {
+    let file = File::open(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    // The library means to answer a damaged file with an error, and mostly does.
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        let file = SerializedFileReader::new(file).map_err(|source| damaged(path, source))?;
+        let table = Table::new(
+            path,
+            columns,
+            file.metadata().file_metadata().schema_descr(),
+        )?;
+        let mut line = 1;
+        for index in 0..file.num_row_groups() {
+            file.get_row_group(index)
+                .and_then(|group| table.read_group(group.as_ref(), &mut line, &mut gathering))
+                .map_err(|source| damaged(path, source))?;
+        }
+        Ok(())
+    }));
+    match result {
+        Ok(result) => result.map(|()| gathering.finish()),
+        Err(_) => Err(damaged(
+            path,
+            ParquetError::General("decoder panicked".to_owned()),
+        )),
+    }
+}
+
+fn damaged(path: &Path, source: ParquetError) -> Error {
+    Error::Parquet {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// The columns to be read, and what they are.
+struct Table {
+    columns: Vec<Column>,
+    roles: Roles,
+}
+
+impl Table {
+    fn new(path: &Path, wanted: &Columns, schema: &SchemaDescriptor) -> Result<Self> {
+        let mut columns: Vec<Column> = (0..schema.num_columns())
+            .filter_map(|leaf| Column::new(schema, leaf))
+            .collect();
+        let fields = schema.root_schema().get_fields();
+        let all_names: Vec<String> = fields.iter().map(|field| field.name().to_owned()).collect();
+
+        let roles = Roles::try_find(|role| {
+            let fits: Vec<&Column> = columns.iter().filter(|column| column.fits(role)).collect();
+            match role.find(wanted, fits.iter().map(|column| column.name.as_str())) {
+                Some(index) => Ok(Some(fits[index].leaf)),
+                None => role.require(wanted, path, &all_names).map(|()| None),
+            }
+        })?;
+        columns.retain(|column| column.content != Content::Bytes || roles.has(column.leaf));
+        let roles = roles.map(|leaf| columns.iter().position(|column| column.leaf == leaf));
+        Ok(Self { columns, roles })
+    }
+
+    fn read_group(
+        &self,
+        group: &dyn RowGroupReader,
+        line: &mut u64,
+        gathering: &mut Gathering<'_>,
+    ) -> Result<(), ParquetError> {
+        let mut readers = self
+            .columns
+            .iter()
+            .map(|column| group.get_column_reader(column.leaf))
+            .collect::<Result<Vec<_>, _>>()?;
+        loop {
+            let mut batch = Vec::with_capacity(readers.len());
+            for (column, reader) in self.columns.iter().zip(&mut readers) {
+                batch.push(column.read(reader, BATCH)?.into_iter());
+            }
+            let rows = batch.first().map_or(0, ExactSizeIterator::len);
+            if batch.iter().any(|cells| cells.len() != rows) {
+                return Err(ParquetError::General(
+                    "columns of unequal length".to_owned(),
+                ));
+            }
+            if rows == 0 {
+                return Ok(());
+            }
+            for _ in 0..rows {
+                let cells = batch.iter_mut().filter_map(Iterator::next);
+                gathering.add(*line, self.row(cells));
+                *line += 1;
+            }
+        }
+    }
+
+    fn row(&self, cells: impl Iterator<Item = Cell>) -> Result<Row, ProblemReason> {
+        let mut row = Row::default();
+        for (index, (cell, column)) in cells.zip(&self.columns).enumerate() {
+            let value = cell.map_err(|_| ProblemReason::CellNotUtf8 {
+                column: column.name.clone(),
+            })?;
+            if self.roles.has(index) {
+                row.set(&self.roles, index, value);
+            } else if let Some(value) = value::for_metadata(value) {
+                row.metadata.insert(column.name.clone(), value);
+            }
+        }
+        Ok(row)
+    }
+}

@@ -1,0 +1,33 @@
+//! Typed values of JSON Lines and Parquet as what a record is made of.
+
+use serde_json::Value;
+
+/// A value as a path or an id: a string, or the text of a number or boolean.
+pub(crate) fn text(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(boolean) => Some(boolean.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A value as captions: a text, or those in a list.
+pub(crate) fn texts(value: Value) -> Vec<String> {
+    match value {
+        Value::Array(values) => values.into_iter().filter_map(text).collect(),
+        value => text(value).into_iter().collect(),
+    }
+}
+
+/// A value as metadata, `None` for what an index does not take. An empty string says nothing and
+/// is left out, as in CSV.
+pub(crate) fn for_metadata(value: Value) -> Option<Value> {
+    let is_kept = match &value {
+        Value::Null | Value::Object(_) => false,
+        Value::Bool(_) | Value::Number(_) => true,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(values) => !values.is_empty() && values.iter().all(Value::is_string),
+    };
+    is_kept.then_some(value)
+}
