@@ -1,1 +1,45 @@
-//! Placeholder.
+//! CLIP: pictures and texts to vectors that can be compared.
+//!
+//! A [`Checkpoint`] is the files of a model in Hugging Face form; a [`Model`] made of it turns texts and pictures into
+//! vectors of unit length, whose dot product says how well they fit. [`ZeroShot`] tells pictures apart by labels.
+//! Everything about a model is read from its files: sizes, activation, preprocessing, tokenizer.
+//!
+//! ```
+//! use clip::{Checkpoint, Model};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let directory = std::path::Path::new("tests/fixtures/quick-gelu");
+//! let model = Model::load(Checkpoint::open(directory)?)?;
+//!
+//! let picture = picture::Picture::from_rgb(2, 1, vec![255, 0, 0, 250, 10, 10])?;
+//! let picture = model.embed_picture(&picture)?;
+//! let text = model.embed_text("a red picture")?;
+//! let cosine: f32 = picture.iter().zip(&text).map(|(one, other)| one * other).sum();
+//! assert!((-1.0..=1.0).contains(&cosine));
+//! # Ok(())
+//! # }
+//! ```
+
+mod architecture;
+mod checkpoint;
+mod config;
+mod encoder;
+mod error;
+mod fingerprint;
+mod lazy;
+mod mapping;
+mod model;
+mod ops;
+mod preprocessor;
+mod template;
+mod text;
+mod tokenizer;
+mod vision;
+mod weights;
+mod zero_shot;
+
+pub use checkpoint::Checkpoint;
+pub use error::{Error, Result};
+pub use model::{Description, Model};
+pub use preprocessor::Pixels;
+pub use template::Template;
+pub use zero_shot::{LabelScore, ZeroShot};

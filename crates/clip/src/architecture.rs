@@ -1,0 +1,111 @@
+use candle_core::Tensor;
+use serde::Deserialize;
+
+use crate::{
+    Checkpoint, Error, Result, checkpoint::CONFIG, config::ClipConfig, text::TextTransformer,
+    vision::VisionTransformer, weights::Weights,
+};
+
+/// The kinds of model there are, by `model_type` in `config.json`: a kind more is a variant more in each of the
+/// three enums of this file.
+pub(crate) enum Architecture {
+    /// Hugging Face's `CLIPModel`.
+    Clip(ClipConfig),
+}
+
+/// A tower that turns pictures into vectors.
+pub(crate) enum VisionTower {
+    Clip(VisionTransformer),
+}
+
+/// A tower that turns texts into vectors.
+pub(crate) enum TextTower {
+    Clip(TextTransformer),
+}
+
+#[derive(Deserialize)]
+struct Kind {
+    model_type: Option<String>,
+}
+
+impl Architecture {
+    /// The values of `model_type` that are understood.
+    const SUPPORTED: &str = "`clip`";
+
+    pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self> {
+        let kind: Kind = checkpoint.require_json(CONFIG)?;
+        match kind.model_type.as_deref() {
+            Some("clip") => Ok(Self::Clip(ClipConfig::read(checkpoint)?)),
+            other => Err(Error::ModelType {
+                file: checkpoint.place(CONFIG),
+                found: other.unwrap_or("none").to_owned(),
+                supported: Self::SUPPORTED.to_owned(),
+            }),
+        }
+    }
+
+    /// What to call it.
+    pub(crate) fn family(&self) -> &'static str {
+        match self {
+            Self::Clip(_) => "CLIP",
+        }
+    }
+
+    /// Length of the vectors.
+    pub(crate) fn dimension(&self) -> usize {
+        match self {
+            Self::Clip(config) => config.projection,
+        }
+    }
+
+    /// Width and height, in pixels, of the pictures that the vision tower takes.
+    pub(crate) fn image_size(&self) -> usize {
+        match self {
+            Self::Clip(config) => config.vision.image,
+        }
+    }
+
+    /// The most tokens the text tower takes.
+    pub(crate) fn context(&self) -> usize {
+        match self {
+            Self::Clip(config) => config.text.context,
+        }
+    }
+
+    /// What cosines are multiplied by before the softmax over labels.
+    pub(crate) fn logit_scale(&self, weights: &Weights<'_>) -> Result<f32> {
+        match self {
+            Self::Clip(_) => Ok(weights.scalar("logit_scale")?.exp()),
+        }
+    }
+
+    pub(crate) fn vision_tower(&self, weights: &Weights<'_>) -> Result<VisionTower> {
+        match self {
+            Self::Clip(config) => Ok(VisionTower::Clip(VisionTransformer::new(config, weights)?)),
+        }
+    }
+
+    pub(crate) fn text_tower(&self, weights: &Weights<'_>) -> Result<TextTower> {
+        match self {
+            Self::Clip(config) => Ok(TextTower::Clip(TextTransformer::new(config, weights)?)),
+        }
+    }
+}
+
+impl VisionTower {
+    /// (batch, 3, height, width) → (batch, dimension), of any length.
+    pub(crate) fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Clip(tower) => tower.forward(pixels),
+        }
+    }
+}
+
+impl TextTower {
+    /// Token ids, beginning and end included, padding not → (texts, dimension), of any length.
+    pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
+        match self {
+            Self::Clip(tower) => tower.forward(texts),
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! `config.json` of a CLIP model, with the defaults of transformers'
+//! [`CLIPConfig`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/configuration_clip.py).
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{Checkpoint, Error, Result, checkpoint::CONFIG, ops::Activation};
+
+/// What `config.json` says of both towers.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ClipConfig {
+    /// Length of the vectors that both towers end in.
+    pub(crate) projection: usize,
+    pub(crate) text: TextConfig,
+    pub(crate) vision: VisionConfig,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TextConfig {
+    pub(crate) encoder: EncoderConfig,
+    /// How many tokens there are.
+    pub(crate) vocabulary: usize,
+    /// The most tokens a text can have.
+    pub(crate) context: usize,
+    pub(crate) pooling: TextPooling,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct VisionConfig {
+    pub(crate) encoder: EncoderConfig,
+    pub(crate) channels: usize,
+    /// Width and height of the picture.
+    pub(crate) image: usize,
+    /// Width and height of a patch.
+    pub(crate) patch: usize,
+}
+
+/// The sizes of a stack of transformer layers.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct EncoderConfig {
+    pub(crate) width: usize,
+    /// Width between the two products of the perceptron.
+    pub(crate) inner: usize,
+    pub(crate) heads: usize,
+    pub(crate) layers: usize,
+    pub(crate) epsilon: f64,
+    pub(crate) activation: Activation,
+}
+
+/// Which token's vector stands for the text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum TextPooling {
+    /// The one with the highest id, the first of several. OpenAI's configurations say `eos_token_id: 2`, which is
+    /// wrong and which transformers
+    /// [takes to mean this](https://github.com/huggingface/transformers/pull/24773).
+    HighestId,
+    /// The first with this id; the first of all when there is none.
+    First(u32),
+}
+
+impl TextPooling {
+    /// The position of the token that stands for `tokens`.
+    pub(crate) fn position(self, tokens: &[u32]) -> usize {
+        let wanted = match self {
+            Self::HighestId => tokens.iter().copied().max(),
+            Self::First(id) => Some(id),
+        };
+        tokens
+            .iter()
+            .position(|&token| Some(token) == wanted)
+            .unwrap_or(0)
+    }
+}
+
+impl VisionConfig {
+    /// Patches in a row, and rows of them.
+    pub(crate) fn grid(&self) -> usize {
+        self.image / self.patch
+    }
+}
+
+impl ClipConfig {
+    pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self> {
+        let json: ClipJson = checkpoint.require_json(CONFIG)?;
+        json.resolve(&Settings {
+            file: checkpoint.place(CONFIG),
+        })
+    }
+}
+
+/// The file as it is written. What is absent or `null` has a default; old configurations hold only what differs.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ClipJson {
+    projection_dim: Option<usize>,
+    text_config: Option<TextJson>,
+    vision_config: Option<VisionJson>,
+    // Files from before 2022-12 have these as well or instead. transformers completes them with the defaults and
+    // then lets them replace every value of `text_config` and `vision_config`.
+    text_config_dict: Option<TextJson>,
+    vision_config_dict: Option<VisionJson>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct TextJson {
+    #[serde(flatten)]
+    encoder: EncoderJson,
+    vocab_size: Option<usize>,
+    max_position_embeddings: Option<usize>,
+    eos_token_id: Option<Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct VisionJson {
+    #[serde(flatten)]
+    encoder: EncoderJson,
+    num_channels: Option<usize>,
+    image_size: Option<usize>,
+    patch_size: Option<usize>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct EncoderJson {
+    hidden_size: Option<usize>,
+    intermediate_size: Option<usize>,
+    num_attention_heads: Option<usize>,
+    num_hidden_layers: Option<usize>,
+    layer_norm_eps: Option<f64>,
+    hidden_act: Option<String>,
+}
+
+struct EncoderDefaults {
+    width: usize,
+    inner: usize,
+    heads: usize,
+}
+
+impl ClipJson {
+    fn resolve(self, settings: &Settings) -> Result<ClipConfig> {
+        let text = self
+            .text_config_dict
+            .or(self.text_config)
+            .unwrap_or_default();
+        let vision = self
+            .vision_config_dict
+            .or(self.vision_config)
+            .unwrap_or_default();
+        Ok(ClipConfig {
+            projection: settings.positive("projection_dim", self.projection_dim.unwrap_or(512))?,
+            text: text.resolve(&settings)?,
+            vision: vision.resolve(&settings)?,
+        })
+    }
+}
+
+impl TextJson {
+    fn resolve(self, settings: &Settings) -> Result<TextConfig> {
+        let defaults = EncoderDefaults {
+            width: 512,
+            inner: 2048,
+            heads: 8,
+        };
+        Ok(TextConfig {
+            encoder: self.encoder.resolve(settings, "text_config", &defaults)?,
+            vocabulary: settings
+                .positive("text_config.vocab_size", self.vocab_size.unwrap_or(49408))?,
+            context: settings.positive(
+                "text_config.max_position_embeddings",
+                self.max_position_embeddings.unwrap_or(77),
+            )?,
+            pooling: pooling(settings, self.eos_token_id)?,
+        })
+    }
+}
+
+impl VisionJson {
+    fn resolve(self, settings: &Settings) -> Result<VisionConfig> {
+        let defaults = EncoderDefaults {
+            width: 768,
+            inner: 3072,
+            heads: 12,
+        };
+        let config = VisionConfig {
+            encoder: self.encoder.resolve(settings, "vision_config", &defaults)?,
+            channels: self.num_channels.unwrap_or(3),
+            image: settings.positive("vision_config.image_size", self.image_size.unwrap_or(224))?,
+            patch: settings.positive("vision_config.patch_size", self.patch_size.unwrap_or(32))?,
+        };
+        if config.channels != 3 {
+            return Err(settings.refuse("vision_config.num_channels", config.channels, "3"));
+        }
+        if config.patch > config.image {
+            return Err(settings.refuse(
+                "vision_config.patch_size",
+                config.patch,
+                "at most `image_size`",
+            ));
+        }
+        Ok(config)
+    }
+}
+
+impl EncoderJson {
+    fn resolve(
+        self,
+        settings: &Settings,
+        section: &str,
+        defaults: &EncoderDefaults,
+    ) -> Result<EncoderConfig> {
+        let name = |setting: &str| format!("{section}.{setting}");
+        let positive = |setting, found: Option<usize>, default| {
+            settings.positive(&name(setting), found.unwrap_or(default))
+        };
+        let config = EncoderConfig {
+            width: positive("hidden_size", self.hidden_size, defaults.width)?,
+            inner: positive("intermediate_size", self.intermediate_size, defaults.inner)?,
+            heads: positive(
+                "num_attention_heads",
+                self.num_attention_heads,
+                defaults.heads,
+            )?,
+            layers: positive("num_hidden_layers", self.num_hidden_layers, 12)?,
+            epsilon: self.layer_norm_eps.unwrap_or(1e-5),
+            activation: activation(settings, &name("hidden_act"), self.hidden_act.as_deref())?,
+        };
+        if config.width % config.heads != 0 {
+            let expected = format!("a divisor of `hidden_size`, {}", config.width);
+            return Err(settings.refuse(&name("num_attention_heads"), config.heads, &expected));
+        }
+        Ok(config)
+    }
+}
+
+fn activation(settings: &Settings, setting: &str, found: Option<&str>) -> Result<Activation> {
+    let found = found.unwrap_or("quick_gelu");
+    Activation::named(found)
+        .ok_or_else(|| settings.refuse(setting, format!("`{found}`"), &Activation::names()))
+}
+
+fn pooling(settings: &Settings, eos_token_id: Option<Value>) -> Result<TextPooling> {
+    let Some(found) = eos_token_id.filter(|value| !value.is_null()) else {
+        return Ok(TextPooling::First(49407));
+    };
+    match found.as_u64().and_then(|id| u32::try_from(id).ok()) {
+        Some(2) => Ok(TextPooling::HighestId),
+        Some(id) => Ok(TextPooling::First(id)),
+        None => Err(settings.refuse("text_config.eos_token_id", found, "one token id")),
+    }
+}
+
+/// The file that settings come from, for errors.
+struct Settings {
+    file: String,
+}
+
+impl Settings {
+    fn positive(&self, setting: &str, found: usize) -> Result<usize> {
+        if found == 0 {
+            Err(self.refuse(setting, found, "a number above 0"))
+        } else {
+            Ok(found)
+        }
+    }
+
+    fn refuse(&self, setting: &str, found: impl ToString, expected: &str) -> Error {
+        Error::Setting {
+            file: self.file.clone(),
+            setting: setting.to_owned(),
+            found: found.to_string(),
+            expected: expected.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+use candle_core::Tensor;
+
+use crate::{
+    Result,
+    config::EncoderConfig,
+    ops::{Activation, Attention, LayerNorm, Linear, Sequences},
+    weights::Weights,
+};
+
+/// A stack of transformer layers, whose last one is computed only for the tokens that are used.
+pub(crate) struct Encoder {
+    layers: Vec<Layer>,
+}
+
+struct Layer {
+    attention_norm: LayerNorm,
+    attention: Attention,
+    perceptron_norm: LayerNorm,
+    perceptron: Perceptron,
+}
+
+struct Perceptron {
+    inner: Linear,
+    activation: Activation,
+    outer: Linear,
+}
+
+impl Encoder {
+    pub(crate) fn new(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Self> {
+        let layers = (0..config.layers)
+            .map(|layer| Layer::new(config, &weights.below(&format!("layers.{layer}"))));
+        Ok(Self {
+            layers: layers.collect::<Result<_>>()?,
+        })
+    }
+
+    /// The last layer's vector for one token of every sequence: (tokens, width) → (sequences, width).
+    ///
+    /// `used` are the rows of those tokens. In causal sequences they have to be the last.
+    pub(crate) fn forward(
+        &self,
+        hidden: &Tensor,
+        sequences: &Sequences,
+        used: &Tensor,
+    ) -> Result<Tensor> {
+        let Some((last, others)) = self.layers.split_last() else {
+            return Ok(hidden.index_select(used, 0)?);
+        };
+        let mut hidden = hidden.clone();
+        for layer in others {
+            hidden = layer.forward(&hidden, sequences)?;
+        }
+        last.forward_one(&hidden, sequences, used)
+    }
+}
+
+impl Layer {
+    fn new(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Self> {
+        let norm = |name| LayerNorm::new(config.width, config.epsilon, &weights.below(name));
+        Ok(Self {
+            attention_norm: norm("layer_norm1")?,
+            attention: Attention::clip(config.width, config.heads, &weights.below("self_attn"))?,
+            perceptron_norm: norm("layer_norm2")?,
+            perceptron: Perceptron::new(config, &weights.below("mlp"))?,
+        })
+    }
+
+    fn forward(&self, hidden: &Tensor, sequences: &Sequences) -> Result<Tensor> {
+        let normed = self.attention_norm.forward(hidden)?;
+        let hidden = (hidden + self.attention.forward(&normed, sequences)?)?;
+        self.think(&hidden)
+    }
+
+    /// The same for the rows `used` alone.
+    fn forward_one(&self, hidden: &Tensor, sequences: &Sequences, used: &Tensor) -> Result<Tensor> {
+        let normed = self.attention_norm.forward(hidden)?;
+        let queries = normed.index_select(used, 0)?;
+        let attended = self.attention.forward_one(&queries, &normed, sequences)?;
+        self.think(&(hidden.index_select(used, 0)? + attended)?)
+    }
+
+    fn think(&self, hidden: &Tensor) -> Result<Tensor> {
+        let thought = self
+            .perceptron
+            .forward(&self.perceptron_norm.forward(hidden)?)?;
+        Ok((hidden + thought)?)
+    }
+}
+
+impl Perceptron {
+    fn new(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Self> {
+        Ok(Self {
+            inner: Linear::new(config.width, config.inner, &weights.below("fc1"))?,
+            activation: config.activation,
+            outer: Linear::new(config.inner, config.width, &weights.below("fc2"))?,
+        })
+    }
+
+    fn forward(&self, hidden: &Tensor) -> Result<Tensor> {
+        let hidden = self.inner.forward(hidden)?;
+        self.outer.forward(&self.activation.forward(&hidden)?)
+    }
+}

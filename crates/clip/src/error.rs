@@ -1,0 +1,226 @@
+use std::{io, path::PathBuf};
+
+/// What can go wrong between a checkpoint and a vector.
+///
+/// The cause, where there is one, is the [`source`](std::error::Error::source); a way out, where one is known,
+/// is the [`hint`](Error::hint).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The place given for a checkpoint is not a directory that can be read.
+    #[error("`{}` is not a readable model directory", directory.display())]
+    Directory {
+        /// The place that was given.
+        directory: PathBuf,
+        /// Why it cannot be read.
+        #[source]
+        source: io::Error,
+    },
+    /// A file that the checkpoint needs is not there.
+    #[error("`{file}` is missing from the model `{checkpoint}`")]
+    MissingFile {
+        /// The checkpoint's directory or name.
+        checkpoint: String,
+        /// The file, or the alternatives, that were looked for.
+        file: String,
+    },
+    /// A file of the checkpoint cannot be read.
+    #[error("cannot read `{file}`")]
+    ReadFile {
+        /// The file.
+        file: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A file is larger than anything of its name should be.
+    #[error("`{file}` has {bytes} bytes, expected at most {limit}")]
+    LargeFile {
+        /// The file.
+        file: String,
+        /// Its size.
+        bytes: u64,
+        /// The largest size that is read.
+        limit: u64,
+    },
+    /// A file does not hold the JSON that it should.
+    #[error("`{file}` is not valid")]
+    Json {
+        /// The file.
+        file: String,
+        /// Where and why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A setting has a value that cannot be used.
+    #[error("`{setting}` in `{file}` is {found}, expected {expected}")]
+    Setting {
+        /// The file.
+        file: String,
+        /// The setting's name, with dots between levels.
+        setting: String,
+        /// Its value.
+        found: String,
+        /// What it can be.
+        expected: String,
+    },
+    /// The checkpoint is of a kind that is not supported.
+    #[error("model type `{found}` in `{file}` is not supported, expected one of {supported}")]
+    ModelType {
+        /// The file that names the type.
+        file: String,
+        /// The type it names.
+        found: String,
+        /// The types that are supported.
+        supported: String,
+    },
+    /// The weights file is not a safetensors file.
+    #[error("`{file}` is not a valid safetensors file")]
+    Weights {
+        /// The file.
+        file: String,
+        /// Why not.
+        #[source]
+        source: safetensors::SafeTensorError,
+    },
+    /// A tensor is not in the weights file.
+    #[error("tensor `{name}` is missing from `{file}`")]
+    MissingTensor {
+        /// The weights file.
+        file: String,
+        /// The tensor.
+        name: String,
+    },
+    /// A tensor has another shape than the configuration says.
+    #[error("tensor `{name}` in `{file}` has shape {found:?}, expected {expected:?}")]
+    TensorShape {
+        /// The weights file.
+        file: String,
+        /// The tensor.
+        name: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// The shape that follows from the configuration.
+        expected: Vec<usize>,
+    },
+    /// A tensor has an element type that cannot be read.
+    #[error("tensor `{name}` in `{file}` has type {found}, expected one of F32, F16, BF16")]
+    TensorType {
+        /// The weights file.
+        file: String,
+        /// The tensor.
+        name: String,
+        /// Its type, as the file names it.
+        found: String,
+    },
+    /// The tokenizer's files cannot be used.
+    #[error("`{file}` does not describe a usable tokenizer")]
+    Tokenizer {
+        /// The file.
+        file: String,
+        /// Why not.
+        #[source]
+        source: tokenizers::Error,
+    },
+    /// A text could not be tokenized.
+    #[error("cannot tokenize a text of {bytes} bytes")]
+    Tokenize {
+        /// The text's length.
+        bytes: usize,
+        /// Why not.
+        #[source]
+        source: tokenizers::Error,
+    },
+    /// A token id lies outside the model's vocabulary.
+    #[error("token id {found} is not in the vocabulary of {vocabulary} tokens")]
+    TokenId {
+        /// The id.
+        found: u32,
+        /// How many tokens the model knows.
+        vocabulary: usize,
+    },
+    /// Token ids of a length that the model cannot take.
+    #[error("a text of {found} tokens, expected 1 to {limit}")]
+    TokenCount {
+        /// How many there were.
+        found: usize,
+        /// The most that the model takes.
+        limit: usize,
+    },
+    /// Pixels of another size than the model takes.
+    #[error(
+        "pixels of {found_width} x {found_height}, expected {expected_width} x {expected_height}"
+    )]
+    PixelSize {
+        /// Width that was given.
+        found_width: usize,
+        /// Height that was given.
+        found_height: usize,
+        /// Width that the model takes.
+        expected_width: usize,
+        /// Height that the model takes.
+        expected_height: usize,
+    },
+    /// Not as many values as the pixels of a picture need.
+    #[error("{found} values for {width} x {height} pixels, expected 3 for each")]
+    PixelCount {
+        /// Width in pixels.
+        width: usize,
+        /// Height in pixels.
+        height: usize,
+        /// How many values there were.
+        found: usize,
+    },
+    /// The arithmetic failed.
+    #[error("the model's computation failed")]
+    Compute {
+        /// Why.
+        #[from]
+        source: candle_core::Error,
+    },
+    /// A vector that cannot be scaled to unit length: the weights or the input hold infinities or nothing but zeros.
+    #[error("the model gave a vector of length {length}, expected a finite one above 0")]
+    Degenerate {
+        /// The vector's length.
+        length: f32,
+    },
+    /// A template without a place for the label.
+    #[error("template `{template}` has no place for the label")]
+    Template {
+        /// The template.
+        template: String,
+    },
+    /// Zero-shot classification without labels.
+    #[error("no labels to choose from")]
+    NoLabels,
+}
+
+impl Error {
+    /// What to do about it, where there is something to say.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Directory { .. } => Some(
+                "give a directory that holds a model in Hugging Face form: `config.json`, `model.safetensors`, \
+                 tokenizer and preprocessor files",
+            ),
+            Self::MissingFile { .. } => {
+                Some("copy the file from the model's repository into the directory")
+            }
+            Self::Json { .. }
+            | Self::Weights { .. }
+            | Self::MissingTensor { .. }
+            | Self::TensorShape { .. } => Some(
+                "the file may be cut off or belong to another model: copy it again from the model's repository",
+            ),
+            Self::TensorType { .. } => Some("save the weights as float32, float16 or bfloat16"),
+            Self::Template { .. } => {
+                Some("write `{}` where the label goes, as in `a photo of a {}`")
+            }
+            Self::NoLabels => Some("give at least one label"),
+            _ => None,
+        }
+    }
+}
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,237 @@
+use std::sync::OnceLock;
+
+use candle_core::{Device, Tensor};
+use picture::Picture;
+use rayon::prelude::*;
+
+use crate::{
+    Checkpoint, Error, Pixels, Result,
+    architecture::{Architecture, TextTower, VisionTower},
+    fingerprint::fingerprint,
+    lazy::Lazy,
+    preprocessor::Preprocessor,
+    tokenizer::Tokenizer,
+    weights::Weights,
+};
+
+/// Pictures in one pass through the vision tower: more are no quicker, and need more memory.
+const PICTURES_AT_ONCE: usize = 16;
+/// Texts in one pass through the text tower.
+const TEXTS_AT_ONCE: usize = 64;
+
+/// A model that gives pictures and texts vectors that can be compared.
+///
+/// All vectors have unit length, so that their dot product is the cosine. A vector is the same, up to rounding,
+/// whether it is computed alone or among others. Loading reads the configuration; tokenizer, text tower and vision
+/// tower are each read on first use, so that a query in words never touches the vision tower's weights.
+pub struct Model {
+    checkpoint: Checkpoint,
+    architecture: Architecture,
+    preprocessor: Preprocessor,
+    logit_scale: f32,
+    parameters: u64,
+    tokenizer: Lazy<Tokenizer>,
+    vision: Lazy<VisionTower>,
+    text: Lazy<TextTower>,
+    fingerprint: OnceLock<String>,
+}
+
+/// What there is to say of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// The kind of model, for people: `CLIP`.
+    pub family: &'static str,
+    /// Where it was loaded from.
+    pub checkpoint: String,
+    /// Length of its vectors.
+    pub dimension: usize,
+    /// Width and height, in pixels, at which it sees pictures.
+    pub image_size: usize,
+    /// The most tokens of a text that it reads.
+    pub context: usize,
+    /// Numbers in its weights.
+    pub parameters: u64,
+}
+
+impl Model {
+    /// Reads the configuration of `checkpoint` and the list of its weights.
+    ///
+    /// # Errors
+    /// When a file is missing or malformed, or the kind of model is not supported.
+    pub fn load(checkpoint: Checkpoint) -> Result<Self> {
+        let architecture = Architecture::read(&checkpoint)?;
+        let preprocessor = Preprocessor::read(&checkpoint, architecture.image_size())?;
+        Tokenizer::check(&checkpoint)?;
+        let weights = Weights::open(&checkpoint)?;
+        let (logit_scale, parameters) = (architecture.logit_scale(&weights)?, weights.parameters());
+        drop(weights);
+        Ok(Self {
+            checkpoint,
+            architecture,
+            preprocessor,
+            logit_scale,
+            parameters,
+            tokenizer: Lazy::new(),
+            vision: Lazy::new(),
+            text: Lazy::new(),
+            fingerprint: OnceLock::new(),
+        })
+    }
+
+    /// Length of the vectors.
+    pub fn dimension(&self) -> usize {
+        self.architecture.dimension()
+    }
+
+    /// 64 hexadecimal digits that tell this model from others, computed on first use in a few milliseconds.
+    ///
+    /// SHA-256 over `config.json`, preprocessor and tokenizer files, and over the length, the header and evenly
+    /// spread samples of the weights: models of the same files have the same, wherever they lie.
+    pub fn fingerprint(&self) -> &str {
+        self.fingerprint
+            .get_or_init(|| fingerprint(&self.checkpoint))
+    }
+
+    /// What there is to say of this model.
+    pub fn description(&self) -> Description {
+        Description {
+            family: self.architecture.family(),
+            checkpoint: self.checkpoint.name().to_owned(),
+            dimension: self.dimension(),
+            image_size: self.architecture.image_size(),
+            context: self.architecture.context(),
+            parameters: self.parameters,
+        }
+    }
+
+    /// What cosines are multiplied by before the softmax over labels: 100 for OpenAI's models.
+    pub fn logit_scale(&self) -> f32 {
+        self.logit_scale
+    }
+
+    /// The token ids of `text`, beginning and end included, cut to what the model reads.
+    ///
+    /// # Errors
+    /// When the tokenizer's files are malformed.
+    pub fn tokenize(&self, text: &str) -> Result<Vec<u32>> {
+        let read = || Tokenizer::read(&self.checkpoint, self.architecture.context());
+        self.tokenizer.get_or_make(read)?.encode(text)
+    }
+
+    /// The vector of `text`.
+    ///
+    /// # Errors
+    /// As [`embed_texts`](Self::embed_texts).
+    pub fn embed_text(&self, text: &str) -> Result<Vec<f32>> {
+        self.embed_texts(&[text])
+            .map(|mut vectors| vectors.remove(0))
+    }
+
+    /// The vectors of `texts`, in their order.
+    ///
+    /// # Errors
+    /// When the tokenizer's files or the text tower's weights are malformed.
+    pub fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
+        let tokens = texts.iter().map(|text| self.tokenize(text));
+        self.embed_tokens(&tokens.collect::<Result<Vec<_>>>()?)
+    }
+
+    /// The vectors of texts given as token ids, each with those for beginning and end.
+    ///
+    /// # Errors
+    /// When there is an id that the model does not know, or none, or too many; or as
+    /// [`embed_texts`](Self::embed_texts).
+    pub fn embed_tokens(&self, texts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>> {
+        let make = || {
+            self.architecture
+                .text_tower(&Weights::open(&self.checkpoint)?)
+        };
+        let mut vectors = Vec::with_capacity(texts.len());
+        for texts in texts.chunks(TEXTS_AT_ONCE) {
+            vectors.extend(unit_rows(&self.text.get_or_make(make)?.forward(texts)?)?);
+        }
+        Ok(vectors)
+    }
+
+    /// The vector of `picture`.
+    ///
+    /// # Errors
+    /// As [`embed_pixels`](Self::embed_pixels).
+    pub fn embed_picture(&self, picture: &Picture) -> Result<Vec<f32>> {
+        self.embed_pixels(&[self.preprocess(picture)])
+            .map(|mut vectors| vectors.remove(0))
+    }
+
+    /// The vectors of `pictures`, in their order.
+    ///
+    /// # Errors
+    /// As [`embed_pixels`](Self::embed_pixels).
+    pub fn embed_pictures(&self, pictures: &[Picture]) -> Result<Vec<Vec<f32>>> {
+        let mut vectors = Vec::with_capacity(pictures.len());
+        for pictures in pictures.chunks(PICTURES_AT_ONCE) {
+            let pixels: Vec<Pixels> = pictures
+                .par_iter()
+                .map(|picture| self.preprocess(picture))
+                .collect();
+            vectors.extend(self.embed_pixels(&pixels)?);
+        }
+        Ok(vectors)
+    }
+
+    /// `picture` as the vision tower wants it. This can be done on many threads at once.
+    pub fn preprocess(&self, picture: &Picture) -> Pixels {
+        self.preprocessor.apply(picture)
+    }
+
+    /// The vectors of preprocessed pictures, in their order.
+    ///
+    /// # Errors
+    /// When pixels are not of the size that the model sees, or the vision tower's weights are malformed.
+    pub fn embed_pixels(&self, pixels: &[Pixels]) -> Result<Vec<Vec<f32>>> {
+        let make = || {
+            self.architecture
+                .vision_tower(&Weights::open(&self.checkpoint)?)
+        };
+        let mut vectors = Vec::with_capacity(pixels.len());
+        for pixels in pixels.chunks(PICTURES_AT_ONCE) {
+            let batch = self.batch(pixels)?;
+            vectors.extend(unit_rows(&self.vision.get_or_make(make)?.forward(&batch)?)?);
+        }
+        Ok(vectors)
+    }
+
+    /// (batch, 3, height, width)
+    fn batch(&self, pixels: &[Pixels]) -> Result<Tensor> {
+        let size = self.architecture.image_size();
+        let mut values = Vec::with_capacity(pixels.len() * 3 * size * size);
+        for pixels in pixels {
+            if (pixels.width(), pixels.height()) != (size, size) {
+                return Err(Error::PixelSize {
+                    found_width: pixels.width(),
+                    found_height: pixels.height(),
+                    expected_width: size,
+                    expected_height: size,
+                });
+            }
+            values.extend_from_slice(pixels.values());
+        }
+        Ok(Tensor::from_vec(
+            values,
+            (pixels.len(), 3, size, size),
+            &Device::Cpu,
+        )?)
+    }
+}
+
+/// The rows of `vectors`, scaled to unit length.
+fn unit_rows(vectors: &Tensor) -> Result<Vec<Vec<f32>>> {
+    let mut rows = vectors.to_vec2::<f32>()?;
+    for row in &mut rows {
+        let length = row.iter().map(|number| number * number).sum::<f32>().sqrt();
+        if !length.is_finite() || length == 0.0 {
+            return Err(Error::Degenerate { length });
+        }
+        row.iter_mut().for_each(|number| *number /= length);
+    }
+    Ok(rows)
+}

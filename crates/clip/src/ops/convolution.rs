@@ -1,0 +1,47 @@
+use candle_core::Tensor;
+
+use super::Linear;
+use crate::{Result, weights::Weights};
+
+/// A convolution whose patches neither overlap nor leave gaps: it is one product, once the pixels of every patch lie
+/// in a row.
+pub(crate) struct PatchConvolution {
+    product: Linear,
+    channels: usize,
+    patch: usize,
+}
+
+impl PatchConvolution {
+    /// Patches of `patch` x `patch` pixels; without a bias, as `weights.weight`.
+    pub(crate) fn new(
+        channels: usize,
+        width: usize,
+        patch: usize,
+        weights: &Weights<'_>,
+    ) -> Result<Self> {
+        let weight = weights.tensor("weight", &[width, channels, patch, patch])?;
+        let product =
+            Linear::from_tensors(weight.reshape((width, channels * patch * patch))?, None);
+        Ok(Self {
+            product,
+            channels,
+            patch,
+        })
+    }
+
+    /// (batch, channels, height, width) → (batch, patches, outputs), patches in rows from the top left.
+    ///
+    /// Pixels at the right and at the bottom that do not fill a patch are left out.
+    pub(crate) fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
+        let (batch, channels, height, width) = pixels.dims4()?;
+        let patch = self.patch;
+        let (rows, columns) = (height / patch, width / patch);
+        let patches = pixels
+            .narrow(2, 0, rows * patch)?
+            .narrow(3, 0, columns * patch)?
+            .reshape(vec![batch, channels, rows, patch, columns, patch])?
+            .permute(vec![0, 2, 4, 1, 3, 5])?
+            .reshape((batch, rows * columns, self.channels * patch * patch))?;
+        self.product.forward(&patches)
+    }
+}

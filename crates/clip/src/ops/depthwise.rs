@@ -1,0 +1,198 @@
+use candle_core::{Device, Tensor};
+use pulp::Arch;
+
+use super::kernel;
+use crate::{Result, weights::Weights};
+
+/// Channels that are computed together: a vector register of AVX-512, two of AVX2.
+const LANES: usize = 16;
+
+/// A convolution in which every channel has a square kernel of its own, followed by ReLU6 (0 below 0, 6 above 6).
+///
+/// The borders are filled with zeros as by TensorFlow's `SAME`: an odd pixel goes below and to the right. candle's
+/// grouped convolution runs one convolution a channel, a hundred times slower.
+pub(crate) struct DepthwiseConvolution {
+    /// (kernel · kernel, channels), so that the channels of a pixel meet their weights in order.
+    weight: Tensor,
+    bias: Tensor,
+    size: usize,
+    stride: usize,
+}
+
+/// One axis of a picture under a convolution: how far it reaches and which of its pixels an output sees.
+#[derive(Clone, Copy)]
+pub(crate) struct SameAxis {
+    input: usize,
+    output: usize,
+    stride: usize,
+    /// Zeros before the first pixel, and behind the last.
+    before: usize,
+    behind: usize,
+}
+
+impl DepthwiseConvolution {
+    /// Kernels of `size` x `size`, as `weights.weight` (size · size, channels) and `weights.bias` (channels).
+    pub(crate) fn new(channels: usize, size: usize, stride: usize, weights: &Weights<'_>) -> Result<Self> {
+        let weight = weights.tensor("weight", &[size * size, channels])?;
+        Ok(Self { weight, bias: weights.tensor("bias", &[channels])?, size, stride })
+    }
+
+    /// (batch, height, width, channels) → (batch, height / stride, width / stride, channels), rounded up.
+    pub(crate) fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        let (_, height, width, _) = input.dims4()?;
+        let rows = SameAxis::new(height, self.size, self.stride);
+        let columns = SameAxis::new(width, self.size, self.stride);
+        if kernel::fusible(&[input, &self.weight, &self.bias]) {
+            self.fused(input, rows, columns)
+        } else {
+            self.plain(input, rows, columns)
+        }
+    }
+
+    /// The sum of the picture shifted by each place in the kernel, times that place's weights.
+    fn plain(&self, input: &Tensor, rows: SameAxis, columns: SameAxis) -> Result<Tensor> {
+        let padded = columns.pad(&rows.pad(input, 1)?, 2)?;
+        let mut sum = self.bias.reshape((1, 1, 1, ()))?;
+        for place in 0..self.size * self.size {
+            let shifted = rows.seen_from(place / self.size, &padded, 1)?;
+            let shifted = columns.seen_from(place % self.size, &shifted, 2)?;
+            sum = shifted.broadcast_mul(&self.weight.get(place)?)?.broadcast_add(&sum)?;
+        }
+        Ok(sum.clamp(0.0, 6.0)?)
+    }
+
+    fn fused(&self, input: &Tensor, rows: SameAxis, columns: SameAxis) -> Result<Tensor> {
+        let (batch, _, _, channels) = input.dims4()?;
+        let shape = (batch, rows.output, columns.output, channels);
+        let arch = Arch::new();
+        kernel::compute([input, &self.weight, &self.bias], shape, |[input, weight, bias]| {
+            let mut output = vec![0.0; batch * rows.output * columns.output * channels];
+            kernel::for_each_row(&mut output, columns.output * channels, |index, output| {
+                let (picture, row) = (index / rows.output, index % rows.output);
+                let picture = &input[picture * rows.input * columns.input * channels..];
+                let place = Row { picture, weight, bias, size: self.size, rows, columns, row };
+                arch.dispatch(|| place.compute(output));
+            });
+            output
+        })
+    }
+}
+
+impl SameAxis {
+    /// `input` pixels under a kernel of `size`.
+    pub(crate) fn new(input: usize, size: usize, stride: usize) -> Self {
+        let output = input.div_ceil(stride);
+        let padding = (output.saturating_sub(1) * stride + size).saturating_sub(input);
+        Self { input, output, stride, before: padding / 2, behind: padding - padding / 2 }
+    }
+
+    /// `picture` with the zeros around the dimension `dimension`, which is this axis.
+    pub(crate) fn pad(self, picture: &Tensor, dimension: usize) -> Result<Tensor> {
+        Ok(picture.pad_with_zeros(dimension, self.before, self.behind)?)
+    }
+
+    /// What the kernel's place `offset` sees of the padded picture, by output.
+    pub(crate) fn seen_from(self, offset: usize, padded: &Tensor, dimension: usize) -> Result<Tensor> {
+        let seen: Vec<u32> = (0..self.output).map(|output| (output * self.stride + offset) as u32).collect();
+        Ok(padded.index_select(&Tensor::new(seen, &Device::Cpu)?, dimension)?)
+    }
+
+    /// The pairs (place in the kernel, pixel) inside the picture for an output, of a kernel of `size` places.
+    #[inline(always)]
+    fn inside(self, output: usize, size: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
+        let first = output * self.stride;
+        let start = self.before.saturating_sub(first);
+        let end = size.min((self.input + self.before).saturating_sub(first));
+        (start..end).map(move |offset| (offset, first + offset - self.before))
+    }
+}
+
+/// What one row of the output is computed from.
+struct Row<'a> {
+    picture: &'a [f32],
+    weight: &'a [f32],
+    bias: &'a [f32],
+    size: usize,
+    rows: SameAxis,
+    columns: SameAxis,
+    row: usize,
+}
+
+impl Row<'_> {
+    /// Compiled for every instruction set that [`Arch`] knows, which inlining is the condition for.
+    #[inline(always)]
+    fn compute(&self, output: &mut [f32]) {
+        for (column, pixel) in output.chunks_exact_mut(self.bias.len()).enumerate() {
+            let (blocks, rest) = pixel.as_chunks_mut::<LANES>();
+            let last = blocks.len() * LANES;
+            for (block, output) in blocks.iter_mut().enumerate() {
+                self.lanes(column, block * LANES, output);
+            }
+            for (lane, output) in rest.iter_mut().enumerate() {
+                self.lanes(column, last + lane, std::array::from_mut(output));
+            }
+        }
+    }
+
+    /// The output's channels from `channel` on.
+    #[inline(always)]
+    fn lanes<const N: usize>(&self, column: usize, channel: usize, output: &mut [f32; N]) {
+        let channels = self.bias.len();
+        let mut sum = *lanes_at::<N>(self.bias, channel);
+        for (down, y) in self.rows.inside(self.row, self.size) {
+            for (across, x) in self.columns.inside(column, self.size) {
+                let input = lanes_at::<N>(self.picture, (y * self.columns.input + x) * channels + channel);
+                let weight = lanes_at::<N>(self.weight, (down * self.size + across) * channels + channel);
+                for lane in 0..N {
+                    sum[lane] += input[lane] * weight[lane];
+                }
+            }
+        }
+        *output = sum.map(|number| number.max(0.0).min(6.0));
+    }
+}
+
+#[inline(always)]
+fn lanes_at<const N: usize>(numbers: &[f32], start: usize) -> &[f32; N] {
+    numbers[start..].first_chunk().expect("a pixel has all channels")
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Var;
+
+    use super::*;
+
+    /// The fused form against the differentiable one, which a variable as input calls for.
+    #[track_caller]
+    fn case(size: usize, stride: usize, height: usize, width: usize, channels: usize) {
+        let device = Device::Cpu;
+        let convolution = DepthwiseConvolution {
+            weight: Tensor::randn(0.0_f32, 1.0, (size * size, channels), &device).unwrap(),
+            bias: Tensor::randn(1.0_f32, 1.0, channels, &device).unwrap(),
+            size,
+            stride,
+        };
+        let input = Tensor::randn(0.0_f32, 1.0, (2, height, width, channels), &device).unwrap();
+        let fused = convolution.forward(&input).unwrap();
+        let plain = convolution.forward(Var::from_tensor(&input).unwrap().as_tensor()).unwrap();
+        let off = (fused - plain).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+        assert!(off < 2e-5, "the forms differ by {off}");
+    }
+
+    #[test]
+    fn forms_agree() {
+        case(3, 1, 7, 7, 32);
+        case(3, 2, 8, 8, 16);
+        case(5, 1, 6, 9, 48);
+        case(5, 2, 14, 13, 20);
+        case(5, 2, 1, 2, 3);
+    }
+
+    #[test]
+    fn an_odd_pixel_of_padding_goes_behind() {
+        let (even, odd) = (SameAxis::new(224, 3, 2), SameAxis::new(7, 5, 1));
+        assert_eq!((even.output, even.before, even.behind), (112, 0, 1));
+        assert_eq!((odd.output, odd.before, odd.behind), (7, 2, 2));
+    }
+}

@@ -1,0 +1,31 @@
+use candle_core::{Device, Tensor};
+
+use crate::{Error, Result, weights::Weights};
+
+/// A learned vector for every token.
+pub(crate) struct Embedding {
+    /// (tokens, width)
+    weight: Tensor,
+}
+
+impl Embedding {
+    pub(crate) fn new(tokens: usize, width: usize, weights: &Weights<'_>) -> Result<Self> {
+        Ok(Self {
+            weight: weights.tensor("weight", &[tokens, width])?,
+        })
+    }
+
+    /// The vectors of `tokens`, as (tokens, width).
+    ///
+    /// # Errors
+    /// When an id lies outside the vocabulary.
+    pub(crate) fn forward(&self, tokens: &[u32]) -> Result<Tensor> {
+        let vocabulary = self.weight.dim(0)?;
+        if let Some(&found) = tokens.iter().find(|&&id| id as usize >= vocabulary) {
+            return Err(Error::TokenId { found, vocabulary });
+        }
+        Ok(self
+            .weight
+            .index_select(&Tensor::new(tokens, &Device::Cpu)?, 0)?)
+    }
+}

@@ -1,0 +1,103 @@
+use candle_core::{D, Tensor};
+
+use super::kernel;
+use crate::{Result, weights::Weights};
+
+/// Every row shifted and scaled to mean 0 and variance 1, then by learned numbers
+/// ([Ba et al. 2016](https://arxiv.org/abs/1607.06450)).
+pub(crate) struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    epsilon: f64,
+}
+
+impl LayerNorm {
+    pub(crate) fn new(width: usize, epsilon: f64, weights: &Weights<'_>) -> Result<Self> {
+        let (weight, bias) = (
+            weights.tensor("weight", &[width])?,
+            weights.tensor("bias", &[width])?,
+        );
+        Ok(Self {
+            weight,
+            bias,
+            epsilon,
+        })
+    }
+
+    /// (…, width) → (…, width).
+    pub(crate) fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        if kernel::fusible(&[input, &self.weight, &self.bias]) {
+            return self.fused(input);
+        }
+        let centred = input.broadcast_sub(&input.mean_keepdim(D::Minus1)?)?;
+        let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
+        let normed = centred.broadcast_div(&(variance + self.epsilon)?.sqrt()?)?;
+        Ok(normed
+            .broadcast_mul(&self.weight)?
+            .broadcast_add(&self.bias)?)
+    }
+
+    fn fused(&self, input: &Tensor) -> Result<Tensor> {
+        kernel::compute(
+            [input, &self.weight, &self.bias],
+            input.shape(),
+            |[input, weight, bias]| {
+                let mut output = input.to_vec();
+                kernel::for_each_row(&mut output, weight.len(), |_, row| {
+                    let mean = sum(row, |number| number) / row.len() as f32;
+                    let variance =
+                        sum(row, |number| (number - mean) * (number - mean)) / row.len() as f32;
+                    let scale = 1.0 / (variance + self.epsilon as f32).sqrt();
+                    for ((number, weight), bias) in row.iter_mut().zip(weight).zip(bias) {
+                        *number = (*number - mean) * scale * weight + bias;
+                    }
+                });
+                output
+            },
+        )
+    }
+}
+
+/// The sum of `term` over `row`, in 16 partial sums: quicker than in order, and more exact.
+fn sum(row: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+    let (blocks, rest) = row.as_chunks::<16>();
+    let mut partial = [0.0; 16];
+    for block in blocks {
+        partial
+            .iter_mut()
+            .zip(block)
+            .for_each(|(sum, number)| *sum += term(*number));
+    }
+    partial.iter().sum::<f32>() + rest.iter().map(|number| term(*number)).sum::<f32>()
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Var};
+
+    use super::*;
+
+    #[test]
+    fn forms_agree() {
+        let device = Device::Cpu;
+        let norm = LayerNorm {
+            weight: Tensor::randn(1.0_f32, 0.3, 37, &device).unwrap(),
+            bias: Tensor::randn(0.0_f32, 0.3, 37, &device).unwrap(),
+            epsilon: 1e-5,
+        };
+        let input = Tensor::randn(3.0_f32, 2.0, (11, 37), &device).unwrap();
+        let fused = norm.forward(&input).unwrap();
+        let plain = norm
+            .forward(Var::from_tensor(&input).unwrap().as_tensor())
+            .unwrap();
+        let off = (fused - plain)
+            .unwrap()
+            .abs()
+            .unwrap()
+            .max_all()
+            .unwrap()
+            .to_scalar::<f32>()
+            .unwrap();
+        assert!(off < 2e-6, "the forms differ by {off}");
+    }
+}

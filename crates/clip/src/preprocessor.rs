@@ -1,0 +1,336 @@
+//! `preprocessor_config.json`: how a picture becomes pixels, as transformers'
+//! [`CLIPImageProcessorPil`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/image_processing_pil_clip.py)
+//! does it.
+
+use picture::{Filter, Picture, Size, Window};
+use serde::Deserialize;
+
+use crate::{Checkpoint, Error, Result, checkpoint::PREPROCESSOR};
+
+/// A picture as a vision tower wants it: f32, one channel after another, each row by row from the top left.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pixels {
+    width: usize,
+    height: usize,
+    values: Vec<f32>,
+}
+
+impl Pixels {
+    /// From 3 x `height` x `width` values.
+    ///
+    /// # Errors
+    /// When there are more or fewer values.
+    pub fn new(width: usize, height: usize, values: Vec<f32>) -> Result<Self> {
+        if width
+            .checked_mul(height)
+            .and_then(|pixels| pixels.checked_mul(3))
+            != Some(values.len())
+        {
+            return Err(Error::PixelCount {
+                width,
+                height,
+                found: values.len(),
+            });
+        }
+        Ok(Self {
+            width,
+            height,
+            values,
+        })
+    }
+
+    /// Width in pixels.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The 3 x height x width values.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+}
+
+/// The steps from a picture to pixels.
+pub(crate) struct Preprocessor {
+    resize: Option<Resize>,
+    filter: Filter,
+    crop: Option<Size>,
+    /// For each channel, the value that each of the 256 brightnesses becomes.
+    values: [Vec<f32>; 3],
+}
+
+#[derive(Clone, Copy)]
+enum Resize {
+    ShortestEdge(u32),
+    Exactly(Size),
+}
+
+impl Preprocessor {
+    /// Reads the steps, which have to end in pictures of `image` x `image` pixels.
+    pub(crate) fn read(checkpoint: &Checkpoint, image: usize) -> Result<Self> {
+        let json: Json = checkpoint.require_json(PREPROCESSOR)?;
+        let preprocessor = json.resolve(&Refusal {
+            file: checkpoint.place(PREPROCESSOR),
+            image,
+        })?;
+        Ok(preprocessor)
+    }
+
+    /// Resizes, crops and normalises.
+    pub(crate) fn apply(&self, picture: &Picture) -> Pixels {
+        let full = self.full_size(picture);
+        let crop = self.crop.unwrap_or(full);
+        let (left, width, pad_left) = centre(full.width, crop.width);
+        let (top, height, pad_top) = centre(full.height, crop.height);
+        let part = picture.resample(
+            full,
+            Window {
+                left,
+                top,
+                width,
+                height,
+            },
+            self.filter,
+        );
+        self.normalise(&part, crop, pad_left as usize, pad_top as usize)
+    }
+
+    fn full_size(&self, picture: &Picture) -> Size {
+        let (width, height) = (picture.width(), picture.height());
+        match self.resize {
+            None => Size { width, height },
+            Some(Resize::Exactly(size)) => size,
+            Some(Resize::ShortestEdge(edge)) if width <= height => Size {
+                width: edge,
+                height: scaled(edge, height, width),
+            },
+            Some(Resize::ShortestEdge(edge)) => Size {
+                width: scaled(edge, width, height),
+                height: edge,
+            },
+        }
+    }
+
+    /// The values of `part`, which lies in a black picture of size `full`.
+    fn normalise(&self, part: &Picture, full: Size, left: usize, top: usize) -> Pixels {
+        let (width, height) = (full.width as usize, full.height as usize);
+        let mut values = Vec::with_capacity(3 * width * height);
+        for (channel, table) in self.values.iter().enumerate() {
+            let start = values.len();
+            values.resize(start + width * height, table[0]);
+            let rows = part.pixels().chunks_exact(3 * part.width() as usize);
+            for (row, brightnesses) in rows.enumerate() {
+                let output = &mut values[start + (top + row) * width + left..];
+                for (value, pixel) in output.iter_mut().zip(brightnesses.as_chunks::<3>().0) {
+                    *value = table[pixel[channel] as usize];
+                }
+            }
+        }
+        Pixels {
+            width,
+            height,
+            values,
+        }
+    }
+}
+
+/// `edge * long / short`, rounded down, by Python's arithmetic.
+///
+/// A picture so narrow that the result does not fit is squeezed.
+fn scaled(edge: u32, long: u32, short: u32) -> u32 {
+    (f64::from(edge) * f64::from(long) / f64::from(short.max(1))) as u32
+}
+
+/// Where the middle `crop` of `full` begins, how much of it there is, and how much is missing before it.
+fn centre(full: u32, crop: u32) -> (u32, u32, u32) {
+    if crop <= full {
+        ((full - crop) / 2, crop, 0)
+    } else {
+        (0, full, (crop - full).div_ceil(2))
+    }
+}
+
+/// The file as it is written, with `CLIPImageProcessor`'s defaults.
+#[derive(Deserialize)]
+#[serde(default)]
+struct Json {
+    do_resize: bool,
+    size: Dimensions,
+    resample: u8,
+    do_center_crop: bool,
+    crop_size: Dimensions,
+    do_rescale: bool,
+    rescale_factor: f64,
+    do_normalize: bool,
+    image_mean: [f32; 3],
+    image_std: [f32; 3],
+}
+
+impl Default for Json {
+    fn default() -> Self {
+        Self {
+            do_resize: true,
+            size: Dimensions::Edge(224),
+            resample: 3,
+            do_center_crop: true,
+            crop_size: Dimensions::Edge(224),
+            do_rescale: true,
+            rescale_factor: 1.0 / 255.0,
+            do_normalize: true,
+            image_mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
+            image_std: [0.268_629_54, 0.261_302_6, 0.275_777_1],
+        }
+    }
+}
+
+/// A size as files of different ages have it.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a number, or an object of `shortest_edge` or of `height` and `width`"
+)]
+enum Dimensions {
+    Edge(u32),
+    Shortest { shortest_edge: u32 },
+    Exactly { height: u32, width: u32 },
+}
+
+impl Json {
+    fn resolve(&self, refusal: &Refusal) -> Result<Preprocessor> {
+        let resize = if self.do_resize {
+            Some(self.resize(refusal)?)
+        } else {
+            None
+        };
+        let crop = if self.do_center_crop {
+            Some(self.crop(refusal)?)
+        } else {
+            None
+        };
+        match (crop, resize) {
+            (Some(crop), _) => refusal.check("crop_size", crop)?,
+            (None, Some(Resize::Exactly(size))) => refusal.check("size", size)?,
+            _ => {
+                return Err(refusal.refuse(
+                    "do_center_crop",
+                    "false",
+                    "true, or a `size` of `height` and `width`",
+                ));
+            }
+        }
+        Ok(Preprocessor {
+            resize,
+            filter: self.filter(refusal)?,
+            crop,
+            values: [0, 1, 2].map(|c| self.table(c)),
+        })
+    }
+
+    fn resize(&self, refusal: &Refusal) -> Result<Resize> {
+        match self.size {
+            Dimensions::Edge(0) | Dimensions::Shortest { shortest_edge: 0 } => {
+                Err(refusal.refuse("size", "0", "a number above 0"))
+            }
+            Dimensions::Edge(edge)
+            | Dimensions::Shortest {
+                shortest_edge: edge,
+            } => Ok(Resize::ShortestEdge(edge)),
+            Dimensions::Exactly { height, width } => Ok(Resize::Exactly(Size { width, height })),
+        }
+    }
+
+    fn crop(&self, refusal: &Refusal) -> Result<Size> {
+        match self.crop_size {
+            Dimensions::Edge(edge) => Ok(Size {
+                width: edge,
+                height: edge,
+            }),
+            Dimensions::Exactly { height, width } => Ok(Size { width, height }),
+            Dimensions::Shortest { .. } => Err(refusal.refuse(
+                "crop_size",
+                "`shortest_edge`",
+                "a number, or `height` and `width`",
+            )),
+        }
+    }
+
+    /// The numbers are Pillow's `Resampling`.
+    fn filter(&self, refusal: &Refusal) -> Result<Filter> {
+        match self.resample {
+            0 => Ok(Filter::Nearest),
+            1 => Ok(Filter::Lanczos3),
+            2 => Ok(Filter::Bilinear),
+            3 => Ok(Filter::Bicubic),
+            4 => Ok(Filter::Box),
+            5 => Ok(Filter::Hamming),
+            other => Err(refusal.refuse("resample", other, "0 to 5")),
+        }
+    }
+
+    fn table(&self, channel: usize) -> Vec<f32> {
+        let value = |brightness: u8| {
+            let rescaled = match self.do_rescale {
+                true => (f64::from(brightness) * self.rescale_factor) as f32,
+                false => f32::from(brightness),
+            };
+            match self.do_normalize {
+                true => (rescaled - self.image_mean[channel]) / self.image_std[channel],
+                false => rescaled,
+            }
+        };
+        (0..=u8::MAX).map(value).collect()
+    }
+}
+
+/// What refusals say besides the setting.
+struct Refusal {
+    file: String,
+    image: usize,
+}
+
+impl Refusal {
+    fn check(&self, setting: &str, size: Size) -> Result<()> {
+        if (size.width as usize, size.height as usize) == (self.image, self.image) {
+            return Ok(());
+        }
+        let expected = format!("{0} x {0}, the `image_size` of `config.json`", self.image);
+        Err(self.refuse(
+            setting,
+            format!("{} x {}", size.width, size.height),
+            &expected,
+        ))
+    }
+
+    fn refuse(&self, setting: &str, found: impl ToString, expected: &str) -> Error {
+        Error::Setting {
+            file: self.file.clone(),
+            setting: setting.to_owned(),
+            found: found.to_string(),
+            expected: expected.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crops_are_centred_as_transformers_does() {
+        assert_eq!(centre(10, 5), (2, 5, 0));
+        assert_eq!(centre(5, 5), (0, 5, 0));
+        assert_eq!(centre(5, 8), (0, 5, 2));
+        assert_eq!(centre(6, 8), (0, 6, 1));
+    }
+
+    #[test]
+    fn extreme_shapes_stay_in_range() {
+        assert_eq!(scaled(224, 10_000, 1), 2_240_000);
+        assert_eq!(scaled(224, u32::MAX, 1), u32::MAX);
+    }
+}

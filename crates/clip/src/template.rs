@@ -1,0 +1,85 @@
+use std::str::FromStr;
+
+use crate::{Error, Result};
+
+/// A sentence with a place for a label, such as `a photo of a {}`.
+///
+/// The place is written `{}` or `{label}`, and may come more than once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template(String);
+
+impl Template {
+    /// Takes `template` apart.
+    ///
+    /// # Errors
+    /// When there is no place for the label.
+    pub fn new(template: &str) -> Result<Self> {
+        if ["{}", "{label}"]
+            .iter()
+            .any(|place| template.contains(place))
+        {
+            Ok(Self(template.to_owned()))
+        } else {
+            Err(Error::Template {
+                template: template.to_owned(),
+            })
+        }
+    }
+
+    /// The sentence for `label`.
+    pub fn fill(&self, label: &str) -> String {
+        // Cut first: a label may itself hold the characters of a place.
+        let pieces = self.0.split("{label}").flat_map(|piece| piece.split("{}"));
+        pieces.collect::<Vec<_>>().join(label)
+    }
+}
+
+impl Default for Template {
+    /// The sentence that CLIP's authors suggest when nothing is known of the labels.
+    fn default() -> Self {
+        Self("a photo of a {}".to_owned())
+    }
+}
+
+impl FromStr for Template {
+    type Err = Error;
+
+    fn from_str(template: &str) -> Result<Self> {
+        Self::new(template)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(template: &str, label: &str, expected: &str) {
+        assert_eq!(Template::new(template).unwrap().fill(label), expected);
+    }
+
+    #[test]
+    fn labels_take_their_places() {
+        case("a photo of a {}", "dog", "a photo of a dog");
+        case(
+            "{label}: a photo of a {label}",
+            "dog",
+            "dog: a photo of a dog",
+        );
+        case("{}", "{label}", "{label}");
+        case("{label} {}", "{}", "{} {}");
+    }
+
+    #[test]
+    fn a_template_needs_a_place() {
+        let error = Template::new("a photo").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "template `a photo` has no place for the label"
+        );
+        assert_eq!(
+            error.hint(),
+            Some("write `{}` where the label goes, as in `a photo of a {}`")
+        );
+    }
+}

@@ -1,0 +1,103 @@
+use candle_core::{Device, Tensor};
+
+use crate::{
+    Error, Result,
+    config::{ClipConfig, TextPooling},
+    encoder::Encoder,
+    ops::{Embedding, LayerNorm, Linear, Sequences},
+    weights::Weights,
+};
+
+/// CLIP's text transformer, as transformers' `CLIPTextModelWithProjection`.
+pub(crate) struct TextTransformer {
+    tokens: Embedding,
+    /// (context, width)
+    positions: Tensor,
+    encoder: Encoder,
+    norm: LayerNorm,
+    projection: Linear,
+    pooling: TextPooling,
+    context: usize,
+}
+
+impl TextTransformer {
+    pub(crate) fn new(config: &ClipConfig, weights: &Weights<'_>) -> Result<Self> {
+        let text = &config.text;
+        let width = text.encoder.width;
+        let model = weights.below("text_model");
+        let embeddings = model.below("embeddings");
+        Ok(Self {
+            tokens: Embedding::new(text.vocabulary, width, &embeddings.below("token_embedding"))?,
+            positions: embeddings.tensor("position_embedding.weight", &[text.context, width])?,
+            encoder: Encoder::new(&text.encoder, &model.below("encoder"))?,
+            norm: LayerNorm::new(
+                width,
+                text.encoder.epsilon,
+                &model.below("final_layer_norm"),
+            )?,
+            projection: Linear::without_bias(
+                width,
+                config.projection,
+                &weights.below("text_projection"),
+            )?,
+            pooling: text.pooling,
+            context: text.context,
+        })
+    }
+
+    /// Texts as token ids → (texts, projection).
+    ///
+    /// A token sees those before it alone, so whatever follows the one that stands for the text is left out, padding
+    /// too, and every text is computed at its own length.
+    pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
+        let mut texts: Vec<(usize, &[u32])> = self.cut(texts)?.into_iter().enumerate().collect();
+        texts.sort_by_key(|(_, tokens)| tokens.len());
+        let pooled = self.forward_sorted(texts.iter().map(|&(_, tokens)| tokens).collect())?;
+        let mut places = vec![0_u32; texts.len()];
+        for (sorted, (original, _)) in texts.iter().enumerate() {
+            places[*original] = sorted as u32;
+        }
+        Ok(pooled.index_select(&Tensor::new(places, &Device::Cpu)?, 0)?)
+    }
+
+    /// Every text up to the token that stands for it.
+    fn cut<'a>(&self, texts: &'a [Vec<u32>]) -> Result<Vec<&'a [u32]>> {
+        let cut = texts.iter().map(|tokens| {
+            if tokens.is_empty() || tokens.len() > self.context {
+                return Err(Error::TokenCount {
+                    found: tokens.len(),
+                    limit: self.context,
+                });
+            }
+            Ok(&tokens[..=self.pooling.position(tokens)])
+        });
+        cut.collect()
+    }
+
+    fn forward_sorted(&self, texts: Vec<&[u32]>) -> Result<Tensor> {
+        let positions: Vec<u32> = texts
+            .iter()
+            .flat_map(|tokens| 0..tokens.len() as u32)
+            .collect();
+        let positions = self
+            .positions
+            .index_select(&Tensor::new(positions, &Device::Cpu)?, 0)?;
+        let hidden = (self.tokens.forward(&texts.concat())? + positions)?;
+        let lengths: Vec<usize> = texts.iter().map(|tokens| tokens.len()).collect();
+        let pooled = self.encoder.forward(
+            &hidden,
+            &Sequences::causal(lengths.clone()),
+            &last_rows(&lengths)?,
+        )?;
+        self.projection.forward(&self.norm.forward(&pooled)?)
+    }
+}
+
+/// The row of every sequence's last token.
+fn last_rows(lengths: &[usize]) -> Result<Tensor> {
+    let ends = lengths.iter().scan(0, |end, length| {
+        *end += length;
+        Some(*end as u32 - 1)
+    });
+    Ok(Tensor::new(ends.collect::<Vec<u32>>(), &Device::Cpu)?)
+}

@@ -1,0 +1,290 @@
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Deserialize;
+use tokenizers::{
+    AddedToken, PostProcessor, SplitDelimiterBehavior, TruncationParams,
+    models::bpe::{BPE, Merges, Vocab},
+    normalizers::{Lowercase, NFC, Replace, Sequence as Normalizers, replace::ReplacePattern},
+    pre_tokenizers::{
+        byte_level::ByteLevel,
+        sequence::Sequence as PreTokenizers,
+        split::{Split, SplitPattern},
+    },
+    processors::roberta::RobertaProcessing,
+};
+
+use crate::{
+    Checkpoint, Error, Result,
+    checkpoint::{CONFIG, MERGES, SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG, VOCABULARY},
+};
+
+/// Words in CLIP's vocabulary are cut out of a text by this.
+const WORDS: &str =
+    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+
+/// Texts to token ids, with those for the beginning and the end.
+pub(crate) struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+}
+
+impl Tokenizer {
+    /// Reads `tokenizer.json`, or else builds what transformers' `CLIPTokenizer` does of `vocab.json` and
+    /// `merges.txt`. Texts are cut to `context` tokens, or to the `model_max_length` of `tokenizer_config.json` when
+    /// that is less; the token for the end is kept.
+    pub(crate) fn read(checkpoint: &Checkpoint, context: usize) -> Result<Self> {
+        let settings: TokenizerConfig = checkpoint.json(TOKENIZER_CONFIG)?.unwrap_or_default();
+        let mut inner = match checkpoint.file(TOKENIZER) {
+            Some(bytes) => {
+                tokenizers::Tokenizer::from_bytes(bytes).map_err(unusable(checkpoint, TOKENIZER))?
+            }
+            None => clip_tokenizer(checkpoint, &settings)?,
+        };
+        inner.with_padding(None);
+        truncate(&mut inner, checkpoint, settings.limit(context))?;
+        Ok(Self { inner })
+    }
+
+    /// Whether the files that [`read`](Self::read) needs are there.
+    pub(crate) fn check(checkpoint: &Checkpoint) -> Result<()> {
+        if checkpoint.file(TOKENIZER).is_some()
+            || (has(checkpoint, VOCABULARY) && has(checkpoint, MERGES))
+        {
+            return Ok(());
+        }
+        let missing = match (has(checkpoint, VOCABULARY), has(checkpoint, MERGES)) {
+            (true, _) => MERGES,
+            (_, true) => VOCABULARY,
+            _ => TOKENIZER,
+        };
+        Err(checkpoint.missing(missing))
+    }
+
+    /// The ids of `text`, without padding.
+    pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding = self.inner.encode_fast(text, true);
+        let encoding = encoding.map_err(|source| Error::Tokenize {
+            bytes: text.len(),
+            source,
+        })?;
+        Ok(encoding.get_ids().to_vec())
+    }
+}
+
+fn has(checkpoint: &Checkpoint, name: &str) -> bool {
+    checkpoint.file(name).is_some()
+}
+
+fn unusable(checkpoint: &Checkpoint, name: &str) -> impl FnOnce(tokenizers::Error) -> Error {
+    let file = checkpoint.place(name);
+    move |source| Error::Tokenizer { file, source }
+}
+
+fn truncate(
+    inner: &mut tokenizers::Tokenizer,
+    checkpoint: &Checkpoint,
+    limit: usize,
+) -> Result<()> {
+    // The library would subtract below 0.
+    let added = inner
+        .get_post_processor()
+        .map_or(0, |processor| processor.added_tokens(false));
+    if limit <= added {
+        return Err(Error::Setting {
+            file: checkpoint.place(CONFIG),
+            setting: "max_position_embeddings".to_owned(),
+            found: limit.to_string(),
+            expected: format!("more than the {added} tokens that every text has"),
+        });
+    }
+    let truncation = TruncationParams {
+        max_length: limit,
+        ..TruncationParams::default()
+    };
+    let done = inner.with_truncation(Some(truncation));
+    done.map(|_| ()).map_err(unusable(checkpoint, TOKENIZER))
+}
+
+/// The steps of transformers'
+/// [`CLIPTokenizer`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/tokenization_clip.py).
+fn clip_tokenizer(
+    checkpoint: &Checkpoint,
+    config: &TokenizerConfig,
+) -> Result<tokenizers::Tokenizer> {
+    let vocabulary: HashMap<String, u32> = checkpoint.require_json(VOCABULARY)?;
+    let special = SpecialTokens::read(checkpoint, config)?;
+    let mark = |token: &AddedToken| match vocabulary.get(&token.content) {
+        Some(id) => Ok((token.content.clone(), *id)),
+        None => {
+            let reason = format!("there is no token `{}`", token.content);
+            Err(unusable(checkpoint, VOCABULARY)(reason.into()))
+        }
+    };
+    let marks = RobertaProcessing::new(mark(&special.end)?, mark(&special.beginning)?);
+    let merges = read_merges(checkpoint.require(MERGES)?).map_err(unusable(checkpoint, MERGES))?;
+    build(vocabulary.into_iter().collect(), merges, marks, &special)
+        .map_err(unusable(checkpoint, MERGES))
+}
+
+fn build(
+    vocabulary: Vocab,
+    merges: Merges,
+    marks: RobertaProcessing,
+    special: &SpecialTokens,
+) -> tokenizers::Result<tokenizers::Tokenizer> {
+    let model = BPE::builder()
+        .vocab_and_merges(vocabulary, merges)
+        .continuing_subword_prefix(String::new())
+        .end_of_word_suffix("</w>".to_owned())
+        .unk_token(special.unknown.content.clone())
+        .build()?;
+    let spaces = Replace::new(ReplacePattern::Regex(r"\s+".to_owned()), " ")?;
+    let words = Split::new(
+        SplitPattern::Regex(WORDS.to_owned()),
+        SplitDelimiterBehavior::Removed,
+        true,
+    )?;
+    let bytes = ByteLevel::new(false, true, true);
+    let mut tokenizer = tokenizers::Tokenizer::new(model);
+    tokenizer
+        .with_normalizer(Some(Normalizers::new(vec![
+            NFC.into(),
+            spaces.into(),
+            Lowercase.into(),
+        ])))?
+        .with_pre_tokenizer(Some(PreTokenizers::new(vec![words.into(), bytes.into()])))
+        .with_post_processor(Some(marks.trim_offsets(false).add_prefix_space(false)))
+        .add_tokens(special.all())?;
+    Ok(tokenizer)
+}
+
+/// Two pieces a line, the most important first.
+fn read_merges(bytes: &[u8]) -> tokenizers::Result<Merges> {
+    let lines = std::str::from_utf8(bytes)?.lines().enumerate();
+    let merges = lines
+        .filter(|(_, line)| !line.starts_with("#version"))
+        .map(|(number, line)| {
+            let mut pieces = line.split(' ');
+            match (pieces.next(), pieces.next(), pieces.next()) {
+                (Some(first), Some(second), None) => Ok((first.to_owned(), second.to_owned())),
+                _ => Err(format!(
+                    "line {} is `{line}`, expected two pieces with a space between",
+                    number + 1
+                )
+                .into()),
+            }
+        });
+    merges.collect()
+}
+
+/// `tokenizer_config.json`, as far as it matters.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct TokenizerConfig {
+    /// A floating-point number, because transformers writes 10^30 for "no limit".
+    model_max_length: Option<f64>,
+    added_tokens_decoder: Option<BTreeMap<u32, TokenJson>>,
+    #[serde(flatten)]
+    named: NamedTokens,
+}
+
+impl TokenizerConfig {
+    fn limit(&self, context: usize) -> usize {
+        self.model_max_length
+            .map_or(context, |limit| context.min(limit as usize))
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct NamedTokens {
+    bos_token: Option<TokenJson>,
+    eos_token: Option<TokenJson>,
+    unk_token: Option<TokenJson>,
+    pad_token: Option<TokenJson>,
+}
+
+/// A special token as files of different ages have it.
+#[derive(Clone, Deserialize)]
+#[serde(untagged)]
+enum TokenJson {
+    Text(String),
+    Object {
+        content: String,
+        #[serde(default)]
+        lstrip: bool,
+        #[serde(default)]
+        rstrip: bool,
+        #[serde(default)]
+        single_word: bool,
+        #[serde(default)]
+        normalized: bool,
+    },
+}
+
+impl From<TokenJson> for AddedToken {
+    fn from(json: TokenJson) -> Self {
+        match json {
+            TokenJson::Text(text) => Self::from(text, true),
+            TokenJson::Object {
+                content,
+                lstrip,
+                rstrip,
+                single_word,
+                normalized,
+            } => {
+                let token = Self::from(content, true).lstrip(lstrip).rstrip(rstrip);
+                token.single_word(single_word).normalized(normalized)
+            }
+        }
+    }
+}
+
+/// The tokens that are found in a text before it is cut into words.
+struct SpecialTokens {
+    added: Vec<AddedToken>,
+    beginning: AddedToken,
+    end: AddedToken,
+    unknown: AddedToken,
+    padding: AddedToken,
+}
+
+impl SpecialTokens {
+    /// From `tokenizer_config.json`. `special_tokens_map.json` counts for more when the former is of the old kind,
+    /// without `added_tokens_decoder`.
+    fn read(checkpoint: &Checkpoint, config: &TokenizerConfig) -> Result<Self> {
+        let map: Option<NamedTokens> = match config.added_tokens_decoder {
+            Some(_) => None,
+            None => checkpoint.json(SPECIAL_TOKENS)?,
+        };
+        let map = map.unwrap_or_default();
+        let token = |map: Option<TokenJson>, named: &Option<TokenJson>, default: &str| {
+            let json = map.or_else(|| named.clone());
+            json.unwrap_or_else(|| TokenJson::Text(default.to_owned()))
+                .into()
+        };
+        Ok(Self {
+            added: config
+                .added_tokens_decoder
+                .iter()
+                .flatten()
+                .map(|(_, token)| token.clone().into())
+                .collect(),
+            beginning: token(map.bos_token, &config.named.bos_token, "<|startoftext|>"),
+            end: token(map.eos_token, &config.named.eos_token, "<|endoftext|>"),
+            unknown: token(map.unk_token, &config.named.unk_token, "<|endoftext|>"),
+            padding: token(map.pad_token, &config.named.pad_token, "<|endoftext|>"),
+        })
+    }
+
+    /// All of them. Of several with one text the first counts.
+    fn all(&self) -> Vec<AddedToken> {
+        let mut all: Vec<AddedToken> = Vec::new();
+        let named = [&self.beginning, &self.end, &self.unknown, &self.padding];
+        for token in self.added.iter().chain(named) {
+            if all.iter().all(|known| known.content != token.content) {
+                all.push(token.clone());
+            }
+        }
+        all
+    }
+}
