@@ -1,0 +1,86 @@
+//! Turning a picture upright.
+
+use ::image::metadata::Orientation;
+
+use crate::Size;
+
+/// The side of the tiles that are turned one at a time: 64 rows of 64 pixels stay in the cache,
+/// while whole columns of a large picture would not.
+const TILE: usize = 64;
+
+/// The orientation in an EXIF block, which JPEG and some writers of WebP begin with a name.
+/// No turn when the block is broken: it is never worth refusing a picture for.
+pub(super) fn from_exif(block: &[u8]) -> Orientation {
+    let block = block.strip_prefix(b"Exif\0\0").unwrap_or(block);
+    Orientation::from_exif_chunk(block).unwrap_or(Orientation::NoTransforms)
+}
+
+/// The picture turned as `orientation` says, with its new size.
+pub(super) fn upright(size: Size, pixels: Vec<u8>, orientation: Orientation) -> (Size, Vec<u8>) {
+    let Some(turn) = Turn::new(size, orientation) else {
+        return (size, pixels);
+    };
+    let turned = turn.apply(pixels.as_chunks().0);
+    (turn.size, turned.into_flattened())
+}
+
+/// Where the pixels of the turned picture come from: the pixel at column x and row y from
+/// `origin + x * column_step + y * row_step`.
+struct Turn {
+    size: Size,
+    origin: usize,
+    column_step: isize,
+    row_step: isize,
+}
+
+impl Turn {
+    fn new(size: Size, orientation: Orientation) -> Option<Turn> {
+        let (width, height) = (size.width as usize, size.height as usize);
+        let (right, down) = (1, width as isize);
+        let (last_column, last_row) = (width - 1, (height - 1) * width);
+        let (origin, column_step, row_step) = match orientation {
+            Orientation::NoTransforms => return None,
+            Orientation::FlipHorizontal => (last_column, -right, down),
+            Orientation::Rotate180 => (last_row + last_column, -right, -down),
+            Orientation::FlipVertical => (last_row, right, -down),
+            Orientation::Rotate90FlipH => (0, down, right),
+            Orientation::Rotate90 => (last_row, -down, right),
+            Orientation::Rotate270FlipH => (last_row + last_column, -down, -right),
+            Orientation::Rotate270 => (last_column, down, -right),
+        };
+        let lies_down =
+            column_step.abs() == down && height > 1 || row_step.abs() == right && width > 1;
+        let size = if lies_down {
+            Size {
+                width: size.height,
+                height: size.width,
+            }
+        } else {
+            size
+        };
+        Some(Turn {
+            size,
+            origin,
+            column_step,
+            row_step,
+        })
+    }
+
+    fn apply(&self, source: &[[u8; 3]]) -> Vec<[u8; 3]> {
+        let (width, height) = (self.size.width as usize, self.size.height as usize);
+        let mut turned = vec![[0; 3]; source.len()];
+        for top in (0..height).step_by(TILE) {
+            for left in (0..width).step_by(TILE) {
+                for row in top..height.min(top + TILE) {
+                    let columns = left..width.min(left + TILE);
+                    let start = self.origin as isize + row as isize * self.row_step;
+                    for (column, pixel) in columns.clone().zip(&mut turned[row * width..][columns])
+                    {
+                        *pixel = source[(start + column as isize * self.column_step) as usize];
+                    }
+                }
+            }
+        }
+        turned
+    }
+}

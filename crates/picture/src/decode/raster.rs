@@ -1,0 +1,108 @@
+//! PNG, WebP, GIF and BMP, through the decoders of the `image` crate.
+
+use std::io::Cursor;
+
+use ::image::{
+    DynamicImage, ImageDecoder, ImageError, ImageResult,
+    codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, webp::WebPDecoder},
+    metadata::Orientation,
+};
+
+use super::{
+    Decoded, damaged,
+    flatten::{Layout, scale_16, scale_float, to_rgb},
+    orientation,
+};
+use crate::{Error, Format, Limits, Result, Size};
+
+pub(super) fn decode(format: Format, bytes: &[u8], limits: &Limits) -> Result<Decoded> {
+    let reader = Cursor::new(bytes);
+    match format {
+        Format::Png => {
+            // PNG takes its limits early, since metadata before the pixels can be compressed.
+            let decoder = PngDecoder::with_limits(reader, decoder_limits(limits));
+            read(format, decoder, limits)
+        }
+        Format::WebP => read(format, WebPDecoder::new(reader), limits),
+        Format::Gif => read(format, GifDecoder::new(reader), limits),
+        Format::Bmp => read(format, BmpDecoder::new(reader), limits),
+        Format::Jpeg | Format::Tiff => unreachable!("{} has a module of its own", format.name()),
+    }
+}
+
+fn read(
+    format: Format,
+    decoder: ImageResult<impl ImageDecoder>,
+    limits: &Limits,
+) -> Result<Decoded> {
+    let failed = |error| from_image_error(format, error, limits);
+    let mut decoder = decoder.map_err(failed)?;
+    let (width, height) = decoder.dimensions();
+    let size = Size { width, height };
+    limits.check_size(size)?;
+    decoder.set_limits(decoder_limits(limits)).map_err(failed)?;
+    let orientation = match decoder.exif_metadata() {
+        Ok(Some(block)) => orientation::from_exif(&block),
+        Ok(None) | Err(_) => Orientation::NoTransforms,
+    };
+    let picture = DynamicImage::from_decoder(decoder).map_err(failed)?;
+    let pixels = flatten(format, picture)?;
+    Ok(Decoded {
+        size,
+        orientation,
+        pixels,
+    })
+}
+
+fn decoder_limits(limits: &Limits) -> ::image::Limits {
+    let mut decoder_limits = ::image::Limits::no_limits();
+    decoder_limits.max_alloc = Some(limits.allocation());
+    decoder_limits
+}
+
+fn flatten(format: Format, picture: DynamicImage) -> Result<Vec<u8>> {
+    let (samples, layout) = match picture {
+        DynamicImage::ImageLuma8(picture) => (picture.into_raw(), Layout::Grey),
+        DynamicImage::ImageLumaA8(picture) => (picture.into_raw(), Layout::GreyAlpha),
+        DynamicImage::ImageRgb8(picture) => (picture.into_raw(), Layout::Rgb),
+        DynamicImage::ImageRgba8(picture) => (picture.into_raw(), Layout::RgbAlpha),
+        DynamicImage::ImageLuma16(picture) => (scaled(&picture), Layout::Grey),
+        DynamicImage::ImageLumaA16(picture) => (scaled(&picture), Layout::GreyAlpha),
+        DynamicImage::ImageRgb16(picture) => (scaled(&picture), Layout::Rgb),
+        DynamicImage::ImageRgba16(picture) => (scaled(&picture), Layout::RgbAlpha),
+        DynamicImage::ImageRgb32F(picture) => (
+            picture.iter().copied().map(scale_float).collect(),
+            Layout::Rgb,
+        ),
+        DynamicImage::ImageRgba32F(picture) => (
+            picture.iter().copied().map(scale_float).collect(),
+            Layout::RgbAlpha,
+        ),
+        other => {
+            let kind = format!("samples of type {:?}", other.color());
+            return Err(Error::Unsupported {
+                format,
+                source: kind.into(),
+            });
+        }
+    };
+    Ok(to_rgb(samples, layout))
+}
+
+fn scaled(samples: &[u16]) -> Vec<u8> {
+    samples.iter().copied().map(scale_16).collect()
+}
+
+fn from_image_error(format: Format, error: ImageError, limits: &Limits) -> Error {
+    match error {
+        ImageError::Limits(_) => Error::TooMuchMemory {
+            format,
+            limit: limits.allocation(),
+        },
+        ImageError::Unsupported(error) => Error::Unsupported {
+            format,
+            source: error.into(),
+        },
+        error => damaged(format, error),
+    }
+}

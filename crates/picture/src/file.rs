@@ -1,0 +1,72 @@
+use std::{
+    fs::{File, Metadata, OpenOptions},
+    io::{self, Read},
+    path::Path,
+};
+
+use crate::{Error, Limits, Result};
+
+/// The bytes of the file at `path`, when it is a file and within the limit on bytes.
+///
+/// The size is checked before reading, and while reading because a file can grow or lie about its
+/// size. A pipe, a device or a folder is an error at once: reading one could wait for ever.
+///
+/// # Errors
+///
+/// [`Error::Read`], [`Error::NotAFile`] and [`Error::TooManyBytes`].
+pub fn read_within(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
+    let cannot_read = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
+    // Looked at before opening, since opening a device can do things, and again once open, since
+    // what a path leads to can change in between.
+    check_is_file(path, &path.metadata().map_err(cannot_read)?)?;
+    let file = open(path).map_err(cannot_read)?;
+    let metadata = file.metadata().map_err(cannot_read)?;
+    check_is_file(path, &metadata)?;
+    limits.check_bytes(metadata.len())?;
+
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    file.take(limits.bytes.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(cannot_read)?;
+    limits.check_bytes(bytes.len() as u64)?;
+    Ok(bytes)
+}
+
+/// Opens without waiting: a pipe that took the file's place opens at once, to be refused.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    options.open(path)
+}
+
+fn check_is_file(path: &Path, metadata: &Metadata) -> Result<()> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    Err(Error::NotAFile {
+        path: path.to_owned(),
+        kind: kind(metadata),
+    })
+}
+
+fn kind(metadata: &Metadata) -> &'static str {
+    if metadata.is_dir() {
+        return "a folder";
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if metadata.file_type().is_fifo() {
+            return "a pipe";
+        }
+        if metadata.file_type().is_socket() {
+            return "a socket";
+        }
+    }
+    "a device"
+}

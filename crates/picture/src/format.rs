@@ -1,0 +1,118 @@
+/// A kind of picture file that this crate reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// JPEG: baseline and progressive; grey, YCbCr, RGB, CMYK and YCCK.
+    Jpeg,
+    /// PNG, and the first frame of an animated PNG.
+    Png,
+    /// WebP, lossy and lossless, and the first frame of an animated one.
+    WebP,
+    /// The first frame of a GIF.
+    Gif,
+    /// Windows bitmaps.
+    Bmp,
+    /// The first picture of a TIFF.
+    Tiff,
+}
+
+impl Format {
+    /// All the formats.
+    pub const ALL: [Format; 6] = [
+        Format::Jpeg,
+        Format::Png,
+        Format::WebP,
+        Format::Gif,
+        Format::Bmp,
+        Format::Tiff,
+    ];
+
+    /// The format of a file that begins with `bytes`. Twelve bytes are enough.
+    pub fn of(bytes: &[u8]) -> Option<Format> {
+        match bytes {
+            [0xFF, 0xD8, 0xFF, ..] => Some(Format::Jpeg),
+            [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Some(Format::Png),
+            [
+                b'R',
+                b'I',
+                b'F',
+                b'F',
+                _,
+                _,
+                _,
+                _,
+                b'W',
+                b'E',
+                b'B',
+                b'P',
+                ..,
+            ] => Some(Format::WebP),
+            [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Format::Gif),
+            [b'B', b'M', ..] => Some(Format::Bmp),
+            // 42 for TIFF, 43 for BigTIFF.
+            [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(Format::Tiff),
+            _ => None,
+        }
+    }
+
+    /// The format's name, as people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Jpeg => "JPEG",
+            Format::Png => "PNG",
+            Format::WebP => "WebP",
+            Format::Gif => "GIF",
+            Format::Bmp => "BMP",
+            Format::Tiff => "TIFF",
+        }
+    }
+
+    /// The usual extensions of such files, in lower case, the commonest first. For finding files
+    /// worth opening: what a file is, its content says.
+    pub fn extensions(self) -> &'static [&'static str] {
+        match self {
+            Format::Jpeg => &["jpg", "jpeg", "jpe", "jfif"],
+            Format::Png => &["png", "apng"],
+            Format::WebP => &["webp"],
+            Format::Gif => &["gif"],
+            Format::Bmp => &["bmp", "dib"],
+            Format::Tiff => &["tif", "tiff"],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(bytes: &[u8], expected: Option<Format>) {
+        assert_eq!(Format::of(bytes), expected);
+    }
+
+    #[test]
+    fn knows_formats_by_their_first_bytes() {
+        case(b"\xFF\xD8\xFF\xE0", Some(Format::Jpeg));
+        case(b"\x89PNG\r\n\x1A\n", Some(Format::Png));
+        case(b"RIFF\x04\0\0\0WEBPVP8 ", Some(Format::WebP));
+        case(b"GIF87a", Some(Format::Gif));
+        case(b"GIF89a", Some(Format::Gif));
+        case(b"BM", Some(Format::Bmp));
+        case(b"II*\0", Some(Format::Tiff));
+        case(b"MM\0*", Some(Format::Tiff));
+        case(b"MM\0+", Some(Format::Tiff));
+    }
+
+    #[test]
+    fn knows_nothing_else() {
+        for bytes in [
+            &b""[..],
+            b"\xFF\xD8",
+            b"RIFF\x04\0\0\0WAVE",
+            b"GIF88a",
+            b"%PDF-1.7",
+            b"<svg",
+        ] {
+            case(bytes, None);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+use crate::{Error, Result, Size};
+
+/// How much a picture may cost, checked before it is read and before it is decoded.
+///
+/// A decoded picture takes three bytes a pixel, and decoding it a few times as much for a moment:
+/// at worst 16 bytes a pixel, for a TIFF of four 32-bit floats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest file, in bytes.
+    pub bytes: u64,
+    /// The most pixels: width times height, as the file's header has them.
+    pub pixels: u64,
+}
+
+impl Default for Limits {
+    /// 128 MiB and 100 million pixels.
+    fn default() -> Self {
+        Self {
+            bytes: 128 << 20,
+            pixels: 100_000_000,
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn check_bytes(&self, bytes: u64) -> Result<()> {
+        if bytes > self.bytes {
+            return Err(Error::TooManyBytes {
+                bytes,
+                limit: self.bytes,
+            });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn check_size(&self, size: Size) -> Result<()> {
+        let Size { width, height } = size;
+        if width == 0 || height == 0 {
+            return Err(Error::NoPixels { width, height });
+        }
+        if u64::from(width) * u64::from(height) > self.pixels {
+            return Err(Error::TooManyPixels {
+                width,
+                height,
+                limit: self.pixels,
+            });
+        }
+        Ok(())
+    }
+
+    /// What a decoder may allocate: 16 bytes for each pixel allowed, and as much again for tables
+    /// and metadata as the largest file could hold.
+    pub(crate) fn allocation(&self) -> u64 {
+        self.pixels.saturating_mul(16).saturating_add(self.bytes)
+    }
+}

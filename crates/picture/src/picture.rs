@@ -1,0 +1,205 @@
+use std::{fmt, path::Path};
+
+use image::{
+    ExtendedColorType, ImageEncoder,
+    codecs::{jpeg::JpegEncoder, png::PngEncoder},
+};
+
+use crate::{Error, Filter, Limits, Result, Size, Window, decode, read_within, resample};
+
+/// An upright picture: eight bits each of red, green and blue, row by row from the top, with
+/// nothing between the rows. At least one pixel.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture {
+    size: Size,
+    pixels: Vec<u8>,
+}
+
+impl Picture {
+    /// The picture in a file's `bytes`.
+    ///
+    /// - The format is known by the content; see [`Format`](crate::Format).
+    /// - EXIF's orientation is applied. A broken EXIF block is ignored.
+    /// - 16-bit and float samples are scaled to eight bits (floats from 0 to 1), alpha is composited
+    ///   over white, palettes and ink (CMYK, YCCK) become RGB. Colour profiles are ignored.
+    /// - Of an animation or a file of several pictures, the first is read; a GIF's or WebP's first
+    ///   frame on its canvas.
+    /// - A file that ends too early is an error ([`Error::Truncated`]), as in Pillow, even where
+    ///   the top of the picture could be had. Bits that changed on the way may go unnoticed.
+    ///
+    /// # Errors
+    ///
+    /// Any but those of files and parsing. No input makes this panic, wait, or take memory beyond
+    /// what `limits` imply.
+    pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture> {
+        decode::decode(bytes, limits)
+    }
+
+    /// The picture in the file at `path`: [`read_within`], then [`decode`](Picture::decode).
+    ///
+    /// # Errors
+    ///
+    /// Those of both.
+    pub fn open(path: &Path, limits: &Limits) -> Result<Picture> {
+        Picture::decode(&read_within(path, limits)?, limits)
+    }
+
+    /// A picture from its pixels: red, green, blue, row by row from the top.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoPixels`] when a side is 0, [`Error::WrongLength`] unless there are three bytes
+    /// a pixel.
+    pub fn from_rgb(width: u32, height: u32, pixels: Vec<u8>) -> Result<Picture> {
+        if width == 0 || height == 0 {
+            return Err(Error::NoPixels { width, height });
+        }
+        let expected = u128::from(width) * u128::from(height) * 3;
+        let got = pixels.len() as u64;
+        if u128::from(got) != expected {
+            let expected = u64::try_from(expected).unwrap_or(u64::MAX);
+            return Err(Error::WrongLength {
+                width,
+                height,
+                expected,
+                got,
+            });
+        }
+        Ok(Picture {
+            size: Size { width, height },
+            pixels,
+        })
+    }
+
+    /// Pixels from left to right.
+    pub fn width(&self) -> u32 {
+        self.size.width
+    }
+
+    /// Pixels from top to bottom.
+    pub fn height(&self) -> u32 {
+        self.size.height
+    }
+
+    /// Width and height.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// The pixels, `width * height * 3` bytes: red, green, blue, row by row from the top.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// The `window` of this picture resized to `full`.
+    ///
+    /// Equals Pillow's `resize(full, filter).crop(window)` to the bit, and so is black where the
+    /// window reaches beyond `full`. Only the window is computed, from the source rows and columns
+    /// under it: the middle of a picture of 1x10,000 made 224 wide costs as little as any other.
+    ///
+    /// # Panics
+    ///
+    /// When a side of `full` or of `window` is 0.
+    pub fn resample(&self, full: Size, window: Window, filter: Filter) -> Picture {
+        let size = window.size();
+        assert!(
+            full.width > 0 && full.height > 0,
+            "a size of {full:?} has no pixels"
+        );
+        assert!(
+            size.width > 0 && size.height > 0,
+            "a window of {size:?} has no pixels"
+        );
+        let inside = window.clipped(full);
+        let pixels = resample::resample(&self.pixels, self.size, full, inside, filter);
+        if inside == window {
+            return Picture { size, pixels };
+        }
+        Picture {
+            size,
+            pixels: on_black(&pixels, inside.size(), size),
+        }
+    }
+
+    /// This picture made to fit into `max_width` by `max_height`, its shape kept.
+    ///
+    /// Never enlarged, and at least 1x1.
+    pub fn thumbnail(&self, max_width: u32, max_height: u32) -> Picture {
+        let Size { width, height } = self.size;
+        let scale = (f64::from(max_width) / f64::from(width))
+            .min(f64::from(max_height) / f64::from(height));
+        if scale >= 1.0 {
+            return self.clone();
+        }
+        let side = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
+        let full = Size {
+            width: side(width),
+            height: side(height),
+        };
+        let window = Window {
+            left: 0,
+            top: 0,
+            width: full.width,
+            height: full.height,
+        };
+        // For shrinking, half the work of `Bicubic` and hardly a visible difference.
+        self.resample(full, window, Filter::Hamming)
+    }
+
+    /// This picture as a JPEG file, at a `quality` from 1 to 100.
+    ///
+    /// A picture with a side of more than 65,535 pixels, which JPEG cannot hold, is first made
+    /// smaller to fit.
+    pub fn to_jpeg(&self, quality: u8) -> Vec<u8> {
+        const LONGEST: u32 = 65_535;
+        if self.width().max(self.height()) > LONGEST {
+            return self.thumbnail(LONGEST, LONGEST).to_jpeg(quality);
+        }
+        let mut bytes = Vec::new();
+        self.write(JpegEncoder::new_with_quality(
+            &mut bytes,
+            quality.clamp(1, 100),
+        ));
+        bytes
+    }
+
+    /// This picture as a PNG file.
+    pub fn to_png(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.write(PngEncoder::new(&mut bytes));
+        bytes
+    }
+
+    fn write(&self, encoder: impl ImageEncoder) {
+        encoder
+            .write_image(
+                &self.pixels,
+                self.width(),
+                self.height(),
+                ExtendedColorType::Rgb8,
+            )
+            .expect("memory takes any number of bytes, and the format these sides");
+    }
+}
+
+impl fmt::Debug for Picture {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Picture({}x{})", self.width(), self.height())
+    }
+}
+
+/// A black picture of `size` with `pixels` of size `inside` in its upper left corner.
+fn on_black(pixels: &[u8], inside: Size, size: Size) -> Vec<u8> {
+    let mut canvas = vec![0; size.width as usize * size.height as usize * 3];
+    if inside.width == 0 || inside.height == 0 {
+        return canvas;
+    }
+    let row = inside.width as usize * 3;
+    for (target, source) in canvas
+        .chunks_exact_mut(size.width as usize * 3)
+        .zip(pixels.chunks_exact(row))
+    {
+        target[..row].copy_from_slice(source);
+    }
+    canvas
+}
