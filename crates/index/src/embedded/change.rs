@@ -1,0 +1,94 @@
+use rusqlite::Connection;
+
+use super::tables::{self, IndexRow, NamespaceRow};
+use crate::Result;
+
+/// So many removals may be on record however few vectors there are.
+const REMOVALS_FLOOR: i64 = 4096;
+
+/// The changes of one transaction to one namespace.
+pub(super) struct Change<'a> {
+    pub(super) connection: &'a Connection,
+    /// The namespace as it was before, unless it is new.
+    pub(super) namespace: Option<NamespaceRow>,
+    index: &'a IndexRow,
+    name: &'a str,
+    inserted: i64,
+    removed: i64,
+}
+
+impl<'a> Change<'a> {
+    pub(super) fn begin(
+        connection: &'a Connection,
+        index: &'a IndexRow,
+        name: &'a str,
+    ) -> Result<Self> {
+        let namespace = tables::namespace(connection, index, name)?;
+        Ok(Self {
+            connection,
+            namespace,
+            index,
+            name,
+            inserted: 0,
+            removed: 0,
+        })
+    }
+
+    /// Writes a vector, instead of the one that had its id if there is one.
+    pub(super) fn replace(&mut self, id: &str, metadata: &str, values: &[f32]) -> Result<()> {
+        self.remove(id)?;
+        let namespace = match self.namespace.take() {
+            Some(namespace) => namespace,
+            None => tables::insert_namespace(self.connection, self.index, self.name)?,
+        };
+        tables::insert_vector(self.connection, namespace.id, id, metadata, values)?;
+        self.namespace = Some(namespace);
+        self.inserted += 1;
+        Ok(())
+    }
+
+    /// Removes the vector `id`; says whether there was one.
+    pub(super) fn remove(&mut self, id: &str) -> Result<bool> {
+        let Some(namespace) = &self.namespace else {
+            return Ok(false);
+        };
+        let slot = tables::delete_vector(self.connection, namespace.id, id)?;
+        if let Some(slot) = slot {
+            self.record_removal(slot)?;
+        }
+        Ok(slot.is_some())
+    }
+
+    fn record_removal(&mut self, slot: i64) -> Result<()> {
+        let Some(namespace) = &self.namespace else {
+            return Ok(());
+        };
+        tables::insert_removal(self.connection, namespace.id, namespace.revision + 1, slot)?;
+        self.removed += 1;
+        Ok(())
+    }
+
+    /// Brings the namespace's own row up to date.
+    pub(super) fn end(self) -> Result<()> {
+        let Some(mut namespace) = self.namespace else {
+            return Ok(());
+        };
+        if self.inserted + self.removed == 0 {
+            return Ok(());
+        }
+        namespace.revision += 1;
+        namespace.vector_count += self.inserted - self.removed;
+        namespace.removal_count += self.removed;
+        if namespace.vector_count == 0 {
+            return tables::delete_namespace(self.connection, &namespace);
+        }
+        if namespace.removal_count > namespace.vector_count.max(REMOVALS_FLOOR) {
+            // To follow them costs a reader more than to start afresh.
+            tables::delete_removals(self.connection, namespace.id, namespace.revision)?;
+            namespace.removal_count = 0;
+            namespace.removals_since = namespace.revision;
+            namespace.segment = None;
+        }
+        tables::update_namespace(self.connection, &namespace)
+    }
+}

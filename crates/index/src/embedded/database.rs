@@ -1,0 +1,245 @@
+//! The database file: how it is opened, its schema and its version.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use crate::{Error, Result};
+
+/// `clix`, in the file's header: tells our database from another program's.
+const APPLICATION_ID: i32 = 0x636c_6978;
+/// The version of [`SCHEMA`].
+const VERSION: i64 = 1;
+/// A vector of 512 dimensions takes 2,345 bytes a row at this size, 4,106 at SQLite's default.
+const PAGE_SIZE: i64 = 16_384;
+/// How long to wait for another process: longer than any one transaction takes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The tables.
+///
+/// - A vector's *slot* is never used twice, and what is in a slot never changes: an update takes
+///   a new slot. So what was derived from a slot stays right for as long as the slot lives.
+/// - A namespace's *revision* counts the transactions that changed it. `removals` has the slots
+///   vacated since revision `removals_since`. With the slots above the highest one it has seen,
+///   they are all that a reader needs to follow.
+/// - `segment` names the derived file that holds the namespace as of `removals_since`, if any.
+/// - A namespace exists as long as it has vectors.
+const SCHEMA: &str = "
+CREATE TABLE indexes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    dimension INTEGER NOT NULL,
+    metric TEXT NOT NULL
+) STRICT;
+CREATE TABLE namespaces (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    index_id INTEGER NOT NULL REFERENCES indexes (id),
+    name TEXT NOT NULL,
+    vector_count INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    removal_count INTEGER NOT NULL,
+    removals_since INTEGER NOT NULL,
+    segment TEXT,
+    UNIQUE (index_id, name)
+) STRICT;
+CREATE TABLE vectors (
+    slot INTEGER PRIMARY KEY AUTOINCREMENT,
+    namespace_id INTEGER NOT NULL REFERENCES namespaces (id),
+    id TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    UNIQUE (namespace_id, id)
+) STRICT;
+CREATE INDEX vectors_by_slot ON vectors (namespace_id, slot);
+CREATE TABLE removals (
+    namespace_id INTEGER NOT NULL REFERENCES namespaces (id),
+    revision INTEGER NOT NULL,
+    slot INTEGER NOT NULL,
+    PRIMARY KEY (namespace_id, revision, slot)
+) STRICT, WITHOUT ROWID;
+";
+
+/// How SQLite keeps transactions whole on this file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Journal {
+    /// Readers and the writer don't wait for each other.
+    WriteAhead,
+    /// Readers and the writer wait for each other: all that a file system without shared memory
+    /// between processes allows.
+    Rollback,
+}
+
+/// The database file and the connections to it that lie ready.
+#[derive(Debug)]
+pub(super) struct Database {
+    path: PathBuf,
+    journal: Journal,
+    virtual_file_system: Option<&'static str>,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Database {
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        Self::open_with(path, None)
+    }
+
+    /// Opens the file through one of SQLite's other virtual file systems.
+    fn open_with(path: &Path, virtual_file_system: Option<&'static str>) -> Result<Self> {
+        let mut database = Self {
+            path: path.to_owned(),
+            journal: Journal::WriteAhead,
+            virtual_file_system,
+            idle: Mutex::default(),
+        };
+        let connection = match database.prepare() {
+            Err(Error::Database { source }) if is_refused_write_ahead_log(&source) => {
+                database.journal = Journal::Rollback;
+                database.prepare()?
+            }
+            prepared => prepared?,
+        };
+        database.put_back(connection);
+        Ok(database)
+    }
+
+    /// Whether only the slower journal is possible here.
+    pub(super) fn waits_for_others(&self) -> bool {
+        self.journal == Journal::Rollback
+    }
+
+    /// Runs `work` with a connection.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => self.connect()?,
+        };
+        let result = work(&mut connection);
+        if connection.is_autocommit() {
+            self.put_back(connection);
+        }
+        result
+    }
+
+    fn put_back(&self, connection: Connection) {
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(connection);
+    }
+
+    fn connect(&self) -> Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = match self.virtual_file_system {
+            None => Connection::open_with_flags(&self.path, flags)?,
+            Some(name) => Connection::open_with_flags_and_vfs(&self.path, flags, name)?,
+        };
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(connection)
+    }
+
+    /// Makes the file what it must be: ours, of this version, with the best journal possible.
+    fn prepare(&mut self) -> Result<Connection> {
+        let mut connection = self.connect()?;
+        if self.journal == Journal::Rollback {
+            leave_write_ahead_log(&connection)?;
+        }
+        let fresh = !self.check_version(&connection)?;
+        if fresh {
+            connection.pragma_update(None, "page_size", PAGE_SIZE)?;
+        }
+        if self.journal == Journal::WriteAhead && !enter_write_ahead_log(&connection)? {
+            self.journal = Journal::Rollback;
+        }
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Another process may have come first.
+        if !self.check_version(&transaction)? {
+            transaction.execute_batch(SCHEMA)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+        }
+        transaction.commit()?;
+        Ok(connection)
+    }
+
+    /// Whether the schema is there; an error if the file is not ours or too new.
+    fn check_version(&self, connection: &Connection) -> Result<bool> {
+        let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let application_id = pragma("application_id").map_err(|error| self.foreign(error))?;
+        let version = pragma("user_version")?;
+        let tables: i64 =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        if application_id == 0 && version == 0 && tables == 0 {
+            return Ok(false);
+        }
+        if application_id != i64::from(APPLICATION_ID) {
+            return Err(Error::ForeignFile {
+                path: self.path.clone(),
+            });
+        }
+        if version > VERSION {
+            let (path, got, supported) = (self.path.clone(), version, VERSION);
+            return Err(Error::NewerVersion {
+                path,
+                got,
+                supported,
+            });
+        }
+        Ok(true)
+    }
+
+    fn foreign(&self, error: rusqlite::Error) -> Error {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => Error::ForeignFile {
+                path: self.path.clone(),
+            },
+            _ => error.into(),
+        }
+    }
+}
+
+/// Switches to the write-ahead log, if the virtual file system claims to support it.
+fn enter_write_ahead_log(connection: &Connection) -> Result<bool> {
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    Ok(mode == "wal")
+}
+
+/// Switches from the write-ahead log without the shared memory that can't be had: a connection
+/// that has the file to itself needs none.
+fn leave_write_ahead_log(connection: &Connection) -> Result<()> {
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    connection.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;
+    connection.pragma_update(None, "locking_mode", "NORMAL")?;
+    // The lock is given up by the next read.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(())
+}
+
+/// Whether SQLite failed as it does where memory can't be shared or locked between processes.
+fn is_refused_write_ahead_log(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi;
+    let Some(code) = error.sqlite_error().map(|error| error.extended_code) else {
+        return false;
+    };
+    matches!(
+        code,
+        ffi::SQLITE_PROTOCOL
+            | ffi::SQLITE_IOERR_SHMMAP
+            | ffi::SQLITE_IOERR_SHMLOCK
+            | ffi::SQLITE_IOERR_SHMOPEN
+            | ffi::SQLITE_IOERR_SHMSIZE
+            | ffi::SQLITE_IOERR_LOCK
+    )
+}

@@ -1,0 +1,379 @@
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::Engine;
+use super::change::Change;
+use super::tables::{self, IndexRow, NamespaceRow, VectorRow};
+use crate::limits::{check_id, check_top_k, check_values, checked_metadata};
+use crate::score::{Scorer, best_first};
+use crate::{
+    Error, IndexStats, Match, Metric, NamespaceStats, Query, QueryBy, Result, Selection,
+    Update, Vector,
+};
+
+/// How many vectors [`Index::vectors`] reads at a time.
+const PAGE: usize = 256;
+
+/// An index of an [`Embedded`](super::Embedded) engine.
+///
+/// A namespace is made by the first vector upserted into it and gone with its last; one that does
+/// not exist looks empty. The default namespace is `""`. Every method fails with `IndexNotFound`
+/// once the index has been dropped, and with `Database` or `Busy` if SQLite does.
+#[derive(Debug, Clone)]
+pub struct Index {
+    engine: Arc<Engine>,
+    row: IndexRow,
+}
+
+impl Index {
+    pub(super) fn new(engine: Arc<Engine>, row: IndexRow) -> Self {
+        Self { engine, row }
+    }
+
+    /// The index's name.
+    pub fn name(&self) -> &str {
+        &self.row.name
+    }
+
+    /// The dimension of its vectors.
+    pub fn dimension(&self) -> usize {
+        self.row.dimension
+    }
+
+    /// How its vectors are compared.
+    pub fn metric(&self) -> Metric {
+        self.row.metric
+    }
+
+    /// Inserts `vectors`, each instead of the one that had its id; gives how many were written.
+    ///
+    /// All are written or none, and they are on the disk when this returns. Of several with one
+    /// id the last counts.
+    ///
+    /// # Errors
+    /// `InvalidId`, `DimensionMismatch`, `NotFinite`, `ZeroVector` (cosine), `InvalidMetadata`,
+    /// `InvalidMetadataKey` or `MetadataTooLarge`.
+    pub fn upsert(&self, namespace: &str, vectors: &[Vector]) -> Result<usize> {
+        let vectors = self.checked(vectors)?;
+        if vectors.is_empty() {
+            return self
+                .engine
+                .read(|transaction| tables::check_index(transaction, &self.row).map(|()| 0));
+        }
+        self.change(namespace, |change| {
+            for (vector, metadata) in &vectors {
+                change.replace(&vector.id, metadata, &vector.values)?;
+            }
+            Ok(vectors.len())
+        })
+    }
+
+    /// The vectors that are to be written, with their metadata as JSON: the last of each id.
+    fn checked<'a>(&self, vectors: &'a [Vector]) -> Result<Vec<(&'a Vector, String)>> {
+        let mut last = HashMap::with_capacity(vectors.len());
+        for (position, vector) in vectors.iter().enumerate() {
+            check_id(&vector.id)?;
+            self.check_values(&vector.values)?;
+            last.insert(vector.id.as_str(), position);
+        }
+        let kept = vectors
+            .iter()
+            .enumerate()
+            .filter(|(position, vector)| last.get(vector.id.as_str()) == Some(position));
+        kept.map(|(_, vector)| Ok((vector, checked_metadata(&vector.id, &vector.metadata)?)))
+            .collect()
+    }
+
+    /// The best matches in a namespace, best first; equal scores in order of ids.
+    ///
+    /// They are exact: those that comparing every vector would give.
+    ///
+    /// # Errors
+    /// `InvalidTopK`, `DimensionMismatch`, `NotFinite`, `ZeroVector` (cosine), or `VectorNotFound`
+    /// for a query by an id that does not exist.
+    pub fn query(&self, namespace: &str, query: &Query) -> Result<Vec<Match>> {
+        check_top_k(query.top_k)?;
+        self.engine.read(|transaction| {
+            let row = tables::namespace(transaction, &self.row, namespace)?;
+            let values = self.query_values(transaction, row.as_ref(), namespace, &query.by)?;
+            let Some(row) = row else {
+                return Ok(Vec::new());
+            };
+            let scorer = Scorer::new(self.row.metric, &values);
+            let mut found = Vec::new();
+            tables::for_each_vector_after(transaction, row.id, 0, |vector| {
+                let metadata = vector.metadata()?;
+                if query
+                    .filter
+                    .as_ref()
+                    .is_none_or(|filter| filter.matches(&metadata))
+                {
+                    found.push(Match {
+                        id: vector.id,
+                        score: scorer.score(&vector.values),
+                        values: query.include_values.then_some(vector.values),
+                        metadata: query.include_metadata.then_some(metadata),
+                    });
+                }
+                Ok(())
+            })?;
+            found.sort_by(|one, other| {
+                best_first(self.row.metric, one.score, other.score).then(one.id.cmp(&other.id))
+            });
+            found.truncate(query.top_k);
+            Ok(found)
+        })
+    }
+
+    fn query_values(
+        &self,
+        connection: &Connection,
+        row: Option<&NamespaceRow>,
+        namespace: &str,
+        by: &QueryBy,
+    ) -> Result<Vec<f32>> {
+        match by {
+            QueryBy::Values(values) => {
+                self.check_values(values)?;
+                Ok(values.clone())
+            }
+            QueryBy::Id(id) => Ok(self.existing(connection, row, namespace, id)?.values),
+        }
+    }
+
+    /// The vectors with these ids, in their order; those that do not exist are left out.
+    ///
+    /// # Errors
+    /// `IndexNotFound`.
+    pub fn fetch(&self, namespace: &str, ids: &[&str]) -> Result<Vec<Vector>> {
+        self.engine.read(|transaction| {
+            let Some(row) = tables::namespace(transaction, &self.row, namespace)? else {
+                return Ok(Vec::new());
+            };
+            let found = ids
+                .iter()
+                .map(|id| tables::vector_by_id(transaction, row.id, id));
+            found
+                .filter_map(Result::transpose)
+                .map(|row| row?.into_vector())
+                .collect()
+        })
+    }
+
+    /// At most `limit` ids in order (of their bytes): those that begin with `prefix` and come
+    /// after `after`.
+    ///
+    /// # Errors
+    /// `IndexNotFound`.
+    pub fn list(
+        &self,
+        namespace: &str,
+        prefix: &str,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Vec<String>> {
+        self.engine.read(|transaction| {
+            match tables::namespace(transaction, &self.row, namespace)? {
+                Some(row) => tables::ids(transaction, row.id, prefix, limit, after),
+                None => Ok(Vec::new()),
+            }
+        })
+    }
+
+    /// All vectors of a namespace in order of their ids, read a page at a time.
+    ///
+    /// What is written meanwhile may or may not be among them.
+    pub fn vectors(&self, namespace: &str) -> Vectors<'_> {
+        Vectors {
+            index: self,
+            namespace: namespace.to_owned(),
+            page: VecDeque::new(),
+            last: None,
+            ended: false,
+        }
+    }
+
+    /// How many vectors a namespace has.
+    ///
+    /// # Errors
+    /// `IndexNotFound`.
+    pub fn count(&self, namespace: &str) -> Result<u64> {
+        self.engine.read(|transaction| {
+            let row = tables::namespace(transaction, &self.row, namespace)?;
+            Ok(row.map_or(0, |row| row.vector_count.unsigned_abs()))
+        })
+    }
+
+    /// Changes the vector `id`.
+    ///
+    /// # Errors
+    /// `VectorNotFound`, or what `upsert` would fail with.
+    pub fn update(&self, namespace: &str, id: &str, update: &Update) -> Result<()> {
+        if let Some(values) = &update.values {
+            self.check_values(values)?;
+        }
+        self.change(namespace, |change| {
+            let old = change.namespace.as_ref();
+            let old = self.existing(change.connection, old, namespace, id)?;
+            let mut metadata = old.metadata()?;
+            metadata.extend(update.metadata.clone().unwrap_or_default());
+            let metadata = checked_metadata(id, &metadata)?;
+            change.replace(id, &metadata, update.values.as_ref().unwrap_or(&old.values))
+        })
+    }
+
+    /// Deletes vectors; gives how many there were.
+    ///
+    /// # Errors
+    /// `IndexNotFound`.
+    pub fn delete(&self, namespace: &str, selection: &Selection) -> Result<usize> {
+        match selection {
+            Selection::All => self.delete_namespace(namespace),
+            Selection::Ids(ids) => self.change(namespace, |change| {
+                let mut deleted = 0;
+                for id in ids {
+                    deleted += usize::from(change.remove(id)?);
+                }
+                Ok(deleted)
+            }),
+            Selection::Filter(filter) => self.change(namespace, |change| {
+                let Some(row) = &change.namespace else {
+                    return Ok(0);
+                };
+                let mut ids = Vec::new();
+                tables::for_each_vector_after(change.connection, row.id, 0, |vector| {
+                    if filter.matches(&vector.metadata()?) {
+                        ids.push(vector.id);
+                    }
+                    Ok(())
+                })?;
+                for id in &ids {
+                    change.remove(id)?;
+                }
+                Ok(ids.len())
+            }),
+        }
+    }
+
+    /// The namespaces that have vectors, in order.
+    ///
+    /// # Errors
+    /// `IndexNotFound`.
+    pub fn namespaces(&self) -> Result<Vec<String>> {
+        let rows = self
+            .engine
+            .read(|transaction| tables::namespaces(transaction, &self.row))?;
+        Ok(rows.into_iter().map(|row| row.name).collect())
+    }
+
+    /// Deletes a namespace with all its vectors; gives how many there were.
+    ///
+    /// # Errors
+    /// `IndexNotFound`.
+    pub fn delete_namespace(&self, namespace: &str) -> Result<usize> {
+        self.engine.write(|transaction| {
+            let Some(row) = tables::namespace(transaction, &self.row, namespace)? else {
+                return Ok(0);
+            };
+            tables::delete_namespace(transaction, &row)?;
+            Ok(row.vector_count as usize)
+        })
+    }
+
+    /// What is in the index.
+    ///
+    /// # Errors
+    /// `IndexNotFound`.
+    pub fn stats(&self) -> Result<IndexStats> {
+        let rows = self
+            .engine
+            .read(|transaction| tables::namespaces(transaction, &self.row))?;
+        let namespaces: BTreeMap<_, _> = rows
+            .into_iter()
+            .map(|row| {
+                let vector_count = row.vector_count.unsigned_abs();
+                (row.name, NamespaceStats { vector_count })
+            })
+            .collect();
+        Ok(IndexStats {
+            dimension: self.row.dimension,
+            metric: self.row.metric,
+            total_vector_count: namespaces.values().map(|stats| stats.vector_count).sum(),
+            namespaces,
+        })
+    }
+
+    /// Runs `work` as one transaction on a namespace.
+    fn change<T>(
+        &self,
+        namespace: &str,
+        work: impl FnOnce(&mut Change<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.engine.write(|transaction| {
+            let mut change = Change::begin(transaction, &self.row, namespace)?;
+            let result = work(&mut change)?;
+            change.end()?;
+            Ok(result)
+        })
+    }
+
+    fn check_values(&self, values: &[f32]) -> Result<()> {
+        check_values(&self.row.name, self.row.dimension, self.row.metric, values)
+    }
+
+    fn existing(
+        &self,
+        connection: &Connection,
+        row: Option<&NamespaceRow>,
+        namespace: &str,
+        id: &str,
+    ) -> Result<VectorRow> {
+        let found = match row {
+            Some(row) => tables::vector_by_id(connection, row.id, id)?,
+            None => None,
+        };
+        found.ok_or_else(|| Error::VectorNotFound {
+            index: self.row.name.clone(),
+            namespace: namespace.to_owned(),
+            id: id.to_owned(),
+        })
+    }
+}
+
+/// The vectors of a namespace in order of their ids: see [`Index::vectors`].
+#[derive(Debug)]
+pub struct Vectors<'a> {
+    index: &'a Index,
+    namespace: String,
+    page: VecDeque<Vector>,
+    last: Option<String>,
+    ended: bool,
+}
+
+impl Vectors<'_> {
+    fn read_page(&mut self) -> Result<()> {
+        let last = self.last.as_deref();
+        let ids = self.index.list(&self.namespace, "", PAGE, last)?;
+        self.ended = ids.len() < PAGE;
+        let borrowed: Vec<_> = ids.iter().map(String::as_str).collect();
+        self.page = self.index.fetch(&self.namespace, &borrowed)?.into();
+        self.last = ids.into_iter().next_back();
+        Ok(())
+    }
+}
+
+impl Iterator for Vectors<'_> {
+    type Item = Result<Vector>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.page.is_empty() && !self.ended {
+            if let Err(error) = self.read_page() {
+                self.ended = true;
+                return Some(Err(error));
+            }
+        }
+        self.page.pop_front().map(Ok)
+    }
+}

@@ -1,0 +1,418 @@
+//! The rows of the database, as functions over a transaction.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::{Error, IndexDescription, IndexSpec, Metadata, Metric, Result, Vector};
+
+/// A row of `indexes`.
+#[derive(Debug, Clone)]
+pub(super) struct IndexRow {
+    pub(super) id: i64,
+    pub(super) name: String,
+    pub(super) dimension: usize,
+    pub(super) metric: Metric,
+}
+
+/// A row of `namespaces`.
+#[derive(Debug, Clone)]
+pub(super) struct NamespaceRow {
+    pub(super) id: i64,
+    pub(super) name: String,
+    pub(super) vector_count: i64,
+    pub(super) revision: i64,
+    pub(super) removal_count: i64,
+    pub(super) removals_since: i64,
+    pub(super) segment: Option<String>,
+}
+
+/// A row of `vectors`.
+#[derive(Debug)]
+pub(super) struct VectorRow {
+    pub(super) slot: i64,
+    pub(super) id: String,
+    pub(super) metadata: String,
+    pub(super) values: Vec<f32>,
+}
+
+impl VectorRow {
+    pub(super) fn metadata(&self) -> Result<Metadata> {
+        serde_json::from_str(&self.metadata).map_err(|_| Error::DamagedVector {
+            slot: self.slot,
+            what: "its metadata is no JSON object",
+        })
+    }
+
+    pub(super) fn into_vector(self) -> Result<Vector> {
+        Ok(Vector {
+            metadata: self.metadata()?,
+            id: self.id,
+            values: self.values,
+        })
+    }
+}
+
+// --- indexes
+
+const INDEX: &str = "SELECT id, name, dimension, metric FROM indexes";
+
+pub(super) fn insert_index(connection: &Connection, spec: &IndexSpec) -> Result<()> {
+    let inserted = connection.execute(
+        "INSERT INTO indexes (name, dimension, metric) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        params![spec.name, spec.dimension as i64, spec.metric.name()],
+    )?;
+    if inserted == 0 {
+        Err(Error::IndexExists {
+            name: spec.name.clone(),
+        })
+    } else {
+        Ok(())
+    }
+}
+
+pub(super) fn index_by_name(connection: &Connection, name: &str) -> Result<IndexRow> {
+    connection
+        .prepare_cached(&format!("{INDEX} WHERE name = ?1"))?
+        .query_row([name], index_row)
+        .optional()?
+        .ok_or_else(|| Error::IndexNotFound {
+            name: name.to_owned(),
+        })?
+}
+
+/// Fails if `index` has been dropped, even if another of its name exists.
+pub(super) fn check_index(connection: &Connection, index: &IndexRow) -> Result<()> {
+    connection
+        .prepare_cached("SELECT 1 FROM indexes WHERE id = ?1")?
+        .query_row([index.id], |_| Ok(()))
+        .optional()?
+        .ok_or_else(|| Error::IndexNotFound {
+            name: index.name.clone(),
+        })
+}
+
+pub(super) fn indexes(connection: &Connection) -> Result<Vec<IndexRow>> {
+    let mut statement = connection.prepare_cached(&format!("{INDEX} ORDER BY name"))?;
+    let rows = statement.query_map([], index_row)?;
+    rows.map(|row| row?).collect()
+}
+
+pub(super) fn describe(connection: &Connection, index: &IndexRow) -> Result<IndexDescription> {
+    let vector_count: i64 = connection
+        .prepare_cached(
+            "SELECT coalesce(sum(vector_count), 0) FROM namespaces WHERE index_id = ?1",
+        )?
+        .query_row([index.id], |row| row.get(0))?;
+    Ok(IndexDescription {
+        name: index.name.clone(),
+        dimension: index.dimension,
+        metric: index.metric,
+        vector_count: vector_count.unsigned_abs(),
+    })
+}
+
+pub(super) fn delete_index(connection: &Connection, index: &IndexRow) -> Result<()> {
+    for namespace in namespaces(connection, index)? {
+        delete_namespace(connection, &namespace)?;
+    }
+    connection.execute("DELETE FROM indexes WHERE id = ?1", [index.id])?;
+    Ok(())
+}
+
+fn index_row(row: &Row<'_>) -> rusqlite::Result<Result<IndexRow>> {
+    let (id, name, dimension): (_, _, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let metric = row.get_ref(3)?.as_str()?.parse();
+    Ok(metric.map(|metric| IndexRow {
+        id,
+        name,
+        dimension: dimension as usize,
+        metric,
+    }))
+}
+
+// --- namespaces
+
+const NAMESPACE: &str = "SELECT id, name, vector_count, revision, removal_count, removals_since, \
+                         segment FROM namespaces";
+
+pub(super) fn namespace(
+    connection: &Connection,
+    index: &IndexRow,
+    name: &str,
+) -> Result<Option<NamespaceRow>> {
+    check_index(connection, index)?;
+    let row = connection
+        .prepare_cached(&format!("{NAMESPACE} WHERE index_id = ?1 AND name = ?2"))?
+        .query_row(params![index.id, name], namespace_row)
+        .optional()?;
+    Ok(row)
+}
+
+pub(super) fn namespaces(connection: &Connection, index: &IndexRow) -> Result<Vec<NamespaceRow>> {
+    check_index(connection, index)?;
+    let mut statement =
+        connection.prepare_cached(&format!("{NAMESPACE} WHERE index_id = ?1 ORDER BY name"))?;
+    let rows = statement.query_map([index.id], namespace_row)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn insert_namespace(
+    connection: &Connection,
+    index: &IndexRow,
+    name: &str,
+) -> Result<NamespaceRow> {
+    connection.execute(
+        "INSERT INTO namespaces (index_id, name, vector_count, revision, removal_count, \
+         removals_since) VALUES (?1, ?2, 0, 0, 0, 0)",
+        params![index.id, name],
+    )?;
+    Ok(NamespaceRow {
+        id: connection.last_insert_rowid(),
+        name: name.to_owned(),
+        vector_count: 0,
+        revision: 0,
+        removal_count: 0,
+        removals_since: 0,
+        segment: None,
+    })
+}
+
+pub(super) fn update_namespace(connection: &Connection, namespace: &NamespaceRow) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE namespaces SET vector_count = ?2, revision = ?3, removal_count = ?4, \
+             removals_since = ?5, segment = ?6 WHERE id = ?1",
+        )?
+        .execute(params![
+            namespace.id,
+            namespace.vector_count,
+            namespace.revision,
+            namespace.removal_count,
+            namespace.removals_since,
+            namespace.segment,
+        ])?;
+    Ok(())
+}
+
+pub(super) fn delete_namespace(connection: &Connection, namespace: &NamespaceRow) -> Result<()> {
+    connection.execute(
+        "DELETE FROM vectors WHERE namespace_id = ?1",
+        [namespace.id],
+    )?;
+    connection.execute(
+        "DELETE FROM removals WHERE namespace_id = ?1",
+        [namespace.id],
+    )?;
+    connection.execute("DELETE FROM namespaces WHERE id = ?1", [namespace.id])?;
+    Ok(())
+}
+
+pub(super) fn segments(connection: &Connection) -> Result<Vec<String>> {
+    let mut statement =
+        connection.prepare("SELECT segment FROM namespaces WHERE segment IS NOT NULL")?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn namespace_row(row: &Row<'_>) -> rusqlite::Result<NamespaceRow> {
+    Ok(NamespaceRow {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        vector_count: row.get(2)?,
+        revision: row.get(3)?,
+        removal_count: row.get(4)?,
+        removals_since: row.get(5)?,
+        segment: row.get(6)?,
+    })
+}
+
+// --- removals
+
+pub(super) fn insert_removal(
+    connection: &Connection,
+    namespace: i64,
+    revision: i64,
+    slot: i64,
+) -> Result<()> {
+    connection
+        .prepare_cached("INSERT INTO removals (namespace_id, revision, slot) VALUES (?1, ?2, ?3)")?
+        .execute([namespace, revision, slot])?;
+    Ok(())
+}
+
+/// The slots vacated after `revision`.
+pub(super) fn removals(connection: &Connection, namespace: i64, revision: i64) -> Result<Vec<i64>> {
+    let mut statement = connection
+        .prepare_cached("SELECT slot FROM removals WHERE namespace_id = ?1 AND revision > ?2")?;
+    let rows = statement.query_map([namespace, revision], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Forgets the slots vacated up to `revision`; gives how many there were.
+pub(super) fn delete_removals(
+    connection: &Connection,
+    namespace: i64,
+    revision: i64,
+) -> Result<usize> {
+    Ok(connection.execute(
+        "DELETE FROM removals WHERE namespace_id = ?1 AND revision <= ?2",
+        [namespace, revision],
+    )?)
+}
+
+// --- vectors
+
+const VECTOR: &str = "SELECT slot, id, metadata, vector FROM vectors";
+
+pub(super) fn insert_vector(
+    connection: &Connection,
+    namespace: i64,
+    id: &str,
+    metadata: &str,
+    values: &[f32],
+) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO vectors (namespace_id, id, metadata, vector) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![namespace, id, metadata, to_blob(values)])?;
+    Ok(())
+}
+
+/// Deletes a vector by id; gives the slot it had.
+pub(super) fn delete_vector(
+    connection: &Connection,
+    namespace: i64,
+    id: &str,
+) -> Result<Option<i64>> {
+    let slot = connection
+        .prepare_cached("DELETE FROM vectors WHERE namespace_id = ?1 AND id = ?2 RETURNING slot")?
+        .query_row(params![namespace, id], |row| row.get(0))
+        .optional()?;
+    Ok(slot)
+}
+
+pub(super) fn delete_slot(connection: &Connection, slot: i64) -> Result<()> {
+    connection
+        .prepare_cached("DELETE FROM vectors WHERE slot = ?1")?
+        .execute([slot])?;
+    Ok(())
+}
+
+pub(super) fn vector_by_id(
+    connection: &Connection,
+    namespace: i64,
+    id: &str,
+) -> Result<Option<VectorRow>> {
+    connection
+        .prepare_cached(&format!("{VECTOR} WHERE namespace_id = ?1 AND id = ?2"))?
+        .query_row(params![namespace, id], vector_row)
+        .optional()?
+        .transpose()
+}
+
+pub(super) fn vector_by_slot(connection: &Connection, slot: i64) -> Result<VectorRow> {
+    connection
+        .prepare_cached(&format!("{VECTOR} WHERE slot = ?1"))?
+        .query_row([slot], vector_row)
+        .optional()?
+        .unwrap_or(Err(Error::DamagedVector {
+            slot,
+            what: "it is missing",
+        }))
+}
+
+/// Calls `visit` with each vector in a slot above `slot`, in order of slots.
+pub(super) fn for_each_vector_after(
+    connection: &Connection,
+    namespace: i64,
+    slot: i64,
+    mut visit: impl FnMut(VectorRow) -> Result<()>,
+) -> Result<()> {
+    let mut statement = connection.prepare_cached(&format!(
+        "{VECTOR} WHERE namespace_id = ?1 AND slot > ?2 ORDER BY slot"
+    ))?;
+    let rows = statement.query_map([namespace, slot], vector_row)?;
+    for row in rows {
+        visit(row??)?;
+    }
+    Ok(())
+}
+
+/// The id and values of the vector in `slot`, the latter written into `values`.
+pub(super) fn read_values(
+    connection: &Connection,
+    slot: i64,
+    values: &mut [f32],
+) -> Result<String> {
+    connection
+        .prepare_cached("SELECT id, vector FROM vectors WHERE slot = ?1")?
+        .query_row([slot], |row| {
+            let id = row.get(0)?;
+            Ok(fill_from_blob(slot, row.get_ref(1)?.as_blob()?, values).map(|()| id))
+        })
+        .optional()?
+        .unwrap_or(Err(Error::DamagedVector {
+            slot,
+            what: "it is missing",
+        }))
+}
+
+/// At most `limit` ids in order, those after `after` that begin with `prefix`.
+pub(super) fn ids(
+    connection: &Connection,
+    namespace: i64,
+    prefix: &str,
+    limit: usize,
+    after: Option<&str>,
+) -> Result<Vec<String>> {
+    // Every id that begins with `prefix` comes at or after it, and before any later one that
+    // doesn't.
+    let mut statement = connection.prepare_cached(
+        "SELECT id FROM vectors WHERE namespace_id = ?1 AND id >= ?2 AND (?3 IS NULL OR id > ?3) \
+         ORDER BY id",
+    )?;
+    let start = after.map_or(prefix, |after| after.max(prefix));
+    let rows = statement.query_map(params![namespace, start, after], |row| row.get(0))?;
+    let mut ids = Vec::new();
+    for id in rows.take(limit) {
+        let id: String = id?;
+        if !id.starts_with(prefix) {
+            break;
+        }
+        ids.push(id);
+    }
+    Ok(ids)
+}
+
+fn vector_row(row: &Row<'_>) -> rusqlite::Result<Result<VectorRow>> {
+    let slot = row.get(0)?;
+    let (id, metadata) = (row.get(1)?, row.get(2)?);
+    let blob = row.get_ref(3)?.as_blob()?;
+    let mut values = vec![0.0; blob.len() / 4];
+    Ok(fill_from_blob(slot, blob, &mut values).map(|()| VectorRow {
+        slot,
+        id,
+        metadata,
+        values,
+    }))
+}
+
+fn to_blob(values: &[f32]) -> Vec<u8> {
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
+}
+
+fn fill_from_blob(slot: i64, blob: &[u8], values: &mut [f32]) -> Result<()> {
+    if blob.len() != 4 * values.len() {
+        return Err(Error::DamagedVector {
+            slot,
+            what: "its values have another length",
+        });
+    }
+    for (value, bytes) in values.iter_mut().zip(blob.as_chunks::<4>().0) {
+        *value = f32::from_le_bytes(*bytes);
+    }
+    Ok(())
+}

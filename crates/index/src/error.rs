@@ -1,0 +1,251 @@
+//! What can go wrong, one variant a cause.
+
+use std::path::PathBuf;
+
+use crate::Metric;
+use crate::limits::{
+    DIMENSION_LIMIT, FILTER_DEPTH_LIMIT, FILTER_VALUES_LIMIT, ID_LIMIT, INDEX_NAME_LIMIT,
+    METADATA_LIMIT, TOP_K_LIMIT,
+};
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong in an engine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or directory could not be read or written.
+    #[error("cannot use `{}`", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+
+    /// SQLite failed.
+    #[error("the vector database failed")]
+    Database {
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+
+    /// Another process held the database for longer than this one waits.
+    #[error("the vector database is in use by another process")]
+    Busy {
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+
+    /// The file in the database's place belongs to another program.
+    #[error("`{}` is not a vector database of clipseek", path.display())]
+    ForeignFile {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// The database was written by a newer version of this program.
+    #[error(
+        "`{}` has format version {got}, newer than version {supported}, the newest known here",
+        path.display()
+    )]
+    NewerVersion {
+        /// The file.
+        path: PathBuf,
+        /// The version it has.
+        got: i64,
+        /// The newest version this program can read.
+        supported: i64,
+    },
+
+    /// A stored vector is not what was written.
+    #[error("the stored vector in slot {slot} is damaged: {what}")]
+    DamagedVector {
+        /// The vector's slot, `vectors.slot` in the database.
+        slot: i64,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+
+    /// There is an index of this name already.
+    #[error("index `{name}` exists already")]
+    IndexExists {
+        /// The index.
+        name: String,
+    },
+
+    /// There is no index of this name, or it has been dropped.
+    #[error("index `{name}` does not exist")]
+    IndexNotFound {
+        /// The index.
+        name: String,
+    },
+
+    /// There is no vector with this id.
+    #[error("index `{index}` has no vector `{id}` in namespace `{namespace}`")]
+    VectorNotFound {
+        /// The index.
+        index: String,
+        /// The namespace.
+        namespace: String,
+        /// The id asked for.
+        id: String,
+    },
+
+    /// An index name is too long or has other characters than Pinecone allows.
+    #[error(
+        "index name `{name}` is not 1 to {INDEX_NAME_LIMIT} characters of `a`-`z`, `0`-`9` and `-` \
+         that neither begin nor end with `-`"
+    )]
+    InvalidIndexName {
+        /// The name.
+        name: String,
+    },
+
+    /// An index was to have no dimension, or too many.
+    #[error("dimension {got} is not between 1 and {DIMENSION_LIMIT}")]
+    InvalidDimension {
+        /// The dimension asked for.
+        got: usize,
+    },
+
+    /// A metric that does not exist was named.
+    #[error("metric `{got}` is unknown: expected `cosine`, `dotproduct` or `euclidean`")]
+    UnknownMetric {
+        /// The metric's name.
+        got: String,
+    },
+
+    /// A vector has another dimension than its index.
+    #[error("index `{index}` has dimension {expected}, the vector has {got}")]
+    DimensionMismatch {
+        /// The index.
+        index: String,
+        /// The index's dimension.
+        expected: usize,
+        /// The vector's.
+        got: usize,
+    },
+
+    /// A vector has NaN or an infinity in it.
+    #[error("value {position} of the vector is {got}, not a finite number")]
+    NotFinite {
+        /// Where in the vector, from 0.
+        position: usize,
+        /// The value.
+        got: f32,
+    },
+
+    /// A vector of zeros has no direction, so no cosine.
+    #[error("index `{index}` compares by cosine, which a vector of zeros has none of")]
+    ZeroVector {
+        /// The index.
+        index: String,
+    },
+
+    /// A vector's id is empty or too long.
+    #[error("an id of {got} characters is not between 1 and {ID_LIMIT}")]
+    InvalidId {
+        /// The id's length in characters.
+        got: usize,
+    },
+
+    /// A metadata key is one that a filter could not name.
+    #[error("metadata key `{key}` begins with `$`, which is kept for operators")]
+    InvalidMetadataKey {
+        /// The key.
+        key: String,
+    },
+
+    /// A metadata value is of a type that cannot be kept.
+    #[error(
+        "metadata key `{key}` is {got}: expected a string, a number, a boolean or a list of strings"
+    )]
+    InvalidMetadata {
+        /// The key.
+        key: String,
+        /// What its value is.
+        got: &'static str,
+    },
+
+    /// A vector's metadata is too large.
+    #[error("the metadata of vector `{id}` is {got} bytes of JSON, the limit is {METADATA_LIMIT}")]
+    MetadataTooLarge {
+        /// The vector.
+        id: String,
+        /// The size of its metadata in bytes of JSON.
+        got: usize,
+    },
+
+    /// A query asks for no match, or for too many.
+    #[error("top_k {got} is not between 1 and {TOP_K_LIMIT}")]
+    InvalidTopK {
+        /// The number asked for.
+        got: usize,
+    },
+
+    /// A filter has an operator that does not exist.
+    #[error(
+        "filter operator `{operator}` is unknown: expected `$eq`, `$ne`, `$gt`, `$gte`, `$lt`, \
+         `$lte`, `$in`, `$nin`, `$exists`, `$and`, `$or` or `$not`"
+    )]
+    UnknownOperator {
+        /// The operator.
+        operator: String,
+    },
+
+    /// A filter's operand is not what its operator takes.
+    #[error("filter `{place}` takes {expected}, not {got}")]
+    InvalidFilter {
+        /// The operator or field.
+        place: String,
+        /// What it takes.
+        expected: &'static str,
+        /// What it was given.
+        got: &'static str,
+    },
+
+    /// A filter's `$in` or `$nin` lists too many values.
+    #[error("filter `{place}` lists {got} values, the limit is {FILTER_VALUES_LIMIT}")]
+    TooManyFilterValues {
+        /// The operator.
+        place: String,
+        /// How many it lists.
+        got: usize,
+    },
+
+    /// A filter is nested too deeply.
+    #[error("the filter is nested deeper than {FILTER_DEPTH_LIMIT} levels")]
+    FilterTooDeep,
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(source: rusqlite::Error) -> Self {
+        match source.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+                Self::Busy { source }
+            }
+            _ => Self::Database { source },
+        }
+    }
+}
+
+impl Error {
+    pub(crate) fn dimension(index: &str, expected: usize, got: usize) -> Self {
+        Self::DimensionMismatch {
+            index: index.to_owned(),
+            expected,
+            got,
+        }
+    }
+
+    pub(crate) fn zero_vector(index: &str, metric: Metric) -> Option<Self> {
+        (metric == Metric::Cosine).then(|| Self::ZeroVector {
+            index: index.to_owned(),
+        })
+    }
+}

@@ -1,0 +1,54 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// How the vectors of an index are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Metric {
+    /// The cosine of the angle: 1 for the same direction, −1 for the opposite. Larger is better.
+    Cosine,
+    /// The inner product. Larger is better.
+    Dotproduct,
+    /// The square of the Euclidean distance, as Pinecone gives it. Smaller is better.
+    Euclidean,
+}
+
+impl Metric {
+    /// All metrics.
+    pub const ALL: [Self; 3] = [Self::Cosine, Self::Dotproduct, Self::Euclidean];
+
+    /// The metric's name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cosine => "cosine",
+            Self::Dotproduct => "dotproduct",
+            Self::Euclidean => "euclidean",
+        }
+    }
+
+    /// Whether a larger score is a better one.
+    pub fn larger_is_better(self) -> bool {
+        self != Self::Euclidean
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl FromStr for Metric {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let known = Self::ALL.into_iter().find(|metric| metric.name() == name);
+        known.ok_or_else(|| Error::UnknownMetric {
+            got: name.to_owned(),
+        })
+    }
+}

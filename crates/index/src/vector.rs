@@ -1,0 +1,38 @@
+use serde::{Deserialize, Serialize};
+
+use crate::Filter;
+
+/// What is known of a vector beside its values: strings, numbers, booleans and lists of strings.
+pub type Metadata = serde_json::Map<String, serde_json::Value>;
+
+/// A vector as it is stored and fetched.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Vector {
+    /// The id, unique in its namespace: 1 to 512 characters.
+    pub id: String,
+    /// The values, as many as the index has dimensions.
+    pub values: Vec<f32>,
+    /// The metadata, at most 40 KB of JSON.
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
+}
+
+/// A change to one vector.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Update {
+    /// New values instead of the old ones.
+    pub values: Option<Vec<f32>>,
+    /// Keys to set; the keys not named here stay.
+    pub metadata: Option<Metadata>,
+}
+
+/// Which vectors to delete.
+#[derive(Debug, Clone)]
+pub enum Selection {
+    /// Those with these ids; ids that do not exist are passed over.
+    Ids(Vec<String>),
+    /// Those whose metadata the filter matches.
+    Filter(Filter),
+    /// All in the namespace.
+    All,
+}
