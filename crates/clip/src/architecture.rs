@@ -3,7 +3,7 @@ use serde::Deserialize;
 
 use crate::{
     Checkpoint, Error, Result, checkpoint::CONFIG, config::ClipConfig, text::TextTransformer,
-    vision::VisionTransformer, weights::Weights,
+    tokenizer::Tokenizer, vision::VisionTransformer, weights::Weights,
 };
 
 /// The kinds of model there are, by `model_type` in `config.json`: a kind more is a variant more in each of the
@@ -76,6 +76,12 @@ impl Architecture {
     pub(crate) fn logit_scale(&self, weights: &Weights<'_>) -> Result<f32> {
         match self {
             Self::Clip(_) => Ok(weights.scalar("logit_scale")?.exp()),
+        }
+    }
+
+    pub(crate) fn tokenizer(&self, checkpoint: &Checkpoint) -> Result<Tokenizer> {
+        match self {
+            Self::Clip(config) => Tokenizer::clip(checkpoint, config.text.context),
         }
     }
 

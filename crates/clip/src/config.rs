@@ -1,6 +1,8 @@
 //! `config.json` of a CLIP model, with the defaults of transformers'
 //! [`CLIPConfig`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/configuration_clip.py).
 
+use std::fmt::Display;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -150,8 +152,8 @@ impl ClipJson {
             .unwrap_or_default();
         Ok(ClipConfig {
             projection: settings.positive("projection_dim", self.projection_dim.unwrap_or(512))?,
-            text: text.resolve(&settings)?,
-            vision: vision.resolve(&settings)?,
+            text: text.resolve(settings)?,
+            vision: vision.resolve(settings)?,
         })
     }
 }
@@ -226,7 +228,7 @@ impl EncoderJson {
             epsilon: self.layer_norm_eps.unwrap_or(1e-5),
             activation: activation(settings, &name("hidden_act"), self.hidden_act.as_deref())?,
         };
-        if config.width % config.heads != 0 {
+        if !config.width.is_multiple_of(config.heads) {
             let expected = format!("a divisor of `hidden_size`, {}", config.width);
             return Err(settings.refuse(&name("num_attention_heads"), config.heads, &expected));
         }
@@ -265,12 +267,7 @@ impl Settings {
         }
     }
 
-    fn refuse(&self, setting: &str, found: impl ToString, expected: &str) -> Error {
-        Error::Setting {
-            file: self.file.clone(),
-            setting: setting.to_owned(),
-            found: found.to_string(),
-            expected: expected.to_owned(),
-        }
+    fn refuse(&self, setting: &str, found: impl Display, expected: &str) -> Error {
+        Error::setting(&self.file, setting, found, expected)
     }
 }

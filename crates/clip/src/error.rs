@@ -1,4 +1,4 @@
-use std::{io, path::PathBuf};
+use std::{fmt::Display, io, path::PathBuf};
 
 /// What can go wrong between a checkpoint and a vector.
 ///
@@ -196,6 +196,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// The value `found` of `setting`, in `file`, cannot be used.
+    pub(crate) fn setting(file: &str, setting: &str, found: impl Display, expected: &str) -> Self {
+        Self::Setting {
+            file: file.to_owned(),
+            setting: setting.to_owned(),
+            found: found.to_string(),
+            expected: expected.to_owned(),
+        }
+    }
+
     /// What to do about it, where there is something to say.
     pub fn hint(&self) -> Option<&'static str> {
         match self {

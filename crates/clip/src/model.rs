@@ -114,7 +114,7 @@ impl Model {
     /// # Errors
     /// When the tokenizer's files are malformed.
     pub fn tokenize(&self, text: &str) -> Result<Vec<u32>> {
-        let read = || Tokenizer::read(&self.checkpoint, self.architecture.context());
+        let read = || self.architecture.tokenizer(&self.checkpoint);
         self.tokenizer.get_or_make(read)?.encode(text)
     }
 

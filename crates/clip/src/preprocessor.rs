@@ -2,6 +2,8 @@
 //! [`CLIPImageProcessorPil`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/image_processing_pil_clip.py)
 //! does it.
 
+use std::fmt::Display;
+
 use picture::{Filter, Picture, Size, Window};
 use serde::Deserialize;
 
@@ -306,13 +308,8 @@ impl Refusal {
         ))
     }
 
-    fn refuse(&self, setting: &str, found: impl ToString, expected: &str) -> Error {
-        Error::Setting {
-            file: self.file.clone(),
-            setting: setting.to_owned(),
-            found: found.to_string(),
-            expected: expected.to_owned(),
-        }
+    fn refuse(&self, setting: &str, found: impl Display, expected: &str) -> Error {
+        Error::setting(&self.file, setting, found, expected)
     }
 }
 

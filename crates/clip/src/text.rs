@@ -52,7 +52,8 @@ impl TextTransformer {
     pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
         let mut texts: Vec<(usize, &[u32])> = self.cut(texts)?.into_iter().enumerate().collect();
         texts.sort_by_key(|(_, tokens)| tokens.len());
-        let pooled = self.forward_sorted(texts.iter().map(|&(_, tokens)| tokens).collect())?;
+        let sorted: Vec<&[u32]> = texts.iter().map(|&(_, tokens)| tokens).collect();
+        let pooled = self.forward_sorted(&sorted)?;
         let mut places = vec![0_u32; texts.len()];
         for (sorted, (original, _)) in texts.iter().enumerate() {
             places[*original] = sorted as u32;
@@ -74,7 +75,7 @@ impl TextTransformer {
         cut.collect()
     }
 
-    fn forward_sorted(&self, texts: Vec<&[u32]>) -> Result<Tensor> {
+    fn forward_sorted(&self, texts: &[&[u32]]) -> Result<Tensor> {
         let positions: Vec<u32> = texts
             .iter()
             .flat_map(|tokens| 0..tokens.len() as u32)

@@ -28,23 +28,38 @@ pub(crate) struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json`, or else builds what transformers' `CLIPTokenizer` does of `vocab.json` and
-    /// `merges.txt`. Texts are cut to `context` tokens, or to the `model_max_length` of `tokenizer_config.json` when
-    /// that is less; the token for the end is kept.
-    pub(crate) fn read(checkpoint: &Checkpoint, context: usize) -> Result<Self> {
-        let settings: TokenizerConfig = checkpoint.json(TOKENIZER_CONFIG)?.unwrap_or_default();
-        let mut inner = match checkpoint.file(TOKENIZER) {
-            Some(bytes) => {
-                tokenizers::Tokenizer::from_bytes(bytes).map_err(unusable(checkpoint, TOKENIZER))?
-            }
-            None => clip_tokenizer(checkpoint, &settings)?,
+    /// The tokenizer of a CLIP model, from `tokenizer.json`, or from `vocab.json` and `merges.txt`.
+    ///
+    /// As transformers does since its version 5, only vocabulary, merges and added tokens are taken from
+    /// `tokenizer.json`, unless `tokenizer_config.json` names another class than `CLIPTokenizer`. Texts are cut to
+    /// `context` tokens, or to the `model_max_length` of `tokenizer_config.json` when that is less; the token for the
+    /// end is kept.
+    pub(crate) fn clip(checkpoint: &Checkpoint, context: usize) -> Result<Self> {
+        let config: TokenizerConfig = checkpoint.json(TOKENIZER_CONFIG)?.unwrap_or_default();
+        let inner = match checkpoint.json::<TokenizerJson>(TOKENIZER)? {
+            Some(_) if !config.is_clip() => return Self::saved(checkpoint, config.limit(context)),
+            Some(json) => clip_tokenizer(checkpoint, &config, json)?,
+            None => clip_tokenizer(checkpoint, &config, TokenizerJson::of_parts(checkpoint)?)?,
         };
+        Self::new(inner, checkpoint, config.limit(context))
+    }
+
+    /// The tokenizer that `tokenizer.json` describes, whatever it is. Texts are cut to `context` tokens.
+    pub(crate) fn saved(checkpoint: &Checkpoint, context: usize) -> Result<Self> {
+        Self::new(as_saved(checkpoint)?, checkpoint, context)
+    }
+
+    fn new(
+        mut inner: tokenizers::Tokenizer,
+        checkpoint: &Checkpoint,
+        limit: usize,
+    ) -> Result<Self> {
         inner.with_padding(None);
-        truncate(&mut inner, checkpoint, settings.limit(context))?;
+        truncate(&mut inner, checkpoint, limit)?;
         Ok(Self { inner })
     }
 
-    /// Whether the files that [`read`](Self::read) needs are there.
+    /// Whether the files that this needs are there.
     pub(crate) fn check(checkpoint: &Checkpoint) -> Result<()> {
         if checkpoint.file(TOKENIZER).is_some()
             || (has(checkpoint, VOCABULARY) && has(checkpoint, MERGES))
@@ -70,6 +85,11 @@ impl Tokenizer {
     }
 }
 
+fn as_saved(checkpoint: &Checkpoint) -> Result<tokenizers::Tokenizer> {
+    let bytes = checkpoint.require(TOKENIZER)?;
+    tokenizers::Tokenizer::from_bytes(bytes).map_err(unusable(checkpoint, TOKENIZER))
+}
+
 fn has(checkpoint: &Checkpoint, name: &str) -> bool {
     checkpoint.file(name).is_some()
 }
@@ -89,12 +109,13 @@ fn truncate(
         .get_post_processor()
         .map_or(0, |processor| processor.added_tokens(false));
     if limit <= added {
-        return Err(Error::Setting {
-            file: checkpoint.place(CONFIG),
-            setting: "max_position_embeddings".to_owned(),
-            found: limit.to_string(),
-            expected: format!("more than the {added} tokens that every text has"),
-        });
+        let expected = format!("more than the {added} tokens that every text has");
+        return Err(Error::setting(
+            &checkpoint.place(CONFIG),
+            "max_position_embeddings",
+            limit,
+            &expected,
+        ));
     }
     let truncation = TruncationParams {
         max_length: limit,
@@ -109,20 +130,28 @@ fn truncate(
 fn clip_tokenizer(
     checkpoint: &Checkpoint,
     config: &TokenizerConfig,
+    json: TokenizerJson,
 ) -> Result<tokenizers::Tokenizer> {
-    let vocabulary: HashMap<String, u32> = checkpoint.require_json(VOCABULARY)?;
-    let special = SpecialTokens::read(checkpoint, config)?;
-    let mark = |token: &AddedToken| match vocabulary.get(&token.content) {
+    let unusable = || unusable(checkpoint, json.file);
+    let special = SpecialTokens::read(checkpoint, config, &json.added_tokens)?;
+    let mark = |token: &AddedToken| match json.model.vocab.get(&token.content) {
         Some(id) => Ok((token.content.clone(), *id)),
-        None => {
-            let reason = format!("there is no token `{}`", token.content);
-            Err(unusable(checkpoint, VOCABULARY)(reason.into()))
-        }
+        None => Err(unusable()(
+            format!("there is no token `{}`", token.content).into(),
+        )),
     };
     let marks = RobertaProcessing::new(mark(&special.end)?, mark(&special.beginning)?);
-    let merges = read_merges(checkpoint.require(MERGES)?).map_err(unusable(checkpoint, MERGES))?;
-    build(vocabulary.into_iter().collect(), merges, marks, &special)
-        .map_err(unusable(checkpoint, MERGES))
+    let merges = json.model.merges.iter().map(MergeJson::pieces);
+    let merges = merges
+        .collect::<tokenizers::Result<_>>()
+        .map_err(unusable())?;
+    build(
+        json.model.vocab.into_iter().collect(),
+        merges,
+        marks,
+        &special,
+    )
+    .map_err(unusable())
 }
 
 fn build(
@@ -157,29 +186,76 @@ fn build(
     Ok(tokenizer)
 }
 
-/// Two pieces a line, the most important first.
-fn read_merges(bytes: &[u8]) -> tokenizers::Result<Merges> {
-    let lines = std::str::from_utf8(bytes)?.lines().enumerate();
-    let merges = lines
-        .filter(|(_, line)| !line.starts_with("#version"))
-        .map(|(number, line)| {
-            let mut pieces = line.split(' ');
-            match (pieces.next(), pieces.next(), pieces.next()) {
-                (Some(first), Some(second), None) => Ok((first.to_owned(), second.to_owned())),
-                _ => Err(format!(
-                    "line {} is `{line}`, expected two pieces with a space between",
-                    number + 1
-                )
-                .into()),
-            }
-        });
-    merges.collect()
+/// `tokenizer.json`, as far as it matters.
+#[derive(Deserialize)]
+struct TokenizerJson {
+    /// The file to blame.
+    #[serde(skip, default = "tokenizer_file")]
+    file: &'static str,
+    #[serde(default)]
+    added_tokens: Vec<TokenJson>,
+    model: ModelJson,
+}
+
+fn tokenizer_file() -> &'static str {
+    TOKENIZER
+}
+
+#[derive(Deserialize)]
+struct ModelJson {
+    #[serde(default)]
+    vocab: HashMap<String, u32>,
+    #[serde(default)]
+    merges: Vec<MergeJson>,
+}
+
+/// Two pieces, with a space between in older files.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum MergeJson {
+    Line(String),
+    Pair(String, String),
+}
+
+impl MergeJson {
+    fn pieces(&self) -> tokenizers::Result<(String, String)> {
+        match self {
+            Self::Pair(first, second) => Ok((first.clone(), second.clone())),
+            Self::Line(line) => match line.split_once(' ') {
+                Some((first, second)) if !second.contains(' ') => {
+                    Ok((first.to_owned(), second.to_owned()))
+                }
+                _ => Err(
+                    format!("the merge `{line}` has not two pieces with a space between").into(),
+                ),
+            },
+        }
+    }
+}
+
+impl TokenizerJson {
+    /// From `vocab.json` and `merges.txt`.
+    fn of_parts(checkpoint: &Checkpoint) -> Result<Self> {
+        let vocab = checkpoint.require_json(VOCABULARY)?;
+        let merges = std::str::from_utf8(checkpoint.require(MERGES)?);
+        let merges = merges.map_err(|error| unusable(checkpoint, MERGES)(error.into()))?;
+        let merges = merges.lines().filter(|line| !line.starts_with("#version"));
+        let merges = merges
+            .map(|line| MergeJson::Line(line.to_owned()))
+            .collect();
+        Ok(Self {
+            file: MERGES,
+            added_tokens: Vec::new(),
+            model: ModelJson { vocab, merges },
+        })
+    }
 }
 
 /// `tokenizer_config.json`, as far as it matters.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct TokenizerConfig {
+    tokenizer_class: Option<String>,
     /// A floating-point number, because transformers writes 10^30 for "no limit".
     model_max_length: Option<f64>,
     added_tokens_decoder: Option<BTreeMap<u32, TokenJson>>,
@@ -188,6 +264,13 @@ struct TokenizerConfig {
 }
 
 impl TokenizerConfig {
+    fn is_clip(&self) -> bool {
+        matches!(
+            self.tokenizer_class.as_deref(),
+            None | Some("CLIPTokenizer" | "CLIPTokenizerFast")
+        )
+    }
+
     fn limit(&self, context: usize) -> usize {
         self.model_max_length
             .map_or(context, |limit| context.min(limit as usize))
@@ -249,13 +332,21 @@ struct SpecialTokens {
 }
 
 impl SpecialTokens {
-    /// From `tokenizer_config.json`. `special_tokens_map.json` counts for more when the former is of the old kind,
-    /// without `added_tokens_decoder`.
-    fn read(checkpoint: &Checkpoint, config: &TokenizerConfig) -> Result<Self> {
-        let map: Option<NamedTokens> = match config.added_tokens_decoder {
-            Some(_) => None,
-            None => checkpoint.json(SPECIAL_TOKENS)?,
-        };
+    /// From `tokenizer_config.json`. When that is of the old kind, without `added_tokens_decoder`, those of
+    /// `tokenizer.json` stand for it, and `special_tokens_map.json` counts for more.
+    fn read(
+        checkpoint: &Checkpoint,
+        config: &TokenizerConfig,
+        saved: &[TokenJson],
+    ) -> Result<Self> {
+        let (added, map): (Vec<AddedToken>, Option<NamedTokens>) =
+            match &config.added_tokens_decoder {
+                Some(tokens) => (tokens.values().cloned().map(Into::into).collect(), None),
+                None => (
+                    saved.iter().cloned().map(Into::into).collect(),
+                    checkpoint.json(SPECIAL_TOKENS)?,
+                ),
+            };
         let map = map.unwrap_or_default();
         let token = |map: Option<TokenJson>, named: &Option<TokenJson>, default: &str| {
             let json = map.or_else(|| named.clone());
@@ -263,12 +354,7 @@ impl SpecialTokens {
                 .into()
         };
         Ok(Self {
-            added: config
-                .added_tokens_decoder
-                .iter()
-                .flatten()
-                .map(|(_, token)| token.clone().into())
-                .collect(),
+            added,
             beginning: token(map.bos_token, &config.named.bos_token, "<|startoftext|>"),
             end: token(map.eos_token, &config.named.eos_token, "<|endoftext|>"),
             unknown: token(map.unk_token, &config.named.unk_token, "<|endoftext|>"),

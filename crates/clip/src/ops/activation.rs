@@ -51,7 +51,7 @@ impl Activation {
     fn fused(self, input: &Tensor) -> Result<Tensor> {
         let quick = |x: f32| x / (1.0 + kernel::exp(-1.702 * x));
         // x (1 + tanh y) / 2 = x / (1 + exp(-2 y))
-        let tanh = |x: f32| x / (1.0 + kernel::exp(-1.595_769_1 * x * (1.0 + 0.044_715 * x * x)));
+        let tanh = |x: f32| x / (1.0 + kernel::exp(-1.595_769 * x * (1.0 + 0.044_715 * x * x)));
         match self {
             Self::QuickGelu => each(input, quick),
             Self::GeluTanh => each(input, tanh),
