@@ -33,10 +33,10 @@ pub(crate) fn read(
         source,
     };
     let mut file = BufReader::new(File::open(path).map_err(read_error)?);
-    let delimiter = delimiter(path, &mut file)?;
+    let form = Form::of(path, &mut file)?;
     let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .quoting(delimiter != b'\t')
+        .delimiter(form.delimiter)
+        .quoting(form.is_quoted())
         .flexible(true)
         // The default, either of `\r` and `\n`, counts lines wrongly in files that have both.
         .terminator(Terminator::Any(b'\n'))
@@ -47,57 +47,108 @@ pub(crate) fn read(
     reader
         .read_byte_record(&mut cells)
         .map_err(|error| read_error(error.into()))?;
-    let mut header = Header::new(path, columns, &cells, delimiter)?;
+    let mut header = Header::new(path, columns, &cells, form.delimiter)?;
     while reader
         .read_byte_record(&mut cells)
         .map_err(|error| read_error(error.into()))?
     {
+        if is_blank(&cells) {
+            continue;
+        }
         let line = cells.position().map_or(0, csv::Position::line);
-        gathering.add(line, header.row(&cells));
+        let row = match form.is_open(&cells, reader.position().byte()) {
+            true => Err(ProblemReason::OpenQuote),
+            false => header.row(&cells),
+        };
+        gathering.add(line, row);
     }
     let mut listing = gathering.finish();
     header.set_types(&mut listing);
     Ok(listing)
 }
 
-/// The delimiter of the table, which is left at the first byte of its header.
-fn delimiter(path: &Path, file: &mut BufReader<File>) -> Result<u8> {
-    const LONGEST_HEADER: u64 = 1 << 20;
-    let read_error = |source| Error::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let mut header = Vec::new();
-    file.take(LONGEST_HEADER)
-        .read_until(b'\n', &mut header)
-        .map_err(read_error)?;
-    if header.starts_with(&[0xff, 0xfe]) || header.starts_with(&[0xfe, 0xff]) {
-        return Err(Error::Utf16 {
-            path: path.to_owned(),
-        });
-    }
-    let byte_order_mark = if header.starts_with(b"\xef\xbb\xbf") {
-        3
-    } else {
-        0
-    };
-    file.seek(SeekFrom::Start(byte_order_mark))
-        .map_err(read_error)?;
+/// A line with nothing but white space; those without even that the reader skips itself.
+fn is_blank(cells: &ByteRecord) -> bool {
+    cells.len() == 1 && cells[0].trim_ascii().is_empty()
+}
 
-    let expected = if place::extension(path) == "tsv" {
-        b'\t'
-    } else {
-        b','
-    };
+/// How a table is written.
+struct Form {
+    delimiter: u8,
+    /// Bytes from the header to the end.
+    length: u64,
+    ends_with_quote: bool,
+}
+
+impl Form {
+    /// Finds out, and leaves the file at the first byte of its header.
+    fn of(path: &Path, file: &mut BufReader<File>) -> Result<Self> {
+        const LONGEST_HEADER: u64 = 1 << 20;
+        let read_error = |source| Error::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let mut header = Vec::new();
+        file.take(LONGEST_HEADER)
+            .read_until(b'\n', &mut header)
+            .map_err(read_error)?;
+        if header.starts_with(b"\xff\xfe") || header.starts_with(b"\xfe\xff") {
+            return Err(Error::Utf16 {
+                path: path.to_owned(),
+            });
+        }
+        let start = if header.starts_with(b"\xef\xbb\xbf") {
+            3
+        } else {
+            0
+        };
+
+        let mut end = Vec::new();
+        let length = file.seek(SeekFrom::End(0)).map_err(read_error)?;
+        file.seek(SeekFrom::Start(length.saturating_sub(16)))
+            .map_err(read_error)?;
+        file.read_to_end(&mut end).map_err(read_error)?;
+        file.seek(SeekFrom::Start(start)).map_err(read_error)?;
+        Ok(Self {
+            delimiter: delimiter(
+                &header,
+                if place::extension(path) == "tsv" {
+                    b'\t'
+                } else {
+                    b','
+                },
+            ),
+            length: length.saturating_sub(start),
+            ends_with_quote: end.trim_ascii_end().ends_with(b"\""),
+        })
+    }
+
+    fn is_quoted(&self) -> bool {
+        self.delimiter != b'\t'
+    }
+
+    /// Whether the row that ends at byte `end` ends with a quoted cell that nothing closed: it runs
+    /// over lines to the end of the table, and there is no quotation mark.
+    fn is_open(&self, cells: &ByteRecord, end: u64) -> bool {
+        let runs_on = cells
+            .iter()
+            .next_back()
+            .is_some_and(|cell| cell.contains(&b'\n'));
+        self.is_quoted() && end >= self.length && runs_on && !self.ends_with_quote
+    }
+}
+
+/// The delimiter that the header has most of, of several the `expected` one.
+fn delimiter(header: &[u8], expected: u8) -> u8 {
     let mut candidates = [b',', b';', b'\t', b'|'].map(|candidate| {
         (
-            count_unquoted(&header, candidate),
+            count_unquoted(header, candidate),
             candidate == expected,
             candidate,
         )
     });
     candidates.sort_unstable();
-    Ok(candidates[3].2)
+    candidates[3].2
 }
 
 fn count_unquoted(line: &[u8], delimiter: u8) -> usize {

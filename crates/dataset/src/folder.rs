@@ -3,6 +3,8 @@ use std::fs::{self, File, Metadata as FileMetadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use picture::Format;
+
 use crate::exclusions::Exclusions;
 use crate::{Listing, Problem, ProblemReason, Record, place};
 
@@ -19,11 +21,6 @@ const JUNK: &[&str] = &[
     "lost+found",
     "system volume information",
     "thumbs.db",
-];
-
-/// Extensions of the pictures that are read.
-const PICTURES: &[&str] = &[
-    "apng", "bmp", "dib", "gif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp",
 ];
 
 /// Extensions of pictures that are not read. They are reported: a library of nothing but these
@@ -49,48 +46,37 @@ pub(crate) fn is_picture(path: &Path) -> io::Result<bool> {
 
 fn kind(path: &Path) -> io::Result<Kind> {
     let extension = place::extension(path);
-    if PICTURES.contains(&extension.as_str()) {
+    let extension = extension.as_str();
+    if Format::ALL
+        .iter()
+        .any(|format| format.extensions().contains(&extension))
+    {
         return Ok(Kind::Picture);
     }
-    if UNREAD_PICTURES.contains(&extension.as_str()) {
+    if UNREAD_PICTURES.contains(&extension) {
         return Ok(Kind::UnreadPicture);
     }
     let mut start = Vec::with_capacity(16);
     File::open(path)?.take(16).read_to_end(&mut start)?;
-    Ok(if begins_like_picture(&start) {
-        Kind::Picture
-    } else {
-        Kind::Other
+    Ok(match Format::of(&start) {
+        // Many a text begins with `BM`; in a bitmap four reserved bytes are zero.
+        Some(Format::Bmp) if start.get(6..10) != Some(&[0; 4]) => Kind::Other,
+        Some(_) => Kind::Picture,
+        None => Kind::Other,
     })
 }
 
-fn begins_like_picture(start: &[u8]) -> bool {
-    let webp = start.starts_with(b"RIFF") && start.get(8..12) == Some(b"WEBP");
-    // `BM` alone begins many a text: the two reserved fields of a bitmap are zero.
-    let bmp = start.starts_with(b"BM") && start.get(6..10) == Some(&[0; 4]);
-    webp || bmp
-        || [
-            b"\xff\xd8\xff".as_slice(),
-            b"\x89PNG\r\n\x1a\n",
-            b"GIF87a",
-            b"GIF89a",
-            b"II*\0",
-            b"MM\0*",
-        ]
-        .iter()
-        .any(|magic| start.starts_with(magic))
-}
-
 /// The pictures under `folder`, an absolute path, in the order of their paths.
-pub(crate) fn read(folder: &Path, exclusions: &Exclusions) -> Listing {
+pub(crate) fn read(folder: &Path, exclusions: &Exclusions) -> io::Result<Listing> {
     let mut walk = Walk {
         root: folder,
         exclusions,
-        folders: vec![folder.to_owned()],
+        folders: Vec::new(),
         linked_folders: BTreeSet::new(),
         entered: HashSet::new(),
         listing: Listing::default(),
     };
+    walk.enter(folder)?;
     while let Some(folder) = walk.next_folder() {
         if let Err(source) = walk.enter(&folder) {
             walk.problem(folder, ProblemReason::Unreadable { source });
@@ -99,7 +85,7 @@ pub(crate) fn read(folder: &Path, exclusions: &Exclusions) -> Listing {
     let mut listing = walk.listing;
     listing.records.sort_by(|a, b| a.place.cmp(&b.place));
     listing.problems.sort_by(|a, b| a.file.cmp(&b.file));
-    listing
+    Ok(listing)
 }
 
 struct Walk<'a> {

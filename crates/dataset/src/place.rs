@@ -91,7 +91,7 @@ fn scheme(text: &str) -> Option<&str> {
         && scheme
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
-    (valid && (rest.starts_with("//") || scheme == "data")).then_some(scheme)
+    (valid && (rest.starts_with("//") || scheme.eq_ignore_ascii_case("data"))).then_some(scheme)
 }
 
 /// The path in `file:///path` or `file://localhost/path`, its percent signs decoded.

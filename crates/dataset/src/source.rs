@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::exclusions::Exclusions;
 use crate::gathering::Gathering;
-use crate::{
-    Columns, Error, Listing, Record, Result, columnar, delimited, folder, json_lines, place,
-};
+use crate::{Columns, Error, Listing, Problem, ProblemReason, Record, Result};
+use crate::{columnar, delimited, folder, json_lines, place};
 
 /// How to read a source.
 #[derive(Clone, Debug, Default)]
@@ -81,7 +80,12 @@ impl Source {
     pub fn read(&self) -> Result<Listing> {
         let gathering = Gathering::new(&self.path, &self.exclusions);
         match self.kind {
-            Kind::Folder => Ok(folder::read(&self.path, &self.exclusions)),
+            Kind::Folder => {
+                folder::read(&self.path, &self.exclusions).map_err(|source| Error::Read {
+                    path: self.path.clone(),
+                    source,
+                })
+            }
             Kind::Picture => Ok(self.read_picture()),
             Kind::Delimited => delimited::read(&self.path, &self.columns, gathering),
             Kind::JsonLines => json_lines::read(&self.path, &self.columns, gathering),
@@ -90,8 +94,21 @@ impl Source {
     }
 
     fn read_picture(&self) -> Listing {
+        let place = self.path.clone();
+        if place.to_str().is_none() {
+            let reason = ProblemReason::NameNotUtf8;
+            let problem = Problem {
+                file: place,
+                line: None,
+                reason,
+            };
+            return Listing {
+                records: Vec::new(),
+                problems: vec![problem],
+            };
+        }
         let record = Record {
-            place: self.path.clone(),
+            place,
             ..Record::default()
         };
         Listing {

@@ -1,0 +1,8 @@
+//! The crate from outside: sources in, listings and files out.
+
+mod arbitrary;
+mod embeddings;
+mod folder;
+mod parquet;
+mod table;
+mod tree;

@@ -1,0 +1,530 @@
+use dataset::{Columns, Listing, SourceOptions};
+use serde_json::{Value, json};
+
+use crate::tree::Tree;
+
+const PICTURES: &[&str] = &["dog.jpg", "cat.jpg", "sub/bird.jpg"];
+
+fn columns(path: Option<&str>, caption: Option<&str>, id: Option<&str>) -> Columns {
+    let owned = |name: Option<&str>| name.map(str::to_owned);
+    Columns {
+        path: owned(path),
+        caption: owned(caption),
+        id: owned(id),
+    }
+}
+
+/// The listing of a table in a folder with the three pictures, checked for problems.
+#[track_caller]
+fn read(name: &str, content: impl AsRef<[u8]>, problems: &[&str]) -> (Tree, Listing) {
+    let tree = Tree::new(PICTURES);
+    tree.write(name, content.as_ref());
+    let listing = tree.read(name);
+    assert_eq!(tree.problems(&listing), problems);
+    (tree, listing)
+}
+
+/// Place and captions of each record.
+fn captions((tree, listing): &(Tree, Listing)) -> Vec<(String, Vec<String>)> {
+    let records = &listing.records;
+    records
+        .iter()
+        .map(|record| (tree.place(record), record.captions.clone()))
+        .collect()
+}
+
+#[track_caller]
+fn captioned(name: &str, content: impl AsRef<[u8]>, expected: &[(&str, &[&str])]) {
+    let found = captions(&read(name, content, &[]));
+    let found: Vec<(&str, Vec<&str>)> = found
+        .iter()
+        .map(|(place, captions)| {
+            (
+                place.as_str(),
+                captions.iter().map(String::as_str).collect(),
+            )
+        })
+        .collect();
+    let expected: Vec<(&str, Vec<&str>)> = expected
+        .iter()
+        .map(|(place, captions)| (*place, captions.to_vec()))
+        .collect();
+    assert_eq!(found, expected);
+}
+
+#[track_caller]
+fn metadata(name: &str, content: &str) -> Vec<Value> {
+    let (_, listing) = read(name, content, &[]);
+    listing
+        .records
+        .into_iter()
+        .map(|record| Value::Object(record.metadata))
+        .collect()
+}
+
+#[test]
+fn rows_of_one_picture_are_one_record() {
+    captioned(
+        "t.csv",
+        "image,caption\n\
+         dog.jpg,one\n\
+         sub/bird.jpg,\n\
+         dog.jpg,two\n\
+         ./sub/../dog.jpg,one\n\
+         cat.jpg, one \n\
+         dog.jpg,three\n",
+        &[
+            ("dog.jpg", &["one", "two", "three"]),
+            ("sub/bird.jpg", &[]),
+            ("cat.jpg", &["one"]),
+        ],
+    );
+}
+
+#[test]
+fn the_first_row_that_has_a_value_gives_it() {
+    let (_, listing) = read(
+        "t.csv",
+        "id,path,year,place\n\
+         ,dog.jpg,,Rome\n\
+         7,dog.jpg,2019,Oslo\n\
+         8,dog.jpg,2020,Bonn\n",
+        &[],
+    );
+    assert_eq!(listing.records[0].id.as_deref(), Some("7"));
+    assert_eq!(
+        Value::Object(listing.records[0].metadata.clone()),
+        json!({"year": 2019, "place": "Rome"})
+    );
+}
+
+#[test]
+fn an_id_names_one_picture() {
+    let (tree, listing) = read(
+        "t.jsonl",
+        r#"{"path": "dog.jpg", "id": 1, "text": "first"}
+           {"path": "cat.jpg", "id": "1", "text": "second"}
+           {"path": "cat.jpg", "id": "2", "text": "third"}
+           {"path": "dog.jpg", "id": "2", "text": "fourth"}"#,
+        &[
+            "t.jsonl:2: id `1` already names another picture",
+            "t.jsonl:4: id `2` already names another picture",
+        ],
+    );
+    assert_eq!(
+        captions(&(tree, listing)),
+        [
+            ("dog.jpg".to_owned(), vec!["first".to_owned()]),
+            ("cat.jpg".to_owned(), vec!["third".to_owned()])
+        ]
+    );
+}
+
+#[test]
+fn columns_are_found_by_usual_names() {
+    captioned(
+        "a.csv",
+        "Caption,IMAGE\nhello,dog.jpg\n",
+        &[("dog.jpg", &["hello"])],
+    );
+    captioned(
+        "b.csv",
+        "Image Path,Alt-Text\ndog.jpg,hello\n",
+        &[("dog.jpg", &["hello"])],
+    );
+    captioned(
+        "c.tsv",
+        "title\tdescription\tfile_name\na\tb\tdog.jpg\n",
+        &[("dog.jpg", &["b"])],
+    );
+    captioned(
+        "d.csv",
+        "image,path\ncat.jpg,dog.jpg\n",
+        &[("dog.jpg", &[])],
+    );
+    assert_eq!(
+        metadata("e.csv", "path,label\ndog.jpg,pet\n"),
+        [json!({"label": "pet"})]
+    );
+}
+
+#[test]
+fn columns_are_named() {
+    let tree = Tree::new(PICTURES);
+    tree.write(
+        "t.csv",
+        b"path,where,what,Path,key\ncat.jpg,dog.jpg,good,bird.jpg,7\n",
+    );
+    let columns = columns(Some("where"), Some("WHAT"), Some("where"));
+    let options = SourceOptions {
+        columns,
+        ..SourceOptions::default()
+    };
+    let record = tree.read_with("t.csv", options).unwrap().records.remove(0);
+    assert_eq!(tree.place(&record), "dog.jpg");
+    assert_eq!(record.captions, ["good"]);
+    assert_eq!(record.id.as_deref(), Some("dog.jpg"));
+    assert_eq!(
+        Value::Object(record.metadata),
+        json!({"path": "cat.jpg", "Path": "bird.jpg", "key": 7})
+    );
+}
+
+#[test]
+fn a_missing_column_is_an_error_that_lists_the_columns() {
+    let tree = Tree::new(PICTURES);
+    let unknown = "got `where`, `what`: name it with `--path-column`";
+    for (name, content) in [
+        ("t.csv", "where,what\ndog.jpg,x\n"),
+        ("t.tsv", "where\twhat\ndog.jpg\tx\n"),
+        ("t.jsonl", "{\"what\": 1, \"where\": \"dog.jpg\"}\n"),
+    ] {
+        let error = tree.error(name, content.as_bytes(), Columns::default());
+        let unknown = match name {
+            "t.jsonl" => "got `what`, `where`: name it with `--path-column`",
+            _ => unknown,
+        };
+        assert_eq!(
+            error,
+            format!("no column of `{name}` is known to hold the pictures' paths, {unknown}")
+        );
+    }
+    let named = |path, caption, id| {
+        tree.error(
+            "u.csv",
+            b"path,text\ndog.jpg,x\n",
+            columns(path, caption, id),
+        )
+    };
+    assert_eq!(
+        named(Some("file"), None, None),
+        "no column `file` in `u.csv` for `--path-column`, got `path`, `text`"
+    );
+    assert_eq!(
+        named(None, Some("words"), None),
+        "no column `words` in `u.csv` for `--caption-column`, got `path`, `text`"
+    );
+    assert_eq!(
+        named(None, None, Some("id")),
+        "no column `id` in `u.csv` for `--id-column`, got `path`, `text`"
+    );
+    assert_eq!(
+        tree.error(
+            "v.jsonl",
+            b"{\"path\":\"dog.jpg\"}",
+            columns(None, Some("words"), None)
+        ),
+        "no column `words` in `v.jsonl` for `--caption-column`, got `path`"
+    );
+}
+
+#[test]
+fn an_empty_table() {
+    let tree = Tree::new(&["t.csv", "t.jsonl"]);
+    assert!(tree.read("t.jsonl").records.is_empty());
+    let error = tree.error("t.csv", b"", Columns::default());
+    assert!(error.contains("got no columns"), "{error}");
+    captioned("u.csv", "path,caption\n", &[]);
+}
+
+#[test]
+fn csv_as_people_make_it() {
+    captioned(
+        "bom.csv",
+        "\u{feff}image,caption\ndog.jpg,x\n",
+        &[("dog.jpg", &["x"])],
+    );
+    captioned(
+        "bom.jsonl",
+        "\u{feff}{\"image\":\"dog.jpg\"}\n",
+        &[("dog.jpg", &[])],
+    );
+    captioned(
+        "crlf.csv",
+        "image,caption\r\ndog.jpg,\"x\"\r\n",
+        &[("dog.jpg", &["x"])],
+    );
+    captioned(
+        "crlf.tsv",
+        "image\tcaption\r\ndog.jpg\tx\r\n",
+        &[("dog.jpg", &["x"])],
+    );
+    captioned(
+        "crlf.jsonl",
+        "{\"image\":\"dog.jpg\"}\r\n\r\n",
+        &[("dog.jpg", &[])],
+    );
+    captioned(
+        "semicolon.csv",
+        "image;caption\ndog.jpg;a, b\n",
+        &[("dog.jpg", &["a, b"])],
+    );
+    captioned(
+        "bar.csv",
+        "image| caption\ndog.jpg| x\n",
+        &[("dog.jpg", &["x"])],
+    );
+    captioned(
+        "tab.csv",
+        "image\tcaption\ndog.jpg\tx\n",
+        &[("dog.jpg", &["x"])],
+    );
+    captioned(
+        "captions.txt",
+        "image,caption\ndog.jpg,x\n",
+        &[("dog.jpg", &["x"])],
+    );
+    captioned(
+        "quoted.csv",
+        "\"image\",\"a,b,c;d;e\"\n\"dog.jpg\",x\n",
+        &[("dog.jpg", &[])],
+    );
+    captioned(
+        "one.csv",
+        "image\ndog.jpg\n\ncat.jpg",
+        &[("dog.jpg", &[]), ("cat.jpg", &[])],
+    );
+    captioned(
+        "lines.csv",
+        "image,caption\ndog.jpg,\"two\nlines, \"\"quoted\"\"\"\ncat.jpg,x\n",
+        &[
+            ("dog.jpg", &["two\nlines, \"quoted\""]),
+            ("cat.jpg", &["x"]),
+        ],
+    );
+}
+
+#[test]
+fn a_quotation_mark_in_tsv_swallows_no_rows() {
+    captioned(
+        "t.tsv",
+        "image\tcaption\n\
+         dog.jpg\t\"Sit\" said the man\n\
+         cat.jpg\t\"unfinished\n\
+         sub/bird.jpg\tends \"so\"\n\
+         dog.jpg\t\"as \"\"pandas\"\" has it\"\n",
+        &[
+            ("dog.jpg", &["\"Sit\" said the man", "as \"pandas\" has it"]),
+            ("cat.jpg", &["\"unfinished"]),
+            ("sub/bird.jpg", &["ends \"so\""]),
+        ],
+    );
+}
+
+#[test]
+fn an_open_quote_is_reported() {
+    let content = "image,caption\ndog.jpg,x\ncat.jpg,\"open\ndog.jpg,y\ndog.jpg,z\n";
+    let (tree, listing) = read(
+        "t.csv",
+        content,
+        &["t.csv:3: quoted cell is not closed before the end of the table"],
+    );
+    assert_eq!(tree.places(&listing), ["dog.jpg"]);
+}
+
+#[test]
+fn bad_rows_are_reported_with_their_line() {
+    let content = b"image,caption\r\n\
+        dog.jpg,\"two\r\nlines\"\r\n\
+        \r\n\
+        cat.jpg\r\n\
+        cat.jpg,a,b\r\n\
+        cat.jpg,caf\xe9\r\n\
+        missing.jpg,x\r\n\
+        ,x\r\n\
+        sub,x\r\n\
+        https://example.com/a.jpg?b=c,x\r\n\
+        DATA:image/png;base64:AAAA,x\r\n\
+        sub/bird.jpg,fine\r\n";
+    let (tree, listing) = read(
+        "t.csv",
+        content,
+        &[
+            "t.csv:5: got 1 cells, expected 2",
+            "t.csv:6: got 3 cells, expected 2",
+            "t.csv:7: column `caption` is not valid UTF-8",
+            "t.csv:8: no such file `missing.jpg`",
+            "t.csv:9: no path",
+            "t.csv:10: `sub` is not a file",
+            "t.csv:11: URLs are not read yet: `https://example.com/a.jpg?b=c`",
+            "t.csv:12: URLs are not read yet: `DATA:image/png;base64:AAAA`",
+        ],
+    );
+    assert_eq!(tree.places(&listing), ["dog.jpg", "sub/bird.jpg"]);
+    assert_eq!(listing.records[0].captions, ["two\r\nlines"]);
+}
+
+#[test]
+fn bad_lines_of_json_are_reported() {
+    let content = b"{\"path\": \"dog.jpg\"}\n\
+        {\"path\": \n\
+        [1]\n\
+        {\"path\": \"caf\xe9.jpg\"}\n\
+        \n\
+        {\"path\": null}\n\
+        {\"caption\": \"x\"}\n\
+        {\"path\": {\"a\": 1}}\n\
+        {\"path\": \"a\\u0000b\"}\n\
+        {\"path\": \"cat.jpg\"}";
+    let tree = Tree::new(PICTURES);
+    tree.write("t.jsonl", content);
+    let listing = tree.read("t.jsonl");
+    assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"]);
+    let problems: Vec<_> = listing
+        .problems
+        .iter()
+        .map(|p| (p.line.unwrap(), p.reason.summary()))
+        .collect();
+    assert_eq!(
+        problems,
+        [
+            (2, "not valid JSON"),
+            (3, "not a JSON object"),
+            (4, "not valid JSON"),
+            (6, "no path"),
+            (7, "no path"),
+            (8, "no path"),
+            (9, "no such file")
+        ]
+    );
+}
+
+#[test]
+fn paths_of_many_kinds() {
+    let tree = Tree::new(&["pictures/a.jpg", "pictures/b c%.jpg", "tables/local.jpg"]);
+    let absolute = tree.path("pictures/a.jpg").display().to_string();
+    let url = format!("file://{}", tree.path("pictures/b%20c%25.jpg").display());
+    let local = url.replace("file://", "file://localhost");
+    let table = format!(
+        "path\n../pictures/a.jpg\n{absolute}\n..\\pictures\\a.jpg\n./local.jpg\n{url}\n{local}\n\
+         file://elsewhere/x.jpg\nfile:///missing.jpg\nC:\\x.jpg\n"
+    );
+    tree.write("tables/t.csv", table.as_bytes());
+    let listing = tree.read("tables/t.csv");
+    assert_eq!(
+        tree.places(&listing),
+        ["pictures/a.jpg", "tables/local.jpg", "pictures/b c%.jpg"]
+    );
+    assert_eq!(
+        tree.problems(&listing),
+        [
+            "tables/t.csv:8: no such file `file://elsewhere/x.jpg`",
+            "tables/t.csv:9: no such file `file:///missing.jpg`",
+            "tables/t.csv:10: no such file `C:\\x.jpg`"
+        ]
+    );
+}
+
+#[test]
+fn exclusions_apply_to_tables() {
+    let tree = Tree::new(PICTURES);
+    tree.write(
+        "t.csv",
+        b"path\ndog.jpg\ncat.jpg\nsub/bird.jpg\nmissing.png\n",
+    );
+    let listing = tree.read_excluding("t.csv", &["sub/", "d*.jpg", "*.png"]);
+    assert_eq!(tree.places(&listing), ["cat.jpg"]);
+    assert_eq!(tree.problems(&listing), [""; 0]);
+}
+
+#[test]
+fn csv_columns_have_the_type_of_all_their_cells() {
+    let table = "path,zip,year,share,wild,code,long,mixed,exp,empty\n\
+                 dog.jpg,10115,2019,0.5,true,007,123456789012345,1,1e3,\n\
+                 cat.jpg,01234,-3,12,False,7,1234567890123456,x,2,\n\
+                 sub/bird.jpg,,,,,,,,,\n";
+    assert_eq!(
+        metadata("t.csv", table),
+        [
+            json!({"zip": "10115", "year": 2019, "share": 0.5, "wild": true, "code": "007",
+                   "long": "123456789012345", "mixed": "1", "exp": "1e3"}),
+            json!({"zip": "01234", "year": -3, "share": 12, "wild": false, "code": "7",
+                   "long": "1234567890123456", "mixed": "x", "exp": "2"}),
+            json!({}),
+        ]
+    );
+}
+
+#[test]
+fn json_keeps_what_an_index_takes() {
+    let table = r#"{"path": "dog.jpg", "captions": ["one", "two", "", "one"], "year": 2019, "share": 0.5,
+        "wild": true, "tags": ["a", "b"], "none": null, "exif": {"iso": 100}, "ratings": [1, 2],
+        "empty": [], "blank": "", "zip": "01234"}"#;
+    let table = table.replace('\n', " ");
+    assert_eq!(
+        metadata("t.ndjson", &table),
+        [json!({"year": 2019, "share": 0.5, "wild": true, "tags": ["a", "b"], "zip": "01234"})]
+    );
+    captioned("u.jsonl", &table, &[("dog.jpg", &["one", "two"])]);
+    captioned(
+        "v.jsonl",
+        "{\"file\": \"dog.jpg\", \"text\": \"a\"}\n{\"text\": \"b\", \"file\": \"dog.jpg\"}\n\
+         {\"path\": \"cat.jpg\", \"caption\": \"c\"}\n",
+        &[("dog.jpg", &["a", "b"]), ("cat.jpg", &["c"])],
+    );
+}
+
+#[test]
+fn cells_of_a_megabyte() {
+    let long = "wörter ".repeat(1 << 17);
+    let csv = format!("path,caption,note\ndog.jpg,\"{long}\",{long}\n");
+    let json = format!("{{\"path\": \"dog.jpg\", \"caption\": \"{long}\"}}\n");
+    for (name, content) in [("t.csv", csv), ("t.jsonl", json)] {
+        let (_, listing) = read(name, content, &[]);
+        assert_eq!(listing.records[0].captions, [long.trim()]);
+    }
+}
+
+#[test]
+fn a_line_without_end_is_skipped() {
+    let mut content = b"{\"path\": \"dog.jpg\"}\n".to_vec();
+    content.resize(content.len() + (65 << 20), b' ');
+    content.extend_from_slice(b"\n{\"path\": \"cat.jpg\"}\n");
+    let (tree, listing) = read(
+        "t.jsonl",
+        content,
+        &["t.jsonl:2: line is longer than 67108864 bytes"],
+    );
+    assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"]);
+}
+
+#[test]
+fn other_encodings_are_errors() {
+    let tree = Tree::new(PICTURES);
+    for name in ["t.csv", "t.jsonl"] {
+        let error = tree.error(name, b"\xff\xfep\0a\0t\0h\0\n\0", Columns::default());
+        assert_eq!(error, format!("`{name}` is UTF-16, expected UTF-8"));
+    }
+    let error = tree.error("u.csv", b"path,caf\xe9\n", Columns::default());
+    assert_eq!(error, "header of `u.csv` is not valid UTF-8");
+}
+
+#[test]
+fn tables_written_by_pandas() {
+    let expected = [
+        (
+            "says \"woof\", twice",
+            json!({"year": 2019.0, "zip": "01234"}),
+        ),
+        ("\"quoted\" at\tthe start", json!({"zip": "99999"})),
+    ];
+    let files: [(&str, &[u8]); 4] = [
+        ("pandas.csv", include_bytes!("../data/pandas.csv")),
+        ("pandas-crlf.csv", include_bytes!("../data/pandas-crlf.csv")),
+        ("pandas.jsonl", include_bytes!("../data/pandas.jsonl")),
+        ("pandas.tsv", include_bytes!("../data/pandas.tsv")),
+    ];
+    for (name, content) in files {
+        let (tree, listing) = read(name, content, &[]);
+        assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"]);
+        for (record, (caption, metadata)) in listing.records.iter().zip(&expected) {
+            let caption = if name == "pandas.tsv" {
+                caption.replace('\t', " ")
+            } else {
+                (*caption).to_owned()
+            };
+            assert_eq!(record.captions, [caption], "{name}");
+            assert_eq!(&Value::Object(record.metadata.clone()), metadata, "{name}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dataset::{Columns, Error, Listing, Record, Source, SourceOptions};
+use tempfile::TempDir;
+
+/// The first bytes of a PNG file.
+pub(crate) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+
+/// A temporary folder to put sources in.
+pub(crate) struct Tree {
+    folder: TempDir,
+}
+
+impl Tree {
+    /// A folder with these files, which are empty.
+    #[track_caller]
+    pub(crate) fn new(files: &[&str]) -> Self {
+        let tree = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        for file in files {
+            tree.write(file, b"");
+        }
+        tree
+    }
+
+    #[track_caller]
+    pub(crate) fn write(&self, file: &str, content: &[u8]) -> &Self {
+        let path = self.path(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+        self
+    }
+
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
+        self.folder.path().join(file)
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What the source at `file` holds; an empty name is the folder itself.
+    #[track_caller]
+    pub(crate) fn read(&self, file: &str) -> Listing {
+        self.read_with(file, SourceOptions::default()).unwrap()
+    }
+
+    pub(crate) fn read_with(&self, file: &str, options: SourceOptions) -> Result<Listing, Error> {
+        let location = if file.is_empty() {
+            self.root().to_owned()
+        } else {
+            self.path(file)
+        };
+        Source::open(&location, options)?.read()
+    }
+
+    #[track_caller]
+    pub(crate) fn read_excluding(&self, file: &str, patterns: &[&str]) -> Listing {
+        let exclude = patterns.iter().map(ToString::to_string).collect();
+        self.read_with(
+            file,
+            SourceOptions {
+                exclude,
+                ..SourceOptions::default()
+            },
+        )
+        .unwrap()
+    }
+
+    /// The error of reading a table with this content.
+    #[track_caller]
+    pub(crate) fn error(&self, file: &str, content: &[u8], columns: Columns) -> String {
+        self.write(file, content);
+        let options = SourceOptions {
+            columns,
+            ..SourceOptions::default()
+        };
+        self.shorten(&self.read_with(file, options).unwrap_err().to_string())
+    }
+
+    /// The records' places from the folder on.
+    pub(crate) fn places(&self, listing: &Listing) -> Vec<String> {
+        listing
+            .records
+            .iter()
+            .map(|record| self.place(record))
+            .collect()
+    }
+
+    pub(crate) fn place(&self, record: &Record) -> String {
+        assert!(record.place.is_absolute());
+        let relative = record
+            .place
+            .strip_prefix(self.root())
+            .unwrap_or(&record.place);
+        relative.to_str().unwrap().replace('\\', "/")
+    }
+
+    /// The problems, with their places from the folder on.
+    pub(crate) fn problems(&self, listing: &Listing) -> Vec<String> {
+        listing
+            .problems
+            .iter()
+            .map(|problem| self.shorten(&problem.to_string()))
+            .collect()
+    }
+
+    fn shorten(&self, message: &str) -> String {
+        message.replace(
+            &format!("{}{}", self.root().display(), std::path::MAIN_SEPARATOR),
+            "",
+        )
+    }
+}
