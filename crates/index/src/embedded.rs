@@ -1,22 +1,35 @@
 //! The engine in a directory.
 
+mod bitset;
 mod change;
+mod columns;
 mod database;
 mod index;
+mod publish;
+mod quantise;
+mod scan;
+mod segment;
 mod tables;
+mod view;
 
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::TransactionBehavior;
+use rusqlite::{Transaction, TransactionBehavior};
 
 use self::database::Database;
 pub use self::index::{Index, Vectors};
+use self::tables::{IndexRow, NamespaceRow};
+use self::view::View;
 use crate::limits::{check_dimension, check_index_name};
 use crate::{Error, IndexDescription, IndexSpec, Result};
 
 /// The database's name in the engine's directory.
 const DATABASE: &str = "vectors.sqlite3";
+/// The directory of derived files there, which may be deleted at any time.
+const SEGMENTS: &str = "segments";
 
 /// A vector engine in a directory of this machine.
 ///
@@ -30,7 +43,18 @@ pub struct Embedded {
 #[derive(Debug)]
 struct Engine {
     database: Database,
+    segments: PathBuf,
+    /// The newest view of each namespace that has been searched.
+    views: Mutex<HashMap<(i64, String), Arc<NewestView>>>,
+    /// Held by whoever is writing a file.
+    publishing: Mutex<()>,
+    /// Set once a file could not be written.
+    cannot_publish: AtomicBool,
 }
+
+/// Locked before the transaction that it is brought up to date from begins, so that no view is
+/// ever newer than the transaction it serves.
+type NewestView = Mutex<Option<Arc<View>>>;
 
 impl Embedded {
     /// Opens the engine in `directory`, which is created if it is missing.
@@ -39,22 +63,40 @@ impl Embedded {
     /// `Io` or `Database` if the directory can't be used, `ForeignFile` or `NewerVersion` if what
     /// is in it is not ours or too new.
     pub fn open(directory: &Path) -> Result<Self> {
-        std::fs::create_dir_all(directory).map_err(|source| Error::Io {
-            path: directory.to_owned(),
+        let segments = directory.join(SEGMENTS);
+        std::fs::create_dir_all(&segments).map_err(|source| Error::Io {
+            path: segments.clone(),
             source,
         })?;
         let database = Database::open(&directory.join(DATABASE))?;
+        let engine = Engine {
+            database,
+            segments,
+            views: Mutex::default(),
+            publishing: Mutex::default(),
+            cannot_publish: AtomicBool::new(false),
+        };
+        let named = engine.read(|transaction| tables::segments(transaction))?;
+        publish::sweep(&engine.segments, &named);
         Ok(Self {
-            engine: Arc::new(Engine { database }),
+            engine: Arc::new(engine),
         })
     }
 
     /// What the user should know about how the engine works here, if it isn't as it should.
     pub fn notice(&self) -> Option<&'static str> {
-        self.engine.database.waits_for_others().then_some(
-            "the file system of the vector database has no shared memory (is it on a network?): \
-             searches wait for writes to end, and writes for searches",
-        )
+        if self.engine.database.waits_for_others() {
+            return Some(
+                "the file system of the vector database has no shared memory (is it on a \
+                 network?): searches wait for writes to end, and writes for searches",
+            );
+        }
+        self.engine
+            .cannot_publish
+            .load(Ordering::Relaxed)
+            .then_some(
+                "the files that make searches start fast cannot be written: is the disk full?",
+            )
     }
 
     /// Creates an index.
@@ -97,9 +139,14 @@ impl Embedded {
     /// # Errors
     /// `IndexNotFound`.
     pub fn drop_index(&self, name: &str) -> Result<()> {
-        self.engine.write(|transaction| {
-            tables::delete_index(transaction, &tables::index_by_name(transaction, name)?)
-        })
+        let files = self.engine.write(|transaction| {
+            let index = tables::index_by_name(transaction, name)?;
+            let namespaces = tables::namespaces(transaction, &index)?;
+            tables::delete_index(transaction, &index)?;
+            Ok(namespaces)
+        })?;
+        self.engine.forget(&files);
+        Ok(())
     }
 
     /// The index `name`, to work with.
@@ -116,16 +163,14 @@ impl Embedded {
 
 impl Engine {
     /// Runs `work` on one state of the database.
-    fn read<T>(&self, work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T>) -> Result<T> {
-        self.database.with(|connection| {
-            let transaction = connection.transaction()?;
-            work(&transaction)
-        })
+    fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        self.database
+            .with(|connection| work(&connection.transaction()?))
     }
 
     /// Runs `work` as one change, which is on the disk when this returns `Ok`, and has not
     /// happened when it returns `Err`.
-    fn write<T>(&self, work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T>) -> Result<T> {
+    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
         self.database.with(|connection| {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -134,4 +179,69 @@ impl Engine {
             Ok(result)
         })
     }
+
+    /// Runs `work` on one state of a namespace and the view of it; `None` if there is no such
+    /// namespace. Gives the view too.
+    fn read_view<T>(
+        &self,
+        index: &IndexRow,
+        namespace: &str,
+        work: impl FnOnce(&Transaction<'_>, &View) -> Result<T>,
+    ) -> Result<Option<(T, Arc<View>)>> {
+        let newest = self.newest_view(index, namespace);
+        let mut newest = lock(&newest);
+        self.read(|transaction| {
+            let Some(row) = tables::namespace(transaction, index, namespace)? else {
+                lock(&self.views).remove(&(index.id, namespace.to_owned()));
+                return Ok(None);
+            };
+            let view = View::at(transaction, &self.segments, index, &row, newest.as_ref())?;
+            *newest = Some(Arc::clone(&view));
+            drop(newest);
+            Ok(Some((work(transaction, &view)?, view)))
+        })
+    }
+
+    fn newest_view(&self, index: &IndexRow, namespace: &str) -> Arc<NewestView> {
+        let key = (index.id, namespace.to_owned());
+        Arc::clone(lock(&self.views).entry(key).or_default())
+    }
+
+    /// Writes a file of `view` if no one else is writing one.
+    fn publish(&self, index: &IndexRow, namespace: &str, view: &View) -> Result<()> {
+        let Ok(_publishing) = self.publishing.try_lock() else {
+            return Ok(());
+        };
+        let published = publish::publish(self, view).inspect_err(|_| {
+            self.cannot_publish.store(true, Ordering::Relaxed);
+        })?;
+        if let Some(published) = published {
+            *lock(&self.newest_view(index, namespace)) = Some(Arc::new(published));
+        }
+        Ok(())
+    }
+
+    /// Lets go of namespaces that have been deleted.
+    fn forget(&self, namespaces: &[NamespaceRow]) {
+        for name in namespaces
+            .iter()
+            .filter_map(|namespace| namespace.segment.as_ref())
+        {
+            publish::discard(&self.segments.join(name));
+        }
+        let is_gone = |view: &View| {
+            namespaces
+                .iter()
+                .any(|row| row.id == view.subject.namespace)
+        };
+        lock(&self.views).retain(|_, newest| match newest.try_lock() {
+            Ok(newest) => !newest.as_ref().is_some_and(|view| is_gone(view)),
+            Err(_) => true,
+        });
+    }
+}
+
+/// Locks `mutex`, whatever happened to the thread that held it: what is in it is whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

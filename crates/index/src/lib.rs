@@ -34,6 +34,7 @@ mod embedded;
 mod error;
 mod filter;
 mod limits;
+mod machine;
 mod metric;
 mod query;
 mod score;

@@ -3,8 +3,6 @@
 //! Products of two `f32` are exact in `f64`, and sums are taken in an order that no machine
 //! changes, so that a score is the same everywhere. Only the end result is rounded to `f32`.
 
-use std::cmp::Ordering;
-
 use crate::Metric;
 
 /// Independent sums, so that the compiler can use wide registers without reordering.
@@ -34,15 +32,6 @@ impl<'a> Scorer<'a> {
             Metric::Dotproduct => dot(self.query, vector),
             Metric::Euclidean => sum(self.query, vector, |a, b| (a - b) * (a - b)),
         })
-    }
-}
-
-/// Orders scores from best to worst.
-pub(crate) fn best_first(metric: Metric, one: f32, other: f32) -> Ordering {
-    if metric.larger_is_better() {
-        other.total_cmp(&one)
-    } else {
-        one.total_cmp(&other)
     }
 }
 

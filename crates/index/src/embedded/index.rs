@@ -1,15 +1,17 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use rusqlite::Connection;
 
 use super::Engine;
 use super::change::Change;
-use super::tables::{self, IndexRow, NamespaceRow, VectorRow};
+use super::scan::{self, Found};
+use super::tables::{self, IndexRow};
+use super::view::View;
 use crate::limits::{check_id, check_top_k, check_values, checked_metadata};
-use crate::score::{Scorer, best_first};
 use crate::{
-    Error, IndexStats, Match, Metric, NamespaceStats, Query, QueryBy, Result, Selection,
+    Error, Filter, IndexStats, Match, Metric, NamespaceStats, Query, QueryBy, Result, Selection,
     Update, Vector,
 };
 
@@ -95,51 +97,58 @@ impl Index {
     /// for a query by an id that does not exist.
     pub fn query(&self, namespace: &str, query: &Query) -> Result<Vec<Match>> {
         check_top_k(query.top_k)?;
-        self.engine.read(|transaction| {
-            let row = tables::namespace(transaction, &self.row, namespace)?;
-            let values = self.query_values(transaction, row.as_ref(), namespace, &query.by)?;
-            let Some(row) = row else {
-                return Ok(Vec::new());
-            };
-            let scorer = Scorer::new(self.row.metric, &values);
-            let mut found = Vec::new();
-            tables::for_each_vector_after(transaction, row.id, 0, |vector| {
-                let metadata = vector.metadata()?;
-                if query
-                    .filter
-                    .as_ref()
-                    .is_none_or(|filter| filter.matches(&metadata))
-                {
-                    found.push(Match {
-                        id: vector.id,
-                        score: scorer.score(&vector.values),
-                        values: query.include_values.then_some(vector.values),
-                        metadata: query.include_metadata.then_some(metadata),
-                    });
-                }
-                Ok(())
+        if let QueryBy::Values(values) = &query.by {
+            self.check_values(values)?;
+        }
+        let found = self
+            .engine
+            .read_view(&self.row, namespace, |transaction, view| {
+                let values = match &query.by {
+                    QueryBy::Values(values) => values.as_slice(),
+                    QueryBy::Id(id) => {
+                        &tables::vector_by_id(transaction, view.subject.namespace, id)?
+                            .ok_or_else(|| self.not_found(namespace, id))?
+                            .values
+                    }
+                };
+                let condition = query.filter.as_ref().map(Filter::condition);
+                let found = scan::search(transaction, view, values, query.top_k, condition)?;
+                found
+                    .into_iter()
+                    .map(|found| fill(transaction, query, found))
+                    .collect()
             })?;
-            found.sort_by(|one, other| {
-                best_first(self.row.metric, one.score, other.score).then(one.id.cmp(&other.id))
-            });
-            found.truncate(query.top_k);
-            Ok(found)
-        })
+        match (found, &query.by) {
+            (Some((matches, view)), _) => {
+                self.publish_if_wanted(namespace, &view);
+                Ok(matches)
+            }
+            (None, QueryBy::Id(id)) => Err(self.not_found(namespace, id)),
+            (None, QueryBy::Values(_)) => Ok(Vec::new()),
+        }
     }
 
-    fn query_values(
-        &self,
-        connection: &Connection,
-        row: Option<&NamespaceRow>,
-        namespace: &str,
-        by: &QueryBy,
-    ) -> Result<Vec<f32>> {
-        match by {
-            QueryBy::Values(values) => {
-                self.check_values(values)?;
-                Ok(values.clone())
+    /// Writes the derived file of a namespace now, if there is anything that it does not have.
+    ///
+    /// Queries do so when they see that it pays. After many writes this spares the first query
+    /// the work. A namespace that does not exist is passed over.
+    ///
+    /// # Errors
+    /// `Io` if the file can't be written.
+    pub fn refresh(&self, namespace: &str) -> Result<()> {
+        let view = self.engine.read_view(&self.row, namespace, |_, _| Ok(()))?;
+        match view {
+            Some(((), view)) if view.is_ahead_of_file() => {
+                self.engine.publish(&self.row, namespace, &view)
             }
-            QueryBy::Id(id) => Ok(self.existing(connection, row, namespace, id)?.values),
+            _ => Ok(()),
+        }
+    }
+
+    /// Derived files are worth no error: without one, searches start slower.
+    fn publish_if_wanted(&self, namespace: &str, view: &View) {
+        if view.wants_file() && !self.engine.cannot_publish.load(Ordering::Relaxed) {
+            let _ = self.engine.publish(&self.row, namespace, view);
         }
     }
 
@@ -215,8 +224,11 @@ impl Index {
             self.check_values(values)?;
         }
         self.change(namespace, |change| {
-            let old = change.namespace.as_ref();
-            let old = self.existing(change.connection, old, namespace, id)?;
+            let old = match &change.namespace {
+                Some(row) => tables::vector_by_id(change.connection, row.id, id)?,
+                None => None,
+            };
+            let old = old.ok_or_else(|| self.not_found(namespace, id))?;
             let mut metadata = old.metadata()?;
             metadata.extend(update.metadata.clone().unwrap_or_default());
             let metadata = checked_metadata(id, &metadata)?;
@@ -243,11 +255,10 @@ impl Index {
                     return Ok(0);
                 };
                 let mut ids = Vec::new();
-                tables::for_each_vector_after(change.connection, row.id, 0, |vector| {
-                    if filter.matches(&vector.metadata()?) {
-                        ids.push(vector.id);
+                tables::for_each_metadata(change.connection, row.id, |id, metadata| {
+                    if filter.matches(metadata) {
+                        ids.push(id);
                     }
-                    Ok(())
                 })?;
                 for id in &ids {
                     change.remove(id)?;
@@ -273,13 +284,15 @@ impl Index {
     /// # Errors
     /// `IndexNotFound`.
     pub fn delete_namespace(&self, namespace: &str) -> Result<usize> {
-        self.engine.write(|transaction| {
-            let Some(row) = tables::namespace(transaction, &self.row, namespace)? else {
-                return Ok(0);
-            };
-            tables::delete_namespace(transaction, &row)?;
-            Ok(row.vector_count as usize)
-        })
+        let row = self.engine.write(|transaction| {
+            let row = tables::namespace(transaction, &self.row, namespace)?;
+            if let Some(row) = &row {
+                tables::delete_namespace(transaction, row)?;
+            }
+            Ok(row)
+        })?;
+        self.engine.forget(row.as_slice());
+        Ok(row.map_or(0, |row| row.vector_count as usize))
     }
 
     /// What is in the index.
@@ -323,23 +336,34 @@ impl Index {
         check_values(&self.row.name, self.row.dimension, self.row.metric, values)
     }
 
-    fn existing(
-        &self,
-        connection: &Connection,
-        row: Option<&NamespaceRow>,
-        namespace: &str,
-        id: &str,
-    ) -> Result<VectorRow> {
-        let found = match row {
-            Some(row) => tables::vector_by_id(connection, row.id, id)?,
-            None => None,
-        };
-        found.ok_or_else(|| Error::VectorNotFound {
+    fn not_found(&self, namespace: &str, id: &str) -> Error {
+        Error::VectorNotFound {
             index: self.row.name.clone(),
             namespace: namespace.to_owned(),
             id: id.to_owned(),
-        })
+        }
     }
+}
+
+/// A match with what `query` wants to know of it.
+fn fill(connection: &Connection, query: &Query, found: Found) -> Result<Match> {
+    let Found { id, slot, score } = found;
+    if !query.include_values && !query.include_metadata {
+        return Ok(Match {
+            id,
+            score,
+            values: None,
+            metadata: None,
+        });
+    }
+    let row = tables::vector_by_slot(connection, slot)?;
+    let metadata = query.include_metadata.then(|| row.metadata()).transpose()?;
+    Ok(Match {
+        id,
+        score,
+        values: query.include_values.then_some(row.values),
+        metadata,
+    })
 }
 
 /// The vectors of a namespace in order of their ids: see [`Index::vectors`].

@@ -36,10 +36,7 @@ pub(super) struct VectorRow {
 
 impl VectorRow {
     pub(super) fn metadata(&self) -> Result<Metadata> {
-        serde_json::from_str(&self.metadata).map_err(|_| Error::DamagedVector {
-            slot: self.slot,
-            what: "its metadata is no JSON object",
-        })
+        parse_metadata(self.slot, &self.metadata)
     }
 
     pub(super) fn into_vector(self) -> Result<Vector> {
@@ -49,6 +46,19 @@ impl VectorRow {
             values: self.values,
         })
     }
+}
+
+fn parse_metadata(slot: i64, text: &str) -> Result<Metadata> {
+    serde_json::from_str(text).map_err(|_| Error::DamagedVector {
+        slot,
+        what: "its metadata is no JSON object",
+    })
+}
+
+/// A number that no one has used before, as far as anyone can tell.
+pub(super) fn random(connection: &Connection) -> Result<u64> {
+    let number: i64 = connection.query_row("SELECT random()", [], |row| row.get(0))?;
+    Ok(number.cast_unsigned())
 }
 
 // --- indexes
@@ -143,6 +153,14 @@ pub(super) fn namespace(
     let row = connection
         .prepare_cached(&format!("{NAMESPACE} WHERE index_id = ?1 AND name = ?2"))?
         .query_row(params![index.id, name], namespace_row)
+        .optional()?;
+    Ok(row)
+}
+
+pub(super) fn namespace_by_id(connection: &Connection, id: i64) -> Result<Option<NamespaceRow>> {
+    let row = connection
+        .prepare_cached(&format!("{NAMESPACE} WHERE id = ?1"))?
+        .query_row([id], namespace_row)
         .optional()?;
     Ok(row)
 }
@@ -291,10 +309,19 @@ pub(super) fn delete_vector(
     Ok(slot)
 }
 
-pub(super) fn delete_slot(connection: &Connection, slot: i64) -> Result<()> {
-    connection
-        .prepare_cached("DELETE FROM vectors WHERE slot = ?1")?
-        .execute([slot])?;
+/// The ids and metadata of all vectors of a namespace, without their values.
+pub(super) fn for_each_metadata(
+    connection: &Connection,
+    namespace: i64,
+    mut visit: impl FnMut(String, &Metadata),
+) -> Result<()> {
+    let mut statement = connection
+        .prepare_cached("SELECT slot, id, metadata FROM vectors WHERE namespace_id = ?1")?;
+    let mut rows = statement.query([namespace])?;
+    while let Some(row) = rows.next()? {
+        let text: String = row.get(2)?;
+        visit(row.get(1)?, &parse_metadata(row.get(0)?, &text)?);
+    }
     Ok(())
 }
 

@@ -1,0 +1,416 @@
+//! Which vectors of a segment have which metadata: an inverted index that is used as it lies in
+//! the file.
+//!
+//! A *column* holds the values of one field that are of one kind. Its sorted distinct values, the
+//! *keys*, each have the *ordinals* of the vectors with that value, ascending. The ordinals of all
+//! keys lie one after another, so that a range of keys is a range of ordinals: a comparison is two
+//! binary searches. Everything is a `u64` but for text and ordinals, and begins at a multiple of 8
+//! bytes:
+//!
+//! ```text
+//! column    = kind  name-length  key-count  text-length  ordinal-count  name  keys  ends  text  ordinals
+//! kind      = 0 strings | 1 numbers | 2 booleans | 3 none (empty lists: ordinals without a key)
+//! keys      = where each string ends in the text | an f64, mapped to keep its order | 0 or 1
+//! ends      = where each key's ordinals end
+//! ordinals  = u32 …
+//! ```
+
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::bitset::Bitset;
+use crate::Metadata;
+use crate::filter::{Comparison, Condition, Scalar, Test};
+
+/// What the values of a column are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Strings,
+    Numbers,
+    Booleans,
+    None,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Strings, Self::Numbers, Self::Booleans, Self::None];
+}
+
+/// The columns of a segment, found in its bytes.
+#[derive(Debug, Default)]
+pub(super) struct Columns {
+    fields: BTreeMap<String, Vec<Column>>,
+}
+
+/// Where in the segment's bytes a column's parts lie.
+#[derive(Debug)]
+struct Column {
+    kind: Kind,
+    keys: Range<usize>,
+    ends: Range<usize>,
+    text: Range<usize>,
+    ordinals: Range<usize>,
+}
+
+impl Columns {
+    /// Finds the columns in `bytes`; `None` if they are not what was written.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut columns = Self::default();
+        let mut reader = Reader { bytes, position: 0 };
+        while reader.position < bytes.len() {
+            let (name, column) = reader.column()?;
+            columns.fields.entry(name).or_default().push(column);
+        }
+        Some(columns)
+    }
+
+    /// Which of `count` vectors fulfil `condition`.
+    pub(super) fn select(&self, bytes: &[u8], condition: &Condition, count: usize) -> Bitset {
+        let select = |condition| self.select(bytes, condition, count);
+        match condition {
+            Condition::And(conditions) => {
+                conditions
+                    .iter()
+                    .map(select)
+                    .fold(Bitset::full(count), |mut all, each| {
+                        all.intersect(&each);
+                        all
+                    })
+            }
+            Condition::Or(conditions) => {
+                conditions
+                    .iter()
+                    .map(select)
+                    .fold(Bitset::empty(count), |mut any, each| {
+                        any.unite(&each);
+                        any
+                    })
+            }
+            Condition::Not(condition) => {
+                let mut set = select(condition);
+                set.complement();
+                set
+            }
+            Condition::Field { field, test } => {
+                let mut set = Bitset::empty(count);
+                for column in self.fields.get(field).into_iter().flatten() {
+                    column.select(bytes, test, &mut set);
+                }
+                set
+            }
+        }
+    }
+}
+
+impl Column {
+    fn select(&self, bytes: &[u8], test: &Test, set: &mut Bitset) {
+        match test {
+            Test::Exists => insert(set, words(bytes, &self.ordinals)),
+            Test::Compare(comparison, operand) if self.kind == Kind::Numbers => {
+                insert(
+                    set,
+                    self.postings(bytes, self.compared(bytes, *comparison, *operand)),
+                );
+            }
+            Test::Compare(..) => {}
+            Test::Among(scalars) => {
+                for key in scalars.iter().filter_map(|scalar| self.find(bytes, scalar)) {
+                    insert(set, self.postings(bytes, key..key + 1));
+                }
+            }
+        }
+    }
+
+    /// The keys that compare so with `operand`.
+    fn compared(&self, bytes: &[u8], comparison: Comparison, operand: f64) -> Range<usize> {
+        let keys = longs(bytes, &self.keys);
+        let operand = to_ordered(operand);
+        let below = keys.partition_point(|&key| key < operand);
+        let through = keys.partition_point(|&key| key <= operand);
+        match comparison {
+            Comparison::Greater => through..keys.len(),
+            Comparison::GreaterOrEqual => below..keys.len(),
+            Comparison::Less => 0..below,
+            Comparison::LessOrEqual => 0..through,
+        }
+    }
+
+    /// The key that equals `scalar`.
+    fn find(&self, bytes: &[u8], scalar: &Scalar) -> Option<usize> {
+        let keys = longs(bytes, &self.keys);
+        match (self.kind, scalar) {
+            (Kind::Strings, Scalar::String(text)) => {
+                let (mut low, mut high) = (0, keys.len());
+                while low < high {
+                    let middle = low.midpoint(high);
+                    match self.string(bytes, middle).cmp(text.as_bytes()) {
+                        std::cmp::Ordering::Less => low = middle + 1,
+                        std::cmp::Ordering::Equal => return Some(middle),
+                        std::cmp::Ordering::Greater => high = middle,
+                    }
+                }
+                None
+            }
+            (Kind::Numbers, Scalar::Number(number)) => {
+                keys.binary_search(&to_ordered(*number)).ok()
+            }
+            (Kind::Booleans, Scalar::Boolean(boolean)) => {
+                keys.binary_search(&u64::from(*boolean)).ok()
+            }
+            _ => None,
+        }
+    }
+
+    fn string<'a>(&self, bytes: &'a [u8], key: usize) -> &'a [u8] {
+        let range = nth(longs(bytes, &self.keys), key..key + 1);
+        bytes[self.text.clone()].get(range).unwrap_or_default()
+    }
+
+    /// The ordinals of a range of keys.
+    fn postings<'a>(&self, bytes: &'a [u8], keys: Range<usize>) -> &'a [u32] {
+        let range = nth(longs(bytes, &self.ends), keys);
+        words(bytes, &self.ordinals).get(range).unwrap_or_default()
+    }
+}
+
+/// The range from where the parts before `range` end to where its last one does.
+fn nth(ends: &[u64], range: Range<usize>) -> Range<usize> {
+    let end = |count: usize| match count.checked_sub(1) {
+        Some(last) => ends.get(last).map_or(0, |&end| end as usize),
+        None => 0,
+    };
+    end(range.start)..end(range.end)
+}
+
+fn insert(set: &mut Bitset, ordinals: &[u32]) {
+    for &ordinal in ordinals {
+        set.insert(ordinal as usize);
+    }
+}
+
+fn longs<'a>(bytes: &'a [u8], range: &Range<usize>) -> &'a [u64] {
+    bytemuck::cast_slice(&bytes[range.clone()])
+}
+
+fn words<'a>(bytes: &'a [u8], range: &Range<usize>) -> &'a [u32] {
+    bytemuck::cast_slice(&bytes[range.clone()])
+}
+
+/// Maps a number to an integer that has the same place in their order; both zeros are one.
+fn to_ordered(number: f64) -> u64 {
+    let bits = (number + 0.0).to_bits();
+    if bits >> 63 == 1 {
+        !bits
+    } else {
+        bits | 1 << 63
+    }
+}
+
+/// Reads columns one after another.
+struct Reader<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+impl Reader<'_> {
+    fn column(&mut self) -> Option<(String, Column)> {
+        let kind = Kind::ALL.get(self.long()?)?;
+        let (name, keys) = (self.long()?, self.long()?);
+        let (text, ordinals) = (self.long()?, self.long()?);
+        let name = self.take(name, 1)?;
+        let name = std::str::from_utf8(&self.bytes[name]).ok()?.to_owned();
+        Some((
+            name,
+            Column {
+                kind: *kind,
+                keys: self.take(keys, 8)?,
+                ends: self.take(keys, 8)?,
+                text: self.take(text, 1)?,
+                ordinals: self.take(ordinals, 4)?,
+            },
+        ))
+    }
+
+    fn long(&mut self) -> Option<usize> {
+        let range = self.take(1, 8)?;
+        usize::try_from(*longs(self.bytes, &range).first()?).ok()
+    }
+
+    /// `count` elements of `size` bytes, and the padding after them.
+    fn take(&mut self, count: usize, size: usize) -> Option<Range<usize>> {
+        let range = self.position..self.position.checked_add(count.checked_mul(size)?)?;
+        let next = range.end.checked_next_multiple_of(8)?;
+        if next > self.bytes.len() {
+            return None;
+        }
+        self.position = next;
+        Some(range)
+    }
+}
+
+/// Columns being gathered.
+#[derive(Debug, Default)]
+pub(super) struct ColumnsBuilder {
+    fields: BTreeMap<String, FieldBuilder>,
+}
+
+type Postings<Key> = BTreeMap<Key, Vec<u32>>;
+
+#[derive(Debug, Default)]
+struct FieldBuilder {
+    strings: Postings<Box<str>>,
+    numbers: Postings<u64>,
+    booleans: Postings<u64>,
+    none: Vec<u32>,
+}
+
+impl ColumnsBuilder {
+    /// Adds the metadata of the vector `ordinal`, which is higher than any before.
+    pub(super) fn push(&mut self, ordinal: u32, metadata: &Metadata) {
+        for (name, value) in metadata {
+            self.field(name).push(ordinal, value);
+        }
+    }
+
+    /// Adds the columns of another segment. `ordinals` gives its vectors' new ordinals, or `None`
+    /// for those that are left out.
+    pub(super) fn append(&mut self, bytes: &[u8], columns: &Columns, ordinals: &[Option<u32>]) {
+        let renumber = |old: &[u32]| -> Vec<u32> {
+            let new = old
+                .iter()
+                .filter_map(|&ordinal| *ordinals.get(ordinal as usize)?);
+            new.collect()
+        };
+        for (name, columns) in &columns.fields {
+            for column in columns {
+                let field = self.field(name);
+                if column.kind == Kind::None {
+                    field.none.extend(renumber(words(bytes, &column.ordinals)));
+                }
+                for (position, &key) in longs(bytes, &column.keys).iter().enumerate() {
+                    let new = renumber(column.postings(bytes, position..position + 1));
+                    match column.kind {
+                        _ if new.is_empty() => {}
+                        Kind::Strings => {
+                            let text = String::from_utf8_lossy(column.string(bytes, position));
+                            postings(&mut field.strings, &*text).extend(new);
+                        }
+                        Kind::Numbers => field.numbers.entry(key).or_default().extend(new),
+                        Kind::Booleans => field.booleans.entry(key).or_default().extend(new),
+                        Kind::None => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn field(&mut self, name: &str) -> &mut FieldBuilder {
+        if !self.fields.contains_key(name) {
+            self.fields.insert(name.to_owned(), FieldBuilder::default());
+        }
+        self.fields.entry(name.to_owned()).or_default()
+    }
+
+    /// The bytes that [`Columns::parse`] reads.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (name, field) in &self.fields {
+            field.encode(name, &mut bytes);
+        }
+        bytes
+    }
+}
+
+/// The ordinals of `text`, without a copy of it if it is there.
+fn postings<'a>(strings: &'a mut Postings<Box<str>>, text: &str) -> &'a mut Vec<u32> {
+    if !strings.contains_key::<str>(text.borrow()) {
+        strings.insert(text.into(), Vec::new());
+    }
+    strings.entry(text.into()).or_default()
+}
+
+impl FieldBuilder {
+    fn push(&mut self, ordinal: u32, value: &Value) {
+        let posting = match value {
+            Value::Array(members) if members.is_empty() => &mut self.none,
+            Value::Array(members) => {
+                for member in members {
+                    self.push(ordinal, member);
+                }
+                return;
+            }
+            Value::String(text) => postings(&mut self.strings, text),
+            Value::Bool(boolean) => self.booleans.entry(u64::from(*boolean)).or_default(),
+            Value::Number(number) => match number.as_f64() {
+                Some(number) => self.numbers.entry(to_ordered(number)).or_default(),
+                None => &mut self.none,
+            },
+            Value::Null | Value::Object(_) => &mut self.none,
+        };
+        // A list may name a member twice.
+        if posting.last() != Some(&ordinal) {
+            posting.push(ordinal);
+        }
+    }
+
+    fn encode(&self, name: &str, bytes: &mut Vec<u8>) {
+        let (mut keys, mut text) = (Vec::new(), String::new());
+        for string in self.strings.keys() {
+            text.push_str(string);
+            keys.push(text.len() as u64);
+        }
+        let strings: Vec<_> = self.strings.values().collect();
+        encode_column(bytes, Kind::Strings, name, &keys, &text, &strings);
+        for (kind, postings) in [
+            (Kind::Numbers, &self.numbers),
+            (Kind::Booleans, &self.booleans),
+        ] {
+            let (keys, postings): (Vec<_>, Vec<_>) = postings.iter().unzip();
+            encode_column(bytes, kind, name, &keys, "", &postings);
+        }
+        encode_column(bytes, Kind::None, name, &[], "", &[&self.none]);
+    }
+}
+
+fn encode_column(
+    bytes: &mut Vec<u8>,
+    kind: Kind,
+    name: &str,
+    keys: &[u64],
+    text: &str,
+    postings: &[&Vec<u32>],
+) {
+    let mut ends: Vec<u64> = Vec::with_capacity(postings.len());
+    let mut count = 0;
+    for ordinals in postings {
+        count += ordinals.len() as u64;
+        ends.push(count);
+    }
+    if count == 0 {
+        return;
+    }
+    let head = [
+        kind as u64,
+        name.len() as u64,
+        keys.len() as u64,
+        text.len() as u64,
+        count,
+    ];
+    put(bytes, bytemuck::cast_slice(&head));
+    put(bytes, name.as_bytes());
+    put(bytes, bytemuck::cast_slice(keys));
+    put(bytes, bytemuck::cast_slice(&ends[..keys.len()]));
+    put(bytes, text.as_bytes());
+    for ordinals in postings {
+        bytes.extend_from_slice(bytemuck::cast_slice(ordinals));
+    }
+    put(bytes, &[]);
+}
+
+/// Appends `part`, and zeros up to a multiple of 8.
+fn put(bytes: &mut Vec<u8>, part: &[u8]) {
+    bytes.extend_from_slice(part);
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+}

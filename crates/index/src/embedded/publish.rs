@@ -1,0 +1,98 @@
+//! Writing a namespace's file.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::Engine;
+use super::segment::{Segment, SegmentBuilder};
+use super::tables;
+use super::view::View;
+use crate::{Error, Result};
+
+/// What files end with that are whole, and those that are being written.
+const COMPLETE: &str = "segment";
+const PARTIAL: &str = "partial";
+/// No file takes longer than this from its first byte to being recorded.
+const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
+
+/// Writes `view` to a new file, records it in the database and gives a view of it.
+///
+/// `None` if someone else got ahead. The file gets a name of its own and is complete and on the
+/// disk before the database names it, so that whatever a reader finds named is whole.
+pub(super) fn publish(engine: &Engine, view: &View) -> Result<Option<View>> {
+    let subject = view.subject;
+    let token = engine.read(|transaction| tables::random(transaction))?;
+    let name = format!(
+        "{}-{}-{token:016x}.{COMPLETE}",
+        subject.namespace, subject.revision
+    );
+    let path = engine.segments.join(&name);
+    write(&path, &view.merged()).map_err(|source| Error::Io {
+        path: path.clone(),
+        source,
+    })?;
+    let replaced = engine.write(|transaction| {
+        let Some(mut row) = tables::namespace_by_id(transaction, subject.namespace)? else {
+            return Ok(None);
+        };
+        if row.removals_since > subject.revision {
+            return Ok(None);
+        }
+        let known = tables::delete_removals(transaction, row.id, subject.revision)?;
+        row.removal_count -= known as i64;
+        row.removals_since = subject.revision;
+        let replaced = row.segment.replace(name.clone());
+        tables::update_namespace(transaction, &row)?;
+        Ok(Some(replaced))
+    });
+    let Ok(Some(replaced)) = replaced else {
+        discard(&path);
+        return replaced.map(|_| None);
+    };
+    if let Some(replaced) = replaced {
+        discard(&engine.segments.join(replaced));
+    }
+    let segment = Segment::open(&path, &subject).map_err(|source| Error::Io { path, source })?;
+    Ok(Some(View::of_file(subject, segment)))
+}
+
+fn write(path: &Path, segment: &SegmentBuilder) -> io::Result<()> {
+    let partial = path.with_extension(PARTIAL);
+    let written = File::create_new(&partial).and_then(|mut file| {
+        segment.write(&mut file)?;
+        file.sync_all()?;
+        fs::rename(&partial, path)
+    });
+    if written.is_err() {
+        discard(&partial);
+    }
+    written
+}
+
+/// Deletes the files that `names` doesn't have: those of dropped namespaces, and what a crash left.
+///
+/// Young ones may be about to be recorded by another process.
+pub(super) fn sweep(directory: &Path, names: &[String]) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let ours = path
+            .extension()
+            .is_some_and(|end| end == COMPLETE || end == PARTIAL);
+        let named = names.iter().any(|name| **name == *entry.file_name());
+        if ours && !named && is_abandoned(&path).unwrap_or(false) {
+            discard(&path);
+        }
+    }
+}
+
+fn is_abandoned(path: &Path) -> io::Result<bool> {
+    let age = SystemTime::now().duration_since(fs::metadata(path)?.modified()?);
+    Ok(age.is_ok_and(|age| age > ABANDONED_AFTER))
+}
+
+/// Deletes a derived file. If that fails it costs room, no more: `sweep` tries again.
+pub(super) fn discard(path: &Path) {
+    let _ = fs::remove_file(path);
+}
