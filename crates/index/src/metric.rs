@@ -4,6 +4,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::score::Scorer;
 
 /// How the vectors of an index are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,6 +29,14 @@ impl Metric {
             Self::Dotproduct => "dotproduct",
             Self::Euclidean => "euclidean",
         }
+    }
+
+    /// The score of `vector` for `query`, exactly as searches give it.
+    ///
+    /// It is summed in `f64` and rounded once, so it is the same on every machine. The cosine of
+    /// a vector of zeros is NaN.
+    pub fn score(self, query: &[f32], vector: &[f32]) -> f32 {
+        Scorer::new(self, query).score(vector)
     }
 
     /// Whether a larger score is a better one.

@@ -15,7 +15,6 @@
 //! ordinals  = u32 …
 //! ```
 
-use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -325,7 +324,7 @@ impl ColumnsBuilder {
 
 /// The ordinals of `text`, without a copy of it if it is there.
 fn postings<'a>(strings: &'a mut Postings<Box<str>>, text: &str) -> &'a mut Vec<u32> {
-    if !strings.contains_key::<str>(text.borrow()) {
+    if !strings.contains_key(text) {
         strings.insert(text.into(), Vec::new());
     }
     strings.entry(text.into()).or_default()

@@ -135,6 +135,14 @@ impl Database {
     }
 
     fn connect(&self) -> Result<Connection> {
+        let connection = self.open_file()?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(connection)
+    }
+
+    fn open_file(&self) -> Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -143,18 +151,15 @@ impl Database {
             Some(name) => Connection::open_with_flags_and_vfs(&self.path, flags, name)?,
         };
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "foreign_keys", true)?;
-        connection.set_prepared_statement_cache_capacity(64);
         Ok(connection)
     }
 
     /// Makes the file what it must be: ours, of this version, with the best journal possible.
     fn prepare(&mut self) -> Result<Connection> {
-        let mut connection = self.connect()?;
         if self.journal == Journal::Rollback {
-            leave_write_ahead_log(&connection)?;
+            leave_write_ahead_log(&self.open_file()?)?;
         }
+        let mut connection = self.connect()?;
         let fresh = !self.check_version(&connection)?;
         if fresh {
             connection.pragma_update(None, "page_size", PAGE_SIZE)?;
@@ -211,6 +216,11 @@ impl Database {
 
 /// Switches to the write-ahead log, if the virtual file system claims to support it.
 fn enter_write_ahead_log(connection: &Connection) -> Result<bool> {
+    // Where it is in use already, to switch to it would wait for others.
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if mode == "wal" {
+        return Ok(true);
+    }
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     Ok(mode == "wal")
@@ -221,9 +231,6 @@ fn enter_write_ahead_log(connection: &Connection) -> Result<bool> {
 fn leave_write_ahead_log(connection: &Connection) -> Result<()> {
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     connection.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;
-    connection.pragma_update(None, "locking_mode", "NORMAL")?;
-    // The lock is given up by the next read.
-    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(())
 }
 
@@ -236,10 +243,77 @@ fn is_refused_write_ahead_log(error: &rusqlite::Error) -> bool {
     matches!(
         code,
         ffi::SQLITE_PROTOCOL
+            | ffi::SQLITE_CANTOPEN
             | ffi::SQLITE_IOERR_SHMMAP
             | ffi::SQLITE_IOERR_SHMLOCK
             | ffi::SQLITE_IOERR_SHMOPEN
             | ffi::SQLITE_IOERR_SHMSIZE
             | ffi::SQLITE_IOERR_LOCK
     )
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// A virtual file system without shared memory, as a network file system is.
+    const WITHOUT_SHARED_MEMORY: Option<&str> = Some("unix-dotfile");
+
+    fn write(database: &Database) -> Result<()> {
+        database.with(|connection| {
+            connection.execute(
+                "INSERT INTO indexes (name, dimension, metric) VALUES (hex(randomblob(9)), 1, 'cosine')",
+                [],
+            )?;
+            Ok(())
+        })
+    }
+
+    fn count(database: &Database) -> Result<i64> {
+        database.with(|connection| {
+            Ok(connection.query_row("SELECT count(*) FROM indexes", [], |row| row.get(0))?)
+        })
+    }
+
+    #[test]
+    fn works_without_shared_memory() -> Result<()> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("database");
+        let one = Database::open_with(&path, WITHOUT_SHARED_MEMORY)?;
+        let other = Database::open_with(&path, WITHOUT_SHARED_MEMORY)?;
+        assert!(one.waits_for_others() && other.waits_for_others());
+        write(&one)?;
+        write(&other)?;
+        assert_eq!((count(&one)?, count(&other)?), (2, 2));
+        Ok(())
+    }
+
+    #[test]
+    fn leaves_a_write_ahead_log_that_it_cannot_use() -> Result<()> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("database");
+        let local = Database::open(&path)?;
+        assert!(!local.waits_for_others());
+        write(&local)?;
+        drop(local);
+        let remote = Database::open_with(&path, WITHOUT_SHARED_MEMORY)?;
+        assert!(remote.waits_for_others());
+        write(&remote)?;
+        assert_eq!(count(&remote)?, 2);
+        Ok(())
+    }
+
+    #[test]
+    fn uses_large_pages_and_waits_for_the_disk() -> Result<()> {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(&directory.path().join("database"))?;
+        database.with(|connection| {
+            let pragma = |name| connection.pragma_query_value(None, name, |row| row.get(0));
+            assert_eq!(
+                (pragma("page_size")?, pragma("synchronous")?),
+                (PAGE_SIZE, 2)
+            );
+            Ok(())
+        })
+    }
 }
