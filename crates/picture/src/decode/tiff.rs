@@ -104,7 +104,8 @@ impl Colours {
     }
 }
 
-/// Colours from a map that holds all the reds, then the greens, then the blues.
+/// Colours from a map that holds all the reds, then the greens, then the blues. The upper byte is
+/// right for both kinds of writers, those who scale to 16 bits by 257 and those who do by 256.
 fn palette(map: &[u16]) -> Vec<[u8; 3]> {
     let (reds, rest) = map.split_at(map.len() / 3);
     let (greens, blues) = rest.split_at(rest.len() / 2);

@@ -1,0 +1,54 @@
+//! A file of every kind against the upright RGB that `tools/fixtures/picture/make.py` expects.
+
+use std::{fs, path::PathBuf};
+
+use picture::{Limits, Picture};
+
+fn fixture(name: &str) -> Vec<u8> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/formats");
+    fs::read(folder.join(name)).unwrap()
+}
+
+/// A picture as the recipe writes it: a header line, then the pixels.
+fn expected(name: &str) -> Picture {
+    let bytes = fixture(name);
+    let end = bytes.iter().position(|&byte| byte == b'\n').unwrap();
+    let header = std::str::from_utf8(&bytes[..end]).unwrap();
+    let fields: Vec<&str> = header.split(' ').collect();
+    let ["P6", width, height, "255"] = fields[..] else {
+        panic!("{name}: {header}")
+    };
+    let pixels = bytes[end + 1..].to_vec();
+    Picture::from_rgb(width.parse().unwrap(), height.parse().unwrap(), pixels).unwrap()
+}
+
+/// What is wrong with the file, if anything.
+fn complaint(file: &str, expected: &Picture, tolerance: u8) -> Option<String> {
+    let picture = match Picture::decode(&fixture(file), &Limits::default()) {
+        Ok(picture) => picture,
+        Err(error) => return Some(format!("{file}: {}: {error:?}", error.reason())),
+    };
+    if picture.size() != expected.size() {
+        return Some(format!("{file}: {picture:?}, expected {expected:?}"));
+    }
+    let samples = picture.pixels().iter().zip(expected.pixels());
+    let largest = samples
+        .map(|(got, expected)| got.abs_diff(*expected))
+        .max()?;
+    (largest > tolerance).then(|| format!("{file}: off by {largest}, expected at most {tolerance}"))
+}
+
+#[test]
+fn every_kind_is_decoded_upright_and_flat() {
+    let complaints: Vec<String> = include_str!("fixtures/formats.tsv")
+        .lines()
+        .filter_map(|line| {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let [file, picture, tolerance] = fields[..] else {
+                panic!("{line}")
+            };
+            complaint(file, &expected(picture), tolerance.parse().unwrap())
+        })
+        .collect();
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
