@@ -93,13 +93,17 @@ impl Database {
             virtual_file_system,
             idle: Mutex::default(),
         };
-        let connection = match database.prepare() {
-            Err(Error::Database { source }) if is_refused_write_ahead_log(&source) => {
-                database.journal = Journal::Rollback;
-                database.prepare()?
-            }
-            prepared => prepared?,
-        };
+        let mut prepared = database.prepare();
+        if prepared.as_ref().is_err_and(is_refused_write_ahead_log) {
+            database.journal = Journal::Rollback;
+            prepared = database.prepare();
+        }
+        let connection = prepared.map_err(|error| match error {
+            Error::Database { source } if is_no_database(&source) => Error::ForeignFile {
+                path: path.to_owned(),
+            },
+            error => error,
+        })?;
         database.put_back(connection);
         Ok(database)
     }
@@ -181,8 +185,7 @@ impl Database {
     /// Whether the schema is there; an error if the file is not ours or too new.
     fn check_version(&self, connection: &Connection) -> Result<bool> {
         let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-        let application_id = pragma("application_id").map_err(|error| self.foreign(error))?;
-        let version = pragma("user_version")?;
+        let (application_id, version) = (pragma("application_id")?, pragma("user_version")?);
         let tables: i64 =
             connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         if application_id == 0 && version == 0 && tables == 0 {
@@ -202,15 +205,6 @@ impl Database {
             });
         }
         Ok(true)
-    }
-
-    fn foreign(&self, error: rusqlite::Error) -> Error {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => Error::ForeignFile {
-                path: self.path.clone(),
-            },
-            _ => error.into(),
-        }
     }
 }
 
@@ -234,10 +228,17 @@ fn leave_write_ahead_log(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
+fn is_no_database(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::NotADatabase)
+}
+
 /// Whether SQLite failed as it does where memory can't be shared or locked between processes.
-fn is_refused_write_ahead_log(error: &rusqlite::Error) -> bool {
+fn is_refused_write_ahead_log(error: &Error) -> bool {
     use rusqlite::ffi;
-    let Some(code) = error.sqlite_error().map(|error| error.extended_code) else {
+    let Error::Database { source } = error else {
+        return false;
+    };
+    let Some(code) = source.sqlite_error().map(|error| error.extended_code) else {
         return false;
     };
     matches!(

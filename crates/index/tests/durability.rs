@@ -1,0 +1,109 @@
+//! What was acknowledged is there after SIGKILL, and nothing by halves.
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use index::{Embedded, IndexSpec, Metric, Query, QueryBy, Selection, Vector};
+use serde_json::json;
+
+const DIRECTORY: &str = "INDEX_TEST_DIRECTORY";
+const BATCH: usize = 50;
+const ROUNDS: u64 = 12;
+
+/// Batch `number`: as many vectors as any other, all of which know the number.
+fn batch(number: u64) -> Vec<Vector> {
+    (0..BATCH)
+        .map(|position| Vector {
+            id: format!("{position}"),
+            values: vec![number as f32, position as f32],
+            metadata: json!({"batch": number}).as_object().unwrap().clone(),
+        })
+        .collect()
+}
+
+/// Not a test by itself: the process that the test below kills. It replaces one batch by the next,
+/// searches, writes derived files, and prints each number once it is acknowledged.
+#[test]
+fn writer() {
+    let Ok(directory) = std::env::var(DIRECTORY) else {
+        return;
+    };
+    let index = Embedded::open(Path::new(&directory))
+        .unwrap()
+        .index("photos")
+        .unwrap();
+    let first = stored(&index).map_or(0, |number| number + 1);
+    for number in first.. {
+        index.upsert("", &batch(number)).unwrap();
+        index
+            .upsert(&format!("namespace {number}"), &batch(number))
+            .unwrap();
+        println!("\nacknowledged {number}");
+        if number % 3 == 0 {
+            index.refresh("").unwrap();
+        }
+        if let Some(old) = number.checked_sub(5) {
+            index
+                .delete(&format!("namespace {old}"), &Selection::All)
+                .unwrap();
+        }
+    }
+}
+
+/// The number of the batch that is stored, which must be whole, both by ids and by a search.
+fn stored(index: &index::Index) -> Option<u64> {
+    let vectors: Vec<_> = index.vectors("").map(Result::unwrap).collect();
+    let number = vectors.first()?.metadata["batch"].as_u64()?;
+    let mut expected = batch(number);
+    expected.sort_by(|one, other| one.id.cmp(&other.id));
+    assert_eq!(vectors, expected);
+
+    let query = Query::new(QueryBy::Values(vec![1.0, 0.0]), 2 * BATCH);
+    let found = index.query("", &query).unwrap();
+    assert_eq!(found.len(), BATCH);
+    assert!(found.iter().all(|found| found.score == number as f32));
+    Some(number)
+}
+
+#[test]
+fn what_was_acknowledged_survives_sigkill() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Embedded::open(directory.path()).unwrap();
+    let spec = IndexSpec {
+        name: "photos".into(),
+        dimension: 2,
+        metric: Metric::Dotproduct,
+    };
+    engine.create_index(&spec).unwrap();
+    for round in 0..ROUNDS {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "writer", "--nocapture", "--test-threads=1"])
+            .env(DIRECTORY, directory.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap())
+            .lines()
+            .map(Result::unwrap);
+        let number = |line: String| line.strip_prefix("acknowledged ")?.parse::<u64>().ok();
+        // At least one is acknowledged before the kill, then some time goes by.
+        let first = lines.by_ref().find_map(number).expect("the writer writes");
+        std::thread::sleep(Duration::from_millis(round * 7 % 40));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let last = lines.filter_map(number).last().unwrap_or(first);
+
+        let index = Embedded::open(directory.path())
+            .unwrap()
+            .index("photos")
+            .unwrap();
+        let stored = stored(&index).expect("a batch was acknowledged");
+        assert!(
+            stored == last || stored == last + 1,
+            "{stored} stored, {last} acknowledged"
+        );
+    }
+}
