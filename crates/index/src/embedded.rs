@@ -245,3 +245,132 @@ impl Engine {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{Metric, Query, QueryBy, Vector};
+
+    fn vectors(range: std::ops::Range<u32>) -> Vec<Vector> {
+        let vector = |number: u32| Vector {
+            id: number.to_string(),
+            values: vec![number as f32, 1.0],
+            metadata: crate::Metadata::new(),
+        };
+        range.map(vector).collect()
+    }
+
+    fn create(directory: &Path) -> Index {
+        let engine = Embedded::open(directory).unwrap();
+        let spec = IndexSpec {
+            name: "test".into(),
+            dimension: 2,
+            metric: Metric::Dotproduct,
+        };
+        engine.create_index(&spec).unwrap();
+        engine.index("test").unwrap()
+    }
+
+    /// How many vectors of a newly opened engine come from a file, and how many from memory.
+    fn parts(directory: &Path) -> (usize, usize) {
+        let engine = Embedded::open(directory).unwrap().engine;
+        let row = engine
+            .read(|transaction| tables::index_by_name(transaction, "test"))
+            .unwrap();
+        let ((), view) = engine.read_view(&row, "", |_, _| Ok(())).unwrap().unwrap();
+        view.lengths()
+    }
+
+    fn query(index: &Index) {
+        index
+            .query("", &Query::new(QueryBy::Values(vec![1.0, 0.0]), 1))
+            .unwrap();
+    }
+
+    #[test]
+    fn files_are_written_when_it_pays_and_used() {
+        let directory = tempfile::tempdir().unwrap();
+        let index = create(directory.path());
+        index.upsert("", &vectors(0..1_000)).unwrap();
+        query(&index);
+        assert_eq!(parts(directory.path()), (0, 1_000));
+        index.upsert("", &vectors(1_000..5_000)).unwrap();
+        query(&index);
+        assert_eq!(parts(directory.path()), (5_000, 0));
+        index.upsert("", &vectors(4_900..5_100)).unwrap();
+        query(&index);
+        assert_eq!(parts(directory.path()), (5_000, 200));
+        index.refresh("").unwrap();
+        assert_eq!(parts(directory.path()), (5_100, 0));
+    }
+
+    #[test]
+    fn damaged_files_are_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let index = create(directory.path());
+        index.upsert("", &vectors(0..5_000)).unwrap();
+        index.refresh("").unwrap();
+        drop(index);
+        let files = || fs::read_dir(directory.path().join(SEGMENTS)).unwrap();
+        for file in files() {
+            let path = file.unwrap().path();
+            let mut bytes = fs::read(&path).unwrap();
+            bytes[100_000] ^= 1;
+            fs::remove_file(&path).unwrap();
+            fs::write(&path, bytes).unwrap();
+        }
+        assert_eq!(parts(directory.path()), (0, 5_000));
+        query(
+            &Embedded::open(directory.path())
+                .unwrap()
+                .index("test")
+                .unwrap(),
+        );
+        assert_eq!(parts(directory.path()), (5_000, 0));
+        assert_eq!(files().count(), 1);
+    }
+
+    #[test]
+    fn without_a_place_for_files_searches_work() {
+        let directory = tempfile::tempdir().unwrap();
+        let index = create(directory.path());
+        let engine = Embedded {
+            engine: Arc::clone(index.engine()),
+        };
+        index.upsert("", &vectors(0..5_000)).unwrap();
+        fs::remove_dir(directory.path().join(SEGMENTS)).unwrap();
+        fs::write(directory.path().join(SEGMENTS), "").unwrap();
+        assert_eq!(engine.notice(), None);
+        query(&index);
+        query(&index);
+        assert!(engine.notice().is_some());
+        assert!(matches!(index.refresh(""), Err(Error::Io { .. })));
+    }
+
+    #[test]
+    fn removals_do_not_pile_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let index = create(directory.path());
+        for _ in 0..15 {
+            index.upsert("", &vectors(0..500)).unwrap();
+        }
+        query(&index);
+        let count: i64 = index
+            .engine()
+            .read(|transaction| {
+                Ok(transaction.query_row("SELECT count(*) FROM removals", [], |row| row.get(0))?)
+            })
+            .unwrap();
+        assert!(count <= 4_096, "{count}");
+        assert_eq!(parts(directory.path()), (0, 500));
+    }
+
+    #[test]
+    fn can_be_shared() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Embedded>();
+        shared::<Index>();
+    }
+}

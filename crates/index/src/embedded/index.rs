@@ -34,6 +34,11 @@ impl Index {
         Self { engine, row }
     }
 
+    #[cfg(test)]
+    pub(super) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
     /// The index's name.
     pub fn name(&self) -> &str {
         &self.row.name

@@ -341,3 +341,135 @@ impl SegmentBuilder {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::Filter;
+
+    const SUBJECT: Subject = Subject {
+        namespace: 7,
+        metric: Metric::Dotproduct,
+        dimension: 3,
+        revision: 9,
+    };
+
+    fn builder() -> SegmentBuilder {
+        let mut builder = SegmentBuilder::new(SUBJECT);
+        for number in 0..5 {
+            let metadata =
+                json!({"name": format!("é{number}"), "tags": ["a", "b", "a"], "n": number});
+            builder.push(
+                10 * number,
+                &[number as f32, 1.0, -1.0],
+                metadata.as_object().unwrap(),
+            );
+        }
+        builder
+    }
+
+    fn write(path: &Path) {
+        builder()
+            .write(&mut File::create_new(path).unwrap())
+            .unwrap();
+    }
+
+    fn selected(segment: &Segment, filter: serde_json::Value) -> Vec<i64> {
+        let set = segment.select(Filter::parse(&filter).unwrap().condition());
+        set.members(0, usize::MAX)
+            .map(|ordinal| segment.slots()[ordinal])
+            .collect()
+    }
+
+    #[test]
+    fn a_file_holds_what_memory_holds() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("segment");
+        write(&path);
+        let (file, memory) = (Segment::open(&path, &SUBJECT).unwrap(), builder().build());
+        assert_eq!(file.slots(), [0, 10, 20, 30, 40]);
+        assert_eq!(file.slots(), memory.slots());
+        assert_eq!(file.factors(), memory.factors());
+        for segment in [file, memory] {
+            assert_eq!(segment.codes(1)[..4], [127, 127, -127, 0]);
+            assert_eq!(selected(&segment, json!({"name": "é3"})), [30]);
+            assert_eq!(selected(&segment, json!({"n": {"$gte": 3}})), [30, 40]);
+            assert_eq!(
+                selected(&segment, json!({"tags": "a"})),
+                [0, 10, 20, 30, 40]
+            );
+        }
+    }
+
+    #[test]
+    fn merging_leaves_the_dead_out() {
+        let segment = builder().build();
+        let mut dead = Bitset::empty(5);
+        dead.insert(0);
+        dead.insert(3);
+        let mut merged = SegmentBuilder::new(SUBJECT);
+        merged.append(&segment, &dead);
+        merged.push(
+            50,
+            &[0.0, 2.0, 0.0],
+            json!({"name": "é1"}).as_object().unwrap(),
+        );
+        let merged = merged.build();
+        assert_eq!(merged.slots(), [10, 20, 40, 50]);
+        assert_eq!(merged.codes(1), segment.codes(2));
+        assert_eq!(selected(&merged, json!({"name": "é1"})), [10, 50]);
+        assert_eq!(selected(&merged, json!({"name": "é3"})), [0; 0]);
+        assert_eq!(selected(&merged, json!({"n": {"$exists": false}})), [50]);
+    }
+
+    #[test]
+    fn any_damage_is_seen() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("segment");
+        write(&path);
+        let whole = fs::read(&path).unwrap();
+        let is_refused = |bytes: &[u8]| {
+            fs::remove_file(&path).unwrap();
+            fs::write(&path, bytes).unwrap();
+            Segment::open(&path, &SUBJECT).is_err()
+        };
+        assert!(!is_refused(&whole));
+        for position in 0..whole.len() {
+            assert!(is_refused(&whole[..position]), "cut at {position}");
+            let mut changed = whole.clone();
+            changed[position] ^= 1 << (position % 8);
+            assert!(is_refused(&changed), "changed at {position}");
+        }
+    }
+
+    #[test]
+    fn another_subject_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("segment");
+        write(&path);
+        for subject in [
+            Subject {
+                namespace: 8,
+                ..SUBJECT
+            },
+            Subject {
+                metric: Metric::Cosine,
+                ..SUBJECT
+            },
+            Subject {
+                dimension: 4,
+                ..SUBJECT
+            },
+            Subject {
+                revision: 10,
+                ..SUBJECT
+            },
+        ] {
+            assert!(Segment::open(&path, &subject).is_err());
+        }
+    }
+}

@@ -177,6 +177,14 @@ impl View {
         behind > TAIL_FLOOR.max(file_length / 8)
     }
 
+    /// How many vectors are in the file and how many in memory only.
+    #[cfg(test)]
+    pub(super) fn lengths(&self) -> (usize, usize) {
+        let (file, tail) = self.parts.split_at(usize::from(self.has_file));
+        let length = |parts: &[Part]| parts.iter().map(|part| part.segment.len()).sum();
+        (length(file), length(tail))
+    }
+
     /// All that lives, as one segment to be written.
     pub(super) fn merged(&self) -> SegmentBuilder {
         merge(self.subject, &self.parts.iter().collect::<Vec<_>>())
