@@ -131,7 +131,7 @@ impl Role {
 }
 
 /// Which column has which role; one may have several.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Roles {
     pub(crate) path: Option<usize>,
     pub(crate) caption: Option<usize>,
@@ -157,7 +157,7 @@ impl Roles {
         )
     }
 
-    pub(crate) fn map(&self, change: impl Fn(usize) -> Option<usize>) -> Self {
+    pub(crate) fn map(self, change: impl Fn(usize) -> Option<usize>) -> Self {
         Self {
             path: self.path.and_then(&change),
             caption: self.caption.and_then(&change),

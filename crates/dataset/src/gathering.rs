@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -65,7 +65,10 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    pub(crate) fn finish(self) -> Listing {
+    pub(crate) fn finish(mut self) -> Listing {
+        for record in &mut self.listing.records {
+            remove_repeated(&mut record.captions);
+        }
         self.listing
     }
 
@@ -113,11 +116,22 @@ impl<'a> Gathering<'a> {
 fn merge(record: &mut Record, captions: Vec<String>, metadata: Metadata) {
     for caption in captions {
         let caption = caption.trim();
-        if !caption.is_empty() && !record.captions.iter().any(|known| known == caption) {
+        if !caption.is_empty() {
             record.captions.push(caption.to_owned());
         }
     }
     for (name, value) in metadata {
         record.metadata.entry(name).or_insert(value);
     }
+}
+
+/// Keeps the first of equal captions. Done once, at the end: a picture can have very many.
+fn remove_repeated(captions: &mut Vec<String>) {
+    let mut seen = HashSet::new();
+    let is_first: Vec<bool> = captions
+        .iter()
+        .map(|caption| seen.insert(caption))
+        .collect();
+    let mut is_first = is_first.into_iter();
+    captions.retain(|_| is_first.next().unwrap_or_default());
 }

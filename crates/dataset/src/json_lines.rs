@@ -4,7 +4,6 @@
 //! string or a list of strings. Of the metadata strings, numbers, booleans and lists of strings are
 //! kept; `null`, objects, other and empty lists are left out.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -29,11 +28,7 @@ pub(crate) fn read(
         source,
     };
     let mut file = BufReader::new(File::open(path).map_err(read_error)?);
-    let mut objects = Objects {
-        columns,
-        found: Vec::new(),
-        names: BTreeSet::new(),
-    };
+    let mut objects = Objects::new(columns);
     let mut bytes = Vec::new();
     for line in 1_u64.. {
         bytes.clear();
@@ -79,23 +74,33 @@ fn read_line(file: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
 /// The objects of a table, and what was learnt about its columns from them.
 struct Objects<'a> {
     columns: &'a Columns,
-    /// Roles that some object has a column for.
+    /// The columns of the latest object, and their roles.
+    names: Vec<String>,
+    roles: Roles,
+    /// Columns of any object.
+    all_names: Vec<String>,
+    /// Roles that any object has a column for.
     found: Vec<Role>,
-    names: BTreeSet<String>,
 }
 
-impl Objects<'_> {
+impl<'a> Objects<'a> {
+    fn new(columns: &'a Columns) -> Self {
+        Self {
+            columns,
+            names: Vec::new(),
+            roles: Roles::default(),
+            all_names: Vec::new(),
+            found: Vec::new(),
+        }
+    }
+
     fn row(&mut self, line: &[u8]) -> Result<Row, ProblemReason> {
         let value =
             serde_json::from_slice(line).map_err(|source| ProblemReason::InvalidJson { source })?;
         let Value::Object(object) = value else {
             return Err(ProblemReason::NotAnObject);
         };
-        let roles = Roles {
-            path: self.find(Role::Path, &object),
-            caption: self.find(Role::Caption, &object),
-            id: self.find(Role::Id, &object),
-        };
+        let roles = self.roles(&object);
         let mut row = Row::default();
         for (index, (name, value)) in object.into_iter().enumerate() {
             if roles.has(index) {
@@ -107,34 +112,43 @@ impl Objects<'_> {
         Ok(row)
     }
 
-    /// The position in `object` of the column with this role.
-    fn find(&mut self, role: Role, object: &Map<String, Value>) -> Option<usize> {
-        let index = role.find(self.columns, object.keys().map(String::as_str));
-        if !self.found.contains(&role) {
-            match index {
-                Some(_) => self.found.push(role),
-                None => self.remember_names(object),
-            }
+    /// Which columns of `object` have which role. Most objects have the columns of the one before.
+    fn roles(&mut self, object: &Map<String, Value>) -> Roles {
+        if !object.keys().eq(&self.names) {
+            self.names = object.keys().cloned().collect();
+            self.remember_names();
+            self.roles = Roles {
+                path: self.find(Role::Path),
+                caption: self.find(Role::Caption),
+                id: self.find(Role::Id),
+            };
+        }
+        self.roles
+    }
+
+    fn find(&mut self, role: Role) -> Option<usize> {
+        let index = role.find(self.columns, self.names.iter().map(String::as_str));
+        if index.is_some() && !self.found.contains(&role) {
+            self.found.push(role);
         }
         index
     }
 
-    /// Keeps a column's names for the message that one is missing.
-    fn remember_names(&mut self, object: &Map<String, Value>) {
+    /// Keeps names of columns for the message that one is missing.
+    fn remember_names(&mut self) {
         const ENOUGH: usize = 100;
-        for name in object.keys() {
-            if self.names.len() < ENOUGH {
-                self.names.insert(name.clone());
+        for name in &self.names {
+            if self.all_names.len() < ENOUGH && !self.all_names.contains(name) {
+                self.all_names.push(name.clone());
             }
         }
     }
 
     /// An error when objects were read and none had a column that is needed.
     fn require_columns(&self, path: &Path) -> Result<()> {
-        let names: Vec<String> = self.names.iter().cloned().collect();
         for role in [Role::Path, Role::Caption, Role::Id] {
-            if !self.found.contains(&role) && !names.is_empty() {
-                role.require(self.columns, path, &names)?;
+            if !self.found.contains(&role) && !self.all_names.is_empty() {
+                role.require(self.columns, path, &self.all_names)?;
             }
         }
         Ok(())

@@ -35,7 +35,7 @@ pub(super) enum Content {
     Integer,
     Unsigned,
     Float,
-    /// An integer to be divided by this power of ten.
+    /// An integer to be divided by ten to this power.
     Decimal(i32),
     Date,
     Timestamp(Unit, Zone),
@@ -123,8 +123,8 @@ impl Column {
                 self.read_typed(reader, rows, |&value| Ok(value.into()))
             }
             ColumnReader::ByteArrayColumnReader(reader) => self.read_typed(reader, rows, text),
-            ColumnReader::FixedLenByteArrayColumnReader(_) => {
-                Err(ParquetError::NYI("values of fixed length".to_owned()))
+            ColumnReader::FixedLenByteArrayColumnReader(reader) => {
+                self.read_typed(reader, rows, |value| Ok(self.content.decimal(value.data())))
             }
         }
     }
@@ -229,9 +229,24 @@ impl Content {
             (PhysicalType::BYTE_ARRAY, _, Converted::UTF8 | Converted::ENUM | Converted::JSON) => {
                 Some(Self::Text)
             }
+            (PhysicalType::FIXED_LEN_BYTE_ARRAY, _, Converted::DECIMAL) => {
+                Some(Self::Decimal(descriptor.type_scale()))
+            }
             (PhysicalType::BYTE_ARRAY, None, Converted::NONE) => Some(Self::Bytes),
             _ => None,
         }
+    }
+
+    /// A decimal whose digits are an integer of up to 16 bytes, the highest first.
+    fn decimal(self, bytes: &[u8]) -> Value {
+        let (Self::Decimal(scale), 1..=16) = (self, bytes.len()) else {
+            return Value::Null;
+        };
+        let sign = if bytes[0] < 0x80 { 0 } else { -1 };
+        let digits = bytes
+            .iter()
+            .fold(sign, |digits, &byte| (digits << 8) | i128::from(byte));
+        (digits as f64 / 10_f64.powi(scale)).into()
     }
 
     fn integer(self, value: i64) -> Value {

@@ -39,7 +39,7 @@ fn every_type_in_every_codec() {
         assert_eq!(cat.captions, [""; 0]);
         let expected = json!({
             "year": 2019, "count": -3, "large": u64::MAX, "weight": 0.1, "height": 0.25,
-            "indoors": true, "tags": ["pet", "snow"], "breed": "pug", "day": "2019-05-17",
+            "indoors": true, "price": -12.5, "tags": ["pet", "snow"], "breed": "pug", "day": "2019-05-17",
             "taken": "2019-05-17T12:30:00.250", "added": "2019-05-17T12:30:00.250Z",
         });
         assert_eq!(Value::Object(dog.metadata), expected);
