@@ -8,7 +8,8 @@
 //! A column of metadata is one of numbers when each of its cells is empty or a plain number
 //! (`7`, `-0.25`; not `007`, `+7`, `1e3`, or more than 15 digits), one of booleans when each is
 //! empty or `true` or `false`, and one of text otherwise: a column of postcodes stays text as soon
-//! as one begins with a zero. Empty cells are left out.
+//! as one begins with a zero. Empty cells are left
+//! out, and so are columns without a name, such as the index that pandas writes.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -105,7 +106,7 @@ impl Form {
 
         let mut end = Vec::new();
         let length = file.seek(SeekFrom::End(0)).map_err(read_error)?;
-        file.seek(SeekFrom::Start(length.saturating_sub(16)))
+        file.seek(SeekFrom::Start(length.saturating_sub(4096)))
             .map_err(read_error)?;
         file.read_to_end(&mut end).map_err(read_error)?;
         file.seek(SeekFrom::Start(start)).map_err(read_error)?;
@@ -202,7 +203,7 @@ impl Header {
                 .trim();
             if self.roles.has(index) {
                 row.set(&self.roles, index, text.into());
-            } else if !text.is_empty() {
+            } else if !text.is_empty() && !name.is_empty() {
                 self.types[index].see(text);
                 row.metadata.insert(name.clone(), text.into());
             }

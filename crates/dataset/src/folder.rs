@@ -38,12 +38,36 @@ enum Kind {
     Other,
 }
 
-/// Whether the file at `path` is taken for a picture: by a picture's extension, or by its first
-/// bytes where it has another one or none. Only those files are opened, for 16 bytes.
+/// Whether the file at `path` is taken for a picture, of a format that is read or not.
 pub(crate) fn is_picture(path: &Path) -> io::Result<bool> {
-    kind(path).map(|kind| kind == Kind::Picture)
+    kind(path).map(|kind| kind != Kind::Other)
 }
 
+/// The record of the file at `path`; none when it is no picture.
+pub(crate) fn picture(path: PathBuf) -> Result<Option<Record>, Problem> {
+    let reason = match kind(&path) {
+        Ok(Kind::Other) => return Ok(None),
+        Ok(_) if path.to_str().is_none() => ProblemReason::NameNotUtf8,
+        Ok(Kind::Picture) => {
+            return Ok(Some(Record {
+                place: path,
+                ..Record::default()
+            }));
+        }
+        Ok(Kind::UnreadPicture) => ProblemReason::FormatNotRead {
+            extension: place::extension(&path),
+        },
+        Err(source) => ProblemReason::Unreadable { source },
+    };
+    Err(Problem {
+        file: path,
+        line: None,
+        reason,
+    })
+}
+
+/// By a picture's extension, or by the first bytes where it has another one or none: only such
+/// files are opened, for 16 bytes.
 fn kind(path: &Path) -> io::Result<Kind> {
     let extension = place::extension(path);
     let extension = extension.as_str();
@@ -157,20 +181,9 @@ impl Walk<'_> {
         if self.is_excluded(&path, false) {
             return;
         }
-        match kind(&path) {
-            Ok(Kind::Other) => {}
-            Ok(_) if path.to_str().is_none() => self.problem(path, ProblemReason::NameNotUtf8),
-            Ok(Kind::Picture) => {
-                self.listing.records.push(Record {
-                    place: path,
-                    ..Record::default()
-                });
-            }
-            Ok(Kind::UnreadPicture) => {
-                let extension = place::extension(&path);
-                self.problem(path, ProblemReason::FormatNotRead { extension });
-            }
-            Err(source) => self.problem(path, ProblemReason::Unreadable { source }),
+        match picture(path) {
+            Ok(record) => self.listing.records.extend(record),
+            Err(problem) => self.listing.problems.push(problem),
         }
     }
 

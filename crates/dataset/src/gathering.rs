@@ -107,8 +107,12 @@ impl<'a> Gathering<'a> {
     }
 
     fn is_excluded(&self, place: &Path) -> bool {
-        let relative = place.strip_prefix(&self.folder).unwrap_or(place);
-        self.exclusions.exclude_within(relative)
+        match (place.strip_prefix(&self.folder), place.file_name()) {
+            (Ok(relative), _) => self.exclusions.exclude_within(relative),
+            // Patterns say nothing of the folders above the source.
+            (Err(_), Some(name)) => self.exclusions.exclude(Path::new(name), false),
+            (Err(_), None) => false,
+        }
     }
 }
 

@@ -71,6 +71,14 @@ fn read_line(file: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     Ok(true)
 }
 
+/// The parser counts lines too, of which it sees one.
+fn invalid(error: serde_json::Error) -> ProblemReason {
+    let message = error
+        .to_string()
+        .replace(" at line 1 column ", " at column ");
+    ProblemReason::InvalidJson { message }
+}
+
 /// The objects of a table, and what was learnt about its columns from them.
 struct Objects<'a> {
     columns: &'a Columns,
@@ -95,8 +103,7 @@ impl<'a> Objects<'a> {
     }
 
     fn row(&mut self, line: &[u8]) -> Result<Row, ProblemReason> {
-        let value =
-            serde_json::from_slice(line).map_err(|source| ProblemReason::InvalidJson { source })?;
+        let value = serde_json::from_slice(line.trim_ascii_end()).map_err(invalid)?;
         let Value::Object(object) = value else {
             return Err(ProblemReason::NotAnObject);
         };

@@ -96,11 +96,10 @@ pub enum ProblemReason {
         column: String,
     },
     /// A line of a JSON Lines table is not valid JSON.
-    #[error("not valid JSON")]
+    #[error("not valid JSON: {message}")]
     InvalidJson {
         /// What the parser said.
-        #[source]
-        source: serde_json::Error,
+        message: String,
     },
     /// A line of a JSON Lines table is JSON, but no object.
     #[error("not a JSON object")]

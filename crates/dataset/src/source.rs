@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::exclusions::Exclusions;
 use crate::gathering::Gathering;
-use crate::{Columns, Error, Listing, Problem, ProblemReason, Record, Result};
+use crate::{Columns, Error, Listing, Result};
 use crate::{columnar, delimited, folder, json_lines, place};
 
 /// How to read a source.
@@ -94,27 +94,12 @@ impl Source {
     }
 
     fn read_picture(&self) -> Listing {
-        let place = self.path.clone();
-        if place.to_str().is_none() {
-            let reason = ProblemReason::NameNotUtf8;
-            let problem = Problem {
-                file: place,
-                line: None,
-                reason,
-            };
-            return Listing {
-                records: Vec::new(),
-                problems: vec![problem],
-            };
+        let mut listing = Listing::default();
+        match folder::picture(self.path.clone()) {
+            Ok(record) => listing.records.extend(record),
+            Err(problem) => listing.problems.push(problem),
         }
-        let record = Record {
-            place,
-            ..Record::default()
-        };
-        Listing {
-            records: vec![record],
-            problems: Vec::new(),
-        }
+        listing
     }
 }
 

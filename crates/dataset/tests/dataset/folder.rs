@@ -91,6 +91,8 @@ fn one_picture_is_a_source() {
             ..Record::default()
         }]
     );
+    tree.write("new.heic", b"\0\0\0\x18ftypheic");
+    assert_eq!(tree.problems(&tree.read("new.heic")).len(), 1);
     tree.write("unnamed", PNG);
     assert_eq!(tree.places(&tree.read("unnamed")), ["unnamed"]);
 }

@@ -370,6 +370,10 @@ fn bad_lines_of_json_are_reported() {
     tree.write("t.jsonl", content);
     let listing = tree.read("t.jsonl");
     assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"]);
+    assert_eq!(
+        tree.problems(&listing)[0],
+        "t.jsonl:2: not valid JSON: EOF while parsing a value at column 8"
+    );
     let problems: Vec<_> = listing
         .problems
         .iter()
@@ -425,6 +429,11 @@ fn exclusions_apply_to_tables() {
     let listing = tree.read_excluding("t.csv", &["sub/", "d*.jpg", "*.png"]);
     assert_eq!(tree.places(&listing), ["cat.jpg"]);
     assert_eq!(tree.problems(&listing), [""; 0]);
+
+    tree.write("sub/t.csv", b"path\n../dog.jpg\n../cat.jpg\nbird.jpg\n");
+    let above = tree.root().file_name().unwrap().to_str().unwrap();
+    let listing = tree.read_excluding("sub/t.csv", &["sub", above, "dog.*"]);
+    assert_eq!(tree.places(&listing), ["cat.jpg", "sub/bird.jpg"]);
 }
 
 #[test]
@@ -462,6 +471,39 @@ fn json_keeps_what_an_index_takes() {
          {\"path\": \"cat.jpg\", \"caption\": \"c\"}\n",
         &[("dog.jpg", &["a", "b"]), ("cat.jpg", &["c"])],
     );
+}
+
+#[test]
+fn deep_json_is_not_valid() {
+    let deep = "[".repeat(1 << 20);
+    let content = format!("{{\"path\": \"dog.jpg\", \"x\": {deep}\n{{\"path\": \"cat.jpg\"}}\n");
+    let tree = Tree::new(PICTURES);
+    tree.write("t.jsonl", content.as_bytes());
+    let listing = tree.read("t.jsonl");
+    assert_eq!(tree.places(&listing), ["cat.jpg"]);
+    assert_eq!(listing.problems[0].reason.summary(), "not valid JSON");
+}
+
+#[test]
+fn a_column_without_a_name_is_left_out() {
+    assert_eq!(
+        metadata("t.csv", ",path,n\n0,dog.jpg,7\n"),
+        [json!({"n": 7})]
+    );
+}
+
+#[test]
+fn a_quoted_cell_may_end_the_table() {
+    for end in [
+        "\"",
+        "\"\n",
+        "\"\r\n",
+        "\"\n\n   \n",
+        "\"                             \n",
+    ] {
+        let content = format!("path,caption\ndog.jpg,\"two\nlines{end}");
+        captioned("t.csv", content, &[("dog.jpg", &["two\nlines"])]);
+    }
 }
 
 #[test]
