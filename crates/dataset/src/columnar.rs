@@ -31,10 +31,7 @@ pub(crate) fn read(
     columns: &Columns,
     mut gathering: Gathering<'_>,
 ) -> Result<Listing> {
-    let file = File::open(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+    let file = File::open(path).map_err(Error::read(path))?;
     // The library means to answer a damaged file with an error, and mostly does.
     let result = catch_unwind(AssertUnwindSafe(|| {
         let file = SerializedFileReader::new(file).map_err(|source| damaged(path, source))?;
@@ -85,7 +82,7 @@ impl Table {
             let fits: Vec<&Column> = columns.iter().filter(|column| column.fits(role)).collect();
             match role.find(wanted, fits.iter().map(|column| column.name.as_str())) {
                 Some(index) => Ok(Some(fits[index].leaf)),
-                None => role.require(wanted, path, &all_names).map(|()| None),
+                None => role.missing(wanted, path, &all_names),
             }
         })?;
         columns.retain(|column| column.content != Content::Bytes || roles.has(column.leaf));

@@ -111,21 +111,27 @@ impl Role {
             .find_map(|usual| names.iter().position(|name| name == usual))
     }
 
-    /// The error of a table whose columns `found` do not have this role: for the path always, for
-    /// the others when they were asked for.
-    pub(crate) fn require(self, columns: &Columns, table: &Path, found: &[String]) -> Result<()> {
+    /// What it means that none of the columns `found` in a table has this role: an error for the
+    /// path, and for a column that was asked for.
+    pub(crate) fn missing(
+        self,
+        columns: &Columns,
+        table: &Path,
+        found: &[String],
+    ) -> Result<Option<usize>> {
+        let (path, found) = (table.to_owned(), found.to_vec());
         match self.named(columns) {
             Some(column) => Err(Error::NoSuchColumn {
-                path: table.to_owned(),
+                path,
                 column: column.to_owned(),
                 flag: self.flag(),
-                columns: found.to_vec(),
+                columns: found,
             }),
             None if self == Self::Path => Err(Error::NoPathColumn {
-                path: table.to_owned(),
-                columns: found.to_vec(),
+                path,
+                columns: found,
             }),
-            None => Ok(()),
+            None => Ok(None),
         }
     }
 }
@@ -152,7 +158,7 @@ impl Roles {
         Self::try_find(
             |role| match role.find(columns, names.iter().map(String::as_str)) {
                 Some(index) => Ok(Some(index)),
-                None => role.require(columns, table, names).map(|()| None),
+                None => role.missing(columns, table, names),
             },
         )
     }

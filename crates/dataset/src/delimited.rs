@@ -5,15 +5,15 @@
 //! quotation mark is a character like any other, so that a caption which begins with one does not
 //! swallow the rows after it; a cell wholly within quotation marks is taken out of them.
 //!
-//! A column of metadata is one of numbers when each of its cells is empty or a plain number
-//! (`7`, `-0.25`; not `007`, `+7`, `1e3`, or more than 15 digits), one of booleans when each is
-//! empty or `true` or `false`, and one of text otherwise: a column of postcodes stays text as soon
-//! as one begins with a zero. Empty cells are left
-//! out, and so are columns without a name, such as the index that pandas writes.
+//! A column of metadata is one of numbers when each of its cells is empty or a number as programs
+//! write it (`7`, `-0.25`, `1e-05`; not `007`, `+7`, `1e3`, nor whole numbers of more than 15
+//! digits), one of booleans when each is empty or `true` or `false`, and one of text otherwise: a
+//! column of postcodes stays text as soon as one begins with a zero. Empty cells are left out, and
+//! so are columns without a name, such as the index that pandas writes.
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use csv::{ByteRecord, Terminator};
@@ -21,7 +21,7 @@ use serde_json::{Number, Value};
 
 use crate::columns::{Columns, Roles};
 use crate::gathering::{Gathering, Row};
-use crate::{Error, Listing, Metadata, ProblemReason, Result, place};
+use crate::{Error, Listing, Metadata, ProblemReason, Result, encoding, place};
 
 /// Reads the table at `path` into `gathering`.
 pub(crate) fn read(
@@ -29,11 +29,8 @@ pub(crate) fn read(
     columns: &Columns,
     mut gathering: Gathering<'_>,
 ) -> Result<Listing> {
-    let read_error = |source| Error::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let mut file = BufReader::new(File::open(path).map_err(read_error)?);
+    let read_error = Error::read(path);
+    let mut file = BufReader::new(File::open(path).map_err(&read_error)?);
     let form = Form::of(path, &mut file)?;
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(form.delimiter)
@@ -84,41 +81,26 @@ struct Form {
 impl Form {
     /// Finds out, and leaves the file at the first byte of its header.
     fn of(path: &Path, file: &mut BufReader<File>) -> Result<Self> {
-        const LONGEST_HEADER: u64 = 1 << 20;
-        let read_error = |source| Error::Read {
-            path: path.to_owned(),
-            source,
+        let expected = match place::extension(path).as_str() {
+            "tsv" | "tab" => b'\t',
+            _ => b',',
         };
-        let mut header = Vec::new();
-        file.take(LONGEST_HEADER)
-            .read_until(b'\n', &mut header)
-            .map_err(read_error)?;
-        if header.starts_with(b"\xff\xfe") || header.starts_with(b"\xfe\xff") {
-            return Err(Error::Utf16 {
-                path: path.to_owned(),
-            });
+        let header = first_line(file).map_err(Error::read(path))?;
+        if encoding::is_utf16(&header) {
+            let path = path.to_owned();
+            return Err(Error::Utf16 { path });
         }
-        let start = if header.starts_with(b"\xef\xbb\xbf") {
-            3
+        let has_mark = header.starts_with(encoding::UTF8_MARK);
+        let start = if has_mark {
+            encoding::UTF8_MARK.len() as u64
         } else {
             0
         };
-
-        let mut end = Vec::new();
-        let length = file.seek(SeekFrom::End(0)).map_err(read_error)?;
-        file.seek(SeekFrom::Start(length.saturating_sub(4096)))
-            .map_err(read_error)?;
-        file.read_to_end(&mut end).map_err(read_error)?;
-        file.seek(SeekFrom::Start(start)).map_err(read_error)?;
+        let (length, end) = length_and_end(file).map_err(Error::read(path))?;
+        file.seek(SeekFrom::Start(start))
+            .map_err(Error::read(path))?;
         Ok(Self {
-            delimiter: delimiter(
-                &header,
-                if place::extension(path) == "tsv" {
-                    b'\t'
-                } else {
-                    b','
-                },
-            ),
+            delimiter: delimiter(&header, expected),
             length: length.saturating_sub(start),
             ends_with_quote: end.trim_ascii_end().ends_with(b"\""),
         })
@@ -137,6 +119,23 @@ impl Form {
             .is_some_and(|cell| cell.contains(&b'\n'));
         self.is_quoted() && end >= self.length && runs_on && !self.ends_with_quote
     }
+}
+
+fn first_line(file: &mut BufReader<File>) -> io::Result<Vec<u8>> {
+    const LONGEST: u64 = 1 << 20;
+    let mut line = Vec::new();
+    file.take(LONGEST).read_until(b'\n', &mut line)?;
+    Ok(line)
+}
+
+/// The file's length and its last bytes.
+fn length_and_end(file: &mut BufReader<File>) -> io::Result<(u64, Vec<u8>)> {
+    const END: u64 = 4096;
+    let length = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(END)))?;
+    let mut end = Vec::new();
+    file.read_to_end(&mut end)?;
+    Ok((length, end))
 }
 
 /// The delimiter that the header has most of, of several the `expected` one.
@@ -299,25 +298,31 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// A number that is written the only way it can be, and fits an `f64` exactly enough.
+/// A number as programs write it. What has a leading zero or sixteen digits is a code or an id.
 fn number(text: &str) -> Option<Number> {
     const DIGITS: usize = 15;
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let (whole, fraction) = match unsigned.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (unsigned, None),
-    };
     let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    let plain = is_digits(whole)
-        && fraction.is_none_or(is_digits)
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (decimal, exponent) = split_optional(unsigned, 'e');
+    let (whole, fraction) = split_optional(decimal, '.');
+    let is_plain = is_digits(whole)
         && (whole == "0" || !whole.starts_with('0'))
-        && whole.len() + fraction.map_or(0, str::len) <= DIGITS
-        && text != "-0";
-    if !plain {
+        && whole.len() <= DIGITS
+        && fraction.is_none_or(is_digits)
+        && exponent.is_none_or(|text| text.strip_prefix(['+', '-']).is_some_and(is_digits));
+    if !is_plain {
         return None;
     }
-    match fraction {
-        None => text.parse::<i64>().ok().map(Number::from),
-        Some(_) => text.parse().ok().and_then(Number::from_f64),
+    match (fraction, exponent) {
+        (None, None) => text.parse::<i64>().ok().map(Number::from),
+        _ => text.parse().ok().and_then(Number::from_f64),
+    }
+}
+
+/// What is before the first `separator`, and what is after it, if there is one.
+fn split_optional(text: &str, separator: char) -> (&str, Option<&str>) {
+    match text.split_once(separator) {
+        Some((before, after)) => (before, Some(after)),
+        None => (text, None),
     }
 }

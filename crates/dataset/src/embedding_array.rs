@@ -1,4 +1,4 @@
-use std::io::{BufWriter, Seek, Write};
+use std::io::{BufWriter, IntoInnerError, Seek, Write};
 use std::path::Path;
 
 use crate::unfinished::Unfinished;
@@ -64,29 +64,16 @@ impl EmbeddingArray {
     /// # Errors
     /// [`Error::Write`].
     pub fn finish(mut self) -> Result<()> {
-        let error = |path: &Path, source| Error::Write {
-            path: path.to_owned(),
-            source,
-        };
-        if let Err(source) = self.file.rewind() {
-            return Err(error(self.file.get_ref().path(), source));
-        }
-        let header = header(self.rows, self.dimension);
-        self.write_bytes(&header)?;
         let path = self.file.get_ref().path().to_owned();
-        let file = self
-            .file
-            .into_inner()
-            .map_err(|failure| error(&path, failure.into_error()))?;
-        file.finish()
+        self.file.rewind().map_err(Error::write(&path))?;
+        self.write_bytes(&header(self.rows, self.dimension))?;
+        let file = self.file.into_inner().map_err(IntoInnerError::into_error);
+        file.map_err(Error::write(&path))?.finish()
     }
 
     fn write_bytes(&mut self, bytes: &[u8]) -> Result<()> {
         let result = self.file.write_all(bytes);
-        result.map_err(|source| Error::Write {
-            path: self.file.get_ref().path().to_owned(),
-            source,
-        })
+        result.map_err(Error::write(self.file.get_ref().path()))
     }
 }
 

@@ -1,4 +1,4 @@
-use std::io::BufWriter;
+use std::io::{self, BufWriter, IntoInnerError};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -119,11 +119,8 @@ impl EmbeddingTable {
             .writer
             .into_inner()
             .map_err(|source| write_error(&path, source))?;
-        let file = file.into_inner().map_err(|failure| Error::Write {
-            path,
-            source: failure.into_error(),
-        })?;
-        file.finish()
+        let file = file.into_inner().map_err(IntoInnerError::into_error);
+        file.map_err(Error::write(&path))?.finish()
     }
 
     fn write_group(&mut self) -> Result<()> {
@@ -143,20 +140,16 @@ impl EmbeddingTable {
     }
 }
 
-/// What the Parquet library says about writing, which is about the file's system when it is about
-/// anything.
+/// An error of the Parquet library, which is the system's when there is one inside.
 fn write_error(path: &Path, error: ParquetError) -> Error {
     let source = match error {
         ParquetError::External(error) => match error.downcast() {
             Ok(error) => *error,
-            Err(error) => std::io::Error::other(error),
+            Err(error) => io::Error::other(error),
         },
-        error => std::io::Error::other(error),
+        error => io::Error::other(error),
     };
-    Error::Write {
-        path: path.to_owned(),
-        source,
-    }
+    Error::write(path)(source)
 }
 
 /// The rows of one group, by column.

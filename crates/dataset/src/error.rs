@@ -1,5 +1,5 @@
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The result of reading a source or writing embeddings.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -101,6 +101,24 @@ pub enum Error {
         /// The file's dimension.
         expected: usize,
     },
+}
+
+impl Error {
+    /// What makes an [`Error::Read`] of what the system says about the file or folder at `path`.
+    pub(crate) fn read(path: &Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Read {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// What makes an [`Error::Write`] of what the system says about the file at `path`.
+    pub(crate) fn write(path: &Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Write {
+            path: path.to_owned(),
+            source,
+        }
+    }
 }
 
 /// Column names for a message, cut where the list gets long.

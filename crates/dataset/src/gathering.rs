@@ -81,16 +81,15 @@ impl<'a> Gathering<'a> {
         if !self.by_place.contains_key(&place) {
             place = place::existing(place, path)?;
         }
-        let known = self.by_place.get(&place).copied();
-        let index = known.unwrap_or(self.listing.records.len());
+        let next = self.listing.records.len();
+        let index = self.by_place.get(&place).copied().unwrap_or(next);
         let id = row.id.filter(|id| !id.is_empty());
-        if let Some(id) = id
-            .as_ref()
-            .filter(|id| self.by_id.get(*id).is_some_and(|&i| i != index))
+        if let Some(id) = &id
+            && self.by_id.get(id).is_some_and(|&named| named != index)
         {
             return Err(ProblemReason::DuplicateId { id: id.clone() });
         }
-        if known.is_none() {
+        if index == next {
             self.by_place.insert(place.clone(), index);
             self.listing.records.push(Record {
                 place,

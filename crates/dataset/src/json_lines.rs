@@ -12,10 +12,9 @@ use serde_json::{Map, Value};
 
 use crate::columns::{Columns, Role, Roles};
 use crate::gathering::{Gathering, Row};
-use crate::{Error, Listing, ProblemReason, Result, value};
+use crate::{Error, Listing, ProblemReason, Result, encoding, value};
 
 const LONGEST_LINE: u64 = 64 << 20;
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads the table at `path` into `gathering`.
 pub(crate) fn read(
@@ -23,26 +22,23 @@ pub(crate) fn read(
     columns: &Columns,
     mut gathering: Gathering<'_>,
 ) -> Result<Listing> {
-    let read_error = |source| Error::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let mut file = BufReader::new(File::open(path).map_err(read_error)?);
+    let read_error = Error::read(path);
+    let mut file = BufReader::new(File::open(path).map_err(&read_error)?);
     let mut objects = Objects::new(columns);
     let mut bytes = Vec::new();
     for line in 1_u64.. {
         bytes.clear();
-        let is_whole = read_line(&mut file, &mut bytes).map_err(read_error)?;
+        let is_whole = read_line(&mut file, &mut bytes).map_err(&read_error)?;
         if bytes.is_empty() {
             break;
         }
-        if line == 1 && (bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff")) {
+        if line == 1 && encoding::is_utf16(&bytes) {
             return Err(Error::Utf16 {
                 path: path.to_owned(),
             });
         }
         let text = match line {
-            1 => bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes),
+            1 => bytes.strip_prefix(encoding::UTF8_MARK).unwrap_or(&bytes),
             _ => &bytes,
         };
         if !is_whole {
@@ -155,7 +151,7 @@ impl<'a> Objects<'a> {
     fn require_columns(&self, path: &Path) -> Result<()> {
         for role in [Role::Path, Role::Caption, Role::Id] {
             if !self.found.contains(&role) && !self.all_names.is_empty() {
-                role.require(self.columns, path, &self.all_names)?;
+                role.missing(self.columns, path, &self.all_names)?;
             }
         }
         Ok(())

@@ -34,6 +34,7 @@ mod columns;
 mod delimited;
 mod embedding_array;
 mod embedding_table;
+mod encoding;
 mod error;
 mod exclusions;
 mod folder;

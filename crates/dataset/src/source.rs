@@ -58,10 +58,7 @@ impl Source {
     /// is neither folder nor picture nor table, [`Error::Exclude`] for a malformed pattern.
     pub fn open(location: &Path, options: SourceOptions) -> Result<Self> {
         let exclusions = Exclusions::new(&options.exclude)?;
-        let path = place::absolute(location).map_err(|source| Error::Read {
-            path: location.to_owned(),
-            source,
-        })?;
+        let path = place::absolute(location).map_err(Error::read(location))?;
         let kind = Kind::of(&path)?;
         Ok(Self {
             path,
@@ -81,10 +78,7 @@ impl Source {
         let gathering = Gathering::new(&self.path, &self.exclusions);
         match self.kind {
             Kind::Folder => {
-                folder::read(&self.path, &self.exclusions).map_err(|source| Error::Read {
-                    path: self.path.clone(),
-                    source,
-                })
+                folder::read(&self.path, &self.exclusions).map_err(Error::read(&self.path))
             }
             Kind::Picture => Ok(self.read_picture()),
             Kind::Delimited => delimited::read(&self.path, &self.columns, gathering),
@@ -105,11 +99,8 @@ impl Source {
 
 impl Kind {
     fn of(path: &Path) -> Result<Self> {
-        let read_error = |source| Error::Read {
-            path: path.to_owned(),
-            source,
-        };
-        let metadata = fs::metadata(path).map_err(read_error)?;
+        let read_error = Error::read(path);
+        let metadata = fs::metadata(path).map_err(&read_error)?;
         if metadata.is_dir() {
             return Ok(Self::Folder);
         }
@@ -119,7 +110,7 @@ impl Kind {
                 path: path.to_owned(),
             });
         }
-        if folder::is_picture(path).map_err(read_error)? {
+        if folder::is_picture(path).map_err(&read_error)? {
             return Ok(Self::Picture);
         }
         match place::extension(path).as_str() {
@@ -127,7 +118,7 @@ impl Kind {
             "jsonl" | "ndjson" => Ok(Self::JsonLines),
             "parquet" | "pq" => Ok(Self::Parquet),
             _ => Self::of_content(path)
-                .map_err(read_error)?
+                .map_err(&read_error)?
                 .ok_or_else(|| Error::UnknownKind {
                     path: path.to_owned(),
                 }),

@@ -25,10 +25,7 @@ impl Unfinished {
         // Temporary files are private by default; this one becomes a file like any other.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(folder).map_err(|source| Error::Write {
-            path: path.to_owned(),
-            source,
-        })?;
+        let file = builder.tempfile_in(folder).map_err(Error::write(path))?;
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -37,11 +34,8 @@ impl Unfinished {
 
     /// Brings the content to the disk and gives the file its name, in place of one that has it.
     pub(crate) fn finish(self) -> Result<()> {
-        let error = |source| Error::Write {
-            path: self.path.clone(),
-            source,
-        };
-        self.file.as_file().sync_all().map_err(error)?;
+        let error = Error::write(&self.path);
+        self.file.as_file().sync_all().map_err(&error)?;
         self.file
             .persist(&self.path)
             .map_err(|failure| error(failure.error))?;

@@ -438,17 +438,17 @@ fn exclusions_apply_to_tables() {
 
 #[test]
 fn csv_columns_have_the_type_of_all_their_cells() {
-    let table = "path,zip,year,share,wild,code,long,mixed,exp,empty\n\
-                 dog.jpg,10115,2019,0.5,true,007,123456789012345,1,1e3,\n\
-                 cat.jpg,01234,-3,12,False,7,1234567890123456,x,2,\n\
-                 sub/bird.jpg,,,,,,,,,\n";
+    let table = "path,zip,year,share,wild,code,long,mixed,exp,tiny,empty\n\
+                 dog.jpg,10115,2019,0.5,true,007,123456789012345,1,1e3,1e-05,\n\
+                 cat.jpg,01234,-3,12,False,7,1234567890123456,x,2,0.30000000000000004,\n\
+                 sub/bird.jpg,,,,,,,,,,\n";
     assert_eq!(
         metadata("t.csv", table),
         [
             json!({"zip": "10115", "year": 2019, "share": 0.5, "wild": true, "code": "007",
-                   "long": "123456789012345", "mixed": "1", "exp": "1e3"}),
+                   "long": "123456789012345", "mixed": "1", "exp": "1e3", "tiny": 1e-5}),
             json!({"zip": "01234", "year": -3, "share": 12, "wild": false, "code": "7",
-                   "long": "1234567890123456", "mixed": "x", "exp": "2"}),
+                   "long": "1234567890123456", "mixed": "x", "exp": "2", "tiny": 0.30000000000000004}),
             json!({}),
         ]
     );
