@@ -22,6 +22,7 @@ const MOST_SCANS: usize = 100;
 /// error, except that a file that ends early is refused, as Pillow refuses it. The rest of such a
 /// picture would be grey, and it is the mark of a download that can be repeated.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded> {
+    check_scans(bytes)?;
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options());
     decoder.decode_headers().map_err(from_jpeg_error)?;
     let (width, height) = decoder.dimensions().unwrap_or_default();
@@ -31,7 +32,6 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded> {
         height: height as u32,
     };
     limits.check_size(size)?;
-    check_scans(bytes)?;
 
     let grey = decoder.input_colorspace() == Some(ColorSpace::Luma);
     let (colours, layout) = if grey {

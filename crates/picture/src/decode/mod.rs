@@ -84,6 +84,9 @@ fn damaged(format: Format, cause: impl std::error::Error + Send + Sync + 'static
 fn is_out_of_bytes(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
+        if let Some(gif::DecodingError::UnexpectedEof) = error.downcast_ref() {
+            return true;
+        }
         if let Some(error) = error.downcast_ref::<io::Error>() {
             if error.kind() == io::ErrorKind::UnexpectedEof {
                 return true;

@@ -23,7 +23,10 @@ pub(super) fn decode(format: Format, bytes: &[u8], limits: &Limits) -> Result<De
             let decoder = PngDecoder::with_limits(reader, decoder_limits(limits));
             read(format, decoder, limits)
         }
-        Format::WebP => read(format, WebPDecoder::new(reader), limits),
+        Format::WebP => {
+            check_riff_length(bytes)?;
+            read(format, WebPDecoder::new(reader), limits)
+        }
         Format::Gif => read(format, GifDecoder::new(reader), limits),
         Format::Bmp => read(format, BmpDecoder::new(reader), limits),
         Format::Jpeg | Format::Tiff => unreachable!("{} has a module of its own", format.name()),
@@ -52,6 +55,23 @@ fn read(
         orientation,
         pixels,
     })
+}
+
+/// Whether all the bytes are there that the second word of a RIFF file counts, as libwebp demands.
+/// The decoder would call what is cut off by other names.
+fn check_riff_length(bytes: &[u8]) -> Result<()> {
+    const NAME_AND_LENGTH: u64 = 8;
+    let length = bytes
+        .get(4..)
+        .and_then(|bytes| bytes.first_chunk())
+        .copied();
+    let length = u64::from(u32::from_le_bytes(length.unwrap_or_default()));
+    if (bytes.len() as u64) < NAME_AND_LENGTH + length {
+        return Err(Error::Truncated {
+            format: Format::WebP,
+        });
+    }
+    Ok(())
 }
 
 fn decoder_limits(limits: &Limits) -> ::image::Limits {
@@ -103,6 +123,8 @@ fn from_image_error(format: Format, error: ImageError, limits: &Limits) -> Error
             format,
             source: error.into(),
         },
+        // Taken out, since as an `ImageError` it would not be among its own causes.
+        ImageError::IoError(error) => damaged(format, error),
         error => damaged(format, error),
     }
 }

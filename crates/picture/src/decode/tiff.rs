@@ -111,7 +111,7 @@ fn palette(map: &[u16]) -> Vec<[u8; 3]> {
     let (greens, blues) = rest.split_at(rest.len() / 2);
     let channels = reds.iter().zip(greens).zip(blues);
     channels
-        .map(|((&red, &green), &blue)| [red, green, blue].map(scale_16))
+        .map(|((&red, &green), &blue)| [red, green, blue].map(|colour| (colour >> 8) as u8))
         .collect()
 }
 

@@ -33,7 +33,8 @@ pub(crate) fn resample(
     }
     let columns = Weights::new(filter, size.width, full.width, window.left, window.width);
     let rows = Weights::new(filter, size.height, full.height, window.top, window.height);
-    let needed = Grid::new(source, size).cut(columns.sources(), rows.sources());
+    let needed =
+        Grid::new(source, size.width as usize * CHANNELS).cut(columns.sources(), rows.sources());
     dispatch::resize(needed, &columns, &rows, is_vertical_first(size, full))
 }
 

@@ -4,15 +4,11 @@ use std::ops::Range;
 
 use super::{
     CHANNELS,
-    weights::{AT_ONCE, ChannelWeights, HALF, Weights, to_byte},
+    weights::{HALF, Weights, to_byte},
 };
-use crate::Size;
 
-/// The samples weighted at once along a row.
-const ROW_LANES: usize = AT_ONCE * CHANNELS;
-
-/// The samples weighted at once down the columns: four registers of eight sums.
-const COLUMN_LANES: usize = 32;
+/// The rows that are weighted at once: two registers of eight sums.
+const BAND: usize = 16;
 
 /// A part of a picture.
 #[derive(Clone, Copy)]
@@ -27,13 +23,13 @@ pub(super) struct Grid<'a> {
 }
 
 impl<'a> Grid<'a> {
-    pub(super) fn new(samples: &'a [u8], size: Size) -> Grid<'a> {
-        let row = size.width as usize * CHANNELS;
+    /// A whole picture, with rows of so many samples.
+    pub(super) fn new(samples: &'a [u8], row: usize) -> Grid<'a> {
         Grid {
             samples,
             stride: row,
             row,
-            rows: size.height as usize,
+            rows: samples.len() / row,
         }
     }
 
@@ -60,95 +56,126 @@ pub(super) fn resize(
     rows: &Weights,
     is_vertical_first: bool,
 ) -> Vec<u8> {
-    let (width, height) = (columns.len() as u32, rows.len() as u32);
     if is_vertical_first {
         let short = vertical(source, rows);
-        let size = Size {
-            width: (source.row / CHANNELS) as u32,
-            height,
-        };
-        horizontal(Grid::new(&short, size), &columns.for_channels())
+        horizontal(Grid::new(&short, source.row), columns)
     } else {
-        let narrow = horizontal(source, &columns.for_channels());
-        vertical(
-            Grid::new(
-                &narrow,
-                Size {
-                    width,
-                    height: source.rows as u32,
-                },
-            ),
-            rows,
-        )
+        let narrow = horizontal(source, columns);
+        vertical(Grid::new(&narrow, columns.len() * CHANNELS), rows)
     }
 }
 
+/// Along the rows, [`BAND`] of them at once, turned so that their samples of one column lie side
+/// by side: then each weight applies to a register full, and no sum has to be collected from one.
 #[inline(always)]
-fn horizontal(source: Grid<'_>, columns: &ChannelWeights) -> Vec<u8> {
-    let mut narrow = Vec::with_capacity(source.rows * columns.len() * CHANNELS);
-    // A copy of the row with room for the weights that are zero beyond its end.
-    let mut row = vec![0; source.row + columns.stride];
-    for index in 0..source.rows {
-        row[..source.row].copy_from_slice(source.row(index));
-        for (start, weights) in columns.iter() {
-            narrow.extend(weighted_pixel(&row[start..], weights));
+fn horizontal(source: Grid<'_>, columns: &Weights) -> Vec<u8> {
+    let row = columns.len() * CHANNELS;
+    let mut narrow = vec![0; source.rows * row];
+    let mut band = Band::new(source.row);
+    for (index, narrow) in narrow.chunks_mut(BAND * row).enumerate() {
+        band.fill(source, index * BAND);
+        for (column, (start, weights)) in columns.iter().enumerate() {
+            for channel in 0..CHANNELS {
+                let samples = band.weighted(start * CHANNELS + channel, weights);
+                let place = column * CHANNELS + channel;
+                for (row, sample) in narrow.chunks_exact_mut(row).zip(samples) {
+                    row[place] = sample;
+                }
+            }
         }
     }
     narrow
 }
 
+/// [`BAND`] rows, turned.
+struct Band {
+    columns: Vec<[u8; BAND]>,
+}
+
+impl Band {
+    fn new(row: usize) -> Band {
+        Band {
+            columns: vec![[0; BAND]; row.next_multiple_of(BAND)],
+        }
+    }
+
+    /// Takes the rows from `first` on. Below the last row is what was there before.
+    #[inline(always)]
+    fn fill(&mut self, source: Grid<'_>, first: usize) {
+        let rows = first..source.rows.min(first + BAND);
+        for (index, columns) in self
+            .columns
+            .as_chunks_mut::<BAND>()
+            .0
+            .iter_mut()
+            .enumerate()
+        {
+            let mut block = [[0; BAND]; BAND];
+            for (line, row) in block.iter_mut().zip(rows.clone()) {
+                let samples = &source.row(row)[index * BAND..];
+                match samples.first_chunk() {
+                    Some(samples) => *line = *samples,
+                    None => line[..samples.len()].copy_from_slice(samples),
+                }
+            }
+            *columns = turned(block);
+        }
+    }
+
+    /// A new sample of each row, from every third column from `start` on.
+    #[inline(always)]
+    fn weighted(&self, start: usize, weights: &[i32]) -> [u8; BAND] {
+        let mut sums = [HALF; BAND];
+        // Compilers see through a loop over whole pixels and vectorise that one, across the
+        // weights, which takes twice as long. Stepping keeps it to the loop over the rows.
+        for (samples, &weight) in self.columns[start..].iter().step_by(CHANNELS).zip(weights) {
+            add_weighted(&mut sums, samples, weight);
+        }
+        let mut samples = [0; BAND];
+        for (sample, sum) in samples.iter_mut().zip(sums) {
+            *sample = to_byte(sum);
+        }
+        samples
+    }
+}
+
 #[inline(always)]
-fn weighted_pixel(samples: &[u8], weights: &[i32]) -> [u8; CHANNELS] {
-    let mut lanes = [0; ROW_LANES];
-    let (samples, _) = samples.as_chunks::<ROW_LANES>();
-    let (weights, _) = weights.as_chunks::<ROW_LANES>();
-    for (samples, weights) in samples.iter().zip(weights) {
-        for lane in 0..ROW_LANES {
-            lanes[lane] += i32::from(samples[lane]) * weights[lane];
-        }
+fn add_weighted(sums: &mut [i32], samples: &[u8], weight: i32) {
+    for (sum, &sample) in sums.iter_mut().zip(samples) {
+        *sum += i32::from(sample) * weight;
     }
-    let mut sums = [HALF; CHANNELS];
-    for lanes in lanes.as_chunks::<CHANNELS>().0 {
-        for channel in 0..CHANNELS {
-            sums[channel] += lanes[channel];
+}
+
+/// Rows become columns. In four riffles: each moves the upper bit of the eight in a byte's place
+/// to the lower end, so that after four the row's bits and the column's have changed places.
+#[inline(always)]
+fn turned(block: [[u8; BAND]; BAND]) -> [[u8; BAND]; BAND] {
+    const { assert!(BAND == 16) };
+    let mut cards = block;
+    for _ in 0..4 {
+        let mut riffled = [[0; BAND]; BAND];
+        let (upper, lower) = cards.as_flattened().split_at(BAND * BAND / 2);
+        let pairs = riffled.as_flattened_mut().as_chunks_mut::<2>().0;
+        for ((pair, &upper), &lower) in pairs.iter_mut().zip(upper).zip(lower) {
+            *pair = [upper, lower];
         }
+        cards = riffled;
     }
-    sums.map(to_byte)
+    cards
 }
 
 #[inline(always)]
 fn vertical(source: Grid<'_>, rows: &Weights) -> Vec<u8> {
-    let mut short = Vec::with_capacity(rows.len() * source.row);
-    for (start, weights) in rows.iter() {
-        let mut column = 0;
-        while column + COLUMN_LANES <= source.row {
-            short.extend(weighted_columns::<COLUMN_LANES>(
-                source, start, column, weights,
-            ));
-            column += COLUMN_LANES;
+    let mut short = vec![0; rows.len() * source.row];
+    let mut sums = vec![0; source.row];
+    for (new_row, (start, weights)) in short.chunks_exact_mut(source.row).zip(rows.iter()) {
+        sums.fill(HALF);
+        for (index, &weight) in weights.iter().enumerate() {
+            add_weighted(&mut sums, source.row(start + index), weight);
         }
-        while column < source.row {
-            short.extend(weighted_columns::<1>(source, start, column, weights));
-            column += 1;
+        for (byte, &sum) in new_row.iter_mut().zip(&sums) {
+            *byte = to_byte(sum);
         }
     }
     short
-}
-
-/// `LANES` samples of a new row, from those in the rows below `start`.
-#[inline(always)]
-fn weighted_columns<const LANES: usize>(
-    source: Grid<'_>,
-    start: usize,
-    column: usize,
-    weights: &[i32],
-) -> [u8; LANES] {
-    let mut sums = [HALF; LANES];
-    for (index, &weight) in weights.iter().enumerate() {
-        let samples = &source.samples[(start + index) * source.stride + column..][..LANES];
-        for lane in 0..LANES {
-            sums[lane] += i32::from(samples[lane]) * weight;
-        }
-    }
-    sums.map(to_byte)
 }

@@ -1,6 +1,5 @@
 use std::ops::Range;
 
-use super::CHANNELS;
 use crate::Filter;
 
 /// Bits after the point of a weight: 32, less 8 for the sample and 2 for sums beyond 1.
@@ -8,10 +7,6 @@ const PRECISION: u32 = 32 - 8 - 2;
 
 /// A sum of weighted samples begins with a half, so that cutting off its fraction rounds.
 pub(super) const HALF: i32 = 1 << (PRECISION - 1);
-
-/// The pixels that are weighted at once along a row. With three channels, their 24 numbers fill
-/// three registers of eight.
-pub(super) const AT_ONCE: usize = 8;
 
 /// The byte of a sum that began with [`HALF`].
 #[inline(always)]
@@ -48,8 +43,7 @@ impl Weights {
                 (start, end - start)
             })
             .collect();
-        let stride = spans.iter().map(|&(_, length)| length).max().unwrap_or(0);
-        let stride = stride.next_multiple_of(AT_ONCE).max(AT_ONCE);
+        let stride = spans.iter().map(|&(_, length)| length).max().unwrap_or(1);
         let mut weights = vec![0; spans.len() * stride];
         for ((index, &(start, length)), weights) in
             new_pixels.zip(&spans).zip(weights.chunks_exact_mut(stride))
@@ -90,46 +84,6 @@ impl Weights {
             .iter()
             .zip(weights)
             .map(|(&(start, length), weights)| (start, &weights[..length]))
-    }
-
-    /// Each weight three times, for the three channels of its pixel, and zeros up to a multiple of
-    /// [`AT_ONCE`] pixels.
-    pub(super) fn for_channels(&self) -> ChannelWeights {
-        ChannelWeights {
-            starts: self
-                .spans
-                .iter()
-                .map(|&(start, _)| start * CHANNELS)
-                .collect(),
-            weights: self
-                .weights
-                .iter()
-                .flat_map(|&weight| [weight; CHANNELS])
-                .collect(),
-            stride: self.stride * CHANNELS,
-        }
-    }
-}
-
-/// Weights for the samples of a row.
-pub(super) struct ChannelWeights {
-    starts: Vec<usize>,
-    weights: Vec<i32>,
-    pub(super) stride: usize,
-}
-
-impl ChannelWeights {
-    pub(super) fn len(&self) -> usize {
-        self.starts.len()
-    }
-
-    /// For each new pixel, its first source sample and [`stride`](Self::stride) weights.
-    #[inline(always)]
-    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &[i32])> {
-        self.starts
-            .iter()
-            .copied()
-            .zip(self.weights.chunks_exact(self.stride))
     }
 }
 

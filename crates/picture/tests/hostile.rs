@@ -1,0 +1,284 @@
+//! Damaged and malicious files: an error or a picture within the limits, never a panic.
+
+use std::{fs, path::PathBuf};
+
+use picture::{Error, Format, Limits, Picture};
+use proptest::prelude::*;
+
+/// Small, so that a header that was made to lie is refused quickly.
+const LIMITS: Limits = Limits {
+    bytes: 1 << 20,
+    pixels: 1 << 16,
+};
+
+/// Every fixture of the formats' tests.
+fn fixtures() -> Vec<(String, Vec<u8>)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/formats");
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension != "ppm"))
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                fs::read(path).unwrap(),
+            )
+        })
+        .collect();
+    files.sort();
+    assert!(files.len() > 70, "{} fixtures", files.len());
+    files
+}
+
+/// A decoder's panic fails the test even when it is caught: the net is for what nobody knows yet.
+#[track_caller]
+fn decode(name: &str, bytes: &[u8]) -> picture::Result<Picture> {
+    let result = Picture::decode(bytes, &LIMITS);
+    match &result {
+        Ok(picture) => {
+            let pixels = u64::from(picture.width()) * u64::from(picture.height());
+            assert!(pixels <= LIMITS.pixels, "{name}: {picture:?}");
+        }
+        Err(error) => assert!(
+            !matches!(error, Error::DecoderFailed { .. }),
+            "{name}: {error}"
+        ),
+    }
+    result
+}
+
+#[test]
+fn files_cut_off_anywhere() {
+    for (name, bytes) in fixtures() {
+        for length in 0..bytes.len() {
+            let _ = decode(&format!("{name} cut to {length}"), &bytes[..length]);
+        }
+    }
+}
+
+#[test]
+fn half_a_file_is_truncated() {
+    for (name, bytes) in fixtures() {
+        if name.starts_with("animated") {
+            // Half of it may hold the first frame.
+            continue;
+        }
+        let error = decode(&name, &bytes[..bytes.len() / 2]).expect_err(&name);
+        assert_eq!(error.reason(), "truncated", "{name}: {error:?}");
+    }
+}
+
+#[test]
+fn files_with_flipped_bits() {
+    let mut random = Random(7);
+    for (name, bytes) in fixtures() {
+        for round in 0..300 {
+            let mut bytes = bytes.clone();
+            for _ in 0..=round % 4 {
+                let bit = random.below(bytes.len() * 8);
+                bytes[bit / 8] ^= 1 << (bit % 8);
+            }
+            let _ = decode(&format!("{name}, round {round}"), &bytes);
+        }
+    }
+}
+
+/// Numbers in headers are where lies are dangerous: sizes, lengths, offsets, counts.
+#[test]
+fn headers_with_extreme_numbers() {
+    for (name, bytes) in fixtures() {
+        for place in 0..bytes.len().min(160) {
+            for lie in [[0; 4], [0xFF; 4], [0x7F, 0xFF, 0xFF, 0xFF], [0, 0, 0, 0x80]] {
+                let mut bytes = bytes.clone();
+                let end = bytes.len().min(place + lie.len());
+                bytes[place..end].copy_from_slice(&lie[..end - place]);
+                let _ = decode(&format!("{name}, {lie:?} at {place}"), &bytes);
+            }
+        }
+    }
+}
+
+#[test]
+fn bombs_are_refused_by_their_headers() {
+    let bombs: [(&str, Vec<u8>); 6] = [
+        ("png", png_bomb()),
+        ("gif", gif_bomb()),
+        ("tiff", tiff_bomb()),
+        ("bmp", bmp_bomb()),
+        ("jpeg", jpeg_bomb()),
+        ("webp", webp_bomb()),
+    ];
+    for (name, bytes) in bombs {
+        let error = Picture::decode(&bytes, &Limits::default()).expect_err(name);
+        assert_eq!(error.reason(), "too many pixels", "{name}: {error:?}");
+    }
+}
+
+fn png_bomb() -> Vec<u8> {
+    let (_, mut bytes) = fixture("rgb.png");
+    bytes[16..24].copy_from_slice(&[0, 1, 0x86, 0xA0, 0, 1, 0x86, 0xA0]);
+    let checksum = crc32(&bytes[12..29]);
+    bytes[29..33].copy_from_slice(&checksum.to_be_bytes());
+    bytes
+}
+
+fn gif_bomb() -> Vec<u8> {
+    let (_, mut bytes) = fixture("plain.gif");
+    bytes[6..10].fill(0xFF);
+    bytes
+}
+
+/// A header, a directory of width and height, and nothing else.
+fn tiff_bomb() -> Vec<u8> {
+    let entry = |tag: u16, value: u32| {
+        let mut entry = [tag.to_le_bytes(), 4_u16.to_le_bytes()].concat();
+        entry.extend(1_u32.to_le_bytes());
+        entry.extend(value.to_le_bytes());
+        entry
+    };
+    let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+    let entries = [
+        entry(256, 100_000),
+        entry(257, 100_000),
+        entry(258, 8),
+        entry(259, 1),
+        entry(262, 1),
+        entry(273, 8),
+        entry(277, 1),
+        entry(278, 100_000),
+        entry(279, 8),
+    ];
+    bytes.extend((entries.len() as u16).to_le_bytes());
+    entries.iter().for_each(|entry| bytes.extend(entry));
+    bytes.extend([0; 4]);
+    bytes
+}
+
+fn bmp_bomb() -> Vec<u8> {
+    let (_, mut bytes) = fixture("rgb.bmp");
+    bytes[18..22].copy_from_slice(&60_000_u32.to_le_bytes());
+    bytes[22..26].copy_from_slice(&60_000_u32.to_le_bytes());
+    bytes
+}
+
+fn jpeg_bomb() -> Vec<u8> {
+    let (_, mut bytes) = fixture("420.jpg");
+    let frame = bytes
+        .windows(2)
+        .position(|marker| marker == [0xFF, 0xC0])
+        .unwrap();
+    bytes[frame + 5..frame + 9].fill(0xFF);
+    bytes
+}
+
+fn webp_bomb() -> Vec<u8> {
+    let (_, mut bytes) = fixture("animated.webp");
+    let header = bytes.windows(4).position(|name| name == b"VP8X").unwrap();
+    bytes[header + 12..header + 18].copy_from_slice(&[0xFF, 0x3F, 0, 0xFF, 0x3F, 0]);
+    bytes
+}
+
+fn fixture(name: &str) -> (String, Vec<u8>) {
+    fixtures()
+        .into_iter()
+        .find(|(file, _)| file == name)
+        .unwrap()
+}
+
+/// The checksum of PNG, a bit at a time.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |checksum, &byte| {
+        (0..8).fold(checksum ^ u32::from(byte), |checksum, _| {
+            checksum >> 1 ^ (0xEDB8_8320 * (checksum & 1))
+        })
+    })
+}
+
+#[test]
+fn a_jpeg_of_too_many_scans_is_refused() {
+    let (_, bytes) = fixture("progressive.jpg");
+    let scan = bytes
+        .windows(2)
+        .position(|marker| marker == [0xFF, 0xDA])
+        .unwrap();
+    let (head, scans) = bytes.split_at(scan);
+    let end = scans.len() - 2;
+    let mut bomb = head.to_vec();
+    (0..30).for_each(|_| bomb.extend(&scans[..end]));
+    bomb.extend(&scans[end..]);
+    assert_eq!(decode("scans", &bomb).unwrap_err().reason(), "unsupported");
+}
+
+/// A small TIFF whose JPEG strip says that it is 65,535 rows high.
+#[test]
+fn a_tiff_cannot_hide_a_large_jpeg() {
+    let (_, mut bytes) = fixture("jpeg.tif");
+    let frame = bytes
+        .windows(2)
+        .position(|marker| marker == [0xFF, 0xC0])
+        .unwrap();
+    bytes[frame + 5..frame + 7].fill(0xFF);
+    let error = decode("jpeg.tif", &bytes).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Damaged {
+                format: Format::Tiff,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn what_is_no_picture_says_so() {
+    let case = |bytes: &[u8], reason| {
+        assert_eq!(
+            Picture::decode(bytes, &LIMITS).unwrap_err().reason(),
+            reason
+        );
+    };
+    case(b"", "empty");
+    case(
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        "not a picture",
+    );
+    case(b"\0\0\0\x20ftypheic", "not a picture");
+    case(&vec![0; LIMITS.bytes as usize + 1], "too many bytes");
+    case(b"BM", "truncated");
+    case(b"\x89PNG\r\n\x1a\n", "truncated");
+    case(b"\xFF\xD8\xFF", "truncated");
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_after_a_signature(
+        format in 0..Format::ALL.len(),
+        rest in proptest::collection::vec(any::<u8>(), 0..512),
+    ) {
+        let signatures: [&[u8]; 6] = [
+            b"\xFF\xD8\xFF",
+            b"\x89PNG\r\n\x1A\n\0\0\0\x0DIHDR",
+            b"RIFF\0\x10\0\0WEBPVP8",
+            b"GIF89a",
+            b"BM",
+            b"II*\0\x08\0\0\0",
+        ];
+        let bytes = [signatures[format], &rest].concat();
+        let _ = decode("noise", &bytes);
+    }
+}
+
+/// A generator of numbers that look random and are always the same (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut number = self.0;
+        number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((number ^ (number >> 31)) % limit as u64) as usize
+    }
+}
