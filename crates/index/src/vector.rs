@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use crate::Filter;
+use crate::limits::{check_id, checked_metadata};
+use crate::{Filter, Result};
 
 /// What is known of a vector beside its values: strings, numbers, booleans and lists of strings.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;
@@ -15,6 +16,15 @@ pub struct Vector {
     /// The metadata, at most 40 KB of JSON.
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub metadata: Metadata,
+}
+
+impl Vector {
+    /// Checks what does not depend on the index: that the id and the metadata are ones that every
+    /// engine takes. An upsert of many can so be cleared of bad ones before it is made.
+    pub fn check(id: &str, metadata: &Metadata) -> Result<()> {
+        check_id(id)?;
+        checked_metadata(id, metadata).map(drop)
+    }
 }
 
 /// A change to one vector.

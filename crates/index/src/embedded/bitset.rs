@@ -66,7 +66,7 @@ impl Bitset {
     }
 
     /// The members from `64 * first` to below `64 * end`, in order.
-    pub(super) fn members(&self, first: usize, end: usize) -> impl Iterator<Item = usize> {
+    pub(super) fn members(&self, first: usize, end: usize) -> impl Iterator<Item = usize> + Clone {
         let words = self.words[..end.min(self.words.len())]
             .iter()
             .enumerate()

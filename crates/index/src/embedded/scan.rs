@@ -5,14 +5,17 @@ use rusqlite::Connection;
 
 use super::bitset::Bitset;
 use super::quantise::{Bounds, Estimator};
+use super::segment::Segment;
 use super::tables;
 use super::view::{Part, View};
 use crate::filter::Condition;
 use crate::score::Scorer;
-use crate::{Metric, Result};
+use crate::{Metric, Result, machine};
 
 /// How many words of 64 vectors a thread takes at a time.
 const WORDS_AT_ONCE: usize = 64;
+/// How many vectors ahead to ask for one: about as many as fit the time that memory takes.
+const VECTORS_AHEAD: usize = 8;
 /// How many vectors are scored at a time, at least.
 const SCORED_AT_ONCE: usize = 32;
 
@@ -135,16 +138,19 @@ fn scan(
             .get_or_insert_with(|| Bitset::full(segment.len()))
             .subtract(&part.dead);
     }
-    let (slots, factors) = (segment.slots(), segment.factors());
     let scan_words = |mut shortlist: Shortlist, first: usize| {
-        let mut offer = |ordinal: usize| {
-            let bounds = estimator.bounds(segment.codes(ordinal), &factors[ordinal]);
-            shortlist.offer(slots[ordinal], bounds);
-        };
         let end = first + WORDS_AT_ONCE;
         match &wanted {
-            Some(wanted) => wanted.members(first, end).for_each(&mut offer),
-            None => (64 * first..segment.len().min(64 * end)).for_each(&mut offer),
+            Some(wanted) => offer(
+                &mut shortlist,
+                segment,
+                estimator,
+                wanted.members(first, end),
+            ),
+            None => {
+                let ordinals = 64 * first..segment.len().min(64 * end);
+                offer(&mut shortlist, segment, estimator, ordinals);
+            }
         }
         shortlist
     };
@@ -153,6 +159,24 @@ fn scan(
         .map(|chunk| chunk * WORDS_AT_ONCE)
         .fold(|| Shortlist::new(top_k), scan_words)
         .reduce(|| Shortlist::new(top_k), Shortlist::joined)
+}
+
+/// Offers the vectors at `ordinals` to `shortlist`.
+fn offer(
+    shortlist: &mut Shortlist,
+    segment: &Segment,
+    estimator: &Estimator,
+    ordinals: impl Iterator<Item = usize> + Clone,
+) {
+    let (slots, factors) = (segment.slots(), segment.factors());
+    let mut ahead = ordinals.clone().skip(VECTORS_AHEAD);
+    for ordinal in ordinals {
+        if let Some(ahead) = ahead.next() {
+            machine::prefetch(segment.codes(ahead));
+        }
+        let bounds = estimator.bounds(segment.codes(ordinal), &factors[ordinal]);
+        shortlist.offer(slots[ordinal], bounds);
+    }
 }
 
 /// Scores `shortlist` in order, until no more of it can be among the `top_k` best.
