@@ -1,1 +1,34 @@
-//! Placeholder.
+//! Collections of pictures: ingest, queries with words or with a picture, evaluation.
+//!
+//! A [`Store`] is a local directory with the catalogue of collections and their records (SQLite)
+//! and the embedded vector engine beside it. A [`Collection`] is pictures embedded by one model:
+//! its image vectors are the namespace [`IMAGES`] and its caption vectors the namespace
+//! [`CAPTIONS`] of one index named after it.
+//!
+//! ```
+//! # let directory = tempfile::tempdir()?;
+//! let store = search::Store::open(directory.path())?;
+//! assert!(store.collections()?.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod catalogue;
+mod collection;
+mod embedding;
+mod error;
+mod evaluation;
+mod export;
+mod ingest;
+mod metadata;
+mod query;
+mod record;
+mod store;
+
+pub use collection::{CAPTIONS, Collection, CollectionInfo, IMAGES, ModelIdentity};
+pub use embedding::{Embedding, embed};
+pub use error::{Error, Result};
+pub use evaluation::{Evaluation, Recall, evaluate};
+pub use ingest::{Failure, IngestReport};
+pub use query::{Hit, Hits, Query, SearchOptions};
+pub use record::{NewRecord, Record};
+pub use store::Store;

@@ -1,0 +1,342 @@
+//! The catalogue: which collections there are and which pictures they hold.
+//!
+//! One SQLite file. Vectors live in the engine; a record is written here after its vectors are
+//! there, so that whatever the catalogue names can be found.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::collection::ModelIdentity;
+use crate::error::{Error, Result};
+use crate::record::Record;
+
+/// "clsk", in the file's header: says whose database this is.
+const APPLICATION_ID: i64 = 0x636c_736b;
+
+/// The version of the tables below.
+const VERSION: i64 = 1;
+
+const TABLES: &str = "
+    CREATE TABLE collections (
+        id          INTEGER PRIMARY KEY,
+        name        TEXT NOT NULL UNIQUE,
+        model       TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        precision   TEXT NOT NULL,
+        dimension   INTEGER NOT NULL
+    );
+    CREATE TABLE records (
+        collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+        id          TEXT NOT NULL,
+        place       TEXT NOT NULL,
+        hash        TEXT NOT NULL,
+        width       INTEGER NOT NULL,
+        height      INTEGER NOT NULL,
+        captions    TEXT NOT NULL,
+        metadata    TEXT NOT NULL,
+        PRIMARY KEY (collection, id),
+        UNIQUE (collection, place)
+    ) WITHOUT ROWID;
+    CREATE INDEX records_by_hash ON records (collection, hash);
+";
+
+const RECORD: &str = "id, place, hash, width, height, captions, metadata";
+
+/// How long to wait for another process that is writing.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The row number of a collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CollectionKey(i64);
+
+/// A collection's row.
+#[derive(Clone, Debug)]
+pub(crate) struct CollectionRow {
+    pub(crate) key: CollectionKey,
+    pub(crate) name: String,
+    pub(crate) model: ModelIdentity,
+    pub(crate) pictures: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Catalogue {
+    path: PathBuf,
+    connection: Mutex<Connection>,
+}
+
+impl Catalogue {
+    pub(crate) fn open(path: &Path) -> Result<Catalogue> {
+        let at = |source| Error::Catalogue {
+            path: path.to_owned(),
+            source,
+        };
+        let mut connection = Connection::open(path).map_err(at)?;
+        connection.busy_timeout(PATIENCE).map_err(at)?;
+        connection
+            .pragma_update(None, "foreign_keys", true)
+            .map_err(at)?;
+        connection
+            .pragma_update(None, "synchronous", "FULL")
+            .map_err(at)?;
+        create_tables(path, &mut connection)?;
+        Ok(Catalogue {
+            path: path.to_owned(),
+            connection: Mutex::new(connection),
+        })
+    }
+
+    pub(crate) fn collections(&self) -> Result<Vec<CollectionRow>> {
+        self.run(|connection| {
+            connection
+                .prepare(
+                    "SELECT id, name, model, fingerprint, precision, dimension,
+                            (SELECT count(*) FROM records WHERE collection = collections.id)
+                     FROM collections ORDER BY name",
+                )?
+                .query_map([], collection_row)?
+                .collect()
+        })
+    }
+
+    /// Writes a new collection; `false` if its name is taken.
+    pub(crate) fn create_collection(&self, name: &str, model: &ModelIdentity) -> Result<bool> {
+        self.run(|connection| {
+            let rows = connection.execute(
+                "INSERT INTO collections (name, model, fingerprint, precision, dimension)
+                 VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (name) DO NOTHING",
+                params![
+                    name,
+                    model.reference,
+                    model.fingerprint,
+                    model.precision,
+                    model.dimension as i64
+                ],
+            )?;
+            Ok(rows == 1)
+        })
+    }
+
+    pub(crate) fn delete_collection(&self, key: CollectionKey) -> Result<()> {
+        self.run(|connection| {
+            connection
+                .execute("DELETE FROM collections WHERE id = ?1", [key.0])
+                .map(drop)
+        })
+    }
+
+    pub(crate) fn record(&self, key: CollectionKey, id: &str) -> Result<Option<Record>> {
+        self.one_record(key, "id", id)
+    }
+
+    pub(crate) fn record_at(&self, key: CollectionKey, place: &str) -> Result<Option<Record>> {
+        self.one_record(key, "place", place)
+    }
+
+    fn one_record(&self, key: CollectionKey, column: &str, value: &str) -> Result<Option<Record>> {
+        self.run(|connection| {
+            connection
+                .prepare_cached(&format!(
+                    "SELECT {RECORD} FROM records WHERE collection = ?1 AND {column} = ?2"
+                ))?
+                .query_row(params![key.0, value], RawRecord::read)
+                .optional()
+        })?
+        .map(RawRecord::parse)
+        .transpose()
+    }
+
+    /// The ids of the records whose file has the given content.
+    pub(crate) fn ids_with_hash(&self, key: CollectionKey, hash: &str) -> Result<Vec<String>> {
+        self.run(|connection| {
+            connection
+                .prepare_cached("SELECT id FROM records WHERE collection = ?1 AND hash = ?2")?
+                .query_map(params![key.0, hash], |row| row.get(0))?
+                .collect()
+        })
+    }
+
+    /// Up to `limit` records in the order of their ids, beginning after `after`.
+    pub(crate) fn records(
+        &self,
+        key: CollectionKey,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Record>> {
+        let rows: Vec<RawRecord> = self.run(|connection| {
+            connection
+                .prepare_cached(&format!(
+                    "SELECT {RECORD} FROM records
+                     WHERE collection = ?1 AND (?2 IS NULL OR id > ?2) ORDER BY id LIMIT ?3"
+                ))?
+                .query_map(params![key.0, after, limit as i64], RawRecord::read)?
+                .collect()
+        })?;
+        rows.into_iter().map(RawRecord::parse).collect()
+    }
+
+    /// Takes `gone` out and writes `records`, in one transaction.
+    pub(crate) fn replace_records(
+        &self,
+        key: CollectionKey,
+        gone: &[String],
+        records: &[Record],
+    ) -> Result<()> {
+        let records: Vec<RawRecord> = records
+            .iter()
+            .map(RawRecord::serialise)
+            .collect::<Result<_>>()?;
+        self.run(|connection| {
+            let transaction = connection.transaction()?;
+            for id in gone {
+                transaction
+                    .prepare_cached("DELETE FROM records WHERE collection = ?1 AND id = ?2")?
+                    .execute(params![key.0, id])?;
+            }
+            for record in &records {
+                transaction
+                    .prepare_cached(&format!(
+                        "INSERT OR REPLACE INTO records (collection, {RECORD})
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+                    ))?
+                    .execute(params![
+                        key.0,
+                        record.id,
+                        record.place,
+                        record.hash,
+                        record.width,
+                        record.height,
+                        record.captions,
+                        record.metadata
+                    ])?;
+            }
+            transaction.commit()
+        })
+    }
+
+    fn run<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
+        work(&mut self.lock()).map_err(|source| Error::Catalogue {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A panic while the lock was held cannot leave a half-written row: SQLite rolls back.
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn create_tables(path: &Path, connection: &mut Connection) -> Result<()> {
+    let at = |source| Error::Catalogue {
+        path: path.to_owned(),
+        source,
+    };
+    // Immediate: of two processes that open a new store at once, one makes the tables.
+    let transaction = connection
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .map_err(at)?;
+    let pragma = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (application, version) = (
+        pragma("application_id").map_err(at)?,
+        pragma("user_version").map_err(at)?,
+    );
+    let tables: i64 = transaction
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(at)?;
+    if tables == 0 {
+        transaction.execute_batch(TABLES).map_err(at)?;
+        transaction
+            .pragma_update(None, "application_id", APPLICATION_ID)
+            .map_err(at)?;
+        transaction
+            .pragma_update(None, "user_version", VERSION)
+            .map_err(at)?;
+    } else if application != APPLICATION_ID {
+        return Err(Error::NotACatalogue {
+            path: path.to_owned(),
+        });
+    } else if version > VERSION {
+        return Err(Error::NewerCatalogue {
+            path: path.to_owned(),
+            found: version,
+            supported: VERSION,
+        });
+    }
+    transaction.commit().map_err(at)
+}
+
+fn collection_row(row: &Row<'_>) -> rusqlite::Result<CollectionRow> {
+    Ok(CollectionRow {
+        key: CollectionKey(row.get(0)?),
+        name: row.get(1)?,
+        model: ModelIdentity {
+            reference: row.get(2)?,
+            fingerprint: row.get(3)?,
+            precision: row.get(4)?,
+            dimension: row.get::<_, i64>(5)? as usize,
+        },
+        pictures: row.get::<_, i64>(6)? as u64,
+    })
+}
+
+/// A record as its row has it: lists and objects as JSON text.
+struct RawRecord {
+    id: String,
+    place: String,
+    hash: String,
+    width: u32,
+    height: u32,
+    captions: String,
+    metadata: String,
+}
+
+impl RawRecord {
+    fn read(row: &Row<'_>) -> rusqlite::Result<RawRecord> {
+        Ok(RawRecord {
+            id: row.get(0)?,
+            place: row.get(1)?,
+            hash: row.get(2)?,
+            width: row.get(3)?,
+            height: row.get(4)?,
+            captions: row.get(5)?,
+            metadata: row.get(6)?,
+        })
+    }
+
+    fn parse(self) -> Result<Record> {
+        let damaged = |source| Error::DamagedRecord {
+            id: self.id.clone(),
+            source,
+        };
+        Ok(Record {
+            captions: serde_json::from_str(&self.captions).map_err(damaged)?,
+            metadata: serde_json::from_str(&self.metadata).map_err(damaged)?,
+            id: self.id,
+            place: self.place,
+            hash: self.hash,
+            width: self.width,
+            height: self.height,
+        })
+    }
+
+    fn serialise(record: &Record) -> Result<RawRecord> {
+        let damaged = |source| Error::DamagedRecord {
+            id: record.id.clone(),
+            source,
+        };
+        Ok(RawRecord {
+            id: record.id.clone(),
+            place: record.place.clone(),
+            hash: record.hash.clone(),
+            width: record.width,
+            height: record.height,
+            captions: serde_json::to_string(&record.captions).map_err(damaged)?,
+            metadata: serde_json::to_string(&record.metadata).map_err(damaged)?,
+        })
+    }
+}

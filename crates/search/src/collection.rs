@@ -1,0 +1,144 @@
+use clip::Model;
+use index::Index;
+use serde::Serialize;
+
+use crate::catalogue::{Catalogue, CollectionKey, CollectionRow};
+use crate::error::{Error, Result};
+use crate::record::Record;
+
+/// The namespace of a collection's image vectors; their ids are the records'.
+pub const IMAGES: &str = "images";
+
+/// The namespace of a collection's caption vectors; their ids are `RECORD#0`, `RECORD#1`, …
+pub const CAPTIONS: &str = "captions";
+
+/// Numbers are computed in this precision. There is one so far.
+const PRECISION: &str = "f32";
+
+/// What a collection remembers of its model, so that it never mixes vectors of two.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ModelIdentity {
+    /// How to find the model again: `mini` or a directory.
+    pub reference: String,
+    /// [`Model::fingerprint`].
+    pub fingerprint: String,
+    /// The precision it computed in.
+    pub precision: String,
+    /// Numbers in a vector.
+    pub dimension: usize,
+}
+
+impl ModelIdentity {
+    /// The identity of `model`, which `reference` leads to.
+    pub fn of(model: &Model, reference: &str) -> ModelIdentity {
+        ModelIdentity {
+            reference: reference.to_owned(),
+            fingerprint: model.fingerprint().to_owned(),
+            precision: PRECISION.to_owned(),
+            dimension: model.dimension(),
+        }
+    }
+}
+
+/// A collection at a glance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CollectionInfo {
+    /// Its name.
+    pub name: String,
+    /// The model that made its vectors.
+    pub model: ModelIdentity,
+    /// How many pictures it has.
+    pub pictures: u64,
+}
+
+impl From<CollectionRow> for CollectionInfo {
+    fn from(row: CollectionRow) -> CollectionInfo {
+        CollectionInfo {
+            name: row.name,
+            model: row.model,
+            pictures: row.pictures,
+        }
+    }
+}
+
+/// Pictures embedded by one model, with their captions.
+#[derive(Debug)]
+pub struct Collection<'store> {
+    pub(crate) catalogue: &'store Catalogue,
+    pub(crate) index: Index,
+    row: CollectionRow,
+}
+
+impl<'store> Collection<'store> {
+    pub(crate) fn new(
+        catalogue: &'store Catalogue,
+        row: CollectionRow,
+        index: Index,
+    ) -> Collection<'store> {
+        Collection {
+            catalogue,
+            index,
+            row,
+        }
+    }
+
+    pub(crate) fn key(&self) -> CollectionKey {
+        self.row.key
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.row.name
+    }
+
+    /// The model that made its vectors.
+    pub fn model(&self) -> &ModelIdentity {
+        &self.row.model
+    }
+
+    /// How many pictures it had when it was opened.
+    pub fn pictures(&self) -> u64 {
+        self.row.pictures
+    }
+
+    /// All of that at a glance.
+    pub fn info(&self) -> CollectionInfo {
+        self.row.clone().into()
+    }
+
+    /// How many vectors its captions have.
+    pub fn captions(&self) -> Result<u64> {
+        let stats = self.index.stats()?;
+        Ok(stats
+            .namespaces
+            .get(CAPTIONS)
+            .map_or(0, |namespace| namespace.vector_count as u64))
+    }
+
+    /// The record with that id.
+    pub fn record(&self, id: &str) -> Result<Record> {
+        self.catalogue
+            .record(self.key(), id)?
+            .ok_or_else(|| Error::NoRecord {
+                collection: self.name().to_owned(),
+                id: id.to_owned(),
+            })
+    }
+
+    /// Refuses a model that would put its vectors among those of another.
+    pub fn accept(&self, model: &ModelIdentity) -> Result<()> {
+        let own = self.model();
+        if own.fingerprint == model.fingerprint && own.precision == model.precision {
+            Ok(())
+        } else {
+            Err(Error::OtherModel {
+                collection: self.name().to_owned(),
+                expected: own.reference.clone(),
+            })
+        }
+    }
+
+    pub(crate) fn accept_model(&self, model: &Model) -> Result<()> {
+        self.accept(&ModelIdentity::of(model, &self.model().reference))
+    }
+}

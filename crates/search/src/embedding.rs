@@ -1,0 +1,106 @@
+use std::path::Path;
+
+use clip::{Model, Pixels};
+use picture::{ContentHash, Limits, Picture};
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::ingest::Failure;
+use crate::record::{NewRecord, Record};
+
+/// Pictures read and embedded at a time.
+pub(crate) const BATCH: usize = 64;
+
+/// A picture and its captions as unit vectors, in no collection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embedding {
+    /// The picture.
+    pub record: Record,
+    /// Its vector.
+    pub image: Vec<f32>,
+    /// The vectors of its captions, in their order.
+    pub captions: Vec<Vec<f32>>,
+}
+
+/// Embeds pictures and their captions, and hands them to `visit` one by one, in order; a picture
+/// that cannot be read as a failure.
+pub fn embed<E: From<Error>>(
+    model: &Model,
+    records: Vec<NewRecord>,
+    limits: &Limits,
+    mut visit: impl FnMut(Result<Embedding, Failure>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut records = records.into_iter();
+    loop {
+        let batch: Vec<NewRecord> = records.by_ref().take(BATCH).collect();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        for embedding in embed_batch(model, batch, limits)? {
+            visit(embedding)?;
+        }
+    }
+}
+
+fn embed_batch(
+    model: &Model,
+    batch: Vec<NewRecord>,
+    limits: &Limits,
+) -> Result<Vec<Result<Embedding, Failure>>> {
+    let prepared: Vec<Result<(Record, Pixels), Failure>> = batch
+        .into_par_iter()
+        .map(|new| prepare(model, new, limits))
+        .collect();
+    let (mut outcomes, mut pixels) = (Vec::new(), Vec::new());
+    for prepared in prepared {
+        outcomes.push(prepared.map(|(record, image)| {
+            pixels.push(image);
+            record
+        }));
+    }
+    let records: Vec<&Record> = outcomes.iter().flatten().collect();
+    let captions = embed_captions(model, &records)?;
+    let mut vectors = model.embed_pixels(&pixels)?.into_iter().zip(captions);
+    let joined = outcomes.into_iter().filter_map(|outcome| match outcome {
+        Ok(record) => vectors.next().map(|(image, captions)| {
+            Ok(Embedding {
+                record,
+                image,
+                captions,
+            })
+        }),
+        Err(failure) => Some(Err(failure)),
+    });
+    Ok(joined.collect())
+}
+
+fn prepare(model: &Model, new: NewRecord, limits: &Limits) -> Result<(Record, Pixels), Failure> {
+    let read = || {
+        let bytes = picture::read_within(Path::new(&new.place), limits)?;
+        Ok((ContentHash::of(&bytes), Picture::decode(&bytes, limits)?))
+    };
+    match read() {
+        Ok((hash, picture)) => {
+            let size = (picture.width(), picture.height());
+            let record = Record::of(new, hash.to_string(), size, None);
+            Ok((record, model.preprocess(&picture)))
+        }
+        Err(error) => Err(Failure::of(new.place, &error)),
+    }
+}
+
+/// The vectors of the captions of each record.
+pub(crate) fn embed_captions(model: &Model, records: &[&Record]) -> Result<Vec<Vec<Vec<f32>>>> {
+    let texts: Vec<&str> = records
+        .iter()
+        .flat_map(|record| record.captions.iter().map(String::as_str))
+        .collect();
+    let mut vectors = model.embed_texts(&texts)?.into_iter();
+    let of_record = |record: &&Record| {
+        vectors
+            .by_ref()
+            .take(record.captions.len())
+            .collect::<Vec<_>>()
+    };
+    Ok(records.iter().map(of_record).collect())
+}

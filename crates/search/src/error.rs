@@ -1,0 +1,95 @@
+use std::path::PathBuf;
+
+/// What can go wrong in a store, a collection or a query.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The store's directory could not be made or used.
+    #[error("the store `{}` cannot be used", path.display())]
+    Store {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The catalogue (SQLite) failed.
+    #[error("the catalogue `{}` failed", path.display())]
+    Catalogue {
+        /// The database file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The file is a database of something else.
+    #[error("`{}` is not a catalogue of clipseek", path.display())]
+    NotACatalogue {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// The catalogue was written by a newer clipseek.
+    #[error(
+        "the catalogue `{}` has version {found}, this clipseek reads up to version {supported}",
+        path.display()
+    )]
+    NewerCatalogue {
+        /// The database file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest version understood here.
+        supported: i64,
+    },
+    /// A stored value is not what this program writes.
+    #[error("record `{id}` of the catalogue is damaged")]
+    DamagedRecord {
+        /// The record.
+        id: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A name that no collection may have.
+    #[error(
+        "`{name}` cannot name a collection: expected 1 to 45 of a-z, 0-9 and `-`, \
+         beginning and ending with a letter or digit"
+    )]
+    CollectionName {
+        /// The name.
+        name: String,
+    },
+    /// There is no such collection.
+    #[error("there is no collection `{name}`")]
+    NoCollection {
+        /// The name asked for.
+        name: String,
+        /// Those there are.
+        existing: Vec<String>,
+    },
+    /// The collection was made with another model.
+    #[error("collection `{collection}` was made with model `{expected}`, not with the given one")]
+    OtherModel {
+        /// The collection.
+        collection: String,
+        /// The model it remembers.
+        expected: String,
+    },
+    /// There is no such record in the collection.
+    #[error("there is no picture with id `{id}` in collection `{collection}`")]
+    NoRecord {
+        /// The collection.
+        collection: String,
+        /// The id asked for.
+        id: String,
+    },
+    /// The engine failed.
+    #[error(transparent)]
+    Index(#[from] index::Error),
+    /// The model failed.
+    #[error(transparent)]
+    Clip(#[from] clip::Error),
+}
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,67 @@
+use std::collections::HashMap;
+
+use index::Vector;
+
+use crate::collection::{CAPTIONS, Collection, IMAGES};
+use crate::embedding::Embedding;
+use crate::error::{Error, Result};
+use crate::record::{Record, caption_id};
+
+/// Records taken from the catalogue at a time.
+const PAGE: usize = 256;
+
+impl Collection<'_> {
+    /// Hands every picture with its vectors to `visit`, in the order of their ids.
+    pub fn export<E: From<Error>>(
+        &self,
+        mut visit: impl FnMut(Embedding) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut after: Option<String> = None;
+        loop {
+            let records = self.catalogue.records(self.key(), after.as_deref(), PAGE)?;
+            let Some(last) = records.last() else {
+                return Ok(());
+            };
+            after = Some(last.id.clone());
+            for embedding in self.embeddings(records)? {
+                visit(embedding)?;
+            }
+        }
+    }
+
+    fn embeddings(&self, records: Vec<Record>) -> Result<Vec<Embedding>> {
+        let mut images = self.values(IMAGES, records.iter().map(|record| record.id.clone()))?;
+        let mut captions = self.values(CAPTIONS, records.iter().flat_map(caption_ids))?;
+        let embedding = |record: Record| {
+            let image = images.remove(&record.id)?;
+            let captions = caption_ids(&record)
+                .map(|id| captions.remove(&id))
+                .collect::<Option<_>>()?;
+            Some(Embedding {
+                record,
+                image,
+                captions,
+            })
+        };
+        // A record without its vectors is one that another process is changing just now.
+        Ok(records.into_iter().filter_map(embedding).collect())
+    }
+
+    fn values(
+        &self,
+        namespace: &str,
+        ids: impl Iterator<Item = String>,
+    ) -> Result<HashMap<String, Vec<f32>>> {
+        let ids: Vec<String> = ids.collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let vectors = self.index.fetch(namespace, &ids)?;
+        Ok(vectors
+            .into_iter()
+            .map(|Vector { id, values, .. }| (id, values))
+            .collect())
+    }
+}
+
+fn caption_ids(record: &Record) -> impl Iterator<Item = String> {
+    (0..record.captions.len()).map(|n| caption_id(&record.id, n))
+}

@@ -1,0 +1,92 @@
+use index::Metadata;
+use sha2::{Digest, Sha256};
+
+/// A picture as a source names it, before it has been read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewRecord {
+    /// The source's own id, if it has one.
+    pub id: Option<String>,
+    /// Where the picture is: an absolute path.
+    pub place: String,
+    /// What is said about it, in order.
+    pub captions: Vec<String>,
+    /// Whatever else the source says: strings, numbers, booleans and lists of strings.
+    pub metadata: Metadata,
+}
+
+/// A picture of a collection, as the catalogue keeps it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Unique in the collection.
+    pub id: String,
+    /// Where the picture is: an absolute path.
+    pub place: String,
+    /// SHA-256 of the file's bytes, in hexadecimal.
+    pub hash: String,
+    /// Width of the upright picture in pixels.
+    pub width: u32,
+    /// Height of the upright picture in pixels.
+    pub height: u32,
+    /// What is said about it, in order.
+    pub captions: Vec<String>,
+    /// Whatever else its source said.
+    pub metadata: Metadata,
+}
+
+impl Record {
+    /// What a new record comes to, in the light of what was known of the picture: what the source
+    /// does not say stays as it was.
+    pub(crate) fn of(
+        new: NewRecord,
+        hash: String,
+        (width, height): (u32, u32),
+        old: Option<&Record>,
+    ) -> Record {
+        let mut metadata = old.map(|old| old.metadata.clone()).unwrap_or_default();
+        metadata.extend(new.metadata);
+        let known_captions = || old.map(|old| old.captions.clone()).unwrap_or_default();
+        let known_id = || old.map(|old| old.id.clone());
+        Record {
+            id: new
+                .id
+                .or_else(known_id)
+                .unwrap_or_else(|| id_of_place(&new.place)),
+            place: new.place,
+            hash,
+            width,
+            height,
+            captions: if new.captions.is_empty() {
+                known_captions()
+            } else {
+                new.captions
+            },
+            metadata,
+        }
+    }
+}
+
+/// The id of a picture whose source gives none: the first 16 hexadecimal digits of the SHA-256 of
+/// its place. The same file keeps its id over runs and sources.
+fn id_of_place(place: &str) -> String {
+    Sha256::digest(place.as_bytes())[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// The id of a record's `n`th caption in the namespace of captions.
+pub(crate) fn caption_id(record: &str, n: usize) -> String {
+    format!("{record}#{n}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_short_stable_and_distinct() {
+        assert_eq!(id_of_place("/a/b.jpg"), id_of_place("/a/b.jpg"));
+        assert_ne!(id_of_place("/a/b.jpg"), id_of_place("/a/c.jpg"));
+        assert_eq!(id_of_place("/a/b.jpg").len(), 16);
+    }
+}

@@ -1,0 +1,412 @@
+//! Collections of small pictures, made with a random checkpoint of CLIP's form.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clip::{Checkpoint, Model};
+use index::Filter;
+use picture::{ContentHash, Limits, Picture};
+use search::{
+    Embedding, Error, Hits, IngestReport, ModelIdentity, NewRecord, Query, SearchOptions, Store,
+};
+use serde_json::json;
+use tempfile::TempDir;
+
+type TestResult = Result<(), Box<dyn std::error::Error>>;
+
+/// A store, and a folder of pictures beside it.
+struct World {
+    directory: TempDir,
+    store: Store,
+    model: Model,
+}
+
+impl World {
+    fn new() -> World {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("store")).unwrap();
+        World {
+            directory,
+            store,
+            model: model("quick-gelu"),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Writes a picture of stripes that no other seed has.
+    fn picture(&self, name: &str, seed: u8) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, stripes(seed).to_png()).unwrap();
+        path
+    }
+
+    fn collection(&self) -> search::Collection<'_> {
+        self.store
+            .collection_or_new("c", &ModelIdentity::of(&self.model, "random"))
+            .unwrap()
+    }
+
+    fn add(&self, records: Vec<NewRecord>) -> IngestReport {
+        self.collection()
+            .add(&self.model, records, &Limits::default(), |_| {})
+            .unwrap()
+    }
+
+    /// A collection of six pictures, `0.png` to `5.png`, the first three with captions.
+    fn filled() -> World {
+        let world = World::new();
+        let records = (0..6).map(|seed| {
+            let captions: &[&str] = if seed < 3 {
+                &["one stripe", "two stripes"]
+            } else {
+                &[]
+            };
+            let mut record = new(&world.picture(&format!("{seed}.png"), seed), captions);
+            record.metadata.insert("seed".into(), seed.into());
+            record
+        });
+        let report = world.add(records.collect());
+        assert_eq!((report.added, report.failed.len()), (6, 0));
+        world
+    }
+
+    fn search(&self, query: &Query<'_>, options: &SearchOptions) -> Hits {
+        self.collection()
+            .search(&self.model, query, options)
+            .unwrap()
+    }
+}
+
+fn model(name: &str) -> Model {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clip/tests/fixtures");
+    Model::load(Checkpoint::open(&fixtures.join(name)).unwrap()).unwrap()
+}
+
+fn stripes(seed: u8) -> Picture {
+    let pixel = |n: u32| {
+        let (x, y) = (n % 40, n / 40);
+        let on = (x * (1 + u32::from(seed)) + y * u32::from(seed % 3)) / 7 % 2 == 0;
+        if on {
+            [20 * seed, 200, 255 - 20 * seed]
+        } else {
+            [240, 10 * seed, 30]
+        }
+    };
+    Picture::from_rgb(40, 30, (0..1200).flat_map(pixel).collect()).unwrap()
+}
+
+fn new(path: &Path, captions: &[&str]) -> NewRecord {
+    NewRecord {
+        place: path.to_str().unwrap().to_owned(),
+        captions: captions.iter().map(|&caption| caption.to_owned()).collect(),
+        ..NewRecord::default()
+    }
+}
+
+fn top(top_k: usize) -> SearchOptions {
+    SearchOptions {
+        top_k,
+        ..SearchOptions::default()
+    }
+}
+
+fn names(hits: &Hits) -> Vec<&str> {
+    hits.hits
+        .iter()
+        .map(|hit| hit.place.rsplit('/').next().unwrap())
+        .collect()
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+#[test]
+fn hits_are_the_most_similar_pictures_in_order() -> TestResult {
+    let world = World::filled();
+    let hits = world.search(&Query::Text("some stripes"), &top(6));
+    let text = world.model.embed_text("some stripes")?;
+    let mut expected: Vec<(String, f32)> = (0..6)
+        .map(|seed| {
+            let image = world.model.embed_picture(&stripes(seed)).unwrap();
+            (format!("{seed}.png"), dot(&text, &image))
+        })
+        .collect();
+    expected.sort_by(|a, b| b.1.total_cmp(&a.1));
+    assert_eq!(
+        names(&hits),
+        expected.iter().map(|(name, _)| name).collect::<Vec<_>>()
+    );
+    for (hit, (name, similarity)) in hits.hits.iter().zip(&expected) {
+        assert!((hit.similarity - similarity).abs() < 1e-5, "{name}");
+    }
+    assert_eq!(hits.best, Some(hits.hits[0].similarity));
+    Ok(())
+}
+
+#[test]
+fn hits_carry_captions_and_metadata() {
+    let world = World::filled();
+    let filter = Filter::parse(&json!({"seed": 1})).unwrap();
+    let options = SearchOptions {
+        filter: Some(filter),
+        ..top(3)
+    };
+    let hits = world.search(&Query::Text("x"), &options);
+    assert_eq!(names(&hits), ["1.png"]);
+    assert_eq!(hits.hits[0].captions, ["one stripe", "two stripes"]);
+    assert_eq!(json!(hits.hits[0].metadata), json!({"seed": 1}));
+}
+
+#[test]
+fn the_querys_own_picture_is_left_out_and_only_then() -> TestResult {
+    let world = World::filled();
+    let query = |path: &Path| -> Result<Hits, Box<dyn std::error::Error>> {
+        let bytes = fs::read(path)?;
+        let picture = Picture::decode(&bytes, &Limits::default())?;
+        Ok(world.search(&Query::Picture(&picture, ContentHash::of(&bytes)), &top(6)))
+    };
+    // The collection's file, and a copy of it elsewhere.
+    fs::copy(world.path("2.png"), world.path("copy.png"))?;
+    for own in ["2.png", "copy.png"] {
+        let hits = query(&world.path(own))?;
+        assert_eq!(hits.hits.len(), 5, "{own}");
+        assert!(!names(&hits).contains(&"2.png"), "{own}");
+    }
+    // The same pixels in another file are another picture: nothing is dropped.
+    fs::write(world.path("other.jpg"), stripes(2).to_jpeg(95))?;
+    let hits = query(&world.path("other.jpg"))?;
+    assert_eq!(hits.hits.len(), 6);
+    assert_eq!(names(&hits)[0], "2.png");
+    Ok(())
+}
+
+#[test]
+fn like_finds_others() -> TestResult {
+    let world = World::filled();
+    let all = world.search(&Query::Text("x"), &top(6));
+    let id = &all.hits[0].id;
+    let hits = world.search(&Query::Like(id), &top(6));
+    assert_eq!(hits.hits.len(), 5);
+    assert!(hits.hits.iter().all(|hit| hit.id != *id));
+    let missing = world
+        .collection()
+        .search(&world.model, &Query::Like("none"), &top(1));
+    assert!(matches!(missing, Err(Error::NoRecord { id, .. }) if id == "none"));
+    Ok(())
+}
+
+#[test]
+fn a_threshold_that_hides_everything_tells_the_best() {
+    let world = World::filled();
+    let all = world.search(&Query::Text("x"), &top(6));
+    let options = SearchOptions {
+        threshold: Some(0.999),
+        ..top(6)
+    };
+    let none = world.search(&Query::Text("x"), &options);
+    assert!(none.hits.is_empty());
+    assert_eq!(none.best, all.best);
+    let middle = all.hits[2].similarity;
+    let some = world.search(
+        &Query::Text("x"),
+        &SearchOptions {
+            threshold: Some(middle),
+            ..top(6)
+        },
+    );
+    assert_eq!(some.hits.len(), 3);
+}
+
+#[test]
+fn the_same_again_changes_nothing() {
+    let world = World::filled();
+    let again = (0..6)
+        .map(|seed| new(&world.path(&format!("{seed}.png")), &[]))
+        .collect();
+    let report = world.add(again);
+    assert_eq!((report.added, report.updated, report.unchanged), (0, 0, 6));
+    // A source without captions has taken none away.
+    assert_eq!(world.collection().captions().unwrap(), 6);
+}
+
+#[test]
+fn what_has_changed_is_taken_up() {
+    let world = World::filled();
+    world.picture("3.png", 9);
+    let report = world.add(vec![
+        new(&world.path("1.png"), &["a new word"]),
+        new(&world.path("3.png"), &[]),
+    ]);
+    assert_eq!((report.added, report.updated, report.unchanged), (0, 2, 0));
+    let collection = world.collection();
+    assert_eq!(collection.pictures(), 6);
+    assert_eq!(
+        collection.captions().unwrap(),
+        5,
+        "the second caption of 1.png is gone"
+    );
+    let hits = world.search(&Query::Picture(&stripes(9), ContentHash::of(b"")), &top(1));
+    assert_eq!(names(&hits), ["3.png"]);
+    assert!(hits.hits[0].similarity > 0.9999);
+}
+
+#[test]
+fn an_id_that_a_source_gives_replaces_the_made_one() {
+    let world = World::filled();
+    let mut record = new(&world.path("0.png"), &[]);
+    record.id = Some("zero".to_owned());
+    assert_eq!(world.add(vec![record]).updated, 1);
+    let collection = world.collection();
+    assert_eq!(collection.pictures(), 6);
+    assert_eq!(collection.record("zero").unwrap().captions.len(), 2);
+    assert_eq!(world.search(&Query::Text("x"), &top(100)).hits.len(), 6);
+}
+
+#[test]
+fn bad_pictures_are_reported_and_good_ones_indexed() {
+    let world = World::new();
+    fs::write(world.path("words.jpg"), "no picture").unwrap();
+    fs::write(world.path("empty.jpg"), "").unwrap();
+    let mut heavy = new(&world.picture("heavy.png", 1), &[]);
+    heavy
+        .metadata
+        .insert("text".into(), "x".repeat(50_000).into());
+    let mut nameless = new(&world.picture("nameless.png", 2), &[]);
+    nameless.id = Some("x".repeat(600));
+    let report = world.add(vec![
+        new(&world.path("words.jpg"), &[]),
+        new(&world.picture("good.png", 3), &["good"]),
+        new(&world.path("empty.jpg"), &[]),
+        new(&world.path("missing.jpg"), &[]),
+        heavy,
+        nameless,
+    ]);
+    assert_eq!(report.added, 1);
+    assert_eq!(report.failed.len(), 5);
+    assert_eq!(report.done(), 6);
+    assert_eq!(report.reasons()["metadata"], 2);
+    assert_eq!(
+        names(&world.search(&Query::Text("x"), &top(9))),
+        ["good.png"]
+    );
+}
+
+#[test]
+fn vectors_of_two_models_are_not_mixed() {
+    let world = World::filled();
+    let other = model("gelu");
+    let identity = ModelIdentity::of(&other, "other");
+    let refused = world.store.collection_or_new("c", &identity);
+    assert!(matches!(refused, Err(Error::OtherModel { expected, .. }) if expected == "random"));
+    let refused = world
+        .collection()
+        .search(&other, &Query::Text("x"), &top(1));
+    assert!(matches!(refused, Err(Error::OtherModel { .. })));
+}
+
+#[test]
+fn an_export_is_what_embedding_the_source_gives() -> TestResult {
+    let world = World::filled();
+    let mut exported: Vec<Embedding> = Vec::new();
+    world.collection().export::<Error>(|embedding| {
+        exported.push(embedding);
+        Ok(())
+    })?;
+    assert_eq!(exported.len(), 6);
+    for Embedding {
+        record,
+        image,
+        captions,
+    } in exported
+    {
+        let mut again = Vec::new();
+        let records = vec![NewRecord {
+            id: Some(record.id.clone()),
+            place: record.place.clone(),
+            captions: record.captions.clone(),
+            metadata: record.metadata.clone(),
+        }];
+        search::embed::<Error>(&world.model, records, &Limits::default(), |embedding| {
+            again.push(embedding.unwrap());
+            Ok(())
+        })?;
+        let [embedded] = again.as_slice() else {
+            panic!("one record, one embedding")
+        };
+        assert_eq!(embedded.record, record);
+        assert!(dot(&embedded.image, &image) > 0.99999);
+        assert_eq!(embedded.captions.len(), captions.len());
+        for (one, other) in embedded.captions.iter().zip(&captions) {
+            assert!(dot(one, other) > 0.99999);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn collections_last_until_they_are_deleted() -> TestResult {
+    let world = World::filled();
+    let again = Store::open(world.store.directory())?;
+    let names: Vec<String> = again
+        .collections()?
+        .into_iter()
+        .map(|info| info.name)
+        .collect();
+    assert_eq!(names, ["c"]);
+    assert_eq!(again.collection("c")?.pictures(), 6);
+    again.delete_collection("c")?;
+    assert!(again.collections()?.is_empty());
+    assert!(again.engine().list_indexes()?.is_empty());
+    assert!(matches!(
+        again.collection("c"),
+        Err(Error::NoCollection { .. })
+    ));
+    assert!(world.path("0.png").exists());
+    Ok(())
+}
+
+#[test]
+fn names_that_no_engine_takes_are_refused() {
+    let world = World::new();
+    let identity = ModelIdentity::of(&world.model, "random");
+    for name in ["", "-a", "a-", "A", "a b", "ü", &"a".repeat(46)] {
+        let refused = world.store.collection_or_new(name, &identity);
+        assert!(
+            matches!(refused, Err(Error::CollectionName { .. })),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn catalogues_of_others_are_refused() -> TestResult {
+    let directory = tempfile::tempdir()?;
+    drop(Store::open(directory.path())?);
+    let catalogue = directory.path().join("catalogue.sqlite");
+    let connection = rusqlite::Connection::open(&catalogue)?;
+    connection.pragma_update(None, "user_version", 1000)?;
+    let newer = Store::open(directory.path());
+    assert!(matches!(
+        newer,
+        Err(Error::NewerCatalogue { found: 1000, .. })
+    ));
+    connection.pragma_update(None, "application_id", 7)?;
+    assert!(matches!(
+        Store::open(directory.path()),
+        Err(Error::NotACatalogue { .. })
+    ));
+    drop(connection);
+    fs::write(
+        &catalogue,
+        "these are no tables, and they are longer than a header of SQLite's ".repeat(20),
+    )?;
+    assert!(matches!(
+        Store::open(directory.path()),
+        Err(Error::Catalogue { .. })
+    ));
+    Ok(())
+}
