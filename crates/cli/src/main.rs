@@ -1,2 +1,32 @@
-//! Placeholder.
-fn main() {}
+//! `clipseek`: find pictures with words or with another picture.
+
+mod arguments;
+mod commands;
+mod environment;
+mod error;
+mod exit;
+mod models;
+mod output;
+mod progress;
+mod render;
+mod sources;
+mod terminal;
+mod vector_file;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::Arguments;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match commands::run(arguments) {
+        Ok(outcome) => outcome.into(),
+        Err(error) if exit::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::print_error(&error);
+            exit::FAILURE.into()
+        }
+    }
+}

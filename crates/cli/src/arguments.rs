@@ -1,0 +1,60 @@
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands;
+use crate::environment;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Find pictures with words or with another picture.
+#[derive(Debug, Parser)]
+#[command(
+    name = "clipseek",
+    version,
+    styles = STYLES,
+    max_term_width = 100,
+    after_help = "Examples:
+  clipseek demo                                         try it, offline
+  clipseek add ~/Photos --model mini                    index a folder
+  clipseek search \"a dog on the beach\"                  find pictures with words
+  clipseek search --image beach.jpg --to found.html     or with a picture, as a page
+
+Exit status: 0 done or found, 1 nothing found or some inputs failed, 2 wrong use or a failure."
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) place: StoreArguments,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where the store is.
+#[derive(Args, Debug)]
+pub(crate) struct StoreArguments {
+    /// Directory of the store: collections and vectors [default: the platform's data directory]
+    #[arg(long, global = true, value_name = "DIR", env = environment::STORE, hide_env_values = true)]
+    pub(crate) store: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Demo(commands::demo::Arguments),
+    Add(commands::add::Arguments),
+    Search(commands::search::Arguments),
+    Classify(commands::classify::Arguments),
+    Embed(commands::embed::Arguments),
+    Eval(commands::eval::Arguments),
+    #[command(subcommand)]
+    Collection(commands::collection::Command),
+    #[command(subcommand)]
+    Index(commands::index::Command),
+    #[command(subcommand)]
+    Model(commands::model::Command),
+}

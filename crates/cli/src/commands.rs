@@ -1,0 +1,54 @@
+//! The commands, one file each.
+
+pub(crate) mod add;
+pub(crate) mod classify;
+pub(crate) mod collection;
+pub(crate) mod demo;
+pub(crate) mod embed;
+pub(crate) mod eval;
+pub(crate) mod index;
+pub(crate) mod model;
+pub(crate) mod search;
+
+use std::path::PathBuf;
+
+use ::search::Store;
+use anyhow::Result;
+
+use crate::arguments::{Arguments, Command, StoreArguments};
+use crate::error::Error;
+use crate::exit::Outcome;
+
+/// Runs the command that was asked for.
+pub(crate) fn run(arguments: Arguments) -> Result<Outcome> {
+    let place = arguments.place;
+    match arguments.command {
+        Command::Demo(arguments) => demo::run(&arguments, &place),
+        Command::Add(arguments) => add::run(&arguments, &place),
+        Command::Search(arguments) => search::run(&arguments, &place),
+        Command::Classify(arguments) => classify::run(&arguments),
+        Command::Embed(arguments) => embed::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
+        Command::Collection(command) => collection::run(command, &place),
+        Command::Index(command) => index::run(command, &place),
+        Command::Model(command) => model::run(command),
+    }
+}
+
+impl StoreArguments {
+    fn directory(&self) -> Result<PathBuf, Error> {
+        use etcetera::BaseStrategy;
+        match &self.store {
+            Some(directory) => Ok(directory.clone()),
+            None => match etcetera::choose_base_strategy() {
+                Ok(strategy) => Ok(strategy.data_dir().join("clipseek")),
+                Err(_) => Err(Error::NoHome),
+            },
+        }
+    }
+
+    /// Opens the store, made if it is not there.
+    fn open(&self) -> Result<Store> {
+        Ok(Store::open(&self.directory()?)?)
+    }
+}

@@ -1,0 +1,215 @@
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Subcommand, ValueEnum};
+use search::{CollectionInfo, Store};
+use serde::Serialize;
+
+use super::search::open_collection;
+use crate::arguments::StoreArguments;
+use crate::environment;
+use crate::error::Error;
+use crate::exit::Outcome;
+use crate::output;
+use crate::terminal::message;
+use crate::vector_file::VectorFile;
+
+/// List, describe, export and delete collections
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the collections
+    List(Listing),
+    /// Describe a collection
+    Info(Info),
+    /// Write the vectors of a collection to a file for other programs
+    #[command(after_help = "Examples:
+  clipseek collection export flickr8k --to flickr8k.parquet
+  clipseek collection export --to vectors.npy
+
+A Parquet file has a row a caption with `id`, `image`, `caption`, `image_embedding` and
+`text_embedding`; an .npy file has a row a picture, and a .jsonl file of the same name says which.")]
+    Export(Export),
+    /// Delete a collection with its vectors; the pictures' files stay
+    Delete(Delete),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Listing {
+    /// The form of the answer
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Info {
+    /// The collection [default: `default`, or the only one there is]
+    #[arg(env = environment::COLLECTION, hide_env_values = true)]
+    name: Option<String>,
+
+    /// The form of the answer
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Export {
+    /// The collection [default: `default`, or the only one there is]
+    #[arg(env = environment::COLLECTION, hide_env_values = true)]
+    name: Option<String>,
+
+    /// The file to write: .parquet or .npy
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Delete {
+    /// The collection
+    name: String,
+
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// Text for reading
+    Table,
+    /// JSON
+    Json,
+}
+
+pub(crate) fn run(command: Command, place: &StoreArguments) -> Result<Outcome> {
+    let store = place.open()?;
+    match command {
+        Command::List(arguments) => list(&arguments, &store),
+        Command::Info(arguments) => info(&arguments, &store),
+        Command::Export(arguments) => export(&arguments, &store),
+        Command::Delete(arguments) => delete(&arguments, &store),
+    }
+}
+
+fn list(arguments: &Listing, store: &Store) -> Result<Outcome> {
+    let collections = store.collections()?;
+    if collections.is_empty() {
+        message!(
+            "there are no collections in {}",
+            store.directory().display()
+        );
+    }
+    output::write(None, |out| match arguments.format {
+        Format::Json => json(&collections, out),
+        Format::Table => {
+            let names = collections
+                .iter()
+                .map(|it| it.name.len())
+                .max()
+                .unwrap_or_default();
+            for CollectionInfo {
+                name,
+                pictures,
+                model,
+            } in &collections
+            {
+                writeln!(
+                    out,
+                    "{name:<names$}  {pictures:>8} pictures  {}",
+                    model.reference
+                )?;
+            }
+            Ok(())
+        }
+    })?;
+    Ok(Outcome::Done)
+}
+
+/// What `collection info` says.
+#[derive(Serialize)]
+struct Description {
+    #[serde(flatten)]
+    collection: CollectionInfo,
+    captions: u64,
+    store: PathBuf,
+}
+
+fn info(arguments: &Info, store: &Store) -> Result<Outcome> {
+    let collection = open_collection(store, arguments.name.as_deref())?;
+    let description = Description {
+        captions: collection.captions()?,
+        collection: collection.info(),
+        store: store.directory().to_owned(),
+    };
+    output::write(None, |out| match arguments.format {
+        Format::Json => json(&description, out),
+        Format::Table => {
+            let CollectionInfo {
+                name,
+                model,
+                pictures,
+            } = &description.collection;
+            writeln!(out, "name         {name}")?;
+            writeln!(out, "pictures     {pictures}")?;
+            writeln!(out, "captions     {}", description.captions)?;
+            writeln!(out, "model        {}", model.reference)?;
+            writeln!(out, "fingerprint  {}", model.fingerprint)?;
+            writeln!(out, "precision    {}", model.precision)?;
+            writeln!(out, "dimension    {}", model.dimension)?;
+            Ok(writeln!(
+                out,
+                "store        {}",
+                description.store.display()
+            )?)
+        }
+    })?;
+    Ok(Outcome::Done)
+}
+
+fn export(arguments: &Export, store: &Store) -> Result<Outcome> {
+    let collection = open_collection(store, arguments.name.as_deref())?;
+    let mut file = VectorFile::create(&arguments.to, collection.model().dimension)?;
+    collection.export(|embedding| file.write(embedding))?;
+    file.finish()?;
+    Ok(Outcome::Done)
+}
+
+fn delete(arguments: &Delete, store: &Store) -> Result<Outcome> {
+    let collection = store.collection(&arguments.name)?;
+    let question = format!(
+        "delete {} with {} pictures?",
+        collection.name(),
+        collection.pictures()
+    );
+    if !arguments.yes && !confirmed(&question)? {
+        return Err(Error::NotConfirmed {
+            name: arguments.name.clone(),
+        }
+        .into());
+    }
+    store.delete_collection(&arguments.name)?;
+    message!(
+        "deleted {}; the pictures' files are where they were",
+        arguments.name
+    );
+    Ok(Outcome::Done)
+}
+
+/// Asks on the terminal; where there is none, the answer is no.
+fn confirmed(question: &str) -> Result<bool> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Ok(false);
+    }
+    let mut stderr = std::io::stderr();
+    write!(stderr, "{question} [y/N] ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+fn json(value: &impl Serialize, out: &mut dyn Write) -> Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    Ok(writeln!(out)?)
+}

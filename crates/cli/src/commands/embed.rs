@@ -1,0 +1,73 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use picture::{Limits, Picture};
+
+use crate::exit::Outcome;
+use crate::models::ModelArguments;
+use crate::output;
+use crate::sources::{SourceArguments, embed_all};
+use crate::vector_file::VectorFile;
+
+/// Turn words, a picture or a whole source into vectors
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  clipseek embed \"a dog on the beach\" --model mini
+  clipseek embed --image beach.jpg --model mini
+  clipseek embed captions.tsv --to vectors.parquet --model mini
+  clipseek embed ~/Photos --to vectors.npy --model mini
+
+A single vector is printed as a JSON list. A source needs --to: a Parquet file has a row a caption with
+`id`, `image`, `caption`, `image_embedding` and `text_embedding`; an .npy file has a row a picture, and
+a .jsonl file of the same name says which.")]
+pub(crate) struct Arguments {
+    /// Words; with --to a folder, a table or a picture file
+    #[arg(value_name = "WORDS|SOURCE", required_unless_present = "image")]
+    input: Option<String>,
+
+    /// Embed the picture of this file
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["input", "to"])]
+    image: Option<PathBuf>,
+
+    /// Embed a source into this file: .parquet or .npy
+    #[arg(long, value_name = "FILE", requires = "input")]
+    to: Option<PathBuf>,
+
+    #[command(flatten)]
+    model: ModelArguments,
+
+    #[command(flatten)]
+    reading: SourceArguments,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
+    if let (Some(source), Some(to)) = (&arguments.input, &arguments.to) {
+        return embed_source(arguments, Path::new(source), to);
+    }
+    let model = arguments.model.load()?.model;
+    let vector = match &arguments.image {
+        Some(path) => {
+            let picture = Picture::open(path, &Limits::default())
+                .with_context(|| format!("`{}` cannot be embedded", path.display()))?;
+            model.embed_picture(&picture)?
+        }
+        None => model.embed_text(arguments.input.as_deref().unwrap_or_default())?,
+    };
+    output::write(None, |out| {
+        serde_json::to_writer(&mut *out, &vector)?;
+        Ok(writeln!(out)?)
+    })?;
+    Ok(Outcome::Done)
+}
+
+fn embed_source(arguments: &Arguments, source: &Path, to: &Path) -> Result<Outcome> {
+    let model = arguments.model.load()?;
+    let mut file = VectorFile::create(to, model.model.dimension())?;
+    let listing = arguments.reading.read(&[source.to_owned()])?;
+    let failed = embed_all(&model.model, listing.records, |embedding| {
+        file.write(embedding)
+    })?;
+    file.finish()?;
+    Ok(Outcome::of(failed == 0 && listing.problems.is_empty()))
+}

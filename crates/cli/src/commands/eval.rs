@@ -1,0 +1,118 @@
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use search::{Evaluation, Recall, evaluate};
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::exit::Outcome;
+use crate::models::ModelArguments;
+use crate::output;
+use crate::sources::{SourceArguments, embed_all};
+
+/// Measure how well captions find their pictures, and pictures their captions
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  clipseek eval flickr8k/dev.tsv --model mini
+  clipseek eval captions.parquet --model ./clip-vit-b32 --format json
+
+Prints recall at 1, 5 and 10 in percent, and the median rank of the right answer, as in Hodosh et
+al. 2013 and after: each caption looks for its picture among all, each picture for one of its captions.")]
+pub(crate) struct Arguments {
+    /// A table of pictures and captions
+    source: PathBuf,
+
+    /// The form of the answer
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+
+    #[command(flatten)]
+    model: ModelArguments,
+
+    #[command(flatten)]
+    reading: SourceArguments,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// Columns for reading
+    Table,
+    /// One JSON object
+    Json,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
+    let model = arguments.model.load()?;
+    let listing = arguments
+        .reading
+        .read(std::slice::from_ref(&arguments.source))?;
+    if listing
+        .records
+        .iter()
+        .all(|record| record.captions.is_empty())
+    {
+        return Err(Error::NoCaptions {
+            path: arguments.source.clone(),
+        }
+        .into());
+    }
+    let (mut images, mut captions, mut picture_of) = (Vec::new(), Vec::new(), Vec::new());
+    let failed = embed_all(&model.model, listing.records, |embedding| {
+        picture_of.extend(std::iter::repeat_n(images.len(), embedding.captions.len()));
+        captions.extend(embedding.captions);
+        images.push(embedding.image);
+        Ok(())
+    })?;
+    if images.is_empty() {
+        return Err(Error::NothingReadable.into());
+    }
+    let evaluation = evaluate(&images, &captions, &picture_of);
+    output::write(None, |out| match arguments.format {
+        Format::Table => table(&evaluation, &model.reference, out),
+        Format::Json => json(&evaluation, &model.reference, out),
+    })?;
+    Ok(Outcome::of(failed == 0 && listing.problems.is_empty()))
+}
+
+fn table(evaluation: &Evaluation, model: &str, out: &mut dyn Write) -> Result<()> {
+    let size = (evaluation.pictures, evaluation.captions);
+    writeln!(
+        out,
+        "{} pictures, {} captions, model {model}",
+        size.0, size.1
+    )?;
+    writeln!(
+        out,
+        "{:<15}{:>7}{:>7}{:>7}{:>13}",
+        "", "R@1", "R@5", "R@10", "median rank"
+    )?;
+    for (name, recall) in [
+        ("text to image", &evaluation.text_to_image),
+        ("image to text", &evaluation.image_to_text),
+    ] {
+        let Recall {
+            at_1,
+            at_5,
+            at_10,
+            median_rank,
+        } = recall;
+        writeln!(
+            out,
+            "{name:<15}{at_1:>7.1}{at_5:>7.1}{at_10:>7.1}{median_rank:>13}"
+        )?;
+    }
+    Ok(())
+}
+
+fn json(evaluation: &Evaluation, model: &str, out: &mut dyn Write) -> Result<()> {
+    #[derive(Serialize)]
+    struct Report<'a> {
+        model: &'a str,
+        #[serde(flatten)]
+        evaluation: &'a Evaluation,
+    }
+    serde_json::to_writer_pretty(&mut *out, &Report { model, evaluation })?;
+    Ok(writeln!(out)?)
+}

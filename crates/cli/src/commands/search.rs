@@ -1,0 +1,275 @@
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use index::Filter;
+use picture::{ContentHash, Limits, Picture};
+use search::{Collection, Hits, Query, SearchOptions, Store};
+
+use super::add::DEFAULT_COLLECTION;
+use crate::arguments::StoreArguments;
+use crate::environment;
+use crate::error::Error;
+use crate::exit::Outcome;
+use crate::models::{ModelArguments, NamedModel};
+use crate::output;
+use crate::render::{self, Answer, Question};
+use crate::terminal::message;
+
+/// Find pictures with words, with a picture, or like one of the collection
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  clipseek search \"a dog on the beach\"
+  clipseek search --image beach.jpg --top-k 12 --to found.html
+  clipseek search --like 3f2a90c1d4e5b677 --format grid --to found.png
+  clipseek search \"red shoes\" --filter '{\"price\": {\"$lt\": 50}}' --format json
+  clipseek search \"sunset\" -k 100 --threshold 0.25 --format paths
+
+Similarity is the cosine of two vectors, shown as the raw number. Words against pictures rarely reach
+0.35 even for a perfect match, pictures against pictures often lie above 0.5: a threshold suits one
+kind of query. A query picture that is itself in the collection is left out of the results.")]
+pub(crate) struct Arguments {
+    /// What to look for, in words
+    #[arg(value_name = "WORDS", required_unless_present_any = ["image", "like"])]
+    words: Vec<String>,
+
+    /// Find pictures like that of this file
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["words", "like"])]
+    image: Option<PathBuf>,
+
+    /// Find pictures like that with this id
+    #[arg(short, long, value_name = "ID", conflicts_with = "words")]
+    like: Option<String>,
+
+    /// The collection to search [default: `default`, or the only one there is]
+    #[arg(short, long, value_name = "NAME", env = environment::COLLECTION, hide_env_values = true)]
+    collection: Option<String>,
+
+    /// How many pictures to find at most
+    #[arg(short = 'k', long, value_name = "N", default_value_t = 4,
+          value_parser = clap::value_parser!(u32).range(1..=index::TOP_K_LIMIT as i64))]
+    top_k: u32,
+
+    /// Leave out pictures less similar than this cosine
+    #[arg(short, long, value_name = "COSINE", value_parser = cosine, allow_negative_numbers = true)]
+    threshold: Option<f32>,
+
+    /// Only pictures whose metadata match, in Pinecone's filter language
+    #[arg(short, long, value_name = "JSON")]
+    filter: Option<String>,
+
+    /// The form of the answer [default: by the ending of --to, or a table]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+
+    /// Write the answer to this file
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+
+    #[command(flatten)]
+    model: ModelArguments,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Columns for reading
+    Table,
+    /// One JSON object
+    Json,
+    /// A JSON object a picture, a line each
+    Jsonl,
+    /// A page that needs nothing else
+    Html,
+    /// A PNG: the query beside its results
+    Grid,
+    /// The pictures' paths, a line each
+    Paths,
+}
+
+pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outcome> {
+    let format = arguments.format()?;
+    let filter = arguments.filter()?;
+    let store = place.open()?;
+    let collection = open_collection(&store, arguments.collection.as_deref())?;
+    let model = arguments.model.load_for(collection.model())?;
+    let question = arguments.question(&collection)?;
+    let options = SearchOptions {
+        top_k: arguments.top_k as usize,
+        threshold: arguments.threshold,
+        filter,
+    };
+    let found = find(&collection, &model, &question, &options)?;
+    explain(&found, arguments, &collection);
+    let outcome = Outcome::of(!found.hits.is_empty());
+    let answer = Answer {
+        question,
+        collection: collection.name().to_owned(),
+        model: collection.model().reference.clone(),
+        found,
+    };
+    show(&answer, format, arguments.to.as_deref())?;
+    Ok(outcome)
+}
+
+/// The collection of that name; without a name the default one, or the only one there is.
+pub(crate) fn open_collection<'store>(
+    store: &'store Store,
+    name: Option<&str>,
+) -> Result<Collection<'store>> {
+    if let Some(name) = name {
+        return Ok(store.collection(name)?);
+    }
+    let mut names: Vec<String> = store
+        .collections()?
+        .into_iter()
+        .map(|info| info.name)
+        .collect();
+    if names.iter().any(|name| name == DEFAULT_COLLECTION) {
+        names = vec![DEFAULT_COLLECTION.to_owned()];
+    }
+    match names.as_slice() {
+        [] => Err(Error::NoCollections.into()),
+        [name] => Ok(store.collection(name)?),
+        _ => Err(Error::WhichCollection { names }.into()),
+    }
+}
+
+/// Asks the collection.
+pub(crate) fn find(
+    collection: &Collection<'_>,
+    model: &NamedModel,
+    question: &Question,
+    options: &SearchOptions,
+) -> Result<Hits> {
+    let search = |query| Ok(collection.search(&model.model, &query, options)?);
+    match question {
+        Question::Words(words) => search(Query::Text(words)),
+        Question::Like { id, .. } => search(Query::Like(id)),
+        Question::Picture(path) => {
+            let at = || format!("`{}` cannot be the query", path.display());
+            let limits = Limits::default();
+            let bytes = picture::read_within(path, &limits).with_context(at)?;
+            let picture = Picture::decode(&bytes, &limits).with_context(at)?;
+            search(Query::Picture(&picture, ContentHash::of(&bytes)))
+        }
+    }
+}
+
+/// Says why there is nothing, where there is nothing.
+fn explain(found: &Hits, arguments: &Arguments, collection: &Collection<'_>) {
+    if !found.hits.is_empty() {
+        return;
+    }
+    match (found.best, arguments.threshold) {
+        (Some(best), Some(threshold)) => message!(
+            "nothing is as similar as {}: the best is {}",
+            render::similarity(threshold),
+            render::similarity(best)
+        ),
+        _ if arguments.filter.is_some() => message!("no picture matches the filter"),
+        _ if collection.pictures() == 0 => message!("collection {} is empty", collection.name()),
+        _ => message!(
+            "there is no other picture in collection {}",
+            collection.name()
+        ),
+    }
+}
+
+fn show(answer: &Answer, format: Format, to: Option<&Path>) -> Result<()> {
+    if answer.found.hits.is_empty() && matches!(format, Format::Table | Format::Html | Format::Grid)
+    {
+        return Ok(());
+    }
+    if format == Format::Table {
+        return output::write_styled(to, |out| render::table(answer, out));
+    }
+    output::write(to, |out| match format {
+        Format::Table => render::table(answer, out),
+        Format::Json => render::json(answer, out),
+        Format::Jsonl => render::json_lines(answer, out),
+        Format::Paths => render::paths(answer, out),
+        Format::Html => Ok(out.write_all(render::page(std::slice::from_ref(answer)).as_bytes())?),
+        Format::Grid => Ok(out.write_all(&render::grid(answer)?.to_png())?),
+    })
+}
+
+impl Arguments {
+    fn question(&self, collection: &Collection<'_>) -> Result<Question> {
+        if let Some(path) = &self.image {
+            return Ok(Question::Picture(path.clone()));
+        }
+        if let Some(id) = &self.like {
+            let record = collection.record(id)?;
+            return Ok(Question::Like {
+                id: record.id,
+                place: record.place.into(),
+            });
+        }
+        let words = self.words.join(" ");
+        if words.trim().is_empty() {
+            return Err(Error::NoWords.into());
+        }
+        Ok(Question::Words(words))
+    }
+
+    fn filter(&self) -> Result<Option<Filter>> {
+        let Some(text) = &self.filter else {
+            return Ok(None);
+        };
+        Ok(Some(parse_filter(text)?))
+    }
+
+    fn format(&self) -> Result<Format, Error> {
+        let format = match (self.format, &self.to) {
+            (Some(format), _) => format,
+            (None, Some(path)) => Format::of_file(path)?,
+            (None, None) => Format::Table,
+        };
+        let bulky = match format {
+            Format::Html => "a page",
+            Format::Grid => "a PNG picture",
+            Format::Table | Format::Json | Format::Jsonl | Format::Paths => return Ok(format),
+        };
+        if self.to.is_none() && std::io::stdout().is_terminal() {
+            return Err(Error::NotForATerminal { format: bulky });
+        }
+        Ok(format)
+    }
+}
+
+impl Format {
+    fn of_file(path: &Path) -> Result<Format, Error> {
+        let ending = path
+            .extension()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_lowercase();
+        match ending.as_str() {
+            "html" | "htm" => Ok(Format::Html),
+            "png" => Ok(Format::Grid),
+            "json" => Ok(Format::Json),
+            "jsonl" | "ndjson" => Ok(Format::Jsonl),
+            "txt" => Ok(Format::Table),
+            _ => Err(Error::UnknownExtension {
+                path: path.to_owned(),
+                expected: "a name ending in .html, .png, .json, .jsonl or .txt, or --format",
+            }),
+        }
+    }
+}
+
+/// A filter as it is given to `--filter`.
+pub(crate) fn parse_filter(text: &str) -> Result<Filter> {
+    let value = serde_json::from_str(text).context("--filter is not JSON")?;
+    Filter::parse(&value).context("--filter is not understood")
+}
+
+/// A cosine; percents are the usual slip.
+fn cosine(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if (-1.0..=1.0).contains(&value) => Ok(value),
+        Ok(_) => Err("expected a cosine from -1 to 1; 60 % is 0.6".to_owned()),
+        Err(_) => Err("expected a number from -1 to 1".to_owned()),
+    }
+}

@@ -1,0 +1,125 @@
+//! What the program itself finds wrong, and the way out of whatever went wrong.
+
+use std::path::PathBuf;
+
+/// A failure that no library below knows of.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("there is no home directory to keep the store in")]
+    NoHome,
+    #[error("model `{id}` is not on this machine, and this version cannot download one")]
+    ModelNotHere { id: String },
+    #[error("there is no model directory `{path}`")]
+    NoModelDirectory { path: String },
+    #[error("there are no collections yet")]
+    NoCollections,
+    #[error("there are several collections: {}", names.join(", "))]
+    WhichCollection { names: Vec<String> },
+    #[error("`{}` holds no pictures", path.display())]
+    NoPictures { path: PathBuf },
+    #[error("`{}` has no captions to evaluate with", path.display())]
+    NoCaptions { path: PathBuf },
+    #[error("none of the pictures could be read")]
+    NothingReadable,
+    #[error("no words to look for")]
+    NoWords,
+    #[error("{format} would be written to the terminal")]
+    NotForATerminal { format: &'static str },
+    #[error("`{}` does not say in which format to write", path.display())]
+    UnknownExtension {
+        path: PathBuf,
+        expected: &'static str,
+    },
+    #[error("index `{name}` belongs to the collection of that name")]
+    IndexOfCollection { name: String },
+    #[error("line {line} is not a vector of the form {{\"id\", \"values\", \"metadata\"}}")]
+    VectorLine {
+        line: usize,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("deleting collection `{name}` was not confirmed")]
+    NotConfirmed { name: String },
+    #[error("`{}` could not be written", path.display())]
+    Write {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("`{}` could not be read", path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Error::NoHome => "name a directory with --store".to_owned(),
+            Error::ModelNotHere { .. } => {
+                "download its files elsewhere (config.json, model.safetensors, \
+                 tokenizer.json, preprocessor_config.json) and give their directory: --model DIR; \
+                 or try clipseek out with the bundled model: --model mini"
+                    .to_owned()
+            }
+            Error::NoModelDirectory { .. } => {
+                "give a directory with config.json and model.safetensors, or: --model mini"
+                    .to_owned()
+            }
+            Error::NoCollections => {
+                "index some pictures: clipseek add FOLDER --model mini; or see: clipseek demo"
+                    .to_owned()
+            }
+            Error::WhichCollection { .. } => "name one with --collection".to_owned(),
+            Error::NoCaptions { .. } => {
+                "give a table (CSV, TSV, JSONL, Parquet) with a caption column".to_owned()
+            }
+            Error::NotForATerminal { .. } => "name a file with --to".to_owned(),
+            Error::UnknownExtension { expected, .. } => format!("expected {expected}"),
+            Error::IndexOfCollection { name } => format!("clipseek collection delete {name}"),
+            Error::NotConfirmed { .. } => "say --yes to delete without being asked".to_owned(),
+            Error::NoWords => "clipseek search \"a dog on the beach\", or --image FILE".to_owned(),
+            Error::NoPictures { .. }
+            | Error::NothingReadable
+            | Error::VectorLine { .. }
+            | Error::Write { .. }
+            | Error::Read { .. } => return None,
+        })
+    }
+}
+
+/// The way out of an error, where there is one.
+pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|cause| {
+        if let Some(error) = cause.downcast_ref::<Error>() {
+            error.hint()
+        } else if let Some(error) = cause.downcast_ref::<search::Error>() {
+            of_search(error)
+        } else if let Some(error) = cause.downcast_ref::<clip::Error>() {
+            error.hint().map(str::to_owned)
+        } else {
+            None
+        }
+    })
+}
+
+fn of_search(error: &search::Error) -> Option<String> {
+    Some(match error {
+        search::Error::NoCollection { existing, .. } if existing.is_empty() => {
+            "there are none yet: clipseek add FOLDER --model mini".to_owned()
+        }
+        search::Error::NoCollection { existing, .. } => {
+            format!("there are: {}", existing.join(", "))
+        }
+        search::Error::OtherModel { expected, .. } => {
+            format!("use --model {expected}, or another collection: --collection NAME")
+        }
+        search::Error::NoRecord { .. } => {
+            "ids are shown by `clipseek search`; a file is given with --image".to_owned()
+        }
+        search::Error::NewerCatalogue { .. } => "update clipseek".to_owned(),
+        _ => return None,
+    })
+}

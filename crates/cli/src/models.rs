@@ -1,0 +1,134 @@
+//! Which model is meant: the bundled one, a directory, or one of the hub.
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::Args;
+use clip::{Checkpoint, Model};
+use search::ModelIdentity;
+
+use crate::environment;
+use crate::error::Error;
+
+/// The name of the bundled model.
+pub(crate) const MINI: &str = "mini";
+
+/// The model that is used where none is named.
+pub(crate) const DEFAULT: &str = "openai/clip-vit-base-patch32";
+
+/// The files of the bundled model.
+const MINI_FILES: &[(&str, &[u8])] = &[
+    (
+        "config.json",
+        include_bytes!("../../../models/mini/config.json"),
+    ),
+    (
+        "model.safetensors",
+        include_bytes!("../../../models/mini/model.safetensors"),
+    ),
+    (
+        "preprocessor_config.json",
+        include_bytes!("../../../models/mini/preprocessor_config.json"),
+    ),
+    (
+        "tokenizer.json",
+        include_bytes!("../../../models/mini/tokenizer.json"),
+    ),
+];
+
+/// The choice of a model.
+#[derive(Args, Debug)]
+pub(crate) struct ModelArguments {
+    /// The model: `mini` (bundled, for trying out) or a directory in Hugging Face form
+    #[arg(short, long, value_name = "MODEL", env = environment::MODEL, hide_env_values = true)]
+    pub(crate) model: Option<String>,
+}
+
+impl ModelArguments {
+    /// The model that was named, or the default one.
+    pub(crate) fn load(&self) -> Result<NamedModel> {
+        NamedModel::load(self.model.as_deref().unwrap_or(DEFAULT))
+    }
+
+    /// The model that was named, or that which made the collection.
+    pub(crate) fn load_for(&self, made_with: &ModelIdentity) -> Result<NamedModel> {
+        NamedModel::load(self.model.as_deref().unwrap_or(&made_with.reference))
+    }
+}
+
+/// A model, and what leads to it.
+pub(crate) struct NamedModel {
+    pub(crate) model: Model,
+    pub(crate) reference: String,
+}
+
+impl NamedModel {
+    /// Loads the model that `name` leads to.
+    pub(crate) fn load(name: &str) -> Result<NamedModel> {
+        if name == MINI {
+            let model = Model::load(Checkpoint::bundled(MINI_FILES)?)?;
+            return Ok(NamedModel {
+                model,
+                reference: MINI.to_owned(),
+            });
+        }
+        if !Path::new(name).is_dir() {
+            return Err(not_here(name).into());
+        }
+        let directory = std::path::absolute(name)?;
+        let model = Model::load(Checkpoint::open(&directory)?)?;
+        Ok(NamedModel {
+            model,
+            reference: directory.to_string_lossy().into_owned(),
+        })
+    }
+
+    /// What a collection remembers of it.
+    pub(crate) fn identity(&self) -> ModelIdentity {
+        ModelIdentity::of(&self.model, &self.reference)
+    }
+}
+
+fn not_here(name: &str) -> Error {
+    if is_hub_id(name) {
+        Error::ModelNotHere {
+            id: name.to_owned(),
+        }
+    } else {
+        Error::NoModelDirectory {
+            path: name.to_owned(),
+        }
+    }
+}
+
+/// `owner/name`, which is no path: the form of an id on the Hugging Face hub.
+fn is_hub_id(name: &str) -> bool {
+    let part = |part: &str| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        !part.is_empty() && !part.starts_with('.') && part.chars().all(fits)
+    };
+    name.split_once('/')
+        .is_some_and(|(owner, model)| part(owner) && part(model))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_told_from_paths() {
+        assert!(is_hub_id("openai/clip-vit-base-patch32"));
+        assert!(is_hub_id("laion/CLIP-ViT-H-14-laion2B-s32B-b79K"));
+        for path in [
+            "./model",
+            "/models/clip",
+            "models/openai/clip",
+            "../clip",
+            "clip",
+            "a/",
+            "/b",
+        ] {
+            assert!(!is_hub_id(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
+use anyhow::Result;
+use picture::Picture;
+
+/// DejaVu Sans: Latin, Greek, Cyrillic, Arabic and more; other scripts show as boxes.
+const FONT: &[u8] = include_bytes!("../../assets/fonts/DejaVuSans.ttf");
+
+pub(super) type Colour = [u8; 3];
+
+/// A picture to draw on.
+pub(super) struct Canvas {
+    width: usize,
+    height: usize,
+    pixels: Vec<u8>,
+    font: FontRef<'static>,
+}
+
+impl Canvas {
+    pub(super) fn new(width: usize, height: usize, colour: Colour) -> Result<Canvas> {
+        Ok(Canvas {
+            width,
+            height,
+            pixels: colour.repeat(width * height),
+            font: FontRef::try_from_slice(FONT)?,
+        })
+    }
+
+    pub(super) fn into_picture(self) -> Result<Picture> {
+        Ok(Picture::from_rgb(
+            self.width as u32,
+            self.height as u32,
+            self.pixels,
+        )?)
+    }
+
+    /// Fills a rectangle, as far as it lies on the canvas.
+    pub(super) fn fill(&mut self, x: usize, y: usize, width: usize, height: usize, colour: Colour) {
+        let right = (x + width).min(self.width);
+        for row in y..(y + height).min(self.height) {
+            for column in x.min(right)..right {
+                self.set(column, row, colour, 1.0);
+            }
+        }
+    }
+
+    /// Puts a picture with its upper left corner at `x`, `y`. It has to lie on the canvas.
+    pub(super) fn draw(&mut self, picture: &Picture, x: usize, y: usize) {
+        let bytes = 3 * picture.width() as usize;
+        for (row, source) in picture.pixels().chunks_exact(bytes).enumerate() {
+            let start = 3 * ((y + row) * self.width + x);
+            self.pixels[start..start + bytes].copy_from_slice(source);
+        }
+    }
+
+    /// Writes a line of text whose upper left corner is at `x`, `y`.
+    pub(super) fn write(&mut self, text: &str, x: usize, y: usize, size: f32, colour: Colour) {
+        for glyph in self.glyphs(text, size, x as f32, y as f32) {
+            let Some(outline) = self.font.outline_glyph(glyph) else {
+                continue;
+            };
+            let corner = outline.px_bounds().min;
+            outline.draw(|column, row, cover| {
+                let (x, y) = (corner.x + column as f32, corner.y + row as f32);
+                if x >= 0.0 && y >= 0.0 && (x as usize) < self.width && (y as usize) < self.height {
+                    self.set(x as usize, y as usize, colour, cover.min(1.0));
+                }
+            });
+        }
+    }
+
+    /// The glyphs of a line, each in its place.
+    fn glyphs(&self, text: &str, size: f32, x: f32, y: f32) -> Vec<Glyph> {
+        let font = self.font.as_scaled(PxScale::from(size));
+        let baseline = y + font.ascent();
+        let mut at = x;
+        let mut previous = None;
+        let mut glyphs = Vec::new();
+        for c in text.chars() {
+            let id = font.glyph_id(c);
+            at += previous.map_or(0.0, |previous| font.kern(previous, id));
+            glyphs.push(id.with_scale_and_position(size, point(at, baseline)));
+            at += font.h_advance(id);
+            previous = Some(id);
+        }
+        glyphs
+    }
+
+    fn text_width(&self, text: &str, size: f32) -> f32 {
+        let font = self.font.as_scaled(PxScale::from(size));
+        text.chars().map(|c| font.h_advance(font.glyph_id(c))).sum()
+    }
+
+    /// Breaks a text into at most `most` lines of at most `width` pixels, at blanks where that is
+    /// possible. What is left out shows as `…`.
+    pub(super) fn wrap(&self, text: &str, size: f32, width: usize, most: usize) -> Vec<String> {
+        let fits = |line: &str| self.text_width(line, size) <= width as f32;
+        let mut lines: Vec<String> = Vec::new();
+        let mut rest = text.trim();
+        while !rest.is_empty() && lines.len() < most {
+            let line = first_line(rest, fits);
+            rest = rest[line.len()..].trim_start();
+            lines.push(line.trim_end().to_owned());
+        }
+        if let (false, Some(last)) = (rest.is_empty(), lines.last_mut()) {
+            while !last.is_empty() && !fits(&format!("{last}…")) {
+                last.pop();
+            }
+            last.push('…');
+        }
+        lines
+    }
+
+    fn set(&mut self, x: usize, y: usize, colour: Colour, cover: f32) {
+        let start = 3 * (y * self.width + x);
+        for (channel, ink) in self.pixels[start..start + 3].iter_mut().zip(colour) {
+            let mixed = f32::from(*channel) * (1.0 - cover) + f32::from(ink) * cover;
+            *channel = mixed.round() as u8;
+        }
+    }
+}
+
+/// As many words of the text as fit on a line; of a word that is longer than a line, as many
+/// letters as fit, and at least one.
+fn first_line(text: &str, fits: impl Fn(&str) -> bool) -> &str {
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+    let longest = ends.take_while(|&end| fits(text[..end].trim_end())).last();
+    let longest = longest.unwrap_or_else(|| text.chars().next().map_or(0, char::len_utf8));
+    if longest == text.len() || text[longest..].starts_with(char::is_whitespace) {
+        return &text[..longest];
+    }
+    match text[..longest].rfind(char::is_whitespace) {
+        Some(blank) if blank > 0 => &text[..blank],
+        _ => &text[..longest],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_at_blanks() {
+        let fits = |line: &str| line.chars().count() <= 6;
+        assert_eq!(first_line("a brown dog", fits), "a");
+        assert_eq!(first_line("brown dog", fits), "brown");
+        assert_eq!(
+            first_line("browndog runs", fits),
+            "browndo".get(..6).unwrap_or_default()
+        );
+        assert_eq!(first_line("a dog", fits), "a dog");
+        assert_eq!(first_line("犬", |_| false), "犬");
+    }
+
+    #[test]
+    fn long_texts_end_in_an_ellipsis() -> Result<()> {
+        let canvas = Canvas::new(1, 1, [0; 3])?;
+        let lines = canvas.wrap(
+            "a dog that runs along the beach in the evening",
+            16.0,
+            150,
+            2,
+        );
+        assert_eq!(lines.len(), 2);
+        assert!(lines[1].ends_with('…'), "{lines:?}");
+        assert_eq!(canvas.wrap("a dog", 16.0, 150, 2), ["a dog"]);
+        assert!(canvas.wrap(" ", 16.0, 150, 2).is_empty());
+        Ok(())
+    }
+}

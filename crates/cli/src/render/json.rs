@@ -1,0 +1,68 @@
+use std::io::Write;
+
+use anyhow::Result;
+use search::Hit;
+use serde::Serialize;
+
+use super::{Answer, Question};
+
+/// An answer for other programs.
+#[derive(Serialize)]
+struct JsonAnswer<'a> {
+    query: JsonQuestion<'a>,
+    collection: &'a str,
+    model: &'a str,
+    /// The best similarity there was, whatever the threshold.
+    best: Option<f32>,
+    hits: Vec<JsonHit<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum JsonQuestion<'a> {
+    Text(&'a str),
+    Image(String),
+    Like(&'a str),
+}
+
+#[derive(Serialize)]
+struct JsonHit<'a> {
+    rank: usize,
+    #[serde(flatten)]
+    hit: &'a Hit,
+}
+
+/// One JSON object.
+pub(crate) fn json(answer: &Answer, out: &mut dyn Write) -> Result<()> {
+    let object = JsonAnswer {
+        query: match &answer.question {
+            Question::Words(words) => JsonQuestion::Text(words),
+            Question::Picture(path) => JsonQuestion::Image(path.to_string_lossy().into_owned()),
+            Question::Like { id, .. } => JsonQuestion::Like(id),
+        },
+        collection: &answer.collection,
+        model: &answer.model,
+        best: answer.found.best,
+        hits: ranked(answer).collect(),
+    };
+    serde_json::to_writer_pretty(&mut *out, &object)?;
+    Ok(writeln!(out)?)
+}
+
+/// One JSON object a hit, a line each.
+pub(crate) fn json_lines(answer: &Answer, out: &mut dyn Write) -> Result<()> {
+    for hit in ranked(answer) {
+        serde_json::to_writer(&mut *out, &hit)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn ranked(answer: &Answer) -> impl Iterator<Item = JsonHit<'_>> {
+    answer
+        .found
+        .hits
+        .iter()
+        .enumerate()
+        .map(|(n, hit)| JsonHit { rank: n + 1, hit })
+}

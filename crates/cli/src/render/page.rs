@@ -1,0 +1,154 @@
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use picture::Picture;
+use rayon::prelude::*;
+use search::Hit;
+
+use super::{Answer, Question, caption, similarity, tile};
+
+/// The longest edges of a picture on the page, in pixels: sharp on a screen of double density.
+const EDGE: u32 = 480;
+
+/// The quality of the pictures on the page.
+const QUALITY: u8 = 82;
+
+const STYLE: &str = include_str!("page.css");
+
+/// One HTML file that needs nothing else, with a section an answer.
+pub(crate) fn page(answers: &[Answer]) -> String {
+    let title = match answers {
+        [answer] => answer.question.title(),
+        _ => "clipseek".to_owned(),
+    };
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · clipseek" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                @for answer in answers { (section(answer)) }
+                footer {
+                    "Similarity is the cosine between the vectors of the query and of the picture."
+                }
+            }
+        }
+    }
+    .into_string()
+}
+
+fn section(answer: &Answer) -> Markup {
+    let pictures: Vec<Option<Picture>> = answer
+        .found
+        .hits
+        .par_iter()
+        .map(|hit| tile::thumbnail(Path::new(&hit.place), EDGE, EDGE))
+        .collect();
+    html! {
+        section {
+            (query(&answer.question))
+            p.about {
+                (answer.found.hits.len()) " best of collection "
+                strong { (answer.collection) } ", model " strong { (answer.model) }
+            }
+            ol.hits {
+                @for (hit, picture) in answer.found.hits.iter().zip(&pictures) {
+                    (card(hit, picture.as_ref()))
+                }
+            }
+        }
+    }
+}
+
+fn query(question: &Question) -> Markup {
+    html! {
+        header {
+            @match question {
+                Question::Words(words) => {
+                    p.kind { "Words" }
+                    h1 { "“" (words) "”" }
+                }
+                Question::Picture(path) | Question::Like { place: path, .. } => {
+                    p.kind { "Picture" }
+                    figure.query {
+                        (image(tile::thumbnail(path, EDGE, EDGE).as_ref(), "the query"))
+                        figcaption { (file_name(path)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn card(hit: &Hit, picture: Option<&Picture>) -> Markup {
+    let place = Path::new(&hit.place);
+    let text = caption(&hit.captions);
+    html! {
+        li {
+            a href=(file_url(&hit.place)) title=(hit.place) {
+                (image(picture, if text.is_empty() { &hit.place } else { text }))
+            }
+            p.caption { (text) }
+            p.facts {
+                span.similarity { (similarity(hit.similarity)) }
+                span.name { (file_name(place)) }
+            }
+        }
+    }
+}
+
+fn image(picture: Option<&Picture>, text: &str) -> Markup {
+    html! {
+        @match picture {
+            Some(picture) => {
+                img src={ "data:image/jpeg;base64," (STANDARD.encode(picture.to_jpeg(QUALITY))) }
+                    width=(picture.width()) height=(picture.height()) alt=(text);
+            }
+            None => div.missing { "the file cannot be read any more" }
+        }
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// The `file:` URL of an absolute path (RFC 8089).
+fn file_url(place: &str) -> String {
+    let place = if cfg!(windows) {
+        format!("/{}", place.replace('\\', "/"))
+    } else {
+        place.to_owned()
+    };
+    let mut url = String::from("file://");
+    for byte in place.bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-._~:".contains(&byte) {
+            url.push(char::from(byte));
+        } else {
+            url.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_become_urls() {
+        assert_eq!(
+            file_url("/a b/ü?#%.jpg"),
+            "file:///a%20b/%C3%BC%3F%23%25.jpg"
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! Sources of pictures on the command line.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use clip::Model;
+use dataset::{Columns, Listing, Record, Source, SourceOptions};
+use picture::Limits;
+use search::{Embedding, NewRecord};
+
+use crate::error::Error;
+use crate::progress;
+use crate::terminal::{count, message, visible};
+
+/// So many problems are shown one by one; the rest are counted.
+const SHOWN: usize = 20;
+
+/// How a source is to be read.
+#[derive(Args, Debug, Default)]
+pub(crate) struct SourceArguments {
+    /// Leave out files that match, as in `--exclude '*.gif' --exclude raw/`
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+
+    /// A table's column with the pictures' paths [default: found by its name]
+    #[arg(long, value_name = "NAME")]
+    path_column: Option<String>,
+
+    /// A table's column with captions [default: found by its name]
+    #[arg(long, value_name = "NAME")]
+    caption_column: Option<String>,
+
+    /// A table's column with ids [default: found by its name]
+    #[arg(long, value_name = "NAME")]
+    id_column: Option<String>,
+}
+
+impl SourceArguments {
+    /// Reads the sources one after the other. What is wrong in them is told and left out.
+    pub(crate) fn read(&self, locations: &[PathBuf]) -> Result<Listing> {
+        let mut all = Listing::default();
+        for location in locations {
+            let listing = Source::open(location, self.options())?.read()?;
+            if listing.records.is_empty() && listing.problems.is_empty() {
+                return Err(Error::NoPictures {
+                    path: location.clone(),
+                }
+                .into());
+            }
+            all.records.extend(listing.records);
+            all.problems.extend(listing.problems);
+        }
+        tell(all.problems.iter().map(ToString::to_string));
+        Ok(all)
+    }
+
+    fn options(&self) -> SourceOptions {
+        SourceOptions {
+            exclude: self.exclude.clone(),
+            columns: Columns {
+                path: self.path_column.clone(),
+                caption: self.caption_column.clone(),
+                id: self.id_column.clone(),
+            },
+        }
+    }
+}
+
+/// A line for each thing that went wrong, up to a number.
+pub(crate) fn tell(problems: impl ExactSizeIterator<Item = String>) {
+    let more = problems.len().saturating_sub(SHOWN);
+    for problem in problems.take(SHOWN) {
+        message!("skipped {}", visible(&problem));
+    }
+    if more > 0 {
+        message!("skipped {more} more");
+    }
+}
+
+/// What the collection needs of a source's record.
+pub(crate) fn new_record(record: Record) -> NewRecord {
+    NewRecord {
+        id: record.id,
+        place: place(&record.place),
+        captions: record.captions,
+        metadata: record.metadata,
+    }
+}
+
+/// A place as text. Sources report file names that are not Unicode, so nothing is lost here.
+pub(crate) fn place(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// `3 pictures, 15 captions`.
+pub(crate) fn size(records: &[Record]) -> String {
+    let captions: usize = records.iter().map(|record| record.captions.len()).sum();
+    let pictures = count(records.len(), "picture");
+    if captions == 0 {
+        pictures
+    } else {
+        format!("{pictures}, {}", count(captions, "caption"))
+    }
+}
+
+/// Embeds the records with a bar while it goes, and hands each to `visit`. What cannot be read is
+/// told; how many there were of that comes back.
+pub(crate) fn embed_all(
+    model: &Model,
+    records: Vec<Record>,
+    mut visit: impl FnMut(Embedding) -> Result<()>,
+) -> Result<usize> {
+    let bar = progress::bar(records.len(), "embedding");
+    let records = records.into_iter().map(new_record).collect();
+    let mut failures = Vec::new();
+    search::embed(model, records, &Limits::default(), |embedded| {
+        bar.inc(1);
+        match embedded {
+            Ok(embedding) => visit(embedding),
+            Err(failure) => {
+                failures.push(format!("{}: {}", failure.place, failure.message));
+                Ok(())
+            }
+        }
+    })?;
+    bar.finish_and_clear();
+    let failed = failures.len();
+    tell(failures.into_iter());
+    Ok(failed)
+}

@@ -1,0 +1,87 @@
+//! What people read on the terminal: messages, errors, text that comes from outside.
+
+use std::borrow::Cow;
+use std::io::Write;
+
+use anstyle::{AnsiColor, Style};
+
+/// Errors begin in this style.
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+/// Ways out begin in this style.
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
+/// What stands back.
+pub(crate) const FAINT: Style = Style::new().dimmed();
+/// What stands out.
+pub(crate) const STRONG: Style = Style::new().bold();
+
+/// Prints an error with its causes and, where there is one, the way out.
+pub(crate) fn print_error(error: &anyhow::Error) {
+    let mut stderr = anstream::stderr().lock();
+    // Nothing can be done about a failure to report a failure.
+    let _ = writeln!(
+        stderr,
+        "{ERROR}error:{ERROR:#} {}",
+        visible(&error.to_string())
+    );
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !said.contains(&cause) {
+            let _ = writeln!(stderr, "  caused by: {}", visible(&cause));
+            said = cause;
+        }
+    }
+    if let Some(hint) = crate::error::hint(error) {
+        let _ = writeln!(stderr, "{HINT}hint:{HINT:#} {}", visible(&hint));
+    }
+}
+
+/// Prints a message, which is not data, to standard error.
+macro_rules! message {
+    ($($argument:tt)*) => {
+        anstream::eprintln!($($argument)*)
+    };
+}
+pub(crate) use message;
+
+/// Text from outside as it may be printed: control characters, which could move the cursor or
+/// change the terminal's state, become U+FFFD.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    if text.chars().any(is_unsafe) {
+        text.chars()
+            .map(|c| if is_unsafe(c) { '\u{fffd}' } else { c })
+            .collect::<String>()
+            .into()
+    } else {
+        text.into()
+    }
+}
+
+/// Control characters, and those that turn the direction of what follows.
+fn is_unsafe(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `1 picture`, `2 pictures`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_defused() {
+        assert_eq!(visible("a dog"), "a dog");
+        assert_eq!(visible("a\u{1b}[2Jdog\n"), "a\u{fffd}[2Jdog\u{fffd}");
+        assert_eq!(visible("\u{202e}gpj.exe"), "\u{fffd}gpj.exe");
+        assert_eq!(visible("naïve 🐕 犬"), "naïve 🐕 犬");
+    }
+
+    #[test]
+    fn numbers_have_their_nouns() {
+        assert_eq!(count(1, "picture"), "1 picture");
+        assert_eq!(count(0, "picture"), "0 pictures");
+    }
+}

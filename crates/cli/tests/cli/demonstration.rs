@@ -1,0 +1,27 @@
+use crate::world::World;
+
+#[test]
+fn the_demo_finds_birds_and_fish_and_can_run_again() {
+    let world = World::new();
+    for added in ["added 116", "unchanged 116"] {
+        let ran = world.well(&["demo"]);
+        assert!(ran.stderr.contains(added), "{}", ran.stderr);
+        assert!(ran.stderr.contains("Try next:"), "{}", ran.stderr);
+        let page = world.read("clipseek-demo.html");
+        assert!(page.contains("“a bird on a branch”"));
+        assert_eq!(page.matches("data:image/jpeg;base64,").count(), 8 + 1 + 8);
+        assert!(
+            !page.contains("http"),
+            "the page needs nothing from elsewhere"
+        );
+    }
+    let best = world
+        .well(&["search", "a planet in space", "--format", "json"])
+        .json();
+    let caption = best["hits"][0]["captions"][0].as_str().unwrap();
+    assert!(
+        ["earth", "planet", "jupiter", "mars"]
+            .iter()
+            .any(|it| caption.to_lowercase().contains(it))
+    );
+}

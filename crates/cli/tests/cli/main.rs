@@ -1,0 +1,9 @@
+//! The binary as its users have it: real commands, the bundled model, real files.
+
+mod adding;
+mod demonstration;
+mod errors;
+mod raw_vectors;
+mod searching;
+mod vectors;
+mod world;

@@ -1,0 +1,111 @@
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+/// The article's steps: create, stats, upsert, stats, query, delete.
+#[test]
+fn an_index_lives_from_create_to_drop() {
+    let world = World::new();
+    world.well(&["index", "create", "clip-image-search", "--dimension", "3"]);
+    let stats = world.well(&["index", "stats", "clip-image-search"]).json();
+    assert_eq!(
+        (&stats["dimension"], &stats["totalVectorCount"]),
+        (&json!(3), &json!(0))
+    );
+    let vectors = [
+        json!({"id": "0", "values": [1.0, 0.0, 0.1], "metadata": {"ID": 0, "caption": "a dog"}}),
+        json!({"id": "1", "values": [0.0, 1.0, 0.1], "metadata": {"ID": 1, "caption": "a cat"}}),
+        json!({"id": "2", "values": [0.7, 0.7, 0.0], "metadata": {"ID": 2, "caption": "both"}}),
+    ];
+    let lines: Vec<String> = vectors.iter().map(Value::to_string).collect();
+    world.write("vectors.jsonl", lines.join("\n"));
+    let written = world
+        .well(&["index", "upsert", "clip-image-search", "vectors.jsonl"])
+        .json();
+    assert_eq!(written["upsertedCount"], 3);
+    let query = |more: &[&str]| {
+        let arguments = [
+            "index",
+            "query",
+            "clip-image-search",
+            "--include-metadata",
+            "-k",
+            "2",
+        ];
+        let matches = world.well(&[&arguments, more].concat()).json()["matches"].clone();
+        matches
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["metadata"]["caption"].clone())
+            .collect()
+    };
+    let found: Vec<Value> = query(&["--vector", "[1, 0, 0]"]);
+    assert_eq!(found, ["a dog", "both"]);
+    let found: Vec<Value> = query(&["--id", "1", "--filter", r#"{"ID": {"$ne": 1}}"#]);
+    assert_eq!(found, ["both", "a dog"]);
+    world.well(&[
+        "index",
+        "update",
+        "clip-image-search",
+        "2",
+        "--metadata",
+        r#"{"seen": true}"#,
+    ]);
+    let fetched = world
+        .well(&["index", "fetch", "clip-image-search", "2"])
+        .json();
+    assert_eq!(
+        fetched["vectors"]["2"]["metadata"],
+        json!({"ID": 2, "caption": "both", "seen": true})
+    );
+    assert_eq!(
+        world.well(&["index", "ids", "clip-image-search"]).json(),
+        json!(["0", "1", "2"])
+    );
+    world.well(&["index", "delete", "clip-image-search", "0"]);
+    assert_eq!(
+        world
+            .run(&["index", "delete", "clip-image-search", "0"])
+            .code,
+        1
+    );
+    world.well(&["index", "drop", "clip-image-search"]);
+    assert_eq!(world.well(&["index", "list"]).json(), json!([]));
+}
+
+#[test]
+fn a_wrong_line_is_named_and_nothing_of_its_batch_written() {
+    let world = World::new();
+    world.well(&["index", "create", "i", "--dimension", "2"]);
+    world.write(
+        "vectors.jsonl",
+        "{\"id\": \"a\", \"values\": [1, 0]}\n{\"id\": \"b\"}\n",
+    );
+    let error = world.fails(&["index", "upsert", "i", "vectors.jsonl"]);
+    assert!(
+        error.starts_with("error: line 2 is not a vector"),
+        "{error}"
+    );
+    world.write("vectors.jsonl", "{\"id\": \"a\", \"values\": [1, 0, 0]}\n");
+    let error = world.fails(&["index", "upsert", "i", "vectors.jsonl"]);
+    assert!(
+        error.contains('2') && error.contains('3') && error.contains("`i`"),
+        "{error}"
+    );
+    let stats = world.well(&["index", "stats", "i"]).json();
+    assert_eq!(stats["totalVectorCount"], 0);
+}
+
+#[test]
+fn the_index_of_a_collection_is_read_but_not_dropped() {
+    let world = World::with_pictures(&["two-perch.jpg", "orange-hammer.jpg"]);
+    let stats = world.well(&["index", "stats", "default"]).json();
+    assert_eq!(stats["namespaces"]["images"]["vectorCount"], 2);
+    let error = world.fails(&["index", "drop", "default"]);
+    assert_eq!(
+        error,
+        "error: index `default` belongs to the collection of that name\n\
+         hint: clipseek collection delete default\n"
+    );
+}

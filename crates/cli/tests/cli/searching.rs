@@ -1,0 +1,219 @@
+use std::fs;
+use std::io::Read;
+use std::process::Stdio;
+
+use crate::world::{World, demo};
+
+const PICTURES: &[&str] = &[
+    "two-perch.jpg",
+    "stone-windmill.jpg",
+    "mountain-trail.jpg",
+    "orange-hammer.jpg",
+];
+
+#[test]
+fn words_find_their_picture() {
+    let world = World::with_pictures(PICTURES);
+    for (words, name) in [
+        ("fish in the water", "two-perch.jpg"),
+        ("a windmill", "stone-windmill.jpg"),
+        ("hiking in the mountains", "mountain-trail.jpg"),
+        ("a hammer", "orange-hammer.jpg"),
+    ] {
+        let ran = world.well(&["search", words, "--format", "paths", "-k", "1"]);
+        assert!(
+            ran.stdout.trim_end().ends_with(name),
+            "{words}: {}",
+            ran.stdout
+        );
+    }
+}
+
+#[test]
+fn words_need_no_quotes() {
+    let world = World::with_pictures(PICTURES);
+    let quoted = world.well(&["search", "fish in the water", "--format", "json"]);
+    let bare = world.well(&["search", "fish", "in", "the", "water", "--format", "json"]);
+    assert_eq!(quoted.stdout, bare.stdout);
+}
+
+#[test]
+fn every_format_has_the_same_hits() {
+    let world = World::with_pictures(PICTURES);
+    let search = |format: &str| world.well(&["search", "fish", "-k", "3", "--format", format]);
+    let json = search("json").json();
+    let hits = json["hits"].as_array().unwrap();
+    assert_eq!(json["query"]["text"], "fish");
+    assert_eq!(json["best"], hits[0]["similarity"]);
+    let lines = search("jsonl");
+    let from_lines: Vec<serde_json::Value> = lines
+        .lines()
+        .into_iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(&from_lines, hits);
+    let paths = search("paths");
+    let places: Vec<&str> = hits
+        .iter()
+        .map(|hit| hit["place"].as_str().unwrap())
+        .collect();
+    assert_eq!(paths.lines(), places);
+    let table = search("table");
+    assert_eq!(table.lines().len(), 1 + 3);
+    assert!(!table.stdout.contains('\u{1b}'), "no colour in a pipe");
+    for (line, hit) in table.lines()[1..].iter().zip(hits) {
+        assert!(line.contains(hit["id"].as_str().unwrap()), "{line}");
+    }
+    let page = search("html").stdout;
+    assert_eq!(page.matches("<li>").count(), 3);
+}
+
+#[test]
+fn the_ending_of_a_file_says_its_format() {
+    let world = World::with_pictures(PICTURES);
+    world.well(&["search", "fish", "--to", "found.html"]);
+    assert!(world.read("found.html").starts_with("<!DOCTYPE html>"));
+    world.well(&["search", "fish", "--to", "found.png"]);
+    let grid = fs::read(world.path("found.png")).unwrap();
+    let grid = picture::Picture::decode(&grid, &picture::Limits::default()).unwrap();
+    assert!(
+        grid.width() > 1000,
+        "{} pixels for a query and four hits",
+        grid.width()
+    );
+    world.well(&["search", "fish", "--to", "found.json"]);
+    assert!(world.read("found.json").starts_with('{'));
+    let error = world.fails(&["search", "fish", "--to", "found.pdf"]);
+    assert!(
+        error.contains("`found.pdf` does not say in which format to write"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_picture_finds_others_and_not_itself() {
+    let world = World::with_pictures(PICTURES);
+    let inside = world.well(&[
+        "search",
+        "--image",
+        "pictures/two-perch.jpg",
+        "--format",
+        "paths",
+    ]);
+    assert_eq!(inside.lines().len(), 3);
+    assert!(!inside.stdout.contains("two-perch"), "{}", inside.stdout);
+    let outside = demo().join("pictures/goldfish.jpg");
+    let outside = world.well(&[
+        "search",
+        "--image",
+        outside.to_str().unwrap(),
+        "--format",
+        "paths",
+    ]);
+    assert_eq!(outside.lines().len(), 4);
+    assert!(
+        outside.lines()[0].ends_with("two-perch.jpg"),
+        "{}",
+        outside.stdout
+    );
+}
+
+#[test]
+fn like_takes_the_id_that_a_search_shows() {
+    let world = World::with_pictures(PICTURES);
+    let best = world.well(&["search", "fish", "--format", "json"]).json()["hits"][0].clone();
+    let ran = world.well(&[
+        "search",
+        "--like",
+        best["id"].as_str().unwrap(),
+        "--format",
+        "paths",
+    ]);
+    assert_eq!(ran.lines().len(), 3);
+    assert!(!ran.stdout.contains(best["place"].as_str().unwrap()));
+}
+
+#[test]
+fn a_threshold_that_hides_everything_tells_the_best() {
+    let world = World::with_pictures(PICTURES);
+    let best = world.well(&["search", "fish", "--format", "json"]).json()["best"]
+        .as_f64()
+        .unwrap();
+    let ran = world.run(&["search", "fish", "--threshold", "0.999"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, ""));
+    assert_eq!(
+        ran.stderr,
+        format!("nothing is as similar as 0.999: the best is {best:.3}\n")
+    );
+}
+
+#[test]
+fn a_filter_that_nothing_matches_says_so() {
+    let world = World::with_pictures(PICTURES);
+    let ran = world.run(&[
+        "search",
+        "fish",
+        "--filter",
+        r#"{"year": 1999}"#,
+        "--format",
+        "json",
+    ]);
+    assert_eq!(
+        (ran.code, ran.stderr.as_str()),
+        (1, "no picture matches the filter\n")
+    );
+    assert_eq!(ran.json()["hits"], serde_json::json!([]));
+}
+
+#[test]
+fn pictures_that_are_gone_are_shown_as_gone() {
+    let world = World::with_pictures(PICTURES);
+    fs::remove_file(world.path("pictures/two-perch.jpg")).unwrap();
+    world.well(&["search", "fish", "--to", "found.html"]);
+    assert!(world.read("found.html").contains("cannot be read any more"));
+    world.well(&["search", "fish", "--to", "found.png"]);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let world = World::with_pictures(PICTURES);
+    let mut child = world
+        .command(&["search", "fish", "--format", "html"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut said = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    assert_eq!((child.wait().unwrap().code(), said.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn pictures_are_classified() {
+    let world = World::new();
+    let perch = demo().join("pictures/two-perch.jpg");
+    let arguments = [
+        "classify",
+        perch.to_str().unwrap(),
+        "--labels",
+        "fish,windmill,hammer",
+        "--model",
+        "mini",
+        "--format",
+        "json",
+    ];
+    let classified = world.well(&arguments).json();
+    let labels = classified[0]["labels"].as_array().unwrap();
+    assert_eq!(labels[0]["label"], "fish");
+    let sum: f64 = labels
+        .iter()
+        .map(|label| label["probability"].as_f64().unwrap())
+        .sum();
+    assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+}

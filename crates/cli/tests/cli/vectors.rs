@@ -1,0 +1,93 @@
+use std::fs;
+
+use crate::world::{World, demo};
+
+fn vector(text: &str) -> Vec<f32> {
+    serde_json::from_str(text).unwrap()
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+#[test]
+fn words_and_pictures_have_vectors_that_compare() {
+    let world = World::new();
+    let words = |words: &str| vector(&world.well(&["embed", words, "--model", "mini"]).stdout);
+    let (fish, hammer) = (words("two fish"), words("a hammer"));
+    assert!((dot(&fish, &fish) - 1.0).abs() < 1e-5);
+    let perch = demo().join("pictures/two-perch.jpg");
+    let ran = world.well(&[
+        "embed",
+        "--image",
+        perch.to_str().unwrap(),
+        "--model",
+        "mini",
+    ]);
+    let perch = vector(&ran.stdout);
+    assert!(dot(&fish, &perch) > dot(&hammer, &perch));
+}
+
+#[test]
+fn sources_and_collections_are_written_as_tables() {
+    let world = World::with_pictures(&["two-perch.jpg", "orange-hammer.jpg"]);
+    world.well(&["embed", "pictures", "--to", "a.parquet", "--model", "mini"]);
+    world.well(&["collection", "export", "--to", "b.parquet"]);
+    for name in ["a.parquet", "b.parquet"] {
+        let bytes = fs::read(world.path(name)).unwrap();
+        assert!(
+            bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"),
+            "{name}"
+        );
+    }
+    world.well(&["embed", "pictures", "--to", "a.npy", "--model", "mini"]);
+    world.well(&["collection", "export", "--to", "b.npy"]);
+    let header = |name: &str| {
+        let bytes = fs::read(world.path(name)).unwrap();
+        String::from_utf8_lossy(&bytes[10..100]).into_owned()
+    };
+    for name in ["a.npy", "b.npy"] {
+        assert!(header(name).contains("(2, "), "{name}: {}", header(name));
+    }
+    let lines = world.read("a.jsonl");
+    let names: Vec<bool> = lines
+        .lines()
+        .map(|line| line.contains("orange-hammer.jpg"))
+        .collect();
+    assert_eq!(names, [true, false], "in the order of the folder");
+    let error = world.fails(&["embed", "pictures", "--to", "a.csv", "--model", "mini"]);
+    assert!(
+        error.contains("expected a name ending in .parquet or .npy"),
+        "{error}"
+    );
+}
+
+#[test]
+fn recall_is_measured_on_captions() {
+    let world = World::new();
+    let captions = demo().join("captions.csv");
+    let arguments = [
+        "eval",
+        captions.to_str().unwrap(),
+        "--model",
+        "mini",
+        "--format",
+        "json",
+    ];
+    let report = world.well(&arguments).json();
+    assert_eq!(report["pictures"], 116);
+    let recall = |n: &str| report["text_to_image"][n].as_f64().unwrap();
+    // One picture in 116 by chance would be 8.6 at ten.
+    assert!(recall("at_10") > 60.0, "{report}");
+    assert!(recall("at_1") <= recall("at_5") && recall("at_5") <= recall("at_10"));
+    let error = world.fails(&[
+        "eval",
+        demo().join("pictures").to_str().unwrap(),
+        "--model",
+        "mini",
+    ]);
+    assert!(
+        error.contains("has no captions to evaluate with"),
+        "{error}"
+    );
+}

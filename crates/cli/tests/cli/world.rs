@@ -1,0 +1,114 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// The pictures that ship with clipseek.
+pub(crate) fn demo() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo")
+}
+
+/// A folder with a store of its own, in which commands run.
+pub(crate) struct World {
+    directory: TempDir,
+}
+
+/// What a command said, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl World {
+    pub(crate) fn new() -> World {
+        World {
+            directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// A world whose collection `default` has some of the demo's pictures.
+    pub(crate) fn with_pictures(names: &[&str]) -> World {
+        let world = World::new();
+        fs::create_dir(world.path("pictures")).unwrap();
+        for name in names {
+            fs::copy(
+                demo().join("pictures").join(name),
+                world.path("pictures").join(name),
+            )
+            .unwrap();
+        }
+        assert_eq!(world.run(&["add", "pictures", "--model", "mini"]).code, 0);
+        world
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.path(name), content).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// `clipseek` in this folder, with this folder's store and nothing of the user's settings.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clipseek"));
+        command
+            .args(arguments)
+            .current_dir(&self.directory)
+            .env("CLIPSEEK_STORE", self.path("store"))
+            .env_remove("CLIPSEEK_MODEL")
+            .env_remove("CLIPSEEK_COLLECTION")
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs a command that must end with 0.
+    #[track_caller]
+    pub(crate) fn well(&self, arguments: &[&str]) -> Ran {
+        let ran = self.run(arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+        ran
+    }
+
+    /// Runs a command that must end with 2, and gives what it said.
+    #[track_caller]
+    pub(crate) fn fails(&self, arguments: &[&str]) -> String {
+        let ran = self.run(arguments);
+        assert_eq!(
+            (ran.code, ran.stdout.as_str()),
+            (2, ""),
+            "{arguments:?}: {}",
+            ran.stderr
+        );
+        ran.stderr
+    }
+}
+
+impl Ran {
+    fn of(output: Output) -> Ran {
+        Ran {
+            code: output.status.code().expect("ended by a signal"),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+
+    pub(crate) fn lines(&self) -> Vec<&str> {
+        self.stdout.lines().collect()
+    }
+}
