@@ -2,8 +2,14 @@ use candle_core::Tensor;
 use serde::Deserialize;
 
 use crate::{
-    Checkpoint, Error, Result, checkpoint::CONFIG, config::ClipConfig, text::TextTransformer,
-    tokenizer::Tokenizer, vision::VisionTransformer, weights::Weights,
+    Checkpoint, Error, Result,
+    checkpoint::CONFIG,
+    config::ClipConfig,
+    mini::{self, MiniConfig},
+    text::TextTransformer,
+    tokenizer::Tokenizer,
+    vision::VisionTransformer,
+    weights::Weights,
 };
 
 /// The kinds of model there are, by `model_type` in `config.json`: a kind more is a variant more in each of the
@@ -11,16 +17,20 @@ use crate::{
 pub(crate) enum Architecture {
     /// Hugging Face's `CLIPModel`.
     Clip(ClipConfig),
+    /// The bundled model's own kind.
+    Mini(MiniConfig),
 }
 
 /// A tower that turns pictures into vectors.
 pub(crate) enum VisionTower {
     Clip(VisionTransformer),
+    Mini(mini::VisionTower),
 }
 
 /// A tower that turns texts into vectors.
 pub(crate) enum TextTower {
     Clip(TextTransformer),
+    Mini(mini::TextTower),
 }
 
 #[derive(Deserialize)]
@@ -30,12 +40,13 @@ struct Kind {
 
 impl Architecture {
     /// The values of `model_type` that are understood.
-    const SUPPORTED: &str = "`clip`";
+    const SUPPORTED: &str = "`clip`, `clipseek-mini`";
 
     pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self> {
         let kind: Kind = checkpoint.require_json(CONFIG)?;
         match kind.model_type.as_deref() {
             Some("clip") => Ok(Self::Clip(ClipConfig::read(checkpoint)?)),
+            Some("clipseek-mini") => Ok(Self::Mini(MiniConfig::read(checkpoint)?)),
             other => Err(Error::ModelType {
                 file: checkpoint.place(CONFIG),
                 found: other.unwrap_or("none").to_owned(),
@@ -48,6 +59,7 @@ impl Architecture {
     pub(crate) fn family(&self) -> &'static str {
         match self {
             Self::Clip(_) => "CLIP",
+            Self::Mini(_) => "mini",
         }
     }
 
@@ -55,6 +67,7 @@ impl Architecture {
     pub(crate) fn dimension(&self) -> usize {
         match self {
             Self::Clip(config) => config.projection,
+            Self::Mini(config) => config.projection_dim,
         }
     }
 
@@ -62,6 +75,7 @@ impl Architecture {
     pub(crate) fn image_size(&self) -> usize {
         match self {
             Self::Clip(config) => config.vision.image,
+            Self::Mini(config) => config.vision_config.image_size,
         }
     }
 
@@ -69,31 +83,37 @@ impl Architecture {
     pub(crate) fn context(&self) -> usize {
         match self {
             Self::Clip(config) => config.text.context,
+            Self::Mini(config) => config.text_config.max_position_embeddings,
         }
     }
 
     /// What cosines are multiplied by before the softmax over labels.
     pub(crate) fn logit_scale(&self, weights: &Weights<'_>) -> Result<f32> {
         match self {
-            Self::Clip(_) => Ok(weights.scalar("logit_scale")?.exp()),
+            Self::Clip(_) | Self::Mini(_) => Ok(weights.scalar("logit_scale")?.exp()),
         }
     }
 
     pub(crate) fn tokenizer(&self, checkpoint: &Checkpoint) -> Result<Tokenizer> {
         match self {
             Self::Clip(config) => Tokenizer::clip(checkpoint, config.text.context),
+            Self::Mini(config) => {
+                Tokenizer::saved(checkpoint, config.text_config.max_position_embeddings)
+            }
         }
     }
 
     pub(crate) fn vision_tower(&self, weights: &Weights<'_>) -> Result<VisionTower> {
         match self {
             Self::Clip(config) => Ok(VisionTower::Clip(VisionTransformer::new(config, weights)?)),
+            Self::Mini(config) => Ok(VisionTower::Mini(mini::VisionTower::new(config, weights)?)),
         }
     }
 
     pub(crate) fn text_tower(&self, weights: &Weights<'_>) -> Result<TextTower> {
         match self {
             Self::Clip(config) => Ok(TextTower::Clip(TextTransformer::new(config, weights)?)),
+            Self::Mini(config) => Ok(TextTower::Mini(mini::TextTower::new(config, weights)?)),
         }
     }
 }
@@ -103,6 +123,7 @@ impl VisionTower {
     pub(crate) fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
         match self {
             Self::Clip(tower) => tower.forward(pixels),
+            Self::Mini(tower) => tower.forward(pixels),
         }
     }
 }
@@ -112,6 +133,7 @@ impl TextTower {
     pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
         match self {
             Self::Clip(tower) => tower.forward(texts),
+            Self::Mini(tower) => tower.forward(texts),
         }
     }
 }

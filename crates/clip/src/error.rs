@@ -104,7 +104,7 @@ pub enum Error {
         expected: Vec<usize>,
     },
     /// A tensor has an element type that cannot be read.
-    #[error("tensor `{name}` in `{file}` has type {found}, expected one of F32, F16, BF16")]
+    #[error("tensor `{name}` in `{file}` has type {found}, expected {expected}")]
     TensorType {
         /// The weights file.
         file: String,
@@ -112,6 +112,8 @@ pub enum Error {
         name: String,
         /// Its type, as the file names it.
         found: String,
+        /// The types that can be read.
+        expected: String,
     },
     /// The tokenizer's files cannot be used.
     #[error("`{file}` does not describe a usable tokenizer")]

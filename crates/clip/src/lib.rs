@@ -27,6 +27,7 @@ mod error;
 mod fingerprint;
 mod lazy;
 mod mapping;
+mod mini;
 mod model;
 mod ops;
 mod preprocessor;

@@ -17,14 +17,16 @@
 mod activation;
 mod attention;
 mod convolution;
+mod depthwise;
 mod embedding;
-mod kernel;
+pub(crate) mod kernel;
 mod layer_norm;
 mod linear;
 
 pub(crate) use activation::Activation;
 pub(crate) use attention::{Attention, Sequences};
 pub(crate) use convolution::PatchConvolution;
+pub(crate) use depthwise::{DepthwiseConvolution, SameAxis};
 pub(crate) use embedding::Embedding;
 pub(crate) use layer_norm::LayerNorm;
 pub(crate) use linear::Linear;

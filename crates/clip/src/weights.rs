@@ -57,20 +57,17 @@ impl<'a> Weights<'a> {
 
     /// The tensor `name` in f32, which has to have the shape `shape`.
     pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        let view = self.view(name)?;
-        if view.shape() != shape {
-            return Err(Error::TensorShape {
-                file: self.source.file.clone(),
-                name: self.full_name(name),
-                found: view.shape().to_vec(),
-                expected: shape.to_vec(),
-            });
+        let numbers = self.floats(name, &self.shaped(name, shape)?)?;
+        Ok(Tensor::from_vec(numbers, shape, &Device::Cpu)?)
+    }
+
+    /// The bytes of the tensor `name`, which has to have the element type `element` and the shape `shape`.
+    pub(crate) fn bytes(&self, name: &str, element: Dtype, shape: &[usize]) -> Result<&'a [u8]> {
+        let view = self.shaped(name, shape)?;
+        if view.dtype() != element {
+            return Err(self.refuse(name, &view, &element.to_string()));
         }
-        Ok(Tensor::from_vec(
-            self.floats(name, &view)?,
-            shape,
-            &Device::Cpu,
-        )?)
+        Ok(view.data())
     }
 
     /// The single number in the tensor `name`, whether it has no dimension or one.
@@ -101,17 +98,35 @@ impl<'a> Weights<'a> {
         format!("{}{name}", self.prefix)
     }
 
+    fn shaped(&self, name: &str, shape: &[usize]) -> Result<TensorView<'a>> {
+        let view = self.view(name)?;
+        if view.shape() == shape {
+            return Ok(view);
+        }
+        Err(Error::TensorShape {
+            file: self.source.file.clone(),
+            name: self.full_name(name),
+            found: view.shape().to_vec(),
+            expected: shape.to_vec(),
+        })
+    }
+
+    fn refuse(&self, name: &str, view: &TensorView<'_>, expected: &str) -> Error {
+        Error::TensorType {
+            file: self.source.file.clone(),
+            name: self.full_name(name),
+            found: view.dtype().to_string(),
+            expected: expected.to_owned(),
+        }
+    }
+
     fn floats(&self, name: &str, view: &TensorView<'_>) -> Result<Vec<f32>> {
         let data = view.data();
         match view.dtype() {
             Dtype::F32 => Ok(decode(data, f32::from_le_bytes)),
             Dtype::F16 => Ok(decode(data, |bytes| f16::from_le_bytes(bytes).to_f32())),
             Dtype::BF16 => Ok(decode(data, |bytes| bf16::from_le_bytes(bytes).to_f32())),
-            other => Err(Error::TensorType {
-                file: self.source.file.clone(),
-                name: self.full_name(name),
-                found: other.to_string(),
-            }),
+            _ => Err(self.refuse(name, view, "one of F32, F16, BF16")),
         }
     }
 }

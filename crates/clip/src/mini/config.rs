@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{Checkpoint, Result, checkpoint::CONFIG};
+use crate::{Checkpoint, Error, Result, checkpoint::CONFIG};
 
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct MiniConfig {
@@ -65,12 +65,75 @@ pub(crate) struct TextConfig {
     pub(crate) intermediate_size: usize,
     pub(crate) layer_norm_eps: f64,
     pub(crate) max_position_embeddings: usize,
-    pub(crate) pooling_heads: usize,
+    /// How many of the last layers the head sees, each as the mean of its tokens.
+    pub(crate) mean_layers: usize,
     pub(crate) perceptron_size: usize,
 }
 
 impl MiniConfig {
     pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self> {
-        checkpoint.require_json(CONFIG)
+        let config: Self = checkpoint.require_json(CONFIG)?;
+        let (vision, text) = (&config.vision_config, &config.text_config);
+        let blocks = vision.blocks.len();
+        let group = config.quantization_config.word_embeddings.group_size;
+        let strides = vision
+            .blocks
+            .iter()
+            .map(|block| block.stride)
+            .chain([vision.stem.stride]);
+        let checks = [
+            (
+                "vision_config.middle_block",
+                vision.middle_block < blocks,
+                "the number of a block",
+            ),
+            (
+                "vision_config.blocks",
+                strides.min() > Some(0),
+                "of strides above 0",
+            ),
+            (
+                "text_config.mean_layers",
+                (1..=text.num_hidden_layers).contains(&text.mean_layers),
+                "at least 1 and at most `num_hidden_layers`",
+            ),
+            (
+                "text_config.num_attention_heads",
+                divides(text.num_attention_heads, text.hidden_size),
+                "a divisor of `hidden_size`",
+            ),
+            (
+                "quantization_config.word_embeddings.group_size",
+                group % 2 == 0 && divides(group, text.hidden_size),
+                "an even divisor of `hidden_size`",
+            ),
+        ];
+        match checks.into_iter().find(|(_, holds, _)| !holds) {
+            None => Ok(config),
+            Some((setting, _, expected)) => Err(Error::Setting {
+                file: checkpoint.place(CONFIG),
+                setting: setting.to_owned(),
+                found: "something else".to_owned(),
+                expected: expected.to_owned(),
+            }),
+        }
     }
+}
+
+impl VisionConfig {
+    /// Channels of the last block's output.
+    pub(crate) fn grid_channels(&self) -> usize {
+        self.blocks.last().map_or(0, |block| block.output_channels)
+    }
+
+    /// Channels of the middle block's output.
+    pub(crate) fn middle_channels(&self) -> usize {
+        self.blocks
+            .get(self.middle_block)
+            .map_or(0, |block| block.output_channels)
+    }
+}
+
+fn divides(divisor: usize, number: usize) -> bool {
+    divisor != 0 && number % divisor == 0
 }

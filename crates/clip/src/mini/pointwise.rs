@@ -17,8 +17,20 @@ pub(super) struct PointwiseConvolution {
 impl PointwiseConvolution {
     /// As `weights.weight` and `weights.scale`, of int8, and `weights.bias`.
     pub(super) fn new(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Self> {
-        let product = Linear::from_tensors(quantised::matrix(inputs, outputs, weights)?, None);
-        Ok(Self { product, bias: weights.tensor("bias", &[outputs])? })
+        Self::with_matrix(quantised::matrix(inputs, outputs, weights)?, weights)
+    }
+
+    /// As `weights.weight`, of floating-point numbers, and `weights.bias`.
+    pub(super) fn float(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Self> {
+        Self::with_matrix(weights.tensor("weight", &[outputs, inputs])?, weights)
+    }
+
+    fn with_matrix(matrix: Tensor, weights: &Weights<'_>) -> Result<Self> {
+        let bias = weights.tensor("bias", &[matrix.dim(0)?])?;
+        Ok(Self {
+            product: Linear::from_tensors(matrix, None),
+            bias,
+        })
     }
 
     /// (…, inputs) → (…, outputs).
@@ -32,12 +44,18 @@ impl PointwiseConvolution {
         if !kernel::fusible(&[&product, &self.bias]) {
             return Ok(product.broadcast_add(&self.bias)?.clamp(0.0, 6.0)?);
         }
-        kernel::compute([&product, &self.bias], product.shape(), |[product, bias]| {
-            let mut output = product.to_vec();
-            kernel::for_each_row(&mut output, bias.len(), |_, row| {
-                row.iter_mut().zip(bias).for_each(|(number, bias)| *number = (*number + bias).max(0.0).min(6.0));
-            });
-            output
-        })
+        kernel::compute(
+            [&product, &self.bias],
+            product.shape(),
+            |[product, bias]| {
+                let mut output = product.to_vec();
+                kernel::for_each_row(&mut output, bias.len(), |_, row| {
+                    row.iter_mut()
+                        .zip(bias)
+                        .for_each(|(number, bias)| *number = (*number + bias).max(0.0).min(6.0));
+                });
+                output
+            },
+        )
     }
 }

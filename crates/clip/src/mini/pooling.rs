@@ -9,7 +9,9 @@ pub(super) struct AttentionPooling {
 
 impl AttentionPooling {
     pub(super) fn new(width: usize, heads: usize, weights: &Weights<'_>) -> Result<Self> {
-        Ok(Self { score: Linear::new(width, heads, weights)? })
+        Ok(Self {
+            score: Linear::new(width, heads, &weights.below("score"))?,
+        })
     }
 
     /// (tokens, width) → (heads · width), one mean after another.

@@ -9,19 +9,29 @@ use crate::{Error, Result, ops::Linear, weights::Weights};
 /// The matrix (outputs, inputs) whose rows are `weights.weight`, of int8, times `weights.scale`.
 pub(super) fn matrix(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Tensor> {
     let bytes = weights.bytes("weight", Dtype::I8, &[outputs, inputs])?;
-    let scales = weights.bytes("scale", Dtype::F32, &[outputs])?.as_chunks::<4>().0;
+    let scales = weights
+        .bytes("scale", Dtype::F32, &[outputs])?
+        .as_chunks::<4>()
+        .0;
     let rows = bytes.chunks_exact(inputs).zip(scales);
     let numbers = rows.flat_map(|(row, &scale)| {
         let scale = f32::from_le_bytes(scale);
         row.iter().map(move |&byte| f32::from(byte as i8) * scale)
     });
-    Ok(Tensor::from_vec(numbers.collect(), (outputs, inputs), &Device::Cpu)?)
+    Ok(Tensor::from_vec(
+        numbers.collect(),
+        (outputs, inputs),
+        &Device::Cpu,
+    )?)
 }
 
 /// A product with such a matrix, and with the bias `weights.bias`.
 pub(super) fn linear(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Linear> {
     let bias = weights.tensor("bias", &[outputs])?;
-    Ok(Linear::from_tensors(matrix(inputs, outputs, weights)?, Some(bias)))
+    Ok(Linear::from_tensors(
+        matrix(inputs, outputs, weights)?,
+        Some(bias),
+    ))
 }
 
 /// A table of vectors in int4, of which only those looked up are computed.
@@ -37,10 +47,28 @@ pub(super) struct PackedEmbedding {
 impl PackedEmbedding {
     /// `count` vectors of `width` numbers, as `weights.weight` (count, width / 2) and `weights.scale` (count,
     /// width / group).
-    pub(super) fn new(count: usize, width: usize, group: usize, weights: &Weights<'_>) -> Result<Self> {
-        let packed = weights.bytes("weight", Dtype::U8, &[count, width / 2])?.to_vec();
-        let scales = weights.bytes("scale", Dtype::F16, &[count, width / group])?.as_chunks::<2>().0;
-        Ok(Self { packed, scales: scales.iter().map(|&bytes| f16::from_le_bytes(bytes)).collect(), width, group })
+    pub(super) fn new(
+        count: usize,
+        width: usize,
+        group: usize,
+        weights: &Weights<'_>,
+    ) -> Result<Self> {
+        let packed = weights
+            .bytes("weight", Dtype::U8, &[count, width / 2])?
+            .to_vec();
+        let scales = weights
+            .bytes("scale", Dtype::F16, &[count, width / group])?
+            .as_chunks::<2>()
+            .0;
+        Ok(Self {
+            packed,
+            scales: scales
+                .iter()
+                .map(|&bytes| f16::from_le_bytes(bytes))
+                .collect(),
+            width,
+            group,
+        })
     }
 
     /// Ids → (ids, width).
@@ -49,7 +77,11 @@ impl PackedEmbedding {
         for &id in ids {
             self.unpack(id, &mut numbers)?;
         }
-        Ok(Tensor::from_vec(numbers, (ids.len(), self.width), &Device::Cpu)?)
+        Ok(Tensor::from_vec(
+            numbers,
+            (ids.len(), self.width),
+            &Device::Cpu,
+        )?)
     }
 
     /// Adds the vector of `id` to `numbers`.
@@ -57,9 +89,13 @@ impl PackedEmbedding {
         let vocabulary = self.packed.len() / (self.width / 2);
         let row = id as usize;
         if row >= vocabulary {
-            return Err(Error::TokenId { found: id, vocabulary });
+            return Err(Error::TokenId {
+                found: id,
+                vocabulary,
+            });
         }
-        let packed = self.packed[row * self.width / 2..][..self.width / 2].chunks_exact(self.group / 2);
+        let packed =
+            self.packed[row * self.width / 2..][..self.width / 2].chunks_exact(self.group / 2);
         let scales = &self.scales[row * self.width / self.group..];
         for (group, scale) in packed.zip(scales) {
             let scale = scale.to_f32();
@@ -77,14 +113,34 @@ mod tests {
     #[test]
     fn rows_are_unpacked_by_group() {
         let scales = [0.5, 2.0, 1.0, -1.0].map(f16::from_f32).to_vec();
-        let embedding = PackedEmbedding { packed: vec![0x98, 0x7f, 0x80, 0x08], scales, width: 4, group: 2 };
-        let rows = embedding.forward(&[1, 0]).unwrap().to_vec2::<f32>().unwrap();
+        let embedding = PackedEmbedding {
+            packed: vec![0x98, 0x7f, 0x80, 0x08],
+            scales,
+            width: 4,
+            group: 2,
+        };
+        let rows = embedding
+            .forward(&[1, 0])
+            .unwrap()
+            .to_vec2::<f32>()
+            .unwrap();
         assert_eq!(rows, [[-8.0, 0.0, 0.0, 8.0], [0.0, 0.5, 14.0, -2.0]]);
     }
 
     #[test]
     fn ids_outside_the_table_are_refused() {
-        let embedding = PackedEmbedding { packed: vec![0; 4], scales: vec![f16::ONE; 4], width: 4, group: 2 };
-        assert!(matches!(embedding.forward(&[2]), Err(Error::TokenId { found: 2, vocabulary: 2 })));
+        let embedding = PackedEmbedding {
+            packed: vec![0; 4],
+            scales: vec![f16::ONE; 4],
+            width: 4,
+            group: 2,
+        };
+        assert!(matches!(
+            embedding.forward(&[2]),
+            Err(Error::TokenId {
+                found: 2,
+                vocabulary: 2
+            })
+        ));
     }
 }

@@ -5,7 +5,6 @@ use crate::{
     mini::{
         config::{MiniConfig, TextConfig},
         perceptron::Perceptron,
-        pooling::AttentionPooling,
         quantised::{self, PackedEmbedding},
     },
     ops::{Activation, Attention, LayerNorm, Linear, Sequences},
@@ -20,7 +19,7 @@ pub(crate) struct TextTower {
     positions: Tensor,
     norm: LayerNorm,
     layers: Vec<Layer>,
-    pooling: AttentionPooling,
+    mean_layers: usize,
     perceptron: Perceptron,
     context: usize,
 }
@@ -37,20 +36,21 @@ struct Layer {
 impl TextTower {
     pub(crate) fn new(config: &MiniConfig, weights: &Weights<'_>) -> Result<Self> {
         let text = &config.text_config;
-        let (width, heads) = (text.hidden_size, text.pooling_heads);
+        let width = text.hidden_size;
         let weights = weights.below("text");
         let embeddings = weights.below("embeddings");
         let group = config.quantization_config.word_embeddings.group_size;
-        let layers = (0..text.num_hidden_layers).map(|layer| Layer::new(text, &weights.below(&format!("layers.{layer}"))));
-        let pooled = width * (1 + heads);
+        let layers = (0..text.num_hidden_layers)
+            .map(|layer| Layer::new(text, &weights.below(&format!("layers.{layer}"))));
         Ok(Self {
             words: PackedEmbedding::new(text.vocab_size, width, group, &embeddings.below("word"))?,
-            positions: embeddings.tensor("position.weight", &[text.max_position_embeddings, width])?,
+            positions: embeddings
+                .tensor("position.weight", &[text.max_position_embeddings, width])?,
             norm: LayerNorm::new(width, text.layer_norm_eps, &embeddings.below("norm"))?,
             layers: layers.collect::<Result<_>>()?,
-            pooling: AttentionPooling::new(width, heads, &weights.below("pooling"))?,
+            mean_layers: text.mean_layers,
             perceptron: Perceptron::new(
-                pooled,
+                width * text.mean_layers,
                 text.perceptron_size,
                 config.projection_dim,
                 &weights.below("perceptron"),
@@ -70,46 +70,64 @@ impl TextTower {
         for (place, &index) in order.iter().enumerate() {
             places[index] = place as u32;
         }
-        self.perceptron.forward(&pooled.index_select(&Tensor::new(places, &Device::Cpu)?, 0)?)
+        self.perceptron
+            .forward(&pooled.index_select(&Tensor::new(places, &Device::Cpu)?, 0)?)
     }
 
-    /// The mean of every text's tokens, and the learned means: (texts, (1 + heads) · width).
+    /// The means of every text's tokens behind each of the last layers: (texts, mean layers · width).
     fn pool(&self, texts: &[&[u32]]) -> Result<Tensor> {
         let lengths: Vec<usize> = texts.iter().map(|tokens| tokens.len()).collect();
-        let mut hidden = self.embed(texts)?;
         let sequences = Sequences::open(lengths.clone());
-        for layer in &self.layers {
+        let mut hidden = self.embed(texts)?;
+        let mut pooled = Vec::with_capacity(self.mean_layers);
+        for (index, layer) in self.layers.iter().enumerate() {
             hidden = layer.forward(&hidden, &sequences)?;
+            if index + self.mean_layers >= self.layers.len() {
+                pooled.push(means(&hidden, &lengths)?);
+            }
         }
-        let mut start = 0;
-        let pooled = lengths.into_iter().map(|length| {
-            let tokens = hidden.narrow(0, start, length)?;
-            start += length;
-            Ok(Tensor::cat(&[tokens.mean(0)?, self.pooling.forward(&tokens)?], 0)?)
-        });
-        Ok(Tensor::stack(&pooled.collect::<Result<Vec<_>>>()?, 0)?)
+        Ok(Tensor::cat(&pooled, 1)?)
     }
 
     fn embed(&self, texts: &[&[u32]]) -> Result<Tensor> {
         for tokens in texts {
             if tokens.is_empty() || tokens.len() > self.context {
-                return Err(Error::TokenCount { found: tokens.len(), limit: self.context });
+                return Err(Error::TokenCount {
+                    found: tokens.len(),
+                    limit: self.context,
+                });
             }
         }
-        let positions: Vec<u32> = texts.iter().flat_map(|tokens| 0..tokens.len() as u32).collect();
-        let positions = self.positions.index_select(&Tensor::new(positions, &Device::Cpu)?, 0)?;
-        self.norm.forward(&(self.words.forward(&texts.concat())? + positions)?)
+        let positions: Vec<u32> = texts
+            .iter()
+            .flat_map(|tokens| 0..tokens.len() as u32)
+            .collect();
+        let positions = self
+            .positions
+            .index_select(&Tensor::new(positions, &Device::Cpu)?, 0)?;
+        self.norm
+            .forward(&(self.words.forward(&texts.concat())? + positions)?)
     }
 }
 
 impl Layer {
     fn new(config: &TextConfig, weights: &Weights<'_>) -> Result<Self> {
-        let TextConfig { hidden_size: width, intermediate_size: inner, .. } = *config;
+        let TextConfig {
+            hidden_size: width,
+            intermediate_size: inner,
+            ..
+        } = *config;
         let square = |name| quantised::linear(width, width, &weights.below(name));
         let norm = |name| LayerNorm::new(width, config.layer_norm_eps, &weights.below(name));
         let heads = config.num_attention_heads;
         Ok(Self {
-            attention: Attention::new(square("query")?, square("key")?, square("value")?, square("output")?, heads)?,
+            attention: Attention::new(
+                square("query")?,
+                square("key")?,
+                square("value")?,
+                square("output")?,
+                heads,
+            )?,
             attention_norm: norm("attention_norm")?,
             up: quantised::linear(width, inner, &weights.below("up"))?,
             down: quantised::linear(inner, width, &weights.below("down"))?,
@@ -118,8 +136,22 @@ impl Layer {
     }
 
     fn forward(&self, hidden: &Tensor, sequences: &Sequences) -> Result<Tensor> {
-        let hidden = self.attention_norm.forward(&(hidden + self.attention.forward(hidden, sequences)?)?)?;
+        let hidden = self
+            .attention_norm
+            .forward(&(hidden + self.attention.forward(hidden, sequences)?)?)?;
         let inner = Activation::Gelu.forward(&self.up.forward(&hidden)?)?;
-        self.perceptron_norm.forward(&(&hidden + self.down.forward(&inner)?)?)
+        self.perceptron_norm
+            .forward(&(&hidden + self.down.forward(&inner)?)?)
     }
+}
+
+/// The mean of each sequence's rows: (tokens, width) → (sequences, width).
+fn means(hidden: &Tensor, lengths: &[usize]) -> Result<Tensor> {
+    let mut start = 0;
+    let means = lengths.iter().map(|&length| {
+        let tokens = hidden.narrow(0, start, length)?;
+        start += length;
+        Ok(tokens.mean(0)?)
+    });
+    Ok(Tensor::stack(&means.collect::<Result<Vec<_>>>()?, 0)?)
 }

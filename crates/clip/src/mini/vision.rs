@@ -43,7 +43,8 @@ impl VisionTower {
         let vision = &config.vision_config;
         let weights = weights.below("vision");
         let blocks = vision.blocks.iter().enumerate();
-        let blocks = blocks.map(|(index, block)| Block::new(block, &weights.below(&format!("blocks.{index}"))));
+        let blocks = blocks
+            .map(|(index, block)| Block::new(block, &weights.below(&format!("blocks.{index}"))));
         Ok(Self {
             stem: Stem::new(&vision.stem, &weights.below("stem"))?,
             blocks: blocks.collect::<Result<_>>()?,
@@ -57,29 +58,40 @@ impl VisionTower {
     /// Each picture is computed by one thread, so that what passes from one layer to the next stays in its cache.
     pub(crate) fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
         let pictures = (0..pixels.dim(0)?).into_par_iter();
-        let vectors: Vec<Tensor> = pictures.map(|index| self.forward_one(&pixels.get(index)?)).collect::<Result<_>>()?;
+        let vectors: Vec<Tensor> = pictures
+            .map(|index| self.forward_one(&pixels.get(index)?))
+            .collect::<Result<_>>()?;
         Ok(Tensor::stack(&vectors, 0)?)
     }
 
     /// (3, size, size) → (projection).
     fn forward_one(&self, pixels: &Tensor) -> Result<Tensor> {
         let mut hidden = self.stem.forward(pixels)?;
-        let mut middle = None;
+        let mut middle = hidden.clone();
         for (index, block) in self.blocks.iter().enumerate() {
             hidden = block.forward(&hidden)?;
             if index == self.middle_block {
-                middle = Some(hidden.flatten(0, 2)?.mean(0)?);
+                middle = hidden.clone();
             }
         }
-        self.head.forward(&hidden.flatten(0, 2)?, middle.as_ref())
+        self.head
+            .forward(&hidden.flatten(0, 2)?, &middle.flatten(0, 2)?)
     }
 }
 
 impl Stem {
     fn new(config: &StemConfig, weights: &Weights<'_>) -> Result<Self> {
-        let StemConfig { output_channels, kernel_size: size, stride } = *config;
-        let product = PointwiseConvolution::new(3 * size * size, output_channels, weights)?;
-        Ok(Self { product, size, stride })
+        let StemConfig {
+            output_channels,
+            kernel_size: size,
+            stride,
+        } = *config;
+        let product = PointwiseConvolution::float(3 * size * size, output_channels, weights)?;
+        Ok(Self {
+            product,
+            size,
+            stride,
+        })
     }
 
     /// (3, height, width) → (1, height / stride, width / stride, channels).
@@ -97,18 +109,31 @@ impl Stem {
                 seen.push(columns.seen_from(across, &lines, 1)?);
             }
         }
-        self.product.forward_relu6(&Tensor::cat(&seen, 2)?.unsqueeze(0)?)
+        self.product
+            .forward_relu6(&Tensor::cat(&seen, 2)?.unsqueeze(0)?)
     }
 }
 
 impl Block {
     fn new(config: &BlockConfig, weights: &Weights<'_>) -> Result<Self> {
-        let BlockConfig { input_channels, output_channels, expansion, kernel_size, stride } = *config;
+        let BlockConfig {
+            input_channels,
+            output_channels,
+            expansion,
+            kernel_size,
+            stride,
+        } = *config;
         let inner = input_channels * expansion;
-        let expand = (expansion != 1).then(|| PointwiseConvolution::new(input_channels, inner, &weights.below("expand")));
+        let expand = (expansion != 1)
+            .then(|| PointwiseConvolution::new(input_channels, inner, &weights.below("expand")));
         Ok(Self {
             expand: expand.transpose()?,
-            depthwise: DepthwiseConvolution::new(inner, kernel_size, stride, &weights.below("depthwise"))?,
+            depthwise: DepthwiseConvolution::new(
+                inner,
+                kernel_size,
+                stride,
+                &weights.below("depthwise"),
+            )?,
             project: PointwiseConvolution::new(inner, output_channels, &weights.below("project"))?,
             residual: stride == 1 && input_channels == output_channels,
         })
@@ -121,6 +146,10 @@ impl Block {
             None => self.depthwise.forward(input)?,
         };
         let output = self.project.forward(&inner)?;
-        if self.residual { Ok((output + input)?) } else { Ok(output) }
+        if self.residual {
+            Ok((output + input)?)
+        } else {
+            Ok(output)
+        }
     }
 }

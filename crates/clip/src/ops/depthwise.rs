@@ -32,9 +32,19 @@ pub(crate) struct SameAxis {
 
 impl DepthwiseConvolution {
     /// Kernels of `size` x `size`, as `weights.weight` (size · size, channels) and `weights.bias` (channels).
-    pub(crate) fn new(channels: usize, size: usize, stride: usize, weights: &Weights<'_>) -> Result<Self> {
+    pub(crate) fn new(
+        channels: usize,
+        size: usize,
+        stride: usize,
+        weights: &Weights<'_>,
+    ) -> Result<Self> {
         let weight = weights.tensor("weight", &[size * size, channels])?;
-        Ok(Self { weight, bias: weights.tensor("bias", &[channels])?, size, stride })
+        Ok(Self {
+            weight,
+            bias: weights.tensor("bias", &[channels])?,
+            size,
+            stride,
+        })
     }
 
     /// (batch, height, width, channels) → (batch, height / stride, width / stride, channels), rounded up.
@@ -56,7 +66,9 @@ impl DepthwiseConvolution {
         for place in 0..self.size * self.size {
             let shifted = rows.seen_from(place / self.size, &padded, 1)?;
             let shifted = columns.seen_from(place % self.size, &shifted, 2)?;
-            sum = shifted.broadcast_mul(&self.weight.get(place)?)?.broadcast_add(&sum)?;
+            sum = shifted
+                .broadcast_mul(&self.weight.get(place)?)?
+                .broadcast_add(&sum)?;
         }
         Ok(sum.clamp(0.0, 6.0)?)
     }
@@ -65,16 +77,28 @@ impl DepthwiseConvolution {
         let (batch, _, _, channels) = input.dims4()?;
         let shape = (batch, rows.output, columns.output, channels);
         let arch = Arch::new();
-        kernel::compute([input, &self.weight, &self.bias], shape, |[input, weight, bias]| {
-            let mut output = vec![0.0; batch * rows.output * columns.output * channels];
-            kernel::for_each_row(&mut output, columns.output * channels, |index, output| {
-                let (picture, row) = (index / rows.output, index % rows.output);
-                let picture = &input[picture * rows.input * columns.input * channels..];
-                let place = Row { picture, weight, bias, size: self.size, rows, columns, row };
-                arch.dispatch(|| place.compute(output));
-            });
-            output
-        })
+        kernel::compute(
+            [input, &self.weight, &self.bias],
+            shape,
+            |[input, weight, bias]| {
+                let mut output = vec![0.0; batch * rows.output * columns.output * channels];
+                kernel::for_each_row(&mut output, columns.output * channels, |index, output| {
+                    let (picture, row) = (index / rows.output, index % rows.output);
+                    let picture = &input[picture * rows.input * columns.input * channels..];
+                    let place = Row {
+                        picture,
+                        weight,
+                        bias,
+                        size: self.size,
+                        rows,
+                        columns,
+                        row,
+                    };
+                    arch.dispatch(|| place.compute(output));
+                });
+                output
+            },
+        )
     }
 }
 
@@ -83,7 +107,13 @@ impl SameAxis {
     pub(crate) fn new(input: usize, size: usize, stride: usize) -> Self {
         let output = input.div_ceil(stride);
         let padding = (output.saturating_sub(1) * stride + size).saturating_sub(input);
-        Self { input, output, stride, before: padding / 2, behind: padding - padding / 2 }
+        Self {
+            input,
+            output,
+            stride,
+            before: padding / 2,
+            behind: padding - padding / 2,
+        }
     }
 
     /// `picture` with the zeros around the dimension `dimension`, which is this axis.
@@ -92,8 +122,15 @@ impl SameAxis {
     }
 
     /// What the kernel's place `offset` sees of the padded picture, by output.
-    pub(crate) fn seen_from(self, offset: usize, padded: &Tensor, dimension: usize) -> Result<Tensor> {
-        let seen: Vec<u32> = (0..self.output).map(|output| (output * self.stride + offset) as u32).collect();
+    pub(crate) fn seen_from(
+        self,
+        offset: usize,
+        padded: &Tensor,
+        dimension: usize,
+    ) -> Result<Tensor> {
+        let seen: Vec<u32> = (0..self.output)
+            .map(|output| (output * self.stride + offset) as u32)
+            .collect();
         Ok(padded.index_select(&Tensor::new(seen, &Device::Cpu)?, dimension)?)
     }
 
@@ -141,8 +178,14 @@ impl Row<'_> {
         let mut sum = *lanes_at::<N>(self.bias, channel);
         for (down, y) in self.rows.inside(self.row, self.size) {
             for (across, x) in self.columns.inside(column, self.size) {
-                let input = lanes_at::<N>(self.picture, (y * self.columns.input + x) * channels + channel);
-                let weight = lanes_at::<N>(self.weight, (down * self.size + across) * channels + channel);
+                let input = lanes_at::<N>(
+                    self.picture,
+                    (y * self.columns.input + x) * channels + channel,
+                );
+                let weight = lanes_at::<N>(
+                    self.weight,
+                    (down * self.size + across) * channels + channel,
+                );
                 for lane in 0..N {
                     sum[lane] += input[lane] * weight[lane];
                 }
@@ -154,7 +197,9 @@ impl Row<'_> {
 
 #[inline(always)]
 fn lanes_at<const N: usize>(numbers: &[f32], start: usize) -> &[f32; N] {
-    numbers[start..].first_chunk().expect("a pixel has all channels")
+    numbers[start..]
+        .first_chunk()
+        .expect("a pixel has all channels")
 }
 
 #[cfg(test)]
@@ -175,8 +220,17 @@ mod tests {
         };
         let input = Tensor::randn(0.0_f32, 1.0, (2, height, width, channels), &device).unwrap();
         let fused = convolution.forward(&input).unwrap();
-        let plain = convolution.forward(Var::from_tensor(&input).unwrap().as_tensor()).unwrap();
-        let off = (fused - plain).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+        let plain = convolution
+            .forward(Var::from_tensor(&input).unwrap().as_tensor())
+            .unwrap();
+        let off = (fused - plain)
+            .unwrap()
+            .abs()
+            .unwrap()
+            .max_all()
+            .unwrap()
+            .to_scalar::<f32>()
+            .unwrap();
         assert!(off < 2e-5, "the forms differ by {off}");
     }
 
