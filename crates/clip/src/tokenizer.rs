@@ -374,3 +374,56 @@ impl SpecialTokens {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Reads the tokenizer in `tests/fixtures/strings/{form}` and compares its ids with transformers', which are in
+    /// column `column` of `strings.jsonl`, or in column 1 when both forms have the same.
+    #[track_caller]
+    fn case(form: &str, column: usize) {
+        let strings = Path::new("tests/fixtures/strings");
+        let checkpoint = Checkpoint::open(&strings.join(form)).unwrap();
+        let tokenizer = Tokenizer::clip(&checkpoint, 77).unwrap();
+        let rows = std::fs::read_to_string(strings.join("strings.jsonl")).unwrap();
+        let mut count = 0;
+        for row in rows.split_terminator('\n') {
+            let row: Vec<serde_json::Value> = serde_json::from_str(row).unwrap();
+            let text = row[0].as_str().unwrap();
+            let expected: Vec<u32> =
+                serde_json::from_value(row.get(column).unwrap_or(&row[1]).clone()).unwrap();
+            assert_eq!(
+                tokenizer.encode(text).unwrap(),
+                expected,
+                "{form}, {text:?}"
+            );
+            count += 1;
+        }
+        assert!(count >= 2000, "{count} strings");
+    }
+
+    #[test]
+    fn ids_from_vocabulary_and_merges_equal_transformers() {
+        case("parts", 1);
+    }
+
+    #[test]
+    fn ids_from_one_file_equal_transformers() {
+        case("whole", 2);
+    }
+
+    #[test]
+    fn a_limit_that_leaves_no_room_is_refused() {
+        let checkpoint = Checkpoint::open(Path::new("tests/fixtures/strings/parts")).unwrap();
+        let error = Tokenizer::clip(&checkpoint, 2).err().unwrap();
+        assert!(
+            error
+                .to_string()
+                .ends_with("is 2, expected more than the 2 tokens that every text has"),
+            "{error}"
+        );
+    }
+}
