@@ -69,7 +69,7 @@ fn drawing(width: u32, height: u32) -> picture::Result<Picture> {
         width,
         height,
         (0..samples)
-            .map(|index| (index * index >> 7) as u8)
+            .map(|index| ((index * index) >> 7) as u8)
             .collect(),
     )
 }

@@ -203,3 +203,140 @@ fn on_black(pixels: &[u8], inside: Size, size: Size) -> Vec<u8> {
     }
     canvas
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A picture in which every pixel differs from its neighbours.
+    fn drawing(width: u32, height: u32) -> Picture {
+        let samples = width * height * 3;
+        let pixels = (0..samples).map(|index| (index * 37 % 251) as u8).collect();
+        Picture::from_rgb(width, height, pixels).unwrap()
+    }
+
+    #[test]
+    fn pixels_have_to_fit_the_size() {
+        assert_eq!(
+            Picture::from_rgb(0, 5, vec![]).unwrap_err().reason(),
+            "no pixels"
+        );
+        let error = Picture::from_rgb(2, 2, vec![0; 11]).unwrap_err();
+        assert_eq!(error.to_string(), "11 bytes of pixels for 2x2, expected 12");
+        let huge = Picture::from_rgb(u32::MAX, u32::MAX, vec![0; 3]);
+        assert_eq!(huge.unwrap_err().reason(), "wrong length");
+    }
+
+    #[test]
+    fn resampling_to_the_same_size_changes_nothing() {
+        let picture = drawing(13, 7);
+        let window = Window {
+            left: 0,
+            top: 0,
+            width: 13,
+            height: 7,
+        };
+        for filter in [
+            Filter::Nearest,
+            Filter::Box,
+            Filter::Bilinear,
+            Filter::Hamming,
+            Filter::Bicubic,
+            Filter::Lanczos3,
+        ] {
+            assert_eq!(
+                picture.resample(picture.size(), window, filter),
+                picture,
+                "{filter:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn outside_is_black() {
+        let picture = drawing(4, 4);
+        let window = Window {
+            left: 3,
+            top: 9,
+            width: 2,
+            height: 2,
+        };
+        let black = picture.resample(picture.size(), window, Filter::Bicubic);
+        assert_eq!(black.pixels(), [0; 12]);
+        let far = Window {
+            left: u32::MAX,
+            top: 0,
+            width: 2,
+            height: 1,
+        };
+        assert_eq!(
+            picture.resample(picture.size(), far, Filter::Box).pixels(),
+            [0; 6]
+        );
+    }
+
+    #[track_caller]
+    fn thumbnail_case(size: (u32, u32), room: (u32, u32), expected: (u32, u32)) {
+        let thumbnail = drawing(size.0, size.1).thumbnail(room.0, room.1);
+        assert_eq!((thumbnail.width(), thumbnail.height()), expected);
+    }
+
+    #[test]
+    fn thumbnails_fit_inside() {
+        thumbnail_case((640, 480), (320, 320), (320, 240));
+        thumbnail_case((480, 640), (320, 320), (240, 320));
+        thumbnail_case((100, 50), (320, 320), (100, 50));
+        thumbnail_case((1000, 1), (10, 10), (10, 1));
+        thumbnail_case((1, 1000), (10, 10), (1, 10));
+        thumbnail_case((30, 20), (0, 0), (1, 1));
+    }
+
+    #[test]
+    fn a_picture_too_long_for_jpeg_is_made_smaller() {
+        let long = Picture::from_rgb(70_000, 1, vec![200; 210_000]).unwrap();
+        let read = Picture::decode(&long.to_jpeg(80), &Limits::default()).unwrap();
+        assert_eq!((read.width(), read.height()), (65_535, 1));
+    }
+
+    #[test]
+    fn jpeg_comes_back_nearly_the_same() {
+        let grey = Picture::from_rgb(20, 10, vec![120; 600]).unwrap();
+        for quality in [0, 1, 85, 100, 255] {
+            let read = Picture::decode(&grey.to_jpeg(quality), &Limits::default()).unwrap();
+            assert_eq!(read.size(), grey.size());
+            assert!(
+                read.pixels().iter().all(|sample| sample.abs_diff(120) <= 8),
+                "{quality}"
+            );
+        }
+    }
+
+    proptest::proptest! {
+        /// A window is what the whole has in its place, whatever is left out to compute it.
+        #[test]
+        fn a_window_equals_the_same_part_of_the_whole(
+            size in (1_u32..40, 1_u32..40),
+            full in (1_u32..60, 1_u32..60),
+            corner in (0.0..1.0, 0.0..1.0),
+            far_corner in (0.0..1.0, 0.0..1.0),
+        ) {
+            let place = |fraction: f64, side: u32| (fraction * f64::from(side)) as u32;
+            let (left, top) = (place(corner.0, full.0), place(corner.1, full.1));
+            let width = place(far_corner.0, full.0 - left).max(1);
+            let height = place(far_corner.1, full.1 - top).max(1);
+            let full = Size { width: full.0, height: full.1 };
+            let all = Window { left: 0, top: 0, width: full.width, height: full.height };
+            let window = Window { left, top, width, height };
+
+            let picture = drawing(size.0, size.1);
+            let whole = picture.resample(full, all, Filter::Bicubic);
+            let part = picture.resample(full, window, Filter::Bicubic);
+            for row in 0..height {
+                let start = ((top + row) * full.width + left) as usize * 3;
+                let expected = &whole.pixels()[start..start + width as usize * 3];
+                let got = &part.pixels()[(row * width) as usize * 3..][..width as usize * 3];
+                proptest::prop_assert_eq!(got, expected);
+            }
+        }
+    }
+}
