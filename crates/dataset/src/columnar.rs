@@ -18,9 +18,11 @@ use parquet::schema::types::SchemaDescriptor;
 use crate::columns::{Columns, Roles};
 use crate::gathering::{Gathering, Row};
 use crate::{Error, Listing, ProblemReason, Result, value};
-use column::{Cell, Column, Content};
+use column::{Cell, Column};
+use content::Content;
 
 mod column;
+mod content;
 
 /// Rows decoded at once.
 const BATCH: usize = 1024;

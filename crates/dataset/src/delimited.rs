@@ -5,11 +5,8 @@
 //! quotation mark is a character like any other, so that a caption which begins with one does not
 //! swallow the rows after it; a cell wholly within quotation marks is taken out of them.
 //!
-//! A column of metadata is one of numbers when each of its cells is empty or a number as programs
-//! write it (`7`, `-0.25`, `1e-05`; not `007`, `+7`, `1e3`, nor whole numbers of more than 15
-//! digits), one of booleans when each is empty or `true` or `false`, and one of text otherwise: a
-//! column of postcodes stays text as soon as one begins with a zero. Empty cells are left out, and
-//! so are columns without a name, such as the index that pandas writes.
+//! Columns of metadata are typed: see [`CellType`]. Empty cells are left out, and so are columns
+//! without a name, such as the index that pandas writes.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -17,11 +14,13 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use csv::{ByteRecord, Terminator};
-use serde_json::{Number, Value};
 
 use crate::columns::{Columns, Roles};
 use crate::gathering::{Gathering, Row};
-use crate::{Error, Listing, Metadata, ProblemReason, Result, encoding, place};
+use crate::{Error, Listing, ProblemReason, Result, encoding, place};
+use cell_type::CellType;
+
+mod cell_type;
 
 /// Reads the table at `path` into `gathering`.
 pub(crate) fn read(
@@ -212,9 +211,11 @@ impl Header {
 
     /// Turns the metadata of `listing` from text into what the columns turned out to hold.
     fn set_types(&self, listing: &mut Listing) {
-        for record in &mut listing.records {
-            for (name, cell_type) in self.names.iter().zip(&self.types) {
-                set_type(&mut record.metadata, name, *cell_type);
+        for (name, cell_type) in self.names.iter().zip(&self.types) {
+            for record in &mut listing.records {
+                if let Some(value) = record.metadata.get_mut(name) {
+                    cell_type.apply(value);
+                }
             }
         }
     }
@@ -249,80 +250,4 @@ fn unquoted(cell: &[u8]) -> Cow<'_, [u8]> {
         text.push(byte);
     }
     Cow::Owned(text)
-}
-
-/// What the cells of a column seen so far have in common.
-#[derive(Clone, Copy, Debug)]
-struct CellType {
-    number: bool,
-    boolean: bool,
-}
-
-impl Default for CellType {
-    fn default() -> Self {
-        Self {
-            number: true,
-            boolean: true,
-        }
-    }
-}
-
-impl CellType {
-    fn see(&mut self, text: &str) {
-        self.number &= number(text).is_some();
-        self.boolean &= boolean(text).is_some();
-    }
-}
-
-fn set_type(metadata: &mut Metadata, name: &str, cell_type: CellType) {
-    if let Some(value) = metadata.get_mut(name)
-        && let Some(text) = value.as_str()
-    {
-        if cell_type.number
-            && let Some(number) = number(text)
-        {
-            *value = Value::Number(number);
-        } else if cell_type.boolean
-            && let Some(boolean) = boolean(text)
-        {
-            *value = Value::Bool(boolean);
-        }
-    }
-}
-
-fn boolean(text: &str) -> Option<bool> {
-    match text {
-        "true" | "True" | "TRUE" => Some(true),
-        "false" | "False" | "FALSE" => Some(false),
-        _ => None,
-    }
-}
-
-/// A number as programs write it. What has a leading zero or sixteen digits is a code or an id.
-fn number(text: &str) -> Option<Number> {
-    const DIGITS: usize = 15;
-    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let (decimal, exponent) = split_optional(unsigned, 'e');
-    let (whole, fraction) = split_optional(decimal, '.');
-    let is_plain = is_digits(whole)
-        && (whole == "0" || !whole.starts_with('0'))
-        && whole.len() <= DIGITS
-        && fraction.is_none_or(is_digits)
-        && exponent.is_none_or(|text| text.strip_prefix(['+', '-']).is_some_and(is_digits));
-    if !is_plain {
-        return None;
-    }
-    match (fraction, exponent) {
-        (None, None) => text.parse::<i64>().ok().map(Number::from),
-        _ => text.parse().ok().and_then(Number::from_f64),
-    }
-}
-
-/// What is before the first `separator`, and what is after it, if there is one.
-fn split_optional(text: &str, separator: char) -> (&str, Option<&str>) {
-    match text.split_once(separator) {
-        Some((before, after)) => (before, Some(after)),
-        None => (text, None),
-    }
 }

@@ -68,7 +68,7 @@ fn read_line(file: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
 }
 
 /// The parser counts lines too, of which it sees one.
-fn invalid(error: serde_json::Error) -> ProblemReason {
+fn invalid(error: &serde_json::Error) -> ProblemReason {
     let message = error
         .to_string()
         .replace(" at line 1 column ", " at column ");
@@ -99,7 +99,8 @@ impl<'a> Objects<'a> {
     }
 
     fn row(&mut self, line: &[u8]) -> Result<Row, ProblemReason> {
-        let value = serde_json::from_slice(line.trim_ascii_end()).map_err(invalid)?;
+        let value =
+            serde_json::from_slice(line.trim_ascii_end()).map_err(|error| invalid(&error))?;
         let Value::Object(object) = value else {
             return Err(ProblemReason::NotAnObject);
         };
