@@ -1,22 +1,3 @@
-//! Metadata filters: Pinecone's language, its meaning defined once.
-//!
-//! A filter is a JSON object. Each key is a field with a condition, or `$and`, `$or` (lists of
-//! filters) or `$not` (a filter); several keys must all hold; `{}` matches everything. A condition
-//! is a value, which is short for `$eq`, or an object of operators, which must all hold:
-//!
-//! | operator | operand | holds if the field |
-//! |---|---|---|
-//! | `$eq` | string, number, boolean | is the operand, or is a list with the operand in it |
-//! | `$in` | list of those | is one of them, or is a list with one of them in it |
-//! | `$gt` `$gte` `$lt` `$lte` | number | is a number, and more (…) than the operand |
-//! | `$exists` | boolean | is there, or (`false`) is not |
-//! | `$ne` `$nin` | as `$eq` `$in` | is not what those match: also if the field is missing |
-//! | `$not` | object of operators | does not fulfil them: also if the field is missing |
-//!
-//! Numbers are compared as 64-bit floats, whatever they look like in JSON: `1` is `1.0`. A value
-//! never equals one of another type: `"1"` is not `1`, and `1` is not `true`. An empty list is a
-//! field that is there and has nothing in it.
-
 mod parse;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -36,10 +17,24 @@ use crate::{Metadata, Result};
 /// # }
 /// ```
 ///
-/// The operators, and what they mean for missing fields, lists and mixed types, are Pinecone's:
-/// `$eq $ne $gt $gte $lt $lte $in $nin $exists $and $or $not`, a bare value for `$eq`, several
-/// keys for `$and`. `$ne`, `$nin` and `$not` also match where the field is missing; comparisons
-/// match numbers alone; a list of strings equals each of its members.
+/// # The language
+/// It is Pinecone's. A filter is a JSON object. Each key is a field with a condition, or `$and`,
+/// `$or` (lists of filters) or `$not` (a filter); several keys must all hold; `{}` matches
+/// everything. A condition is a value, which is short for `$eq`, or an object of operators, which
+/// must all hold:
+///
+/// | operator | operand | holds if the field |
+/// |---|---|---|
+/// | `$eq` | string, number, boolean | is the operand, or is a list with the operand in it |
+/// | `$in` | list of those | is one of them, or is a list with one of them in it |
+/// | `$gt` `$gte` `$lt` `$lte` | number | is a number, and more (…) than the operand |
+/// | `$exists` | boolean | is there, or (`false`) is not |
+/// | `$ne` `$nin` | as `$eq` `$in` | is not what those match: also if the field is missing |
+/// | `$not` | object of operators | does not fulfil them: also if the field is missing |
+///
+/// Numbers are compared as 64-bit floats, whatever they look like in JSON: `1` is `1.0`. A value
+/// never equals one of another type: `"1"` is not `1`, and `1` is not `true`. An empty list is a
+/// field that is there and has nothing in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
     condition: Condition,

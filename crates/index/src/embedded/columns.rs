@@ -294,7 +294,7 @@ impl ColumnsBuilder {
                         _ if new.is_empty() => {}
                         Kind::Strings => {
                             let text = String::from_utf8_lossy(column.string(bytes, position));
-                            postings(&mut field.strings, &*text).extend(new);
+                            postings(&mut field.strings, &text).extend(new);
                         }
                         Kind::Numbers => field.numbers.entry(key).or_default().extend(new),
                         Kind::Booleans => field.booleans.entry(key).or_default().extend(new),

@@ -17,6 +17,9 @@ const PAGE_SIZE: i64 = 16_384;
 /// How long to wait for another process: longer than any one transaction takes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// What a write-ahead log is cut down to after a large write, in bytes.
+const LOG_LIMIT: i64 = 64 << 20;
+
 /// The tables.
 ///
 /// - A vector's *slot* is never used twice, and what is in a slot never changes: an update takes
@@ -69,6 +72,17 @@ enum Journal {
     /// Readers and the writer wait for each other: all that a file system without shared memory
     /// between processes allows.
     Rollback,
+}
+
+impl Journal {
+    /// What it takes for a committed transaction to be on the disk. A rollback journal must also
+    /// be seen to be gone.
+    fn synchronous(self) -> &'static str {
+        match self {
+            Self::WriteAhead => "FULL",
+            Self::Rollback => "EXTRA",
+        }
+    }
 }
 
 /// The database file and the connections to it that lie ready.
@@ -140,7 +154,8 @@ impl Database {
 
     fn connect(&self) -> Result<Connection> {
         let connection = self.open_file()?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "synchronous", self.journal.synchronous())?;
+        connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(connection)

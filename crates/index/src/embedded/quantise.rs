@@ -24,7 +24,7 @@
 //!
 //! Bounds are rounded to `f32` as scores are, which keeps their order: a vector whose upper bound
 //! is less than `k` others' lower bounds cannot have a score that ties with theirs. Should a bound
-//! overflow to an infinity or NaN, it excludes nothing.
+//! overflow to an infinity or NaN, `min` and `max` turn it into one that excludes nothing.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -59,20 +59,11 @@ pub(super) struct Factor {
 /// Turns `values` into codes.
 pub(super) fn quantise(metric: Metric, values: &[f32], codes: &mut [i8]) -> Factor {
     let (unit, length) = unit(metric, values);
-    let scale = (largest(values) / unit / f64::from(CODE_LIMIT)) as f32;
-    let mut square = 0.0;
-    for (&value, code) in values.iter().zip(codes) {
-        let value = f64::from(value) / unit;
-        let rounded = if scale > 0.0 {
-            (value / f64::from(scale)).round()
-        } else {
-            0.0
-        };
-        // A float to integer conversion saturates, which a subnormal scale needs.
-        *code = (rounded as i8).max(-CODE_LIMIT as i8);
-        let lost = value - f64::from(scale) * f64::from(*code);
-        square += lost * lost;
-    }
+    let limit = f64::from(CODE_LIMIT);
+    let scale = (largest(values) / unit / limit) as f32;
+    let square = round_all(values, unit, f64::from(scale), limit, |position, code| {
+        codes[position] = code as i8;
+    });
     // Rounding to nearest, then up, adds at least half a unit in the last place: more than the
     // sum's own rounding.
     Factor {
@@ -80,6 +71,29 @@ pub(super) fn quantise(metric: Metric, values: &[f32], codes: &mut [i8]) -> Fact
         residual: (square.sqrt() as f32).next_up(),
         length,
     }
+}
+
+/// Gives `put` each of `values`, divided by `unit`, as an integer of at most `limit` times `scale`.
+/// Returns the square of the length of what is lost by that, whatever `scale` is.
+fn round_all(
+    values: &[f32],
+    unit: f64,
+    scale: f64,
+    limit: f64,
+    mut put: impl FnMut(usize, i32),
+) -> f64 {
+    /// Adding and subtracting this rounds a small number to an integer, without a function call.
+    const ROUNDS: f64 = 1.5 * (1_u64 << 52) as f64;
+    let (per_unit, per_scale) = (unit.recip(), if scale > 0.0 { scale.recip() } else { 0.0 });
+    let mut square = 0.0;
+    for (position, &value) in values.iter().enumerate() {
+        let value = f64::from(value) * per_unit;
+        let code = (value * per_scale).clamp(-limit, limit) + ROUNDS - ROUNDS;
+        put(position, code as i32);
+        let lost = value - scale * code;
+        square += lost * lost;
+    }
+    square
 }
 
 /// What `values` are divided by, and their length after that.
@@ -118,24 +132,23 @@ pub(super) struct Bounds {
     pub(super) high: f32,
 }
 
+impl Bounds {
+    /// Whether the score is surely less than `threshold`.
+    #[inline]
+    pub(super) fn are_below(&self, threshold: f32) -> bool {
+        self.high < threshold
+    }
+}
+
 impl Estimator {
     pub(super) fn new(metric: Metric, query: &[f32]) -> Self {
         let (unit, length) = unit(metric, query);
         let limit = f64::from((i32::MAX / CODE_LIMIT / query.len() as i32).min(32_767));
         let step = largest(query) / unit / limit;
         let mut codes = vec![0; stride(query.len())];
-        let mut square = 0.0;
-        for (&value, code) in query.iter().zip(&mut codes) {
-            let value = f64::from(value) / unit;
-            let rounded = if step > 0.0 {
-                (value / step).round().clamp(-limit, limit)
-            } else {
-                0.0
-            };
-            *code = rounded as i16;
-            let lost = value - step * rounded;
-            square += lost * lost;
-        }
+        let square = round_all(query, unit, step, limit, |position, code| {
+            codes[position] = code as i16;
+        });
         let lost = square.sqrt() * (1.0 + ROUNDING);
         Self {
             metric,

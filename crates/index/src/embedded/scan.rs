@@ -78,8 +78,7 @@ impl Shortlist {
 
     #[inline]
     fn offer(&mut self, slot: i64, bounds: Bounds) {
-        // In this form a NaN is kept.
-        if bounds.high < self.threshold {
+        if bounds.are_below(self.threshold) {
             return;
         }
         self.candidates.push(Candidate { slot, bounds });
@@ -106,7 +105,7 @@ impl Shortlist {
         self.threshold = self.threshold.max(*last);
         let threshold = self.threshold;
         self.candidates
-            .retain(|each| !(each.bounds.high < threshold));
+            .retain(|each| !each.bounds.are_below(threshold));
     }
 
     fn joined(mut self, other: Self) -> Self {
@@ -119,7 +118,7 @@ impl Shortlist {
     /// The candidates by what they may score at best.
     fn best_first(mut self) -> Vec<Candidate> {
         self.candidates
-            .sort_unstable_by(|a, b| b.bounds.high.total_cmp(&a.bounds.high));
+            .sort_unstable_by(|one, other| other.bounds.high.total_cmp(&one.bounds.high));
         self.candidates
     }
 }
@@ -203,7 +202,7 @@ fn score(
         if is_full
             && best
                 .last()
-                .is_some_and(|last| next.bounds.high < goodness(last.score))
+                .is_some_and(|last| next.bounds.are_below(goodness(last.score)))
         {
             break;
         }

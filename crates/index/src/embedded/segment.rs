@@ -378,8 +378,8 @@ mod tests {
             .unwrap();
     }
 
-    fn selected(segment: &Segment, filter: serde_json::Value) -> Vec<i64> {
-        let set = segment.select(Filter::parse(&filter).unwrap().condition());
+    fn selected(segment: &Segment, filter: &serde_json::Value) -> Vec<i64> {
+        let set = segment.select(Filter::parse(filter).unwrap().condition());
         set.members(0, usize::MAX)
             .map(|ordinal| segment.slots()[ordinal])
             .collect()
@@ -396,10 +396,10 @@ mod tests {
         assert_eq!(file.factors(), memory.factors());
         for segment in [file, memory] {
             assert_eq!(segment.codes(1)[..4], [127, 127, -127, 0]);
-            assert_eq!(selected(&segment, json!({"name": "é3"})), [30]);
-            assert_eq!(selected(&segment, json!({"n": {"$gte": 3}})), [30, 40]);
+            assert_eq!(selected(&segment, &json!({"name": "é3"})), [30]);
+            assert_eq!(selected(&segment, &json!({"n": {"$gte": 3}})), [30, 40]);
             assert_eq!(
-                selected(&segment, json!({"tags": "a"})),
+                selected(&segment, &json!({"tags": "a"})),
                 [0, 10, 20, 30, 40]
             );
         }
@@ -421,9 +421,9 @@ mod tests {
         let merged = merged.build();
         assert_eq!(merged.slots(), [10, 20, 40, 50]);
         assert_eq!(merged.codes(1), segment.codes(2));
-        assert_eq!(selected(&merged, json!({"name": "é1"})), [10, 50]);
-        assert_eq!(selected(&merged, json!({"name": "é3"})), [0; 0]);
-        assert_eq!(selected(&merged, json!({"n": {"$exists": false}})), [50]);
+        assert_eq!(selected(&merged, &json!({"name": "é1"})), [10, 50]);
+        assert_eq!(selected(&merged, &json!({"name": "é3"})), [0; 0]);
+        assert_eq!(selected(&merged, &json!({"n": {"$exists": false}})), [50]);
     }
 
     #[test]

@@ -25,8 +25,12 @@ impl Random {
         (self.0 >> 24) % limit
     }
 
-    pub fn one_of<T: Clone, const COUNT: usize>(&mut self, choices: [T; COUNT]) -> T {
-        choices[self.below(COUNT as u64) as usize].clone()
+    pub fn one_of<T, const COUNT: usize>(&mut self, choices: [T; COUNT]) -> T {
+        let position = self.below(COUNT as u64) as usize;
+        choices
+            .into_iter()
+            .nth(position)
+            .expect("the position is below the count")
     }
 
     /// Between -1 and 1.
