@@ -76,7 +76,7 @@ pub enum Error {
         columns: Vec<String>,
     },
     /// A Parquet table is damaged, or made in a way that is not read.
-    #[error("`{}` is damaged or no Parquet file", path.display())]
+    #[error("cannot read `{}` as Parquet", path.display())]
     Parquet {
         /// The table.
         path: PathBuf,

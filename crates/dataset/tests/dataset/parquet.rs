@@ -1,7 +1,8 @@
+use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use dataset::{Columns, Listing};
+use dataset::{Columns, Listing, SourceOptions};
 use serde_json::{Value, json};
 
 use crate::tree::Tree;
@@ -25,7 +26,7 @@ fn read(name: &str, pictures: &[&str]) -> (Tree, Listing) {
 
 #[test]
 fn every_type_in_every_codec() {
-    for form in ["snappy", "gzip", "zstd", "brotli", "lz4", "none", "v2"] {
+    for form in ["snappy", "gzip", "zstd", "lz4", "none", "v2"] {
         let name = format!("typed-{form}.parquet");
         let (tree, listing) = read(&name, &["dog.jpg", "cat.jpg"]);
         assert_eq!(tree.problems(&listing), [format!("{name}:3: no path")]);
@@ -111,8 +112,17 @@ fn what_is_no_parquet_is_an_error() {
         &whole[..whole.len() - 1],
     ] {
         let error = tree.error("t.parquet", content, Columns::default());
-        assert_eq!(error, "`t.parquet` is damaged or no Parquet file");
+        assert_eq!(error, "cannot read `t.parquet` as Parquet");
     }
+}
+
+#[test]
+fn a_codec_that_is_not_built_in_is_named() {
+    let tree = Tree::new(&[]);
+    tree.write("t.parquet", &fixture("typed-brotli.parquet"));
+    let error = tree.read_with("t.parquet", SourceOptions::default());
+    let source = error.unwrap_err().source().unwrap().to_string();
+    assert!(source.contains("brotli"), "{source}");
 }
 
 #[test]
