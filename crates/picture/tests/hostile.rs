@@ -232,6 +232,30 @@ fn a_tiff_cannot_hide_a_large_jpeg() {
 }
 
 #[test]
+fn the_limit_on_pixels_is_exact() {
+    for (name, bytes) in fixtures() {
+        let picture = decode(&name, &bytes).unwrap();
+        let pixels = u64::from(picture.width()) * u64::from(picture.height());
+        assert!(
+            Picture::decode(&bytes, &Limits { pixels, ..LIMITS }).is_ok(),
+            "{name}"
+        );
+        let error = Picture::decode(
+            &bytes,
+            &Limits {
+                pixels: pixels - 1,
+                ..LIMITS
+            },
+        );
+        assert_eq!(
+            error.expect_err(&name).reason(),
+            "too many pixels",
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn what_is_no_picture_says_so() {
     let case = |bytes: &[u8], reason| {
         assert_eq!(

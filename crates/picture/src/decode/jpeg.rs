@@ -33,6 +33,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded> {
     };
     limits.check_size(size)?;
 
+    // Ink is taken for inverted, as Adobe stores it, with or without Adobe's mark; so does Pillow.
     let grey = decoder.input_colorspace() == Some(ColorSpace::Luma);
     let (colours, layout) = if grey {
         (ColorSpace::Luma, Layout::Grey)
@@ -71,16 +72,10 @@ fn from_jpeg_error(error: DecodeErrors) -> Error {
     }
 }
 
-/// Walks over the markers to the end of the picture, which has to be there.
+/// Refuses a picture without its end, and one of too many scans.
 fn check_scans(bytes: &[u8]) -> Result<()> {
-    const START_OF_SCAN: u8 = 0xDA;
-    const END_OF_IMAGE: u8 = 0xD9;
     let mut scans = 0;
-    let mut rest = bytes;
-    loop {
-        let (marker, after) = next_marker(rest).ok_or(Error::Truncated {
-            format: Format::Jpeg,
-        })?;
+    for (marker, _) in Segments(bytes) {
         match marker {
             END_OF_IMAGE => return Ok(()),
             START_OF_SCAN if scans == MOST_SCANS => {
@@ -93,7 +88,51 @@ fn check_scans(bytes: &[u8]) -> Result<()> {
             START_OF_SCAN => scans += 1,
             _ => {}
         }
-        rest = after_segment(marker, after);
+    }
+    Err(Error::Truncated {
+        format: Format::Jpeg,
+    })
+}
+
+/// The size in the first frame header, if there is one: what a decoder will take it for.
+pub(super) fn header_size(bytes: &[u8]) -> Option<Size> {
+    Segments(bytes).find_map(|(marker, content)| match (marker, content) {
+        // Numbers among those of frames that are of tables and reserved.
+        (0xC4 | 0xC8 | 0xCC, _) => None,
+        (0xC0..=0xCF, &[_precision, h1, h0, w1, w0, ..]) => {
+            let number = |high, low| u32::from(u16::from_be_bytes([high, low]));
+            Some(Size {
+                width: number(w1, w0),
+                height: number(h1, h0),
+            })
+        }
+        _ => None,
+    })
+}
+
+const TEMPORARY: u8 = 0x01;
+const START_OF_IMAGE: u8 = 0xD8;
+const END_OF_IMAGE: u8 = 0xD9;
+const START_OF_SCAN: u8 = 0xDA;
+
+/// The segments of a file: each one's marker and what follows its length, to the end of the file.
+struct Segments<'a>(&'a [u8]);
+
+impl<'a> Iterator for Segments<'a> {
+    type Item = (u8, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (marker, after) = next_marker(self.0)?;
+        let has_content = !matches!(marker, TEMPORARY | START_OF_IMAGE | END_OF_IMAGE);
+        let (content, rest) = match after {
+            &[high, low, ref content @ ..] if has_content => {
+                let length = usize::from(u16::from_be_bytes([high, low]));
+                (content, after.get(length..).unwrap_or_default())
+            }
+            _ => (&[][..], after),
+        };
+        self.0 = rest;
+        Some((marker, content))
     }
 }
 
@@ -108,40 +147,6 @@ fn next_marker(bytes: &[u8]) -> Option<(u8, &[u8])> {
             // A stuffed byte, a filling byte, a restart.
             0x00 | 0xFF | 0xD0..=0xD7 => {}
             marker => return Some((marker, &rest[1..])),
-        }
-    }
-}
-
-/// What follows the segment that `marker` begins, whose first two bytes are its length.
-fn after_segment(marker: u8, bytes: &[u8]) -> &[u8] {
-    const TEMPORARY: u8 = 0x01;
-    const START_OF_IMAGE: u8 = 0xD8;
-    match (marker, bytes) {
-        (TEMPORARY | START_OF_IMAGE, _) => bytes,
-        (_, &[high, low, ..]) => bytes
-            .get(usize::from(u16::from_be_bytes([high, low]))..)
-            .unwrap_or_default(),
-        _ => &[],
-    }
-}
-
-/// The size in the first frame header, if there is one: what a decoder will take it for.
-pub(super) fn header_size(bytes: &[u8]) -> Option<Size> {
-    let mut rest = bytes;
-    loop {
-        let (marker, after) = next_marker(rest)?;
-        match (marker, after) {
-            // Start of frame: length, precision, height, width. 0xC4, 0xC8 and 0xCC are others.
-            (0xC0..=0xCF, &[_, _, _, h1, h0, w1, w0, ..])
-                if !matches!(marker, 0xC4 | 0xC8 | 0xCC) =>
-            {
-                let number = |high, low| u32::from(u16::from_be_bytes([high, low]));
-                return Some(Size {
-                    width: number(w1, w0),
-                    height: number(h1, h0),
-                });
-            }
-            _ => rest = after_segment(marker, after),
         }
     }
 }

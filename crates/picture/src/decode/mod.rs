@@ -32,15 +32,18 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture> {
     }
     limits.check_bytes(bytes.len() as u64)?;
     let format = Format::of(bytes).ok_or(Error::NotAPicture)?;
-    let decoded = guarded(format, || match format {
-        Format::Jpeg => jpeg::decode(bytes, limits),
-        Format::Tiff => tiff::decode(bytes, limits),
-        Format::Png | Format::WebP | Format::Gif | Format::Bmp => {
-            raster::decode(format, bytes, limits)
-        }
-    })?;
-    let (size, pixels) = orientation::upright(decoded.size, decoded.pixels, decoded.orientation);
-    Picture::from_rgb(size.width, size.height, pixels)
+    guarded(format, || {
+        let decoded = match format {
+            Format::Jpeg => jpeg::decode(bytes, limits),
+            Format::Tiff => tiff::decode(bytes, limits),
+            Format::Png | Format::WebP | Format::Gif | Format::Bmp => {
+                raster::decode(format, bytes, limits)
+            }
+        }?;
+        let (size, pixels) =
+            orientation::upright(decoded.size, decoded.pixels, decoded.orientation);
+        Picture::from_rgb(size.width, size.height, pixels)
+    })
 }
 
 /// Runs a decoder so that a panic inside it is an error.
@@ -50,7 +53,7 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture> {
 /// must not take down the indexing of a million. This is the last line of defence, not the first:
 /// the panic hook still reports where it happened. A panic leaves nothing half-changed behind,
 /// since all that the closure can write to is dropped with it.
-fn guarded(format: Format, decode: impl FnOnce() -> Result<Decoded>) -> Result<Decoded> {
+fn guarded(format: Format, decode: impl FnOnce() -> Result<Picture>) -> Result<Picture> {
     catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
         Err(Error::DecoderFailed {
             format,

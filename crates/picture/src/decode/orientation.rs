@@ -38,25 +38,19 @@ impl Turn {
         let (width, height) = (size.width as usize, size.height as usize);
         let (right, down) = (1, width as isize);
         let (last_column, last_row) = (width - 1, (height - 1) * width);
-        let (origin, column_step, row_step) = match orientation {
-            Orientation::NoTransforms => return None,
-            Orientation::FlipHorizontal => (last_column, -right, down),
-            Orientation::Rotate180 => (last_row + last_column, -right, -down),
-            Orientation::FlipVertical => (last_row, right, -down),
-            Orientation::Rotate90FlipH => (0, down, right),
-            Orientation::Rotate90 => (last_row, -down, right),
-            Orientation::Rotate270FlipH => (last_row + last_column, -down, -right),
-            Orientation::Rotate270 => (last_column, down, -right),
+        let lying = Size {
+            width: size.height,
+            height: size.width,
         };
-        let lies_down =
-            column_step.abs() == down && height > 1 || row_step.abs() == right && width > 1;
-        let size = if lies_down {
-            Size {
-                width: size.height,
-                height: size.width,
-            }
-        } else {
-            size
+        let (size, origin, column_step, row_step) = match orientation {
+            Orientation::NoTransforms => return None,
+            Orientation::FlipHorizontal => (size, last_column, -right, down),
+            Orientation::Rotate180 => (size, last_row + last_column, -right, -down),
+            Orientation::FlipVertical => (size, last_row, right, -down),
+            Orientation::Rotate90FlipH => (lying, 0, down, right),
+            Orientation::Rotate90 => (lying, last_row, -down, right),
+            Orientation::Rotate270FlipH => (lying, last_row + last_column, -down, -right),
+            Orientation::Rotate270 => (lying, last_column, down, -right),
         };
         Some(Turn {
             size,
@@ -82,5 +76,33 @@ impl Turn {
             }
         }
         turned
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Turning is checked on files by the formats' tests; here, that no shape is special.
+    #[test]
+    fn every_shape_turns_both_ways() {
+        for (width, height) in [(1, 1), (1, 7), (7, 1), (2, 3), (65, 130)] {
+            let size = Size { width, height };
+            let pixels: Vec<u8> = (0..width * height * 3).map(|index| index as u8).collect();
+            for orientation in (1..=8).filter_map(Orientation::from_exif) {
+                let back = match orientation {
+                    Orientation::Rotate90 => Orientation::Rotate270,
+                    Orientation::Rotate270 => Orientation::Rotate90,
+                    same => same,
+                };
+                let (turned_size, turned) = upright(size, pixels.clone(), orientation);
+                let (size_again, pixels_again) = upright(turned_size, turned, back);
+                assert_eq!(
+                    (size_again, pixels_again),
+                    (size, pixels.clone()),
+                    "{orientation:?}"
+                );
+            }
+        }
     }
 }
