@@ -207,13 +207,17 @@ impl Engine {
         Arc::clone(lock(&self.views).entry(key).or_default())
     }
 
-    /// Writes a file of `view` if no one else is writing one.
+    /// Whether a query should try to write a file.
+    fn can_publish(&self) -> bool {
+        !self.cannot_publish.load(Ordering::Relaxed) && self.database.is_free()
+    }
+
+    /// Writes a file of `view`. The caller holds `publishing`.
     fn publish(&self, index: &IndexRow, namespace: &str, view: &View) -> Result<()> {
-        let Ok(_publishing) = self.publishing.try_lock() else {
-            return Ok(());
-        };
-        let published = publish::publish(self, view).inspect_err(|_| {
-            self.cannot_publish.store(true, Ordering::Relaxed);
+        let published = publish::publish(self, view).inspect_err(|error| {
+            let cannot_write = matches!(error, Error::Io { .. });
+            self.cannot_publish
+                .fetch_or(cannot_write, Ordering::Relaxed);
         })?;
         if let Some(published) = published {
             *lock(&self.newest_view(index, namespace)) = Some(Arc::new(published));
@@ -347,6 +351,27 @@ mod tests {
         query(&index);
         assert!(engine.notice().is_some());
         assert!(matches!(index.refresh(""), Err(Error::Io { .. })));
+    }
+
+    #[test]
+    fn searches_do_not_wait_for_a_writer() {
+        let directory = tempfile::tempdir().unwrap();
+        let index = create(directory.path());
+        index.upsert("", &vectors(0..5_000)).unwrap();
+        let mut writer = rusqlite::Connection::open(directory.path().join(DATABASE)).unwrap();
+        let writing = writer
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .unwrap();
+        query(
+            &Embedded::open(directory.path())
+                .unwrap()
+                .index("test")
+                .unwrap(),
+        );
+        assert_eq!(parts(directory.path()), (0, 5_000));
+        drop(writing);
+        query(&index);
+        assert_eq!(parts(directory.path()), (5_000, 0));
     }
 
     #[test]

@@ -60,12 +60,17 @@ fn stored(index: &index::Index) -> Option<u64> {
     let mut expected = batch(number);
     expected.sort_by(|one, other| one.id.cmp(&other.id));
     assert_eq!(vectors, expected);
+    assert_eq!(searched(index), number);
+    Some(number)
+}
 
+/// The number of the batch that a search finds, which must be whole.
+fn searched(index: &index::Index) -> u64 {
     let query = Query::new(QueryBy::Values(vec![1.0, 0.0]), 2 * BATCH);
     let found = index.query("", &query).unwrap();
     assert_eq!(found.len(), BATCH);
-    assert!(found.iter().all(|found| found.score == number as f32));
-    Some(number)
+    assert!(found.iter().all(|each| each.score == found[0].score));
+    found[0].score as u64
 }
 
 #[test]
@@ -78,6 +83,7 @@ fn what_was_acknowledged_survives_sigkill() {
         metric: Metric::Dotproduct,
     };
     engine.create_index(&spec).unwrap();
+    let beside = engine.index("photos").unwrap();
     for round in 0..ROUNDS {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "writer", "--nocapture", "--test-threads=1"])
@@ -91,6 +97,9 @@ fn what_was_acknowledged_survives_sigkill() {
         let number = |line: String| line.strip_prefix("acknowledged ")?.parse::<u64>().ok();
         // At least one is acknowledged before the kill, then some time goes by.
         let first = lines.by_ref().find_map(number).expect("the writer writes");
+        for _ in 0..5 {
+            searched(&beside);
+        }
         std::thread::sleep(Duration::from_millis(round * 7 % 40));
         child.kill().unwrap();
         child.wait().unwrap();

@@ -192,12 +192,21 @@ fn query(index: &Index, namespace: &str, model: &Model, random: &mut Random, top
     assert_eq!(index.query(namespace, &query).unwrap(), expected);
 }
 
+/// Enough for every run; `PROPTEST_CASES` asks for more.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").map_or(48, |cases| cases.parse().unwrap())
+}
+
 fn metric() -> impl Strategy<Value = Metric> {
     prop::sample::select(&Metric::ALL[..])
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        max_shrink_iters: 200,
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(cases())
+    })]
 
     #[test]
     fn searches_are_exact_whatever_happened_before(

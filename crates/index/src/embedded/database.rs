@@ -145,6 +145,20 @@ impl Database {
         result
     }
 
+    /// Whether a change could begin at once: no one else is making one, and the disk can be
+    /// written to.
+    pub(super) fn is_free(&self) -> bool {
+        let begun = self.with(|connection| {
+            connection.busy_timeout(Duration::ZERO)?;
+            let begun = connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .is_ok();
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            Ok(begun)
+        });
+        begun.unwrap_or(false)
+    }
+
     fn put_back(&self, connection: Connection) {
         self.idle
             .lock()
@@ -186,6 +200,13 @@ impl Database {
         if self.journal == Journal::WriteAhead && !enter_write_ahead_log(&connection)? {
             self.journal = Journal::Rollback;
         }
+        if fresh {
+            self.create_schema(&mut connection)?;
+        }
+        Ok(connection)
+    }
+
+    fn create_schema(&self, connection: &mut Connection) -> Result<()> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another process may have come first.
         if !self.check_version(&transaction)? {
@@ -194,7 +215,7 @@ impl Database {
             transaction.pragma_update(None, "user_version", VERSION)?;
         }
         transaction.commit()?;
-        Ok(connection)
+        Ok(())
     }
 
     /// Whether the schema is there; an error if the file is not ours or too new.

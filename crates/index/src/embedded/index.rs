@@ -1,6 +1,5 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use rusqlite::Connection;
 
@@ -133,16 +132,18 @@ impl Index {
         }
     }
 
-    /// Writes the derived file of a namespace now, if there is anything that it does not have.
+    /// Checks the derived file of a namespace, and writes it anew if it is missing or damaged or
+    /// if there is anything that it does not have.
     ///
-    /// Queries do so when they see that it pays. After many writes this spares the first query
-    /// the work. A namespace that does not exist is passed over.
+    /// Queries write it too when they see that it pays. After many writes this spares the first
+    /// query the work. A namespace that does not exist is passed over.
     ///
     /// # Errors
     /// `Io` if the file can't be written.
     pub fn refresh(&self, namespace: &str) -> Result<()> {
-        let view = self.engine.read_view(&self.row, namespace, |_, _| Ok(()))?;
-        match view {
+        let _publishing = super::lock(&self.engine.publishing);
+        *super::lock(&self.engine.newest_view(&self.row, namespace)) = None;
+        match self.engine.read_view(&self.row, namespace, |_, _| Ok(()))? {
             Some(((), view)) if view.is_ahead_of_file() => {
                 self.engine.publish(&self.row, namespace, &view)
             }
@@ -150,9 +151,13 @@ impl Index {
         }
     }
 
-    /// Derived files are worth no error: without one, searches start slower.
+    /// Writes the derived file if that pays. It is worth no error and no waiting: without one,
+    /// searches start slower.
     fn publish_if_wanted(&self, namespace: &str, view: &View) {
-        if view.wants_file() && !self.engine.cannot_publish.load(Ordering::Relaxed) {
+        if view.wants_file()
+            && let Ok(_publishing) = self.engine.publishing.try_lock()
+            && self.engine.can_publish()
+        {
             let _ = self.engine.publish(&self.row, namespace, view);
         }
     }

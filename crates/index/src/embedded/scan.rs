@@ -93,15 +93,8 @@ impl Shortlist {
             return;
         }
         let mut lows: Vec<_> = self.candidates.iter().map(|each| each.bounds.low).collect();
-        let low = |bound: f32| {
-            if bound.is_nan() {
-                f32::NEG_INFINITY
-            } else {
-                bound
-            }
-        };
         let (_, last, _) =
-            lows.select_nth_unstable_by(self.top_k - 1, |a, b| low(*b).total_cmp(&low(*a)));
+            lows.select_nth_unstable_by(self.top_k - 1, |one, other| other.total_cmp(one));
         self.threshold = self.threshold.max(*last);
         let threshold = self.threshold;
         self.candidates
