@@ -1,4 +1,16 @@
 //! The engine in a directory.
+//!
+//! One SQLite database is the truth: indexes, namespaces, and each vector as it was given, with a
+//! transaction for each call that writes ([`database`] has the schema, [`change`] what a write
+//! does). Queries scan something else, which is derived from it and can be thrown away at any
+//! time: [`segment`]s, with the vectors in eight bits ([`quantise`]) and an inverted index of their
+//! metadata ([`columns`]). A [`view`] is a namespace as of one revision, in segments: one in a
+//! mapped file, as far as it reaches, and what came later in memory. [`publish`] writes a new file
+//! when the old one falls behind. A query brings its namespace's view up to date, in the
+//! transaction that it runs in, and [`scan`]s it.
+//!
+//! So a write costs what it writes, and no file is rewritten for it; and whatever happens to the
+//! derived files, a query gives the right answer, if later.
 
 mod bitset;
 mod change;

@@ -490,6 +490,29 @@ fn files_go_with_their_namespaces() {
     assert_eq!(files(), 3);
     index.delete("a", &Selection::All).unwrap();
     assert_eq!(files(), 2);
+    index
+        .delete("b", &Selection::Ids(vec!["x".into()]))
+        .unwrap();
+    assert_eq!(files(), 1);
     engine.drop_index("photos").unwrap();
     assert_eq!(files(), 0);
+}
+
+#[test]
+fn a_damaged_database_is_an_error() {
+    let (directory, index) = index(Metric::Cosine);
+    let vectors = [vector("a", [1.0; 3]), vector("b", [1.0; 3])];
+    let query = by_values([1.0; 3], 1);
+    for damage in [
+        "UPDATE vectors SET vector = zeroblob(8) WHERE id = 'b'",
+        "UPDATE vectors SET vector = zeroblob(7) WHERE id = 'b'",
+        "UPDATE vectors SET metadata = '[1' WHERE id = 'b'",
+    ] {
+        index.upsert("", &vectors).unwrap();
+        in_database(directory.path(), damage);
+        assert!(matches!(
+            index.query("", &query),
+            Err(Error::DamagedVector { .. })
+        ));
+    }
 }

@@ -68,19 +68,21 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    /// Brings the namespace's own row up to date.
-    pub(super) fn end(self) -> Result<()> {
+    /// Brings the namespace's own row up to date, or deletes it with its last vector. Gives it if
+    /// it is gone.
+    pub(super) fn end(self) -> Result<Option<NamespaceRow>> {
         let Some(mut namespace) = self.namespace else {
-            return Ok(());
+            return Ok(None);
         };
         if self.inserted + self.removed == 0 {
-            return Ok(());
+            return Ok(None);
         }
         namespace.revision += 1;
         namespace.vector_count += self.inserted - self.removed;
         namespace.removal_count += self.removed;
         if namespace.vector_count == 0 {
-            return tables::delete_namespace(self.connection, &namespace);
+            tables::delete_namespace(self.connection, &namespace)?;
+            return Ok(Some(namespace));
         }
         if namespace.removal_count > namespace.vector_count.max(REMOVALS_FLOOR) {
             // To follow them costs a reader more than to start afresh.
@@ -89,6 +91,7 @@ impl<'a> Change<'a> {
             namespace.removals_since = namespace.revision;
             namespace.segment = None;
         }
-        tables::update_namespace(self.connection, &namespace)
+        tables::update_namespace(self.connection, &namespace)?;
+        Ok(None)
     }
 }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -107,16 +108,9 @@ impl Index {
         let found = self
             .engine
             .read_view(&self.row, namespace, |transaction, view| {
-                let values = match &query.by {
-                    QueryBy::Values(values) => values.as_slice(),
-                    QueryBy::Id(id) => {
-                        &tables::vector_by_id(transaction, view.subject.namespace, id)?
-                            .ok_or_else(|| self.not_found(namespace, id))?
-                            .values
-                    }
-                };
+                let values = self.query_values(transaction, view, namespace, &query.by)?;
                 let condition = query.filter.as_ref().map(Filter::condition);
-                let found = scan::search(transaction, view, values, query.top_k, condition)?;
+                let found = scan::search(transaction, view, &values, query.top_k, condition)?;
                 found
                     .into_iter()
                     .map(|found| fill(transaction, query, found))
@@ -130,6 +124,23 @@ impl Index {
             (None, QueryBy::Id(id)) => Err(self.not_found(namespace, id)),
             (None, QueryBy::Values(_)) => Ok(Vec::new()),
         }
+    }
+
+    fn query_values<'a>(
+        &self,
+        connection: &Connection,
+        view: &View,
+        namespace: &str,
+        by: &'a QueryBy,
+    ) -> Result<Cow<'a, [f32]>> {
+        let id = match by {
+            QueryBy::Values(values) => return Ok(Cow::Borrowed(values)),
+            QueryBy::Id(id) => id,
+        };
+        let row = tables::vector_by_id(connection, view.subject.namespace, id)?
+            .ok_or_else(|| self.not_found(namespace, id))?;
+        self.check_values(&row.values)?;
+        Ok(Cow::Owned(row.values))
     }
 
     /// Checks the derived file of a namespace, and writes it anew if it is missing or damaged or
@@ -334,12 +345,13 @@ impl Index {
         namespace: &str,
         work: impl FnOnce(&mut Change<'_>) -> Result<T>,
     ) -> Result<T> {
-        self.engine.write(|transaction| {
+        let (result, gone) = self.engine.write(|transaction| {
             let mut change = Change::begin(transaction, &self.row, namespace)?;
             let result = work(&mut change)?;
-            change.end()?;
-            Ok(result)
-        })
+            Ok((result, change.end()?))
+        })?;
+        self.engine.forget(gone.as_slice());
+        Ok(result)
     }
 
     fn check_values(&self, values: &[f32]) -> Result<()> {

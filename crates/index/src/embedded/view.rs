@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use super::bitset::Bitset;
 use super::segment::{Segment, SegmentBuilder, Subject};
 use super::tables::{self, IndexRow, NamespaceRow};
-use crate::Result;
+use crate::{Error, Result};
 
 /// A tail of so many vectors is read from the database faster than anyone notices.
 const TAIL_FLOOR: usize = 4096;
@@ -136,6 +136,10 @@ impl View {
         self.subject.revision = row.revision;
         let mut builder = SegmentBuilder::new(self.subject);
         tables::for_each_vector_after(connection, row.id, self.last_slot, |vector| {
+            if vector.values.len() != self.subject.dimension {
+                let (slot, what) = (vector.slot, "it has another dimension than its index");
+                return Err(Error::DamagedVector { slot, what });
+            }
             builder.push(vector.slot, &vector.values, &vector.metadata()?);
             self.last_slot = vector.slot;
             Ok(())
