@@ -2,8 +2,8 @@ use crate::{Error, Result, Size};
 
 /// How much a picture may cost, checked before it is read and before it is decoded.
 ///
-/// A decoded picture takes three bytes a pixel, and decoding it a few times as much for a moment:
-/// at worst 16 bytes a pixel, for a TIFF of four 32-bit floats.
+/// A decoded picture takes three bytes a pixel. Decoding it takes a few times as much for a moment:
+/// 4 to 10 bytes a pixel for most files, and about 20 for the worst, a TIFF of four 32-bit floats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The largest file, in bytes.

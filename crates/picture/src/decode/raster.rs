@@ -10,7 +10,7 @@ use ::image::{
 
 use super::{
     Decoded, damaged,
-    flatten::{Layout, scale_16, scale_float, to_rgb},
+    flatten::{Layout, scale_16, to_rgb},
     orientation,
 };
 use crate::{Error, Format, Limits, Result, Size};
@@ -90,14 +90,6 @@ fn flatten(format: Format, picture: DynamicImage) -> Result<Vec<u8>> {
         DynamicImage::ImageLumaA16(picture) => (scaled(&picture), Layout::GreyAlpha),
         DynamicImage::ImageRgb16(picture) => (scaled(&picture), Layout::Rgb),
         DynamicImage::ImageRgba16(picture) => (scaled(&picture), Layout::RgbAlpha),
-        DynamicImage::ImageRgb32F(picture) => (
-            picture.iter().copied().map(scale_float).collect(),
-            Layout::Rgb,
-        ),
-        DynamicImage::ImageRgba32F(picture) => (
-            picture.iter().copied().map(scale_float).collect(),
-            Layout::RgbAlpha,
-        ),
         other => {
             let kind = format!("samples of type {:?}", other.color());
             return Err(Error::Unsupported {

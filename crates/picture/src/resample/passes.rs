@@ -65,14 +65,30 @@ pub(super) fn resize(
     }
 }
 
-/// Along the rows, [`BAND`] of them at once, turned so that their samples of one column lie side
-/// by side: then each weight applies to a register full, and no sum has to be collected from one.
+/// Along the rows: as many as fill bands in bands, the rest, of which there are few, one by one.
+/// A band is as large as its rows, and one for fewer could be larger than the picture.
 #[inline(always)]
 fn horizontal(source: Grid<'_>, columns: &Weights) -> Vec<u8> {
     let row = columns.len() * CHANNELS;
     let mut narrow = vec![0; source.rows * row];
+    let in_bands = source.rows / BAND * BAND;
+    let (bands, rest) = narrow.split_at_mut(in_bands * row);
+    if in_bands > 0 {
+        horizontal_in_bands(source, columns, bands);
+    }
+    for (index, narrow) in rest.chunks_exact_mut(row).enumerate() {
+        horizontal_in_row(source.row(in_bands + index), columns, narrow);
+    }
+    narrow
+}
+
+/// [`BAND`] rows at once, turned so that their samples of one column lie side by side: then each
+/// weight applies to a register full, and no sum has to be collected from one.
+#[inline(always)]
+fn horizontal_in_bands(source: Grid<'_>, columns: &Weights, narrow: &mut [u8]) {
+    let row = columns.len() * CHANNELS;
     let mut band = Band::new(source.row);
-    for (index, narrow) in narrow.chunks_mut(BAND * row).enumerate() {
+    for (index, narrow) in narrow.chunks_exact_mut(BAND * row).enumerate() {
         band.fill(source, index * BAND);
         for (column, (start, weights)) in columns.iter().enumerate() {
             for channel in 0..CHANNELS {
@@ -84,7 +100,19 @@ fn horizontal(source: Grid<'_>, columns: &Weights) -> Vec<u8> {
             }
         }
     }
-    narrow
+}
+
+#[inline(always)]
+fn horizontal_in_row(row: &[u8], columns: &Weights, narrow: &mut [u8]) {
+    let (pixels, _) = row.as_chunks::<CHANNELS>();
+    let (new_pixels, _) = narrow.as_chunks_mut::<CHANNELS>();
+    for (new_pixel, (start, weights)) in new_pixels.iter_mut().zip(columns.iter()) {
+        let mut sums = [HALF; CHANNELS];
+        for (pixel, &weight) in pixels[start..].iter().zip(weights) {
+            add_weighted(&mut sums, pixel, weight);
+        }
+        *new_pixel = sums.map(to_byte);
+    }
 }
 
 /// [`BAND`] rows, turned.
@@ -99,10 +127,9 @@ impl Band {
         }
     }
 
-    /// Takes the rows from `first` on. Below the last row is what was there before.
+    /// Takes the rows from `first` on.
     #[inline(always)]
     fn fill(&mut self, source: Grid<'_>, first: usize) {
-        let rows = first..source.rows.min(first + BAND);
         for (index, columns) in self
             .columns
             .as_chunks_mut::<BAND>()
@@ -111,7 +138,7 @@ impl Band {
             .enumerate()
         {
             let mut block = [[0; BAND]; BAND];
-            for (line, row) in block.iter_mut().zip(rows.clone()) {
+            for (line, row) in block.iter_mut().zip(first..) {
                 let samples = &source.row(row)[index * BAND..];
                 match samples.first_chunk() {
                     Some(samples) => *line = *samples,
