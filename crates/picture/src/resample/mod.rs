@@ -9,6 +9,8 @@ mod dispatch;
 mod passes;
 mod weights;
 
+use std::iter::successors;
+
 use passes::Grid;
 use weights::Weights;
 
@@ -49,11 +51,14 @@ fn is_vertical_first(size: Size, full: Size) -> bool {
 
 /// The pixel under each new pixel's centre.
 fn nearest(source: &[u8], size: Size, full: Size, window: Window) -> Vec<u8> {
+    // Pillow adds the scale up, step by step, and where a centre lies on the border of two pixels
+    // the rounding of these additions decides. A product would decide otherwise.
     let places = |from: u32, to: u32, first: u32, count: u32| -> Vec<usize> {
         let scale = f64::from(from) / f64::from(to);
-        let place = |index: u32| ((f64::from(index) + 0.5) * scale) as usize;
-        (first..first + count)
-            .map(|index| place(index).min(from as usize - 1))
+        let centers = successors(Some(scale * 0.5), |center| Some(center + scale));
+        let needed = centers.skip(first as usize).take(count as usize);
+        needed
+            .map(|center| (center as usize).min(from as usize - 1))
             .collect()
     };
     let columns = places(size.width, full.width, window.left, window.width);
