@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::Metric;
 use crate::limits::{
     DIMENSION_LIMIT, FILTER_DEPTH_LIMIT, FILTER_VALUES_LIMIT, ID_LIMIT, INDEX_NAME_LIMIT,
     METADATA_LIMIT, TOP_K_LIMIT,
@@ -231,21 +230,5 @@ impl From<rusqlite::Error> for Error {
             }
             _ => Self::Database { source },
         }
-    }
-}
-
-impl Error {
-    pub(crate) fn dimension(index: &str, expected: usize, got: usize) -> Self {
-        Self::DimensionMismatch {
-            index: index.to_owned(),
-            expected,
-            got,
-        }
-    }
-
-    pub(crate) fn zero_vector(index: &str, metric: Metric) -> Option<Self> {
-        (metric == Metric::Cosine).then(|| Self::ZeroVector {
-            index: index.to_owned(),
-        })
     }
 }

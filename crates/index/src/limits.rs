@@ -71,7 +71,12 @@ pub(crate) fn check_values(
     values: &[f32],
 ) -> Result<()> {
     if values.len() != dimension {
-        return Err(Error::dimension(index, dimension, values.len()));
+        let (index, expected, got) = (index.to_owned(), dimension, values.len());
+        return Err(Error::DimensionMismatch {
+            index,
+            expected,
+            got,
+        });
     }
     if let Some(position) = values.iter().position(|value| !value.is_finite()) {
         return Err(Error::NotFinite {
@@ -79,8 +84,9 @@ pub(crate) fn check_values(
             got: values[position],
         });
     }
-    if values.iter().all(|&value| value == 0.0) {
-        return Error::zero_vector(index, metric).map_or(Ok(()), Err);
+    if metric == Metric::Cosine && values.iter().all(|&value| value == 0.0) {
+        let index = index.to_owned();
+        return Err(Error::ZeroVector { index });
     }
     Ok(())
 }

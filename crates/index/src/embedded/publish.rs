@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::Engine;
-use super::segment::{Segment, SegmentBuilder};
+use super::segment::{Segment, SegmentBuilder, Subject};
 use super::tables;
 use super::view::View;
 use crate::{Error, Result};
@@ -33,29 +33,37 @@ pub(super) fn publish(engine: &Engine, view: &View) -> Result<Option<View>> {
         path: path.clone(),
         source,
     })?;
-    let replaced = engine.write(|transaction| {
-        let Some(mut row) = tables::namespace_by_id(transaction, subject.namespace)? else {
-            return Ok(None);
-        };
-        if row.removals_since > subject.revision {
-            return Ok(None);
+    match record(engine, &subject, &name) {
+        Ok(true) => {}
+        not_recorded => {
+            discard(&path);
+            return not_recorded.map(|_| None);
         }
-        let known = tables::delete_removals(transaction, row.id, subject.revision)?;
-        row.removal_count -= known as i64;
-        row.removals_since = subject.revision;
-        let replaced = row.segment.replace(name.clone());
-        tables::update_namespace(transaction, &row)?;
-        Ok(Some(replaced))
-    });
-    let Ok(Some(replaced)) = replaced else {
-        discard(&path);
-        return replaced.map(|_| None);
-    };
-    if let Some(replaced) = replaced {
-        discard(&engine.segments.join(replaced));
     }
     let segment = Segment::open(&path, &subject).map_err(|source| Error::Io { path, source })?;
     Ok(Some(View::of_file(subject, segment)))
+}
+
+/// Names the file in the database, and forgets the removals that it has no need of. `false` if the
+/// namespace is gone, or readers need not look at revisions as old as the file's any more.
+fn record(engine: &Engine, subject: &Subject, name: &str) -> Result<bool> {
+    let mut replaced = None;
+    let recorded = engine.write(|transaction| {
+        let row = tables::namespace_by_id(transaction, subject.namespace)?;
+        let Some(mut row) = row.filter(|row| row.removals_since <= subject.revision) else {
+            return Ok(false);
+        };
+        let known = tables::delete_removals(transaction, row.id, subject.revision)?;
+        row.removal_count -= known as i64;
+        row.removals_since = subject.revision;
+        replaced = row.segment.replace(name.to_owned());
+        tables::update_namespace(transaction, &row)?;
+        Ok(true)
+    })?;
+    if let Some(replaced) = replaced {
+        discard(&engine.segments.join(replaced));
+    }
+    Ok(recorded)
 }
 
 fn write(path: &Path, segment: &SegmentBuilder) -> io::Result<()> {
