@@ -31,13 +31,12 @@ impl Weights {
         let scale = f64::from(from) / f64::from(to);
         let filter_scale = scale.max(1.0);
         let support = filter.support() * filter_scale;
-        let new_pixels = first..first + count;
+        let centers = (first..first + count).map(|index| (f64::from(index) + 0.5) * scale);
 
-        let mut spans: Vec<_> = new_pixels
+        let mut spans: Vec<_> = centers
             .clone()
-            .map(|index| {
+            .map(|center| {
                 // Casts from float cut off the fraction and saturate at 0.
-                let center = (f64::from(index) + 0.5) * scale;
                 let end = ((center + support + 0.5) as usize).min(from as usize);
                 let start = ((center - support + 0.5) as usize).min(end);
                 (start, end - start)
@@ -45,10 +44,9 @@ impl Weights {
             .collect();
         let stride = spans.iter().map(|&(_, length)| length).max().unwrap_or(1);
         let mut weights = vec![0; spans.len() * stride];
-        for ((index, &(start, length)), weights) in
-            new_pixels.zip(&spans).zip(weights.chunks_exact_mut(stride))
+        for ((center, &(start, length)), weights) in
+            centers.zip(&spans).zip(weights.chunks_exact_mut(stride))
         {
-            let center = (f64::from(index) + 0.5) * scale;
             let exact = (start..start + length)
                 .map(|place| filter.weight((place as f64 - center + 0.5) * (1.0 / filter_scale)));
             fill_normalised(weights, exact);
