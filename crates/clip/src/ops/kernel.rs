@@ -8,11 +8,15 @@
 //! }
 //! ```
 //!
-//! Loops run in parallel by [`for_each_row`] and [`for_each_number`], in rayon's global pool, which candle's products use as well.
+//! Loops run in parallel by [`for_each_row`] and [`for_each_number`], in rayon's pool, as do matrix products
+//! ([`add_product`]): there is one pool for all that computes.
+
+mod product;
 
 use candle_core::{DType, Device, Layout, Shape, Storage, Tensor, bail};
 use rayon::prelude::*;
 
+pub(crate) use self::product::{Matrix, Threads, add_product};
 use crate::Result;
 
 /// The least work, in numbers, worth handing to another thread.
@@ -76,6 +80,19 @@ pub(crate) fn for_each_number(numbers: &mut [f32], function: impl Fn(f32) -> f32
             .iter_mut()
             .for_each(|number| *number = function(*number));
     });
+}
+
+/// The sum of `term` over `numbers`, in 16 partial sums: quicker than in order, and more exact.
+#[inline]
+pub(crate) fn sum(numbers: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+    let (blocks, rest) = numbers.as_chunks::<16>();
+    let mut partial = [0.0; 16];
+    for block in blocks {
+        for (sum, number) in partial.iter_mut().zip(block) {
+            *sum += term(*number);
+        }
+    }
+    partial.iter().sum::<f32>() + rest.iter().map(|number| term(*number)).sum::<f32>()
 }
 
 /// e to the power of `x`, within 2 units in the last place; a loop over it compiles to vector instructions, which a

@@ -44,9 +44,9 @@ impl LayerNorm {
             |[input, weight, bias]| {
                 let mut output = input.to_vec();
                 kernel::for_each_row(&mut output, weight.len(), |_, row| {
-                    let mean = sum(row, |number| number) / row.len() as f32;
-                    let variance =
-                        sum(row, |number| (number - mean) * (number - mean)) / row.len() as f32;
+                    let mean = kernel::sum(row, |number| number) / row.len() as f32;
+                    let variance = kernel::sum(row, |number| (number - mean) * (number - mean))
+                        / row.len() as f32;
                     let scale = 1.0 / (variance + self.epsilon as f32).sqrt();
                     for ((number, weight), bias) in row.iter_mut().zip(weight).zip(bias) {
                         *number = (*number - mean) * scale * weight + bias;
@@ -56,19 +56,6 @@ impl LayerNorm {
             },
         )
     }
-}
-
-/// The sum of `term` over `row`, in 16 partial sums: quicker than in order, and more exact.
-fn sum(row: &[f32], term: impl Fn(f32) -> f32) -> f32 {
-    let (blocks, rest) = row.as_chunks::<16>();
-    let mut partial = [0.0; 16];
-    for block in blocks {
-        partial
-            .iter_mut()
-            .zip(block)
-            .for_each(|(sum, number)| *sum += term(*number));
-    }
-    partial.iter().sum::<f32>() + rest.iter().map(|number| term(*number)).sum::<f32>()
 }
 
 #[cfg(test)]

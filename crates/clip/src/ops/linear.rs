@@ -1,6 +1,6 @@
 use candle_core::Tensor;
 
-use super::kernel;
+use super::kernel::{self, Matrix, Threads, add_product};
 use crate::{Result, weights::Weights};
 
 /// y = W x + b over the last dimension. A 1 x 1 convolution of a picture in `(…, channels)` order is the same thing.
@@ -51,31 +51,78 @@ impl Linear {
     /// (…, inputs) → (…, outputs).
     pub(crate) fn forward(&self, input: &Tensor) -> Result<Tensor> {
         let (outputs, inputs) = self.weight.dims2()?;
-        let mut shape = input.dims().to_vec();
         // One product over all rows, however they are arranged.
         let rows = input.reshape(((), inputs))?;
-        let product = rows.matmul(&self.weight.t()?)?;
+        let mut shape = input.dims().to_vec();
         if let Some(last) = shape.last_mut() {
             *last = outputs;
         }
-        Ok(self.add_bias(&product)?.reshape(shape)?)
+        let output = if self.fusible(&rows) {
+            self.fused(&rows)?
+        } else {
+            self.plain(&rows)?
+        };
+        Ok(output.reshape(shape)?)
     }
 
-    fn add_bias(&self, product: &Tensor) -> Result<Tensor> {
-        let Some(bias) = &self.bias else {
-            return Ok(product.clone());
-        };
-        if kernel::fusible(&[product, bias]) {
-            return kernel::compute([product, bias], product.shape(), |[product, bias]| {
-                let mut output = product.to_vec();
-                kernel::for_each_row(&mut output, bias.len(), |_, row| {
-                    row.iter_mut()
-                        .zip(bias)
-                        .for_each(|(number, bias)| *number += bias);
-                });
-                output
-            });
+    fn plain(&self, rows: &Tensor) -> Result<Tensor> {
+        let product = rows.matmul(&self.weight.t()?)?;
+        match &self.bias {
+            Some(bias) => Ok(product.broadcast_add(bias)?),
+            None => Ok(product),
         }
-        Ok(product.broadcast_add(bias)?)
+    }
+
+    fn fusible(&self, rows: &Tensor) -> bool {
+        let bias = self.bias.as_ref();
+        kernel::fusible(&[rows, &self.weight]) && bias.is_none_or(|bias| kernel::fusible(&[bias]))
+    }
+
+    /// Adds the product to rows that begin as the bias.
+    fn fused(&self, rows: &Tensor) -> Result<Tensor> {
+        let (outputs, inputs) = self.weight.dims2()?;
+        let count = rows.dim(0)?;
+        let add_to = |mut output: Vec<f32>, rows: &[f32], weight: &[f32]| {
+            let rows = Matrix::packed(rows, count, inputs);
+            let weight = Matrix::packed(weight, outputs, inputs);
+            add_product(&mut output, 1.0, rows, weight.transposed(), Threads::All);
+            output
+        };
+        match &self.bias {
+            Some(bias) => kernel::compute(
+                [rows, &self.weight, bias],
+                (count, outputs),
+                |[rows, weight, bias]| add_to(bias.repeat(count), rows, weight),
+            ),
+            None => kernel::compute([rows, &self.weight], (count, outputs), |[rows, weight]| {
+                add_to(vec![0.0; count * outputs], rows, weight)
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Var};
+
+    use super::*;
+
+    #[test]
+    fn forms_agree() {
+        let random = |shape: &[usize]| Tensor::randn(0.0_f32, 1.0, shape, &Device::Cpu).unwrap();
+        for bias in [None, Some(random(&[13]))] {
+            let linear = Linear::from_tensors(random(&[13, 21]), bias);
+            let input = random(&[2, 5, 21]);
+            let fused = linear.forward(&input).unwrap();
+            let plain = linear
+                .forward(Var::from_tensor(&input).unwrap().as_tensor())
+                .unwrap();
+            assert_eq!(fused.dims(), [2, 5, 13]);
+            let off = (fused - plain).unwrap().abs().unwrap().max_all().unwrap();
+            assert!(
+                off.to_scalar::<f32>().unwrap() < 1e-5,
+                "the forms differ by {off}"
+            );
+        }
     }
 }
