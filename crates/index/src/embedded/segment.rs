@@ -16,8 +16,10 @@
 //! file is opened: at 1 million vectors of 512 dimensions that takes less than the first query,
 //! which has to read the same pages.
 
+mod builder;
+
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 
@@ -25,11 +27,12 @@ use bytemuck::{Pod, Zeroable};
 use memmap2::Mmap;
 use rayon::prelude::*;
 
+pub(super) use self::builder::SegmentBuilder;
 use super::bitset::Bitset;
-use super::columns::{Columns, ColumnsBuilder};
-use super::quantise::{Factor, quantise, stride};
+use super::columns::Columns;
+use super::quantise::{Factor, stride};
 use crate::filter::Condition;
-use crate::{Metadata, Metric, machine};
+use crate::{Metric, machine};
 
 /// `clipsegm`, read as a number.
 const MAGIC: u64 = u64::from_be_bytes(*b"clipsegm");
@@ -236,110 +239,6 @@ fn checksum(bytes: &[u8]) -> crc32fast::Hasher {
             all.combine(hasher);
             all
         })
-}
-
-/// A segment being made.
-#[derive(Debug)]
-pub(super) struct SegmentBuilder {
-    subject: Subject,
-    slots: Vec<i64>,
-    factors: Vec<Factor>,
-    codes: Vec<i8>,
-    columns: ColumnsBuilder,
-}
-
-impl SegmentBuilder {
-    pub(super) fn new(subject: Subject) -> Self {
-        Self {
-            subject,
-            slots: Vec::new(),
-            factors: Vec::new(),
-            codes: Vec::new(),
-            columns: ColumnsBuilder::default(),
-        }
-    }
-
-    /// How many vectors there are.
-    pub(super) fn len(&self) -> usize {
-        self.slots.len()
-    }
-
-    /// Adds a vector, whose slot is higher than any before.
-    pub(super) fn push(&mut self, slot: i64, values: &[f32], metadata: &Metadata) {
-        let start = self.codes.len();
-        self.columns.push(self.len() as u32, metadata);
-        self.slots.push(slot);
-        self.codes.resize(start + stride(values.len()), 0);
-        self.factors.push(quantise(
-            self.subject.metric,
-            values,
-            &mut self.codes[start..],
-        ));
-    }
-
-    /// Adds the vectors of `segment`, but for `dead` ones; their slots are higher than any before.
-    pub(super) fn append(&mut self, segment: &Segment, dead: &Bitset) {
-        let mut ordinals = vec![None; segment.len()];
-        self.codes.reserve(segment.len() * segment.layout.stride);
-        for ordinal in (0..segment.len()).filter(|&ordinal| !dead.contains(ordinal)) {
-            ordinals[ordinal] = Some(self.len() as u32);
-            self.slots.push(segment.slots()[ordinal]);
-            self.factors.push(segment.factors()[ordinal]);
-            self.codes.extend_from_slice(segment.codes(ordinal));
-        }
-        self.columns.append(
-            segment.part(&segment.layout.columns),
-            &segment.columns,
-            &ordinals,
-        );
-    }
-
-    /// The segment, in memory.
-    pub(super) fn build(&self) -> Segment {
-        let columns = self.columns.encode();
-        let header = Header::new(&self.subject, self.len(), columns.len());
-        let mut words = Vec::new();
-        let mut position = 0;
-        let parts = self.parts(&columns);
-        words.resize(
-            (size_of::<Header>() + parts.iter().map(|part| part.len()).sum::<usize>()).div_ceil(8),
-            0,
-        );
-        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
-        for part in std::iter::once(bytemuck::bytes_of(&header)).chain(parts) {
-            bytes[position..position + part.len()].copy_from_slice(part);
-            position += part.len();
-        }
-        Segment::new(Bytes::Owned(words), &header).expect("what was just written can be read")
-    }
-
-    /// Writes the segment to a file.
-    pub(super) fn write(&self, file: &mut File) -> io::Result<()> {
-        let columns = self.columns.encode();
-        let parts = self.parts(&columns);
-        let header = Header::new(&self.subject, self.len(), columns.len()).sealed(&parts);
-        file.write_all(bytemuck::bytes_of(&header))?;
-        for part in parts {
-            file.write_all(part)?;
-        }
-        Ok(())
-    }
-
-    /// All that follows the header.
-    fn parts<'a>(&'a self, columns: &'a [u8]) -> [&'a [u8]; 5] {
-        const PADDING: [u8; 64] = [0; 64];
-        let slots: &[u8] = bytemuck::cast_slice(&self.slots);
-        let factors: &[u8] = bytemuck::cast_slice(&self.factors);
-        let before = size_of::<Header>() + slots.len() + factors.len();
-        let padding = &PADDING[..before.next_multiple_of(64) - before];
-        [
-            slots,
-            factors,
-            padding,
-            bytemuck::cast_slice(&self.codes),
-            columns,
-        ]
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,109 @@
+use std::fs::File;
+use std::io::{self, Write};
+
+use super::{Bytes, Header, Segment, Subject};
+use crate::Metadata;
+use crate::embedded::bitset::Bitset;
+use crate::embedded::columns::ColumnsBuilder;
+use crate::embedded::quantise::{Factor, quantise, stride};
+
+/// A segment being made.
+#[derive(Debug)]
+pub(in crate::embedded) struct SegmentBuilder {
+    subject: Subject,
+    slots: Vec<i64>,
+    factors: Vec<Factor>,
+    codes: Vec<i8>,
+    columns: ColumnsBuilder,
+}
+
+impl SegmentBuilder {
+    pub(in crate::embedded) fn new(subject: Subject) -> Self {
+        Self {
+            subject,
+            slots: Vec::new(),
+            factors: Vec::new(),
+            codes: Vec::new(),
+            columns: ColumnsBuilder::default(),
+        }
+    }
+
+    /// How many vectors there are.
+    pub(in crate::embedded) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Adds a vector, whose slot is higher than any before.
+    pub(in crate::embedded) fn push(&mut self, slot: i64, values: &[f32], metadata: &Metadata) {
+        let start = self.codes.len();
+        self.columns.push(self.len() as u32, metadata);
+        self.slots.push(slot);
+        self.codes.resize(start + stride(values.len()), 0);
+        self.factors.push(quantise(
+            self.subject.metric,
+            values,
+            &mut self.codes[start..],
+        ));
+    }
+
+    /// Adds the vectors of `segment`, but for `dead` ones; their slots are higher than any before.
+    pub(in crate::embedded) fn append(&mut self, segment: &Segment, dead: &Bitset) {
+        let mut ordinals = vec![None; segment.len()];
+        self.codes.reserve(segment.len() * segment.layout.stride);
+        for ordinal in (0..segment.len()).filter(|&ordinal| !dead.contains(ordinal)) {
+            ordinals[ordinal] = Some(self.len() as u32);
+            self.slots.push(segment.slots()[ordinal]);
+            self.factors.push(segment.factors()[ordinal]);
+            self.codes.extend_from_slice(segment.codes(ordinal));
+        }
+        self.columns.append(
+            segment.part(&segment.layout.columns),
+            &segment.columns,
+            &ordinals,
+        );
+    }
+
+    /// The segment, in memory.
+    pub(in crate::embedded) fn build(&self) -> Segment {
+        let columns = self.columns.encode();
+        let header = Header::new(&self.subject, self.len(), columns.len());
+        let parts = self.parts(&columns);
+        let length = size_of::<Header>() + parts.iter().map(|part| part.len()).sum::<usize>();
+        let mut words = vec![0_u64; length.div_ceil(size_of::<u64>())];
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
+        let mut position = 0;
+        for part in std::iter::once(bytemuck::bytes_of(&header)).chain(parts) {
+            bytes[position..position + part.len()].copy_from_slice(part);
+            position += part.len();
+        }
+        Segment::new(Bytes::Owned(words), &header).expect("what was just written can be read")
+    }
+
+    /// Writes the segment to a file.
+    pub(in crate::embedded) fn write(&self, file: &mut File) -> io::Result<()> {
+        let columns = self.columns.encode();
+        let parts = self.parts(&columns);
+        let header = Header::new(&self.subject, self.len(), columns.len()).sealed(&parts);
+        file.write_all(bytemuck::bytes_of(&header))?;
+        for part in parts {
+            file.write_all(part)?;
+        }
+        Ok(())
+    }
+
+    /// All that follows the header.
+    fn parts<'a>(&'a self, columns: &'a [u8]) -> [&'a [u8]; 5] {
+        const PADDING: [u8; 64] = [0; 64];
+        let slots: &[u8] = bytemuck::cast_slice(&self.slots);
+        let factors: &[u8] = bytemuck::cast_slice(&self.factors);
+        let before = size_of::<Header>() + slots.len() + factors.len();
+        let padding = &PADDING[..before.next_multiple_of(64) - before];
+        [
+            slots,
+            factors,
+            padding,
+            bytemuck::cast_slice(&self.codes),
+            columns,
+        ]
+    }
+}
