@@ -29,10 +29,14 @@ pub(super) fn publish(engine: &Engine, view: &View) -> Result<Option<View>> {
         subject.namespace, subject.revision
     );
     let path = engine.segments.join(&name);
-    write(&path, &view.merged()).map_err(|source| Error::Io {
-        path: path.clone(),
-        source,
-    })?;
+    // It is opened before others can know of it, and replace it.
+    let segment = write(&path, &view.merged())
+        .and_then(|()| Segment::open(&path, &subject))
+        .map_err(|source| {
+            discard(&path);
+            let path = path.clone();
+            Error::Io { path, source }
+        })?;
     match record(engine, &subject, &name) {
         Ok(true) => {}
         not_recorded => {
@@ -40,7 +44,6 @@ pub(super) fn publish(engine: &Engine, view: &View) -> Result<Option<View>> {
             return not_recorded.map(|_| None);
         }
     }
-    let segment = Segment::open(&path, &subject).map_err(|source| Error::Io { path, source })?;
     Ok(Some(View::of_file(subject, segment)))
 }
 
