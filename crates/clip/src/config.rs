@@ -271,3 +271,62 @@ impl Settings {
         Error::setting(&self.file, setting, found, expected)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(json: &str) -> Result<ClipConfig> {
+        let json: ClipJson = serde_json::from_str(json).unwrap();
+        json.resolve(&Settings {
+            file: "config.json".to_owned(),
+        })
+    }
+
+    #[test]
+    fn nothing_means_vit_b_32() {
+        let config = resolve("{}").unwrap();
+        assert_eq!(
+            config,
+            resolve(r#"{"text_config": null, "vision_config": {"image_size": null}}"#).unwrap()
+        );
+        assert_eq!(config.projection, 512);
+        assert_eq!((config.text.vocabulary, config.text.context), (49408, 77));
+        assert_eq!(config.text.pooling, TextPooling::First(49407));
+        assert_eq!((config.vision.image, config.vision.patch), (224, 32));
+        let text = EncoderConfig {
+            width: 512,
+            inner: 2048,
+            heads: 8,
+            layers: 12,
+            epsilon: 1e-5,
+            activation: Activation::QuickGelu,
+        };
+        let vision = EncoderConfig {
+            width: 768,
+            inner: 3072,
+            heads: 12,
+            ..text.clone()
+        };
+        assert_eq!((config.text.encoder, config.vision.encoder), (text, vision));
+    }
+
+    #[test]
+    fn the_old_dictionaries_replace_the_new_ones() {
+        let config = resolve(
+            r#"{"text_config": {"hidden_size": 64, "eos_token_id": 2}, "text_config_dict": {"eos_token_id": 7}}"#,
+        );
+        let text = config.unwrap().text;
+        assert_eq!(
+            (text.encoder.width, text.pooling),
+            (512, TextPooling::First(7))
+        );
+    }
+
+    #[test]
+    fn pooling_finds_the_token_that_stands_for_the_text() {
+        assert_eq!(TextPooling::HighestId.position(&[8, 3, 9, 4, 9]), 2);
+        assert_eq!(TextPooling::First(4).position(&[8, 4, 9, 4]), 1);
+        assert_eq!(TextPooling::First(4).position(&[8, 3]), 0);
+    }
+}

@@ -235,3 +235,68 @@ fn unit_rows(vectors: &Tensor) -> Result<Vec<Vec<f32>>> {
     }
     Ok(rows)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use safetensors::SafeTensors;
+
+    use super::*;
+
+    /// The towers' own results, of any length, as transformers' `get_image_features` and `get_text_features` give
+    /// them: unit vectors, which the integration tests compare, would hide a wrong factor.
+    #[test]
+    fn features_before_scaling_equal_transformers() {
+        for name in ["quick-gelu", "gelu", "old-config"] {
+            let directory = Path::new("tests/fixtures").join(name);
+            let model = Model::load(Checkpoint::open(&directory).unwrap()).unwrap();
+            let weights = Weights::open(&model.checkpoint).unwrap();
+            let expected = std::fs::read(directory.join("expected.safetensors")).unwrap();
+            let expected = SafeTensors::deserialize(&expected).unwrap();
+            let floats = |name: &str| {
+                let view = expected.tensor(name).unwrap();
+                let numbers = view
+                    .data()
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .map(|&bytes| f32::from_le_bytes(bytes));
+                Tensor::from_vec(numbers.collect(), view.shape(), &Device::Cpu).unwrap()
+            };
+            let ids = expected.tensor("input_ids").unwrap();
+            let tokens = ids
+                .data()
+                .as_chunks()
+                .0
+                .iter()
+                .map(|&bytes| i64::from_le_bytes(bytes) as u32);
+            let tokens: Vec<u32> = tokens.collect();
+            let tokens: Vec<Vec<u32>> =
+                tokens.chunks(ids.shape()[1]).map(<[u32]>::to_vec).collect();
+
+            let vision = model.architecture.vision_tower(&weights).unwrap();
+            let text = model.architecture.text_tower(&weights).unwrap();
+            let found = vision.forward(&floats("pixel_values")).unwrap();
+            assert_close(&found, &floats("image_features"));
+            assert_close(&text.forward(&tokens).unwrap(), &floats("text_features"));
+        }
+    }
+
+    /// Within 1e-5 of the largest number.
+    #[track_caller]
+    fn assert_close(found: &Tensor, expected: &Tensor) {
+        let largest = |tensor: &Tensor| {
+            tensor
+                .abs()
+                .unwrap()
+                .max_all()
+                .unwrap()
+                .to_scalar::<f32>()
+                .unwrap()
+        };
+        let off = largest(&(found - expected).unwrap());
+        let limit = 1e-5 * largest(expected).max(1.0);
+        assert!(off <= limit, "off by {off:e}, expected at most {limit:e}");
+    }
+}

@@ -259,11 +259,11 @@ impl Sizes {
             key.transposed(),
             Threads::One,
         );
-        for (row, scores) in scores.chunks_exact_mut(self.keys).enumerate() {
+        kernel::for_each_row(&mut scores, self.keys, |row, scores| {
             let (seen, hidden) = scores.split_at_mut(if self.causal { row + 1 } else { self.keys });
             softmax(seen);
             hidden.fill(0.0);
-        }
+        });
         let scores = Matrix::packed(&scores, self.queries, self.keys);
         add_product(output, 1.0, scores, value, Threads::One);
     }
@@ -282,6 +282,7 @@ fn causal_mask(length: usize) -> candle_core::Result<Tensor> {
     Tensor::from_vec(numbers.collect(), (length, length), &Device::Cpu)
 }
 
+#[inline]
 fn softmax(scores: &mut [f32]) {
     let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     for score in &mut *scores {

@@ -14,6 +14,7 @@
 mod product;
 
 use candle_core::{DType, Device, Layout, Shape, Storage, Tensor, bail};
+use pulp::Arch;
 use rayon::prelude::*;
 
 pub(crate) use self::product::{Matrix, Threads, add_product};
@@ -59,26 +60,34 @@ fn numbers<'a>(storage: &'a Storage, layout: &Layout) -> candle_core::Result<&'a
 }
 
 /// Calls `change` with each row of `width` numbers and its index, on several threads when there is enough to do.
+///
+/// The loop is compiled for each vector instruction set, and one is picked when it runs.
 pub(crate) fn for_each_row(
     numbers: &mut [f32],
     width: usize,
     change: impl Fn(usize, &mut [f32]) + Sync,
 ) {
+    let arch = Arch::new();
     let rows_at_once = GRAIN.div_ceil(width);
     let blocks = numbers.par_chunks_mut(rows_at_once * width).enumerate();
     blocks.for_each(|(block, rows)| {
-        for (row, numbers) in rows.chunks_exact_mut(width).enumerate() {
-            change(block * rows_at_once + row, numbers);
-        }
+        arch.dispatch(|| {
+            for (row, numbers) in rows.chunks_exact_mut(width).enumerate() {
+                change(block * rows_at_once + row, numbers);
+            }
+        });
     });
 }
 
-/// Replaces each number by `function` of it, on several threads when there is enough to do.
+/// Replaces each number by `function` of it, in the way of [`for_each_row`].
 pub(crate) fn for_each_number(numbers: &mut [f32], function: impl Fn(f32) -> f32 + Sync) {
+    let arch = Arch::new();
     numbers.par_chunks_mut(GRAIN).for_each(|block| {
-        block
-            .iter_mut()
-            .for_each(|number| *number = function(*number));
+        arch.dispatch(|| {
+            for number in block.iter_mut() {
+                *number = function(*number);
+            }
+        });
     });
 }
 

@@ -1,0 +1,385 @@
+//! What is said of checkpoints that lack something, are damaged or of another kind, and what is not read.
+
+use std::{error::Error as _, fs, path::Path};
+
+use clip::{Checkpoint, Error, Model, Pixels, Result};
+use safetensors::SafeTensors;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A copy of the checkpoint in `fixtures/quick-gelu`, to be spoilt.
+struct Copy(TempDir);
+
+impl Copy {
+    fn new() -> Self {
+        let copy = Self(TempDir::new().unwrap());
+        for file in fs::read_dir("tests/fixtures/quick-gelu").unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), copy.0.path().join(file.file_name())).unwrap();
+        }
+        copy
+    }
+
+    fn without(self, file: &str) -> Self {
+        fs::remove_file(self.0.path().join(file)).unwrap();
+        self
+    }
+
+    fn with(self, file: &str, contents: impl AsRef<[u8]>) -> Self {
+        fs::write(self.0.path().join(file), contents).unwrap();
+        self
+    }
+
+    /// Sets the value at `pointer` in the JSON of `file`.
+    fn set(self, file: &str, pointer: &str, value: Value) -> Self {
+        let mut json: Value = serde_json::from_slice(&self.bytes(file)).unwrap();
+        *json.pointer_mut(pointer).unwrap() = value;
+        self.with(file, json.to_string())
+    }
+
+    /// Leaves out the weights whose names begin with `prefix`.
+    fn without_weights(self, prefix: &str) -> Self {
+        let bytes = self.bytes("model.safetensors");
+        let tensors = SafeTensors::deserialize(&bytes).unwrap().tensors();
+        let kept = tensors
+            .into_iter()
+            .filter(|(name, _)| !name.starts_with(prefix));
+        let kept = safetensors::serialize(kept, None).unwrap();
+        self.with("model.safetensors", kept)
+    }
+
+    fn bytes(&self, file: &str) -> Vec<u8> {
+        fs::read(self.0.path().join(file)).unwrap()
+    }
+
+    fn load(&self) -> Result<Model> {
+        Model::load(Checkpoint::open(self.0.path())?)
+    }
+
+    fn text_error(&self) -> Error {
+        self.load()
+            .and_then(|model| model.embed_text("a cat"))
+            .unwrap_err()
+    }
+
+    fn picture_error(&self) -> Error {
+        let pixels = Pixels::new(24, 24, vec![0.0; 3 * 24 * 24]).unwrap();
+        self.load()
+            .and_then(|model| model.embed_pixels(&[pixels]))
+            .unwrap_err()
+    }
+
+    /// The error's text without the directory, which has another name each time.
+    #[track_caller]
+    fn assert_says(&self, error: &Error, expected: &str) {
+        let directory = self.0.path().display().to_string();
+        assert_eq!(error.to_string().replace(&directory, "DIR"), expected);
+    }
+}
+
+#[track_caller]
+fn case(copy: Copy, expected: &str) {
+    let error = copy.text_error();
+    copy.assert_says(&error, expected);
+}
+
+#[test]
+fn missing_files_are_named() {
+    case(
+        Copy::new().without("config.json"),
+        "`config.json` is missing from the model `DIR`",
+    );
+    case(
+        Copy::new().without("merges.txt"),
+        "`merges.txt` is missing from the model `DIR`",
+    );
+    case(
+        Copy::new().without("vocab.json"),
+        "`vocab.json` is missing from the model `DIR`",
+    );
+    case(
+        Copy::new().without("model.safetensors"),
+        "`model.safetensors` is missing from the model `DIR`",
+    );
+    case(
+        Copy::new().without("preprocessor_config.json"),
+        "`preprocessor_config.json` is missing from the model `DIR`",
+    );
+    let neither = Copy::new().without("merges.txt").without("vocab.json");
+    case(neither, "`tokenizer.json` is missing from the model `DIR`");
+}
+
+#[test]
+fn a_place_that_is_no_directory_is_refused() {
+    for place in ["tests/fixtures/nothing", "tests/fidelity.rs"] {
+        let error = Checkpoint::open(Path::new(place)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("`{place}` is not a readable model directory")
+        );
+        assert!(error.source().is_some() && error.hint().unwrap().contains("model.safetensors"));
+    }
+}
+
+#[test]
+fn files_that_are_not_json_are_named() {
+    case(
+        Copy::new().with("config.json", "{"),
+        "`DIR/config.json` is not valid",
+    );
+    case(
+        Copy::new().with("config.json", [0xff, 0]),
+        "`DIR/config.json` is not valid",
+    );
+    case(
+        Copy::new().with("preprocessor_config.json", "0"),
+        "`DIR/preprocessor_config.json` is not valid",
+    );
+    case(
+        Copy::new().with("vocab.json", "{\"a\": -1}"),
+        "`DIR/vocab.json` is not valid",
+    );
+    case(
+        Copy::new().with("tokenizer.json", "{}"),
+        "`DIR/tokenizer.json` is not valid",
+    );
+    case(
+        Copy::new().with("tokenizer_config.json", "0"),
+        "`DIR/tokenizer_config.json` is not valid",
+    );
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_named() {
+    let case = |file: &str, pointer: &str, value: Value, expected: &str| {
+        case(Copy::new().set(file, pointer, value), expected);
+    };
+    let (config, preprocessor) = ("config.json", "preprocessor_config.json");
+    case(
+        config,
+        "/text_config/hidden_act",
+        json!("relu"),
+        "`text_config.hidden_act` in `DIR/config.json` is `relu`, expected one of `quick_gelu`, `gelu`, `gelu_new`, \
+         `gelu_pytorch_tanh`",
+    );
+    case(
+        config,
+        "/vision_config/num_attention_heads",
+        json!(5),
+        "`vision_config.num_attention_heads` in `DIR/config.json` is 5, expected a divisor of `hidden_size`, 32",
+    );
+    case(
+        config,
+        "/vision_config/patch_size",
+        json!(0),
+        "`vision_config.patch_size` in `DIR/config.json` is 0, expected a number above 0",
+    );
+    case(
+        config,
+        "/text_config/eos_token_id",
+        json!([1, 2]),
+        "`text_config.eos_token_id` in `DIR/config.json` is [1,2], expected one token id",
+    );
+    case(
+        preprocessor,
+        "/crop_size",
+        json!(32),
+        "`crop_size` in `DIR/preprocessor_config.json` is 32 x 32, expected 24 x 24, the `image_size` of `config.json`",
+    );
+    case(
+        preprocessor,
+        "/resample",
+        json!(6),
+        "`resample` in `DIR/preprocessor_config.json` is 6, expected 0 to 5",
+    );
+    case(
+        preprocessor,
+        "/do_center_crop",
+        json!(false),
+        "`do_center_crop` in `DIR/preprocessor_config.json` is false, expected true, or a `size` of `height` and `width`",
+    );
+}
+
+#[test]
+fn other_kinds_of_model_are_refused_by_name() {
+    case(
+        Copy::new().set("config.json", "/model_type", json!("siglip")),
+        "model type `siglip` in `DIR/config.json` is not supported, expected one of `clip`, `clipseek-mini`",
+    );
+    case(
+        Copy::new().with("config.json", "{}"),
+        "model type `none` in `DIR/config.json` is not supported, expected one of `clip`, `clipseek-mini`",
+    );
+}
+
+#[test]
+fn damaged_weights_are_named() {
+    let copy = Copy::new();
+    let weights = copy.bytes("model.safetensors");
+    for length in [0, 7, 100, weights.len() - 1] {
+        case(
+            Copy::new().with("model.safetensors", &weights[..length]),
+            "`DIR/model.safetensors` is not a valid safetensors file",
+        );
+    }
+    case(
+        Copy::new().without_weights("text_model.final_layer_norm.weight"),
+        "tensor `text_model.final_layer_norm.weight` is missing from `DIR/model.safetensors`",
+    );
+    case(
+        Copy::new().set("config.json", "/projection_dim", json!(21)),
+        "tensor `text_projection.weight` in `DIR/model.safetensors` has shape [20, 24], expected [21, 24]",
+    );
+}
+
+#[test]
+fn a_damaged_tokenizer_is_named() {
+    let copy = Copy::new().with("merges.txt", "#version: 0.2\na b c\n");
+    let error = copy.text_error();
+    copy.assert_says(
+        &error,
+        "`DIR/merges.txt` does not describe a usable tokenizer",
+    );
+    let cause = error.source().unwrap().to_string();
+    assert_eq!(
+        cause,
+        "the merge `a b c` has not two pieces with a space between"
+    );
+}
+
+#[test]
+fn each_tower_is_read_for_itself() {
+    let copy = Copy::new().without_weights("vision_model.");
+    copy.load().unwrap().embed_text("a cat").unwrap();
+    let missing = "tensor `vision_model.embeddings.patch_embedding.weight` is missing from `DIR/model.safetensors`";
+    copy.assert_says(&copy.picture_error(), missing);
+
+    let copy = Copy::new().without_weights("text_model.");
+    let pixels = Pixels::new(24, 24, vec![0.0; 3 * 24 * 24]).unwrap();
+    copy.load().unwrap().embed_pixels(&[pixels]).unwrap();
+}
+
+#[test]
+fn infinite_weights_give_an_error_and_no_vector() {
+    let copy = Copy::new();
+    let mut weights = copy.bytes("model.safetensors");
+    // All numbers; the header says where they begin.
+    let header = u64::from_le_bytes(weights[..8].try_into().unwrap()) as usize;
+    weights[8 + header..].fill(0xff);
+    let copy = copy.with("model.safetensors", weights);
+    assert!(matches!(copy.text_error(), Error::Degenerate { .. }));
+    assert!(matches!(copy.picture_error(), Error::Degenerate { .. }));
+}
+
+#[test]
+fn inputs_that_do_not_fit_are_refused() {
+    let model = Copy::new().load().unwrap();
+    let pixels = Pixels::new(2, 3, vec![0.0; 18]).unwrap();
+    let error = model.embed_pixels(&[pixels]).unwrap_err();
+    assert_eq!(error.to_string(), "pixels of 2 x 3, expected 24 x 24");
+    let error = Pixels::new(2, 3, vec![0.0; 17]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "17 values for 2 x 3 pixels, expected 3 for each"
+    );
+    let error = model.embed_tokens(&[vec![]]).unwrap_err();
+    assert_eq!(error.to_string(), "a text of 0 tokens, expected 1 to 16");
+    let error = model.embed_tokens(&[vec![5; 17]]).unwrap_err();
+    assert_eq!(error.to_string(), "a text of 17 tokens, expected 1 to 16");
+    let error = model.embed_tokens(&[vec![9999]]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "token id 9999 is not in the vocabulary of 1014 tokens"
+    );
+    assert!(model.embed_tokens(&[]).unwrap().is_empty());
+    assert!(model.embed_pixels(&[]).unwrap().is_empty());
+}
+
+#[test]
+fn long_texts_are_cut_and_keep_their_end() {
+    let model = Copy::new().load().unwrap();
+    let long = model.tokenize(&"cat ".repeat(10_000)).unwrap();
+    let empty = model.tokenize("").unwrap();
+    assert_eq!(long.len(), 16);
+    assert_eq!(empty, [1012, 1013]);
+    assert_eq!((long[0], long[15]), (1012, 1013));
+}
+
+#[test]
+fn a_fingerprint_is_of_the_contents() {
+    let fingerprint = |copy: Copy| copy.load().unwrap().fingerprint().to_owned();
+    let original = fingerprint(Copy::new());
+    assert_eq!(original.len(), 64);
+    assert_eq!(original, fingerprint(Copy::new()));
+    let mut weights = Copy::new().bytes("model.safetensors");
+    *weights.last_mut().unwrap() ^= 1;
+    assert_ne!(
+        original,
+        fingerprint(Copy::new().with("model.safetensors", weights))
+    );
+    assert_ne!(
+        original,
+        fingerprint(Copy::new().set("preprocessor_config.json", "/resample", json!(2)))
+    );
+    assert_ne!(
+        original,
+        fingerprint(Copy::new().without("special_tokens_map.json"))
+    );
+}
+
+#[test]
+fn a_model_describes_itself() {
+    let copy = Copy::new();
+    let description = copy.load().unwrap().description();
+    assert_eq!(description.family, "CLIP");
+    assert_eq!(
+        (
+            description.dimension,
+            description.image_size,
+            description.context
+        ),
+        (20, 24, 16)
+    );
+    // From 4 bytes a number, the file less its header.
+    let bytes = copy.bytes("model.safetensors");
+    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    assert_eq!(
+        description.parameters,
+        (bytes.len() - 8 - header) as u64 / 4
+    );
+}
+
+#[test]
+fn a_bundled_model_is_the_same() {
+    const FILES: &[(&str, &[u8])] = &[
+        ("config.json", include_bytes!("fixtures/gelu/config.json")),
+        (
+            "preprocessor_config.json",
+            include_bytes!("fixtures/gelu/preprocessor_config.json"),
+        ),
+        (
+            "tokenizer.json",
+            include_bytes!("fixtures/gelu/tokenizer.json"),
+        ),
+        (
+            "tokenizer_config.json",
+            include_bytes!("fixtures/gelu/tokenizer_config.json"),
+        ),
+        (
+            "model.safetensors",
+            include_bytes!("fixtures/gelu/model.safetensors"),
+        ),
+    ];
+    let bundled = Model::load(Checkpoint::bundled(FILES).unwrap()).unwrap();
+    let opened = Model::load(Checkpoint::open(Path::new("tests/fixtures/gelu")).unwrap()).unwrap();
+    assert_eq!(
+        bundled.embed_text("a cat").unwrap(),
+        opened.embed_text("a cat").unwrap()
+    );
+    assert_eq!(bundled.fingerprint(), opened.fingerprint());
+    let error = Checkpoint::bundled(&[]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`config.json` is missing from the model `bundled`"
+    );
+}
