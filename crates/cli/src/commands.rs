@@ -18,6 +18,7 @@ use anyhow::Result;
 use crate::arguments::{Arguments, Command, StoreArguments};
 use crate::error::Error;
 use crate::exit::Outcome;
+use crate::terminal::message;
 
 /// Runs the command that was asked for.
 pub(crate) fn run(arguments: Arguments) -> Result<Outcome> {
@@ -49,6 +50,10 @@ impl StoreArguments {
 
     /// Opens the store, made if it is not there.
     fn open(&self) -> Result<Store> {
-        Ok(Store::open(&self.directory()?)?)
+        let store = Store::open(&self.directory()?)?;
+        if let Some(notice) = store.engine().notice() {
+            message!("note: {notice}");
+        }
+        Ok(store)
     }
 }

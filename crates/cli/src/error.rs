@@ -40,6 +40,8 @@ pub(crate) enum Error {
     },
     #[error("deleting collection `{name}` was not confirmed")]
     NotConfirmed { name: String },
+    #[error("clipseek itself is at fault: {panic}")]
+    Bug { panic: String },
     #[error("`{}` could not be written", path.display())]
     Write {
         path: PathBuf,
@@ -80,6 +82,9 @@ impl Error {
             Error::UnknownExtension { expected, .. } => format!("expected {expected}"),
             Error::IndexOfCollection { name } => format!("clipseek collection delete {name}"),
             Error::NotConfirmed { .. } => "say --yes to delete without being asked".to_owned(),
+            Error::Bug { .. } => {
+                "this should not happen; please report it with the command and the files".to_owned()
+            }
             Error::NoWords => "clipseek search \"a dog on the beach\", or --image FILE".to_owned(),
             Error::NoPictures { .. }
             | Error::NothingReadable

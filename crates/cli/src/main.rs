@@ -1,6 +1,7 @@
 //! `clipseek`: find pictures with words or with another picture.
 
 mod arguments;
+mod bug;
 mod commands;
 mod environment;
 mod error;
@@ -21,7 +22,7 @@ use crate::arguments::Arguments;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match commands::run(arguments) {
+    match bug::guard(|| commands::run(arguments)) {
         Ok(outcome) => outcome.into(),
         Err(error) if exit::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

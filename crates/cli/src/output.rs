@@ -1,29 +1,32 @@
 //! Where data goes: standard output, or a file that is there whole or not at all.
 
-use std::fs;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anstream::adapter::strip_bytes;
 use anstream::{AutoStream, ColorChoice};
 use anyhow::Result;
+use dataset::Unfinished;
 
 use crate::error::Error;
 
-/// Hands `write` what it should write to: standard output, or the file `to`. A file is written
-/// beside its place and renamed when it is whole.
+/// Hands `write` what it should write to: standard output, or the file `to`.
 pub(crate) fn write(
     to: Option<&Path>,
     write: impl FnOnce(&mut dyn Write) -> Result<()>,
 ) -> Result<()> {
-    match to {
-        None => {
-            let mut out = BufWriter::new(io::stdout().lock());
-            write(&mut out)?;
-            Ok(out.flush()?)
-        }
-        Some(path) => write_file(path, write),
-    }
+    let Some(path) = to else {
+        let mut out = BufWriter::new(io::stdout().lock());
+        write(&mut out)?;
+        return Ok(out.flush()?);
+    };
+    let mut out = BufWriter::new(Unfinished::create(path)?);
+    write(&mut out)?;
+    let file = out.into_inner().map_err(|error| Error::Write {
+        path: path.to_owned(),
+        source: error.into_error(),
+    })?;
+    Ok(file.finish()?)
 }
 
 /// As [`write`], for text with styles: they are taken out where they would not show.
@@ -41,29 +44,4 @@ pub(crate) fn write_styled(
             out.write_all(&styled)?
         })
     })
-}
-
-fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
-    let at = |source: io::Error| Error::Write {
-        path: path.to_owned(),
-        source,
-    };
-    let beside = beside(path);
-    let mut out = BufWriter::new(fs::File::create(&beside).map_err(at)?);
-    let written = write(&mut out).and_then(|()| Ok(out.flush().map_err(at)?));
-    drop(out);
-    match written {
-        Ok(()) => Ok(fs::rename(&beside, path).map_err(at)?),
-        Err(error) => {
-            // The half-written file is of no use; that it stays is no worse than the error told.
-            let _ = fs::remove_file(&beside);
-            Err(error)
-        }
-    }
-}
-
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    path.with_file_name(name)
 }

@@ -1,93 +1,71 @@
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use dataset::{EmbeddingRow, EmbeddingTable};
-use search::Embedding;
-use serde_json::{Value, json};
+use dataset::{EmbeddingArray, EmbeddingRow, EmbeddingTable, Unfinished};
+use search::{Embedding, Record};
+use serde_json::json;
 
 use crate::error::Error;
-use crate::output;
 use crate::terminal::{count, message};
 
 /// A file of vectors for other programs, in the form that its name's ending says.
-pub(crate) enum VectorFile {
+pub(crate) struct VectorFile {
+    path: PathBuf,
+    rows: usize,
+    form: Form,
+}
+
+enum Form {
     /// A row a caption; one with an empty caption for a picture without any.
-    Parquet {
-        table: EmbeddingTable,
-        rows: usize,
-        path: PathBuf,
-    },
-    /// A row a picture, and a line of JSON a row in a file beside it, which says what the row is.
+    Parquet(EmbeddingTable),
+    /// A row a picture, and beside it a file with a line of JSON a row, which says what the row is.
     Npy {
-        vectors: Vec<Vec<f32>>,
-        lines: Vec<Value>,
-        dimension: usize,
-        path: PathBuf,
+        array: EmbeddingArray,
+        names: BufWriter<Unfinished>,
     },
 }
 
 impl VectorFile {
     /// Begins a file. It is there when it is [finished](VectorFile::finish).
     pub(crate) fn create(path: &Path, dimension: usize) -> Result<VectorFile> {
-        let owned = path.to_owned();
-        match path.extension().and_then(|ending| ending.to_str()) {
-            Some("parquet") => {
-                let table = EmbeddingTable::create(path)?;
-                Ok(VectorFile::Parquet {
-                    table,
-                    rows: 0,
-                    path: owned,
-                })
-            }
-            Some("npy") => Ok(VectorFile::Npy {
-                vectors: vec![],
-                lines: vec![],
-                dimension,
-                path: owned,
-            }),
+        let form = match path.extension().and_then(|ending| ending.to_str()) {
+            Some("parquet") => Form::Parquet(EmbeddingTable::create(path)?),
+            Some("npy") => Form::Npy {
+                array: EmbeddingArray::create(path, dimension)?,
+                names: BufWriter::new(Unfinished::create(&names_of(path))?),
+            },
             _ => {
                 let expected = "a name ending in .parquet or .npy";
-                Err(Error::UnknownExtension {
-                    path: owned,
+                return Err(Error::UnknownExtension {
+                    path: path.to_owned(),
                     expected,
                 }
-                .into())
+                .into());
             }
-        }
+        };
+        Ok(VectorFile {
+            path: path.to_owned(),
+            rows: 0,
+            form,
+        })
     }
 
     /// Writes a picture and its captions.
-    pub(crate) fn write(&mut self, embedding: Embedding) -> Result<()> {
-        let Embedding {
-            record,
-            image,
-            captions,
-        } = embedding;
-        match self {
-            VectorFile::Npy { vectors, lines, .. } => {
-                lines.push(json!({
-                    "id": record.id, "image": record.place, "captions": record.captions
-                }));
-                vectors.push(image);
-            }
-            VectorFile::Parquet { table, rows, .. } => {
-                let mut row = |caption: &str, text_embedding| {
-                    *rows += 1;
-                    table.write(&EmbeddingRow {
-                        id: &record.id,
-                        image: &record.place,
-                        caption,
-                        image_embedding: &image,
-                        text_embedding,
-                    })
-                };
-                if captions.is_empty() {
-                    row("", None)?;
-                }
-                for (caption, vector) in record.captions.iter().zip(&captions) {
-                    row(caption, Some(vector))?;
-                }
+    pub(crate) fn write(&mut self, embedding: &Embedding) -> Result<()> {
+        match &mut self.form {
+            Form::Parquet(table) => self.rows += write_rows(table, embedding)?,
+            Form::Npy { array, names } => {
+                array.write(&embedding.image)?;
+                let Record {
+                    id,
+                    place,
+                    captions,
+                    ..
+                } = &embedding.record;
+                let line = json!({ "id": id, "image": place, "captions": captions });
+                writeln!(names, "{line}")?;
+                self.rows += 1;
             }
         }
         Ok(())
@@ -95,32 +73,55 @@ impl VectorFile {
 
     /// Puts the file in its place and says what is in it.
     pub(crate) fn finish(self) -> Result<()> {
-        match self {
-            VectorFile::Parquet { table, rows, path } => {
+        let (rows, path) = (count(self.rows, "row"), self.path.display());
+        match self.form {
+            Form::Parquet(table) => {
                 table.finish()?;
-                message!("{} in {}", count(rows, "row"), path.display());
+                message!("{rows} in {path}");
             }
-            VectorFile::Npy {
-                vectors,
-                lines,
-                dimension,
-                path,
-            } => {
-                dataset::write_npy(&path, dimension, vectors.iter().map(Vec::as_slice))?;
-                let names = path.with_extension("jsonl");
-                output::write(Some(&names), |out| write_lines(&lines, out))?;
-                let rows = count(lines.len(), "row");
-                message!("{rows} in {}, named in {}", path.display(), names.display());
+            Form::Npy { array, names } => {
+                array.finish()?;
+                names
+                    .into_inner()
+                    .map_err(|error| error.into_error())?
+                    .finish()?;
+                message!(
+                    "{rows} in {path}, named in {}",
+                    names_of(&self.path).display()
+                );
             }
         }
         Ok(())
     }
 }
 
-fn write_lines(lines: &[Value], out: &mut dyn Write) -> Result<()> {
-    for line in lines {
-        serde_json::to_writer(&mut *out, line)?;
-        writeln!(out)?;
+/// The file beside an array that names its rows.
+fn names_of(array: &Path) -> PathBuf {
+    array.with_extension("jsonl")
+}
+
+/// Writes the rows of a picture, and says how many they were.
+fn write_rows(table: &mut EmbeddingTable, embedding: &Embedding) -> Result<usize> {
+    let Embedding {
+        record,
+        image,
+        captions,
+    } = embedding;
+    let mut write = |caption: &str, text_embedding| {
+        table.write(&EmbeddingRow {
+            id: &record.id,
+            image: &record.place,
+            caption,
+            image_embedding: image,
+            text_embedding,
+        })
+    };
+    if captions.is_empty() {
+        write("", None)?;
+        return Ok(1);
     }
-    Ok(())
+    for (caption, vector) in record.captions.iter().zip(captions) {
+        write(caption, Some(vector))?;
+    }
+    Ok(captions.len())
 }

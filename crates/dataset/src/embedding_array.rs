@@ -77,22 +77,6 @@ impl EmbeddingArray {
     }
 }
 
-/// Writes `vectors` to `path` as one [`EmbeddingArray`].
-///
-/// # Errors
-/// [`Error::Dimension`] when one of them has another length than `dimension`, [`Error::Write`].
-pub fn write_npy<'a>(
-    path: &Path,
-    dimension: usize,
-    vectors: impl IntoIterator<Item = &'a [f32]>,
-) -> Result<()> {
-    let mut array = EmbeddingArray::create(path, dimension)?;
-    for vector in vectors {
-        array.write(vector)?;
-    }
-    array.finish()
-}
-
 fn header(rows: usize, dimension: usize) -> [u8; HEADER] {
     const START: &[u8] = b"\x93NUMPY\x01\x00\x76\x00";
     const _: () = assert!(START.len() + 0x76 == HEADER);

@@ -48,9 +48,10 @@ mod unfinished;
 mod value;
 
 pub use columns::Columns;
-pub use embedding_array::{EmbeddingArray, write_npy};
+pub use embedding_array::EmbeddingArray;
 pub use embedding_table::{EmbeddingRow, EmbeddingTable};
 pub use error::{Error, Result};
 pub use problem::{Problem, ProblemReason};
 pub use record::{Listing, Metadata, Record};
 pub use source::{Source, SourceOptions};
+pub use unfinished::Unfinished;

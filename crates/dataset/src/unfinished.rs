@@ -9,13 +9,17 @@ use crate::{Error, Result};
 /// A file that is written beside its path and takes its name when it is finished. Dropped before,
 /// it leaves nothing behind.
 #[derive(Debug)]
-pub(crate) struct Unfinished {
+pub struct Unfinished {
     path: PathBuf,
     file: NamedTempFile,
 }
 
 impl Unfinished {
-    pub(crate) fn create(path: &Path) -> Result<Self> {
+    /// Begins a file that is to be `path`.
+    ///
+    /// # Errors
+    /// [`Error::Write`] when the folder cannot be written to.
+    pub fn create(path: &Path) -> Result<Self> {
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -33,7 +37,10 @@ impl Unfinished {
     }
 
     /// Brings the content to the disk and gives the file its name, in place of one that has it.
-    pub(crate) fn finish(self) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn finish(self) -> Result<()> {
         let error = Error::write(&self.path);
         self.file.as_file().sync_all().map_err(&error)?;
         self.file

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use crate::collection::ModelIdentity;
 use crate::error::{Error, Result};
@@ -78,10 +78,15 @@ impl Catalogue {
         connection
             .pragma_update(None, "foreign_keys", true)
             .map_err(at)?;
+        // What a rollback journal needs for a commit to be on the disk.
         connection
-            .pragma_update(None, "synchronous", "FULL")
+            .pragma_update(None, "synchronous", "EXTRA")
             .map_err(at)?;
-        create_tables(path, &mut connection)?;
+        let state = State::read(&connection).map_err(at)?;
+        state.check(path)?;
+        if state.is_empty() {
+            create_tables(&mut connection).map_err(at)?;
+        }
         Ok(Catalogue {
             path: path.to_owned(),
             connection: Mutex::new(connection),
@@ -231,43 +236,54 @@ impl Catalogue {
     }
 }
 
-fn create_tables(path: &Path, connection: &mut Connection) -> Result<()> {
-    let at = |source| Error::Catalogue {
-        path: path.to_owned(),
-        source,
-    };
-    // Immediate: of two processes that open a new store at once, one makes the tables.
-    let transaction = connection
-        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
-        .map_err(at)?;
-    let pragma = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let (application, version) = (
-        pragma("application_id").map_err(at)?,
-        pragma("user_version").map_err(at)?,
-    );
-    let tables: i64 = transaction
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .map_err(at)?;
-    if tables == 0 {
-        transaction.execute_batch(TABLES).map_err(at)?;
-        transaction
-            .pragma_update(None, "application_id", APPLICATION_ID)
-            .map_err(at)?;
-        transaction
-            .pragma_update(None, "user_version", VERSION)
-            .map_err(at)?;
-    } else if application != APPLICATION_ID {
-        return Err(Error::NotACatalogue {
-            path: path.to_owned(),
-        });
-    } else if version > VERSION {
-        return Err(Error::NewerCatalogue {
-            path: path.to_owned(),
-            found: version,
-            supported: VERSION,
-        });
+/// What a database file says of itself.
+struct State {
+    application: i64,
+    version: i64,
+    tables: i64,
+}
+
+impl State {
+    fn read(connection: &Connection) -> rusqlite::Result<State> {
+        let number = |query| connection.query_row(query, [], |row| row.get(0));
+        Ok(State {
+            application: number("PRAGMA application_id")?,
+            version: number("PRAGMA user_version")?,
+            tables: number("SELECT count(*) FROM sqlite_schema")?,
+        })
     }
-    transaction.commit().map_err(at)
+
+    fn is_empty(&self) -> bool {
+        self.tables == 0
+    }
+
+    /// Refuses a file that is not ours, or newer than this program.
+    fn check(&self, path: &Path) -> Result<()> {
+        let path = path.to_owned();
+        if !self.is_empty() && self.application != APPLICATION_ID {
+            return Err(Error::NotACatalogue { path });
+        }
+        if self.version > VERSION {
+            let (found, supported) = (self.version, VERSION);
+            return Err(Error::NewerCatalogue {
+                path,
+                found,
+                supported,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
+    // Immediate: of two processes that open a new store at once, one makes the tables.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if State::read(&transaction)?.is_empty() {
+        transaction.execute_batch(TABLES)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    transaction.commit()
 }
 
 fn collection_row(row: &Row<'_>) -> rusqlite::Result<CollectionRow> {

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use clip::{Model, Pixels};
-use index::{Selection, Vector};
+use index::{Metadata, Selection, Vector};
 use picture::{ContentHash, Limits, Picture};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -126,11 +126,17 @@ impl Collection<'_> {
         loop {
             let batch: Vec<NewRecord> = records.by_ref().take(BATCH).collect();
             if batch.is_empty() {
-                return Ok(report);
+                break;
             }
             self.add_batch(model, batch, limits, &mut report)?;
             progress(&report);
         }
+        if report.added + report.updated > 0 {
+            // So that the first search need not.
+            self.index.refresh(IMAGES)?;
+            self.index.refresh(CAPTIONS)?;
+        }
+        Ok(report)
     }
 
     fn add_batch(
@@ -232,7 +238,8 @@ impl Collection<'_> {
 
 /// Refuses a record that the engine would refuse, and with it all that is written together.
 fn check(record: &Record) -> Result<(), Trouble> {
-    let check = |id: &str, metadata| Vector::check(id, metadata).map_err(Trouble::Metadata);
+    let check =
+        |id: &str, metadata: &Metadata| Vector::check(id, metadata).map_err(Trouble::Metadata);
     check(&record.id, &metadata::of_picture(record))?;
     for (n, caption) in record.captions.iter().enumerate() {
         check(

@@ -113,11 +113,12 @@ fn summarise(report: &IngestReport, seconds: f64) {
             parts.push(format!("{word} {number}"));
         }
     }
-    let rate = report.done() as f64 / seconds.max(1e-3);
-    message!(
-        "{} in {seconds:.1} s ({rate:.0} pictures/s)",
-        parts.join(", ")
-    );
+    let embedded = report.added + report.updated;
+    let rate = match embedded {
+        0 => String::new(),
+        _ => format!(" ({:.0} pictures/s)", embedded as f64 / seconds.max(1e-3)),
+    };
+    message!("{} in {seconds:.1} s{rate}", parts.join(", "));
     if report.failed.len() > 1 {
         for (reason, number) in report.reasons() {
             message!("  {reason}: {}", count(number, "picture"));

@@ -169,7 +169,7 @@ fn info(arguments: &Info, store: &Store) -> Result<Outcome> {
 fn export(arguments: &Export, store: &Store) -> Result<Outcome> {
     let collection = open_collection(store, arguments.name.as_deref())?;
     let mut file = VectorFile::create(&arguments.to, collection.model().dimension)?;
-    collection.export(|embedding| file.write(embedding))?;
+    collection.export(|embedding| file.write(&embedding))?;
     file.finish()?;
     Ok(Outcome::Done)
 }

@@ -32,7 +32,7 @@ const WORDS: &str = "a bird on a branch";
 const PICTURE: &str = "pictures/two-perch.jpg";
 
 /// How many pictures it shows.
-const TOP_K: usize = 8;
+const TOP_K: usize = 6;
 
 /// Try clipseek: bundled model, bundled pictures, two searches and a page; offline
 #[derive(Args, Debug)]

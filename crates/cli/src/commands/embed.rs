@@ -66,7 +66,7 @@ fn embed_source(arguments: &Arguments, source: &Path, to: &Path) -> Result<Outco
     let mut file = VectorFile::create(to, model.model.dimension())?;
     let listing = arguments.reading.read(&[source.to_owned()])?;
     let failed = embed_all(&model.model, listing.records, |embedding| {
-        file.write(embedding)
+        file.write(&embedding)
     })?;
     file.finish()?;
     Ok(Outcome::of(failed == 0 && listing.problems.is_empty()))

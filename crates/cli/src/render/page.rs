@@ -44,21 +44,22 @@ pub(crate) fn page(answers: &[Answer]) -> String {
 }
 
 fn section(answer: &Answer) -> Markup {
-    let pictures: Vec<Option<Picture>> = answer
-        .found
-        .hits
+    let hits = &answer.found.hits;
+    let pictures: Vec<Option<Picture>> = hits
         .par_iter()
         .map(|hit| tile::thumbnail(Path::new(&hit.place), EDGE, EDGE))
         .collect();
     html! {
         section {
-            (query(&answer.question))
-            p.about {
-                (answer.found.hits.len()) " best of collection "
-                strong { (answer.collection) } ", model " strong { (answer.model) }
+            header {
+                (query(&answer.question))
+                p.about {
+                    "The " (hits.len()) " most similar pictures of collection "
+                    strong { (answer.collection) } ", by model " strong { (answer.model) } "."
+                }
             }
             ol.hits {
-                @for (hit, picture) in answer.found.hits.iter().zip(&pictures) {
+                @for (hit, picture) in hits.iter().zip(&pictures) {
                     (card(hit, picture.as_ref()))
                 }
             }
@@ -68,18 +69,16 @@ fn section(answer: &Answer) -> Markup {
 
 fn query(question: &Question) -> Markup {
     html! {
-        header {
-            @match question {
-                Question::Words(words) => {
-                    p.kind { "Words" }
-                    h1 { "“" (words) "”" }
-                }
-                Question::Picture(path) | Question::Like { place: path, .. } => {
-                    p.kind { "Picture" }
-                    figure.query {
-                        (image(tile::thumbnail(path, EDGE, EDGE).as_ref(), "the query"))
-                        figcaption { (file_name(path)) }
-                    }
+        @match question {
+            Question::Words(words) => {
+                p.kind { "Words" }
+                h1 { "“" (words) "”" }
+            }
+            Question::Picture(path) | Question::Like { place: path, .. } => {
+                p.kind { "Picture" }
+                figure {
+                    (image(tile::thumbnail(path, EDGE, EDGE).as_ref(), "the query"))
+                    figcaption { (file_name(path)) }
                 }
             }
         }

@@ -151,7 +151,7 @@ mod tests {
             String::from_utf8(out)?,
             concat!(
                 "rank  similarity  picture   id   caption\n",
-                "   1       0.312  dog.jpg   a1   a dog runs along …\n",
+                "   1       0.312  dog.jpg   a1   a dog runs along…\n",
                 "   2      -0.020  cat.jpeg  b22  a cat\n",
             )
         );

@@ -1,6 +1,7 @@
 use std::fs::{self, File};
+use std::path::Path;
 
-use dataset::{EmbeddingArray, EmbeddingRow, EmbeddingTable, Error, write_npy};
+use dataset::{EmbeddingArray, EmbeddingRow, EmbeddingTable, Error};
 use parquet::file::reader::FileReader;
 use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::record::{Field, ListAccessor, RowAccessor};
@@ -35,6 +36,19 @@ fn numbers(field: &Field) -> Option<Vec<f32>> {
         ),
         _ => None,
     }
+}
+
+/// Writes `vectors` to `path` as one array.
+fn write_npy<'a>(
+    path: &Path,
+    dimension: usize,
+    vectors: impl IntoIterator<Item = &'a [f32]>,
+) -> dataset::Result<()> {
+    let mut array = EmbeddingArray::create(path, dimension)?;
+    for vector in vectors {
+        array.write(vector)?;
+    }
+    array.finish()
 }
 
 #[test]
