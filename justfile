@@ -1,4 +1,4 @@
-# Every recipe of the project. `just ci` is what continuous integration runs.
+# Every recipe of the project. `just ci` is what has to pass before a commit.
 
 set positional-arguments
 
@@ -6,7 +6,7 @@ set positional-arguments
 default:
     @just --list
 
-# Format, lint, test and document: what has to pass before a commit
+# Format, lint, test and document
 ci: fmt lint test doc
 
 # Check the format
@@ -29,6 +29,55 @@ doc:
 demo:
     cargo run --release -- demo
 
-# Read our Parquet and .npy files with pandas, pyarrow and numpy
-check-export *ARGS:
-    tools/fixtures/dataset/check.sh "$@"
+# Measure recall: `just eval SOURCE --model mini`
+eval *ARGS:
+    cargo run --release --quiet -- eval "$@"
+
+# Measure speed: index DIR COUNT DIMENSION, picture [FILE…], clip MODEL_DIR
+bench WHAT *ARGS:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    shift
+    case {{ quote(WHAT) }} in
+        index)   cargo run --release --quiet -p index --example measure -- "$@" ;;
+        picture) cargo run --release --quiet -p picture --example speed -- "$@" ;;
+        clip)    cargo run --release --quiet -p clip --example throughput -- "$@" ;;
+        *)       echo "there are: index, picture, clip" >&2; exit 2 ;;
+    esac
+
+# Export with clipseek, and read it with pandas, pyarrow and NumPy (tools/fixtures/dataset/requirements.txt)
+check-export:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    clipseek() { cargo run --quiet -- --store "$folder/store" "$@"; }
+    printf 'image,caption\n%s,a fish\n%s,two fish\n%s,\n' \
+        "$PWD"/demo/pictures/{two-perch,two-perch,orange-hammer}.jpg > "$folder/table.csv"
+    clipseek embed "$folder/table.csv" --model mini --to "$folder/embedded.parquet"
+    clipseek embed "$folder/table.csv" --model mini --to "$folder/embedded.npy"
+    clipseek add "$folder/table.csv" --model mini
+    clipseek collection export --to "$folder/exported.parquet"
+    clipseek collection export --to "$folder/exported.npy"
+    check() { python3 tools/fixtures/dataset/check_export.py --dimension 256 --rows "$@"; }
+    check 3 "$folder/embedded.parquet"
+    check 3 "$folder/exported.parquet"
+    check 2 "$folder/embedded.npy"
+    check 2 "$folder/exported.npy"
+
+# Damage pictures for SECONDS and see that nothing panics
+fuzz SECONDS="600":
+    cargo run --release --quiet -p picture --example fuzz -- "$1" "$RANDOM" crates/picture/tests/fixtures/formats/*.{jpg,png,gif,tif,webp,bmp}
+
+# Compare CLIP at true size with transformers; needs tools/fixtures/clip/requirements.txt and open_clip_torch's wheel
+parity WHEEL:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    python3 tools/fixtures/clip/make.py --full "$folder" "$1"
+    cargo run --release --quiet -p clip --example parity -- "$folder"
+
+# Train and export the bundled model anew from a folder with Flickr8k's train.tsv and dev.tsv
+mini DATA:
+    tools/mini/make.sh "$1"
