@@ -19,7 +19,7 @@ lint:
 
 # Test; needs nothing but the toolchain
 test:
-    cargo test --workspace
+    cargo test
 
 # Build the documentation, warnings denied
 doc:
