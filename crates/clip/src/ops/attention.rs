@@ -78,16 +78,16 @@ impl Attention {
         heads: usize,
     ) -> Result<Self> {
         Ok(Self {
-            query,
-            key_value: Linear::side_by_side(&[key, value])?,
-            output,
+            query: query.turned()?,
+            key_value: Linear::side_by_side(&[key, value])?.turned()?,
+            output: output.turned()?,
             heads,
         })
     }
 
     /// With the names that transformers gives the projections of CLIP.
     pub(crate) fn clip(width: usize, heads: usize, weights: &Weights<'_>) -> Result<Self> {
-        let projection = |name| Linear::new(width, width, &weights.below(name));
+        let projection = |name| Linear::saved(width, width, &weights.below(name));
         Self::new(
             projection("q_proj")?,
             projection("k_proj")?,

@@ -23,7 +23,7 @@ impl PatchConvolution {
         let product =
             Linear::from_tensors(weight.reshape((width, channels * patch * patch))?, None);
         Ok(Self {
-            product,
+            product: product.turned()?,
             channels,
             patch,
         })

@@ -91,6 +91,24 @@ pub(crate) fn for_each_number(numbers: &mut [f32], function: impl Fn(f32) -> f32
     });
 }
 
+/// The matrix in `numbers`, with rows of `columns` numbers, by columns.
+pub(crate) fn transpose(numbers: &[f32], columns: usize) -> Vec<f32> {
+    // In bands of columns, whose rows of output stay in the cache.
+    const BAND: usize = 32;
+    let rows = numbers.len() / columns;
+    let mut output = vec![0.0; numbers.len()];
+    let bands = output.par_chunks_mut(BAND * rows).enumerate();
+    bands.for_each(|(band, output)| {
+        let wanted = band * BAND..columns.min((band + 1) * BAND);
+        for (row, numbers) in numbers.chunks_exact(columns).enumerate() {
+            for (column, number) in numbers[wanted.clone()].iter().enumerate() {
+                output[column * rows + row] = *number;
+            }
+        }
+    });
+    output
+}
+
 /// The sum of `term` over `numbers`, in 16 partial sums: quicker than in order, and more exact.
 #[inline]
 pub(crate) fn sum(numbers: &[f32], term: impl Fn(f32) -> f32) -> f32 {
@@ -155,6 +173,14 @@ mod tests {
     fn exp_stays_finite() {
         assert!(exp(f32::NEG_INFINITY) < 1e-37);
         assert!(exp(f32::INFINITY).is_finite());
+    }
+
+    #[test]
+    fn transposed_twice_is_the_same() {
+        let numbers: Vec<f32> = (0..70 * 41).map(|number| number as f32).collect();
+        let turned = transpose(&numbers, 41);
+        assert_eq!(turned[..3], [0.0, 41.0, 82.0]);
+        assert_eq!(transpose(&turned, 70), numbers);
     }
 
     #[test]
