@@ -5,7 +5,6 @@ mod config;
 mod perceptron;
 mod picture_head;
 mod pointwise;
-mod pooling;
 mod quantised;
 mod text;
 mod vision;

@@ -30,12 +30,11 @@ pub(crate) struct VisionConfig {
     pub(crate) image_size: usize,
     pub(crate) stem: StemConfig,
     pub(crate) blocks: Vec<BlockConfig>,
-    /// The block whose output, averaged over the picture, the head sees as well.
+    /// The block whose output the head sees as well, from 0.
     pub(crate) middle_block: usize,
     /// Outputs of the last convolution.
     pub(crate) head_channels: usize,
     pub(crate) num_classes: usize,
-    pub(crate) pooling_heads: usize,
     pub(crate) perceptron_size: usize,
 }
 
@@ -122,7 +121,7 @@ impl MiniConfig {
 
 impl VisionConfig {
     /// Channels of the last block's output.
-    pub(crate) fn grid_channels(&self) -> usize {
+    pub(crate) fn last_channels(&self) -> usize {
         self.blocks.last().map_or(0, |block| block.output_channels)
     }
 

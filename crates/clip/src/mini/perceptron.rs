@@ -3,15 +3,14 @@ use candle_core::Tensor;
 use super::quantised;
 use crate::{
     Result,
-    ops::{Activation, LayerNorm, Linear},
+    ops::{Activation, Linear},
     weights::Weights,
 };
 
-const EPSILON: f64 = 1e-5;
-
-/// The end of each head: a layer norm, then one hidden layer.
+/// The end of each head: features scaled as they were in training, then one hidden layer.
 pub(super) struct Perceptron {
-    norm: LayerNorm,
+    scale: Tensor,
+    shift: Tensor,
     inner: Linear,
     outer: Linear,
 }
@@ -24,7 +23,8 @@ impl Perceptron {
         weights: &Weights<'_>,
     ) -> Result<Self> {
         Ok(Self {
-            norm: LayerNorm::new(inputs, EPSILON, &weights.below("norm"))?,
+            scale: weights.tensor("scale", &[inputs])?,
+            shift: weights.tensor("shift", &[inputs])?,
             inner: quantised::linear(inputs, hidden, &weights.below("inner"))?,
             outer: quantised::linear(hidden, outputs, &weights.below("outer"))?,
         })
@@ -32,7 +32,10 @@ impl Perceptron {
 
     /// (…, inputs) → (…, outputs).
     pub(super) fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        let inner = self.inner.forward(&self.norm.forward(input)?)?;
-        self.outer.forward(&Activation::Gelu.forward(&inner)?)
+        let scaled = input
+            .broadcast_mul(&self.scale)?
+            .broadcast_add(&self.shift)?;
+        let inner = Activation::Gelu.forward(&self.inner.forward(&scaled)?)?;
+        self.outer.forward(&inner)
     }
 }

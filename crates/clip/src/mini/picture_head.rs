@@ -3,64 +3,57 @@ use candle_core::Tensor;
 use crate::{
     Result,
     mini::{
-        config::MiniConfig,
-        perceptron::Perceptron,
-        pointwise::PointwiseConvolution,
-        pooling::{AttentionPooling, softmax},
-        quantised,
+        config::MiniConfig, perceptron::Perceptron, pointwise::PointwiseConvolution, quantised,
     },
     ops::Linear,
     weights::Weights,
 };
 
-/// Makes a vector of the features of a picture.
+/// Makes a vector of what EfficientNet sees.
 ///
-/// One part learned from captions: a perceptron over the averages that EfficientNet's classifier sees, over weighted
-/// averages of the grid before them, and over the average of an earlier block. The other part knows objects: the
-/// classifier's 1,000 probabilities, each times a learned vector of its class.
+/// One part learned from captions: a perceptron over averages of two blocks and of the last convolution. The other
+/// part knows the names of objects: the probabilities of EfficientNet's classifier, each times the vector that the
+/// text tower gives its class.
 pub(super) struct PictureHead {
     last: PointwiseConvolution,
-    pooling: AttentionPooling,
     perceptron: Perceptron,
     classifier: Linear,
+    /// Without a bias.
     classes: Linear,
 }
 
 impl PictureHead {
     pub(super) fn new(config: &MiniConfig, weights: &Weights<'_>) -> Result<Self> {
-        let vision = &config.vision_config;
-        let (channels, middle) = (vision.grid_channels(), vision.middle_channels());
-        let (features, classes, outputs) = (
-            vision.head_channels,
-            vision.num_classes,
-            config.projection_dim,
-        );
-        let inputs = features + vision.pooling_heads * channels + middle;
-        let perceptron = weights.below("perceptron");
-        let embeddings = quantised::matrix(classes, outputs, &weights.below("classes"))?;
+        let (vision, outputs) = (&config.vision_config, config.projection_dim);
+        let (features, classes) = (vision.head_channels, vision.num_classes);
+        let inputs = vision.middle_channels() + vision.last_channels() + features;
+        let last = weights.below("head");
+        let vectors = quantised::matrix(classes, outputs, &weights.below("classes"))?;
         Ok(Self {
-            last: PointwiseConvolution::new(channels, features, &weights.below("head"))?,
-            pooling: AttentionPooling::new(
-                channels,
-                vision.pooling_heads,
-                &weights.below("pooling"),
+            last: PointwiseConvolution::new(vision.last_channels(), features, &last)?,
+            perceptron: Perceptron::new(
+                inputs,
+                vision.perceptron_size,
+                outputs,
+                &weights.below("perceptron"),
             )?,
-            perceptron: Perceptron::new(inputs, vision.perceptron_size, outputs, &perceptron)?,
             classifier: quantised::linear(features, classes, &weights.below("classifier"))?,
-            classes: Linear::from_tensors(embeddings, None),
+            classes: Linear::from_tensors(vectors, None),
         })
     }
 
-    /// The grid, (cells, channels), and the earlier block's, (pixels, channels) → (projection).
-    pub(super) fn forward(&self, grid: &Tensor, middle: &Tensor) -> Result<Tensor> {
-        let features = self.last.forward_relu6(grid)?.mean(0)?;
-        let probabilities = softmax(&self.classifier.forward(&features.unsqueeze(0)?)?)?;
-        let seen = Tensor::cat(
-            &[&features, &self.pooling.forward(grid)?, &middle.mean(0)?],
-            0,
-        )?
-        .unsqueeze(0)?;
-        let vector = (self.perceptron.forward(&seen)? + self.classes.forward(&probabilities)?)?;
-        Ok(vector.squeeze(0)?)
+    /// The outputs of the middle and of the last block, each (pixels, channels) → (1, projection).
+    pub(super) fn forward(&self, middle: &Tensor, last: &Tensor) -> Result<Tensor> {
+        let features = self.last.forward_relu6(last)?.mean_keepdim(0)?;
+        let probabilities = softmax(&self.classifier.forward(&features)?)?;
+        let seen = [middle.mean_keepdim(0)?, last.mean_keepdim(0)?, features];
+        let vector = self.perceptron.forward(&Tensor::cat(&seen, 1)?)?;
+        Ok((vector + self.classes.forward(&probabilities)?)?)
     }
+}
+
+/// Of every row.
+fn softmax(rows: &Tensor) -> Result<Tensor> {
+    let powers = rows.broadcast_sub(&rows.max_keepdim(1)?)?.exp()?;
+    Ok(powers.broadcast_div(&powers.sum_keepdim(1)?)?)
 }

@@ -61,10 +61,10 @@ impl VisionTower {
         let vectors: Vec<Tensor> = pictures
             .map(|index| self.forward_one(&pixels.get(index)?))
             .collect::<Result<_>>()?;
-        Ok(Tensor::stack(&vectors, 0)?)
+        Ok(Tensor::cat(&vectors, 0)?)
     }
 
-    /// (3, size, size) → (projection).
+    /// (3, size, size) → (1, projection).
     fn forward_one(&self, pixels: &Tensor) -> Result<Tensor> {
         let mut hidden = self.stem.forward(pixels)?;
         let mut middle = hidden.clone();
@@ -75,7 +75,7 @@ impl VisionTower {
             }
         }
         self.head
-            .forward(&hidden.flatten(0, 2)?, &middle.flatten(0, 2)?)
+            .forward(&middle.flatten(0, 2)?, &hidden.flatten(0, 2)?)
     }
 }
 
