@@ -78,6 +78,7 @@ impl Copy {
 }
 
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "a copy is made for one case")]
 fn case(copy: Copy, expected: &str) {
     let error = copy.text_error();
     copy.assert_says(&error, expected);

@@ -166,14 +166,20 @@ fn one_at_a_time_equals_many() {
         let (model, expected) = load(name);
         let (pixels, tokens) = (expected.pixels(), expected.token_ids());
         let many = model.embed_pixels(&repeat(&pixels, 9)).unwrap();
-        let single = pixels
-            .iter()
-            .map(|pixels| model.embed_pixels(&[pixels.clone()]).unwrap().remove(0));
+        let single = pixels.iter().map(|pixels| {
+            model
+                .embed_pixels(std::slice::from_ref(pixels))
+                .unwrap()
+                .remove(0)
+        });
         assert_close(name, &many, &repeat(&single.collect::<Vec<_>>(), 9), 1e-6);
         let many = model.embed_tokens(&repeat(&tokens, 17)).unwrap();
-        let single = tokens
-            .iter()
-            .map(|tokens| model.embed_tokens(&[tokens.clone()]).unwrap().remove(0));
+        let single = tokens.iter().map(|tokens| {
+            model
+                .embed_tokens(std::slice::from_ref(tokens))
+                .unwrap()
+                .remove(0)
+        });
         assert_close(name, &many, &repeat(&single.collect::<Vec<_>>(), 17), 1e-6);
     }
 }
@@ -224,7 +230,7 @@ fn threads_share_a_model() {
                     &model.embed_pixels(&pixels).unwrap(),
                     &rows,
                     TOLERANCE,
-                )
+                );
             });
         }
     });

@@ -1,6 +1,6 @@
 //! How a fused form reads and writes tensors.
 //!
-//! ```ignore
+//! ```text
 //! if kernel::fusible(&[input, &self.weight]) {
 //!     return kernel::compute([input, &self.weight], input.shape(), |[input, weight]| {
 //!         // `input` and `weight` are `&[f32]`, row-major; the result is a `Vec<f32>` of the shape given above.
