@@ -19,6 +19,7 @@ const STYLES: Styles = Styles::styled()
     version,
     styles = STYLES,
     max_term_width = 100,
+    arg_required_else_help = true,
     after_help = "Examples:
   clipseek demo                                         try it, offline
   clipseek add ~/Photos --model mini                    index a folder

@@ -102,6 +102,8 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
             error.hint()
         } else if let Some(error) = cause.downcast_ref::<search::Error>() {
             of_search(error)
+        } else if let Some(index::Error::IndexNotFound { .. }) = cause.downcast_ref() {
+            Some("see `clipseek index list`".to_owned())
         } else if let Some(error) = cause.downcast_ref::<clip::Error>() {
             error.hint().map(str::to_owned)
         } else {

@@ -56,8 +56,15 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
     let collection = store.collection_or_new(name, &model.identity())?;
     let records = listing.records.into_iter().map(new_record).collect();
     let report = ingest(&collection, &model, records)?;
-    if report.added + report.updated + report.unchanged > 0 {
-        message!("next: clipseek search \"a dog\" --collection {name}");
+    if report.added == 0 && collection.pictures() == 0 {
+        store.delete_collection(name)?;
+    }
+    if report.added > 0 {
+        let option = match name {
+            DEFAULT_COLLECTION => String::new(),
+            _ => format!(" --collection {name}"),
+        };
+        message!("next: clipseek search \"a dog\"{option}");
     }
     Ok(Outcome::of(
         report.failed.is_empty() && listing.problems.is_empty(),

@@ -38,7 +38,7 @@ pub(crate) fn grid(answer: &Answer) -> Result<Picture> {
     canvas.fill(GAP + EDGE + GAP, GAP, 1, rows * (CELL + GAP) - GAP, EMPTY);
     let pictures: Vec<Option<Picture>> = hits
         .par_iter()
-        .map(|hit| thumbnail(Path::new(&hit.place)))
+        .map(|hit| tile::square(Path::new(&hit.place), EDGE as u32))
         .collect();
     for (n, (hit, picture)) in hits.iter().zip(&pictures).enumerate() {
         let x = GAP + (1 + n % columns) * (EDGE + GAP) + GAP;
@@ -59,7 +59,7 @@ fn draw_question(canvas: &mut Canvas, question: &Question) {
             }
         }
         Question::Picture(path) | Question::Like { place: path, .. } => {
-            draw_picture(canvas, thumbnail(path).as_ref(), GAP, GAP);
+            draw_picture(canvas, tile::square(path, EDGE as u32).as_ref(), GAP, GAP);
             canvas.write("Query", GAP, GAP + EDGE + 8, TEXT, FAINT);
         }
     }
@@ -94,8 +94,4 @@ fn draw_picture(canvas: &mut Canvas, picture: Option<&Picture>, x: usize, y: usi
             FAINT,
         ),
     }
-}
-
-fn thumbnail(path: &Path) -> Option<Picture> {
-    tile::thumbnail(path, EDGE as u32, EDGE as u32)
 }
