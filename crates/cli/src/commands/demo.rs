@@ -121,7 +121,7 @@ fn say_what_next(page: &Path) {
 The pictures are in {page}: open {url} in a browser.
 
 Try next:
-  clipseek search \"a bowl of fruit\" --collection {COLLECTION}
+  clipseek search \"flowers\" --collection {COLLECTION}
   clipseek search \"mountains\" --collection {COLLECTION} --to found.html
   clipseek add ~/Pictures --model mini
   clipseek search \"a dog on the beach\"
