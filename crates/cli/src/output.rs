@@ -38,10 +38,9 @@ pub(crate) fn write_styled(
     write(to, |out| {
         let mut styled = Vec::new();
         text(&mut styled)?;
-        Ok(if plain {
-            out.write_all(&strip_bytes(&styled).into_vec())?
-        } else {
-            out.write_all(&styled)?
-        })
+        if plain {
+            styled = strip_bytes(&styled).into_vec();
+        }
+        Ok(out.write_all(&styled)?)
     })
 }

@@ -1,4 +1,4 @@
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IntoInnerError, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -18,7 +18,7 @@ pub(crate) struct VectorFile {
 
 enum Form {
     /// A row a caption; one with an empty caption for a picture without any.
-    Parquet(EmbeddingTable),
+    Parquet(Box<EmbeddingTable>),
     /// A row a picture, and beside it a file with a line of JSON a row, which says what the row is.
     Npy {
         array: EmbeddingArray,
@@ -30,7 +30,7 @@ impl VectorFile {
     /// Begins a file. It is there when it is [finished](VectorFile::finish).
     pub(crate) fn create(path: &Path, dimension: usize) -> Result<VectorFile> {
         let form = match path.extension().and_then(|ending| ending.to_str()) {
-            Some("parquet") => Form::Parquet(EmbeddingTable::create(path)?),
+            Some("parquet") => Form::Parquet(Box::new(EmbeddingTable::create(path)?)),
             Some("npy") => Form::Npy {
                 array: EmbeddingArray::create(path, dimension)?,
                 names: BufWriter::new(Unfinished::create(&names_of(path))?),
@@ -83,7 +83,7 @@ impl VectorFile {
                 array.finish()?;
                 names
                     .into_inner()
-                    .map_err(|error| error.into_error())?
+                    .map_err(IntoInnerError::into_error)?
                     .finish()?;
                 message!(
                     "{rows} in {path}, named in {}",

@@ -112,7 +112,7 @@ impl<'store> Collection<'store> {
         Ok(stats
             .namespaces
             .get(CAPTIONS)
-            .map_or(0, |namespace| namespace.vector_count as u64))
+            .map_or(0, |namespace| namespace.vector_count))
     }
 
     /// The record with that id.
