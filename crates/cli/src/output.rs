@@ -29,7 +29,7 @@ pub(crate) fn write(
     Ok(file.finish()?)
 }
 
-/// As [`write`], for text with styles: they are taken out where they would not show.
+/// As [`write()`], for text with styles: they are taken out where they would not show.
 pub(crate) fn write_styled(
     to: Option<&Path>,
     text: impl FnOnce(&mut dyn Write) -> Result<()>,

@@ -4,8 +4,8 @@
 mod config;
 mod perceptron;
 mod picture_head;
-mod pointwise;
 mod quantised;
+mod relu6;
 mod text;
 mod vision;
 

@@ -103,7 +103,7 @@ impl MiniConfig {
             ),
             (
                 "quantization_config.word_embeddings.group_size",
-                group % 2 == 0 && divides(group, text.hidden_size),
+                group.is_multiple_of(2) && divides(group, text.hidden_size),
                 "an even divisor of `hidden_size`",
             ),
         ];
@@ -134,5 +134,5 @@ impl VisionConfig {
 }
 
 fn divides(divisor: usize, number: usize) -> bool {
-    divisor != 0 && number % divisor == 0
+    divisor != 0 && number.is_multiple_of(divisor)
 }

@@ -2,9 +2,7 @@ use candle_core::Tensor;
 
 use crate::{
     Result,
-    mini::{
-        config::MiniConfig, perceptron::Perceptron, pointwise::PointwiseConvolution, quantised,
-    },
+    mini::{config::MiniConfig, perceptron::Perceptron, quantised, relu6::relu6},
     ops::Linear,
     weights::Weights,
 };
@@ -15,7 +13,8 @@ use crate::{
 /// part knows the names of objects: the probabilities of EfficientNet's classifier, each times the vector that the
 /// text tower gives its class.
 pub(super) struct PictureHead {
-    last: PointwiseConvolution,
+    /// The last convolution, of 1 x 1.
+    last: Linear,
     perceptron: Perceptron,
     classifier: Linear,
     /// Without a bias.
@@ -30,7 +29,7 @@ impl PictureHead {
         let last = weights.below("head");
         let vectors = quantised::matrix(classes, outputs, &weights.below("classes"))?;
         Ok(Self {
-            last: PointwiseConvolution::new(vision.last_channels(), features, &last)?,
+            last: quantised::linear(vision.last_channels(), features, &last)?,
             perceptron: Perceptron::new(
                 inputs,
                 vision.perceptron_size,
@@ -44,7 +43,7 @@ impl PictureHead {
 
     /// The outputs of the middle and of the last block, each (pixels, channels) → (1, projection).
     pub(super) fn forward(&self, middle: &Tensor, last: &Tensor) -> Result<Tensor> {
-        let features = self.last.forward_relu6(last)?.mean_keepdim(0)?;
+        let features = relu6(&self.last.forward(last)?)?.mean_keepdim(0)?;
         let probabilities = softmax(&self.classifier.forward(&features)?)?;
         let seen = [middle.mean_keepdim(0)?, last.mean_keepdim(0)?, features];
         let vector = self.perceptron.forward(&Tensor::cat(&seen, 1)?)?;

@@ -13,16 +13,12 @@ pub(super) fn matrix(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Re
         .bytes("scale", Dtype::F32, &[outputs])?
         .as_chunks::<4>()
         .0;
-    let rows = bytes.chunks_exact(inputs).zip(scales);
-    let numbers = rows.flat_map(|(row, &scale)| {
+    let mut numbers = Vec::with_capacity(inputs * outputs);
+    for (row, &scale) in bytes.chunks_exact(inputs).zip(scales) {
         let scale = f32::from_le_bytes(scale);
-        row.iter().map(move |&byte| f32::from(byte as i8) * scale)
-    });
-    Ok(Tensor::from_vec(
-        numbers.collect(),
-        (outputs, inputs),
-        &Device::Cpu,
-    )?)
+        numbers.extend(row.iter().map(|&byte| f32::from(byte as i8) * scale));
+    }
+    Ok(Tensor::from_vec(numbers, (outputs, inputs), &Device::Cpu)?)
 }
 
 /// A product with such a matrix, and with the bias `weights.bias`.

@@ -6,9 +6,10 @@ use crate::{
     mini::{
         config::{BlockConfig, MiniConfig, StemConfig},
         picture_head::PictureHead,
-        pointwise::PointwiseConvolution,
+        quantised,
+        relu6::relu6,
     },
-    ops::{DepthwiseConvolution, SameAxis},
+    ops::{DepthwiseConvolution, Linear, SameAxis},
     weights::Weights,
 };
 
@@ -24,7 +25,7 @@ pub(crate) struct VisionTower {
 
 /// The first convolution, over pixels.
 struct Stem {
-    product: PointwiseConvolution,
+    product: Linear,
     size: usize,
     stride: usize,
 }
@@ -32,9 +33,9 @@ struct Stem {
 /// An inverted bottleneck ([Sandler et al. 2018](https://arxiv.org/abs/1801.04381)): more channels, a convolution
 /// within each of them, and fewer channels again.
 struct Block {
-    expand: Option<PointwiseConvolution>,
+    expand: Option<Linear>,
     depthwise: DepthwiseConvolution,
-    project: PointwiseConvolution,
+    project: Linear,
     residual: bool,
 }
 
@@ -86,7 +87,7 @@ impl Stem {
             kernel_size: size,
             stride,
         } = *config;
-        let product = PointwiseConvolution::float(3 * size * size, output_channels, weights)?;
+        let product = Linear::new(3 * size * size, output_channels, weights)?;
         Ok(Self {
             product,
             size,
@@ -109,8 +110,7 @@ impl Stem {
                 seen.push(columns.seen_from(across, &lines, 1)?);
             }
         }
-        self.product
-            .forward_relu6(&Tensor::cat(&seen, 2)?.unsqueeze(0)?)
+        relu6(&self.product.forward(&Tensor::cat(&seen, 2)?.unsqueeze(0)?)?)
     }
 }
 
@@ -125,7 +125,7 @@ impl Block {
         } = *config;
         let inner = input_channels * expansion;
         let expand = (expansion != 1)
-            .then(|| PointwiseConvolution::new(input_channels, inner, &weights.below("expand")));
+            .then(|| quantised::linear(input_channels, inner, &weights.below("expand")));
         Ok(Self {
             expand: expand.transpose()?,
             depthwise: DepthwiseConvolution::new(
@@ -134,7 +134,7 @@ impl Block {
                 stride,
                 &weights.below("depthwise"),
             )?,
-            project: PointwiseConvolution::new(inner, output_channels, &weights.below("project"))?,
+            project: quantised::linear(inner, output_channels, &weights.below("project"))?,
             residual: stride == 1 && input_channels == output_channels,
         })
     }
@@ -142,7 +142,7 @@ impl Block {
     /// (1, height, width, inputs) → (1, height / stride, width / stride, outputs).
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
         let inner = match &self.expand {
-            Some(expand) => self.depthwise.forward(&expand.forward_relu6(input)?)?,
+            Some(expand) => self.depthwise.forward(&relu6(&expand.forward(input)?)?)?,
             None => self.depthwise.forward(input)?,
         };
         let output = self.project.forward(&inner)?;

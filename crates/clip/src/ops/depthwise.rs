@@ -191,7 +191,7 @@ impl Row<'_> {
                 }
             }
         }
-        *output = sum.map(|number| number.max(0.0).min(6.0));
+        *output = sum.map(|number| number.clamp(0.0, 6.0));
     }
 }
 
