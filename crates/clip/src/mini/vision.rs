@@ -110,7 +110,11 @@ impl Stem {
                 seen.push(columns.seen_from(across, &lines, 1)?);
             }
         }
-        relu6(&self.product.forward(&Tensor::cat(&seen, 2)?.unsqueeze(0)?)?)
+        relu6(
+            &self
+                .product
+                .forward(&Tensor::cat(&seen, 2)?.unsqueeze(0)?)?,
+        )
     }
 }
 
