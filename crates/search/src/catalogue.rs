@@ -43,6 +43,9 @@ const TABLES: &str = "
     CREATE INDEX records_by_hash ON records (collection, hash);
 ";
 
+const COLLECTION: &str = "id, name, model, fingerprint, precision, dimension,
+    (SELECT count(*) FROM records WHERE collection = collections.id)";
+
 const RECORD: &str = "id, place, hash, width, height, captions, metadata";
 
 /// How long to wait for another process that is writing.
@@ -93,16 +96,38 @@ impl Catalogue {
         })
     }
 
+    /// All collections, by name.
     pub(crate) fn collections(&self) -> Result<Vec<CollectionRow>> {
         self.run(|connection| {
             connection
-                .prepare(
-                    "SELECT id, name, model, fingerprint, precision, dimension,
-                            (SELECT count(*) FROM records WHERE collection = collections.id)
-                     FROM collections ORDER BY name",
-                )?
+                .prepare(&format!(
+                    "SELECT {COLLECTION} FROM collections ORDER BY name"
+                ))?
                 .query_map([], collection_row)?
                 .collect()
+        })
+    }
+
+    pub(crate) fn collection(&self, name: &str) -> Result<Option<CollectionRow>> {
+        self.run(|connection| {
+            connection
+                .prepare(&format!(
+                    "SELECT {COLLECTION} FROM collections WHERE name = ?1"
+                ))?
+                .query_row([name], collection_row)
+                .optional()
+        })
+    }
+
+    /// How many pictures and how many captions a collection has.
+    pub(crate) fn size(&self, key: CollectionKey) -> Result<(u64, u64)> {
+        self.run(|connection| {
+            connection.query_row(
+                "SELECT count(*), coalesce(sum(json_array_length(captions)), 0)
+                 FROM records WHERE collection = ?1",
+                [key.0],
+                |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)),
+            )
         })
     }
 

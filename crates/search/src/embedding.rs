@@ -9,7 +9,7 @@ use crate::ingest::Failure;
 use crate::record::{NewRecord, Record};
 
 /// Pictures read and embedded at a time.
-pub(crate) const BATCH: usize = 64;
+pub(crate) const BATCH: usize = 32;
 
 /// A picture and its captions as unit vectors, in no collection.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,25 +5,30 @@ use index::Vector;
 use crate::collection::{CAPTIONS, Collection, IMAGES};
 use crate::embedding::Embedding;
 use crate::error::{Error, Result};
-use crate::record::{Record, caption_id};
+use crate::record::{Record, caption_ids};
 
 /// Records taken from the catalogue at a time.
 const PAGE: usize = 256;
 
 impl Collection<'_> {
-    /// Hands every picture with its vectors to `visit`, in the order of their ids.
+    /// Hands every picture with its vectors to `visit`, in the order of their ids, and says how
+    /// many have none: adding their source again gives them theirs.
     pub fn export<E: From<Error>>(
         &self,
         mut visit: impl FnMut(Embedding) -> Result<(), E>,
-    ) -> Result<(), E> {
+    ) -> Result<usize, E> {
+        let mut missing = 0;
         let mut after: Option<String> = None;
         loop {
             let records = self.catalogue.records(self.key(), after.as_deref(), PAGE)?;
             let Some(last) = records.last() else {
-                return Ok(());
+                return Ok(missing);
             };
             after = Some(last.id.clone());
-            for embedding in self.embeddings(records)? {
+            let count = records.len();
+            let embeddings = self.embeddings(records)?;
+            missing += count - embeddings.len();
+            for embedding in embeddings {
                 visit(embedding)?;
             }
         }
@@ -43,7 +48,6 @@ impl Collection<'_> {
                 captions,
             })
         };
-        // A record without its vectors is one that another process is changing just now.
         Ok(records.into_iter().filter_map(embedding).collect())
     }
 
@@ -60,8 +64,4 @@ impl Collection<'_> {
             .map(|Vector { id, values, .. }| (id, values))
             .collect())
     }
-}
-
-fn caption_ids(record: &Record) -> impl Iterator<Item = String> {
-    (0..record.captions.len()).map(|n| caption_id(&record.id, n))
 }

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use clip::{Model, Pixels};
@@ -10,8 +10,9 @@ use serde::Serialize;
 use crate::collection::{CAPTIONS, Collection, IMAGES};
 use crate::embedding::{BATCH, embed_captions};
 use crate::error::{Error, Result};
+use crate::intake::Intake;
 use crate::metadata;
-use crate::record::{NewRecord, Record, caption_id};
+use crate::record::{NewRecord, Record, caption_id, caption_ids};
 
 /// What became of the pictures of an [`add`](Collection::add).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -58,17 +59,44 @@ impl Failure {
         Failure {
             place,
             reason: error.reason().to_owned(),
-            message: error.to_string(),
+            message: with_causes(error),
         }
     }
+
+    pub(crate) fn of_taken_id(place: String, id: &str, holder: &str) -> Failure {
+        Failure {
+            place,
+            reason: "id is taken".to_owned(),
+            message: format!("id `{id}` is that of `{holder}`"),
+        }
+    }
+}
+
+/// An error and what caused it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// A picture that is to be written.
 struct Prepared {
     record: Record,
-    /// What the catalogue had.
-    old: Option<Record>,
     image: Image,
+    /// Whether the collection had the picture.
+    known: bool,
+    /// What the catalogue has of the picture, and of another picture that gives up its id.
+    replaced: Vec<Record>,
+}
+
+/// What the records of an [`add`](Collection::add) are read with.
+struct Reader<'a> {
+    collection: &'a Collection<'a>,
+    model: &'a Model,
+    limits: &'a Limits,
+    /// The places of all records of this run.
+    places: &'a HashSet<String>,
+    /// Whether every record of the catalogue has its vectors.
+    whole: bool,
 }
 
 /// Where a picture's vector comes from.
@@ -84,6 +112,7 @@ enum Image {
 enum Trouble {
     Picture(picture::Error),
     Metadata(index::Error),
+    IdIsTaken { id: String, holder: String },
     Collection(Error),
 }
 
@@ -121,14 +150,26 @@ impl Collection<'_> {
         mut progress: impl FnMut(&IngestReport),
     ) -> Result<IngestReport> {
         self.accept_model(model)?;
-        let mut report = IngestReport::default();
-        let mut records = records.into_iter();
+        let intake = Intake::of(records);
+        let reader = Reader {
+            collection: self,
+            model,
+            limits,
+            places: &intake.places,
+            whole: self.is_whole()?,
+        };
+        let mut report = IngestReport {
+            failed: intake.refused,
+            ..IngestReport::default()
+        };
+        let mut records = intake.records.into_iter();
         loop {
             let batch: Vec<NewRecord> = records.by_ref().take(BATCH).collect();
             if batch.is_empty() {
                 break;
             }
-            self.add_batch(model, batch, limits, &mut report)?;
+            let changed = reader.read_batch(batch, &mut report)?;
+            self.write(model, changed)?;
             progress(&report);
         }
         if report.added + report.updated > 0 {
@@ -139,101 +180,153 @@ impl Collection<'_> {
         Ok(report)
     }
 
-    fn add_batch(
+    /// Whether there are as many vectors as the catalogue has pictures and captions. If not,
+    /// something was interrupted or deleted by hand.
+    fn is_whole(&self) -> Result<bool> {
+        let vectors = (self.index.count(IMAGES)?, self.index.count(CAPTIONS)?);
+        Ok(vectors == self.catalogue.size(self.key())?)
+    }
+
+    /// Whether the vectors of a record are all there.
+    fn has_vectors(&self, record: &Record) -> Result<bool> {
+        let captions: Vec<String> = caption_ids(record).collect();
+        let captions: Vec<&str> = captions.iter().map(String::as_str).collect();
+        Ok(self.index.fetch(IMAGES, &[record.id.as_str()])?.len() == 1
+            && self.index.fetch(CAPTIONS, &captions)?.len() == captions.len())
+    }
+
+    /// Vectors first, then the catalogue: a record is there when its vectors are.
+    fn write(&self, model: &Model, prepared: Vec<Prepared>) -> Result<()> {
+        let (mut records, mut images, mut replaced) = (vec![], vec![], vec![]);
+        for it in prepared {
+            records.push(it.record);
+            images.push(it.image);
+            replaced.extend(it.replaced);
+        }
+        let images = image_vectors(model, &records, images)?;
+        let captions = caption_vectors(model, &records)?;
+        self.index.upsert(IMAGES, &images)?;
+        self.index.upsert(CAPTIONS, &captions)?;
+        let gone = ids_without(replaced.iter().map(|old| old.id.clone()), &images);
+        let stale = ids_without(replaced.iter().flat_map(caption_ids), &captions);
+        self.index.delete(CAPTIONS, &Selection::Ids(stale))?;
+        self.index.delete(IMAGES, &Selection::Ids(gone.clone()))?;
+        self.catalogue.replace_records(self.key(), &gone, &records)
+    }
+}
+
+impl Reader<'_> {
+    /// Reads the pictures of a batch and counts what became of them. What is to be written comes
+    /// back.
+    fn read_batch(
         &self,
-        model: &Model,
         batch: Vec<NewRecord>,
-        limits: &Limits,
         report: &mut IngestReport,
-    ) -> Result<()> {
+    ) -> Result<Vec<Prepared>> {
         let outcomes: Vec<Outcome> = batch
             .into_par_iter()
-            .map(|new| self.prepare(model, new, limits))
+            .map(|new| self.prepare(new))
             .collect::<Result<_>>()?;
         let mut changed = Vec::new();
         for outcome in outcomes {
             match outcome {
                 Outcome::Unchanged => report.unchanged += 1,
                 Outcome::Failed(failure) => report.failed.push(failure),
-                Outcome::Changed(prepared) => changed.push(*prepared),
+                Outcome::Changed(prepared) => {
+                    if prepared.known {
+                        report.updated += 1;
+                    } else {
+                        report.added += 1;
+                    }
+                    changed.push(*prepared);
+                }
             }
         }
-        let updated = changed
-            .iter()
-            .filter(|prepared| prepared.old.is_some())
-            .count();
-        report.updated += updated;
-        report.added += changed.len() - updated;
-        self.write(model, changed)
+        Ok(changed)
     }
 
-    fn prepare(&self, model: &Model, new: NewRecord, limits: &Limits) -> Result<Outcome> {
+    fn prepare(&self, new: NewRecord) -> Result<Outcome> {
         let place = new.place.clone();
-        match self.read(model, new, limits) {
-            Ok(outcome) => Ok(outcome),
-            Err(Trouble::Collection(error)) => Err(error),
-            Err(Trouble::Picture(error)) => Ok(Outcome::Failed(Failure::of(place, &error))),
-            Err(Trouble::Metadata(error)) => Ok(Outcome::Failed(Failure {
+        let failure = match self.read(new) {
+            Ok(outcome) => return Ok(outcome),
+            Err(Trouble::Collection(error)) => return Err(error),
+            Err(Trouble::Picture(error)) => Failure::of(place, &error),
+            Err(Trouble::IdIsTaken { id, holder }) => Failure::of_taken_id(place, &id, &holder),
+            Err(Trouble::Metadata(error)) => Failure {
                 place,
                 reason: "metadata".to_owned(),
                 message: error.to_string(),
-            })),
-        }
+            },
+        };
+        Ok(Outcome::Failed(failure))
     }
 
-    fn read(&self, model: &Model, new: NewRecord, limits: &Limits) -> Result<Outcome, Trouble> {
-        let bytes = picture::read_within(Path::new(&new.place), limits)?;
+    fn read(&self, new: NewRecord) -> Result<Outcome, Trouble> {
+        let Collection {
+            catalogue, index, ..
+        } = self.collection;
+        let bytes = picture::read_within(Path::new(&new.place), self.limits)?;
         let hash = ContentHash::of(&bytes).to_string();
-        let old = self.known(&new)?;
-        if let Some(known) = old.as_ref().filter(|old| old.hash == hash) {
-            let size = (known.width, known.height);
-            let record = Record::of(new.clone(), hash.clone(), size, Some(known));
-            if record == *known {
+        let at_place = catalogue.record_at(self.collection.key(), &new.place)?;
+        let holder = self.holder(&new)?;
+        // A picture whose id is at a place where nothing is any more has moved here.
+        let moved = || holder.as_ref().filter(|holder| is_gone(&holder.place));
+        let old = at_place.as_ref().or_else(moved);
+        let of_size = |size| Record::of(new.clone(), hash.clone(), size, old);
+        let mut kept = None;
+        if let Some(old) = old.filter(|old| old.hash == hash) {
+            let record = of_size((old.width, old.height));
+            if record == *old && (self.whole || self.collection.has_vectors(old)?) {
                 return Ok(Outcome::Unchanged);
             }
-            check(&record)?;
-            if let Some(vector) = self.index.fetch(IMAGES, &[known.id.as_str()])?.pop() {
-                let image = Image::Vector(vector.values);
-                return Ok(Outcome::Changed(Box::new(Prepared { record, old, image })));
-            }
+            let vector = index.fetch(IMAGES, &[old.id.as_str()])?.pop();
+            kept = vector.map(|vector| (record, Image::Vector(vector.values)));
         }
-        let picture = Picture::decode(&bytes, limits)?;
-        let record = Record::of(new, hash, (picture.width(), picture.height()), old.as_ref());
+        let (record, image) = match kept {
+            Some(kept) => kept,
+            None => {
+                let picture = Picture::decode(&bytes, self.limits)?;
+                let record = of_size((picture.width(), picture.height()));
+                (record, Image::Pixels(self.model.preprocess(&picture)))
+            }
+        };
         check(&record)?;
-        let image = Image::Pixels(model.preprocess(&picture));
-        Ok(Outcome::Changed(Box::new(Prepared { record, old, image })))
+        let known = old.is_some();
+        let replaced = at_place.into_iter().chain(holder).collect();
+        Ok(Outcome::Changed(Box::new(Prepared {
+            record,
+            image,
+            known,
+            replaced,
+        })))
     }
 
-    /// The record that a new one stands for: of the same place, or else of the same id.
-    fn known(&self, new: &NewRecord) -> Result<Option<Record>> {
-        if let Some(record) = self.catalogue.record_at(self.key(), &new.place)? {
-            return Ok(Some(record));
-        }
-        match &new.id {
-            Some(id) => self.catalogue.record(self.key(), id),
-            None => Ok(None),
-        }
-    }
-
-    /// Vectors first, then the catalogue: what it names is always there.
-    fn write(&self, model: &Model, prepared: Vec<Prepared>) -> Result<()> {
-        let (mut records, mut images, mut gone, mut stale) = (vec![], vec![], vec![], vec![]);
-        for Prepared { record, old, image } in prepared {
-            if let Some(old) = old {
-                stale.extend(stale_captions(&record, &old));
-                gone.extend(Some(old.id).filter(|id| *id != record.id));
+    /// The record of another place that has a new record's id and gives it up: its file is gone,
+    /// or the same run gives it another id. If it does not, the new record cannot have the id.
+    fn holder(&self, new: &NewRecord) -> Result<Option<Record>, Trouble> {
+        let Some(id) = &new.id else { return Ok(None) };
+        let collection = self.collection;
+        let holder = collection.catalogue.record(collection.key(), id)?;
+        match holder.filter(|holder| holder.place != new.place) {
+            Some(holder) if !self.places.contains(&holder.place) && !is_gone(&holder.place) => {
+                Err(Trouble::IdIsTaken {
+                    id: id.clone(),
+                    holder: holder.place,
+                })
             }
-            records.push(record);
-            images.push(image);
+            holder => Ok(holder),
         }
-        let images = image_vectors(model, &records, images)?;
-        self.index.upsert(IMAGES, &images)?;
-        self.index
-            .upsert(CAPTIONS, &caption_vectors(model, &records)?)?;
-        self.index.delete(CAPTIONS, &Selection::Ids(stale))?;
-        self.index.delete(IMAGES, &Selection::Ids(gone.clone()))?;
-        self.catalogue.replace_records(self.key(), &gone, &records)
     }
+}
+
+fn is_gone(place: &str) -> bool {
+    matches!(Path::new(place).try_exists(), Ok(false))
+}
+
+/// The ids that are not those of any of the vectors.
+fn ids_without(ids: impl Iterator<Item = String>, vectors: &[Vector]) -> Vec<String> {
+    let written: HashSet<&str> = vectors.iter().map(|vector| vector.id.as_str()).collect();
+    ids.filter(|id| !written.contains(id.as_str())).collect()
 }
 
 /// Refuses a record that the engine would refuse, and with it all that is written together.
@@ -248,18 +341,6 @@ fn check(record: &Record) -> Result<(), Trouble> {
         )?;
     }
     Ok(())
-}
-
-/// The caption vectors of a record's old state that its new one does not write over.
-fn stale_captions(record: &Record, old: &Record) -> Vec<String> {
-    let kept = if record.id == old.id {
-        record.captions.len()
-    } else {
-        0
-    };
-    (kept..old.captions.len())
-        .map(|n| caption_id(&old.id, n))
-        .collect()
 }
 
 /// A vector a record, of its picture.

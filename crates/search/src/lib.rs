@@ -19,6 +19,7 @@ mod error;
 mod evaluation;
 mod export;
 mod ingest;
+mod intake;
 mod metadata;
 mod query;
 mod record;

@@ -79,6 +79,11 @@ pub(crate) fn caption_id(record: &str, n: usize) -> String {
     format!("{record}#{n}")
 }
 
+/// The ids of a record's captions.
+pub(crate) fn caption_ids(record: &Record) -> impl Iterator<Item = String> {
+    (0..record.captions.len()).map(|n| caption_id(&record.id, n))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use index::{Embedded, IndexSpec, Metric};
+use index::{Embedded, Index, IndexSpec, Metric};
 
 use crate::catalogue::{Catalogue, CollectionRow};
 use crate::collection::{Collection, CollectionInfo, ModelIdentity};
@@ -48,21 +48,33 @@ impl Store {
     /// The collection of that name.
     pub fn collection(&self, name: &str) -> Result<Collection<'_>> {
         let row = self.row(name)?;
-        Ok(Collection::new(
-            &self.catalogue,
-            row,
-            self.engine.index(name)?,
-        ))
+        let index = self.index_of(&row)?;
+        Ok(Collection::new(&self.catalogue, row, index))
     }
 
     fn row(&self, name: &str) -> Result<CollectionRow> {
-        let mut rows = self.catalogue.collections()?;
-        match rows.iter().position(|row| row.name == name) {
-            Some(place) => Ok(rows.swap_remove(place)),
+        match self.catalogue.collection(name)? {
+            Some(row) => Ok(row),
             None => Err(Error::NoCollection {
                 name: name.to_owned(),
-                existing: rows.into_iter().map(|row| row.name).collect(),
+                existing: self
+                    .collections()?
+                    .into_iter()
+                    .map(|info| info.name)
+                    .collect(),
             }),
+        }
+    }
+
+    /// A collection's index. One that is missing, after an interrupted deletion or because the
+    /// engine's files were deleted, is made anew: adding the sources again fills it.
+    fn index_of(&self, row: &CollectionRow) -> Result<Index> {
+        match self.engine.index(&row.name) {
+            Err(index::Error::IndexNotFound { .. }) => {
+                self.engine.create_index(&spec(&row.name, &row.model))?;
+                Ok(self.engine.index(&row.name)?)
+            }
+            index => Ok(index?),
         }
     }
 
@@ -73,12 +85,7 @@ impl Store {
                 name: name.to_owned(),
             });
         }
-        if !self
-            .catalogue
-            .collections()?
-            .iter()
-            .any(|row| row.name == name)
-        {
+        if self.catalogue.collection(name)?.is_none() {
             self.create_index(name, model)?;
             self.catalogue.create_collection(name, model)?;
         }
@@ -87,28 +94,22 @@ impl Store {
         Ok(collection)
     }
 
-    /// Makes the index of a collection that is not in the catalogue. One that is there already is
-    /// what an interrupted call left behind, and empty, or somebody's own: that is refused.
+    /// Makes the index of a new collection. One that is there already is taken if it is empty and
+    /// fits, as an interrupted call leaves it, or if another process has just made the collection.
     fn create_index(&self, name: &str, model: &ModelIdentity) -> Result<()> {
-        let spec = IndexSpec {
-            name: name.to_owned(),
-            dimension: model.dimension,
-            metric: Metric::Cosine,
-        };
-        let existing = self
-            .engine
-            .list_indexes()?
-            .into_iter()
-            .find(|index| index.name == name);
-        match existing {
-            Some(index)
-                if index.dimension == spec.dimension
-                    && index.metric == spec.metric
-                    && self.engine.index(name)?.stats()?.total_vector_count == 0 =>
-            {
-                Ok(())
+        let spec = spec(name, model);
+        match self.engine.create_index(&spec) {
+            Err(error @ index::Error::IndexExists { .. }) => {
+                let index = self.engine.index(name)?;
+                let fits = (index.dimension(), index.metric()) == (spec.dimension, spec.metric);
+                let is_empty = index.stats()?.total_vector_count == 0;
+                if (fits && is_empty) || self.catalogue.collection(name)?.is_some() {
+                    Ok(())
+                } else {
+                    Err(error.into())
+                }
             }
-            _ => Ok(self.engine.create_index(&spec)?),
+            created => Ok(created?),
         }
     }
 
@@ -121,6 +122,15 @@ impl Store {
             Err(error) => return Err(error.into()),
         }
         self.catalogue.delete_collection(row.key)
+    }
+}
+
+/// The index of a collection.
+fn spec(name: &str, model: &ModelIdentity) -> IndexSpec {
+    IndexSpec {
+        name: name.to_owned(),
+        dimension: model.dimension,
+        metric: Metric::Cosine,
     }
 }
 

@@ -89,10 +89,11 @@ fn stripes(seed: u8) -> Picture {
     let pixel = |n: u32| {
         let (x, y) = (n % 40, n / 40);
         let on = (x * (1 + u32::from(seed)) + y * u32::from(seed % 3)) / 7 % 2 == 0;
+        let (light, dark) = (seed.wrapping_mul(20), seed.wrapping_mul(10));
         if on {
-            [20 * seed, 200, 255 - 20 * seed]
+            [light, 200, 255 - light]
         } else {
-            [240, 10 * seed, 30]
+            [240, dark, 30]
         }
     };
     Picture::from_rgb(40, 30, (0..1200).flat_map(pixel).collect()).unwrap()
@@ -264,6 +265,142 @@ fn an_id_that_a_source_gives_replaces_the_made_one() {
     assert_eq!(collection.pictures(), 6);
     assert_eq!(collection.record("zero").unwrap().captions.len(), 2);
     assert_eq!(world.search(&Query::Text("x"), &top(100)).hits.len(), 6);
+}
+
+/// Adds pictures with the ids that `id` gives to them, and checks that all are there.
+#[track_caller]
+fn add_with_ids(world: &World, ids: &[String]) {
+    let records = ids.iter().enumerate().map(|(n, id)| NewRecord {
+        id: Some(id.clone()),
+        ..new(
+            &world.path(&format!("{n}.png")),
+            &["one", "two"][..1 + n % 2],
+        )
+    });
+    world.add(records.collect());
+    let found = world.search(&Query::Text("x"), &top(1000));
+    assert_eq!(found.hits.len(), ids.len(), "every picture has its vector");
+    for hit in &found.hits {
+        let n: usize = hit
+            .place
+            .rsplit(['/', '.'])
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert_eq!(hit.id, ids[n]);
+    }
+    let captions: usize = (0..ids.len()).map(|n| 1 + n % 2).sum();
+    assert_eq!(world.collection().captions().unwrap(), captions as u64);
+    assert_eq!(world.collection().pictures(), ids.len() as u64);
+}
+
+#[test]
+fn ids_may_change_places() {
+    let world = World::new();
+    // More pictures than are written at a time.
+    let count = 80;
+    for n in 0..count {
+        world.picture(&format!("{n}.png"), n);
+    }
+    let numbered = |shift: u8| -> Vec<String> {
+        (0..count)
+            .map(|n| ((n + shift) % count).to_string())
+            .collect()
+    };
+    add_with_ids(&world, &numbered(0));
+    add_with_ids(&world, &numbered(1));
+    add_with_ids(&world, &numbered(count - 3));
+    let mut swapped = numbered(count - 3);
+    swapped.swap(0, 1);
+    swapped.swap(5, 70);
+    add_with_ids(&world, &swapped);
+}
+
+#[test]
+fn an_id_is_not_taken_from_a_picture_that_is_there() {
+    let world = World::new();
+    let record = |name: &str, seed| NewRecord {
+        id: Some("1".to_owned()),
+        ..new(&world.picture(name, seed), &[])
+    };
+    let (first, second) = (record("first.png", 1), record("second.png", 2));
+    let both = world.add(vec![first.clone(), second.clone()]);
+    assert_eq!((both.added, both.failed.len()), (1, 1));
+    let later = world.add(vec![second.clone()]);
+    assert_eq!((later.added, later.reasons()["id is taken"]), (0, 1));
+    assert_eq!(
+        names(&world.search(&Query::Text("x"), &top(9))),
+        ["first.png"]
+    );
+    // Where nothing is any more, the picture has moved.
+    fs::remove_file(world.path("first.png")).unwrap();
+    assert_eq!(world.add(vec![second]).updated, 1);
+    assert_eq!(
+        names(&world.search(&Query::Text("x"), &top(9))),
+        ["second.png"]
+    );
+}
+
+#[test]
+fn sources_that_overlap_are_indexed_once() {
+    let world = World::new();
+    let path = world.picture("a.png", 1);
+    let report = world.add(vec![
+        new(&path, &["one"]),
+        new(&path, &["two", "one"]),
+        new(&path, &[]),
+    ]);
+    assert_eq!(report.done(), 1);
+    let hits = world.search(&Query::Text("x"), &top(9));
+    assert_eq!(hits.hits[0].captions, ["one", "two"]);
+}
+
+#[test]
+fn vectors_that_are_missing_are_made_again() -> TestResult {
+    let world = World::filled();
+    let again = || {
+        (0..6)
+            .map(|seed| new(&world.path(&format!("{seed}.png")), &[]))
+            .collect()
+    };
+    let engine = world.store.engine();
+    engine.index("c")?.delete(
+        "images",
+        &index::Selection::Ids(vec![
+            world.search(&Query::Text("x"), &top(1)).hits[0].id.clone(),
+        ]),
+    )?;
+    let missing = world.collection().export::<Error>(|_| Ok(()))?;
+    assert_eq!(missing, 1);
+    let report = world.add(again());
+    assert_eq!((report.updated, report.unchanged), (1, 5));
+    engine.drop_index("c")?;
+    assert_eq!(world.add(again()).updated, 6);
+    assert_eq!(world.search(&Query::Text("x"), &top(9)).hits.len(), 6);
+    assert_eq!(world.collection().captions()?, 6);
+    // Without its index a collection can be deleted, too.
+    engine.drop_index("c")?;
+    world.store.delete_collection("c")?;
+    assert!(world.store.collections()?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_new_collection_can_be_made_by_several_at_once() {
+    for _ in 0..10 {
+        let world = World::new();
+        let identity = ModelIdentity::of(&world.model, "random");
+        let directory = world.store.directory();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let store = Store::open(directory).unwrap();
+                    store.collection_or_new("c", &identity).unwrap();
+                });
+            }
+        });
+    }
 }
 
 #[test]
