@@ -399,6 +399,12 @@ fn files_of_another_history_are_not_used() {
 
 #[test]
 fn a_directory_can_be_opened_by_many_at_once() {
+    for _ in 0..10 {
+        open_by_many();
+    }
+}
+
+fn open_by_many() {
     let directory = tempfile::tempdir().unwrap();
     let barrier = Barrier::new(6);
     std::thread::scope(|scope| {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
@@ -16,6 +16,9 @@ const VERSION: i64 = 1;
 const PAGE_SIZE: i64 = 16_384;
 /// How long to wait for another process: longer than any one transaction takes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long to wait before trying again where SQLite does not wait by itself.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// What a write-ahead log is cut down to after a large write, in bytes.
 const LOG_LIMIT: i64 = 64 << 20;
@@ -107,10 +110,10 @@ impl Database {
             virtual_file_system,
             idle: Mutex::default(),
         };
-        let mut prepared = database.prepare();
+        let mut prepared = database.prepare_patiently();
         if prepared.as_ref().is_err_and(is_refused_write_ahead_log) {
             database.journal = Journal::Rollback;
-            prepared = database.prepare();
+            prepared = database.prepare_patiently();
         }
         let connection = prepared.map_err(|error| match error {
             Error::Database { source } if is_no_database(&source) => Error::ForeignFile {
@@ -185,6 +188,20 @@ impl Database {
         };
         connection.busy_timeout(BUSY_TIMEOUT)?;
         Ok(connection)
+    }
+
+    /// As [`prepare`](Self::prepare), until no other process is doing the same. SQLite waits for
+    /// locks by itself, but not for the one that a switch to the write-ahead log takes.
+    fn prepare_patiently(&mut self) -> Result<Connection> {
+        let start = Instant::now();
+        loop {
+            match self.prepare() {
+                Err(Error::Busy { .. }) if start.elapsed() < BUSY_TIMEOUT => {
+                    std::thread::sleep(BUSY_PAUSE);
+                }
+                prepared => return prepared,
+            }
+        }
     }
 
     /// Makes the file what it must be: ours, of this version, with the best journal possible.
