@@ -23,6 +23,11 @@ pub(super) fn matrix(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Re
 
 /// A product with such a matrix, and with the bias `weights.bias`.
 pub(super) fn linear(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Linear> {
+    saved(inputs, outputs, weights)?.turned()
+}
+
+/// As [`linear`], but not turned yet, as attention wants it.
+pub(super) fn saved(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Linear> {
     let bias = weights.tensor("bias", &[outputs])?;
     Ok(Linear::from_tensors(
         matrix(inputs, outputs, weights)?,

@@ -117,7 +117,7 @@ impl Layer {
             intermediate_size: inner,
             ..
         } = *config;
-        let square = |name| quantised::linear(width, width, &weights.below(name));
+        let square = |name| quantised::saved(width, width, &weights.below(name));
         let norm = |name| LayerNorm::new(width, config.layer_norm_eps, &weights.below(name));
         let heads = config.num_attention_heads;
         Ok(Self {

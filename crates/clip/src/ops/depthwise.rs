@@ -4,8 +4,10 @@ use pulp::Arch;
 use super::kernel;
 use crate::{Result, weights::Weights};
 
-/// Channels that are computed together: a vector register of AVX-512, two of AVX2.
-const LANES: usize = 16;
+/// Channels that are computed together, where there are as many: three vector registers of AVX-512, six of AVX2.
+const MANY: usize = 48;
+/// Those of the rest.
+const FEW: usize = 16;
 
 /// A convolution in which every channel has a square kernel of its own, followed by ReLU6 (0 below 0, 6 above 6).
 ///
@@ -94,7 +96,10 @@ impl DepthwiseConvolution {
                         columns,
                         row,
                     };
-                    arch.dispatch(|| place.compute(output));
+                    arch.dispatch(
+                        #[inline(always)]
+                        || place.compute(output),
+                    );
                 });
                 output
             },
@@ -160,15 +165,21 @@ impl Row<'_> {
     #[inline(always)]
     fn compute(&self, output: &mut [f32]) {
         for (column, pixel) in output.chunks_exact_mut(self.bias.len()).enumerate() {
-            let (blocks, rest) = pixel.as_chunks_mut::<LANES>();
-            let last = blocks.len() * LANES;
-            for (block, output) in blocks.iter_mut().enumerate() {
-                self.lanes(column, block * LANES, output);
-            }
-            for (lane, output) in rest.iter_mut().enumerate() {
-                self.lanes(column, last + lane, std::array::from_mut(output));
-            }
+            let rest = self.blocks::<MANY>(column, pixel);
+            let rest = self.blocks::<FEW>(column, rest);
+            self.blocks::<1>(column, rest);
         }
+    }
+
+    /// The last channels of a pixel, `N` at a time; those that are left over.
+    #[inline(always)]
+    fn blocks<'a, const N: usize>(&self, column: usize, pixel: &'a mut [f32]) -> &'a mut [f32] {
+        let first = self.bias.len() - pixel.len();
+        let (blocks, rest) = pixel.as_chunks_mut::<N>();
+        for (index, output) in blocks.iter_mut().enumerate() {
+            self.lanes(column, first + index * N, output);
+        }
+        rest
     }
 
     /// The output's channels from `channel` on.
