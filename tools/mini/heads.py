@@ -4,9 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-import text
-from picture_features import WIDTHS, Features
-from text_features import MEANS
+from picture_features import Features
 
 DIMENSION = 256
 PICTURE_HIDDEN, TEXT_HIDDEN = 640, 640
@@ -49,7 +47,7 @@ class PictureHead(nn.Module):
 
 
 class TextHead(nn.Module):
-    """Means of tokens (n, MEANS, width) → unit vectors."""
+    """Means of tokens (n, layers, width) → unit vectors."""
 
     def __init__(self, examples: torch.Tensor, dropout: tuple[float, float]):
         super().__init__()

@@ -51,7 +51,6 @@ class Prompts:
         texts, classes, names = class_names.prompts()
         self.texts = texts
         self.by_class = [np.flatnonzero(np.array(classes) == index) for index in range(max(classes) + 1)]
-        self.fits = [set() for _ in texts]
         by_name: dict[str, set[int]] = {}
         for name, index in zip(names, classes):
             by_name.setdefault(name.lower(), set()).add(index)
