@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use crate::collection::ModelIdentity;
 use crate::error::{Error, Result};
@@ -85,7 +85,10 @@ impl Catalogue {
         connection
             .pragma_update(None, "synchronous", "EXTRA")
             .map_err(at)?;
-        let state = State::read(&connection).map_err(at)?;
+        let state = connection
+            .transaction()
+            .and_then(|transaction| State::read(&transaction))
+            .map_err(at)?;
         state.check(path)?;
         if state.is_empty() {
             create_tables(&mut connection).map_err(at)?;
@@ -269,7 +272,8 @@ struct State {
 }
 
 impl State {
-    fn read(connection: &Connection) -> rusqlite::Result<State> {
+    /// In a transaction, as another process may be making the tables just now.
+    fn read(connection: &Transaction<'_>) -> rusqlite::Result<State> {
         let number = |query| connection.query_row(query, [], |row| row.get(0));
         Ok(State {
             application: number("PRAGMA application_id")?,

@@ -391,11 +391,11 @@ fn a_new_collection_can_be_made_by_several_at_once() {
     for _ in 0..10 {
         let world = World::new();
         let identity = ModelIdentity::of(&world.model, "random");
-        let directory = world.store.directory();
+        let directory = world.path("new store");
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    let store = Store::open(directory).unwrap();
+                    let store = Store::open(&directory).unwrap();
                     store.collection_or_new("c", &identity).unwrap();
                 });
             }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::{Error, Result};
 
@@ -210,7 +210,7 @@ impl Database {
             leave_write_ahead_log(&self.open_file()?)?;
         }
         let mut connection = self.connect()?;
-        let fresh = !self.check_version(&connection)?;
+        let fresh = !self.check_version(&connection.transaction()?)?;
         if fresh {
             connection.pragma_update(None, "page_size", PAGE_SIZE)?;
         }
@@ -235,8 +235,9 @@ impl Database {
         Ok(())
     }
 
-    /// Whether the schema is there; an error if the file is not ours or too new.
-    fn check_version(&self, connection: &Connection) -> Result<bool> {
+    /// Whether the schema is there; an error if the file is not ours or too new. In a transaction,
+    /// as another process may be writing the schema just now.
+    fn check_version(&self, connection: &Transaction<'_>) -> Result<bool> {
         let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         let (application_id, version) = (pragma("application_id")?, pragma("user_version")?);
         let tables: i64 =
