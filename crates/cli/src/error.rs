@@ -11,8 +11,8 @@ pub(crate) enum Error {
     ModelNotHere { id: String },
     #[error("there is no model directory `{path}`")]
     NoModelDirectory { path: String },
-    #[error("there are no collections yet")]
-    NoCollections,
+    #[error("there are no collections in `{}` yet", store.display())]
+    NoCollections { store: PathBuf },
     #[error("there are several collections: {}", names.join(", "))]
     WhichCollection { names: Vec<String> },
     #[error("`{}` holds no pictures", path.display())]
@@ -30,7 +30,7 @@ pub(crate) enum Error {
         path: PathBuf,
         expected: &'static str,
     },
-    #[error("index `{name}` belongs to the collection of that name")]
+    #[error("index `{name}` belongs to the collection of that name, which would be damaged")]
     IndexOfCollection { name: String },
     #[error("line {line} is not a vector of the form {{\"id\", \"values\", \"metadata\"}}")]
     VectorLine {
@@ -38,6 +38,12 @@ pub(crate) enum Error {
         #[source]
         source: serde_json::Error,
     },
+    #[error("`{}` is what is read, and would be written over", path.display())]
+    OutputIsInput { path: PathBuf },
+    #[error("label `{label}` {fault}")]
+    Label { label: String, fault: &'static str },
+    #[error("a grid holds {most} pictures at most, {found} were found")]
+    GridTooLarge { most: usize, found: usize },
     #[error("deleting collection `{name}` was not confirmed")]
     NotConfirmed { name: String },
     #[error("clipseek itself is at fault: {panic}")]
@@ -70,7 +76,7 @@ impl Error {
                 "give a directory with config.json and model.safetensors, or: --model mini"
                     .to_owned()
             }
-            Error::NoCollections => {
+            Error::NoCollections { .. } => {
                 "index some pictures: clipseek add FOLDER --model mini; or see: clipseek demo"
                     .to_owned()
             }
@@ -80,13 +86,20 @@ impl Error {
             }
             Error::NotForATerminal { .. } => "name a file with --to".to_owned(),
             Error::UnknownExtension { expected, .. } => format!("expected {expected}"),
-            Error::IndexOfCollection { name } => format!("clipseek collection delete {name}"),
+            Error::IndexOfCollection { name } => format!(
+                "change it with `clipseek add`, delete it with `clipseek collection delete {name}`"
+            ),
+            Error::OutputIsInput { .. } => "name another file with --to".to_owned(),
+            Error::GridTooLarge { .. } => {
+                "ask for fewer with --top-k, or for a page: --format html".to_owned()
+            }
             Error::NotConfirmed { .. } => "say --yes to delete without being asked".to_owned(),
             Error::Bug { .. } => {
                 "this should not happen; please report it with the command and the files".to_owned()
             }
             Error::NoWords => "clipseek search \"a dog on the beach\", or --image FILE".to_owned(),
             Error::NoPictures { .. }
+            | Error::Label { .. }
             | Error::NothingReadable
             | Error::VectorLine { .. }
             | Error::Write { .. }
@@ -102,14 +115,24 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
             error.hint()
         } else if let Some(error) = cause.downcast_ref::<search::Error>() {
             of_search(error)
-        } else if let Some(index::Error::IndexNotFound { .. }) = cause.downcast_ref() {
-            Some("see `clipseek index list`".to_owned())
+        } else if let Some(error) = cause.downcast_ref::<index::Error>() {
+            of_index(error)
         } else if let Some(error) = cause.downcast_ref::<clip::Error>() {
             error.hint().map(str::to_owned)
         } else {
             None
         }
     })
+}
+
+fn of_index(error: &index::Error) -> Option<String> {
+    match error {
+        index::Error::IndexNotFound { .. } => Some("see `clipseek index list`".to_owned()),
+        index::Error::IndexExists { name } => Some(format!(
+            "choose another name, or: clipseek index drop {name}"
+        )),
+        _ => None,
+    }
 }
 
 fn of_search(error: &search::Error) -> Option<String> {

@@ -47,12 +47,17 @@ pub(crate) struct ModelArguments {
 impl ModelArguments {
     /// The model that was named, or the default one.
     pub(crate) fn load(&self) -> Result<NamedModel> {
-        NamedModel::load(self.model.as_deref().unwrap_or(DEFAULT))
+        NamedModel::load(self.name().unwrap_or(DEFAULT))
     }
 
     /// The model that was named, or that which made the collection.
     pub(crate) fn load_for(&self, made_with: &ModelIdentity) -> Result<NamedModel> {
-        NamedModel::load(self.model.as_deref().unwrap_or(&made_with.reference))
+        NamedModel::load(self.name().unwrap_or(&made_with.reference))
+    }
+
+    /// An empty variable names none.
+    fn name(&self) -> Option<&str> {
+        self.model.as_deref().filter(|name| !name.is_empty())
     }
 }
 

@@ -29,6 +29,20 @@ pub(crate) fn write(
     Ok(file.finish()?)
 }
 
+/// Refuses to write over what the command reads.
+pub(crate) fn spare(input: &Path, to: &Path) -> Result<(), Error> {
+    let same = match (input.canonicalize(), to.canonicalize()) {
+        (Ok(input), Ok(to)) => input == to,
+        _ => false,
+    };
+    if same {
+        return Err(Error::OutputIsInput {
+            path: to.to_owned(),
+        });
+    }
+    Ok(())
+}
+
 /// As [`write()`], for text with styles: they are taken out where they would not show.
 pub(crate) fn write_styled(
     to: Option<&Path>,

@@ -14,7 +14,7 @@ pub(crate) use table::{paths, table};
 
 use std::path::PathBuf;
 
-use search::Hits;
+use search::{Hit, Hits};
 
 /// A question and what was found.
 #[derive(Debug)]
@@ -52,7 +52,18 @@ pub(crate) fn similarity(value: f32) -> String {
     format!("{value:.3}")
 }
 
-/// The captions of a hit in one text.
-pub(crate) fn caption(captions: &[String]) -> &str {
-    captions.first().map_or("", String::as_str)
+/// What is said of a hit: its caption, or the file's name.
+pub(crate) fn label(hit: &Hit) -> &str {
+    match hit.captions.first() {
+        Some(caption) => caption,
+        None => file_name(&hit.place),
+    }
+}
+
+/// The last part of a place.
+pub(crate) fn file_name(place: &str) -> &str {
+    place
+        .rsplit(std::path::MAIN_SEPARATOR)
+        .next()
+        .unwrap_or(place)
 }

@@ -34,6 +34,10 @@ pub(crate) struct SourceArguments {
     /// A table's column with ids [default: found by its name]
     #[arg(long, value_name = "NAME")]
     id_column: Option<String>,
+
+    /// Name every file that is skipped, not just the first
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
 }
 
 impl SourceArguments {
@@ -51,8 +55,47 @@ impl SourceArguments {
             all.records.extend(listing.records);
             all.problems.extend(listing.problems);
         }
-        tell(all.problems.iter().map(ToString::to_string));
+        self.tell(all.problems.iter().map(ToString::to_string));
         Ok(all)
+    }
+
+    /// A line for each thing that went wrong, up to a number.
+    pub(crate) fn tell(&self, problems: impl ExactSizeIterator<Item = String>) {
+        let shown = if self.verbose { usize::MAX } else { SHOWN };
+        let more = problems.len().saturating_sub(shown);
+        for problem in problems.take(shown) {
+            message!("skipped {}", visible(&problem));
+        }
+        if more > 0 {
+            message!("skipped {more} more; --verbose names them");
+        }
+    }
+
+    /// Embeds the records with a bar while it goes, and hands each to `visit`. What cannot be read is
+    /// told; how many there were of that comes back.
+    pub(crate) fn embed_all(
+        &self,
+        model: &Model,
+        records: Vec<Record>,
+        mut visit: impl FnMut(Embedding) -> Result<()>,
+    ) -> Result<usize> {
+        let bar = progress::bar(records.len(), "embedding");
+        let records = records.into_iter().map(new_record).collect();
+        let mut failures = Vec::new();
+        search::embed(model, records, &Limits::default(), |embedded| {
+            bar.inc(1);
+            match embedded {
+                Ok(embedding) => visit(embedding),
+                Err(failure) => {
+                    failures.push(format!("{}: {}", failure.place, failure.message));
+                    Ok(())
+                }
+            }
+        })?;
+        bar.finish_and_clear();
+        let failed = failures.len();
+        self.tell(failures.into_iter());
+        Ok(failed)
     }
 
     fn options(&self) -> SourceOptions {
@@ -64,17 +107,6 @@ impl SourceArguments {
                 id: self.id_column.clone(),
             },
         }
-    }
-}
-
-/// A line for each thing that went wrong, up to a number.
-pub(crate) fn tell(problems: impl ExactSizeIterator<Item = String>) {
-    let more = problems.len().saturating_sub(SHOWN);
-    for problem in problems.take(SHOWN) {
-        message!("skipped {}", visible(&problem));
-    }
-    if more > 0 {
-        message!("skipped {more} more");
     }
 }
 
@@ -102,30 +134,4 @@ pub(crate) fn size(records: &[Record]) -> String {
     } else {
         format!("{pictures}, {}", count(captions, "caption"))
     }
-}
-
-/// Embeds the records with a bar while it goes, and hands each to `visit`. What cannot be read is
-/// told; how many there were of that comes back.
-pub(crate) fn embed_all(
-    model: &Model,
-    records: Vec<Record>,
-    mut visit: impl FnMut(Embedding) -> Result<()>,
-) -> Result<usize> {
-    let bar = progress::bar(records.len(), "embedding");
-    let records = records.into_iter().map(new_record).collect();
-    let mut failures = Vec::new();
-    search::embed(model, records, &Limits::default(), |embedded| {
-        bar.inc(1);
-        match embedded {
-            Ok(embedding) => visit(embedding),
-            Err(failure) => {
-                failures.push(format!("{}: {}", failure.place, failure.message));
-                Ok(())
-            }
-        }
-    })?;
-    bar.finish_and_clear();
-    let failed = failures.len();
-    tell(failures.into_iter());
-    Ok(failed)
 }

@@ -7,6 +7,7 @@ use search::{Embedding, Record};
 use serde_json::json;
 
 use crate::error::Error;
+use crate::output;
 use crate::terminal::{count, message};
 
 /// A file of vectors for other programs, in the form that its name's ending says.
@@ -29,7 +30,8 @@ enum Form {
 impl VectorFile {
     /// Begins a file. It is there when it is [finished](VectorFile::finish).
     pub(crate) fn create(path: &Path, dimension: usize) -> Result<VectorFile> {
-        let form = match path.extension().and_then(|ending| ending.to_str()) {
+        let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
+        let form = match ending.to_str() {
             Some("parquet") => Form::Parquet(Box::new(EmbeddingTable::create(path)?)),
             Some("npy") => Form::Npy {
                 array: EmbeddingArray::create(path, dimension)?,
@@ -49,6 +51,12 @@ impl VectorFile {
             rows: 0,
             form,
         })
+    }
+
+    /// Refuses to write over the source that is read.
+    pub(crate) fn spare(source: &Path, path: &Path) -> Result<(), Error> {
+        output::spare(source, path)?;
+        output::spare(source, &names_of(path))
     }
 
     /// Writes a picture and its captions.
@@ -97,7 +105,9 @@ impl VectorFile {
 
 /// The file beside an array that names its rows.
 fn names_of(array: &Path) -> PathBuf {
-    array.with_extension("jsonl")
+    let mut name = array.as_os_str().to_owned();
+    name.push(".jsonl");
+    name.into()
 }
 
 /// Writes the rows of a picture, and says how many they were.

@@ -246,14 +246,13 @@ impl Reader<'_> {
     }
 
     fn prepare(&self, new: NewRecord) -> Result<Outcome> {
-        let place = new.place.clone();
-        let failure = match self.read(new) {
+        let failure = match self.read(&new) {
             Ok(outcome) => return Ok(outcome),
             Err(Trouble::Collection(error)) => return Err(error),
-            Err(Trouble::Picture(error)) => Failure::of(place, &error),
-            Err(Trouble::IdIsTaken { id, holder }) => Failure::of_taken_id(place, &id, &holder),
+            Err(Trouble::Picture(error)) => Failure::of(new.place, &error),
+            Err(Trouble::IdIsTaken { id, holder }) => Failure::of_taken_id(new.place, &id, &holder),
             Err(Trouble::Metadata(error)) => Failure {
-                place,
+                place: new.place,
                 reason: "metadata".to_owned(),
                 message: error.to_string(),
             },
@@ -261,14 +260,14 @@ impl Reader<'_> {
         Ok(Outcome::Failed(failure))
     }
 
-    fn read(&self, new: NewRecord) -> Result<Outcome, Trouble> {
+    fn read(&self, new: &NewRecord) -> Result<Outcome, Trouble> {
         let Collection {
             catalogue, index, ..
         } = self.collection;
         let bytes = picture::read_within(Path::new(&new.place), self.limits)?;
         let hash = ContentHash::of(&bytes).to_string();
         let at_place = catalogue.record_at(self.collection.key(), &new.place)?;
-        let holder = self.holder(&new)?;
+        let holder = self.holder(new)?;
         // A picture whose id is at a place where nothing is any more has moved here.
         let moved = || holder.as_ref().filter(|holder| is_gone(&holder.place));
         let old = at_place.as_ref().or_else(moved);

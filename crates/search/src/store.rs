@@ -45,6 +45,11 @@ impl Store {
         Ok(rows.into_iter().map(CollectionInfo::from).collect())
     }
 
+    /// The collection of that name at a glance.
+    pub fn info(&self, name: &str) -> Result<CollectionInfo> {
+        Ok(self.row(name)?.into())
+    }
+
     /// The collection of that name.
     pub fn collection(&self, name: &str) -> Result<Collection<'_>> {
         let row = self.row(name)?;

@@ -11,7 +11,7 @@ use crate::environment;
 use crate::exit::Outcome;
 use crate::models::{ModelArguments, NamedModel};
 use crate::progress;
-use crate::sources::{SourceArguments, new_record, size, tell};
+use crate::sources::{SourceArguments, new_record, size};
 use crate::terminal::{count, message};
 
 /// The collection that is used where none is named.
@@ -47,6 +47,7 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
     let name = arguments
         .collection
         .as_deref()
+        .filter(|name| !name.is_empty())
         .unwrap_or(DEFAULT_COLLECTION);
     let store = place.open()?;
     let model = model_for(&arguments.model, &store, name)?;
@@ -55,10 +56,7 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
     message!("{size} into collection {name} (model {})", model.reference);
     let collection = store.collection_or_new(name, &model.identity())?;
     let records = listing.records.into_iter().map(new_record).collect();
-    let report = ingest(&collection, &model, records)?;
-    if report.added == 0 && collection.pictures() == 0 {
-        store.delete_collection(name)?;
-    }
+    let report = ingest(&collection, &model, records, &arguments.source)?;
     if report.added > 0 {
         let option = match name {
             DEFAULT_COLLECTION => String::new(),
@@ -92,6 +90,7 @@ pub(crate) fn ingest(
     collection: &Collection<'_>,
     model: &NamedModel,
     records: Vec<NewRecord>,
+    source: &SourceArguments,
 ) -> Result<IngestReport> {
     let bar = progress::bar(records.len(), "indexing");
     let start = Instant::now();
@@ -99,17 +98,13 @@ pub(crate) fn ingest(
         bar.set_position(report.done() as u64);
     })?;
     bar.finish_and_clear();
+    let failures = report.failed.iter();
+    source.tell(failures.map(|failure| format!("{}: {}", failure.place, failure.message)));
     summarise(&report, start.elapsed().as_secs_f64());
     Ok(report)
 }
 
 fn summarise(report: &IngestReport, seconds: f64) {
-    tell(
-        report
-            .failed
-            .iter()
-            .map(|failure| format!("{}: {}", failure.place, failure.message)),
-    );
     let mut parts = vec![format!("added {}", report.added)];
     for (number, word) in [
         (report.updated, "updated"),

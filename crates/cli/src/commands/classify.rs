@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use clip::{LabelScore, Template, ZeroShot};
+use dataset::Record;
 use serde::Serialize;
 
+use crate::error::Error;
 use crate::exit::Outcome;
 use crate::models::ModelArguments;
 use crate::output;
-use crate::sources::{SourceArguments, embed_all};
+use crate::sources::SourceArguments;
 use crate::terminal::{FAINT, STRONG, visible};
 
 /// Say what pictures show, among labels of your choice (zero-shot classification)
@@ -92,14 +94,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     let template = Template::new(&arguments.template)?;
     let listing = arguments.reading.read(&arguments.pictures)?;
     let model = arguments.model.load()?.model;
-    let labels: Vec<String> = arguments
-        .labels
-        .iter()
-        .map(|it| it.trim().to_owned())
-        .collect();
+    let labels = arguments.labels()?;
     let classifier = ZeroShot::new(&model, &labels, &template)?;
     let mut all = Vec::new();
-    let failed = embed_all(&model, listing.records, |embedding| {
+    let without_captions = |record| Record {
+        captions: Vec::new(),
+        ..record
+    };
+    let records = listing.records.into_iter().map(without_captions).collect();
+    let failed = arguments.reading.embed_all(&model, records, |embedding| {
         let labels = classifier
             .classify(&embedding.image)
             .into_iter()
@@ -123,6 +126,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         }),
     })?;
     Ok(Outcome::of(failed == 0 && listing.problems.is_empty()))
+}
+
+impl Arguments {
+    /// The labels, each of which says something that no other says.
+    fn labels(&self) -> Result<Vec<String>, Error> {
+        let mut labels: Vec<String> = Vec::new();
+        for label in self.labels.iter().map(|label| label.trim().to_owned()) {
+            let fault = match label.as_str() {
+                "" => Some("is empty"),
+                _ => labels.contains(&label).then_some("is there twice"),
+            };
+            match fault {
+                Some(fault) => return Err(Error::Label { label, fault }),
+                None => labels.push(label),
+            }
+        }
+        Ok(labels)
+    }
 }
 
 /// Labels shown for a picture in the table.

@@ -12,7 +12,7 @@ use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::output;
-use crate::terminal::message;
+use crate::terminal::{count, message};
 use crate::vector_file::VectorFile;
 
 /// List, describe, export and delete collections
@@ -28,7 +28,7 @@ pub(crate) enum Command {
   clipseek collection export --to vectors.npy
 
 A Parquet file has a row a caption with `id`, `image`, `caption`, `image_embedding` and
-`text_embedding`; an .npy file has a row a picture, and a .jsonl file of the same name says which.")]
+`text_embedding`; an .npy file has a row a picture, and a file of its name and .jsonl says which.")]
     Export(Export),
     /// Delete a collection with its vectors; the pictures' files stay
     Delete(Delete),
@@ -169,18 +169,18 @@ fn info(arguments: &Info, store: &Store) -> Result<Outcome> {
 fn export(arguments: &Export, store: &Store) -> Result<Outcome> {
     let collection = open_collection(store, arguments.name.as_deref())?;
     let mut file = VectorFile::create(&arguments.to, collection.model().dimension)?;
-    collection.export(|embedding| file.write(&embedding))?;
+    let missing = collection.export(|embedding| file.write(&embedding))?;
     file.finish()?;
-    Ok(Outcome::Done)
+    if missing > 0 {
+        let pictures = count(missing, "picture");
+        message!("{pictures} without vectors left out: add their source again to embed them");
+    }
+    Ok(Outcome::of(missing == 0))
 }
 
 fn delete(arguments: &Delete, store: &Store) -> Result<Outcome> {
-    let collection = store.collection(&arguments.name)?;
-    let question = format!(
-        "delete {} with {} pictures?",
-        collection.name(),
-        collection.pictures()
-    );
+    let info = store.info(&arguments.name)?;
+    let question = format!("delete {} with {} pictures?", info.name, info.pictures);
     if !arguments.yes && !confirmed(&question)? {
         return Err(Error::NotConfirmed {
             name: arguments.name.clone(),

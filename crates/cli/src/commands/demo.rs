@@ -16,7 +16,7 @@ use crate::exit::Outcome;
 use crate::models::{MINI, NamedModel};
 use crate::output;
 use crate::render::{self, Answer, Question};
-use crate::sources::{new_record, size};
+use crate::sources::{SourceArguments, new_record, size};
 use crate::terminal::{STRONG, message};
 
 /// The pictures that ship with clipseek, and their captions.
@@ -51,11 +51,8 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
         Source::open(&directory.join("captions.csv"), SourceOptions::default())?.read()?;
     message!("{} that ship with clipseek", size(&listing.records));
     let collection = store.collection_or_new(COLLECTION, &model.identity())?;
-    ingest(
-        &collection,
-        &model,
-        listing.records.into_iter().map(new_record).collect(),
-    )?;
+    let records = listing.records.into_iter().map(new_record).collect();
+    ingest(&collection, &model, records, &SourceArguments::default())?;
 
     let questions = [
         Question::Words(WORDS.to_owned()),

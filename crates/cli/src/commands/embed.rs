@@ -7,7 +7,8 @@ use picture::{Limits, Picture};
 use crate::exit::Outcome;
 use crate::models::ModelArguments;
 use crate::output;
-use crate::sources::{SourceArguments, embed_all};
+use crate::sources::SourceArguments;
+use crate::terminal::message;
 use crate::vector_file::VectorFile;
 
 /// Turn words, a picture or a whole source into vectors
@@ -20,7 +21,7 @@ use crate::vector_file::VectorFile;
 
 A single vector is printed as a JSON list. A source needs --to: a Parquet file has a row a caption with
 `id`, `image`, `caption`, `image_embedding` and `text_embedding`; an .npy file has a row a picture, and
-a .jsonl file of the same name says which.")]
+VECTORS.npy.jsonl beside it says which.")]
 pub(crate) struct Arguments {
     /// Words; with --to a folder, a table or a picture file
     #[arg(value_name = "WORDS|SOURCE", required_unless_present = "image")]
@@ -52,7 +53,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
                 .with_context(|| format!("`{}` cannot be embedded", path.display()))?;
             model.embed_picture(&picture)?
         }
-        None => model.embed_text(arguments.input.as_deref().unwrap_or_default())?,
+        None => {
+            let words = arguments.input.as_deref().unwrap_or_default();
+            if Path::new(words).exists() {
+                message!("note: `{words}` is taken as words; a picture is given with --image");
+            }
+            model.embed_text(words)?
+        }
     };
     output::write(None, |out| {
         serde_json::to_writer(&mut *out, &vector)?;
@@ -62,12 +69,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
 }
 
 fn embed_source(arguments: &Arguments, source: &Path, to: &Path) -> Result<Outcome> {
+    VectorFile::spare(source, to)?;
     let model = arguments.model.load()?;
     let mut file = VectorFile::create(to, model.model.dimension())?;
     let listing = arguments.reading.read(&[source.to_owned()])?;
-    let failed = embed_all(&model.model, listing.records, |embedding| {
-        file.write(&embedding)
-    })?;
+    let failed = arguments
+        .reading
+        .embed_all(&model.model, listing.records, |embedding| {
+            file.write(&embedding)
+        })?;
     file.finish()?;
     Ok(Outcome::of(failed == 0 && listing.problems.is_empty()))
 }

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::exit::Outcome;
 use crate::models::ModelArguments;
 use crate::output;
-use crate::sources::{SourceArguments, embed_all};
+use crate::sources::SourceArguments;
 
 /// Measure how well captions find their pictures, and pictures their captions
 #[derive(Args, Debug)]
@@ -59,12 +59,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         .into());
     }
     let (mut images, mut captions, mut picture_of) = (Vec::new(), Vec::new(), Vec::new());
-    let failed = embed_all(&model.model, listing.records, |embedding| {
-        picture_of.extend(std::iter::repeat_n(images.len(), embedding.captions.len()));
-        captions.extend(embedding.captions);
-        images.push(embedding.image);
-        Ok(())
-    })?;
+    let failed = arguments
+        .reading
+        .embed_all(&model.model, listing.records, |embedding| {
+            picture_of.extend(std::iter::repeat_n(images.len(), embedding.captions.len()));
+            captions.extend(embedding.captions);
+            images.push(embedding.image);
+            Ok(())
+        })?;
     if images.is_empty() {
         return Err(Error::NothingReadable.into());
     }

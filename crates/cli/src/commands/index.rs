@@ -249,10 +249,26 @@ impl Namespace {
     fn open(&self, store: &Store) -> Result<Index> {
         Ok(store.engine().index(&self.name)?)
     }
+
+    /// Opens an index to change it. That of a collection is changed by the collection alone.
+    fn open_to_change(&self, store: &Store) -> Result<Index> {
+        refuse_collection(&self.name, store)?;
+        self.open(store)
+    }
+}
+
+fn refuse_collection(name: &str, store: &Store) -> Result<()> {
+    if store.collections()?.iter().any(|info| info.name == name) {
+        return Err(Error::IndexOfCollection {
+            name: name.to_owned(),
+        }
+        .into());
+    }
+    Ok(())
 }
 
 fn upsert(arguments: &Upsert, store: &Store) -> Result<Outcome> {
-    let index = arguments.target.open(store)?;
+    let index = arguments.target.open_to_change(store)?;
     let read = |source| Error::Read {
         path: arguments.file.clone(),
         source,
@@ -265,7 +281,8 @@ fn upsert(arguments: &Upsert, store: &Store) -> Result<Outcome> {
         ))
     };
     let mut batch = Vec::with_capacity(BATCH);
-    let mut written = 0;
+    let namespace = &arguments.target.namespace;
+    let (mut written, mut last) = (0, 0);
     for (n, line) in lines.lines().enumerate() {
         let line = line.map_err(read)?;
         if line.trim().is_empty() {
@@ -277,12 +294,23 @@ fn upsert(arguments: &Upsert, store: &Store) -> Result<Outcome> {
         })?;
         batch.push(vector);
         if batch.len() == BATCH {
-            written += index.upsert(&arguments.target.namespace, &batch)?;
+            written += index
+                .upsert(namespace, &batch)
+                .with_context(|| refused(written, n + 1))?;
             batch.clear();
         }
+        last = n + 1;
     }
-    written += index.upsert(&arguments.target.namespace, &batch)?;
+    written += index
+        .upsert(namespace, &batch)
+        .with_context(|| refused(written, last))?;
     print(&json!({ "upsertedCount": written }))
+}
+
+/// What an upsert that fails at a batch has and has not written.
+fn refused(written: usize, line: usize) -> String {
+    let written = count(written, "vector");
+    format!("of the lines up to {line} none is written but the first {written}")
 }
 
 fn query(arguments: &QueryArguments, store: &Store) -> Result<Outcome> {
@@ -335,7 +363,7 @@ fn update(arguments: &UpdateArguments, store: &Store) -> Result<Outcome> {
         .as_deref()
         .map(|text| parse(text, "--metadata"))
         .transpose()?;
-    let index = arguments.target.open(store)?;
+    let index = arguments.target.open_to_change(store)?;
     index.update(
         &arguments.target.namespace,
         &arguments.id,
@@ -352,23 +380,14 @@ fn delete(arguments: &Delete, store: &Store) -> Result<Outcome> {
     };
     let deleted = arguments
         .target
-        .open(store)?
+        .open_to_change(store)?
         .delete(&arguments.target.namespace, &selection)?;
     message!("deleted {}", count(deleted, "vector"));
     Ok(Outcome::of(deleted > 0))
 }
 
 fn drop_index(name: &str, store: &Store) -> Result<Outcome> {
-    if store
-        .collections()?
-        .iter()
-        .any(|collection| collection.name == name)
-    {
-        return Err(Error::IndexOfCollection {
-            name: name.to_owned(),
-        }
-        .into());
-    }
+    refuse_collection(name, store)?;
     store.engine().drop_index(name)?;
     message!("dropped {name}");
     Ok(Outcome::Done)

@@ -85,10 +85,15 @@ enum Format {
     Grid,
     /// The pictures' paths, a line each
     Paths,
+    /// The same for `xargs -0`: each ends with a zero byte
+    Paths0,
 }
 
 pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outcome> {
     let format = arguments.format()?;
+    if let (Some(image), Some(to)) = (&arguments.image, &arguments.to) {
+        output::spare(image, to)?;
+    }
     let filter = arguments.filter()?;
     let store = place.open()?;
     let collection = open_collection(&store, arguments.collection.as_deref())?;
@@ -117,7 +122,8 @@ pub(crate) fn open_collection<'store>(
     store: &'store Store,
     name: Option<&str>,
 ) -> Result<Collection<'store>> {
-    if let Some(name) = name {
+    // An empty variable names none.
+    if let Some(name) = name.filter(|name| !name.is_empty()) {
         return Ok(store.collection(name)?);
     }
     let mut names: Vec<String> = store
@@ -129,7 +135,10 @@ pub(crate) fn open_collection<'store>(
         names = vec![DEFAULT_COLLECTION.to_owned()];
     }
     match names.as_slice() {
-        [] => Err(Error::NoCollections.into()),
+        [] => Err(Error::NoCollections {
+            store: store.directory().to_owned(),
+        }
+        .into()),
         [name] => Ok(store.collection(name)?),
         _ => Err(Error::WhichCollection { names }.into()),
     }
@@ -177,8 +186,7 @@ fn explain(found: &Hits, arguments: &Arguments, collection: &Collection<'_>) {
 }
 
 fn show(answer: &Answer, format: Format, to: Option<&Path>) -> Result<()> {
-    if answer.found.hits.is_empty() && matches!(format, Format::Table | Format::Html | Format::Grid)
-    {
+    if answer.found.hits.is_empty() && format == Format::Table {
         return Ok(());
     }
     if format == Format::Table {
@@ -188,7 +196,8 @@ fn show(answer: &Answer, format: Format, to: Option<&Path>) -> Result<()> {
         Format::Table => render::table(answer, out),
         Format::Json => render::json(answer, out),
         Format::Jsonl => render::json_lines(answer, out),
-        Format::Paths => render::paths(answer, out),
+        Format::Paths => render::paths(answer, "\n", out),
+        Format::Paths0 => render::paths(answer, "\0", out),
         Format::Html => Ok(out.write_all(render::page(std::slice::from_ref(answer)).as_bytes())?),
         Format::Grid => Ok(out.write_all(&render::grid(answer)?.to_png())?),
     })
@@ -229,7 +238,7 @@ impl Arguments {
         let bulky = match format {
             Format::Html => "a page",
             Format::Grid => "a PNG picture",
-            Format::Table | Format::Json | Format::Jsonl | Format::Paths => return Ok(format),
+            _ => return Ok(format),
         };
         if self.to.is_none() && std::io::stdout().is_terminal() {
             return Err(Error::NotForATerminal { format: bulky });

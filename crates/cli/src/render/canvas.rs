@@ -2,7 +2,8 @@ use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
 use anyhow::Result;
 use picture::Picture;
 
-/// DejaVu Sans: Latin, Greek, Cyrillic, Arabic and more; other scripts show as boxes.
+/// DejaVu Sans: Latin, Greek, Cyrillic and more. Chinese, Japanese, Korean and emoji show as boxes,
+/// and letters are set one by one from left to right, which is not how all scripts are written.
 const FONT: &[u8] = include_bytes!("../../assets/fonts/DejaVuSans.ttf");
 
 pub(super) type Colour = [u8; 3];

@@ -6,7 +6,8 @@ use rayon::prelude::*;
 use search::Hit;
 
 use super::canvas::{Canvas, Colour};
-use super::{Answer, Question, caption, similarity, tile};
+use super::{Answer, Question, label, similarity, tile};
+use crate::error::Error;
 
 const BACK: Colour = [255, 255, 255];
 const EMPTY: Colour = [235, 234, 231];
@@ -18,6 +19,8 @@ const ACCENT: Colour = [180, 69, 31];
 const COLUMNS: usize = 4;
 /// The edge of the square that a picture fits into.
 const EDGE: usize = 280;
+/// Pictures on a grid at most: more would make a file that few programs open.
+const MOST: usize = 200;
 /// The blank between things.
 const GAP: usize = 24;
 /// The size of captions, and the height of their lines.
@@ -30,6 +33,10 @@ const CELL: usize = EDGE + 8 + (CAPTION_LINES + 1) * LINE;
 /// The query beside its results, as a picture: caption and similarity stand under each.
 pub(crate) fn grid(answer: &Answer) -> Result<Picture> {
     let hits = &answer.found.hits;
+    if hits.len() > MOST {
+        let (most, found) = (MOST, hits.len());
+        return Err(Error::GridTooLarge { most, found }.into());
+    }
     let columns = hits.len().clamp(1, COLUMNS);
     let rows = hits.len().div_ceil(columns).max(1);
     let width = GAP + (1 + columns) * (EDGE + GAP) + GAP;
@@ -66,7 +73,7 @@ fn draw_question(canvas: &mut Canvas, question: &Question) {
 }
 
 fn draw_hit(canvas: &mut Canvas, hit: &Hit, x: usize, y: usize) {
-    let lines = canvas.wrap(caption(&hit.captions), TEXT, EDGE, CAPTION_LINES);
+    let lines = canvas.wrap(label(hit), TEXT, EDGE, CAPTION_LINES);
     for (n, line) in lines.iter().enumerate() {
         canvas.write(line, x, y + n * LINE, TEXT, INK);
     }

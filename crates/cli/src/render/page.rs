@@ -7,7 +7,7 @@ use picture::Picture;
 use rayon::prelude::*;
 use search::Hit;
 
-use super::{Answer, Question, caption, similarity, tile};
+use super::{Answer, Question, file_name, label, similarity, tile};
 
 /// The longest edges of a picture on the page, in pixels: sharp on a screen of double density.
 const EDGE: u32 = 480;
@@ -54,7 +54,7 @@ fn section(answer: &Answer) -> Markup {
             header {
                 (query(&answer.question))
                 p.about {
-                    "The " (hits.len()) " most similar pictures of collection "
+                    (how_many(hits.len())) " of collection "
                     strong { (answer.collection) } ", by model " strong { (answer.model) } "."
                 }
             }
@@ -64,6 +64,14 @@ fn section(answer: &Answer) -> Markup {
                 }
             }
         }
+    }
+}
+
+fn how_many(hits: usize) -> String {
+    match hits {
+        0 => "No picture".to_owned(),
+        1 => "The most similar picture".to_owned(),
+        _ => format!("The {hits} most similar pictures"),
     }
 }
 
@@ -78,7 +86,7 @@ fn query(question: &Question) -> Markup {
                 p.kind { "Picture" }
                 figure {
                     (image(tile::thumbnail(path, EDGE, EDGE).as_ref(), "the query"))
-                    figcaption { (file_name(path)) }
+                    figcaption { (path.file_name().unwrap_or_default().to_string_lossy()) }
                 }
             }
         }
@@ -86,17 +94,14 @@ fn query(question: &Question) -> Markup {
 }
 
 fn card(hit: &Hit, picture: Option<&Picture>) -> Markup {
-    let place = Path::new(&hit.place);
-    let text = caption(&hit.captions);
+    let caption = hit.captions.first().map_or("", String::as_str);
     html! {
         li {
-            a href=(file_url(&hit.place)) title=(hit.place) {
-                (image(picture, if text.is_empty() { &hit.place } else { text }))
-            }
-            p.caption { (text) }
+            a href=(file_url(&hit.place)) title=(hit.place) { (image(picture, label(hit))) }
+            p.caption title=(caption) { (caption) }
             p.facts {
                 span.similarity { (similarity(hit.similarity)) }
-                span.name { (file_name(place)) }
+                span.name { (file_name(&hit.place)) }
             }
         }
     }
@@ -112,13 +117,6 @@ fn image(picture: Option<&Picture>, text: &str) -> Markup {
             None => div.missing { "the file cannot be read any more" }
         }
     }
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
 }
 
 /// The `file:` URL of an absolute path (RFC 8089).

@@ -4,7 +4,7 @@ use anyhow::Result;
 use search::Hit;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::{Answer, caption, similarity};
+use super::{Answer, file_name, similarity};
 use crate::terminal::{FAINT, STRONG, visible};
 
 /// The width of a line where nothing says how wide the terminal is.
@@ -48,10 +48,10 @@ fn table_within(answer: &Answer, width: Option<usize>, out: &mut dyn Write) -> R
     Ok(())
 }
 
-/// The places of the hits, a line each, as they are.
-pub(crate) fn paths(answer: &Answer, out: &mut dyn Write) -> Result<()> {
+/// The places of the hits as they are, with `end` behind each.
+pub(crate) fn paths(answer: &Answer, end: &str, out: &mut dyn Write) -> Result<()> {
     for hit in &answer.found.hits {
-        writeln!(out, "{}", hit.place)?;
+        write!(out, "{}{end}", hit.place)?;
     }
     Ok(())
 }
@@ -65,12 +65,12 @@ struct Row {
 
 impl Row {
     fn of(hit: &Hit) -> Row {
-        let name = hit.place.rsplit(['/', '\\']).next().unwrap_or_default();
+        let caption = hit.captions.first().map_or("", String::as_str);
         Row {
             similarity: similarity(hit.similarity),
-            name: visible(name).into_owned(),
+            name: visible(file_name(&hit.place)).into_owned(),
             id: visible(&hit.id).into_owned(),
-            caption: visible(caption(&hit.captions)).into_owned(),
+            caption: visible(caption).into_owned(),
         }
     }
 }

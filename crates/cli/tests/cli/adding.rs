@@ -64,15 +64,6 @@ fn captions_of_a_table_are_gathered_and_kept() {
 }
 
 #[test]
-fn a_collection_of_nothing_is_not_kept() {
-    let world = World::new();
-    world.write("words.jpg", "no picture");
-    let ran = world.run(&["add", "words.jpg", "--model", "mini"]);
-    assert_eq!(ran.code, 1, "{}", ran.stderr);
-    assert_eq!(world.well(&["collection", "list"]).stdout, "");
-}
-
-#[test]
 fn an_empty_folder_is_an_error_that_says_so() {
     let world = World::new();
     fs::create_dir(world.path("empty")).unwrap();

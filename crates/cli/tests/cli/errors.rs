@@ -3,10 +3,14 @@ use crate::world::World;
 #[test]
 fn without_a_collection_the_way_to_one_is_shown() {
     let world = World::new();
+    let store = world.path("store");
     assert_eq!(
         world.fails(&["search", "a dog"]),
-        "error: there are no collections yet\n\
-         hint: index some pictures: clipseek add FOLDER --model mini; or see: clipseek demo\n"
+        format!(
+            "error: there are no collections in `{}` yet\n\
+             hint: index some pictures: clipseek add FOLDER --model mini; or see: clipseek demo\n",
+            store.display()
+        )
     );
 }
 
@@ -98,5 +102,25 @@ fn every_command_has_an_example_or_explains_itself() {
             command == "demo" || help.contains("Examples:"),
             "{command}: {help}"
         );
+    }
+}
+
+#[test]
+fn labels_say_something_each() {
+    let world = World::new();
+    let perch = crate::world::demo().join("pictures/two-perch.jpg");
+    for (labels, error) in [
+        ("fish,", "error: label `` is empty\n"),
+        ("fish,car,fish", "error: label `fish` is there twice\n"),
+    ] {
+        let arguments = [
+            "classify",
+            perch.to_str().unwrap(),
+            "--labels",
+            labels,
+            "--model",
+            "mini",
+        ];
+        assert_eq!(world.fails(&arguments), error);
     }
 }

@@ -98,14 +98,25 @@ fn a_wrong_line_is_named_and_nothing_of_its_batch_written() {
 }
 
 #[test]
-fn the_index_of_a_collection_is_read_but_not_dropped() {
+fn the_index_of_a_collection_is_read_but_not_changed() {
     let world = World::with_pictures(&["two-perch.jpg", "orange-hammer.jpg"]);
     let stats = world.well(&["index", "stats", "default"]).json();
     assert_eq!(stats["namespaces"]["images"]["vectorCount"], 2);
     let error = world.fails(&["index", "drop", "default"]);
-    assert_eq!(
-        error,
-        "error: index `default` belongs to the collection of that name\n\
-         hint: clipseek collection delete default\n"
+    assert!(
+        error.starts_with("error: index `default` belongs to the collection"),
+        "{error}"
     );
+    assert!(
+        error.contains("clipseek collection delete default"),
+        "{error}"
+    );
+    for change in [
+        &["delete", "default", "--all"][..],
+        &["upsert", "default"],
+        &["update", "default", "x", "--metadata", "{}"],
+    ] {
+        let error = world.fails(&[&["index"], change].concat());
+        assert!(error.contains("belongs to the collection"), "{error}");
+    }
 }

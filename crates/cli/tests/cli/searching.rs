@@ -58,6 +58,13 @@ fn every_format_has_the_same_hits() {
         .map(|hit| hit["place"].as_str().unwrap())
         .collect();
     assert_eq!(paths.lines(), places);
+    assert_eq!(
+        search("paths0")
+            .stdout
+            .split_terminator('\0')
+            .collect::<Vec<_>>(),
+        places
+    );
     let table = search("table");
     assert_eq!(table.lines().len(), 1 + 3);
     assert!(!table.stdout.contains('\u{1b}'), "no colour in a pipe");

@@ -49,7 +49,7 @@ fn sources_and_collections_are_written_as_tables() {
     for name in ["a.npy", "b.npy"] {
         assert!(header(name).contains("(2, "), "{name}: {}", header(name));
     }
-    let lines = world.read("a.jsonl");
+    let lines = world.read("a.npy.jsonl");
     let names: Vec<bool> = lines
         .lines()
         .map(|line| line.contains("orange-hammer.jpg"))
@@ -90,4 +90,19 @@ fn recall_is_measured_on_captions() {
         error.contains("has no captions to evaluate with"),
         "{error}"
     );
+}
+
+#[test]
+fn what_is_read_is_not_written_over() {
+    let world = World::new();
+    let perch = demo().join("pictures/two-perch.jpg");
+    let line = serde_json::json!({ "image": perch, "caption": "two fish" }).to_string();
+    world.write("a.npy.jsonl", &line);
+    let error = world.fails(&["embed", "a.npy.jsonl", "--to", "a.npy", "--model", "mini"]);
+    assert!(error.contains("`a.npy.jsonl` is what is read"), "{error}");
+    assert_eq!(world.read("a.npy.jsonl"), line);
+    fs::copy(&perch, world.path("query.png")).unwrap();
+    world.well(&["add", "a.npy.jsonl", "--model", "mini"]);
+    let error = world.fails(&["search", "--image", "query.png", "--to", "./query.png"]);
+    assert!(error.contains("would be written over"), "{error}");
 }
