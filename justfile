@@ -78,6 +78,11 @@ parity WHEEL:
     python3 tools/fixtures/clip/make.py --full "$folder" "$1"
     cargo run --release --quiet -p clip --example parity -- "$folder"
 
+# Ask the bundled model for things by name in a folder with Flickr8k's dev.tsv
+objects DATA:
+    cargo build --release
+    python3 tools/mini/name_objects.py "$1"
+
 # Train and export the bundled model anew from a folder with Flickr8k's train.tsv and dev.tsv
 mini DATA:
     tools/mini/make.sh "$1"
