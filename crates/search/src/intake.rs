@@ -1,7 +1,7 @@
 //! What an [`add`](crate::Collection::add) is given, made fit: one record a picture, and one
 //! picture an id.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::ingest::Failure;
 use crate::record::NewRecord;
@@ -12,18 +12,19 @@ pub(crate) struct Intake {
     pub(crate) records: Vec<NewRecord>,
     /// Those whose id names another picture.
     pub(crate) refused: Vec<Failure>,
-    /// The places of `records`.
-    pub(crate) places: HashSet<String>,
+    /// The ids that the sources give to places.
+    pub(crate) ids: HashMap<String, String>,
 }
 
 impl Intake {
     pub(crate) fn of(records: Vec<NewRecord>) -> Intake {
         let (records, refused) = one_picture_an_id(one_record_a_picture(records));
-        let places = records.iter().map(|record| record.place.clone()).collect();
+        let given = |record: &NewRecord| Some((record.place.clone(), record.id.clone()?));
+        let ids = records.iter().filter_map(given).collect();
         Intake {
             records,
             refused,
-            places,
+            ids,
         }
     }
 }

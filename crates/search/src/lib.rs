@@ -22,6 +22,7 @@ mod ingest;
 mod intake;
 mod metadata;
 mod query;
+mod reader;
 mod record;
 mod store;
 

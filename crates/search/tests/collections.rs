@@ -333,6 +333,9 @@ fn an_id_is_not_taken_from_a_picture_that_is_there() {
         names(&world.search(&Query::Text("x"), &top(9))),
         ["first.png"]
     );
+    // Not even where the picture comes along, but gets no other id.
+    let together = world.add(vec![new(&world.path("first.png"), &[]), second.clone()]);
+    assert_eq!((together.unchanged, together.failed.len()), (1, 1));
     // Where nothing is any more, the picture has moved.
     fs::remove_file(world.path("first.png")).unwrap();
     assert_eq!(world.add(vec![second]).updated, 1);
