@@ -149,6 +149,10 @@ fn of_search(error: &search::Error) -> Option<String> {
         search::Error::NoRecord { .. } => {
             "ids are shown by `clipseek search`; a file is given with --image".to_owned()
         }
+        search::Error::Catalogue { .. } | search::Error::Store { .. } => {
+            "the store has to be a directory that can be written to; --store names another"
+                .to_owned()
+        }
         search::Error::NewerCatalogue { .. } => "update clipseek".to_owned(),
         _ => return None,
     })

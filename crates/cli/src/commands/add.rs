@@ -25,8 +25,10 @@ pub(crate) const DEFAULT_COLLECTION: &str = "default";
   clipseek add products.csv --path-column photo --caption-column title --model ./clip-vit-b32
 
 A table is CSV, TSV, JSONL or Parquet. Paths in it are relative to the table. Rows that name the
-same picture give it several captions. Columns that are neither path, caption nor id become metadata
-to filter by. The same command again takes up only what has changed.")]
+same picture give it several captions; of anything else that they say, the first counts. Columns that are
+neither path, caption nor id become metadata to filter by: texts, numbers, booleans and lists of texts;
+nested values are left out. Hidden files and folders are skipped. The same command again takes up what is
+new or has changed; what was deleted or moved is not noticed.")]
 pub(crate) struct Arguments {
     /// Folders, tables or picture files
     #[arg(required = true, value_name = "SOURCE")]
