@@ -309,8 +309,10 @@ fn upsert(arguments: &Upsert, store: &Store) -> Result<Outcome> {
 
 /// What an upsert that fails at a batch has and has not written.
 fn refused(written: usize, line: usize) -> String {
-    let written = count(written, "vector");
-    format!("of the lines up to {line} none is written but the first {written}")
+    match written {
+        0 => format!("none of the lines up to {line} was written"),
+        _ => format!("only the first {written} vectors of the lines up to {line} were written"),
+    }
 }
 
 fn query(arguments: &QueryArguments, store: &Store) -> Result<Outcome> {

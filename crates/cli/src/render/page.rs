@@ -19,17 +19,14 @@ const STYLE: &str = include_str!("page.css");
 
 /// One HTML file that needs nothing else, with a section an answer.
 pub(crate) fn page(answers: &[Answer]) -> String {
-    let title = match answers {
-        [answer] => answer.question.title(),
-        _ => "clipseek".to_owned(),
-    };
+    let titles: Vec<String> = answers.iter().map(|it| it.question.title()).collect();
     html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) " · clipseek" }
+                title { (titles.join(" · ")) " · clipseek" }
                 style { (PreEscaped(STYLE)) }
             }
             body {
