@@ -20,8 +20,8 @@ pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 pub(crate) const SPECIAL_TOKENS: &str = "special_tokens_map.json";
 pub(crate) const WEIGHTS: &str = "model.safetensors";
 
-/// Files that are read whole when a checkpoint is opened.
-const SMALL_FILES: [&str; 7] = [
+/// Files that are read whole when a checkpoint is opened, in the order in which the fingerprint takes them.
+pub(crate) const SMALL_FILES: [&str; 7] = [
     CONFIG,
     PREPROCESSOR,
     TOKENIZER,

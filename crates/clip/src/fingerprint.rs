@@ -6,21 +6,9 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Checkpoint,
-    checkpoint::{
-        CONFIG, MERGES, PREPROCESSOR, SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG, VOCABULARY,
-        WEIGHTS,
-    },
+    checkpoint::{SMALL_FILES, WEIGHTS},
 };
 
-const WHOLE: [&str; 7] = [
-    CONFIG,
-    PREPROCESSOR,
-    TOKENIZER,
-    VOCABULARY,
-    MERGES,
-    TOKENIZER_CONFIG,
-    SPECIAL_TOKENS,
-];
 const SAMPLES: usize = 64;
 const SAMPLE_BYTES: usize = 4096;
 
@@ -32,7 +20,7 @@ const SAMPLE_BYTES: usize = 4096;
 /// further differ in every block, and a copy that differs in a few bytes only is a damaged file, not another model.
 pub(crate) fn fingerprint(checkpoint: &Checkpoint) -> String {
     let mut hash = Sha256::new();
-    for name in WHOLE {
+    for name in SMALL_FILES {
         if let Some(bytes) = checkpoint.file(name) {
             announce(&mut hash, name, bytes);
             hash.update(bytes);

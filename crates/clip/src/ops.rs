@@ -27,6 +27,6 @@ pub(crate) use activation::Activation;
 pub(crate) use attention::{Attention, Sequences};
 pub(crate) use convolution::PatchConvolution;
 pub(crate) use depthwise::{DepthwiseConvolution, SameAxis};
-pub(crate) use embedding::Embedding;
+pub(crate) use embedding::{Embedding, positions};
 pub(crate) use layer_norm::LayerNorm;
 pub(crate) use linear::Linear;

@@ -4,7 +4,7 @@ use crate::{
     Error, Result,
     config::{ClipConfig, TextPooling},
     encoder::Encoder,
-    ops::{Embedding, LayerNorm, Linear, Sequences},
+    ops::{Embedding, LayerNorm, Linear, Sequences, positions},
     weights::Weights,
 };
 
@@ -76,13 +76,7 @@ impl TextTransformer {
     }
 
     fn forward_sorted(&self, texts: &[&[u32]]) -> Result<Tensor> {
-        let positions: Vec<u32> = texts
-            .iter()
-            .flat_map(|tokens| 0..tokens.len() as u32)
-            .collect();
-        let positions = self
-            .positions
-            .index_select(&Tensor::new(positions, &Device::Cpu)?, 0)?;
+        let positions = positions(&self.positions, texts)?;
         let hidden = (self.tokens.forward(&texts.concat())? + positions)?;
         let lengths: Vec<usize> = texts.iter().map(|tokens| tokens.len()).collect();
         let pooled = self.encoder.forward(

@@ -7,7 +7,7 @@ use crate::{
         perceptron::Perceptron,
         quantised::{self, PackedEmbedding},
     },
-    ops::{Activation, Attention, LayerNorm, Linear, Sequences},
+    ops::{Activation, Attention, LayerNorm, Linear, Sequences, positions},
     weights::Weights,
 };
 
@@ -98,13 +98,7 @@ impl TextTower {
                 });
             }
         }
-        let positions: Vec<u32> = texts
-            .iter()
-            .flat_map(|tokens| 0..tokens.len() as u32)
-            .collect();
-        let positions = self
-            .positions
-            .index_select(&Tensor::new(positions, &Device::Cpu)?, 0)?;
+        let positions = positions(&self.positions, texts)?;
         self.norm
             .forward(&(self.words.forward(&texts.concat())? + positions)?)
     }

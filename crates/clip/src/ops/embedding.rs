@@ -29,3 +29,12 @@ impl Embedding {
             .index_select(&Tensor::new(tokens, &Device::Cpu)?, 0)?)
     }
 }
+
+/// The rows of `table`, (positions, width), for the tokens of texts that follow one another: (tokens, width).
+pub(crate) fn positions(table: &Tensor, texts: &[&[u32]]) -> Result<Tensor> {
+    let positions: Vec<u32> = texts
+        .iter()
+        .flat_map(|tokens| 0..tokens.len() as u32)
+        .collect();
+    Ok(table.index_select(&Tensor::new(positions, &Device::Cpu)?, 0)?)
+}

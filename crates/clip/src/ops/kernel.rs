@@ -151,6 +151,13 @@ pub(crate) fn exp(x: f32) -> f32 {
     power * f32::from_bits(scale)
 }
 
+/// How far the forms of an operation are from each other, for their tests.
+#[cfg(test)]
+pub(crate) fn largest_difference(one: &Tensor, other: &Tensor) -> f32 {
+    let off = (one - other).and_then(|off| off.abs()?.max_all()?.to_scalar::<f32>());
+    off.unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
