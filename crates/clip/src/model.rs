@@ -69,7 +69,7 @@ impl Model {
         let device = device.open()?;
         let architecture = Architecture::read(&checkpoint)?;
         let preprocessor = Preprocessor::read(&checkpoint, architecture.image_size())?;
-        Tokenizer::check(&checkpoint)?;
+        architecture.check_tokenizer(&checkpoint)?;
         let weights = Weights::open(&checkpoint, &device)?;
         let (scoring, parameters) = (architecture.scoring(&weights)?, weights.parameters());
         let fingerprint = fingerprint(&checkpoint, &weights);
@@ -118,7 +118,8 @@ impl Model {
         self.scoring
     }
 
-    /// The token ids of `text`, beginning and end included, cut to what the model reads.
+    /// The token ids of `text`, beginning and end included, cut to what the model reads, or padded to it where the
+    /// model was trained so, as SigLIP was.
     ///
     /// # Errors
     /// When the tokenizer's files are malformed.
