@@ -31,7 +31,7 @@ pub(crate) struct Tokenizer {
 enum Inner {
     /// The crate `tokenizers`' own.
     Library(Box<tokenizers::Tokenizer>),
-    Siglip(SiglipTokenizer),
+    Siglip(Box<SiglipTokenizer>),
 }
 
 impl Tokenizer {
@@ -59,7 +59,7 @@ impl Tokenizer {
     /// That of a SigLIP model with a `spiece.model`.
     pub(crate) fn siglip(tokenizer: SiglipTokenizer) -> Self {
         Self {
-            inner: Inner::Siglip(tokenizer),
+            inner: Inner::Siglip(Box::new(tokenizer)),
         }
     }
 

@@ -224,20 +224,9 @@ impl SiglipTokenizer {
                     ids.push(token.id);
                 }
                 Part::Text(text) => {
-                    let mut text = *text;
-                    if let Some(Part::Token(token)) = number.checked_sub(1).map(|left| &parts[left])
-                        && token.takes_right
-                    {
-                        text = text.trim_start_matches(is_python_space);
-                    }
-                    if let Some(Part::Token(token)) = parts.get(number + 1)
-                        && token.takes_left
-                    {
-                        text = text.trim_end_matches(is_python_space);
-                    }
-                    if !text.is_empty() {
-                        ids.extend(self.text_pieces(text));
-                    }
+                    let left = number.checked_sub(1).and_then(|left| parts[left].token());
+                    let right = parts.get(number + 1).and_then(Part::token);
+                    ids.extend(self.text_pieces(between(text, left, right)));
                 }
             }
         }
@@ -270,6 +259,7 @@ impl SiglipTokenizer {
         parts
     }
 
+    /// The ids of a text without added tokens.
     fn text_pieces(&self, text: &str) -> Vec<u32> {
         let text = format!("{}{}", self.guard, self.canonical(text));
         let mut ids = self.model.encode(&text);
@@ -299,6 +289,26 @@ impl SiglipTokenizer {
         let mut buffer = [0; 4];
         self.model.id(SPACE.encode_utf8(&mut buffer)) == Some(id)
     }
+}
+
+impl<'a> Part<'a> {
+    fn token(&self) -> Option<&'a Added> {
+        match self {
+            Self::Token(token) => Some(token),
+            Self::Text(_) => None,
+        }
+    }
+}
+
+/// `text` without the space that belongs to the tokens beside it.
+fn between<'a>(mut text: &'a str, left: Option<&Added>, right: Option<&Added>) -> &'a str {
+    if left.is_some_and(|token| token.takes_right) {
+        text = text.trim_start_matches(is_python_space);
+    }
+    if right.is_some_and(|token| token.takes_left) {
+        text = text.trim_end_matches(is_python_space);
+    }
+    text
 }
 
 /// The tokens of `added_tokens_decoder`.
@@ -425,7 +435,7 @@ mod tests {
     }
 
     /// A copy of `directory` whose `tokenizer_config.json` has other `settings`; `null` is left out.
-    fn copy(directory: &str, settings: Value) -> TempDir {
+    fn copy(directory: &str, settings: &Value) -> TempDir {
         let copy = TempDir::new().unwrap();
         let directory = Path::new(FIXTURES).join(directory);
         for name in [TOKENIZER, SENTENCEPIECE] {
@@ -447,7 +457,7 @@ mod tests {
 
     #[test]
     fn ids_of_siglip_2s_own_class_equal_transformers() {
-        let copy = copy("siglip2", json!({"tokenizer_class": "Siglip2Tokenizer"}));
+        let copy = copy("siglip2", &json!({"tokenizer_class": "Siglip2Tokenizer"}));
         let ids = Path::new(FIXTURES).join("siglip2/lower-case-ids.safetensors");
         compare(copy.path(), &ids, 0);
     }
@@ -460,14 +470,14 @@ mod tests {
     fn padding_goes_where_the_settings_say() {
         let (left, right) = (json!({"padding_side": "left"}), json!({}));
         for (directory, padding) in [("siglip", 1), ("siglip2", 0)] {
-            let right = encode(&copy(directory, right.clone()), 9, "a cat").unwrap();
-            let left = encode(&copy(directory, left.clone()), 9, "a cat").unwrap();
+            let right = encode(&copy(directory, &right), 9, "a cat").unwrap();
+            let left = encode(&copy(directory, &left), 9, "a cat").unwrap();
             let length = right.iter().position(|&id| id == 1).unwrap() + 1;
             assert_eq!(right[length..], vec![padding; 9 - length]);
             assert_eq!(left[..9 - length], vec![padding; 9 - length]);
             assert_eq!(left[9 - length..], right[..length]);
         }
-        let short = copy("siglip", json!({"model_max_length": 7}));
+        let short = copy("siglip", &json!({"model_max_length": 7}));
         assert_eq!(encode(&short, 9, "a cat").unwrap().len(), 7);
     }
 
@@ -475,14 +485,14 @@ mod tests {
     fn special_tokens_need_no_list() {
         let bare = copy(
             "siglip",
-            json!({"added_tokens_decoder": null, "eos_token": null}),
+            &json!({"added_tokens_decoder": null, "eos_token": null}),
         );
-        let full = copy("siglip", json!({}));
+        let full = copy("siglip", &json!({}));
         for text in ["a </s> b <unk>c", "</s>"] {
             let expected = encode(&full, 20, text).unwrap();
             assert_eq!(encode(&bare, 20, text).unwrap(), expected);
         }
-        let case = copy("siglip", json!({"do_lower_case": false}));
+        let case = copy("siglip", &json!({"do_lower_case": false}));
         let lower = encode(&full, 20, "DOG").unwrap();
         assert_ne!(encode(&case, 20, "DOG").unwrap(), lower);
         assert_eq!(encode(&case, 20, "dog").unwrap(), lower);
@@ -505,17 +515,17 @@ mod tests {
             let expected = format!(
                 "`{setting}` in `DIR/tokenizer_config.json` is `<no>`, expected a token of the vocabulary"
             );
-            refused(&copy(directory, json!({setting: "<no>"})), 64, &expected);
+            refused(&copy(directory, &json!({setting: "<no>"})), 64, &expected);
         }
         for directory in ["siglip", "siglip2"] {
-            let copy = copy(directory, json!({}));
+            let copy = copy(directory, &json!({}));
             let error = encode(&copy, 1, "a").unwrap_err().to_string();
             assert!(
                 error.contains("is 1, expected more than the 1 token"),
                 "{error}"
             );
         }
-        let damaged = copy("siglip", json!({}));
+        let damaged = copy("siglip", &json!({}));
         fs::write(damaged.path().join(SENTENCEPIECE), b"\x0a\x05abc").unwrap();
         refused(
             &damaged,
