@@ -227,6 +227,9 @@ pub enum Error {
     /// Zero-shot classification without labels.
     #[error("no labels to choose from")]
     NoLabels,
+    /// Zero-shot classification without a sentence to put labels into.
+    #[error("no templates to put labels into")]
+    NoTemplates,
 }
 
 impl Error {
