@@ -200,7 +200,7 @@ fn zero_shot_gives_transformers_probabilities() {
     for name in CHECKPOINTS {
         let (model, expected) = load(name);
         let labels = texts(name);
-        let zero_shot = ZeroShot::new(&model, &labels, &Template::new("{}").unwrap()).unwrap();
+        let zero_shot = ZeroShot::new(&model, &labels, &[Template::new("{}").unwrap()]).unwrap();
         assert!((model.scoring().scale() - 20.0).abs() < 0.1);
         let classified = model.embed_pixels(&expected.pixels()).unwrap();
         for (vector, expected) in classified.iter().zip(expected.rows("probabilities")) {
