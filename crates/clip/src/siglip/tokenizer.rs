@@ -368,15 +368,15 @@ mod tests {
     /// All strings that there are ids of.
     fn strings() -> Vec<String> {
         let rows = |name: &str| {
-            let rows = fs::read_to_string(Path::new(FIXTURES).join("strings").join(name)).unwrap();
+            let rows = fs::read_to_string(Path::new(FIXTURES).join(name)).unwrap();
             let rows = rows.split_terminator('\n').map(serde_json::from_str);
             rows.collect::<Result<Vec<Value>, _>>().unwrap()
         };
         let text = |row: &Value| row[0].as_str().unwrap().to_owned();
-        let mut strings: Vec<String> = rows("strings.jsonl").iter().map(text).collect();
+        let mut strings: Vec<String> = rows("strings/strings.jsonl").iter().map(text).collect();
         let times = |row: &Value| row[1].as_u64().unwrap() as usize;
         strings.extend(
-            rows("more.jsonl")
+            rows("siglip/more.jsonl")
                 .iter()
                 .map(|row| text(row).repeat(times(row))),
         );
