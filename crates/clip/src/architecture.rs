@@ -5,6 +5,7 @@ use crate::{
     checkpoint::{CONFIG, Kind},
     config::ClipConfig,
     mini::{self, MiniConfig},
+    preprocessor::Sight,
     scoring::Scoring,
     siglip::{self, SiglipConfig},
     text::TextTransformer,
@@ -20,7 +21,7 @@ pub(crate) enum Architecture {
     Clip(ClipConfig),
     /// The bundled model's own kind.
     Mini(MiniConfig),
-    /// Hugging Face's `SiglipModel`.
+    /// Hugging Face's `SiglipModel` and `Siglip2Model`.
     Siglip(SiglipConfig),
 }
 
@@ -40,13 +41,14 @@ pub(crate) enum TextTower {
 
 impl Architecture {
     /// The values of `model_type` that are understood.
-    const SUPPORTED: &str = "`clip`, `siglip`, `clipseek-mini`";
+    const SUPPORTED: &str = "`clip`, `siglip`, `siglip2`, `clipseek-mini`";
 
     pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self> {
         let kind: Kind = checkpoint.require_json(CONFIG)?;
         match kind.model_type.as_deref() {
             Some("clip") => Ok(Self::Clip(ClipConfig::read(checkpoint)?)),
-            Some("siglip") => Ok(Self::Siglip(SiglipConfig::read(checkpoint)?)),
+            Some("siglip") => Ok(Self::Siglip(SiglipConfig::read(checkpoint, false)?)),
+            Some("siglip2") => Ok(Self::Siglip(SiglipConfig::read(checkpoint, true)?)),
             Some("clipseek-mini") => Ok(Self::Mini(MiniConfig::read(checkpoint)?)),
             other => Err(Error::ModelType {
                 file: checkpoint.place(CONFIG),
@@ -61,6 +63,7 @@ impl Architecture {
         match self {
             Self::Clip(_) => "CLIP",
             Self::Mini(_) => "mini",
+            Self::Siglip(config) if config.flexible => "SigLIP 2 NaFlex",
             Self::Siglip(_) => "SigLIP",
         }
     }
@@ -74,12 +77,20 @@ impl Architecture {
         }
     }
 
-    /// Width and height, in pixels, of the pictures that the vision tower takes.
+    /// Width and height, in pixels, of the pictures that the vision tower takes, or was made for.
     pub(crate) fn image_size(&self) -> usize {
         match self {
             Self::Clip(config) => config.vision.image,
             Self::Mini(config) => config.vision_config.image_size,
             Self::Siglip(config) => config.vision.image,
+        }
+    }
+
+    /// What pictures the vision tower takes.
+    pub(crate) fn sight(&self) -> Sight {
+        match self {
+            Self::Siglip(config) if config.flexible => Sight::Patches(config.vision.patch),
+            Self::Clip(_) | Self::Mini(_) | Self::Siglip(_) => Sight::Square(self.image_size()),
         }
     }
 

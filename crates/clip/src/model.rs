@@ -68,7 +68,7 @@ impl Model {
     pub fn load_on(checkpoint: Checkpoint, device: Device) -> Result<Self> {
         let device = device.open()?;
         let architecture = Architecture::read(&checkpoint)?;
-        let preprocessor = Preprocessor::read(&checkpoint, architecture.image_size())?;
+        let preprocessor = Preprocessor::read(&checkpoint, architecture.sight())?;
         architecture.check_tokenizer(&checkpoint)?;
         let weights = Weights::open(&checkpoint, &device)?;
         let (scoring, parameters) = (architecture.scoring(&weights)?, weights.parameters());
@@ -202,34 +202,37 @@ impl Model {
             self.architecture
                 .vision_tower(&Weights::open(&self.checkpoint, &self.device)?)
         };
-        let mut vectors = Vec::with_capacity(pixels.len());
-        for pixels in pixels.chunks(PICTURES_AT_ONCE) {
-            let batch = self.batch(pixels)?;
-            vectors.extend(unit_rows(&self.vision.get_or_make(make)?.forward(&batch)?)?);
+        let size = |&index: &usize| (pixels[index].width(), pixels[index].height());
+        let mut order: Vec<usize> = (0..pixels.len()).collect();
+        // Pictures of one size are computed together.
+        order.sort_by_key(size);
+        let mut vectors = vec![Vec::new(); pixels.len()];
+        for equal in order.chunk_by(|one, other| size(one) == size(other)) {
+            for places in equal.chunks(PICTURES_AT_ONCE) {
+                let batch = places.iter().map(|&place| &pixels[place]);
+                let batch = self.batch(size(&places[0]), batch)?;
+                let rows = unit_rows(&self.vision.get_or_make(make)?.forward(&batch)?)?;
+                for (&place, row) in places.iter().zip(rows) {
+                    vectors[place] = row;
+                }
+            }
         }
         Ok(vectors)
     }
 
-    /// (batch, 3, height, width)
-    fn batch(&self, pixels: &[Pixels]) -> Result<Tensor> {
-        let size = self.architecture.image_size();
-        let mut values = Vec::with_capacity(pixels.len() * 3 * size * size);
+    /// Pixels of one size, width and height → (batch, 3, height, width).
+    fn batch<'a>(
+        &self,
+        (width, height): (usize, usize),
+        pixels: impl ExactSizeIterator<Item = &'a Pixels>,
+    ) -> Result<Tensor> {
+        self.architecture.sight().check(width, height)?;
+        let shape = (pixels.len(), 3, height, width);
+        let mut values = Vec::with_capacity(pixels.len() * 3 * height * width);
         for pixels in pixels {
-            if (pixels.width(), pixels.height()) != (size, size) {
-                return Err(Error::PixelSize {
-                    found_width: pixels.width(),
-                    found_height: pixels.height(),
-                    expected_width: size,
-                    expected_height: size,
-                });
-            }
             values.extend_from_slice(pixels.values());
         }
-        Ok(Tensor::from_vec(
-            values,
-            (pixels.len(), 3, size, size),
-            &self.device,
-        )?)
+        Ok(Tensor::from_vec(values, shape, &self.device)?)
     }
 }
 
@@ -253,13 +256,20 @@ mod tests {
     use candle_core::Device;
     use safetensors::SafeTensors;
 
-    use super::{Checkpoint, Model, Tensor, Weights};
+    use super::{Checkpoint, Model, Pixels, Tensor, Weights, unit_rows};
 
     /// The towers' own results, of any length, as transformers' `get_image_features` and `get_text_features` give
     /// them: unit vectors, which the integration tests compare, would hide a wrong factor.
     #[test]
     fn features_before_scaling_equal_transformers() {
-        for name in ["quick-gelu", "gelu", "old-config", "siglip", "siglip2"] {
+        for name in [
+            "quick-gelu",
+            "gelu",
+            "old-config",
+            "siglip",
+            "siglip2",
+            "siglip2-naflex",
+        ] {
             let directory = Path::new("tests/fixtures").join(name);
             let model = Model::load(Checkpoint::open(&directory).unwrap()).unwrap();
             let weights = Weights::open(&model.checkpoint, &Device::Cpu).unwrap();
@@ -304,6 +314,47 @@ mod tests {
                 ];
                 assert_close(&found, &Tensor::cat(&expected, 0).unwrap());
             }
+        }
+    }
+
+    /// Pictures of any proportions, alone and in one call.
+    #[test]
+    fn pictures_of_several_shapes_equal_transformers() {
+        let directory = Path::new("tests/fixtures/siglip2-naflex");
+        let model = Model::load(Checkpoint::open(directory).unwrap()).unwrap();
+        let weights = Weights::open(&model.checkpoint, &Device::Cpu).unwrap();
+        let vision = model.architecture.vision_tower(&weights).unwrap();
+        let expected = std::fs::read(directory.join("expected.safetensors")).unwrap();
+        let expected = candle_core::safetensors::load_buffer(&expected, &Device::Cpu).unwrap();
+        let (mut pixels, mut vectors) = (Vec::new(), Vec::new());
+        for shape in ["2x7", "5x3", "1x1", "1x16", "4x3"] {
+            let values = &expected[&format!("pixel_values {shape}")];
+            let features = &expected[&format!("image_features {shape}")];
+            assert_close(&vision.forward(values).unwrap(), features);
+            let (count, _, height, width) = values.dims4().unwrap();
+            for picture in 0..count {
+                let values = values.get(picture).unwrap().flatten_all().unwrap();
+                let values = values.to_vec1().unwrap();
+                pixels.push(Pixels::new(width, height, values).unwrap());
+                vectors.push(features.get(picture).unwrap());
+            }
+        }
+        // Sizes that do not follow one another.
+        let order: Vec<usize> = (0..pixels.len()).map(|place| place * 3 % 10).collect();
+        let shuffled: Vec<Pixels> = order.iter().map(|&place| pixels[place].clone()).collect();
+        let found = model.embed_pixels(&shuffled).unwrap();
+        for (found, place) in found.into_iter().zip(order) {
+            let expected = unit_rows(&vectors[place].unsqueeze(0).unwrap())
+                .unwrap()
+                .remove(0);
+            let found = Tensor::new(found, &Device::Cpu).unwrap();
+            assert_close(&found, &Tensor::new(expected, &Device::Cpu).unwrap());
+        }
+        for (width, height) in [(8, 0), (9, 8), (8, 12)] {
+            let pixels = Pixels::new(width, height, vec![0.0; 3 * width * height]).unwrap();
+            let error = model.embed_pixels(&[pixels]).unwrap_err();
+            let expected = format!("pixels of {width} x {height}, expected multiples of 8");
+            assert_eq!(error.to_string(), expected);
         }
     }
 

@@ -209,12 +209,12 @@ fn settings_that_cannot_be_used_are_named() {
 #[test]
 fn other_kinds_of_model_are_refused_by_name() {
     case(
-        Copy::new().set("config.json", "/model_type", json!("siglip2")),
-        "model type `siglip2` in `DIR/config.json` is not supported, expected one of `clip`, `siglip`, `clipseek-mini`",
+        Copy::new().set("config.json", "/model_type", json!("blip")),
+        "model type `blip` in `DIR/config.json` is not supported, expected one of `clip`, `siglip`, `siglip2`, `clipseek-mini`",
     );
     case(
         Copy::new().with("config.json", "{}"),
-        "model type `none` in `DIR/config.json` is not supported, expected one of `clip`, `siglip`, `clipseek-mini`",
+        "model type `none` in `DIR/config.json` is not supported, expected one of `clip`, `siglip`, `siglip2`, `clipseek-mini`",
     );
 }
 
@@ -531,6 +531,46 @@ fn the_class_of_the_preprocessor_says_what_is_absent() {
     copy.assert_says(
         &copy.text_error(),
         "`size` in `DIR/preprocessor_config.json` is 224 x 224, expected 30 x 30, the `image_size` of `config.json`",
+    );
+}
+
+#[test]
+fn settings_of_flexible_pictures_that_cannot_be_used_are_named() {
+    let set = |pointer, value, expected: &str| {
+        case(
+            Copy::of("siglip2-naflex").set("preprocessor_config.json", pointer, value),
+            expected,
+        );
+    };
+    set(
+        "/image_processor_type",
+        json!("SiglipImageProcessor"),
+        "`image_processor_type` in `DIR/preprocessor_config.json` is another, expected `Siglip2ImageProcessor`",
+    );
+    set(
+        "/do_resize",
+        json!(false),
+        "`do_resize` in `DIR/preprocessor_config.json` is false, expected true",
+    );
+    set(
+        "/patch_size",
+        json!(16),
+        "`patch_size` in `DIR/preprocessor_config.json` is 16, expected 8, as in `config.json`",
+    );
+    set(
+        "/max_num_patches",
+        json!(1 << 20),
+        "`max_num_patches` in `DIR/preprocessor_config.json` is 1048576, expected 1 to 16384",
+    );
+    set(
+        "/resample",
+        json!(9),
+        "`resample` in `DIR/preprocessor_config.json` is 9, expected 0 to 5",
+    );
+    let description = Copy::of("siglip2-naflex").load().unwrap().description();
+    assert_eq!(
+        (description.family, description.image_size),
+        ("SigLIP 2 NaFlex", 32)
     );
 }
 

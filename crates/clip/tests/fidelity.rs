@@ -7,7 +7,14 @@ use clip::{Checkpoint, Model, Pixels, Scoring, Template, ZeroShot};
 use picture::{Limits, Picture};
 use safetensors::SafeTensors;
 
-const CHECKPOINTS: [&str; 5] = ["quick-gelu", "gelu", "old-config", "siglip", "siglip2"];
+const CHECKPOINTS: [&str; 6] = [
+    "quick-gelu",
+    "gelu",
+    "old-config",
+    "siglip",
+    "siglip2",
+    "siglip2-naflex",
+];
 
 /// How far numbers of unit vectors may be from transformers'.
 const TOLERANCE: f32 = 1e-5;
@@ -153,7 +160,7 @@ fn pictures_get_transformers_pixels() {
             // A brightness step of 1/255, by the smallest deviation among the fixtures and the largest factor.
             let step = match name {
                 "old-config" => 1.0 / 127.5 / 0.8,
-                "siglip" | "siglip2" => 1.0 / 255.0 / 0.5,
+                "siglip" | "siglip2" | "siglip2-naflex" => 1.0 / 255.0 / 0.5,
                 _ => 1.0 / 255.0 / 0.261,
             };
             assert_close(name, &[found.values().to_vec()], &[expected], step * 1.001);

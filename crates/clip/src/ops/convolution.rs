@@ -33,6 +33,27 @@ impl PatchConvolution {
         Self::saved(channels, width, patch, weights, Some(bias))
     }
 
+    /// The same from the weights of a product over pixels, each with its channels.
+    pub(crate) fn of_pixels(
+        channels: usize,
+        width: usize,
+        patch: usize,
+        weights: &Weights<'_>,
+    ) -> Result<Self> {
+        let bias = weights.tensor("bias", &[width])?;
+        let inputs = patch.saturating_mul(patch).saturating_mul(channels);
+        let weight = weights
+            .tensor("weight", &[width, inputs])?
+            .reshape((width, patch * patch, channels))?
+            .transpose(1, 2)?
+            .reshape((width, inputs))?;
+        Ok(Self {
+            product: Linear::from_tensors(weight, Some(bias)).turned()?,
+            channels,
+            patch,
+        })
+    }
+
     fn saved(
         channels: usize,
         width: usize,

@@ -15,6 +15,9 @@ use crate::{
 pub(crate) struct SiglipConfig {
     pub(crate) text: TextConfig,
     pub(crate) vision: VisionConfig,
+    /// Whether pictures keep their proportions, as in SigLIP 2's NaFlex models. `vision.image` is then the size of those
+    /// that the positions are made for.
+    pub(crate) flexible: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -27,11 +30,13 @@ pub(crate) struct TextConfig {
 }
 
 impl SiglipConfig {
-    pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self> {
+    /// Of a model of type `siglip`, or `siglip2`, whose pictures are `flexible`.
+    pub(crate) fn read(checkpoint: &Checkpoint, flexible: bool) -> Result<Self> {
         let json: SiglipJson = checkpoint.require_json(CONFIG)?;
-        json.resolve(&Settings {
+        let settings = Settings {
             file: checkpoint.place(CONFIG),
-        })
+        };
+        json.resolve(&settings, flexible)
     }
 
     /// Length of the vectors that both towers end in: the vision tower has no projection of its own.
@@ -66,6 +71,7 @@ struct VisionJson {
     num_channels: Option<usize>,
     image_size: Option<usize>,
     patch_size: Option<usize>,
+    num_patches: Option<usize>,
     vision_use_head: Option<bool>,
 }
 
@@ -81,12 +87,16 @@ const DEFAULTS: EncoderDefaults = EncoderDefaults {
 };
 
 impl SiglipJson {
-    fn resolve(self, settings: &Settings) -> Result<SiglipConfig> {
+    fn resolve(self, settings: &Settings, flexible: bool) -> Result<SiglipConfig> {
         let text = self.text_config.unwrap_or_default();
         let projection = text.projection_size;
         let config = SiglipConfig {
             text: text.resolve(settings)?,
-            vision: self.vision_config.unwrap_or_default().resolve(settings)?,
+            vision: self
+                .vision_config
+                .unwrap_or_default()
+                .resolve(settings, flexible)?,
+            flexible,
         };
         let projection = projection.unwrap_or(config.text.encoder.width);
         if projection != config.dimension() {
@@ -116,18 +126,27 @@ impl TextJson {
 }
 
 impl VisionJson {
-    fn resolve(self, settings: &Settings) -> Result<VisionConfig> {
+    fn resolve(self, settings: &Settings, flexible: bool) -> Result<VisionConfig> {
         if self.vision_use_head == Some(false) {
             return Err(settings.refuse("vision_config.vision_use_head", false, "true"));
         }
+        let patch = self.patch_size.unwrap_or(16);
+        let image = match flexible {
+            true => grid(settings, self.num_patches.unwrap_or(256))?.saturating_mul(patch),
+            false => self.image_size.unwrap_or(224),
+        };
         let encoder = self.encoder.resolve(settings, "vision_config", &DEFAULTS)?;
-        VisionConfig::new(
-            settings,
-            encoder,
-            self.num_channels.unwrap_or(3),
-            self.image_size.unwrap_or(224),
-            self.patch_size.unwrap_or(16),
-        )
+        let channels = self.num_channels.unwrap_or(3);
+        VisionConfig::new(settings, encoder, channels, image, patch)
+    }
+}
+
+/// The edge of the square that `patches` fill.
+fn grid(settings: &Settings, patches: usize) -> Result<usize> {
+    let edge = patches.isqrt();
+    match edge * edge == patches {
+        true => Ok(edge),
+        false => Err(settings.refuse("vision_config.num_patches", patches, "a square number")),
     }
 }
 
@@ -136,10 +155,15 @@ mod tests {
     use super::*;
 
     fn resolve(json: &str) -> Result<SiglipConfig> {
+        resolve_as(json, false)
+    }
+
+    fn resolve_as(json: &str, flexible: bool) -> Result<SiglipConfig> {
         let json: SiglipJson = serde_json::from_str(json).unwrap();
-        json.resolve(&Settings {
+        let settings = Settings {
             file: "config.json".to_owned(),
-        })
+        };
+        json.resolve(&settings, flexible)
     }
 
     #[test]
@@ -164,11 +188,14 @@ mod tests {
                 image: 224,
                 patch: 16,
             },
+            flexible: false,
         };
         assert_eq!(resolve("{}").unwrap(), expected);
         let kinds =
             r#"{"text_config": {"model_type": "siglip_text_model"}, "vision_config": null}"#;
         assert_eq!(resolve(kinds).unwrap(), expected);
+        let flexible = resolve_as("{}", true).unwrap();
+        assert_eq!((flexible.vision.image, flexible.vision.grid()), (256, 16));
     }
 
     #[track_caller]
@@ -185,6 +212,11 @@ mod tests {
         refused(
             r#"{"vision_config": {"vision_use_head": false}}"#,
             "`vision_config.vision_use_head` in `config.json` is false, expected true",
+        );
+        let error = resolve_as(r#"{"vision_config": {"num_patches": 200}}"#, true);
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "`vision_config.num_patches` in `config.json` is 200, expected a square number",
         );
         refused(
             r#"{"vision_config": {"num_channels": 1}}"#,

@@ -4,15 +4,16 @@ use crate::{
     Result,
     encoder::Encoder,
     ops::{LayerNorm, PatchConvolution, Sequences},
-    siglip::{attention_pooling::AttentionPooling, config::SiglipConfig},
+    siglip::{attention_pooling::AttentionPooling, config::SiglipConfig, positions::Positions},
     weights::Weights,
 };
 
-/// SigLIP's vision transformer, as transformers' `SiglipVisionModel`: no class token, attention pooling at the end.
+/// SigLIP's vision transformer, as transformers' `SiglipVisionModel` and `Siglip2VisionModel`: no class token, attention
+/// pooling at the end.
 pub(crate) struct VisionTower {
     patches: PatchConvolution,
-    /// (1, patches, width)
-    positions: Tensor,
+    patch: usize,
+    positions: Positions,
     encoder: Encoder,
     norm: LayerNorm,
     pooling: AttentionPooling,
@@ -25,26 +26,30 @@ impl VisionTower {
         let model = weights.below("vision_model");
         let embeddings = model.below("embeddings");
         let patches = embeddings.below("patch_embedding");
+        let patches = match config.flexible {
+            true => PatchConvolution::of_pixels(vision.channels, width, vision.patch, &patches),
+            false => PatchConvolution::with_bias(vision.channels, width, vision.patch, &patches),
+        };
         Ok(Self {
-            patches: PatchConvolution::with_bias(vision.channels, width, vision.patch, &patches)?,
-            positions: embeddings
-                .tensor(
-                    "position_embedding.weight",
-                    &[vision.grid() * vision.grid(), width],
-                )?
-                .unsqueeze(0)?,
+            patches: patches?,
+            patch: vision.patch,
+            positions: Positions::new(vision.grid(), width, &embeddings)?,
             encoder: Encoder::new(encoder, &model.below("encoder"))?,
             norm: LayerNorm::new(width, encoder.epsilon, &model.below("post_layernorm"))?,
             pooling: AttentionPooling::new(encoder, &model.below("head"))?,
         })
     }
 
-    /// (batch, 3, image, image) → (batch, width).
+    /// (batch, 3, height, width) → (batch, width), of `image` x `image` pixels unless pictures are flexible.
     pub(crate) fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
+        let (_, _, height, width) = pixels.dims4()?;
+        let positions = self
+            .positions
+            .resized(height / self.patch, width / self.patch)?;
         let patches = self.patches.forward(pixels)?;
         let (batch, count, width) = patches.dims3()?;
         let tokens = patches
-            .broadcast_add(&self.positions)?
+            .broadcast_add(&positions)?
             .reshape((batch * count, width))?;
         let sequences = Sequences::open(vec![count; batch]);
         let hidden = self.encoder.forward_all(&tokens, &sequences)?;
