@@ -5,6 +5,9 @@ use crate::{
     checkpoint::{CONFIG, Kind},
     config::ClipConfig,
     mini::{self, MiniConfig},
+    open_clip::OpenClip,
+    preprocessor::Preprocessor,
+    resnet::ResNet,
     scoring::Scoring,
     text::TextTransformer,
     tokenizer::Tokenizer,
@@ -17,6 +20,8 @@ use crate::{
 pub(crate) enum Architecture {
     /// Hugging Face's `CLIPModel`.
     Clip(ClipConfig),
+    /// A repository of open_clip's.
+    OpenClip(OpenClip),
     /// The bundled model's own kind.
     Mini(MiniConfig),
 }
@@ -24,6 +29,7 @@ pub(crate) enum Architecture {
 /// A tower that turns pictures into vectors.
 pub(crate) enum VisionTower {
     Clip(VisionTransformer),
+    ResNet(ResNet),
     Mini(mini::VisionTower),
 }
 
@@ -38,6 +44,9 @@ impl Architecture {
     const SUPPORTED: &str = "`clip`, `clipseek-mini`";
 
     pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self> {
+        if checkpoint.is_open_clip(&checkpoint.names())? {
+            return Ok(Self::OpenClip(OpenClip::read(checkpoint)?));
+        }
         let kind: Kind = checkpoint.require_json(CONFIG)?;
         match kind.model_type.as_deref() {
             Some("clip") => Ok(Self::Clip(ClipConfig::read(checkpoint)?)),
@@ -54,6 +63,7 @@ impl Architecture {
     pub(crate) fn family(&self) -> &'static str {
         match self {
             Self::Clip(_) => "CLIP",
+            Self::OpenClip(_) => "open_clip",
             Self::Mini(_) => "mini",
         }
     }
@@ -62,6 +72,7 @@ impl Architecture {
     pub(crate) fn dimension(&self) -> usize {
         match self {
             Self::Clip(config) => config.projection,
+            Self::OpenClip(open_clip) => open_clip.dimension(),
             Self::Mini(config) => config.projection_dim,
         }
     }
@@ -70,6 +81,7 @@ impl Architecture {
     pub(crate) fn image_size(&self) -> usize {
         match self {
             Self::Clip(config) => config.vision.image,
+            Self::OpenClip(open_clip) => open_clip.image_size(),
             Self::Mini(config) => config.vision_config.image_size,
         }
     }
@@ -78,6 +90,7 @@ impl Architecture {
     pub(crate) fn context(&self) -> usize {
         match self {
             Self::Clip(config) => config.text.context,
+            Self::OpenClip(open_clip) => open_clip.context(),
             Self::Mini(config) => config.text_config.max_position_embeddings,
         }
     }
@@ -88,12 +101,31 @@ impl Architecture {
             Self::Clip(_) | Self::Mini(_) => Ok(Scoring::Softmax {
                 scale: weights.scalar("logit_scale")?.exp(),
             }),
+            Self::OpenClip(open_clip) => open_clip.scoring(weights),
+        }
+    }
+
+    pub(crate) fn preprocessor(&self, checkpoint: &Checkpoint) -> Result<Preprocessor> {
+        match self {
+            Self::OpenClip(open_clip) => open_clip.preprocessor(checkpoint),
+            Self::Clip(_) | Self::Mini(_) => Preprocessor::read(checkpoint, self.image_size()),
+        }
+    }
+
+    /// Whether the files that the tokenizer needs are there.
+    pub(crate) fn check_tokenizer(&self, checkpoint: &Checkpoint) -> Result<()> {
+        match (self, Tokenizer::check(checkpoint)) {
+            (Self::OpenClip(open_clip), Err(error)) => {
+                Err(open_clip.no_tokenizer(checkpoint, error))
+            }
+            (_, checked) => checked,
         }
     }
 
     pub(crate) fn tokenizer(&self, checkpoint: &Checkpoint) -> Result<Tokenizer> {
         match self {
             Self::Clip(config) => Tokenizer::clip(checkpoint, config.text.context),
+            Self::OpenClip(open_clip) => Tokenizer::clip(checkpoint, open_clip.context()),
             Self::Mini(config) => {
                 Tokenizer::saved(checkpoint, config.text_config.max_position_embeddings)
             }
@@ -102,14 +134,24 @@ impl Architecture {
 
     pub(crate) fn vision_tower(&self, weights: &Weights<'_>) -> Result<VisionTower> {
         match self {
-            Self::Clip(config) => Ok(VisionTower::Clip(VisionTransformer::new(config, weights)?)),
+            Self::Clip(config) => Ok(VisionTower::Clip(VisionTransformer::new(
+                &config.vision,
+                config.projection,
+                weights,
+            )?)),
+            Self::OpenClip(open_clip) => open_clip.vision_tower(weights),
             Self::Mini(config) => Ok(VisionTower::Mini(mini::VisionTower::new(config, weights)?)),
         }
     }
 
     pub(crate) fn text_tower(&self, weights: &Weights<'_>) -> Result<TextTower> {
         match self {
-            Self::Clip(config) => Ok(TextTower::Clip(TextTransformer::new(config, weights)?)),
+            Self::Clip(config) => Ok(TextTower::Clip(TextTransformer::new(
+                &config.text,
+                config.projection,
+                weights,
+            )?)),
+            Self::OpenClip(open_clip) => open_clip.text_tower(weights),
             Self::Mini(config) => Ok(TextTower::Mini(mini::TextTower::new(config, weights)?)),
         }
     }
@@ -120,6 +162,7 @@ impl VisionTower {
     pub(crate) fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
         match self {
             Self::Clip(tower) => tower.forward(pixels),
+            Self::ResNet(tower) => tower.forward(pixels),
             Self::Mini(tower) => tower.forward(pixels),
         }
     }

@@ -68,8 +68,8 @@ impl Model {
     pub fn load_on(checkpoint: Checkpoint, device: Device) -> Result<Self> {
         let device = device.open()?;
         let architecture = Architecture::read(&checkpoint)?;
-        let preprocessor = Preprocessor::read(&checkpoint, architecture.image_size())?;
-        Tokenizer::check(&checkpoint)?;
+        let preprocessor = architecture.preprocessor(&checkpoint)?;
+        architecture.check_tokenizer(&checkpoint)?;
         let weights = Weights::open(&checkpoint, &device)?;
         let (scoring, parameters) = (architecture.scoring(&weights)?, weights.parameters());
         let fingerprint = fingerprint(&checkpoint, &weights);

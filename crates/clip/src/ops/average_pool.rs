@@ -47,7 +47,10 @@ mod tests {
             let input = Tensor::randn(0.0_f32, 1.0, &shape, &Device::Cpu).unwrap();
             let fused = average_pool(&input).unwrap();
             let plain = average_pool(Var::from_tensor(&input).unwrap().as_tensor()).unwrap();
-            assert_eq!(fused.dims(), [shape[0], shape[1] / 2, shape[2] / 2, shape[3]]);
+            assert_eq!(
+                fused.dims(),
+                [shape[0], shape[1] / 2, shape[2] / 2, shape[3]]
+            );
             let off = kernel::largest_difference(&fused, &plain);
             assert!(off < 1e-6, "the forms differ by {off}");
         }

@@ -182,7 +182,10 @@ impl Pixels {
         let (picture, across) = (row / columns / self.rows(), row % columns);
         let padding = self.size / 2;
         // Counted from `padding` before the picture's top left pixel.
-        let (top, left) = (row / columns % self.rows() * self.stride, across * self.stride);
+        let (top, left) = (
+            row / columns % self.rows() * self.stride,
+            across * self.stride,
+        );
         let first = left.max(padding);
         let last = (left + self.size).min(self.width + padding);
         let (before, length) = (
@@ -317,7 +320,9 @@ mod tests {
         let convolution =
             PaddedConvolution::from_tensors(&random(&[2, 3, 3, 3]), random(&[2]), 2).unwrap();
         let input = Var::from_tensor(&random(&[1, 6, 6, 3])).unwrap();
-        let output = convolution.forward(input.as_tensor(), Finish::Relu).unwrap();
+        let output = convolution
+            .forward(input.as_tensor(), Finish::Relu)
+            .unwrap();
         let gradients = output.sum_all().unwrap().backward().unwrap();
         assert_eq!(gradients.get(&input).unwrap().dims(), [1, 6, 6, 3]);
     }
