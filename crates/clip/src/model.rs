@@ -258,7 +258,15 @@ mod tests {
     /// them: unit vectors, which the integration tests compare, would hide a wrong factor.
     #[test]
     fn features_before_scaling_equal_transformers() {
-        for name in ["quick-gelu", "gelu", "old-config"] {
+        for name in [
+            "quick-gelu",
+            "gelu",
+            "old-config",
+            "open-clip-vit",
+            "open-clip-custom",
+            "open-clip-resnet",
+            "open-clip-timm",
+        ] {
             let directory = Path::new("tests/fixtures").join(name);
             let model = Model::load(Checkpoint::open(&directory).unwrap()).unwrap();
             let weights = Weights::open(&model.checkpoint, &Device::Cpu).unwrap();
