@@ -9,6 +9,7 @@ use crate::{
     preprocessor::Preprocessor,
     resnet::ResNet,
     scoring::Scoring,
+    siglip::{self, SiglipConfig},
     text::TextTransformer,
     tokenizer::Tokenizer,
     vision::VisionTransformer,
@@ -24,6 +25,8 @@ pub(crate) enum Architecture {
     OpenClip(OpenClip),
     /// The bundled model's own kind.
     Mini(MiniConfig),
+    /// Hugging Face's `SiglipModel`.
+    Siglip(SiglipConfig),
 }
 
 /// A tower that turns pictures into vectors.
@@ -31,17 +34,19 @@ pub(crate) enum VisionTower {
     Clip(VisionTransformer),
     ResNet(ResNet),
     Mini(mini::VisionTower),
+    Siglip(siglip::VisionTower),
 }
 
 /// A tower that turns texts into vectors.
 pub(crate) enum TextTower {
     Clip(TextTransformer),
     Mini(mini::TextTower),
+    Siglip(siglip::TextTower),
 }
 
 impl Architecture {
     /// The values of `model_type` that are understood.
-    const SUPPORTED: &str = "`clip`, `clipseek-mini`";
+    const SUPPORTED: &str = "`clip`, `siglip`, `clipseek-mini`";
 
     pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self> {
         if checkpoint.is_open_clip(&checkpoint.names())? {
@@ -50,6 +55,7 @@ impl Architecture {
         let kind: Kind = checkpoint.require_json(CONFIG)?;
         match kind.model_type.as_deref() {
             Some("clip") => Ok(Self::Clip(ClipConfig::read(checkpoint)?)),
+            Some("siglip") => Ok(Self::Siglip(SiglipConfig::read(checkpoint)?)),
             Some("clipseek-mini") => Ok(Self::Mini(MiniConfig::read(checkpoint)?)),
             other => Err(Error::ModelType {
                 file: checkpoint.place(CONFIG),
@@ -65,6 +71,7 @@ impl Architecture {
             Self::Clip(_) => "CLIP",
             Self::OpenClip(_) => "open_clip",
             Self::Mini(_) => "mini",
+            Self::Siglip(_) => "SigLIP",
         }
     }
 
@@ -74,6 +81,7 @@ impl Architecture {
             Self::Clip(config) => config.projection,
             Self::OpenClip(open_clip) => open_clip.dimension(),
             Self::Mini(config) => config.projection_dim,
+            Self::Siglip(config) => config.dimension(),
         }
     }
 
@@ -83,6 +91,7 @@ impl Architecture {
             Self::Clip(config) => config.vision.image,
             Self::OpenClip(open_clip) => open_clip.image_size(),
             Self::Mini(config) => config.vision_config.image_size,
+            Self::Siglip(config) => config.vision.image,
         }
     }
 
@@ -92,6 +101,7 @@ impl Architecture {
             Self::Clip(config) => config.text.context,
             Self::OpenClip(open_clip) => open_clip.context(),
             Self::Mini(config) => config.text_config.max_position_embeddings,
+            Self::Siglip(config) => config.text.context,
         }
     }
 
@@ -102,23 +112,28 @@ impl Architecture {
                 scale: weights.scalar("logit_scale")?.exp(),
             }),
             Self::OpenClip(open_clip) => open_clip.scoring(weights),
+            Self::Siglip(_) => Ok(Scoring::Sigmoid {
+                scale: weights.scalar("logit_scale")?.exp(),
+                bias: weights.scalar("logit_bias")?,
+            }),
         }
     }
 
     pub(crate) fn preprocessor(&self, checkpoint: &Checkpoint) -> Result<Preprocessor> {
         match self {
             Self::OpenClip(open_clip) => open_clip.preprocessor(checkpoint),
-            Self::Clip(_) | Self::Mini(_) => Preprocessor::read(checkpoint, self.image_size()),
+            Self::Clip(_) | Self::Mini(_) | Self::Siglip(_) => {
+                Preprocessor::read(checkpoint, self.image_size())
+            }
         }
     }
 
     /// Whether the files that the tokenizer needs are there.
     pub(crate) fn check_tokenizer(&self, checkpoint: &Checkpoint) -> Result<()> {
-        match (self, Tokenizer::check(checkpoint)) {
-            (Self::OpenClip(open_clip), Err(error)) => {
-                Err(open_clip.no_tokenizer(checkpoint, error))
-            }
-            (_, checked) => checked,
+        match self {
+            Self::Clip(_) | Self::Mini(_) => Tokenizer::check(checkpoint),
+            Self::OpenClip(open_clip) => open_clip.check_tokenizer(checkpoint),
+            Self::Siglip(_) => siglip::check_tokenizer(checkpoint),
         }
     }
 
@@ -129,6 +144,7 @@ impl Architecture {
             Self::Mini(config) => {
                 Tokenizer::saved(checkpoint, config.text_config.max_position_embeddings)
             }
+            Self::Siglip(config) => siglip::open_tokenizer(checkpoint, config.text.context),
         }
     }
 
@@ -141,6 +157,9 @@ impl Architecture {
             )?)),
             Self::OpenClip(open_clip) => open_clip.vision_tower(weights),
             Self::Mini(config) => Ok(VisionTower::Mini(mini::VisionTower::new(config, weights)?)),
+            Self::Siglip(config) => Ok(VisionTower::Siglip(siglip::VisionTower::new(
+                config, weights,
+            )?)),
         }
     }
 
@@ -153,6 +172,7 @@ impl Architecture {
             )?)),
             Self::OpenClip(open_clip) => open_clip.text_tower(weights),
             Self::Mini(config) => Ok(TextTower::Mini(mini::TextTower::new(config, weights)?)),
+            Self::Siglip(config) => Ok(TextTower::Siglip(siglip::TextTower::new(config, weights)?)),
         }
     }
 }
@@ -164,16 +184,18 @@ impl VisionTower {
             Self::Clip(tower) => tower.forward(pixels),
             Self::ResNet(tower) => tower.forward(pixels),
             Self::Mini(tower) => tower.forward(pixels),
+            Self::Siglip(tower) => tower.forward(pixels),
         }
     }
 }
 
 impl TextTower {
-    /// Token ids, beginning and end included, padding not → (texts, dimension), of any length.
+    /// Token ids as the tokenizer gives them → (texts, dimension), of any length.
     pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
         match self {
             Self::Clip(tower) => tower.forward(texts),
             Self::Mini(tower) => tower.forward(texts),
+            Self::Siglip(tower) => tower.forward(texts),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::{
     io::{self, Read},
     ops::Deref,
     path::Path,
+    sync::Arc,
 };
 
 use memmap2::Mmap;
@@ -20,10 +21,11 @@ pub(crate) const MERGES: &str = "merges.txt";
 pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 pub(crate) const SPECIAL_TOKENS: &str = "special_tokens_map.json";
 pub(crate) const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
+pub(crate) const SENTENCEPIECE: &str = "spiece.model";
 pub(crate) const WEIGHTS: &str = "model.safetensors";
 
 /// Files that are read whole when a checkpoint is opened, in the order in which the fingerprint takes them.
-pub(crate) const SMALL_FILES: [&str; 8] = [
+pub(crate) const SMALL_FILES: [&str; 9] = [
     CONFIG,
     PREPROCESSOR,
     TOKENIZER,
@@ -32,6 +34,7 @@ pub(crate) const SMALL_FILES: [&str; 8] = [
     TOKENIZER_CONFIG,
     SPECIAL_TOKENS,
     OPEN_CLIP_CONFIG,
+    SENTENCEPIECE,
 ];
 
 /// The forms that transformers keeps weights in, the preferred one first.
@@ -80,7 +83,7 @@ const SMALL_FILE_LIMIT: u64 = 64 << 20;
 /// |---|---|
 /// | `config.json`, or `open_clip_config.json` | the kind of model and its sizes |
 /// | `model.safetensors`, `pytorch_model.bin`, either of them in shards with an index, `open_clip_model.safetensors` or `open_clip_pytorch_model.bin` | the weights, in float32, float16 or bfloat16 |
-/// | `tokenizer.json`, or `vocab.json` and `merges.txt` | the vocabulary |
+/// | `tokenizer.json`, or `vocab.json` and `merges.txt`, or `spiece.model` | the vocabulary |
 /// | `preprocessor_config.json` | how pictures become pixels |
 /// | `tokenizer_config.json`, `special_tokens_map.json` | optional: the special tokens |
 ///
@@ -88,7 +91,7 @@ const SMALL_FILE_LIMIT: u64 = 64 << 20;
 /// [loaded](crate::Model::load).
 pub struct Checkpoint {
     name: String,
-    files: Vec<(String, Contents)>,
+    files: Vec<(String, Arc<Contents>)>,
 }
 
 /// What `config.json` says of the kind of model.
@@ -97,7 +100,8 @@ pub(crate) struct Kind {
     pub(crate) model_type: Option<String>,
 }
 
-enum Contents {
+/// The bytes of a file.
+pub(crate) enum Contents {
     Read(Vec<u8>),
     Mapped(Mmap),
     Bundled(&'static [u8]),
@@ -134,12 +138,13 @@ impl Checkpoint {
             if let Some(bytes) = read_small(&directory.join(name))? {
                 checkpoint
                     .files
-                    .push((name.to_owned(), Contents::Read(bytes)));
+                    .push((name.to_owned(), Arc::new(Contents::Read(bytes))));
             }
         }
         for name in checkpoint.possible_weights()? {
             if let Some(map) = map_whole(&directory.join(&name))? {
-                checkpoint.files.push((name, Contents::Mapped(map)));
+                let contents = Arc::new(Contents::Mapped(map));
+                checkpoint.files.push((name, contents));
             }
         }
         Ok(checkpoint)
@@ -152,7 +157,7 @@ impl Checkpoint {
     pub fn bundled(files: &'static [(&'static str, &'static [u8])]) -> Result<Self> {
         let files = files
             .iter()
-            .map(|&(name, bytes)| (name.to_owned(), Contents::Bundled(bytes)))
+            .map(|&(name, bytes)| (name.to_owned(), Arc::new(Contents::Bundled(bytes))))
             .collect();
         let checkpoint = Self {
             name: "bundled".to_owned(),
@@ -250,12 +255,19 @@ impl Checkpoint {
         self.files
             .iter()
             .find(|(file, _)| *file == name)
-            .map(|(_, contents)| &**contents)
+            .map(|(_, contents)| &***contents)
     }
 
     /// The bytes of the file called `name`.
     pub(crate) fn require(&self, name: &str) -> Result<&[u8]> {
         self.file(name).ok_or_else(|| self.missing(name))
+    }
+
+    /// The file called `name`, to be held on to.
+    pub(crate) fn contents(&self, name: &str) -> Result<&Arc<Contents>> {
+        let file = self.files.iter().find(|(file, _)| file == name);
+        file.map(|(_, contents)| contents)
+            .ok_or_else(|| self.missing(name))
     }
 
     /// The error for files, named in words, that are not there.

@@ -7,7 +7,7 @@ use crate::{
     weights::Weights,
 };
 
-/// A stack of transformer layers, whose last one is computed only for the tokens that are used.
+/// A stack of transformer layers.
 pub(crate) struct Encoder {
     layers: Vec<Layer>,
 }
@@ -21,7 +21,8 @@ struct Layer {
     perceptron_scale: Option<Tensor>,
 }
 
-struct Perceptron {
+/// The two products of a transformer layer, with the names that transformers gives them.
+pub(crate) struct Perceptron {
     inner: Linear,
     activation: Activation,
     outer: Linear,
@@ -45,7 +46,8 @@ impl Encoder {
         Ok(hidden)
     }
 
-    /// The last layer's vector for one token of every sequence: (tokens, width) → (sequences, width).
+    /// The last layer's vector for one token of every sequence: (tokens, width) → (sequences, width). That layer is
+    /// computed for those tokens alone.
     ///
     /// `used` are the rows of those tokens. In causal sequences they have to be the last.
     pub(crate) fn forward(
@@ -113,7 +115,7 @@ fn scaled(rows: Tensor, scale: Option<&Tensor>) -> Result<Tensor> {
 }
 
 impl Perceptron {
-    fn new(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Self> {
+    pub(crate) fn new(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Self> {
         Ok(Self {
             inner: Linear::new(config.width, config.inner, &weights.below("fc1"))?,
             activation: config.activation,
@@ -121,7 +123,7 @@ impl Perceptron {
         })
     }
 
-    fn forward(&self, hidden: &Tensor) -> Result<Tensor> {
+    pub(crate) fn forward(&self, hidden: &Tensor) -> Result<Tensor> {
         let hidden = self.inner.forward(hidden)?;
         self.outer.forward(&self.activation.forward(&hidden)?)
     }

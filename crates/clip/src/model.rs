@@ -118,7 +118,8 @@ impl Model {
         self.scoring
     }
 
-    /// The token ids of `text`, beginning and end included, cut to what the model reads.
+    /// The token ids of `text`, beginning and end included, cut to what the model reads, or padded to it where the
+    /// model was trained so, as SigLIP was.
     ///
     /// # Errors
     /// When the tokenizer's files are malformed.
@@ -266,6 +267,8 @@ mod tests {
             "open-clip-custom",
             "open-clip-resnet",
             "open-clip-timm",
+            "siglip",
+            "siglip2",
         ] {
             let directory = Path::new("tests/fixtures").join(name);
             let model = Model::load(Checkpoint::open(&directory).unwrap()).unwrap();
@@ -282,22 +285,35 @@ mod tests {
                     .map(|&bytes| f32::from_le_bytes(bytes));
                 Tensor::from_vec(numbers.collect(), view.shape(), &Device::Cpu).unwrap()
             };
-            let ids = expected.tensor("input_ids").unwrap();
-            let tokens = ids
-                .data()
-                .as_chunks()
-                .0
-                .iter()
-                .map(|&bytes| i64::from_le_bytes(bytes) as u32);
-            let tokens: Vec<u32> = tokens.collect();
-            let tokens: Vec<Vec<u32>> =
-                tokens.chunks(ids.shape()[1]).map(<[u32]>::to_vec).collect();
+            let tokens = |name: &str| -> Vec<Vec<u32>> {
+                let ids = expected.tensor(name).unwrap();
+                let rows = ids.data().chunks(8 * ids.shape()[1]);
+                let id = |&bytes: &[u8; 8]| i64::from_le_bytes(bytes) as u32;
+                rows.map(|row| row.as_chunks().0.iter().map(id).collect())
+                    .collect()
+            };
 
             let vision = model.architecture.vision_tower(&weights).unwrap();
             let text = model.architecture.text_tower(&weights).unwrap();
             let found = vision.forward(&floats("pixel_values")).unwrap();
             assert_close(&found, &floats("image_features"));
-            assert_close(&text.forward(&tokens).unwrap(), &floats("text_features"));
+            let found = text.forward(&tokens("input_ids")).unwrap();
+            assert_close(&found, &floats("text_features"));
+            // SigLIP's towers take rows without padding too, and of several lengths at once.
+            if name.starts_with("siglip") {
+                let short = tokens("short_ids");
+                let found = text.forward(&short).unwrap();
+                assert_close(&found, &floats("short_features"));
+                let mixed = [&short[..1], &tokens("input_ids")[1..2], &short[2..3]].concat();
+                let found = text.forward(&mixed).unwrap();
+                let row = |name: &str, row| floats(name).narrow(0, row, 1).unwrap();
+                let expected = [
+                    row("short_features", 0),
+                    row("text_features", 1),
+                    row("short_features", 2),
+                ];
+                assert_close(&found, &Tensor::cat(&expected, 0).unwrap());
+            }
         }
     }
 

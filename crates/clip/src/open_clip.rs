@@ -26,6 +26,7 @@ use crate::{
     resnet::ResNet,
     scoring::Scoring,
     text::TextTransformer,
+    tokenizer::Tokenizer,
     vision::VisionTransformer,
     weights::Weights,
 };
@@ -76,14 +77,14 @@ impl OpenClip {
         preprocess::read(checkpoint, self.image_size())
     }
 
-    /// The error for a repository without tokenizer files, of which `missing` complains.
-    pub(crate) fn no_tokenizer(&self, checkpoint: &Checkpoint, missing: Error) -> Error {
-        match &self.config.tokenizer {
-            Some(_) => missing,
-            None => Error::NoTokenizer {
+    /// Whether the files are there that the tokenizer needs.
+    pub(crate) fn check_tokenizer(&self, checkpoint: &Checkpoint) -> Result<()> {
+        match (Tokenizer::check(checkpoint), &self.config.tokenizer) {
+            (Err(_), None) => Err(Error::NoTokenizer {
                 checkpoint: checkpoint.name().to_owned(),
                 config: OPEN_CLIP_CONFIG,
-            },
+            }),
+            (checked, _) => checked,
         }
     }
 

@@ -1,13 +1,19 @@
 //! `preprocessor_config.json`: how a picture becomes pixels, as transformers'
 //! [`CLIPImageProcessorPil`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/image_processing_pil_clip.py)
-//! does it.
+//! and
+//! [`SiglipImageProcessorPil`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/siglip/image_processing_pil_siglip.py)
+//! do it, which differ in what stands for settings that are absent.
 
 use std::fmt::Display;
 
 use picture::{Filter, Picture, Size, Window};
 use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
-use crate::{Checkpoint, Error, Result, checkpoint::PREPROCESSOR};
+use crate::{
+    Checkpoint, Error, Result,
+    checkpoint::{CONFIG, Kind, PREPROCESSOR},
+};
 
 /// A picture as a vision tower wants it: f32, one channel after another, each row by row from the top left.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,12 +95,19 @@ pub(crate) enum Centring {
 impl Preprocessor {
     /// Reads the steps, which have to end in pictures of `image` x `image` pixels.
     pub(crate) fn read(checkpoint: &Checkpoint, image: usize) -> Result<Self> {
-        let json: Json = checkpoint.require_json(PREPROCESSOR)?;
-        let preprocessor = json.resolve(&Refusal {
-            file: checkpoint.place(PREPROCESSOR),
-            image,
-        })?;
-        Ok(preprocessor)
+        let found: Map<String, Value> = checkpoint.require_json(PREPROCESSOR)?;
+        let file = checkpoint.place(PREPROCESSOR);
+        let mut settings = match is_siglips(checkpoint, &found)? {
+            true => siglip_defaults(),
+            false => Map::new(),
+        };
+        // As in transformers, `null` leaves the default.
+        settings.extend(found.into_iter().filter(|(_, value)| !value.is_null()));
+        let json: Json = match serde_json::from_value(settings.into()) {
+            Ok(json) => json,
+            Err(source) => return Err(Error::Json { file, source }),
+        };
+        json.resolve(&Refusal { file, image })
     }
 
     /// Resizes, crops and normalises.
@@ -162,6 +175,32 @@ impl Preprocessor {
             values,
         }
     }
+}
+
+/// Whether `SiglipImageProcessor` reads the file: it names its class, or else the model does.
+fn is_siglips(checkpoint: &Checkpoint, found: &Map<String, Value>) -> Result<bool> {
+    let class = ["image_processor_type", "feature_extractor_type"]
+        .iter()
+        .find_map(|name| found.get(*name)?.as_str());
+    if let Some(class) = class {
+        return Ok(class.starts_with("SiglipImageProcessor"));
+    }
+    let kind: Option<Kind> = checkpoint.json(CONFIG)?;
+    Ok(kind.is_some_and(|kind| kind.model_type.as_deref() == Some("siglip")))
+}
+
+/// The defaults of `SiglipImageProcessor`, where they are not those of `CLIPImageProcessor`.
+fn siglip_defaults() -> Map<String, Value> {
+    let defaults = [
+        ("size", json!({"height": 224, "width": 224})),
+        ("do_center_crop", json!(false)),
+        ("image_mean", json!([0.5, 0.5, 0.5])),
+        ("image_std", json!([0.5, 0.5, 0.5])),
+    ];
+    defaults
+        .map(|(name, value)| (name.to_owned(), value))
+        .into_iter()
+        .collect()
 }
 
 /// `edge * long / short`, rounded down, by Python's arithmetic.

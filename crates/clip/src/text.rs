@@ -136,3 +136,12 @@ fn used_rows(texts: &[&Text<'_>], device: &Device) -> Result<Tensor> {
     });
     Ok(Tensor::new(rows.collect::<Vec<u32>>(), device)?)
 }
+
+/// The row of every sequence's last token.
+pub(crate) fn last_rows(lengths: &[usize], device: &Device) -> Result<Tensor> {
+    let ends = lengths.iter().scan(0, |end, length| {
+        *end += length;
+        Some(*end as u32 - 1)
+    });
+    Ok(Tensor::new(ends.collect::<Vec<u32>>(), device)?)
+}

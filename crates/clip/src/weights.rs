@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "other forms of checkpoints are on their way")]
 
+mod pickle;
+mod rows;
 mod safetensors_file;
 mod stored;
 
@@ -10,8 +12,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use candle_core::{Device, Tensor};
 use safetensors::Dtype;
 
-pub(crate) use self::stored::Stored;
-use crate::{Checkpoint, Error, Result};
+pub use self::pickle::PickleError;
+pub(crate) use self::{rows::Rows, stored::Stored};
+use crate::{Checkpoint, Error, Result, checkpoint::Contents};
 
 /// The weights of a checkpoint below a prefix of their names, as `VarBuilder` in other candle code.
 ///
@@ -73,6 +76,19 @@ impl Part {
     }
 }
 
+/// The tensors in a file, with their names.
+fn read<'a>(contents: &'a Arc<Contents>, file: &Arc<str>) -> Result<Vec<(String, Stored<'a>)>> {
+    if contents.starts_with(b"version https://git-lfs") {
+        return Err(Error::Pointer {
+            file: file.to_string(),
+        });
+    }
+    match file.ends_with(".bin") {
+        true => pickle::read(contents, file),
+        false => safetensors_file::read(contents, file),
+    }
+}
+
 impl<'a> Weights<'a> {
     /// Reads the headers of the checkpoint's weights, for tensors on `device`.
     pub(crate) fn open(checkpoint: &'a Checkpoint, device: &Device) -> Result<Self> {
@@ -89,7 +105,7 @@ impl<'a> Weights<'a> {
         let mut tensors = BTreeMap::new();
         for file in files {
             let place: Arc<str> = checkpoint.place(file).into();
-            tensors.extend(safetensors_file::read(checkpoint.require(file)?, &place)?);
+            tensors.extend(read(checkpoint.contents(file)?, &place)?);
         }
         let source = Source {
             file: checkpoint.place(files.first().map_or("", String::as_str)),
@@ -149,8 +165,15 @@ impl<'a> Weights<'a> {
         Ok(tensor)
     }
 
+    /// The tensor `name`, which has to have the shape `shape`, as rows that are read when they are needed; they lie in
+    /// the CPU's memory.
+    pub(crate) fn rows(&self, name: &str, shape: [usize; 2]) -> Result<Rows> {
+        let name = self.place(name).name;
+        self.stored(&name)?.rows(&name, shape)
+    }
+
     /// The bytes of the tensor `name`, which has to have the element type `element` and the shape `shape`.
-    pub(crate) fn bytes(&self, name: &str, element: Dtype, shape: &[usize]) -> Result<&'a [u8]> {
+    pub(crate) fn bytes(&self, name: &str, element: Dtype, shape: &[usize]) -> Result<&[u8]> {
         let name = self.place(name).name;
         self.stored(&name)?.bytes(&name, element, shape)
     }

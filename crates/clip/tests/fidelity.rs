@@ -3,17 +3,19 @@
 
 use std::{fs, path::Path};
 
-use clip::{Checkpoint, Model, Pixels, Template, ZeroShot};
+use clip::{Checkpoint, Model, Pixels, Scoring, Template, ZeroShot};
 use picture::{Limits, Picture};
 use safetensors::SafeTensors;
 
-const CHECKPOINTS: [&str; 6] = [
+const CHECKPOINTS: [&str; 8] = [
     "quick-gelu",
     "gelu",
     "old-config",
     "open-clip-vit",
     "open-clip-custom",
     "open-clip-resnet",
+    "siglip",
+    "siglip2",
 ];
 
 /// How far numbers of unit vectors may be from the reference's.
@@ -170,10 +172,10 @@ fn pictures_get_transformers_pixels() {
             let picture = Picture::open(file, &Limits::default()).unwrap();
             let found = model.preprocess(&picture);
             // A brightness step of 1/255, by the smallest deviation among the fixtures and the largest factor.
-            let step = if name == "old-config" {
-                1.0 / 127.5 / 0.8
-            } else {
-                1.0 / 255.0 / 0.261
+            let step = match name {
+                "old-config" => 1.0 / 127.5 / 0.8,
+                "siglip" | "siglip2" => 1.0 / 255.0 / 0.5,
+                _ => 1.0 / 255.0 / 0.261,
             };
             assert_close(
                 name,
@@ -232,12 +234,18 @@ fn zero_shot_gives_transformers_probabilities() {
     for name in CHECKPOINTS {
         let (model, expected) = load(name);
         let labels = texts(name);
-        let zero_shot = ZeroShot::new(&model, &labels, &Template::new("{}").unwrap()).unwrap();
+        let zero_shot = ZeroShot::new(&model, &labels, &[Template::new("{}").unwrap()]).unwrap();
         assert!((model.scoring().scale() - 20.0).abs() < 0.1);
         let classified = model.embed_pixels(&expected.pixels()).unwrap();
         for (vector, expected) in classified.iter().zip(expected.rows("probabilities")) {
-            // The file's rows have more texts than have labels: compare relative to those that have.
-            let sum: f32 = expected[..labels.len()].iter().sum();
+            // Softmax: the file's rows have more texts than have labels, so compare relative to those that have.
+            let sum: f32 = match model.scoring() {
+                Scoring::Softmax { .. } => expected[..labels.len()].iter().sum(),
+                Scoring::Sigmoid { bias, .. } => {
+                    assert_eq!(bias, -3.0);
+                    1.0
+                }
+            };
             let scores = zero_shot.classify(vector);
             assert!(scores.is_sorted_by(|one, next| one.probability >= next.probability));
             for (label, expected) in labels.iter().zip(&expected) {

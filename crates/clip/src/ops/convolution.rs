@@ -19,11 +19,31 @@ impl PatchConvolution {
         patch: usize,
         weights: &Weights<'_>,
     ) -> Result<Self> {
+        Self::saved(channels, width, patch, weights, None)
+    }
+
+    /// The same with a bias, as `weights.weight` and `weights.bias`.
+    pub(crate) fn with_bias(
+        channels: usize,
+        width: usize,
+        patch: usize,
+        weights: &Weights<'_>,
+    ) -> Result<Self> {
+        let bias = weights.tensor("bias", &[width])?;
+        Self::saved(channels, width, patch, weights, Some(bias))
+    }
+
+    fn saved(
+        channels: usize,
+        width: usize,
+        patch: usize,
+        weights: &Weights<'_>,
+        bias: Option<Tensor>,
+    ) -> Result<Self> {
         let weight = weights.tensor("weight", &[width, channels, patch, patch])?;
-        let product =
-            Linear::from_tensors(weight.reshape((width, channels * patch * patch))?, None);
+        let weight = weight.reshape((width, channels * patch * patch))?;
         Ok(Self {
-            product: product.turned()?,
+            product: Linear::from_tensors(weight, bias).turned()?,
             channels,
             patch,
         })

@@ -1,0 +1,53 @@
+use candle_core::Tensor;
+
+use crate::{
+    Result,
+    encoder::Encoder,
+    ops::{LayerNorm, PatchConvolution, Sequences},
+    siglip::{attention_pooling::AttentionPooling, config::SiglipConfig},
+    weights::Weights,
+};
+
+/// SigLIP's vision transformer, as transformers' `SiglipVisionModel`: no class token, attention pooling at the end.
+pub(crate) struct VisionTower {
+    patches: PatchConvolution,
+    /// (1, patches, width)
+    positions: Tensor,
+    encoder: Encoder,
+    norm: LayerNorm,
+    pooling: AttentionPooling,
+}
+
+impl VisionTower {
+    pub(crate) fn new(config: &SiglipConfig, weights: &Weights<'_>) -> Result<Self> {
+        let (vision, encoder) = (&config.vision, &config.vision.encoder);
+        let width = encoder.width;
+        let model = weights.below("vision_model");
+        let embeddings = model.below("embeddings");
+        let patches = embeddings.below("patch_embedding");
+        Ok(Self {
+            patches: PatchConvolution::with_bias(vision.channels, width, vision.patch, &patches)?,
+            positions: embeddings
+                .tensor(
+                    "position_embedding.weight",
+                    &[vision.grid() * vision.grid(), width],
+                )?
+                .unsqueeze(0)?,
+            encoder: Encoder::new(encoder, &model.below("encoder"))?,
+            norm: LayerNorm::new(width, encoder.epsilon, &model.below("post_layernorm"))?,
+            pooling: AttentionPooling::new(encoder, &model.below("head"))?,
+        })
+    }
+
+    /// (batch, 3, image, image) → (batch, width).
+    pub(crate) fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
+        let patches = self.patches.forward(pixels)?;
+        let (batch, count, width) = patches.dims3()?;
+        let tokens = patches
+            .broadcast_add(&self.positions)?
+            .reshape((batch * count, width))?;
+        let sequences = Sequences::open(vec![count; batch]);
+        let hidden = self.encoder.forward_all(&tokens, &sequences)?;
+        self.pooling.forward(&self.norm.forward(&hidden)?, batch)
+    }
+}
