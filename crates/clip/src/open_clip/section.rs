@@ -46,11 +46,17 @@ impl Section {
     pub(super) fn optional<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>> {
         match self.settings.remove(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(value) => serde_json::from_value(value)
+            Some(value) => serde_json::from_value(value.clone())
                 .map(Some)
-                .map_err(|source| Error::Json {
-                    file: format!("{} in {}", self.path(name), self.file),
-                    source,
+                .map_err(|error| {
+                    let error = error.to_string();
+                    let expected = error.rsplit("expected ").next().unwrap_or_default();
+                    let expected = match expected {
+                        "usize" | "u32" | "u8" => "a whole number in range",
+                        "f64" => "a number",
+                        other => other,
+                    };
+                    self.refuse(name, value, expected)
                 }),
         }
     }
