@@ -45,10 +45,12 @@ const WEIGHTS_FORMS: [WeightsForm; 4] = [
     WeightsForm::Sharded("pytorch_model.bin.index.json"),
 ];
 
-/// Those of open_clip.
-const OPEN_CLIP_WEIGHTS_FORMS: [WeightsForm; 2] = [
+/// Those of open_clip. Where its own names are there as well, the others can hold the vision tower alone.
+const OPEN_CLIP_WEIGHTS_FORMS: [WeightsForm; 4] = [
     WeightsForm::Whole("open_clip_model.safetensors"),
     WeightsForm::Whole("open_clip_pytorch_model.bin"),
+    WeightsForm::Whole(WEIGHTS),
+    WeightsForm::Whole("pytorch_model.bin"),
 ];
 
 #[derive(Clone, Copy)]
@@ -236,11 +238,13 @@ impl Checkpoint {
     }
 
     /// The names that weights can have here.
-    fn possible_weights(&self) -> Result<Vec<String>> {
-        let mut names = Vec::new();
+    fn possible_weights(&self) -> Result<BTreeSet<String>> {
+        let mut names = BTreeSet::new();
         for form in WEIGHTS_FORMS.iter().chain(&OPEN_CLIP_WEIGHTS_FORMS) {
             match form {
-                WeightsForm::Whole(name) => names.push((*name).to_owned()),
+                WeightsForm::Whole(name) => {
+                    names.insert((*name).to_owned());
+                }
                 WeightsForm::Sharded(index) if self.file(index).is_some() => {
                     names.extend(self.shards(index)?);
                 }

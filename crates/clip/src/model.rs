@@ -68,7 +68,7 @@ impl Model {
     pub fn load_on(checkpoint: Checkpoint, device: Device) -> Result<Self> {
         let device = device.open()?;
         let architecture = Architecture::read(&checkpoint)?;
-        let preprocessor = Preprocessor::read(&checkpoint, architecture.sight())?;
+        let preprocessor = architecture.preprocessor(&checkpoint)?;
         architecture.check_tokenizer(&checkpoint)?;
         let weights = Weights::open(&checkpoint, &device)?;
         let (scoring, parameters) = (architecture.scoring(&weights)?, weights.parameters());
@@ -266,6 +266,10 @@ mod tests {
             "quick-gelu",
             "gelu",
             "old-config",
+            "open-clip-vit",
+            "open-clip-custom",
+            "open-clip-resnet",
+            "open-clip-timm",
             "siglip",
             "siglip2",
             "siglip2-naflex",
