@@ -150,7 +150,7 @@ impl Architecture {
     pub(crate) fn tokenizer(&self, checkpoint: &Checkpoint) -> Result<Tokenizer> {
         match self {
             Self::Clip(config) => Tokenizer::clip(checkpoint, config.text.context),
-            Self::OpenClip(open_clip) => Tokenizer::clip(checkpoint, open_clip.context()),
+            Self::OpenClip(open_clip) => open_clip.tokenizer(checkpoint),
             Self::Mini(config) => {
                 Tokenizer::saved(checkpoint, config.text_config.max_position_embeddings)
             }

@@ -1,8 +1,8 @@
 //! Checkpoints in the form of [open_clip](https://github.com/mlfoundations/open_clip)'s repositories: sizes and
 //! preprocessing in `open_clip_config.json`, weights under open_clip's names.
 //!
-//! Towers of transformers are those of the other CLIP checkpoints, with weights of other names ([`names`]); residual
-//! networks are [`ResNet`](crate::resnet::ResNet)s.
+//! Vision and text transformers are those of the other CLIP checkpoints, with weights of other names ([`names`]);
+//! residual networks are [`ResNet`](crate::resnet::ResNet)s, and SigLIP's vision towers [`siglip::VisionTower`]s.
 //!
 //! Token ids are what transformers makes of the repository's tokenizer files. open_clip's own `SimpleTokenizer` mends a
 //! text first: `ftfy.fix_text`, HTML entities, twice, and spaces at both ends. So `&amp;` and text decoded by a wrong
@@ -25,6 +25,7 @@ use crate::{
     preprocessor::Preprocessor,
     resnet::ResNet,
     scoring::Scoring,
+    siglip,
     text::TextTransformer,
     tokenizer::Tokenizer,
     vision::VisionTransformer,
@@ -51,7 +52,7 @@ impl OpenClip {
     /// Width and height, in pixels, of the pictures that the vision tower takes.
     pub(crate) fn image_size(&self) -> usize {
         match &self.config.vision {
-            Vision::Transformer { sizes, .. } => sizes.image,
+            Vision::Transformer { sizes, .. } | Vision::Siglip(sizes) => sizes.image,
             Vision::ResNet(sizes) => sizes.image,
         }
     }
@@ -79,13 +80,29 @@ impl OpenClip {
 
     /// Whether the files are there that the tokenizer needs.
     pub(crate) fn check_tokenizer(&self, checkpoint: &Checkpoint) -> Result<()> {
-        match (Tokenizer::check(checkpoint), &self.config.tokenizer) {
-            (Err(_), None) => Err(Error::NoTokenizer {
-                checkpoint: checkpoint.name().to_owned(),
-                config: OPEN_CLIP_CONFIG,
+        let config = &self.config.tokenizer;
+        match config.of_transformers && config.pads {
+            true => siglip::check_tokenizer(checkpoint),
+            false => Tokenizer::check(checkpoint).map_err(|error| match config.of_transformers {
+                true => error,
+                false => Error::NoTokenizer {
+                    checkpoint: checkpoint.name().to_owned(),
+                    config: OPEN_CLIP_CONFIG,
+                },
             }),
-            (checked, _) => checked,
         }
+    }
+
+    pub(crate) fn tokenizer(&self, checkpoint: &Checkpoint) -> Result<Tokenizer> {
+        let config = &self.config.tokenizer;
+        let tokenizer = match config.of_transformers && config.pads {
+            true => siglip::open_tokenizer(checkpoint, self.context())?,
+            false => Tokenizer::clip(checkpoint, self.context())?,
+        };
+        Ok(match config.canonical {
+            true => tokenizer.cleaning(text::canonical),
+            false => tokenizer,
+        })
     }
 
     pub(crate) fn vision_tower(&self, weights: &Weights<'_>) -> Result<VisionTower> {
@@ -99,6 +116,11 @@ impl OpenClip {
             Vision::ResNet(sizes) => {
                 let tower = ResNet::new(sizes, dimension, &weights.below("visual"))?;
                 Ok(VisionTower::ResNet(tower))
+            }
+            Vision::Siglip(sizes) => {
+                let weights = weights.clone().named(names::siglip_trunk);
+                let tower = siglip::VisionTower::of_sizes(sizes, &weights)?;
+                Ok(VisionTower::Siglip(tower))
             }
         }
     }

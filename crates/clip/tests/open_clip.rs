@@ -83,8 +83,8 @@ fn towers_of_other_kinds_are_refused_by_name() {
         "open-clip-timm",
         "vision_cfg/timm_model_name",
         json!("convnext_base"),
-        "`convnext_base`, expected a vision transformer of CLIP's, as `vit_base_patch16_clip_224`: ConvNeXt, EVA, \
-         hybrid and other trunks are not supported",
+        "`convnext_base`, expected a vision transformer of CLIP's or SigLIP's, as `vit_base_patch16_clip_224` and \
+         `vit_base_patch16_siglip_224`: ConvNeXt, EVA, hybrid and other trunks are not supported",
     );
     refused(
         "open-clip-vit",

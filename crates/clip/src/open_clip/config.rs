@@ -17,8 +17,7 @@ pub(super) struct OpenClipConfig {
     pub(super) dimension: usize,
     pub(super) vision: Vision,
     pub(super) text: TextConfig,
-    /// The repository whose tokenizer it is; none where it is CLIP's.
-    pub(super) tokenizer: Option<String>,
+    pub(super) tokenizer: TokenizerConfig,
     /// Whether every label has a probability of its own.
     pub(super) sigmoid: bool,
 }
@@ -26,8 +25,24 @@ pub(super) struct OpenClipConfig {
 /// The kinds of vision tower.
 #[derive(Debug)]
 pub(super) enum Vision {
-    Transformer { sizes: VisionConfig, naming: Naming },
+    Transformer {
+        sizes: VisionConfig,
+        naming: Naming,
+    },
     ResNet(ResNetConfig),
+    /// SigLIP's transformer, in timm.
+    Siglip(VisionConfig),
+}
+
+/// What tokenizer makes token ids.
+#[derive(Debug)]
+pub(super) struct TokenizerConfig {
+    /// Whether it is one of transformers'; otherwise it is CLIP's.
+    pub(super) of_transformers: bool,
+    /// Whether it brings every text to one length.
+    pub(super) pads: bool,
+    /// Whether texts lose their punctuation and become lower case first.
+    pub(super) canonical: bool,
 }
 
 impl OpenClipConfig {

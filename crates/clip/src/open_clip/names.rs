@@ -84,6 +84,20 @@ fn in_trunk(name: &str, projection: &'static str) -> Place {
     }
 }
 
+/// SigLIP's vision transformer of timm.
+pub(super) fn siglip_trunk(name: &str) -> Place {
+    const NAMES: &[(&str, &str)] = &[
+        ("probe", "latent"),
+        ("attention.out_proj.", "proj."),
+        ("attention.", ""),
+        ("layernorm.", "norm."),
+    ];
+    match name.strip_prefix("vision_model.head.") {
+        Some(rest) => Place::whole(format!("visual.trunk.attn_pool.{}", renamed(rest, NAMES))),
+        None => trunk(name),
+    }
+}
+
 /// The text transformer of open_clip, which lies `below` the name `text` or not.
 pub(super) fn text(below: bool, projection: Projection) -> fn(&str) -> Place {
     match (below, projection == Projection::Biased) {
@@ -198,6 +212,18 @@ mod tests {
             trunk_with_head,
             "visual_projection.bias",
             "visual.trunk.head.bias",
+            Part::Whole,
+        );
+        case(
+            siglip_trunk,
+            "vision_model.head.attention.kv.bias",
+            "visual.trunk.attn_pool.kv.bias",
+            Part::Whole,
+        );
+        case(
+            siglip_trunk,
+            "vision_model.post_layernorm.bias",
+            "visual.trunk.norm.bias",
             Part::Whole,
         );
         case(

@@ -3,8 +3,9 @@ use serde::Deserialize;
 use crate::{
     Result,
     config::{EncoderConfig, Projection, TextConfig, TextPooling},
-    open_clip::section::Section,
+    open_clip::{config::TokenizerConfig, section::Section},
     ops::Activation,
+    siglip::is_python_space,
 };
 
 impl EncoderConfig {
@@ -20,12 +21,12 @@ impl EncoderConfig {
     ];
 }
 
-/// Reads `text_cfg`: the tower's sizes, and the repository whose tokenizer it is where it is not CLIP's.
+/// Reads `text_cfg`: the tower's sizes, and its tokenizer.
 pub(super) fn read(
     mut section: Section,
     dimension: usize,
     quick_gelu: bool,
-) -> Result<(TextConfig, Option<String>)> {
+) -> Result<(TextConfig, TokenizerConfig)> {
     if let Some(name) = section.optional::<String>("hf_model_name")? {
         let expected = "a text tower of CLIP's own, not one of transformers'";
         return Err(section.refuse("hf_model_name", format!("`{name}`"), expected));
@@ -41,7 +42,6 @@ pub(super) fn read(
         "pad_id",
     ]);
     section.off(&["output_tokens", "tokenizer_mode"])?;
-    let tokenizer = tokenizer(&mut section)?;
     let width = section.size("width", Some(512))?;
     let heads = section.size("heads", Some(8))?;
     if !width.is_multiple_of(heads) {
@@ -49,14 +49,16 @@ pub(super) fn read(
     }
     let layers = section.optional("layers")?.unwrap_or(12);
     let (causal, pooling) = (!section.flag("no_causal_mask")?, pooling(&mut section)?);
+    let full_length = !causal || pooling == TextPooling::Last;
+    let tokenizer = tokenizer(&mut section, full_length)?;
     let config = TextConfig {
         encoder: encoder(&mut section, width, heads, layers, quick_gelu)?,
         vocabulary: section.size("vocab_size", Some(49408))?,
         context: section.size("context_length", Some(77))?,
         pooling,
         causal,
-        // open_clip fills up with 0.
-        padding: (!causal || pooling == TextPooling::Last).then_some(0),
+        // open_clip's tokenizer fills up with 0; those of transformers do so by themselves, each with its own token.
+        padding: (full_length && !tokenizer.of_transformers).then_some(0),
         projection: projection(&mut section, width, dimension)?,
     };
     // Both norms of a text have the same effect, as one token alone is pooled.
@@ -151,15 +153,46 @@ impl Default for TokenizerSettings {
     }
 }
 
-fn tokenizer(section: &mut Section) -> Result<Option<String>> {
+fn tokenizer(section: &mut Section, pads: bool) -> Result<TokenizerConfig> {
     let name: Option<String> = section.optional("hf_tokenizer_name")?;
-    let name = name.filter(|name| !name.is_empty());
     let settings: TokenizerSettings = section.optional("tokenizer_kwargs")?.unwrap_or_default();
-    match settings.clean.as_str() {
-        "lower" | "whitespace" => Ok(name),
+    let canonical = match settings.clean.as_str() {
+        "lower" | "whitespace" => false,
+        "canonicalize" => true,
         other => {
-            let expected = "`clean` to be `lower` or `whitespace`";
-            Err(section.refuse("tokenizer_kwargs", format!("`clean`: `{other}`"), expected))
+            let expected = "`clean` to be `lower`, `whitespace` or `canonicalize`";
+            return Err(section.refuse("tokenizer_kwargs", format!("`{other}`"), expected));
         }
+    };
+    Ok(TokenizerConfig {
+        of_transformers: name.is_some_and(|name| !name.is_empty()),
+        pads,
+        canonical,
+    })
+}
+
+/// A text without punctuation of ASCII, in lower case, with single spaces: open_clip's `canonicalize_text`.
+pub(super) fn canonical(text: &str) -> String {
+    let spaced = text.replace('_', " ");
+    let kept: String = spaced
+        .chars()
+        .filter(|character| !character.is_ascii_punctuation())
+        .collect();
+    let lower = kept.to_lowercase();
+    let words = lower.split(is_python_space).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::canonical;
+
+    #[test]
+    fn canonical_texts_have_no_punctuation() {
+        assert_eq!(
+            canonical(" A_cat's  <b>Dog</b>,\u{1f}\tÉ!"),
+            "a cats bdogb é"
+        );
+        assert_eq!(canonical("?! "), "");
     }
 }

@@ -20,6 +20,24 @@ const SIZES: &[Sizes] = &[
     Sizes::new("pico", 24, 2, 3, 4.0),
 ];
 
+/// Those that are SigLIP's.
+const SIGLIP_SIZES: &[Sizes] = &[
+    Sizes::new("base", 768, 12, 12, 4.0),
+    Sizes::new("large", 1024, 24, 16, 4.0),
+    Sizes::new("so400m", 1152, 27, 16, 3.7362),
+    Sizes::new("giantopt", 1536, 40, 16, 4.0),
+    #[cfg(test)]
+    Sizes::new("pico", 24, 2, 3, 4.0),
+];
+
+/// How the names begin of those whose GELU is the one by a hyperbolic tangent.
+const SIGLIP_TANH: [&str; 4] = [
+    "vit_base_patch32_siglip_",
+    "vit_large_patch16_siglip_512",
+    "vit_so400m_patch16_siglip_",
+    "vit_giantopt_patch16_siglip_",
+];
+
 struct Sizes {
     word: &'static str,
     width: usize,
@@ -55,32 +73,25 @@ pub(super) fn read(
 ) -> Result<Vision> {
     // open_clip takes all of these from the name.
     section.ignore(&["layers", "width", "head_width", "mlp_ratio", "patch_size"]);
-    let Some((sizes, patch, activation)) = parts(name) else {
-        let expected = "a vision transformer of CLIP's, as `vit_base_patch16_clip_224`: ConvNeXt, EVA, hybrid and \
-                        other trunks are not supported";
-        return Err(section.refuse("timm_model_name", format!("`{name}`"), expected));
-    };
-    if patch == 0 || patch > image {
-        let expected = "at least as large as a patch of the trunk";
-        return Err(section.refuse("image_size", image, expected));
+    if let Some(trunk) = Trunk::named(name, "_clip_", SIZES) {
+        return clip(section, &trunk.sizes(section, image, 1e-5)?, dimension);
     }
-    let (projection, linear) = projection(section, sizes.width, dimension)?;
+    if let Some(trunk) = Trunk::named(name, "_siglip_", SIGLIP_SIZES) {
+        // timm's own default, which SigLIP was trained with.
+        let sizes = trunk.sizes(section, image, 1e-6)?;
+        return siglip(section, sizes, dimension);
+    }
+    let expected = "a vision transformer of CLIP's or SigLIP's, as `vit_base_patch16_clip_224` and \
+                    `vit_base_patch16_siglip_224`: ConvNeXt, EVA, hybrid and other trunks are not supported";
+    Err(section.refuse("timm_model_name", format!("`{name}`"), expected))
+}
+
+fn clip(section: &mut Section, sizes: &VisionConfig, dimension: usize) -> Result<Vision> {
+    let (projection, linear) = projection(section, sizes.encoder.width, dimension)?;
     let sizes = VisionConfig {
-        encoder: EncoderConfig {
-            width: sizes.width,
-            inner: (sizes.width as f64 * sizes.ratio) as usize,
-            heads: sizes.heads,
-            layers: sizes.layers,
-            epsilon: 1e-5,
-            activation,
-            layer_scale: false,
-        },
-        channels: 3,
-        image,
-        patch,
-        first_norm: true,
         pooling: pooling(section, linear)?,
         projection,
+        ..sizes.clone()
     };
     let naming = match linear {
         true => names::trunk,
@@ -89,17 +100,83 @@ pub(super) fn read(
     Ok(Vision::Transformer { sizes, naming })
 }
 
-/// `vit_base_patch16_clip_224` or `vit_base_patch16_clip_quickgelu_224`: sizes, patch and activation.
-fn parts(name: &str) -> Option<(&'static Sizes, usize, Activation)> {
-    let (word, rest) = name.strip_prefix("vit_")?.split_once("_patch")?;
-    let (patch, rest) = rest.split_once("_clip_")?;
-    let (image, activation) = match rest.strip_prefix("quickgelu_") {
-        Some(image) => (image, Activation::QuickGelu),
-        None => (rest, Activation::Gelu),
-    };
-    image.parse::<usize>().ok()?;
-    let sizes = SIZES.iter().find(|sizes| sizes.word == word)?;
-    Some((sizes, patch.parse().ok()?, activation))
+fn siglip(section: &mut Section, sizes: VisionConfig, dimension: usize) -> Result<Vision> {
+    section.off(&["timm_proj_bias"])?;
+    for (name, wanted) in [("timm_pool", "map"), ("timm_proj", "none")] {
+        let found: Option<String> = section.optional(name)?;
+        if found.as_deref() != Some(wanted) {
+            let found = found.map_or("missing".to_owned(), |found| format!("`{found}`"));
+            return Err(section.refuse(name, found, &format!("`{wanted}`")));
+        }
+    }
+    if sizes.encoder.width != dimension {
+        let expected = format!("`linear`, as the trunk's width is not {dimension}");
+        return Err(section.refuse("timm_proj", "`none`", &expected));
+    }
+    Ok(Vision::Siglip(sizes))
+}
+
+/// What a name of timm's says.
+struct Trunk {
+    sizes: &'static Sizes,
+    patch: usize,
+    activation: Activation,
+}
+
+impl Trunk {
+    /// `vit_base_patch16_clip_224`, `vit_base_patch16_clip_quickgelu_224` or `vit_base_patch16_siglip_224`, by what is in
+    /// the middle.
+    fn named(name: &str, family: &str, sizes: &'static [Sizes]) -> Option<Self> {
+        let (word, rest) = name.strip_prefix("vit_")?.split_once("_patch")?;
+        let (patch, rest) = rest.split_once(family)?;
+        let (image, activation) = match rest.strip_prefix("quickgelu_") {
+            Some(image) if family == "_clip_" => (image, Activation::QuickGelu),
+            _ if SIGLIP_TANH
+                .iter()
+                .any(|name_begin| name.starts_with(name_begin)) =>
+            {
+                (rest, Activation::GeluTanh)
+            }
+            _ => (rest, Activation::Gelu),
+        };
+        image.parse::<usize>().ok()?;
+        Some(Self {
+            sizes: sizes.iter().find(|sizes| sizes.word == word)?,
+            patch: patch.parse().ok().filter(|patch| *patch > 0)?,
+            activation,
+        })
+    }
+
+    fn sizes(&self, section: &Section, image: usize, epsilon: f64) -> Result<VisionConfig> {
+        if self.patch > image {
+            let expected = format!("at least {}, the size of a patch", self.patch);
+            return Err(section.refuse("image_size", image, &expected));
+        }
+        let Sizes {
+            width,
+            layers,
+            heads,
+            ratio,
+            ..
+        } = *self.sizes;
+        Ok(VisionConfig {
+            encoder: EncoderConfig {
+                width,
+                inner: (width as f64 * ratio) as usize,
+                heads,
+                layers,
+                epsilon,
+                activation: self.activation,
+                layer_scale: false,
+            },
+            channels: 3,
+            image,
+            patch: self.patch,
+            first_norm: true,
+            pooling: VisionPooling::Class,
+            projection: Projection::Nothing,
+        })
+    }
 }
 
 /// And whether it is a layer of open_clip's own, behind the trunk.
@@ -143,14 +220,38 @@ fn pooling(section: &mut Section, linear: bool) -> Result<VisionPooling> {
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn case(name: &str, expected: (usize, usize, Activation)) {
+        let trunk = Trunk::named(name, "_clip_", SIZES)
+            .or_else(|| Trunk::named(name, "_siglip_", SIGLIP_SIZES))
+            .unwrap();
+        assert_eq!(
+            (trunk.sizes.width, trunk.patch, trunk.activation),
+            expected,
+            "{name}"
+        );
+    }
+
     #[test]
     fn names_tell_the_sizes() {
-        let (sizes, patch, activation) = parts("vit_large_patch14_clip_quickgelu_336").unwrap();
-        assert_eq!((sizes.width, sizes.layers, sizes.heads), (1024, 24, 16));
-        assert_eq!((patch, activation), (14, Activation::QuickGelu));
-        let (sizes, patch, activation) = parts("vit_base_patch16_clip_224").unwrap();
-        assert_eq!((sizes.width, patch), (768, 16));
-        assert_eq!(activation, Activation::Gelu);
+        case("vit_base_patch16_clip_224", (768, 16, Activation::Gelu));
+        case(
+            "vit_large_patch14_clip_quickgelu_336",
+            (1024, 14, Activation::QuickGelu),
+        );
+        case("vit_base_patch16_siglip_512", (768, 16, Activation::Gelu));
+        case(
+            "vit_large_patch16_siglip_512",
+            (1024, 16, Activation::GeluTanh),
+        );
+        case(
+            "vit_so400m_patch14_siglip_384",
+            (1152, 14, Activation::Gelu),
+        );
+        case(
+            "vit_so400m_patch16_siglip_384",
+            (1152, 16, Activation::GeluTanh),
+        );
     }
 
     #[test]
@@ -159,12 +260,17 @@ mod tests {
             "convnext_base",
             "eva02_base_patch16_clip_224",
             "vit_base_patch16_224",
-            "vit_base_patch16_siglip_224",
+            "vit_base_patch16_siglip_gap_224",
+            "vit_base_patch16_siglip_quickgelu_224",
             "vit_base_patch16_clip_x",
-            "vit_least_patch16_clip_224",
+            "vit_so400m_patch16_clip_224",
+            "vit_base_patch0_clip_224",
             "vit_base_patch_clip_224",
         ] {
-            assert!(parts(name).is_none(), "{name}");
+            let clip = Trunk::named(name, "_clip_", SIZES);
+            assert!(clip.is_none(), "{name}");
+            let siglip = Trunk::named(name, "_siglip_", SIGLIP_SIZES);
+            assert!(siglip.is_none(), "{name}");
         }
     }
 }
