@@ -96,7 +96,6 @@ impl HubDouble {
     }
 
     /// The requests so far, which are forgotten.
-    #[must_use]
     pub fn take_requests(&self) -> Vec<Request> {
         std::mem::take(&mut lock(&self.shared.requests))
     }
