@@ -4,12 +4,15 @@ use hub_double::{HubDouble, OTHER_TOKEN, TOKEN, Trouble};
 use crate::world::{World, listing, model, pull, token};
 
 fn refused(world: &World, sent: &str) -> Error {
-    let hub = world.hub_with(|settings| settings.token = token(sent));
+    let hub = world.hub_with(|settings| {
+        settings.token = token(sent);
+        settings.at_once = 1;
+    });
     world.double.take_requests();
     let error = pull(&hub, &Revision::main()).unwrap_err();
     let requests = world.double.take_requests();
     assert!(
-        requests.len() <= 4,
+        requests.len() <= 2,
         "refusals are not tried again: {requests:#?}"
     );
     error
