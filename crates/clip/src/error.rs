@@ -1,5 +1,7 @@
 use std::{fmt::Display, io, path::PathBuf};
 
+use crate::PickleError;
+
 /// What can go wrong between a checkpoint and a vector.
 ///
 /// The cause, where there is one, is the [`source`](std::error::Error::source); a way out, where one is known,
@@ -82,6 +84,21 @@ pub enum Error {
         /// Why not.
         #[source]
         source: safetensors::SafeTensorError,
+    },
+    /// The weights file of PyTorch cannot be read.
+    #[error("`{file}` is not a readable file of PyTorch weights")]
+    Pickle {
+        /// The file.
+        file: String,
+        /// Why not.
+        #[source]
+        source: PickleError,
+    },
+    /// In place of the weights is what Git keeps of large files.
+    #[error("`{file}` is not the weights but a pointer of Git LFS to them")]
+    Pointer {
+        /// The file.
+        file: String,
     },
     /// A tensor is not in the weights file.
     #[error("tensor `{name}` is missing from `{file}`")]
@@ -173,6 +190,21 @@ pub enum Error {
         /// How many values there were.
         found: usize,
     },
+    /// The device is not compiled in.
+    #[error("this build cannot compute on `{device}`")]
+    DeviceNotBuilt {
+        /// The device that was asked for.
+        device: &'static str,
+    },
+    /// The device is not there, or refuses to work.
+    #[error("cannot compute on `{device}`")]
+    Device {
+        /// The device that was asked for.
+        device: &'static str,
+        /// Why not.
+        #[source]
+        source: candle_core::Error,
+    },
     /// The arithmetic failed.
     #[error("the model's computation failed")]
     Compute {
@@ -195,6 +227,9 @@ pub enum Error {
     /// Zero-shot classification without labels.
     #[error("no labels to choose from")]
     NoLabels,
+    /// Zero-shot classification without a sentence to put labels into.
+    #[error("no templates to put labels into")]
+    NoTemplates,
 }
 
 impl Error {
@@ -220,11 +255,15 @@ impl Error {
             }
             Self::Json { .. }
             | Self::Weights { .. }
+            | Self::Pickle { .. }
             | Self::MissingTensor { .. }
             | Self::TensorShape { .. } => Some(
                 "the file may be cut off or belong to another model: copy it again from the model's repository",
             ),
+            Self::Pointer { .. } => Some("run `git lfs pull` in the model's directory"),
             Self::TensorType { .. } => Some("save the weights as float32, float16 or bfloat16"),
+            Self::DeviceNotBuilt { device: "cuda" } => Some("build with `--features cuda`"),
+            Self::DeviceNotBuilt { .. } => Some("build with `--features metal`"),
             Self::Template { .. } => {
                 Some("write `{}` where the label goes, as in `a photo of a {}`")
             }

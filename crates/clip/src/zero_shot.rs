@@ -1,10 +1,10 @@
-use crate::{Error, Model, Result, Template};
+use crate::{Error, Model, Result, Scoring, Template};
 
 /// Labels to tell pictures apart by, without training
 /// ([Radford et al. 2021, section 3.1](https://arxiv.org/abs/2103.00020)).
 pub struct ZeroShot {
     labels: Vec<(String, Vec<f32>)>,
-    scale: f32,
+    scoring: Scoring,
 }
 
 /// How well a label fits.
@@ -12,27 +12,41 @@ pub struct ZeroShot {
 pub struct LabelScore {
     /// The label, as it was given.
     pub label: String,
-    /// The cosine between the picture and the label's sentence, -1 to 1.
+    /// The cosine between the picture and the label's sentences, -1 to 1.
     pub similarity: f32,
-    /// The label's share among all labels, 0 to 1; they add up to 1.
+    /// How likely the label is, 0 to 1, by the model's [`Scoring`].
     pub probability: f32,
 }
 
 impl ZeroShot {
-    /// Embeds the sentence that `template` makes of each label.
+    /// Embeds the sentences that `templates` make of each label.
+    ///
+    /// With several templates, a label's vector is the mean of its sentences' vectors, scaled to unit length, as in
+    /// [CLIP's notebook](https://github.com/openai/CLIP/blob/main/notebooks/Prompt_Engineering_for_ImageNet.ipynb).
     ///
     /// # Errors
-    /// When there are no labels, or a sentence cannot be embedded.
-    pub fn new(model: &Model, labels: &[String], template: &Template) -> Result<Self> {
+    /// When there are no labels or no templates, or a sentence cannot be embedded.
+    pub fn new(model: &Model, labels: &[String], templates: &[Template]) -> Result<Self> {
         if labels.is_empty() {
             return Err(Error::NoLabels);
         }
-        let sentences: Vec<String> = labels.iter().map(|label| template.fill(label)).collect();
+        if templates.is_empty() {
+            return Err(Error::NoTemplates);
+        }
+        let sentences = labels
+            .iter()
+            .flat_map(|label| templates.iter().map(|template| template.fill(label)));
+        let sentences: Vec<String> = sentences.collect();
         let sentences: Vec<&str> = sentences.iter().map(String::as_str).collect();
         let vectors = model.embed_texts(&sentences)?;
+        let vectors = vectors.chunks_exact(templates.len()).map(mean);
         Ok(Self {
-            labels: labels.iter().cloned().zip(vectors).collect(),
-            scale: model.logit_scale(),
+            labels: labels
+                .iter()
+                .cloned()
+                .zip(vectors.collect::<Result<Vec<_>>>()?)
+                .collect(),
+            scoring: model.scoring(),
         })
     }
 
@@ -43,7 +57,7 @@ impl ZeroShot {
             .iter()
             .map(|(_, vector)| dot(embedding, vector))
             .collect();
-        let probabilities = softmax(&similarities, self.scale);
+        let probabilities = self.scoring.probabilities(&similarities);
         let scores = self.labels.iter().zip(similarities).zip(probabilities);
         let mut scores: Vec<LabelScore> = scores
             .map(|(((label, _), similarity), probability)| LabelScore {
@@ -57,26 +71,42 @@ impl ZeroShot {
     }
 }
 
-fn dot(one: &[f32], other: &[f32]) -> f32 {
-    one.iter().zip(other).map(|(one, other)| one * other).sum()
+/// The mean of vectors of one length, scaled to unit length.
+fn mean(vectors: &[Vec<f32>]) -> Result<Vec<f32>> {
+    if let [vector] = vectors {
+        return Ok(vector.clone());
+    }
+    let mut mean = vec![0.0; vectors.first().map_or(0, Vec::len)];
+    for vector in vectors {
+        for (sum, number) in mean.iter_mut().zip(vector) {
+            *sum += number;
+        }
+    }
+    let length = dot(&mean, &mean).sqrt();
+    if length == 0.0 {
+        return Err(Error::Degenerate { length });
+    }
+    mean.iter_mut().for_each(|number| *number /= length);
+    Ok(mean)
 }
 
-fn softmax(similarities: &[f32], scale: f32) -> Vec<f32> {
-    let highest = similarities
-        .iter()
-        .copied()
-        .fold(f32::NEG_INFINITY, f32::max);
-    let powers: Vec<f32> = similarities
-        .iter()
-        .map(|similarity| (scale * (similarity - highest)).exp())
-        .collect();
-    let sum: f32 = powers.iter().sum();
-    powers.iter().map(|power| power / sum).collect()
+fn dot(one: &[f32], other: &[f32]) -> f32 {
+    one.iter().zip(other).map(|(one, other)| one * other).sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn means_have_unit_length() {
+        let vectors = [vec![1.0, 0.0], vec![0.0, 1.0], vec![0.6, 0.8]];
+        let mean = mean(&vectors).unwrap();
+        assert!((mean[1] / mean[0] - 1.8 / 1.6).abs() < 1e-6);
+        assert!((dot(&mean, &mean) - 1.0).abs() < 1e-6);
+        let opposite = [vec![1.0, 0.0], vec![-1.0, 0.0]];
+        assert!(super::mean(&opposite).is_err());
+    }
 
     #[test]
     fn scores_are_sorted_and_shared_out() {
@@ -86,7 +116,7 @@ mod tests {
         ];
         let scores = ZeroShot {
             labels,
-            scale: 10.0,
+            scoring: Scoring::Softmax { scale: 10.0 },
         }
         .classify(&[1.0, 0.0]);
         assert_eq!(scores[0].label, "dog");
