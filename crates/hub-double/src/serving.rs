@@ -51,11 +51,12 @@ impl Shelf {
         let parts = request.parts();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         match parts.as_slice() {
-            ["api", kind, rest @ ..] => self.api(request, kind, rest),
-            ["datasets", rest @ ..] => {
-                self.resolve(request, "datasets", rest, storage_address, trouble)
+            ["api", "resolve-cache", kind, rest @ ..] => {
+                self.resolve_cache(request, kind, rest, trouble)
             }
-            rest => self.resolve(request, "models", rest, storage_address, trouble),
+            ["api", kind, rest @ ..] => self.api(request, kind, rest),
+            ["datasets", rest @ ..] => self.resolve(request, "datasets", rest, storage_address),
+            rest => self.resolve(request, "models", rest, storage_address),
         }
     }
 
@@ -81,13 +82,13 @@ impl Shelf {
         }
     }
 
+    /// Leads to a file: to the storage if it is large, else to the hub's own cache of small files.
     fn resolve(
         &self,
         request: &Request,
         kind: &str,
         parts: &[&str],
         storage_address: &str,
-        trouble: Option<&Trouble>,
     ) -> Answer {
         let Some(verb) = parts.iter().position(|part| *part == "resolve") else {
             return refusal(
@@ -98,32 +99,70 @@ impl Shelf {
         };
         let (id, revision) = (parts[..verb].join("/"), parts[verb + 1]);
         let name = parts[verb + 2..].join("/");
-        let repository = match self.find(request, kind, &id, revision) {
+        let (repository, file) = match self.find_file(request, kind, &id, revision, &name) {
+            Ok(found) => found,
             Err(refusal) => return refusal,
-            Ok(repository) => repository,
         };
-        if let Some(refusal) = gate(repository, request) {
-            return refusal;
+        let (commit, etag) = (repository.commit(), file.etag());
+        if file.is_large {
+            let address = format!("{storage_address}/storage/{etag}?X-Signature={SIGNATURE}");
+            return Answer::new(302)
+                .header("location", address)
+                .header("x-repo-commit", commit)
+                .header("x-linked-etag", format!("\"{etag}\""))
+                .header("x-linked-size", file.said_size.to_string())
+                .body("Found. Redirecting elsewhere");
         }
-        let commit = repository.commit();
-        let Some(file) = repository.files.get(&name) else {
-            let missing = refusal(404, "EntryNotFound", "Entry not found");
-            return missing.header("x-repo-commit", commit);
-        };
-        let etag = format!("\"{}\"", file.etag());
-        if !file.is_large {
-            return ranged(file, &etag, request, trouble).header("x-repo-commit", commit);
-        }
-        let address = format!(
-            "{storage_address}/storage/{}?X-Signature={SIGNATURE}",
-            file.etag()
-        );
-        Answer::new(302)
+        // The name as it was written, percent-encoded.
+        let written = request.path.split('/').filter(|part| !part.is_empty());
+        let written: Vec<&str> = written.collect();
+        let start = written.len() - (parts.len() - verb - 2);
+        let name = written[start..].join("/");
+        let address = format!("/api/resolve-cache/{kind}/{id}/{commit}/{name}?etag=%22{etag}%22");
+        Answer::new(307)
             .header("location", address)
             .header("x-repo-commit", commit)
-            .header("x-linked-etag", etag)
-            .header("x-linked-size", file.said_size.to_string())
-            .body("Found. Redirecting elsewhere")
+            .body("Temporary Redirect. Redirecting elsewhere")
+    }
+
+    fn resolve_cache(
+        &self,
+        request: &Request,
+        kind: &str,
+        parts: &[&str],
+        trouble: Option<&Trouble>,
+    ) -> Answer {
+        let is_commit = |part: &&str| part.len() == 40;
+        let Some(place) = parts.iter().position(is_commit) else {
+            return refusal(404, "", "Not found");
+        };
+        let (id, name) = (parts[..place].join("/"), parts[place + 1..].join("/"));
+        match self.find_file(request, kind, &id, parts[place], &name) {
+            Err(refusal) => refusal,
+            Ok((repository, file)) => {
+                let etag = format!("\"{}\"", file.etag());
+                let answer = ranged(file, &etag, request, trouble);
+                answer.header("x-repo-commit", repository.commit())
+            }
+        }
+    }
+
+    /// The file, for who may have it.
+    fn find_file(
+        &self,
+        request: &Request,
+        kind: &str,
+        id: &str,
+        revision: &str,
+        name: &str,
+    ) -> Result<(&Repository, &StoredFile), Answer> {
+        let repository = self.find(request, kind, id, revision)?;
+        gate(repository, request)?;
+        let file = repository.files.get(name).ok_or_else(|| {
+            let missing = refusal(404, "EntryNotFound", "Entry not found");
+            missing.header("x-repo-commit", repository.commit())
+        })?;
+        Ok((repository, file))
     }
 
     /// The repository at the revision, for who may see it.
@@ -199,19 +238,20 @@ fn token(request: &Request) -> Result<Option<&str>, Answer> {
     }
 }
 
-fn gate(repository: &Repository, request: &Request) -> Option<Answer> {
-    match (repository.access, token(request)) {
-        (Access::Gated, Ok(None)) => Some(refusal(
+/// Lets those through who have accepted the repository's terms.
+fn gate(repository: &Repository, request: &Request) -> Result<(), Answer> {
+    match (repository.access, token(request)?) {
+        (Access::Gated, None) => Err(refusal(
             401,
             "GatedRepo",
             "Access to this repository is restricted. You must be authenticated to access it.",
         )),
-        (Access::Gated, Ok(Some(OTHER_TOKEN))) => Some(refusal(
+        (Access::Gated, Some(OTHER_TOKEN)) => Err(refusal(
             403,
             "GatedRepo",
             "Access to this repository is restricted and you are not in the authorized list.",
         )),
-        _ => None,
+        _ => Ok(()),
     }
 }
 

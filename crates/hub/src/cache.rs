@@ -7,6 +7,7 @@
 //!     blobs/<hash>                           contents, by git's SHA-1 or by SHA-256
 //!     blobs/<hash>.incomplete                what is being fetched
 //!     snapshots/<commit>/config.json         a relative link to a blob
+//!     .no_exist/<commit>/vocab.json          empty: the commit has no such file
 //! ```
 
 use std::collections::HashMap;
@@ -84,6 +85,19 @@ impl Cache {
         self.folder(repository).join("snapshots").join(commit)
     }
 
+    fn absent_folder(&self, repository: &Repository, commit: &str) -> PathBuf {
+        self.folder(repository).join(".no_exist").join(commit)
+    }
+
+    /// What is here of a commit.
+    ///
+    /// # Errors
+    /// When the cache cannot be read.
+    pub(crate) fn commit(&self, repository: &Repository, commit: &str) -> Result<Option<Snapshot>> {
+        let directory = self.snapshot_folder(repository, commit);
+        Snapshot::read(directory, &self.absent_folder(repository, commit), commit)
+    }
+
     /// What is here of the repository at the revision.
     ///
     /// # Errors
@@ -99,7 +113,7 @@ impl Cache {
             self.reference(repository, revision)?
         };
         match commit {
-            Some(commit) => Snapshot::read(self.snapshot_folder(repository, &commit), &commit),
+            Some(commit) => self.commit(repository, &commit),
             None => Ok(None),
         }
     }
@@ -133,6 +147,23 @@ impl Cache {
             return Ok(());
         }
         link::write(&self.reference_path(repository, revision), commit)
+    }
+
+    /// Remembers that a commit has no such file.
+    ///
+    /// # Errors
+    /// When the cache cannot be written to.
+    pub(crate) fn remember_absence(
+        &self,
+        repository: &Repository,
+        commit: &str,
+        name: &str,
+    ) -> Result<()> {
+        let path = self.absent_folder(repository, commit).join(name);
+        if path.exists() {
+            return Ok(());
+        }
+        link::write(&path, "")
     }
 
     /// Makes the folders that fetching needs.
@@ -182,7 +213,7 @@ impl Cache {
             let Ok(commit) = entry.file_name().into_string() else {
                 continue;
             };
-            if let Some(snapshot) = Snapshot::read(entry.path(), &commit)? {
+            if let Some(snapshot) = self.commit(&repository, &commit)? {
                 let mut references: Vec<String> = references.remove(&commit).unwrap_or_default();
                 references.sort();
                 revisions.push(CachedRevision {

@@ -117,15 +117,16 @@ impl Client {
         url: &Url,
         headers: &HeaderMap,
     ) -> Result<Response, Failure> {
-        let mut request = self
-            .http
-            .request(method.clone(), url.clone())
-            .headers(headers.clone());
+        let mut headers = headers.clone();
         if let Some(token) = &self.token
             && self.is_endpoint(url)
         {
-            request = request.header(AUTHORIZATION, token.header());
+            headers.insert(AUTHORIZATION, token.header());
         }
+        let request = self
+            .http
+            .request(method.clone(), url.clone())
+            .headers(headers);
         match tokio::time::timeout(self.answer_limit, request.send()).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(Self::unanswered(url, error)),

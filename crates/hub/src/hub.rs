@@ -104,11 +104,12 @@ impl Hub {
             commit,
             ..
         } = listing;
-        let folder = self.cache.snapshot_folder(repository, commit);
-        let present = Snapshot::read(folder.clone(), commit)?.unwrap_or_else(|| Snapshot {
-            directory: folder.clone(),
+        let present = self.cache.commit(repository, commit)?;
+        let present = present.unwrap_or_else(|| Snapshot {
+            directory: self.cache.snapshot_folder(repository, commit),
             commit: commit.clone(),
             files: Vec::new(),
+            absent: Vec::new(),
         });
         let missing = missing(listing, names, &present.files)?;
         if missing.is_empty() {
@@ -138,7 +139,22 @@ impl Hub {
             .try_collect::<()>()
             .await?;
         self.cache.remember(repository, revision, commit)?;
-        Ok(Snapshot::read(folder, commit)?.unwrap_or(present))
+        Ok(self.cache.commit(repository, commit)?.unwrap_or(present))
+    }
+
+    /// Writes down which of `names` the listing does not have, so that nobody has to ask again: they are
+    /// [`Snapshot::absent`] from then on, and Python's libraries know it too.
+    ///
+    /// # Errors
+    /// When the cache cannot be written to, or a name leads out of it.
+    pub fn remember_absent(&self, listing: &Listing, names: &[impl AsRef<str>]) -> Result<()> {
+        let names = names.iter().map(AsRef::as_ref);
+        for name in names.filter(|name| listing.file(name).is_none()) {
+            let name = file_name::checked(name)?;
+            self.cache
+                .remember_absence(&listing.repository, &listing.commit, name)?;
+        }
+        Ok(())
     }
 
     fn client(&self) -> Result<&Client> {

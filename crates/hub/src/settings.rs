@@ -47,13 +47,12 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Ten seconds each, as in `huggingface_hub`.
+    /// Ten seconds for an answer, connecting included, and for a byte, as in `huggingface_hub`.
     fn default() -> Self {
-        let ten = Duration::from_secs(10);
         Self {
-            connect: ten,
-            answer: ten,
-            stall: ten,
+            connect: Duration::from_secs(5),
+            answer: Duration::from_secs(10),
+            stall: Duration::from_secs(10),
         }
     }
 }

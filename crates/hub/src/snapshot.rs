@@ -12,6 +12,8 @@ pub struct Snapshot {
     pub commit: String,
     /// The files, sorted by name.
     pub files: Vec<SnapshotFile>,
+    /// Files that somebody looked for and that the commit does not have, sorted by name.
+    pub absent: Vec<String>,
 }
 
 /// A file of a snapshot.
@@ -27,21 +29,26 @@ pub struct SnapshotFile {
 const DEEPEST: usize = 16;
 
 impl Snapshot {
-    /// Reads which files are in `directory`; none where there is no such folder.
+    /// Reads which files are in `directory`, and which are marked as absent in the folder `absent`. None where
+    /// there is no such directory.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(crate) fn read(directory: PathBuf, commit: &str) -> Result<Option<Self>> {
+    pub(crate) fn read(directory: PathBuf, absent: &Path, commit: &str) -> Result<Option<Self>> {
         if !directory.is_dir() {
             return Ok(None);
         }
-        let mut files = Vec::new();
-        collect(&directory, "", DEEPEST, &mut files)?;
-        files.sort_by(|a, b| a.name.cmp(&b.name));
+        let files = read_files(&directory)?;
+        let absent = if absent.is_dir() {
+            read_files(absent)?
+        } else {
+            Vec::new()
+        };
         Ok(Some(Self {
             directory,
             commit: commit.to_owned(),
             files,
+            absent: absent.into_iter().map(|file| file.name).collect(),
         }))
     }
 

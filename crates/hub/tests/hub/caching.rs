@@ -153,3 +153,28 @@ fn a_cache_that_cannot_be_made_is_said_to_be_unwritable() {
     let error = pull(&hub, &Revision::main()).unwrap_err();
     assert!(matches!(error, Error::Cache { .. }), "{error}");
 }
+
+#[test]
+fn what_a_commit_does_not_have_is_remembered() {
+    let world = World::with_model(10);
+    let hub = world.hub();
+    let first = world.pull().unwrap();
+    assert!(first.absent.is_empty());
+    let listing = listing(&hub, &Revision::main()).unwrap();
+    let names = ["config.json", "vocab.json", "1_Pooling/none.json"];
+    hub.remember_absent(&listing, &names).unwrap();
+    let snapshot = hub
+        .cached(&repository(), &Revision::main())
+        .unwrap()
+        .unwrap();
+    assert_eq!(snapshot.absent, ["1_Pooling/none.json", "vocab.json"]);
+    assert_eq!(snapshot.files, first.files);
+    assert!(
+        world
+            .of_model(".no_exist")
+            .join(&first.commit)
+            .join("vocab.json")
+            .exists()
+    );
+    assert!(hub.remember_absent(&listing, &["../../escaped"]).is_err());
+}

@@ -83,8 +83,7 @@ fn two_processes_fetch_each_file_once() {
         requests.iter().filter(is_it).count()
     };
     assert_eq!(fetched("/storage/", Server::Storage), 1);
-    assert_eq!(fetched("/1_Pooling/config.json", Server::Hub), 1);
-    assert_eq!(fetched("/config.json", Server::Hub), 2);
+    assert_eq!(fetched("resolve-cache", Server::Hub), 2);
     let snapshot = world.pull().unwrap();
     assert_eq!(
         fs::read(snapshot.path("model.safetensors")).unwrap(),

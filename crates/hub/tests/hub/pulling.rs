@@ -84,7 +84,7 @@ fn a_new_commit_fetches_what_changed() {
         .double
         .requests()
         .into_iter()
-        .filter(|request| request.method == "GET" && request.path.contains("resolve"))
+        .filter(|request| request.method == "GET" && request.path.contains("/resolve/"))
         .map(|request| request.path)
         .collect();
     assert_eq!(

@@ -58,7 +58,7 @@ fn a_small_file_goes_on_if_it_is_still_the_same() {
     world.double.add(small);
     world
         .double
-        .trouble("GET", "/vocab.json", 1, Trouble::Cut(2000));
+        .trouble("GET", "resolve-cache", 1, Trouble::Cut(2000));
     world.pull().unwrap();
     let requests = world.double.requests();
     let last = requests.last().unwrap();
@@ -144,7 +144,7 @@ fn a_corrupted_small_file_is_noticed_by_gits_hash() {
     let world = World::with_model(10);
     world
         .double
-        .trouble("GET", "resolve", 1, Trouble::Corrupt(5));
+        .trouble("GET", "resolve-cache", 1, Trouble::Corrupt(5));
     let snapshot = world.pull().unwrap();
     assert_eq!(
         fs::read(snapshot.path("config.json")).unwrap(),
@@ -198,10 +198,10 @@ fn a_small_file_that_changed_behind_its_etag_is_sent_whole() {
     world.double.add(small);
     world
         .double
-        .trouble("GET", "/vocab.json", 1, Trouble::Cut(2000));
+        .trouble("GET", "resolve-cache", 1, Trouble::Cut(2000));
     world
         .double
-        .trouble("GET", "/vocab.json", 1, Trouble::IgnoreRange);
+        .trouble("GET", "resolve-cache", 1, Trouble::IgnoreRange);
     let snapshot = world.pull().unwrap();
     assert_eq!(
         fs::read(snapshot.path("vocab.json")).unwrap(),
