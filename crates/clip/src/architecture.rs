@@ -5,7 +5,9 @@ use crate::{
     checkpoint::{CONFIG, Kind},
     config::ClipConfig,
     mini::{self, MiniConfig},
+    preprocessor::Sight,
     scoring::Scoring,
+    siglip::{self, SiglipConfig},
     text::TextTransformer,
     tokenizer::Tokenizer,
     vision::VisionTransformer,
@@ -19,28 +21,34 @@ pub(crate) enum Architecture {
     Clip(ClipConfig),
     /// The bundled model's own kind.
     Mini(MiniConfig),
+    /// Hugging Face's `SiglipModel` and `Siglip2Model`.
+    Siglip(SiglipConfig),
 }
 
 /// A tower that turns pictures into vectors.
 pub(crate) enum VisionTower {
     Clip(VisionTransformer),
     Mini(mini::VisionTower),
+    Siglip(siglip::VisionTower),
 }
 
 /// A tower that turns texts into vectors.
 pub(crate) enum TextTower {
     Clip(TextTransformer),
     Mini(mini::TextTower),
+    Siglip(siglip::TextTower),
 }
 
 impl Architecture {
     /// The values of `model_type` that are understood.
-    const SUPPORTED: &str = "`clip`, `clipseek-mini`";
+    const SUPPORTED: &str = "`clip`, `siglip`, `siglip2`, `clipseek-mini`";
 
     pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self> {
         let kind: Kind = checkpoint.require_json(CONFIG)?;
         match kind.model_type.as_deref() {
             Some("clip") => Ok(Self::Clip(ClipConfig::read(checkpoint)?)),
+            Some("siglip") => Ok(Self::Siglip(SiglipConfig::read(checkpoint, false)?)),
+            Some("siglip2") => Ok(Self::Siglip(SiglipConfig::read(checkpoint, true)?)),
             Some("clipseek-mini") => Ok(Self::Mini(MiniConfig::read(checkpoint)?)),
             other => Err(Error::ModelType {
                 file: checkpoint.place(CONFIG),
@@ -55,6 +63,8 @@ impl Architecture {
         match self {
             Self::Clip(_) => "CLIP",
             Self::Mini(_) => "mini",
+            Self::Siglip(config) if config.flexible => "SigLIP 2 NaFlex",
+            Self::Siglip(_) => "SigLIP",
         }
     }
 
@@ -63,14 +73,24 @@ impl Architecture {
         match self {
             Self::Clip(config) => config.projection,
             Self::Mini(config) => config.projection_dim,
+            Self::Siglip(config) => config.dimension(),
         }
     }
 
-    /// Width and height, in pixels, of the pictures that the vision tower takes.
+    /// Width and height, in pixels, of the pictures that the vision tower takes, or was made for.
     pub(crate) fn image_size(&self) -> usize {
         match self {
             Self::Clip(config) => config.vision.image,
             Self::Mini(config) => config.vision_config.image_size,
+            Self::Siglip(config) => config.vision.image,
+        }
+    }
+
+    /// What pictures the vision tower takes.
+    pub(crate) fn sight(&self) -> Sight {
+        match self {
+            Self::Siglip(config) if config.flexible => Sight::Patches(config.vision.patch),
+            Self::Clip(_) | Self::Mini(_) | Self::Siglip(_) => Sight::Square(self.image_size()),
         }
     }
 
@@ -79,6 +99,7 @@ impl Architecture {
         match self {
             Self::Clip(config) => config.text.context,
             Self::Mini(config) => config.text_config.max_position_embeddings,
+            Self::Siglip(config) => config.text.context,
         }
     }
 
@@ -88,6 +109,18 @@ impl Architecture {
             Self::Clip(_) | Self::Mini(_) => Ok(Scoring::Softmax {
                 scale: weights.scalar("logit_scale")?.exp(),
             }),
+            Self::Siglip(_) => Ok(Scoring::Sigmoid {
+                scale: weights.scalar("logit_scale")?.exp(),
+                bias: weights.scalar("logit_bias")?,
+            }),
+        }
+    }
+
+    /// Whether the files that the tokenizer needs are there.
+    pub(crate) fn check_tokenizer(&self, checkpoint: &Checkpoint) -> Result<()> {
+        match self {
+            Self::Clip(_) | Self::Mini(_) => Tokenizer::check(checkpoint),
+            Self::Siglip(_) => siglip::check_tokenizer(checkpoint),
         }
     }
 
@@ -97,6 +130,7 @@ impl Architecture {
             Self::Mini(config) => {
                 Tokenizer::saved(checkpoint, config.text_config.max_position_embeddings)
             }
+            Self::Siglip(config) => siglip::open_tokenizer(checkpoint, config.text.context),
         }
     }
 
@@ -104,6 +138,9 @@ impl Architecture {
         match self {
             Self::Clip(config) => Ok(VisionTower::Clip(VisionTransformer::new(config, weights)?)),
             Self::Mini(config) => Ok(VisionTower::Mini(mini::VisionTower::new(config, weights)?)),
+            Self::Siglip(config) => Ok(VisionTower::Siglip(siglip::VisionTower::new(
+                config, weights,
+            )?)),
         }
     }
 
@@ -111,6 +148,7 @@ impl Architecture {
         match self {
             Self::Clip(config) => Ok(TextTower::Clip(TextTransformer::new(config, weights)?)),
             Self::Mini(config) => Ok(TextTower::Mini(mini::TextTower::new(config, weights)?)),
+            Self::Siglip(config) => Ok(TextTower::Siglip(siglip::TextTower::new(config, weights)?)),
         }
     }
 }
@@ -121,16 +159,18 @@ impl VisionTower {
         match self {
             Self::Clip(tower) => tower.forward(pixels),
             Self::Mini(tower) => tower.forward(pixels),
+            Self::Siglip(tower) => tower.forward(pixels),
         }
     }
 }
 
 impl TextTower {
-    /// Token ids, beginning and end included, padding not → (texts, dimension), of any length.
+    /// Token ids as the tokenizer gives them → (texts, dimension), of any length.
     pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
         match self {
             Self::Clip(tower) => tower.forward(texts),
             Self::Mini(tower) => tower.forward(texts),
+            Self::Siglip(tower) => tower.forward(texts),
         }
     }
 }

@@ -21,10 +21,11 @@ pub(crate) const MERGES: &str = "merges.txt";
 pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 pub(crate) const SPECIAL_TOKENS: &str = "special_tokens_map.json";
 pub(crate) const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
+pub(crate) const SENTENCEPIECE: &str = "spiece.model";
 pub(crate) const WEIGHTS: &str = "model.safetensors";
 
 /// Files that are read whole when a checkpoint is opened, in the order in which the fingerprint takes them.
-pub(crate) const SMALL_FILES: [&str; 8] = [
+pub(crate) const SMALL_FILES: [&str; 9] = [
     CONFIG,
     PREPROCESSOR,
     TOKENIZER,
@@ -33,6 +34,7 @@ pub(crate) const SMALL_FILES: [&str; 8] = [
     TOKENIZER_CONFIG,
     SPECIAL_TOKENS,
     OPEN_CLIP_CONFIG,
+    SENTENCEPIECE,
 ];
 
 /// The forms that transformers keeps weights in, the preferred one first.
@@ -81,7 +83,7 @@ const SMALL_FILE_LIMIT: u64 = 64 << 20;
 /// |---|---|
 /// | `config.json`, or `open_clip_config.json` | the kind of model and its sizes |
 /// | `model.safetensors`, `pytorch_model.bin`, either of them in shards with an index, `open_clip_model.safetensors` or `open_clip_pytorch_model.bin` | the weights, in float32, float16 or bfloat16 |
-/// | `tokenizer.json`, or `vocab.json` and `merges.txt` | the vocabulary |
+/// | `tokenizer.json`, or `vocab.json` and `merges.txt`, or `spiece.model` | the vocabulary |
 /// | `preprocessor_config.json` | how pictures become pixels |
 /// | `tokenizer_config.json`, `special_tokens_map.json` | optional: the special tokens |
 ///

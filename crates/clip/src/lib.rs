@@ -33,6 +33,8 @@ mod model;
 mod ops;
 mod preprocessor;
 mod scoring;
+mod sentencepiece;
+mod siglip;
 mod template;
 mod text;
 mod tokenizer;

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 use tokenizers::{
-    AddedToken, PostProcessor, SplitDelimiterBehavior, TruncationParams,
+    AddedToken, PaddingParams, PostProcessor, SplitDelimiterBehavior, TruncationParams,
     models::bpe::{BPE, Merges, Vocab},
     normalizers::{Lowercase, NFC, Replace, Sequence as Normalizers, replace::ReplacePattern},
     pre_tokenizers::{
@@ -16,6 +16,7 @@ use tokenizers::{
 use crate::{
     Checkpoint, Error, Result,
     checkpoint::{CONFIG, MERGES, SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG, VOCABULARY},
+    siglip::SiglipTokenizer,
 };
 
 /// Words in CLIP's vocabulary are cut out of a text by this.
@@ -24,7 +25,13 @@ const WORDS: &str =
 
 /// Texts to token ids, with those for the beginning and the end.
 pub(crate) struct Tokenizer {
-    inner: tokenizers::Tokenizer,
+    inner: Inner,
+}
+
+enum Inner {
+    /// The crate `tokenizers`' own.
+    Library(Box<tokenizers::Tokenizer>),
+    Siglip(Box<SiglipTokenizer>),
 }
 
 impl Tokenizer {
@@ -49,14 +56,38 @@ impl Tokenizer {
         Self::new(as_saved(checkpoint)?, checkpoint, context)
     }
 
-    fn new(
+    /// That of a SigLIP model with a `spiece.model`.
+    pub(crate) fn siglip(tokenizer: SiglipTokenizer) -> Self {
+        Self {
+            inner: Inner::Siglip(Box::new(tokenizer)),
+        }
+    }
+
+    /// `inner`, with texts cut to `limit` tokens and padded.
+    pub(crate) fn padded(
+        inner: tokenizers::Tokenizer,
+        checkpoint: &Checkpoint,
+        limit: usize,
+        padding: PaddingParams,
+    ) -> Result<Self> {
+        Self::with_padding(inner, checkpoint, limit, Some(padding))
+    }
+
+    fn new(inner: tokenizers::Tokenizer, checkpoint: &Checkpoint, limit: usize) -> Result<Self> {
+        Self::with_padding(inner, checkpoint, limit, None)
+    }
+
+    fn with_padding(
         mut inner: tokenizers::Tokenizer,
         checkpoint: &Checkpoint,
         limit: usize,
+        padding: Option<PaddingParams>,
     ) -> Result<Self> {
-        inner.with_padding(None);
+        inner.with_padding(padding);
         truncate(&mut inner, checkpoint, limit)?;
-        Ok(Self { inner })
+        Ok(Self {
+            inner: Inner::Library(Box::new(inner)),
+        })
     }
 
     /// Whether the files that this needs are there.
@@ -74,9 +105,13 @@ impl Tokenizer {
         Err(checkpoint.missing(missing))
     }
 
-    /// The ids of `text`, without padding.
+    /// The ids of `text`, without padding unless the model was trained with it.
     pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encoding = self.inner.encode_fast(text, true);
+        let inner = match &self.inner {
+            Inner::Siglip(tokenizer) => return Ok(tokenizer.encode(text)),
+            Inner::Library(inner) => inner,
+        };
+        let encoding = inner.encode_fast(text, true);
         let encoding = encoding.map_err(|source| Error::Tokenize {
             bytes: text.len(),
             source,
@@ -85,7 +120,7 @@ impl Tokenizer {
     }
 }
 
-fn as_saved(checkpoint: &Checkpoint) -> Result<tokenizers::Tokenizer> {
+pub(crate) fn as_saved(checkpoint: &Checkpoint) -> Result<tokenizers::Tokenizer> {
     let bytes = checkpoint.require(TOKENIZER)?;
     tokenizers::Tokenizer::from_bytes(bytes).map_err(unusable(checkpoint, TOKENIZER))
 }
@@ -94,7 +129,10 @@ fn has(checkpoint: &Checkpoint, name: &str) -> bool {
     checkpoint.file(name).is_some()
 }
 
-fn unusable(checkpoint: &Checkpoint, name: &str) -> impl FnOnce(tokenizers::Error) -> Error {
+pub(crate) fn unusable(
+    checkpoint: &Checkpoint,
+    name: &str,
+) -> impl FnOnce(tokenizers::Error) -> Error {
     let file = checkpoint.place(name);
     move |source| Error::Tokenizer { file, source }
 }
@@ -254,24 +292,30 @@ impl TokenizerJson {
 /// `tokenizer_config.json`, as far as it matters.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct TokenizerConfig {
+pub(crate) struct TokenizerConfig {
     tokenizer_class: Option<String>,
     /// A floating-point number, because transformers writes 10^30 for "no limit".
     model_max_length: Option<f64>,
-    added_tokens_decoder: Option<BTreeMap<u32, TokenJson>>,
+    pub(crate) added_tokens_decoder: Option<BTreeMap<u32, TokenJson>>,
+    pub(crate) do_lower_case: Option<bool>,
+    pub(crate) legacy: Option<bool>,
+    pub(crate) padding_side: Option<String>,
     #[serde(flatten)]
-    named: NamedTokens,
+    pub(crate) named: NamedTokens,
 }
 
 impl TokenizerConfig {
-    fn is_clip(&self) -> bool {
-        matches!(
-            self.tokenizer_class.as_deref(),
-            None | Some("CLIPTokenizer" | "CLIPTokenizerFast")
-        )
+    /// The class that transformers is to use, by the name it has without and with `Fast`.
+    pub(crate) fn class(&self) -> Option<&str> {
+        let class = self.tokenizer_class.as_deref()?;
+        Some(class.strip_suffix("Fast").unwrap_or(class))
     }
 
-    fn limit(&self, context: usize) -> usize {
+    fn is_clip(&self) -> bool {
+        matches!(self.class(), None | Some("CLIPTokenizer"))
+    }
+
+    pub(crate) fn limit(&self, context: usize) -> usize {
         self.model_max_length
             .map_or(context, |limit| context.min(limit as usize))
     }
@@ -279,17 +323,17 @@ impl TokenizerConfig {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct NamedTokens {
-    bos_token: Option<TokenJson>,
-    eos_token: Option<TokenJson>,
-    unk_token: Option<TokenJson>,
-    pad_token: Option<TokenJson>,
+pub(crate) struct NamedTokens {
+    pub(crate) bos_token: Option<TokenJson>,
+    pub(crate) eos_token: Option<TokenJson>,
+    pub(crate) unk_token: Option<TokenJson>,
+    pub(crate) pad_token: Option<TokenJson>,
 }
 
 /// A special token as files of different ages have it.
 #[derive(Clone, Deserialize)]
 #[serde(untagged)]
-enum TokenJson {
+pub(crate) enum TokenJson {
     Text(String),
     Object {
         content: String,
@@ -301,7 +345,25 @@ enum TokenJson {
         single_word: bool,
         #[serde(default)]
         normalized: bool,
+        #[serde(default)]
+        special: bool,
     },
+}
+
+impl TokenJson {
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Object { content, .. } => content,
+        }
+    }
+
+    pub(crate) fn is_special(&self) -> bool {
+        match self {
+            Self::Text(_) => true,
+            Self::Object { special, .. } => *special,
+        }
+    }
 }
 
 impl From<TokenJson> for AddedToken {
@@ -314,6 +376,7 @@ impl From<TokenJson> for AddedToken {
                 rstrip,
                 single_word,
                 normalized,
+                ..
             } => {
                 let token = Self::from(content, true).lstrip(lstrip).rstrip(rstrip);
                 token.single_word(single_word).normalized(normalized)
