@@ -65,6 +65,14 @@ check-export:
     check 2 "$folder/embedded.npy"
     check 2 "$folder/exported.npy"
 
+# Share a cache with Python's huggingface_hub, both ways (tools/fixtures/hub/requirements.txt)
+check-hub:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build --quiet -p hub-double -p hub --example pull --bin hub-double
+    programs="${CARGO_TARGET_DIR:-target}/debug"
+    python3 tools/fixtures/hub/check_cache.py "$programs/hub-double" "$programs/examples/pull"
+
 # Damage pictures for SECONDS and see that nothing panics
 fuzz SECONDS="600":
     cargo run --release --quiet -p picture --example fuzz -- "$1" "$RANDOM" crates/picture/tests/fixtures/formats/*.{jpg,png,gif,tif,webp,bmp}

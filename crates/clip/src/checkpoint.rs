@@ -11,7 +11,7 @@ use std::{
 use memmap2::Mmap;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::{Error, Result, mapping};
+use crate::{Error, Result, architecture::Architecture, mapping};
 
 pub(crate) const CONFIG: &str = "config.json";
 pub(crate) const PREPROCESSOR: &str = "preprocessor_config.json";
@@ -180,6 +180,20 @@ impl Checkpoint {
     pub fn description_files<'a>(names: &[&'a str]) -> Vec<&'a str> {
         let wanted = |name: &&&str| small_files().any(|small| small == **name);
         names.iter().filter(wanted).copied().collect()
+    }
+
+    /// All names that a [`description_file`](Self::description_files) can have. Which of them a model has decides its
+    /// fingerprint: it is whole when of each it is known that it is here or that there is none.
+    pub fn possible_description_files() -> Vec<&'static str> {
+        small_files().collect()
+    }
+
+    /// The kind of model, for people: `CLIP`. The weights need not be there.
+    ///
+    /// # Errors
+    /// When the kind is not supported, or a file that says it is missing or malformed.
+    pub fn family(&self) -> Result<&'static str> {
+        Architecture::read(self).map(|architecture| architecture.family())
     }
 
     /// Of the files called `names`, those that hold the weights. Where there are several forms of them, safetensors
