@@ -1,4 +1,5 @@
 use candle_core::Tensor;
+use rayon::prelude::*;
 
 use crate::{
     Result,
@@ -31,6 +32,7 @@ pub(crate) struct Perceptron {
 impl Encoder {
     pub(crate) fn new(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Self> {
         let layers = (0..config.layers)
+            .into_par_iter()
             .map(|layer| Layer::new(config, &weights.below(&format!("layers.{layer}"))));
         Ok(Self {
             layers: layers.collect::<Result<_>>()?,
