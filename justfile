@@ -65,18 +65,40 @@ check-export:
     check 2 "$folder/embedded.npy"
     check 2 "$folder/exported.npy"
 
+# Share a cache with Python's huggingface_hub, both ways (tools/fixtures/hub/requirements.txt)
+check-hub:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build --quiet -p hub-double -p hub --example pull --bin hub-double
+    programs="${CARGO_TARGET_DIR:-target}/debug"
+    python3 tools/fixtures/hub/check_cache.py "$programs/hub-double" "$programs/examples/pull"
+
 # Damage pictures for SECONDS and see that nothing panics
 fuzz SECONDS="600":
     cargo run --release --quiet -p picture --example fuzz -- "$1" "$RANDOM" crates/picture/tests/fixtures/formats/*.{jpg,png,gif,tif,webp,bmp}
 
-# Compare CLIP at true size with transformers; needs tools/fixtures/clip/requirements.txt and open_clip_torch's wheel
-parity WHEEL:
+# Compare models of true size with Python's; needs tools/fixtures/clip/requirements.txt and open_clip_torch's wheel.
+# `just parity WHEEL [FAMILY…]`, of b32, l14, rn50, siglip, siglip2
+parity WHEEL *FAMILY:
     #!/usr/bin/env bash
     set -euo pipefail
+    wheel=$1
+    shift
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
-    python3 tools/fixtures/clip/make.py --full "$folder" "$1"
-    cargo run --release --quiet -p clip --example parity -- "$folder"
+    [[ $# -gt 0 ]] || set -- b32 l14 rn50 siglip siglip2
+    for family in "$@"; do
+        case $family in
+            b32)     recipe=(make.py --full) ;;
+            l14)     recipe=(make.py --size L14 --full) ;;
+            rn50)    recipe=(open_clip_form.py --full) ;;
+            siglip)  recipe=(siglip.py --full) ;;
+            siglip2) recipe=(siglip.py --full2) ;;
+            *)       echo "there are: b32, l14, rn50, siglip, siglip2" >&2; exit 2 ;;
+        esac
+        python3 "tools/fixtures/clip/${recipe[0]}" "${recipe[@]:1}" "$folder/$family" "$wheel"
+    done
+    cargo run --release --quiet -p clip --example parity -- "$folder"/*
 
 # Check the real openai/clip-vit-base-patch32 against published figures; needs a network. `just verify-real [SOURCE]`
 verify-real *SOURCE:

@@ -25,6 +25,10 @@ const STYLES: Styles = Styles::styled()
   clipseek add ~/Photos --model mini                    index a folder
   clipseek search \"a dog on the beach\"                  find pictures with words
   clipseek search --image beach.jpg --to found.html     or with a picture, as a page
+  clipseek add ~/Photos --collection better             with CLIP, which is downloaded first
+
+Variables: CLIPSEEK_STORE, CLIPSEEK_MODEL, CLIPSEEK_COLLECTION; those for models of the Hugging Face hub are in
+`clipseek model pull --help`.
 
 Exit status: 0 done or found, 1 nothing found or some inputs failed, 2 wrong use or a failure."
 )]

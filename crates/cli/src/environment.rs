@@ -3,8 +3,19 @@
 /// The directory of the store.
 pub(crate) const STORE: &str = "CLIPSEEK_STORE";
 
-/// The model: `mini` or a directory.
+/// The model: `mini`, a directory, or an id of the Hugging Face hub.
 pub(crate) const MODEL: &str = "CLIPSEEK_MODEL";
 
 /// The collection.
 pub(crate) const COLLECTION: &str = "CLIPSEEK_COLLECTION";
+
+/// The variables that Python's `huggingface_hub` reads too, which the crate `hub` knows.
+pub(crate) const OF_THE_HUB: &str = "Environment, as for Python's huggingface_hub:
+  HF_HUB_CACHE             where models are kept [default: HF_HOME/hub]
+  HF_HOME                  [default: ~/.cache/huggingface]
+  HF_ENDPOINT              the hub, or a mirror of it [default: https://huggingface.co]
+  HF_TOKEN                 a token, for gated and private models; else the file HF_TOKEN_PATH, else HF_HOME/token
+  HF_HUB_OFFLINE           1: use what is here, ask nobody
+  HF_HUB_ETAG_TIMEOUT, HF_HUB_DOWNLOAD_TIMEOUT
+                           seconds to wait for an answer, and for the next byte [default: 10]
+  HTTPS_PROXY, NO_PROXY    a proxy, and what is reached without it";

@@ -7,8 +7,16 @@ use std::path::PathBuf;
 pub(crate) enum Error {
     #[error("there is no home directory to keep the store in")]
     NoHome,
-    #[error("model `{id}` is not on this machine, and this version cannot download one")]
-    ModelNotHere { id: String },
+    #[error("model `{name}` is not on this machine")]
+    ModelNotHere { name: String },
+    #[error("`{name}` is not the id of a model on the Hugging Face hub")]
+    NotAnId { name: String },
+    #[error("model `{name}` could not be had")]
+    ModelNotHad {
+        name: String,
+        #[source]
+        source: Box<hub::Error>,
+    },
     #[error("there is no model directory `{path}`")]
     NoModelDirectory { path: String },
     #[error("there are no collections in `{}` yet", store.display())]
@@ -66,14 +74,21 @@ impl Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Error::NoHome => "name a directory with --store".to_owned(),
-            Error::ModelNotHere { .. } => {
-                "download its files elsewhere (config.json, model.safetensors, \
-                 tokenizer.json, preprocessor_config.json) and give their directory: --model DIR; \
-                 or try clipseek out with the bundled model: --model mini"
+            Error::NotAnId { .. } => {
+                "expected OWNER/NAME or OWNER/NAME@REVISION, such as openai/clip-vit-base-patch32"
                     .to_owned()
             }
+            Error::ModelNotHere { name } => format!("download it: clipseek model pull {name}"),
+            Error::ModelNotHad { source, .. } => {
+                let mini = "or try clipseek out with the bundled model: --model mini";
+                match source.hint() {
+                    Some(hint) => format!("{hint}; {mini}"),
+                    None => mini.to_owned(),
+                }
+            }
             Error::NoModelDirectory { .. } => {
-                "give a directory with config.json and model.safetensors, or: --model mini"
+                "give a directory with config.json and model.safetensors, an id of the Hugging Face \
+                 hub (OWNER/NAME), or: --model mini"
                     .to_owned()
             }
             Error::NoCollections { .. } => {
@@ -117,6 +132,8 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
             of_search(error)
         } else if let Some(error) = cause.downcast_ref::<index::Error>() {
             of_index(error)
+        } else if let Some(error) = cause.downcast_ref::<hub::Error>() {
+            error.hint()
         } else if let Some(error) = cause.downcast_ref::<clip::Error>() {
             error.hint().map(str::to_owned)
         } else {

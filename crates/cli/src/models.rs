@@ -1,6 +1,6 @@
 //! Which model is meant: the bundled one, a directory, or one of the hub.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -9,6 +9,7 @@ use search::ModelIdentity;
 
 use crate::environment;
 use crate::error::Error;
+use crate::hub_model::HubModel;
 
 /// The name of the bundled model.
 pub(crate) const MINI: &str = "mini";
@@ -36,10 +37,17 @@ const MINI_FILES: &[(&str, &[u8])] = &[
     ),
 ];
 
+/// How many bytes the bundled model has.
+pub(crate) fn mini_size() -> u64 {
+    MINI_FILES.iter().map(|(_, bytes)| bytes.len() as u64).sum()
+}
+
 /// The choice of a model.
 #[derive(Args, Debug)]
 pub(crate) struct ModelArguments {
-    /// The model: `mini` (bundled, for trying out) or a directory in Hugging Face form
+    /// The model: `mini` (bundled, for trying out), a directory in Hugging Face form, or an id of the Hugging
+    /// Face hub, OWNER/NAME or OWNER/NAME@REVISION, which is downloaded once [default:
+    /// openai/clip-vit-base-patch32]
     #[arg(short, long, value_name = "MODEL", env = environment::MODEL, hide_env_values = true)]
     pub(crate) model: Option<String>,
 }
@@ -70,6 +78,28 @@ pub(crate) struct NamedModel {
 impl NamedModel {
     /// Loads the model that `name` leads to.
     pub(crate) fn load(name: &str) -> Result<NamedModel> {
+        Self::load_from(name, |model| {
+            let found = model.obtain();
+            found.map_err(|error| match error.downcast::<hub::Error>() {
+                Ok(source) => Error::ModelNotHad {
+                    name: model.to_string(),
+                    source: Box::new(source),
+                }
+                .into(),
+                Err(error) => error,
+            })
+        })
+    }
+
+    /// Loads the model that `name` leads to, if it is on this machine.
+    pub(crate) fn load_local(name: &str) -> Result<NamedModel> {
+        Self::load_from(name, HubModel::find)
+    }
+
+    fn load_from(
+        name: &str,
+        of_hub: impl FnOnce(&HubModel) -> Result<PathBuf>,
+    ) -> Result<NamedModel> {
         if name == MINI {
             let model = Model::load(Checkpoint::bundled(MINI_FILES)?)?;
             return Ok(NamedModel {
@@ -77,63 +107,22 @@ impl NamedModel {
                 reference: MINI.to_owned(),
             });
         }
-        if !Path::new(name).is_dir() {
-            return Err(not_here(name).into());
-        }
-        let directory = std::path::absolute(name)?;
+        let (directory, reference) = if Path::new(name).is_dir() {
+            let directory = std::path::absolute(name)?;
+            let reference = directory.to_string_lossy().into_owned();
+            (directory, reference)
+        } else {
+            let model = HubModel::parse(name).ok_or_else(|| Error::NoModelDirectory {
+                path: name.to_owned(),
+            })?;
+            (of_hub(&model)?, model.to_string())
+        };
         let model = Model::load(Checkpoint::open(&directory)?)?;
-        Ok(NamedModel {
-            model,
-            reference: directory.to_string_lossy().into_owned(),
-        })
+        Ok(NamedModel { model, reference })
     }
 
     /// What a collection remembers of it.
     pub(crate) fn identity(&self) -> ModelIdentity {
         ModelIdentity::of(&self.model, &self.reference)
-    }
-}
-
-fn not_here(name: &str) -> Error {
-    if is_hub_id(name) {
-        Error::ModelNotHere {
-            id: name.to_owned(),
-        }
-    } else {
-        Error::NoModelDirectory {
-            path: name.to_owned(),
-        }
-    }
-}
-
-/// `owner/name`, which is no path: the form of an id on the Hugging Face hub.
-fn is_hub_id(name: &str) -> bool {
-    let part = |part: &str| {
-        let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        !part.is_empty() && !part.starts_with('.') && part.chars().all(fits)
-    };
-    name.split_once('/')
-        .is_some_and(|(owner, model)| part(owner) && part(model))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_told_from_paths() {
-        assert!(is_hub_id("openai/clip-vit-base-patch32"));
-        assert!(is_hub_id("laion/CLIP-ViT-H-14-laion2B-s32B-b79K"));
-        for path in [
-            "./model",
-            "/models/clip",
-            "models/openai/clip",
-            "../clip",
-            "clip",
-            "a/",
-            "/b",
-        ] {
-            assert!(!is_hub_id(path), "{path}");
-        }
     }
 }

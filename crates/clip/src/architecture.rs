@@ -5,7 +5,9 @@ use crate::{
     checkpoint::{CONFIG, Kind},
     config::ClipConfig,
     mini::{self, MiniConfig},
-    preprocessor::Sight,
+    open_clip::OpenClip,
+    preprocessor::{Preprocessor, Sight},
+    resnet::ResNet,
     scoring::Scoring,
     siglip::{self, SiglipConfig},
     text::TextTransformer,
@@ -19,6 +21,8 @@ use crate::{
 pub(crate) enum Architecture {
     /// Hugging Face's `CLIPModel`.
     Clip(ClipConfig),
+    /// A repository of open_clip's.
+    OpenClip(OpenClip),
     /// The bundled model's own kind.
     Mini(MiniConfig),
     /// Hugging Face's `SiglipModel` and `Siglip2Model`.
@@ -28,6 +32,7 @@ pub(crate) enum Architecture {
 /// A tower that turns pictures into vectors.
 pub(crate) enum VisionTower {
     Clip(VisionTransformer),
+    ResNet(ResNet),
     Mini(mini::VisionTower),
     Siglip(siglip::VisionTower),
 }
@@ -44,6 +49,9 @@ impl Architecture {
     const SUPPORTED: &str = "`clip`, `siglip`, `siglip2`, `clipseek-mini`";
 
     pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self> {
+        if checkpoint.is_open_clip(&checkpoint.names())? {
+            return Ok(Self::OpenClip(OpenClip::read(checkpoint)?));
+        }
         let kind: Kind = checkpoint.require_json(CONFIG)?;
         match kind.model_type.as_deref() {
             Some("clip") => Ok(Self::Clip(ClipConfig::read(checkpoint)?)),
@@ -62,6 +70,7 @@ impl Architecture {
     pub(crate) fn family(&self) -> &'static str {
         match self {
             Self::Clip(_) => "CLIP",
+            Self::OpenClip(_) => "open_clip",
             Self::Mini(_) => "mini",
             Self::Siglip(config) if config.flexible => "SigLIP 2 NaFlex",
             Self::Siglip(_) => "SigLIP",
@@ -72,6 +81,7 @@ impl Architecture {
     pub(crate) fn dimension(&self) -> usize {
         match self {
             Self::Clip(config) => config.projection,
+            Self::OpenClip(open_clip) => open_clip.dimension(),
             Self::Mini(config) => config.projection_dim,
             Self::Siglip(config) => config.dimension(),
         }
@@ -81,6 +91,7 @@ impl Architecture {
     pub(crate) fn image_size(&self) -> usize {
         match self {
             Self::Clip(config) => config.vision.image,
+            Self::OpenClip(open_clip) => open_clip.image_size(),
             Self::Mini(config) => config.vision_config.image_size,
             Self::Siglip(config) => config.vision.image,
         }
@@ -90,7 +101,7 @@ impl Architecture {
     pub(crate) fn sight(&self) -> Sight {
         match self {
             Self::Siglip(config) if config.flexible => Sight::Patches(config.vision.patch),
-            Self::Clip(_) | Self::Mini(_) | Self::Siglip(_) => Sight::Square(self.image_size()),
+            _ => Sight::Square(self.image_size()),
         }
     }
 
@@ -98,6 +109,7 @@ impl Architecture {
     pub(crate) fn context(&self) -> usize {
         match self {
             Self::Clip(config) => config.text.context,
+            Self::OpenClip(open_clip) => open_clip.context(),
             Self::Mini(config) => config.text_config.max_position_embeddings,
             Self::Siglip(config) => config.text.context,
         }
@@ -109,6 +121,7 @@ impl Architecture {
             Self::Clip(_) | Self::Mini(_) => Ok(Scoring::Softmax {
                 scale: weights.scalar("logit_scale")?.exp(),
             }),
+            Self::OpenClip(open_clip) => open_clip.scoring(weights),
             Self::Siglip(_) => Ok(Scoring::Sigmoid {
                 scale: weights.scalar("logit_scale")?.exp(),
                 bias: weights.scalar("logit_bias")?,
@@ -116,10 +129,20 @@ impl Architecture {
         }
     }
 
+    pub(crate) fn preprocessor(&self, checkpoint: &Checkpoint) -> Result<Preprocessor> {
+        match self {
+            Self::OpenClip(open_clip) => open_clip.preprocessor(checkpoint),
+            Self::Clip(_) | Self::Mini(_) | Self::Siglip(_) => {
+                Preprocessor::read(checkpoint, self.sight())
+            }
+        }
+    }
+
     /// Whether the files that the tokenizer needs are there.
     pub(crate) fn check_tokenizer(&self, checkpoint: &Checkpoint) -> Result<()> {
         match self {
             Self::Clip(_) | Self::Mini(_) => Tokenizer::check(checkpoint),
+            Self::OpenClip(open_clip) => open_clip.check_tokenizer(checkpoint),
             Self::Siglip(_) => siglip::check_tokenizer(checkpoint),
         }
     }
@@ -127,6 +150,7 @@ impl Architecture {
     pub(crate) fn tokenizer(&self, checkpoint: &Checkpoint) -> Result<Tokenizer> {
         match self {
             Self::Clip(config) => Tokenizer::clip(checkpoint, config.text.context),
+            Self::OpenClip(open_clip) => open_clip.tokenizer(checkpoint),
             Self::Mini(config) => {
                 Tokenizer::saved(checkpoint, config.text_config.max_position_embeddings)
             }
@@ -136,7 +160,12 @@ impl Architecture {
 
     pub(crate) fn vision_tower(&self, weights: &Weights<'_>) -> Result<VisionTower> {
         match self {
-            Self::Clip(config) => Ok(VisionTower::Clip(VisionTransformer::new(config, weights)?)),
+            Self::Clip(config) => Ok(VisionTower::Clip(VisionTransformer::new(
+                &config.vision,
+                config.projection,
+                weights,
+            )?)),
+            Self::OpenClip(open_clip) => open_clip.vision_tower(weights),
             Self::Mini(config) => Ok(VisionTower::Mini(mini::VisionTower::new(config, weights)?)),
             Self::Siglip(config) => Ok(VisionTower::Siglip(siglip::VisionTower::new(
                 config, weights,
@@ -146,7 +175,12 @@ impl Architecture {
 
     pub(crate) fn text_tower(&self, weights: &Weights<'_>) -> Result<TextTower> {
         match self {
-            Self::Clip(config) => Ok(TextTower::Clip(TextTransformer::new(config, weights)?)),
+            Self::Clip(config) => Ok(TextTower::Clip(TextTransformer::new(
+                &config.text,
+                config.projection,
+                weights,
+            )?)),
+            Self::OpenClip(open_clip) => open_clip.text_tower(weights),
             Self::Mini(config) => Ok(TextTower::Mini(mini::TextTower::new(config, weights)?)),
             Self::Siglip(config) => Ok(TextTower::Siglip(siglip::TextTower::new(config, weights)?)),
         }
@@ -158,6 +192,7 @@ impl VisionTower {
     pub(crate) fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
         match self {
             Self::Clip(tower) => tower.forward(pixels),
+            Self::ResNet(tower) => tower.forward(pixels),
             Self::Mini(tower) => tower.forward(pixels),
             Self::Siglip(tower) => tower.forward(pixels),
         }

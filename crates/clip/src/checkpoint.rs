@@ -11,7 +11,7 @@ use std::{
 use memmap2::Mmap;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::{Error, Result, mapping};
+use crate::{Error, Result, architecture::Architecture, mapping};
 
 pub(crate) const CONFIG: &str = "config.json";
 pub(crate) const PREPROCESSOR: &str = "preprocessor_config.json";
@@ -45,10 +45,12 @@ const WEIGHTS_FORMS: [WeightsForm; 4] = [
     WeightsForm::Sharded("pytorch_model.bin.index.json"),
 ];
 
-/// Those of open_clip.
-const OPEN_CLIP_WEIGHTS_FORMS: [WeightsForm; 2] = [
+/// Those of open_clip. Where its own names are there as well, the others can hold the vision tower alone.
+const OPEN_CLIP_WEIGHTS_FORMS: [WeightsForm; 4] = [
     WeightsForm::Whole("open_clip_model.safetensors"),
     WeightsForm::Whole("open_clip_pytorch_model.bin"),
+    WeightsForm::Whole(WEIGHTS),
+    WeightsForm::Whole("pytorch_model.bin"),
 ];
 
 #[derive(Clone, Copy)]
@@ -180,6 +182,20 @@ impl Checkpoint {
         names.iter().filter(wanted).copied().collect()
     }
 
+    /// All names that a [`description_file`](Self::description_files) can have. Which of them a model has decides its
+    /// fingerprint: it is whole when of each it is known that it is here or that there is none.
+    pub fn possible_description_files() -> Vec<&'static str> {
+        small_files().collect()
+    }
+
+    /// The kind of model, for people: `CLIP`. The weights need not be there.
+    ///
+    /// # Errors
+    /// When the kind is not supported, or a file that says it is missing or malformed.
+    pub fn family(&self) -> Result<&'static str> {
+        Architecture::read(self).map(|architecture| architecture.family())
+    }
+
     /// Of the files called `names`, those that hold the weights. Where there are several forms of them, safetensors
     /// are preferred, then files that are whole.
     ///
@@ -236,11 +252,13 @@ impl Checkpoint {
     }
 
     /// The names that weights can have here.
-    fn possible_weights(&self) -> Result<Vec<String>> {
-        let mut names = Vec::new();
+    fn possible_weights(&self) -> Result<BTreeSet<String>> {
+        let mut names = BTreeSet::new();
         for form in WEIGHTS_FORMS.iter().chain(&OPEN_CLIP_WEIGHTS_FORMS) {
             match form {
-                WeightsForm::Whole(name) => names.push((*name).to_owned()),
+                WeightsForm::Whole(name) => {
+                    names.insert((*name).to_owned());
+                }
                 WeightsForm::Sharded(index) if self.file(index).is_some() => {
                     names.extend(self.shards(index)?);
                 }

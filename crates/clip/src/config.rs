@@ -6,7 +6,12 @@ use std::fmt::Display;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{Checkpoint, Error, Result, checkpoint::CONFIG, ops::Activation};
+use crate::{
+    Checkpoint, Error, Result,
+    checkpoint::CONFIG,
+    ops::{Activation, Linear},
+    weights::Weights,
+};
 
 /// The largest width and height of a picture that a model can want: memory is taken by this number.
 const IMAGE_LIMIT: usize = 1 << 14;
@@ -28,6 +33,11 @@ pub(crate) struct TextConfig {
     /// The most tokens a text can have.
     pub(crate) context: usize,
     pub(crate) pooling: TextPooling,
+    /// Whether a token sees only those before it, and itself.
+    pub(crate) causal: bool,
+    /// What every text is filled up with to `context` tokens, where these are seen or pooled.
+    pub(crate) padding: Option<u32>,
+    pub(crate) projection: Projection,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +48,10 @@ pub(crate) struct VisionConfig {
     pub(crate) image: usize,
     /// Width and height of a patch.
     pub(crate) patch: usize,
+    /// Whether tokens are normed before the first layer.
+    pub(crate) first_norm: bool,
+    pub(crate) pooling: VisionPooling,
+    pub(crate) projection: Projection,
 }
 
 /// The sizes of a stack of transformer layers.
@@ -50,6 +64,45 @@ pub(crate) struct EncoderConfig {
     pub(crate) layers: usize,
     pub(crate) epsilon: f64,
     pub(crate) activation: Activation,
+    /// Whether what attention and perceptron add is multiplied by learned numbers
+    /// ([Touvron et al. 2021](https://arxiv.org/abs/2103.17239)).
+    pub(crate) layer_scale: bool,
+}
+
+/// What brings a tower's vector into the space of both.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Projection {
+    /// The vector stays as it is.
+    Nothing,
+    Plain,
+    Biased,
+}
+
+impl Projection {
+    /// From vectors of length `width` to those of length `dimension`, as `weights.weight` and `weights.bias`.
+    pub(crate) fn read(
+        self,
+        width: usize,
+        dimension: usize,
+        weights: &Weights<'_>,
+    ) -> Result<Option<Linear>> {
+        match self {
+            Self::Nothing => Ok(None),
+            Self::Plain => Linear::without_bias(width, dimension, weights).map(Some),
+            Self::Biased => Linear::new(width, dimension, weights).map(Some),
+        }
+    }
+}
+
+/// What stands for the picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum VisionPooling {
+    /// The class token, normed.
+    Class,
+    /// The average of the patches, each normed.
+    AverageOfNormed,
+    /// The average of the patches, normed.
+    NormOfAverage,
 }
 
 /// Which token's vector stands for the text.
@@ -61,6 +114,10 @@ pub(crate) enum TextPooling {
     HighestId,
     /// The first with this id; the first of all when there is none.
     First(u32),
+    /// The first of all.
+    Beginning,
+    /// The last of all.
+    Last,
 }
 
 impl TextPooling {
@@ -69,6 +126,8 @@ impl TextPooling {
         let wanted = match self {
             Self::HighestId => tokens.iter().copied().max(),
             Self::First(id) => Some(id),
+            Self::Beginning => return 0,
+            Self::Last => return tokens.len().saturating_sub(1),
         };
         tokens
             .iter()
@@ -94,6 +153,9 @@ impl VisionConfig {
             channels,
             image: settings.within("vision_config.image_size", image, IMAGE_LIMIT)?,
             patch: settings.positive("vision_config.patch_size", patch)?,
+            first_norm: true,
+            pooling: VisionPooling::Class,
+            projection: Projection::Plain,
         };
         if patch > image {
             return Err(settings.refuse("vision_config.patch_size", patch, "at most `image_size`"));
@@ -205,6 +267,9 @@ impl TextJson {
                 self.max_position_embeddings.unwrap_or(77),
             )?,
             pooling: pooling(settings, self.eos_token_id)?,
+            causal: true,
+            padding: None,
+            projection: Projection::Plain,
         })
     }
 }
@@ -254,6 +319,7 @@ impl EncoderJson {
                 Some(found) => activation(settings, &name("hidden_act"), &found)?,
                 None => defaults.activation,
             },
+            layer_scale: false,
         };
         if !config.width.is_multiple_of(config.heads) {
             let expected = format!("a divisor of `hidden_size`, {}", config.width);
@@ -335,6 +401,7 @@ mod tests {
             layers: 12,
             epsilon: 1e-5,
             activation: Activation::QuickGelu,
+            layer_scale: false,
         };
         let vision = EncoderConfig {
             width: 768,
@@ -362,5 +429,7 @@ mod tests {
         assert_eq!(TextPooling::HighestId.position(&[8, 3, 9, 4, 9]), 2);
         assert_eq!(TextPooling::First(4).position(&[8, 4, 9, 4]), 1);
         assert_eq!(TextPooling::First(4).position(&[8, 3]), 0);
+        assert_eq!(TextPooling::Beginning.position(&[8, 3]), 0);
+        assert_eq!(TextPooling::Last.position(&[8, 3]), 1);
     }
 }

@@ -15,8 +15,10 @@ pub(crate) struct Encoder {
 struct Layer {
     attention_norm: LayerNorm,
     attention: Attention,
+    attention_scale: Option<Tensor>,
     perceptron_norm: LayerNorm,
     perceptron: Perceptron,
+    perceptron_scale: Option<Tensor>,
 }
 
 /// The two products of a transformer layer, with the names that transformers gives them.
@@ -68,18 +70,24 @@ impl Encoder {
 impl Layer {
     fn new(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Self> {
         let norm = |name| LayerNorm::new(config.width, config.epsilon, &weights.below(name));
+        let scale = |name| match config.layer_scale {
+            true => weights.tensor(name, &[config.width]).map(Some),
+            false => Ok(None),
+        };
         Ok(Self {
             attention_norm: norm("layer_norm1")?,
             attention: Attention::clip(config.width, config.heads, &weights.below("self_attn"))?,
+            attention_scale: scale("layer_scale1.lambda1")?,
             perceptron_norm: norm("layer_norm2")?,
             perceptron: Perceptron::new(config, &weights.below("mlp"))?,
+            perceptron_scale: scale("layer_scale2.lambda1")?,
         })
     }
 
     fn forward(&self, hidden: &Tensor, sequences: &Sequences) -> Result<Tensor> {
         let normed = self.attention_norm.forward(hidden)?;
-        let hidden = (hidden + self.attention.forward(&normed, sequences)?)?;
-        self.think(&hidden)
+        let attended = self.attention.forward(&normed, sequences)?;
+        self.think(&(hidden + scaled(attended, self.attention_scale.as_ref())?)?)
     }
 
     /// The same for the rows `used` alone.
@@ -87,6 +95,7 @@ impl Layer {
         let normed = self.attention_norm.forward(hidden)?;
         let queries = normed.index_select(used, 0)?;
         let attended = self.attention.forward_one(&queries, &normed, sequences)?;
+        let attended = scaled(attended, self.attention_scale.as_ref())?;
         self.think(&(hidden.index_select(used, 0)? + attended)?)
     }
 
@@ -94,7 +103,14 @@ impl Layer {
         let thought = self
             .perceptron
             .forward(&self.perceptron_norm.forward(hidden)?)?;
-        Ok((hidden + thought)?)
+        Ok((hidden + scaled(thought, self.perceptron_scale.as_ref())?)?)
+    }
+}
+
+fn scaled(rows: Tensor, scale: Option<&Tensor>) -> Result<Tensor> {
+    match scale {
+        Some(scale) => Ok(rows.broadcast_mul(scale)?),
+        None => Ok(rows),
     }
 }
 

@@ -26,6 +26,16 @@ pub enum Error {
         /// The file, or the alternatives, that were looked for.
         file: String,
     },
+    /// A model in open_clip's form whose tokenizer is the one inside open_clip.
+    #[error(
+        "the model `{checkpoint}` has no tokenizer: by its `{config}` it is the one inside open_clip"
+    )]
+    NoTokenizer {
+        /// The checkpoint's directory or name.
+        checkpoint: String,
+        /// The file that says so.
+        config: &'static str,
+    },
     /// A file of the checkpoint cannot be read.
     #[error("cannot read `{file}`")]
     ReadFile {
@@ -259,6 +269,10 @@ impl Error {
             Self::Directory { .. } => Some(
                 "give a directory that holds a model in Hugging Face form: `config.json`, `model.safetensors`, \
                  tokenizer and preprocessor files",
+            ),
+            Self::NoTokenizer { .. } => Some(
+                "copy `vocab.json`, `merges.txt`, `tokenizer_config.json` and `special_tokens_map.json` of \
+                 `openai/clip-vit-base-patch32` into the directory",
             ),
             Self::MissingFile { .. } => {
                 Some("copy the file from the model's repository into the directory")

@@ -16,17 +16,21 @@
 
 mod activation;
 mod attention;
+mod average_pool;
 mod convolution;
 mod depthwise;
 mod embedding;
 pub(crate) mod kernel;
 mod layer_norm;
 mod linear;
+mod padded_convolution;
 
 pub(crate) use activation::Activation;
 pub(crate) use attention::{Attention, Sequences};
+pub(crate) use average_pool::average_pool;
 pub(crate) use convolution::PatchConvolution;
 pub(crate) use depthwise::{DepthwiseConvolution, SameAxis};
 pub(crate) use embedding::{Embedding, positions};
 pub(crate) use layer_norm::LayerNorm;
 pub(crate) use linear::Linear;
+pub(crate) use padded_convolution::{Finish, PaddedConvolution};

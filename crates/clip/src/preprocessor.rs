@@ -106,22 +106,36 @@ const PIXELS_LIMIT: u32 = 1 << 28;
 
 /// The steps from a picture to pixels.
 pub(crate) struct Preprocessor {
-    resize: Option<Resize>,
-    filter: Filter,
-    crop: Option<Size>,
+    pub(crate) resize: Option<Resize>,
+    pub(crate) filter: Filter,
+    pub(crate) crop: Option<Size>,
+    pub(crate) centring: Centring,
+    /// The brightness of what lies beyond the picture.
+    pub(crate) fill: u8,
     /// For each channel, the value that each of the 256 brightnesses becomes.
-    values: [Vec<f32>; 3],
+    pub(crate) values: [Vec<f32>; 3],
 }
 
 #[derive(Clone, Copy)]
-enum Resize {
+pub(crate) enum Resize {
     ShortestEdge(u32),
+    /// To the largest size that fits into a square of these edges.
+    LongestEdge(u32),
     Exactly(Size),
     /// To patches of this width and height, of which there are `most` at most.
     Patches {
         patch: u32,
         most: u32,
     },
+}
+
+/// Where a crop begins when what is left over cannot be halved.
+#[derive(Clone, Copy)]
+pub(crate) enum Centring {
+    /// As transformers does.
+    Transformers,
+    /// As torchvision does: to the even pixel.
+    Torchvision,
 }
 
 impl Preprocessor {
@@ -147,8 +161,8 @@ impl Preprocessor {
     pub(crate) fn apply(&self, picture: &Picture) -> Pixels {
         let full = self.full_size(picture);
         let crop = self.crop.unwrap_or(full);
-        let (left, width, pad_left) = centre(full.width, crop.width);
-        let (top, height, pad_top) = centre(full.height, crop.height);
+        let (left, width, pad_left) = self.centring.centre(full.width, crop.width);
+        let (top, height, pad_top) = self.centring.centre(full.height, crop.height);
         let part = picture.resample(
             full,
             Window {
@@ -168,6 +182,15 @@ impl Preprocessor {
             None => Size { width, height },
             Some(Resize::Exactly(size)) => size,
             Some(Resize::Patches { patch, most }) => patches_size(width, height, patch, most),
+            Some(Resize::LongestEdge(edge)) => {
+                // By Python's arithmetic: halves go to the even number.
+                let ratio = f64::from(width.max(height)) / f64::from(edge);
+                let side = |length: u32| (f64::from(length) / ratio).round_ties_even().max(1.0);
+                Size {
+                    width: side(width) as u32,
+                    height: side(height) as u32,
+                }
+            }
             Some(Resize::ShortestEdge(edge)) if width <= height => Size {
                 width: edge,
                 height: scaled(edge, height, width),
@@ -179,13 +202,13 @@ impl Preprocessor {
         }
     }
 
-    /// The values of `part`, which lies in a black picture of size `full`.
+    /// The values of `part`, which lies in a picture of one colour of size `full`.
     fn normalise(&self, part: &Picture, full: Size, left: usize, top: usize) -> Pixels {
         let (width, height) = (full.width as usize, full.height as usize);
         let mut values = Vec::with_capacity(3 * width * height);
         for (channel, table) in self.values.iter().enumerate() {
             let start = values.len();
-            values.resize(start + width * height, table[0]);
+            values.resize(start + width * height, table[usize::from(self.fill)]);
             let rows = part.pixels().chunks_exact(3 * part.width() as usize);
             for (row, brightnesses) in rows.enumerate() {
                 let output = &mut values[start + (top + row) * width + left..];
@@ -281,12 +304,18 @@ fn scaled(edge: u32, long: u32, short: u32) -> u32 {
     (f64::from(edge) * f64::from(long) / f64::from(short.max(1))) as u32
 }
 
-/// Where the middle `crop` of `full` begins, how much of it there is, and how much is missing before it.
-fn centre(full: u32, crop: u32) -> (u32, u32, u32) {
-    if crop <= full {
-        ((full - crop) / 2, crop, 0)
-    } else {
-        (0, full, (crop - full).div_ceil(2))
+impl Centring {
+    /// Where the middle `crop` of `full` begins, how much of it there is, and how much is missing before it.
+    fn centre(self, full: u32, crop: u32) -> (u32, u32, u32) {
+        match self {
+            Self::Transformers if crop <= full => ((full - crop) / 2, crop, 0),
+            Self::Transformers => (0, full, (crop - full).div_ceil(2)),
+            Self::Torchvision if crop <= full => {
+                let half = f64::from(full - crop) / 2.0;
+                (half.round_ties_even() as u32, crop, 0)
+            }
+            Self::Torchvision => (0, full, (crop - full) / 2),
+        }
     }
 }
 
@@ -366,6 +395,8 @@ impl Json {
             resize,
             filter: self.filter(&refusal.file)?,
             crop,
+            centring: Centring::Transformers,
+            fill: 0,
             values: [0, 1, 2].map(|c| self.table(c)),
         })
     }
@@ -401,6 +432,8 @@ impl Json {
             }),
             filter: self.filter(file)?,
             crop: None,
+            centring: Centring::Transformers,
+            fill: 0,
             values: [0, 1, 2].map(|c| self.table(c)),
         })
     }
@@ -491,6 +524,7 @@ mod tests {
 
     #[test]
     fn crops_are_centred_as_transformers_does() {
+        let centre = |full, crop| Centring::Transformers.centre(full, crop);
         assert_eq!(centre(10, 5), (2, 5, 0));
         assert_eq!(centre(5, 5), (0, 5, 0));
         assert_eq!(centre(5, 8), (0, 5, 2));
@@ -512,6 +546,14 @@ mod tests {
         assert_eq!(size(300, 900), (144, 432));
         assert_eq!(size(97, 143), (208, 304));
         assert_eq!(size(16, 16), (256, 256));
+    }
+
+    #[test]
+    fn crops_are_centred_as_torchvision_does() {
+        let centre = |full, crop| Centring::Torchvision.centre(full, crop);
+        assert_eq!(centre(10, 5), (2, 5, 0));
+        assert_eq!(centre(12, 5), (4, 5, 0));
+        assert_eq!(centre(5, 8), (0, 5, 1));
     }
 
     #[test]

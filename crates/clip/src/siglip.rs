@@ -14,5 +14,5 @@ mod vision;
 
 pub(crate) use config::SiglipConfig;
 pub(crate) use text::TextTower;
-pub(crate) use tokenizer::{SiglipTokenizer, check_tokenizer, open_tokenizer};
+pub(crate) use tokenizer::{SiglipTokenizer, check_tokenizer, is_python_space, open_tokenizer};
 pub(crate) use vision::VisionTower;

@@ -32,6 +32,8 @@ const WORDS: &str =
 /// Texts to token ids, with those for the beginning and the end.
 pub(crate) struct Tokenizer {
     inner: Inner,
+    /// What is done to a text first.
+    clean: Option<fn(&str) -> String>,
 }
 
 enum Inner {
@@ -66,6 +68,15 @@ impl Tokenizer {
     pub(crate) fn siglip(tokenizer: SiglipTokenizer) -> Self {
         Self {
             inner: Inner::Siglip(Box::new(tokenizer)),
+            clean: None,
+        }
+    }
+
+    /// The same for texts that `clean` has gone over.
+    pub(crate) fn cleaning(self, clean: fn(&str) -> String) -> Self {
+        Self {
+            clean: Some(clean),
+            ..self
         }
     }
 
@@ -93,6 +104,7 @@ impl Tokenizer {
         truncate(&mut inner, checkpoint, limit)?;
         Ok(Self {
             inner: Inner::Library(Box::new(inner)),
+            clean: None,
         })
     }
 
@@ -113,6 +125,8 @@ impl Tokenizer {
 
     /// The ids of `text`, without padding unless the model was trained with it.
     pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let clean = self.clean.map(|clean| clean(text));
+        let text = clean.as_deref().unwrap_or(text);
         let inner = match &self.inner {
             Inner::Siglip(tokenizer) => return Ok(tokenizer.encode(text)),
             Inner::Library(inner) => inner,

@@ -2,7 +2,7 @@ use candle_core::Tensor;
 
 use crate::{
     Result,
-    config::{ClipConfig, VisionConfig},
+    config::{VisionConfig, VisionPooling},
     encoder::Encoder,
     ops::{LayerNorm, Linear, PatchConvolution, Sequences},
     weights::Weights,
@@ -16,24 +16,27 @@ pub(crate) struct VisionTransformer {
     class: Tensor,
     /// (1, 1 + patches, width)
     positions: Tensor,
-    first_norm: LayerNorm,
+    first_norm: Option<LayerNorm>,
     encoder: Encoder,
+    pooling: VisionPooling,
     last_norm: LayerNorm,
-    projection: Linear,
+    projection: Option<Linear>,
 }
 
 impl VisionTransformer {
-    pub(crate) fn new(config: &ClipConfig, weights: &Weights<'_>) -> Result<Self> {
+    /// A tower that ends in vectors of length `dimension`.
+    pub(crate) fn new(
+        config: &VisionConfig,
+        dimension: usize,
+        weights: &Weights<'_>,
+    ) -> Result<Self> {
         let VisionConfig {
             encoder,
             channels,
             patch,
             ..
-        } = &config.vision;
-        let (width, tokens) = (
-            encoder.width,
-            1 + config.vision.grid() * config.vision.grid(),
-        );
+        } = config;
+        let (width, tokens) = (encoder.width, 1 + config.grid() * config.grid());
         let model = weights.below("vision_model");
         let embeddings = model.below("embeddings");
         let norm = |name| LayerNorm::new(width, encoder.epsilon, &model.below(name));
@@ -51,12 +54,16 @@ impl VisionTransformer {
                 .tensor("position_embedding.weight", &[tokens, width])?
                 .unsqueeze(0)?,
             // The spelling is the checkpoints'.
-            first_norm: norm("pre_layrnorm")?,
+            first_norm: match config.first_norm {
+                true => Some(norm("pre_layrnorm")?),
+                false => None,
+            },
             encoder: Encoder::new(encoder, &model.below("encoder"))?,
+            pooling: config.pooling,
             last_norm: norm("post_layernorm")?,
-            projection: Linear::without_bias(
+            projection: config.projection.read(
                 width,
-                config.projection,
+                dimension,
                 &weights.below("visual_projection"),
             )?,
         })
@@ -68,15 +75,38 @@ impl VisionTransformer {
         let (batch, count, width) = patches.dims3()?;
         let class = self.class.expand((batch, 1, width))?;
         let tokens = Tensor::cat(&[&class, &patches], 1)?.broadcast_add(&self.positions)?;
-        let tokens = self
-            .first_norm
-            .forward(&tokens.reshape((batch * (1 + count), width))?)?;
-        let class_rows: Vec<u32> = (0..batch)
-            .map(|picture| (picture * (1 + count)) as u32)
-            .collect();
-        let class_rows = Tensor::new(class_rows, tokens.device())?;
-        let sequences = Sequences::open(vec![1 + count; batch]);
-        let pooled = self.encoder.forward(&tokens, &sequences, &class_rows)?;
-        self.projection.forward(&self.last_norm.forward(&pooled)?)
+        let tokens = tokens.reshape((batch * (1 + count), width))?;
+        let tokens = match &self.first_norm {
+            Some(norm) => norm.forward(&tokens)?,
+            None => tokens,
+        };
+        let pooled = self.pool(&tokens, batch)?;
+        match &self.projection {
+            Some(projection) => projection.forward(&pooled),
+            None => Ok(pooled),
+        }
+    }
+
+    /// (batch · (1 + patches), width) → (batch, width).
+    fn pool(&self, tokens: &Tensor, batch: usize) -> Result<Tensor> {
+        let length = tokens.dim(0)? / batch;
+        let sequences = Sequences::open(vec![length; batch]);
+        if self.pooling == VisionPooling::Class {
+            let rows: Vec<u32> = (0..batch)
+                .map(|picture| (picture * length) as u32)
+                .collect();
+            let rows = Tensor::new(rows, tokens.device())?;
+            let class = self.encoder.forward(tokens, &sequences, &rows)?;
+            return self.last_norm.forward(&class);
+        }
+        let average = |tokens: &Tensor| {
+            let tokens = tokens.reshape((batch, length, ()))?;
+            tokens.narrow(1, 1, length - 1)?.mean(1)
+        };
+        let tokens = self.encoder.forward_all(tokens, &sequences)?;
+        match self.pooling {
+            VisionPooling::AverageOfNormed => Ok(average(&self.last_norm.forward(&tokens)?)?),
+            _ => self.last_norm.forward(&average(&tokens)?),
+        }
     }
 }

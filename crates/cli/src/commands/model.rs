@@ -1,24 +1,59 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use serde_json::json;
+use hub::{CachedRevision, Repository};
+use indicatif::HumanBytes;
+use serde_json::{Value, json};
 
+use crate::environment;
+use crate::error::Error;
 use crate::exit::Outcome;
-use crate::models::{DEFAULT, MINI, NamedModel};
+use crate::hub_model::{self, Extent, HubModel};
+use crate::models::{DEFAULT, MINI, NamedModel, mini_size};
 use crate::output;
 use crate::terminal::FAINT;
 
-/// List and describe models
+/// Download, list and describe models
 #[derive(Debug, Subcommand)]
+#[command(after_help = environment::OF_THE_HUB)]
 pub(crate) enum Command {
-    /// List the models that can be used
-    List,
-    /// Describe a model
+    Pull(Pull),
+    List(List),
     Info(Info),
 }
 
+/// Download a model from the Hugging Face hub, or what is new of it
+#[derive(Args, Debug)]
+#[command(after_help = format!("Examples:
+  clipseek model pull openai/clip-vit-base-patch32
+  clipseek model pull laion/CLIP-ViT-H-14-laion2B-s32B-b79K
+  clipseek model pull openai/clip-vit-large-patch14@refs/pr/15
+
+Prints the directory. An interrupted download goes on where it stopped. What Python's libraries have downloaded
+is not downloaded again.
+
+{}", environment::OF_THE_HUB))]
+pub(crate) struct Pull {
+    /// OWNER/NAME, or OWNER/NAME@REVISION for another branch, tag or commit than `main`
+    #[arg(value_name = "ID", default_value = DEFAULT)]
+    model: String,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// List the bundled model and those of the hub that are on this machine
+#[derive(Args, Debug)]
+pub(crate) struct List {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Describe a model that is on this machine
 #[derive(Args, Debug)]
 pub(crate) struct Info {
-    /// `mini` or a directory in Hugging Face form
+    /// `mini`, a directory in Hugging Face form, or OWNER/NAME[@REVISION] of the hub
     #[arg(default_value = MINI)]
     model: String,
 
@@ -29,36 +64,153 @@ pub(crate) struct Info {
 
 pub(crate) fn run(command: Command) -> Result<Outcome> {
     match command {
-        Command::List => list(),
+        Command::Pull(arguments) => pull(&arguments),
+        Command::List(arguments) => list(&arguments),
         Command::Info(arguments) => info(&arguments),
     }
 }
 
-fn list() -> Result<Outcome> {
+fn pull(arguments: &Pull) -> Result<Outcome> {
+    let model = HubModel::parse(&arguments.model).ok_or_else(|| Error::NotAnId {
+        name: arguments.model.clone(),
+    })?;
+    let snapshot = model.pull()?;
+    output::write(None, |out| {
+        if !arguments.json {
+            return Ok(writeln!(out, "{}", snapshot.directory.display())?);
+        }
+        let files: Vec<&str> = snapshot.names().collect();
+        let object = json!({
+            "model": model.to_string(),
+            "commit": snapshot.commit,
+            "directory": snapshot.directory,
+            "files": files,
+        });
+        serde_json::to_writer_pretty(&mut *out, &object)?;
+        Ok(writeln!(out)?)
+    })?;
+    Ok(Outcome::Done)
+}
+
+fn list(arguments: &List) -> Result<Outcome> {
+    let mut rows = vec![Row::mini()];
+    for model in hub_model::hub()?.models()? {
+        let revisions = model.revisions.iter();
+        rows.extend(revisions.filter_map(|revision| Row::of(&model.repository, revision)));
+    }
+    if arguments.json {
+        let rows: Vec<Value> = rows.iter().map(Row::json).collect();
+        output::write(None, |out| {
+            serde_json::to_writer_pretty(&mut *out, &rows)?;
+            Ok(writeln!(out)?)
+        })?;
+        return Ok(Outcome::Done);
+    }
+    let mut lines: Vec<(String, String)> = rows.iter().map(Row::line).collect();
+    if rows.iter().all(|row| row.name != DEFAULT) {
+        let words = "the default; not on this machine yet: clipseek model pull";
+        lines.push((DEFAULT.to_owned(), words.to_owned()));
+    }
+    for (name, words) in [
+        (
+            "OWNER/NAME",
+            "any other of the Hugging Face hub, downloaded when it is used",
+        ),
+        (
+            "DIR",
+            "a directory with a CLIP checkpoint in Hugging Face form",
+        ),
+    ] {
+        lines.push((name.to_owned(), words.to_owned()));
+    }
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     output::write_styled(None, |out| {
-        for (name, words) in [
-            (
-                MINI,
-                "bundled: small and fast, for trying clipseek out; not as good as CLIP",
-            ),
-            (
-                "DIR",
-                "a directory with a CLIP checkpoint in Hugging Face form",
-            ),
-            (
-                DEFAULT,
-                "the default; this version cannot download it: give its files' DIR",
-            ),
-        ] {
-            writeln!(out, "{name:<30}  {FAINT}{words}{FAINT:#}")?;
+        for (name, words) in lines {
+            writeln!(out, "{name:<width$}  {FAINT}{words}{FAINT:#}")?;
         }
         Ok(())
     })?;
     Ok(Outcome::Done)
 }
 
+/// A model on this machine.
+struct Row {
+    name: String,
+    family: &'static str,
+    size: u64,
+    is_complete: bool,
+    /// None for the bundled one.
+    revision: Option<CachedRevision>,
+}
+
+impl Row {
+    fn mini() -> Row {
+        Row {
+            name: MINI.to_owned(),
+            family: MINI,
+            size: mini_size(),
+            is_complete: true,
+            revision: None,
+        }
+    }
+
+    /// A model of the hub; none when it is one of another kind.
+    fn of(repository: &Repository, revision: &CachedRevision) -> Option<Row> {
+        let family = hub_model::family(&revision.snapshot)?;
+        let mut references = revision.references.iter();
+        let is_main = revision.references.iter().any(|name| name == "main");
+        let id = repository.id();
+        let name = match references.next() {
+            _ if is_main => id.to_owned(),
+            Some(reference) => format!("{id}@{reference}"),
+            None => format!("{id}@{}", revision.snapshot.commit),
+        };
+        Some(Row {
+            name,
+            family,
+            size: revision.snapshot.files.iter().map(|file| file.size).sum(),
+            is_complete: hub_model::extent(&revision.snapshot) != Extent::Part,
+            revision: Some(revision.clone()),
+        })
+    }
+
+    fn line(&self) -> (String, String) {
+        let size = HumanBytes(self.size);
+        let words = match &self.revision {
+            None => format!(
+                "bundled, {size}: small and fast, for trying clipseek out; not as good as CLIP"
+            ),
+            Some(_) if !self.is_complete => {
+                format!("incomplete, {size}: clipseek model pull {}", self.name)
+            }
+            Some(revision) => {
+                let commit = revision.snapshot.commit.get(..7).unwrap_or_default();
+                format!("{}, {size}, commit {commit}", self.family)
+            }
+        };
+        (self.name.clone(), words)
+    }
+
+    fn json(&self) -> Value {
+        let mut object = json!({
+            "model": self.name,
+            "source": "bundled",
+            "family": self.family,
+            "size": self.size,
+            "complete": self.is_complete,
+        });
+        if let Some(revision) = &self.revision {
+            object["source"] = json!("hub");
+            object["commit"] = json!(revision.snapshot.commit);
+            object["references"] = json!(revision.references);
+            object["directory"] = json!(revision.snapshot.directory);
+        }
+        object
+    }
+}
+
 fn info(arguments: &Info) -> Result<Outcome> {
-    let NamedModel { model, reference } = NamedModel::load(&arguments.model)?;
+    let NamedModel { model, reference } = NamedModel::load_local(&arguments.model)?;
     let description = model.description();
     let facts = [
         ("model", json!(reference)),

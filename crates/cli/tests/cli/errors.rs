@@ -24,18 +24,6 @@ fn an_unknown_collection_is_answered_with_those_there_are() {
 }
 
 #[test]
-fn the_default_model_says_what_to_do() {
-    let world = World::new();
-    world.write("a.jpg", "");
-    let error = world.fails(&["add", "a.jpg"]);
-    assert!(
-        error.starts_with("error: model `openai/clip-vit-base-patch32` is not on this machine"),
-        "{error}"
-    );
-    assert!(error.contains("--model mini"), "{error}");
-}
-
-#[test]
 fn a_directory_that_is_no_model_is_named() {
     let world = World::new();
     let error = world.fails(&["add", ".", "--model", "./nowhere"]);

@@ -3,6 +3,7 @@
 mod adding;
 mod demonstration;
 mod errors;
+mod hub_models;
 mod raw_vectors;
 mod searching;
 mod vectors;

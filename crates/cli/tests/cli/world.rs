@@ -56,7 +56,7 @@ impl World {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// `clipseek` in this folder, with this folder's store and nothing of the user's settings.
+    /// `clipseek` in this folder, with this folder's store and cache, offline, and nothing of the user's settings.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_clipseek"));
         command
@@ -65,6 +65,13 @@ impl World {
             .env("CLIPSEEK_STORE", self.path("store"))
             .env_remove("CLIPSEEK_MODEL")
             .env_remove("CLIPSEEK_COLLECTION")
+            .env("HF_HUB_CACHE", self.path("hub"))
+            .env("HF_HOME", self.path("hugging-face"))
+            .env("HF_HUB_OFFLINE", "1")
+            .env("NO_PROXY", "127.0.0.1,localhost")
+            .env_remove("HF_TOKEN")
+            .env_remove("HUGGING_FACE_HUB_TOKEN")
+            .env_remove("HF_TOKEN_PATH")
             .stdin(Stdio::null());
         command
     }
@@ -96,7 +103,7 @@ impl World {
 }
 
 impl Ran {
-    fn of(output: Output) -> Ran {
+    pub(crate) fn of(output: Output) -> Ran {
         Ran {
             code: output.status.code().expect("ended by a signal"),
             stdout: String::from_utf8(output.stdout).unwrap(),

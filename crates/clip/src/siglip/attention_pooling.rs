@@ -42,11 +42,25 @@ impl AttentionPooling {
     }
 }
 
-/// The weights of PyTorch's `MultiheadAttention`, which keeps the projections of queries, keys and values in one.
+/// The weights of PyTorch's `MultiheadAttention`, which keeps the projections of queries, keys and values in one, or of
+/// timm's, which keeps that of queries apart.
 fn attention(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Attention> {
     let width = config.width;
-    let weight = weights.tensor("in_proj_weight", &[3 * width, width])?;
-    let bias = weights.tensor("in_proj_bias", &[3 * width])?;
+    let joined = |kind: &str, one: &[usize], two: &[usize]| -> Result<Tensor> {
+        let query = weights.tensor(&format!("q.{kind}"), one)?;
+        let key_value = weights.tensor(&format!("kv.{kind}"), two)?;
+        Ok(Tensor::cat(&[query, key_value], 0)?)
+    };
+    let (weight, bias) = match weights.has("q.weight") {
+        true => (
+            joined("weight", &[width, width], &[2 * width, width])?,
+            joined("bias", &[width], &[2 * width])?,
+        ),
+        false => (
+            weights.tensor("in_proj_weight", &[3 * width, width])?,
+            weights.tensor("in_proj_bias", &[3 * width])?,
+        ),
+    };
     let third = |third| -> Result<Linear> {
         let part = |tensor: &Tensor| tensor.narrow(0, third * width, width)?.contiguous();
         Ok(Linear::from_tensors(part(&weight)?, Some(part(&bias)?)))

@@ -153,6 +153,7 @@ fn grid(settings: &Settings, patches: usize) -> Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Projection, VisionPooling};
 
     fn resolve(json: &str) -> Result<SiglipConfig> {
         resolve_as(json, false)
@@ -175,6 +176,7 @@ mod tests {
             layers: 12,
             epsilon: 1e-6,
             activation: Activation::GeluTanh,
+            layer_scale: false,
         };
         let expected = SiglipConfig {
             text: TextConfig {
@@ -187,6 +189,9 @@ mod tests {
                 channels: 3,
                 image: 224,
                 patch: 16,
+                first_norm: true,
+                pooling: VisionPooling::Class,
+                projection: Projection::Plain,
             },
             flexible: false,
         };

@@ -382,7 +382,7 @@ fn add_named(added: &mut Vec<Added>, json: &TokenJson, model: &SentencePiece) ->
 }
 
 /// What Python's `str.isspace` says, which counts four separators of ASCII in.
-fn is_python_space(character: char) -> bool {
+pub(crate) fn is_python_space(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
 }
 

@@ -2,6 +2,7 @@ use candle_core::Tensor;
 
 use crate::{
     Result,
+    config::VisionConfig,
     encoder::Encoder,
     ops::{LayerNorm, PatchConvolution, Sequences},
     siglip::{attention_pooling::AttentionPooling, config::SiglipConfig, positions::Positions},
@@ -21,7 +22,12 @@ pub(crate) struct VisionTower {
 
 impl VisionTower {
     pub(crate) fn new(config: &SiglipConfig, weights: &Weights<'_>) -> Result<Self> {
-        let (vision, encoder) = (&config.vision, &config.vision.encoder);
+        Self::of_sizes(&config.vision, weights)
+    }
+
+    /// Of these sizes, in whatever form of checkpoint.
+    pub(crate) fn of_sizes(vision: &VisionConfig, weights: &Weights<'_>) -> Result<Self> {
+        let encoder = &vision.encoder;
         let width = encoder.width;
         let model = weights.below("vision_model");
         let embeddings = model.below("embeddings");

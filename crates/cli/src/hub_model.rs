@@ -1,0 +1,200 @@
+//! A model of the Hugging Face hub: in the cache that all programs share, or else downloaded into it.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use anyhow::Result;
+use clip::Checkpoint;
+use hub::{Hub, Repository, Revision, Settings, Snapshot};
+
+use crate::error::Error;
+use crate::pull_display::PullDisplay;
+use crate::terminal::message;
+
+/// A model's id and revision, written `owner/name` or `owner/name@revision`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HubModel {
+    pub(crate) repository: Repository,
+    pub(crate) revision: Revision,
+}
+
+/// How much of a model the cache has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Extent {
+    /// Not enough to be used.
+    Part,
+    /// Description and weights. There may be small files that nobody has looked for yet.
+    Usable,
+    /// All that belongs to it.
+    Whole,
+}
+
+impl HubModel {
+    /// The model that `name` names, if it has the form of an id; what is written like a path is none.
+    pub(crate) fn parse(name: &str) -> Option<HubModel> {
+        let (id, revision) = name.split_once('@').unwrap_or((name, "main"));
+        if !id.contains('/') {
+            return None;
+        }
+        Some(HubModel {
+            repository: Repository::model(id).ok()?,
+            revision: Revision::new(revision).ok()?,
+        })
+    }
+
+    /// Its directory. Nobody is asked when the cache has it whole.
+    pub(crate) fn obtain(&self) -> Result<PathBuf> {
+        let (cached, extent) = self.in_cache()?;
+        if extent == Extent::Whole {
+            return Ok(cached);
+        }
+        let failure = match self.pull() {
+            Ok(snapshot) => return Ok(snapshot.directory),
+            Err(failure) => failure,
+        };
+        // Who is not online, or whose token has expired, can use what is here.
+        match failure.downcast_ref::<hub::Error>() {
+            Some(hub::Error::Offline { .. }) if extent == Extent::Usable => Ok(cached),
+            Some(error) if extent == Extent::Usable => {
+                message!(
+                    "note: {error}: using what the cache has of {}",
+                    self.repository
+                );
+                Ok(cached)
+            }
+            _ => Err(failure),
+        }
+    }
+
+    /// Its directory in the cache; nobody is asked.
+    pub(crate) fn find(&self) -> Result<PathBuf> {
+        match self.in_cache()? {
+            (_, Extent::Part) => Err(Error::ModelNotHere {
+                name: self.to_string(),
+            }
+            .into()),
+            (directory, _) => Ok(directory),
+        }
+    }
+
+    /// Downloads what the cache lacks of the model as it is now.
+    pub(crate) fn pull(&self) -> Result<Snapshot> {
+        let hub = hub()?;
+        let display = PullDisplay::new();
+        let progress = |progress: hub::Progress<'_>| display.show(progress);
+        let pulled = block_on(async {
+            let listing = hub
+                .listing(&self.repository, &self.revision, &progress)
+                .await?;
+            let names: Vec<&str> = listing.names().collect();
+            let description = Checkpoint::description_files(&names);
+            let snapshot = hub.pull(&listing, &description, &progress).await?;
+            // What cannot be used is refused before its weights are downloaded.
+            let checkpoint = Checkpoint::open(&snapshot.directory)?;
+            checkpoint.family()?;
+            let weights = checkpoint.weight_files(&names)?;
+            let snapshot = hub.pull(&listing, &weights, &progress).await?;
+            // A cache that cannot be written to is asked about again, no more.
+            let _ = hub.remember_absent(&listing, &Checkpoint::possible_description_files());
+            Ok(snapshot)
+        })?;
+        display.finish();
+        pulled
+    }
+
+    fn in_cache(&self) -> Result<(PathBuf, Extent)> {
+        Ok(match hub()?.cached(&self.repository, &self.revision)? {
+            Some(snapshot) => {
+                let extent = extent(&snapshot);
+                (snapshot.directory, extent)
+            }
+            None => (PathBuf::new(), Extent::Part),
+        })
+    }
+}
+
+impl std::fmt::Display for HubModel {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.repository.id())?;
+        if self.revision == Revision::main() {
+            return Ok(());
+        }
+        write!(formatter, "@{}", self.revision)
+    }
+}
+
+/// How much of a model a snapshot is.
+pub(crate) fn extent(snapshot: &Snapshot) -> Extent {
+    let names: Vec<&str> = snapshot.names().collect();
+    let is_usable = opened(&snapshot.directory).is_some_and(|checkpoint| {
+        let is_supported = checkpoint.family().is_ok();
+        is_supported && checkpoint.weight_files(&names).is_ok()
+    });
+    let is_settled =
+        |name: &&str| names.contains(name) || snapshot.absent.iter().any(|absent| absent == name);
+    let mut description = Checkpoint::possible_description_files().into_iter();
+    match is_usable {
+        false => Extent::Part,
+        true if description.all(|name| is_settled(&name)) => Extent::Whole,
+        true => Extent::Usable,
+    }
+}
+
+/// The kind of model a snapshot is of; none when clipseek cannot use it.
+pub(crate) fn family(snapshot: &Snapshot) -> Option<&'static str> {
+    opened(&snapshot.directory)?.family().ok()
+}
+
+fn opened(directory: &Path) -> Option<Checkpoint> {
+    Checkpoint::open(directory).ok()
+}
+
+/// The hub, as the environment describes it.
+pub(crate) fn hub() -> Result<&'static Hub> {
+    static HUB: OnceLock<Hub> = OnceLock::new();
+    if let Some(hub) = HUB.get() {
+        return Ok(hub);
+    }
+    let mut settings = Settings::from_variables(|name| std::env::var_os(name))?;
+    settings.user_agent = concat!("clipseek/", env!("CARGO_PKG_VERSION")).to_owned();
+    let hub = Hub::new(settings)?;
+    Ok(HUB.get_or_init(|| hub))
+}
+
+/// Waits for what waits for a network.
+fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<Result<T>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(future))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_told_from_paths() {
+        for id in [
+            "openai/clip-vit-base-patch32",
+            "laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
+            "openai/clip-vit-base-patch32@refs/pr/15",
+        ] {
+            assert_eq!(HubModel::parse(id).unwrap().to_string(), id);
+        }
+        assert_eq!(HubModel::parse("a/b@main").unwrap().to_string(), "a/b");
+        for path in [
+            "./model",
+            "/models/clip",
+            "models/openai/clip",
+            "../clip",
+            "clip",
+            "a/",
+            "/b",
+            "a/b@",
+            "a/b@../c",
+        ] {
+            assert_eq!(HubModel::parse(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Models of the hub, from a double of it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use hub_double::{HubDouble, Repository, TOKEN, Trouble};
+
+use crate::world::{Ran, World, demo};
+
+const ID: &str = "owner/tiny-clip";
+
+/// A checkpoint of CLIP's kind, with random weights.
+fn tiny() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../clip/tests/fixtures/quick-gelu")
+}
+
+fn checkpoint() -> Repository {
+    Repository::model(ID)
+        .file("README.md", "not needed")
+        .large_file("flax_model.msgpack", "not needed")
+        .files_of(&tiny())
+        .unwrap()
+}
+
+/// `clipseek`, asking this double.
+fn command(world: &World, double: &HubDouble, arguments: &[&str]) -> Command {
+    let mut command = world.command(arguments);
+    command
+        .env("HF_ENDPOINT", double.endpoint())
+        .env_remove("HF_HUB_OFFLINE");
+    command
+}
+
+fn run(world: &World, double: &HubDouble, arguments: &[&str]) -> Ran {
+    Ran::of(command(world, double, arguments).output().unwrap())
+}
+
+#[track_caller]
+fn well(world: &World, double: &HubDouble, arguments: &[&str]) -> Ran {
+    let ran = run(world, double, arguments);
+    assert_eq!(ran.code, 0, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+    ran
+}
+
+#[track_caller]
+fn fails(world: &World, double: &HubDouble, arguments: &[&str]) -> String {
+    let ran = run(world, double, arguments);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+    ran.stderr
+}
+
+fn paths(double: &HubDouble) -> Vec<String> {
+    let requests = double.take_requests().into_iter();
+    requests.map(|request| request.path).collect()
+}
+
+#[test]
+fn a_model_is_downloaded_once_and_then_used_offline() {
+    let (world, double) = (World::new(), HubDouble::start());
+    double.add(checkpoint());
+    let pictures = demo().join("pictures");
+    let pictures = pictures.to_str().unwrap();
+    let added = well(&world, &double, &["add", pictures, "--model", ID]);
+    assert!(added.stderr.contains("downloading model.safetensors ("), "{}", added.stderr);
+    let asked = paths(&double).join("\n");
+    assert!(asked.contains("/merges.txt"), "{asked}");
+    assert!(!asked.contains("README") && !asked.contains("flax"), "{asked}");
+
+    let found = well(&world, &double, &["search", "a dog", "--format", "paths"]);
+    assert_eq!(found.stderr, "");
+    assert!(paths(&double).is_empty(), "what is here is asked for never again");
+    drop(double);
+    let offline = world.well(&["search", "a dog", "--format", "paths"]);
+    assert_eq!(offline.stdout, found.stdout);
+}
+
+#[test]
+fn a_pull_prints_the_directory_and_refreshes() {
+    let (world, double) = (World::new(), HubDouble::start());
+    double.add(checkpoint());
+    let pulled = well(&world, &double, &["model", "pull", ID]);
+    let directory = PathBuf::from(pulled.stdout.trim_end());
+    assert!(directory.starts_with(world.path("hub")), "{}", directory.display());
+    assert!(directory.join("model.safetensors").exists());
+    let from_directory = world.well(&["model", "info", directory.to_str().unwrap(), "--json"]);
+    let from_hub = world.well(&["model", "info", ID, "--json"]);
+    assert_eq!(from_hub.json()["fingerprint"], from_directory.json()["fingerprint"]);
+    assert_eq!(from_hub.json()["model"], ID);
+
+    double.add(checkpoint().file("special_tokens_map.json", "{}"));
+    double.take_requests();
+    let refreshed = well(&world, &double, &["model", "pull", ID, "--json"]).json();
+    assert_ne!(refreshed["directory"].as_str(), directory.to_str());
+    assert_eq!(refreshed["model"], ID);
+    let fetched: Vec<String> = double
+        .take_requests()
+        .into_iter()
+        .filter(|request| request.method == "GET" && !request.path.starts_with("/api/"))
+        .map(|request| request.path)
+        .collect();
+    let commit = refreshed["commit"].as_str().unwrap();
+    assert_eq!(fetched, [format!("/{ID}/resolve/{commit}/special_tokens_map.json")]);
+}
+
+#[test]
+fn models_on_this_machine_are_listed() {
+    let (world, double) = (World::new(), HubDouble::start());
+    let before = world.well(&["model", "list"]).stdout;
+    assert!(before.contains("not on this machine yet: clipseek model pull"), "{before}");
+    double.add(checkpoint());
+    double.add(checkpoint().on_branch("v1"));
+    double.add(Repository::model("owner/bert").file("config.json", "{\"model_type\": \"bert\"}"));
+    well(&world, &double, &["model", "pull", ID]);
+    fails(&world, &double, &["model", "pull", "owner/bert"]);
+
+    let rows = world.well(&["model", "list", "--json"]).json();
+    let rows = rows.as_array().unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row["model"].as_str().unwrap()).collect();
+    assert_eq!(names, ["mini", ID]);
+    assert_eq!(rows[1]["complete"], true);
+    assert_eq!(rows[1]["references"], serde_json::json!(["main"]));
+    let size: u64 = std::fs::read_dir(rows[1]["directory"].as_str().unwrap())
+        .unwrap()
+        .map(|entry| std::fs::metadata(entry.unwrap().path()).unwrap().len())
+        .sum();
+    assert_eq!(rows[1]["size"], size);
+
+    let weights = Path::new(rows[1]["directory"].as_str().unwrap()).join("model.safetensors");
+    std::fs::remove_file(weights).unwrap();
+    let listed = world.well(&["model", "list"]).stdout;
+    assert!(listed.contains(&format!("clipseek model pull {ID}\n")), "{listed}");
+    let rows = world.well(&["model", "list", "--json"]).json();
+    assert_eq!(rows[1]["complete"], false);
+    assert_eq!(
+        world.fails(&["model", "info", ID]),
+        format!(
+            "error: model `{ID}` is not on this machine\n\
+             hint: download it: clipseek model pull {ID}\n"
+        )
+    );
+}
+
+#[test]
+fn a_gated_model_shows_where_its_terms_are() {
+    let (world, double) = (World::new(), HubDouble::start());
+    double.add(checkpoint().gated());
+    let page = format!("{}/{ID}", double.endpoint());
+    assert_eq!(
+        fails(&world, &double, &["embed", "a dog", "--model", ID]),
+        format!(
+            "error: model `{ID}` could not be had\n  \
+             caused by: model `{ID}` is for those who accepted its terms\n\
+             hint: accept them at {page}, then set HF_TOKEN to a token of your account; \
+             or try clipseek out with the bundled model: --model mini\n"
+        )
+    );
+    let mut embed = command(&world, &double, &["embed", "a dog", "--model", ID]);
+    let with_token = Ran::of(embed.env("HF_TOKEN", TOKEN).output().unwrap());
+    assert_eq!(with_token.code, 0, "{}", with_token.stderr);
+}
+
+#[test]
+fn a_missing_model_is_told_from_a_missing_revision() {
+    let (world, double) = (World::new(), HubDouble::start());
+    double.add(checkpoint());
+    let missing = fails(&world, &double, &["model", "pull", "owner/no-such-model"]);
+    assert_eq!(
+        missing,
+        "error: there is no model `owner/no-such-model` on the hub, or it is private\n\
+         hint: check the spelling; a private one needs a token in HF_TOKEN\n"
+    );
+    let missing = fails(&world, &double, &["model", "pull", &format!("{ID}@v9")]);
+    assert!(missing.contains("has no branch, tag or commit `v9`"), "{missing}");
+    let no_id = fails(&world, &double, &["model", "pull", "clip"]);
+    assert!(no_id.contains("expected OWNER/NAME"), "{no_id}");
+}
+
+#[test]
+fn offline_without_the_files_the_variable_is_named() {
+    let world = World::new();
+    world.write("a.jpg", "");
+    let error = world.fails(&["add", "a.jpg"]);
+    assert!(
+        error.starts_with("error: model `openai/clip-vit-base-patch32` could not be had\n"),
+        "{error}"
+    );
+    assert!(error.contains("and HF_HUB_OFFLINE forbids asking the hub\n"), "{error}");
+    assert!(error.contains("unset HF_HUB_OFFLINE") && error.contains("--model mini"), "{error}");
+}
+
+#[test]
+fn a_model_of_another_kind_is_refused_before_its_weights_come() {
+    let (world, double) = (World::new(), HubDouble::start());
+    double.add(
+        Repository::model("owner/bert")
+            .file("config.json", "{\"model_type\": \"bert\"}")
+            .large_file("model.safetensors", vec![0; 1000]),
+    );
+    let error = fails(&world, &double, &["embed", "a dog", "--model", "owner/bert"]);
+    assert!(error.contains("bert"), "{error}");
+    assert!(paths(&double).iter().all(|path| !path.contains("safetensors")));
+}
+
+#[test]
+fn what_python_left_is_used_when_the_hub_cannot_be_asked() {
+    let (world, double) = (World::new(), HubDouble::start());
+    double.add(checkpoint());
+    well(&world, &double, &["model", "pull", ID]);
+    // Python marks as absent what it looked for itself, no more.
+    std::fs::remove_dir_all(world.path("hub/models--owner--tiny-clip/.no_exist")).unwrap();
+    double.take_requests();
+    well(&world, &double, &["embed", "a dog", "--model", ID]);
+    assert_eq!(paths(&double).len(), 1, "the list of files, once");
+    well(&world, &double, &["embed", "a dog", "--model", ID]);
+    assert!(paths(&double).is_empty());
+
+    std::fs::remove_dir_all(world.path("hub/models--owner--tiny-clip/.no_exist")).unwrap();
+    let expired = Trouble::Status(401, vec![("x-error-code", "RepoNotFound".to_owned())]);
+    double.trouble("GET", "/api/", 1, expired);
+    let ran = well(&world, &double, &["embed", "a dog", "--model", ID]);
+    assert!(ran.stderr.starts_with("note: ") && ran.stderr.contains("using what the cache has"));
+    let offline = world.well(&["embed", "a dog", "--model", ID]);
+    assert_eq!((offline.stdout, offline.stderr), (ran.stdout, String::new()));
+}
+
+#[test]
+fn a_revision_is_remembered_by_the_collection() {
+    let (world, double) = (World::new(), HubDouble::start());
+    double.add(checkpoint().on_branch("v1"));
+    let name = format!("{ID}@v1");
+    let picture = demo().join("pictures/two-perch.jpg");
+    well(&world, &double, &["add", picture.to_str().unwrap(), "--model", &name]);
+    drop(double);
+    world.well(&["search", "a fish"]);
+    let info = world.well(&["collection", "info", "--format", "json"]).json();
+    assert!(info.to_string().contains(&format!("\"{name}\"")), "{info}");
+}

@@ -1,0 +1,106 @@
+//! The residual network of CLIP's article ([Radford et al. 2021](https://arxiv.org/abs/2103.00020)), as open_clip's
+//! [`ModifiedResNet`](https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/modified_resnet.py): three
+//! convolutions at the beginning, an average over 2 x 2 pixels wherever a picture becomes smaller, and attention at the
+//! end.
+//!
+//! Pictures are in `(batch, height, width, channels)` order within.
+
+mod attention_pool;
+mod bottleneck;
+mod normed_convolution;
+
+use candle_core::Tensor;
+
+use self::{attention_pool::AttentionPool, bottleneck::Bottleneck};
+use crate::{
+    Result,
+    ops::{Finish, PaddedConvolution, average_pool},
+    weights::Weights,
+};
+
+/// The sizes of a residual network.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ResNetConfig {
+    /// Channels after the stem.
+    pub(crate) width: usize,
+    /// Blocks of each of the four stages.
+    pub(crate) layers: [usize; 4],
+    /// Of the attention at the end.
+    pub(crate) heads: usize,
+    /// Width and height of the picture.
+    pub(crate) image: usize,
+}
+
+impl ResNetConfig {
+    /// How many pixels become one, in each direction.
+    pub(crate) const REDUCTION: usize = 32;
+
+    /// Channels at the end.
+    pub(crate) fn features(&self) -> usize {
+        self.width * 32
+    }
+
+    /// Width and height of the picture at the end: the first halving rounds up, the other four down.
+    pub(crate) fn side(&self) -> usize {
+        self.image.div_ceil(2) / 16
+    }
+}
+
+pub(crate) struct ResNet {
+    stem: [PaddedConvolution; 3],
+    blocks: Vec<Bottleneck>,
+    pool: AttentionPool,
+}
+
+impl ResNet {
+    /// A tower that ends in vectors of length `dimension`.
+    pub(crate) fn new(
+        config: &ResNetConfig,
+        dimension: usize,
+        weights: &Weights<'_>,
+    ) -> Result<Self> {
+        let width = config.width;
+        let stem = |number, inputs, outputs, stride| {
+            let names = (format!("conv{number}"), format!("bn{number}"));
+            normed_convolution::read(weights, &names.0, &names.1, [inputs, outputs, 3], stride)
+        };
+        Ok(Self {
+            stem: [
+                stem(1, 3, width / 2, 2)?,
+                stem(2, width / 2, width / 2, 1)?,
+                stem(3, width / 2, width, 1)?,
+            ],
+            blocks: blocks(config, weights)?,
+            pool: AttentionPool::new(config, dimension, &weights.below("attnpool"))?,
+        })
+    }
+
+    /// (batch, 3, image, image) → (batch, dimension).
+    pub(crate) fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
+        let mut hidden = pixels.permute((0, 2, 3, 1))?.contiguous()?;
+        for convolution in &self.stem {
+            hidden = convolution.forward(&hidden, Finish::Relu)?;
+        }
+        hidden = average_pool(&hidden)?;
+        for block in &self.blocks {
+            hidden = block.forward(&hidden)?;
+        }
+        self.pool.forward(&hidden)
+    }
+}
+
+fn blocks(config: &ResNetConfig, weights: &Weights<'_>) -> Result<Vec<Bottleneck>> {
+    let mut blocks = Vec::new();
+    let mut inputs = config.width;
+    for (stage, &count) in config.layers.iter().enumerate() {
+        let inner = config.width << stage;
+        let weights = weights.below(&format!("layer{}", stage + 1));
+        for block in 0..count {
+            let smaller = stage > 0 && block == 0;
+            let weights = weights.below(&block.to_string());
+            blocks.push(Bottleneck::new(inputs, inner, smaller, &weights)?);
+            inputs = inner * Bottleneck::EXPANSION;
+        }
+    }
+    Ok(blocks)
+}

@@ -1,0 +1,61 @@
+use candle_core::Tensor;
+
+use super::normed_convolution;
+use crate::{
+    Result,
+    ops::{Finish, PaddedConvolution, average_pool},
+    weights::Weights,
+};
+
+/// Fewer channels, a convolution over 3 x 3 pixels, and more channels again, added to what came in
+/// ([He et al. 2015](https://arxiv.org/abs/1512.03385)).
+pub(super) struct Bottleneck {
+    narrow: PaddedConvolution,
+    middle: PaddedConvolution,
+    widen: PaddedConvolution,
+    /// What brings that which came in to the shape of the result, where it has another.
+    shortcut: Option<PaddedConvolution>,
+    /// Whether the result has half the width and height.
+    smaller: bool,
+}
+
+impl Bottleneck {
+    /// How many times the inner channels there are at the end.
+    pub(super) const EXPANSION: usize = 4;
+
+    pub(super) fn new(
+        inputs: usize,
+        inner: usize,
+        smaller: bool,
+        weights: &Weights<'_>,
+    ) -> Result<Self> {
+        let outputs = inner * Self::EXPANSION;
+        let read = |convolution, norm, sizes| {
+            normed_convolution::read(weights, convolution, norm, sizes, 1)
+        };
+        let shortcut = (smaller || inputs != outputs)
+            .then(|| read("downsample.0", "downsample.1", [inputs, outputs, 1]));
+        Ok(Self {
+            narrow: read("conv1", "bn1", [inputs, inner, 1])?,
+            middle: read("conv2", "bn2", [inner, inner, 3])?,
+            widen: read("conv3", "bn3", [inner, outputs, 1])?,
+            shortcut: shortcut.transpose()?,
+            smaller,
+        })
+    }
+
+    /// (batch, height, width, inputs) → the same, or half of height and width, with the outputs.
+    pub(super) fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        let shrink = |picture: &Tensor| match self.smaller {
+            true => average_pool(picture),
+            false => Ok(picture.clone()),
+        };
+        let hidden = self.narrow.forward(input, Finish::Relu)?;
+        let hidden = shrink(&self.middle.forward(&hidden, Finish::Relu)?)?;
+        let beside = match &self.shortcut {
+            Some(shortcut) => shortcut.forward(&shrink(input)?, Finish::Nothing)?,
+            None => input.clone(),
+        };
+        self.widen.forward(&hidden, Finish::AddRelu(&beside))
+    }
+}

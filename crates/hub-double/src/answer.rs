@@ -1,0 +1,139 @@
+use std::io::{self, ErrorKind, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::trouble::Trouble;
+
+/// An answer, and what goes wrong with it.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    /// Where in the whole file the body begins.
+    pub(crate) start: usize,
+}
+
+impl Answer {
+    pub(crate) fn new(status: u16) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+            start: 0,
+        }
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Applies what can be applied before anything is sent.
+    pub(crate) fn spoilt(mut self, trouble: Option<&Trouble>) -> Self {
+        match trouble {
+            Some(Trouble::Status(status, headers)) => {
+                let empty = Self::new(*status);
+                return headers
+                    .iter()
+                    .fold(empty, |answer, (name, value)| answer.header(name, value));
+            }
+            Some(Trouble::Corrupt(place)) => {
+                let place = place.checked_sub(self.start);
+                if let Some(byte) = place.and_then(|place| self.body.get_mut(place)) {
+                    *byte ^= 1;
+                }
+            }
+            Some(Trouble::OtherRange) => {
+                for (name, value) in &mut self.headers {
+                    if name == "content-range" {
+                        *value = "bytes 1-2/3".to_owned();
+                    }
+                }
+            }
+            Some(Trouble::Without(header)) => self.headers.retain(|(name, _)| name != header),
+            Some(Trouble::With(header, value)) => {
+                self.headers.retain(|(name, _)| name != header);
+                self.headers.push(((*header).to_owned(), value.clone()));
+            }
+            _ => {}
+        }
+        self
+    }
+
+    /// Sends it. False when the connection is of no more use.
+    pub(crate) fn send(
+        &self,
+        mut stream: &TcpStream,
+        without_body: bool,
+        trouble: Option<&Trouble>,
+        stopped: &AtomicBool,
+    ) -> io::Result<bool> {
+        if matches!(trouble, Some(Trouble::Silence)) {
+            hold(stream, stopped)?;
+            return Ok(false);
+        }
+        stream.write_all(self.head().as_bytes())?;
+        if without_body {
+            return Ok(true);
+        }
+        match trouble {
+            Some(Trouble::Cut(count)) => {
+                stream.write_all(&self.body[..self.body.len().min(*count)])?;
+                Ok(false)
+            }
+            Some(Trouble::Stall(count)) => {
+                stream.write_all(&self.body[..self.body.len().min(*count)])?;
+                hold(stream, stopped)?;
+                Ok(false)
+            }
+            Some(Trouble::Trickle(count, pause)) => {
+                for piece in self.body.chunks(*count) {
+                    thread::sleep(*pause);
+                    stream.write_all(piece)?;
+                }
+                Ok(true)
+            }
+            _ => {
+                stream.write_all(&self.body)?;
+                Ok(true)
+            }
+        }
+    }
+
+    fn head(&self) -> String {
+        let mut head = format!("HTTP/1.1 {} Said\r\n", self.status);
+        for (name, value) in &self.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let says_length = self
+            .headers
+            .iter()
+            .any(|(name, _)| name == "content-length");
+        if !says_length {
+            head.push_str(&format!("content-length: {}\r\n", self.body.len()));
+        }
+        head.push_str("\r\n");
+        head
+    }
+}
+
+/// Keeps the connection open until the other side leaves or the double stops.
+fn hold(stream: &TcpStream, stopped: &AtomicBool) -> io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_millis(20)))?;
+    while !stopped.load(Ordering::Relaxed) {
+        match stream.peek(&mut [0]) {
+            Ok(0) => break,
+            Ok(_) => thread::sleep(Duration::from_millis(20)),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) => break,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! A double of the Hugging Face hub, for tests: a server on loopback that answers as the hub does, and
+//! makes the trouble that it is told to make.
+//!
+//! It serves what `huggingface_hub` and our client ask for: listings and trees of repositories, and their
+//! files with etags, commits and ranges. Small files come from itself, large ones by a redirect with a
+//! signed address to another host, its storage. Every request is written down.
+//!
+//! ```
+//! use hub_double::{HubDouble, Repository};
+//!
+//! let double = HubDouble::start();
+//! double.add(Repository::model("owner/name").file("config.json", "{}"));
+//! assert!(double.endpoint().starts_with("http://127.0.0.1:"));
+//! assert!(double.requests().is_empty());
+//! ```
+
+mod answer;
+mod double;
+mod repository;
+mod request;
+mod serving;
+mod trouble;
+
+pub use double::HubDouble;
+pub use repository::Repository;
+pub use request::{Request, Server};
+pub use trouble::Trouble;
+
+/// The token that opens every repository of the double. It knows no other but [`OTHER_TOKEN`].
+pub const TOKEN: &str = "hf_the_token_that_opens";
+
+/// A token of an account that has accepted no terms.
+pub const OTHER_TOKEN: &str = "hf_the_token_of_another";
+
+/// What signs the addresses in the double's storage.
+pub const SIGNATURE: &str = "the-secret-signature";

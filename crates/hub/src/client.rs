@@ -1,0 +1,246 @@
+use std::error::Error as _;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION};
+use reqwest::{Method, Response, StatusCode, Url, redirect};
+
+use crate::failure::{Again, Failure};
+use crate::{Error, Repository, Result, Settings, tls};
+
+/// Requests to the hub and to where it redirects. Redirects are followed here and not by reqwest: the
+/// token goes to the endpoint's own scheme, host and port and nowhere else.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    endpoint: Url,
+    token: Option<crate::Token>,
+    answer_limit: Duration,
+    pub(crate) stall_limit: Duration,
+}
+
+/// When to stop following redirects.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Follow {
+    /// Never: to the content.
+    ToTheEnd,
+    /// At an answer that leads to another host and describes the file that is there.
+    ToTheDescription,
+}
+
+/// The hub takes one or two.
+const MOST_REDIRECTS: usize = 10;
+
+/// The header with the etag of the file that a redirect leads to.
+pub(crate) const LINKED_ETAG: &str = "x-linked-etag";
+
+impl Client {
+    /// # Errors
+    /// When connections cannot be secured.
+    pub(crate) fn new(settings: &Settings, endpoint: Url) -> Result<Self> {
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::configuration()?)
+            .user_agent(&settings.user_agent)
+            .connect_timeout(settings.limits.connect)
+            .redirect(redirect::Policy::none());
+        if !settings.proxies {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(|source| Error::Client {
+            source: source.without_url(),
+        })?;
+        Ok(Self {
+            http,
+            endpoint,
+            token: settings.token.clone(),
+            answer_limit: settings.limits.answer,
+            stall_limit: settings.limits.stall,
+        })
+    }
+
+    pub(crate) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Whether an address is one of the endpoint.
+    pub(crate) fn is_endpoint(&self, url: &Url) -> bool {
+        url.origin() == self.endpoint.origin()
+    }
+
+    /// The endpoint's address with these parts after it, each percent-encoded as a whole.
+    pub(crate) fn url<'a>(&self, parts: impl IntoIterator<Item = &'a str>) -> Url {
+        let mut url = self.endpoint.clone();
+        // The endpoint is http or https, whose addresses have a path.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(parts);
+        }
+        url
+    }
+
+    /// The page of a repository, for people.
+    pub(crate) fn page(&self, repository: &Repository) -> String {
+        let datasets = (repository.kind() == crate::Kind::Dataset).then_some("datasets");
+        let mut page = self.url(datasets.into_iter().chain(repository.id().split('/')));
+        // A mirror's address may hold a name and a password.
+        let _ = page.set_username("").and_then(|()| page.set_password(None));
+        page.into()
+    }
+
+    /// Asks once, and follows redirects. The answer may have any status but those of redirects.
+    ///
+    /// # Errors
+    /// When there is no answer, or a redirect that is not to be followed.
+    pub(crate) async fn ask(
+        &self,
+        method: &Method,
+        url: Url,
+        headers: &HeaderMap,
+        follow: Follow,
+    ) -> Result<Response, Failure> {
+        let mut url = url;
+        for _ in 0..=MOST_REDIRECTS {
+            let response = self.send(method, &url, headers).await?;
+            let Some(target) = redirect_of(&response)? else {
+                return Ok(response);
+            };
+            let leaves = url.origin() != target.origin();
+            let describes = response.headers().contains_key(LINKED_ETAG);
+            if follow == Follow::ToTheDescription && leaves && describes {
+                return Ok(response);
+            }
+            url = target;
+        }
+        Err(redirect_fault(&url, "too often").into())
+    }
+
+    async fn send(
+        &self,
+        method: &Method,
+        url: &Url,
+        headers: &HeaderMap,
+    ) -> Result<Response, Failure> {
+        let mut headers = headers.clone();
+        if let Some(token) = &self.token
+            && self.is_endpoint(url)
+        {
+            headers.insert(AUTHORIZATION, token.header());
+        }
+        let request = self
+            .http
+            .request(method.clone(), url.clone())
+            .headers(headers);
+        match tokio::time::timeout(self.answer_limit, request.send()).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(Self::unanswered(url, error)),
+            Err(_) => Err(Failure::passing(Error::Stalled {
+                host: host(url),
+                limit: self.answer_limit,
+            })),
+        }
+    }
+
+    fn unanswered(url: &Url, error: reqwest::Error) -> Failure {
+        let host = host(url);
+        let unreachable = error.is_connect();
+        let may_pass = !is_refused_certificate(&error);
+        let source = error.without_url();
+        if !unreachable {
+            return Failure::passing(Error::BrokenOff {
+                host,
+                source: Some(source),
+            });
+        }
+        Failure {
+            error: Box::new(Error::Unreachable { host, source }),
+            again: if may_pass {
+                Again::Briefly
+            } else {
+                Again::Never
+            },
+        }
+    }
+
+    /// The next bytes of a body; none at its end.
+    ///
+    /// # Errors
+    /// When the connection breaks off, or nothing comes for too long.
+    pub(crate) async fn chunk(
+        &self,
+        response: &mut Response,
+    ) -> Result<Option<impl AsRef<[u8]> + use<>>, Failure> {
+        let next = tokio::time::timeout(self.stall_limit, response.chunk()).await;
+        match next {
+            Ok(Ok(chunk)) => Ok(chunk),
+            Ok(Err(error)) => Err(Failure::passing(Error::BrokenOff {
+                host: host(response.url()),
+                source: Some(error.without_url()),
+            })),
+            Err(_) => Err(Failure::passing(Error::Stalled {
+                host: host(response.url()),
+                limit: self.stall_limit,
+            })),
+        }
+    }
+}
+
+/// Where an answer redirects to, if it does.
+fn redirect_of(response: &Response) -> Result<Option<Url>> {
+    let is_redirect = matches!(
+        response.status(),
+        StatusCode::MOVED_PERMANENTLY
+            | StatusCode::FOUND
+            | StatusCode::SEE_OTHER
+            | StatusCode::TEMPORARY_REDIRECT
+            | StatusCode::PERMANENT_REDIRECT
+    );
+    if !is_redirect {
+        return Ok(None);
+    }
+    let from = response.url();
+    let location = response.headers().get(LOCATION);
+    let target = location
+        .and_then(|location| location.to_str().ok())
+        .and_then(|location| from.join(location).ok())
+        .filter(|target| matches!(target.scheme(), "http" | "https") && target.has_host())
+        .ok_or_else(|| redirect_fault(from, "to no address"))?;
+    if from.scheme() == "https" && target.scheme() == "http" {
+        return Err(redirect_fault(from, "from https to http"));
+    }
+    Ok(Some(target))
+}
+
+fn redirect_fault(from: &Url, fault: &'static str) -> Error {
+    Error::Redirect {
+        host: host(from),
+        fault,
+    }
+}
+
+/// The server of an address, without whatever else is in it: paths and queries can be signed.
+pub(crate) fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// A certificate that is refused now will be refused in a second too.
+fn is_refused_certificate(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // The TLS error is inside an error of input and output, which does not show it as its source.
+        let inner = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
+        let is = |error: &(dyn std::error::Error + 'static)| {
+            matches!(
+                error.downcast_ref(),
+                Some(rustls::Error::InvalidCertificate(_))
+            )
+        };
+        if is(error) || inner.is_some_and(|inner| is(inner)) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}

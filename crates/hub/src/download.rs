@@ -1,0 +1,229 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use reqwest::header::{CONTENT_RANGE, HeaderMap, HeaderValue, IF_RANGE, RANGE};
+use reqwest::{Method, Response, StatusCode, Url};
+
+use crate::cache::Cache;
+use crate::client::{Client, Follow};
+use crate::digest::Digest;
+use crate::failure::Failure;
+use crate::lock::Lock;
+use crate::metadata::Metadata;
+use crate::part::Part;
+use crate::refusal::{self, Subject};
+use crate::{Error, Progress, Repository, Result, Retry, Waiting, link, space};
+
+/// The fetching of one file of one commit into the cache.
+pub(crate) struct Download<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) cache: &'a Cache,
+    pub(crate) retry: Retry,
+    pub(crate) symlinks: bool,
+    pub(crate) progress: &'a (dyn Fn(Progress<'_>) + Sync),
+    pub(crate) repository: &'a Repository,
+    pub(crate) commit: &'a str,
+    /// Checked to be a path below its folder.
+    pub(crate) name: &'a str,
+}
+
+/// A download that got on by this much before it broke off is not counted as having failed.
+const HEADWAY: u64 = 1 << 20;
+
+impl Download<'_> {
+    /// Fetches the file, unless its content is here already, and gives it its name in the snapshot.
+    ///
+    /// # Errors
+    /// When it cannot be fetched, verified or stored.
+    pub(crate) async fn run(&self) -> Result<()> {
+        let url = self.url();
+        let subject = self.subject();
+        let metadata = self
+            .retry
+            .run(&|wait| self.wait(Waiting::NextAttempt(wait)), async || {
+                Metadata::ask(self.client, &url, &subject).await
+            })
+            .await?;
+        let blob = self.cache.blob(self.repository, &metadata.digest);
+        let lock = self.cache.lock(self.repository, &metadata.digest);
+        let lock = Lock::acquire(&lock, || self.wait(Waiting::OtherProcess)).await?;
+        if !is_whole(&blob, metadata.size) {
+            self.fetch(url, &metadata, &blob).await?;
+        }
+        let snapshot = self.cache.snapshot_folder(self.repository, self.commit);
+        link::place(&blob, &snapshot, self.name, self.symlinks)?;
+        drop(lock);
+        (self.progress)(Progress::Finished { name: self.name });
+        Ok(())
+    }
+
+    fn url(&self) -> Url {
+        let kind = self.repository.kind();
+        let datasets = (kind == crate::Kind::Dataset).then_some("datasets");
+        let id = self.repository.id().split('/');
+        let file = ["resolve", self.commit]
+            .into_iter()
+            .chain(self.name.split('/'));
+        self.client.url(datasets.into_iter().chain(id).chain(file))
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject {
+            repository: self.repository,
+            revision: self.commit,
+            name: Some(self.name),
+        }
+    }
+
+    fn wait(&self, for_what: Waiting) {
+        (self.progress)(Progress::Waiting {
+            name: Some(self.name),
+            for_what,
+        });
+    }
+
+    async fn fetch(&self, url: Url, metadata: &Metadata, blob: &Path) -> Result<()> {
+        let part = self.cache.part(self.repository, &metadata.digest);
+        let mut part = open(part, metadata.digest.clone(), metadata.size).await?;
+        space::require(blob.parent().unwrap_or(blob), part.missing())?;
+        (self.progress)(Progress::Started {
+            name: self.name,
+            size: metadata.size,
+            present: part.length(),
+        });
+        self.complete(&url, metadata, &mut part).await?;
+        if !part.verify()? {
+            self.starts_over();
+            self.complete(&url, metadata, &mut part).await?;
+            if !part.verify()? {
+                part.discard();
+                return Err(Error::Damaged {
+                    name: self.name.to_owned(),
+                    expected: metadata.digest.as_str().to_owned(),
+                });
+            }
+        }
+        let blob = blob.to_owned();
+        blocking(move || part.finish(&blob)).await
+    }
+
+    /// Fetches what the part lacks, in as many attempts as it takes and is allowed.
+    async fn complete(&self, url: &Url, metadata: &Metadata, part: &mut Part) -> Result<()> {
+        let mut attempts = self.retry.attempts();
+        while part.missing() > 0 {
+            let before = part.length();
+            if let Err(failure) = self.attempt(url, metadata, part).await {
+                if part.length() >= before.saturating_add(HEADWAY) {
+                    attempts.forget();
+                }
+                let waiting = |wait| self.wait(Waiting::NextAttempt(wait));
+                attempts.pause(failure, &waiting).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn attempt(
+        &self,
+        url: &Url,
+        metadata: &Metadata,
+        part: &mut Part,
+    ) -> Result<(), Failure> {
+        let headers = range(part.length(), metadata);
+        let mut response = self
+            .client
+            .ask(&Method::GET, url.clone(), &headers, Follow::ToTheEnd)
+            .await?;
+        if response.status() == StatusCode::RANGE_NOT_SATISFIABLE && part.length() > 0 {
+            self.throw_away(part)?;
+            return Err(Failure::passing(refusal::status_of(&response)));
+        }
+        response = refusal::check(response, &self.subject(), self.client)?;
+        if part.length() > 0 && !continues(&response, part.length(), metadata.size) {
+            self.throw_away(part)?;
+            if response.status() == StatusCode::PARTIAL_CONTENT {
+                return Err(Failure::passing(refusal::status_of(&response)));
+            }
+        }
+        self.receive(&mut response, part).await
+    }
+
+    async fn receive(&self, response: &mut Response, part: &mut Part) -> Result<(), Failure> {
+        while part.missing() > 0 {
+            let Some(chunk) = self.client.chunk(response).await? else {
+                return Err(Failure::passing(Error::BrokenOff {
+                    host: crate::client::host(response.url()),
+                    source: None,
+                }));
+            };
+            // More than was announced is of no use; the hash tells whether what came is right.
+            let chunk = chunk.as_ref();
+            let useful = chunk
+                .len()
+                .min(usize::try_from(part.missing()).unwrap_or(usize::MAX));
+            part.append(&chunk[..useful])?;
+            (self.progress)(Progress::Received {
+                name: self.name,
+                bytes: useful as u64,
+            });
+        }
+        Ok(())
+    }
+
+    fn throw_away(&self, part: &mut Part) -> Result<()> {
+        self.starts_over();
+        part.start_over()
+    }
+
+    fn starts_over(&self) {
+        (self.progress)(Progress::StartedOver { name: self.name });
+    }
+}
+
+/// Whether the blob is there, with as many bytes as it has to have.
+fn is_whole(blob: &Path, size: u64) -> bool {
+    fs::metadata(blob).is_ok_and(|metadata| metadata.is_file() && metadata.len() == size)
+}
+
+/// The headers that ask for what comes after `length` bytes.
+fn range(length: u64, metadata: &Metadata) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if length == 0 {
+        return headers;
+    }
+    let value = |text: String| HeaderValue::try_from(text).ok();
+    headers.extend(value(format!("bytes={length}-")).map(|value| (RANGE, value)));
+    // Where large files are stored, etags are other ones; their addresses already name one content.
+    if metadata.is_direct {
+        let etag = value(format!("\"{}\"", metadata.digest.as_str()));
+        headers.extend(etag.map(|value| (IF_RANGE, value)));
+    }
+    headers
+}
+
+/// Whether an answer begins after `length` bytes of a file of `size`.
+fn continues(response: &Response, length: u64, size: u64) -> bool {
+    let range = response.headers().get(CONTENT_RANGE);
+    let range = range
+        .and_then(|range| range.to_str().ok())
+        .unwrap_or_default();
+    let begins = range.starts_with(&format!("bytes {length}-"));
+    let is_of_size = range.ends_with(&format!("/{size}")) || range.ends_with("/*");
+    response.status() == StatusCode::PARTIAL_CONTENT && begins && is_of_size
+}
+
+/// Hashing what is there takes seconds for a large part.
+async fn open(path: PathBuf, digest: Digest, size: u64) -> Result<Part> {
+    blocking(move || Part::open(path, digest, size)).await
+}
+
+/// Runs what takes long, and does not wait for a network, beside the others.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        // The task is never cancelled: only a panic leads here.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

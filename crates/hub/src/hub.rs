@@ -1,0 +1,226 @@
+use std::sync::OnceLock;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use reqwest::Url;
+
+use crate::cache::{Cache, CachedRepository};
+use crate::client::Client;
+use crate::download::Download;
+use crate::{
+    Error, Kind, Listing, Progress, Repository, Result, Revision, Settings, Snapshot, SnapshotFile,
+    Waiting, file_name, listing, space,
+};
+
+/// The hub and its cache.
+pub struct Hub {
+    settings: Settings,
+    endpoint: Url,
+    cache: Cache,
+    client: OnceLock<Client>,
+}
+
+impl Hub {
+    /// The hub with these settings. Nobody is asked yet.
+    ///
+    /// # Errors
+    /// [`Error::Endpoint`].
+    pub fn new(settings: Settings) -> Result<Self> {
+        let endpoint = Url::parse(settings.endpoint.trim())
+            .ok()
+            .filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
+            .ok_or(Error::Endpoint)?;
+        Ok(Self {
+            cache: Cache::new(settings.cache.clone()),
+            endpoint,
+            settings,
+            client: OnceLock::new(),
+        })
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What the cache has of the repository at the revision; nobody is asked. A branch is at the commit
+    /// where it was when it was asked for last.
+    ///
+    /// # Errors
+    /// When the cache cannot be read.
+    pub fn cached(&self, repository: &Repository, revision: &Revision) -> Result<Option<Snapshot>> {
+        self.cache.snapshot(repository, revision)
+    }
+
+    /// The models that the cache has files of.
+    ///
+    /// # Errors
+    /// When the cache cannot be read.
+    pub fn models(&self) -> Result<Vec<CachedRepository>> {
+        self.cache.repositories(Kind::Model)
+    }
+
+    /// Asks the hub what is in the repository at the revision.
+    ///
+    /// # Errors
+    /// When asking is forbidden, the hub refuses or cannot be reached.
+    pub async fn listing(
+        &self,
+        repository: &Repository,
+        revision: &Revision,
+        progress: &(dyn Fn(Progress<'_>) + Sync),
+    ) -> Result<Listing> {
+        self.forbid_offline(repository, revision)?;
+        let waiting = |wait| {
+            progress(Progress::Waiting {
+                name: None,
+                for_what: Waiting::NextAttempt(wait),
+            });
+        };
+        listing::fetch(
+            self.client()?,
+            repository,
+            revision,
+            self.settings.retry,
+            &waiting,
+        )
+        .await
+    }
+
+    /// Brings files of a listing into the cache, those that are not there yet. When it fails, what has
+    /// arrived stays, and the next call goes on from there.
+    ///
+    /// # Errors
+    /// When a file is not in the listing, or cannot be fetched, verified or stored.
+    pub async fn pull(
+        &self,
+        listing: &Listing,
+        names: &[impl AsRef<str>],
+        progress: &(dyn Fn(Progress<'_>) + Sync),
+    ) -> Result<Snapshot> {
+        let Listing {
+            repository,
+            revision,
+            commit,
+            ..
+        } = listing;
+        let present = self.cache.commit(repository, commit)?;
+        let present = present.unwrap_or_else(|| Snapshot {
+            directory: self.cache.snapshot_folder(repository, commit),
+            commit: commit.clone(),
+            files: Vec::new(),
+            absent: Vec::new(),
+        });
+        let missing = missing(listing, names, &present.files)?;
+        if missing.is_empty() {
+            // A cache that cannot be written to still serves what it has.
+            let _ = self.cache.remember(repository, revision, commit);
+            return Ok(present);
+        }
+        self.forbid_offline(repository, revision)?;
+        self.cache.prepare(repository)?;
+        self.require_space(listing, &missing)?;
+        let client = self.client()?;
+        stream::iter(missing)
+            .map(|name| async move {
+                let download = Download {
+                    client,
+                    cache: &self.cache,
+                    retry: self.settings.retry,
+                    symlinks: self.settings.symlinks,
+                    progress,
+                    repository,
+                    commit,
+                    name,
+                };
+                download.run().await
+            })
+            .buffer_unordered(self.settings.at_once.max(1))
+            .try_collect::<()>()
+            .await?;
+        self.cache.remember(repository, revision, commit)?;
+        Ok(self.cache.commit(repository, commit)?.unwrap_or(present))
+    }
+
+    /// Writes down which of `names` the listing does not have, so that nobody has to ask again: they are
+    /// [`Snapshot::absent`] from then on, and Python's libraries know it too.
+    ///
+    /// # Errors
+    /// When the cache cannot be written to, or a name leads out of it.
+    pub fn remember_absent(&self, listing: &Listing, names: &[impl AsRef<str>]) -> Result<()> {
+        let names = names.iter().map(AsRef::as_ref);
+        for name in names.filter(|name| listing.file(name).is_none()) {
+            let name = file_name::checked(name)?;
+            self.cache
+                .remember_absence(&listing.repository, &listing.commit, name)?;
+        }
+        Ok(())
+    }
+
+    fn client(&self) -> Result<&Client> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = Client::new(&self.settings, self.endpoint.clone())?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    fn forbid_offline(&self, repository: &Repository, revision: &Revision) -> Result<()> {
+        let Some(variable) = self.settings.offline else {
+            return Ok(());
+        };
+        let present = self.cached(repository, revision)?;
+        Err(Error::Offline {
+            repository: repository.clone(),
+            revision: revision.clone(),
+            cache: self.cache.root().to_owned(),
+            present: present.map_or_else(Vec::new, |snapshot| {
+                snapshot.names().map(str::to_owned).collect()
+            }),
+            variable,
+        })
+    }
+
+    /// Refuses at once what will not fit, rather than after an hour.
+    fn require_space(&self, listing: &Listing, missing: &[&str]) -> Result<()> {
+        let sizes = missing.iter().filter_map(|name| listing.file(name)?.size);
+        let needed = sizes.fold(0_u64, u64::saturating_add);
+        let blobs = self.cache.blobs(&listing.repository);
+        let begun = std::fs::read_dir(&blobs).into_iter().flatten().flatten();
+        let begun = begun.filter(|entry| {
+            let name = entry.file_name();
+            name.as_encoded_bytes().ends_with(b".incomplete")
+        });
+        let there = begun
+            .filter_map(|entry| entry.metadata().ok())
+            .map(|metadata| metadata.len())
+            .fold(0_u64, u64::saturating_add);
+        space::require(&blobs, needed.saturating_sub(there))
+    }
+}
+
+/// Those of `names` that are not `present` with the size that they have to have.
+fn missing<'a>(
+    listing: &Listing,
+    names: &'a [impl AsRef<str>],
+    present: &[SnapshotFile],
+) -> Result<Vec<&'a str>> {
+    let mut missing = Vec::new();
+    for name in names {
+        let name = file_name::checked(name.as_ref())?;
+        let Some(file) = listing.file(name) else {
+            return Err(Error::NoFile {
+                repository: listing.repository.clone(),
+                revision: listing.revision.name().to_owned(),
+                name: name.to_owned(),
+            });
+        };
+        let is_here = present
+            .iter()
+            .any(|here| here.name == name && file.size.is_none_or(|size| size == here.size));
+        if !is_here && !missing.contains(&name) {
+            missing.push(name);
+        }
+    }
+    Ok(missing)
+}

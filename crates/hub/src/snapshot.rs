@@ -1,0 +1,89 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+
+/// The files of one commit of a repository that are in the cache. That need not be all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The folder they are in.
+    pub directory: PathBuf,
+    /// The commit's hash.
+    pub commit: String,
+    /// The files, sorted by name.
+    pub files: Vec<SnapshotFile>,
+    /// Files that somebody looked for and that the commit does not have, sorted by name.
+    pub absent: Vec<String>,
+}
+
+/// A file of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotFile {
+    /// Its name in the repository: `config.json`, `1_Pooling/config.json`.
+    pub name: String,
+    /// Its bytes.
+    pub size: u64,
+}
+
+/// Deeper folders are not looked into; repositories have two or three.
+const DEEPEST: usize = 16;
+
+impl Snapshot {
+    /// Reads which files are in `directory`, and which are marked as absent in the folder `absent`. None where
+    /// there is no such directory.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn read(directory: PathBuf, absent: &Path, commit: &str) -> Result<Option<Self>> {
+        if !directory.is_dir() {
+            return Ok(None);
+        }
+        let files = read_files(&directory)?;
+        let absent = if absent.is_dir() {
+            read_files(absent)?
+        } else {
+            Vec::new()
+        };
+        Ok(Some(Self {
+            directory,
+            commit: commit.to_owned(),
+            files,
+            absent: absent.into_iter().map(|file| file.name).collect(),
+        }))
+    }
+
+    /// The files' names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|file| file.name.as_str())
+    }
+
+    /// The path of a file, whether it is there or not.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+}
+
+fn collect(folder: &Path, prefix: &str, depth: usize, files: &mut Vec<SnapshotFile>) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(Error::of(folder))? {
+        let entry = entry.map_err(Error::of(folder))?;
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        let name = format!("{prefix}{name}");
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_folder && depth > 0 {
+            collect(&entry.path(), &format!("{name}/"), depth - 1, files)?;
+            continue;
+        }
+        // A link to a blob that is gone is no file.
+        match fs::metadata(entry.path()) {
+            Ok(metadata) if metadata.is_file() => files.push(SnapshotFile {
+                name,
+                size: metadata.len(),
+            }),
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! The client against a double of the hub.
+
+mod caching;
+mod disks;
+mod processes;
+mod pulling;
+mod redirects;
+mod refusals;
+mod troubles;
+mod world;
