@@ -1,6 +1,12 @@
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{SeqAccess, Visitor, value::SeqAccessDeserializer},
+};
 use tokenizers::{
     AddedToken, PaddingParams, PostProcessor, SplitDelimiterBehavior, TruncationParams,
     models::bpe::{BPE, Merges, Vocab},
@@ -193,7 +199,7 @@ fn clip_tokenizer(
         )),
     };
     let marks = RobertaProcessing::new(mark(&special.end)?, mark(&special.beginning)?);
-    let merges = json.model.merges.iter().map(MergeJson::pieces);
+    let merges = json.model.merges.into_iter().map(MergeJson::pieces);
     let merges = merges
         .collect::<tokenizers::Result<_>>()
         .map_err(unusable())?;
@@ -254,25 +260,50 @@ fn tokenizer_file() -> &'static str {
 }
 
 #[derive(Deserialize)]
-struct ModelJson {
+pub(crate) struct ModelJson {
     #[serde(default)]
-    vocab: HashMap<String, u32>,
+    pub(crate) vocab: HashMap<String, u32>,
     #[serde(default)]
-    merges: Vec<MergeJson>,
+    pub(crate) merges: Vec<MergeJson>,
 }
 
 /// Two pieces, with a space between in older files.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum MergeJson {
+pub(crate) enum MergeJson {
     Line(String),
     Pair(String, String),
 }
 
+// Written by hand, as `untagged` would keep a copy of each of the 580,000 merges that some models have.
+impl<'de> Deserialize<'de> for MergeJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = MergeJson;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a text of two pieces, or an array of them")
+            }
+
+            fn visit_str<E>(self, line: &str) -> Result<MergeJson, E> {
+                Ok(MergeJson::Line(line.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, pair: A) -> Result<MergeJson, A::Error> {
+                let pair = SeqAccessDeserializer::new(pair);
+                let (first, second) = Deserialize::deserialize(pair)?;
+                Ok(MergeJson::Pair(first, second))
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
 impl MergeJson {
-    fn pieces(&self) -> tokenizers::Result<(String, String)> {
+    pub(crate) fn pieces(self) -> tokenizers::Result<(String, String)> {
         match self {
-            Self::Pair(first, second) => Ok((first.clone(), second.clone())),
+            Self::Pair(first, second) => Ok((first, second)),
             Self::Line(line) => match line.split_once(' ') {
                 Some((first, second)) if !second.contains(' ') => {
                     Ok((first.to_owned(), second.to_owned()))

@@ -1,5 +1,8 @@
+use serde::Deserialize;
 use tokenizers::{
-    AddedToken, PaddingDirection, PaddingParams, PaddingStrategy, SplitDelimiterBehavior,
+    AddedToken, PaddingDirection, PaddingParams, PaddingStrategy, PostProcessorWrapper,
+    SplitDelimiterBehavior,
+    models::bpe::{BPE, Vocab},
     normalizers::{Lowercase, Replace, Sequence as Normalizers},
     pre_tokenizers::split::{Split, SplitPattern},
 };
@@ -8,7 +11,10 @@ use crate::{
     Checkpoint, Error, Result,
     checkpoint::{CONFIG, SENTENCEPIECE, SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG},
     sentencepiece::SentencePiece,
-    tokenizer::{NamedTokens, TokenJson, Tokenizer, TokenizerConfig, as_saved, unusable},
+    tokenizer::{
+        MergeJson, ModelJson, NamedTokens, TokenJson, Tokenizer, TokenizerConfig, as_saved,
+        unusable,
+    },
 };
 
 /// Stands for a space in the vocabularies.
@@ -41,18 +47,28 @@ pub(crate) fn open_tokenizer(checkpoint: &Checkpoint, context: usize) -> Result<
 
 /// From `tokenizer.json`.
 fn saved(checkpoint: &Checkpoint, config: &TokenizerConfig, limit: usize) -> Result<Tokenizer> {
-    let mut inner = as_saved(checkpoint)?;
     let lowercase = match config.class() {
         Some("GemmaTokenizer") => Some(false),
         Some("Siglip2Tokenizer") => Some(true),
         _ => None,
     };
-    if let Some(lowercase) = lowercase {
-        let done = take_gemmas_steps(&mut inner, lowercase);
-        done.map_err(unusable(checkpoint, TOKENIZER))?;
-    }
+    let inner = match lowercase {
+        Some(lowercase) => gemma(checkpoint.require_json(TOKENIZER)?, lowercase)
+            .map_err(unusable(checkpoint, TOKENIZER))?,
+        None => as_saved(checkpoint)?,
+    };
     let padding = padding(checkpoint, config, &inner, lowercase.is_some(), limit)?;
     Tokenizer::padded(inner, checkpoint, limit, padding)
+}
+
+/// `tokenizer.json`, as far as it matters for Gemma's tokenizers.
+#[derive(Deserialize)]
+struct GemmaJson {
+    #[serde(default)]
+    added_tokens: Vec<TokenJson>,
+    model: ModelJson,
+    post_processor: Option<PostProcessorWrapper>,
+    padding: Option<PaddingParams>,
 }
 
 /// As transformers does since its version 5, takes from `tokenizer.json` what is known, not what is done: SigLIP 2 was
@@ -61,7 +77,15 @@ fn saved(checkpoint: &Checkpoint, config: &TokenizerConfig, limit: usize) -> Res
 /// makes them so; class
 /// [`GemmaTokenizer`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/gemma/tokenization_gemma.py)
 /// does not.
-fn take_gemmas_steps(inner: &mut tokenizers::Tokenizer, lowercase: bool) -> tokenizers::Result<()> {
+fn gemma(json: GemmaJson, lowercase: bool) -> tokenizers::Result<tokenizers::Tokenizer> {
+    let merges = json.model.merges.into_iter().map(MergeJson::pieces);
+    let merges = merges.collect::<tokenizers::Result<_>>()?;
+    let model = BPE::builder()
+        .vocab_and_merges(json.model.vocab.into_iter().collect::<Vocab>(), merges)
+        .unk_token("<unk>".to_owned())
+        .fuse_unk(true)
+        .byte_fallback(true)
+        .build()?;
     let spaces = Replace::new(" ", SPACE.to_string())?;
     let split = SplitPattern::String(" ".to_owned());
     let split = Split::new(split, SplitDelimiterBehavior::MergedWithPrevious, false)?;
@@ -69,10 +93,19 @@ fn take_gemmas_steps(inner: &mut tokenizers::Tokenizer, lowercase: bool) -> toke
         true => vec![Lowercase.into(), spaces.into()],
         false => vec![spaces.into()],
     };
-    inner
+    let added = json.added_tokens.into_iter().map(|token| {
+        let special = token.is_special();
+        let token: AddedToken = token.into();
+        token.special(special)
+    });
+    let mut tokenizer = tokenizers::Tokenizer::new(model);
+    tokenizer
         .with_normalizer(Some(Normalizers::new(normalizers)))?
-        .with_pre_tokenizer(Some(split));
-    Ok(())
+        .with_pre_tokenizer(Some(split))
+        .with_post_processor(json.post_processor)
+        .with_padding(json.padding)
+        .add_tokens(added.collect::<Vec<_>>())?;
+    Ok(tokenizer)
 }
 
 /// What `tokenizer_config.json` says of padding counts for more than what `tokenizer.json` says.
