@@ -119,7 +119,7 @@ impl OpenClip {
             }
             Vision::Siglip(sizes) => {
                 let weights = weights.clone().named(names::siglip_trunk);
-                let tower = siglip::VisionTower::of_sizes(sizes, &weights)?;
+                let tower = siglip::VisionTower::of_sizes(sizes, false, &weights)?;
                 Ok(VisionTower::Siglip(tower))
             }
         }
