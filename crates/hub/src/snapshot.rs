@@ -64,6 +64,14 @@ impl Snapshot {
     }
 }
 
+/// The files in a folder and its folders, sorted by name.
+fn read_files(folder: &Path) -> Result<Vec<SnapshotFile>> {
+    let mut files = Vec::new();
+    collect(folder, "", DEEPEST, &mut files)?;
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
+
 fn collect(folder: &Path, prefix: &str, depth: usize, files: &mut Vec<SnapshotFile>) -> Result<()> {
     for entry in fs::read_dir(folder).map_err(Error::of(folder))? {
         let entry = entry.map_err(Error::of(folder))?;
