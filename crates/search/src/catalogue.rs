@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
-use crate::collection::ModelIdentity;
+use crate::collection::{ModelIdentity, TextIdentity};
 use crate::error::{Error, Result};
 use crate::record::Record;
 
 /// "clsk", in the file's header: says whose database this is.
 const APPLICATION_ID: i64 = 0x636c_736b;
 
-/// The version of the tables below.
-const VERSION: i64 = 1;
+/// The version of the tables below. Version 1 had no columns for a text model.
+const VERSION: i64 = 2;
 
 const TABLES: &str = "
     CREATE TABLE collections (
@@ -26,7 +26,9 @@ const TABLES: &str = "
         model       TEXT NOT NULL,
         fingerprint TEXT NOT NULL,
         precision   TEXT NOT NULL,
-        dimension   INTEGER NOT NULL
+        dimension   INTEGER NOT NULL,
+        text_model  TEXT,
+        text_fingerprint TEXT
     );
     CREATE TABLE records (
         collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
@@ -43,8 +45,15 @@ const TABLES: &str = "
     CREATE INDEX records_by_hash ON records (collection, hash);
 ";
 
+/// What turns tables of version 1 into those of version 2.
+const TEXT_MODEL: &str = "
+    ALTER TABLE collections ADD COLUMN text_model TEXT;
+    ALTER TABLE collections ADD COLUMN text_fingerprint TEXT;
+";
+
 const COLLECTION: &str = "id, name, model, fingerprint, precision, dimension,
-    (SELECT count(*) FROM records WHERE collection = collections.id)";
+    (SELECT count(*) FROM records WHERE collection = collections.id),
+    text_model, text_fingerprint";
 
 const RECORD: &str = "id, place, hash, width, height, captions, metadata";
 
@@ -92,6 +101,8 @@ impl Catalogue {
         state.check(path)?;
         if state.is_empty() {
             create_tables(&mut connection).map_err(at)?;
+        } else if state.version < VERSION {
+            update_tables(&mut connection).map_err(at)?;
         }
         Ok(Catalogue {
             path: path.to_owned(),
@@ -138,14 +149,39 @@ impl Catalogue {
     pub(crate) fn create_collection(&self, name: &str, model: &ModelIdentity) -> Result<bool> {
         self.run(|connection| {
             let rows = connection.execute(
-                "INSERT INTO collections (name, model, fingerprint, precision, dimension)
-                 VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (name) DO NOTHING",
+                "INSERT INTO collections
+                     (name, model, fingerprint, precision, dimension, text_model, text_fingerprint)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO NOTHING",
                 params![
                     name,
                     model.reference,
                     model.fingerprint,
                     model.precision,
-                    model.dimension as i64
+                    model.dimension as i64,
+                    model.text.as_ref().map(|text| &text.reference),
+                    model.text.as_ref().map(|text| &text.fingerprint),
+                ],
+            )?;
+            Ok(rows == 1)
+        })
+    }
+
+    /// Writes which model embeds a collection's captions, `None` being that of its pictures; `false` if it has
+    /// captions, which are of the one it had.
+    pub(crate) fn set_text_model(
+        &self,
+        key: CollectionKey,
+        text: Option<&TextIdentity>,
+    ) -> Result<bool> {
+        self.run(|connection| {
+            let rows = connection.execute(
+                "UPDATE collections SET text_model = ?2, text_fingerprint = ?3
+                 WHERE id = ?1 AND NOT EXISTS
+                     (SELECT 1 FROM records WHERE collection = ?1 AND json_array_length(captions) > 0)",
+                params![
+                    key.0,
+                    text.map(|text| &text.reference),
+                    text.map(|text| &text.fingerprint),
                 ],
             )?;
             Ok(rows == 1)
@@ -315,7 +351,19 @@ fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
+/// Brings the tables of an earlier version up to this one. Its programs refuse the file from then on.
+fn update_tables(connection: &mut Connection) -> rusqlite::Result<()> {
+    // Immediate, and looked at once more: another process may have done it just now.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if State::read(&transaction)?.version < VERSION {
+        transaction.execute_batch(TEXT_MODEL)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    transaction.commit()
+}
+
 fn collection_row(row: &Row<'_>) -> rusqlite::Result<CollectionRow> {
+    let text: (Option<String>, Option<String>) = (row.get(7)?, row.get(8)?);
     Ok(CollectionRow {
         key: CollectionKey(row.get(0)?),
         name: row.get(1)?,
@@ -324,6 +372,13 @@ fn collection_row(row: &Row<'_>) -> rusqlite::Result<CollectionRow> {
             fingerprint: row.get(3)?,
             precision: row.get(4)?,
             dimension: row.get::<_, i64>(5)? as usize,
+            text: text
+                .0
+                .zip(text.1)
+                .map(|(reference, fingerprint)| TextIdentity {
+                    reference,
+                    fingerprint,
+                }),
         },
         pictures: row.get::<_, i64>(6)? as u64,
     })
