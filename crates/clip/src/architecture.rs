@@ -1,11 +1,11 @@
 use candle_core::Tensor;
-use serde::Deserialize;
 
 use crate::{
     Checkpoint, Error, Result,
-    checkpoint::CONFIG,
+    checkpoint::{CONFIG, Kind},
     config::ClipConfig,
     mini::{self, MiniConfig},
+    scoring::Scoring,
     text::TextTransformer,
     tokenizer::Tokenizer,
     vision::VisionTransformer,
@@ -31,11 +31,6 @@ pub(crate) enum VisionTower {
 pub(crate) enum TextTower {
     Clip(TextTransformer),
     Mini(mini::TextTower),
-}
-
-#[derive(Deserialize)]
-struct Kind {
-    model_type: Option<String>,
 }
 
 impl Architecture {
@@ -87,10 +82,12 @@ impl Architecture {
         }
     }
 
-    /// What cosines are multiplied by before the softmax over labels.
-    pub(crate) fn logit_scale(&self, weights: &Weights<'_>) -> Result<f32> {
+    /// How cosines become probabilities.
+    pub(crate) fn scoring(&self, weights: &Weights<'_>) -> Result<Scoring> {
         match self {
-            Self::Clip(_) | Self::Mini(_) => Ok(weights.scalar("logit_scale")?.exp()),
+            Self::Clip(_) | Self::Mini(_) => Ok(Scoring::Softmax {
+                scale: weights.scalar("logit_scale")?.exp(),
+            }),
         }
     }
 

@@ -1,4 +1,5 @@
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fmt,
     fs::File,
     io::{self, Read},
@@ -7,7 +8,7 @@ use std::{
 };
 
 use memmap2::Mmap;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{Error, Result, mapping};
 
@@ -18,10 +19,11 @@ pub(crate) const VOCABULARY: &str = "vocab.json";
 pub(crate) const MERGES: &str = "merges.txt";
 pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 pub(crate) const SPECIAL_TOKENS: &str = "special_tokens_map.json";
+pub(crate) const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
 pub(crate) const WEIGHTS: &str = "model.safetensors";
 
 /// Files that are read whole when a checkpoint is opened, in the order in which the fingerprint takes them.
-pub(crate) const SMALL_FILES: [&str; 7] = [
+pub(crate) const SMALL_FILES: [&str; 8] = [
     CONFIG,
     PREPROCESSOR,
     TOKENIZER,
@@ -29,7 +31,45 @@ pub(crate) const SMALL_FILES: [&str; 7] = [
     MERGES,
     TOKENIZER_CONFIG,
     SPECIAL_TOKENS,
+    OPEN_CLIP_CONFIG,
 ];
+
+/// The forms that transformers keeps weights in, the preferred one first.
+const WEIGHTS_FORMS: [WeightsForm; 4] = [
+    WeightsForm::Whole(WEIGHTS),
+    WeightsForm::Sharded("model.safetensors.index.json"),
+    WeightsForm::Whole("pytorch_model.bin"),
+    WeightsForm::Sharded("pytorch_model.bin.index.json"),
+];
+
+/// Those of open_clip.
+const OPEN_CLIP_WEIGHTS_FORMS: [WeightsForm; 2] = [
+    WeightsForm::Whole("open_clip_model.safetensors"),
+    WeightsForm::Whole("open_clip_pytorch_model.bin"),
+];
+
+#[derive(Clone, Copy)]
+enum WeightsForm {
+    /// One file.
+    Whole(&'static str),
+    /// Several, and this one that lists them.
+    Sharded(&'static str),
+}
+
+impl WeightsForm {
+    const fn first_file(self) -> &'static str {
+        match self {
+            Self::Whole(name) | Self::Sharded(name) => name,
+        }
+    }
+}
+
+/// The list of a sharded checkpoint's files.
+#[derive(Deserialize)]
+struct ShardIndex {
+    /// The file of each tensor.
+    weight_map: BTreeMap<String, String>,
+}
 
 /// The largest of them known, a tokenizer of 250,000 tokens, has 17 MB.
 const SMALL_FILE_LIMIT: u64 = 64 << 20;
@@ -38,8 +78,8 @@ const SMALL_FILE_LIMIT: u64 = 64 << 20;
 ///
 /// | file | what it holds |
 /// |---|---|
-/// | `config.json` | the kind of model and its sizes |
-/// | `model.safetensors` | the weights, in float32, float16 or bfloat16 |
+/// | `config.json`, or `open_clip_config.json` | the kind of model and its sizes |
+/// | `model.safetensors`, `pytorch_model.bin`, either of them in shards with an index, `open_clip_model.safetensors` or `open_clip_pytorch_model.bin` | the weights, in float32, float16 or bfloat16 |
 /// | `tokenizer.json`, or `vocab.json` and `merges.txt` | the vocabulary |
 /// | `preprocessor_config.json` | how pictures become pixels |
 /// | `tokenizer_config.json`, `special_tokens_map.json` | optional: the special tokens |
@@ -48,7 +88,13 @@ const SMALL_FILE_LIMIT: u64 = 64 << 20;
 /// [loaded](crate::Model::load).
 pub struct Checkpoint {
     name: String,
-    files: Vec<(&'static str, Contents)>,
+    files: Vec<(String, Contents)>,
+}
+
+/// What `config.json` says of the kind of model.
+#[derive(Deserialize)]
+pub(crate) struct Kind {
+    pub(crate) model_type: Option<String>,
 }
 
 enum Contents {
@@ -80,19 +126,23 @@ impl Checkpoint {
             directory: directory.to_path_buf(),
             source,
         })?;
-        let mut files = Vec::new();
-        for name in SMALL_FILES {
+        let mut checkpoint = Self {
+            name: directory.display().to_string(),
+            files: Vec::new(),
+        };
+        for name in small_files() {
             if let Some(bytes) = read_small(&directory.join(name))? {
-                files.push((name, Contents::Read(bytes)));
+                checkpoint
+                    .files
+                    .push((name.to_owned(), Contents::Read(bytes)));
             }
         }
-        if let Some(map) = map_whole(&directory.join(WEIGHTS))? {
-            files.push((WEIGHTS, Contents::Mapped(map)));
+        for name in checkpoint.possible_weights()? {
+            if let Some(map) = map_whole(&directory.join(&name))? {
+                checkpoint.files.push((name, Contents::Mapped(map)));
+            }
         }
-        Ok(Self {
-            name: directory.display().to_string(),
-            files,
-        })
+        Ok(checkpoint)
     }
 
     /// A model whose files, as (name, bytes), are compiled into the program.
@@ -102,7 +152,7 @@ impl Checkpoint {
     pub fn bundled(files: &'static [(&'static str, &'static [u8])]) -> Result<Self> {
         let files = files
             .iter()
-            .map(|&(name, bytes)| (name, Contents::Bundled(bytes)))
+            .map(|&(name, bytes)| (name.to_owned(), Contents::Bundled(bytes)))
             .collect();
         let checkpoint = Self {
             name: "bundled".to_owned(),
@@ -115,6 +165,84 @@ impl Checkpoint {
     /// The directory, or `bundled`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Of the files called `names` in a repository, those that say what the model is and where its weights are: all
+    /// but the weights. A program that downloads models fetches these first, opens the directory, and asks it for the
+    /// [`weight_files`](Self::weight_files).
+    pub fn description_files<'a>(names: &[&'a str]) -> Vec<&'a str> {
+        let wanted = |name: &&&str| small_files().any(|small| small == **name);
+        names.iter().filter(wanted).copied().collect()
+    }
+
+    /// Of the files called `names`, those that hold the weights. Where there are several forms of them, safetensors
+    /// are preferred, then files that are whole.
+    ///
+    /// # Errors
+    /// When there are none, when a file of several is missing, or when the list of them is malformed.
+    pub fn weight_files(&self, names: &[&str]) -> Result<Vec<String>> {
+        let forms = match self.is_open_clip(names)? {
+            true => &OPEN_CLIP_WEIGHTS_FORMS[..],
+            false => &WEIGHTS_FORMS[..],
+        };
+        let there = |form: &&WeightsForm| names.contains(&form.first_file());
+        let files = match forms.iter().find(there) {
+            None => return Err(self.missing(forms[0].first_file())),
+            Some(WeightsForm::Whole(name)) => vec![(*name).to_owned()],
+            Some(WeightsForm::Sharded(index)) => self.shards(index)?,
+        };
+        match files.iter().find(|file| !names.contains(&file.as_str())) {
+            Some(file) => Err(self.missing(file)),
+            None => Ok(files),
+        }
+    }
+
+    /// Whether the checkpoint, whose repository holds `names`, is to be read in open_clip's form: transformers' own
+    /// form goes first where it is whole.
+    pub(crate) fn is_open_clip(&self, names: &[&str]) -> Result<bool> {
+        if self.file(OPEN_CLIP_CONFIG).is_none() {
+            return Ok(false);
+        }
+        let kind: Option<Kind> = self.json(CONFIG)?;
+        let of_transformers = kind.is_some_and(|kind| kind.model_type.is_some());
+        let weights = |form: &WeightsForm| names.contains(&form.first_file());
+        Ok(!of_transformers || !WEIGHTS_FORMS.iter().any(weights))
+    }
+
+    /// The names of all files that are here.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.files.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The files that an index of shards lists, each once.
+    fn shards(&self, index: &str) -> Result<Vec<String>> {
+        let ShardIndex { weight_map } = self.require_json(index)?;
+        let files: BTreeSet<String> = weight_map.into_values().collect();
+        // They come from a file: nothing outside the directory is read.
+        match files.iter().find(|file| file.contains(['/', '\\'])) {
+            Some(file) => Err(Error::setting(
+                &self.place(index),
+                "weight_map",
+                format!("`{file}`"),
+                "names of files beside it",
+            )),
+            None => Ok(files.into_iter().collect()),
+        }
+    }
+
+    /// The names that weights can have here.
+    fn possible_weights(&self) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        for form in WEIGHTS_FORMS.iter().chain(&OPEN_CLIP_WEIGHTS_FORMS) {
+            match form {
+                WeightsForm::Whole(name) => names.push((*name).to_owned()),
+                WeightsForm::Sharded(index) if self.file(index).is_some() => {
+                    names.extend(self.shards(index)?);
+                }
+                WeightsForm::Sharded(_) => {}
+            }
+        }
+        Ok(names)
     }
 
     /// The bytes of the file called `name`, where there is one.
@@ -180,7 +308,16 @@ impl fmt::Debug for Checkpoint {
 
 #[derive(Debug)]
 #[expect(dead_code, reason = "shown by `Debug`")]
-struct Sizes<'a>(Vec<(&'a &'static str, usize)>);
+struct Sizes<'a>(Vec<(&'a String, usize)>);
+
+/// All files that are read whole: those of the fingerprint, and the lists of shards.
+fn small_files() -> impl Iterator<Item = &'static str> {
+    let lists = WEIGHTS_FORMS.iter().filter_map(|form| match form {
+        WeightsForm::Sharded(index) => Some(*index),
+        WeightsForm::Whole(_) => None,
+    });
+    SMALL_FILES.into_iter().chain(lists)
+}
 
 /// Opens the file at `path`; `None` when there is none.
 fn open_file(path: &Path) -> Result<Option<(File, u64)>> {

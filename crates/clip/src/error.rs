@@ -173,6 +173,21 @@ pub enum Error {
         /// How many values there were.
         found: usize,
     },
+    /// The device is not compiled in.
+    #[error("this build cannot compute on `{device}`")]
+    DeviceNotBuilt {
+        /// The device that was asked for.
+        device: &'static str,
+    },
+    /// The device is not there, or refuses to work.
+    #[error("cannot compute on `{device}`")]
+    Device {
+        /// The device that was asked for.
+        device: &'static str,
+        /// Why not.
+        #[source]
+        source: candle_core::Error,
+    },
     /// The arithmetic failed.
     #[error("the model's computation failed")]
     Compute {
@@ -225,6 +240,8 @@ impl Error {
                 "the file may be cut off or belong to another model: copy it again from the model's repository",
             ),
             Self::TensorType { .. } => Some("save the weights as float32, float16 or bfloat16"),
+            Self::DeviceNotBuilt { device: "cuda" } => Some("build with `--features cuda`"),
+            Self::DeviceNotBuilt { .. } => Some("build with `--features metal`"),
             Self::Template { .. } => {
                 Some("write `{}` where the label goes, as in `a photo of a {}`")
             }

@@ -6,41 +6,47 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Checkpoint,
-    checkpoint::{SMALL_FILES, WEIGHTS},
+    checkpoint::SMALL_FILES,
+    weights::{Stored, Weights},
 };
 
+/// How many tensors are looked into.
 const SAMPLES: usize = 64;
+/// How much of each.
 const SAMPLE_BYTES: usize = 4096;
 
-/// SHA-256, in hexadecimal, over the files that decide what vectors come out.
+/// SHA-256, in hexadecimal, over what decides which vectors come out.
 ///
 /// In this order: for every small file that is there, its name, its length (8 bytes, little-endian) and its bytes;
-/// for the weights, their name, their length, their first 64 KiB (where the names and shapes are) and 64 blocks of
-/// 4 KiB spread evenly over the file. Reading 600 MB would take half a second; models that were trained apart or
-/// further differ in every block, and a copy that differs in a few bytes only is a damaged file, not another model.
-pub(crate) fn fingerprint(checkpoint: &Checkpoint) -> String {
+/// for every tensor of the weights but those of I64, in the order of their names, its name, element type and shape;
+/// for 64 of these tensors, spread evenly, up to 4 KiB from the middle. So the same weights have the same
+/// fingerprint whether they are whole or in shards, in safetensors or in PyTorch's form. Reading 600 MB would take
+/// half a second; models that were trained apart or further differ in every tensor, and a copy that differs in a few
+/// bytes only is a damaged file, not another model.
+pub(crate) fn fingerprint(checkpoint: &Checkpoint, weights: &Weights<'_>) -> String {
     let mut hash = Sha256::new();
     for name in SMALL_FILES {
         if let Some(bytes) = checkpoint.file(name) {
-            announce(&mut hash, name, bytes);
+            hash.update(name);
+            hash.update((bytes.len() as u64).to_le_bytes());
             hash.update(bytes);
         }
     }
-    if let Some(bytes) = checkpoint.file(WEIGHTS) {
-        announce(&mut hash, WEIGHTS, bytes);
-        hash.update(&bytes[..bytes.len().min(64 << 10)]);
-        let last = bytes.len().saturating_sub(SAMPLE_BYTES);
-        for sample in 0..SAMPLES {
-            let start = (last as u128 * sample as u128 / (SAMPLES as u128 - 1)) as usize;
-            hash.update(&bytes[start..bytes.len().min(start + SAMPLE_BYTES)]);
-        }
+    let tensors: Vec<(&str, &Stored<'_>)> = weights.tensors().collect();
+    for (name, stored) in &tensors {
+        hash.update(format!("{name} {} {:?}\n", stored.element, stored.shape));
+    }
+    for sample in 0..SAMPLES.min(tensors.len()) {
+        let (_, stored) = tensors[sample * tensors.len() / SAMPLES.min(tensors.len())];
+        hash.update(middle(stored));
     }
     hexadecimal(&hash.finalize())
 }
 
-fn announce(hash: &mut Sha256, name: &str, bytes: &[u8]) {
-    hash.update(name);
-    hash.update((bytes.len() as u64).to_le_bytes());
+fn middle<'a>(stored: &Stored<'a>) -> &'a [u8] {
+    let data = stored.data;
+    let start = data.len().saturating_sub(SAMPLE_BYTES) / 2;
+    &data[start..data.len().min(start + SAMPLE_BYTES)]
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

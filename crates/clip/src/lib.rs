@@ -22,6 +22,7 @@
 mod architecture;
 mod checkpoint;
 mod config;
+mod device;
 mod encoder;
 mod error;
 mod fingerprint;
@@ -31,6 +32,7 @@ mod mini;
 mod model;
 mod ops;
 mod preprocessor;
+mod scoring;
 mod template;
 mod text;
 mod tokenizer;
@@ -39,8 +41,10 @@ mod weights;
 mod zero_shot;
 
 pub use checkpoint::Checkpoint;
+pub use device::Device;
 pub use error::{Error, Result};
 pub use model::{Description, Model};
 pub use preprocessor::Pixels;
+pub use scoring::Scoring;
 pub use template::Template;
 pub use zero_shot::{LabelScore, ZeroShot};

@@ -1,11 +1,9 @@
-use std::sync::OnceLock;
-
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use picture::Picture;
 use rayon::prelude::*;
 
 use crate::{
-    Checkpoint, Error, Pixels, Result,
+    Checkpoint, Device, Error, Pixels, Result, Scoring,
     architecture::{Architecture, TextTower, VisionTower},
     fingerprint::fingerprint,
     lazy::Lazy,
@@ -28,12 +26,13 @@ pub struct Model {
     checkpoint: Checkpoint,
     architecture: Architecture,
     preprocessor: Preprocessor,
-    logit_scale: f32,
+    device: candle_core::Device,
+    scoring: Scoring,
     parameters: u64,
+    fingerprint: String,
     tokenizer: Lazy<Tokenizer>,
     vision: Lazy<VisionTower>,
     text: Lazy<TextTower>,
-    fingerprint: OnceLock<String>,
 }
 
 /// What there is to say of a model.
@@ -54,27 +53,38 @@ pub struct Description {
 }
 
 impl Model {
-    /// Reads the configuration of `checkpoint` and the list of its weights.
+    /// Reads the configuration of `checkpoint` and the list of its weights, to compute on the processor.
     ///
     /// # Errors
-    /// When a file is missing or malformed, or the kind of model is not supported.
+    /// As [`load_on`](Self::load_on).
     pub fn load(checkpoint: Checkpoint) -> Result<Self> {
+        Self::load_on(checkpoint, Device::Cpu)
+    }
+
+    /// Reads the configuration of `checkpoint` and the list of its weights, to compute on `device`.
+    ///
+    /// # Errors
+    /// When a file is missing or malformed, the kind of model is not supported, or the device is not there.
+    pub fn load_on(checkpoint: Checkpoint, device: Device) -> Result<Self> {
+        let device = device.open()?;
         let architecture = Architecture::read(&checkpoint)?;
         let preprocessor = Preprocessor::read(&checkpoint, architecture.image_size())?;
         Tokenizer::check(&checkpoint)?;
-        let weights = Weights::open(&checkpoint)?;
-        let (logit_scale, parameters) = (architecture.logit_scale(&weights)?, weights.parameters());
+        let weights = Weights::open(&checkpoint, &device)?;
+        let (scoring, parameters) = (architecture.scoring(&weights)?, weights.parameters());
+        let fingerprint = fingerprint(&checkpoint, &weights);
         drop(weights);
         Ok(Self {
             checkpoint,
             architecture,
             preprocessor,
-            logit_scale,
+            device,
+            scoring,
             parameters,
+            fingerprint,
             tokenizer: Lazy::new(),
             vision: Lazy::new(),
             text: Lazy::new(),
-            fingerprint: OnceLock::new(),
         })
     }
 
@@ -83,13 +93,12 @@ impl Model {
         self.architecture.dimension()
     }
 
-    /// 64 hexadecimal digits that tell this model from others, computed on first use in a few milliseconds.
+    /// 64 hexadecimal digits that tell this model from others.
     ///
-    /// SHA-256 over `config.json`, preprocessor and tokenizer files, and over the length, the header and evenly
-    /// spread samples of the weights: models of the same files have the same, wherever they lie.
+    /// SHA-256 over `config.json`, preprocessor and tokenizer files, and over names, shapes and evenly spread samples
+    /// of the weights: the same model has the same, wherever it lies and in whatever kind of file its weights are.
     pub fn fingerprint(&self) -> &str {
-        self.fingerprint
-            .get_or_init(|| fingerprint(&self.checkpoint))
+        &self.fingerprint
     }
 
     /// What there is to say of this model.
@@ -104,9 +113,9 @@ impl Model {
         }
     }
 
-    /// What cosines are multiplied by before the softmax over labels: 100 for OpenAI's models.
-    pub fn logit_scale(&self) -> f32 {
-        self.logit_scale
+    /// How the model turns cosines into probabilities.
+    pub fn scoring(&self) -> Scoring {
+        self.scoring
     }
 
     /// The token ids of `text`, beginning and end included, cut to what the model reads.
@@ -144,7 +153,7 @@ impl Model {
     pub fn embed_tokens(&self, texts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>> {
         let make = || {
             self.architecture
-                .text_tower(&Weights::open(&self.checkpoint)?)
+                .text_tower(&Weights::open(&self.checkpoint, &self.device)?)
         };
         let mut vectors = Vec::with_capacity(texts.len());
         for texts in texts.chunks(TEXTS_AT_ONCE) {
@@ -190,7 +199,7 @@ impl Model {
     pub fn embed_pixels(&self, pixels: &[Pixels]) -> Result<Vec<Vec<f32>>> {
         let make = || {
             self.architecture
-                .vision_tower(&Weights::open(&self.checkpoint)?)
+                .vision_tower(&Weights::open(&self.checkpoint, &self.device)?)
         };
         let mut vectors = Vec::with_capacity(pixels.len());
         for pixels in pixels.chunks(PICTURES_AT_ONCE) {
@@ -218,7 +227,7 @@ impl Model {
         Ok(Tensor::from_vec(
             values,
             (pixels.len(), 3, size, size),
-            &Device::Cpu,
+            &self.device,
         )?)
     }
 }
@@ -240,9 +249,10 @@ fn unit_rows(vectors: &Tensor) -> Result<Vec<Vec<f32>>> {
 mod tests {
     use std::path::Path;
 
+    use candle_core::Device;
     use safetensors::SafeTensors;
 
-    use super::*;
+    use super::{Checkpoint, Model, Tensor, Weights};
 
     /// The towers' own results, of any length, as transformers' `get_image_features` and `get_text_features` give
     /// them: unit vectors, which the integration tests compare, would hide a wrong factor.
@@ -251,7 +261,7 @@ mod tests {
         for name in ["quick-gelu", "gelu", "old-config"] {
             let directory = Path::new("tests/fixtures").join(name);
             let model = Model::load(Checkpoint::open(&directory).unwrap()).unwrap();
-            let weights = Weights::open(&model.checkpoint).unwrap();
+            let weights = Weights::open(&model.checkpoint, &Device::Cpu).unwrap();
             let expected = std::fs::read(directory.join("expected.safetensors")).unwrap();
             let expected = SafeTensors::deserialize(&expected).unwrap();
             let floats = |name: &str| {

@@ -58,7 +58,7 @@ impl TextTransformer {
         for (sorted, (original, _)) in texts.iter().enumerate() {
             places[*original] = sorted as u32;
         }
-        Ok(pooled.index_select(&Tensor::new(places, &Device::Cpu)?, 0)?)
+        Ok(pooled.index_select(&Tensor::new(places, pooled.device())?, 0)?)
     }
 
     /// Every text up to the token that stands for it.
@@ -82,17 +82,17 @@ impl TextTransformer {
         let pooled = self.encoder.forward(
             &hidden,
             &Sequences::causal(lengths.clone()),
-            &last_rows(&lengths)?,
+            &last_rows(&lengths, hidden.device())?,
         )?;
         self.projection.forward(&self.norm.forward(&pooled)?)
     }
 }
 
 /// The row of every sequence's last token.
-fn last_rows(lengths: &[usize]) -> Result<Tensor> {
+fn last_rows(lengths: &[usize], device: &Device) -> Result<Tensor> {
     let ends = lengths.iter().scan(0, |end, length| {
         *end += length;
         Some(*end as u32 - 1)
     });
-    Ok(Tensor::new(ends.collect::<Vec<u32>>(), &Device::Cpu)?)
+    Ok(Tensor::new(ends.collect::<Vec<u32>>(), device)?)
 }

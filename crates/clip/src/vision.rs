@@ -1,4 +1,4 @@
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use crate::{
     Result,
@@ -74,7 +74,7 @@ impl VisionTransformer {
         let class_rows: Vec<u32> = (0..batch)
             .map(|picture| (picture * (1 + count)) as u32)
             .collect();
-        let class_rows = Tensor::new(class_rows, &Device::Cpu)?;
+        let class_rows = Tensor::new(class_rows, tokens.device())?;
         let sequences = Sequences::open(vec![1 + count; batch]);
         let pooled = self.encoder.forward(&tokens, &sequences, &class_rows)?;
         self.projection.forward(&self.last_norm.forward(&pooled)?)

@@ -1,140 +1,192 @@
-//! Tensors by name, out of a checkpoint's weights file.
+//! Tensors by name, out of the files that hold a checkpoint's weights.
 
-use std::sync::Arc;
+#![allow(dead_code, reason = "other forms of checkpoints are on their way")]
+
+mod safetensors_file;
+mod stored;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use candle_core::{Device, Tensor};
-use half::{bf16, f16};
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::Dtype;
 
-use crate::{Checkpoint, Error, Result, checkpoint::WEIGHTS};
+pub(crate) use self::stored::Stored;
+use crate::{Checkpoint, Error, Result};
 
 /// The weights of a checkpoint below a prefix of their names, as `VarBuilder` in other candle code.
 ///
-/// Other ways to keep weights (sharded, pickled, other names) belong behind [`Source`]; towers only ask for names
-/// and shapes.
+/// Whatever the files are, whole or sharded, safetensors or PyTorch's own, they are a list of [`Stored`] tensors once they
+/// are open. Towers ask for names and shapes as transformers has them; [`named`](Self::named) says where a checkpoint
+/// of other names keeps them.
 #[derive(Clone)]
 pub(crate) struct Weights<'a> {
     source: Arc<Source<'a>>,
     prefix: String,
+    naming: fn(&str) -> Place,
 }
 
 struct Source<'a> {
+    /// How errors call the file, the first of several.
     file: String,
-    tensors: SafeTensors<'a>,
+    tensors: BTreeMap<String, Stored<'a>>,
+    device: Device,
+}
+
+/// Where a tensor that a tower asks for is kept.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Its full name in the file.
+    pub(crate) name: String,
+    pub(crate) part: Part,
+}
+
+/// What of a tensor in the file is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Whole,
+    /// The first, second or third of three of one shape that lie one after another, as queries, keys and values do.
+    Third(usize),
+    /// Rows as columns.
+    Transposed,
+}
+
+impl Place {
+    /// All of the tensor `name`.
+    pub(crate) fn whole(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            part: Part::Whole,
+        }
+    }
+}
+
+impl Part {
+    /// The shape of the tensor in the file, when that of the part is `shape`.
+    fn stored_shape(self, shape: &[usize]) -> Vec<usize> {
+        let mut stored = shape.to_vec();
+        match self {
+            Self::Whole => {}
+            Self::Third(_) => stored[0] = stored[0].saturating_mul(3),
+            Self::Transposed => stored.reverse(),
+        }
+        stored
+    }
 }
 
 impl<'a> Weights<'a> {
-    /// Reads the header of the checkpoint's weights.
-    pub(crate) fn open(checkpoint: &'a Checkpoint) -> Result<Self> {
-        let file = checkpoint.place(WEIGHTS);
-        let tensors = match SafeTensors::deserialize(checkpoint.require(WEIGHTS)?) {
-            Ok(tensors) => tensors,
-            Err(source) => return Err(Error::Weights { file, source }),
+    /// Reads the headers of the checkpoint's weights, for tensors on `device`.
+    pub(crate) fn open(checkpoint: &'a Checkpoint, device: &Device) -> Result<Self> {
+        let files = checkpoint.weight_files(&checkpoint.names())?;
+        Self::open_files(checkpoint, &files, device)
+    }
+
+    /// The same for weights in the files called `files`, of which there is one at least.
+    pub(crate) fn open_files(
+        checkpoint: &'a Checkpoint,
+        files: &[String],
+        device: &Device,
+    ) -> Result<Self> {
+        let mut tensors = BTreeMap::new();
+        for file in files {
+            let place: Arc<str> = checkpoint.place(file).into();
+            tensors.extend(safetensors_file::read(checkpoint.require(file)?, &place)?);
+        }
+        let source = Source {
+            file: checkpoint.place(files.first().map_or("", String::as_str)),
+            tensors,
+            device: device.clone(),
         };
         Ok(Self {
-            source: Arc::new(Source { file, tensors }),
+            source: Arc::new(source),
             prefix: String::new(),
+            naming: |name| Place::whole(name),
         })
+    }
+
+    /// The same tensors for a tower that calls them otherwise: `naming` tells where the tensor is that has the full
+    /// name it is given. Dimensions of 1 in front are of no importance to it.
+    pub(crate) fn named(self, naming: fn(&str) -> Place) -> Self {
+        Self { naming, ..self }
     }
 
     /// The weights whose names go on with `name` and a dot.
     pub(crate) fn below(&self, name: &str) -> Self {
         Self {
             source: Arc::clone(&self.source),
-            prefix: self.full_name(name) + ".",
+            prefix: format!("{}{name}.", self.prefix),
+            naming: self.naming,
         }
     }
 
-    /// The tensor `name` as it lies in the file, of any element type.
-    pub(crate) fn view(&self, name: &str) -> Result<TensorView<'a>> {
-        let name = self.full_name(name);
-        let view = self.source.tensors.tensor(&name);
-        view.map_err(|_| Error::MissingTensor {
-            file: self.source.file.clone(),
-            name,
-        })
+    /// Where the tensors that it gives lie.
+    pub(crate) fn device(&self) -> &Device {
+        &self.source.device
+    }
+
+    /// Whether there is a tensor `name`.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.source.tensors.contains_key(&self.place(name).name)
     }
 
     /// The tensor `name` in f32, which has to have the shape `shape`.
     pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        let numbers = self.floats(name, &self.shaped(name, shape)?)?;
-        Ok(Tensor::from_vec(numbers, shape, &Device::Cpu)?)
+        let place = self.place(name);
+        let stored = self.stored(&place.name)?;
+        let expected = place.part.stored_shape(shape);
+        stored.check_shape(&place.name, &expected)?;
+        let numbers = stored.floats(&place.name)?;
+        let tensor = match place.part {
+            Part::Whole => Tensor::from_vec(numbers, shape, self.device())?,
+            Part::Third(third) => {
+                let length = numbers.len() / 3;
+                let numbers = &numbers[third * length..][..length];
+                Tensor::from_slice(numbers, shape, self.device())?
+            }
+            Part::Transposed => Tensor::from_vec(numbers, expected, self.device())?
+                .t()?
+                .contiguous()?,
+        };
+        Ok(tensor)
     }
 
     /// The bytes of the tensor `name`, which has to have the element type `element` and the shape `shape`.
     pub(crate) fn bytes(&self, name: &str, element: Dtype, shape: &[usize]) -> Result<&'a [u8]> {
-        let view = self.shaped(name, shape)?;
-        if view.dtype() != element {
-            return Err(self.refuse(name, &view, &element.to_string()));
-        }
-        Ok(view.data())
+        let name = self.place(name).name;
+        self.stored(&name)?.bytes(&name, element, shape)
     }
 
     /// The single number in the tensor `name`, whether it has no dimension or one.
     pub(crate) fn scalar(&self, name: &str) -> Result<f32> {
-        let view = self.view(name)?;
-        match self.floats(name, &view)?.as_slice() {
-            [value] => Ok(*value),
-            _ => Err(Error::TensorShape {
-                file: self.source.file.clone(),
-                name: self.full_name(name),
-                found: view.shape().to_vec(),
-                expected: Vec::new(),
-            }),
-        }
+        let name = self.place(name).name;
+        let stored = self.stored(&name)?;
+        stored.check_shape(&name, &[])?;
+        Ok(stored.floats(&name)?.first().copied().unwrap_or_default())
     }
 
-    /// How many numbers all tensors hold together.
+    /// How many numbers all tensors hold together; positions and other counters are none of them.
     pub(crate) fn parameters(&self) -> u64 {
         let sizes = self
-            .source
-            .tensors
-            .iter()
-            .map(|(_, view)| view.shape().iter().product::<usize>() as u64);
+            .tensors()
+            .map(|(_, stored)| stored.shape.iter().product::<usize>() as u64);
         sizes.sum()
     }
 
-    fn full_name(&self, name: &str) -> String {
-        format!("{}{name}", self.prefix)
+    /// The tensors of the files that were learned, in the order of their names.
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = (&str, &Stored<'a>)> {
+        let learned = |(_, stored): &(&String, &Stored<'a>)| stored.element != Dtype::I64;
+        let tensors = self.source.tensors.iter().filter(learned);
+        tensors.map(|(name, stored)| (name.as_str(), stored))
     }
 
-    fn shaped(&self, name: &str, shape: &[usize]) -> Result<TensorView<'a>> {
-        let view = self.view(name)?;
-        if view.shape() == shape {
-            return Ok(view);
-        }
-        Err(Error::TensorShape {
+    fn place(&self, name: &str) -> Place {
+        (self.naming)(&format!("{}{name}", self.prefix))
+    }
+
+    fn stored(&self, name: &str) -> Result<&Stored<'a>> {
+        let stored = self.source.tensors.get(name);
+        stored.ok_or_else(|| Error::MissingTensor {
             file: self.source.file.clone(),
-            name: self.full_name(name),
-            found: view.shape().to_vec(),
-            expected: shape.to_vec(),
+            name: name.to_owned(),
         })
     }
-
-    fn refuse(&self, name: &str, view: &TensorView<'_>, expected: &str) -> Error {
-        Error::TensorType {
-            file: self.source.file.clone(),
-            name: self.full_name(name),
-            found: view.dtype().to_string(),
-            expected: expected.to_owned(),
-        }
-    }
-
-    fn floats(&self, name: &str, view: &TensorView<'_>) -> Result<Vec<f32>> {
-        let data = view.data();
-        match view.dtype() {
-            Dtype::F32 => Ok(decode(data, f32::from_le_bytes)),
-            Dtype::F16 => Ok(decode(data, |bytes| f16::from_le_bytes(bytes).to_f32())),
-            Dtype::BF16 => Ok(decode(data, |bytes| bf16::from_le_bytes(bytes).to_f32())),
-            _ => Err(self.refuse(name, view, "one of F32, F16, BF16")),
-        }
-    }
-}
-
-fn decode<const BYTES: usize>(data: &[u8], number: impl Fn([u8; BYTES]) -> f32) -> Vec<f32> {
-    data.as_chunks::<BYTES>()
-        .0
-        .iter()
-        .map(|&bytes| number(bytes))
-        .collect()
 }

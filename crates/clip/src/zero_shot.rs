@@ -1,10 +1,10 @@
-use crate::{Error, Model, Result, Template};
+use crate::{Error, Model, Result, Scoring, Template};
 
 /// Labels to tell pictures apart by, without training
 /// ([Radford et al. 2021, section 3.1](https://arxiv.org/abs/2103.00020)).
 pub struct ZeroShot {
     labels: Vec<(String, Vec<f32>)>,
-    scale: f32,
+    scoring: Scoring,
 }
 
 /// How well a label fits.
@@ -14,7 +14,7 @@ pub struct LabelScore {
     pub label: String,
     /// The cosine between the picture and the label's sentence, -1 to 1.
     pub similarity: f32,
-    /// The label's share among all labels, 0 to 1; they add up to 1.
+    /// How likely the label is, 0 to 1, by the model's [`Scoring`].
     pub probability: f32,
 }
 
@@ -32,7 +32,7 @@ impl ZeroShot {
         let vectors = model.embed_texts(&sentences)?;
         Ok(Self {
             labels: labels.iter().cloned().zip(vectors).collect(),
-            scale: model.logit_scale(),
+            scoring: model.scoring(),
         })
     }
 
@@ -43,7 +43,7 @@ impl ZeroShot {
             .iter()
             .map(|(_, vector)| dot(embedding, vector))
             .collect();
-        let probabilities = softmax(&similarities, self.scale);
+        let probabilities = self.scoring.probabilities(&similarities);
         let scores = self.labels.iter().zip(similarities).zip(probabilities);
         let mut scores: Vec<LabelScore> = scores
             .map(|(((label, _), similarity), probability)| LabelScore {
@@ -61,19 +61,6 @@ fn dot(one: &[f32], other: &[f32]) -> f32 {
     one.iter().zip(other).map(|(one, other)| one * other).sum()
 }
 
-fn softmax(similarities: &[f32], scale: f32) -> Vec<f32> {
-    let highest = similarities
-        .iter()
-        .copied()
-        .fold(f32::NEG_INFINITY, f32::max);
-    let powers: Vec<f32> = similarities
-        .iter()
-        .map(|similarity| (scale * (similarity - highest)).exp())
-        .collect();
-    let sum: f32 = powers.iter().sum();
-    powers.iter().map(|power| power / sum).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,7 +73,7 @@ mod tests {
         ];
         let scores = ZeroShot {
             labels,
-            scale: 10.0,
+            scoring: Scoring::Softmax { scale: 10.0 },
         }
         .classify(&[1.0, 0.0]);
         assert_eq!(scores[0].label, "dog");

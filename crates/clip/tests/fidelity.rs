@@ -200,7 +200,7 @@ fn zero_shot_gives_transformers_probabilities() {
         let (model, expected) = load(name);
         let labels = texts(name);
         let zero_shot = ZeroShot::new(&model, &labels, &Template::new("{}").unwrap()).unwrap();
-        assert!((model.logit_scale() - 20.0).abs() < 0.1);
+        assert!((model.scoring().scale() - 20.0).abs() < 0.1);
         let classified = model.embed_pixels(&expected.pixels()).unwrap();
         for (vector, expected) in classified.iter().zip(expected.rows("probabilities")) {
             // The file's rows have more texts than have labels: compare relative to those that have.

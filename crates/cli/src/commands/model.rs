@@ -67,7 +67,7 @@ fn info(arguments: &Info) -> Result<Outcome> {
         ("dimension", json!(description.dimension)),
         ("image_size", json!(description.image_size)),
         ("context", json!(description.context)),
-        ("logit_scale", json!(model.logit_scale())),
+        ("logit_scale", json!(model.scoring().scale())),
         ("fingerprint", json!(model.fingerprint())),
     ];
     output::write(None, |out| {

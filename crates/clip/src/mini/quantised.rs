@@ -18,7 +18,11 @@ pub(super) fn matrix(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Re
         let scale = f32::from_le_bytes(scale);
         numbers.extend(row.iter().map(|&byte| f32::from(byte as i8) * scale));
     }
-    Ok(Tensor::from_vec(numbers, (outputs, inputs), &Device::Cpu)?)
+    Ok(Tensor::from_vec(
+        numbers,
+        (outputs, inputs),
+        weights.device(),
+    )?)
 }
 
 /// A product with such a matrix, and with the bias `weights.bias`.
@@ -43,6 +47,7 @@ pub(super) struct PackedEmbedding {
     scales: Vec<f16>,
     width: usize,
     group: usize,
+    device: Device,
 }
 
 impl PackedEmbedding {
@@ -69,6 +74,7 @@ impl PackedEmbedding {
                 .collect(),
             width,
             group,
+            device: weights.device().clone(),
         })
     }
 
@@ -81,7 +87,7 @@ impl PackedEmbedding {
         Ok(Tensor::from_vec(
             numbers,
             (ids.len(), self.width),
-            &Device::Cpu,
+            &self.device,
         )?)
     }
 
@@ -119,6 +125,7 @@ mod tests {
             scales,
             width: 4,
             group: 2,
+            device: Device::Cpu,
         };
         let rows = embedding
             .forward(&[1, 0])
@@ -135,6 +142,7 @@ mod tests {
             scales: vec![f16::ONE; 4],
             width: 4,
             group: 2,
+            device: Device::Cpu,
         };
         assert!(matches!(
             embedding.forward(&[2]),

@@ -1,4 +1,4 @@
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use crate::{
     Error, Result,
@@ -71,7 +71,7 @@ impl TextTower {
             places[index] = place as u32;
         }
         self.perceptron
-            .forward(&pooled.index_select(&Tensor::new(places, &Device::Cpu)?, 0)?)
+            .forward(&pooled.index_select(&Tensor::new(places, pooled.device())?, 0)?)
     }
 
     /// The means of every text's tokens behind each of the last layers: (texts, mean layers · width).

@@ -201,7 +201,7 @@ impl Sizes {
         };
         let scores = query.matmul(&part(0)?.t()?)?;
         let scores = match self.causal {
-            true => scores.broadcast_add(&causal_mask(keys)?)?,
+            true => scores.broadcast_add(&causal_mask(keys, scores.device())?)?,
             false => scores,
         };
         let powers = scores
@@ -270,7 +270,7 @@ impl Sizes {
 }
 
 /// 0 where the column is seen from the row, minus infinity elsewhere.
-fn causal_mask(length: usize) -> candle_core::Result<Tensor> {
+fn causal_mask(length: usize, device: &Device) -> candle_core::Result<Tensor> {
     let seen = |row, column| {
         if column <= row {
             0.0
@@ -279,7 +279,7 @@ fn causal_mask(length: usize) -> candle_core::Result<Tensor> {
         }
     };
     let numbers = (0..length).flat_map(|row| (0..length).map(move |column| seen(row, column)));
-    Tensor::from_vec(numbers.collect(), (length, length), &Device::Cpu)
+    Tensor::from_vec(numbers.collect(), (length, length), device)
 }
 
 #[inline]

@@ -1,4 +1,4 @@
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use pulp::Arch;
 
 use super::kernel;
@@ -136,7 +136,7 @@ impl SameAxis {
         let seen: Vec<u32> = (0..self.output)
             .map(|output| (output * self.stride + offset) as u32)
             .collect();
-        Ok(padded.index_select(&Tensor::new(seen, &Device::Cpu)?, dimension)?)
+        Ok(padded.index_select(&Tensor::new(seen, padded.device())?, dimension)?)
     }
 
     /// The pairs (place in the kernel, pixel) inside the picture for an output, of a kernel of `size` places.
@@ -215,7 +215,7 @@ fn lanes_at<const N: usize>(numbers: &[f32], start: usize) -> &[f32; N] {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Var;
+    use candle_core::{Device, Var};
 
     use super::*;
 

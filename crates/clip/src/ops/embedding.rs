@@ -1,4 +1,4 @@
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use crate::{Error, Result, weights::Weights};
 
@@ -26,7 +26,7 @@ impl Embedding {
         }
         Ok(self
             .weight
-            .index_select(&Tensor::new(tokens, &Device::Cpu)?, 0)?)
+            .index_select(&Tensor::new(tokens, self.weight.device())?, 0)?)
     }
 }
 
@@ -36,5 +36,5 @@ pub(crate) fn positions(table: &Tensor, texts: &[&[u32]]) -> Result<Tensor> {
         .iter()
         .flat_map(|tokens| 0..tokens.len() as u32)
         .collect();
-    Ok(table.index_select(&Tensor::new(positions, &Device::Cpu)?, 0)?)
+    Ok(table.index_select(&Tensor::new(positions, table.device())?, 0)?)
 }

@@ -1,0 +1,24 @@
+use std::sync::Arc;
+
+use safetensors::SafeTensors;
+
+use super::Stored;
+use crate::{Error, Result};
+
+/// The tensors in a safetensors file, with their names.
+pub(super) fn read<'a>(bytes: &'a [u8], file: &Arc<str>) -> Result<Vec<(String, Stored<'a>)>> {
+    let tensors = SafeTensors::deserialize(bytes).map_err(|source| Error::Weights {
+        file: file.to_string(),
+        source,
+    })?;
+    let tensors = tensors.tensors().into_iter().map(|(name, view)| {
+        let stored = Stored {
+            file: Arc::clone(file),
+            element: view.dtype(),
+            shape: view.shape().to_vec(),
+            data: view.data(),
+        };
+        (name, stored)
+    });
+    Ok(tensors.collect())
+}
