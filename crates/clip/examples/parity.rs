@@ -13,7 +13,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let expected = fs::read(directory.join("expected.safetensors"))?;
     let expected = SafeTensors::deserialize(&expected)?;
 
-    let size = model.description().image_size;
+    let size = model
+        .description()
+        .image_size
+        .ok_or("a model of texts alone")?;
     let pixels = rows(&expected.tensor("pixel_values")?, f32::from_le_bytes).into_iter();
     let pixels = pixels
         .map(|values| Pixels::new(size, size, values))

@@ -2,10 +2,14 @@ use candle_core::Tensor;
 
 use crate::{
     Checkpoint, Error, Result,
+    bert::{self, BertConfig, TokenizerWishes},
     checkpoint::{CONFIG, Kind},
+    chinese::{ChineseConfig, ChineseTextTower},
     config::ClipConfig,
     mini::{self, MiniConfig},
+    modules,
     scoring::Scoring,
+    sentence::{SentenceConfig, SentenceTower},
     text::TextTransformer,
     tokenizer::Tokenizer,
     vision::VisionTransformer,
@@ -19,6 +23,10 @@ pub(crate) enum Architecture {
     Clip(ClipConfig),
     /// The bundled model's own kind.
     Mini(MiniConfig),
+    /// Hugging Face's `ChineseCLIPModel`.
+    Chinese(ChineseConfig),
+    /// A text tower of sentence-transformers, without one for pictures.
+    Sentence(SentenceConfig),
 }
 
 /// A tower that turns pictures into vectors.
@@ -31,16 +39,34 @@ pub(crate) enum VisionTower {
 pub(crate) enum TextTower {
     Clip(TextTransformer),
     Mini(mini::TextTower),
+    Chinese(ChineseTextTower),
+    Sentence(SentenceTower),
 }
 
 impl Architecture {
     /// The values of `model_type` that are understood.
-    const SUPPORTED: &str = "`clip`, `clipseek-mini`";
+    const SUPPORTED: &str = "`clip`, `chinese_clip`, `bert`, `distilbert`, `clipseek-mini`";
 
     pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self> {
         let kind: Kind = checkpoint.require_json(CONFIG)?;
+        let sentence = |transformer| SentenceConfig::read(checkpoint, transformer);
+        match kind.model_type.as_deref() {
+            Some("bert") => Ok(Self::Sentence(sentence(BertConfig::bert(checkpoint)?)?)),
+            Some("distilbert") => Ok(Self::Sentence(sentence(BertConfig::distilbert(
+                checkpoint,
+            )?)?)),
+            _ => {
+                modules::expect_none_that_matter(checkpoint)?;
+                Self::of_both(checkpoint, kind)
+            }
+        }
+    }
+
+    /// A model of pictures and texts.
+    fn of_both(checkpoint: &Checkpoint, kind: Kind) -> Result<Self> {
         match kind.model_type.as_deref() {
             Some("clip") => Ok(Self::Clip(ClipConfig::read(checkpoint)?)),
+            Some("chinese_clip") => Ok(Self::Chinese(ChineseConfig::read(checkpoint)?)),
             Some("clipseek-mini") => Ok(Self::Mini(MiniConfig::read(checkpoint)?)),
             other => Err(Error::ModelType {
                 file: checkpoint.place(CONFIG),
@@ -55,7 +81,14 @@ impl Architecture {
         match self {
             Self::Clip(_) => "CLIP",
             Self::Mini(_) => "mini",
+            Self::Chinese(_) => "Chinese CLIP",
+            Self::Sentence(_) => "texts alone, of sentence-transformers",
         }
+    }
+
+    /// Whether there is a vision tower.
+    pub(crate) fn sees_pictures(&self) -> bool {
+        !matches!(self, Self::Sentence(_))
     }
 
     /// Length of the vectors.
@@ -63,14 +96,18 @@ impl Architecture {
         match self {
             Self::Clip(config) => config.projection,
             Self::Mini(config) => config.projection_dim,
+            Self::Chinese(config) => config.clip.projection,
+            Self::Sentence(config) => config.dimension,
         }
     }
 
-    /// Width and height, in pixels, of the pictures that the vision tower takes.
+    /// Width and height, in pixels, of the pictures that the vision tower takes; 0 where there is none.
     pub(crate) fn image_size(&self) -> usize {
         match self {
             Self::Clip(config) => config.vision.image,
             Self::Mini(config) => config.vision_config.image_size,
+            Self::Chinese(config) => config.clip.vision.image,
+            Self::Sentence(_) => 0,
         }
     }
 
@@ -79,15 +116,19 @@ impl Architecture {
         match self {
             Self::Clip(config) => config.text.context,
             Self::Mini(config) => config.text_config.max_position_embeddings,
+            Self::Chinese(config) => config.text.context,
+            Self::Sentence(config) => config.context(),
         }
     }
 
     /// How cosines become probabilities.
     pub(crate) fn scoring(&self, weights: &Weights<'_>) -> Result<Scoring> {
         match self {
-            Self::Clip(_) | Self::Mini(_) => Ok(Scoring::Softmax {
+            Self::Clip(_) | Self::Mini(_) | Self::Chinese(_) => Ok(Scoring::Softmax {
                 scale: weights.scalar("logit_scale")?.exp(),
             }),
+            // The scale belongs to the pictures' model. Cosines as they are.
+            Self::Sentence(_) => Ok(Scoring::Softmax { scale: 1.0 }),
         }
     }
 
@@ -97,6 +138,12 @@ impl Architecture {
             Self::Mini(config) => {
                 Tokenizer::saved(checkpoint, config.text_config.max_position_embeddings)
             }
+            Self::Chinese(config) => {
+                bert::tokenizer(checkpoint, config.text.context, TokenizerWishes::default())
+            }
+            Self::Sentence(config) => {
+                bert::tokenizer(checkpoint, config.transformer.context, config.tokenizer)
+            }
         }
     }
 
@@ -104,6 +151,13 @@ impl Architecture {
         match self {
             Self::Clip(config) => Ok(VisionTower::Clip(VisionTransformer::new(config, weights)?)),
             Self::Mini(config) => Ok(VisionTower::Mini(mini::VisionTower::new(config, weights)?)),
+            Self::Chinese(config) => Ok(VisionTower::Clip(VisionTransformer::new(
+                &config.clip,
+                weights,
+            )?)),
+            Self::Sentence(_) => Err(Error::TextsAlone {
+                model: weights.file().to_owned(),
+            }),
         }
     }
 
@@ -111,6 +165,10 @@ impl Architecture {
         match self {
             Self::Clip(config) => Ok(TextTower::Clip(TextTransformer::new(config, weights)?)),
             Self::Mini(config) => Ok(TextTower::Mini(mini::TextTower::new(config, weights)?)),
+            Self::Chinese(config) => {
+                Ok(TextTower::Chinese(ChineseTextTower::new(config, weights)?))
+            }
+            Self::Sentence(config) => Ok(TextTower::Sentence(SentenceTower::new(config, weights)?)),
         }
     }
 }
@@ -131,6 +189,8 @@ impl TextTower {
         match self {
             Self::Clip(tower) => tower.forward(texts),
             Self::Mini(tower) => tower.forward(texts),
+            Self::Chinese(tower) => tower.forward(texts),
+            Self::Sentence(tower) => tower.forward(texts),
         }
     }
 }

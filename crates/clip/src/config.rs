@@ -88,6 +88,20 @@ impl ClipConfig {
             file: checkpoint.place(CONFIG),
         })
     }
+
+    /// The same of a model whose text tower is of another kind: what is said of texts is CLIP's defaults.
+    pub(crate) fn for_pictures(checkpoint: &Checkpoint) -> Result<Self> {
+        let json: PicturesJson = checkpoint.require_json(CONFIG)?;
+        let json = ClipJson {
+            projection_dim: json.projection_dim,
+            vision_config: json.vision_config,
+            vision_config_dict: json.vision_config_dict,
+            ..ClipJson::default()
+        };
+        json.resolve(&Settings {
+            file: checkpoint.place(CONFIG),
+        })
+    }
 }
 
 /// The file as it is written. What is absent or `null` has a default; old configurations hold only what differs.
@@ -100,6 +114,15 @@ struct ClipJson {
     // Files from before 2022-12 have these as well or instead. transformers completes them with the defaults and
     // then lets them replace every value of `text_config` and `vision_config`.
     text_config_dict: Option<TextJson>,
+    vision_config_dict: Option<VisionJson>,
+}
+
+/// The part of the file that is of pictures.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PicturesJson {
+    projection_dim: Option<usize>,
+    vision_config: Option<VisionJson>,
     vision_config_dict: Option<VisionJson>,
 }
 
@@ -226,7 +249,11 @@ impl EncoderJson {
             )?,
             layers: positive("num_hidden_layers", self.num_hidden_layers, 12)?,
             epsilon: self.layer_norm_eps.unwrap_or(1e-5),
-            activation: activation(settings, &name("hidden_act"), self.hidden_act.as_deref())?,
+            activation: activation(
+                settings,
+                &name("hidden_act"),
+                self.hidden_act.as_deref().unwrap_or("quick_gelu"),
+            )?,
         };
         if !config.width.is_multiple_of(config.heads) {
             let expected = format!("a divisor of `hidden_size`, {}", config.width);
@@ -236,8 +263,7 @@ impl EncoderJson {
     }
 }
 
-fn activation(settings: &Settings, setting: &str, found: Option<&str>) -> Result<Activation> {
-    let found = found.unwrap_or("quick_gelu");
+pub(crate) fn activation(settings: &Settings, setting: &str, found: &str) -> Result<Activation> {
     Activation::named(found)
         .ok_or_else(|| settings.refuse(setting, format!("`{found}`"), &Activation::names()))
 }
@@ -254,12 +280,12 @@ fn pooling(settings: &Settings, eos_token_id: Option<Value>) -> Result<TextPooli
 }
 
 /// The file that settings come from, for errors.
-struct Settings {
-    file: String,
+pub(crate) struct Settings {
+    pub(crate) file: String,
 }
 
 impl Settings {
-    fn positive(&self, setting: &str, found: usize) -> Result<usize> {
+    pub(crate) fn positive(&self, setting: &str, found: usize) -> Result<usize> {
         if found == 0 {
             Err(self.refuse(setting, found, "a number above 0"))
         } else {
@@ -267,7 +293,7 @@ impl Settings {
         }
     }
 
-    fn refuse(&self, setting: &str, found: impl Display, expected: &str) -> Error {
+    pub(crate) fn refuse(&self, setting: &str, found: impl Display, expected: &str) -> Error {
         Error::setting(&self.file, setting, found, expected)
     }
 }

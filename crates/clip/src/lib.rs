@@ -20,7 +20,9 @@
 //! ```
 
 mod architecture;
+mod bert;
 mod checkpoint;
+mod chinese;
 mod config;
 mod device;
 mod encoder;
@@ -30,9 +32,13 @@ mod lazy;
 mod mapping;
 mod mini;
 mod model;
+mod modules;
 mod ops;
+mod post_norm;
 mod preprocessor;
+mod ragged;
 mod scoring;
+mod sentence;
 mod template;
 mod text;
 mod tokenizer;

@@ -1,10 +1,11 @@
 use candle_core::{Device, Tensor};
 
 use crate::{
-    Error, Result,
+    Result,
     config::{ClipConfig, TextPooling},
     encoder::Encoder,
     ops::{Embedding, LayerNorm, Linear, Sequences, positions},
+    ragged,
     weights::Weights,
 };
 
@@ -50,35 +51,20 @@ impl TextTransformer {
     /// A token sees those before it alone, so whatever follows the one that stands for the text is left out, padding
     /// too, and every text is computed at its own length.
     pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
-        let mut texts: Vec<(usize, &[u32])> = self.cut(texts)?.into_iter().enumerate().collect();
-        texts.sort_by_key(|(_, tokens)| tokens.len());
-        let sorted: Vec<&[u32]> = texts.iter().map(|&(_, tokens)| tokens).collect();
-        let pooled = self.forward_sorted(&sorted)?;
-        let mut places = vec![0_u32; texts.len()];
-        for (sorted, (original, _)) in texts.iter().enumerate() {
-            places[*original] = sorted as u32;
-        }
-        Ok(pooled.index_select(&Tensor::new(places, pooled.device())?, 0)?)
+        ragged::by_length(&self.cut(texts)?, |sorted| self.forward_sorted(sorted))
     }
 
     /// Every text up to the token that stands for it.
     fn cut<'a>(&self, texts: &'a [Vec<u32>]) -> Result<Vec<&'a [u32]>> {
-        let cut = texts.iter().map(|tokens| {
-            if tokens.is_empty() || tokens.len() > self.context {
-                return Err(Error::TokenCount {
-                    found: tokens.len(),
-                    limit: self.context,
-                });
-            }
-            Ok(&tokens[..=self.pooling.position(tokens)])
-        });
-        cut.collect()
+        let texts = ragged::checked(texts, self.context)?.into_iter();
+        let cut = |tokens: &'a [u32]| &tokens[..=self.pooling.position(tokens)];
+        Ok(texts.map(cut).collect())
     }
 
     fn forward_sorted(&self, texts: &[&[u32]]) -> Result<Tensor> {
         let positions = positions(&self.positions, texts)?;
         let hidden = (self.tokens.forward(&texts.concat())? + positions)?;
-        let lengths: Vec<usize> = texts.iter().map(|tokens| tokens.len()).collect();
+        let lengths = ragged::lengths(texts);
         let pooled = self.encoder.forward(
             &hidden,
             &Sequences::causal(lengths.clone()),

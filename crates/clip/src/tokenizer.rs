@@ -15,7 +15,9 @@ use tokenizers::{
 
 use crate::{
     Checkpoint, Error, Result,
-    checkpoint::{CONFIG, MERGES, SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG, VOCABULARY},
+    checkpoint::{
+        CONFIG, MERGES, SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG, VOCABULARY, WORD_PIECES,
+    },
 };
 
 /// Words in CLIP's vocabulary are cut out of a text by this.
@@ -49,7 +51,8 @@ impl Tokenizer {
         Self::new(as_saved(checkpoint)?, checkpoint, context)
     }
 
-    fn new(
+    /// `inner`, whose texts are cut to `limit` tokens.
+    pub(crate) fn new(
         mut inner: tokenizers::Tokenizer,
         checkpoint: &Checkpoint,
         limit: usize,
@@ -61,7 +64,8 @@ impl Tokenizer {
 
     /// Whether the files that this needs are there.
     pub(crate) fn check(checkpoint: &Checkpoint) -> Result<()> {
-        if checkpoint.file(TOKENIZER).is_some()
+        if has(checkpoint, TOKENIZER)
+            || has(checkpoint, WORD_PIECES)
             || (has(checkpoint, VOCABULARY) && has(checkpoint, MERGES))
         {
             return Ok(());
@@ -85,7 +89,7 @@ impl Tokenizer {
     }
 }
 
-fn as_saved(checkpoint: &Checkpoint) -> Result<tokenizers::Tokenizer> {
+pub(crate) fn as_saved(checkpoint: &Checkpoint) -> Result<tokenizers::Tokenizer> {
     let bytes = checkpoint.require(TOKENIZER)?;
     tokenizers::Tokenizer::from_bytes(bytes).map_err(unusable(checkpoint, TOKENIZER))
 }
@@ -94,7 +98,10 @@ fn has(checkpoint: &Checkpoint, name: &str) -> bool {
     checkpoint.file(name).is_some()
 }
 
-fn unusable(checkpoint: &Checkpoint, name: &str) -> impl FnOnce(tokenizers::Error) -> Error {
+pub(crate) fn unusable(
+    checkpoint: &Checkpoint,
+    name: &str,
+) -> impl FnOnce(tokenizers::Error) -> Error {
     let file = checkpoint.place(name);
     move |source| Error::Tokenizer { file, source }
 }
@@ -133,7 +140,7 @@ fn clip_tokenizer(
     json: TokenizerJson,
 ) -> Result<tokenizers::Tokenizer> {
     let unusable = || unusable(checkpoint, json.file);
-    let special = SpecialTokens::read(checkpoint, config, &json.added_tokens)?;
+    let special = SpecialTokens::clip(checkpoint, config, &json.added_tokens)?;
     let mark = |token: &AddedToken| match json.model.vocab.get(&token.content) {
         Some(id) => Ok((token.content.clone(), *id)),
         None => Err(unusable()(
@@ -188,13 +195,13 @@ fn build(
 
 /// `tokenizer.json`, as far as it matters.
 #[derive(Deserialize)]
-struct TokenizerJson {
+pub(crate) struct TokenizerJson {
     /// The file to blame.
     #[serde(skip, default = "tokenizer_file")]
     file: &'static str,
     #[serde(default)]
-    added_tokens: Vec<TokenJson>,
-    model: ModelJson,
+    pub(crate) added_tokens: Vec<TokenJson>,
+    pub(crate) model: ModelJson,
 }
 
 fn tokenizer_file() -> &'static str {
@@ -202,9 +209,9 @@ fn tokenizer_file() -> &'static str {
 }
 
 #[derive(Deserialize)]
-struct ModelJson {
+pub(crate) struct ModelJson {
     #[serde(default)]
-    vocab: HashMap<String, u32>,
+    pub(crate) vocab: HashMap<String, u32>,
     #[serde(default)]
     merges: Vec<MergeJson>,
 }
@@ -254,7 +261,7 @@ impl TokenizerJson {
 /// `tokenizer_config.json`, as far as it matters.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct TokenizerConfig {
+pub(crate) struct TokenizerConfig {
     tokenizer_class: Option<String>,
     /// A floating-point number, because transformers writes 10^30 for "no limit".
     model_max_length: Option<f64>,
@@ -264,6 +271,11 @@ struct TokenizerConfig {
 }
 
 impl TokenizerConfig {
+    /// The Python class that transformers makes of the files.
+    pub(crate) fn class(&self) -> Option<&str> {
+        self.tokenizer_class.as_deref()
+    }
+
     fn is_clip(&self) -> bool {
         matches!(
             self.tokenizer_class.as_deref(),
@@ -271,7 +283,8 @@ impl TokenizerConfig {
         )
     }
 
-    fn limit(&self, context: usize) -> usize {
+    /// The most tokens of a text, of `context`.
+    pub(crate) fn limit(&self, context: usize) -> usize {
         self.model_max_length
             .map_or(context, |limit| context.min(limit as usize))
     }
@@ -284,12 +297,15 @@ struct NamedTokens {
     eos_token: Option<TokenJson>,
     unk_token: Option<TokenJson>,
     pad_token: Option<TokenJson>,
+    cls_token: Option<TokenJson>,
+    sep_token: Option<TokenJson>,
+    mask_token: Option<TokenJson>,
 }
 
 /// A special token as files of different ages have it.
 #[derive(Clone, Deserialize)]
 #[serde(untagged)]
-enum TokenJson {
+pub(crate) enum TokenJson {
     Text(String),
     Object {
         content: String,
@@ -323,21 +339,57 @@ impl From<TokenJson> for AddedToken {
 }
 
 /// The tokens that are found in a text before it is cut into words.
-struct SpecialTokens {
+pub(crate) struct SpecialTokens {
     added: Vec<AddedToken>,
-    beginning: AddedToken,
-    end: AddedToken,
-    unknown: AddedToken,
+    pub(crate) beginning: AddedToken,
+    pub(crate) end: AddedToken,
+    pub(crate) unknown: AddedToken,
     padding: AddedToken,
+    mask: Option<AddedToken>,
 }
 
 impl SpecialTokens {
+    /// Those of CLIP.
+    fn clip(
+        checkpoint: &Checkpoint,
+        config: &TokenizerConfig,
+        saved: &[TokenJson],
+    ) -> Result<Self> {
+        Self::read(checkpoint, config, saved, |token| Self {
+            added: Vec::new(),
+            beginning: token(|named| &named.bos_token, "<|startoftext|>"),
+            end: token(|named| &named.eos_token, "<|endoftext|>"),
+            unknown: token(|named| &named.unk_token, "<|endoftext|>"),
+            padding: token(|named| &named.pad_token, "<|endoftext|>"),
+            mask: None,
+        })
+    }
+
+    /// Those of BERT.
+    pub(crate) fn bert(
+        checkpoint: &Checkpoint,
+        config: &TokenizerConfig,
+        saved: &[TokenJson],
+    ) -> Result<Self> {
+        Self::read(checkpoint, config, saved, |token| Self {
+            added: Vec::new(),
+            beginning: token(|named| &named.cls_token, "[CLS]"),
+            end: token(|named| &named.sep_token, "[SEP]"),
+            unknown: token(|named| &named.unk_token, "[UNK]"),
+            padding: token(|named| &named.pad_token, "[PAD]"),
+            mask: Some(token(|named| &named.mask_token, "[MASK]")),
+        })
+    }
+
     /// From `tokenizer_config.json`. When that is of the old kind, without `added_tokens_decoder`, those of
     /// `tokenizer.json` stand for it, and `special_tokens_map.json` counts for more.
+    ///
+    /// `choose` says which there are, with what finds a token in the files or takes its default.
     fn read(
         checkpoint: &Checkpoint,
         config: &TokenizerConfig,
         saved: &[TokenJson],
+        choose: impl FnOnce(&dyn Fn(fn(&NamedTokens) -> &Option<TokenJson>, &str) -> AddedToken) -> Self,
     ) -> Result<Self> {
         let (added, map): (Vec<AddedToken>, Option<NamedTokens>) =
             match &config.added_tokens_decoder {
@@ -348,25 +400,23 @@ impl SpecialTokens {
                 ),
             };
         let map = map.unwrap_or_default();
-        let token = |map: Option<TokenJson>, named: &Option<TokenJson>, default: &str| {
-            let json = map.or_else(|| named.clone());
+        let token = |field: fn(&NamedTokens) -> &Option<TokenJson>, default: &str| {
+            let json = field(&map).as_ref().or(field(&config.named).as_ref());
+            let json = json.cloned();
             json.unwrap_or_else(|| TokenJson::Text(default.to_owned()))
                 .into()
         };
         Ok(Self {
             added,
-            beginning: token(map.bos_token, &config.named.bos_token, "<|startoftext|>"),
-            end: token(map.eos_token, &config.named.eos_token, "<|endoftext|>"),
-            unknown: token(map.unk_token, &config.named.unk_token, "<|endoftext|>"),
-            padding: token(map.pad_token, &config.named.pad_token, "<|endoftext|>"),
+            ..choose(&token)
         })
     }
 
     /// All of them. Of several with one text the first counts.
-    fn all(&self) -> Vec<AddedToken> {
+    pub(crate) fn all(&self) -> Vec<AddedToken> {
         let mut all: Vec<AddedToken> = Vec::new();
         let named = [&self.beginning, &self.end, &self.unknown, &self.padding];
-        for token in self.added.iter().chain(named) {
+        for token in self.added.iter().chain(named).chain(&self.mask) {
             if all.iter().all(|known| known.content != token.content) {
                 all.push(token.clone());
             }

@@ -89,7 +89,15 @@ impl<'a> Weights<'a> {
         let mut tensors = BTreeMap::new();
         for file in files {
             let place: Arc<str> = checkpoint.place(file).into();
-            tensors.extend(safetensors_file::read(checkpoint.require(file)?, &place)?);
+            let read = safetensors_file::read(checkpoint.require(file)?, &place)?;
+            match checkpoint.step_of(file) {
+                // The modules of sentence-transformers call their tensors alike.
+                Some(module) => tensors.extend(
+                    read.into_iter()
+                        .map(|(name, stored)| (format!("{module}.{name}"), stored)),
+                ),
+                None => tensors.extend(read),
+            }
         }
         let source = Source {
             file: checkpoint.place(files.first().map_or("", String::as_str)),
@@ -121,6 +129,11 @@ impl<'a> Weights<'a> {
     /// Where the tensors that it gives lie.
     pub(crate) fn device(&self) -> &Device {
         &self.source.device
+    }
+
+    /// The file, for errors; the first of several.
+    pub(crate) fn file(&self) -> &str {
+        &self.source.file
     }
 
     /// Whether there is a tensor `name`.

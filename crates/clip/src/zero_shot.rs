@@ -22,11 +22,12 @@ impl ZeroShot {
     /// Embeds the sentence that `template` makes of each label.
     ///
     /// # Errors
-    /// When there are no labels, or a sentence cannot be embedded.
+    /// When there are no labels, a sentence cannot be embedded, or the model is for texts alone.
     pub fn new(model: &Model, labels: &[String], template: &Template) -> Result<Self> {
         if labels.is_empty() {
             return Err(Error::NoLabels);
         }
+        model.check_pictures()?;
         let sentences: Vec<String> = labels.iter().map(|label| template.fill(label)).collect();
         let sentences: Vec<&str> = sentences.iter().map(String::as_str).collect();
         let vectors = model.embed_texts(&sentences)?;
