@@ -1,5 +1,7 @@
 use std::{fmt::Display, io, path::PathBuf};
 
+use crate::PickleError;
+
 /// What can go wrong between a checkpoint and a vector.
 ///
 /// The cause, where there is one, is the [`source`](std::error::Error::source); a way out, where one is known,
@@ -82,6 +84,21 @@ pub enum Error {
         /// Why not.
         #[source]
         source: safetensors::SafeTensorError,
+    },
+    /// The weights file of PyTorch cannot be read.
+    #[error("`{file}` is not a readable file of PyTorch weights")]
+    Pickle {
+        /// The file.
+        file: String,
+        /// Why not.
+        #[source]
+        source: PickleError,
+    },
+    /// In place of the weights is what Git keeps of large files.
+    #[error("`{file}` is not the weights but a pointer of Git LFS to them")]
+    Pointer {
+        /// The file.
+        file: String,
     },
     /// A tensor is not in the weights file.
     #[error("tensor `{name}` is missing from `{file}`")]
@@ -253,10 +270,12 @@ impl Error {
             }
             Self::Json { .. }
             | Self::Weights { .. }
+            | Self::Pickle { .. }
             | Self::MissingTensor { .. }
             | Self::TensorShape { .. } => Some(
                 "the file may be cut off or belong to another model: copy it again from the model's repository",
             ),
+            Self::Pointer { .. } => Some("run `git lfs pull` in the model's directory"),
             Self::TensorType { .. } => Some("save the weights as float32, float16 or bfloat16"),
             Self::DeviceNotBuilt { device: "cuda" } => Some("build with `--features cuda`"),
             Self::DeviceNotBuilt { .. } => Some("build with `--features metal`"),

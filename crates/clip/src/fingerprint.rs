@@ -49,8 +49,8 @@ pub(crate) fn fingerprint(checkpoint: &Checkpoint, weights: &Weights<'_>) -> Str
     hexadecimal(&hash.finalize())
 }
 
-fn middle<'a>(stored: &Stored<'a>) -> &'a [u8] {
-    let data = stored.data;
+fn middle<'s>(stored: &'s Stored<'_>) -> &'s [u8] {
+    let data = &stored.data;
     let start = data.len().saturating_sub(SAMPLE_BYTES) / 2;
     &data[start..data.len().min(start + SAMPLE_BYTES)]
 }

@@ -53,4 +53,5 @@ pub use model::{Description, Model};
 pub use preprocessor::Pixels;
 pub use scoring::Scoring;
 pub use template::Template;
+pub use weights::PickleError;
 pub use zero_shot::{LabelScore, ZeroShot};

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "other forms of checkpoints are on their way")]
 
+mod pickle;
 mod safetensors_file;
 mod stored;
 
@@ -10,6 +11,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use candle_core::{Device, Tensor};
 use safetensors::Dtype;
 
+pub use self::pickle::PickleError;
 pub(crate) use self::stored::Stored;
 use crate::{Checkpoint, Error, Result};
 
@@ -73,6 +75,19 @@ impl Part {
     }
 }
 
+/// The tensors in the file whose bytes are given, with their names.
+fn read<'a>(bytes: &'a [u8], file: &Arc<str>) -> Result<Vec<(String, Stored<'a>)>> {
+    if bytes.starts_with(b"version https://git-lfs") {
+        return Err(Error::Pointer {
+            file: file.to_string(),
+        });
+    }
+    match file.ends_with(".bin") {
+        true => pickle::read(bytes, file),
+        false => safetensors_file::read(bytes, file),
+    }
+}
+
 impl<'a> Weights<'a> {
     /// Reads the headers of the checkpoint's weights, for tensors on `device`.
     pub(crate) fn open(checkpoint: &'a Checkpoint, device: &Device) -> Result<Self> {
@@ -89,13 +104,12 @@ impl<'a> Weights<'a> {
         let mut tensors = BTreeMap::new();
         for file in files {
             let place: Arc<str> = checkpoint.place(file).into();
-            let read = safetensors_file::read(checkpoint.require(file)?, &place)?;
+            let read = read(checkpoint.require(file)?, &place)?.into_iter();
             match checkpoint.step_of(file) {
                 // The modules of sentence-transformers call their tensors alike.
-                Some(module) => tensors.extend(
-                    read.into_iter()
-                        .map(|(name, stored)| (format!("{module}.{name}"), stored)),
-                ),
+                Some(module) => {
+                    tensors.extend(read.map(|(name, stored)| (format!("{module}.{name}"), stored)));
+                }
                 None => tensors.extend(read),
             }
         }
@@ -163,7 +177,7 @@ impl<'a> Weights<'a> {
     }
 
     /// The bytes of the tensor `name`, which has to have the element type `element` and the shape `shape`.
-    pub(crate) fn bytes(&self, name: &str, element: Dtype, shape: &[usize]) -> Result<&'a [u8]> {
+    pub(crate) fn bytes(&self, name: &str, element: Dtype, shape: &[usize]) -> Result<&[u8]> {
         let name = self.place(name).name;
         self.stored(&name)?.bytes(&name, element, shape)
     }

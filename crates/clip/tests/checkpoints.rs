@@ -205,11 +205,13 @@ fn settings_that_cannot_be_used_are_named() {
 fn other_kinds_of_model_are_refused_by_name() {
     case(
         Copy::new().set("config.json", "/model_type", json!("siglip")),
-        "model type `siglip` in `DIR/config.json` is not supported, expected one of `clip`, `clipseek-mini`",
+        "model type `siglip` in `DIR/config.json` is not supported, expected one of `clip`, `chinese_clip`, `bert`, `distilbert`, \
+         `clipseek-mini`",
     );
     case(
         Copy::new().with("config.json", "{}"),
-        "model type `none` in `DIR/config.json` is not supported, expected one of `clip`, `clipseek-mini`",
+        "model type `none` in `DIR/config.json` is not supported, expected one of `clip`, `chinese_clip`, `bert`, `distilbert`, \
+         `clipseek-mini`",
     );
 }
 
@@ -341,7 +343,7 @@ fn a_model_describes_itself() {
             description.image_size,
             description.context
         ),
-        (20, 24, 16)
+        (20, Some(24), 16)
     );
     // From 4 bytes a number, the file less its header.
     let bytes = copy.bytes("model.safetensors");

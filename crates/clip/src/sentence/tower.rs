@@ -68,3 +68,46 @@ fn unit(vectors: &Tensor) -> Result<Tensor> {
     let lengths = vectors.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?;
     Ok(vectors.broadcast_div(&lengths.maximum(1e-12)?)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use candle_core::Device;
+    use safetensors::SafeTensors;
+
+    use super::*;
+    use crate::{Checkpoint, bert::BertConfig};
+
+    /// Vectors of any length, as sentence-transformers gives them: unit vectors, which the integration tests compare,
+    /// would hide a wrong factor.
+    #[test]
+    fn vectors_before_scaling_equal_sentence_transformers() {
+        let directory = Path::new("tests/fixtures/multilingual/distilbert");
+        let checkpoint = Checkpoint::open(directory).unwrap();
+        let transformer = BertConfig::distilbert(&checkpoint).unwrap();
+        let config = SentenceConfig::read(&checkpoint, transformer).unwrap();
+        let weights = Weights::open(&checkpoint, &Device::Cpu).unwrap();
+        let tower = SentenceTower::new(&config, &weights).unwrap();
+
+        let expected = std::fs::read(directory.join("expected.safetensors")).unwrap();
+        let expected = SafeTensors::deserialize(&expected).unwrap();
+        let (ids, features) = (
+            expected.tensor("input_ids").unwrap(),
+            expected.tensor("text_features").unwrap(),
+        );
+        let numbers = ids.data().as_chunks().0.iter();
+        let numbers: Vec<i64> = numbers.map(|&bytes| i64::from_le_bytes(bytes)).collect();
+        let rows = numbers.chunks(ids.shape()[1]);
+        let texts = rows.map(|row| row.iter().filter_map(|&id| id.try_into().ok()).collect());
+        let found = tower.forward(&texts.collect::<Vec<Vec<u32>>>()).unwrap();
+        let numbers = features.data().as_chunks().0.iter();
+        let numbers = numbers.map(|&bytes| f32::from_le_bytes(bytes)).collect();
+        let expected = Tensor::from_vec(numbers, features.shape(), &Device::Cpu).unwrap();
+        let off = (found - &expected).unwrap().abs().unwrap().max_all();
+        let largest = expected.abs().unwrap().max_all().unwrap();
+        let (off, largest) = (off.unwrap().to_scalar(), largest.to_scalar());
+        let (off, largest): (f32, f32) = (off.unwrap(), largest.unwrap());
+        assert!(off <= 1e-5 * largest.max(1.0), "off by {off:e}");
+    }
+}

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use safetensors::SafeTensors;
 
@@ -16,7 +16,7 @@ pub(super) fn read<'a>(bytes: &'a [u8], file: &Arc<str>) -> Result<Vec<(String, 
             file: Arc::clone(file),
             element: view.dtype(),
             shape: view.shape().to_vec(),
-            data: view.data(),
+            data: Cow::Borrowed(view.data()),
         };
         (name, stored)
     });

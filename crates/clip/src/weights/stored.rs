@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use half::{bf16, f16};
 use safetensors::Dtype;
@@ -12,10 +12,10 @@ pub(crate) struct Stored<'a> {
     pub(crate) element: Dtype,
     pub(crate) shape: Vec<usize>,
     /// All elements, in row-major order and little-endian.
-    pub(crate) data: &'a [u8],
+    pub(crate) data: Cow<'a, [u8]>,
 }
 
-impl<'a> Stored<'a> {
+impl Stored<'_> {
     /// Refuses another shape than `expected`; dimensions of 1 in front do not count.
     pub(super) fn check_shape(&self, name: &str, expected: &[usize]) -> Result<()> {
         if squeezed(&self.shape) == squeezed(expected) {
@@ -30,22 +30,22 @@ impl<'a> Stored<'a> {
     }
 
     /// The elements as they are, which have to be of the type `element` and the shape `shape`.
-    pub(super) fn bytes(&self, name: &str, element: Dtype, shape: &[usize]) -> Result<&'a [u8]> {
+    pub(super) fn bytes(&self, name: &str, element: Dtype, shape: &[usize]) -> Result<&[u8]> {
         self.check_shape(name, shape)?;
         if self.element != element {
             return Err(self.refuse(name, &element.to_string()));
         }
-        Ok(self.data)
+        Ok(&self.data)
     }
 
     /// The elements as f32.
     pub(super) fn floats(&self, name: &str) -> Result<Vec<f32>> {
         match self.element {
-            Dtype::F32 => Ok(decode(self.data, f32::from_le_bytes)),
-            Dtype::F16 => Ok(decode(self.data, |bytes| {
+            Dtype::F32 => Ok(decode(&self.data, f32::from_le_bytes)),
+            Dtype::F16 => Ok(decode(&self.data, |bytes| {
                 f16::from_le_bytes(bytes).to_f32()
             })),
-            Dtype::BF16 => Ok(decode(self.data, |bytes| {
+            Dtype::BF16 => Ok(decode(&self.data, |bytes| {
                 bf16::from_le_bytes(bytes).to_f32()
             })),
             _ => Err(self.refuse(name, "one of F32, F16, BF16")),

@@ -1,0 +1,58 @@
+/// Why a file of PyTorch cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PickleError {
+    /// It is no such file.
+    #[error("it begins like neither of PyTorch's formats, a zip archive or a pickle")]
+    Format,
+    /// It is a program.
+    #[error("it is a TorchScript program, expected a dictionary of tensors")]
+    TorchScript,
+    /// The zip archive is damaged.
+    #[error("the zip archive is damaged or cut off")]
+    Archive,
+    /// A part of the archive is missing.
+    #[error("the zip archive has no entry `{entry}`")]
+    MissingEntry {
+        /// Its name.
+        entry: String,
+    },
+    /// A part of the archive is compressed, which PyTorch never does.
+    #[error("the zip archive's entry `{entry}` is compressed, expected it as it is")]
+    Compressed {
+        /// Its name.
+        entry: String,
+    },
+    /// The numbers have their bytes in the other order.
+    #[error("it was written on a big-endian machine")]
+    BigEndian,
+    /// It ends too early.
+    #[error("it is cut off")]
+    Cut,
+    /// An instruction that is unknown, or that files of weights have no use for.
+    #[error("the pickle has the unknown instruction {code:#04x} at byte {position}")]
+    Instruction {
+        /// The instruction.
+        code: u8,
+        /// Where it is.
+        position: usize,
+    },
+    /// An instruction takes what is not there.
+    #[error("the pickle is damaged: an instruction lacks its operands")]
+    Stack,
+    /// A text is not UTF-8.
+    #[error("the pickle is damaged: a text is not UTF-8")]
+    Text,
+    /// There are no named tensors.
+    #[error("it holds no dictionary of tensors")]
+    NoTensors,
+    /// A tensor's description makes no sense.
+    #[error("a tensor in it is described in a way that makes no sense")]
+    Tensor,
+    /// A tensor reaches beyond the numbers that are there.
+    #[error("tensor `{name}` reaches beyond its storage")]
+    Storage {
+        /// Its name.
+        name: String,
+    },
+}
