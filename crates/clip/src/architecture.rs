@@ -7,7 +7,6 @@ use crate::{
     chinese::{ChineseConfig, ChineseTextTower},
     config::ClipConfig,
     mini::{self, MiniConfig},
-    modules,
     scoring::Scoring,
     sentence::{SentenceConfig, SentenceTower},
     text::TextTransformer,
@@ -51,22 +50,12 @@ impl Architecture {
         let kind: Kind = checkpoint.require_json(CONFIG)?;
         let sentence = |transformer| SentenceConfig::read(checkpoint, transformer);
         match kind.model_type.as_deref() {
+            Some("clip") => Ok(Self::Clip(ClipConfig::read(checkpoint)?)),
+            Some("chinese_clip") => Ok(Self::Chinese(ChineseConfig::read(checkpoint)?)),
             Some("bert") => Ok(Self::Sentence(sentence(BertConfig::bert(checkpoint)?)?)),
             Some("distilbert") => Ok(Self::Sentence(sentence(BertConfig::distilbert(
                 checkpoint,
             )?)?)),
-            _ => {
-                modules::expect_none_that_matter(checkpoint)?;
-                Self::of_both(checkpoint, kind)
-            }
-        }
-    }
-
-    /// A model of pictures and texts.
-    fn of_both(checkpoint: &Checkpoint, kind: Kind) -> Result<Self> {
-        match kind.model_type.as_deref() {
-            Some("clip") => Ok(Self::Clip(ClipConfig::read(checkpoint)?)),
-            Some("chinese_clip") => Ok(Self::Chinese(ChineseConfig::read(checkpoint)?)),
             Some("clipseek-mini") => Ok(Self::Mini(MiniConfig::read(checkpoint)?)),
             other => Err(Error::ModelType {
                 file: checkpoint.place(CONFIG),

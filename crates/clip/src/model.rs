@@ -7,6 +7,7 @@ use crate::{
     architecture::{Architecture, TextTower, VisionTower},
     fingerprint::fingerprint,
     lazy::Lazy,
+    modules,
     preprocessor::Preprocessor,
     tokenizer::Tokenizer,
     weights::Weights,
@@ -75,6 +76,9 @@ impl Model {
             true => Some(Preprocessor::read(&checkpoint, architecture.image_size())?),
             false => None,
         };
+        if preprocessor.is_some() {
+            modules::expect_none_that_matter(&checkpoint)?;
+        }
         Tokenizer::check(&checkpoint)?;
         let weights = Weights::open(&checkpoint, &device)?;
         let (scoring, parameters) = (architecture.scoring(&weights)?, weights.parameters());
