@@ -440,3 +440,103 @@ impl RawRecord {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tables of a catalogue of version 1, with a collection and a picture.
+    const VERSION_1: &str = "
+        CREATE TABLE collections (
+            id          INTEGER PRIMARY KEY,
+            name        TEXT NOT NULL UNIQUE,
+            model       TEXT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            precision   TEXT NOT NULL,
+            dimension   INTEGER NOT NULL
+        );
+        CREATE TABLE records (
+            collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+            id          TEXT NOT NULL,
+            place       TEXT NOT NULL,
+            hash        TEXT NOT NULL,
+            width       INTEGER NOT NULL,
+            height      INTEGER NOT NULL,
+            captions    TEXT NOT NULL,
+            metadata    TEXT NOT NULL,
+            PRIMARY KEY (collection, id),
+            UNIQUE (collection, place)
+        ) WITHOUT ROWID;
+        CREATE INDEX records_by_hash ON records (collection, hash);
+        INSERT INTO collections VALUES (7, 'birds', 'mini', 'abc', 'f32', 256);
+        INSERT INTO records VALUES (7, 'wren', '/wren.jpg', '12', 3, 4, '[\"a wren\"]', '{}');
+        PRAGMA application_id = 1668051819;
+        PRAGMA user_version = 1;
+    ";
+
+    #[test]
+    fn an_earlier_catalogue_is_brought_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("catalogue.sqlite");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(VERSION_1).unwrap();
+        drop(old);
+        // Twice: the second time there is nothing to do.
+        for _ in 0..2 {
+            let catalogue = Catalogue::open(&path).unwrap();
+            let row = catalogue.collection("birds").unwrap().unwrap();
+            assert_eq!((row.model.text, row.pictures), (None, 1));
+            assert_eq!(row.model.reference, "mini");
+            let record = catalogue.record(row.key, "wren").unwrap().unwrap();
+            assert_eq!(record.captions, ["a wren"]);
+        }
+        let version: i64 = Connection::open(&path)
+            .and_then(|connection| {
+                connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+            })
+            .unwrap();
+        assert_eq!(version, VERSION);
+    }
+
+    #[test]
+    fn two_that_open_an_earlier_catalogue_at_once_both_can() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("catalogue.sqlite");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(VERSION_1)
+            .unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| Catalogue::open(&path).unwrap());
+            }
+        });
+    }
+
+    #[test]
+    fn a_text_model_is_changed_only_where_there_are_no_captions() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("catalogue.sqlite");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(VERSION_1)
+            .unwrap();
+        let catalogue = Catalogue::open(&path).unwrap();
+        let text = TextIdentity {
+            reference: "many".to_owned(),
+            fingerprint: "def".to_owned(),
+        };
+        let birds = catalogue.collection("birds").unwrap().unwrap();
+        assert!(!catalogue.set_text_model(birds.key, Some(&text)).unwrap());
+        let model = ModelIdentity {
+            text: Some(text.clone()),
+            ..birds.model
+        };
+        assert!(catalogue.create_collection("trees", &model).unwrap());
+        let trees = catalogue.collection("trees").unwrap().unwrap();
+        assert_eq!(trees.model.text, Some(text));
+        assert!(catalogue.set_text_model(trees.key, None).unwrap());
+        let trees = catalogue.collection("trees").unwrap().unwrap();
+        assert_eq!(trees.model.text, None);
+    }
+}

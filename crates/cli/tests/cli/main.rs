@@ -5,5 +5,6 @@ mod demonstration;
 mod errors;
 mod raw_vectors;
 mod searching;
+mod text_models;
 mod vectors;
 mod world;
