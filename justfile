@@ -78,6 +78,11 @@ parity WHEEL:
     python3 tools/fixtures/clip/make.py --full "$folder" "$1"
     cargo run --release --quiet -p clip --example parity -- "$folder"
 
+# Check the real openai/clip-vit-base-patch32 against published figures; needs a network. `just verify-real [SOURCE]`
+verify-real *SOURCE:
+    cargo build --release
+    python3 tools/verify_real.py target/release/clipseek "$@"
+
 # Ask the bundled model for things by name in a folder with Flickr8k's dev.tsv
 objects DATA:
     cargo build --release

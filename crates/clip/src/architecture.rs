@@ -7,8 +7,10 @@ use crate::{
     chinese::{ChineseConfig, ChineseTextTower},
     config::ClipConfig,
     mini::{self, MiniConfig},
+    preprocessor::Sight,
     scoring::Scoring,
     sentence::{SentenceConfig, SentenceTower},
+    siglip::{self, SiglipConfig},
     text::TextTransformer,
     tokenizer::Tokenizer,
     vision::VisionTransformer,
@@ -26,12 +28,15 @@ pub(crate) enum Architecture {
     Chinese(ChineseConfig),
     /// A text tower of sentence-transformers, without one for pictures.
     Sentence(SentenceConfig),
+    /// Hugging Face's `SiglipModel` and `Siglip2Model`.
+    Siglip(SiglipConfig),
 }
 
 /// A tower that turns pictures into vectors.
 pub(crate) enum VisionTower {
     Clip(VisionTransformer),
     Mini(mini::VisionTower),
+    Siglip(siglip::VisionTower),
 }
 
 /// A tower that turns texts into vectors.
@@ -40,11 +45,13 @@ pub(crate) enum TextTower {
     Mini(mini::TextTower),
     Chinese(ChineseTextTower),
     Sentence(SentenceTower),
+    Siglip(siglip::TextTower),
 }
 
 impl Architecture {
     /// The values of `model_type` that are understood.
-    const SUPPORTED: &str = "`clip`, `chinese_clip`, `bert`, `distilbert`, `clipseek-mini`";
+    const SUPPORTED: &str =
+        "`clip`, `chinese_clip`, `siglip`, `siglip2`, `bert`, `distilbert`, `clipseek-mini`";
 
     pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self> {
         let kind: Kind = checkpoint.require_json(CONFIG)?;
@@ -56,6 +63,8 @@ impl Architecture {
             Some("distilbert") => Ok(Self::Sentence(sentence(BertConfig::distilbert(
                 checkpoint,
             )?)?)),
+            Some("siglip") => Ok(Self::Siglip(SiglipConfig::read(checkpoint, false)?)),
+            Some("siglip2") => Ok(Self::Siglip(SiglipConfig::read(checkpoint, true)?)),
             Some("clipseek-mini") => Ok(Self::Mini(MiniConfig::read(checkpoint)?)),
             other => Err(Error::ModelType {
                 file: checkpoint.place(CONFIG),
@@ -72,12 +81,14 @@ impl Architecture {
             Self::Mini(_) => "mini",
             Self::Chinese(_) => "Chinese CLIP",
             Self::Sentence(_) => "texts alone, of sentence-transformers",
+            Self::Siglip(config) if config.flexible => "SigLIP 2 NaFlex",
+            Self::Siglip(_) => "SigLIP",
         }
     }
 
     /// Whether there is a vision tower.
     pub(crate) fn sees_pictures(&self) -> bool {
-        !matches!(self, Self::Sentence(_))
+        self.sight().is_some()
     }
 
     /// Length of the vectors.
@@ -87,16 +98,29 @@ impl Architecture {
             Self::Mini(config) => config.projection_dim,
             Self::Chinese(config) => config.clip.projection,
             Self::Sentence(config) => config.dimension,
+            Self::Siglip(config) => config.dimension(),
         }
     }
 
-    /// Width and height, in pixels, of the pictures that the vision tower takes; 0 where there is none.
+    /// Width and height, in pixels, of the pictures that the vision tower takes, or was made for; 0 where there is none.
     pub(crate) fn image_size(&self) -> usize {
         match self {
             Self::Clip(config) => config.vision.image,
             Self::Mini(config) => config.vision_config.image_size,
             Self::Chinese(config) => config.clip.vision.image,
             Self::Sentence(_) => 0,
+            Self::Siglip(config) => config.vision.image,
+        }
+    }
+
+    /// What pictures the vision tower takes; `None` where there is none.
+    pub(crate) fn sight(&self) -> Option<Sight> {
+        match self {
+            Self::Sentence(_) => None,
+            Self::Siglip(config) if config.flexible => Some(Sight::Patches(config.vision.patch)),
+            Self::Clip(_) | Self::Mini(_) | Self::Chinese(_) | Self::Siglip(_) => {
+                Some(Sight::Square(self.image_size()))
+            }
         }
     }
 
@@ -107,6 +131,7 @@ impl Architecture {
             Self::Mini(config) => config.text_config.max_position_embeddings,
             Self::Chinese(config) => config.text.context,
             Self::Sentence(config) => config.context(),
+            Self::Siglip(config) => config.text.context,
         }
     }
 
@@ -118,6 +143,19 @@ impl Architecture {
             }),
             // The scale belongs to the pictures' model. Cosines as they are.
             Self::Sentence(_) => Ok(Scoring::Softmax { scale: 1.0 }),
+            Self::Siglip(_) => Ok(Scoring::Sigmoid {
+                scale: weights.scalar("logit_scale")?.exp(),
+                bias: weights.scalar("logit_bias")?,
+            }),
+        }
+    }
+
+    /// Whether the files that the tokenizer needs are there.
+    pub(crate) fn check_tokenizer(&self, checkpoint: &Checkpoint) -> Result<()> {
+        match self {
+            Self::Clip(_) | Self::Mini(_) => Tokenizer::check(checkpoint),
+            Self::Chinese(_) | Self::Sentence(_) => bert::check_tokenizer(checkpoint),
+            Self::Siglip(_) => siglip::check_tokenizer(checkpoint),
         }
     }
 
@@ -133,6 +171,7 @@ impl Architecture {
             Self::Sentence(config) => {
                 bert::tokenizer(checkpoint, config.transformer.context, config.tokenizer)
             }
+            Self::Siglip(config) => siglip::open_tokenizer(checkpoint, config.text.context),
         }
     }
 
@@ -147,6 +186,9 @@ impl Architecture {
             Self::Sentence(_) => Err(Error::TextsAlone {
                 model: weights.file().to_owned(),
             }),
+            Self::Siglip(config) => Ok(VisionTower::Siglip(siglip::VisionTower::new(
+                config, weights,
+            )?)),
         }
     }
 
@@ -158,6 +200,7 @@ impl Architecture {
                 Ok(TextTower::Chinese(ChineseTextTower::new(config, weights)?))
             }
             Self::Sentence(config) => Ok(TextTower::Sentence(SentenceTower::new(config, weights)?)),
+            Self::Siglip(config) => Ok(TextTower::Siglip(siglip::TextTower::new(config, weights)?)),
         }
     }
 }
@@ -168,18 +211,20 @@ impl VisionTower {
         match self {
             Self::Clip(tower) => tower.forward(pixels),
             Self::Mini(tower) => tower.forward(pixels),
+            Self::Siglip(tower) => tower.forward(pixels),
         }
     }
 }
 
 impl TextTower {
-    /// Token ids, beginning and end included, padding not → (texts, dimension), of any length.
+    /// Token ids as the tokenizer gives them → (texts, dimension), of any length.
     pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
         match self {
             Self::Clip(tower) => tower.forward(texts),
             Self::Mini(tower) => tower.forward(texts),
             Self::Chinese(tower) => tower.forward(texts),
             Self::Sentence(tower) => tower.forward(texts),
+            Self::Siglip(tower) => tower.forward(texts),
         }
     }
 }

@@ -9,5 +9,5 @@ mod tokenizer;
 mod transformer;
 
 pub(crate) use config::{BertConfig, BertJson, BertKind};
-pub(crate) use tokenizer::{TokenizerWishes, tokenizer};
+pub(crate) use tokenizer::{TokenizerWishes, check_tokenizer, tokenizer};
 pub(crate) use transformer::BertTransformer;

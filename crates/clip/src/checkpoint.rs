@@ -5,6 +5,7 @@ use std::{
     io::{self, Read},
     ops::Deref,
     path::Path,
+    sync::Arc,
 };
 
 use memmap2::Mmap;
@@ -23,12 +24,13 @@ pub(crate) const MERGES: &str = "merges.txt";
 pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 pub(crate) const SPECIAL_TOKENS: &str = "special_tokens_map.json";
 pub(crate) const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
+pub(crate) const SENTENCEPIECE: &str = "spiece.model";
 pub(crate) const WORD_PIECES: &str = "vocab.txt";
 pub(crate) const SENTENCE_CONFIG: &str = "sentence_bert_config.json";
 pub(crate) const WEIGHTS: &str = "model.safetensors";
 
 /// Files that are read whole when a checkpoint is opened, in the order in which the fingerprint takes them.
-pub(crate) const SMALL_FILES: [&str; 10] = [
+pub(crate) const SMALL_FILES: [&str; 11] = [
     CONFIG,
     PREPROCESSOR,
     TOKENIZER,
@@ -37,6 +39,7 @@ pub(crate) const SMALL_FILES: [&str; 10] = [
     TOKENIZER_CONFIG,
     SPECIAL_TOKENS,
     OPEN_CLIP_CONFIG,
+    SENTENCEPIECE,
     WORD_PIECES,
     SENTENCE_CONFIG,
 ];
@@ -94,7 +97,7 @@ const SMALL_FILE_LIMIT: u64 = 64 << 20;
 /// |---|---|
 /// | `config.json`, or `open_clip_config.json` | the kind of model and its sizes |
 /// | `model.safetensors`, `pytorch_model.bin`, either of them in shards with an index, `open_clip_model.safetensors` or `open_clip_pytorch_model.bin` | the weights, in float32, float16 or bfloat16 |
-/// | `tokenizer.json`, or `vocab.json` and `merges.txt` | the vocabulary |
+/// | `tokenizer.json`, or `vocab.json` and `merges.txt`, or `spiece.model` | the vocabulary |
 /// | `preprocessor_config.json` | how pictures become pixels |
 /// | `tokenizer_config.json`, `special_tokens_map.json` | optional: the special tokens |
 ///
@@ -106,7 +109,7 @@ const SMALL_FILE_LIMIT: u64 = 64 << 20;
 pub struct Checkpoint {
     name: String,
     /// With the folder, from the directory on.
-    files: Vec<(String, Contents)>,
+    files: Vec<(String, Arc<Contents>)>,
     modules: Vec<Module>,
 }
 
@@ -116,7 +119,8 @@ pub(crate) struct Kind {
     pub(crate) model_type: Option<String>,
 }
 
-enum Contents {
+/// The bytes of a file.
+pub(crate) enum Contents {
     Read(Vec<u8>),
     Mapped(Mmap),
     Bundled(&'static [u8]),
@@ -162,7 +166,8 @@ impl Checkpoint {
         }
         for name in checkpoint.possible_weights()? {
             if let Some(map) = map_whole(&directory.join(&name))? {
-                checkpoint.files.push((name, Contents::Mapped(map)));
+                let contents = Arc::new(Contents::Mapped(map));
+                checkpoint.files.push((name, contents));
             }
         }
         Ok(checkpoint)
@@ -175,7 +180,7 @@ impl Checkpoint {
     pub fn bundled(files: &'static [(&'static str, &'static [u8])]) -> Result<Self> {
         let files = files
             .iter()
-            .map(|&(name, bytes)| (name.to_owned(), Contents::Bundled(bytes)))
+            .map(|&(name, bytes)| (name.to_owned(), Arc::new(Contents::Bundled(bytes))))
             .collect();
         let checkpoint = Self {
             name: "bundled".to_owned(),
@@ -326,7 +331,7 @@ impl Checkpoint {
     /// Reads a small file, if it is there.
     fn read(&mut self, directory: &Path, name: String) -> Result<()> {
         if let Some(bytes) = read_small(&directory.join(&name))? {
-            self.files.push((name, Contents::Read(bytes)));
+            self.files.push((name, Arc::new(Contents::Read(bytes))));
         }
         Ok(())
     }
@@ -353,12 +358,19 @@ impl Checkpoint {
     pub(crate) fn file(&self, name: &str) -> Option<&[u8]> {
         let found = |wanted: &str| self.files.iter().find(|(file, _)| file == wanted);
         let file = found(&self.in_folder(name)).or_else(|| found(name));
-        file.map(|(_, contents)| &**contents)
+        file.map(|(_, contents)| &***contents)
     }
 
     /// The bytes of the file called `name`.
     pub(crate) fn require(&self, name: &str) -> Result<&[u8]> {
         self.file(name).ok_or_else(|| self.missing(name))
+    }
+
+    /// The file called `name`, to be held on to.
+    pub(crate) fn contents(&self, name: &str) -> Result<&Arc<Contents>> {
+        let file = self.files.iter().find(|(file, _)| file == name);
+        file.map(|(_, contents)| contents)
+            .ok_or_else(|| self.missing(name))
     }
 
     /// The error for files, named in words, that are not there.

@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::{Checkpoint, Error, Result, checkpoint::CONFIG, ops::Activation};
 
+/// The largest width and height of a picture that a model can want: memory is taken by this number.
+const IMAGE_LIMIT: usize = 1 << 14;
+
 /// What `config.json` says of both towers.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ClipConfig {
@@ -75,6 +78,29 @@ impl TextPooling {
 }
 
 impl VisionConfig {
+    /// From the settings of `vision_config`.
+    pub(crate) fn new(
+        settings: &Settings,
+        encoder: EncoderConfig,
+        channels: usize,
+        image: usize,
+        patch: usize,
+    ) -> Result<Self> {
+        if channels != 3 {
+            return Err(settings.refuse("vision_config.num_channels", channels, "3"));
+        }
+        let config = Self {
+            encoder,
+            channels,
+            image: settings.within("vision_config.image_size", image, IMAGE_LIMIT)?,
+            patch: settings.positive("vision_config.patch_size", patch)?,
+        };
+        if patch > image {
+            return Err(settings.refuse("vision_config.patch_size", patch, "at most `image_size`"));
+        }
+        Ok(config)
+    }
+
     /// Patches in a row, and rows of them.
     pub(crate) fn grid(&self) -> usize {
         self.image / self.patch
@@ -148,7 +174,7 @@ struct VisionJson {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct EncoderJson {
+pub(crate) struct EncoderJson {
     hidden_size: Option<usize>,
     intermediate_size: Option<usize>,
     num_attention_heads: Option<usize>,
@@ -157,10 +183,13 @@ struct EncoderJson {
     hidden_act: Option<String>,
 }
 
-struct EncoderDefaults {
-    width: usize,
-    inner: usize,
-    heads: usize,
+/// What stands for the settings of an encoder that are absent.
+pub(crate) struct EncoderDefaults {
+    pub(crate) width: usize,
+    pub(crate) inner: usize,
+    pub(crate) heads: usize,
+    pub(crate) epsilon: f64,
+    pub(crate) activation: Activation,
 }
 
 impl ClipJson {
@@ -187,6 +216,8 @@ impl TextJson {
             width: 512,
             inner: 2048,
             heads: 8,
+            epsilon: 1e-5,
+            activation: Activation::QuickGelu,
         };
         Ok(TextConfig {
             encoder: self.encoder.resolve(settings, "text_config", &defaults)?,
@@ -207,29 +238,22 @@ impl VisionJson {
             width: 768,
             inner: 3072,
             heads: 12,
+            epsilon: 1e-5,
+            activation: Activation::QuickGelu,
         };
-        let config = VisionConfig {
-            encoder: self.encoder.resolve(settings, "vision_config", &defaults)?,
-            channels: self.num_channels.unwrap_or(3),
-            image: settings.positive("vision_config.image_size", self.image_size.unwrap_or(224))?,
-            patch: settings.positive("vision_config.patch_size", self.patch_size.unwrap_or(32))?,
-        };
-        if config.channels != 3 {
-            return Err(settings.refuse("vision_config.num_channels", config.channels, "3"));
-        }
-        if config.patch > config.image {
-            return Err(settings.refuse(
-                "vision_config.patch_size",
-                config.patch,
-                "at most `image_size`",
-            ));
-        }
-        Ok(config)
+        let encoder = self.encoder.resolve(settings, "vision_config", &defaults)?;
+        VisionConfig::new(
+            settings,
+            encoder,
+            self.num_channels.unwrap_or(3),
+            self.image_size.unwrap_or(224),
+            self.patch_size.unwrap_or(32),
+        )
     }
 }
 
 impl EncoderJson {
-    fn resolve(
+    pub(crate) fn resolve(
         self,
         settings: &Settings,
         section: &str,
@@ -248,12 +272,11 @@ impl EncoderJson {
                 defaults.heads,
             )?,
             layers: positive("num_hidden_layers", self.num_hidden_layers, 12)?,
-            epsilon: self.layer_norm_eps.unwrap_or(1e-5),
-            activation: activation(
-                settings,
-                &name("hidden_act"),
-                self.hidden_act.as_deref().unwrap_or("quick_gelu"),
-            )?,
+            epsilon: self.layer_norm_eps.unwrap_or(defaults.epsilon),
+            activation: match self.hidden_act {
+                Some(found) => activation(settings, &name("hidden_act"), &found)?,
+                None => defaults.activation,
+            },
         };
         if !config.width.is_multiple_of(config.heads) {
             let expected = format!("a divisor of `hidden_size`, {}", config.width);
@@ -291,6 +314,14 @@ impl Settings {
         } else {
             Ok(found)
         }
+    }
+
+    pub(crate) fn within(&self, setting: &str, found: usize, limit: usize) -> Result<usize> {
+        if found > limit {
+            let expected = format!("at most {limit}");
+            return Err(self.refuse(setting, found, &expected));
+        }
+        self.positive(setting, found)
     }
 
     pub(crate) fn refuse(&self, setting: &str, found: impl Display, expected: &str) -> Error {

@@ -7,7 +7,7 @@ use crate::{
     weights::Weights,
 };
 
-/// A stack of transformer layers, whose last one is computed only for the tokens that are used.
+/// A stack of transformer layers.
 pub(crate) struct Encoder {
     layers: Vec<Layer>,
 }
@@ -19,7 +19,8 @@ struct Layer {
     perceptron: Perceptron,
 }
 
-struct Perceptron {
+/// The two products of a transformer layer, with the names that transformers gives them.
+pub(crate) struct Perceptron {
     inner: Linear,
     activation: Activation,
     outer: Linear,
@@ -34,7 +35,17 @@ impl Encoder {
         })
     }
 
-    /// The last layer's vector for one token of every sequence: (tokens, width) → (sequences, width).
+    /// The last layer's vectors for all tokens: (tokens, width) → (tokens, width).
+    pub(crate) fn forward_all(&self, hidden: &Tensor, sequences: &Sequences) -> Result<Tensor> {
+        let mut hidden = hidden.clone();
+        for layer in &self.layers {
+            hidden = layer.forward(&hidden, sequences)?;
+        }
+        Ok(hidden)
+    }
+
+    /// The last layer's vector for one token of every sequence: (tokens, width) → (sequences, width). That layer is
+    /// computed for those tokens alone.
     ///
     /// `used` are the rows of those tokens. In causal sequences they have to be the last.
     pub(crate) fn forward(
@@ -88,7 +99,7 @@ impl Layer {
 }
 
 impl Perceptron {
-    fn new(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Self> {
+    pub(crate) fn new(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Self> {
         Ok(Self {
             inner: Linear::new(config.width, config.inner, &weights.below("fc1"))?,
             activation: config.activation,
@@ -96,7 +107,7 @@ impl Perceptron {
         })
     }
 
-    fn forward(&self, hidden: &Tensor) -> Result<Tensor> {
+    pub(crate) fn forward(&self, hidden: &Tensor) -> Result<Tensor> {
         let hidden = self.inner.forward(hidden)?;
         self.outer.forward(&self.activation.forward(&hidden)?)
     }

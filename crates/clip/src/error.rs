@@ -180,6 +180,16 @@ pub enum Error {
         /// Height that the model takes.
         expected_height: usize,
     },
+    /// Pixels that are not patches of the size that the model takes.
+    #[error("pixels of {width} x {height}, expected multiples of {patch}")]
+    PixelPatches {
+        /// Width that was given.
+        width: usize,
+        /// Height that was given.
+        height: usize,
+        /// Width and height of a patch.
+        patch: usize,
+    },
     /// Not as many values as the pixels of a picture need.
     #[error("{found} values for {width} x {height} pixels, expected 3 for each")]
     PixelCount {
@@ -245,6 +255,9 @@ pub enum Error {
     /// Zero-shot classification without labels.
     #[error("no labels to choose from")]
     NoLabels,
+    /// Zero-shot classification without a sentence to put labels into.
+    #[error("no templates to put labels into")]
+    NoTemplates,
 }
 
 impl Error {

@@ -39,6 +39,8 @@ mod preprocessor;
 mod ragged;
 mod scoring;
 mod sentence;
+mod sentencepiece;
+mod siglip;
 mod template;
 mod text;
 mod tokenizer;

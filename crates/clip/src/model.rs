@@ -72,14 +72,13 @@ impl Model {
     pub fn load_on(checkpoint: Checkpoint, device: Device) -> Result<Self> {
         let device = device.open()?;
         let architecture = Architecture::read(&checkpoint)?;
-        let preprocessor = match architecture.sees_pictures() {
-            true => Some(Preprocessor::read(&checkpoint, architecture.image_size())?),
-            false => None,
-        };
+        let sight = architecture.sight();
+        let preprocessor = sight.map(|sight| Preprocessor::read(&checkpoint, sight));
+        let preprocessor = preprocessor.transpose()?;
         if preprocessor.is_some() {
             modules::expect_none_that_matter(&checkpoint)?;
         }
-        Tokenizer::check(&checkpoint)?;
+        architecture.check_tokenizer(&checkpoint)?;
         let weights = Weights::open(&checkpoint, &device)?;
         let (scoring, parameters) = (architecture.scoring(&weights)?, weights.parameters());
         let fingerprint = fingerprint(&checkpoint, &weights);
@@ -183,7 +182,8 @@ impl Model {
         self.scoring
     }
 
-    /// The token ids of `text`, beginning and end included, cut to what the model reads.
+    /// The token ids of `text`, beginning and end included, cut to what the model reads, or padded to it where the
+    /// model was trained so, as SigLIP was.
     ///
     /// # Errors
     /// When the tokenizer's files are malformed.
@@ -279,34 +279,41 @@ impl Model {
             self.architecture
                 .vision_tower(&Weights::open(&self.checkpoint, &self.device)?)
         };
-        let mut vectors = Vec::with_capacity(pixels.len());
-        for pixels in pixels.chunks(PICTURES_AT_ONCE) {
-            let batch = self.batch(pixels)?;
-            vectors.extend(unit_rows(&self.vision.get_or_make(make)?.forward(&batch)?)?);
+        let size = |&index: &usize| (pixels[index].width(), pixels[index].height());
+        let mut order: Vec<usize> = (0..pixels.len()).collect();
+        // Pictures of one size are computed together.
+        order.sort_by_key(size);
+        let mut vectors = vec![Vec::new(); pixels.len()];
+        for equal in order.chunk_by(|one, other| size(one) == size(other)) {
+            for places in equal.chunks(PICTURES_AT_ONCE) {
+                let batch = places.iter().map(|&place| &pixels[place]);
+                let batch = self.batch(size(&places[0]), batch)?;
+                let rows = unit_rows(&self.vision.get_or_make(make)?.forward(&batch)?)?;
+                for (&place, row) in places.iter().zip(rows) {
+                    vectors[place] = row;
+                }
+            }
         }
         Ok(vectors)
     }
 
-    /// (batch, 3, height, width)
-    fn batch(&self, pixels: &[Pixels]) -> Result<Tensor> {
-        let size = self.architecture.image_size();
-        let mut values = Vec::with_capacity(pixels.len() * 3 * size * size);
+    /// Pixels of one size, width and height → (batch, 3, height, width).
+    fn batch<'a>(
+        &self,
+        (width, height): (usize, usize),
+        pixels: impl ExactSizeIterator<Item = &'a Pixels>,
+    ) -> Result<Tensor> {
+        let sight = self
+            .architecture
+            .sight()
+            .ok_or_else(|| self.texts_alone())?;
+        sight.check(width, height)?;
+        let shape = (pixels.len(), 3, height, width);
+        let mut values = Vec::with_capacity(pixels.len() * 3 * height * width);
         for pixels in pixels {
-            if (pixels.width(), pixels.height()) != (size, size) {
-                return Err(Error::PixelSize {
-                    found_width: pixels.width(),
-                    found_height: pixels.height(),
-                    expected_width: size,
-                    expected_height: size,
-                });
-            }
             values.extend_from_slice(pixels.values());
         }
-        Ok(Tensor::from_vec(
-            values,
-            (pixels.len(), 3, size, size),
-            &self.device,
-        )?)
+        Ok(Tensor::from_vec(values, shape, &self.device)?)
     }
 }
 
@@ -330,13 +337,20 @@ mod tests {
     use candle_core::Device;
     use safetensors::SafeTensors;
 
-    use super::{Checkpoint, Model, Tensor, Weights};
+    use super::{Checkpoint, Model, Pixels, Tensor, Weights, unit_rows};
 
     /// The towers' own results, of any length, as transformers' `get_image_features` and `get_text_features` give
     /// them: unit vectors, which the integration tests compare, would hide a wrong factor.
     #[test]
     fn features_before_scaling_equal_transformers() {
-        for name in ["quick-gelu", "gelu", "old-config"] {
+        for name in [
+            "quick-gelu",
+            "gelu",
+            "old-config",
+            "siglip",
+            "siglip2",
+            "siglip2-naflex",
+        ] {
             let directory = Path::new("tests/fixtures").join(name);
             let model = Model::load(Checkpoint::open(&directory).unwrap()).unwrap();
             let weights = Weights::open(&model.checkpoint, &Device::Cpu).unwrap();
@@ -352,22 +366,76 @@ mod tests {
                     .map(|&bytes| f32::from_le_bytes(bytes));
                 Tensor::from_vec(numbers.collect(), view.shape(), &Device::Cpu).unwrap()
             };
-            let ids = expected.tensor("input_ids").unwrap();
-            let tokens = ids
-                .data()
-                .as_chunks()
-                .0
-                .iter()
-                .map(|&bytes| i64::from_le_bytes(bytes) as u32);
-            let tokens: Vec<u32> = tokens.collect();
-            let tokens: Vec<Vec<u32>> =
-                tokens.chunks(ids.shape()[1]).map(<[u32]>::to_vec).collect();
+            let tokens = |name: &str| -> Vec<Vec<u32>> {
+                let ids = expected.tensor(name).unwrap();
+                let rows = ids.data().chunks(8 * ids.shape()[1]);
+                let id = |&bytes: &[u8; 8]| i64::from_le_bytes(bytes) as u32;
+                rows.map(|row| row.as_chunks().0.iter().map(id).collect())
+                    .collect()
+            };
 
             let vision = model.architecture.vision_tower(&weights).unwrap();
             let text = model.architecture.text_tower(&weights).unwrap();
             let found = vision.forward(&floats("pixel_values")).unwrap();
             assert_close(&found, &floats("image_features"));
-            assert_close(&text.forward(&tokens).unwrap(), &floats("text_features"));
+            let found = text.forward(&tokens("input_ids")).unwrap();
+            assert_close(&found, &floats("text_features"));
+            // SigLIP's towers take rows without padding too, and of several lengths at once.
+            if name.starts_with("siglip") {
+                let short = tokens("short_ids");
+                let found = text.forward(&short).unwrap();
+                assert_close(&found, &floats("short_features"));
+                let mixed = [&short[..1], &tokens("input_ids")[1..2], &short[2..3]].concat();
+                let found = text.forward(&mixed).unwrap();
+                let row = |name: &str, row| floats(name).narrow(0, row, 1).unwrap();
+                let expected = [
+                    row("short_features", 0),
+                    row("text_features", 1),
+                    row("short_features", 2),
+                ];
+                assert_close(&found, &Tensor::cat(&expected, 0).unwrap());
+            }
+        }
+    }
+
+    /// Pictures of any proportions, alone and in one call.
+    #[test]
+    fn pictures_of_several_shapes_equal_transformers() {
+        let directory = Path::new("tests/fixtures/siglip2-naflex");
+        let model = Model::load(Checkpoint::open(directory).unwrap()).unwrap();
+        let weights = Weights::open(&model.checkpoint, &Device::Cpu).unwrap();
+        let vision = model.architecture.vision_tower(&weights).unwrap();
+        let expected = std::fs::read(directory.join("expected.safetensors")).unwrap();
+        let expected = candle_core::safetensors::load_buffer(&expected, &Device::Cpu).unwrap();
+        let (mut pixels, mut vectors) = (Vec::new(), Vec::new());
+        for shape in ["2x7", "5x3", "1x1", "1x16", "4x3"] {
+            let values = &expected[&format!("pixel_values {shape}")];
+            let features = &expected[&format!("image_features {shape}")];
+            assert_close(&vision.forward(values).unwrap(), features);
+            let (count, _, height, width) = values.dims4().unwrap();
+            for picture in 0..count {
+                let values = values.get(picture).unwrap().flatten_all().unwrap();
+                let values = values.to_vec1().unwrap();
+                pixels.push(Pixels::new(width, height, values).unwrap());
+                vectors.push(features.get(picture).unwrap());
+            }
+        }
+        // Sizes that do not follow one another.
+        let order: Vec<usize> = (0..pixels.len()).map(|place| place * 3 % 10).collect();
+        let shuffled: Vec<Pixels> = order.iter().map(|&place| pixels[place].clone()).collect();
+        let found = model.embed_pixels(&shuffled).unwrap();
+        for (found, place) in found.into_iter().zip(order) {
+            let expected = unit_rows(&vectors[place].unsqueeze(0).unwrap())
+                .unwrap()
+                .remove(0);
+            let found = Tensor::new(found, &Device::Cpu).unwrap();
+            assert_close(&found, &Tensor::new(expected, &Device::Cpu).unwrap());
+        }
+        for (width, height) in [(8, 0), (9, 8), (8, 12)] {
+            let pixels = Pixels::new(width, height, vec![0.0; 3 * width * height]).unwrap();
+            let error = model.embed_pixels(&[pixels]).unwrap_err();
+            let expected = format!("pixels of {width} x {height}, expected multiples of 8");
+            assert_eq!(error.to_string(), expected);
         }
     }
 

@@ -1,13 +1,21 @@
 //! `preprocessor_config.json`: how a picture becomes pixels, as transformers'
 //! [`CLIPImageProcessorPil`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/image_processing_pil_clip.py)
-//! does it.
+//! and
+//! [`SiglipImageProcessorPil`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/siglip/image_processing_pil_siglip.py)
+//! do it, which differ in what stands for settings that are absent, and as
+//! [`Siglip2ImageProcessorPil`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/siglip2/image_processing_pil_siglip2.py)
+//! does, which keeps a picture's proportions.
 
 use std::fmt::Display;
 
 use picture::{Filter, Picture, Size, Window};
 use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
-use crate::{Checkpoint, Error, Result, checkpoint::PREPROCESSOR};
+use crate::{
+    Checkpoint, Error, Result,
+    checkpoint::{CONFIG, Kind, PREPROCESSOR},
+};
 
 /// A picture as a vision tower wants it: f32, one channel after another, each row by row from the top left.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +74,45 @@ impl Pixels {
     }
 }
 
+/// What pictures a vision tower takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// Of this width and height.
+    Square(usize),
+    /// Of any number of patches of this width and height.
+    Patches(usize),
+}
+
+impl Sight {
+    /// Refuses pixels of another size.
+    pub(crate) fn check(self, width: usize, height: usize) -> Result<()> {
+        match self {
+            Self::Square(size) if (width, height) != (size, size) => Err(Error::PixelSize {
+                found_width: width,
+                found_height: height,
+                expected_width: size,
+                expected_height: size,
+            }),
+            Self::Patches(patch)
+                if [width, height].contains(&0)
+                    || !width.is_multiple_of(patch)
+                    || !height.is_multiple_of(patch) =>
+            {
+                Err(Error::PixelPatches {
+                    width,
+                    height,
+                    patch,
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The most patches of a picture and the most pixels in all of them: memory is taken by these numbers.
+const PATCHES_LIMIT: u32 = 1 << 14;
+const PIXELS_LIMIT: u32 = 1 << 28;
+
 /// The steps from a picture to pixels.
 pub(crate) struct Preprocessor {
     resize: Option<Resize>,
@@ -79,17 +126,30 @@ pub(crate) struct Preprocessor {
 enum Resize {
     ShortestEdge(u32),
     Exactly(Size),
+    /// To patches of this width and height, of which there are `most` at most.
+    Patches {
+        patch: u32,
+        most: u32,
+    },
 }
 
 impl Preprocessor {
-    /// Reads the steps, which have to end in pictures of `image` x `image` pixels.
-    pub(crate) fn read(checkpoint: &Checkpoint, image: usize) -> Result<Self> {
-        let json: Json = checkpoint.require_json(PREPROCESSOR)?;
-        let preprocessor = json.resolve(&Refusal {
-            file: checkpoint.place(PREPROCESSOR),
-            image,
-        })?;
-        Ok(preprocessor)
+    /// Reads the steps, which have to end in pictures as `sight` wants them.
+    pub(crate) fn read(checkpoint: &Checkpoint, sight: Sight) -> Result<Self> {
+        let found: Map<String, Value> = checkpoint.require_json(PREPROCESSOR)?;
+        let file = checkpoint.place(PREPROCESSOR);
+        let class = Class::of(checkpoint, &found)?;
+        let mut settings = class.defaults();
+        // As in transformers, `null` leaves the default.
+        settings.extend(found.into_iter().filter(|(_, value)| !value.is_null()));
+        let json: Json = match serde_json::from_value(settings.into()) {
+            Ok(json) => json,
+            Err(source) => return Err(Error::Json { file, source }),
+        };
+        match sight {
+            Sight::Square(image) => json.resolve(&Refusal { file, image }),
+            Sight::Patches(patch) => json.resolve_patches(&file, class, patch),
+        }
     }
 
     /// Resizes, crops and normalises.
@@ -116,6 +176,7 @@ impl Preprocessor {
         match self.resize {
             None => Size { width, height },
             Some(Resize::Exactly(size)) => size,
+            Some(Resize::Patches { patch, most }) => patches_size(width, height, patch, most),
             Some(Resize::ShortestEdge(edge)) if width <= height => Size {
                 width: edge,
                 height: scaled(edge, height, width),
@@ -150,6 +211,78 @@ impl Preprocessor {
     }
 }
 
+/// The classes of transformers that the file can be for: it names one, or else the model has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    Clip,
+    Siglip,
+    Siglip2,
+}
+
+impl Class {
+    fn of(checkpoint: &Checkpoint, found: &Map<String, Value>) -> Result<Self> {
+        let class = ["image_processor_type", "feature_extractor_type"]
+            .iter()
+            .find_map(|name| found.get(*name)?.as_str());
+        if let Some(class) = class {
+            return Ok(match class.strip_suffix("Fast").unwrap_or(class) {
+                "SiglipImageProcessor" => Self::Siglip,
+                "Siglip2ImageProcessor" => Self::Siglip2,
+                _ => Self::Clip,
+            });
+        }
+        let kind: Option<Kind> = checkpoint.json(CONFIG)?;
+        Ok(match kind.and_then(|kind| kind.model_type).as_deref() {
+            Some("siglip") => Self::Siglip,
+            Some("siglip2") => Self::Siglip2,
+            _ => Self::Clip,
+        })
+    }
+
+    /// Its defaults, where they are not CLIP's.
+    fn defaults(self) -> Map<String, Value> {
+        let defaults = match self {
+            Self::Clip => json!({}),
+            Self::Siglip => json!({
+                "size": {"height": 224, "width": 224},
+                "do_center_crop": false,
+                "image_mean": [0.5, 0.5, 0.5],
+                "image_std": [0.5, 0.5, 0.5],
+            }),
+            Self::Siglip2 => json!({
+                "resample": 2,
+                "image_mean": [0.5, 0.5, 0.5],
+                "image_std": [0.5, 0.5, 0.5],
+            }),
+        };
+        defaults.as_object().cloned().unwrap_or_default()
+    }
+}
+
+/// The size of a picture of `width` x `height` in whole patches, as many as there may be.
+///
+/// The same search as transformers': its steps decide between sizes.
+fn patches_size(width: u32, height: u32, patch: u32, most: u32) -> Size {
+    let patches = |scale: f64, size: u32| {
+        let patches = (f64::from(size) * scale / f64::from(patch)).ceil();
+        patches.max(1.0)
+    };
+    let accuracy = 1e-5;
+    let (mut lowest, mut highest) = (accuracy / 10.0, 100.0);
+    while highest - lowest >= accuracy {
+        let scale = (lowest + highest) / 2.0;
+        match patches(scale, width) * patches(scale, height) <= f64::from(most) {
+            true => lowest = scale,
+            false => highest = scale,
+        }
+    }
+    let pixels = |size| (patches(lowest, size) as u32).saturating_mul(patch);
+    Size {
+        width: pixels(width),
+        height: pixels(height),
+    }
+}
+
 /// `edge * long / short`, rounded down, by Python's arithmetic.
 ///
 /// A picture so narrow that the result does not fit is squeezed.
@@ -180,6 +313,8 @@ struct Json {
     do_normalize: bool,
     image_mean: [f32; 3],
     image_std: [f32; 3],
+    patch_size: u32,
+    max_num_patches: u32,
 }
 
 impl Default for Json {
@@ -195,6 +330,8 @@ impl Default for Json {
             do_normalize: true,
             image_mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
             image_std: [0.268_629_54, 0.261_302_6, 0.275_777_1],
+            patch_size: 16,
+            max_num_patches: 256,
         }
     }
 }
@@ -236,8 +373,43 @@ impl Json {
         }
         Ok(Preprocessor {
             resize,
-            filter: self.filter(refusal)?,
+            filter: self.filter(&refusal.file)?,
             crop,
+            values: [0, 1, 2].map(|c| self.table(c)),
+        })
+    }
+
+    fn resolve_patches(&self, file: &str, class: Class, patch: usize) -> Result<Preprocessor> {
+        let refuse = |setting, found: &dyn Display, expected: &str| {
+            Err(Error::setting(file, setting, found, expected))
+        };
+        if class != Class::Siglip2 {
+            return refuse(
+                "image_processor_type",
+                &"another",
+                "`Siglip2ImageProcessor`",
+            );
+        }
+        if !self.do_resize {
+            return refuse("do_resize", &false, "true");
+        }
+        if self.patch_size as usize != patch {
+            let expected = format!("{patch}, as in `config.json`");
+            return refuse("patch_size", &self.patch_size, &expected);
+        }
+        let pixels = self.patch_size.saturating_mul(self.patch_size).max(1);
+        let limit = PATCHES_LIMIT.min(PIXELS_LIMIT / pixels);
+        if !(1..=limit).contains(&self.max_num_patches) {
+            let expected = format!("1 to {limit}");
+            return refuse("max_num_patches", &self.max_num_patches, &expected);
+        }
+        Ok(Preprocessor {
+            resize: Some(Resize::Patches {
+                patch: self.patch_size,
+                most: self.max_num_patches,
+            }),
+            filter: self.filter(file)?,
+            crop: None,
             values: [0, 1, 2].map(|c| self.table(c)),
         })
     }
@@ -271,7 +443,7 @@ impl Json {
     }
 
     /// The numbers are Pillow's `Resampling`.
-    fn filter(&self, refusal: &Refusal) -> Result<Filter> {
+    fn filter(&self, file: &str) -> Result<Filter> {
         match self.resample {
             0 => Ok(Filter::Nearest),
             1 => Ok(Filter::Lanczos3),
@@ -279,7 +451,7 @@ impl Json {
             3 => Ok(Filter::Bicubic),
             4 => Ok(Filter::Box),
             5 => Ok(Filter::Hamming),
-            other => Err(refusal.refuse("resample", other, "0 to 5")),
+            other => Err(Error::setting(file, "resample", other, "0 to 5")),
         }
     }
 
@@ -334,8 +506,27 @@ mod tests {
         assert_eq!(centre(6, 8), (0, 6, 1));
     }
 
+    /// Sizes from transformers' `get_image_size_for_max_num_patches`.
+    #[test]
+    fn patches_are_as_many_as_there_may_be() {
+        let size = |width, height| {
+            let size = patches_size(width, height, 16, 256);
+            (size.width, size.height)
+        };
+        assert_eq!(size(640, 480), (288, 224));
+        assert_eq!(size(480, 640), (224, 288));
+        assert_eq!(size(1, 1), (112, 112));
+        assert_eq!(size(4000, 3000), (288, 224));
+        assert_eq!(size(10000, 1), (4096, 16));
+        assert_eq!(size(300, 900), (144, 432));
+        assert_eq!(size(97, 143), (208, 304));
+        assert_eq!(size(16, 16), (256, 256));
+    }
+
     #[test]
     fn extreme_shapes_stay_in_range() {
+        let narrow = patches_size(u32::MAX, 1, 16, 256);
+        assert!(narrow.width >= 16 && narrow.height == 16);
         assert_eq!(scaled(224, 10_000, 1), 2_240_000);
         assert_eq!(scaled(224, u32::MAX, 1), u32::MAX);
     }

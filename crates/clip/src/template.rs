@@ -26,6 +26,21 @@ impl Template {
         }
     }
 
+    /// The templates in a list, one a line; blank lines and those that begin with `#` are left out.
+    ///
+    /// # Errors
+    /// When one has no place for the label, or there are none.
+    pub fn list(text: &str) -> Result<Vec<Self>> {
+        let lines = text.strip_prefix('\u{feff}').unwrap_or(text).lines();
+        let lines = lines.map(str::trim);
+        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let templates: Vec<Self> = lines.map(Self::new).collect::<Result<_>>()?;
+        match templates.is_empty() {
+            true => Err(Error::NoTemplates),
+            false => Ok(templates),
+        }
+    }
+
     /// The sentence for `label`.
     pub fn fill(&self, label: &str) -> String {
         // Cut first: a label may itself hold the characters of a place.
@@ -68,6 +83,23 @@ mod tests {
         );
         case("{}", "{label}", "{label}");
         case("{label} {}", "{}", "{} {}");
+    }
+
+    #[test]
+    fn a_list_has_comments() {
+        let list =
+            Template::list("\u{feff}# mine\r\na photo of a {}\r\n\n  art of {label} \n").unwrap();
+        let expected = ["a photo of a {}", "art of {label}"].map(|text| Template(text.to_owned()));
+        assert_eq!(list, expected);
+        for (text, expected) in [
+            ("# nothing\n", "no templates to put labels into"),
+            (
+                "{}\na photo\n",
+                "template `a photo` has no place for the label",
+            ),
+        ] {
+            assert_eq!(Template::list(text).unwrap_err().to_string(), expected);
+        }
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl TextTransformer {
 }
 
 /// The row of every sequence's last token.
-fn last_rows(lengths: &[usize], device: &Device) -> Result<Tensor> {
+pub(crate) fn last_rows(lengths: &[usize], device: &Device) -> Result<Tensor> {
     let ends = lengths.iter().scan(0, |end, length| {
         *end += length;
         Some(*end as u32 - 1)

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 use tokenizers::{
-    AddedToken, PostProcessor, SplitDelimiterBehavior, TruncationParams,
+    AddedToken, PaddingParams, PostProcessor, SplitDelimiterBehavior, TruncationParams,
     models::bpe::{BPE, Merges, Vocab},
     normalizers::{Lowercase, NFC, Replace, Sequence as Normalizers, replace::ReplacePattern},
     pre_tokenizers::{
@@ -15,9 +15,8 @@ use tokenizers::{
 
 use crate::{
     Checkpoint, Error, Result,
-    checkpoint::{
-        CONFIG, MERGES, SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG, VOCABULARY, WORD_PIECES,
-    },
+    checkpoint::{CONFIG, MERGES, SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG, VOCABULARY},
+    siglip::SiglipTokenizer,
 };
 
 /// Words in CLIP's vocabulary are cut out of a text by this.
@@ -26,7 +25,13 @@ const WORDS: &str =
 
 /// Texts to token ids, with those for the beginning and the end.
 pub(crate) struct Tokenizer {
-    inner: tokenizers::Tokenizer,
+    inner: Inner,
+}
+
+enum Inner {
+    /// The crate `tokenizers`' own.
+    Library(Box<tokenizers::Tokenizer>),
+    Siglip(Box<SiglipTokenizer>),
 }
 
 impl Tokenizer {
@@ -51,21 +56,48 @@ impl Tokenizer {
         Self::new(as_saved(checkpoint)?, checkpoint, context)
     }
 
+    /// That of a SigLIP model with a `spiece.model`.
+    pub(crate) fn siglip(tokenizer: SiglipTokenizer) -> Self {
+        Self {
+            inner: Inner::Siglip(Box::new(tokenizer)),
+        }
+    }
+
+    /// `inner`, with texts cut to `limit` tokens and padded.
+    pub(crate) fn padded(
+        inner: tokenizers::Tokenizer,
+        checkpoint: &Checkpoint,
+        limit: usize,
+        padding: PaddingParams,
+    ) -> Result<Self> {
+        Self::with_padding(inner, checkpoint, limit, Some(padding))
+    }
+
     /// `inner`, whose texts are cut to `limit` tokens.
     pub(crate) fn new(
-        mut inner: tokenizers::Tokenizer,
+        inner: tokenizers::Tokenizer,
         checkpoint: &Checkpoint,
         limit: usize,
     ) -> Result<Self> {
-        inner.with_padding(None);
+        Self::with_padding(inner, checkpoint, limit, None)
+    }
+
+    fn with_padding(
+        mut inner: tokenizers::Tokenizer,
+        checkpoint: &Checkpoint,
+        limit: usize,
+        padding: Option<PaddingParams>,
+    ) -> Result<Self> {
+        inner.with_padding(padding);
         truncate(&mut inner, checkpoint, limit)?;
-        Ok(Self { inner })
+        Ok(Self {
+            inner: Inner::Library(Box::new(inner)),
+        })
     }
 
     /// Whether the files that this needs are there.
     pub(crate) fn check(checkpoint: &Checkpoint) -> Result<()> {
-        if has(checkpoint, TOKENIZER)
-            || has(checkpoint, WORD_PIECES)
+        if checkpoint.file(TOKENIZER).is_some()
             || (has(checkpoint, VOCABULARY) && has(checkpoint, MERGES))
         {
             return Ok(());
@@ -78,9 +110,13 @@ impl Tokenizer {
         Err(checkpoint.missing(missing))
     }
 
-    /// The ids of `text`, without padding.
+    /// The ids of `text`, without padding unless the model was trained with it.
     pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encoding = self.inner.encode_fast(text, true);
+        let inner = match &self.inner {
+            Inner::Siglip(tokenizer) => return Ok(tokenizer.encode(text)),
+            Inner::Library(inner) => inner,
+        };
+        let encoding = inner.encode_fast(text, true);
         let encoding = encoding.map_err(|source| Error::Tokenize {
             bytes: text.len(),
             source,
@@ -265,22 +301,23 @@ pub(crate) struct TokenizerConfig {
     tokenizer_class: Option<String>,
     /// A floating-point number, because transformers writes 10^30 for "no limit".
     model_max_length: Option<f64>,
-    added_tokens_decoder: Option<BTreeMap<u32, TokenJson>>,
+    pub(crate) added_tokens_decoder: Option<BTreeMap<u32, TokenJson>>,
+    pub(crate) do_lower_case: Option<bool>,
+    pub(crate) legacy: Option<bool>,
+    pub(crate) padding_side: Option<String>,
     #[serde(flatten)]
-    named: NamedTokens,
+    pub(crate) named: NamedTokens,
 }
 
 impl TokenizerConfig {
-    /// The Python class that transformers makes of the files.
+    /// The class that transformers is to use, by the name it has without and with `Fast`.
     pub(crate) fn class(&self) -> Option<&str> {
-        self.tokenizer_class.as_deref()
+        let class = self.tokenizer_class.as_deref()?;
+        Some(class.strip_suffix("Fast").unwrap_or(class))
     }
 
     fn is_clip(&self) -> bool {
-        matches!(
-            self.tokenizer_class.as_deref(),
-            None | Some("CLIPTokenizer" | "CLIPTokenizerFast")
-        )
+        matches!(self.class(), None | Some("CLIPTokenizer"))
     }
 
     /// The most tokens of a text, of `context`.
@@ -292,11 +329,11 @@ impl TokenizerConfig {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct NamedTokens {
-    bos_token: Option<TokenJson>,
-    eos_token: Option<TokenJson>,
-    unk_token: Option<TokenJson>,
-    pad_token: Option<TokenJson>,
+pub(crate) struct NamedTokens {
+    pub(crate) bos_token: Option<TokenJson>,
+    pub(crate) eos_token: Option<TokenJson>,
+    pub(crate) unk_token: Option<TokenJson>,
+    pub(crate) pad_token: Option<TokenJson>,
     cls_token: Option<TokenJson>,
     sep_token: Option<TokenJson>,
     mask_token: Option<TokenJson>,
@@ -317,7 +354,25 @@ pub(crate) enum TokenJson {
         single_word: bool,
         #[serde(default)]
         normalized: bool,
+        #[serde(default)]
+        special: bool,
     },
+}
+
+impl TokenJson {
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Object { content, .. } => content,
+        }
+    }
+
+    pub(crate) fn is_special(&self) -> bool {
+        match self {
+            Self::Text(_) => true,
+            Self::Object { special, .. } => *special,
+        }
+    }
 }
 
 impl From<TokenJson> for AddedToken {
@@ -330,6 +385,7 @@ impl From<TokenJson> for AddedToken {
                 rstrip,
                 single_word,
                 normalized,
+                ..
             } => {
                 let token = Self::from(content, true).lstrip(lstrip).rstrip(rstrip);
                 token.single_word(single_word).normalized(normalized)

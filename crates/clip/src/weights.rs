@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "other forms of checkpoints are on their way")]
 
 mod pickle;
+mod rows;
 mod safetensors_file;
 mod stored;
 
@@ -12,8 +13,8 @@ use candle_core::{Device, Tensor};
 use safetensors::Dtype;
 
 pub use self::pickle::PickleError;
-pub(crate) use self::stored::Stored;
-use crate::{Checkpoint, Error, Result};
+pub(crate) use self::{rows::Rows, stored::Stored};
+use crate::{Checkpoint, Error, Result, checkpoint::Contents};
 
 /// The weights of a checkpoint below a prefix of their names, as `VarBuilder` in other candle code.
 ///
@@ -75,16 +76,16 @@ impl Part {
     }
 }
 
-/// The tensors in the file whose bytes are given, with their names.
-fn read<'a>(bytes: &'a [u8], file: &Arc<str>) -> Result<Vec<(String, Stored<'a>)>> {
-    if bytes.starts_with(b"version https://git-lfs") {
+/// The tensors in a file, with their names.
+fn read<'a>(contents: &'a Arc<Contents>, file: &Arc<str>) -> Result<Vec<(String, Stored<'a>)>> {
+    if contents.starts_with(b"version https://git-lfs") {
         return Err(Error::Pointer {
             file: file.to_string(),
         });
     }
     match file.ends_with(".bin") {
-        true => pickle::read(bytes, file),
-        false => safetensors_file::read(bytes, file),
+        true => pickle::read(contents, file),
+        false => safetensors_file::read(contents, file),
     }
 }
 
@@ -104,7 +105,7 @@ impl<'a> Weights<'a> {
         let mut tensors = BTreeMap::new();
         for file in files {
             let place: Arc<str> = checkpoint.place(file).into();
-            let read = read(checkpoint.require(file)?, &place)?.into_iter();
+            let read = read(checkpoint.contents(file)?, &place)?.into_iter();
             match checkpoint.step_of(file) {
                 // The modules of sentence-transformers call their tensors alike.
                 Some(module) => {
@@ -174,6 +175,13 @@ impl<'a> Weights<'a> {
                 .contiguous()?,
         };
         Ok(tensor)
+    }
+
+    /// The tensor `name`, which has to have the shape `shape`, as rows that are read when they are needed; they lie in
+    /// the CPU's memory.
+    pub(crate) fn rows(&self, name: &str, shape: [usize; 2]) -> Result<Rows> {
+        let name = self.place(name).name;
+        self.stored(&name)?.rows(&name, shape)
     }
 
     /// The bytes of the tensor `name`, which has to have the element type `element` and the shape `shape`.

@@ -12,27 +12,41 @@ pub struct ZeroShot {
 pub struct LabelScore {
     /// The label, as it was given.
     pub label: String,
-    /// The cosine between the picture and the label's sentence, -1 to 1.
+    /// The cosine between the picture and the label's sentences, -1 to 1.
     pub similarity: f32,
     /// How likely the label is, 0 to 1, by the model's [`Scoring`].
     pub probability: f32,
 }
 
 impl ZeroShot {
-    /// Embeds the sentence that `template` makes of each label.
+    /// Embeds the sentences that `templates` make of each label.
+    ///
+    /// With several templates, a label's vector is the mean of its sentences' vectors, scaled to unit length, as in
+    /// [CLIP's notebook](https://github.com/openai/CLIP/blob/main/notebooks/Prompt_Engineering_for_ImageNet.ipynb).
     ///
     /// # Errors
-    /// When there are no labels, a sentence cannot be embedded, or the model is for texts alone.
-    pub fn new(model: &Model, labels: &[String], template: &Template) -> Result<Self> {
+    /// When there are no labels or no templates, a sentence cannot be embedded, or the model is for texts alone.
+    pub fn new(model: &Model, labels: &[String], templates: &[Template]) -> Result<Self> {
         if labels.is_empty() {
             return Err(Error::NoLabels);
         }
+        if templates.is_empty() {
+            return Err(Error::NoTemplates);
+        }
         model.check_pictures()?;
-        let sentences: Vec<String> = labels.iter().map(|label| template.fill(label)).collect();
+        let sentences = labels
+            .iter()
+            .flat_map(|label| templates.iter().map(|template| template.fill(label)));
+        let sentences: Vec<String> = sentences.collect();
         let sentences: Vec<&str> = sentences.iter().map(String::as_str).collect();
         let vectors = model.embed_texts(&sentences)?;
+        let vectors = vectors.chunks_exact(templates.len()).map(mean);
         Ok(Self {
-            labels: labels.iter().cloned().zip(vectors).collect(),
+            labels: labels
+                .iter()
+                .cloned()
+                .zip(vectors.collect::<Result<Vec<_>>>()?)
+                .collect(),
             scoring: model.scoring(),
         })
     }
@@ -58,6 +72,25 @@ impl ZeroShot {
     }
 }
 
+/// The mean of vectors of one length, scaled to unit length.
+fn mean(vectors: &[Vec<f32>]) -> Result<Vec<f32>> {
+    if let [vector] = vectors {
+        return Ok(vector.clone());
+    }
+    let mut mean = vec![0.0; vectors.first().map_or(0, Vec::len)];
+    for vector in vectors {
+        for (sum, number) in mean.iter_mut().zip(vector) {
+            *sum += number;
+        }
+    }
+    let length = dot(&mean, &mean).sqrt();
+    if length == 0.0 {
+        return Err(Error::Degenerate { length });
+    }
+    mean.iter_mut().for_each(|number| *number /= length);
+    Ok(mean)
+}
+
 fn dot(one: &[f32], other: &[f32]) -> f32 {
     one.iter().zip(other).map(|(one, other)| one * other).sum()
 }
@@ -65,6 +98,16 @@ fn dot(one: &[f32], other: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn means_have_unit_length() {
+        let vectors = [vec![1.0, 0.0], vec![0.0, 1.0], vec![0.6, 0.8]];
+        let mean = mean(&vectors).unwrap();
+        assert!((mean[1] / mean[0] - 1.8 / 1.6).abs() < 1e-6);
+        assert!((dot(&mean, &mean) - 1.0).abs() < 1e-6);
+        let opposite = [vec![1.0, 0.0], vec![-1.0, 0.0]];
+        assert!(super::mean(&opposite).is_err());
+    }
 
     #[test]
     fn scores_are_sorted_and_shared_out() {

@@ -3,17 +3,22 @@
 use std::{error::Error as _, fs, path::Path};
 
 use clip::{Checkpoint, Error, Model, Pixels, Result};
+use picture::Picture;
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A copy of the checkpoint in `fixtures/quick-gelu`, to be spoilt.
+/// A copy of a checkpoint in `fixtures`, to be spoilt.
 struct Copy(TempDir);
 
 impl Copy {
     fn new() -> Self {
+        Self::of("quick-gelu")
+    }
+
+    fn of(name: &str) -> Self {
         let copy = Self(TempDir::new().unwrap());
-        for file in fs::read_dir("tests/fixtures/quick-gelu").unwrap() {
+        for file in fs::read_dir(Path::new("tests/fixtures").join(name)).unwrap() {
             let file = file.unwrap();
             fs::copy(file.path(), copy.0.path().join(file.file_name())).unwrap();
         }
@@ -204,14 +209,14 @@ fn settings_that_cannot_be_used_are_named() {
 #[test]
 fn other_kinds_of_model_are_refused_by_name() {
     case(
-        Copy::new().set("config.json", "/model_type", json!("siglip")),
-        "model type `siglip` in `DIR/config.json` is not supported, expected one of `clip`, `chinese_clip`, `bert`, `distilbert`, \
-         `clipseek-mini`",
+        Copy::new().set("config.json", "/model_type", json!("blip")),
+        "model type `blip` in `DIR/config.json` is not supported, expected one of `clip`, `chinese_clip`, `siglip`, `siglip2`, \
+         `bert`, `distilbert`, `clipseek-mini`",
     );
     case(
         Copy::new().with("config.json", "{}"),
-        "model type `none` in `DIR/config.json` is not supported, expected one of `clip`, `chinese_clip`, `bert`, `distilbert`, \
-         `clipseek-mini`",
+        "model type `none` in `DIR/config.json` is not supported, expected one of `clip`, `chinese_clip`, `siglip`, `siglip2`, \
+         `bert`, `distilbert`, `clipseek-mini`",
     );
 }
 
@@ -387,4 +392,198 @@ fn a_bundled_model_is_the_same() {
         error.to_string(),
         "`config.json` is missing from the model `bundled`"
     );
+}
+
+#[test]
+fn a_siglip_describes_itself() {
+    let description = Copy::of("siglip").load().unwrap().description();
+    assert_eq!(description.family, "SigLIP");
+    assert_eq!(
+        (
+            description.dimension,
+            description.image_size,
+            description.context
+        ),
+        (32, 30, 64)
+    );
+}
+
+#[test]
+fn what_a_siglip_lacks_is_named() {
+    let siglip = || Copy::of("siglip");
+    case(
+        siglip().without("spiece.model"),
+        "`tokenizer.json` or `spiece.model` is missing from the model `DIR`",
+    );
+    case(
+        Copy::of("siglip2").without("tokenizer.json"),
+        "`tokenizer.json` or `spiece.model` is missing from the model `DIR`",
+    );
+    // A class that is not read from a sentencepiece model.
+    let model = siglip().bytes("spiece.model");
+    case(
+        Copy::of("siglip2")
+            .without("tokenizer.json")
+            .with("spiece.model", model),
+        "`tokenizer.json` is missing from the model `DIR`",
+    );
+    for name in ["logit_scale", "logit_bias", "text_model.head.bias"] {
+        case(
+            siglip().without_weights(name),
+            &format!("tensor `{name}` is missing from `DIR/model.safetensors`"),
+        );
+    }
+    for name in ["probe", "attention.in_proj_weight", "mlp.fc2.bias"] {
+        let name = format!("vision_model.head.{name}");
+        let copy = siglip().without_weights(&name);
+        let pixels = Pixels::new(30, 30, vec![0.0; 3 * 30 * 30]).unwrap();
+        let error = copy.load().unwrap().embed_pixels(&[pixels]).unwrap_err();
+        let expected = format!("tensor `{name}` is missing from `DIR/model.safetensors`");
+        copy.assert_says(&error, &expected);
+        copy.load().unwrap().embed_text("a cat").unwrap();
+    }
+}
+
+#[test]
+fn a_damaged_sentencepiece_model_is_named() {
+    let whole = Copy::of("siglip").bytes("spiece.model");
+    for length in [0, 3, 1000, whole.len() / 2, whole.len() - 1] {
+        let copy = Copy::of("siglip").with("spiece.model", &whole[..length]);
+        let error = copy.text_error();
+        copy.assert_says(
+            &error,
+            "`DIR/spiece.model` does not describe a usable tokenizer",
+        );
+        assert!(error.source().is_some());
+    }
+    // Anything else in it: an error or other pieces, and no panic.
+    for place in (0..whole.len()).step_by(1 + whole.len() / 300) {
+        let mut spoilt = whole.clone();
+        spoilt[place] ^= 0x55;
+        let copy = Copy::of("siglip").with("spiece.model", spoilt);
+        if let Err(error) = copy.load().unwrap().tokenize("Ｄog ﬁ 漢字 e\u{301}") {
+            copy.assert_says(
+                &error,
+                "`DIR/spiece.model` does not describe a usable tokenizer",
+            );
+        }
+    }
+}
+
+#[test]
+fn settings_of_a_siglip_that_cannot_be_used_are_named() {
+    let set = |pointer, value, expected: &str| {
+        case(
+            Copy::of("siglip").set("config.json", pointer, value),
+            expected,
+        );
+    };
+    set(
+        "/text_config/projection_size",
+        json!(24),
+        "`text_config.projection_size` in `DIR/config.json` is 24, expected 32, the `hidden_size` of `vision_config`",
+    );
+    set(
+        "/text_config/vocab_size",
+        json!(899),
+        "tensor `text_model.embeddings.token_embedding.weight` in `DIR/model.safetensors` has shape [900, 24], \
+         expected [899, 24]",
+    );
+    set(
+        "/vision_config/image_size",
+        json!(1_u64 << 40),
+        "`vision_config.image_size` in `DIR/config.json` is 1099511627776, expected at most 16384",
+    );
+    let context = Copy::of("siglip").set(
+        "config.json",
+        "/text_config",
+        json!({"max_position_embeddings": 1_u64 << 40}),
+    );
+    case(
+        context,
+        "`text_config.max_position_embeddings` in `DIR/config.json` is 1099511627776, expected at most 4096",
+    );
+    case(
+        Copy::of("siglip").set("preprocessor_config.json", "/size", json!(30)),
+        "`do_center_crop` in `DIR/preprocessor_config.json` is false, expected true, or a `size` of `height` and `width`",
+    );
+}
+
+#[test]
+fn the_class_of_the_preprocessor_says_what_is_absent() {
+    let picture = Picture::from_rgb(3, 1, vec![255, 0, 0, 250, 10, 10, 7, 8, 9]).unwrap();
+    let pixels = |copy: Copy| copy.load().unwrap().preprocess(&picture);
+    let with =
+        |settings: Value| Copy::of("siglip").with("preprocessor_config.json", settings.to_string());
+    let (size, full) = (
+        json!({"height": 30, "width": 30}),
+        pixels(Copy::of("siglip")),
+    );
+    for class in [
+        json!(null),
+        json!("SiglipImageProcessor"),
+        json!("SiglipImageProcessorFast"),
+    ] {
+        let settings = json!({"image_processor_type": class, "size": size, "do_center_crop": null});
+        assert_eq!(pixels(with(settings)), full);
+    }
+    let settings = json!({"image_processor_type": "CLIPImageProcessor", "crop_size": size});
+    assert_ne!(pixels(with(settings)), full);
+    let copy = with(json!({}));
+    copy.assert_says(
+        &copy.text_error(),
+        "`size` in `DIR/preprocessor_config.json` is 224 x 224, expected 30 x 30, the `image_size` of `config.json`",
+    );
+}
+
+#[test]
+fn settings_of_flexible_pictures_that_cannot_be_used_are_named() {
+    let set = |pointer, value, expected: &str| {
+        case(
+            Copy::of("siglip2-naflex").set("preprocessor_config.json", pointer, value),
+            expected,
+        );
+    };
+    set(
+        "/image_processor_type",
+        json!("SiglipImageProcessor"),
+        "`image_processor_type` in `DIR/preprocessor_config.json` is another, expected `Siglip2ImageProcessor`",
+    );
+    set(
+        "/do_resize",
+        json!(false),
+        "`do_resize` in `DIR/preprocessor_config.json` is false, expected true",
+    );
+    set(
+        "/patch_size",
+        json!(16),
+        "`patch_size` in `DIR/preprocessor_config.json` is 16, expected 8, as in `config.json`",
+    );
+    set(
+        "/max_num_patches",
+        json!(1 << 20),
+        "`max_num_patches` in `DIR/preprocessor_config.json` is 1048576, expected 1 to 16384",
+    );
+    set(
+        "/resample",
+        json!(9),
+        "`resample` in `DIR/preprocessor_config.json` is 9, expected 0 to 5",
+    );
+    let description = Copy::of("siglip2-naflex").load().unwrap().description();
+    assert_eq!(
+        (description.family, description.image_size),
+        ("SigLIP 2 NaFlex", 32)
+    );
+}
+
+#[test]
+fn texts_of_a_siglip_have_one_length() {
+    for (name, end, padding) in [("siglip", 1, 1), ("siglip2", 1, 0)] {
+        let model = Copy::of(name).load().unwrap();
+        let empty = model.tokenize("").unwrap();
+        assert_eq!((empty[0], &empty[1..]), (end, &[padding; 63][..]));
+        let long = model.tokenize(&"cat ".repeat(100_000)).unwrap();
+        assert_eq!((long.len(), long[63]), (64, end));
+        assert!(long[..63].iter().all(|&id| id != padding));
+    }
 }

@@ -1,12 +1,20 @@
-//! What transformers computes with the checkpoints in `fixtures/`, which `tools/fixtures/clip/make.py` wrote.
+//! What transformers computes with the checkpoints in `fixtures/`, which `tools/fixtures/clip/make.py` and
+//! `siglip.py` beside it wrote.
 
 use std::{fs, path::Path};
 
-use clip::{Checkpoint, Model, Pixels, Template, ZeroShot};
+use clip::{Checkpoint, Model, Pixels, Scoring, Template, ZeroShot};
 use picture::{Limits, Picture};
 use safetensors::SafeTensors;
 
-const CHECKPOINTS: [&str; 3] = ["quick-gelu", "gelu", "old-config"];
+const CHECKPOINTS: [&str; 6] = [
+    "quick-gelu",
+    "gelu",
+    "old-config",
+    "siglip",
+    "siglip2",
+    "siglip2-naflex",
+];
 
 /// How far numbers of unit vectors may be from transformers'.
 const TOLERANCE: f32 = 1e-5;
@@ -150,10 +158,10 @@ fn pictures_get_transformers_pixels() {
             let expected =
                 expected.floats(&format!("pixels {}", file.file_name().unwrap().display()));
             // A brightness step of 1/255, by the smallest deviation among the fixtures and the largest factor.
-            let step = if name == "old-config" {
-                1.0 / 127.5 / 0.8
-            } else {
-                1.0 / 255.0 / 0.261
+            let step = match name {
+                "old-config" => 1.0 / 127.5 / 0.8,
+                "siglip" | "siglip2" | "siglip2-naflex" => 1.0 / 255.0 / 0.5,
+                _ => 1.0 / 255.0 / 0.261,
             };
             assert_close(name, &[found.values().to_vec()], &[expected], step * 1.001);
         }
@@ -199,12 +207,18 @@ fn zero_shot_gives_transformers_probabilities() {
     for name in CHECKPOINTS {
         let (model, expected) = load(name);
         let labels = texts(name);
-        let zero_shot = ZeroShot::new(&model, &labels, &Template::new("{}").unwrap()).unwrap();
+        let zero_shot = ZeroShot::new(&model, &labels, &[Template::new("{}").unwrap()]).unwrap();
         assert!((model.scoring().scale() - 20.0).abs() < 0.1);
         let classified = model.embed_pixels(&expected.pixels()).unwrap();
         for (vector, expected) in classified.iter().zip(expected.rows("probabilities")) {
-            // The file's rows have more texts than have labels: compare relative to those that have.
-            let sum: f32 = expected[..labels.len()].iter().sum();
+            // Softmax: the file's rows have more texts than have labels, so compare relative to those that have.
+            let sum: f32 = match model.scoring() {
+                Scoring::Softmax { .. } => expected[..labels.len()].iter().sum(),
+                Scoring::Sigmoid { bias, .. } => {
+                    assert_eq!(bias, -3.0);
+                    1.0
+                }
+            };
             let scores = zero_shot.classify(vector);
             assert!(scores.is_sorted_by(|one, next| one.probability >= next.probability));
             for (label, expected) in labels.iter().zip(&expected) {

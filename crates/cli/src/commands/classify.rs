@@ -1,7 +1,8 @@
+use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use clip::{LabelScore, Template, ZeroShot};
 use dataset::Record;
@@ -19,8 +20,10 @@ use crate::terminal::{FAINT, STRONG, visible};
 #[command(after_help = "Examples:
   clipseek classify rex.jpg --labels dog,car,plane --model mini
   clipseek classify ~/Photos --labels \"a person,an animal,a landscape\" --template \"a photo of {}\" --format jsonl
+  clipseek classify ~/Photos --labels-file birds.txt --templates photo.txt --format json
 
-Each label is put into the template; the probabilities are the softmax of the cosines by the model's scale.")]
+Each label is put into the template, or into each of several, whose vectors are averaged. The probabilities are the
+softmax of the cosines by the model's scale and add up to 1; models of the SigLIP kind give each label one of its own.")]
 pub(crate) struct Arguments {
     /// Picture files, folders or tables
     #[arg(required = true, value_name = "PICTURE")]
@@ -30,15 +33,23 @@ pub(crate) struct Arguments {
     #[arg(
         short,
         long,
-        required = true,
+        required_unless_present = "labels_file",
         value_delimiter = ',',
         value_name = "LABEL,…"
     )]
     labels: Vec<String>,
 
-    /// The sentence that a label is put into
-    #[arg(short, long, default_value = "a photo of a {}")]
-    template: String,
+    /// A file of labels, one a line
+    #[arg(long, value_name = "FILE")]
+    labels_file: Option<PathBuf>,
+
+    /// The sentence that a label is put into; several are averaged [default: "a photo of a {}"]
+    #[arg(short, long)]
+    template: Vec<String>,
+
+    /// A file of such sentences, one a line; lines that begin with # are left out
+    #[arg(long, value_name = "FILE")]
+    templates: Option<PathBuf>,
 
     /// The form of the answer
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -91,11 +102,10 @@ impl From<LabelScore> for Label {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
-    let template = Template::new(&arguments.template)?;
+    let (templates, labels) = (arguments.templates()?, arguments.labels()?);
     let listing = arguments.reading.read(&arguments.pictures)?;
     let model = arguments.model.load()?.model;
-    let labels = arguments.labels()?;
-    let classifier = ZeroShot::new(&model, &labels, &template)?;
+    let classifier = ZeroShot::new(&model, &labels, &templates)?;
     let mut all = Vec::new();
     let without_captions = |record| Record {
         captions: Vec::new(),
@@ -130,20 +140,49 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
 
 impl Arguments {
     /// The labels, each of which says something that no other says.
-    fn labels(&self) -> Result<Vec<String>, Error> {
+    fn labels(&self) -> Result<Vec<String>> {
+        let mut given = self.labels.clone();
+        if let Some(file) = &self.labels_file {
+            let lines = read(file)?;
+            let lines = lines.lines().filter(|line| !line.trim().is_empty());
+            given.extend(lines.map(str::to_owned));
+            if given.is_empty() {
+                return Err(clip::Error::NoLabels.into());
+            }
+        }
         let mut labels: Vec<String> = Vec::new();
-        for label in self.labels.iter().map(|label| label.trim().to_owned()) {
+        for label in given.iter().map(|label| label.trim().to_owned()) {
             let fault = match label.as_str() {
                 "" => Some("is empty"),
                 _ => labels.contains(&label).then_some("is there twice"),
             };
             match fault {
-                Some(fault) => return Err(Error::Label { label, fault }),
+                Some(fault) => return Err(Error::Label { label, fault }.into()),
                 None => labels.push(label),
             }
         }
         Ok(labels)
     }
+
+    fn templates(&self) -> Result<Vec<Template>> {
+        let given = self.template.iter().map(|template| Template::new(template));
+        let mut templates: Vec<Template> = given.collect::<Result<_, _>>()?;
+        if let Some(file) = &self.templates {
+            let list = Template::list(&read(file)?);
+            templates.extend(list.with_context(|| format!("`{}` cannot be used", file.display()))?);
+        }
+        if templates.is_empty() {
+            templates.push(Template::default());
+        }
+        Ok(templates)
+    }
+}
+
+fn read(file: &Path) -> Result<String, Error> {
+    fs::read_to_string(file).map_err(|source| Error::Read {
+        path: file.to_path_buf(),
+        source,
+    })
 }
 
 /// Labels shown for a picture in the table.

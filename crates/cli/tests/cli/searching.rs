@@ -224,3 +224,52 @@ fn pictures_are_classified() {
         .sum();
     assert!((sum - 1.0).abs() < 1e-5, "{sum}");
 }
+
+#[test]
+fn labels_and_templates_come_from_files() {
+    let world = World::new();
+    let perch = demo().join("pictures/two-perch.jpg");
+    let (labels, templates) = (world.path("labels.txt"), world.path("templates.txt"));
+    std::fs::write(&labels, "fish\n\nwindmill, old\n").unwrap();
+    std::fs::write(&templates, "# two\na photo of a {}\na drawing of a {}\n").unwrap();
+    let classify = |more: &[&str]| {
+        let mut arguments = vec!["classify", perch.to_str().unwrap(), "--model", "mini"];
+        arguments.extend([
+            "--format",
+            "json",
+            "--labels-file",
+            labels.to_str().unwrap(),
+        ]);
+        arguments.extend(more);
+        world.well(&arguments).json()
+    };
+    let both = classify(&["--templates", templates.to_str().unwrap()]);
+    let names: Vec<_> = both[0]["labels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|label| &label["label"])
+        .collect();
+    assert_eq!(names, ["fish", "windmill, old"]);
+    let one_by_one = classify(&[
+        "--template",
+        "a photo of a {}",
+        "--template",
+        "a drawing of a {}",
+    ]);
+    assert_eq!(both, one_by_one);
+    assert_ne!(both, classify(&[]));
+
+    std::fs::write(&templates, "a photo\n").unwrap();
+    let arguments = [
+        "classify",
+        perch.to_str().unwrap(),
+        "--labels",
+        "fish",
+        "--templates",
+        templates.to_str().unwrap(),
+    ];
+    let error = world.fails(&arguments);
+    let cause = "templates.txt` cannot be used\n  caused by: template `a photo` has no place for the label\n";
+    assert!(error.contains(cause), "{error}");
+}

@@ -35,12 +35,7 @@ impl Default for Settings {
 }
 
 /// The classes that are built from the vocabulary, as transformers does since its version 5.
-const CLASSES: [&str; 4] = [
-    "BertTokenizer",
-    "BertTokenizerFast",
-    "DistilBertTokenizer",
-    "DistilBertTokenizerFast",
-];
+const CLASSES: [&str; 2] = ["BertTokenizer", "DistilBertTokenizer"];
 
 /// What sentence-transformers asks of a tokenizer beside its own files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,6 +67,15 @@ pub(crate) fn tokenizer(
         lowercase(&mut inner).map_err(unusable(checkpoint, TOKENIZER))?;
     }
     Tokenizer::new(inner, checkpoint, limit)
+}
+
+/// Whether the files that this needs are there.
+pub(crate) fn check_tokenizer(checkpoint: &Checkpoint) -> Result<()> {
+    let there = |name| checkpoint.file(name).is_some();
+    match there(TOKENIZER) || there(WORD_PIECES) {
+        true => Ok(()),
+        false => Err(checkpoint.missing(TOKENIZER)),
+    }
 }
 
 fn inner(checkpoint: &Checkpoint, config: &TokenizerConfig) -> Result<tokenizers::Tokenizer> {

@@ -19,11 +19,52 @@ impl PatchConvolution {
         patch: usize,
         weights: &Weights<'_>,
     ) -> Result<Self> {
-        let weight = weights.tensor("weight", &[width, channels, patch, patch])?;
-        let product =
-            Linear::from_tensors(weight.reshape((width, channels * patch * patch))?, None);
+        Self::saved(channels, width, patch, weights, None)
+    }
+
+    /// The same with a bias, as `weights.weight` and `weights.bias`.
+    pub(crate) fn with_bias(
+        channels: usize,
+        width: usize,
+        patch: usize,
+        weights: &Weights<'_>,
+    ) -> Result<Self> {
+        let bias = weights.tensor("bias", &[width])?;
+        Self::saved(channels, width, patch, weights, Some(bias))
+    }
+
+    /// The same from the weights of a product over pixels, each with its channels.
+    pub(crate) fn of_pixels(
+        channels: usize,
+        width: usize,
+        patch: usize,
+        weights: &Weights<'_>,
+    ) -> Result<Self> {
+        let bias = weights.tensor("bias", &[width])?;
+        let inputs = patch.saturating_mul(patch).saturating_mul(channels);
+        let weight = weights
+            .tensor("weight", &[width, inputs])?
+            .reshape((width, patch * patch, channels))?
+            .transpose(1, 2)?
+            .reshape((width, inputs))?;
         Ok(Self {
-            product: product.turned()?,
+            product: Linear::from_tensors(weight, Some(bias)).turned()?,
+            channels,
+            patch,
+        })
+    }
+
+    fn saved(
+        channels: usize,
+        width: usize,
+        patch: usize,
+        weights: &Weights<'_>,
+        bias: Option<Tensor>,
+    ) -> Result<Self> {
+        let weight = weights.tensor("weight", &[width, channels, patch, patch])?;
+        let weight = weight.reshape((width, channels * patch * patch))?;
+        Ok(Self {
+            product: Linear::from_tensors(weight, bias).turned()?,
             channels,
             patch,
         })

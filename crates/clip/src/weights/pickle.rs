@@ -26,14 +26,18 @@ use safetensors::Dtype;
 pub use self::error::PickleError;
 use self::machine::{Machine, TensorPlace, Value};
 use super::Stored;
-use crate::{Error, Result};
+use crate::{Error, Result, checkpoint::Contents};
 
 /// The tensors in a file of PyTorch, with their names.
-pub(super) fn read<'a>(bytes: &'a [u8], file: &Arc<str>) -> Result<Vec<(String, Stored<'a>)>> {
-    let tensors = if bytes.starts_with(b"PK\x03\x04") {
-        archive::read(bytes, file)
-    } else if sequence::is_one(bytes) {
-        sequence::read(bytes, file)
+pub(super) fn read<'a>(
+    contents: &'a Arc<Contents>,
+    file: &Arc<str>,
+) -> Result<Vec<(String, Stored<'a>)>> {
+    let source = Origin { contents, file };
+    let tensors = if contents.starts_with(b"PK\x03\x04") {
+        archive::read(source)
+    } else if sequence::is_one(contents) {
+        sequence::read(source)
     } else {
         Err(PickleError::Format)
     };
@@ -43,13 +47,21 @@ pub(super) fn read<'a>(bytes: &'a [u8], file: &Arc<str>) -> Result<Vec<(String, 
     })
 }
 
+/// The file that is read.
+#[derive(Clone, Copy)]
+struct Origin<'a, 'f> {
+    contents: &'a Arc<Contents>,
+    /// How errors call it.
+    file: &'f Arc<str>,
+}
+
 type Tensors<'a> = Vec<(String, Stored<'a>)>;
 
 /// The tensors of the dictionary `root`; `storage` gives the bytes of the storage that has a key.
 fn tensors<'a>(
     machine: &Machine<'a>,
     root: Value<'a>,
-    file: &Arc<str>,
+    origin: Origin<'a, '_>,
     mut storage: impl FnMut(&str) -> Result<&'a [u8], PickleError>,
 ) -> Result<Tensors<'a>, PickleError> {
     let mut tensors = Vec::new();
@@ -57,7 +69,7 @@ fn tensors<'a>(
         if let (Value::Text(name), Some(place)) = (key, machine.tensor(*value)) {
             // What a wrapper for several graphics cards puts in front.
             let name = name.strip_prefix("module.").unwrap_or(name);
-            if let Some(stored) = stored(name, place, file, &mut storage)? {
+            if let Some(stored) = stored(name, place, origin, &mut storage)? {
                 tensors.push((name.to_owned(), stored));
             }
         }
@@ -85,7 +97,7 @@ fn dictionary<'m, 'a>(
 fn stored<'a>(
     name: &str,
     place: &TensorPlace<'a>,
-    file: &Arc<str>,
+    origin: Origin<'a, '_>,
     storage: &mut impl FnMut(&str) -> Result<&'a [u8], PickleError>,
 ) -> Result<Option<Stored<'a>>, PickleError> {
     // ("storage", its class, its key, the device, the count of its numbers)
@@ -100,7 +112,8 @@ fn stored<'a>(
         name: name.to_owned(),
     })?;
     Ok(Some(Stored {
-        file: Arc::clone(file),
+        file: Arc::clone(origin.file),
+        owner: Arc::clone(origin.contents),
         element,
         shape: place.shape.clone(),
         data,

@@ -1,14 +1,21 @@
 use std::{borrow::Cow, sync::Arc};
 
 use half::{bf16, f16};
+use rayon::prelude::*;
 use safetensors::Dtype;
 
-use crate::{Error, Result};
+use super::Rows;
+use crate::{Error, Result, checkpoint::Contents};
+
+/// Numbers decoded by one thread at a time.
+const BLOCK: usize = 64 << 10;
 
 /// A tensor as it lies in a file.
 pub(crate) struct Stored<'a> {
     /// How errors call the file.
     pub(crate) file: Arc<str>,
+    /// What `data` is a part of, where it was borrowed.
+    pub(crate) owner: Arc<Contents>,
     pub(crate) element: Dtype,
     pub(crate) shape: Vec<usize>,
     /// All elements, in row-major order and little-endian.
@@ -40,14 +47,32 @@ impl Stored<'_> {
 
     /// The elements as f32.
     pub(super) fn floats(&self, name: &str) -> Result<Vec<f32>> {
+        self.check_floats(name)?;
+        let bytes = self.element.bitsize() / 8;
+        let mut numbers = vec![0.0; self.data.len() / bytes];
+        let blocks = numbers.par_chunks_mut(BLOCK);
+        blocks
+            .zip(self.data.par_chunks(BLOCK * bytes))
+            .for_each(|(numbers, data)| decode_into(data, self.element, numbers));
+        Ok(numbers)
+    }
+
+    /// The elements as rows that are read when they are needed; the shape has to be (count, width).
+    pub(super) fn rows(&self, name: &str, [count, width]: [usize; 2]) -> Result<Rows> {
+        self.check_shape(name, &[count, width])?;
+        self.check_floats(name)?;
+        Ok(match &self.data {
+            Cow::Borrowed(data) => Rows::new(&self.owner, data, self.element, count, width),
+            Cow::Owned(data) => {
+                let owner = Arc::new(Contents::Read(data.clone()));
+                Rows::new(&owner, &owner, self.element, count, width)
+            }
+        })
+    }
+
+    fn check_floats(&self, name: &str) -> Result<()> {
         match self.element {
-            Dtype::F32 => Ok(decode(&self.data, f32::from_le_bytes)),
-            Dtype::F16 => Ok(decode(&self.data, |bytes| {
-                f16::from_le_bytes(bytes).to_f32()
-            })),
-            Dtype::BF16 => Ok(decode(&self.data, |bytes| {
-                bf16::from_le_bytes(bytes).to_f32()
-            })),
+            Dtype::F32 | Dtype::F16 | Dtype::BF16 => Ok(()),
             _ => Err(self.refuse(name, "one of F32, F16, BF16")),
         }
     }
@@ -67,7 +92,21 @@ fn squeezed(shape: &[usize]) -> &[usize] {
     &shape[ones..]
 }
 
-fn decode<const BYTES: usize>(data: &[u8], number: impl Fn([u8; BYTES]) -> f32) -> Vec<f32> {
-    let numbers = data.as_chunks::<BYTES>().0;
-    numbers.iter().map(|&bytes| number(bytes)).collect()
+/// Writes the numbers in `data`, which are F32, F16 or BF16, into `output`.
+pub(super) fn decode_into(data: &[u8], element: Dtype, output: &mut [f32]) {
+    match element {
+        Dtype::F16 => decode(data, output, |bytes| f16::from_le_bytes(bytes).to_f32()),
+        Dtype::BF16 => decode(data, output, |bytes| bf16::from_le_bytes(bytes).to_f32()),
+        _ => decode(data, output, f32::from_le_bytes),
+    }
+}
+
+fn decode<const BYTES: usize>(
+    data: &[u8],
+    output: &mut [f32],
+    number: impl Fn([u8; BYTES]) -> f32,
+) {
+    for (output, bytes) in output.iter_mut().zip(data.as_chunks::<BYTES>().0) {
+        *output = number(*bytes);
+    }
 }

@@ -1,4 +1,7 @@
-#![expect(unsafe_code, reason = "instructions that not every processor has")]
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(unsafe_code, reason = "instructions that not every processor has")
+)]
 
 use super::{
     passes::{self, Grid},

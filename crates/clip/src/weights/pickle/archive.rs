@@ -1,17 +1,17 @@
-use std::{io::Cursor, sync::Arc};
+use std::io::Cursor;
 
 use zip::{CompressionMethod, ZipArchive};
 
-use super::{Machine, PickleError, Tensors, tensors};
+use super::{Machine, Origin, PickleError, Tensors, tensors};
 
 /// The file as it is since PyTorch 1.6.
-pub(super) fn read<'a>(bytes: &'a [u8], file: &Arc<str>) -> Result<Tensors<'a>, PickleError> {
-    let mut archive = Archive::open(bytes)?;
+pub(super) fn read<'a>(origin: Origin<'a, '_>) -> Result<Tensors<'a>, PickleError> {
+    let mut archive = Archive::open(origin.contents)?;
     archive.check_byte_order()?;
     let pickle = archive.entry("data.pkl")?;
     let mut machine = Machine::new(pickle);
     let root = machine.load()?;
-    tensors(&machine, root, file, |key| {
+    tensors(&machine, root, origin, |key| {
         archive.entry(&format!("data/{key}"))
     })
 }

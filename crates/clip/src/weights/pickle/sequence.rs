@@ -1,6 +1,6 @@
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
-use super::{Machine, PickleError, TensorPlace, Tensors, Value, element, tensors};
+use super::{Machine, Origin, PickleError, TensorPlace, Tensors, Value, element, tensors};
 
 /// The first pickle, of protocol 2: PyTorch's magic number, an integer of 10 bytes.
 const BEGINNING: [u8; 15] = [
@@ -13,8 +13,8 @@ pub(super) fn is_one(bytes: &[u8]) -> bool {
 }
 
 /// The file as it was before PyTorch 1.6.
-pub(super) fn read<'a>(bytes: &'a [u8], file: &Arc<str>) -> Result<Tensors<'a>, PickleError> {
-    let mut machine = Machine::new(&bytes[BEGINNING.len()..]);
+pub(super) fn read<'a>(origin: Origin<'a, '_>) -> Result<Tensors<'a>, PickleError> {
+    let mut machine = Machine::new(&origin.contents[BEGINNING.len()..]);
     // The version of the format, and what machine it was.
     machine.load()?;
     let system = machine.load()?;
@@ -29,7 +29,7 @@ pub(super) fn read<'a>(bytes: &'a [u8], file: &Arc<str>) -> Result<Tensors<'a>, 
     let keys = machine.load()?;
     let keys = machine.items(keys).ok_or(PickleError::Tensor)?;
     let storages = storages(keys, &machine.storage_classes(), machine.rest())?;
-    tensors(&machine, root, file, |key| {
+    tensors(&machine, root, origin, |key| {
         storages.get(key).copied().ok_or(PickleError::Cut)
     })
 }

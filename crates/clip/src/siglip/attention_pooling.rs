@@ -1,0 +1,56 @@
+use candle_core::Tensor;
+
+use crate::{
+    Result,
+    config::EncoderConfig,
+    encoder::Perceptron,
+    ops::{Attention, LayerNorm, Linear, Sequences},
+    weights::Weights,
+};
+
+/// A learned query that looks at all patches of a picture once, and a perceptron behind it, as transformers'
+/// `SiglipMultiheadAttentionPoolingHead`.
+pub(crate) struct AttentionPooling {
+    /// (1, width): the query.
+    probe: Tensor,
+    attention: Attention,
+    norm: LayerNorm,
+    perceptron: Perceptron,
+}
+
+impl AttentionPooling {
+    pub(crate) fn new(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Self> {
+        let width = config.width;
+        Ok(Self {
+            probe: weights
+                .tensor("probe", &[1, 1, width])?
+                .reshape((1, width))?,
+            attention: attention(config, &weights.below("attention"))?,
+            norm: LayerNorm::new(width, config.epsilon, &weights.below("layernorm"))?,
+            perceptron: Perceptron::new(config, &weights.below("mlp"))?,
+        })
+    }
+
+    /// (pictures x patches, width) → (pictures, width).
+    pub(crate) fn forward(&self, patches: &Tensor, pictures: usize) -> Result<Tensor> {
+        let (rows, width) = patches.dims2()?;
+        let sequences = Sequences::open(vec![rows / pictures.max(1); pictures]);
+        let probes = self.probe.expand((pictures, width))?.contiguous()?;
+        let hidden = self.attention.forward_one(&probes, patches, &sequences)?;
+        let thought = self.perceptron.forward(&self.norm.forward(&hidden)?)?;
+        Ok((hidden + thought)?)
+    }
+}
+
+/// The weights of PyTorch's `MultiheadAttention`, which keeps the projections of queries, keys and values in one.
+fn attention(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Attention> {
+    let width = config.width;
+    let weight = weights.tensor("in_proj_weight", &[3 * width, width])?;
+    let bias = weights.tensor("in_proj_bias", &[3 * width])?;
+    let third = |third| -> Result<Linear> {
+        let part = |tensor: &Tensor| tensor.narrow(0, third * width, width)?.contiguous();
+        Ok(Linear::from_tensors(part(&weight)?, Some(part(&bias)?)))
+    };
+    let output = Linear::saved(width, width, &weights.below("out_proj"))?;
+    Attention::new(third(0)?, third(1)?, third(2)?, output, config.heads)
+}

@@ -1,0 +1,58 @@
+use candle_core::Tensor;
+
+use crate::{
+    Result,
+    encoder::Encoder,
+    ops::{LayerNorm, PatchConvolution, Sequences},
+    siglip::{attention_pooling::AttentionPooling, config::SiglipConfig, positions::Positions},
+    weights::Weights,
+};
+
+/// SigLIP's vision transformer, as transformers' `SiglipVisionModel` and `Siglip2VisionModel`: no class token, attention
+/// pooling at the end.
+pub(crate) struct VisionTower {
+    patches: PatchConvolution,
+    patch: usize,
+    positions: Positions,
+    encoder: Encoder,
+    norm: LayerNorm,
+    pooling: AttentionPooling,
+}
+
+impl VisionTower {
+    pub(crate) fn new(config: &SiglipConfig, weights: &Weights<'_>) -> Result<Self> {
+        let (vision, encoder) = (&config.vision, &config.vision.encoder);
+        let width = encoder.width;
+        let model = weights.below("vision_model");
+        let embeddings = model.below("embeddings");
+        let patches = embeddings.below("patch_embedding");
+        let patches = match config.flexible {
+            true => PatchConvolution::of_pixels(vision.channels, width, vision.patch, &patches),
+            false => PatchConvolution::with_bias(vision.channels, width, vision.patch, &patches),
+        };
+        Ok(Self {
+            patches: patches?,
+            patch: vision.patch,
+            positions: Positions::new(vision.grid(), width, &embeddings)?,
+            encoder: Encoder::new(encoder, &model.below("encoder"))?,
+            norm: LayerNorm::new(width, encoder.epsilon, &model.below("post_layernorm"))?,
+            pooling: AttentionPooling::new(encoder, &model.below("head"))?,
+        })
+    }
+
+    /// (batch, 3, height, width) → (batch, width), of `image` x `image` pixels unless pictures are flexible.
+    pub(crate) fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
+        let (_, _, height, width) = pixels.dims4()?;
+        let positions = self
+            .positions
+            .resized(height / self.patch, width / self.patch)?;
+        let patches = self.patches.forward(pixels)?;
+        let (batch, count, width) = patches.dims3()?;
+        let tokens = patches
+            .broadcast_add(&positions)?
+            .reshape((batch * count, width))?;
+        let sequences = Sequences::open(vec![count; batch]);
+        let hidden = self.encoder.forward_all(&tokens, &sequences)?;
+        self.pooling.forward(&self.norm.forward(&hidden)?, batch)
+    }
+}
