@@ -135,11 +135,21 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
         } else if let Some(error) = cause.downcast_ref::<hub::Error>() {
             error.hint()
         } else if let Some(error) = cause.downcast_ref::<clip::Error>() {
-            error.hint().map(str::to_owned)
+            of_clip(error)
         } else {
             None
         }
     })
+}
+
+fn of_clip(error: &clip::Error) -> Option<String> {
+    match error {
+        clip::Error::TextsAlone { model } => Some(format!(
+            "name the CLIP model whose space it shares for the pictures, and this one for the words: \
+             --model MODEL --text-model {model}"
+        )),
+        _ => error.hint().map(str::to_owned),
+    }
 }
 
 fn of_index(error: &index::Error) -> Option<String> {
@@ -162,6 +172,9 @@ fn of_search(error: &search::Error) -> Option<String> {
         }
         search::Error::OtherModel { expected, .. } => {
             format!("use --model {expected}, or another collection: --collection NAME")
+        }
+        search::Error::OtherTextModel { expected, .. } => {
+            format!("use --text-model {expected}, or another collection: --collection NAME")
         }
         search::Error::NoRecord { .. } => {
             "ids are shown by `clipseek search`; a file is given with --image".to_owned()

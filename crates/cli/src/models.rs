@@ -50,16 +50,36 @@ pub(crate) struct ModelArguments {
     /// openai/clip-vit-base-patch32]
     #[arg(short, long, value_name = "MODEL", env = environment::MODEL, hide_env_values = true)]
     pub(crate) model: Option<String>,
+
+    /// The model of the words and captions, where that is another than MODEL: one of many languages over its space
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) text_model: Option<String>,
 }
 
 impl ModelArguments {
     /// The model that was named, or the default one.
     pub(crate) fn load(&self) -> Result<NamedModel> {
-        NamedModel::load(self.name().unwrap_or(DEFAULT))
+        let model = NamedModel::load(self.name().unwrap_or(DEFAULT))?;
+        match &self.text_model {
+            Some(text) => model.with_text(text),
+            None => Ok(model),
+        }
     }
 
-    /// The model that was named, or that which made the collection.
+    /// The models that were named, or those which made the collection.
     pub(crate) fn load_for(&self, made_with: &ModelIdentity) -> Result<NamedModel> {
+        let model = self.load_pictures_for(made_with)?;
+        // A model that is not the collection's is refused for that, not for how its texts go with it.
+        let is_own = model.model.fingerprint() == made_with.fingerprint;
+        match (&self.text_model, &made_with.text) {
+            (Some(text), _) => model.with_text(text),
+            (None, Some(text)) if is_own => model.with_text(&text.reference),
+            _ => Ok(model),
+        }
+    }
+
+    /// The same where there are no words.
+    pub(crate) fn load_pictures_for(&self, made_with: &ModelIdentity) -> Result<NamedModel> {
         NamedModel::load(self.name().unwrap_or(&made_with.reference))
     }
 
@@ -73,6 +93,8 @@ impl ModelArguments {
 pub(crate) struct NamedModel {
     pub(crate) model: Model,
     pub(crate) reference: String,
+    /// What leads to the model of its texts, where that was named.
+    pub(crate) text_reference: Option<String>,
 }
 
 impl NamedModel {
@@ -105,6 +127,7 @@ impl NamedModel {
             return Ok(NamedModel {
                 model,
                 reference: MINI.to_owned(),
+                text_reference: None,
             });
         }
         let (directory, reference) = if Path::new(name).is_dir() {
@@ -118,11 +141,37 @@ impl NamedModel {
             (of_hub(&model)?, model.to_string())
         };
         let model = Model::load(Checkpoint::open(&directory)?)?;
-        Ok(NamedModel { model, reference })
+        Ok(NamedModel {
+            model,
+            reference,
+            text_reference: None,
+        })
+    }
+
+    /// The same with the texts of the model that `name` leads to.
+    fn with_text(self, name: &str) -> Result<NamedModel> {
+        let text = NamedModel::load(name)?;
+        Ok(NamedModel {
+            model: self.model.with_text(text.model)?,
+            text_reference: Some(text.reference),
+            ..self
+        })
+    }
+
+    /// What to call it.
+    pub(crate) fn name(&self) -> String {
+        match &self.text_reference {
+            Some(text) => format!("{}, words by {text}", self.reference),
+            None => self.reference.clone(),
+        }
     }
 
     /// What a collection remembers of it.
     pub(crate) fn identity(&self) -> ModelIdentity {
-        ModelIdentity::of(&self.model, &self.reference)
+        let identity = ModelIdentity::of(&self.model, &self.reference);
+        match &self.text_reference {
+            Some(text) => identity.with_text(&self.model, text),
+            None => identity,
+        }
     }
 }

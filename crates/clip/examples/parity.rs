@@ -58,6 +58,7 @@ impl Row {
             Ok(rows(&expected.tensor(name)?, f32::from_le_bytes))
         };
         let size = model.description().image_size;
+        let size = size.ok_or("a model of texts alone")?;
         let pixels = floats("pixel_values")?.into_iter();
         let pixels = pixels
             .map(|values| Pixels::new(size, size, values))

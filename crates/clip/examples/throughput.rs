@@ -11,19 +11,25 @@ const TEXT: &str = "a photo of two dogs that play in the snow";
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = env::args_os().nth(1).ok_or("usage: throughput DIR")?;
     let model = Model::load(Checkpoint::open(Path::new(&directory))?)?;
-    let size = model.description().image_size;
-    for batch in [1, 8] {
-        let pixels = vec![Pixels::new(size, size, vec![0.5; 3 * size * size])?; batch];
-        let seconds = best_of_five(|| model.embed_pixels(&pixels))?;
-        println!(
-            "pictures, {batch:2} at once: {:6.1} a second",
-            batch as f64 / seconds
-        );
+    if let Some(size) = model.description().image_size {
+        pictures(&model, size)?;
     }
     for batch in [1, 32] {
         let seconds = best_of_five(|| model.embed_texts(&vec![TEXT; batch]))?;
         println!(
             "texts,    {batch:2} at once: {:6.1} a second",
+            batch as f64 / seconds
+        );
+    }
+    Ok(())
+}
+
+fn pictures(model: &Model, size: usize) -> clip::Result<()> {
+    for batch in [1, 8] {
+        let pixels = vec![Pixels::new(size, size, vec![0.5; 3 * size * size])?; batch];
+        let seconds = best_of_five(|| model.embed_pixels(&pixels))?;
+        println!(
+            "pictures, {batch:2} at once: {:6.1} a second",
             batch as f64 / seconds
         );
     }

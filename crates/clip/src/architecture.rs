@@ -2,13 +2,16 @@ use candle_core::Tensor;
 
 use crate::{
     Checkpoint, Error, Result,
+    bert::{self, BertConfig, TokenizerWishes},
     checkpoint::{CONFIG, Kind},
+    chinese::{ChineseConfig, ChineseTextTower},
     config::ClipConfig,
     mini::{self, MiniConfig},
     open_clip::OpenClip,
     preprocessor::{Preprocessor, Sight},
     resnet::ResNet,
     scoring::Scoring,
+    sentence::{SentenceConfig, SentenceTower},
     siglip::{self, SiglipConfig},
     text::TextTransformer,
     tokenizer::Tokenizer,
@@ -25,6 +28,10 @@ pub(crate) enum Architecture {
     OpenClip(OpenClip),
     /// The bundled model's own kind.
     Mini(MiniConfig),
+    /// Hugging Face's `ChineseCLIPModel`.
+    Chinese(ChineseConfig),
+    /// A text tower of sentence-transformers, without one for pictures.
+    Sentence(SentenceConfig),
     /// Hugging Face's `SiglipModel` and `Siglip2Model`.
     Siglip(SiglipConfig),
 }
@@ -41,20 +48,28 @@ pub(crate) enum VisionTower {
 pub(crate) enum TextTower {
     Clip(TextTransformer),
     Mini(mini::TextTower),
-    Siglip(siglip::TextTower),
+    Chinese(ChineseTextTower),
+    Sentence(SentenceTower),
 }
 
 impl Architecture {
     /// The values of `model_type` that are understood.
-    const SUPPORTED: &str = "`clip`, `siglip`, `siglip2`, `clipseek-mini`";
+    const SUPPORTED: &str =
+        "`clip`, `chinese_clip`, `siglip`, `siglip2`, `bert`, `distilbert`, `clipseek-mini`";
 
     pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self> {
         if checkpoint.is_open_clip(&checkpoint.names())? {
             return Ok(Self::OpenClip(OpenClip::read(checkpoint)?));
         }
         let kind: Kind = checkpoint.require_json(CONFIG)?;
+        let sentence = |transformer| SentenceConfig::read(checkpoint, transformer);
         match kind.model_type.as_deref() {
             Some("clip") => Ok(Self::Clip(ClipConfig::read(checkpoint)?)),
+            Some("chinese_clip") => Ok(Self::Chinese(ChineseConfig::read(checkpoint)?)),
+            Some("bert") => Ok(Self::Sentence(sentence(BertConfig::bert(checkpoint)?)?)),
+            Some("distilbert") => Ok(Self::Sentence(sentence(BertConfig::distilbert(
+                checkpoint,
+            )?)?)),
             Some("siglip") => Ok(Self::Siglip(SiglipConfig::read(checkpoint, false)?)),
             Some("siglip2") => Ok(Self::Siglip(SiglipConfig::read(checkpoint, true)?)),
             Some("clipseek-mini") => Ok(Self::Mini(MiniConfig::read(checkpoint)?)),
@@ -72,9 +87,16 @@ impl Architecture {
             Self::Clip(_) => "CLIP",
             Self::OpenClip(_) => "open_clip",
             Self::Mini(_) => "mini",
+            Self::Chinese(_) => "Chinese CLIP",
+            Self::Sentence(_) => "texts alone, of sentence-transformers",
             Self::Siglip(config) if config.flexible => "SigLIP 2 NaFlex",
             Self::Siglip(_) => "SigLIP",
         }
+    }
+
+    /// Whether there is a vision tower.
+    pub(crate) fn sees_pictures(&self) -> bool {
+        self.sight().is_some()
     }
 
     /// Length of the vectors.
@@ -83,25 +105,30 @@ impl Architecture {
             Self::Clip(config) => config.projection,
             Self::OpenClip(open_clip) => open_clip.dimension(),
             Self::Mini(config) => config.projection_dim,
+            Self::Chinese(config) => config.clip.projection,
+            Self::Sentence(config) => config.dimension,
             Self::Siglip(config) => config.dimension(),
         }
     }
 
-    /// Width and height, in pixels, of the pictures that the vision tower takes, or was made for.
+    /// Width and height, in pixels, of the pictures that the vision tower takes, or was made for; 0 where there is none.
     pub(crate) fn image_size(&self) -> usize {
         match self {
             Self::Clip(config) => config.vision.image,
             Self::OpenClip(open_clip) => open_clip.image_size(),
             Self::Mini(config) => config.vision_config.image_size,
+            Self::Chinese(config) => config.clip.vision.image,
+            Self::Sentence(_) => 0,
             Self::Siglip(config) => config.vision.image,
         }
     }
 
-    /// What pictures the vision tower takes.
-    pub(crate) fn sight(&self) -> Sight {
+    /// What pictures the vision tower takes; `None` where there is none.
+    pub(crate) fn sight(&self) -> Option<Sight> {
         match self {
-            Self::Siglip(config) if config.flexible => Sight::Patches(config.vision.patch),
-            _ => Sight::Square(self.image_size()),
+            Self::Sentence(_) => None,
+            Self::Siglip(config) if config.flexible => Some(Sight::Patches(config.vision.patch)),
+            _ => Some(Sight::Square(self.image_size())),
         }
     }
 
@@ -111,6 +138,8 @@ impl Architecture {
             Self::Clip(config) => config.text.context,
             Self::OpenClip(open_clip) => open_clip.context(),
             Self::Mini(config) => config.text_config.max_position_embeddings,
+            Self::Chinese(config) => config.text.context,
+            Self::Sentence(config) => config.context(),
             Self::Siglip(config) => config.text.context,
         }
     }
@@ -118,10 +147,12 @@ impl Architecture {
     /// How cosines become probabilities.
     pub(crate) fn scoring(&self, weights: &Weights<'_>) -> Result<Scoring> {
         match self {
-            Self::Clip(_) | Self::Mini(_) => Ok(Scoring::Softmax {
+            Self::Clip(_) | Self::Mini(_) | Self::Chinese(_) => Ok(Scoring::Softmax {
                 scale: weights.scalar("logit_scale")?.exp(),
             }),
             Self::OpenClip(open_clip) => open_clip.scoring(weights),
+            // The scale belongs to the pictures' model. Cosines as they are.
+            Self::Sentence(_) => Ok(Scoring::Softmax { scale: 1.0 }),
             Self::Siglip(_) => Ok(Scoring::Sigmoid {
                 scale: weights.scalar("logit_scale")?.exp(),
                 bias: weights.scalar("logit_bias")?,
@@ -129,12 +160,12 @@ impl Architecture {
         }
     }
 
-    pub(crate) fn preprocessor(&self, checkpoint: &Checkpoint) -> Result<Preprocessor> {
-        match self {
-            Self::OpenClip(open_clip) => open_clip.preprocessor(checkpoint),
-            Self::Clip(_) | Self::Mini(_) | Self::Siglip(_) => {
-                Preprocessor::read(checkpoint, self.sight())
-            }
+    /// How pictures are prepared; `None` where there is no tower for them.
+    pub(crate) fn preprocessor(&self, checkpoint: &Checkpoint) -> Result<Option<Preprocessor>> {
+        match (self, self.sight()) {
+            (Self::OpenClip(open_clip), _) => open_clip.preprocessor(checkpoint).map(Some),
+            (_, Some(sight)) => Preprocessor::read(checkpoint, sight).map(Some),
+            (_, None) => Ok(None),
         }
     }
 
@@ -143,6 +174,7 @@ impl Architecture {
         match self {
             Self::Clip(_) | Self::Mini(_) => Tokenizer::check(checkpoint),
             Self::OpenClip(open_clip) => open_clip.check_tokenizer(checkpoint),
+            Self::Chinese(_) | Self::Sentence(_) => bert::check_tokenizer(checkpoint),
             Self::Siglip(_) => siglip::check_tokenizer(checkpoint),
         }
     }
@@ -153,6 +185,12 @@ impl Architecture {
             Self::OpenClip(open_clip) => open_clip.tokenizer(checkpoint),
             Self::Mini(config) => {
                 Tokenizer::saved(checkpoint, config.text_config.max_position_embeddings)
+            }
+            Self::Chinese(config) => {
+                bert::tokenizer(checkpoint, config.text.context, TokenizerWishes::default())
+            }
+            Self::Sentence(config) => {
+                bert::tokenizer(checkpoint, config.transformer.context, config.tokenizer)
             }
             Self::Siglip(config) => siglip::open_tokenizer(checkpoint, config.text.context),
         }
@@ -167,6 +205,14 @@ impl Architecture {
             )?)),
             Self::OpenClip(open_clip) => open_clip.vision_tower(weights),
             Self::Mini(config) => Ok(VisionTower::Mini(mini::VisionTower::new(config, weights)?)),
+            Self::Chinese(config) => Ok(VisionTower::Clip(VisionTransformer::new(
+                &config.clip.vision,
+                config.clip.projection,
+                weights,
+            )?)),
+            Self::Sentence(_) => Err(Error::TextsAlone {
+                model: weights.file().to_owned(),
+            }),
             Self::Siglip(config) => Ok(VisionTower::Siglip(siglip::VisionTower::new(
                 config, weights,
             )?)),
@@ -182,7 +228,11 @@ impl Architecture {
             )?)),
             Self::OpenClip(open_clip) => open_clip.text_tower(weights),
             Self::Mini(config) => Ok(TextTower::Mini(mini::TextTower::new(config, weights)?)),
-            Self::Siglip(config) => Ok(TextTower::Siglip(siglip::TextTower::new(config, weights)?)),
+            Self::Chinese(config) => {
+                Ok(TextTower::Chinese(ChineseTextTower::new(config, weights)?))
+            }
+            Self::Sentence(config) => Ok(TextTower::Sentence(SentenceTower::new(config, weights)?)),
+            Self::Siglip(config) => Ok(TextTower::Clip(siglip::text_tower(config, weights)?)),
         }
     }
 }
@@ -205,7 +255,8 @@ impl TextTower {
         match self {
             Self::Clip(tower) => tower.forward(texts),
             Self::Mini(tower) => tower.forward(texts),
-            Self::Siglip(tower) => tower.forward(texts),
+            Self::Chinese(tower) => tower.forward(texts),
+            Self::Sentence(tower) => tower.forward(texts),
         }
     }
 }

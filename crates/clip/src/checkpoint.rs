@@ -11,7 +11,12 @@ use std::{
 use memmap2::Mmap;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::{Error, Result, architecture::Architecture, mapping};
+use crate::{
+    Error, Result,
+    architecture::Architecture,
+    mapping,
+    modules::{MODULES, Module},
+};
 
 pub(crate) const CONFIG: &str = "config.json";
 pub(crate) const PREPROCESSOR: &str = "preprocessor_config.json";
@@ -22,10 +27,12 @@ pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 pub(crate) const SPECIAL_TOKENS: &str = "special_tokens_map.json";
 pub(crate) const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
 pub(crate) const SENTENCEPIECE: &str = "spiece.model";
+pub(crate) const WORD_PIECES: &str = "vocab.txt";
+pub(crate) const SENTENCE_CONFIG: &str = "sentence_bert_config.json";
 pub(crate) const WEIGHTS: &str = "model.safetensors";
 
 /// Files that are read whole when a checkpoint is opened, in the order in which the fingerprint takes them.
-pub(crate) const SMALL_FILES: [&str; 9] = [
+pub(crate) const SMALL_FILES: [&str; 11] = [
     CONFIG,
     PREPROCESSOR,
     TOKENIZER,
@@ -35,7 +42,13 @@ pub(crate) const SMALL_FILES: [&str; 9] = [
     SPECIAL_TOKENS,
     OPEN_CLIP_CONFIG,
     SENTENCEPIECE,
+    WORD_PIECES,
+    SENTENCE_CONFIG,
 ];
+
+/// Files of sentence-transformers that lie in the directory itself, whatever is in folders.
+const ROOT_FILES: [&str; 2] = [MODULES, PROMPTS];
+pub(crate) const PROMPTS: &str = "config_sentence_transformers.json";
 
 /// The forms that transformers keeps weights in, the preferred one first.
 const WEIGHTS_FORMS: [WeightsForm; 4] = [
@@ -52,6 +65,9 @@ const OPEN_CLIP_WEIGHTS_FORMS: [WeightsForm; 4] = [
     WeightsForm::Whole(WEIGHTS),
     WeightsForm::Whole("pytorch_model.bin"),
 ];
+
+/// Those of the modules of sentence-transformers behind the transformer.
+const MODULE_WEIGHTS: [&str; 2] = [WEIGHTS, "pytorch_model.bin"];
 
 #[derive(Clone, Copy)]
 enum WeightsForm {
@@ -89,11 +105,16 @@ const SMALL_FILE_LIMIT: u64 = 64 << 20;
 /// | `preprocessor_config.json` | how pictures become pixels |
 /// | `tokenizer_config.json`, `special_tokens_map.json` | optional: the special tokens |
 ///
+/// A checkpoint of sentence-transformers has a `modules.json`, which lists folders: that of the transformer, with the
+/// files above, and those of the steps behind it, with a `config.json` and weights each.
+///
 /// Opening reads the small files and maps the weights; which files a model needs is found out when it is
 /// [loaded](crate::Model::load).
 pub struct Checkpoint {
     name: String,
+    /// With the folder, from the directory on.
     files: Vec<(String, Arc<Contents>)>,
+    modules: Vec<Module>,
 }
 
 /// What `config.json` says of the kind of model.
@@ -135,13 +156,17 @@ impl Checkpoint {
         let mut checkpoint = Self {
             name: directory.display().to_string(),
             files: Vec::new(),
+            modules: Vec::new(),
         };
+        for name in ROOT_FILES {
+            checkpoint.read(directory, name.to_owned())?;
+        }
+        checkpoint.modules = checkpoint.listed_modules()?;
         for name in small_files() {
-            if let Some(bytes) = read_small(&directory.join(name))? {
-                checkpoint
-                    .files
-                    .push((name.to_owned(), Arc::new(Contents::Read(bytes))));
-            }
+            checkpoint.read(directory, checkpoint.in_folder(name))?;
+        }
+        for config in checkpoint.module_files(CONFIG) {
+            checkpoint.read(directory, config)?;
         }
         for name in checkpoint.possible_weights()? {
             if let Some(map) = map_whole(&directory.join(&name))? {
@@ -164,6 +189,7 @@ impl Checkpoint {
         let checkpoint = Self {
             name: "bundled".to_owned(),
             files,
+            modules: Vec::new(),
         };
         checkpoint.require(CONFIG)?;
         Ok(checkpoint)
@@ -178,7 +204,14 @@ impl Checkpoint {
     /// but the weights. A program that downloads models fetches these first, opens the directory, and asks it for the
     /// [`weight_files`](Self::weight_files).
     pub fn description_files<'a>(names: &[&'a str]) -> Vec<&'a str> {
-        let wanted = |name: &&&str| small_files().any(|small| small == **name);
+        let small = |name: &str| small_files().any(|small| small == name);
+        // Of a module: those of other folders, which may hold other forms of the model, are not read.
+        let of_module = |name: &str| {
+            name.split_once('/').is_some_and(|(folder, name)| {
+                folder.starts_with(|first: char| first.is_ascii_digit()) && small(name)
+            })
+        };
+        let wanted = |name: &&&str| small(name) || ROOT_FILES.contains(name) || of_module(name);
         names.iter().filter(wanted).copied().collect()
     }
 
@@ -206,12 +239,17 @@ impl Checkpoint {
             true => &OPEN_CLIP_WEIGHTS_FORMS[..],
             false => &WEIGHTS_FORMS[..],
         };
-        let there = |form: &&WeightsForm| names.contains(&form.first_file());
-        let files = match forms.iter().find(there) {
+        let there = |name: &str| names.contains(&name);
+        let of_form = |form: &&WeightsForm| there(&self.in_folder(form.first_file()));
+        let mut files = match forms.iter().find(of_form) {
             None => return Err(self.missing(forms[0].first_file())),
-            Some(WeightsForm::Whole(name)) => vec![(*name).to_owned()],
+            Some(WeightsForm::Whole(name)) => vec![self.in_folder(name)],
             Some(WeightsForm::Sharded(index)) => self.shards(index)?,
         };
+        for module in self.steps().filter(|module| !module.path.is_empty()) {
+            let mut forms = MODULE_WEIGHTS.iter().map(|form| module.file(form));
+            files.extend(forms.find(|file| there(file)));
+        }
         match files.iter().find(|file| !names.contains(&file.as_str())) {
             Some(file) => Err(self.missing(file)),
             None => Ok(files),
@@ -226,7 +264,8 @@ impl Checkpoint {
         }
         let kind: Option<Kind> = self.json(CONFIG)?;
         let of_transformers = kind.is_some_and(|kind| kind.model_type.is_some());
-        let weights = |form: &WeightsForm| names.contains(&form.first_file());
+        let weights =
+            |form: &WeightsForm| names.contains(&self.in_folder(form.first_file()).as_str());
         Ok(!of_transformers || !WEIGHTS_FORMS.iter().any(weights))
     }
 
@@ -247,8 +286,72 @@ impl Checkpoint {
                 format!("`{file}`"),
                 "names of files beside it",
             )),
-            None => Ok(files.into_iter().collect()),
+            None => Ok(files.iter().map(|file| self.in_folder(file)).collect()),
         }
+    }
+
+    /// The modules that `modules.json` lists, if there is one.
+    fn listed_modules(&self) -> Result<Vec<Module>> {
+        let modules: Vec<Module> = self.json(MODULES)?.unwrap_or_default();
+        match modules.iter().find(|module| !module.is_inside()) {
+            None => Ok(modules),
+            Some(module) => Err(Error::setting(
+                &self.place(MODULES),
+                "path",
+                format!("`{}`", module.path),
+                "the name of a folder beside it",
+            )),
+        }
+    }
+
+    /// The modules of sentence-transformers that the model consists of; none where it is of another form.
+    pub(crate) fn modules(&self) -> &[Module] {
+        &self.modules
+    }
+
+    /// Those behind the transformer.
+    fn steps(&self) -> impl Iterator<Item = &Module> {
+        self.modules.iter().skip(1)
+    }
+
+    /// The files called `name` of the modules behind the transformer, where they have a folder.
+    fn module_files(&self, name: &str) -> Vec<String> {
+        let steps = self.steps().filter(|module| !module.path.is_empty());
+        steps.map(|module| module.file(name)).collect()
+    }
+
+    /// The file called `name` of the transformer, which may have a folder.
+    fn in_folder(&self, name: &str) -> String {
+        match self.modules.first() {
+            Some(module) => module.file(name),
+            None => name.to_owned(),
+        }
+    }
+
+    /// The folder of the file called `file`, when it is that of a module behind the transformer.
+    pub(crate) fn step_of(&self, file: &str) -> Option<&str> {
+        let (folder, _) = file.split_once('/')?;
+        let mut steps = self.steps().map(|module| module.path.as_str());
+        steps.find(|path| *path == folder)
+    }
+
+    /// The kind of every module behind the transformer, and its `config.json`.
+    pub(crate) fn step_contents(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.steps().map(|module| {
+            let config = (!module.path.is_empty()).then(|| self.file(&module.file(CONFIG)));
+            (
+                module.kind().unwrap_or_default(),
+                config.flatten().unwrap_or_default(),
+            )
+        })
+    }
+
+    /// Reads a small file, if it is there.
+    fn read(&mut self, directory: &Path, name: String) -> Result<()> {
+        if let Some(bytes) = read_small(&directory.join(&name))? {
+            self.files.push((name, Arc::new(Contents::Read(bytes))));
+        }
+        Ok(())
     }
 
     /// The names that weights can have here.
@@ -257,7 +360,7 @@ impl Checkpoint {
         for form in WEIGHTS_FORMS.iter().chain(&OPEN_CLIP_WEIGHTS_FORMS) {
             match form {
                 WeightsForm::Whole(name) => {
-                    names.insert((*name).to_owned());
+                    names.insert(self.in_folder(name));
                 }
                 WeightsForm::Sharded(index) if self.file(index).is_some() => {
                     names.extend(self.shards(index)?);
@@ -265,15 +368,17 @@ impl Checkpoint {
                 WeightsForm::Sharded(_) => {}
             }
         }
+        for form in MODULE_WEIGHTS {
+            names.extend(self.module_files(form));
+        }
         Ok(names)
     }
 
-    /// The bytes of the file called `name`, where there is one.
+    /// The bytes of the file called `name`, where there is one: of the transformer, or with a folder.
     pub(crate) fn file(&self, name: &str) -> Option<&[u8]> {
-        self.files
-            .iter()
-            .find(|(file, _)| *file == name)
-            .map(|(_, contents)| &***contents)
+        let found = |wanted: &str| self.files.iter().find(|(file, _)| file == wanted);
+        let file = found(&self.in_folder(name)).or_else(|| found(name));
+        file.map(|(_, contents)| &***contents)
     }
 
     /// The bytes of the file called `name`.
@@ -292,7 +397,16 @@ impl Checkpoint {
     pub(crate) fn missing(&self, file: &str) -> Error {
         Error::MissingFile {
             checkpoint: self.name.clone(),
-            file: file.to_owned(),
+            file: self.whole_name(file),
+        }
+    }
+
+    /// `name` with the folder of the transformer, unless it is of another folder or the directory itself.
+    fn whole_name(&self, name: &str) -> String {
+        let at_root = name.contains('/') || self.files.iter().any(|(file, _)| file == name);
+        match at_root {
+            true => name.to_owned(),
+            false => self.in_folder(name),
         }
     }
 
@@ -318,7 +432,7 @@ impl Checkpoint {
 
     /// How errors call the file called `name`.
     pub(crate) fn place(&self, name: &str) -> String {
-        format!("{}/{name}", self.name)
+        format!("{}/{}", self.name, self.whole_name(name))
     }
 }
 

@@ -176,6 +176,20 @@ impl ClipConfig {
             file: checkpoint.place(CONFIG),
         })
     }
+
+    /// The same of a model whose text tower is of another kind: what is said of texts is CLIP's defaults.
+    pub(crate) fn for_pictures(checkpoint: &Checkpoint) -> Result<Self> {
+        let json: PicturesJson = checkpoint.require_json(CONFIG)?;
+        let json = ClipJson {
+            projection_dim: json.projection_dim,
+            vision_config: json.vision_config,
+            vision_config_dict: json.vision_config_dict,
+            ..ClipJson::default()
+        };
+        json.resolve(&Settings {
+            file: checkpoint.place(CONFIG),
+        })
+    }
 }
 
 /// The file as it is written. What is absent or `null` has a default; old configurations hold only what differs.
@@ -188,6 +202,15 @@ struct ClipJson {
     // Files from before 2022-12 have these as well or instead. transformers completes them with the defaults and
     // then lets them replace every value of `text_config` and `vision_config`.
     text_config_dict: Option<TextJson>,
+    vision_config_dict: Option<VisionJson>,
+}
+
+/// The part of the file that is of pictures.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PicturesJson {
+    projection_dim: Option<usize>,
+    vision_config: Option<VisionJson>,
     vision_config_dict: Option<VisionJson>,
 }
 
@@ -329,7 +352,7 @@ impl EncoderJson {
     }
 }
 
-fn activation(settings: &Settings, setting: &str, found: &str) -> Result<Activation> {
+pub(crate) fn activation(settings: &Settings, setting: &str, found: &str) -> Result<Activation> {
     Activation::named(found)
         .ok_or_else(|| settings.refuse(setting, format!("`{found}`"), &Activation::names()))
 }

@@ -238,6 +238,24 @@ pub enum Error {
         /// The vector's length.
         length: f32,
     },
+    /// A picture for a model that has no vision tower.
+    #[error("the model `{model}` is for texts alone, it cannot see pictures")]
+    TextsAlone {
+        /// The checkpoint's directory or name.
+        model: String,
+    },
+    /// A text model over another space than the pictures' model.
+    #[error(
+        "the text model `{model}` gives vectors of {found} numbers, expected {expected}, as many as the pictures' model"
+    )]
+    TextModel {
+        /// The text model's directory or name.
+        model: String,
+        /// Length of its vectors.
+        found: usize,
+        /// Length of those of the pictures' model.
+        expected: usize,
+    },
     /// A template without a place for the label.
     #[error("template `{template}` has no place for the label")]
     Template {
@@ -290,6 +308,12 @@ impl Error {
             Self::DeviceNotBuilt { .. } => Some("build with `--features metal`"),
             Self::Template { .. } => {
                 Some("write `{}` where the label goes, as in `a photo of a {}`")
+            }
+            Self::TextsAlone { .. } => Some(
+                "take it as the text model of the CLIP model in whose space it puts texts, and that for the pictures",
+            ),
+            Self::TextModel { .. } => {
+                Some("a text model goes with the one CLIP model in whose space it puts texts")
             }
             Self::NoLabels => Some("give at least one label"),
             _ => None,

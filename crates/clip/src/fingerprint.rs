@@ -17,7 +17,8 @@ const SAMPLE_BYTES: usize = 4096;
 
 /// SHA-256, in hexadecimal, over what decides which vectors come out.
 ///
-/// In this order: for every small file that is there, its name, its length (8 bytes, little-endian) and its bytes;
+/// In this order: for every small file that is there, its name, its length (8 bytes, little-endian) and its bytes, and
+/// the same for the kind and the `config.json` of every module of sentence-transformers behind the transformer;
 /// for every tensor of the weights but those of I64, in the order of their names, its name, element type and shape;
 /// for 64 of these tensors, spread evenly, up to 4 KiB from the middle. So the same weights have the same
 /// fingerprint whether they are whole or in shards, in safetensors or in PyTorch's form. Reading 600 MB would take
@@ -31,6 +32,11 @@ pub(crate) fn fingerprint(checkpoint: &Checkpoint, weights: &Weights<'_>) -> Str
             hash.update((bytes.len() as u64).to_le_bytes());
             hash.update(bytes);
         }
+    }
+    for (kind, bytes) in checkpoint.step_contents() {
+        hash.update(kind);
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
     }
     let tensors: Vec<(&str, &Stored<'_>)> = weights.tensors().collect();
     for (name, stored) in &tensors {

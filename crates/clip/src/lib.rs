@@ -20,7 +20,9 @@
 //! ```
 
 mod architecture;
+mod bert;
 mod checkpoint;
+mod chinese;
 mod config;
 mod device;
 mod encoder;
@@ -30,11 +32,15 @@ mod lazy;
 mod mapping;
 mod mini;
 mod model;
+mod modules;
 mod open_clip;
 mod ops;
+mod post_norm;
 mod preprocessor;
+mod ragged;
 mod resnet;
 mod scoring;
+mod sentence;
 mod sentencepiece;
 mod siglip;
 mod template;

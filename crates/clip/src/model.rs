@@ -7,6 +7,7 @@ use crate::{
     architecture::{Architecture, TextTower, VisionTower},
     fingerprint::fingerprint,
     lazy::Lazy,
+    modules,
     preprocessor::Preprocessor,
     tokenizer::Tokenizer,
     weights::Weights,
@@ -25,7 +26,8 @@ const TEXTS_AT_ONCE: usize = 64;
 pub struct Model {
     checkpoint: Checkpoint,
     architecture: Architecture,
-    preprocessor: Preprocessor,
+    /// `None` where there is no vision tower.
+    preprocessor: Option<Preprocessor>,
     device: candle_core::Device,
     scoring: Scoring,
     parameters: u64,
@@ -33,6 +35,8 @@ pub struct Model {
     tokenizer: Lazy<Tokenizer>,
     vision: Lazy<VisionTower>,
     text: Lazy<TextTower>,
+    /// The model that texts are given to instead.
+    other_texts: Option<Box<Self>>,
 }
 
 /// What there is to say of a model.
@@ -44,8 +48,8 @@ pub struct Description {
     pub checkpoint: String,
     /// Length of its vectors.
     pub dimension: usize,
-    /// Width and height, in pixels, at which it sees pictures.
-    pub image_size: usize,
+    /// Width and height, in pixels, at which it sees pictures; `None` for a model of texts alone.
+    pub image_size: Option<usize>,
     /// The most tokens of a text that it reads.
     pub context: usize,
     /// Numbers in its weights.
@@ -69,6 +73,9 @@ impl Model {
         let device = device.open()?;
         let architecture = Architecture::read(&checkpoint)?;
         let preprocessor = architecture.preprocessor(&checkpoint)?;
+        if preprocessor.is_some() {
+            modules::expect_none_that_matter(&checkpoint)?;
+        }
         architecture.check_tokenizer(&checkpoint)?;
         let weights = Weights::open(&checkpoint, &device)?;
         let (scoring, parameters) = (architecture.scoring(&weights)?, weights.parameters());
@@ -85,7 +92,46 @@ impl Model {
             tokenizer: Lazy::new(),
             vision: Lazy::new(),
             text: Lazy::new(),
+            other_texts: None,
         })
+    }
+
+    /// The model whose pictures are this one's and whose texts are those of `text`.
+    ///
+    /// A text model for many languages, as `sentence-transformers/clip-ViT-B-32-multilingual-v1`, puts texts into the
+    /// space of one CLIP model, `openai/clip-vit-base-patch32`, and has no pictures of its own. That the two belong
+    /// together cannot be told from their files.
+    ///
+    /// # Errors
+    /// When this model is for texts alone, or the vectors of the two have not the same length.
+    pub fn with_text(mut self, text: Self) -> Result<Self> {
+        self.check_pictures()?;
+        if text.dimension() != self.dimension() {
+            return Err(Error::TextModel {
+                model: text.checkpoint.name().to_owned(),
+                found: text.dimension(),
+                expected: self.dimension(),
+            });
+        }
+        self.other_texts = Some(Box::new(text));
+        Ok(self)
+    }
+
+    /// Refuses a model that is for texts alone.
+    ///
+    /// # Errors
+    /// When there is no vision tower.
+    pub fn check_pictures(&self) -> Result<()> {
+        match self.architecture.sees_pictures() {
+            true => Ok(()),
+            false => Err(self.texts_alone()),
+        }
+    }
+
+    fn texts_alone(&self) -> Error {
+        Error::TextsAlone {
+            model: self.checkpoint.name().to_owned(),
+        }
     }
 
     /// Length of the vectors.
@@ -101,19 +147,35 @@ impl Model {
         &self.fingerprint
     }
 
-    /// What there is to say of this model.
+    /// The same of the model whose texts they are, which is this one unless there is
+    /// [another for them](Self::with_text).
+    pub fn text_fingerprint(&self) -> &str {
+        match &self.other_texts {
+            Some(text) => text.text_fingerprint(),
+            None => &self.fingerprint,
+        }
+    }
+
+    /// What there is to say of this model; of its context, what there is to say of that for texts.
     pub fn description(&self) -> Description {
         Description {
             family: self.architecture.family(),
             checkpoint: self.checkpoint.name().to_owned(),
             dimension: self.dimension(),
-            image_size: self.architecture.image_size(),
-            context: self.architecture.context(),
+            image_size: self
+                .architecture
+                .sees_pictures()
+                .then(|| self.architecture.image_size()),
+            context: match &self.other_texts {
+                Some(text) => text.description().context,
+                None => self.architecture.context(),
+            },
             parameters: self.parameters,
         }
     }
 
-    /// How the model turns cosines into probabilities.
+    /// How the model turns cosines into probabilities. A model of texts alone has not learned to: cosines count as
+    /// they are.
     pub fn scoring(&self) -> Scoring {
         self.scoring
     }
@@ -124,6 +186,9 @@ impl Model {
     /// # Errors
     /// When the tokenizer's files are malformed.
     pub fn tokenize(&self, text: &str) -> Result<Vec<u32>> {
+        if let Some(other) = &self.other_texts {
+            return other.tokenize(text);
+        }
         let read = || self.architecture.tokenizer(&self.checkpoint);
         self.tokenizer.get_or_make(read)?.encode(text)
     }
@@ -152,6 +217,9 @@ impl Model {
     /// When there is an id that the model does not know, or none, or too many; or as
     /// [`embed_texts`](Self::embed_texts).
     pub fn embed_tokens(&self, texts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>> {
+        if let Some(other) = &self.other_texts {
+            return other.embed_tokens(texts);
+        }
         let make = || {
             self.architecture
                 .text_tower(&Weights::open(&self.checkpoint, &self.device)?)
@@ -189,15 +257,22 @@ impl Model {
     }
 
     /// `picture` as the vision tower wants it. This can be done on many threads at once.
+    ///
+    /// For a model of texts alone it is nothing, which [`embed_pixels`](Self::embed_pixels) then refuses.
     pub fn preprocess(&self, picture: &Picture) -> Pixels {
-        self.preprocessor.apply(picture)
+        match &self.preprocessor {
+            Some(preprocessor) => preprocessor.apply(picture),
+            None => Pixels::none(),
+        }
     }
 
     /// The vectors of preprocessed pictures, in their order.
     ///
     /// # Errors
-    /// When pixels are not of the size that the model sees, or the vision tower's weights are malformed.
+    /// When pixels are not of the size that the model sees, the vision tower's weights are malformed, or the model is
+    /// for texts alone.
     pub fn embed_pixels(&self, pixels: &[Pixels]) -> Result<Vec<Vec<f32>>> {
+        self.check_pictures()?;
         let make = || {
             self.architecture
                 .vision_tower(&Weights::open(&self.checkpoint, &self.device)?)
@@ -226,7 +301,11 @@ impl Model {
         (width, height): (usize, usize),
         pixels: impl ExactSizeIterator<Item = &'a Pixels>,
     ) -> Result<Tensor> {
-        self.architecture.sight().check(width, height)?;
+        let sight = self
+            .architecture
+            .sight()
+            .ok_or_else(|| self.texts_alone())?;
+        sight.check(width, height)?;
         let shape = (pixels.len(), 3, height, width);
         let mut values = Vec::with_capacity(pixels.len() * 3 * height * width);
         for pixels in pixels {

@@ -49,6 +49,15 @@ impl Pixels {
         })
     }
 
+    /// Those of no picture.
+    pub(crate) fn none() -> Self {
+        Self {
+            width: 0,
+            height: 0,
+            values: Vec::new(),
+        }
+    }
+
     /// Width in pixels.
     pub fn width(&self) -> usize {
         self.width

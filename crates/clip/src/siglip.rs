@@ -8,11 +8,23 @@
 mod attention_pooling;
 mod config;
 mod positions;
-mod text;
 mod tokenizer;
 mod vision;
 
 pub(crate) use config::SiglipConfig;
-pub(crate) use text::TextTower;
 pub(crate) use tokenizer::{SiglipTokenizer, check_tokenizer, is_python_space, open_tokenizer};
 pub(crate) use vision::VisionTower;
+
+use crate::{
+    Result,
+    text::TextTransformer,
+    weights::{Place, Weights},
+};
+
+/// CLIP's text transformer with SigLIP's settings; its projection has another name.
+pub(crate) fn text_tower(config: &SiglipConfig, weights: &Weights<'_>) -> Result<TextTransformer> {
+    let weights = weights
+        .clone()
+        .named(|name| Place::whole(name.replacen("text_projection", "text_model.head", 1)));
+    TextTransformer::new(&config.text, config.dimension(), &weights)
+}

@@ -3,10 +3,11 @@ use std::borrow::Cow;
 use candle_core::{Device, Tensor};
 
 use crate::{
-    Error, Result,
+    Result,
     config::TextConfig,
     encoder::Encoder,
     ops::{Embedding, LayerNorm, Linear, Sequences, positions},
+    ragged,
     weights::Weights,
 };
 
@@ -50,67 +51,44 @@ impl TextTransformer {
     /// Where a token sees those before it alone, whatever follows the one that stands for the text is left out, padding
     /// too, and every text is computed at its own length.
     pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
-        let texts: Vec<Text<'_>> = texts
-            .iter()
-            .map(|tokens| self.text(tokens))
-            .collect::<Result<_>>()?;
-        let mut sorted: Vec<(usize, &Text<'_>)> = texts.iter().enumerate().collect();
-        sorted.sort_by_key(|(_, text)| text.tokens.len());
-        let mut places = vec![0_u32; texts.len()];
-        for (sorted, (original, _)) in sorted.iter().enumerate() {
-            places[*original] = sorted as u32;
-        }
-        let sorted: Vec<&Text<'_>> = sorted.into_iter().map(|(_, text)| text).collect();
-        let pooled = self.forward_sorted(&sorted)?;
-        Ok(pooled.index_select(&Tensor::new(places, pooled.device())?, 0)?)
+        let texts = ragged::checked(texts, self.config.context)?.into_iter();
+        let filled: Vec<Cow<'_, [u32]>> = texts.map(|tokens| self.fill(tokens)).collect();
+        let needed: Vec<&[u32]> = filled.iter().map(|tokens| self.needed(tokens)).collect();
+        ragged::by_length(&needed, |sorted| self.forward_sorted(sorted))
     }
 
-    /// What of a text is computed: as much as changes the result.
-    fn text<'a>(&self, tokens: &'a [u32]) -> Result<Text<'a>> {
+    /// A text with its padding, where that counts.
+    fn fill<'a>(&self, tokens: &'a [u32]) -> Cow<'a, [u32]> {
         let TextConfig {
-            context, pooling, ..
+            context, padding, ..
         } = self.config;
-        if tokens.is_empty() || tokens.len() > context {
-            return Err(Error::TokenCount {
-                found: tokens.len(),
-                limit: context,
-            });
-        }
-        let tokens = match self.config.padding {
-            Some(padding) => {
-                let mut padded = tokens.to_vec();
-                padded.resize(context, padding);
-                Cow::Owned(padded)
-            }
+        match padding {
             None => Cow::Borrowed(tokens),
-        };
-        let used = pooling.position(&tokens);
-        Ok(match (tokens, self.config.causal) {
-            (Cow::Borrowed(tokens), true) => Text {
-                tokens: Cow::Borrowed(&tokens[..=used]),
-                used,
-            },
-            (Cow::Owned(mut tokens), true) => {
-                tokens.truncate(used + 1);
-                Text {
-                    tokens: Cow::Owned(tokens),
-                    used,
-                }
+            Some(padding) => {
+                let mut filled = tokens.to_vec();
+                filled.resize(context, padding);
+                Cow::Owned(filled)
             }
-            (tokens, false) => Text { tokens, used },
-        })
+        }
     }
 
-    fn forward_sorted(&self, texts: &[&Text<'_>]) -> Result<Tensor> {
-        let tokens: Vec<&[u32]> = texts.iter().map(|text| &*text.tokens).collect();
-        let positions = positions(&self.positions, &tokens)?;
-        let hidden = (self.tokens.forward(&tokens.concat())? + positions)?;
-        let lengths = tokens.iter().map(|tokens| tokens.len()).collect();
+    /// As much of a text as changes the result.
+    fn needed<'a>(&self, tokens: &'a [u32]) -> &'a [u32] {
+        match self.config.causal {
+            true => &tokens[..=self.config.pooling.position(tokens)],
+            false => tokens,
+        }
+    }
+
+    fn forward_sorted(&self, texts: &[&[u32]]) -> Result<Tensor> {
+        let positions = positions(&self.positions, texts)?;
+        let hidden = (self.tokens.forward(&texts.concat())? + positions)?;
+        let lengths = ragged::lengths(texts);
         let sequences = match self.config.causal {
             true => Sequences::causal(lengths),
             false => Sequences::open(lengths),
         };
-        let used = used_rows(texts, hidden.device())?;
+        let used = self.used_rows(texts, hidden.device())?;
         let pooled = self.encoder.forward(&hidden, &sequences, &used)?;
         let normed = self.norm.forward(&pooled)?;
         match &self.projection {
@@ -118,30 +96,14 @@ impl TextTransformer {
             None => Ok(normed),
         }
     }
-}
 
-/// A text on its way through the tower.
-struct Text<'a> {
-    tokens: Cow<'a, [u32]>,
-    /// The position of the token that stands for it.
-    used: usize,
-}
-
-/// The row of every text's token that stands for it.
-fn used_rows(texts: &[&Text<'_>], device: &Device) -> Result<Tensor> {
-    let rows = texts.iter().scan(0, |start, text| {
-        let row = *start + text.used;
-        *start += text.tokens.len();
-        Some(row as u32)
-    });
-    Ok(Tensor::new(rows.collect::<Vec<u32>>(), device)?)
-}
-
-/// The row of every sequence's last token.
-pub(crate) fn last_rows(lengths: &[usize], device: &Device) -> Result<Tensor> {
-    let ends = lengths.iter().scan(0, |end, length| {
-        *end += length;
-        Some(*end as u32 - 1)
-    });
-    Ok(Tensor::new(ends.collect::<Vec<u32>>(), device)?)
+    /// The row of every text's token that stands for it.
+    fn used_rows(&self, texts: &[&[u32]], device: &Device) -> Result<Tensor> {
+        let rows = texts.iter().scan(0, |start, tokens| {
+            let row = *start + self.config.pooling.position(tokens);
+            *start += tokens.len();
+            Some(row as u32)
+        });
+        Ok(Tensor::new(rows.collect::<Vec<u32>>(), device)?)
+    }
 }

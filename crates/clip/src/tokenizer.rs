@@ -90,7 +90,12 @@ impl Tokenizer {
         Self::with_padding(inner, checkpoint, limit, Some(padding))
     }
 
-    fn new(inner: tokenizers::Tokenizer, checkpoint: &Checkpoint, limit: usize) -> Result<Self> {
+    /// `inner`, whose texts are cut to `limit` tokens.
+    pub(crate) fn new(
+        inner: tokenizers::Tokenizer,
+        checkpoint: &Checkpoint,
+        limit: usize,
+    ) -> Result<Self> {
         Self::with_padding(inner, checkpoint, limit, None)
     }
 
@@ -191,7 +196,7 @@ fn clip_tokenizer(
     json: TokenizerJson,
 ) -> Result<tokenizers::Tokenizer> {
     let unusable = || unusable(checkpoint, json.file);
-    let special = SpecialTokens::read(checkpoint, config, &json.added_tokens)?;
+    let special = SpecialTokens::clip(checkpoint, config, &json.added_tokens)?;
     let mark = |token: &AddedToken| match json.model.vocab.get(&token.content) {
         Some(id) => Ok((token.content.clone(), *id)),
         None => Err(unusable()(
@@ -246,13 +251,13 @@ fn build(
 
 /// `tokenizer.json`, as far as it matters.
 #[derive(Deserialize)]
-struct TokenizerJson {
+pub(crate) struct TokenizerJson {
     /// The file to blame.
     #[serde(skip, default = "tokenizer_file")]
     file: &'static str,
     #[serde(default)]
-    added_tokens: Vec<TokenJson>,
-    model: ModelJson,
+    pub(crate) added_tokens: Vec<TokenJson>,
+    pub(crate) model: ModelJson,
 }
 
 fn tokenizer_file() -> &'static str {
@@ -360,6 +365,7 @@ impl TokenizerConfig {
         matches!(self.class(), None | Some("CLIPTokenizer"))
     }
 
+    /// The most tokens of a text, of `context`.
     pub(crate) fn limit(&self, context: usize) -> usize {
         self.model_max_length
             .map_or(context, |limit| context.min(limit as usize))
@@ -373,6 +379,9 @@ pub(crate) struct NamedTokens {
     pub(crate) eos_token: Option<TokenJson>,
     pub(crate) unk_token: Option<TokenJson>,
     pub(crate) pad_token: Option<TokenJson>,
+    cls_token: Option<TokenJson>,
+    sep_token: Option<TokenJson>,
+    mask_token: Option<TokenJson>,
 }
 
 /// A special token as files of different ages have it.
@@ -431,21 +440,57 @@ impl From<TokenJson> for AddedToken {
 }
 
 /// The tokens that are found in a text before it is cut into words.
-struct SpecialTokens {
+pub(crate) struct SpecialTokens {
     added: Vec<AddedToken>,
-    beginning: AddedToken,
-    end: AddedToken,
-    unknown: AddedToken,
+    pub(crate) beginning: AddedToken,
+    pub(crate) end: AddedToken,
+    pub(crate) unknown: AddedToken,
     padding: AddedToken,
+    mask: Option<AddedToken>,
 }
 
 impl SpecialTokens {
+    /// Those of CLIP.
+    fn clip(
+        checkpoint: &Checkpoint,
+        config: &TokenizerConfig,
+        saved: &[TokenJson],
+    ) -> Result<Self> {
+        Self::read(checkpoint, config, saved, |token| Self {
+            added: Vec::new(),
+            beginning: token(|named| &named.bos_token, "<|startoftext|>"),
+            end: token(|named| &named.eos_token, "<|endoftext|>"),
+            unknown: token(|named| &named.unk_token, "<|endoftext|>"),
+            padding: token(|named| &named.pad_token, "<|endoftext|>"),
+            mask: None,
+        })
+    }
+
+    /// Those of BERT.
+    pub(crate) fn bert(
+        checkpoint: &Checkpoint,
+        config: &TokenizerConfig,
+        saved: &[TokenJson],
+    ) -> Result<Self> {
+        Self::read(checkpoint, config, saved, |token| Self {
+            added: Vec::new(),
+            beginning: token(|named| &named.cls_token, "[CLS]"),
+            end: token(|named| &named.sep_token, "[SEP]"),
+            unknown: token(|named| &named.unk_token, "[UNK]"),
+            padding: token(|named| &named.pad_token, "[PAD]"),
+            mask: Some(token(|named| &named.mask_token, "[MASK]")),
+        })
+    }
+
     /// From `tokenizer_config.json`. When that is of the old kind, without `added_tokens_decoder`, those of
     /// `tokenizer.json` stand for it, and `special_tokens_map.json` counts for more.
+    ///
+    /// `choose` says which there are, with what finds a token in the files or takes its default.
     fn read(
         checkpoint: &Checkpoint,
         config: &TokenizerConfig,
         saved: &[TokenJson],
+        choose: impl FnOnce(&dyn Fn(fn(&NamedTokens) -> &Option<TokenJson>, &str) -> AddedToken) -> Self,
     ) -> Result<Self> {
         let (added, map): (Vec<AddedToken>, Option<NamedTokens>) =
             match &config.added_tokens_decoder {
@@ -456,25 +501,23 @@ impl SpecialTokens {
                 ),
             };
         let map = map.unwrap_or_default();
-        let token = |map: Option<TokenJson>, named: &Option<TokenJson>, default: &str| {
-            let json = map.or_else(|| named.clone());
+        let token = |field: fn(&NamedTokens) -> &Option<TokenJson>, default: &str| {
+            let json = field(&map).as_ref().or(field(&config.named).as_ref());
+            let json = json.cloned();
             json.unwrap_or_else(|| TokenJson::Text(default.to_owned()))
                 .into()
         };
         Ok(Self {
             added,
-            beginning: token(map.bos_token, &config.named.bos_token, "<|startoftext|>"),
-            end: token(map.eos_token, &config.named.eos_token, "<|endoftext|>"),
-            unknown: token(map.unk_token, &config.named.unk_token, "<|endoftext|>"),
-            padding: token(map.pad_token, &config.named.pad_token, "<|endoftext|>"),
+            ..choose(&token)
         })
     }
 
     /// All of them. Of several with one text the first counts.
-    fn all(&self) -> Vec<AddedToken> {
+    pub(crate) fn all(&self) -> Vec<AddedToken> {
         let mut all: Vec<AddedToken> = Vec::new();
         let named = [&self.beginning, &self.end, &self.unknown, &self.padding];
-        for token in self.added.iter().chain(named) {
+        for token in self.added.iter().chain(named).chain(&self.mask) {
             if all.iter().all(|known| known.content != token.content) {
                 all.push(token.clone());
             }

@@ -105,7 +105,14 @@ impl<'a> Weights<'a> {
         let mut tensors = BTreeMap::new();
         for file in files {
             let place: Arc<str> = checkpoint.place(file).into();
-            tensors.extend(read(checkpoint.contents(file)?, &place)?);
+            let read = read(checkpoint.contents(file)?, &place)?.into_iter();
+            match checkpoint.step_of(file) {
+                // The modules of sentence-transformers call their tensors alike.
+                Some(module) => {
+                    tensors.extend(read.map(|(name, stored)| (format!("{module}.{name}"), stored)));
+                }
+                None => tensors.extend(read),
+            }
         }
         let source = Source {
             file: checkpoint.place(files.first().map_or("", String::as_str)),
@@ -137,6 +144,11 @@ impl<'a> Weights<'a> {
     /// Where the tensors that it gives lie.
     pub(crate) fn device(&self) -> &Device {
         &self.source.device
+    }
+
+    /// The file, for errors; the first of several.
+    pub(crate) fn file(&self) -> &str {
+        &self.source.file
     }
 
     /// Whether there is a tensor `name`.

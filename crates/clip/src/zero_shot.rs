@@ -25,7 +25,7 @@ impl ZeroShot {
     /// [CLIP's notebook](https://github.com/openai/CLIP/blob/main/notebooks/Prompt_Engineering_for_ImageNet.ipynb).
     ///
     /// # Errors
-    /// When there are no labels or no templates, or a sentence cannot be embedded.
+    /// When there are no labels or no templates, a sentence cannot be embedded, or the model is for texts alone.
     pub fn new(model: &Model, labels: &[String], templates: &[Template]) -> Result<Self> {
         if labels.is_empty() {
             return Err(Error::NoLabels);
@@ -33,6 +33,7 @@ impl ZeroShot {
         if templates.is_empty() {
             return Err(Error::NoTemplates);
         }
+        model.check_pictures()?;
         let sentences = labels
             .iter()
             .flat_map(|label| templates.iter().map(|template| template.fill(label)));

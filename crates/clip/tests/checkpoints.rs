@@ -210,11 +210,13 @@ fn settings_that_cannot_be_used_are_named() {
 fn other_kinds_of_model_are_refused_by_name() {
     case(
         Copy::new().set("config.json", "/model_type", json!("blip")),
-        "model type `blip` in `DIR/config.json` is not supported, expected one of `clip`, `siglip`, `siglip2`, `clipseek-mini`",
+        "model type `blip` in `DIR/config.json` is not supported, expected one of `clip`, `chinese_clip`, `siglip`, `siglip2`, \
+         `bert`, `distilbert`, `clipseek-mini`",
     );
     case(
         Copy::new().with("config.json", "{}"),
-        "model type `none` in `DIR/config.json` is not supported, expected one of `clip`, `siglip`, `siglip2`, `clipseek-mini`",
+        "model type `none` in `DIR/config.json` is not supported, expected one of `clip`, `chinese_clip`, `siglip`, `siglip2`, \
+         `bert`, `distilbert`, `clipseek-mini`",
     );
 }
 
@@ -346,7 +348,7 @@ fn a_model_describes_itself() {
             description.image_size,
             description.context
         ),
-        (20, 24, 16)
+        (20, Some(24), 16)
     );
     // From 4 bytes a number, the file less its header.
     let bytes = copy.bytes("model.safetensors");

@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
-use crate::collection::ModelIdentity;
+use crate::collection::{ModelIdentity, TextIdentity};
 use crate::error::{Error, Result};
 use crate::record::Record;
 
 /// "clsk", in the file's header: says whose database this is.
 const APPLICATION_ID: i64 = 0x636c_736b;
 
-/// The version of the tables below.
-const VERSION: i64 = 1;
+/// The version of the tables below. Version 1 had no columns for a text model.
+const VERSION: i64 = 2;
 
 const TABLES: &str = "
     CREATE TABLE collections (
@@ -26,7 +26,9 @@ const TABLES: &str = "
         model       TEXT NOT NULL,
         fingerprint TEXT NOT NULL,
         precision   TEXT NOT NULL,
-        dimension   INTEGER NOT NULL
+        dimension   INTEGER NOT NULL,
+        text_model  TEXT,
+        text_fingerprint TEXT
     );
     CREATE TABLE records (
         collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
@@ -43,8 +45,15 @@ const TABLES: &str = "
     CREATE INDEX records_by_hash ON records (collection, hash);
 ";
 
+/// What turns tables of version 1 into those of version 2.
+const TEXT_MODEL: &str = "
+    ALTER TABLE collections ADD COLUMN text_model TEXT;
+    ALTER TABLE collections ADD COLUMN text_fingerprint TEXT;
+";
+
 const COLLECTION: &str = "id, name, model, fingerprint, precision, dimension,
-    (SELECT count(*) FROM records WHERE collection = collections.id)";
+    (SELECT count(*) FROM records WHERE collection = collections.id),
+    text_model, text_fingerprint";
 
 const RECORD: &str = "id, place, hash, width, height, captions, metadata";
 
@@ -92,6 +101,8 @@ impl Catalogue {
         state.check(path)?;
         if state.is_empty() {
             create_tables(&mut connection).map_err(at)?;
+        } else if state.version < VERSION {
+            update_tables(&mut connection).map_err(at)?;
         }
         Ok(Catalogue {
             path: path.to_owned(),
@@ -138,14 +149,39 @@ impl Catalogue {
     pub(crate) fn create_collection(&self, name: &str, model: &ModelIdentity) -> Result<bool> {
         self.run(|connection| {
             let rows = connection.execute(
-                "INSERT INTO collections (name, model, fingerprint, precision, dimension)
-                 VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (name) DO NOTHING",
+                "INSERT INTO collections
+                     (name, model, fingerprint, precision, dimension, text_model, text_fingerprint)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO NOTHING",
                 params![
                     name,
                     model.reference,
                     model.fingerprint,
                     model.precision,
-                    model.dimension as i64
+                    model.dimension as i64,
+                    model.text.as_ref().map(|text| &text.reference),
+                    model.text.as_ref().map(|text| &text.fingerprint),
+                ],
+            )?;
+            Ok(rows == 1)
+        })
+    }
+
+    /// Writes which model embeds a collection's captions, `None` being that of its pictures; `false` if it has
+    /// captions, which are of the one it had.
+    pub(crate) fn set_text_model(
+        &self,
+        key: CollectionKey,
+        text: Option<&TextIdentity>,
+    ) -> Result<bool> {
+        self.run(|connection| {
+            let rows = connection.execute(
+                "UPDATE collections SET text_model = ?2, text_fingerprint = ?3
+                 WHERE id = ?1 AND NOT EXISTS
+                     (SELECT 1 FROM records WHERE collection = ?1 AND json_array_length(captions) > 0)",
+                params![
+                    key.0,
+                    text.map(|text| &text.reference),
+                    text.map(|text| &text.fingerprint),
                 ],
             )?;
             Ok(rows == 1)
@@ -315,7 +351,19 @@ fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
+/// Brings the tables of an earlier version up to this one. Its programs refuse the file from then on.
+fn update_tables(connection: &mut Connection) -> rusqlite::Result<()> {
+    // Immediate, and looked at once more: another process may have done it just now.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if State::read(&transaction)?.version < VERSION {
+        transaction.execute_batch(TEXT_MODEL)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    transaction.commit()
+}
+
 fn collection_row(row: &Row<'_>) -> rusqlite::Result<CollectionRow> {
+    let text: (Option<String>, Option<String>) = (row.get(7)?, row.get(8)?);
     Ok(CollectionRow {
         key: CollectionKey(row.get(0)?),
         name: row.get(1)?,
@@ -324,6 +372,13 @@ fn collection_row(row: &Row<'_>) -> rusqlite::Result<CollectionRow> {
             fingerprint: row.get(3)?,
             precision: row.get(4)?,
             dimension: row.get::<_, i64>(5)? as usize,
+            text: text
+                .0
+                .zip(text.1)
+                .map(|(reference, fingerprint)| TextIdentity {
+                    reference,
+                    fingerprint,
+                }),
         },
         pictures: row.get::<_, i64>(6)? as u64,
     })
@@ -383,5 +438,105 @@ impl RawRecord {
             captions: serde_json::to_string(&record.captions).map_err(damaged)?,
             metadata: serde_json::to_string(&record.metadata).map_err(damaged)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tables of a catalogue of version 1, with a collection and a picture.
+    const VERSION_1: &str = "
+        CREATE TABLE collections (
+            id          INTEGER PRIMARY KEY,
+            name        TEXT NOT NULL UNIQUE,
+            model       TEXT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            precision   TEXT NOT NULL,
+            dimension   INTEGER NOT NULL
+        );
+        CREATE TABLE records (
+            collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+            id          TEXT NOT NULL,
+            place       TEXT NOT NULL,
+            hash        TEXT NOT NULL,
+            width       INTEGER NOT NULL,
+            height      INTEGER NOT NULL,
+            captions    TEXT NOT NULL,
+            metadata    TEXT NOT NULL,
+            PRIMARY KEY (collection, id),
+            UNIQUE (collection, place)
+        ) WITHOUT ROWID;
+        CREATE INDEX records_by_hash ON records (collection, hash);
+        INSERT INTO collections VALUES (7, 'birds', 'mini', 'abc', 'f32', 256);
+        INSERT INTO records VALUES (7, 'wren', '/wren.jpg', '12', 3, 4, '[\"a wren\"]', '{}');
+        PRAGMA application_id = 1668051819;
+        PRAGMA user_version = 1;
+    ";
+
+    #[test]
+    fn an_earlier_catalogue_is_brought_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("catalogue.sqlite");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(VERSION_1).unwrap();
+        drop(old);
+        // Twice: the second time there is nothing to do.
+        for _ in 0..2 {
+            let catalogue = Catalogue::open(&path).unwrap();
+            let row = catalogue.collection("birds").unwrap().unwrap();
+            assert_eq!((row.model.text, row.pictures), (None, 1));
+            assert_eq!(row.model.reference, "mini");
+            let record = catalogue.record(row.key, "wren").unwrap().unwrap();
+            assert_eq!(record.captions, ["a wren"]);
+        }
+        let version: i64 = Connection::open(&path)
+            .and_then(|connection| {
+                connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+            })
+            .unwrap();
+        assert_eq!(version, VERSION);
+    }
+
+    #[test]
+    fn two_that_open_an_earlier_catalogue_at_once_both_can() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("catalogue.sqlite");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(VERSION_1)
+            .unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| Catalogue::open(&path).unwrap());
+            }
+        });
+    }
+
+    #[test]
+    fn a_text_model_is_changed_only_where_there_are_no_captions() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("catalogue.sqlite");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(VERSION_1)
+            .unwrap();
+        let catalogue = Catalogue::open(&path).unwrap();
+        let text = TextIdentity {
+            reference: "many".to_owned(),
+            fingerprint: "def".to_owned(),
+        };
+        let birds = catalogue.collection("birds").unwrap().unwrap();
+        assert!(!catalogue.set_text_model(birds.key, Some(&text)).unwrap());
+        let model = ModelIdentity {
+            text: Some(text.clone()),
+            ..birds.model
+        };
+        assert!(catalogue.create_collection("trees", &model).unwrap());
+        let trees = catalogue.collection("trees").unwrap().unwrap();
+        assert_eq!(trees.model.text, Some(text));
+        assert!(catalogue.set_text_model(trees.key, None).unwrap());
+        let trees = catalogue.collection("trees").unwrap().unwrap();
+        assert_eq!(trees.model.text, None);
     }
 }

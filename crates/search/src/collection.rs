@@ -26,6 +26,18 @@ pub struct ModelIdentity {
     pub precision: String,
     /// Numbers in a vector.
     pub dimension: usize,
+    /// Whose texts they are, where they are another model's ([`Model::with_text`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextIdentity>,
+}
+
+/// What a collection remembers of the model of its captions, where that is not the model of its pictures.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TextIdentity {
+    /// How to find the model again.
+    pub reference: String,
+    /// [`Model::text_fingerprint`].
+    pub fingerprint: String,
 }
 
 impl ModelIdentity {
@@ -36,7 +48,33 @@ impl ModelIdentity {
             fingerprint: model.fingerprint().to_owned(),
             precision: PRECISION.to_owned(),
             dimension: model.dimension(),
+            text: None,
         }
+    }
+
+    /// The same of a `model` whose texts are those of the model that `reference` leads to.
+    #[must_use]
+    pub fn with_text(mut self, model: &Model, reference: &str) -> ModelIdentity {
+        let fingerprint = model.text_fingerprint().to_owned();
+        self.text = (fingerprint != self.fingerprint).then(|| TextIdentity {
+            reference: reference.to_owned(),
+            fingerprint,
+        });
+        self
+    }
+
+    /// What leads to the model of the texts.
+    pub fn text_reference(&self) -> &str {
+        self.text
+            .as_ref()
+            .map_or(&self.reference, |text| &text.reference)
+    }
+
+    /// The fingerprint of the model of the texts.
+    pub(crate) fn text_fingerprint(&self) -> &str {
+        self.text
+            .as_ref()
+            .map_or(&self.fingerprint, |text| &text.fingerprint)
     }
 }
 
@@ -138,7 +176,24 @@ impl<'store> Collection<'store> {
         }
     }
 
+    /// Whether `model` may ask for pictures; words of any model of their space may.
     pub(crate) fn accept_model(&self, model: &Model) -> Result<()> {
         self.accept(&ModelIdentity::of(model, &self.model().reference))
+    }
+
+    /// Refuses a model whose texts may not be compared with the captions, as they are another's.
+    pub(crate) fn accept_texts(&self, model: &Model) -> Result<()> {
+        if model.text_fingerprint() == self.model().text_fingerprint() {
+            Ok(())
+        } else {
+            Err(self.other_text_model())
+        }
+    }
+
+    pub(crate) fn other_text_model(&self) -> Error {
+        Error::OtherTextModel {
+            collection: self.name().to_owned(),
+            expected: self.model().text_reference().to_owned(),
+        }
     }
 }

@@ -75,6 +75,17 @@ pub enum Error {
         /// The model it remembers.
         expected: String,
     },
+    /// The collection's captions were embedded by another text model.
+    #[error(
+        "the captions of collection `{collection}` were embedded with text model `{expected}`, \
+         not with the given one"
+    )]
+    OtherTextModel {
+        /// The collection.
+        collection: String,
+        /// The text model it remembers.
+        expected: String,
+    },
     /// There is no such record in the collection.
     #[error("there is no picture with id `{id}` in collection `{collection}`")]
     NoRecord {

@@ -92,6 +92,7 @@ impl Collection<'_> {
         mut progress: impl FnMut(&IngestReport),
     ) -> Result<IngestReport> {
         self.accept_model(model)?;
+        self.accept_texts(model)?;
         let intake = Intake::of(records);
         let reader = Reader {
             collection: self,

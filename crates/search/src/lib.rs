@@ -26,7 +26,7 @@ mod reader;
 mod record;
 mod store;
 
-pub use collection::{CAPTIONS, Collection, CollectionInfo, IMAGES, ModelIdentity};
+pub use collection::{CAPTIONS, Collection, CollectionInfo, IMAGES, ModelIdentity, TextIdentity};
 pub use embedding::{Embedding, embed};
 pub use error::{Error, Result};
 pub use evaluation::{Evaluation, Recall, evaluate};

@@ -83,7 +83,11 @@ impl Store {
         }
     }
 
-    /// The collection of that name, made for `model` if it is not there.
+    /// The collection of that name, made for `model` if it is not there. Its captions will be embedded by
+    /// the text model of `model`.
+    ///
+    /// # Errors
+    /// When it was made with another model, or has captions that another text model embedded.
     pub fn collection_or_new(&self, name: &str, model: &ModelIdentity) -> Result<Collection<'_>> {
         if !is_collection_name(name) {
             return Err(Error::CollectionName {
@@ -96,7 +100,25 @@ impl Store {
         }
         let collection = self.collection(name)?;
         collection.accept(model)?;
-        Ok(collection)
+        self.with_texts_of(collection, model)
+    }
+
+    /// The collection with the texts of `model` for its captions; it takes another's only as long as it has none.
+    fn with_texts_of<'store>(
+        &'store self,
+        collection: Collection<'store>,
+        model: &ModelIdentity,
+    ) -> Result<Collection<'store>> {
+        if collection.model().text_fingerprint() == model.text_fingerprint() {
+            return Ok(collection);
+        }
+        match self
+            .catalogue
+            .set_text_model(collection.key(), model.text.as_ref())?
+        {
+            true => self.collection(collection.name()),
+            false => Err(collection.other_text_model()),
+        }
     }
 
     /// Makes the index of a new collection. One that is there already is taken if it is empty and

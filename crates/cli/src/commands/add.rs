@@ -23,6 +23,7 @@ pub(crate) const DEFAULT_COLLECTION: &str = "default";
   clipseek add ~/Photos --model mini
   clipseek add captions.tsv --collection flickr8k --model mini
   clipseek add products.csv --path-column photo --caption-column title --model ./clip-vit-b32
+  clipseek add untertitel.csv --model ./clip-vit-b32 --text-model ./clip-multilingual
 
 A table is CSV, TSV, JSONL or Parquet. Paths in it are relative to the table. Rows that name the
 same picture give it several captions; of anything else that they say, the first counts. Columns that are
@@ -55,7 +56,8 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
     let model = model_for(&arguments.model, &store, name)?;
     let listing = arguments.source.read(&arguments.sources)?;
     let size = size(&listing.records);
-    message!("{size} into collection {name} (model {})", model.reference);
+    model.model.check_pictures()?;
+    message!("{size} into collection {name} (model {})", model.name());
     let collection = store.collection_or_new(name, &model.identity())?;
     let records = listing.records.into_iter().map(new_record).collect();
     let report = ingest(&collection, &model, records, &arguments.source)?;

@@ -153,6 +153,9 @@ fn info(arguments: &Info, store: &Store) -> Result<Outcome> {
             writeln!(out, "pictures     {pictures}")?;
             writeln!(out, "captions     {}", description.captions)?;
             writeln!(out, "model        {}", model.reference)?;
+            if let Some(text) = &model.text {
+                writeln!(out, "text model   {}", text.reference)?;
+            }
             writeln!(out, "fingerprint  {}", model.fingerprint)?;
             writeln!(out, "precision    {}", model.precision)?;
             writeln!(out, "dimension    {}", model.dimension)?;

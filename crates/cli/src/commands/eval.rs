@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::exit::Outcome;
-use crate::models::ModelArguments;
+use crate::models::{ModelArguments, NamedModel};
 use crate::output;
 use crate::sources::SourceArguments;
 
@@ -72,8 +72,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     }
     let evaluation = evaluate(&images, &captions, &picture_of);
     output::write(None, |out| match arguments.format {
-        Format::Table => table(&evaluation, &model.reference, out),
-        Format::Json => json(&evaluation, &model.reference, out),
+        Format::Table => table(&evaluation, &model.name(), out),
+        Format::Json => json(&evaluation, &model, out),
     })?;
     Ok(Outcome::of(failed == 0 && listing.problems.is_empty()))
 }
@@ -108,13 +108,20 @@ fn table(evaluation: &Evaluation, model: &str, out: &mut dyn Write) -> Result<()
     Ok(())
 }
 
-fn json(evaluation: &Evaluation, model: &str, out: &mut dyn Write) -> Result<()> {
+fn json(evaluation: &Evaluation, model: &NamedModel, out: &mut dyn Write) -> Result<()> {
     #[derive(Serialize)]
     struct Report<'a> {
         model: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text_model: Option<&'a str>,
         #[serde(flatten)]
         evaluation: &'a Evaluation,
     }
-    serde_json::to_writer_pretty(&mut *out, &Report { model, evaluation })?;
+    let report = Report {
+        model: &model.reference,
+        text_model: model.text_reference.as_deref(),
+        evaluation,
+    };
+    serde_json::to_writer_pretty(&mut *out, &report)?;
     Ok(writeln!(out)?)
 }

@@ -209,8 +209,13 @@ impl Row {
     }
 }
 
+/// Said of a model of texts alone.
+const NO_PICTURES: &str = "none: give it as --text-model beside the --model whose space it shares";
+
 fn info(arguments: &Info) -> Result<Outcome> {
-    let NamedModel { model, reference } = NamedModel::load_local(&arguments.model)?;
+    let NamedModel {
+        model, reference, ..
+    } = NamedModel::load_local(&arguments.model)?;
     let description = model.description();
     let facts = [
         ("model", json!(reference)),
@@ -219,7 +224,11 @@ fn info(arguments: &Info) -> Result<Outcome> {
         ("dimension", json!(description.dimension)),
         ("image_size", json!(description.image_size)),
         ("context", json!(description.context)),
-        ("logit_scale", json!(model.scoring().scale())),
+        (
+            "logit_scale",
+            // A model of texts alone has learned none.
+            json!(description.image_size.map(|_| model.scoring().scale())),
+        ),
         ("fingerprint", json!(model.fingerprint())),
     ];
     output::write(None, |out| {
@@ -231,7 +240,10 @@ fn info(arguments: &Info) -> Result<Outcome> {
             serde_json::to_writer_pretty(&mut *out, &object)?;
             return Ok(writeln!(out)?);
         }
-        for (name, value) in &facts {
+        if description.image_size.is_none() {
+            writeln!(out, "{:<12} {}", "pictures", NO_PICTURES)?;
+        }
+        for (name, value) in facts.iter().filter(|(_, value)| !value.is_null()) {
             let text = value
                 .as_str()
                 .map_or_else(|| value.to_string(), str::to_owned);

@@ -25,6 +25,7 @@ use crate::terminal::message;
   clipseek search --like 3f2a90c1d4e5b677 --format grid --to found.png
   clipseek search \"red shoes\" --filter '{\"price\": {\"$lt\": 50}}' --format json
   clipseek search \"sunset\" -k 100 --threshold 0.25 --format paths
+  clipseek search \"собака в снегу\" --text-model ./clip-multilingual
 
 Similarity is the cosine of two vectors, shown as the raw number. Words against pictures rarely reach
 0.35 even for a perfect match, pictures against pictures often lie above 0.5: a threshold suits one
@@ -97,8 +98,13 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
     let filter = arguments.filter()?;
     let store = place.open()?;
     let collection = open_collection(&store, arguments.collection.as_deref())?;
-    let model = arguments.model.load_for(collection.model())?;
     let question = arguments.question(&collection)?;
+    let model = match question {
+        Question::Words(_) => arguments.model.load_for(collection.model())?,
+        Question::Picture(_) | Question::Like { .. } => {
+            arguments.model.load_pictures_for(collection.model())?
+        }
+    };
     let options = SearchOptions {
         top_k: arguments.top_k as usize,
         threshold: arguments.threshold,

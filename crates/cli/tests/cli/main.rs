@@ -6,5 +6,6 @@ mod errors;
 mod hub_models;
 mod raw_vectors;
 mod searching;
+mod text_models;
 mod vectors;
 mod world;

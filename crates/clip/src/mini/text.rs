@@ -1,13 +1,15 @@
 use candle_core::Tensor;
 
 use crate::{
-    Error, Result,
+    Result,
     mini::{
         config::{MiniConfig, TextConfig},
         perceptron::Perceptron,
         quantised::{self, PackedEmbedding},
     },
-    ops::{Activation, Attention, LayerNorm, Linear, Sequences, positions},
+    ops::{Activation, Attention, LayerNorm, Sequences, positions},
+    post_norm::PostNormLayer,
+    ragged,
     weights::Weights,
 };
 
@@ -18,19 +20,10 @@ pub(crate) struct TextTower {
     /// (context, width), the embedding of the only token type added.
     positions: Tensor,
     norm: LayerNorm,
-    layers: Vec<Layer>,
+    layers: Vec<PostNormLayer>,
     mean_layers: usize,
     perceptron: Perceptron,
     context: usize,
-}
-
-/// A transformer layer with its norms behind the sums, as BERT's ([Devlin et al. 2018](https://arxiv.org/abs/1810.04805)).
-struct Layer {
-    attention: Attention,
-    attention_norm: LayerNorm,
-    up: Linear,
-    down: Linear,
-    perceptron_norm: LayerNorm,
 }
 
 impl TextTower {
@@ -41,7 +34,7 @@ impl TextTower {
         let embeddings = weights.below("embeddings");
         let group = config.quantization_config.word_embeddings.group_size;
         let layers = (0..text.num_hidden_layers)
-            .map(|layer| Layer::new(text, &weights.below(&format!("layers.{layer}"))));
+            .map(|index| layer(text, &weights.below(&format!("layers.{index}"))));
         Ok(Self {
             words: PackedEmbedding::new(text.vocab_size, width, group, &embeddings.below("word"))?,
             positions: embeddings
@@ -61,91 +54,54 @@ impl TextTower {
 
     /// Texts as token ids, every one at its own length → (texts, projection).
     pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
-        // Texts of one length are computed together when they follow one another.
-        let mut order: Vec<usize> = (0..texts.len()).collect();
-        order.sort_by_key(|&index| texts[index].len());
-        let sorted: Vec<&[u32]> = order.iter().map(|&index| texts[index].as_slice()).collect();
-        let pooled = self.pool(&sorted)?;
-        let mut places = vec![0; texts.len()];
-        for (place, &index) in order.iter().enumerate() {
-            places[index] = place as u32;
-        }
-        self.perceptron
-            .forward(&pooled.index_select(&Tensor::new(places, pooled.device())?, 0)?)
+        let texts = ragged::checked(texts, self.context)?;
+        let pooled = ragged::by_length(&texts, |sorted| self.pool(sorted))?;
+        self.perceptron.forward(&pooled)
     }
 
     /// The means of every text's tokens behind each of the last layers: (texts, mean layers · width).
     fn pool(&self, texts: &[&[u32]]) -> Result<Tensor> {
-        let lengths: Vec<usize> = texts.iter().map(|tokens| tokens.len()).collect();
+        let lengths = ragged::lengths(texts);
         let sequences = Sequences::open(lengths.clone());
         let mut hidden = self.embed(texts)?;
         let mut pooled = Vec::with_capacity(self.mean_layers);
         for (index, layer) in self.layers.iter().enumerate() {
             hidden = layer.forward(&hidden, &sequences)?;
             if index + self.mean_layers >= self.layers.len() {
-                pooled.push(means(&hidden, &lengths)?);
+                pooled.push(ragged::pool(&hidden, &lengths, |tokens| tokens.mean(0))?);
             }
         }
         Ok(Tensor::cat(&pooled, 1)?)
     }
 
     fn embed(&self, texts: &[&[u32]]) -> Result<Tensor> {
-        for tokens in texts {
-            if tokens.is_empty() || tokens.len() > self.context {
-                return Err(Error::TokenCount {
-                    found: tokens.len(),
-                    limit: self.context,
-                });
-            }
-        }
         let positions = positions(&self.positions, texts)?;
         self.norm
             .forward(&(self.words.forward(&texts.concat())? + positions)?)
     }
 }
 
-impl Layer {
-    fn new(config: &TextConfig, weights: &Weights<'_>) -> Result<Self> {
-        let TextConfig {
-            hidden_size: width,
-            intermediate_size: inner,
-            ..
-        } = *config;
-        let square = |name| quantised::saved(width, width, &weights.below(name));
-        let norm = |name| LayerNorm::new(width, config.layer_norm_eps, &weights.below(name));
-        let heads = config.num_attention_heads;
-        Ok(Self {
-            attention: Attention::new(
-                square("query")?,
-                square("key")?,
-                square("value")?,
-                square("output")?,
-                heads,
-            )?,
-            attention_norm: norm("attention_norm")?,
-            up: quantised::linear(width, inner, &weights.below("up"))?,
-            down: quantised::linear(inner, width, &weights.below("down"))?,
-            perceptron_norm: norm("perceptron_norm")?,
-        })
-    }
-
-    fn forward(&self, hidden: &Tensor, sequences: &Sequences) -> Result<Tensor> {
-        let hidden = self
-            .attention_norm
-            .forward(&(hidden + self.attention.forward(hidden, sequences)?)?)?;
-        let inner = Activation::Gelu.forward(&self.up.forward(&hidden)?)?;
-        self.perceptron_norm
-            .forward(&(&hidden + self.down.forward(&inner)?)?)
-    }
-}
-
-/// The mean of each sequence's rows: (tokens, width) → (sequences, width).
-fn means(hidden: &Tensor, lengths: &[usize]) -> Result<Tensor> {
-    let mut start = 0;
-    let means = lengths.iter().map(|&length| {
-        let tokens = hidden.narrow(0, start, length)?;
-        start += length;
-        Ok(tokens.mean(0)?)
-    });
-    Ok(Tensor::stack(&means.collect::<Result<Vec<_>>>()?, 0)?)
+fn layer(config: &TextConfig, weights: &Weights<'_>) -> Result<PostNormLayer> {
+    let TextConfig {
+        hidden_size: width,
+        intermediate_size: inner,
+        ..
+    } = *config;
+    let square = |name| quantised::saved(width, width, &weights.below(name));
+    let norm = |name| LayerNorm::new(width, config.layer_norm_eps, &weights.below(name));
+    let heads = config.num_attention_heads;
+    Ok(PostNormLayer {
+        attention: Attention::new(
+            square("query")?,
+            square("key")?,
+            square("value")?,
+            square("output")?,
+            heads,
+        )?,
+        attention_norm: norm("attention_norm")?,
+        up: quantised::linear(width, inner, &weights.below("up"))?,
+        activation: Activation::Gelu,
+        down: quantised::linear(inner, width, &weights.below("down"))?,
+        perceptron_norm: norm("perceptron_norm")?,
+    })
 }

@@ -3,7 +3,9 @@ use serde::Deserialize;
 use crate::{
     Checkpoint, Result,
     checkpoint::CONFIG,
-    config::{EncoderConfig, EncoderDefaults, EncoderJson, Settings, VisionConfig},
+    config::{
+        EncoderDefaults, EncoderJson, Projection, Settings, TextConfig, TextPooling, VisionConfig,
+    },
     ops::Activation,
 };
 
@@ -18,15 +20,6 @@ pub(crate) struct SiglipConfig {
     /// Whether pictures keep their proportions, as in SigLIP 2's NaFlex models. `vision.image` is then the size of those
     /// that the positions are made for.
     pub(crate) flexible: bool,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct TextConfig {
-    pub(crate) encoder: EncoderConfig,
-    /// How many tokens there are.
-    pub(crate) vocabulary: usize,
-    /// The tokens that every text is brought to.
-    pub(crate) context: usize,
 }
 
 impl SiglipConfig {
@@ -121,6 +114,13 @@ impl TextJson {
                 self.max_position_embeddings.unwrap_or(64),
                 CONTEXT_LIMIT,
             )?,
+            // Every token sees every other and the last stands for the text. SigLIP was trained on texts that are
+            // padded to one length, without a mask: the padding, which the tokenizer adds, is seen too, and what stands
+            // for a short text is a token of it.
+            causal: false,
+            pooling: TextPooling::Last,
+            padding: None,
+            projection: Projection::Biased,
         })
     }
 }
@@ -153,7 +153,7 @@ fn grid(settings: &Settings, patches: usize) -> Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Projection, VisionPooling};
+    use crate::config::{EncoderConfig, VisionPooling};
 
     fn resolve(json: &str) -> Result<SiglipConfig> {
         resolve_as(json, false)
@@ -183,6 +183,10 @@ mod tests {
                 encoder: encoder.clone(),
                 vocabulary: 32000,
                 context: 64,
+                causal: false,
+                pooling: TextPooling::Last,
+                padding: None,
+                projection: Projection::Biased,
             },
             vision: VisionConfig {
                 encoder,

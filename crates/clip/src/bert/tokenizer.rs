@@ -1,0 +1,171 @@
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use tokenizers::{
+    NormalizerWrapper,
+    models::{bpe::Vocab, wordpiece::WordPiece},
+    normalizers::{BertNormalizer, Lowercase, Sequence},
+    pre_tokenizers::bert::BertPreTokenizer,
+    processors::bert::BertProcessing,
+};
+
+use crate::{
+    Checkpoint, Error, Result,
+    checkpoint::{TOKENIZER, TOKENIZER_CONFIG, WORD_PIECES},
+    tokenizer::{SpecialTokens, Tokenizer, TokenizerConfig, TokenizerJson, as_saved, unusable},
+};
+
+/// `tokenizer_config.json`, as far as only BERT's tokenizer has it.
+#[derive(Deserialize)]
+#[serde(default)]
+struct Settings {
+    do_lower_case: bool,
+    tokenize_chinese_chars: bool,
+    strip_accents: Option<bool>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            do_lower_case: true,
+            tokenize_chinese_chars: true,
+            strip_accents: None,
+        }
+    }
+}
+
+/// The classes that are built from the vocabulary, as transformers does since its version 5.
+const CLASSES: [&str; 2] = ["BertTokenizer", "DistilBertTokenizer"];
+
+/// What sentence-transformers asks of a tokenizer beside its own files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TokenizerWishes {
+    /// The most tokens of a text, instead of what `tokenizer_config.json` says.
+    pub(crate) limit: Option<usize>,
+    /// Texts in lower case, whatever the tokenizer does.
+    pub(crate) lowercase: bool,
+}
+
+/// The tokenizer of a BERT or DistilBERT, from `tokenizer.json` or `vocab.txt`. Texts are cut to `context` tokens or
+/// less; the token for the end is kept.
+///
+/// As transformers' [`BertTokenizer`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/bert/tokenization_bert.py)
+/// does since its version 5, only vocabulary and added tokens are taken from `tokenizer.json` and the rest from
+/// `tokenizer_config.json`, unless that names another class: then `tokenizer.json` is taken as it is.
+pub(crate) fn tokenizer(
+    checkpoint: &Checkpoint,
+    context: usize,
+    wishes: TokenizerWishes,
+) -> Result<Tokenizer> {
+    let config: TokenizerConfig = checkpoint.json(TOKENIZER_CONFIG)?.unwrap_or_default();
+    let limit = wishes
+        .limit
+        .unwrap_or_else(|| config.limit(context))
+        .min(context);
+    let mut inner = inner(checkpoint, &config)?;
+    if wishes.lowercase {
+        lowercase(&mut inner).map_err(unusable(checkpoint, TOKENIZER))?;
+    }
+    Tokenizer::new(inner, checkpoint, limit)
+}
+
+/// Whether the files that this needs are there.
+pub(crate) fn check_tokenizer(checkpoint: &Checkpoint) -> Result<()> {
+    let there = |name| checkpoint.file(name).is_some();
+    match there(TOKENIZER) || there(WORD_PIECES) {
+        true => Ok(()),
+        false => Err(checkpoint.missing(TOKENIZER)),
+    }
+}
+
+fn inner(checkpoint: &Checkpoint, config: &TokenizerConfig) -> Result<tokenizers::Tokenizer> {
+    match config.class().filter(|class| !CLASSES.contains(class)) {
+        None => of_vocabulary(checkpoint, config),
+        Some(_) if checkpoint.file(TOKENIZER).is_some() => as_saved(checkpoint),
+        Some(class) => Err(Error::setting(
+            &checkpoint.place(TOKENIZER_CONFIG),
+            "tokenizer_class",
+            format!("`{class}`"),
+            &format!("one of {}, or a `tokenizer.json`", quoted(&CLASSES)),
+        )),
+    }
+}
+
+/// Puts lower case before all that is done to a text, unless it is a step of its own already, as
+/// sentence-transformers does for `do_lower_case`.
+fn lowercase(tokenizer: &mut tokenizers::Tokenizer) -> tokenizers::Result<()> {
+    let mut steps = match tokenizer.get_normalizer().cloned() {
+        None => Vec::new(),
+        Some(NormalizerWrapper::Sequence(steps)) => steps.as_ref().to_vec(),
+        Some(step) => vec![step],
+    };
+    let lowers = |step: &NormalizerWrapper| matches!(step, NormalizerWrapper::Lowercase(_));
+    if !steps.iter().any(lowers) {
+        steps.insert(0, Lowercase.into());
+        tokenizer.with_normalizer(Some(Sequence::new(steps)))?;
+    }
+    Ok(())
+}
+
+fn quoted(names: &[&str]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+fn of_vocabulary(
+    checkpoint: &Checkpoint,
+    config: &TokenizerConfig,
+) -> Result<tokenizers::Tokenizer> {
+    let settings: Settings = checkpoint.json(TOKENIZER_CONFIG)?.unwrap_or_default();
+    let (file, vocabulary, added) = match checkpoint.json::<TokenizerJson>(TOKENIZER)? {
+        Some(json) => (TOKENIZER, json.model.vocab, json.added_tokens),
+        None => (WORD_PIECES, lines(checkpoint)?, Vec::new()),
+    };
+    let special = SpecialTokens::bert(checkpoint, config, &added)?;
+    let mark = |token: &str| match vocabulary.get(token) {
+        Some(&id) => Ok((token.to_owned(), id)),
+        None => {
+            let cause = format!("there is no token `{token}`");
+            Err(unusable(checkpoint, file)(cause.into()))
+        }
+    };
+    let marks = BertProcessing::new(
+        mark(&special.end.content)?,
+        mark(&special.beginning.content)?,
+    );
+    let unknown = mark(&special.unknown.content)?.0;
+    build(vocabulary, unknown, &settings, marks, &special).map_err(unusable(checkpoint, file))
+}
+
+fn build(
+    vocabulary: HashMap<String, u32>,
+    unknown: String,
+    settings: &Settings,
+    marks: BertProcessing,
+    special: &SpecialTokens,
+) -> tokenizers::Result<tokenizers::Tokenizer> {
+    let pieces = WordPiece::builder()
+        .vocab(vocabulary.into_iter().collect::<Vocab>())
+        .unk_token(unknown)
+        .build()?;
+    let mut tokenizer = tokenizers::Tokenizer::new(pieces);
+    tokenizer
+        .with_normalizer(Some(BertNormalizer::new(
+            true,
+            settings.tokenize_chinese_chars,
+            settings.strip_accents,
+            settings.do_lower_case,
+        )))?
+        .with_pre_tokenizer(Some(BertPreTokenizer))
+        .with_post_processor(Some(marks))
+        .add_tokens(special.all())?;
+    Ok(tokenizer)
+}
+
+/// `vocab.txt`: a token a line, whose number, from 0, is its id.
+fn lines(checkpoint: &Checkpoint) -> Result<HashMap<String, u32>> {
+    let text = std::str::from_utf8(checkpoint.require(WORD_PIECES)?);
+    let text = text.map_err(|error| unusable(checkpoint, WORD_PIECES)(error.into()))?;
+    let lines = text.lines().map(|line| line.trim_end().to_owned());
+    Ok(lines.zip(0..).collect())
+}

@@ -1,0 +1,156 @@
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    Checkpoint, Error, Result,
+    bert::{BertConfig, TokenizerWishes},
+    checkpoint::{CONFIG, PROMPTS, SENTENCE_CONFIG},
+    config::Settings,
+    modules::{MODULES, Module},
+    sentence::{
+        dense::{DenseConfig, DenseJson},
+        pooling::{Pooling, PoolingJson},
+    },
+};
+
+/// What the files of a checkpoint of sentence-transformers say.
+pub(crate) struct SentenceConfig {
+    pub(crate) transformer: BertConfig,
+    pub(crate) tokenizer: TokenizerWishes,
+    pub(crate) pooling: Vec<Pooling>,
+    pub(crate) steps: Vec<Step>,
+    /// Length of the vectors behind the last step.
+    pub(crate) dimension: usize,
+}
+
+/// What is done to a pooled vector.
+pub(crate) enum Step {
+    Dense(DenseConfig),
+    /// To unit length.
+    Normalize,
+}
+
+/// The file that is beside the transformer's `config.json`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct SentenceJson {
+    max_seq_length: Option<usize>,
+    do_lower_case: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PromptsJson {
+    default_prompt_name: Option<String>,
+}
+
+/// The modules that there can be, for errors.
+const KINDS: &str = "`Transformer`, then `Pooling`, then any of `Dense` and `Normalize`";
+
+impl SentenceConfig {
+    /// From `modules.json` and what it lists, around `transformer`.
+    pub(crate) fn read(checkpoint: &Checkpoint, transformer: BertConfig) -> Result<Self> {
+        refuse_prompts(checkpoint)?;
+        let (pooling, steps) = match checkpoint.modules() {
+            [] => return Err(checkpoint.missing(MODULES)),
+            [transformer, ..] if transformer.kind() != Some("Transformer") => {
+                return Err(transformer.refuse(checkpoint, KINDS));
+            }
+            [_, pooling, steps @ ..] if pooling.kind() == Some("Pooling") => (pooling, steps),
+            [_, other, ..] => return Err(other.refuse(checkpoint, KINDS)),
+            [_] => {
+                let (file, expected) = (checkpoint.place(MODULES), KINDS);
+                return Err(Error::setting(
+                    &file,
+                    "type",
+                    "`Transformer` alone",
+                    expected,
+                ));
+            }
+        };
+        let json: PoolingJson = module_config(checkpoint, pooling)?;
+        let pooling = json.resolve(&settings(checkpoint, pooling))?;
+        let mut dimension = transformer.encoder.width.saturating_mul(pooling.len());
+        let mut resolved = Vec::with_capacity(steps.len());
+        for module in steps {
+            let step = Step::read(checkpoint, module, dimension)?;
+            if let Step::Dense(dense) = &step {
+                dimension = dense.outputs;
+            }
+            resolved.push(step);
+        }
+        Ok(Self {
+            tokenizer: wishes(checkpoint)?,
+            transformer,
+            pooling,
+            steps: resolved,
+            dimension,
+        })
+    }
+
+    /// The most tokens of a text that are read.
+    pub(crate) fn context(&self) -> usize {
+        let limit = self.tokenizer.limit.unwrap_or(usize::MAX);
+        limit.min(self.transformer.context)
+    }
+}
+
+impl Step {
+    fn read(checkpoint: &Checkpoint, module: &Module, inputs: usize) -> Result<Self> {
+        match module.kind() {
+            Some("Dense") => {
+                let json: DenseJson = module_config(checkpoint, module)?;
+                let settings = settings(checkpoint, module);
+                json.resolve(&settings, &module.path, inputs)
+                    .map(Self::Dense)
+            }
+            Some("Normalize") => Ok(Self::Normalize),
+            _ => Err(module.refuse(checkpoint, KINDS)),
+        }
+    }
+}
+
+fn module_config<T: serde::de::DeserializeOwned>(
+    checkpoint: &Checkpoint,
+    module: &Module,
+) -> Result<T> {
+    if module.path.is_empty() {
+        // Its file would be the transformer's.
+        let expected = "the name of a folder";
+        return Err(Error::setting(
+            &checkpoint.place(MODULES),
+            "path",
+            "empty",
+            expected,
+        ));
+    }
+    checkpoint.require_json(&module.file(CONFIG))
+}
+
+fn settings(checkpoint: &Checkpoint, module: &Module) -> Settings {
+    Settings {
+        file: checkpoint.place(&module.file(CONFIG)),
+    }
+}
+
+fn wishes(checkpoint: &Checkpoint) -> Result<TokenizerWishes> {
+    let json: SentenceJson = checkpoint.json(SENTENCE_CONFIG)?.unwrap_or_default();
+    Ok(TokenizerWishes {
+        limit: json.max_seq_length,
+        lowercase: json.do_lower_case.unwrap_or_default(),
+    })
+}
+
+/// A prompt would be put before every text.
+fn refuse_prompts(checkpoint: &Checkpoint) -> Result<()> {
+    let json: PromptsJson = checkpoint.json(PROMPTS)?.unwrap_or_default();
+    match json.default_prompt_name {
+        None => Ok(()),
+        Some(name) => Err(Error::setting(
+            &checkpoint.place(PROMPTS),
+            "default_prompt_name",
+            Value::String(name),
+            "none",
+        )),
+    }
+}

@@ -1,0 +1,113 @@
+use candle_core::{D, Tensor};
+
+use crate::{
+    Result,
+    bert::{BertKind, BertTransformer},
+    sentence::{
+        config::{SentenceConfig, Step},
+        dense::Dense,
+        pooling::Pooling,
+    },
+    weights::Weights,
+};
+
+/// The transformer, pooling, and what is done to the pooled vectors.
+pub(crate) struct SentenceTower {
+    transformer: BertTransformer,
+    pooling: Vec<Pooling>,
+    /// `None` scales to unit length.
+    steps: Vec<Option<Dense>>,
+}
+
+impl SentenceTower {
+    pub(crate) fn new(config: &SentenceConfig, weights: &Weights<'_>) -> Result<Self> {
+        let step = |step: &Step| match step {
+            Step::Dense(dense) => Dense::new(dense, weights).map(Some),
+            Step::Normalize => Ok(None),
+        };
+        Ok(Self {
+            transformer: BertTransformer::new(
+                &config.transformer,
+                &below_prefix(config.transformer.kind, weights),
+            )?,
+            pooling: config.pooling.clone(),
+            steps: config.steps.iter().map(step).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Texts as token ids, every one at its own length → (texts, dimension).
+    pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
+        let mut vectors = self.transformer.forward(texts, |hidden, lengths| {
+            let pooled = self.pooling.iter().map(|it| it.forward(hidden, lengths));
+            Ok(Tensor::cat(&pooled.collect::<Result<Vec<_>>>()?, 1)?)
+        })?;
+        for step in &self.steps {
+            vectors = match step {
+                Some(dense) => dense.forward(&vectors)?,
+                None => unit(&vectors)?,
+            };
+        }
+        Ok(vectors)
+    }
+}
+
+/// A model that was saved with a head, as for training on masked words, has the transformer's name before its weights'.
+fn below_prefix<'a>(kind: BertKind, weights: &Weights<'a>) -> Weights<'a> {
+    let prefix = match kind {
+        BertKind::Bert { .. } => "bert",
+        BertKind::DistilBert => "distilbert",
+    };
+    let prefixed = weights.below(prefix);
+    match prefixed.has("embeddings.word_embeddings.weight") {
+        true => prefixed,
+        false => weights.clone(),
+    }
+}
+
+fn unit(vectors: &Tensor) -> Result<Tensor> {
+    let lengths = vectors.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?;
+    Ok(vectors.broadcast_div(&lengths.maximum(1e-12)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use candle_core::Device;
+    use safetensors::SafeTensors;
+
+    use super::*;
+    use crate::{Checkpoint, bert::BertConfig};
+
+    /// Vectors of any length, as sentence-transformers gives them: unit vectors, which the integration tests compare,
+    /// would hide a wrong factor.
+    #[test]
+    fn vectors_before_scaling_equal_sentence_transformers() {
+        let directory = Path::new("tests/fixtures/multilingual/distilbert");
+        let checkpoint = Checkpoint::open(directory).unwrap();
+        let transformer = BertConfig::distilbert(&checkpoint).unwrap();
+        let config = SentenceConfig::read(&checkpoint, transformer).unwrap();
+        let weights = Weights::open(&checkpoint, &Device::Cpu).unwrap();
+        let tower = SentenceTower::new(&config, &weights).unwrap();
+
+        let expected = std::fs::read(directory.join("expected.safetensors")).unwrap();
+        let expected = SafeTensors::deserialize(&expected).unwrap();
+        let (ids, features) = (
+            expected.tensor("input_ids").unwrap(),
+            expected.tensor("text_features").unwrap(),
+        );
+        let numbers = ids.data().as_chunks().0.iter();
+        let numbers: Vec<i64> = numbers.map(|&bytes| i64::from_le_bytes(bytes)).collect();
+        let rows = numbers.chunks(ids.shape()[1]);
+        let texts = rows.map(|row| row.iter().filter_map(|&id| id.try_into().ok()).collect());
+        let found = tower.forward(&texts.collect::<Vec<Vec<u32>>>()).unwrap();
+        let numbers = features.data().as_chunks().0.iter();
+        let numbers = numbers.map(|&bytes| f32::from_le_bytes(bytes)).collect();
+        let expected = Tensor::from_vec(numbers, features.shape(), &Device::Cpu).unwrap();
+        let off = (found - &expected).unwrap().abs().unwrap().max_all();
+        let largest = expected.abs().unwrap().max_all().unwrap();
+        let (off, largest) = (off.unwrap().to_scalar(), largest.to_scalar());
+        let (off, largest): (f32, f32) = (off.unwrap(), largest.unwrap());
+        assert!(off <= 1e-5 * largest.max(1.0), "off by {off:e}");
+    }
+}
