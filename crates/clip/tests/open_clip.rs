@@ -54,7 +54,7 @@ impl Copy {
     /// The first error of loading, a text and a picture.
     fn error(&self) -> Error {
         let used = self.load().and_then(|model| {
-            let size = model.description().image_size;
+            let size = model.description().image_size.unwrap();
             model.embed_text("a cat")?;
             model.embed_pixels(&[Pixels::new(size, size, vec![0.0; 3 * size * size])?])
         });
