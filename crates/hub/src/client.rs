@@ -1,4 +1,3 @@
-use std::error::Error as _;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION};
@@ -140,22 +139,21 @@ impl Client {
     fn unanswered(url: &Url, error: reqwest::Error) -> Failure {
         let host = host(url);
         let unreachable = error.is_connect();
-        let may_pass = !is_refused_certificate(&error);
+        let untrusted = is_refused_certificate(&error);
         let source = error.without_url();
-        if !unreachable {
-            return Failure::passing(Error::BrokenOff {
-                host,
-                source: Some(source),
-            });
+        if untrusted {
+            return Error::Untrusted { host, source }.into();
         }
-        Failure {
-            error: Box::new(Error::Unreachable { host, source }),
-            again: if may_pass {
-                Again::Briefly
-            } else {
-                Again::Never
-            },
+        if unreachable {
+            return Failure {
+                error: Box::new(Error::Unreachable { host, source }),
+                again: Again::Briefly,
+            };
         }
+        Failure::passing(Error::BrokenOff {
+            host,
+            source: Some(source),
+        })
     }
 
     /// The next bytes of a body; none at its end.
@@ -223,24 +221,31 @@ pub(crate) fn host(url: &Url) -> String {
     }
 }
 
-/// A certificate that is refused now will be refused in a second too.
-fn is_refused_certificate(error: &reqwest::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // The TLS error is inside an error of input and output, which does not show it as its source.
-        let inner = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        let is = |error: &(dyn std::error::Error + 'static)| {
-            matches!(
-                error.downcast_ref(),
-                Some(rustls::Error::InvalidCertificate(_))
-            )
-        };
-        if is(error) || inner.is_some_and(|inner| is(inner)) {
-            return true;
-        }
-        cause = error.source();
+/// Whether a certificate was refused, at whatever depth that is said: errors of input and output do not show what
+/// they hold as their source.
+fn is_refused_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(error) = error.downcast_ref() {
+        return matches!(error, rustls::Error::InvalidCertificate(_));
     }
-    false
+    let held = error.downcast_ref::<std::io::Error>();
+    match held.and_then(std::io::Error::get_ref) {
+        Some(inner) => is_refused_certificate(inner),
+        None => error.source().is_some_and(is_refused_certificate),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_refused_certificate_is_known_at_every_depth() {
+        let refused = rustls::CertificateError::UnknownIssuer;
+        let refused = rustls::Error::InvalidCertificate(refused);
+        let error = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, refused));
+        assert!(is_refused_certificate(&error));
+        assert!(!is_refused_certificate(&io::Error::other("refused")));
+    }
 }

@@ -147,6 +147,15 @@ pub enum Error {
         #[source]
         source: reqwest::Error,
     },
+    /// A server's certificate is not trusted.
+    #[error("the certificate of {host} is not trusted")]
+    Untrusted {
+        /// The server.
+        host: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
     /// A server does not answer in time.
     #[error("{host} sent nothing for {} s", limit.as_secs_f32())]
     Stalled {
@@ -266,6 +275,9 @@ impl Error {
             Self::Unreachable { .. } => {
                 "check the connection; HTTPS_PROXY names a proxy, HF_ENDPOINT a mirror of the hub"
                     .to_owned()
+            }
+            Self::Untrusted { .. } => {
+                "where a proxy opens connections, SSL_CERT_FILE names the certificate that it signs with".to_owned()
             }
             Self::Stalled { .. } | Self::BrokenOff { .. } | Self::Status { .. } => {
                 "try again later: a download goes on where it stopped".to_owned()
