@@ -22,17 +22,21 @@ pub(crate) struct VisionTower {
 
 impl VisionTower {
     pub(crate) fn new(config: &SiglipConfig, weights: &Weights<'_>) -> Result<Self> {
-        Self::of_sizes(&config.vision, weights)
+        Self::assemble(&config.vision, config.flexible, weights)
     }
 
-    /// Of these sizes, in whatever form of checkpoint.
+    /// Of these sizes, in whatever form of checkpoint, for pictures of one size.
     pub(crate) fn of_sizes(vision: &VisionConfig, weights: &Weights<'_>) -> Result<Self> {
+        Self::assemble(vision, false, weights)
+    }
+
+    fn assemble(vision: &VisionConfig, flexible: bool, weights: &Weights<'_>) -> Result<Self> {
         let encoder = &vision.encoder;
         let width = encoder.width;
         let model = weights.below("vision_model");
         let embeddings = model.below("embeddings");
         let patches = embeddings.below("patch_embedding");
-        let patches = match config.flexible {
+        let patches = match flexible {
             true => PatchConvolution::of_pixels(vision.channels, width, vision.patch, &patches),
             false => PatchConvolution::with_bias(vision.channels, width, vision.patch, &patches),
         };
