@@ -28,8 +28,8 @@ pub(crate) enum Command {
   clipseek model pull laion/CLIP-ViT-H-14-laion2B-s32B-b79K
   clipseek model pull openai/clip-vit-large-patch14@refs/pr/15
 
-Prints the directory. An interrupted download goes on where it stopped. What Python's libraries have downloaded
-is not downloaded again.
+Prints the directory. An interrupted download goes on where it stopped. What Python's libraries
+have downloaded is not downloaded again.
 
 {}", environment::OF_THE_HUB))]
 pub(crate) struct Pull {
