@@ -61,14 +61,24 @@ fn a_model_is_downloaded_once_and_then_used_offline() {
     let pictures = demo().join("pictures");
     let pictures = pictures.to_str().unwrap();
     let added = well(&world, &double, &["add", pictures, "--model", ID]);
-    assert!(added.stderr.contains("downloading model.safetensors ("), "{}", added.stderr);
+    assert!(
+        added.stderr.contains("downloading model.safetensors ("),
+        "{}",
+        added.stderr
+    );
     let asked = paths(&double).join("\n");
     assert!(asked.contains("/merges.txt"), "{asked}");
-    assert!(!asked.contains("README") && !asked.contains("flax"), "{asked}");
+    assert!(
+        !asked.contains("README") && !asked.contains("flax"),
+        "{asked}"
+    );
 
     let found = well(&world, &double, &["search", "a dog", "--format", "paths"]);
     assert_eq!(found.stderr, "");
-    assert!(paths(&double).is_empty(), "what is here is asked for never again");
+    assert!(
+        paths(&double).is_empty(),
+        "what is here is asked for never again"
+    );
     drop(double);
     let offline = world.well(&["search", "a dog", "--format", "paths"]);
     assert_eq!(offline.stdout, found.stdout);
@@ -80,11 +90,18 @@ fn a_pull_prints_the_directory_and_refreshes() {
     double.add(checkpoint());
     let pulled = well(&world, &double, &["model", "pull", ID]);
     let directory = PathBuf::from(pulled.stdout.trim_end());
-    assert!(directory.starts_with(world.path("hub")), "{}", directory.display());
+    assert!(
+        directory.starts_with(world.path("hub")),
+        "{}",
+        directory.display()
+    );
     assert!(directory.join("model.safetensors").exists());
     let from_directory = world.well(&["model", "info", directory.to_str().unwrap(), "--json"]);
     let from_hub = world.well(&["model", "info", ID, "--json"]);
-    assert_eq!(from_hub.json()["fingerprint"], from_directory.json()["fingerprint"]);
+    assert_eq!(
+        from_hub.json()["fingerprint"],
+        from_directory.json()["fingerprint"]
+    );
     assert_eq!(from_hub.json()["model"], ID);
 
     double.add(checkpoint().file("special_tokens_map.json", "{}"));
@@ -99,14 +116,20 @@ fn a_pull_prints_the_directory_and_refreshes() {
         .map(|request| request.path)
         .collect();
     let commit = refreshed["commit"].as_str().unwrap();
-    assert_eq!(fetched, [format!("/{ID}/resolve/{commit}/special_tokens_map.json")]);
+    assert_eq!(
+        fetched,
+        [format!("/{ID}/resolve/{commit}/special_tokens_map.json")]
+    );
 }
 
 #[test]
 fn models_on_this_machine_are_listed() {
     let (world, double) = (World::new(), HubDouble::start());
     let before = world.well(&["model", "list"]).stdout;
-    assert!(before.contains("not on this machine yet: clipseek model pull"), "{before}");
+    assert!(
+        before.contains("not on this machine yet: clipseek model pull"),
+        "{before}"
+    );
     double.add(checkpoint());
     double.add(checkpoint().on_branch("v1"));
     double.add(Repository::model("owner/bert").file("config.json", "{\"model_type\": \"bert\"}"));
@@ -115,7 +138,10 @@ fn models_on_this_machine_are_listed() {
 
     let rows = world.well(&["model", "list", "--json"]).json();
     let rows = rows.as_array().unwrap();
-    let names: Vec<&str> = rows.iter().map(|row| row["model"].as_str().unwrap()).collect();
+    let names: Vec<&str> = rows
+        .iter()
+        .map(|row| row["model"].as_str().unwrap())
+        .collect();
     assert_eq!(names, ["mini", ID]);
     assert_eq!(rows[1]["complete"], true);
     assert_eq!(rows[1]["references"], serde_json::json!(["main"]));
@@ -128,7 +154,10 @@ fn models_on_this_machine_are_listed() {
     let weights = Path::new(rows[1]["directory"].as_str().unwrap()).join("model.safetensors");
     std::fs::remove_file(weights).unwrap();
     let listed = world.well(&["model", "list"]).stdout;
-    assert!(listed.contains(&format!("clipseek model pull {ID}\n")), "{listed}");
+    assert!(
+        listed.contains(&format!("clipseek model pull {ID}\n")),
+        "{listed}"
+    );
     let rows = world.well(&["model", "list", "--json"]).json();
     assert_eq!(rows[1]["complete"], false);
     assert_eq!(
@@ -170,7 +199,10 @@ fn a_missing_model_is_told_from_a_missing_revision() {
          hint: check the spelling; a private one needs a token in HF_TOKEN\n"
     );
     let missing = fails(&world, &double, &["model", "pull", &format!("{ID}@v9")]);
-    assert!(missing.contains("has no branch, tag or commit `v9`"), "{missing}");
+    assert!(
+        missing.contains("has no branch, tag or commit `v9`"),
+        "{missing}"
+    );
     let no_id = fails(&world, &double, &["model", "pull", "clip"]);
     assert!(no_id.contains("expected OWNER/NAME"), "{no_id}");
 }
@@ -184,8 +216,14 @@ fn offline_without_the_files_the_variable_is_named() {
         error.starts_with("error: model `openai/clip-vit-base-patch32` could not be had\n"),
         "{error}"
     );
-    assert!(error.contains("and HF_HUB_OFFLINE forbids asking the hub\n"), "{error}");
-    assert!(error.contains("unset HF_HUB_OFFLINE") && error.contains("--model mini"), "{error}");
+    assert!(
+        error.contains("and HF_HUB_OFFLINE forbids asking the hub\n"),
+        "{error}"
+    );
+    assert!(
+        error.contains("unset HF_HUB_OFFLINE") && error.contains("--model mini"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -196,9 +234,17 @@ fn a_model_of_another_kind_is_refused_before_its_weights_come() {
             .file("config.json", "{\"model_type\": \"bert\"}")
             .large_file("model.safetensors", vec![0; 1000]),
     );
-    let error = fails(&world, &double, &["embed", "a dog", "--model", "owner/bert"]);
+    let error = fails(
+        &world,
+        &double,
+        &["embed", "a dog", "--model", "owner/bert"],
+    );
     assert!(error.contains("bert"), "{error}");
-    assert!(paths(&double).iter().all(|path| !path.contains("safetensors")));
+    assert!(
+        paths(&double)
+            .iter()
+            .all(|path| !path.contains("safetensors"))
+    );
 }
 
 #[test]
@@ -220,7 +266,10 @@ fn what_python_left_is_used_when_the_hub_cannot_be_asked() {
     let ran = well(&world, &double, &["embed", "a dog", "--model", ID]);
     assert!(ran.stderr.starts_with("note: ") && ran.stderr.contains("using what the cache has"));
     let offline = world.well(&["embed", "a dog", "--model", ID]);
-    assert_eq!((offline.stdout, offline.stderr), (ran.stdout, String::new()));
+    assert_eq!(
+        (offline.stdout, offline.stderr),
+        (ran.stdout, String::new())
+    );
 }
 
 #[test]
@@ -229,9 +278,15 @@ fn a_revision_is_remembered_by_the_collection() {
     double.add(checkpoint().on_branch("v1"));
     let name = format!("{ID}@v1");
     let picture = demo().join("pictures/two-perch.jpg");
-    well(&world, &double, &["add", picture.to_str().unwrap(), "--model", &name]);
+    well(
+        &world,
+        &double,
+        &["add", picture.to_str().unwrap(), "--model", &name],
+    );
     drop(double);
     world.well(&["search", "a fish"]);
-    let info = world.well(&["collection", "info", "--format", "json"]).json();
+    let info = world
+        .well(&["collection", "info", "--format", "json"])
+        .json();
     assert!(info.to_string().contains(&format!("\"{name}\"")), "{info}");
 }
