@@ -53,7 +53,7 @@ pub(crate) struct List {
 /// Describe a model that is on this machine
 #[derive(Args, Debug)]
 pub(crate) struct Info {
-    /// `mini`, a directory in Hugging Face form, or OWNER/NAME[@REVISION] of the hub
+    /// `mini`, a directory in Hugging Face form, OWNER/NAME or OWNER/NAME@REVISION of the hub
     #[arg(default_value = MINI)]
     model: String,
 
