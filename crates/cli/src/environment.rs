@@ -14,7 +14,8 @@ pub(crate) const OF_THE_HUB: &str = "Environment, as for Python's huggingface_hu
   HF_HUB_CACHE             where models are kept [default: HF_HOME/hub]
   HF_HOME                  [default: ~/.cache/huggingface]
   HF_ENDPOINT              the hub, or a mirror of it [default: https://huggingface.co]
-  HF_TOKEN                 a token, for gated and private models; else the file HF_TOKEN_PATH, else HF_HOME/token
+  HF_TOKEN                 a token, for gated and private models
+  HF_TOKEN_PATH            the file that holds it otherwise [default: HF_HOME/token]
   HF_HUB_OFFLINE           1: use what is here, ask nobody
   HF_HUB_ETAG_TIMEOUT, HF_HUB_DOWNLOAD_TIMEOUT
                            seconds to wait for an answer, and for the next byte [default: 10]

@@ -28,8 +28,8 @@ pub(crate) enum Command {
   clipseek model pull laion/CLIP-ViT-H-14-laion2B-s32B-b79K
   clipseek model pull openai/clip-vit-large-patch14@refs/pr/15
 
-Prints the directory. An interrupted download goes on where it stopped. What Python's libraries have downloaded
-is not downloaded again.
+Prints the directory. An interrupted download goes on where it stopped. What Python's libraries
+have downloaded is not downloaded again.
 
 {}", environment::OF_THE_HUB))]
 pub(crate) struct Pull {
@@ -53,7 +53,7 @@ pub(crate) struct List {
 /// Describe a model that is on this machine
 #[derive(Args, Debug)]
 pub(crate) struct Info {
-    /// `mini`, a directory in Hugging Face form, or OWNER/NAME[@REVISION] of the hub
+    /// `mini`, a directory in Hugging Face form, OWNER/NAME or OWNER/NAME@REVISION of the hub
     #[arg(default_value = MINI)]
     model: String,
 
