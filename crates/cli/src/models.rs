@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use clap::Args;
-use clip::{Checkpoint, Model};
+use clap::{Args, ValueEnum};
+use clip::{Checkpoint, Device, Model};
 use search::ModelIdentity;
 
 use crate::environment;
@@ -54,14 +54,45 @@ pub(crate) struct ModelArguments {
     /// The model of the words and captions, where that is another than MODEL: one of many languages over its space
     #[arg(long, value_name = "MODEL")]
     pub(crate) text_model: Option<String>,
+
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceChoice,
+}
+
+/// Where to compute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DeviceChoice {
+    /// The quickest there is
+    #[default]
+    Auto,
+    /// The processor, on all its cores
+    Cpu,
+    /// NVIDIA's, in builds with --features cuda
+    Cuda,
+    /// Apple's, in builds with --features metal
+    Metal,
+}
+
+impl DeviceChoice {
+    /// The device for the model called `name`. The bundled one is quickest on the processor.
+    fn device(self, name: &str) -> Device {
+        match self {
+            Self::Auto if name == MINI => Device::Cpu,
+            Self::Auto => Device::best(),
+            Self::Cpu => Device::Cpu,
+            Self::Cuda => Device::Cuda,
+            Self::Metal => Device::Metal,
+        }
+    }
 }
 
 impl ModelArguments {
     /// The model that was named, or the default one.
     pub(crate) fn load(&self) -> Result<NamedModel> {
-        let model = NamedModel::load(self.name().unwrap_or(DEFAULT))?;
+        let model = NamedModel::load(self.name().unwrap_or(DEFAULT), self.device)?;
         match &self.text_model {
-            Some(text) => model.with_text(text),
+            Some(text) => model.with_text(text, self.device),
             None => Ok(model),
         }
     }
@@ -72,15 +103,15 @@ impl ModelArguments {
         // A model that is not the collection's is refused for that, not for how its texts go with it.
         let is_own = model.model.fingerprint() == made_with.fingerprint;
         match (&self.text_model, &made_with.text) {
-            (Some(text), _) => model.with_text(text),
-            (None, Some(text)) if is_own => model.with_text(&text.reference),
+            (Some(text), _) => model.with_text(text, self.device),
+            (None, Some(text)) if is_own => model.with_text(&text.reference, self.device),
             _ => Ok(model),
         }
     }
 
     /// The same where there are no words.
     pub(crate) fn load_pictures_for(&self, made_with: &ModelIdentity) -> Result<NamedModel> {
-        NamedModel::load(self.name().unwrap_or(&made_with.reference))
+        NamedModel::load(self.name().unwrap_or(&made_with.reference), self.device)
     }
 
     /// An empty variable names none.
@@ -99,8 +130,8 @@ pub(crate) struct NamedModel {
 
 impl NamedModel {
     /// Loads the model that `name` leads to.
-    pub(crate) fn load(name: &str) -> Result<NamedModel> {
-        Self::load_from(name, |model| {
+    pub(crate) fn load(name: &str, device: DeviceChoice) -> Result<NamedModel> {
+        Self::load_from(name, device, |model| {
             let found = model.obtain();
             found.map_err(|error| match error.downcast::<hub::Error>() {
                 Ok(source) => Error::ModelNotHad {
@@ -115,15 +146,17 @@ impl NamedModel {
 
     /// Loads the model that `name` leads to, if it is on this machine.
     pub(crate) fn load_local(name: &str) -> Result<NamedModel> {
-        Self::load_from(name, HubModel::find)
+        Self::load_from(name, DeviceChoice::Cpu, HubModel::find)
     }
 
     fn load_from(
         name: &str,
+        device: DeviceChoice,
         of_hub: impl FnOnce(&HubModel) -> Result<PathBuf>,
     ) -> Result<NamedModel> {
+        let device = device.device(name);
         if name == MINI {
-            let model = Model::load(Checkpoint::bundled(MINI_FILES)?)?;
+            let model = Model::load_on(Checkpoint::bundled(MINI_FILES)?, device)?;
             return Ok(NamedModel {
                 model,
                 reference: MINI.to_owned(),
@@ -140,7 +173,7 @@ impl NamedModel {
             })?;
             (of_hub(&model)?, model.to_string())
         };
-        let model = Model::load(Checkpoint::open(&directory)?)?;
+        let model = Model::load_on(Checkpoint::open(&directory)?, device)?;
         Ok(NamedModel {
             model,
             reference,
@@ -149,8 +182,8 @@ impl NamedModel {
     }
 
     /// The same with the texts of the model that `name` leads to.
-    fn with_text(self, name: &str) -> Result<NamedModel> {
-        let text = NamedModel::load(name)?;
+    fn with_text(self, name: &str, device: DeviceChoice) -> Result<NamedModel> {
+        let text = NamedModel::load(name, device)?;
         Ok(NamedModel {
             model: self.model.with_text(text.model)?,
             text_reference: Some(text.reference),

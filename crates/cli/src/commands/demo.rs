@@ -13,7 +13,7 @@ use super::search::find;
 use crate::arguments::StoreArguments;
 use crate::error::Error;
 use crate::exit::Outcome;
-use crate::models::{MINI, NamedModel};
+use crate::models::{DeviceChoice, MINI, NamedModel};
 use crate::output;
 use crate::render::{self, Answer, Question};
 use crate::sources::{SourceArguments, new_record, size};
@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
     let store = place.open()?;
     let directory = store.directory().join("demo");
     unpack(&directory)?;
-    let model = NamedModel::load(MINI)?;
+    let model = NamedModel::load(MINI, DeviceChoice::default())?;
     let listing =
         Source::open(&directory.join("captions.csv"), SourceOptions::default())?.read()?;
     message!("{} that ship with clipseek", size(&listing.records));
