@@ -25,6 +25,16 @@ test:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
 
+# Type-check the feature `cuda`; a stand-in for CUDA's compiler serves where there is none
+check-cuda:
+    NVCC="$(command -v nvcc || echo "$PWD/tools/ci/nvcc")" CUDA_COMPUTE_CAP=80 CUDARC_CUDA_VERSION=13000 \
+        cargo check -p clip --features cuda
+
+# Type-check the feature `metal` for Apple's machines, from any other; what is written in C is left out
+check-metal:
+    CC_aarch64_apple_darwin=true CXX_aarch64_apple_darwin=true AR_aarch64_apple_darwin=true \
+        cargo check -p clip --features metal --target aarch64-apple-darwin
+
 # Index the bundled pictures, search twice, write a page
 demo:
     cargo run --release -- demo
