@@ -43,7 +43,7 @@ demo:
 eval *ARGS:
     cargo run --release --quiet -- eval "$@"
 
-# Measure speed: index DIR COUNT DIMENSION, picture [FILE…], clip MODEL_DIR
+# Measure speed: index DIR COUNT DIMENSION, picture [FILE…], clip MODEL_DIR, cold MODEL_DIR…
 bench WHAT *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
@@ -52,7 +52,8 @@ bench WHAT *ARGS:
         index)   cargo run --release --quiet -p index --example measure -- "$@" ;;
         picture) cargo run --release --quiet -p picture --example speed -- "$@" ;;
         clip)    cargo run --release --quiet -p clip --example throughput -- "$@" ;;
-        *)       echo "there are: index, picture, clip" >&2; exit 2 ;;
+        cold)    cargo build --release --quiet && python3 tools/cold_start.py target/release/clipseek "$@" ;;
+        *)       echo "there are: index, picture, clip, cold" >&2; exit 2 ;;
     esac
 
 # Export with clipseek, and read it with pandas, pyarrow and NumPy (tools/fixtures/dataset/requirements.txt)

@@ -130,6 +130,15 @@ pub(crate) enum Contents {
     Bundled(&'static [u8]),
 }
 
+impl Contents {
+    /// Says that all of `part`, which is a part of these bytes, is about to be read.
+    pub(crate) fn will_need(&self, part: &[u8]) {
+        if let Self::Mapped(map) = self {
+            mapping::will_need(map, part);
+        }
+    }
+}
+
 impl Deref for Contents {
     type Target = [u8];
 

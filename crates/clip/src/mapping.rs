@@ -5,9 +5,29 @@ use std::{fs::File, io};
 use memmap2::Mmap;
 
 /// Maps `file` read-only, so that only what is used is read.
+///
+/// The system reads around what is touched, up to megabytes; of a file of which single tensors and samples are wanted that
+/// would be most of it. So it is told not to, and [`will_need`] says what is wanted.
 pub(crate) fn map(file: &File) -> io::Result<Mmap> {
     // SAFETY: the bytes are only ever read, and every use checks them (the safetensors header, lengths, types).
     // Another process that shortens the file while it is mapped ends this one with SIGBUS: checkpoints are written
     // once and replaced by renaming, never changed in place, by this project as by the Hugging Face cache.
-    unsafe { Mmap::map(file) }
+    let map = unsafe { Mmap::map(file) }?;
+    #[cfg(unix)]
+    if !map.is_empty() {
+        map.advise(memmap2::Advice::Random)?;
+    }
+    Ok(map)
+}
+
+/// Has the system read `part`, which is a part of `map`, in large pieces.
+pub(crate) fn will_need(map: &Mmap, part: &[u8]) {
+    #[cfg(unix)]
+    {
+        let start = part.as_ptr().addr() - map.as_ptr().addr();
+        // It is advice: without it the same bytes are read, page by page.
+        let _ = map.advise_range(memmap2::Advice::WillNeed, start, part.len());
+    }
+    #[cfg(not(unix))]
+    let _ = (map, part);
 }

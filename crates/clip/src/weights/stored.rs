@@ -48,6 +48,9 @@ impl Stored<'_> {
     /// The elements as f32.
     pub(super) fn floats(&self, name: &str) -> Result<Vec<f32>> {
         self.check_floats(name)?;
+        if let Cow::Borrowed(data) = self.data {
+            self.owner.will_need(data);
+        }
         let bytes = self.element.bitsize() / 8;
         let mut numbers = vec![0.0; self.data.len() / bytes];
         let blocks = numbers.par_chunks_mut(BLOCK);
