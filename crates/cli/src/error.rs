@@ -11,7 +11,9 @@ pub(crate) enum Error {
     ModelNotHere { name: String },
     #[error("`{name}` is not the id of a model on the Hugging Face hub")]
     NotAnId { name: String },
-    #[error("model `{name}` could not be had")]
+    #[error(
+        "there is no directory `{name}` here, and model `{name}` could not be had from the hub"
+    )]
     ModelNotHad {
         name: String,
         #[source]
@@ -19,6 +21,16 @@ pub(crate) enum Error {
     },
     #[error("there is no model directory `{path}`")]
     NoModelDirectory { path: String },
+    #[error("the collection was made with the model in `{path}`, which is no longer there")]
+    ModelMoved { path: String },
+    #[error("`{name}` holds no model: there is no `config.json` in it")]
+    NoModelIn { name: String },
+    #[error("model `{name}`, of the hub, cannot be used")]
+    HubModel {
+        name: String,
+        #[source]
+        source: Box<clip::Error>,
+    },
     #[error("there are no collections in `{}` yet", store.display())]
     NoCollections { store: PathBuf },
     #[error("there are several collections: {}", names.join(", "))]
@@ -86,8 +98,24 @@ impl Error {
                     None => mini.to_owned(),
                 }
             }
+            Error::ModelMoved { .. } => {
+                "say where it is now with --model DIR; the same model is known by its contents"
+                    .to_owned()
+            }
+            Error::NoModelIn { .. } => "choose a repository with a CLIP model".to_owned(),
+            Error::HubModel { name, source } => match **source {
+                clip::Error::Json { .. }
+                | clip::Error::Weights { .. }
+                | clip::Error::Pickle { .. }
+                | clip::Error::MissingTensor { .. }
+                | clip::Error::TensorShape { .. }
+                | clip::Error::Tokenizer { .. } => {
+                    format!("see whether its files are damaged: clipseek model pull {name}")
+                }
+                _ => return source.hint().map(str::to_owned),
+            },
             Error::NoModelDirectory { .. } => {
-                "give a directory with config.json and model.safetensors, an id of the Hugging Face \
+                "give a directory with the files of a model, an id of the Hugging Face \
                  hub (OWNER/NAME), or: --model mini"
                     .to_owned()
             }

@@ -77,8 +77,27 @@ impl HubModel {
         }
     }
 
+    /// The model as it is now, whole and undamaged; as the cache has it where nobody may be asked.
+    pub(crate) fn refresh(&self) -> Result<Snapshot> {
+        let hub = hub()?;
+        let cached = hub.cached(&self.repository, &self.revision)?;
+        if hub.settings().offline.is_some() {
+            match cached {
+                Some(snapshot) if extent(&snapshot) >= Extent::Usable => {
+                    message!("note: offline, so {self} stays as the cache has it");
+                    return Ok(snapshot);
+                }
+                _ => return self.pull(),
+            }
+        }
+        for name in cached.map_or(Ok(Vec::new()), |cached| hub.discard_damaged(&cached))? {
+            message!("`{name}` is damaged and is fetched again");
+        }
+        self.pull()
+    }
+
     /// Downloads what the cache lacks of the model as it is now.
-    pub(crate) fn pull(&self) -> Result<Snapshot> {
+    fn pull(&self) -> Result<Snapshot> {
         let hub = hub()?;
         let display = PullDisplay::new();
         let progress = |progress: hub::Progress<'_>| display.show(progress);
@@ -88,12 +107,24 @@ impl HubModel {
                 .await?;
             let names: Vec<&str> = listing.names().collect();
             let description = Checkpoint::description_files(&names);
-            let snapshot = hub.pull(&listing, &description, &progress).await?;
-            // What cannot be used is refused before its weights are downloaded.
+            // The commit that is here counts until the new one is whole. What cannot be used is refused before its
+            // weights are downloaded.
+            let snapshot = hub.fetch(&listing, &description, &progress).await?;
+            if description.is_empty() {
+                return Err(Error::NoModelIn {
+                    name: self.to_string(),
+                }
+                .into());
+            }
             let checkpoint = Checkpoint::open(&snapshot.directory)?;
             checkpoint.family()?;
             let weights = checkpoint.weight_files(&names)?;
-            let snapshot = hub.pull(&listing, &weights, &progress).await?;
+            let whole: Vec<&str> = description
+                .iter()
+                .copied()
+                .chain(weights.iter().map(String::as_str))
+                .collect();
+            let snapshot = hub.pull(&listing, &whole, &progress).await?;
             // A cache that cannot be written to is asked about again, no more.
             let _ = hub.remember_absent(&listing, &Checkpoint::possible_description_files());
             Ok(snapshot)

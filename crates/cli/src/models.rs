@@ -10,6 +10,7 @@ use search::ModelIdentity;
 use crate::environment;
 use crate::error::Error;
 use crate::hub_model::HubModel;
+use crate::terminal::message;
 
 /// The name of the bundled model.
 pub(crate) const MINI: &str = "mini";
@@ -45,10 +46,10 @@ pub(crate) fn mini_size() -> u64 {
 /// The choice of a model.
 #[derive(Args, Debug)]
 pub(crate) struct ModelArguments {
-    /// The model: `mini` (bundled, for trying out), a directory in Hugging Face form, or an id of the Hugging
-    /// Face hub, OWNER/NAME or OWNER/NAME@REVISION, which is downloaded once [default:
-    /// openai/clip-vit-base-patch32]
-    #[arg(short, long, value_name = "MODEL", env = environment::MODEL, hide_env_values = true)]
+    /// The model: `mini` (bundled, for trying out), a directory with a model's files, or an id of the Hugging Face
+    /// hub, OWNER/NAME or OWNER/NAME@REVISION, which is downloaded once [default: the one that made the collection,
+    /// else CLIPSEEK_MODEL, else openai/clip-vit-base-patch32]
+    #[arg(short, long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
 
     /// The model of the words and captions, where that is another than MODEL: one of many languages over its space
@@ -90,7 +91,10 @@ impl DeviceChoice {
 impl ModelArguments {
     /// The model that was named, or the default one.
     pub(crate) fn load(&self) -> Result<NamedModel> {
-        let model = NamedModel::load(self.name().unwrap_or(DEFAULT), self.device)?;
+        let variable = std::env::var(environment::MODEL).ok();
+        let variable = variable.as_deref().filter(|name| !name.is_empty());
+        let name = self.name().or(variable).unwrap_or(DEFAULT);
+        let model = NamedModel::load(name, self.device)?;
         match &self.text_model {
             Some(text) => model.with_text(text, self.device),
             None => Ok(model),
@@ -104,17 +108,22 @@ impl ModelArguments {
         let is_own = model.model.fingerprint() == made_with.fingerprint;
         match (&self.text_model, &made_with.text) {
             (Some(text), _) => model.with_text(text, self.device),
-            (None, Some(text)) if is_own => model.with_text(&text.reference, self.device),
+            (None, Some(text)) if is_own => {
+                model.with_texts_of(NamedModel::load_remembered(&text.reference, self.device)?)
+            }
             _ => Ok(model),
         }
     }
 
     /// The same where there are no words.
     pub(crate) fn load_pictures_for(&self, made_with: &ModelIdentity) -> Result<NamedModel> {
-        NamedModel::load(self.name().unwrap_or(&made_with.reference), self.device)
+        match self.name() {
+            Some(name) => NamedModel::load(name, self.device),
+            None => NamedModel::load_remembered(&made_with.reference, self.device),
+        }
     }
 
-    /// An empty variable names none.
+    /// An empty one names none.
     fn name(&self) -> Option<&str> {
         self.model.as_deref().filter(|name| !name.is_empty())
     }
@@ -131,17 +140,25 @@ pub(crate) struct NamedModel {
 impl NamedModel {
     /// Loads the model that `name` leads to.
     pub(crate) fn load(name: &str, device: DeviceChoice) -> Result<NamedModel> {
-        Self::load_from(name, device, |model| {
-            let found = model.obtain();
-            found.map_err(|error| match error.downcast::<hub::Error>() {
-                Ok(source) => Error::ModelNotHad {
-                    name: model.to_string(),
-                    source: Box::new(source),
-                }
-                .into(),
-                Err(error) => error,
-            })
-        })
+        Self::load_from(name, device, obtain)
+    }
+
+    /// Loads the model that a collection remembers by `reference`: `mini`, a directory's whole path, or an id, which no
+    /// directory of that name stands for.
+    fn load_remembered(reference: &str, device: DeviceChoice) -> Result<NamedModel> {
+        let directory = Path::new(reference);
+        if directory.is_absolute() && !directory.is_dir() {
+            return Err(Error::ModelMoved {
+                path: reference.to_owned(),
+            }
+            .into());
+        }
+        match HubModel::parse(reference) {
+            Some(model) if !directory.is_absolute() => {
+                Self::of_hub(&model, &obtain(&model)?, device)
+            }
+            _ => Self::load(reference, device),
+        }
     }
 
     /// Loads the model that `name` leads to, if it is on this machine.
@@ -151,10 +168,10 @@ impl NamedModel {
 
     fn load_from(
         name: &str,
-        device: DeviceChoice,
-        of_hub: impl FnOnce(&HubModel) -> Result<PathBuf>,
+        choice: DeviceChoice,
+        find: impl FnOnce(&HubModel) -> Result<PathBuf>,
     ) -> Result<NamedModel> {
-        let device = device.device(name);
+        let device = choice.device(name);
         if name == MINI {
             let model = Model::load_on(Checkpoint::bundled(MINI_FILES)?, device)?;
             return Ok(NamedModel {
@@ -163,27 +180,58 @@ impl NamedModel {
                 text_reference: None,
             });
         }
-        let (directory, reference) = if Path::new(name).is_dir() {
+        if Path::new(name).is_dir() {
             let directory = std::path::absolute(name)?;
-            let reference = directory.to_string_lossy().into_owned();
-            (directory, reference)
-        } else {
-            let model = HubModel::parse(name).ok_or_else(|| Error::NoModelDirectory {
-                path: name.to_owned(),
-            })?;
-            (of_hub(&model)?, model.to_string())
-        };
-        let model = Model::load_on(Checkpoint::open(&directory)?, device)?;
-        Ok(NamedModel {
-            model,
-            reference,
-            text_reference: None,
-        })
+            return Ok(NamedModel {
+                model: Model::load_on(Checkpoint::open(&directory)?, device)?,
+                reference: directory.to_string_lossy().into_owned(),
+                text_reference: None,
+            });
+        }
+        let model = HubModel::parse(name).ok_or_else(|| Error::NoModelDirectory {
+            path: name.to_owned(),
+        })?;
+        Self::of_hub(&model, &find(&model)?, choice)
+    }
+
+    /// The model of the hub whose files are in `directory`.
+    fn of_hub(model: &HubModel, directory: &Path, device: DeviceChoice) -> Result<NamedModel> {
+        let reference = model.to_string();
+        let loaded = Checkpoint::open(directory)
+            .and_then(|checkpoint| Model::load_on(checkpoint, device.device(&reference)));
+        match loaded {
+            Ok(model) => Ok(NamedModel {
+                model,
+                reference,
+                text_reference: None,
+            }),
+            Err(source) => Err(Error::HubModel {
+                name: reference,
+                source: Box::new(source),
+            }
+            .into()),
+        }
     }
 
     /// The same with the texts of the model that `name` leads to.
     fn with_text(self, name: &str, device: DeviceChoice) -> Result<NamedModel> {
         let text = NamedModel::load(name, device)?;
+        let (has_pictures, is_same) = (
+            text.model.description().image_size.is_some(),
+            text.model.fingerprint() == self.model.fingerprint(),
+        );
+        if has_pictures && !is_same {
+            message!(
+                "note: {} has pictures of its own; its words are comparable with the pictures of {} only if it was \
+                 taught their space",
+                text.reference,
+                self.reference
+            );
+        }
+        self.with_texts_of(text)
+    }
+
+    fn with_texts_of(self, text: NamedModel) -> Result<NamedModel> {
         Ok(NamedModel {
             model: self.model.with_text(text.model)?,
             text_reference: Some(text.reference),
@@ -207,4 +255,17 @@ impl NamedModel {
             None => identity,
         }
     }
+}
+
+/// The directory of a model of the hub, downloaded if it is not here.
+fn obtain(model: &HubModel) -> Result<PathBuf> {
+    let found = model.obtain();
+    found.map_err(|error| match error.downcast::<hub::Error>() {
+        Ok(source) => Error::ModelNotHad {
+            name: model.to_string(),
+            source: Box::new(source),
+        }
+        .into(),
+        Err(error) => error,
+    })
 }

@@ -2,7 +2,7 @@
 //! preprocessing in `open_clip_config.json`, weights under open_clip's names.
 //!
 //! Vision and text transformers are those of the other CLIP checkpoints, with weights of other names ([`names`]);
-//! residual networks are [`ResNet`](crate::resnet::ResNet)s, and SigLIP's vision towers [`siglip::VisionTower`]s.
+//! residual networks are [`ResNet`]s, and SigLIP's vision towers [`siglip::VisionTower`]s.
 //!
 //! Token ids are what transformers makes of the repository's tokenizer files. open_clip's own `SimpleTokenizer` mends a
 //! text first: `ftfy.fix_text`, HTML entities, twice, and spaces at both ends. So `&amp;` and text decoded by a wrong

@@ -1,4 +1,7 @@
 use std::fmt::Write;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
@@ -19,6 +22,19 @@ impl Digest {
     /// Its hexadecimal digits, which name the blob in the cache.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The hash of this kind that the file at `path` has.
+    pub(crate) fn of_file(&self, path: &Path) -> io::Result<Digest> {
+        let mut file = File::open(path)?;
+        let mut hasher = self.hasher(file.metadata()?.len());
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(hasher.finish()),
+                count => hasher.update(&buffer[..count]),
+            }
+        }
     }
 
     /// What computes the hash of a file of `size` bytes.

@@ -1,3 +1,5 @@
+use std::ffi::OsStr;
+use std::fs;
 use std::sync::OnceLock;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -5,6 +7,7 @@ use reqwest::Url;
 
 use crate::cache::{Cache, CachedRepository};
 use crate::client::Client;
+use crate::digest::Digest;
 use crate::download::Download;
 use crate::{
     Error, Kind, Listing, Progress, Repository, Result, Revision, Settings, Snapshot, SnapshotFile,
@@ -87,12 +90,34 @@ impl Hub {
         .await
     }
 
-    /// Brings files of a listing into the cache, those that are not there yet. When it fails, what has
-    /// arrived stays, and the next call goes on from there.
+    /// Brings files of a listing into the cache, those that are not there yet; from then on the revision is at
+    /// the listing's commit. When it fails, what has arrived stays, and the next call goes on from there.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch).
+    pub async fn pull(
+        &self,
+        listing: &Listing,
+        names: &[impl AsRef<str>],
+        progress: &(dyn Fn(Progress<'_>) + Sync),
+    ) -> Result<Snapshot> {
+        let present = self.fetch(listing, names, progress).await?;
+        let remembered =
+            self.cache
+                .remember(&listing.repository, &listing.revision, &listing.commit);
+        match missing(listing, names, &present.files)?.is_empty() {
+            // A cache that cannot be written to still serves what it has.
+            true => Ok(present),
+            false => remembered.map(|()| present),
+        }
+    }
+
+    /// Brings files of a listing into the cache as [`pull`](Self::pull) does, but leaves the revision at the commit
+    /// where it was: for files that are of no use alone.
     ///
     /// # Errors
     /// When a file is not in the listing, or cannot be fetched, verified or stored.
-    pub async fn pull(
+    pub async fn fetch(
         &self,
         listing: &Listing,
         names: &[impl AsRef<str>],
@@ -113,8 +138,6 @@ impl Hub {
         });
         let missing = missing(listing, names, &present.files)?;
         if missing.is_empty() {
-            // A cache that cannot be written to still serves what it has.
-            let _ = self.cache.remember(repository, revision, commit);
             return Ok(present);
         }
         self.forbid_offline(repository, revision)?;
@@ -138,8 +161,31 @@ impl Hub {
             .buffer_unordered(self.settings.at_once.max(1))
             .try_collect::<()>()
             .await?;
-        self.cache.remember(repository, revision, commit)?;
         Ok(self.cache.commit(repository, commit)?.unwrap_or(present))
+    }
+
+    /// Removes the files of `snapshot` that no longer have the hash that names them in the cache, and gives their
+    /// names: the next [`pull`](Self::pull) brings them again.
+    ///
+    /// # Errors
+    /// When a file cannot be read or removed.
+    pub fn discard_damaged(&self, snapshot: &Snapshot) -> Result<Vec<String>> {
+        let mut damaged = Vec::new();
+        for file in &snapshot.files {
+            let link = snapshot.path(&file.name);
+            let blob = fs::canonicalize(&link).map_err(Error::of(&link))?;
+            let name = blob.file_name().and_then(OsStr::to_str);
+            // Where links cannot be made, the hash is not known.
+            let Some(digest) = name.and_then(Digest::of_etag) else {
+                continue;
+            };
+            if digest.of_file(&blob).map_err(Error::of(&blob))? != digest {
+                fs::remove_file(&blob).map_err(Error::of(&blob))?;
+                fs::remove_file(&link).map_err(Error::of(&link))?;
+                damaged.push(file.name.clone());
+            }
+        }
+        Ok(damaged)
     }
 
     /// Writes down which of `names` the listing does not have, so that nobody has to ask again: they are
@@ -186,7 +232,7 @@ impl Hub {
         let sizes = missing.iter().filter_map(|name| listing.file(name)?.size);
         let needed = sizes.fold(0_u64, u64::saturating_add);
         let blobs = self.cache.blobs(&listing.repository);
-        let begun = std::fs::read_dir(&blobs).into_iter().flatten().flatten();
+        let begun = fs::read_dir(&blobs).into_iter().flatten().flatten();
         let begun = begun.filter(|entry| {
             let name = entry.file_name();
             name.as_encoded_bytes().ends_with(b".incomplete")

@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     )]
     labels: Vec<String>,
 
-    /// A file of labels, one a line
+    /// A file of labels, one a line, beside those of --labels
     #[arg(long, value_name = "FILE")]
     labels_file: Option<PathBuf>,
 
@@ -64,7 +64,7 @@ pub(crate) struct Arguments {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// The labels of each picture, most probable first
+    /// The five most probable labels of each picture
     Table,
     /// One JSON list
     Json,
@@ -144,7 +144,8 @@ impl Arguments {
         let mut given = self.labels.clone();
         if let Some(file) = &self.labels_file {
             let lines = read(file)?;
-            let lines = lines.lines().filter(|line| !line.trim().is_empty());
+            let lines = lines.strip_prefix('\u{feff}').unwrap_or(&lines).lines();
+            let lines = lines.filter(|line| !line.trim().is_empty());
             given.extend(lines.map(str::to_owned));
             if given.is_empty() {
                 return Err(clip::Error::NoLabels.into());

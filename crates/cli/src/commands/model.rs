@@ -74,7 +74,7 @@ fn pull(arguments: &Pull) -> Result<Outcome> {
     let model = HubModel::parse(&arguments.model).ok_or_else(|| Error::NotAnId {
         name: arguments.model.clone(),
     })?;
-    let snapshot = model.pull()?;
+    let snapshot = model.refresh()?;
     output::write(None, |out| {
         if !arguments.json {
             return Ok(writeln!(out, "{}", snapshot.directory.display())?);
@@ -116,10 +116,7 @@ fn list(arguments: &List) -> Result<Outcome> {
             "OWNER/NAME",
             "any other of the Hugging Face hub, downloaded when it is used",
         ),
-        (
-            "DIR",
-            "a directory with a CLIP checkpoint in Hugging Face form",
-        ),
+        ("DIR", "a directory with the files of a model"),
     ] {
         lines.push((name.to_owned(), words.to_owned()));
     }

@@ -230,7 +230,7 @@ fn labels_and_templates_come_from_files() {
     let world = World::new();
     let perch = demo().join("pictures/two-perch.jpg");
     let (labels, templates) = (world.path("labels.txt"), world.path("templates.txt"));
-    std::fs::write(&labels, "fish\n\nwindmill, old\n").unwrap();
+    std::fs::write(&labels, "\u{feff}fish\r\n\nwindmill, old\n").unwrap();
     std::fs::write(&templates, "# two\na photo of a {}\na drawing of a {}\n").unwrap();
     let classify = |more: &[&str]| {
         let mut arguments = vec!["classify", perch.to_str().unwrap(), "--model", "mini"];
