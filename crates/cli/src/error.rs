@@ -11,11 +11,11 @@ pub(crate) enum Error {
     ModelNotHere { name: String },
     #[error("`{name}` is not the id of a model on the Hugging Face hub")]
     NotAnId { name: String },
-    #[error(
-        "there is no directory `{name}` here, and model `{name}` could not be had from the hub"
-    )]
+    #[error("model `{name}` could not be had")]
     ModelNotHad {
         name: String,
+        /// Whether another can be taken instead: that of a collection cannot.
+        is_choice: bool,
         #[source]
         source: Box<hub::Error>,
     },
@@ -91,12 +91,22 @@ impl Error {
                     .to_owned()
             }
             Error::ModelNotHere { name } => format!("download it: clipseek model pull {name}"),
-            Error::ModelNotHad { source, .. } => {
-                let mini = "or try clipseek out with the bundled model: --model mini";
-                match source.hint() {
-                    Some(hint) => format!("{hint}; {mini}"),
-                    None => mini.to_owned(),
-                }
+            Error::ModelNotHad {
+                source, is_choice, ..
+            } => {
+                let no_directory = matches!(**source, hub::Error::NotFound { .. })
+                    .then_some("there is no directory of that name here either");
+                let mini =
+                    is_choice.then_some("or try clipseek out with the bundled model: --model mini");
+                let hints: Vec<String> = [
+                    source.hint(),
+                    no_directory.map(str::to_owned),
+                    mini.map(str::to_owned),
+                ]
+                .into_iter()
+                .flatten()
+                .collect();
+                return (!hints.is_empty()).then(|| hints.join("; "));
             }
             Error::ModelMoved { .. } => {
                 "say where it is now with --model DIR; the same model is known by its contents"

@@ -140,7 +140,7 @@ pub(crate) struct NamedModel {
 impl NamedModel {
     /// Loads the model that `name` leads to.
     pub(crate) fn load(name: &str, device: DeviceChoice) -> Result<NamedModel> {
-        Self::load_from(name, device, obtain)
+        Self::load_from(name, device, |model| obtain(model, true))
     }
 
     /// Loads the model that a collection remembers by `reference`: `mini`, a directory's whole path, or an id, which no
@@ -155,7 +155,7 @@ impl NamedModel {
         }
         match HubModel::parse(reference) {
             Some(model) if !directory.is_absolute() => {
-                Self::of_hub(&model, &obtain(&model)?, device)
+                Self::of_hub(&model, &obtain(&model, false)?, device)
             }
             _ => Self::load(reference, device),
         }
@@ -257,12 +257,13 @@ impl NamedModel {
     }
 }
 
-/// The directory of a model of the hub, downloaded if it is not here.
-fn obtain(model: &HubModel) -> Result<PathBuf> {
+/// The directory of a model of the hub, downloaded if it is not here; `is_choice` when another could be named instead.
+fn obtain(model: &HubModel, is_choice: bool) -> Result<PathBuf> {
     let found = model.obtain();
     found.map_err(|error| match error.downcast::<hub::Error>() {
         Ok(source) => Error::ModelNotHad {
             name: model.to_string(),
+            is_choice,
             source: Box::new(source),
         }
         .into(),

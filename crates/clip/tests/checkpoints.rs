@@ -4,7 +4,7 @@ use std::{error::Error as _, fs, path::Path};
 
 use clip::{Checkpoint, Error, Model, Pixels, Result};
 use picture::Picture;
-use safetensors::SafeTensors;
+use safetensors::{SafeTensors, tensor::TensorView};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -319,6 +319,29 @@ fn a_fingerprint_is_of_the_contents() {
     let original = fingerprint(Copy::new());
     assert_eq!(original.len(), 64);
     assert_eq!(original, fingerprint(Copy::new()));
+    // As when a projection alone is trained further.
+    let weights = Copy::new().bytes("model.safetensors");
+    let tensors = SafeTensors::deserialize(&weights).unwrap().tensors();
+    let negative = |name: &str, data: &[u8]| -> Vec<u8> {
+        let turned = |bytes: &[u8]| [bytes[0], bytes[1], bytes[2], bytes[3] ^ 0x80];
+        match name {
+            "visual_projection.weight" => data.chunks(4).flat_map(turned).collect(),
+            _ => data.to_vec(),
+        }
+    };
+    let data: Vec<_> = tensors
+        .iter()
+        .map(|(name, view)| negative(name, view.data()))
+        .collect();
+    let tensors = tensors.iter().zip(&data).map(|((name, view), data)| {
+        let view = TensorView::new(view.dtype(), view.shape().to_vec(), data);
+        (name.clone(), view.unwrap())
+    });
+    let turned = safetensors::serialize(tensors, None).unwrap();
+    assert_ne!(
+        original,
+        fingerprint(Copy::new().with("model.safetensors", turned))
+    );
     // As in further training, every number changes.
     let mut weights = Copy::new().bytes("model.safetensors");
     let numbers = 8 + u64::from_le_bytes(weights[..8].try_into().unwrap()) as usize;

@@ -290,3 +290,110 @@ fn a_revision_is_remembered_by_the_collection() {
         .json();
     assert!(info.to_string().contains(&format!("\"{name}\"")), "{info}");
 }
+
+#[test]
+fn an_update_that_is_cut_off_leaves_the_model_as_it_was() {
+    let (world, double) = (World::new(), HubDouble::start());
+    double.add(checkpoint());
+    let pulled = well(&world, &double, &["model", "pull", ID]).stdout;
+    let info = world.well(&["model", "info", ID]).stdout;
+
+    double.add(checkpoint().large_file("model.safetensors", vec![1; 5000]));
+    let refuse = Trouble::Status(403, Vec::new());
+    double.trouble("GET", "model.safetensors", 100, refuse);
+    fails(&world, &double, &["model", "pull", ID]);
+    assert_eq!(world.well(&["model", "info", ID]).stdout, info);
+    let offline = world.well(&["model", "pull", ID]);
+    assert_eq!(offline.stdout, pulled);
+    assert!(
+        offline.stderr.starts_with("note: offline"),
+        "{}",
+        offline.stderr
+    );
+}
+
+#[test]
+fn a_pull_mends_a_damaged_file() {
+    let (world, double) = (World::new(), HubDouble::start());
+    double.add(checkpoint());
+    let pulled = well(&world, &double, &["model", "pull", ID]).stdout;
+    let weights = Path::new(pulled.trim_end()).join("model.safetensors");
+    let whole = std::fs::read(&weights).unwrap();
+    let mut damaged = whole.clone();
+    damaged[9] = 0;
+    std::fs::write(std::fs::canonicalize(&weights).unwrap(), damaged).unwrap();
+    let error = world.fails(&["embed", "a dog", "--model", ID]);
+    assert!(
+        error.ends_with(
+            "hint: see whether its files are damaged: clipseek model pull owner/tiny-clip\n"
+        ),
+        "{error}"
+    );
+    let mended = well(&world, &double, &["model", "pull", ID]);
+    assert!(
+        mended
+            .stderr
+            .contains("`model.safetensors` is damaged and is fetched again"),
+        "{}",
+        mended.stderr
+    );
+    assert_eq!(std::fs::read(&weights).unwrap(), whole);
+    world.well(&["embed", "a dog", "--model", ID]);
+}
+
+#[test]
+fn a_repository_without_a_model_says_so() {
+    let (world, double) = (World::new(), HubDouble::start());
+    double.add(Repository::model("owner/empty").file("README.md", "nothing"));
+    let error = fails(&world, &double, &["model", "pull", "owner/empty"]);
+    assert!(
+        error.starts_with("error: `owner/empty` holds no model: there is no `config.json` in it\n"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_collection_means_its_own_model() {
+    let (world, double) = (World::new(), HubDouble::start());
+    double.add(checkpoint());
+    let pictures = demo().join("pictures");
+    let pictures = pictures.to_str().unwrap();
+    well(&world, &double, &["add", pictures, "--model", ID]);
+    let search = ["search", "a dog", "--format", "paths"];
+    let found = world.well(&search).stdout;
+
+    // A directory of the same name stands for nothing, and the variable is for those who name no collection.
+    std::fs::create_dir_all(world.path(ID)).unwrap();
+    let mut command = world.command(&search);
+    command
+        .current_dir(world.path(""))
+        .env("CLIPSEEK_MODEL", "mini");
+    let there = Ran::of(command.output().unwrap());
+    assert_eq!((there.code, there.stdout), (0, found));
+}
+
+#[test]
+fn a_model_that_was_moved_is_asked_for() {
+    let world = World::new();
+    let (old, new) = (world.path("old"), world.path("new"));
+    std::fs::create_dir(&old).unwrap();
+    for file in std::fs::read_dir(tiny()).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), old.join(file.file_name())).unwrap();
+    }
+    let pictures = demo().join("pictures");
+    world.well(&[
+        "add",
+        pictures.to_str().unwrap(),
+        "--model",
+        old.to_str().unwrap(),
+    ]);
+    std::fs::rename(&old, &new).unwrap();
+    let error = world.fails(&["search", "a dog"]);
+    assert!(
+        error.starts_with("error: the collection was made with the model in `")
+            && error.contains("hint: say where it is now with --model DIR"),
+        "{error}"
+    );
+    world.well(&["search", "a dog", "--model", new.to_str().unwrap()]);
+}
