@@ -49,7 +49,11 @@ impl Question {
 
 /// A similarity as it is shown: the raw cosine.
 pub(crate) fn similarity(value: f32) -> String {
-    format!("{value:.3}")
+    let shown = format!("{value:.3}");
+    match shown.as_str() {
+        "-0.000" => "0.000".to_owned(),
+        _ => shown,
+    }
 }
 
 /// What is said of a hit: its caption, or the file's name.

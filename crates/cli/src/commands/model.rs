@@ -1,6 +1,7 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use hub::{CachedRevision, Repository};
+use clip::Scoring;
+use hub::{CachedRepository, CachedRevision, Repository};
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
@@ -10,7 +11,7 @@ use crate::exit::Outcome;
 use crate::hub_model::{self, Extent, HubModel};
 use crate::models::{DEFAULT, MINI, NamedModel, mini_size};
 use crate::output;
-use crate::terminal::FAINT;
+use crate::terminal::{FAINT, message};
 
 /// Download, list and describe models
 #[derive(Debug, Subcommand)]
@@ -94,7 +95,7 @@ fn pull(arguments: &Pull) -> Result<Outcome> {
 
 fn list(arguments: &List) -> Result<Outcome> {
     let mut rows = vec![Row::mini()];
-    for model in hub_model::hub()?.models()? {
+    for model in cached()? {
         let revisions = model.revisions.iter();
         rows.extend(revisions.filter_map(|revision| Row::of(&model.repository, revision)));
     }
@@ -128,6 +129,18 @@ fn list(arguments: &List) -> Result<Outcome> {
         Ok(())
     })?;
     Ok(Outcome::Done)
+}
+
+/// The models in the cache, where there is a place for one.
+fn cached() -> Result<Vec<CachedRepository>> {
+    match hub_model::hub() {
+        Ok(hub) => Ok(hub.models()?),
+        Err(error) if matches!(error.downcast_ref(), Some(hub::Error::NoHome)) => {
+            message!("note: {error}");
+            Ok(Vec::new())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// A model on this machine.
@@ -214,6 +227,10 @@ fn info(arguments: &Info) -> Result<Outcome> {
         model, reference, ..
     } = NamedModel::load_local(&arguments.model)?;
     let description = model.description();
+    let logit_bias = match model.scoring() {
+        Scoring::Sigmoid { bias, .. } => Some(bias),
+        Scoring::Softmax { .. } => None,
+    };
     let facts = [
         ("model", json!(reference)),
         ("family", json!(description.family)),
@@ -226,6 +243,7 @@ fn info(arguments: &Info) -> Result<Outcome> {
             // A model of texts alone has learned none.
             json!(description.image_size.map(|_| model.scoring().scale())),
         ),
+        ("logit_bias", json!(logit_bias)),
         ("fingerprint", json!(model.fingerprint())),
     ];
     output::write(None, |out| {
@@ -237,14 +255,14 @@ fn info(arguments: &Info) -> Result<Outcome> {
             serde_json::to_writer_pretty(&mut *out, &object)?;
             return Ok(writeln!(out)?);
         }
-        if description.image_size.is_none() {
-            writeln!(out, "{:<12} {}", "pictures", NO_PICTURES)?;
-        }
         for (name, value) in facts.iter().filter(|(_, value)| !value.is_null()) {
             let text = value
                 .as_str()
                 .map_or_else(|| value.to_string(), str::to_owned);
             writeln!(out, "{:<12} {text}", name.replace('_', " "))?;
+        }
+        if description.image_size.is_none() {
+            writeln!(out, "{:<12} {}", "pictures", NO_PICTURES)?;
         }
         Ok(())
     })?;
