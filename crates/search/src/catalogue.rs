@@ -166,6 +166,21 @@ impl Catalogue {
         })
     }
 
+    /// Writes what leads to a collection's models.
+    pub(crate) fn set_references(&self, key: CollectionKey, model: &ModelIdentity) -> Result<()> {
+        self.run(|connection| {
+            connection.execute(
+                "UPDATE collections SET model = ?2, text_model = coalesce(?3, text_model) WHERE id = ?1",
+                params![
+                    key.0,
+                    model.reference,
+                    model.text.as_ref().map(|text| &text.reference)
+                ],
+            )?;
+            Ok(())
+        })
+    }
+
     /// Writes which model embeds a collection's captions, `None` being that of its pictures; `false` if it has
     /// captions, which are of the one it had.
     pub(crate) fn set_text_model(

@@ -100,7 +100,21 @@ impl Store {
         }
         let collection = self.collection(name)?;
         collection.accept(model)?;
-        self.with_texts_of(collection, model)
+        let collection = self.with_texts_of(collection, model)?;
+        self.refer_to(collection, model)
+    }
+
+    /// The collection remembering where `model`, which is its own, was found this time.
+    fn refer_to<'store>(
+        &'store self,
+        collection: Collection<'store>,
+        model: &ModelIdentity,
+    ) -> Result<Collection<'store>> {
+        if collection.model() == model {
+            return Ok(collection);
+        }
+        self.catalogue.set_references(collection.key(), model)?;
+        self.collection(collection.name())
     }
 
     /// The collection with the texts of `model` for its captions; it takes another's only as long as it has none.

@@ -395,5 +395,9 @@ fn a_model_that_was_moved_is_asked_for() {
             && error.contains("hint: say where it is now with --model DIR"),
         "{error}"
     );
-    world.well(&["search", "a dog", "--model", new.to_str().unwrap()]);
+    let model = ["--model", new.to_str().unwrap()];
+    world.well(&[&["search", "a dog"], &model[..]].concat());
+    // Adding to it remembers the new place.
+    world.well(&[&["add", pictures.to_str().unwrap()], &model[..]].concat());
+    world.well(&["search", "a dog"]);
 }
