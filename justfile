@@ -80,9 +80,9 @@ check-export:
 check-hub:
     #!/usr/bin/env bash
     set -euo pipefail
-    cargo build --quiet -p hub-double -p hub --example pull --bin hub-double
+    cargo build --quiet -p hub-double -p hub --example pull --example serve
     programs="${CARGO_TARGET_DIR:-target}/debug"
-    python3 tools/fixtures/hub/check_cache.py "$programs/hub-double" "$programs/examples/pull"
+    python3 tools/fixtures/hub/check_cache.py "$programs/examples/serve" "$programs/examples/pull"
 
 # Damage pictures for SECONDS and see that nothing panics
 fuzz SECONDS="600":

@@ -1,4 +1,4 @@
-//! Serves a folder as the hub: `hub-double FOLDER [PORT]`, where FOLDER/owner/name holds the files of the
+//! Serves a folder as the hub: `cargo run -p hub-double --example serve -- FOLDER [PORT]`, where FOLDER/owner/name holds the files of the
 //! model `owner/name`. Says its address, then each request as it was answered; ends with standard input.
 
 use std::fs;
