@@ -1,7 +1,5 @@
 //! Tensors by name, out of the files that hold a checkpoint's weights.
 
-#![allow(dead_code, reason = "other forms of checkpoints are on their way")]
-
 mod pickle;
 mod rows;
 mod safetensors_file;
