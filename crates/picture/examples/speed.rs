@@ -2,7 +2,8 @@
 //!
 //!     cargo run --release -p picture --example speed -- [FILE...]
 //!
-//! Without files, resamples drawings. With files, reads, decodes and resamples each.
+//! Without files, resamples drawings. With files, reads, decodes and resamples each; the `image` crate
+//! decodes it too, for comparison.
 
 use std::{path::Path, time::Instant};
 
@@ -26,6 +27,10 @@ fn main() -> picture::Result<()> {
         println!("{file}");
         time("content hash", || ContentHash::of(&bytes));
         let picture = time("decode", || Picture::decode(&bytes, &Limits::default()))?;
+        let peer = time("decode, image crate", || image::load_from_memory(&bytes));
+        if let Err(error) = peer {
+            println!("  the image crate: {error}");
+        }
         time_steps(&picture);
     }
     Ok(())

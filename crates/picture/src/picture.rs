@@ -148,10 +148,10 @@ impl Picture {
 
     /// This picture as a JPEG file, at a `quality` from 1 to 100.
     ///
-    /// A picture with a side of more than 65,535 pixels, which JPEG cannot hold, is first made
+    /// A picture with a side of more than 65,500 pixels, which libjpeg does not read, is first made
     /// smaller to fit.
     pub fn to_jpeg(&self, quality: u8) -> Vec<u8> {
-        const LONGEST: u32 = 65_535;
+        const LONGEST: u32 = 65_500;
         if self.width().max(self.height()) > LONGEST {
             return self.thumbnail(LONGEST, LONGEST).to_jpeg(quality);
         }
@@ -295,7 +295,7 @@ mod tests {
     fn a_picture_too_long_for_jpeg_is_made_smaller() {
         let long = Picture::from_rgb(70_000, 1, vec![200; 210_000]).unwrap();
         let read = Picture::decode(&long.to_jpeg(80), &Limits::default()).unwrap();
-        assert_eq!((read.width(), read.height()), (65_535, 1));
+        assert_eq!((read.width(), read.height()), (65_500, 1));
     }
 
     #[test]

@@ -1,11 +1,10 @@
-//! JPEG.
+//! JPEG, by libjpeg-turbo in Mozilla's version: pixels come out equal to Pillow's, bit by bit, and
+//! so do the vectors that people compare with Python's.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use ::image::metadata::Orientation;
-use zune_jpeg::{
-    JpegDecoder,
-    errors::DecodeErrors,
-    zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions},
-};
+use mozjpeg::{ColorSpace, Decompress};
 
 use super::{
     Decoded, damaged,
@@ -23,53 +22,78 @@ const MOST_SCANS: usize = 100;
 /// picture would be grey, and it is the mark of a download that can be repeated.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded> {
     check_scans(bytes)?;
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options());
-    decoder.decode_headers().map_err(from_jpeg_error)?;
-    let (width, height) = decoder.dimensions().unwrap_or_default();
-    // JPEG's width and height are 16-bit numbers.
-    let size = Size {
-        width: width as u32,
-        height: height as u32,
-    };
-    limits.check_size(size)?;
-
-    // Ink is taken for inverted, as Adobe stores it, with or without Adobe's mark; so does Pillow.
-    let grey = decoder.input_colorspace() == Some(ColorSpace::Luma);
-    let (colours, layout) = if grey {
-        (ColorSpace::Luma, Layout::Grey)
-    } else {
-        (ColorSpace::RGB, Layout::Rgb)
-    };
-    decoder.set_options(options().jpeg_set_out_colorspace(colours));
-    let orientation = decoder.exif().map_or(Orientation::NoTransforms, |block| {
-        orientation::from_exif(block)
-    });
-    let mut samples = vec![0; width * height * layout.channels()];
-    decoder.decode_into(&mut samples).map_err(from_jpeg_error)?;
+    if let Some(size) = header_size(bytes) {
+        limits.check_size(size)?;
+    }
+    let orientation = exif(bytes).map_or(Orientation::NoTransforms, orientation::from_exif);
+    let (size, pixels) = or_fatal_message(|| decompress(bytes, limits))?;
     Ok(Decoded {
         size,
         orientation,
-        pixels: to_rgb(samples, layout),
+        pixels,
     })
 }
 
-fn options() -> DecoderOptions {
-    DecoderOptions::default()
-        .set_strict_mode(false)
-        .set_max_width(usize::from(u16::MAX))
-        .set_max_height(usize::from(u16::MAX))
+fn decompress(bytes: &[u8], limits: &Limits) -> Result<(Size, Vec<u8>)> {
+    let failed = |error| damaged(Format::Jpeg, error);
+    let decoder = Decompress::new_mem(bytes).map_err(failed)?;
+    // JPEG's width and height are 16-bit numbers.
+    let size = Size {
+        width: decoder.width() as u32,
+        height: decoder.height() as u32,
+    };
+    limits.check_size(size)?;
+    let (colours, layout) = match decoder.color_space() {
+        ColorSpace::JCS_GRAYSCALE => (ColorSpace::JCS_GRAYSCALE, Layout::Grey),
+        ColorSpace::JCS_CMYK | ColorSpace::JCS_YCCK => (ColorSpace::JCS_CMYK, Layout::Cmyk),
+        _ => (ColorSpace::JCS_RGB, Layout::Rgb),
+    };
+    let mut lines = decoder.to_colorspace(colours).map_err(failed)?;
+    let mut samples = lines.read_scanlines::<u8>().map_err(failed)?;
+    if layout == Layout::Cmyk {
+        // Ink is taken for inverted, as Adobe stores it, with or without Adobe's mark; so does
+        // Pillow.
+        samples.iter_mut().for_each(|sample| *sample = !*sample);
+    }
+    Ok((size, to_rgb(samples, layout)))
 }
 
-fn from_jpeg_error(error: DecodeErrors) -> Error {
-    let format = Format::Jpeg;
-    match error {
-        DecodeErrors::ExhaustedData => Error::Truncated { format },
-        DecodeErrors::Unsupported(_) => Error::Unsupported {
-            format,
-            source: error.into(),
-        },
-        error => damaged(format, error),
+/// What `decode` gives, or the error of the message with which libjpeg ended it. The binding
+/// throws that message through libjpeg as the payload of a panic, past the panic hook.
+fn or_fatal_message<T>(decode: impl FnOnce() -> Result<T>) -> Result<T> {
+    let panic = match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(result) => return result,
+        Err(panic) => panic,
+    };
+    let message = panic
+        .downcast_ref::<String>()
+        .and_then(|message| message.strip_prefix("libjpeg fatal error: "));
+    match message {
+        Some(message) => Err(from_fatal_message(message)),
+        None => resume_unwind(panic),
     }
+}
+
+/// The words by which libjpeg's messages (jerror.h) tell what it can't do from what is wrong.
+fn from_fatal_message(message: &str) -> Error {
+    let format = Format::Jpeg;
+    let source = message.into();
+    let is_unsupported = ["Unsupported", "not implemented", "Maximum supported"]
+        .iter()
+        .any(|words| message.contains(words));
+    if is_unsupported {
+        Error::Unsupported { format, source }
+    } else {
+        Error::Damaged { format, source }
+    }
+}
+
+/// The first block of EXIF.
+fn exif(bytes: &[u8]) -> Option<&[u8]> {
+    Segments(bytes).find_map(|(marker, content)| match marker {
+        APPLICATION_1 => content.strip_prefix(b"Exif\0\0"),
+        _ => None,
+    })
 }
 
 /// Refuses a picture without its end, and one of too many scans.
@@ -114,8 +138,10 @@ const TEMPORARY: u8 = 0x01;
 const START_OF_IMAGE: u8 = 0xD8;
 const END_OF_IMAGE: u8 = 0xD9;
 const START_OF_SCAN: u8 = 0xDA;
+const APPLICATION_1: u8 = 0xE1;
 
-/// The segments of a file: each one's marker and what follows its length, to the end of the file.
+/// The segments of a file: each one's marker and its content, which ends early where the file
+/// does.
 struct Segments<'a>(&'a [u8]);
 
 impl<'a> Iterator for Segments<'a> {
@@ -125,9 +151,11 @@ impl<'a> Iterator for Segments<'a> {
         let (marker, after) = next_marker(self.0)?;
         let has_content = !matches!(marker, TEMPORARY | START_OF_IMAGE | END_OF_IMAGE);
         let (content, rest) = match after {
-            &[high, low, ref content @ ..] if has_content => {
-                let length = usize::from(u16::from_be_bytes([high, low]));
-                (content, after.get(length..).unwrap_or_default())
+            &[high, low, ..] if has_content => {
+                // The length counts its own two bytes.
+                let length = usize::from(u16::from_be_bytes([high, low])).max(2);
+                let (segment, rest) = after.split_at(length.min(after.len()));
+                (&segment[2..], rest)
             }
             _ => (&[][..], after),
         };
