@@ -12,12 +12,14 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehav
 use crate::collection::{ModelIdentity, TextIdentity};
 use crate::error::{Error, Result};
 use crate::record::Record;
+use crate::stamp::FileStamp;
 
 /// "clsk", in the file's header: says whose database this is.
 const APPLICATION_ID: i64 = 0x636c_736b;
 
-/// The version of the tables below. Version 1 had no columns for a text model.
-const VERSION: i64 = 2;
+/// The version of the tables below. Version 1 had no columns for a text model, version 2 none for
+/// what a file is known by and says of itself.
+const VERSION: i64 = 3;
 
 const TABLES: &str = "
     CREATE TABLE collections (
@@ -39,23 +41,47 @@ const TABLES: &str = "
         height      INTEGER NOT NULL,
         captions    TEXT NOT NULL,
         metadata    TEXT NOT NULL,
+        bytes       INTEGER NOT NULL DEFAULT 0,
+        modified    INTEGER,
+        facts       TEXT NOT NULL DEFAULT '{}',
+        missing     INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (collection, id),
         UNIQUE (collection, place)
     ) WITHOUT ROWID;
     CREATE INDEX records_by_hash ON records (collection, hash);
+    CREATE TABLE unfinished (
+        collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+        id          TEXT NOT NULL,
+        PRIMARY KEY (collection, id)
+    ) WITHOUT ROWID;
 ";
 
-/// What turns tables of version 1 into those of version 2.
-const TEXT_MODEL: &str = "
+/// What turns the tables of each version into those of the next.
+const UPDATES: [&str; VERSION as usize - 1] = [
+    "
     ALTER TABLE collections ADD COLUMN text_model TEXT;
     ALTER TABLE collections ADD COLUMN text_fingerprint TEXT;
-";
+    ",
+    "
+    ALTER TABLE records ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE records ADD COLUMN modified INTEGER;
+    ALTER TABLE records ADD COLUMN facts TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE records ADD COLUMN missing INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE unfinished (
+        collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+        id          TEXT NOT NULL,
+        PRIMARY KEY (collection, id)
+    ) WITHOUT ROWID;
+    ",
+];
 
 const COLLECTION: &str = "id, name, model, fingerprint, precision, dimension,
     (SELECT count(*) FROM records WHERE collection = collections.id),
-    text_model, text_fingerprint";
+    text_model, text_fingerprint,
+    (SELECT count(*) FROM records WHERE collection = collections.id AND missing)";
 
-const RECORD: &str = "id, place, hash, width, height, captions, metadata";
+const RECORD: &str =
+    "id, place, hash, width, height, captions, metadata, bytes, modified, facts, missing";
 
 /// How long to wait for another process that is writing.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -70,7 +96,9 @@ pub(crate) struct CollectionRow {
     pub(crate) key: CollectionKey,
     pub(crate) name: String,
     pub(crate) model: ModelIdentity,
+    /// Those whose files are there.
     pub(crate) pictures: u64,
+    pub(crate) missing: u64,
 }
 
 #[derive(Debug)]
@@ -110,6 +138,11 @@ impl Catalogue {
         })
     }
 
+    /// The database file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// All collections, by name.
     pub(crate) fn collections(&self) -> Result<Vec<CollectionRow>> {
         self.run(|connection| {
@@ -133,12 +166,12 @@ impl Catalogue {
         })
     }
 
-    /// How many pictures and how many captions a collection has.
+    /// How many pictures a collection has that are not missing, and how many captions these have.
     pub(crate) fn size(&self, key: CollectionKey) -> Result<(u64, u64)> {
         self.run(|connection| {
             connection.query_row(
                 "SELECT count(*), coalesce(sum(json_array_length(captions)), 0)
-                 FROM records WHERE collection = ?1",
+                 FROM records WHERE collection = ?1 AND NOT missing",
                 [key.0],
                 |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)),
             )
@@ -242,6 +275,72 @@ impl Catalogue {
         })
     }
 
+    /// The records whose file has the given content.
+    pub(crate) fn records_with_hash(&self, key: CollectionKey, hash: &str) -> Result<Vec<Record>> {
+        let rows: Vec<RawRecord> = self.run(|connection| {
+            connection
+                .prepare_cached(&format!(
+                    "SELECT {RECORD} FROM records WHERE collection = ?1 AND hash = ?2"
+                ))?
+                .query_map(params![key.0, hash], RawRecord::read)?
+                .collect()
+        })?;
+        rows.into_iter().map(RawRecord::parse).collect()
+    }
+
+    /// Up to `limit` records whose places begin with `start`, in the order of their places, beginning
+    /// after `after`.
+    pub(crate) fn records_below(
+        &self,
+        key: CollectionKey,
+        start: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Record>> {
+        let rows: Vec<RawRecord> = self.run(|connection| {
+            connection
+                .prepare_cached(&format!(
+                    "SELECT {RECORD} FROM records
+                     WHERE collection = ?1 AND place > ?2 AND place >= ?3
+                     ORDER BY place LIMIT ?4"
+                ))?
+                .query_map(params![key.0, after, start, limit as i64], RawRecord::read)?
+                .collect()
+        })?;
+        rows.into_iter()
+            .take_while(|row| row.place.starts_with(start))
+            .map(RawRecord::parse)
+            .collect()
+    }
+
+    /// Remembers the ids of records that are about to change, until
+    /// [`replace_records`](Catalogue::replace_records) says that they have.
+    pub(crate) fn announce<'a>(
+        &self,
+        key: CollectionKey,
+        ids: impl IntoIterator<Item = &'a str>,
+    ) -> Result<()> {
+        self.run(|connection| {
+            let transaction = connection.transaction()?;
+            for id in ids {
+                transaction
+                    .prepare_cached("INSERT OR IGNORE INTO unfinished VALUES (?1, ?2)")?
+                    .execute(params![key.0, id])?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// The ids that were announced and whose change was interrupted.
+    pub(crate) fn unfinished(&self, key: CollectionKey) -> Result<Vec<String>> {
+        self.run(|connection| {
+            connection
+                .prepare("SELECT id FROM unfinished WHERE collection = ?1")?
+                .query_map([key.0], |row| row.get(0))?
+                .collect()
+        })
+    }
+
     /// Up to `limit` records in the order of their ids, beginning after `after`.
     pub(crate) fn records(
         &self,
@@ -261,7 +360,7 @@ impl Catalogue {
         rows.into_iter().map(RawRecord::parse).collect()
     }
 
-    /// Takes `gone` out and writes `records`, in one transaction.
+    /// Takes `gone` out and writes `records`, in one transaction: nothing is unfinished after it.
     pub(crate) fn replace_records(
         &self,
         key: CollectionKey,
@@ -283,7 +382,7 @@ impl Catalogue {
                 transaction
                     .prepare_cached(&format!(
                         "INSERT OR REPLACE INTO records (collection, {RECORD})
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
                     ))?
                     .execute(params![
                         key.0,
@@ -293,9 +392,14 @@ impl Catalogue {
                         record.width,
                         record.height,
                         record.captions,
-                        record.metadata
+                        record.metadata,
+                        record.bytes as i64,
+                        record.modified,
+                        record.facts,
+                        record.missing
                     ])?;
             }
+            transaction.execute("DELETE FROM unfinished WHERE collection = ?1", [key.0])?;
             transaction.commit()
         })
     }
@@ -370,15 +474,17 @@ fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
 fn update_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     // Immediate, and looked at once more: another process may have done it just now.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if State::read(&transaction)?.version < VERSION {
-        transaction.execute_batch(TEXT_MODEL)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
+    let version = State::read(&transaction)?.version.clamp(1, VERSION);
+    for update in &UPDATES[version as usize - 1..] {
+        transaction.execute_batch(update)?;
     }
+    transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }
 
 fn collection_row(row: &Row<'_>) -> rusqlite::Result<CollectionRow> {
     let text: (Option<String>, Option<String>) = (row.get(7)?, row.get(8)?);
+    let (all, missing) = (row.get::<_, i64>(6)? as u64, row.get::<_, i64>(9)? as u64);
     Ok(CollectionRow {
         key: CollectionKey(row.get(0)?),
         name: row.get(1)?,
@@ -395,7 +501,8 @@ fn collection_row(row: &Row<'_>) -> rusqlite::Result<CollectionRow> {
                     fingerprint,
                 }),
         },
-        pictures: row.get::<_, i64>(6)? as u64,
+        pictures: all - missing,
+        missing,
     })
 }
 
@@ -408,6 +515,10 @@ struct RawRecord {
     height: u32,
     captions: String,
     metadata: String,
+    bytes: u64,
+    modified: Option<i64>,
+    facts: String,
+    missing: bool,
 }
 
 impl RawRecord {
@@ -420,6 +531,10 @@ impl RawRecord {
             height: row.get(4)?,
             captions: row.get(5)?,
             metadata: row.get(6)?,
+            bytes: row.get::<_, i64>(7)? as u64,
+            modified: row.get(8)?,
+            facts: row.get(9)?,
+            missing: row.get(10)?,
         })
     }
 
@@ -431,11 +546,17 @@ impl RawRecord {
         Ok(Record {
             captions: serde_json::from_str(&self.captions).map_err(damaged)?,
             metadata: serde_json::from_str(&self.metadata).map_err(damaged)?,
+            facts: serde_json::from_str(&self.facts).map_err(damaged)?,
             id: self.id,
             place: self.place,
             hash: self.hash,
+            stamp: FileStamp {
+                bytes: self.bytes,
+                modified: self.modified,
+            },
             width: self.width,
             height: self.height,
+            missing: self.missing,
         })
     }
 
@@ -452,6 +573,10 @@ impl RawRecord {
             height: record.height,
             captions: serde_json::to_string(&record.captions).map_err(damaged)?,
             metadata: serde_json::to_string(&record.metadata).map_err(damaged)?,
+            bytes: record.stamp.bytes,
+            modified: record.stamp.modified,
+            facts: serde_json::to_string(&record.facts).map_err(damaged)?,
+            missing: record.missing,
         })
     }
 }

@@ -12,6 +12,10 @@ pub const IMAGES: &str = "images";
 /// The namespace of a collection's caption vectors; their ids are `RECORD#0`, `RECORD#1`, …
 pub const CAPTIONS: &str = "captions";
 
+/// The namespaces of the vectors of pictures whose files are gone, and of their captions.
+pub(crate) const MISSING_IMAGES: &str = "missing-images";
+pub(crate) const MISSING_CAPTIONS: &str = "missing-captions";
+
 /// Numbers are computed in this precision. There is one so far.
 const PRECISION: &str = "f32";
 
@@ -85,8 +89,10 @@ pub struct CollectionInfo {
     pub name: String,
     /// The model that made its vectors.
     pub model: ModelIdentity,
-    /// How many pictures it has.
+    /// How many pictures it has whose files are there.
     pub pictures: u64,
+    /// How many pictures it has whose files were gone when they were last looked for. They are not found.
+    pub missing: u64,
 }
 
 impl From<CollectionRow> for CollectionInfo {
@@ -95,6 +101,7 @@ impl From<CollectionRow> for CollectionInfo {
             name: row.name,
             model: row.model,
             pictures: row.pictures,
+            missing: row.missing,
         }
     }
 }

@@ -6,7 +6,9 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::ingest::Failure;
-use crate::record::{NewRecord, Record};
+use crate::reader::facts;
+use crate::record::{Content, NewRecord, Record};
+use crate::stamp::FileStamp;
 
 /// Pictures read and embedded at a time.
 pub(crate) const BATCH: usize = 32;
@@ -76,21 +78,27 @@ fn embed_batch(
 
 fn prepare(model: &Model, new: NewRecord, limits: &Limits) -> Result<(Record, Pixels), Failure> {
     let read = || {
-        let bytes = picture::read_within(Path::new(&new.place), limits)?;
-        Ok((ContentHash::of(&bytes), Picture::decode(&bytes, limits)?))
+        let path = Path::new(&new.place);
+        let stamp = FileStamp::of(path).unwrap_or_default();
+        let bytes = picture::read_within(path, limits)?;
+        let picture = Picture::decode(&bytes, limits)?;
+        let content = Content {
+            hash: ContentHash::of(&bytes).to_string(),
+            stamp,
+            width: picture.width(),
+            height: picture.height(),
+            facts: facts(&bytes),
+        };
+        Ok((content, model.preprocess(&picture)))
     };
     match read() {
-        Ok((hash, picture)) => {
-            let size = (picture.width(), picture.height());
-            let record = Record::of(new, hash.to_string(), size, None);
-            Ok((record, model.preprocess(&picture)))
-        }
+        Ok((content, pixels)) => Ok((Record::of(new, content, None), pixels)),
         Err(error) => Err(Failure::of(new.place, &error)),
     }
 }
 
 /// The vectors of the captions of each record.
-pub(crate) fn embed_captions(model: &Model, records: &[&Record]) -> Result<Vec<Vec<Vec<f32>>>> {
+fn embed_captions(model: &Model, records: &[&Record]) -> Result<Vec<Vec<Vec<f32>>>> {
     let texts: Vec<&str> = records
         .iter()
         .flat_map(|record| record.captions.iter().map(String::as_str))

@@ -1,17 +1,52 @@
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, ScopedJoinHandle};
 
 use clip::Model;
 use index::{Selection, Vector};
 use picture::Limits;
 use serde::Serialize;
 
-use crate::collection::{CAPTIONS, Collection, IMAGES};
-use crate::embedding::{BATCH, embed_captions};
+use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
 use crate::error::Result;
 use crate::intake::Intake;
 use crate::metadata;
-use crate::reader::{Image, Prepared, Reader};
+use crate::missing::ids_of;
+use crate::reader::{Batch, Change, Image, Prepared, Reader};
 use crate::record::{NewRecord, Record, caption_id, caption_ids};
+use crate::spent::{Seconds, Spent, Step};
+use crate::turn::Turn;
+
+/// How an [`add`](Collection::add) goes about it.
+#[derive(Clone, Debug)]
+pub struct AddOptions<'a> {
+    /// What a picture may cost.
+    pub limits: Limits,
+    /// Folders of which the records are all there is: what the collection has below them besides, and
+    /// whose file is gone, is marked as missing.
+    pub folders: Vec<String>,
+    /// Remove what is missing below these folders.
+    pub prune: bool,
+    /// Set by another thread to end soon: what has been read is still written.
+    pub stop: &'a AtomicBool,
+    /// Called if another process is adding to the collection, which is waited for.
+    pub waiting: fn(),
+}
+
+impl Default for AddOptions<'_> {
+    fn default() -> Self {
+        static NEVER: AtomicBool = AtomicBool::new(false);
+        AddOptions {
+            limits: Limits::default(),
+            folders: Vec::new(),
+            prune: false,
+            stop: &NEVER,
+            waiting: || {},
+        }
+    }
+}
 
 /// What became of the pictures of an [`add`](Collection::add).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -20,16 +55,31 @@ pub struct IngestReport {
     pub added: usize,
     /// Pictures whose file, captions or metadata had changed.
     pub updated: usize,
+    /// Pictures that were at another place before.
+    pub moved: usize,
     /// Pictures that were there already, just so.
     pub unchanged: usize,
+    /// Pictures whose file is gone, found to be so this time.
+    pub missing: usize,
+    /// Pictures that were taken out because their file is gone.
+    pub removed: usize,
     /// Pictures that could not be indexed.
     pub failed: Vec<Failure>,
+    /// Whether it was stopped before the end.
+    pub stopped: bool,
+    /// Where the time went.
+    pub seconds: Seconds,
 }
 
 impl IngestReport {
     /// How many pictures have been dealt with.
     pub fn done(&self) -> usize {
-        self.added + self.updated + self.unchanged + self.failed.len()
+        self.written() + self.unchanged + self.failed.len()
+    }
+
+    /// How many pictures have been written.
+    pub fn written(&self) -> usize {
+        self.added + self.updated + self.moved
     }
 
     /// How many pictures failed for each reason.
@@ -78,49 +128,92 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 impl Collection<'_> {
-    /// Reads, embeds and writes pictures and their captions, batch by batch. `progress` sees the
-    /// report after each.
+    /// Reads, embeds and writes pictures and their captions, batch by batch: while one is written the
+    /// next is embedded and the one after it read. `progress` sees the report after each.
     ///
-    /// A picture that is there already, with the same bytes, captions and metadata, is left
-    /// alone. A source that says nothing about a known picture (a folder has no captions) takes
-    /// nothing away from it.
+    /// A picture that is there already, with the same bytes, captions and metadata, is left alone;
+    /// one that was moved, renamed or copied is known by its content and not embedded again. A source
+    /// that says nothing about a known picture (a folder has no captions) takes nothing away from it.
+    ///
+    /// What the report counts is on the disk. An interruption at any moment costs no more than what
+    /// has been read and not yet written, a few batches; the same call goes on from there.
     pub fn add(
         &self,
         model: &Model,
         records: Vec<NewRecord>,
-        limits: &Limits,
+        options: &AddOptions<'_>,
         mut progress: impl FnMut(&IngestReport),
     ) -> Result<IngestReport> {
         self.accept_model(model)?;
         self.accept_texts(model)?;
+        let mut report = IngestReport::default();
+        let Some(_turn) = self.take_turn(options)? else {
+            report.stopped = true;
+            return Ok(report);
+        };
+        self.finish_interrupted()?;
         let intake = Intake::of(records);
+        report.failed = intake.refused;
+        let places: HashSet<String> = places(&intake.records);
+        let spent = Spent::default();
         let reader = Reader {
             collection: self,
             model,
-            limits,
+            limits: &options.limits,
             ids: &intake.ids,
+            places: &places,
             whole: self.is_whole()?,
+            spent: &spent,
+            given: HashMap::new(),
+            fresh: HashMap::new(),
         };
-        let mut report = IngestReport {
-            failed: intake.refused,
-            ..IngestReport::default()
-        };
-        let mut records = intake.records.into_iter();
-        loop {
-            let batch: Vec<NewRecord> = records.by_ref().take(BATCH).collect();
-            if batch.is_empty() {
-                break;
-            }
-            let changed = reader.read_batch(batch, &mut report)?;
-            self.write(model, changed)?;
+        self.run(reader, intake.records, options.stop, |batch| {
+            spent.on(Step::Writing, || self.write(batch, &mut report))?;
             progress(&report);
+            Ok(())
+        })?;
+        for folder in &options.folders {
+            self.sweep(folder, &places, options.prune, options.stop, &mut report)?;
         }
-        if report.added + report.updated > 0 {
+        if report.written() + report.missing + report.removed > 0 {
             // So that the first search need not.
             self.index.refresh(IMAGES)?;
             self.index.refresh(CAPTIONS)?;
         }
+        report.stopped = options.stop.load(Ordering::Relaxed);
+        report.seconds = spent.seconds();
         Ok(report)
+    }
+
+    fn take_turn(&self, options: &AddOptions<'_>) -> Result<Option<Turn>> {
+        let file = self
+            .catalogue
+            .path()
+            .with_file_name(format!("{}.adding", self.name()));
+        Turn::take(&file, options.stop, options.waiting)
+    }
+
+    /// The three steps at once: one thread reads, one embeds, and this one writes. Between them there
+    /// is room for one batch each, which bounds memory.
+    fn run(
+        &self,
+        reader: Reader<'_>,
+        records: Vec<NewRecord>,
+        stop: &AtomicBool,
+        mut write: impl FnMut(Batch) -> Result<()>,
+    ) -> Result<()> {
+        let (model, spent) = (reader.model, reader.spent);
+        thread::scope(|scope| {
+            let (read_in, read) = sync_channel(1);
+            let (embedded_in, embedded) = sync_channel(1);
+            let reading = scope.spawn(move || reader.read_all(records, &read_in, stop));
+            let embedding = scope.spawn(move || embed_all(model, &read, &embedded_in, spent));
+            let written = embedded.iter().try_for_each(&mut write);
+            // Those who have failed have hung up; now the others see it and end.
+            drop(embedded);
+            let outcomes = [written, join(embedding), join(reading)];
+            outcomes.into_iter().collect()
+        })
     }
 
     /// Whether there are as many vectors as the catalogue has pictures and captions. If not,
@@ -130,32 +223,136 @@ impl Collection<'_> {
         Ok(vectors == self.catalogue.size(self.key())?)
     }
 
-    /// Whether the vectors of a record are all there.
-    pub(crate) fn has_vectors(&self, record: &Record) -> Result<bool> {
-        let captions: Vec<String> = caption_ids(record).collect();
-        let captions: Vec<&str> = captions.iter().map(String::as_str).collect();
-        Ok(self.index.fetch(IMAGES, &[record.id.as_str()])?.len() == 1
-            && self.index.fetch(CAPTIONS, &captions)?.len() == captions.len())
+    /// Vectors first, then the catalogue: a record is there when its vectors are. What is about to
+    /// change is announced, so that an interruption in between can be made good.
+    fn write(&self, batch: Batch, report: &mut IngestReport) -> Result<()> {
+        for it in &batch.changed {
+            match it.change {
+                Change::Added => report.added += 1,
+                Change::Updated => report.updated += 1,
+                Change::Moved => report.moved += 1,
+            }
+        }
+        if !batch.changed.is_empty() {
+            self.write_changed(batch.changed)?;
+        }
+        if !batch.restamped.is_empty() {
+            self.catalogue
+                .replace_records(self.key(), &[], &batch.restamped)?;
+        }
+        report.unchanged += batch.unchanged + batch.restamped.len();
+        report.failed.extend(batch.failed);
+        Ok(())
     }
 
-    /// Vectors first, then the catalogue: a record is there when its vectors are.
-    fn write(&self, model: &Model, prepared: Vec<Prepared>) -> Result<()> {
-        let (mut records, mut images, mut replaced) = (vec![], vec![], vec![]);
-        for it in prepared {
+    fn write_changed(&self, changed: Vec<Prepared>) -> Result<()> {
+        let (mut records, mut replaced) = (Vec::new(), Vec::new());
+        let (mut images, mut captions) = (Vec::new(), Vec::new());
+        for it in changed {
+            images.push(Vector {
+                id: it.record.id.clone(),
+                values: self.resolve(it.image, &images)?,
+                metadata: metadata::of_picture(&it.record),
+            });
+            captions.extend(caption_vectors(&it.record, it.captions.unwrap_or_default()));
             records.push(it.record);
-            images.push(it.image);
             replaced.extend(it.replaced);
         }
-        let images = image_vectors(model, &records, images)?;
-        let captions = caption_vectors(model, &records)?;
+        let touched = records.iter().chain(&replaced);
+        self.catalogue
+            .announce(self.key(), touched.map(|record| record.id.as_str()))?;
         self.index.upsert(IMAGES, &images)?;
         self.index.upsert(CAPTIONS, &captions)?;
         let gone = ids_without(replaced.iter().map(|old| old.id.clone()), &images);
         let stale = ids_without(replaced.iter().flat_map(caption_ids), &captions);
         self.index.delete(CAPTIONS, &Selection::Ids(stale))?;
         self.index.delete(IMAGES, &Selection::Ids(gone.clone()))?;
+        let back: Vec<Record> = replaced.into_iter().filter(|old| old.missing).collect();
+        let (images, captions) = ids_of(&back);
+        self.index.delete(MISSING_IMAGES, &Selection::Ids(images))?;
+        self.index
+            .delete(MISSING_CAPTIONS, &Selection::Ids(captions))?;
         self.catalogue.replace_records(self.key(), &gone, &records)
     }
+
+    /// The vector of a picture; `earlier` are those of the same batch.
+    fn resolve(&self, image: Image, earlier: &[Vector]) -> Result<Vec<f32>> {
+        let id = match image {
+            Image::Vector(values) => return Ok(values),
+            Image::CopyOf(id) => id,
+            Image::Pixels(_) => unreachable!("pixels have been embedded"),
+        };
+        if let Some(vector) = earlier.iter().find(|vector| vector.id == id) {
+            return Ok(vector.values.clone());
+        }
+        match self.index.fetch(IMAGES, &[id.as_str()])?.pop() {
+            Some(vector) => Ok(vector.values),
+            // Written by this run, and taken away by hand since.
+            None => Err(index::Error::VectorNotFound {
+                index: self.name().to_owned(),
+                namespace: IMAGES.to_owned(),
+                id,
+            }
+            .into()),
+        }
+    }
+}
+
+/// Embeds what the batches have of pixels and captions.
+fn embed_all(
+    model: &Model,
+    batches: &Receiver<Batch>,
+    embedded: &SyncSender<Batch>,
+    spent: &Spent,
+) -> Result<()> {
+    for mut batch in batches {
+        spent.on(Step::Encoding, || embed(model, &mut batch.changed))?;
+        if embedded.send(batch).is_err() {
+            // Whoever takes them has failed, and says why.
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn embed(model: &Model, changed: &mut [Prepared]) -> Result<()> {
+    let (mut pictures, mut pixels) = (Vec::new(), Vec::new());
+    let (mut without, mut texts) = (Vec::new(), Vec::new());
+    for it in changed {
+        match std::mem::replace(&mut it.image, Image::Vector(Vec::new())) {
+            Image::Pixels(taken) => {
+                pixels.push(taken);
+                pictures.push(&mut it.image);
+            }
+            known => it.image = known,
+        }
+        if it.captions.is_none() {
+            without.push((&mut it.captions, it.record.captions.len()));
+            texts.extend(it.record.captions.iter().map(String::as_str));
+        }
+    }
+    for (image, values) in pictures.into_iter().zip(model.embed_pixels(&pixels)?) {
+        *image = Image::Vector(values);
+    }
+    let mut embedded = model.embed_texts(&texts)?.into_iter();
+    for (captions, count) in without {
+        *captions = Some(embedded.by_ref().take(count).collect());
+    }
+    Ok(())
+}
+
+/// A vector a caption.
+fn caption_vectors(record: &Record, values: Vec<Vec<f32>>) -> impl Iterator<Item = Vector> {
+    let captions = record.captions.iter().zip(values).enumerate();
+    captions.map(|(n, (caption, values))| Vector {
+        id: caption_id(&record.id, n),
+        values,
+        metadata: metadata::of_caption(record, caption),
+    })
+}
+
+fn places(records: &[NewRecord]) -> HashSet<String> {
+    records.iter().map(|record| record.place.clone()).collect()
 }
 
 /// The ids that are not those of any of the vectors.
@@ -164,43 +361,7 @@ fn ids_without(ids: impl Iterator<Item = String>, vectors: &[Vector]) -> Vec<Str
     ids.filter(|id| !written.contains(id.as_str())).collect()
 }
 
-/// A vector a record, of its picture.
-fn image_vectors(model: &Model, records: &[Record], images: Vec<Image>) -> Result<Vec<Vector>> {
-    let (mut pixels, mut kept) = (Vec::new(), Vec::new());
-    for image in images {
-        match image {
-            Image::Pixels(image) => {
-                pixels.push(image);
-                kept.push(None);
-            }
-            Image::Vector(values) => kept.push(Some(values)),
-        }
-    }
-    let mut embedded = model.embed_pixels(&pixels)?.into_iter();
-    let values = kept
-        .into_iter()
-        .filter_map(|kept| kept.or_else(|| embedded.next()));
-    let vector = |(record, values): (&Record, Vec<f32>)| Vector {
-        id: record.id.clone(),
-        values,
-        metadata: metadata::of_picture(record),
-    };
-    Ok(records.iter().zip(values).map(vector).collect())
-}
-
-/// A vector a caption.
-fn caption_vectors(model: &Model, records: &[Record]) -> Result<Vec<Vector>> {
-    let embedded = embed_captions(model, &records.iter().collect::<Vec<_>>())?;
-    let mut vectors = Vec::new();
-    for (record, embedded) in records.iter().zip(embedded) {
-        for (n, (caption, values)) in record.captions.iter().zip(embedded).enumerate() {
-            let metadata = metadata::of_caption(record, caption);
-            vectors.push(Vector {
-                id: caption_id(&record.id, n),
-                values,
-                metadata,
-            });
-        }
-    }
-    Ok(vectors)
+/// What a thread came to; its panic goes on here.
+fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }

@@ -1,6 +1,8 @@
-//! The metadata of a collection's vectors: what the source said of the picture, and beside it the
-//! picture's place and captions, so that another machine can search a shared engine without this
+//! The metadata of a collection's vectors: what the file and its source said of the picture, and beside
+//! it the picture's place and captions, so that another machine can search a shared engine without this
 //! catalogue. Where a source uses one of these keys itself, ours wins.
+
+use std::path::Path;
 
 use index::Metadata;
 use serde_json::Value;
@@ -15,22 +17,54 @@ const CAPTIONS: &str = "captions";
 const CAPTION: &str = "caption";
 /// The id of the picture's record, on a caption vector.
 const RECORD: &str = "record";
+/// The folders that the picture is in, the innermost first.
+const FOLDERS: &str = "folders";
+/// Bytes that the names of folders may take: engines bound the metadata of a vector.
+const FOLDERS_ROOM: usize = 8 << 10;
 
 /// The metadata of a record's image vector.
 pub(crate) fn of_picture(record: &Record) -> Metadata {
-    let mut metadata = record.metadata.clone();
-    metadata.insert(IMAGE.to_owned(), record.place.clone().into());
+    let mut metadata = of_record(record);
     metadata.insert(CAPTIONS.to_owned(), record.captions.clone().into());
     metadata
 }
 
 /// The metadata of the vector of one of a record's captions.
 pub(crate) fn of_caption(record: &Record, caption: &str) -> Metadata {
-    let mut metadata = record.metadata.clone();
-    metadata.insert(IMAGE.to_owned(), record.place.clone().into());
+    let mut metadata = of_record(record);
     metadata.insert(RECORD.to_owned(), record.id.clone().into());
     metadata.insert(CAPTION.to_owned(), caption.into());
     metadata
+}
+
+/// What the file says of itself, what its source says of it, which counts more, and its place.
+fn of_record(record: &Record) -> Metadata {
+    let mut metadata = record.facts.clone();
+    metadata.extend(record.metadata.clone());
+    metadata.insert(FOLDERS.to_owned(), folders(&record.place).into());
+    metadata.insert(IMAGE.to_owned(), record.place.clone().into());
+    metadata
+}
+
+/// The folders above a place, the innermost first, as far as there is room for their names.
+fn folders(place: &str) -> Vec<String> {
+    let mut room = FOLDERS_ROOM;
+    Path::new(place)
+        .ancestors()
+        .skip(1)
+        .filter_map(Path::to_str)
+        .take_while(|folder| {
+            let fits = folder.len() <= room;
+            room = room.saturating_sub(folder.len());
+            fits && !folder.is_empty()
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The place of the picture that a vector's metadata are of.
+pub(crate) fn place(metadata: &Metadata) -> Option<&str> {
+    metadata.get(IMAGE)?.as_str()
 }
 
 /// Takes the place and the captions out of an image vector's metadata; what its source said
@@ -40,6 +74,7 @@ pub(crate) fn take_picture(metadata: &mut Metadata) -> (String, Vec<String>) {
         Some(Value::String(place)) => place,
         _ => String::new(),
     };
+    metadata.shift_remove(FOLDERS);
     let captions = match metadata.shift_remove(CAPTIONS) {
         Some(Value::Array(captions)) => captions.into_iter().filter_map(text).collect(),
         _ => Vec::new(),

@@ -1,6 +1,8 @@
 use index::Metadata;
 use sha2::{Digest, Sha256};
 
+use crate::stamp::FileStamp;
+
 /// A picture as a source names it, before it has been read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NewRecord {
@@ -15,7 +17,7 @@ pub struct NewRecord {
 }
 
 /// A picture of a collection, as the catalogue keeps it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
     /// Unique in the collection.
     pub id: String,
@@ -23,6 +25,8 @@ pub struct Record {
     pub place: String,
     /// SHA-256 of the file's bytes, in hexadecimal.
     pub hash: String,
+    /// What told the file from others when it was read.
+    pub stamp: FileStamp,
     /// Width of the upright picture in pixels.
     pub width: u32,
     /// Height of the upright picture in pixels.
@@ -31,17 +35,40 @@ pub struct Record {
     pub captions: Vec<String>,
     /// Whatever else its source said.
     pub metadata: Metadata,
+    /// What the file says of itself: when it was taken, by which camera, where.
+    pub facts: Metadata,
+    /// Whether the file was gone when it was last looked for.
+    pub missing: bool,
+}
+
+/// What a file says of itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Content {
+    pub(crate) hash: String,
+    pub(crate) stamp: FileStamp,
+    /// Of the upright picture.
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) facts: Metadata,
+}
+
+impl Content {
+    /// What `record` has of it.
+    pub(crate) fn of(record: &Record) -> Content {
+        Content {
+            hash: record.hash.clone(),
+            stamp: record.stamp,
+            width: record.width,
+            height: record.height,
+            facts: record.facts.clone(),
+        }
+    }
 }
 
 impl Record {
     /// What a new record comes to, in the light of what was known of the picture: what the source
     /// does not say stays as it was.
-    pub(crate) fn of(
-        new: NewRecord,
-        hash: String,
-        (width, height): (u32, u32),
-        old: Option<&Record>,
-    ) -> Record {
+    pub(crate) fn of(new: NewRecord, content: Content, old: Option<&Record>) -> Record {
         let mut metadata = old.map(|old| old.metadata.clone()).unwrap_or_default();
         metadata.extend(new.metadata);
         let known_captions = || old.map(|old| old.captions.clone()).unwrap_or_default();
@@ -52,16 +79,28 @@ impl Record {
                 .or_else(known_id)
                 .unwrap_or_else(|| id_of_place(&new.place)),
             place: new.place,
-            hash,
-            width,
-            height,
+            hash: content.hash,
+            stamp: content.stamp,
+            width: content.width,
+            height: content.height,
             captions: if new.captions.is_empty() {
                 known_captions()
             } else {
                 new.captions
             },
             metadata,
+            facts: content.facts,
+            missing: false,
         }
+    }
+
+    /// Whether its vectors are those of `other`, with the same metadata.
+    pub(crate) fn looks_like(&self, other: &Record) -> bool {
+        *self
+            == Record {
+                stamp: self.stamp,
+                ..other.clone()
+            }
     }
 }
 

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use clip::{Checkpoint, Model};
 use picture::{Limits, Picture};
-use search::{Collection, Error, ModelIdentity, NewRecord, Query, SearchOptions, Store};
+use search::{
+    AddOptions, Collection, Error, ModelIdentity, NewRecord, Query, SearchOptions, Store,
+};
 use tempfile::TempDir;
 
 fn model(name: &str) -> Model {
@@ -76,7 +78,7 @@ fn add(
     model: &Model,
     records: Vec<NewRecord>,
 ) -> search::Result<usize> {
-    let report = collection.add(model, records, &Limits::default(), |_| {})?;
+    let report = collection.add(model, records, &AddOptions::default(), |_| {})?;
     assert!(report.failed.is_empty(), "{:?}", report.failed);
     Ok(report.added + report.updated)
 }

@@ -1,125 +1,14 @@
-//! Collections of small pictures, made with a random checkpoint of CLIP's form.
+//! Collections of small pictures: what is in them and what is found.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clip::{Checkpoint, Model};
 use index::Filter;
 use picture::{ContentHash, Limits, Picture};
-use search::{
-    Embedding, Error, Hits, IngestReport, ModelIdentity, NewRecord, Query, SearchOptions, Store,
-};
+use search::{Embedding, Error, Hits, ModelIdentity, NewRecord, Query, SearchOptions, Store};
 use serde_json::json;
-use tempfile::TempDir;
 
-type TestResult = Result<(), Box<dyn std::error::Error>>;
-
-/// A store, and a folder of pictures beside it.
-struct World {
-    directory: TempDir,
-    store: Store,
-    model: Model,
-}
-
-impl World {
-    fn new() -> World {
-        let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(&directory.path().join("store")).unwrap();
-        World {
-            directory,
-            store,
-            model: model("quick-gelu"),
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    /// Writes a picture of stripes that no other seed has.
-    fn picture(&self, name: &str, seed: u8) -> PathBuf {
-        let path = self.path(name);
-        fs::write(&path, stripes(seed).to_png()).unwrap();
-        path
-    }
-
-    fn collection(&self) -> search::Collection<'_> {
-        self.store
-            .collection_or_new("c", &ModelIdentity::of(&self.model, "random"))
-            .unwrap()
-    }
-
-    fn add(&self, records: Vec<NewRecord>) -> IngestReport {
-        self.collection()
-            .add(&self.model, records, &Limits::default(), |_| {})
-            .unwrap()
-    }
-
-    /// A collection of six pictures, `0.png` to `5.png`, the first three with captions.
-    fn filled() -> World {
-        let world = World::new();
-        let records = (0..6).map(|seed| {
-            let captions: &[&str] = if seed < 3 {
-                &["one stripe", "two stripes"]
-            } else {
-                &[]
-            };
-            let mut record = new(&world.picture(&format!("{seed}.png"), seed), captions);
-            record.metadata.insert("seed".into(), seed.into());
-            record
-        });
-        let report = world.add(records.collect());
-        assert_eq!((report.added, report.failed.len()), (6, 0));
-        world
-    }
-
-    fn search(&self, query: &Query<'_>, options: &SearchOptions) -> Hits {
-        self.collection()
-            .search(&self.model, query, options)
-            .unwrap()
-    }
-}
-
-fn model(name: &str) -> Model {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clip/tests/fixtures");
-    Model::load(Checkpoint::open(&fixtures.join(name)).unwrap()).unwrap()
-}
-
-fn stripes(seed: u8) -> Picture {
-    let pixel = |n: u32| {
-        let (x, y) = (n % 40, n / 40);
-        let on = (x * (1 + u32::from(seed)) + y * u32::from(seed % 3)) / 7 % 2 == 0;
-        let (light, dark) = (seed.wrapping_mul(20), seed.wrapping_mul(10));
-        if on {
-            [light, 200, 255 - light]
-        } else {
-            [240, dark, 30]
-        }
-    };
-    Picture::from_rgb(40, 30, (0..1200).flat_map(pixel).collect()).unwrap()
-}
-
-fn new(path: &Path, captions: &[&str]) -> NewRecord {
-    NewRecord {
-        place: path.to_str().unwrap().to_owned(),
-        captions: captions.iter().map(|&caption| caption.to_owned()).collect(),
-        ..NewRecord::default()
-    }
-}
-
-fn top(top_k: usize) -> SearchOptions {
-    SearchOptions {
-        top_k,
-        ..SearchOptions::default()
-    }
-}
-
-fn names(hits: &Hits) -> Vec<&str> {
-    hits.hits
-        .iter()
-        .map(|hit| hit.place.rsplit('/').next().unwrap())
-        .collect()
-}
+use crate::world::{TestResult, World, model, names, new, stripes, top};
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
@@ -338,7 +227,7 @@ fn an_id_is_not_taken_from_a_picture_that_is_there() {
     assert_eq!((together.unchanged, together.failed.len()), (1, 1));
     // Where nothing is any more, the picture has moved.
     fs::remove_file(world.path("first.png")).unwrap();
-    assert_eq!(world.add(vec![second]).updated, 1);
+    assert_eq!(world.add(vec![second]).moved, 1);
     assert_eq!(
         names(&world.search(&Query::Text("x"), &top(9))),
         ["second.png"]

@@ -1,0 +1,138 @@
+//! Records whose files are gone.
+//!
+//! A file that is gone may come back: a disk is plugged in again, a folder is renamed back. So its record
+//! stays, marked, and its vectors go to namespaces that searches do not see.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use index::{Selection, Vector};
+
+use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
+use crate::error::Result;
+use crate::ingest::IngestReport;
+use crate::reader::is_gone;
+use crate::record::{Record, caption_ids};
+
+/// Records taken from the catalogue at a time.
+const PAGE: usize = 256;
+
+impl Collection<'_> {
+    /// Marks the records below `folder` whose files are gone, or with `prune` removes them. `places`
+    /// are known to be there.
+    pub(crate) fn sweep(
+        &self,
+        folder: &str,
+        places: &HashSet<String>,
+        prune: bool,
+        stop: &AtomicBool,
+        report: &mut IngestReport,
+    ) -> Result<()> {
+        let start = format!("{}/", folder.trim_end_matches('/'));
+        let mut after = String::new();
+        while !stop.load(Ordering::Relaxed) {
+            let page = self
+                .catalogue
+                .records_below(self.key(), &start, &after, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.place);
+            let mut gone = page;
+            gone.retain(|record| {
+                !places.contains(&record.place)
+                    && (prune || !record.missing)
+                    && is_gone(&record.place)
+            });
+            match prune {
+                true => report.removed += self.remove(&gone)?,
+                false => report.missing += self.mark_missing(gone)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn mark_missing(&self, records: Vec<Record>) -> Result<usize> {
+        self.announce(&records)?;
+        let (images, captions) = ids_of(&records);
+        self.transfer(IMAGES, MISSING_IMAGES, images)?;
+        self.transfer(CAPTIONS, MISSING_CAPTIONS, captions)?;
+        let mark = |record| Record {
+            missing: true,
+            ..record
+        };
+        let records: Vec<Record> = records.into_iter().map(mark).collect();
+        self.catalogue.replace_records(self.key(), &[], &records)?;
+        Ok(records.len())
+    }
+
+    /// Takes records and their vectors out of the collection.
+    pub(crate) fn remove(&self, records: &[Record]) -> Result<usize> {
+        self.announce(records)?;
+        let (images, captions) = ids_of(records);
+        self.delete_vectors(images.clone(), captions)?;
+        self.catalogue.replace_records(self.key(), &images, &[])?;
+        Ok(records.len())
+    }
+
+    fn announce(&self, records: &[Record]) -> Result<()> {
+        let ids = records.iter().map(|record| record.id.as_str());
+        self.catalogue.announce(self.key(), ids)
+    }
+
+    /// Deletes vectors wherever they are.
+    pub(crate) fn delete_vectors(&self, images: Vec<String>, captions: Vec<String>) -> Result<()> {
+        let (images, captions) = (Selection::Ids(images), Selection::Ids(captions));
+        self.index.delete(IMAGES, &images)?;
+        self.index.delete(MISSING_IMAGES, &images)?;
+        self.index.delete(CAPTIONS, &captions)?;
+        self.index.delete(MISSING_CAPTIONS, &captions)?;
+        Ok(())
+    }
+
+    /// Brings vectors from one namespace to another.
+    fn transfer(&self, from: &str, to: &str, ids: Vec<String>) -> Result<()> {
+        let borrowed: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let vectors: Vec<Vector> = self.index.fetch(from, &borrowed)?;
+        self.index.upsert(to, &vectors)?;
+        self.index.delete(from, &Selection::Ids(ids))?;
+        Ok(())
+    }
+
+    /// Brings order to what an interrupted run left between the engine and the catalogue: vectors of
+    /// records that were never written go, and records whose vectors may be other than they were are
+    /// to be read again.
+    pub(crate) fn finish_interrupted(&self) -> Result<()> {
+        let unfinished = self.catalogue.unfinished(self.key())?;
+        if unfinished.is_empty() {
+            return Ok(());
+        }
+        let mut uncertain = Vec::new();
+        let (mut images, mut captions) = (Vec::new(), Vec::new());
+        for id in unfinished {
+            let record = self.catalogue.record(self.key(), &id)?;
+            let kept: HashSet<String> = record.iter().flat_map(caption_ids).collect();
+            for namespace in [CAPTIONS, MISSING_CAPTIONS] {
+                let all = self
+                    .index
+                    .list(namespace, &format!("{id}#"), usize::MAX, None)?;
+                captions.extend(all.into_iter().filter(|caption| !kept.contains(caption)));
+            }
+            match record {
+                None => images.push(id),
+                Some(record) => uncertain.push(Record {
+                    hash: String::new(),
+                    ..record
+                }),
+            }
+        }
+        self.delete_vectors(images, captions)?;
+        self.catalogue.replace_records(self.key(), &[], &uncertain)
+    }
+}
+
+/// The ids of the vectors of records' pictures and captions.
+pub(crate) fn ids_of(records: &[Record]) -> (Vec<String>, Vec<String>) {
+    (
+        records.iter().map(|record| record.id.clone()).collect(),
+        records.iter().flat_map(caption_ids).collect(),
+    )
+}

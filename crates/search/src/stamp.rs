@@ -1,0 +1,86 @@
+use std::fs::Metadata;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A file that has been left alone for so long has the time of its last change: clocks of file
+/// systems are as coarse as two seconds (FAT).
+const SETTLED_AFTER: Duration = Duration::from_secs(2);
+
+/// What tells, without reading it, whether a file is as it was: its size and when it was changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileStamp {
+    /// The file's size in bytes.
+    pub bytes: u64,
+    /// When it was last changed, in nanoseconds since 1970. `None` where that was so recent that
+    /// another change might not show.
+    pub modified: Option<i64>,
+}
+
+impl FileStamp {
+    /// The stamp of the file at `path` as it is now.
+    pub(crate) fn of(path: &Path) -> io::Result<FileStamp> {
+        let metadata = path.metadata()?;
+        Ok(FileStamp {
+            bytes: metadata.len(),
+            modified: settled(&metadata),
+        })
+    }
+
+    /// Whether the file is the one that had this stamp.
+    pub(crate) fn is_that_of(self, file: FileStamp) -> bool {
+        self.modified.is_some() && self == file
+    }
+}
+
+fn settled(metadata: &Metadata) -> Option<i64> {
+    let modified = metadata.modified().ok()?;
+    // A time in the future never settles.
+    let age = SystemTime::now().duration_since(modified).ok()?;
+    let since = modified.duration_since(UNIX_EPOCH).ok()?;
+    let nanoseconds = i64::try_from(since.as_nanos()).ok()?;
+    (age > SETTLED_AFTER).then_some(nanoseconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use super::*;
+
+    fn aged(path: &Path, seconds: u64) -> FileStamp {
+        let time = SystemTime::now() - Duration::from_secs(seconds);
+        File::options()
+            .write(true)
+            .open(path)
+            .and_then(|file| file.set_modified(time))
+            .unwrap();
+        FileStamp::of(path).unwrap()
+    }
+
+    #[test]
+    fn only_a_settled_file_is_known_by_its_stamp() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        fs::write(&path, "dog").unwrap();
+        let fresh = FileStamp::of(&path).unwrap();
+        assert!(!fresh.is_that_of(fresh));
+        let old = aged(&path, 60);
+        assert!(old.is_that_of(FileStamp::of(&path).unwrap()));
+        assert!(!old.is_that_of(aged(&path, 61)));
+        assert!(!old.is_that_of(FileStamp { bytes: 4, ..old }));
+        fs::remove_file(&path).unwrap();
+        assert!(FileStamp::of(&path).is_err());
+    }
+
+    #[test]
+    fn a_file_from_the_future_is_never_known() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        let future = SystemTime::now() + Duration::from_secs(3600);
+        File::create(&path)
+            .and_then(|file| file.set_modified(future))
+            .unwrap();
+        assert_eq!(FileStamp::of(&path).unwrap().modified, None);
+    }
+}
