@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod add;
+pub(crate) mod check;
 pub(crate) mod classify;
 pub(crate) mod collection;
 pub(crate) mod demo;

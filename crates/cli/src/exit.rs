@@ -13,6 +13,8 @@ pub(crate) enum Outcome {
     Done,
     /// Nothing found, or some inputs failed: 1.
     Lacking,
+    /// Ended by the user: 130, as shells have it of Ctrl-C.
+    Interrupted,
 }
 
 impl Outcome {
@@ -31,6 +33,7 @@ impl From<Outcome> for ExitCode {
         match outcome {
             Outcome::Done => ExitCode::SUCCESS,
             Outcome::Lacking => ExitCode::from(1),
+            Outcome::Interrupted => ExitCode::from(130),
         }
     }
 }

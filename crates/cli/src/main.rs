@@ -7,6 +7,7 @@ mod environment;
 mod error;
 mod exit;
 mod hub_model;
+mod interrupt;
 mod models;
 mod output;
 mod progress;
@@ -15,6 +16,7 @@ mod render;
 mod sources;
 mod terminal;
 mod vector_file;
+mod watch;
 
 use std::process::ExitCode;
 

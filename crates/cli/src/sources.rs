@@ -45,18 +45,21 @@ impl SourceArguments {
     pub(crate) fn read(&self, locations: &[PathBuf]) -> Result<Listing> {
         let mut all = Listing::default();
         for location in locations {
-            let listing = Source::open(location, self.options())?.read()?;
+            let listing = self.read_one(location)?;
             if listing.records.is_empty() && listing.problems.is_empty() {
-                return Err(Error::NoPictures {
-                    path: location.clone(),
-                }
-                .into());
+                let path = location.clone();
+                return Err(Error::NoPictures { path }.into());
             }
             all.records.extend(listing.records);
             all.problems.extend(listing.problems);
         }
         self.tell(all.problems.iter().map(ToString::to_string));
         Ok(all)
+    }
+
+    /// Reads a source, which may hold nothing.
+    pub(crate) fn read_one(&self, location: &Path) -> Result<Listing> {
+        Ok(Source::open(location, self.options())?.read()?)
     }
 
     /// A line for each thing that went wrong, up to a number.

@@ -26,4 +26,6 @@ pub struct Listing {
     pub records: Vec<Record>,
     /// The files and rows that could not become a record.
     pub problems: Vec<Problem>,
+    /// The folder that was read with all below it: absolute, like the places.
+    pub folder: Option<PathBuf>,
 }

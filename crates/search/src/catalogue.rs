@@ -215,7 +215,7 @@ impl Catalogue {
     }
 
     /// Writes which model embeds a collection's captions, `None` being that of its pictures; `false` if it has
-    /// captions, which are of the one it had.
+    /// captions, which are of the one it had, or is just being given some.
     pub(crate) fn set_text_model(
         &self,
         key: CollectionKey,
@@ -225,7 +225,8 @@ impl Catalogue {
             let rows = connection.execute(
                 "UPDATE collections SET text_model = ?2, text_fingerprint = ?3
                  WHERE id = ?1 AND NOT EXISTS
-                     (SELECT 1 FROM records WHERE collection = ?1 AND json_array_length(captions) > 0)",
+                     (SELECT 1 FROM records WHERE collection = ?1 AND json_array_length(captions) > 0)
+                 AND NOT EXISTS (SELECT 1 FROM unfinished WHERE collection = ?1)",
                 params![
                     key.0,
                     text.map(|text| &text.reference),

@@ -12,7 +12,8 @@ const PAGE: usize = 256;
 
 impl Collection<'_> {
     /// Hands every picture with its vectors to `visit`, in the order of their ids, and says how
-    /// many have none: adding their source again gives them theirs.
+    /// many have none: adding their source again gives them theirs. Those whose files are gone are left
+    /// out.
     pub fn export<E: From<Error>>(
         &self,
         mut visit: impl FnMut(Embedding) -> Result<(), E>,
@@ -20,11 +21,12 @@ impl Collection<'_> {
         let mut missing = 0;
         let mut after: Option<String> = None;
         loop {
-            let records = self.catalogue.records(self.key(), after.as_deref(), PAGE)?;
+            let mut records = self.catalogue.records(self.key(), after.as_deref(), PAGE)?;
             let Some(last) = records.last() else {
                 return Ok(missing);
             };
             after = Some(last.id.clone());
+            records.retain(|record| !record.missing);
             let count = records.len();
             let embeddings = self.embeddings(records)?;
             missing += count - embeddings.len();

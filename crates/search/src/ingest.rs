@@ -165,6 +165,7 @@ impl Collection<'_> {
             whole: self.is_whole()?,
             spent: &spent,
             given: HashMap::new(),
+            displaced: HashMap::new(),
             fresh: HashMap::new(),
         };
         self.run(reader, intake.records, options.stop, |batch| {
@@ -185,7 +186,7 @@ impl Collection<'_> {
         Ok(report)
     }
 
-    fn take_turn(&self, options: &AddOptions<'_>) -> Result<Option<Turn>> {
+    pub(crate) fn take_turn(&self, options: &AddOptions<'_>) -> Result<Option<Turn>> {
         let file = self
             .catalogue
             .path()
@@ -261,6 +262,7 @@ impl Collection<'_> {
         let touched = records.iter().chain(&replaced);
         self.catalogue
             .announce(self.key(), touched.map(|record| record.id.as_str()))?;
+        self.check_texts(&records)?;
         self.index.upsert(IMAGES, &images)?;
         self.index.upsert(CAPTIONS, &captions)?;
         let gone = ids_without(replaced.iter().map(|old| old.id.clone()), &images);
@@ -273,6 +275,21 @@ impl Collection<'_> {
         self.index
             .delete(MISSING_CAPTIONS, &Selection::Ids(captions))?;
         self.catalogue.replace_records(self.key(), &gone, &records)
+    }
+
+    /// Refuses captions whose text model has been changed by another process before they were announced.
+    fn check_texts(&self, records: &[Record]) -> Result<()> {
+        if records.iter().all(|record| record.captions.is_empty()) {
+            return Ok(());
+        }
+        let row = self.catalogue.collection(self.name())?;
+        let own = self.model().text_fingerprint();
+        match row {
+            Some(row) if row.key == self.key() && row.model.text_fingerprint() != own => {
+                Err(self.other_text_model())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The vector of a picture; `earlier` are those of the same batch.

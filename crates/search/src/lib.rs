@@ -13,6 +13,7 @@
 //! ```
 
 mod catalogue;
+mod check;
 mod collection;
 mod embedding;
 mod error;
@@ -30,6 +31,7 @@ mod stamp;
 mod store;
 mod turn;
 
+pub use check::{CheckOptions, CheckReport, Fault, FaultKind};
 pub use collection::{CAPTIONS, Collection, CollectionInfo, IMAGES, ModelIdentity, TextIdentity};
 pub use embedding::{Embedding, embed};
 pub use error::{Error, Result};

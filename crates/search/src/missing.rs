@@ -4,6 +4,7 @@
 //! stays, marked, and its vectors go to namespaces that searches do not see.
 
 use std::collections::HashSet;
+use std::path::MAIN_SEPARATOR;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use index::{Selection, Vector};
@@ -18,6 +19,13 @@ use crate::record::{Record, caption_ids};
 const PAGE: usize = 256;
 
 impl Collection<'_> {
+    /// Whether the collection has pictures below `folder`, missing ones too.
+    pub fn has_below(&self, folder: &str) -> Result<bool> {
+        let start = below(folder);
+        let first = self.catalogue.records_below(self.key(), &start, "", 1)?;
+        Ok(!first.is_empty())
+    }
+
     /// Marks the records below `folder` whose files are gone, or with `prune` removes them. `places`
     /// are known to be there.
     pub(crate) fn sweep(
@@ -28,7 +36,7 @@ impl Collection<'_> {
         stop: &AtomicBool,
         report: &mut IngestReport,
     ) -> Result<()> {
-        let start = format!("{}/", folder.trim_end_matches('/'));
+        let start = below(folder);
         let mut after = String::new();
         while !stop.load(Ordering::Relaxed) {
             let page = self
@@ -50,7 +58,7 @@ impl Collection<'_> {
         Ok(())
     }
 
-    fn mark_missing(&self, records: Vec<Record>) -> Result<usize> {
+    pub(crate) fn mark_missing(&self, records: Vec<Record>) -> Result<usize> {
         self.announce(&records)?;
         let (images, captions) = ids_of(&records);
         self.transfer(IMAGES, MISSING_IMAGES, images)?;
@@ -127,6 +135,14 @@ impl Collection<'_> {
         self.delete_vectors(images, captions)?;
         self.catalogue.replace_records(self.key(), &[], &uncertain)
     }
+}
+
+/// What the places below a folder begin with.
+fn below(folder: &str) -> String {
+    format!(
+        "{}{MAIN_SEPARATOR}",
+        folder.trim_end_matches(MAIN_SEPARATOR)
+    )
 }
 
 /// The ids of the vectors of records' pictures and captions.

@@ -81,6 +81,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) spent: &'a Spent,
     /// The ids of the pictures that this run changes, and their places.
     pub(crate) given: HashMap<String, String>,
+    /// The records that lost their id to another picture before it was their turn, by their places.
+    pub(crate) displaced: HashMap<String, Record>,
     /// By its content's hash, the first picture of this run that needs a new vector.
     pub(crate) fresh: HashMap<String, String>,
 }
@@ -127,7 +129,7 @@ struct Seen {
 
 enum Outcome {
     Unchanged,
-    Restamped(Record),
+    Restamped(Box<Record>),
     Changed(Box<Prepared>),
 }
 
@@ -174,7 +176,7 @@ impl Reader<'_> {
         for (place, seen) in seen {
             match seen.and_then(|seen| self.settle(seen)) {
                 Ok(Outcome::Unchanged) => batch.unchanged += 1,
-                Ok(Outcome::Restamped(record)) => batch.restamped.push(record),
+                Ok(Outcome::Restamped(record)) => batch.restamped.push(*record),
                 Ok(Outcome::Changed(prepared)) => batch.changed.push(*prepared),
                 Err(trouble) => batch.failed.push(failure(place, trouble)?),
             }
@@ -185,9 +187,12 @@ impl Reader<'_> {
     /// What has to be looked into; `None` for a picture that is there already, just so.
     fn triage(&self, new: NewRecord) -> Result<Option<Unread>> {
         let collection = self.collection;
-        let at_place = collection
-            .catalogue
-            .record_at(collection.key(), &new.place)?;
+        let at_place = match self.displaced.get(&new.place) {
+            Some(displaced) => Some(displaced.clone()),
+            None => collection
+                .catalogue
+                .record_at(collection.key(), &new.place)?,
+        };
         // What is wrong with the file is found when it is read.
         let stamp = FileStamp::of(Path::new(&new.place)).unwrap_or_default();
         let same_file = at_place
@@ -298,7 +303,7 @@ impl Reader<'_> {
         {
             return Ok(match record == *old {
                 true => Outcome::Unchanged,
-                false => Outcome::Restamped(record),
+                false => Outcome::Restamped(Box::new(record)),
             });
         }
         check(&record)?;
@@ -325,6 +330,9 @@ impl Reader<'_> {
             given.is_none_or(|place| *place == record.place)
         });
         self.given.insert(record.id.clone(), record.place.clone());
+        let displaced = replaced.iter().filter(|old| old.place != record.place);
+        self.displaced
+            .extend(displaced.map(|old| (old.place.clone(), old.clone())));
         Ok(Outcome::Changed(Box::new(Prepared {
             record,
             image,

@@ -118,6 +118,11 @@ pub(crate) fn caption_id(record: &str, n: usize) -> String {
     format!("{record}#{n}")
 }
 
+/// The id of the record that a caption's id belongs to.
+pub(crate) fn record_of_caption(id: &str) -> Option<&str> {
+    Some(id.rsplit_once('#')?.0)
+}
+
 /// The ids of a record's captions.
 pub(crate) fn caption_ids(record: &Record) -> impl Iterator<Item = String> {
     (0..record.captions.len()).map(|n| caption_id(&record.id, n))

@@ -83,16 +83,27 @@ impl Store {
         }
     }
 
+    /// Refuses a name that no collection may have.
+    pub fn check_name(name: &str) -> Result<()> {
+        if is_collection_name(name) {
+            return Ok(());
+        }
+        Err(Error::CollectionName {
+            name: name.to_owned(),
+        })
+    }
+
     /// The collection of that name, made for `model` if it is not there. Its captions will be embedded by
     /// the text model of `model`.
+    ///
+    /// One that is empty, as an `add` of nothing but bad pictures leaves it, takes another model.
     ///
     /// # Errors
     /// When it was made with another model, or has captions that another text model embedded.
     pub fn collection_or_new(&self, name: &str, model: &ModelIdentity) -> Result<Collection<'_>> {
-        if !is_collection_name(name) {
-            return Err(Error::CollectionName {
-                name: name.to_owned(),
-            });
+        Self::check_name(name)?;
+        if self.is_void_for(name, model)? {
+            self.delete_collection(name)?;
         }
         if self.catalogue.collection(name)?.is_none() {
             self.create_index(name, model)?;
@@ -102,6 +113,16 @@ impl Store {
         collection.accept(model)?;
         let collection = self.with_texts_of(collection, model)?;
         self.refer_to(collection, model)
+    }
+
+    /// Whether there is a collection of that name, of another model, with nothing in it.
+    fn is_void_for(&self, name: &str, model: &ModelIdentity) -> Result<bool> {
+        let Some(row) = self.catalogue.collection(name)? else {
+            return Ok(false);
+        };
+        Ok(row.pictures + row.missing == 0
+            && row.model.fingerprint != model.fingerprint
+            && self.catalogue.unfinished(row.key)?.is_empty())
     }
 
     /// The collection remembering where `model`, which is its own, was found this time.

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use search::{CollectionInfo, Store};
 use serde::Serialize;
 
+use super::check;
 use super::search::open_collection;
 use crate::arguments::StoreArguments;
 use crate::environment;
@@ -15,7 +16,7 @@ use crate::output;
 use crate::terminal::{count, message};
 use crate::vector_file::VectorFile;
 
-/// List, describe, export and delete collections
+/// List, describe, check, export and delete collections
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List the collections
@@ -30,6 +31,8 @@ pub(crate) enum Command {
 A Parquet file has a row a caption with `id`, `image`, `caption`, `image_embedding` and
 `text_embedding`; an .npy file has a row a picture, and a file of its name and .jsonl says which.")]
     Export(Export),
+    /// See whether a collection is whole, and mend it
+    Check(check::Arguments),
     /// Delete a collection with its vectors; the pictures' files stay
     Delete(Delete),
 }
@@ -87,6 +90,7 @@ pub(crate) fn run(command: Command, place: &StoreArguments) -> Result<Outcome> {
         Command::List(arguments) => list(&arguments, &store),
         Command::Info(arguments) => info(&arguments, &store),
         Command::Export(arguments) => export(&arguments, &store),
+        Command::Check(arguments) => check::run(&arguments, &store),
         Command::Delete(arguments) => delete(&arguments, &store),
     }
 }
@@ -110,12 +114,17 @@ fn list(arguments: &Listing, store: &Store) -> Result<Outcome> {
             for CollectionInfo {
                 name,
                 pictures,
+                missing,
                 model,
             } in &collections
             {
+                let missing = match missing {
+                    0 => String::new(),
+                    missing => format!("  ({missing} missing)"),
+                };
                 writeln!(
                     out,
-                    "{name:<names$}  {pictures:>8} pictures  {}",
+                    "{name:<names$}  {pictures:>8} pictures  {}{missing}",
                     model.reference
                 )?;
             }
@@ -148,9 +157,16 @@ fn info(arguments: &Info, store: &Store) -> Result<Outcome> {
                 name,
                 model,
                 pictures,
+                missing,
             } = &description.collection;
             writeln!(out, "name         {name}")?;
             writeln!(out, "pictures     {pictures}")?;
+            if *missing > 0 {
+                writeln!(
+                    out,
+                    "missing      {missing}, found again when their files are back"
+                )?;
+            }
             writeln!(out, "captions     {}", description.captions)?;
             writeln!(out, "model        {}", model.reference)?;
             if let Some(text) = &model.text {

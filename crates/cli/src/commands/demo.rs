@@ -6,9 +6,9 @@ use anyhow::Result;
 use clap::Args;
 use dataset::{Source, SourceOptions};
 use include_dir::{Dir, include_dir};
-use search::{Collection, SearchOptions};
+use search::{AddOptions, Collection, SearchOptions};
 
-use super::add::ingest;
+use super::add::{summarise, with_bar};
 use super::search::find;
 use crate::arguments::StoreArguments;
 use crate::error::Error;
@@ -16,7 +16,7 @@ use crate::exit::Outcome;
 use crate::models::{DeviceChoice, MINI, NamedModel};
 use crate::output;
 use crate::render::{self, Answer, Question};
-use crate::sources::{SourceArguments, new_record, size};
+use crate::sources::{new_record, size};
 use crate::terminal::{STRONG, message};
 
 /// The pictures that ship with clipseek, and their captions.
@@ -52,7 +52,9 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
     message!("{} that ship with clipseek", size(&listing.records));
     let collection = store.collection_or_new(COLLECTION, &model.identity())?;
     let records = listing.records.into_iter().map(new_record).collect();
-    ingest(&collection, &model, records, &SourceArguments::default())?;
+    let start = Instant::now();
+    let report = with_bar(&collection, &model, records, &AddOptions::default())?;
+    summarise(&report, 0, start.elapsed().as_secs_f64());
 
     let questions = [
         Question::Words(WORDS.to_owned()),

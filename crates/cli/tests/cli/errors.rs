@@ -26,7 +26,9 @@ fn an_unknown_collection_is_answered_with_those_there_are() {
 #[test]
 fn a_directory_that_is_no_model_is_named() {
     let world = World::new();
-    let error = world.fails(&["add", ".", "--model", "./nowhere"]);
+    let picture = crate::world::demo().join("pictures/two-perch.jpg");
+    let picture = picture.to_str().unwrap();
+    let error = world.fails(&["add", picture, "--model", "./nowhere"]);
     assert!(
         error.starts_with("error: there is no model directory `./nowhere`"),
         "{error}"

@@ -1,0 +1,111 @@
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use search::{CheckOptions, CheckReport, Store};
+
+use super::search::open_collection;
+use crate::environment;
+use crate::exit::Outcome;
+use crate::interrupt;
+use crate::output;
+use crate::progress;
+use crate::terminal::{count, message, visible};
+
+/// So many faults are shown one by one; the rest are counted.
+const SHOWN: usize = 20;
+
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The collection [default: `default`, or the only one there is]
+    #[arg(env = environment::COLLECTION, hide_env_values = true)]
+    name: Option<String>,
+
+    /// Read every file, to see whether it is the one that was indexed
+    #[arg(long)]
+    read: bool,
+
+    /// Mend what can be mended
+    #[arg(long)]
+    repair: bool,
+
+    /// The form of the answer
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Text for reading
+    Table,
+    /// JSON
+    Json,
+}
+
+pub(crate) fn run(arguments: &Arguments, store: &Store) -> Result<Outcome> {
+    let collection = open_collection(store, arguments.name.as_deref())?;
+    let info = collection.info();
+    let options = CheckOptions {
+        read: arguments.read,
+        repair: arguments.repair,
+        stop: interrupt::flag()?,
+        waiting: || message!("waiting for another clipseek that adds to this collection"),
+    };
+    let bar = progress::bar((info.pictures + info.missing) as usize, "checking");
+    let report = collection.check(&options, |done| bar.set_position(done as u64));
+    bar.finish_and_clear();
+    let report = report?;
+    match arguments.format {
+        Format::Json => output::write(None, |out| {
+            serde_json::to_writer_pretty(&mut *out, &report)?;
+            Ok(writeln!(out)?)
+        })?,
+        Format::Table => tell(&report, arguments.repair),
+    }
+    if report.stopped {
+        return Ok(Outcome::Interrupted);
+    }
+    Ok(Outcome::of(report.is_clean()))
+}
+
+fn tell(report: &CheckReport, repair: bool) {
+    for fault in report.faults.iter().take(SHOWN) {
+        let done = match repair {
+            true => format!(": {}", fault.kind.remedy()),
+            false => String::new(),
+        };
+        message!(
+            "{}: {}{done}",
+            visible(&fault.subject),
+            fault.kind.describe()
+        );
+    }
+    if report.faults.len() > SHOWN {
+        message!(
+            "{} more; --format json has all",
+            report.faults.len() - SHOWN
+        );
+    }
+    for (number, what) in [
+        (report.missing, "missing, found again when the file is back"),
+        (
+            report.unfinished,
+            "not done with: the next add of its source goes on",
+        ),
+        (
+            report.changed.len(),
+            "changed since: the next add takes it up",
+        ),
+    ] {
+        if number > 0 {
+            message!("{}: {what}", count(number, "picture"));
+        }
+    }
+    let pictures = count(report.pictures, "picture");
+    match (report.faults.len(), repair) {
+        (0, _) => message!("{pictures}, all in order"),
+        (faults, true) => message!("{pictures}, {} mended", count(faults, "fault")),
+        (faults, false) => message!(
+            "{pictures}, {}; --repair mends what can be mended",
+            count(faults, "fault")
+        ),
+    }
+}

@@ -1,0 +1,290 @@
+//! A collection that is added to again and again, watched, interrupted and killed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::world::{Ran, World, demo};
+
+/// Waits for something that takes a while.
+#[track_caller]
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args([name, &pid]).status().unwrap();
+    assert!(sent.success());
+}
+
+fn copy(world: &World, name: &str, to: &str) {
+    fs::copy(demo().join("pictures").join(name), world.path(to)).unwrap();
+}
+
+#[test]
+fn a_report_names_what_failed_and_why() {
+    let world = World::with_pictures(&["two-perch.jpg"]);
+    world.write("pictures/words.jpg", "this is no picture");
+    world.write("pictures/nothing.png", "");
+    let jpeg = fs::read(demo().join("pictures/stone-windmill.jpg")).unwrap();
+    world.write("pictures/half.jpg", &jpeg[..jpeg.len() / 2]);
+    let ran = world.run(&["add", "pictures", "--report", "report.json"]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.stderr.contains("unchanged 1, failed 3"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("  truncated: 1"), "{}", ran.stderr);
+    let report: serde_json::Value = serde_json::from_str(&world.read("report.json")).unwrap();
+    let reasons: BTreeSet<&str> = report["failed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|failure| failure["reason"].as_str().unwrap())
+        .collect();
+    assert_eq!(reasons, ["empty", "not a picture", "truncated"].into());
+    assert_eq!(report["unchanged"], 1);
+}
+
+#[test]
+fn deleted_pictures_are_not_found_and_can_be_forgotten() {
+    let world = World::with_pictures(&["two-perch.jpg", "stone-windmill.jpg"]);
+    fs::remove_file(world.path("pictures/two-perch.jpg")).unwrap();
+    let ran = world.well(&["add", "pictures"]);
+    assert!(ran.stderr.contains("missing 1"), "{}", ran.stderr);
+    let found = world.well(&["search", "fish", "--format", "paths"]);
+    assert!(found.lines()[0].ends_with("stone-windmill.jpg"));
+    assert_eq!(found.lines().len(), 1);
+    let ran = world.well(&["add", "pictures", "--prune"]);
+    assert!(ran.stderr.contains("removed 1"), "{}", ran.stderr);
+    let info = world
+        .well(&["collection", "info", "--format", "json"])
+        .json();
+    assert_eq!(
+        (&info["pictures"], &info["missing"]),
+        (&1.into(), &0.into())
+    );
+}
+
+#[test]
+fn a_folder_that_lost_all_its_pictures_is_not_pruned() {
+    let world = World::with_pictures(&["two-perch.jpg"]);
+    fs::rename(world.path("pictures"), world.path("unplugged")).unwrap();
+    fs::create_dir(world.path("pictures")).unwrap();
+    let ran = world.well(&["add", "pictures", "--prune"]);
+    assert!(ran.stderr.contains("until they are back"), "{}", ran.stderr);
+    fs::remove_dir(world.path("pictures")).unwrap();
+    fs::rename(world.path("unplugged"), world.path("pictures")).unwrap();
+    let ran = world.well(&["add", "pictures"]);
+    assert!(ran.stderr.contains("updated 1"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_watched_folder_is_followed() {
+    let world = World::with_pictures(&["two-perch.jpg"]);
+    let mut watching = world
+        .command(&["add", "pictures", "--watch"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let found = || {
+        let ran = world.run(&["search", "a thing", "-k", "9", "--format", "paths"]);
+        ran.lines().len()
+    };
+    // It has to watch before something changes.
+    thread::sleep(Duration::from_secs(3));
+    fs::create_dir(world.path("pictures/new")).unwrap();
+    copy(&world, "stone-windmill.jpg", "pictures/new/mill.jpg");
+    until("the new picture", || found() == 2);
+    fs::remove_file(world.path("pictures/two-perch.jpg")).unwrap();
+    until("the deletion", || found() == 1);
+    signal(&watching, "-INT");
+    let ended = watching.wait().unwrap();
+    assert_eq!(ended.code(), Some(0));
+}
+
+/// Small pictures of which no two are equal, and a table of them with a caption each.
+fn many(world: &World, count: u32) {
+    fs::create_dir(world.path("many")).unwrap();
+    let mut table = String::from("image,caption\n");
+    for n in 0..count {
+        let shade = |at: u32| [(at + n) as u8, (at * n % 251) as u8, (n / 2) as u8];
+        let pixels = (0..32 * 32).flat_map(shade).collect();
+        let picture = picture::Picture::from_rgb(32, 32, pixels).unwrap();
+        world.write(&format!("many/{n}.png"), picture.to_png());
+        table += &format!("many/{n}.png,picture number {n}\n");
+    }
+    world.write("many.csv", table);
+}
+
+#[test]
+fn ctrl_c_ends_cleanly_and_the_next_run_goes_on() {
+    let world = World::new();
+    many(&world, 400);
+    let adding = world
+        .command(&["add", "many.csv", "--model", "mini"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until("the first pictures", || pictures(&world) > 0);
+    signal(&adding, "-INT");
+    let ran = Ran::of(adding.wait_with_output().unwrap());
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    assert!(ran.stderr.contains("goes on from here"), "{}", ran.stderr);
+    let so_far = pictures(&world);
+    assert!((1..400).contains(&so_far), "{so_far}");
+    world.well(&["collection", "check"]);
+    let ran = world.well(&["add", "many.csv"]);
+    let expected = format!("added {}, unchanged {so_far}", 400 - so_far);
+    assert!(ran.stderr.contains(&expected), "{}", ran.stderr);
+}
+
+/// How many pictures the collection has.
+fn pictures(world: &World) -> u64 {
+    let ran = world.run(&["collection", "info", "default", "--format", "json"]);
+    match ran.code {
+        0 => ran.json()["pictures"].as_u64().unwrap(),
+        // Not made yet.
+        _ => 0,
+    }
+}
+
+/// A generator of numbers that look random (SplitMix64).
+fn random(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut number = *state;
+    number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    number ^ (number >> 31)
+}
+
+/// The file that `collection export` writes: vectors in the order of their ids.
+fn exported(world: &World, store: &str) -> (Vec<f32>, String) {
+    let name = format!("{store}.npy");
+    let store = world.path(store);
+    world.well(&[
+        "--store",
+        store.to_str().unwrap(),
+        "collection",
+        "export",
+        "--to",
+        &name,
+    ]);
+    let bytes = fs::read(world.path(&name)).unwrap();
+    let header = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    let values = bytes[header..].as_chunks::<4>().0;
+    let values = values.iter().map(|&value| f32::from_le_bytes(value));
+    (values.collect(), world.read(&format!("{name}.jsonl")))
+}
+
+#[test]
+fn sixty_kills_lose_nothing() {
+    let world = World::new();
+    many(&world, 300);
+    let undisturbed = world.path("undisturbed");
+    let undisturbed = undisturbed.to_str().unwrap();
+    world.well(&["--store", undisturbed, "add", "many.csv", "--model", "mini"]);
+    let mut state = u64::from(std::process::id());
+    println!("seed {state}");
+    for round in 0..60 {
+        kill_once(&world, &mut state, round);
+        // So that there is always something to do; what was acknowledged stays.
+        if pictures(&world) > 250 {
+            fs::remove_dir_all(world.path("store")).unwrap();
+        }
+    }
+    world.well(&["add", "many.csv", "--model", "mini"]);
+    world.well(&["collection", "check", "--read"]);
+    let (values, names) = exported(&world, "store");
+    let (expected, expected_names) = exported(&world, "undisturbed");
+    assert_eq!(names, expected_names);
+    assert_eq!(values.len(), 300 * 256);
+    let off = values.iter().zip(&expected).map(|(a, b)| (a - b).abs());
+    // A picture's batch may be another, and with it the order of additions.
+    assert!(off.fold(0.0, f32::max) < 1e-5);
+}
+
+fn kill_once(world: &World, state: &mut u64, round: usize) {
+    let before = pictures(world);
+    let mut adding = world
+        .command(&["add", "many.csv", "--model", "mini"])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let moment = Duration::from_millis(random(state) % 2_000);
+    let killed = AtomicBool::new(false);
+    let acknowledged = thread::scope(|scope| {
+        let searching = scope.spawn(|| {
+            let mut most = before;
+            while !killed.load(Ordering::Relaxed) {
+                most = most.max(pictures(world));
+                let ran = world.run(&["search", "a picture", "--format", "json"]);
+                let nothing_yet = ran.code == 2 && ran.stderr.contains("no collection");
+                assert!(ran.code < 2 || nothing_yet, "round {round}: {}", ran.stderr);
+            }
+            most
+        });
+        thread::sleep(moment);
+        adding.kill().unwrap();
+        adding.wait().unwrap();
+        killed.store(true, Ordering::Relaxed);
+        searching.join().unwrap()
+    });
+    assert!(
+        pictures(world) >= acknowledged,
+        "round {round}, after {moment:?}"
+    );
+    if world.path("store").join("catalogue.sqlite").exists() && pictures(world) > 0 {
+        let check = world.run(&["collection", "check"]);
+        assert_eq!(
+            check.code, 0,
+            "round {round}, after {moment:?}: {}",
+            check.stderr
+        );
+    }
+}
+
+#[test]
+fn a_check_finds_what_is_wrong_and_mends_it() {
+    let world = World::with_pictures(&["two-perch.jpg", "stone-windmill.jpg", "angel-shark.jpg"]);
+    let ran = world.well(&["collection", "check"]);
+    assert!(
+        ran.stderr.contains("3 pictures, all in order"),
+        "{}",
+        ran.stderr
+    );
+    fs::remove_file(world.path("pictures/two-perch.jpg")).unwrap();
+    remove_a_vector(&world.path("store"));
+    let ran = world.run(&["collection", "check"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("the file is gone"), "{}", ran.stderr);
+    let ran = world.well(&["collection", "check", "--repair"]);
+    assert!(ran.stderr.contains("mended"), "{}", ran.stderr);
+    world.well(&["collection", "check"]);
+    world.well(&["add", "pictures"]);
+    let found = world.well(&["search", "a thing", "--format", "paths"]);
+    assert_eq!(found.lines().len(), 2);
+}
+
+/// Deletes a vector behind the collection's back, and adds one of no picture.
+fn remove_a_vector(store: &Path) {
+    let engine = index::Embedded::open(&store.join("embedded")).unwrap();
+    let index = engine.index("default").unwrap();
+    let ids = index.list("images", "", 9, None).unwrap();
+    let mut vector = index.fetch("images", &[&ids[0]]).unwrap().remove(0);
+    index
+        .delete("images", &index::Selection::Ids(vec![ids[0].clone()]))
+        .unwrap();
+    vector.id = "nobody".to_owned();
+    index.upsert("images", &[vector]).unwrap();
+}

@@ -1,0 +1,258 @@
+//! Whether a collection is whole: every record has its vectors, every vector its record, every file is
+//! where it was.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use picture::{ContentHash, Limits};
+use serde::Serialize;
+
+use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
+use crate::error::Result;
+use crate::ingest::AddOptions;
+use crate::reader::is_gone;
+use crate::record::{Record, caption_ids, record_of_caption};
+use crate::stamp::FileStamp;
+
+/// Records or vectors looked at together.
+const PAGE: usize = 256;
+
+/// What a [`check`](Collection::check) looks at and does.
+#[derive(Clone, Debug)]
+pub struct CheckOptions<'a> {
+    /// Whether to read every file and compare its bytes with those that were indexed.
+    pub read: bool,
+    /// Whether to mend what can be mended.
+    pub repair: bool,
+    /// Set by another thread to end soon.
+    pub stop: &'a AtomicBool,
+    /// Called if another process is adding to the collection, which is waited for.
+    pub waiting: fn(),
+}
+
+/// What a [`check`](Collection::check) found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct CheckReport {
+    /// Records looked at.
+    pub pictures: usize,
+    /// Those that are marked as missing.
+    pub missing: usize,
+    /// Those that were being written when an `add` was interrupted, or that a repair left to be embedded
+    /// again. The next `add` takes care of them.
+    pub unfinished: usize,
+    /// Files that have changed since they were indexed. The next `add` takes them up.
+    pub changed: Vec<String>,
+    /// What is wrong.
+    pub faults: Vec<Fault>,
+    /// How many faults have been mended.
+    pub repaired: usize,
+    /// Whether it was stopped before the end.
+    pub stopped: bool,
+}
+
+impl CheckReport {
+    /// Whether nothing is wrong that has not been mended.
+    pub fn is_clean(&self) -> bool {
+        self.faults.len() == self.repaired
+    }
+}
+
+/// Something that is wrong in a collection.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Fault {
+    /// The picture's place, or the vector's id.
+    pub subject: String,
+    /// What is wrong with it.
+    pub kind: FaultKind,
+}
+
+/// What can be wrong in a collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultKind {
+    /// The picture's file is gone, and the collection did not know. Mended by marking it as missing.
+    FileGone,
+    /// The picture lacks its vector or those of its captions. Mended in that the next `add` of its
+    /// source embeds it again.
+    NoVectors,
+    /// There is a vector of no picture. Mended by deleting it.
+    NoRecord,
+}
+
+impl FaultKind {
+    /// What it is, in words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            FaultKind::FileGone => "the file is gone",
+            FaultKind::NoVectors => "vectors are lacking",
+            FaultKind::NoRecord => "a vector of no picture",
+        }
+    }
+
+    /// What has been done about it.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            FaultKind::FileGone => "marked as missing",
+            FaultKind::NoVectors => "embedded again when its source is added again",
+            FaultKind::NoRecord => "deleted",
+        }
+    }
+}
+
+impl Collection<'_> {
+    /// Looks at every record and every vector. `progress` sees how many records have been looked at.
+    pub fn check(
+        &self,
+        options: &CheckOptions<'_>,
+        mut progress: impl FnMut(usize),
+    ) -> Result<CheckReport> {
+        let mut report = CheckReport::default();
+        // What is just being written would look wrong.
+        let turn = self.take_turn(&AddOptions {
+            stop: options.stop,
+            waiting: options.waiting,
+            ..AddOptions::default()
+        })?;
+        if turn.is_none() {
+            report.stopped = true;
+            return Ok(report);
+        }
+        if options.repair {
+            self.finish_interrupted()?;
+        }
+        let unfinished: HashSet<String> =
+            self.catalogue.unfinished(self.key())?.into_iter().collect();
+        report.unfinished = unfinished.len();
+        self.check_records(options, &unfinished, &mut report, &mut progress)?;
+        for namespace in [IMAGES, MISSING_IMAGES, CAPTIONS, MISSING_CAPTIONS] {
+            self.check_vectors(namespace, options, &unfinished, &mut report)?;
+        }
+        report.stopped = options.stop.load(Ordering::Relaxed);
+        Ok(report)
+    }
+
+    fn check_records(
+        &self,
+        options: &CheckOptions<'_>,
+        unfinished: &HashSet<String>,
+        report: &mut CheckReport,
+        progress: &mut impl FnMut(usize),
+    ) -> Result<()> {
+        let mut after: Option<String> = None;
+        while !options.stop.load(Ordering::Relaxed) {
+            let page = self.catalogue.records(self.key(), after.as_deref(), PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id.clone());
+            let (mut gone, mut incomplete) = (Vec::new(), Vec::new());
+            for mut record in page {
+                report.pictures += 1;
+                report.missing += usize::from(record.missing);
+                if unfinished.contains(&record.id) {
+                    continue;
+                }
+                if record.hash.is_empty() {
+                    report.unfinished += 1;
+                    continue;
+                }
+                let is_complete = self.has_vectors(&record)?;
+                if !record.missing && is_gone(&record.place) {
+                    if !is_complete {
+                        // To be read when it is back.
+                        record.hash.clear();
+                    }
+                    gone.push(record);
+                } else if !is_complete {
+                    incomplete.push(record);
+                } else if !record.missing && has_changed(&record, options.read) {
+                    report.changed.push(record.place);
+                }
+            }
+            progress(report.pictures);
+            report.note(FaultKind::FileGone, &gone);
+            report.note(FaultKind::NoVectors, &incomplete);
+            if options.repair {
+                report.repaired += gone.len() + incomplete.len();
+                self.mark_missing(gone)?;
+                self.forget_content(incomplete)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the next `add` read these pictures again.
+    fn forget_content(&self, mut records: Vec<Record>) -> Result<()> {
+        for record in &mut records {
+            record.hash = String::new();
+        }
+        self.catalogue.replace_records(self.key(), &[], &records)
+    }
+
+    /// Looks for vectors in a namespace that belong to no record.
+    fn check_vectors(
+        &self,
+        namespace: &str,
+        options: &CheckOptions<'_>,
+        unfinished: &HashSet<String>,
+        report: &mut CheckReport,
+    ) -> Result<()> {
+        let of_missing = [MISSING_IMAGES, MISSING_CAPTIONS].contains(&namespace);
+        let of_captions = [CAPTIONS, MISSING_CAPTIONS].contains(&namespace);
+        let mut after: Option<String> = None;
+        while !options.stop.load(Ordering::Relaxed) {
+            let ids = self.index.list(namespace, "", PAGE, after.as_deref())?;
+            let Some(last) = ids.last() else { break };
+            after = Some(last.clone());
+            let mut orphans = Vec::new();
+            for id in ids {
+                let owner = match of_captions {
+                    true => record_of_caption(&id).unwrap_or_default(),
+                    false => &id,
+                };
+                let record = self.catalogue.record(self.key(), owner)?;
+                let belongs = record.as_ref().is_some_and(|record| {
+                    record.missing == of_missing
+                        && (!of_captions || caption_ids(record).any(|caption| caption == id))
+                });
+                if !belongs && !unfinished.contains(owner) {
+                    orphans.push(id);
+                }
+            }
+            for id in &orphans {
+                report.faults.push(Fault {
+                    subject: id.clone(),
+                    kind: FaultKind::NoRecord,
+                });
+            }
+            if options.repair {
+                report.repaired += orphans.len();
+                self.index
+                    .delete(namespace, &index::Selection::Ids(orphans))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl CheckReport {
+    fn note(&mut self, kind: FaultKind, records: &[Record]) {
+        let fault = |record: &Record| Fault {
+            subject: record.place.clone(),
+            kind,
+        };
+        self.faults.extend(records.iter().map(fault));
+    }
+}
+
+/// Whether a file is another than the one that was indexed; by its size and time, or by its bytes.
+fn has_changed(record: &Record, read: bool) -> bool {
+    let path = Path::new(&record.place);
+    if read {
+        let bytes = picture::read_within(path, &Limits::default());
+        return bytes.map_or(true, |bytes| {
+            ContentHash::of(&bytes).to_string() != record.hash
+        });
+    }
+    let stamp = FileStamp::of(path).unwrap_or_default();
+    record.stamp.modified.is_some() && stamp.modified.is_some() && stamp != record.stamp
+}
