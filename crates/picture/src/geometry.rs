@@ -7,6 +7,13 @@ pub struct Size {
     pub height: u32,
 }
 
+impl Size {
+    /// Width times height.
+    pub(crate) fn pixels(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+}
+
 /// A rectangle in a picture, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {

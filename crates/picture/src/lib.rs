@@ -38,9 +38,11 @@ mod format;
 mod geometry;
 mod limits;
 mod picture;
+mod reduced;
 mod resample;
 
 pub use content_hash::ContentHash;
+pub use decode::decoding_cost;
 pub use error::{Error, Result};
 pub use file::read_within;
 pub use filter::Filter;
@@ -48,3 +50,4 @@ pub use format::Format;
 pub use geometry::{Size, Window};
 pub use limits::Limits;
 pub use picture::Picture;
+pub use reduced::Reduced;

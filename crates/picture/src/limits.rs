@@ -38,7 +38,7 @@ impl Limits {
         if width == 0 || height == 0 {
             return Err(Error::NoPixels { width, height });
         }
-        if u64::from(width) * u64::from(height) > self.pixels {
+        if size.pixels() > self.pixels {
             return Err(Error::TooManyPixels {
                 width,
                 height,

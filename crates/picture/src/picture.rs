@@ -5,7 +5,10 @@ use image::{
     codecs::{jpeg::JpegEncoder, png::PngEncoder},
 };
 
-use crate::{Error, Filter, Limits, Result, Size, Window, decode, read_within, resample};
+use crate::{
+    Error, Filter, Limits, Reduced, Result, Size, Window, decode, read_within,
+    resample::{self, Stretch},
+};
 
 /// An upright picture: eight bits each of red, green and blue, row by row from the top, with
 /// nothing between the rows. At least one pixel.
@@ -32,7 +35,18 @@ impl Picture {
     /// Any but those of files and parsing. No input makes this panic, wait, or take memory beyond
     /// what `limits` imply.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture> {
-        decode::decode(bytes, limits)
+        Picture::decode_reduced(bytes, limits, u32::MAX).map(|whole| whole.picture)
+    }
+
+    /// The picture in a file's `bytes`, made smaller where that saves work, but with at least
+    /// `shortest` pixels on its shorter side. See [`Reduced`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`decode`](Picture::decode). The limit on pixels is for the whole picture, though
+    /// less memory is taken for a reduced one.
+    pub fn decode_reduced(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Reduced> {
+        decode::decode(bytes, limits, shortest)
     }
 
     /// The picture in the file at `path`: [`read_within`], then [`decode`](Picture::decode).
@@ -101,6 +115,20 @@ impl Picture {
     ///
     /// When a side of `full` or of `window` is 0.
     pub fn resample(&self, full: Size, window: Window, filter: Filter) -> Picture {
+        let columns = Stretch::whole(self.width());
+        let rows = Stretch::whole(self.height());
+        self.resample_part(columns, rows, full, window, filter)
+    }
+
+    /// As [`resample`](Picture::resample), of the part under two stretches.
+    pub(crate) fn resample_part(
+        &self,
+        columns: Stretch,
+        rows: Stretch,
+        full: Size,
+        window: Window,
+        filter: Filter,
+    ) -> Picture {
         let size = window.size();
         assert!(
             full.width > 0 && full.height > 0,
@@ -111,7 +139,7 @@ impl Picture {
             "a window of {size:?} has no pixels"
         );
         let inside = window.clipped(full);
-        let pixels = resample::resample(&self.pixels, self.size, full, inside, filter);
+        let pixels = resample::resample(&self.pixels, columns, rows, full, inside, filter);
         if inside == window {
             return Picture { size, pixels };
         }

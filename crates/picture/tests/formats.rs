@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use picture::{Limits, Picture};
+use picture::{Limits, Picture, decoding_cost};
 
 fn fixture(name: &str) -> Vec<u8> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/formats");
@@ -51,4 +51,22 @@ fn every_kind_is_decoded_upright_and_flat() {
         })
         .collect();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// What memory they take at least: their pixels, and a second form of them where there is one.
+#[test]
+fn the_cost_is_known_before_decoding() {
+    let cost = |file: &str| decoding_cost(&fixture(file), &Limits::default(), u32::MAX);
+    for line in include_str!("fixtures/formats.tsv").lines() {
+        let file = line.split('\t').next().unwrap();
+        let pixels = expected(line.split('\t').nth(1).unwrap()).pixels().len() as u64;
+        assert!(
+            (pixels..pixels * 8).contains(&cost(file)),
+            "{file}: {}",
+            cost(file)
+        );
+    }
+    assert!(cost("progressive.jpg") >= cost("420.jpg") + 23 * 17 * 3);
+    assert!(cost("rgb-alpha-16.png") > cost("rgb-16.png"));
+    assert_eq!(decoding_cost(b"not a picture", &Limits::default(), 1), 0);
 }

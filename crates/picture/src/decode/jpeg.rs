@@ -7,9 +7,9 @@ use ::image::metadata::Orientation;
 use mozjpeg::{ColorSpace, Decompress};
 
 use super::{
-    Decoded, damaged,
+    Decoded, copy, damaged,
     flatten::{Layout, to_rgb},
-    orientation,
+    in_eighths, orientation,
 };
 use crate::{Error, Format, Limits, Result, Size};
 
@@ -17,32 +17,37 @@ use crate::{Error, Format, Limits, Result, Size};
 /// make a decoder walk over a hundred million pixels thousands of times.
 const MOST_SCANS: usize = 100;
 
+/// The eighths of a picture's width and height that can be had for less than the whole.
+const SCALES: [u8; 4] = [1, 2, 3, 4];
+
 /// Decodes leniently, as libjpeg does: bits that make no sense leave grey or a smear, not an
 /// error, except that a file that ends early is refused, as Pillow refuses it. The rest of such a
 /// picture would be grey, and it is the mark of a download that can be repeated.
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded> {
+///
+/// Pixels are left out, by a scale of libjpeg's, as long as the shorter side has `shortest`.
+pub(super) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Decoded> {
     check_scans(bytes)?;
     if let Some(size) = header_size(bytes) {
         limits.check_size(size)?;
     }
     let orientation = exif(bytes).map_or(Orientation::NoTransforms, orientation::from_exif);
-    let (size, pixels) = or_fatal_message(|| decompress(bytes, limits))?;
-    Ok(Decoded {
-        size,
+    or_fatal_message(|| decompress(bytes, limits, shortest)).map(|decoded| Decoded {
         orientation,
-        pixels,
+        ..decoded
     })
 }
 
-fn decompress(bytes: &[u8], limits: &Limits) -> Result<(Size, Vec<u8>)> {
+fn decompress(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Decoded> {
     let failed = |error| damaged(Format::Jpeg, error);
-    let decoder = Decompress::new_mem(bytes).map_err(failed)?;
+    let mut decoder = Decompress::new_mem(bytes).map_err(failed)?;
     // JPEG's width and height are 16-bit numbers.
     let size = Size {
         width: decoder.width() as u32,
         height: decoder.height() as u32,
     };
     limits.check_size(size)?;
+    let eighths = eighths(size, shortest);
+    decoder.scale(eighths);
     let (colours, layout) = match decoder.color_space() {
         ColorSpace::JCS_GRAYSCALE => (ColorSpace::JCS_GRAYSCALE, Layout::Grey),
         ColorSpace::JCS_CMYK | ColorSpace::JCS_YCCK => (ColorSpace::JCS_CMYK, Layout::Cmyk),
@@ -55,7 +60,84 @@ fn decompress(bytes: &[u8], limits: &Limits) -> Result<(Size, Vec<u8>)> {
         // Pillow.
         samples.iter_mut().for_each(|sample| *sample = !*sample);
     }
-    Ok((size, to_rgb(samples, layout)))
+    Ok(Decoded {
+        size,
+        eighths,
+        orientation: Orientation::NoTransforms,
+        pixels: to_rgb(samples, layout),
+    })
+}
+
+/// The memory that decoding takes.
+pub(super) fn cost(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<u64> {
+    let size = header_size(bytes).ok_or(Error::Truncated {
+        format: Format::Jpeg,
+    })?;
+    limits.check_size(size)?;
+    let eighths = eighths(size, shortest);
+    let reduced = Size {
+        width: in_eighths(size.width, eighths),
+        height: in_eighths(size.height, eighths),
+    };
+    let channels = Channel::all(bytes);
+    // Where a channel comes in several scans, all coefficients wait for the last: 16 bits each.
+    let coefficients = if has_several_scans(bytes, channels.len()) {
+        2 * samples(size, &channels)
+    } else {
+        0
+    };
+    let count = channels.len() as u64;
+    Ok(coefficients + reduced.pixels() * (count + copy(count)))
+}
+
+/// A channel as the frame header has it: how many samples it has in the space in which the finest
+/// channel has the most.
+struct Channel {
+    across: u64,
+    down: u64,
+}
+
+impl Channel {
+    fn all(bytes: &[u8]) -> Vec<Channel> {
+        const BEFORE: usize = 6;
+        let channels = frame(bytes).and_then(|content| content.get(BEFORE..));
+        let (channels, _) = channels.unwrap_or_default().as_chunks::<3>();
+        channels
+            .iter()
+            .map(|&[_name, sampling, _table]| Channel {
+                across: u64::from(sampling >> 4).max(1),
+                down: u64::from(sampling & 15).max(1),
+            })
+            .collect()
+    }
+}
+
+/// The samples of all channels of a picture of `size`, of which the finest have one a pixel.
+fn samples(size: Size, channels: &[Channel]) -> u64 {
+    let across = channels.iter().map(|channel| channel.across).max();
+    let down = channels.iter().map(|channel| channel.down).max();
+    let of_all: u64 = channels.iter().map(|each| each.across * each.down).sum();
+    let of_finest = across.unwrap_or(1) * down.unwrap_or(1);
+    // Sides are filled up to whole blocks.
+    let filled =
+        |side: u32, most: Option<u64>| u64::from(side).next_multiple_of(8 * most.unwrap_or(1));
+    let pixels = filled(size.width, across) * filled(size.height, down);
+    (pixels * of_all).div_ceil(of_finest)
+}
+
+/// Whether the frame is progressive, or its first scan has not all of its channels.
+fn has_several_scans(bytes: &[u8], channels: usize) -> bool {
+    let scan = Segments(bytes).find(|&(marker, _)| marker == START_OF_SCAN);
+    scan.and_then(|(_, content)| content.first())
+        .is_none_or(|&in_scan| usize::from(in_scan) < channels)
+        || Segments(bytes).any(|(marker, _)| PROGRESSIVE.contains(&marker))
+}
+
+/// The fewest eighths of a picture of `size` that have `shortest` pixels on the shorter side.
+fn eighths(size: Size, shortest: u32) -> u8 {
+    let side = size.width.min(size.height);
+    let is_enough = |&eighths: &u8| in_eighths(side, eighths) >= shortest;
+    SCALES.into_iter().find(is_enough).unwrap_or(8)
 }
 
 /// What `decode` gives, or the error of the message with which libjpeg ended it. The binding
@@ -120,16 +202,23 @@ fn check_scans(bytes: &[u8]) -> Result<()> {
 
 /// The size in the first frame header, if there is one: what a decoder will take it for.
 pub(super) fn header_size(bytes: &[u8]) -> Option<Size> {
-    Segments(bytes).find_map(|(marker, content)| match (marker, content) {
+    let &[_precision, h1, h0, w1, w0, ..] = frame(bytes)? else {
+        return None;
+    };
+    let number = |high, low| u32::from(u16::from_be_bytes([high, low]));
+    Some(Size {
+        width: number(w1, w0),
+        height: number(h1, h0),
+    })
+}
+
+/// The first frame header that has a size.
+fn frame(bytes: &[u8]) -> Option<&[u8]> {
+    let mut segments = Segments(bytes).filter(|(_, content)| content.len() >= 5);
+    segments.find_map(|(marker, content)| match marker {
         // Numbers among those of frames that are of tables and reserved.
-        (0xC4 | 0xC8 | 0xCC, _) => None,
-        (0xC0..=0xCF, &[_precision, h1, h0, w1, w0, ..]) => {
-            let number = |high, low| u32::from(u16::from_be_bytes([high, low]));
-            Some(Size {
-                width: number(w1, w0),
-                height: number(h1, h0),
-            })
-        }
+        0xC4 | 0xC8 | 0xCC => None,
+        0xC0..=0xCF => Some(content),
         _ => None,
     })
 }
@@ -139,6 +228,8 @@ const START_OF_IMAGE: u8 = 0xD8;
 const END_OF_IMAGE: u8 = 0xD9;
 const START_OF_SCAN: u8 = 0xDA;
 const APPLICATION_1: u8 = 0xE1;
+/// Frames whose coefficients come bit by bit.
+const PROGRESSIVE: [u8; 2] = [0xC2, 0xCA];
 
 /// The segments of a file: each one's marker and its content, which ends early where the file
 /// does.

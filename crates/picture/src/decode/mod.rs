@@ -17,33 +17,83 @@ use std::{
 
 use ::image::metadata::Orientation;
 
-use crate::{Error, Format, Limits, Picture, Result, Size};
+use crate::{Error, Format, Limits, Picture, Reduced, Result, Size};
 
 /// A picture as it lies in its file: RGB, not yet upright.
 struct Decoded {
+    /// The size of the whole picture.
     size: Size,
+    /// How many eighths of its width and of its height the pixels are, rounded up.
+    eighths: u8,
     orientation: Orientation,
     pixels: Vec<u8>,
 }
 
-pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture> {
+impl Decoded {
+    fn upright(self) -> Result<Reduced> {
+        let reduced = Size {
+            width: in_eighths(self.size.width, self.eighths),
+            height: in_eighths(self.size.height, self.eighths),
+        };
+        let (reduced, pixels) = orientation::upright(reduced, self.pixels, self.orientation);
+        Ok(Reduced {
+            picture: Picture::from_rgb(reduced.width, reduced.height, pixels)?,
+            size: orientation::upright_size(self.size, self.orientation),
+            eighths: self.eighths,
+            mirrored: orientation::mirrored(self.orientation),
+        })
+    }
+}
+
+/// So many eighths of a side, rounded up.
+fn in_eighths(side: u32, eighths: u8) -> u32 {
+    let side = u64::from(side) * u64::from(eighths);
+    // No more than the side.
+    side.div_ceil(8) as u32
+}
+
+/// The bytes of a copy of a pixel of so many channels, of which one at a time is made: in eight
+/// bits, in RGB, or upright.
+fn copy(channels: u64) -> u64 {
+    channels.max(3)
+}
+
+/// With at least `shortest` pixels on the shorter side, where the file has as many.
+pub(crate) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Reduced> {
     if bytes.is_empty() {
         return Err(Error::Empty);
     }
     limits.check_bytes(bytes.len() as u64)?;
     let format = Format::of(bytes).ok_or(Error::NotAPicture)?;
     guarded(format, || {
-        let decoded = match format {
-            Format::Jpeg => jpeg::decode(bytes, limits),
+        match format {
+            Format::Jpeg => jpeg::decode(bytes, limits, shortest),
             Format::Tiff => tiff::decode(bytes, limits),
             Format::Png | Format::WebP | Format::Gif | Format::Bmp => {
                 raster::decode(format, bytes, limits)
             }
-        }?;
-        let (size, pixels) =
-            orientation::upright(decoded.size, decoded.pixels, decoded.orientation);
-        Picture::from_rgb(size.width, size.height, pixels)
+        }?
+        .upright()
     })
+}
+
+/// The most memory that decoding a picture with at least `shortest` pixels on the shorter side
+/// takes, in bytes, its result included and the file's `bytes` not. Reads the headers alone.
+///
+/// For bounding what is decoded at once. 0 for what is refused before it takes memory, for its size
+/// or because it is no picture.
+pub fn decoding_cost(bytes: &[u8], limits: &Limits, shortest: u32) -> u64 {
+    let Some(format) = Format::of(bytes) else {
+        return 0;
+    };
+    let cost = guarded(format, || match format {
+        Format::Jpeg => jpeg::cost(bytes, limits, shortest),
+        Format::Tiff => tiff::cost(bytes, limits),
+        Format::Png | Format::WebP | Format::Gif | Format::Bmp => {
+            raster::cost(format, bytes, limits)
+        }
+    });
+    cost.unwrap_or(0)
 }
 
 /// Runs a decoder so that a panic inside it is an error.
@@ -53,7 +103,7 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture> {
 /// must not take down the indexing of a million. This is the last line of defence, not the first:
 /// the panic hook still reports where it happened. A panic leaves nothing half-changed behind,
 /// since all that the closure can write to is dropped with it.
-fn guarded(format: Format, decode: impl FnOnce() -> Result<Picture>) -> Result<Picture> {
+fn guarded<T>(format: Format, decode: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
         Err(Error::DecoderFailed {
             format,
@@ -111,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_panic_in_a_decoder_is_an_error() {
-        let Err(error) = guarded(Format::Gif, || panic!("index out of {}", "bounds")) else {
+        let Err(error) = guarded::<()>(Format::Gif, || panic!("index out of {}", "bounds")) else {
             panic!("expected an error");
         };
         assert_eq!(error.reason(), "damaged");

@@ -24,6 +24,21 @@ pub(super) fn upright(size: Size, pixels: Vec<u8>, orientation: Orientation) -> 
     (turn.size, turned.into_flattened())
 }
 
+/// The size of a picture of `size` turned as `orientation` says.
+pub(super) fn upright_size(size: Size, orientation: Orientation) -> Size {
+    Turn::new(size, orientation).map_or(size, |turn| turn.size)
+}
+
+/// Whether the turned picture's columns, and its rows, run against those of the file they come from.
+pub(super) fn mirrored(orientation: Orientation) -> (bool, bool) {
+    match orientation {
+        Orientation::NoTransforms | Orientation::Rotate90FlipH => (false, false),
+        Orientation::FlipHorizontal | Orientation::Rotate90 => (true, false),
+        Orientation::FlipVertical | Orientation::Rotate270 => (false, true),
+        Orientation::Rotate180 | Orientation::Rotate270FlipH => (true, true),
+    }
+}
+
 /// Where the pixels of the turned picture come from: the pixel at column x and row y from
 /// `origin + x * column_step + y * row_step`.
 struct Turn {

@@ -9,39 +9,16 @@ use ::image::{
 };
 
 use super::{
-    Decoded, damaged,
+    Decoded, copy, damaged,
     flatten::{Layout, scale_16, to_rgb},
     orientation,
 };
 use crate::{Error, Format, Limits, Result, Size};
 
 pub(super) fn decode(format: Format, bytes: &[u8], limits: &Limits) -> Result<Decoded> {
-    let reader = Cursor::new(bytes);
-    match format {
-        Format::Png => {
-            // PNG takes its limits early, since metadata before the pixels can be compressed.
-            let decoder = PngDecoder::with_limits(reader, decoder_limits(limits));
-            read(format, decoder, limits)
-        }
-        Format::WebP => {
-            check_riff_length(bytes)?;
-            read(format, WebPDecoder::new(reader), limits)
-        }
-        Format::Gif => read(format, GifDecoder::new(reader), limits),
-        Format::Bmp => read(format, BmpDecoder::new(reader), limits),
-        Format::Jpeg | Format::Tiff => unreachable!("{} has a module of its own", format.name()),
-    }
-}
-
-fn read(
-    format: Format,
-    decoder: ImageResult<impl ImageDecoder>,
-    limits: &Limits,
-) -> Result<Decoded> {
     let failed = |error| from_image_error(format, error, limits);
-    let mut decoder = decoder.map_err(failed)?;
-    let (width, height) = decoder.dimensions();
-    let size = Size { width, height };
+    let mut decoder = open(format, bytes, limits)?;
+    let size = size(&*decoder);
     limits.check_size(size)?;
     decoder.set_limits(decoder_limits(limits)).map_err(failed)?;
     let orientation = match decoder.exif_metadata() {
@@ -52,9 +29,53 @@ fn read(
     let pixels = flatten(format, picture)?;
     Ok(Decoded {
         size,
+        eighths: 8,
         orientation,
         pixels,
     })
+}
+
+/// The memory that decoding takes.
+pub(super) fn cost(format: Format, bytes: &[u8], limits: &Limits) -> Result<u64> {
+    let decoder = open(format, bytes, limits)?;
+    let colours = decoder.color_type();
+    // What the decoder has of its own: a canvas and a frame.
+    let own = match format {
+        Format::Gif | Format::WebP => 8,
+        _ => 0,
+    };
+    let pixel = u64::from(colours.bytes_per_pixel()) + own + copy(colours.channel_count().into());
+    Ok(size(&*decoder).pixels().saturating_mul(pixel))
+}
+
+fn open<'a>(
+    format: Format,
+    bytes: &'a [u8],
+    limits: &Limits,
+) -> Result<Box<dyn ImageDecoder + 'a>> {
+    fn boxed<'a>(
+        decoder: ImageResult<impl ImageDecoder + 'a>,
+    ) -> ImageResult<Box<dyn ImageDecoder + 'a>> {
+        decoder.map(|decoder| Box::new(decoder) as Box<dyn ImageDecoder + 'a>)
+    }
+    let reader = Cursor::new(bytes);
+    let decoder = match format {
+        // PNG takes its limits early, since metadata before the pixels can be compressed.
+        Format::Png => boxed(PngDecoder::with_limits(reader, decoder_limits(limits))),
+        Format::WebP => {
+            check_riff_length(bytes)?;
+            boxed(WebPDecoder::new(reader))
+        }
+        Format::Gif => boxed(GifDecoder::new(reader)),
+        Format::Bmp => boxed(BmpDecoder::new(reader)),
+        Format::Jpeg | Format::Tiff => unreachable!("{} has a module of its own", format.name()),
+    };
+    decoder.map_err(|error| from_image_error(format, error, limits))
+}
+
+fn size(decoder: &dyn ImageDecoder) -> Size {
+    let (width, height) = decoder.dimensions();
+    Size { width, height }
 }
 
 /// Whether all the bytes are there that the second word of a RIFF file counts, as libwebp demands.

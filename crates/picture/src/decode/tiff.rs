@@ -15,11 +15,14 @@ use ::tiff::{
 };
 
 use super::{
-    Decoded, damaged,
+    Decoded, copy, damaged,
     flatten::{Layout, scale_16, scale_float, to_rgb},
     jpeg,
 };
 use crate::{Error, Format, Limits, Result, Size};
+
+/// More than any kind that is read has.
+const MOST_CHANNELS: u64 = 5;
 
 type Reader<'a> = Decoder<Cursor<Cow<'a, [u8]>>>;
 
@@ -44,9 +47,30 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded> {
     };
     Ok(Decoded {
         size,
+        eighths: 8,
         orientation,
         pixels,
     })
+}
+
+/// The memory that decoding takes.
+pub(super) fn cost(bytes: &[u8], limits: &Limits) -> Result<u64> {
+    let failed = |error| from_tiff_error(error, limits);
+    let mut reader = open(Cow::Borrowed(bytes), limits).map_err(failed)?;
+    let (width, height) = reader.dimensions().map_err(failed)?;
+    let channels = reader.find_tag_unsigned(Tag::SamplesPerPixel);
+    let channels = channels
+        .map_err(failed)?
+        .unwrap_or(1_u64)
+        .min(MOST_CHANNELS);
+    let bits = reader.find_tag_unsigned_vec(Tag::BitsPerSample);
+    let bits = bits.map_err(failed)?.unwrap_or_default();
+    let bits = bits.into_iter().max().unwrap_or(1_u64).min(64);
+    // A strip, which may be the whole, and the picture.
+    let pixel = 2 * channels * bits.div_ceil(8) + copy(channels);
+    let pixels = Size { width, height }.pixels().saturating_mul(pixel);
+    // A copy of the file in which the samples are called something else.
+    Ok(pixels.saturating_add(bytes.len() as u64))
 }
 
 fn open<'a>(bytes: Cow<'a, [u8]>, limits: &Limits) -> TiffResult<Reader<'a>> {

@@ -19,10 +19,36 @@ use crate::{Filter, Size, Window};
 /// The bytes of a pixel.
 const CHANNELS: usize = 3;
 
-/// The `window`, inside `full`, of the picture `source` of `size` resized to `full`.
+/// A stretch along one side of a picture, in pixels and parts of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Stretch {
+    /// The pixels of the whole side.
+    side: u32,
+    /// Where the stretch begins on it.
+    start: f64,
+    length: f64,
+}
+
+impl Stretch {
+    pub(crate) fn new(side: u32, start: f64, length: f64) -> Stretch {
+        Stretch {
+            side,
+            start,
+            length,
+        }
+    }
+
+    pub(crate) fn whole(side: u32) -> Stretch {
+        Stretch::new(side, 0.0, f64::from(side))
+    }
+}
+
+/// The `window`, inside `full`, of the picture `source`, of which the stretches `columns` and
+/// `rows` are resized to `full`.
 pub(crate) fn resample(
     source: &[u8],
-    size: Size,
+    columns: Stretch,
+    rows: Stretch,
     full: Size,
     window: Window,
     filter: Filter,
@@ -31,10 +57,14 @@ pub(crate) fn resample(
         return Vec::new();
     }
     if filter == Filter::Nearest {
-        return nearest(source, size, full, window);
+        return nearest(source, columns, rows, full, window);
     }
-    let columns = Weights::new(filter, size.width, full.width, window.left, window.width);
-    let rows = Weights::new(filter, size.height, full.height, window.top, window.height);
+    let size = Size {
+        width: columns.side,
+        height: rows.side,
+    };
+    let columns = Weights::new(filter, columns, full.width, window.left, window.width);
+    let rows = Weights::new(filter, rows, full.height, window.top, window.height);
     let needed =
         Grid::new(source, size.width as usize * CHANNELS).cut(columns.sources(), rows.sources());
     dispatch::resize(needed, &columns, &rows, is_vertical_first(size, full))
@@ -50,23 +80,26 @@ fn is_vertical_first(size: Size, full: Size) -> bool {
 }
 
 /// The pixel under each new pixel's centre.
-fn nearest(source: &[u8], size: Size, full: Size, window: Window) -> Vec<u8> {
+fn nearest(source: &[u8], columns: Stretch, rows: Stretch, full: Size, window: Window) -> Vec<u8> {
     // Pillow adds the scale up, step by step, and where a centre lies on the border of two pixels
     // the rounding of these additions decides. A product would decide otherwise.
-    let places = |from: u32, to: u32, first: u32, count: u32| -> Vec<usize> {
-        let scale = f64::from(from) / f64::from(to);
-        let centers = successors(Some(scale * 0.5), |center| Some(center + scale));
+    let places = |from: Stretch, to: u32, first: u32, count: u32| -> Vec<usize> {
+        let scale = from.length / f64::from(to);
+        let centers = successors(Some(from.start + scale * 0.5), |center| {
+            Some(center + scale)
+        });
         let needed = centers.skip(first as usize).take(count as usize);
         needed
-            .map(|center| (center as usize).min(from as usize - 1))
+            .map(|center| (center as usize).min(from.side as usize - 1))
             .collect()
     };
-    let columns = places(size.width, full.width, window.left, window.width);
-    let rows = places(size.height, full.height, window.top, window.height);
+    let width = columns.side as usize;
+    let columns = places(columns, full.width, window.left, window.width);
+    let rows = places(rows, full.height, window.top, window.height);
     let (pixels, _) = source.as_chunks::<CHANNELS>();
     let mut resampled = Vec::with_capacity(rows.len() * columns.len() * CHANNELS);
     for row in rows {
-        let row = &pixels[row * size.width as usize..];
+        let row = &pixels[row * width..];
         columns
             .iter()
             .for_each(|&column| resampled.extend(row[column]));

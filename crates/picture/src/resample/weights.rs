@@ -1,5 +1,6 @@
 use std::ops::Range;
 
+use super::Stretch;
 use crate::Filter;
 
 /// Bits after the point of a weight: 32, less 8 for the sample and 2 for sums beyond 1.
@@ -26,18 +27,19 @@ pub(super) struct Weights {
 }
 
 impl Weights {
-    /// For `count` new pixels from `first` of a side that goes from `from` to `to` pixels.
-    pub(super) fn new(filter: Filter, from: u32, to: u32, first: u32, count: u32) -> Weights {
-        let scale = f64::from(from) / f64::from(to);
+    /// For `count` new pixels from `first` of a side of `to` pixels that is made of `from`.
+    pub(super) fn new(filter: Filter, from: Stretch, to: u32, first: u32, count: u32) -> Weights {
+        let scale = from.length / f64::from(to);
         let filter_scale = scale.max(1.0);
         let support = filter.support() * filter_scale;
-        let centers = (first..first + count).map(|index| (f64::from(index) + 0.5) * scale);
+        let centers =
+            (first..first + count).map(|index| from.start + (f64::from(index) + 0.5) * scale);
 
         let mut spans: Vec<_> = centers
             .clone()
             .map(|center| {
                 // Casts from float cut off the fraction and saturate at 0.
-                let end = ((center + support + 0.5) as usize).min(from as usize);
+                let end = ((center + support + 0.5) as usize).min(from.side as usize);
                 let start = ((center - support + 0.5) as usize).min(end);
                 (start, end - start)
             })
