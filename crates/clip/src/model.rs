@@ -1,5 +1,5 @@
 use candle_core::Tensor;
-use picture::Picture;
+use picture::{Picture, Reduced};
 use rayon::prelude::*;
 
 use crate::{
@@ -264,6 +264,24 @@ impl Model {
             Some(preprocessor) => preprocessor.apply(picture),
             None => Pixels::none(),
         }
+    }
+
+    /// The same from a copy that was decoded with [`useful_side`](Self::useful_side) pixels: next to
+    /// no difference, and much less work.
+    pub fn preprocess_reduced(&self, reduced: &Reduced) -> Pixels {
+        match &self.preprocessor {
+            Some(preprocessor) => preprocessor.apply_to_reduced(reduced),
+            None => Pixels::none(),
+        }
+    }
+
+    /// How many pixels of a picture's shorter side are of use, for [`Picture::decode_reduced`]; `u32::MAX`
+    /// where that depends on its proportions.
+    pub fn useful_side(&self) -> u32 {
+        self.preprocessor
+            .as_ref()
+            .and_then(Preprocessor::useful_side)
+            .unwrap_or(u32::MAX)
     }
 
     /// The vectors of preprocessed pictures, in their order.

@@ -8,7 +8,7 @@
 
 use std::fmt::Display;
 
-use picture::{Filter, Picture, Size, Window};
+use picture::{Filter, Picture, Reduced, Size, Window};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -168,25 +168,46 @@ impl Preprocessor {
 
     /// Resizes, crops and normalises.
     pub(crate) fn apply(&self, picture: &Picture) -> Pixels {
-        let full = self.full_size(picture);
+        self.apply_to(picture.size(), |full, window| {
+            picture.resample(full, window, self.filter)
+        })
+    }
+
+    /// The same, from a copy that was made smaller.
+    pub(crate) fn apply_to_reduced(&self, reduced: &Reduced) -> Pixels {
+        self.apply_to(reduced.size, |full, window| {
+            reduced.resample(full, window, self.filter)
+        })
+    }
+
+    fn apply_to(&self, size: Size, resample: impl FnOnce(Size, Window) -> Picture) -> Pixels {
+        let full = self.full_size(size);
         let crop = self.crop.unwrap_or(full);
         let (left, width, pad_left) = self.centring.centre(full.width, crop.width);
         let (top, height, pad_top) = self.centring.centre(full.height, crop.height);
-        let part = picture.resample(
-            full,
-            Window {
-                left,
-                top,
-                width,
-                height,
-            },
-            self.filter,
-        );
+        let window = Window {
+            left,
+            top,
+            width,
+            height,
+        };
+        let part = resample(full, window);
         self.normalise(&part, crop, pad_left as usize, pad_top as usize)
     }
 
-    fn full_size(&self, picture: &Picture) -> Size {
-        let (width, height) = (picture.width(), picture.height());
+    /// How many pixels of a picture's shorter side are of use; more change next to nothing.
+    pub(crate) fn useful_side(&self) -> Option<u32> {
+        let side = match self.resize? {
+            Resize::ShortestEdge(edge) | Resize::LongestEdge(edge) => edge,
+            Resize::Exactly(size) => size.width.max(size.height),
+            // By the picture's proportions.
+            Resize::Patches { .. } => return None,
+        };
+        Some(side.saturating_mul(Reduced::OVERSAMPLING))
+    }
+
+    fn full_size(&self, size: Size) -> Size {
+        let Size { width, height } = size;
         match self.resize {
             None => Size { width, height },
             Some(Resize::Exactly(size)) => size,

@@ -1,13 +1,15 @@
 use std::path::Path;
 
 use clip::{Model, Pixels};
-use picture::{ContentHash, Limits, Picture};
+use picture::{ContentHash, Limits};
 use rayon::prelude::*;
 
+use crate::decoder::Decoder;
 use crate::error::{Error, Result};
 use crate::ingest::Failure;
 use crate::reader::facts;
 use crate::record::{Content, NewRecord, Record};
+use crate::spent::Spent;
 use crate::stamp::FileStamp;
 
 /// Pictures read and embedded at a time.
@@ -32,13 +34,15 @@ pub fn embed<E: From<Error>>(
     limits: &Limits,
     mut visit: impl FnMut(Result<Embedding, Failure>) -> Result<(), E>,
 ) -> Result<(), E> {
+    let spent = Spent::default();
+    let decoder = Decoder::new(model, limits, &spent);
     let mut records = records.into_iter();
     loop {
         let batch: Vec<NewRecord> = records.by_ref().take(BATCH).collect();
         if batch.is_empty() {
             return Ok(());
         }
-        for embedding in embed_batch(model, batch, limits)? {
+        for embedding in embed_batch(model, batch, limits, &decoder)? {
             visit(embedding)?;
         }
     }
@@ -48,10 +52,11 @@ fn embed_batch(
     model: &Model,
     batch: Vec<NewRecord>,
     limits: &Limits,
+    decoder: &Decoder<'_>,
 ) -> Result<Vec<Result<Embedding, Failure>>> {
     let prepared: Vec<Result<(Record, Pixels), Failure>> = batch
         .into_par_iter()
-        .map(|new| prepare(model, new, limits))
+        .map(|new| prepare(new, limits, decoder))
         .collect();
     let (mut outcomes, mut pixels) = (Vec::new(), Vec::new());
     for prepared in prepared {
@@ -76,20 +81,24 @@ fn embed_batch(
     Ok(joined.collect())
 }
 
-fn prepare(model: &Model, new: NewRecord, limits: &Limits) -> Result<(Record, Pixels), Failure> {
+fn prepare(
+    new: NewRecord,
+    limits: &Limits,
+    decoder: &Decoder<'_>,
+) -> Result<(Record, Pixels), Failure> {
     let read = || {
         let path = Path::new(&new.place);
         let stamp = FileStamp::of(path).unwrap_or_default();
         let bytes = picture::read_within(path, limits)?;
-        let picture = Picture::decode(&bytes, limits)?;
+        let (size, pixels) = decoder.pixels(&bytes)?;
         let content = Content {
             hash: ContentHash::of(&bytes).to_string(),
             stamp,
-            width: picture.width(),
-            height: picture.height(),
+            width: size.width,
+            height: size.height,
             facts: facts(&bytes),
         };
-        Ok((content, model.preprocess(&picture)))
+        Ok((content, pixels))
     };
     match read() {
         Ok((content, pixels)) => Ok((Record::of(new, content, None), pixels)),

@@ -10,6 +10,7 @@ use picture::Limits;
 use serde::Serialize;
 
 use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
+use crate::decoder::Decoder;
 use crate::error::Result;
 use crate::intake::Intake;
 use crate::metadata;
@@ -158,8 +159,8 @@ impl Collection<'_> {
         let spent = Spent::default();
         let reader = Reader {
             collection: self,
-            model,
             limits: &options.limits,
+            decoder: Decoder::new(model, &options.limits, &spent),
             ids: &intake.ids,
             places: &places,
             whole: self.is_whole()?,
@@ -168,7 +169,7 @@ impl Collection<'_> {
             displaced: HashMap::new(),
             fresh: HashMap::new(),
         };
-        self.run(reader, intake.records, options.stop, |batch| {
+        self.run(model, reader, intake.records, options.stop, |batch| {
             spent.on(Step::Writing, || self.write(batch, &mut report))?;
             progress(&report);
             Ok(())
@@ -198,12 +199,13 @@ impl Collection<'_> {
     /// is room for one batch each, which bounds memory.
     fn run(
         &self,
+        model: &Model,
         reader: Reader<'_>,
         records: Vec<NewRecord>,
         stop: &AtomicBool,
         mut write: impl FnMut(Batch) -> Result<()>,
     ) -> Result<()> {
-        let (model, spent) = (reader.model, reader.spent);
+        let spent = reader.spent;
         thread::scope(|scope| {
             let (read_in, read) = sync_channel(1);
             let (embedded_in, embedded) = sync_channel(1);

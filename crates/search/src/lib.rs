@@ -12,9 +12,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod budget;
 mod catalogue;
 mod check;
 mod collection;
+mod decoder;
 mod embedding;
 mod error;
 mod evaluation;

@@ -9,12 +9,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 
-use clip::{Model, Pixels};
+use clip::Pixels;
 use index::{Metadata, Vector};
-use picture::{ContentHash, Limits, Picture};
+use picture::{ContentHash, Limits};
 use rayon::prelude::*;
 
 use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
+use crate::decoder::Decoder;
 use crate::embedding::BATCH;
 use crate::error::{Error, Result};
 use crate::ingest::Failure;
@@ -70,8 +71,8 @@ pub(crate) enum Image {
 /// What the records of an [`add`](Collection::add) are read with.
 pub(crate) struct Reader<'a> {
     pub(crate) collection: &'a Collection<'a>,
-    pub(crate) model: &'a Model,
     pub(crate) limits: &'a Limits,
+    pub(crate) decoder: Decoder<'a>,
     /// The ids that this run gives to places.
     pub(crate) ids: &'a HashMap<String, String>,
     /// The places of this run.
@@ -262,10 +263,7 @@ impl Reader<'_> {
                 });
             }
         }
-        let (size, pixels) = self.spent.on(Step::Decoding, || {
-            let picture = Picture::decode(&bytes, self.limits)?;
-            Ok::<_, picture::Error>((picture.size(), self.model.preprocess(&picture)))
-        })?;
+        let (size, pixels) = self.decoder.pixels(&bytes)?;
         (content.width, content.height) = (size.width, size.height);
         Ok(Seen {
             new,
