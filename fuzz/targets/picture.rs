@@ -1,0 +1,32 @@
+//! Bytes as a picture's file: a picture within the limits, or an error that is not a decoder's panic.
+
+#![no_main]
+
+use std::panic;
+
+use libfuzzer_sys::fuzz_target;
+use picture::{Error, Limits, Picture};
+
+/// Small, so that a large picture is no reason to be slow.
+const LIMITS: Limits = Limits {
+    bytes: 1 << 20,
+    pixels: 1 << 20,
+};
+
+fuzz_target!(
+    // A panic that is caught is an error, and looked for below; the fuzzer's hook would end the program.
+    init: { panic::set_hook(Box::new(|_| ())) },
+    |bytes: &[u8]| {
+        let whole = Picture::decode(bytes, &LIMITS);
+        let reduced = Picture::decode_reduced(bytes, &LIMITS, 64);
+        assert_eq!(whole.is_ok(), reduced.is_ok());
+        match whole {
+            Ok(picture) => {
+                let pixels = u64::from(picture.width()) * u64::from(picture.height());
+                assert!(pixels <= LIMITS.pixels);
+                assert_eq!(picture.size(), reduced.unwrap().size);
+            }
+            Err(error) => assert!(!matches!(error, Error::DecoderFailed { .. }), "{error}"),
+        }
+    }
+);
