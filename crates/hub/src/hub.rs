@@ -94,21 +94,23 @@ impl Hub {
     /// the listing's commit. When it fails, what has arrived stays, and the next call goes on from there.
     ///
     /// # Errors
-    /// As [`fetch`](Self::fetch).
+    /// As [`fetch`](Self::fetch), and when something was fetched but the revision's commit cannot be written down.
     pub async fn pull(
         &self,
         listing: &Listing,
         names: &[impl AsRef<str>],
         progress: &(dyn Fn(Progress<'_>) + Sync),
     ) -> Result<Snapshot> {
+        let before = self.present(listing)?;
+        let was_whole = missing(listing, names, &before.files)?.is_empty();
         let present = self.fetch(listing, names, progress).await?;
         let remembered =
             self.cache
                 .remember(&listing.repository, &listing.revision, &listing.commit);
-        match missing(listing, names, &present.files)?.is_empty() {
+        match remembered {
             // A cache that cannot be written to still serves what it has.
-            true => Ok(present),
-            false => remembered.map(|()| present),
+            Err(_) if was_whole => Ok(present),
+            remembered => remembered.map(|()| present),
         }
     }
 
@@ -129,13 +131,7 @@ impl Hub {
             commit,
             ..
         } = listing;
-        let present = self.cache.commit(repository, commit)?;
-        let present = present.unwrap_or_else(|| Snapshot {
-            directory: self.cache.snapshot_folder(repository, commit),
-            commit: commit.clone(),
-            files: Vec::new(),
-            absent: Vec::new(),
-        });
+        let present = self.present(listing)?;
         let missing = missing(listing, names, &present.files)?;
         if missing.is_empty() {
             return Ok(present);
@@ -201,6 +197,18 @@ impl Hub {
                 .remember_absence(&listing.repository, &listing.commit, name)?;
         }
         Ok(())
+    }
+
+    /// What is here of the listing's commit.
+    fn present(&self, listing: &Listing) -> Result<Snapshot> {
+        let (repository, commit) = (&listing.repository, &listing.commit);
+        let present = self.cache.commit(repository, commit)?;
+        Ok(present.unwrap_or_else(|| Snapshot {
+            directory: self.cache.snapshot_folder(repository, commit),
+            commit: commit.clone(),
+            files: Vec::new(),
+            absent: Vec::new(),
+        }))
     }
 
     fn client(&self) -> Result<&Client> {
