@@ -1,6 +1,6 @@
 //! A model of the Hugging Face hub: in the cache that all programs share, or else downloaded into it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use anyhow::Result;
@@ -42,14 +42,24 @@ impl HubModel {
         })
     }
 
-    /// Its directory. Nobody is asked when the cache has it whole.
-    pub(crate) fn obtain(&self) -> Result<PathBuf> {
-        let (cached, extent) = self.in_cache()?;
+    /// The same model at one commit.
+    pub(crate) fn at(&self, commit: &str) -> Result<HubModel> {
+        Ok(HubModel {
+            repository: self.repository.clone(),
+            revision: Revision::new(commit)?,
+        })
+    }
+
+    /// Its files. Nobody is asked when the cache has it whole.
+    pub(crate) fn obtain(&self) -> Result<Snapshot> {
+        let Some((cached, extent)) = self.in_cache()? else {
+            return self.pull();
+        };
         if extent == Extent::Whole {
             return Ok(cached);
         }
         let failure = match self.pull() {
-            Ok(snapshot) => return Ok(snapshot.directory),
+            Ok(snapshot) => return Ok(snapshot),
             Err(failure) => failure,
         };
         // Who is not online, or whose token has expired, can use what is here.
@@ -66,15 +76,26 @@ impl HubModel {
         }
     }
 
-    /// Its directory in the cache; nobody is asked.
-    pub(crate) fn find(&self) -> Result<PathBuf> {
+    /// Its files in the cache; nobody is asked.
+    pub(crate) fn find(&self) -> Result<Snapshot> {
         match self.in_cache()? {
-            (_, Extent::Part) => Err(Error::ModelNotHere {
+            Some((cached, Extent::Usable | Extent::Whole)) => Ok(cached),
+            _ => Err(Error::ModelNotHere {
                 name: self.to_string(),
             }
             .into()),
-            (directory, _) => Ok(directory),
         }
+    }
+
+    /// All commits of it that are in the cache and can be used.
+    pub(crate) fn commits(&self) -> Result<Vec<Snapshot>> {
+        let cached = hub()?.models()?.into_iter();
+        let own = cached.filter(|cached| cached.repository == self.repository);
+        let snapshots = own.flat_map(|cached| cached.revisions);
+        Ok(snapshots
+            .map(|revision| revision.snapshot)
+            .filter(|snapshot| extent(snapshot) >= Extent::Usable)
+            .collect())
     }
 
     /// The model as it is now, whole and undamaged; as the cache has it where nobody may be asked.
@@ -133,14 +154,12 @@ impl HubModel {
         pulled
     }
 
-    fn in_cache(&self) -> Result<(PathBuf, Extent)> {
-        Ok(match hub()?.cached(&self.repository, &self.revision)? {
-            Some(snapshot) => {
-                let extent = extent(&snapshot);
-                (snapshot.directory, extent)
-            }
-            None => (PathBuf::new(), Extent::Part),
-        })
+    fn in_cache(&self) -> Result<Option<(Snapshot, Extent)>> {
+        let cached = hub()?.cached(&self.repository, &self.revision)?;
+        Ok(cached.map(|snapshot| {
+            let extent = extent(&snapshot);
+            (snapshot, extent)
+        }))
     }
 }
 

@@ -22,6 +22,17 @@ fn checkpoint() -> Repository {
         .unwrap()
 }
 
+/// A later commit of it, which gives other vectors as far as anybody knows.
+fn changed() -> Repository {
+    let description = std::fs::read_to_string(tiny().join("preprocessor_config.json")).unwrap();
+    checkpoint().file("preprocessor_config.json", description + "\n")
+}
+
+/// The model with this commit, as collections remember it.
+fn pinned(repository: &Repository) -> String {
+    format!("{ID}@{}", repository.commit())
+}
+
 /// `clipseek`, asking this double.
 fn command(world: &World, double: &HubDouble, arguments: &[&str]) -> Command {
     let mut command = world.command(arguments);
@@ -273,22 +284,100 @@ fn what_python_left_is_used_when_the_hub_cannot_be_asked() {
 }
 
 #[test]
-fn a_revision_is_remembered_by_the_collection() {
+fn the_commit_of_a_revision_is_remembered_by_the_collection() {
     let (world, double) = (World::new(), HubDouble::start());
     double.add(checkpoint().on_branch("v1"));
     let name = format!("{ID}@v1");
     let picture = demo().join("pictures/two-perch.jpg");
-    well(
+    let added = well(
         &world,
         &double,
         &["add", picture.to_str().unwrap(), "--model", &name],
     );
+    assert!(
+        added.stderr.contains(&format!("(model {name})")),
+        "{}",
+        added.stderr
+    );
     drop(double);
     world.well(&["search", "a fish"]);
-    let info = world
-        .well(&["collection", "info", "--format", "json"])
-        .json();
-    assert!(info.to_string().contains(&format!("\"{name}\"")), "{info}");
+    assert_eq!(model_of_collection(&world), pinned(&checkpoint()));
+}
+
+/// What the collection remembers its model by.
+fn model_of_collection(world: &World) -> String {
+    let info = world.well(&["collection", "info", "--format", "json"]);
+    let model = info.json()["model"]["reference"].clone();
+    model.as_str().unwrap().to_owned()
+}
+
+/// A collection made at the first of two commits, the second of which is pulled then; and what is found in it.
+fn moved(double: &HubDouble) -> (World, String) {
+    let world = World::new();
+    double.add(checkpoint());
+    let pictures = demo().join("pictures");
+    let pictures = pictures.to_str().unwrap();
+    well(&world, double, &["add", pictures, "--model", ID]);
+    let found = world.well(&SEARCH).stdout;
+    double.add(changed());
+    well(&world, double, &["model", "pull", ID]);
+    (world, found)
+}
+
+const SEARCH: [&str; 4] = ["search", "a dog", "--format", "paths"];
+
+#[test]
+fn a_collection_keeps_the_commit_that_made_it_when_main_moves() {
+    let double = HubDouble::start();
+    let (world, found) = moved(&double);
+    assert_eq!(world.well(&SEARCH).stdout, found);
+
+    // The model by its id is another now. The hint is true.
+    let picture = demo().join("pictures/two-perch.jpg");
+    let again = ["add", picture.to_str().unwrap(), "--model"];
+    let own = pinned(&checkpoint());
+    let error = world.fails(&[&again[..], &[ID]].concat());
+    let hint = format!("hint: use --model {own}, or another collection: --collection NAME\n");
+    assert!(error.ends_with(&hint), "{error}");
+    let added = world.well(&[&again[..], &[&own]].concat());
+    let shown = format!("(model {ID}@{})", &checkpoint().commit()[..7]);
+    assert!(added.stderr.contains(&shown), "{}", added.stderr);
+
+    // A commit that was deleted is downloaded again.
+    std::fs::remove_dir_all(world.path("hub")).unwrap();
+    assert_eq!(well(&world, &double, &SEARCH).stdout, found);
+    let snapshots = world.path("hub/models--owner--tiny-clip/snapshots");
+    let snapshots: Vec<_> = std::fs::read_dir(snapshots).unwrap().collect();
+    assert_eq!(snapshots.len(), 1);
+    assert_eq!(
+        snapshots[0].as_ref().unwrap().file_name(),
+        checkpoint().commit().as_str()
+    );
+}
+
+#[test]
+fn a_collection_that_remembers_no_commit_finds_its_own_by_the_fingerprint() {
+    let double = HubDouble::start();
+    let (world, found) = moved(&double);
+    let store = search::Store::open(&world.path("store")).unwrap();
+    let mut identity = store.collection("default").unwrap().model().clone();
+    identity.reference = ID.to_owned();
+    store.collection_or_new("default", &identity).unwrap();
+    drop(store);
+    assert_eq!(model_of_collection(&world), ID);
+    assert_eq!(world.well(&SEARCH).stdout, found);
+
+    let error = world.fails(&[&SEARCH[..], &["--model", ID]].concat());
+    assert!(
+        error.ends_with(&format!(
+            "hint: use --model {ID}, or {ID}@COMMIT if it has changed on the hub since, \
+             or another collection: --collection NAME\n"
+        )),
+        "{error}"
+    );
+    let picture = demo().join("pictures/two-perch.jpg");
+    world.well(&["add", picture.to_str().unwrap()]);
+    assert_eq!(model_of_collection(&world), pinned(&checkpoint()));
 }
 
 #[test]
