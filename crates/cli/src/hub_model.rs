@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use anyhow::Result;
 use clip::Checkpoint;
-use hub::{Hub, Repository, Revision, Settings, Snapshot};
+use hub::{Hub, Listing, Repository, Revision, Settings, Snapshot};
 
 use crate::error::Error;
 use crate::pull_display::PullDisplay;
@@ -27,6 +27,15 @@ pub(crate) enum Extent {
     Usable,
     /// All that belongs to it.
     Whole,
+}
+
+/// Which files of a model are downloaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Care {
+    /// Those that are not here.
+    Absent,
+    /// And those that are, but not as they were downloaded.
+    AbsentAndDamaged,
 }
 
 impl HubModel {
@@ -53,12 +62,12 @@ impl HubModel {
     /// Its files. Nobody is asked when the cache has it whole.
     pub(crate) fn obtain(&self) -> Result<Snapshot> {
         let Some((cached, extent)) = self.in_cache()? else {
-            return self.pull();
+            return self.pull(Care::Absent);
         };
         if extent == Extent::Whole {
             return Ok(cached);
         }
-        let failure = match self.pull() {
+        let failure = match self.pull(Care::Absent) {
             Ok(snapshot) => return Ok(snapshot),
             Err(failure) => failure,
         };
@@ -108,17 +117,14 @@ impl HubModel {
                     message!("note: offline, so {self} stays as the cache has it");
                     return Ok(snapshot);
                 }
-                _ => return self.pull(),
+                _ => return self.pull(Care::Absent),
             }
         }
-        for name in cached.map_or(Ok(Vec::new()), |cached| hub.discard_damaged(&cached))? {
-            message!("`{name}` is damaged and is fetched again");
-        }
-        self.pull()
+        self.pull(Care::AbsentAndDamaged)
     }
 
     /// Downloads what the cache lacks of the model as it is now.
-    fn pull(&self) -> Result<Snapshot> {
+    fn pull(&self, care: Care) -> Result<Snapshot> {
         let hub = hub()?;
         let display = PullDisplay::new();
         let progress = |progress: hub::Progress<'_>| display.show(progress);
@@ -128,6 +134,9 @@ impl HubModel {
                 .await?;
             let names: Vec<&str> = listing.names().collect();
             let description = Checkpoint::description_files(&names);
+            if care == Care::AbsentAndDamaged {
+                discard_damaged(&listing, &description, &display)?;
+            }
             // The commit that is here counts until the new one is whole. What cannot be used is refused before its
             // weights are downloaded.
             let snapshot = hub.fetch(&listing, &description, &progress).await?;
@@ -140,6 +149,9 @@ impl HubModel {
             let checkpoint = Checkpoint::open(&snapshot.directory)?;
             checkpoint.family()?;
             let weights = checkpoint.weight_files(&names)?;
+            if care == Care::AbsentAndDamaged {
+                discard_damaged(&listing, &weights, &display)?;
+            }
             let whole: Vec<&str> = description
                 .iter()
                 .copied()
@@ -188,6 +200,23 @@ pub(crate) fn extent(snapshot: &Snapshot) -> Extent {
         true if description.all(|name| is_settled(&name)) => Extent::Whole,
         true => Extent::Usable,
     }
+}
+
+/// Removes those of the files about to be pulled that are damaged. What is not pulled again, as other programs' forms of
+/// the weights, is not touched.
+fn discard_damaged(
+    listing: &Listing,
+    names: &[impl AsRef<str>],
+    display: &PullDisplay,
+) -> Result<()> {
+    let commit = Revision::new(&listing.commit)?;
+    let Some(here) = hub()?.cached(&listing.repository, &commit)? else {
+        return Ok(());
+    };
+    for name in hub()?.discard_damaged(&here, names)? {
+        display.say(&format!("`{name}` is damaged and is fetched again"));
+    }
+    Ok(())
 }
 
 /// The kind of model a snapshot is of; none when clipseek cannot use it.

@@ -160,14 +160,19 @@ impl Hub {
         Ok(self.cache.commit(repository, commit)?.unwrap_or(present))
     }
 
-    /// Removes the files of `snapshot` that no longer have the hash that names them in the cache, and gives their
-    /// names: the next [`pull`](Self::pull) brings them again.
+    /// Removes those of `names` in `snapshot` that no longer have the hash that names them in the cache, and gives
+    /// their names: the next [`pull`](Self::pull) brings them again.
     ///
     /// # Errors
     /// When a file cannot be read or removed.
-    pub fn discard_damaged(&self, snapshot: &Snapshot) -> Result<Vec<String>> {
+    pub fn discard_damaged(
+        &self,
+        snapshot: &Snapshot,
+        names: &[impl AsRef<str>],
+    ) -> Result<Vec<String>> {
         let mut damaged = Vec::new();
-        for file in &snapshot.files {
+        let is_meant = |name: &str| names.iter().any(|meant| meant.as_ref() == name);
+        for file in snapshot.files.iter().filter(|file| is_meant(&file.name)) {
             let link = snapshot.path(&file.name);
             let blob = fs::canonicalize(&link).map_err(Error::of(&link))?;
             let name = blob.file_name().and_then(OsStr::to_str);

@@ -410,7 +410,7 @@ fn a_pull_mends_a_damaged_file() {
     let whole = std::fs::read(&weights).unwrap();
     let mut damaged = whole.clone();
     damaged[9] = 0;
-    std::fs::write(std::fs::canonicalize(&weights).unwrap(), damaged).unwrap();
+    std::fs::write(std::fs::canonicalize(&weights).unwrap(), &damaged).unwrap();
     let error = world.fails(&["embed", "a dog", "--model", ID]);
     assert!(
         error.ends_with(
@@ -418,6 +418,10 @@ fn a_pull_mends_a_damaged_file() {
         ),
         "{error}"
     );
+    // As long as the hub has not been asked, it is all there is.
+    double.trouble("GET", "/api/", 1, Trouble::Status(403, Vec::new()));
+    fails(&world, &double, &["model", "pull", ID]);
+    assert_eq!(std::fs::read(&weights).unwrap(), damaged);
     let mended = well(&world, &double, &["model", "pull", ID]);
     assert!(
         mended
@@ -428,6 +432,39 @@ fn a_pull_mends_a_damaged_file() {
     );
     assert_eq!(std::fs::read(&weights).unwrap(), whole);
     world.well(&["embed", "a dog", "--model", ID]);
+}
+
+/// Brings a file of the model into the cache that clipseek does not need, as Python's libraries do, and damages it.
+fn leave_damaged(world: &World, double: &HubDouble, name: &str) -> PathBuf {
+    let mut settings = hub::Settings::new(world.path("hub"));
+    settings.endpoint = double.endpoint();
+    settings.proxies = false;
+    let hub = hub::Hub::new(settings).unwrap();
+    let repository = hub::Repository::model(ID).unwrap();
+    let silent = |_: hub::Progress<'_>| {};
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let snapshot = runtime.block_on(async {
+        let main = hub::Revision::main();
+        let listing = hub.listing(&repository, &main, &silent).await.unwrap();
+        hub.pull(&listing, &[name], &silent).await.unwrap()
+    });
+    let path = snapshot.path(name);
+    std::fs::write(std::fs::canonicalize(&path).unwrap(), "other words").unwrap();
+    path
+}
+
+#[test]
+fn a_pull_leaves_alone_what_it_does_not_fetch() {
+    let (world, double) = (World::new(), HubDouble::start());
+    double.add(checkpoint());
+    well(&world, &double, &["model", "pull", ID]);
+    let flax = leave_damaged(&world, &double, "flax_model.msgpack");
+    let pulled = well(&world, &double, &["model", "pull", ID]);
+    assert_eq!(pulled.stderr, "");
+    assert_eq!(std::fs::read(&flax).unwrap(), b"other words");
 }
 
 #[test]
