@@ -59,29 +59,32 @@ impl HubModel {
         })
     }
 
-    /// Its files. Nobody is asked when the cache has it whole.
+    /// Its files. Nobody is asked when the cache has it whole; what can be used stays at the commit where it is.
     pub(crate) fn obtain(&self) -> Result<Snapshot> {
-        let Some((cached, extent)) = self.in_cache()? else {
-            return self.pull(Care::Absent);
-        };
-        if extent == Extent::Whole {
-            return Ok(cached);
+        match self.in_cache()? {
+            Some((cached, Extent::Whole)) => Ok(cached),
+            Some((cached, Extent::Usable)) => self.complete(cached),
+            Some((_, Extent::Part)) | None => self.pull(Care::Absent),
         }
-        let failure = match self.pull(Care::Absent) {
+    }
+
+    /// Downloads what the cache lacks of the commit that it has.
+    fn complete(&self, cached: Snapshot) -> Result<Snapshot> {
+        let failure = match self.at(&cached.commit)?.pull(Care::Absent) {
             Ok(snapshot) => return Ok(snapshot),
             Err(failure) => failure,
         };
         // Who is not online, or whose token has expired, can use what is here.
         match failure.downcast_ref::<hub::Error>() {
-            Some(hub::Error::Offline { .. }) if extent == Extent::Usable => Ok(cached),
-            Some(error) if extent == Extent::Usable => {
+            Some(hub::Error::Offline { .. }) => Ok(cached),
+            Some(error) => {
                 message!(
                     "note: {error}: using what the cache has of {}",
                     self.repository
                 );
                 Ok(cached)
             }
-            _ => Err(failure),
+            None => Err(failure),
         }
     }
 

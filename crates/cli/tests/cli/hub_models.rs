@@ -284,6 +284,33 @@ fn what_python_left_is_used_when_the_hub_cannot_be_asked() {
 }
 
 #[test]
+fn what_python_left_is_completed_at_its_commit_and_not_replaced_by_the_newest() {
+    let (world, double) = (World::new(), HubDouble::start());
+    double.add(checkpoint());
+    let pulled = well(&world, &double, &["model", "pull", ID]).stdout;
+    let repository = world.path("hub/models--owner--tiny-clip");
+    std::fs::remove_dir_all(repository.join(".no_exist")).unwrap();
+    std::fs::remove_file(Path::new(pulled.trim_end()).join("special_tokens_map.json")).unwrap();
+    double.add(changed());
+    double.take_requests();
+    well(&world, &double, &["embed", "a dog", "--model", ID]);
+    let main = std::fs::read_to_string(repository.join("refs/main")).unwrap();
+    assert_eq!(main, checkpoint().commit());
+    assert!(
+        paths(&double)
+            .iter()
+            .all(|path| path.contains(&checkpoint().commit())),
+        "nothing else is asked about"
+    );
+    let directory = Path::new(pulled.trim_end());
+    assert!(directory.join("special_tokens_map.json").exists());
+
+    well(&world, &double, &["model", "pull", ID]);
+    let main = std::fs::read_to_string(repository.join("refs/main")).unwrap();
+    assert_eq!(main, changed().commit());
+}
+
+#[test]
 fn the_commit_of_a_revision_is_remembered_by_the_collection() {
     let (world, double) = (World::new(), HubDouble::start());
     double.add(checkpoint().on_branch("v1"));
