@@ -5,13 +5,13 @@ use std::sync::OnceLock;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::Url;
 
-use crate::cache::{Cache, CachedRepository};
+use crate::cache::{Cache, CachedRepository, is_whole};
 use crate::client::Client;
 use crate::digest::Digest;
 use crate::download::Download;
 use crate::{
-    Error, Kind, Listing, Progress, Repository, Result, Revision, Settings, Snapshot, SnapshotFile,
-    Waiting, file_name, listing, space,
+    Error, Kind, Listing, Progress, Repository, RepositoryFile, Result, Revision, Settings,
+    Snapshot, SnapshotFile, Waiting, file_name, listing, space,
 };
 
 /// The hub and its cache.
@@ -242,8 +242,7 @@ impl Hub {
 
     /// Refuses at once what will not fit, rather than after an hour.
     fn require_space(&self, listing: &Listing, missing: &[&str]) -> Result<()> {
-        let sizes = missing.iter().filter_map(|name| listing.file(name)?.size);
-        let needed = sizes.fold(0_u64, u64::saturating_add);
+        let needed = self.still_to_come(listing, missing);
         let blobs = self.cache.blobs(&listing.repository);
         let begun = fs::read_dir(&blobs).into_iter().flatten().flatten();
         let begun = begun.filter(|entry| {
@@ -255,6 +254,19 @@ impl Hub {
             .map(|metadata| metadata.len())
             .fold(0_u64, u64::saturating_add);
         space::require(&blobs, needed.saturating_sub(there))
+    }
+
+    /// The bytes of the files that no commit has brought yet. Where snapshots are copies, each has its own.
+    fn still_to_come(&self, listing: &Listing, missing: &[&str]) -> u64 {
+        let is_here = |file: &RepositoryFile, size| {
+            let digest = file.digest.as_ref().filter(|_| self.settings.symlinks);
+            let blob = digest.map(|digest| self.cache.blob(&listing.repository, digest));
+            blob.is_some_and(|blob| is_whole(&blob, size))
+        };
+        let files = missing.iter().filter_map(|name| listing.file(name));
+        files
+            .filter_map(|file| file.size.filter(|&size| !is_here(file, size)))
+            .fold(0, u64::saturating_add)
     }
 }
 
@@ -282,4 +294,46 @@ fn missing<'a>(
         }
     }
     Ok(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use hub_double::HubDouble;
+
+    use super::*;
+
+    #[test]
+    fn only_what_no_commit_has_brought_needs_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let double = HubDouble::start();
+        let model = hub_double::Repository::model("owner/name")
+            .large_file("weights", vec![7; 1000])
+            .file("config.json", "{}");
+        double.add(model.clone());
+        let mut settings = Settings::new(folder.path());
+        settings.endpoint = double.endpoint();
+        settings.proxies = false;
+        let needed = |settings: &Settings| {
+            let hub = Hub::new(settings.clone()).unwrap();
+            let names = ["weights", "config.json"];
+            let needed = async {
+                let repository = Repository::model("owner/name")?;
+                let listing = hub.listing(&repository, &Revision::main(), &|_| {}).await?;
+                let needed = hub.still_to_come(&listing, &names);
+                hub.pull(&listing, &names, &|_| {}).await?;
+                Ok::<_, Error>(needed)
+            };
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.unwrap().block_on(needed).unwrap()
+        };
+        assert_eq!(needed(&settings), 1002);
+        double.add(model.clone().file("config.json", "{\"of\": 3}"));
+        assert_eq!(needed(&settings), 9);
+        double.add(model.file("config.json", "{}").file("README.md", "words"));
+        assert_eq!(needed(&settings), 0);
+        settings.symlinks = false;
+        assert_eq!(needed(&settings), 1002);
+    }
 }
