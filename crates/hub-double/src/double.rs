@@ -129,6 +129,9 @@ fn converse(stream: &TcpStream, server: Server, shared: &Shared) {
     let _ = stream.set_nodelay(true);
     let mut reader = BufReader::new(copy);
     while let Some(request) = Request::read(&mut reader, server) {
+        if shared.stopped.load(Ordering::Relaxed) {
+            break;
+        }
         lock(&shared.requests).push(request.clone());
         let trouble = shared.next_trouble(&request);
         let trouble = trouble.as_ref();

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION};
@@ -14,6 +16,8 @@ pub(crate) struct Client {
     token: Option<crate::Token>,
     answer_limit: Duration,
     pub(crate) stall_limit: Duration,
+    /// The servers that have answered.
+    known: Mutex<HashSet<String>>,
 }
 
 /// When to stop following redirects.
@@ -52,6 +56,7 @@ impl Client {
             token: settings.token.clone(),
             answer_limit: settings.limits.answer,
             stall_limit: settings.limits.stall,
+            known: Mutex::default(),
         })
     }
 
@@ -127,8 +132,11 @@ impl Client {
             .request(method.clone(), url.clone())
             .headers(headers);
         match tokio::time::timeout(self.answer_limit, request.send()).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(Self::unanswered(url, error)),
+            Ok(Ok(response)) => {
+                self.known().insert(host(url));
+                Ok(response)
+            }
+            Ok(Err(error)) => Err(self.unanswered(url, error)),
             Err(_) => Err(Failure::passing(Error::Stalled {
                 host: host(url),
                 limit: self.answer_limit,
@@ -136,7 +144,11 @@ impl Client {
         }
     }
 
-    fn unanswered(url: &Url, error: reqwest::Error) -> Failure {
+    fn known(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unanswered(&self, url: &Url, error: reqwest::Error) -> Failure {
         let host = host(url);
         let unreachable = error.is_connect();
         let untrusted = is_refused_certificate(&error);
@@ -145,9 +157,14 @@ impl Client {
             return Error::Untrusted { host, source }.into();
         }
         if unreachable {
+            // Who had a network a moment ago will have it again.
+            let again = match self.known().contains(&host) {
+                true => Again::Soon,
+                false => Again::Briefly,
+            };
             return Failure {
                 error: Box::new(Error::Unreachable { host, source }),
-                again: Again::Briefly,
+                again,
             };
         }
         Failure::passing(Error::BrokenOff {
