@@ -46,7 +46,7 @@ impl Download<'_> {
         let blob = self.cache.blob(self.repository, &metadata.digest);
         let lock = self.cache.lock(self.repository, &metadata.digest);
         let lock = Lock::acquire(&lock, || self.wait(Waiting::OtherProcess)).await?;
-        if !is_whole(&blob, metadata.size) {
+        if !is_here(&blob, &metadata).await? {
             self.fetch(url, &metadata, &blob, &lock).await?;
         }
         let snapshot = self.cache.snapshot_folder(self.repository, self.commit);
@@ -193,6 +193,20 @@ impl Download<'_> {
     fn starts_over(&self) {
         (self.progress)(Progress::StartedOver { name: self.name });
     }
+}
+
+/// Whether the content is here already. A blob can have been damaged since it came, and who brought it need not have
+/// looked at its hash.
+async fn is_here(blob: &Path, metadata: &Metadata) -> Result<bool> {
+    if !is_whole(blob, metadata.size) {
+        return Ok(false);
+    }
+    let (blob, digest) = (blob.to_owned(), metadata.digest.clone());
+    blocking(move || {
+        let found = digest.of_file(&blob).map_err(Error::of(&blob))?;
+        Ok(found == digest)
+    })
+    .await
 }
 
 /// The headers that ask for what comes after `length` bytes.
