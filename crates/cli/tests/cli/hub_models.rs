@@ -200,6 +200,23 @@ fn a_gated_model_shows_where_its_terms_are() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_variable_that_leads_to_no_certificates_is_named() {
+    let (world, double) = (World::new(), HubDouble::start());
+    double.add(checkpoint());
+    for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        let mut pull = command(&world, &double, &["model", "pull", ID]);
+        let ran = Ran::of(pull.env(variable, world.path("nowhere")).output().unwrap());
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        let error = format!("error: there are no certificates in what {variable} names\n");
+        assert!(ran.stderr.starts_with(&error), "{}", ran.stderr);
+        let hint = format!("hint: {variable} has to name certificates in PEM form");
+        assert!(ran.stderr.contains(&hint), "{}", ran.stderr);
+    }
+    assert!(double.requests().is_empty());
+}
+
+#[test]
 fn a_missing_model_is_told_from_a_missing_revision() {
     let (world, double) = (World::new(), HubDouble::start());
     double.add(checkpoint());
