@@ -50,16 +50,19 @@ impl Client {
         let http = builder.build().map_err(|source| Error::Client {
             source: source.without_url(),
         })?;
+        // There is one header for either; Python's client sends the address's own name and password too.
+        let has_password = !endpoint.username().is_empty() || endpoint.password().is_some();
         Ok(Self {
             http,
             endpoint,
-            token: settings.token.clone(),
+            token: settings.token.clone().filter(|_| !has_password),
             answer_limit: settings.limits.answer,
             stall_limit: settings.limits.stall,
             known: Mutex::default(),
         })
     }
 
+    /// Whether a token is sent.
     pub(crate) fn has_token(&self) -> bool {
         self.token.is_some()
     }
@@ -121,16 +124,19 @@ impl Client {
         url: &Url,
         headers: &HeaderMap,
     ) -> Result<Response, Failure> {
-        let mut headers = headers.clone();
-        if let Some(token) = &self.token
-            && self.is_endpoint(url)
-        {
-            headers.insert(AUTHORIZATION, token.header());
+        let (mut address, mut headers) = (url.clone(), headers.clone());
+        if self.is_endpoint(url) {
+            // A redirect, also to the endpoint itself, leads to an address without them. It has a host, so that both
+            // can be set.
+            let _ = address.set_username(self.endpoint.username());
+            let _ = address.set_password(self.endpoint.password());
+            headers.extend(
+                self.token
+                    .as_ref()
+                    .map(|token| (AUTHORIZATION, token.header())),
+            );
         }
-        let request = self
-            .http
-            .request(method.clone(), url.clone())
-            .headers(headers);
+        let request = self.http.request(method.clone(), address).headers(headers);
         match tokio::time::timeout(self.answer_limit, request.send()).await {
             Ok(Ok(response)) => {
                 self.known().insert(host(url));
