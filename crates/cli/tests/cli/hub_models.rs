@@ -255,6 +255,24 @@ fn offline_without_the_files_the_variable_is_named() {
 }
 
 #[test]
+fn no_model_is_downloaded_for_what_is_not_there() {
+    let (world, double) = (World::new(), HubDouble::start());
+    double.add(checkpoint());
+    world.write("table.csv", "image\na.jpg\n");
+    for (arguments, named) in [
+        (&["embed", "--image", "no.jpg"][..], "no.jpg"),
+        (&["embed", "no.csv", "--to", "v.npy"], "no.csv"),
+        (&["embed", "table.csv", "--to", "v.txt"], "v.txt"),
+        (&["eval", "no.csv"], "no.csv"),
+    ] {
+        let arguments = [arguments, &["--model", ID]].concat();
+        let error = fails(&world, &double, &arguments);
+        assert!(error.contains(named), "{error}");
+        assert!(double.take_requests().is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_model_of_another_kind_is_refused_before_its_weights_come() {
     let (world, double) = (World::new(), HubDouble::start());
     double.add(
