@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::hub_model::HubModel;
+
 /// A failure that no library below knows of.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -200,6 +202,16 @@ fn of_index(error: &index::Error) -> Option<String> {
     }
 }
 
+/// How to name a collection's own model. Collections of earlier versions do not say at which commit it was.
+fn own_model(option: &str, reference: &str) -> String {
+    let is_lasting = HubModel::parse(reference).is_none_or(|model| model.revision.is_commit());
+    let commit = match is_lasting {
+        true => String::new(),
+        false => format!(", or {reference}@COMMIT if it has changed on the hub since"),
+    };
+    format!("use {option} {reference}{commit}, or another collection: --collection NAME")
+}
+
 fn of_search(error: &search::Error) -> Option<String> {
     Some(match error {
         search::Error::NoCollection { existing, .. } if existing.is_empty() => {
@@ -208,12 +220,8 @@ fn of_search(error: &search::Error) -> Option<String> {
         search::Error::NoCollection { existing, .. } => {
             format!("there are: {}", existing.join(", "))
         }
-        search::Error::OtherModel { expected, .. } => {
-            format!("use --model {expected}, or another collection: --collection NAME")
-        }
-        search::Error::OtherTextModel { expected, .. } => {
-            format!("use --text-model {expected}, or another collection: --collection NAME")
-        }
+        search::Error::OtherModel { expected, .. } => own_model("--model", expected),
+        search::Error::OtherTextModel { expected, .. } => own_model("--text-model", expected),
         search::Error::NoRecord { .. } => {
             "ids are shown by `clipseek search`; a file is given with --image".to_owned()
         }

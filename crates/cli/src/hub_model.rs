@@ -1,11 +1,11 @@
 //! A model of the Hugging Face hub: in the cache that all programs share, or else downloaded into it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use anyhow::Result;
 use clip::Checkpoint;
-use hub::{Hub, Repository, Revision, Settings, Snapshot};
+use hub::{Hub, Listing, Repository, Revision, Settings, Snapshot};
 
 use crate::error::Error;
 use crate::pull_display::PullDisplay;
@@ -29,6 +29,15 @@ pub(crate) enum Extent {
     Whole,
 }
 
+/// Which files of a model are downloaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Care {
+    /// Those that are not here.
+    Absent,
+    /// And those that are, but not as they were downloaded.
+    AbsentAndDamaged,
+}
+
 impl HubModel {
     /// The model that `name` names, if it has the form of an id; what is written like a path is none.
     pub(crate) fn parse(name: &str) -> Option<HubModel> {
@@ -42,39 +51,63 @@ impl HubModel {
         })
     }
 
-    /// Its directory. Nobody is asked when the cache has it whole.
-    pub(crate) fn obtain(&self) -> Result<PathBuf> {
-        let (cached, extent) = self.in_cache()?;
-        if extent == Extent::Whole {
-            return Ok(cached);
+    /// The same model at one commit.
+    pub(crate) fn at(&self, commit: &str) -> Result<HubModel> {
+        Ok(HubModel {
+            repository: self.repository.clone(),
+            revision: Revision::new(commit)?,
+        })
+    }
+
+    /// Its files. Nobody is asked when the cache has it whole; what can be used stays at the commit where it is.
+    pub(crate) fn obtain(&self) -> Result<Snapshot> {
+        match self.in_cache()? {
+            Some((cached, Extent::Whole)) => Ok(cached),
+            Some((cached, Extent::Usable)) => self.complete(cached),
+            Some((_, Extent::Part)) | None => self.pull(Care::Absent),
         }
-        let failure = match self.pull() {
-            Ok(snapshot) => return Ok(snapshot.directory),
+    }
+
+    /// Downloads what the cache lacks of the commit that it has.
+    fn complete(&self, cached: Snapshot) -> Result<Snapshot> {
+        let failure = match self.at(&cached.commit)?.pull(Care::Absent) {
+            Ok(snapshot) => return Ok(snapshot),
             Err(failure) => failure,
         };
         // Who is not online, or whose token has expired, can use what is here.
         match failure.downcast_ref::<hub::Error>() {
-            Some(hub::Error::Offline { .. }) if extent == Extent::Usable => Ok(cached),
-            Some(error) if extent == Extent::Usable => {
+            Some(hub::Error::Offline { .. }) => Ok(cached),
+            Some(error) => {
                 message!(
                     "note: {error}: using what the cache has of {}",
                     self.repository
                 );
                 Ok(cached)
             }
-            _ => Err(failure),
+            None => Err(failure),
         }
     }
 
-    /// Its directory in the cache; nobody is asked.
-    pub(crate) fn find(&self) -> Result<PathBuf> {
+    /// Its files in the cache; nobody is asked.
+    pub(crate) fn find(&self) -> Result<Snapshot> {
         match self.in_cache()? {
-            (_, Extent::Part) => Err(Error::ModelNotHere {
+            Some((cached, Extent::Usable | Extent::Whole)) => Ok(cached),
+            _ => Err(Error::ModelNotHere {
                 name: self.to_string(),
             }
             .into()),
-            (directory, _) => Ok(directory),
         }
+    }
+
+    /// All commits of it that are in the cache and can be used.
+    pub(crate) fn commits(&self) -> Result<Vec<Snapshot>> {
+        let cached = hub()?.models()?.into_iter();
+        let own = cached.filter(|cached| cached.repository == self.repository);
+        let snapshots = own.flat_map(|cached| cached.revisions);
+        Ok(snapshots
+            .map(|revision| revision.snapshot)
+            .filter(|snapshot| extent(snapshot) >= Extent::Usable)
+            .collect())
     }
 
     /// The model as it is now, whole and undamaged; as the cache has it where nobody may be asked.
@@ -87,17 +120,14 @@ impl HubModel {
                     message!("note: offline, so {self} stays as the cache has it");
                     return Ok(snapshot);
                 }
-                _ => return self.pull(),
+                _ => return self.pull(Care::Absent),
             }
         }
-        for name in cached.map_or(Ok(Vec::new()), |cached| hub.discard_damaged(&cached))? {
-            message!("`{name}` is damaged and is fetched again");
-        }
-        self.pull()
+        self.pull(Care::AbsentAndDamaged)
     }
 
     /// Downloads what the cache lacks of the model as it is now.
-    fn pull(&self) -> Result<Snapshot> {
+    fn pull(&self, care: Care) -> Result<Snapshot> {
         let hub = hub()?;
         let display = PullDisplay::new();
         let progress = |progress: hub::Progress<'_>| display.show(progress);
@@ -107,6 +137,9 @@ impl HubModel {
                 .await?;
             let names: Vec<&str> = listing.names().collect();
             let description = Checkpoint::description_files(&names);
+            if care == Care::AbsentAndDamaged {
+                discard_damaged(&listing, &description, &display)?;
+            }
             // The commit that is here counts until the new one is whole. What cannot be used is refused before its
             // weights are downloaded.
             let snapshot = hub.fetch(&listing, &description, &progress).await?;
@@ -119,6 +152,9 @@ impl HubModel {
             let checkpoint = Checkpoint::open(&snapshot.directory)?;
             checkpoint.family()?;
             let weights = checkpoint.weight_files(&names)?;
+            if care == Care::AbsentAndDamaged {
+                discard_damaged(&listing, &weights, &display)?;
+            }
             let whole: Vec<&str> = description
                 .iter()
                 .copied()
@@ -133,14 +169,12 @@ impl HubModel {
         pulled
     }
 
-    fn in_cache(&self) -> Result<(PathBuf, Extent)> {
-        Ok(match hub()?.cached(&self.repository, &self.revision)? {
-            Some(snapshot) => {
-                let extent = extent(&snapshot);
-                (snapshot.directory, extent)
-            }
-            None => (PathBuf::new(), Extent::Part),
-        })
+    fn in_cache(&self) -> Result<Option<(Snapshot, Extent)>> {
+        let cached = hub()?.cached(&self.repository, &self.revision)?;
+        Ok(cached.map(|snapshot| {
+            let extent = extent(&snapshot);
+            (snapshot, extent)
+        }))
     }
 }
 
@@ -169,6 +203,23 @@ pub(crate) fn extent(snapshot: &Snapshot) -> Extent {
         true if description.all(|name| is_settled(&name)) => Extent::Whole,
         true => Extent::Usable,
     }
+}
+
+/// Removes those of the files about to be pulled that are damaged. What is not pulled again, as other programs' forms of
+/// the weights, is not touched.
+fn discard_damaged(
+    listing: &Listing,
+    names: &[impl AsRef<str>],
+    display: &PullDisplay,
+) -> Result<()> {
+    let commit = Revision::new(&listing.commit)?;
+    let Some(here) = hub()?.cached(&listing.repository, &commit)? else {
+        return Ok(());
+    };
+    for name in hub()?.discard_damaged(&here, names)? {
+        display.say(&format!("`{name}` is damaged and is fetched again"));
+    }
+    Ok(())
 }
 
 /// The kind of model a snapshot is of; none when clipseek cannot use it.

@@ -1,10 +1,11 @@
 //! Which model is meant: the bundled one, a directory, or one of the hub.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use clip::{Checkpoint, Device, Model};
+use hub::Snapshot;
 use search::ModelIdentity;
 
 use crate::environment;
@@ -17,6 +18,9 @@ pub(crate) const MINI: &str = "mini";
 
 /// The model that is used where none is named.
 pub(crate) const DEFAULT: &str = "openai/clip-vit-base-patch32";
+
+/// How many digits of a commit are shown.
+pub(crate) const SHOWN_DIGITS: usize = 7;
 
 /// The files of the bundled model.
 const MINI_FILES: &[(&str, &[u8])] = &[
@@ -109,7 +113,9 @@ impl ModelArguments {
         match (&self.text_model, &made_with.text) {
             (Some(text), _) => model.with_text(text, self.device),
             (None, Some(text)) if is_own => {
-                model.with_texts_of(NamedModel::load_remembered(&text.reference, self.device)?)
+                let (reference, fingerprint) = (&text.reference, &text.fingerprint);
+                let texts = NamedModel::load_remembered(reference, fingerprint, self.device)?;
+                model.with_texts_of(texts)
             }
             _ => Ok(model),
         }
@@ -119,7 +125,11 @@ impl ModelArguments {
     pub(crate) fn load_pictures_for(&self, made_with: &ModelIdentity) -> Result<NamedModel> {
         match self.name() {
             Some(name) => NamedModel::load(name, self.device),
-            None => NamedModel::load_remembered(&made_with.reference, self.device),
+            None => NamedModel::load_remembered(
+                &made_with.reference,
+                &made_with.fingerprint,
+                self.device,
+            ),
         }
     }
 
@@ -133,8 +143,11 @@ impl ModelArguments {
 pub(crate) struct NamedModel {
     pub(crate) model: Model,
     pub(crate) reference: String,
+    /// The same for ever: of the hub with the commit, as its branches move.
+    lasting: String,
     /// What leads to the model of its texts, where that was named.
     pub(crate) text_reference: Option<String>,
+    text_lasting: Option<String>,
 }
 
 impl NamedModel {
@@ -143,9 +156,13 @@ impl NamedModel {
         Self::load_from(name, device, |model| obtain(model, true))
     }
 
-    /// Loads the model that a collection remembers by `reference`: `mini`, a directory's whole path, or an id, which no
-    /// directory of that name stands for.
-    fn load_remembered(reference: &str, device: DeviceChoice) -> Result<NamedModel> {
+    /// Loads the model that a collection remembers by `reference`: `mini`, a directory's whole path, or an id with a
+    /// commit, which no directory of that name stands for.
+    fn load_remembered(
+        reference: &str,
+        fingerprint: &str,
+        device: DeviceChoice,
+    ) -> Result<NamedModel> {
         let directory = Path::new(reference);
         if directory.is_absolute() && !directory.is_dir() {
             return Err(Error::ModelMoved {
@@ -155,10 +172,32 @@ impl NamedModel {
         }
         match HubModel::parse(reference) {
             Some(model) if !directory.is_absolute() => {
-                Self::of_hub(&model, &obtain(&model, false)?, device)
+                let found = Self::of_hub(&model, &obtain(&model, false)?, device)?;
+                if found.model.fingerprint() == fingerprint {
+                    return Ok(found);
+                }
+                let earlier = Self::of_earlier_commit(&model, fingerprint, device)?;
+                Ok(earlier.unwrap_or(found))
             }
             _ => Self::load(reference, device),
         }
+    }
+
+    /// The commit with that fingerprint, of those that are here. Collections of earlier versions remember an id alone.
+    fn of_earlier_commit(
+        model: &HubModel,
+        fingerprint: &str,
+        device: DeviceChoice,
+    ) -> Result<Option<NamedModel>> {
+        for snapshot in model.commits()? {
+            let loaded = Self::of_hub(&model.at(&snapshot.commit)?, &snapshot, device);
+            match loaded {
+                Ok(loaded) if loaded.model.fingerprint() == fingerprint => return Ok(Some(loaded)),
+                // What is damaged is not the one.
+                _ => {}
+            }
+        }
+        Ok(None)
     }
 
     /// Loads the model that `name` leads to, if it is on this machine.
@@ -169,24 +208,17 @@ impl NamedModel {
     fn load_from(
         name: &str,
         choice: DeviceChoice,
-        find: impl FnOnce(&HubModel) -> Result<PathBuf>,
+        find: impl FnOnce(&HubModel) -> Result<Snapshot>,
     ) -> Result<NamedModel> {
         let device = choice.device(name);
         if name == MINI {
             let model = Model::load_on(Checkpoint::bundled(MINI_FILES)?, device)?;
-            return Ok(NamedModel {
-                model,
-                reference: MINI.to_owned(),
-                text_reference: None,
-            });
+            return Ok(Self::new(model, MINI.to_owned()));
         }
         if Path::new(name).is_dir() {
             let directory = std::path::absolute(name)?;
-            return Ok(NamedModel {
-                model: Model::load_on(Checkpoint::open(&directory)?, device)?,
-                reference: directory.to_string_lossy().into_owned(),
-                text_reference: None,
-            });
+            let model = Model::load_on(Checkpoint::open(&directory)?, device)?;
+            return Ok(Self::new(model, directory.to_string_lossy().into_owned()));
         }
         let model = HubModel::parse(name).ok_or_else(|| Error::NoModelDirectory {
             path: name.to_owned(),
@@ -194,16 +226,26 @@ impl NamedModel {
         Self::of_hub(&model, &find(&model)?, choice)
     }
 
-    /// The model of the hub whose files are in `directory`.
-    fn of_hub(model: &HubModel, directory: &Path, device: DeviceChoice) -> Result<NamedModel> {
+    fn new(model: Model, reference: String) -> NamedModel {
+        NamedModel {
+            model,
+            lasting: reference.clone(),
+            reference,
+            text_reference: None,
+            text_lasting: None,
+        }
+    }
+
+    /// The model of the hub with these files.
+    fn of_hub(model: &HubModel, files: &Snapshot, device: DeviceChoice) -> Result<NamedModel> {
         let reference = model.to_string();
-        let loaded = Checkpoint::open(directory)
+        let lasting = model.at(&files.commit)?.to_string();
+        let loaded = Checkpoint::open(&files.directory)
             .and_then(|checkpoint| Model::load_on(checkpoint, device.device(&reference)));
         match loaded {
             Ok(model) => Ok(NamedModel {
-                model,
-                reference,
-                text_reference: None,
+                lasting,
+                ..Self::new(model, reference)
             }),
             Err(source) => Err(Error::HubModel {
                 name: reference,
@@ -235,30 +277,40 @@ impl NamedModel {
         Ok(NamedModel {
             model: self.model.with_text(text.model)?,
             text_reference: Some(text.reference),
+            text_lasting: Some(text.lasting),
             ..self
         })
     }
 
     /// What to call it.
     pub(crate) fn name(&self) -> String {
+        let pictures = shown(&self.reference);
         match &self.text_reference {
-            Some(text) => format!("{}, words by {text}", self.reference),
-            None => self.reference.clone(),
+            Some(text) => format!("{pictures}, words by {}", shown(text)),
+            None => pictures.to_owned(),
         }
     }
 
     /// What a collection remembers of it.
     pub(crate) fn identity(&self) -> ModelIdentity {
-        let identity = ModelIdentity::of(&self.model, &self.reference);
-        match &self.text_reference {
+        let identity = ModelIdentity::of(&self.model, &self.lasting);
+        match &self.text_lasting {
             Some(text) => identity.with_text(&self.model, text),
             None => identity,
         }
     }
 }
 
-/// The directory of a model of the hub, downloaded if it is not here; `is_choice` when another could be named instead.
-fn obtain(model: &HubModel, is_choice: bool) -> Result<PathBuf> {
+/// What a collection remembers a model by, for people: of a commit the first digits.
+pub(crate) fn shown(reference: &str) -> &str {
+    let is_commit = HubModel::parse(reference).is_some_and(|model| model.revision.is_commit());
+    let digits = reference.rfind('@').filter(|_| is_commit);
+    // A commit has more digits than these.
+    digits.map_or(reference, |at| &reference[..=at + SHOWN_DIGITS])
+}
+
+/// The files of a model of the hub, downloaded if they are not here; `is_choice` when another could be named instead.
+fn obtain(model: &HubModel, is_choice: bool) -> Result<Snapshot> {
     let found = model.obtain();
     found.map_err(|error| match error.downcast::<hub::Error>() {
         Ok(source) => Error::ModelNotHad {
@@ -269,4 +321,20 @@ fn obtain(model: &HubModel, is_choice: bool) -> Result<PathBuf> {
         .into(),
         Err(error) => error,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_are_shown_by_their_first_digits() {
+        let commit = "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268";
+        assert_eq!(shown(&format!("owner/name@{commit}")), "owner/name@3d74acf");
+        for reference in ["mini", "owner/name", "owner/name@v1", "/models/a@b/clip"] {
+            assert_eq!(shown(reference), reference);
+        }
+        let directory = format!("/models/name@{commit}");
+        assert_eq!(shown(&directory), directory);
+    }
 }

@@ -86,7 +86,8 @@ impl PullDisplay {
         }
     }
 
-    fn say(&self, line: &str) {
+    /// Says a line above the bars.
+    pub(crate) fn say(&self, line: &str) {
         self.bars.suspend(|| message!("{}", visible(line)));
     }
 

@@ -17,6 +17,13 @@ pub(crate) struct VectorFile {
     form: Form,
 }
 
+/// What a name says of the form.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ending {
+    Parquet,
+    Npy,
+}
+
 enum Form {
     /// A row a caption; one with an empty caption for a picture without any.
     Parquet(Box<EmbeddingTable>),
@@ -30,27 +37,31 @@ enum Form {
 impl VectorFile {
     /// Begins a file. It is there when it is [finished](VectorFile::finish).
     pub(crate) fn create(path: &Path, dimension: usize) -> Result<VectorFile> {
-        let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
-        let form = match ending.to_str() {
-            Some("parquet") => Form::Parquet(Box::new(EmbeddingTable::create(path)?)),
-            Some("npy") => Form::Npy {
+        let form = match Self::check_ending(path)? {
+            Ending::Parquet => Form::Parquet(Box::new(EmbeddingTable::create(path)?)),
+            Ending::Npy => Form::Npy {
                 array: EmbeddingArray::create(path, dimension)?,
                 names: BufWriter::new(Unfinished::create(&names_of(path))?),
             },
-            _ => {
-                let expected = "a name ending in .parquet or .npy";
-                return Err(Error::UnknownExtension {
-                    path: path.to_owned(),
-                    expected,
-                }
-                .into());
-            }
         };
         Ok(VectorFile {
             path: path.to_owned(),
             rows: 0,
             form,
         })
+    }
+
+    /// Refuses a name that says no form.
+    pub(crate) fn check_ending(path: &Path) -> Result<Ending, Error> {
+        let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
+        match ending.to_str() {
+            Some("parquet") => Ok(Ending::Parquet),
+            Some("npy") => Ok(Ending::Npy),
+            _ => Err(Error::UnknownExtension {
+                path: path.to_owned(),
+                expected: "a name ending in .parquet or .npy",
+            }),
+        }
     }
 
     /// Refuses to write over the source that is read.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use crate::answer::Answer;
 use crate::repository::Repository;
 use crate::request::{Request, Server};
 use crate::serving::Shelf;
@@ -22,6 +23,8 @@ struct Shared {
     shelf: Mutex<Shelf>,
     scripts: Mutex<Vec<Script>>,
     requests: Mutex<Vec<Request>>,
+    /// What opens the hub, where it is a mirror with a password.
+    password: Mutex<Option<String>>,
     stopped: AtomicBool,
     storage_address: String,
 }
@@ -72,6 +75,12 @@ impl HubDouble {
     /// Serves a repository, or another commit of one.
     pub fn add(&self, repository: Repository) {
         lock(&self.shared.shelf).add(repository);
+    }
+
+    /// Answers the hub's requests only with this header `Authorization`, as a mirror with a password does; it knows no
+    /// tokens then.
+    pub fn require(&self, authorization: &str) {
+        *lock(&self.shared.password) = Some(authorization.to_owned());
     }
 
     /// Answers what is asked about `old` with a redirect to `new`.
@@ -129,10 +138,16 @@ fn converse(stream: &TcpStream, server: Server, shared: &Shared) {
     let _ = stream.set_nodelay(true);
     let mut reader = BufReader::new(copy);
     while let Some(request) = Request::read(&mut reader, server) {
+        if shared.stopped.load(Ordering::Relaxed) {
+            break;
+        }
         lock(&shared.requests).push(request.clone());
         let trouble = shared.next_trouble(&request);
         let trouble = trouble.as_ref();
-        let answer = lock(&shared.shelf).answer(&request, &shared.storage_address, trouble);
+        let answer = match shared.is_let_in(&request) {
+            true => lock(&shared.shelf).answer(&request, &shared.storage_address, trouble),
+            false => Answer::new(401).header("www-authenticate", "Basic realm=\"mirror\""),
+        };
         let answer = answer.spoilt(trouble);
         let without_body = request.method == "HEAD";
         match answer.send(stream, without_body, trouble, &shared.stopped) {
@@ -144,6 +159,12 @@ fn converse(stream: &TcpStream, server: Server, shared: &Shared) {
 }
 
 impl Shared {
+    fn is_let_in(&self, request: &Request) -> bool {
+        let password = lock(&self.password);
+        let is_right = |password| request.header("authorization") == Some(password);
+        request.server == Server::Storage || password.as_deref().is_none_or(is_right)
+    }
+
     fn next_trouble(&self, request: &Request) -> Option<Trouble> {
         let mut scripts = lock(&self.scripts);
         let script = scripts.iter_mut().find(|script| {

@@ -1,4 +1,4 @@
-//! What the hub answers, seen at huggingface.co and read in `huggingface_hub`'s sources.
+//! What the hub answers, as far as `huggingface_hub`'s sources tell; it was not compared with huggingface.co itself.
 
 use std::collections::HashMap;
 
@@ -225,8 +225,10 @@ impl Shelf {
 
 /// The token that was sent.
 fn token(request: &Request) -> Result<Option<&str>, Answer> {
-    let token = request
-        .header("authorization")
+    let authorization = request.header("authorization");
+    // Who has come past a mirror's password has shown no token.
+    let token = authorization
+        .filter(|value| !value.starts_with("Basic "))
         .map(|value| value.trim_start_matches("Bearer "));
     match token {
         None | Some(TOKEN | OTHER_TOKEN) => Ok(token),

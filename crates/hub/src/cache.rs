@@ -76,6 +76,12 @@ impl Cache {
         self.blobs(repository).join(name)
     }
 
+    /// The name of a part that nobody else uses.
+    pub(crate) fn own_part(&self, repository: &Repository, digest: &Digest) -> PathBuf {
+        let name = format!("{}.{:08x}.incomplete", digest.as_str(), fastrand::u32(..));
+        self.blobs(repository).join(name)
+    }
+
     pub(crate) fn lock(&self, repository: &Repository, digest: &Digest) -> PathBuf {
         let locks = self.root.join(".locks").join(repository.folder());
         locks.join(format!("{}.lock", digest.as_str()))
@@ -231,6 +237,11 @@ impl Cache {
         };
         Ok((!described.revisions.is_empty()).then_some(described))
     }
+}
+
+/// Whether the blob is there, with as many bytes as it has to have.
+pub(crate) fn is_whole(blob: &Path, size: u64) -> bool {
+    fs::metadata(blob).is_ok_and(|metadata| metadata.is_file() && metadata.len() == size)
 }
 
 fn is_absence(error: &std::io::Error) -> bool {

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION};
@@ -14,6 +16,8 @@ pub(crate) struct Client {
     token: Option<crate::Token>,
     answer_limit: Duration,
     pub(crate) stall_limit: Duration,
+    /// The servers that have answered.
+    known: Mutex<HashSet<String>>,
 }
 
 /// When to stop following redirects.
@@ -46,15 +50,19 @@ impl Client {
         let http = builder.build().map_err(|source| Error::Client {
             source: source.without_url(),
         })?;
+        // There is one header for either; Python's client sends the address's own name and password too.
+        let has_password = !endpoint.username().is_empty() || endpoint.password().is_some();
         Ok(Self {
             http,
             endpoint,
-            token: settings.token.clone(),
+            token: settings.token.clone().filter(|_| !has_password),
             answer_limit: settings.limits.answer,
             stall_limit: settings.limits.stall,
+            known: Mutex::default(),
         })
     }
 
+    /// Whether a token is sent.
     pub(crate) fn has_token(&self) -> bool {
         self.token.is_some()
     }
@@ -116,19 +124,25 @@ impl Client {
         url: &Url,
         headers: &HeaderMap,
     ) -> Result<Response, Failure> {
-        let mut headers = headers.clone();
-        if let Some(token) = &self.token
-            && self.is_endpoint(url)
-        {
-            headers.insert(AUTHORIZATION, token.header());
+        let (mut address, mut headers) = (url.clone(), headers.clone());
+        if self.is_endpoint(url) {
+            // A redirect, also to the endpoint itself, leads to an address without them. It has a host, so that both
+            // can be set.
+            let _ = address.set_username(self.endpoint.username());
+            let _ = address.set_password(self.endpoint.password());
+            headers.extend(
+                self.token
+                    .as_ref()
+                    .map(|token| (AUTHORIZATION, token.header())),
+            );
         }
-        let request = self
-            .http
-            .request(method.clone(), url.clone())
-            .headers(headers);
+        let request = self.http.request(method.clone(), address).headers(headers);
         match tokio::time::timeout(self.answer_limit, request.send()).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(Self::unanswered(url, error)),
+            Ok(Ok(response)) => {
+                self.known().insert(host(url));
+                Ok(response)
+            }
+            Ok(Err(error)) => Err(self.unanswered(url, error)),
             Err(_) => Err(Failure::passing(Error::Stalled {
                 host: host(url),
                 limit: self.answer_limit,
@@ -136,7 +150,11 @@ impl Client {
         }
     }
 
-    fn unanswered(url: &Url, error: reqwest::Error) -> Failure {
+    fn known(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unanswered(&self, url: &Url, error: reqwest::Error) -> Failure {
         let host = host(url);
         let unreachable = error.is_connect();
         let untrusted = is_refused_certificate(&error);
@@ -145,9 +163,14 @@ impl Client {
             return Error::Untrusted { host, source }.into();
         }
         if unreachable {
+            // Who had a network a moment ago will have it again.
+            let again = match self.known().contains(&host) {
+                true => Again::Soon,
+                false => Again::Briefly,
+            };
             return Failure {
                 error: Box::new(Error::Unreachable { host, source }),
-                again: Again::Briefly,
+                again,
             };
         }
         Failure::passing(Error::BrokenOff {

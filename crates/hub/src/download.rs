@@ -1,16 +1,15 @@
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use reqwest::header::{CONTENT_RANGE, HeaderMap, HeaderValue, IF_RANGE, RANGE};
 use reqwest::{Method, Response, StatusCode, Url};
 
-use crate::cache::Cache;
+use crate::cache::{Cache, is_whole};
 use crate::client::{Client, Follow};
 use crate::digest::Digest;
 use crate::failure::Failure;
 use crate::lock::Lock;
 use crate::metadata::Metadata;
-use crate::part::Part;
+use crate::part::{OwnPart, Part};
 use crate::refusal::{self, Subject};
 use crate::{Error, Progress, Repository, Result, Retry, Waiting, link, space};
 
@@ -47,8 +46,8 @@ impl Download<'_> {
         let blob = self.cache.blob(self.repository, &metadata.digest);
         let lock = self.cache.lock(self.repository, &metadata.digest);
         let lock = Lock::acquire(&lock, || self.wait(Waiting::OtherProcess)).await?;
-        if !is_whole(&blob, metadata.size) {
-            self.fetch(url, &metadata, &blob).await?;
+        if !is_here(&blob, &metadata).await? {
+            self.fetch(url, &metadata, &blob, &lock).await?;
         }
         let snapshot = self.cache.snapshot_folder(self.repository, self.commit);
         link::place(&blob, &snapshot, self.name, self.symlinks)?;
@@ -82,8 +81,24 @@ impl Download<'_> {
         });
     }
 
-    async fn fetch(&self, url: Url, metadata: &Metadata, blob: &Path) -> Result<()> {
+    async fn fetch(&self, url: Url, metadata: &Metadata, blob: &Path, lock: &Lock) -> Result<()> {
         let part = self.cache.part(self.repository, &metadata.digest);
+        if lock.is_held() {
+            return self.fetch_into(part, url, metadata, blob).await;
+        }
+        let own = self.cache.own_part(self.repository, &metadata.digest);
+        let own = OwnPart::take(part, own);
+        self.fetch_into(own.path().to_owned(), url, metadata, blob)
+            .await
+    }
+
+    async fn fetch_into(
+        &self,
+        part: PathBuf,
+        url: Url,
+        metadata: &Metadata,
+        blob: &Path,
+    ) -> Result<()> {
         let mut part = open(part, metadata.digest.clone(), metadata.size).await?;
         space::require(blob.parent().unwrap_or(blob), part.missing())?;
         (self.progress)(Progress::Started {
@@ -180,9 +195,18 @@ impl Download<'_> {
     }
 }
 
-/// Whether the blob is there, with as many bytes as it has to have.
-fn is_whole(blob: &Path, size: u64) -> bool {
-    fs::metadata(blob).is_ok_and(|metadata| metadata.is_file() && metadata.len() == size)
+/// Whether the content is here already. A blob can have been damaged since it came, and who brought it need not have
+/// looked at its hash.
+async fn is_here(blob: &Path, metadata: &Metadata) -> Result<bool> {
+    if !is_whole(blob, metadata.size) {
+        return Ok(false);
+    }
+    let (blob, digest) = (blob.to_owned(), metadata.digest.clone());
+    blocking(move || {
+        let found = digest.of_file(&blob).map_err(Error::of(&blob))?;
+        Ok(found == digest)
+    })
+    .await
 }
 
 /// The headers that ask for what comes after `length` bytes.
@@ -225,5 +249,80 @@ async fn blocking<T: Send + 'static>(
         Ok(result) => result,
         // The task is never cancelled: only a panic leads here.
         Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use futures_util::future::join;
+    use hub_double::{HubDouble, Trouble};
+
+    use super::*;
+    use crate::Settings;
+
+    /// Of the content below.
+    const HASH: &str = "08f166476de183f7a1b2874d544d37912aaf8d19b92013e1aafe233ba231024a";
+
+    /// No file system at hand lacks locks: this begins where the lock was asked for in vain.
+    #[test]
+    fn downloads_without_locks_do_not_disturb_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let double = HubDouble::start();
+        let content = vec![7; 300_000];
+        let model = hub_double::Repository::model("owner/name").large_file("weights", &*content);
+        let commit = model.commit();
+        double.add(model);
+        // One breaks off; the other is done before it goes on, and then finds itself damaged.
+        for trouble in [
+            Trouble::Cut(100_000),
+            Trouble::Trickle(100_000, Duration::ZERO),
+            Trouble::Corrupt(200_000),
+        ] {
+            double.trouble("GET", "/storage/", 1, trouble);
+        }
+
+        let mut settings = Settings::new(folder.path());
+        settings.proxies = false;
+        settings.retry.first_wait = Duration::from_millis(400);
+        let endpoint = Url::parse(&double.endpoint()).unwrap();
+        let client = Client::new(&settings, endpoint).unwrap();
+        let cache = Cache::new(settings.cache);
+        let repository = Repository::model("owner/name").unwrap();
+        cache.prepare(&repository).unwrap();
+        let digest = Digest::of_etag(HASH).unwrap();
+        let blob = cache.blob(&repository, &digest);
+        let download = Download {
+            client: &client,
+            cache: &cache,
+            retry: settings.retry,
+            symlinks: true,
+            progress: &|_| {
+                let seen = fs::read(&blob).unwrap_or_else(|_| content.clone());
+                assert!(seen == content, "what is seen is whole at any time");
+            },
+            repository: &repository,
+            commit: &commit,
+            name: "weights",
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let metadata = Metadata::ask(&client, &download.url(), &download.subject()).await;
+            let metadata = metadata.unwrap();
+            let lock = Lock::none();
+            let fetch = || download.fetch(download.url(), &metadata, &blob, &lock);
+            let (one, other) = join(fetch(), fetch()).await;
+            one.unwrap();
+            other.unwrap();
+        });
+        assert_eq!(double.requests().len(), 9, "{:#?}", double.requests());
+        assert_eq!(fs::read(&blob).unwrap(), content);
+        let blobs = fs::read_dir(blob.parent().unwrap()).unwrap();
+        assert_eq!(blobs.count(), 1, "no part stays behind");
     }
 }

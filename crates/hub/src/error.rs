@@ -230,6 +230,15 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// What a variable names holds no certificates to trust.
+    #[error("there are no certificates in what {variable} names")]
+    Certificates {
+        /// The variable that is set.
+        variable: &'static str,
+        /// Why.
+        #[source]
+        source: rustls::Error,
+    },
     /// The client could not be set up.
     #[error("connections cannot be made securely")]
     Security {
@@ -278,6 +287,9 @@ impl Error {
             }
             Self::Untrusted { .. } => {
                 "where a proxy opens connections, SSL_CERT_FILE names the certificate that it signs with".to_owned()
+            }
+            Self::Certificates { variable, .. } => {
+                format!("{variable} has to name certificates in PEM form; without it the system's are trusted")
             }
             Self::Stalled { .. } | Self::BrokenOff { .. } | Self::Status { .. } => {
                 "try again later: a download goes on where it stopped".to_owned()

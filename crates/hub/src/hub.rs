@@ -5,13 +5,13 @@ use std::sync::OnceLock;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::Url;
 
-use crate::cache::{Cache, CachedRepository};
+use crate::cache::{Cache, CachedRepository, is_whole};
 use crate::client::Client;
 use crate::digest::Digest;
 use crate::download::Download;
 use crate::{
-    Error, Kind, Listing, Progress, Repository, Result, Revision, Settings, Snapshot, SnapshotFile,
-    Waiting, file_name, listing, space,
+    Error, Kind, Listing, Progress, Repository, RepositoryFile, Result, Revision, Settings,
+    Snapshot, SnapshotFile, Waiting, file_name, listing, space,
 };
 
 /// The hub and its cache.
@@ -94,21 +94,23 @@ impl Hub {
     /// the listing's commit. When it fails, what has arrived stays, and the next call goes on from there.
     ///
     /// # Errors
-    /// As [`fetch`](Self::fetch).
+    /// As [`fetch`](Self::fetch), and when something was fetched but the revision's commit cannot be written down.
     pub async fn pull(
         &self,
         listing: &Listing,
         names: &[impl AsRef<str>],
         progress: &(dyn Fn(Progress<'_>) + Sync),
     ) -> Result<Snapshot> {
+        let before = self.present(listing)?;
+        let was_whole = missing(listing, names, &before.files)?.is_empty();
         let present = self.fetch(listing, names, progress).await?;
         let remembered =
             self.cache
                 .remember(&listing.repository, &listing.revision, &listing.commit);
-        match missing(listing, names, &present.files)?.is_empty() {
+        match remembered {
             // A cache that cannot be written to still serves what it has.
-            true => Ok(present),
-            false => remembered.map(|()| present),
+            Err(_) if was_whole => Ok(present),
+            remembered => remembered.map(|()| present),
         }
     }
 
@@ -129,13 +131,7 @@ impl Hub {
             commit,
             ..
         } = listing;
-        let present = self.cache.commit(repository, commit)?;
-        let present = present.unwrap_or_else(|| Snapshot {
-            directory: self.cache.snapshot_folder(repository, commit),
-            commit: commit.clone(),
-            files: Vec::new(),
-            absent: Vec::new(),
-        });
+        let present = self.present(listing)?;
         let missing = missing(listing, names, &present.files)?;
         if missing.is_empty() {
             return Ok(present);
@@ -164,14 +160,19 @@ impl Hub {
         Ok(self.cache.commit(repository, commit)?.unwrap_or(present))
     }
 
-    /// Removes the files of `snapshot` that no longer have the hash that names them in the cache, and gives their
-    /// names: the next [`pull`](Self::pull) brings them again.
+    /// Removes those of `names` in `snapshot` that no longer have the hash that names them in the cache, and gives
+    /// their names: the next [`pull`](Self::pull) brings them again.
     ///
     /// # Errors
     /// When a file cannot be read or removed.
-    pub fn discard_damaged(&self, snapshot: &Snapshot) -> Result<Vec<String>> {
+    pub fn discard_damaged(
+        &self,
+        snapshot: &Snapshot,
+        names: &[impl AsRef<str>],
+    ) -> Result<Vec<String>> {
         let mut damaged = Vec::new();
-        for file in &snapshot.files {
+        let is_meant = |name: &str| names.iter().any(|meant| meant.as_ref() == name);
+        for file in snapshot.files.iter().filter(|file| is_meant(&file.name)) {
             let link = snapshot.path(&file.name);
             let blob = fs::canonicalize(&link).map_err(Error::of(&link))?;
             let name = blob.file_name().and_then(OsStr::to_str);
@@ -203,6 +204,18 @@ impl Hub {
         Ok(())
     }
 
+    /// What is here of the listing's commit.
+    fn present(&self, listing: &Listing) -> Result<Snapshot> {
+        let (repository, commit) = (&listing.repository, &listing.commit);
+        let present = self.cache.commit(repository, commit)?;
+        Ok(present.unwrap_or_else(|| Snapshot {
+            directory: self.cache.snapshot_folder(repository, commit),
+            commit: commit.clone(),
+            files: Vec::new(),
+            absent: Vec::new(),
+        }))
+    }
+
     fn client(&self) -> Result<&Client> {
         if let Some(client) = self.client.get() {
             return Ok(client);
@@ -229,8 +242,7 @@ impl Hub {
 
     /// Refuses at once what will not fit, rather than after an hour.
     fn require_space(&self, listing: &Listing, missing: &[&str]) -> Result<()> {
-        let sizes = missing.iter().filter_map(|name| listing.file(name)?.size);
-        let needed = sizes.fold(0_u64, u64::saturating_add);
+        let needed = self.still_to_come(listing, missing);
         let blobs = self.cache.blobs(&listing.repository);
         let begun = fs::read_dir(&blobs).into_iter().flatten().flatten();
         let begun = begun.filter(|entry| {
@@ -242,6 +254,19 @@ impl Hub {
             .map(|metadata| metadata.len())
             .fold(0_u64, u64::saturating_add);
         space::require(&blobs, needed.saturating_sub(there))
+    }
+
+    /// The bytes of the files that no commit has brought yet. Where snapshots are copies, each has its own.
+    fn still_to_come(&self, listing: &Listing, missing: &[&str]) -> u64 {
+        let is_here = |file: &RepositoryFile, size| {
+            let digest = file.digest.as_ref().filter(|_| self.settings.symlinks);
+            let blob = digest.map(|digest| self.cache.blob(&listing.repository, digest));
+            blob.is_some_and(|blob| is_whole(&blob, size))
+        };
+        let files = missing.iter().filter_map(|name| listing.file(name));
+        files
+            .filter_map(|file| file.size.filter(|&size| !is_here(file, size)))
+            .fold(0, u64::saturating_add)
     }
 }
 
@@ -269,4 +294,46 @@ fn missing<'a>(
         }
     }
     Ok(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use hub_double::HubDouble;
+
+    use super::*;
+
+    #[test]
+    fn only_what_no_commit_has_brought_needs_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let double = HubDouble::start();
+        let model = hub_double::Repository::model("owner/name")
+            .large_file("weights", vec![7; 1000])
+            .file("config.json", "{}");
+        double.add(model.clone());
+        let mut settings = Settings::new(folder.path());
+        settings.endpoint = double.endpoint();
+        settings.proxies = false;
+        let needed = |settings: &Settings| {
+            let hub = Hub::new(settings.clone()).unwrap();
+            let names = ["weights", "config.json"];
+            let needed = async {
+                let repository = Repository::model("owner/name")?;
+                let listing = hub.listing(&repository, &Revision::main(), &|_| {}).await?;
+                let needed = hub.still_to_come(&listing, &names);
+                hub.pull(&listing, &names, &|_| {}).await?;
+                Ok::<_, Error>(needed)
+            };
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.unwrap().block_on(needed).unwrap()
+        };
+        assert_eq!(needed(&settings), 1002);
+        double.add(model.clone().file("config.json", "{\"of\": 3}"));
+        assert_eq!(needed(&settings), 9);
+        double.add(model.file("config.json", "{}").file("README.md", "words"));
+        assert_eq!(needed(&settings), 0);
+        settings.symlinks = false;
+        assert_eq!(needed(&settings), 1002);
+    }
 }

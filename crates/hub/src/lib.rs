@@ -2,9 +2,9 @@
 //! `huggingface_hub` keeps, in the same form: what one has fetched, the other finds.
 //!
 //! [`Hub::cached`] looks into the cache and asks nobody. [`Hub::listing`] asks what a repository
-//! holds, [`Hub::pull`] brings chosen files of it here. Every file is verified by its hash before it
-//! can be seen; what was interrupted goes on where it stopped; processes that want the same file, be
-//! they Python's, fetch it once.
+//! holds, [`Hub::pull`] brings chosen files of it here. Every file that it puts into a snapshot is
+//! verified by its hash before, also where its content was in the cache already; what was interrupted
+//! goes on where it stopped; processes that want the same file, be they Python's, fetch it once.
 //!
 //! What the files mean is for the caller to know.
 //!

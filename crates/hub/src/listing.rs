@@ -5,6 +5,7 @@ use reqwest::{Method, Response};
 use serde::Deserialize;
 
 use crate::client::{Client, Follow, host};
+use crate::digest::Digest;
 use crate::failure::Failure;
 use crate::refusal::{self, Subject};
 use crate::revision::is_commit;
@@ -30,6 +31,8 @@ pub struct RepositoryFile {
     pub name: String,
     /// Its bytes, where the server says so.
     pub size: Option<u64>,
+    /// The hash that names its content, where the server says so.
+    pub(crate) digest: Option<Digest>,
 }
 
 impl Listing {
@@ -59,6 +62,29 @@ struct Answer {
 struct Sibling {
     rfilename: String,
     size: Option<u64>,
+    /// Git's hash; of a large file that of the pointer that stands for it.
+    #[serde(rename = "blobId")]
+    git: Option<String>,
+    lfs: Option<LargeFile>,
+}
+
+#[derive(Deserialize)]
+struct LargeFile {
+    sha256: Option<String>,
+}
+
+impl From<Sibling> for RepositoryFile {
+    fn from(sibling: Sibling) -> Self {
+        let hash = match sibling.lfs {
+            Some(large) => large.sha256,
+            None => sibling.git,
+        };
+        Self {
+            name: sibling.rfilename,
+            size: sibling.size,
+            digest: hash.and_then(|hash| Digest::of_etag(&hash)),
+        }
+    }
 }
 
 /// Asks the hub what is in `repository` at `revision`.
@@ -103,14 +129,7 @@ pub(crate) async fn fetch(
         repository: repository.clone(),
         revision: revision.clone(),
         commit: answer.sha,
-        files: answer
-            .siblings
-            .into_iter()
-            .map(|sibling| RepositoryFile {
-                name: sibling.rfilename,
-                size: sibling.size,
-            })
-            .collect(),
+        files: answer.siblings.into_iter().map(Into::into).collect(),
     })
 }
 

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 /// `.locks/<repository>/<hash>.lock`, the file and the kind that `huggingface_hub` locks. Given back when
 /// it is dropped, or when the process ends, however it ends. The file stays, as Python's does.
 pub(crate) struct Lock {
-    _file: Option<File>,
+    file: Option<File>,
 }
 
 /// How often is looked whether the lock is free.
@@ -35,15 +35,24 @@ impl Lock {
         }
     }
 
+    /// Whether others are kept away. They are not on file systems without locks.
+    pub(crate) fn is_held(&self) -> bool {
+        self.file.is_some()
+    }
+
     fn attempt(path: &Path) -> Result<Option<Self>> {
         let file = open(path)?;
         match file.try_lock() {
             Ok(()) if is_removed(&file) => Ok(None),
-            Ok(()) => Ok(Some(Self { _file: Some(file) })),
+            Ok(()) => Ok(Some(Self { file: Some(file) })),
             Err(TryLockError::WouldBlock) => Ok(None),
-            // A file system without locks. The lock only saves fetching twice: parts bear two writers.
-            Err(TryLockError::Error(_)) => Ok(Some(Self { _file: None })),
+            // A file system without locks. What is fetched twice then is written to parts of their own.
+            Err(TryLockError::Error(_)) => Ok(Some(Self::none())),
         }
+    }
+
+    pub(crate) fn none() -> Self {
+        Self { file: None }
     }
 }
 

@@ -2,6 +2,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use crate::cache::is_whole;
 use crate::digest::{Digest, Hasher};
 use crate::space;
 use crate::{Error, Result};
@@ -12,8 +13,7 @@ use crate::{Error, Result};
 /// The name is that of `huggingface_hub` before 1.0, whose parts are therefore taken up too; since then
 /// each of its processes has a part of its own, which it removes.
 ///
-/// Bytes are written at their own place, not at the file's end: on file systems whose locks do nothing,
-/// two writers write the same bytes to the same places.
+/// There is one writer: who holds the lock, or who has [taken the part away](OwnPart).
 pub(crate) struct Part {
     path: PathBuf,
     file: File,
@@ -120,7 +120,11 @@ impl Part {
         if let Err(error) = self.file.sync_all() {
             return Err(self.cannot_write(error));
         }
-        fs::rename(&self.path, blob).map_err(Error::of(blob))?;
+        match fs::rename(&self.path, blob) {
+            // Who clears parts away may have taken this one for another's leavings, once the file was there.
+            Err(error) if error.kind() == ErrorKind::NotFound && is_whole(blob, self.size) => {}
+            renamed => renamed.map_err(Error::of(blob))?,
+        }
         sync_folder(blob);
         Ok(())
     }
@@ -165,6 +169,33 @@ impl Part {
     }
 }
 
+/// The name of a part that nobody else writes to, for where no lock keeps others away. What an earlier download left
+/// under the name that all know is taken away to go on from, and what is left is given back.
+pub(crate) struct OwnPart {
+    path: PathBuf,
+    known: PathBuf,
+}
+
+impl OwnPart {
+    /// Takes what there is at `known` away to `path`.
+    pub(crate) fn take(known: PathBuf, path: PathBuf) -> Self {
+        // There need not be anything, and another may be quicker.
+        let _ = fs::rename(&known, &path);
+        Self { path, known }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for OwnPart {
+    fn drop(&mut self) {
+        // A part that became the blob is no longer there.
+        let _ = fs::rename(&self.path, &self.known);
+    }
+}
+
 /// Makes a rename last through a loss of power, where the system can.
 fn sync_folder(blob: &Path) {
     if let Some(Ok(folder)) = blob.parent().map(File::open) {
@@ -197,6 +228,36 @@ mod tests {
         part.finish(&folder.path().join("blob")).unwrap();
         assert_eq!(fs::read(folder.path().join("blob")).unwrap(), b"hello\n");
         assert!(!folder.path().join("part").exists());
+    }
+
+    #[test]
+    fn a_part_that_was_cleared_away_is_done_if_the_file_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let blob = folder.path().join("blob");
+        let finish = || {
+            let mut part = open(folder.path());
+            part.append(b"hello\n").unwrap();
+            fs::remove_file(folder.path().join("part")).unwrap();
+            part.finish(&blob)
+        };
+        assert!(finish().is_err());
+        fs::write(&blob, "hello\n").unwrap();
+        finish().unwrap();
+        fs::write(&blob, "hel").unwrap();
+        assert!(finish().is_err());
+    }
+
+    #[test]
+    fn a_part_that_was_taken_away_is_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (known, path) = (folder.path().join("part"), folder.path().join("own"));
+        fs::write(&known, "hel").unwrap();
+        let own = OwnPart::take(known.clone(), path.clone());
+        assert!(!known.exists());
+        assert_eq!(fs::read(own.path()).unwrap(), b"hel");
+        drop(own);
+        assert_eq!(fs::read(&known).unwrap(), b"hel");
+        assert!(!path.exists());
     }
 
     #[test]

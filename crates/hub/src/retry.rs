@@ -29,7 +29,7 @@ impl Default for Retry {
     }
 }
 
-/// How often a server is tried again that cannot be reached at all.
+/// How often a server is tried again that could not be reached yet.
 const BRIEFLY: u32 = 2;
 
 /// The attempts of one thing.

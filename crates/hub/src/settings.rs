@@ -15,9 +15,10 @@ pub(crate) const ENDPOINT: &str = "https://huggingface.co";
 pub struct Settings {
     /// The folder with `models--owner--name` and `.locks`.
     pub cache: PathBuf,
-    /// The hub's address, or a mirror's.
+    /// The hub's address, or a mirror's: `https://name:password@host/path`. Name and password are sent to nobody else.
     pub endpoint: String,
-    /// Sent to the endpoint and to nobody else.
+    /// Sent to the endpoint and to nobody else; not sent where the endpoint has a name or a password, which goes in the
+    /// same header.
     pub token: Option<Token>,
     /// The variable that forbids asking the hub, if one does.
     pub offline: Option<&'static str>,

@@ -22,7 +22,7 @@ const PRECISION: &str = "f32";
 /// What a collection remembers of its model, so that it never mixes vectors of two.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ModelIdentity {
-    /// How to find the model again: `mini` or a directory.
+    /// How to find the model again: `mini`, a directory, or an id of the hub.
     pub reference: String,
     /// [`Model::fingerprint`].
     pub fingerprint: String,

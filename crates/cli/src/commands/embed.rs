@@ -46,19 +46,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     if let (Some(source), Some(to)) = (&arguments.input, &arguments.to) {
         return embed_source(arguments, Path::new(source), to);
     }
-    let model = arguments.model.load()?.model;
+    // What is to be embedded is looked at before a model is downloaded for it.
     let vector = match &arguments.image {
         Some(path) => {
             let picture = Picture::open(path, &Limits::default())
                 .with_context(|| format!("`{}` cannot be embedded", path.display()))?;
-            model.embed_picture(&picture)?
+            arguments.model.load()?.model.embed_picture(&picture)?
         }
         None => {
             let words = arguments.input.as_deref().unwrap_or_default();
             if Path::new(words).exists() {
                 message!("note: `{words}` is taken as words; a picture is given with --image");
             }
-            model.embed_text(words)?
+            arguments.model.load()?.model.embed_text(words)?
         }
     };
     output::write(None, |out| {
@@ -70,9 +70,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
 
 fn embed_source(arguments: &Arguments, source: &Path, to: &Path) -> Result<Outcome> {
     VectorFile::spare(source, to)?;
+    VectorFile::check_ending(to)?;
+    let listing = arguments.reading.read(&[source.to_owned()])?;
     let model = arguments.model.load()?;
     let mut file = VectorFile::create(to, model.model.dimension())?;
-    let listing = arguments.reading.read(&[source.to_owned()])?;
     let failed = arguments
         .reading
         .embed_all(&model.model, listing.records, |embedding| {

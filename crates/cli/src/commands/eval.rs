@@ -44,7 +44,6 @@ enum Format {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
-    let model = arguments.model.load()?;
     let listing = arguments
         .reading
         .read(std::slice::from_ref(&arguments.source))?;
@@ -58,6 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         }
         .into());
     }
+    let model = arguments.model.load()?;
     let (mut images, mut captions, mut picture_of) = (Vec::new(), Vec::new(), Vec::new());
     let failed = arguments
         .reading

@@ -9,7 +9,7 @@ use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::hub_model::{self, Extent, HubModel};
-use crate::models::{DEFAULT, MINI, NamedModel, mini_size};
+use crate::models::{DEFAULT, MINI, NamedModel, SHOWN_DIGITS, mini_size};
 use crate::output;
 use crate::terminal::{FAINT, message};
 
@@ -194,7 +194,11 @@ impl Row {
                 format!("incomplete, {size}: clipseek model pull {}", self.name)
             }
             Some(revision) => {
-                let commit = revision.snapshot.commit.get(..7).unwrap_or_default();
+                let commit = revision
+                    .snapshot
+                    .commit
+                    .get(..SHOWN_DIGITS)
+                    .unwrap_or_default();
                 format!("{}, {size}, commit {commit}", self.family)
             }
         };

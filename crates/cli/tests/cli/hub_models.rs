@@ -22,6 +22,17 @@ fn checkpoint() -> Repository {
         .unwrap()
 }
 
+/// A later commit of it, which gives other vectors as far as anybody knows.
+fn changed() -> Repository {
+    let description = std::fs::read_to_string(tiny().join("preprocessor_config.json")).unwrap();
+    checkpoint().file("preprocessor_config.json", description + "\n")
+}
+
+/// The model with this commit, as collections remember it.
+fn pinned(repository: &Repository) -> String {
+    format!("{ID}@{}", repository.commit())
+}
+
 /// `clipseek`, asking this double.
 fn command(world: &World, double: &HubDouble, arguments: &[&str]) -> Command {
     let mut command = world.command(arguments);
@@ -189,6 +200,23 @@ fn a_gated_model_shows_where_its_terms_are() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_variable_that_leads_to_no_certificates_is_named() {
+    let (world, double) = (World::new(), HubDouble::start());
+    double.add(checkpoint());
+    for variable in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        let mut pull = command(&world, &double, &["model", "pull", ID]);
+        let ran = Ran::of(pull.env(variable, world.path("nowhere")).output().unwrap());
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        let error = format!("error: there are no certificates in what {variable} names\n");
+        assert!(ran.stderr.starts_with(&error), "{}", ran.stderr);
+        let hint = format!("hint: {variable} has to name certificates in PEM form");
+        assert!(ran.stderr.contains(&hint), "{}", ran.stderr);
+    }
+    assert!(double.requests().is_empty());
+}
+
+#[test]
 fn a_missing_model_is_told_from_a_missing_revision() {
     let (world, double) = (World::new(), HubDouble::start());
     double.add(checkpoint());
@@ -224,6 +252,24 @@ fn offline_without_the_files_the_variable_is_named() {
         error.contains("unset HF_HUB_OFFLINE") && error.contains("--model mini"),
         "{error}"
     );
+}
+
+#[test]
+fn no_model_is_downloaded_for_what_is_not_there() {
+    let (world, double) = (World::new(), HubDouble::start());
+    double.add(checkpoint());
+    world.write("table.csv", "image\na.jpg\n");
+    for (arguments, named) in [
+        (&["embed", "--image", "no.jpg"][..], "no.jpg"),
+        (&["embed", "no.csv", "--to", "v.npy"], "no.csv"),
+        (&["embed", "table.csv", "--to", "v.txt"], "v.txt"),
+        (&["eval", "no.csv"], "no.csv"),
+    ] {
+        let arguments = [arguments, &["--model", ID]].concat();
+        let error = fails(&world, &double, &arguments);
+        assert!(error.contains(named), "{error}");
+        assert!(double.take_requests().is_empty(), "{arguments:?}");
+    }
 }
 
 #[test]
@@ -273,22 +319,127 @@ fn what_python_left_is_used_when_the_hub_cannot_be_asked() {
 }
 
 #[test]
-fn a_revision_is_remembered_by_the_collection() {
+fn what_python_left_is_completed_at_its_commit_and_not_replaced_by_the_newest() {
+    let (world, double) = (World::new(), HubDouble::start());
+    double.add(checkpoint());
+    let pulled = well(&world, &double, &["model", "pull", ID]).stdout;
+    let repository = world.path("hub/models--owner--tiny-clip");
+    std::fs::remove_dir_all(repository.join(".no_exist")).unwrap();
+    std::fs::remove_file(Path::new(pulled.trim_end()).join("special_tokens_map.json")).unwrap();
+    double.add(changed());
+    double.take_requests();
+    well(&world, &double, &["embed", "a dog", "--model", ID]);
+    let main = std::fs::read_to_string(repository.join("refs/main")).unwrap();
+    assert_eq!(main, checkpoint().commit());
+    assert!(
+        paths(&double)
+            .iter()
+            .all(|path| path.contains(&checkpoint().commit())),
+        "nothing else is asked about"
+    );
+    let directory = Path::new(pulled.trim_end());
+    assert!(directory.join("special_tokens_map.json").exists());
+
+    well(&world, &double, &["model", "pull", ID]);
+    let main = std::fs::read_to_string(repository.join("refs/main")).unwrap();
+    assert_eq!(main, changed().commit());
+}
+
+#[test]
+fn the_commit_of_a_revision_is_remembered_by_the_collection() {
     let (world, double) = (World::new(), HubDouble::start());
     double.add(checkpoint().on_branch("v1"));
     let name = format!("{ID}@v1");
     let picture = demo().join("pictures/two-perch.jpg");
-    well(
+    let added = well(
         &world,
         &double,
         &["add", picture.to_str().unwrap(), "--model", &name],
     );
+    assert!(
+        added.stderr.contains(&format!("(model {name})")),
+        "{}",
+        added.stderr
+    );
     drop(double);
     world.well(&["search", "a fish"]);
-    let info = world
-        .well(&["collection", "info", "--format", "json"])
-        .json();
-    assert!(info.to_string().contains(&format!("\"{name}\"")), "{info}");
+    assert_eq!(model_of_collection(&world), pinned(&checkpoint()));
+}
+
+/// What the collection remembers its model by.
+fn model_of_collection(world: &World) -> String {
+    let info = world.well(&["collection", "info", "--format", "json"]);
+    let model = info.json()["model"]["reference"].clone();
+    model.as_str().unwrap().to_owned()
+}
+
+/// A collection made at the first of two commits, the second of which is pulled then; and what is found in it.
+fn moved(double: &HubDouble) -> (World, String) {
+    let world = World::new();
+    double.add(checkpoint());
+    let pictures = demo().join("pictures");
+    let pictures = pictures.to_str().unwrap();
+    well(&world, double, &["add", pictures, "--model", ID]);
+    let found = world.well(&SEARCH).stdout;
+    double.add(changed());
+    well(&world, double, &["model", "pull", ID]);
+    (world, found)
+}
+
+const SEARCH: [&str; 4] = ["search", "a dog", "--format", "paths"];
+
+#[test]
+fn a_collection_keeps_the_commit_that_made_it_when_main_moves() {
+    let double = HubDouble::start();
+    let (world, found) = moved(&double);
+    assert_eq!(world.well(&SEARCH).stdout, found);
+
+    // The model by its id is another now. The hint is true.
+    let picture = demo().join("pictures/two-perch.jpg");
+    let again = ["add", picture.to_str().unwrap(), "--model"];
+    let own = pinned(&checkpoint());
+    let error = world.fails(&[&again[..], &[ID]].concat());
+    let hint = format!("hint: use --model {own}, or another collection: --collection NAME\n");
+    assert!(error.ends_with(&hint), "{error}");
+    let added = world.well(&[&again[..], &[&own]].concat());
+    let shown = format!("(model {ID}@{})", &checkpoint().commit()[..7]);
+    assert!(added.stderr.contains(&shown), "{}", added.stderr);
+
+    // A commit that was deleted is downloaded again.
+    std::fs::remove_dir_all(world.path("hub")).unwrap();
+    assert_eq!(well(&world, &double, &SEARCH).stdout, found);
+    let snapshots = world.path("hub/models--owner--tiny-clip/snapshots");
+    let snapshots: Vec<_> = std::fs::read_dir(snapshots).unwrap().collect();
+    assert_eq!(snapshots.len(), 1);
+    assert_eq!(
+        snapshots[0].as_ref().unwrap().file_name(),
+        checkpoint().commit().as_str()
+    );
+}
+
+#[test]
+fn a_collection_that_remembers_no_commit_finds_its_own_by_the_fingerprint() {
+    let double = HubDouble::start();
+    let (world, found) = moved(&double);
+    let store = search::Store::open(&world.path("store")).unwrap();
+    let mut identity = store.collection("default").unwrap().model().clone();
+    identity.reference = ID.to_owned();
+    store.collection_or_new("default", &identity).unwrap();
+    drop(store);
+    assert_eq!(model_of_collection(&world), ID);
+    assert_eq!(world.well(&SEARCH).stdout, found);
+
+    let error = world.fails(&[&SEARCH[..], &["--model", ID]].concat());
+    assert!(
+        error.ends_with(&format!(
+            "hint: use --model {ID}, or {ID}@COMMIT if it has changed on the hub since, \
+             or another collection: --collection NAME\n"
+        )),
+        "{error}"
+    );
+    let picture = demo().join("pictures/two-perch.jpg");
+    world.well(&["add", picture.to_str().unwrap()]);
+    assert_eq!(model_of_collection(&world), pinned(&checkpoint()));
 }
 
 #[test]
@@ -321,7 +472,7 @@ fn a_pull_mends_a_damaged_file() {
     let whole = std::fs::read(&weights).unwrap();
     let mut damaged = whole.clone();
     damaged[9] = 0;
-    std::fs::write(std::fs::canonicalize(&weights).unwrap(), damaged).unwrap();
+    std::fs::write(std::fs::canonicalize(&weights).unwrap(), &damaged).unwrap();
     let error = world.fails(&["embed", "a dog", "--model", ID]);
     assert!(
         error.ends_with(
@@ -329,6 +480,10 @@ fn a_pull_mends_a_damaged_file() {
         ),
         "{error}"
     );
+    // As long as the hub has not been asked, it is all there is.
+    double.trouble("GET", "/api/", 1, Trouble::Status(403, Vec::new()));
+    fails(&world, &double, &["model", "pull", ID]);
+    assert_eq!(std::fs::read(&weights).unwrap(), damaged);
     let mended = well(&world, &double, &["model", "pull", ID]);
     assert!(
         mended
@@ -339,6 +494,39 @@ fn a_pull_mends_a_damaged_file() {
     );
     assert_eq!(std::fs::read(&weights).unwrap(), whole);
     world.well(&["embed", "a dog", "--model", ID]);
+}
+
+/// Brings a file of the model into the cache that clipseek does not need, as Python's libraries do, and damages it.
+fn leave_damaged(world: &World, double: &HubDouble, name: &str) -> PathBuf {
+    let mut settings = hub::Settings::new(world.path("hub"));
+    settings.endpoint = double.endpoint();
+    settings.proxies = false;
+    let hub = hub::Hub::new(settings).unwrap();
+    let repository = hub::Repository::model(ID).unwrap();
+    let silent = |_: hub::Progress<'_>| {};
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let snapshot = runtime.block_on(async {
+        let main = hub::Revision::main();
+        let listing = hub.listing(&repository, &main, &silent).await.unwrap();
+        hub.pull(&listing, &[name], &silent).await.unwrap()
+    });
+    let path = snapshot.path(name);
+    std::fs::write(std::fs::canonicalize(&path).unwrap(), "other words").unwrap();
+    path
+}
+
+#[test]
+fn a_pull_leaves_alone_what_it_does_not_fetch() {
+    let (world, double) = (World::new(), HubDouble::start());
+    double.add(checkpoint());
+    well(&world, &double, &["model", "pull", ID]);
+    let flax = leave_damaged(&world, &double, "flax_model.msgpack");
+    let pulled = well(&world, &double, &["model", "pull", ID]);
+    assert_eq!(pulled.stderr, "");
+    assert_eq!(std::fs::read(&flax).unwrap(), b"other words");
 }
 
 #[test]

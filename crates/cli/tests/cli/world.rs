@@ -73,6 +73,17 @@ impl World {
             .env_remove("HUGGING_FACE_HUB_TOKEN")
             .env_remove("HF_TOKEN_PATH")
             .stdin(Stdio::null());
+        for variable in [
+            "HF_HUB_DISABLE_IMPLICIT_TOKEN",
+            "HF_HUB_DISABLE_SYMLINKS",
+            "HF_HUB_ETAG_TIMEOUT",
+            "HF_HUB_DOWNLOAD_TIMEOUT",
+            "TRANSFORMERS_OFFLINE",
+            "SSL_CERT_FILE",
+            "SSL_CERT_DIR",
+        ] {
+            command.env_remove(variable);
+        }
         command
     }
 

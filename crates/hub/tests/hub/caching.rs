@@ -100,6 +100,23 @@ fn a_file_that_was_cut_short_is_fetched_again() {
 }
 
 #[test]
+fn a_blob_that_was_damaged_is_not_given_to_a_new_commit() {
+    let world = World::with_model(1000);
+    let first = world.pull().unwrap();
+    let name = "model.safetensors";
+    let blob = fs::canonicalize(first.path(name)).unwrap();
+    let whole = fs::read(&blob).unwrap();
+    let mut damaged = whole.clone();
+    damaged[500] ^= 1;
+    fs::write(&blob, damaged).unwrap();
+    world.double.add(model(1000).file("config.json", "changed"));
+    let second = world.pull().unwrap();
+    assert_ne!(first.directory, second.directory);
+    assert_eq!(fs::read(second.path(name)).unwrap(), whole);
+    assert_eq!(fs::read(first.path(name)).unwrap(), whole);
+}
+
+#[test]
 fn models_in_the_cache_are_listed_with_their_size() {
     let world = World::with_model(1000);
     let first = world.pull().unwrap();

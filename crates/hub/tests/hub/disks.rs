@@ -170,3 +170,15 @@ fn a_cache_that_is_read_only_still_serves_and_says_so_when_it_lacks() {
     }
     listing(&world.hub(), &other).unwrap();
 }
+
+#[test]
+fn a_pull_that_cannot_write_down_the_commit_says_so() {
+    let world = World::with_model(SIZE);
+    fs::create_dir_all(world.of_model("blobs")).unwrap();
+    fs::write(world.of_model("refs"), "a file in the folder's place").unwrap();
+    let error = world.pull().unwrap_err();
+    assert!(matches!(error, Error::Cache { .. }), "{error}");
+    assert!(error.to_string().contains("refs"), "{error}");
+    fs::remove_file(world.of_model("refs")).unwrap();
+    assert_eq!(world.pull().unwrap().files.len(), 3);
+}

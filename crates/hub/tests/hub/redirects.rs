@@ -42,6 +42,28 @@ fn the_token_does_not_follow_to_another_port_of_the_same_host() {
 }
 
 #[test]
+fn a_mirrors_password_is_sent_to_it_alone_and_instead_of_a_token() {
+    for sent in [None, token(TOKEN)] {
+        let world = World::with_model(1000);
+        // Base64 of `me:p@ss`.
+        let password = "Basic bWU6cEBzcw==";
+        world.double.require(password);
+        let hub = world.hub_with(|settings| {
+            settings.endpoint = settings.endpoint.replace("//", "//me:p%40ss@");
+            settings.token = sent;
+        });
+        pull(&hub, &Revision::main()).unwrap();
+        let requests = world.double.requests();
+        let is_redirected = |request: &hub_double::Request| request.path.contains("resolve-cache");
+        assert!(requests.iter().any(is_redirected));
+        for request in requests {
+            let expected = (request.server == Server::Hub).then_some(password);
+            assert_eq!(request.header("authorization"), expected, "{request:?}");
+        }
+    }
+}
+
+#[test]
 fn a_renamed_repository_is_followed_with_the_token() {
     let world = World::new();
     world.double.add(model(1000).private());

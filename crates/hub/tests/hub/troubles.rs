@@ -1,10 +1,14 @@
 use std::fs;
+use std::net::{Ipv4Addr, TcpStream};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use hub::{Error, Revision};
-use hub_double::{Request, Server, Trouble};
+use hub::{Error, Progress, Revision};
+use hub_double::{HubDouble, Request, Server, Trouble};
 
-use crate::world::{World, listing, pull, weights};
+use crate::world::{World, listing, model, pull, wait, weights};
 
 const SIZE: usize = 300_000;
 
@@ -106,6 +110,47 @@ fn headway_counts_as_no_failure() {
     let (pulled, requests, _) = world.pull_weights();
     pulled.unwrap();
     assert_eq!(starts(&requests).len(), 7);
+}
+
+/// The hub is gone from the first wait on, and back at the fourth.
+#[test]
+fn a_network_that_is_away_for_a_while_ends_no_download() {
+    let world = World::with_model(SIZE);
+    let cut = Trouble::Cut(100_000);
+    world.double.trouble("GET", "/storage/", 1, cut);
+    let endpoint = world.double.endpoint();
+    let port = endpoint.rsplit(':').next().unwrap().parse().unwrap();
+    let hub = world.hub_with(|settings| settings.retry.attempts = 5);
+    let listing = listing(&hub, &Revision::main()).unwrap();
+
+    let cache = world.cache();
+    let double = Mutex::new(Some(world.double));
+    let waits = AtomicUsize::new(0);
+    let outage = |progress: Progress<'_>| {
+        if let Progress::Waiting { .. } = progress {
+            match waits.fetch_add(1, Ordering::Relaxed) {
+                0 => {
+                    drop(double.lock().unwrap().take());
+                    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                        thread::sleep(Duration::from_millis(5));
+                    }
+                }
+                3 => {
+                    let back = HubDouble::start_at(port);
+                    back.add(model(SIZE));
+                    *double.lock().unwrap() = Some(back);
+                }
+                _ => {}
+            }
+        }
+    };
+    let names = ["model.safetensors"];
+    let snapshot = wait(hub.pull(&listing, &names, &outage)).unwrap();
+    assert_eq!(waits.into_inner(), 4);
+    assert!(snapshot.directory.starts_with(&cache));
+    assert_eq!(fs::read(snapshot.path(names[0])).unwrap(), weights(SIZE));
+    let back = double.into_inner().unwrap().unwrap();
+    assert_eq!(starts(&back.requests()), [100_000]);
 }
 
 #[test]
