@@ -3,7 +3,7 @@
 //! One SQLite database is the truth: indexes, namespaces, and each vector as it was given, with a
 //! transaction for each call that writes ([`database`] has the schema, [`change`] what a write
 //! does). Queries scan something else, which is derived from it and can be thrown away at any
-//! time: [`segment`]s, with the vectors in eight bits ([`quantise`]) and an inverted index of their
+//! time: [`segment`]s, with the vectors in four and eight bits ([`quantise`]) and an inverted index of their
 //! metadata ([`columns`]). A [`view`] is a namespace as of one revision, in segments: one in a
 //! mapped file, as far as it reaches, and what came later in memory. [`publish`] writes a new file
 //! when the old one falls behind. A query brings its namespace's view up to date, in the
@@ -19,6 +19,7 @@ mod database;
 mod index;
 mod publish;
 mod quantise;
+mod rotation;
 mod scan;
 mod segment;
 mod tables;
