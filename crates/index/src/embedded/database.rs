@@ -30,7 +30,8 @@ const LOG_LIMIT: i64 = 64 << 20;
 /// - A namespace's *revision* counts the transactions that changed it. `removals` has the slots
 ///   vacated since revision `removals_since`. With the slots above the highest one it has seen,
 ///   they are all that a reader needs to follow.
-/// - `segment` names the derived file that holds the namespace as of `removals_since`, if any.
+/// - `segment` names the derived files, if any, with spaces between. The first holds the namespace
+///   as of `removals_since`, each of the others the vectors in later slots as of a later revision.
 /// - A namespace exists as long as it has vectors.
 const SCHEMA: &str = "
 CREATE TABLE indexes (

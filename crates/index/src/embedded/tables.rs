@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::segment_name::{SegmentName, from_list, to_list};
 use crate::{Error, IndexDescription, IndexSpec, Metadata, Metric, Result, Vector};
 
 /// A row of `indexes`.
@@ -22,7 +23,8 @@ pub(super) struct NamespaceRow {
     pub(super) revision: i64,
     pub(super) removal_count: i64,
     pub(super) removals_since: i64,
-    pub(super) segment: Option<String>,
+    /// The derived files, older ones first.
+    pub(super) segments: Vec<SegmentName>,
 }
 
 /// A row of `vectors`.
@@ -190,7 +192,7 @@ pub(super) fn insert_namespace(
         revision: 0,
         removal_count: 0,
         removals_since: 0,
-        segment: None,
+        segments: Vec::new(),
     })
 }
 
@@ -206,7 +208,7 @@ pub(super) fn update_namespace(connection: &Connection, namespace: &NamespaceRow
             namespace.revision,
             namespace.removal_count,
             namespace.removals_since,
-            namespace.segment,
+            to_list(&namespace.segments),
         ])?;
     Ok(())
 }
@@ -224,11 +226,14 @@ pub(super) fn delete_namespace(connection: &Connection, namespace: &NamespaceRow
     Ok(())
 }
 
+/// The names of all derived files.
 pub(super) fn segments(connection: &Connection) -> Result<Vec<String>> {
     let mut statement =
         connection.prepare("SELECT segment FROM namespaces WHERE segment IS NOT NULL")?;
-    let rows = statement.query_map([], |row| row.get(0))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let lists = statement.query_map([], |row| row.get(0))?;
+    let lists: Vec<String> = lists.collect::<rusqlite::Result<_>>()?;
+    let names = lists.iter().flat_map(|list| list.split_whitespace());
+    Ok(names.map(str::to_owned).collect())
 }
 
 fn namespace_row(row: &Row<'_>) -> rusqlite::Result<NamespaceRow> {
@@ -239,7 +244,7 @@ fn namespace_row(row: &Row<'_>) -> rusqlite::Result<NamespaceRow> {
         revision: row.get(3)?,
         removal_count: row.get(4)?,
         removals_since: row.get(5)?,
-        segment: row.get(6)?,
+        segments: from_list(row.get::<_, Option<String>>(6)?.as_deref()),
     })
 }
 
@@ -278,6 +283,22 @@ pub(super) fn delete_removals(
 }
 
 // --- vectors
+
+/// Whether more than `limit` vectors are in slots above `slot`.
+pub(super) fn has_more_after(
+    connection: &Connection,
+    namespace: i64,
+    slot: i64,
+    limit: usize,
+) -> Result<bool> {
+    let more = connection
+        .prepare_cached(
+            "SELECT 1 FROM vectors WHERE namespace_id = ?1 AND slot > ?2 LIMIT 1 OFFSET ?3",
+        )?
+        .query_row(params![namespace, slot, limit as i64], |_| Ok(()))
+        .optional()?;
+    Ok(more.is_some())
+}
 
 const VECTOR: &str = "SELECT slot, id, metadata, vector FROM vectors";
 
