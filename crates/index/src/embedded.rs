@@ -74,15 +74,20 @@ impl Embedded {
     /// Opens the engine in `directory`, which is created if it is missing.
     ///
     /// # Errors
-    /// `Io` or `Database` if the directory can't be used, `ForeignFile` or `NewerVersion` if what
-    /// is in it is not ours or too new.
+    /// `Io`, `DiskFull` or `Database` if the directory can't be used, `ForeignFile` or
+    /// `NewerVersion` if what is in it is not ours or too new.
+    ///
+    /// What cannot be written to is opened for searches, and every change fails with `ReadOnly`;
+    /// `UnfinishedChanges` if a crash left it as no one can read it without writing.
     pub fn open(directory: &Path) -> Result<Self> {
-        let segments = directory.join(SEGMENTS);
-        std::fs::create_dir_all(&segments).map_err(|source| Error::Io {
-            path: segments.clone(),
-            source,
-        })?;
-        let database = Database::open(&directory.join(DATABASE))?;
+        let (database, segments) = (directory.join(DATABASE), directory.join(SEGMENTS));
+        let made = std::fs::create_dir_all(&segments);
+        if let Err(source) = made
+            && !database.exists()
+        {
+            return Err(Error::of_file(segments, source));
+        }
+        let database = Database::open(&database)?;
         let engine = Engine {
             database,
             segments,
@@ -91,7 +96,9 @@ impl Embedded {
             cannot_publish: AtomicBool::new(false),
         };
         let named = engine.read(|transaction| tables::segments(transaction))?;
-        publish::sweep(&engine.segments, &named);
+        if engine.database.check_writable().is_ok() {
+            publish::sweep(&engine.segments, &named);
+        }
         Ok(Self {
             engine: Arc::new(engine),
         })
@@ -99,6 +106,9 @@ impl Embedded {
 
     /// What the user should know about how the engine works here, if it isn't as it should.
     pub fn notice(&self) -> Option<&'static str> {
+        if self.engine.database.check_writable().is_err() {
+            return Some("the vector database cannot be written to here: searches alone work");
+        }
         if self.engine.database.waits_for_others() {
             return Some(
                 "the file system of the vector database has no shared memory (is it on a \
@@ -185,6 +195,7 @@ impl Engine {
     /// Runs `work` as one change, which is on the disk when this returns `Ok`, and has not
     /// happened when it returns `Err`.
     fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        self.database.check_writable()?;
         self.database.with(|connection| {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -229,7 +240,7 @@ impl Engine {
     /// Writes a file of what `view` has in memory. The caller holds `publishing`.
     fn publish(&self, index: &IndexRow, namespace: &str, view: &View, merges: bool) -> Result<()> {
         let published = publish::publish(self, view, merges).inspect_err(|error| {
-            let cannot_write = matches!(error, Error::Io { .. });
+            let cannot_write = matches!(error, Error::Io { .. } | Error::DiskFull { .. });
             self.cannot_publish
                 .fetch_or(cannot_write, Ordering::Relaxed);
         })?;

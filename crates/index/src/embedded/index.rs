@@ -151,8 +151,9 @@ impl Index {
     /// queries of new processes the work. A namespace that does not exist is passed over.
     ///
     /// # Errors
-    /// `Io` if a file can't be written.
+    /// `Io` or `DiskFull` if a file can't be written, `ReadOnly`.
     pub fn refresh(&self, namespace: &str) -> Result<()> {
+        self.engine.database.check_writable()?;
         let _publishing = super::lock(&self.engine.publishing);
         *super::lock(&self.engine.newest_view(&self.row, namespace)) = None;
         let view = self.engine.read_view(&self.row, namespace, |_, _| Ok(()))?;

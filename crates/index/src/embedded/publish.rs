@@ -70,8 +70,7 @@ pub(super) fn publish(engine: &Engine, view: &View, merges: bool) -> Result<Opti
         .and_then(|()| Segment::open(&path, &view.subject))
         .map_err(|source| {
             discard(&path);
-            let path = path.clone();
-            Error::Io { path, source }
+            Error::of_file(path.clone(), source)
         })?;
     let recorded = record(engine, &view.names(kept), &name);
     if !matches!(recorded, Ok(Some(_))) {

@@ -3,10 +3,11 @@
 //!
 //! # The codes
 //! A vector (divided by its length under cosine) is [rotated](super::rotation), which changes no
-//! inner product, and stored as integers `c` of −119 to 119 with a scale `a`, so that `x ≈ a·c`. Each
-//! is split, `c = 16·h + l`, into two halves of four bits, which lie in places of their own. So
-//! the high halves are codes too, coarse ones, with a scale of their own: `x ≈ A·h`. A query reads
-//! the high halves of all vectors, and the low ones of those only that may still be among the best.
+//! inner product, and stored as odd integers `c` of −255 to 255 with a scale `a`, so that `x ≈ a·c`.
+//! Each is split, `c = 16·h + l`, into two halves, odd integers of −15 to 15 that take four bits
+//! and lie in places of their own. So the high halves are codes too, coarse ones, with a scale of
+//! their own: `x ≈ A·h`. A query reads the high halves of all vectors, and the low ones of those
+//! only that may still be among the best.
 //!
 //! # The bound
 //! Let `q` be the query, rotated and divided as the vectors are. Beside codes and scale lies the
@@ -42,14 +43,17 @@ use crate::limits::DIMENSION_LIMIT;
 use crate::machine::{self, BLOCK, BLOCK_BYTES, Dots};
 use crate::score::{length, to_f32};
 
-/// The largest code: its high half is 7, and its low half too.
-const CODE_LIMIT: i32 = 119;
+/// The largest code.
+const CODE_LIMIT: i32 = 255;
+/// What part of the largest value the largest code stands for. To cut a little off the few values
+/// above it costs the codes less than wider steps cost the high halves.
+const REACH: f64 = 0.95;
 /// The largest code of a query: its high half is 127.
 const QUERY_LIMIT: i32 = 127 * QUERY_HALF;
 /// What a query's high half counts.
 const QUERY_HALF: i32 = 128;
-/// What a half of a code is stored with, so that none is negative.
-const OFFSET: i32 = 8;
+/// The largest half of a code. A half is stored as `(h + 15) / 2`.
+const HALF_LIMIT: i32 = 15;
 /// The margin for the rounding of `f64`: 19 times `dimension · 2⁻⁵³` at the largest dimension.
 const ROUNDING: f64 = 1.0 / (1_u64 << 34) as f64;
 const _: () = assert!(ROUNDING > 16.0 * DIMENSION_LIMIT as f64 * f64::EPSILON / 2.0);
@@ -98,9 +102,9 @@ pub(super) struct Factors {
 pub(super) fn quantise(metric: Metric, values: &[f32], high: &mut [u8], low: &mut [u8]) -> Factors {
     let (unit, length) = unit(metric, values);
     let values = rotate(values, unit, code_count(values.len()));
-    let scale = to_f32(largest(&values) / f64::from(CODE_LIMIT));
-    let codes = round(&values, f64::from(scale), CODE_LIMIT);
-    let highs: Vec<_> = codes.iter().map(|code| (code + OFFSET) >> 4).collect();
+    let scale = to_f32(REACH * largest(&values) / f64::from(CODE_LIMIT));
+    let codes = round_to_odd(&values, f64::from(scale));
+    let highs: Vec<_> = codes.iter().map(|&code| high_half(code)).collect();
     let lows: Vec<_> = codes
         .iter()
         .zip(&highs)
@@ -129,6 +133,26 @@ fn round(values: &[f64], scale: f64, limit: i32) -> Vec<i32> {
     rounded.collect()
 }
 
+/// `values` as odd integers of at most [`CODE_LIMIT`] times `scale`.
+fn round_to_odd(values: &[f64], scale: f64) -> Vec<i32> {
+    let per_step = if scale > 0.0 {
+        (2.0 * scale).recip()
+    } else {
+        0.0
+    };
+    let steps = f64::from(CODE_LIMIT);
+    let codes = values.iter().map(|value| {
+        let step = (value * per_step + 128.0).clamp(0.0, steps) as i32;
+        2 * step - CODE_LIMIT
+    });
+    codes.collect()
+}
+
+fn high_half(code: i32) -> i32 {
+    let step = (code + CODE_LIMIT) / 2;
+    2 * (step >> 4) - HALF_LIMIT
+}
+
 /// The length of what `codes` times `scale` lose of `values`.
 fn lost(values: &[f64], scale: f64, codes: &[i32]) -> f64 {
     let lost = values
@@ -154,7 +178,8 @@ fn pack(halves: &[i32], bytes: &mut [u8]) {
     for (block, bytes) in blocks.iter().zip(bytes.as_chunks_mut::<BLOCK_BYTES>().0) {
         let (low, high) = block.split_at(BLOCK_BYTES);
         for ((byte, low), high) in bytes.iter_mut().zip(low).zip(high) {
-            *byte = (low + OFFSET) as u8 | ((high + OFFSET) as u8) << 4;
+            let four_bits = |half: i32| ((half + HALF_LIMIT) / 2) as u8;
+            *byte = four_bits(*low) | four_bits(*high) << 4;
         }
     }
 }
@@ -193,8 +218,8 @@ pub(super) struct Estimator {
 #[derive(Debug)]
 struct Half {
     codes: Vec<i8>,
-    /// The inner product with a row of nothing but [`OFFSET`].
-    of_offset: i32,
+    /// The sum of the codes, times [`HALF_LIMIT`].
+    sum: i32,
 }
 
 /// How a query was rounded.
@@ -224,15 +249,21 @@ impl Bounds {
 impl Half {
     fn new(codes: impl Iterator<Item = i32>) -> Self {
         let codes: Vec<_> = codes.map(|code| code as i8).collect();
-        let of_offset = OFFSET * codes.iter().map(|&code| i32::from(code)).sum::<i32>();
-        Self { codes, of_offset }
+        let sum = HALF_LIMIT * codes.iter().map(|&code| i32::from(code)).sum::<i32>();
+        Self { codes, sum }
+    }
+
+    /// The inner product with halves of codes, from that with what they are stored as.
+    #[inline]
+    fn product(&self, stored: i32) -> i32 {
+        2 * stored - self.sum
     }
 
     /// The inner product with the halves of codes in `row`.
     fn dot(&self, dots: Dots, row: &[u8]) -> i64 {
         let mut sum = [0];
         dots(&self.codes, row, &mut sum);
-        i64::from(sum[0] - self.of_offset)
+        i64::from(self.product(sum[0]))
     }
 }
 
@@ -282,7 +313,7 @@ impl Estimator {
     /// Bounds a score from a vector's high halves, of which `product` is.
     #[inline]
     pub(super) fn first_bounds(&self, product: i32, factor: &Factor, length: f64) -> Bounds {
-        let product = f64::from(product - self.high.of_offset);
+        let product = f64::from(self.high.product(product));
         self.bounds(product, self.coarse, factor, length)
     }
 
@@ -314,7 +345,7 @@ impl Estimator {
     }
 
     fn second_product(&self, product: i32, low: &[u8]) -> i64 {
-        16 * i64::from(product - self.high.of_offset) + self.high.dot(self.dots, low)
+        16 * i64::from(self.high.product(product)) + self.high.dot(self.dots, low)
     }
 
     #[inline]
@@ -424,8 +455,8 @@ mod tests {
     #[test]
     fn bounds_of_unit_vectors_are_tight() {
         let mut vector: Vec<_> = (0..512).map(|n| ((n * n) as f32).sin()).collect();
-        widths(&vector, [0.3, 0.04, 0.02]);
+        widths(&vector, [0.26, 0.06, 0.04]);
         vector[133] = 40.0;
-        widths(&vector, [0.3, 0.04, 0.02]);
+        widths(&vector, [0.26, 0.06, 0.04]);
     }
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use rusqlite::Connection;
 
 use super::bitset::Bitset;
-use super::quantise::{Bounds, Estimator};
+use super::quantise::{Bounds, Estimator, Factor};
 use super::segment::Segment;
 use super::tables;
 use super::view::{Part, View};
@@ -21,7 +21,7 @@ const WORDS_AT_ONCE: usize = 16;
 /// How many vectors that follow each other are bounded at a time.
 const VECTORS_AT_ONCE: usize = 8;
 /// How many vectors ahead to ask for one: about as many as fit the time that memory takes.
-const VECTORS_AHEAD: usize = 16;
+const VECTORS_AHEAD: usize = 48;
 /// Of so many vectors one must be wanted for all of them to be read. Memory is read in long runs
 /// faster than in pieces.
 const READ_FOR_ONE: usize = 3;
@@ -106,10 +106,16 @@ impl<'a> Shortlist<'a> {
         Self {
             top_k,
             candidates: Vec::new(),
-            limit: 2 * top_k + 64,
+            limit: top_k + Self::more(top_k),
             threshold: shared.get(),
             shared,
         }
+    }
+
+    /// How many candidates may come together before the threshold is raised: few, as it spares the
+    /// scan more than it costs.
+    fn more(top_k: usize) -> usize {
+        16 + top_k / 8
     }
 
     /// Learns what other threads have found.
@@ -125,7 +131,7 @@ impl<'a> Shortlist<'a> {
         self.candidates.push(Candidate { slot, bounds });
         if self.candidates.len() >= self.limit {
             self.shrink();
-            self.limit = self.limit.max(2 * self.candidates.len());
+            self.limit = self.candidates.len() + Self::more(self.top_k);
         }
     }
 
@@ -175,6 +181,9 @@ fn scan<'a>(
     }
     let scan = Scan {
         segment,
+        coarse: segment.coarse(),
+        fine: segment.fine(),
+        lengths: segment.lengths(),
         estimator,
         wanted,
     };
@@ -191,6 +200,10 @@ fn scan<'a>(
 /// A search through one segment.
 struct Scan<'a> {
     segment: &'a Segment,
+    /// Parts of the segment, found once.
+    coarse: &'a [Factor],
+    fine: &'a [Factor],
+    lengths: &'a [f64],
     estimator: &'a Estimator,
     wanted: Option<Bitset>,
 }
@@ -229,7 +242,9 @@ impl Scan<'_> {
         let mut survivors = Vec::new();
         for first in ordinals.clone().step_by(VECTORS_AT_ONCE) {
             let ahead = (first + VECTORS_AHEAD).min(count);
-            machine::prefetch(segment.high(ahead..(ahead + VECTORS_AT_ONCE).min(count)));
+            let ahead = ahead..(ahead + VECTORS_AT_ONCE).min(count);
+            machine::prefetch(bytemuck::cast_slice(&self.coarse[ahead.clone()]));
+            machine::prefetch(segment.high(ahead));
             let group = first..(first + VECTORS_AT_ONCE).min(ordinals.end);
             let mut products = [0; VECTORS_AT_ONCE];
             self.estimator
@@ -266,9 +281,10 @@ impl Scan<'_> {
     /// Adds a vector to `survivors` if its high halves do not exclude it.
     #[inline]
     fn survive(&self, survivors: &mut Vec<Survivor>, ordinal: usize, product: i32, threshold: f32) {
-        let (factor, length) = (&self.segment.coarse()[ordinal], self.length(ordinal));
+        let (factor, length) = (&self.coarse[ordinal], self.length(ordinal));
         let bounds = self.estimator.first_bounds(product, factor, length);
         if !bounds.are_below(threshold) {
+            machine::prefetch(bytemuck::bytes_of(&self.fine[ordinal]));
             machine::prefetch(self.segment.low(ordinal..ordinal + 1));
             survivors.push((ordinal, product));
         }
@@ -277,7 +293,7 @@ impl Scan<'_> {
     fn offer(&self, shortlist: &mut Shortlist<'_>, (ordinal, product): Survivor) {
         let segment = self.segment;
         let low = segment.low(ordinal..ordinal + 1);
-        let (factor, length) = (&segment.fine()[ordinal], self.length(ordinal));
+        let (factor, length) = (&self.fine[ordinal], self.length(ordinal));
         let bounds = self.estimator.second_bounds(product, low, factor, length);
         if bounds.are_below(shortlist.threshold) {
             return;
@@ -295,7 +311,7 @@ impl Scan<'_> {
         if self.estimator.metric() == Metric::Cosine {
             1.0
         } else {
-            self.segment.lengths()[ordinal]
+            self.lengths[ordinal]
         }
     }
 }
