@@ -88,6 +88,12 @@ def plain(vectors, queries, top_k, members):
     return best[:, 0]
 
 
+def true_matches(vectors, queries):
+    """By filter, the score that a match of each query must have."""
+    filters = FILTERS.values()
+    return {p: plain(vectors, queries, 10, selected(len(vectors), p)) for p in filters}
+
+
 def recall(vectors, queries, found, last):
     right = total = 0
     for query, numbers, score in zip(queries, found, last):
@@ -113,8 +119,8 @@ def measure_faiss(name, index, parameters, vectors, queries, last):
         if percent < 100:
             options.sel = faiss.IDSelectorBitmap(bitmap(index.ntotal, members))
         median, found = timed(lambda query: index.search(query, 10, params=options)[1], queries)
-        true = last[percent] if index.ntotal == len(vectors) else plain(vectors, queries, 10, members)
-        print(f"{name:14} {title:8} {median:8.1f} ms, recall {recall(vectors, queries, found, true):.4f}", flush=True)
+        share = recall(vectors, queries, found, last[percent])
+        print(f"{name:14} {title:8} {median:8.1f} ms, recall {share:.4f}", flush=True)
 
 
 def bitmap(count, members):
@@ -142,7 +148,7 @@ def compare(name, kind, arguments, folder, random):
 
     vectors, queries = np.load(vectors_file, mmap_mode="r"), np.load(queries_file)
     vectors = np.ascontiguousarray(vectors)
-    last = {p: plain(vectors, queries, 10, selected(len(vectors), p)) for p in FILTERS.values()}
+    last = true_matches(vectors, queries)
     found = json.loads(results.read_text())
     for (title, percent), matches in zip(FILTERS.items(), found):
         numbers = [[int(match["id"]) for match in each] for each in matches]
@@ -161,7 +167,8 @@ def compare(name, kind, arguments, folder, random):
         hnsw.add(vectors[: arguments.hnsw])
         print(f"faiss HNSW32   of {hnsw.ntotal}, efSearch 128; built in {time.perf_counter() - start:.0f} s")
         faiss.omp_set_num_threads(1)
-        measure_faiss("faiss HNSW32", hnsw, hnsw_parameters, vectors[: arguments.hnsw], queries, last)
+        some = vectors[: arguments.hnsw]
+        measure_faiss("faiss HNSW32", hnsw, hnsw_parameters, some, queries, true_matches(some, queries))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(f"memory of this process, with faiss: at most {peak} MB")
     for file in (vectors_file, queries_file, results):
@@ -183,6 +190,8 @@ def main():
     parser.add_argument("--base", type=Path, help="a .npy file of vectors of pictures")
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--hnsw", type=int, default=1_000_000, help="how many of them HNSW gets; 0: none")
+    sets = ["photographs", "uniform"]
+    parser.add_argument("--sets", nargs="+", choices=sets, default=sets)
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder by default")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
@@ -190,8 +199,9 @@ def main():
         base = np.load(arguments.base or demo_vectors(arguments.clipseek, folder))
         print(f"faiss {faiss.__version__}; {len(base)} base vectors of {base.shape[1]} dimensions")
         random = np.random.default_rng(7)
-        compare("photographs", Photographs(base, random), arguments, folder, random)
-        compare("uniform", Uniform(), arguments, folder, random)
+        kinds = {"photographs": Photographs(base, random), "uniform": Uniform()}
+        for name in arguments.sets:
+            compare(name, kinds[name], arguments, folder, random)
 
 
 if __name__ == "__main__":

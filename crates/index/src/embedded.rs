@@ -14,6 +14,7 @@
 
 mod bitset;
 mod change;
+mod check;
 mod columns;
 mod database;
 mod index;
@@ -33,6 +34,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Transaction, TransactionBehavior};
 
+pub use self::check::{Damage, Report};
 use self::database::Database;
 pub use self::index::{Index, Vectors};
 use self::tables::{IndexRow, NamespaceRow};
@@ -121,6 +123,16 @@ impl Embedded {
             .then_some(
                 "the files that make searches start fast cannot be written: is the disk full?",
             )
+    }
+
+    /// What SQLite finds wrong with the database file, a line each; nothing if it is sound. It reads
+    /// the whole file. What it finds can't be repaired: the vectors have to be written again.
+    ///
+    /// # Errors
+    /// `Database` if the file is damaged so that it can't even be looked at.
+    pub fn check(&self) -> Result<Vec<String>> {
+        self.engine
+            .read(|transaction| check::check_database(transaction))
     }
 
     /// Creates an index.

@@ -85,8 +85,9 @@ fn open(directory: &Path) -> Index {
 }
 
 #[track_caller]
-fn is_read_only<T: std::fmt::Debug>(result: Result<T, Error>) {
-    assert!(matches!(result, Err(Error::ReadOnly { .. })), "{result:?}");
+fn is_read_only<T>(result: Result<T, Error>) {
+    let error = result.err().expect("it is read-only");
+    assert!(matches!(error, Error::ReadOnly { .. }), "{error:?}");
 }
 
 fn copy(from: &Path, to: &Path, leave_out: &str) {

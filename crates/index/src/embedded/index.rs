@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use super::Engine;
 use super::change::{Change, Outcome};
+use super::check::{self, Report};
 use super::publish::{TAIL_LIMIT, has_many_removals};
 use super::scan::{self, Found};
 use super::tables::{self, IndexRow};
@@ -163,6 +164,40 @@ impl Index {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Checks a namespace: that each vector can be used, that as many are there as should be, and
+    /// that the derived files hold what was derived. The latter is computed again for one vector
+    /// in `one_in`; 1 means all. A namespace that does not exist is sound.
+    ///
+    /// # Errors
+    /// `IndexNotFound`.
+    pub fn check(&self, namespace: &str, one_in: usize) -> Result<Report> {
+        self.engine.read(|transaction| {
+            match tables::namespace(transaction, &self.row, namespace)? {
+                Some(row) => check::check(transaction, &self.engine, &self.row, &row, one_in),
+                None => Ok(Report::default()),
+            }
+        })
+    }
+
+    /// Repairs a namespace: vectors that can't be used are deleted, the others counted, and the
+    /// derived files made anew. Gives what [`check`](Self::check) of all had found; the `damaged`
+    /// vectors are those that are gone.
+    ///
+    /// # Errors
+    /// `ReadOnly`, and what `refresh` fails with.
+    pub fn repair(&self, namespace: &str) -> Result<Report> {
+        self.engine.database.check_writable()?;
+        let report = self.check(namespace, 1)?;
+        let row = self
+            .engine
+            .read(|transaction| tables::namespace(transaction, &self.row, namespace))?;
+        if let Some(row) = row.filter(|_| !report.is_sound()) {
+            check::repair(&self.engine, row.id, &report.damaged)?;
+            self.refresh(namespace)?;
+        }
+        Ok(report)
     }
 
     /// Writes derived files after a change that made those there are too old. It is worth no error

@@ -33,7 +33,7 @@ use rayon::prelude::*;
 pub(super) use self::builder::SegmentBuilder;
 use super::bitset::Bitset;
 use super::columns::Columns;
-use super::quantise::{Factor, row_length};
+use super::quantise::{Factor, Factors, quantise, row_length};
 use crate::filter::Condition;
 use crate::{Metric, machine};
 
@@ -241,6 +241,23 @@ impl Segment {
     pub(super) fn select(&self, condition: &Condition) -> Bitset {
         self.columns
             .select(self.part(&self.layout.columns), condition, self.len())
+    }
+
+    /// Whether the vector `ordinal` is `values`, as they are quantised.
+    pub(super) fn holds(&self, ordinal: usize, metric: Metric, values: &[f32]) -> bool {
+        let mut high = vec![0; self.layout.row_length];
+        let mut low = high.clone();
+        if row_length(values.len()) != high.len() {
+            return false;
+        }
+        let factors = quantise(metric, values, &mut high, &mut low);
+        let held = Factors {
+            coarse: self.coarse()[ordinal],
+            fine: self.fine()[ordinal],
+            length: self.lengths()[ordinal],
+        };
+        let row = ordinal..ordinal + 1;
+        factors == held && self.high(row.clone()) == high && self.low(row) == low
     }
 
     fn part(&self, range: &Range<usize>) -> &[u8] {

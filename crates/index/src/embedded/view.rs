@@ -141,12 +141,43 @@ impl View {
         view
     }
 
-    /// Takes in all that has happened since this view's revision.
-    fn follow(&mut self, connection: &Connection, row: &NamespaceRow) -> Result<()> {
-        for slot in tables::removals(connection, row.id, self.subject.revision)? {
+    /// A view of nothing but the namespace's files, without what has been removed since, and
+    /// without a look at the vectors in the database.
+    pub(super) fn of_files(
+        connection: &Connection,
+        directory: &Path,
+        index: &IndexRow,
+        row: &NamespaceRow,
+    ) -> Result<Self> {
+        let mut view = Self::from_files(directory, index, row);
+        view.bury_removals(connection)?;
+        Ok(view)
+    }
+
+    fn bury_removals(&mut self, connection: &Connection) -> Result<()> {
+        let Subject {
+            namespace,
+            revision,
+            ..
+        } = self.subject;
+        for slot in tables::removals(connection, namespace, revision)? {
             // One that is not here came and went since.
             let _ = self.parts.iter_mut().any(|part| part.bury(slot));
         }
+        Ok(())
+    }
+
+    /// Where the vector in `slot` is, if it lives.
+    pub(super) fn find(&self, slot: i64) -> Option<(&Segment, usize)> {
+        self.parts.iter().find_map(|part| {
+            let ordinal = part.segment.slots().binary_search(&slot).ok()?;
+            (!part.dead.contains(ordinal)).then_some((&*part.segment, ordinal))
+        })
+    }
+
+    /// Takes in all that has happened since this view's revision.
+    fn follow(&mut self, connection: &Connection, row: &NamespaceRow) -> Result<()> {
+        self.bury_removals(connection)?;
         self.subject.revision = row.revision;
         self.row = row.clone();
         let mut builder = SegmentBuilder::new(self.subject);
@@ -178,7 +209,7 @@ impl View {
         }
     }
 
-    fn live_count(&self) -> usize {
+    pub(super) fn live_count(&self) -> usize {
         self.parts.iter().map(Part::live_count).sum()
     }
 
@@ -254,7 +285,7 @@ impl View {
     }
 }
 
-fn subject(index: &IndexRow, row: &NamespaceRow, revision: i64) -> Subject {
+pub(super) fn subject(index: &IndexRow, row: &NamespaceRow, revision: i64) -> Subject {
     Subject {
         namespace: row.id,
         metric: index.metric,
