@@ -43,13 +43,15 @@ demo:
 eval *ARGS:
     cargo run --release --quiet -- eval "$@"
 
-# Measure speed: index DIR COUNT DIMENSION, picture [FILE…], clip MODEL_DIR, cold MODEL_DIR…
+# Measure speed: index (with faiss-cpu and numpy), picture [FILE…], clip MODEL_DIR, cold MODEL_DIR…
 bench WHAT *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
     shift
     case {{ quote(WHAT) }} in
-        index)   cargo run --release --quiet -p index --example measure -- "$@" ;;
+        index)   cargo build --release --quiet && cargo build --release --quiet -p index --example measure
+                 programs="${CARGO_TARGET_DIR:-target}/release"
+                 python3 tools/bench_index.py "$programs/examples/measure" "$programs/clipseek" "$@" ;;
         picture) cargo run --release --quiet -p picture --example speed -- "$@" ;;
         clip)    cargo run --release --quiet -p clip --example throughput -- "$@" ;;
         cold)    cargo build --release --quiet && python3 tools/cold_start.py target/release/clipseek "$@" ;;

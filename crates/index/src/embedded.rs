@@ -3,24 +3,27 @@
 //! One SQLite database is the truth: indexes, namespaces, and each vector as it was given, with a
 //! transaction for each call that writes ([`database`] has the schema, [`change`] what a write
 //! does). Queries scan something else, which is derived from it and can be thrown away at any
-//! time: [`segment`]s, with the vectors in eight bits ([`quantise`]) and an inverted index of their
-//! metadata ([`columns`]). A [`view`] is a namespace as of one revision, in segments: one in a
-//! mapped file, as far as it reaches, and what came later in memory. [`publish`] writes a new file
-//! when the old one falls behind. A query brings its namespace's view up to date, in the
+//! time: [`segment`]s, with the vectors in four and eight bits ([`quantise`]) and an inverted index of their
+//! metadata ([`columns`]). A [`view`] is a namespace as of one revision, in segments: some in
+//! mapped files, as far as they reach, and what came later in memory. [`publish`] writes a new file
+//! when those there are fall behind. A query brings its namespace's view up to date, in the
 //! transaction that it runs in, and [`scan`]s it.
 //!
-//! So a write costs what it writes, and no file is rewritten for it; and whatever happens to the
+//! So a write costs about what it writes, and a query writes nothing; and whatever happens to the
 //! derived files, a query gives the right answer, if later.
 
 mod bitset;
 mod change;
+mod check;
 mod columns;
 mod database;
 mod index;
 mod publish;
 mod quantise;
+mod rotation;
 mod scan;
 mod segment;
+mod segment_name;
 mod tables;
 mod view;
 
@@ -31,6 +34,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Transaction, TransactionBehavior};
 
+pub use self::check::{Damage, Report};
 use self::database::Database;
 pub use self::index::{Index, Vectors};
 use self::tables::{IndexRow, NamespaceRow};
@@ -72,15 +76,20 @@ impl Embedded {
     /// Opens the engine in `directory`, which is created if it is missing.
     ///
     /// # Errors
-    /// `Io` or `Database` if the directory can't be used, `ForeignFile` or `NewerVersion` if what
-    /// is in it is not ours or too new.
+    /// `Io`, `DiskFull` or `Database` if the directory can't be used, `ForeignFile` or
+    /// `NewerVersion` if what is in it is not ours or too new.
+    ///
+    /// What cannot be written to is opened for searches, and every change fails with `ReadOnly`;
+    /// `UnfinishedChanges` if a crash left it as no one can read it without writing.
     pub fn open(directory: &Path) -> Result<Self> {
-        let segments = directory.join(SEGMENTS);
-        std::fs::create_dir_all(&segments).map_err(|source| Error::Io {
-            path: segments.clone(),
-            source,
-        })?;
-        let database = Database::open(&directory.join(DATABASE))?;
+        let (database, segments) = (directory.join(DATABASE), directory.join(SEGMENTS));
+        let made = std::fs::create_dir_all(&segments);
+        if let Err(source) = made
+            && !database.exists()
+        {
+            return Err(Error::of_file(segments, source));
+        }
+        let database = Database::open(&database)?;
         let engine = Engine {
             database,
             segments,
@@ -89,7 +98,9 @@ impl Embedded {
             cannot_publish: AtomicBool::new(false),
         };
         let named = engine.read(|transaction| tables::segments(transaction))?;
-        publish::sweep(&engine.segments, &named);
+        if engine.database.check_writable().is_ok() {
+            publish::sweep(&engine.segments, &named);
+        }
         Ok(Self {
             engine: Arc::new(engine),
         })
@@ -97,6 +108,9 @@ impl Embedded {
 
     /// What the user should know about how the engine works here, if it isn't as it should.
     pub fn notice(&self) -> Option<&'static str> {
+        if self.engine.database.check_writable().is_err() {
+            return Some("the vector database cannot be written to here: searches alone work");
+        }
         if self.engine.database.waits_for_others() {
             return Some(
                 "the file system of the vector database has no shared memory (is it on a \
@@ -109,6 +123,16 @@ impl Embedded {
             .then_some(
                 "the files that make searches start fast cannot be written: is the disk full?",
             )
+    }
+
+    /// What SQLite finds wrong with the database file, a line each; nothing if it is sound. It reads
+    /// the whole file. What it finds can't be repaired: the vectors have to be written again.
+    ///
+    /// # Errors
+    /// `Database` if the file is damaged so that it can't even be looked at.
+    pub fn check(&self) -> Result<Vec<String>> {
+        self.engine
+            .read(|transaction| check::check_database(transaction))
     }
 
     /// Creates an index.
@@ -183,6 +207,7 @@ impl Engine {
     /// Runs `work` as one change, which is on the disk when this returns `Ok`, and has not
     /// happened when it returns `Err`.
     fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        self.database.check_writable()?;
         self.database.with(|connection| {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -224,10 +249,10 @@ impl Engine {
         !self.cannot_publish.load(Ordering::Relaxed) && self.database.is_free()
     }
 
-    /// Writes a file of `view`. The caller holds `publishing`.
-    fn publish(&self, index: &IndexRow, namespace: &str, view: &View) -> Result<()> {
-        let published = publish::publish(self, view).inspect_err(|error| {
-            let cannot_write = matches!(error, Error::Io { .. });
+    /// Writes a file of what `view` has in memory. The caller holds `publishing`.
+    fn publish(&self, index: &IndexRow, namespace: &str, view: &View, merges: bool) -> Result<()> {
+        let published = publish::publish(self, view, merges).inspect_err(|error| {
+            let cannot_write = matches!(error, Error::Io { .. } | Error::DiskFull { .. });
             self.cannot_publish
                 .fetch_or(cannot_write, Ordering::Relaxed);
         })?;
@@ -239,11 +264,8 @@ impl Engine {
 
     /// Lets go of namespaces that have been deleted.
     fn forget(&self, namespaces: &[NamespaceRow]) {
-        for name in namespaces
-            .iter()
-            .filter_map(|namespace| namespace.segment.as_ref())
-        {
-            publish::discard(&self.segments.join(name));
+        for name in namespaces.iter().flat_map(|namespace| &namespace.segments) {
+            publish::discard(&self.segments.join(name.to_string()));
         }
         let is_gone = |view: &View| {
             namespaces
@@ -289,8 +311,8 @@ mod tests {
         engine.index("test").unwrap()
     }
 
-    /// How many vectors of a newly opened engine come from a file, and how many from memory.
-    fn parts(directory: &Path) -> (usize, usize) {
+    /// How many vectors of a newly opened engine come from each file, and how many from memory.
+    fn parts(directory: &Path) -> (Vec<usize>, usize) {
         let engine = Embedded::open(directory).unwrap().engine;
         let row = engine
             .read(|transaction| tables::index_by_name(transaction, "test"))
@@ -309,17 +331,55 @@ mod tests {
     fn files_are_written_when_it_pays_and_used() {
         let directory = tempfile::tempdir().unwrap();
         let index = create(directory.path());
+        let has = |files: &[usize], in_memory| {
+            assert_eq!(parts(directory.path()), (files.to_vec(), in_memory));
+        };
         index.upsert("", &vectors(0..1_000)).unwrap();
         query(&index);
-        assert_eq!(parts(directory.path()), (0, 1_000));
-        index.upsert("", &vectors(1_000..5_000)).unwrap();
+        has(&[], 1_000);
+        index.upsert("", &vectors(1_000..50_000)).unwrap();
+        has(&[50_000], 0);
+        index.upsert("", &vectors(49_900..50_100)).unwrap();
         query(&index);
-        assert_eq!(parts(directory.path()), (5_000, 0));
-        index.upsert("", &vectors(4_900..5_100)).unwrap();
-        query(&index);
-        assert_eq!(parts(directory.path()), (5_000, 200));
         index.refresh("").unwrap();
-        assert_eq!(parts(directory.path()), (5_100, 0));
+        has(&[50_000], 200);
+        index.upsert("", &vectors(50_100..52_000)).unwrap();
+        index.refresh("").unwrap();
+        has(&[50_000, 2_100], 0);
+        // Smaller files are merged with what comes after them, the large one is left alone.
+        index.upsert("", &vectors(52_000..60_500)).unwrap();
+        has(&[50_000, 10_600], 0);
+        // An eighth has been removed.
+        index.upsert("", &vectors(0..8_000)).unwrap();
+        has(&[60_500], 0);
+    }
+
+    #[test]
+    fn files_before_a_damaged_one_are_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let index = create(directory.path());
+        for (first, last) in [(0, 50_000), (50_000, 60_000), (60_000, 65_000)] {
+            index.upsert("", &vectors(first..last)).unwrap();
+        }
+        assert_eq!(parts(directory.path()), (vec![50_000, 10_000, 5_000], 0));
+        let names = tables_row(&index).segments;
+        fs::remove_file(directory.path().join(SEGMENTS).join(names[1].to_string())).unwrap();
+        assert_eq!(parts(directory.path()), (vec![50_000], 15_000));
+        let index = Embedded::open(directory.path())
+            .unwrap()
+            .index("test")
+            .unwrap();
+        query(&index);
+        assert_eq!(parts(directory.path()), (vec![50_000, 15_000], 0));
+        assert_eq!(tables_row(&index).segments[0], names[0]);
+    }
+
+    fn tables_row(index: &Index) -> NamespaceRow {
+        let row = index.engine().read(|transaction| {
+            let row = tables::index_by_name(transaction, "test")?;
+            tables::namespace(transaction, &row, "")
+        });
+        row.unwrap().unwrap()
     }
 
     #[test]
@@ -337,14 +397,14 @@ mod tests {
             fs::remove_file(&path).unwrap();
             fs::write(&path, bytes).unwrap();
         }
-        assert_eq!(parts(directory.path()), (0, 5_000));
+        assert_eq!(parts(directory.path()), (vec![], 5_000));
         query(
             &Embedded::open(directory.path())
                 .unwrap()
                 .index("test")
                 .unwrap(),
         );
-        assert_eq!(parts(directory.path()), (5_000, 0));
+        assert_eq!(parts(directory.path()), (vec![5_000], 0));
         assert_eq!(files().count(), 1);
     }
 
@@ -355,10 +415,10 @@ mod tests {
         let engine = Embedded {
             engine: Arc::clone(index.engine()),
         };
-        index.upsert("", &vectors(0..5_000)).unwrap();
         fs::remove_dir(directory.path().join(SEGMENTS)).unwrap();
         fs::write(directory.path().join(SEGMENTS), "").unwrap();
         assert_eq!(engine.notice(), None);
+        index.upsert("", &vectors(0..5_000)).unwrap();
         query(&index);
         query(&index);
         assert!(engine.notice().is_some());
@@ -370,6 +430,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let index = create(directory.path());
         index.upsert("", &vectors(0..5_000)).unwrap();
+        let [name] = tables_row(&index).segments.try_into().unwrap();
+        fs::remove_file(directory.path().join(SEGMENTS).join(name.to_string())).unwrap();
         let mut writer = rusqlite::Connection::open(directory.path().join(DATABASE)).unwrap();
         let writing = writer
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -380,10 +442,15 @@ mod tests {
                 .index("test")
                 .unwrap(),
         );
-        assert_eq!(parts(directory.path()), (0, 5_000));
+        assert_eq!(parts(directory.path()), (vec![], 5_000));
         drop(writing);
-        query(&index);
-        assert_eq!(parts(directory.path()), (5_000, 0));
+        query(
+            &Embedded::open(directory.path())
+                .unwrap()
+                .index("test")
+                .unwrap(),
+        );
+        assert_eq!(parts(directory.path()), (vec![5_000], 0));
     }
 
     #[test]
@@ -401,7 +468,7 @@ mod tests {
             })
             .unwrap();
         assert!(count <= 4_096, "{count}");
-        assert_eq!(parts(directory.path()), (0, 500));
+        assert_eq!(parts(directory.path()), (vec![], 500));
     }
 
     #[test]

@@ -40,6 +40,44 @@ pub enum Error {
         source: rusqlite::Error,
     },
 
+    /// The disk is full. What was acknowledged before is there, what was to be written is not.
+    #[error(
+        "the disk is full: `{}` could not be written; nothing that was stored before is lost",
+        path.display()
+    )]
+    DiskFull {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// What SQLite or the system said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// The engine's directory, its files or their file system cannot be written to.
+    #[error("`{}` is read-only here: its vectors can be searched, not changed", path.display())]
+    ReadOnly {
+        /// The database.
+        path: PathBuf,
+    },
+
+    /// The database cannot be written to, and has changes that must be before it can be read.
+    #[error(
+        "`{}` is read-only here and has changes in a log that a crash left: it must be opened once \
+         where it can be written",
+        path.display()
+    )]
+    UnfinishedChanges {
+        /// The database.
+        path: PathBuf,
+    },
+
+    /// Another process changed a database that cannot be locked here while it was being read.
+    #[error("`{}` was changed while it was being read: try again", path.display())]
+    ChangedMeanwhile {
+        /// The database.
+        path: PathBuf,
+    },
+
     /// The file in the database's place belongs to another program.
     #[error("`{}` is not a vector database of clipseek", path.display())]
     ForeignFile {
@@ -220,6 +258,19 @@ pub enum Error {
     /// A filter is nested too deeply.
     #[error("the filter is nested deeper than {FILTER_DEPTH_LIMIT} levels")]
     FilterTooDeep,
+}
+
+impl Error {
+    /// A failure to write `path`.
+    pub(crate) fn of_file(path: PathBuf, source: std::io::Error) -> Self {
+        match source.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                let source = source.into();
+                Self::DiskFull { path, source }
+            }
+            _ => Self::Io { path, source },
+        }
+    }
 }
 
 impl From<rusqlite::Error> for Error {

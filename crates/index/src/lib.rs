@@ -41,7 +41,7 @@ mod score;
 mod vector;
 
 pub use description::{IndexDescription, IndexSpec, IndexStats, NamespaceStats};
-pub use embedded::{Embedded, Index, Vectors};
+pub use embedded::{Damage, Embedded, Index, Report, Vectors};
 pub use error::{Error, Result};
 pub use filter::Filter;
 pub use limits::{

@@ -7,13 +7,17 @@ use std::io;
 use memmap2::Mmap;
 
 /// Codes are stored, and queries padded, in multiples of this many elements.
-pub(crate) const BLOCK: usize = 64;
+pub(crate) const BLOCK: usize = 128;
+/// How many bytes a block's codes take, at four bits each.
+pub(crate) const BLOCK_BYTES: usize = BLOCK / 2;
 
-/// The inner product of a query's codes and a vector's, of one length, a multiple of [`BLOCK`].
+/// The inner products of a query with each of some rows, which lie one after another.
 ///
-/// The caller keeps the sum of the products' magnitudes within an `i32`. So it is the same number
-/// whatever order the terms are added in, and whatever instructions do it.
-pub(crate) type Dot = fn(&[i16], &[i8]) -> i32;
+/// A query is a multiple of [`BLOCK`] integers; a row has as many of 0 to 15. Byte `n` of a block
+/// of a row holds the block's integer `n` in its low half and integer `n + 64` in its high half.
+/// There are as many sums as rows. The result is the same whatever instructions compute it, as
+/// integers are exact.
+pub(crate) type Dots = fn(query: &[i8], rows: &[u8], sums: &mut [i32]);
 
 /// Maps a file that no one writes to or truncates.
 pub(crate) fn map(file: &File) -> io::Result<Mmap> {
@@ -22,27 +26,27 @@ pub(crate) fn map(file: &File) -> io::Result<Mmap> {
     unsafe { Mmap::map(file) }
 }
 
-/// Asks for `codes` to be brought near: the processor foresees neither jumps nor the next page.
+/// Asks for `bytes` to be brought near: the processor does not foresee jumps.
 #[inline]
-pub(crate) fn prefetch(codes: &[i8]) {
+pub(crate) fn prefetch(bytes: &[u8]) {
     #[cfg(target_arch = "x86_64")]
-    for line in codes.chunks(64) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    for line in bytes.chunks(64) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
         // SAFETY: the address is that of a slice, and a prefetch changes nothing one can see.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = codes;
+    let _ = bytes;
 }
 
-/// The fastest [`Dot`] of this processor.
-pub(crate) fn dot() -> Dot {
-    available().next().map_or(portable, |(_, dot)| dot)
+/// The fastest [`Dots`] of this processor.
+pub(crate) fn dots() -> Dots {
+    available().next().map_or(portable, |(_, dots)| dots)
 }
 
 /// What this processor can do, fastest first.
-fn available() -> impl Iterator<Item = (&'static str, Dot)> {
-    let portable: (&str, Dot) = ("portable", portable);
+fn available() -> impl Iterator<Item = (&'static str, Dots)> {
+    let portable: (&str, Dots) = ("portable", portable);
     #[cfg(target_arch = "x86_64")]
     let special = x86::available();
     #[cfg(not(target_arch = "x86_64"))]
@@ -51,82 +55,107 @@ fn available() -> impl Iterator<Item = (&'static str, Dot)> {
 }
 
 /// Written so that compilers turn it into the vector instructions that every processor has.
-fn portable(query: &[i16], codes: &[i8]) -> i32 {
-    query
-        .iter()
-        .zip(codes)
-        .map(|(&one, &other)| i32::from(one) * i32::from(other))
-        .sum()
+fn portable(query: &[i8], rows: &[u8], sums: &mut [i32]) {
+    let query = query.as_chunks::<BLOCK>().0;
+    for (row, sum) in rows.chunks_exact(query.len() * BLOCK_BYTES).zip(sums) {
+        *sum = 0;
+        for (query, codes) in query.iter().zip(row.as_chunks::<BLOCK_BYTES>().0) {
+            let (low, high) = query.split_at(BLOCK_BYTES);
+            for ((&code, &low), &high) in codes.iter().zip(low).zip(high) {
+                *sum += i32::from(code & 15) * i32::from(low);
+                *sum += i32::from(code >> 4) * i32::from(high);
+            }
+        }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{BLOCK, Dot};
+    use super::{BLOCK, BLOCK_BYTES, Dots};
 
-    pub(super) fn available() -> impl Iterator<Item = (&'static str, Dot)> {
+    pub(super) fn available() -> impl Iterator<Item = (&'static str, Dots)> {
         let avx512 = is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni");
         let avx2 = is_x86_feature_detected!("avx2");
-        let avx512 = avx512.then_some(("avx512vnni", with_avx512 as Dot));
+        let avx512 = avx512.then_some(("avx512vnni", with_avx512 as Dots));
         avx512
             .into_iter()
-            .chain(avx2.then_some(("avx2", with_avx2 as Dot)))
+            .chain(avx2.then_some(("avx2", with_avx2 as Dots)))
     }
 
-    fn with_avx512(query: &[i16], codes: &[i8]) -> i32 {
+    fn with_avx512(query: &[i8], rows: &[u8], sums: &mut [i32]) {
         // SAFETY: `available` gives this function only where the processor has the instructions.
-        unsafe { avx512(query, codes) }
+        unsafe { avx512(query, rows, sums) }
     }
 
-    fn with_avx2(query: &[i16], codes: &[i8]) -> i32 {
+    fn with_avx2(query: &[i8], rows: &[u8], sums: &mut [i32]) {
         // SAFETY: `available` gives this function only where the processor has the instructions.
-        unsafe { avx2(query, codes) }
+        unsafe { avx2(query, rows, sums) }
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    fn avx512(query: &[i16], codes: &[i8]) -> i32 {
-        let (query, codes) = (query.as_chunks::<BLOCK>().0, codes.as_chunks::<BLOCK>().0);
-        let mut sums = [_mm512_setzero_si512(); 2];
-        for (query, codes) in query.iter().zip(codes) {
-            for (half, sum) in sums.iter_mut().enumerate() {
-                // SAFETY: both halves of 32 elements lie within the block of 64.
-                let (one, other) = unsafe {
+    fn avx512(query: &[i8], rows: &[u8], sums: &mut [i32]) {
+        let query = query.as_chunks::<BLOCK>().0;
+        let nibble = _mm512_set1_epi8(15);
+        for (row, sum) in rows.chunks_exact(query.len() * BLOCK_BYTES).zip(sums) {
+            let mut halves = [_mm512_setzero_si512(); 2];
+            for (query, codes) in query.iter().zip(row.as_chunks::<BLOCK_BYTES>().0) {
+                // SAFETY: a block's codes are 64 bytes, its query twice as many.
+                let (codes, low, high) = unsafe {
                     (
-                        _mm512_loadu_si512(query.as_ptr().add(32 * half).cast()),
-                        _mm256_loadu_si256(codes.as_ptr().add(32 * half).cast()),
+                        _mm512_loadu_si512(codes.as_ptr().cast()),
+                        _mm512_loadu_si512(query.as_ptr().cast()),
+                        _mm512_loadu_si512(query.as_ptr().add(64).cast()),
                     )
                 };
-                *sum = _mm512_dpwssd_epi32(*sum, one, _mm512_cvtepi8_epi16(other));
+                let shifted = _mm512_srli_epi16::<4>(codes);
+                let (even, odd) = (
+                    _mm512_and_si512(codes, nibble),
+                    _mm512_and_si512(shifted, nibble),
+                );
+                halves[0] = _mm512_dpbusd_epi32(halves[0], even, low);
+                halves[1] = _mm512_dpbusd_epi32(halves[1], odd, high);
             }
+            *sum = _mm512_reduce_add_epi32(_mm512_add_epi32(halves[0], halves[1]));
         }
-        _mm512_reduce_add_epi32(_mm512_add_epi32(sums[0], sums[1]))
     }
 
     #[target_feature(enable = "avx2")]
-    fn avx2(query: &[i16], codes: &[i8]) -> i32 {
-        let (query, codes) = (query.as_chunks::<BLOCK>().0, codes.as_chunks::<BLOCK>().0);
-        let mut sums = [_mm256_setzero_si256(); 4];
-        for (query, codes) in query.iter().zip(codes) {
-            for (quarter, sum) in sums.iter_mut().enumerate() {
-                // SAFETY: each quarter of 16 elements lies within the block of 64.
-                let (one, other) = unsafe {
-                    (
-                        _mm256_loadu_si256(query.as_ptr().add(16 * quarter).cast()),
-                        _mm_loadu_si128(codes.as_ptr().add(16 * quarter).cast()),
-                    )
-                };
-                let products = _mm256_madd_epi16(one, _mm256_cvtepi8_epi16(other));
-                *sum = _mm256_add_epi32(*sum, products);
+    fn avx2(query: &[i8], rows: &[u8], sums: &mut [i32]) {
+        let query = query.as_chunks::<BLOCK>().0;
+        let (nibble, one) = (_mm256_set1_epi8(15), _mm256_set1_epi16(1));
+        for (row, sum) in rows.chunks_exact(query.len() * BLOCK_BYTES).zip(sums) {
+            let mut all = _mm256_setzero_si256();
+            for (query, codes) in query.iter().zip(row.as_chunks::<BLOCK_BYTES>().0) {
+                // Four sums of two products of at most 15 · 128 fit 16 bits.
+                let mut block = _mm256_setzero_si256();
+                for half in [0, 32] {
+                    // SAFETY: both halves of 32 bytes lie within the block's 64, and those of the
+                    // query within its 128.
+                    let (codes, low, high) = unsafe {
+                        (
+                            _mm256_loadu_si256(codes.as_ptr().add(half).cast()),
+                            _mm256_loadu_si256(query.as_ptr().add(half).cast()),
+                            _mm256_loadu_si256(query.as_ptr().add(half + 64).cast()),
+                        )
+                    };
+                    let even = _mm256_and_si256(codes, nibble);
+                    let odd = _mm256_and_si256(_mm256_srli_epi16::<4>(codes), nibble);
+                    block = _mm256_add_epi16(block, _mm256_maddubs_epi16(even, low));
+                    block = _mm256_add_epi16(block, _mm256_maddubs_epi16(odd, high));
+                }
+                all = _mm256_add_epi32(all, _mm256_madd_epi16(block, one));
             }
+            *sum = sum_of(all);
         }
-        let halves = _mm256_add_epi32(
-            _mm256_add_epi32(sums[0], sums[1]),
-            _mm256_add_epi32(sums[2], sums[3]),
-        );
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn sum_of(eight: __m256i) -> i32 {
         let sum = _mm_add_epi32(
-            _mm256_castsi256_si128(halves),
-            _mm256_extracti128_si256::<1>(halves),
+            _mm256_castsi256_si128(eight),
+            _mm256_extracti128_si256::<1>(eight),
         );
         let sum = _mm_add_epi32(sum, _mm_shuffle_epi32::<0b00_00_11_10>(sum));
         let sum = _mm_add_epi32(sum, _mm_shuffle_epi32::<0b00_00_00_01>(sum));
@@ -138,27 +167,47 @@ mod x86 {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_instruction_set_gives_the_same_number() {
-        for length in [64, 128, 512, 20_032] {
-            let limit = (i32::MAX / (127 * length)).min(32_767);
-            for seed in 0..20 {
-                let step = |position: i32| (position * 7919 + seed * 104_729) % 1_000_003;
-                let query: Vec<_> = (0..length)
-                    .map(|position| (step(position) % (2 * limit + 1) - limit) as i16)
-                    .collect();
-                let codes: Vec<_> = (0..length)
-                    .map(|position| (step(position + 13) % 255 - 127) as i8)
-                    .collect();
-                for (name, dot) in available() {
-                    assert_eq!(dot(&query, &codes), portable(&query, &codes), "{name}");
-                }
-            }
-            let query = vec![limit as i16; length as usize];
-            let codes = vec![-127; length as usize];
-            for (name, dot) in available() {
-                assert_eq!(dot(&query, &codes), -limit * 127 * length, "{name}");
-            }
+    #[track_caller]
+    fn case(query: &[i8], rows: &[u8], expected: &[i32]) {
+        for (name, dots) in available() {
+            let mut sums = vec![-1; expected.len()];
+            dots(query, rows, &mut sums);
+            assert_eq!(sums, expected, "{name}");
         }
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_same_numbers() {
+        for dimension in [128, 256, 512, 20_096] {
+            for seed in 0..20 {
+                let step = |position: usize| (position * 7919 + seed * 104_729) % 1_000_003;
+                let query: Vec<_> = (0..dimension)
+                    .map(|position| (step(position) % 256) as u8 as i8)
+                    .collect();
+                let rows: Vec<_> = (0..5 * dimension / 2)
+                    .map(|position| (step(position + 13) % 256) as u8)
+                    .collect();
+                let expected: Vec<_> = rows
+                    .chunks(dimension / 2)
+                    .map(|row| plain(&query, row))
+                    .collect();
+                case(&query, &rows, &expected);
+            }
+            let (count, most) = (dimension as i32, vec![0xff; dimension / 2]);
+            case(&vec![-128; dimension], &most, &[-128 * 15 * count]);
+            case(&vec![127; dimension], &most, &[127 * 15 * count]);
+        }
+    }
+
+    /// The definition of [`Dots`], word by word.
+    fn plain(query: &[i8], row: &[u8]) -> i32 {
+        (0..query.len())
+            .map(|position| {
+                let (block, place) = (position / BLOCK, position % BLOCK);
+                let byte = row[block * BLOCK_BYTES + place % 64];
+                let code = if place < 64 { byte % 16 } else { byte / 16 };
+                i32::from(query[position]) * i32::from(code)
+            })
+            .sum()
     }
 }

@@ -65,6 +65,12 @@ impl Bitset {
         }
     }
 
+    /// How many members there are from `64 * first` to below `64 * end`.
+    pub(super) fn count(&self, first: usize, end: usize) -> usize {
+        let words = &self.words[first..end.min(self.words.len())];
+        words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
     /// The members from `64 * first` to below `64 * end`, in order.
     pub(super) fn members(&self, first: usize, end: usize) -> impl Iterator<Item = usize> + Clone {
         let words = self.words[..end.min(self.words.len())]
@@ -94,6 +100,7 @@ mod tests {
         assert!(!set.insert(64) && !set.insert(130));
         assert_eq!(members(&set), [0, 63, 64, 129]);
         assert_eq!(set.members(1, 2).collect::<Vec<_>>(), [64]);
+        assert_eq!((set.count(0, 1), set.count(1, 9)), (2, 2));
         assert!(set.contains(129) && !set.contains(128) && !set.contains(1000));
 
         let mut other = Bitset::full(130);

@@ -1,10 +1,21 @@
 use rusqlite::Connection;
 
+use super::publish;
 use super::tables::{self, IndexRow, NamespaceRow};
 use crate::Result;
 
 /// So many removals may be on record however few vectors there are.
 const REMOVALS_FLOOR: i64 = 4096;
+
+/// What a change leaves.
+pub(super) enum Outcome {
+    /// The derived files are as good as they were.
+    Near,
+    /// They have become so old that new ones pay.
+    Far,
+    /// Nothing: this was the namespace.
+    Gone(NamespaceRow),
+}
 
 /// The changes of one transaction to one namespace.
 pub(super) struct Change<'a> {
@@ -68,30 +79,33 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    /// Brings the namespace's own row up to date, or deletes it with its last vector. Gives it if
-    /// it is gone.
-    pub(super) fn end(self) -> Result<Option<NamespaceRow>> {
+    /// Brings the namespace's own row up to date, or deletes it with its last vector.
+    pub(super) fn end(self) -> Result<Outcome> {
         let Some(mut namespace) = self.namespace else {
-            return Ok(None);
+            return Ok(Outcome::Near);
         };
         if self.inserted + self.removed == 0 {
-            return Ok(None);
+            return Ok(Outcome::Near);
         }
         namespace.revision += 1;
         namespace.vector_count += self.inserted - self.removed;
         namespace.removal_count += self.removed;
         if namespace.vector_count == 0 {
             tables::delete_namespace(self.connection, &namespace)?;
-            return Ok(Some(namespace));
+            return Ok(Outcome::Gone(namespace));
         }
         if namespace.removal_count > namespace.vector_count.max(REMOVALS_FLOOR) {
             // To follow them costs a reader more than to start afresh.
             tables::delete_removals(self.connection, namespace.id, namespace.revision)?;
             namespace.removal_count = 0;
             namespace.removals_since = namespace.revision;
-            namespace.segment = None;
+            namespace.segments.clear();
         }
         tables::update_namespace(self.connection, &namespace)?;
-        Ok(None)
+        if publish::is_far_behind(self.connection, &namespace)? {
+            Ok(Outcome::Far)
+        } else {
+            Ok(Outcome::Near)
+        }
     }
 }

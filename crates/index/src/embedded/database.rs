@@ -1,8 +1,10 @@
 //! The database file: how it is opened, its schema and its version.
 
+use std::fs::{self, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
@@ -30,7 +32,8 @@ const LOG_LIMIT: i64 = 64 << 20;
 /// - A namespace's *revision* counts the transactions that changed it. `removals` has the slots
 ///   vacated since revision `removals_since`. With the slots above the highest one it has seen,
 ///   they are all that a reader needs to follow.
-/// - `segment` names the derived file that holds the namespace as of `removals_since`, if any.
+/// - `segment` names the derived files, if any, with spaces between. The first holds the namespace
+///   as of `removals_since`, each of the others the vectors in later slots as of a later revision.
 /// - A namespace exists as long as it has vectors.
 const SCHEMA: &str = "
 CREATE TABLE indexes (
@@ -88,18 +91,86 @@ impl Journal {
     }
 }
 
+/// What can be done with the file here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    ReadWrite,
+    /// SQLite sees to it that what is read is whole.
+    ReadOnly,
+    /// There is no write-ahead log, and none can be made, which is how SQLite would lock out
+    /// writers. The file is read as if it never changed, and looked at afterwards: it does not
+    /// while a reader has it, or what was read counts for nothing.
+    Unlocked(Unlocked),
+}
+
+/// What a file looked like: SQLite changes at least one of these when it writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Unlocked {
+    length: u64,
+    modified: SystemTime,
+}
+
 /// The database file and the connections to it that lie ready.
 #[derive(Debug)]
 pub(super) struct Database {
     path: PathBuf,
     journal: Journal,
+    access: Access,
     virtual_file_system: Option<&'static str>,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Database {
     pub(super) fn open(path: &Path) -> Result<Self> {
-        Self::open_with(path, None)
+        let opened = Self::open_with(path, None);
+        let failed = matches!(opened, Err(Error::Database { .. } | Error::ReadOnly { .. }));
+        if failed && path.exists() && is_read_only(path) {
+            return Self::open_read_only(path);
+        }
+        opened
+    }
+
+    /// Opens a file that cannot be written to.
+    fn open_read_only(path: &Path) -> Result<Self> {
+        let mut database = Self {
+            path: path.to_owned(),
+            journal: Journal::WriteAhead,
+            access: Access::ReadOnly,
+            virtual_file_system: None,
+            idle: Mutex::default(),
+        };
+        let checked =
+            database.with(|connection| database.check_version(&connection.transaction()?));
+        if checked.is_ok() {
+            return Ok(database);
+        }
+        let log = fs::metadata(database.log());
+        if log.is_ok_and(|log| log.len() > 0) {
+            return Err(Error::UnfinishedChanges {
+                path: path.to_owned(),
+            });
+        }
+        database.access = Access::Unlocked(Unlocked::of(path)?);
+        database.idle = Mutex::default();
+        database.with(|connection| database.check_version(&connection.transaction()?))?;
+        Ok(database)
+    }
+
+    /// The write-ahead log.
+    fn log(&self) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push("-wal");
+        name.into()
+    }
+
+    /// Fails if the database cannot be written to.
+    pub(super) fn check_writable(&self) -> Result<()> {
+        match self.access {
+            Access::ReadWrite => Ok(()),
+            Access::ReadOnly | Access::Unlocked(_) => Err(Error::ReadOnly {
+                path: self.path.clone(),
+            }),
+        }
     }
 
     /// Opens the file through one of SQLite's other virtual file systems.
@@ -107,6 +178,7 @@ impl Database {
         let mut database = Self {
             path: path.to_owned(),
             journal: Journal::WriteAhead,
+            access: Access::ReadWrite,
             virtual_file_system,
             idle: Mutex::default(),
         };
@@ -141,16 +213,42 @@ impl Database {
             Some(connection) => connection,
             None => self.connect()?,
         };
-        let result = work(&mut connection);
+        let result = work(&mut connection).map_err(|error| self.explained(error));
+        if let Access::Unlocked(before) = self.access
+            && (self.log().exists() || Unlocked::of(&self.path)? != before)
+        {
+            return Err(Error::ChangedMeanwhile {
+                path: self.path.clone(),
+            });
+        }
         if connection.is_autocommit() {
             self.put_back(connection);
         }
         result
     }
 
+    /// Says of what SQLite calls a failure what it means here.
+    fn explained(&self, error: Error) -> Error {
+        let Error::Database { source } = error else {
+            return error;
+        };
+        let path = self.path.clone();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Error::DiskFull {
+                path,
+                source: source.into(),
+            },
+            Some(ErrorCode::ReadOnly) => Error::ReadOnly { path },
+            _ => Error::Database { source },
+        }
+    }
+
     /// Whether a change could begin at once: no one else is making one, and the disk can be
     /// written to.
     pub(super) fn is_free(&self) -> bool {
+        if self.check_writable().is_err() {
+            return false;
+        }
         let begun = self.with(|connection| {
             connection.busy_timeout(Duration::ZERO)?;
             let begun = connection
@@ -171,20 +269,30 @@ impl Database {
 
     fn connect(&self) -> Result<Connection> {
         let connection = self.open_file()?;
+        connection.set_prepared_statement_cache_capacity(64);
+        if self.access != Access::ReadWrite {
+            return Ok(connection);
+        }
         connection.pragma_update(None, "synchronous", self.journal.synchronous())?;
         connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        connection.set_prepared_statement_cache_capacity(64);
         Ok(connection)
     }
 
     fn open_file(&self) -> Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let read_write = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let (path, flags) = match self.access {
+            Access::ReadWrite => (self.path.clone(), read_write),
+            Access::ReadOnly => (self.path.clone(), OpenFlags::SQLITE_OPEN_READ_ONLY),
+            Access::Unlocked(_) => (
+                immutable(&self.path),
+                OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+            ),
+        };
+        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = match self.virtual_file_system {
-            None => Connection::open_with_flags(&self.path, flags)?,
-            Some(name) => Connection::open_with_flags_and_vfs(&self.path, flags, name)?,
+            None => Connection::open_with_flags(path, flags)?,
+            Some(name) => Connection::open_with_flags_and_vfs(path, flags, name)?,
         };
         connection.busy_timeout(BUSY_TIMEOUT)?;
         Ok(connection)
@@ -210,6 +318,11 @@ impl Database {
             leave_write_ahead_log(&self.open_file()?)?;
         }
         let mut connection = self.connect()?;
+        if connection.is_readonly("main")? {
+            return Err(Error::ReadOnly {
+                path: self.path.clone(),
+            });
+        }
         let fresh = !self.check_version(&connection.transaction()?)?;
         if fresh {
             connection.pragma_update(None, "page_size", PAGE_SIZE)?;
@@ -260,6 +373,53 @@ impl Database {
         }
         Ok(true)
     }
+}
+
+impl Unlocked {
+    fn of(path: &Path) -> Result<Self> {
+        let look = || {
+            let metadata = fs::metadata(path)?;
+            let (length, modified) = (metadata.len(), metadata.modified()?);
+            Ok(Self { length, modified })
+        };
+        look().map_err(|source| Error::Io {
+            path: path.to_owned(),
+            source,
+        })
+    }
+}
+
+/// Whether neither the file nor its directory can be written to.
+fn is_read_only(path: &Path) -> bool {
+    let is_refused = |error: io::Error| {
+        use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
+    };
+    let file = OpenOptions::new().write(true).open(path);
+    let beside = path.with_extension(format!("probe-{}", std::process::id()));
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&beside);
+    if made.is_ok() {
+        let _ = fs::remove_file(&beside);
+    }
+    file.is_err_and(is_refused) || made.is_err_and(is_refused)
+}
+
+/// The address by which SQLite takes a file for one that never changes.
+fn immutable(path: &Path) -> PathBuf {
+    let mut address = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
+                address.push(char::from(*byte));
+            }
+            byte => address.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    address.push_str("?immutable=1");
+    address.into()
 }
 
 /// Switches to the write-ahead log, if the virtual file system claims to support it.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::Engine;
-use super::change::Change;
+use super::change::{Change, Outcome};
+use super::check::{self, Report};
+use super::publish::{TAIL_LIMIT, has_many_removals};
 use super::scan::{self, Found};
 use super::tables::{self, IndexRow};
 use super::view::View;
@@ -118,7 +120,7 @@ impl Index {
             })?;
         match (found, &query.by) {
             (Some((matches, view)), _) => {
-                self.publish_if_wanted(namespace, &view);
+                self.replace_files_if_lacking(namespace, &view);
                 Ok(matches)
             }
             (None, QueryBy::Id(id)) => Err(self.not_found(namespace, id)),
@@ -143,33 +145,80 @@ impl Index {
         Ok(Cow::Owned(row.values))
     }
 
-    /// Checks the derived file of a namespace, and writes it anew if it is missing or damaged or
-    /// if there is anything that it does not have.
+    /// Checks the derived files of a namespace, and writes what is missing or damaged and all that
+    /// they do not have, if that is more than can be read from the database in no time.
     ///
-    /// Queries write it too when they see that it pays. After many writes this spares the first
-    /// query the work. A namespace that does not exist is passed over.
+    /// Writes do so too when they see that it pays. After the last of many writes this spares
+    /// queries of new processes the work. A namespace that does not exist is passed over.
     ///
     /// # Errors
-    /// `Io` if the file can't be written.
+    /// `Io` or `DiskFull` if a file can't be written, `ReadOnly`.
     pub fn refresh(&self, namespace: &str) -> Result<()> {
+        self.engine.database.check_writable()?;
         let _publishing = super::lock(&self.engine.publishing);
         *super::lock(&self.engine.newest_view(&self.row, namespace)) = None;
-        match self.engine.read_view(&self.row, namespace, |_, _| Ok(()))? {
-            Some(((), view)) if view.is_ahead_of_file() => {
-                self.engine.publish(&self.row, namespace, &view)
+        let view = self.engine.read_view(&self.row, namespace, |_, _| Ok(()))?;
+        match view {
+            Some(((), view)) if view.row().segments.is_empty() || is_worth_a_file(&view) => {
+                self.engine.publish(&self.row, namespace, &view, true)
             }
             _ => Ok(()),
         }
     }
 
-    /// Writes the derived file if that pays. It is worth no error and no waiting: without one,
-    /// searches start slower.
-    fn publish_if_wanted(&self, namespace: &str, view: &View) {
-        if view.wants_file()
+    /// Checks a namespace: that each vector can be used, that as many are there as should be, and
+    /// that the derived files hold what was derived. The latter is computed again for one vector
+    /// in `one_in`; 1 means all. A namespace that does not exist is sound.
+    ///
+    /// # Errors
+    /// `IndexNotFound`.
+    pub fn check(&self, namespace: &str, one_in: usize) -> Result<Report> {
+        self.engine.read(|transaction| {
+            match tables::namespace(transaction, &self.row, namespace)? {
+                Some(row) => check::check(transaction, &self.engine, &self.row, &row, one_in),
+                None => Ok(Report::default()),
+            }
+        })
+    }
+
+    /// Repairs a namespace: vectors that can't be used are deleted, the others counted, and the
+    /// derived files made anew. Gives what [`check`](Self::check) of all had found; the `damaged`
+    /// vectors are those that are gone.
+    ///
+    /// # Errors
+    /// `ReadOnly`, and what `refresh` fails with.
+    pub fn repair(&self, namespace: &str) -> Result<Report> {
+        self.engine.database.check_writable()?;
+        let report = self.check(namespace, 1)?;
+        let row = self
+            .engine
+            .read(|transaction| tables::namespace(transaction, &self.row, namespace))?;
+        if let Some(row) = row.filter(|_| !report.is_sound()) {
+            check::repair(&self.engine, row.id, &report.damaged)?;
+            self.refresh(namespace)?;
+        }
+        Ok(report)
+    }
+
+    /// Writes derived files after a change that made those there are too old. It is worth no error
+    /// and no waiting: without them, searches start slower.
+    fn publish(&self, namespace: &str) {
+        if let Ok(_publishing) = self.engine.publishing.try_lock()
+            && self.engine.can_publish()
+            && let Ok(Some(((), view))) = self.engine.read_view(&self.row, namespace, |_, _| Ok(()))
+        {
+            let _ = self.engine.publish(&self.row, namespace, &view, true);
+        }
+    }
+
+    /// Writes what this query had to read from the database for want of a file.
+    fn replace_files_if_lacking(&self, namespace: &str, view: &View) {
+        let has_none = view.row().segments.is_empty();
+        if (view.lacks_files() || has_none && view.tail_length() > TAIL_LIMIT)
             && let Ok(_publishing) = self.engine.publishing.try_lock()
             && self.engine.can_publish()
         {
-            let _ = self.engine.publish(&self.row, namespace, view);
+            let _ = self.engine.publish(&self.row, namespace, view, false);
         }
     }
 
@@ -345,12 +394,16 @@ impl Index {
         namespace: &str,
         work: impl FnOnce(&mut Change<'_>) -> Result<T>,
     ) -> Result<T> {
-        let (result, gone) = self.engine.write(|transaction| {
+        let (result, outcome) = self.engine.write(|transaction| {
             let mut change = Change::begin(transaction, &self.row, namespace)?;
             let result = work(&mut change)?;
             Ok((result, change.end()?))
         })?;
-        self.engine.forget(gone.as_slice());
+        match outcome {
+            Outcome::Near => {}
+            Outcome::Far => self.publish(namespace),
+            Outcome::Gone(row) => self.engine.forget(&[row]),
+        }
         Ok(result)
     }
 
@@ -365,6 +418,13 @@ impl Index {
             id: id.to_owned(),
         }
     }
+}
+
+/// Whether `view` has so much in memory only that a file is worth its while.
+fn is_worth_a_file(view: &View) -> bool {
+    /// Read from the database in a few milliseconds.
+    const NO_TIME: usize = 1024;
+    view.lacks_files() || view.tail_length() > NO_TIME || has_many_removals(view.row())
 }
 
 /// A match with what `query` wants to know of it.

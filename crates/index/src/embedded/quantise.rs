@@ -1,10 +1,18 @@
-//! Vectors in eight bits, and how far the score computed from them can be from the true one.
+//! Vectors in four and in eight bits, and how far a score computed from them can be from the true
+//! one.
+//!
+//! # The codes
+//! A vector (divided by its length under cosine) is [rotated](super::rotation), which changes no
+//! inner product, and stored as odd integers `c` of −255 to 255 with a scale `a`, so that `x ≈ a·c`.
+//! Each is split, `c = 16·h + l`, into two halves, odd integers of −15 to 15 that take four bits
+//! and lie in places of their own. So the high halves are codes too, coarse ones, with a scale of
+//! their own: `x ≈ A·h`. A query reads the high halves of all vectors, and the low ones of those
+//! only that may still be among the best.
 //!
 //! # The bound
-//! Let `q` be the query and `x` a vector (both divided by their lengths under cosine). `x` is
-//! stored as integers `c` of −127 to 127 with a scale `a`, so that `x ≈ a·c`, beside the length of
-//! what is lost, the *residual* `r ≥ ‖x − a·c‖`. The query is rounded too, to `q ≈ b·p` with
-//! integers `p` of up to 16 bits, and `e ≥ ‖q − b·p‖`. Then
+//! Let `q` be the query, rotated and divided as the vectors are. Beside codes and scale lies the
+//! length of what they lose, the *residual* `r ≥ ‖x − a·c‖`. The query is rounded too, to
+//! `q ≈ b·p` with integers `p`, and `e ≥ ‖q − b·p‖`. Then
 //!
 //! ```text
 //! q·x − a·b·(p·c) = q·(x − a·c) + (q − b·p)·(a·c)
@@ -16,11 +24,12 @@
 //! |q·x − a·b·(p·c)| ≤ ‖q‖·r + e·(‖x‖ + r)
 //! ```
 //!
-//! `p·c` is an integer and exact: the range of `p` is such that no sum of its products can exceed
-//! an `i32`. All else is computed in `f64` with relative errors of at most a few times
-//! `dimension · 2⁻⁵³`, both here and in the true score; [`ROUNDING`] times the largest value that
-//! any term can have is more than that for the largest dimension there is. The squared distance
-//! is `‖q‖² + ‖x‖² − 2·q·x`: twice the bound, and the rounding of the squares.
+//! whatever `a`, `c`, `b` and `p` are: for coarse codes as for fine ones, and for a query of eight
+//! bits or of fifteen. `p·c` is an integer and exact. All else is computed in `f64` with relative
+//! errors of at most a few times `dimension · 2⁻⁵³`, both here and in the true score; [`ROUNDING`]
+//! times the largest value that any term can have is more than that for the largest dimension
+//! there is. The squared distance is `‖q‖² + ‖x‖² − 2·q·x`: twice the bound, and the rounding of
+//! the squares.
 //!
 //! Bounds are rounded to `f32` as scores are, which keeps their order: a vector whose upper bound
 //! is less than `k` others' lower bounds cannot have a score that ties with theirs. Should a bound
@@ -28,23 +37,38 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::rotation::rotate;
 use crate::Metric;
 use crate::limits::DIMENSION_LIMIT;
-use crate::machine::{self, BLOCK, Dot};
+use crate::machine::{self, BLOCK, BLOCK_BYTES, Dots};
 use crate::score::{length, to_f32};
 
 /// The largest code.
-const CODE_LIMIT: i32 = 127;
+const CODE_LIMIT: i32 = 255;
+/// What part of the largest value the largest code stands for. To cut a little off the few values
+/// above it costs the codes less than wider steps cost the high halves.
+const REACH: f64 = 0.95;
+/// The largest code of a query: its high half is 127.
+const QUERY_LIMIT: i32 = 127 * QUERY_HALF;
+/// What a query's high half counts.
+const QUERY_HALF: i32 = 128;
+/// The largest half of a code. A half is stored as `(h + 15) / 2`.
+const HALF_LIMIT: i32 = 15;
 /// The margin for the rounding of `f64`: 19 times `dimension · 2⁻⁵³` at the largest dimension.
 const ROUNDING: f64 = 1.0 / (1_u64 << 34) as f64;
 const _: () = assert!(ROUNDING > 16.0 * DIMENSION_LIMIT as f64 * f64::EPSILON / 2.0);
 
-/// How many codes a vector of `dimension` takes; those beyond it are 0.
-pub(super) fn stride(dimension: usize) -> usize {
+/// How many codes a vector of `dimension` has.
+fn code_count(dimension: usize) -> usize {
     dimension.next_multiple_of(BLOCK)
 }
 
-/// What belongs to a vector's codes.
+/// How many bytes the high halves of a vector's codes take, and the low ones.
+pub(super) fn row_length(dimension: usize) -> usize {
+    code_count(dimension) / 2
+}
+
+/// What belongs to codes.
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct Factor {
@@ -52,48 +76,112 @@ pub(super) struct Factor {
     scale: f32,
     /// `r`: at least the length of what the codes leave out.
     residual: f32,
-    /// `‖x‖`.
-    length: f64,
 }
 
-/// Turns `values` into codes.
-pub(super) fn quantise(metric: Metric, values: &[f32], codes: &mut [i8]) -> Factor {
+impl Factor {
+    /// The factor of `codes` for `values`, if a code of 1 is about `scale`.
+    fn new(scale: f64, values: &[f64], codes: &[i32]) -> Self {
+        let scale = to_f32(scale);
+        // Rounding to nearest, then up, adds at least half a unit in the last place: more than the
+        // sum's own rounding.
+        let residual = (lost(values, f64::from(scale), codes) as f32).next_up();
+        Self { scale, residual }
+    }
+}
+
+/// What belongs to a vector's codes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Factors {
+    pub(super) coarse: Factor,
+    pub(super) fine: Factor,
+    /// `‖x‖`.
+    pub(super) length: f64,
+}
+
+/// Turns `values` into the high and low halves of codes.
+pub(super) fn quantise(metric: Metric, values: &[f32], high: &mut [u8], low: &mut [u8]) -> Factors {
     let (unit, length) = unit(metric, values);
-    let limit = f64::from(CODE_LIMIT);
-    let scale = (largest(values) / unit / limit) as f32;
-    let square = round_all(values, unit, f64::from(scale), limit, |position, code| {
-        codes[position] = code as i8;
-    });
-    // Rounding to nearest, then up, adds at least half a unit in the last place: more than the
-    // sum's own rounding.
-    Factor {
-        scale,
-        residual: (square.sqrt() as f32).next_up(),
+    let values = rotate(values, unit, code_count(values.len()));
+    let scale = to_f32(REACH * largest(&values) / f64::from(CODE_LIMIT));
+    let codes = round_to_odd(&values, f64::from(scale));
+    let highs: Vec<_> = codes.iter().map(|&code| high_half(code)).collect();
+    let lows: Vec<_> = codes
+        .iter()
+        .zip(&highs)
+        .map(|(code, high)| code - 16 * high)
+        .collect();
+    pack(&highs, high);
+    pack(&lows, low);
+    Factors {
+        coarse: Factor::new(best_scale(&values, &highs), &values, &highs),
+        fine: Factor::new(f64::from(scale), &values, &codes),
         length,
     }
 }
 
-/// Gives `put` each of `values`, divided by `unit`, as an integer of at most `limit` times `scale`.
-/// Returns the square of the length of what is lost by that, whatever `scale` is.
-fn round_all(
-    values: &[f32],
-    unit: f64,
-    scale: f64,
-    limit: f64,
-    mut put: impl FnMut(usize, i32),
-) -> f64 {
+/// `values` as integers of at most `limit` times `scale`.
+fn round(values: &[f64], scale: f64, limit: i32) -> Vec<i32> {
     /// Adding and subtracting this rounds a small number to an integer, without a function call.
     const ROUNDS: f64 = 1.5 * (1_u64 << 52) as f64;
-    let (per_unit, per_scale) = (unit.recip(), if scale > 0.0 { scale.recip() } else { 0.0 });
-    let mut square = 0.0;
-    for (position, &value) in values.iter().enumerate() {
-        let value = f64::from(value) * per_unit;
-        let code = (value * per_scale).clamp(-limit, limit) + ROUNDS - ROUNDS;
-        put(position, code as i32);
-        let lost = value - scale * code;
-        square += lost * lost;
+    let (limit, per_scale) = (
+        f64::from(limit),
+        if scale > 0.0 { scale.recip() } else { 0.0 },
+    );
+    let rounded = values
+        .iter()
+        .map(|value| ((value * per_scale).clamp(-limit, limit) + ROUNDS - ROUNDS) as i32);
+    rounded.collect()
+}
+
+/// `values` as odd integers of at most [`CODE_LIMIT`] times `scale`.
+fn round_to_odd(values: &[f64], scale: f64) -> Vec<i32> {
+    let per_step = if scale > 0.0 {
+        (2.0 * scale).recip()
+    } else {
+        0.0
+    };
+    let steps = f64::from(CODE_LIMIT);
+    let codes = values.iter().map(|value| {
+        let step = (value * per_step + 128.0).clamp(0.0, steps) as i32;
+        2 * step - CODE_LIMIT
+    });
+    codes.collect()
+}
+
+fn high_half(code: i32) -> i32 {
+    let step = (code + CODE_LIMIT) / 2;
+    2 * (step >> 4) - HALF_LIMIT
+}
+
+/// The length of what `codes` times `scale` lose of `values`.
+fn lost(values: &[f64], scale: f64, codes: &[i32]) -> f64 {
+    let lost = values
+        .iter()
+        .zip(codes)
+        .map(|(value, &code)| value - scale * f64::from(code));
+    lost.map(|lost| lost * lost).sum::<f64>().sqrt()
+}
+
+/// The scale with which `codes` lose least of `values`.
+fn best_scale(values: &[f64], codes: &[i32]) -> f64 {
+    let (mut product, mut square) = (0.0, 0.0);
+    for (value, &code) in values.iter().zip(codes) {
+        product += value * f64::from(code);
+        square += f64::from(code * code);
     }
-    square
+    if square > 0.0 { product / square } else { 0.0 }
+}
+
+/// Puts halves of codes where [`Dots`] has them.
+fn pack(halves: &[i32], bytes: &mut [u8]) {
+    let blocks = halves.as_chunks::<BLOCK>().0;
+    for (block, bytes) in blocks.iter().zip(bytes.as_chunks_mut::<BLOCK_BYTES>().0) {
+        let (low, high) = block.split_at(BLOCK_BYTES);
+        for ((byte, low), high) in bytes.iter_mut().zip(low).zip(high) {
+            let four_bits = |half: i32| ((half + HALF_LIMIT) / 2) as u8;
+            *byte = four_bits(*low) | four_bits(*high) << 4;
+        }
+    }
 }
 
 /// What `values` are divided by, and their length after that.
@@ -104,23 +192,41 @@ fn unit(metric: Metric, values: &[f32]) -> (f64, f64) {
     }
 }
 
-fn largest(values: &[f32]) -> f64 {
+fn largest(values: &[f64]) -> f64 {
     values
         .iter()
-        .fold(0.0, |largest, &value| f64::from(value.abs()).max(largest))
+        .fold(0.0, |largest, value| value.abs().max(largest))
 }
 
 /// A query, ready to bound the scores of quantised vectors.
 #[derive(Debug)]
 pub(super) struct Estimator {
     metric: Metric,
-    dot: Dot,
-    /// `p`.
-    codes: Vec<i16>,
-    /// `b`.
-    step: f64,
+    dots: Dots,
+    /// The codes' high halves, which are codes too, and the low ones.
+    high: Half,
+    low: Half,
+    /// The coarse codes' `b` and `e`.
+    coarse: Rounded,
+    /// All the codes'.
+    fine: Rounded,
     /// `‖q‖`.
     length: f64,
+}
+
+/// Halves of a query's codes.
+#[derive(Debug)]
+struct Half {
+    codes: Vec<i8>,
+    /// The sum of the codes, times [`HALF_LIMIT`].
+    sum: i32,
+}
+
+/// How a query was rounded.
+#[derive(Debug, Clone, Copy)]
+struct Rounded {
+    /// `b`.
+    step: f64,
     /// `e`.
     lost: f64,
 }
@@ -140,44 +246,124 @@ impl Bounds {
     }
 }
 
+impl Half {
+    fn new(codes: impl Iterator<Item = i32>) -> Self {
+        let codes: Vec<_> = codes.map(|code| code as i8).collect();
+        let sum = HALF_LIMIT * codes.iter().map(|&code| i32::from(code)).sum::<i32>();
+        Self { codes, sum }
+    }
+
+    /// The inner product with halves of codes, from that with what they are stored as.
+    #[inline]
+    fn product(&self, stored: i32) -> i32 {
+        2 * stored - self.sum
+    }
+
+    /// The inner product with the halves of codes in `row`.
+    fn dot(&self, dots: Dots, row: &[u8]) -> i64 {
+        let mut sum = [0];
+        dots(&self.codes, row, &mut sum);
+        i64::from(self.product(sum[0]))
+    }
+}
+
+impl Rounded {
+    fn new(step: f64, values: &[f64], codes: &[i32]) -> Self {
+        let lost = lost(values, step, codes) * (1.0 + ROUNDING);
+        Self { step, lost }
+    }
+}
+
 impl Estimator {
     pub(super) fn new(metric: Metric, query: &[f32]) -> Self {
         let (unit, length) = unit(metric, query);
-        let limit = f64::from((i32::MAX / CODE_LIMIT / query.len() as i32).min(32_767));
-        let step = largest(query) / unit / limit;
-        let mut codes = vec![0; stride(query.len())];
-        let square = round_all(query, unit, step, limit, |position, code| {
-            codes[position] = code as i16;
-        });
-        let lost = square.sqrt() * (1.0 + ROUNDING);
+        let values = rotate(query, unit, code_count(query.len()));
+        let step = largest(&values) / f64::from(QUERY_LIMIT);
+        let codes = round(&values, step, QUERY_LIMIT);
+        let highs: Vec<_> = codes
+            .iter()
+            .map(|code| (code + QUERY_HALF / 2).div_euclid(QUERY_HALF))
+            .collect();
+        let lows = codes
+            .iter()
+            .zip(&highs)
+            .map(|(code, high)| code - QUERY_HALF * high);
         Self {
             metric,
-            dot: machine::dot(),
-            codes,
-            step,
+            dots: machine::dots(),
+            low: Half::new(lows),
+            coarse: Rounded::new(step * f64::from(QUERY_HALF), &values, &highs),
+            fine: Rounded::new(step, &values, &codes),
+            high: Half::new(highs.into_iter()),
             length,
-            lost,
         }
     }
 
-    /// Bounds the score of the vector that was quantised to `codes` and `factor`.
     #[inline]
-    pub(super) fn bounds(&self, codes: &[i8], factor: &Factor) -> Bounds {
-        let product =
-            self.step * f64::from(factor.scale) * f64::from((self.dot)(&self.codes, codes));
+    pub(super) fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// The first bound's integers for each of `rows`, of vectors' high halves.
+    #[inline]
+    pub(super) fn products(&self, rows: &[u8], products: &mut [i32]) {
+        (self.dots)(&self.high.codes, rows, products);
+    }
+
+    /// Bounds a score from a vector's high halves, of which `product` is.
+    #[inline]
+    pub(super) fn first_bounds(&self, product: i32, factor: &Factor, length: f64) -> Bounds {
+        let product = f64::from(self.high.product(product));
+        self.bounds(product, self.coarse, factor, length)
+    }
+
+    /// Bounds a score from all of a vector's codes and the query's high halves.
+    pub(super) fn second_bounds(
+        &self,
+        product: i32,
+        low: &[u8],
+        fine: &Factor,
+        length: f64,
+    ) -> Bounds {
+        let product = self.second_product(product, low);
+        self.bounds(product as f64, self.coarse, fine, length)
+    }
+
+    /// Bounds a score from all codes.
+    pub(super) fn last_bounds(
+        &self,
+        product: i32,
+        high: &[u8],
+        low: &[u8],
+        fine: &Factor,
+        length: f64,
+    ) -> Bounds {
+        let highs = self.second_product(product, low);
+        let lows = 16 * self.low.dot(self.dots, high) + self.low.dot(self.dots, low);
+        let product = i64::from(QUERY_HALF) * highs + lows;
+        self.bounds(product as f64, self.fine, fine, length)
+    }
+
+    fn second_product(&self, product: i32, low: &[u8]) -> i64 {
+        16 * i64::from(self.high.product(product)) + self.high.dot(self.dots, low)
+    }
+
+    #[inline]
+    fn bounds(&self, product: f64, query: Rounded, factor: &Factor, length: f64) -> Bounds {
+        let product = query.step * f64::from(factor.scale) * product;
         let residual = f64::from(factor.residual);
-        let reach = factor.length + residual;
-        let error = self.length * residual + (self.lost + ROUNDING * self.length) * reach;
+        let reach = length + residual;
+        let error = self.length * residual + (query.lost + ROUNDING * self.length) * reach;
         let (middle, error) = match self.metric {
             Metric::Cosine | Metric::Dotproduct => (product, error),
             Metric::Euclidean => {
-                let squares = self.length * self.length + factor.length * factor.length;
+                let squares = self.length * self.length + length * length;
                 (2.0 * product - squares, 2.0 * error + ROUNDING * squares)
             }
         };
         Bounds {
-            low: to_f32(middle - error),
-            high: to_f32(middle + error),
+            low: to_f32((middle - error).max(f64::NEG_INFINITY)),
+            high: to_f32((middle + error).min(f64::INFINITY)),
         }
     }
 }
@@ -218,28 +404,59 @@ mod tests {
             (query, vector) in (1..200_usize).prop_flat_map(|n| (values(n), values(n))),
         ) {
             for metric in Metric::ALL {
-                let zero = largest(&query) == 0.0 || largest(&vector) == 0.0;
+                let is_zero = |values: &[f32]| values.iter().all(|&value| value == 0.0);
+                let zero = is_zero(&query) || is_zero(&vector);
                 if metric == Metric::Cosine && zero {
                     continue;
                 }
                 for vector in [&vector, &query] {
-                    let mut codes = vec![0; stride(vector.len())];
-                    let factor = quantise(metric, vector, &mut codes);
-                    let bounds = Estimator::new(metric, &query).bounds(&codes, &factor);
                     let score = Scorer::new(metric, &query).score(vector);
                     let score = if metric == Metric::Euclidean { -score } else { score };
-                    prop_assert!(!(score < bounds.low || score > bounds.high), "{score} {bounds:?}");
+                    for bounds in all_bounds(metric, &query, vector) {
+                        let Bounds { low, high } = bounds;
+                        prop_assert!(low <= score && score <= high, "{score} {bounds:?}");
+                    }
                 }
             }
         }
     }
 
+    /// The first, second and last bounds of a vector's score.
+    fn all_bounds(metric: Metric, query: &[f32], vector: &[f32]) -> [Bounds; 3] {
+        let estimator = Estimator::new(metric, query);
+        let mut high = vec![0; row_length(vector.len())];
+        let mut low = high.clone();
+        let Factors {
+            coarse,
+            fine,
+            length,
+        } = quantise(metric, vector, &mut high, &mut low);
+        let mut product = [0];
+        estimator.products(&high, &mut product);
+        let [product] = product;
+        [
+            estimator.first_bounds(product, &coarse, length),
+            estimator.second_bounds(product, &low, &fine, length),
+            estimator.last_bounds(product, &high, &low, &fine, length),
+        ]
+    }
+
+    #[track_caller]
+    fn widths(vector: &[f32], expected: [f32; 3]) {
+        let bounds = all_bounds(Metric::Cosine, vector, vector);
+        let widths = bounds.map(|bounds| bounds.high - bounds.low);
+        let are_tight = widths
+            .iter()
+            .zip(expected)
+            .all(|(width, most)| *width < most);
+        assert!(are_tight, "{widths:?}");
+    }
+
     #[test]
     fn bounds_of_unit_vectors_are_tight() {
-        let vector: Vec<_> = (0..512).map(|n| ((n * n) as f32).sin()).collect();
-        let mut codes = vec![0; 512];
-        let factor = quantise(Metric::Cosine, &vector, &mut codes);
-        let bounds = Estimator::new(Metric::Cosine, &vector).bounds(&codes, &factor);
-        assert!(bounds.high - bounds.low < 0.02, "{bounds:?}");
+        let mut vector: Vec<_> = (0..512).map(|n| ((n * n) as f32).sin()).collect();
+        widths(&vector, [0.26, 0.06, 0.04]);
+        vector[133] = 40.0;
+        widths(&vector, [0.26, 0.06, 0.04]);
     }
 }

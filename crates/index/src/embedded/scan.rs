@@ -1,10 +1,13 @@
-//! The exact search: bound every score from eight bits, then compute those that may count.
+//! The exact search: bound every score from four bits, those that may count from eight, then
+//! compute those that still may.
+
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use rayon::prelude::*;
 use rusqlite::Connection;
 
 use super::bitset::Bitset;
-use super::quantise::{Bounds, Estimator};
+use super::quantise::{Bounds, Estimator, Factor};
 use super::segment::Segment;
 use super::tables;
 use super::view::{Part, View};
@@ -12,10 +15,16 @@ use crate::filter::Condition;
 use crate::score::Scorer;
 use crate::{Metric, Result, machine};
 
-/// How many words of 64 vectors a thread takes at a time.
-const WORDS_AT_ONCE: usize = 64;
+/// How many words of 64 vectors a thread takes at a time: few enough that what was read of them
+/// first is still near when it is needed again.
+const WORDS_AT_ONCE: usize = 16;
+/// How many vectors that follow each other are bounded at a time.
+const VECTORS_AT_ONCE: usize = 8;
 /// How many vectors ahead to ask for one: about as many as fit the time that memory takes.
-const VECTORS_AHEAD: usize = 8;
+const VECTORS_AHEAD: usize = 48;
+/// Of so many vectors one must be wanted for all of them to be read. Memory is read in long runs
+/// faster than in pieces.
+const READ_FOR_ONE: usize = 3;
 /// How many vectors are scored at a time, at least.
 const SCORED_AT_ONCE: usize = 32;
 
@@ -37,10 +46,11 @@ pub(super) fn search(
 ) -> Result<Vec<Found>> {
     let metric = view.subject.metric;
     let estimator = Estimator::new(metric, query);
+    let threshold = Threshold::new();
     let shortlists = view
         .parts
         .iter()
-        .map(|part| scan(part, &estimator, top_k, condition));
+        .map(|part| scan(part, &estimator, top_k, condition, &threshold));
     let shortlist = shortlists
         .reduce(Shortlist::joined)
         .map_or_else(Vec::new, Shortlist::best_first);
@@ -54,26 +64,63 @@ struct Candidate {
     bounds: Bounds,
 }
 
+/// What `top_k` vectors are known to score at least, by all threads together.
+#[derive(Debug)]
+struct Threshold(AtomicI32);
+
+impl Threshold {
+    fn new() -> Self {
+        Self(AtomicI32::new(ordered(f32::NEG_INFINITY.to_bits())))
+    }
+
+    fn get(&self) -> f32 {
+        f32::from_bits(ordered(self.0.load(Ordering::Relaxed).cast_unsigned()).cast_unsigned())
+    }
+
+    fn raise(&self, threshold: f32) {
+        self.0
+            .fetch_max(ordered(threshold.to_bits()), Ordering::Relaxed);
+    }
+}
+
+/// The bits of an `f32` as an integer that has the same place in their order, and the way back.
+fn ordered(bits: u32) -> i32 {
+    let bits = bits.cast_signed();
+    bits ^ ((bits >> 31).cast_unsigned() >> 1).cast_signed()
+}
+
 /// The vectors that may be among the `top_k` best of those seen so far.
 #[derive(Debug)]
-struct Shortlist {
+struct Shortlist<'a> {
     top_k: usize,
     candidates: Vec<Candidate>,
     /// How many candidates to let come together before those that have fallen out are dropped.
     limit: usize,
     /// `top_k` vectors are known to score at least this.
     threshold: f32,
+    shared: &'a Threshold,
 }
 
-impl Shortlist {
-    fn new(top_k: usize) -> Self {
-        let (limit, threshold) = (2 * top_k + 64, f32::NEG_INFINITY);
+impl<'a> Shortlist<'a> {
+    fn new(top_k: usize, shared: &'a Threshold) -> Self {
         Self {
             top_k,
             candidates: Vec::new(),
-            limit,
-            threshold,
+            limit: top_k + Self::more(top_k),
+            threshold: shared.get(),
+            shared,
         }
+    }
+
+    /// How many candidates may come together before the threshold is raised: few, as it spares the
+    /// scan more than it costs.
+    fn more(top_k: usize) -> usize {
+        16 + top_k / 8
+    }
+
+    /// Learns what other threads have found.
+    fn listen(&mut self) {
+        self.threshold = self.threshold.max(self.shared.get());
     }
 
     #[inline]
@@ -84,7 +131,7 @@ impl Shortlist {
         self.candidates.push(Candidate { slot, bounds });
         if self.candidates.len() >= self.limit {
             self.shrink();
-            self.limit = self.limit.max(2 * self.candidates.len());
+            self.limit = self.candidates.len() + Self::more(self.top_k);
         }
     }
 
@@ -96,6 +143,7 @@ impl Shortlist {
         let (_, last, _) =
             lows.select_nth_unstable_by(self.top_k - 1, |one, other| other.total_cmp(one));
         self.threshold = self.threshold.max(*last);
+        self.shared.raise(self.threshold);
         let threshold = self.threshold;
         self.candidates
             .retain(|each| !each.bounds.are_below(threshold));
@@ -117,12 +165,13 @@ impl Shortlist {
 }
 
 /// Bounds the scores of the vectors of `part` that fulfil `condition`.
-fn scan(
+fn scan<'a>(
     part: &Part,
     estimator: &Estimator,
     top_k: usize,
     condition: Option<&Condition>,
-) -> Shortlist {
+    threshold: &'a Threshold,
+) -> Shortlist<'a> {
     let segment = &*part.segment;
     let mut wanted = condition.map(|condition| segment.select(condition));
     if part.has_dead() {
@@ -130,44 +179,140 @@ fn scan(
             .get_or_insert_with(|| Bitset::full(segment.len()))
             .subtract(&part.dead);
     }
-    let scan_words = |mut shortlist: Shortlist, first: usize| {
-        let end = first + WORDS_AT_ONCE;
-        match &wanted {
-            Some(wanted) => offer(
-                &mut shortlist,
-                segment,
-                estimator,
-                wanted.members(first, end),
-            ),
-            None => {
-                let ordinals = 64 * first..segment.len().min(64 * end);
-                offer(&mut shortlist, segment, estimator, ordinals);
-            }
-        }
-        shortlist
+    let scan = Scan {
+        segment,
+        coarse: segment.coarse(),
+        fine: segment.fine(),
+        lengths: segment.lengths(),
+        estimator,
+        wanted,
     };
     (0..segment.len().div_ceil(64 * WORDS_AT_ONCE))
         .into_par_iter()
         .map(|chunk| chunk * WORDS_AT_ONCE)
-        .fold(|| Shortlist::new(top_k), scan_words)
-        .reduce(|| Shortlist::new(top_k), Shortlist::joined)
+        .fold(
+            || Shortlist::new(top_k, threshold),
+            |shortlist, first| scan.words(shortlist, first),
+        )
+        .reduce(|| Shortlist::new(top_k, threshold), Shortlist::joined)
 }
 
-/// Offers the vectors at `ordinals` to `shortlist`.
-fn offer(
-    shortlist: &mut Shortlist,
-    segment: &Segment,
-    estimator: &Estimator,
-    ordinals: impl Iterator<Item = usize> + Clone,
-) {
-    let (slots, factors) = (segment.slots(), segment.factors());
-    let mut ahead = ordinals.clone().skip(VECTORS_AHEAD);
-    for ordinal in ordinals {
-        if let Some(ahead) = ahead.next() {
-            machine::prefetch(segment.codes(ahead));
+/// A search through one segment.
+struct Scan<'a> {
+    segment: &'a Segment,
+    /// Parts of the segment, found once.
+    coarse: &'a [Factor],
+    fine: &'a [Factor],
+    lengths: &'a [f64],
+    estimator: &'a Estimator,
+    wanted: Option<Bitset>,
+}
+
+/// A vector that the first bound did not exclude, and the product that gave it.
+type Survivor = (usize, i32);
+
+impl Scan<'_> {
+    /// Offers the wanted ones of [`WORDS_AT_ONCE`] words of vectors to `shortlist`.
+    fn words<'a>(&self, mut shortlist: Shortlist<'a>, first: usize) -> Shortlist<'a> {
+        shortlist.listen();
+        let end = first + WORDS_AT_ONCE;
+        let ordinals = 64 * first..self.segment.len().min(64 * end);
+        let threshold = shortlist.threshold;
+        let survivors = match &self.wanted {
+            None => self.all(ordinals, threshold, |_| true),
+            Some(wanted) if READ_FOR_ONE * wanted.count(first, end) >= ordinals.len() => {
+                self.all(ordinals, threshold, |ordinal| wanted.contains(ordinal))
+            }
+            Some(wanted) => self.each(wanted.members(first, end), threshold),
+        };
+        for survivor in survivors {
+            self.offer(&mut shortlist, survivor);
         }
-        let bounds = estimator.bounds(segment.codes(ordinal), &factors[ordinal]);
-        shortlist.offer(slots[ordinal], bounds);
+        shortlist
+    }
+
+    /// Those of the vectors at `ordinals` that are wanted and may score `threshold`.
+    fn all(
+        &self,
+        ordinals: std::ops::Range<usize>,
+        threshold: f32,
+        is_wanted: impl Fn(usize) -> bool,
+    ) -> Vec<Survivor> {
+        let (segment, count) = (self.segment, self.segment.len());
+        let mut survivors = Vec::new();
+        for first in ordinals.clone().step_by(VECTORS_AT_ONCE) {
+            let ahead = (first + VECTORS_AHEAD).min(count);
+            let ahead = ahead..(ahead + VECTORS_AT_ONCE).min(count);
+            machine::prefetch(bytemuck::cast_slice(&self.coarse[ahead.clone()]));
+            machine::prefetch(segment.high(ahead));
+            let group = first..(first + VECTORS_AT_ONCE).min(ordinals.end);
+            let mut products = [0; VECTORS_AT_ONCE];
+            self.estimator
+                .products(segment.high(group.clone()), &mut products);
+            for (ordinal, product) in group.zip(products) {
+                if is_wanted(ordinal) {
+                    self.survive(&mut survivors, ordinal, product, threshold);
+                }
+            }
+        }
+        survivors
+    }
+
+    /// Those of the vectors at `ordinals`, which lie apart, that may score `threshold`.
+    fn each(&self, ordinals: impl Iterator<Item = usize> + Clone, threshold: f32) -> Vec<Survivor> {
+        let row = |ordinal| self.segment.high(ordinal..ordinal + 1);
+        let mut survivors = Vec::new();
+        let mut ahead = ordinals.clone();
+        ahead
+            .by_ref()
+            .take(VECTORS_AHEAD)
+            .for_each(|ordinal| machine::prefetch(row(ordinal)));
+        for ordinal in ordinals {
+            if let Some(ahead) = ahead.next() {
+                machine::prefetch(row(ahead));
+            }
+            let mut product = [0];
+            self.estimator.products(row(ordinal), &mut product);
+            self.survive(&mut survivors, ordinal, product[0], threshold);
+        }
+        survivors
+    }
+
+    /// Adds a vector to `survivors` if its high halves do not exclude it.
+    #[inline]
+    fn survive(&self, survivors: &mut Vec<Survivor>, ordinal: usize, product: i32, threshold: f32) {
+        let (factor, length) = (&self.coarse[ordinal], self.length(ordinal));
+        let bounds = self.estimator.first_bounds(product, factor, length);
+        if !bounds.are_below(threshold) {
+            machine::prefetch(bytemuck::bytes_of(&self.fine[ordinal]));
+            machine::prefetch(self.segment.low(ordinal..ordinal + 1));
+            survivors.push((ordinal, product));
+        }
+    }
+
+    fn offer(&self, shortlist: &mut Shortlist<'_>, (ordinal, product): Survivor) {
+        let segment = self.segment;
+        let low = segment.low(ordinal..ordinal + 1);
+        let (factor, length) = (&self.fine[ordinal], self.length(ordinal));
+        let bounds = self.estimator.second_bounds(product, low, factor, length);
+        if bounds.are_below(shortlist.threshold) {
+            return;
+        }
+        let high = segment.high(ordinal..ordinal + 1);
+        let bounds = self
+            .estimator
+            .last_bounds(product, high, low, factor, length);
+        shortlist.offer(segment.slots()[ordinal], bounds);
+    }
+
+    /// The vector's length; under cosine it is known without a look.
+    #[inline]
+    fn length(&self, ordinal: usize) -> f64 {
+        if self.estimator.metric() == Metric::Cosine {
+            1.0
+        } else {
+            self.lengths[ordinal]
+        }
     }
 }
 

@@ -5,10 +5,13 @@
 //! and it is made anew. All parts begin at a multiple of 8 bytes, the codes at one of 64:
 //!
 //! ```text
-//! file     = header  slots  factors  padding  codes  columns
-//! slots    = i64 …                   ascending; a vector's place among them is its ordinal
-//! factors  = Factor …                16 bytes each
-//! codes    = i8 × stride …           each vector's dimension rounded up to 64, with zeros
+//! file     = header  slots  lengths  coarse  fine  padding  high  low  columns
+//! slots    = i64 …        ascending; a vector's place among them is its ordinal
+//! lengths  = f64 …
+//! coarse   = Factor …     of the codes' high halves, 8 bytes each
+//! fine     = Factor …     of the codes
+//! high     = row …        the codes' high halves, as `quantise` packs them
+//! low      = row …        their low halves
 //! columns  = see `columns`
 //! ```
 //!
@@ -30,14 +33,14 @@ use rayon::prelude::*;
 pub(super) use self::builder::SegmentBuilder;
 use super::bitset::Bitset;
 use super::columns::Columns;
-use super::quantise::{Factor, stride};
+use super::quantise::{Factor, Factors, quantise, row_length};
 use crate::filter::Condition;
 use crate::{Metric, machine};
 
 /// `clipsegm`, read as a number.
 const MAGIC: u64 = u64::from_be_bytes(*b"clipsegm");
 /// The version of the format: of the file's parts and of what they mean.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// How much is checked at a time, in bytes.
 const CHECKED_AT_ONCE: usize = 1 << 20;
 
@@ -114,30 +117,46 @@ impl Header {
 #[derive(Debug, Clone)]
 struct Layout {
     slots: Range<usize>,
-    factors: Range<usize>,
-    codes: Range<usize>,
+    lengths: Range<usize>,
+    coarse: Range<usize>,
+    fine: Range<usize>,
+    high: Range<usize>,
+    low: Range<usize>,
     columns: Range<usize>,
-    stride: usize,
+    row_length: usize,
 }
 
 impl Layout {
     fn new(header: &Header) -> Option<Self> {
         let count = usize::try_from(header.count).ok()?;
-        let stride = stride(usize::try_from(header.dimension).ok()?);
+        let row_length = row_length(usize::try_from(header.dimension).ok()?);
         let part = |start: usize, count: usize, size: usize| {
             Some(start..start.checked_add(count.checked_mul(size)?)?)
         };
         let slots = part(size_of::<Header>(), count, size_of::<i64>())?;
-        let factors = part(slots.end, count, size_of::<Factor>())?;
-        let codes = part(factors.end.checked_next_multiple_of(64)?, count, stride)?;
-        let columns = part(codes.end, usize::try_from(header.columns_length).ok()?, 1)?;
+        let lengths = part(slots.end, count, size_of::<f64>())?;
+        let coarse = part(lengths.end, count, size_of::<Factor>())?;
+        let fine = part(coarse.end, count, size_of::<Factor>())?;
+        let high = part(fine.end.checked_next_multiple_of(64)?, count, row_length)?;
+        let low = part(high.end, count, row_length)?;
+        let columns = part(low.end, usize::try_from(header.columns_length).ok()?, 1)?;
         Some(Self {
             slots,
-            factors,
-            codes,
+            lengths,
+            coarse,
+            fine,
+            high,
+            low,
             columns,
-            stride,
+            row_length,
         })
+    }
+
+    /// The rows of vectors within the part of the file that has them all.
+    #[inline]
+    fn rows(&self, all: &Range<usize>, ordinals: Range<usize>) -> Range<usize> {
+        let start = |ordinal: usize| all.start + ordinal * self.row_length;
+        start(ordinals.start)..start(ordinals.end)
     }
 }
 
@@ -191,22 +210,54 @@ impl Segment {
         bytemuck::cast_slice(self.part(&self.layout.slots))
     }
 
-    /// What belongs to the vectors' codes.
-    pub(super) fn factors(&self) -> &[Factor] {
-        bytemuck::cast_slice(self.part(&self.layout.factors))
+    /// The vectors' lengths; 1 under cosine.
+    pub(super) fn lengths(&self) -> &[f64] {
+        bytemuck::cast_slice(self.part(&self.layout.lengths))
     }
 
-    /// The codes of the vector `ordinal`.
+    /// What belongs to the high halves of the vectors' codes.
+    pub(super) fn coarse(&self) -> &[Factor] {
+        bytemuck::cast_slice(self.part(&self.layout.coarse))
+    }
+
+    /// What belongs to the vectors' codes.
+    pub(super) fn fine(&self) -> &[Factor] {
+        bytemuck::cast_slice(self.part(&self.layout.fine))
+    }
+
+    /// The high halves of the codes of vectors that follow each other.
     #[inline]
-    pub(super) fn codes(&self, ordinal: usize) -> &[i8] {
-        let start = self.layout.codes.start + ordinal * self.layout.stride;
-        bytemuck::cast_slice(&self.bytes.as_slice()[start..start + self.layout.stride])
+    pub(super) fn high(&self, ordinals: Range<usize>) -> &[u8] {
+        &self.bytes.as_slice()[self.layout.rows(&self.layout.high, ordinals)]
+    }
+
+    /// The low halves of their codes.
+    #[inline]
+    pub(super) fn low(&self, ordinals: Range<usize>) -> &[u8] {
+        &self.bytes.as_slice()[self.layout.rows(&self.layout.low, ordinals)]
     }
 
     /// Which vectors fulfil `condition`.
     pub(super) fn select(&self, condition: &Condition) -> Bitset {
         self.columns
             .select(self.part(&self.layout.columns), condition, self.len())
+    }
+
+    /// Whether the vector `ordinal` is `values`, as they are quantised.
+    pub(super) fn holds(&self, ordinal: usize, metric: Metric, values: &[f32]) -> bool {
+        let mut high = vec![0; self.layout.row_length];
+        let mut low = high.clone();
+        if row_length(values.len()) != high.len() {
+            return false;
+        }
+        let factors = quantise(metric, values, &mut high, &mut low);
+        let held = Factors {
+            coarse: self.coarse()[ordinal],
+            fine: self.fine()[ordinal],
+            length: self.lengths()[ordinal],
+        };
+        let row = ordinal..ordinal + 1;
+        factors == held && self.high(row.clone()) == high && self.low(row) == low
     }
 
     fn part(&self, range: &Range<usize>) -> &[u8] {
@@ -292,9 +343,13 @@ mod tests {
         let (file, memory) = (Segment::open(&path, &SUBJECT).unwrap(), builder().build());
         assert_eq!(file.slots(), [0, 10, 20, 30, 40]);
         assert_eq!(file.slots(), memory.slots());
-        assert_eq!(file.factors(), memory.factors());
+        assert_eq!(file.lengths(), memory.lengths());
+        assert_eq!(file.coarse(), memory.coarse());
+        assert_eq!(file.fine(), memory.fine());
+        assert_eq!(file.high(0..5), memory.high(0..5));
+        assert_eq!(file.low(0..5), memory.low(0..5));
         for segment in [file, memory] {
-            assert_eq!(segment.codes(1)[..4], [127, 127, -127, 0]);
+            assert_eq!(segment.lengths()[1], 3_f64.sqrt());
             assert_eq!(selected(&segment, &json!({"name": "é3"})), [30]);
             assert_eq!(selected(&segment, &json!({"n": {"$gte": 3}})), [30, 40]);
             assert_eq!(
@@ -319,7 +374,9 @@ mod tests {
         );
         let merged = merged.build();
         assert_eq!(merged.slots(), [10, 20, 40, 50]);
-        assert_eq!(merged.codes(1), segment.codes(2));
+        assert_eq!(merged.high(1..2), segment.high(2..3));
+        assert_eq!(merged.low(1..2), segment.low(2..3));
+        assert_eq!(merged.fine()[1], segment.fine()[2]);
         assert_eq!(selected(&merged, &json!({"name": "é1"})), [10, 50]);
         assert_eq!(selected(&merged, &json!({"name": "é3"})), [0; 0]);
         assert_eq!(selected(&merged, &json!({"n": {"$exists": false}})), [50]);

@@ -2,6 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::segment_name::{SegmentName, from_list, to_list};
+use crate::limits::check_values;
 use crate::{Error, IndexDescription, IndexSpec, Metadata, Metric, Result, Vector};
 
 /// A row of `indexes`.
@@ -22,7 +24,8 @@ pub(super) struct NamespaceRow {
     pub(super) revision: i64,
     pub(super) removal_count: i64,
     pub(super) removals_since: i64,
-    pub(super) segment: Option<String>,
+    /// The derived files, older ones first.
+    pub(super) segments: Vec<SegmentName>,
 }
 
 /// A row of `vectors`.
@@ -190,7 +193,7 @@ pub(super) fn insert_namespace(
         revision: 0,
         removal_count: 0,
         removals_since: 0,
-        segment: None,
+        segments: Vec::new(),
     })
 }
 
@@ -206,7 +209,7 @@ pub(super) fn update_namespace(connection: &Connection, namespace: &NamespaceRow
             namespace.revision,
             namespace.removal_count,
             namespace.removals_since,
-            namespace.segment,
+            to_list(&namespace.segments),
         ])?;
     Ok(())
 }
@@ -224,11 +227,14 @@ pub(super) fn delete_namespace(connection: &Connection, namespace: &NamespaceRow
     Ok(())
 }
 
+/// The names of all derived files.
 pub(super) fn segments(connection: &Connection) -> Result<Vec<String>> {
     let mut statement =
         connection.prepare("SELECT segment FROM namespaces WHERE segment IS NOT NULL")?;
-    let rows = statement.query_map([], |row| row.get(0))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let lists = statement.query_map([], |row| row.get(0))?;
+    let lists: Vec<String> = lists.collect::<rusqlite::Result<_>>()?;
+    let names = lists.iter().flat_map(|list| list.split_whitespace());
+    Ok(names.map(str::to_owned).collect())
 }
 
 fn namespace_row(row: &Row<'_>) -> rusqlite::Result<NamespaceRow> {
@@ -239,7 +245,7 @@ fn namespace_row(row: &Row<'_>) -> rusqlite::Result<NamespaceRow> {
         revision: row.get(3)?,
         removal_count: row.get(4)?,
         removals_since: row.get(5)?,
-        segment: row.get(6)?,
+        segments: from_list(row.get::<_, Option<String>>(6)?.as_deref()),
     })
 }
 
@@ -278,6 +284,22 @@ pub(super) fn delete_removals(
 }
 
 // --- vectors
+
+/// Whether more than `limit` vectors are in slots above `slot`.
+pub(super) fn has_more_after(
+    connection: &Connection,
+    namespace: i64,
+    slot: i64,
+    limit: usize,
+) -> Result<bool> {
+    let more = connection
+        .prepare_cached(
+            "SELECT 1 FROM vectors WHERE namespace_id = ?1 AND slot > ?2 LIMIT 1 OFFSET ?3",
+        )?
+        .query_row(params![namespace, slot, limit as i64], |_| Ok(()))
+        .optional()?;
+    Ok(more.is_some())
+}
 
 const VECTOR: &str = "SELECT slot, id, metadata, vector FROM vectors";
 
@@ -363,6 +385,64 @@ pub(super) fn for_each_vector_after(
         visit(row??)?;
     }
     Ok(())
+}
+
+/// Calls `visit` with each vector of a namespace in order of slots, or with what is wrong with it
+/// and as much of its id as can be read.
+pub(super) fn for_each_checked(
+    connection: &Connection,
+    index: &IndexRow,
+    namespace: i64,
+    mut visit: impl FnMut(i64, String, std::result::Result<Vec<f32>, &'static str>),
+) -> Result<()> {
+    let mut statement =
+        connection.prepare(&format!("{VECTOR} WHERE namespace_id = ?1 ORDER BY slot"))?;
+    let mut rows = statement.query([namespace])?;
+    while let Some(row) = rows.next()? {
+        let id = row.get_ref(1)?.as_bytes().unwrap_or_default();
+        let id = String::from_utf8_lossy(id).into_owned();
+        visit(row.get(0)?, id, checked_row(row, index)?);
+    }
+    Ok(())
+}
+
+/// The values of a row, or what is wrong with it.
+fn checked_row(
+    row: &Row<'_>,
+    index: &IndexRow,
+) -> Result<std::result::Result<Vec<f32>, &'static str>> {
+    let slot = row.get(0)?;
+    let (id, metadata) = (row.get_ref(1)?.as_str(), row.get_ref(2)?.as_str());
+    let (Ok(_), Ok(metadata)) = (id, metadata) else {
+        return Ok(Err("its id or metadata is no text"));
+    };
+    let mut values = vec![0.0; index.dimension];
+    let blob = row.get_ref(3)?.as_blob().unwrap_or_default();
+    let filled = fill_from_blob(slot, blob, &mut values);
+    Ok(match (parse_metadata(slot, metadata), filled) {
+        (Err(Error::DamagedVector { what, .. }), _)
+        | (_, Err(Error::DamagedVector { what, .. })) => Err(what),
+        (metadata, filled) => {
+            metadata.and(filled)?;
+            match check_values(&index.name, index.dimension, index.metric, &values) {
+                Ok(()) => Ok(values),
+                Err(Error::ZeroVector { .. }) => Err("all its values are zero"),
+                Err(_) => Err("one of its values is no finite number"),
+            }
+        }
+    })
+}
+
+/// Deletes the vector in `slot`.
+pub(super) fn delete_slot(connection: &Connection, slot: i64) -> Result<()> {
+    connection.execute("DELETE FROM vectors WHERE slot = ?1", [slot])?;
+    Ok(())
+}
+
+/// How many vectors a namespace has, counted.
+pub(super) fn count_vectors(connection: &Connection, namespace: i64) -> Result<i64> {
+    let sql = "SELECT count(*) FROM vectors WHERE namespace_id = ?1";
+    Ok(connection.query_row(sql, [namespace], |row| row.get(0))?)
 }
 
 /// The id and values of the vector in `slot`, the latter written into `values`.

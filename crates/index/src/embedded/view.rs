@@ -1,9 +1,9 @@
 //! A namespace in the form that queries scan, as of one revision.
 //!
 //! A view is a list of *parts*, older before newer, each a segment and the ordinals in it that have
-//! died since. The first may be the namespace's file; what came after it is in memory, and is
-//! merged as it grows, so that there are few parts. To follow a newer revision, a view buries the
-//! slots that `removals` lists and reads the slots above its last one.
+//! died since. The first are the namespace's files, as far as they can be used; what came after
+//! them is in memory, and is merged as it grows, so that there are few parts. To follow a newer
+//! revision, a view buries the slots that `removals` lists and reads the slots above its last one.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,11 +12,14 @@ use rusqlite::Connection;
 
 use super::bitset::Bitset;
 use super::segment::{Segment, SegmentBuilder, Subject};
+use super::segment_name::SegmentName;
 use super::tables::{self, IndexRow, NamespaceRow};
 use crate::{Error, Result};
 
-/// A tail of so many vectors is read from the database faster than anyone notices.
-const TAIL_FLOOR: usize = 4096;
+/// Files are merged with those after them once these are so many times as many vectors. So there
+/// are few files, and a vector is rewritten about as often as the logarithm of their number to
+/// this base and one.
+const MERGED_WHEN: usize = 4;
 
 /// A segment and which of its vectors are no more.
 #[derive(Debug, Clone)]
@@ -24,15 +27,18 @@ pub(super) struct Part {
     pub(super) segment: Arc<Segment>,
     pub(super) dead: Arc<Bitset>,
     dead_count: usize,
+    /// The file's, if the segment is in one.
+    name: Option<SegmentName>,
 }
 
 impl Part {
-    fn new(segment: Segment) -> Self {
+    pub(super) fn new(segment: Segment, name: Option<SegmentName>) -> Self {
         let dead = Arc::new(Bitset::empty(segment.len()));
         Self {
             segment: Arc::new(segment),
             dead,
             dead_count: 0,
+            name,
         }
     }
 
@@ -60,12 +66,15 @@ pub(super) struct View {
     pub(super) subject: Subject,
     last_slot: i64,
     pub(super) parts: Vec<Part>,
-    has_file: bool,
+    /// The namespace's row when this was brought up to date.
+    row: NamespaceRow,
+    /// Whether files are missing or damaged.
+    lacks_files: bool,
 }
 
 impl View {
     /// A view of the namespace as it is in `connection`'s transaction, made from `older` or from
-    /// the namespace's file where they help.
+    /// the namespace's files where they help.
     pub(super) fn at(
         connection: &Connection,
         directory: &Path,
@@ -77,18 +86,17 @@ impl View {
         if let Some(current) = older.filter(|older| older.subject.revision == row.revision) {
             return Ok(Arc::clone(current));
         }
-        let start = match older {
-            Some(older) => Some(Self::clone(older)),
-            None => Self::from_file(directory, index, row),
+        let mut view = match older {
+            Some(older) => Self::clone(older),
+            None => Self::from_files(directory, index, row),
         };
-        if let Some(mut view) = start {
-            view.follow(connection, row)?;
-            // Holds unless a file is on other data than its name says.
-            if view.live_count() as i64 == row.vector_count {
-                return Ok(Arc::new(view));
-            }
+        view.follow(connection, row)?;
+        // Holds unless a file is on other data than its name says.
+        if view.live_count() as i64 == row.vector_count {
+            return Ok(Arc::new(view));
         }
-        let mut view = Self::empty(index, row);
+        let mut view = Self::empty(index, row, row.revision);
+        view.lacks_files = !row.segments.is_empty();
         view.follow(connection, row)?;
         Ok(Arc::new(view))
     }
@@ -98,42 +106,80 @@ impl View {
             && (row.removals_since..=row.revision).contains(&self.subject.revision)
     }
 
-    /// Nothing yet: removals before `row` do not concern it.
-    fn empty(index: &IndexRow, row: &NamespaceRow) -> Self {
-        let subject = subject(index, row, row.revision);
+    /// Nothing yet.
+    fn empty(index: &IndexRow, row: &NamespaceRow, revision: i64) -> Self {
         Self {
-            subject,
+            subject: subject(index, row, revision),
             last_slot: 0,
             parts: Vec::new(),
-            has_file: false,
+            row: row.clone(),
+            lacks_files: false,
         }
     }
 
-    /// What is in the namespace's file, if that can be used.
-    fn from_file(directory: &Path, index: &IndexRow, row: &NamespaceRow) -> Option<Self> {
-        let subject = subject(index, row, row.removals_since);
-        let segment = Segment::open(&directory.join(row.segment.as_ref()?), &subject).ok()?;
-        Some(Self::of_file(subject, segment))
+    /// What is in the namespace's files, up to the first that can't be used.
+    fn from_files(directory: &Path, index: &IndexRow, row: &NamespaceRow) -> Self {
+        let mut view = Self::empty(index, row, row.removals_since);
+        for name in &row.segments {
+            let subject = subject(index, row, name.revision);
+            let file = Segment::open(&directory.join(name.to_string()), &subject);
+            let follows = |segment: &Segment| {
+                let first = segment.slots().first();
+                first.is_none_or(|&first| first > view.last_slot)
+            };
+            let Some(segment) = file.ok().filter(follows) else {
+                view.lacks_files = true;
+                break;
+            };
+            view.last_slot = name.last_slot;
+            view.parts.push(Part::new(segment, Some(name.clone())));
+        }
+        if view.parts.is_empty() {
+            // Removals from before do not concern it.
+            view.subject.revision = row.revision;
+        }
+        view
     }
 
-    /// A view of nothing but a file.
-    pub(super) fn of_file(subject: Subject, segment: Segment) -> Self {
-        let last_slot = segment.slots().last().copied().unwrap_or(0);
-        Self {
-            subject,
-            last_slot,
-            parts: vec![Part::new(segment)],
-            has_file: true,
+    /// A view of nothing but the namespace's files, without what has been removed since, and
+    /// without a look at the vectors in the database.
+    pub(super) fn of_files(
+        connection: &Connection,
+        directory: &Path,
+        index: &IndexRow,
+        row: &NamespaceRow,
+    ) -> Result<Self> {
+        let mut view = Self::from_files(directory, index, row);
+        view.bury_removals(connection)?;
+        Ok(view)
+    }
+
+    fn bury_removals(&mut self, connection: &Connection) -> Result<()> {
+        let Subject {
+            namespace,
+            revision,
+            ..
+        } = self.subject;
+        for slot in tables::removals(connection, namespace, revision)? {
+            // One that is not here came and went since.
+            let _ = self.parts.iter_mut().any(|part| part.bury(slot));
         }
+        Ok(())
+    }
+
+    /// Where the vector in `slot` is, if it lives.
+    pub(super) fn find(&self, slot: i64) -> Option<(&Segment, usize)> {
+        self.parts.iter().find_map(|part| {
+            let ordinal = part.segment.slots().binary_search(&slot).ok()?;
+            (!part.dead.contains(ordinal)).then_some((&*part.segment, ordinal))
+        })
     }
 
     /// Takes in all that has happened since this view's revision.
     fn follow(&mut self, connection: &Connection, row: &NamespaceRow) -> Result<()> {
-        for slot in tables::removals(connection, row.id, self.subject.revision)? {
-            // One that is not here came and went since.
-            let _ = self.parts.iter_mut().any(|part| part.bury(slot));
-        }
+        self.bury_removals(connection)?;
         self.subject.revision = row.revision;
+        self.row = row.clone();
         let mut builder = SegmentBuilder::new(self.subject);
         tables::for_each_vector_after(connection, row.id, self.last_slot, |vector| {
             if vector.values.len() != self.subject.dimension {
@@ -145,7 +191,7 @@ impl View {
             Ok(())
         })?;
         if builder.len() > 0 {
-            self.parts.push(Part::new(builder.build()));
+            self.parts.push(Part::new(builder.build(), None));
         }
         self.merge_tail();
         Ok(())
@@ -153,49 +199,93 @@ impl View {
 
     /// Merges the newest parts until each is more than twice as long as the next.
     fn merge_tail(&mut self) {
-        let in_memory = usize::from(self.has_file);
-        while let [.., older, newer] = &self.parts[in_memory.min(self.parts.len())..]
+        let in_memory = self.file_count();
+        while let [.., older, newer] = &self.parts[in_memory..]
             && older.segment.len() <= 2 * newer.segment.len()
         {
-            let merged = Part::new(merge(self.subject, &[older, newer]).build());
+            let merged = Part::new(merge(self.subject, &[older, newer]).build(), None);
             self.parts.truncate(self.parts.len() - 2);
             self.parts.push(merged);
         }
     }
 
-    fn live_count(&self) -> usize {
+    pub(super) fn live_count(&self) -> usize {
         self.parts.iter().map(Part::live_count).sum()
     }
 
-    /// Whether there is anything that a new file would hold and the present one does not.
-    pub(super) fn is_ahead_of_file(&self) -> bool {
-        !self.has_file || self.parts.len() > 1 || self.parts.iter().any(Part::has_dead)
+    fn file_count(&self) -> usize {
+        let is_file = |part: &&Part| part.name.is_some();
+        self.parts.iter().take_while(is_file).count()
     }
 
-    /// Whether following the file has become so much work that a new one pays.
-    pub(super) fn wants_file(&self) -> bool {
-        let (file, tail) = self.parts.split_at(usize::from(self.has_file));
-        let file_length: usize = file.iter().map(|part| part.segment.len()).sum();
-        let behind = file.iter().map(|part| part.dead_count).sum::<usize>()
-            + tail.iter().map(|part| part.segment.len()).sum::<usize>();
-        behind > TAIL_FLOOR.max(file_length / 8)
+    /// How many vectors came from the database.
+    pub(super) fn tail_length(&self) -> usize {
+        let tail = &self.parts[self.file_count()..];
+        tail.iter().map(|part| part.segment.len()).sum()
     }
 
-    /// How many vectors are in the file and how many in memory only.
+    pub(super) fn row(&self) -> &NamespaceRow {
+        &self.row
+    }
+
+    pub(super) fn lacks_files(&self) -> bool {
+        self.lacks_files
+    }
+
+    /// How many of the first parts are in files that need not be written anew.
+    pub(super) fn kept(&self, merges: bool) -> usize {
+        let named = self.parts.iter().zip(&self.row.segments);
+        let named = named
+            .take_while(|(part, name)| part.name.as_ref() == Some(*name))
+            .count();
+        let count_after = |first: usize| -> usize {
+            let parts = &self.parts[first..];
+            parts.iter().map(Part::live_count).sum()
+        };
+        let is_small =
+            |&part: &usize| MERGED_WHEN * self.parts[part].live_count() <= count_after(part + 1);
+        match merges {
+            true => (0..named).find(is_small).unwrap_or(named),
+            false => named,
+        }
+    }
+
+    /// The names of the first `kept` parts' files.
+    pub(super) fn names(&self, kept: usize) -> Vec<SegmentName> {
+        let names = self.parts[..kept].iter();
+        names.filter_map(|part| part.name.clone()).collect()
+    }
+
+    pub(super) fn last_slot(&self) -> i64 {
+        self.last_slot
+    }
+
+    /// All that lives in the parts from `kept` on, as one segment to be written.
+    pub(super) fn merged(&self, kept: usize) -> SegmentBuilder {
+        merge(self.subject, &self.parts[kept..].iter().collect::<Vec<_>>())
+    }
+
+    /// This view with its parts from `kept` on in one file, which `row` names.
+    pub(super) fn with_file(&self, kept: usize, file: Part, row: NamespaceRow) -> Self {
+        let parts = self.parts[..kept].iter().cloned().chain([file]).collect();
+        Self {
+            parts,
+            row,
+            lacks_files: false,
+            ..*self
+        }
+    }
+
+    /// How many vectors are in each file and how many in memory only.
     #[cfg(test)]
-    pub(super) fn lengths(&self) -> (usize, usize) {
-        let (file, tail) = self.parts.split_at(usize::from(self.has_file));
-        let length = |parts: &[Part]| parts.iter().map(|part| part.segment.len()).sum();
-        (length(file), length(tail))
-    }
-
-    /// All that lives, as one segment to be written.
-    pub(super) fn merged(&self) -> SegmentBuilder {
-        merge(self.subject, &self.parts.iter().collect::<Vec<_>>())
+    pub(super) fn lengths(&self) -> (Vec<usize>, usize) {
+        let files = self.parts[..self.file_count()].iter();
+        let files = files.map(|part| part.segment.len()).collect();
+        (files, self.tail_length())
     }
 }
 
-fn subject(index: &IndexRow, row: &NamespaceRow, revision: i64) -> Subject {
+pub(super) fn subject(index: &IndexRow, row: &NamespaceRow, revision: i64) -> Subject {
     Subject {
         namespace: row.id,
         metric: index.metric,

@@ -5,15 +5,18 @@ use super::{Bytes, Header, Segment, Subject};
 use crate::Metadata;
 use crate::embedded::bitset::Bitset;
 use crate::embedded::columns::ColumnsBuilder;
-use crate::embedded::quantise::{Factor, quantise, stride};
+use crate::embedded::quantise::{Factor, quantise, row_length};
 
 /// A segment being made.
 #[derive(Debug)]
 pub(in crate::embedded) struct SegmentBuilder {
     subject: Subject,
     slots: Vec<i64>,
-    factors: Vec<Factor>,
-    codes: Vec<i8>,
+    lengths: Vec<f64>,
+    coarse: Vec<Factor>,
+    fine: Vec<Factor>,
+    high: Vec<u8>,
+    low: Vec<u8>,
     columns: ColumnsBuilder,
 }
 
@@ -22,8 +25,11 @@ impl SegmentBuilder {
         Self {
             subject,
             slots: Vec::new(),
-            factors: Vec::new(),
-            codes: Vec::new(),
+            lengths: Vec::new(),
+            coarse: Vec::new(),
+            fine: Vec::new(),
+            high: Vec::new(),
+            low: Vec::new(),
             columns: ColumnsBuilder::default(),
         }
     }
@@ -35,26 +41,38 @@ impl SegmentBuilder {
 
     /// Adds a vector, whose slot is higher than any before.
     pub(in crate::embedded) fn push(&mut self, slot: i64, values: &[f32], metadata: &Metadata) {
-        let start = self.codes.len();
+        let start = self.high.len();
+        let end = start + row_length(values.len());
         self.columns.push(self.len() as u32, metadata);
         self.slots.push(slot);
-        self.codes.resize(start + stride(values.len()), 0);
-        self.factors.push(quantise(
-            self.subject.metric,
+        self.high.resize(end, 0);
+        self.low.resize(end, 0);
+        let metric = self.subject.metric;
+        let factors = quantise(
+            metric,
             values,
-            &mut self.codes[start..],
-        ));
+            &mut self.high[start..],
+            &mut self.low[start..],
+        );
+        self.lengths.push(factors.length);
+        self.coarse.push(factors.coarse);
+        self.fine.push(factors.fine);
     }
 
     /// Adds the vectors of `segment`, but for `dead` ones; their slots are higher than any before.
     pub(in crate::embedded) fn append(&mut self, segment: &Segment, dead: &Bitset) {
         let mut ordinals = vec![None; segment.len()];
-        self.codes.reserve(segment.len() * segment.layout.stride);
+        self.high.reserve(segment.layout.high.len());
+        self.low.reserve(segment.layout.low.len());
         for ordinal in (0..segment.len()).filter(|&ordinal| !dead.contains(ordinal)) {
             ordinals[ordinal] = Some(self.len() as u32);
             self.slots.push(segment.slots()[ordinal]);
-            self.factors.push(segment.factors()[ordinal]);
-            self.codes.extend_from_slice(segment.codes(ordinal));
+            self.lengths.push(segment.lengths()[ordinal]);
+            self.coarse.push(segment.coarse()[ordinal]);
+            self.fine.push(segment.fine()[ordinal]);
+            let ordinals = ordinal..ordinal + 1;
+            self.high.extend_from_slice(segment.high(ordinals.clone()));
+            self.low.extend_from_slice(segment.low(ordinals));
         }
         self.columns.append(
             segment.part(&segment.layout.columns),
@@ -92,18 +110,21 @@ impl SegmentBuilder {
     }
 
     /// All that follows the header.
-    fn parts<'a>(&'a self, columns: &'a [u8]) -> [&'a [u8]; 5] {
+    fn parts<'a>(&'a self, columns: &'a [u8]) -> [&'a [u8]; 8] {
         const PADDING: [u8; 64] = [0; 64];
-        let slots: &[u8] = bytemuck::cast_slice(&self.slots);
-        let factors: &[u8] = bytemuck::cast_slice(&self.factors);
-        let before = size_of::<Header>() + slots.len() + factors.len();
+        let (slots, lengths): (&[u8], &[u8]) = (
+            bytemuck::cast_slice(&self.slots),
+            bytemuck::cast_slice(&self.lengths),
+        );
+        let (coarse, fine): (&[u8], &[u8]) = (
+            bytemuck::cast_slice(&self.coarse),
+            bytemuck::cast_slice(&self.fine),
+        );
+        let before = [slots, lengths, coarse, fine].map(<[u8]>::len);
+        let before = size_of::<Header>() + before.iter().sum::<usize>();
         let padding = &PADDING[..before.next_multiple_of(64) - before];
         [
-            slots,
-            factors,
-            padding,
-            bytemuck::cast_slice(&self.codes),
-            columns,
+            slots, lengths, coarse, fine, padding, &self.high, &self.low, columns,
         ]
     }
 }

@@ -1,0 +1,133 @@
+//! Whether what is stored is whole, and what can be done where it is not.
+
+use rusqlite::Connection;
+use serde::Serialize;
+
+use super::Engine;
+use super::segment::Segment;
+use super::tables::{self, IndexRow, NamespaceRow};
+use super::view::View;
+use crate::Result;
+
+/// What a check of a namespace found: see [`Index::check`](super::Index::check).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// How many vectors there are.
+    pub vector_count: u64,
+    /// The vectors that cannot be used, in the order in which they were written.
+    pub damaged: Vec<Damage>,
+    /// The number of vectors on record, if it is another.
+    pub recorded_count: Option<i64>,
+    /// The derived files that are missing, damaged or on other data.
+    pub bad_files: Vec<String>,
+    /// The ids of vectors that the derived files lack or have otherwise than they are.
+    pub not_derived: Vec<String>,
+    /// How many vectors the derived files have that are no more.
+    pub left_over: usize,
+}
+
+/// A vector that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Damage {
+    /// Its id, as far as it can be read.
+    pub id: String,
+    /// What is wrong with it.
+    pub what: &'static str,
+    #[serde(skip)]
+    slot: i64,
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    pub fn is_sound(&self) -> bool {
+        let expected = Self {
+            vector_count: self.vector_count,
+            ..Self::default()
+        };
+        *self == expected
+    }
+}
+
+/// Checks a namespace; of the derived codes those of one vector in `one_in`.
+pub(super) fn check(
+    connection: &Connection,
+    engine: &Engine,
+    index: &IndexRow,
+    row: &NamespaceRow,
+    one_in: usize,
+) -> Result<Report> {
+    let view = View::of_files(connection, &engine.segments, index, row)?;
+    let last_slot = row.segments.last().map_or(0, |name| name.last_slot);
+    let mut report = Report {
+        bad_files: bad_files(engine, index, row),
+        ..Report::default()
+    };
+    let mut derived = 0;
+    tables::for_each_checked(connection, index, row.id, |slot, id, values| {
+        report.vector_count += 1;
+        let found = view.find(slot);
+        derived += usize::from(found.is_some());
+        let is_due = (report.vector_count - 1).is_multiple_of(one_in.max(1) as u64);
+        match (values, found) {
+            (Err(what), _) => report.damaged.push(Damage { id, what, slot }),
+            (Ok(values), Some((segment, ordinal))) if is_due => {
+                if !segment.holds(ordinal, index.metric, &values) {
+                    report.not_derived.push(id);
+                }
+            }
+            (Ok(_), None) if slot <= last_slot && !view.lacks_files() => {
+                report.not_derived.push(id);
+            }
+            (Ok(_), _) => {}
+        }
+    })?;
+    report.left_over = view.live_count() - derived;
+    let is_counted = row.vector_count == report.vector_count as i64;
+    report.recorded_count = (!is_counted).then_some(row.vector_count);
+    Ok(report)
+}
+
+fn bad_files(engine: &Engine, index: &IndexRow, row: &NamespaceRow) -> Vec<String> {
+    let is_bad = |name: &&super::segment_name::SegmentName| {
+        let subject = super::view::subject(index, row, name.revision);
+        Segment::open(&engine.segments.join(name.to_string()), &subject).is_err()
+    };
+    let bad = row.segments.iter().filter(is_bad);
+    bad.map(ToString::to_string).collect()
+}
+
+/// Deletes the `damaged` vectors, counts the others, and drops the derived files.
+pub(super) fn repair(engine: &Engine, namespace: i64, damaged: &[Damage]) -> Result<()> {
+    let mut dropped = Vec::new();
+    engine.write(|transaction| {
+        let Some(mut row) = tables::namespace_by_id(transaction, namespace)? else {
+            return Ok(());
+        };
+        for damage in damaged {
+            tables::delete_slot(transaction, damage.slot)?;
+        }
+        dropped.push(row.clone());
+        row.vector_count = tables::count_vectors(transaction, namespace)?;
+        if row.vector_count == 0 {
+            return tables::delete_namespace(transaction, &row);
+        }
+        row.revision += 1;
+        row.removals_since = row.revision;
+        row.removal_count = 0;
+        row.segments.clear();
+        tables::delete_removals(transaction, namespace, row.revision)?;
+        tables::update_namespace(transaction, &row)
+    })?;
+    engine.forget(&dropped);
+    Ok(())
+}
+
+/// What SQLite finds wrong with the database.
+pub(super) fn check_database(connection: &Connection) -> Result<Vec<String>> {
+    let mut statement = connection.prepare("PRAGMA quick_check")?;
+    let lines = statement.query_map([], |row| row.get(0))?;
+    let mut lines: Vec<String> = lines.collect::<rusqlite::Result<_>>()?;
+    lines.retain(|line| line != "ok");
+    Ok(lines)
+}
