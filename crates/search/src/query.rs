@@ -1,10 +1,12 @@
+use std::collections::HashSet;
+
 use clip::Model;
 use index::{Filter, Match, Metadata};
 use picture::{ContentHash, Picture};
 use serde::Serialize;
 
 use crate::collection::{Collection, IMAGES};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::metadata;
 
 /// How much to find, and what to leave out.
@@ -27,7 +29,13 @@ pub enum Query<'a> {
     Picture(&'a Picture, ContentHash),
     /// A picture of the collection, by its id.
     Like(&'a str),
+    /// Several of those, each with its weight: negative where what it shows should not be there.
+    Mix(Vec<(f32, Query<'a>)>),
 }
+
+/// A mix of unit vectors that is shorter than this, for each unit of weight, is nothing but
+/// rounding: the direction that is left says nothing.
+const VANISHED: f32 = 1e-4;
 
 /// A picture that was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -64,9 +72,9 @@ impl Collection<'_> {
         options: &SearchOptions,
     ) -> Result<Hits> {
         self.accept_model(model)?;
-        let (by, own) = self.vector_of(model, query)?;
+        let own = self.own_records(query)?;
         let request = index::Query {
-            by,
+            by: index::QueryBy::Values(self.vector_of(model, query)?),
             // Room for the query's own pictures, which the engine knows nothing of.
             top_k: (options.top_k + own.len()).min(index::TOP_K_LIMIT),
             filter: options.filter.clone(),
@@ -86,21 +94,66 @@ impl Collection<'_> {
         })
     }
 
-    /// What the engine should look for, and the ids of the records that are the query itself.
-    fn vector_of(&self, model: &Model, query: &Query<'_>) -> Result<(index::QueryBy, Vec<String>)> {
+    /// The unit vector to look for.
+    fn vector_of(&self, model: &Model, query: &Query<'_>) -> Result<Vec<f32>> {
+        match query {
+            Query::Text(words) => Ok(model.embed_text(words)?),
+            Query::Picture(picture, _) => Ok(model.embed_picture(picture)?),
+            Query::Like(id) => self.stored_vector(id),
+            Query::Mix(terms) => {
+                let vector =
+                    |(weight, term): &(f32, Query<'_>)| Ok((*weight, self.vector_of(model, term)?));
+                mixed(&terms.iter().map(vector).collect::<Result<Vec<_>>>()?)
+            }
+        }
+    }
+
+    /// The vector of a picture of the collection.
+    fn stored_vector(&self, id: &str) -> Result<Vec<f32>> {
+        let record = self.record(id)?;
+        let vectors = self.index.fetch(IMAGES, &[record.id.as_str()])?;
+        let vector = vectors.into_iter().next();
+        vector
+            .map(|vector| vector.values)
+            .ok_or_else(|| Error::NoVector {
+                collection: self.name().to_owned(),
+                id: record.id,
+            })
+    }
+
+    /// The ids of the records that are the query itself.
+    fn own_records(&self, query: &Query<'_>) -> Result<HashSet<String>> {
+        let with_hash = |hash: &str| self.catalogue.ids_with_hash(self.key(), hash);
         Ok(match query {
-            Query::Text(words) => (index::QueryBy::Values(model.embed_text(words)?), Vec::new()),
-            Query::Picture(picture, hash) => (
-                index::QueryBy::Values(model.embed_picture(picture)?),
-                self.catalogue
-                    .ids_with_hash(self.key(), &hash.to_string())?,
-            ),
-            Query::Like(id) => {
-                let record = self.record(id)?;
-                let own = self.catalogue.ids_with_hash(self.key(), &record.hash)?;
-                (index::QueryBy::Id(record.id), own)
+            Query::Text(_) => HashSet::new(),
+            Query::Picture(_, hash) => with_hash(&hash.to_string())?.into_iter().collect(),
+            Query::Like(id) => with_hash(&self.record(id)?.hash)?.into_iter().collect(),
+            Query::Mix(terms) => {
+                let mut own = HashSet::new();
+                for (_, term) in terms {
+                    own.extend(self.own_records(term)?);
+                }
+                own
             }
         })
+    }
+}
+
+/// The weighted sum of unit vectors, made a unit vector again.
+fn mixed(terms: &[(f32, Vec<f32>)]) -> Result<Vec<f32>> {
+    let mut sum = vec![0.0f32; terms.first().map_or(0, |(_, vector)| vector.len())];
+    for (weight, vector) in terms {
+        for (sum, value) in sum.iter_mut().zip(vector) {
+            *sum += weight * value;
+        }
+    }
+    let length = sum.iter().map(|value| value * value).sum::<f32>().sqrt();
+    let weights: f32 = terms.iter().map(|(weight, _)| weight.abs()).sum();
+    // Not more: a length that is no number has vanished too.
+    if length > VANISHED * weights {
+        Ok(sum.into_iter().map(|value| value / length).collect())
+    } else {
+        Err(Error::Vanished)
     }
 }
 

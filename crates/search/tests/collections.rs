@@ -550,3 +550,61 @@ fn catalogues_of_others_are_refused() -> TestResult {
     ));
     Ok(())
 }
+
+#[test]
+fn a_mix_is_the_weighted_sum_of_its_terms() -> TestResult {
+    let world = World::filled();
+    let id = world.search(&Query::Text("x"), &top(1)).hits[0].id.clone();
+    let bytes = fs::read(world.path("2.png"))?;
+    let picture = Picture::decode(&bytes, &Limits::default())?;
+    let query = Query::Mix(vec![
+        (2.0, Query::Text("some stripes")),
+        (1.0, Query::Picture(&picture, ContentHash::of(&bytes))),
+        (-0.5, Query::Like(&id)),
+    ]);
+    let hits = world.search(&query, &top(6));
+
+    let text = world.model.embed_text("some stripes")?;
+    let image = world.model.embed_picture(&picture)?;
+    let place = world.collection().record(&id)?.place;
+    let like = world
+        .model
+        .embed_picture(&Picture::open(Path::new(&place), &Limits::default())?)?;
+    let sum: Vec<f32> = (0..text.len())
+        .map(|n| 2.0 * text[n] + image[n] - 0.5 * like[n])
+        .collect();
+    let length = dot(&sum, &sum).sqrt();
+    for hit in &hits.hits {
+        let picture = Picture::open(Path::new(&hit.place), &Limits::default())?;
+        let expected = dot(&sum, &world.model.embed_picture(&picture)?) / length;
+        assert!((hit.similarity - expected).abs() < 1e-5, "{}", hit.place);
+    }
+    // Neither picture of the query is among them.
+    assert!(
+        hits.hits
+            .iter()
+            .all(|hit| hit.id != id && !hit.place.ends_with("2.png"))
+    );
+    let own = if place.ends_with("2.png") { 1 } else { 2 };
+    assert_eq!(hits.hits.len(), 6 - own);
+    Ok(())
+}
+
+#[test]
+fn a_mix_that_cancels_itself_is_an_error() {
+    let world = World::filled();
+    for terms in [
+        vec![(1.0, Query::Text("x")), (-1.0, Query::Text("x"))],
+        vec![
+            (0.3, Query::Text("x")),
+            (0.1, Query::Text("y")),
+            (-0.3, Query::Text("x")),
+            (-0.1, Query::Text("y")),
+        ],
+        vec![],
+    ] {
+        let query = Query::Mix(terms);
+        let found = world.collection().search(&world.model, &query, &top(1));
+        assert!(matches!(found, Err(Error::Vanished)), "{query:?}");
+    }
+}

@@ -15,7 +15,8 @@ use crate::error::Error;
 use crate::exit::Outcome;
 use crate::models::{DeviceChoice, MINI, NamedModel};
 use crate::output;
-use crate::render::{self, Answer, Question};
+use crate::question::{Question, What};
+use crate::render::{self, Answer};
 use crate::sources::{SourceArguments, new_record, size};
 use crate::terminal::{STRONG, message};
 
@@ -55,8 +56,8 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
     ingest(&collection, &model, records, &SourceArguments::default())?;
 
     let questions = [
-        Question::Words(WORDS.to_owned()),
-        Question::Picture(directory.join(PICTURE)),
+        Question::of(What::Words(WORDS.to_owned())),
+        Question::of(What::Picture(directory.join(PICTURE))),
     ];
     let mut answers = Vec::new();
     for question in questions {

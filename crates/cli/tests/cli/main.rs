@@ -4,6 +4,7 @@ mod adding;
 mod demonstration;
 mod errors;
 mod hub_models;
+mod mixes;
 mod raw_vectors;
 mod searching;
 mod text_models;
