@@ -116,6 +116,12 @@ pub enum Error {
     /// The terms of a mix take each other away.
     #[error("the terms of the query cancel each other: nothing is left to look for")]
     Vanished,
+    /// Keywords without a word in them.
+    #[error("there is no word to look up in `{text}`")]
+    NoKeywords {
+        /// The keywords as they were written.
+        text: String,
+    },
     /// The engine failed.
     #[error(transparent)]
     Index(#[from] index::Error),
