@@ -12,6 +12,7 @@ mod models;
 mod output;
 mod progress;
 mod pull_display;
+mod question;
 mod render;
 mod sources;
 mod terminal;

@@ -12,9 +12,9 @@ pub(crate) use json::{json, json_lines};
 pub(crate) use page::page;
 pub(crate) use table::{paths, table};
 
-use std::path::PathBuf;
-
 use search::{Hit, Hits};
+
+use crate::question::Question;
 
 /// A question and what was found.
 #[derive(Debug)]
@@ -23,28 +23,6 @@ pub(crate) struct Answer {
     pub(crate) collection: String,
     pub(crate) model: String,
     pub(crate) found: Hits,
-}
-
-/// What was asked.
-#[derive(Clone, Debug)]
-pub(crate) enum Question {
-    /// Words.
-    Words(String),
-    /// A picture's file.
-    Picture(PathBuf),
-    /// A picture of the collection.
-    Like { id: String, place: PathBuf },
-}
-
-impl Question {
-    /// The question in a few words.
-    pub(crate) fn title(&self) -> String {
-        match self {
-            Question::Words(words) => words.clone(),
-            Question::Picture(path) => format!("like {}", path.display()),
-            Question::Like { place, .. } => format!("like {}", place.display()),
-        }
-    }
 }
 
 /// A similarity as it is shown: the raw cosine.

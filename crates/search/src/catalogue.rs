@@ -11,14 +11,15 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehav
 
 use crate::collection::{ModelIdentity, TextIdentity};
 use crate::error::{Error, Result};
+use crate::keywords;
 use crate::record::Record;
 use crate::stamp::FileStamp;
 
 /// "clsk", in the file's header: says whose database this is.
 const APPLICATION_ID: i64 = 0x636c_736b;
 
-/// The version of the tables below. Version 1 had no columns for a text model, version 2 none for
-/// what a file is known by and says of itself.
+/// The version of the tables below. Version 1 had no columns for a text model; version 2 no keywords,
+/// and none for what a file is known by and says of itself.
 const VERSION: i64 = 3;
 
 const TABLES: &str = "
@@ -405,6 +406,20 @@ impl Catalogue {
         })
     }
 
+    /// The ids of the records that an expression of FTS5 matches, best first.
+    pub(crate) fn ids_with_keywords(
+        &self,
+        key: CollectionKey,
+        expression: &str,
+    ) -> Result<Vec<String>> {
+        self.run(|connection| {
+            connection
+                .prepare_cached(keywords::MATCHES)?
+                .query_map(params![key.0, expression], |row| row.get(0))?
+                .collect()
+        })
+    }
+
     fn run<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
         work(&mut self.lock()).map_err(|source| Error::Catalogue {
             path: self.path.clone(),
@@ -465,6 +480,7 @@ fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if State::read(&transaction)?.is_empty() {
         transaction.execute_batch(TABLES)?;
+        transaction.execute_batch(keywords::TABLES)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
@@ -478,6 +494,10 @@ fn update_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     let version = State::read(&transaction)?.version.clamp(1, VERSION);
     for update in &UPDATES[version as usize - 1..] {
         transaction.execute_batch(update)?;
+    }
+    if version < 3 {
+        transaction.execute_batch(keywords::TABLES)?;
+        transaction.execute_batch(keywords::FILL)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()

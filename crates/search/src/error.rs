@@ -94,6 +94,34 @@ pub enum Error {
         /// The id asked for.
         id: String,
     },
+    /// A picture of the catalogue has no vector: an addition was interrupted, or the engine lost.
+    #[error("picture `{id}` of collection `{collection}` has no vector")]
+    NoVector {
+        /// The collection.
+        collection: String,
+        /// The picture's id.
+        id: String,
+    },
+    /// An operator of a mix has nothing beside it.
+    #[error("nothing stands beside a ` + ` or ` - `")]
+    EmptyTerm,
+    /// A weight that counts for nothing.
+    #[error("`{weight}` is no weight for `{term}`: expected a number above 0, up to 1000")]
+    TermWeight {
+        /// The weight as it is written.
+        weight: String,
+        /// What it is for.
+        term: String,
+    },
+    /// The terms of a mix take each other away.
+    #[error("the terms of the query cancel each other: nothing is left to look for")]
+    Vanished,
+    /// Keywords without a word in them.
+    #[error("there is no word to look up in `{text}`")]
+    NoKeywords {
+        /// The keywords as they were written.
+        text: String,
+    },
     /// The engine failed.
     #[error(transparent)]
     Index(#[from] index::Error),

@@ -1,21 +1,65 @@
+use std::collections::{HashMap, HashSet};
+
 use clip::Model;
 use index::{Filter, Match, Metadata};
 use picture::{ContentHash, Picture};
 use serde::Serialize;
 
-use crate::collection::{Collection, IMAGES};
-use crate::error::Result;
+use crate::collection::{CAPTIONS, Collection, IMAGES};
+use crate::error::{Error, Result};
+use crate::fusion::{CaptionMatch, Evidence, Ranking, fuse};
+use crate::keywords::Keywords;
 use crate::metadata;
+
+/// Vectors fetched at a time.
+const PAGE: usize = 256;
 
 /// How much to find, and what to leave out.
 #[derive(Clone, Debug, Default)]
 pub struct SearchOptions {
     /// At most this many hits: 1 to 10,000.
     pub top_k: usize,
-    /// Leave out what is less similar than this cosine.
+    /// Leave out what is less similar than this cosine: pictures and captions, each as its own
+    /// vector has it. Where both are searched, a picture stays if one of the two is similar enough,
+    /// or if it has the keywords.
     pub threshold: Option<f32>,
     /// Leave out pictures whose metadata do not match.
     pub filter: Option<Filter>,
+    /// What the query is compared with.
+    pub within: Within,
+    /// Words to be looked up beside.
+    pub keywords: Option<Keywords>,
+}
+
+impl SearchOptions {
+    /// How far each ranking goes: where several are made one, further than the answer, since the
+    /// best of all need not be the best of any.
+    fn depth(&self) -> usize {
+        let is_single = self.keywords.is_none() && self.within != Within::Both;
+        match is_single {
+            true => self.top_k,
+            false => self.top_k.max(FUSED),
+        }
+    }
+}
+
+/// Each ranking of several goes at least this far.
+const FUSED: usize = 1000;
+
+/// Vectors of captions asked for at first, for each picture to be found: as many captions as a
+/// picture has in the usual sets.
+const CAPTIONS_A_PICTURE: usize = 5;
+
+/// What a query is compared with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Within {
+    /// Pictures.
+    #[default]
+    Images,
+    /// Captions: of a picture's, the nearest counts. At most the 10,000 nearest captions are seen.
+    Captions,
+    /// Both, joined by rank.
+    Both,
 }
 
 /// What to look for.
@@ -27,15 +71,28 @@ pub enum Query<'a> {
     Picture(&'a Picture, ContentHash),
     /// A picture of the collection, by its id.
     Like(&'a str),
+    /// Several of those, each with its weight: negative where what it shows should not be there.
+    Mix(Vec<(f32, Query<'a>)>),
 }
+
+/// A mix of unit vectors that is shorter than this, for each unit of weight, is nothing but
+/// rounding: the direction that is left says nothing.
+const VANISHED: f32 = 1e-4;
 
 /// A picture that was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Hit {
     /// Its id in the collection.
     pub id: String,
-    /// The cosine between the query's vector and the picture's.
-    pub similarity: f32,
+    /// The cosine between the query's vector and the picture's, where that found it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub similarity: Option<f32>,
+    /// The caption nearest to the query, where that found it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caption: Option<CaptionMatch>,
+    /// Its rank among the pictures that have the keywords, where those found it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyword_rank: Option<usize>,
     /// Where it is: an absolute path.
     pub place: String,
     /// What is said about it.
@@ -47,16 +104,21 @@ pub struct Hit {
 /// The answer to a query.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Hits {
-    /// The pictures, most similar first.
+    /// The pictures, best first.
     pub hits: Vec<Hit>,
-    /// The best similarity there was, whatever the threshold. `None` where nothing was compared.
+    /// The best cosine there was, whatever the threshold. `None` where nothing was compared.
     pub best: Option<f32>,
 }
 
 impl Collection<'_> {
-    /// The pictures most similar to what the query names.
+    /// The pictures most similar to what the query names; where it is looked for in several ways,
+    /// those that rank best in all of them together.
     ///
     /// A query picture that is itself in the collection (a file with the same bytes) is left out.
+    ///
+    /// # Errors
+    /// Among others [`Error::OtherTextModel`], where words are compared with captions of another
+    /// text model, and [`Error::Vanished`].
     pub fn search(
         &self,
         model: &Model,
@@ -64,54 +126,253 @@ impl Collection<'_> {
         options: &SearchOptions,
     ) -> Result<Hits> {
         self.accept_model(model)?;
-        let (by, own) = self.vector_of(model, query)?;
-        let request = index::Query {
-            by,
-            // Room for the query's own pictures, which the engine knows nothing of.
-            top_k: (options.top_k + own.len()).min(index::TOP_K_LIMIT),
-            filter: options.filter.clone(),
-            include_values: false,
-            include_metadata: true,
+        let scan = Scan {
+            own: self.own_records(query)?,
+            values: self.vector_of(model, query)?,
+            depth: options.depth(),
+            filter: options.filter.as_ref(),
         };
-        let mut matches = self.index.query(IMAGES, &request)?;
-        matches.retain(|found| !own.contains(&found.id));
-        matches.truncate(options.top_k);
-        let best = matches.first().map(|found| found.score);
-        if let Some(threshold) = options.threshold {
-            matches.retain(|found| found.score >= threshold);
+        let mut rankings = Vec::new();
+        if options.within != Within::Captions {
+            rankings.push(self.rank_images(&scan)?);
         }
+        if options.within != Within::Images {
+            if query.has_words() {
+                self.accept_texts(model)?;
+            }
+            rankings.push(self.rank_captions(&scan)?);
+        }
+        let best = rankings.iter().filter_map(Ranking::best).reduce(f32::max);
+        if let Some(threshold) = options.threshold {
+            rankings
+                .iter_mut()
+                .for_each(|ranking| ranking.cut(threshold));
+        }
+        if let Some(keywords) = &options.keywords {
+            rankings.push(self.rank_keywords(keywords, &scan)?);
+        }
+        let hits = self.hits(rankings, options.top_k)?;
+        Ok(Hits { hits, best })
+    }
+
+    /// The pictures whose captions, file name or folders have the keywords, best first.
+    ///
+    /// # Errors
+    /// Those of the catalogue and of the engine.
+    pub fn search_keywords(
+        &self,
+        keywords: &Keywords,
+        top_k: usize,
+        filter: Option<&Filter>,
+    ) -> Result<Hits> {
+        let scan = Scan {
+            own: HashSet::new(),
+            values: Vec::new(),
+            depth: top_k,
+            filter,
+        };
+        let ranking = self.rank_keywords(keywords, &scan)?;
         Ok(Hits {
-            hits: matches.into_iter().map(hit).collect(),
-            best,
+            hits: self.hits(vec![ranking], top_k)?,
+            best: None,
         })
     }
 
-    /// What the engine should look for, and the ids of the records that are the query itself.
-    fn vector_of(&self, model: &Model, query: &Query<'_>) -> Result<(index::QueryBy, Vec<String>)> {
+    fn rank_images(&self, scan: &Scan<'_>) -> Result<Ranking> {
+        // Room for the query's own pictures, which the engine knows nothing of.
+        let top_k = scan.depth + scan.own.len();
+        let matches = self.index.query(IMAGES, &scan.request(top_k))?;
+        let others = matches
+            .into_iter()
+            .filter(|found| !scan.own.contains(&found.id));
+        let found = others.map(|found| (found.id, found.score));
+        Ok(Ranking::Images(found.take(scan.depth).collect()))
+    }
+
+    /// Captions of one picture stand close to each other, so it takes more of them to find enough
+    /// pictures: how many more is found out.
+    fn rank_captions(&self, scan: &Scan<'_>) -> Result<Ranking> {
+        let mut top_k = (scan.depth + scan.own.len()) * CAPTIONS_A_PICTURE;
+        loop {
+            top_k = top_k.min(index::TOP_K_LIMIT);
+            let matches = self.index.query(CAPTIONS, &scan.request(top_k))?;
+            let is_all = matches.len() < top_k || top_k == index::TOP_K_LIMIT;
+            let mut found = nearest_captions(matches, &scan.own);
+            if is_all || found.len() >= scan.depth {
+                found.truncate(scan.depth);
+                return Ok(Ranking::Captions(found));
+            }
+            top_k *= 4;
+        }
+    }
+
+    fn rank_keywords(&self, keywords: &Keywords, scan: &Scan<'_>) -> Result<Ranking> {
+        let mut ids = self
+            .catalogue
+            .ids_with_keywords(self.key(), keywords.expression())?;
+        ids.retain(|id| !scan.own.contains(id));
+        let Some(filter) = scan.filter else {
+            ids.truncate(scan.depth);
+            return Ok(Ranking::Keywords(ids));
+        };
+        let mut found = Vec::new();
+        for page in ids.chunks(PAGE) {
+            let page: Vec<&str> = page.iter().map(String::as_str).collect();
+            let vectors = self.index.fetch(IMAGES, &page)?.into_iter();
+            let matching = vectors.filter(|vector| filter.matches(&vector.metadata));
+            found.extend(matching.map(|vector| vector.id));
+            if found.len() >= scan.depth {
+                break;
+            }
+        }
+        found.truncate(scan.depth);
+        Ok(Ranking::Keywords(found))
+    }
+
+    /// The best pictures of all rankings, with what the engine has of them.
+    fn hits(&self, rankings: Vec<Ranking>, top_k: usize) -> Result<Vec<Hit>> {
+        let mut best = fuse(rankings);
+        best.truncate(top_k);
+        let ids: Vec<&str> = best.iter().map(|(id, _)| id.as_str()).collect();
+        let vectors = self.index.fetch(IMAGES, &ids)?.into_iter();
+        let mut vectors: HashMap<String, Metadata> =
+            vectors.map(|vector| (vector.id, vector.metadata)).collect();
+        let found = best.into_iter().filter_map(|(id, evidence)| {
+            let metadata = vectors.remove(&id)?;
+            Some(hit(id, evidence, metadata))
+        });
+        Ok(found.collect())
+    }
+
+    /// The unit vector to look for.
+    fn vector_of(&self, model: &Model, query: &Query<'_>) -> Result<Vec<f32>> {
+        match query {
+            Query::Text(words) => Ok(model.embed_text(words)?),
+            Query::Picture(picture, _) => Ok(model.embed_picture(picture)?),
+            Query::Like(id) => self.stored_vector(id),
+            Query::Mix(terms) => {
+                let vector =
+                    |(weight, term): &(f32, Query<'_>)| Ok((*weight, self.vector_of(model, term)?));
+                mixed(&terms.iter().map(vector).collect::<Result<Vec<_>>>()?)
+            }
+        }
+    }
+
+    /// The vector of a picture of the collection.
+    fn stored_vector(&self, id: &str) -> Result<Vec<f32>> {
+        let record = self.record(id)?;
+        let vectors = self.index.fetch(IMAGES, &[record.id.as_str()])?;
+        let vector = vectors.into_iter().next();
+        vector
+            .map(|vector| vector.values)
+            .ok_or_else(|| Error::NoVector {
+                collection: self.name().to_owned(),
+                id: record.id,
+            })
+    }
+
+    /// The ids of the records that are the query itself.
+    fn own_records(&self, query: &Query<'_>) -> Result<HashSet<String>> {
+        let with_hash = |hash: &str| self.catalogue.ids_with_hash(self.key(), hash);
         Ok(match query {
-            Query::Text(words) => (index::QueryBy::Values(model.embed_text(words)?), Vec::new()),
-            Query::Picture(picture, hash) => (
-                index::QueryBy::Values(model.embed_picture(picture)?),
-                self.catalogue
-                    .ids_with_hash(self.key(), &hash.to_string())?,
-            ),
-            Query::Like(id) => {
-                let record = self.record(id)?;
-                let own = self.catalogue.ids_with_hash(self.key(), &record.hash)?;
-                (index::QueryBy::Id(record.id), own)
+            Query::Text(_) => HashSet::new(),
+            Query::Picture(_, hash) => with_hash(&hash.to_string())?.into_iter().collect(),
+            Query::Like(id) => with_hash(&self.record(id)?.hash)?.into_iter().collect(),
+            Query::Mix(terms) => {
+                let mut own = HashSet::new();
+                for (_, term) in terms {
+                    own.extend(self.own_records(term)?);
+                }
+                own
             }
         })
     }
 }
 
-/// The hit that a vector of namespace [`IMAGES`] stands for. Its metadata say all of it, so that
-/// an engine can be searched without the catalogue.
-fn hit(found: Match) -> Hit {
-    let mut metadata = found.metadata.unwrap_or_default();
+/// The weighted sum of unit vectors, made a unit vector again.
+fn mixed(terms: &[(f32, Vec<f32>)]) -> Result<Vec<f32>> {
+    let mut sum = vec![0.0f32; terms.first().map_or(0, |(_, vector)| vector.len())];
+    for (weight, vector) in terms {
+        for (sum, value) in sum.iter_mut().zip(vector) {
+            *sum += weight * value;
+        }
+    }
+    let length = sum.iter().map(|value| value * value).sum::<f32>().sqrt();
+    let weights: f32 = terms.iter().map(|(weight, _)| weight.abs()).sum();
+    // Not more: a length that is no number has vanished too.
+    if length > VANISHED * weights {
+        Ok(sum.into_iter().map(|value| value / length).collect())
+    } else {
+        Err(Error::Vanished)
+    }
+}
+
+impl Query<'_> {
+    /// Whether it takes a text model to answer it.
+    fn has_words(&self) -> bool {
+        match self {
+            Query::Text(_) => true,
+            Query::Picture(..) | Query::Like(_) => false,
+            Query::Mix(terms) => terms.iter().any(|(_, term)| term.has_words()),
+        }
+    }
+}
+
+/// What every ranking of a query needs.
+struct Scan<'a> {
+    /// The query's vector.
+    values: Vec<f32>,
+    /// The records that are the query itself.
+    own: HashSet<String>,
+    /// How many pictures to rank at most.
+    depth: usize,
+    filter: Option<&'a Filter>,
+}
+
+impl Scan<'_> {
+    fn request(&self, top_k: usize) -> index::Query {
+        index::Query {
+            filter: self.filter.cloned(),
+            ..index::Query::new(
+                index::QueryBy::Values(self.values.clone()),
+                top_k.min(index::TOP_K_LIMIT),
+            )
+        }
+    }
+}
+
+/// The nearest caption of each picture, best first: the picture's id, the caption's number and its
+/// cosine.
+fn nearest_captions(matches: Vec<Match>, own: &HashSet<String>) -> Vec<(String, usize, f32)> {
+    let mut seen = HashSet::new();
+    let captions = matches.into_iter().filter_map(|found| {
+        let (record, n) = record_of_caption(&found.id)?;
+        Some((record.to_owned(), n, found.score))
+    });
+    captions
+        .filter(|(record, ..)| !own.contains(record) && seen.insert(record.clone()))
+        .collect()
+}
+
+/// The record of a caption's id, and the number of the caption.
+fn record_of_caption(id: &str) -> Option<(&str, usize)> {
+    let (record, n) = id.rsplit_once('#')?;
+    Some((record, n.parse().ok()?))
+}
+
+/// The hit that a picture comes to. The metadata of its vector say all of it, so that an engine can
+/// be searched without the catalogue.
+fn hit(id: String, evidence: Evidence, mut metadata: Metadata) -> Hit {
     let (place, captions) = metadata::take_picture(&mut metadata);
+    let caption = evidence.caption.map(|(n, similarity)| CaptionMatch {
+        text: captions.get(n).cloned().unwrap_or_default(),
+        similarity,
+    });
     Hit {
-        id: found.id,
-        similarity: found.score,
+        id,
+        similarity: evidence.image,
+        caption,
+        keyword_rank: evidence.keywords,
         place,
         captions,
         metadata,

@@ -15,7 +15,8 @@ use crate::error::Error;
 use crate::exit::Outcome;
 use crate::models::{DeviceChoice, MINI, NamedModel};
 use crate::output;
-use crate::render::{self, Answer, Question};
+use crate::question::{Question, What};
+use crate::render::{self, Answer};
 use crate::sources::{new_record, size};
 use crate::terminal::{STRONG, message};
 
@@ -57,8 +58,8 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
     summarise(&report, 0, start.elapsed().as_secs_f64());
 
     let questions = [
-        Question::Words(WORDS.to_owned()),
-        Question::Picture(directory.join(PICTURE)),
+        Question::of(What::Words(WORDS.to_owned())),
+        Question::of(What::Picture(directory.join(PICTURE))),
     ];
     let mut answers = Vec::new();
     for question in questions {

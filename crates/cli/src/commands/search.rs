@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use index::Filter;
-use picture::{ContentHash, Limits, Picture};
-use search::{Collection, Hits, Query, SearchOptions, Store};
+use search::{Collection, Hits, SearchOptions, Store};
 
 use super::add::DEFAULT_COLLECTION;
 use crate::arguments::StoreArguments;
@@ -14,8 +13,9 @@ use crate::error::Error;
 use crate::exit::Outcome;
 use crate::models::{ModelArguments, NamedModel};
 use crate::output;
-use crate::render::{self, Answer, Question};
-use crate::terminal::message;
+use crate::question::{Question, What};
+use crate::render::{self, Answer};
+use crate::terminal::{message, visible};
 
 /// Find pictures with words, with a picture, or like one of the collection
 #[derive(Args, Debug)]
@@ -26,22 +26,28 @@ use crate::terminal::message;
   clipseek search \"red shoes\" --filter '{\"price\": {\"$lt\": 50}}' --format json
   clipseek search \"sunset\" -k 100 --threshold 0.25 --format paths
   clipseek search \"собака в снегу\" --text-model ./clip-multilingual
+  clipseek search \"2:golden retriever + ./beach.jpg - people\"
+  clipseek search \"at night\" --image street.jpg
+
+Terms of a mix are joined by + and - with a blank on both sides; a number and a colon in front say how
+much a term counts. A term is a picture if it is a file that is there, or like:ID; in double quotes it
+is words, whatever it says.
 
 Similarity is the cosine of two vectors, shown as the raw number. Words against pictures rarely reach
 0.35 even for a perfect match, pictures against pictures often lie above 0.5: a threshold suits one
 kind of query. A query picture that is itself in the collection is left out of the results.")]
 pub(crate) struct Arguments {
-    /// What to look for, in words
+    /// What to look for: words, or a mix of words and pictures, as in `2:dog + ./beach.jpg - people`
     #[arg(value_name = "WORDS", required_unless_present_any = ["image", "like"])]
     words: Vec<String>,
 
-    /// Find pictures like that of this file
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["words", "like"])]
-    image: Option<PathBuf>,
+    /// Find pictures like that of this file; several, and words, are added up
+    #[arg(short, long, value_name = "FILE")]
+    image: Vec<PathBuf>,
 
     /// Find pictures like that with this id
-    #[arg(short, long, value_name = "ID", conflicts_with = "words")]
-    like: Option<String>,
+    #[arg(short, long, value_name = "ID")]
+    like: Vec<String>,
 
     /// The collection to search [default: `default`, or the only one there is]
     #[arg(short, long, value_name = "NAME", env = environment::COLLECTION, hide_env_values = true)]
@@ -92,18 +98,19 @@ enum Format {
 
 pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outcome> {
     let format = arguments.format()?;
-    if let (Some(image), Some(to)) = (&arguments.image, &arguments.to) {
-        output::spare(image, to)?;
-    }
     let filter = arguments.filter()?;
     let store = place.open()?;
     let collection = open_collection(&store, arguments.collection.as_deref())?;
     let question = arguments.question(&collection)?;
-    let model = match question {
-        Question::Words(_) => arguments.model.load_for(collection.model())?,
-        Question::Picture(_) | Question::Like { .. } => {
-            arguments.model.load_pictures_for(collection.model())?
-        }
+    if let Some(to) = &arguments.to {
+        spare(&question, to)?;
+    }
+    if question.is_mix() {
+        message!("looking for {}", visible(&question.explanation()));
+    }
+    let model = match question.has_words() {
+        true => arguments.model.load_for(collection.model())?,
+        false => arguments.model.load_pictures_for(collection.model())?,
     };
     let options = SearchOptions {
         top_k: arguments.top_k as usize,
@@ -157,18 +164,13 @@ pub(crate) fn find(
     question: &Question,
     options: &SearchOptions,
 ) -> Result<Hits> {
-    let search = |query| Ok(collection.search(&model.model, &query, options)?);
-    match question {
-        Question::Words(words) => search(Query::Text(words)),
-        Question::Like { id, .. } => search(Query::Like(id)),
-        Question::Picture(path) => {
-            let at = || format!("`{}` cannot be the query", path.display());
-            let limits = Limits::default();
-            let bytes = picture::read_within(path, &limits).with_context(at)?;
-            let picture = Picture::decode(&bytes, &limits).with_context(at)?;
-            search(Query::Picture(&picture, ContentHash::of(&bytes)))
-        }
-    }
+    question.ask(|query| Ok(collection.search(&model.model, query, options)?))
+}
+
+/// Refuses to write over a picture of the question.
+fn spare(question: &Question, to: &Path) -> Result<(), Error> {
+    let mut paths = question.parts.iter().filter_map(|part| part.what.path());
+    paths.try_for_each(|path| output::spare(path, to))
 }
 
 /// Says why there is nothing, where there is nothing.
@@ -211,21 +213,21 @@ fn show(answer: &Answer, format: Format, to: Option<&Path>) -> Result<()> {
 
 impl Arguments {
     fn question(&self, collection: &Collection<'_>) -> Result<Question> {
-        if let Some(path) = &self.image {
-            return Ok(Question::Picture(path.clone()));
-        }
-        if let Some(id) = &self.like {
-            let record = collection.record(id)?;
-            return Ok(Question::Like {
-                id: record.id,
-                place: record.place.into(),
-            });
-        }
+        let mut question = Question::default();
         let words = self.words.join(" ");
-        if words.trim().is_empty() {
-            return Err(Error::NoWords.into());
+        if !words.trim().is_empty() {
+            question.add_words(&words, collection)?;
         }
-        Ok(Question::Words(words))
+        for path in &self.image {
+            question.add(What::Picture(path.clone()));
+        }
+        for id in &self.like {
+            question.add(What::like(id, collection)?);
+        }
+        match question.parts.is_empty() {
+            true => Err(Error::NoWords.into()),
+            false => Ok(question),
+        }
     }
 
     fn filter(&self) -> Result<Option<Filter>> {

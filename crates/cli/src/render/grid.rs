@@ -6,8 +6,9 @@ use rayon::prelude::*;
 use search::Hit;
 
 use super::canvas::{Canvas, Colour};
-use super::{Answer, Question, label, similarity, tile};
+use super::{Answer, label, similarity, tile};
 use crate::error::Error;
+use crate::question::{Part, Question, Sign, What};
 
 const BACK: Colour = [255, 255, 255];
 const EMPTY: Colour = [235, 234, 231];
@@ -19,6 +20,8 @@ const ACCENT: Colour = [180, 69, 31];
 const COLUMNS: usize = 4;
 /// The edge of the square that a picture fits into.
 const EDGE: usize = 280;
+/// The edge of a picture that is one of several parts of the query.
+const TERM_EDGE: usize = 132;
 /// Pictures on a grid at most: more would make a file that few programs open.
 const MOST: usize = 200;
 /// The blank between things.
@@ -40,9 +43,16 @@ pub(crate) fn grid(answer: &Answer) -> Result<Picture> {
     let columns = hits.len().clamp(1, COLUMNS);
     let rows = hits.len().div_ceil(columns).max(1);
     let width = GAP + (1 + columns) * (EDGE + GAP) + GAP;
-    let mut canvas = Canvas::new(width, GAP + rows * (CELL + GAP), BACK)?;
-    draw_question(&mut canvas, &answer.question);
-    canvas.fill(GAP + EDGE + GAP, GAP, 1, rows * (CELL + GAP) - GAP, EMPTY);
+    let blocks = Block::of_question(&answer.question, &Canvas::new(1, 1, BACK)?);
+    let question: usize = blocks.iter().map(|block| block.height() + GAP).sum();
+    let height = question.max(rows * (CELL + GAP));
+    let mut canvas = Canvas::new(width, GAP + height, BACK)?;
+    let mut y = GAP;
+    for block in &blocks {
+        block.draw(&mut canvas, y);
+        y += block.height() + GAP;
+    }
+    canvas.fill(GAP + EDGE + GAP, GAP, 1, height - GAP, EMPTY);
     let pictures: Vec<Option<Picture>> = hits
         .par_iter()
         .map(|hit| tile::square(Path::new(&hit.place), EDGE as u32))
@@ -50,24 +60,94 @@ pub(crate) fn grid(answer: &Answer) -> Result<Picture> {
     for (n, (hit, picture)) in hits.iter().zip(&pictures).enumerate() {
         let x = GAP + (1 + n % columns) * (EDGE + GAP) + GAP;
         let y = GAP + (n / columns) * (CELL + GAP);
-        draw_picture(&mut canvas, picture.as_ref(), x, y);
+        draw_picture(&mut canvas, picture.as_ref(), EDGE, x, y);
         draw_hit(&mut canvas, hit, x, y + EDGE + 8);
     }
     canvas.into_picture()
 }
 
-fn draw_question(canvas: &mut Canvas, question: &Question) {
-    match question {
-        Question::Words(words) => {
-            canvas.write("Query", GAP, GAP, TEXT, FAINT);
-            let size = 26.0;
-            for (n, line) in canvas.wrap(words, size, EDGE, 10).iter().enumerate() {
-                canvas.write(line, GAP, GAP + LINE + 6 + n * 34, size, INK);
-            }
+/// A part of the question as it is drawn: a line with its sign, and words or a picture under it.
+struct Block {
+    label: String,
+    size: f32,
+    lines: Vec<String>,
+    picture: Option<Square>,
+}
+
+/// A picture, unless its file is gone, in a square of an edge.
+struct Square {
+    picture: Option<Picture>,
+    edge: usize,
+}
+
+impl Block {
+    /// The blocks of a question. A single one is large; those of a mix share the column.
+    fn of_question(question: &Question, canvas: &Canvas) -> Vec<Block> {
+        let is_mix = question.is_mix();
+        let parts = question.parts.iter().enumerate();
+        parts
+            .map(|(n, part)| match is_mix {
+                true => Block::of_term(part, n == 0, canvas),
+                false => Block::alone(&part.what, canvas),
+            })
+            .collect()
+    }
+
+    fn alone(what: &What, canvas: &Canvas) -> Block {
+        Block::of(what, "Query".to_owned(), (26.0, 10), EDGE, canvas)
+    }
+
+    fn of_term(part: &Part, is_first: bool, canvas: &Canvas) -> Block {
+        let weight = part.weight;
+        let sign = Sign { weight, is_first };
+        let label = match part.what {
+            What::Words(_) => format!("{sign}words"),
+            _ => format!("{sign}picture"),
+        };
+        let label = label.trim_start().to_owned();
+        Block::of(&part.what, label, (20.0, 4), TERM_EDGE, canvas)
+    }
+
+    fn of(
+        what: &What,
+        label: String,
+        (size, most): (f32, usize),
+        edge: usize,
+        canvas: &Canvas,
+    ) -> Block {
+        let square = |path| Square {
+            picture: tile::square(path, edge as u32),
+            edge,
+        };
+        let words = match what {
+            What::Words(words) => words.as_str(),
+            _ => "",
+        };
+        Block {
+            label,
+            size,
+            lines: canvas.wrap(words, size, EDGE, most),
+            picture: what.path().map(square),
         }
-        Question::Picture(path) | Question::Like { place: path, .. } => {
-            draw_picture(canvas, tile::square(path, EDGE as u32).as_ref(), GAP, GAP);
-            canvas.write("Query", GAP, GAP + EDGE + 8, TEXT, FAINT);
+    }
+
+    fn height(&self) -> usize {
+        let picture = self.picture.as_ref().map_or(0, |square| square.edge);
+        LINE + 6 + self.lines.len() * self.line() + picture
+    }
+
+    fn line(&self) -> usize {
+        (self.size * 1.3) as usize
+    }
+
+    fn draw(&self, canvas: &mut Canvas, y: usize) {
+        canvas.write(&self.label, GAP, y, TEXT, FAINT);
+        let y = y + LINE + 6;
+        for (n, line) in self.lines.iter().enumerate() {
+            canvas.write(line, GAP, y + n * self.line(), self.size, INK);
+        }
+        if let Some(square) = &self.picture {
+            draw_picture(canvas, square.picture.as_ref(), square.edge, GAP, y);
         }
     }
 }
@@ -82,23 +162,16 @@ fn draw_hit(canvas: &mut Canvas, hit: &Hit, x: usize, y: usize) {
 }
 
 /// Draws a picture into the middle of its square; an empty square where there is none.
-fn draw_picture(canvas: &mut Canvas, picture: Option<&Picture>, x: usize, y: usize) {
-    canvas.fill(x, y, EDGE, EDGE, EMPTY);
-    match picture {
-        Some(picture) => {
-            let middle = |length: u32| (EDGE - length as usize) / 2;
-            canvas.draw(
-                picture,
-                x + middle(picture.width()),
-                y + middle(picture.height()),
-            );
-        }
-        None => canvas.write(
-            "file not found",
-            x + 16,
-            y + EDGE / 2 - LINE / 2,
-            TEXT,
-            FAINT,
-        ),
-    }
+fn draw_picture(canvas: &mut Canvas, picture: Option<&Picture>, edge: usize, x: usize, y: usize) {
+    canvas.fill(x, y, edge, edge, EMPTY);
+    let Some(picture) = picture else {
+        let y = y + edge / 2 - LINE / 2;
+        return canvas.write("file not found", x + 8, y, TEXT, FAINT);
+    };
+    let middle = |length: u32| (edge - length as usize) / 2;
+    canvas.draw(
+        picture,
+        x + middle(picture.width()),
+        y + middle(picture.height()),
+    );
 }

@@ -4,7 +4,8 @@ use anyhow::Result;
 use search::Hit;
 use serde::Serialize;
 
-use super::{Answer, Question};
+use super::Answer;
+use crate::question::{Part, Question, What};
 
 /// An answer for other programs.
 #[derive(Serialize)]
@@ -23,6 +24,41 @@ enum JsonQuestion<'a> {
     Text(&'a str),
     Image(String),
     Like(&'a str),
+    Mix(Vec<JsonPart<'a>>),
+}
+
+/// A term of a mix.
+#[derive(Serialize)]
+struct JsonPart<'a> {
+    weight: f32,
+    #[serde(flatten)]
+    what: JsonQuestion<'a>,
+}
+
+impl<'a> JsonQuestion<'a> {
+    fn of(question: &'a Question) -> JsonQuestion<'a> {
+        match question.parts.as_slice() {
+            [part] => JsonQuestion::of_part(part),
+            parts => JsonQuestion::Mix(parts.iter().map(JsonPart::of).collect()),
+        }
+    }
+
+    fn of_part(part: &'a Part) -> JsonQuestion<'a> {
+        match &part.what {
+            What::Words(words) => JsonQuestion::Text(words),
+            What::Picture(path) => JsonQuestion::Image(path.to_string_lossy().into_owned()),
+            What::Like { id, .. } => JsonQuestion::Like(id),
+        }
+    }
+}
+
+impl<'a> JsonPart<'a> {
+    fn of(part: &'a Part) -> JsonPart<'a> {
+        JsonPart {
+            weight: part.weight,
+            what: JsonQuestion::of_part(part),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -35,11 +71,7 @@ struct JsonHit<'a> {
 /// One JSON object.
 pub(crate) fn json(answer: &Answer, out: &mut dyn Write) -> Result<()> {
     let object = JsonAnswer {
-        query: match &answer.question {
-            Question::Words(words) => JsonQuestion::Text(words),
-            Question::Picture(path) => JsonQuestion::Image(path.to_string_lossy().into_owned()),
-            Question::Like { id, .. } => JsonQuestion::Like(id),
-        },
+        query: JsonQuestion::of(&answer.question),
         collection: &answer.collection,
         model: &answer.model,
         best: answer.found.best,

@@ -7,7 +7,8 @@ use picture::Picture;
 use rayon::prelude::*;
 use search::Hit;
 
-use super::{Answer, Question, file_name, label, similarity, tile};
+use super::{Answer, file_name, label, similarity, tile};
+use crate::question::{Part, Question, Sign, What};
 
 /// The longest edges of a picture on the page, in pixels: sharp on a screen of double density.
 const EDGE: u32 = 480;
@@ -74,16 +75,29 @@ fn how_many(hits: usize) -> String {
 
 fn query(question: &Question) -> Markup {
     html! {
-        @match question {
-            Question::Words(words) => {
-                p.kind { "Words" }
+        @for (n, part) in question.parts.iter().enumerate() {
+            div.part {
+                (part_of_query(part, n == 0))
+            }
+        }
+    }
+}
+
+/// A part of the query: its kind with sign and weight, and what it is.
+fn part_of_query(part: &Part, is_first: bool) -> Markup {
+    let weight = part.weight;
+    let sign = Sign { weight, is_first };
+    html! {
+        @match &part.what {
+            What::Words(words) => {
+                p.kind { (sign) "Words" }
                 h1 { "“" (words) "”" }
             }
-            Question::Picture(path) | Question::Like { place: path, .. } => {
-                p.kind { "Picture" }
+            What::Picture(path) | What::Like { place: path, .. } => {
+                p.kind { (sign) "Picture" }
                 figure {
                     (image(tile::thumbnail(path, EDGE, EDGE).as_ref(), "the query"))
-                    figcaption { (path.file_name().unwrap_or_default().to_string_lossy()) }
+                    figcaption { (part.what.name()) }
                 }
             }
         }

@@ -111,7 +111,7 @@ fn cut(text: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::Question;
+    use crate::question::{Question, What};
     use search::Hits;
 
     #[test]
@@ -133,7 +133,7 @@ mod tests {
             metadata: serde_json::Map::new(),
         };
         let answer = Answer {
-            question: Question::Words("dog".to_owned()),
+            question: Question::of(What::Words("dog".to_owned())),
             collection: "c".to_owned(),
             model: "mini".to_owned(),
             found: Hits {

@@ -5,6 +5,7 @@ mod demonstration;
 mod errors;
 mod hub_models;
 mod lasting;
+mod mixes;
 mod raw_vectors;
 mod searching;
 mod text_models;

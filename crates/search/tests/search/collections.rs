@@ -5,10 +5,14 @@ use std::path::Path;
 
 use index::Filter;
 use picture::{ContentHash, Limits, Picture};
-use search::{Embedding, Error, Hits, ModelIdentity, NewRecord, Query, SearchOptions, Store};
+use search::{Embedding, Error, Hit, Hits, ModelIdentity, NewRecord, Query, SearchOptions, Store};
 use serde_json::json;
 
 use crate::world::{TestResult, World, model, names, new, stripes, top};
+
+fn cosine(hit: &Hit) -> f32 {
+    hit.similarity.expect("pictures were compared")
+}
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
@@ -31,9 +35,9 @@ fn hits_are_the_most_similar_pictures_in_order() -> TestResult {
         expected.iter().map(|(name, _)| name).collect::<Vec<_>>()
     );
     for (hit, (name, similarity)) in hits.hits.iter().zip(&expected) {
-        assert!((hit.similarity - similarity).abs() < 1e-5, "{name}");
+        assert!((cosine(hit) - similarity).abs() < 1e-5, "{name}");
     }
-    assert_eq!(hits.best, Some(hits.hits[0].similarity));
+    assert_eq!(hits.best, hits.hits[0].similarity);
     Ok(())
 }
 
@@ -100,7 +104,7 @@ fn a_threshold_that_hides_everything_tells_the_best() {
     let none = world.search(&Query::Text("x"), &options);
     assert!(none.hits.is_empty());
     assert_eq!(none.best, all.best);
-    let middle = all.hits[2].similarity;
+    let middle = cosine(&all.hits[2]);
     let some = world.search(
         &Query::Text("x"),
         &SearchOptions {
@@ -141,7 +145,7 @@ fn what_has_changed_is_taken_up() {
     );
     let hits = world.search(&Query::Picture(&stripes(9), ContentHash::of(b"")), &top(1));
     assert_eq!(names(&hits), ["3.png"]);
-    assert!(hits.hits[0].similarity > 0.9999);
+    assert!(cosine(&hits.hits[0]) > 0.9999);
 }
 
 #[test]
@@ -438,4 +442,62 @@ fn catalogues_of_others_are_refused() -> TestResult {
         Err(Error::Catalogue { .. })
     ));
     Ok(())
+}
+
+#[test]
+fn a_mix_is_the_weighted_sum_of_its_terms() -> TestResult {
+    let world = World::filled();
+    let id = world.search(&Query::Text("x"), &top(1)).hits[0].id.clone();
+    let bytes = fs::read(world.path("2.png"))?;
+    let picture = Picture::decode(&bytes, &Limits::default())?;
+    let query = Query::Mix(vec![
+        (2.0, Query::Text("some stripes")),
+        (1.0, Query::Picture(&picture, ContentHash::of(&bytes))),
+        (-0.5, Query::Like(&id)),
+    ]);
+    let hits = world.search(&query, &top(6));
+
+    let text = world.model.embed_text("some stripes")?;
+    let image = world.model.embed_picture(&picture)?;
+    let place = world.collection().record(&id)?.place;
+    let like = world
+        .model
+        .embed_picture(&Picture::open(Path::new(&place), &Limits::default())?)?;
+    let sum: Vec<f32> = (0..text.len())
+        .map(|n| 2.0 * text[n] + image[n] - 0.5 * like[n])
+        .collect();
+    let length = dot(&sum, &sum).sqrt();
+    for hit in &hits.hits {
+        let picture = Picture::open(Path::new(&hit.place), &Limits::default())?;
+        let expected = dot(&sum, &world.model.embed_picture(&picture)?) / length;
+        assert!((cosine(hit) - expected).abs() < 1e-5, "{}", hit.place);
+    }
+    // Neither picture of the query is among them.
+    assert!(
+        hits.hits
+            .iter()
+            .all(|hit| hit.id != id && !hit.place.ends_with("2.png"))
+    );
+    let own = if place.ends_with("2.png") { 1 } else { 2 };
+    assert_eq!(hits.hits.len(), 6 - own);
+    Ok(())
+}
+
+#[test]
+fn a_mix_that_cancels_itself_is_an_error() {
+    let world = World::filled();
+    for terms in [
+        vec![(1.0, Query::Text("x")), (-1.0, Query::Text("x"))],
+        vec![
+            (0.3, Query::Text("x")),
+            (0.1, Query::Text("y")),
+            (-0.3, Query::Text("x")),
+            (-0.1, Query::Text("y")),
+        ],
+        vec![],
+    ] {
+        let query = Query::Mix(terms);
+        let found = world.collection().search(&world.model, &query, &top(1));
+        assert!(matches!(found, Err(Error::Vanished)), "{query:?}");
+    }
 }

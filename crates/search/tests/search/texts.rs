@@ -123,7 +123,11 @@ fn pictures_are_found_by_words_of_another_model() {
     for hit in &hits {
         let picture = Picture::open(Path::new(&hit.place), &Limits::default()).unwrap();
         let expected = dot(&text, &pictures().embed_picture(&picture).unwrap());
-        assert!((hit.similarity - expected).abs() < 1e-5, "{}", hit.place);
+        assert!(
+            (hit.similarity.unwrap() - expected).abs() < 1e-5,
+            "{}",
+            hit.place
+        );
     }
 }
 

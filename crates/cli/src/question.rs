@@ -1,0 +1,233 @@
+//! What is looked for, as the command line says it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use picture::{ContentHash, Limits, Picture};
+use search::{Collection, MixTerm, Query};
+
+/// Begins a term of a mix that is a picture of the collection.
+const LIKE: &str = "like:";
+
+/// What was asked: parts that are added up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Question {
+    pub(crate) parts: Vec<Part>,
+}
+
+/// A part of a question, and how much it counts: negative where it is subtracted.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) weight: f32,
+    pub(crate) what: What,
+}
+
+/// What a part is.
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    /// Words.
+    Words(String),
+    /// A picture's file.
+    Picture(PathBuf),
+    /// A picture of the collection.
+    Like { id: String, place: PathBuf },
+}
+
+/// A picture of a question, read.
+struct Read {
+    picture: Picture,
+    hash: ContentHash,
+}
+
+impl Question {
+    pub(crate) fn of(what: What) -> Question {
+        Question {
+            parts: vec![Part { weight: 1.0, what }],
+        }
+    }
+
+    /// The parts that words come to: one, or those of a mix.
+    pub(crate) fn add_words(&mut self, words: &str, collection: &Collection<'_>) -> Result<()> {
+        match MixTerm::parse(words)? {
+            None => self.add(What::Words(words.to_owned())),
+            Some(terms) => {
+                for term in terms {
+                    let what = What::of_term(&term, collection)?;
+                    let weight = term.weight;
+                    self.parts.push(Part { weight, what });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn add(&mut self, what: What) {
+        self.parts.push(Part { weight: 1.0, what });
+    }
+
+    /// Whether it takes a sum to answer it.
+    pub(crate) fn is_mix(&self) -> bool {
+        self.parts.len() > 1
+    }
+
+    /// Whether it takes a text model to answer it.
+    pub(crate) fn has_words(&self) -> bool {
+        let is_words = |part: &Part| matches!(part.what, What::Words(_));
+        self.parts.iter().any(is_words)
+    }
+
+    /// The question in a few words.
+    pub(crate) fn title(&self) -> String {
+        match self.parts.as_slice() {
+            [part] => part.what.title(),
+            parts => joined(parts.iter().map(|part| (part.weight, part.what.name()))),
+        }
+    }
+
+    /// How a mix was understood, term by term.
+    pub(crate) fn explanation(&self) -> String {
+        joined(self.parts.iter().map(|part| {
+            let what = match &part.what {
+                What::Words(words) => format!("\"{words}\""),
+                What::Picture(path) => format!("picture {}", path.display()),
+                What::Like { id, place } => format!("picture {id} ({})", file_name(place)),
+            };
+            (part.weight, what)
+        }))
+    }
+
+    /// Reads what has to be read, and hands the query to `ask`.
+    pub(crate) fn ask<T>(&self, ask: impl FnOnce(&Query<'_>) -> Result<T>) -> Result<T> {
+        let read = self.parts.iter().map(|part| part.what.read());
+        let read: Vec<Option<Read>> = read.collect::<Result<_>>()?;
+        let parts = self.parts.iter().zip(&read);
+        let mut terms: Vec<(f32, Query<'_>)> = parts
+            .map(|(part, read)| (part.weight, part.what.query(read.as_ref())))
+            .collect();
+        match terms.len() {
+            1 => ask(&terms.remove(0).1),
+            _ => ask(&Query::Mix(terms)),
+        }
+    }
+}
+
+impl What {
+    /// A term of a mix: `like:ID`, a file that is there, or else words.
+    fn of_term(term: &MixTerm, collection: &Collection<'_>) -> Result<What> {
+        let text = term.text.as_str();
+        if term.is_literal {
+            return Ok(What::Words(text.to_owned()));
+        }
+        if let Some(id) = text.strip_prefix(LIKE) {
+            return What::like(id.trim(), collection);
+        }
+        if Path::new(text).is_file() {
+            return Ok(What::Picture(text.into()));
+        }
+        Ok(What::Words(text.to_owned()))
+    }
+
+    /// The picture of the collection with that id.
+    pub(crate) fn like(id: &str, collection: &Collection<'_>) -> Result<What> {
+        let record = collection.record(id)?;
+        Ok(What::Like {
+            id: record.id,
+            place: record.place.into(),
+        })
+    }
+
+    /// The file of the picture that it is, if it is one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            What::Words(_) => None,
+            What::Picture(path) | What::Like { place: path, .. } => Some(path),
+        }
+    }
+
+    fn title(&self) -> String {
+        match self {
+            What::Words(words) => words.clone(),
+            What::Picture(path) | What::Like { place: path, .. } => {
+                format!("like {}", path.display())
+            }
+        }
+    }
+
+    /// What to call it beside others.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            What::Words(words) => words.clone(),
+            What::Picture(path) | What::Like { place: path, .. } => file_name(path),
+        }
+    }
+
+    fn read(&self) -> Result<Option<Read>> {
+        let What::Picture(path) = self else {
+            return Ok(None);
+        };
+        let at = || format!("`{}` cannot be the query", path.display());
+        let limits = Limits::default();
+        let bytes = picture::read_within(path, &limits).with_context(at)?;
+        Ok(Some(Read {
+            picture: Picture::decode(&bytes, &limits).with_context(at)?,
+            hash: ContentHash::of(&bytes),
+        }))
+    }
+
+    fn query<'a>(&'a self, read: Option<&'a Read>) -> Query<'a> {
+        match (self, read) {
+            (_, Some(read)) => Query::Picture(&read.picture, read.hash),
+            (What::Like { id, .. }, None) => Query::Like(id),
+            (what, None) => Query::Text(what.words().unwrap_or_default()),
+        }
+    }
+
+    fn words(&self) -> Option<&str> {
+        match self {
+            What::Words(words) => Some(words),
+            _ => None,
+        }
+    }
+}
+
+/// `2 × a + b - c`.
+fn joined(terms: impl Iterator<Item = (f32, String)>) -> String {
+    let mut text = String::new();
+    for (n, (weight, what)) in terms.enumerate() {
+        let sign = Sign {
+            weight,
+            is_first: n == 0,
+        };
+        text.push_str(&format!("{sign}{what}"));
+    }
+    text.trim_start().to_owned()
+}
+
+/// What stands in front of a term: ` + `, ` - 2 × `.
+pub(crate) struct Sign {
+    pub(crate) weight: f32,
+    pub(crate) is_first: bool,
+}
+
+impl fmt::Display for Sign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.is_first, self.weight < 0.0) {
+            (true, false) => {}
+            (false, false) => f.write_str(" + ")?,
+            (_, true) => f.write_str(" - ")?,
+        }
+        let weight = self.weight.abs();
+        if weight == 1.0 {
+            return Ok(());
+        }
+        write!(f, "{weight} × ")
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
+}

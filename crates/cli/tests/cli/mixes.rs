@@ -1,0 +1,133 @@
+use std::fs;
+
+use crate::world::{World, demo};
+
+const PICTURES: &[&str] = &[
+    "two-perch.jpg",
+    "stone-windmill.jpg",
+    "brick-windmill.jpg",
+    "mountain-trail.jpg",
+    "orange-hammer.jpg",
+];
+
+#[test]
+fn json_says_how_a_mix_was_understood() {
+    let world = World::with_pictures(PICTURES);
+    fs::copy(demo().join("pictures/goldfish.jpg"), world.path("fish.jpg")).unwrap();
+    let id = world
+        .well(&["search", "a hammer", "-k", "1", "--format", "json"])
+        .json()["hits"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let query = format!("2:in the \"deep\" sea + ./fish.jpg - like:{id} - \"./fish.jpg\"");
+    let ran = world.well(&["search", &query, "--format", "json"]);
+    assert_eq!(
+        ran.json()["query"],
+        serde_json::json!({"mix": [
+            {"weight": 2.0, "text": "in the \"deep\" sea"},
+            {"weight": 1.0, "image": "./fish.jpg"},
+            {"weight": -1.0, "like": id},
+            {"weight": -1.0, "text": "./fish.jpg"},
+        ]})
+    );
+    assert_eq!(
+        ran.stderr,
+        format!(
+            "looking for 2 × \"in the \"deep\" sea\" + picture ./fish.jpg - picture {id} \
+             (orange-hammer.jpg) - \"./fish.jpg\"\n"
+        )
+    );
+    let hits = ran.json()["hits"].as_array().unwrap().clone();
+    assert_eq!(hits.len(), 4, "the hammer itself is left out");
+}
+
+#[test]
+fn what_is_subtracted_moves_down() {
+    let world = World::with_pictures(PICTURES);
+    let places = |query: &str| world.well(&["search", query, "--format", "paths"]).stdout;
+    let rank = |places: &str| places.lines().position(|line| line.contains("windmill"));
+    assert_eq!(rank(&places("a landscape with a windmill")), Some(0));
+    let without = places("a landscape with a windmill - 2:a windmill");
+    assert!(rank(&without).is_none_or(|rank| rank > 0), "{without}");
+}
+
+#[test]
+fn pictures_and_words_are_added() {
+    let world = World::with_pictures(PICTURES);
+    let fish = demo().join("pictures/goldfish.jpg");
+    let fish = fish.to_str().unwrap();
+    let flags = world.well(&[
+        "search", "a mill", "--image", fish, "--image", fish, "--format", "json",
+    ]);
+    let mix = format!("a mill + {fish} + {fish}");
+    let mix = world.well(&["search", &mix, "--format", "json"]);
+    assert_eq!(flags.json(), mix.json());
+    assert_eq!(flags.json()["query"]["mix"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn words_without_operators_are_words_as_they_are() {
+    let world = World::with_pictures(PICTURES);
+    for words in [
+        "2:a fish",
+        "a black-and-white C++ book",
+        "pictures/two-perch.jpg",
+        "\"a fish\"",
+    ] {
+        let ran = world.well(&["search", words, "--format", "json"]);
+        assert_eq!(ran.json()["query"], serde_json::json!({"text": words}));
+        assert_eq!(ran.stderr, "");
+    }
+}
+
+#[test]
+fn what_cannot_be_mixed_says_why() {
+    let world = World::with_pictures(PICTURES);
+    for (query, error) in [
+        (
+            "a fish - a fish",
+            "error: the terms of the query cancel each other: nothing is left to look for\n",
+        ),
+        (
+            "a fish + 0:a mill",
+            "error: `0` is no weight for `a mill`: expected a number above 0, up to 1000\n",
+        ),
+        (
+            "a fish + + a mill",
+            "error: nothing stands beside a ` + ` or ` - `\n",
+        ),
+    ] {
+        let said = world.fails(&["search", query]);
+        assert!(said.contains(error), "{said}");
+    }
+    let said = world.fails(&["search", "a fish + like:none"]);
+    assert!(said.contains("no picture with id `none`"), "{said}");
+}
+
+#[test]
+fn the_parts_of_a_mix_are_shown() {
+    let world = World::with_pictures(PICTURES);
+    let query = "2:a fish + pictures/two-perch.jpg - people";
+    world.well(&["search", query, "--to", "found.html"]);
+    let page = world.read("found.html");
+    for part in [
+        "2 × Words",
+        " + Picture",
+        " - Words",
+        "“people”",
+        "<figcaption>two-perch.jpg",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    world.well(&["search", query, "--to", "found.png"]);
+    let error = world.fails(&[
+        "search",
+        query,
+        "--to",
+        "pictures/two-perch.jpg",
+        "--format",
+        "grid",
+    ]);
+    assert!(error.contains("would be written over"), "{error}");
+}

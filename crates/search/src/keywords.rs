@@ -1,0 +1,217 @@
+//! Words looked up in captions, file names and folders, by SQLite's FTS5.
+//!
+//! The table of words follows the table `records` by triggers, whatever writes there. It holds no
+//! copy of the texts (`content=''`). `records` has no row numbers, which FTS5 needs, so
+//! `keyword_rows` gives each record one.
+//!
+//! Words are what `unicode61` takes for words: letters and digits, without case and diacritics.
+//! Scripts that set no blanks between words, such as Chinese, are one word from mark to mark.
+
+use crate::error::{Error, Result};
+
+/// The tables of words, and what keeps them up with the records.
+///
+/// `INSERT OR REPLACE` takes a record out without telling the trigger for deletions (SQLite does so
+/// only with `recursive_triggers`), be it the one of that id or the one of that place: so what an
+/// insertion might replace is taken out before it.
+pub(crate) const TABLES: &str = "
+    CREATE TABLE keyword_rows (
+        number      INTEGER PRIMARY KEY,
+        collection  INTEGER NOT NULL,
+        record      TEXT NOT NULL,
+        UNIQUE (collection, record)
+    );
+    CREATE VIRTUAL TABLE keywords USING fts5 (
+        captions, place, content = '', contentless_delete = 1,
+        tokenize = 'unicode61 remove_diacritics 2'
+    );
+    CREATE TRIGGER keywords_before_insertion BEFORE INSERT ON records BEGIN
+        DELETE FROM keywords WHERE rowid IN (
+            SELECT number FROM records JOIN keyword_rows
+                ON keyword_rows.collection = records.collection AND record = id
+            WHERE records.collection = new.collection AND (id = new.id OR place = new.place));
+        DELETE FROM keyword_rows WHERE collection = new.collection AND record IN (
+            SELECT id FROM records
+            WHERE collection = new.collection AND (id = new.id OR place = new.place));
+    END;
+    CREATE TRIGGER keywords_after_insertion AFTER INSERT ON records BEGIN
+        INSERT INTO keyword_rows (collection, record) VALUES (new.collection, new.id);
+        INSERT INTO keywords (rowid, captions, place)
+            SELECT number, (SELECT group_concat(value, char(10)) FROM json_each(new.captions)), new.place
+            FROM keyword_rows WHERE collection = new.collection AND record = new.id;
+    END;
+    CREATE TRIGGER keywords_after_deletion AFTER DELETE ON records BEGIN
+        DELETE FROM keywords WHERE rowid IN (SELECT number FROM keyword_rows
+            WHERE collection = old.collection AND record = old.id);
+        DELETE FROM keyword_rows WHERE collection = old.collection AND record = old.id;
+    END;
+    CREATE TRIGGER keywords_after_update AFTER UPDATE OF collection, id, place, captions ON records BEGIN
+        DELETE FROM keywords WHERE rowid IN (SELECT number FROM keyword_rows
+            WHERE collection = old.collection AND record = old.id);
+        DELETE FROM keyword_rows WHERE collection = old.collection AND record = old.id;
+        INSERT INTO keyword_rows (collection, record) VALUES (new.collection, new.id);
+        INSERT INTO keywords (rowid, captions, place)
+            SELECT number, (SELECT group_concat(value, char(10)) FROM json_each(new.captions)), new.place
+            FROM keyword_rows WHERE collection = new.collection AND record = new.id;
+    END;
+";
+
+/// Fills the tables from records that were there before them.
+pub(crate) const FILL: &str = "
+    INSERT INTO keyword_rows (collection, record) SELECT collection, id FROM records;
+    INSERT INTO keywords (rowid, captions, place)
+        SELECT number, (SELECT group_concat(value, char(10)) FROM json_each(captions)), place
+        FROM records JOIN keyword_rows
+            ON keyword_rows.collection = records.collection AND record = id;
+";
+
+/// The records of a collection that an expression matches, best first (by BM25).
+pub(crate) const MATCHES: &str = "
+    SELECT record FROM keywords JOIN keyword_rows ON number = keywords.rowid
+    WHERE keywords MATCH ?2 AND collection = ?1 ORDER BY rank, number
+";
+
+/// Words to be found in a picture's captions, file name or folders: all of them.
+///
+/// Words in double quotes stand beside each other; a `*` behind a word or a quoted one stands for
+/// any ending. Everything else that is no letter or digit separates words.
+///
+/// ```
+/// # fn main() -> search::Result<()> {
+/// let keywords = search::Keywords::parse("\"red shoes\" beach*")?;
+/// assert_eq!(keywords.text(), "\"red shoes\" beach*");
+/// assert!(search::Keywords::parse("*** -").is_err());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keywords {
+    text: String,
+    expression: String,
+}
+
+impl Keywords {
+    /// Reads keywords.
+    ///
+    /// # Errors
+    /// [`Error::NoKeywords`] where there is no word in the text.
+    pub fn parse(text: &str) -> Result<Keywords> {
+        Keywords::without(text, &[])
+    }
+
+    /// The same, leaving out pictures that have all words of one of the `unwanted` texts.
+    ///
+    /// # Errors
+    /// [`Error::NoKeywords`] where there is no word in one of the texts.
+    pub fn without(text: &str, unwanted: &[&str]) -> Result<Keywords> {
+        let mut expression = all_of(text)?;
+        let mut said = text.trim().to_owned();
+        for unwanted in unwanted {
+            expression = format!("({expression}) NOT ({})", all_of(unwanted)?);
+            said = format!("{said} - {}", unwanted.trim());
+        }
+        Ok(Keywords {
+            text: said,
+            expression,
+        })
+    }
+
+    /// The keywords as they were written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The same in FTS5's language.
+    pub(crate) fn expression(&self) -> &str {
+        &self.expression
+    }
+}
+
+/// FTS5's expression for all words of a text. Each is quoted, so that none is taken for an operator.
+fn all_of(text: &str) -> Result<String> {
+    let phrases: Vec<String> = phrases(text)
+        .into_iter()
+        .filter(|(words, _)| words.contains(char::is_alphanumeric))
+        .map(|(words, is_prefix)| {
+            let star = if is_prefix { "*" } else { "" };
+            format!("\"{words}\"{star}")
+        })
+        .collect();
+    match phrases.is_empty() {
+        true => Err(Error::NoKeywords {
+            text: text.to_owned(),
+        }),
+        false => Ok(phrases.join(" ")),
+    }
+}
+
+/// The words of a text, and whether a `*` is behind them; quoted ones together.
+fn phrases(text: &str) -> Vec<(String, bool)> {
+    // A zero byte would end the expression early.
+    let text = text.replace(char::is_control, " ");
+    let mut phrases = Vec::new();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let (words, after) = match rest.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
+            None => {
+                let end = rest.find(|c: char| c.is_whitespace() || c == '"');
+                rest.split_at(end.unwrap_or(rest.len()))
+            }
+        };
+        let is_prefix = words.ends_with('*') || after.starts_with('*');
+        let words = words.trim_end_matches('*');
+        phrases.push((words.to_owned(), is_prefix));
+        rest = after.trim_start_matches('*').trim_start();
+    }
+    phrases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(text: &str, expected: &str) {
+        assert_eq!(
+            Keywords::parse(text).unwrap().expression(),
+            expected,
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn words_become_quoted_terms() {
+        case("red shoes", r#""red" "shoes""#);
+        case(r#""red shoes" beach"#, r#""red shoes" "beach""#);
+        case("sho*", r#""sho"*"#);
+        case(r#""red sho"* "a b*""#, r#""red sho"* "a b"*"#);
+        case(r#"red"shoes"#, r#""red" "shoes""#);
+        case(
+            "AND NOT NEAR(a) captions:b ^c",
+            r#""AND" "NOT" "NEAR(a)" "captions:b" "^c""#,
+        );
+        case("a \u{0} b — &", r#""a" "b""#);
+    }
+
+    #[test]
+    fn unwanted_words_are_taken_out() {
+        let keywords = Keywords::without("red shoes", &["beach", "at night"]).unwrap();
+        assert_eq!(
+            keywords.expression(),
+            r#"(("red" "shoes") NOT ("beach")) NOT ("at" "night")"#
+        );
+        assert_eq!(keywords.text(), "red shoes - beach - at night");
+    }
+
+    #[test]
+    fn without_words_there_are_no_keywords() {
+        for text in ["", " ", "*", "\"\"", "- + —", "\u{0}"] {
+            assert!(
+                matches!(Keywords::parse(text), Err(Error::NoKeywords { .. })),
+                "{text:?}"
+            );
+        }
+        assert!(Keywords::without("a", &["*"]).is_err());
+    }
+}

@@ -1,0 +1,229 @@
+//! The language of weighted mixes: `2:golden retriever + ./beach.jpg - people`.
+//!
+//! Terms are joined by ` + ` and ` - `, with a blank on both sides, so that `black-and-white` and
+//! `C++` stay words. A term may have a weight in front, `2:` or `0.5:`. A term in double quotes is
+//! taken literally.
+
+use crate::error::{Error, Result};
+
+/// The most that a term may count: beside it, a term of weight 1 is below what numbers can tell.
+const WEIGHT_LIMIT: f32 = 1000.0;
+
+/// A part of a mix.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MixTerm {
+    /// How much it counts: negative where it is subtracted.
+    pub weight: f32,
+    /// What it says, without blanks around it.
+    pub text: String,
+    /// Whether it stood in quotes, so that it can be nothing but words.
+    pub is_literal: bool,
+}
+
+impl MixTerm {
+    /// The terms of a mix; `None` where nothing joins any, so that the text is words as it is.
+    ///
+    /// # Errors
+    /// [`Error::EmptyTerm`] where nothing stands beside a ` + ` or ` - `, and [`Error::TermWeight`]
+    /// for a weight that is zero or above 1,000.
+    pub fn parse(text: &str) -> Result<Option<Vec<MixTerm>>> {
+        let mut terms = Vec::new();
+        let (mut sign, mut rest) = (1.0, text.trim());
+        loop {
+            let (weight, said) = weight_of(rest);
+            let (term, joined) = Cut::of(said);
+            if let (true, None) = (terms.is_empty(), &joined) {
+                return Ok(None);
+            }
+            terms.push(term.into_mix_term(sign, weight)?);
+            match joined {
+                Some(joined) => (sign, rest) = joined,
+                None => return Ok(Some(terms)),
+            }
+        }
+    }
+}
+
+/// A weight as it is written, if one is, and what follows it, with the blanks before it.
+fn weight_of(text: &str) -> (Option<&str>, &str) {
+    let is_number = |written: &str| {
+        written.starts_with(|c: char| c.is_ascii_digit())
+            && written.chars().all(|c| c.is_ascii_digit() || c == '.')
+            && written.matches('.').count() <= 1
+    };
+    let split = text.trim_start().split_once(':');
+    match split {
+        Some((written, said)) if is_number(written) => (Some(written), said),
+        _ => (None, text),
+    }
+}
+
+/// The first term of a text, cut off.
+struct Cut<'a> {
+    text: &'a str,
+    is_literal: bool,
+}
+
+/// The sign of an operator, and what follows it.
+type Joined<'a> = (f32, &'a str);
+
+impl Cut<'_> {
+    fn of(text: &str) -> (Cut<'_>, Option<Joined<'_>>) {
+        if let Some(quoted) = quoted(text) {
+            return quoted;
+        }
+        let operators = text.char_indices().filter_map(|(at, _)| {
+            let joined = operator(&text[at..])?;
+            Some((at, joined))
+        });
+        let (end, joined) = match operators.into_iter().next() {
+            Some((at, joined)) => (at, Some(joined)),
+            None => (text.len(), None),
+        };
+        let text = text[..end].trim();
+        let is_literal = false;
+        (Cut { text, is_literal }, joined)
+    }
+
+    fn into_mix_term(self, sign: f32, weight: Option<&str>) -> Result<MixTerm> {
+        if self.text.is_empty() {
+            return Err(Error::EmptyTerm);
+        }
+        let written = weight.unwrap_or("1");
+        match written.parse::<f32>() {
+            Ok(weight) if weight > 0.0 && weight <= WEIGHT_LIMIT => Ok(MixTerm {
+                weight: sign * weight,
+                text: self.text.to_owned(),
+                is_literal: self.is_literal,
+            }),
+            _ => Err(Error::TermWeight {
+                weight: written.to_owned(),
+                term: self.text.to_owned(),
+            }),
+        }
+    }
+}
+
+/// A term in quotes: the quote that ends it is followed by an operator or by nothing.
+fn quoted(text: &str) -> Option<(Cut<'_>, Option<Joined<'_>>)> {
+    let inner = text.trim_start().strip_prefix('"')?;
+    inner.match_indices('"').find_map(|(end, _)| {
+        let after = &inner[end + 1..];
+        let joined = operator(after);
+        let is_end = joined.is_some() || after.trim().is_empty();
+        let cut = Cut {
+            text: inner[..end].trim(),
+            is_literal: true,
+        };
+        is_end.then_some((cut, joined))
+    })
+}
+
+/// The operator that a text begins with, blanks and all.
+fn operator(text: &str) -> Option<Joined<'_>> {
+    let sign = text.trim_start();
+    let after = match sign.chars().next()? {
+        '+' => (1.0, &sign[1..]),
+        '-' => (-1.0, &sign[1..]),
+        _ => return None,
+    };
+    let has_blanks = sign.len() < text.len() && after.1.starts_with(char::is_whitespace);
+    has_blanks.then_some(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(text: &str, expected: &[(f32, &str)]) {
+        let terms = MixTerm::parse(text).unwrap().expect("a mix");
+        let terms: Vec<(f32, &str)> = terms
+            .iter()
+            .map(|term| (term.weight, term.text.as_str()))
+            .collect();
+        assert_eq!(terms, expected, "{text}");
+    }
+
+    #[test]
+    fn terms_have_signs_and_weights() {
+        case("dog + cat", &[(1.0, "dog"), (1.0, "cat")]);
+        case(
+            "2:golden retriever + ./beach.jpg - people",
+            &[
+                (2.0, "golden retriever"),
+                (1.0, "./beach.jpg"),
+                (-1.0, "people"),
+            ],
+        );
+        case(" 0.5: a dog -  2.5:cat ", &[(0.5, "a dog"), (-2.5, "cat")]);
+        case("dog - like:12", &[(1.0, "dog"), (-1.0, "like:12")]);
+        case("Hund\u{a0}+\u{3000}犬", &[(1.0, "Hund"), (1.0, "犬")]);
+    }
+
+    #[test]
+    fn words_stay_words() {
+        for text in [
+            "a dog",
+            "2:golden retriever",
+            "a black-and-white C++ book",
+            "- people",
+            "dog +",
+            "dog +cat",
+            "dog- cat",
+            "\"red - blue\"",
+            "",
+            "+",
+        ] {
+            assert_eq!(MixTerm::parse(text).unwrap(), None, "{text}");
+        }
+        case(
+            "C++ + black-and-white",
+            &[(1.0, "C++"), (1.0, "black-and-white")],
+        );
+        case("1:30:00 + x", &[(1.0, "30:00"), (1.0, "x")]);
+        case(
+            "a: b + https://x.y/z.jpg",
+            &[(1.0, "a: b"), (1.0, "https://x.y/z.jpg")],
+        );
+    }
+
+    #[test]
+    fn quotes_make_words_literal() {
+        let terms = MixTerm::parse("2:\"red - blue\" - \"like:1\" + \"10:30\"")
+            .unwrap()
+            .unwrap();
+        let said: Vec<(f32, &str, bool)> = terms
+            .iter()
+            .map(|term| (term.weight, term.text.as_str(), term.is_literal))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                (2.0, "red - blue", true),
+                (-1.0, "like:1", true),
+                (1.0, "10:30", true)
+            ]
+        );
+        // A quote that ends nothing is a character like others.
+        case("\"a + b", &[(1.0, "\"a"), (1.0, "b")]);
+        case(
+            "5\" screen + \"x\" y",
+            &[(1.0, "5\" screen"), (1.0, "\"x\" y")],
+        );
+    }
+
+    #[test]
+    fn what_is_no_term_is_refused() {
+        for text in ["dog + + cat", "dog + 2: - cat", "\"\" + dog", "dog + \" \""] {
+            assert!(
+                matches!(MixTerm::parse(text), Err(Error::EmptyTerm)),
+                "{text}"
+            );
+        }
+        for text in ["0:dog + cat", "cat - 0.0:dog", "cat + 1000.5:a"] {
+            let error = MixTerm::parse(text);
+            assert!(matches!(error, Err(Error::TermWeight { .. })), "{text}");
+        }
+    }
+}
