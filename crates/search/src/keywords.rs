@@ -65,10 +65,13 @@ pub(crate) const FILL: &str = "
             ON keyword_rows.collection = records.collection AND record = id;
 ";
 
-/// The records of a collection that an expression matches, best first (by BM25).
+/// The records of a collection that an expression matches and whose files are there, best first (by BM25).
 pub(crate) const MATCHES: &str = "
-    SELECT record FROM keywords JOIN keyword_rows ON number = keywords.rowid
-    WHERE keywords MATCH ?2 AND collection = ?1 ORDER BY rank, number
+    SELECT record FROM keywords
+    JOIN keyword_rows ON number = keywords.rowid
+    JOIN records ON records.collection = keyword_rows.collection AND id = record
+    WHERE keywords MATCH ?2 AND keyword_rows.collection = ?1 AND NOT missing
+    ORDER BY rank, number
 ";
 
 /// Words to be found in a picture's captions, file name or folders: all of them.

@@ -49,9 +49,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     // What is to be embedded is looked at before a model is downloaded for it.
     let vector = match &arguments.image {
         Some(path) => {
-            let picture = Picture::open(path, &Limits::default())
-                .with_context(|| format!("`{}` cannot be embedded", path.display()))?;
-            arguments.model.load()?.model.embed_picture(&picture)?
+            let at = || format!("`{}` cannot be embedded", path.display());
+            let limits = Limits::default();
+            let bytes = picture::read_within(path, &limits).with_context(at)?;
+            Picture::decode_reduced(&bytes, &limits, 1).with_context(at)?;
+            let model = arguments.model.load()?.model;
+            // As pictures of a source are read.
+            let reduced = Picture::decode_reduced(&bytes, &limits, model.useful_side());
+            let pixels = model.preprocess_reduced(&reduced.with_context(at)?);
+            model.embed_pixels(&[pixels])?.remove(0)
         }
         None => {
             let words = arguments.input.as_deref().unwrap_or_default();

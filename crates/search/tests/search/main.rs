@@ -2,5 +2,6 @@
 
 mod collections;
 mod lasting;
+mod rankings;
 mod texts;
 mod world;

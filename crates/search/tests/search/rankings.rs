@@ -8,8 +8,8 @@ use index::Filter;
 use picture::{ContentHash, Limits, Picture};
 use rusqlite::Connection;
 use search::{
-    Collection, Error, Hits, Keywords, ModelIdentity, NewRecord, Query, SearchOptions, Store,
-    Within,
+    AddOptions, Collection, Error, Hits, Keywords, ModelIdentity, NewRecord, Query, SearchOptions,
+    Store, Within,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -52,7 +52,12 @@ impl World {
         });
         let report = world
             .collection("c")
-            .add(&world.model, records.collect(), &Limits::default(), |_| {})
+            .add(
+                &world.model,
+                records.collect(),
+                &AddOptions::default(),
+                |_| {},
+            )
             .unwrap();
         assert_eq!(report.added, PICTURES.len());
         world
@@ -169,7 +174,7 @@ fn enough_pictures_are_found_among_many_captions() {
     ];
     let collection = world.collection("c");
     collection
-        .add(&world.model, records, &Limits::default(), |_| {})
+        .add(&world.model, records, &AddOptions::default(), |_| {})
         .unwrap();
     let options = SearchOptions {
         top_k: 2,
@@ -270,7 +275,7 @@ fn keywords_heed_the_filter_and_their_own_collection() -> TestResult {
     let world = World::filled();
     let other = world.collection("other");
     let records = vec![record(&world.path("town/c.png"), &["red shoes"])];
-    other.add(&world.model, records, &Limits::default(), |_| {})?;
+    other.add(&world.model, records, &AddOptions::default(), |_| {})?;
     let keywords = Keywords::parse("red")?;
     let filter = Filter::parse(&json!({"n": {"$gte": 1}}))?;
     let hits = world
