@@ -1,3 +1,5 @@
+use crate::decode::raw;
+
 /// A kind of picture file that this crate reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
@@ -13,20 +15,26 @@ pub enum Format {
     Bmp,
     /// The first picture of a TIFF.
     Tiff,
+    /// Raw files of cameras, by the JPEG that the camera put inside.
+    Raw,
 }
 
 impl Format {
     /// All the formats.
-    pub const ALL: [Format; 6] = [
+    pub const ALL: [Format; 7] = [
         Format::Jpeg,
         Format::Png,
         Format::WebP,
         Format::Gif,
         Format::Bmp,
         Format::Tiff,
+        Format::Raw,
     ];
 
-    /// The format of a file that begins with `bytes`. Twelve bytes are enough.
+    /// The format of a file that begins with `bytes`.
+    ///
+    /// Twenty bytes are enough to know whether it is a picture. Most raw files begin like TIFF, and
+    /// are taken for TIFF unless the whole file is there to look further.
     pub fn of(bytes: &[u8]) -> Option<Format> {
         match bytes {
             [0xFF, 0xD8, 0xFF, ..] => Some(Format::Jpeg),
@@ -49,7 +57,11 @@ impl Format {
             [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Format::Gif),
             [b'B', b'M', ..] => Some(Format::Bmp),
             // 42 for TIFF, 43 for BigTIFF.
+            [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] if raw::is_raw_tiff(bytes) => {
+                Some(Format::Raw)
+            }
             [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(Format::Tiff),
+            _ if raw::has_signature(bytes) => Some(Format::Raw),
             _ => None,
         }
     }
@@ -63,6 +75,7 @@ impl Format {
             Format::Gif => "GIF",
             Format::Bmp => "BMP",
             Format::Tiff => "TIFF",
+            Format::Raw => "camera raw",
         }
     }
 
@@ -76,6 +89,11 @@ impl Format {
             Format::Gif => &["gif"],
             Format::Bmp => &["bmp", "dib"],
             Format::Tiff => &["tif", "tiff"],
+            Format::Raw => &[
+                "cr2", "nef", "arw", "dng", "raf", "orf", "rw2", "cr3", "pef", "srw", "3fr", "crw",
+                "dcr", "erf", "fff", "iiq", "k25", "kdc", "mef", "mos", "mrw", "nrw", "raw", "rwl",
+                "sr2", "srf", "x3f",
+            ],
         }
     }
 }

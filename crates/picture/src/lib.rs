@@ -1,14 +1,15 @@
 //! Untrusted bytes in, upright RGB pictures out.
 //!
-//! JPEG, PNG, WebP, GIF, BMP and TIFF, recognised by their content and never by a name, become one
-//! form: eight bits a channel, red, green and blue, turned upright as the file's EXIF says. What
+//! JPEG, PNG, WebP, GIF, BMP, TIFF and the raw files of cameras, recognised by their content and
+//! never by a name, become one form: eight bits a channel, red, green and blue, turned upright as the file's EXIF says. What
 //! this costs is bounded before it is spent, by [`Limits`] on bytes and on pixels. A file that is
 //! no picture, damaged, cut off, too large or of a kind nobody can read is an [`Error`] with a
 //! short [`reason`](Error::reason), never a panic.
 //!
 //! A [`Picture`] can be [resampled](Picture::resample) as Pillow does it, to the bit, which is what
 //! models trained behind Pillow expect; made into a [thumbnail](Picture::thumbnail); and written
-//! as JPEG or PNG. A [`ContentHash`] names a file by its bytes.
+//! as JPEG or PNG. A [`ContentHash`] names a file by its bytes, and
+//! [`Exif`] is what a camera noted in it.
 //!
 //! ```
 //! use picture::{Filter, Limits, Picture, Size, Window};
@@ -31,7 +32,9 @@
 
 mod content_hash;
 mod decode;
+mod directory;
 mod error;
+mod exif;
 mod file;
 mod filter;
 mod format;
@@ -44,6 +47,7 @@ mod resample;
 pub use content_hash::ContentHash;
 pub use decode::decoding_cost;
 pub use error::{Error, Result};
+pub use exif::Exif;
 pub use file::read_within;
 pub use filter::Filter;
 pub use format::Format;

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use picture::{Error, Format, Limits, Picture};
+use picture::{Error, Exif, Format, Limits, Picture, decoding_cost};
 use proptest::prelude::*;
 
 /// Small, so that a header that was made to lie is refused quickly.
@@ -33,6 +33,9 @@ fn fixtures() -> Vec<(String, Vec<u8>)> {
 /// A decoder's panic fails the test even when it is caught: the net is for what nobody knows yet.
 #[track_caller]
 fn decode(name: &str, bytes: &[u8]) -> picture::Result<Picture> {
+    let _ = Exif::of(bytes);
+    let _ = decoding_cost(bytes, &LIMITS, 8);
+    let _ = Picture::decode_reduced(bytes, &LIMITS, 8);
     let result = Picture::decode(bytes, &LIMITS);
     match &result {
         Ok(picture) => {
@@ -59,8 +62,9 @@ fn files_cut_off_anywhere() {
 #[test]
 fn half_a_file_is_truncated() {
     for (name, bytes) in fixtures() {
-        if name.starts_with("animated") {
-            // Half of it may hold the first frame.
+        let is_raw = Format::of(&bytes) == Some(Format::Raw);
+        if name.starts_with("animated") || is_raw {
+            // Half of it may hold the first frame, or the preview.
             continue;
         }
         let error = decode(&name, &bytes[..bytes.len() / 2]).expect_err(&name);
@@ -112,6 +116,40 @@ fn bombs_are_refused_by_their_headers() {
         let error = Picture::decode(&bytes, &Limits::default()).expect_err(name);
         assert_eq!(error.reason(), "too many pixels", "{name}: {error:?}");
     }
+}
+
+/// What the first directory points to is gone with the end of the file.
+#[test]
+fn a_raw_file_without_its_preview_is_truncated() {
+    for name in [
+        "plain.cr2",
+        "plain.dng",
+        "plain.nef",
+        "plain.arw",
+        "plain.pef",
+    ] {
+        let (_, bytes) = fixture(name);
+        let preview = bytes
+            .windows(3)
+            .position(|start| start == [0xFF, 0xD8, 0xFF]);
+        let error = decode(name, &bytes[..preview.unwrap() + 100]).expect_err(name);
+        assert_eq!(error.reason(), "truncated", "{name}: {error:?}");
+    }
+}
+
+#[test]
+fn a_raw_file_that_never_had_a_preview_is_unsupported() {
+    let error = decode("none", b"IIRO\x08\0\0\0\0\0\0\0\0\0").unwrap_err();
+    assert_eq!(error.reason(), "unsupported");
+}
+
+/// Directories that are their own next, and under themselves.
+#[test]
+fn directories_in_circles_end() {
+    let mut bytes = b"II*\0\x08\0\0\0\x01\0".to_vec();
+    bytes.extend(b"\x4A\x01\x04\0\x01\0\0\0\x08\0\0\0\x08\0\0\0");
+    assert_eq!(Format::of(&bytes), Some(Format::Tiff));
+    decode("circle", &bytes).unwrap_err();
 }
 
 fn png_bomb() -> Vec<u8> {
@@ -281,13 +319,14 @@ proptest! {
         format in 0..Format::ALL.len(),
         rest in proptest::collection::vec(any::<u8>(), 0..512),
     ) {
-        let signatures: [&[u8]; 6] = [
+        let signatures: [&[u8]; Format::ALL.len()] = [
             b"\xFF\xD8\xFF",
             b"\x89PNG\r\n\x1A\n\0\0\0\x0DIHDR",
             b"RIFF\0\x10\0\0WEBPVP8",
             b"GIF89a",
             b"BM",
             b"II*\0\x08\0\0\0",
+            b"IIRO\x08\0\0\0",
         ];
         let bytes = [signatures[format], &rest].concat();
         let _ = decode("noise", &bytes);

@@ -171,7 +171,7 @@ fn from_fatal_message(message: &str) -> Error {
 }
 
 /// The first block of EXIF.
-fn exif(bytes: &[u8]) -> Option<&[u8]> {
+pub(super) fn exif(bytes: &[u8]) -> Option<&[u8]> {
     Segments(bytes).find_map(|(marker, content)| match marker {
         APPLICATION_1 => content.strip_prefix(b"Exif\0\0"),
         _ => None,
@@ -210,6 +210,41 @@ pub(super) fn header_size(bytes: &[u8]) -> Option<Size> {
         width: number(w1, w0),
         height: number(h1, h0),
     })
+}
+
+/// The JPEGs inside of another file: where each begins, and its size. Those alone that show a
+/// picture: of eight bits, in one channel or three, and not lossless.
+pub(super) fn places(bytes: &[u8]) -> impl Iterator<Item = (usize, Size)> {
+    let starts = bytes.windows(3).enumerate();
+    let starts = starts.filter(|(_, start)| *start == [0xFF, START_OF_IMAGE, 0xFF]);
+    starts.filter_map(|(place, _)| Some((place, strict_size(&bytes[place + 2..])?)))
+}
+
+/// The size in the frame header of what looks like a JPEG without a fault up to there.
+fn strict_size(bytes: &[u8]) -> Option<Size> {
+    const MOST_SEGMENTS: usize = 64;
+    let mut rest = bytes;
+    for _ in 0..MOST_SEGMENTS {
+        let &[0xFF, marker, l1, l0, ..] = rest else {
+            return None;
+        };
+        let length = usize::from(u16::from_be_bytes([l1, l0]));
+        let content = rest.get(4..2 + length)?;
+        match (marker, content) {
+            (0xC0..=0xC2, &[8, h1, h0, w1, w0, 1 | 3, ..]) => {
+                let side = |high, low| u32::from(u16::from_be_bytes([high, low]));
+                let size = Size {
+                    width: side(w1, w0),
+                    height: side(h1, h0),
+                };
+                return Some(size).filter(|size| size.pixels() > 0);
+            }
+            // Tables, applications' segments and comments come before.
+            (0xC4 | 0xDB | 0xDD | 0xE0..=0xEF | 0xFE, _) => rest = &rest[2 + length..],
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// The first frame header that has a size.

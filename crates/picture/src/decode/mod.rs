@@ -7,10 +7,12 @@ mod flatten;
 mod jpeg;
 mod orientation;
 mod raster;
+pub(crate) mod raw;
 mod tiff;
 
 use std::{
     any::Any,
+    borrow::Cow,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
 };
@@ -69,6 +71,7 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Red
         match format {
             Format::Jpeg => jpeg::decode(bytes, limits, shortest),
             Format::Tiff => tiff::decode(bytes, limits),
+            Format::Raw => raw::decode(bytes, limits, shortest),
             Format::Png | Format::WebP | Format::Gif | Format::Bmp => {
                 raster::decode(format, bytes, limits)
             }
@@ -89,11 +92,31 @@ pub fn decoding_cost(bytes: &[u8], limits: &Limits, shortest: u32) -> u64 {
     let cost = guarded(format, || match format {
         Format::Jpeg => jpeg::cost(bytes, limits, shortest),
         Format::Tiff => tiff::cost(bytes, limits),
+        Format::Raw => raw::cost(bytes, limits, shortest),
         Format::Png | Format::WebP | Format::Gif | Format::Bmp => {
             raster::cost(format, bytes, limits)
         }
     });
     cost.unwrap_or(0)
+}
+
+/// The blocks of EXIF, the best first. Several only where a file has them in parts.
+pub(crate) fn exif_blocks(bytes: &[u8]) -> Vec<Cow<'_, [u8]>> {
+    let Some(format) = Format::of(bytes) else {
+        return Vec::new();
+    };
+    let blocks = guarded(format, || {
+        Ok(match format {
+            Format::Jpeg => jpeg::exif(bytes).map(Cow::Borrowed).into_iter().collect(),
+            Format::Tiff => vec![Cow::Borrowed(bytes)],
+            Format::Raw => raw::exif_blocks(bytes),
+            Format::Png | Format::WebP | Format::Gif | Format::Bmp => {
+                let block = raster::exif(format, bytes, &Limits::default());
+                block.map(Cow::Owned).into_iter().collect()
+            }
+        })
+    });
+    blocks.unwrap_or_default()
 }
 
 /// Runs a decoder so that a panic inside it is an error.

@@ -48,6 +48,15 @@ pub(super) fn cost(format: Format, bytes: &[u8], limits: &Limits) -> Result<u64>
     Ok(size(&*decoder).pixels().saturating_mul(pixel))
 }
 
+/// The block of EXIF.
+pub(super) fn exif(format: Format, bytes: &[u8], limits: &Limits) -> Option<Vec<u8>> {
+    let block = open(format, bytes, limits).ok()?.exif_metadata().ok()??;
+    Some(match block.strip_prefix(b"Exif\0\0") {
+        Some(block) => block.to_vec(),
+        None => block,
+    })
+}
+
 fn open<'a>(
     format: Format,
     bytes: &'a [u8],
@@ -68,7 +77,9 @@ fn open<'a>(
         }
         Format::Gif => boxed(GifDecoder::new(reader)),
         Format::Bmp => boxed(BmpDecoder::new(reader)),
-        Format::Jpeg | Format::Tiff => unreachable!("{} has a module of its own", format.name()),
+        Format::Jpeg | Format::Tiff | Format::Raw => {
+            unreachable!("{} has a module of its own", format.name())
+        }
     };
     decoder.map_err(|error| from_image_error(format, error, limits))
 }

@@ -1,0 +1,247 @@
+//! Raw files of cameras, by the JPEG that the camera put inside.
+//!
+//! What the sensor saw is not developed: every camera writes a picture of its own making beside it,
+//! in many a model as large as the sensor. Where it is, each maker says in another way; that it is
+//! a JPEG, all agree on. So every JPEG in the file is looked at, and the largest is the picture.
+//! Lossless JPEG is how some makers compress what the sensor saw, and is passed over.
+
+use std::{borrow::Cow, collections::HashSet};
+
+use ::image::metadata::Orientation;
+
+use super::{Decoded, jpeg};
+use crate::{
+    Error, Format, Limits, Result,
+    directory::{Directories, Directory},
+};
+
+/// How many previews are tried, from the largest, before giving up.
+const MOST_TRIED: usize = 4;
+
+/// More directories than any camera writes; a file could have them lead in circles.
+const MOST_DIRECTORIES: usize = 64;
+
+/// More strips or tiles than matter. Each may be a JPEG.
+const MOST_STRIPS: usize = 1 << 16;
+
+// Tags of TIFF, TIFF/EP and DNG.
+const PHOTOMETRIC_INTERPRETATION: u16 = 262;
+const STRIP_OFFSETS: u16 = 273;
+const ORIENTATION: u16 = 274;
+const TILE_OFFSETS: u16 = 324;
+const SUB_DIRECTORIES: u16 = 330;
+/// JPEGInterchangeFormat.
+const JPEG_OFFSET: u16 = 513;
+const DNG_VERSION: u16 = 50_706;
+
+/// Photometric interpretations: a filter of colours over the sensor, or its values in a line.
+const OF_SENSORS: [u32; 2] = [32_803, 34_892];
+
+/// Whether a file is raw, by its first bytes.
+pub(crate) fn has_signature(bytes: &[u8]) -> bool {
+    const SIGNATURES: [&[u8]; 8] = [
+        // Panasonic and Leica; Olympus; Fujifilm; Sigma; Minolta.
+        b"IIU\0",
+        b"IIRO",
+        b"IIRS",
+        b"MMOR",
+        b"FUJIFILMCCD-RAW",
+        b"FOVb",
+        b"\0MRM",
+        // Canon before and after those that begin like TIFF.
+        b"II\x1A\0\0\0HEAPCCDR",
+    ];
+    let is_canon = matches!(
+        bytes,
+        [
+            _,
+            _,
+            _,
+            _,
+            b'f',
+            b't',
+            b'y',
+            b'p',
+            b'c',
+            b'r',
+            b'x',
+            b' ',
+            ..
+        ]
+    );
+    is_canon
+        || SIGNATURES
+            .iter()
+            .any(|signature| bytes.starts_with(signature))
+}
+
+/// Whether a file that begins like TIFF is raw, by what its directories say: DNG and the formats of
+/// Nikon, Sony, Pentax, Samsung, Hasselblad and Phase One. Canon's has its mark in the header.
+pub(crate) fn is_raw_tiff(bytes: &[u8]) -> bool {
+    bytes.get(8..11) == Some(b"CR\x02")
+        || directories(bytes).iter().any(|directory| {
+            is_of_sensor(directory) || directory.numbers(DNG_VERSION).next().is_some()
+        })
+}
+
+pub(super) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Decoded> {
+    let mut failure = None;
+    for preview in previews(bytes).into_iter().take(MOST_TRIED) {
+        let preview = &bytes[preview.place..];
+        match jpeg::decode(preview, limits, shortest) {
+            Ok(decoded) => {
+                let orientation = own_orientation(preview).or_else(|| orientation(bytes));
+                return Ok(Decoded {
+                    orientation: orientation.unwrap_or(Orientation::NoTransforms),
+                    ..decoded
+                });
+            }
+            // The file ends here: a smaller preview is not what whoever repeats a download wants.
+            Err(error @ Error::Truncated { .. }) => return Err(of_preview(error)),
+            Err(error) => failure = failure.or(Some(of_preview(error))),
+        }
+    }
+    Err(failure.unwrap_or_else(|| without_preview(bytes)))
+}
+
+/// The error for a file in which there is no preview, or none any more.
+fn without_preview(bytes: &[u8]) -> Error {
+    let format = Format::Raw;
+    let directories = directories(bytes);
+    let mut places = directories.iter().flat_map(|directory| {
+        let tags = [JPEG_OFFSET, STRIP_OFFSETS, TILE_OFFSETS];
+        tags.into_iter().filter_map(|tag| directory.number(tag))
+    });
+    if places.any(|place| place as usize >= bytes.len()) {
+        return Error::Truncated { format };
+    }
+    Error::Unsupported {
+        format,
+        source: "no preview in it, expected one in JPEG".into(),
+    }
+}
+
+/// The memory that decoding takes.
+pub(super) fn cost(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<u64> {
+    let previews = previews(bytes).into_iter().take(MOST_TRIED);
+    let costs = previews.map(|preview| jpeg::cost(&bytes[preview.place..], limits, shortest));
+    Ok(costs.filter_map(Result::ok).max().unwrap_or(0))
+}
+
+/// Where EXIF may be: in the file's own directories, in Canon's boxes, in the previews.
+pub(super) fn exif_blocks(bytes: &[u8]) -> Vec<Cow<'_, [u8]>> {
+    let own = Directories::new(bytes).map(|_| bytes).into_iter();
+    let previews = previews(bytes);
+    let of_previews = previews
+        .iter()
+        .filter_map(|preview| jpeg::exif(&bytes[preview.place..]));
+    own.chain(canon_blocks(bytes))
+        .chain(of_previews)
+        .map(Cow::Borrowed)
+        .collect()
+}
+
+/// A JPEG in a raw file.
+struct Preview {
+    place: usize,
+    pixels: u64,
+}
+
+/// The JPEGs that may be previews, from the largest.
+fn previews(bytes: &[u8]) -> Vec<Preview> {
+    let sensor = sensor_places(bytes);
+    let mut previews: Vec<Preview> = jpeg::places(bytes)
+        .filter(|(place, _)| !sensor.contains(place))
+        .map(|(place, size)| Preview {
+            place,
+            pixels: size.pixels(),
+        })
+        .collect();
+    previews.sort_by_key(|preview| std::cmp::Reverse(preview.pixels));
+    previews
+}
+
+/// The places of strips and tiles of what the sensor saw, which may be JPEG too.
+fn sensor_places(bytes: &[u8]) -> HashSet<usize> {
+    let directories = directories(bytes);
+    let of_sensor = directories
+        .iter()
+        .filter(|directory| is_of_sensor(directory));
+    let places = of_sensor.flat_map(|directory| {
+        let strips = directory.numbers(STRIP_OFFSETS);
+        strips.chain(directory.numbers(TILE_OFFSETS))
+    });
+    places
+        .take(MOST_STRIPS)
+        .map(|place| place as usize)
+        .collect()
+}
+
+fn is_of_sensor(directory: &Directory<'_>) -> bool {
+    let photometric = directory.number(PHOTOMETRIC_INTERPRETATION);
+    photometric.is_some_and(|photometric| OF_SENSORS.contains(&photometric))
+}
+
+/// The directories of a file that begins like TIFF, and those under them.
+fn directories(bytes: &[u8]) -> Vec<Directory<'_>> {
+    let first = Directories::new(bytes).and_then(|directories| directories.first());
+    let mut found: Vec<_> = first.into_iter().collect();
+    let mut looked_at = 0;
+    while looked_at < found.len() {
+        let directory = found[looked_at];
+        looked_at += 1;
+        found.extend(
+            directory
+                .directories(SUB_DIRECTORIES)
+                .take(MOST_DIRECTORIES),
+        );
+        found.extend(directory.next());
+        found.truncate(MOST_DIRECTORIES);
+    }
+    found
+}
+
+/// The orientation that a preview's own EXIF has.
+fn own_orientation(preview: &[u8]) -> Option<Orientation> {
+    orientation_in(jpeg::exif(preview)?)
+}
+
+/// The orientation of the raw file.
+fn orientation(bytes: &[u8]) -> Option<Orientation> {
+    orientation_in(bytes).or_else(|| canon_blocks(bytes).find_map(orientation_in))
+}
+
+fn orientation_in(block: &[u8]) -> Option<Orientation> {
+    let directory = Directories::new(block)?.first()?;
+    let orientation = u8::try_from(directory.number(ORIENTATION)?).ok()?;
+    Orientation::from_exif(orientation)
+}
+
+/// The boxes in which Canon's newer format has the directories of EXIF: `CMT1`, the first, `CMT2`,
+/// of the photograph, and `CMT4`, of the position. They come early.
+fn canon_blocks(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    const REACH: usize = 1 << 16;
+    let is_canon = bytes.get(4..8) == Some(b"ftyp");
+    let start = if is_canon {
+        &bytes[..bytes.len().min(REACH)]
+    } else {
+        &[]
+    };
+    let names = start.windows(4).enumerate().filter(|(_, name)| {
+        [b"CMT1", b"CMT2", b"CMT4"]
+            .iter()
+            .any(|box_name| name == box_name)
+    });
+    names.map(|(place, _)| &bytes[place + 4..])
+}
+
+/// An error with the preview, as one of the raw file.
+fn of_preview(error: Error) -> Error {
+    let format = Format::Raw;
+    match error {
+        Error::Truncated { .. } => Error::Truncated { format },
+        Error::Damaged { source, .. } => Error::Damaged { format, source },
+        Error::Unsupported { source, .. } => Error::Unsupported { format, source },
+        other => other,
+    }
+}
