@@ -6,8 +6,8 @@ use rayon::prelude::*;
 
 use crate::decoder::Decoder;
 use crate::error::{Error, Result};
+use crate::facts;
 use crate::ingest::Failure;
-use crate::reader::facts;
 use crate::record::{Content, NewRecord, Record};
 use crate::spent::Spent;
 use crate::stamp::FileStamp;
@@ -96,7 +96,7 @@ fn prepare(
             stamp,
             width: size.width,
             height: size.height,
-            facts: facts(&bytes),
+            facts: facts::of(&bytes),
         };
         Ok((content, pixels))
     };

@@ -21,6 +21,7 @@ mod embedding;
 mod error;
 mod evaluation;
 mod export;
+mod facts;
 mod fusion;
 mod ingest;
 mod intake;

@@ -18,6 +18,7 @@ use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_
 use crate::decoder::Decoder;
 use crate::embedding::BATCH;
 use crate::error::{Error, Result};
+use crate::facts;
 use crate::ingest::Failure;
 use crate::metadata;
 use crate::record::{Content, NewRecord, Record, caption_id, caption_ids};
@@ -248,7 +249,7 @@ impl Reader<'_> {
         let mut content = Content {
             hash,
             stamp,
-            facts: facts(&bytes),
+            facts: facts::of(&bytes),
             ..Content::default()
         };
         for twin in &twins {
@@ -450,9 +451,4 @@ fn check(record: &Record) -> Result<(), Trouble> {
         )?;
     }
     Ok(())
-}
-
-/// What a file says of itself.
-pub(crate) fn facts(_bytes: &[u8]) -> Metadata {
-    Metadata::new()
 }
