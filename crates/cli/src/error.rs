@@ -43,6 +43,12 @@ pub(crate) enum Error {
     NothingReadable,
     #[error("no words to look for")]
     NoWords,
+    #[error("there are keywords alone, and nothing to compare with pictures or captions")]
+    NothingToCompare,
+    #[error("{what} has no keywords")]
+    NoKeywordsIn { what: &'static str },
+    #[error("no time lies after --taken-after and before --taken-before")]
+    NoTime,
     #[error("{format} would be written to the terminal")]
     NotForATerminal { format: &'static str },
     #[error("`{}` does not say in which format to write", path.display())]
@@ -151,6 +157,14 @@ impl Error {
                 "this should not happen; please report it with the command and the files".to_owned()
             }
             Error::NoWords => "clipseek search \"a dog on the beach\", or --image FILE".to_owned(),
+            Error::NothingToCompare => {
+                "say in words what to look for beside the keywords, or leave out --in".to_owned()
+            }
+            Error::NoKeywordsIn { .. } => {
+                "compare pictures too, and name the keywords: --in images --keywords WORDS"
+                    .to_owned()
+            }
+            Error::NoTime => "--taken-after is where the time begins".to_owned(),
             Error::NoPictures { .. }
             | Error::Label { .. }
             | Error::NothingReadable

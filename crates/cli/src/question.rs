@@ -5,15 +5,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use picture::{ContentHash, Limits, Picture};
-use search::{Collection, MixTerm, Query};
+use search::{Collection, Keywords, MixTerm, Query, Within};
+
+use crate::error::Error;
 
 /// Begins a term of a mix that is a picture of the collection.
 const LIKE: &str = "like:";
 
-/// What was asked: parts that are added up.
+/// What was asked: parts that are added up, and keywords beside them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Question {
+    /// What is compared; nothing where keywords are looked up alone.
     pub(crate) parts: Vec<Part>,
+    /// What it is compared with.
+    pub(crate) within: Within,
+    pub(crate) keywords: Option<Keywords>,
 }
 
 /// A part of a question, and how much it counts: negative where it is subtracted.
@@ -44,6 +50,7 @@ impl Question {
     pub(crate) fn of(what: What) -> Question {
         Question {
             parts: vec![Part { weight: 1.0, what }],
+            ..Question::default()
         }
     }
 
@@ -66,6 +73,36 @@ impl Question {
         self.parts.push(Part { weight: 1.0, what });
     }
 
+    /// The keywords that the words of the question come to; what is subtracted should not be there.
+    ///
+    /// # Errors
+    /// Where there are no words.
+    pub(crate) fn words_as_keywords(&self) -> Result<Keywords> {
+        let words = |is_wanted: bool| {
+            let parts = self.parts.iter();
+            let parts = parts.filter(move |part| (part.weight > 0.0) == is_wanted);
+            parts.filter_map(|part| part.what.words())
+        };
+        let wanted: Vec<&str> = words(true).collect();
+        if wanted.is_empty() {
+            return Err(Error::NoKeywordsIn { what: "a picture" }.into());
+        }
+        let unwanted: Vec<&str> = words(false).collect();
+        Ok(Keywords::without(&wanted.join(" "), &unwanted)?)
+    }
+
+    /// Where it looks, in the words of `--in`.
+    pub(crate) fn fields(&self) -> Vec<&'static str> {
+        let mut fields = match self.within {
+            _ if self.parts.is_empty() => vec![],
+            Within::Images => vec!["images"],
+            Within::Captions => vec!["captions"],
+            Within::Both => vec!["images", "captions"],
+        };
+        fields.extend(self.keywords.as_ref().map(|_| "keywords"));
+        fields
+    }
+
     /// Whether it takes a sum to answer it.
     pub(crate) fn is_mix(&self) -> bool {
         self.parts.len() > 1
@@ -73,15 +110,21 @@ impl Question {
 
     /// Whether it takes a text model to answer it.
     pub(crate) fn has_words(&self) -> bool {
-        let is_words = |part: &Part| matches!(part.what, What::Words(_));
-        self.parts.iter().any(is_words)
+        self.parts.iter().any(|part| part.what.words().is_some())
+    }
+
+    /// Whether one of its parts is a picture.
+    pub(crate) fn has_pictures(&self) -> bool {
+        let is_words = |part: &Part| part.what.words().is_some();
+        !self.parts.iter().all(is_words)
     }
 
     /// The question in a few words.
     pub(crate) fn title(&self) -> String {
-        match self.parts.as_slice() {
-            [part] => part.what.title(),
-            parts => joined(parts.iter().map(|part| (part.weight, part.what.name()))),
+        match (self.parts.as_slice(), &self.keywords) {
+            ([], Some(keywords)) => keywords.text().to_owned(),
+            ([part], _) => part.what.title(),
+            (parts, _) => joined(parts.iter().map(|part| (part.weight, part.what.name()))),
         }
     }
 
@@ -97,7 +140,7 @@ impl Question {
         }))
     }
 
-    /// Reads what has to be read, and hands the query to `ask`.
+    /// Reads what has to be read, and hands the query to `ask`. There has to be a part.
     pub(crate) fn ask<T>(&self, ask: impl FnOnce(&Query<'_>) -> Result<T>) -> Result<T> {
         let read = self.parts.iter().map(|part| part.what.read());
         let read: Vec<Option<Read>> = read.collect::<Result<_>>()?;

@@ -36,10 +36,24 @@ pub(crate) fn similarity(value: f32) -> String {
 
 /// What is said of a hit: its caption, or the file's name.
 pub(crate) fn label(hit: &Hit) -> &str {
-    match hit.captions.first() {
-        Some(caption) => caption,
-        None => file_name(&hit.place),
-    }
+    caption(hit).unwrap_or_else(|| file_name(&hit.place))
+}
+
+/// The caption that found a hit, or else its first.
+pub(crate) fn caption(hit: &Hit) -> Option<&str> {
+    let found = hit.caption.as_ref().map(|caption| &caption.text);
+    found.or(hit.captions.first()).map(String::as_str)
+}
+
+/// What speaks for a hit: the name of each kind of evidence, and how strong it is.
+pub(crate) fn evidence(hit: &Hit) -> Vec<(&'static str, String)> {
+    let image = hit.similarity.map(|it| ("Similarity", similarity(it)));
+    let caption = hit.caption.as_ref();
+    let caption = caption.map(|it| ("Caption", similarity(it.similarity)));
+    let keywords = hit
+        .keyword_rank
+        .map(|rank| ("Keywords", format!("no. {rank}")));
+    [image, caption, keywords].into_iter().flatten().collect()
 }
 
 /// The last part of a place.

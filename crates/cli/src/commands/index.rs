@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::search::parse_filter;
 use crate::arguments::StoreArguments;
 use crate::error::Error;
 use crate::exit::Outcome;
+use crate::narrowing::parse_filter;
 use crate::output;
 use crate::terminal::{count, message};
 

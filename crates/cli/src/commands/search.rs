@@ -1,10 +1,9 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
-use index::Filter;
-use search::{Collection, Hits, SearchOptions, Store};
+use search::{Collection, Hits, Keywords, SearchOptions, Store, Within};
 
 use super::add::DEFAULT_COLLECTION;
 use crate::arguments::StoreArguments;
@@ -12,6 +11,7 @@ use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::models::{ModelArguments, NamedModel};
+use crate::narrowing::Narrowing;
 use crate::output;
 use crate::question::{Question, What};
 use crate::render::{self, Answer};
@@ -28,17 +28,25 @@ use crate::terminal::{message, visible};
   clipseek search \"собака в снегу\" --text-model ./clip-multilingual
   clipseek search \"2:golden retriever + ./beach.jpg - people\"
   clipseek search \"at night\" --image street.jpg
+  clipseek search \"two friends laughing\" --in both
+  clipseek search --keywords \"lisbon tram*\"
+  clipseek search \"a tram\" --keywords lisbon --taken-after 2019 --taken-before 2020-06 --folder ~/Photos
 
 Terms of a mix are joined by + and - with a blank on both sides; a number and a colon in front say how
 much a term counts. A term is a picture if it is a file that is there, or like:ID; in double quotes it
 is words, whatever it says.
+
+--in captions compares with captions instead of pictures, --in both with either. Where there are several
+rankings, of pictures, captions and keywords, they are joined by rank (reciprocal rank fusion), and each
+hit says what found it; --threshold is then for each cosine by itself, and not for keywords. --keywords
+without anything else to look for takes no model.
 
 Similarity is the cosine of two vectors, shown as the raw number. Words against pictures rarely reach
 0.35 even for a perfect match, pictures against pictures often lie above 0.5: a threshold suits one
 kind of query. A query picture that is itself in the collection is left out of the results.")]
 pub(crate) struct Arguments {
     /// What to look for: words, or a mix of words and pictures, as in `2:dog + ./beach.jpg - people`
-    #[arg(value_name = "WORDS", required_unless_present_any = ["image", "like"])]
+    #[arg(value_name = "WORDS", required_unless_present_any = ["image", "like", "keywords"])]
     words: Vec<String>,
 
     /// Find pictures like that of this file; several, and words, are added up
@@ -58,13 +66,21 @@ pub(crate) struct Arguments {
           value_parser = clap::value_parser!(u32).range(1..=index::TOP_K_LIMIT as i64))]
     top_k: u32,
 
-    /// Leave out pictures less similar than this cosine
+    /// What to compare with, one or more of these [default: images]
+    #[arg(long = "in", value_name = "WHERE", value_enum, value_delimiter = ',')]
+    fields: Vec<Field>,
+
+    /// Words to look up in captions, file names and folders: all of them; "words in quotes" stand
+    /// together, word* stands for any ending
+    #[arg(long, value_name = "WORDS")]
+    keywords: Option<String>,
+
+    /// Leave out pictures, and captions, less similar than this cosine
     #[arg(short, long, value_name = "COSINE", value_parser = cosine, allow_negative_numbers = true)]
     threshold: Option<f32>,
 
-    /// Only pictures whose metadata match, in Pinecone's filter language
-    #[arg(short, long, value_name = "JSON")]
-    filter: Option<String>,
+    #[command(flatten)]
+    narrowing: Narrowing,
 
     /// The form of the answer [default: by the ending of --to, or a table]
     #[arg(long, value_enum)]
@@ -76,6 +92,19 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     model: ModelArguments,
+}
+
+/// What a question is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Field {
+    /// The pictures
+    Images,
+    /// Their captions, of which the nearest counts
+    Captions,
+    /// Pictures and captions, joined by rank
+    Both,
+    /// The question's words, as with --keywords
+    Keywords,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -98,7 +127,7 @@ enum Format {
 
 pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outcome> {
     let format = arguments.format()?;
-    let filter = arguments.filter()?;
+    let filter = arguments.narrowing.filter()?;
     let store = place.open()?;
     let collection = open_collection(&store, arguments.collection.as_deref())?;
     let question = arguments.question(&collection)?;
@@ -108,17 +137,23 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
     if question.is_mix() {
         message!("looking for {}", visible(&question.explanation()));
     }
-    let model = match question.has_words() {
-        true => arguments.model.load_for(collection.model())?,
-        false => arguments.model.load_pictures_for(collection.model())?,
-    };
     let options = SearchOptions {
         top_k: arguments.top_k as usize,
         threshold: arguments.threshold,
         filter,
+        within: question.within,
+        keywords: question.keywords.clone(),
     };
-    let found = find(&collection, &model, &question, &options)?;
-    explain(&found, arguments, &collection);
+    let found = match (question.parts.is_empty(), &question.keywords) {
+        (true, Some(keywords)) => {
+            collection.search_keywords(keywords, options.top_k, options.filter.as_ref())?
+        }
+        _ => {
+            let model = arguments.model_for(&question, &collection)?;
+            find(&collection, &model, &question, &options)?
+        }
+    };
+    explain(&found, &options, &collection);
     let outcome = Outcome::of(!found.hits.is_empty());
     let answer = Answer {
         question,
@@ -174,22 +209,35 @@ fn spare(question: &Question, to: &Path) -> Result<(), Error> {
 }
 
 /// Says why there is nothing, where there is nothing.
-fn explain(found: &Hits, arguments: &Arguments, collection: &Collection<'_>) {
+fn explain(found: &Hits, options: &SearchOptions, collection: &Collection<'_>) {
     if !found.hits.is_empty() {
         return;
     }
-    match (found.best, arguments.threshold) {
+    match (found.best, options.threshold) {
         (Some(best), Some(threshold)) => message!(
             "nothing is as similar as {}: the best is {}",
             render::similarity(threshold),
             render::similarity(best)
         ),
-        _ if arguments.filter.is_some() => message!("no picture matches the filter"),
         _ if collection.pictures() == 0 => message!("collection {} is empty", collection.name()),
-        _ => message!(
-            "there is no other picture in collection {}",
-            collection.name()
-        ),
+        _ => match (&options.keywords, &options.filter) {
+            (Some(keywords), filter) => message!(
+                "no caption, file name or folder{} has all of these words: {}",
+                filter.as_ref().map_or("", |_| " of the pictures asked for"),
+                visible(keywords.text())
+            ),
+            (None, Some(_)) => message!("no picture matches the filter"),
+            (None, None) if options.within == Within::Captions => {
+                message!(
+                    "no picture of collection {} has a caption",
+                    collection.name()
+                );
+            }
+            (None, None) => message!(
+                "there is no other picture in collection {}",
+                collection.name()
+            ),
+        },
     }
 }
 
@@ -224,17 +272,50 @@ impl Arguments {
         for id in &self.like {
             question.add(What::like(id, collection)?);
         }
-        match question.parts.is_empty() {
-            true => Err(Error::NoWords.into()),
-            false => Ok(question),
+        if question.parts.is_empty() && self.keywords.is_none() {
+            return Err(Error::NoWords.into());
         }
+        question.keywords = self.keywords.as_deref().map(Keywords::parse).transpose()?;
+        self.direct(&mut question)?;
+        Ok(question)
     }
 
-    fn filter(&self) -> Result<Option<Filter>> {
-        let Some(text) = &self.filter else {
-            return Ok(None);
+    /// Sets what the question is compared with.
+    fn direct(&self, question: &mut Question) -> Result<()> {
+        let has = |fields: &[Field]| fields.iter().any(|field| self.fields.contains(field));
+        let images = self.fields.is_empty() || has(&[Field::Images, Field::Both]);
+        let captions = has(&[Field::Captions, Field::Both]);
+        if question.parts.is_empty() {
+            let vectors = has(&[Field::Images, Field::Captions, Field::Both]);
+            return match vectors {
+                true => Err(Error::NothingToCompare.into()),
+                false => Ok(()),
+            };
+        }
+        if has(&[Field::Keywords]) && question.keywords.is_none() {
+            question.keywords = Some(question.words_as_keywords()?);
+        }
+        question.within = match (images, captions) {
+            (true, true) => Within::Both,
+            (false, true) => Within::Captions,
+            (true, false) => Within::Images,
+            (false, false) if question.has_pictures() => {
+                return Err(Error::NoKeywordsIn { what: "a picture" }.into());
+            }
+            (false, false) => {
+                question.parts.clear();
+                Within::Images
+            }
         };
-        Ok(Some(parse_filter(text)?))
+        Ok(())
+    }
+
+    /// The model that the question takes.
+    fn model_for(&self, question: &Question, collection: &Collection<'_>) -> Result<NamedModel> {
+        match question.has_words() {
+            true => self.model.load_for(collection.model()),
+            false => self.model.load_pictures_for(collection.model()),
+        }
     }
 
     fn format(&self) -> Result<Format, Error> {
@@ -274,12 +355,6 @@ impl Format {
             }),
         }
     }
-}
-
-/// A filter as it is given to `--filter`.
-pub(crate) fn parse_filter(text: &str) -> Result<Filter> {
-    let value = serde_json::from_str(text).context("--filter is not JSON")?;
-    Filter::parse(&value).context("--filter is not understood")
 }
 
 /// A cosine; percents are the usual slip.

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use search::Hit;
 
 use super::canvas::{Canvas, Colour};
-use super::{Answer, label, similarity, tile};
+use super::{Answer, evidence, label, tile};
 use crate::error::Error;
 use crate::question::{Part, Question, Sign, What};
 
@@ -29,9 +29,9 @@ const GAP: usize = 24;
 /// The size of captions, and the height of their lines.
 const TEXT: f32 = 17.0;
 const LINE: usize = 22;
-/// Lines of caption under a picture, before the line with the similarity.
+/// Lines of caption under a picture, before the one or two of what speaks for it.
 const CAPTION_LINES: usize = 3;
-const CELL: usize = EDGE + 8 + (CAPTION_LINES + 1) * LINE;
+const CELL: usize = EDGE + 8 + (CAPTION_LINES + 2) * LINE;
 
 /// The query beside its results, as a picture: caption and similarity stand under each.
 pub(crate) fn grid(answer: &Answer) -> Result<Picture> {
@@ -85,12 +85,22 @@ impl Block {
     fn of_question(question: &Question, canvas: &Canvas) -> Vec<Block> {
         let is_mix = question.is_mix();
         let parts = question.parts.iter().enumerate();
-        parts
-            .map(|(n, part)| match is_mix {
-                true => Block::of_term(part, n == 0, canvas),
-                false => Block::alone(&part.what, canvas),
-            })
-            .collect()
+        let parts = parts.map(|(n, part)| match is_mix {
+            true => Block::of_term(part, n == 0, canvas),
+            false => Block::alone(&part.what, canvas),
+        });
+        let keywords = question.keywords.as_ref();
+        let keywords = keywords.map(|it| Block::of_words("Keywords", it.text(), canvas));
+        parts.chain(keywords).collect()
+    }
+
+    fn of_words(label: &str, words: &str, canvas: &Canvas) -> Block {
+        Block {
+            label: label.to_owned(),
+            size: 20.0,
+            lines: canvas.wrap(words, 20.0, EDGE, 4),
+            picture: None,
+        }
     }
 
     fn alone(what: &What, canvas: &Canvas) -> Block {
@@ -157,8 +167,14 @@ fn draw_hit(canvas: &mut Canvas, hit: &Hit, x: usize, y: usize) {
     for (n, line) in lines.iter().enumerate() {
         canvas.write(line, x, y + n * LINE, TEXT, INK);
     }
-    let facts = format!("Similarity: {}", similarity(hit.similarity));
-    canvas.write(&facts, x, y + lines.len() * LINE, TEXT, ACCENT);
+    let facts: Vec<String> = evidence(hit)
+        .into_iter()
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    let facts = canvas.wrap(&facts.join("  "), TEXT, EDGE, 2);
+    for (n, line) in facts.iter().enumerate() {
+        canvas.write(line, x, y + (lines.len() + n) * LINE, TEXT, ACCENT);
+    }
 }
 
 /// Draws a picture into the middle of its square; an empty square where there is none.

@@ -1,7 +1,7 @@
 use std::io::Write;
 
 use anyhow::Result;
-use search::Hit;
+use search::{Hit, Keywords};
 use serde::Serialize;
 
 use super::Answer;
@@ -10,12 +10,22 @@ use crate::question::{Part, Question, What};
 /// An answer for other programs.
 #[derive(Serialize)]
 struct JsonAnswer<'a> {
-    query: JsonQuestion<'a>,
+    query: JsonQuery<'a>,
+    /// What was searched.
+    r#in: Vec<&'static str>,
     collection: &'a str,
     model: &'a str,
     /// The best similarity there was, whatever the threshold.
     best: Option<f32>,
     hits: Vec<JsonHit<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonQuery<'a> {
+    #[serde(flatten)]
+    question: Option<JsonQuestion<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keywords: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -36,10 +46,11 @@ struct JsonPart<'a> {
 }
 
 impl<'a> JsonQuestion<'a> {
-    fn of(question: &'a Question) -> JsonQuestion<'a> {
+    fn of(question: &'a Question) -> Option<JsonQuestion<'a>> {
         match question.parts.as_slice() {
-            [part] => JsonQuestion::of_part(part),
-            parts => JsonQuestion::Mix(parts.iter().map(JsonPart::of).collect()),
+            [] => None,
+            [part] => Some(JsonQuestion::of_part(part)),
+            parts => Some(JsonQuestion::Mix(parts.iter().map(JsonPart::of).collect())),
         }
     }
 
@@ -71,7 +82,11 @@ struct JsonHit<'a> {
 /// One JSON object.
 pub(crate) fn json(answer: &Answer, out: &mut dyn Write) -> Result<()> {
     let object = JsonAnswer {
-        query: JsonQuestion::of(&answer.question),
+        query: JsonQuery {
+            question: JsonQuestion::of(&answer.question),
+            keywords: answer.question.keywords.as_ref().map(Keywords::text),
+        },
+        r#in: answer.question.fields(),
         collection: &answer.collection,
         model: &answer.model,
         best: answer.found.best,

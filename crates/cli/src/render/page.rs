@@ -7,7 +7,7 @@ use picture::Picture;
 use rayon::prelude::*;
 use search::Hit;
 
-use super::{Answer, file_name, label, similarity, tile};
+use super::{Answer, caption, evidence, file_name, label, tile};
 use crate::question::{Part, Question, Sign, What};
 
 /// The longest edges of a picture on the page, in pixels: sharp on a screen of double density.
@@ -33,7 +33,7 @@ pub(crate) fn page(answers: &[Answer]) -> String {
             body {
                 @for answer in answers { (section(answer)) }
                 footer {
-                    "Similarity is the cosine between the vectors of the query and of the picture."
+                    "Similarity is the cosine between the vectors of the query and of the picture, or of its caption."
                 }
             }
         }
@@ -80,6 +80,12 @@ fn query(question: &Question) -> Markup {
                 (part_of_query(part, n == 0))
             }
         }
+        @if let Some(keywords) = &question.keywords {
+            div.part {
+                p.kind { "Keywords" }
+                h1 { (keywords.text()) }
+            }
+        }
     }
 }
 
@@ -105,13 +111,15 @@ fn part_of_query(part: &Part, is_first: bool) -> Markup {
 }
 
 fn card(hit: &Hit, picture: Option<&Picture>) -> Markup {
-    let caption = hit.captions.first().map_or("", String::as_str);
+    let caption = caption(hit).unwrap_or_default();
     html! {
         li {
             a href=(file_url(&hit.place)) title=(hit.place) { (image(picture, label(hit))) }
             p.caption title=(caption) { (caption) }
             p.facts {
-                span.similarity { (similarity(hit.similarity)) }
+                @for (name, value) in evidence(hit) {
+                    span.similarity title=(name) { (value) }
+                }
                 span.name { (file_name(&hit.place)) }
             }
         }

@@ -4,7 +4,8 @@ use anyhow::Result;
 use search::Hit;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::{Answer, file_name, similarity};
+use super::{Answer, caption, file_name, similarity};
+use crate::question::Question;
 use crate::terminal::{FAINT, STRONG, visible};
 
 /// The width of a line where nothing says how wide the terminal is.
@@ -13,7 +14,7 @@ const PIPE_WIDTH: usize = 120;
 /// The widest that a column of file names or ids becomes.
 const NAME_WIDTH: usize = 36;
 
-/// A line a hit: rank, similarity, file name, id and caption, in columns. On a terminal the
+/// A line a hit: rank, what speaks for it, file name, id and caption, in columns. On a terminal the
 /// caption is cut where the line ends.
 pub(crate) fn table(answer: &Answer, out: &mut dyn Write) -> Result<()> {
     let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
@@ -22,30 +23,73 @@ pub(crate) fn table(answer: &Answer, out: &mut dyn Write) -> Result<()> {
 
 fn table_within(answer: &Answer, width: Option<usize>, out: &mut dyn Write) -> Result<()> {
     let rows: Vec<Row> = answer.found.hits.iter().map(Row::of).collect();
+    let evidence = Evidence::of(&answer.question);
     let names = column_width("picture", rows.iter().map(|row| row.name.as_str()));
     let ids = column_width("id", rows.iter().map(|row| row.id.as_str()));
-    let before = 4 + 2 + 10 + 2 + names + 2 + ids + 2;
+    let before = 4 + 2 + evidence.width() + names + 2 + ids + 2;
     let rest = width
         .unwrap_or(PIPE_WIDTH.max(before + 40))
         .saturating_sub(before);
     writeln!(
         out,
-        "{FAINT}rank  similarity  {}  {}  caption{FAINT:#}",
+        "{FAINT}rank  {}{}  {}  caption{FAINT:#}",
+        evidence.heads(),
         padded("picture", names),
         padded("id", ids)
     )?;
-    for (n, row) in rows.iter().enumerate() {
+    for (n, (row, hit)) in rows.iter().zip(&answer.found.hits).enumerate() {
         writeln!(
             out,
-            "{:>4}  {STRONG}{:>10}{STRONG:#}  {}  {FAINT}{}{FAINT:#}  {}",
+            "{:>4}  {STRONG}{}{STRONG:#}{}  {FAINT}{}{FAINT:#}  {}",
             n + 1,
-            row.similarity,
+            evidence.cells(hit),
             padded(&row.name, names),
             padded(&row.id, ids),
             cut(&row.caption, rest)
         )?;
     }
     Ok(())
+}
+
+/// The columns of what speaks for hits, each with two blanks behind it.
+struct Evidence(Vec<(&'static str, fn(&Hit) -> Option<String>)>);
+
+impl Evidence {
+    /// The columns of what a question asks for.
+    fn of(question: &Question) -> Evidence {
+        let fields = question.fields();
+        let column = |field: &&str| -> (&'static str, fn(&Hit) -> Option<String>) {
+            match *field {
+                "keywords" => ("keywords", |hit| {
+                    hit.keyword_rank.map(|it| format!("no. {it}"))
+                }),
+                "captions" if fields.contains(&"images") => ("to caption", of_caption),
+                "captions" => ("similarity", of_caption),
+                _ => ("similarity", |hit| hit.similarity.map(similarity)),
+            }
+        };
+        Evidence(fields.iter().map(column).collect())
+    }
+
+    fn width(&self) -> usize {
+        self.0.iter().map(|(head, _)| head.len() + 2).sum()
+    }
+
+    fn heads(&self) -> String {
+        self.0.iter().map(|(head, _)| format!("{head}  ")).collect()
+    }
+
+    fn cells(&self, hit: &Hit) -> String {
+        let cell = |(head, of): &(&str, fn(&Hit) -> Option<String>)| {
+            let (text, width) = (of(hit).unwrap_or_else(|| "-".to_owned()), head.len());
+            format!("{text:>width$}  ")
+        };
+        self.0.iter().map(cell).collect()
+    }
+}
+
+fn of_caption(hit: &Hit) -> Option<String> {
+    hit.caption.as_ref().map(|it| similarity(it.similarity))
 }
 
 /// The places of the hits as they are, with `end` behind each.
@@ -57,7 +101,6 @@ pub(crate) fn paths(answer: &Answer, end: &str, out: &mut dyn Write) -> Result<(
 }
 
 struct Row {
-    similarity: String,
     name: String,
     id: String,
     caption: String,
@@ -65,9 +108,8 @@ struct Row {
 
 impl Row {
     fn of(hit: &Hit) -> Row {
-        let caption = hit.captions.first().map_or("", String::as_str);
+        let caption = caption(hit).unwrap_or_default();
         Row {
-            similarity: similarity(hit.similarity),
             name: visible(file_name(&hit.place)).into_owned(),
             id: visible(&hit.id).into_owned(),
             caption: visible(caption).into_owned(),
@@ -111,7 +153,7 @@ fn cut(text: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::question::{Question, What};
+    use crate::question::What;
     use search::Hits;
 
     #[test]
@@ -127,7 +169,9 @@ mod tests {
     fn columns_line_up() -> Result<()> {
         let hit = |id: &str, similarity, place: &str, caption: &str| Hit {
             id: id.to_owned(),
-            similarity,
+            similarity: Some(similarity),
+            caption: None,
+            keyword_rank: None,
             place: place.to_owned(),
             captions: vec![caption.to_owned()],
             metadata: serde_json::Map::new(),

@@ -5,6 +5,7 @@ mod demonstration;
 mod errors;
 mod hub_models;
 mod mixes;
+mod rankings;
 mod raw_vectors;
 mod searching;
 mod text_models;
