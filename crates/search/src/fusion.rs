@@ -13,7 +13,7 @@ use serde::Serialize;
 const K: f64 = 60.0;
 
 /// What speaks for a picture. What is `None` was not asked, or did not find it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Evidence {
     /// Its sum of reciprocal ranks.
     pub(crate) score: f64,

@@ -70,7 +70,7 @@ pub(crate) struct Arguments {
     #[arg(long = "in", value_name = "WHERE", value_enum, value_delimiter = ',')]
     fields: Vec<Field>,
 
-    /// Words to look up in captions, file names and folders: all of them; \"words in quotes\" stand
+    /// Words to look up in captions, file names and folders: all of them; "words in quotes" stand
     /// together, word* stands for any ending
     #[arg(long, value_name = "WORDS")]
     keywords: Option<String>,

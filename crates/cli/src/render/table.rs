@@ -52,13 +52,16 @@ fn table_within(answer: &Answer, width: Option<usize>, out: &mut dyn Write) -> R
 }
 
 /// The columns of what speaks for hits, each with two blanks behind it.
-struct Evidence(Vec<(&'static str, fn(&Hit) -> Option<String>)>);
+struct Evidence(Vec<Column>);
+
+/// A column's head, and what it says of a hit.
+type Column = (&'static str, fn(&Hit) -> Option<String>);
 
 impl Evidence {
     /// The columns of what a question asks for.
     fn of(question: &Question) -> Evidence {
         let fields = question.fields();
-        let column = |field: &&str| -> (&'static str, fn(&Hit) -> Option<String>) {
+        let column = |field: &&str| -> Column {
             match *field {
                 "keywords" => ("keywords", |hit| {
                     hit.keyword_rank.map(|it| format!("no. {it}"))
@@ -80,7 +83,7 @@ impl Evidence {
     }
 
     fn cells(&self, hit: &Hit) -> String {
-        let cell = |(head, of): &(&str, fn(&Hit) -> Option<String>)| {
+        let cell = |(head, of): &Column| {
             let (text, width) = (of(hit).unwrap_or_else(|| "-".to_owned()), head.len());
             format!("{text:>width$}  ")
         };

@@ -1,0 +1,192 @@
+use serde_json::{Value, json};
+
+use crate::world::{World, demo};
+
+/// A world with captions, and with metadata as they are read from photographs.
+fn world() -> World {
+    let world = World::new();
+    let pictures = demo().join("pictures").canonicalize().unwrap();
+    let row = |name: &str, caption: &str, taken_at: i64| {
+        let folders = [&pictures, pictures.parent().unwrap()];
+        let row = json!({
+            "image": pictures.join(name), "caption": caption,
+            "taken_at": taken_at, "folders": folders,
+        });
+        format!("{row}\n")
+    };
+    let table = [
+        // The last second of June 2020, and the first of July.
+        row("two-perch.jpg", "two perch in a pond", 1_593_561_599),
+        row("stone-windmill.jpg", "a mill beside a pond", 1_593_561_600),
+        row("orange-hammer.jpg", "a tool", 1_546_300_800),
+    ];
+    world.write("captions.jsonl", table.concat());
+    world.well(&["add", "captions.jsonl", "--model", "mini"]);
+    world
+}
+
+fn hits(world: &World, arguments: &[&str]) -> Value {
+    let arguments = [&["search", "--format", "json"], arguments].concat();
+    world.well(&arguments).json()
+}
+
+fn names(answer: &Value) -> Vec<&str> {
+    let hits = answer["hits"].as_array().unwrap();
+    let name = |hit: &'_ Value| {
+        hit["place"]
+            .as_str()
+            .unwrap()
+            .rsplit('/')
+            .next()
+            .unwrap()
+            .len()
+    };
+    hits.iter()
+        .map(|hit| {
+            let place = hit["place"].as_str().unwrap();
+            &place[place.len() - name(hit)..]
+        })
+        .collect()
+}
+
+#[test]
+fn each_hit_says_what_found_it() {
+    let world = world();
+    let images = hits(&world, &["a mill"]);
+    assert_eq!(images["in"], json!(["images"]));
+    assert!(images["hits"][0].get("caption").is_none());
+    let captions = hits(&world, &["a mill", "--in", "captions"]);
+    let best = &captions["hits"][0];
+    assert_eq!(best["caption"]["text"], "a mill beside a pond");
+    assert!(best.get("similarity").is_none());
+    assert_eq!(captions["best"], best["caption"]["similarity"]);
+    let all = hits(&world, &["a mill", "--in", "both,keywords"]);
+    assert_eq!(all["in"], json!(["images", "captions", "keywords"]));
+    assert_eq!(
+        all["query"],
+        json!({"text": "a mill", "keywords": "a mill"})
+    );
+    let best = &all["hits"][0];
+    assert_eq!(best["keyword_rank"], 1);
+    assert_eq!(best["similarity"], images["hits"][0]["similarity"]);
+    let table = world.well(&["search", "a mill", "--in", "both", "--keywords", "pond"]);
+    assert!(
+        table
+            .stdout
+            .starts_with("rank  similarity  to caption  keywords  picture"),
+        "{}",
+        table.stdout
+    );
+}
+
+#[test]
+fn keywords_alone_take_no_model() {
+    let world = world();
+    let ran = world.well(&["search", "--keywords", "pond", "--model", "./nowhere"]);
+    assert_eq!(ran.lines().len(), 1 + 2);
+    let answer = hits(&world, &["pond - mill", "--in", "keywords"]);
+    assert_eq!(names(&answer), ["two-perch.jpg"]);
+    assert_eq!(answer["query"], json!({"keywords": "pond - mill"}));
+    assert_eq!(answer["best"], Value::Null);
+    assert_eq!(
+        names(&hits(&world, &["--keywords", "orange hamm*"])),
+        ["orange-hammer.jpg"]
+    );
+    let ran = world.run(&["search", "--keywords", "unicorn"]);
+    assert_eq!(
+        (ran.code, ran.stderr.as_str()),
+        (
+            1,
+            "no caption, file name or folder has all of these words: unicorn\n"
+        )
+    );
+    for (arguments, error) in [
+        (
+            &["--keywords", "*"][..],
+            "error: there is no word to look up in `*`\n",
+        ),
+        (
+            &["--keywords", "a", "--in", "both"],
+            "error: there are keywords alone",
+        ),
+        (
+            &["--image", "x.jpg", "--in", "keywords"],
+            "error: a picture has no keywords\n",
+        ),
+    ] {
+        let said = world.fails(&[&["search"], arguments].concat());
+        assert!(said.starts_with(error), "{said}");
+    }
+}
+
+#[test]
+fn the_query_shows_its_keywords() {
+    let world = world();
+    world.well(&[
+        "search",
+        "a fish",
+        "--keywords",
+        "pond",
+        "--to",
+        "found.html",
+    ]);
+    let page = world.read("found.html");
+    assert!(page.contains("Keywords</p><h1>pond"), "{page}");
+    assert!(page.contains("no. 1"));
+    world.well(&["search", "--keywords", "pond", "--to", "found.png"]);
+    world.well(&["search", "a fish", "--in", "captions", "--to", "found.png"]);
+}
+
+#[test]
+fn dates_and_folders_narrow_the_search() {
+    let world = world();
+    let found = |more: &[&str]| {
+        let answer = hits(&world, &[&["a fish"], more].concat());
+        let mut names: Vec<String> = names(&answer).iter().map(|&it| it.to_owned()).collect();
+        names.sort();
+        names
+    };
+    let (fish, mill, tool) = ("two-perch.jpg", "stone-windmill.jpg", "orange-hammer.jpg");
+    assert_eq!(found(&["--taken-before", "2020-06"]), [tool, fish]);
+    assert_eq!(found(&["--taken-after", "2020-07"]), [mill]);
+    assert_eq!(
+        found(&["--taken-after", "2020-06", "--taken-before", "2020-06"]),
+        [fish]
+    );
+    assert_eq!(found(&["--taken-after", "2019"]).len(), 3);
+    let folder = demo().join("pictures/../pictures").canonicalize().unwrap();
+    let up = format!("{}/pictures/../", demo().canonicalize().unwrap().display());
+    for folder in [folder.to_str().unwrap(), &up] {
+        assert_eq!(found(&["--folder", folder]).len(), 3, "{folder}");
+    }
+    let both = [
+        "--filter",
+        r#"{"taken_at": {"$lt": 1593561600}}"#,
+        "--taken-after",
+        "2020",
+    ];
+    assert_eq!(found(&both), [fish]);
+    // Keywords are narrowed too.
+    let keywords = hits(
+        &world,
+        &["--keywords", "pond", "--taken-after", "2020-07-01T00:00:00"],
+    );
+    assert_eq!(names(&keywords), [mill]);
+
+    let ran = world.run(&["search", "a fish", "--folder", "."]);
+    assert_eq!(
+        (ran.code, ran.stderr.as_str()),
+        (1, "no picture matches the filter\n")
+    );
+    let said = world.fails(&["search", "a fish", "--taken-after", "yesterday"]);
+    assert!(said.contains("expected a date such as 2019"), "{said}");
+    let said = world.fails(&[
+        "search",
+        "x",
+        "--taken-after",
+        "2020",
+        "--taken-before",
+        "2019",
+    ]);
+    assert!(said.contains("no time lies after"), "{said}");
+}
