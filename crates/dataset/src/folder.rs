@@ -24,11 +24,8 @@ const JUNK: &[&str] = &[
 ];
 
 /// Extensions of pictures that are not read. They are reported: a library of nothing but these
-/// would seem empty otherwise. Most camera raw formats begin like TIFF, so their content can't tell.
-const UNREAD_PICTURES: &[&str] = &[
-    "3fr", "arw", "avif", "cr2", "cr3", "crw", "dng", "erf", "heic", "heif", "hif", "iiq", "jxl",
-    "kdc", "mrw", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "srw", "x3f",
-];
+/// would seem empty otherwise.
+const UNREAD_PICTURES: &[&str] = &["avif", "heic", "heif", "hif", "jxl"];
 
 /// What a file is to a folder of pictures.
 #[derive(Debug, PartialEq, Eq)]

@@ -25,8 +25,8 @@ pub struct SourceOptions {
 /// paths lead to is read once, under the path without links where there is one. A file counts as a
 /// picture by its extension (`jpg jpeg jpe jfif png apng webp gif bmp dib tif tiff`, any case), or,
 /// with any other extension or none, by its first 16 bytes: each such file is opened, which costs
-/// about as much as asking for its size. HEIC, AVIF, JPEG XL and camera raw files, known by their
-/// extensions, are reported as not read; everything else is silently no picture.
+/// about as much as asking for its size. HEIC, AVIF and JPEG XL, known by their extensions, are
+/// reported as not read; everything else is silently no picture.
 ///
 /// **Table.** CSV, TSV, JSON Lines or Parquet, by extension or else by content, with a path
 /// column and perhaps captions, ids and metadata: see [`Columns`]. Paths are relative to the

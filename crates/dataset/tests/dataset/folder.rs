@@ -66,15 +66,15 @@ fn every_magic_number_is_known() {
 
 #[test]
 fn pictures_in_formats_that_are_not_read_are_reported() {
-    let tree = Tree::new(&["one.HEIC", "two.jpg", "three.nef"]);
-    tree.write("three.nef", b"II*\0");
+    let tree = Tree::new(&["one.HEIC", "two.jpg", "three.jxl"]);
+    tree.write("three.jxl", b"\xFF\x0A");
     let listing = tree.read("");
     assert_eq!(tree.places(&listing), ["two.jpg"]);
     assert_eq!(
         tree.problems(&listing),
         [
             "one.HEIC: pictures in the format `heic` are not read",
-            "three.nef: pictures in the format `nef` are not read"
+            "three.jxl: pictures in the format `jxl` are not read"
         ]
     );
     assert_eq!(listing.problems[0].reason.summary(), "format not read");
