@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The largest width and height of a picture that a model can want: memory is taken by this number.
-const IMAGE_LIMIT: usize = 1 << 14;
+pub(crate) const IMAGE_LIMIT: usize = 1 << 14;
 
 /// What `config.json` says of both towers.
 #[derive(Clone, Debug, PartialEq)]

@@ -15,7 +15,8 @@ pub(crate) fn map(file: &File) -> io::Result<Mmap> {
     let map = unsafe { Mmap::map(file) }?;
     #[cfg(unix)]
     if !map.is_empty() {
-        map.advise(memmap2::Advice::Random)?;
+        // It is advice: without it more is read than is asked for.
+        let _ = map.advise(memmap2::Advice::Random);
     }
     Ok(map)
 }

@@ -276,7 +276,7 @@ impl Model {
     }
 
     /// How many pixels of a picture's shorter side are of use, for [`Picture::decode_reduced`]; `u32::MAX`
-    /// where that depends on its proportions.
+    /// where that depends on its proportions, where every pixel may count, and for a model of texts alone.
     pub fn useful_side(&self) -> u32 {
         self.preprocessor
             .as_ref()

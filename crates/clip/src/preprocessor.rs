@@ -197,6 +197,10 @@ impl Preprocessor {
 
     /// How many pixels of a picture's shorter side are of use; more change next to nothing.
     pub(crate) fn useful_side(&self) -> Option<u32> {
+        if self.filter == Filter::Nearest {
+            // Which takes single pixels as they are.
+            return None;
+        }
         let side = match self.resize? {
             Resize::ShortestEdge(edge) | Resize::LongestEdge(edge) => edge,
             Resize::Exactly(size) => size.width.max(size.height),
@@ -477,6 +481,9 @@ impl Json {
             | Dimensions::Shortest {
                 shortest_edge: edge,
             } => Ok(Resize::ShortestEdge(edge)),
+            Dimensions::Exactly { height, width } if height == 0 || width == 0 => {
+                Err(refusal.refuse("size", "0", "a number above 0"))
+            }
             Dimensions::Exactly { height, width } => Ok(Resize::Exactly(Size { width, height })),
         }
     }

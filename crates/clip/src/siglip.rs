@@ -11,7 +11,7 @@ mod positions;
 mod tokenizer;
 mod vision;
 
-pub(crate) use config::SiglipConfig;
+pub(crate) use config::{CONTEXT_LIMIT, SiglipConfig};
 pub(crate) use tokenizer::{SiglipTokenizer, check_tokenizer, is_python_space, open_tokenizer};
 pub(crate) use vision::VisionTower;
 

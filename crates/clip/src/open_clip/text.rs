@@ -5,7 +5,7 @@ use crate::{
     config::{EncoderConfig, Projection, TextConfig, TextPooling},
     open_clip::{config::TokenizerConfig, section::Section},
     ops::Activation,
-    siglip::is_python_space,
+    siglip::{CONTEXT_LIMIT, is_python_space},
 };
 
 impl EncoderConfig {
@@ -54,7 +54,7 @@ pub(super) fn read(
     let config = TextConfig {
         encoder: encoder(&mut section, width, heads, layers, quick_gelu)?,
         vocabulary: section.size("vocab_size", Some(49408))?,
-        context: section.size("context_length", Some(77))?,
+        context: context(&mut section)?,
         pooling,
         causal,
         // open_clip's tokenizer fills up with 0; those of transformers do so by themselves, each with its own token.
@@ -139,33 +139,46 @@ fn projection(section: &mut Section, width: usize, dimension: usize) -> Result<P
 }
 
 /// How open_clip cleans a text before its tokenizer sees it.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct TokenizerSettings {
-    clean: String,
+    clean: Option<String>,
 }
 
-impl Default for TokenizerSettings {
-    fn default() -> Self {
-        Self {
-            clean: "lower".to_owned(),
-        }
+/// Memory is taken by this number.
+fn context(section: &mut Section) -> Result<usize> {
+    let context = section.size("context_length", Some(77))?;
+    match context {
+        ..=CONTEXT_LIMIT => Ok(context),
+        _ => Err(section.refuse(
+            "context_length",
+            context,
+            &format!("at most {CONTEXT_LIMIT}"),
+        )),
     }
 }
 
 fn tokenizer(section: &mut Section, pads: bool) -> Result<TokenizerConfig> {
     let name: Option<String> = section.optional("hf_tokenizer_name")?;
+    let of_transformers = name.is_some_and(|name| !name.is_empty());
     let settings: TokenizerSettings = section.optional("tokenizer_kwargs")?.unwrap_or_default();
-    let canonical = match settings.clean.as_str() {
-        "lower" | "whitespace" => false,
-        "canonicalize" => true,
-        other => {
-            let expected = "`clean` to be `lower`, `whitespace` or `canonicalize`";
-            return Err(section.refuse("tokenizer_kwargs", format!("`{other}`"), expected));
+    // What open_clip does unless it is told otherwise. The other of the two would keep, or lose, the case.
+    let usual = if of_transformers {
+        "whitespace"
+    } else {
+        "lower"
+    };
+    let canonical = match settings.clean.as_deref() {
+        None => false,
+        Some("canonicalize") => true,
+        Some(clean) if clean == usual => false,
+        Some(other) => {
+            let expected = format!("`clean` to be `{usual}` or `canonicalize`");
+            return Err(section.refuse("tokenizer_kwargs", format!("`{other}`"), &expected));
         }
     };
     Ok(TokenizerConfig {
-        of_transformers: name.is_some_and(|name| !name.is_empty()),
+        of_transformers,
         pads,
         canonical,
     })

@@ -2,7 +2,7 @@ use serde::Deserialize;
 
 use crate::{
     Result,
-    config::{EncoderConfig, Projection, VisionConfig, VisionPooling},
+    config::{EncoderConfig, IMAGE_LIMIT, Projection, VisionConfig, VisionPooling},
     open_clip::{config::Vision, names, section::Section, text, trunk},
     resnet::ResNetConfig,
     weights::Place,
@@ -52,12 +52,15 @@ enum Image {
 }
 
 fn image(section: &mut Section) -> Result<usize> {
+    let check = |section: &Section, size| match section.check_size("image_size", size)? {
+        // Memory is taken by this number.
+        size @ ..=IMAGE_LIMIT => Ok(size),
+        size => Err(section.refuse("image_size", size, &format!("at most {IMAGE_LIMIT}"))),
+    };
     match section.optional("image_size")? {
         None => Ok(224),
-        Some(Image::Square(size)) => section.check_size("image_size", size),
-        Some(Image::Sides([height, width])) if height == width => {
-            section.check_size("image_size", width)
-        }
+        Some(Image::Square(size)) => check(section, size),
+        Some(Image::Sides([height, width])) if height == width => check(section, width),
         Some(Image::Sides([height, width])) => {
             Err(section.refuse("image_size", format!("[{height}, {width}]"), "a square"))
         }

@@ -69,7 +69,7 @@ struct VisionJson {
 }
 
 /// The most tokens that every text can be padded to: memory is taken by this number.
-const CONTEXT_LIMIT: usize = 1 << 12;
+pub(crate) const CONTEXT_LIMIT: usize = 1 << 12;
 
 const DEFAULTS: EncoderDefaults = EncoderDefaults {
     width: 768,
