@@ -112,7 +112,12 @@ fn without_preview(bytes: &[u8]) -> Error {
         let tags = [JPEG_OFFSET, STRIP_OFFSETS, TILE_OFFSETS];
         tags.into_iter().filter_map(|tag| directory.number(tag))
     });
-    if places.any(|place| place as usize >= bytes.len()) {
+    let is_cut_off = |place: u32| match bytes.get(place as usize..) {
+        None | Some([]) => true,
+        // A JPEG that has begun, and ends before it says of what size it is.
+        Some(there) => there.starts_with(&[0xFF, 0xD8]) && jpeg::header_size(there).is_none(),
+    };
+    if places.any(is_cut_off) {
         return Error::Truncated { format };
     }
     Error::Unsupported {
