@@ -54,7 +54,7 @@ bench WHAT *ARGS:
                  python3 tools/bench_index.py "$programs/examples/measure" "$programs/clipseek" "$@" ;;
         picture) cargo run --release --quiet -p picture --example speed -- "$@" ;;
         clip)    cargo run --release --quiet -p clip --example throughput -- "$@" ;;
-        cold)    cargo build --release --quiet && python3 tools/cold_start.py target/release/clipseek "$@" ;;
+        cold)    cargo build --release --quiet && python3 tools/cold_start.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
         *)       echo "there are: index, picture, clip, cold" >&2; exit 2 ;;
     esac
 
@@ -116,7 +116,7 @@ parity WHEEL *FAMILY:
 # Check the real openai/clip-vit-base-patch32 against published figures; needs a network. `just verify-real [SOURCE]`
 verify-real *SOURCE:
     cargo build --release
-    python3 tools/verify_real.py target/release/clipseek "$@"
+    python3 tools/verify_real.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@"
 
 # Ask the bundled model for things by name in a folder with Flickr8k's dev.tsv
 objects DATA:
