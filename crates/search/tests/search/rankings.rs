@@ -345,20 +345,23 @@ fn keywords_follow_whatever_is_written() {
     assert_eq!(world.with_keywords("red shoes"), ["c.png"]);
     // Replaced by another id at the same place, which no trigger for deletions sees.
     world.sql(&format!(
-        "INSERT OR REPLACE INTO records SELECT collection, 'other', place, hash, width, height,
+        "INSERT OR REPLACE INTO records (collection, id, place, hash, width, height, captions, metadata)
+         SELECT collection, 'other', place, hash, width, height,
          '[\"yak\"]', metadata FROM records WHERE place = '{b}'"
     ));
     assert!(world.with_keywords("sea").is_empty());
     // Replaced by its own id.
     world.sql(&format!(
-        "INSERT OR REPLACE INTO records SELECT collection, id, place, hash, width, height,
+        "INSERT OR REPLACE INTO records (collection, id, place, hash, width, height, captions, metadata)
+         SELECT collection, id, place, hash, width, height,
          '[\"okapi\"]', metadata FROM records WHERE place = '{a}'"
     ));
     assert!(world.with_keywords("zebra").is_empty());
     assert_eq!(world.with_keywords("okapi"), ["a.png"]);
     // Written over.
     world.sql(&format!(
-        "INSERT INTO records SELECT collection, id, place, hash, width, height, '[\"ibex\"]', metadata
+        "INSERT INTO records (collection, id, place, hash, width, height, captions, metadata)
+         SELECT collection, id, place, hash, width, height, '[\"ibex\"]', metadata
          FROM records WHERE place = '{a}'
          ON CONFLICT (collection, id) DO UPDATE SET captions = excluded.captions"
     ));
@@ -386,7 +389,10 @@ fn an_earlier_store_gets_its_keywords() {
     world.sql(
         "DROP TRIGGER keywords_before_insertion; DROP TRIGGER keywords_after_insertion;
          DROP TRIGGER keywords_after_deletion; DROP TRIGGER keywords_after_update;
-         DROP TABLE keywords; DROP TABLE keyword_rows; PRAGMA user_version = 2;",
+         DROP TABLE keywords; DROP TABLE keyword_rows; DROP TABLE unfinished;
+         ALTER TABLE records DROP COLUMN bytes; ALTER TABLE records DROP COLUMN modified;
+         ALTER TABLE records DROP COLUMN facts; ALTER TABLE records DROP COLUMN missing;
+         PRAGMA user_version = 2;",
     );
     let store = Store::open(&world.path("store")).unwrap();
     let collection = store.collection("c").unwrap();
