@@ -17,10 +17,10 @@ impl Reduced {
     /// How many times the pixels that a model wants are enough to decode: `shortest` is this times
     /// the model's shorter side.
     ///
-    /// With less, what a copy leaves out differently than resampling does begins to show. With
-    /// this, and bicubic resampling, samples are off by an eighth of a level on average, most of it
-    /// rounding; by a fifth where it is 3, and by half a level where it is 1.5.
-    pub const OVERSAMPLING: u32 = 5;
+    /// With less, what a copy leaves out differently than resampling does begins to show. With this,
+    /// vectors of 40 pictures of 3 and 12 megapixels by the bundled model had cosines of 0.999999 and
+    /// up to those of the whole pictures; with 5, down to 0.99975.
+    pub const OVERSAMPLING: u32 = 8;
 
     /// As [`Picture::resample`] of the whole picture, as near as the copy comes to it.
     ///
