@@ -88,7 +88,8 @@ check-hub:
 
 # Damage pictures for SECONDS and see that nothing panics
 fuzz SECONDS="600":
-    cargo run --release --quiet -p picture --example fuzz -- "$1" "$RANDOM" crates/picture/tests/fixtures/formats/*.{jpg,png,gif,tif,webp,bmp}
+    cargo run --release --quiet -p picture --example fuzz -- "$1" "$RANDOM" \
+        $(find crates/picture/tests/fixtures/formats crates/picture/tests/fixtures/exif -type f ! -name '*.ppm')
 
 # Compare models of true size with Python's; needs tools/fixtures/clip/requirements.txt and open_clip_torch's wheel.
 # `just parity WHEEL [FAMILY…]`, of b32, l14, rn50, siglip, siglip2

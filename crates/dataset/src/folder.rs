@@ -25,7 +25,7 @@ const JUNK: &[&str] = &[
 
 /// Extensions of pictures that are not read. They are reported: a library of nothing but these
 /// would seem empty otherwise.
-const UNREAD_PICTURES: &[&str] = &["avif", "heic", "heif", "hif", "jxl"];
+const UNREAD_PICTURES: &[&str] = &["jxl"];
 
 /// What a file is to a folder of pictures.
 #[derive(Debug, PartialEq, Eq)]
@@ -104,7 +104,6 @@ pub(crate) fn read(folder: &Path, exclusions: &Exclusions) -> io::Result<Listing
         }
     }
     let mut listing = walk.listing;
-    listing.folder = Some(folder.to_owned());
     listing.records.sort_by(|a, b| a.place.cmp(&b.place));
     listing.problems.sort_by(|a, b| a.file.cmp(&b.file));
     Ok(listing)

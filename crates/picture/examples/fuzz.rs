@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use picture::{Error, Limits, Picture};
+use picture::{Error, Exif, Limits, Picture, decoding_cost};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,6 +27,8 @@ fn main() {
         let original = random.below(files.len());
         let bytes = damaged(&files[original], &mut random);
         let start = Instant::now();
+        let _ = Exif::of(&bytes);
+        let _ = decoding_cost(&bytes, &Limits::default(), 224);
         let result = Picture::decode(&bytes, &Limits::default());
         let outcome = (
             start.elapsed(),

@@ -1,6 +1,6 @@
 use crate::decode::raw;
 
-/// A kind of picture file that this crate reads.
+/// A kind of picture file that this crate knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     /// JPEG: baseline and progressive; grey, YCbCr, RGB, CMYK and YCCK.
@@ -17,11 +17,15 @@ pub enum Format {
     Tiff,
     /// Raw files of cameras, by the JPEG that the camera put inside.
     Raw,
+    /// AVIF: recognised, and refused.
+    Avif,
+    /// HEIC and other pictures in HEIF: recognised, and refused.
+    Heif,
 }
 
 impl Format {
     /// All the formats.
-    pub const ALL: [Format; 7] = [
+    pub const ALL: [Format; 9] = [
         Format::Jpeg,
         Format::Png,
         Format::WebP,
@@ -29,6 +33,8 @@ impl Format {
         Format::Bmp,
         Format::Tiff,
         Format::Raw,
+        Format::Avif,
+        Format::Heif,
     ];
 
     /// The format of a file that begins with `bytes`.
@@ -61,6 +67,9 @@ impl Format {
                 Some(Format::Raw)
             }
             [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(Format::Tiff),
+            [_, _, _, _, b'f', b't', b'y', b'p', brands @ ..] if !raw::has_signature(bytes) => {
+                of_brands(brands)
+            }
             _ if raw::has_signature(bytes) => Some(Format::Raw),
             _ => None,
         }
@@ -76,6 +85,8 @@ impl Format {
             Format::Bmp => "BMP",
             Format::Tiff => "TIFF",
             Format::Raw => "camera raw",
+            Format::Avif => "AVIF",
+            Format::Heif => "HEIF",
         }
     }
 
@@ -94,7 +105,25 @@ impl Format {
                 "dcr", "erf", "fff", "iiq", "k25", "kdc", "mef", "mos", "mrw", "nrw", "raw", "rwl",
                 "sr2", "srf", "x3f",
             ],
+            Format::Avif => &["avif", "avifs"],
+            Format::Heif => &["heic", "heif", "hif", "heics"],
         }
+    }
+}
+
+/// The format of boxes by their brand: the first one, or, where that tells only that there are
+/// pictures, the one after the version that names their coding.
+fn of_brands(brands: &[u8]) -> Option<Format> {
+    let (brands, _) = brands.as_chunks::<4>();
+    match brands.first()? {
+        b"avif" | b"avis" => Some(Format::Avif),
+        b"mif1" | b"msf1" if brands[1..].iter().take(4).any(|brand| brand == b"avif") => {
+            Some(Format::Avif)
+        }
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => {
+            Some(Format::Heif)
+        }
+        _ => None,
     }
 }
 
@@ -118,6 +147,12 @@ mod tests {
         case(b"II*\0", Some(Format::Tiff));
         case(b"MM\0*", Some(Format::Tiff));
         case(b"MM\0+", Some(Format::Tiff));
+        case(b"IIRO\x08\0\0\0", Some(Format::Raw));
+        case(b"\0\0\0\x18ftypcrx ", Some(Format::Raw));
+        case(b"\0\0\0\x18ftypavif", Some(Format::Avif));
+        case(b"\0\0\0\x18ftypmif1\0\0\0\0avif", Some(Format::Avif));
+        case(b"\0\0\0\x18ftypheic", Some(Format::Heif));
+        case(b"\0\0\0\x18ftypmif1\0\0\0\0heic", Some(Format::Heif));
     }
 
     #[test]
@@ -128,6 +163,7 @@ mod tests {
             b"RIFF\x04\0\0\0WAVE",
             b"GIF88a",
             b"%PDF-1.7",
+            b"\0\0\0\x18ftypisom",
             b"<svg",
         ] {
             case(bytes, None);

@@ -304,7 +304,9 @@ fn what_is_no_picture_says_so() {
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
         "not a picture",
     );
-    case(b"\0\0\0\x20ftypheic", "not a picture");
+    case(b"\0\0\0\x20ftypheic", "unsupported");
+    case(b"\0\0\0\x20ftypavif", "unsupported");
+    case(b"\0\0\0\x20ftypisom", "not a picture");
     case(&vec![0; LIMITS.bytes as usize + 1], "too many bytes");
     case(b"BM", "truncated");
     case(b"\x89PNG\r\n\x1a\n", "truncated");
@@ -325,6 +327,8 @@ proptest! {
             b"BM",
             b"II*\0\x08\0\0\0",
             b"IIRO\x08\0\0\0",
+            b"\0\0\0\x20ftypavif",
+            b"\0\0\0\x20ftypheic",
         ];
         let bytes = [signatures[format], &rest].concat();
         let _ = decode("noise", &bytes);

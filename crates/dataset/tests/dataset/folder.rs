@@ -66,16 +66,12 @@ fn every_magic_number_is_known() {
 
 #[test]
 fn pictures_in_formats_that_are_not_read_are_reported() {
-    let tree = Tree::new(&["one.HEIC", "two.jpg", "three.jxl"]);
-    tree.write("three.jxl", b"\xFF\x0A");
+    let tree = Tree::new(&["one.JXL", "two.jpg", "three.nef", "four.HEIC"]);
     let listing = tree.read("");
-    assert_eq!(tree.places(&listing), ["two.jpg"]);
+    assert_eq!(tree.places(&listing), ["four.HEIC", "three.nef", "two.jpg"]);
     assert_eq!(
         tree.problems(&listing),
-        [
-            "one.HEIC: pictures in the format `heic` are not read",
-            "three.jxl: pictures in the format `jxl` are not read"
-        ]
+        ["one.JXL: pictures in the format `jxl` are not read"]
     );
     assert_eq!(listing.problems[0].reason.summary(), "format not read");
 }
@@ -91,8 +87,8 @@ fn one_picture_is_a_source() {
             ..Record::default()
         }]
     );
-    tree.write("new.heic", b"\0\0\0\x18ftypheic");
-    assert_eq!(tree.problems(&tree.read("new.heic")).len(), 1);
+    tree.write("new.jxl", b"\xFF\x0A");
+    assert_eq!(tree.problems(&tree.read("new.jxl")).len(), 1);
     tree.write("unnamed", PNG);
     assert_eq!(tree.places(&tree.read("unnamed")), ["unnamed"]);
 }

@@ -77,9 +77,7 @@ fn open<'a>(
         }
         Format::Gif => boxed(GifDecoder::new(reader)),
         Format::Bmp => boxed(BmpDecoder::new(reader)),
-        Format::Jpeg | Format::Tiff | Format::Raw => {
-            unreachable!("{} has a module of its own", format.name())
-        }
+        _ => unreachable!("{} is not decoded here", format.name()),
     };
     decoder.map_err(|error| from_image_error(format, error, limits))
 }

@@ -117,7 +117,8 @@ fn without_preview(bytes: &[u8]) -> Error {
         // A JPEG that has begun, and ends before it says of what size it is.
         Some(there) => there.starts_with(&[0xFF, 0xD8]) && jpeg::header_size(there).is_none(),
     };
-    if places.any(is_cut_off) {
+    let is_tiff = Directories::new(bytes).is_some();
+    if is_tiff && directories.is_empty() || places.any(is_cut_off) {
         return Error::Truncated { format };
     }
     Error::Unsupported {
