@@ -91,6 +91,18 @@ fuzz SECONDS="600":
     cargo run --release --quiet -p picture --example fuzz -- "$1" "$RANDOM" \
         $(find crates/picture/tests/fixtures/formats crates/picture/tests/fixtures/exif -type f ! -name '*.ppm')
 
+# Make hostile pictures of every format in DIR, decode them, and see that all ends as it should
+corpus DIR="":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    folder=$1
+    if [[ -z $folder ]]; then
+        folder=$(mktemp -d)
+        trap 'rm -rf "$folder"' EXIT
+    fi
+    python3 tools/corpus/make.py "$folder"
+    cargo run --release --quiet -p picture --example corpus -- "$folder"
+
 # Compare models of true size with Python's; needs tools/fixtures/clip/requirements.txt and open_clip_torch's wheel.
 # `just parity WHEEL [FAMILY…]`, of b32, l14, rn50, siglip, siglip2
 parity WHEEL *FAMILY:

@@ -140,6 +140,7 @@ pub(super) fn exif_blocks(bytes: &[u8]) -> Vec<Cow<'_, [u8]>> {
     let previews = previews(bytes);
     let of_previews = previews
         .iter()
+        .take(MOST_TRIED)
         .filter_map(|preview| jpeg::exif(&bytes[preview.place..]));
     own.chain(canon_blocks(bytes))
         .chain(of_previews)
