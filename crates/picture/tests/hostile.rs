@@ -118,6 +118,37 @@ fn bombs_are_refused_by_their_headers() {
     }
 }
 
+/// The decoder panics at it.
+#[test]
+fn planes_of_tiles_are_unsupported() {
+    const AFTER_DIRECTORY: u32 = 8 + 2 + 11 * 12 + 4;
+    let entries: [(u16, u32, u32); 11] = [
+        (256, 1, 16),
+        (257, 1, 16),
+        (258, 3, AFTER_DIRECTORY),
+        (259, 1, 1),
+        (262, 1, 2),
+        (277, 1, 3),
+        (284, 1, 2),
+        (322, 1, 32),
+        (323, 1, 32),
+        (324, 3, AFTER_DIRECTORY + 12),
+        (325, 3, AFTER_DIRECTORY + 24),
+    ];
+    let mut bytes = b"II*\0\x08\0\0\0\x0B\0".to_vec();
+    for (tag, count, value) in entries {
+        bytes.extend([tag.to_le_bytes(), 4_u16.to_le_bytes()].concat());
+        bytes.extend([count.to_le_bytes(), value.to_le_bytes()].concat());
+    }
+    bytes.extend([0; 4]);
+    for number in [8, 8, 8, 200, 200, 200, 1024, 1024, 1024_u32] {
+        bytes.extend(number.to_le_bytes());
+    }
+    bytes.resize(200 + 1024, 77);
+    let error = decode("tiles", &bytes).unwrap_err();
+    assert_eq!(error.reason(), "unsupported", "{error:?}");
+}
+
 /// What the first directory points to is gone with the end of the file.
 #[test]
 fn a_raw_file_without_its_preview_is_truncated() {

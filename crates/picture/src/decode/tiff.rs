@@ -33,6 +33,9 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded> {
     let size = Size { width, height };
     limits.check_size(size)?;
     let orientation = orientation(&mut reader);
+    if has_planes_of_tiles(&mut reader) {
+        return Err(unsupported("one plane of tiles after another".to_owned()));
+    }
     let colours = Colours::of(&mut reader).map_err(failed)?;
     if compression(&mut reader) == Some(CompressionMethod::ModernJPEG) {
         check_jpeg_chunks(&mut reader, bytes, limits)?;
@@ -85,6 +88,14 @@ fn orientation(reader: &mut Reader<'_>) -> Orientation {
     let tag = reader.find_tag_unsigned(Tag::Orientation).ok().flatten();
     tag.and_then(Orientation::from_exif)
         .unwrap_or(Orientation::NoTransforms)
+}
+
+/// Whether each channel has tiles of its own, at which the crate panics.
+fn has_planes_of_tiles(reader: &mut Reader<'_>) -> bool {
+    const PLANES: u16 = 2;
+    let arrangement = reader.find_tag_unsigned(Tag::PlanarConfiguration);
+    let tiles = reader.find_tag(Tag::TileOffsets);
+    matches!(arrangement, Ok(Some(PLANES))) && matches!(tiles, Ok(Some(_)))
 }
 
 fn compression(reader: &mut Reader<'_>) -> Option<CompressionMethod> {
