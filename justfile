@@ -88,8 +88,11 @@ check-hub:
 
 # Damage pictures for SECONDS and see that nothing panics
 fuzz SECONDS="600":
-    cargo run --release --quiet -p picture --example fuzz -- "$1" "$RANDOM" \
-        $(find crates/picture/tests/fixtures/formats crates/picture/tests/fixtures/exif -type f ! -name '*.ppm')
+    #!/usr/bin/env bash
+    set -euo pipefail
+    fixtures=crates/picture/tests/fixtures
+    mapfile -t files < <(find "$fixtures/formats" "$fixtures/exif" -type f ! -name '*.ppm' | sort)
+    cargo run --release --quiet -p picture --example fuzz -- "$1" "$RANDOM" "${files[@]}"
 
 # Make hostile pictures of every format in DIR, decode them, and see that all ends as it should
 corpus DIR="":
