@@ -104,6 +104,7 @@ pub(crate) fn read(folder: &Path, exclusions: &Exclusions) -> io::Result<Listing
         }
     }
     let mut listing = walk.listing;
+    listing.folder = Some(folder.to_owned());
     listing.records.sort_by(|a, b| a.place.cmp(&b.place));
     listing.problems.sort_by(|a, b| a.file.cmp(&b.file));
     Ok(listing)
