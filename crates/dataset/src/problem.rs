@@ -45,7 +45,7 @@ pub enum ProblemReason {
     /// A file or folder whose name is not valid UTF-8.
     #[error("name is not valid UTF-8")]
     NameNotUtf8,
-    /// A picture in a format that is known by its name and not read: HEIC, AVIF, JPEG XL.
+    /// A picture in a format that is known by its name and not read: JPEG XL.
     #[error("pictures in the format `{extension}` are not read")]
     FormatNotRead {
         /// The file's extension in lower case.

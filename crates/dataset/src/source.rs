@@ -25,7 +25,7 @@ pub struct SourceOptions {
 /// paths lead to is read once, under the path without links where there is one. A file counts as a
 /// picture by its extension (`jpg jpeg jpe jfif png apng webp gif bmp dib tif tiff`, any case), or,
 /// with any other extension or none, by its first 16 bytes: each such file is opened, which costs
-/// about as much as asking for its size. HEIC, AVIF and JPEG XL, known by their extensions, are
+/// about as much as asking for its size. JPEG XL, known by its extension, is
 /// reported as not read; everything else is silently no picture.
 ///
 /// **Table.** CSV, TSV, JSON Lines or Parquet, by extension or else by content, with a path
