@@ -227,7 +227,7 @@ impl Checkpoint {
     /// All names that a [`description_file`](Self::description_files) can have. Which of them a model has decides its
     /// fingerprint: it is whole when of each it is known that it is here or that there is none.
     pub fn possible_description_files() -> Vec<&'static str> {
-        small_files().collect()
+        small_files().chain(ROOT_FILES).collect()
     }
 
     /// The kind of model, for people: `CLIP`. The weights need not be there.

@@ -1,6 +1,6 @@
 use serde::Deserialize;
 
-use crate::{Checkpoint, Error, Result};
+use crate::{Checkpoint, Error, Result, sentence::refuse_prompts};
 
 /// The file that lists the modules of a checkpoint of sentence-transformers.
 pub(crate) const MODULES: &str = "modules.json";
@@ -43,8 +43,9 @@ impl Module {
     }
 }
 
-/// Refuses modules that would change the vectors of a model that is complete without them.
+/// Refuses modules, and a prompt, that would change the vectors of a model that is complete without them.
 pub(crate) fn expect_none_that_matter(checkpoint: &Checkpoint) -> Result<()> {
+    refuse_prompts(checkpoint)?;
     let others = checkpoint.modules().iter().skip(1);
     match others
         .into_iter()

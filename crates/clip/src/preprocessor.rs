@@ -273,10 +273,12 @@ impl Class {
             .iter()
             .find_map(|name| found.get(*name)?.as_str());
         if let Some(class) = class {
-            return Ok(match class.strip_suffix("Fast").unwrap_or(class) {
-                "SiglipImageProcessor" => Self::Siglip,
-                "Siglip2ImageProcessor" => Self::Siglip2,
-                _ => Self::Clip,
+            return Self::named(class).ok_or_else(|| {
+                let file = checkpoint.place(PREPROCESSOR);
+                let found = format!("`{class}`");
+                let expected =
+                    "that of CLIP, Chinese CLIP, SigLIP or SigLIP 2, as `CLIPImageProcessor`";
+                Error::setting(&file, "image_processor_type", found, expected)
             });
         }
         let kind: Option<Kind> = checkpoint.json(CONFIG)?;
@@ -285,6 +287,22 @@ impl Class {
             Some("siglip2") => Self::Siglip2,
             _ => Self::Clip,
         })
+    }
+
+    /// The class of that name, of any of the forms in which transformers has had it.
+    fn named(name: &str) -> Option<Self> {
+        let forms = [
+            "ImageProcessor",
+            "ImageProcessorFast",
+            "ImageProcessorPil",
+            "FeatureExtractor",
+        ];
+        match forms.iter().find_map(|form| name.strip_suffix(form))? {
+            "CLIP" | "ChineseCLIP" => Some(Self::Clip),
+            "Siglip" => Some(Self::Siglip),
+            "Siglip2" => Some(Self::Siglip2),
+            _ => None,
+        }
     }
 
     /// Its defaults, where they are not CLIP's.

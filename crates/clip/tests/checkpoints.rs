@@ -560,6 +560,27 @@ fn the_class_of_the_preprocessor_says_what_is_absent() {
 }
 
 #[test]
+fn a_preprocessor_of_another_kind_is_refused() {
+    for name in ["image_processor_type", "feature_extractor_type"] {
+        case(
+            Copy::of("gelu").with(
+                "preprocessor_config.json",
+                json!({ name: "ViTImageProcessor" }).to_string(),
+            ),
+            "`image_processor_type` in `DIR/preprocessor_config.json` is `ViTImageProcessor`, \
+             expected that of CLIP, Chinese CLIP, SigLIP or SigLIP 2, as `CLIPImageProcessor`",
+        );
+    }
+    case(
+        Copy::of("gelu").with(
+            "config_sentence_transformers.json",
+            r#"{"default_prompt_name": "query"}"#.to_owned(),
+        ),
+        "`default_prompt_name` in `DIR/config_sentence_transformers.json` is \"query\", expected none",
+    );
+}
+
+#[test]
 fn settings_of_flexible_pictures_that_cannot_be_used_are_named() {
     let set = |pointer, value, expected: &str| {
         case(

@@ -297,8 +297,15 @@ mod tests {
 
     #[test]
     fn blocks_agree_with_the_whole() {
-        case([3, 60, 50, 5], 6, 3, 1);
-        case([2, 90, 70, 4], 5, 1, 1);
+        // On one thread, whose share is more than one block.
+        let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+        alone.unwrap().install(|| {
+            for (shape, size) in [([3, 60, 50, 5], 3), ([1, 200, 200, 4], 1)] {
+                let [batch, height, width, inputs] = shape;
+                assert!(batch * height * width > BLOCK / (size * size * inputs));
+                case(shape, 6, size, 1);
+            }
+        });
     }
 
     #[test]

@@ -142,7 +142,8 @@ fn wishes(checkpoint: &Checkpoint) -> Result<TokenizerWishes> {
 }
 
 /// A prompt would be put before every text.
-fn refuse_prompts(checkpoint: &Checkpoint) -> Result<()> {
+/// Refuses a prompt that would be put before every text.
+pub(crate) fn refuse_prompts(checkpoint: &Checkpoint) -> Result<()> {
     let json: PromptsJson = checkpoint.json(PROMPTS)?.unwrap_or_default();
     match json.default_prompt_name {
         None => Ok(()),

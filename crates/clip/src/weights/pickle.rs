@@ -65,11 +65,18 @@ fn tensors<'a>(
     mut storage: impl FnMut(&str) -> Result<&'a [u8], PickleError>,
 ) -> Result<Tensors<'a>, PickleError> {
     let mut tensors = Vec::new();
+    // Many descriptions can share one storage. What a real file has to be copied of is not more than there is.
+    let mut room = origin.contents.len();
     for (key, value) in dictionary(machine, root)? {
         if let (Value::Text(name), Some(place)) = (key, machine.tensor(*value)) {
             // What a wrapper for several graphics cards puts in front.
             let name = name.strip_prefix("module.").unwrap_or(name);
             if let Some(stored) = stored(name, place, origin, &mut storage)? {
+                if let Cow::Owned(copy) = &stored.data {
+                    room = room
+                        .checked_sub(copy.len())
+                        .ok_or(PickleError::TooManyCopies)?;
+                }
                 tensors.push((name.to_owned(), stored));
             }
         }

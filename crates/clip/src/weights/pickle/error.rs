@@ -49,6 +49,9 @@ pub enum PickleError {
     /// A tensor's description makes no sense.
     #[error("a tensor in it is described in a way that makes no sense")]
     Tensor,
+    /// Tensors share their numbers in a way that would take more memory than the file has bytes.
+    #[error("many tensors in it are the same numbers in another order")]
+    TooManyCopies,
     /// A tensor reaches beyond the numbers that are there.
     #[error("tensor `{name}` reaches beyond its storage")]
     Storage {

@@ -36,6 +36,9 @@ pub(super) struct TensorPlace<'a> {
     pub(super) strides: Vec<usize>,
 }
 
+/// The most items that a call, a shape or the id of a storage has.
+const MOST_ITEMS: usize = 8;
+
 /// Reads [pickles](https://docs.python.org/3/library/pickletools.html) of protocol 2 and later.
 ///
 /// A pickle is a program that may call any function by name. This machine calls none: it knows what PyTorch's few
@@ -352,7 +355,9 @@ impl<'a> Machine<'a> {
         let Value::Global(module, name) = function else {
             return Ok(Value::Other);
         };
-        let arguments = self.items(arguments).unwrap_or_default().to_vec();
+        // No function here takes more, and a long tuple could be the argument of many calls.
+        let arguments = self.items(arguments).unwrap_or_default();
+        let arguments = arguments[..arguments.len().min(MOST_ITEMS)].to_vec();
         match (module, name) {
             ("collections", "OrderedDict") => {
                 let place = self.dictionaries.len();
@@ -382,7 +387,7 @@ impl<'a> Machine<'a> {
             return Err(PickleError::Tensor);
         };
         let tensor = TensorPlace {
-            storage: self.items(storage).ok_or(PickleError::Tensor)?.to_vec(),
+            storage: self.few_items(storage)?.to_vec(),
             offset: usize::try_from(offset).map_err(|_| PickleError::Tensor)?,
             shape: self.sizes(shape)?,
             strides: self.sizes(strides)?,
@@ -397,8 +402,16 @@ impl<'a> Machine<'a> {
             Value::Integer(size) => usize::try_from(*size).map_err(|_| PickleError::Tensor),
             _ => Err(PickleError::Tensor),
         };
+        self.few_items(value)?.iter().map(size).collect()
+    }
+
+    /// What describes a tensor: few items, as many descriptions can share one sequence.
+    fn few_items(&self, value: Value<'a>) -> Result<&[Value<'a>]> {
         let items = self.items(value).ok_or(PickleError::Tensor)?;
-        items.iter().map(size).collect()
+        match items.len() {
+            ..=MOST_ITEMS => Ok(items),
+            _ => Err(PickleError::Tensor),
+        }
     }
 
     /// An unsigned number of `bytes` bytes.
@@ -468,6 +481,21 @@ mod tests {
         ] {
             assert_eq!(Machine::new(bytes).load(), Err(expected), "{bytes:?}");
         }
+    }
+
+    /// Many calls can share one tuple: what each keeps of it has to be little.
+    #[test]
+    fn a_tensor_of_many_dimensions_is_refused() {
+        let tensor = |dimensions: usize| {
+            // ((storage,), 0, shape, strides), the shape being the strides too.
+            let mut bytes = b"\x80\x02ctorch._utils\n_rebuild_tensor\n(K\x00\x85K\x00(".to_vec();
+            bytes.extend(b"K\x01".repeat(dimensions));
+            bytes.extend(b"tq\x00h\x00tR.");
+            Machine::new(&bytes).load().map(|_| ())
+        };
+        assert_eq!(tensor(8), Ok(()));
+        assert_eq!(tensor(9), Err(PickleError::Tensor));
+        assert_eq!(tensor(100_000), Err(PickleError::Tensor));
     }
 
     #[test]
