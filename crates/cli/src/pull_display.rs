@@ -36,7 +36,7 @@ impl PullDisplay {
             Progress::Finished { name } => self.with(name, ProgressBar::finish),
             Progress::Waiting { name, for_what } => self.say(&match for_what {
                 Waiting::OtherProcess => {
-                    format!("waiting for another process to download {}", of(name))
+                    format!("waiting for another download of {}", of(name))
                 }
                 Waiting::NextAttempt(wait) => format!(
                     "trying {} again in {:.0} s",

@@ -84,8 +84,7 @@ impl Client {
 
     /// The page of a repository, for people.
     pub(crate) fn page(&self, repository: &Repository) -> String {
-        let datasets = (repository.kind() == crate::Kind::Dataset).then_some("datasets");
-        let mut page = self.url(datasets.into_iter().chain(repository.id().split('/')));
+        let mut page = self.url(repository.path_parts());
         // A mirror's address may hold a name and a password.
         let _ = page.set_username("").and_then(|()| page.set_password(None));
         page.into()

@@ -50,20 +50,18 @@ impl Download<'_> {
             self.fetch(url, &metadata, &blob, &lock).await?;
         }
         let snapshot = self.cache.snapshot_folder(self.repository, self.commit);
-        link::place(&blob, &snapshot, self.name, self.symlinks)?;
+        let (name, symlinks) = (self.name.to_owned(), self.symlinks);
+        blocking(move || link::place(&blob, &snapshot, &name, symlinks)).await?;
         drop(lock);
         (self.progress)(Progress::Finished { name: self.name });
         Ok(())
     }
 
     fn url(&self) -> Url {
-        let kind = self.repository.kind();
-        let datasets = (kind == crate::Kind::Dataset).then_some("datasets");
-        let id = self.repository.id().split('/');
         let file = ["resolve", self.commit]
             .into_iter()
             .chain(self.name.split('/'));
-        self.client.url(datasets.into_iter().chain(id).chain(file))
+        self.client.url(self.repository.path_parts().chain(file))
     }
 
     fn subject(&self) -> Subject<'_> {

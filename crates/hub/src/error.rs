@@ -291,6 +291,9 @@ impl Error {
             Self::Certificates { variable, .. } => {
                 format!("{variable} has to name certificates in PEM form; without it the system's are trusted")
             }
+            Self::Status { status, .. } if !crate::refusal::passes(*status) => {
+                "the server will not do this; HF_ENDPOINT names another, HTTPS_PROXY a proxy between".to_owned()
+            }
             Self::Stalled { .. } | Self::BrokenOff { .. } | Self::Status { .. } => {
                 "try again later: a download goes on where it stopped".to_owned()
             }

@@ -23,6 +23,11 @@ const LONGEST_SAYING: usize = 300;
 /// The hub's own words for a token that it does not know.
 const BAD_TOKEN: &str = "Invalid credentials in Authorization header";
 
+/// Whether what a server says with this status may be otherwise the next time.
+pub(crate) fn passes(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500 | 502..=504)
+}
+
 /// Lets an answer that is none of an error pass.
 ///
 /// # Errors
@@ -37,10 +42,10 @@ pub(crate) fn check(
         return Ok(response);
     }
     let wait = asked_wait(response.headers());
-    let again = match (status, wait) {
-        (408 | 429 | 500 | 502..=504, Some(wait)) => Again::After(wait),
-        (408 | 429 | 500 | 502..=504, None) => Again::Soon,
-        _ => Again::Never,
+    let again = match (passes(status), wait) {
+        (true, Some(wait)) => Again::After(wait),
+        (true, None) => Again::Soon,
+        (false, _) => Again::Never,
     };
     let error = match status {
         429 => Error::RateLimited {

@@ -100,6 +100,14 @@ impl fmt::Display for Repository {
     }
 }
 
+impl Repository {
+    /// What its addresses begin with, after the endpoint's.
+    pub(crate) fn path_parts(&self) -> impl Iterator<Item = &str> {
+        let datasets = (self.kind() == Kind::Dataset).then_some("datasets");
+        datasets.into_iter().chain(self.id().split('/'))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -247,10 +247,30 @@ fn a_small_file_that_changed_behind_its_etag_is_sent_whole() {
     world
         .double
         .trouble("GET", "resolve-cache", 1, Trouble::IgnoreRange);
-    let snapshot = world.pull().unwrap();
+    let hub = world.hub();
+    let listing = listing(&hub, &Revision::main()).unwrap();
+    world.double.take_requests();
+    let told = Mutex::new(Vec::new());
+    let tell = |progress: Progress<'_>| told.lock().unwrap().push(format!("{progress:?}"));
+    let snapshot = wait(hub.pull(&listing, &["vocab.json"], &tell)).unwrap();
     assert_eq!(
         fs::read(snapshot.path("vocab.json")).unwrap(),
         weights(5000)
+    );
+    // Cut off, then taken from the beginning and not put behind what was there: nothing is asked a third time.
+    let requests = world.double.take_requests();
+    let starts: Vec<usize> = requests
+        .iter()
+        .filter(|request| request.method == "GET" && request.path.contains("resolve-cache"))
+        .map(|request| request.range_start().unwrap_or(0))
+        .collect();
+    assert_eq!(starts, [0, 2000]);
+    let told = told.into_inner().unwrap();
+    assert_eq!(
+        told.iter()
+            .filter(|line| line.starts_with("StartedOver"))
+            .count(),
+        1
     );
 }
 
