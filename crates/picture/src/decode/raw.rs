@@ -108,6 +108,10 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Dec
 fn without_preview(bytes: &[u8]) -> Error {
     let format = Format::Raw;
     let directories = directories(bytes);
+    if directories.is_empty() && Directories::new(bytes).is_some() {
+        // The first directory is beyond the end.
+        return Error::Truncated { format };
+    }
     let mut places = directories.iter().flat_map(|directory| {
         let tags = [JPEG_OFFSET, STRIP_OFFSETS, TILE_OFFSETS];
         tags.into_iter().filter_map(|tag| directory.number(tag))
