@@ -1,6 +1,6 @@
 //! Which pictures a search is about: by metadata, by when they were taken, by folder.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -68,23 +68,13 @@ impl Narrowing {
     }
 }
 
-/// A folder as the places of pictures have it: absolute, without `.` and `..`, links as they are.
+/// A folder as the places of pictures have it.
 fn place_of(folder: &Path) -> Result<String> {
-    let folder = std::path::absolute(folder).map_err(|source| Error::Read {
+    let place = dataset::absolute(folder).map_err(|source| Error::Read {
         path: folder.to_owned(),
         source,
     })?;
-    let mut place = PathBuf::new();
-    for component in folder.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                place.pop();
-            }
-            other => place.push(other),
-        }
-    }
-    Ok(place.to_string_lossy().into_owned())
+    Ok(crate::sources::place(&place))
 }
 
 /// A filter as it is given to `--filter`.

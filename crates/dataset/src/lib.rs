@@ -51,6 +51,7 @@ pub use columns::Columns;
 pub use embedding_array::EmbeddingArray;
 pub use embedding_table::{EmbeddingRow, EmbeddingTable};
 pub use error::{Error, Result};
+pub use place::absolute;
 pub use problem::{Problem, ProblemReason};
 pub use record::{Listing, Metadata, Record};
 pub use source::{Source, SourceOptions};

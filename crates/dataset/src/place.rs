@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::ProblemReason;
 
 /// `path` made absolute from the current directory and without `.` and `..`; links are not resolved.
-pub(crate) fn absolute(path: &Path) -> io::Result<PathBuf> {
+pub fn absolute(path: &Path) -> io::Result<PathBuf> {
     Ok(clean(&std::path::absolute(path)?))
 }
 

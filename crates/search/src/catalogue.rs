@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, OptionalExtension, Params, Row, Transaction, TransactionBehavior, params,
+};
 
 use crate::collection::{ModelIdentity, TextIdentity};
 use crate::error::{Error, Result};
@@ -255,16 +257,21 @@ impl Catalogue {
     }
 
     fn one_record(&self, key: CollectionKey, column: &str, value: &str) -> Result<Option<Record>> {
-        self.run(|connection| {
+        let records = self.select(&format!("{column} = ?2"), params![key.0, value])?;
+        Ok(records.into_iter().next())
+    }
+
+    /// The records of a collection, which is the first of the parameters, that fulfil a condition.
+    fn select(&self, condition: &str, parameters: impl Params) -> Result<Vec<Record>> {
+        let rows: Vec<RawRecord> = self.run(|connection| {
             connection
                 .prepare_cached(&format!(
-                    "SELECT {RECORD} FROM records WHERE collection = ?1 AND {column} = ?2"
+                    "SELECT {RECORD} FROM records WHERE collection = ?1 AND {condition}"
                 ))?
-                .query_row(params![key.0, value], RawRecord::read)
-                .optional()
-        })?
-        .map(RawRecord::parse)
-        .transpose()
+                .query_map(parameters, RawRecord::read)?
+                .collect()
+        })?;
+        rows.into_iter().map(RawRecord::parse).collect()
     }
 
     /// The ids of the records whose file has the given content.
@@ -279,15 +286,7 @@ impl Catalogue {
 
     /// The records whose file has the given content.
     pub(crate) fn records_with_hash(&self, key: CollectionKey, hash: &str) -> Result<Vec<Record>> {
-        let rows: Vec<RawRecord> = self.run(|connection| {
-            connection
-                .prepare_cached(&format!(
-                    "SELECT {RECORD} FROM records WHERE collection = ?1 AND hash = ?2"
-                ))?
-                .query_map(params![key.0, hash], RawRecord::read)?
-                .collect()
-        })?;
-        rows.into_iter().map(RawRecord::parse).collect()
+        self.select("hash = ?2", params![key.0, hash])
     }
 
     /// Up to `limit` records whose places begin with `start`, in the order of their places, beginning
@@ -299,20 +298,15 @@ impl Catalogue {
         after: &str,
         limit: usize,
     ) -> Result<Vec<Record>> {
-        let rows: Vec<RawRecord> = self.run(|connection| {
-            connection
-                .prepare_cached(&format!(
-                    "SELECT {RECORD} FROM records
-                     WHERE collection = ?1 AND place > ?2 AND place >= ?3
-                     ORDER BY place LIMIT ?4"
-                ))?
-                .query_map(params![key.0, after, start, limit as i64], RawRecord::read)?
-                .collect()
-        })?;
-        rows.into_iter()
-            .take_while(|row| row.place.starts_with(start))
-            .map(RawRecord::parse)
-            .collect()
+        let mut records = self.select(
+            "place > ?2 AND place >= ?3 ORDER BY place LIMIT ?4",
+            params![key.0, after, start, limit as i64],
+        )?;
+        let end = records
+            .iter()
+            .position(|record| !record.place.starts_with(start));
+        records.truncate(end.unwrap_or(records.len()));
+        Ok(records)
     }
 
     /// Remembers the ids of records that are about to change, until
@@ -350,16 +344,10 @@ impl Catalogue {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Record>> {
-        let rows: Vec<RawRecord> = self.run(|connection| {
-            connection
-                .prepare_cached(&format!(
-                    "SELECT {RECORD} FROM records
-                     WHERE collection = ?1 AND (?2 IS NULL OR id > ?2) ORDER BY id LIMIT ?3"
-                ))?
-                .query_map(params![key.0, after, limit as i64], RawRecord::read)?
-                .collect()
-        })?;
-        rows.into_iter().map(RawRecord::parse).collect()
+        self.select(
+            "(?2 IS NULL OR id > ?2) ORDER BY id LIMIT ?3",
+            params![key.0, after, limit as i64],
+        )
     }
 
     /// Takes `gone` out and writes `records`, in one transaction: nothing is unfinished after it.
