@@ -212,6 +212,17 @@ fn of_index(error: &index::Error) -> Option<String> {
         index::Error::IndexExists { name } => Some(format!(
             "choose another name, or: clipseek index drop {name}"
         )),
+        index::Error::DiskFull { .. } => {
+            Some("make room and run the same command: it goes on where it stopped".to_owned())
+        }
+        index::Error::ReadOnly { .. } => {
+            Some("--store names another store, which can be written to".to_owned())
+        }
+        index::Error::UnfinishedChanges { .. } => Some(
+            "run `clipseek collection list` on it where it can be written to, then copy it anew"
+                .to_owned(),
+        ),
+        index::Error::NewerVersion { .. } => Some("update clipseek".to_owned()),
         _ => None,
     }
 }
@@ -239,11 +250,19 @@ fn of_search(error: &search::Error) -> Option<String> {
         search::Error::NoRecord { .. } => {
             "ids are shown by `clipseek search`; a file is given with --image".to_owned()
         }
+        search::Error::NoVector { .. } => {
+            "add its source again, or see: clipseek collection check".to_owned()
+        }
+        error if error.is_disk_full() => {
+            "make room and run the same command: it goes on where it stopped".to_owned()
+        }
         search::Error::Catalogue { .. } | search::Error::Store { .. } => {
             "the store has to be a directory that can be written to; --store names another"
                 .to_owned()
         }
         search::Error::NewerCatalogue { .. } => "update clipseek".to_owned(),
+        search::Error::Index(error) => return of_index(error),
+        search::Error::Clip(error) => return of_clip(error),
         _ => return None,
     })
 }

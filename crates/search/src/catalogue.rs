@@ -146,6 +146,18 @@ impl Catalogue {
         &self.path
     }
 
+    /// What SQLite finds wrong with the database file, a line each; nothing if it is sound.
+    pub(crate) fn check(&self) -> Result<Vec<String>> {
+        let mut lines: Vec<String> = self.run(|connection| {
+            connection
+                .prepare("PRAGMA quick_check")?
+                .query_map([], |row| row.get(0))?
+                .collect()
+        })?;
+        lines.retain(|line| line != "ok");
+        Ok(lines)
+    }
+
     /// All collections, by name.
     pub(crate) fn collections(&self) -> Result<Vec<CollectionRow>> {
         self.run(|connection| {

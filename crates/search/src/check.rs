@@ -9,7 +9,7 @@ use picture::{ContentHash, Limits};
 use serde::Serialize;
 
 use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ingest::AddOptions;
 use crate::reader::is_gone;
 use crate::record::{Record, caption_ids, record_of_caption};
@@ -17,6 +17,14 @@ use crate::stamp::FileStamp;
 
 /// Records or vectors looked at together.
 const PAGE: usize = 256;
+
+const NAMESPACES: [&str; 4] = [IMAGES, MISSING_IMAGES, CAPTIONS, MISSING_CAPTIONS];
+
+/// The records of which something is known to be wrong, or not done.
+struct Known {
+    unfinished: HashSet<String>,
+    damaged: HashSet<String>,
+}
 
 /// What a [`check`](Collection::check) looks at and does.
 #[derive(Clone, Debug)]
@@ -78,6 +86,13 @@ pub enum FaultKind {
     NoVectors,
     /// There is a vector of no picture. Mended by deleting it.
     NoRecord,
+    /// A stored vector cannot be used. Mended by deleting it, and in that the next `add` of its source
+    /// embeds the picture again.
+    DamagedVector,
+    /// What searches read does not agree with the vectors that are stored. Mended by making it anew.
+    StaleFiles,
+    /// SQLite finds a database damaged. Only a copy of the store, or a new one, mends that.
+    DamagedDatabase,
 }
 
 impl FaultKind {
@@ -87,15 +102,25 @@ impl FaultKind {
             FaultKind::FileGone => "the file is gone",
             FaultKind::NoVectors => "vectors are lacking",
             FaultKind::NoRecord => "a vector of no picture",
+            FaultKind::DamagedVector => "the vector is damaged",
+            FaultKind::StaleFiles => {
+                "the files for searching are not of the vectors that are stored"
+            }
+            FaultKind::DamagedDatabase => "the database is damaged",
         }
     }
 
-    /// What has been done about it.
+    /// What a repair does about it.
     pub fn remedy(self) -> &'static str {
         match self {
             FaultKind::FileGone => "marked as missing",
             FaultKind::NoVectors => "embedded again when its source is added again",
             FaultKind::NoRecord => "deleted",
+            FaultKind::DamagedVector => "deleted, embedded again when its source is added again",
+            FaultKind::StaleFiles => "made anew",
+            FaultKind::DamagedDatabase => {
+                "not to be mended: put back a copy of the store, or make a new one"
+            }
         }
     }
 }
@@ -108,34 +133,88 @@ impl Collection<'_> {
         mut progress: impl FnMut(usize),
     ) -> Result<CheckReport> {
         let mut report = CheckReport::default();
-        // What is just being written would look wrong.
-        let turn = self.take_turn(&AddOptions {
+        // What is just being written would look wrong. Where nothing can be written, nothing is.
+        let turn = AddOptions {
             stop: options.stop,
             waiting: options.waiting,
             ..AddOptions::default()
-        })?;
-        if turn.is_none() {
-            report.stopped = true;
-            return Ok(report);
-        }
+        };
+        let _turn = match self.take_turn(&turn) {
+            Ok(None) => {
+                report.stopped = true;
+                return Ok(report);
+            }
+            Err(error) if options.repair || !error.is_read_only() => return Err(error),
+            turn => turn,
+        };
         if options.repair {
             self.finish_interrupted()?;
         }
+        self.check_databases(&mut report)?;
+        let damaged = self.check_engine(options, &mut report)?;
         let unfinished: HashSet<String> =
             self.catalogue.unfinished(self.key())?.into_iter().collect();
         report.unfinished = unfinished.len();
-        self.check_records(options, &unfinished, &mut report, &mut progress)?;
-        for namespace in [IMAGES, MISSING_IMAGES, CAPTIONS, MISSING_CAPTIONS] {
-            self.check_vectors(namespace, options, &unfinished, &mut report)?;
+        let known = Known {
+            unfinished,
+            damaged,
+        };
+        self.check_records(options, &known, &mut report, &mut progress)?;
+        for namespace in NAMESPACES {
+            self.check_vectors(namespace, options, &known.unfinished, &mut report)?;
         }
         report.stopped = options.stop.load(Ordering::Relaxed);
         Ok(report)
     }
 
+    fn check_databases(&self, report: &mut CheckReport) -> Result<()> {
+        let lines = [self.catalogue.check()?, self.index.check_database()?].concat();
+        report.faults.extend(lines.into_iter().map(|subject| Fault {
+            subject,
+            kind: FaultKind::DamagedDatabase,
+        }));
+        Ok(())
+    }
+
+    /// Has the engine look at its own, and mend it. Gives the records whose vectors are, or were, damaged.
+    fn check_engine(
+        &self,
+        options: &CheckOptions<'_>,
+        report: &mut CheckReport,
+    ) -> Result<HashSet<String>> {
+        let mut owners = HashSet::new();
+        for namespace in NAMESPACES {
+            if options.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let found = match options.repair {
+                true => self.index.repair(namespace)?,
+                false => self.index.check(namespace, 1)?,
+            };
+            let mut faults = Vec::new();
+            if !found.is_derived() {
+                faults.push(Fault {
+                    subject: format!("namespace {namespace}"),
+                    kind: FaultKind::StaleFiles,
+                });
+            }
+            for damage in found.damaged {
+                owners.insert(owner_of(namespace, &damage.id).to_owned());
+                faults.push(Fault {
+                    subject: damage.id,
+                    kind: FaultKind::DamagedVector,
+                });
+            }
+            report.repaired += if options.repair { faults.len() } else { 0 };
+            report.faults.append(&mut faults);
+        }
+        Ok(owners)
+    }
+
     fn check_records(
         &self,
         options: &CheckOptions<'_>,
-        unfinished: &HashSet<String>,
+        known: &Known,
         report: &mut CheckReport,
         progress: &mut impl FnMut(usize),
     ) -> Result<()> {
@@ -144,11 +223,15 @@ impl Collection<'_> {
             let page = self.catalogue.records(self.key(), after.as_deref(), PAGE)?;
             let Some(last) = page.last() else { break };
             after = Some(last.id.clone());
-            let (mut gone, mut incomplete) = (Vec::new(), Vec::new());
+            let (mut gone, mut incomplete, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
             for mut record in page {
                 report.pictures += 1;
                 report.missing += usize::from(record.missing);
-                if unfinished.contains(&record.id) {
+                if known.unfinished.contains(&record.id) {
+                    continue;
+                }
+                if known.damaged.contains(&record.id) {
+                    damaged.push(record);
                     continue;
                 }
                 if record.hash.is_empty() {
@@ -175,6 +258,7 @@ impl Collection<'_> {
                 report.repaired += gone.len() + incomplete.len();
                 self.mark_missing(gone)?;
                 self.forget_content(incomplete)?;
+                self.forget_content(damaged)?;
             }
         }
         Ok(())
@@ -197,7 +281,7 @@ impl Collection<'_> {
         report: &mut CheckReport,
     ) -> Result<()> {
         let of_missing = [MISSING_IMAGES, MISSING_CAPTIONS].contains(&namespace);
-        let of_captions = [CAPTIONS, MISSING_CAPTIONS].contains(&namespace);
+        let of_captions = is_of_captions(namespace);
         let mut after: Option<String> = None;
         while !options.stop.load(Ordering::Relaxed) {
             let ids = self.index.list(namespace, "", PAGE, after.as_deref())?;
@@ -205,10 +289,7 @@ impl Collection<'_> {
             after = Some(last.clone());
             let mut orphans = Vec::new();
             for id in ids {
-                let owner = match of_captions {
-                    true => record_of_caption(&id).unwrap_or_default(),
-                    false => &id,
-                };
+                let owner = owner_of(namespace, &id);
                 let record = self.catalogue.record(self.key(), owner)?;
                 let belongs = record.as_ref().is_some_and(|record| {
                     record.missing == of_missing
@@ -232,6 +313,18 @@ impl Collection<'_> {
         }
         Ok(())
     }
+}
+
+/// The record whose vector it is.
+fn owner_of<'a>(namespace: &str, id: &'a str) -> &'a str {
+    match is_of_captions(namespace) {
+        true => record_of_caption(id).unwrap_or_default(),
+        false => id,
+    }
+}
+
+fn is_of_captions(namespace: &str) -> bool {
+    [CAPTIONS, MISSING_CAPTIONS].contains(&namespace)
 }
 
 impl CheckReport {

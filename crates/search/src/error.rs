@@ -1,3 +1,4 @@
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// What can go wrong in a store, a collection or a query.
@@ -132,3 +133,26 @@ pub enum Error {
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// Whether the store's directory cannot be written to.
+    pub(crate) fn is_read_only(&self) -> bool {
+        let kind = match self {
+            Error::Store { source, .. } => Some(source.kind()),
+            _ => None,
+        };
+        matches!(
+            kind,
+            Some(ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied)
+        )
+    }
+
+    /// Whether there was no room on the disk for the catalogue. What was acknowledged before is there.
+    pub fn is_disk_full(&self) -> bool {
+        let code = match self {
+            Error::Catalogue { source, .. } => source.sqlite_error_code(),
+            _ => None,
+        };
+        code == Some(rusqlite::ErrorCode::DiskFull)
+    }
+}

@@ -6,6 +6,7 @@ mod errors;
 mod hub_models;
 mod lasting;
 mod mixes;
+mod places;
 mod rankings;
 mod raw_vectors;
 mod searching;

@@ -32,16 +32,18 @@ impl World {
     /// A world whose collection `default` has some of the demo's pictures.
     pub(crate) fn with_pictures(names: &[&str]) -> World {
         let world = World::new();
-        fs::create_dir(world.path("pictures")).unwrap();
-        for name in names {
-            fs::copy(
-                demo().join("pictures").join(name),
-                world.path("pictures").join(name),
-            )
-            .unwrap();
-        }
+        world.copy_pictures(names);
         assert_eq!(world.run(&["add", "pictures", "--model", "mini"]).code, 0);
         world
+    }
+
+    /// Puts some of the demo's pictures into the folder `pictures`.
+    pub(crate) fn copy_pictures(&self, names: &[impl AsRef<Path>]) {
+        let (from, to) = (demo().join("pictures"), self.path("pictures"));
+        fs::create_dir_all(&to).unwrap();
+        for name in names {
+            fs::copy(from.join(name), to.join(name)).unwrap();
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -47,6 +47,14 @@ impl Report {
         };
         *self == expected
     }
+
+    /// Whether the count on record and the derived files are those of the vectors.
+    pub fn is_derived(&self) -> bool {
+        self.recorded_count.is_none()
+            && self.bad_files.is_empty()
+            && self.not_derived.is_empty()
+            && self.left_over == 0
+    }
 }
 
 /// Checks a namespace; of the derived codes those of one vector in `one_in`.

@@ -181,6 +181,17 @@ impl Index {
         })
     }
 
+    /// What SQLite finds wrong with the database file that the index is in: see [`Embedded::check`].
+    ///
+    /// # Errors
+    /// `Database` if the file is damaged so that it can't even be looked at.
+    ///
+    /// [`Embedded::check`]: super::Embedded::check
+    pub fn check_database(&self) -> Result<Vec<String>> {
+        self.engine
+            .read(|transaction| check::check_database(transaction))
+    }
+
     /// Repairs a namespace: vectors that can't be used are deleted, the others counted, and the
     /// derived files made anew. Gives what [`check`](Self::check) of all had found; the `damaged`
     /// vectors are those that are gone.

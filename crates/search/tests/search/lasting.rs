@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use search::{AddOptions, IngestReport, NewRecord, Query, SearchOptions};
+use search::{AddOptions, CheckOptions, FaultKind, IngestReport, NewRecord, Query, SearchOptions};
 
 use crate::world::{World, new, stripes, top};
 
@@ -357,4 +357,43 @@ fn captions_stay_with_what_was_moved() {
     };
     let hits = library.world.search(&Query::Text("x"), &options).hits;
     assert!(hits[0].place.ends_with("/zebra.png"));
+}
+
+#[test]
+fn a_damaged_vector_and_stale_files_are_found_and_mended() {
+    let library = Library::of(4);
+    library.add();
+    assert_eq!(faults(&library, false), []);
+    let database = library.world.path("store/embedded/vectors.sqlite3");
+    let damage = "UPDATE vectors SET vector = x'00' WHERE slot = (SELECT min(slot) FROM vectors)";
+    rusqlite::Connection::open(database)
+        .and_then(|database| database.execute(damage, []))
+        .unwrap();
+    assert_eq!(faults(&library, false), [FaultKind::DamagedVector]);
+    assert_eq!(faults(&library, true), [FaultKind::DamagedVector]);
+    assert_eq!(library.found().len(), 3);
+    check(&library.add(), [0, 1, 0, 3, 0, 0, 0]);
+    assert_eq!(library.found().len(), 4);
+
+    let index = library.world.store.engine().index("c").unwrap();
+    index.refresh("images").unwrap();
+    let segments = fs::read_dir(library.world.path("store/embedded/segments")).unwrap();
+    for segment in segments {
+        fs::remove_file(segment.unwrap().path()).unwrap();
+    }
+    assert_eq!(faults(&library, true), [FaultKind::StaleFiles]);
+    assert_eq!(faults(&library, false), []);
+}
+
+/// What a check finds wrong; all of it mended, if it is to be.
+fn faults(library: &Library, repair: bool) -> Vec<FaultKind> {
+    let options = CheckOptions {
+        read: false,
+        repair,
+        stop: &AtomicBool::new(false),
+        waiting: || (),
+    };
+    let report = library.world.collection().check(&options, |_| ()).unwrap();
+    assert_eq!(report.is_clean(), repair || report.faults.is_empty());
+    report.faults.iter().map(|fault| fault.kind).collect()
 }
