@@ -6,9 +6,14 @@ mod errors;
 mod hub_models;
 mod lasting;
 mod mixes;
+#[cfg(unix)]
+mod played_terminal;
 mod rankings;
 mod raw_vectors;
 mod searching;
+mod shells;
+#[cfg(unix)]
+mod terminals;
 mod text_models;
 mod vectors;
 mod world;
