@@ -8,6 +8,7 @@ mod kitty;
 mod query;
 #[cfg(unix)]
 mod raw;
+#[cfg(unix)]
 mod reply;
 mod sixel;
 

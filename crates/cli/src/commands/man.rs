@@ -85,9 +85,8 @@ fn named<'a>(root: &'a Command, names: &[String]) -> Result<&'a Command, Error> 
 
 /// The page of a command, in the language of `man`.
 fn page(command: &Command) -> Result<Vec<u8>> {
-    let man = Man::new(command.clone()).source(concat!("clipseek ", env!("CARGO_PKG_VERSION")));
+    let man = Man::new(command.clone());
     let mut page = Vec::new();
-    man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
@@ -98,7 +97,25 @@ fn page(command: &Command) -> Result<Vec<u8>> {
     if let Some(notes) = command.get_after_help() {
         write_notes(&notes.to_string(), &mut page)?;
     }
-    Ok(page)
+    // The library leaves out that there is no date, and the version would be taken for one.
+    let name = command.get_display_name().unwrap_or(command.get_name());
+    let title = format!(
+        ".TH {name} 1 \"\" \"clipseek {}\"\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    Ok(tidy(&(title + &String::from_utf8(page)?)).into_bytes())
+}
+
+/// What `groff` and `mandoc` would warn of, in other words: letters beyond ASCII, and paragraphs broken twice.
+fn tidy(page: &str) -> String {
+    let mut tidy = String::with_capacity(page.len());
+    for c in page.replace(".br\n\n.br\n", ".sp\n").chars() {
+        match c.is_ascii() {
+            true => tidy.push(c),
+            false => tidy.push_str(&format!("\\[u{:04X}]", u32::from(c))),
+        }
+    }
+    tidy
 }
 
 /// What stands below the options in `--help`, its lines kept as they are.
