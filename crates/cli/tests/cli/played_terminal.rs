@@ -80,7 +80,7 @@ impl PlayedTerminal {
         drop(command);
         let process = child.id();
         let written = play(keyboard, self.replies, move |question| {
-            act(question, process)
+            act(question, process);
         });
         let code = child.wait().unwrap().code();
         let is_as_before = tcgetattr(&slave).unwrap() == before;
