@@ -86,6 +86,18 @@ check-hub:
     programs="${CARGO_TARGET_DIR:-target}/debug"
     python3 tools/fixtures/hub/check_cache.py "$programs/examples/serve" "$programs/examples/pull"
 
+# See that groff has nothing to say against the man pages
+check-man:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    pages=$(mktemp -d)
+    trap 'rm -r "$pages"' EXIT
+    cargo run --quiet -- man --to "$pages"
+    for page in "$pages"/*.1; do
+        warnings=$(groff -man -ww -Tutf8 -z "$page" 2>&1)
+        [ -z "$warnings" ] || { echo "$warnings"; exit 1; }
+    done
+
 # Damage pictures for SECONDS and see that nothing panics
 fuzz SECONDS="600":
     #!/usr/bin/env bash

@@ -27,8 +27,8 @@ const STYLES: Styles = Styles::styled()
   clipseek search --image beach.jpg --to found.html     or with a picture, as a page
   clipseek add ~/Photos --collection better             with CLIP, which is downloaded first
 
-Variables: CLIPSEEK_STORE, CLIPSEEK_MODEL, CLIPSEEK_COLLECTION; those for models of the Hugging Face
-hub are in `clipseek model pull --help`.
+Variables: CLIPSEEK_STORE, CLIPSEEK_MODEL, CLIPSEEK_COLLECTION, CLIPSEEK_PICTURES; those for models of the
+Hugging Face hub are in `clipseek model pull --help`.
 
 Exit status: 0 done or found, 1 nothing found or some inputs failed, 2 wrong use or a failure."
 )]
@@ -62,4 +62,6 @@ pub(crate) enum Command {
     Index(commands::index::Command),
     #[command(subcommand)]
     Model(commands::model::Command),
+    Completions(commands::completions::Arguments),
+    Man(commands::man::Arguments),
 }

@@ -4,10 +4,12 @@ pub(crate) mod add;
 pub(crate) mod check;
 pub(crate) mod classify;
 pub(crate) mod collection;
+pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod embed;
 pub(crate) mod eval;
 pub(crate) mod index;
+pub(crate) mod man;
 pub(crate) mod model;
 pub(crate) mod search;
 
@@ -34,6 +36,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome> {
         Command::Collection(command) => collection::run(command, &place),
         Command::Index(command) => index::run(command, &place),
         Command::Model(command) => model::run(command),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
     }
 }
 

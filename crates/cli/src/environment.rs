@@ -9,6 +9,9 @@ pub(crate) const MODEL: &str = "CLIPSEEK_MODEL";
 /// The collection.
 pub(crate) const COLLECTION: &str = "CLIPSEEK_COLLECTION";
 
+/// Whether and how the terminal shows pictures.
+pub(crate) const PICTURES: &str = "CLIPSEEK_PICTURES";
+
 /// The variables that Python's `huggingface_hub` reads too, which the crate `hub` knows.
 pub(crate) const OF_THE_HUB: &str = "Environment, as for Python's huggingface_hub:
   HF_HUB_CACHE             where models are kept [default: HF_HOME/hub]

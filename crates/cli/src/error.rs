@@ -72,6 +72,8 @@ pub(crate) enum Error {
     Label { label: String, fault: &'static str },
     #[error("a grid holds {most} pictures at most, {found} were found")]
     GridTooLarge { most: usize, found: usize },
+    #[error("there is no command `clipseek {name}`")]
+    NoCommand { name: String, existing: Vec<String> },
     #[error("deleting collection `{name}` was not confirmed")]
     NotConfirmed { name: String },
     #[error("clipseek itself is at fault: {panic}")]
@@ -154,6 +156,8 @@ impl Error {
             Error::GridTooLarge { .. } => {
                 "ask for fewer with --top-k, or for a page: --format html".to_owned()
             }
+            Error::NoCommand { existing, .. } if existing.is_empty() => return None,
+            Error::NoCommand { existing, .. } => format!("there are: {}", existing.join(", ")),
             Error::NotConfirmed { .. } => "say --yes to delete without being asked".to_owned(),
             Error::Bug { .. } => {
                 "this should not happen; please report it with the command and the files".to_owned()

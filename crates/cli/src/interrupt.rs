@@ -26,3 +26,14 @@ pub(crate) fn flag() -> Result<&'static AtomicBool> {
     }
     Ok(&STOP)
 }
+
+/// From now on Ctrl-C, and what asks a process to end, does this first. Where [`flag`] was asked for, the
+/// work goes on to its own end instead.
+#[cfg(unix)]
+pub(crate) fn before_end(act: fn()) {
+    // An error says that there is a handler, which is `flag`'s or this one.
+    let _ = ctrlc::set_handler(move || {
+        act();
+        process::exit(130);
+    });
+}

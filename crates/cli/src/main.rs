@@ -6,6 +6,7 @@ mod commands;
 mod environment;
 mod error;
 mod exit;
+mod graphics;
 mod hub_model;
 mod interrupt;
 mod models;

@@ -48,7 +48,7 @@ pub(crate) fn write_styled(
     to: Option<&Path>,
     text: impl FnOnce(&mut dyn Write) -> Result<()>,
 ) -> Result<()> {
-    let plain = to.is_some() || AutoStream::choice(&io::stdout()) == ColorChoice::Never;
+    let plain = to.is_some() || is_plain();
     write(to, |out| {
         let mut styled = Vec::new();
         text(&mut styled)?;
@@ -57,4 +57,9 @@ pub(crate) fn write_styled(
         }
         Ok(out.write_all(&styled)?)
     })
+}
+
+/// Whether styles would not show on standard output, or are not wanted.
+pub(crate) fn is_plain() -> bool {
+    AutoStream::choice(&io::stdout()) == ColorChoice::Never
 }

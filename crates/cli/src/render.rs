@@ -1,12 +1,15 @@
 //! What a search shows: one answer, in many forms.
 
 mod canvas;
+mod contact_sheet;
 mod grid;
 mod json;
+mod lines;
 mod page;
 mod table;
 mod tile;
 
+pub(crate) use contact_sheet::contact_sheet;
 pub(crate) use grid::grid;
 pub(crate) use json::{json, json_lines};
 pub(crate) use page::page;

@@ -10,6 +10,7 @@ use crate::arguments::StoreArguments;
 use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
+use crate::graphics::GraphicsArguments;
 use crate::models::{ModelArguments, NamedModel};
 use crate::narrowing::Narrowing;
 use crate::output;
@@ -40,6 +41,10 @@ is words, whatever it says.
 rankings, of pictures, captions and keywords, they are joined by rank (reciprocal rank fusion), and each
 hit says what found it; --threshold is then for each cosine by itself, and not for keywords. --keywords
 without anything else to look for takes no model.
+
+On a terminal that shows pictures, pictures stand in the place of the table, unless --pictures never or
+--format table says otherwise. Whether it does is asked of the terminal itself. What is not a terminal, such
+as a pipe or a file, never gets any.
 
 Similarity is the cosine of two vectors, shown as the raw number. Words against pictures rarely reach
 0.35 even for a perfect match, pictures against pictures often lie above 0.5: a threshold suits one
@@ -89,6 +94,9 @@ pub(crate) struct Arguments {
     /// Write the answer to this file
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
+
+    #[command(flatten)]
+    graphics: GraphicsArguments,
 
     #[command(flatten)]
     model: ModelArguments,
@@ -161,7 +169,7 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
         model: collection.model().reference.clone(),
         found,
     };
-    show(&answer, format, arguments.to.as_deref())?;
+    arguments.show(&answer, format)?;
     Ok(outcome)
 }
 
@@ -241,25 +249,39 @@ fn explain(found: &Hits, options: &SearchOptions, collection: &Collection<'_>) {
     }
 }
 
-fn show(answer: &Answer, format: Format, to: Option<&Path>) -> Result<()> {
-    if answer.found.hits.is_empty() && format == Format::Table {
-        return Ok(());
-    }
-    if format == Format::Table {
-        return output::write_styled(to, |out| render::table(answer, out));
-    }
-    output::write(to, |out| match format {
-        Format::Table => render::table(answer, out),
-        Format::Json => render::json(answer, out),
-        Format::Jsonl => render::json_lines(answer, out),
-        Format::Paths => render::paths(answer, "\n", out),
-        Format::Paths0 => render::paths(answer, "\0", out),
-        Format::Html => Ok(out.write_all(render::page(std::slice::from_ref(answer)).as_bytes())?),
-        Format::Grid => Ok(out.write_all(&render::grid(answer)?.to_png())?),
-    })
-}
-
 impl Arguments {
+    fn show(&self, answer: &Answer, format: Format) -> Result<()> {
+        let to = self.to.as_deref();
+        if format == Format::Table {
+            return match answer.found.hits.is_empty() {
+                true => Ok(()),
+                false => self.show_table(answer, to),
+            };
+        }
+        output::write(to, |out| match format {
+            Format::Table => render::table(answer, out),
+            Format::Json => render::json(answer, out),
+            Format::Jsonl => render::json_lines(answer, out),
+            Format::Paths => render::paths(answer, "\n", out),
+            Format::Paths0 => render::paths(answer, "\0", out),
+            Format::Html => {
+                Ok(out.write_all(render::page(std::slice::from_ref(answer)).as_bytes())?)
+            }
+            Format::Grid => Ok(out.write_all(&render::grid(answer)?.to_png())?),
+        })
+    }
+
+    /// The table, or pictures where nobody asked for the one and the terminal shows the other.
+    fn show_table(&self, answer: &Answer, to: Option<&Path>) -> Result<()> {
+        let is_free = self.format.is_none() && to.is_none();
+        match is_free.then(|| self.graphics.graphics()).flatten() {
+            Some(graphics) => output::write(None, |out| {
+                render::contact_sheet(answer, &graphics, output::is_plain(), out)
+            }),
+            None => output::write_styled(to, |out| render::table(answer, out)),
+        }
+    }
+
     fn question(&self, collection: &Collection<'_>) -> Result<Question> {
         let mut question = Question::default();
         let words = self.words.join(" ");

@@ -2,6 +2,8 @@ use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
 use anyhow::Result;
 use picture::Picture;
 
+use super::lines;
+
 /// DejaVu Sans: Latin, Greek, Cyrillic and more. Chinese, Japanese, Korean and emoji show as boxes,
 /// and letters are set one by one from left to right, which is not how all scripts are written.
 const FONT: &[u8] = include_bytes!("../../assets/fonts/DejaVuSans.ttf");
@@ -94,21 +96,9 @@ impl Canvas {
     /// Breaks a text into at most `most` lines of at most `width` pixels, at blanks where that is
     /// possible. What is left out shows as `…`.
     pub(super) fn wrap(&self, text: &str, size: f32, width: usize, most: usize) -> Vec<String> {
-        let fits = |line: &str| self.text_width(line, size) <= width as f32;
-        let mut lines: Vec<String> = Vec::new();
-        let mut rest = text.trim();
-        while !rest.is_empty() && lines.len() < most {
-            let line = first_line(rest, fits);
-            rest = rest[line.len()..].trim_start();
-            lines.push(line.trim_end().to_owned());
-        }
-        if let (false, Some(last)) = (rest.is_empty(), lines.last_mut()) {
-            while !last.is_empty() && !fits(&format!("{last}…")) {
-                last.pop();
-            }
-            last.push('…');
-        }
-        lines
+        lines::wrap(text, most, |line| {
+            self.text_width(line, size) <= width as f32
+        })
     }
 
     fn set(&mut self, x: usize, y: usize, colour: Colour, cover: f32) {
@@ -120,37 +110,9 @@ impl Canvas {
     }
 }
 
-/// As many words of the text as fit on a line; of a word that is longer than a line, as many
-/// letters as fit, and at least one.
-fn first_line(text: &str, fits: impl Fn(&str) -> bool) -> &str {
-    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
-    let longest = ends.take_while(|&end| fits(text[..end].trim_end())).last();
-    let longest = longest.unwrap_or_else(|| text.chars().next().map_or(0, char::len_utf8));
-    if longest == text.len() || text[longest..].starts_with(char::is_whitespace) {
-        return &text[..longest];
-    }
-    match text[..longest].rfind(char::is_whitespace) {
-        Some(blank) if blank > 0 => &text[..blank],
-        _ => &text[..longest],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_break_at_blanks() {
-        let fits = |line: &str| line.chars().count() <= 6;
-        assert_eq!(first_line("a brown dog", fits), "a");
-        assert_eq!(first_line("brown dog", fits), "brown");
-        assert_eq!(
-            first_line("browndog runs", fits),
-            "browndo".get(..6).unwrap_or_default()
-        );
-        assert_eq!(first_line("a dog", fits), "a dog");
-        assert_eq!(first_line("犬", |_| false), "犬");
-    }
 
     #[test]
     fn long_texts_end_in_an_ellipsis() -> Result<()> {

@@ -2,8 +2,9 @@ use std::io::Write;
 
 use anyhow::Result;
 use search::Hit;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
+use super::lines::{cut, padded};
 use super::{Answer, caption, file_name, similarity};
 use crate::question::Question;
 use crate::terminal::{FAINT, STRONG, visible};
@@ -129,44 +130,11 @@ fn column_width<'a>(head: &str, texts: impl Iterator<Item = &'a str>) -> usize {
         .min(NAME_WIDTH)
 }
 
-/// Exactly `width` columns of text: cut, or filled with blanks.
-fn padded(text: &str, width: usize) -> String {
-    let text = cut(text, width);
-    let blanks = width - text.width();
-    text + &" ".repeat(blanks)
-}
-
-/// At most `width` columns of text. What is left out shows as `…`.
-fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut used = 1;
-    let fits = |c: &char| {
-        used += c.width().unwrap_or(0);
-        used <= width
-    };
-    let mut kept: String = text.chars().take_while(fits).collect();
-    if width > 0 {
-        kept.push('…');
-    }
-    kept
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::question::What;
     use search::Hits;
-
-    #[test]
-    fn text_is_cut_by_columns() {
-        assert_eq!(cut("a dog", 5), "a dog");
-        assert_eq!(cut("a brown dog", 6), "a bro…");
-        assert_eq!(cut("犬犬犬犬", 5), "犬犬…");
-        assert_eq!(cut("dog", 0), "");
-        assert_eq!(padded("犬犬犬犬", 6), "犬犬… ");
-    }
 
     #[test]
     fn columns_line_up() -> Result<()> {

@@ -11,15 +11,21 @@ pub(super) fn thumbnail(path: &Path, width: u32, height: u32) -> Option<Picture>
 
 /// The same, made larger where it is smaller than a square of that edge.
 pub(super) fn square(path: &Path, edge: u32) -> Option<Picture> {
-    let picture = thumbnail(path, edge, edge)?;
-    let longest = picture.width().max(picture.height());
-    if longest == edge {
+    fitted(path, edge, edge)
+}
+
+/// The picture of that file, as large as fits into a frame.
+pub(super) fn fitted(path: &Path, width: u32, height: u32) -> Option<Picture> {
+    let picture = thumbnail(path, width, height)?;
+    let scale = (f64::from(width) / f64::from(picture.width()))
+        .min(f64::from(height) / f64::from(picture.height()));
+    if scale <= 1.0 {
         return Some(picture);
     }
-    let scaled = |length: u32| (length * edge / longest).max(1);
+    let side = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
     let full = Size {
-        width: scaled(picture.width()),
-        height: scaled(picture.height()),
+        width: side(picture.width()),
+        height: side(picture.height()),
     };
     let all = Window {
         left: 0,

@@ -7,9 +7,14 @@ mod hub_models;
 mod lasting;
 mod mixes;
 mod places;
+#[cfg(unix)]
+mod played_terminal;
 mod rankings;
 mod raw_vectors;
 mod searching;
+mod shells;
+#[cfg(unix)]
+mod terminals;
 mod text_models;
 mod vectors;
 mod world;

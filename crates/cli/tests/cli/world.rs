@@ -67,6 +67,7 @@ impl World {
             .env("CLIPSEEK_STORE", self.path("store"))
             .env_remove("CLIPSEEK_MODEL")
             .env_remove("CLIPSEEK_COLLECTION")
+            .env_remove("CLIPSEEK_PICTURES")
             .env("HF_HUB_CACHE", self.path("hub"))
             .env("HF_HOME", self.path("hugging-face"))
             .env("HF_HUB_OFFLINE", "1")

@@ -1,0 +1,115 @@
+//! Questions to the terminal, and what it replies.
+//!
+//! Every terminal replies to `CSI c`, so its reply ends the waiting for those that may not come. What only
+//! newer terminals read over without a trace is asked once the first replies have shown that it is one.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::process;
+use std::time::{Duration, Instant};
+use std::{ffi::OsStr, path::Path};
+
+use picture::Size;
+use rustix::io::ioctl_fionread;
+use rustix::process::getpgrp;
+use rustix::termios::{tcgetpgrp, tcgetwinsize, ttyname};
+
+use super::raw::Raw;
+use super::reply::{KITTY_ID, Reply};
+
+/// How long a reply may take: enough for a terminal that is far away.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// More than all replies and some typing come to.
+const LONGEST: usize = 4096;
+
+/// Name and version (XTVERSION), then attributes (DA1).
+const FIRST: &str = "\u{1b}[>q\u{1b}[c";
+
+/// The terminal's replies. Nothing where it cannot be asked, or says nothing.
+pub(super) fn ask() -> Option<Reply> {
+    let mut terminal = open().ok()?;
+    // Elsewhere than in the foreground, the system would stop us for touching the terminal.
+    if tcgetpgrp(&terminal).ok()? != getpgrp() {
+        return None;
+    }
+    let raw = Raw::enter(&terminal).ok()?;
+    // What has been typed ahead belongs to the shell.
+    if ioctl_fionread(&terminal).ok()? > 0 {
+        return None;
+    }
+    let reply = exchange(&mut terminal);
+    match reply {
+        Ok(reply) if reply.is_interrupted => {
+            raw.leave_and_flush();
+            process::exit(130);
+        }
+        Ok(reply) if reply.is_whole() => Some(reply),
+        _ => {
+            raw.leave_and_flush();
+            None
+        }
+    }
+}
+
+/// The size of a cell, as far as the system knows it.
+pub(super) fn known_cell() -> Option<Size> {
+    let size = tcgetwinsize(io::stdout()).ok()?;
+    let (columns, lines) = (size.ws_col, size.ws_row);
+    Some(Size {
+        width: size.ws_xpixel.checked_div(columns)?.into(),
+        height: size.ws_ypixel.checked_div(lines)?.into(),
+    })
+}
+
+/// The terminal that standard output is, for reading too.
+fn open() -> io::Result<File> {
+    let name = ttyname(io::stdout(), Vec::new())?;
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(rustix::fs::OFlags::NOCTTY.bits() as i32)
+        .open(Path::new(OsStr::from_bytes(name.as_bytes())))
+}
+
+fn exchange(terminal: &mut File) -> io::Result<Reply> {
+    let first = question(terminal, FIRST)?;
+    if first.is_interrupted || !first.is_whole() {
+        return Ok(first);
+    }
+    let mut second = String::new();
+    if first.version.is_some() {
+        second.push_str(&format!(
+            "\u{1b}_Gi={KITTY_ID},s=1,v=1,a=q,t=d,f=24;AAAA\u{1b}\\"
+        ));
+    }
+    if first.has_sixels() {
+        second.push_str("\u{1b}[?1;1;0S");
+    }
+    if second.is_empty() {
+        return Ok(first);
+    }
+    let rest = question(terminal, &format!("{second}\u{1b}[16t\u{1b}[c"))?;
+    Ok(Reply {
+        version: first.version,
+        ..rest
+    })
+}
+
+/// Asks, and waits for what is replied up to the attributes.
+fn question(terminal: &mut File, question: &str) -> io::Result<Reply> {
+    terminal.write_all(question.as_bytes())?;
+    let end = Instant::now() + PATIENCE;
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 256];
+    loop {
+        let count = terminal.read(&mut buffer)?;
+        bytes.extend_from_slice(&buffer[..count]);
+        let reply = Reply::parse(&bytes);
+        if reply.is_whole() || bytes.len() > LONGEST || Instant::now() > end {
+            return Ok(reply);
+        }
+    }
+}
