@@ -1,12 +1,14 @@
 //! What a search shows: one answer, in many forms.
 
 mod canvas;
+pub(crate) mod duplicates;
 mod grid;
 mod json;
 mod page;
 mod table;
 mod tile;
 
+pub(crate) use duplicates::Groups;
 pub(crate) use grid::grid;
 pub(crate) use json::{json, json_lines};
 pub(crate) use page::page;

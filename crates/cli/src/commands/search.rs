@@ -338,12 +338,7 @@ impl Arguments {
 
 impl Format {
     fn of_file(path: &Path) -> Result<Format, Error> {
-        let ending = path
-            .extension()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .to_lowercase();
-        match ending.as_str() {
+        match output::ending(path).as_str() {
             "html" | "htm" => Ok(Format::Html),
             "png" => Ok(Format::Grid),
             "json" => Ok(Format::Json),
@@ -358,7 +353,7 @@ impl Format {
 }
 
 /// A cosine; percents are the usual slip.
-fn cosine(text: &str) -> Result<f32, String> {
+pub(crate) fn cosine(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(value) if (-1.0..=1.0).contains(&value) => Ok(value),
         Ok(_) => Err("expected a cosine from -1 to 1; 60 % is 0.6".to_owned()),

@@ -2,6 +2,7 @@
 
 mod adding;
 mod demonstration;
+mod duplicates;
 mod errors;
 mod hub_models;
 mod lasting;
