@@ -106,10 +106,10 @@ fn part_of_query(part: &Part, is_first: bool) -> Markup {
                 p.kind { (sign) "Words" }
                 h1 { "“" (words) "”" }
             }
-            What::Picture(path) | What::Like { place: path, .. } => {
+            what => {
                 p.kind { (sign) "Picture" }
                 figure {
-                    (image(tile::thumbnail(path, EDGE, EDGE).as_ref(), "the query"))
+                    (image(tile::of_question(what, EDGE, EDGE).as_ref(), "the query"))
                     figcaption { (part.what.name()) }
                 }
             }

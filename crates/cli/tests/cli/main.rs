@@ -1,6 +1,7 @@
 //! The binary as its users have it: real commands, the bundled model, real files.
 
 mod adding;
+mod addresses;
 mod demonstration;
 mod duplicates;
 mod errors;
