@@ -43,6 +43,10 @@ pub(crate) enum Error {
     NoCaptions { path: PathBuf },
     #[error("none of the pictures could be read")]
     NothingReadable,
+    #[error("there is no picture on standard input")]
+    NoInput,
+    #[error("standard input is larger than {limit} bytes")]
+    InputTooLarge { limit: u64 },
     #[error("no words to look for")]
     NoWords,
     #[error("there are keywords alone, and nothing to compare with pictures or captions")]
@@ -170,10 +174,12 @@ impl Error {
                 "compare pictures too, and name the keywords: --in images --keywords WORDS"
                     .to_owned()
             }
+            Error::NoInput => "pipe one in: clipseek search --image - < beach.jpg".to_owned(),
             Error::NoTime => "--taken-after is where the time begins".to_owned(),
             Error::NoPictures { .. }
             | Error::Label { .. }
             | Error::NothingReadable
+            | Error::InputTooLarge { .. }
             | Error::VectorLine { .. }
             | Error::Write { .. }
             | Error::Read { .. } => return None,
@@ -191,6 +197,8 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
         } else if let Some(error) = cause.downcast_ref::<index::Error>() {
             of_index(error)
         } else if let Some(error) = cause.downcast_ref::<hub::Error>() {
+            error.hint()
+        } else if let Some(error) = cause.downcast_ref::<dataset::FetchError>() {
             error.hint()
         } else if let Some(error) = cause.downcast_ref::<clip::Error>() {
             of_clip(error)

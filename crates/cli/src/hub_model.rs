@@ -244,7 +244,7 @@ pub(crate) fn hub() -> Result<&'static Hub> {
 }
 
 /// Waits for what waits for a network.
-fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<Result<T>> {
+pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<Result<T>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -16,6 +16,7 @@ mod period;
 mod progress;
 mod pull_display;
 mod question;
+mod received;
 mod render;
 mod sources;
 mod terminal;

@@ -29,6 +29,12 @@ pub(crate) fn write(
     Ok(file.finish()?)
 }
 
+/// What a file's name ends in, in small letters.
+pub(crate) fn ending(path: &Path) -> String {
+    let ending = path.extension().unwrap_or_default();
+    ending.to_string_lossy().to_lowercase()
+}
+
 /// Refuses to write over what the command reads.
 pub(crate) fn spare(input: &Path, to: &Path) -> Result<(), Error> {
     let same = match (input.canonicalize(), to.canonicalize()) {

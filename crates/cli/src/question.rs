@@ -4,10 +4,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use dataset::Address;
 use picture::{ContentHash, Limits, Picture};
 use search::{Collection, Keywords, MixTerm, Query, Within};
 
 use crate::error::Error;
+use crate::received::{Given, Received};
 
 /// Begins a term of a mix that is a picture of the collection.
 const LIKE: &str = "like:";
@@ -36,6 +38,8 @@ pub(crate) enum What {
     Words(String),
     /// A picture's file.
     Picture(PathBuf),
+    /// A picture that came from a server or standard input.
+    Received(Received),
     /// A picture of the collection.
     Like { id: String, place: PathBuf },
 }
@@ -57,6 +61,9 @@ impl Question {
     /// The parts that words come to: one, or those of a mix.
     pub(crate) fn add_words(&mut self, words: &str, collection: &Collection<'_>) -> Result<()> {
         match MixTerm::parse(words)? {
+            None if Address::is_meant(words.trim()) => {
+                self.add(What::picture(words.trim().as_ref())?);
+            }
             None => self.add(What::Words(words.to_owned())),
             Some(terms) => {
                 for term in terms {
@@ -134,6 +141,7 @@ impl Question {
             let what = match &part.what {
                 What::Words(words) => format!("\"{words}\""),
                 What::Picture(path) => format!("picture {}", path.display()),
+                What::Received(received) => format!("picture {}", received.name),
                 What::Like { id, place } => format!("picture {id} ({})", file_name(place)),
             };
             (part.weight, what)
@@ -156,7 +164,7 @@ impl Question {
 }
 
 impl What {
-    /// A term of a mix: `like:ID`, a file that is there, or else words.
+    /// A term of a mix: `like:ID`, a URL, a file that is there, or else words.
     fn of_term(term: &MixTerm, collection: &Collection<'_>) -> Result<What> {
         let text = term.text.as_str();
         if term.is_literal {
@@ -165,10 +173,18 @@ impl What {
         if let Some(id) = text.strip_prefix(LIKE) {
             return What::like(id.trim(), collection);
         }
-        if Path::new(text).is_file() {
-            return Ok(What::Picture(text.into()));
+        if Address::is_meant(text) || Path::new(text).is_file() {
+            return What::picture(text.as_ref());
         }
         Ok(What::Words(text.to_owned()))
+    }
+
+    /// The picture of a file, of a URL, or with `-` of standard input. What is not a file is received now.
+    pub(crate) fn picture(at: &Path) -> Result<What> {
+        Ok(match Given::of(at)? {
+            Given::File(path) => What::Picture(path),
+            Given::Received(received) => What::Received(received),
+        })
     }
 
     /// The picture of the collection with that id.
@@ -183,7 +199,7 @@ impl What {
     /// The file of the picture that it is, if it is one.
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
-            What::Words(_) => None,
+            What::Words(_) | What::Received(_) => None,
             What::Picture(path) | What::Like { place: path, .. } => Some(path),
         }
     }
@@ -191,6 +207,7 @@ impl What {
     fn title(&self) -> String {
         match self {
             What::Words(words) => words.clone(),
+            What::Received(received) => format!("like {}", received.name),
             What::Picture(path) | What::Like { place: path, .. } => {
                 format!("like {}", path.display())
             }
@@ -201,21 +218,21 @@ impl What {
     pub(crate) fn name(&self) -> String {
         match self {
             What::Words(words) => words.clone(),
+            What::Received(received) => received.name.clone(),
             What::Picture(path) | What::Like { place: path, .. } => file_name(path),
         }
     }
 
     fn read(&self) -> Result<Option<Read>> {
-        let What::Picture(path) = self else {
-            return Ok(None);
-        };
-        let at = || format!("`{}` cannot be the query", path.display());
-        let limits = Limits::default();
-        let bytes = picture::read_within(path, &limits).with_context(at)?;
-        Ok(Some(Read {
-            picture: Picture::decode(&bytes, &limits).with_context(at)?,
-            hash: ContentHash::of(&bytes),
-        }))
+        match self {
+            What::Words(_) | What::Like { .. } => Ok(None),
+            What::Received(received) => Read::of(&received.bytes, &received.name).map(Some),
+            What::Picture(path) => {
+                let bytes = picture::read_within(path, &Limits::default());
+                let bytes = bytes.with_context(|| cannot_be_the_query(&path.display()))?;
+                Read::of(&bytes, &path.display()).map(Some)
+            }
+        }
     }
 
     fn query<'a>(&'a self, read: Option<&'a Read>) -> Query<'a> {
@@ -232,6 +249,20 @@ impl What {
             _ => None,
         }
     }
+}
+
+impl Read {
+    fn of(bytes: &[u8], name: &dyn fmt::Display) -> Result<Read> {
+        let picture = Picture::decode(bytes, &Limits::default());
+        Ok(Read {
+            picture: picture.with_context(|| cannot_be_the_query(name))?,
+            hash: ContentHash::of(bytes),
+        })
+    }
+}
+
+fn cannot_be_the_query(name: &dyn fmt::Display) -> String {
+    format!("`{name}` cannot be the query")
 }
 
 /// `2 × a + b - c`.

@@ -2,6 +2,7 @@
 
 mod canvas;
 mod contact_sheet;
+pub(crate) mod duplicates;
 mod grid;
 mod json;
 mod lines;
@@ -10,6 +11,7 @@ mod table;
 mod tile;
 
 pub(crate) use contact_sheet::contact_sheet;
+pub(crate) use duplicates::Groups;
 pub(crate) use grid::grid;
 pub(crate) use json::{json, json_lines};
 pub(crate) use page::page;

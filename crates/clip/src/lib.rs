@@ -24,6 +24,7 @@ mod bert;
 mod checkpoint;
 mod chinese;
 mod config;
+mod cosines;
 mod device;
 mod encoder;
 mod error;
@@ -51,6 +52,7 @@ mod weights;
 mod zero_shot;
 
 pub use checkpoint::Checkpoint;
+pub use cosines::cosines;
 pub use device::Device;
 pub use error::{Error, Result};
 pub use model::{Description, Model};

@@ -29,6 +29,7 @@
 //! # }
 //! ```
 
+mod address;
 mod columnar;
 mod columns;
 mod delimited;
@@ -37,6 +38,8 @@ mod embedding_table;
 mod encoding;
 mod error;
 mod exclusions;
+mod fetch;
+mod fetch_error;
 mod folder;
 mod gathering;
 mod json_lines;
@@ -47,10 +50,13 @@ mod source;
 mod unfinished;
 mod value;
 
+pub use address::{Address, WebAddress};
 pub use columns::Columns;
 pub use embedding_array::EmbeddingArray;
 pub use embedding_table::{EmbeddingRow, EmbeddingTable};
 pub use error::{Error, Result};
+pub use fetch::{FetchOptions, fetch};
+pub use fetch_error::FetchError;
 pub use place::absolute;
 pub use problem::{Problem, ProblemReason};
 pub use record::{Listing, Metadata, Record};

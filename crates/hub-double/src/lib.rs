@@ -16,12 +16,14 @@
 
 mod answer;
 mod double;
+mod raw;
 mod repository;
 mod request;
 mod serving;
 mod trouble;
 
 pub use double::HubDouble;
+pub use raw::{RawAnswer, RawServer};
 pub use repository::Repository;
 pub use request::{Request, Server};
 pub use trouble::Trouble;

@@ -2,11 +2,11 @@ use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION};
-use reqwest::{Method, Response, StatusCode, Url, redirect};
+use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::{Method, Response, Url};
 
 use crate::failure::{Again, Failure};
-use crate::{Error, Repository, Result, Settings, tls};
+use crate::{Error, Repository, Result, Settings};
 
 /// Requests to the hub and to where it redirects. Redirects are followed here and not by reqwest: the
 /// token goes to the endpoint's own scheme, host and port and nowhere else.
@@ -39,11 +39,9 @@ impl Client {
     /// # Errors
     /// When connections cannot be secured.
     pub(crate) fn new(settings: &Settings, endpoint: Url) -> Result<Self> {
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::configuration()?)
+        let mut builder = web::client()?
             .user_agent(&settings.user_agent)
-            .connect_timeout(settings.limits.connect)
-            .redirect(redirect::Policy::none());
+            .connect_timeout(settings.limits.connect);
         if !settings.proxies {
             builder = builder.no_proxy();
         }
@@ -156,7 +154,7 @@ impl Client {
     fn unanswered(&self, url: &Url, error: reqwest::Error) -> Failure {
         let host = host(url);
         let unreachable = error.is_connect();
-        let untrusted = is_refused_certificate(&error);
+        let untrusted = web::is_refused_certificate(&error);
         let source = error.without_url();
         if untrusted {
             return Error::Untrusted { host, source }.into();
@@ -203,28 +201,7 @@ impl Client {
 
 /// Where an answer redirects to, if it does.
 fn redirect_of(response: &Response) -> Result<Option<Url>> {
-    let is_redirect = matches!(
-        response.status(),
-        StatusCode::MOVED_PERMANENTLY
-            | StatusCode::FOUND
-            | StatusCode::SEE_OTHER
-            | StatusCode::TEMPORARY_REDIRECT
-            | StatusCode::PERMANENT_REDIRECT
-    );
-    if !is_redirect {
-        return Ok(None);
-    }
-    let from = response.url();
-    let location = response.headers().get(LOCATION);
-    let target = location
-        .and_then(|location| location.to_str().ok())
-        .and_then(|location| from.join(location).ok())
-        .filter(|target| matches!(target.scheme(), "http" | "https") && target.has_host())
-        .ok_or_else(|| redirect_fault(from, "to no address"))?;
-    if from.scheme() == "https" && target.scheme() == "http" {
-        return Err(redirect_fault(from, "from https to http"));
-    }
-    Ok(Some(target))
+    web::redirect_of(response).map_err(|fault| redirect_fault(response.url(), fault))
 }
 
 fn redirect_fault(from: &Url, fault: &'static str) -> Error {
@@ -240,34 +217,5 @@ pub(crate) fn host(url: &Url) -> String {
     match url.port() {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
-    }
-}
-
-/// Whether a certificate was refused, at whatever depth that is said: errors of input and output do not show what
-/// they hold as their source.
-fn is_refused_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
-    if let Some(error) = error.downcast_ref() {
-        return matches!(error, rustls::Error::InvalidCertificate(_));
-    }
-    let held = error.downcast_ref::<std::io::Error>();
-    match held.and_then(std::io::Error::get_ref) {
-        Some(inner) => is_refused_certificate(inner),
-        None => error.source().is_some_and(is_refused_certificate),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io;
-
-    use super::*;
-
-    #[test]
-    fn a_refused_certificate_is_known_at_every_depth() {
-        let refused = rustls::CertificateError::UnknownIssuer;
-        let refused = rustls::Error::InvalidCertificate(refused);
-        let error = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, refused));
-        assert!(is_refused_certificate(&error));
-        assert!(!is_refused_certificate(&io::Error::other("refused")));
     }
 }

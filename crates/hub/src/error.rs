@@ -255,6 +255,17 @@ pub enum Error {
     },
 }
 
+impl From<web::Error> for Error {
+    fn from(error: web::Error) -> Self {
+        match error {
+            web::Error::Certificates { variable, source } => {
+                Self::Certificates { variable, source }
+            }
+            web::Error::Security { source } => Self::Security { source },
+        }
+    }
+}
+
 impl Error {
     /// What to do about it, where that is known.
     #[must_use]

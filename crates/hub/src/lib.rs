@@ -66,7 +66,6 @@ mod revision;
 mod settings;
 mod snapshot;
 mod space;
-mod tls;
 mod token;
 
 pub use cache::{CachedRepository, CachedRevision};

@@ -117,6 +117,12 @@ pub enum Error {
     /// The terms of a mix take each other away.
     #[error("the terms of the query cancel each other: nothing is left to look for")]
     Vanished,
+    /// A threshold under which everything would be a duplicate, or nothing.
+    #[error("`{threshold}` is no threshold for duplicates: expected a cosine above 0, up to 1")]
+    DuplicateThreshold {
+        /// The threshold.
+        threshold: f32,
+    },
     /// Keywords without a word in them.
     #[error("there is no word to look up in `{text}`")]
     NoKeywords {

@@ -8,10 +8,12 @@ use clip::{LabelScore, Template, ZeroShot};
 use dataset::Record;
 use serde::Serialize;
 
+use super::embed::embed_bytes;
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::models::ModelArguments;
 use crate::output;
+use crate::received::Given;
 use crate::sources::SourceArguments;
 use crate::terminal::{FAINT, STRONG, visible};
 
@@ -19,6 +21,7 @@ use crate::terminal::{FAINT, STRONG, visible};
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   clipseek classify rex.jpg --labels dog,car,plane --model mini
+  clipseek classify https://example.org/rex.jpg --labels dog,car --model mini
   clipseek classify ~/Photos --labels \"a person,a landscape\" --template \"a photo of {}\"
   clipseek classify ~/Photos --labels-file birds.txt --templates photo.txt --format json
 
@@ -26,7 +29,7 @@ Each label is put into the template, or into each of several, whose vectors are 
 probabilities are the softmax of the cosines by the model's scale and add up to 1; models of the
 SigLIP kind give each label one of its own. The table shows the five best, JSON all.")]
 pub(crate) struct Arguments {
-    /// Picture files, folders or tables
+    /// Picture files, folders or tables; URLs of pictures, - for standard input
     #[arg(required = true, value_name = "PICTURE")]
     pictures: Vec<PathBuf>,
 
@@ -104,10 +107,25 @@ impl From<LabelScore> for Label {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     let (templates, labels) = (arguments.templates()?, arguments.labels()?);
-    let listing = arguments.reading.read(&arguments.pictures)?;
+    let (mut sources, mut all_received) = (Vec::new(), Vec::new());
+    for at in &arguments.pictures {
+        match Given::of(at)? {
+            Given::File(path) => sources.push(path),
+            Given::Received(received) => all_received.push(received),
+        }
+    }
+    let listing = arguments.reading.read(&sources)?;
     let model = arguments.model.load()?.model;
     let classifier = ZeroShot::new(&model, &labels, &templates)?;
     let mut all = Vec::new();
+    for received in all_received {
+        let (image, bytes) = (received.name, received.bytes);
+        let vector = embed_bytes(&model, &bytes);
+        let vector = vector.with_context(|| format!("`{image}` cannot be classified"))?;
+        let labels = classifier.classify(&vector).into_iter();
+        let labels = labels.map(Label::from).collect();
+        all.push(Classified { image, labels });
+    }
     let without_captions = |record| Record {
         captions: Vec::new(),
         ..record

@@ -6,8 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use search::{CollectionInfo, Store};
 use serde::Serialize;
 
-use super::check;
 use super::search::open_collection;
+use super::{check, duplicates};
 use crate::arguments::StoreArguments;
 use crate::environment;
 use crate::error::Error;
@@ -16,7 +16,7 @@ use crate::output;
 use crate::terminal::{count, message};
 use crate::vector_file::VectorFile;
 
-/// List, describe, check, export and delete collections
+/// List, describe, check, export and delete collections; find duplicates
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List the collections
@@ -33,6 +33,27 @@ A Parquet file has a row a caption with `id`, `image`, `caption`, `image_embeddi
     Export(Export),
     /// See whether a collection is whole, and mend it
     Check(check::Arguments),
+    /// Find pictures that are there several times, and what could be freed
+    #[command(after_help = "Examples:
+  clipseek collection duplicates
+  clipseek collection duplicates --folder ~/Photos/2019 --to duplicates.html
+  clipseek collection duplicates --threshold 1 --format json
+  clipseek collection duplicates --format paths0 | xargs -0 rm --
+
+A group is a picture to keep and those like it: as copies of its file, or resized, cropped, saved once
+more. To keep is the one with the most pixels, of these the largest file, of these the oldest. Every
+other picture of a group is like that one, so that no chain of likenesses joins what differs.
+
+Nothing is deleted. --format paths and paths0 name the superfluous pictures alone; look at them before
+you delete them (--to duplicates.html): a burst of photographs may be as alike as copies are.
+
+With the model mini, 0.9 is above all of 19,900 pairs of different photographs (0.86 at most), and finds
+96 % of those saved as JPEG of quality 50, 94 % of those cropped by 5 % on each side, 98 % of those made
+brighter; of those made smaller than the model's own 224 x 224 pixels, 44 %. Other models have not been
+measured and most place photographs closer together: theirs is a cautious 0.97.
+
+The exit code is 1 where there are no duplicates.")]
+    Duplicates(duplicates::Arguments),
     /// Delete a collection with its vectors; the pictures' files stay
     Delete(Delete),
 }
@@ -91,6 +112,7 @@ pub(crate) fn run(command: Command, place: &StoreArguments) -> Result<Outcome> {
         Command::Info(arguments) => info(&arguments, &store),
         Command::Export(arguments) => export(&arguments, &store),
         Command::Check(arguments) => check::run(&arguments, &store),
+        Command::Duplicates(arguments) => duplicates::run(&arguments, &store),
         Command::Delete(arguments) => delete(&arguments, &store),
     }
 }

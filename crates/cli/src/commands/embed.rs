@@ -2,11 +2,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use clip::Model;
 use picture::{Limits, Picture};
 
 use crate::exit::Outcome;
 use crate::models::ModelArguments;
 use crate::output;
+use crate::received::Given;
 use crate::sources::SourceArguments;
 use crate::terminal::message;
 use crate::vector_file::VectorFile;
@@ -16,6 +18,7 @@ use crate::vector_file::VectorFile;
 #[command(after_help = "Examples:
   clipseek embed \"a dog on the beach\" --model mini
   clipseek embed --image beach.jpg --model mini
+  clipseek embed --image https://example.org/beach.jpg --model mini
   clipseek embed captions.tsv --to vectors.parquet --model mini
   clipseek embed ~/Photos --to vectors.npy --model mini
 
@@ -27,8 +30,8 @@ pub(crate) struct Arguments {
     #[arg(value_name = "WORDS|SOURCE", required_unless_present = "image")]
     input: Option<String>,
 
-    /// Embed the picture of this file
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["input", "to"])]
+    /// Embed the picture of this file or URL, or with - of standard input
+    #[arg(short, long, value_name = "FILE|URL", conflicts_with_all = ["input", "to"])]
     image: Option<PathBuf>,
 
     /// Embed a source into this file: .parquet or .npy
@@ -48,17 +51,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     }
     // What is to be embedded is looked at before a model is downloaded for it.
     let vector = match &arguments.image {
-        Some(path) => {
-            let at = || format!("`{}` cannot be embedded", path.display());
-            let limits = Limits::default();
-            let bytes = picture::read_within(path, &limits).with_context(at)?;
-            Picture::decode_reduced(&bytes, &limits, 1).with_context(at)?;
-            let model = arguments.model.load()?.model;
-            // As pictures of a source are read.
-            let reduced = Picture::decode_reduced(&bytes, &limits, model.useful_side());
-            let pixels = model.preprocess_reduced(&reduced.with_context(at)?);
-            model.embed_pixels(&[pixels])?.remove(0)
-        }
+        Some(at) => embed_picture(&arguments.model, at)?,
         None => {
             let words = arguments.input.as_deref().unwrap_or_default();
             if Path::new(words).exists() {
@@ -72,6 +65,29 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         Ok(writeln!(out)?)
     })?;
     Ok(Outcome::Done)
+}
+
+fn embed_picture(model: &ModelArguments, at: &Path) -> Result<Vec<f32>> {
+    let limits = Limits::default();
+    let (bytes, name) = match Given::of(at)? {
+        Given::Received(received) => (Ok(received.bytes), received.name),
+        Given::File(path) => (
+            picture::read_within(&path, &limits),
+            path.display().to_string(),
+        ),
+    };
+    let cannot = || format!("`{name}` cannot be embedded");
+    let bytes = bytes.with_context(cannot)?;
+    Picture::decode_reduced(&bytes, &limits, 1).with_context(cannot)?;
+    let model = model.load()?.model;
+    embed_bytes(&model, &bytes).with_context(cannot)
+}
+
+/// The vector of a picture's file, which is read as those of a source are.
+pub(crate) fn embed_bytes(model: &Model, bytes: &[u8]) -> Result<Vec<f32>> {
+    let reduced = Picture::decode_reduced(bytes, &Limits::default(), model.useful_side())?;
+    let pixels = model.preprocess_reduced(&reduced);
+    Ok(model.embed_pixels(&[pixels])?.remove(0))
 }
 
 fn embed_source(arguments: &Arguments, source: &Path, to: &Path) -> Result<Outcome> {

@@ -23,6 +23,7 @@ use crate::terminal::{message, visible};
 #[command(after_help = "Examples:
   clipseek search \"a dog on the beach\"
   clipseek search --image beach.jpg --top-k 12 --to found.html
+  clipseek search --image https://example.org/beach.jpg
   clipseek search --like 3f2a90c1d4e5b677 --format grid --to found.png
   clipseek search \"red shoes\" --filter '{\"price\": {\"$lt\": 50}}' --format json
   clipseek search \"sunset\" -k 100 --threshold 0.25 --format paths
@@ -34,8 +35,8 @@ use crate::terminal::{message, visible};
   clipseek search \"a tram\" --keywords lisbon --taken-after 2019 --taken-before 2020-06 --folder ~/Photos
 
 Terms of a mix are joined by + and - with a blank on both sides; a number and a colon in front say how
-much a term counts. A term is a picture if it is a file that is there, or like:ID; in double quotes it
-is words, whatever it says.
+much a term counts. A term is a picture if it is a file that is there, begins with http://,
+https:// or file://, or is like:ID; in double quotes it is words, whatever it says.
 
 --in captions compares with captions instead of pictures, --in both with either. Where there are several
 rankings, of pictures, captions and keywords, they are joined by rank (reciprocal rank fusion), and each
@@ -54,8 +55,9 @@ pub(crate) struct Arguments {
     #[arg(value_name = "WORDS", required_unless_present_any = ["image", "like", "keywords"])]
     words: Vec<String>,
 
-    /// Find pictures like that of this file; several, and words, are added up
-    #[arg(short, long, value_name = "FILE")]
+    /// Find pictures like that of this file or URL, or with - of standard input; several, and words, are
+    /// added up
+    #[arg(short, long, value_name = "FILE|URL")]
     image: Vec<PathBuf>,
 
     /// Find pictures like that with this id
@@ -289,7 +291,7 @@ impl Arguments {
             question.add_words(&words, collection)?;
         }
         for path in &self.image {
-            question.add(What::Picture(path.clone()));
+            question.add(What::picture(path)?);
         }
         for id in &self.like {
             question.add(What::like(id, collection)?);
@@ -360,12 +362,7 @@ impl Arguments {
 
 impl Format {
     fn of_file(path: &Path) -> Result<Format, Error> {
-        let ending = path
-            .extension()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .to_lowercase();
-        match ending.as_str() {
+        match output::ending(path).as_str() {
             "html" | "htm" => Ok(Format::Html),
             "png" => Ok(Format::Grid),
             "json" => Ok(Format::Json),
@@ -380,7 +377,7 @@ impl Format {
 }
 
 /// A cosine; percents are the usual slip.
-fn cosine(text: &str) -> Result<f32, String> {
+pub(crate) fn cosine(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(value) if (-1.0..=1.0).contains(&value) => Ok(value),
         Ok(_) => Err("expected a cosine from -1 to 1; 60 % is 0.6".to_owned()),

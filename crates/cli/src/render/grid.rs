@@ -55,7 +55,10 @@ pub(crate) fn grid(answer: &Answer) -> Result<Picture> {
     canvas.fill(GAP + EDGE + GAP, GAP, 1, height - GAP, EMPTY);
     let pictures: Vec<Option<Picture>> = hits
         .par_iter()
-        .map(|hit| tile::square(Path::new(&hit.place), EDGE as u32))
+        .map(|hit| {
+            let edge = EDGE as u32;
+            tile::fitted(Path::new(&hit.place), edge, edge)
+        })
         .collect();
     for (n, (hit, picture)) in hits.iter().zip(&pictures).enumerate() {
         let x = GAP + (1 + n % columns) * (EDGE + GAP) + GAP;
@@ -125,19 +128,20 @@ impl Block {
         edge: usize,
         canvas: &Canvas,
     ) -> Block {
-        let square = |path| Square {
-            picture: tile::square(path, edge as u32),
-            edge,
-        };
-        let words = match what {
-            What::Words(words) => words.as_str(),
-            _ => "",
+        let (words, picture) = match what {
+            What::Words(words) => (words.as_str(), None),
+            what => {
+                let side = edge as u32;
+                let small = tile::of_question(what, side, side);
+                let picture = small.map(|small| tile::enlarged(small, side, side));
+                ("", Some(Square { picture, edge }))
+            }
         };
         Block {
             label,
             size,
             lines: canvas.wrap(words, size, EDGE, most),
-            picture: what.path().map(square),
+            picture,
         }
     }
 

@@ -58,6 +58,7 @@ impl<'a> JsonQuestion<'a> {
         match &part.what {
             What::Words(words) => JsonQuestion::Text(words),
             What::Picture(path) => JsonQuestion::Image(path.to_string_lossy().into_owned()),
+            What::Received(received) => JsonQuestion::Image(received.name.clone()),
             What::Like { id, .. } => JsonQuestion::Like(id),
         }
     }

@@ -21,20 +21,27 @@ const STYLE: &str = include_str!("page.css");
 /// One HTML file that needs nothing else, with a section an answer.
 pub(crate) fn page(answers: &[Answer]) -> String {
     let titles: Vec<String> = answers.iter().map(|it| it.question.title()).collect();
+    document(
+        &titles.join(" · "),
+        &html! { @for answer in answers { (section(answer)) } },
+        "Similarity is the cosine between the vectors of the query and of the picture, or of its caption.",
+    )
+}
+
+/// A page with that in its title, that in its body and that below it.
+pub(super) fn document(title: &str, body: &Markup, foot: &str) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (titles.join(" · ")) " · clipseek" }
+                title { (title) " · clipseek" }
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                @for answer in answers { (section(answer)) }
-                footer {
-                    "Similarity is the cosine between the vectors of the query and of the picture, or of its caption."
-                }
+                (body)
+                footer { (foot) }
             }
         }
     }
@@ -99,10 +106,10 @@ fn part_of_query(part: &Part, is_first: bool) -> Markup {
                 p.kind { (sign) "Words" }
                 h1 { "“" (words) "”" }
             }
-            What::Picture(path) | What::Like { place: path, .. } => {
+            what => {
                 p.kind { (sign) "Picture" }
                 figure {
-                    (image(tile::thumbnail(path, EDGE, EDGE).as_ref(), "the query"))
+                    (image(tile::of_question(what, EDGE, EDGE).as_ref(), "the query"))
                     figcaption { (part.what.name()) }
                 }
             }
@@ -126,7 +133,7 @@ fn card(hit: &Hit, picture: Option<&Picture>) -> Markup {
     }
 }
 
-fn image(picture: Option<&Picture>, text: &str) -> Markup {
+pub(super) fn image(picture: Option<&Picture>, text: &str) -> Markup {
     html! {
         @match picture {
             Some(picture) => {
@@ -139,7 +146,7 @@ fn image(picture: Option<&Picture>, text: &str) -> Markup {
 }
 
 /// The `file:` URL of an absolute path (RFC 8089).
-fn file_url(place: &str) -> String {
+pub(super) fn file_url(place: &str) -> String {
     let place = if cfg!(windows) {
         format!("/{}", place.replace('\\', "/"))
     } else {

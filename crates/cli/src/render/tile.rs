@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use crate::question::What;
 use picture::{Filter, Limits, Picture, Size, Window};
 
 /// The picture of that file, small enough to stand beside others; `None` where it can't be read
@@ -9,18 +10,29 @@ pub(super) fn thumbnail(path: &Path, width: u32, height: u32) -> Option<Picture>
     Some(picture.thumbnail(width, height))
 }
 
-/// The same, made larger where it is smaller than a square of that edge.
-pub(super) fn square(path: &Path, edge: u32) -> Option<Picture> {
-    fitted(path, edge, edge)
+/// The picture that a part of a question is, small as well.
+pub(super) fn of_question(what: &What, width: u32, height: u32) -> Option<Picture> {
+    match what {
+        What::Words(_) => None,
+        What::Received(received) => {
+            let picture = Picture::decode(&received.bytes, &Limits::default()).ok()?;
+            Some(picture.thumbnail(width, height))
+        }
+        What::Picture(path) | What::Like { place: path, .. } => thumbnail(path, width, height),
+    }
 }
 
 /// The picture of that file, as large as fits into a frame.
 pub(super) fn fitted(path: &Path, width: u32, height: u32) -> Option<Picture> {
-    let picture = thumbnail(path, width, height)?;
+    Some(enlarged(thumbnail(path, width, height)?, width, height))
+}
+
+/// A picture made larger where it is smaller than would fit into a frame.
+pub(super) fn enlarged(picture: Picture, width: u32, height: u32) -> Picture {
     let scale = (f64::from(width) / f64::from(picture.width()))
         .min(f64::from(height) / f64::from(picture.height()));
     if scale <= 1.0 {
-        return Some(picture);
+        return picture;
     }
     let side = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
     let full = Size {
@@ -33,5 +45,5 @@ pub(super) fn fitted(path: &Path, width: u32, height: u32) -> Option<Picture> {
         width: full.width,
         height: full.height,
     };
-    Some(picture.resample(full, all, Filter::Bicubic))
+    picture.resample(full, all, Filter::Bicubic)
 }

@@ -1,7 +1,9 @@
 //! The binary as its users have it: real commands, the bundled model, real files.
 
 mod adding;
+mod addresses;
 mod demonstration;
+mod duplicates;
 mod errors;
 mod hub_models;
 mod lasting;

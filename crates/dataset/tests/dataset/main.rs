@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod embeddings;
+mod fetching;
 mod folder;
 mod parquet;
 mod table;

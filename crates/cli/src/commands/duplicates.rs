@@ -1,0 +1,140 @@
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use search::{DuplicateOptions, Duplicates, Store};
+
+use super::search::{cosine, open_collection};
+use crate::environment;
+use crate::error::Error;
+use crate::exit::Outcome;
+use crate::narrowing::Narrowing;
+use crate::output;
+use crate::progress;
+use crate::render::{Groups, duplicates};
+use crate::terminal::{count, message};
+
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The collection [default: `default`, or the only one there is]
+    #[arg(env = environment::COLLECTION, hide_env_values = true)]
+    name: Option<String>,
+
+    /// From which cosine on two pictures are taken for the same: above 0, up to 1, which finds copies
+    /// alone [default: 0.9 with the model mini, 0.97 with others]
+    #[arg(short, long, value_name = "COSINE", value_parser = cosine, allow_negative_numbers = true)]
+    threshold: Option<f32>,
+
+    #[command(flatten)]
+    narrowing: Narrowing,
+
+    /// The form of the answer [default: by the ending of --to, or a table]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+
+    /// Write the answer to this file
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Groups for reading
+    Table,
+    /// One JSON object
+    Json,
+    /// A JSON object a group, a line each
+    Jsonl,
+    /// A page with the pictures side by side, that needs nothing else
+    Html,
+    /// The superfluous pictures' paths, a line each
+    Paths,
+    /// The same for `xargs -0`: each ends with a zero byte
+    Paths0,
+}
+
+pub(crate) fn run(arguments: &Arguments, store: &Store) -> Result<Outcome> {
+    let format = arguments.format()?;
+    let filter = arguments.narrowing.filter()?;
+    let collection = open_collection(store, arguments.name.as_deref())?;
+    let default = DuplicateOptions::of_model(collection.model());
+    let options = DuplicateOptions {
+        threshold: arguments.threshold.unwrap_or(default.threshold),
+        filter,
+    };
+    let bar = progress::bar(0, "comparing pairs");
+    let found = collection.duplicates(&options, |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let groups = Groups {
+        collection: collection.name().to_owned(),
+        model: collection.model().reference.clone(),
+        threshold: options.threshold,
+        found: found?,
+    };
+    explain(&groups.found);
+    show(&groups, format, arguments.to.as_deref())?;
+    Ok(Outcome::of(!groups.found.groups.is_empty()))
+}
+
+/// Says what was left out, and what there is where there is nothing.
+fn explain(found: &Duplicates) {
+    if found.left_out > 0 {
+        message!(
+            "{} left out, gone, changed or without a vector: add their source again to take them up",
+            count(found.left_out, "picture")
+        );
+    }
+    if found.groups.is_empty() {
+        message!("no duplicates among {}", count(found.pictures, "picture"));
+    }
+}
+
+fn show(groups: &Groups, format: Format, to: Option<&Path>) -> Result<()> {
+    if format == Format::Table {
+        if groups.found.groups.is_empty() {
+            return Ok(());
+        }
+        return output::write_styled(to, |out| duplicates::table(groups, out));
+    }
+    output::write(to, |out| match format {
+        Format::Table => duplicates::table(groups, out),
+        Format::Json => duplicates::json(groups, out),
+        Format::Jsonl => duplicates::json_lines(groups, out),
+        Format::Html => Ok(out.write_all(duplicates::page(groups).as_bytes())?),
+        Format::Paths => duplicates::paths(groups, "\n", out),
+        Format::Paths0 => duplicates::paths(groups, "\0", out),
+    })
+}
+
+impl Arguments {
+    fn format(&self) -> Result<Format, Error> {
+        let format = match (self.format, &self.to) {
+            (Some(format), _) => format,
+            (None, Some(path)) => Format::of_file(path)?,
+            (None, None) => Format::Table,
+        };
+        if format == Format::Html && self.to.is_none() && std::io::stdout().is_terminal() {
+            return Err(Error::NotForATerminal { format: "a page" });
+        }
+        Ok(format)
+    }
+}
+
+impl Format {
+    fn of_file(path: &Path) -> Result<Format, Error> {
+        match output::ending(path).as_str() {
+            "html" | "htm" => Ok(Format::Html),
+            "json" => Ok(Format::Json),
+            "jsonl" | "ndjson" => Ok(Format::Jsonl),
+            "txt" => Ok(Format::Table),
+            _ => Err(Error::UnknownExtension {
+                path: path.to_owned(),
+                expected: "a name ending in .html, .json, .jsonl or .txt, or --format",
+            }),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Groups of duplicates, in many forms.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Result;
+use indicatif::HumanBytes;
+use maud::{Markup, html};
+use picture::Picture;
+use rayon::prelude::*;
+use search::{Duplicate, DuplicateFile, DuplicateGroup, Duplicates};
+use serde::Serialize;
+
+use super::page::{document, file_url, image};
+use super::{file_name, similarity, tile};
+use crate::terminal::{FAINT, STRONG, count, visible};
+
+/// The longest edges of a picture on the page, in pixels.
+const EDGE: u32 = 360;
+
+/// Groups on a page at most: each picture takes some 30 kB there.
+const ON_A_PAGE: usize = 500;
+
+/// The duplicates of a collection, and how they were looked for.
+#[derive(Debug, Serialize)]
+pub(crate) struct Groups {
+    pub(crate) collection: String,
+    pub(crate) model: String,
+    pub(crate) threshold: f32,
+    #[serde(flatten)]
+    pub(crate) found: Duplicates,
+}
+
+/// A block of lines a group, and what it comes to in the end.
+pub(crate) fn table(groups: &Groups, out: &mut dyn Write) -> Result<()> {
+    for group in &groups.found.groups {
+        line("keep", &group.keep, out)?;
+        for other in &group.superfluous {
+            line(&kind(other), &other.file, out)?;
+        }
+        writeln!(out)?;
+    }
+    Ok(writeln!(out, "{}", total(&groups.found))?)
+}
+
+fn line(kind: &str, file: &DuplicateFile, out: &mut dyn Write) -> Result<()> {
+    let (size, bytes) = (pixels(file), HumanBytes(file.bytes).to_string());
+    Ok(writeln!(
+        out,
+        "{STRONG}{kind:<6}{STRONG:#}  {FAINT}{size:>11}  {bytes:>11}{FAINT:#}  {}",
+        visible(&file.place)
+    )?)
+}
+
+/// How a picture is like the one to keep.
+fn kind(other: &Duplicate) -> String {
+    match other.is_copy {
+        true => "copy".to_owned(),
+        false => similarity(other.similarity),
+    }
+}
+
+fn pixels(file: &DuplicateFile) -> String {
+    format!("{} x {}", file.width, file.height)
+}
+
+fn total(found: &Duplicates) -> String {
+    format!(
+        "{}, {} of {} superfluous, {} could be freed",
+        count(found.groups.len(), "group"),
+        found.superfluous,
+        count(found.pictures, "picture"),
+        HumanBytes(found.bytes)
+    )
+}
+
+/// One JSON object.
+pub(crate) fn json(groups: &Groups, out: &mut dyn Write) -> Result<()> {
+    serde_json::to_writer_pretty(&mut *out, groups)?;
+    Ok(writeln!(out)?)
+}
+
+/// One JSON object a group, a line each.
+pub(crate) fn json_lines(groups: &Groups, out: &mut dyn Write) -> Result<()> {
+    for group in &groups.found.groups {
+        serde_json::to_writer(&mut *out, group)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// The places of the superfluous pictures as they are, with `end` behind each.
+pub(crate) fn paths(groups: &Groups, end: &str, out: &mut dyn Write) -> Result<()> {
+    for group in &groups.found.groups {
+        for other in &group.superfluous {
+            write!(out, "{}{end}", other.file.place)?;
+        }
+    }
+    Ok(())
+}
+
+/// One HTML file that needs nothing else, with a section a group.
+pub(crate) fn page(groups: &Groups) -> String {
+    let (found, shown) = (&groups.found, groups.found.groups.len().min(ON_A_PAGE));
+    let sections: Vec<Markup> = found.groups[..shown].par_iter().map(section).collect();
+    document(
+        &format!("Duplicates of {}", groups.collection),
+        &html! {
+            h1 { "Duplicates" }
+            p.about {
+                "Collection " strong { (groups.collection) } ", by model " strong { (groups.model) } ": "
+                (total(found)) "."
+                @if shown < found.groups.len() {
+                    " The " (shown) " groups that would free most are shown; --format json has all."
+                }
+            }
+            @for section in &sections { (section) }
+        },
+        &format!(
+            "Similarity is the cosine between the vectors of a picture and of the one to keep; from {} on two \
+             are taken for the same.",
+            similarity(groups.threshold)
+        ),
+    )
+}
+
+fn section(group: &DuplicateGroup) -> Markup {
+    html! {
+        section.group {
+            p.about { (HumanBytes(group.bytes)) " could be freed" }
+            ol.hits {
+                (card("keep", &group.keep))
+                @for other in &group.superfluous { (card(&kind(other), &other.file)) }
+            }
+        }
+    }
+}
+
+fn card(kind: &str, file: &DuplicateFile) -> Markup {
+    let picture: Option<Picture> = tile::thumbnail(Path::new(&file.place), EDGE, EDGE);
+    let name = file_name(&file.place);
+    html! {
+        li {
+            a href=(file_url(&file.place)) title=(file.place) { (image(picture.as_ref(), name)) }
+            p.caption { (pixels(file)) ", " (HumanBytes(file.bytes)) }
+            p.facts {
+                span.similarity { (kind) }
+                span.name title=(file.place) { (file.place) }
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+use crate::ops::kernel::{Matrix, Threads, add_product};
+
+/// The cosines of unit vectors: a row for each of `some`, with a number for each of `others`. Vectors lie one
+/// after another. One thread computes them, so that callers can share out the work.
+///
+/// # Panics
+/// When the numbers are not those of whole vectors.
+pub fn cosines(some: &[f32], others: &[f32], dimension: usize) -> Vec<f32> {
+    let rows = |vectors| Matrix::packed(vectors, vectors.len() / dimension, dimension);
+    assert!(
+        some.len().is_multiple_of(dimension) && others.len().is_multiple_of(dimension),
+        "vectors are whole"
+    );
+    let (some, others) = (rows(some), rows(others));
+    let mut cosines = vec![0.0; some.rows * others.rows];
+    add_product(&mut cosines, 1.0, some, others.transposed(), Threads::One);
+    cosines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_some_stands_beside_each_of_others() {
+        let some = [1.0, 0.0, 0.0, 1.0];
+        let others = [0.6, 0.8, -1.0, 0.0, 0.0, 1.0];
+        assert_eq!(cosines(&some, &others, 2), [0.6, -1.0, 0.0, 0.8, 0.0, 1.0]);
+        assert!(cosines(&some, &[], 2).is_empty());
+    }
+}

@@ -1,0 +1,161 @@
+use std::fmt;
+use std::path::PathBuf;
+
+use reqwest::Url;
+
+use crate::fetch_error::FetchError;
+
+/// Where a picture is, said as a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// On a server.
+    Web(WebAddress),
+    /// On this machine.
+    File(PathBuf),
+}
+
+impl Address {
+    /// The address that `text` is; `None` where it has not the form of one, `SCHEME://…`.
+    ///
+    /// # Errors
+    /// [`FetchError::Address`] and [`FetchError::Scheme`].
+    pub fn of(text: &str) -> Result<Option<Address>, FetchError> {
+        let Some(scheme) = scheme_of(text) else {
+            return Ok(None);
+        };
+        let malformed = |fault: &str| FetchError::Address {
+            text: without_password(text),
+            fault: fault.to_owned(),
+        };
+        match scheme.as_str() {
+            "http" | "https" => {
+                let url = Url::parse(text).map_err(|error| malformed(&error.to_string()))?;
+                Ok(Some(Address::Web(WebAddress(url))))
+            }
+            "file" => {
+                let url = Url::parse(text).map_err(|error| malformed(&error.to_string()))?;
+                let path = url.to_file_path();
+                let path = path.map_err(|()| malformed("it names no file of this machine"))?;
+                Ok(Some(Address::File(path)))
+            }
+            _ => Err(FetchError::Scheme {
+                text: without_password(text),
+            }),
+        }
+    }
+
+    /// Whether `text` begins as an address that can be read, `http://`, `https://` or `file://`.
+    pub fn is_meant(text: &str) -> bool {
+        let scheme = scheme_of(text);
+        scheme.is_some_and(|scheme| ["http", "https", "file"].contains(&scheme.as_str()))
+    }
+}
+
+/// What stands before `://`, in small letters.
+fn scheme_of(text: &str) -> Option<String> {
+    let (scheme, _) = text.split_once("://")?;
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    is_scheme.then(|| scheme.to_ascii_lowercase())
+}
+
+/// A text that should have been an address, without what stands before its last `@`.
+fn without_password(text: &str) -> String {
+    match text.split_once("://") {
+        Some((scheme, rest)) => {
+            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            let start = rest[..end].rfind('@').map_or(0, |at| at + 1);
+            format!("{scheme}://{}", &rest[start..])
+        }
+        None => text.to_owned(),
+    }
+}
+
+/// An address of http or https. It shows without name and password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebAddress(pub(crate) Url);
+
+impl fmt::Display for WebAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut url = self.0.clone();
+        // It has a host, so that both can be taken away.
+        let _ = url.set_username("").and_then(|()| url.set_password(None));
+        url.fmt(f)
+    }
+}
+
+impl fmt::Debug for WebAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WebAddress({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn file(text: &str, expected: &str) {
+        assert_eq!(
+            Address::of(text).unwrap(),
+            Some(Address::File(expected.into()))
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn files_are_percent_decoded() {
+        file("file:///a%20b/%C3%BC%3F%23%25.jpg", "/a b/ü?#%.jpg");
+        file("file://localhost/a.jpg", "/a.jpg");
+        file("FILE:///a.jpg", "/a.jpg");
+        assert!(Address::of("file://elsewhere/a.jpg").is_err());
+    }
+
+    #[test]
+    fn what_is_no_address_is_told_from_one_that_cannot_be_read() {
+        for text in [
+            "a dog",
+            "a.jpg",
+            "C:\\a.jpg",
+            "like:a://b",
+            "://",
+            "a b://c",
+        ] {
+            assert_eq!(Address::of(text).unwrap(), None, "{text}");
+            assert!(!Address::is_meant(text));
+        }
+        for text in ["ftp://a/b.jpg", "s3://a/b.jpg"] {
+            assert!(
+                matches!(Address::of(text), Err(FetchError::Scheme { .. })),
+                "{text}"
+            );
+            assert!(!Address::is_meant(text));
+        }
+        for text in ["http://", "https://[::1/a.jpg", "http://a:99999/"] {
+            assert!(
+                matches!(Address::of(text), Err(FetchError::Address { .. })),
+                "{text}"
+            );
+            assert!(Address::is_meant(text));
+        }
+    }
+
+    #[test]
+    fn passwords_do_not_show() {
+        let Ok(Some(Address::Web(address))) = Address::of("https://me:secret@host/a.jpg?b") else {
+            panic!("an address")
+        };
+        assert_eq!(address.to_string(), "https://host/a.jpg?b");
+        assert_eq!(format!("{address:?}"), "WebAddress(https://host/a.jpg?b)");
+        for text in [
+            "ftp://me:secret@host/a",
+            "http://me:secret@host:99999/a",
+            "x://a@secret@b",
+        ] {
+            let said = Address::of(text).unwrap_err().to_string();
+            assert!(!said.contains("secret"), "{said}");
+        }
+    }
+}

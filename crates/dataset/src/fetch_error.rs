@@ -1,0 +1,144 @@
+use std::time::Duration;
+
+/// Why a picture could not be fetched. Addresses are named without name and password.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// Not an address.
+    #[error("`{text}` is no URL: {fault}")]
+    Address {
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// An address of another kind.
+    #[error("`{text}` is not a URL that can be fetched: expected http://, https:// or file://")]
+    Scheme {
+        /// What was given.
+        text: String,
+    },
+    /// There is no connection.
+    #[error("`{url}` could not be reached")]
+    Unreachable {
+        /// The address.
+        url: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The server's certificate is not trusted.
+    #[error("the certificate of `{url}` is not trusted")]
+    Untrusted {
+        /// The address.
+        url: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// Nothing came for too long.
+    #[error("`{url}` sent nothing for {} s", limit.as_secs_f32())]
+    Stalled {
+        /// The address.
+        url: String,
+        /// For so long.
+        limit: Duration,
+    },
+    /// It all took too long.
+    #[error("`{url}` was not there after {} s", limit.as_secs_f32())]
+    TooSlow {
+        /// The address.
+        url: String,
+        /// After so long.
+        limit: Duration,
+    },
+    /// The connection ended too early.
+    #[error("the connection broke off before `{url}` was there")]
+    BrokenOff {
+        /// The address.
+        url: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The server says no.
+    #[error("the server answered {status} to `{url}`")]
+    Status {
+        /// The address.
+        url: String,
+        /// The number and its words.
+        status: reqwest::StatusCode,
+    },
+    /// A redirect that is not followed.
+    #[error("`{url}` redirects {fault}")]
+    Redirect {
+        /// The address that redirects.
+        url: String,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+    /// More bytes than a picture may have.
+    #[error("`{url}` is larger than {limit} bytes")]
+    TooLarge {
+        /// The address.
+        url: String,
+        /// The most that a picture may have.
+        limit: u64,
+    },
+    /// A page in the place of a picture.
+    #[error("`{url}` is a page, not a picture")]
+    Page {
+        /// The address.
+        url: String,
+    },
+    /// Bytes that are none of a picture.
+    #[error("`{url}` is not a picture")]
+    NotAPicture {
+        /// The address.
+        url: String,
+    },
+    /// Connections cannot be secured.
+    #[error(transparent)]
+    Web(#[from] web::Error),
+    /// The client could not be set up.
+    #[error("the client that fetches pictures could not be set up")]
+    Client {
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+}
+
+impl FetchError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Address { .. } => "expected something like https://example.org/beach.jpg",
+            Self::Scheme { .. } | Self::Page { .. } | Self::NotAPicture { .. } => {
+                "give the address of the picture itself, or save it and name the file"
+            }
+            Self::Unreachable { .. } => {
+                "see whether the address is right and the network is there; HTTPS_PROXY and HTTP_PROXY name a proxy"
+            }
+            Self::Untrusted { .. } => {
+                "SSL_CERT_FILE names other certificates to trust, as that of a proxy that opens connections"
+            }
+            Self::Stalled { .. } | Self::TooSlow { .. } | Self::BrokenOff { .. } => {
+                "try again later"
+            }
+            Self::Status { status, .. } => match status.as_u16() {
+                401 | 403 => "the server gives it to some only; save it and name the file",
+                404 | 410 => "see whether the address is right",
+                429 | 500.. => "try again later",
+                _ => "see whether the address is right, or save the picture and name the file",
+            },
+            Self::Redirect { .. } => "give the address that it leads to in the end",
+            Self::TooLarge { .. } => "save it, make it smaller and name the file",
+            Self::Web(web::Error::Certificates { variable, .. }) => {
+                return Some(format!("{variable} has to name certificates in PEM form"));
+            }
+            Self::Web(web::Error::Security { .. }) | Self::Client { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+}

@@ -1,0 +1,244 @@
+//! Pictures from servers, on loopback.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::Duration;
+
+use dataset::{Address, FetchError, FetchOptions, WebAddress, fetch};
+use hub_double::{RawAnswer, RawServer};
+
+/// As much of a picture as is looked at here.
+const PICTURE: &[u8] = b"\x89PNG\r\n\x1A\n and so on";
+
+fn address(url: &str) -> WebAddress {
+    match Address::of(url) {
+        Ok(Some(Address::Web(address))) => address,
+        other => panic!("no address: {other:?}"),
+    }
+}
+
+fn options() -> FetchOptions {
+    FetchOptions {
+        stall: Duration::from_millis(300),
+        ..FetchOptions::default()
+    }
+}
+
+fn fetched(url: &str, options: &FetchOptions) -> Result<Vec<u8>, FetchError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(fetch(&address(url), options))
+}
+
+/// What comes of a server that answers so.
+fn answered(answer: RawAnswer) -> Result<Vec<u8>, FetchError> {
+    let server = RawServer::start(move |_| answer.clone());
+    fetched(&server.url("/a.png"), &options())
+}
+
+#[track_caller]
+fn fails(answer: RawAnswer, expected: &str) -> FetchError {
+    let error = answered(answer).unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains(expected), "{said}");
+    assert!(said.contains("http://127.0.0.1:"), "{said}");
+    assert!(error.hint().is_some(), "{said}");
+    error
+}
+
+#[test]
+fn a_picture_is_fetched_by_a_client_that_says_who_it_is() {
+    let server = RawServer::start(|head| {
+        let agent = head
+            .iter()
+            .any(|line| line.starts_with("user-agent: clipseek/"));
+        match (agent, head[0].as_str()) {
+            (true, "GET /a%20b.png?c HTTP/1.1") => RawAnswer::http("200 OK", &[], PICTURE),
+            _ => RawAnswer::http("400 Bad Request", &[], b""),
+        }
+    });
+    let bytes = fetched(&server.url("/a b.png?c#d"), &options()).unwrap();
+    assert_eq!(bytes, PICTURE);
+}
+
+#[test]
+fn what_the_server_calls_a_picture_does_not_count() {
+    let of_text = RawAnswer::http("200 OK", &["content-type: text/html"], PICTURE);
+    assert_eq!(answered(of_text).unwrap(), PICTURE);
+    let kind = &["content-type: image/png"];
+    for page in ["<!DOCTYPE html><p>not here", "\n <HTML>"] {
+        let error = fails(
+            RawAnswer::http("200 OK", kind, page.as_bytes()),
+            "is a page",
+        );
+        assert!(matches!(error, FetchError::Page { .. }));
+    }
+    let page = RawAnswer::http(
+        "200 OK",
+        &["Content-Type: text/HTML; charset=utf-8"],
+        b"hello",
+    );
+    fails(page, "is a page");
+    fails(
+        RawAnswer::http("200 OK", kind, b"hello"),
+        "is not a picture",
+    );
+    fails(
+        RawAnswer::http("204 No Content", kind, b""),
+        "is not a picture",
+    );
+}
+
+#[test]
+fn a_server_that_refuses_is_quoted() {
+    for status in [
+        "404 Not Found",
+        "500 Internal Server Error",
+        "403 Forbidden",
+    ] {
+        let error = fails(RawAnswer::http(status, &[], PICTURE), status);
+        assert!(matches!(error, FetchError::Status { .. }));
+    }
+}
+
+#[test]
+fn redirects_are_followed_but_not_forever() {
+    let server = RawServer::start(|head| match head[0].as_str() {
+        "GET /1 HTTP/1.1" => RawAnswer::http("302 Found", &["location: /2"], b""),
+        "GET /2 HTTP/1.1" => RawAnswer::http("308 Permanent Redirect", &["location: /3"], b""),
+        "GET /3 HTTP/1.1" => RawAnswer::http("200 OK", &[], PICTURE),
+        "GET /file HTTP/1.1" => {
+            RawAnswer::http("302 Found", &["location: file:///etc/passwd"], b"")
+        }
+        _ => RawAnswer::http("302 Found", &["location: /loop"], b""),
+    });
+    assert_eq!(fetched(&server.url("/1"), &options()).unwrap(), PICTURE);
+    for (path, fault) in [
+        ("/loop", "redirects too often"),
+        ("/file", "redirects to no address"),
+    ] {
+        let said = fetched(&server.url(path), &options())
+            .unwrap_err()
+            .to_string();
+        assert!(said.contains(fault), "{said}");
+    }
+}
+
+#[test]
+fn a_password_goes_to_its_own_server_and_is_not_shown() {
+    let other = RawServer::start(|head| {
+        let is_told = head.iter().any(|line| line.starts_with("authorization:"));
+        let status = if is_told { "500 Told" } else { "200 OK" };
+        RawAnswer::http(status, &[], PICTURE)
+    });
+    let elsewhere = format!("location: {}", other.url("/a.png"));
+    let server = RawServer::start(move |head| {
+        // `me:secret`
+        let is_told = head
+            .iter()
+            .any(|line| line == "authorization: Basic bWU6c2VjcmV0");
+        match (is_told, head[0].as_str()) {
+            (false, _) => RawAnswer::http("401 Unauthorized", &[], b""),
+            (_, "GET /own HTTP/1.1") => RawAnswer::http("302 Found", &["location: /a.png"], b""),
+            (_, "GET /other HTTP/1.1") => RawAnswer::http("302 Found", &[&elsewhere], b""),
+            (_, "GET /a.png HTTP/1.1") => RawAnswer::http("200 OK", &[], PICTURE),
+            _ => RawAnswer::http("404 Not Found", &[], b""),
+        }
+    });
+    let with_password = |path| server.url(path).replace("http://", "http://me:secret@");
+    for path in ["/a.png", "/own", "/other"] {
+        assert_eq!(
+            fetched(&with_password(path), &options()).unwrap(),
+            PICTURE,
+            "{path}"
+        );
+    }
+    let said = fetched(&with_password("/gone"), &options())
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        said,
+        format!(
+            "the server answered 404 Not Found to `{}`",
+            server.url("/gone")
+        )
+    );
+}
+
+#[test]
+fn what_is_too_large_is_refused_whether_it_says_so_or_not() {
+    let few = FetchOptions {
+        bytes: 10,
+        ..options()
+    };
+    let length = format!("content-length: {}", PICTURE.len());
+    let declared = RawServer::start(move |_| {
+        // Its body never comes: it has to be refused before.
+        let RawAnswer::Bytes(head) = RawAnswer::http("200 OK", &[&length], b"") else {
+            unreachable!()
+        };
+        RawAnswer::Stall(head)
+    });
+    let undeclared = RawServer::start(|_| RawAnswer::http("200 OK", &[], PICTURE));
+    for server in [declared, undeclared] {
+        let error = fetched(&server.url("/"), &few).unwrap_err();
+        assert!(
+            matches!(error, FetchError::TooLarge { limit: 10, .. }),
+            "{error}"
+        );
+    }
+    let just = FetchOptions {
+        bytes: PICTURE.len() as u64,
+        ..options()
+    };
+    assert!(fetched(&undeclared.url("/"), &just).is_ok());
+}
+
+#[test]
+fn nobody_is_waited_for_forever() {
+    fails(RawAnswer::Stall(Vec::new()), "sent nothing for 0.3 s");
+    let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n\x89PNG";
+    fails(RawAnswer::Stall(head.to_vec()), "sent nothing for 0.3 s");
+    let server = RawServer::start(|_| RawAnswer::Stall(Vec::new()));
+    let short = FetchOptions {
+        whole: Duration::from_millis(200),
+        stall: Duration::from_secs(60),
+        ..FetchOptions::default()
+    };
+    let error = fetched(&server.url("/"), &short).unwrap_err();
+    assert!(matches!(error, FetchError::TooSlow { .. }), "{error}");
+}
+
+#[test]
+fn what_is_cut_off_is_no_picture() {
+    let length = format!("content-length: {}", 2 * PICTURE.len());
+    let error = fails(RawAnswer::http("200 OK", &[&length], PICTURE), "broke off");
+    assert!(matches!(error, FetchError::BrokenOff { .. }));
+    let chunked = &["transfer-encoding: chunked"];
+    fails(
+        RawAnswer::http("200 OK", chunked, b"ff\r\n\x89PNG"),
+        "broke off",
+    );
+    fails(RawAnswer::Bytes(b"nonsense\r\n\r\n".to_vec()), "broke off");
+}
+
+#[test]
+fn where_no_server_is_that_is_said() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let error = fetched(&format!("http://127.0.0.1:{port}/a.png"), &options()).unwrap_err();
+    assert!(matches!(error, FetchError::Unreachable { .. }), "{error}");
+    // A server that does not speak TLS.
+    let server = RawServer::start(|_| RawAnswer::http("200 OK", &[], PICTURE));
+    let url = server.url("/").replace("http://", "https://");
+    let error = fetched(&url, &options()).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            FetchError::Unreachable { .. } | FetchError::Stalled { .. }
+        ),
+        "{error}"
+    );
+}

@@ -1,0 +1,85 @@
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+
+/// What a [`RawServer`] does with a request.
+#[derive(Clone, Debug)]
+pub enum RawAnswer {
+    /// Sends these bytes and closes the connection.
+    Bytes(Vec<u8>),
+    /// Sends these bytes, and then nothing for as long as the other side waits.
+    Stall(Vec<u8>),
+}
+
+impl RawAnswer {
+    /// A whole answer of HTTP with this status, these header lines and this body.
+    #[must_use]
+    pub fn http(status: &str, headers: &[&str], body: &[u8]) -> Self {
+        let mut head = format!("HTTP/1.1 {status}\r\nconnection: close\r\n");
+        for header in headers {
+            head.push_str(header);
+            head.push_str("\r\n");
+        }
+        head.push_str("\r\n");
+        Self::Bytes([head.as_bytes(), body].concat())
+    }
+}
+
+/// A server on loopback that answers with bytes as they are, also such as no server should send. It answers for
+/// as long as the process lives.
+#[derive(Clone, Copy, Debug)]
+pub struct RawServer {
+    address: SocketAddr,
+}
+
+impl RawServer {
+    /// Starts a server that answers to the lines of a request's head, of which the first is `GET /path HTTP/1.1`.
+    ///
+    /// # Panics
+    /// Where no server can be started on loopback.
+    #[must_use]
+    pub fn start(answer: impl Fn(&[String]) -> RawAnswer + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
+        let address = listener.local_addr().expect("a bound address");
+        let answer = Arc::new(answer);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let answer = Arc::clone(&answer);
+                // Whoever hangs up is a test's affair.
+                thread::spawn(move || converse(&stream, &*answer).is_ok());
+            }
+        });
+        Self { address }
+    }
+
+    /// The address of that path.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+}
+
+fn converse(
+    mut stream: &TcpStream,
+    answer: &dyn Fn(&[String]) -> RawAnswer,
+) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut head = Vec::new();
+    for line in reader.by_ref().lines() {
+        let line = line?;
+        if line.is_empty() {
+            break;
+        }
+        head.push(line);
+    }
+    match answer(&head) {
+        RawAnswer::Bytes(bytes) => stream.write_all(&bytes)?,
+        RawAnswer::Stall(bytes) => {
+            stream.write_all(&bytes)?;
+            // Until the other side hangs up.
+            reader.fill_buf()?;
+        }
+    }
+    stream.shutdown(Shutdown::Both)
+}

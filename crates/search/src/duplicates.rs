@@ -1,0 +1,307 @@
+//! Pictures that are there several times: as copies of a file, or resized, cropped and saved once more.
+//!
+//! Likeness is not transitive: where each picture of a burst is like the next, the first and the last need
+//! not be alike. So a group is no chain. It is a picture to keep and those that are like that very picture
+//! ([`stars`](crate::stars)).
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs::Metadata;
+use std::path::Path;
+use std::time::SystemTime;
+
+use index::Filter;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::collection::{Collection, IMAGES, ModelIdentity};
+use crate::error::{Error, Result};
+use crate::metadata;
+use crate::record::Record;
+use crate::stamp::FileStamp;
+use crate::stars::{Member, Vectors, stars};
+
+/// Records taken from the catalogue, and vectors from the engine, at a time.
+const PAGE: usize = 256;
+
+/// The bundled model, with which it was measured where duplicates and merely similar pictures part.
+const MEASURED_MODEL: &str = "mini";
+
+/// Where they part: see ARCHITECTURE.md.
+const MEASURED: f32 = 0.9;
+
+/// For models that have not been measured: most place photographs closer together.
+const CAUTIOUS: f32 = 0.97;
+
+/// Which pictures count as duplicates.
+#[derive(Clone, Debug)]
+pub struct DuplicateOptions {
+    /// Two pictures whose cosine is at least this are taken for the same: above 0, up to 1. Files with the
+    /// same bytes are, whatever it is.
+    pub threshold: f32,
+    /// Compare only pictures whose metadata match.
+    pub filter: Option<Filter>,
+}
+
+impl DuplicateOptions {
+    /// The threshold that suits the model of a collection, all its pictures being compared.
+    pub fn of_model(model: &ModelIdentity) -> DuplicateOptions {
+        DuplicateOptions {
+            threshold: match model.reference.as_str() {
+                MEASURED_MODEL => MEASURED,
+                _ => CAUTIOUS,
+            },
+            filter: None,
+        }
+    }
+}
+
+/// The duplicates of a collection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Duplicates {
+    /// How many pictures were compared. Places that lead to the same file count once.
+    pub pictures: usize,
+    /// How many were left out, as their files are gone or have changed since they were indexed, or as they
+    /// have no vector. The next `add` takes care of them.
+    pub left_out: usize,
+    /// How many could be done without.
+    pub superfluous: usize,
+    /// What these take on the disk.
+    pub bytes: u64,
+    /// The groups, beginning with that which would free most.
+    pub groups: Vec<DuplicateGroup>,
+}
+
+/// A picture and its duplicates.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DuplicateGroup {
+    /// The one to keep: that with the most pixels, of these the largest file, of these the oldest.
+    pub keep: DuplicateFile,
+    /// The others, each like the one to keep; the most similar first.
+    pub superfluous: Vec<Duplicate>,
+    /// What the others take on the disk.
+    pub bytes: u64,
+}
+
+/// A picture that could be done without.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Duplicate {
+    /// The picture.
+    #[serde(flatten)]
+    pub file: DuplicateFile,
+    /// Its cosine to the one to keep.
+    pub similarity: f32,
+    /// Whether its file has the same bytes.
+    pub is_copy: bool,
+}
+
+/// A picture of a group.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DuplicateFile {
+    /// Its id in the collection.
+    pub id: String,
+    /// Where it is: an absolute path.
+    pub place: String,
+    /// Width of the upright picture in pixels.
+    pub width: u32,
+    /// Height of the upright picture in pixels.
+    pub height: u32,
+    /// The file's size.
+    pub bytes: u64,
+}
+
+/// A picture to be compared, and what decides which to keep.
+struct Candidate {
+    file: DuplicateFile,
+    hash: String,
+    modified: Option<SystemTime>,
+    identity: Identity,
+    /// Whether its place leads there by a link.
+    is_link: bool,
+}
+
+/// What two places have in common that lead to the same file.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Identity {
+    #[cfg(unix)]
+    Node(u64, u64),
+    #[cfg(not(unix))]
+    Path(std::path::PathBuf),
+}
+
+impl Collection<'_> {
+    /// The pictures that are there several times. Nothing is changed. `progress` sees how many pairs have been
+    /// compared, and of how many.
+    ///
+    /// # Errors
+    /// Among others [`Error::DuplicateThreshold`].
+    pub fn duplicates(
+        &self,
+        options: &DuplicateOptions,
+        progress: impl FnMut(u64, u64),
+    ) -> Result<Duplicates> {
+        let threshold = options.threshold;
+        if !(threshold > 0.0 && threshold <= 1.0) {
+            return Err(Error::DuplicateThreshold { threshold });
+        }
+        let (candidates, gone) = self.candidates(options.filter.as_ref())?;
+        let (vectors, lacking) = self.vectors_of(&candidates)?;
+        let is_copy = |one: usize, other: usize| candidates[one].hash == candidates[other].hash;
+        let members = stars(&vectors, threshold, is_copy, progress);
+        Ok(Duplicates {
+            pictures: candidates.len() - lacking,
+            left_out: gone + lacking,
+            ..Duplicates::of(&candidates, &members)
+        })
+    }
+
+    /// The pictures to be compared, those to be kept before others first, and how many are left out.
+    fn candidates(&self, filter: Option<&Filter>) -> Result<(Vec<Candidate>, usize)> {
+        let (mut candidates, mut gone) = (Vec::new(), 0);
+        let mut after: Option<String> = None;
+        loop {
+            let mut page = self.catalogue.records(self.key(), after.as_deref(), PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id.clone());
+            page.retain(|record| {
+                !record.missing && filter.is_none_or(|it| it.matches(&metadata::of_picture(record)))
+            });
+            let found: Vec<Option<Candidate>> = page.into_par_iter().map(Candidate::of).collect();
+            gone += found.iter().filter(|found| found.is_none()).count();
+            candidates.extend(found.into_iter().flatten());
+        }
+        one_a_file(&mut candidates);
+        candidates.sort_by(|one, other| one.precedence().cmp(&other.precedence()));
+        Ok((candidates, gone))
+    }
+
+    /// The vectors of the pictures, in their order, and how many have none.
+    fn vectors_of(&self, candidates: &[Candidate]) -> Result<(Vectors, usize)> {
+        let mut vectors = Vectors::zero(candidates.len(), self.model().dimension);
+        // As they lie in the database.
+        let mut order: Vec<usize> = (0..candidates.len()).collect();
+        order.sort_unstable_by_key(|&n| &candidates[n].file.id);
+        let mut found = 0;
+        for page in order.chunks(PAGE) {
+            let ids: Vec<&str> = page
+                .iter()
+                .map(|&n| candidates[n].file.id.as_str())
+                .collect();
+            let mut rest = page.iter();
+            for vector in self.index.fetch(IMAGES, &ids)? {
+                // They come in the order that was asked for, without those that are not there.
+                if let Some(&n) = rest.find(|&&n| candidates[n].file.id == vector.id) {
+                    vectors.set(n, &vector.values);
+                    found += 1;
+                }
+            }
+        }
+        Ok((vectors, candidates.len() - found))
+    }
+}
+
+impl Candidate {
+    /// `None` where the file is gone, or is not the one that was indexed: whoever deletes the others relies
+    /// on what is kept.
+    fn of(record: Record) -> Option<Candidate> {
+        let path = Path::new(&record.place);
+        let metadata = path.metadata().ok()?;
+        if record.hash.is_empty() || has_changed(&record, path, &metadata) {
+            return None;
+        }
+        Some(Candidate {
+            identity: Identity::of(path, &metadata),
+            is_link: path.canonicalize().is_ok_and(|file| file != path),
+            modified: metadata.modified().ok(),
+            hash: record.hash,
+            file: DuplicateFile {
+                id: record.id,
+                width: record.width,
+                height: record.height,
+                bytes: metadata.len(),
+                place: record.place,
+            },
+        })
+    }
+
+    /// Pictures in the order of this: the first is kept.
+    fn precedence(&self) -> impl Ord + use<'_> {
+        let Candidate { file, modified, .. } = self;
+        let pixels = u64::from(file.width) * u64::from(file.height);
+        let smaller = (u64::MAX - pixels, u64::MAX - file.bytes);
+        (smaller, modified.is_none(), *modified, &file.place)
+    }
+}
+
+impl Identity {
+    #[cfg(unix)]
+    fn of(_: &Path, metadata: &Metadata) -> Identity {
+        use std::os::unix::fs::MetadataExt;
+        Identity::Node(metadata.dev(), metadata.ino())
+    }
+
+    #[cfg(not(unix))]
+    fn of(path: &Path, _: &Metadata) -> Identity {
+        Identity::Path(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
+    }
+}
+
+impl Duplicates {
+    fn of(candidates: &[Candidate], members: &[Option<Member>]) -> Duplicates {
+        let mut by_keeper: BTreeMap<usize, Vec<Duplicate>> = BTreeMap::new();
+        for (candidate, member) in candidates.iter().zip(members) {
+            let Some(member) = member else { continue };
+            by_keeper.entry(member.keeper).or_default().push(Duplicate {
+                file: candidate.file.clone(),
+                similarity: member.similarity,
+                is_copy: candidate.hash == candidates[member.keeper].hash,
+            });
+        }
+        let group = |(keeper, others)| DuplicateGroup::of(&candidates[keeper], others);
+        let mut groups: Vec<DuplicateGroup> = by_keeper.into_iter().map(group).collect();
+        groups.sort_by(|one, other| {
+            let by_bytes = other.bytes.cmp(&one.bytes);
+            by_bytes.then_with(|| one.keep.place.cmp(&other.keep.place))
+        });
+        Duplicates {
+            superfluous: groups.iter().map(|group| group.superfluous.len()).sum(),
+            bytes: groups.iter().map(|group| group.bytes).sum(),
+            groups,
+            ..Duplicates::default()
+        }
+    }
+}
+
+impl DuplicateGroup {
+    fn of(keeper: &Candidate, mut others: Vec<Duplicate>) -> DuplicateGroup {
+        others.sort_by(|one, other| {
+            let by_kind = other.is_copy.cmp(&one.is_copy);
+            let by_similarity = other.similarity.total_cmp(&one.similarity);
+            let by_place = one.file.place.cmp(&other.file.place);
+            by_kind.then(by_similarity).then(by_place)
+        });
+        DuplicateGroup {
+            keep: keeper.file.clone(),
+            bytes: others.iter().map(|other| other.file.bytes).sum(),
+            superfluous: others,
+        }
+    }
+}
+
+/// Whether a file is another than the one that was indexed. Of what was indexed by an early version, nothing
+/// is known.
+fn has_changed(record: &Record, path: &Path, metadata: &Metadata) -> bool {
+    let (old, new) = (record.stamp, FileStamp::of(path).unwrap_or_default());
+    let is_known = old != FileStamp::default();
+    let is_later = old.modified.is_some() && new.modified.is_some() && old != new;
+    is_known && (old.bytes != metadata.len() || is_later)
+}
+
+/// Leaves one place of those that lead to the same file: to delete the others would free nothing, or lose it.
+fn one_a_file(candidates: &mut Vec<Candidate>) {
+    candidates.sort_by(|one, other| {
+        let by_kind = one.is_link.cmp(&other.is_link);
+        by_kind.then_with(|| one.file.place.cmp(&other.file.place))
+    });
+    let mut seen = HashSet::new();
+    candidates.retain(|candidate| seen.insert(candidate.identity.clone()));
+}

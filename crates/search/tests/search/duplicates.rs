@@ -1,0 +1,264 @@
+//! Pictures that are there several times.
+
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use index::Filter;
+use picture::{Filter as Resampling, Picture, Size, Window};
+use search::{AddOptions, DuplicateGroup, DuplicateOptions, Duplicates, Error, NewRecord};
+use serde_json::json;
+
+use crate::world::{TestResult, World, new, stripes};
+
+fn options(threshold: f32) -> DuplicateOptions {
+    DuplicateOptions {
+        threshold,
+        filter: None,
+    }
+}
+
+fn duplicates(world: &World, threshold: f32) -> Duplicates {
+    let found = world
+        .collection()
+        .duplicates(&options(threshold), |_, _| {});
+    found.unwrap()
+}
+
+fn name(place: &str) -> &str {
+    place.rsplit('/').next().unwrap()
+}
+
+/// The names of a group, that of the picture to keep first.
+fn names(group: &DuplicateGroup) -> Vec<&str> {
+    let others = group.superfluous.iter().map(|other| &other.file.place);
+    [&group.keep.place]
+        .into_iter()
+        .chain(others)
+        .map(|place| name(place))
+        .collect()
+}
+
+fn add(world: &World, names: &[&str]) {
+    let records: Vec<NewRecord> = names.iter().map(|it| new(&world.path(it), &[])).collect();
+    let report = world.add(records);
+    assert!(report.failed.is_empty());
+}
+
+fn larger(picture: &Picture) -> Picture {
+    let size = Size {
+        width: 3 * picture.width(),
+        height: 3 * picture.height(),
+    };
+    let all = Window {
+        left: 0,
+        top: 0,
+        width: size.width,
+        height: size.height,
+    };
+    picture.resample(size, all, Resampling::Bicubic)
+}
+
+/// Makes a file older by so many hours.
+fn age(world: &World, name: &str, hours: u64) {
+    let file = fs::File::options()
+        .write(true)
+        .open(world.path(name))
+        .unwrap();
+    let time = SystemTime::now() - Duration::from_secs(3600 * hours);
+    file.set_modified(time).unwrap();
+}
+
+#[test]
+fn copies_are_found_whatever_the_threshold_and_the_oldest_is_kept() {
+    let world = World::filled();
+    for (copy, hours) in [("a copy.png", 2), ("b.png", 5)] {
+        fs::copy(world.path("4.png"), world.path(copy)).unwrap();
+        age(&world, copy, hours);
+    }
+    add(&world, &["a copy.png", "b.png"]);
+    let found = duplicates(&world, 1.0);
+    assert_eq!(
+        (found.pictures, found.left_out, found.superfluous),
+        (8, 0, 2)
+    );
+    let [group] = found.groups.as_slice() else {
+        panic!("one group: {found:?}")
+    };
+    assert_eq!(names(group), ["b.png", "4.png", "a copy.png"]);
+    assert!(
+        group
+            .superfluous
+            .iter()
+            .all(|it| it.is_copy && it.similarity == 1.0)
+    );
+    let size = fs::metadata(world.path("4.png")).unwrap().len();
+    assert_eq!((group.bytes, found.bytes), (2 * size, 2 * size));
+}
+
+#[test]
+fn what_was_resized_and_compressed_is_found_and_the_largest_is_kept() {
+    let world = World::new();
+    let picture = larger(&stripes(1));
+    fs::write(world.path("small.png"), stripes(1).to_png()).unwrap();
+    fs::write(world.path("large.png"), picture.to_png()).unwrap();
+    fs::write(world.path("large.jpg"), picture.to_jpeg(80)).unwrap();
+    fs::write(world.path("other.png"), stripes(4).to_png()).unwrap();
+    add(
+        &world,
+        &["small.png", "large.png", "large.jpg", "other.png"],
+    );
+    let cosine = |one: &Picture, other: &Picture| -> f32 {
+        let one = world.model.embed_picture(one).unwrap();
+        let other = world.model.embed_picture(other).unwrap();
+        one.iter().zip(&other).map(|(a, b)| a * b).sum()
+    };
+    let keep = fs::metadata(world.path("large.png")).unwrap().len();
+    let jpeg = fs::metadata(world.path("large.jpg")).unwrap().len();
+    let kept = match keep > jpeg {
+        true => "large.png",
+        false => "large.jpg",
+    };
+    let alike = cosine(&stripes(1), &picture).min(cosine(&picture, &decoded(&picture.to_jpeg(80))));
+    let different = cosine(&stripes(4), &picture);
+    assert!(
+        different < alike - 0.02,
+        "{different} and {alike} say nothing"
+    );
+    let found = duplicates(&world, (different + alike) / 2.0);
+    assert_eq!(found.groups.len(), 1, "{found:?}");
+    let group = &found.groups[0];
+    assert_eq!(name(&group.keep.place), kept);
+    assert_eq!((group.keep.width, group.keep.height), (120, 90));
+    assert_eq!(group.superfluous.len(), 2);
+    let small = |it: &&search::Duplicate| name(&it.file.place) == "small.png";
+    let small = group.superfluous.iter().find(small).unwrap();
+    assert_eq!((small.file.width, small.file.height), (40, 30));
+    assert!(!small.is_copy);
+    let sum: u64 = group.superfluous.iter().map(|it| it.file.bytes).sum();
+    assert_eq!((group.bytes, found.bytes), (sum, sum));
+}
+
+fn decoded(bytes: &[u8]) -> Picture {
+    Picture::decode(bytes, &picture::Limits::default()).unwrap()
+}
+
+#[test]
+fn groups_are_those_of_the_similarities_that_a_search_shows() {
+    let world = World::filled();
+    let found = duplicates(&world, 0.01);
+    let mut seen = Vec::new();
+    for group in &found.groups {
+        let query = search::Query::Like(&group.keep.id);
+        let hits = world.search(&query, &crate::world::top(6));
+        for other in &group.superfluous {
+            let hit = hits
+                .hits
+                .iter()
+                .find(|hit| hit.id == other.file.id)
+                .unwrap();
+            assert!((hit.similarity.unwrap() - other.similarity).abs() < 1e-5);
+            seen.push(other.file.id.clone());
+        }
+        seen.push(group.keep.id.clone());
+    }
+    seen.sort();
+    let all = seen.len();
+    seen.dedup();
+    assert_eq!(seen.len(), all, "no picture is in two groups");
+    assert!(all > 1);
+}
+
+#[test]
+fn different_pictures_are_no_duplicates() {
+    let found = duplicates(&World::filled(), 0.9999);
+    assert_eq!(
+        found,
+        Duplicates {
+            pictures: 6,
+            ..Duplicates::default()
+        }
+    );
+    let found = duplicates(&World::new(), 0.9);
+    assert_eq!(found, Duplicates::default());
+}
+
+#[test]
+fn a_filter_leaves_out_of_account_what_it_leaves_out() {
+    let world = World::filled();
+    fs::copy(world.path("2.png"), world.path("copy.png")).unwrap();
+    let mut record = new(&world.path("copy.png"), &[]);
+    record.metadata.insert("seed".into(), 7.into());
+    world.add(vec![record]);
+    let within = |filter: serde_json::Value| {
+        let options = DuplicateOptions {
+            filter: Some(Filter::parse(&filter).unwrap()),
+            ..options(1.0)
+        };
+        let found = world.collection().duplicates(&options, |_, _| {}).unwrap();
+        (found.pictures, found.superfluous)
+    };
+    assert_eq!(within(json!({"seed": {"$in": [2, 7]}})), (2, 1));
+    assert_eq!(within(json!({"seed": {"$lt": 7}})), (6, 0));
+}
+
+#[test]
+fn files_that_are_gone_or_have_changed_are_left_out() -> TestResult {
+    let world = World::filled();
+    for copy in ["a.png", "b.png", "c.png"] {
+        fs::copy(world.path("0.png"), world.path(copy))?;
+        age(&world, copy, 9);
+    }
+    add(&world, &["a.png", "b.png", "c.png"]);
+    assert_eq!(duplicates(&world, 1.0).superfluous, 3);
+    // Two that would have been kept: one is gone, in the place of the other there is something else.
+    fs::remove_file(world.path("a.png"))?;
+    fs::write(world.path("b.png"), stripes(9).to_png())?;
+    let found = duplicates(&world, 1.0);
+    assert_eq!((found.left_out, found.superfluous), (2, 1));
+    assert_eq!(names(&found.groups[0]), ["c.png", "0.png"]);
+    // Marked as missing, it does not even count.
+    let options = AddOptions {
+        folders: vec![world.directory.path().to_str().unwrap().to_owned()],
+        ..AddOptions::default()
+    };
+    let records = ["0.png", "b.png", "c.png"].map(|it| new(&world.path(it), &[]));
+    world
+        .collection()
+        .add(&world.model, records.to_vec(), &options, |_| {})?;
+    let found = duplicates(&world, 1.0);
+    assert_eq!(
+        (found.pictures, found.left_out, found.superfluous),
+        (8, 0, 1)
+    );
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn places_that_lead_to_the_same_file_are_no_duplicates() -> TestResult {
+    let world = World::filled();
+    std::os::unix::fs::symlink(world.path("3.png"), world.path("A link.png"))?;
+    fs::hard_link(world.path("3.png"), world.path("hard.png"))?;
+    fs::copy(world.path("3.png"), world.path("copy.png"))?;
+    add(&world, &["A link.png", "hard.png"]);
+    assert!(duplicates(&world, 1.0).groups.is_empty());
+    add(&world, &["copy.png"]);
+    let found = duplicates(&world, 1.0);
+    assert_eq!((found.pictures, found.superfluous), (7, 1));
+    assert_eq!(names(&found.groups[0]), ["3.png", "copy.png"]);
+    Ok(())
+}
+
+#[test]
+fn a_threshold_out_of_range_is_refused() {
+    let world = World::filled();
+    for threshold in [0.0, -0.5, 1.01, 95.0, f32::NAN] {
+        let refused = world
+            .collection()
+            .duplicates(&options(threshold), |_, _| {});
+        assert!(
+            matches!(refused, Err(Error::DuplicateThreshold { .. })),
+            "{threshold}"
+        );
+    }
+}
