@@ -112,7 +112,7 @@ corpus DIR="":
     python3 tools/corpus/make.py "$folder/pictures"
     python3 tools/corpus/tables.py "$folder/tables"
     cargo run --release --quiet -p picture --example corpus -- "$folder/pictures"
-    cargo run --release --quiet -p dataset --example corpus -- "$folder/tables"
+    cargo run --release --quiet -p dataset --example tables -- "$folder/tables"
 
 # Compare models of true size with Python's; needs tools/fixtures/clip/requirements.txt and open_clip_torch's wheel.
 # `just parity WHEEL [FAMILY…]`, of b32, l14, rn50, siglip, siglip2

@@ -1,6 +1,6 @@
 //! Reads the hostile tables that `tools/corpus/tables.py` makes, in one process.
 //!
-//!     cargo run --release -p dataset --example corpus -- FOLDER
+//!     cargo run --release -p dataset --example tables -- FOLDER
 //!
 //! Fails where an outcome is not as the folder's `cases.tsv` has it, for a table that takes more than
 //! ten seconds, and for memory of more than a gigabyte. A panic ends it.
@@ -20,7 +20,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 const MOST_MEMORY: u64 = 1_000_000_000;
 
 fn main() -> Result<ExitCode, Box<dyn StdError>> {
-    let folder = std::env::args().nth(1).ok_or("usage: corpus FOLDER")?;
+    let folder = std::env::args().nth(1).ok_or("usage: tables FOLDER")?;
     let folder = Path::new(&folder);
     let mut outcomes: BTreeMap<(String, String), BTreeMap<String, usize>> = BTreeMap::new();
     let (mut cases, mut failures, mut slowest) = (0, 0, Duration::ZERO);
