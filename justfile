@@ -98,15 +98,21 @@ check-man:
         [ -z "$warnings" ] || { echo "$warnings"; exit 1; }
     done
 
-# Damage pictures for SECONDS and see that nothing panics
+# Fuzz what reads untrusted bytes, each target for SECONDS; needs nightly Rust and `cargo install cargo-fuzz`
 fuzz SECONDS="600":
     #!/usr/bin/env bash
     set -euo pipefail
-    fixtures=crates/picture/tests/fixtures
-    mapfile -t files < <(find "$fixtures/formats" "$fixtures/exif" -type f ! -name '*.ppm' | sort)
-    cargo run --release --quiet -p picture --example fuzz -- "$1" "$RANDOM" "${files[@]}"
+    rustc +nightly --version >/dev/null || { echo "there is no nightly Rust: rustup toolchain install nightly" >&2; exit 2; }
+    cargo fuzz --version >/dev/null || { echo "there is no cargo-fuzz: cargo install cargo-fuzz" >&2; exit 2; }
+    failed=()
+    for target in filter tokenizer table weights picture; do
+        fuzz/seeds.sh "$target" "fuzz/corpus/$target"
+        cargo +nightly fuzz run --target-dir "${CARGO_TARGET_DIR:-fuzz/target}" "$target" "fuzz/corpus/$target" -- \
+            -max_total_time="$1" -rss_limit_mb=1024 -timeout=10 -print_final_stats=1 || failed+=("$target")
+    done
+    [[ ${#failed[@]} -eq 0 ]] || { echo "findings in: ${failed[*]}, see fuzz/artifacts" >&2; exit 1; }
 
-# Make hostile pictures of every format in DIR, decode them, and see that all ends as it should
+# Make hostile pictures and tables of every format in DIR, read them, and see that all ends as it should
 corpus DIR="":
     #!/usr/bin/env bash
     set -euo pipefail
@@ -115,8 +121,10 @@ corpus DIR="":
         folder=$(mktemp -d)
         trap 'rm -rf "$folder"' EXIT
     fi
-    python3 tools/corpus/make.py "$folder"
-    cargo run --release --quiet -p picture --example corpus -- "$folder"
+    python3 tools/corpus/make.py "$folder/pictures"
+    python3 tools/corpus/tables.py "$folder/tables"
+    cargo run --release --quiet -p picture --example corpus -- "$folder/pictures"
+    cargo run --release --quiet -p dataset --example tables -- "$folder/tables"
 
 # Compare models of true size with Python's; needs tools/fixtures/clip/requirements.txt and open_clip_torch's wheel.
 # `just parity WHEEL [FAMILY…]`, of b32, l14, rn50, siglip, siglip2

@@ -24,13 +24,9 @@ SEEDS = {
     "bmp": ["rgb.bmp", "palette.bmp", "grey.bmp", "rgbx.bmp"],
     "tiff": ["rgb.tif", "rgb-lzw.tif", "jpeg.tif", "big.tif", "planes.tif", "palette.tif"],
     "raw": ["plain.dng", "plain.nef", "plain.cr2", "plain.arw", "exif-8.raf", "plain.cr3"],
+    "avif": ["444.avif", "420.avif", "alpha.avif", "grid.avif", "10-bit.avif", "turned-6.avif"],
+    "heic": ["444.heic", "420.heic", "alpha.heic", "grid.heic", "cropped.heic"],
 }
-# Known by their first bytes, and not decoded.
-UNREAD = {
-    "avif": b"\0\0\0\x20ftypavif\0\0\0\0avifmif1miaf",
-    "heif": b"\0\0\0\x20ftypheic\0\0\0\0mif1heic",
-}
-
 
 class Corpus:
     def __init__(self, folder):
@@ -133,6 +129,9 @@ def huge(form, side):
     if form in ("jpeg", "raw"):
         frame = data.rindex(b"\xff\xc0")
         return patched(data, frame + 5, struct.pack(">HH", short, short))
+    if form in ("avif", "heic"):
+        extent = data.index(b"ispe") + 8
+        return patched(data, extent, struct.pack(">II", side, side))
     data = (FIXTURES / "animated.webp").read_bytes()
     canvas = struct.pack("<I", min(side, 1 << 16) - 1)[:3]
     return patched(data, data.index(b"VP8X") + 12, canvas * 2)
@@ -162,6 +161,18 @@ def bombs(corpus, form):
             corpus.add(form, "bombs", bomb, "unsupported")
         bomb = patched(data, data.index(b"\xff\xc2") + 5, struct.pack(">HH", 9999, 9999))
         corpus.add(form, "bombs", bomb, "any")
+    if form in ("avif", "heic"):
+        # Coded pictures that are larger or smaller than the boxes say, and a grid of one tile for all.
+        for number in range(CASES):
+            data = seeds(form)[number % len(SEEDS[form])]
+            extent = data.index(b"ispe") + 8
+            sides = struct.pack(">II", 1 + number * 37 % 500, 1 + number * 91 % 9000)
+            corpus.add(form, "bombs", patched(data, extent, sides), "damaged,unsupported,indexed")
+        data = (FIXTURES / f"grid.{form}").read_bytes()
+        grid = data.index(b"mdat") + 4
+        for rows, columns in ((255, 255), (0, 255), (255, 0), (1, 1)):
+            lie = struct.pack(">BBHH", rows, columns, 9999, 9999)
+            corpus.add(form, "bombs", patched(data, grid + 2, lie), "damaged")
     if form == "gif":
         data = seeds(form)[0]
         corpus.add(form, "bombs", data[:-1] + data[data.index(b",") : -1] * 20_000 + b";", "any")
@@ -179,15 +190,6 @@ def bombs(corpus, form):
         corpus.add(form, "bombs", b"IIRO\x08\0\0\0" + b"\xff\xd8\xff" * 2_000_000, "any")
 
 
-def unread(corpus, form, chance):
-    for kind in ("truncated", "bits", "lies", "bombs", "extension"):
-        for _ in range(CASES):
-            rest = bytes(chance.randrange(256) for _ in range(chance.randrange(400)))
-            corpus.add(form, kind, UNREAD[form] + rest, "unsupported")
-    for index in range(CASES):
-        corpus.add(form, "zeros", UNREAD[form] + bytes(index * index), "unsupported")
-
-
 def main():
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
@@ -199,8 +201,6 @@ def main():
         bombs(corpus, form)
         others(corpus, form)
         zeros(corpus, form)
-    for form in UNREAD:
-        unread(corpus, form, chance)
     (folder / "cases.tsv").write_text("\n".join(corpus.lines) + "\n")
 
 

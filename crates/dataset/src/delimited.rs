@@ -36,7 +36,7 @@ pub(crate) fn read(
         .quoting(form.is_quoted())
         .flexible(true)
         // The default, either of `\r` and `\n`, counts lines wrongly in files that have both.
-        .terminator(Terminator::Any(b'\n'))
+        .terminator(Terminator::Any(form.ending))
         .has_headers(false)
         .from_reader(file);
 
@@ -52,7 +52,7 @@ pub(crate) fn read(
         if is_blank(&cells) {
             continue;
         }
-        let line = cells.position().map_or(0, csv::Position::line);
+        let line = cells.position().map_or(0, |position| form.line(position));
         let row = match form.is_open(&cells, reader.position().byte()) {
             true => Err(ProblemReason::OpenQuote),
             false => header.row(&cells),
@@ -72,6 +72,8 @@ fn is_blank(cells: &ByteRecord) -> bool {
 /// How a table is written.
 struct Form {
     delimiter: u8,
+    /// What lines end with: `\n`, before which there may be `\r`, or, as on old Macs, `\r` alone.
+    ending: u8,
     /// Bytes from the header to the end.
     length: u64,
     ends_with_quote: bool,
@@ -98,11 +100,23 @@ impl Form {
         let (length, end) = length_and_end(file).map_err(Error::read(path))?;
         file.seek(SeekFrom::Start(start))
             .map_err(Error::read(path))?;
+        let is_old_mac = !header.contains(&b'\n') && header.contains(&b'\r');
+        let ending = if is_old_mac { b'\r' } else { b'\n' };
+        let header = header.split(|&byte| byte == ending).next();
         Ok(Self {
-            delimiter: delimiter(&header, expected),
+            delimiter: delimiter(header.unwrap_or_default(), expected),
+            ending,
             length: length.saturating_sub(start),
             ends_with_quote: end.trim_ascii_end().ends_with(b"\""),
         })
+    }
+
+    /// The line of a row, which the reader counts by `\n`.
+    fn line(&self, position: &csv::Position) -> u64 {
+        match self.ending {
+            b'\n' => position.line(),
+            _ => position.record() + 1,
+        }
     }
 
     fn is_quoted(&self) -> bool {
@@ -115,7 +129,7 @@ impl Form {
         let runs_on = cells
             .iter()
             .next_back()
-            .is_some_and(|cell| cell.contains(&b'\n'));
+            .is_some_and(|cell| cell.contains(&self.ending));
         self.is_quoted() && end >= self.length && runs_on && !self.ends_with_quote
     }
 }

@@ -17,9 +17,9 @@ pub enum Format {
     Tiff,
     /// Raw files of cameras, by the JPEG that the camera put inside.
     Raw,
-    /// AVIF: recognised, and refused.
+    /// AVIF, grids too, and the still picture of an animated one.
     Avif,
-    /// HEIC and other pictures in HEIF: recognised, and refused.
+    /// HEIC: HEVC in HEIF, and grids of it. Other codings are recognised, and refused.
     Heif,
 }
 

@@ -104,13 +104,15 @@ fn headers_with_extreme_numbers() {
 
 #[test]
 fn bombs_are_refused_by_their_headers() {
-    let bombs: [(&str, Vec<u8>); 6] = [
+    let bombs: [(&str, Vec<u8>); 8] = [
         ("png", png_bomb()),
         ("gif", gif_bomb()),
         ("tiff", tiff_bomb()),
         ("bmp", bmp_bomb()),
         ("jpeg", jpeg_bomb()),
         ("webp", webp_bomb()),
+        ("avif", heif_bomb("444.avif")),
+        ("heic", heif_bomb("444.heic")),
     ];
     for (name, bytes) in bombs {
         let error = Picture::decode(&bytes, &Limits::default()).expect_err(name);
@@ -189,6 +191,26 @@ fn png_bomb() -> Vec<u8> {
     let checksum = crc32(&bytes[12..29]);
     bytes[29..33].copy_from_slice(&checksum.to_be_bytes());
     bytes
+}
+
+/// The size that a box says, of a picture that is smaller.
+fn heif_bomb(name: &str) -> Vec<u8> {
+    let (_, mut bytes) = fixture(name);
+    let size = bytes.windows(4).position(|kind| kind == b"ispe").unwrap() + 8;
+    bytes[size..size + 8].copy_from_slice(&[0, 1, 0x86, 0xA0, 0, 1, 0x86, 0xA0]);
+    bytes
+}
+
+/// What the boxes say of the size is what decoding is held to.
+#[test]
+fn a_coded_picture_larger_than_its_boxes_say_is_damaged() {
+    for name in ["444.avif", "444.heic"] {
+        let (_, mut bytes) = fixture(name);
+        let size = bytes.windows(4).position(|kind| kind == b"ispe").unwrap() + 8;
+        bytes[size..size + 8].copy_from_slice(&[0, 0, 0, 4, 0, 0, 0, 4]);
+        let error = decode(name, &bytes).expect_err(name);
+        assert_eq!(error.reason(), "damaged", "{name}: {error:?}");
+    }
 }
 
 fn gif_bomb() -> Vec<u8> {
@@ -341,8 +363,8 @@ fn what_is_no_picture_says_so() {
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
         "not a picture",
     );
-    case(b"\0\0\0\x20ftypheic", "unsupported");
-    case(b"\0\0\0\x20ftypavif", "unsupported");
+    case(b"\0\0\0\x20ftypheic", "truncated");
+    case(b"\0\0\0\x20ftypavif", "truncated");
     case(b"\0\0\0\x20ftypisom", "not a picture");
     case(&vec![0; LIMITS.bytes as usize + 1], "too many bytes");
     case(b"BM", "truncated");

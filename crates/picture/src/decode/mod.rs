@@ -3,12 +3,16 @@
 //! Each format's module checks the header's size against the limits, decodes, and flattens to
 //! eight-bit RGB ([`flatten`]); the turn that EXIF asks for comes last ([`orientation`]).
 
+mod av1;
 mod flatten;
+mod heif;
+mod hevc;
 mod jpeg;
 mod orientation;
 mod raster;
 pub(crate) mod raw;
 mod tiff;
+mod yuv;
 
 use std::{
     any::Any,
@@ -72,7 +76,7 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Red
             Format::Jpeg => jpeg::decode(bytes, limits, shortest),
             Format::Tiff => tiff::decode(bytes, limits),
             Format::Raw => raw::decode(bytes, limits, shortest),
-            Format::Avif | Format::Heif => Err(without_decoder(format)),
+            Format::Avif | Format::Heif => heif::decode(format, bytes, limits),
             Format::Png | Format::WebP | Format::Gif | Format::Bmp => {
                 raster::decode(format, bytes, limits)
             }
@@ -94,7 +98,7 @@ pub fn decoding_cost(bytes: &[u8], limits: &Limits, shortest: u32) -> u64 {
         Format::Jpeg => jpeg::cost(bytes, limits, shortest),
         Format::Tiff => tiff::cost(bytes, limits),
         Format::Raw => raw::cost(bytes, limits, shortest),
-        Format::Avif | Format::Heif => Ok(0),
+        Format::Avif | Format::Heif => heif::cost(format, bytes),
         Format::Png | Format::WebP | Format::Gif | Format::Bmp => {
             raster::cost(format, bytes, limits)
         }
@@ -112,7 +116,7 @@ pub(crate) fn exif_blocks(bytes: &[u8]) -> Vec<Cow<'_, [u8]>> {
             Format::Jpeg => jpeg::exif(bytes).map(Cow::Borrowed).into_iter().collect(),
             Format::Tiff => vec![Cow::Borrowed(bytes)],
             Format::Raw => raw::exif_blocks(bytes),
-            Format::Avif | Format::Heif => Vec::new(),
+            Format::Avif | Format::Heif => heif::exif(format, bytes).into_iter().collect(),
             Format::Png | Format::WebP | Format::Gif | Format::Bmp => {
                 let block = raster::exif(format, bytes, &Limits::default());
                 block.map(Cow::Owned).into_iter().collect()
@@ -120,13 +124,6 @@ pub(crate) fn exif_blocks(bytes: &[u8]) -> Vec<Cow<'_, [u8]>> {
         })
     });
     blocks.unwrap_or_default()
-}
-
-fn without_decoder(format: Format) -> Error {
-    Error::Unsupported {
-        format,
-        source: "there is no decoder for it here, convert it to JPEG or PNG".into(),
-    }
 }
 
 /// Runs a decoder so that a panic inside it is an error.

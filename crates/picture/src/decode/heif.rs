@@ -1,0 +1,339 @@
+//! AVIF and HEIC: a picture, or a grid of pictures, in the boxes of HEIF.
+//!
+//! What an item is coded as is said by its kind, whatever brand the file has. The sizes in the boxes
+//! are checked against the limits, and the coder is held to them.
+
+use std::borrow::Cow;
+
+use ::image::metadata::Orientation;
+
+use super::{Decoded, av1, flatten::over_white, hevc, orientation, yuv::Yuv};
+use crate::{
+    Error, Format, Limits, Result, Size,
+    heif::{Aperture, Colours, Grid, Heif},
+};
+
+/// Bytes a pixel of AV1: what the coder has, samples, colours, and a copy of them to turn.
+const AV1_COST: u64 = 20;
+
+/// The same of HEVC, whose decoder has each sample in four bytes, and tiles beside their whole.
+const HEVC_COST: u64 = 36;
+
+pub(super) fn decode(format: Format, bytes: &[u8], limits: &Limits) -> Result<Decoded> {
+    let heif = Heif::open(bytes, format)?;
+    let coding = Coding::of(&heif, heif.primary()).ok_or_else(|| unsupported(format))?;
+    let size = size(&heif, format)?;
+    limits.check_size(size)?;
+    coding.check_memory(size, format, limits)?;
+    let pixels = match coding {
+        Coding::Av1 => {
+            let picture = av1_picture(&heif, format, heif.primary())?;
+            let mut pixels = to_rgb(&picture, format)?;
+            if let Some(alpha) = alpha(&heif) {
+                let opacity = av1_picture(&heif, format, alpha)?;
+                flatten(
+                    &mut pixels,
+                    &opacity,
+                    &picture,
+                    is_premultiplied(&heif, alpha),
+                    format,
+                )?;
+            }
+            pixels
+        }
+        Coding::Hevc => {
+            check_tiles(&heif, format, bytes)?;
+            let (picture, opacity) = hevc::decode(format, bytes, size)?;
+            let mut pixels = to_rgb(&picture, format)?;
+            if let Some((opacity, is_premultiplied)) = opacity {
+                flatten(&mut pixels, &opacity, &picture, is_premultiplied, format)?;
+            }
+            pixels
+        }
+    };
+    let (size, pixels) = transformed(&heif, size, pixels, format)?;
+    Ok(Decoded {
+        size,
+        eighths: 8,
+        orientation: Orientation::NoTransforms,
+        pixels,
+    })
+}
+
+/// The memory that decoding takes.
+pub(super) fn cost(format: Format, bytes: &[u8]) -> Result<u64> {
+    let heif = Heif::open(bytes, format)?;
+    let coding = Coding::of(&heif, heif.primary()).ok_or_else(|| unsupported(format))?;
+    Ok(size(&heif, format)?.pixels().saturating_mul(coding.cost()))
+}
+
+/// The block of EXIF. Its orientation is not to be followed: the boxes have their own.
+pub(super) fn exif(format: Format, bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
+    Heif::open(bytes, format).ok()?.exif()
+}
+
+enum Coding {
+    Av1,
+    Hevc,
+}
+
+impl Coding {
+    fn of(heif: &Heif<'_>, item: u32) -> Option<Coding> {
+        let kind = match &heif.kind(item)? {
+            b"grid" => heif.kind(*heif.referred(item, *b"dimg").first()?)?,
+            kind => *kind,
+        };
+        match &kind {
+            b"av01" => Some(Coding::Av1),
+            b"hvc1" | b"hev1" => Some(Coding::Hevc),
+            _ => None,
+        }
+    }
+
+    fn cost(&self) -> u64 {
+        match self {
+            Coding::Av1 => AV1_COST,
+            Coding::Hevc => HEVC_COST,
+        }
+    }
+
+    /// The decoder of HEVC takes more memory for a pixel than others do, and so may have fewer.
+    fn check_memory(&self, size: Size, format: Format, limits: &Limits) -> Result<()> {
+        let limit = limits.allocation();
+        match self {
+            Coding::Hevc if size.pixels().saturating_mul(HEVC_COST) > limit => {
+                Err(Error::TooMuchMemory { format, limit })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The size before cropping and turning.
+fn size(heif: &Heif<'_>, format: Format) -> Result<Size> {
+    let item = heif.primary();
+    let (width, height) = if heif.kind(item) == Some(*b"grid") {
+        let grid = grid(heif, format, item)?;
+        (grid.width, grid.height)
+    } else {
+        heif.size(item)
+            .ok_or_else(|| damaged(format, "its picture has no size"))?
+    };
+    Ok(Size { width, height })
+}
+
+fn grid(heif: &Heif<'_>, format: Format, item: u32) -> Result<Grid> {
+    Grid::parse(&heif.content(item)?).ok_or_else(|| damaged(format, "its grid is broken"))
+}
+
+/// The picture of an item and of all that it is made of, not yet cropped or turned.
+fn av1_picture(heif: &Heif<'_>, format: Format, item: u32) -> Result<Yuv> {
+    let mut picture = if heif.kind(item) == Some(*b"grid") {
+        av1_grid(heif, format, item)?
+    } else {
+        av1_item(heif, format, item)?
+    };
+    let mut properties = heif
+        .properties(item)
+        .filter(|property| property.kind == *b"colr");
+    if let Some(colours) = properties.find_map(|property| Colours::parse(property.content)) {
+        picture.colours = colours;
+    }
+    Ok(picture)
+}
+
+fn av1_item(heif: &Heif<'_>, format: Format, item: u32) -> Result<Yuv> {
+    let size = heif
+        .size(item)
+        .ok_or_else(|| damaged(format, "a picture in it has no size"))?;
+    if heif.kind(item) != Some(*b"av01") {
+        return Err(damaged(
+            format,
+            "a picture in it is of another kind than the others",
+        ));
+    }
+    av1::decode(format, &heif.content(item)?, size)
+}
+
+fn av1_grid(heif: &Heif<'_>, format: Format, item: u32) -> Result<Yuv> {
+    let grid = grid(heif, format, item)?;
+    let tiles = tiles(heif, format, item, &grid)?;
+    let (width, height) = (grid.width as usize, grid.height as usize);
+    let first = av1_item(heif, format, tiles[0])?;
+    let mut whole = Yuv::blank(width, height, &first);
+    for (place, &tile) in tiles.iter().enumerate() {
+        let decoded = av1_item(heif, format, tile)?;
+        let (row, column) = (place / grid.columns, place % grid.columns);
+        if decoded.depth != whole.depth
+            || (decoded.width, decoded.height) != (first.width, first.height)
+        {
+            return Err(damaged(format, "the pictures of its grid are not alike"));
+        }
+        whole
+            .put(column * first.width, row * first.height, &decoded)
+            .ok_or_else(|| damaged(format, "the pictures of its grid are not alike"))?;
+    }
+    Ok(whole)
+}
+
+/// The items of a grid, which have to cover it and no more: what decoding them takes is what the
+/// grid's own size allows.
+fn tiles<'h>(heif: &'h Heif<'_>, format: Format, item: u32, grid: &Grid) -> Result<&'h [u32]> {
+    let tiles = heif.referred(item, *b"dimg");
+    let (Some(&first), true) = (tiles.first(), tiles.len() == grid.rows * grid.columns) else {
+        return Err(damaged(format, "its grid lacks pictures"));
+    };
+    let (width, height) = heif.size(first).unwrap_or((0, 0));
+    let covers = |side: u32, count: usize, whole: u32| {
+        let (side, count, whole) = (u64::from(side), count as u64, u64::from(whole));
+        side * count >= whole && side * (count - 1) < whole
+    };
+    if covers(width, grid.columns, grid.width)
+        && covers(height, grid.rows, grid.height)
+        && tiles
+            .iter()
+            .all(|&tile| heif.size(tile) == Some((width, height)))
+    {
+        return Ok(tiles);
+    }
+    Err(damaged(format, "its grid is not the size of its pictures"))
+}
+
+/// The checks for a decoder that reads the boxes by itself: that it copies no more than there is.
+fn check_tiles(heif: &Heif<'_>, format: Format, bytes: &[u8]) -> Result<()> {
+    let items = [Some(heif.primary()), alpha(heif)];
+    for item in items.into_iter().flatten() {
+        let parts = match heif.kind(item) {
+            Some(kind) if kind == *b"grid" => {
+                tiles(heif, format, item, &grid(heif, format, item)?)?
+            }
+            _ => &[item],
+        };
+        let copied = parts.iter().map(|&part| {
+            let settings = heif.property(part, *b"hvcC").map_or(0, <[u8]>::len) as u64;
+            heif.length(part).saturating_add(settings)
+        });
+        if copied.fold(0, u64::saturating_add) > 2 * bytes.len() as u64 {
+            return Err(damaged(format, "its pictures are longer than the file"));
+        }
+        for &part in parts {
+            heif.content(part)?;
+        }
+    }
+    Ok(())
+}
+
+/// The item that has the picture's opacity.
+fn alpha(heif: &Heif<'_>) -> Option<u32> {
+    let mut items = heif.referring(heif.primary(), *b"auxl");
+    items.find(|&item| {
+        let kind = heif.property(item, *b"auxC").unwrap_or_default();
+        let kind = kind.get(4..).unwrap_or_default();
+        let kind = kind.split(|&byte| byte == 0).next().unwrap_or_default();
+        [
+            &b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"[..],
+            b"urn:mpeg:hevc:2015:auxid:1",
+        ]
+        .contains(&kind)
+    })
+}
+
+fn is_premultiplied(heif: &Heif<'_>, alpha: u32) -> bool {
+    heif.referred(heif.primary(), *b"prem").contains(&alpha)
+}
+
+fn to_rgb(picture: &Yuv, format: Format) -> Result<Vec<u8>> {
+    picture.to_rgb().ok_or_else(|| Error::Unsupported {
+        format,
+        source: format!("its colours are by the matrix {}", picture.colours.matrix).into(),
+    })
+}
+
+/// Puts colours of this opacity over white.
+fn flatten(
+    pixels: &mut [u8],
+    opacity: &Yuv,
+    picture: &Yuv,
+    is_premultiplied: bool,
+    format: Format,
+) -> Result<()> {
+    if (opacity.width, opacity.height) != (picture.width, picture.height) {
+        return Err(damaged(format, "its opacity is of another size"));
+    }
+    for (pixel, opacity) in pixels
+        .as_chunks_mut::<3>()
+        .0
+        .iter_mut()
+        .zip(opacity.to_opacity())
+    {
+        *pixel = pixel.map(|colour| match is_premultiplied {
+            true => colour.saturating_add(255 - opacity),
+            false => over_white(colour, opacity),
+        });
+    }
+    Ok(())
+}
+
+/// Cropped and turned as the boxes say, in their order.
+fn transformed(
+    heif: &Heif<'_>,
+    mut size: Size,
+    mut pixels: Vec<u8>,
+    format: Format,
+) -> Result<(Size, Vec<u8>)> {
+    for property in heif.properties(heif.primary()) {
+        let turn = property.content.first().copied().unwrap_or(0);
+        let turn = match &property.kind {
+            b"clap" => {
+                let aperture = Aperture::parse(property.content, (size.width, size.height));
+                let aperture =
+                    aperture.ok_or_else(|| damaged(format, "it is cropped to nothing"))?;
+                (size, pixels) = cropped(size, &pixels, &aperture);
+                continue;
+            }
+            // Against the clock, by so many quarters.
+            b"irot" => match turn & 3 {
+                0 => Orientation::NoTransforms,
+                1 => Orientation::Rotate270,
+                2 => Orientation::Rotate180,
+                _ => Orientation::Rotate90,
+            },
+            b"imir" if turn & 1 == 0 => Orientation::FlipVertical,
+            b"imir" => Orientation::FlipHorizontal,
+            _ => continue,
+        };
+        (size, pixels) = orientation::upright(size, pixels, turn);
+    }
+    Ok((size, pixels))
+}
+
+fn cropped(size: Size, pixels: &[u8], aperture: &Aperture) -> (Size, Vec<u8>) {
+    let Aperture {
+        left,
+        top,
+        width,
+        height,
+    } = *aperture;
+    let rows = pixels.chunks_exact(size.width as usize * 3);
+    let columns = left as usize * 3..(left + width) as usize * 3;
+    let rows = rows.skip(top as usize).take(height as usize);
+    let pixels = rows
+        .flat_map(|row| &row[columns.clone()])
+        .copied()
+        .collect();
+    (Size { width, height }, pixels)
+}
+
+fn damaged(format: Format, cause: &'static str) -> Error {
+    Error::Damaged {
+        format,
+        source: cause.into(),
+    }
+}
+
+fn unsupported(format: Format) -> Error {
+    Error::Unsupported {
+        format,
+        source: "its picture is coded neither as AV1 nor as HEVC, convert it to JPEG or PNG".into(),
+    }
+}
