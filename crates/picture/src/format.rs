@@ -17,7 +17,8 @@ pub enum Format {
     Tiff,
     /// Raw files of cameras, by the JPEG that the camera put inside.
     Raw,
-    /// AVIF, grids too, and the still picture of an animated one.
+    /// AVIF, grids too, and the still picture of an animated one. It is recognised, and refused
+    /// without the feature `avif`.
     Avif,
     /// HEIC: HEVC in HEIF, and grids of it. Other codings are recognised, and refused.
     Heif,

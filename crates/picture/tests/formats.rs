@@ -42,6 +42,7 @@ fn complaint(file: &str, expected: &Picture, tolerance: u8) -> Option<String> {
 fn every_kind_is_decoded_upright_and_flat() {
     let complaints: Vec<String> = include_str!("fixtures/formats.tsv")
         .lines()
+        .filter(|line| cfg!(feature = "avif") || !line.contains(".avif"))
         .filter_map(|line| {
             let fields: Vec<&str> = line.split('\t').collect();
             let [file, picture, tolerance] = fields[..] else {

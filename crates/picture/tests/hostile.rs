@@ -204,7 +204,8 @@ fn heif_bomb(name: &str) -> Vec<u8> {
 /// What the boxes say of the size is what decoding is held to.
 #[test]
 fn a_coded_picture_larger_than_its_boxes_say_is_damaged() {
-    for name in ["444.avif", "444.heic"] {
+    {
+        let name = "444.heic";
         let (_, mut bytes) = fixture(name);
         let size = bytes.windows(4).position(|kind| kind == b"ispe").unwrap() + 8;
         bytes[size..size + 8].copy_from_slice(&[0, 0, 0, 4, 0, 0, 0, 4]);

@@ -8,12 +8,18 @@ use re_rav1d::{
 use super::yuv::{Chroma, Yuv};
 use crate::{Error, Format, Result, heif::Colours};
 
+/// More than any picture needs.
+const MOST_TURNS: usize = 1000;
+
 /// The first frame of `data`, which has to be of this size.
 pub(super) fn decode(format: Format, data: &[u8], (width, height): (u32, u32)) -> Result<Yuv> {
     let failed = |cause: &'static str| Error::Damaged {
         format,
         source: cause.into(),
     };
+    if data.is_empty() {
+        return Err(Error::Truncated { format });
+    }
     let limit = width.checked_mul(height).filter(|&pixels| pixels > 0);
     let picture = first_frame(
         data,
@@ -46,7 +52,8 @@ fn first_frame(data: &[u8], limit: u32) -> Result<Picture, Failure> {
     settings.set_frame_size_limit(limit);
     let mut decoder = Decoder::with_settings(&settings)?;
     let mut sent = decoder.send_data(data.to_vec(), None, None, None);
-    loop {
+    // Each turn takes a part of the data; one that takes none would go on for ever.
+    for _ in 0..MOST_TURNS {
         match sent {
             Ok(()) => return decoder.get_picture(),
             Err(Failure::Again) => match decoder.get_picture() {
@@ -56,6 +63,7 @@ fn first_frame(data: &[u8], limit: u32) -> Result<Picture, Failure> {
             Err(failure) => return Err(failure),
         }
     }
+    Err(Failure::InvalidArgument)
 }
 
 fn samples(picture: &Picture) -> Option<Yuv> {

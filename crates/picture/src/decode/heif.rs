@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use ::image::metadata::Orientation;
 
-use super::{Decoded, av1, flatten::over_white, hevc, orientation, yuv::Yuv};
+use super::{Decoded, flatten::over_white, hevc, orientation, yuv::Yuv};
 use crate::{
     Error, Format, Limits, Result, Size,
     heif::{Aperture, Colours, Grid, Heif},
@@ -152,7 +152,20 @@ fn av1_item(heif: &Heif<'_>, format: Format, item: u32) -> Result<Yuv> {
             "a picture in it is of another kind than the others",
         ));
     }
-    av1::decode(format, &heif.content(item)?, size)
+    av1_data(format, &heif.content(item)?, size)
+}
+
+#[cfg(feature = "avif")]
+fn av1_data(format: Format, data: &[u8], size: (u32, u32)) -> Result<Yuv> {
+    super::av1::decode(format, data, size)
+}
+
+#[cfg(not(feature = "avif"))]
+fn av1_data(format: Format, _: &[u8], _: (u32, u32)) -> Result<Yuv> {
+    Err(Error::Unsupported {
+        format,
+        source: "it was built without the feature `avif`, convert it to JPEG or PNG".into(),
+    })
 }
 
 fn av1_grid(heif: &Heif<'_>, format: Format, item: u32) -> Result<Yuv> {

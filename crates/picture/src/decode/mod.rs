@@ -3,6 +3,7 @@
 //! Each format's module checks the header's size against the limits, decodes, and flattens to
 //! eight-bit RGB ([`flatten`]); the turn that EXIF asks for comes last ([`orientation`]).
 
+#[cfg(feature = "avif")]
 mod av1;
 mod flatten;
 mod heif;
