@@ -9,7 +9,7 @@ use picture::{ContentHash, Limits};
 use serde::Serialize;
 
 use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ingest::AddOptions;
 use crate::reader::is_gone;
 use crate::record::{Record, caption_ids, record_of_caption};

@@ -192,10 +192,10 @@ mod tests {
             if members[keeper].is_some() {
                 continue;
             }
-            for other in keeper + 1..vectors.len() {
+            for (other, member) in members.iter_mut().enumerate().skip(keeper + 1) {
                 let similarity = vectors.cosine(keeper, other);
-                if members[other].is_none() && similarity >= threshold {
-                    members[other] = Some(Member { keeper, similarity });
+                if member.is_none() && similarity >= threshold {
+                    *member = Some(Member { keeper, similarity });
                 }
             }
         }
