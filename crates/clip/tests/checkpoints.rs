@@ -574,7 +574,7 @@ fn a_preprocessor_of_another_kind_is_refused() {
     case(
         Copy::of("gelu").with(
             "config_sentence_transformers.json",
-            r#"{"default_prompt_name": "query"}"#.to_owned(),
+            r#"{"default_prompt_name": "query"}"#,
         ),
         "`default_prompt_name` in `DIR/config_sentence_transformers.json` is \"query\", expected none",
     );
