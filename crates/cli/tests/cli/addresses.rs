@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hub_double::{RawAnswer, RawServer};
 
@@ -195,6 +195,8 @@ fn what_cannot_be_fetched_is_told_with_its_address_and_a_way_out() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_ends_a_fetch_at_once() {
+    use std::os::unix::process::ExitStatusExt;
+
     let world = World::with_pictures(&["two-perch.jpg"]);
     let mut asking = world
         .command(&["search", "--image", &server().url("/stall")])
@@ -206,12 +208,12 @@ fn ctrl_c_ends_a_fetch_at_once() {
         asking.try_wait().unwrap().is_none(),
         "it waits for the picture"
     );
-    let (pid, start) = (asking.id().to_string(), Instant::now());
+    let pid = asking.id().to_string();
     let sent = std::process::Command::new("kill")
         .args(["-INT", &pid])
         .status()
         .unwrap();
     assert!(sent.success());
-    assert!(!asking.wait().unwrap().success());
-    assert!(start.elapsed() < Duration::from_secs(5));
+    // Not by the error that the server stalls.
+    assert_eq!(asking.wait().unwrap().signal(), Some(2));
 }

@@ -210,8 +210,8 @@ mod tests {
             };
             // The first 256 lead on from their byte to anywhere; the others are places in the texts, or beyond.
             let mut unit = |number: u32| match number {
-                0 => random() % 2 * (random() % 512) << 10,
-                ..256 => number | (random() % 2) << 8 | (random() % 512) << 10,
+                0 => (random() % 2 * (random() % 512)) << 10,
+                1..256 => number | (random() % 2) << 8 | (random() % 512) << 10,
                 _ => random() % 8,
             };
             let rules = Rules {
