@@ -9,12 +9,13 @@ pub(crate) mod demo;
 pub(crate) mod duplicates;
 pub(crate) mod embed;
 pub(crate) mod eval;
+pub(crate) mod forget;
 pub(crate) mod index;
 pub(crate) mod man;
 pub(crate) mod model;
 pub(crate) mod search;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ::search::Store;
 use anyhow::Result;
@@ -56,7 +57,20 @@ impl StoreArguments {
 
     /// Opens the store, made if it is not there.
     fn open(&self) -> Result<Store> {
-        let store = Store::open(&self.directory()?)?;
+        Self::open_at(&self.directory()?)
+    }
+
+    /// Opens the store to look at what is in it: none is made of a mistyped name.
+    fn open_existing(&self) -> Result<Store> {
+        let directory = self.directory()?;
+        match Store::is_at(&directory) {
+            true => Self::open_at(&directory),
+            false => Err(Error::NoCollections { store: directory }.into()),
+        }
+    }
+
+    fn open_at(directory: &Path) -> Result<Store> {
+        let store = Store::open(directory)?;
         if let Some(notice) = store.engine().notice() {
             message!("note: {notice}");
         }

@@ -72,6 +72,8 @@ pub(crate) enum Error {
     },
     #[error("`{}` is what is read, and would be written over", path.display())]
     OutputIsInput { path: PathBuf },
+    #[error("`{}` is a picture, and would be written over", path.display())]
+    OutputIsPicture { path: PathBuf },
     #[error("label `{label}` {fault}")]
     Label { label: String, fault: &'static str },
     #[error("a grid holds {most} pictures at most, {found} were found")]
@@ -157,6 +159,9 @@ impl Error {
                 "change it with `clipseek add`, delete it with `clipseek collection delete {name}`"
             ),
             Error::OutputIsInput { .. } => "name another file with --to".to_owned(),
+            Error::OutputIsPicture { .. } => {
+                "name another file, or delete this one before".to_owned()
+            }
             Error::GridTooLarge { .. } => {
                 "ask for fewer with --top-k, or for a page: --format html".to_owned()
             }
@@ -234,10 +239,15 @@ fn of_index(error: &index::Error) -> Option<String> {
             "run `clipseek collection list` on it where it can be written to, then copy it anew"
                 .to_owned(),
         ),
+        error if error.is_damage() => Some(DAMAGED_STORE.to_owned()),
         index::Error::NewerVersion { .. } => Some("update clipseek".to_owned()),
         _ => None,
     }
 }
+
+/// What is left to do where SQLite cannot read its own.
+const DAMAGED_STORE: &str = "put back a copy of the store's directory; or delete the directory, which holds no \
+                             pictures, and add their sources again";
 
 /// How to name a collection's own model. Collections of earlier versions do not say at which commit it was.
 fn own_model(option: &str, reference: &str) -> String {
@@ -268,6 +278,7 @@ fn of_search(error: &search::Error) -> Option<String> {
         error if error.is_disk_full() => {
             "make room and run the same command: it goes on where it stopped".to_owned()
         }
+        error if error.is_damage() => DAMAGED_STORE.to_owned(),
         search::Error::Catalogue { .. } | search::Error::Store { .. } => {
             "the store has to be a directory that can be written to; --store names another"
                 .to_owned()

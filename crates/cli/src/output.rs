@@ -1,6 +1,7 @@
 //! Where data goes: standard output, or a file that is there whole or not at all.
 
-use std::io::{self, BufWriter, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use anstream::adapter::strip_bytes;
@@ -20,6 +21,11 @@ pub(crate) fn write(
         write(&mut out)?;
         return Ok(out.flush()?);
     };
+    if let Some(device) = device(path)? {
+        let mut out = BufWriter::new(device);
+        write(&mut out)?;
+        return Ok(out.flush()?);
+    }
     let mut out = BufWriter::new(Unfinished::create(path)?);
     write(&mut out)?;
     let file = out.into_inner().map_err(|error| Error::Write {
@@ -27,6 +33,35 @@ pub(crate) fn write(
         source: error.into_error(),
     })?;
     Ok(file.finish()?)
+}
+
+/// What has that name and can be written to, but is no file: a device, a pipe.
+fn device(path: &Path) -> Result<Option<File>, Error> {
+    match path.metadata() {
+        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
+            let device = File::options().write(true).open(path);
+            device.map(Some).map_err(|source| Error::Write {
+                path: path.to_owned(),
+                source,
+            })
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Refuses to write something else over a picture: it would be meant by nobody.
+pub(crate) fn spare_picture(to: &Path) -> Result<(), Error> {
+    let mut start = [0; 64];
+    let read = match to.metadata() {
+        Ok(metadata) if metadata.is_file() => File::open(to).and_then(|mut it| it.read(&mut start)),
+        _ => Ok(0),
+    };
+    match picture::Format::of(&start[..read.unwrap_or(0)]) {
+        Some(_) => Err(Error::OutputIsPicture {
+            path: to.to_owned(),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// What a file's name ends in, in small letters.

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use dataset::Address;
-use picture::{ContentHash, Limits, Picture};
+use picture::{ContentHash, Format, Limits, Picture};
 use search::{Collection, Keywords, MixTerm, Query, Within};
 
 use crate::error::Error;
+use crate::output;
 use crate::received::{Given, Received};
+use crate::terminal::{message, visible};
 
 /// Begins a term of a mix that is a picture of the collection.
 const LIKE: &str = "like:";
@@ -22,6 +24,20 @@ pub(crate) struct Question {
     /// What it is compared with.
     pub(crate) within: Within,
     pub(crate) keywords: Option<Keywords>,
+}
+
+/// Says so where words look like a picture's file: its name may be mistyped.
+pub(crate) fn note_if_file(words: &str) {
+    let path = Path::new(words);
+    let ending = output::ending(path);
+    let mut endings = Format::ALL.iter().flat_map(|format| format.extensions());
+    let is_name = !words.contains(char::is_whitespace) && endings.any(|it| *it == ending);
+    if is_name || path.exists() {
+        message!(
+            "note: `{}` is taken as words; a picture is given with --image",
+            visible(words)
+        );
+    }
 }
 
 /// A part of a question, and how much it counts: negative where it is subtracted.
@@ -64,7 +80,10 @@ impl Question {
             None if Address::is_meant(words.trim()) => {
                 self.add(What::picture(words.trim().as_ref())?);
             }
-            None => self.add(What::Words(words.to_owned())),
+            None => {
+                note_if_file(words);
+                self.add(What::Words(words.to_owned()));
+            }
             Some(terms) => {
                 for term in terms {
                     let what = What::of_term(&term, collection)?;

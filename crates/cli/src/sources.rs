@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use clip::Model;
-use dataset::{Columns, Listing, Record, Source, SourceOptions};
+use dataset::{Columns, Listing, Problem, ProblemReason, Record, Source, SourceOptions};
 use picture::Limits;
 use search::{Embedding, NewRecord};
 
@@ -45,7 +45,7 @@ impl SourceArguments {
     pub(crate) fn read(&self, locations: &[PathBuf]) -> Result<Listing> {
         let mut all = Listing::default();
         for location in locations {
-            let listing = self.read_one(location)?;
+            let listing = self.read_among(location, locations)?;
             if listing.records.is_empty() && listing.problems.is_empty() {
                 let path = location.clone();
                 return Err(Error::NoPictures { path }.into());
@@ -57,9 +57,20 @@ impl SourceArguments {
         Ok(all)
     }
 
-    /// Reads a source, which may hold nothing.
-    pub(crate) fn read_one(&self, location: &Path) -> Result<Listing> {
-        Ok(Source::open(location, self.options())?.read()?)
+    /// Reads one of some sources, which may hold nothing. Where `*` named them, there may be files among
+    /// them that are no sources: these are a problem each.
+    pub(crate) fn read_among(&self, location: &Path, all: &[PathBuf]) -> Result<Listing> {
+        match Source::open(location, self.options()) {
+            Err(dataset::Error::UnknownKind { path: file }) if all.len() > 1 => Ok(Listing {
+                problems: vec![Problem {
+                    file,
+                    line: None,
+                    reason: ProblemReason::NotASource,
+                }],
+                ..Listing::default()
+            }),
+            source => Ok(source?.read()?),
+        }
     }
 
     /// A line for each thing that went wrong, up to a number.

@@ -19,39 +19,60 @@ const ROUND: Duration = Duration::from_secs(600);
 
 /// Sources under watch.
 pub(crate) struct Watch {
+    sources: Vec<PathBuf>,
     events: Receiver<()>,
-    _watcher: RecommendedWatcher,
+    watcher: RecommendedWatcher,
+    /// Sources that are gone, and may come back.
+    lost: Vec<PathBuf>,
 }
 
 impl Watch {
     /// Watches folders with all below them, and single files.
     pub(crate) fn of(sources: &[PathBuf]) -> Result<Watch> {
         let (sender, events) = channel();
-        let mut watcher =
-            notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-                // Being read is no change. What could not be understood may have been one.
-                if !matches!(event, Ok(event) if matches!(event.kind, EventKind::Access(_))) {
-                    // Nobody listens any more when the program ends.
-                    let _ = sender.send(());
-                }
-            })
-            .context("changes cannot be watched")?;
-        for source in sources {
-            let (path, mode) = target(source);
-            watcher
-                .watch(path, mode)
-                .with_context(|| format!("`{}` cannot be watched", path.display()))?;
-        }
-        Ok(Watch {
-            events,
-            _watcher: watcher,
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Being read is no change. What could not be understood may have been one.
+            if !matches!(event, Ok(event) if matches!(event.kind, EventKind::Access(_))) {
+                // Nobody listens any more when the program ends.
+                let _ = sender.send(());
+            }
         })
+        .context("changes cannot be watched")?;
+        let mut watch = Watch {
+            sources: sources.to_vec(),
+            events,
+            watcher,
+            lost: Vec::new(),
+        };
+        for source in sources {
+            watch
+                .watch(source)
+                .with_context(|| format!("`{}` cannot be watched", source.display()))?;
+        }
+        Ok(watch)
+    }
+
+    fn watch(&mut self, source: &Path) -> notify::Result<()> {
+        let (path, mode) = target(source);
+        self.watcher.watch(path, mode)
+    }
+
+    /// Watches the sources once more: what has a source's name now may be another folder than it was.
+    fn watch_again(&mut self) {
+        let mut sources = self.sources.clone();
+        sources.retain(|source| self.watch(source).is_err() && !source.exists());
+        self.lost = sources;
+    }
+
+    /// Whether a source that was gone has come back.
+    fn finds_again(&self) -> bool {
+        self.lost.iter().any(|source| source.exists())
     }
 
     /// Waits until something has changed and it is quiet again; `false` if `stop` came first.
-    pub(crate) fn wait(&self, stop: &AtomicBool) -> bool {
+    pub(crate) fn wait(&mut self, stop: &AtomicBool) -> bool {
         let round = Instant::now() + ROUND;
-        while Instant::now() < round && !self.happens_within(GLANCE) {
+        while Instant::now() < round && !self.happens_within(GLANCE) && !self.finds_again() {
             if stop.load(Ordering::Relaxed) {
                 return false;
             }
@@ -63,6 +84,7 @@ impl Watch {
                 quiet = Instant::now() + SILENCE;
             }
         }
+        self.watch_again();
         !stop.load(Ordering::Relaxed)
     }
 

@@ -45,6 +45,9 @@ pub enum ProblemReason {
     /// A file or folder whose name is not valid UTF-8.
     #[error("name is not valid UTF-8")]
     NameNotUtf8,
+    /// One of several sources is no folder, no picture and no table.
+    #[error("is not a folder, a picture or a table")]
+    NotASource,
     /// A picture in a format that is known by its name and not read: JPEG XL.
     #[error("pictures in the format `{extension}` are not read")]
     FormatNotRead {
@@ -120,6 +123,7 @@ impl ProblemReason {
             Self::Unreadable { .. } => "cannot be read",
             Self::BrokenLink => "broken link",
             Self::NameNotUtf8 => "name is not UTF-8",
+            Self::NotASource => "not a picture",
             Self::FormatNotRead { .. } => "format not read",
             Self::NoSuchFile { .. } => "no such file",
             Self::NotAFile { .. } => "not a file",

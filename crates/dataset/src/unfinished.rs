@@ -18,8 +18,14 @@ impl Unfinished {
     /// Begins a file that is to be `path`.
     ///
     /// # Errors
-    /// [`Error::Write`] when the folder cannot be written to.
+    /// [`Error::Write`] when the folder cannot be written to, or something else than a file has the name.
     pub fn create(path: &Path) -> Result<Self> {
+        // A link stays a link: what it leads to is replaced.
+        let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
+            return Err(Error::write(path)(source));
+        }
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),

@@ -261,6 +261,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the database's file is damaged, or none of this program's.
+    pub fn is_damage(&self) -> bool {
+        let code = match self {
+            Self::Database { source } => source.sqlite_error_code(),
+            Self::ForeignFile { .. } => return true,
+            _ => None,
+        };
+        matches!(
+            code,
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+        )
+    }
+
     /// A failure to write `path`.
     pub(crate) fn of_file(path: PathBuf, source: std::io::Error) -> Self {
         match source.kind() {

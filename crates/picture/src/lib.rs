@@ -46,7 +46,7 @@ mod reduced;
 mod resample;
 
 pub use content_hash::ContentHash;
-pub use decode::decoding_cost;
+pub use decode::{decoding_cost, holds_more};
 pub use error::{Error, Result};
 pub use exif::Exif;
 pub use file::read_within;

@@ -74,3 +74,32 @@ fn the_cost_is_known_before_decoding() {
     assert!(cost("rgb-alpha-16.png") > cost("rgb-16.png"));
     assert_eq!(decoding_cost(b"not a picture", &Limits::default(), 1), 0);
 }
+
+#[test]
+fn files_with_more_than_a_picture_are_known() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/formats");
+    let case = |name: &str, expected| {
+        let bytes = std::fs::read(format!("{folder}/{name}")).unwrap();
+        assert_eq!(picture::holds_more(&bytes), expected, "{name}");
+    };
+    for name in [
+        "animated.gif",
+        "animated.png",
+        "animated.webp",
+        "plain.dng",
+        "420.heic",
+    ] {
+        case(name, true);
+    }
+    for name in [
+        "plain.gif",
+        "rgb.png",
+        "lossy.webp",
+        "rgb.tif",
+        "420.jpg",
+        "rgb.bmp",
+    ] {
+        case(name, false);
+    }
+    assert!(picture::holds_more(b"no picture"));
+}

@@ -275,10 +275,19 @@ impl Catalogue {
 
     /// The records of a collection, which is the first of the parameters, that fulfil a condition.
     fn select(&self, condition: &str, parameters: impl Params) -> Result<Vec<Record>> {
+        self.select_from("records", condition, parameters)
+    }
+
+    fn select_from(
+        &self,
+        table: &str,
+        condition: &str,
+        parameters: impl Params,
+    ) -> Result<Vec<Record>> {
         let rows: Vec<RawRecord> = self.run(|connection| {
             connection
                 .prepare_cached(&format!(
-                    "SELECT {RECORD} FROM records WHERE collection = ?1 AND {condition}"
+                    "SELECT {RECORD} FROM {table} WHERE collection = ?1 AND {condition}"
                 ))?
                 .query_map(parameters, RawRecord::read)?
                 .collect()
@@ -298,7 +307,12 @@ impl Catalogue {
 
     /// The records whose file has the given content.
     pub(crate) fn records_with_hash(&self, key: CollectionKey, hash: &str) -> Result<Vec<Record>> {
-        self.select("hash = ?2", params![key.0, hash])
+        // Left to itself, SQLite reads all the collection's records for this.
+        self.select_from(
+            "records INDEXED BY records_by_hash",
+            "hash = ?2",
+            params![key.0, hash],
+        )
     }
 
     /// Up to `limit` records whose places begin with `start`, in the order of their places, beginning
@@ -357,8 +371,8 @@ impl Catalogue {
         limit: usize,
     ) -> Result<Vec<Record>> {
         self.select(
-            "(?2 IS NULL OR id > ?2) ORDER BY id LIMIT ?3",
-            params![key.0, after, limit as i64],
+            "id > ?2 ORDER BY id LIMIT ?3",
+            params![key.0, after.unwrap_or_default(), limit as i64],
         )
     }
 

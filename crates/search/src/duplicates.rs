@@ -7,9 +7,11 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fs::Metadata;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use index::Filter;
+use picture::Limits;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -18,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::metadata;
 use crate::record::Record;
 use crate::stamp::FileStamp;
-use crate::stars::{Member, Vectors, stars};
+use crate::stars::{Kinship, Member, Vectors, stars};
 
 /// Records taken from the catalogue, and vectors from the engine, at a time.
 const PAGE: usize = 256;
@@ -36,7 +38,8 @@ const CAUTIOUS: f32 = 0.97;
 #[derive(Clone, Debug)]
 pub struct DuplicateOptions {
     /// Two pictures whose cosine is at least this are taken for the same: above 0, up to 1. Files with the
-    /// same bytes are, whatever it is.
+    /// same bytes are, whatever it is. Files that hold more than a picture ([`picture::holds_more`]) are
+    /// duplicates of their copies alone.
     pub threshold: f32,
     /// Compare only pictures whose metadata match.
     pub filter: Option<Filter>,
@@ -117,6 +120,8 @@ struct Candidate {
     identity: Identity,
     /// Whether its place leads there by a link.
     is_link: bool,
+    /// See [`Candidate::holds_more`].
+    holds_more: OnceLock<bool>,
 }
 
 /// What two places have in common that lead to the same file.
@@ -145,8 +150,8 @@ impl Collection<'_> {
         }
         let (candidates, gone) = self.candidates(options.filter.as_ref())?;
         let (vectors, lacking) = self.vectors_of(&candidates)?;
-        let is_copy = |one: usize, other: usize| candidates[one].hash == candidates[other].hash;
-        let members = stars(&vectors, threshold, is_copy, progress);
+        let kinship = |one: usize, other: usize| candidates[one].kinship(&candidates[other]);
+        let members = stars(&vectors, threshold, kinship, progress);
         Ok(Duplicates {
             pictures: candidates.len() - lacking,
             left_out: gone + lacking,
@@ -213,6 +218,7 @@ impl Candidate {
             is_link: path.canonicalize().is_ok_and(|file| file != path),
             modified: metadata.modified().ok(),
             hash: record.hash,
+            holds_more: OnceLock::new(),
             file: DuplicateFile {
                 id: record.id,
                 width: record.width,
@@ -220,6 +226,25 @@ impl Candidate {
                 bytes: metadata.len(),
                 place: record.place,
             },
+        })
+    }
+
+    fn kinship(&self, other: &Candidate) -> Kinship {
+        if self.hash == other.hash {
+            Kinship::Copies
+        } else if self.holds_more() || other.holds_more() {
+            Kinship::Strangers
+        } else {
+            Kinship::Unknown
+        }
+    }
+
+    /// Whether the file holds more than was compared: a camera's own data, of which a small preview was
+    /// looked at, further frames or pages. Read where it matters, once.
+    fn holds_more(&self) -> bool {
+        *self.holds_more.get_or_init(|| {
+            let bytes = picture::read_within(Path::new(&self.file.place), &Limits::default());
+            bytes.map_or(true, |bytes| picture::holds_more(&bytes))
         })
     }
 

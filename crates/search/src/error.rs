@@ -153,6 +153,18 @@ impl Error {
         )
     }
 
+    /// Whether the catalogue's file is damaged, or none of SQLite's.
+    pub fn is_damage(&self) -> bool {
+        let code = match self {
+            Error::Catalogue { source, .. } => source.sqlite_error_code(),
+            _ => None,
+        };
+        matches!(
+            code,
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+        )
+    }
+
     /// Whether there was no room on the disk for the catalogue. What was acknowledged before is there.
     pub fn is_disk_full(&self) -> bool {
         let code = match self {

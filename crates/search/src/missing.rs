@@ -11,7 +11,7 @@ use index::{Selection, Vector};
 
 use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
 use crate::error::Result;
-use crate::ingest::IngestReport;
+use crate::ingest::{AddOptions, IngestReport};
 use crate::reader::is_gone;
 use crate::record::{Record, caption_ids};
 
@@ -24,6 +24,31 @@ impl Collection<'_> {
         let start = below(folder);
         let first = self.catalogue.records_below(self.key(), &start, "", 1)?;
         Ok(!first.is_empty())
+    }
+
+    /// Whether the picture at `place` is one of the collection's, missing or not.
+    pub fn has_place(&self, place: &str) -> Result<bool> {
+        Ok(self.catalogue.record_at(self.key(), place)?.is_some())
+    }
+
+    /// Takes out of the collection the picture at `place` and those below it, missing or not, and gives how
+    /// many these were. Their files stay.
+    pub fn forget(&self, place: &str, options: &AddOptions<'_>) -> Result<usize> {
+        let Some(_turn) = self.take_turn(options)? else {
+            return Ok(0);
+        };
+        self.finish_interrupted()?;
+        let at = self.catalogue.record_at(self.key(), place)?;
+        let mut forgotten = self.remove(at.as_slice())?;
+        let start = below(place);
+        while !options.stop.load(Ordering::Relaxed) {
+            let page = self.catalogue.records_below(self.key(), &start, "", PAGE)?;
+            if page.is_empty() {
+                break;
+            }
+            forgotten += self.remove(&page)?;
+        }
+        Ok(forgotten)
     }
 
     /// Marks the records below `folder` whose files are gone, or with `prune` removes them. `places`

@@ -27,6 +27,17 @@ pub(crate) struct Vectors {
     dimension: usize,
 }
 
+/// What is known of two vectors beside their cosine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kinship {
+    /// They are of the same thing: their cosine is 1.
+    Copies,
+    /// They are not to be taken for each other, whatever their cosine.
+    Strangers,
+    /// Nothing.
+    Unknown,
+}
+
 /// What a vector is a member of.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Member {
@@ -65,19 +76,19 @@ impl Vectors {
     }
 }
 
-/// The keeper of each vector that has one: two are alike if their cosine is at least `threshold`, or if
-/// `is_copy` says so of two whose vectors are the same. `progress` sees how many pairs have been compared, and
+/// The keeper of each vector that has one: two are alike if their cosine is at least `threshold` and `kinship`
+/// does not say otherwise. `progress` sees how many pairs have been compared, and
 /// of how many.
 pub(crate) fn stars(
     vectors: &Vectors,
     threshold: f32,
-    is_copy: impl Fn(usize, usize) -> bool + Sync,
+    kinship: impl Fn(usize, usize) -> Kinship + Sync,
     mut progress: impl FnMut(u64, u64),
 ) -> Vec<Option<Member>> {
     let sky = Sky {
         vectors,
         threshold,
-        is_copy,
+        kinship,
     };
     let count = vectors.len();
     let pairs = |count: usize| count as u64 * (count as u64).saturating_sub(1) / 2;
@@ -106,10 +117,10 @@ pub(crate) fn stars(
 struct Sky<'a, F> {
     vectors: &'a Vectors,
     threshold: f32,
-    is_copy: F,
+    kinship: F,
 }
 
-impl<F: Fn(usize, usize) -> bool> Sky<'_, F> {
+impl<F: Fn(usize, usize) -> Kinship> Sky<'_, F> {
     /// Groups the vectors of a block among themselves: there, who keeps depends on who was taken before.
     fn group_block(&self, start: usize, block: &mut [Option<Member>]) {
         for n in 0..block.len() {
@@ -146,9 +157,10 @@ impl<F: Fn(usize, usize) -> bool> Sky<'_, F> {
     }
 
     fn member(&self, keeper: usize, other: usize) -> Option<Member> {
-        let similarity = match (self.is_copy)(keeper, other) {
-            true => 1.0,
-            false => self.vectors.cosine(keeper, other),
+        let similarity = match (self.kinship)(keeper, other) {
+            Kinship::Copies => 1.0,
+            Kinship::Strangers => return None,
+            Kinship::Unknown => self.vectors.cosine(keeper, other),
         };
         (similarity >= self.threshold).then_some(Member { keeper, similarity })
     }
@@ -211,7 +223,7 @@ mod tests {
                 let members = stars(
                     &vectors,
                     threshold,
-                    |_, _| false,
+                    |_, _| Kinship::Unknown,
                     |done, of| {
                         assert!(last <= done && done <= of);
                         (last, all) = (done, of);
@@ -225,7 +237,12 @@ mod tests {
                 assert_eq!(last, all);
             }
         }
-        let alike = stars(&clusters(1500, 24, 40, 0.4), 0.9, |_, _| false, |_, _| {});
+        let alike = stars(
+            &clusters(1500, 24, 40, 0.4),
+            0.9,
+            |_, _| Kinship::Unknown,
+            |_, _| {},
+        );
         let taken = alike.iter().flatten().count();
         assert!((100..1460).contains(&taken), "{taken} say little");
     }
@@ -238,7 +255,7 @@ mod tests {
             let angle = (10.0 * n as f32).to_radians();
             vectors.set(n, &[angle.cos(), angle.sin()]);
         }
-        let members = stars(&vectors, 0.98, |_, _| false, |_, _| {});
+        let members = stars(&vectors, 0.98, |_, _| Kinship::Unknown, |_, _| {});
         let keepers: Vec<Option<usize>> = members.iter().map(|it| it.map(|it| it.keeper)).collect();
         let pair = |n| [None, Some(n)];
         assert_eq!(keepers, [0, 2, 4, 6, 8].map(pair).concat());
@@ -247,7 +264,7 @@ mod tests {
     #[test]
     fn ever_so_many_of_one_picture_are_one_group() {
         let vectors = clusters(3000, 16, 1, 0.0);
-        let members = stars(&vectors, 1.0, |_, _| true, |_, _| {});
+        let members = stars(&vectors, 1.0, |_, _| Kinship::Copies, |_, _| {});
         assert!(members[0].is_none());
         let first = |member: &Option<Member>| member.is_some_and(|it| it.keeper == 0);
         assert!(members[1..].iter().all(first));
@@ -255,7 +272,12 @@ mod tests {
 
     #[test]
     fn what_has_no_vector_is_like_nothing() {
-        let members = stars(&Vectors::zero(3, 4), 0.01, |_, _| true, |_, _| {});
+        let members = stars(
+            &Vectors::zero(3, 4),
+            0.01,
+            |_, _| Kinship::Copies,
+            |_, _| {},
+        );
         assert_eq!(members, [None; 3]);
     }
 
@@ -266,7 +288,7 @@ mod tests {
         for (count, dimension) in [(20_000, 256), (100_000, 256), (100_000, 512)] {
             let vectors = clusters(count, dimension, count / 2, 0.2);
             let start = std::time::Instant::now();
-            let members = stars(&vectors, 0.95, |_, _| false, |_, _| {});
+            let members = stars(&vectors, 0.95, |_, _| Kinship::Unknown, |_, _| {});
             let (seconds, taken) = (start.elapsed(), members.iter().flatten().count());
             println!("{count} x {dimension}: {seconds:.1?}, {taken} members");
         }

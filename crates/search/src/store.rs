@@ -7,6 +7,8 @@ use crate::catalogue::{Catalogue, CollectionRow};
 use crate::collection::{Collection, CollectionInfo, ModelIdentity};
 use crate::error::{Error, Result};
 
+const CATALOGUE: &str = "catalogue.sqlite";
+
 /// A local directory with the catalogue and the embedded engine. Several processes may open it.
 #[derive(Debug)]
 pub struct Store {
@@ -24,9 +26,14 @@ impl Store {
         })?;
         Ok(Store {
             directory: directory.to_owned(),
-            catalogue: Catalogue::open(&directory.join("catalogue.sqlite"))?,
+            catalogue: Catalogue::open(&directory.join(CATALOGUE))?,
             engine: Embedded::open(&directory.join("embedded"))?,
         })
+    }
+
+    /// Whether there is a store in `directory`.
+    pub fn is_at(directory: &Path) -> bool {
+        directory.join(CATALOGUE).exists()
     }
 
     /// Where the store is.

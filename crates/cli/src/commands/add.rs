@@ -73,6 +73,9 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outcome> {
     let name = arguments.collection_name();
     Store::check_name(name)?;
+    if let Some(report) = &arguments.report {
+        output::spare_picture(report)?;
+    }
     let stop = interrupt::flag()?;
     let store = place.open()?;
     let listing = Listed::read(arguments, &store)?;
@@ -94,7 +97,7 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
         stop,
     };
     let mut outcome = run.add(listing)?;
-    if let Some(watch) = watch {
+    if let Some(mut watch) = watch {
         message!("watching; Ctrl-C to end");
         while watch.wait(stop) {
             outcome = run.add_again()?;
@@ -128,7 +131,18 @@ impl Listed {
     fn read(arguments: &Arguments, store: &Store) -> Result<Listed> {
         let mut all = Listed::default();
         for location in &arguments.sources {
-            let listing = arguments.source.read_one(location)?;
+            let listing = match arguments.source.read_among(location, &arguments.sources) {
+                Err(error) => {
+                    let name = arguments.collection_name();
+                    if is_known(store, name, &dataset::absolute(location)?)? {
+                        message!(
+                            "note: collection {name} has pictures of it: `clipseek collection forget` takes them out"
+                        );
+                    }
+                    return Err(error);
+                }
+                listing => listing?,
+            };
             let holds_nothing = listing.records.is_empty() && listing.problems.is_empty();
             match (holds_nothing, listing.folder) {
                 (false, folder) => all.folders.extend(folder),

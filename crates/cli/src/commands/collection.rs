@@ -7,7 +7,7 @@ use search::{CollectionInfo, Store};
 use serde::Serialize;
 
 use super::search::open_collection;
-use super::{check, duplicates};
+use super::{check, duplicates, forget};
 use crate::arguments::StoreArguments;
 use crate::environment;
 use crate::error::Error;
@@ -16,7 +16,7 @@ use crate::output;
 use crate::terminal::{count, message};
 use crate::vector_file::VectorFile;
 
-/// List, describe, check, export and delete collections; find duplicates
+/// List, describe, check, export and delete collections; find duplicates, forget pictures
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List the collections
@@ -54,6 +54,13 @@ measured and most place photographs closer together: theirs is a cautious 0.97.
 
 The exit code is 1 where there are no duplicates.")]
     Duplicates(duplicates::Arguments),
+    /// Take pictures out of a collection, whether their files are there or not; the files stay
+    #[command(after_help = "Examples:
+  clipseek collection forget ~/Photos/Screenshots
+  clipseek collection forget /mnt/old-disk --collection archive
+
+Adding a source again takes up those of its pictures that are there.")]
+    Forget(forget::Arguments),
     /// Delete a collection with its vectors; the pictures' files stay
     Delete(Delete),
 }
@@ -106,13 +113,14 @@ enum Format {
 }
 
 pub(crate) fn run(command: Command, place: &StoreArguments) -> Result<Outcome> {
-    let store = place.open()?;
+    let store = place.open_existing()?;
     match command {
         Command::List(arguments) => list(&arguments, &store),
         Command::Info(arguments) => info(&arguments, &store),
         Command::Export(arguments) => export(&arguments, &store),
         Command::Check(arguments) => check::run(&arguments, &store),
         Command::Duplicates(arguments) => duplicates::run(&arguments, &store),
+        Command::Forget(arguments) => forget::run(&arguments, &store),
         Command::Delete(arguments) => delete(&arguments, &store),
     }
 }
@@ -144,9 +152,10 @@ fn list(arguments: &Listing, store: &Store) -> Result<Outcome> {
                     0 => String::new(),
                     missing => format!("  ({missing} missing)"),
                 };
+                let pictures = count(*pictures as usize, "picture");
                 writeln!(
                     out,
-                    "{name:<names$}  {pictures:>8} pictures  {}{missing}",
+                    "{name:<names$}  {pictures:>17}  {}{missing}",
                     model.reference
                 )?;
             }

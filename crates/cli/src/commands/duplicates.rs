@@ -56,6 +56,9 @@ enum Format {
 
 pub(crate) fn run(arguments: &Arguments, store: &Store) -> Result<Outcome> {
     let format = arguments.format()?;
+    if let Some(to) = &arguments.to {
+        output::spare_picture(to)?;
+    }
     let filter = arguments.narrowing.filter()?;
     let collection = open_collection(store, arguments.name.as_deref())?;
     let default = DuplicateOptions::of_model(collection.model());

@@ -8,9 +8,9 @@ use picture::{Limits, Picture};
 use crate::exit::Outcome;
 use crate::models::ModelArguments;
 use crate::output;
+use crate::question::note_if_file;
 use crate::received::Given;
 use crate::sources::SourceArguments;
-use crate::terminal::message;
 use crate::vector_file::VectorFile;
 
 /// Turn words, a picture or a whole source into vectors
@@ -54,9 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         Some(at) => embed_picture(&arguments.model, at)?,
         None => {
             let words = arguments.input.as_deref().unwrap_or_default();
-            if Path::new(words).exists() {
-                message!("note: `{words}` is taken as words; a picture is given with --image");
-            }
+            note_if_file(words);
             arguments.model.load()?.model.embed_text(words)?
         }
     };

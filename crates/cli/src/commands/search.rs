@@ -138,11 +138,12 @@ enum Format {
 pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outcome> {
     let format = arguments.format()?;
     let filter = arguments.narrowing.filter()?;
-    let store = place.open()?;
+    let store = place.open_existing()?;
     let collection = open_collection(&store, arguments.collection.as_deref())?;
     let question = arguments.question(&collection)?;
     if let Some(to) = &arguments.to {
         spare(&question, to)?;
+        spare_pictures(&collection, format, to)?;
     }
     if question.is_mix() {
         message!("looking for {}", visible(&question.explanation()));
@@ -218,6 +219,19 @@ fn spare(question: &Question, to: &Path) -> Result<(), Error> {
     paths.try_for_each(|path| output::spare(path, to))
 }
 
+/// Refuses to write over a picture that is somebody's; a grid may take an earlier one's place.
+fn spare_pictures(collection: &Collection<'_>, format: Format, to: &Path) -> Result<()> {
+    if format != Format::Grid {
+        return Ok(output::spare_picture(to)?);
+    }
+    match to.canonicalize() {
+        Ok(place) if collection.has_place(&crate::sources::place(&place))? => {
+            Err(Error::OutputIsPicture { path: place }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Says why there is nothing, where there is nothing.
 fn explain(found: &Hits, options: &SearchOptions, collection: &Collection<'_>) {
     if !found.hits.is_empty() {
@@ -236,7 +250,9 @@ fn explain(found: &Hits, options: &SearchOptions, collection: &Collection<'_>) {
                 filter.as_ref().map_or("", |_| " of the pictures asked for"),
                 visible(keywords.text())
             ),
-            (None, Some(_)) => message!("no picture matches the filter"),
+            (None, Some(_)) => {
+                message!("no picture has all that --filter, --folder and the dates ask for")
+            }
             (None, None) if options.within == Within::Captions => {
                 message!(
                     "no picture of collection {} has a caption",

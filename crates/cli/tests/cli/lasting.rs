@@ -108,6 +108,11 @@ fn a_watched_folder_is_followed() {
     until("the new picture", || found() == 2);
     fs::remove_file(world.path("pictures/two-perch.jpg")).unwrap();
     until("the deletion", || found() == 1);
+    fs::rename(world.path("pictures"), world.path("away")).unwrap();
+    fs::create_dir(world.path("pictures")).unwrap();
+    copy(&world, "two-perch.jpg", "pictures/fish.jpg");
+    copy(&world, "angel-shark.jpg", "pictures/shark.jpg");
+    until("another folder of its name", || found() == 2);
     signal(&watching, "-INT");
     let ended = watching.wait().unwrap();
     assert_eq!(ended.code(), Some(0));
@@ -287,4 +292,52 @@ fn remove_a_vector(store: &Path) {
         .unwrap();
     vector.id = "nobody".to_owned();
     index.upsert("images", &[vector]).unwrap();
+}
+
+#[test]
+fn one_file_among_several_that_is_no_source_is_a_line_in_the_report() {
+    let world = World::with_pictures(&["two-perch.jpg"]);
+    world.write("notes.pdf", "%PDF-1.7");
+    let ran = world.run(&["add", "pictures", "notes.pdf"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("unchanged 1, failed 1"),
+        "{}",
+        ran.stderr
+    );
+    let said = world.fails(&["add", "notes.pdf"]);
+    assert!(
+        said.contains("is not a folder, a picture or a table"),
+        "{said}"
+    );
+    let said = world.fails(&["add", "pictures", "nowhere"]);
+    assert!(said.contains("nowhere"), "{said}");
+}
+
+#[test]
+fn pictures_are_forgotten_whether_their_files_are_there_or_not() {
+    let world = World::with_pictures(&["two-perch.jpg", "stone-windmill.jpg", "angel-shark.jpg"]);
+    let ran = world.well(&["collection", "forget", "pictures/two-perch.jpg"]);
+    assert!(ran.stderr.contains("forgot 1 picture at"), "{}", ran.stderr);
+    assert!(world.path("pictures/two-perch.jpg").exists());
+    let found = world.well(&["search", "a thing", "--format", "paths"]);
+    assert_eq!(found.lines().len(), 2);
+    assert_eq!(
+        world
+            .run(&["collection", "forget", "pictures/two-perch.jpg"])
+            .code,
+        1
+    );
+
+    fs::remove_dir_all(world.path("pictures")).unwrap();
+    let said = world.fails(&["add", "pictures", "--prune"]);
+    assert!(said.contains("clipseek collection forget"), "{said}");
+    let ran = world.well(&["collection", "forget", "pictures"]);
+    assert!(
+        ran.stderr.contains("forgot 2 pictures at"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(world.run(&["search", "a thing"]).code, 1);
+    world.well(&["collection", "check"]);
 }

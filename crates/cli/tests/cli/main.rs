@@ -8,6 +8,7 @@ mod errors;
 mod hub_models;
 mod lasting;
 mod mixes;
+mod outputs;
 mod places;
 #[cfg(unix)]
 mod played_terminal;

@@ -93,3 +93,18 @@ fn a_full_disk_loses_nothing() {
     world.well(&["add", "pictures", "--model", "mini"]);
     world.well(&["collection", "check"]);
 }
+
+#[test]
+fn a_store_is_not_made_to_look_into_it() {
+    let world = World::new();
+    for arguments in [
+        &["search", "dog"][..],
+        &["collection", "list"],
+        &["collection", "check"],
+        &["collection", "forget", "x"],
+    ] {
+        let said = world.fails(arguments);
+        assert!(said.contains("there are no collections in"), "{said}");
+        assert!(!world.path("store").exists(), "{arguments:?}");
+    }
+}

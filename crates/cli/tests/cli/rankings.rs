@@ -176,7 +176,10 @@ fn dates_and_folders_narrow_the_search() {
     let ran = world.run(&["search", "a fish", "--folder", "."]);
     assert_eq!(
         (ran.code, ran.stderr.as_str()),
-        (1, "no picture matches the filter\n")
+        (
+            1,
+            "no picture has all that --filter, --folder and the dates ask for\n"
+        )
     );
     let said = world.fails(&["search", "a fish", "--taken-after", "yesterday"]);
     assert!(said.contains("expected a date such as 2019"), "{said}");

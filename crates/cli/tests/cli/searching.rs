@@ -167,7 +167,10 @@ fn a_filter_that_nothing_matches_says_so() {
     ]);
     assert_eq!(
         (ran.code, ran.stderr.as_str()),
-        (1, "no picture matches the filter\n")
+        (
+            1,
+            "no picture has all that --filter, --folder and the dates ask for\n"
+        )
     );
     assert_eq!(ran.json()["hits"], serde_json::json!([]));
 }

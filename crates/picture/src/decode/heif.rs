@@ -164,7 +164,8 @@ fn av1_data(format: Format, data: &[u8], size: (u32, u32)) -> Result<Yuv> {
 fn av1_data(format: Format, _: &[u8], _: (u32, u32)) -> Result<Yuv> {
     Err(Error::Unsupported {
         format,
-        source: "it was built without the feature `avif`, convert it to JPEG or PNG".into(),
+        source: "this program was built without the feature `avif`: convert it to JPEG or PNG"
+            .into(),
     })
 }
 
@@ -222,15 +223,14 @@ fn check_tiles(heif: &Heif<'_>, format: Format, bytes: &[u8]) -> Result<()> {
             }
             _ => &[item],
         };
-        let copied = parts.iter().map(|&part| {
-            let settings = heif.property(part, *b"hvcC").map_or(0, <[u8]>::len) as u64;
-            heif.length(part).saturating_add(settings)
-        });
-        if copied.fold(0, u64::saturating_add) > 2 * bytes.len() as u64 {
-            return Err(damaged(format, "its pictures are longer than the file"));
-        }
+        let mut copied = 0_u64;
         for &part in parts {
-            heif.content(part)?;
+            let content = heif.content(part)?.len() as u64;
+            let settings = heif.property(part, *b"hvcC").map_or(0, <[u8]>::len) as u64;
+            copied = copied.saturating_add(content + settings);
+            if copied > 2 * bytes.len() as u64 {
+                return Err(damaged(format, "its pictures are longer than the file"));
+            }
         }
     }
     Ok(())

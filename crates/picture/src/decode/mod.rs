@@ -12,6 +12,7 @@ mod jpeg;
 mod orientation;
 mod raster;
 pub(crate) mod raw;
+mod surplus;
 mod tiff;
 mod yuv;
 
@@ -25,6 +26,8 @@ use std::{
 use ::image::metadata::Orientation;
 
 use crate::{Error, Format, Limits, Picture, Reduced, Result, Size};
+
+pub use surplus::holds_more;
 
 /// A picture as it lies in its file: RGB, not yet upright.
 struct Decoded {

@@ -262,3 +262,41 @@ fn a_threshold_out_of_range_is_refused() {
         );
     }
 }
+
+/// Only the first frame was compared; who deletes the file loses the others.
+#[test]
+fn what_holds_more_than_a_picture_is_a_duplicate_of_copies_alone() -> TestResult {
+    let world = World::new();
+    let fixtures = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../picture/tests/fixtures/formats"
+    );
+    for (from, to) in [("animated.gif", "a.gif"), ("plain.gif", "b.gif")] {
+        let bytes = fs::read(format!("{fixtures}/{from}"))?;
+        fs::write(world.path(to), &bytes)?;
+        fs::write(world.path(&format!("copy-{to}")), &bytes)?;
+        let still = Picture::decode(&bytes, &picture::Limits::default())?;
+        fs::write(world.path(&format!("{to}.png")), larger(&still).to_png())?;
+    }
+    let pictures = [
+        "a.gif",
+        "copy-a.gif",
+        "a.gif.png",
+        "b.gif",
+        "copy-b.gif",
+        "b.gif.png",
+    ];
+    add(&world, &pictures);
+    let found = duplicates(&world, 0.01);
+    let mut superfluous: Vec<&str> = found
+        .groups
+        .iter()
+        .flat_map(|group| &group.superfluous)
+        .map(|other| name(&other.file.place))
+        .collect();
+    superfluous.sort_unstable();
+    assert!(!superfluous.contains(&"a.gif"), "{superfluous:?}");
+    assert!(superfluous.contains(&"copy-a.gif"), "{superfluous:?}");
+    assert!(superfluous.contains(&"b.gif"), "{superfluous:?}");
+    Ok(())
+}
