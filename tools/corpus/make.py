@@ -175,7 +175,7 @@ def bombs(corpus, form):
         grid = data.index(b"mdat") + 4
         for rows, columns in ((255, 255), (0, 255), (255, 0), (1, 1)):
             lie = struct.pack(">BBHH", rows, columns, 9999, 9999)
-            corpus.add(form, "bombs", patched(data, grid + 2, lie), "damaged,too much memory")
+            corpus.add(form, "bombs", patched(data, grid + 2, lie), "damaged,too many pixels")
     if form == "gif":
         data = seeds(form)[0]
         corpus.add(form, "bombs", data[:-1] + data[data.index(b",") : -1] * 20_000 + b";", "any")

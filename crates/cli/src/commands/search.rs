@@ -251,7 +251,7 @@ fn explain(found: &Hits, options: &SearchOptions, collection: &Collection<'_>) {
                 visible(keywords.text())
             ),
             (None, Some(_)) => {
-                message!("no picture has all that --filter, --folder and the dates ask for")
+                message!("no picture has all that --filter, --folder and the dates ask for");
             }
             (None, None) if options.within == Within::Captions => {
                 message!(

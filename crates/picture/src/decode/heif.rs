@@ -23,8 +23,7 @@ pub(super) fn decode(format: Format, bytes: &[u8], limits: &Limits) -> Result<De
     let heif = Heif::open(bytes, format)?;
     let coding = Coding::of(&heif, heif.primary()).ok_or_else(|| unsupported(format))?;
     let size = size(&heif, format)?;
-    limits.check_size(size)?;
-    coding.check_memory(size, format, limits)?;
+    coding.check_size(size, limits)?;
     let pixels = match coding {
         Coding::Av1 => {
             let picture = av1_picture(&heif, format, heif.primary())?;
@@ -97,15 +96,17 @@ impl Coding {
         }
     }
 
-    /// The decoder of HEVC takes more memory for a pixel than others do, and so may have fewer.
-    fn check_memory(&self, size: Size, format: Format, limits: &Limits) -> Result<()> {
-        let limit = limits.allocation();
-        match self {
-            Coding::Hevc if size.pixels().saturating_mul(HEVC_COST) > limit => {
-                Err(Error::TooMuchMemory { format, limit })
-            }
-            _ => Ok(()),
-        }
+    /// The decoder of HEVC takes more memory for a pixel than others do, so a picture may have half as many.
+    fn check_size(&self, size: Size, limits: &Limits) -> Result<()> {
+        let pixels = match self {
+            Coding::Av1 => limits.pixels,
+            Coding::Hevc => limits.pixels / 2,
+        };
+        let limits = Limits {
+            pixels,
+            ..limits.clone()
+        };
+        limits.check_size(size)
     }
 }
 
