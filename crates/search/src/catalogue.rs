@@ -21,8 +21,9 @@ use crate::stamp::FileStamp;
 const APPLICATION_ID: i64 = 0x636c_736b;
 
 /// The version of the tables below. Version 1 had no columns for a text model; version 2 no keywords,
-/// and none for what a file is known by and says of itself.
-const VERSION: i64 = 3;
+/// and none for what a file is known by and says of itself; those of version 3 took time for each record
+/// that there was.
+const VERSION: i64 = 4;
 
 const TABLES: &str = "
     CREATE TABLE collections (
@@ -75,6 +76,9 @@ const UPDATES: [&str; VERSION as usize - 1] = [
         id          TEXT NOT NULL,
         PRIMARY KEY (collection, id)
     ) WITHOUT ROWID;
+    ",
+    "
+    DROP TRIGGER IF EXISTS keywords_before_insertion;
     ",
 ];
 
@@ -495,6 +499,7 @@ fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     if State::read(&transaction)?.is_empty() {
         transaction.execute_batch(TABLES)?;
         transaction.execute_batch(keywords::TABLES)?;
+        transaction.execute_batch(keywords::BEFORE_INSERTION)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
@@ -512,6 +517,9 @@ fn update_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     if version < 3 {
         transaction.execute_batch(keywords::TABLES)?;
         transaction.execute_batch(keywords::FILL)?;
+    }
+    if version < 4 {
+        transaction.execute_batch(keywords::BEFORE_INSERTION)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
@@ -671,6 +679,24 @@ mod tests {
             })
             .unwrap();
         assert_eq!(version, VERSION);
+    }
+
+    #[test]
+    fn what_keeps_up_the_keywords_of_version_3_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("catalogue.sqlite");
+        Catalogue::open(&path).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        let version_3 = "
+            DROP TRIGGER keywords_before_insertion;
+            CREATE TRIGGER keywords_before_insertion BEFORE INSERT ON records BEGIN SELECT 3; END;
+            PRAGMA user_version = 3;
+        ";
+        connection.execute_batch(version_3).unwrap();
+        Catalogue::open(&path).unwrap();
+        let query = "SELECT sql FROM sqlite_schema WHERE name = 'keywords_before_insertion'";
+        let sql: String = connection.query_row(query, [], |row| row.get(0)).unwrap();
+        assert!(sql.contains("DELETE FROM keywords"), "{sql}");
     }
 
     #[test]

@@ -10,10 +10,6 @@
 use crate::error::{Error, Result};
 
 /// The tables of words, and what keeps them up with the records.
-///
-/// `INSERT OR REPLACE` takes a record out without telling the trigger for deletions (SQLite does so
-/// only with `recursive_triggers`), be it the one of that id or the one of that place: so what an
-/// insertion might replace is taken out before it.
 pub(crate) const TABLES: &str = "
     CREATE TABLE keyword_rows (
         number      INTEGER PRIMARY KEY,
@@ -25,15 +21,6 @@ pub(crate) const TABLES: &str = "
         captions, place, content = '', contentless_delete = 1,
         tokenize = 'unicode61 remove_diacritics 2'
     );
-    CREATE TRIGGER keywords_before_insertion BEFORE INSERT ON records BEGIN
-        DELETE FROM keywords WHERE rowid IN (
-            SELECT number FROM records JOIN keyword_rows
-                ON keyword_rows.collection = records.collection AND record = id
-            WHERE records.collection = new.collection AND (id = new.id OR place = new.place));
-        DELETE FROM keyword_rows WHERE collection = new.collection AND record IN (
-            SELECT id FROM records
-            WHERE collection = new.collection AND (id = new.id OR place = new.place));
-    END;
     CREATE TRIGGER keywords_after_insertion AFTER INSERT ON records BEGIN
         INSERT INTO keyword_rows (collection, record) VALUES (new.collection, new.id);
         INSERT INTO keywords (rowid, captions, place)
@@ -53,6 +40,22 @@ pub(crate) const TABLES: &str = "
         INSERT INTO keywords (rowid, captions, place)
             SELECT number, (SELECT group_concat(value, char(10)) FROM json_each(new.captions)), new.place
             FROM keyword_rows WHERE collection = new.collection AND record = new.id;
+    END;
+";
+
+/// What an insertion might replace is taken out before it: `INSERT OR REPLACE` takes a record out without
+/// telling the trigger for deletions (SQLite does so only with `recursive_triggers`), be it the one of that
+/// id or the one of that place. Each is looked up by its index; asked for both at once, SQLite reads all
+/// records of the collection.
+pub(crate) const BEFORE_INSERTION: &str = "
+    CREATE TRIGGER keywords_before_insertion BEFORE INSERT ON records BEGIN
+        DELETE FROM keywords WHERE rowid IN (
+            SELECT number FROM keyword_rows WHERE collection = new.collection AND record IN (
+                SELECT new.id UNION ALL
+                SELECT id FROM records WHERE collection = new.collection AND place = new.place));
+        DELETE FROM keyword_rows WHERE collection = new.collection AND record IN (
+            SELECT new.id UNION ALL
+            SELECT id FROM records WHERE collection = new.collection AND place = new.place);
     END;
 ";
 
