@@ -134,10 +134,8 @@ impl FetchError {
             },
             Self::Redirect { .. } => "give the address that it leads to in the end",
             Self::TooLarge { .. } => "save it, make it smaller and name the file",
-            Self::Web(web::Error::Certificates { variable, .. }) => {
-                return Some(format!("{variable} has to name certificates in PEM form"));
-            }
-            Self::Web(web::Error::Security { .. }) | Self::Client { .. } => return None,
+            Self::Web(error) => return error.hint(),
+            Self::Client { .. } => return None,
         };
         Some(hint.to_owned())
     }

@@ -230,22 +230,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// What a variable names holds no certificates to trust.
-    #[error("there are no certificates in what {variable} names")]
-    Certificates {
-        /// The variable that is set.
-        variable: &'static str,
-        /// Why.
-        #[source]
-        source: rustls::Error,
-    },
-    /// The client could not be set up.
-    #[error("connections cannot be made securely")]
-    Security {
-        /// Why.
-        #[source]
-        source: rustls::Error,
-    },
+    /// Connections cannot be secured.
+    #[error(transparent)]
+    Web(#[from] web::Error),
     /// The client could not be set up.
     #[error("the hub's client could not be set up")]
     Client {
@@ -253,17 +240,6 @@ pub enum Error {
         #[source]
         source: reqwest::Error,
     },
-}
-
-impl From<web::Error> for Error {
-    fn from(error: web::Error) -> Self {
-        match error {
-            web::Error::Certificates { variable, source } => {
-                Self::Certificates { variable, source }
-            }
-            web::Error::Security { source } => Self::Security { source },
-        }
-    }
 }
 
 impl Error {
@@ -299,9 +275,7 @@ impl Error {
             Self::Untrusted { .. } => {
                 "where a proxy opens connections, SSL_CERT_FILE names the certificate that it signs with".to_owned()
             }
-            Self::Certificates { variable, .. } => {
-                format!("{variable} has to name certificates in PEM form; without it the system's are trusted")
-            }
+            Self::Web(error) => return error.hint(),
             Self::Status { status, .. } if !crate::refusal::passes(*status) => {
                 "the server will not do this; HF_ENDPOINT names another, HTTPS_PROXY a proxy between".to_owned()
             }
@@ -330,7 +304,6 @@ impl Error {
             | Self::NoFile { .. }
             | Self::Forbidden { .. }
             | Self::Cache { .. }
-            | Self::Security { .. }
             | Self::Client { .. } => return None,
         })
     }

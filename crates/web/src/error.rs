@@ -19,5 +19,17 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Certificates { variable, .. } => Some(format!(
+                "{variable} has to name certificates in PEM form; without it the system's are trusted"
+            )),
+            Self::Security { .. } => None,
+        }
+    }
+}
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
