@@ -26,6 +26,7 @@ const STYLES: Styles = Styles::styled()
   clipseek search \"a dog on the beach\"                  find pictures with words
   clipseek search --image beach.jpg --to found.html     or with a picture, as a page
   clipseek add ~/Photos --collection better             with CLIP, which is downloaded first
+  clipseek download urls.tsv --to pictures              fetch the pictures of a list of URLs
 
 Variables: CLIPSEEK_STORE, CLIPSEEK_MODEL, CLIPSEEK_COLLECTION, CLIPSEEK_PICTURES; those for models of the
 Hugging Face hub are in `clipseek model pull --help`.
@@ -54,6 +55,7 @@ pub(crate) enum Command {
     Add(commands::add::Arguments),
     Search(commands::search::Arguments),
     Classify(commands::classify::Arguments),
+    Download(commands::download::Arguments),
     Embed(commands::embed::Arguments),
     Eval(commands::eval::Arguments),
     #[command(subcommand)]

@@ -6,6 +6,7 @@ pub(crate) mod classify;
 pub(crate) mod collection;
 pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod download;
 pub(crate) mod duplicates;
 pub(crate) mod embed;
 pub(crate) mod eval;
@@ -33,6 +34,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome> {
         Command::Add(arguments) => add::run(&arguments, &place),
         Command::Search(arguments) => search::run(&arguments, &place),
         Command::Classify(arguments) => classify::run(&arguments),
+        Command::Download(arguments) => download::run(&arguments),
         Command::Embed(arguments) => embed::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Collection(command) => collection::run(command, &place),

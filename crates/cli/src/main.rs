@@ -3,6 +3,7 @@
 mod arguments;
 mod bug;
 mod commands;
+mod downloading;
 mod environment;
 mod error;
 mod exit;

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use dataset::{Address, FetchOptions};
+use dataset::{Address, FetchOptions, Reach};
 use picture::Limits;
 
 use crate::error::Error;
@@ -38,9 +38,7 @@ impl Given {
             None => Given::File(at.to_owned()),
             Some(Address::File(path)) => Given::File(path),
             Some(Address::Web(address)) => Given::Received(Received {
-                bytes: block_on(async {
-                    Ok(dataset::fetch(&address, &FetchOptions::default()).await?)
-                })??,
+                bytes: block_on(async { Ok(dataset::fetch(&address, &options()).await?) })??,
                 name: address.to_string(),
             }),
         })
@@ -62,5 +60,14 @@ impl Received {
                 bytes,
             }),
         }
+    }
+}
+
+/// Who names a picture may have it from wherever it is, and is no crawler.
+fn options() -> FetchOptions {
+    FetchOptions {
+        reach: Reach::Anywhere,
+        ignore_opt_out: true,
+        ..FetchOptions::default()
     }
 }

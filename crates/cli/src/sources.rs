@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use clip::Model;
-use dataset::{Columns, Listing, Problem, ProblemReason, Record, Source, SourceOptions};
+use dataset::{Address, Columns, Listing, Problem, ProblemReason, Record, Source, SourceOptions};
 use picture::Limits;
 use search::{Embedding, NewRecord};
 
@@ -16,14 +16,10 @@ use crate::terminal::{count, message, visible};
 /// So many problems are shown one by one; the rest are counted.
 const SHOWN: usize = 20;
 
-/// How a source is to be read.
+/// Which columns of a table hold what.
 #[derive(Args, Debug, Default)]
-pub(crate) struct SourceArguments {
-    /// Leave out files that match, as in `--exclude '*.gif' --exclude raw/`
-    #[arg(long, value_name = "GLOB")]
-    exclude: Vec<String>,
-
-    /// A table's column with the pictures' paths [default: found by its name]
+pub(crate) struct ColumnArguments {
+    /// A table's column with the pictures' paths or URLs [default: found by its name]
     #[arg(long, value_name = "NAME")]
     path_column: Option<String>,
 
@@ -34,6 +30,30 @@ pub(crate) struct SourceArguments {
     /// A table's column with ids [default: found by its name]
     #[arg(long, value_name = "NAME")]
     id_column: Option<String>,
+}
+
+impl ColumnArguments {
+    pub(crate) fn options(&self) -> SourceOptions {
+        SourceOptions {
+            columns: Columns {
+                path: self.path_column.clone(),
+                caption: self.caption_column.clone(),
+                id: self.id_column.clone(),
+            },
+            ..SourceOptions::default()
+        }
+    }
+}
+
+/// How a source is to be read.
+#[derive(Args, Debug, Default)]
+pub(crate) struct SourceArguments {
+    /// Leave out files that match, as in `--exclude '*.gif' --exclude raw/`
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+
+    #[command(flatten)]
+    columns: ColumnArguments,
 
     /// Name every file that is skipped, not just the first
     #[arg(short, long)]
@@ -45,7 +65,8 @@ impl SourceArguments {
     pub(crate) fn read(&self, locations: &[PathBuf]) -> Result<Listing> {
         let mut all = Listing::default();
         for location in locations {
-            let listing = self.read_among(location, locations)?;
+            let mut listing = self.read_among(location, locations)?;
+            leave_out_urls(location, &mut listing);
             if listing.records.is_empty() && listing.problems.is_empty() {
                 let path = location.clone();
                 return Err(Error::NoPictures { path }.into());
@@ -115,20 +136,36 @@ impl SourceArguments {
     fn options(&self) -> SourceOptions {
         SourceOptions {
             exclude: self.exclude.clone(),
-            columns: Columns {
-                path: self.path_column.clone(),
-                caption: self.caption_column.clone(),
-                id: self.id_column.clone(),
-            },
+            ..self.columns.options()
         }
     }
+}
+
+/// Turns the records of the source at `location` whose pictures are not here into problems.
+fn leave_out_urls(location: &Path, listing: &mut Listing) {
+    listing.records.retain(|record| match &record.place {
+        Address::File(_) => true,
+        Address::Web(url) => {
+            listing.problems.push(Problem {
+                file: location.to_owned(),
+                line: None,
+                reason: ProblemReason::NotHere {
+                    url: url.to_string(),
+                },
+            });
+            false
+        }
+    });
 }
 
 /// What the collection needs of a source's record.
 pub(crate) fn new_record(record: Record) -> NewRecord {
     NewRecord {
         id: record.id,
-        place: place(&record.place),
+        place: match &record.place {
+            Address::File(path) => place(path),
+            Address::Web(url) => url.to_string(),
+        },
         captions: record.captions,
         metadata: record.metadata,
     }

@@ -1,12 +1,12 @@
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use reqwest::Url;
 
 use crate::fetch_error::FetchError;
 
 /// Where a picture is, said as a URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
     /// On a server.
     Web(WebAddress),
@@ -44,6 +44,14 @@ impl Address {
         }
     }
 
+    /// The file, of one on this machine.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Address::File(path) => Some(path),
+            Address::Web(_) => None,
+        }
+    }
+
     /// Whether `text` begins as an address that can be read, `http://`, `https://` or `file://`.
     pub fn is_meant(text: &str) -> bool {
         let scheme = scheme_of(text);
@@ -74,8 +82,20 @@ fn without_password(text: &str) -> String {
 }
 
 /// An address of http or https. It shows without name and password.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct WebAddress(pub(crate) Url);
+
+impl WebAddress {
+    /// The whole URL, with a name and password that may be in it.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The host's name or number.
+    pub(crate) fn host(&self) -> &str {
+        self.0.host_str().unwrap_or_default()
+    }
+}
 
 impl fmt::Display for WebAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,6 +7,8 @@
 //! numbers; nulls, empty strings and numbers that are not finite are left out.
 
 use std::fs::File;
+use std::io;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -16,24 +18,22 @@ use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::schema::types::SchemaDescriptor;
 
 use crate::columns::{Columns, Roles};
-use crate::gathering::{Gathering, Row};
-use crate::{Error, Listing, ProblemReason, Result, value};
+use crate::row::{Row, Take};
+use crate::text_stream::{self, Compression};
+use crate::{Error, ProblemReason, Result, value};
 use column::{Cell, Column};
 use content::Content;
 
+mod checked_pages;
 mod column;
 mod content;
 
 /// Rows decoded at once.
 const BATCH: usize = 1024;
 
-/// Reads the table at `path` into `gathering`.
-pub(crate) fn read(
-    path: &Path,
-    columns: &Columns,
-    mut gathering: Gathering<'_>,
-) -> Result<Listing> {
-    let file = File::open(path).map_err(Error::read(path))?;
+/// Hands the rows of the table at `path` to `take`.
+pub(crate) fn read(path: &Path, columns: &Columns, take: &mut Take<'_>) -> Result<()> {
+    let file = open(path).map_err(Error::read(path))?;
     // The library means to answer a damaged file with an error, and mostly does.
     let result = catch_unwind(AssertUnwindSafe(|| {
         let file = SerializedFileReader::new(file).map_err(|source| damaged(path, source))?;
@@ -44,19 +44,33 @@ pub(crate) fn read(
         )?;
         let mut line = 1;
         for index in 0..file.num_row_groups() {
-            file.get_row_group(index)
-                .and_then(|group| table.read_group(group.as_ref(), &mut line, &mut gathering))
+            let flow = file
+                .get_row_group(index)
+                .and_then(|group| table.read_group(group.as_ref(), &mut line, take))
                 .map_err(|source| damaged(path, source))?;
+            if flow.is_break() {
+                break;
+            }
         }
         Ok(())
     }));
-    match result {
-        Ok(result) => result.map(|()| gathering.finish()),
-        Err(_) => Err(damaged(
+    result.unwrap_or_else(|_| {
+        Err(damaged(
             path,
             ParquetError::General("decoder panicked".to_owned()),
-        )),
+        ))
+    })
+}
+
+/// The file, decompressed into one without a name if its own says that it is compressed as a whole:
+/// Parquet is read from its end.
+fn open(path: &Path) -> io::Result<File> {
+    if Compression::of(path).is_none() {
+        return File::open(path);
     }
+    let mut file = tempfile::tempfile()?;
+    io::copy(&mut text_stream::decompressed(path)?, &mut file)?;
+    Ok(file)
 }
 
 fn damaged(path: &Path, source: ParquetError) -> Error {
@@ -96,12 +110,12 @@ impl Table {
         &self,
         group: &dyn RowGroupReader,
         line: &mut u64,
-        gathering: &mut Gathering<'_>,
-    ) -> Result<(), ParquetError> {
+        take: &mut Take<'_>,
+    ) -> Result<ControlFlow<()>, ParquetError> {
         let mut readers = self
             .columns
             .iter()
-            .map(|column| group.get_column_reader(column.leaf))
+            .map(|column| column.open(group))
             .collect::<Result<Vec<_>, _>>()?;
         loop {
             let mut batch = Vec::with_capacity(readers.len());
@@ -115,11 +129,13 @@ impl Table {
                 ));
             }
             if rows == 0 {
-                return Ok(());
+                return Ok(ControlFlow::Continue(()));
             }
             for _ in 0..rows {
                 let cells = batch.iter_mut().filter_map(Iterator::next);
-                gathering.add(*line, self.row(cells));
+                if take(*line, self.row(cells)).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
                 *line += 1;
             }
         }

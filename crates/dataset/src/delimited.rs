@@ -9,28 +9,23 @@
 //! without a name, such as the index that pandas writes.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use csv::{ByteRecord, Terminator};
 
 use crate::columns::{Columns, Roles};
-use crate::gathering::{Gathering, Row};
-use crate::{Error, Listing, ProblemReason, Result, encoding, place};
+use crate::row::{Row, Take};
+use crate::text_stream::{Compression, TextStream};
+use crate::{Address, Error, Listing, ProblemReason, Result, encoding, place};
 use cell_type::CellType;
 
 mod cell_type;
 
-/// Reads the table at `path` into `gathering`.
-pub(crate) fn read(
-    path: &Path,
-    columns: &Columns,
-    mut gathering: Gathering<'_>,
-) -> Result<Listing> {
+/// Hands the rows of the table at `path` to `take`; gives what its columns of metadata hold.
+pub(crate) fn read(path: &Path, columns: &Columns, take: &mut Take<'_>) -> Result<ColumnTypes> {
     let read_error = Error::read(path);
-    let mut file = BufReader::new(File::open(path).map_err(&read_error)?);
-    let form = Form::of(path, &mut file)?;
+    let mut text = TextStream::open(path)?;
+    let form = Form::of(&mut text)?;
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(form.delimiter)
         .quoting(form.is_quoted())
@@ -38,30 +33,37 @@ pub(crate) fn read(
         // The default, either of `\r` and `\n`, counts lines wrongly in files that have both.
         .terminator(Terminator::Any(form.ending))
         .has_headers(false)
-        .from_reader(file);
+        .buffer_capacity(1 << 16)
+        .from_reader(text);
 
+    let mut next = ByteRecord::new();
+    let read_next = |reader: &mut csv::Reader<TextStream>, cells: &mut ByteRecord| {
+        let is_there = reader.read_byte_record(cells);
+        is_there.map_err(|error| read_error(error.into()))
+    };
+    let mut is_there = read_next(&mut reader, &mut next)?;
+    let mut header = Header::new(path, columns, &next, form.delimiter)?;
+    if !header.is_a_row {
+        is_there = read_next(&mut reader, &mut next)?;
+    }
     let mut cells = ByteRecord::new();
-    reader
-        .read_byte_record(&mut cells)
-        .map_err(|error| read_error(error.into()))?;
-    let mut header = Header::new(path, columns, &cells, form.delimiter)?;
-    while reader
-        .read_byte_record(&mut cells)
-        .map_err(|error| read_error(error.into()))?
-    {
+    while is_there {
+        std::mem::swap(&mut cells, &mut next);
+        // Whether a row is the last is known when there is no other.
+        is_there = read_next(&mut reader, &mut next)?;
         if is_blank(&cells) {
             continue;
         }
         let line = cells.position().map_or(0, |position| form.line(position));
-        let row = match form.is_open(&cells, reader.position().byte()) {
+        let row = match !is_there && form.is_open(&cells, reader.get_ref().end()) {
             true => Err(ProblemReason::OpenQuote),
             false => header.row(&cells),
         };
-        gathering.add(line, row);
+        if take(line, row).is_break() {
+            break;
+        }
     }
-    let mut listing = gathering.finish();
-    header.set_types(&mut listing);
-    Ok(listing)
+    Ok(header.into_types())
 }
 
 /// A line with nothing but white space; those without even that the reader skips itself.
@@ -74,40 +76,40 @@ struct Form {
     delimiter: u8,
     /// What lines end with: `\n`, before which there may be `\r`, or, as on old Macs, `\r` alone.
     ending: u8,
-    /// Bytes from the header to the end.
-    length: u64,
-    ends_with_quote: bool,
 }
 
 impl Form {
-    /// Finds out, and leaves the file at the first byte of its header.
-    fn of(path: &Path, file: &mut BufReader<File>) -> Result<Self> {
-        let expected = match place::extension(path).as_str() {
+    /// Finds out, and leaves the text at the first byte of its header.
+    fn of(text: &mut TextStream) -> Result<Self> {
+        let expected = match place::extension(&Compression::uncompressed_name(&text.path)).as_str()
+        {
             "tsv" | "tab" => b'\t',
             _ => b',',
         };
-        let header = first_line(file).map_err(Error::read(path))?;
-        if encoding::is_utf16(&header) {
-            let path = path.to_owned();
+        if encoding::is_utf16(text.start()) {
+            let path = text.path.clone();
             return Err(Error::Utf16 { path });
         }
-        let has_mark = header.starts_with(encoding::UTF8_MARK);
-        let start = if has_mark {
-            encoding::UTF8_MARK.len() as u64
-        } else {
-            0
+        if text.start().starts_with(encoding::UTF8_MARK) {
+            text.skip(encoding::UTF8_MARK.len());
+        }
+        let first = |start: &[u8], ending| {
+            start
+                .split(|&byte| byte == ending)
+                .next()
+                .map(<[u8]>::to_vec)
         };
-        let (length, end) = length_and_end(file).map_err(Error::read(path))?;
-        file.seek(SeekFrom::Start(start))
-            .map_err(Error::read(path))?;
-        let is_old_mac = !header.contains(&b'\n') && header.contains(&b'\r');
-        let ending = if is_old_mac { b'\r' } else { b'\n' };
-        let header = header.split(|&byte| byte == ending).next();
+        let line = first(text.start(), b'\n').unwrap_or_default();
+        let has_line_feed = line.len() < text.start().len();
+        let ending = if !has_line_feed && line.contains(&b'\r') {
+            b'\r'
+        } else {
+            b'\n'
+        };
+        let header = first(&line, ending).unwrap_or_default();
         Ok(Self {
-            delimiter: delimiter(header.unwrap_or_default(), expected),
+            delimiter: delimiter(&header, expected),
             ending,
-            length: length.saturating_sub(start),
-            ends_with_quote: end.trim_ascii_end().ends_with(b"\""),
         })
     }
 
@@ -123,32 +125,15 @@ impl Form {
         self.delimiter != b'\t'
     }
 
-    /// Whether the row that ends at byte `end` ends with a quoted cell that nothing closed: it runs
-    /// over lines to the end of the table, and there is no quotation mark.
-    fn is_open(&self, cells: &ByteRecord, end: u64) -> bool {
-        let runs_on = cells
+    /// Whether the last row ends with a quoted cell that nothing closed: it runs over lines to the
+    /// `end` of the text, and there is no quotation mark.
+    fn is_open(&self, last: &ByteRecord, end: &[u8]) -> bool {
+        let runs_on = last
             .iter()
             .next_back()
             .is_some_and(|cell| cell.contains(&self.ending));
-        self.is_quoted() && end >= self.length && runs_on && !self.ends_with_quote
+        self.is_quoted() && runs_on && !end.trim_ascii_end().ends_with(b"\"")
     }
-}
-
-fn first_line(file: &mut BufReader<File>) -> io::Result<Vec<u8>> {
-    const LONGEST: u64 = 1 << 20;
-    let mut line = Vec::new();
-    file.take(LONGEST).read_until(b'\n', &mut line)?;
-    Ok(line)
-}
-
-/// The file's length and its last bytes.
-fn length_and_end(file: &mut BufReader<File>) -> io::Result<(u64, Vec<u8>)> {
-    const END: u64 = 4096;
-    let length = file.seek(SeekFrom::End(0))?;
-    file.seek(SeekFrom::Start(length.saturating_sub(END)))?;
-    let mut end = Vec::new();
-    file.read_to_end(&mut end)?;
-    Ok((length, end))
 }
 
 /// The delimiter that the header has most of, of several the `expected` one.
@@ -179,6 +164,8 @@ struct Header {
     roles: Roles,
     types: Vec<CellType>,
     delimiter: u8,
+    /// Whether there is no header: what stands in its place is a row.
+    is_a_row: bool,
 }
 
 impl Header {
@@ -191,11 +178,16 @@ impl Header {
             })?;
             names.push(name.trim().to_owned());
         }
-        let roles = Roles::of_header(columns, path, &names)?;
+        let unnamed = Unnamed::of(columns, &names);
+        let roles = match &unnamed {
+            Some(unnamed) => unnamed.roles,
+            None => Roles::of_header(columns, path, &names)?,
+        };
         Ok(Self {
             roles,
             types: vec![CellType::default(); names.len()],
-            names,
+            is_a_row: unnamed.is_some(),
+            names: unnamed.map_or(names, |unnamed| unnamed.names),
             delimiter,
         })
     }
@@ -223,9 +215,44 @@ impl Header {
         Ok(row)
     }
 
+    fn into_types(self) -> ColumnTypes {
+        ColumnTypes(self.names.into_iter().zip(self.types).collect())
+    }
+}
+
+/// The columns of a table without a header, as Conceptual Captions has them: caption, tab, URL. It
+/// is known by a URL where a name should be.
+struct Unnamed {
+    roles: Roles,
+    names: Vec<String>,
+}
+
+impl Unnamed {
+    fn of(columns: &Columns, cells: &[String]) -> Option<Self> {
+        if *columns != Columns::default() {
+            return None;
+        }
+        let path = cells.iter().position(|cell| Address::is_meant(cell))?;
+        let caption = (0..cells.len()).find(|&column| column != path);
+        Some(Self {
+            roles: Roles {
+                path: Some(path),
+                caption,
+                id: None,
+            },
+            names: (1..=cells.len()).map(|n| format!("column{n}")).collect(),
+        })
+    }
+}
+
+/// What the columns of metadata hold, known when all rows have been read.
+#[derive(Debug, Default)]
+pub(crate) struct ColumnTypes(Vec<(String, CellType)>);
+
+impl ColumnTypes {
     /// Turns the metadata of `listing` from text into what the columns turned out to hold.
-    fn set_types(&self, listing: &mut Listing) {
-        for (name, cell_type) in self.names.iter().zip(&self.types) {
+    pub(crate) fn apply(&self, listing: &mut Listing) {
+        for (name, cell_type) in &self.0 {
             for record in &mut listing.records {
                 if let Some(value) = record.metadata.get_mut(name) {
                     cell_type.apply(value);

@@ -141,7 +141,7 @@ impl EmbeddingTable {
 }
 
 /// An error of the Parquet library, which is the system's when there is one inside.
-fn write_error(path: &Path, error: ParquetError) -> Error {
+pub(crate) fn write_error(path: &Path, error: ParquetError) -> Error {
     let source = match error {
         ParquetError::External(error) => match error.downcast() {
             Ok(error) => *error,
@@ -181,29 +181,34 @@ impl Group {
         mut writer: SerializedRowGroupWriter<'_, BufWriter<Unfinished>>,
     ) -> Result<(), ParquetError> {
         for strings in [&self.ids, &self.images, &self.captions] {
-            write_column::<ByteArrayType, _>(&mut writer, strings, None)?;
+            write_column::<ByteArrayType, _>(&mut writer, strings, None, None)?;
         }
         for lists in [&self.image_embeddings, &self.text_embeddings] {
-            let levels = Some((lists.definitions.as_slice(), lists.repetitions.as_slice()));
-            write_column::<FloatType, _>(&mut writer, &lists.numbers, levels)?;
+            let (definitions, repetitions) = (&lists.definitions, &lists.repetitions);
+            write_column::<FloatType, _>(
+                &mut writer,
+                &lists.numbers,
+                Some(definitions),
+                Some(repetitions),
+            )?;
         }
         writer.close().map(drop)
     }
 }
 
-/// Writes the next column of a group: its values and, for a list, the definition and repetition
-/// level of each.
-fn write_column<T: DataType, W: std::io::Write + Send>(
+/// Writes the next column of a group: its values, the definition level of each where some may be
+/// missing, and the repetition level of each for a list.
+pub(crate) fn write_column<T: DataType, W: std::io::Write + Send>(
     writer: &mut SerializedRowGroupWriter<'_, W>,
     values: &[T::T],
-    levels: Option<(&[i16], &[i16])>,
+    definitions: Option<&[i16]>,
+    repetitions: Option<&[i16]>,
 ) -> Result<(), ParquetError> {
     let Some(mut column) = writer.next_column()? else {
         return Err(ParquetError::General(
             "schema has too few columns".to_owned(),
         ));
     };
-    let (definitions, repetitions) = levels.unzip();
     column
         .typed::<T>()
         .write_batch(values, definitions, repetitions)?;

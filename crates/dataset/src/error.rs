@@ -26,6 +26,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// There is no table where one is wanted.
+    #[error("`{}` is not a table and no folder of tables", path.display())]
+    NoTable {
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// A pattern of files to exclude is malformed.
     #[error("`{pattern}` is not a pattern of files to exclude")]
     Exclude {

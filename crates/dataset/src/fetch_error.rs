@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use web::Again;
+
 /// Why a picture could not be fetched. Addresses are named without name and password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -17,6 +19,21 @@ pub enum FetchError {
     Scheme {
         /// What was given.
         text: String,
+    },
+    /// The name of the host leads nowhere.
+    #[error("there is no host of `{url}`")]
+    NoSuchHost {
+        /// The address.
+        url: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The host is not on the internet.
+    #[error("`{url}` is at a private address")]
+    PrivateAddress {
+        /// The address.
+        url: String,
     },
     /// There is no connection.
     #[error("`{url}` could not be reached")]
@@ -36,12 +53,31 @@ pub enum FetchError {
         #[source]
         source: reqwest::Error,
     },
+    /// The connection could not be secured.
+    #[error("no secure connection to `{url}`")]
+    Tls {
+        /// The address.
+        url: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
     /// Nothing came for too long.
     #[error("`{url}` sent nothing for {} s", limit.as_secs_f32())]
     Stalled {
         /// The address.
         url: String,
         /// For so long.
+        limit: Duration,
+    },
+    /// What came was too little.
+    #[error("`{url}` sent less than {least} bytes in {} s", limit.as_secs_f32())]
+    Trickled {
+        /// The address.
+        url: String,
+        /// So many bytes would have been enough.
+        least: u64,
+        /// In so long.
         limit: Duration,
     },
     /// It all took too long.
@@ -68,6 +104,16 @@ pub enum FetchError {
         url: String,
         /// The number and its words.
         status: reqwest::StatusCode,
+        /// How long it asks to wait.
+        wait: Option<Duration>,
+    },
+    /// The server says that the picture is not for machines.
+    #[error("the server does not want `{url}` to be used so: `{header}`")]
+    OptedOut {
+        /// The address.
+        url: String,
+        /// What it says.
+        header: String,
     },
     /// A redirect that is not followed.
     #[error("`{url}` redirects {fault}")]
@@ -84,6 +130,20 @@ pub enum FetchError {
         url: String,
         /// The most that a picture may have.
         limit: u64,
+    },
+    /// Nothing in the place of a picture.
+    #[error("`{url}` is empty")]
+    Empty {
+        /// The address.
+        url: String,
+    },
+    /// A body that was packed, and cannot be unpacked.
+    #[error("`{url}` is packed in a way that is not read: `{encoding}`")]
+    Encoding {
+        /// The address.
+        url: String,
+        /// How.
+        encoding: String,
     },
     /// A page in the place of a picture.
     #[error("`{url}` is a page, not a picture")]
@@ -110,22 +170,44 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// Whether another attempt may succeed.
+    pub(crate) fn again(&self) -> Again {
+        match self {
+            Self::Status { status, wait, .. } => match (status.as_u16(), wait) {
+                (429 | 503, Some(wait)) => Again::After(*wait),
+                (408 | 425 | 429 | 500 | 502 | 503 | 504, _) => Again::Soon,
+                _ => Again::Never,
+            },
+            Self::BrokenOff { .. } => Again::Soon,
+            Self::Unreachable { .. } | Self::Stalled { .. } => Again::Briefly,
+            _ => Again::Never,
+        }
+    }
+
     /// What to do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Address { .. } => "expected something like https://example.org/beach.jpg",
-            Self::Scheme { .. } | Self::Page { .. } | Self::NotAPicture { .. } => {
+            Self::Scheme { .. }
+            | Self::Empty { .. }
+            | Self::Encoding { .. }
+            | Self::Page { .. }
+            | Self::NotAPicture { .. } => {
                 "give the address of the picture itself, or save it and name the file"
             }
-            Self::Unreachable { .. } => {
+            Self::PrivateAddress { .. } => "`--allow-private` lets it",
+            Self::OptedOut { .. } => "`--ignore-opt-out` takes it nevertheless",
+            Self::Unreachable { .. } | Self::NoSuchHost { .. } => {
                 "see whether the address is right and the network is there; HTTPS_PROXY and HTTP_PROXY name a proxy"
             }
             Self::Untrusted { .. } => {
                 "SSL_CERT_FILE names other certificates to trust, as that of a proxy that opens connections"
             }
-            Self::Stalled { .. } | Self::TooSlow { .. } | Self::BrokenOff { .. } => {
-                "try again later"
-            }
+            Self::Tls { .. }
+            | Self::Stalled { .. }
+            | Self::Trickled { .. }
+            | Self::TooSlow { .. }
+            | Self::BrokenOff { .. } => "try again later",
             Self::Status { status, .. } => match status.as_u16() {
                 401 | 403 => "the server gives it to some only; save it and name the file",
                 404 | 410 => "see whether the address is right",

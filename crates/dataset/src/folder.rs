@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use picture::Format;
 
 use crate::exclusions::Exclusions;
-use crate::{Listing, Problem, ProblemReason, Record, place};
+use crate::source::Kind as SourceKind;
+use crate::{Address, Listing, Problem, ProblemReason, Record, place};
 
 /// Names that systems, cameras' disks and file servers leave in people's folders, in lower case.
 /// Names that begin with a dot (`.DS_Store`, `._dog.jpg`) are skipped as well.
@@ -45,12 +46,7 @@ pub(crate) fn picture(path: PathBuf) -> Result<Option<Record>, Problem> {
     let reason = match kind(&path) {
         Ok(Kind::Other) => return Ok(None),
         Ok(_) if path.to_str().is_none() => ProblemReason::NameNotUtf8,
-        Ok(Kind::Picture) => {
-            return Ok(Some(Record {
-                place: path,
-                ..Record::default()
-            }));
-        }
+        Ok(Kind::Picture) => return Ok(Some(Record::at(Address::File(path)))),
         Ok(Kind::UnreadPicture) => ProblemReason::FormatNotRead {
             extension: place::extension(&path),
         },
@@ -105,9 +101,27 @@ pub(crate) fn read(folder: &Path, exclusions: &Exclusions) -> io::Result<Listing
     }
     let mut listing = walk.listing;
     listing.folder = Some(folder.to_owned());
-    listing.records.sort_by(|a, b| a.place.cmp(&b.place));
+    listing
+        .records
+        .sort_by(|a, b| a.place.file().cmp(&b.place.file()));
     listing.problems.sort_by(|a, b| a.file.cmp(&b.file));
     Ok(listing)
+}
+
+/// The tables in `folder` itself, by their names' endings, in the order of their names.
+pub(crate) fn tables(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut tables = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !is_hidden && SourceKind::of_name(&path).is_some() && path.is_file() {
+            tables.push(path);
+        }
+    }
+    tables.sort_unstable();
+    Ok(tables)
 }
 
 struct Walk<'a> {

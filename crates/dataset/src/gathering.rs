@@ -3,40 +3,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::columns::Roles;
 use crate::exclusions::Exclusions;
-use crate::{Listing, Metadata, Problem, ProblemReason, Record, place, value};
-
-/// What one row of a table says.
-#[derive(Debug, Default)]
-pub(crate) struct Row {
-    pub(crate) path: String,
-    pub(crate) captions: Vec<String>,
-    pub(crate) id: Option<String>,
-    pub(crate) metadata: Metadata,
-}
-
-impl Row {
-    /// Takes the value of a column that has one of the roles, or several.
-    pub(crate) fn set(&mut self, roles: &Roles, column: usize, value: Value) {
-        if roles.id == Some(column) {
-            self.id = value::text(value.clone());
-        }
-        if roles.caption == Some(column) {
-            self.captions = value::texts(value.clone());
-        }
-        if roles.path == Some(column) {
-            self.path = value::text(value).unwrap_or_default();
-        }
-    }
-}
+use crate::row::Row;
+use crate::{Address, Listing, Metadata, Problem, ProblemReason, Record, place};
 
 /// The rows of a table brought together: those that name the same picture become one record.
 pub(crate) struct Gathering<'a> {
     table: &'a Path,
     folder: PathBuf,
     exclusions: &'a Exclusions,
-    by_place: HashMap<PathBuf, usize>,
+    by_place: HashMap<Address, usize>,
     by_id: HashMap<String, usize>,
     listing: Listing,
 }
@@ -74,12 +50,18 @@ impl<'a> Gathering<'a> {
 
     fn add_row(&mut self, row: Row) -> Result<(), ProblemReason> {
         let path = row.path.trim();
+        // The manifest of a download says so of what came to nothing.
+        if path.is_empty() && row.metadata.get("is_valid") == Some(&Value::Bool(false)) {
+            return Ok(());
+        }
         let mut place = place::resolve(&self.folder, path)?;
         if self.is_excluded(&place) {
             return Ok(());
         }
-        if !self.by_place.contains_key(&place) {
-            place = place::existing(place, path)?;
+        if let Address::File(file) = &place
+            && !self.by_place.contains_key(&place)
+        {
+            place = Address::File(place::existing(file.clone(), path)?);
         }
         let next = self.listing.records.len();
         let index = self.by_place.get(&place).copied().unwrap_or(next);
@@ -91,10 +73,7 @@ impl<'a> Gathering<'a> {
         }
         if index == next {
             self.by_place.insert(place.clone(), index);
-            self.listing.records.push(Record {
-                place,
-                ..Record::default()
-            });
+            self.listing.records.push(Record::at(place));
         }
         let record = &mut self.listing.records[index];
         if let (None, Some(id)) = (&record.id, id) {
@@ -105,7 +84,11 @@ impl<'a> Gathering<'a> {
         Ok(())
     }
 
-    fn is_excluded(&self, place: &Path) -> bool {
+    fn is_excluded(&self, place: &Address) -> bool {
+        // Patterns are of files.
+        let Address::File(place) = place else {
+            return false;
+        };
         match (place.strip_prefix(&self.folder), place.file_name()) {
             (Ok(relative), _) => self.exclusions.exclude_within(relative),
             // Patterns say nothing of the folders above the source.

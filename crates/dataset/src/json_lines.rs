@@ -4,56 +4,53 @@
 //! string or a list of strings. Of the metadata strings, numbers, booleans and lists of strings are
 //! kept; `null`, objects, other and empty lists are left out.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use crate::columns::{Columns, Role, Roles};
-use crate::gathering::{Gathering, Row};
-use crate::{Error, Listing, ProblemReason, Result, encoding, value};
+use crate::row::{Row, Take};
+use crate::text_stream::TextStream;
+use crate::{Error, ProblemReason, Result, encoding, value};
 
 const LONGEST_LINE: u64 = 64 << 20;
 
-/// Reads the table at `path` into `gathering`.
-pub(crate) fn read(
-    path: &Path,
-    columns: &Columns,
-    mut gathering: Gathering<'_>,
-) -> Result<Listing> {
+/// Hands the rows of the table at `path` to `take`.
+pub(crate) fn read(path: &Path, columns: &Columns, take: &mut Take<'_>) -> Result<()> {
     let read_error = Error::read(path);
-    let mut file = BufReader::new(File::open(path).map_err(&read_error)?);
+    let mut text = TextStream::open(path)?;
+    if encoding::is_utf16(text.start()) {
+        return Err(Error::Utf16 {
+            path: path.to_owned(),
+        });
+    }
+    if text.start().starts_with(encoding::UTF8_MARK) {
+        text.skip(encoding::UTF8_MARK.len());
+    }
+    let mut text = BufReader::new(text);
     let mut objects = Objects::new(columns);
     let mut bytes = Vec::new();
     for line in 1_u64.. {
         bytes.clear();
-        let is_whole = read_line(&mut file, &mut bytes).map_err(&read_error)?;
+        let is_whole = read_line(&mut text, &mut bytes).map_err(&read_error)?;
         if bytes.is_empty() {
             break;
         }
-        if line == 1 && encoding::is_utf16(&bytes) {
-            return Err(Error::Utf16 {
-                path: path.to_owned(),
-            });
+        if is_whole && bytes.trim_ascii().is_empty() {
+            continue;
         }
-        let text = match line {
-            1 => bytes.strip_prefix(encoding::UTF8_MARK).unwrap_or(&bytes),
-            _ => &bytes,
+        let row = match is_whole {
+            true => objects.row(&bytes),
+            false => Err(ProblemReason::LineTooLong {
+                limit: LONGEST_LINE,
+            }),
         };
-        if !is_whole {
-            gathering.add(
-                line,
-                Err(ProblemReason::LineTooLong {
-                    limit: LONGEST_LINE,
-                }),
-            );
-        } else if !text.trim_ascii().is_empty() {
-            gathering.add(line, objects.row(text));
+        if take(line, row).is_break() {
+            return Ok(());
         }
     }
-    objects.require_columns(path)?;
-    Ok(gathering.finish())
+    objects.require_columns(path)
 }
 
 /// Reads the next line, or as much of it as is allowed: then the rest is skipped, and the answer is

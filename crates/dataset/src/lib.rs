@@ -33,6 +33,7 @@ mod address;
 mod columnar;
 mod columns;
 mod delimited;
+mod download;
 mod embedding_array;
 mod embedding_table;
 mod encoding;
@@ -45,13 +46,21 @@ mod gathering;
 mod json_lines;
 mod place;
 mod problem;
+mod reach;
 mod record;
+mod resolver;
+mod row;
 mod source;
+mod text_stream;
 mod unfinished;
 mod value;
 
 pub use address::{Address, WebAddress};
 pub use columns::Columns;
+pub use download::{
+    Download, DownloadError, DownloadOptions, FetchedPicture, Keeping, KeptFile, ManifestReport,
+    Outcome, Progress, Reason, Resizing, Shard, addresses,
+};
 pub use embedding_array::EmbeddingArray;
 pub use embedding_table::{EmbeddingRow, EmbeddingTable};
 pub use error::{Error, Result};
@@ -59,6 +68,8 @@ pub use fetch::{FetchOptions, fetch};
 pub use fetch_error::FetchError;
 pub use place::absolute;
 pub use problem::{Problem, ProblemReason};
+pub use reach::Reach;
 pub use record::{Listing, Metadata, Record};
+pub use row::Row;
 pub use source::{Source, SourceOptions};
 pub use unfinished::Unfinished;

@@ -3,7 +3,7 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use crate::ProblemReason;
+use crate::{Address, ProblemReason};
 
 /// `path` made absolute from the current directory and without `.` and `..`; links are not resolved.
 pub fn absolute(path: &Path) -> io::Result<PathBuf> {
@@ -25,8 +25,8 @@ fn clean(path: &Path) -> PathBuf {
     cleaned
 }
 
-/// Where the path in a row leads, from the table's folder. The file is not looked for.
-pub(crate) fn resolve(folder: &Path, written: &str) -> Result<PathBuf, ProblemReason> {
+/// Where the path or URL in a row leads, from the table's folder. Nothing is looked for.
+pub(crate) fn resolve(folder: &Path, written: &str) -> Result<Address, ProblemReason> {
     if written.is_empty() {
         return Err(ProblemReason::NoPath);
     }
@@ -37,16 +37,19 @@ pub(crate) fn resolve(folder: &Path, written: &str) -> Result<PathBuf, ProblemRe
         });
     }
     match scheme(written) {
-        None => Ok(clean(&folder.join(written))),
+        None => Ok(Address::File(clean(&folder.join(written)))),
         Some("file") => {
             let path = file_url(written).ok_or_else(|| ProblemReason::NoSuchFile {
                 path: written.to_owned(),
             })?;
-            Ok(clean(&folder.join(path)))
+            Ok(Address::File(clean(&folder.join(path))))
         }
-        Some(_) => Err(ProblemReason::Url {
-            url: written.to_owned(),
-        }),
+        Some(_) => match Address::of(written) {
+            Ok(Some(address)) => Ok(address),
+            Ok(None) | Err(_) => Err(ProblemReason::Url {
+                url: written.to_owned(),
+            }),
+        },
     }
 }
 

@@ -69,10 +69,18 @@ pub enum ProblemReason {
     /// A row has no path, or an empty one.
     #[error("no path")]
     NoPath,
-    /// A row names its picture by a URL.
-    #[error("URLs are not read yet: `{url}`")]
+    /// A row names its picture by something that looks like a URL and is none that can be fetched.
+    #[error("`{url}` is not a URL that can be fetched: expected http:// or https://")]
     Url {
         /// The URL as the row has it.
+        url: String,
+    },
+    /// A picture is on a server, where one is wanted that is here.
+    #[error(
+        "`{url}` has to be fetched first: `clipseek download` does, and writes a table of the files"
+    )]
+    NotHere {
+        /// The URL.
         url: String,
     },
     /// A row's id belongs to another picture of the same table.
@@ -128,7 +136,8 @@ impl ProblemReason {
             Self::NoSuchFile { .. } => "no such file",
             Self::NotAFile { .. } => "not a file",
             Self::NoPath => "no path",
-            Self::Url { .. } => "URL",
+            Self::Url { .. } => "not a URL",
+            Self::NotHere { .. } => "URL",
             Self::DuplicateId { .. } => "duplicate id",
             Self::UnequalLength { .. } => "unequal row length",
             Self::OpenQuote => "open quote",

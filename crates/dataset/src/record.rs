@@ -1,22 +1,35 @@
 use std::path::PathBuf;
 
-use crate::Problem;
+use crate::{Address, Problem};
 
 /// What a table says about a picture besides its captions: strings, numbers, booleans and lists of
 /// strings, the values an index can filter on.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;
 
 /// One picture of a source.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     /// What the table calls the picture; unique within one listing.
     pub id: Option<String>,
-    /// The file: absolute, without `.` and `..`, symbolic links left as they are, valid UTF-8.
-    pub place: PathBuf,
+    /// Where it is. A file's path is absolute, without `.` and `..`, symbolic links left as they are,
+    /// valid UTF-8.
+    pub place: Address,
     /// The captions in the order of their rows, none empty, none twice.
     pub captions: Vec<String>,
     /// The table's other columns.
     pub metadata: Metadata,
+}
+
+impl Record {
+    /// A picture of which no more is known than where it is.
+    pub(crate) fn at(place: Address) -> Self {
+        Self {
+            id: None,
+            place,
+            captions: Vec::new(),
+            metadata: Metadata::new(),
+        }
+    }
 }
 
 /// Everything a source held.

@@ -2,6 +2,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
+
+use socket2::SockRef;
 
 /// What a [`RawServer`] does with a request.
 #[derive(Clone, Debug)]
@@ -10,6 +13,13 @@ pub enum RawAnswer {
     Bytes(Vec<u8>),
     /// Sends these bytes, and then nothing for as long as the other side waits.
     Stall(Vec<u8>),
+    /// Sends the first bytes at once and each of the others after a pause.
+    Trickle(Vec<u8>, Vec<u8>, Duration),
+    /// Sends the first bytes, and then the others again and again for as long as the other side takes
+    /// them.
+    Endless(Vec<u8>, Vec<u8>),
+    /// Sends these bytes and resets the connection.
+    Reset(Vec<u8>),
 }
 
 impl RawAnswer {
@@ -79,6 +89,26 @@ fn converse(
             stream.write_all(&bytes)?;
             // Until the other side hangs up.
             reader.fill_buf()?;
+        }
+        RawAnswer::Trickle(first, others, pause) => {
+            stream.write_all(&first)?;
+            for byte in others {
+                thread::sleep(pause);
+                stream.write_all(&[byte])?;
+            }
+        }
+        RawAnswer::Endless(first, others) => {
+            stream.write_all(&first)?;
+            loop {
+                stream.write_all(&others)?;
+            }
+        }
+        RawAnswer::Reset(bytes) => {
+            stream.write_all(&bytes)?;
+            // What has been sent should not be lost with it.
+            thread::sleep(Duration::from_millis(20));
+            SockRef::from(stream).set_linger(Some(Duration::ZERO))?;
+            return Ok(());
         }
     }
     stream.shutdown(Shutdown::Both)

@@ -5,7 +5,9 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Method, Response, Url};
 
-use crate::failure::{Again, Failure};
+use web::Again;
+
+use crate::failure::Failure;
 use crate::{Error, Repository, Result, Settings};
 
 /// Requests to the hub and to where it redirects. Redirects are followed here and not by reqwest: the

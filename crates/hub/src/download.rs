@@ -11,7 +11,7 @@ use crate::lock::Lock;
 use crate::metadata::Metadata;
 use crate::part::{OwnPart, Part};
 use crate::refusal::{self, Subject};
-use crate::{Error, Progress, Repository, Result, Retry, Waiting, link, space};
+use crate::{Error, Progress, Repository, Result, Retry, Waiting, link, retry, space};
 
 /// The fetching of one file of one commit into the cache.
 pub(crate) struct Download<'a> {
@@ -37,12 +37,9 @@ impl Download<'_> {
     pub(crate) async fn run(&self) -> Result<()> {
         let url = self.url();
         let subject = self.subject();
-        let metadata = self
-            .retry
-            .run(&|wait| self.wait(Waiting::NextAttempt(wait)), async || {
-                Metadata::ask(self.client, &url, &subject).await
-            })
-            .await?;
+        let waiting = |wait| self.wait(Waiting::NextAttempt(wait));
+        let ask = async || Metadata::ask(self.client, &url, &subject).await;
+        let metadata = retry::run(self.retry, &waiting, ask).await?;
         let blob = self.cache.blob(self.repository, &metadata.digest);
         let lock = self.cache.lock(self.repository, &metadata.digest);
         let lock = Lock::acquire(&lock, || self.wait(Waiting::OtherProcess)).await?;
@@ -130,7 +127,7 @@ impl Download<'_> {
                     attempts.forget();
                 }
                 let waiting = |wait| self.wait(Waiting::NextAttempt(wait));
-                attempts.pause(failure, &waiting).await?;
+                retry::pause(&mut attempts, failure, &waiting).await?;
             }
         }
         Ok(())

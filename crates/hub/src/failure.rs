@@ -1,4 +1,4 @@
-use std::time::Duration;
+use web::Again;
 
 use crate::Error;
 
@@ -7,16 +7,6 @@ use crate::Error;
 pub(crate) struct Failure {
     pub(crate) error: Box<Error>,
     pub(crate) again: Again,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Again {
-    Never,
-    /// A few times: who has no network should not wait long to learn it.
-    Briefly,
-    Soon,
-    /// The server said when.
-    After(Duration),
 }
 
 impl Failure {

@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::failure::Failure;
 use crate::refusal::{self, Subject};
 use crate::revision::is_commit;
-use crate::{Error, Repository, Result, Retry, Revision};
+use crate::{Error, Repository, Result, Retry, Revision, retry};
 
 /// What a repository holds at a revision.
 #[derive(Clone, Debug)]
@@ -111,20 +111,19 @@ pub(crate) async fn fetch(
         revision: revision.name(),
         name: None,
     };
-    let answer = retry
-        .run(waiting, async || {
-            let response = client
-                .ask(
-                    &Method::GET,
-                    url.clone(),
-                    &HeaderMap::new(),
-                    Follow::ToTheEnd,
-                )
-                .await?;
-            let response = refusal::check(response, &subject, client)?;
-            read(client, response).await
-        })
-        .await?;
+    let answer = retry::run(retry, waiting, async || {
+        let response = client
+            .ask(
+                &Method::GET,
+                url.clone(),
+                &HeaderMap::new(),
+                Follow::ToTheEnd,
+            )
+            .await?;
+        let response = refusal::check(response, &subject, client)?;
+        read(client, response).await
+    })
+    .await?;
     Ok(Listing {
         repository: repository.clone(),
         revision: revision.clone(),

@@ -1,13 +1,24 @@
-/// Whether a certificate was refused, at whatever depth that is said: errors of input and output do not show what
-/// they hold as their source.
+/// Whether a certificate was refused.
 pub fn is_refused_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    let failure = tls_failure(error);
+    failure.is_some_and(|error| matches!(error, rustls::Error::InvalidCertificate(_)))
+}
+
+/// Whether a connection could not be secured, because of its certificate or otherwise.
+pub fn is_tls_failure(error: &(dyn std::error::Error + 'static)) -> bool {
+    tls_failure(error).is_some()
+}
+
+/// What went wrong with TLS, at whatever depth that is said: errors of input and output do not show
+/// what they hold as their source.
+fn tls_failure<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
     if let Some(error) = error.downcast_ref() {
-        return matches!(error, rustls::Error::InvalidCertificate(_));
+        return Some(error);
     }
     let held = error.downcast_ref::<std::io::Error>();
     match held.and_then(std::io::Error::get_ref) {
-        Some(inner) => is_refused_certificate(inner),
-        None => error.source().is_some_and(is_refused_certificate),
+        Some(inner) => tls_failure(inner),
+        None => error.source().and_then(tls_failure),
     }
 }
 
@@ -23,6 +34,9 @@ mod tests {
         let refused = rustls::Error::InvalidCertificate(refused);
         let error = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, refused));
         assert!(is_refused_certificate(&error));
+        assert!(is_tls_failure(&error));
         assert!(!is_refused_certificate(&io::Error::other("refused")));
+        let other = io::Error::other(rustls::Error::DecryptError);
+        assert!(is_tls_failure(&other) && !is_refused_certificate(&other));
     }
 }

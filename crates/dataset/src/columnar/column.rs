@@ -1,12 +1,14 @@
 use std::str::Utf8Error;
 
 use parquet::basic::ConvertedType;
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
+use parquet::file::reader::RowGroupReader;
 use parquet::schema::types::SchemaDescriptor;
 use serde_json::Value;
 
+use super::checked_pages::CheckedPages;
 use super::content::{Content, float};
 use crate::columns::Role;
 
@@ -62,6 +64,15 @@ impl Column {
                     && (is_text || matches!(self.content, Content::Integer | Content::Unsigned))
             }
         }
+    }
+
+    /// Begins to read it in a group of rows.
+    pub(super) fn open(&self, group: &dyn RowGroupReader) -> Result<ColumnReader, ParquetError> {
+        let pages = group.get_column_page_reader(self.leaf)?;
+        let descriptor = group.metadata().schema_descr().column(self.leaf);
+        let (kind, length) = (descriptor.physical_type(), descriptor.type_length());
+        let pages = CheckedPages::new(pages, kind, length);
+        Ok(get_column_reader(descriptor, Box::new(pages)))
     }
 
     /// The next `rows` cells, fewer at the end of the group.

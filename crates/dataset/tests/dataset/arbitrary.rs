@@ -25,7 +25,7 @@ fn read(name: &str, content: &[u8]) {
             listing
                 .records
                 .iter()
-                .all(|record| record.place.is_absolute())
+                .all(|record| record.place.file().unwrap().is_absolute())
         );
         assert!(
             listing

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
-use dataset::{Address, FetchError, FetchOptions, WebAddress, fetch};
+use dataset::{Address, FetchError, FetchOptions, Reach, WebAddress, fetch};
 use hub_double::{RawAnswer, RawServer};
 
 /// As much of a picture as is looked at here.
@@ -19,6 +19,7 @@ fn address(url: &str) -> WebAddress {
 fn options() -> FetchOptions {
     FetchOptions {
         stall: Duration::from_millis(300),
+        reach: Reach::Anywhere,
         ..FetchOptions::default()
     }
 }
@@ -84,10 +85,7 @@ fn what_the_server_calls_a_picture_does_not_count() {
         RawAnswer::http("200 OK", kind, b"hello"),
         "is not a picture",
     );
-    fails(
-        RawAnswer::http("204 No Content", kind, b""),
-        "is not a picture",
-    );
+    fails(RawAnswer::http("204 No Content", kind, b""), "is empty");
 }
 
 #[test]
@@ -199,12 +197,15 @@ fn what_is_too_large_is_refused_whether_it_says_so_or_not() {
 fn nobody_is_waited_for_forever() {
     fails(RawAnswer::Stall(Vec::new()), "sent nothing for 0.3 s");
     let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n\x89PNG";
-    fails(RawAnswer::Stall(head.to_vec()), "sent nothing for 0.3 s");
+    fails(
+        RawAnswer::Stall(head.to_vec()),
+        "sent less than 1024 bytes in 0.3 s",
+    );
     let server = RawServer::start(|_| RawAnswer::Stall(Vec::new()));
     let short = FetchOptions {
         whole: Duration::from_millis(200),
         stall: Duration::from_secs(60),
-        ..FetchOptions::default()
+        ..options()
     };
     let error = fetched(&server.url("/"), &short).unwrap_err();
     assert!(matches!(error, FetchError::TooSlow { .. }), "{error}");
@@ -237,7 +238,7 @@ fn where_no_server_is_that_is_said() {
     assert!(
         matches!(
             error,
-            FetchError::Unreachable { .. } | FetchError::Stalled { .. }
+            FetchError::Unreachable { .. } | FetchError::Tls { .. } | FetchError::Stalled { .. }
         ),
         "{error}"
     );

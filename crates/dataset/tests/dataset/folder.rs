@@ -1,6 +1,6 @@
 use std::fs;
 
-use dataset::{Error, Record, Source, SourceOptions};
+use dataset::{Address, Error, Record, Source, SourceOptions};
 
 use crate::tree::{PNG, Tree};
 
@@ -83,8 +83,10 @@ fn one_picture_is_a_source() {
     assert_eq!(
         tree.read("a/../a/./b.jpg").records,
         [Record {
-            place,
-            ..Record::default()
+            id: None,
+            place: Address::File(place),
+            captions: Vec::new(),
+            metadata: dataset::Metadata::new(),
         }]
     );
     tree.write("new.jxl", b"\xFF\x0A");

@@ -1,6 +1,7 @@
 //! The crate from outside: sources in, listings and files out.
 
 mod arbitrary;
+mod downloads;
 mod embeddings;
 mod fetching;
 mod folder;

@@ -116,6 +116,19 @@ fn what_is_no_parquet_is_an_error() {
     }
 }
 
+/// Found by fuzzing: its dictionary says that it has 671 million numbers.
+#[test]
+fn a_dictionary_that_lies_takes_no_memory() {
+    let tree = Tree::new(&[]);
+    tree.write("t.parquet", fixture("dictionary-lies.parquet"));
+    let error = tree.read_with("t.parquet", SourceOptions::default());
+    let source = error.unwrap_err().source().unwrap().to_string();
+    assert!(
+        source.contains("dictionary of 671088639 values in"),
+        "{source}"
+    );
+}
+
 #[test]
 fn a_codec_that_is_not_built_in_is_named() {
     let tree = Tree::new(&[]);

@@ -1,4 +1,4 @@
-use dataset::{Columns, Listing, SourceOptions};
+use dataset::{Columns, Listing, Source, SourceOptions};
 use serde_json::{Value, json};
 
 use crate::tree::Tree;
@@ -333,7 +333,7 @@ fn bad_rows_are_reported_with_their_line() {
         missing.jpg,x\r\n\
         ,x\r\n\
         sub,x\r\n\
-        https://example.com/a.jpg?b=c,x\r\n\
+        ftp://example.com/a.jpg,x\r\n\
         DATA:image/png;base64:AAAA,x\r\n\
         sub/bird.jpg,fine\r\n";
     let (tree, listing) = read(
@@ -346,8 +346,8 @@ fn bad_rows_are_reported_with_their_line() {
             "t.csv:8: no such file `missing.jpg`",
             "t.csv:9: no path",
             "t.csv:10: `sub` is not a file",
-            "t.csv:11: URLs are not read yet: `https://example.com/a.jpg?b=c`",
-            "t.csv:12: URLs are not read yet: `DATA:image/png;base64:AAAA`",
+            "t.csv:11: `ftp://example.com/a.jpg` is not a URL that can be fetched: expected http:// or https://",
+            "t.csv:12: `DATA:image/png;base64:AAAA` is not a URL that can be fetched: expected http:// or https://",
         ],
     );
     assert_eq!(tree.places(&listing), ["dog.jpg", "sub/bird.jpg"]);
@@ -569,4 +569,139 @@ fn tables_written_by_pandas() {
             assert_eq!(&Value::Object(record.metadata.clone()), metadata, "{name}");
         }
     }
+}
+
+#[test]
+fn paths_and_urls_may_be_mixed() {
+    let content = "image,caption\n\
+        https://example.com/a b.jpg,one\n\
+        dog.jpg,two\n\
+        HTTPS://EXAMPLE.com/a%20b.jpg,three\n\
+        http://\u{fc}.example/\u{fc}.jpg?x=\u{fc},four\n\
+        https://,five\n";
+    let (tree, listing) = read(
+        "t.csv",
+        content,
+        &["t.csv:6: `https://` is not a URL that can be fetched: expected http:// or https://"],
+    );
+    let expected = [
+        "https://example.com/a%20b.jpg",
+        "dog.jpg",
+        "http://xn--tda.example/%C3%BC.jpg?x=%C3%BC",
+    ];
+    assert_eq!(tree.places(&listing), expected);
+    assert_eq!(listing.records[0].captions, ["one", "three"]);
+}
+
+/// Conceptual Captions' own form.
+#[test]
+fn a_table_of_urls_needs_no_header() {
+    let content = "a very typical bus station\thttp://lh6.ggpht.com/-IvRtNLNcG8o\n\
+        \"quoted\" and not\thttp://78.media.tumblr.com/3b1.jpg\n";
+    let (tree, listing) = read("Train_GCC-training.tsv", content, &[]);
+    let expected = [
+        "http://lh6.ggpht.com/-IvRtNLNcG8o",
+        "http://78.media.tumblr.com/3b1.jpg",
+    ];
+    assert_eq!(tree.places(&listing), expected);
+    assert_eq!(listing.records[0].captions, ["a very typical bus station"]);
+    let (tree, listing) = read("urls.csv", "https://example.com/a.jpg,x,7\n", &[]);
+    assert_eq!(tree.places(&listing), ["https://example.com/a.jpg"]);
+    assert_eq!(listing.records[0].captions, ["x"]);
+    assert_eq!(listing.records[0].metadata["column3"], 7);
+}
+
+fn gzipped(content: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, content).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn compressed_tables_are_read() {
+    let content = "image,caption\ndog.jpg,a dog\ncat.jpg,\"a\nb\"\n";
+    // Of several members, as parallel compressors write.
+    let twice = [
+        gzipped(&content.as_bytes()[..20]),
+        gzipped(&content.as_bytes()[20..]),
+    ]
+    .concat();
+    let zstandard = zstd::encode_all(content.as_bytes(), 1).unwrap();
+    for (name, bytes) in [("t.csv.gz", twice), ("t.csv.zst", zstandard)] {
+        let (tree, listing) = read(name, bytes, &[]);
+        assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"], "{name}");
+        assert_eq!(listing.records[1].captions, ["a\nb"]);
+    }
+    let (tree, listing) = read("t.jsonl.gz", gzipped(b"{\"image\": \"dog.jpg\"}\n"), &[]);
+    assert_eq!(tree.places(&listing), ["dog.jpg"]);
+    let parquet = std::fs::read("tests/data/listed.parquet").unwrap();
+    let options = SourceOptions::default;
+    let rows = |name: &str, bytes: &[u8]| {
+        let tree = Tree::new(&[]);
+        tree.write(name, bytes);
+        let mut rows = Vec::new();
+        let source = Source::open(&tree.path(name), options()).unwrap();
+        source
+            .rows(|line, row| {
+                rows.push((line, row.unwrap()));
+                std::ops::ControlFlow::Continue(())
+            })
+            .unwrap();
+        rows
+    };
+    let plain = rows("t.parquet", &parquet);
+    assert!(!plain.is_empty());
+    assert_eq!(rows("t.parquet.gz", &gzipped(&parquet)), plain);
+}
+
+#[test]
+fn a_cut_compressed_table_is_an_error() {
+    let tree = Tree::new(&["dog.jpg"]);
+    let whole = gzipped(&b"image\ndog.jpg\n".repeat(1000));
+    tree.write("t.csv.gz", &whole[..whole.len() - 9]);
+    let error = tree
+        .read_with("t.csv.gz", SourceOptions::default())
+        .unwrap_err();
+    assert!(matches!(error, dataset::Error::Read { .. }), "{error}");
+}
+
+#[test]
+fn a_folder_of_tables_is_read_in_the_order_of_names() {
+    let tree = Tree::new(&["dog.jpg"]);
+    for name in ["part-2.tsv.gz", "part-1.tsv.gz", "part-10.tsv.gz"] {
+        tree.write(
+            name,
+            gzipped(format!("{name}\thttps://example.com/{name}\n").as_bytes()),
+        );
+    }
+    tree.write(".hidden.csv", "image\n");
+    let sources = Source::tables(&tree.path(""), SourceOptions::default()).unwrap();
+    let names = sources
+        .iter()
+        .map(|it| it.path().file_name().unwrap().to_str().unwrap());
+    let names: Vec<_> = names.collect();
+    assert_eq!(names, ["part-1.tsv.gz", "part-10.tsv.gz", "part-2.tsv.gz"]);
+    let error = Source::tables(&tree.path("dog.jpg"), SourceOptions::default()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("is not a table and no folder of tables")
+    );
+}
+
+#[test]
+fn reading_rows_can_stop() {
+    let tree = Tree::new(&[]);
+    tree.write("t.csv", "image\na.jpg\nb.jpg\nc.jpg\n");
+    let source = Source::open(&tree.path("t.csv"), SourceOptions::default()).unwrap();
+    let mut lines = Vec::new();
+    let take = |line, _| {
+        lines.push(line);
+        match line {
+            3 => std::ops::ControlFlow::Break(()),
+            _ => std::ops::ControlFlow::Continue(()),
+        }
+    };
+    source.rows(take).unwrap();
+    assert_eq!(lines, [2, 3]);
 }

@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dataset::{Columns, Error, Listing, Record, Source, SourceOptions};
+use dataset::{Address, Columns, Error, Listing, Record, Source, SourceOptions};
 use tempfile::TempDir;
 
 /// The first bytes of a PNG file.
@@ -26,7 +26,7 @@ impl Tree {
     }
 
     #[track_caller]
-    pub(crate) fn write(&self, file: &str, content: &[u8]) -> &Self {
+    pub(crate) fn write(&self, file: &str, content: impl AsRef<[u8]>) -> &Self {
         let path = self.path(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
@@ -90,11 +90,12 @@ impl Tree {
     }
 
     pub(crate) fn place(&self, record: &Record) -> String {
-        assert!(record.place.is_absolute());
-        let relative = record
-            .place
-            .strip_prefix(self.root())
-            .unwrap_or(&record.place);
+        let path = match &record.place {
+            Address::File(path) => path,
+            Address::Web(url) => return url.to_string(),
+        };
+        assert!(path.is_absolute());
+        let relative = path.strip_prefix(self.root()).unwrap_or(path);
         relative.to_str().unwrap().replace('\\', "/")
     }
 

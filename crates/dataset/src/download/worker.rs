@@ -1,0 +1,127 @@
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::sync::{Semaphore, oneshot};
+use web::{Again, Retry};
+
+use super::hosts::Hosts;
+use super::inspection::{Inspected, inspect};
+use super::outcome::{FetchedPicture, Outcome};
+use super::shelf::Shelf;
+use super::{DownloadError, DownloadOptions, Keeping, Reason};
+use crate::fetch::{Answer, Fetcher};
+use crate::{FetchError, WebAddress};
+
+/// What the pictures that are being decoded may take together, in MiB.
+const MEMORY: u32 = 512;
+
+/// What all URLs of a run share.
+pub(super) struct Worker {
+    fetcher: Fetcher,
+    hosts: Hosts,
+    slots: Semaphore,
+    memory: Semaphore,
+    retry: Retry,
+    limits: picture::Limits,
+    keeping: Keeping,
+    shelf: Arc<Shelf>,
+}
+
+impl Worker {
+    pub(super) fn new(options: &DownloadOptions, shelf: Arc<Shelf>) -> Result<Self, FetchError> {
+        Ok(Self {
+            fetcher: Fetcher::new(options.fetch.clone())?,
+            hosts: Hosts::new(options.per_host.max(1)),
+            slots: Semaphore::new(options.at_once.max(1)),
+            memory: Semaphore::new(MEMORY as usize),
+            retry: options.retry,
+            limits: options.limits.clone(),
+            keeping: options.keeping,
+            shelf,
+        })
+    }
+
+    /// What comes of a URL.
+    ///
+    /// # Errors
+    /// What is not the URL's fault.
+    pub(super) async fn outcome(
+        self: Arc<Self>,
+        address: &WebAddress,
+    ) -> Result<Outcome, DownloadError> {
+        let Answer { status, body } = self.answer(address).await;
+        match body {
+            Ok(bytes) => Ok(Outcome {
+                result: self.inspected(bytes).await?,
+                status,
+                time: SystemTime::now(),
+            }),
+            Err(error) => match Reason::of_fetching(&error) {
+                Some(reason) => Ok(Outcome::failed(reason, status)),
+                None => Err(error.into()),
+            },
+        }
+    }
+
+    /// Asks in as many attempts as it takes and is allowed. Who waits holds no slot.
+    async fn answer(&self, address: &WebAddress) -> Answer {
+        let host = self.hosts.host(address.host());
+        let mut attempts = self.retry.attempts();
+        loop {
+            let answer = {
+                let _turn = host.turn().await;
+                let _slot = self.slots.acquire().await;
+                self.fetcher.fetch(address).await
+            };
+            let Err(error) = &answer.body else {
+                return answer;
+            };
+            let again = error.again();
+            match (attempts.wait(again), again) {
+                (None, _) => return answer,
+                (Some(_), Again::After(wait)) => host.pause(wait),
+                (Some(wait), _) => tokio::time::sleep(wait).await,
+            }
+        }
+    }
+
+    /// Decodes what came, on the threads that compute, and keeps it.
+    async fn inspected(
+        self: Arc<Self>,
+        bytes: Vec<u8>,
+    ) -> Result<Result<FetchedPicture, Reason>, DownloadError> {
+        let cost = picture::decoding_cost(&bytes, &self.limits, 1) >> 20;
+        let cost = u32::try_from(cost).unwrap_or(MEMORY).clamp(1, MEMORY);
+        let worker = Arc::clone(&self);
+        let _share = self.memory.acquire_many(cost).await;
+        let (sender, receiver) = oneshot::channel();
+        rayon::spawn(move || {
+            let work = AssertUnwindSafe(|| worker.keep(bytes));
+            // Whoever waited has been given up.
+            let _ = sender.send(catch_unwind(work));
+        });
+        match receiver.await {
+            Ok(Ok(kept)) => kept,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_) => unreachable!("it is sent whatever happens"),
+        }
+    }
+
+    fn keep(&self, bytes: Vec<u8>) -> Result<Result<FetchedPicture, Reason>, DownloadError> {
+        let length = bytes.len() as u64;
+        let Inspected { size, sha256, kept } = match inspect(bytes, &self.limits, self.keeping) {
+            Ok(inspected) => inspected,
+            Err(error) => return Ok(Err(Reason::of_decoding(&error))),
+        };
+        let file = kept.map(|(bytes, extension)| self.shelf.keep(&sha256, extension, &bytes));
+        let file = file.transpose();
+        Ok(Ok(FetchedPicture {
+            bytes: length,
+            width: size.width,
+            height: size.height,
+            sha256,
+            file: file.map_err(DownloadError::write(&self.shelf.folder))?,
+        }))
+    }
+}

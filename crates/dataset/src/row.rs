@@ -1,0 +1,38 @@
+use std::ops::ControlFlow;
+
+use serde_json::Value;
+
+use crate::columns::Roles;
+use crate::{Metadata, ProblemReason, value};
+
+/// Takes a row of a table, or the reason why it cannot be read, with the line on which it begins,
+/// and says whether to go on.
+pub(crate) type Take<'a> = dyn FnMut(u64, Result<Row, ProblemReason>) -> ControlFlow<()> + 'a;
+
+/// What a row of a table says of a picture.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Row {
+    /// Where it is, as it is written: a path, relative to the table's folder, or a URL.
+    pub path: String,
+    /// What is said about it.
+    pub captions: Vec<String>,
+    /// What the table calls it.
+    pub id: Option<String>,
+    /// The other columns.
+    pub metadata: Metadata,
+}
+
+impl Row {
+    /// Takes the value of a column that has one of the roles, or several.
+    pub(crate) fn set(&mut self, roles: &Roles, column: usize, value: Value) {
+        if roles.id == Some(column) {
+            self.id = value::text(value.clone());
+        }
+        if roles.caption == Some(column) {
+            self.captions = value::texts(value.clone());
+        }
+        if roles.path == Some(column) {
+            self.path = value::text(value).unwrap_or_default();
+        }
+    }
+}

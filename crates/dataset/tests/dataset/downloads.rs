@@ -1,0 +1,394 @@
+//! Downloads of lists of URLs, from a server on loopback that makes every trouble it can.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use dataset::{
+    Download, DownloadError, DownloadOptions, FetchOptions, Keeping, Outcome, Progress, Reach,
+    Reason, Resizing, Source, SourceOptions, WebAddress, addresses,
+};
+use hub_double::{RawAnswer, RawServer};
+use picture::{Limits, Picture};
+use tempfile::TempDir;
+
+static NEVER: AtomicBool = AtomicBool::new(false);
+
+/// A picture like no other of another number.
+fn jpeg(number: u32) -> Vec<u8> {
+    let pixels = (0..48 * 32).flat_map(|n| {
+        let shade = (n * 7 + number * 13) as u8;
+        [shade, (number * 31) as u8, (n / 48) as u8]
+    });
+    Picture::from_rgb(48, 32, pixels.collect())
+        .unwrap()
+        .to_jpeg(80)
+}
+
+fn gzipped(content: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A PNG whose header says that it has 60,000 by 60,000 pixels.
+fn bomb() -> Vec<u8> {
+    let mut png = Picture::from_rgb(8, 8, vec![0; 192]).unwrap().to_png();
+    png[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
+    let mut checksum = flate2::Crc::new();
+    checksum.update(&png[12..29]);
+    png[29..33].copy_from_slice(&checksum.sum().to_be_bytes());
+    png
+}
+
+/// How often each path was asked for.
+type Asked = Arc<Mutex<BTreeMap<String, usize>>>;
+
+fn ok(body: &[u8]) -> RawAnswer {
+    let length = format!("content-length: {}", body.len());
+    RawAnswer::http("200 OK", &["content-type: image/jpeg", &length], body)
+}
+
+fn head(status: &str, headers: &[&str]) -> Vec<u8> {
+    match RawAnswer::http(status, headers, b"") {
+        RawAnswer::Bytes(bytes) => bytes,
+        _ => unreachable!(),
+    }
+}
+
+/// What the server answers to a path that was asked for before so many times.
+fn answer(path: &str, before: usize, elsewhere: &str) -> RawAnswer {
+    let picture = jpeg(1);
+    let redirect = |to: &str| RawAnswer::http("302 Found", &[&format!("location: {to}")], b"");
+    let status = |status: &str| RawAnswer::http(status, &[], b"");
+    let name = path.trim_start_matches('/');
+    if let Some(number) = name.strip_prefix("good/") {
+        let number = number.trim_end_matches(".jpg");
+        return ok(&jpeg(number.parse().unwrap()));
+    }
+    match name {
+        "wrong-type" => RawAnswer::http("200 OK", &["content-type: text/html"], &picture),
+        "redirected" => redirect("/good/1.jpg"),
+        "unicode/%C3%A4%20%E7%8A%AC.jpg?q=%C3%BC" => ok(&picture),
+        "gzip" => RawAnswer::http("200 OK", &["content-encoding: gzip"], &gzipped(&picture)),
+        "chunked" => {
+            let mut body = format!("{:x}\r\n", picture.len()).into_bytes();
+            body.extend_from_slice(&picture);
+            body.extend_from_slice(b"\r\n0\r\n\r\n");
+            RawAnswer::http("200 OK", &["transfer-encoding: chunked"], &body)
+        }
+        "slow" => RawAnswer::Trickle(
+            [head("200 OK", &[]), picture[..picture.len() - 3].to_vec()].concat(),
+            picture[picture.len() - 3..].to_vec(),
+            Duration::from_millis(50),
+        ),
+        "recovers-503" if before == 0 => {
+            RawAnswer::http("503 Service Unavailable", &["retry-after: 0"], b"")
+        }
+        "recovers-429" if before == 0 => {
+            RawAnswer::http("429 Too Many Requests", &["retry-after: 1"], b"")
+        }
+        "recovers-500" if before == 0 => status("500 Internal Server Error"),
+        "recovers-reset" if before == 0 => RawAnswer::Reset(Vec::new()),
+        "recovers-503" | "recovers-429" | "recovers-500" | "recovers-reset" => ok(&picture),
+
+        "reset" => RawAnswer::Reset(Vec::new()),
+        "reset-body" => {
+            RawAnswer::Reset([head("200 OK", &["content-length: 9999"]), picture].concat())
+        }
+        "silent" => RawAnswer::Stall(Vec::new()),
+        "stalls" => RawAnswer::Stall(head("200 OK", &["content-length: 9999"])),
+        "trickles" => RawAnswer::Trickle(
+            head("200 OK", &[]),
+            vec![0xff; 500],
+            Duration::from_millis(50),
+        ),
+        "endless" => RawAnswer::Endless(head("200 OK", &[]), vec![7; 1 << 16]),
+        "huge" => RawAnswer::Bytes(head("200 OK", &["content-length: 99999999999"])),
+        "long-length" => RawAnswer::http("200 OK", &["content-length: 9999"], &picture),
+        "short-length" => RawAnswer::http("200 OK", &["content-length: 100"], &picture),
+        "html" => RawAnswer::http(
+            "200 OK",
+            &["content-type: image/jpeg"],
+            b"<!doctype html><p>gone",
+        ),
+        "text" => RawAnswer::http("200 OK", &["content-type: image/jpeg"], b"not here"),
+        "empty" => RawAnswer::http("200 OK", &["content-length: 0"], b""),
+        "truncated" => ok(&picture[..picture.len() / 2]),
+        "bomb" => ok(&bomb()),
+        "gzip-bomb" => RawAnswer::http(
+            "200 OK",
+            &["content-encoding: gzip"],
+            &gzipped(&vec![0; 4 << 20]),
+        ),
+        "brotli" => RawAnswer::http("200 OK", &["content-encoding: br"], &picture),
+        "loop" => redirect("/loop"),
+        "to-private" => redirect(elsewhere),
+        "to-file" => redirect("file:///etc/passwd"),
+        "to-nowhere" => RawAnswer::http("302 Found", &[], b""),
+        "noai" => RawAnswer::http("200 OK", &["x-robots-tag: noai, noimageai"], &picture),
+        "noindex" => RawAnswer::http("200 OK", &["x-robots-tag: somebot: NoIndex"], &picture),
+        "nonsense" => RawAnswer::Bytes(b"\0\x01nonsense\r\n\r\n".to_vec()),
+        "long-header" => {
+            RawAnswer::Endless(b"HTTP/1.1 200 OK\r\nx: ".to_vec(), vec![b'x'; 1 << 16])
+        }
+        "403" => status("403 Forbidden"),
+        "404" => status("404 Not Found"),
+        "410" => status("410 Gone"),
+        "429" => RawAnswer::http("429 Too Many Requests", &["retry-after: 9999"], b""),
+        "500" => status("500 Internal Server Error"),
+        "503" => status("503 Service Unavailable"),
+        _ => panic!("asked for {path}"),
+    }
+}
+
+/// The address of a server that answers at once, and without TLS.
+fn without_tls() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    address
+}
+
+struct Chaos {
+    server: RawServer,
+    asked: Asked,
+}
+
+impl Chaos {
+    fn start() -> Self {
+        let asked = Asked::default();
+        let counted = Arc::clone(&asked);
+        // Only 127.0.0.1 is let in here.
+        let elsewhere = RawServer::start(|_| panic!("a private address was asked"));
+        let elsewhere = elsewhere.url("/secret").replace("127.0.0.1", "127.0.0.2");
+        let server = RawServer::start(move |head| {
+            let path = head[0].split(' ').nth(1).unwrap().to_owned();
+            let before = {
+                let mut counted = counted.lock().unwrap();
+                let count = counted.entry(path.clone()).or_default();
+                *count += 1;
+                *count - 1
+            };
+            answer(&path, before, &elsewhere)
+        });
+        Self { server, asked }
+    }
+
+    fn url(&self, path: &str) -> String {
+        self.server.url(path)
+    }
+
+    fn asked(&self, path: &str) -> usize {
+        self.asked
+            .lock()
+            .unwrap()
+            .get(path)
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+fn options() -> DownloadOptions {
+    let mut options = DownloadOptions {
+        fetch: FetchOptions {
+            bytes: 1 << 20,
+            connect: Duration::from_secs(2),
+            stall: Duration::from_millis(500),
+            whole: Duration::from_secs(2),
+            reach: Reach::PublicAnd(vec![Ipv4Addr::LOCALHOST.into()]),
+            ..FetchOptions::default()
+        },
+        ..DownloadOptions::default()
+    };
+    options.retry.first_wait = Duration::from_millis(50);
+    options.per_host = 64;
+    options
+}
+
+/// The table `rows` of URLs and captions in a folder of its own.
+fn list(folder: &Path, rows: &[(String, String)]) -> Source {
+    let path = folder.join("list.tsv");
+    let rows = rows
+        .iter()
+        .map(|(url, caption)| format!("{caption}\t{url}\n"));
+    fs::write(&path, rows.collect::<String>()).unwrap();
+    Source::open(&path, SourceOptions::default()).unwrap()
+}
+
+fn run(download: &Download, source: &Source) -> Progress {
+    run_until(download, source, &NEVER, |_| {})
+}
+
+fn run_until(
+    download: &Download,
+    source: &Source,
+    stop: &AtomicBool,
+    mut seen: impl FnMut(&Progress),
+) -> Progress {
+    let feed = |take: &mut dyn FnMut(WebAddress) -> ControlFlow<()>| {
+        addresses(source, None, take).map_err(DownloadError::from)
+    };
+    let done = |_: &WebAddress, _: &Outcome, progress: &Progress| {
+        seen(progress);
+        Ok::<_, DownloadError>(())
+    };
+    download.run(stop, feed, done).unwrap()
+}
+
+/// The rows of the manifest in `folder`, without their times.
+fn manifest(folder: &Path) -> Vec<serde_json::Value> {
+    let text = fs::read_to_string(folder.join("manifest.jsonl")).unwrap();
+    let rows = text.lines().map(|line| {
+        let mut row: serde_json::Value = serde_json::from_str(line).unwrap();
+        row.as_object_mut().unwrap().remove("time");
+        row
+    });
+    rows.collect()
+}
+
+#[test]
+fn every_trouble_has_its_reason_and_the_good_ones_arrive() {
+    let chaos = Chaos::start();
+    let unbound = {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        format!("http://{}/a.jpg", listener.local_addr().unwrap())
+    };
+    let plain = format!("https://{}/a.jpg", without_tls());
+    let cases: Vec<(String, Result<(), (Reason, Option<u16>)>)> = [
+        ("/good/1.jpg", Ok(())),
+        ("/wrong-type", Ok(())),
+        ("/redirected", Ok(())),
+        ("/unicode/\u{e4} \u{72ac}.jpg?q=\u{fc}", Ok(())),
+        ("/gzip", Ok(())),
+        ("/chunked", Ok(())),
+        ("/slow", Ok(())),
+        ("/recovers-503", Ok(())),
+        ("/recovers-429", Ok(())),
+        ("/recovers-500", Ok(())),
+        ("/recovers-reset", Ok(())),
+        ("/reset", Err((Reason::BrokenOff, None))),
+        ("/reset-body", Err((Reason::BrokenOff, Some(200)))),
+        ("/silent", Err((Reason::Stalled, None))),
+        ("/stalls", Err((Reason::Stalled, Some(200)))),
+        ("/trickles", Err((Reason::TooSlow, Some(200)))),
+        ("/endless", Err((Reason::TooManyBytes, Some(200)))),
+        ("/huge", Err((Reason::TooManyBytes, Some(200)))),
+        ("/long-length", Err((Reason::BrokenOff, Some(200)))),
+        ("/short-length", Err((Reason::Damaged, Some(200)))),
+        ("/html", Err((Reason::NotAPicture, Some(200)))),
+        ("/text", Err((Reason::NotAPicture, Some(200)))),
+        ("/empty", Err((Reason::Empty, Some(200)))),
+        ("/truncated", Err((Reason::Damaged, Some(200)))),
+        ("/bomb", Err((Reason::TooManyPixels, Some(200)))),
+        ("/gzip-bomb", Err((Reason::TooManyBytes, Some(200)))),
+        ("/brotli", Err((Reason::UnknownEncoding, Some(200)))),
+        ("/loop", Err((Reason::BadRedirect, None))),
+        ("/to-private", Err((Reason::PrivateAddress, None))),
+        ("/to-file", Err((Reason::BadRedirect, None))),
+        ("/to-nowhere", Err((Reason::BadRedirect, None))),
+        ("/noai", Err((Reason::OptedOut, Some(200)))),
+        ("/noindex", Err((Reason::OptedOut, Some(200)))),
+        ("/nonsense", Err((Reason::BrokenOff, None))),
+        ("/long-header", Err((Reason::BrokenOff, None))),
+        ("/403", Err((Reason::HttpError, Some(403)))),
+        ("/404", Err((Reason::HttpError, Some(404)))),
+        ("/410", Err((Reason::HttpError, Some(410)))),
+        ("/429", Err((Reason::HttpError, Some(429)))),
+        ("/500", Err((Reason::HttpError, Some(500)))),
+        ("/503", Err((Reason::HttpError, Some(503)))),
+    ]
+    .into_iter()
+    .map(|(path, expected)| (chaos.url(path), expected))
+    .chain([
+        (unbound, Err((Reason::Unreachable, None))),
+        (plain, Err((Reason::Tls, None))),
+        (
+            "http://no-such-host.invalid/a.jpg".to_owned(),
+            Err((Reason::NoSuchHost, None)),
+        ),
+        (
+            "http://127.0.0.2:9/a.jpg".to_owned(),
+            Err((Reason::PrivateAddress, None)),
+        ),
+        (
+            "http://[::1]:9/a.jpg".to_owned(),
+            Err((Reason::PrivateAddress, None)),
+        ),
+        (
+            "http://169.254.169.254/latest/meta-data".to_owned(),
+            Err((Reason::PrivateAddress, None)),
+        ),
+        (
+            "data:image/png;base64,AAAA".to_owned(),
+            Err((Reason::InvalidUrl, None)),
+        ),
+        (
+            "ftp://127.0.0.1/a.jpg".to_owned(),
+            Err((Reason::InvalidUrl, None)),
+        ),
+        ("http://".to_owned(), Err((Reason::InvalidUrl, None))),
+        (
+            "file:///no/such/file.jpg".to_owned(),
+            Err((Reason::NoSuchFile, None)),
+        ),
+        (String::new(), Err((Reason::BadRow, None))),
+    ])
+    .collect();
+
+    let folder = tempfile::tempdir().unwrap();
+    let rows: Vec<_> = cases
+        .iter()
+        .map(|(url, _)| (url.clone(), "a fish".to_owned()))
+        .collect();
+    let source = list(folder.path(), &rows);
+    let to = folder.path().join("to");
+    let download = Download::open(&to, options()).unwrap();
+    let start = Instant::now();
+    let progress = run(&download, &source);
+    let took = start.elapsed();
+    let report = download.write_manifest(&[source], None, true).unwrap();
+
+    let rows = manifest(&to);
+    assert_eq!(rows.len(), cases.len());
+    for (row, (url, expected)) in rows.iter().zip(&cases) {
+        let got = match row["is_valid"].as_bool().unwrap() {
+            true => Ok(()),
+            false => Err((row["reason"].as_str().unwrap(), row["status"].as_u64())),
+        };
+        let expected = expected.map_err(|(reason, status)| (reason.words(), status.map(u64::from)));
+        assert_eq!(got, expected, "{url}");
+        if got.is_ok() {
+            assert_eq!(
+                (&row["width"], &row["height"]),
+                (&48.into(), &32.into()),
+                "{url}"
+            );
+            let bytes = fs::read(to.join(row["file"].as_str().unwrap())).unwrap();
+            assert_eq!(bytes, jpeg(1), "{url}");
+        }
+    }
+    // A minute would be a hang: each has its limits, and they are waited for together.
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    assert_eq!(report.rows, cases.len() as u64);
+    assert_eq!(report.valid, 11);
+    assert_eq!(progress.pictures, 11);
+    // What will not pass is asked for once.
+    for path in ["/404", "/html", "/noai", "/429", "/bomb"] {
+        assert_eq!(chaos.asked(path), 1, "{path}");
+    }
+    assert_eq!(chaos.asked("/500"), 3);
+    drop(download);
+    let files = fs::read_dir(to.join("images")).unwrap().count();
+    assert_eq!(files, 1, "one picture, kept once");
+}
