@@ -210,8 +210,8 @@ impl What {
     pub(crate) fn like(id: &str, collection: &Collection<'_>) -> Result<What> {
         let record = collection.record(id)?;
         Ok(What::Like {
+            place: record.path().to_owned(),
             id: record.id,
-            place: record.place.into(),
         })
     }
 

@@ -63,8 +63,15 @@ pub(crate) fn evidence(hit: &Hit) -> Vec<(&'static str, String)> {
 
 /// The last part of a place.
 pub(crate) fn file_name(place: &str) -> &str {
-    place
-        .rsplit(std::path::MAIN_SEPARATOR)
-        .next()
-        .unwrap_or(place)
+    let separator = match is_url(place) {
+        true => '/',
+        false => std::path::MAIN_SEPARATOR,
+    };
+    let last = place.rsplit(separator).next();
+    last.filter(|name| !name.is_empty()).unwrap_or(place)
+}
+
+/// Whether a place is a URL.
+fn is_url(place: &str) -> bool {
+    place.starts_with("http://") || place.starts_with("https://")
 }

@@ -166,6 +166,7 @@ pub(crate) fn new_record(record: Record) -> NewRecord {
             Address::File(path) => place(path),
             Address::Web(url) => url.to_string(),
         },
+        file: None,
         captions: record.captions,
         metadata: record.metadata,
     }

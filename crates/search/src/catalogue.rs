@@ -22,8 +22,8 @@ const APPLICATION_ID: i64 = 0x636c_736b;
 
 /// The version of the tables below. Version 1 had no columns for a text model; version 2 no keywords,
 /// and none for what a file is known by and says of itself; those of version 3 took time for each record
-/// that there was.
-const VERSION: i64 = 4;
+/// that there was; version 4 had no pictures of URLs.
+const VERSION: i64 = 5;
 
 const TABLES: &str = "
     CREATE TABLE collections (
@@ -49,6 +49,7 @@ const TABLES: &str = "
         modified    INTEGER,
         facts       TEXT NOT NULL DEFAULT '{}',
         missing     INTEGER NOT NULL DEFAULT 0,
+        file        TEXT,
         PRIMARY KEY (collection, id),
         UNIQUE (collection, place)
     ) WITHOUT ROWID;
@@ -80,6 +81,9 @@ const UPDATES: [&str; VERSION as usize - 1] = [
     "
     DROP TRIGGER IF EXISTS keywords_before_insertion;
     ",
+    "
+    ALTER TABLE records ADD COLUMN file TEXT;
+    ",
 ];
 
 const COLLECTION: &str = "id, name, model, fingerprint, precision, dimension,
@@ -88,7 +92,7 @@ const COLLECTION: &str = "id, name, model, fingerprint, precision, dimension,
     (SELECT count(*) FROM records WHERE collection = collections.id AND missing)";
 
 const RECORD: &str =
-    "id, place, hash, width, height, captions, metadata, bytes, modified, facts, missing";
+    "id, place, hash, width, height, captions, metadata, bytes, modified, facts, missing, file";
 
 /// How long to wait for another process that is writing.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -402,7 +406,7 @@ impl Catalogue {
                 transaction
                     .prepare_cached(&format!(
                         "INSERT OR REPLACE INTO records (collection, {RECORD})
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
                     ))?
                     .execute(params![
                         key.0,
@@ -416,7 +420,8 @@ impl Catalogue {
                         record.bytes as i64,
                         record.modified,
                         record.facts,
-                        record.missing
+                        record.missing,
+                        record.file
                     ])?;
             }
             transaction.execute("DELETE FROM unfinished WHERE collection = ?1", [key.0])?;
@@ -562,6 +567,7 @@ struct RawRecord {
     modified: Option<i64>,
     facts: String,
     missing: bool,
+    file: Option<String>,
 }
 
 impl RawRecord {
@@ -578,6 +584,7 @@ impl RawRecord {
             modified: row.get(8)?,
             facts: row.get(9)?,
             missing: row.get(10)?,
+            file: row.get(11)?,
         })
     }
 
@@ -600,6 +607,7 @@ impl RawRecord {
             width: self.width,
             height: self.height,
             missing: self.missing,
+            file: self.file,
         })
     }
 
@@ -620,6 +628,7 @@ impl RawRecord {
             modified: record.stamp.modified,
             facts: serde_json::to_string(&record.facts).map_err(damaged)?,
             missing: record.missing,
+            file: record.file.clone(),
         })
     }
 }

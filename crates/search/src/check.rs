@@ -2,7 +2,6 @@
 //! where it was.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use picture::{ContentHash, Limits};
@@ -239,7 +238,7 @@ impl Collection<'_> {
                     continue;
                 }
                 let is_complete = self.has_vectors(&record)?;
-                if !record.missing && is_gone(&record.place) {
+                if !record.missing && is_gone(record.path()) {
                     if !is_complete {
                         // To be read when it is back.
                         record.hash.clear();
@@ -339,7 +338,7 @@ impl CheckReport {
 
 /// Whether a file is another than the one that was indexed; by its size and time, or by its bytes.
 fn has_changed(record: &Record, read: bool) -> bool {
-    let path = Path::new(&record.place);
+    let path = record.path();
     if read {
         let bytes = picture::read_within(path, &Limits::default());
         return bytes.map_or(true, |bytes| {

@@ -102,14 +102,24 @@ pub struct Duplicate {
 pub struct DuplicateFile {
     /// Its id in the collection.
     pub id: String,
-    /// Where it is: an absolute path.
+    /// Where it is: an absolute path or a URL.
     pub place: String,
+    /// The file that was fetched from there, where the place is a URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Width of the upright picture in pixels.
     pub width: u32,
     /// Height of the upright picture in pixels.
     pub height: u32,
     /// The file's size.
     pub bytes: u64,
+}
+
+impl DuplicateFile {
+    /// The picture's file.
+    pub fn path(&self) -> &Path {
+        Path::new(self.file.as_ref().unwrap_or(&self.place))
+    }
 }
 
 /// A picture to be compared, and what decides which to keep.
@@ -208,7 +218,7 @@ impl Candidate {
     /// `None` where the file is gone, or is not the one that was indexed: whoever deletes the others relies
     /// on what is kept.
     fn of(record: Record) -> Option<Candidate> {
-        let path = Path::new(&record.place);
+        let path = record.path();
         let metadata = path.metadata().ok()?;
         if record.hash.is_empty() || has_changed(&record, path, &metadata) {
             return None;
@@ -225,6 +235,7 @@ impl Candidate {
                 height: record.height,
                 bytes: metadata.len(),
                 place: record.place,
+                file: record.file,
             },
         })
     }
@@ -243,7 +254,7 @@ impl Candidate {
     /// looked at, further frames or pages. Read where it matters, once.
     fn holds_more(&self) -> bool {
         *self.holds_more.get_or_init(|| {
-            let bytes = picture::read_within(Path::new(&self.file.place), &Limits::default());
+            let bytes = picture::read_within(self.file.path(), &Limits::default());
             bytes.map_or(true, |bytes| picture::holds_more(&bytes))
         })
     }

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use clip::{Model, Pixels};
 use picture::{ContentHash, Limits};
 use rayon::prelude::*;
@@ -87,7 +85,7 @@ fn prepare(
     decoder: &Decoder<'_>,
 ) -> Result<(Record, Pixels), Failure> {
     let read = || {
-        let path = Path::new(&new.place);
+        let path = new.path();
         let stamp = FileStamp::of(path).unwrap_or_default();
         let bytes = picture::read_within(path, limits)?;
         let (size, pixels) = decoder.pixels(&bytes)?;

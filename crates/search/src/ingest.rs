@@ -83,6 +83,19 @@ impl IngestReport {
         self.added + self.updated + self.moved
     }
 
+    /// Takes in what became of further pictures.
+    pub fn join(&mut self, other: IngestReport) {
+        self.added += other.added;
+        self.updated += other.updated;
+        self.moved += other.moved;
+        self.unchanged += other.unchanged;
+        self.missing += other.missing;
+        self.removed += other.removed;
+        self.failed.extend(other.failed);
+        self.stopped |= other.stopped;
+        self.seconds += other.seconds;
+    }
+
     /// How many pictures failed for each reason.
     pub fn reasons(&self) -> BTreeMap<&str, usize> {
         let mut reasons = BTreeMap::new();

@@ -11,6 +11,8 @@ use crate::record::Record;
 
 /// The picture's place.
 const IMAGE: &str = "image";
+/// The file that was fetched from there, where the place is a URL.
+const FILE: &str = "file";
 /// All captions of the picture, on an image vector.
 const CAPTIONS: &str = "captions";
 /// The caption that was embedded, on a caption vector.
@@ -41,7 +43,10 @@ pub(crate) fn of_caption(record: &Record, caption: &str) -> Metadata {
 fn of_record(record: &Record) -> Metadata {
     let mut metadata = record.facts.clone();
     metadata.extend(record.metadata.clone());
-    metadata.insert(FOLDERS.to_owned(), folders(&record.place).into());
+    match &record.file {
+        Some(file) => metadata.insert(FILE.to_owned(), file.clone().into()),
+        None => metadata.insert(FOLDERS.to_owned(), folders(&record.place).into()),
+    };
     metadata.insert(IMAGE.to_owned(), record.place.clone().into());
     metadata
 }
@@ -67,19 +72,32 @@ pub(crate) fn place(metadata: &Metadata) -> Option<&str> {
     metadata.get(IMAGE)?.as_str()
 }
 
-/// Takes the place and the captions out of an image vector's metadata; what its source said
-/// remains.
-pub(crate) fn take_picture(metadata: &mut Metadata) -> (String, Vec<String>) {
-    let place = match metadata.shift_remove(IMAGE) {
-        Some(Value::String(place)) => place,
-        _ => String::new(),
+/// What an image vector's metadata say of its picture.
+#[derive(Default)]
+pub(crate) struct Said {
+    pub(crate) place: String,
+    pub(crate) file: Option<String>,
+    pub(crate) captions: Vec<String>,
+}
+
+/// Takes that out of an image vector's metadata; what its source said remains.
+pub(crate) fn take_picture(metadata: &mut Metadata) -> Said {
+    let place = metadata.shift_remove(IMAGE).and_then(text);
+    // A picture that is a file itself may have a `file` from its source.
+    let is_fetched = metadata.shift_remove(FOLDERS).is_none();
+    let file = match is_fetched {
+        true => metadata.shift_remove(FILE).and_then(text),
+        false => None,
     };
-    metadata.shift_remove(FOLDERS);
     let captions = match metadata.shift_remove(CAPTIONS) {
         Some(Value::Array(captions)) => captions.into_iter().filter_map(text).collect(),
         _ => Vec::new(),
     };
-    (place, captions)
+    Said {
+        place: place.unwrap_or_default(),
+        file,
+        captions,
+    }
 }
 
 fn text(value: Value) -> Option<String> {

@@ -73,7 +73,7 @@ impl Collection<'_> {
             gone.retain(|record| {
                 !places.contains(&record.place)
                     && (prune || !record.missing)
-                    && is_gone(&record.place)
+                    && is_gone(record.path())
             });
             match prune {
                 true => report.removed += self.remove(&gone)?,

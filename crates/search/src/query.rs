@@ -1,4 +1,5 @@
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use clip::Model;
 use index::{Filter, Match, Metadata};
@@ -9,7 +10,7 @@ use crate::collection::{CAPTIONS, Collection, IMAGES};
 use crate::error::{Error, Result};
 use crate::fusion::{CaptionMatch, Evidence, Ranking, fuse};
 use crate::keywords::Keywords;
-use crate::metadata;
+use crate::metadata::{self, Said};
 
 /// Vectors fetched at a time.
 const PAGE: usize = 256;
@@ -93,12 +94,22 @@ pub struct Hit {
     /// Its rank among the pictures that have the keywords, where those found it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyword_rank: Option<usize>,
-    /// Where it is: an absolute path.
+    /// Where it is: an absolute path or a URL.
     pub place: String,
+    /// The file that was fetched from there, where the place is a URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// What is said about it.
     pub captions: Vec<String>,
     /// Whatever else its source said.
     pub metadata: Metadata,
+}
+
+impl Hit {
+    /// The picture's file.
+    pub fn path(&self) -> &Path {
+        Path::new(self.file.as_ref().unwrap_or(&self.place))
+    }
 }
 
 /// The answer to a query.
@@ -363,7 +374,11 @@ fn record_of_caption(id: &str) -> Option<(&str, usize)> {
 /// The hit that a picture comes to. The metadata of its vector say all of it, so that an engine can
 /// be searched without the catalogue.
 fn hit(id: String, evidence: Evidence, mut metadata: Metadata) -> Hit {
-    let (place, captions) = metadata::take_picture(&mut metadata);
+    let Said {
+        place,
+        file,
+        captions,
+    } = metadata::take_picture(&mut metadata);
     let caption = evidence.caption.map(|(n, similarity)| CaptionMatch {
         text: captions.get(n).cloned().unwrap_or_default(),
         similarity,
@@ -374,6 +389,7 @@ fn hit(id: String, evidence: Evidence, mut metadata: Metadata) -> Hit {
         caption,
         keyword_rank: evidence.keywords,
         place,
+        file,
         captions,
         metadata,
     }

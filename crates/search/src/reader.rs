@@ -196,7 +196,7 @@ impl Reader<'_> {
                 .record_at(collection.key(), &new.place)?,
         };
         // What is wrong with the file is found when it is read.
-        let stamp = FileStamp::of(Path::new(&new.place)).unwrap_or_default();
+        let stamp = FileStamp::of(new.path()).unwrap_or_default();
         let same_file = at_place
             .as_ref()
             .is_some_and(|old| stamp.is_that_of(old.stamp) && !old.hash.is_empty());
@@ -234,7 +234,7 @@ impl Reader<'_> {
                 at_place,
             });
         }
-        let path = Path::new(&new.place);
+        let path = new.path();
         // Before the bytes: a file that changes in between will not have this stamp.
         let stamp = FileStamp::of(path).unwrap_or_default();
         let (bytes, hash) = self.spent.on(Step::Reading, || {
@@ -291,7 +291,7 @@ impl Reader<'_> {
             // A picture whose id is at a place where nothing is any more has moved here.
             None => holder
                 .clone()
-                .filter(|holder| is_gone(&holder.place))
+                .filter(|holder| is_gone(holder.path()))
                 .or_else(|| self.moved_twin(&new, twins)),
         };
         let old = at_place.as_ref().or(moved.as_ref());
@@ -350,7 +350,7 @@ impl Reader<'_> {
             .filter(|twin| {
                 !self.given.contains_key(&twin.id)
                     && !self.places.contains(&twin.place)
-                    && is_gone(&twin.place)
+                    && is_gone(twin.path())
             })
             .collect();
         lost.sort_by_key(|twin| name(&twin.place) != name(&new.place));
@@ -364,7 +364,7 @@ impl Reader<'_> {
         let collection = self.collection;
         let holder = collection.catalogue.record(collection.key(), id)?;
         match holder.filter(|holder| holder.place != new.place) {
-            Some(holder) if !self.ids.contains_key(&holder.place) && !is_gone(&holder.place) => {
+            Some(holder) if !self.ids.contains_key(&holder.place) && !is_gone(holder.path()) => {
                 Err(Trouble::IdIsTaken {
                     id: id.clone(),
                     holder: holder.place,
@@ -421,9 +421,9 @@ pub(crate) fn namespaces(record: &Record) -> [&'static str; 2] {
     }
 }
 
-/// Whether there is nothing at a place. A place that can't be looked at may have something.
-pub(crate) fn is_gone(place: &str) -> bool {
-    matches!(Path::new(place).try_exists(), Ok(false))
+/// Whether there is no file. A place that can't be looked at may have one.
+pub(crate) fn is_gone(file: &Path) -> bool {
+    matches!(file.try_exists(), Ok(false))
 }
 
 fn failure(place: String, trouble: Trouble) -> Result<Failure> {

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use index::Metadata;
 use sha2::{Digest, Sha256};
 
@@ -8,8 +10,10 @@ use crate::stamp::FileStamp;
 pub struct NewRecord {
     /// The source's own id, if it has one.
     pub id: Option<String>,
-    /// Where the picture is: an absolute path.
+    /// Where the picture is: an absolute path or a URL.
     pub place: String,
+    /// The file that was fetched from there, where the place is a URL.
+    pub file: Option<String>,
     /// What is said about it, in order.
     pub captions: Vec<String>,
     /// Whatever else the source says: strings, numbers, booleans and lists of strings.
@@ -21,8 +25,10 @@ pub struct NewRecord {
 pub struct Record {
     /// Unique in the collection.
     pub id: String,
-    /// Where the picture is: an absolute path.
+    /// Where the picture is: an absolute path or a URL.
     pub place: String,
+    /// The file that was fetched from there, where the place is a URL.
+    pub file: Option<String>,
     /// SHA-256 of the file's bytes, in hexadecimal.
     pub hash: String,
     /// What told the file from others when it was read.
@@ -65,7 +71,19 @@ impl Content {
     }
 }
 
+impl NewRecord {
+    /// The picture's file.
+    pub(crate) fn path(&self) -> &Path {
+        Path::new(self.file.as_ref().unwrap_or(&self.place))
+    }
+}
+
 impl Record {
+    /// The picture's file.
+    pub fn path(&self) -> &Path {
+        Path::new(self.file.as_ref().unwrap_or(&self.place))
+    }
+
     /// What a new record comes to, in the light of what was known of the picture: what the source
     /// does not say stays as it was.
     pub(crate) fn of(new: NewRecord, content: Content, old: Option<&Record>) -> Record {
@@ -79,6 +97,7 @@ impl Record {
                 .or_else(known_id)
                 .unwrap_or_else(|| id_of_place(&new.place)),
             place: new.place,
+            file: new.file,
             hash: content.hash,
             stamp: content.stamp,
             width: content.width,

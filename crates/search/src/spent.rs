@@ -1,3 +1,4 @@
+use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -51,4 +52,13 @@ pub struct Seconds {
     pub encoding: f64,
     /// Writing to the disk.
     pub writing: f64,
+}
+
+impl AddAssign for Seconds {
+    fn add_assign(&mut self, other: Seconds) {
+        self.reading += other.reading;
+        self.decoding += other.decoding;
+        self.encoding += other.encoding;
+        self.writing += other.writing;
+    }
 }

@@ -1,3 +1,5 @@
+mod fetching;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -10,6 +12,7 @@ use search::{AddOptions, Collection, IngestReport, NewRecord, Store};
 use serde::Serialize;
 
 use crate::arguments::StoreArguments;
+use crate::downloading::DownloadArguments;
 use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
@@ -21,10 +24,12 @@ use crate::sources::{SourceArguments, new_record, size};
 use crate::terminal::{message, print_error, visible};
 use crate::watch::Watch;
 
+pub(crate) use fetching::downloads;
+
 /// The collection that is used where none is named.
 pub(crate) const DEFAULT_COLLECTION: &str = "default";
 
-/// Index pictures: a folder, a table of paths and captions, or single files
+/// Index pictures: a folder, a table of paths or URLs with captions, or single files
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   clipseek add ~/Photos --model mini
@@ -32,6 +37,7 @@ pub(crate) const DEFAULT_COLLECTION: &str = "default";
   clipseek add products.csv --path-column photo --caption-column title --model ./clip-vit-b32
   clipseek add untertitel.csv --model ./clip-vit-b32 --text-model ./clip-multilingual
   clipseek add ~/Photos --watch                          and go on as the folder changes
+  clipseek add Train_GCC-training.tsv --model mini       fetches the pictures of the URLs
 
 A table is CSV, TSV, JSONL or Parquet. Paths in it are relative to the table. Rows that name the
 same picture give it several captions; of anything else that they say, the first counts. Columns that are
@@ -64,6 +70,9 @@ pub(crate) struct Arguments {
     /// Go on watching the sources, and take up what changes in them
     #[arg(long)]
     watch: bool,
+
+    #[command(flatten)]
+    download: DownloadArguments,
 
     /// Write what became of the pictures, and why some failed, to this file as JSON
     #[arg(long, value_name = "FILE")]
@@ -217,12 +226,17 @@ impl Run<'_> {
     }
 
     /// Adds the pictures, with a bar while it goes.
-    fn ingest(&self, listed: Listed) -> Result<Report> {
+    fn ingest(&self, mut listed: Listed) -> Result<Report> {
+        let is_here = |record: &Record| record.place.file().is_some();
+        let (here, elsewhere): (Vec<Record>, Vec<Record>) = std::mem::take(&mut listed.records)
+            .into_iter()
+            .partition(is_here);
+        listed.records = here;
         let mut folders: Vec<String> = listed.folders.iter().map(|path| folder(path)).collect();
         let mut options = AddOptions {
             prune: self.arguments.prune,
             stop: self.stop,
-            waiting: || message!("waiting for another clipseek that adds to this collection"),
+            waiting: tell_of_waiting,
             ..AddOptions::default()
         };
         for path in &listed.empty {
@@ -237,7 +251,10 @@ impl Run<'_> {
         options.folders = folders;
         let records: Vec<NewRecord> = listed.records.into_iter().map(new_record).collect();
         let start = Instant::now();
-        let counts = with_bar(self.collection, self.model, records, &options)?;
+        let mut counts = with_bar(self.collection, self.model, records, &options)?;
+        if !elsewhere.is_empty() && !counts.stopped {
+            counts.join(self.fetch(&elsewhere)?);
+        }
         let failures = counts.failed.iter();
         let source = &self.arguments.source;
         source.tell(failures.map(|failure| format!("{}: {}", failure.place, failure.message)));
@@ -254,6 +271,10 @@ impl Run<'_> {
         }
         Ok(report)
     }
+}
+
+fn tell_of_waiting() {
+    message!("waiting for another clipseek that adds to this collection");
 }
 
 /// A folder as the collection keeps places.

@@ -1,11 +1,13 @@
-use std::io::{BufRead, IsTerminal, Write};
+use std::fs;
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use search::{CollectionInfo, Store};
 use serde::Serialize;
 
+use super::add::downloads;
 use super::search::open_collection;
 use super::{check, duplicates, forget};
 use crate::arguments::StoreArguments;
@@ -238,6 +240,14 @@ fn delete(arguments: &Delete, store: &Store) -> Result<Outcome> {
         .into());
     }
     store.delete_collection(&arguments.name)?;
+    let downloads = downloads(store, &arguments.name);
+    match fs::remove_dir_all(&downloads) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            let downloads = downloads.display();
+            return Err(error).with_context(|| format!("cannot remove `{downloads}`"));
+        }
+        _ => {}
+    }
     message!(
         "deleted {}; the pictures' files are where they were",
         arguments.name

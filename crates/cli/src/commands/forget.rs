@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
+use dataset::Address;
 use search::{AddOptions, Store};
 
 use super::search::open_collection;
@@ -51,8 +52,11 @@ pub(crate) fn run(arguments: &Arguments, store: &Store) -> Result<Outcome> {
     Ok(Outcome::of(all))
 }
 
-/// A path as the collection keeps places.
+/// A path or URL as the collection keeps places.
 fn absolute(path: &Path) -> Result<String> {
+    if let Some(Address::Web(url)) = path.to_str().map(Address::of).transpose()?.flatten() {
+        return Ok(url.to_string());
+    }
     let absolute = dataset::absolute(path).map_err(|source| Error::Read {
         path: path.to_owned(),
         source,

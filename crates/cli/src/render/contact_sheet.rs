@@ -1,5 +1,4 @@
 use std::io::Write;
-use std::path::Path;
 
 use anstream::adapter::strip_str;
 use anyhow::Result;
@@ -68,7 +67,7 @@ impl Sheet<'_> {
 
     fn draw(&self, hit: &Hit) -> Option<Drawing> {
         let Size { width, height } = self.graphics.pixels(self.frame);
-        let picture = tile::fitted(Path::new(&hit.place), width, height)?;
+        let picture = tile::fitted(hit.path(), width, height)?;
         Some(self.graphics.draw(&picture))
     }
 

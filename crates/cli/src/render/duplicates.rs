@@ -1,7 +1,6 @@
 //! Groups of duplicates, in many forms.
 
 use std::io::Write;
-use std::path::Path;
 
 use anyhow::Result;
 use indicatif::HumanBytes;
@@ -11,7 +10,7 @@ use rayon::prelude::*;
 use search::{Duplicate, DuplicateFile, DuplicateGroup, Duplicates};
 use serde::Serialize;
 
-use super::page::{document, file_url, image};
+use super::page::{document, image, url};
 use super::{file_name, similarity, tile};
 use crate::terminal::{FAINT, STRONG, count, visible};
 
@@ -93,7 +92,7 @@ pub(crate) fn json_lines(groups: &Groups, out: &mut dyn Write) -> Result<()> {
 pub(crate) fn paths(groups: &Groups, end: &str, out: &mut dyn Write) -> Result<()> {
     for group in &groups.found.groups {
         for other in &group.superfluous {
-            write!(out, "{}{end}", other.file.place)?;
+            write!(out, "{}{end}", other.file.path().display())?;
         }
     }
     Ok(())
@@ -137,11 +136,11 @@ fn section(group: &DuplicateGroup) -> Markup {
 }
 
 fn card(kind: &str, file: &DuplicateFile) -> Markup {
-    let picture: Option<Picture> = tile::thumbnail(Path::new(&file.place), EDGE, EDGE);
+    let picture: Option<Picture> = tile::thumbnail(file.path(), EDGE, EDGE);
     let name = file_name(&file.place);
     html! {
         li {
-            a href=(file_url(&file.place)) title=(file.place) { (image(picture.as_ref(), name)) }
+            a href=(url(&file.place)) title=(file.place) { (image(picture.as_ref(), name)) }
             p.caption { (pixels(file)) ", " (HumanBytes(file.bytes)) }
             p.facts {
                 span.similarity { (kind) }

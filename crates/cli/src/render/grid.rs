@@ -1,4 +1,3 @@
-use std::path::Path;
 
 use anyhow::Result;
 use picture::Picture;
@@ -57,7 +56,7 @@ pub(crate) fn grid(answer: &Answer) -> Result<Picture> {
         .par_iter()
         .map(|hit| {
             let edge = EDGE as u32;
-            tile::fitted(Path::new(&hit.place), edge, edge)
+            tile::fitted(hit.path(), edge, edge)
         })
         .collect();
     for (n, (hit, picture)) in hits.iter().zip(&pictures).enumerate() {

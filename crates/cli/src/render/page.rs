@@ -1,4 +1,3 @@
-use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +6,7 @@ use picture::Picture;
 use rayon::prelude::*;
 use search::Hit;
 
-use super::{Answer, caption, evidence, file_name, label, tile};
+use super::{Answer, caption, evidence, file_name, is_url, label, tile};
 use crate::question::{Part, Question, Sign, What};
 
 /// The longest edges of a picture on the page, in pixels: sharp on a screen of double density.
@@ -52,7 +51,7 @@ fn section(answer: &Answer) -> Markup {
     let hits = &answer.found.hits;
     let pictures: Vec<Option<Picture>> = hits
         .par_iter()
-        .map(|hit| tile::thumbnail(Path::new(&hit.place), EDGE, EDGE))
+        .map(|hit| tile::thumbnail(hit.path(), EDGE, EDGE))
         .collect();
     html! {
         section {
@@ -121,7 +120,7 @@ fn card(hit: &Hit, picture: Option<&Picture>) -> Markup {
     let caption = caption(hit).unwrap_or_default();
     html! {
         li {
-            a href=(file_url(&hit.place)) title=(hit.place) { (image(picture, label(hit))) }
+            a href=(url(&hit.place)) title=(hit.place) { (image(picture, label(hit))) }
             p.caption title=(caption) { (caption) }
             p.facts {
                 @for (name, value) in evidence(hit) {
@@ -146,7 +145,10 @@ pub(super) fn image(picture: Option<&Picture>, text: &str) -> Markup {
 }
 
 /// The `file:` URL of an absolute path (RFC 8089).
-pub(super) fn file_url(place: &str) -> String {
+pub(super) fn url(place: &str) -> String {
+    if is_url(place) {
+        return place.to_owned();
+    }
     let place = if cfg!(windows) {
         format!("/{}", place.replace('\\', "/"))
     } else {
@@ -169,9 +171,6 @@ mod tests {
 
     #[test]
     fn paths_become_urls() {
-        assert_eq!(
-            file_url("/a b/ü?#%.jpg"),
-            "file:///a%20b/%C3%BC%3F%23%25.jpg"
-        );
+        assert_eq!(url("/a b/ü?#%.jpg"), "file:///a%20b/%C3%BC%3F%23%25.jpg");
     }
 }

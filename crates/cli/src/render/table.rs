@@ -99,7 +99,7 @@ fn of_caption(hit: &Hit) -> Option<String> {
 /// The places of the hits as they are, with `end` behind each.
 pub(crate) fn paths(answer: &Answer, end: &str, out: &mut dyn Write) -> Result<()> {
     for hit in &answer.found.hits {
-        write!(out, "{}{end}", hit.place)?;
+        write!(out, "{}{end}", hit.path().display())?;
     }
     Ok(())
 }

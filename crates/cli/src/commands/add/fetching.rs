@@ -1,0 +1,175 @@
+//! Pictures of URLs: fetched, decoded and embedded at the same time.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::panic::resume_unwind;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use dataset::{Address, Download, Outcome, Progress, Record, WebAddress};
+use search::{AddOptions, Failure, IngestReport, NewRecord, Store};
+
+use super::{Run, tell_of_waiting};
+use crate::downloading;
+use crate::sources::{new_record, place};
+use crate::terminal::message;
+
+/// So many pictures are added to the collection at a time.
+const AT_ONCE: usize = 512;
+/// Fewer, if no more came for so long.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// So many that were fetched wait to be added; then no more are fetched.
+const WAITING: usize = 1024;
+
+/// The folder of a collection's fetched pictures.
+pub(crate) fn downloads(store: &Store, collection: &str) -> PathBuf {
+    store.directory().join("downloads").join(collection)
+}
+
+impl Run<'_> {
+    /// Fetches the pictures of the records, and adds those that come.
+    pub(super) fn fetch(&self, records: &[Record]) -> Result<IngestReport> {
+        let folder = dataset::absolute(&downloads(self.store, self.collection.name()))?;
+        let download = Download::open(&folder, self.arguments.download.options(false))?;
+        let (arrived, arriving) = sync_channel(WAITING);
+        let line = downloading::line();
+        let arrival = Arrival {
+            records: records.iter().filter_map(of_url).collect(),
+            folder,
+            arrived,
+        };
+        let (start, indexed) = (Instant::now(), AtomicUsize::new(0));
+        let fetched = thread::scope(|scope| {
+            let (line, indexed) = (&line, &indexed);
+            let fetching = scope.spawn(move || {
+                arrival.all(&download, self.stop, |progress| {
+                    let state = downloading::state(progress, start.elapsed());
+                    let indexed = indexed.load(Ordering::Relaxed);
+                    line.set_message(format!("fetching: {state}; {indexed} indexed"));
+                })
+            });
+            let added = self.add_arriving(&arriving, |done| indexed.store(done, Ordering::Relaxed));
+            // If that failed, what is fetched is not taken any more.
+            drop(arriving);
+            let fetched = fetching.join().unwrap_or_else(|panic| resume_unwind(panic));
+            anyhow::Ok((added?, fetched?))
+        });
+        line.finish_and_clear();
+        let (mut report, (progress, failed)) = fetched?;
+        report.failed.extend(failed);
+        report.stopped |= progress.stopped;
+        message!("fetched {}", downloading::state(&progress, start.elapsed()));
+        Ok(report)
+    }
+
+    /// Adds the pictures that come, some at a time.
+    fn add_arriving(
+        &self,
+        arriving: &Receiver<NewRecord>,
+        seen: impl Fn(usize),
+    ) -> Result<IngestReport> {
+        let mut all = IngestReport::default();
+        let options = AddOptions {
+            stop: self.stop,
+            waiting: tell_of_waiting,
+            ..AddOptions::default()
+        };
+        loop {
+            let (records, is_last) = take_some(arriving);
+            if !records.is_empty() {
+                let before = all.done();
+                let progress = |report: &IngestReport| seen(before + report.done());
+                let model = &self.model.model;
+                all.join(self.collection.add(model, records, &options, progress)?);
+            }
+            if is_last {
+                return Ok(all);
+            }
+        }
+    }
+}
+
+/// The pictures that are to be fetched, and where those go that come.
+struct Arrival<'a> {
+    /// By their URLs.
+    records: Vec<(&'a WebAddress, &'a Record)>,
+    folder: PathBuf,
+    arrived: SyncSender<NewRecord>,
+}
+
+impl Arrival<'_> {
+    fn all(
+        self,
+        download: &Download,
+        stop: &std::sync::atomic::AtomicBool,
+        show: impl Fn(&Progress),
+    ) -> Result<(Progress, Vec<Failure>)> {
+        let by_url: HashMap<&str, &Record> = self
+            .records
+            .iter()
+            .map(|(address, record)| (address.as_str(), *record))
+            .collect();
+        let feed = |take: &mut dyn FnMut(WebAddress) -> ControlFlow<()>| {
+            let mut addresses = self.records.iter().map(|(address, _)| *address);
+            let _ = addresses.try_for_each(|address| take(address.clone()));
+            anyhow::Ok(())
+        };
+        let mut failed = Vec::new();
+        let progress = download.run(stop, feed, |address, outcome, progress| {
+            show(progress);
+            match (&outcome.result, by_url.get(address.as_str())) {
+                (Ok(picture), Some(record)) => {
+                    let file = picture.file.as_ref();
+                    let file = file.map(|file| place(&self.folder.join(&file.path)));
+                    let record = NewRecord {
+                        file,
+                        ..new_record((*record).clone())
+                    };
+                    // Where nobody takes it, adding has failed and says why.
+                    let _ = self.arrived.send(record);
+                }
+                _ => failed.push(failure(address, outcome)),
+            }
+            anyhow::Ok(())
+        })?;
+        Ok((progress, failed))
+    }
+}
+
+/// Some of what comes, and whether no more will.
+fn take_some(arriving: &Receiver<NewRecord>) -> (Vec<NewRecord>, bool) {
+    let mut records = Vec::new();
+    while records.len() < AT_ONCE {
+        match arriving.recv_timeout(PATIENCE) {
+            Ok(record) => records.push(record),
+            Err(RecvTimeoutError::Timeout) => break,
+            Err(RecvTimeoutError::Disconnected) => return (records, true),
+        }
+    }
+    (records, false)
+}
+
+fn of_url(record: &Record) -> Option<(&WebAddress, &Record)> {
+    match &record.place {
+        Address::Web(address) => Some((address, record)),
+        Address::File(_) => None,
+    }
+}
+
+fn failure(address: &WebAddress, outcome: &Outcome) -> Failure {
+    let reason = outcome.result.as_ref().err();
+    let reason = reason.map_or("", |reason| reason.words());
+    let message = match outcome.status {
+        Some(status) => format!("{reason} (status {status})"),
+        None => reason.to_owned(),
+    };
+    Failure {
+        place: address.to_string(),
+        reason: reason.to_owned(),
+        message,
+    }
+}
