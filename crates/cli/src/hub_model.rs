@@ -1,7 +1,7 @@
 //! A model of the Hugging Face hub: in the cache that all programs share, or else downloaded into it.
 
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Result;
 use clip::Checkpoint;
@@ -232,14 +232,14 @@ fn opened(directory: &Path) -> Option<Checkpoint> {
 }
 
 /// The hub, as the environment describes it.
-pub(crate) fn hub() -> Result<&'static Hub> {
-    static HUB: OnceLock<Hub> = OnceLock::new();
+pub(crate) fn hub() -> Result<&'static Arc<Hub>> {
+    static HUB: OnceLock<Arc<Hub>> = OnceLock::new();
     if let Some(hub) = HUB.get() {
         return Ok(hub);
     }
     let mut settings = Settings::from_variables(|name| std::env::var_os(name))?;
     settings.user_agent = concat!("clipseek/", env!("CARGO_PKG_VERSION")).to_owned();
-    let hub = Hub::new(settings)?;
+    let hub = Arc::new(Hub::new(settings)?);
     Ok(HUB.get_or_init(|| hub))
 }
 

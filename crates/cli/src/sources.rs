@@ -1,24 +1,33 @@
 //! Sources of pictures on the command line.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
 use clip::Model;
-use dataset::{Address, Columns, Listing, Problem, ProblemReason, Record, Source, SourceOptions};
+use dataset::{
+    Address, Columns, HubDataset, Listing, Problem, ProblemReason, Record, Slice, Source,
+    SourceOptions,
+};
 use picture::Limits;
 use search::{Embedding, NewRecord};
 
 use crate::error::Error;
+use crate::hub_model;
 use crate::progress;
 use crate::terminal::{count, message, visible};
 
 /// So many problems are shown one by one; the rest are counted.
 const SHOWN: usize = 20;
 
-/// Which columns of a table hold what.
+/// What begins the name of a data set of the Hugging Face hub.
+const HUB: &str = "hf:";
+
+/// How tables are to be read.
 #[derive(Args, Debug, Default)]
-pub(crate) struct ColumnArguments {
+#[command(next_help_heading = "Tables")]
+pub(crate) struct TableArguments {
     /// A table's column with the pictures' paths or URLs [default: found by its name]
     #[arg(long, value_name = "NAME")]
     path_column: Option<String>,
@@ -30,11 +39,55 @@ pub(crate) struct ColumnArguments {
     /// A table's column with ids [default: found by its name]
     #[arg(long, value_name = "NAME")]
     id_column: Option<String>,
+
+    /// Pass over so many rows
+    #[arg(long, value_name = "ROWS", default_value_t = 0)]
+    offset: u64,
+
+    /// Read so many rows
+    #[arg(long, value_name = "ROWS")]
+    limit: Option<u64>,
+
+    /// Read so many rows, drawn at random, the same each time
+    #[arg(long, value_name = "ROWS")]
+    sample: Option<u64>,
+
+    /// The configuration of a data set of the hub [default: the only one, or `default`]
+    #[arg(long, value_name = "NAME")]
+    config: Option<String>,
+
+    /// The split of a data set of the hub [default: the only one, or `train`]
+    #[arg(long, value_name = "NAME")]
+    split: Option<String>,
 }
 
-impl ColumnArguments {
-    pub(crate) fn options(&self) -> SourceOptions {
+impl TableArguments {
+    /// The table, or the folder of tables, at `location`.
+    pub(crate) fn table(&self, location: &Path) -> Result<Source> {
+        match self.hub_table(location, self.options())? {
+            Some(source) => Ok(source),
+            None => Ok(Source::table(location, self.options())?),
+        }
+    }
+
+    /// The source that `location` names, if it is one of the hub.
+    fn hub_table(&self, location: &Path, options: SourceOptions) -> Result<Option<Source>> {
+        let id = location.to_str().and_then(|text| text.strip_prefix(HUB));
+        let Some(id) = id else { return Ok(None) };
+        let mut dataset = HubDataset::parse(id)?;
+        dataset.config.clone_from(&self.config);
+        dataset.split.clone_from(&self.split);
+        let hub = Arc::clone(hub_model::hub()?);
+        Ok(Some(Source::hub(&dataset, hub, options)?))
+    }
+
+    fn options(&self) -> SourceOptions {
         SourceOptions {
+            slice: Slice {
+                offset: self.offset,
+                limit: self.limit,
+                sample: self.sample,
+            },
             columns: Columns {
                 path: self.path_column.clone(),
                 caption: self.caption_column.clone(),
@@ -53,7 +106,7 @@ pub(crate) struct SourceArguments {
     exclude: Vec<String>,
 
     #[command(flatten)]
-    columns: ColumnArguments,
+    pub(crate) table: TableArguments,
 
     /// Name every file that is skipped, not just the first
     #[arg(short, long)]
@@ -81,6 +134,9 @@ impl SourceArguments {
     /// Reads one of some sources, which may hold nothing. Where `*` named them, there may be files among
     /// them that are no sources: these are a problem each.
     pub(crate) fn read_among(&self, location: &Path, all: &[PathBuf]) -> Result<Listing> {
+        if let Some(source) = self.table.hub_table(location, self.options())? {
+            return Ok(source.read()?);
+        }
         match Source::open(location, self.options()) {
             Err(dataset::Error::UnknownKind { path: file }) if all.len() > 1 => Ok(Listing {
                 problems: vec![Problem {
@@ -136,7 +192,7 @@ impl SourceArguments {
     fn options(&self) -> SourceOptions {
         SourceOptions {
             exclude: self.exclude.clone(),
-            ..self.columns.options()
+            ..self.table.options()
         }
     }
 }

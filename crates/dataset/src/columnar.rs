@@ -8,17 +8,19 @@
 
 use std::fs::File;
 use std::io;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, RowGroupReader};
+use parquet::file::reader::{ChunkReader, FileReader, RowGroupReader};
 use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::schema::types::SchemaDescriptor;
 
 use crate::columns::{Columns, Roles};
+use crate::hub_table::HubTable;
 use crate::row::{Row, Take};
+use crate::slice::Cursor;
 use crate::text_stream::{self, Compression};
 use crate::{Error, ProblemReason, Result, value};
 use column::{Cell, Column};
@@ -31,11 +33,76 @@ mod content;
 /// Rows decoded at once.
 const BATCH: usize = 1024;
 
-/// Hands the rows of the table at `path` to `take`.
-pub(crate) fn read(path: &Path, columns: &Columns, take: &mut Take<'_>) -> Result<()> {
+/// Hands the rows of the table at `path` that `cursor` wants to `take`.
+pub(crate) fn read(
+    path: &Path,
+    columns: &Columns,
+    cursor: &mut Cursor,
+    take: &mut Take<'_>,
+) -> Result<()> {
     let file = open(path).map_err(Error::read(path))?;
-    // The library means to answer a damaged file with an error, and mostly does.
-    let result = catch_unwind(AssertUnwindSafe(|| {
+    read_from(file, &|_| Ok(()), path, columns, cursor, take)
+}
+
+/// The same of a table of the hub.
+pub(crate) fn read_hub(
+    table: &HubTable,
+    columns: &Columns,
+    cursor: &mut Cursor,
+    take: &mut Take<'_>,
+) -> Result<()> {
+    for file in table.files() {
+        if cursor.is_done() {
+            break;
+        }
+        let load = |ranges| file.load(ranges);
+        read_from(
+            file.clone(),
+            &load,
+            table.title.as_ref(),
+            columns,
+            cursor,
+            take,
+        )?;
+    }
+    Ok(())
+}
+
+/// How many rows the table at `path` has.
+pub(crate) fn count(path: &Path) -> Result<u64> {
+    let file = open(path).map_err(Error::read(path))?;
+    guarded(path, || count_in(file, path))
+}
+
+/// The same of a table of the hub.
+pub(crate) fn count_hub(table: &HubTable) -> Result<u64> {
+    let path = table.title.as_ref();
+    table
+        .files()
+        .map(|file| guarded(path, || count_in(file, path)))
+        .sum()
+}
+
+fn count_in(file: impl ChunkReader + 'static, path: &Path) -> Result<u64> {
+    let file = SerializedFileReader::new(file).map_err(|source| damaged(path, source))?;
+    Ok(file
+        .metadata()
+        .file_metadata()
+        .num_rows()
+        .try_into()
+        .unwrap_or_default())
+}
+
+/// Hands the rows of a file on. `load` brings what is needed of a group of rows.
+fn read_from<R: ChunkReader + 'static>(
+    file: R,
+    load: &dyn Fn(Vec<Range<u64>>) -> Result<(), ParquetError>,
+    path: &Path,
+    columns: &Columns,
+    cursor: &mut Cursor,
+    take: &mut Take<'_>,
+) -> Result<()> {
+    guarded(path, || {
         let file = SerializedFileReader::new(file).map_err(|source| damaged(path, source))?;
         let table = Table::new(
             path,
@@ -44,17 +111,32 @@ pub(crate) fn read(path: &Path, columns: &Columns, take: &mut Take<'_>) -> Resul
         )?;
         let mut line = 1;
         for index in 0..file.num_row_groups() {
-            let flow = file
-                .get_row_group(index)
-                .and_then(|group| table.read_group(group.as_ref(), &mut line, take))
+            let group = file.metadata().row_group(index);
+            let count = u64::try_from(group.num_rows()).unwrap_or_default();
+            if cursor.skip(count) {
+                line += count;
+                continue;
+            }
+            let ranges = table.columns.iter().map(|column| {
+                let (start, length) = group.column(column.leaf).byte_range();
+                start..start.saturating_add(length)
+            });
+            let flow = load(ranges.collect())
+                .and_then(|()| file.get_row_group(index))
+                .and_then(|group| table.read_group(group.as_ref(), &mut line, cursor, take))
                 .map_err(|source| damaged(path, source))?;
             if flow.is_break() {
                 break;
             }
         }
         Ok(())
-    }));
-    result.unwrap_or_else(|_| {
+    })
+}
+
+/// What comes of reading a file: the library means to answer a damaged one with an error, and mostly
+/// does.
+fn guarded<T>(path: &Path, reading: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(reading)).unwrap_or_else(|_| {
         Err(damaged(
             path,
             ParquetError::General("decoder panicked".to_owned()),
@@ -74,6 +156,13 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 fn damaged(path: &Path, source: ParquetError) -> Error {
+    let source = match source {
+        ParquetError::External(error) => match error.downcast::<hub::Error>() {
+            Ok(error) => return Error::Hub(*error),
+            Err(error) => ParquetError::External(error),
+        },
+        source => source,
+    };
     Error::Parquet {
         path: path.to_owned(),
         source,
@@ -110,6 +199,7 @@ impl Table {
         &self,
         group: &dyn RowGroupReader,
         line: &mut u64,
+        cursor: &mut Cursor,
         take: &mut Take<'_>,
     ) -> Result<ControlFlow<()>, ParquetError> {
         let mut readers = self
@@ -133,8 +223,14 @@ impl Table {
             }
             for _ in 0..rows {
                 let cells = batch.iter_mut().filter_map(Iterator::next);
-                if take(*line, self.row(cells)).is_break() {
-                    return Ok(ControlFlow::Break(()));
+                let row = self.row(cells);
+                let flow = match cursor.take() {
+                    ControlFlow::Continue(true) => take(*line, row),
+                    ControlFlow::Continue(false) => ControlFlow::Continue(()),
+                    ControlFlow::Break(()) => ControlFlow::Break(()),
+                };
+                if flow.is_break() {
+                    return Ok(flow);
                 }
                 *line += 1;
             }

@@ -312,7 +312,7 @@ impl Download {
         let mut report = ManifestReport::default();
         for source in sources {
             let mut failed = None;
-            source.rows(|_, row| {
+            source.rows(|_, _, row| {
                 match self.write_row(source, row, shard, &mut writer, &mut report) {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(error) => {
@@ -436,7 +436,7 @@ pub fn addresses(
     shard: Option<Shard>,
     mut take: impl FnMut(WebAddress) -> ControlFlow<()>,
 ) -> crate::Result<()> {
-    source.rows(|_, row| {
+    source.rows(|_, _, row| {
         let row = row.unwrap_or_default();
         match Named::of(source, row.path.trim()) {
             Named::Web(address) if shard.is_none_or(|shard| shard.has(address.as_str())) => {

@@ -26,6 +26,22 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A data set of the hub has no such configuration or split, or has several of which one has to be
+    /// named.
+    #[error("{}", no_such_part(repository, what, wanted.as_deref(), there))]
+    NoSuchPart {
+        /// The data set.
+        repository: String,
+        /// `configuration` or `split`.
+        what: &'static str,
+        /// The one that was asked for.
+        wanted: Option<String>,
+        /// Those that there are.
+        there: Vec<String>,
+    },
+    /// The hub did not answer, or not with what was asked for.
+    #[error(transparent)]
+    Hub(#[from] hub::Error),
     /// There is no table where one is wanted.
     #[error("`{}` is not a table and no folder of tables", path.display())]
     NoTable {
@@ -141,5 +157,19 @@ fn list(columns: &[String]) -> String {
     match columns.len().saturating_sub(SHOWN) {
         0 => names.join(", "),
         more => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
+fn no_such_part(repository: &str, what: &str, wanted: Option<&str>, there: &[String]) -> String {
+    match (wanted, there.is_empty()) {
+        (_, true) => format!("data set `{repository}` has no Parquet files"),
+        (Some(wanted), _) => format!(
+            "data set `{repository}` has no {what} `{wanted}`, but {}",
+            list(there)
+        ),
+        (None, _) => format!(
+            "data set `{repository}` has several {what}s, of which one has to be named: {}",
+            list(there)
+        ),
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use picture::Format;
 
 use crate::exclusions::Exclusions;
-use crate::source::Kind as SourceKind;
+use crate::source::Form;
 use crate::{Address, Listing, Problem, ProblemReason, Record, place};
 
 /// Names that systems, cameras' disks and file servers leave in people's folders, in lower case.
@@ -109,18 +109,18 @@ pub(crate) fn read(folder: &Path, exclusions: &Exclusions) -> io::Result<Listing
 }
 
 /// The tables in `folder` itself, by their names' endings, in the order of their names.
-pub(crate) fn tables(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn tables(folder: &Path) -> io::Result<Vec<(PathBuf, Form)>> {
     let mut tables = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let is_hidden = path
             .file_name()
             .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !is_hidden && SourceKind::of_name(&path).is_some() && path.is_file() {
-            tables.push(path);
+        if let Some(form) = Form::of_name(&path).filter(|_| !is_hidden && path.is_file()) {
+            tables.push((path, form));
         }
     }
-    tables.sort_unstable();
+    tables.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
     Ok(tables)
 }
 

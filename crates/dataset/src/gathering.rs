@@ -1,5 +1,5 @@
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -9,8 +9,7 @@ use crate::{Address, Listing, Metadata, Problem, ProblemReason, Record, place};
 
 /// The rows of a table brought together: those that name the same picture become one record.
 pub(crate) struct Gathering<'a> {
-    table: &'a Path,
-    folder: PathBuf,
+    folder: &'a Path,
     exclusions: &'a Exclusions,
     by_place: HashMap<Address, usize>,
     by_id: HashMap<String, usize>,
@@ -18,11 +17,10 @@ pub(crate) struct Gathering<'a> {
 }
 
 impl<'a> Gathering<'a> {
-    /// For the table at the absolute path `table`.
-    pub(crate) fn new(table: &'a Path, exclusions: &'a Exclusions) -> Self {
+    /// For tables whose paths lead from the absolute path `folder`.
+    pub(crate) fn new(folder: &'a Path, exclusions: &'a Exclusions) -> Self {
         Self {
-            table,
-            folder: table.parent().unwrap_or(table).to_owned(),
+            folder,
             exclusions,
             by_place: HashMap::new(),
             by_id: HashMap::new(),
@@ -30,11 +28,11 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Takes the row that begins on `line`, or the reason why it cannot be read.
-    pub(crate) fn add(&mut self, line: u64, row: Result<Row, ProblemReason>) {
+    /// Takes the row of `table` that begins on `line`, or the reason why it cannot be read.
+    pub(crate) fn add(&mut self, table: &Path, line: u64, row: Result<Row, ProblemReason>) {
         if let Err(reason) = row.and_then(|row| self.add_row(row)) {
             self.listing.problems.push(Problem {
-                file: self.table.to_owned(),
+                file: table.to_owned(),
                 line: Some(line),
                 reason,
             });
@@ -54,7 +52,7 @@ impl<'a> Gathering<'a> {
         if path.is_empty() && row.metadata.get("is_valid") == Some(&Value::Bool(false)) {
             return Ok(());
         }
-        let mut place = place::resolve(&self.folder, path)?;
+        let mut place = place::resolve(self.folder, path)?;
         if self.is_excluded(&place) {
             return Ok(());
         }
@@ -89,7 +87,7 @@ impl<'a> Gathering<'a> {
         let Address::File(place) = place else {
             return false;
         };
-        match (place.strip_prefix(&self.folder), place.file_name()) {
+        match (place.strip_prefix(self.folder), place.file_name()) {
             (Ok(relative), _) => self.exclusions.exclude_within(relative),
             // Patterns say nothing of the folders above the source.
             (Err(_), Some(name)) => self.exclusions.exclude(Path::new(name), false),

@@ -1,4 +1,5 @@
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -8,6 +9,10 @@ use crate::{Metadata, ProblemReason, value};
 /// Takes a row of a table, or the reason why it cannot be read, with the line on which it begins,
 /// and says whether to go on.
 pub(crate) type Take<'a> = dyn FnMut(u64, Result<Row, ProblemReason>) -> ControlFlow<()> + 'a;
+
+/// The same of several tables, with the one that it is in.
+pub(crate) type TakeOf<'a> =
+    dyn FnMut(&Path, u64, Result<Row, ProblemReason>) -> ControlFlow<()> + 'a;
 
 /// What a row of a table says of a picture.
 #[derive(Clone, Debug, Default, PartialEq)]

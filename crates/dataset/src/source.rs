@@ -2,11 +2,16 @@ use std::fs;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hub::Hub;
 
 use crate::delimited::ColumnTypes;
 use crate::exclusions::Exclusions;
 use crate::gathering::Gathering;
-use crate::row::{Row, Take};
+use crate::hub_table::{HubDataset, HubTable};
+use crate::row::{Row, Take, TakeOf};
+use crate::slice::{Cursor, Slice};
 use crate::text_stream::{self, Compression};
 use crate::{Columns, Error, Listing, ProblemReason, Result};
 use crate::{columnar, delimited, folder, json_lines, place};
@@ -20,6 +25,8 @@ pub struct SourceOptions {
     pub exclude: Vec<String>,
     /// Which columns of a table hold what.
     pub columns: Columns,
+    /// Which rows of a table are read.
+    pub slice: Slice,
 }
 
 /// Where pictures come from: a folder, one picture, or a table.
@@ -43,13 +50,28 @@ pub struct Source {
     path: PathBuf,
     kind: Kind,
     columns: Columns,
+    slice: Slice,
     exclusions: Exclusions,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+#[derive(Clone, Debug)]
+enum Kind {
     Folder,
     Picture,
+    /// One, or a data set in several files, in order.
+    Tables(Vec<Table>),
+    Hub(HubTable),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Table {
+    path: PathBuf,
+    form: Form,
+}
+
+/// How a table is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
     Delimited,
     JsonLines,
     Parquet,
@@ -69,41 +91,63 @@ impl Source {
             path,
             kind,
             columns: options.columns,
+            slice: options.slice,
             exclusions,
         })
     }
 
-    /// The tables at `location`: one, or those in a folder, a data set in several files, in the order of
-    /// their names.
+    /// The table at `location`, or the data set in several files that the tables of a folder are, in the
+    /// order of their names.
     ///
     /// # Errors
     /// As [`Source::open`]; [`Error::NoTable`] for a folder without one, and for a picture.
-    pub fn tables(location: &Path, options: SourceOptions) -> Result<Vec<Self>> {
-        let source = Self::open(location, options.clone())?;
-        let no_table = || Error::NoTable {
-            path: location.to_owned(),
-        };
-        match source.kind {
-            Kind::Picture => Err(no_table()),
-            Kind::Folder => {
-                let tables = folder::tables(&source.path).map_err(Error::read(&source.path))?;
-                let tables = tables.iter().map(|path| Self::open(path, options.clone()));
-                let tables: Vec<_> = tables.collect::<Result<_>>()?;
-                match tables.is_empty() {
-                    true => Err(no_table()),
-                    false => Ok(tables),
-                }
-            }
-            _ => Ok(vec![source]),
+    pub fn table(location: &Path, options: SourceOptions) -> Result<Self> {
+        let mut source = Self::open(location, options)?;
+        if matches!(source.kind, Kind::Folder) {
+            let tables = folder::tables(&source.path).map_err(Error::read(&source.path))?;
+            source.kind = Kind::Tables(
+                tables
+                    .into_iter()
+                    .map(|(path, form)| Table { path, form })
+                    .collect(),
+            );
         }
+        match &source.kind {
+            Kind::Tables(tables) if !tables.is_empty() => Ok(source),
+            _ => Err(Error::NoTable {
+                path: location.to_owned(),
+            }),
+        }
+    }
+
+    /// A data set of the Hugging Face hub, of which the files of the split are asked for now.
+    ///
+    /// # Errors
+    /// [`Error::Hub`]; [`Error::NoSuchPart`] when the configuration or split is not there or has to be
+    /// named.
+    pub fn hub(dataset: &HubDataset, hub: Arc<Hub>, options: SourceOptions) -> Result<Self> {
+        let table = dataset.open(hub)?;
+        Ok(Self {
+            path: table.title.as_str().into(),
+            kind: Kind::Hub(table),
+            columns: options.columns,
+            slice: options.slice,
+            exclusions: Exclusions::new(&options.exclude)?,
+        })
     }
 
     /// The folder from which a table's paths lead.
     pub(crate) fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or(&self.path)
+        match &self.kind {
+            Kind::Tables(tables) => {
+                let first = tables.first().map_or(&self.path, |table| &table.path);
+                first.parent().unwrap_or(first)
+            }
+            _ => &self.path,
+        }
     }
 
-    /// Where it is.
+    /// Where it is; of a data set of the hub, how it is named.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -120,43 +164,70 @@ impl Source {
                 folder::read(&self.path, &self.exclusions).map_err(Error::read(&self.path))
             }
             Kind::Picture => Ok(self.read_picture()),
-            _ => self.gather(),
+            Kind::Tables(_) | Kind::Hub(_) => self.gather(),
         }
     }
 
     fn gather(&self) -> Result<Listing> {
-        let mut gathering = Gathering::new(&self.path, &self.exclusions);
-        let types = self.hand_rows(&mut |line, row| {
-            gathering.add(line, row);
+        let mut gathering = Gathering::new(self.folder(), &self.exclusions);
+        let types = self.hand_rows(&mut |table, line, row| {
+            gathering.add(table, line, row);
             ControlFlow::Continue(())
         })?;
         let mut listing = gathering.finish();
-        types.apply(&mut listing);
+        for types in types {
+            types.apply(&mut listing);
+        }
         Ok(listing)
     }
 
     /// Hands the rows of a table to `take` one by one, until it says that it is enough: a table may
-    /// be larger than memory. With each comes its line, as in a [`Problem`](crate::Problem). Metadata of
-    /// CSV and TSV is text. A folder and a picture have no rows.
+    /// be larger than memory. With each come its table and its line, as in a
+    /// [`Problem`](crate::Problem). Metadata of CSV and TSV is text. A folder and a picture have no rows.
     ///
     /// # Errors
     /// As [`Source::read`].
     pub fn rows(
         &self,
-        mut take: impl FnMut(u64, Result<Row, ProblemReason>) -> ControlFlow<()>,
+        mut take: impl FnMut(&Path, u64, Result<Row, ProblemReason>) -> ControlFlow<()>,
     ) -> Result<()> {
         self.hand_rows(&mut take).map(drop)
     }
 
-    fn hand_rows(&self, take: &mut Take<'_>) -> Result<ColumnTypes> {
-        let (path, columns) = (&self.path, &self.columns);
-        match self.kind {
-            Kind::Folder | Kind::Picture => Ok(ColumnTypes::default()),
-            Kind::Delimited => delimited::read(path, columns, take),
-            Kind::JsonLines => {
-                json_lines::read(path, columns, take).map(|()| ColumnTypes::default())
+    /// Hands the rows of all tables on; gives what the columns of metadata hold where only the whole
+    /// tells.
+    fn hand_rows(&self, take: &mut TakeOf<'_>) -> Result<Vec<ColumnTypes>> {
+        let mut cursor = self.slice.cursor(|| self.count())?;
+        let mut types = Vec::new();
+        match &self.kind {
+            Kind::Folder | Kind::Picture => {}
+            Kind::Tables(tables) => {
+                for table in tables {
+                    let mut flow = ControlFlow::Continue(());
+                    let read = table.rows(&self.columns, &mut cursor, &mut |line, row| {
+                        flow = take(&table.path, line, row);
+                        flow
+                    });
+                    types.extend(read?);
+                    if flow.is_break() || cursor.is_done() {
+                        break;
+                    }
+                }
             }
-            Kind::Parquet => columnar::read(path, columns, take).map(|()| ColumnTypes::default()),
+            Kind::Hub(table) => {
+                let mut take = |line, row| take(&self.path, line, row);
+                columnar::read_hub(table, &self.columns, &mut cursor, &mut take)?;
+            }
+        }
+        Ok(types)
+    }
+
+    /// How many rows there are.
+    fn count(&self) -> Result<u64> {
+        match &self.kind {
+            Kind::Folder | Kind::Picture => Ok(0),
+            Kind::Tables(tables) => tables.iter().map(|table| table.count(&self.columns)).sum(),
+            Kind::Hub(table) => columnar::count_hub(table),
         }
     }
 
@@ -167,6 +238,41 @@ impl Source {
             Err(problem) => listing.problems.push(problem),
         }
         listing
+    }
+}
+
+impl Table {
+    /// Hands the rows that `cursor` wants to `take`.
+    fn rows(
+        &self,
+        columns: &Columns,
+        cursor: &mut Cursor,
+        take: &mut Take<'_>,
+    ) -> Result<Option<ColumnTypes>> {
+        // What is not wanted of a text has to be read to know where the next row begins.
+        let mut wanted = |line, row| match cursor.take() {
+            ControlFlow::Continue(true) => take(line, row),
+            ControlFlow::Continue(false) => ControlFlow::Continue(()),
+            ControlFlow::Break(()) => ControlFlow::Break(()),
+        };
+        match self.form {
+            Form::Delimited => delimited::read(&self.path, columns, &mut wanted).map(Some),
+            Form::JsonLines => json_lines::read(&self.path, columns, &mut wanted).map(|()| None),
+            Form::Parquet => columnar::read(&self.path, columns, cursor, take).map(|()| None),
+        }
+    }
+
+    fn count(&self, columns: &Columns) -> Result<u64> {
+        if self.form == Form::Parquet {
+            return columnar::count(&self.path);
+        }
+        let mut count = 0;
+        let mut all = Slice::default().cursor(|| Ok::<_, Error>(0))?;
+        self.rows(columns, &mut all, &mut |_, _| {
+            count += 1;
+            ControlFlow::Continue(())
+        })?;
+        Ok(count)
     }
 }
 
@@ -186,16 +292,19 @@ impl Kind {
         if folder::is_picture(path).map_err(&read_error)? {
             return Ok(Self::Picture);
         }
-        if let Some(kind) = Self::of_name(path) {
-            return Ok(kind);
+        let form = match Form::of_name(path) {
+            Some(form) => Some(form),
+            None => Form::of_content(path).map_err(&read_error)?,
+        };
+        let path = path.to_owned();
+        match form {
+            Some(form) => Ok(Self::Tables(vec![Table { path, form }])),
+            None => Err(Error::UnknownKind { path }),
         }
-        Self::of_content(path)
-            .map_err(&read_error)?
-            .ok_or_else(|| Error::UnknownKind {
-                path: path.to_owned(),
-            })
     }
+}
 
+impl Form {
     /// What a table's name says.
     pub(crate) fn of_name(path: &Path) -> Option<Self> {
         match place::extension(&Compression::uncompressed_name(path)).as_str() {

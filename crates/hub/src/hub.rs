@@ -216,7 +216,7 @@ impl Hub {
         }))
     }
 
-    fn client(&self) -> Result<&Client> {
+    pub(crate) fn client(&self) -> Result<&Client> {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
@@ -224,7 +224,11 @@ impl Hub {
         Ok(self.client.get_or_init(|| client))
     }
 
-    fn forbid_offline(&self, repository: &Repository, revision: &Revision) -> Result<()> {
+    pub(crate) fn forbid_offline(
+        &self,
+        repository: &Repository,
+        revision: &Revision,
+    ) -> Result<()> {
         let Some(variable) = self.settings.offline else {
             return Ok(());
         };

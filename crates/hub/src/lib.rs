@@ -59,6 +59,7 @@ mod lock;
 mod metadata;
 mod part;
 mod progress;
+mod range;
 mod refusal;
 mod repository;
 mod retry;

@@ -38,6 +38,7 @@ pub(crate) const DEFAULT_COLLECTION: &str = "default";
   clipseek add untertitel.csv --model ./clip-vit-b32 --text-model ./clip-multilingual
   clipseek add ~/Photos --watch                          and go on as the folder changes
   clipseek add Train_GCC-training.tsv --model mini       fetches the pictures of the URLs
+  clipseek add hf:google-research-datasets/conceptual_captions --split validation --limit 300
 
 A table is CSV, TSV, JSONL or Parquet. Paths in it are relative to the table. Rows that name the
 same picture give it several captions; of anything else that they say, the first counts. Columns that are

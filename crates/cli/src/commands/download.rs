@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use anyhow::Result;
 use clap::Args;
-use dataset::{Download, ManifestReport, Progress, Shard, Source, WebAddress, addresses};
+use dataset::{Download, ManifestReport, Progress, Shard, WebAddress, addresses};
 
 use crate::downloading::{self, DownloadArguments};
 use crate::exit::Outcome;
 use crate::interrupt;
-use crate::sources::ColumnArguments;
+use crate::sources::TableArguments;
 use crate::terminal::{message, visible};
 
 /// Test the URLs of a list and fetch their pictures
@@ -18,11 +18,12 @@ use crate::terminal::{message, visible};
   clipseek download Train_GCC-training.tsv --to cc3m
   clipseek download urls.parquet --to cc3m --resize 256
   clipseek download urls.csv --to tested --check-only
+  clipseek download hf:google-research-datasets/conceptual_captions --config unlabeled --to cc3m
   clipseek download cc3m.parquet --to part3 --shard 3/64
   clipseek add cc3m/manifest.parquet                     to search what was fetched
 
-A list is CSV, TSV, JSONL or Parquet, each perhaps compressed (.gz, .zst), or a folder of such: a column
-with URLs, and perhaps one with captions. A CSV or TSV without a header, as Conceptual Captions is, is known
+A list is CSV, TSV, JSONL or Parquet, each perhaps compressed (.gz, .zst), a folder of such, or
+hf:OWNER/NAME, a data set of the Hugging Face hub: a column with URLs, and perhaps one with captions. A CSV or TSV without a header, as Conceptual Captions is, is known
 by the URL in its first row.
 
 In FOLDER come images/, by the hash of their content, and manifest.parquet: a row for each row of the list
@@ -53,7 +54,7 @@ pub(crate) struct Arguments {
     jsonl: bool,
 
     #[command(flatten)]
-    columns: ColumnArguments,
+    table: TableArguments,
 
     #[command(flatten)]
     download: DownloadArguments,
@@ -63,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     let stop = interrupt::flag()?;
     let mut lists = Vec::new();
     for location in &arguments.lists {
-        lists.extend(Source::tables(location, arguments.columns.options())?);
+        lists.push(arguments.table.table(location)?);
     }
     let options = arguments.download.options(arguments.check_only);
     let download = Download::open(&arguments.to, options)?;

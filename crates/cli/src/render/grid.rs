@@ -1,4 +1,3 @@
-
 use anyhow::Result;
 use picture::Picture;
 use rayon::prelude::*;

@@ -1,4 +1,4 @@
-use dataset::{Columns, Listing, Source, SourceOptions};
+use dataset::{Columns, Listing, Slice, Source, SourceOptions};
 use serde_json::{Value, json};
 
 use crate::tree::Tree;
@@ -642,7 +642,7 @@ fn compressed_tables_are_read() {
         let mut rows = Vec::new();
         let source = Source::open(&tree.path(name), options()).unwrap();
         source
-            .rows(|line, row| {
+            .rows(|_, line, row| {
                 rows.push((line, row.unwrap()));
                 std::ops::ControlFlow::Continue(())
             })
@@ -675,13 +675,22 @@ fn a_folder_of_tables_is_read_in_the_order_of_names() {
         );
     }
     tree.write(".hidden.csv", "image\n");
-    let sources = Source::tables(&tree.path(""), SourceOptions::default()).unwrap();
-    let names = sources
-        .iter()
-        .map(|it| it.path().file_name().unwrap().to_str().unwrap());
-    let names: Vec<_> = names.collect();
-    assert_eq!(names, ["part-1.tsv.gz", "part-10.tsv.gz", "part-2.tsv.gz"]);
-    let error = Source::tables(&tree.path("dog.jpg"), SourceOptions::default()).unwrap_err();
+    let options = |limit| SourceOptions {
+        slice: Slice {
+            limit,
+            ..Slice::default()
+        },
+        ..SourceOptions::default()
+    };
+    let read = |limit| {
+        let source = Source::table(&tree.path(""), options(limit)).unwrap();
+        tree.places(&source.read().unwrap())
+    };
+    let expected = ["part-1.tsv.gz", "part-10.tsv.gz", "part-2.tsv.gz"];
+    let expected = expected.map(|name| format!("https://example.com/{name}"));
+    assert_eq!(read(None), expected);
+    assert_eq!(read(Some(2)), expected[..2]);
+    let error = Source::table(&tree.path("dog.jpg"), SourceOptions::default()).unwrap_err();
     assert!(
         error
             .to_string()
@@ -695,7 +704,7 @@ fn reading_rows_can_stop() {
     tree.write("t.csv", "image\na.jpg\nb.jpg\nc.jpg\n");
     let source = Source::open(&tree.path("t.csv"), SourceOptions::default()).unwrap();
     let mut lines = Vec::new();
-    let take = |line, _| {
+    let take = |_: &std::path::Path, line, _| {
         lines.push(line);
         match line {
             3 => std::ops::ControlFlow::Break(()),

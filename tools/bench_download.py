@@ -1,0 +1,506 @@
+#!/usr/bin/env python3
+"""Measures `clipseek download` and img2dataset on one list of URLs, one after the other.
+
+    just bench download [--pictures FOLDER] [--count 10000] [--concurrency 128] [--repeat 2]
+    just bench download --synthetic 3300000
+
+The first fetches a list of COUNT URLs from a server on the loopback, of which 20 % are bad: missing
+pages, HTML with status 200, JPEGs cut in half, empty bodies, connections refused, circles of
+redirects, and at most 50 that never answer. The good ones are all different: JPEGs of FOLDER (by
+default 1,000 of 500x375 that are made for this) with a comment that numbers them. Both programs get
+as many requests in flight, the same time limit and as many attempts, and keep bytes as they came.
+
+- `bytes`: img2dataset with its re-encoding off, which is its fastest setting: it looks at no picture,
+  and keeps whatever comes with a good status. With one process and with two.
+- `decoded`: img2dataset decodes each picture, as clipseek does, and keeps the bytes of those that
+  OpenCV takes.
+
+`kept` is what the program counts as a success, `right` how many of the files it left are, byte for
+byte, good pictures of the list. Times are of the whole process; `fetching` is the time that the
+program itself gives for its work, without its start. Pictures per second are right ones. The server
+shares the cores with what it serves; how much of them each took is printed, and how fast the server
+is by itself.
+
+The second makes a list of that many rows, each with a URL of its own, of which 10 % are missing and
+the others a tiny picture, and tests it with --check-only: what counts is the rate and that the memory
+does not grow with the list.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import io
+import json
+import multiprocessing
+import os
+import random
+import re
+import resource
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from pathlib import Path
+
+try:
+    from uvloop import new_event_loop
+except ImportError:
+    from asyncio import new_event_loop
+
+PICTURES = 1_000
+SILENT = 50
+# What the other bad URLs are, in parts of 20.
+BAD = {"missing": 7, "html": 4, "cut": 3, "empty": 2, "refused": 2, "circle": 2}
+# A program that takes longer has hung.
+LONGEST_RUN = 3_600
+HTML = b"<!doctype html><title>Moved</title><p>This picture is not here any more.</p>\n" * 20
+
+
+def made_pictures(folder, count):
+    """JPEGs with about as many bytes as photographs of their size have."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        sys.exit(f"error: {error}\nhint: --pictures FOLDER, or python3 -m pip install pillow")
+    chance = random.Random(7)
+    for number in range(count):
+        layers = []
+        for width, height in ((5, 4), (25, 19), (125, 94)):
+            pixels = chance.randbytes(3 * width * height)
+            layer = Image.frombytes("RGB", (width, height), pixels)
+            layers.append(layer.resize((500, 375), Image.Resampling.BICUBIC))
+        mixed = Image.blend(Image.blend(layers[0], layers[1], 0.4), layers[2], 0.25)
+        mixed.save(folder / f"{number}.jpg", quality=88)
+
+
+def halves(jpeg):
+    """A JPEG up to the end of its first segment, which names the format, and what follows."""
+    is_named = jpeg[2:3] == b"\xff" and 0xE0 <= jpeg[3] <= 0xEF
+    end = 4 + struct.unpack(">H", jpeg[4:6])[0] if is_named else 2
+    return jpeg[:end], jpeg[end:]
+
+
+def parts(pictures, number):
+    """The good picture of that number. Its comment makes it differ from all others."""
+    first, rest = pictures[number % len(pictures)]
+    text = b"number %d" % number
+    return first + b"\xff\xfe" + struct.pack(">H", len(text) + 2) + text, rest
+
+
+def tiny_picture():
+    """A PNG of 8x8."""
+
+    def chunk(name, content):
+        check = struct.pack(">I", zlib.crc32(name + content))
+        return struct.pack(">I", len(content)) + name + content + check
+
+    chance = random.Random(7)
+    rows = b"".join(b"\0" + chance.randbytes(24) for _ in range(8))
+    header = struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+def answer(status, kind, length, more=b""):
+    return (
+        b"HTTP/1.1 " + status + b"\r\nContent-Type: " + kind + b"\r\nContent-Length: %d\r\n" % length
+    ) + more + b"\r\n"
+
+
+class Answering(asyncio.Protocol):
+    """One connection of the server. Nothing is parsed but the first line and `Connection: close`."""
+
+    def __init__(self, pictures, counters):
+        self.pictures = pictures
+        self.counters = counters
+        self.received = b""
+        self.tiny = tiny_picture()
+        self.tiny = answer(b"200 OK", b"image/png", len(self.tiny)) + self.tiny
+        self.missing = answer(b"404 Not Found", b"text/html", len(HTML)) + HTML
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.counters[0] += 1
+
+    def data_received(self, data):
+        self.received += data
+        while (end := self.received.find(b"\r\n\r\n")) >= 0:
+            request, self.received = self.received[:end], self.received[end + 4 :]
+            self.counters[1] += 1
+            path = request.split(b" ", 2)[1]
+            _, kind, number = path.split(b"/")
+            if kind == b"silent":
+                continue
+            self.transport.writelines(self.answers(kind, number))
+            if b"\nconnection: close" in request.lower():
+                self.transport.close()
+
+    def answers(self, kind, number):
+        if kind == b"tiny":
+            return [self.missing if number.endswith(b"0") else self.tiny]
+        if kind == b"good":
+            first, rest = parts(self.pictures, int(number))
+            return [answer(b"200 OK", b"image/jpeg", len(first) + len(rest)), first, rest]
+        if kind == b"cut":
+            first, rest = parts(self.pictures, int(number))
+            rest = rest[: len(rest) // 2]
+            return [answer(b"200 OK", b"image/jpeg", len(first) + len(rest)), first, rest]
+        if kind == b"html":
+            return [answer(b"200 OK", b"text/html", len(HTML)), HTML]
+        if kind == b"empty":
+            return [answer(b"200 OK", b"image/jpeg", 0)]
+        if kind in (b"circle", b"back"):
+            there = b"back" if kind == b"circle" else b"circle"
+            to = b"Location: /" + there + b"/" + number + b"\r\n"
+            return [answer(b"302 Found", b"text/html", 0, to)]
+        return [self.missing]
+
+
+class Server:
+    """A server on the loopback, in a process of its own."""
+
+    def __init__(self, pictures):
+        context = multiprocessing.get_context("fork")
+        self.counters = context.Array("Q", 2, lock=False)
+        listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        self.port = listening.getsockname()[1]
+        # A port that is taken and does not listen refuses.
+        self.refusing = socket.socket()
+        self.refusing.bind(("127.0.0.1", 0))
+        arguments = (listening, pictures, self.counters)
+        self.process = context.Process(target=serve, args=arguments, daemon=True)
+        self.process.start()
+        listening.close()
+
+    def url(self, kind, number):
+        port = self.refusing.getsockname()[1] if kind == "refused" else self.port
+        return f"http://127.0.0.1:{port}/{kind}/{number}"
+
+    def cpu_seconds(self):
+        # The fields come after the name, which may have blanks.
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.join()
+
+
+def serve(listening, pictures, counters):
+    loop = new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(loop.create_server(lambda: Answering(pictures, counters), sock=listening))
+    loop.run_forever()
+
+
+class Asking(asyncio.Protocol):
+    """One connection that asks for one thing after the other, and drops what comes."""
+
+    def __init__(self, requests, ended, keeps):
+        self.requests = requests
+        self.ended = ended
+        self.keeps = keeps
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.ask()
+
+    def ask(self):
+        self.head, self.missing = b"", None
+        request = next(self.requests, None)
+        if request is None:
+            self.transport.close()
+        else:
+            self.transport.write(request)
+
+    def data_received(self, data):
+        if self.missing is None:
+            self.head += data
+            end = self.head.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            length = re.search(rb"Content-Length: (\d+)", self.head)
+            self.missing = int(length[1]) - (len(self.head) - end - 4)
+        else:
+            self.missing -= len(data)
+        if self.missing == 0 and self.keeps:
+            self.ask()
+
+    def connection_lost(self, _error):
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+
+def ask_for_all(port, kind, count, keeps, to):
+    """Asks the server for so many, on 64 connections at a time, and sends how long it took."""
+    header = b" HTTP/1.1\r\nHost: 127.0.0.1\r\n" + (b"" if keeps else b"Connection: close\r\n") + b"\r\n"
+    requests = (b"GET /%s/%d" % (kind, number) + header for number in range(count))
+    loop = new_event_loop()
+    asyncio.set_event_loop(loop)
+
+    async def one(request):
+        ended = loop.create_future()
+        await loop.create_connection(lambda: Asking(request, ended, keeps), "127.0.0.1", port)
+        await ended
+
+    async def one_after_the_other():
+        if keeps:
+            return await one(requests)
+        for request in requests:
+            await one(iter([request]))
+
+    async def all_at_once():
+        await asyncio.gather(*(one_after_the_other() for _ in range(64)))
+
+    start = time.perf_counter()
+    loop.run_until_complete(all_at_once())
+    to.send(time.perf_counter() - start)
+
+
+def measure_server(server, kind, count, keeps):
+    context = multiprocessing.get_context("fork")
+    mine, theirs = context.Pipe()
+    before = server.cpu_seconds()
+    process = context.Process(target=ask_for_all, args=(server.port, kind, count, keeps, theirs))
+    process.start()
+    took = mine.recv()
+    process.join()
+    cpu = server.cpu_seconds() - before
+    how = "connections kept" if keeps else "a connection each"
+    print(
+        f"server alone, {how}: {count / took:.0f} requests/s, {1e6 * cpu / count:.0f} us of a core each",
+        flush=True,
+    )
+
+
+class Ran:
+    """A program that has run: how long, on how much of the cores, with how much memory."""
+
+    def __init__(self, command, server):
+        # What earlier runs wrote is not to be written during this one.
+        os.sync()
+        counters, server_cpu = list(server.counters), server.cpu_seconds()
+        with tempfile.TemporaryFile("w+") as output:
+            start = time.perf_counter()
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+            self.memory = 0
+            while True:
+                pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+                if pid:
+                    break
+                self.memory = max(self.memory, peak_memory(process.pid))
+                if time.perf_counter() - start > LONGEST_RUN:
+                    process.kill()
+                time.sleep(0.02)
+            self.seconds = time.perf_counter() - start
+            process.returncode = os.waitstatus_to_exitcode(status)
+            output.seek(0)
+            self.output = output.read()
+        self.code = process.returncode
+        self.cpu = usage.ru_utime + usage.ru_stime
+        self.server_cpu = server.cpu_seconds() - server_cpu
+        self.connections, self.requests = (
+            after - before for after, before in zip(server.counters, counters)
+        )
+
+    def use(self):
+        """On which part of the time it and the server kept a core busy, and what it asked for."""
+        return (
+            f"cores {self.cpu / self.seconds:.2f}, server's {self.server_cpu / self.seconds:.2f}; "
+            f"{self.requests} requests on {self.connections} connections"
+        )
+
+
+def peak_memory(pid):
+    """In KiB, of the process alone: what the kernel gives at its end counts its parent's, too."""
+    try:
+        found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    except OSError:
+        found = None
+    return int(found[1]) if found else 0
+
+
+def kinds(count):
+    """What each URL of the list is, in a random order that is always the same."""
+    bad = count // 5
+    silent = min(SILENT, bad // 20)
+    others = []
+    for kind, share in BAD.items():
+        others += [kind] * ((bad - silent) * share // sum(BAD.values()))
+    others += ["missing"] * (bad - silent - len(others))
+    each = ["good"] * (count - bad) + ["silent"] * silent + others
+    random.Random(7).shuffle(each)
+    return each
+
+
+def write_list(path, urls, named):
+    with path.open("w") as file:
+        if named:
+            file.write("caption\turl\n")
+        for number, url in enumerate(urls):
+            file.write(f"picture number {number}\t{url}\n")
+
+
+def clipseek(arguments, table, folder):
+    most, limit = str(arguments.concurrency), str(arguments.timeout)
+    command = [arguments.clipseek, "--store", folder / "store", "download", table, "--to", folder / "to"]
+    command += ["--allow-private", "--concurrency", most, "--per-host", most]
+    command += ["--timeout", limit, "--connect-timeout", limit, "--stall-timeout", limit]
+    return command + ["--retries", str(arguments.retries)]
+
+
+def img2dataset(arguments, table, folder, processes, decoded):
+    program = Path(sys.executable).parent / "img2dataset"
+    # Each process has one shard at a time, and each its share of what may be in flight.
+    command = [program, "--url_list", table, "--output_folder", folder / "to"]
+    command += ["--input_format", "tsv", "--url_col", "url", "--caption_col", "caption"]
+    command += ["--output_format", "files", "--resize_mode", "no", "--extract_exif", "False"]
+    command += ["--processes_count", processes, "--thread_count", arguments.concurrency // processes]
+    command += ["--number_sample_per_shard", -(-arguments.count // processes)]
+    command += ["--timeout", arguments.timeout, "--retries", arguments.retries]
+    command += ["--skip_reencode" if decoded else "--disable_all_reencoding", "True"]
+    return [str(part) for part in command]
+
+
+def clipseek_counts(ran, folder):
+    """How many pictures it counts, its own time, and the files."""
+    found = re.search(r"(\d+) of \d+ rows are pictures: \d+ URLs in ([\d.]+) s", ran.output)
+    if not found:
+        sys.exit(f"error: clipseek ended with {ran.code}:\n{ran.output}")
+    files = (file for file in (folder / "to" / "images").rglob("*") if file.is_file())
+    return int(found[1]), float(found[2]), files
+
+
+def img2dataset_counts(ran, folder):
+    shards = [json.loads(file.read_text()) for file in (folder / "to").glob("*_stats.json")]
+    if not shards or ran.code:
+        sys.exit(f"error: img2dataset ended with {ran.code}:\n{ran.output}")
+    own = max(it["end_time"] for it in shards) - min(it["start_time"] for it in shards)
+    return sum(it["successes"] for it in shards), own, (folder / "to").glob("*/*.jpg")
+
+
+def opens(content):
+    try:
+        from PIL import Image
+
+        Image.open(io.BytesIO(content)).load()
+    except Exception:
+        return False
+    return True
+
+
+def one_run(name, command, counts, server, folder, right):
+    ran = Ran(command, server)
+    kept, own, files = counts(ran, folder)
+    found, others, opened = set(), 0, 0
+    for file in files:
+        content = file.read_bytes()
+        digest = hashlib.sha256(content).digest()
+        if digest in right:
+            found.add(digest)
+        else:
+            others += 1
+            opened += opens(content)
+    shutil.rmtree(folder / "to")
+    rate, own_rate = len(found) / ran.seconds, len(found) / own
+    print(
+        f"{name:32} {kept} kept, {len(found)} right, {others} not ({opened} of them open); "
+        f"{ran.seconds:.1f} s, {rate:.0f} pictures/s; fetching {own:.1f} s, {own_rate:.0f}/s; "
+        f"{ran.use()}; {ran.memory >> 10} MiB",
+        flush=True,
+    )
+    return rate, own_rate, len(found)
+
+
+def compare(arguments, folder):
+    if not arguments.pictures:
+        (folder / "pictures").mkdir()
+        made_pictures(folder / "pictures", min(PICTURES, arguments.count))
+    files = sorted((arguments.pictures or folder / "pictures").rglob("*.jp*g"))
+    pictures = [halves(file.read_bytes()) for file in files]
+    if not pictures:
+        sys.exit(f"error: there is no JPEG in {arguments.pictures}")
+    each = kinds(arguments.count)
+    digests = (hashlib.sha256(b"".join(parts(pictures, n))).digest() for n, it in enumerate(each) if it == "good")
+    right = set(digests)
+    size = sum(len(first) + len(rest) for first, rest in pictures) / len(pictures)
+    print(f"{arguments.count} URLs: " + ", ".join(f"{each.count(kind)} {kind}" for kind in sorted(set(each))))
+    print(f"pictures: {len(pictures)} of {size / 1024:.0f} KiB on average, numbered to {len(right)} different ones")
+    print(f"{arguments.concurrency} requests in flight, limit {arguments.timeout} s, {arguments.retries} retries")
+    print(f"{os.cpu_count()} cores, shared by the server and what it serves; load {os.getloadavg()[0]:.1f}")
+
+    server = Server(pictures)
+    try:
+        for keeps in (True, False):
+            measure_server(server, b"good", arguments.count, keeps)
+        table = folder / "list.tsv"
+        write_list(table, (server.url(kind, number) for number, kind in enumerate(each)), True)
+        programs = {"clipseek": (clipseek(arguments, table, folder), clipseek_counts)}
+        for processes in (1, 2):
+            name = f"img2dataset, bytes, {processes} process{'es' * (processes > 1)}"
+            programs[name] = (img2dataset(arguments, table, folder, processes, False), img2dataset_counts)
+        name = "img2dataset, decoded, 2 processes"
+        programs[name] = (img2dataset(arguments, table, folder, 2, True), img2dataset_counts)
+        best = dict.fromkeys(programs, (0, 0, 0))
+        for _ in range(arguments.repeat):
+            for name, (command, counts) in programs.items():
+                best[name] = max(best[name], one_run(name, command, counts, server, folder, right))
+    finally:
+        server.stop()
+    print("best of each, and clipseek's rate over the other's:")
+    for name, (rate, own_rate, found) in best.items():
+        ours, ours_own, _ = best["clipseek"]
+        print(
+            f"{name:32} {found} right, {rate:.0f} pictures/s (x {ours / rate:.2f}), "
+            f"fetching {own_rate:.0f}/s (x {ours_own / own_rate:.2f})"
+        )
+
+
+def check_synthetic(arguments, folder):
+    print(f"{os.cpu_count()} cores, shared by the server and what it serves; load {os.getloadavg()[0]:.1f}")
+    server = Server([])
+    try:
+        measure_server(server, b"tiny", 50_000, True)
+        table = folder / "list.tsv"
+        write_list(table, (server.url("tiny", number) for number in range(arguments.synthetic)), False)
+        print(f"{arguments.synthetic} rows, a list of {table.stat().st_size >> 20} MiB", flush=True)
+        ran = Ran([*clipseek(arguments, table, folder), "--check-only"], server)
+    finally:
+        server.stop()
+    print(ran.output.rstrip())
+    rate = arguments.synthetic / ran.seconds
+    print(f"{ran.seconds:.1f} s, {rate:.0f} URLs/s, with list and manifest; {ran.use()}")
+    print(f"peak memory {ran.memory >> 10} MiB")
+    for name in ("journal.sqlite3", "manifest.parquet"):
+        size = (folder / "to" / name).stat().st_size
+        print(f"{name}: {size / 2**20:.1f} MiB, {size / arguments.synthetic:.1f} bytes a row")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clipseek", help="the binary")
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="JPEGs to serve; some are made by default")
+    parser.add_argument("--count", type=int, default=10_000, help="how many URLs the list has")
+    parser.add_argument("--concurrency", type=int, help="requests in flight; 128 by default, 256 with --synthetic")
+    parser.add_argument("--timeout", type=int, default=5, help="seconds that a picture may take")
+    parser.add_argument("--retries", type=int, default=0, help="attempts after the first")
+    parser.add_argument("--repeat", type=int, default=2, help="how often each program runs")
+    parser.add_argument("--synthetic", type=int, metavar="ROWS", help="test a list of so many URLs instead")
+    parser.add_argument("--folder", type=Path, help="where to work; a temporary folder by default")
+    arguments = parser.parse_args()
+    arguments.concurrency = arguments.concurrency or (256 if arguments.synthetic else 128)
+    # The server has as many connections open as the client.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if not arguments.synthetic and not (Path(sys.executable).parent / "img2dataset").exists():
+        sys.exit("error: there is no img2dataset\nhint: python3 -m pip install img2dataset, in a virtual environment")
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        (check_synthetic if arguments.synthetic else compare)(arguments, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
