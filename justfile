@@ -43,7 +43,7 @@ demo:
 eval *ARGS:
     cargo run --release --quiet -- eval "$@"
 
-# Measure speed: index (with faiss-cpu and numpy), picture [FILE…], clip MODEL_DIR, cold MODEL_DIR…
+# Measure speed: index (with faiss-cpu and numpy), picture [FILE…], clip MODEL_DIR, cold MODEL_DIR…, download (with img2dataset)
 bench WHAT *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
@@ -55,7 +55,8 @@ bench WHAT *ARGS:
         picture) cargo run --release --quiet -p picture --example speed -- "$@" ;;
         clip)    cargo run --release --quiet -p clip --example throughput -- "$@" ;;
         cold)    cargo build --release --quiet && python3 tools/cold_start.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
-        *)       echo "there are: index, picture, clip, cold" >&2; exit 2 ;;
+        download) cargo build --release --quiet && python3 tools/bench_download.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
+        *)       echo "there are: index, picture, clip, cold, download" >&2; exit 2 ;;
     esac
 
 # Export with clipseek, and read it with pandas, pyarrow and NumPy (tools/fixtures/dataset/requirements.txt)
@@ -98,7 +99,8 @@ check-man:
         [ -z "$warnings" ] || { echo "$warnings"; exit 1; }
     done
 
-# Fuzz what reads untrusted bytes, each target for SECONDS; needs nightly Rust and `cargo install cargo-fuzz`
+# Fuzz what reads untrusted bytes, each target for SECONDS; needs nightly Rust and `cargo install cargo-fuzz`.
+# What is asked for and not touched is no memory, so that the limit of one allocation is higher than that of all.
 fuzz SECONDS="600":
     #!/usr/bin/env bash
     set -euo pipefail
@@ -108,7 +110,8 @@ fuzz SECONDS="600":
     for target in filter tokenizer table weights picture; do
         fuzz/seeds.sh "$target" "fuzz/corpus/$target"
         cargo +nightly fuzz run --target-dir "${CARGO_TARGET_DIR:-fuzz/target}" "$target" "fuzz/corpus/$target" -- \
-            -max_total_time="$1" -rss_limit_mb=1024 -timeout=10 -print_final_stats=1 || failed+=("$target")
+            -max_total_time="$1" -rss_limit_mb=1024 -malloc_limit_mb=4096 -timeout=10 -print_final_stats=1 \
+            || failed+=("$target")
     done
     [[ ${#failed[@]} -eq 0 ]] || { echo "findings in: ${failed[*]}, see fuzz/artifacts" >&2; exit 1; }
 

@@ -19,7 +19,7 @@ as many requests in flight, the same time limit and as many attempts, and keep b
 byte, good pictures of the list. Times are of the whole process; `fetching` is the time that the
 program itself gives for its work, without its start. Pictures per second are right ones. The server
 shares the cores with what it serves; how much of them each took is printed, and how fast the server
-is by itself.
+is by itself. FOLDER needs about 4 GB.
 
 The second makes a list of that many rows, each with a URL of its own, of which 10 % are missing and
 the others a tiny picture, and tests it with --check-only: what counts is the rate and that the memory
@@ -36,7 +36,6 @@ import os
 import random
 import re
 import resource
-import shutil
 import socket
 import struct
 import subprocess
@@ -345,18 +344,18 @@ def write_list(path, urls, named):
             file.write(f"picture number {number}\t{url}\n")
 
 
-def clipseek(arguments, table, folder):
+def clipseek(arguments, table, to):
     most, limit = str(arguments.concurrency), str(arguments.timeout)
-    command = [arguments.clipseek, "--store", folder / "store", "download", table, "--to", folder / "to"]
+    command = [arguments.clipseek, "download", table, "--to", to]
     command += ["--allow-private", "--concurrency", most, "--per-host", most]
     command += ["--timeout", limit, "--connect-timeout", limit, "--stall-timeout", limit]
     return command + ["--retries", str(arguments.retries)]
 
 
-def img2dataset(arguments, table, folder, processes, decoded):
+def img2dataset(arguments, table, to, processes, decoded):
     program = Path(sys.executable).parent / "img2dataset"
     # Each process has one shard at a time, and each its share of what may be in flight.
-    command = [program, "--url_list", table, "--output_folder", folder / "to"]
+    command = [program, "--url_list", table, "--output_folder", to]
     command += ["--input_format", "tsv", "--url_col", "url", "--caption_col", "caption"]
     command += ["--output_format", "files", "--resize_mode", "no", "--extract_exif", "False"]
     command += ["--processes_count", processes, "--thread_count", arguments.concurrency // processes]
@@ -366,21 +365,21 @@ def img2dataset(arguments, table, folder, processes, decoded):
     return [str(part) for part in command]
 
 
-def clipseek_counts(ran, folder):
+def clipseek_counts(ran, to):
     """How many pictures it counts, its own time, and the files."""
     found = re.search(r"(\d+) of \d+ rows are pictures: \d+ URLs in ([\d.]+) s", ran.output)
     if not found:
         sys.exit(f"error: clipseek ended with {ran.code}:\n{ran.output}")
-    files = (file for file in (folder / "to" / "images").rglob("*") if file.is_file())
+    files = (file for file in (to / "images").rglob("*") if file.is_file())
     return int(found[1]), float(found[2]), files
 
 
-def img2dataset_counts(ran, folder):
-    shards = [json.loads(file.read_text()) for file in (folder / "to").glob("*_stats.json")]
+def img2dataset_counts(ran, to):
+    shards = [json.loads(file.read_text()) for file in to.glob("*_stats.json")]
     if not shards or ran.code:
         sys.exit(f"error: img2dataset ended with {ran.code}:\n{ran.output}")
     own = max(it["end_time"] for it in shards) - min(it["start_time"] for it in shards)
-    return sum(it["successes"] for it in shards), own, (folder / "to").glob("*/*.jpg")
+    return sum(it["successes"] for it in shards), own, to.glob("*/*.jpg")
 
 
 def opens(content):
@@ -394,8 +393,11 @@ def opens(content):
 
 
 def one_run(name, command, counts, server, folder, right):
-    ran = Ran(command, server)
-    kept, own, files = counts(ran, folder)
+    # All is left there until the end: for a minute after many files were deleted, ext4 takes long to
+    # make new ones.
+    to = Path(tempfile.mkdtemp(dir=folder))
+    ran = Ran(command(to), server)
+    kept, own, files = counts(ran, to)
     found, others, opened = set(), 0, 0
     for file in files:
         content = file.read_bytes()
@@ -405,7 +407,6 @@ def one_run(name, command, counts, server, folder, right):
         else:
             others += 1
             opened += opens(content)
-    shutil.rmtree(folder / "to")
     rate, own_rate = len(found) / ran.seconds, len(found) / own
     print(
         f"{name:32} {kept} kept, {len(found)} right, {others} not ({opened} of them open); "
@@ -439,12 +440,14 @@ def compare(arguments, folder):
             measure_server(server, b"good", arguments.count, keeps)
         table = folder / "list.tsv"
         write_list(table, (server.url(kind, number) for number, kind in enumerate(each)), True)
-        programs = {"clipseek": (clipseek(arguments, table, folder), clipseek_counts)}
-        for processes in (1, 2):
-            name = f"img2dataset, bytes, {processes} process{'es' * (processes > 1)}"
-            programs[name] = (img2dataset(arguments, table, folder, processes, False), img2dataset_counts)
-        name = "img2dataset, decoded, 2 processes"
-        programs[name] = (img2dataset(arguments, table, folder, 2, True), img2dataset_counts)
+        programs = {"clipseek": (lambda to: clipseek(arguments, table, to), clipseek_counts)}
+        for how, processes in (("bytes", 1), ("bytes", 2), ("decoded", 2)):
+            name = f"img2dataset, {how}, {processes} process{'es' * (processes > 1)}"
+            options = (processes, how == "decoded")
+            programs[name] = (
+                lambda to, options=options: img2dataset(arguments, table, to, *options),
+                img2dataset_counts,
+            )
         best = dict.fromkeys(programs, (0, 0, 0))
         for _ in range(arguments.repeat):
             for name, (command, counts) in programs.items():
@@ -468,7 +471,7 @@ def check_synthetic(arguments, folder):
         table = folder / "list.tsv"
         write_list(table, (server.url("tiny", number) for number in range(arguments.synthetic)), False)
         print(f"{arguments.synthetic} rows, a list of {table.stat().st_size >> 20} MiB", flush=True)
-        ran = Ran([*clipseek(arguments, table, folder), "--check-only"], server)
+        ran = Ran([*clipseek(arguments, table, folder / "to"), "--check-only"], server)
     finally:
         server.stop()
     print(ran.output.rstrip())

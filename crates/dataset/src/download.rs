@@ -60,7 +60,7 @@ const WAITING: usize = 8;
 /// The journal is written after so many outcomes,
 const WRITTEN_AT_ONCE: usize = 512;
 /// or after this time.
-const WRITTEN_AFTER: Duration = Duration::from_millis(250);
+const WRITTEN_AFTER: Duration = Duration::from_millis(100);
 
 /// How a list's pictures are fetched.
 #[derive(Clone, Debug)]

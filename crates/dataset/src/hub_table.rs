@@ -81,19 +81,20 @@ impl HubDataset {
             .iter()
             .filter_map(|name| SplitFile::of(name))
             .collect();
-        let config = self.chosen(
-            "configuration",
-            "default",
-            self.config.as_deref(),
-            files.iter().map(|it| it.config),
-        )?;
+        let split = self.split.as_deref();
+        if let Some(split) = split {
+            let there = files.iter().map(|file| file.split);
+            self.chosen("split", split, Some(split), there)?;
+        }
+        // Only those that have the split, where one is named.
+        let configs = files
+            .iter()
+            .filter(|file| split.is_none_or(|split| file.split == split));
+        let configs = configs.map(|file| file.config);
+        let config = self.chosen("configuration", "default", self.config.as_deref(), configs)?;
         let of_config = files.iter().filter(|file| file.config == config);
-        let split = self.chosen(
-            "split",
-            "train",
-            self.split.as_deref(),
-            of_config.clone().map(|it| it.split),
-        )?;
+        let splits = of_config.clone().map(|file| file.split);
+        let split = self.chosen("split", "train", split, splits)?;
         let mut names: Vec<String> = of_config
             .filter(|file| file.split == split)
             .map(|file| file.name.to_owned())

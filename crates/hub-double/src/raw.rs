@@ -83,6 +83,10 @@ fn converse(
         }
         head.push(line);
     }
+    if head.is_empty() {
+        // Whoever connected has gone.
+        return Ok(());
+    }
     match answer(&head) {
         RawAnswer::Bytes(bytes) => stream.write_all(&bytes)?,
         RawAnswer::Stall(bytes) => {

@@ -19,5 +19,6 @@ mod shells;
 #[cfg(unix)]
 mod terminals;
 mod text_models;
+mod url_lists;
 mod vectors;
 mod world;

@@ -1,0 +1,568 @@
+//! Lists of URLs: from the hub or a file to pictures, a manifest and a collection, interrupted or not.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hub_double::{HubDouble, RawAnswer, RawServer, Repository};
+use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+use sha2::{Digest, Sha256};
+
+use crate::world::{Ran, World, demo};
+
+/// How often each path was asked for.
+type Asked = Arc<Mutex<HashMap<String, usize>>>;
+
+/// A host of the demo's pictures, with some trouble.
+struct Host {
+    server: RawServer,
+    asked: Asked,
+}
+
+impl Host {
+    /// Answers after this time.
+    fn start(delay: Duration) -> Host {
+        let asked = Asked::default();
+        let counted = Arc::clone(&asked);
+        let server = RawServer::start(move |head| {
+            let path = head[0].split(' ').nth(1).unwrap().to_owned();
+            *counted.lock().unwrap().entry(path.clone()).or_default() += 1;
+            thread::sleep(delay);
+            answer(&path)
+        });
+        Host { server, asked }
+    }
+
+    fn url(&self, path: &str) -> String {
+        self.server.url(path)
+    }
+
+    fn asked(&self) -> HashMap<String, usize> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn answer(path: &str) -> RawAnswer {
+    let name = path.split('?').next().unwrap();
+    let picture = |name: &str| fs::read(demo().join("pictures").join(name)).unwrap();
+    match name {
+        "/dead.jpg" => RawAnswer::http("404 Not Found", &[], b""),
+        "/page.jpg" => RawAnswer::http("200 OK", &[], b"<!doctype html>"),
+        "/cut.jpg" => {
+            let whole = picture("two-perch.jpg");
+            RawAnswer::http("200 OK", &[], &whole[..whole.len() / 2])
+        }
+        "/slow.jpg" => RawAnswer::Stall(Vec::new()),
+        "/moved.jpg" => RawAnswer::http("302 Found", &["location: /two-perch.jpg"], b""),
+        "/inside.jpg" => RawAnswer::http("302 Found", &["location: http://10.0.0.1/a.jpg"], b""),
+        name => RawAnswer::http("200 OK", &[], &picture(&name[1..])),
+    }
+}
+
+/// A Parquet table with the columns of Conceptual Captions, and one that is large and not needed.
+fn parquet(rows: &[(String, String)]) -> Vec<u8> {
+    let schema =
+        "message cc { required binary image_url (STRING); required binary caption (STRING);
+        required binary labels; }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let mut bytes = Vec::new();
+    let mut writer = SerializedFileWriter::new(&mut bytes, schema, Arc::default()).unwrap();
+    for (number, rows) in rows.chunks(100).enumerate() {
+        let mut group = writer.next_row_group().unwrap();
+        let noise = |n: usize| {
+            (0..3000_usize)
+                .map(move |m| Sha256::digest((number * 100 + n + m * 7919).to_le_bytes())[0])
+        };
+        let columns: [Vec<ByteArray>; 3] = [
+            rows.iter().map(|(url, _)| url.as_str().into()).collect(),
+            rows.iter()
+                .map(|(_, caption)| caption.as_str().into())
+                .collect(),
+            (0..rows.len())
+                .map(|n| noise(n).collect::<Vec<u8>>().into())
+                .collect(),
+        ];
+        for values in columns {
+            let mut column = group.next_column().unwrap().unwrap();
+            column
+                .typed::<ByteArrayType>()
+                .write_batch(&values, None, None)
+                .unwrap();
+            column.close().unwrap();
+        }
+        group.close().unwrap();
+    }
+    writer.close().unwrap();
+    bytes
+}
+
+/// The demo's pictures and their captions.
+fn captions() -> Vec<(String, String)> {
+    let table = fs::read_to_string(demo().join("captions.csv")).unwrap();
+    let rows = table.lines().skip(1).map(|line| {
+        let mut cells = line.split(',');
+        let name = cells
+            .next()
+            .unwrap()
+            .trim_start_matches("pictures/")
+            .to_owned();
+        (name, cells.next().unwrap().to_owned())
+    });
+    rows.collect()
+}
+
+const QUICK: &[&str] = &[
+    "--allow-private=127.0.0.1",
+    "--stall-timeout",
+    "1",
+    "--retries",
+    "0",
+    "--per-host",
+    "64",
+];
+
+#[test]
+fn a_data_set_of_the_hub_becomes_a_collection() {
+    let (world, double) = (World::new(), HubDouble::start());
+    let host = Host::start(Duration::ZERO);
+    let mut rows = Vec::new();
+    for round in 0..5 {
+        for (n, (name, caption)) in captions().into_iter().enumerate() {
+            rows.push((host.url(&format!("/{name}?{round}")), caption));
+            let bad = ["dead", "page", "cut", "slow", "inside"].get(n % 16);
+            rows.extend(
+                bad.map(|bad| (host.url(&format!("/{bad}.jpg?{round}-{n}")), String::new())),
+            );
+        }
+    }
+    assert!(rows.len() > 400);
+    let table = parquet(&rows);
+    let size = table.len();
+    const ID: &str = "google-research-datasets/conceptual_captions";
+    double.add(
+        Repository::dataset(ID)
+            .on_branch("refs/convert/parquet")
+            .large_file("unlabeled/validation/0000.parquet", table)
+            .large_file("unlabeled/train/0000.parquet", parquet(&rows[..1]))
+            .large_file("labeled/train/0000.parquet", parquet(&rows[..1])),
+    );
+    let run = |arguments: &[&str]| {
+        let mut command = world.command(arguments);
+        command
+            .env("HF_ENDPOINT", double.endpoint())
+            .env_remove("HF_HUB_OFFLINE");
+        Ran::of(command.output().unwrap())
+    };
+    let source = format!("hf:{ID}");
+    let add = [
+        "add",
+        &source,
+        "--split",
+        "validation",
+        "--limit",
+        "300",
+        "--model",
+        "mini",
+    ];
+    let added = run(&[&add[..], QUICK].concat());
+    assert_eq!(added.code, 1, "{}", added.stderr);
+    let good = rows[..300]
+        .iter()
+        .filter(|(_, caption)| !caption.is_empty())
+        .count();
+    let said = format!("added {good}, failed {}", 300 - good);
+    assert!(added.stderr.contains(&said), "{said}: {}", added.stderr);
+    for reason in [
+        "HTTP error",
+        "not a picture",
+        "damaged",
+        "stalled",
+        "private address",
+    ] {
+        assert!(
+            added.stderr.contains(&format!("  {reason}: ")),
+            "{reason}: {}",
+            added.stderr
+        );
+    }
+    // Of the file only parts have come: not the column that is not needed, nor the last rows.
+    let read: usize = double
+        .requests()
+        .iter()
+        .filter(|request| request.path.contains("storage"))
+        .map(|request| {
+            let range = request
+                .header("range")
+                .unwrap()
+                .trim_start_matches("bytes=");
+            let (start, end) = range.split_once('-').unwrap();
+            end.parse::<usize>().unwrap() - start.parse::<usize>().unwrap() + 1
+        })
+        .sum();
+    assert!(read < size / 4, "{read} of {size}");
+
+    let found = world.well(&["search", "a windmill", "--format", "json", "--top-k", "1"]);
+    let hit = found.json()["hits"][0].clone();
+    assert!(hit["place"].as_str().unwrap().contains("windmill"), "{hit}");
+    assert!(
+        hit["captions"][0].as_str().unwrap().contains("windmill"),
+        "{hit}"
+    );
+    let file = hit["file"].as_str().unwrap();
+    let name = hit["place"].as_str().unwrap().rsplit('/').next().unwrap();
+    let name = name.split('?').next().unwrap();
+    assert_eq!(
+        fs::read(file).unwrap(),
+        fs::read(demo().join("pictures").join(name)).unwrap()
+    );
+
+    // Again: nothing is fetched, and nothing embedded.
+    let before = host.asked();
+    let again = run(&[&add[..], QUICK].concat());
+    assert!(
+        again.stderr.contains(&format!("added 0, unchanged {good}")),
+        "{}",
+        again.stderr
+    );
+    assert_eq!(host.asked(), before);
+    assert_eq!(world.run(&["collection", "check"]).code, 0);
+
+    // One of several has to be named, and has to be there.
+    let error = run(&["add", &source, "--model", "mini"]).stderr;
+    assert!(
+        error.contains(
+            "several configurations, of which one has to be named: `labeled`, `unlabeled`"
+        ),
+        "{error}"
+    );
+    let error = run(&["add", &source, "--split", "test", "--model", "mini"]).stderr;
+    assert!(
+        error.contains("has no split `test`, but `train`, `validation`"),
+        "{error}"
+    );
+
+    world.well(&["collection", "delete", "default", "--yes"]);
+    assert!(
+        !Path::new(file).exists(),
+        "a deleted collection's pictures stay"
+    );
+}
+
+/// A list of distinct URLs, a part of which are bad.
+fn list(host: &Host, count: usize) -> String {
+    let captions = captions();
+    let row = |n: usize| {
+        let (name, caption) = &captions[n % captions.len()];
+        let name = match n % 10 {
+            3 => "dead.jpg",
+            6 => "page.jpg",
+            8 => "cut.jpg",
+            9 => "moved.jpg",
+            _ => name,
+        };
+        format!("{caption} {n}\t{}\n", host.url(&format!("/{name}?{n}")))
+    };
+    (0..count).map(row).collect()
+}
+
+/// The rows of a manifest, without their times.
+fn manifest(world: &World, folder: &str) -> Vec<serde_json::Value> {
+    let text = world.read(&format!("{folder}/manifest.jsonl"));
+    let rows = text.lines().map(|line| {
+        let mut row: serde_json::Value = serde_json::from_str(line).unwrap();
+        row.as_object_mut().unwrap().remove("time").unwrap();
+        row
+    });
+    rows.collect()
+}
+
+/// The pictures in a folder, by their paths within.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for group in fs::read_dir(folder.join("images")).unwrap() {
+        let group = group.unwrap();
+        for file in fs::read_dir(group.path()).unwrap() {
+            let path = file.unwrap().path();
+            let name = path
+                .strip_prefix(folder)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned();
+            files.insert(name, fs::read(path).unwrap());
+        }
+    }
+    files
+}
+
+/// The keys of the URLs in the journal of a download that was interrupted.
+fn journalled(folder: &Path) -> BTreeSet<Vec<u8>> {
+    let path = folder.join("journal.sqlite3");
+    let Ok(connection) = rusqlite::Connection::open(path) else {
+        return BTreeSet::new();
+    };
+    let Ok(mut statement) = connection.prepare("SELECT key FROM outcomes") else {
+        return BTreeSet::new();
+    };
+    let keys = statement.query_map([], |row| row.get(0)).unwrap();
+    keys.map(Result::unwrap).collect()
+}
+
+#[test]
+fn fifty_kills_lose_nothing_and_fetch_nothing_twice() {
+    const ROWS: usize = 2000;
+    let world = World::new();
+    let (calm, host) = (
+        Host::start(Duration::ZERO),
+        Host::start(Duration::from_millis(60)),
+    );
+    // The same URLs for both, but for the port.
+    world.write("list.tsv", list(&host, ROWS));
+    world.write("calm.tsv", list(&calm, ROWS));
+    let download = |list: &str, to: &str| -> Command {
+        let arguments = [
+            "download",
+            list,
+            "--to",
+            to,
+            "--jsonl",
+            "--concurrency",
+            "16",
+        ];
+        world.command(&[&arguments[..], QUICK].concat())
+    };
+    let mut frozen: HashMap<String, usize> = HashMap::new();
+    let by_key: HashMap<Vec<u8>, String> = world
+        .read("list.tsv")
+        .lines()
+        .map(|line| line.split_once('\t').unwrap().1.to_owned())
+        .map(|url| (Sha256::digest(&url)[..16].to_vec(), url))
+        .collect();
+    let path_of = |url: &str| format!("/{}", url.splitn(4, '/').nth(3).unwrap());
+    let mut state = 7_u64;
+    let mut kills = 0;
+    while kills < 50 {
+        let mut running = download("list.tsv", "killed").spawn().unwrap();
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        // Early runs die while they open the folder.
+        thread::sleep(Duration::from_millis(state >> 33 & 255));
+        if running.try_wait().unwrap().is_some() {
+            break;
+        }
+        running.kill().unwrap();
+        running.wait().unwrap();
+        kills += 1;
+        let asked = host.asked();
+        for key in journalled(&world.path("killed")) {
+            let path = path_of(&by_key[&key]);
+            let count = asked[&path];
+            let before = *frozen.entry(path.clone()).or_insert(count);
+            assert_eq!(count, before, "{path} was fetched again");
+        }
+    }
+    assert_eq!(kills, 50, "the list was done too early");
+    let done = frozen.len();
+    assert!((1..ROWS).contains(&done), "{done} were journalled");
+    let ran = Ran::of(download("list.tsv", "killed").output().unwrap());
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let asked = host.asked();
+    for (path, count) in &frozen {
+        assert_eq!(asked[path], *count, "{path} was fetched again");
+    }
+    let ran = Ran::of(download("calm.tsv", "calm").output().unwrap());
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let unported = |rows: Vec<serde_json::Value>, host: &Host| -> Vec<String> {
+        let start = host.url("");
+        rows.iter()
+            .map(|row| row.to_string().replace(&start, ""))
+            .collect()
+    };
+    let rows = unported(manifest(&world, "killed"), &host);
+    assert_eq!(rows.len(), ROWS);
+    assert_eq!(rows, unported(manifest(&world, "calm"), &calm));
+    assert_eq!(files(&world.path("killed")), files(&world.path("calm")));
+}
+
+#[test]
+fn a_stopped_download_says_so_and_goes_on() {
+    let world = World::new();
+    let host = Host::start(Duration::from_millis(20));
+    world.write("list.tsv", list(&host, 400));
+    let arguments = [
+        "download",
+        "list.tsv",
+        "--to",
+        "to",
+        "--jsonl",
+        "--concurrency",
+        "4",
+    ];
+    let arguments = [&arguments[..], QUICK].concat();
+    let child = world
+        .command(&arguments)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while host.asked().len() < 40 && start.elapsed() < Duration::from_secs(30) {
+        thread::sleep(Duration::from_millis(10));
+    }
+    let pid = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    assert!(
+        ran.stderr
+            .contains("stopped; the same command goes on from here"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!world.path("to/manifest.parquet").exists());
+    let ran = world.run(&arguments);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("280 of 400 rows are pictures"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(manifest(&world, "to").len(), 400);
+}
+
+#[test]
+fn what_failed_is_tried_again_when_asked_for() {
+    let world = World::new();
+    let host = Host::start(Duration::ZERO);
+    world.write("list.tsv", list(&host, 20));
+    let run = |more: &[&str]| {
+        let arguments = ["download", "list.tsv", "--to", "to"];
+        world.run(&[&arguments[..], more, QUICK].concat())
+    };
+    run(&[]);
+    let first = host.asked();
+    assert!(run(&[]).stderr.starts_with("14 of 20 rows are pictures\n"));
+    assert_eq!(host.asked(), first);
+    run(&["--retry-failed"]);
+    for (path, count) in host.asked() {
+        let is_bad = ["/dead", "/page", "/cut"]
+            .iter()
+            .any(|bad| path.starts_with(bad));
+        // All redirects lead to one picture.
+        let expected = if is_bad { 2 } else { first[&path] };
+        assert_eq!(count, expected, "{path}");
+    }
+    // Pictures that were lost are fetched again.
+    let lost = files(&world.path("to")).into_keys().next().unwrap();
+    fs::remove_file(world.path("to").join(&lost)).unwrap();
+    run(&[]);
+    assert!(world.path("to").join(&lost).exists());
+}
+
+#[test]
+fn pictures_are_kept_as_they_were_asked_for() {
+    let world = World::new();
+    let host = Host::start(Duration::ZERO);
+    world.write("list.tsv", list(&host, 20));
+    let run =
+        |more: &[&str]| world.run(&[&["download", "list.tsv", "--jsonl"], more, QUICK].concat());
+    let tested = run(&["--to", "tested", "--check-only"]);
+    assert!(
+        tested.stderr.contains("14 of 20 rows are pictures"),
+        "{}",
+        tested.stderr
+    );
+    assert!(!tested.stderr.contains("next: "), "{}", tested.stderr);
+    assert!(files(&world.path("tested")).is_empty());
+    run(&["--to", "small", "--resize", "64", "--quality", "80"]);
+    let (tested, small) = (manifest(&world, "tested"), manifest(&world, "small"));
+    for (tested, small) in tested.iter().zip(&small) {
+        for same in [
+            "url", "is_valid", "reason", "bytes", "width", "height", "sha256",
+        ] {
+            assert_eq!(tested[same], small[same]);
+        }
+        if let Some(file) = small["file"].as_str() {
+            let bytes = fs::read(world.path("small").join(file)).unwrap();
+            let picture = picture::Picture::decode(&bytes, &picture::Limits::default()).unwrap();
+            assert_eq!(picture.width().min(picture.height()), 64);
+            assert!(file.contains(small["sha256"].as_str().unwrap()));
+        }
+    }
+    let error = world.fails(&["download", "list.tsv", "--to", "small"]);
+    assert!(
+        error.contains("are kept at 64 pixels, JPEG of quality 80, not as they came"),
+        "{error}"
+    );
+}
+
+#[test]
+fn parts_of_a_list_are_the_list() {
+    let world = World::new();
+    let host = Host::start(Duration::ZERO);
+    world.write("list.tsv", list(&host, 100));
+    let run = |to: &str, more: &[&str]| {
+        let arguments = ["download", "list.tsv", "--jsonl", "--to", to];
+        world.run(&[&arguments[..], more, QUICK].concat());
+        manifest(&world, to)
+    };
+    let whole = run("whole", &[]);
+    let mut parts: Vec<_> = ["1/3", "2/3", "3/3"]
+        .iter()
+        .flat_map(|part| run(&format!("part{}", &part[..1]), &["--shard", part]))
+        .collect();
+    assert_eq!(parts.len(), whole.len());
+    let place = |row: &serde_json::Value| whole.iter().position(|other| other == row).unwrap();
+    parts.sort_by_key(place);
+    assert_eq!(parts, whole);
+    let manifests = [
+        "part1/manifest.parquet",
+        "part2/manifest.parquet",
+        "part3/manifest.parquet",
+    ];
+    let added = world.run(&[&["add"], &manifests[..], &["--model", "mini"]].concat());
+    assert_eq!(added.code, 0, "{}", added.stderr);
+    let found = world.well(&["search", "a windmill", "--format", "json"]);
+    let hit = &found.json()["hits"][0];
+    assert!(
+        hit["metadata"]["url"]
+            .as_str()
+            .unwrap()
+            .contains("windmill"),
+        "{hit}"
+    );
+    assert_eq!(hit["metadata"]["is_valid"], true);
+}
+
+#[test]
+fn a_folder_is_one_downloads_at_a_time() {
+    let world = World::new();
+    let host = Host::start(Duration::from_millis(50));
+    world.write("list.tsv", list(&host, 200));
+    let arguments = ["download", "list.tsv", "--to", "to", "--concurrency", "2"];
+    let arguments = [&arguments[..], QUICK].concat();
+    let mut first = world.command(&arguments).spawn().unwrap();
+    let start = Instant::now();
+    while host.asked().is_empty() && start.elapsed() < Duration::from_secs(30) {
+        thread::sleep(Duration::from_millis(10));
+    }
+    let error = world.fails(&arguments);
+    assert!(
+        error.contains("another clipseek is downloading to `to`"),
+        "{error}"
+    );
+    first.kill().unwrap();
+    first.wait().unwrap();
+}
