@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Search(commands::search::Arguments),
     Classify(commands::classify::Arguments),
     Download(commands::download::Arguments),
+    #[command(subcommand)]
+    Dataset(commands::dataset::Command),
     Embed(commands::embed::Arguments),
     Eval(commands::eval::Arguments),
     #[command(subcommand)]

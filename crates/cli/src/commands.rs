@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod classify;
 pub(crate) mod collection;
 pub(crate) mod completions;
+pub(crate) mod dataset;
 pub(crate) mod demo;
 pub(crate) mod download;
 pub(crate) mod duplicates;
@@ -34,6 +35,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome> {
         Command::Add(arguments) => add::run(&arguments, &place),
         Command::Search(arguments) => search::run(&arguments, &place),
         Command::Classify(arguments) => classify::run(&arguments),
+        Command::Dataset(command) => dataset::run(&command),
         Command::Download(arguments) => download::run(&arguments),
         Command::Embed(arguments) => embed::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),

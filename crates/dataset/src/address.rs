@@ -92,7 +92,7 @@ impl WebAddress {
     }
 
     /// The host's name or number.
-    pub(crate) fn host(&self) -> &str {
+    pub fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
     }
 }

@@ -566,3 +566,47 @@ fn a_folder_is_one_downloads_at_a_time() {
     first.kill().unwrap();
     first.wait().unwrap();
 }
+
+#[test]
+fn a_list_is_looked_into_before_it_is_fetched() {
+    let world = World::new();
+    let mut list = String::from("two dogs\thttp://b.example/1.jpg\n");
+    list.push_str(
+        "a cat\thttps://a.example/\u{e4}.jpg\none\t\nbroken\nx\thttp://b.example/2.jpg\n",
+    );
+    world.write("list.tsv", &list);
+    let head = world.well(&["dataset", "head", "list.tsv", "--rows", "2"]);
+    assert_eq!(
+        head.stdout,
+        "1: http://b.example/1.jpg\n    two dogs\n2: https://a.example/\u{e4}.jpg\n    a cat\n"
+    );
+    let head = world.well(&[
+        "dataset", "head", "list.tsv", "--offset", "3", "--format", "jsonl",
+    ]);
+    let lines = head.lines();
+    assert_eq!(lines[0], r#"{"line":4,"error":"got 1 cells, expected 2"}"#);
+    assert!(
+        lines[1].contains(r#""image":"http://b.example/2.jpg","captions":["x"]"#),
+        "{}",
+        lines[1]
+    );
+    let stats = world.well(&["dataset", "stats", "list.tsv"]);
+    assert_eq!(
+        stats.stdout,
+        "5 rows\n3 URLs at 2 hosts\n4 captions, of 1.5 words on average, at most 8 characters\n\
+         not read: no path: 1\nnot read: unequal row length: 1\nhost b.example: 2\nhost a.example: 1\n"
+    );
+    let stats = world
+        .well(&["dataset", "stats", "list.tsv", "--format", "json"])
+        .json();
+    assert_eq!(stats["urls"], 3);
+    assert_eq!(stats["common_hosts"][0]["host"], "b.example");
+    world.write("empty.csv", "url,caption\n");
+    assert_eq!(world.run(&["dataset", "head", "empty.csv"]).code, 1);
+    world.copy_pictures(&["two-perch.jpg"]);
+    let error = world.fails(&["dataset", "head", "pictures"]);
+    assert!(
+        error.contains("`pictures` is not a table and no folder of tables"),
+        "{error}"
+    );
+}

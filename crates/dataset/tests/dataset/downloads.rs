@@ -1,22 +1,21 @@
 //! Downloads of lists of URLs, from a server on loopback that makes every trouble it can.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use dataset::{
-    Download, DownloadError, DownloadOptions, FetchOptions, Keeping, Outcome, Progress, Reach,
-    Reason, Resizing, Source, SourceOptions, WebAddress, addresses,
+    Download, DownloadError, DownloadOptions, FetchOptions, Outcome, Progress, Reach, Reason,
+    Source, SourceOptions, WebAddress, addresses,
 };
 use hub_double::{RawAnswer, RawServer};
-use picture::{Limits, Picture};
-use tempfile::TempDir;
+use picture::Picture;
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
@@ -227,23 +226,11 @@ fn list(folder: &Path, rows: &[(String, String)]) -> Source {
 }
 
 fn run(download: &Download, source: &Source) -> Progress {
-    run_until(download, source, &NEVER, |_| {})
-}
-
-fn run_until(
-    download: &Download,
-    source: &Source,
-    stop: &AtomicBool,
-    mut seen: impl FnMut(&Progress),
-) -> Progress {
     let feed = |take: &mut dyn FnMut(WebAddress) -> ControlFlow<()>| {
         addresses(source, None, take).map_err(DownloadError::from)
     };
-    let done = |_: &WebAddress, _: &Outcome, progress: &Progress| {
-        seen(progress);
-        Ok::<_, DownloadError>(())
-    };
-    download.run(stop, feed, done).unwrap()
+    let done = |_: &WebAddress, _: &Outcome, _: &Progress| Ok::<_, DownloadError>(());
+    download.run(&NEVER, feed, done).unwrap()
 }
 
 /// The rows of the manifest in `folder`, without their times.
@@ -265,7 +252,8 @@ fn every_trouble_has_its_reason_and_the_good_ones_arrive() {
         format!("http://{}/a.jpg", listener.local_addr().unwrap())
     };
     let plain = format!("https://{}/a.jpg", without_tls());
-    let cases: Vec<(String, Result<(), (Reason, Option<u16>)>)> = [
+    type Expected = Result<(), (Reason, Option<u16>)>;
+    let cases: Vec<(String, Expected)> = [
         ("/good/1.jpg", Ok(())),
         ("/wrong-type", Ok(())),
         ("/redirected", Ok(())),

@@ -19,7 +19,7 @@ pub(crate) fn fixture(name: &str) -> Vec<u8> {
 
 fn read(name: &str, pictures: &[&str]) -> (Tree, Listing) {
     let tree = Tree::new(pictures);
-    tree.write(name, &fixture(name));
+    tree.write(name, fixture(name));
     let listing = tree.read(name);
     (tree, listing)
 }
@@ -132,7 +132,7 @@ fn a_dictionary_that_lies_takes_no_memory() {
 #[test]
 fn a_codec_that_is_not_built_in_is_named() {
     let tree = Tree::new(&[]);
-    tree.write("t.parquet", &fixture("typed-brotli.parquet"));
+    tree.write("t.parquet", fixture("typed-brotli.parquet"));
     let error = tree.read_with("t.parquet", SourceOptions::default());
     let source = error.unwrap_err().source().unwrap().to_string();
     assert!(source.contains("brotli"), "{source}");
@@ -141,6 +141,6 @@ fn a_codec_that_is_not_built_in_is_named() {
 #[test]
 fn parquet_is_known_by_its_content() {
     let tree = Tree::new(&["dog.jpg", "cat.jpg"]);
-    tree.write("table.bin", &fixture("listed.parquet"));
+    tree.write("table.bin", fixture("listed.parquet"));
     assert_eq!(tree.read("table.bin").records.len(), 2);
 }

@@ -360,6 +360,7 @@ fn an_export_is_what_embedding_the_source_gives() -> TestResult {
         let records = vec![NewRecord {
             id: Some(record.id.clone()),
             place: record.place.clone(),
+            file: record.file.clone(),
             captions: record.captions.clone(),
             metadata: record.metadata.clone(),
         }];
