@@ -35,7 +35,7 @@ impl Given {
         }
         let address = at.to_str().map(Address::of).transpose()?.flatten();
         Ok(match address {
-            None => Given::File(at.to_owned()),
+            None | Some(Address::Inside(_)) => Given::File(at.to_owned()),
             Some(Address::File(path)) => Given::File(path),
             Some(Address::Web(address)) => Given::Received(Received {
                 bytes: block_on(async { Ok(dataset::fetch(&address, &options()).await?) })??,

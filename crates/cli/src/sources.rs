@@ -201,12 +201,12 @@ impl SourceArguments {
 fn leave_out_urls(location: &Path, listing: &mut Listing) {
     listing.records.retain(|record| match &record.place {
         Address::File(_) => true,
-        Address::Web(url) => {
+        elsewhere => {
             listing.problems.push(Problem {
                 file: location.to_owned(),
                 line: None,
                 reason: ProblemReason::NotHere {
-                    url: url.to_string(),
+                    url: elsewhere.to_string(),
                 },
             });
             false
@@ -220,7 +220,7 @@ pub(crate) fn new_record(record: Record) -> NewRecord {
         id: record.id,
         place: match &record.place {
             Address::File(path) => place(path),
-            Address::Web(url) => url.to_string(),
+            elsewhere => elsewhere.to_string(),
         },
         file: None,
         captions: record.captions,

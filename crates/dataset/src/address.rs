@@ -12,6 +12,8 @@ pub enum Address {
     Web(WebAddress),
     /// On this machine.
     File(PathBuf),
+    /// Within a table: the table, `#`, and the row, as in `/data/birds.parquet#12`.
+    Inside(String),
 }
 
 impl Address {
@@ -44,11 +46,16 @@ impl Address {
         }
     }
 
+    /// That of the picture in a row of a table.
+    pub(crate) fn inside(table: &Path, line: u64) -> Address {
+        Address::Inside(format!("{}#{line}", table.to_string_lossy()))
+    }
+
     /// The file, of one on this machine.
     pub fn file(&self) -> Option<&Path> {
         match self {
             Address::File(path) => Some(path),
-            Address::Web(_) => None,
+            Address::Web(_) | Address::Inside(_) => None,
         }
     }
 
@@ -78,6 +85,16 @@ fn without_password(text: &str) -> String {
             format!("{scheme}://{}", &rest[start..])
         }
         None => text.to_owned(),
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Web(url) => url.fmt(f),
+            Address::File(path) => path.display().fmt(f),
+            Address::Inside(text) => f.write_str(text),
+        }
     }
 }
 

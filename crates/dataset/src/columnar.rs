@@ -1,8 +1,8 @@
 //! Parquet.
 //!
 //! Columns of strings, numbers, booleans, dates, times and lists of strings are read; the others
-//! (bytes, structures, lists of numbers, such as the pictures and vectors that data sets carry)
-//! are not even decoded. Only the path, the caption and the id may be bytes without the mark that
+//! (bytes, structures, lists of numbers, such as the vectors that data sets carry) are not even
+//! decoded, and the pictures that they carry only where they are wanted. Only the path, the caption and the id may be bytes without the mark that
 //! they are text, which old writers leave out. Dates and times become text as in ISO 8601, decimals
 //! numbers; nulls, empty strings and numbers that are not finite are left out.
 
@@ -17,7 +17,7 @@ use parquet::file::reader::{ChunkReader, FileReader, RowGroupReader};
 use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::schema::types::SchemaDescriptor;
 
-use crate::columns::{Columns, Roles};
+use crate::columns::{Columns, Role, Roles};
 use crate::hub_table::HubTable;
 use crate::row::{Row, Take};
 use crate::slice::Cursor;
@@ -32,38 +32,43 @@ mod content;
 
 /// Rows decoded at once.
 const BATCH: usize = 1024;
+/// Pictures decoded at once, which may be large.
+const PICTURES: usize = 16;
+
+/// What is wanted of a table.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) columns: &'a Columns,
+    /// The pictures that are in the table, too.
+    pub(crate) pictures: bool,
+}
 
 /// Hands the rows of the table at `path` that `cursor` wants to `take`.
 pub(crate) fn read(
     path: &Path,
-    columns: &Columns,
+    wanted: Wanted<'_>,
     cursor: &mut Cursor,
     take: &mut Take<'_>,
 ) -> Result<()> {
     let file = open(path).map_err(Error::read(path))?;
-    read_from(file, &|_| Ok(()), path, columns, cursor, take)
+    read_from(file, &|_| Ok(()), path, wanted, (&mut 1, cursor), take)
 }
 
 /// The same of a table of the hub.
 pub(crate) fn read_hub(
     table: &HubTable,
-    columns: &Columns,
+    wanted: Wanted<'_>,
     cursor: &mut Cursor,
     take: &mut Take<'_>,
 ) -> Result<()> {
+    let mut line = 1;
     for file in table.files() {
         if cursor.is_done() {
             break;
         }
         let load = |ranges| file.load(ranges);
-        read_from(
-            file.clone(),
-            &load,
-            table.title.as_ref(),
-            columns,
-            cursor,
-            take,
-        )?;
+        let at = (&mut line, &mut *cursor);
+        read_from(file.clone(), &load, table.title.as_ref(), wanted, at, take)?;
     }
     Ok(())
 }
@@ -98,32 +103,27 @@ fn read_from<R: ChunkReader + 'static>(
     file: R,
     load: &dyn Fn(Vec<Range<u64>>) -> Result<(), ParquetError>,
     path: &Path,
-    columns: &Columns,
-    cursor: &mut Cursor,
+    wanted: Wanted<'_>,
+    (line, cursor): (&mut u64, &mut Cursor),
     take: &mut Take<'_>,
 ) -> Result<()> {
     guarded(path, || {
         let file = SerializedFileReader::new(file).map_err(|source| damaged(path, source))?;
-        let table = Table::new(
-            path,
-            columns,
-            file.metadata().file_metadata().schema_descr(),
-        )?;
-        let mut line = 1;
+        let table = Table::new(path, wanted, file.metadata().file_metadata().schema_descr())?;
         for index in 0..file.num_row_groups() {
             let group = file.metadata().row_group(index);
             let count = u64::try_from(group.num_rows()).unwrap_or_default();
             if cursor.skip(count) {
-                line += count;
+                *line += count;
                 continue;
             }
-            let ranges = table.columns.iter().map(|column| {
+            let ranges = table.all_columns().map(|column| {
                 let (start, length) = group.column(column.leaf).byte_range();
                 start..start.saturating_add(length)
             });
             let flow = load(ranges.collect())
                 .and_then(|()| file.get_row_group(index))
-                .and_then(|group| table.read_group(group.as_ref(), &mut line, cursor, take))
+                .and_then(|group| table.read_group(group.as_ref(), line, cursor, take))
                 .map_err(|source| damaged(path, source))?;
             if flow.is_break() {
                 break;
@@ -173,26 +173,64 @@ fn damaged(path: &Path, source: ParquetError) -> Error {
 struct Table {
     columns: Vec<Column>,
     roles: Roles,
+    inside: Inside,
+}
+
+/// Whether the pictures are in the table.
+enum Inside {
+    No,
+    /// They are, and are not wanted.
+    Unread,
+    Read(Column),
 }
 
 impl Table {
-    fn new(path: &Path, wanted: &Columns, schema: &SchemaDescriptor) -> Result<Self> {
+    fn new(path: &Path, wanted: Wanted<'_>, schema: &SchemaDescriptor) -> Result<Self> {
         let mut columns: Vec<Column> = (0..schema.num_columns())
             .filter_map(|leaf| Column::new(schema, leaf))
             .collect();
         let fields = schema.root_schema().get_fields();
         let all_names: Vec<String> = fields.iter().map(|field| field.name().to_owned()).collect();
+        let pictures: Vec<Column> = (0..schema.num_columns())
+            .filter_map(|leaf| Column::of_pictures(schema, leaf))
+            .collect();
+        let names = pictures.iter().map(|column| column.name.as_str());
+        let inside = Role::Path.find(wanted.columns, names);
+        let inside = inside.and_then(|index| pictures.into_iter().nth(index));
 
         let roles = Roles::try_find(|role| {
+            if role == Role::Path && inside.is_some() {
+                return Ok(None);
+            }
             let fits: Vec<&Column> = columns.iter().filter(|column| column.fits(role)).collect();
-            match role.find(wanted, fits.iter().map(|column| column.name.as_str())) {
+            match role.find(
+                wanted.columns,
+                fits.iter().map(|column| column.name.as_str()),
+            ) {
                 Some(index) => Ok(Some(fits[index].leaf)),
-                None => role.missing(wanted, path, &all_names),
+                None => role.missing(wanted.columns, path, &all_names),
             }
         })?;
         columns.retain(|column| column.content != Content::Bytes || roles.has(column.leaf));
         let roles = roles.map(|leaf| columns.iter().position(|column| column.leaf == leaf));
-        Ok(Self { columns, roles })
+        let inside = match (inside, wanted.pictures) {
+            (None, _) => Inside::No,
+            (Some(_), false) => Inside::Unread,
+            (Some(column), true) => Inside::Read(column),
+        };
+        Ok(Self {
+            columns,
+            roles,
+            inside,
+        })
+    }
+
+    fn all_columns(&self) -> impl Iterator<Item = &Column> {
+        let inside = match &self.inside {
+            Inside::Read(column) => Some(column),
+            Inside::No | Inside::Unread => None,
+        };
+        self.columns.iter().chain(inside)
     }
 
     fn read_group(
@@ -207,13 +245,30 @@ impl Table {
             .iter()
             .map(|column| column.open(group))
             .collect::<Result<Vec<_>, _>>()?;
+        let mut pictures = match &self.inside {
+            Inside::Read(column) => Some((column, column.open(group)?)),
+            Inside::No | Inside::Unread => None,
+        };
+        let at_once = if pictures.is_some() { PICTURES } else { BATCH };
+        let mut left = usize::try_from(group.metadata().num_rows())?;
         loop {
             let mut batch = Vec::with_capacity(readers.len());
             for (column, reader) in self.columns.iter().zip(&mut readers) {
-                batch.push(column.read(reader, BATCH)?.into_iter());
+                batch.push(column.read(reader, at_once)?.into_iter());
             }
-            let rows = batch.first().map_or(0, ExactSizeIterator::len);
-            if batch.iter().any(|cells| cells.len() != rows) {
+            let read = match &mut pictures {
+                Some((column, reader)) => Some(column.read_pictures(reader, at_once)?),
+                None => None,
+            };
+            let first = batch.first().map(ExactSizeIterator::len);
+            let rows = first
+                .or(read.as_ref().map(Vec::len))
+                .unwrap_or(left.min(at_once));
+            left = left.saturating_sub(rows);
+            let mut lengths = batch.iter().map(ExactSizeIterator::len);
+            if lengths.any(|length| length != rows)
+                || read.as_ref().is_some_and(|it| it.len() != rows)
+            {
                 return Err(ParquetError::General(
                     "columns of unequal length".to_owned(),
                 ));
@@ -221,9 +276,14 @@ impl Table {
             if rows == 0 {
                 return Ok(ControlFlow::Continue(()));
             }
+            let mut read = read.map(Vec::into_iter);
             for _ in 0..rows {
                 let cells = batch.iter_mut().filter_map(Iterator::next);
-                let row = self.row(cells);
+                let mut row = self.row(cells);
+                let bytes = read.as_mut().and_then(|pictures| pictures.next().flatten());
+                if let (Ok(row), false) = (&mut row, matches!(self.inside, Inside::No)) {
+                    row.inside = Some(crate::row::Inside { bytes });
+                }
                 let flow = match cursor.take() {
                     ControlFlow::Continue(true) => take(*line, row),
                     ControlFlow::Continue(false) => ControlFlow::Continue(()),

@@ -35,9 +35,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use picture::Limits;
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::JoinSet;
@@ -61,6 +62,9 @@ const WAITING: usize = 8;
 const WRITTEN_AT_ONCE: usize = 512;
 /// or after this time.
 const WRITTEN_AFTER: Duration = Duration::from_millis(100);
+
+/// So many pictures that are in a table are decoded and kept at a time.
+const KEPT_AT_ONCE: usize = 64;
 
 /// How a list's pictures are fetched.
 #[derive(Clone, Debug)]
@@ -143,6 +147,18 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Takes in how far another has come.
+    pub fn join(&mut self, other: Self) {
+        self.done += other.done;
+        self.known += other.known;
+        self.pictures += other.pictures;
+        self.bytes += other.bytes;
+        self.stopped |= other.stopped;
+        for (reason, number) in other.failed {
+            *self.failed.entry(reason).or_default() += number;
+        }
+    }
+
     fn count(&mut self, outcome: &Outcome, is_known: bool) {
         self.done += 1;
         self.known += u64::from(is_known);
@@ -296,6 +312,106 @@ impl Download {
         progress
     }
 
+    /// Keeps the pictures that are in the tables of a source, as those of URLs are kept, until `stop`.
+    /// `done` sees how far it has come.
+    ///
+    /// # Errors
+    /// When the source cannot be read, or a picture not be kept.
+    pub fn take_inside(
+        &self,
+        source: &Source,
+        shard: Option<Shard>,
+        stop: &AtomicBool,
+        mut done: impl FnMut(&Progress),
+    ) -> Result<Progress, DownloadError> {
+        let mut progress = Progress::default();
+        let (mut pending, mut failed) = (Vec::new(), None);
+        let has_any = self.has_inside(source)?;
+        if !has_any {
+            return Ok(progress);
+        }
+        source.rows_with_pictures(|table, line, row| {
+            progress.stopped = stop.load(Ordering::Relaxed);
+            if progress.stopped {
+                return ControlFlow::Break(());
+            }
+            let Ok(Row {
+                inside: Some(inside),
+                ..
+            }) = row
+            else {
+                return ControlFlow::Continue(());
+            };
+            let text = Address::inside(table, line).to_string();
+            if shard.is_none_or(|shard| shard.has(&text)) {
+                pending.push((Key::of(&text), inside.bytes.unwrap_or_default()));
+            }
+            if pending.len() >= KEPT_AT_ONCE {
+                failed = self.keep_inside(&mut pending, &mut progress).err();
+                done(&progress);
+            }
+            match failed {
+                None => ControlFlow::Continue(()),
+                Some(_) => ControlFlow::Break(()),
+            }
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        self.keep_inside(&mut pending, &mut progress)?;
+        done(&progress);
+        Ok(progress)
+    }
+
+    /// Whether the pictures are in the source's tables, by its first row.
+    fn has_inside(&self, source: &Source) -> Result<bool, DownloadError> {
+        let mut has_inside = false;
+        source.rows(|_, _, row| {
+            has_inside = row.is_ok_and(|row| row.inside.is_some());
+            ControlFlow::Break(())
+        })?;
+        Ok(has_inside)
+    }
+
+    fn keep_inside(
+        &self,
+        pending: &mut Vec<(Key, Vec<u8>)>,
+        progress: &mut Progress,
+    ) -> Result<(), DownloadError> {
+        let DownloadOptions {
+            limits, keeping, ..
+        } = &self.options;
+        let outcomes = std::mem::take(pending).into_par_iter().map(|(key, bytes)| {
+            if let Some(known) = self.known(key)? {
+                return Ok((key, known, true));
+            }
+            let outcome = Outcome {
+                result: self.shelf.take(bytes, limits, *keeping)?,
+                status: None,
+                time: SystemTime::now(),
+            };
+            Ok((key, outcome, false))
+        });
+        let outcomes = outcomes.collect::<Result<Vec<_>, DownloadError>>()?;
+        let fresh = outcomes.iter().filter(|(.., is_known)| !is_known);
+        let fresh: Vec<_> = fresh
+            .map(|(key, outcome, _)| (*key, outcome.clone()))
+            .collect();
+        self.journal.write(&fresh)?;
+        for (_, outcome, is_known) in &outcomes {
+            progress.count(outcome, *is_known);
+        }
+        Ok(())
+    }
+
+    /// What came of the picture in a row, by its [`Address::Inside`].
+    ///
+    /// # Errors
+    /// [`DownloadError::Journal`].
+    pub fn outcome_inside(&self, text: &str) -> Result<Option<Outcome>, DownloadError> {
+        self.known(Key::of(text))
+    }
+
     /// Writes the manifest of the rows of `sources`, in their order: `manifest.parquet` and, if
     /// `with_lines`, `manifest.jsonl`. URLs of which nothing has come are left out.
     ///
@@ -312,8 +428,9 @@ impl Download {
         let mut report = ManifestReport::default();
         for source in sources {
             let mut failed = None;
-            source.rows(|_, _, row| {
-                match self.write_row(source, row, shard, &mut writer, &mut report) {
+            source.rows(|table, line, row| {
+                let named = Named::of(source, table, line, &row);
+                match self.write_row(&named, row, shard, &mut writer, &mut report) {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(error) => {
                         failed = Some(error);
@@ -331,7 +448,7 @@ impl Download {
 
     fn write_row(
         &self,
-        source: &Source,
+        named: &Named,
         row: Result<Row, ProblemReason>,
         shard: Option<Shard>,
         writer: &mut ManifestWriter,
@@ -339,11 +456,10 @@ impl Download {
     ) -> Result<(), DownloadError> {
         let row = row.unwrap_or_default();
         let written = row.path.trim();
-        let named = Named::of(source, written);
         if shard.is_some_and(|shard| !shard.has(named.text(written))) {
             return Ok(());
         }
-        let Some(outcome) = self.outcome_of(&named)? else {
+        let Some(outcome) = self.outcome_of(named)? else {
             return Ok(());
         };
         let url = named.text(written);
@@ -367,6 +483,7 @@ impl Download {
     fn outcome_of(&self, named: &Named) -> Result<Option<Outcome>, DownloadError> {
         match named {
             Named::Web(address) => self.outcome(address),
+            Named::Inside(text) => self.known(Key::of(text)),
             Named::File(path) => Ok(Some(Outcome::of_file(path, &self.options.limits))),
             Named::Bad(reason) => Ok(Some(Outcome::failed(*reason, None))),
         }
@@ -405,15 +522,23 @@ impl Download {
 enum Named {
     Web(WebAddress),
     File(PathBuf),
+    /// The picture is in the row.
+    Inside(String),
     Bad(Reason),
 }
 
 impl Named {
-    fn of(source: &Source, written: &str) -> Self {
-        match place::resolve(source.folder(), written) {
+    fn of(source: &Source, table: &Path, line: u64, row: &Result<Row, ProblemReason>) -> Self {
+        let Ok(row) = row else {
+            return Self::Bad(Reason::BadRow);
+        };
+        if row.inside.is_some() {
+            return Self::Inside(Address::inside(table, line).to_string());
+        }
+        match place::resolve(source.folder(), row.path.trim()) {
             Ok(Address::Web(address)) => Self::Web(address),
             Ok(Address::File(path)) => Self::File(path),
-            Err(ProblemReason::NoPath) => Self::Bad(Reason::BadRow),
+            Ok(Address::Inside(_)) | Err(ProblemReason::NoPath) => Self::Bad(Reason::BadRow),
             Err(_) => Self::Bad(Reason::InvalidUrl),
         }
     }
@@ -422,6 +547,7 @@ impl Named {
     fn text<'a>(&'a self, written: &'a str) -> &'a str {
         match self {
             Self::Web(address) => address.as_str(),
+            Self::Inside(text) => text,
             Self::File(_) | Self::Bad(_) => written,
         }
     }
@@ -436,15 +562,14 @@ pub fn addresses(
     shard: Option<Shard>,
     mut take: impl FnMut(WebAddress) -> ControlFlow<()>,
 ) -> crate::Result<()> {
-    source.rows(|_, _, row| {
-        let row = row.unwrap_or_default();
-        match Named::of(source, row.path.trim()) {
+    source.rows(
+        |table, line, row| match Named::of(source, table, line, &row) {
             Named::Web(address) if shard.is_none_or(|shard| shard.has(address.as_str())) => {
                 take(address)
             }
             _ => ControlFlow::Continue(()),
-        }
-    })
+        },
+    )
 }
 
 /// A URL, and what is known of it.

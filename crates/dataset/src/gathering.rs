@@ -30,7 +30,7 @@ impl<'a> Gathering<'a> {
 
     /// Takes the row of `table` that begins on `line`, or the reason why it cannot be read.
     pub(crate) fn add(&mut self, table: &Path, line: u64, row: Result<Row, ProblemReason>) {
-        if let Err(reason) = row.and_then(|row| self.add_row(row)) {
+        if let Err(reason) = row.and_then(|row| self.add_row(table, line, row)) {
             self.listing.problems.push(Problem {
                 file: table.to_owned(),
                 line: Some(line),
@@ -46,13 +46,16 @@ impl<'a> Gathering<'a> {
         self.listing
     }
 
-    fn add_row(&mut self, row: Row) -> Result<(), ProblemReason> {
+    fn add_row(&mut self, table: &Path, line: u64, row: Row) -> Result<(), ProblemReason> {
         let path = row.path.trim();
         // The manifest of a download says so of what came to nothing.
         if path.is_empty() && row.metadata.get("is_valid") == Some(&Value::Bool(false)) {
             return Ok(());
         }
-        let mut place = place::resolve(self.folder, path)?;
+        let mut place = match row.inside {
+            Some(_) => Address::inside(table, line),
+            None => place::resolve(self.folder, path)?,
+        };
         if self.is_excluded(&place) {
             return Ok(());
         }

@@ -73,7 +73,7 @@ pub use place::absolute;
 pub use problem::{Problem, ProblemReason};
 pub use reach::Reach;
 pub use record::{Listing, Metadata, Record};
-pub use row::Row;
+pub use row::{Inside, Row};
 pub use slice::Slice;
 pub use source::{Source, SourceOptions};
 pub use unfinished::Unfinished;

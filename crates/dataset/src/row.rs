@@ -25,6 +25,15 @@ pub struct Row {
     pub id: Option<String>,
     /// The other columns.
     pub metadata: Metadata,
+    /// The picture, where it is in the table itself.
+    pub inside: Option<Inside>,
+}
+
+/// A picture within a table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inside {
+    /// Its bytes, where they were asked for and are there.
+    pub bytes: Option<Vec<u8>>,
 }
 
 impl Row {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hub::Hub;
 
+use crate::columnar::Wanted;
 use crate::delimited::ColumnTypes;
 use crate::exclusions::Exclusions;
 use crate::gathering::Gathering;
@@ -194,9 +195,28 @@ impl Source {
         self.hand_rows(&mut take).map(drop)
     }
 
+    /// As [`rows`](Self::rows), with the bytes of the pictures that are in the tables.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub fn rows_with_pictures(
+        &self,
+        mut take: impl FnMut(&Path, u64, Result<Row, ProblemReason>) -> ControlFlow<()>,
+    ) -> Result<()> {
+        self.hand_wanted(&mut take, true).map(drop)
+    }
+
+    fn hand_rows(&self, take: &mut TakeOf<'_>) -> Result<Vec<ColumnTypes>> {
+        self.hand_wanted(take, false)
+    }
+
     /// Hands the rows of all tables on; gives what the columns of metadata hold where only the whole
     /// tells.
-    fn hand_rows(&self, take: &mut TakeOf<'_>) -> Result<Vec<ColumnTypes>> {
+    fn hand_wanted(&self, take: &mut TakeOf<'_>, pictures: bool) -> Result<Vec<ColumnTypes>> {
+        let wanted = Wanted {
+            columns: &self.columns,
+            pictures,
+        };
         let mut cursor = self.slice.cursor(|| self.count())?;
         let mut types = Vec::new();
         match &self.kind {
@@ -204,7 +224,7 @@ impl Source {
             Kind::Tables(tables) => {
                 for table in tables {
                     let mut flow = ControlFlow::Continue(());
-                    let read = table.rows(&self.columns, &mut cursor, &mut |line, row| {
+                    let read = table.rows(wanted, &mut cursor, &mut |line, row| {
                         flow = take(&table.path, line, row);
                         flow
                     });
@@ -216,7 +236,7 @@ impl Source {
             }
             Kind::Hub(table) => {
                 let mut take = |line, row| take(&self.path, line, row);
-                columnar::read_hub(table, &self.columns, &mut cursor, &mut take)?;
+                columnar::read_hub(table, wanted, &mut cursor, &mut take)?;
             }
         }
         Ok(types)
@@ -245,20 +265,21 @@ impl Table {
     /// Hands the rows that `cursor` wants to `take`.
     fn rows(
         &self,
-        columns: &Columns,
+        wanted: Wanted<'_>,
         cursor: &mut Cursor,
         take: &mut Take<'_>,
     ) -> Result<Option<ColumnTypes>> {
         // What is not wanted of a text has to be read to know where the next row begins.
-        let mut wanted = |line, row| match cursor.take() {
+        let columns = wanted.columns;
+        let mut selected = |line, row| match cursor.take() {
             ControlFlow::Continue(true) => take(line, row),
             ControlFlow::Continue(false) => ControlFlow::Continue(()),
             ControlFlow::Break(()) => ControlFlow::Break(()),
         };
         match self.form {
-            Form::Delimited => delimited::read(&self.path, columns, &mut wanted).map(Some),
-            Form::JsonLines => json_lines::read(&self.path, columns, &mut wanted).map(|()| None),
-            Form::Parquet => columnar::read(&self.path, columns, cursor, take).map(|()| None),
+            Form::Delimited => delimited::read(&self.path, columns, &mut selected).map(Some),
+            Form::JsonLines => json_lines::read(&self.path, columns, &mut selected).map(|()| None),
+            Form::Parquet => columnar::read(&self.path, wanted, cursor, take).map(|()| None),
         }
     }
 
@@ -268,7 +289,11 @@ impl Table {
         }
         let mut count = 0;
         let mut all = Slice::default().cursor(|| Ok::<_, Error>(0))?;
-        self.rows(columns, &mut all, &mut |_, _| {
+        let wanted = Wanted {
+            columns,
+            pictures: false,
+        };
+        self.rows(wanted, &mut all, &mut |_, _| {
             count += 1;
             ControlFlow::Continue(())
         })?;

@@ -254,7 +254,7 @@ impl Run<'_> {
         let start = Instant::now();
         let mut counts = with_bar(self.collection, self.model, records, &options)?;
         if !elsewhere.is_empty() && !counts.stopped {
-            counts.join(self.fetch(&elsewhere)?);
+            counts.join(self.bring(&elsewhere)?);
         }
         let failures = counts.failed.iter();
         let source = &self.arguments.source;

@@ -24,7 +24,7 @@ use crate::terminal::{message, visible};
 
 A list is CSV, TSV, JSONL or Parquet, each perhaps compressed (.gz, .zst), a folder of such, or
 hf:OWNER/NAME, a data set of the Hugging Face hub: a column with URLs, and perhaps one with captions. A CSV or TSV without a header, as Conceptual Captions is, is known
-by the URL in its first row.
+by the URL in its first row. Of data sets that carry their pictures in a column, those are kept likewise.
 
 In FOLDER come images/, by the hash of their content, and manifest.parquet: a row for each row of the list
 with url, caption, is_valid, status, reason, bytes, width, height, sha256, file and time. A picture has to be
@@ -70,6 +70,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     let download = Download::open(&arguments.to, options)?;
     let start = Instant::now();
     let line = downloading::line();
+    let mut inside = Progress::default();
+    for list in &lists {
+        let show = |progress: &Progress| {
+            line.set_message(downloading::state(progress, start.elapsed()));
+        };
+        inside.join(download.take_inside(list, arguments.shard, stop, show)?);
+    }
     let feed = |take: &mut dyn FnMut(WebAddress) -> ControlFlow<()>| {
         // What a list hands over is taken until the end, so that only a stop ends the lists.
         let mut flow = ControlFlow::Continue(());
@@ -88,7 +95,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
         anyhow::Ok(())
     });
     line.finish_and_clear();
-    let progress = progress?;
+    let mut progress = progress?;
+    progress.join(inside);
     if progress.stopped {
         message!("{}", downloading::state(&progress, start.elapsed()));
         message!("stopped; the same command goes on from here");

@@ -610,3 +610,94 @@ fn a_list_is_looked_into_before_it_is_fetched() {
         "{error}"
     );
 }
+
+/// A table that carries its pictures, as data sets of the hub do; the third has none, the fourth a bad
+/// one.
+fn with_pictures(names: &[&str]) -> Vec<u8> {
+    let schema = "message birds { optional group image { optional binary bytes; optional binary path (STRING); }
+        required binary caption (STRING); }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let mut bytes = Vec::new();
+    let mut writer = SerializedFileWriter::new(&mut bytes, schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut pictures: Vec<ByteArray> = names
+        .iter()
+        .map(|name| fs::read(demo().join("pictures").join(name)).unwrap().into())
+        .collect();
+    pictures.push("no picture".into());
+    let paths: Vec<ByteArray> = vec!["a.jpg".into(); names.len() + 2];
+    let captions: Vec<ByteArray> = (0..names.len() + 2)
+        .map(|n| format!("caption {n}").as_str().into())
+        .collect();
+    let levels: Vec<i16> = (0..names.len() + 2)
+        .map(|n| if n == 2 { 1 } else { 2 })
+        .collect();
+    let all = vec![2; names.len() + 2];
+    for (values, levels) in [
+        (&pictures, Some(&levels)),
+        (&paths, Some(&all)),
+        (&captions, None),
+    ] {
+        let mut column = group.next_column().unwrap().unwrap();
+        let levels = levels.map(Vec::as_slice);
+        column
+            .typed::<ByteArrayType>()
+            .write_batch(values, levels, None)
+            .unwrap();
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+#[test]
+fn pictures_within_a_table_are_taken_out() {
+    let world = World::new();
+    let names = ["two-perch.jpg", "stone-windmill.jpg", "orange-hammer.jpg"];
+    world.write("birds.parquet", with_pictures(&names));
+    let added = world.run(&["add", "birds.parquet", "--model", "mini"]);
+    assert_eq!(added.code, 1, "{}", added.stderr);
+    assert!(
+        added.stderr.contains("added 3, failed 2"),
+        "{}",
+        added.stderr
+    );
+    assert!(
+        added.stderr.contains("  empty: 1") && added.stderr.contains("  not a picture: 1"),
+        "{}",
+        added.stderr
+    );
+    let found = world.well(&["search", "a windmill", "--format", "json", "-k", "1"]);
+    let hit = &found.json()["hits"][0];
+    let place = hit["place"].as_str().unwrap();
+    assert!(place.ends_with("birds.parquet#2"), "{place}");
+    assert_eq!(hit["captions"][0], "caption 1");
+    let expected = fs::read(demo().join("pictures/stone-windmill.jpg")).unwrap();
+    assert_eq!(fs::read(hit["file"].as_str().unwrap()).unwrap(), expected);
+    let again = world.run(&["add", "birds.parquet"]);
+    assert!(
+        again.stderr.contains("added 0, unchanged 3, failed 2"),
+        "{}",
+        again.stderr
+    );
+
+    let ran = world.run(&["download", "birds.parquet", "--to", "to", "--jsonl"]);
+    assert!(
+        ran.stderr.starts_with("3 of 5 rows are pictures"),
+        "{}",
+        ran.stderr
+    );
+    let rows = manifest(&world, "to");
+    let valid: Vec<bool> = rows
+        .iter()
+        .map(|row| row["is_valid"].as_bool().unwrap())
+        .collect();
+    assert_eq!(valid, [true, true, false, true, false]);
+    assert_eq!(rows[2]["reason"], "empty");
+    assert_eq!(rows[1]["caption"], "caption 1");
+    assert_eq!(
+        fs::read(world.path("to").join(rows[1]["file"].as_str().unwrap())).unwrap(),
+        expected
+    );
+}

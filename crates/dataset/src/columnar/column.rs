@@ -1,6 +1,6 @@
 use std::str::Utf8Error;
 
-use parquet::basic::ConvertedType;
+use parquet::basic::{ConvertedType, Type};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
@@ -51,6 +51,46 @@ impl Column {
             is_list,
             present: descriptor.max_def_level(),
         })
+    }
+
+    /// The column of values number `leaf`, if it is one of pictures as data sets of the hub carry them:
+    /// `bytes` within a group that is named for pictures.
+    pub(super) fn of_pictures(schema: &SchemaDescriptor, leaf: usize) -> Option<Self> {
+        let descriptor = schema.column(leaf);
+        let is_of_pictures = descriptor.physical_type() == Type::BYTE_ARRAY
+            && descriptor.max_rep_level() == 0
+            && matches!(descriptor.path().parts(), [_, last] if last == "bytes");
+        is_of_pictures.then(|| Self {
+            name: schema.get_column_root(leaf).name().to_owned(),
+            leaf,
+            content: Content::Bytes,
+            is_list: false,
+            present: descriptor.max_def_level(),
+        })
+    }
+
+    /// The next `rows` pictures, fewer at the end of the group.
+    pub(super) fn read_pictures(
+        &self,
+        reader: &mut ColumnReader,
+        rows: usize,
+    ) -> Result<Vec<Option<Vec<u8>>>, ParquetError> {
+        let ColumnReader::ByteArrayColumnReader(reader) = reader else {
+            return Err(ParquetError::General("pictures are no bytes".to_owned()));
+        };
+        let (mut definitions, mut values) = (Vec::new(), Vec::new());
+        reader.read_records(rows, Some(&mut definitions), None, &mut values)?;
+        let mut values = values.iter().map(|bytes| bytes.data().to_vec());
+        if self.present == 0 {
+            return Ok(values.map(Some).collect());
+        }
+        let pictures = definitions
+            .iter()
+            .map(|&level| match level == self.present {
+                true => values.next(),
+                false => None,
+            });
+        Ok(pictures.collect())
     }
 
     /// Whether the column's values can be what the role needs.

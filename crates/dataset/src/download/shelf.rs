@@ -2,14 +2,16 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use picture::ContentHash;
+use picture::{ContentHash, Limits};
 
-use super::outcome::KeptFile;
+use super::inspection::{Inspected, inspect};
+use super::outcome::{FetchedPicture, KeptFile};
+use super::{DownloadError, Keeping, Reason};
 
 /// The folder of pictures, each under the hash of its content: a picture of two URLs is there once.
 #[derive(Debug)]
 pub(super) struct Shelf {
-    pub(super) folder: PathBuf,
+    folder: PathBuf,
 }
 
 /// The pictures' folder within a download's.
@@ -30,13 +32,31 @@ impl Shelf {
         })
     }
 
-    /// Keeps `bytes` under the hash `sha256`, if they are not there already.
-    pub(super) fn keep(
+    /// Decodes a picture, and keeps it as it is to be kept.
+    pub(super) fn take(
         &self,
-        sha256: &ContentHash,
-        extension: &str,
-        bytes: &[u8],
-    ) -> io::Result<KeptFile> {
+        bytes: Vec<u8>,
+        limits: &Limits,
+        keeping: Keeping,
+    ) -> Result<Result<FetchedPicture, Reason>, DownloadError> {
+        let length = bytes.len() as u64;
+        let Inspected { size, sha256, kept } = match inspect(bytes, limits, keeping) {
+            Ok(inspected) => inspected,
+            Err(error) => return Ok(Err(Reason::of_decoding(&error))),
+        };
+        let file = kept.map(|(bytes, extension)| self.keep(&sha256, extension, &bytes));
+        let file = file.transpose();
+        Ok(Ok(FetchedPicture {
+            bytes: length,
+            width: size.width,
+            height: size.height,
+            sha256,
+            file: file.map_err(DownloadError::write(&self.folder))?,
+        }))
+    }
+
+    /// Keeps `bytes` under the hash `sha256`, if they are not there already.
+    fn keep(&self, sha256: &ContentHash, extension: &str, bytes: &[u8]) -> io::Result<KeptFile> {
         let sha256 = sha256.to_string();
         let file = KeptFile {
             path: format!("{IMAGES}/{}/{sha256}.{extension}", &sha256[..2]),

@@ -6,7 +6,6 @@ use tokio::sync::{Semaphore, oneshot};
 use web::{Again, Retry};
 
 use super::hosts::Hosts;
-use super::inspection::{Inspected, inspect};
 use super::outcome::{FetchedPicture, Outcome};
 use super::shelf::Shelf;
 use super::{DownloadError, DownloadOptions, Keeping, Reason};
@@ -109,19 +108,6 @@ impl Worker {
     }
 
     fn keep(&self, bytes: Vec<u8>) -> Result<Result<FetchedPicture, Reason>, DownloadError> {
-        let length = bytes.len() as u64;
-        let Inspected { size, sha256, kept } = match inspect(bytes, &self.limits, self.keeping) {
-            Ok(inspected) => inspected,
-            Err(error) => return Ok(Err(Reason::of_decoding(&error))),
-        };
-        let file = kept.map(|(bytes, extension)| self.shelf.keep(&sha256, extension, &bytes));
-        let file = file.transpose();
-        Ok(Ok(FetchedPicture {
-            bytes: length,
-            width: size.width,
-            height: size.height,
-            sha256,
-            file: file.map_err(DownloadError::write(&self.shelf.folder))?,
-        }))
+        self.shelf.take(bytes, &self.limits, self.keeping)
     }
 }

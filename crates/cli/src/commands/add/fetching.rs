@@ -1,19 +1,20 @@
-//! Pictures of URLs: fetched, decoded and embedded at the same time.
+//! Pictures that are not files yet: those of URLs, which are fetched, decoded and embedded at the same
+//! time, and those within tables.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use dataset::{Address, Download, Outcome, Progress, Record, WebAddress};
+use dataset::{Address, Download, FetchedPicture, Outcome, Progress, Record, WebAddress};
 use search::{AddOptions, Failure, IngestReport, NewRecord, Store};
 
-use super::{Run, tell_of_waiting};
+use super::{Run, tell_of_waiting, with_bar};
 use crate::downloading;
 use crate::sources::{new_record, place};
 use crate::terminal::message;
@@ -31,10 +32,68 @@ pub(crate) fn downloads(store: &Store, collection: &str) -> PathBuf {
 }
 
 impl Run<'_> {
-    /// Fetches the pictures of the records, and adds those that come.
-    pub(super) fn fetch(&self, records: &[Record]) -> Result<IngestReport> {
+    /// Brings the pictures of the records into the store, and adds them.
+    pub(super) fn bring(&self, records: &[Record]) -> Result<IngestReport> {
         let folder = dataset::absolute(&downloads(self.store, self.collection.name()))?;
         let download = Download::open(&folder, self.arguments.download.options(false))?;
+        let inside: Vec<(&str, &Record)> = records.iter().filter_map(of_table).collect();
+        let mut report = match inside.is_empty() {
+            true => IngestReport::default(),
+            false => self.take_out(&inside, &folder, &download)?,
+        };
+        if inside.len() < records.len() && !report.stopped {
+            report.join(self.fetch(records, folder, &download)?);
+        }
+        Ok(report)
+    }
+
+    /// Takes pictures out of tables, and adds them.
+    fn take_out(
+        &self,
+        records: &[(&str, &Record)],
+        folder: &Path,
+        download: &Download,
+    ) -> Result<IngestReport> {
+        let (start, line) = (Instant::now(), downloading::line());
+        let show = |progress: &Progress| {
+            let state = downloading::state(progress, start.elapsed());
+            line.set_message(format!("taking pictures out of the table: {state}"));
+        };
+        for location in &self.arguments.sources {
+            // Whatever else is among the sources has no pictures inside.
+            if let Ok(table) = self.arguments.source.table.table(location) {
+                download.take_inside(&table, None, self.stop, show)?;
+            }
+        }
+        line.finish_and_clear();
+        let (mut there, mut failed) = (Vec::new(), Vec::new());
+        for (text, record) in records {
+            let Some(outcome) = download.outcome_inside(text)? else {
+                // It was stopped before.
+                continue;
+            };
+            match &outcome.result {
+                Ok(picture) => there.push(with_file(record, picture, folder)),
+                Err(_) => failed.push(failure(text, &outcome)),
+            }
+        }
+        let options = AddOptions {
+            stop: self.stop,
+            waiting: tell_of_waiting,
+            ..AddOptions::default()
+        };
+        let mut report = with_bar(self.collection, self.model, there, &options)?;
+        report.failed.extend(failed);
+        Ok(report)
+    }
+
+    /// Fetches the pictures of the records that are of URLs, and adds those that come.
+    fn fetch(
+        &self,
+        records: &[Record],
+        folder: PathBuf,
+        download: &Download,
+    ) -> Result<IngestReport> {
         let (arrived, arriving) = sync_channel(WAITING);
         let line = downloading::line();
         let arrival = Arrival {
@@ -46,7 +105,7 @@ impl Run<'_> {
         let fetched = thread::scope(|scope| {
             let (line, indexed) = (&line, &indexed);
             let fetching = scope.spawn(move || {
-                arrival.all(&download, self.stop, |progress| {
+                arrival.all(download, self.stop, |progress| {
                     let state = downloading::state(progress, start.elapsed());
                     let indexed = indexed.load(Ordering::Relaxed);
                     line.set_message(format!("fetching: {state}; {indexed} indexed"));
@@ -123,16 +182,11 @@ impl Arrival<'_> {
             show(progress);
             match (&outcome.result, by_url.get(address.as_str())) {
                 (Ok(picture), Some(record)) => {
-                    let file = picture.file.as_ref();
-                    let file = file.map(|file| place(&self.folder.join(&file.path)));
-                    let record = NewRecord {
-                        file,
-                        ..new_record((*record).clone())
-                    };
+                    let record = with_file(record, picture, &self.folder);
                     // Where nobody takes it, adding has failed and says why.
                     let _ = self.arrived.send(record);
                 }
-                _ => failed.push(failure(address, outcome)),
+                _ => failed.push(failure(&address.to_string(), outcome)),
             }
             anyhow::Ok(())
         })?;
@@ -153,14 +207,30 @@ fn take_some(arriving: &Receiver<NewRecord>) -> (Vec<NewRecord>, bool) {
     (records, false)
 }
 
-fn of_url(record: &Record) -> Option<(&WebAddress, &Record)> {
-    match &record.place {
-        Address::Web(address) => Some((address, record)),
-        Address::File(_) => None,
+/// What the collection needs of a picture that is now a file.
+fn with_file(record: &Record, picture: &FetchedPicture, folder: &Path) -> NewRecord {
+    let file = picture.file.as_ref();
+    NewRecord {
+        file: file.map(|file| place(&folder.join(&file.path))),
+        ..new_record(record.clone())
     }
 }
 
-fn failure(address: &WebAddress, outcome: &Outcome) -> Failure {
+fn of_table(record: &Record) -> Option<(&str, &Record)> {
+    match &record.place {
+        Address::Inside(text) => Some((text, record)),
+        Address::Web(_) | Address::File(_) => None,
+    }
+}
+
+fn of_url(record: &Record) -> Option<(&WebAddress, &Record)> {
+    match &record.place {
+        Address::Web(address) => Some((address, record)),
+        Address::File(_) | Address::Inside(_) => None,
+    }
+}
+
+fn failure(place: &str, outcome: &Outcome) -> Failure {
     let reason = outcome.result.as_ref().err();
     let reason = reason.map_or("", |reason| reason.words());
     let message = match outcome.status {
@@ -168,7 +238,7 @@ fn failure(address: &WebAddress, outcome: &Outcome) -> Failure {
         None => reason.to_owned(),
     };
     Failure {
-        place: address.to_string(),
+        place: place.to_owned(),
         reason: reason.to_owned(),
         message,
     }
