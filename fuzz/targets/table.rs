@@ -23,7 +23,7 @@ fuzz_target!(
         let listing =
             Source::open(&path, SourceOptions::default()).and_then(|source| source.read());
         for record in listing.iter().flat_map(|listing| &listing.records) {
-            assert!(record.place.is_absolute());
+            assert!(record.place.file().is_none_or(std::path::Path::is_absolute));
             assert!(record.captions.iter().all(|caption| !caption.trim().is_empty()));
         }
     }

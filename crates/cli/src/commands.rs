@@ -14,6 +14,7 @@ pub(crate) mod eval;
 pub(crate) mod forget;
 pub(crate) mod index;
 pub(crate) mod man;
+pub(crate) mod merge;
 pub(crate) mod model;
 pub(crate) mod search;
 

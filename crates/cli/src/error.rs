@@ -33,6 +33,8 @@ pub(crate) enum Error {
         #[source]
         source: Box<clip::Error>,
     },
+    #[error("`{name}` cannot be merged into itself")]
+    MergeIntoItself { name: String },
     #[error("there are no collections in `{}` yet", store.display())]
     NoCollections { store: PathBuf },
     #[error("there are several collections: {}", names.join(", "))]
@@ -187,6 +189,7 @@ impl Error {
             | Error::InputTooLarge { .. }
             | Error::VectorLine { .. }
             | Error::Write { .. }
+            | Error::MergeIntoItself { .. }
             | Error::Read { .. } => return None,
         })
     }

@@ -699,6 +699,7 @@ mod tests {
         let version_3 = "
             DROP TRIGGER keywords_before_insertion;
             CREATE TRIGGER keywords_before_insertion BEFORE INSERT ON records BEGIN SELECT 3; END;
+            ALTER TABLE records DROP COLUMN file;
             PRAGMA user_version = 3;
         ";
         connection.execute_batch(version_3).unwrap();

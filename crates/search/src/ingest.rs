@@ -191,9 +191,7 @@ impl Collection<'_> {
             self.sweep(folder, &places, options.prune, options.stop, &mut report)?;
         }
         if report.written() + report.missing + report.removed > 0 {
-            // So that the first search need not.
-            self.index.refresh(IMAGES)?;
-            self.index.refresh(CAPTIONS)?;
+            self.refresh()?;
         }
         report.stopped = options.stop.load(Ordering::Relaxed);
         report.seconds = spent.seconds();
@@ -239,6 +237,12 @@ impl Collection<'_> {
         Ok(vectors == self.catalogue.size(self.key())?)
     }
 
+    /// Readies the engine for searches, so that the first need not.
+    pub(crate) fn refresh(&self) -> Result<()> {
+        self.index.refresh(IMAGES)?;
+        Ok(self.index.refresh(CAPTIONS)?)
+    }
+
     /// Vectors first, then the catalogue: a record is there when its vectors are. What is about to
     /// change is announced, so that an interruption in between can be made good.
     fn write(&self, batch: Batch, report: &mut IngestReport) -> Result<()> {
@@ -261,7 +265,7 @@ impl Collection<'_> {
         Ok(())
     }
 
-    fn write_changed(&self, changed: Vec<Prepared>) -> Result<()> {
+    pub(crate) fn write_changed(&self, changed: Vec<Prepared>) -> Result<()> {
         let (mut records, mut replaced) = (Vec::new(), Vec::new());
         let (mut images, mut captions) = (Vec::new(), Vec::new());
         for it in changed {

@@ -125,7 +125,7 @@ impl Record {
 
 /// The id of a picture whose source gives none: the first 16 hexadecimal digits of the SHA-256 of
 /// its place. The same file keeps its id over runs and sources.
-fn id_of_place(place: &str) -> String {
+pub(crate) fn id_of_place(place: &str) -> String {
     Sha256::digest(place.as_bytes())[..8]
         .iter()
         .map(|byte| format!("{byte:02x}"))

@@ -274,7 +274,7 @@ impl Run<'_> {
     }
 }
 
-fn tell_of_waiting() {
+pub(crate) fn tell_of_waiting() {
     message!("waiting for another clipseek that adds to this collection");
 }
 

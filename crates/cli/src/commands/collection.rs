@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::add::downloads;
 use super::search::open_collection;
-use super::{check, duplicates, forget};
+use super::{check, duplicates, forget, merge};
 use crate::arguments::StoreArguments;
 use crate::environment;
 use crate::error::Error;
@@ -18,7 +18,7 @@ use crate::output;
 use crate::terminal::{count, message};
 use crate::vector_file::VectorFile;
 
-/// List, describe, check, export and delete collections; find duplicates, forget pictures
+/// List, describe, check, export, merge and delete collections; find duplicates, forget pictures
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List the collections
@@ -63,7 +63,16 @@ The exit code is 1 where there are no duplicates.")]
 
 Adding a source again takes up those of its pictures that are there.")]
     Forget(forget::Arguments),
-    /// Delete a collection with its vectors; the pictures' files stay
+    /// Take the pictures of collections into another, with their vectors
+    #[command(after_help = "Examples:
+  clipseek collection merge italy spain --into europe
+  clipseek collection merge default --from-store /mnt/part2/store --into cc3m
+
+Nothing is embedded again: the collections have to be of one model. The one that is merged into is made if it
+is not there, and keeps what it has at the same place. Fetched pictures are copied into its store; other
+files stay where they are.")]
+    Merge(merge::Arguments),
+    /// Delete a collection with its vectors; the pictures' files stay, but for those that were fetched
     Delete(Delete),
 }
 
@@ -115,7 +124,11 @@ enum Format {
 }
 
 pub(crate) fn run(command: Command, place: &StoreArguments) -> Result<Outcome> {
-    let store = place.open_existing()?;
+    // What is merged into may have to be made.
+    let store = match &command {
+        Command::Merge(_) => place.open()?,
+        _ => place.open_existing()?,
+    };
     match command {
         Command::List(arguments) => list(&arguments, &store),
         Command::Info(arguments) => info(&arguments, &store),
@@ -123,6 +136,7 @@ pub(crate) fn run(command: Command, place: &StoreArguments) -> Result<Outcome> {
         Command::Check(arguments) => check::run(&arguments, &store),
         Command::Duplicates(arguments) => duplicates::run(&arguments, &store),
         Command::Forget(arguments) => forget::run(&arguments, &store),
+        Command::Merge(arguments) => merge::run(&arguments, &store),
         Command::Delete(arguments) => delete(&arguments, &store),
     }
 }

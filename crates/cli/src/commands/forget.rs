@@ -5,6 +5,7 @@ use clap::Args;
 use dataset::Address;
 use search::{AddOptions, Store};
 
+use super::add::tell_of_waiting;
 use super::search::open_collection;
 use crate::environment;
 use crate::error::Error;
@@ -28,7 +29,7 @@ pub(crate) fn run(arguments: &Arguments, store: &Store) -> Result<Outcome> {
     let collection = open_collection(store, arguments.collection.as_deref())?;
     let options = AddOptions {
         stop: interrupt::flag()?,
-        waiting: || message!("waiting for another clipseek that adds to this collection"),
+        waiting: tell_of_waiting,
         ..AddOptions::default()
     };
     let mut all = true;

@@ -701,3 +701,70 @@ fn pictures_within_a_table_are_taken_out() {
         expected
     );
 }
+
+#[test]
+fn parts_that_were_added_apart_are_merged() {
+    let world = World::new();
+    let host = Host::start(Duration::ZERO);
+    world.write("list.tsv", list(&host, 40));
+    let add = |store: &str, slice: &[&str]| {
+        let arguments = ["add", "list.tsv", "--model", "mini", "--store", store];
+        world.run(&[&arguments[..], slice, QUICK].concat())
+    };
+    add("one", &["--limit", "25"]);
+    add("two", &["--offset", "20"]);
+    add("whole", &[]);
+    let merge = |from: &str| {
+        world.run(&[
+            "collection",
+            "merge",
+            "default",
+            "--from-store",
+            from,
+            "--into",
+            "all",
+        ])
+    };
+    assert!(merge("one").stderr.contains("default into all: added 18\n"));
+    assert!(
+        merge("two")
+            .stderr
+            .contains("default into all: added 10, 4 already there\n")
+    );
+    assert!(merge("two").stderr.contains("added 0, 14 already there\n"));
+    // What it has been made of is not needed any more.
+    fs::remove_dir_all(world.path("one")).unwrap();
+    fs::remove_dir_all(world.path("two")).unwrap();
+    assert_eq!(world.run(&["collection", "check", "all"]).code, 0);
+    let found = |arguments: &[&str]| {
+        let search = [
+            "search",
+            "a bird on a branch",
+            "-k",
+            "40",
+            "--format",
+            "json",
+        ];
+        let json = world.well(&[&search[..], arguments].concat()).json();
+        let hits = json["hits"].as_array().unwrap().iter();
+        let hit = |hit: &serde_json::Value| {
+            assert!(Path::new(hit["file"].as_str().unwrap()).exists());
+            (
+                hit["place"].clone(),
+                hit["similarity"].clone(),
+                hit["captions"].clone(),
+            )
+        };
+        hits.map(hit).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        found(&["--collection", "all"]),
+        found(&["--store", "whole"])
+    );
+    let error = world.fails(&["collection", "merge", "all", "--into", "all"]);
+    assert!(
+        error.contains("`all` cannot be merged into itself"),
+        "{error}"
+    );
+    world.fails(&["collection", "merge", "none", "--into", "all"]);
+}

@@ -92,7 +92,7 @@ impl Tree {
     pub(crate) fn place(&self, record: &Record) -> String {
         let path = match &record.place {
             Address::File(path) => path,
-            Address::Web(url) => return url.to_string(),
+            elsewhere => return elsewhere.to_string(),
         };
         assert!(path.is_absolute());
         let relative = path.strip_prefix(self.root()).unwrap_or(path);

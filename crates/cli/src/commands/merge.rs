@@ -1,0 +1,141 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use search::{AddOptions, Collection, MergeReport, Store};
+
+use super::add::{downloads, tell_of_waiting};
+use crate::error::Error;
+use crate::exit::Outcome;
+use crate::interrupt;
+use crate::progress;
+use crate::sources::place;
+use crate::terminal::{message, visible};
+
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The collections to take from
+    #[arg(required = true, value_name = "FROM")]
+    from: Vec<String>,
+
+    /// The collection to take them into
+    #[arg(long, value_name = "NAME")]
+    into: String,
+
+    /// The store of the collections to take from [default: the same]
+    #[arg(long, value_name = "DIR")]
+    from_store: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments, store: &Store) -> Result<Outcome> {
+    Store::check_name(&arguments.into)?;
+    let other_store = arguments.open_from()?;
+    let from_store = other_store.as_ref().unwrap_or(store);
+    let mut from = Vec::new();
+    for name in &arguments.from {
+        if other_store.is_none() && *name == arguments.into {
+            return Err(Error::MergeIntoItself { name: name.clone() }.into());
+        }
+        from.push(from_store.collection(name)?);
+    }
+    // Before anything is made: they have to be of one model.
+    if let [first, others @ ..] = from.as_slice() {
+        for other in others {
+            first.accept(other.model())?;
+        }
+    }
+    let stop = interrupt::flag()?;
+    let options = AddOptions {
+        stop,
+        waiting: tell_of_waiting,
+        ..AddOptions::default()
+    };
+    let mut well = true;
+    for other in &from {
+        let into = store.collection_or_new(&arguments.into, other.model())?;
+        let folder = dataset::absolute(&downloads(store, into.name()))?;
+        let report = merge(&into, other, &folder, &options)?;
+        summarise(&report, other.name(), into.name());
+        if report.stopped {
+            message!("stopped; the same command goes on from here");
+            return Ok(Outcome::Interrupted);
+        }
+        well &= report.failed.is_empty() && report.incomplete == 0;
+    }
+    Ok(Outcome::of(well))
+}
+
+impl Arguments {
+    fn open_from(&self) -> Result<Option<Store>> {
+        let Some(directory) = &self.from_store else {
+            return Ok(None);
+        };
+        match Store::is_at(directory) {
+            true => Ok(Some(Store::open(directory)?)),
+            false => {
+                let store = directory.clone();
+                Err(Error::NoCollections { store }.into())
+            }
+        }
+    }
+}
+
+fn merge(
+    into: &Collection<'_>,
+    other: &Collection<'_>,
+    folder: &Path,
+    options: &AddOptions<'_>,
+) -> Result<MergeReport> {
+    let bar = progress::bar(usize::try_from(other.pictures())?, "merging");
+    let copy = |file: &str| copied(Path::new(file), folder).map(|file| place(&file));
+    let report = into.merge(other, options, copy, |report| {
+        bar.set_position((report.added + report.present) as u64);
+    });
+    bar.finish_and_clear();
+    report
+}
+
+/// The copy of a fetched picture among those of another collection: a link to the same content where that
+/// can be. One that is gone has no copy, and is found to be missing there as well.
+fn copied(file: &Path, folder: &Path) -> Result<PathBuf> {
+    let name = file.file_name().unwrap_or_default();
+    let group = file.parent().and_then(Path::file_name).unwrap_or_default();
+    let copy = folder.join("images").join(group).join(name);
+    if copy.exists() || !file.exists() {
+        return Ok(copy);
+    }
+    let copying = || {
+        fs::create_dir_all(copy.parent().unwrap_or(folder))?;
+        if fs::hard_link(file, &copy).is_ok() {
+            return Ok(());
+        }
+        // Renamed when it is whole.
+        let beside = copy.with_extension("part");
+        fs::copy(file, &beside)?;
+        fs::rename(&beside, &copy)
+    };
+    copying().with_context(|| format!("cannot copy `{}`", file.display()))?;
+    Ok(copy)
+}
+
+fn summarise(report: &MergeReport, from: &str, into: &str) {
+    let mut parts = vec![format!("added {}", report.added)];
+    for (number, word) in [
+        (report.present, "already there"),
+        (report.incomplete, "without vectors, left out"),
+        (report.failed.len(), "failed"),
+    ] {
+        if number > 0 {
+            parts.push(format!("{number} {word}"));
+        }
+    }
+    message!("{from} into {into}: {}", parts.join(", "));
+    for failure in &report.failed {
+        message!(
+            "skipped {}: {}",
+            visible(&failure.place),
+            visible(&failure.message)
+        );
+    }
+}
