@@ -25,10 +25,13 @@ use crate::text_stream::{self, Compression};
 use crate::{Error, ProblemReason, Result, value};
 use column::{Cell, Column};
 use content::Content;
+use local_file::LocalFile;
+pub(crate) use local_file::Strict;
 
 mod checked_pages;
 mod column;
 mod content;
+mod local_file;
 
 /// Rows decoded at once.
 const BATCH: usize = 1024;
@@ -146,13 +149,13 @@ fn guarded<T>(path: &Path, reading: impl FnOnce() -> Result<T>) -> Result<T> {
 
 /// The file, decompressed into one without a name if its own says that it is compressed as a whole:
 /// Parquet is read from its end.
-fn open(path: &Path) -> io::Result<File> {
+fn open(path: &Path) -> io::Result<LocalFile> {
     if Compression::of(path).is_none() {
-        return File::open(path);
+        return File::open(path).map(LocalFile);
     }
     let mut file = tempfile::tempfile()?;
     io::copy(&mut text_stream::decompressed(path)?, &mut file)?;
-    Ok(file)
+    Ok(LocalFile(file))
 }
 
 fn damaged(path: &Path, source: ParquetError) -> Error {

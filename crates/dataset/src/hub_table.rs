@@ -11,6 +11,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use tokio::runtime::Runtime;
 
+use crate::columnar::Strict;
 use crate::{Error, Result};
 
 /// Where the hub keeps all data sets as Parquet
@@ -266,10 +267,10 @@ impl Length for HubFile {
 }
 
 impl ChunkReader for HubFile {
-    type T = IoCursor<Bytes>;
+    type T = Strict<IoCursor<Bytes>>;
 
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        Ok(IoCursor::new(self.from(start, 1)?))
+        Ok(Strict(IoCursor::new(self.from(start, 1)?)))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
