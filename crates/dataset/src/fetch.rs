@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io::Read;
 use std::net::IpAddr;
 use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use picture::Format;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
 use reqwest::{Client, Response};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use url::Host;
 
@@ -25,7 +26,7 @@ const IDLE: Duration = Duration::from_secs(20);
 /// Pages redirect once or twice.
 const MOST_REDIRECTS: usize = 10;
 
-/// So many bodies of more than [`LARGE`] bytes are held at once: together they bound memory.
+/// So many bodies of more than [`LARGE`] bytes are held at once, until they are dropped.
 const LARGE_AT_ONCE: usize = 4;
 const LARGE: usize = 1 << 20;
 
@@ -73,7 +74,8 @@ impl Default for FetchOptions {
 /// # Errors
 /// Any [`FetchError`] but those of what is no address.
 pub async fn fetch(address: &WebAddress, options: &FetchOptions) -> Result<Vec<u8>, FetchError> {
-    Fetcher::new(options.clone())?.fetch(address).await.body
+    let answer = Fetcher::new(options.clone())?.fetch(address).await;
+    Ok(answer.body?.bytes)
 }
 
 /// Fetches pictures, with the same connections where it can.
@@ -81,7 +83,7 @@ pub async fn fetch(address: &WebAddress, options: &FetchOptions) -> Result<Vec<u
 pub(crate) struct Fetcher {
     client: Client,
     options: FetchOptions,
-    large: Semaphore,
+    large: Arc<Semaphore>,
 }
 
 /// What came of asking for a picture.
@@ -89,8 +91,16 @@ pub(crate) struct Fetcher {
 pub(crate) struct Answer {
     /// The status of the last answer, if there was one.
     pub(crate) status: Option<u16>,
-    /// The bytes that came, or why none did.
-    pub(crate) body: Result<Vec<u8>, FetchError>,
+    /// What came, or why nothing did.
+    pub(crate) body: Result<Body, FetchError>,
+}
+
+/// The bytes of a picture.
+#[derive(Debug)]
+pub(crate) struct Body {
+    pub(crate) bytes: Vec<u8>,
+    /// Its place among the large ones.
+    _large: Option<OwnedSemaphorePermit>,
 }
 
 impl Fetcher {
@@ -106,7 +116,7 @@ impl Fetcher {
                 source: source.without_url(),
             })?,
             options,
-            large: Semaphore::new(LARGE_AT_ONCE),
+            large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
         })
     }
 
@@ -128,7 +138,7 @@ impl Fetcher {
         &self,
         address: &WebAddress,
         answered: &AtomicU16,
-    ) -> Result<Vec<u8>, FetchError> {
+    ) -> Result<Body, FetchError> {
         let response = self.answer(address).await?;
         let url = || address.to_string();
         let status = response.status();
@@ -146,15 +156,16 @@ impl Fetcher {
         }
         let is_page = header(&response, CONTENT_TYPE).is_some_and(|it| it.starts_with("text/html"));
         let encoding = header(&response, CONTENT_ENCODING);
-        let mut bytes = self.body(response, address).await?;
+        let mut body = self.body(response, address).await?;
         if let Some(encoding) = encoding {
-            bytes = self.unpacked(bytes, encoding, address).await?;
+            body.bytes = self.unpacked(body.bytes, encoding, address).await?;
         }
-        if Format::of(&bytes).is_some() {
-            return Ok(bytes);
+        let bytes = &body.bytes;
+        if Format::of(bytes).is_some() {
+            return Ok(body);
         }
         Err(
-            match (bytes.is_empty(), is_page || looks_like_a_page(&bytes)) {
+            match (bytes.is_empty(), is_page || looks_like_a_page(bytes)) {
                 (true, _) => FetchError::Empty { url: url() },
                 (_, true) => FetchError::Page { url: url() },
                 _ => FetchError::NotAPicture { url: url() },
@@ -204,11 +215,7 @@ impl Fetcher {
         }
     }
 
-    async fn body(
-        &self,
-        mut response: Response,
-        address: &WebAddress,
-    ) -> Result<Vec<u8>, FetchError> {
+    async fn body(&self, mut response: Response, address: &WebAddress) -> Result<Body, FetchError> {
         let limit = self.options.bytes;
         let too_large = || FetchError::TooLarge {
             url: address.to_string(),
@@ -225,12 +232,15 @@ impl Fetcher {
                 return Err(too_large());
             }
             if large.is_none() && bytes.len() + chunk.len() > LARGE {
-                large = self.large.acquire().await.ok();
+                large = Arc::clone(&self.large).acquire_owned().await.ok();
                 window.begin();
             }
             bytes.extend_from_slice(&chunk);
         }
-        Ok(bytes)
+        Ok(Body {
+            bytes,
+            _large: large,
+        })
     }
 
     /// A body without the packing that some servers put on it unasked.

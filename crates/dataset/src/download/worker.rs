@@ -2,14 +2,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use web::{Again, Retry};
 
 use super::hosts::Hosts;
 use super::outcome::{FetchedPicture, Outcome};
 use super::shelf::Shelf;
 use super::{DownloadError, DownloadOptions, Keeping, Reason};
-use crate::fetch::{Answer, Fetcher};
+use crate::fetch::{Answer, Body, Fetcher};
 use crate::{FetchError, WebAddress};
 
 /// What the pictures that are being decoded may take together, in MiB.
@@ -49,10 +49,11 @@ impl Worker {
         self: Arc<Self>,
         address: &WebAddress,
     ) -> Result<Outcome, DownloadError> {
-        let Answer { status, body } = self.answer(address).await;
+        // The slot is held until the body is decoded: what has come and waits takes memory, too.
+        let (Answer { status, body }, _slot) = self.answer(address).await;
         match body {
-            Ok(bytes) => Ok(Outcome {
-                result: self.inspected(bytes).await?,
+            Ok(body) => Ok(Outcome {
+                result: Arc::clone(&self).inspected(body).await?,
                 status,
                 time: SystemTime::now(),
             }),
@@ -64,21 +65,22 @@ impl Worker {
     }
 
     /// Asks in as many attempts as it takes and is allowed. Who waits holds no slot.
-    async fn answer(&self, address: &WebAddress) -> Answer {
+    async fn answer(&self, address: &WebAddress) -> (Answer, Option<SemaphorePermit<'_>>) {
         let host = self.hosts.host(address.host());
         let mut attempts = self.retry.attempts();
         loop {
-            let answer = {
+            let (answer, slot) = {
                 let _turn = host.turn().await;
-                let _slot = self.slots.acquire().await;
-                self.fetcher.fetch(address).await
+                let slot = self.slots.acquire().await.ok();
+                (self.fetcher.fetch(address).await, slot)
             };
             let Err(error) = &answer.body else {
-                return answer;
+                return (answer, slot);
             };
+            drop(slot);
             let again = error.again();
             match (attempts.wait(again), again) {
-                (None, _) => return answer,
+                (None, _) => return (answer, None),
                 (Some(_), Again::After(wait)) => host.pause(wait),
                 (Some(wait), _) => tokio::time::sleep(wait).await,
             }
@@ -88,15 +90,15 @@ impl Worker {
     /// Decodes what came, on the threads that compute, and keeps it.
     async fn inspected(
         self: Arc<Self>,
-        bytes: Vec<u8>,
+        body: Body,
     ) -> Result<Result<FetchedPicture, Reason>, DownloadError> {
-        let cost = picture::decoding_cost(&bytes, &self.limits, 1) >> 20;
+        let cost = picture::decoding_cost(&body.bytes, &self.limits, 1) >> 20;
         let cost = u32::try_from(cost).unwrap_or(MEMORY).clamp(1, MEMORY);
         let worker = Arc::clone(&self);
         let _share = self.memory.acquire_many(cost).await;
         let (sender, receiver) = oneshot::channel();
         rayon::spawn(move || {
-            let work = AssertUnwindSafe(|| worker.keep(bytes));
+            let work = AssertUnwindSafe(|| worker.keep(body));
             // Whoever waited has been given up.
             let _ = sender.send(catch_unwind(work));
         });
@@ -107,7 +109,7 @@ impl Worker {
         }
     }
 
-    fn keep(&self, bytes: Vec<u8>) -> Result<Result<FetchedPicture, Reason>, DownloadError> {
-        self.shelf.take(bytes, &self.limits, self.keeping)
+    fn keep(&self, body: Body) -> Result<Result<FetchedPicture, Reason>, DownloadError> {
+        self.shelf.take(body.bytes, &self.limits, self.keeping)
     }
 }
