@@ -256,7 +256,7 @@ impl Download {
     }
 
     /// Fetches what `feed` hands over, until `stop`. `done` sees what came of each, once it is in the
-    /// journal; each URL once, also if it was handed over twice.
+    /// journal. A URL that is handed over while it is being fetched is not fetched again.
     ///
     /// # Errors
     /// What `feed` or `done` fail with, [`DownloadError::Journal`] and [`DownloadError::Write`]. What is

@@ -123,6 +123,9 @@ impl Arguments {
         for (reason, number) in downloading::by_reason(&report.invalid) {
             message!("  {reason}: {number}");
         }
+        if progress.known > 0 && progress.failed.values().any(|&number| number > 0) {
+            message!("what failed before is tried again with --retry-failed");
+        }
         let manifest = self.to.join("manifest.parquet");
         let manifest = manifest.to_string_lossy();
         message!("manifest: {}", visible(&manifest));
