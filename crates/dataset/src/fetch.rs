@@ -26,9 +26,11 @@ const IDLE: Duration = Duration::from_secs(20);
 /// Pages redirect once or twice.
 const MOST_REDIRECTS: usize = 10;
 
-/// So many bodies of more than [`LARGE`] bytes are held at once, until they are dropped.
-const LARGE_AT_ONCE: usize = 4;
-const LARGE: usize = 1 << 20;
+/// What bodies may take together until they are dropped, in MiB; of each the first is not counted.
+const MEMORY: u32 = 256;
+const MIB: usize = 1 << 20;
+/// What is set apart for a body that does not say how long it is.
+const UNTOLD: u32 = MEMORY / 4;
 
 /// How pictures are fetched.
 #[derive(Clone, Debug)]
@@ -83,7 +85,7 @@ pub async fn fetch(address: &WebAddress, options: &FetchOptions) -> Result<Vec<u
 pub(crate) struct Fetcher {
     client: Client,
     options: FetchOptions,
-    large: Arc<Semaphore>,
+    memory: Arc<Semaphore>,
 }
 
 /// What came of asking for a picture.
@@ -99,8 +101,8 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(crate) struct Body {
     pub(crate) bytes: Vec<u8>,
-    /// Its place among the large ones.
-    _large: Option<OwnedSemaphorePermit>,
+    /// Its share of what bodies may take.
+    share: Option<OwnedSemaphorePermit>,
 }
 
 impl Fetcher {
@@ -116,20 +118,13 @@ impl Fetcher {
                 source: source.without_url(),
             })?,
             options,
-            large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
+            memory: Arc::new(Semaphore::new(MEMORY as usize)),
         })
     }
 
     pub(crate) async fn fetch(&self, address: &WebAddress) -> Answer {
         let status = AtomicU16::new(0);
-        let whole = self.picture(address, &status);
-        let whole = tokio::time::timeout(self.options.whole, whole).await;
-        let body = whole.unwrap_or_else(|_| {
-            Err(FetchError::TooSlow {
-                url: address.to_string(),
-                limit: self.options.whole,
-            })
-        });
+        let body = self.picture(address, &status).await;
         let status = Some(status.into_inner()).filter(|&status| status != 0);
         Answer { status, body }
     }
@@ -139,7 +134,8 @@ impl Fetcher {
         address: &WebAddress,
         answered: &AtomicU16,
     ) -> Result<Body, FetchError> {
-        let response = self.answer(address).await?;
+        let mut patience = Patience::new(&self.options);
+        let response = self.answer(address, &mut patience).await?;
         let url = || address.to_string();
         let status = response.status();
         answered.store(status.as_u16(), Ordering::Relaxed);
@@ -155,11 +151,14 @@ impl Fetcher {
             return Err(FetchError::OptedOut { url: url(), header });
         }
         let is_page = header(&response, CONTENT_TYPE).is_some_and(|it| it.starts_with("text/html"));
-        let encoding = header(&response, CONTENT_ENCODING);
-        let mut body = self.body(response, address).await?;
+        let encoding = header(&response, CONTENT_ENCODING).filter(|it| it != "identity");
+        // Of what is packed, the length says little.
+        let length = response.content_length().filter(|_| encoding.is_none());
+        let mut body = self.body(response, length, address, &mut patience).await?;
         if let Some(encoding) = encoding {
-            body.bytes = self.unpacked(body.bytes, encoding, address).await?;
+            body = self.unpacked(body, encoding, address).await?;
         }
+        body.give_back();
         let bytes = &body.bytes;
         if Format::of(bytes).is_some() {
             return Ok(body);
@@ -174,12 +173,16 @@ impl Fetcher {
     }
 
     /// The answer at the end of redirects.
-    async fn answer(&self, address: &WebAddress) -> Result<Response, FetchError> {
+    async fn answer(
+        &self,
+        address: &WebAddress,
+        patience: &mut Patience<'_>,
+    ) -> Result<Response, FetchError> {
         let mut at = address.clone();
         for _ in 0..=MOST_REDIRECTS {
             self.check_reach(&at)?;
             let asked = self.client.get(at.0.clone()).send();
-            let response = self.in_time(&at, asked).await?;
+            let response = patience.answer(&at, asked).await?;
             let redirect = web::redirect_of(&response).map_err(|fault| FetchError::Redirect {
                 url: at.to_string(),
                 fault,
@@ -215,7 +218,14 @@ impl Fetcher {
         }
     }
 
-    async fn body(&self, mut response: Response, address: &WebAddress) -> Result<Body, FetchError> {
+    /// The body of an answer, of which `length` is known or not.
+    async fn body(
+        &self,
+        mut response: Response,
+        length: Option<u64>,
+        address: &WebAddress,
+        patience: &mut Patience<'_>,
+    ) -> Result<Body, FetchError> {
         let limit = self.options.bytes;
         let too_large = || FetchError::TooLarge {
             url: address.to_string(),
@@ -224,37 +234,45 @@ impl Fetcher {
         if response.content_length().is_some_and(|it| it > limit) {
             return Err(too_large());
         }
-        let mut bytes = Vec::new();
-        let mut large = None;
-        let mut window = Window::new(&self.options);
-        while let Some(chunk) = window.next(address, &mut response).await? {
-            if (bytes.len() + chunk.len()) as u64 > limit {
+        let (mut bytes, mut share) = (Vec::new(), None);
+        if let Some(length) = length.filter(|&it| it > MIB as u64) {
+            share = patience.pause(self.share(mebibytes(length))).await;
+        }
+        while let Some(chunk) = patience.chunk(address, &mut response).await? {
+            let came = bytes.len() + chunk.len();
+            if came as u64 > limit {
                 return Err(too_large());
             }
-            if large.is_none() && bytes.len() + chunk.len() > LARGE {
-                large = Arc::clone(&self.large).acquire_owned().await.ok();
-                window.begin();
+            if share.is_none() && came > MIB {
+                share = patience.pause(self.share(UNTOLD)).await;
             }
             bytes.extend_from_slice(&chunk);
         }
-        Ok(Body {
-            bytes,
-            _large: large,
-        })
+        Ok(Body { bytes, share })
+    }
+
+    /// A share of the memory. Who has one may not ask for another: all might wait then.
+    async fn share(&self, mebibytes: u32) -> Option<OwnedSemaphorePermit> {
+        let memory = Arc::clone(&self.memory);
+        memory.acquire_many_owned(mebibytes.min(MEMORY)).await.ok()
     }
 
     /// A body without the packing that some servers put on it unasked.
     async fn unpacked(
         &self,
-        bytes: Vec<u8>,
+        packed: Body,
         encoding: String,
         address: &WebAddress,
-    ) -> Result<Vec<u8>, FetchError> {
+    ) -> Result<Body, FetchError> {
         let limit = self.options.bytes;
         let url = address.to_string();
+        let Body { bytes, share } = packed;
+        let share = match share {
+            None => self.share(UNTOLD).await,
+            share => share,
+        };
         let unpacking = move || {
             let unpacked = match encoding.as_str() {
-                "identity" => return Ok(bytes),
                 "gzip" | "x-gzip" => unpack(MultiGzDecoder::new(bytes.as_slice()), limit),
                 "deflate" => unpack(ZlibDecoder::new(bytes.as_slice()), limit),
                 _ => None,
@@ -269,69 +287,118 @@ impl Fetcher {
             }
         };
         let unpacked = tokio::task::spawn_blocking(unpacking).await;
-        unpacked.unwrap_or_else(|failure| resume_unwind(failure.into_panic()))
+        let bytes = unpacked.unwrap_or_else(|failure| resume_unwind(failure.into_panic()))?;
+        Ok(Body { bytes, share })
     }
+}
 
-    /// What comes of something that should not take longer than bytes may.
-    async fn in_time<T>(
-        &self,
-        at: &WebAddress,
-        coming: impl Future<Output = reqwest::Result<T>>,
-    ) -> Result<T, FetchError> {
-        let limit = self.options.stall;
-        match tokio::time::timeout(limit, coming).await {
-            Ok(came) => came.map_err(|error| failure(at, error)),
-            Err(_) => Err(FetchError::Stalled {
-                url: at.to_string(),
-                limit,
-            }),
+impl Body {
+    /// Gives back what it does not need of its share, now that its length is known.
+    fn give_back(&mut self) {
+        let needed = match self.bytes.len() {
+            0..=MIB => 0,
+            length => mebibytes(length as u64) as usize,
+        };
+        if let Some(share) = &mut self.share {
+            drop(share.split(share.num_permits().saturating_sub(needed)));
         }
     }
 }
 
-/// A time in which some bytes have to come.
-struct Window<'a> {
-    options: &'a FetchOptions,
-    end: Instant,
-    came: u64,
+fn mebibytes(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(MIB as u64)).unwrap_or(u32::MAX)
 }
 
-impl<'a> Window<'a> {
+/// How long is waited for a server: for the next bytes, and for all of them.
+struct Patience<'a> {
+    options: &'a FetchOptions,
+    /// Until then some bytes have to come,
+    window: Instant,
+    /// of which so many have,
+    came: u64,
+    /// and all of them until then.
+    whole: Instant,
+}
+
+impl<'a> Patience<'a> {
     fn new(options: &'a FetchOptions) -> Self {
+        let now = Instant::now();
         Self {
             options,
-            end: Instant::now() + options.stall,
+            window: now + options.stall,
             came: 0,
+            whole: now + options.whole,
         }
     }
 
-    fn begin(&mut self) {
-        *self = Self::new(self.options);
+    fn begin_window(&mut self) {
+        self.window = Instant::now() + self.options.stall;
+        self.came = 0;
     }
 
-    async fn next(
+    /// Waits for something of our own, for which the server is not to blame.
+    async fn pause<T>(&mut self, coming: impl Future<Output = T>) -> T {
+        let start = Instant::now();
+        let came = coming.await;
+        self.whole += start.elapsed();
+        self.begin_window();
+        came
+    }
+
+    async fn answer(
+        &mut self,
+        at: &WebAddress,
+        asked: impl Future<Output = reqwest::Result<Response>>,
+    ) -> Result<Response, FetchError> {
+        self.begin_window();
+        let answer = self.wait(at, asked).await;
+        self.begin_window();
+        answer
+    }
+
+    async fn chunk(
         &mut self,
         at: &WebAddress,
         response: &mut Response,
     ) -> Result<Option<bytes::Bytes>, FetchError> {
-        let (limit, least) = (self.options.stall, self.options.least);
-        let url = || at.to_string();
-        let Ok(chunk) = tokio::time::timeout_at(self.end, response.chunk()).await else {
-            return Err(match self.came {
-                0 => FetchError::Stalled { url: url(), limit },
-                _ => FetchError::Trickled {
-                    url: url(),
-                    least,
-                    limit,
-                },
-            });
-        };
-        let chunk = chunk.map_err(|error| failure(at, error))?;
+        let chunk = self.wait(at, response.chunk()).await?;
         self.came += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
-        if self.came >= least {
-            self.begin();
+        if self.came >= self.options.least {
+            self.begin_window();
         }
         Ok(chunk)
+    }
+
+    async fn wait<T>(
+        &self,
+        at: &WebAddress,
+        coming: impl Future<Output = reqwest::Result<T>>,
+    ) -> Result<T, FetchError> {
+        let end = self.window.min(self.whole);
+        let came = tokio::time::timeout_at(end, coming).await;
+        came.map_err(|_| self.lost(at.to_string()))?
+            .map_err(|error| failure(at, error))
+    }
+
+    /// Why it is waited no longer.
+    fn lost(&self, url: String) -> FetchError {
+        let &FetchOptions {
+            stall,
+            least,
+            whole,
+            ..
+        } = self.options;
+        if self.whole < self.window {
+            FetchError::TooSlow { url, limit: whole }
+        } else if self.came == 0 {
+            FetchError::Stalled { url, limit: stall }
+        } else {
+            FetchError::Trickled {
+                url,
+                least,
+                limit: stall,
+            }
+        }
     }
 }
 

@@ -18,6 +18,8 @@ pub enum RawAnswer {
     /// Sends the first bytes, and then the others again and again for as long as the other side takes
     /// them.
     Endless(Vec<u8>, Vec<u8>),
+    /// Sends the first bytes, and then so many that are 0.
+    Padded(Vec<u8>, usize),
     /// Sends these bytes and resets the connection.
     Reset(Vec<u8>),
 }
@@ -106,6 +108,11 @@ fn converse(
             loop {
                 stream.write_all(&others)?;
             }
+        }
+        RawAnswer::Padded(bytes, zeros) => {
+            stream.write_all(&bytes)?;
+            let mut zeros = std::io::repeat(0).take(zeros as u64);
+            std::io::copy(&mut zeros, &mut stream)?;
         }
         RawAnswer::Reset(bytes) => {
             stream.write_all(&bytes)?;

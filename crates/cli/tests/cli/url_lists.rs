@@ -442,6 +442,60 @@ fn a_stopped_download_says_so_and_goes_on() {
     assert_eq!(manifest(&world, "to").len(), 400);
 }
 
+/// The most memory that a process has had so far, in MiB.
+#[cfg(target_os = "linux")]
+fn peak_memory(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let peak = status.lines().find_map(|it| it.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = peak.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes >> 10)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn large_pictures_do_not_fill_the_memory_nor_run_out_of_time() {
+    const COUNT: usize = 200;
+    const LENGTH: usize = 8 << 20;
+    let world = World::new();
+    let server = RawServer::start(|head| {
+        let length = match head[0].contains("?told") {
+            true => format!("content-length: {LENGTH}\r\n"),
+            false => String::new(),
+        };
+        let answer = format!("HTTP/1.1 200 OK\r\n{length}connection: close\r\n\r\n");
+        let picture = fs::read(demo().join("pictures/two-perch.jpg")).unwrap();
+        let rest = LENGTH - picture.len();
+        RawAnswer::Padded([answer.into_bytes(), picture].concat(), rest)
+    });
+    let url = |n: usize| {
+        let kind = ["told", "untold"][usize::from(n.is_multiple_of(8))];
+        format!("a\t{}\n", server.url(&format!("/{n}.jpg?{kind}")))
+    };
+    world.write("list.tsv", (0..COUNT).map(url).collect::<String>());
+    let arguments = [
+        "download",
+        "list.tsv",
+        "--to",
+        "to",
+        "--allow-private=127.0.0.1",
+        "--per-host",
+        "200",
+        "--check-only",
+    ];
+    let mut child = world.command(&arguments).spawn().unwrap();
+    let mut peak = 0;
+    let status = loop {
+        peak = peak.max(peak_memory(child.id()).unwrap_or_default());
+        match child.try_wait().unwrap() {
+            Some(status) => break status,
+            None => thread::sleep(Duration::from_millis(5)),
+        }
+    };
+    assert!(status.success());
+    let all = (COUNT * LENGTH) as u64 >> 20;
+    assert!((1..all / 2).contains(&peak), "{peak} MiB of {all} MiB");
+}
+
 #[test]
 fn what_failed_is_tried_again_when_asked_for() {
     let world = World::new();
