@@ -31,7 +31,8 @@ const STYLES: Styles = Styles::styled()
 Variables: CLIPSEEK_STORE, CLIPSEEK_MODEL, CLIPSEEK_COLLECTION, CLIPSEEK_PICTURES; those for models of the
 Hugging Face hub are in `clipseek model pull --help`.
 
-Exit status: 0 done or found, 1 nothing found or some inputs failed, 2 wrong use or a failure."
+Exit status: 0 done or found, 1 nothing found or some inputs failed, 2 wrong use or a failure,
+130 ended by Ctrl-C."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]

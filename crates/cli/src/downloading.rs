@@ -1,11 +1,14 @@
 //! How pictures of URLs are fetched, on the command line.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use clap::Args;
 use dataset::{DownloadOptions, FetchOptions, Keeping, Progress, Reach, Reason, Resizing};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+
+use crate::terminal::message;
 
 /// How pictures are fetched.
 #[derive(Args, Clone, Debug)]
@@ -39,7 +42,7 @@ pub(crate) struct DownloadArguments {
     retries: u32,
 
     /// So long a picture may take
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = seconds)]
     timeout: Duration,
 
     /// So long a connection may take
@@ -112,6 +115,11 @@ impl DownloadArguments {
         }
     }
 
+    /// Whether what failed before is tried again.
+    pub(crate) fn retries_failed(&self) -> bool {
+        self.retry_failed
+    }
+
     fn reach(&self) -> Reach {
         match &self.allow_private {
             None => Reach::Public,
@@ -124,7 +132,7 @@ impl DownloadArguments {
 /// How a download gets on, in a line on standard error. Nothing is drawn where that is no terminal.
 pub(crate) fn line() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {msg}") {
+    if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {wide_msg}") {
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(200));
@@ -141,6 +149,19 @@ pub(crate) fn state(progress: &Progress, took: Duration) -> String {
         "{} pictures, {failed} failed; {fresh:.0} URLs/s, {bytes}/s",
         progress.pictures
     )
+}
+
+/// Names the options that lift what refused some.
+pub(crate) fn tell_of_refusals(failed: &BTreeMap<Reason, u64>) {
+    for (reason, option) in [
+        (Reason::PrivateAddress, "--allow-private"),
+        (Reason::OptedOut, "--ignore-opt-out"),
+        (Reason::TooManyBytes, "--max-size"),
+    ] {
+        if failed.get(&reason).is_some_and(|&number| number > 0) {
+            message!("what was refused as `{reason}` can be let in with {option}");
+        }
+    }
 }
 
 /// A line for each reason, the commonest first.

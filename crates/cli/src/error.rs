@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use dataset::DownloadError;
+
 use crate::hub_model::HubModel;
 
 /// A failure that no library below knows of.
@@ -35,6 +37,14 @@ pub(crate) enum Error {
     },
     #[error("`{name}` cannot be merged into itself")]
     MergeIntoItself { name: String },
+    #[error("collection `{name}` was made by another model than `{into}`")]
+    MergeOfModels { name: String, into: String },
+    #[error("the pictures of collection `{collection}` could not be fetched")]
+    FetchedPictures {
+        collection: String,
+        #[source]
+        source: Box<DownloadError>,
+    },
     #[error("there are no collections in `{}` yet", store.display())]
     NoCollections { store: PathBuf },
     #[error("there are several collections: {}", names.join(", "))]
@@ -182,6 +192,17 @@ impl Error {
                     .to_owned()
             }
             Error::NoInput => "pipe one in: clipseek search --image - < beach.jpg".to_owned(),
+            Error::FetchedPictures { source, .. } => match &**source {
+                DownloadError::OtherKeeping { .. } => {
+                    "name another collection with --collection, or keep them as before".to_owned()
+                }
+                DownloadError::Busy { .. } => "wait for it to end".to_owned(),
+                source => return source.hint(),
+            },
+            Error::MergeOfModels { .. } => {
+                "vectors of two models can't be compared: add one's pictures again with the other's model"
+                    .to_owned()
+            }
             Error::NoTime => "--taken-after is where the time begins".to_owned(),
             Error::NoPictures { .. }
             | Error::Label { .. }

@@ -117,6 +117,28 @@ impl Default for DownloadOptions {
     }
 }
 
+impl DownloadOptions {
+    /// What refuses URLs, by name, with the reason that they fail for: those are asked again once it has
+    /// changed.
+    fn refusals(&self) -> [(&'static str, String, Reason); 3] {
+        let FetchOptions {
+            reach,
+            ignore_opt_out,
+            bytes,
+            ..
+        } = &self.fetch;
+        [
+            ("reach", format!("{reach:?}"), Reason::PrivateAddress),
+            (
+                "ignore opt-out",
+                ignore_opt_out.to_string(),
+                Reason::OptedOut,
+            ),
+            ("bytes", bytes.to_string(), Reason::TooManyBytes),
+        ]
+    }
+}
+
 /// What stands for a URL in the journal: the first half of its SHA-256.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key([u8; 16]);
@@ -222,13 +244,21 @@ impl Download {
         }
         let journal = Journal::open(&folder.join("journal.sqlite3"))?;
         let keeping = options.keeping.to_string();
-        let before = journal.setting("keeping", &keeping)?;
-        if before != keeping {
-            return Err(DownloadError::OtherKeeping {
-                folder: folder.to_owned(),
-                before,
-                now: keeping,
-            });
+        match journal.setting("keeping")? {
+            Some(before) if before == keeping => {}
+            Some(before) if before != Keeping::Nothing.to_string() => {
+                return Err(DownloadError::OtherKeeping {
+                    folder: folder.to_owned(),
+                    before,
+                    now: keeping,
+                });
+            }
+            _ => journal.set("keeping", &keeping, journal::NOT_KEPT)?,
+        }
+        for (name, value, reason) in options.refusals() {
+            if journal.setting(name)?.as_deref() != Some(&value) {
+                journal.set(name, &value, &journal::failed_for(reason))?;
+            }
         }
         if options.retry_failed {
             journal.forget_failed()?;
@@ -412,8 +442,21 @@ impl Download {
         self.known(Key::of(text))
     }
 
+    /// Where the manifest is, or that of a part.
+    pub fn manifest(&self, shard: Option<Shard>) -> PathBuf {
+        let name = match shard {
+            None => "manifest.parquet".to_owned(),
+            Some(shard) => format!(
+                "manifest-{}.parquet",
+                shard.to_string().replace('/', "-of-")
+            ),
+        };
+        self.folder.join(name)
+    }
+
     /// Writes the manifest of the rows of `sources`, in their order: `manifest.parquet` and, if
-    /// `with_lines`, `manifest.jsonl`. URLs of which nothing has come are left out.
+    /// `with_lines` or if there is one already, `manifest.jsonl`; with `-N-of-COUNT` before the dot, if of a
+    /// part. URLs of which nothing has come are left out.
     ///
     /// # Errors
     /// When a source cannot be read, or a manifest not be written.
@@ -423,7 +466,9 @@ impl Download {
         shard: Option<Shard>,
         with_lines: bool,
     ) -> Result<ManifestReport, DownloadError> {
-        let path = self.folder.join("manifest");
+        let path = self.manifest(shard);
+        // One that is not of the same rows any more would mislead.
+        let with_lines = with_lines || path.with_extension("jsonl").exists();
         let mut writer = ManifestWriter::create(&path, with_lines)?;
         let mut report = ManifestReport::default();
         for source in sources {

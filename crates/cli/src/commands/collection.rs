@@ -255,6 +255,7 @@ fn delete(arguments: &Delete, store: &Store) -> Result<Outcome> {
     }
     store.delete_collection(&arguments.name)?;
     let downloads = downloads(store, &arguments.name);
+    let has_fetched = downloads.exists();
     match fs::remove_dir_all(&downloads) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             let downloads = downloads.display();
@@ -262,10 +263,11 @@ fn delete(arguments: &Delete, store: &Store) -> Result<Outcome> {
         }
         _ => {}
     }
-    message!(
-        "deleted {}; the pictures' files are where they were",
-        arguments.name
-    );
+    let files = match has_fetched {
+        true => "with the pictures that were fetched for it; other files are where they were",
+        false => "the pictures' files are where they were",
+    };
+    message!("deleted {}; {files}", arguments.name);
     Ok(Outcome::Done)
 }
 

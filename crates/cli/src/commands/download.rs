@@ -1,5 +1,5 @@
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Result;
@@ -26,12 +26,14 @@ A list is CSV, TSV, JSONL or Parquet, each perhaps compressed (.gz, .zst), a fol
 hf:OWNER/NAME, a data set of the Hugging Face hub: a column with URLs, and perhaps one with captions. A CSV or TSV without a header, as Conceptual Captions is, is known
 by the URL in its first row. Of data sets that carry their pictures in a column, those are kept likewise.
 
-In FOLDER come images/, by the hash of their content, and manifest.parquet: a row for each row of the list
-with url, caption, is_valid, status, reason, bytes, width, height, sha256, file and time. A picture has to be
-one by its bytes, whatever its server calls it, and has to decode.
+In FOLDER come images/, by the hash of what was sent, and manifest.parquet: a row for each row of the list
+with url, caption, is_valid, status, reason, bytes, width, height, sha256, file and time; bytes, width,
+height and sha256 are of what was sent, also if a smaller copy is kept. A picture has to be one by its bytes,
+whatever its server calls it, and has to decode; it has at most 100 megapixels. The manifest of a part is
+manifest-3-of-64.parquet.
 
 Ctrl-C ends it cleanly, and the same command goes on from there: no URL of which something has come is asked
-for again.")]
+for again, unless --retry-failed asks for it or what refused it is lifted. Then the manifest is made.")]
 pub(crate) struct Arguments {
     /// Lists of URLs, or folders of such
     #[arg(required = true, value_name = "LIST")]
@@ -104,12 +106,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     }
     let took = start.elapsed().as_secs_f64();
     let report = download.write_manifest(&lists, arguments.shard, arguments.jsonl)?;
-    arguments.summarise(&report, &progress, took);
+    let manifest = download.manifest(arguments.shard);
+    arguments.summarise(&report, &progress, took, &manifest);
     Ok(Outcome::of(report.invalid.is_empty()))
 }
 
 impl Arguments {
-    fn summarise(&self, report: &ManifestReport, progress: &Progress, took: f64) {
+    fn summarise(&self, report: &ManifestReport, progress: &Progress, took: f64, manifest: &Path) {
         let fresh = progress.done - progress.known;
         let rate = match fresh {
             0 => String::new(),
@@ -123,10 +126,11 @@ impl Arguments {
         for (reason, number) in downloading::by_reason(&report.invalid) {
             message!("  {reason}: {number}");
         }
-        if progress.known > 0 && progress.failed.values().any(|&number| number > 0) {
+        downloading::tell_of_refusals(&report.invalid);
+        let is_known = progress.known > 0 && !self.download.retries_failed();
+        if is_known && progress.failed.values().any(|&number| number > 0) {
             message!("what failed before is tried again with --retry-failed");
         }
-        let manifest = self.to.join("manifest.parquet");
         let manifest = manifest.to_string_lossy();
         message!("manifest: {}", visible(&manifest));
         if *valid > 0 && !self.check_only {

@@ -42,7 +42,9 @@ pub(crate) fn run(arguments: &Arguments, store: &Store) -> Result<Outcome> {
     // Before anything is made: they have to be of one model.
     if let [first, others @ ..] = from.as_slice() {
         for other in others {
-            first.accept(other.model())?;
+            first
+                .accept(other.model())
+                .map_err(|error| explained(error, other.name(), first.name()))?;
         }
     }
     let stop = interrupt::flag()?;
@@ -53,7 +55,9 @@ pub(crate) fn run(arguments: &Arguments, store: &Store) -> Result<Outcome> {
     };
     let mut well = true;
     for other in &from {
-        let into = store.collection_or_new(&arguments.into, other.model())?;
+        let into = store
+            .collection_or_new(&arguments.into, other.model())
+            .map_err(|error| explained(error, other.name(), &arguments.into))?;
         let folder = dataset::absolute(&downloads(store, into.name()))?;
         let report = merge(&into, other, &folder, &options)?;
         summarise(&report, other.name(), into.name());
@@ -78,6 +82,17 @@ impl Arguments {
                 Err(Error::NoCollections { store }.into())
             }
         }
+    }
+}
+
+/// An error of two collections that do not go together.
+fn explained(error: search::Error, name: &str, into: &str) -> anyhow::Error {
+    match error {
+        search::Error::OtherModel { .. } | search::Error::OtherTextModel { .. } => {
+            let (name, into) = (name.to_owned(), into.to_owned());
+            Error::MergeOfModels { name, into }.into()
+        }
+        error => error.into(),
     }
 }
 

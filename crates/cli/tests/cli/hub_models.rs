@@ -10,7 +10,7 @@ use crate::world::{Ran, World, demo};
 const ID: &str = "owner/tiny-clip";
 
 /// A checkpoint of CLIP's kind, with random weights.
-fn tiny() -> PathBuf {
+pub(crate) fn tiny() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../clip/tests/fixtures/quick-gelu")
 }
 

@@ -14,6 +14,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use sha2::{Digest, Sha256};
 
+use crate::hub_models::tiny;
 use crate::world::{Ran, World, demo};
 
 /// How often each path was asked for.
@@ -271,10 +272,13 @@ fn list(host: &Host, count: usize) -> String {
     (0..count).map(row).collect()
 }
 
-/// The rows of a manifest, without their times.
+/// The rows of the manifest in a folder, without their times.
 fn manifest(world: &World, folder: &str) -> Vec<serde_json::Value> {
-    let text = world.read(&format!("{folder}/manifest.jsonl"));
-    let rows = text.lines().map(|line| {
+    rows(&world.read(&format!("{folder}/manifest.jsonl")))
+}
+
+fn rows(manifest: &str) -> Vec<serde_json::Value> {
+    let rows = manifest.lines().map(|line| {
         let mut row: serde_json::Value = serde_json::from_str(line).unwrap();
         row.as_object_mut().unwrap().remove("time").unwrap();
         row
@@ -563,6 +567,50 @@ fn pictures_are_kept_as_they_were_asked_for() {
 }
 
 #[test]
+fn what_was_refused_is_asked_for_once_it_is_let_in() {
+    let world = World::new();
+    let host = Host::start(Duration::ZERO);
+    world.write("list.tsv", list(&host, 20));
+    let run = |more: &[&str]| {
+        let arguments = ["download", "list.tsv", "--to", "to", "--stall-timeout", "1"];
+        world.run(&[&arguments[..], more].concat())
+    };
+    let refused = run(&["--check-only", "--jsonl"]);
+    assert!(
+        refused.stderr.contains("  private address: 20\n")
+            && refused
+                .stderr
+                .contains("can be let in with --allow-private"),
+        "{}",
+        refused.stderr
+    );
+    assert!(host.asked().is_empty());
+    let tested = run(&["--check-only", "--allow-private=127.0.0.1"]);
+    assert!(tested.stderr.contains("14 of 20 rows"), "{}", tested.stderr);
+    // The manifest of lines is of these rows, too.
+    let valid = |row: &serde_json::Value| row["is_valid"] == true;
+    assert_eq!(
+        manifest(&world, "to")
+            .iter()
+            .filter(|row| valid(row))
+            .count(),
+        14
+    );
+    let before = host.asked();
+    assert!(files(&world.path("to")).is_empty());
+    // What was only tested is fetched now, and what failed then is not asked for again.
+    let kept = run(&["--allow-private=127.0.0.1"]);
+    assert!(kept.stderr.contains("14 of 20 rows"), "{}", kept.stderr);
+    assert!(!files(&world.path("to")).is_empty());
+    for (path, count) in before {
+        let is_bad = path.starts_with("/dead") || path.starts_with("/page");
+        if is_bad {
+            assert_eq!(host.asked()[&path], count, "{path}");
+        }
+    }
+}
+
+#[test]
 fn parts_of_a_list_are_the_list() {
     let world = World::new();
     let host = Host::start(Duration::ZERO);
@@ -570,21 +618,25 @@ fn parts_of_a_list_are_the_list() {
     let run = |to: &str, more: &[&str]| {
         let arguments = ["download", "list.tsv", "--jsonl", "--to", to];
         world.run(&[&arguments[..], more, QUICK].concat());
-        manifest(&world, to)
     };
-    let whole = run("whole", &[]);
-    let mut parts: Vec<_> = ["1/3", "2/3", "3/3"]
-        .iter()
-        .flat_map(|part| run(&format!("part{}", &part[..1]), &["--shard", part]))
-        .collect();
+    run("whole", &[]);
+    let whole = manifest(&world, "whole");
+    let mut parts = Vec::new();
+    for part in 1..=3 {
+        // Parts may share a folder.
+        let to = ["parts", "elsewhere"][usize::from(part == 3)];
+        run(to, &["--shard", &format!("{part}/3")]);
+        let name = format!("{to}/manifest-{part}-of-3.jsonl");
+        parts.extend(rows(&world.read(&name)));
+    }
     assert_eq!(parts.len(), whole.len());
     let place = |row: &serde_json::Value| whole.iter().position(|other| other == row).unwrap();
     parts.sort_by_key(place);
     assert_eq!(parts, whole);
     let manifests = [
-        "part1/manifest.parquet",
-        "part2/manifest.parquet",
-        "part3/manifest.parquet",
+        "parts/manifest-1-of-3.parquet",
+        "parts/manifest-2-of-3.parquet",
+        "elsewhere/manifest-3-of-3.parquet",
     ];
     let added = world.run(&[&["add"], &manifests[..], &["--model", "mini"]].concat());
     assert_eq!(added.code, 0, "{}", added.stderr);
@@ -821,4 +873,18 @@ fn parts_that_were_added_apart_are_merged() {
         "{error}"
     );
     world.fails(&["collection", "merge", "none", "--into", "all"]);
+    let (tiny, picture) = (tiny(), demo().join("pictures/two-perch.jpg"));
+    world.well(&[
+        "add",
+        picture.to_str().unwrap(),
+        "--collection",
+        "other",
+        "--model",
+        tiny.to_str().unwrap(),
+    ]);
+    let error = world.fails(&["collection", "merge", "other", "--into", "all"]);
+    assert!(
+        error.contains("`other` was made by another model than `all`"),
+        "{error}"
+    );
 }

@@ -39,6 +39,14 @@ pub(super) struct Journal {
     connection: Mutex<Connection>,
 }
 
+/// What failed for `reason`.
+pub(super) fn failed_for(reason: Reason) -> String {
+    format!("DELETE FROM outcomes WHERE reason = '{}'", reason.words())
+}
+
+/// What was tested and not kept.
+pub(super) const NOT_KEPT: &str = "DELETE FROM outcomes WHERE reason IS NULL AND file IS NULL";
+
 impl Journal {
     pub(super) fn open(path: &Path) -> Result<Self, DownloadError> {
         let journal = Connection::open(path).and_then(|mut connection| {
@@ -72,15 +80,32 @@ impl Journal {
         })
     }
 
-    /// What the setting `name` was when the journal was begun; now `value`, if it had none.
-    pub(super) fn setting(&self, name: &str, value: &str) -> Result<String, DownloadError> {
+    /// What the setting `name` is, if there is one.
+    pub(super) fn setting(&self, name: &str) -> Result<Option<String>, DownloadError> {
         self.run(|connection| {
-            connection.execute(
-                "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            let sql = "SELECT value FROM settings WHERE name = ?1";
+            connection
+                .query_row(sql, [name], |row| row.get(0))
+                .optional()
+        })
+    }
+
+    /// Sets `name` to `value`, and forgets what the statement `forgotten` says together with it.
+    pub(super) fn set(
+        &self,
+        name: &str,
+        value: &str,
+        forgotten: &str,
+    ) -> Result<(), DownloadError> {
+        self.run(|connection| {
+            let transaction = connection.unchecked_transaction()?;
+            transaction.execute(
+                "INSERT INTO settings VALUES (?1, ?2)
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                 [name, value],
             )?;
-            let sql = "SELECT value FROM settings WHERE name = ?1";
-            connection.query_row(sql, [name], |row| row.get(0))
+            transaction.execute(forgotten, [])?;
+            transaction.commit()
         })
     }
 

@@ -16,6 +16,7 @@ use search::{AddOptions, Failure, IngestReport, NewRecord, Store};
 
 use super::{Run, tell_of_waiting, with_bar};
 use crate::downloading;
+use crate::error::Error;
 use crate::sources::{new_record, place};
 use crate::terminal::message;
 
@@ -35,7 +36,11 @@ impl Run<'_> {
     /// Brings the pictures of the records into the store, and adds them.
     pub(super) fn bring(&self, records: &[Record]) -> Result<IngestReport> {
         let folder = dataset::absolute(&downloads(self.store, self.collection.name()))?;
-        let download = Download::open(&folder, self.arguments.download.options(false))?;
+        let download = Download::open(&folder, self.arguments.download.options(false));
+        let download = download.map_err(|source| Error::FetchedPictures {
+            collection: self.collection.name().to_owned(),
+            source: Box::new(source),
+        })?;
         let inside: Vec<(&str, &Record)> = records.iter().filter_map(of_table).collect();
         let mut report = match inside.is_empty() {
             true => IngestReport::default(),
@@ -77,12 +82,7 @@ impl Run<'_> {
                 Err(_) => failed.push(failure(text, &outcome)),
             }
         }
-        let options = AddOptions {
-            stop: self.stop,
-            waiting: tell_of_waiting,
-            ..AddOptions::default()
-        };
-        let mut report = with_bar(self.collection, self.model, there, &options)?;
+        let mut report = with_bar(self.collection, self.model, there, &self.fetched_options())?;
         report.failed.extend(failed);
         Ok(report)
     }
@@ -121,8 +121,25 @@ impl Run<'_> {
         let (mut report, (progress, failed)) = fetched?;
         report.failed.extend(failed);
         report.stopped |= progress.stopped;
-        message!("fetched {}", downloading::state(&progress, start.elapsed()));
+        if progress.done > progress.known {
+            message!("fetched {}", downloading::state(&progress, start.elapsed()));
+        }
+        downloading::tell_of_refusals(&progress.failed);
+        let is_known = progress.known > 0 && !self.arguments.download.retries_failed();
+        if is_known && progress.failed.values().any(|&number| number > 0) {
+            message!("what could not be fetched before is tried again with --retry-failed");
+        }
         Ok(report)
+    }
+
+    /// How pictures are added that were fetched: within the limits that they were fetched with.
+    fn fetched_options(&self) -> AddOptions<'_> {
+        AddOptions {
+            limits: self.arguments.download.options(false).limits,
+            stop: self.stop,
+            waiting: tell_of_waiting,
+            ..AddOptions::default()
+        }
     }
 
     /// Adds the pictures that come, some at a time.
@@ -132,11 +149,7 @@ impl Run<'_> {
         seen: impl Fn(usize),
     ) -> Result<IngestReport> {
         let mut all = IngestReport::default();
-        let options = AddOptions {
-            stop: self.stop,
-            waiting: tell_of_waiting,
-            ..AddOptions::default()
-        };
+        let options = self.fetched_options();
         loop {
             let (records, is_last) = take_some(arriving);
             if !records.is_empty() {
