@@ -135,6 +135,7 @@ pub(crate) fn line() -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {wide_msg}") {
         bar.set_style(style);
     }
+    bar.set_message("waiting for the first answers");
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }

@@ -234,10 +234,12 @@ impl Fetcher {
         if response.content_length().is_some_and(|it| it > limit) {
             return Err(too_large());
         }
-        let (mut bytes, mut share) = (Vec::new(), None);
+        let mut share = None;
         if let Some(length) = length.filter(|&it| it > MIB as u64) {
             share = patience.pause(self.share(mebibytes(length))).await;
         }
+        // As large as it will be: one that grows takes twice as much.
+        let mut bytes = Vec::with_capacity(usize::try_from(length.unwrap_or(0)).unwrap_or(0));
         while let Some(chunk) = patience.chunk(address, &mut response).await? {
             let came = bytes.len() + chunk.len();
             if came as u64 > limit {
