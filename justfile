@@ -87,6 +87,11 @@ check-hub:
     programs="${CARGO_TARGET_DIR:-target}/debug"
     python3 tools/fixtures/hub/check_cache.py "$programs/examples/serve" "$programs/examples/pull"
 
+# Pinecone's own client against `clipseek serve` (tools/fixtures/server/requirements.txt)
+check-sdk:
+    cargo build --quiet
+    python3 tools/fixtures/server/check_sdk.py "${CARGO_TARGET_DIR:-target}/debug/clipseek"
+
 # See that groff has nothing to say against the man pages
 check-man:
     #!/usr/bin/env bash

@@ -28,8 +28,8 @@ const STYLES: Styles = Styles::styled()
   clipseek add ~/Photos --collection better             with CLIP, which is downloaded first
   clipseek download urls.tsv --to pictures              fetch the pictures of a list of URLs
 
-Variables: CLIPSEEK_STORE, CLIPSEEK_MODEL, CLIPSEEK_COLLECTION, CLIPSEEK_PICTURES; those for models of the
-Hugging Face hub are in `clipseek model pull --help`.
+Variables: CLIPSEEK_STORE, CLIPSEEK_MODEL, CLIPSEEK_COLLECTION, CLIPSEEK_PICTURES, CLIPSEEK_API_KEYS; those
+for models of the Hugging Face hub are in `clipseek model pull --help`.
 
 Exit status: 0 done or found, 1 nothing found or some inputs failed, 2 wrong use or a failure,
 130 ended by Ctrl-C."
@@ -67,6 +67,7 @@ pub(crate) enum Command {
     Index(commands::index::Command),
     #[command(subcommand)]
     Model(commands::model::Command),
+    Serve(commands::serve::Arguments),
     Completions(commands::completions::Arguments),
     Man(commands::man::Arguments),
 }

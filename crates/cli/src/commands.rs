@@ -17,6 +17,7 @@ pub(crate) mod man;
 pub(crate) mod merge;
 pub(crate) mod model;
 pub(crate) mod search;
+pub(crate) mod serve;
 
 use std::path::{Path, PathBuf};
 
@@ -38,6 +39,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome> {
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Dataset(command) => dataset::run(&command),
         Command::Download(arguments) => download::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments, &place),
         Command::Embed(arguments) => embed::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Collection(command) => collection::run(command, &place),

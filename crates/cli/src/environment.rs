@@ -9,6 +9,9 @@ pub(crate) const MODEL: &str = "CLIPSEEK_MODEL";
 /// The collection.
 pub(crate) const COLLECTION: &str = "CLIPSEEK_COLLECTION";
 
+/// The keys that clients of `clipseek serve` have to name, with commas between.
+pub(crate) const API_KEYS: &str = "CLIPSEEK_API_KEYS";
+
 /// Whether and how the terminal shows pictures.
 pub(crate) const PICTURES: &str = "CLIPSEEK_PICTURES";
 

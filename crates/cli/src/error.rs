@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use dataset::DownloadError;
 
+use crate::environment;
 use crate::hub_model::HubModel;
 
 /// A failure that no library below knows of.
@@ -225,6 +226,11 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
             of_search(error)
         } else if let Some(error) = cause.downcast_ref::<index::Error>() {
             of_index(error)
+        } else if let Some(server::ServerError::Open { .. }) = cause.downcast_ref() {
+            Some(format!(
+                "name keys that clients have to name in {}, or listen at 127.0.0.1",
+                environment::API_KEYS
+            ))
         } else if let Some(error) = cause.downcast_ref::<hub::Error>() {
             error.hint()
         } else if let Some(error) = cause.downcast_ref::<dataset::FetchError>() {
@@ -253,6 +259,9 @@ fn of_clip(error: &clip::Error) -> Option<String> {
 
 fn of_index(error: &index::Error) -> Option<String> {
     match error {
+        index::Error::DeletionProtected { name } => Some(format!(
+            "lift the protection: clipseek index configure {name} --deletion-protection disabled"
+        )),
         index::Error::IndexNotFound { .. } => Some("see `clipseek index list`".to_owned()),
         index::Error::IndexExists { name } => Some(format!(
             "choose another name, or: clipseek index drop {name}"

@@ -15,6 +15,23 @@ pub struct IndexSpec {
     pub metric: Metric,
 }
 
+/// What is kept with an index beside its vectors. Dropping it heeds the protection; the rest is for whoever
+/// serves it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IndexSettings {
+    /// Whether it can't be dropped.
+    pub deletion_protection: bool,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Where and on what it was asked to run, as JSON: Pinecone's `spec` or `deployment`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<serde_json::Value>,
+    /// The port that it is served at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+}
+
 /// An index that exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

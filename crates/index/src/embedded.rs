@@ -40,7 +40,7 @@ pub use self::index::{Index, Vectors};
 use self::tables::{IndexRow, NamespaceRow};
 use self::view::View;
 use crate::limits::{check_dimension, check_index_name};
-use crate::{Error, IndexDescription, IndexSpec, Result};
+use crate::{Error, IndexDescription, IndexSettings, IndexSpec, Result};
 
 /// The database's name in the engine's directory.
 const DATABASE: &str = "vectors.sqlite3";
@@ -140,10 +140,24 @@ impl Embedded {
     /// # Errors
     /// `InvalidIndexName`, `InvalidDimension` or `IndexExists`.
     pub fn create_index(&self, spec: &IndexSpec) -> Result<()> {
+        self.create_index_with(spec, &IndexSettings::default())
+    }
+
+    /// Creates an index with these settings.
+    ///
+    /// # Errors
+    /// As [`create_index`](Self::create_index).
+    pub fn create_index_with(&self, spec: &IndexSpec, settings: &IndexSettings) -> Result<()> {
         check_index_name(&spec.name)?;
         check_dimension(spec.dimension)?;
-        self.engine
-            .write(|transaction| tables::insert_index(transaction, spec))
+        self.engine.write(|transaction| {
+            tables::insert_index(transaction, spec)?;
+            if *settings == IndexSettings::default() {
+                return Ok(());
+            }
+            let index = tables::index_by_name(transaction, &spec.name)?;
+            tables::write_settings(transaction, &index, settings)
+        })
     }
 
     /// The indexes there are, by name.
@@ -170,13 +184,44 @@ impl Embedded {
         })
     }
 
-    /// Drops the index `name` with all that is in it.
+    /// The settings of the index `name`.
     ///
     /// # Errors
     /// `IndexNotFound`.
+    pub fn settings(&self, name: &str) -> Result<IndexSettings> {
+        self.engine.read(|transaction| {
+            tables::settings(transaction, &tables::index_by_name(transaction, name)?)
+        })
+    }
+
+    /// Changes the settings of the index `name`; gives them as they are now.
+    ///
+    /// # Errors
+    /// `IndexNotFound`.
+    pub fn configure_index(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut IndexSettings),
+    ) -> Result<IndexSettings> {
+        self.engine.write(|transaction| {
+            let index = tables::index_by_name(transaction, name)?;
+            let mut settings = tables::settings(transaction, &index)?;
+            change(&mut settings);
+            tables::write_settings(transaction, &index, &settings)?;
+            Ok(settings)
+        })
+    }
+
+    /// Drops the index `name` with all that is in it.
+    ///
+    /// # Errors
+    /// `IndexNotFound`, or `DeletionProtected` if its settings say so.
     pub fn drop_index(&self, name: &str) -> Result<()> {
         let files = self.engine.write(|transaction| {
             let index = tables::index_by_name(transaction, name)?;
+            if tables::settings(transaction, &index)?.deletion_protection {
+                return Err(Error::DeletionProtected { name: index.name });
+            }
             let namespaces = tables::namespaces(transaction, &index)?;
             tables::delete_index(transaction, &index)?;
             Ok(namespaces)

@@ -122,6 +122,20 @@ pub enum Error {
         name: String,
     },
 
+    /// An index is protected from being dropped.
+    #[error("index `{name}` is protected from deletion")]
+    DeletionProtected {
+        /// The index.
+        name: String,
+    },
+
+    /// The stored settings of an index are not what was written.
+    #[error("the stored settings of index `{index}` are damaged")]
+    DamagedSettings {
+        /// The index.
+        index: String,
+    },
+
     /// There is no vector with this id.
     #[error("index `{index}` has no vector `{id}` in namespace `{namespace}`")]
     VectorNotFound {

@@ -39,8 +39,9 @@ mod metric;
 mod query;
 mod score;
 mod vector;
+pub mod wire;
 
-pub use description::{IndexDescription, IndexSpec, IndexStats, NamespaceStats};
+pub use description::{IndexDescription, IndexSettings, IndexSpec, IndexStats, NamespaceStats};
 pub use embedded::{Damage, Embedded, Index, Report, Vectors};
 pub use error::{Error, Result};
 pub use filter::Filter;

@@ -338,10 +338,10 @@ fn other_files_are_refused() {
     let path = directory.path().join("vectors.sqlite3");
     let shown = path.display();
 
-    in_database(directory.path(), "PRAGMA user_version = 2");
+    in_database(directory.path(), "PRAGMA user_version = 3");
     fails(
         Embedded::open(directory.path()),
-        &format!("`{shown}` has format version 2, newer than version 1, the newest known here"),
+        &format!("`{shown}` has format version 3, newer than version 2, the newest known here"),
     );
     in_database(
         directory.path(),

@@ -32,6 +32,8 @@ Answers are JSON in the form of Pinecone's API.")]
 pub(crate) enum Command {
     /// Make an index
     Create(Create),
+    /// Change what is kept of an index beside its vectors
+    Configure(Configure),
     /// List the indexes
     List,
     /// Describe an index
@@ -72,6 +74,26 @@ pub(crate) struct Create {
     /// How vectors are compared
     #[arg(short, long, value_enum, default_value_t = MetricName::Cosine)]
     metric: MetricName,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Configure {
+    /// The index
+    name: String,
+
+    /// Whether it is kept from being dropped
+    #[arg(long, value_enum, value_name = "enabled|disabled")]
+    deletion_protection: Option<Protection>,
+
+    /// A tag to set, as NAME=TEXT; without a text it is taken away
+    #[arg(long = "tag", value_name = "NAME=TEXT")]
+    tags: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Protection {
+    Enabled,
+    Disabled,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -223,6 +245,21 @@ pub(crate) fn run(command: Command, place: &StoreArguments) -> Result<Outcome> {
                 metric: metric.into(),
             })?;
             print(&engine.describe_index(&name)?)
+        }
+        Command::Configure(arguments) => {
+            let settings = engine.configure_index(&arguments.name, |settings| {
+                if let Some(protection) = arguments.deletion_protection {
+                    settings.deletion_protection = protection == Protection::Enabled;
+                }
+                for tag in &arguments.tags {
+                    let (name, text) = tag.split_once('=').unwrap_or((tag, ""));
+                    match text {
+                        "" => settings.tags.remove(name),
+                        text => settings.tags.insert(name.to_owned(), text.to_owned()),
+                    };
+                }
+            })?;
+            print(&settings)
         }
         Command::List => print(&engine.list_indexes()?),
         Command::Describe(Name { name }) => print(&engine.describe_index(&name)?),

@@ -12,8 +12,8 @@ use crate::{Error, Result};
 
 /// `clix`, in the file's header: tells our database from another program's.
 const APPLICATION_ID: i32 = 0x636c_6978;
-/// The version of [`SCHEMA`].
-const VERSION: i64 = 1;
+/// The version of [`SCHEMA`] with [`SETTINGS`].
+const VERSION: i64 = 2;
 /// A vector of 512 dimensions takes 2,345 bytes a row at this size, 4,106 at SQLite's default.
 const PAGE_SIZE: i64 = 16_384;
 /// How long to wait for another process: longer than any one transaction takes.
@@ -68,6 +68,14 @@ CREATE TABLE removals (
     slot INTEGER NOT NULL,
     PRIMARY KEY (namespace_id, revision, slot)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// What version 2 has and version 1 had not: the settings of those indexes that have any, as JSON.
+const SETTINGS: &str = "
+CREATE TABLE settings (
+    index_id INTEGER PRIMARY KEY REFERENCES indexes (id) ON DELETE CASCADE,
+    value TEXT NOT NULL
+) STRICT;
 ";
 
 /// How SQLite keeps transactions whole on this file system.
@@ -139,8 +147,7 @@ impl Database {
             virtual_file_system: None,
             idle: Mutex::default(),
         };
-        let checked =
-            database.with(|connection| database.check_version(&connection.transaction()?));
+        let checked = database.with(|connection| database.version(&connection.transaction()?));
         if checked.is_ok() {
             return Ok(database);
         }
@@ -152,7 +159,7 @@ impl Database {
         }
         database.access = Access::Unlocked(Unlocked::of(path)?);
         database.idle = Mutex::default();
-        database.with(|connection| database.check_version(&connection.transaction()?))?;
+        database.with(|connection| database.version(&connection.transaction()?))?;
         Ok(database)
     }
 
@@ -323,40 +330,46 @@ impl Database {
                 path: self.path.clone(),
             });
         }
-        let fresh = !self.check_version(&connection.transaction()?)?;
+        let version = self.version(&connection.transaction()?)?;
+        let fresh = version == 0;
         if fresh {
             connection.pragma_update(None, "page_size", PAGE_SIZE)?;
         }
         if self.journal == Journal::WriteAhead && !enter_write_ahead_log(&connection)? {
             self.journal = Journal::Rollback;
         }
-        if fresh {
-            self.create_schema(&mut connection)?;
+        if version < VERSION {
+            self.bring_schema_up(&mut connection)?;
         }
         Ok(connection)
     }
 
-    fn create_schema(&self, connection: &mut Connection) -> Result<()> {
+    /// Writes what the schema lacks.
+    fn bring_schema_up(&self, connection: &mut Connection) -> Result<()> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another process may have come first.
-        if !self.check_version(&transaction)? {
+        let version = self.version(&transaction)?;
+        if version < 1 {
             transaction.execute_batch(SCHEMA)?;
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        }
+        if version < 2 {
+            transaction.execute_batch(SETTINGS)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
         }
         transaction.commit()?;
         Ok(())
     }
 
-    /// Whether the schema is there; an error if the file is not ours or too new. In a transaction,
-    /// as another process may be writing the schema just now.
-    fn check_version(&self, connection: &Transaction<'_>) -> Result<bool> {
+    /// The version of the schema that is there, 0 for none; an error if the file is not ours or too
+    /// new. In a transaction, as another process may be writing the schema just now.
+    fn version(&self, connection: &Transaction<'_>) -> Result<i64> {
         let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         let (application_id, version) = (pragma("application_id")?, pragma("user_version")?);
         let tables: i64 =
             connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         if application_id == 0 && version == 0 && tables == 0 {
-            return Ok(false);
+            return Ok(0);
         }
         if application_id != i64::from(APPLICATION_ID) {
             return Err(Error::ForeignFile {
@@ -371,7 +384,7 @@ impl Database {
                 supported,
             });
         }
-        Ok(true)
+        Ok(version)
     }
 }
 

@@ -13,8 +13,8 @@ use super::tables::{self, IndexRow};
 use super::view::View;
 use crate::limits::{check_id, check_top_k, check_values, checked_metadata};
 use crate::{
-    Error, Filter, IndexStats, Match, Metric, NamespaceStats, Query, QueryBy, Result, Selection,
-    Update, Vector,
+    Error, Filter, IndexStats, Match, Metadata, Metric, NamespaceStats, Query, QueryBy, Result,
+    Selection, Update, Vector,
 };
 
 /// How many vectors [`Index::vectors`] reads at a time.
@@ -314,6 +314,77 @@ impl Index {
             metadata.extend(update.metadata.clone().unwrap_or_default());
             let metadata = checked_metadata(id, &metadata)?;
             change.replace(id, &metadata, update.values.as_ref().unwrap_or(&old.values))
+        })
+    }
+
+    /// At most `limit` vectors in order of their ids, those after `after` whose metadata `filter`
+    /// matches.
+    ///
+    /// # Errors
+    /// `IndexNotFound`.
+    pub fn matching(
+        &self,
+        namespace: &str,
+        filter: &Filter,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Vec<Vector>> {
+        self.engine.read(|transaction| {
+            let Some(row) = tables::namespace(transaction, &self.row, namespace)? else {
+                return Ok(Vec::new());
+            };
+            let ids = tables::matching_ids(transaction, row.id, filter, limit, after)?;
+            let found = ids
+                .iter()
+                .map(|id| tables::vector_by_id(transaction, row.id, id));
+            found
+                .filter_map(Result::transpose)
+                .map(|row| row?.into_vector())
+                .collect()
+        })
+    }
+
+    /// How many vectors of a namespace `filter` matches.
+    ///
+    /// # Errors
+    /// `IndexNotFound`.
+    pub fn count_matching(&self, namespace: &str, filter: &Filter) -> Result<usize> {
+        self.engine.read(|transaction| {
+            let Some(row) = tables::namespace(transaction, &self.row, namespace)? else {
+                return Ok(0);
+            };
+            let mut count = 0;
+            tables::for_each_metadata(transaction, row.id, |_, metadata| {
+                count += usize::from(filter.matches(metadata));
+            })?;
+            Ok(count)
+        })
+    }
+
+    /// Sets `metadata` in all vectors that `filter` matches; gives how many those are.
+    ///
+    /// # Errors
+    /// `InvalidMetadata`, `InvalidMetadataKey` or `MetadataTooLarge`: then none has changed.
+    pub fn update_matching(
+        &self,
+        namespace: &str,
+        filter: &Filter,
+        metadata: &Metadata,
+    ) -> Result<usize> {
+        self.change(namespace, |change| {
+            let Some(namespace) = change.namespace.as_ref().map(|row| row.id) else {
+                return Ok(0);
+            };
+            let ids = tables::matching_ids(change.connection, namespace, filter, usize::MAX, None)?;
+            for id in &ids {
+                let Some(old) = tables::vector_by_id(change.connection, namespace, id)? else {
+                    continue;
+                };
+                let mut whole = old.metadata()?;
+                whole.extend(metadata.clone());
+                change.replace(id, &checked_metadata(id, &whole)?, &old.values)?;
+            }
+            Ok(ids.len())
         })
     }
 

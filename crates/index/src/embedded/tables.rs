@@ -4,7 +4,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::segment_name::{SegmentName, from_list, to_list};
 use crate::limits::check_values;
-use crate::{Error, IndexDescription, IndexSpec, Metadata, Metric, Result, Vector};
+use crate::{
+    Error, Filter, IndexDescription, IndexSettings, IndexSpec, Metadata, Metric, Result, Vector,
+};
 
 /// A row of `indexes`.
 #[derive(Debug, Clone)]
@@ -121,6 +123,36 @@ pub(super) fn describe(connection: &Connection, index: &IndexRow) -> Result<Inde
         metric: index.metric,
         vector_count: vector_count.unsigned_abs(),
     })
+}
+
+/// The settings of an index. A database of version 1 that cannot be written to has none.
+pub(super) fn settings(connection: &Connection, index: &IndexRow) -> Result<IndexSettings> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version < 2 {
+        return Ok(IndexSettings::default());
+    }
+    let text: Option<String> = connection
+        .prepare_cached("SELECT value FROM settings WHERE index_id = ?1")?
+        .query_row([index.id], |row| row.get(0))
+        .optional()?;
+    let settings = text.map(|text| serde_json::from_str(&text));
+    let settings = settings.transpose().map_err(|_| Error::DamagedSettings {
+        index: index.name.clone(),
+    })?;
+    Ok(settings.unwrap_or_default())
+}
+
+pub(super) fn write_settings(
+    connection: &Connection,
+    index: &IndexRow,
+    settings: &IndexSettings,
+) -> Result<()> {
+    connection.execute(
+        "INSERT INTO settings (index_id, value) VALUES (?1, ?2)
+         ON CONFLICT (index_id) DO UPDATE SET value = excluded.value",
+        params![index.id, serde_json::json!(settings).to_string()],
+    )?;
+    Ok(())
 }
 
 pub(super) fn delete_index(connection: &Connection, index: &IndexRow) -> Result<()> {
@@ -329,6 +361,31 @@ pub(super) fn delete_vector(
         .query_row(params![namespace, id], |row| row.get(0))
         .optional()?;
     Ok(slot)
+}
+
+/// At most `limit` ids in order, those after `after` whose metadata `filter` matches.
+pub(super) fn matching_ids(
+    connection: &Connection,
+    namespace: i64,
+    filter: &Filter,
+    limit: usize,
+    after: Option<&str>,
+) -> Result<Vec<String>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT slot, id, metadata FROM vectors WHERE namespace_id = ?1 \
+         AND (?2 IS NULL OR id > ?2) ORDER BY id",
+    )?;
+    let mut rows = statement.query(params![namespace, after])?;
+    let mut ids = Vec::new();
+    while ids.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        let text: String = row.get(2)?;
+        if filter.matches(&parse_metadata(row.get(0)?, &text)?) {
+            ids.push(row.get(1)?);
+        }
+    }
+    Ok(ids)
 }
 
 /// The ids and metadata of all vectors of a namespace, without their values.

@@ -1,0 +1,279 @@
+//! Requests and answers of Pinecone's data plane, as JSON has them, for who serves it and who asks it
+//! (<https://github.com/pinecone-io/pinecone-api>, versions 2025-10 to 2026-07, which are alike here).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Filter, Metadata, Metric};
+
+/// How the default namespace, `""`, is called where it needs a name.
+pub const DEFAULT_NAMESPACE: &str = "__default__";
+
+/// The most vectors of one upsert, and the most ids of one fetch or deletion.
+pub const BATCH_LIMIT: usize = 1000;
+
+/// The most ids that [`ListResponse`] has at once.
+pub const PAGE_LIMIT: usize = 100;
+
+/// `POST /vectors/upsert`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UpsertRequest {
+    /// At most [`BATCH_LIMIT`].
+    pub vectors: Vec<WireVector>,
+    /// The namespace.
+    #[serde(default)]
+    pub namespace: String,
+}
+
+/// A vector, dense, sparse or both.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WireVector {
+    /// The id.
+    pub id: String,
+    /// The values.
+    #[serde(default)]
+    pub values: Vec<f32>,
+    /// The values that are not zero, of a sparse vector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sparse_values: Option<SparseValues>,
+    /// The metadata.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
+}
+
+/// The values of a sparse vector that are not zero.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SparseValues {
+    /// Where they are.
+    pub indices: Vec<u32>,
+    /// What they are, in the same order.
+    pub values: Vec<f32>,
+}
+
+/// What came of an upsert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpsertResponse {
+    /// How many vectors were written.
+    pub upserted_count: usize,
+}
+
+/// `POST /query`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueryRequest {
+    /// The namespace.
+    #[serde(default)]
+    pub namespace: String,
+    /// How many matches at most.
+    pub top_k: usize,
+    /// Which vectors to search among.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filter>,
+    /// Whether matches carry their values.
+    #[serde(default)]
+    pub include_values: bool,
+    /// Whether matches carry their metadata.
+    #[serde(default)]
+    pub include_metadata: bool,
+    /// The vector to search by,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vector: Option<Vec<f32>>,
+    /// or a sparse one,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sparse_vector: Option<SparseValues>,
+    /// or the id of one that is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
+/// What a query found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QueryResponse {
+    /// The matches, best first.
+    pub matches: Vec<ScoredVector>,
+    /// The namespace.
+    #[serde(default)]
+    pub namespace: String,
+    /// What it cost.
+    #[serde(default)]
+    pub usage: Usage,
+}
+
+/// A vector that a query found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScoredVector {
+    /// The id.
+    pub id: String,
+    /// The score by the index's metric.
+    #[serde(default)]
+    pub score: f32,
+    /// The values, if asked for.
+    #[serde(default)]
+    pub values: Vec<f32>,
+    /// The metadata, if asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
+}
+
+/// What a request cost, in Pinecone's read units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Usage {
+    /// The units.
+    pub read_units: u32,
+}
+
+/// What `GET /vectors/fetch` and `POST /vectors/fetch_by_metadata` answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FetchResponse {
+    /// The vectors by their ids.
+    pub vectors: BTreeMap<String, WireVector>,
+    /// The namespace.
+    #[serde(default)]
+    pub namespace: String,
+    /// What it cost.
+    #[serde(default)]
+    pub usage: Usage,
+    /// Where to go on, if there may be more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pagination: Option<Pagination>,
+}
+
+/// `POST /vectors/fetch_by_metadata`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FetchByMetadataRequest {
+    /// The namespace.
+    #[serde(default)]
+    pub namespace: String,
+    /// Which vectors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filter>,
+    /// At most so many, by default [`PAGE_LIMIT`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// Where the page before ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pagination_token: Option<String>,
+}
+
+/// Where to go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pagination {
+    /// The token to ask with.
+    pub next: String,
+}
+
+/// What `GET /vectors/list` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListResponse {
+    /// The ids.
+    pub vectors: Vec<ListItem>,
+    /// Where to go on, if there may be more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pagination: Option<Pagination>,
+    /// The namespace.
+    #[serde(default)]
+    pub namespace: String,
+    /// What it cost.
+    #[serde(default)]
+    pub usage: Usage,
+}
+
+/// An id in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListItem {
+    /// The id.
+    pub id: String,
+}
+
+/// `POST /vectors/update`: one vector by its id, or the metadata of all that a filter matches.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct UpdateRequest {
+    /// The vector's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// New values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub values: Option<Vec<f32>>,
+    /// New sparse values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sparse_values: Option<SparseValues>,
+    /// Keys to set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set_metadata: Option<Metadata>,
+    /// The namespace.
+    pub namespace: String,
+    /// Which vectors, instead of an id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filter>,
+    /// Only count those that the filter matches.
+    pub dry_run: bool,
+}
+
+/// What came of an update.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateResponse {
+    /// How many the filter matched, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched_records: Option<usize>,
+}
+
+/// `POST /vectors/delete`: by ids, by a filter, or all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DeleteRequest {
+    /// Those with these ids.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<String>,
+    /// All of the namespace.
+    pub delete_all: bool,
+    /// The namespace.
+    pub namespace: String,
+    /// Those that this matches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filter>,
+}
+
+/// `POST /describe_index_stats`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StatsRequest {
+    /// Count only what this matches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filter>,
+}
+
+/// What is in an index.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatsResponse {
+    /// What is in each namespace.
+    pub namespaces: BTreeMap<String, NamespaceSummary>,
+    /// The dimension of its vectors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dimension: Option<usize>,
+    /// How full it is; 0 where it grows.
+    #[serde(default)]
+    pub index_fullness: f32,
+    /// How many vectors it has.
+    pub total_vector_count: u64,
+    /// How its vectors are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<Metric>,
+    /// `dense` or `sparse`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vector_type: Option<String>,
+}
+
+/// What is in a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NamespaceSummary {
+    /// How many vectors it has.
+    pub vector_count: u64,
+}

@@ -1,0 +1,134 @@
+use axum::Json;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// An error in the form of Pinecone's API: a status that its clients know what to do with, a code and a message.
+///
+/// The control plane says `{"status": 404, "error": {"code": "NOT_FOUND", "message": …}}`, the data plane
+/// `{"code": 5, "message": …, "details": []}`. Both are sent, so that each client finds its own.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    code: Code,
+    message: String,
+}
+
+/// The codes, as gRPC has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Code {
+    InvalidArgument,
+    NotFound,
+    AlreadyExists,
+    PermissionDenied,
+    ResourceExhausted,
+    Unimplemented,
+    Internal,
+    Unavailable,
+    Unauthenticated,
+}
+
+impl Code {
+    /// Its number, its name, and the status of the answer.
+    fn parts(self) -> (u8, &'static str, StatusCode) {
+        match self {
+            Self::InvalidArgument => (3, "INVALID_ARGUMENT", StatusCode::BAD_REQUEST),
+            Self::NotFound => (5, "NOT_FOUND", StatusCode::NOT_FOUND),
+            Self::AlreadyExists => (6, "ALREADY_EXISTS", StatusCode::CONFLICT),
+            Self::PermissionDenied => (7, "FORBIDDEN", StatusCode::FORBIDDEN),
+            Self::ResourceExhausted => (8, "RESOURCE_EXHAUSTED", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::Unimplemented => (12, "UNIMPLEMENTED", StatusCode::NOT_IMPLEMENTED),
+            Self::Internal => (13, "INTERNAL", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::Unavailable => (14, "UNAVAILABLE", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Unauthenticated => (16, "UNAUTHENTICATED", StatusCode::UNAUTHORIZED),
+        }
+    }
+}
+
+impl ApiError {
+    fn new(code: Code, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { code, message }
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Code::InvalidArgument, message)
+    }
+
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(Code::NotFound, message)
+    }
+
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(Code::PermissionDenied, message)
+    }
+
+    pub(crate) fn too_large(message: impl Into<String>) -> Self {
+        Self::new(Code::ResourceExhausted, message)
+    }
+
+    pub(crate) fn not_offered(what: &str) -> Self {
+        Self::new(Code::Unimplemented, format!("{what} are not offered here"))
+    }
+
+    pub(crate) fn unauthenticated() -> Self {
+        Self::new(Code::Unauthenticated, "Invalid API key")
+    }
+
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::new(Code::Internal, message)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (number, name, status) = self.code.parts();
+        if self.code == Code::Unauthenticated {
+            // In plain text, as Pinecone has it.
+            return (status, [(CONTENT_TYPE, "text/plain")], self.message).into_response();
+        }
+        let body = json!({
+            "status": status.as_u16(),
+            "error": {"code": name, "message": self.message},
+            "code": number,
+            "message": self.message,
+            "details": [],
+        });
+        (status, Json(body)).into_response()
+    }
+}
+
+impl From<index::Error> for ApiError {
+    fn from(error: index::Error) -> Self {
+        use index::Error as E;
+        let code = match &error {
+            E::IndexNotFound { .. } | E::VectorNotFound { .. } => Code::NotFound,
+            E::IndexExists { .. } => Code::AlreadyExists,
+            E::DeletionProtected { .. } | E::ReadOnly { .. } => Code::PermissionDenied,
+            E::Busy { .. } | E::ChangedMeanwhile { .. } => Code::Unavailable,
+            E::InvalidIndexName { .. }
+            | E::InvalidDimension { .. }
+            | E::UnknownMetric { .. }
+            | E::DimensionMismatch { .. }
+            | E::NotFinite { .. }
+            | E::ZeroVector { .. }
+            | E::InvalidId { .. }
+            | E::InvalidMetadataKey { .. }
+            | E::InvalidMetadata { .. }
+            | E::MetadataTooLarge { .. }
+            | E::InvalidTopK { .. }
+            | E::UnknownOperator { .. }
+            | E::InvalidFilter { .. }
+            | E::TooManyFilterValues { .. }
+            | E::FilterTooDeep => Code::InvalidArgument,
+            _ => Code::Internal,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<search::Error> for ApiError {
+    fn from(error: search::Error) -> Self {
+        Self::internal(error.to_string())
+    }
+}

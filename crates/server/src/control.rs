@@ -1,0 +1,158 @@
+//! The control plane: which indexes there are.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State as Extracted};
+use axum::http::StatusCode;
+use axum::routing::{any, get};
+use axum::{Json, Router, middleware};
+use index::{Embedded, IndexDescription, IndexSettings};
+use serde_json::{Value, json};
+
+use crate::ServerError;
+use crate::api_error::ApiError;
+use crate::api_version::ApiVersion;
+use crate::hosts::Hosts;
+use crate::index_model::{ConfigureIndex, CreateIndex, model};
+use crate::json_body::JsonBody;
+use crate::keys;
+use crate::state::State;
+
+/// What Pinecone has and this server has not.
+const NOT_OFFERED: [(&str, &str); 5] = [
+    ("/collections", "collections"),
+    ("/backups", "backups"),
+    ("/restore-jobs", "restore jobs"),
+    ("/assistant", "assistants"),
+    ("/embed", "embeddings"),
+];
+
+pub(crate) fn router(state: &Arc<State>) -> Router {
+    let mut router = Router::new()
+        .route("/indexes", get(list).post(create))
+        .route(
+            "/indexes/{name}",
+            get(describe).patch(configure).delete(drop_index),
+        )
+        .route(
+            "/indexes/create-for-model",
+            any(async || ApiError::not_offered("indexes with a model")),
+        )
+        .route(
+            "/indexes/{name}/backups",
+            any(async || ApiError::not_offered("backups")),
+        );
+    for (path, what) in NOT_OFFERED {
+        let refuse = any(move || std::future::ready(ApiError::not_offered(what)));
+        router = router
+            .route(path, refuse.clone())
+            .route(&format!("{path}/{{*rest}}"), refuse);
+    }
+    router
+        .fallback(async || ApiError::not_found("there is no such path"))
+        .method_not_allowed_fallback(async || ApiError::invalid("not with this method"))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(state),
+            keys::check,
+        ))
+        .with_state(Arc::clone(state))
+}
+
+impl From<ServerError> for ApiError {
+    fn from(error: ServerError) -> Self {
+        match error {
+            ServerError::Index(error) => error.into(),
+            error => ApiError::internal(error.to_string()),
+        }
+    }
+}
+
+type Known = (IndexDescription, IndexSettings);
+
+fn known(engine: &Embedded, name: &str) -> Result<Known, ApiError> {
+    Ok((engine.describe_index(name)?, engine.settings(name)?))
+}
+
+async fn described(
+    state: &Arc<State>,
+    version: ApiVersion,
+    (description, settings): &Known,
+) -> Result<Value, ApiError> {
+    let address = Hosts::address(state, &description.name).await?;
+    Ok(model(
+        version,
+        description,
+        settings,
+        &format!("http://{address}"),
+    ))
+}
+
+async fn list(
+    Extracted(state): Extracted<Arc<State>>,
+    version: ApiVersion,
+) -> Result<Json<Value>, ApiError> {
+    let all = state.run(|state| {
+        let engine = state.store.engine();
+        let names = engine.list_indexes()?.into_iter();
+        names.map(|index| known(engine, &index.name)).collect()
+    });
+    let all: Vec<Known> = all.await?;
+    let mut indexes = Vec::new();
+    for known in &all {
+        indexes.push(described(&state, version, known).await?);
+    }
+    Ok(Json(json!({ "indexes": indexes })))
+}
+
+async fn create(
+    Extracted(state): Extracted<Arc<State>>,
+    version: ApiVersion,
+    JsonBody(body): JsonBody<CreateIndex>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let (spec, settings) = body.parts()?;
+    let created = state.run(move |state| {
+        let engine = state.store.engine();
+        engine.create_index_with(&spec, &settings)?;
+        known(engine, &spec.name)
+    });
+    let index = described(&state, version, &created.await?).await?;
+    Ok((StatusCode::CREATED, Json(index)))
+}
+
+async fn describe(
+    Extracted(state): Extracted<Arc<State>>,
+    version: ApiVersion,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let known = state.run(move |state| known(state.store.engine(), &name));
+    Ok(Json(described(&state, version, &known.await?).await?))
+}
+
+async fn configure(
+    Extracted(state): Extracted<Arc<State>>,
+    version: ApiVersion,
+    Path(name): Path<String>,
+    JsonBody(body): JsonBody<ConfigureIndex>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let known = state.run(move |state| {
+        let engine = state.store.engine();
+        engine.configure_index(&name, |settings| body.apply(settings))?;
+        known(engine, &name)
+    });
+    let index = described(&state, version, &known.await?).await?;
+    Ok((StatusCode::ACCEPTED, Json(index)))
+}
+
+async fn drop_index(
+    Extracted(state): Extracted<Arc<State>>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let dropped = name.clone();
+    let work = state.run(move |state| {
+        state.check_changeable(&dropped)?;
+        Ok(state.store.engine().drop_index(&dropped)?)
+    });
+    work.await?;
+    state.hosts.close(&name).await;
+    Ok(StatusCode::ACCEPTED)
+}
