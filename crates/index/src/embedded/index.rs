@@ -242,13 +242,7 @@ impl Index {
             let Some(row) = tables::namespace(transaction, &self.row, namespace)? else {
                 return Ok(Vec::new());
             };
-            let found = ids
-                .iter()
-                .map(|id| tables::vector_by_id(transaction, row.id, id));
-            found
-                .filter_map(Result::transpose)
-                .map(|row| row?.into_vector())
-                .collect()
+            vectors_of(transaction, row.id, ids.iter().copied())
         })
     }
 
@@ -334,13 +328,7 @@ impl Index {
                 return Ok(Vec::new());
             };
             let ids = tables::matching_ids(transaction, row.id, filter, limit, after)?;
-            let found = ids
-                .iter()
-                .map(|id| tables::vector_by_id(transaction, row.id, id));
-            found
-                .filter_map(Result::transpose)
-                .map(|row| row?.into_vector())
-                .collect()
+            vectors_of(transaction, row.id, ids.iter().map(String::as_str))
         })
     }
 
@@ -507,6 +495,18 @@ fn is_worth_a_file(view: &View) -> bool {
     /// Read from the database in a few milliseconds.
     const NO_TIME: usize = 1024;
     view.lacks_files() || view.tail_length() > NO_TIME || has_many_removals(view.row())
+}
+
+/// The vectors of a namespace with these ids, in their order; those that do not exist are left out.
+fn vectors_of<'a>(
+    connection: &Connection,
+    namespace: i64,
+    ids: impl Iterator<Item = &'a str>,
+) -> Result<Vec<Vector>> {
+    ids.map(|id| tables::vector_by_id(connection, namespace, id))
+        .filter_map(Result::transpose)
+        .map(|row| row?.into_vector())
+        .collect()
 }
 
 /// A match with what `query` wants to know of it.
