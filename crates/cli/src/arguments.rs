@@ -29,7 +29,8 @@ const STYLES: Styles = Styles::styled()
   clipseek download urls.tsv --to pictures              fetch the pictures of a list of URLs
 
 Variables: CLIPSEEK_STORE, CLIPSEEK_MODEL, CLIPSEEK_COLLECTION, CLIPSEEK_PICTURES, CLIPSEEK_API_KEYS; those
-for models of the Hugging Face hub are in `clipseek model pull --help`.
+for models of the Hugging Face hub are in `clipseek model pull --help`, those for Pinecone in
+`clipseek index --help`.
 
 Exit status: 0 done or found, 1 nothing found or some inputs failed, 2 wrong use or a failure,
 130 ended by Ctrl-C."
@@ -63,8 +64,7 @@ pub(crate) enum Command {
     Eval(commands::eval::Arguments),
     #[command(subcommand)]
     Collection(commands::collection::Command),
-    #[command(subcommand)]
-    Index(commands::index::Command),
+    Index(commands::index::Arguments),
     #[command(subcommand)]
     Model(commands::model::Command),
     Serve(commands::serve::Arguments),

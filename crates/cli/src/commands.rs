@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome> {
         Command::Embed(arguments) => embed::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Collection(command) => collection::run(command, &place),
-        Command::Index(command) => index::run(command, &place),
+        Command::Index(arguments) => index::run(arguments, &place),
         Command::Model(command) => model::run(command),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

@@ -262,7 +262,9 @@ fn of_index(error: &index::Error) -> Option<String> {
         index::Error::DeletionProtected { name } => Some(format!(
             "lift the protection: clipseek index configure {name} --deletion-protection disabled"
         )),
-        index::Error::IndexNotFound { .. } => Some("see `clipseek index list`".to_owned()),
+        index::Error::IndexNotFound { .. } => {
+            Some("see `clipseek index list`, with the --engine that it is in".to_owned())
+        }
         index::Error::IndexExists { name } => Some(format!(
             "choose another name, or: clipseek index drop {name}"
         )),
@@ -278,6 +280,32 @@ fn of_index(error: &index::Error) -> Option<String> {
         ),
         error if error.is_damage() => Some(DAMAGED_STORE.to_owned()),
         index::Error::NewerVersion { .. } => Some("update clipseek".to_owned()),
+        error => of_pinecone(error),
+    }
+}
+
+fn of_pinecone(error: &index::Error) -> Option<String> {
+    match error {
+        index::Error::NoKey => Some(format!(
+            "{}=KEY, as Pinecone's console shows it; for `clipseek serve` without keys any will do",
+            index::KEY_VARIABLE
+        )),
+        index::Error::KeyRefused { .. } => Some(format!(
+            "{} has to be a key of the project that is at this address",
+            index::KEY_VARIABLE
+        )),
+        index::Error::Unreachable { .. }
+        | index::Error::NotPinecone { .. }
+        | index::Error::InvalidHost { .. } => Some(format!(
+            "is {} right? Without it Pinecone's own address is asked",
+            index::CONTROLLER_VARIABLE
+        )),
+        index::Error::Silent { .. } => {
+            Some("try again later: the same command goes on where it stopped".to_owned())
+        }
+        index::Error::NotReady { name, .. } => Some(format!(
+            "try again later; how far it is says: clipseek index describe {name} --engine pinecone"
+        )),
         _ => None,
     }
 }
@@ -304,6 +332,10 @@ fn of_search(error: &search::Error) -> Option<String> {
         search::Error::NoCollection { existing, .. } => {
             format!("there are: {}", existing.join(", "))
         }
+        search::Error::OtherEngine { collection, .. } => format!(
+            "leave --engine out to add to it, name another collection with --collection, or: clipseek \
+             collection delete {collection}"
+        ),
         search::Error::OtherModel { expected, .. } => own_model("--model", expected),
         search::Error::OtherTextModel { expected, .. } => own_model("--text-model", expected),
         search::Error::NoRecord { .. } => {

@@ -4,6 +4,7 @@ mod arguments;
 mod bug;
 mod commands;
 mod downloading;
+mod engines;
 mod environment;
 mod error;
 mod exit;

@@ -22,6 +22,7 @@ pub(crate) struct VectorFile {
 pub(crate) enum Ending {
     Parquet,
     Npy,
+    Lines,
 }
 
 enum Form {
@@ -32,6 +33,8 @@ enum Form {
         array: EmbeddingArray,
         names: BufWriter<Unfinished>,
     },
+    /// A line of JSON a picture, as `clipseek index upsert` takes them.
+    Lines(BufWriter<Unfinished>),
 }
 
 impl VectorFile {
@@ -43,6 +46,7 @@ impl VectorFile {
                 array: EmbeddingArray::create(path, dimension)?,
                 names: BufWriter::new(Unfinished::create(&names_of(path))?),
             },
+            Ending::Lines => Form::Lines(BufWriter::new(Unfinished::create(path)?)),
         };
         Ok(VectorFile {
             path: path.to_owned(),
@@ -57,9 +61,10 @@ impl VectorFile {
         match ending.to_str() {
             Some("parquet") => Ok(Ending::Parquet),
             Some("npy") => Ok(Ending::Npy),
+            Some("jsonl") => Ok(Ending::Lines),
             _ => Err(Error::UnknownExtension {
                 path: path.to_owned(),
-                expected: "a name ending in .parquet or .npy",
+                expected: "a name ending in .parquet, .npy or .jsonl",
             }),
         }
     }
@@ -86,6 +91,12 @@ impl VectorFile {
                 writeln!(names, "{line}")?;
                 self.rows += 1;
             }
+            Form::Lines(lines) => {
+                let vector = embedding.vector();
+                serde_json::to_writer(&mut *lines, &vector)?;
+                writeln!(lines)?;
+                self.rows += 1;
+            }
         }
         Ok(())
     }
@@ -100,18 +111,24 @@ impl VectorFile {
             }
             Form::Npy { array, names } => {
                 array.finish()?;
-                names
-                    .into_inner()
-                    .map_err(IntoInnerError::into_error)?
-                    .finish()?;
+                end(names)?;
                 message!(
                     "{rows} in {path}, named in {}",
                     names_of(&self.path).display()
                 );
             }
+            Form::Lines(lines) => {
+                end(lines)?;
+                message!("{rows} in {path}");
+            }
         }
         Ok(())
     }
+}
+
+fn end(lines: BufWriter<Unfinished>) -> Result<()> {
+    let file = lines.into_inner().map_err(IntoInnerError::into_error)?;
+    Ok(file.finish()?)
 }
 
 /// The file beside an array that names its rows.

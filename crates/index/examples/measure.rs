@@ -11,7 +11,7 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use index::{Embedded, Filter, Index, IndexSpec, Match, Metric, Query, QueryBy, Vector};
+use index::{Embedded, EmbeddedIndex, Filter, IndexSpec, Match, Metric, Query, QueryBy, Vector};
 use serde_json::{Value, json};
 
 const BATCH: usize = 5_000;
@@ -131,7 +131,7 @@ fn vector(number: usize, values: Vec<f32>) -> Vector {
 }
 
 /// Times the queries, unfiltered and filtered; gives what was found, by filter and query.
-fn measure(index: &Index, queries: &[Vec<f32>]) -> Result<Vec<Vec<Vec<Match>>>> {
+fn measure(index: &EmbeddedIndex, queries: &[Vec<f32>]) -> Result<Vec<Vec<Vec<Match>>>> {
     let filter = |percent: i32| Some(json!({"hundredth": {"$lt": percent}}));
     let mut found = Vec::new();
     for (name, top_k, filter) in [
@@ -147,7 +147,7 @@ fn measure(index: &Index, queries: &[Vec<f32>]) -> Result<Vec<Vec<Vec<Match>>>> 
 }
 
 fn time(
-    index: &Index,
+    index: &EmbeddedIndex,
     queries: &[Vec<f32>],
     name: &str,
     top_k: usize,

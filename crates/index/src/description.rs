@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Metric;
+use crate::{Deployment, Metric};
 
 /// An index to be created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,9 +24,9 @@ pub struct IndexSettings {
     pub deletion_protection: bool,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// Where and on what it was asked to run, as JSON: Pinecone's `spec` or `deployment`.
+    /// Where and on what it was asked to run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub deployment: Option<serde_json::Value>,
+    pub deployment: Option<Deployment>,
     /// The port that it is served at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
@@ -42,8 +42,15 @@ pub struct IndexDescription {
     pub dimension: usize,
     /// How its vectors are compared.
     pub metric: Metric,
-    /// How many vectors it has in all namespaces.
-    pub vector_count: u64,
+    /// How many vectors it has in all namespaces, where the engine knows without counting.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vector_count: Option<u64>,
+    /// Where it is served, if by another machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Its state, where it takes time to be made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
 }
 
 /// What is in an index.

@@ -36,7 +36,7 @@ use rusqlite::{Transaction, TransactionBehavior};
 
 pub use self::check::{Damage, Report};
 use self::database::Database;
-pub use self::index::{Index, Vectors};
+pub use self::index::{EmbeddedIndex, Vectors};
 use self::tables::{IndexRow, NamespaceRow};
 use self::view::View;
 use crate::limits::{check_dimension, check_index_name};
@@ -51,13 +51,13 @@ const SEGMENTS: &str = "segments";
 ///
 /// It can be shared between threads, and the directory between processes: one writes at a time,
 /// any number query, each of which sees the whole of a write or nothing of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Embedded {
-    engine: Arc<Engine>,
+    engine: Arc<Core>,
 }
 
 #[derive(Debug)]
-struct Engine {
+struct Core {
     database: Database,
     segments: PathBuf,
     /// The newest view of each namespace that has been searched.
@@ -90,7 +90,7 @@ impl Embedded {
             return Err(Error::of_file(segments, source));
         }
         let database = Database::open(&database)?;
-        let engine = Engine {
+        let engine = Core {
             database,
             segments,
             views: Mutex::default(),
@@ -234,15 +234,15 @@ impl Embedded {
     ///
     /// # Errors
     /// `IndexNotFound`.
-    pub fn index(&self, name: &str) -> Result<Index> {
+    pub fn index(&self, name: &str) -> Result<EmbeddedIndex> {
         let row = self
             .engine
             .read(|transaction| tables::index_by_name(transaction, name))?;
-        Ok(Index::new(Arc::clone(&self.engine), row))
+        Ok(EmbeddedIndex::new(Arc::clone(&self.engine), row))
     }
 }
 
-impl Engine {
+impl Core {
     /// Runs `work` on one state of the database.
     fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
         self.database
@@ -345,7 +345,7 @@ mod tests {
         range.map(vector).collect()
     }
 
-    fn create(directory: &Path) -> Index {
+    fn create(directory: &Path) -> EmbeddedIndex {
         let engine = Embedded::open(directory).unwrap();
         let spec = IndexSpec {
             name: "test".into(),
@@ -366,7 +366,7 @@ mod tests {
         view.lengths()
     }
 
-    fn query(index: &Index) {
+    fn query(index: &EmbeddedIndex) {
         index
             .query("", &Query::new(QueryBy::Values(vec![1.0, 0.0]), 1))
             .unwrap();
@@ -419,7 +419,7 @@ mod tests {
         assert_eq!(tables_row(&index).segments[0], names[0]);
     }
 
-    fn tables_row(index: &Index) -> NamespaceRow {
+    fn tables_row(index: &EmbeddedIndex) -> NamespaceRow {
         let row = index.engine().read(|transaction| {
             let row = tables::index_by_name(transaction, "test")?;
             tables::namespace(transaction, &row, "")
@@ -520,6 +520,6 @@ mod tests {
     fn can_be_shared() {
         fn shared<T: Send + Sync>() {}
         shared::<Embedded>();
-        shared::<Index>();
+        shared::<EmbeddedIndex>();
     }
 }

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use crate::EngineKind;
 use crate::limits::{
     DIMENSION_LIMIT, FILTER_DEPTH_LIMIT, FILTER_VALUES_LIMIT, ID_LIMIT, INDEX_NAME_LIMIT,
     METADATA_LIMIT, TOP_K_LIMIT,
 };
+use crate::pinecone::KEY_VARIABLE;
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -267,6 +269,100 @@ pub enum Error {
         place: String,
         /// How many it lists.
         got: usize,
+    },
+
+    /// An engine that does not exist was named.
+    #[error("engine `{got}` is unknown: expected `embedded` or `pinecone`")]
+    UnknownEngine {
+        /// The engine's name.
+        got: String,
+    },
+
+    /// There is no key to name to Pinecone.
+    #[error("Pinecone wants a key, and {KEY_VARIABLE} is not set")]
+    NoKey,
+
+    /// The address of a server is none.
+    #[error("`{got}` is not the address of a server: {expected}")]
+    InvalidHost {
+        /// What was given.
+        got: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+
+    /// A client could not be set up.
+    #[error("requests to Pinecone cannot be made")]
+    Client {
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A server refused the key.
+    #[error("`{host}` refused the key")]
+    KeyRefused {
+        /// The server.
+        host: String,
+    },
+
+    /// A server could not be reached, or the connection broke.
+    #[error("`{host}` cannot be reached")]
+    Unreachable {
+        /// The server.
+        host: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A server did not answer.
+    #[error("`{host}` did not answer within {seconds} s")]
+    Silent {
+        /// The server.
+        host: String,
+        /// How long was waited for it each time.
+        seconds: u64,
+    },
+
+    /// A server refused a request.
+    #[error("`{host}` refused a request: {message} (status {status})")]
+    Refused {
+        /// The server.
+        host: String,
+        /// The status of its answer.
+        status: u16,
+        /// What it said.
+        message: String,
+    },
+
+    /// A server's answer is not what Pinecone's API has.
+    #[error("`{host}` does not answer as Pinecone does: {what}")]
+    NotPinecone {
+        /// The server.
+        host: String,
+        /// What is wrong with its answer.
+        what: String,
+    },
+
+    /// An index was not ready in time.
+    #[error("index `{name}` is not ready after {seconds} s: its state is `{state}`")]
+    NotReady {
+        /// The index.
+        name: String,
+        /// How long was waited.
+        seconds: u64,
+        /// Its state.
+        state: String,
+    },
+
+    /// An engine cannot do something.
+    #[error("the engine `{engine}` cannot {what}")]
+    Unsupported {
+        /// The engine.
+        engine: EngineKind,
+        /// What it cannot.
+        what: &'static str,
     },
 
     /// A filter is nested too deeply.

@@ -92,6 +92,13 @@ impl Filter {
         &self.source
     }
 
+    /// Whether it is `{}`, which matches everything.
+    pub fn is_empty(&self) -> bool {
+        self.source
+            .as_object()
+            .is_some_and(serde_json::Map::is_empty)
+    }
+
     /// Whether `metadata` fulfils the filter. This defines what a filter means; the engine's own
     /// evaluation agrees with it.
     pub fn matches(&self, metadata: &Metadata) -> bool {

@@ -1,8 +1,9 @@
-//! Where vectors live: indexes of vectors with metadata, searched exactly.
+//! Where vectors live: indexes of vectors with metadata.
 //!
-//! The model is Pinecone's. An engine holds *indexes*, each with a dimension and a [`Metric`]; an
-//! index holds *namespaces*; a namespace holds [`Vector`]s: an id, values and metadata. The engine
-//! here is [`Embedded`], a directory on this machine.
+//! The model is Pinecone's. An [`Engine`] holds *indexes*, each with a dimension and a [`Metric`]; an
+//! index holds *namespaces*; a namespace holds [`Vector`]s: an id, values and metadata. There are two
+//! engines: [`Embedded`], a directory on this machine, searched exactly, and [`Pinecone`], its cloud or
+//! what speaks its API.
 //!
 //! ```
 //! use index::{Embedded, Filter, IndexSpec, Metric, Query, QueryBy, Vector};
@@ -29,20 +30,26 @@
 //! # }
 //! ```
 
+mod deployment;
 mod description;
 mod embedded;
+mod engine;
 mod error;
 mod filter;
 mod limits;
 mod machine;
 mod metric;
+mod page;
+mod pinecone;
 mod query;
 mod score;
 mod vector;
 pub mod wire;
 
+pub use deployment::Deployment;
 pub use description::{IndexDescription, IndexSettings, IndexSpec, IndexStats, NamespaceStats};
-pub use embedded::{Damage, Embedded, Index, Report, Vectors};
+pub use embedded::{Damage, Embedded, EmbeddedIndex, Report, Vectors};
+pub use engine::{Engine, EngineKind, Index};
 pub use error::{Error, Result};
 pub use filter::Filter;
 pub use limits::{
@@ -50,5 +57,9 @@ pub use limits::{
     METADATA_LIMIT, TOP_K_LIMIT,
 };
 pub use metric::Metric;
+pub use page::Page;
+pub use pinecone::{
+    ApiKey, CONTROLLER_VARIABLE, KEY_VARIABLE, Pinecone, PineconeIndex, PineconeSettings,
+};
 pub use query::{Match, Query, QueryBy};
 pub use vector::{Metadata, Selection, Update, Vector};

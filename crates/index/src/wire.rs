@@ -277,3 +277,66 @@ pub struct NamespaceSummary {
     /// How many vectors it has.
     pub vector_count: u64,
 }
+
+/// What `GET /indexes` answers.
+#[derive(Clone, Debug, Deserialize)]
+pub struct IndexList {
+    /// The indexes.
+    #[serde(default)]
+    pub indexes: Vec<IndexModel>,
+}
+
+/// An index as `GET /indexes/{name}` describes it, up to version 2026-04.
+#[derive(Clone, Debug, Deserialize)]
+pub struct IndexModel {
+    /// The name.
+    pub name: String,
+    /// The dimension of its vectors, unless they are sparse.
+    pub dimension: Option<usize>,
+    /// How its vectors are compared.
+    pub metric: Metric,
+    /// Where its data plane is.
+    #[serde(default)]
+    pub host: String,
+    /// Where and on what it runs.
+    #[serde(default)]
+    pub spec: serde_json::Value,
+    /// Whether it can be used.
+    pub status: IndexStatus,
+    /// Whether it can be dropped.
+    #[serde(default)]
+    pub deletion_protection: DeletionProtection,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+/// Whether an index can be used.
+#[derive(Clone, Debug, Deserialize)]
+pub struct IndexStatus {
+    /// Whether it can be.
+    pub ready: bool,
+    /// What it is doing.
+    #[serde(default)]
+    pub state: String,
+}
+
+/// Whether an index is kept from being dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeletionProtection {
+    /// It is.
+    Enabled,
+    /// It is not.
+    #[default]
+    Disabled,
+}
+
+impl From<bool> for DeletionProtection {
+    fn from(enabled: bool) -> Self {
+        match enabled {
+            true => Self::Enabled,
+            false => Self::Disabled,
+        }
+    }
+}

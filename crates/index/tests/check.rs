@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 
-use index::{Embedded, Index, IndexSpec, Metadata, Metric, Query, QueryBy, Report, Vector};
+use index::{Embedded, EmbeddedIndex, IndexSpec, Metadata, Metric, Query, QueryBy, Report, Vector};
 use tempfile::TempDir;
 
 const COUNT: usize = 3_000;
@@ -17,7 +17,7 @@ fn vector(number: usize) -> Vector {
 }
 
 /// An index with a file, some vectors that are not in it, and some that have been removed from it.
-fn index() -> (TempDir, Index) {
+fn index() -> (TempDir, EmbeddedIndex) {
     let directory = tempfile::tempdir().unwrap();
     let engine = Embedded::open(directory.path()).unwrap();
     let spec = IndexSpec {

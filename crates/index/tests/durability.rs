@@ -54,7 +54,7 @@ fn writer() {
 }
 
 /// The number of the batch that is stored, which must be whole, both by ids and by a search.
-fn stored(index: &index::Index) -> Option<u64> {
+fn stored(index: &index::EmbeddedIndex) -> Option<u64> {
     let vectors: Vec<_> = index.vectors("").map(Result::unwrap).collect();
     let number = vectors.first()?.metadata["batch"].as_u64()?;
     let mut expected = batch(number);
@@ -65,7 +65,7 @@ fn stored(index: &index::Index) -> Option<u64> {
 }
 
 /// The number of the batch that a search finds, which must be whole.
-fn searched(index: &index::Index) -> u64 {
+fn searched(index: &index::EmbeddedIndex) -> u64 {
     let query = Query::new(QueryBy::Values(vec![1.0, 0.0]), 2 * BATCH);
     let found = index.query("", &query).unwrap();
     assert_eq!(found.len(), BATCH);

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Barrier;
 
 use index::{
-    Embedded, Error, Filter, Index, IndexSpec, Metric, Query, QueryBy, Selection, Update, Vector,
+    Embedded, EmbeddedIndex, Error, Filter, IndexSpec, Metric, Query, QueryBy, Selection, Update,
+    Vector,
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -25,7 +26,7 @@ fn engine() -> (TempDir, Embedded) {
 }
 
 /// An index of dimension 3. The directory goes with the first value.
-fn index(metric: Metric) -> (TempDir, Index) {
+fn index(metric: Metric) -> (TempDir, EmbeddedIndex) {
     let (directory, engine) = engine();
     engine.create_index(&spec("photos", metric)).unwrap();
     let index = engine.index("photos").unwrap();
@@ -44,7 +45,7 @@ fn by_values(values: [f32; 3], top_k: usize) -> Query {
     Query::new(QueryBy::Values(values.to_vec()), top_k)
 }
 
-fn ids(index: &Index, query: &Query) -> Vec<String> {
+fn ids(index: &EmbeddedIndex, query: &Query) -> Vec<String> {
     index
         .query("", query)
         .unwrap()
@@ -83,7 +84,10 @@ fn indexes_come_and_go() {
     assert_eq!(names, ["drawings", "photos"]);
     let photos = engine.index("photos").unwrap();
     photos.upsert("", &[vector("a", [1.0, 0.0, 0.0])]).unwrap();
-    assert_eq!(engine.describe_index("photos").unwrap().vector_count, 1);
+    assert_eq!(
+        engine.describe_index("photos").unwrap().vector_count,
+        Some(1)
+    );
 
     engine.drop_index("photos").unwrap();
     fails(engine.index("photos"), "index `photos` does not exist");
@@ -371,7 +375,7 @@ fn files_of_another_history_are_not_used() {
     let (directory, index) = index(Metric::Dotproduct);
     let database = directory.path().join("vectors.sqlite3");
     let copy = directory.path().join("copy");
-    let write = |index: &Index, value: f32| {
+    let write = |index: &EmbeddedIndex, value: f32| {
         index
             .upsert(
                 "",

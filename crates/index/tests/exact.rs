@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use index::{
-    Embedded, Filter, Index, IndexSpec, Metric, Query, QueryBy, Selection, Update, Vector,
+    Embedded, EmbeddedIndex, Filter, IndexSpec, Metric, Query, QueryBy, Selection, Update, Vector,
 };
 use proptest::prelude::*;
 use support::{Model, Random, awkward_values, damage, filter, metadata, plain_search, segments};
@@ -45,7 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// An engine, opened twice, and what it should hold.
 struct World<'a> {
     directory: &'a Path,
-    handles: [Index; 2],
+    handles: [EmbeddedIndex; 2],
     namespaces: BTreeMap<&'static str, Model>,
     random: Random,
 }
@@ -140,11 +140,11 @@ impl<'a> World<'a> {
     }
 }
 
-fn open(directory: &Path) -> Index {
+fn open(directory: &Path) -> EmbeddedIndex {
     Embedded::open(directory).unwrap().index("test").unwrap()
 }
 
-fn vector(random: &mut Random, index: &Index) -> Vector {
+fn vector(random: &mut Random, index: &EmbeddedIndex) -> Vector {
     Vector {
         id: format!("id{}", random.below(300)),
         values: awkward_values(random, index.dimension()),
@@ -168,7 +168,7 @@ fn some_ids(random: &mut Random, count: usize) -> Vec<String> {
 }
 
 #[track_caller]
-fn query(index: &Index, namespace: &str, model: &Model, random: &mut Random, top_k: usize) {
+fn query(index: &EmbeddedIndex, namespace: &str, model: &Model, random: &mut Random, top_k: usize) {
     let filter = (random.below(2) == 0).then(|| Filter::parse(&filter(random, 2)).unwrap());
     let stored = model
         .values()

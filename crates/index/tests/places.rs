@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use index::{Embedded, Error, Index, IndexSpec, Metadata, Metric, Query, QueryBy, Vector};
+use index::{Embedded, EmbeddedIndex, Error, IndexSpec, Metadata, Metric, Query, QueryBy, Vector};
 use tempfile::TempDir;
 
 /// A mounted directory, until it goes out of scope.
@@ -55,7 +55,7 @@ fn mount(options: &[&str], source: Option<&str>, path: &Path) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-fn create(directory: &Path) -> Index {
+fn create(directory: &Path) -> EmbeddedIndex {
     let spec = IndexSpec {
         name: "photos".into(),
         dimension: 64,
@@ -75,12 +75,12 @@ fn vectors(range: std::ops::Range<u32>) -> Vec<Vector> {
     range.map(vector).collect()
 }
 
-fn best(index: &Index) -> String {
+fn best(index: &EmbeddedIndex) -> String {
     let query = Query::new(QueryBy::Values(vec![1.0; 64]), 1);
     index.query("", &query).unwrap().remove(0).id
 }
 
-fn open(directory: &Path) -> Index {
+fn open(directory: &Path) -> EmbeddedIndex {
     Embedded::open(directory).unwrap().index("photos").unwrap()
 }
 

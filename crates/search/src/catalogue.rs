@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use index::EngineKind;
 use rusqlite::{
     Connection, OptionalExtension, Params, Row, Transaction, TransactionBehavior, params,
 };
@@ -22,8 +23,8 @@ const APPLICATION_ID: i64 = 0x636c_736b;
 
 /// The version of the tables below. Version 1 had no columns for a text model; version 2 no keywords,
 /// and none for what a file is known by and says of itself; those of version 3 took time for each record
-/// that there was; version 4 had no pictures of URLs.
-const VERSION: i64 = 5;
+/// that there was; version 4 had no pictures of URLs; version 5 no engines.
+const VERSION: i64 = 6;
 
 const TABLES: &str = "
     CREATE TABLE collections (
@@ -34,7 +35,8 @@ const TABLES: &str = "
         precision   TEXT NOT NULL,
         dimension   INTEGER NOT NULL,
         text_model  TEXT,
-        text_fingerprint TEXT
+        text_fingerprint TEXT,
+        engine      TEXT NOT NULL DEFAULT 'embedded'
     );
     CREATE TABLE records (
         collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
@@ -84,12 +86,15 @@ const UPDATES: [&str; VERSION as usize - 1] = [
     "
     ALTER TABLE records ADD COLUMN file TEXT;
     ",
+    "
+    ALTER TABLE collections ADD COLUMN engine TEXT NOT NULL DEFAULT 'embedded';
+    ",
 ];
 
 const COLLECTION: &str = "id, name, model, fingerprint, precision, dimension,
     (SELECT count(*) FROM records WHERE collection = collections.id),
     text_model, text_fingerprint,
-    (SELECT count(*) FROM records WHERE collection = collections.id AND missing)";
+    (SELECT count(*) FROM records WHERE collection = collections.id AND missing), engine";
 
 const RECORD: &str =
     "id, place, hash, width, height, captions, metadata, bytes, modified, facts, missing, file";
@@ -106,6 +111,7 @@ pub(crate) struct CollectionKey(i64);
 pub(crate) struct CollectionRow {
     pub(crate) key: CollectionKey,
     pub(crate) name: String,
+    pub(crate) engine: EngineKind,
     pub(crate) model: ModelIdentity,
     /// Those whose files are there.
     pub(crate) pictures: u64,
@@ -202,12 +208,18 @@ impl Catalogue {
     }
 
     /// Writes a new collection; `false` if its name is taken.
-    pub(crate) fn create_collection(&self, name: &str, model: &ModelIdentity) -> Result<bool> {
+    pub(crate) fn create_collection(
+        &self,
+        name: &str,
+        model: &ModelIdentity,
+        engine: EngineKind,
+    ) -> Result<bool> {
         self.run(|connection| {
             let rows = connection.execute(
                 "INSERT INTO collections
-                     (name, model, fingerprint, precision, dimension, text_model, text_fingerprint)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO NOTHING",
+                     (name, model, fingerprint, precision, dimension, text_model, text_fingerprint,
+                      engine)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (name) DO NOTHING",
                 params![
                     name,
                     model.reference,
@@ -216,6 +228,7 @@ impl Catalogue {
                     model.dimension as i64,
                     model.text.as_ref().map(|text| &text.reference),
                     model.text.as_ref().map(|text| &text.fingerprint),
+                    engine.name(),
                 ],
             )?;
             Ok(rows == 1)
@@ -536,6 +549,7 @@ fn collection_row(row: &Row<'_>) -> rusqlite::Result<CollectionRow> {
     Ok(CollectionRow {
         key: CollectionKey(row.get(0)?),
         name: row.get(1)?,
+        engine: engine_named(&row.get::<_, String>(10)?)?,
         model: ModelIdentity {
             reference: row.get(2)?,
             fingerprint: row.get(3)?,
@@ -552,6 +566,14 @@ fn collection_row(row: &Row<'_>) -> rusqlite::Result<CollectionRow> {
         pictures: all - missing,
         missing,
     })
+}
+
+/// The engine of that name, which a later version may have.
+fn engine_named(name: &str) -> rusqlite::Result<EngineKind> {
+    let failed = |error: index::Error| {
+        rusqlite::Error::FromSqlConversionFailure(10, rusqlite::types::Type::Text, Box::new(error))
+    };
+    name.parse().map_err(failed)
 }
 
 /// A record as its row has it: lists and objects as JSON text.
@@ -743,7 +765,11 @@ mod tests {
             text: Some(text.clone()),
             ..birds.model
         };
-        assert!(catalogue.create_collection("trees", &model).unwrap());
+        assert!(
+            catalogue
+                .create_collection("trees", &model, EngineKind::Embedded)
+                .unwrap()
+        );
         let trees = catalogue.collection("trees").unwrap().unwrap();
         assert_eq!(trees.model.text, Some(text));
         assert!(catalogue.set_text_model(trees.key, None).unwrap());

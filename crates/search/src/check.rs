@@ -167,7 +167,11 @@ impl Collection<'_> {
     }
 
     fn check_databases(&self, report: &mut CheckReport) -> Result<()> {
-        let lines = [self.catalogue.check()?, self.index.check_database()?].concat();
+        let of_engine = match self.index.embedded() {
+            Some(index) => index.check_database()?,
+            None => Vec::new(),
+        };
+        let lines = [self.catalogue.check()?, of_engine].concat();
         report.faults.extend(lines.into_iter().map(|subject| Fault {
             subject,
             kind: FaultKind::DamagedDatabase,
@@ -175,20 +179,23 @@ impl Collection<'_> {
         Ok(())
     }
 
-    /// Has the engine look at its own, and mend it. Gives the records whose vectors are, or were, damaged.
+    /// Has the engine look at its own, and mend it, where it is on this machine. Gives the records whose vectors are, or were, damaged.
     fn check_engine(
         &self,
         options: &CheckOptions<'_>,
         report: &mut CheckReport,
     ) -> Result<HashSet<String>> {
         let mut owners = HashSet::new();
+        let Some(index) = self.index.embedded() else {
+            return Ok(owners);
+        };
         for namespace in NAMESPACES {
             if options.stop.load(Ordering::Relaxed) {
                 break;
             }
             let found = match options.repair {
-                true => self.index.repair(namespace)?,
-                false => self.index.check(namespace, 1)?,
+                true => index.repair(namespace)?,
+                false => index.check(namespace, 1)?,
             };
             let mut faults = Vec::new();
             if !found.is_derived() {
@@ -281,13 +288,11 @@ impl Collection<'_> {
     ) -> Result<()> {
         let of_missing = [MISSING_IMAGES, MISSING_CAPTIONS].contains(&namespace);
         let of_captions = is_of_captions(namespace);
-        let mut after: Option<String> = None;
+        let mut token: Option<String> = None;
         while !options.stop.load(Ordering::Relaxed) {
-            let ids = self.index.list(namespace, "", PAGE, after.as_deref())?;
-            let Some(last) = ids.last() else { break };
-            after = Some(last.clone());
+            let page = self.index.list(namespace, "", PAGE, token.as_deref())?;
             let mut orphans = Vec::new();
-            for id in ids {
+            for id in page.items {
                 let owner = owner_of(namespace, &id);
                 let record = self.catalogue.record(self.key(), owner)?;
                 let belongs = record.as_ref().is_some_and(|record| {
@@ -308,6 +313,10 @@ impl Collection<'_> {
                 report.repaired += orphans.len();
                 self.index
                     .delete(namespace, &index::Selection::Ids(orphans))?;
+            }
+            token = page.next;
+            if token.is_none() {
+                break;
             }
         }
         Ok(())

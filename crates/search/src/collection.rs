@@ -1,5 +1,5 @@
 use clip::Model;
-use index::Index;
+use index::{EngineKind, Index};
 use serde::Serialize;
 
 use crate::catalogue::{Catalogue, CollectionKey, CollectionRow};
@@ -87,6 +87,9 @@ impl ModelIdentity {
 pub struct CollectionInfo {
     /// Its name.
     pub name: String,
+    /// Where its vectors are.
+    #[serde(serialize_with = "by_name")]
+    pub engine: EngineKind,
     /// The model that made its vectors.
     pub model: ModelIdentity,
     /// How many pictures it has whose files are there.
@@ -99,11 +102,16 @@ impl From<CollectionRow> for CollectionInfo {
     fn from(row: CollectionRow) -> CollectionInfo {
         CollectionInfo {
             name: row.name,
+            engine: row.engine,
             model: row.model,
             pictures: row.pictures,
             missing: row.missing,
         }
     }
+}
+
+fn by_name<S: serde::Serializer>(engine: &EngineKind, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(engine.name())
 }
 
 /// Pictures embedded by one model, with their captions.
@@ -134,6 +142,11 @@ impl<'store> Collection<'store> {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.row.name
+    }
+
+    /// Where its vectors are.
+    pub fn engine(&self) -> EngineKind {
+        self.row.engine
     }
 
     /// The model that made its vectors.

@@ -1,4 +1,5 @@
 use clip::{Model, Pixels};
+use index::Vector;
 use picture::{ContentHash, Limits};
 use rayon::prelude::*;
 
@@ -6,6 +7,7 @@ use crate::decoder::Decoder;
 use crate::error::{Error, Result};
 use crate::facts;
 use crate::ingest::Failure;
+use crate::metadata;
 use crate::record::{Content, NewRecord, Record};
 use crate::spent::Spent;
 use crate::stamp::FileStamp;
@@ -22,6 +24,17 @@ pub struct Embedding {
     pub image: Vec<f32>,
     /// The vectors of its captions, in their order.
     pub captions: Vec<Vec<f32>>,
+}
+
+impl Embedding {
+    /// The picture's vector with the metadata that it has in a collection.
+    pub fn vector(&self) -> Vector {
+        Vector {
+            id: self.record.id.clone(),
+            values: self.image.clone(),
+            metadata: metadata::of_picture(&self.record),
+        }
+    }
 }
 
 /// Embeds pictures and their captions, and hands them to `visit` one by one, in order; a picture

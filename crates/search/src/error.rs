@@ -68,6 +68,16 @@ pub enum Error {
         /// Those there are.
         existing: Vec<String>,
     },
+    /// The collection's vectors are in another engine.
+    #[error("collection `{collection}` is in the engine `{expected}`, not in `{given}`")]
+    OtherEngine {
+        /// The collection.
+        collection: String,
+        /// Where its vectors are.
+        expected: index::EngineKind,
+        /// What was asked for.
+        given: index::EngineKind,
+    },
     /// The collection was made with another model.
     #[error("collection `{collection}` was made with model `{expected}`, not with the given one")]
     OtherModel {

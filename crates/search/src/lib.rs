@@ -55,4 +55,4 @@ pub use query::{Hit, Hits, Query, SearchOptions, Within};
 pub use record::{NewRecord, Record};
 pub use spent::Seconds;
 pub use stamp::FileStamp;
-pub use store::Store;
+pub use store::{Placement, Store};

@@ -147,7 +147,11 @@ impl Collection<'_> {
                 let all = self
                     .index
                     .list(namespace, &format!("{id}#"), usize::MAX, None)?;
-                captions.extend(all.into_iter().filter(|caption| !kept.contains(caption)));
+                captions.extend(
+                    all.items
+                        .into_iter()
+                        .filter(|caption| !kept.contains(caption)),
+                );
             }
             match record {
                 None => images.push(id),

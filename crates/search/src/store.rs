@@ -1,7 +1,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use index::{Embedded, Index, IndexSpec, Metric};
+use index::{
+    Deployment, Embedded, Engine, EngineKind, Index, IndexSettings, IndexSpec, Metric, Pinecone,
+    PineconeSettings,
+};
 
 use crate::catalogue::{Catalogue, CollectionRow};
 use crate::collection::{Collection, CollectionInfo, ModelIdentity};
@@ -15,6 +19,16 @@ pub struct Store {
     directory: PathBuf,
     catalogue: Catalogue,
     engine: Embedded,
+    pinecone: OnceLock<Pinecone>,
+}
+
+/// Where the vectors of a new collection go.
+#[derive(Clone, Debug, Default)]
+pub struct Placement {
+    /// The engine; by default that of the collection, if it is there, or this machine.
+    pub engine: Option<EngineKind>,
+    /// Where in that.
+    pub deployment: Option<Deployment>,
 }
 
 impl Store {
@@ -28,6 +42,7 @@ impl Store {
             directory: directory.to_owned(),
             catalogue: Catalogue::open(&directory.join(CATALOGUE))?,
             engine: Embedded::open(&directory.join("embedded"))?,
+            pinecone: OnceLock::new(),
         })
     }
 
@@ -41,7 +56,24 @@ impl Store {
         &self.directory
     }
 
-    /// The engine, for raw vectors.
+    /// The engine of this kind. Pinecone is asked as the environment says.
+    ///
+    /// # Errors
+    /// When the environment does not say how.
+    pub fn engine_of(&self, kind: EngineKind) -> Result<Engine> {
+        match (kind, self.pinecone.get()) {
+            (EngineKind::Embedded, _) => Ok(Engine::Embedded(self.engine.clone())),
+            (EngineKind::Pinecone, Some(engine)) => Ok(Engine::Pinecone(engine.clone())),
+            (EngineKind::Pinecone, None) => {
+                let engine = Pinecone::new(PineconeSettings::from_environment()?)?;
+                Ok(Engine::Pinecone(
+                    self.pinecone.get_or_init(|| engine).clone(),
+                ))
+            }
+        }
+    }
+
+    /// The engine of this machine, for raw vectors.
     pub fn engine(&self) -> &Embedded {
         &self.engine
     }
@@ -81,10 +113,11 @@ impl Store {
     /// A collection's index. One that is missing, after an interrupted deletion or because the
     /// engine's files were deleted, is made anew: adding the sources again fills it.
     fn index_of(&self, row: &CollectionRow) -> Result<Index> {
-        match self.engine.index(&row.name) {
+        let engine = self.engine_of(row.engine)?;
+        match engine.index(&row.name) {
             Err(index::Error::IndexNotFound { .. }) => {
-                self.engine.create_index(&spec(&row.name, &row.model))?;
-                Ok(self.engine.index(&row.name)?)
+                engine.create_index(&spec(&row.name, &row.model), &IndexSettings::default())?;
+                Ok(engine.index(&row.name)?)
             }
             index => Ok(index?),
         }
@@ -108,18 +141,45 @@ impl Store {
     /// # Errors
     /// When it was made with another model, or has captions that another text model embedded.
     pub fn collection_or_new(&self, name: &str, model: &ModelIdentity) -> Result<Collection<'_>> {
+        self.collection_or_new_at(name, model, &Placement::default())
+    }
+
+    /// The same, with its vectors in an engine of one's choice.
+    ///
+    /// # Errors
+    /// Also when the collection is there, in another engine.
+    pub fn collection_or_new_at(
+        &self,
+        name: &str,
+        model: &ModelIdentity,
+        placement: &Placement,
+    ) -> Result<Collection<'_>> {
         Self::check_name(name)?;
+        self.check_engine(name, placement.engine)?;
         if self.is_void_for(name, model)? {
             self.delete_collection(name)?;
         }
         if self.catalogue.collection(name)?.is_none() {
-            self.create_index(name, model)?;
-            self.catalogue.create_collection(name, model)?;
+            self.create_index(name, model, placement)?;
+            let engine = placement.engine.unwrap_or_default();
+            self.catalogue.create_collection(name, model, engine)?;
         }
         let collection = self.collection(name)?;
         collection.accept(model)?;
         let collection = self.with_texts_of(collection, model)?;
         self.refer_to(collection, model)
+    }
+
+    /// Refuses another engine than that of the collection, if it is there.
+    fn check_engine(&self, name: &str, engine: Option<EngineKind>) -> Result<()> {
+        match (self.catalogue.collection(name)?, engine) {
+            (Some(row), Some(given)) if row.engine != given => Err(Error::OtherEngine {
+                collection: name.to_owned(),
+                expected: row.engine,
+                given,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Whether there is a collection of that name, of another model, with nothing in it.
@@ -165,11 +225,16 @@ impl Store {
 
     /// Makes the index of a new collection. One that is there already is taken if it is empty and
     /// fits, as an interrupted call leaves it, or if another process has just made the collection.
-    fn create_index(&self, name: &str, model: &ModelIdentity) -> Result<()> {
+    fn create_index(&self, name: &str, model: &ModelIdentity, placement: &Placement) -> Result<()> {
         let spec = spec(name, model);
-        match self.engine.create_index(&spec) {
+        let settings = IndexSettings {
+            deployment: placement.deployment.clone(),
+            ..IndexSettings::default()
+        };
+        let engine = self.engine_of(placement.engine.unwrap_or_default())?;
+        match engine.create_index(&spec, &settings) {
             Err(error @ index::Error::IndexExists { .. }) => {
-                let index = self.engine.index(name)?;
+                let index = engine.index(name)?;
                 let fits = (index.dimension(), index.metric()) == (spec.dimension, spec.metric);
                 let is_empty = index.stats()?.total_vector_count == 0;
                 if (fits && is_empty) || self.catalogue.collection(name)?.is_some() {
@@ -186,7 +251,7 @@ impl Store {
     pub fn delete_collection(&self, name: &str) -> Result<()> {
         let row = self.row(name)?;
         // Vectors first: an interruption leaves a collection that can be deleted again.
-        match self.engine.drop_index(name) {
+        match self.engine_of(row.engine)?.drop_index(name) {
             Ok(()) | Err(index::Error::IndexNotFound { .. }) => {}
             Err(error) => return Err(error.into()),
         }

@@ -11,7 +11,7 @@ use index::wire::{
     ScoredVector, StatsRequest, StatsResponse, UpdateRequest, UpdateResponse, UpsertRequest,
     UpsertResponse, Usage, WireVector,
 };
-use index::{Filter, Index, Query, QueryBy, Selection, Update, Vector};
+use index::{EmbeddedIndex, Filter, Query, QueryBy, Selection, Update, Vector};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ pub(crate) fn router(state: &Arc<State>, index: &str) -> Router {
 impl Host {
     async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Index) -> Result<T, ApiError> + Send + 'static,
+        work: impl FnOnce(&EmbeddedIndex) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let name = Arc::clone(&self.index);
         let work = self
@@ -73,7 +73,7 @@ impl Host {
 
     async fn change<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Index) -> Result<T, ApiError> + Send + 'static,
+        work: impl FnOnce(&EmbeddedIndex) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let name = Arc::clone(&self.index);
         let work = self.state.run(move |state| {
@@ -343,7 +343,7 @@ async fn delete(
             check_batch("ids", request.ids.len())?;
             Selection::Ids(request.ids)
         }
-        (true, Some(filter), false) if is_empty(&filter) => {
+        (true, Some(filter), false) if filter.is_empty() => {
             return Err(ApiError::invalid(
                 "`filter` is empty: `deleteAll` deletes all",
             ));
@@ -366,14 +366,7 @@ async fn delete(
     Ok(Json(json!({})))
 }
 
-fn is_empty(filter: &Filter) -> bool {
-    filter
-        .as_json()
-        .as_object()
-        .is_some_and(serde_json::Map::is_empty)
-}
-
-fn check_namespace(index: &Index, namespace: &str) -> Result<u64, ApiError> {
+fn check_namespace(index: &EmbeddedIndex, namespace: &str) -> Result<u64, ApiError> {
     match index.count(namespace)? {
         0 => Err(ApiError::not_found(format!(
             "Namespace not found: index `{}` has no namespace `{}`",

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use index::{IndexDescription, IndexSettings, IndexSpec, Metric};
+use index::wire::DeletionProtection;
+use index::{Deployment, IndexDescription, IndexSettings, IndexSpec, Metric};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -22,8 +23,8 @@ pub(crate) struct CreateIndex {
     vector_type: Option<String>,
     spec: Option<Value>,
     schema: Option<Schema>,
-    deployment: Option<Value>,
-    deletion_protection: Option<Protection>,
+    deployment: Option<Deployment>,
+    deletion_protection: Option<DeletionProtection>,
     tags: Option<BTreeMap<String, String>>,
     source_collection: Option<String>,
     source_backup_id: Option<String>,
@@ -34,17 +35,10 @@ struct Schema {
     fields: Map<String, Value>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Protection {
-    Enabled,
-    Disabled,
-}
-
 /// The body of `PATCH /indexes/{name}`, in either form.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ConfigureIndex {
-    deletion_protection: Option<Protection>,
+    deletion_protection: Option<DeletionProtection>,
     tags: Option<BTreeMap<String, Option<String>>>,
     spec: Option<Value>,
     deployment: Option<Value>,
@@ -70,7 +64,7 @@ impl CreateIndex {
         let metric = metric.as_deref().unwrap_or("cosine").parse::<Metric>()?;
         let deployment = match (self.deployment, self.spec) {
             (Some(deployment), _) => Some(deployment),
-            (None, Some(spec)) => Some(deployment_of_spec(&spec)?),
+            (None, Some(spec)) => Some(Deployment::from_spec(&spec).map_err(ApiError::invalid)?),
             (None, None) => None,
         };
         let spec = IndexSpec {
@@ -79,7 +73,7 @@ impl CreateIndex {
             metric,
         };
         let settings = IndexSettings {
-            deletion_protection: self.deletion_protection == Some(Protection::Enabled),
+            deletion_protection: self.deletion_protection == Some(DeletionProtection::Enabled),
             tags: self.tags.unwrap_or_default(),
             deployment,
             port: None,
@@ -92,7 +86,7 @@ impl ConfigureIndex {
     /// Changes what it names. A tag without a text, or with an empty one, is taken away.
     pub(crate) fn apply(&self, settings: &mut IndexSettings) {
         if let Some(protection) = self.deletion_protection {
-            settings.deletion_protection = protection == Protection::Enabled;
+            settings.deletion_protection = protection == DeletionProtection::Enabled;
         }
         for (name, text) in self.tags.iter().flatten() {
             match text.as_deref().filter(|text| !text.is_empty()) {
@@ -101,10 +95,23 @@ impl ConfigureIndex {
             };
         }
         let pod = self.spec.as_ref().and_then(|spec| spec.get("pod"));
-        let changes = self.deployment.as_ref().or(pod);
-        let old = settings.deployment.as_mut().and_then(Value::as_object_mut);
-        if let (Some(Value::Object(changes)), Some(old)) = (changes, old) {
-            old.extend(changes.clone());
+        if let Some(changes) = self.deployment.as_ref().or(pod) {
+            apply_to_pod(changes, &mut settings.deployment);
+        }
+    }
+}
+
+/// Changes what of a pod can be changed.
+fn apply_to_pod(changes: &Value, deployment: &mut Option<Deployment>) {
+    if let Some(Deployment::Pod {
+        pod_type, replicas, ..
+    }) = deployment
+    {
+        if let Some(new) = changes["pod_type"].as_str() {
+            *pod_type = new.to_owned();
+        }
+        if let Some(new) = changes["replicas"].as_u64() {
+            *replicas = new;
         }
     }
 }
@@ -125,63 +132,13 @@ fn of_schema(schema: &Schema) -> Result<(Option<usize>, Option<String>), ApiErro
     Ok((dimension, field["metric"].as_str().map(str::to_owned)))
 }
 
-/// A `spec` as a `deployment`.
-fn deployment_of_spec(spec: &Value) -> Result<Value, ApiError> {
-    let of = |kind: &str| spec.get(kind).and_then(Value::as_object);
-    let text = |spec: &Map<String, Value>, name: &str| {
-        let text = spec.get(name).and_then(Value::as_str).map(str::to_owned);
-        text.ok_or_else(|| ApiError::invalid(format!("`spec` lacks `{name}`")))
-    };
-    let number =
-        |spec: &Map<String, Value>, name: &str| spec.get(name).and_then(Value::as_u64).unwrap_or(1);
-    if let Some(spec) = of("serverless") {
-        return Ok(json!({
-            "deployment_type": "managed",
-            "cloud": text(spec, "cloud")?,
-            "region": text(spec, "region")?,
-        }));
+/// A `deployment` as a `spec`, with what clients expect beside it.
+fn spec_of(deployment: &Deployment) -> Value {
+    let mut spec = deployment.to_spec();
+    if let Some(serverless) = spec.get_mut("serverless") {
+        serverless["read_capacity"] = read_capacity();
     }
-    if let Some(spec) = of("pod") {
-        return Ok(json!({
-            "deployment_type": "pod",
-            "environment": text(spec, "environment")?,
-            "pod_type": text(spec, "pod_type").unwrap_or_else(|_| "p1.x1".to_owned()),
-            "replicas": number(spec, "replicas"),
-            "shards": number(spec, "shards"),
-        }));
-    }
-    match of("byoc") {
-        Some(spec) => Ok(json!({
-            "deployment_type": "byoc",
-            "environment": text(spec, "environment")?,
-        })),
-        None => Err(ApiError::invalid(
-            "`spec` has none of `serverless`, `pod` and `byoc`",
-        )),
-    }
-}
-
-/// A `deployment` as a `spec`.
-fn spec_of_deployment(deployment: &Value) -> Value {
-    match deployment["deployment_type"].as_str() {
-        Some("pod") => {
-            let number = |name: &str| deployment[name].as_u64().unwrap_or(1);
-            let (replicas, shards) = (number("replicas"), number("shards"));
-            json!({"pod": {
-                "environment": deployment["environment"],
-                "pod_type": deployment["pod_type"],
-                "replicas": replicas,
-                "shards": shards,
-                "pods": replicas * shards,
-            }})
-        }
-        Some("byoc") => json!({"byoc": {"environment": deployment["environment"]}}),
-        _ => json!({"serverless": {
-            "cloud": deployment["cloud"],
-            "region": deployment["region"],
-            "read_capacity": read_capacity(),
-        }}),
-    }
+    spec
 }
 
 fn read_capacity() -> Value {
@@ -202,13 +159,12 @@ pub(crate) fn model(
         ..
     } = description;
     let IndexSettings { tags, .. } = settings;
-    let deployment = settings.deployment.clone().unwrap_or_else(
-        || json!({"deployment_type": "managed", "cloud": "local", "region": "local"}),
-    );
-    let protection = match settings.deletion_protection {
-        true => "enabled",
-        false => "disabled",
+    let local = || Deployment::Managed {
+        cloud: "local".to_owned(),
+        region: "local".to_owned(),
     };
+    let deployment = settings.deployment.clone().unwrap_or_else(local);
+    let protection = DeletionProtection::from(settings.deletion_protection);
     let tags = (!tags.is_empty()).then_some(tags);
     let status = json!({"ready": true, "state": "Ready"});
     if version.has_schemas() {
@@ -231,7 +187,7 @@ pub(crate) fn model(
         "vector_type": "dense",
         "host": host,
         "status": status,
-        "spec": spec_of_deployment(&deployment),
+        "spec": spec_of(&deployment),
         "deletion_protection": protection,
     });
     if let Some(tags) = tags {

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::arguments::StoreArguments;
 use crate::downloading::DownloadArguments;
+use crate::engines::{DeploymentArguments, EngineArguments};
 use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
@@ -39,6 +40,7 @@ pub(crate) const DEFAULT_COLLECTION: &str = "default";
   clipseek add ~/Photos --watch                          and go on as the folder changes
   clipseek add Train_GCC-training.tsv --model mini       fetches the pictures of the URLs
   clipseek add hf:google-research-datasets/conceptual_captions --split validation --limit 300
+  clipseek add ~/Photos --collection shared --engine pinecone --model mini
 
 A table is CSV, TSV, JSONL or Parquet. Paths in it are relative to the table. Rows that name the
 same picture give it several captions; of anything else that they say, the first counts. Columns that are
@@ -59,6 +61,9 @@ pub(crate) struct Arguments {
     collection: Option<String>,
 
     #[command(flatten)]
+    engine: EngineArguments,
+
+    #[command(flatten)]
     model: ModelArguments,
 
     #[command(flatten)]
@@ -74,6 +79,9 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     download: DownloadArguments,
+
+    #[command(flatten)]
+    deployment: DeploymentArguments,
 
     /// Write what became of the pictures, and why some failed, to this file as JSON
     #[arg(long, value_name = "FILE")]
@@ -98,7 +106,8 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
     };
     let size = size(&listing.records);
     message!("{size} into collection {name} (model {})", model.name());
-    let collection = store.collection_or_new(name, &model.identity())?;
+    let placement = arguments.deployment.placement(arguments.engine);
+    let collection = store.collection_or_new_at(name, &model.identity(), &placement)?;
     let run = Run {
         arguments,
         store: &store,

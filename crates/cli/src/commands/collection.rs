@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
+use index::EngineKind;
 use search::{CollectionInfo, Store};
 use serde::Serialize;
 
@@ -159,6 +160,7 @@ fn list(arguments: &Listing, store: &Store) -> Result<Outcome> {
                 .unwrap_or_default();
             for CollectionInfo {
                 name,
+                engine,
                 pictures,
                 missing,
                 model,
@@ -168,10 +170,14 @@ fn list(arguments: &Listing, store: &Store) -> Result<Outcome> {
                     0 => String::new(),
                     missing => format!("  ({missing} missing)"),
                 };
+                let at = match engine {
+                    EngineKind::Embedded => String::new(),
+                    engine => format!("  (at {engine})"),
+                };
                 let pictures = count(*pictures as usize, "picture");
                 writeln!(
                     out,
-                    "{name:<names$}  {pictures:>17}  {}{missing}",
+                    "{name:<names$}  {pictures:>17}  {}{at}{missing}",
                     model.reference
                 )?;
             }
@@ -202,6 +208,7 @@ fn info(arguments: &Info, store: &Store) -> Result<Outcome> {
         Format::Table => {
             let CollectionInfo {
                 name,
+                engine,
                 model,
                 pictures,
                 missing,
@@ -215,6 +222,7 @@ fn info(arguments: &Info, store: &Store) -> Result<Outcome> {
                 )?;
             }
             writeln!(out, "captions     {}", description.captions)?;
+            writeln!(out, "engine       {engine}")?;
             writeln!(out, "model        {}", model.reference)?;
             if let Some(text) = &model.text {
                 writeln!(out, "text model   {}", text.reference)?;

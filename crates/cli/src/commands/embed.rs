@@ -21,10 +21,12 @@ use crate::vector_file::VectorFile;
   clipseek embed --image https://example.org/beach.jpg --model mini
   clipseek embed captions.tsv --to vectors.parquet --model mini
   clipseek embed ~/Photos --to vectors.npy --model mini
+  clipseek embed captions.tsv --to vectors.jsonl --model mini
 
 A single vector is printed as a JSON list. A source needs --to: a Parquet file has a row a caption with
 `id`, `image`, `caption`, `image_embedding` and `text_embedding`; an .npy file has a row a picture, and
-VECTORS.npy.jsonl beside it says which.")]
+VECTORS.npy.jsonl beside it says which; a .jsonl file has a line a picture, as `clipseek index upsert`
+takes them.")]
 pub(crate) struct Arguments {
     /// Words; with --to a folder, a table or a picture file
     #[arg(value_name = "WORDS|SOURCE", required_unless_present = "image")]
@@ -34,7 +36,7 @@ pub(crate) struct Arguments {
     #[arg(short, long, value_name = "FILE|URL", conflicts_with_all = ["input", "to"])]
     image: Option<PathBuf>,
 
-    /// Embed a source into this file: .parquet or .npy
+    /// Embed a source into this file: .parquet, .npy or .jsonl
     #[arg(long, value_name = "FILE", requires = "input")]
     to: Option<PathBuf>,
 

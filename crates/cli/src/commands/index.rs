@@ -3,13 +3,17 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
-use index::{Index, IndexSpec, Metadata, Metric, Query, QueryBy, Selection, Update, Vector};
+use index::{
+    Engine, EngineKind, Index, IndexSettings, IndexSpec, Metadata, Metric, Page, Query, QueryBy,
+    Selection, Update, Vector,
+};
 use search::Store;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::arguments::StoreArguments;
+use crate::engines::{DeploymentArguments, EngineArguments};
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::narrowing::parse_filter;
@@ -20,15 +24,26 @@ use crate::terminal::{count, message};
 const BATCH: usize = 1000;
 
 /// Work with raw vectors: indexes, namespaces, upsert, query, fetch, update, delete
-#[derive(Debug, Subcommand)]
+#[derive(Args, Debug)]
 #[command(after_help = "Examples:
   clipseek index create articles --dimension 256 --metric cosine
   clipseek index upsert articles vectors.jsonl
   clipseek embed \"a dog\" --model mini | clipseek index query articles --vector - --top-k 4 --include-metadata
   clipseek index drop articles
+  clipseek index list --engine pinecone                  the same commands, at Pinecone
 
 A collection is an index too: its pictures are namespace `images`, its captions namespace `captions`.
-Answers are JSON in the form of Pinecone's API.")]
+Answers are JSON in the form of Pinecone's API. Of Pinecone, PINECONE_API_KEY is the key, and
+PINECONE_CONTROLLER_HOST another address than Pinecone's own.")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    engine: EngineArguments,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Make an index
     Create(Create),
@@ -74,6 +89,9 @@ pub(crate) struct Create {
     /// How vectors are compared
     #[arg(short, long, value_enum, default_value_t = MetricName::Cosine)]
     metric: MetricName,
+
+    #[command(flatten)]
+    deployment: DeploymentArguments,
 }
 
 #[derive(Args, Debug)]
@@ -173,8 +191,20 @@ pub(crate) struct Fetch {
     target: Namespace,
 
     /// The vectors' ids
-    #[arg(required = true, value_name = "ID")]
+    #[arg(value_name = "ID", required_unless_present = "filter")]
     ids: Vec<String>,
+
+    /// Those whose metadata match, in Pinecone's filter language
+    #[arg(short, long, value_name = "JSON", conflicts_with = "ids")]
+    filter: Option<String>,
+
+    /// How many at most, of those that match
+    #[arg(long, default_value_t = 100, requires = "filter")]
+    limit: usize,
+
+    /// Go on after a page: what its `pagination.next` says
+    #[arg(long, value_name = "TOKEN", requires = "filter")]
+    token: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -190,9 +220,9 @@ pub(crate) struct Ids {
     #[arg(long, default_value_t = 100)]
     limit: usize,
 
-    /// Only ids that come after this one
-    #[arg(long, value_name = "ID")]
-    after: Option<String>,
+    /// Go on after a page: what its `pagination.next` says
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -201,7 +231,12 @@ pub(crate) struct UpdateArguments {
     target: Namespace,
 
     /// The vector's id
-    id: String,
+    #[arg(required_unless_present = "filter")]
+    id: Option<String>,
+
+    /// All whose metadata match, in Pinecone's filter language; the answer says how many
+    #[arg(short, long, value_name = "JSON", conflicts_with_all = ["id", "values"], requires = "metadata")]
+    filter: Option<String>,
 
     /// New values, as a JSON list
     #[arg(long, value_name = "JSON", required_unless_present = "metadata")]
@@ -230,82 +265,95 @@ pub(crate) struct Delete {
     all: bool,
 }
 
-pub(crate) fn run(command: Command, place: &StoreArguments) -> Result<Outcome> {
+pub(crate) fn run(arguments: Arguments, place: &StoreArguments) -> Result<Outcome> {
     let store = place.open()?;
-    let engine = store.engine();
-    match command {
-        Command::Create(Create {
-            name,
-            dimension,
-            metric,
-        }) => {
-            engine.create_index(&IndexSpec {
-                name: name.clone(),
-                dimension,
-                metric: metric.into(),
-            })?;
-            print(&engine.describe_index(&name)?)
-        }
-        Command::Configure(arguments) => {
-            let settings = engine.configure_index(&arguments.name, |settings| {
-                if let Some(protection) = arguments.deletion_protection {
-                    settings.deletion_protection = protection == Protection::Enabled;
-                }
-                for tag in &arguments.tags {
-                    let (name, text) = tag.split_once('=').unwrap_or((tag, ""));
-                    match text {
-                        "" => settings.tags.remove(name),
-                        text => settings.tags.insert(name.to_owned(), text.to_owned()),
-                    };
-                }
-            })?;
-            print(&settings)
-        }
+    let work = Work {
+        engine: arguments.engine.of(&store)?,
+        store,
+    };
+    let engine = &work.engine;
+    match arguments.command {
+        Command::Create(arguments) => create(&arguments, engine),
+        Command::Configure(arguments) => configure(&arguments, engine),
         Command::List => print(&engine.list_indexes()?),
         Command::Describe(Name { name }) => print(&engine.describe_index(&name)?),
         Command::Stats(Name { name }) => print(&engine.index(&name)?.stats()?),
-        Command::Upsert(arguments) => upsert(&arguments, &store),
-        Command::Query(arguments) => query(&arguments, &store),
-        Command::Fetch(arguments) => fetch(&arguments, &store),
-        Command::Ids(Ids {
-            target,
-            prefix,
-            limit,
-            after,
-        }) => {
-            let index = engine.index(&target.name)?;
-            print(&index.list(&target.namespace, &prefix, limit, after.as_deref())?)
-        }
-        Command::Update(arguments) => update(&arguments, &store),
-        Command::Delete(arguments) => delete(&arguments, &store),
-        Command::Drop(Name { name }) => drop_index(&name, &store),
+        Command::Upsert(arguments) => upsert(&arguments, &work),
+        Command::Query(arguments) => query(&arguments, &work),
+        Command::Fetch(arguments) => fetch(&arguments, &work),
+        Command::Ids(arguments) => ids(&arguments, &work),
+        Command::Update(arguments) => update(&arguments, &work),
+        Command::Delete(arguments) => delete(&arguments, &work),
+        Command::Drop(Name { name }) => drop_index(&name, &work),
     }
+}
+
+/// What commands work on.
+struct Work {
+    store: Store,
+    engine: Engine,
+}
+
+impl Work {
+    /// Refuses the index of a collection, which the collection alone changes.
+    fn refuse_collection(&self, name: &str) -> Result<()> {
+        let engine = self.engine.kind();
+        let collections = self.store.collections()?;
+        let is_its = |info: &search::CollectionInfo| info.name == name && info.engine == engine;
+        match collections.iter().any(is_its) {
+            true => Err(Error::IndexOfCollection {
+                name: name.to_owned(),
+            }
+            .into()),
+            false => Ok(()),
+        }
+    }
+}
+
+fn create(arguments: &Create, engine: &Engine) -> Result<Outcome> {
+    let spec = IndexSpec {
+        name: arguments.name.clone(),
+        dimension: arguments.dimension,
+        metric: arguments.metric.into(),
+    };
+    let settings = IndexSettings {
+        deployment: arguments.deployment.deployment(),
+        ..IndexSettings::default()
+    };
+    engine.create_index(&spec, &settings)?;
+    print(&engine.describe_index(&spec.name)?)
+}
+
+fn configure(arguments: &Configure, engine: &Engine) -> Result<Outcome> {
+    let settings = engine.configure_index(&arguments.name, |settings| {
+        if let Some(protection) = arguments.deletion_protection {
+            settings.deletion_protection = protection == Protection::Enabled;
+        }
+        for tag in &arguments.tags {
+            let (name, text) = tag.split_once('=').unwrap_or((tag, ""));
+            match text {
+                "" => settings.tags.remove(name),
+                text => settings.tags.insert(name.to_owned(), text.to_owned()),
+            };
+        }
+    })?;
+    print(&settings)
 }
 
 impl Namespace {
-    fn open(&self, store: &Store) -> Result<Index> {
-        Ok(store.engine().index(&self.name)?)
+    fn open(&self, work: &Work) -> Result<Index> {
+        Ok(work.engine.index(&self.name)?)
     }
 
     /// Opens an index to change it. That of a collection is changed by the collection alone.
-    fn open_to_change(&self, store: &Store) -> Result<Index> {
-        refuse_collection(&self.name, store)?;
-        self.open(store)
+    fn open_to_change(&self, work: &Work) -> Result<Index> {
+        work.refuse_collection(&self.name)?;
+        self.open(work)
     }
 }
 
-fn refuse_collection(name: &str, store: &Store) -> Result<()> {
-    if store.collections()?.iter().any(|info| info.name == name) {
-        return Err(Error::IndexOfCollection {
-            name: name.to_owned(),
-        }
-        .into());
-    }
-    Ok(())
-}
-
-fn upsert(arguments: &Upsert, store: &Store) -> Result<Outcome> {
-    let index = arguments.target.open_to_change(store)?;
+fn upsert(arguments: &Upsert, work: &Work) -> Result<Outcome> {
+    let index = arguments.target.open_to_change(work)?;
     let read = |source| Error::Read {
         path: arguments.file.clone(),
         source,
@@ -352,7 +400,7 @@ fn refused(written: usize, line: usize) -> String {
     }
 }
 
-fn query(arguments: &QueryArguments, store: &Store) -> Result<Outcome> {
+fn query(arguments: &QueryArguments, work: &Work) -> Result<Outcome> {
     let by = match (&arguments.id, arguments.vector.as_deref()) {
         (Some(id), _) => QueryBy::Id(id.clone()),
         (None, Some("-")) => {
@@ -370,28 +418,59 @@ fn query(arguments: &QueryArguments, store: &Store) -> Result<Outcome> {
     };
     let matches = arguments
         .target
-        .open(store)?
+        .open(work)?
         .query(&arguments.target.namespace, &request)?;
     print(&json!({ "matches": matches, "namespace": arguments.target.namespace }))?;
     Ok(Outcome::of(!matches.is_empty()))
 }
 
-fn fetch(arguments: &Fetch, store: &Store) -> Result<Outcome> {
-    let ids: Vec<&str> = arguments.ids.iter().map(String::as_str).collect();
-    let vectors = arguments
-        .target
-        .open(store)?
-        .fetch(&arguments.target.namespace, &ids)?;
-    let found = vectors.len();
+fn fetch(arguments: &Fetch, work: &Work) -> Result<Outcome> {
+    let index = arguments.target.open(work)?;
+    let namespace = &arguments.target.namespace;
+    let page = match &arguments.filter {
+        Some(filter) => {
+            let token = arguments.token.as_deref();
+            index.matching(namespace, &parse_filter(filter)?, arguments.limit, token)?
+        }
+        None => {
+            let ids: Vec<&str> = arguments.ids.iter().map(String::as_str).collect();
+            let items = index.fetch(namespace, &ids)?;
+            Page { items, next: None }
+        }
+    };
+    let found = page.items.len();
+    let vectors = page.items.into_iter();
     let vectors: serde_json::Map<String, serde_json::Value> = vectors
-        .into_iter()
         .map(|vector| Ok((vector.id.clone(), serde_json::to_value(vector)?)))
         .collect::<Result<_>>()?;
-    print(&json!({ "vectors": vectors, "namespace": arguments.target.namespace }))?;
-    Ok(Outcome::of(found == arguments.ids.len()))
+    print(&paged(
+        json!({ "vectors": vectors, "namespace": namespace }),
+        page.next,
+    ))?;
+    Ok(Outcome::of(found > 0 && found >= arguments.ids.len()))
 }
 
-fn update(arguments: &UpdateArguments, store: &Store) -> Result<Outcome> {
+fn ids(arguments: &Ids, work: &Work) -> Result<Outcome> {
+    let index = arguments.target.open(work)?;
+    let namespace = &arguments.target.namespace;
+    let token = arguments.token.as_deref();
+    let page = index.list(namespace, &arguments.prefix, arguments.limit, token)?;
+    let vectors: Vec<_> = page.items.iter().map(|id| json!({ "id": id })).collect();
+    print(&paged(
+        json!({ "vectors": vectors, "namespace": namespace }),
+        page.next,
+    ))
+}
+
+/// An answer with where the next page begins, if there is one.
+fn paged(mut answer: serde_json::Value, next: Option<String>) -> serde_json::Value {
+    if let Some(next) = next {
+        answer["pagination"] = json!({ "next": next });
+    }
+    answer
+}
+
+fn update(arguments: &UpdateArguments, work: &Work) -> Result<Outcome> {
     let values = arguments
         .values
         .as_deref()
@@ -402,16 +481,24 @@ fn update(arguments: &UpdateArguments, store: &Store) -> Result<Outcome> {
         .as_deref()
         .map(|text| parse(text, "--metadata"))
         .transpose()?;
-    let index = arguments.target.open_to_change(store)?;
-    index.update(
-        &arguments.target.namespace,
-        &arguments.id,
-        &Update { values, metadata },
-    )?;
-    print(&json!({}))
+    let index = arguments.target.open_to_change(work)?;
+    let namespace = &arguments.target.namespace;
+    match (&arguments.id, &arguments.filter) {
+        (Some(id), _) => {
+            index.update(namespace, id, &Update { values, metadata })?;
+            print(&json!({}))
+        }
+        (None, filter) => {
+            let filter = parse_filter(filter.as_deref().unwrap_or_default())?;
+            let metadata = metadata.unwrap_or_default();
+            let matched = index.update_matching(namespace, &filter, &metadata)?;
+            print(&json!({ "matchedRecords": matched }))?;
+            Ok(Outcome::of(matched > 0))
+        }
+    }
 }
 
-fn delete(arguments: &Delete, store: &Store) -> Result<Outcome> {
+fn delete(arguments: &Delete, work: &Work) -> Result<Outcome> {
     let selection = match &arguments.filter {
         Some(text) => Selection::Filter(parse_filter(text)?),
         None if arguments.all => Selection::All,
@@ -419,15 +506,26 @@ fn delete(arguments: &Delete, store: &Store) -> Result<Outcome> {
     };
     let deleted = arguments
         .target
-        .open_to_change(store)?
+        .open_to_change(work)?
         .delete(&arguments.target.namespace, &selection)?;
-    message!("deleted {}", count(deleted, "vector"));
-    Ok(Outcome::of(deleted > 0))
+    match deleted {
+        Some(deleted) => {
+            message!("deleted {}", count(deleted, "vector"));
+            Ok(Outcome::of(deleted > 0))
+        }
+        None => {
+            message!(
+                "deleted what there was: {} does not say how many",
+                EngineKind::Pinecone
+            );
+            Ok(Outcome::Done)
+        }
+    }
 }
 
-fn drop_index(name: &str, store: &Store) -> Result<Outcome> {
-    refuse_collection(name, store)?;
-    store.engine().drop_index(name)?;
+fn drop_index(name: &str, work: &Work) -> Result<Outcome> {
+    work.refuse_collection(name)?;
+    work.engine.drop_index(name)?;
     message!("dropped {name}");
     Ok(Outcome::Done)
 }

@@ -9,6 +9,7 @@ mod hub_models;
 mod lasting;
 mod mixes;
 mod outputs;
+mod pinecone;
 mod places;
 #[cfg(unix)]
 mod played_terminal;

@@ -61,7 +61,7 @@ fn an_index_lives_from_create_to_drop() {
     );
     assert_eq!(
         world.well(&["index", "ids", "clip-image-search"]).json(),
-        json!(["0", "1", "2"])
+        json!({"vectors": [{"id": "0"}, {"id": "1"}, {"id": "2"}], "namespace": ""})
     );
     world.well(&["index", "delete", "clip-image-search", "0"]);
     assert_eq!(

@@ -57,7 +57,7 @@ fn sources_and_collections_are_written_as_tables() {
     assert_eq!(names, [true, false], "in the order of the folder");
     let error = world.fails(&["embed", "pictures", "--to", "a.csv", "--model", "mini"]);
     assert!(
-        error.contains("expected a name ending in .parquet or .npy"),
+        error.contains("expected a name ending in .parquet, .npy or .jsonl"),
         "{error}"
     );
 }

@@ -68,6 +68,8 @@ impl World {
             .env_remove("CLIPSEEK_MODEL")
             .env_remove("CLIPSEEK_COLLECTION")
             .env_remove("CLIPSEEK_PICTURES")
+            .env_remove("PINECONE_API_KEY")
+            .env_remove("PINECONE_CONTROLLER_HOST")
             .env("HF_HUB_CACHE", self.path("hub"))
             .env("HF_HOME", self.path("hugging-face"))
             .env("HF_HUB_OFFLINE", "1")

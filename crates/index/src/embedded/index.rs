@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::Engine;
+use super::Core;
 use super::change::{Change, Outcome};
 use super::check::{self, Report};
 use super::publish::{TAIL_LIMIT, has_many_removals};
@@ -17,7 +17,7 @@ use crate::{
     Selection, Update, Vector,
 };
 
-/// How many vectors [`Index::vectors`] reads at a time.
+/// How many vectors [`EmbeddedIndex::vectors`] reads at a time.
 const PAGE: usize = 256;
 
 /// An index of an [`Embedded`](super::Embedded) engine.
@@ -26,18 +26,18 @@ const PAGE: usize = 256;
 /// not exist looks empty. The default namespace is `""`. Every method fails with `IndexNotFound`
 /// once the index has been dropped, and with `Database` or `Busy` if SQLite does.
 #[derive(Debug, Clone)]
-pub struct Index {
-    engine: Arc<Engine>,
+pub struct EmbeddedIndex {
+    engine: Arc<Core>,
     row: IndexRow,
 }
 
-impl Index {
-    pub(super) fn new(engine: Arc<Engine>, row: IndexRow) -> Self {
+impl EmbeddedIndex {
+    pub(super) fn new(engine: Arc<Core>, row: IndexRow) -> Self {
         Self { engine, row }
     }
 
     #[cfg(test)]
-    pub(super) fn engine(&self) -> &Arc<Engine> {
+    pub(super) fn engine(&self) -> &Arc<Core> {
         &self.engine
     }
 
@@ -530,10 +530,10 @@ fn fill(connection: &Connection, query: &Query, found: Found) -> Result<Match> {
     })
 }
 
-/// The vectors of a namespace in order of their ids: see [`Index::vectors`].
+/// The vectors of a namespace in order of their ids: see [`EmbeddedIndex::vectors`].
 #[derive(Debug)]
 pub struct Vectors<'a> {
-    index: &'a Index,
+    index: &'a EmbeddedIndex,
     namespace: String,
     page: VecDeque<Vector>,
     last: Option<String>,

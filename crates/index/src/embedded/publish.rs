@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use rusqlite::Connection;
 
-use super::Engine;
+use super::Core;
 use super::segment::{Segment, SegmentBuilder};
 use super::segment_name::{COMPLETE, SegmentName};
 use super::tables::{self, NamespaceRow};
@@ -49,7 +49,7 @@ pub(super) fn has_many_removals(row: &NamespaceRow) -> bool {
 /// `None` if there is nothing to write or someone else got ahead. The file gets a name of its own
 /// and is complete and on the disk before the database names it, so that whatever a reader finds
 /// named is whole.
-pub(super) fn publish(engine: &Engine, view: &View, merges: bool) -> Result<Option<View>> {
+pub(super) fn publish(engine: &Core, view: &View, merges: bool) -> Result<Option<View>> {
     let kept = match merges && has_many_removals(view.row()) {
         true => 0,
         false => view.kept(merges),
@@ -83,11 +83,7 @@ pub(super) fn publish(engine: &Engine, view: &View, merges: bool) -> Result<Opti
 /// Names the file in the database after those that are `kept`. If none is, the removals that it
 /// has no need of are forgotten. `None` if the namespace is gone, others have put files in the
 /// place of those that are kept, or readers need not look at revisions as old as the file's.
-fn record(
-    engine: &Engine,
-    kept: &[SegmentName],
-    name: &SegmentName,
-) -> Result<Option<NamespaceRow>> {
+fn record(engine: &Core, kept: &[SegmentName], name: &SegmentName) -> Result<Option<NamespaceRow>> {
     let mut replaced = Vec::new();
     let recorded = engine.write(|transaction| {
         let row = tables::namespace_by_id(transaction, name.namespace)?;

@@ -121,7 +121,9 @@ pub(super) fn describe(connection: &Connection, index: &IndexRow) -> Result<Inde
         name: index.name.clone(),
         dimension: index.dimension,
         metric: index.metric,
-        vector_count: vector_count.unsigned_abs(),
+        vector_count: Some(vector_count.unsigned_abs()),
+        host: None,
+        state: None,
     })
 }
 

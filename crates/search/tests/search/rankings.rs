@@ -392,7 +392,7 @@ fn an_earlier_store_gets_its_keywords() {
          DROP TABLE keywords; DROP TABLE keyword_rows; DROP TABLE unfinished;
          ALTER TABLE records DROP COLUMN bytes; ALTER TABLE records DROP COLUMN modified;
          ALTER TABLE records DROP COLUMN facts; ALTER TABLE records DROP COLUMN missing;
-         ALTER TABLE records DROP COLUMN file;
+         ALTER TABLE records DROP COLUMN file; ALTER TABLE collections DROP COLUMN engine;
          PRAGMA user_version = 2;",
     );
     let store = Store::open(&world.path("store")).unwrap();

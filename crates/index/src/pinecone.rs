@@ -1,0 +1,254 @@
+//! The engine at Pinecone, over REST (<https://docs.pinecone.io/reference/api/2025-10>).
+
+mod client;
+mod index;
+mod settings;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Instant;
+
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+use tokio::runtime::{Builder, Runtime};
+
+use self::client::{Client, READY_PAUSE, Request};
+pub use self::index::PineconeIndex;
+pub use self::settings::{ApiKey, CONTROLLER_VARIABLE, KEY_VARIABLE, PineconeSettings};
+use crate::limits::{check_dimension, check_index_name};
+use crate::wire::{DeletionProtection, IndexList, IndexModel};
+use crate::{Deployment, Error, IndexDescription, IndexSettings, IndexSpec, Result};
+
+/// Pinecone's cloud, or what speaks its API.
+///
+/// What Pinecone acknowledges is kept, and found some time later: by its own words usually within seconds. A
+/// search straight after a write may not see it.
+#[derive(Debug, Clone)]
+pub struct Pinecone {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    client: Client,
+    runtime: Runtime,
+}
+
+impl Pinecone {
+    /// The engine, asked as `settings` say. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// `Client` if requests can't be made on this machine.
+    pub fn new(settings: PineconeSettings) -> Result<Self> {
+        let client = Client::new(settings)?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("pinecone")
+            .enable_all()
+            .build()
+            .map_err(|source| Error::Client {
+                source: source.into(),
+            })?;
+        Ok(Self {
+            shared: Arc::new(Shared { client, runtime }),
+        })
+    }
+
+    fn client(&self) -> &Client {
+        &self.shared.client
+    }
+
+    /// Waits for `work`.
+    fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.shared.runtime.block_on(work)
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> Request {
+        Request::new(method, &self.client().settings().controller, path)
+    }
+
+    /// See [`Engine::create_index`](crate::Engine::create_index). Without a deployment it is serverless, where
+    /// every plan may have one.
+    pub(crate) fn create_index(&self, spec: &IndexSpec, settings: &IndexSettings) -> Result<()> {
+        check_index_name(&spec.name)?;
+        check_dimension(spec.dimension)?;
+        let usual = || Deployment::Managed {
+            cloud: "aws".to_owned(),
+            region: "us-east-1".to_owned(),
+        };
+        let deployment = settings.deployment.clone().unwrap_or_else(usual);
+        let mut body = json!({
+            "name": spec.name,
+            "dimension": spec.dimension,
+            "metric": spec.metric,
+            "spec": deployment.to_spec(),
+            "deletion_protection": DeletionProtection::from(settings.deletion_protection),
+        });
+        if !settings.tags.is_empty() {
+            body["tags"] = json!(settings.tags);
+        }
+        let request = self.request(Method::POST, &["indexes"]).body(bytes(&body));
+        self.wait(async {
+            let created = self.client().send(&request).await;
+            created.map_err(|error| match &error {
+                Error::Refused { status: 409, .. } => Error::IndexExists {
+                    name: spec.name.clone(),
+                },
+                _ => error,
+            })?;
+            self.ready(&spec.name).await.map(drop)
+        })
+    }
+
+    pub(crate) fn list_indexes(&self) -> Result<Vec<IndexDescription>> {
+        let request = self.request(Method::GET, &["indexes"]);
+        let list: IndexList = self.wait(self.client().ask(&request))?;
+        let mut indexes: Vec<_> = list.indexes.into_iter().map(describe).collect();
+        indexes.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(indexes)
+    }
+
+    pub(crate) fn describe_index(&self, name: &str) -> Result<IndexDescription> {
+        self.wait(self.model(name)).map(describe)
+    }
+
+    pub(crate) fn settings(&self, name: &str) -> Result<IndexSettings> {
+        self.wait(self.model(name)).map(settings_of)
+    }
+
+    pub(crate) fn configure_index(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut IndexSettings),
+    ) -> Result<IndexSettings> {
+        let old = self.settings(name)?;
+        let mut new = old.clone();
+        change(&mut new);
+        let changes = changes(&old, &new);
+        if changes.is_empty() {
+            return Ok(old);
+        }
+        let request = self.request(Method::PATCH, &["indexes", name]);
+        let request = request.body(bytes(&Value::Object(changes)));
+        self.wait(self.client().send(&request))
+            .map_err(|error| not_found(error, name))?;
+        self.settings(name)
+    }
+
+    pub(crate) fn drop_index(&self, name: &str) -> Result<()> {
+        check_known(name)?;
+        let request = self.request(Method::DELETE, &["indexes", name]);
+        let dropped = self.wait(self.client().send(&request));
+        match dropped {
+            Err(Error::Refused { status: 403, .. }) if self.is_protected(name) => {
+                Err(Error::DeletionProtected {
+                    name: name.to_owned(),
+                })
+            }
+            Err(error) => Err(not_found(error, name)),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    fn is_protected(&self, name: &str) -> bool {
+        let settings = self.settings(name);
+        settings.is_ok_and(|settings| settings.deletion_protection)
+    }
+
+    pub(crate) fn index(&self, name: &str) -> Result<PineconeIndex> {
+        let model = self.wait(self.ready(name))?;
+        PineconeIndex::new(self.clone(), model)
+    }
+
+    async fn model(&self, name: &str) -> Result<IndexModel> {
+        check_known(name)?;
+        let request = self.request(Method::GET, &["indexes", name]);
+        let model = self.client().ask(&request).await;
+        model.map_err(|error| not_found(error, name))
+    }
+
+    /// Waits until an index can be used.
+    async fn ready(&self, name: &str) -> Result<IndexModel> {
+        let limit = self.client().settings().ready_limit;
+        let began = Instant::now();
+        loop {
+            let model = self.model(name).await?;
+            if model.status.ready {
+                return Ok(model);
+            }
+            if began.elapsed() >= limit {
+                return Err(Error::NotReady {
+                    name: name.to_owned(),
+                    seconds: limit.as_secs(),
+                    state: model.status.state,
+                });
+            }
+            tokio::time::sleep(READY_PAUSE).await;
+        }
+    }
+}
+
+fn bytes(body: &Value) -> Vec<u8> {
+    body.to_string().into_bytes()
+}
+
+/// No index has a name that none may have, and no path has it in it.
+fn check_known(name: &str) -> Result<()> {
+    check_index_name(name).map_err(|_| Error::IndexNotFound {
+        name: name.to_owned(),
+    })
+}
+
+fn not_found(error: Error, name: &str) -> Error {
+    match error {
+        Error::Refused { status: 404, .. } => Error::IndexNotFound {
+            name: name.to_owned(),
+        },
+        error => error,
+    }
+}
+
+fn describe(model: IndexModel) -> IndexDescription {
+    IndexDescription {
+        name: model.name,
+        dimension: model.dimension.unwrap_or_default(),
+        metric: model.metric,
+        vector_count: None,
+        host: Some(model.host),
+        state: Some(model.status.state),
+    }
+}
+
+fn settings_of(model: IndexModel) -> IndexSettings {
+    IndexSettings {
+        deletion_protection: model.deletion_protection == DeletionProtection::Enabled,
+        tags: model.tags.unwrap_or_default(),
+        // One of a kind that is not known here is left as it is.
+        deployment: Deployment::from_spec(&model.spec).ok(),
+        port: None,
+    }
+}
+
+/// The body that turns `old` into `new`; a tag without a text is taken away.
+fn changes(old: &IndexSettings, new: &IndexSettings) -> Map<String, Value> {
+    let mut changes = Map::new();
+    if old.deletion_protection != new.deletion_protection {
+        let protection = DeletionProtection::from(new.deletion_protection);
+        changes.insert("deletion_protection".to_owned(), json!(protection));
+    }
+    if old.tags != new.tags {
+        let gone = old.tags.keys().filter(|name| !new.tags.contains_key(*name));
+        let mut tags = new.tags.clone();
+        tags.extend(gone.map(|name| (name.clone(), String::new())));
+        changes.insert("tags".to_owned(), json!(tags));
+    }
+    if old.deployment != new.deployment
+        && let Some(Deployment::Pod {
+            pod_type, replicas, ..
+        }) = &new.deployment
+    {
+        let pod = json!({"pod": {"pod_type": pod_type, "replicas": replicas}});
+        changes.insert("spec".to_owned(), pod);
+    }
+    changes
+}

@@ -1,0 +1,545 @@
+use std::collections::{HashMap, VecDeque};
+
+use reqwest::{Method, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use super::Pinecone;
+use super::client::Request;
+use super::settings;
+use crate::limits::{check_id, check_top_k, check_values, checked_metadata};
+use crate::wire::{
+    BATCH_LIMIT, DEFAULT_NAMESPACE, DeleteRequest, FetchByMetadataRequest, FetchResponse,
+    IndexModel, ListResponse, PAGE_LIMIT, QueryRequest, QueryResponse, StatsRequest, StatsResponse,
+    UpdateRequest, UpdateResponse, WireVector,
+};
+use crate::{
+    Error, Filter, IndexStats, Match, Metadata, Metric, NamespaceStats, Page, Query, QueryBy,
+    Result, Selection, Update, Vector,
+};
+
+/// The largest body of an upsert, in bytes.
+const BODY_LIMIT: usize = 2_000_000;
+
+/// The most bytes of ids in an address.
+const ADDRESS_LIMIT: usize = 4_000;
+
+/// An index at Pinecone, or at what speaks its API: see [`Index`](crate::Index).
+#[derive(Debug, Clone)]
+pub struct PineconeIndex {
+    engine: Pinecone,
+    host: Url,
+    model: IndexModel,
+    dimension: usize,
+}
+
+impl PineconeIndex {
+    /// # Errors
+    /// `NotPinecone` if the control plane names no host, or one that the key must not be sent to.
+    pub(super) fn new(engine: Pinecone, model: IndexModel) -> Result<Self> {
+        let controller = &engine.client().settings().controller;
+        let host = settings::host(&model.host)?;
+        let odd = |what: &str| Error::NotPinecone {
+            host: controller.origin().ascii_serialization(),
+            what: format!("index `{}` {what}", model.name),
+        };
+        if controller.scheme() == "https" && host.scheme() == "http" {
+            return Err(odd("is at a host without TLS, which no key is sent to"));
+        }
+        let dimension = model.dimension.ok_or_else(|| odd("has no dimension"))?;
+        Ok(Self {
+            engine,
+            host,
+            model,
+            dimension,
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.model.name
+    }
+
+    pub(crate) fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    pub(crate) fn metric(&self) -> Metric {
+        self.model.metric
+    }
+
+    pub(crate) fn upsert(&self, namespace: &str, vectors: &[Vector]) -> Result<usize> {
+        let vectors = self.checked(vectors)?;
+        if vectors.is_empty() {
+            return self.still_there().map(|()| 0);
+        }
+        let request = self.post(&["vectors", "upsert"]);
+        let bodies = upsert_bodies(name_of(namespace), &vectors);
+        let requests = bodies.into_iter().map(|body| request.clone().body(body));
+        self.send_all(requests)?;
+        Ok(vectors.len())
+    }
+
+    /// The vectors that are to be written: the last of each id.
+    fn checked<'a>(&self, vectors: &'a [Vector]) -> Result<Vec<&'a Vector>> {
+        let mut last = HashMap::with_capacity(vectors.len());
+        for (position, vector) in vectors.iter().enumerate() {
+            check_id(&vector.id)?;
+            self.check_values(&vector.values)?;
+            checked_metadata(&vector.id, &vector.metadata)?;
+            last.insert(vector.id.as_str(), position);
+        }
+        let kept = vectors.iter().enumerate();
+        let kept = kept.filter(|(position, vector)| last.get(vector.id.as_str()) == Some(position));
+        Ok(kept.map(|(_, vector)| vector).collect())
+    }
+
+    pub(crate) fn query(&self, namespace: &str, query: &Query) -> Result<Vec<Match>> {
+        check_top_k(query.top_k)?;
+        let (vector, id) = match &query.by {
+            QueryBy::Values(values) => {
+                self.check_values(values)?;
+                (Some(values.clone()), None)
+            }
+            QueryBy::Id(id) => (None, Some(id.clone())),
+        };
+        let body = QueryRequest {
+            namespace: name_of(namespace).to_owned(),
+            top_k: query.top_k,
+            filter: query.filter.clone(),
+            include_values: query.include_values,
+            include_metadata: query.include_metadata,
+            vector,
+            sparse_vector: None,
+            id,
+        };
+        let found: QueryResponse = self.ask(&self.post(&["query"]).body(json(&body)))?;
+        if let QueryBy::Id(id) = &query.by
+            && found.matches.is_empty()
+        {
+            // There is no telling from this whether the id or what is like it is missing.
+            self.check_vector(namespace, id)?;
+        }
+        let matches = found.matches.into_iter().map(|found| Match {
+            id: found.id,
+            score: found.score,
+            values: query.include_values.then_some(found.values),
+            metadata: query
+                .include_metadata
+                .then(|| plain(found.metadata.unwrap_or_default())),
+        });
+        Ok(matches.collect())
+    }
+
+    pub(crate) fn fetch(&self, namespace: &str, ids: &[&str]) -> Result<Vec<Vector>> {
+        let batches = batches_of(ids, |id| id.len(), PAGE_LIMIT, ADDRESS_LIMIT);
+        let requests = batches.map(|ids| {
+            let request = Request::new(Method::GET, &self.host, &["vectors", "fetch"])
+                .with("namespace", name_of(namespace));
+            ids.iter()
+                .fold(request, |request, id| request.with("ids", id))
+        });
+        let mut vectors = HashMap::new();
+        for answer in self.send_all(requests)? {
+            let answer: FetchResponse = self.read(&answer)?;
+            vectors.extend(answer.vectors);
+        }
+        let found = ids.iter().filter_map(|id| vectors.get(*id).cloned());
+        Ok(found.map(vector).collect())
+    }
+
+    pub(crate) fn list(
+        &self,
+        namespace: &str,
+        prefix: &str,
+        limit: usize,
+        token: Option<&str>,
+    ) -> Result<Page<String>> {
+        let mut page = Page {
+            items: Vec::new(),
+            next: token.map(str::to_owned),
+        };
+        while page.items.len() < limit {
+            let some = (limit - page.items.len()).min(PAGE_LIMIT).to_string();
+            let mut request = Request::new(Method::GET, &self.host, &["vectors", "list"])
+                .with("namespace", name_of(namespace))
+                .with("limit", &some);
+            if !prefix.is_empty() {
+                request = request.with("prefix", prefix);
+            }
+            if let Some(token) = &page.next {
+                request = request.with("paginationToken", token);
+            }
+            let answer: ListResponse = self.ask(&request)?;
+            page.items
+                .extend(answer.vectors.into_iter().map(|item| item.id));
+            page.next = answer.pagination.map(|pagination| pagination.next);
+            if page.next.is_none() {
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    pub(crate) fn count(&self, namespace: &str) -> Result<u64> {
+        let stats = self.stats()?;
+        let counted = stats.namespaces.get(namespace);
+        Ok(counted.map_or(0, |namespace| namespace.vector_count))
+    }
+
+    pub(crate) fn update(&self, namespace: &str, id: &str, update: &Update) -> Result<()> {
+        if let Some(values) = &update.values {
+            self.check_values(values)?;
+        }
+        // Pinecone says nothing of an id that does not exist.
+        let mut whole = self.check_vector(namespace, id)?.metadata;
+        whole.extend(update.metadata.clone().unwrap_or_default());
+        checked_metadata(id, &whole)?;
+        let body = UpdateRequest {
+            id: Some(id.to_owned()),
+            values: update.values.clone(),
+            set_metadata: update.metadata.clone(),
+            namespace: name_of(namespace).to_owned(),
+            ..UpdateRequest::default()
+        };
+        self.send(&self.post(&["vectors", "update"]).body(json(&body)))
+    }
+
+    pub(crate) fn matching(
+        &self,
+        namespace: &str,
+        filter: &Filter,
+        limit: usize,
+        token: Option<&str>,
+    ) -> Result<Page<Vector>> {
+        let mut page = Page {
+            items: Vec::new(),
+            next: token.map(str::to_owned),
+        };
+        while page.items.len() < limit {
+            let body = FetchByMetadataRequest {
+                namespace: name_of(namespace).to_owned(),
+                filter: Some(filter.clone()),
+                limit: Some((limit - page.items.len()).min(PAGE_LIMIT)),
+                pagination_token: page.next.take(),
+            };
+            let request = self.post(&["vectors", "fetch_by_metadata"]);
+            let answer: FetchResponse = self.ask(&request.body(json(&body)))?;
+            page.items.extend(answer.vectors.into_values().map(vector));
+            page.next = answer.pagination.map(|pagination| pagination.next);
+            if page.next.is_none() {
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    pub(crate) fn count_matching(&self, namespace: &str, filter: &Filter) -> Result<usize> {
+        self.set_matching(namespace, filter, None)
+    }
+
+    pub(crate) fn update_matching(
+        &self,
+        namespace: &str,
+        filter: &Filter,
+        metadata: &Metadata,
+    ) -> Result<usize> {
+        checked_metadata("", metadata)?;
+        self.set_matching(namespace, filter, Some(metadata))
+    }
+
+    /// Sets metadata where there is some to set; without, nothing changes. Gives how many vectors match.
+    fn set_matching(
+        &self,
+        namespace: &str,
+        filter: &Filter,
+        metadata: Option<&Metadata>,
+    ) -> Result<usize> {
+        let body = UpdateRequest {
+            set_metadata: Some(metadata.cloned().unwrap_or_default()),
+            namespace: name_of(namespace).to_owned(),
+            filter: Some(filter.clone()),
+            dry_run: metadata.is_none(),
+            ..UpdateRequest::default()
+        };
+        let request = self.post(&["vectors", "update"]).body(json(&body));
+        let answer: UpdateResponse = self.ask(&request)?;
+        Ok(answer.matched_records.unwrap_or_default())
+    }
+
+    pub(crate) fn delete(&self, namespace: &str, selection: &Selection) -> Result<()> {
+        let request = self.post(&["vectors", "delete"]);
+        let of = |body: DeleteRequest| {
+            request.clone().body(json(&DeleteRequest {
+                namespace: name_of(namespace).to_owned(),
+                ..body
+            }))
+        };
+        let requests: Vec<Request> = match selection {
+            Selection::Ids(ids) if ids.is_empty() => return self.still_there(),
+            Selection::Ids(ids) => {
+                let batches = ids.chunks(BATCH_LIMIT).map(|ids| DeleteRequest {
+                    ids: ids.to_vec(),
+                    ..DeleteRequest::default()
+                });
+                batches.map(of).collect()
+            }
+            Selection::Filter(filter) if filter.is_empty() => {
+                return self.delete(namespace, &Selection::All);
+            }
+            Selection::Filter(filter) => vec![of(DeleteRequest {
+                filter: Some(filter.clone()),
+                ..DeleteRequest::default()
+            })],
+            Selection::All => vec![of(DeleteRequest {
+                delete_all: true,
+                ..DeleteRequest::default()
+            })],
+        };
+        match self.send_all(requests.into_iter()) {
+            // There is no such namespace.
+            Err(Error::Refused { status: 404, .. }) => Ok(()),
+            deleted => deleted.map(drop),
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Result<IndexStats> {
+        let request = self.post(&["describe_index_stats"]);
+        let request = request.body(json(&StatsRequest::default()));
+        let answer: StatsResponse = self.ask(&request)?;
+        let namespaces = answer.namespaces.into_iter().map(|(name, summary)| {
+            let vector_count = summary.vector_count;
+            (space_of(name), NamespaceStats { vector_count })
+        });
+        Ok(IndexStats {
+            namespaces: namespaces.collect(),
+            dimension: self.dimension,
+            total_vector_count: answer.total_vector_count,
+            metric: self.model.metric,
+        })
+    }
+
+    // --- requests
+
+    fn post(&self, path: &[&str]) -> Request {
+        Request::new(Method::POST, &self.host, path)
+    }
+
+    fn ask<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
+        let answer = self.engine.wait(self.engine.client().ask(request));
+        answer.map_err(|error| self.explained(error))
+    }
+
+    fn send(&self, request: &Request) -> Result<()> {
+        let sent = self.engine.wait(self.engine.client().send(request));
+        sent.map(drop).map_err(|error| self.explained(error))
+    }
+
+    /// Sends some at once; gives the answers in order.
+    fn send_all(&self, requests: impl Iterator<Item = Request>) -> Result<Vec<Vec<u8>>> {
+        let answers = self.engine.wait(self.sent(requests.enumerate().collect()));
+        answers.map_err(|error| self.explained(error))
+    }
+
+    async fn sent(&self, mut requests: VecDeque<(usize, Request)>) -> Result<Vec<Vec<u8>>> {
+        let concurrency = self.engine.client().settings().concurrency.max(1);
+        let mut answers = vec![Vec::new(); requests.len()];
+        let mut on_their_way = JoinSet::new();
+        loop {
+            while on_their_way.len() < concurrency
+                && let Some((position, request)) = requests.pop_front()
+            {
+                let engine = self.engine.clone();
+                on_their_way.spawn_on(
+                    async move { (position, engine.client().send(&request).await) },
+                    self.engine.shared.runtime.handle(),
+                );
+            }
+            match on_their_way.join_next().await {
+                None => return Ok(answers),
+                Some(Ok((position, answer))) => answers[position] = answer?,
+                Some(Err(failed)) => {
+                    return Err(Error::Client {
+                        source: failed.into(),
+                    });
+                }
+            }
+        }
+    }
+
+    fn read<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T> {
+        serde_json::from_slice(bytes).map_err(|error| Error::NotPinecone {
+            host: self.host.origin().ascii_serialization(),
+            what: format!("its answer is not what is expected: {error}"),
+        })
+    }
+
+    /// What a failure means, if the index is gone.
+    fn explained(&self, error: Error) -> Error {
+        let may_be_gone = matches!(
+            error,
+            Error::Refused { status: 404, .. } | Error::Unreachable { .. }
+        );
+        match may_be_gone.then(|| self.still_there()) {
+            Some(Err(gone @ Error::IndexNotFound { .. })) => gone,
+            _ => error,
+        }
+    }
+
+    /// Refuses an index that has been dropped, even if another of its name exists.
+    fn still_there(&self) -> Result<()> {
+        let model = self.engine.wait(self.engine.model(self.name()))?;
+        match model.host == self.model.host {
+            true => Ok(()),
+            false => Err(Error::IndexNotFound {
+                name: self.name().to_owned(),
+            }),
+        }
+    }
+
+    fn check_vector(&self, namespace: &str, id: &str) -> Result<Vector> {
+        let vector = self.fetch(namespace, &[id])?.pop();
+        vector.ok_or_else(|| Error::VectorNotFound {
+            index: self.name().to_owned(),
+            namespace: namespace.to_owned(),
+            id: id.to_owned(),
+        })
+    }
+
+    fn check_values(&self, values: &[f32]) -> Result<()> {
+        check_values(self.name(), self.dimension, self.model.metric, values)
+    }
+}
+
+/// How a namespace is called on the wire.
+fn name_of(namespace: &str) -> &str {
+    match namespace {
+        "" => DEFAULT_NAMESPACE,
+        name => name,
+    }
+}
+
+fn space_of(name: String) -> String {
+    match name == DEFAULT_NAMESPACE {
+        true => String::new(),
+        false => name,
+    }
+}
+
+fn json(body: &impl Serialize) -> Vec<u8> {
+    // Serde's own types and maps with keys of text are always JSON.
+    serde_json::to_vec(body).unwrap_or_default()
+}
+
+/// The bodies of an upsert, each within the limits.
+fn upsert_bodies(namespace: &str, vectors: &[&Vector]) -> Vec<Vec<u8>> {
+    let texts: Vec<Vec<u8>> = vectors.iter().map(|vector| json(&wire(vector))).collect();
+    let batches = batches_of(
+        &texts,
+        |text| text.len() + 1,
+        BATCH_LIMIT,
+        BODY_LIMIT - 2_048,
+    );
+    let bodies = batches.map(|texts| {
+        let mut body = b"{\"namespace\":".to_vec();
+        body.extend(json(&namespace));
+        body.extend_from_slice(b",\"vectors\":[");
+        body.extend(texts.join(&b','));
+        body.extend_from_slice(b"]}");
+        body
+    });
+    bodies.collect()
+}
+
+/// `items` in parts of at most `count`, and of at most `size` in all unless a single one is larger.
+fn batches_of<T>(
+    items: &[T],
+    size_of: impl Fn(&T) -> usize,
+    count: usize,
+    size: usize,
+) -> impl Iterator<Item = &[T]> {
+    let mut rest = items;
+    std::iter::from_fn(move || {
+        let mut total = 0;
+        let fitting = rest.iter().take(count).take_while(|item| {
+            total += size_of(item);
+            total <= size
+        });
+        let length = fitting.count().max(usize::from(!rest.is_empty()));
+        let (batch, others) = rest.split_at(length);
+        rest = others;
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
+fn wire(vector: &Vector) -> WireVector {
+    WireVector {
+        id: vector.id.clone(),
+        values: vector.values.clone(),
+        sparse_values: None,
+        metadata: (!vector.metadata.is_empty()).then(|| vector.metadata.clone()),
+    }
+}
+
+fn vector(wire: WireVector) -> Vector {
+    Vector {
+        id: wire.id,
+        values: wire.values,
+        metadata: plain(wire.metadata.unwrap_or_default()),
+    }
+}
+
+/// Metadata with whole numbers as such: Pinecone has floats alone.
+fn plain(mut metadata: Metadata) -> Metadata {
+    /// Up to here, floats have each whole number.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    for value in metadata.values_mut() {
+        if let Some(number) = value.as_f64().filter(|_| value.is_f64())
+            && number.fract() == 0.0
+            && number.abs() <= EXACT
+        {
+            *value = Value::from(number as i64);
+        }
+    }
+    metadata
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_keep_within_both_limits() {
+        let of = |items: &[usize], count, size| {
+            let batches = batches_of(items, |item| *item, count, size);
+            batches.map(<[usize]>::len).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[1, 1, 1, 1, 1], 2, 100), [2, 2, 1]);
+        assert_eq!(of(&[4, 4, 4, 9, 20, 1], 10, 10), [2, 1, 1, 1, 1]);
+        assert_eq!(of(&[], 10, 10), [0; 0]);
+    }
+
+    #[test]
+    fn whole_floats_are_whole_numbers() {
+        let metadata = serde_json::json!({"a": 4.0, "b": 4.5, "c": 1e300, "d": "4.0", "e": 7});
+        let Value::Object(metadata) = metadata else {
+            unreachable!()
+        };
+        let plain = Value::Object(plain(metadata)).to_string();
+        assert_eq!(plain, r#"{"a":4,"b":4.5,"c":1e300,"d":"4.0","e":7}"#);
+    }
+
+    #[test]
+    fn an_upsert_is_what_the_wire_has() {
+        let vector = Vector {
+            id: "a\"b".to_owned(),
+            values: vec![0.1, 2.0],
+            metadata: Metadata::new(),
+        };
+        let bodies = upsert_bodies("n", &[&vector, &vector]);
+        let request: crate::wire::UpsertRequest = serde_json::from_slice(&bodies[0]).unwrap();
+        assert_eq!(request.namespace, "n");
+        assert_eq!(request.vectors, [wire(&vector), wire(&vector)]);
+    }
+}

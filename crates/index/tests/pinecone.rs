@@ -1,0 +1,369 @@
+//! How the engine `pinecone` takes what a server may do to it. The server here is a double that answers as each
+//! test says; what Pinecone's API does right is tested against `clipseek serve`, by the crate `server`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use index::{
+    ApiKey, Engine, Error, IndexSettings, IndexSpec, Metadata, Metric, Pinecone, PineconeSettings,
+    Query, QueryBy, Vector,
+};
+use serde_json::{Value, json};
+use web::Retry;
+
+/// What was asked of the double.
+#[derive(Clone, Debug)]
+struct Asked {
+    line: String,
+    key: String,
+    version: String,
+    body: Vec<u8>,
+}
+
+/// A double of Pinecone, for all planes.
+struct Double {
+    url: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+/// How the double answers: by what was asked, and how often something was before.
+type Answer = fn(&Asked, usize, &str) -> Option<String>;
+
+impl Double {
+    fn new(answer: Answer) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let double = Self {
+            url: url.clone(),
+            asked: Arc::clone(&asked),
+        };
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (asked, url) = (Arc::clone(&asked), url.clone());
+                thread::spawn(move || converse(stream, &asked, answer, &url));
+            }
+        });
+        double
+    }
+
+    fn settings(&self) -> PineconeSettings {
+        let mut settings = PineconeSettings::new(ApiKey::new("secret-key").unwrap()).unwrap();
+        settings.controller = self.url.parse().unwrap();
+        settings.answer_limit = Duration::from_secs(1);
+        settings.retry = Retry {
+            attempts: 3,
+            first_wait: Duration::from_millis(1),
+            longest_wait: Duration::from_millis(4),
+            longest_asked: Duration::from_secs(2),
+        };
+        settings
+    }
+
+    fn engine(&self) -> Engine {
+        Engine::Pinecone(Pinecone::new(self.settings()).unwrap())
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().map(|asked| asked.line.clone()).collect()
+    }
+}
+
+fn converse(stream: TcpStream, asked: &Mutex<Vec<Asked>>, answer: Answer, url: &str) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut stream = stream;
+    while let Some(request) = read(&mut reader) {
+        let before = {
+            let mut asked = asked.lock().unwrap();
+            asked.push(request.clone());
+            asked.len() - 1
+        };
+        let Some(answer) = answer(&request, before, url) else {
+            // Keeps the connection, and says nothing.
+            thread::sleep(Duration::from_secs(60));
+            return;
+        };
+        if stream.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn read(reader: &mut impl BufRead) -> Option<Asked> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+    let mut asked = Asked {
+        line: line.trim_end().trim_end_matches(" HTTP/1.1").to_owned(),
+        key: String::new(),
+        version: String::new(),
+        body: Vec::new(),
+    };
+    let mut length = 0;
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).ok()?;
+        let Some((name, value)) = header.trim_end().split_once(": ") else {
+            break;
+        };
+        match name.to_ascii_lowercase().as_str() {
+            "api-key" => value.clone_into(&mut asked.key),
+            "x-pinecone-api-version" => value.clone_into(&mut asked.version),
+            "content-length" => length = value.parse().ok()?,
+            _ => {}
+        }
+    }
+    asked.body = vec![0; length];
+    reader.read_exact(&mut asked.body).ok()?;
+    Some(asked)
+}
+
+fn answer(status: &str, headers: &str, body: &str) -> Option<String> {
+    let length = body.len();
+    Some(format!(
+        "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}"
+    ))
+}
+
+fn ok(body: &Value) -> Option<String> {
+    answer(
+        "200 OK",
+        "content-type: application/json\r\n",
+        &body.to_string(),
+    )
+}
+
+/// The index of all tests, at this host and in this state.
+fn model(host: &str, ready: bool) -> Value {
+    let state = if ready { "Ready" } else { "Initializing" };
+    json!({
+        "name": "things", "dimension": 3, "metric": "cosine", "host": host, "vector_type": "dense",
+        "spec": {"serverless": {"cloud": "aws", "region": "us-east-1"}},
+        "status": {"ready": ready, "state": state},
+    })
+}
+
+/// An index that is there, whose host answers as `data` says.
+fn with_index(asked: &Asked, url: &str, data: impl FnOnce() -> Option<String>) -> Option<String> {
+    match asked.line.as_str() {
+        "GET /indexes/things" => ok(&model(url, true)),
+        _ => data(),
+    }
+}
+
+fn vectors() -> [Vector; 1] {
+    [Vector {
+        id: "a".to_owned(),
+        values: vec![1.0, 0.0, 0.0],
+        metadata: Metadata::new(),
+    }]
+}
+
+fn query() -> Query {
+    Query::new(QueryBy::Values(vec![1.0, 0.0, 0.0]), 1)
+}
+
+fn spec() -> IndexSpec {
+    IndexSpec {
+        name: "things".to_owned(),
+        dimension: 3,
+        metric: Metric::Cosine,
+    }
+}
+
+#[test]
+fn every_request_names_the_key_and_the_version_that_is_asked_for() {
+    let double =
+        Double::new(|asked, _, url| with_index(asked, url, || ok(&json!({"upsertedCount": 1}))));
+    let index = double.engine().index("things").unwrap();
+    index.upsert("", &vectors()).unwrap();
+    let asked = double.asked.lock().unwrap();
+    assert_eq!(asked.len(), 2);
+    for each in asked.iter() {
+        assert_eq!(
+            (each.key.as_str(), each.version.as_str()),
+            ("secret-key", "2025-10")
+        );
+    }
+    let body: Value = serde_json::from_slice(&asked[1].body).unwrap();
+    assert_eq!(body["vectors"][0]["values"], json!([1.0, 0.0, 0.0]));
+}
+
+#[test]
+fn a_new_index_is_waited_for() {
+    let double = Double::new(|asked, before, url| match asked.line.as_str() {
+        "POST /indexes" => answer("201 Created", "", "{}"),
+        _ => ok(&model(url, before >= 3)),
+    });
+    double
+        .engine()
+        .create_index(&spec(), &IndexSettings::default())
+        .unwrap();
+    let asked = double.asked.lock().unwrap();
+    assert_eq!(asked.len(), 4);
+    let body: Value = serde_json::from_slice(&asked[0].body).unwrap();
+    let expected = json!({
+        "name": "things", "dimension": 3, "metric": "cosine", "deletion_protection": "disabled",
+        "spec": {"serverless": {"cloud": "aws", "region": "us-east-1"}},
+    });
+    assert_eq!(body, expected);
+}
+
+#[test]
+fn an_index_that_is_never_ready_is_given_up() {
+    let double = Double::new(|_, _, url| ok(&model(url, false)));
+    let mut settings = double.settings();
+    settings.ready_limit = Duration::ZERO;
+    let error = Pinecone::new(settings)
+        .map(Engine::Pinecone)
+        .unwrap()
+        .index("things")
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "index `things` is not ready after 0 s: its state is `Initializing`"
+    );
+}
+
+#[test]
+fn what_can_pass_is_asked_again() {
+    let double = Double::new(|asked, before, url| {
+        with_index(asked, url, || match before {
+            1 => answer("503 Service Unavailable", "retry-after: 0\r\n", ""),
+            2 => answer("429 Too Many Requests", "", "slow down"),
+            3 => answer("500 Internal Server Error", "", "{}"),
+            _ => ok(&json!({"matches": [{"id": "a", "score": 1.0}]})),
+        })
+    });
+    let index = double.engine().index("things").unwrap();
+    assert_eq!(index.query("", &query()).unwrap()[0].id, "a");
+    assert_eq!(double.lines().len(), 5);
+}
+
+#[test]
+fn what_does_not_pass_is_said() {
+    let double = Double::new(|asked, _, url| {
+        with_index(asked, url, || {
+            answer("500 Oops", "", "{\"message\": \"out of order\"}")
+        })
+    });
+    let index = double.engine().index("things").unwrap();
+    let error = index.query("", &query()).unwrap_err().to_string();
+    let host = &double.url;
+    assert_eq!(
+        error,
+        format!("`{host}` refused a request: out of order (status 500)")
+    );
+    // Once, and three times again.
+    assert_eq!(double.lines().len(), 1 + 4);
+}
+
+#[test]
+fn mistakes_are_not_repeated() {
+    let double = Double::new(|asked, _, url| {
+        with_index(asked, url, || {
+            answer(
+                "400 Bad Request",
+                "",
+                "{\"code\": 3, \"message\": \"no such operator\"}",
+            )
+        })
+    });
+    let index = double.engine().index("things").unwrap();
+    let error = index.query("", &query()).unwrap_err();
+    assert!(
+        matches!(&error, Error::Refused { status: 400, message, .. } if message == "no such operator")
+    );
+    assert_eq!(double.lines().len(), 2);
+}
+
+#[test]
+fn a_refused_key_is_said_and_not_shown() {
+    let double =
+        Double::new(|_, _, _| answer("401 Unauthorized", "", "Invalid API key: secret-key"));
+    let error = double.engine().list_indexes().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("`{}` refused the key", double.url)
+    );
+    assert!(!format!("{error:?}").contains("secret-key"));
+    assert_eq!(double.lines().len(), 1);
+}
+
+#[test]
+fn a_server_that_stops_answering_is_given_up_in_time() {
+    let double = Double::new(|asked, _, url| with_index(asked, url, || None));
+    let index = double.engine().index("things").unwrap();
+    let began = Instant::now();
+    let error = index.query("", &query()).unwrap_err().to_string();
+    assert_eq!(error, format!("`{}` did not answer within 1 s", double.url));
+    assert!(began.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn who_cannot_be_reached_is_named() {
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let double = Double::new(|_, _, _| None);
+    let mut settings = double.settings();
+    settings.controller = format!("http://{free}").parse().unwrap();
+    let engine = Engine::Pinecone(Pinecone::new(settings).unwrap());
+    let error = engine.list_indexes().unwrap_err().to_string();
+    assert_eq!(error, format!("`http://{free}` cannot be reached"));
+}
+
+#[test]
+fn other_servers_are_not_taken_for_pinecone() {
+    let page = Double::new(|_, _, _| answer("200 OK", "", "<html>Welcome</html>"));
+    let error = page.engine().list_indexes().unwrap_err();
+    assert!(matches!(error, Error::NotPinecone { .. }), "{error}");
+    let elsewhere = Double::new(|_, _, _| answer("302 Found", "location: /login\r\n", ""));
+    let error = elsewhere.engine().list_indexes().unwrap_err().to_string();
+    assert!(
+        error.ends_with("it sends clients somewhere else"),
+        "{error}"
+    );
+    let missing = Double::new(|_, _, _| answer("404 Not Found", "", ""));
+    let error = missing.engine().index("things").unwrap_err().to_string();
+    assert_eq!(error, "index `things` does not exist");
+}
+
+#[test]
+fn a_broken_answer_is_asked_for_again() {
+    let double = Double::new(|asked, before, url| {
+        with_index(asked, url, || match before {
+            1 => Some(
+                "HTTP/1.1 200 OK\r\ncontent-length: 100\r\nconnection: close\r\n\r\n{\"mat"
+                    .to_owned(),
+            ),
+            _ => ok(&json!({"matches": []})),
+        })
+    });
+    let mut settings = double.settings();
+    settings.answer_limit = Duration::from_millis(300);
+    let engine = Engine::Pinecone(Pinecone::new(settings).unwrap());
+    let index = engine.index("things").unwrap();
+    assert!(index.query("", &query()).unwrap().is_empty());
+}
+
+#[test]
+fn whole_numbers_come_back_as_such() {
+    let double = Double::new(|asked, _, url| {
+        with_index(asked, url, || {
+            ok(
+                &json!({"vectors": {"a": {"id": "a", "values": [1, 0, 0], "metadata": {"n": 4.0, "x": 0.5}}}}),
+            )
+        })
+    });
+    let index = double.engine().index("things").unwrap();
+    let vector = index.fetch("", &["a"]).unwrap().remove(0);
+    assert_eq!(
+        Value::Object(vector.metadata).to_string(),
+        r#"{"n":4,"x":0.5}"#
+    );
+}
