@@ -98,6 +98,13 @@ impl IntoResponse for ApiError {
     }
 }
 
+impl From<ApiError> for tonic::Status {
+    fn from(error: ApiError) -> Self {
+        let (number, ..) = error.code.parts();
+        Self::new(tonic::Code::from_i32(number.into()), error.message)
+    }
+}
+
 impl From<index::Error> for ApiError {
     fn from(error: index::Error) -> Self {
         use index::Error as E;
