@@ -59,6 +59,10 @@ impl ApiError {
         Self::new(Code::NotFound, message)
     }
 
+    pub(crate) fn exists(message: impl Into<String>) -> Self {
+        Self::new(Code::AlreadyExists, message)
+    }
+
     pub(crate) fn forbidden(message: impl Into<String>) -> Self {
         Self::new(Code::PermissionDenied, message)
     }

@@ -10,6 +10,7 @@ use index::wire::{
     QueryResponse, StatsRequest, StatsResponse, UpdateRequest, UpdateResponse, UpsertRequest,
     UpsertResponse,
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::api_error::ApiError;
@@ -39,7 +40,7 @@ pub(crate) fn routes() -> Vec<Route<Operations>> {
         Route::new(Method::GET, "/describe_index_stats", plain_stats),
         Route::new(Method::POST, "/describe_index_stats", stats),
         Route::new(Method::GET, "/namespaces", list_namespaces),
-        Route::refused_with(Method::POST, "/namespaces", "namespaces without vectors"),
+        Route::new(Method::POST, "/namespaces", create_namespace),
         Route::new(Method::GET, "/namespaces/{namespace}", describe_namespace),
         Route::new(Method::DELETE, "/namespaces/{namespace}", delete_namespace),
     ];
@@ -131,6 +132,19 @@ async fn list_namespaces(
     InQuery(page): InQuery<Page>,
 ) -> Answer<NamespaceList> {
     operations.list_namespaces(page).await.map(Json)
+}
+
+/// What namespace to make. A schema, which says by what metadata one will filter, is not needed here.
+#[derive(Deserialize)]
+struct CreateNamespace {
+    name: String,
+}
+
+async fn create_namespace(
+    Extracted(operations): Asked,
+    JsonBody(request): JsonBody<CreateNamespace>,
+) -> Answer<NamespaceDescription> {
+    operations.create_namespace(request.name).await.map(Json)
 }
 
 async fn describe_namespace(

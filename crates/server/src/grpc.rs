@@ -141,8 +141,8 @@ impl VectorService for Service {
 
     async fn create_namespace(
         &self,
-        _: Request<wire::CreateNamespaceRequest>,
+        request: Request<wire::CreateNamespaceRequest>,
     ) -> Answer<wire::NamespaceDescription> {
-        answer(self.0.create_namespace().await?)
+        answer(self.0.create_namespace(request.into_inner().name).await?)
     }
 }

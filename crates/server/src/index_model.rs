@@ -82,7 +82,7 @@ impl CreateIndex {
             deletion_protection: self.deletion_protection == Some(Protection::Enabled),
             tags: self.tags.unwrap_or_default(),
             deployment,
-            port: None,
+            ..IndexSettings::default()
         };
         Ok((spec, settings))
     }

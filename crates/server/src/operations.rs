@@ -1,6 +1,6 @@
 //! What can be asked of an index, whichever way it is asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use index::wire::{
@@ -59,6 +59,9 @@ pub(crate) struct NamespaceList {
     pub(crate) total_count: usize,
 }
 
+/// The longest name of a namespace that is made without a vector, in bytes.
+const NAMESPACE_LIMIT: usize = 512;
+
 const USAGE: Usage = Usage { read_units: 1 };
 
 impl Operations {
@@ -89,6 +92,32 @@ impl Operations {
             let index = state.store.engine().index(&name)?;
             state.check_changeable(&name)?;
             work(&index)
+        });
+        work.await
+    }
+
+    /// The namespaces that are there without a vector, too.
+    async fn made(&self) -> Result<BTreeSet<String>, ApiError> {
+        let name = Arc::clone(&self.index);
+        let settings = self
+            .state
+            .run(move |state| Ok(state.store.engine().settings(&name)?));
+        Ok(settings.await?.namespaces)
+    }
+
+    /// Changes which those are; says whether it did.
+    async fn change_made(
+        &self,
+        change: impl FnOnce(&mut BTreeSet<String>) -> bool + Send + 'static,
+    ) -> Result<bool, ApiError> {
+        let name = Arc::clone(&self.index);
+        let work = self.state.run(move |state| {
+            state.check_changeable(&name)?;
+            let mut is_changed = false;
+            state.store.engine().configure_index(&name, |settings| {
+                is_changed = change(&mut settings.namespaces);
+            })?;
+            Ok(is_changed)
         });
         work.await
     }
@@ -221,9 +250,10 @@ impl Operations {
     pub(crate) async fn delete(&self, request: DeleteRequest) -> Result<(), ApiError> {
         let space = namespace(request.namespace.clone());
         let selection = selection(request)?;
+        let made = self.made().await?;
         let deleted = self.change(move |index| {
             if matches!(selection, Selection::All) {
-                check_namespace(index, &space)?;
+                check_namespace(index, &made, &space)?;
             }
             Ok(index.delete(&space, &selection)?)
         });
@@ -232,9 +262,12 @@ impl Operations {
     }
 
     pub(crate) async fn stats(&self, request: StatsRequest) -> Result<StatsResponse, ApiError> {
+        let made = self.made().await?;
         let stats = self.read(move |index| {
             let stats = index.stats()?;
-            let mut namespaces = BTreeMap::new();
+            let empty = NamespaceSummary { vector_count: 0 };
+            let made = made.into_iter();
+            let mut namespaces: BTreeMap<_, _> = made.map(|name| (name, empty)).collect();
             for (name, counted) in stats.namespaces {
                 let vector_count = match &request.filter {
                     Some(filter) => index.count_matching(&name, filter)? as u64,
@@ -256,8 +289,7 @@ impl Operations {
 
     pub(crate) async fn list_namespaces(&self, page: Page) -> Result<NamespaceList, ApiError> {
         let limit = limit(page.limit, PAGE_LIMIT)?;
-        let stats = self.read(|index| Ok(index.stats()?));
-        let mut wanted = stats.await?.namespaces;
+        let mut wanted = self.stats(StatsRequest::default()).await?.namespaces;
         wanted.retain(|name, _| name_of(name).starts_with(&page.prefix));
         let total_count = wanted.len();
         if let Some(after) = page.pagination_token.map(namespace) {
@@ -277,8 +309,28 @@ impl Operations {
         })
     }
 
-    pub(crate) async fn create_namespace(&self) -> Result<NamespaceDescription, ApiError> {
-        Err(ApiError::not_offered("namespaces without vectors"))
+    pub(crate) async fn create_namespace(
+        &self,
+        name: String,
+    ) -> Result<NamespaceDescription, ApiError> {
+        if !(1..=NAMESPACE_LIMIT).contains(&name.len()) || name == DEFAULT_NAMESPACE {
+            return Err(ApiError::invalid(format!(
+                "`name` is `{name}`, expected 1 to {NAMESPACE_LIMIT} bytes that are not `{DEFAULT_NAMESPACE}`"
+            )));
+        }
+        let (made, space) = (self.made().await?, name.clone());
+        let counted = self.read(move |index| counted(index, &made, &space));
+        let description = described(&name, 0);
+        let space = name.clone();
+        let is_new =
+            counted.await?.is_none() && self.change_made(move |made| made.insert(space)).await?;
+        match is_new {
+            true => Ok(description),
+            false => Err(ApiError::exists(format!(
+                "Namespace already exists: index `{}` has a namespace `{name}`",
+                self.index
+            ))),
+        }
     }
 
     pub(crate) async fn describe_namespace(
@@ -286,8 +338,9 @@ impl Operations {
         name: String,
     ) -> Result<NamespaceDescription, ApiError> {
         let name = namespace(name);
+        let made = self.made().await?;
         let description = self.read(move |index| {
-            let count = check_namespace(index, &name)?;
+            let count = check_namespace(index, &made, &name)?;
             Ok(described(&name, count))
         });
         description.await
@@ -295,11 +348,16 @@ impl Operations {
 
     pub(crate) async fn delete_namespace(&self, name: String) -> Result<(), ApiError> {
         let name = namespace(name);
+        let (made, space) = (self.made().await?, name.clone());
+        let is_made = made.contains(&name);
         let deleted = self.change(move |index| {
-            check_namespace(index, &name)?;
-            Ok(index.delete_namespace(&name)?)
+            check_namespace(index, &made, &space)?;
+            Ok(index.delete_namespace(&space)?)
         });
         deleted.await?;
+        if is_made {
+            self.change_made(move |made| made.remove(&name)).await?;
+        }
         Ok(())
     }
 }
@@ -413,15 +471,29 @@ fn is_empty(filter: &Filter) -> bool {
         .is_some_and(serde_json::Map::is_empty)
 }
 
-fn check_namespace(index: &Index, namespace: &str) -> Result<u64, ApiError> {
-    match index.count(namespace)? {
-        0 => Err(ApiError::not_found(format!(
+/// How many vectors a namespace has, if it is there.
+fn counted(
+    index: &Index,
+    made: &BTreeSet<String>,
+    namespace: &str,
+) -> Result<Option<u64>, ApiError> {
+    let count = index.count(namespace)?;
+    Ok((count > 0 || made.contains(namespace)).then_some(count))
+}
+
+fn check_namespace(
+    index: &Index,
+    made: &BTreeSet<String>,
+    namespace: &str,
+) -> Result<u64, ApiError> {
+    let count = counted(index, made, namespace)?;
+    count.ok_or_else(|| {
+        ApiError::not_found(format!(
             "Namespace not found: index `{}` has no namespace `{}`",
             index.name(),
             name_of(namespace)
-        ))),
-        count => Ok(count),
-    }
+        ))
+    })
 }
 
 fn described(namespace: &str, record_count: u64) -> NamespaceDescription {

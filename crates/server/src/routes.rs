@@ -68,15 +68,6 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         }
     }
 
-    /// The same for one method.
-    pub(crate) fn refused_with(method: Method, path: &'static str, what: &'static str) -> Self {
-        let refuse = move || ready(ApiError::not_offered(what));
-        Self {
-            is_offered: false,
-            ..Self::new(method, path, refuse)
-        }
-    }
-
     fn endpoint(self, is_data: bool) -> Endpoint {
         Endpoint {
             method: self.method,

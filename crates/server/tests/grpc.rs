@@ -176,6 +176,21 @@ async fn vectors_are_written_found_changed_and_deleted() {
     assert_eq!(described.into_inner().record_count, 1);
     let request = DeleteNamespaceRequest { namespace };
     client.delete_namespace(request).await.unwrap();
+
+    let request = CreateNamespaceRequest {
+        name: "made".to_owned(),
+        schema: None,
+    };
+    client.create_namespace(request).await.unwrap();
+    for count in [1, 0] {
+        let request = ListNamespacesRequest::default();
+        let listed = client.list_namespaces(request).await.unwrap().into_inner();
+        assert_eq!(listed.namespaces.len(), count);
+        let request = DeleteNamespaceRequest {
+            namespace: "made".to_owned(),
+        };
+        assert_eq!(client.delete_namespace(request).await.is_ok(), count == 1);
+    }
     world.end().await;
 }
 
@@ -229,9 +244,15 @@ async fn refusals_have_their_codes() {
     };
     let answer = client.describe_namespace(missing).await;
     expect(Code::NotFound, answer.map(drop));
-    let empty = CreateNamespaceRequest::default();
-    let answer = client.create_namespace(empty).await;
-    expect(Code::Unimplemented, answer.map(drop));
+    let made = |name: &str| CreateNamespaceRequest {
+        name: name.to_owned(),
+        schema: None,
+    };
+    let answer = client.create_namespace(made("")).await;
+    expect(Code::InvalidArgument, answer.map(drop));
+    client.create_namespace(made("made")).await.unwrap();
+    let answer = client.create_namespace(made("made")).await;
+    expect(Code::AlreadyExists, answer.map(drop));
     world.end().await;
 }
 
