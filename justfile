@@ -87,10 +87,34 @@ check-hub:
     programs="${CARGO_TARGET_DIR:-target}/debug"
     python3 tools/fixtures/hub/check_cache.py "$programs/examples/serve" "$programs/examples/pull"
 
-# Pinecone's own client against `clipseek serve` (tools/fixtures/server/requirements.txt)
+# Pinecone's own clients against `clipseek serve`: Python's over REST and gRPC (tools/fixtures/server/requirements.txt),
+# the release before it, and JavaScript's, both put into a folder of their own; needs Node.js 20 or newer
 check-sdk:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
     cargo build --quiet
-    python3 tools/fixtures/server/check_sdk.py "${CARGO_TARGET_DIR:-target}/debug/clipseek"
+    with_server() { python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/debug/clipseek" "$@"; }
+    check=tools/fixtures/server/check_sdk.py
+    with_server python3 "$check"
+    with_server python3 "$check" --grpc
+    python3 -m venv "$folder/older"
+    "$folder/older/bin/pip" install --quiet -r tools/fixtures/server/requirements-9.txt
+    with_server "$folder/older/bin/python" "$check"
+    cp tools/fixtures/server/{package.json,check_sdk.mjs} "$folder"
+    npm install --silent --no-audit --no-fund --no-package-lock --prefix "$folder"
+    with_server node "$folder/check_sdk.mjs"
+
+# Ask `clipseek serve` whatever docs/openapi.yaml allows, and what it does not (tools/fixtures/server/requirements-api.txt)
+check-api:
+    cargo build --quiet
+    python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/debug/clipseek" \
+        python3 tools/fixtures/server/check_api.py
+
+# Make the code of the gRPC messages anew from tools/protocol/vector_service.proto
+protocol:
+    cd tools/protocol && cargo run --quiet
 
 # See that groff has nothing to say against the man pages
 check-man:

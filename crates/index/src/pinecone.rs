@@ -225,7 +225,7 @@ fn settings_of(model: IndexModel) -> IndexSettings {
         tags: model.tags.unwrap_or_default(),
         // One of a kind that is not known here is left as it is.
         deployment: Deployment::from_spec(&model.spec).ok(),
-        port: None,
+        ..IndexSettings::default()
     }
 }
 

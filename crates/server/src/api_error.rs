@@ -59,6 +59,10 @@ impl ApiError {
         Self::new(Code::NotFound, message)
     }
 
+    pub(crate) fn exists(message: impl Into<String>) -> Self {
+        Self::new(Code::AlreadyExists, message)
+    }
+
     pub(crate) fn forbidden(message: impl Into<String>) -> Self {
         Self::new(Code::PermissionDenied, message)
     }
@@ -95,6 +99,13 @@ impl IntoResponse for ApiError {
             "details": [],
         });
         (status, Json(body)).into_response()
+    }
+}
+
+impl From<ApiError> for tonic::Status {
+    fn from(error: ApiError) -> Self {
+        let (number, ..) = error.code.parts();
+        Self::new(tonic::Code::from_i32(number.into()), error.message)
     }
 }
 

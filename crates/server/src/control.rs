@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State as Extracted};
-use axum::http::StatusCode;
-use axum::routing::{any, get};
-use axum::{Json, Router, middleware};
+use axum::extract::State as Extracted;
+use axum::http::{Method, StatusCode};
+use axum::{Json, Router};
 use index::{Embedded, IndexDescription, IndexSettings};
 use serde_json::{Value, json};
 
@@ -15,47 +14,38 @@ use crate::api_version::ApiVersion;
 use crate::hosts::Hosts;
 use crate::index_model::{ConfigureIndex, CreateIndex, model};
 use crate::json_body::JsonBody;
-use crate::keys;
+use crate::parameters::InPath;
+use crate::routes::{self, Route};
 use crate::state::State;
 
-/// What Pinecone has and this server has not.
-const NOT_OFFERED: [(&str, &str); 5] = [
-    ("/collections", "collections"),
-    ("/backups", "backups"),
-    ("/restore-jobs", "restore jobs"),
-    ("/assistant", "assistants"),
-    ("/embed", "embeddings"),
-];
+pub(crate) fn routes() -> Vec<Route<Arc<State>>> {
+    let mut routes = vec![
+        Route::new(Method::GET, "/indexes", list),
+        Route::new(Method::POST, "/indexes", create),
+        Route::new(Method::GET, "/indexes/{name}", describe),
+        Route::new(Method::PATCH, "/indexes/{name}", configure),
+        Route::new(Method::DELETE, "/indexes/{name}", drop_index),
+    ];
+    let refused = [
+        ("/indexes/create-for-model", "indexes with a model"),
+        ("/indexes/{name}/backups", "backups"),
+        ("/collections", "collections"),
+        ("/collections/{*rest}", "collections"),
+        ("/backups", "backups"),
+        ("/backups/{*rest}", "backups"),
+        ("/restore-jobs", "restore jobs"),
+        ("/restore-jobs/{*rest}", "restore jobs"),
+        ("/assistant", "assistants"),
+        ("/assistant/{*rest}", "assistants"),
+        ("/embed", "embeddings"),
+        ("/embed/{*rest}", "embeddings"),
+    ];
+    routes.extend(refused.map(|(path, what)| Route::refused(path, what)));
+    routes
+}
 
 pub(crate) fn router(state: &Arc<State>) -> Router {
-    let mut router = Router::new()
-        .route("/indexes", get(list).post(create))
-        .route(
-            "/indexes/{name}",
-            get(describe).patch(configure).delete(drop_index),
-        )
-        .route(
-            "/indexes/create-for-model",
-            any(async || ApiError::not_offered("indexes with a model")),
-        )
-        .route(
-            "/indexes/{name}/backups",
-            any(async || ApiError::not_offered("backups")),
-        );
-    for (path, what) in NOT_OFFERED {
-        let refuse = any(move || std::future::ready(ApiError::not_offered(what)));
-        router = router
-            .route(path, refuse.clone())
-            .route(&format!("{path}/{{*rest}}"), refuse);
-    }
-    router
-        .fallback(async || ApiError::not_found("there is no such path"))
-        .method_not_allowed_fallback(async || ApiError::invalid("not with this method"))
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(state),
-            keys::check,
-        ))
-        .with_state(Arc::clone(state))
+    routes::router(routes(), state).with_state(Arc::clone(state))
 }
 
 impl From<ServerError> for ApiError {
@@ -122,7 +112,7 @@ async fn create(
 async fn describe(
     Extracted(state): Extracted<Arc<State>>,
     version: ApiVersion,
-    Path(name): Path<String>,
+    InPath(name): InPath,
 ) -> Result<Json<Value>, ApiError> {
     let known = state.run(move |state| known(state.store.engine(), &name));
     Ok(Json(described(&state, version, &known.await?).await?))
@@ -131,7 +121,7 @@ async fn describe(
 async fn configure(
     Extracted(state): Extracted<Arc<State>>,
     version: ApiVersion,
-    Path(name): Path<String>,
+    InPath(name): InPath,
     JsonBody(body): JsonBody<ConfigureIndex>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let known = state.run(move |state| {
@@ -145,7 +135,7 @@ async fn configure(
 
 async fn drop_index(
     Extracted(state): Extracted<Arc<State>>,
-    Path(name): Path<String>,
+    InPath(name): InPath,
 ) -> Result<StatusCode, ApiError> {
     let dropped = name.clone();
     let work = state.run(move |state| {

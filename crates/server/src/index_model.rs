@@ -76,7 +76,7 @@ impl CreateIndex {
             deletion_protection: self.deletion_protection == Some(DeletionProtection::Enabled),
             tags: self.tags.unwrap_or_default(),
             deployment,
-            port: None,
+            ..IndexSettings::default()
         };
         Ok((spec, settings))
     }

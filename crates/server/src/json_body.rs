@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use crate::api_error::ApiError;
 
 /// The largest body, which is the largest of an upsert.
-const LARGEST: usize = 2 << 20;
+pub(crate) const LARGEST: usize = 2 << 20;
 
 /// A request's body, whatever it says that it is: some clients say nothing.
 pub(crate) struct JsonBody<T>(pub(crate) T);

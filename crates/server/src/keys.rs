@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 use crate::api_error::ApiError;
+use crate::grpc;
 use crate::state::State;
 
 /// The header that names a client's key.
@@ -58,6 +59,9 @@ pub(crate) async fn check(
     let key = request.headers().get(HEADER);
     match state.keys.accept(key.map_or(b"", |key| key.as_bytes())) {
         true => Ok(next.run(request).await),
+        false if grpc::is_asked(request.headers()) => {
+            Ok(grpc::refusal(ApiError::unauthenticated()))
+        }
         false => Err(ApiError::unauthenticated()),
     }
 }

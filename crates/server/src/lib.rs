@@ -2,16 +2,20 @@
 //!
 //! The control plane, which makes and describes indexes, is at the server's own address. Pinecone's clients ask
 //! it where an index is and then talk to that host, with paths that begin at its root: so each index has a port
-//! of its own, which it keeps when the server is started again.
+//! of its own, which it keeps when the server is started again. There it is asked over HTTP or over gRPC.
 
 mod api_error;
 mod api_version;
 mod control;
 mod data;
+mod grpc;
 mod hosts;
 mod index_model;
 mod json_body;
 mod keys;
+mod operations;
+mod parameters;
+mod routes;
 mod state;
 
 use std::future::Future;
@@ -24,6 +28,7 @@ use tokio::sync::watch;
 
 use self::hosts::Hosts;
 pub use self::keys::Keys;
+pub use self::routes::{Endpoint, endpoints};
 use self::state::State;
 
 /// How a [`Server`] serves.

@@ -251,7 +251,7 @@ fn settings_are_kept_and_heeded(engine: &Engine) {
         deletion_protection: true,
         tags: [("of".to_owned(), "me".to_owned())].into(),
         deployment: Some(deployment.clone()),
-        port: None,
+        ..IndexSettings::default()
     };
     engine
         .create_index(&spec("kept", Metric::Cosine), &settings)
