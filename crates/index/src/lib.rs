@@ -38,6 +38,7 @@ mod machine;
 mod metric;
 mod query;
 mod score;
+mod unique;
 mod vector;
 pub mod wire;
 

@@ -2,20 +2,22 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State as Extracted};
+use axum::extract::State as Extracted;
 use axum::http::StatusCode;
 use axum::routing::{any, get};
-use axum::{Json, Router, middleware};
+use axum::{Json, Router};
 use index::{Embedded, IndexDescription, IndexSettings};
 use serde_json::{Value, json};
 
 use crate::ServerError;
 use crate::api_error::ApiError;
 use crate::api_version::ApiVersion;
+use crate::attend;
+use crate::health;
 use crate::hosts::Hosts;
 use crate::index_model::{ConfigureIndex, CreateIndex, model};
 use crate::json_body::JsonBody;
-use crate::keys;
+use crate::parameters::InPath;
 use crate::state::State;
 
 /// What Pinecone has and this server has not.
@@ -28,7 +30,7 @@ const NOT_OFFERED: [(&str, &str); 5] = [
 ];
 
 pub(crate) fn router(state: &Arc<State>) -> Router {
-    let mut router = Router::new()
+    let mut router = health::routes()
         .route("/indexes", get(list).post(create))
         .route(
             "/indexes/{name}",
@@ -48,14 +50,11 @@ pub(crate) fn router(state: &Arc<State>) -> Router {
             .route(path, refuse.clone())
             .route(&format!("{path}/{{*rest}}"), refuse);
     }
-    router
+    let router = router
         .fallback(async || ApiError::not_found("there is no such path"))
         .method_not_allowed_fallback(async || ApiError::invalid("not with this method"))
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(state),
-            keys::check,
-        ))
-        .with_state(Arc::clone(state))
+        .with_state(Arc::clone(state));
+    attend::to(router, state, None)
 }
 
 impl From<ServerError> for ApiError {
@@ -79,12 +78,7 @@ async fn described(
     (description, settings): &Known,
 ) -> Result<Value, ApiError> {
     let address = Hosts::address(state, &description.name).await?;
-    Ok(model(
-        version,
-        description,
-        settings,
-        &format!("http://{address}"),
-    ))
+    Ok(model(version, description, settings, &state.url(address)))
 }
 
 async fn list(
@@ -110,7 +104,7 @@ async fn create(
     JsonBody(body): JsonBody<CreateIndex>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let (spec, settings) = body.parts()?;
-    let created = state.run(move |state| {
+    let created = state.change(move |state| {
         let engine = state.store.engine();
         engine.create_index_with(&spec, &settings)?;
         known(engine, &spec.name)
@@ -122,7 +116,7 @@ async fn create(
 async fn describe(
     Extracted(state): Extracted<Arc<State>>,
     version: ApiVersion,
-    Path(name): Path<String>,
+    InPath(name): InPath,
 ) -> Result<Json<Value>, ApiError> {
     let known = state.run(move |state| known(state.store.engine(), &name));
     Ok(Json(described(&state, version, &known.await?).await?))
@@ -131,10 +125,10 @@ async fn describe(
 async fn configure(
     Extracted(state): Extracted<Arc<State>>,
     version: ApiVersion,
-    Path(name): Path<String>,
+    InPath(name): InPath,
     JsonBody(body): JsonBody<ConfigureIndex>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let known = state.run(move |state| {
+    let known = state.change(move |state| {
         let engine = state.store.engine();
         engine.configure_index(&name, |settings| body.apply(settings))?;
         known(engine, &name)
@@ -145,14 +139,14 @@ async fn configure(
 
 async fn drop_index(
     Extracted(state): Extracted<Arc<State>>,
-    Path(name): Path<String>,
+    InPath(name): InPath,
 ) -> Result<StatusCode, ApiError> {
     let dropped = name.clone();
-    let work = state.run(move |state| {
+    let work = state.change(move |state| {
         state.check_changeable(&dropped)?;
         Ok(state.store.engine().drop_index(&dropped)?)
     });
     work.await?;
-    state.hosts.close(&name).await;
+    state.hosts.close(&name, state.limits.grace).await;
     Ok(StatusCode::ACCEPTED)
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query as Parameters, State as Extracted};
+use axum::extract::State as Extracted;
 use axum::routing::{any, get, post};
-use axum::{Json, Router, middleware};
+use axum::{Json, Router};
 use index::wire::{
     BATCH_LIMIT, DEFAULT_NAMESPACE, DeleteRequest, FetchByMetadataRequest, FetchResponse, ListItem,
     ListResponse, NamespaceSummary, PAGE_LIMIT, Pagination, QueryRequest, QueryResponse,
@@ -16,8 +16,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::api_error::ApiError;
+use crate::attend;
 use crate::json_body::JsonBody;
-use crate::keys;
+use crate::parameters::{InPath, InQuery};
 use crate::state::State;
 
 /// An index that is asked.
@@ -34,7 +35,7 @@ pub(crate) fn router(state: &Arc<State>, index: &str) -> Router {
     };
     let imports = any(async || ApiError::not_offered("imports"));
     let records = any(async || ApiError::not_offered("records of texts"));
-    Router::new()
+    let router = Router::new()
         .route("/vectors/upsert", post(upsert))
         .route("/query", post(query))
         .route("/vectors/fetch", get(fetch))
@@ -52,11 +53,8 @@ pub(crate) fn router(state: &Arc<State>, index: &str) -> Router {
         .route("/records/{*rest}", records)
         .fallback(async || ApiError::not_found("there is no such path"))
         .method_not_allowed_fallback(async || ApiError::invalid("not with this method"))
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(state),
-            keys::check,
-        ))
-        .with_state(host)
+        .with_state(host);
+    attend::to(router, state, Some(index))
 }
 
 impl Host {
@@ -76,7 +74,7 @@ impl Host {
         work: impl FnOnce(&Index) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let name = Arc::clone(&self.index);
-        let work = self.state.run(move |state| {
+        let work = self.state.change(move |state| {
             let index = state.store.engine().index(&name)?;
             state.check_changeable(&name)?;
             work(&index)
@@ -188,7 +186,7 @@ async fn query(
 
 async fn fetch(
     Extracted(host): Extracted<Host>,
-    Parameters(parameters): Parameters<Vec<(String, String)>>,
+    InQuery(parameters): InQuery<Vec<(String, String)>>,
 ) -> Result<Json<FetchResponse>, ApiError> {
     let (mut ids, mut asked) = (Vec::new(), String::new());
     for (name, value) in parameters {
@@ -269,7 +267,7 @@ impl Page {
 
 async fn list(
     Extracted(host): Extracted<Host>,
-    Parameters(page): Parameters<Page>,
+    InQuery(page): InQuery<Page>,
 ) -> Result<Json<ListResponse>, ApiError> {
     let limit = page.limit()?;
     let asked = page.namespace.clone();
@@ -421,7 +419,7 @@ fn namespace_model(name: &str, count: u64) -> Value {
 
 async fn list_namespaces(
     Extracted(host): Extracted<Host>,
-    Parameters(page): Parameters<Page>,
+    InQuery(page): InQuery<Page>,
 ) -> Result<Json<Value>, ApiError> {
     let limit = page.limit()?;
     let found = host.read(move |index| {
@@ -459,7 +457,7 @@ async fn create_namespace() -> ApiError {
 
 async fn describe_namespace(
     Extracted(host): Extracted<Host>,
-    Path(name): Path<String>,
+    InPath(name): InPath,
 ) -> Result<Json<Value>, ApiError> {
     let name = namespace(name);
     let model = host.read(move |index| {
@@ -471,7 +469,7 @@ async fn describe_namespace(
 
 async fn delete_namespace(
     Extracted(host): Extracted<Host>,
-    Path(name): Path<String>,
+    InPath(name): InPath,
 ) -> Result<Json<Value>, ApiError> {
     let name = namespace(name);
     let deleted = host.change(move |index| {

@@ -1,0 +1,33 @@
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use crate::api_error::ApiError;
+
+/// A name in a request's path.
+pub(crate) struct InPath(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for InPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Path(name) = Path::from_request_parts(parts, state)
+            .await
+            .map_err(|error| ApiError::invalid(format!("the path: {}", error.body_text())))?;
+        Ok(Self(name))
+    }
+}
+
+/// The parameters behind a request's path.
+pub(crate) struct InQuery<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Query(parameters) = Query::from_request_parts(parts, state)
+            .await
+            .map_err(|error| ApiError::invalid(format!("the parameters: {}", error.body_text())))?;
+        Ok(Self(parameters))
+    }
+}
