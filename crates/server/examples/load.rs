@@ -201,6 +201,16 @@ fn say_latencies(what: &str, times: &mut [Duration], time: Duration) {
 }
 
 impl Load {
+    /// With connections of its own: a server that was started again knows nothing of others.
+    async fn of(served: &Served, dimension: usize) -> Result<Arc<Self>> {
+        let client = web::client()?.no_proxy().build()?;
+        Ok(Arc::new(Self {
+            host: host(&client, &served.control, dimension).await?,
+            client,
+            values: values(dimension),
+        }))
+    }
+
     fn upsert_body(&self, ids: &[(String, usize)], random: &mut Random) -> String {
         let vectors = ids.iter().map(|(id, version)| {
             let values = &self.values[random.below(self.values.len())];
@@ -391,16 +401,7 @@ async fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let dimension = options.number("--dimension", 512);
     let served = Served::start(&options.program, folder.path(), &[])?;
-    let client = web::client()?.no_proxy().build()?;
-    let load = |host: String| {
-        let (client, values) = (client.clone(), values(dimension));
-        Arc::new(Load {
-            client,
-            host,
-            values,
-        })
-    };
-    let loaded = load(host(&client, &served.control, dimension).await?);
+    let loaded = Load::of(&served, dimension).await?;
     let count = options.number("--vectors", 100_000);
     let began = Instant::now();
     let mut filled = loaded.fill(count).await?;
@@ -458,7 +459,7 @@ async fn main() -> Result<()> {
     drop(served);
 
     let served = Served::start(&options.program, folder.path(), &["--rate", "100"])?;
-    let loaded = load(host(&client, &served.control, dimension).await?);
+    let loaded = Load::of(&served, dimension).await?;
     let began = Instant::now();
     let mut limited = loaded
         .clients("r", clients, BATCH, Duration::from_secs(5))

@@ -4,7 +4,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use axum::Router;
@@ -13,6 +13,7 @@ use axum::http::header::{CONNECTION, HOST};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use crate::api_error::ApiError;
@@ -21,6 +22,7 @@ use crate::keys;
 use crate::log::Line;
 use crate::metrics::{Counted, Reason};
 use crate::state::State;
+use crate::tracked::{Read, throw_away, tracked};
 
 /// The header by which a request is known in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -40,21 +42,6 @@ const READING: [&str; 3] = [
     "/vectors/fetch_by_metadata",
     "/describe_index_stats",
 ];
-
-/// Whether the body has come, by which a request that takes too long is judged.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct BodyRead(Arc<AtomicBool>);
-
-impl BodyRead {
-    /// The body is there.
-    pub(crate) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 /// What is asked: the control plane, or an index.
 #[derive(Clone)]
@@ -119,7 +106,16 @@ async fn attend(Extracted(place): Extracted<Place>, request: Request, next: Next
         refused: None,
     };
     let version = request.version();
-    let answer = answer(state, &attended.route, request, next).await;
+    let (parts, body) = request.into_parts();
+    let (body, read) = tracked(body);
+    let request = Request::from_parts(parts, body);
+    let answer = match admit(state, &attended.route, &request) {
+        Ok(admitted) => answer(state, admitted, request, &read, next).await,
+        Err(refused) => {
+            throw_away(request.into_body()).await;
+            Err(refused)
+        }
+    };
     let mut answer = answer.unwrap_or_else(|(reason, error)| {
         attended.refused = reason;
         if let Some(reason) = reason {
@@ -132,8 +128,8 @@ async fn attend(Extracted(place): Extracted<Place>, request: Request, next: Next
     if let Ok(id) = HeaderValue::from_str(&attended.id) {
         headers.insert(REQUEST_ID, id);
     }
-    let last = attended.refused == Some(Reason::SlowBody) || state.is_ending();
-    if last && version < Version::HTTP_2 {
+    // What is left of a body ends its connection, which clients want to be told.
+    if (state.is_ending() || !read.is_whole()) && version < Version::HTTP_2 {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     answer
@@ -142,35 +138,51 @@ async fn attend(Extracted(place): Extracted<Place>, request: Request, next: Next
 /// Why a request was refused, if it is counted as such, and what is said about it.
 type Refused = (Option<Reason>, ApiError);
 
+/// How a request was let in.
+enum Admitted {
+    /// Always.
+    Freely,
+    /// Because there was room, which it takes until this is dropped.
+    ToAPlace { _place: OwnedSemaphorePermit },
+}
+
+/// Lets a request in, by all that is known before its body is read.
+fn admit(state: &State, route: &str, request: &Request) -> Result<Admitted, Refused> {
+    if health::is_open(route) {
+        return Ok(Admitted::Freely);
+    }
+    let number = check(state, route, request)?;
+    state.gate.count(number).map_err(|seconds| {
+        let error = ApiError::too_many(
+            seconds,
+            "there were more requests in this second than are answered; try again later",
+        );
+        (Some(Reason::Rate), error)
+    })?;
+    if health::is_quick(route) {
+        return Ok(Admitted::Freely);
+    }
+    state
+        .gate
+        .admit()
+        .map(|_place| Admitted::ToAPlace { _place })
+        .ok_or_else(|| {
+            let error = ApiError::busy("as many requests are being answered as can be; try again");
+            (Some(Reason::Busy), error)
+        })
+}
+
 async fn answer(
-    state: &Arc<State>,
-    route: &str,
-    mut request: Request,
+    state: &State,
+    _admitted: Admitted,
+    request: Request,
+    read: &Read,
     next: Next,
 ) -> Result<Response, Refused> {
-    if health::is_open(route) {
-        return Ok(next.run(request).await);
-    }
-    let number = check(state, route, &request)?;
-    let wait = |seconds| {
-        let error = ApiError::too_many(seconds, "this key has made its requests for now");
-        (Some(Reason::Rate), error)
-    };
-    state.gate.count(number).map_err(wait)?;
-    if health::is_quick(route) {
-        return Ok(next.run(request).await);
-    }
-    let busy = || {
-        let error = ApiError::busy("as many requests are being answered as can be; try again");
-        (Some(Reason::Busy), error)
-    };
-    let _admitted = state.gate.admit().ok_or_else(busy)?;
-    let body = BodyRead::default();
-    request.extensions_mut().insert(body.clone());
     let limit = state.limits.time;
     timeout(limit, next.run(request)).await.map_err(|_| {
         let seconds = limit.as_secs_f64();
-        match body.is_set() {
+        match read.is_whole() {
             true => (Some(Reason::Time), ApiError::timed_out(seconds)),
             false => (Some(Reason::SlowBody), ApiError::slow_body(seconds)),
         }

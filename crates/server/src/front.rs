@@ -184,6 +184,10 @@ async fn refuse(state: &State, mut stream: TcpStream) {
     }
     let told = async {
         use tokio::io::AsyncWriteExt;
+        // Clients take an answer for a fault that comes before they have asked.
+        if stream.read(&mut [0; 8192]).await? == 0 {
+            return Ok(());
+        }
         stream.write_all(FULL).await?;
         stream.shutdown().await?;
         // Closed with something unread, the system would take it back.

@@ -7,7 +7,6 @@ use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 
 use crate::api_error::ApiError;
-use crate::attend::BodyRead;
 
 /// The largest body, which is the largest of an upsert.
 const LARGEST: usize = 2 << 20;
@@ -32,9 +31,6 @@ impl<S: Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for JsonBody<
             return Err(too_large());
         }
         let bytes = whole(body).await?;
-        if let Some(read) = parts.extensions.get::<BodyRead>() {
-            read.set();
-        }
         if bytes.len() <= LARGE {
             return parsed(&bytes).map(Self);
         }

@@ -22,6 +22,7 @@ mod metrics;
 mod parameters;
 mod state;
 mod tls;
+mod tracked;
 mod watched;
 
 use std::future::Future;

@@ -292,6 +292,41 @@ async fn more_requests_than_there_is_room_for_are_told_to_come_again() {
 }
 
 #[tokio::test]
+async fn a_refused_connection_is_used_again_or_said_to_be_closed() {
+    let world = World::with_limits(|limits| limits.rate = NonZeroU32::new(1)).await;
+    let mut small = begun(world.control, "").await;
+    let mut status = 200;
+    let request = |path: &str, body: &str| {
+        let request = request(&format!("POST {path}"), "any", body);
+        request.replace("Connection: close\r\n", "")
+    };
+    while status != 429 {
+        small
+            .write_all(request("/nowhere", "[]").as_bytes())
+            .await
+            .unwrap();
+        let mut answer = vec![0; 4096];
+        let count = timeout(HANG, small.read(&mut answer))
+            .await
+            .unwrap()
+            .unwrap();
+        let answer = Answer::of(&answer[..count]);
+        status = answer.status;
+        match (status, answer.header("connection")) {
+            // Its body was left where it was.
+            (404, Some("close")) => small = begun(world.control, "").await,
+            (429, None) => {}
+            _ => panic!("{answer:?}"),
+        }
+    }
+    // More than is read for the connection's sake.
+    let large = request("/nowhere", &" ".repeat(1 << 20));
+    let answer = Answer::of(&exchange(small, large.as_bytes()).await);
+    assert_eq!(answer.header("connection"), Some("close"), "{answer:?}");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_key_has_its_rate() {
     let keys = || ["one", "another"].into_iter().collect::<Keys>();
     let world = World::start(|options| {
