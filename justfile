@@ -43,7 +43,7 @@ demo:
 eval *ARGS:
     cargo run --release --quiet -- eval "$@"
 
-# Measure speed: index (with faiss-cpu and numpy), picture [FILE…], clip MODEL_DIR, cold MODEL_DIR…, download (with img2dataset)
+# Measure speed: index (with faiss-cpu and numpy), picture [FILE…], clip MODEL_DIR, cold MODEL_DIR…, download (with img2dataset), serve [--beyond]
 bench WHAT *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
@@ -56,7 +56,10 @@ bench WHAT *ARGS:
         clip)    cargo run --release --quiet -p clip --example throughput -- "$@" ;;
         cold)    cargo build --release --quiet && python3 tools/cold_start.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
         download) cargo build --release --quiet && python3 tools/bench_download.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
-        *)       echo "there are: index, picture, clip, cold, download" >&2; exit 2 ;;
+        serve)   cargo build --release --quiet && cargo build --release --quiet -p server --example load
+                 programs="${CARGO_TARGET_DIR:-target}/release"
+                 "$programs/examples/load" "$programs/clipseek" "$@" ;;
+        *)       echo "there are: index, picture, clip, cold, download, serve" >&2; exit 2 ;;
     esac
 
 # Export with clipseek, and read it with pandas, pyarrow and NumPy (tools/fixtures/dataset/requirements.txt)

@@ -28,9 +28,9 @@ const STYLES: Styles = Styles::styled()
   clipseek add ~/Photos --collection better             with CLIP, which is downloaded first
   clipseek download urls.tsv --to pictures              fetch the pictures of a list of URLs
 
-Variables: CLIPSEEK_STORE, CLIPSEEK_MODEL, CLIPSEEK_COLLECTION, CLIPSEEK_PICTURES, CLIPSEEK_API_KEYS; those
-for models of the Hugging Face hub are in `clipseek model pull --help`, those for Pinecone in
-`clipseek index --help`.
+Variables: CLIPSEEK_STORE, CLIPSEEK_MODEL, CLIPSEEK_COLLECTION, CLIPSEEK_PICTURES, CLIPSEEK_API_KEYS,
+CLIPSEEK_READ_ONLY_KEYS; those for models of the Hugging Face hub are in `clipseek model pull --help`,
+those for Pinecone in `clipseek index --help`.
 
 Exit status: 0 done or found, 1 nothing found or some inputs failed, 2 wrong use or a failure,
 130 ended by Ctrl-C."

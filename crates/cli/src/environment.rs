@@ -12,6 +12,9 @@ pub(crate) const COLLECTION: &str = "CLIPSEEK_COLLECTION";
 /// The keys that clients of `clipseek serve` have to name, with commas between.
 pub(crate) const API_KEYS: &str = "CLIPSEEK_API_KEYS";
 
+/// Those of them, or others, that may only read.
+pub(crate) const READ_ONLY_KEYS: &str = "CLIPSEEK_READ_ONLY_KEYS";
+
 /// Whether and how the terminal shows pictures.
 pub(crate) const PICTURES: &str = "CLIPSEEK_PICTURES";
 

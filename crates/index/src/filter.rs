@@ -3,7 +3,7 @@ mod parse;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::{Metadata, Result};
+use crate::{Metadata, Result, unique};
 
 /// A condition on a vector's metadata.
 ///
@@ -171,7 +171,7 @@ impl Serialize for Filter {
 
 impl<'de> Deserialize<'de> for Filter {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let source = Value::deserialize(deserializer)?;
+        let source = unique::value(deserializer)?;
         let condition = parse::filter(&source, 0).map_err(serde::de::Error::custom)?;
         Ok(Self { condition, source })
     }

@@ -43,6 +43,7 @@ mod page;
 mod pinecone;
 mod query;
 mod score;
+mod unique;
 mod vector;
 pub mod wire;
 

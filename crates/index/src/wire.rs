@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Filter, Metadata, Metric};
+use crate::{Filter, Metadata, Metric, unique};
 
 /// How the default namespace, `""`, is called where it needs a name.
 pub const DEFAULT_NAMESPACE: &str = "__default__";
@@ -39,7 +39,11 @@ pub struct WireVector {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sparse_values: Option<SparseValues>,
     /// The metadata.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "unique::metadata"
+    )]
     pub metadata: Option<Metadata>,
 }
 
@@ -204,7 +208,10 @@ pub struct UpdateRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sparse_values: Option<SparseValues>,
     /// Keys to set.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "unique::metadata"
+    )]
     pub set_metadata: Option<Metadata>,
     /// The namespace.
     pub namespace: String,

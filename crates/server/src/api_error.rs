@@ -1,6 +1,6 @@
 use axum::Json;
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -12,6 +12,8 @@ use serde_json::json;
 pub(crate) struct ApiError {
     code: Code,
     message: String,
+    /// In how many seconds it may be tried again.
+    retry_after: Option<u64>,
 }
 
 /// The codes, as gRPC has them.
@@ -21,10 +23,13 @@ enum Code {
     NotFound,
     AlreadyExists,
     PermissionDenied,
-    ResourceExhausted,
+    TooLarge,
+    TooMany,
     Unimplemented,
     Internal,
     Unavailable,
+    SlowBody,
+    TimedOut,
     Unauthenticated,
 }
 
@@ -36,7 +41,10 @@ impl Code {
             Self::NotFound => (5, "NOT_FOUND", StatusCode::NOT_FOUND),
             Self::AlreadyExists => (6, "ALREADY_EXISTS", StatusCode::CONFLICT),
             Self::PermissionDenied => (7, "FORBIDDEN", StatusCode::FORBIDDEN),
-            Self::ResourceExhausted => (8, "RESOURCE_EXHAUSTED", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::TooLarge => (8, "RESOURCE_EXHAUSTED", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::TooMany => (8, "RESOURCE_EXHAUSTED", StatusCode::TOO_MANY_REQUESTS),
+            Self::SlowBody => (4, "DEADLINE_EXCEEDED", StatusCode::REQUEST_TIMEOUT),
+            Self::TimedOut => (4, "DEADLINE_EXCEEDED", StatusCode::GATEWAY_TIMEOUT),
             Self::Unimplemented => (12, "UNIMPLEMENTED", StatusCode::NOT_IMPLEMENTED),
             Self::Internal => (13, "INTERNAL", StatusCode::INTERNAL_SERVER_ERROR),
             Self::Unavailable => (14, "UNAVAILABLE", StatusCode::SERVICE_UNAVAILABLE),
@@ -47,8 +55,15 @@ impl Code {
 
 impl ApiError {
     fn new(code: Code, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self { code, message }
+        Self {
+            code,
+            message: message.into(),
+            retry_after: matches!(code, Code::Unavailable | Code::TimedOut).then_some(1),
+        }
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
@@ -68,7 +83,7 @@ impl ApiError {
     }
 
     pub(crate) fn too_large(message: impl Into<String>) -> Self {
-        Self::new(Code::ResourceExhausted, message)
+        Self::new(Code::TooLarge, message)
     }
 
     pub(crate) fn not_offered(what: &str) -> Self {
@@ -77,6 +92,40 @@ impl ApiError {
 
     pub(crate) fn unauthenticated() -> Self {
         Self::new(Code::Unauthenticated, "Invalid API key")
+    }
+
+    /// The caller has asked too often.
+    pub(crate) fn too_many(seconds: u64, message: impl Into<String>) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..Self::new(Code::TooMany, message)
+        }
+    }
+
+    /// There is no room for it now.
+    pub(crate) fn busy(message: impl Into<String>) -> Self {
+        Self::new(Code::Unavailable, message)
+    }
+
+    pub(crate) fn slow_body(seconds: f64) -> Self {
+        Self::new(
+            Code::SlowBody,
+            format!("the body did not come within {seconds} seconds"),
+        )
+    }
+
+    pub(crate) fn timed_out(seconds: f64) -> Self {
+        Self::new(
+            Code::TimedOut,
+            format!(
+                "the request was not answered within {seconds} seconds; a change may still be made"
+            ),
+        )
+    }
+
+    /// What should not happen.
+    pub(crate) fn bug() -> Self {
+        Self::internal("this should not happen; please report it")
     }
 
     pub(crate) fn internal(message: impl Into<String>) -> Self {
@@ -98,7 +147,11 @@ impl IntoResponse for ApiError {
             "message": self.message,
             "details": [],
         });
-        (status, Json(body)).into_response()
+        let mut answer = (status, Json(body)).into_response();
+        if let Some(seconds) = self.retry_after {
+            answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        answer
     }
 }
 

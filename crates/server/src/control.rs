@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use crate::ServerError;
 use crate::api_error::ApiError;
 use crate::api_version::ApiVersion;
+use crate::attend;
+use crate::health;
 use crate::hosts::Hosts;
 use crate::index_model::{ConfigureIndex, CreateIndex, model};
 use crate::json_body::JsonBody;
@@ -19,13 +21,14 @@ use crate::routes::{self, Route};
 use crate::state::State;
 
 pub(crate) fn routes() -> Vec<Route<Arc<State>>> {
-    let mut routes = vec![
+    let mut routes = health::routes();
+    routes.extend([
         Route::new(Method::GET, "/indexes", list),
         Route::new(Method::POST, "/indexes", create),
         Route::new(Method::GET, "/indexes/{name}", describe),
         Route::new(Method::PATCH, "/indexes/{name}", configure),
         Route::new(Method::DELETE, "/indexes/{name}", drop_index),
-    ];
+    ]);
     let refused = [
         ("/indexes/create-for-model", "indexes with a model"),
         ("/indexes/{name}/backups", "backups"),
@@ -45,7 +48,8 @@ pub(crate) fn routes() -> Vec<Route<Arc<State>>> {
 }
 
 pub(crate) fn router(state: &Arc<State>) -> Router {
-    routes::router(routes(), state).with_state(Arc::clone(state))
+    let router = routes::router(routes()).with_state(Arc::clone(state));
+    attend::to(router, state, None)
 }
 
 impl From<ServerError> for ApiError {
@@ -69,12 +73,7 @@ async fn described(
     (description, settings): &Known,
 ) -> Result<Value, ApiError> {
     let address = Hosts::address(state, &description.name).await?;
-    Ok(model(
-        version,
-        description,
-        settings,
-        &format!("http://{address}"),
-    ))
+    Ok(model(version, description, settings, &state.url(address)))
 }
 
 async fn list(
@@ -100,7 +99,7 @@ async fn create(
     JsonBody(body): JsonBody<CreateIndex>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let (spec, settings) = body.parts()?;
-    let created = state.run(move |state| {
+    let created = state.change(move |state| {
         let engine = state.store.engine();
         engine.create_index_with(&spec, &settings)?;
         known(engine, &spec.name)
@@ -124,7 +123,7 @@ async fn configure(
     InPath(name): InPath,
     JsonBody(body): JsonBody<ConfigureIndex>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let known = state.run(move |state| {
+    let known = state.change(move |state| {
         let engine = state.store.engine();
         engine.configure_index(&name, |settings| body.apply(settings))?;
         known(engine, &name)
@@ -138,11 +137,11 @@ async fn drop_index(
     InPath(name): InPath,
 ) -> Result<StatusCode, ApiError> {
     let dropped = name.clone();
-    let work = state.run(move |state| {
+    let work = state.change(move |state| {
         state.check_changeable(&dropped)?;
         Ok(state.store.engine().drop_index(&dropped)?)
     });
     work.await?;
-    state.hosts.close(&name).await;
+    state.hosts.close(&name, state.limits.grace).await;
     Ok(StatusCode::ACCEPTED)
 }

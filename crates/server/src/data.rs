@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::State as Extracted;
 use axum::http::Method;
-use axum::{Json, Router, middleware};
+use axum::{Json, Router};
+use index::EmbeddedIndex;
 use index::wire::{
     DeleteRequest, FetchByMetadataRequest, FetchResponse, ListResponse, QueryRequest,
     QueryResponse, StatsRequest, StatsResponse, UpdateRequest, UpdateResponse, UpsertRequest,
@@ -19,7 +20,7 @@ use crate::operations::{FetchRequest, NamespaceDescription, NamespaceList, Opera
 use crate::parameters::{InPath, InQuery};
 use crate::routes::{self, Route};
 use crate::state::State;
-use crate::{grpc, keys};
+use crate::{attend, grpc};
 
 type Asked = Extracted<Operations>;
 type Answer<T> = Result<Json<T>, ApiError>;
@@ -52,13 +53,11 @@ pub(crate) fn routes() -> Vec<Route<Operations>> {
     routes
 }
 
-pub(crate) fn router(state: &Arc<State>, index: &str) -> Router {
+pub(crate) fn router(state: &Arc<State>, index: &EmbeddedIndex) -> Router {
     let operations = Operations::new(state, index);
-    let keys = middleware::from_fn_with_state(Arc::clone(state), keys::check);
-    let grpc = grpc::router(operations.clone()).layer(keys);
-    routes::router(routes(), state)
-        .with_state(operations)
-        .merge(grpc)
+    let grpc = grpc::router(operations.clone());
+    let router = routes::router(routes()).with_state(operations).merge(grpc);
+    attend::to(router, state, Some(index.name()))
 }
 
 async fn upsert(

@@ -1,13 +1,16 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
+use index::EmbeddedIndex;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::state::State;
-use crate::{ServerError, data};
+use crate::{ServerError, data, front};
 
 /// The hosts of the indexes: a port for each.
 #[derive(Debug)]
@@ -19,9 +22,26 @@ pub(crate) struct Hosts {
 /// What serves an index.
 #[derive(Debug)]
 struct Host {
+    index: EmbeddedIndex,
     address: SocketAddr,
     ended: watch::Sender<bool>,
-    serving: JoinHandle<std::io::Result<()>>,
+    serving: JoinHandle<()>,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Host {
+    /// Ends serving, once what has been asked is answered or `grace` is over.
+    fn end(mut self, grace: Duration) {
+        let _ = self.ended.send(true);
+        tokio::spawn(async move {
+            let _ = timeout(grace, &mut self.serving).await;
+        });
+    }
 }
 
 impl Hosts {
@@ -37,30 +57,34 @@ impl Hosts {
     pub(crate) async fn address(state: &Arc<State>, name: &str) -> Result<SocketAddr, ServerError> {
         let hosts = &state.hosts;
         let mut open = hosts.open.lock().await;
-        if let Some(host) = open.get(name) {
-            return Ok(host.address);
+        let index = index_named(state, name).await?;
+        match open.remove(name) {
+            Some(host) if host.index.is_same(&index) => {
+                let address = host.address;
+                open.insert(name.to_owned(), host);
+                return Ok(address);
+            }
+            // Another process has dropped the index, and made one of its name.
+            Some(host) => host.end(state.limits.grace),
+            None => {}
         }
-        let engine = state.store.engine();
-        let port = engine.settings(name)?.port;
+        let port = settings_port(state, name).await?;
         let listener = hosts.listen(port).await?;
         let address = listener.local_addr().map_err(|source| {
             let address = SocketAddr::new(hosts.ip, 0);
             ServerError::Listen { address, source }
         })?;
         if port != Some(address.port()) {
-            match engine.configure_index(name, |settings| settings.port = Some(address.port())) {
-                // A store that cannot be written to can be served.
-                Err(index::Error::ReadOnly { .. }) => {}
-                configured => drop(configured?),
-            }
+            keep_port(state, name, address.port()).await?;
         }
         let (sender, receiver) = watch::channel(false);
-        let served = axum::serve(listener, data::router(state, name))
-            .with_graceful_shutdown(ended(receiver));
+        let router = data::router(state, &index);
+        let served = front::serve(Arc::clone(state), listener, router, receiver);
         let host = Host {
+            index,
             address,
             ended: sender,
-            serving: tokio::spawn(served.into_future()),
+            serving: tokio::spawn(served),
         };
         open.insert(name.to_owned(), host);
         Ok(address)
@@ -78,11 +102,10 @@ impl Hosts {
         TcpListener::bind(address).await.map_err(failed)
     }
 
-    /// Ends serving the index `name`.
-    pub(crate) async fn close(&self, name: &str) {
-        let host = self.open.lock().await.remove(name);
-        if let Some(host) = host {
-            let _ = host.ended.send(true);
+    /// Ends serving the index `name`, once what has been asked is answered or `grace` is over.
+    pub(crate) async fn close(&self, name: &str, grace: Duration) {
+        if let Some(host) = self.open.lock().await.remove(name) {
+            host.end(grace);
         }
     }
 
@@ -92,13 +115,41 @@ impl Hosts {
         for host in hosts.values() {
             let _ = host.ended.send(true);
         }
-        for host in hosts.into_values() {
-            let _ = host.serving.await;
+        for mut host in hosts.into_values() {
+            let _ = (&mut host.serving).await;
         }
+    }
+
+    /// Ends serving all at once.
+    pub(crate) async fn drop_all(&self) {
+        self.open.lock().await.clear();
     }
 }
 
-/// Waits until the end is said, or nobody is left to say it.
-pub(crate) async fn ended(mut said: watch::Receiver<bool>) {
-    let _ = said.wait_for(|ended| *ended).await;
+async fn index_named(state: &Arc<State>, name: &str) -> Result<EmbeddedIndex, ServerError> {
+    let name = name.to_owned();
+    let opened = state.look(move |state| Ok(state.store.engine().index(&name)));
+    Ok(opened.await.map_err(|_| ServerError::Bug)??)
+}
+
+async fn settings_port(state: &Arc<State>, name: &str) -> Result<Option<u16>, ServerError> {
+    let name = name.to_owned();
+    let read = state.look(move |state| Ok(state.store.engine().settings(&name)));
+    Ok(read.await.map_err(|_| ServerError::Bug)??.port)
+}
+
+async fn keep_port(state: &Arc<State>, name: &str, port: u16) -> Result<(), ServerError> {
+    let name = name.to_owned();
+    let configured = state.change(move |state| {
+        let engine = state.store.engine();
+        Ok(engine.configure_index(&name, |settings| settings.port = Some(port)))
+    });
+    match configured.await.map_err(|_| ServerError::Bug)? {
+        // A store that cannot be written to can be served.
+        Err(index::Error::ReadOnly { .. }) => Ok(()),
+        configured => {
+            configured?;
+            Ok(())
+        }
+    }
 }

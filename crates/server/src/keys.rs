@@ -1,19 +1,26 @@
-use axum::extract::{Request, State as Extracted};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::http::HeaderMap;
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
-
-use crate::api_error::ApiError;
-use crate::grpc;
-use crate::state::State;
 
 /// The header that names a client's key.
 const HEADER: &str = "api-key";
 
-/// The keys that clients may name, by their hashes.
+/// The keys that clients may name, by their hashes: those that may do everything, and those that may only read.
 #[derive(Default)]
-pub struct Keys(Vec<[u8; 32]>);
+pub struct Keys(Vec<Key>);
+
+struct Key {
+    hash: [u8; 32],
+    read_only: bool,
+}
+
+/// A key that was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    /// Its number among the keys.
+    pub(crate) number: usize,
+    /// Whether it may change nothing.
+    pub(crate) read_only: bool,
+}
 
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -22,27 +29,68 @@ impl std::fmt::Debug for Keys {
 }
 
 impl<S: AsRef<str>> FromIterator<S> for Keys {
+    /// Keys that may do everything.
     fn from_iter<I: IntoIterator<Item = S>>(keys: I) -> Self {
-        let keys = keys.into_iter();
-        Self(keys.map(|key| hash(key.as_ref().as_bytes())).collect())
+        Self::default().with(keys, false)
     }
 }
 
 impl Keys {
+    /// These and others, which may only read. One that is among both may only read.
+    #[must_use]
+    pub fn with_read_only<S: AsRef<str>>(self, keys: impl IntoIterator<Item = S>) -> Self {
+        self.with(keys, true)
+    }
+
+    fn with<S: AsRef<str>>(mut self, keys: impl IntoIterator<Item = S>, read_only: bool) -> Self {
+        let keys = keys.into_iter();
+        self.0.extend(keys.map(|key| Key {
+            hash: hash(key.as_ref().as_bytes()),
+            read_only,
+        }));
+        self
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether a client with this key is let in.
-    fn accept(&self, key: &[u8]) -> bool {
-        let key = hash(key);
-        // All of each is compared, so that how long it takes says nothing.
-        let equal = |known: &[u8; 32]| {
-            let differing = known.iter().zip(&key).fold(0, |all, (a, b)| all | (a ^ b));
-            differing == 0
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// What a client with this key may do, if it is let in.
+    pub(crate) fn accept(&self, key: &[u8]) -> Option<Accepted> {
+        let anyone = Accepted {
+            number: 0,
+            read_only: false,
         };
-        self.is_empty() | self.0.iter().fold(false, |any, known| any | equal(known))
+        match self.is_empty() {
+            true => Some(anyone),
+            false => self.find(key),
+        }
+    }
+
+    /// Whether this is a key.
+    pub(crate) fn knows(&self, key: &[u8]) -> bool {
+        !self.is_empty() && self.find(key).is_some()
+    }
+
+    /// All of each is compared, so that how long it takes says nothing.
+    fn find(&self, key: &[u8]) -> Option<Accepted> {
+        let asked = hash(key);
+        let mut found = None;
+        for (number, known) in self.0.iter().enumerate() {
+            let pairs = known.hash.iter().zip(&asked);
+            let differing = pairs.fold(0, |all, (a, b)| all | (a ^ b));
+            if differing == 0 {
+                let read_only = known.read_only;
+                found = Some(Accepted { number, read_only });
+            }
+        }
+        found
     }
 }
 
@@ -50,20 +98,9 @@ fn hash(key: &[u8]) -> [u8; 32] {
     Sha256::digest(key).into()
 }
 
-/// Lets only those requests pass that name a key.
-pub(crate) async fn check(
-    Extracted(state): Extracted<Arc<State>>,
-    request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
-    let key = request.headers().get(HEADER);
-    match state.keys.accept(key.map_or(b"", |key| key.as_bytes())) {
-        true => Ok(next.run(request).await),
-        false if grpc::is_asked(request.headers()) => {
-            Ok(grpc::refusal(ApiError::unauthenticated()))
-        }
-        false => Err(ApiError::unauthenticated()),
-    }
+/// The key that a client names.
+pub(crate) fn named(headers: &HeaderMap) -> &[u8] {
+    headers.get(HEADER).map_or(b"", |key| key.as_bytes())
 }
 
 #[cfg(test)]
@@ -73,9 +110,25 @@ mod tests {
     #[test]
     fn keys_are_compared_whole() {
         let keys: Keys = ["one", "another"].into_iter().collect();
-        assert!(keys.accept(b"one") && keys.accept(b"another"));
-        assert!(!keys.accept(b"") && !keys.accept(b"on") && !keys.accept(b"one "));
-        assert!(Keys::default().accept(b"any"));
+        assert!(keys.knows(b"one") && keys.knows(b"another"));
+        assert!(!keys.knows(b"") && !keys.knows(b"on") && !keys.knows(b"one "));
+        assert!(
+            Keys::default()
+                .accept(b"any")
+                .is_some_and(|key| !key.read_only)
+        );
+        assert!(!Keys::default().knows(b"any"));
         assert_eq!(format!("{keys:?}"), "2 keys");
+    }
+
+    #[test]
+    fn of_two_meanings_of_a_key_the_lesser_counts() {
+        let keys = ["one", "both"].into_iter().collect::<Keys>();
+        let keys = keys.with_read_only(["both", "other"]);
+        let read_only = |key: &str| keys.accept(key.as_bytes()).map(|key| key.read_only);
+        assert_eq!(read_only("one"), Some(false));
+        assert_eq!(read_only("both"), Some(true));
+        assert_eq!(read_only("other"), Some(true));
+        assert_eq!(read_only("none"), None);
     }
 }

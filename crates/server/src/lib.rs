@@ -6,17 +6,27 @@
 
 mod api_error;
 mod api_version;
+mod attend;
 mod control;
 mod data;
+mod front;
+mod gate;
 mod grpc;
+mod health;
 mod hosts;
 mod index_model;
 mod json_body;
 mod keys;
+mod limits;
+mod log;
+mod metrics;
 mod operations;
 mod parameters;
 mod routes;
 mod state;
+mod tls;
+mod tracked;
+mod watched;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -26,10 +36,15 @@ use search::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use self::gate::Gate;
 use self::hosts::Hosts;
 pub use self::keys::Keys;
+pub use self::limits::Limits;
+pub use self::log::Log;
+use self::metrics::Metrics;
 pub use self::routes::{Endpoint, endpoints};
 use self::state::State;
+pub use self::tls::{Tls, TlsError};
 
 /// How a [`Server`] serves.
 #[derive(Debug)]
@@ -38,6 +53,25 @@ pub struct ServerOptions {
     pub address: SocketAddr,
     /// The keys that clients have to name; without any, whoever reaches the server may do everything.
     pub keys: Keys,
+    /// How much the server takes on.
+    pub limits: Limits,
+    /// What connections are encrypted with, if they are.
+    pub tls: Option<Tls>,
+    /// Where requests are logged.
+    pub log: Option<Log>,
+}
+
+impl ServerOptions {
+    /// With the usual limits, neither encrypted nor logged.
+    pub fn new(address: SocketAddr, keys: Keys) -> Self {
+        Self {
+            address,
+            keys,
+            limits: Limits::default(),
+            tls: None,
+            log: None,
+        }
+    }
 }
 
 /// Why there is no server.
@@ -59,6 +93,9 @@ pub enum ServerError {
         #[source]
         source: std::io::Error,
     },
+    /// This should not happen.
+    #[error("this should not happen; please report it")]
+    Bug,
     /// The engine failed.
     #[error(transparent)]
     Index(#[from] index::Error),
@@ -78,7 +115,13 @@ impl Server {
     /// # Errors
     /// [`ServerError`]
     pub async fn bind(store: Store, options: ServerOptions) -> Result<Self, ServerError> {
-        let ServerOptions { address, keys } = options;
+        let ServerOptions {
+            address,
+            keys,
+            limits,
+            tls,
+            log,
+        } = options;
         if !address.ip().is_loopback() && keys.is_empty() {
             return Err(ServerError::Open { address });
         }
@@ -87,8 +130,14 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let state = Arc::new(State {
             store,
+            gate: Gate::new(&limits, keys.count()),
             keys,
             hosts: Hosts::new(address.ip()),
+            limits,
+            metrics: Metrics::default(),
+            log,
+            tls,
+            ended: watch::Sender::new(false),
         });
         let indexes = state.store.engine().list_indexes()?;
         for index in indexes {
@@ -106,22 +155,36 @@ impl Server {
         self.address
     }
 
-    /// Serves until `end`; what has been asked by then is still answered.
+    /// Where clients find the control plane.
+    pub fn url(&self) -> String {
+        self.state.url(self.address)
+    }
+
+    /// Serves until `end`; what has been asked by then is still answered, as far as there is time for it.
     ///
     /// # Errors
     /// [`ServerError::Listen`] when it cannot go on.
     pub async fn run(self, end: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
-        let address = self.address;
-        let (ended, ending) = watch::channel(false);
-        let served = axum::serve(self.listener, control::router(&self.state))
-            .with_graceful_shutdown(hosts::ended(ending));
+        let Self {
+            listener, state, ..
+        } = self;
+        let router = control::router(&state);
+        let never = watch::Sender::new(false);
+        let served = front::serve(Arc::clone(&state), listener, router, never.subscribe());
         let ends = async {
             end.await;
-            // There is a receiver as long as anything is served.
-            let _ = ended.send(true);
+            state.ended.send_replace(true);
+            tokio::time::sleep(state.limits.grace).await;
         };
-        let (served, ()) = tokio::join!(served.into_future(), ends);
-        self.state.hosts.close_all().await;
-        served.map_err(|source| ServerError::Listen { address, source })
+        let all = async {
+            served.await;
+            state.hosts.close_all().await;
+        };
+        // What is not answered in time is dropped with what serves it.
+        tokio::select! {
+            () = all => {}
+            () = ends => state.hosts.drop_all().await,
+        }
+        Ok(())
     }
 }

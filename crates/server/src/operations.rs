@@ -20,7 +20,7 @@ use crate::state::State;
 #[derive(Clone)]
 pub(crate) struct Operations {
     state: Arc<State>,
-    index: Arc<str>,
+    index: EmbeddedIndex,
 }
 
 /// Which vectors to fetch.
@@ -65,10 +65,10 @@ const NAMESPACE_LIMIT: usize = 512;
 const USAGE: Usage = Usage { read_units: 1 };
 
 impl Operations {
-    pub(crate) fn new(state: &Arc<State>, index: &str) -> Self {
+    pub(crate) fn new(state: &Arc<State>, index: &EmbeddedIndex) -> Self {
         Self {
             state: Arc::clone(state),
-            index: index.into(),
+            index: index.clone(),
         }
     }
 
@@ -76,21 +76,17 @@ impl Operations {
         &self,
         work: impl FnOnce(&EmbeddedIndex) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let name = Arc::clone(&self.index);
-        let work = self
-            .state
-            .run(move |state| work(&state.store.engine().index(&name)?));
-        work.await
+        let index = self.index.clone();
+        self.state.run(move |_| work(&index)).await
     }
 
     async fn change<T: Send + 'static>(
         &self,
         work: impl FnOnce(&EmbeddedIndex) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let name = Arc::clone(&self.index);
-        let work = self.state.run(move |state| {
-            let index = state.store.engine().index(&name)?;
-            state.check_changeable(&name)?;
+        let index = self.index.clone();
+        let work = self.state.change(move |state| {
+            state.check_changeable(index.name())?;
             work(&index)
         });
         work.await
@@ -98,7 +94,7 @@ impl Operations {
 
     /// The namespaces that are there without a vector, too.
     async fn made(&self) -> Result<BTreeSet<String>, ApiError> {
-        let name = Arc::clone(&self.index);
+        let name = self.index.name().to_owned();
         let settings = self
             .state
             .run(move |state| Ok(state.store.engine().settings(&name)?));
@@ -110,8 +106,8 @@ impl Operations {
         &self,
         change: impl FnOnce(&mut BTreeSet<String>) -> bool + Send + 'static,
     ) -> Result<bool, ApiError> {
-        let name = Arc::clone(&self.index);
-        let work = self.state.run(move |state| {
+        let name = self.index.name().to_owned();
+        let work = self.state.change(move |state| {
             state.check_changeable(&name)?;
             let mut is_changed = false;
             state.store.engine().configure_index(&name, |settings| {
@@ -328,7 +324,7 @@ impl Operations {
             true => Ok(description),
             false => Err(ApiError::exists(format!(
                 "Namespace already exists: index `{}` has a namespace `{name}`",
-                self.index
+                self.index.name()
             ))),
         }
     }

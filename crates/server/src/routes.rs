@@ -1,17 +1,14 @@
 //! What is answered at which paths, as data: routers are built of it, and the documents are held against it.
 
 use std::future::ready;
-use std::sync::Arc;
 
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::Method;
-use axum::middleware;
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 
 use crate::api_error::ApiError;
-use crate::state::State;
-use crate::{control, data, keys};
+use crate::{control, data};
 
 /// A path at which something is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,11 +75,8 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
     }
 }
 
-/// A router of the routes, which asks for a key and refuses all else.
-pub(crate) fn router<S: Clone + Send + Sync + 'static>(
-    routes: Vec<Route<S>>,
-    state: &Arc<State>,
-) -> Router<S> {
+/// A router of the routes, which refuses all else.
+pub(crate) fn router<S: Clone + Send + Sync + 'static>(routes: Vec<Route<S>>) -> Router<S> {
     let routes = routes.into_iter();
     routes
         .fold(Router::new(), |router, route| {
@@ -90,8 +84,4 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(
         })
         .fallback(async || ApiError::not_found("there is no such path"))
         .method_not_allowed_fallback(async || ApiError::invalid("not with this method"))
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(state),
-            keys::check,
-        ))
 }

@@ -1,10 +1,17 @@
 use std::sync::Arc;
 
-use search::Store;
+use index::EngineKind;
+use search::{CollectionInfo, Store};
+use tokio::sync::watch;
 
 use crate::api_error::ApiError;
+use crate::gate::Gate;
 use crate::hosts::Hosts;
 use crate::keys::Keys;
+use crate::limits::Limits;
+use crate::log::Log;
+use crate::metrics::Metrics;
+use crate::tls::Tls;
 
 /// What all requests share.
 #[derive(Debug)]
@@ -12,27 +19,76 @@ pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) keys: Keys,
     pub(crate) hosts: Hosts,
+    pub(crate) limits: Limits,
+    pub(crate) gate: Gate,
+    pub(crate) metrics: Metrics,
+    pub(crate) log: Option<Log>,
+    pub(crate) tls: Option<Tls>,
+    /// Whether the end was said.
+    pub(crate) ended: watch::Sender<bool>,
 }
 
 impl State {
-    /// Runs what waits for the disk or computes, apart from what serves.
+    /// Runs what reads or computes, when it is its turn, apart from what serves.
     pub(crate) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let turn = self.gate.turn_to_read().await;
+        let work = move |state: &Self| {
+            let _turn = turn;
+            work(state)
+        };
+        self.look(work).await
+    }
+
+    /// Runs what changes the store, when it is its turn: one at a time.
+    pub(crate) async fn change<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let turn = self.gate.turn_to_change().await;
+        // The turn is over when the work is, also if nobody waits for it any more.
+        let work = move |state: &Self| {
+            let _turn = turn;
+            work(state)
+        };
+        self.look(work).await
+    }
+
+    /// Runs what waits for the disk, at once, apart from what serves.
+    pub(crate) async fn look<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let state = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || work(&state)).await;
-        done.unwrap_or_else(|_| {
-            Err(ApiError::internal(
-                "this should not happen; please report it",
-            ))
-        })
+        done.unwrap_or_else(|_| Err(ApiError::bug()))
+    }
+
+    /// How an index at `address` is named to clients.
+    pub(crate) fn url(&self, address: std::net::SocketAddr) -> String {
+        match self.tls {
+            Some(_) => format!("https://{address}"),
+            None => format!("http://{address}"),
+        }
+    }
+
+    /// Learns of the end.
+    pub(crate) fn ending(&self) -> watch::Receiver<bool> {
+        self.ended.subscribe()
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        *self.ended.borrow()
     }
 
     /// Refuses to change the index of a collection, which the collection alone changes.
     pub(crate) fn check_changeable(&self, index: &str) -> Result<(), ApiError> {
         let collections = self.store.collections()?;
-        match collections.iter().any(|info| info.name == index) {
+        let is_its =
+            |info: &CollectionInfo| info.name == index && info.engine == EngineKind::Embedded;
+        match collections.iter().any(is_its) {
             true => Err(ApiError::forbidden(format!(
                 "index `{index}` is a collection's: `clipseek add` changes it, and `clipseek collection \
                  delete {index}` deletes it"

@@ -20,10 +20,8 @@ struct World {
 
 impl World {
     async fn start(store: &Path, keys: &[&str]) -> World {
-        let options = ServerOptions {
-            address: "127.0.0.1:0".parse().unwrap(),
-            keys: keys.iter().collect::<Keys>(),
-        };
+        let keys = keys.iter().collect::<Keys>();
+        let options = ServerOptions::new("127.0.0.1:0".parse().unwrap(), keys);
         let server = Server::bind(Store::open(store).unwrap(), options).await;
         let server = server.unwrap();
         let address = format!("http://{}", server.address());
@@ -337,10 +335,7 @@ async fn keys_are_asked_for_and_elsewhere_they_must_be() {
         .await;
     assert_eq!(status, 401);
     world.end().await;
-    let options = ServerOptions {
-        address: "0.0.0.0:0".parse().unwrap(),
-        keys: Keys::default(),
-    };
+    let options = ServerOptions::new("0.0.0.0:0".parse().unwrap(), Keys::default());
     let open = Server::bind(Store::open(store.path()).unwrap(), options).await;
     assert!(matches!(open, Err(ServerError::Open { .. })));
 }

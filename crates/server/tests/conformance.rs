@@ -96,10 +96,10 @@ fn serve(store: Store) -> (SocketAddr, Served) {
     let thread = thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
-            let options = ServerOptions {
-                address: ([127, 0, 0, 1], 0).into(),
-                keys: ["key"].into_iter().collect::<Keys>(),
-            };
+            let options = ServerOptions::new(
+                ([127, 0, 0, 1], 0).into(),
+                ["key"].into_iter().collect::<Keys>(),
+            );
             let server = Server::bind(store, options).await.unwrap();
             listens.send(server.address()).unwrap();
             let end = async {

@@ -76,10 +76,7 @@ fn the_api_document_has_every_route_that_is_offered() {
 #[tokio::test]
 async fn what_is_offered_answers_and_the_rest_says_that_it_is_not() {
     let folder = tempfile::tempdir().unwrap();
-    let options = ServerOptions {
-        address: "127.0.0.1:0".parse().unwrap(),
-        keys: Keys::default(),
-    };
+    let options = ServerOptions::new("127.0.0.1:0".parse().unwrap(), Keys::default());
     let store = Store::open(folder.path()).unwrap();
     let server = Server::bind(store, options).await.unwrap();
     let address = format!("http://{}", server.address());

@@ -39,10 +39,10 @@ impl World {
             metric: Metric::Dotproduct,
         };
         store.engine().create_index(&spec).unwrap();
-        let options = ServerOptions {
-            address: "127.0.0.1:0".parse().unwrap(),
-            keys: keys.iter().collect::<Keys>(),
-        };
+        let options = ServerOptions::new(
+            "127.0.0.1:0".parse().unwrap(),
+            keys.iter().collect::<Keys>(),
+        );
         let server = Server::bind(store, options).await.unwrap();
         // Another view of the store: there the port is kept.
         let settings = Store::open(folder).unwrap().engine().settings("animals");

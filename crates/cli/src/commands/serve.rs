@@ -1,67 +1,217 @@
+use std::io::{IsTerminal, stderr};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::process;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clap::Args;
-use server::{Keys, Server, ServerOptions};
+use clap::{Args, ValueEnum};
+use server::{Keys, Limits, Log, Server, ServerOptions, Tls};
 
 use crate::arguments::StoreArguments;
 use crate::environment;
 use crate::exit::Outcome;
 use crate::terminal::message;
 
+/// How long work that was not done in time may hold up the end of the process.
+const LAST_WORK: Duration = Duration::from_secs(1);
+
 /// Serve the indexes of the store by Pinecone's API
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   clipseek serve
   PINECONE_CONTROLLER_HOST=http://127.0.0.1:8080 PINECONE_API_KEY=any python notebook.py
+  CLIPSEEK_API_KEYS=KEY clipseek serve --bind 0.0.0.0:8080 --tls-cert cert.pem --tls-key key.pem
 
 Pinecone's own clients find the indexes through the control plane, which is at the address; each index has a
 port of its own, which it keeps. Collections are indexes, too: their pictures are namespace `images`, their
 captions namespace `captions`; through the API they can be searched, not changed.
 
-Without CLIPSEEK_API_KEYS any key is taken, and only an address of this machine can be listened at.
-Ctrl-C ends it, once what has been asked is answered.")]
+Without CLIPSEEK_API_KEYS any key is taken, and only an address of this machine can be listened at. The keys of
+CLIPSEEK_READ_ONLY_KEYS may change nothing. Both are keys with commas between.
+
+At the address there are /healthz (the process lives) and /readyz (the store can be read), which ask for no key,
+and /metrics, in Prometheus's form, which does if there are keys.
+
+Ctrl-C, or the signal to terminate, ends it once what has been asked is answered; once more ends it at once.")]
 pub(crate) struct Arguments {
     /// Where to listen
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     bind: SocketAddr,
+
+    /// A certificate in PEM, followed by those that vouch for it, to encrypt with
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// Its private key in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// How many requests a second each key may make; without keys, all clients together
+    #[arg(long, value_name = "N")]
+    rate: Option<NonZeroU32>,
+
+    /// How many requests are taken on at once; more are told to try again
+    #[arg(long, value_name = "N", default_value = "128", value_parser = positive())]
+    at_once: u32,
+
+    /// How many connections there may be, of all ports together
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = positive())]
+    connections: u32,
+
+    /// How long a request may take, its body included
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = positive())]
+    time_limit: u32,
+
+    /// How long the end waits for what has been asked
+    #[arg(long, value_name = "SECONDS", default_value = "30")]
+    grace: u32,
+
+    /// Whether requests are logged to standard error, a line of JSON each; auto: unless that is a terminal
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    log: Logging,
+}
+
+/// Whether requests are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Logging {
+    Auto,
+    Json,
+    Off,
+}
+
+fn positive() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..)
 }
 
 pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outcome> {
     let store = place.open()?;
-    let keys = std::env::var(environment::API_KEYS).unwrap_or_default();
-    let keys = keys.split(',').map(str::trim).filter(|key| !key.is_empty());
-    let options = ServerOptions {
-        address: arguments.bind,
-        keys: keys.collect::<Keys>(),
-    };
+    let options = arguments.options()?;
+    raise_the_limit_of_files();
     let runtime = tokio::runtime::Runtime::new().context("threads could not be started")?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let server = Server::bind(store, options).await?;
-        message!("serving at http://{}; Ctrl-C to end", server.address());
-        server
-            .run(asked_to_end())
-            .await
-            .map_err(anyhow::Error::from)
-    })?;
-    Ok(Outcome::Done)
+        let end = asked_to_end();
+        message!("serving at {}; Ctrl-C to end", server.url());
+        server.run(end).await.map_err(anyhow::Error::from)
+    });
+    runtime.shutdown_timeout(LAST_WORK);
+    served.map(|()| Outcome::Done)
 }
 
-/// Waits for Ctrl-C, or for what asks a process to end.
-async fn asked_to_end() {
+impl Arguments {
+    fn options(&self) -> Result<ServerOptions> {
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificates), Some(key)) => Some(Tls::read(certificates, key)?),
+            _ => None,
+        };
+        let logged = match self.log {
+            Logging::Auto => !stderr().is_terminal(),
+            Logging::Json => true,
+            Logging::Off => false,
+        };
+        let log = logged.then(|| Log::to(stderr())).transpose();
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        Ok(ServerOptions {
+            limits: Limits {
+                time: seconds(self.time_limit),
+                at_once: self.at_once as usize,
+                connections: self.connections as usize,
+                rate: self.rate,
+                grace: seconds(self.grace),
+                ..Limits::default()
+            },
+            tls,
+            log: log.context("threads could not be started")?,
+            ..ServerOptions::new(self.bind, keys())
+        })
+    }
+}
+
+/// The keys of the environment.
+fn keys() -> Keys {
+    let of = |variable| {
+        let keys = std::env::var(variable).unwrap_or_default();
+        let keys = keys.split(',').map(|key| key.trim().to_owned());
+        keys.filter(|key| !key.is_empty()).collect::<Vec<_>>()
+    };
+    let keys = of(environment::API_KEYS).into_iter().collect::<Keys>();
+    keys.with_read_only(of(environment::READ_ONLY_KEYS))
+}
+
+/// Each connection is an open file, and of those many systems let a process have few until it asks for more.
+fn raise_the_limit_of_files() {
     #[cfg(unix)]
     {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        let raised = Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        };
+        // Some systems have a lower limit than they say; then it stays as it was.
+        let _ = setrlimit(Resource::Nofile, raised);
+    }
+}
+
+/// Listens from now on for Ctrl-C, or for what asks a process to end. For the second time that ends it at once.
+fn asked_to_end() -> impl Future<Output = ()> + Send {
+    let (asked, end) = tokio::sync::oneshot::channel();
+    let mut signals = Signals::listen();
+    tokio::spawn(async move {
+        signals.next().await;
+        let _ = asked.send(());
+        signals.next().await;
+        process::exit(130);
+    });
+    async {
+        let _ = end.await;
+    }
+}
+
+/// What asks a process to end.
+struct Signals {
+    #[cfg(unix)]
+    terminated: Option<tokio::signal::unix::Signal>,
+    #[cfg(unix)]
+    interrupted: Option<tokio::signal::unix::Signal>,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminated.recv() => {}
-            }
-            return;
+        // Without handlers the system ends the process.
+        Self {
+            terminated: signal(SignalKind::terminate()).ok(),
+            interrupted: signal(SignalKind::interrupt()).ok(),
         }
     }
-    // Without handlers the system ends the process.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        async fn of(signal: &mut Option<tokio::signal::unix::Signal>) {
+            match signal {
+                Some(signal) => drop(signal.recv().await),
+                None => std::future::pending().await,
+            }
+        }
+        tokio::select! {
+            () = of(&mut self.terminated) => {}
+            () = of(&mut self.interrupted) => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> Self {
+        Self {}
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }

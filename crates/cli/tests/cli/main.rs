@@ -16,6 +16,8 @@ mod played_terminal;
 mod rankings;
 mod raw_vectors;
 mod searching;
+#[cfg(unix)]
+mod serving;
 mod shells;
 #[cfg(unix)]
 mod terminals;

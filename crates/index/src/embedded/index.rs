@@ -51,6 +51,11 @@ impl EmbeddedIndex {
         self.row.dimension
     }
 
+    /// Whether `other` is this very index, and not one that was made later by its name.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.engine, &other.engine) && self.row.id == other.row.id
+    }
+
     /// How its vectors are compared.
     pub fn metric(&self) -> Metric {
         self.row.metric

@@ -1,0 +1,324 @@
+//! `clipseek serve` as a process: killed and ended under load.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+/// No test may hang for longer.
+const HANG: Duration = Duration::from_secs(120);
+
+const WRITERS: usize = 8;
+const BATCH: usize = 20;
+
+struct Served {
+    process: Child,
+    control: String,
+    host: String,
+}
+
+impl Served {
+    fn start(world: &World) -> Served {
+        let mut process = world
+            .command(&["serve", "--bind", "127.0.0.1:0", "--log", "off"])
+            .env_remove("CLIPSEEK_API_KEYS")
+            .env_remove("CLIPSEEK_READ_ONLY_KEYS")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut said = BufReader::new(process.stderr.take().unwrap());
+        said.read_line(&mut line).unwrap();
+        let (_, control) = line
+            .split_once("http://")
+            .unwrap_or_else(|| panic!("{line}"));
+        let control = control.split(';').next().unwrap().to_owned();
+        let body = json!({"name": "animals", "dimension": 2, "metric": "euclidean"});
+        let mut connection = Connection::open(&control).unwrap();
+        connection.ask("POST /indexes", &body.to_string()).unwrap();
+        let (_, index) = connection.ask("GET /indexes/animals", "").unwrap();
+        let (_, host) = index["host"].as_str().unwrap().split_once("://").unwrap();
+        Served {
+            process,
+            control,
+            host: host.to_owned(),
+        }
+    }
+}
+
+/// Nothing is left behind by a test that fails.
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A connection that is asked several times.
+struct Connection {
+    stream: BufReader<TcpStream>,
+    used: bool,
+    is_last: bool,
+}
+
+impl Connection {
+    fn open(address: &str) -> io::Result<Connection> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(HANG))?;
+        Ok(Connection {
+            stream: BufReader::new(stream),
+            used: false,
+            is_last: false,
+        })
+    }
+
+    fn ask(&mut self, line: &str, body: &str) -> io::Result<(u16, Value)> {
+        let length = body.len();
+        let request =
+            format!("{line} HTTP/1.1\r\nHost: here\r\nContent-Length: {length}\r\n\r\n{body}");
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        let (mut status, mut length) = (0, 0);
+        loop {
+            let mut line = String::new();
+            if self.stream.read_line(&mut line)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let line = line.trim_end().to_lowercase();
+            if line.is_empty() {
+                break;
+            }
+            if let Some(rest) = line.strip_prefix("http/1.1 ") {
+                status = rest[..3].parse().unwrap();
+            } else if let Some(rest) = line.strip_prefix("content-length: ") {
+                length = rest.parse().unwrap();
+            }
+            self.is_last |= line == "connection: close";
+        }
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body)?;
+        self.used = true;
+        let body = String::from_utf8(body).unwrap();
+        let body = serde_json::from_str(&body).unwrap_or(Value::String(body));
+        Ok((status, body))
+    }
+}
+
+/// Batches of vectors by their names.
+#[derive(Default)]
+struct Written {
+    acknowledged: Mutex<Vec<String>>,
+    uncertain: Mutex<Vec<String>>,
+}
+
+fn batch(name: &str) -> Vec<Value> {
+    let vector = |at: usize| json!({"id": format!("{name}-{at}"), "values": [at, name.len()]});
+    (0..BATCH).map(vector).collect()
+}
+
+/// How many of a batch's vectors are there; those that are there must be right.
+fn found(connection: &mut Connection, name: &str) -> usize {
+    let ids: Vec<String> = (0..BATCH).map(|at| format!("ids={name}-{at}")).collect();
+    let line = format!("GET /vectors/fetch?{}", ids.join("&"));
+    let (status, answer) = connection.ask(&line, "").unwrap();
+    assert_eq!(status, 200, "{answer}");
+    let vectors = answer["vectors"].as_object().unwrap();
+    for at in 0..BATCH {
+        if let Some(vector) = vectors.get(&format!("{name}-{at}")) {
+            assert_eq!(vector["values"], json!([at as f32, name.len() as f32]));
+        }
+    }
+    vectors.len()
+}
+
+fn verify(served: &Served, written: &Written) {
+    let mut connection = Connection::open(&served.host).unwrap();
+    for name in written.acknowledged.lock().unwrap().iter() {
+        assert_eq!(
+            found(&mut connection, name),
+            BATCH,
+            "{name} was acknowledged"
+        );
+    }
+    for name in written.uncertain.lock().unwrap().iter() {
+        let found = found(&mut connection, name);
+        assert!([0, BATCH].contains(&found), "{found} of {name} are there");
+    }
+}
+
+fn wait_for(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < HANG, "{what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn what_was_acknowledged_outlives_a_kill() {
+    let world = World::new();
+    let written = Written::default();
+    for round in 0..3 {
+        let mut served = Served::start(&world);
+        verify(&served, &written);
+        let before = written.acknowledged.lock().unwrap().len();
+        thread::scope(|scope| {
+            for writer in 0..WRITERS {
+                let (host, written) = (served.host.clone(), &written);
+                scope.spawn(move || {
+                    let mut connection = Connection::open(&host).unwrap();
+                    for number in 0.. {
+                        let name = format!("{round}-{writer}-{number}");
+                        let body = json!({"vectors": batch(&name)}).to_string();
+                        let answer = connection.ask("POST /vectors/upsert", &body);
+                        let well = matches!(answer, Ok((200, _)));
+                        let names = if well {
+                            &written.acknowledged
+                        } else {
+                            &written.uncertain
+                        };
+                        names.lock().unwrap().push(name);
+                        if !well {
+                            assert!(answer.is_err(), "{answer:?}");
+                            return;
+                        }
+                    }
+                });
+            }
+            wait_for("nothing is written", || {
+                written.acknowledged.lock().unwrap().len() >= before + 60 + 17 * round
+            });
+            served.process.kill().unwrap();
+            served.process.wait().unwrap();
+        });
+    }
+    verify(&Served::start(&world), &written);
+    let mut served = Served::start(&world);
+    assert_eq!(world.run(&["index", "list"]).code, 0);
+    served.process.kill().unwrap();
+}
+
+#[test]
+fn nothing_that_was_asked_is_cut_off_by_the_end() {
+    let world = World::new();
+    let mut served = Served::start(&world);
+    let (written, answered, ended) = (
+        Written::default(),
+        AtomicUsize::new(0),
+        AtomicBool::new(false),
+    );
+    thread::scope(|scope| {
+        for client in 0..2 * WRITERS {
+            let (host, control) = (served.host.clone(), served.control.clone());
+            let (written, answered, ended) = (&written, &answered, &ended);
+            scope.spawn(move || {
+                // One in four asks anew each time.
+                let keeps = client % 4 != 0;
+                let address = if client % 8 == 1 { &control } else { &host };
+                let mut connection = Connection::open(address).unwrap();
+                for number in 0.. {
+                    let name = format!("{client}-{number}");
+                    let upserts = client % 2 == 0;
+                    let answer = match upserts {
+                        true => connection.ask(
+                            "POST /vectors/upsert",
+                            &json!({"vectors": batch(&name)}).to_string(),
+                        ),
+                        false if address == &control => connection.ask("GET /indexes", ""),
+                        false => connection.ask("POST /query", r#"{"vector": [1, 2], "topK": 10}"#),
+                    };
+                    match answer {
+                        Ok((status, answer)) => {
+                            assert_eq!(status, 200, "{answer}");
+                            answered.fetch_add(1, Ordering::Relaxed);
+                            if upserts {
+                                written.acknowledged.lock().unwrap().push(name);
+                            }
+                        }
+                        // A connection that was not let in yet is refused.
+                        Err(error) => {
+                            let refused = !connection.used && ended.load(Ordering::Relaxed);
+                            assert!(refused, "cut off: {error}");
+                            return;
+                        }
+                    }
+                    if connection.is_last || !keeps {
+                        match Connection::open(address) {
+                            Ok(new) => connection = new,
+                            Err(error) => {
+                                assert!(ended.load(Ordering::Relaxed), "refused: {error}");
+                                return;
+                            }
+                        }
+                    }
+                }
+            });
+        }
+        wait_for("nothing is answered", || {
+            answered.load(Ordering::Relaxed) > 300
+        });
+        ended.store(true, Ordering::Relaxed);
+        let process = Pid::from_raw(served.process.id().try_into().unwrap());
+        kill(process, Signal::SIGTERM).unwrap();
+    });
+    assert_eq!(served.process.wait().unwrap().code(), Some(0));
+    verify(&Served::start(&world), &written);
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_is_said() {
+    let world = World::new();
+    world.write("nothing.pem", "nothing");
+    let said = world.fails(&[
+        "serve",
+        "--tls-cert",
+        "nothing.pem",
+        "--tls-key",
+        "nothing.pem",
+    ]);
+    assert!(said.contains("`nothing.pem` has no certificate"), "{said}");
+    let said = world.fails(&["serve", "--tls-cert", "nothing.pem"]);
+    assert!(said.contains("--tls-key"), "{said}");
+}
+
+/// What a process says after it was asked to log.
+#[test]
+fn requests_are_logged_where_nobody_looks() {
+    let world = World::new();
+    let mut process = world
+        .command(&["serve", "--bind", "127.0.0.1:0"])
+        .env("CLIPSEEK_API_KEYS", "secret")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(process.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    let (_, control) = line.split_once("http://").unwrap();
+    let control = control.split(';').next().unwrap();
+    let mut connection = Connection::open(control).unwrap();
+    assert_eq!(connection.ask("GET /indexes", "").unwrap().0, 401);
+    assert_eq!(connection.ask("GET /readyz", "").unwrap().0, 200);
+    kill(
+        Pid::from_raw(process.id().try_into().unwrap()),
+        Signal::SIGINT,
+    )
+    .unwrap();
+    let mut text = String::new();
+    said.read_to_string(&mut text).unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(0));
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let statuses: Vec<&Value> = lines.iter().map(|line| &line["status"]).collect();
+    assert_eq!(statuses, [401, 200], "{text}");
+}

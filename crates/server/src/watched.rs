@@ -1,0 +1,214 @@
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+
+use crate::limits::Limits;
+
+/// How long what a client still sends after our last word is read and thrown away. Closed at once, the system
+/// would take that word back.
+const PARTING: Duration = Duration::from_secs(1);
+
+/// What goes on on a connection. Times are milliseconds since it was made, 0 being never.
+#[derive(Debug)]
+pub(crate) struct Activity {
+    made: Instant,
+    /// Requests that are being answered.
+    asked: AtomicUsize,
+    /// When the head of the next request began to come.
+    head_since: AtomicU64,
+    /// Since when the client has taken nothing of what is sent to it.
+    stalled_since: AtomicU64,
+    /// When something last went on.
+    last: AtomicU64,
+    received: AtomicU64,
+}
+
+impl Activity {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            made: Instant::now(),
+            asked: AtomicUsize::new(0),
+            head_since: AtomicU64::new(0),
+            stalled_since: AtomicU64::new(0),
+            last: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+        })
+    }
+
+    fn now(&self) -> u64 {
+        let passed = self.made.elapsed().as_millis();
+        u64::try_from(passed).unwrap_or(u64::MAX).max(1)
+    }
+
+    fn touch(&self) {
+        self.last.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// A request has come; until what is given is dropped, it is being answered.
+    pub(crate) fn begin(self: &Arc<Self>) -> Asked {
+        self.head_since.store(0, Ordering::Relaxed);
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Asked(Arc::clone(self))
+    }
+
+    fn has_read(&self, count: usize) {
+        self.received.fetch_add(count as u64, Ordering::Relaxed);
+        if self.asked.load(Ordering::Relaxed) == 0 {
+            let none = self.head_since.load(Ordering::Relaxed) == 0;
+            let since = if none { self.now() } else { return };
+            self.head_since.store(since, Ordering::Relaxed);
+        }
+    }
+
+    fn has_written(&self, taken: bool) {
+        match taken {
+            true => {
+                self.touch();
+                self.stalled_since.store(0, Ordering::Relaxed);
+            }
+            false if self.stalled_since.load(Ordering::Relaxed) == 0 => {
+                self.stalled_since.store(self.now(), Ordering::Relaxed);
+            }
+            false => {}
+        }
+    }
+
+    /// Whether the client takes too long: over the head of a request, over taking an answer, or with nothing to ask.
+    pub(crate) fn is_over(&self, limits: &Limits) -> bool {
+        let now = self.now();
+        let longer = |since: &AtomicU64, limit: Duration| {
+            let passed = now.saturating_sub(since.load(Ordering::Relaxed));
+            u128::from(passed) > limit.as_millis()
+        };
+        let begun = |since: &AtomicU64| since.load(Ordering::Relaxed) != 0;
+        begun(&self.stalled_since) && longer(&self.stalled_since, limits.time)
+            || self.asked.load(Ordering::Relaxed) == 0
+                && (begun(&self.head_since) && longer(&self.head_since, limits.time)
+                    || longer(&self.last, limits.idle))
+    }
+
+    /// What has come so far was no head.
+    pub(crate) fn forget_head(&self) {
+        self.head_since.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether no request is being answered or has begun to come.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) == 0 && self.head_since.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether nothing has ever come.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.received.load(Ordering::Relaxed) == 0
+    }
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub(crate) struct Asked(Arc<Activity>);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.touch();
+        self.0.asked.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A connection of which is known what goes on on it.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    stream: TcpStream,
+    activity: Arc<Activity>,
+    /// Set once all is said.
+    parting: Option<Pin<Box<Sleep>>>,
+}
+
+impl Watched {
+    pub(crate) fn new(stream: TcpStream, activity: Arc<Activity>) -> Self {
+        Self {
+            stream,
+            activity,
+            parting: None,
+        }
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let count = buffer.filled().len() - before;
+        if count > 0 {
+            self.activity.has_read(count);
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.activity.has_written(written.is_ready());
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.activity.has_written(written.is_ready());
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    /// Says that nothing more is said, and hears the client out for a while.
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.parting.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+            self.parting = Some(Box::pin(tokio::time::sleep(PARTING)));
+        }
+        let this = &mut *self;
+        let over = this
+            .parting
+            .as_mut()
+            .map(|parting| parting.as_mut().poll(context));
+        if over.is_some_and(|over| over.is_ready()) {
+            return Poll::Ready(Ok(()));
+        }
+        // What comes without end is not read without end.
+        for _ in 0..64 {
+            let mut thrown_away = [0; 8192];
+            let mut buffer = ReadBuf::new(&mut thrown_away);
+            let read = ready!(Pin::new(&mut this.stream).poll_read(context, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
