@@ -127,6 +127,7 @@ fn vector(number: usize, values: Vec<f32>) -> Vector {
         id: number.to_string(),
         values,
         metadata: metadata.into_iter().collect(),
+        sparse_values: None,
     }
 }
 

@@ -2,17 +2,30 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Deployment, Metric};
+use crate::limits::{check_dimension, check_index_name};
+use crate::{Deployment, Error, Metric, Result};
 
 /// An index to be created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexSpec {
     /// The name: 1 to 45 characters of `[a-z0-9-]`, no `-` at either end.
     pub name: String,
-    /// The dimension of its vectors: 1 to 20,000.
+    /// The dimension of its vectors: 1 to 20,000; 0 for an index of sparse vectors.
     pub dimension: usize,
     /// How its vectors are compared.
     pub metric: Metric,
+}
+
+impl IndexSpec {
+    /// Refuses what no engine makes.
+    pub(crate) fn check(&self) -> Result<()> {
+        check_index_name(&self.name)?;
+        match (self.dimension, self.metric) {
+            (0, Metric::Dotproduct) => Ok(()),
+            (0, got) => Err(Error::SparseMetric { got }),
+            (dimension, _) => check_dimension(dimension),
+        }
+    }
 }
 
 /// What is kept with an index beside its vectors. Dropping it heeds the protection; the rest is for whoever

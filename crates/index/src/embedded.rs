@@ -24,6 +24,7 @@ mod rotation;
 mod scan;
 mod segment;
 mod segment_name;
+mod sparse;
 mod tables;
 mod view;
 
@@ -39,7 +40,6 @@ use self::database::Database;
 pub use self::index::{EmbeddedIndex, Vectors};
 use self::tables::{IndexRow, NamespaceRow};
 use self::view::View;
-use crate::limits::{check_dimension, check_index_name};
 use crate::{Error, IndexDescription, IndexSettings, IndexSpec, Result};
 
 /// The database's name in the engine's directory.
@@ -138,7 +138,7 @@ impl Embedded {
     /// Creates an index.
     ///
     /// # Errors
-    /// `InvalidIndexName`, `InvalidDimension` or `IndexExists`.
+    /// `InvalidIndexName`, `InvalidDimension`, `SparseMetric` or `IndexExists`.
     pub fn create_index(&self, spec: &IndexSpec) -> Result<()> {
         self.create_index_with(spec, &IndexSettings::default())
     }
@@ -148,8 +148,7 @@ impl Embedded {
     /// # Errors
     /// As [`create_index`](Self::create_index).
     pub fn create_index_with(&self, spec: &IndexSpec, settings: &IndexSettings) -> Result<()> {
-        check_index_name(&spec.name)?;
-        check_dimension(spec.dimension)?;
+        spec.check()?;
         self.engine.write(|transaction| {
             tables::insert_index(transaction, spec)?;
             if *settings == IndexSettings::default() {
@@ -341,6 +340,7 @@ mod tests {
             id: number.to_string(),
             values: vec![number as f32, 1.0],
             metadata: crate::Metadata::new(),
+            sparse_values: None,
         };
         range.map(vector).collect()
     }

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::EngineKind;
 use crate::limits::{
     DIMENSION_LIMIT, FILTER_DEPTH_LIMIT, FILTER_VALUES_LIMIT, ID_LIMIT, INDEX_NAME_LIMIT,
     METADATA_LIMIT, TOP_K_LIMIT,
 };
 use crate::pinecone::KEY_VARIABLE;
+use crate::{EngineKind, Metric};
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -269,6 +269,34 @@ pub enum Error {
         place: String,
         /// How many it lists.
         got: usize,
+    },
+
+    /// A sparse vector is none.
+    #[error("the sparse vector is none: {what}")]
+    InvalidSparse {
+        /// What is wrong with it.
+        what: String,
+    },
+
+    /// An index takes no sparse values.
+    #[error("index `{index}` takes no sparse values: only those compared by `dotproduct` do")]
+    NoSparseValues {
+        /// The index.
+        index: String,
+    },
+
+    /// An index of sparse vectors was given dense values, or none.
+    #[error("index `{index}` has sparse vectors: expected sparse values, and no others")]
+    SparseOnly {
+        /// The index.
+        index: String,
+    },
+
+    /// An index of sparse vectors was to compare them by another metric.
+    #[error("sparse vectors are compared by `dotproduct`, not by `{got}`")]
+    SparseMetric {
+        /// The metric asked for.
+        got: Metric,
     },
 
     /// An engine that does not exist was named.

@@ -43,6 +43,7 @@ mod page;
 mod pinecone;
 mod query;
 mod score;
+mod sparse;
 mod unique;
 mod vector;
 pub mod wire;
@@ -63,4 +64,5 @@ pub use pinecone::{
     ApiKey, CONTROLLER_VARIABLE, KEY_VARIABLE, Pinecone, PineconeIndex, PineconeSettings,
 };
 pub use query::{Match, Query, QueryBy};
+pub use sparse::{SPARSE_LIMIT, SparseValues};
 pub use vector::{Metadata, Selection, Update, Vector};

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{Error, Metadata, Metric, Result};
+use crate::{Error, Metadata, Metric, Result, SparseValues};
 
 /// The longest id of a vector, in characters.
 pub const ID_LIMIT: usize = 512;
@@ -89,6 +89,28 @@ pub(crate) fn check_values(
         return Err(Error::ZeroVector { index });
     }
     Ok(())
+}
+
+/// Checks what a vector of an index, or a query, has of values.
+pub(crate) fn check_both(
+    index: &str,
+    dimension: usize,
+    metric: Metric,
+    values: &[f32],
+    sparse: Option<&SparseValues>,
+) -> Result<()> {
+    let name = || index.to_owned();
+    match (dimension, sparse) {
+        (0, Some(sparse)) if values.is_empty() => sparse.check(),
+        (0, _) => Err(Error::SparseOnly { index: name() }),
+        (_, Some(_)) if metric != Metric::Dotproduct => {
+            Err(Error::NoSparseValues { index: name() })
+        }
+        (_, sparse) => {
+            check_values(index, dimension, metric, values)?;
+            sparse.map_or(Ok(()), SparseValues::check)
+        }
+    }
 }
 
 /// Checks `metadata` and gives its JSON text.

@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use self::client::{Client, READY_PAUSE, Request};
 pub use self::index::PineconeIndex;
 pub use self::settings::{ApiKey, CONTROLLER_VARIABLE, KEY_VARIABLE, PineconeSettings};
-use crate::limits::{check_dimension, check_index_name};
+use crate::limits::check_index_name;
 use crate::wire::{DeletionProtection, IndexList, IndexModel};
 use crate::{Deployment, Error, IndexDescription, IndexSettings, IndexSpec, Result};
 
@@ -70,8 +70,7 @@ impl Pinecone {
     /// See [`Engine::create_index`](crate::Engine::create_index). Without a deployment it is serverless, where
     /// every plan may have one.
     pub(crate) fn create_index(&self, spec: &IndexSpec, settings: &IndexSettings) -> Result<()> {
-        check_index_name(&spec.name)?;
-        check_dimension(spec.dimension)?;
+        spec.check()?;
         let usual = || Deployment::Managed {
             cloud: "aws".to_owned(),
             region: "us-east-1".to_owned(),
@@ -79,11 +78,14 @@ impl Pinecone {
         let deployment = settings.deployment.clone().unwrap_or_else(usual);
         let mut body = json!({
             "name": spec.name,
-            "dimension": spec.dimension,
             "metric": spec.metric,
             "spec": deployment.to_spec(),
             "deletion_protection": DeletionProtection::from(settings.deletion_protection),
         });
+        match spec.dimension {
+            0 => body["vector_type"] = "sparse".into(),
+            dimension => body["dimension"] = dimension.into(),
+        }
         if !settings.tags.is_empty() {
             body["tags"] = json!(settings.tags);
         }

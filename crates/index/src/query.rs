@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Filter, Metadata};
+use crate::{Filter, Metadata, SparseValues};
 
 /// A search for the vectors nearest to one.
 ///
@@ -11,6 +11,9 @@ pub struct Query {
     /// What to search by.
     #[serde(flatten)]
     pub by: QueryBy,
+    /// The sparse values to search by, beside or instead of the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sparse_vector: Option<SparseValues>,
     /// How many matches at most: 1 to 10,000.
     pub top_k: usize,
     /// Which vectors to search among; all of the namespace by default.
@@ -29,6 +32,7 @@ impl Query {
     pub fn new(by: QueryBy, top_k: usize) -> Self {
         Self {
             by,
+            sparse_vector: None,
             top_k,
             filter: None,
             include_values: false,
@@ -40,7 +44,7 @@ impl Query {
 /// What a query searches by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum QueryBy {
-    /// A vector.
+    /// A vector; empty to search by sparse values alone.
     #[serde(rename = "vector")]
     Values(Vec<f32>),
     /// The stored vector of this id, which is among the matches too.
@@ -50,6 +54,7 @@ pub enum QueryBy {
 
 /// A vector that a query found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Match {
     /// The vector's id.
     pub id: String,
@@ -58,6 +63,9 @@ pub struct Match {
     /// The values, if asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<Vec<f32>>,
+    /// The sparse values, if asked for and there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sparse_values: Option<SparseValues>,
     /// The metadata, if asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,

@@ -35,6 +35,13 @@ impl<'a> Scorer<'a> {
     }
 }
 
+impl Scorer<'_> {
+    /// The dot product with `vector`, not rounded.
+    pub(crate) fn dot(&self, vector: &[f32]) -> f64 {
+        dot(self.query, vector)
+    }
+}
+
 /// The Euclidean length of `vector`.
 pub(crate) fn length(vector: &[f32]) -> f64 {
     dot(vector, vector).sqrt()

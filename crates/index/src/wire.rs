@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Filter, Metadata, Metric, unique};
+pub use crate::SparseValues;
+use crate::{Filter, Metadata, Metric, Vector, unique};
 
 /// How the default namespace, `""`, is called where it needs a name.
 pub const DEFAULT_NAMESPACE: &str = "__default__";
@@ -26,6 +27,28 @@ pub struct UpsertRequest {
     pub namespace: String,
 }
 
+impl From<Vector> for WireVector {
+    fn from(vector: Vector) -> Self {
+        Self {
+            id: vector.id,
+            values: vector.values,
+            sparse_values: vector.sparse_values,
+            metadata: (!vector.metadata.is_empty()).then_some(vector.metadata),
+        }
+    }
+}
+
+impl From<WireVector> for Vector {
+    fn from(vector: WireVector) -> Self {
+        Self {
+            id: vector.id,
+            values: vector.values,
+            sparse_values: vector.sparse_values,
+            metadata: vector.metadata.unwrap_or_default(),
+        }
+    }
+}
+
 /// A vector, dense, sparse or both.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,7 +56,7 @@ pub struct WireVector {
     /// The id.
     pub id: String,
     /// The values.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<f32>,
     /// The values that are not zero, of a sparse vector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,15 +68,6 @@ pub struct WireVector {
         deserialize_with = "unique::metadata"
     )]
     pub metadata: Option<Metadata>,
-}
-
-/// The values of a sparse vector that are not zero.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SparseValues {
-    /// Where they are.
-    pub indices: Vec<u32>,
-    /// What they are, in the same order.
-    pub values: Vec<f32>,
 }
 
 /// What came of an upsert.
@@ -108,6 +122,7 @@ pub struct QueryResponse {
 
 /// A vector that a query found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ScoredVector {
     /// The id.
     pub id: String,
@@ -117,6 +132,9 @@ pub struct ScoredVector {
     /// The values, if asked for.
     #[serde(default)]
     pub values: Vec<f32>,
+    /// The sparse values, if asked for and there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sparse_values: Option<SparseValues>,
     /// The metadata, if asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
@@ -299,7 +317,11 @@ pub struct IndexModel {
     /// The name.
     pub name: String,
     /// The dimension of its vectors, unless they are sparse.
+    #[serde(default)]
     pub dimension: Option<usize>,
+    /// `dense` or `sparse`.
+    #[serde(default)]
+    pub vector_type: Option<String>,
     /// How its vectors are compared.
     pub metric: Metric,
     /// Where its data plane is.

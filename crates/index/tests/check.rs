@@ -13,6 +13,7 @@ fn vector(number: usize) -> Vector {
         id: format!("{number:04}"),
         values: vec![1.0, number as f32, (number % 7) as f32],
         metadata: Metadata::from_iter([("n".to_owned(), number.into())]),
+        sparse_values: None,
     }
 }
 

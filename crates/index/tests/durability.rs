@@ -20,6 +20,7 @@ fn batch(number: u64) -> Vec<Vector> {
             id: format!("{position}"),
             values: vec![number as f32, position as f32],
             metadata: json!({"batch": number}).as_object().unwrap().clone(),
+            sparse_values: None,
         })
         .collect()
 }

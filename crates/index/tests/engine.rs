@@ -38,6 +38,7 @@ fn vector(id: &str, values: [f32; 3]) -> Vector {
         id: id.to_owned(),
         values: values.to_vec(),
         metadata: index::Metadata::new(),
+        sparse_values: None,
     }
 }
 
@@ -201,6 +202,7 @@ fn updates_merge_metadata() {
             &Update {
                 values: None,
                 metadata,
+                sparse_values: None,
             },
         )
         .unwrap();
@@ -211,6 +213,7 @@ fn updates_merge_metadata() {
             &Update {
                 values: Some(vec![1.0; 3]),
                 metadata: None,
+                sparse_values: None,
             },
         )
         .unwrap();
@@ -342,10 +345,10 @@ fn other_files_are_refused() {
     let path = directory.path().join("vectors.sqlite3");
     let shown = path.display();
 
-    in_database(directory.path(), "PRAGMA user_version = 3");
+    in_database(directory.path(), "PRAGMA user_version = 4");
     fails(
         Embedded::open(directory.path()),
-        &format!("`{shown}` has format version 3, newer than version 2, the newest known here"),
+        &format!("`{shown}` has format version 4, newer than version 3, the newest known here"),
     );
     in_database(
         directory.path(),

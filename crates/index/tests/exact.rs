@@ -96,6 +96,7 @@ impl<'a> World<'a> {
                     let update = Update {
                         values: (random.below(2) == 0).then_some(values),
                         metadata: (random.below(2) == 0).then_some(metadata),
+                        sparse_values: None,
                     };
                     let done = index.update(namespace, &id, &update);
                     let Some(vector) = model.get_mut(&id) else {
@@ -149,6 +150,7 @@ fn vector(random: &mut Random, index: &EmbeddedIndex) -> Vector {
         id: format!("id{}", random.below(300)),
         values: awkward_values(random, index.dimension()),
         metadata: metadata(random),
+        sparse_values: None,
     }
 }
 
@@ -264,6 +266,7 @@ fn large_namespaces_are_searched_exactly() {
                     id: format!("{number:05}"),
                     values: awkward_values(&mut world.random, 16),
                     metadata: metadata(&mut world.random),
+                    sparse_values: None,
                 })
                 .collect();
             world.handles[0].upsert("", &vectors).unwrap();

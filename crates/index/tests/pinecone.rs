@@ -159,6 +159,7 @@ fn vectors() -> [Vector; 1] {
         id: "a".to_owned(),
         values: vec![1.0, 0.0, 0.0],
         metadata: Metadata::new(),
+        sparse_values: None,
     }]
 }
 

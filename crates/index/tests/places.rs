@@ -71,6 +71,7 @@ fn vectors(range: std::ops::Range<u32>) -> Vec<Vector> {
         id: format!("{number:06}"),
         values: vec![number as f32; 64],
         metadata: Metadata::new(),
+        sparse_values: None,
     };
     range.map(vector).collect()
 }

@@ -33,6 +33,7 @@ impl Embedding {
             id: self.record.id.clone(),
             values: self.image.clone(),
             metadata: metadata::of_picture(&self.record),
+            sparse_values: None,
         }
     }
 }

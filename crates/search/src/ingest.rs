@@ -273,6 +273,7 @@ impl Collection<'_> {
                 id: it.record.id.clone(),
                 values: self.resolve(it.image, &images)?,
                 metadata: metadata::of_picture(&it.record),
+                sparse_values: None,
             });
             captions.extend(caption_vectors(&it.record, it.captions.unwrap_or_default()));
             records.push(it.record);
@@ -384,6 +385,7 @@ fn caption_vectors(record: &Record, values: Vec<Vec<f32>>) -> impl Iterator<Item
         id: caption_id(&record.id, n),
         values,
         metadata: metadata::of_caption(record, caption),
+        sparse_values: None,
     })
 }
 

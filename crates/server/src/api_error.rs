@@ -184,7 +184,11 @@ impl From<index::Error> for ApiError {
             | E::UnknownOperator { .. }
             | E::InvalidFilter { .. }
             | E::TooManyFilterValues { .. }
-            | E::FilterTooDeep => Code::InvalidArgument,
+            | E::FilterTooDeep
+            | E::InvalidSparse { .. }
+            | E::NoSparseValues { .. }
+            | E::SparseOnly { .. }
+            | E::SparseMetric { .. } => Code::InvalidArgument,
             _ => Code::Internal,
         };
         Self::new(code, error.to_string())

@@ -14,6 +14,9 @@ use crate::api_version::ApiVersion;
 /// The field of a schema that has the vectors of an index without fields of its own.
 const DENSE_FIELD: &str = "_values";
 
+/// The one that has its sparse vectors.
+const SPARSE_FIELD: &str = "_sparse_values";
+
 /// The body of `POST /indexes`, in either form.
 #[derive(Debug, Deserialize)]
 pub(crate) struct CreateIndex {
@@ -54,14 +57,9 @@ impl CreateIndex {
         }
         let (dimension, metric) = match &self.schema {
             Some(schema) => of_schema(schema)?,
-            None => (self.dimension, self.metric),
+            None => of_kind(self.vector_type.as_deref(), self.dimension, self.metric)?,
         };
-        if self.vector_type.as_deref().is_some_and(|it| it != "dense") {
-            return Err(ApiError::not_offered("indexes of sparse vectors"));
-        }
-        let dimension = dimension
-            .ok_or_else(|| ApiError::invalid("`dimension` is missing: a dense index needs one"))?;
-        let metric = metric.as_deref().unwrap_or("cosine").parse::<Metric>()?;
+        let metric = metric.parse::<Metric>()?;
         let deployment = match (self.deployment, self.spec) {
             (Some(deployment), _) => Some(deployment),
             (None, Some(spec)) => Some(Deployment::from_spec(&spec).map_err(ApiError::invalid)?),
@@ -116,20 +114,57 @@ fn apply_to_pod(changes: &Value, deployment: &mut Option<Deployment>) {
     }
 }
 
-/// The dimension and the metric of the one dense field of a schema.
-fn of_schema(schema: &Schema) -> Result<(Option<usize>, Option<String>), ApiError> {
-    let mut fields = schema.fields.iter();
-    let (Some((name, field)), None) = (fields.next(), fields.next()) else {
-        return Err(ApiError::not_offered("schemas of other than one field"));
-    };
-    if name != DENSE_FIELD || field["type"] != "dense_vector" {
-        return Err(ApiError::not_offered(
-            "schemas of other fields than `_values`, a `dense_vector`,",
-        ));
+/// The dimension, 0 for sparse vectors, and the metric of an index of this type of vectors.
+fn of_kind(
+    kind: Option<&str>,
+    dimension: Option<usize>,
+    metric: Option<String>,
+) -> Result<(usize, String), ApiError> {
+    match (kind.unwrap_or("dense"), dimension) {
+        ("sparse", None) => Ok((0, metric.unwrap_or_else(|| "dotproduct".to_owned()))),
+        ("sparse", Some(_)) => Err(ApiError::invalid(
+            "`dimension` is there: sparse vectors have none",
+        )),
+        ("dense", Some(0)) => Err(index::Error::InvalidDimension { got: 0 }.into()),
+        ("dense", Some(dimension)) => {
+            Ok((dimension, metric.unwrap_or_else(|| "cosine".to_owned())))
+        }
+        ("dense", None) => Err(ApiError::invalid(
+            "`dimension` is missing: a dense index needs one",
+        )),
+        (other, _) => Err(ApiError::invalid(format!(
+            "`vector_type` is `{other}`, expected `dense` or `sparse`"
+        ))),
     }
-    let dimension = field["dimension"].as_u64();
-    let dimension = dimension.and_then(|dimension| usize::try_from(dimension).ok());
-    Ok((dimension, field["metric"].as_str().map(str::to_owned)))
+}
+
+/// The dimension and the metric by the vector fields of a schema. One with dense vectors and sparse ones is a
+/// dense index that compares by dot product.
+fn of_schema(schema: &Schema) -> Result<(usize, String), ApiError> {
+    let (mut dense, mut sparse) = (None, None);
+    for (name, field) in &schema.fields {
+        match (name.as_str(), field["type"].as_str()) {
+            (DENSE_FIELD, Some("dense_vector")) => dense = Some(field),
+            (SPARSE_FIELD, Some("sparse_vector")) => sparse = Some(field),
+            _ => {
+                return Err(ApiError::not_offered(
+                    "schemas of other fields than `_values`, a `dense_vector`, and `_sparse_values`, a \
+                     `sparse_vector`,",
+                ));
+            }
+        }
+    }
+    let metric = |field: &Value| field["metric"].as_str().map(str::to_owned);
+    match (dense, sparse) {
+        (None, Some(field)) => of_kind(Some("sparse"), None, metric(field)),
+        (dense, sparse) => {
+            let field = dense.unwrap_or(&Value::Null);
+            let dimension = field["dimension"].as_u64();
+            let dimension = dimension.and_then(|dimension| usize::try_from(dimension).ok());
+            let usual = sparse.map(|_| "dotproduct".to_owned());
+            of_kind(None, dimension, metric(field).or(usual))
+        }
+    }
 }
 
 /// A `deployment` as a `spec`, with what clients expect beside it.
@@ -168,12 +203,17 @@ pub(crate) fn model(
     let tags = (!tags.is_empty()).then_some(tags);
     let status = json!({"ready": true, "state": "Ready"});
     if version.has_schemas() {
-        let field = json!({"type": "dense_vector", "dimension": dimension, "metric": metric});
+        let fields = match dimension {
+            0 => json!({SPARSE_FIELD: {"type": "sparse_vector", "metric": metric}}),
+            _ => json!({
+                DENSE_FIELD: {"type": "dense_vector", "dimension": dimension, "metric": metric},
+            }),
+        };
         return json!({
             "name": name,
             "host": host,
             "status": status,
-            "schema": {"fields": {DENSE_FIELD: field}},
+            "schema": {"fields": fields},
             "deployment": deployment,
             "deletion_protection": protection,
             "read_capacity": read_capacity(),
@@ -182,14 +222,16 @@ pub(crate) fn model(
     }
     let mut model = json!({
         "name": name,
-        "dimension": dimension,
         "metric": metric,
-        "vector_type": "dense",
+        "vector_type": if *dimension == 0 { "sparse" } else { "dense" },
         "host": host,
         "status": status,
         "spec": spec_of(&deployment),
         "deletion_protection": protection,
     });
+    if *dimension > 0 {
+        model["dimension"] = json!(dimension);
+    }
     if let Some(tags) = tags {
         model["tags"] = json!(tags);
     }

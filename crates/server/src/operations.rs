@@ -7,7 +7,7 @@ use index::wire::{
     BATCH_LIMIT, DEFAULT_NAMESPACE, DeleteRequest, FetchByMetadataRequest, FetchResponse, ListItem,
     ListResponse, NamespaceSummary, PAGE_LIMIT, Pagination, QueryRequest, QueryResponse,
     ScoredVector, StatsRequest, StatsResponse, UpdateRequest, UpdateResponse, UpsertRequest,
-    UpsertResponse, Usage, WireVector,
+    UpsertResponse, Usage,
 };
 use index::{EmbeddedIndex, Filter, Query, QueryBy, Selection, Update, Vector};
 use serde::{Deserialize, Serialize, Serializer};
@@ -120,8 +120,7 @@ impl Operations {
 
     pub(crate) async fn upsert(&self, request: UpsertRequest) -> Result<UpsertResponse, ApiError> {
         check_batch("vectors", request.vectors.len())?;
-        let vectors = request.vectors.into_iter().map(dense);
-        let vectors = vectors.collect::<Result<Vec<_>, _>>()?;
+        let vectors: Vec<Vector> = request.vectors.into_iter().map(Vector::from).collect();
         let namespace = namespace(request.namespace);
         let upserted_count = vectors.len();
         self.change(move |index| Ok(index.upsert(&namespace, &vectors)?))
@@ -132,7 +131,7 @@ impl Operations {
     pub(crate) async fn query(&self, request: QueryRequest) -> Result<QueryResponse, ApiError> {
         let asked = request.namespace.clone();
         let space = namespace(request.namespace.clone());
-        let query = dense_query(request)?;
+        let query = query(request)?;
         let found = self.read(move |index| match index.query(&space, &query) {
             // Nothing is like what is not there, as Pinecone has it.
             Err(index::Error::VectorNotFound { .. }) => Ok(Vec::new()),
@@ -142,6 +141,7 @@ impl Operations {
             id: found.id,
             score: found.score,
             values: found.values.unwrap_or_default(),
+            sparse_values: found.sparse_values,
             metadata: found.metadata,
         });
         Ok(QueryResponse {
@@ -206,15 +206,17 @@ impl Operations {
     }
 
     pub(crate) async fn update(&self, request: UpdateRequest) -> Result<UpdateResponse, ApiError> {
-        if request.sparse_values.is_some() {
-            return Err(ApiError::not_offered("sparse values"));
-        }
         let space = namespace(request.namespace);
         let values = request.values.filter(|values| !values.is_empty());
+        let sparse_values = request.sparse_values;
         let metadata = request.set_metadata;
         match (request.id.filter(|id| !id.is_empty()), request.filter) {
             (Some(id), None) => {
-                let update = Update { values, metadata };
+                let update = Update {
+                    values,
+                    sparse_values,
+                    metadata,
+                };
                 let updated = self.change(move |index| match index.update(&space, &id, &update) {
                     // Pinecone says nothing of it either.
                     Err(index::Error::VectorNotFound { .. }) => Ok(()),
@@ -223,9 +225,9 @@ impl Operations {
                 updated.await?;
                 Ok(UpdateResponse::default())
             }
-            (None, Some(_)) if values.is_some() => Err(ApiError::invalid(
-                "`values` are changed by `id`, not by `filter`",
-            )),
+            (None, Some(_)) if values.is_some() || sparse_values.is_some() => Err(
+                ApiError::invalid("`values` are changed by `id`, not by `filter`"),
+            ),
             (None, Some(filter)) => {
                 let dry_run = request.dry_run;
                 let metadata = metadata.unwrap_or_default();
@@ -271,13 +273,18 @@ impl Operations {
                 };
                 namespaces.insert(name, NamespaceSummary { vector_count });
             }
+            let kind = if stats.dimension == 0 {
+                "sparse"
+            } else {
+                "dense"
+            };
             Ok(StatsResponse {
                 namespaces,
-                dimension: Some(stats.dimension),
+                dimension: Some(stats.dimension).filter(|dimension| *dimension > 0),
                 index_fullness: 0.0,
                 total_vector_count: stats.total_vector_count,
                 metric: Some(stats.metric),
-                vector_type: Some("dense".to_owned()),
+                vector_type: Some(kind.to_owned()),
             })
         });
         stats.await
@@ -382,26 +389,6 @@ fn check_batch(what: &str, count: usize) -> Result<(), ApiError> {
     }
 }
 
-fn dense(vector: WireVector) -> Result<Vector, ApiError> {
-    match vector.sparse_values {
-        Some(_) => Err(ApiError::not_offered("sparse values")),
-        None => Ok(Vector {
-            id: vector.id,
-            values: vector.values,
-            metadata: vector.metadata.unwrap_or_default(),
-        }),
-    }
-}
-
-fn wire(vector: Vector) -> WireVector {
-    WireVector {
-        id: vector.id,
-        values: vector.values,
-        sparse_values: None,
-        metadata: (!vector.metadata.is_empty()).then_some(vector.metadata),
-    }
-}
-
 fn limit(asked: Option<usize>, most: usize) -> Result<usize, ApiError> {
     let limit = asked.unwrap_or(PAGE_LIMIT);
     match (1..=most).contains(&limit) {
@@ -412,18 +399,22 @@ fn limit(asked: Option<usize>, most: usize) -> Result<usize, ApiError> {
     }
 }
 
-fn dense_query(request: QueryRequest) -> Result<Query, ApiError> {
-    if request.sparse_vector.is_some() {
-        return Err(ApiError::not_offered("sparse values"));
-    }
+fn query(request: QueryRequest) -> Result<Query, ApiError> {
     let vector = request.vector.filter(|vector| !vector.is_empty());
+    let sparse_vector = request.sparse_vector;
     let by = match (vector, request.id.filter(|id| !id.is_empty())) {
+        (None, Some(id)) if sparse_vector.is_none() => QueryBy::Id(id),
         (Some(values), None) => QueryBy::Values(values),
-        (None, Some(id)) => QueryBy::Id(id),
-        _ => return Err(ApiError::invalid("expected either `vector` or `id`")),
+        (None, None) if sparse_vector.is_some() => QueryBy::Values(Vec::new()),
+        _ => {
+            return Err(ApiError::invalid(
+                "expected either `id`, or `vector`, `sparseVector` or both",
+            ));
+        }
     };
     Ok(Query {
         by,
+        sparse_vector,
         top_k: request.top_k,
         filter: request.filter,
         include_values: request.include_values,
@@ -435,7 +426,7 @@ fn fetched(vectors: Vec<Vector>, namespace: String, next: Option<String>) -> Fet
     let vectors = vectors.into_iter();
     FetchResponse {
         vectors: vectors
-            .map(|vector| (vector.id.clone(), wire(vector)))
+            .map(|vector| (vector.id.clone(), vector.into()))
             .collect(),
         namespace,
         usage: USAGE,

@@ -282,8 +282,8 @@ async fn bad_requests_are_the_callers_mistakes() {
         (
             Method::POST,
             "/indexes",
-            json!({"name": "none", "vector_type": "sparse"}),
-            501,
+            json!({"name": "none", "vector_type": "sparse", "metric": "cosine"}),
+            400,
         ),
         (Method::GET, "/indexes/none", Value::Null, 404),
         (Method::DELETE, "/indexes/none", Value::Null, 404),

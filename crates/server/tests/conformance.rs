@@ -7,7 +7,7 @@ use std::thread;
 
 use index::{
     ApiKey, Deployment, Embedded, Engine, Error, Filter, Index, IndexSettings, IndexSpec, Metadata,
-    Metric, Pinecone, PineconeSettings, Query, QueryBy, Selection, Update, Vector,
+    Metric, Pinecone, PineconeSettings, Query, QueryBy, Selection, SparseValues, Update, Vector,
 };
 use search::Store;
 use serde_json::{Value, json};
@@ -45,6 +45,8 @@ on_both_engines!(
     odd_names_are_kept_whole,
     writers_do_not_hinder_each_other,
     dropped_indexes_are_gone_for_those_who_have_them,
+    sparse_vectors_are_stored_and_searched,
+    dense_and_sparse_values_are_searched_together,
 );
 
 /// An engine, and what has to be there as long as it is used.
@@ -146,6 +148,7 @@ fn vector(id: &str, values: [f32; 3]) -> Vector {
         id: id.to_owned(),
         values: values.to_vec(),
         metadata: Metadata::new(),
+        sparse_values: None,
     }
 }
 
@@ -230,13 +233,15 @@ fn indexes_of_bad_form_are_refused(engine: &Engine) {
             "{name}"
         );
     }
-    for dimension in [0, 20_001] {
-        let spec = IndexSpec {
-            dimension,
-            ..spec("a", Metric::Cosine)
-        };
-        assert!(matches!(refused(spec), Err(Error::InvalidDimension { .. })));
-    }
+    let of = |dimension| IndexSpec {
+        dimension,
+        ..spec("a", Metric::Cosine)
+    };
+    assert!(matches!(refused(of(0)), Err(Error::SparseMetric { .. })));
+    assert!(matches!(
+        refused(of(20_001)),
+        Err(Error::InvalidDimension { .. })
+    ));
     assert!(engine.list_indexes().unwrap().is_empty());
 }
 
@@ -497,6 +502,7 @@ fn updates_change_what_they_name(engine: &Engine) {
     let metadata = |value| Update {
         values: None,
         metadata: Some(object(value)),
+        sparse_values: None,
     };
     index
         .update("", "a", &metadata(json!({"y": "new", "z": ["l"]})))
@@ -509,6 +515,7 @@ fn updates_change_what_they_name(engine: &Engine) {
     let values = Update {
         values: Some(vec![0.0, 0.0, 1.0]),
         metadata: None,
+        sparse_values: None,
     };
     index.update("", "a", &values).unwrap();
     let fetched = &index.fetch("", &["a"]).unwrap()[0];
@@ -665,6 +672,7 @@ fn many_vectors_go_in_one_call(engine: &Engine) {
             .map(|at| f32::from(n * 7 + at % 31).sin())
             .collect(),
         metadata: object(json!({"n": n, "caption": "c".repeat(200)})),
+        sparse_values: None,
     };
     let vectors: Vec<_> = (0..2_345).map(vector).collect();
     assert_eq!(index.upsert("n", &vectors).unwrap(), 2_345);
@@ -734,4 +742,144 @@ fn dropped_indexes_are_gone_for_those_who_have_them(engine: &Engine) {
     fails(old.upsert("", &[]), gone);
     fails(old.stats(), gone);
     assert_eq!(new.count("").unwrap(), 0);
+}
+
+fn sparse(pairs: &[(u32, f32)]) -> SparseValues {
+    let (indices, values) = pairs.iter().copied().unzip();
+    SparseValues { indices, values }
+}
+
+fn sparse_vector(id: &str, pairs: &[(u32, f32)]) -> Vector {
+    Vector {
+        values: Vec::new(),
+        sparse_values: Some(sparse(pairs)),
+        ..vector(id, [0.0; 3])
+    }
+}
+
+fn by_sparse(pairs: &[(u32, f32)], top_k: usize) -> Query {
+    Query {
+        sparse_vector: Some(sparse(pairs)),
+        ..Query::new(QueryBy::Values(Vec::new()), top_k)
+    }
+}
+
+fn sparse_vectors_are_stored_and_searched(engine: &Engine) {
+    let spec = IndexSpec {
+        dimension: 0,
+        ..spec("words", Metric::Dotproduct)
+    };
+    engine
+        .create_index(&spec, &IndexSettings::default())
+        .unwrap();
+    assert_eq!(engine.describe_index("words").unwrap().dimension, 0);
+    let cosine = IndexSpec {
+        metric: Metric::Cosine,
+        ..spec
+    };
+    let refused = engine.create_index(&cosine, &IndexSettings::default());
+    assert!(matches!(refused, Err(Error::SparseMetric { .. })));
+    let index = engine.index("words").unwrap();
+    let mut vectors = [
+        sparse_vector("a", &[(7, 0.5), (4_000_000_000, 2.0)]),
+        sparse_vector("b", &[(7, 1.0)]),
+        sparse_vector("c", &[(9, 5.0), (7, -1.0)]),
+        sparse_vector("d", &[(1, 1.0)]),
+    ];
+    vectors[1].metadata = object(json!({"of": "b"}));
+    index.upsert("", &vectors).unwrap();
+    assert_eq!(
+        index.fetch("", &["c", "a"]).unwrap(),
+        [vectors[2].clone(), vectors[0].clone()]
+    );
+    let query = by_sparse(&[(7, 2.0), (4_000_000_000, 0.25)], 10);
+    let matches = index.query("", &query).unwrap();
+    let found: Vec<_> = matches
+        .iter()
+        .map(|found| (found.id.as_str(), found.score))
+        .collect();
+    // One that shares no index is none.
+    assert_eq!(found, [("b", 2.0), ("a", 1.5), ("c", -2.0)]);
+    let mut some = Query {
+        filter: Some(filter(&json!({"of": "b"}))),
+        include_values: true,
+        ..query.clone()
+    };
+    let matches = index.query("", &some).unwrap();
+    assert_eq!(matches[0].sparse_values, vectors[1].sparse_values);
+    some.filter = Some(filter(&json!({"of": "d"})));
+    assert!(index.query("", &some).unwrap().is_empty());
+    let like = Query::new(QueryBy::Id("a".to_owned()), 1);
+    assert_eq!(found_ids(&index, &like), ["a"]);
+
+    let update = Update {
+        sparse_values: Some(sparse(&[(1, 9.0)])),
+        ..Update::default()
+    };
+    index.update("", "b", &update).unwrap();
+    assert_eq!(found_ids(&index, &by_sparse(&[(1, 1.0)], 10)), ["b", "d"]);
+    assert_eq!(found_ids(&index, &query), ["a", "c"]);
+    index.delete("", &Selection::Ids(vec!["a".into()])).unwrap();
+    assert_eq!(found_ids(&index, &query), ["c"]);
+    index
+        .upsert("", &[sparse_vector("c", &[(3, 1.0)])])
+        .unwrap();
+    assert!(found_ids(&index, &query).is_empty());
+    index.delete("", &Selection::All).unwrap();
+    index
+        .upsert("", &[sparse_vector("e", &[(7, 1.0)])])
+        .unwrap();
+    assert_eq!(found_ids(&index, &query), ["e"]);
+
+    let dense = vector("x", [1.0, 0.0, 0.0]);
+    assert!(matches!(
+        index.upsert("", &[dense]),
+        Err(Error::SparseOnly { .. })
+    ));
+    for bad in [&[(1, 1.0), (1, 2.0)][..], &[], &[(1, f32::NAN)]] {
+        assert!(index.upsert("", &[sparse_vector("x", bad)]).is_err());
+    }
+    assert_eq!(index.count("").unwrap(), 1);
+}
+
+fn found_ids(index: &Index, query: &Query) -> Vec<String> {
+    found(index, "", query)
+}
+
+fn dense_and_sparse_values_are_searched_together(engine: &Engine) {
+    let index = index(engine, Metric::Dotproduct);
+    let both = |id: &str, values, pairs: &[(u32, f32)]| Vector {
+        sparse_values: Some(sparse(pairs)),
+        ..vector(id, values)
+    };
+    // Enough that more of them are better by their dense values than are asked for.
+    let mut vectors: Vec<Vector> = (0..200_u8)
+        .map(|n| vector(&format!("dense-{n:03}"), [f32::from(n) / 100.0, 0.0, 1.0]))
+        .collect();
+    vectors.extend([
+        both("up", [0.1, 0.0, 0.0], &[(5, 4.0)]),
+        both("down", [9.0, 0.0, 0.0], &[(5, -20.0)]),
+        both("aside", [1.995, 0.0, 0.0], &[(6, 100.0)]),
+    ]);
+    index.upsert("", &vectors).unwrap();
+    assert_eq!(index.fetch("", &["up"]).unwrap(), [vectors[200].clone()]);
+    let dense = by([1.0, 0.0, 0.0], 3);
+    assert_eq!(found_ids(&index, &dense), ["down", "aside", "dense-199"]);
+    let hybrid = Query {
+        sparse_vector: Some(sparse(&[(5, 1.0)])),
+        ..dense
+    };
+    let matches = index.query("", &hybrid).unwrap();
+    let found: Vec<_> = matches
+        .iter()
+        .map(|found| (found.id.as_str(), found.score))
+        .collect();
+    assert_eq!(found, [("up", 4.1), ("aside", 1.995), ("dense-199", 1.99)]);
+    let other = engine.create_index(&spec("other", Metric::Cosine), &IndexSettings::default());
+    other.unwrap();
+    let refused = engine
+        .index("other")
+        .unwrap()
+        .upsert("", &[both("x", [1.0, 0.0, 0.0], &[(1, 1.0)])]);
+    assert!(matches!(refused, Err(Error::NoSparseValues { .. })));
 }

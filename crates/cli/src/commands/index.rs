@@ -83,8 +83,12 @@ pub(crate) struct Create {
     name: String,
 
     /// Numbers in a vector
-    #[arg(short, long, value_name = "N")]
-    dimension: usize,
+    #[arg(short, long, value_name = "N", required_unless_present = "sparse", value_parser = dimension)]
+    dimension: Option<usize>,
+
+    /// For sparse vectors, which have no dimension
+    #[arg(long, conflicts_with_all = ["dimension", "metric"])]
+    sparse: bool,
 
     /// How vectors are compared
     #[arg(short, long, value_enum, default_value_t = MetricName::Cosine)]
@@ -161,11 +165,15 @@ pub(crate) struct QueryArguments {
     target: Namespace,
 
     /// The vector as a JSON list, or - to read it from standard input
-    #[arg(long, value_name = "JSON", required_unless_present = "id")]
+    #[arg(long, value_name = "JSON", required_unless_present_any = ["id", "sparse_vector"])]
     vector: Option<String>,
 
+    /// A sparse vector, beside the other or instead of it: {"indices": […], "values": […]}
+    #[arg(long, value_name = "JSON")]
+    sparse_vector: Option<String>,
+
     /// Like the vector with this id
-    #[arg(long, conflicts_with = "vector")]
+    #[arg(long, conflicts_with_all = ["vector", "sparse_vector"])]
     id: Option<String>,
 
     /// How many vectors to find at most
@@ -235,12 +243,22 @@ pub(crate) struct UpdateArguments {
     id: Option<String>,
 
     /// All whose metadata match, in Pinecone's filter language; the answer says how many
-    #[arg(short, long, value_name = "JSON", conflicts_with_all = ["id", "values"], requires = "metadata")]
+    #[arg(
+        short,
+        long,
+        value_name = "JSON",
+        conflicts_with_all = ["id", "values", "sparse_values"],
+        requires = "metadata"
+    )]
     filter: Option<String>,
 
     /// New values, as a JSON list
-    #[arg(long, value_name = "JSON", required_unless_present = "metadata")]
+    #[arg(long, value_name = "JSON", required_unless_present_any = ["metadata", "sparse_values"])]
     values: Option<String>,
+
+    /// New sparse values: {"indices": […], "values": […]}
+    #[arg(long, value_name = "JSON")]
+    sparse_values: Option<String>,
 
     /// Metadata to set, as a JSON object; other keys stay
     #[arg(long, value_name = "JSON")]
@@ -310,11 +328,23 @@ impl Work {
     }
 }
 
+/// A dimension that vectors can have; 0 stands for sparse vectors elsewhere.
+fn dimension(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("vectors have at least one number; sparse ones come with --sparse".to_owned()),
+        Ok(dimension) => Ok(dimension),
+        Err(_) => Err("expected a number".to_owned()),
+    }
+}
+
 fn create(arguments: &Create, engine: &Engine) -> Result<Outcome> {
     let spec = IndexSpec {
         name: arguments.name.clone(),
-        dimension: arguments.dimension,
-        metric: arguments.metric.into(),
+        dimension: arguments.dimension.unwrap_or_default(),
+        metric: match arguments.sparse {
+            true => Metric::Dotproduct,
+            false => arguments.metric.into(),
+        },
     };
     let settings = IndexSettings {
         deployment: arguments.deployment.deployment(),
@@ -407,14 +437,18 @@ fn query(arguments: &QueryArguments, work: &Work) -> Result<Outcome> {
             let stdin = std::io::stdin().lock();
             QueryBy::Values(serde_json::from_reader(stdin).context("standard input is no vector")?)
         }
-        (None, vector) => QueryBy::Values(parse(vector.unwrap_or_default(), "--vector")?),
+        (None, Some(vector)) => QueryBy::Values(parse(vector, "--vector")?),
+        (None, None) => QueryBy::Values(Vec::new()),
     };
+    let sparse_vector = arguments.sparse_vector.as_deref();
+    let sparse_vector = sparse_vector.map(|text| parse(text, "--sparse-vector"));
     let request = Query {
         by,
         top_k: arguments.top_k,
         filter: arguments.filter.as_deref().map(parse_filter).transpose()?,
         include_values: arguments.include_values,
         include_metadata: arguments.include_metadata,
+        sparse_vector: sparse_vector.transpose()?,
     };
     let matches = arguments
         .target
@@ -476,6 +510,9 @@ fn update(arguments: &UpdateArguments, work: &Work) -> Result<Outcome> {
         .as_deref()
         .map(|text| parse(text, "--values"))
         .transpose()?;
+    let sparse_values = arguments.sparse_values.as_deref();
+    let sparse_values = sparse_values.map(|text| parse(text, "--sparse-values"));
+    let sparse_values = sparse_values.transpose()?;
     let metadata: Option<Metadata> = arguments
         .metadata
         .as_deref()
@@ -485,7 +522,15 @@ fn update(arguments: &UpdateArguments, work: &Work) -> Result<Outcome> {
     let namespace = &arguments.target.namespace;
     match (&arguments.id, &arguments.filter) {
         (Some(id), _) => {
-            index.update(namespace, id, &Update { values, metadata })?;
+            index.update(
+                namespace,
+                id,
+                &Update {
+                    values,
+                    metadata,
+                    sparse_values,
+                },
+            )?;
             print(&json!({}))
         }
         (None, filter) => {

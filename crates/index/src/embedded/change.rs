@@ -1,8 +1,9 @@
 use rusqlite::Connection;
 
 use super::publish;
+use super::sparse;
 use super::tables::{self, IndexRow, NamespaceRow};
-use crate::Result;
+use crate::{Result, SparseValues};
 
 /// So many removals may be on record however few vectors there are.
 const REMOVALS_FLOOR: i64 = 4096;
@@ -46,13 +47,23 @@ impl<'a> Change<'a> {
     }
 
     /// Writes a vector, instead of the one that had its id if there is one.
-    pub(super) fn replace(&mut self, id: &str, metadata: &str, values: &[f32]) -> Result<()> {
+    pub(super) fn replace(
+        &mut self,
+        id: &str,
+        metadata: &str,
+        values: &[f32],
+        sparse_values: Option<&SparseValues>,
+    ) -> Result<()> {
         self.remove(id)?;
         let namespace = match self.namespace.take() {
             Some(namespace) => namespace,
             None => tables::insert_namespace(self.connection, self.index, self.name)?,
         };
         tables::insert_vector(self.connection, namespace.id, id, metadata, values)?;
+        if let Some(sparse_values) = sparse_values {
+            let slot = self.connection.last_insert_rowid();
+            sparse::insert(self.connection, namespace.id, slot, sparse_values)?;
+        }
         self.namespace = Some(namespace);
         self.inserted += 1;
         Ok(())
@@ -65,6 +76,7 @@ impl<'a> Change<'a> {
         };
         let slot = tables::delete_vector(self.connection, namespace.id, id)?;
         if let Some(slot) = slot {
+            sparse::delete(self.connection, namespace.id, slot)?;
             self.record_removal(slot)?;
         }
         Ok(slot.is_some())
@@ -102,7 +114,7 @@ impl<'a> Change<'a> {
             namespace.segments.clear();
         }
         tables::update_namespace(self.connection, &namespace)?;
-        if publish::is_far_behind(self.connection, &namespace)? {
+        if self.index.dimension > 0 && publish::is_far_behind(self.connection, &namespace)? {
             Ok(Outcome::Far)
         } else {
             Ok(Outcome::Near)

@@ -12,8 +12,8 @@ use crate::{Error, Result};
 
 /// `clix`, in the file's header: tells our database from another program's.
 const APPLICATION_ID: i32 = 0x636c_6978;
-/// The version of [`SCHEMA`] with [`SETTINGS`].
-const VERSION: i64 = 2;
+/// The version of [`SCHEMA`] with [`SETTINGS`] and [`SPARSE`].
+const VERSION: i64 = 3;
 /// A vector of 512 dimensions takes 2,345 bytes a row at this size, 4,106 at SQLite's default.
 const PAGE_SIZE: i64 = 16_384;
 /// How long to wait for another process: longer than any one transaction takes.
@@ -76,6 +76,22 @@ CREATE TABLE settings (
     index_id INTEGER PRIMARY KEY REFERENCES indexes (id) ON DELETE CASCADE,
     value TEXT NOT NULL
 ) STRICT;
+";
+
+/// What version 3 has and version 2 had not: the sparse values of those vectors that have any, and which vectors
+/// have a value at an index.
+const SPARSE: &str = "
+CREATE TABLE sparse (
+    slot INTEGER PRIMARY KEY,
+    pairs BLOB NOT NULL
+) STRICT;
+CREATE TABLE postings (
+    namespace_id INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    slot INTEGER NOT NULL,
+    value REAL NOT NULL,
+    PRIMARY KEY (namespace_id, at, slot)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// How SQLite keeps transactions whole on this file system.
@@ -355,6 +371,9 @@ impl Database {
         }
         if version < 2 {
             transaction.execute_batch(SETTINGS)?;
+        }
+        if version < 3 {
+            transaction.execute_batch(SPARSE)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
         }
         transaction.commit()?;

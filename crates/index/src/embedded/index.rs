@@ -9,16 +9,20 @@ use super::change::{Change, Outcome};
 use super::check::{self, Report};
 use super::publish::{TAIL_LIMIT, has_many_removals};
 use super::scan::{self, Found};
+use super::sparse;
 use super::tables::{self, IndexRow};
 use super::view::View;
-use crate::limits::{check_id, check_top_k, check_values, checked_metadata};
+use crate::limits::{check_both, check_id, check_top_k, checked_metadata};
 use crate::{
     Error, Filter, IndexStats, Match, Metadata, Metric, NamespaceStats, Query, QueryBy, Result,
-    Selection, Update, Vector,
+    Selection, SparseValues, Update, Vector,
 };
 
 /// How many vectors [`EmbeddedIndex::vectors`] reads at a time.
 const PAGE: usize = 256;
+
+/// What a query looks for: dense values and sparse ones.
+type Sought<'a> = (Cow<'a, [f32]>, Option<Cow<'a, SparseValues>>);
 
 /// An index of an [`Embedded`](super::Embedded) engine.
 ///
@@ -78,7 +82,8 @@ impl EmbeddedIndex {
         }
         self.change(namespace, |change| {
             for (vector, metadata) in &vectors {
-                change.replace(&vector.id, metadata, &vector.values)?;
+                let sparse_values = vector.sparse_values.as_ref();
+                change.replace(&vector.id, metadata, &vector.values, sparse_values)?;
             }
             Ok(vectors.len())
         })
@@ -89,7 +94,7 @@ impl EmbeddedIndex {
         let mut last = HashMap::with_capacity(vectors.len());
         for (position, vector) in vectors.iter().enumerate() {
             check_id(&vector.id)?;
-            self.check_values(&vector.values)?;
+            self.check_both(&vector.values, vector.sparse_values.as_ref())?;
             last.insert(vector.id.as_str(), position);
         }
         let kept = vectors
@@ -110,44 +115,81 @@ impl EmbeddedIndex {
     pub fn query(&self, namespace: &str, query: &Query) -> Result<Vec<Match>> {
         check_top_k(query.top_k)?;
         if let QueryBy::Values(values) = &query.by {
-            self.check_values(values)?;
+            self.check_both(values, query.sparse_vector.as_ref())?;
         }
-        let found = self
-            .engine
-            .read_view(&self.row, namespace, |transaction, view| {
-                let values = self.query_values(transaction, view, namespace, &query.by)?;
-                let condition = query.filter.as_ref().map(Filter::condition);
-                let found = scan::search(transaction, view, &values, query.top_k, condition)?;
-                found
-                    .into_iter()
-                    .map(|found| fill(transaction, query, found))
-                    .collect()
-            })?;
+        let found = match self.row.dimension {
+            0 => self.query_sparse(namespace, query)?,
+            _ => self.query_dense(namespace, query)?,
+        };
         match (found, &query.by) {
-            (Some((matches, view)), _) => {
-                self.replace_files_if_lacking(namespace, &view);
-                Ok(matches)
-            }
+            (Some(matches), _) => Ok(matches),
             (None, QueryBy::Id(id)) => Err(self.not_found(namespace, id)),
             (None, QueryBy::Values(_)) => Ok(Vec::new()),
         }
     }
 
+    /// What a query finds in a namespace, by dense values and, where there are some, sparse ones; `None` if there
+    /// is no such namespace.
+    fn query_dense(&self, namespace: &str, query: &Query) -> Result<Option<Vec<Match>>> {
+        let found = self
+            .engine
+            .read_view(&self.row, namespace, |transaction, view| {
+                let space = view.subject.namespace;
+                let (values, sparse_values) =
+                    self.query_values(transaction, space, namespace, query)?;
+                let condition = query.filter.as_ref().map(Filter::condition);
+                let dense = |top_k| scan::search(transaction, view, &values, top_k, condition);
+                let found = match sparse_values.as_deref() {
+                    Some(sparse_values) => {
+                        let search = sparse::Search::of(query, &values, sparse_values);
+                        sparse::search(transaction, space, &search, dense)?
+                    }
+                    None => dense(query.top_k)?,
+                };
+                filled(transaction, query, found)
+            })?;
+        Ok(found.map(|(matches, view)| {
+            self.replace_files_if_lacking(namespace, &view);
+            matches
+        }))
+    }
+
+    /// What a query finds in a namespace of an index of sparse vectors.
+    fn query_sparse(&self, namespace: &str, query: &Query) -> Result<Option<Vec<Match>>> {
+        self.engine.read(|transaction| {
+            let Some(row) = tables::namespace(transaction, &self.row, namespace)? else {
+                return Ok(None);
+            };
+            let (values, sparse_values) =
+                self.query_values(transaction, row.id, namespace, query)?;
+            let sparse_values = sparse_values.ok_or_else(|| Error::SparseOnly {
+                index: self.row.name.clone(),
+            })?;
+            let search = sparse::Search::of(query, &values, &sparse_values);
+            let found = sparse::search(transaction, row.id, &search, |_| Ok(Vec::new()))?;
+            filled(transaction, query, found).map(Some)
+        })
+    }
+
+    /// What a query looks for, of both kinds.
     fn query_values<'a>(
         &self,
         connection: &Connection,
-        view: &View,
+        space: i64,
         namespace: &str,
-        by: &'a QueryBy,
-    ) -> Result<Cow<'a, [f32]>> {
-        let id = match by {
-            QueryBy::Values(values) => return Ok(Cow::Borrowed(values)),
+        query: &'a Query,
+    ) -> Result<Sought<'a>> {
+        let sparse_values = query.sparse_vector.as_ref().map(Cow::Borrowed);
+        let id = match &query.by {
+            QueryBy::Values(values) => return Ok((Cow::Borrowed(values), sparse_values)),
             QueryBy::Id(id) => id,
         };
-        let row = tables::vector_by_id(connection, view.subject.namespace, id)?
+        let row = tables::vector_by_id(connection, space, id)?
             .ok_or_else(|| self.not_found(namespace, id))?;
-        self.check_values(&row.values)?;
-        Ok(Cow::Owned(row.values))
+        let stored = sparse::read(connection, row.slot)?.map(Cow::Owned);
+        let sparse_values = sparse_values.or(stored);
+        self.check_both(&row.values, sparse_values.as_deref())?;
+        Ok((Cow::Owned(row.values), sparse_values))
     }
 
     /// Checks the derived files of a namespace, and writes what is missing or damaged and all that
@@ -160,6 +202,9 @@ impl EmbeddedIndex {
     /// `Io` or `DiskFull` if a file can't be written, `ReadOnly`.
     pub fn refresh(&self, namespace: &str) -> Result<()> {
         self.engine.database.check_writable()?;
+        if self.row.dimension == 0 {
+            return Ok(());
+        }
         let _publishing = super::lock(&self.engine.publishing);
         *super::lock(&self.engine.newest_view(&self.row, namespace)) = None;
         let view = self.engine.read_view(&self.row, namespace, |_, _| Ok(()))?;
@@ -300,9 +345,11 @@ impl EmbeddedIndex {
     /// # Errors
     /// `VectorNotFound`, or what `upsert` would fail with.
     pub fn update(&self, namespace: &str, id: &str, update: &Update) -> Result<()> {
-        if let Some(values) = &update.values {
-            self.check_values(values)?;
-        }
+        let Update {
+            values,
+            sparse_values,
+            metadata: changed,
+        } = update;
         self.change(namespace, |change| {
             let old = match &change.namespace {
                 Some(row) => tables::vector_by_id(change.connection, row.id, id)?,
@@ -310,9 +357,13 @@ impl EmbeddedIndex {
             };
             let old = old.ok_or_else(|| self.not_found(namespace, id))?;
             let mut metadata = old.metadata()?;
-            metadata.extend(update.metadata.clone().unwrap_or_default());
+            metadata.extend(changed.clone().unwrap_or_default());
             let metadata = checked_metadata(id, &metadata)?;
-            change.replace(id, &metadata, update.values.as_ref().unwrap_or(&old.values))
+            let stored = sparse::read(change.connection, old.slot)?;
+            let sparse_values = sparse_values.as_ref().or(stored.as_ref());
+            let values = values.as_ref().unwrap_or(&old.values);
+            self.check_both(values, sparse_values)?;
+            change.replace(id, &metadata, values, sparse_values)
         })
     }
 
@@ -375,7 +426,9 @@ impl EmbeddedIndex {
                 };
                 let mut whole = old.metadata()?;
                 whole.extend(metadata.clone());
-                change.replace(id, &checked_metadata(id, &whole)?, &old.values)?;
+                let stored = sparse::read(change.connection, old.slot)?;
+                let metadata = checked_metadata(id, &whole)?;
+                change.replace(id, &metadata, &old.values, stored.as_ref())?;
             }
             Ok(ids.len())
         })
@@ -482,8 +535,14 @@ impl EmbeddedIndex {
         Ok(result)
     }
 
-    fn check_values(&self, values: &[f32]) -> Result<()> {
-        check_values(&self.row.name, self.row.dimension, self.row.metric, values)
+    fn check_both(&self, values: &[f32], sparse_values: Option<&SparseValues>) -> Result<()> {
+        let IndexRow {
+            name,
+            dimension,
+            metric,
+            ..
+        } = &self.row;
+        check_both(name, *dimension, *metric, values, sparse_values)
     }
 
     fn not_found(&self, namespace: &str, id: &str) -> Error {
@@ -510,8 +569,13 @@ fn vectors_of<'a>(
 ) -> Result<Vec<Vector>> {
     ids.map(|id| tables::vector_by_id(connection, namespace, id))
         .filter_map(Result::transpose)
-        .map(|row| row?.into_vector())
+        .map(|row| row?.into_vector(connection))
         .collect()
+}
+
+fn filled(connection: &Connection, query: &Query, found: Vec<Found>) -> Result<Vec<Match>> {
+    let found = found.into_iter();
+    found.map(|found| fill(connection, query, found)).collect()
 }
 
 /// A match with what `query` wants to know of it.
@@ -523,15 +587,21 @@ fn fill(connection: &Connection, query: &Query, found: Found) -> Result<Match> {
             score,
             values: None,
             metadata: None,
+            sparse_values: None,
         });
     }
     let row = tables::vector_by_slot(connection, slot)?;
     let metadata = query.include_metadata.then(|| row.metadata()).transpose()?;
+    let sparse_values = match query.include_values {
+        true => sparse::read(connection, slot)?,
+        false => None,
+    };
     Ok(Match {
         id,
         score,
         values: query.include_values.then_some(row.values),
         metadata,
+        sparse_values,
     })
 }
 

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::segment_name::{SegmentName, from_list, to_list};
+use super::sparse;
 use crate::limits::check_values;
 use crate::{
     Error, Filter, IndexDescription, IndexSettings, IndexSpec, Metadata, Metric, Result, Vector,
@@ -44,11 +45,14 @@ impl VectorRow {
         parse_metadata(self.slot, &self.metadata)
     }
 
-    pub(super) fn into_vector(self) -> Result<Vector> {
+    /// The vector with its sparse values, which are in a table of their own.
+    pub(super) fn into_vector(self, connection: &Connection) -> Result<Vector> {
+        let sparse_values = sparse::read(connection, self.slot)?;
         Ok(Vector {
             metadata: self.metadata()?,
             id: self.id,
             values: self.values,
+            sparse_values,
         })
     }
 }
@@ -249,6 +253,7 @@ pub(super) fn update_namespace(connection: &Connection, namespace: &NamespaceRow
 }
 
 pub(super) fn delete_namespace(connection: &Connection, namespace: &NamespaceRow) -> Result<()> {
+    sparse::delete_namespace(connection, namespace.id)?;
     connection.execute(
         "DELETE FROM vectors WHERE namespace_id = ?1",
         [namespace.id],

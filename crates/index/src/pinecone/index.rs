@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::Pinecone;
 use super::client::Request;
 use super::settings;
-use crate::limits::{check_id, check_top_k, check_values, checked_metadata};
+use crate::limits::{check_both, check_id, check_top_k, checked_metadata};
 use crate::wire::{
     BATCH_LIMIT, DEFAULT_NAMESPACE, DeleteRequest, FetchByMetadataRequest, FetchResponse,
     IndexModel, ListResponse, PAGE_LIMIT, QueryRequest, QueryResponse, StatsRequest, StatsResponse,
@@ -17,7 +17,7 @@ use crate::wire::{
 };
 use crate::{
     Error, Filter, IndexStats, Match, Metadata, Metric, NamespaceStats, Page, Query, QueryBy,
-    Result, Selection, Update, Vector,
+    Result, Selection, SparseValues, Update, Vector,
 };
 
 /// The largest body of an upsert, in bytes.
@@ -48,7 +48,12 @@ impl PineconeIndex {
         if controller.scheme() == "https" && host.scheme() == "http" {
             return Err(odd("is at a host without TLS, which no key is sent to"));
         }
-        let dimension = model.dimension.ok_or_else(|| odd("has no dimension"))?;
+        let is_sparse = model.vector_type.as_deref() == Some("sparse");
+        let dimension = match (is_sparse, model.dimension) {
+            (true, _) => 0,
+            (false, Some(dimension)) => dimension,
+            (false, None) => return Err(odd("has no dimension")),
+        };
         Ok(Self {
             engine,
             host,
@@ -86,7 +91,7 @@ impl PineconeIndex {
         let mut last = HashMap::with_capacity(vectors.len());
         for (position, vector) in vectors.iter().enumerate() {
             check_id(&vector.id)?;
-            self.check_values(&vector.values)?;
+            self.check_both(&vector.values, vector.sparse_values.as_ref())?;
             checked_metadata(&vector.id, &vector.metadata)?;
             last.insert(vector.id.as_str(), position);
         }
@@ -99,8 +104,11 @@ impl PineconeIndex {
         check_top_k(query.top_k)?;
         let (vector, id) = match &query.by {
             QueryBy::Values(values) => {
-                self.check_values(values)?;
-                (Some(values.clone()), None)
+                self.check_both(values, query.sparse_vector.as_ref())?;
+                (
+                    Some(values.clone()).filter(|values| !values.is_empty()),
+                    None,
+                )
             }
             QueryBy::Id(id) => (None, Some(id.clone())),
         };
@@ -111,7 +119,7 @@ impl PineconeIndex {
             include_values: query.include_values,
             include_metadata: query.include_metadata,
             vector,
-            sparse_vector: None,
+            sparse_vector: query.sparse_vector.clone(),
             id,
         };
         let found: QueryResponse = self.ask(&self.post(&["query"]).body(json(&body)))?;
@@ -125,6 +133,7 @@ impl PineconeIndex {
             id: found.id,
             score: found.score,
             values: query.include_values.then_some(found.values),
+            sparse_values: found.sparse_values.filter(|_| query.include_values),
             metadata: query
                 .include_metadata
                 .then(|| plain(found.metadata.unwrap_or_default())),
@@ -189,16 +198,20 @@ impl PineconeIndex {
     }
 
     pub(crate) fn update(&self, namespace: &str, id: &str, update: &Update) -> Result<()> {
-        if let Some(values) = &update.values {
-            self.check_values(values)?;
-        }
         // Pinecone says nothing of an id that does not exist.
-        let mut whole = self.check_vector(namespace, id)?.metadata;
+        let old = self.check_vector(namespace, id)?;
+        let sparse_values = update.sparse_values.as_ref();
+        self.check_both(
+            update.values.as_ref().unwrap_or(&old.values),
+            sparse_values.or(old.sparse_values.as_ref()),
+        )?;
+        let mut whole = old.metadata;
         whole.extend(update.metadata.clone().unwrap_or_default());
         checked_metadata(id, &whole)?;
         let body = UpdateRequest {
             id: Some(id.to_owned()),
             values: update.values.clone(),
+            sparse_values: update.sparse_values.clone(),
             set_metadata: update.metadata.clone(),
             namespace: name_of(namespace).to_owned(),
             ..UpdateRequest::default()
@@ -407,8 +420,9 @@ impl PineconeIndex {
         })
     }
 
-    fn check_values(&self, values: &[f32]) -> Result<()> {
-        check_values(self.name(), self.dimension, self.model.metric, values)
+    fn check_both(&self, values: &[f32], sparse_values: Option<&SparseValues>) -> Result<()> {
+        let (name, metric) = (self.name(), self.model.metric);
+        check_both(name, self.dimension, metric, values, sparse_values)
     }
 }
 
@@ -434,7 +448,10 @@ fn json(body: &impl Serialize) -> Vec<u8> {
 
 /// The bodies of an upsert, each within the limits.
 fn upsert_bodies(namespace: &str, vectors: &[&Vector]) -> Vec<Vec<u8>> {
-    let texts: Vec<Vec<u8>> = vectors.iter().map(|vector| json(&wire(vector))).collect();
+    let texts: Vec<Vec<u8>> = vectors
+        .iter()
+        .map(|vector| json(&WireVector::from((*vector).clone())))
+        .collect();
     let batches = batches_of(
         &texts,
         |text| text.len() + 1,
@@ -473,21 +490,10 @@ fn batches_of<T>(
     })
 }
 
-fn wire(vector: &Vector) -> WireVector {
-    WireVector {
-        id: vector.id.clone(),
-        values: vector.values.clone(),
-        sparse_values: None,
-        metadata: (!vector.metadata.is_empty()).then(|| vector.metadata.clone()),
-    }
-}
-
 fn vector(wire: WireVector) -> Vector {
-    Vector {
-        id: wire.id,
-        values: wire.values,
-        metadata: plain(wire.metadata.unwrap_or_default()),
-    }
+    let mut vector = Vector::from(wire);
+    vector.metadata = plain(vector.metadata);
+    vector
 }
 
 /// Metadata with whole numbers as such: Pinecone has floats alone.
@@ -536,10 +542,12 @@ mod tests {
             id: "a\"b".to_owned(),
             values: vec![0.1, 2.0],
             metadata: Metadata::new(),
+            sparse_values: None,
         };
         let bodies = upsert_bodies("n", &[&vector, &vector]);
         let request: crate::wire::UpsertRequest = serde_json::from_slice(&bodies[0]).unwrap();
         assert_eq!(request.namespace, "n");
-        assert_eq!(request.vectors, [wire(&vector), wire(&vector)]);
+        let wire = WireVector::from(vector);
+        assert_eq!(request.vectors, [wire.clone(), wire]);
     }
 }

@@ -137,6 +137,7 @@ pub fn plain_search(
             score: metric.score(query, &vector.values),
             values: Some(vector.values.clone()),
             metadata: Some(vector.metadata.clone()),
+            sparse_values: None,
         })
         .collect();
     found.sort_by(|one, other| {

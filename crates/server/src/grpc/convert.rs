@@ -204,7 +204,7 @@ impl From<index::wire::QueryResponse> for wire::QueryResponse {
             score: found.score,
             values: found.values,
             metadata: found.metadata.map(message),
-            sparse_values: None,
+            sparse_values: found.sparse_values.map(Into::into),
         });
         Self {
             matches: matches.collect(),
