@@ -56,7 +56,7 @@ bench WHAT *ARGS:
         clip)    cargo run --release --quiet -p clip --example throughput -- "$@" ;;
         cold)    cargo build --release --quiet && python3 tools/cold_start.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
         download) cargo build --release --quiet && python3 tools/bench_download.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
-        serve)   cargo build --release --quiet && cargo build --release --quiet -p server --example load
+        serve)   cargo build --release --quiet --workspace --bin clipseek --example load
                  programs="${CARGO_TARGET_DIR:-target}/release"
                  "$programs/examples/load" "$programs/clipseek" "$@" ;;
         *)       echo "there are: index, picture, clip, cold, download, serve" >&2; exit 2 ;;
