@@ -102,6 +102,7 @@ check-sdk:
     check=tools/fixtures/server/check_sdk.py
     with_server python3 "$check"
     with_server python3 "$check" --grpc
+    with_server --add demo/captions.csv python3 tools/fixtures/server/check_records.py
     python3 -m venv "$folder/older"
     "$folder/older/bin/pip" install --quiet -r tools/fixtures/server/requirements-9.txt
     with_server "$folder/older/bin/python" "$check"

@@ -105,6 +105,16 @@ impl ModelArguments {
         }
     }
 
+    /// The models of a collection, wherever is quickest.
+    pub(crate) fn of_collection(made_with: &ModelIdentity) -> Result<NamedModel> {
+        let unnamed = Self {
+            model: None,
+            text_model: None,
+            device: DeviceChoice::default(),
+        };
+        unnamed.load_for(made_with)
+    }
+
     /// The models that were named, or those which made the collection.
     pub(crate) fn load_for(&self, made_with: &ModelIdentity) -> Result<NamedModel> {
         let model = self.load_pictures_for(made_with)?;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use picture::{ContentHash, Limits};
 use serde::Serialize;
 
-use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
+use crate::collection::{CAPTIONS, Collection, MISSING_CAPTIONS, MISSING_IMAGES, NAMESPACES};
 use crate::error::Result;
 use crate::ingest::AddOptions;
 use crate::reader::is_gone;
@@ -16,8 +16,6 @@ use crate::stamp::FileStamp;
 
 /// Records or vectors looked at together.
 const PAGE: usize = 256;
-
-const NAMESPACES: [&str; 4] = [IMAGES, MISSING_IMAGES, CAPTIONS, MISSING_CAPTIONS];
 
 /// The records of which something is known to be wrong, or not done.
 struct Known {

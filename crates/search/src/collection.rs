@@ -16,6 +16,14 @@ pub const CAPTIONS: &str = "captions";
 pub(crate) const MISSING_IMAGES: &str = "missing-images";
 pub(crate) const MISSING_CAPTIONS: &str = "missing-captions";
 
+/// All of them.
+pub(crate) const NAMESPACES: [&str; 4] = [IMAGES, MISSING_IMAGES, CAPTIONS, MISSING_CAPTIONS];
+
+/// Whether a namespace of a collection's index is for the collection alone.
+pub fn is_of_collections(namespace: &str) -> bool {
+    NAMESPACES.contains(&namespace)
+}
+
 /// Numbers are computed in this precision. There is one so far.
 const PRECISION: &str = "f32";
 

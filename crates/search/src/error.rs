@@ -142,6 +142,9 @@ pub enum Error {
     /// The engine failed.
     #[error(transparent)]
     Index(#[from] index::Error),
+    /// A picture could not be read.
+    #[error(transparent)]
+    Picture(picture::Error),
     /// The model failed.
     #[error(transparent)]
     Clip(#[from] clip::Error),

@@ -18,6 +18,7 @@ mod check;
 mod collection;
 mod decoder;
 mod duplicates;
+mod embedder;
 mod embedding;
 mod error;
 mod evaluation;
@@ -41,8 +42,11 @@ mod store;
 mod turn;
 
 pub use check::{CheckOptions, CheckReport, Fault, FaultKind};
-pub use collection::{CAPTIONS, Collection, CollectionInfo, IMAGES, ModelIdentity, TextIdentity};
+pub use collection::{
+    CAPTIONS, Collection, CollectionInfo, IMAGES, ModelIdentity, TextIdentity, is_of_collections,
+};
 pub use duplicates::{Duplicate, DuplicateFile, DuplicateGroup, DuplicateOptions, Duplicates};
+pub use embedder::Embedder;
 pub use embedding::{Embedding, embed};
 pub use error::{Error, Result};
 pub use evaluation::{Evaluation, Recall, evaluate};

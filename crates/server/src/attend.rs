@@ -38,7 +38,8 @@ const NOWHERE: &str = "none";
 const GONE: u16 = 499;
 
 /// The routes that are asked by `POST` and change nothing.
-const READING: [&str; 10] = [
+const READING: [&str; 11] = [
+    "/records/namespaces/{namespace}/search",
     "/query",
     "/vectors/fetch_by_metadata",
     "/describe_index_stats",

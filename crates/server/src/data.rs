@@ -20,7 +20,7 @@ use crate::operations::{FetchRequest, NamespaceDescription, NamespaceList, Opera
 use crate::parameters::{InPath, InQuery};
 use crate::routes::{self, Route};
 use crate::state::State;
-use crate::{attend, grpc};
+use crate::{attend, grpc, records};
 
 type Asked = Extracted<Operations>;
 type Answer<T> = Result<Json<T>, ApiError>;
@@ -44,11 +44,18 @@ pub(crate) fn routes() -> Vec<Route<Operations>> {
         Route::new(Method::POST, "/namespaces", create_namespace),
         Route::new(Method::GET, "/namespaces/{namespace}", describe_namespace),
         Route::new(Method::DELETE, "/namespaces/{namespace}", delete_namespace),
+        Route::new(
+            Method::POST,
+            "/records/namespaces/{namespace}/upsert",
+            records::upsert,
+        ),
+        Route::new(
+            Method::POST,
+            "/records/namespaces/{namespace}/search",
+            records::search,
+        ),
     ];
-    let refused = [
-        ("/bulk/{*rest}", "imports"),
-        ("/records/{*rest}", "records of texts"),
-    ];
+    let refused = [("/bulk/{*rest}", "imports")];
     routes.extend(refused.map(|(path, what)| Route::refused(path, what)));
     routes
 }

@@ -39,6 +39,20 @@ impl<S: Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for JsonBody<
     }
 }
 
+/// A request's body of lines, each a value of JSON.
+pub(crate) struct LinesBody<T>(pub(crate) Vec<T>);
+
+impl<S: Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for LinesBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let bytes = whole(request.into_body()).await?;
+        let lines = bytes.split(|&byte| byte == b'\n');
+        let lines = lines.filter(|line| !line.trim_ascii().is_empty());
+        lines.map(parsed).collect::<Result<_, _>>().map(Self)
+    }
+}
+
 async fn whole(body: Body) -> Result<Bytes, ApiError> {
     to_bytes(body, LARGEST).await.map_err(|error| {
         match error

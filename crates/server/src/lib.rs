@@ -20,8 +20,10 @@ mod keys;
 mod limits;
 mod log;
 mod metrics;
+mod models;
 mod operations;
 mod parameters;
+mod records;
 mod routes;
 mod state;
 mod tls;
@@ -42,6 +44,7 @@ pub use self::keys::Keys;
 pub use self::limits::Limits;
 pub use self::log::Log;
 use self::metrics::Metrics;
+pub use self::models::Models;
 pub use self::routes::{Endpoint, endpoints};
 use self::state::State;
 pub use self::tls::{Tls, TlsError};
@@ -59,6 +62,8 @@ pub struct ServerOptions {
     pub tls: Option<Tls>,
     /// Where requests are logged.
     pub log: Option<Log>,
+    /// What embeds words and pictures for the indexes of collections.
+    pub models: Models,
 }
 
 impl ServerOptions {
@@ -70,6 +75,7 @@ impl ServerOptions {
             limits: Limits::default(),
             tls: None,
             log: None,
+            models: Models::none(),
         }
     }
 }
@@ -121,6 +127,7 @@ impl Server {
             limits,
             tls,
             log,
+            models,
         } = options;
         if !address.ip().is_loopback() && keys.is_empty() {
             return Err(ServerError::Open { address });
@@ -136,6 +143,7 @@ impl Server {
             limits,
             metrics: Metrics::default(),
             log,
+            models,
             tls,
             ended: watch::Sender::new(false),
         });

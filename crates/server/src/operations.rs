@@ -10,6 +10,7 @@ use index::wire::{
     UpsertResponse, Usage,
 };
 use index::{EmbeddedIndex, Filter, Query, QueryBy, Selection, Update, Vector};
+use search::Embedder;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 
@@ -115,6 +116,37 @@ impl Operations {
             })?;
             Ok(is_changed)
         });
+        work.await
+    }
+
+    /// Runs what reads, with what gives the model of the index's collection.
+    pub(crate) async fn with_model<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(
+            &EmbeddedIndex,
+            &dyn Fn() -> Result<Arc<Embedder>, ApiError>,
+        ) -> Result<T, ApiError>
+        + Send
+        + 'static,
+    ) -> Result<T, ApiError> {
+        let index = self.index.clone();
+        let work = self.state.run(move |state| {
+            let model = || state.models.of_index(state, index.name());
+            work(&index, &model)
+        });
+        work.await
+    }
+
+    /// Writes vectors into a namespace that is no collection's, also in the index of one.
+    pub(crate) async fn upsert_records(
+        &self,
+        namespace: String,
+        vectors: Vec<Vector>,
+    ) -> Result<usize, ApiError> {
+        let index = self.index.clone();
+        let work = self
+            .state
+            .change(move |_| Ok(index.upsert(&namespace, &vectors)?));
         work.await
     }
 

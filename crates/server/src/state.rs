@@ -11,6 +11,7 @@ use crate::keys::Keys;
 use crate::limits::Limits;
 use crate::log::Log;
 use crate::metrics::Metrics;
+use crate::models::Models;
 use crate::tls::Tls;
 
 /// What all requests share.
@@ -23,6 +24,7 @@ pub(crate) struct State {
     pub(crate) gate: Gate,
     pub(crate) metrics: Metrics,
     pub(crate) log: Option<Log>,
+    pub(crate) models: Models,
     pub(crate) tls: Option<Tls>,
     /// Whether the end was said.
     pub(crate) ended: watch::Sender<bool>,
@@ -83,12 +85,16 @@ impl State {
         *self.ended.borrow()
     }
 
-    /// Refuses to change the index of a collection, which the collection alone changes.
-    pub(crate) fn check_changeable(&self, index: &str) -> Result<(), ApiError> {
-        let collections = self.store.collections()?;
+    /// The collection whose index this is, if it is one's.
+    pub(crate) fn collection_of(&self, index: &str) -> Result<Option<CollectionInfo>, ApiError> {
         let is_its =
             |info: &CollectionInfo| info.name == index && info.engine == EngineKind::Embedded;
-        match collections.iter().any(is_its) {
+        Ok(self.store.collections()?.into_iter().find(is_its))
+    }
+
+    /// Refuses to change the index of a collection, which the collection alone changes.
+    pub(crate) fn check_changeable(&self, index: &str) -> Result<(), ApiError> {
+        match self.collection_of(index)?.is_some() {
             true => Err(ApiError::forbidden(format!(
                 "index `{index}` is a collection's: `clipseek add` changes it, and `clipseek collection \
                  delete {index}` deletes it"

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use server::{Keys, Limits, Log, Server, ServerOptions, Tls};
+use search::{Embedder, ModelIdentity};
+use server::{Keys, Limits, Log, Models, Server, ServerOptions, Tls};
 
 use crate::arguments::StoreArguments;
 use crate::environment;
 use crate::exit::Outcome;
+use crate::models::ModelArguments;
 use crate::terminal::message;
 
 /// How long work that was not done in time may hold up the end of the process.
@@ -26,7 +28,8 @@ const LAST_WORK: Duration = Duration::from_secs(1);
 
 Pinecone's own clients find the indexes through the control plane, which is at the address; each index has a
 port of its own, which it keeps. Collections are indexes, too: their pictures are namespace `images`, their
-captions namespace `captions`; through the API they can be searched, not changed.
+captions namespace `captions`; through the API they can be searched, also with words and pictures, which
+their model embeds (`/records/namespaces/images/search`), not changed.
 
 Without CLIPSEEK_API_KEYS any key is taken, and only an address of this machine can be listened at. The keys of
 CLIPSEEK_READ_ONLY_KEYS may change nothing. Both are keys with commas between.
@@ -124,8 +127,21 @@ impl Arguments {
             },
             tls,
             log: log.context("threads could not be started")?,
+            models: Models::new(embedder),
             ..ServerOptions::new(self.bind, keys())
         })
+    }
+}
+
+/// What embeds for a collection: its own model.
+fn embedder(made_with: &ModelIdentity) -> Result<Embedder, String> {
+    let found = ModelArguments::of_collection(made_with);
+    let model = found.map_err(|error| format!("{error:#}"))?.model;
+    let texts = made_with.text.as_ref();
+    let texts = texts.map_or(&made_with.fingerprint, |text| &text.fingerprint);
+    match model.fingerprint() == made_with.fingerprint && model.text_fingerprint() == texts {
+        true => Ok(Embedder::new(model)),
+        false => Err("it is no more what made the collection".to_owned()),
     }
 }
 

@@ -1,0 +1,34 @@
+use clip::Model;
+use picture::{Limits, Picture};
+
+use crate::error::{Error, Result};
+
+/// A model for those who have words and pictures and want vectors.
+pub struct Embedder(Model);
+
+impl Embedder {
+    /// One that embeds by `model`.
+    pub fn new(model: Model) -> Self {
+        Self(model)
+    }
+
+    /// The unit vector of words.
+    ///
+    /// # Errors
+    /// `Clip` if they cannot be embedded.
+    pub fn text(&self, words: &str) -> Result<Vec<f32>> {
+        Ok(self.0.embed_text(words)?)
+    }
+
+    /// The unit vector of a picture's file, which is read as those of a source are.
+    ///
+    /// # Errors
+    /// `Picture` if it is none, or larger than the limits.
+    pub fn picture(&self, bytes: &[u8]) -> Result<Vec<f32>> {
+        let limits = Limits::default();
+        let reduced = Picture::decode_reduced(bytes, &limits, self.0.useful_side());
+        let reduced = reduced.map_err(Error::Picture)?;
+        let pixels = self.0.preprocess_reduced(&reduced);
+        Ok(self.0.embed_pixels(&[pixels])?.remove(0))
+    }
+}
