@@ -16,7 +16,7 @@ use crate::health;
 use crate::hosts::Hosts;
 use crate::index_model::{ConfigureIndex, CreateIndex, model};
 use crate::json_body::JsonBody;
-use crate::parameters::InPath;
+use crate::parameters::{AskedHost, InPath};
 use crate::routes::{self, Route};
 use crate::state::State;
 
@@ -70,15 +70,19 @@ fn known(engine: &Embedded, name: &str) -> Result<Known, ApiError> {
 async fn described(
     state: &Arc<State>,
     version: ApiVersion,
+    asked: &AskedHost,
     (description, settings): &Known,
 ) -> Result<Value, ApiError> {
-    let address = Hosts::address(state, &description.name).await?;
-    Ok(model(version, description, settings, &state.url(address)))
+    let name = &description.name;
+    let address = Hosts::address(state, name).await?;
+    let host = state.host(name, address, asked.0.as_ref());
+    Ok(model(version, description, settings, &host))
 }
 
 async fn list(
     Extracted(state): Extracted<Arc<State>>,
     version: ApiVersion,
+    asked: AskedHost,
 ) -> Result<Json<Value>, ApiError> {
     let all = state.run(|state| {
         let engine = state.store.engine();
@@ -88,7 +92,7 @@ async fn list(
     let all: Vec<Known> = all.await?;
     let mut indexes = Vec::new();
     for known in &all {
-        indexes.push(described(&state, version, known).await?);
+        indexes.push(described(&state, version, &asked, known).await?);
     }
     Ok(Json(json!({ "indexes": indexes })))
 }
@@ -96,6 +100,7 @@ async fn list(
 async fn create(
     Extracted(state): Extracted<Arc<State>>,
     version: ApiVersion,
+    asked: AskedHost,
     JsonBody(body): JsonBody<CreateIndex>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let (spec, settings) = body.parts()?;
@@ -104,22 +109,26 @@ async fn create(
         engine.create_index_with(&spec, &settings)?;
         known(engine, &spec.name)
     });
-    let index = described(&state, version, &created.await?).await?;
+    let index = described(&state, version, &asked, &created.await?).await?;
     Ok((StatusCode::CREATED, Json(index)))
 }
 
 async fn describe(
     Extracted(state): Extracted<Arc<State>>,
     version: ApiVersion,
+    asked: AskedHost,
     InPath(name): InPath,
 ) -> Result<Json<Value>, ApiError> {
     let known = state.run(move |state| known(state.store.engine(), &name));
-    Ok(Json(described(&state, version, &known.await?).await?))
+    Ok(Json(
+        described(&state, version, &asked, &known.await?).await?,
+    ))
 }
 
 async fn configure(
     Extracted(state): Extracted<Arc<State>>,
     version: ApiVersion,
+    asked: AskedHost,
     InPath(name): InPath,
     JsonBody(body): JsonBody<ConfigureIndex>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
@@ -128,7 +137,7 @@ async fn configure(
         engine.configure_index(&name, |settings| body.apply(settings))?;
         known(engine, &name)
     });
-    let index = described(&state, version, &known.await?).await?;
+    let index = described(&state, version, &asked, &known.await?).await?;
     Ok((StatusCode::ACCEPTED, Json(index)))
 }
 

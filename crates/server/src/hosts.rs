@@ -3,6 +3,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use index::EmbeddedIndex;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
@@ -23,6 +24,7 @@ pub(crate) struct Hosts {
 #[derive(Debug)]
 struct Host {
     index: EmbeddedIndex,
+    router: Router,
     address: SocketAddr,
     ended: watch::Sender<bool>,
     serving: JoinHandle<()>,
@@ -79,15 +81,26 @@ impl Hosts {
         }
         let (sender, receiver) = watch::channel(false);
         let router = data::router(state, &index);
-        let served = front::serve(Arc::clone(state), listener, router, receiver);
+        let served = front::serve(Arc::clone(state), listener, router.clone(), receiver);
         let host = Host {
             index,
+            router,
             address,
             ended: sender,
             serving: tokio::spawn(served),
         };
         open.insert(name.to_owned(), host);
         Ok(address)
+    }
+
+    /// What answers for the index `name`.
+    pub(crate) async fn router(state: &Arc<State>, name: &str) -> Result<Router, ServerError> {
+        Self::address(state, name).await?;
+        let open = state.hosts.open.lock().await;
+        let host = open.get(name).ok_or_else(|| index::Error::IndexNotFound {
+            name: name.to_owned(),
+        })?;
+        Ok(host.router.clone())
     }
 
     async fn listen(&self, port: Option<u16>) -> Result<TcpListener, ServerError> {

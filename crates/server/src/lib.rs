@@ -9,6 +9,7 @@ mod api_version;
 mod attend;
 mod control;
 mod data;
+mod dispatch;
 mod front;
 mod gate;
 mod grpc;
@@ -23,6 +24,7 @@ mod metrics;
 mod models;
 mod operations;
 mod parameters;
+mod public_host;
 mod records;
 mod routes;
 mod state;
@@ -45,6 +47,7 @@ pub use self::limits::Limits;
 pub use self::log::Log;
 use self::metrics::Metrics;
 pub use self::models::Models;
+pub use self::public_host::PublicHost;
 pub use self::routes::{Endpoint, endpoints};
 use self::state::State;
 pub use self::tls::{Tls, TlsError};
@@ -62,6 +65,8 @@ pub struct ServerOptions {
     pub tls: Option<Tls>,
     /// Where requests are logged.
     pub log: Option<Log>,
+    /// How clients name the hosts of indexes, if not by their ports.
+    pub public_host: Option<PublicHost>,
     /// What embeds words and pictures for the indexes of collections.
     pub models: Models,
 }
@@ -75,6 +80,7 @@ impl ServerOptions {
             limits: Limits::default(),
             tls: None,
             log: None,
+            public_host: None,
             models: Models::none(),
         }
     }
@@ -127,6 +133,7 @@ impl Server {
             limits,
             tls,
             log,
+            public_host,
             models,
         } = options;
         if !address.ip().is_loopback() && keys.is_empty() {
@@ -143,6 +150,7 @@ impl Server {
             limits,
             metrics: Metrics::default(),
             log,
+            public_host,
             models,
             tls,
             ended: watch::Sender::new(false),
@@ -165,7 +173,8 @@ impl Server {
 
     /// Where clients find the control plane.
     pub fn url(&self) -> String {
-        self.state.url(self.address)
+        let scheme = self.state.scheme();
+        format!("{scheme}://{}", self.address)
     }
 
     /// Serves until `end`; what has been asked by then is still answered, as far as there is time for it.
@@ -176,7 +185,7 @@ impl Server {
         let Self {
             listener, state, ..
         } = self;
-        let router = control::router(&state);
+        let router = dispatch::router(&state);
         let never = watch::Sender::new(false);
         let served = front::serve(Arc::clone(&state), listener, router, never.subscribe());
         let ends = async {

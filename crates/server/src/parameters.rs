@@ -1,5 +1,9 @@
+use std::convert::Infallible;
+
 use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::header::HOST;
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use serde::de::DeserializeOwned;
 
 use crate::api_error::ApiError;
@@ -29,5 +33,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
             .await
             .map_err(|error| ApiError::invalid(format!("the parameters: {}", error.body_text())))?;
         Ok(Self(parameters))
+    }
+}
+
+/// The name by which a client knows the server, with the port.
+pub(crate) struct AskedHost(pub(crate) Option<Authority>);
+
+impl<S: Send + Sync> FromRequestParts<S> for AskedHost {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let named = parts.headers.get(HOST);
+        let named = named.and_then(|host| host.to_str().ok()?.parse().ok());
+        // HTTP/2 has it in the address.
+        Ok(Self(named.or_else(|| parts.uri.authority().cloned())))
     }
 }

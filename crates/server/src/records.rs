@@ -2,10 +2,10 @@
 //!
 //! A collection's own namespaces change with the collection. Records can be written into any other of its index.
 
+use axum::Json;
 use axum::extract::State as Extracted;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use axum::Json;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use index::wire::DEFAULT_NAMESPACE;

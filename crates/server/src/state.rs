@@ -1,5 +1,7 @@
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::http::uri::Authority;
 use index::EngineKind;
 use search::{CollectionInfo, Store};
 use tokio::sync::watch;
@@ -12,6 +14,7 @@ use crate::limits::Limits;
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::models::Models;
+use crate::public_host::PublicHost;
 use crate::tls::Tls;
 
 /// What all requests share.
@@ -25,6 +28,7 @@ pub(crate) struct State {
     pub(crate) metrics: Metrics,
     pub(crate) log: Option<Log>,
     pub(crate) models: Models,
+    pub(crate) public_host: Option<PublicHost>,
     pub(crate) tls: Option<Tls>,
     /// Whether the end was said.
     pub(crate) ended: watch::Sender<bool>,
@@ -68,11 +72,28 @@ impl State {
         done.unwrap_or_else(|_| Err(ApiError::bug()))
     }
 
-    /// How an index at `address` is named to clients.
-    pub(crate) fn url(&self, address: std::net::SocketAddr) -> String {
+    pub(crate) fn scheme(&self) -> &'static str {
         match self.tls {
-            Some(_) => format!("https://{address}"),
-            None => format!("http://{address}"),
+            Some(_) => "https",
+            None => "http",
+        }
+    }
+
+    /// How the host of an index at `address` is named to a client that asked for `asked`. An address that stands
+    /// for all of a machine's leads nowhere: then it is the one that the client knows the server by.
+    pub(crate) fn host(
+        &self,
+        index: &str,
+        address: SocketAddr,
+        asked: Option<&Authority>,
+    ) -> String {
+        if let Some(public) = &self.public_host {
+            return public.url(index);
+        }
+        let scheme = self.scheme();
+        match asked.filter(|_| address.ip().is_unspecified()) {
+            Some(asked) => format!("{scheme}://{}:{}", asked.host(), address.port()),
+            None => format!("{scheme}://{address}"),
         }
     }
 

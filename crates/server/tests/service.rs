@@ -814,3 +814,58 @@ async fn hostile_requests_are_the_callers_mistakes() {
 
 /// Where the engine's database is in a store.
 const DATABASE: &str = "embedded/vectors.sqlite3";
+
+#[tokio::test]
+async fn an_index_may_have_a_host_of_its_own_name() {
+    let world = World::start(|options| {
+        options.public_host = Some("https://{index}.example.com".parse().unwrap());
+    })
+    .await;
+    let body = r#"{"name": "animals", "dimension": 2, "metric": "dotproduct"}"#;
+    assert_eq!(
+        ask(world.control, "POST /indexes", "any", body)
+            .await
+            .status,
+        201
+    );
+    let asked = |method: &str, host: &str, body: &str| {
+        let length = body.len();
+        format!(
+            "{method} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        )
+    };
+    let control = world.control;
+    let answer = |text: String| async move { raw(control, text.as_bytes()).await };
+    let described = answer(asked("GET /indexes/animals", "api.example.org", "")).await;
+    assert_eq!(described.json()["host"], "https://animals.example.com");
+    let upserted = answer(asked("POST /vectors/upsert", "animals.example.com", UPSERT)).await;
+    assert_eq!(upserted.status, 200, "{upserted:?}");
+    let counted = answer(asked(
+        "GET /describe_index_stats",
+        "Animals.Example.com:443",
+        "",
+    ))
+    .await;
+    assert_eq!(counted.json()["totalVectorCount"], 1);
+    let missing = answer(asked("GET /describe_index_stats", "none.example.com", "")).await;
+    missing.error(404, "NOT_FOUND");
+    let control = answer(asked("GET /describe_index_stats", "example.com", "")).await;
+    control.error(404, "NOT_FOUND");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn behind_all_addresses_the_client_is_told_the_one_that_it_knows() {
+    let world = World::start(|options| {
+        options.address = "0.0.0.0:0".parse().unwrap();
+        options.keys = ["any"].into_iter().collect::<Keys>();
+    })
+    .await;
+    let control = SocketAddr::from(([127, 0, 0, 1], world.control.port()));
+    let body = r#"{"name": "animals", "dimension": 2, "metric": "euclidean"}"#;
+    let made = ask(control, "POST /indexes", "any", body).await;
+    let host = made.json()["host"].as_str().unwrap().to_owned();
+    let (_, named) = host.split_once("://").unwrap();
+    assert!(named.starts_with("here:"), "{host}");
+    world.end().await;
+}

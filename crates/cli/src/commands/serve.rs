@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use search::{Embedder, ModelIdentity};
-use server::{Keys, Limits, Log, Models, Server, ServerOptions, Tls};
+use server::{Keys, Limits, Log, Models, PublicHost, Server, ServerOptions, Tls};
 
 use crate::arguments::StoreArguments;
 use crate::environment;
@@ -27,7 +27,7 @@ const LAST_WORK: Duration = Duration::from_secs(1);
   CLIPSEEK_API_KEYS=KEY clipseek serve --bind 0.0.0.0:8080 --tls-cert cert.pem --tls-key key.pem
 
 Pinecone's own clients find the indexes through the control plane, which is at the address; each index has a
-port of its own, which it keeps. Collections are indexes, too: their pictures are namespace `images`, their
+port of its own, which it keeps, and must be reachable there, unless --public-host says otherwise. Collections are indexes, too: their pictures are namespace `images`, their
 captions namespace `captions`; through the API they can be searched, also with words and pictures, which
 their model embeds (`/records/namespaces/images/search`), not changed.
 
@@ -50,6 +50,11 @@ pub(crate) struct Arguments {
     /// Its private key in PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+
+    /// How clients name the host of an index where a proxy stands between, such as https://{index}.example.com: all
+    /// are answered at the address
+    #[arg(long, value_name = "HOST")]
+    public_host: Option<PublicHost>,
 
     /// How many requests a second each key may make; without keys, all clients together
     #[arg(long, value_name = "N")]
@@ -127,6 +132,7 @@ impl Arguments {
             },
             tls,
             log: log.context("threads could not be started")?,
+            public_host: self.public_host.clone(),
             models: Models::new(embedder),
             ..ServerOptions::new(self.bind, keys())
         })
