@@ -22,6 +22,7 @@ use crate::health;
 use crate::keys;
 use crate::log::Line;
 use crate::metrics::{Counted, Reason};
+use crate::pages;
 use crate::state::State;
 use crate::tracked::{Read, throw_away, tracked};
 
@@ -209,6 +210,7 @@ fn check(state: &State, route: &str, request: &Request) -> Result<usize, Refused
         let error = ApiError::invalid("the header `Host` is missing: HTTP/1.1 asks for it");
         return Err((None, error));
     }
+    pages::check(state, request).map_err(|error| (Some(Reason::Page), error))?;
     let key = state.keys.accept(keys::named(headers));
     let key = key.ok_or_else(|| (Some(Reason::Key), ApiError::unauthenticated()))?;
     if key.read_only && changes(request.method(), route) {

@@ -23,6 +23,7 @@ mod log;
 mod metrics;
 mod models;
 mod operations;
+mod pages;
 mod parameters;
 mod public_host;
 mod records;

@@ -14,6 +14,7 @@ const BOUNDS: [f64; 14] = [
 pub(crate) enum Reason {
     Key,
     ReadOnly,
+    Page,
     Rate,
     Busy,
     Connections,
@@ -22,9 +23,10 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Key,
         Self::ReadOnly,
+        Self::Page,
         Self::Rate,
         Self::Busy,
         Self::Connections,
@@ -36,6 +38,7 @@ impl Reason {
         match self {
             Self::Key => "key",
             Self::ReadOnly => "read_only",
+            Self::Page => "page",
             Self::Rate => "rate",
             Self::Busy => "busy",
             Self::Connections => "connections",

@@ -60,7 +60,7 @@ impl PublicHost {
 }
 
 /// The host that a request is for, with its port.
-fn host_of(request: &Request) -> Option<String> {
+pub(crate) fn host_of(request: &Request) -> Option<String> {
     let named = request.headers().get(HOST);
     let named = named.and_then(|host| host.to_str().ok());
     // HTTP/2 has it in the address.

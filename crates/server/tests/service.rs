@@ -124,7 +124,7 @@ impl World {
 fn request(line: &str, key: &str, body: &str) -> String {
     let length = body.len();
     format!(
-        "{line} HTTP/1.1\r\nHost: here\r\nApi-Key: {key}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        "{line} HTTP/1.1\r\nHost: localhost\r\nApi-Key: {key}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
     )
 }
 
@@ -192,7 +192,7 @@ async fn a_body_that_trickles_is_given_up() {
     let host = world.index("any").await;
     let mut stream = begun(
         host,
-        "POST /query HTTP/1.1\r\nHost: here\r\nContent-Length: 99\r\n\r\n{",
+        "POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{",
     )
     .await;
     let trickle = async {
@@ -224,7 +224,7 @@ async fn a_connection_on_which_nothing_or_half_a_head_comes_is_closed() {
     for text in [
         "",
         "GET /indexes HTTP/1.1\r\nHost",
-        "GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ] {
         let received = rest(begun(world.control, text).await).await;
         assert_eq!(received.is_empty(), !text.ends_with("\r\n\r\n"));
@@ -266,7 +266,7 @@ async fn more_requests_than_there_is_room_for_are_told_to_come_again() {
     let (head, tail) = UPSERT.split_at(10);
     let length = UPSERT.len();
     let upsert = format!(
-        "POST /vectors/upsert HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+        "POST /vectors/upsert HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
     );
     let first = begun(host, &format!("{upsert}{head}")).await;
     await_metric(&world, "any", "clipseek_requests_in_flight 2").await;
@@ -356,7 +356,11 @@ async fn a_key_has_its_rate() {
 #[tokio::test]
 async fn connections_are_bounded() {
     let world = World::with_limits(|limits| limits.connections = 1).await;
-    let mut first = begun(world.control, "GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n").await;
+    let mut first = begun(
+        world.control,
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    )
+    .await;
     first.read_exact(&mut [0; 15]).await.unwrap();
     let answer = ask(world.control, "GET /healthz", "", "").await;
     answer.error(503, "UNAVAILABLE");
@@ -547,7 +551,11 @@ async fn connections_are_encrypted_if_asked_for() {
     let answer = ask(host.parse().unwrap(), "POST /vectors/upsert", UPSERT).await;
     assert_eq!(answer.json(), json!({"upsertedCount": 1}));
     // Who does not encrypt gets no answer, and does no harm.
-    let plain = begun(world.control, "GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n").await;
+    let plain = begun(
+        world.control,
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    )
+    .await;
     let received = rest(plain).await;
     assert!(!received.starts_with(b"HTTP"), "{received:?}");
     assert_eq!(ask(world.control, "GET /healthz", "").await.status, 200);
@@ -580,13 +588,13 @@ async fn what_was_asked_before_the_end_is_answered_after_it() {
     let world = World::with_limits(|_| {}).await;
     let host = world.index("any").await;
     // One that is open and idle, one that was never used, and one in the midst of its body.
-    let mut idle = begun(host, "GET /namespaces HTTP/1.1\r\nHost: here\r\n\r\n").await;
+    let mut idle = begun(host, "GET /namespaces HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     idle.read_exact(&mut [0; 15]).await.unwrap();
     let unused = begun(host, "").await;
     let (head, tail) = UPSERT.split_at(10);
     let length = UPSERT.len();
     let upsert = format!(
-        "POST /vectors/upsert HTTP/1.1\r\nHost: here\r\nContent-Length: {length}\r\n\r\n{head}"
+        "POST /vectors/upsert HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{head}"
     );
     let midst = begun(host, &upsert).await;
     await_metric(&world, "any", "clipseek_requests_in_flight 2").await;
@@ -610,7 +618,7 @@ async fn what_was_asked_before_the_end_is_answered_after_it() {
 async fn the_end_does_not_wait_for_ever() {
     let world = World::with_limits(|limits| limits.grace = SOON).await;
     let host = world.index("any").await;
-    let head = "POST /vectors/upsert HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\n{";
+    let head = "POST /vectors/upsert HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{";
     let stalled = begun(host, head).await;
     await_metric(&world, "any", "clipseek_requests_in_flight 2").await;
     world.end().await;
@@ -712,11 +720,11 @@ async fn hostile_requests_are_the_callers_mistakes() {
     let post = |headers: &str, body: &str| {
         of(
             "POST /query HTTP/1.1",
-            &format!("Host: here\r\n{headers}"),
+            &format!("Host: localhost\r\n{headers}"),
             body,
         )
     };
-    let get = |path: &str| of(&format!("GET {path} HTTP/1.1"), "Host: here\r\n", "");
+    let get = |path: &str| of(&format!("GET {path} HTTP/1.1"), "Host: localhost\r\n", "");
     let chunked = format!("{length:x}\r\n{query}\r\n0\r\n\r\n");
     let endless = format!("10000000\r\n{}", "x".repeat(4 << 20));
     let sized = format!("Content-Length: {length}\r\n");
@@ -767,28 +775,40 @@ async fn hostile_requests_are_the_callers_mistakes() {
             [400, 400],
         ),
         (of("POST /query HTTP/3.7", "", ""), [400, 505]),
-        (of("POST query HTTP/1.1", "Host: here\r\n", ""), [400, 404]),
+        (
+            of("POST query HTTP/1.1", "Host: localhost\r\n", ""),
+            [400, 404],
+        ),
         (of("POST", "", ""), [400, 400]),
         (of("\0\0\0", "", ""), [400, 400]),
-        (of("BREW /query HTTP/1.1", "Host: here\r\n", ""), [400, 405]),
         (
-            of("TRACE /query HTTP/1.1", "Host: here\r\n", ""),
+            of("BREW /query HTTP/1.1", "Host: localhost\r\n", ""),
             [400, 405],
         ),
         (
-            of("CONNECT /query HTTP/1.1", "Host: here\r\n", ""),
+            of("TRACE /query HTTP/1.1", "Host: localhost\r\n", ""),
             [400, 405],
         ),
-        (of("OPTIONS * HTTP/1.1", "Host: here\r\n", ""), [400, 404]),
+        (
+            of("CONNECT /query HTTP/1.1", "Host: localhost\r\n", ""),
+            [400, 405],
+        ),
+        (
+            of("OPTIONS * HTTP/1.1", "Host: localhost\r\n", ""),
+            [400, 404],
+        ),
         (
             of(
                 "GET http://elsewhere/namespaces HTTP/1.1",
-                "Host: here\r\n",
+                "Host: localhost\r\n",
                 "",
             ),
             [200, 200],
         ),
-        (post(&format!("Host: there\r\n{sized}"), query), [200, 400]),
+        (
+            post(&format!("Host: 127.0.0.1\r\n{sized}"), query),
+            [200, 400],
+        ),
         (get("//namespaces"), [404, 404]),
         (get("/namespaces/"), [400, 404]),
         (get("/%2e%2e/%2e%2e/etc/passwd"), [404, 404]),
@@ -866,6 +886,31 @@ async fn behind_all_addresses_the_client_is_told_the_one_that_it_knows() {
     let made = ask(control, "POST /indexes", "any", body).await;
     let host = made.json()["host"].as_str().unwrap().to_owned();
     let (_, named) = host.split_once("://").unwrap();
-    assert!(named.starts_with("here:"), "{host}");
+    assert!(named.starts_with("localhost:"), "{host}");
     world.end().await;
+}
+
+#[tokio::test]
+async fn without_keys_pages_of_other_sites_are_refused() {
+    let world = World::start(|_| ()).await;
+    let asked = |world: &World, headers: &str| {
+        let (control, text) = (
+            world.control,
+            format!("GET /indexes HTTP/1.1\r\nConnection: close\r\n{headers}\r\n"),
+        );
+        async move { raw(control, text.as_bytes()).await }
+    };
+    let address = format!("Host: {}\r\n", world.control);
+    assert_eq!(asked(&world, &address).await.status, 200);
+    let own = format!("{address}Origin: http://{}\r\n", world.control);
+    assert_eq!(asked(&world, &own).await.status, 200);
+    let other = format!("{address}Origin: https://example.com\r\n");
+    asked(&world, &other).await.error(403, "FORBIDDEN");
+    let rebound = asked(&world, "Host: example.com\r\n").await;
+    rebound.error(403, "FORBIDDEN");
+    world.end().await;
+    let keyed = World::start(|options| options.keys = ["any"].into_iter().collect::<Keys>()).await;
+    let named = asked(&keyed, "Host: example.com\r\nApi-Key: any\r\n").await;
+    assert_eq!(named.status, 200);
+    keyed.end().await;
 }

@@ -84,7 +84,7 @@ impl Connection {
     fn ask(&mut self, line: &str, body: &str) -> io::Result<(u16, Value)> {
         let length = body.len();
         let request =
-            format!("{line} HTTP/1.1\r\nHost: here\r\nContent-Length: {length}\r\n\r\n{body}");
+            format!("{line} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{body}");
         self.stream.get_mut().write_all(request.as_bytes())?;
         let (mut status, mut length) = (0, 0);
         loop {
