@@ -5,6 +5,7 @@
 #[allow(missing_docs, unreachable_pub, rust_2018_idioms, clippy::all, clippy::pedantic)]
 mod generated;
 
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use generated::vector_service_client::VectorServiceClient;
@@ -23,6 +24,10 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
+fn keys(keys: &[&str]) -> Keys {
+    keys.iter().collect()
+}
+
 /// A server of an index of two dimensions, and a client of that index.
 struct World {
     client: VectorServiceClient<Channel>,
@@ -31,7 +36,7 @@ struct World {
 }
 
 impl World {
-    async fn start(folder: &Path, keys: &[&str]) -> World {
+    async fn start(folder: &Path, change: impl FnOnce(&mut ServerOptions)) -> World {
         let store = Store::open(folder).unwrap();
         let spec = IndexSpec {
             name: "animals".to_owned(),
@@ -39,10 +44,8 @@ impl World {
             metric: Metric::Dotproduct,
         };
         store.engine().create_index(&spec).unwrap();
-        let options = ServerOptions::new(
-            "127.0.0.1:0".parse().unwrap(),
-            keys.iter().collect::<Keys>(),
-        );
+        let mut options = ServerOptions::new("127.0.0.1:0".parse().unwrap(), Keys::default());
+        change(&mut options);
         let server = Server::bind(store, options).await.unwrap();
         // Another view of the store: there the port is kept.
         let settings = Store::open(folder).unwrap().engine().settings("animals");
@@ -97,7 +100,7 @@ fn object<const COUNT: usize>(fields: [(&str, Kind); COUNT]) -> Struct {
 #[tokio::test]
 async fn vectors_are_written_found_changed_and_deleted() {
     let store = tempfile::tempdir().unwrap();
-    let mut world = World::start(store.path(), &[]).await;
+    let mut world = World::start(store.path(), |_| ()).await;
     world.upsert_animals().await;
     let client = &mut world.client;
     let four = || Some(object([("legs", Kind::NumberValue(4.0))]));
@@ -197,7 +200,7 @@ async fn vectors_are_written_found_changed_and_deleted() {
 #[tokio::test]
 async fn refusals_have_their_codes() {
     let store = tempfile::tempdir().unwrap();
-    let mut world = World::start(store.path(), &[]).await;
+    let mut world = World::start(store.path(), |_| ()).await;
     let client = &mut world.client;
     let expect = |code: Code, answer: Result<(), Status>| {
         let status = answer.unwrap_err();
@@ -259,15 +262,73 @@ async fn refusals_have_their_codes() {
 #[tokio::test]
 async fn a_key_is_asked_for() {
     let store = tempfile::tempdir().unwrap();
-    let mut world = World::start(store.path(), &["secret"]).await;
+    let mut world = World::start(store.path(), |options| options.keys = keys(&["secret"])).await;
     let request = || Request::new(DescribeIndexStatsRequest::default());
     let refused = world.client.describe_index_stats(request()).await;
     let refused = refused.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
     assert_eq!(refused.message(), "Invalid API key");
-    let mut named = request();
-    let key = MetadataValue::from_static("secret");
-    named.metadata_mut().insert("api-key", key);
+    let named = with_key(request(), "secret");
     world.client.describe_index_stats(named).await.unwrap();
+    world.end().await;
+}
+
+fn with_key<T>(mut request: Request<T>, key: &'static str) -> Request<T> {
+    let key = MetadataValue::from_static(key);
+    request.metadata_mut().insert("api-key", key);
+    request
+}
+
+#[tokio::test]
+async fn a_key_that_may_only_read_reads() {
+    let store = tempfile::tempdir().unwrap();
+    let mut world = World::start(store.path(), |options| {
+        options.keys = keys(&["secret"]).with_read_only(["read"]);
+    })
+    .await;
+    let stats = Request::new(DescribeIndexStatsRequest::default());
+    let stats = world.client.describe_index_stats(with_key(stats, "read"));
+    stats.await.unwrap();
+    let query = QueryRequest {
+        vector: vec![1.0, 2.0],
+        top_k: 1,
+        ..QueryRequest::default()
+    };
+    let found = world.client.query(with_key(Request::new(query), "read"));
+    assert!(found.await.unwrap().into_inner().matches.is_empty());
+    let upsert = UpsertRequest {
+        vectors: vec![Vector {
+            id: "a".to_owned(),
+            values: vec![1.0, 2.0],
+            ..Vector::default()
+        }],
+        namespace: String::new(),
+    };
+    let refused = world
+        .client
+        .upsert(with_key(Request::new(upsert.clone()), "read"));
+    assert_eq!(refused.await.unwrap_err().code(), Code::PermissionDenied);
+    let written = world
+        .client
+        .upsert(with_key(Request::new(upsert), "secret"));
+    assert_eq!(written.await.unwrap().into_inner().upserted_count, 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn who_asks_too_often_is_told_so_in_the_form_of_grpc() {
+    let store = tempfile::tempdir().unwrap();
+    let mut world = World::start(store.path(), |options| {
+        options.limits.rate = NonZeroU32::new(1);
+    })
+    .await;
+    let mut codes = Vec::new();
+    for _ in 0..5 {
+        let request = DescribeIndexStatsRequest::default();
+        let answer = world.client.describe_index_stats(request).await;
+        codes.push(answer.map_or_else(|status| status.code(), |_| Code::Ok));
+    }
+    assert_eq!(codes[0], Code::Ok);
+    assert!(codes.contains(&Code::ResourceExhausted), "{codes:?}");
     world.end().await;
 }
