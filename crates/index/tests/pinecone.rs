@@ -368,3 +368,35 @@ fn whole_numbers_come_back_as_such() {
         r#"{"n":4,"x":0.5}"#
     );
 }
+
+#[test]
+fn what_pods_cannot_is_said() {
+    let double = Double::new(|asked, _, url| match asked.line.as_str() {
+        "GET /indexes/things" => {
+            let mut model = model(url, true);
+            model["spec"] = json!({"pod": {"environment": "us-west1-gcp"}});
+            ok(&model)
+        }
+        _ => answer("400 Bad Request", "", "{\"message\": \"not for pods\"}"),
+    });
+    let index = double.engine().index("things").unwrap();
+    let refused = index.list("", "", 10, None).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the engine `pinecone` cannot list the ids of an index on pods"
+    );
+    let filter = index::Filter::parse(&json!({"a": 1})).unwrap();
+    for refused in [
+        index.matching("", &filter, 1, None).map(drop),
+        index.count_matching("", &filter).map(drop),
+        index
+            .update_matching("", &filter, &Metadata::new())
+            .map(drop),
+    ] {
+        assert!(matches!(refused, Err(Error::Unsupported { .. })));
+    }
+    assert!(matches!(
+        index.query("", &query()),
+        Err(Error::Refused { .. })
+    ));
+}

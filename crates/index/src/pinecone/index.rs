@@ -16,8 +16,8 @@ use crate::wire::{
     UpdateRequest, UpdateResponse, WireVector,
 };
 use crate::{
-    Error, Filter, IndexStats, Match, Metadata, Metric, NamespaceStats, Page, Query, QueryBy,
-    Result, Selection, SparseValues, Update, Vector,
+    EngineKind, Error, Filter, IndexStats, Match, Metadata, Metric, NamespaceStats, Page, Query,
+    QueryBy, Result, Selection, SparseValues, Update, Vector,
 };
 
 /// The largest body of an upsert, in bytes.
@@ -180,7 +180,9 @@ impl PineconeIndex {
             if let Some(token) = &page.next {
                 request = request.with("paginationToken", token);
             }
-            let answer: ListResponse = self.ask(&request)?;
+            let answer: Result<ListResponse> = self.ask(&request);
+            let answer =
+                answer.map_err(|error| self.of_pods(error, "list the ids of an index on pods"))?;
             page.items
                 .extend(answer.vectors.into_iter().map(|item| item.id));
             page.next = answer.pagination.map(|pagination| pagination.next);
@@ -238,7 +240,8 @@ impl PineconeIndex {
                 pagination_token: page.next.take(),
             };
             let request = self.post(&["vectors", "fetch_by_metadata"]);
-            let answer: FetchResponse = self.ask(&request.body(json(&body)))?;
+            let answer: Result<FetchResponse> = self.ask(&request.body(json(&body)));
+            let answer = answer.map_err(|error| self.of_pods(error, "read by metadata on pods"))?;
             page.items.extend(answer.vectors.into_values().map(vector));
             page.next = answer.pagination.map(|pagination| pagination.next);
             if page.next.is_none() {
@@ -277,7 +280,8 @@ impl PineconeIndex {
             ..UpdateRequest::default()
         };
         let request = self.post(&["vectors", "update"]).body(json(&body));
-        let answer: UpdateResponse = self.ask(&request)?;
+        let answer: Result<UpdateResponse> = self.ask(&request);
+        let answer = answer.map_err(|error| self.of_pods(error, "change by metadata on pods"))?;
         Ok(answer.matched_records.unwrap_or_default())
     }
 
@@ -397,6 +401,21 @@ impl PineconeIndex {
         match may_be_gone.then(|| self.still_there()) {
             Some(Err(gone @ Error::IndexNotFound { .. })) => gone,
             _ => error,
+        }
+    }
+
+    /// What a refusal means that is none where an index is serverless.
+    fn of_pods(&self, error: Error, what: &'static str) -> Error {
+        let is_on_pods = self.model.spec.get("pod").is_some();
+        match error {
+            Error::Refused {
+                status: 400 | 404 | 405 | 501,
+                ..
+            } if is_on_pods => Error::Unsupported {
+                engine: EngineKind::Pinecone,
+                what,
+            },
+            error => error,
         }
     }
 
