@@ -6,7 +6,7 @@
 #   sh docs/article.sh pinecone      at Pinecone: PINECONE_API_KEY is the key, and PINECONE_CONTROLLER_HOST
 #                                    another address, such as that of `clipseek serve`
 #
-# Run it where the demo's pictures are, in `demo`. It prints the same with either engine.
+# Run it where the demo's pictures are, in `demo`. On standard output it prints the same with either engine.
 set -eu
 engine=${1:-embedded}
 index=clip-image-search

@@ -262,13 +262,13 @@ fn of_clip(error: &clip::Error) -> Option<String> {
 fn of_index(error: &index::Error) -> Option<String> {
     match error {
         index::Error::DeletionProtected { name } => Some(format!(
-            "lift the protection: clipseek index configure {name} --deletion-protection disabled"
+            "lift the protection: clipseek index configure {name} --deletion-protection disabled, with the same --engine"
         )),
         index::Error::IndexNotFound { .. } => {
             Some("see `clipseek index list`, with the --engine that it is in".to_owned())
         }
         index::Error::IndexExists { name } => Some(format!(
-            "choose another name, or: clipseek index drop {name}"
+            "choose another name; clipseek index drop {name}, with the same --engine, deletes that one with all that is in it"
         )),
         index::Error::DiskFull { .. } => {
             Some("make room and run the same command: it goes on where it stopped".to_owned())
@@ -296,6 +296,11 @@ fn of_pinecone(error: &index::Error) -> Option<String> {
             "{} has to be a key of the project that is at this address",
             index::KEY_VARIABLE
         )),
+        index::Error::Unreachable { source, .. } if web::is_tls_failure(&**source) => Some(
+            "SSL_CERT_FILE can name the certificates to trust, in PEM; a server's own must not be one that vouches \
+             for others (basicConstraints CA:FALSE)"
+                .to_owned(),
+        ),
         index::Error::Unreachable { .. }
         | index::Error::NotPinecone { .. }
         | index::Error::InvalidHost { .. } => Some(format!(

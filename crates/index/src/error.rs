@@ -307,7 +307,7 @@ pub enum Error {
     },
 
     /// There is no key to name to Pinecone.
-    #[error("Pinecone wants a key, and {KEY_VARIABLE} is not set")]
+    #[error("Pinecone wants a key, and {KEY_VARIABLE} is not set, or to what can be none")]
     NoKey,
 
     /// The address of a server is none.

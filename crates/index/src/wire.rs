@@ -60,6 +60,7 @@ pub struct WireVector {
     pub values: Vec<f32>,
     /// The values that are not zero, of a sparse vector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(alias = "sparse_values")]
     pub sparse_values: Option<SparseValues>,
     /// The metadata.
     #[serde(
@@ -86,21 +87,25 @@ pub struct QueryRequest {
     #[serde(default)]
     pub namespace: String,
     /// How many matches at most.
+    #[serde(alias = "top_k")]
     pub top_k: usize,
     /// Which vectors to search among.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
     /// Whether matches carry their values.
     #[serde(default)]
+    #[serde(alias = "include_values")]
     pub include_values: bool,
     /// Whether matches carry their metadata.
     #[serde(default)]
+    #[serde(alias = "include_metadata")]
     pub include_metadata: bool,
     /// The vector to search by,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vector: Option<Vec<f32>>,
     /// or a sparse one,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(alias = "sparse_vector")]
     pub sparse_vector: Option<SparseValues>,
     /// or the id of one that is stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -134,6 +139,7 @@ pub struct ScoredVector {
     pub values: Vec<f32>,
     /// The sparse values, if asked for and there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(alias = "sparse_values")]
     pub sparse_values: Option<SparseValues>,
     /// The metadata, if asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -179,6 +185,7 @@ pub struct FetchByMetadataRequest {
     pub limit: Option<usize>,
     /// Where the page before ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(alias = "pagination_token")]
     pub pagination_token: Option<String>,
 }
 
@@ -224,12 +231,14 @@ pub struct UpdateRequest {
     pub values: Option<Vec<f32>>,
     /// New sparse values.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(alias = "sparse_values")]
     pub sparse_values: Option<SparseValues>,
     /// Keys to set.
     #[serde(
         skip_serializing_if = "Option::is_none",
         deserialize_with = "unique::metadata"
     )]
+    #[serde(alias = "set_metadata")]
     pub set_metadata: Option<Metadata>,
     /// The namespace.
     pub namespace: String,
@@ -237,6 +246,7 @@ pub struct UpdateRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
     /// Only count those that the filter matches.
+    #[serde(alias = "dry_run")]
     pub dry_run: bool,
 }
 
@@ -257,6 +267,7 @@ pub struct DeleteRequest {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ids: Vec<String>,
     /// All of the namespace.
+    #[serde(alias = "delete_all")]
     pub delete_all: bool,
     /// The namespace.
     pub namespace: String,
@@ -367,5 +378,18 @@ impl From<bool> for DeletionProtection {
             true => Self::Enabled,
             false => Self::Disabled,
         }
+    }
+}
+
+/// A line of `POST /records/namespaces/{namespace}/upsert`: a record as one object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record(pub Metadata);
+
+impl<'de> Deserialize<'de> for Record {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let record = unique::metadata(deserializer)?;
+        record
+            .map(Self)
+            .ok_or_else(|| serde::de::Error::custom("a record that is no object"))
     }
 }

@@ -722,6 +722,7 @@ mod tests {
             DROP TRIGGER keywords_before_insertion;
             CREATE TRIGGER keywords_before_insertion BEFORE INSERT ON records BEGIN SELECT 3; END;
             ALTER TABLE records DROP COLUMN file;
+            ALTER TABLE collections DROP COLUMN engine;
             PRAGMA user_version = 3;
         ";
         connection.execute_batch(version_3).unwrap();

@@ -147,7 +147,7 @@ async fn drop_index(
 ) -> Result<StatusCode, ApiError> {
     let dropped = name.clone();
     let work = state.change(move |state| {
-        state.check_changeable(&dropped)?;
+        state.check_changeable(&dropped, None)?;
         Ok(state.store.engine().drop_index(&dropped)?)
     });
     work.await?;

@@ -18,6 +18,8 @@ pub(crate) struct Gate {
     reading: Arc<Semaphore>,
     /// The one of them that changes the store: SQLite has one writer, and waits for it in no order.
     changing: Arc<Semaphore>,
+    /// The one of them that embeds: a picture may take much memory, and all cores.
+    embedding: Arc<Semaphore>,
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) refused_connections: Arc<Semaphore>,
     rate: Option<NonZeroU32>,
@@ -46,6 +48,7 @@ impl Gate {
             admitted: semaphore(limits.at_once),
             reading: semaphore(2 * cores),
             changing: semaphore(1),
+            embedding: semaphore(1),
             connections: semaphore(limits.connections),
             refused_connections: semaphore(REFUSED_AT_ONCE),
             rate: limits.rate,
@@ -63,6 +66,11 @@ impl Gate {
     /// Waits for the turn to read.
     pub(crate) async fn turn_to_read(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.reading).acquire_owned().await.ok()
+    }
+
+    /// Waits for the turn to embed, which no other work waits for.
+    pub(crate) async fn turn_to_embed(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.embedding).acquire_owned().await.ok()
     }
 
     /// Waits for the turn to change, in the order of asking.

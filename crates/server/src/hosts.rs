@@ -55,7 +55,7 @@ impl Hosts {
     }
 
     /// Where the index `name` is served; from now on, if it was not. It has the port that it had before, unless
-    /// something else has taken that.
+    /// something else has taken that: then it has another, for this time.
     pub(crate) async fn address(state: &Arc<State>, name: &str) -> Result<SocketAddr, ServerError> {
         let hosts = &state.hosts;
         let mut open = hosts.open.lock().await;
@@ -76,7 +76,8 @@ impl Hosts {
             let address = SocketAddr::new(hosts.ip, 0);
             ServerError::Listen { address, source }
         })?;
-        if port != Some(address.port()) {
+        // One that is taken just now, perhaps by another server of the store, stays the index's own.
+        if port.is_none() {
             keep_port(state, name, address.port()).await?;
         }
         let (sender, receiver) = watch::channel(false);

@@ -74,6 +74,9 @@ fn too_large() -> ApiError {
 fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     // Nothing stands for nothing.
     let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(ApiError::invalid("the body is no JSON object"));
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         let said = error.to_string();
         ApiError::invalid(match said.contains("recursion limit exceeded") {
@@ -91,7 +94,8 @@ mod tests {
 
     #[test]
     fn the_depth_is_as_is_said() {
-        let nested = |depth: usize| [vec![b'['; depth], vec![b']'; depth]].concat();
+        let lists = |depth: usize| [vec![b'['; depth], vec![b']'; depth]].concat();
+        let nested = |depth| [b"{\"a\":".to_vec(), lists(depth - 1), b"}".to_vec()].concat();
         assert!(parsed::<Value>(&nested(DEEPEST)).is_ok());
         assert!(parsed::<Value>(&nested(DEEPEST + 1)).is_err());
     }

@@ -37,6 +37,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use index::IndexDescription;
 use search::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -120,6 +121,18 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     state: Arc<State>,
+    displaced: Vec<Displaced>,
+}
+
+/// An index that is not at its own port, which something else has taken.
+#[derive(Clone, Debug)]
+pub struct Displaced {
+    /// The index.
+    pub name: String,
+    /// Its own port.
+    pub own: u16,
+    /// Where it is for this time.
+    pub address: SocketAddr,
 }
 
 impl Server {
@@ -157,10 +170,16 @@ impl Server {
             ended: watch::Sender::new(false),
         });
         let indexes = state.store.engine().list_indexes()?;
-        for index in indexes {
-            Hosts::address(&state, &index.name).await?;
+        let mut displaced = Vec::new();
+        for IndexDescription { name, .. } in indexes {
+            let address = Hosts::address(&state, &name).await?;
+            let own = state.store.engine().settings(&name)?.port;
+            if let Some(own) = own.filter(|own| *own != address.port()) {
+                displaced.push(Displaced { name, own, address });
+            }
         }
         Ok(Self {
+            displaced,
             listener,
             address,
             state,
@@ -170,6 +189,11 @@ impl Server {
     /// Where the control plane is.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The indexes that are not at their own ports.
+    pub fn displaced(&self) -> &[Displaced] {
+        &self.displaced
     }
 
     /// Where clients find the control plane.

@@ -83,11 +83,12 @@ impl Operations {
 
     async fn change<T: Send + 'static>(
         &self,
+        namespace: &str,
         work: impl FnOnce(&EmbeddedIndex) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let index = self.index.clone();
+        let (index, namespace) = (self.index.clone(), namespace.to_owned());
         let work = self.state.change(move |state| {
-            state.check_changeable(index.name())?;
+            state.check_changeable(index.name(), Some(&namespace))?;
             work(&index)
         });
         work.await
@@ -105,11 +106,13 @@ impl Operations {
     /// Changes which those are; says whether it did.
     async fn change_made(
         &self,
+        namespace: &str,
         change: impl FnOnce(&mut BTreeSet<String>) -> bool + Send + 'static,
     ) -> Result<bool, ApiError> {
         let name = self.index.name().to_owned();
+        let namespace = namespace.to_owned();
         let work = self.state.change(move |state| {
-            state.check_changeable(&name)?;
+            state.check_changeable(&name, Some(&namespace))?;
             let mut is_changed = false;
             state.store.engine().configure_index(&name, |settings| {
                 is_changed = change(&mut settings.namespaces);
@@ -130,24 +133,22 @@ impl Operations {
         + 'static,
     ) -> Result<T, ApiError> {
         let index = self.index.clone();
-        let work = self.state.run(move |state| {
+        let work = self.state.embed(move |state| {
             let model = || state.models.of_index(state, index.name());
             work(&index, &model)
         });
         work.await
     }
 
-    /// Writes vectors into a namespace that is no collection's, also in the index of one.
+    /// Writes vectors into a namespace.
     pub(crate) async fn upsert_records(
         &self,
         namespace: String,
         vectors: Vec<Vector>,
     ) -> Result<usize, ApiError> {
-        let index = self.index.clone();
-        let work = self
-            .state
-            .change(move |_| Ok(index.upsert(&namespace, &vectors)?));
-        work.await
+        let space = namespace.clone();
+        self.change(&space, move |index| Ok(index.upsert(&namespace, &vectors)?))
+            .await
     }
 
     pub(crate) async fn upsert(&self, request: UpsertRequest) -> Result<UpsertResponse, ApiError> {
@@ -155,7 +156,8 @@ impl Operations {
         let vectors: Vec<Vector> = request.vectors.into_iter().map(Vector::from).collect();
         let namespace = namespace(request.namespace);
         let upserted_count = vectors.len();
-        self.change(move |index| Ok(index.upsert(&namespace, &vectors)?))
+        let space = namespace.clone();
+        self.change(&space, move |index| Ok(index.upsert(&namespace, &vectors)?))
             .await?;
         Ok(UpsertResponse { upserted_count })
     }
@@ -249,10 +251,13 @@ impl Operations {
                     sparse_values,
                     metadata,
                 };
-                let updated = self.change(move |index| match index.update(&space, &id, &update) {
-                    // Pinecone says nothing of it either.
-                    Err(index::Error::VectorNotFound { .. }) => Ok(()),
-                    updated => Ok(updated?),
+                let changed = space.clone();
+                let updated = self.change(&changed, move |index| {
+                    match index.update(&space, &id, &update) {
+                        // Pinecone says nothing of it either.
+                        Err(index::Error::VectorNotFound { .. }) => Ok(()),
+                        updated => Ok(updated?),
+                    }
                 });
                 updated.await?;
                 Ok(UpdateResponse::default())
@@ -263,7 +268,8 @@ impl Operations {
             (None, Some(filter)) => {
                 let dry_run = request.dry_run;
                 let metadata = metadata.unwrap_or_default();
-                let matched = self.change(move |index| {
+                let changed = space.clone();
+                let matched = self.change(&changed, move |index| {
                     Ok(match dry_run {
                         true => index.count_matching(&space, &filter)?,
                         false => index.update_matching(&space, &filter, &metadata)?,
@@ -281,7 +287,8 @@ impl Operations {
         let space = namespace(request.namespace.clone());
         let selection = selection(request)?;
         let made = self.made().await?;
-        let deleted = self.change(move |index| {
+        let changed = space.clone();
+        let deleted = self.change(&changed, move |index| {
             if matches!(selection, Selection::All) {
                 check_namespace(index, &made, &space)?;
             }
@@ -357,8 +364,10 @@ impl Operations {
         let counted = self.read(move |index| counted(index, &made, &space));
         let description = described(&name, 0);
         let space = name.clone();
-        let is_new =
-            counted.await?.is_none() && self.change_made(move |made| made.insert(space)).await?;
+        let is_new = counted.await?.is_none()
+            && self
+                .change_made(&name, move |made| made.insert(space))
+                .await?;
         match is_new {
             true => Ok(description),
             false => Err(ApiError::exists(format!(
@@ -385,13 +394,15 @@ impl Operations {
         let name = namespace(name);
         let (made, space) = (self.made().await?, name.clone());
         let is_made = made.contains(&name);
-        let deleted = self.change(move |index| {
+        let deleted = self.change(&name, move |index| {
             check_namespace(index, &made, &space)?;
             Ok(index.delete_namespace(&space)?)
         });
         deleted.await?;
         if is_made {
-            self.change_made(move |made| made.remove(&name)).await?;
+            let gone = name.clone();
+            self.change_made(&name, move |made| made.remove(&gone))
+                .await?;
         }
         Ok(())
     }

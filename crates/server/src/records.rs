@@ -8,9 +8,9 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use index::wire::DEFAULT_NAMESPACE;
+use index::wire::{DEFAULT_NAMESPACE, Record};
 use index::{Filter, Metadata, Query, QueryBy, SparseValues, Vector};
-use search::{Embedder, is_of_collections};
+use search::Embedder;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -172,6 +172,7 @@ fn embedded(
         let causes: Vec<String> = causes.map(ToString::to_string).collect();
         ApiError::invalid(format!("it cannot be embedded: {}", causes.join(": ")))
     };
+    let text = text.filter(|text| !text.trim().is_empty());
     match (text, image) {
         (Some(text), None) => model.text(text).map_err(failed),
         (None, Some(image)) => model.picture(&decoded(image)?).map_err(failed),
@@ -196,17 +197,12 @@ fn decoded(image: &str) -> Result<Vec<u8>, ApiError> {
 pub(crate) async fn upsert(
     Extracted(operations): Extracted<Operations>,
     InPath(namespace): InPath,
-    LinesBody(records): LinesBody<Metadata>,
+    LinesBody(records): LinesBody<Record>,
 ) -> Result<impl IntoResponse, ApiError> {
     if !(1..=RECORD_LIMIT).contains(&records.len()) {
         return Err(ApiError::invalid(format!(
             "{} records at once, expected 1 to {RECORD_LIMIT}",
             records.len()
-        )));
-    }
-    if is_of_collections(&namespace) {
-        return Err(ApiError::forbidden(format!(
-            "namespace `{namespace}` is a collection's, which `clipseek add` changes: records go into any other"
         )));
     }
     let namespace = space(namespace);
@@ -221,7 +217,8 @@ pub(crate) async fn upsert(
 }
 
 /// The vector of the record in this line.
-fn vector_of(model: &Embedder, line: usize, mut record: Metadata) -> Result<Vector, ApiError> {
+fn vector_of(model: &Embedder, line: usize, record: Record) -> Result<Vector, ApiError> {
+    let Record(mut record) = record;
     let at = |error: ApiError| ApiError::invalid(format!("record {line}: {}", error.message()));
     let id = ["_id", "id"]
         .into_iter()

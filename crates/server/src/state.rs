@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use axum::http::uri::Authority;
 use index::EngineKind;
-use search::{CollectionInfo, Store};
+use search::{CollectionInfo, Store, is_of_collections};
 use tokio::sync::watch;
 
 use crate::api_error::ApiError;
@@ -41,6 +41,19 @@ impl State {
         work: impl FnOnce(&Self) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let turn = self.gate.turn_to_read().await;
+        let work = move |state: &Self| {
+            let _turn = turn;
+            work(state)
+        };
+        self.look(work).await
+    }
+
+    /// Runs what embeds, when it is its turn: one at a time.
+    pub(crate) async fn embed<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let turn = self.gate.turn_to_embed().await;
         let work = move |state: &Self| {
             let _turn = turn;
             work(state)
@@ -113,12 +126,17 @@ impl State {
         Ok(self.store.collections()?.into_iter().find(is_its))
     }
 
-    /// Refuses to change the index of a collection, which the collection alone changes.
-    pub(crate) fn check_changeable(&self, index: &str) -> Result<(), ApiError> {
-        match self.collection_of(index)?.is_some() {
+    /// Refuses to change what is a collection's, which the collection alone changes: its index, or a namespace of it.
+    pub(crate) fn check_changeable(
+        &self,
+        index: &str,
+        namespace: Option<&str>,
+    ) -> Result<(), ApiError> {
+        let is_its = namespace.is_none_or(is_of_collections);
+        match is_its && self.collection_of(index)?.is_some() {
             true => Err(ApiError::forbidden(format!(
-                "index `{index}` is a collection's: `clipseek add` changes it, and `clipseek collection \
-                 delete {index}` deletes it"
+                "index `{index}` is a collection's: `clipseek add` changes its pictures and captions, and `clipseek \
+                 collection delete {index}` deletes it; other namespaces of it can be changed here"
             ))),
             false => Ok(()),
         }

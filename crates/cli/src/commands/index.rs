@@ -1,13 +1,13 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use index::{
     Engine, EngineKind, Index, IndexSettings, IndexSpec, Metadata, Metric, Page, Query, QueryBy,
     Selection, Update, Vector,
 };
-use search::Store;
+use search::{Store, is_of_collections};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -34,7 +34,7 @@ const BATCH: usize = 1000;
 
 A collection is an index too: its pictures are namespace `images`, its captions namespace `captions`.
 Answers are JSON in the form of Pinecone's API. Of Pinecone, PINECONE_API_KEY is the key, and
-PINECONE_CONTROLLER_HOST another address than Pinecone's own.")]
+PINECONE_CONTROLLER_HOST another address than Pinecone's own, whose certificate SSL_CERT_FILE can vouch for.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     engine: EngineArguments,
@@ -375,9 +375,11 @@ impl Namespace {
         Ok(work.engine.index(&self.name)?)
     }
 
-    /// Opens an index to change it. That of a collection is changed by the collection alone.
+    /// Opens an index to change a namespace. Those of a collection are changed by the collection alone.
     fn open_to_change(&self, work: &Work) -> Result<Index> {
-        work.refuse_collection(&self.name)?;
+        if is_of_collections(&self.namespace) {
+            work.refuse_collection(&self.name)?;
+        }
         self.open(work)
     }
 }
@@ -545,7 +547,13 @@ fn update(arguments: &UpdateArguments, work: &Work) -> Result<Outcome> {
 
 fn delete(arguments: &Delete, work: &Work) -> Result<Outcome> {
     let selection = match &arguments.filter {
-        Some(text) => Selection::Filter(parse_filter(text)?),
+        Some(text) => {
+            let filter = parse_filter(text)?;
+            if filter.is_empty() {
+                bail!("--filter is empty, which is all of the namespace: --all says so");
+            }
+            Selection::Filter(filter)
+        }
         None if arguments.all => Selection::All,
         None => Selection::Ids(arguments.ids.clone()),
     };

@@ -1,14 +1,14 @@
 use std::io::{IsTerminal, stderr};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use search::{Embedder, ModelIdentity};
-use server::{Keys, Limits, Log, Models, PublicHost, Server, ServerOptions, Tls};
+use server::{Displaced, Keys, Limits, Log, Models, PublicHost, Server, ServerOptions, Tls};
 
 use crate::arguments::StoreArguments;
 use crate::environment;
@@ -40,7 +40,7 @@ and /metrics, in Prometheus's form, which does if there are keys.
 Ctrl-C, or the signal to terminate, ends it once what has been asked is answered; once more ends it at once.")]
 pub(crate) struct Arguments {
     /// Where to listen
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = address)]
     bind: SocketAddr,
 
     /// A certificate in PEM, followed by those that vouch for it, to encrypt with
@@ -89,6 +89,13 @@ enum Logging {
     Off,
 }
 
+/// An address, also by a name such as `localhost`.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let found = text.to_socket_addrs().ok().and_then(|mut all| all.next());
+    found
+        .ok_or_else(|| "expected an address or a name with a port, as in 127.0.0.1:8080".to_owned())
+}
+
 fn positive() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..)
 }
@@ -102,6 +109,9 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
         let server = Server::bind(store, options).await?;
         let end = asked_to_end();
         message!("serving at {}; Ctrl-C to end", server.url());
+        for Displaced { name, own, address } in server.displaced() {
+            message!("note: port {own} of index {name} is taken: it is at {address} for this time");
+        }
         server.run(end).await.map_err(anyhow::Error::from)
     });
     runtime.shutdown_timeout(LAST_WORK);
@@ -134,7 +144,7 @@ impl Arguments {
             log: log.context("threads could not be started")?,
             public_host: self.public_host.clone(),
             models: Models::new(embedder),
-            ..ServerOptions::new(self.bind, keys())
+            ..ServerOptions::new(self.bind, keys()?)
         })
     }
 }
@@ -152,14 +162,22 @@ fn embedder(made_with: &ModelIdentity) -> Result<Embedder, String> {
 }
 
 /// The keys of the environment.
-fn keys() -> Keys {
-    let of = |variable| {
-        let keys = std::env::var(variable).unwrap_or_default();
-        let keys = keys.split(',').map(|key| key.trim().to_owned());
-        keys.filter(|key| !key.is_empty()).collect::<Vec<_>>()
-    };
-    let keys = of(environment::API_KEYS).into_iter().collect::<Keys>();
-    keys.with_read_only(of(environment::READ_ONLY_KEYS))
+fn keys() -> Result<Keys> {
+    let keys = keys_of(environment::API_KEYS)?
+        .into_iter()
+        .collect::<Keys>();
+    Ok(keys.with_read_only(keys_of(environment::READ_ONLY_KEYS)?))
+}
+
+/// The keys of a variable. One that is set and has none is a mistake, which would open the server to all.
+fn keys_of(variable: &str) -> Result<Vec<String>> {
+    let text = std::env::var(variable).unwrap_or_default();
+    let keys = text.split(',').map(|key| key.trim().to_owned());
+    let keys: Vec<_> = keys.filter(|key| !key.is_empty()).collect();
+    match keys.is_empty() && !text.is_empty() {
+        true => bail!("{variable} is set and has no key"),
+        false => Ok(keys),
+    }
 }
 
 /// Each connection is an open file, and of those many systems let a process have few until it asks for more.

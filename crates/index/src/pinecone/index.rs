@@ -552,7 +552,7 @@ mod tests {
             unreachable!()
         };
         let plain = Value::Object(plain(metadata)).to_string();
-        assert_eq!(plain, r#"{"a":4,"b":4.5,"c":1e300,"d":"4.0","e":7}"#);
+        assert_eq!(plain, r#"{"a":4,"b":4.5,"c":1e+300,"d":"4.0","e":7}"#);
     }
 
     #[test]
