@@ -112,11 +112,21 @@ fn the_index_of_a_collection_is_read_but_not_changed() {
         "{error}"
     );
     for change in [
-        &["delete", "default", "--all"][..],
-        &["upsert", "default"],
-        &["update", "default", "x", "--metadata", "{}"],
+        &["delete", "default", "-n", "images", "--all"][..],
+        &["upsert", "default", "-n", "captions"],
+        &["update", "default", "x", "-n", "images", "--metadata", "{}"],
     ] {
         let error = world.fails(&[&["index"], change].concat());
         assert!(error.contains("belongs to the collection"), "{error}");
     }
+    // Namespaces of the index that are not the collection's are anyone's.
+    let line = json!({"id": "a", "values": vec![0.1; 256]}).to_string();
+    world.write("notes.jsonl", line);
+    let notes = ["default", "-n", "notes"];
+    world.well(&[&["index", "upsert"], &notes[..], &["notes.jsonl"]].concat());
+    let error = world.fails(&[&["index", "delete"], &notes[..], &["--filter", "{}"]].concat());
+    assert!(error.contains("--all says so"), "{error}");
+    world.well(&[&["index", "delete"], &notes[..], &["--all"]].concat());
+    let checked = world.well(&["collection", "check"]);
+    assert!(checked.stderr.contains("all in order") || checked.stdout.contains("all in order"));
 }
