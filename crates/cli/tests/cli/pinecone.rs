@@ -107,11 +107,7 @@ fn the_articles_steps_give_the_same_with_both_engines() {
     assert_eq!(embedded.code, 0, "{}", embedded.stderr);
     assert_eq!(remote.code, 0, "{}", remote.stderr);
     assert_eq!(remote.stdout, embedded.stdout);
-    let found = [
-        "shrike-on-a-twig.jpg",
-        "panda-on-a-ledge.jpg",
-        "\"seen\": true",
-    ];
+    let found = ["shrike-on-a-twig.jpg", "\"seen\": true"];
     for expected in found {
         assert!(embedded.stdout.contains(expected), "{}", embedded.stdout);
     }
