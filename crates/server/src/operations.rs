@@ -409,7 +409,7 @@ impl Operations {
 }
 
 /// The namespace that is meant: the default one has two names.
-fn namespace(name: String) -> String {
+pub(crate) fn namespace(name: String) -> String {
     match name == DEFAULT_NAMESPACE {
         true => String::new(),
         false => name,

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use index::wire::{DEFAULT_NAMESPACE, Record};
+use index::wire::Record;
 use index::{Filter, Metadata, Query, QueryBy, SparseValues, Vector};
 use search::Embedder;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::api_error::ApiError;
 use crate::json_body::{JsonBody, LinesBody};
-use crate::operations::Operations;
+use crate::operations::{self, Operations};
 use crate::parameters::InPath;
 
 /// The most records of one upsert.
@@ -71,13 +71,6 @@ struct Hit {
     fields: Metadata,
 }
 
-fn space(namespace: String) -> String {
-    match namespace == DEFAULT_NAMESPACE {
-        true => String::new(),
-        false => namespace,
-    }
-}
-
 pub(crate) async fn search(
     Extracted(operations): Extracted<Operations>,
     InPath(namespace): InPath,
@@ -91,7 +84,7 @@ pub(crate) async fn search(
     if rerank.is_some() || query.match_terms.is_some() {
         return Err(ApiError::not_offered("`rerank` and `match_terms`"));
     }
-    let namespace = space(namespace);
+    let namespace = operations::namespace(namespace);
     let hits = operations.with_model(move |index, model| {
         let query = query.resolved(model)?;
         match index.query(&namespace, &query) {
@@ -205,7 +198,7 @@ pub(crate) async fn upsert(
             records.len()
         )));
     }
-    let namespace = space(namespace);
+    let namespace = operations::namespace(namespace);
     let vectors = operations.with_model(move |_, model| {
         let model = model()?;
         let records = records.into_iter().enumerate();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use axum::http::uri::Authority;
 use index::EngineKind;
 use search::{CollectionInfo, Store, is_of_collections};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::api_error::ApiError;
 use crate::gate::Gate;
@@ -41,11 +41,7 @@ impl State {
         work: impl FnOnce(&Self) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let turn = self.gate.turn_to_read().await;
-        let work = move |state: &Self| {
-            let _turn = turn;
-            work(state)
-        };
-        self.look(work).await
+        self.look_in_turn(turn, work).await
     }
 
     /// Runs what embeds, when it is its turn: one at a time.
@@ -54,11 +50,7 @@ impl State {
         work: impl FnOnce(&Self) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let turn = self.gate.turn_to_embed().await;
-        let work = move |state: &Self| {
-            let _turn = turn;
-            work(state)
-        };
-        self.look(work).await
+        self.look_in_turn(turn, work).await
     }
 
     /// Runs what changes the store, when it is its turn: one at a time.
@@ -67,7 +59,15 @@ impl State {
         work: impl FnOnce(&Self) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let turn = self.gate.turn_to_change().await;
-        // The turn is over when the work is, also if nobody waits for it any more.
+        self.look_in_turn(turn, work).await
+    }
+
+    /// The turn is over when the work is, also if nobody waits for it any more.
+    async fn look_in_turn<T: Send + 'static>(
+        self: &Arc<Self>,
+        turn: Option<OwnedSemaphorePermit>,
+        work: impl FnOnce(&Self) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
         let work = move |state: &Self| {
             let _turn = turn;
             work(state)
