@@ -17,6 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use crate::api_error::ApiError;
+use crate::gate::Crowded;
 use crate::grpc;
 use crate::health;
 use crate::keys;
@@ -24,7 +25,7 @@ use crate::log::Line;
 use crate::metrics::{Counted, Reason};
 use crate::pages;
 use crate::state::State;
-use crate::tracked::{Read, throw_away, tracked};
+use crate::tracked::{Read, throw_away};
 
 /// The header by which a request is known in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -117,9 +118,9 @@ async fn attend(Extracted(place): Extracted<Place>, request: Request, next: Next
     };
     let version = request.version();
     let is_grpc = grpc::is_asked(request.headers());
-    let (parts, body) = request.into_parts();
-    let (body, read) = tracked(body);
-    let request = Request::from_parts(parts, body);
+    let crowded = request.extensions().get::<Crowded>().is_some();
+    let read = request.extensions().get::<Read>().cloned();
+    let read = read.unwrap_or_default();
     let answer = match admit(state, &attended.route, &request) {
         Ok(admitted) => answer(state, admitted, request, &read, next).await,
         Err(refused) => {
@@ -143,7 +144,7 @@ async fn attend(Extracted(place): Extracted<Place>, request: Request, next: Next
         headers.insert(REQUEST_ID, id);
     }
     // What is left of a body ends its connection, which clients want to be told.
-    if (state.is_ending() || !read.is_whole()) && version < Version::HTTP_2 {
+    if (state.is_ending() || crowded || !read.is_whole()) && version < Version::HTTP_2 {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     answer
@@ -164,6 +165,10 @@ enum Admitted {
 fn admit(state: &State, route: &str, request: &Request) -> Result<Admitted, Refused> {
     if health::is_open(route) {
         return Ok(Admitted::Freely);
+    }
+    if request.extensions().get::<Crowded>().is_some() {
+        let error = ApiError::busy("there are too many connections; try again");
+        return Err((Some(Reason::Connections), error));
     }
     let number = check(state, route, request)?;
     state.gate.count(number).map_err(|seconds| {

@@ -1,25 +1,26 @@
 //! What accepts connections and attends to them.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep, timeout};
 use tower_service::Service;
 
-use crate::metrics::Reason;
+use crate::gate::{Crowded, Place};
 use crate::state::State;
+use crate::tracked::tracked;
 use crate::watched::{Activity, Watched};
 
 /// How long accepting rests when the system lets none in, for want of file handles for example.
@@ -34,14 +35,21 @@ const LINGER: Duration = Duration::from_millis(500);
 /// The most that is kept of a connection's head.
 const LARGEST_HEAD: usize = 64 << 10;
 
-/// The most connections that are taken from those which the system has let in when the end is said.
-const LARGEST_BACKLOG: usize = 4096;
+/// How many connections the system lets in that nobody has taken yet, if it may be so many. Those beyond it breaks.
+const LONGEST_QUEUE: u32 = 4096;
 
-/// What a connection beyond the limit is told.
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n\
-connection: close\r\ncontent-length: 176\r\n\r\n\
-{\"status\":503,\"error\":{\"code\":\"UNAVAILABLE\",\"message\":\"there are too many connections; try again\"},\"code\":14,\
-\"message\":\"there are too many connections; try again\",\"details\":[]}";
+/// Listens at an address.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // On Windows that would let another process listen there, too.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(LONGEST_QUEUE)
+}
 
 /// Serves until `ended`, then until what has been asked is answered.
 pub(crate) async fn serve(
@@ -52,9 +60,9 @@ pub(crate) async fn serve(
 ) {
     let mut connections = JoinSet::new();
     let mut end = pin!(either(ended.clone(), state.ending()));
-    let attend = |stream| {
+    let attend = |stream, place| {
         let ended = either(ended.clone(), state.ending());
-        connection(Arc::clone(&state), stream, router.clone(), ended)
+        connection(Arc::clone(&state), place, stream, router.clone(), ended)
     };
     loop {
         tokio::select! {
@@ -62,14 +70,18 @@ pub(crate) async fn serve(
             () = &mut end => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => drop(connections.spawn(attend(stream))),
+                Ok((stream, _)) => {
+                    let place = state.gate.connect().await;
+                    connections.spawn(attend(stream, place));
+                }
                 Err(error) if is_of_the_client(&error) => {}
                 Err(_) => sleep(REST).await,
             },
         }
     }
     for stream in backlog(listener) {
-        connections.spawn(attend(stream));
+        let place = state.gate.connect().await;
+        connections.spawn(attend(stream, place));
     }
     while connections.join_next().await.is_some() {}
 }
@@ -97,7 +109,7 @@ fn backlog(listener: TcpListener) -> Vec<TcpStream> {
     };
     let accepted = std::iter::from_fn(|| listener.accept().ok());
     accepted
-        .take(LARGEST_BACKLOG)
+        .take(LONGEST_QUEUE as usize)
         .filter_map(|(stream, _)| {
             stream.set_nonblocking(true).ok()?;
             TcpStream::from_std(stream).ok()
@@ -107,16 +119,14 @@ fn backlog(listener: TcpListener) -> Vec<TcpStream> {
 
 async fn connection(
     state: Arc<State>,
+    place: Place,
     stream: TcpStream,
     router: Router,
     ended: impl Future<Output = ()>,
 ) {
-    let Ok(_place) = Arc::clone(&state.gate.connections).try_acquire_owned() else {
-        return refuse(&state, stream).await;
-    };
     let _open = state.metrics.connected();
     let _ = stream.set_nodelay(true);
-    let activity = Activity::new();
+    let activity = Activity::new(place);
     let stream = Watched::new(stream, Arc::clone(&activity));
     let Some(tls) = &state.tls else {
         return drive(&state, stream, &activity, router, ended).await;
@@ -138,10 +148,14 @@ async fn drive(
 ) {
     let service = hyper::service::service_fn(|request: Request<Incoming>| {
         let asked = activity.begin();
-        let answer = router.clone().call(request.map(Body::new));
+        let (mut request, read) = tracked(request);
+        if activity.is_crowded() {
+            request.extensions_mut().insert(Crowded);
+        }
+        let answer = router.clone().call(request);
         async move {
             let answer = answer.await;
-            drop(asked);
+            asked.end(&read);
             answer
         }
     });
@@ -165,52 +179,11 @@ async fn drive(
             return;
         }
         let lingered = ending.is_some_and(|since: Instant| since.elapsed() >= LINGER);
-        match (lingered && activity.is_idle(), activity.is_unused()) {
+        let is_done = lingered || activity.is_crowded() && activity.is_answered();
+        match (is_done && activity.is_idle(), activity.is_unused()) {
             (true, true) => return,
             (true, false) => connection.as_mut().graceful_shutdown(),
             (false, _) => {}
         }
-    }
-}
-
-/// Tells a client that there are too many.
-async fn refuse(state: &State, mut stream: TcpStream) {
-    state.metrics.refused(Reason::Connections);
-    let Ok(_place) = state.gate.refused_connections.try_acquire() else {
-        return;
-    };
-    if state.tls.is_some() {
-        return;
-    }
-    let told = async {
-        use tokio::io::AsyncWriteExt;
-        // Clients take an answer for a fault that comes before they have asked.
-        if stream.read(&mut [0; 8192]).await? == 0 {
-            return Ok(());
-        }
-        stream.write_all(FULL).await?;
-        stream.shutdown().await?;
-        // Closed with something unread, the system would take it back.
-        while stream.read(&mut [0; 8192]).await? > 0 {}
-        io::Result::Ok(())
-    };
-    let _ = timeout(Duration::from_secs(1), told).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_connection_too_many_is_told_is_whole() {
-        let text = std::str::from_utf8(FULL).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(
-            head.contains(&format!("content-length: {}", body.len())),
-            "{}",
-            body.len()
-        );
-        let body: serde_json::Value = serde_json::from_str(body).unwrap();
-        assert_eq!(body["message"], body["error"]["message"]);
     }
 }

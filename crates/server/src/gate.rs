@@ -6,8 +6,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::limits::Limits;
 
-/// How many connections beyond the limit are answered at a time; those beyond that are closed.
-const REFUSED_AT_ONCE: usize = 64;
+/// How many connections beyond the limit are told so at a time. Others wait in the system's queue.
+const CROWDED_AT_ONCE: usize = 128;
 
 /// What bounds the work: who is let in, and who works when.
 #[derive(Debug)]
@@ -20,11 +20,24 @@ pub(crate) struct Gate {
     changing: Arc<Semaphore>,
     /// The one of them that embeds: a picture may take much memory, and all cores.
     embedding: Arc<Semaphore>,
-    pub(crate) connections: Arc<Semaphore>,
-    pub(crate) refused_connections: Arc<Semaphore>,
+    connections: Arc<Semaphore>,
+    crowded: Arc<Semaphore>,
     rate: Option<NonZeroU32>,
     buckets: Vec<Mutex<Bucket>>,
 }
+
+/// A connection's place, which it has until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// Nobody closes the semaphores, so there always is one.
+    _permit: Option<OwnedSemaphorePermit>,
+    /// Whether it is one beyond the limit.
+    pub(crate) is_crowded: bool,
+}
+
+/// Marks a request that came on a connection beyond the limit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crowded;
 
 /// What a key may still ask now.
 #[derive(Debug)]
@@ -50,11 +63,25 @@ impl Gate {
             changing: semaphore(1),
             embedding: semaphore(1),
             connections: semaphore(limits.connections),
-            refused_connections: semaphore(REFUSED_AT_ONCE),
+            crowded: semaphore(CROWDED_AT_ONCE),
             rate: limits.rate,
             buckets: buckets
                 .flat_map(|rate| (0..keys.max(1)).map(move |_| Mutex::new(bucket(rate))))
                 .collect(),
+        }
+    }
+
+    /// Waits for a place for a connection: one of those within the limit if there is any, otherwise one where it is
+    /// told that there is none.
+    pub(crate) async fn connect(&self) -> Place {
+        let (_permit, is_crowded) = tokio::select! {
+            biased;
+            permit = Arc::clone(&self.connections).acquire_owned() => (permit.ok(), false),
+            permit = Arc::clone(&self.crowded).acquire_owned() => (permit.ok(), true),
+        };
+        Place {
+            _permit,
+            is_crowded,
         }
     }
 

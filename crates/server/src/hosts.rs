@@ -71,7 +71,7 @@ impl Hosts {
             None => {}
         }
         let port = settings_port(state, name).await?;
-        let listener = hosts.listen(port).await?;
+        let listener = hosts.listen(port)?;
         let address = listener.local_addr().map_err(|source| {
             let address = SocketAddr::new(hosts.ip, 0);
             ServerError::Listen { address, source }
@@ -104,16 +104,16 @@ impl Hosts {
         Ok(host.router.clone())
     }
 
-    async fn listen(&self, port: Option<u16>) -> Result<TcpListener, ServerError> {
+    fn listen(&self, port: Option<u16>) -> Result<TcpListener, ServerError> {
         let address = SocketAddr::new(self.ip, port.unwrap_or(0));
-        match TcpListener::bind(address).await {
+        match front::listen(address) {
             Ok(listener) => return Ok(listener),
             Err(source) if port.is_none() => return Err(ServerError::Listen { address, source }),
             Err(_) => {}
         }
         let address = SocketAddr::new(self.ip, 0);
         let failed = |source| ServerError::Listen { address, source };
-        TcpListener::bind(address).await.map_err(failed)
+        front::listen(address).map_err(failed)
     }
 
     /// Ends serving the index `name`, once what has been asked is answered or `grace` is over.

@@ -154,7 +154,7 @@ impl Server {
             return Err(ServerError::Open { address });
         }
         let failed = |source| ServerError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let listener = front::listen(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let state = Arc::new(State {
             store,

@@ -12,7 +12,8 @@ pub struct Limits {
     /// How many requests are taken on at once, those that wait for their turn included. More are answered with 503
     /// at once, before their bodies are read.
     pub at_once: usize,
-    /// How many connections there may be, of all ports together. More are answered with 503 and closed.
+    /// How many connections there may be, of all ports together. On more, requests are answered with
+    /// 503 and the connection is closed; more by far wait in the system's queue until there is room.
     pub connections: usize,
     /// How many requests a second each key may make; without keys, all clients together. More are answered with 429.
     pub rate: Option<NonZeroU32>,

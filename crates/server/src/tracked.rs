@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
-use hyper::body::{Frame, SizeHint};
+use axum::extract::Request;
+use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::time::timeout;
 
 /// A body of a refused request that is no larger is read all the same, so that its connection can be used again.
@@ -31,22 +31,24 @@ impl Read {
 
 /// A body of which is known when it has been read.
 struct Tracked {
-    body: Body,
+    body: Incoming,
     read: Read,
 }
 
-/// The body, and whether it has been read.
-pub(crate) fn tracked(body: Body) -> (Body, Read) {
+/// The request, of which is known when its body has been read: it is among its extensions, too.
+pub(crate) fn tracked(request: Request<Incoming>) -> (Request<Body>, Read) {
     let read = Read::default();
+    let (mut parts, body) = request.into_parts();
+    parts.extensions.insert(read.clone());
     if body.is_end_stream() {
         read.set();
-        return (body, read);
+        return (Request::from_parts(parts, Body::new(body)), read);
     }
-    let tracked = Tracked {
+    let body = Tracked {
         body,
         read: read.clone(),
     };
-    (Body::new(tracked), read)
+    (Request::from_parts(parts, Body::new(body)), read)
 }
 
 /// Reads a small body and throws it away.
@@ -62,17 +64,17 @@ pub(crate) async fn throw_away(body: Body) {
 
 impl HttpBody for Tracked {
     type Data = Bytes;
-    type Error = BoxError;
+    type Error = hyper::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         if frame.is_none() || self.body.is_end_stream() {
             self.read.set();
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(BoxError::from)))
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,19 +1,30 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::Sleep;
+use tokio::time::{Sleep, sleep};
 
+use crate::gate::Place;
 use crate::limits::Limits;
+use crate::tracked::Read;
 
-/// How long what a client still sends after our last word is read and thrown away. Closed at once, the system
-/// would take that word back.
-const PARTING: Duration = Duration::from_secs(1);
+/// How long a client may be silent after our last word before it is not heard out any more. Closed at once, the
+/// system would take that word back, were anything to come from it or still unread.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// The same for a client that was answered before it had sent all of its request: it may be slow to come to reading.
+const UNSAID: Duration = Duration::from_secs(5);
+
+/// How long a client is heard out in all.
+const PARTING: Duration = Duration::from_secs(30);
+
+/// How long a connection beyond the limit may take over anything.
+const CROWDED: Duration = Duration::from_secs(5);
 
 /// What goes on on a connection. Times are milliseconds since it was made, 0 being never.
 #[derive(Debug)]
@@ -28,17 +39,24 @@ pub(crate) struct Activity {
     /// When something last went on.
     last: AtomicU64,
     received: AtomicU64,
+    /// Whether a request was answered, and one before all of it had come.
+    is_answered: AtomicBool,
+    is_unsaid: AtomicBool,
+    place: Place,
 }
 
 impl Activity {
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) fn new(place: Place) -> Arc<Self> {
         Arc::new(Self {
+            place,
             made: Instant::now(),
             asked: AtomicUsize::new(0),
             head_since: AtomicU64::new(0),
             stalled_since: AtomicU64::new(0),
             last: AtomicU64::new(0),
             received: AtomicU64::new(0),
+            is_answered: AtomicBool::new(false),
+            is_unsaid: AtomicBool::new(false),
         })
     }
 
@@ -87,11 +105,15 @@ impl Activity {
             let passed = now.saturating_sub(since.load(Ordering::Relaxed));
             u128::from(passed) > limit.as_millis()
         };
+        let (time, idle) = match self.is_crowded() {
+            true => (limits.time.min(CROWDED), limits.idle.min(CROWDED)),
+            false => (limits.time, limits.idle),
+        };
         let begun = |since: &AtomicU64| since.load(Ordering::Relaxed) != 0;
-        begun(&self.stalled_since) && longer(&self.stalled_since, limits.time)
+        begun(&self.stalled_since) && longer(&self.stalled_since, time)
             || self.asked.load(Ordering::Relaxed) == 0
-                && (begun(&self.head_since) && longer(&self.head_since, limits.time)
-                    || longer(&self.last, limits.idle))
+                && (begun(&self.head_since) && longer(&self.head_since, time)
+                    || longer(&self.last, idle))
     }
 
     /// What has come so far was no head.
@@ -104,6 +126,16 @@ impl Activity {
         self.asked.load(Ordering::Relaxed) == 0 && self.head_since.load(Ordering::Relaxed) == 0
     }
 
+    /// Whether this is a connection beyond the limit.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.place.is_crowded
+    }
+
+    /// Whether a request has been answered.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.is_answered.load(Ordering::Relaxed)
+    }
+
     /// Whether nothing has ever come.
     pub(crate) fn is_unused(&self) -> bool {
         self.received.load(Ordering::Relaxed) == 0
@@ -113,6 +145,16 @@ impl Activity {
 /// A request that is being answered.
 #[derive(Debug)]
 pub(crate) struct Asked(Arc<Activity>);
+
+impl Asked {
+    /// It has been answered, after so much of it was read.
+    pub(crate) fn end(self, read: &Read) {
+        self.0.is_answered.store(true, Ordering::Relaxed);
+        if !read.is_whole() {
+            self.0.is_unsaid.store(true, Ordering::Relaxed);
+        }
+    }
+}
 
 impl Drop for Asked {
     fn drop(&mut self) {
@@ -127,7 +169,14 @@ pub(crate) struct Watched {
     stream: TcpStream,
     activity: Arc<Activity>,
     /// Set once all is said.
-    parting: Option<Pin<Box<Sleep>>>,
+    parting: Option<Parting>,
+}
+
+/// The end of a connection: since when it goes on, and until when the client may be silent.
+#[derive(Debug)]
+struct Parting {
+    since: Instant,
+    silent: Pin<Box<Sleep>>,
 }
 
 impl Watched {
@@ -187,26 +236,39 @@ impl AsyncWrite for Watched {
 
     /// Says that nothing more is said, and hears the client out for a while.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.parting.is_none() {
-            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
-            self.parting = Some(Box::pin(tokio::time::sleep(PARTING)));
-        }
-        let this = &mut *self;
-        let over = this
-            .parting
-            .as_mut()
-            .map(|parting| parting.as_mut().poll(context));
-        if over.is_some_and(|over| over.is_ready()) {
-            return Poll::Ready(Ok(()));
-        }
+        let silence = match self.activity.is_unsaid.load(Ordering::Relaxed) {
+            true => UNSAID,
+            false => SILENCE,
+        };
+        let Self {
+            stream, parting, ..
+        } = &mut *self;
+        let parting = match parting {
+            Some(parting) => parting,
+            None => {
+                ready!(Pin::new(&mut *stream).poll_shutdown(context))?;
+                parting.insert(Parting {
+                    since: Instant::now(),
+                    silent: Box::pin(sleep(silence)),
+                })
+            }
+        };
         // What comes without end is not read without end.
         for _ in 0..64 {
+            if parting.silent.as_mut().poll(context).is_ready() || parting.since.elapsed() > PARTING
+            {
+                return Poll::Ready(Ok(()));
+            }
             let mut thrown_away = [0; 8192];
             let mut buffer = ReadBuf::new(&mut thrown_away);
-            let read = ready!(Pin::new(&mut this.stream).poll_read(context, &mut buffer));
+            let read = ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer));
             if read.is_err() || buffer.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }
+            parting
+                .silent
+                .as_mut()
+                .reset(tokio::time::Instant::now() + silence);
         }
         context.waker().wake_by_ref();
         Poll::Pending

@@ -332,3 +332,21 @@ async fn who_asks_too_often_is_told_so_in_the_form_of_grpc() {
     assert!(codes.contains(&Code::ResourceExhausted), "{codes:?}");
     world.end().await;
 }
+
+#[tokio::test]
+async fn who_comes_when_there_are_too_many_is_told_so_in_the_form_of_grpc() {
+    let store = tempfile::tempdir().unwrap();
+    let mut world = World::start(store.path(), |options| options.limits.connections = 0).await;
+    // Each time on a connection of its own, as the server ends it.
+    for _ in 0..3 {
+        let request = DescribeIndexStatsRequest::default();
+        let refused = world.client.describe_index_stats(request).await;
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.code(), Code::Unavailable);
+        assert!(
+            refused.message().contains("too many connections"),
+            "{refused}"
+        );
+    }
+    world.end().await;
+}

@@ -356,19 +356,59 @@ async fn a_key_has_its_rate() {
 #[tokio::test]
 async fn connections_are_bounded() {
     let world = World::with_limits(|limits| limits.connections = 1).await;
-    let mut first = begun(
-        world.control,
-        "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    )
-    .await;
-    first.read_exact(&mut [0; 15]).await.unwrap();
-    let answer = ask(world.control, "GET /healthz", "", "").await;
+    let first = held(world.control).await;
+    let answer = ask(world.control, "GET /indexes", "", "").await;
     answer.error(503, "UNAVAILABLE");
     assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(ask(world.control, "GET /healthz", "", "").await.status, 200);
+    // Whatever the client would like: there is no room.
+    let kept = "GET /indexes HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let answer = raw(world.control, kept.as_bytes()).await;
+    answer.error(503, "UNAVAILABLE");
+    assert_eq!(answer.header("connection"), Some("close"));
     drop(first);
-    let again = async { while ask(world.control, "GET /healthz", "", "").await.status != 200 {} };
+    let again = async { while ask(world.control, "GET /indexes", "", "").await.status != 200 {} };
     timeout(HANG, again).await.unwrap();
+    let line = "clipseek_refused_total{reason=\"connections\"} 0";
+    let metrics = ask(world.control, "GET /metrics", "", "").await;
+    assert!(!metrics.body.lines().any(|found| found == line));
     world.end().await;
+}
+
+/// However many come at once, and however slow they are to read what they are told.
+#[tokio::test]
+async fn every_connection_beyond_the_limit_is_answered() {
+    const MANY: usize = 300;
+    let world = World::with_limits(|limits| limits.connections = 1).await;
+    let _first = held(world.control).await;
+    let body = " ".repeat(1 << 20);
+    let text: Arc<str> = request("POST /indexes", "", &body).into();
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..MANY {
+        let (address, text) = (world.control, Arc::clone(&text));
+        clients.spawn(async move {
+            let (first, second) = text.as_bytes().split_at(text.len() / 2);
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(first).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            stream.write_all(second).await.unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.unwrap();
+            Answer::of(&answer)
+        });
+    }
+    let all = timeout(HANG, clients.join_all()).await.unwrap();
+    for answer in all {
+        answer.error(503, "UNAVAILABLE");
+    }
+    world.end().await;
+}
+
+/// A connection that stays open.
+async fn held(address: SocketAddr) -> TcpStream {
+    let mut stream = begun(address, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    stream.read_exact(&mut [0; 15]).await.unwrap();
+    stream
 }
 
 #[tokio::test]
@@ -518,28 +558,58 @@ fn certificate(folder: &Path, name: &str) -> (std::path::PathBuf, std::path::Pat
     (certificate, key)
 }
 
-#[tokio::test]
-async fn connections_are_encrypted_if_asked_for() {
+/// What trusts this certificate.
+fn connector(certificate: &Path) -> tokio_rustls::TlsConnector {
+    use rustls::pki_types::CertificateDer;
     use rustls::pki_types::pem::PemObject;
-    use rustls::pki_types::{CertificateDer, ServerName};
-    let folder = tempfile::tempdir().unwrap();
-    let (certificate, key) = certificate(folder.path(), "own");
-    let world =
-        World::start(|options| options.tls = Some(Tls::read(&certificate, &key).unwrap())).await;
     let mut roots = rustls::RootCertStore::empty();
     roots
-        .add(CertificateDer::from_pem_file(&certificate).unwrap())
+        .add(CertificateDer::from_pem_file(certificate).unwrap())
         .unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider);
     let config = config.with_safe_default_protocol_versions().unwrap();
-    let config = Arc::new(config.with_root_certificates(roots).with_no_client_auth());
+    Arc::new(config.with_root_certificates(roots).with_no_client_auth()).into()
+}
+
+async fn ask_encrypted(
+    connector: &tokio_rustls::TlsConnector,
+    address: SocketAddr,
+    line: &str,
+    body: &str,
+) -> Answer {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
+    let stream = connector.connect(name, stream).await.unwrap();
+    Answer::of(&exchange(stream, request(line, "any", body).as_bytes()).await)
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_are_answered_encrypted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = certificate(folder.path(), "own");
+    let world = World::start(|options| {
+        options.tls = Some(Tls::read(&certificate, &key).unwrap());
+        options.limits.connections = 0;
+    })
+    .await;
+    let connector = connector(&certificate);
+    let answer = ask_encrypted(&connector, world.control, "GET /indexes", "").await;
+    answer.error(503, "UNAVAILABLE");
+    let answer = ask_encrypted(&connector, world.control, "GET /healthz", "").await;
+    assert_eq!(answer.status, 200);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn connections_are_encrypted_if_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = certificate(folder.path(), "own");
+    let world =
+        World::start(|options| options.tls = Some(Tls::read(&certificate, &key).unwrap())).await;
+    let connector = connector(&certificate);
     let ask = async |address: SocketAddr, line: &str, body: &str| {
-        let connector = tokio_rustls::TlsConnector::from(Arc::clone(&config));
-        let stream = TcpStream::connect(address).await.unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
-        let stream = connector.connect(name, stream).await.unwrap();
-        Answer::of(&exchange(stream, request(line, "any", body).as_bytes()).await)
+        ask_encrypted(&connector, address, line, body).await
     };
     let body = r#"{"name": "animals", "dimension": 2}"#;
     let index = ask(world.control, "POST /indexes", body).await.json();
