@@ -90,8 +90,7 @@ check-hub:
     programs="${CARGO_TARGET_DIR:-target}/debug"
     python3 tools/fixtures/hub/check_cache.py "$programs/examples/serve" "$programs/examples/pull"
 
-# Pinecone's own clients against `clipseek serve`: Python's over REST and gRPC (tools/fixtures/server/requirements.txt),
-# the release before it, and JavaScript's, both put into a folder of their own; needs Node.js 20 or newer
+# Pinecone's own clients against `clipseek serve`: Python's two releases (tools/fixtures/server/requirements.txt) and JavaScript's (Node.js 20)
 check-sdk:
     #!/usr/bin/env bash
     set -euo pipefail
@@ -119,6 +118,10 @@ check-api:
 # Make the code of the gRPC messages anew from tools/protocol/vector_service.proto
 protocol:
     cd tools/protocol && cargo run --quiet
+
+# See that the code of the gRPC messages is what tools/protocol/vector_service.proto says
+check-protocol:
+    cd tools/protocol && cargo run --quiet -- --check
 
 # See that groff has nothing to say against the man pages
 check-man:

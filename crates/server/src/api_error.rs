@@ -24,6 +24,8 @@ enum Code {
     AlreadyExists,
     PermissionDenied,
     TooLarge,
+    WrongMethod,
+    WrongEncoding,
     TooMany,
     Unimplemented,
     Internal,
@@ -41,7 +43,10 @@ impl Code {
             Self::NotFound => (5, "NOT_FOUND", StatusCode::NOT_FOUND),
             Self::AlreadyExists => (6, "ALREADY_EXISTS", StatusCode::CONFLICT),
             Self::PermissionDenied => (7, "FORBIDDEN", StatusCode::FORBIDDEN),
-            Self::TooLarge => (8, "RESOURCE_EXHAUSTED", StatusCode::PAYLOAD_TOO_LARGE),
+            // As Pinecone has it. What is exhausted, clients of gRPC would try again.
+            Self::TooLarge => (11, "OUT_OF_RANGE", StatusCode::BAD_REQUEST),
+            Self::WrongMethod => (12, "UNIMPLEMENTED", StatusCode::METHOD_NOT_ALLOWED),
+            Self::WrongEncoding => (3, "INVALID_ARGUMENT", StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::TooMany => (8, "RESOURCE_EXHAUSTED", StatusCode::TOO_MANY_REQUESTS),
             Self::SlowBody => (4, "DEADLINE_EXCEEDED", StatusCode::REQUEST_TIMEOUT),
             Self::TimedOut => (4, "DEADLINE_EXCEEDED", StatusCode::GATEWAY_TIMEOUT),
@@ -86,6 +91,14 @@ impl ApiError {
         Self::new(Code::TooLarge, message)
     }
 
+    pub(crate) fn wrong_method() -> Self {
+        Self::new(Code::WrongMethod, "not with this method")
+    }
+
+    pub(crate) fn wrong_encoding(message: impl Into<String>) -> Self {
+        Self::new(Code::WrongEncoding, message)
+    }
+
     pub(crate) fn not_offered(what: &str) -> Self {
         Self::new(Code::Unimplemented, format!("{what} are not offered here"))
     }
@@ -114,12 +127,14 @@ impl ApiError {
         )
     }
 
-    pub(crate) fn timed_out(seconds: f64) -> Self {
+    pub(crate) fn timed_out(seconds: f64, changes: bool) -> Self {
+        let rest = match changes {
+            true => "; the change may still be made",
+            false => "",
+        };
         Self::new(
             Code::TimedOut,
-            format!(
-                "the request was not answered within {seconds} seconds; a change may still be made"
-            ),
+            format!("the request was not answered within {seconds} seconds{rest}"),
         )
     }
 

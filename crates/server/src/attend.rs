@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use crate::api_error::ApiError;
@@ -122,7 +123,11 @@ async fn attend(Extracted(place): Extracted<Place>, request: Request, next: Next
     let read = request.extensions().get::<Read>().cloned();
     let read = read.unwrap_or_default();
     let answer = match admit(state, &attended.route, &request) {
-        Ok(admitted) => answer(state, admitted, request, &read, next).await,
+        Ok(admitted) => {
+            let changes = changes(request.method(), &attended.route);
+            let answer = answer(state, admitted, request, next).await;
+            answer.map_err(|_| timed_out(state, &read, changes))
+        }
         Err(refused) => {
             throw_away(request.into_body()).await;
             Err(refused)
@@ -171,6 +176,9 @@ fn admit(state: &State, route: &str, request: &Request) -> Result<Admitted, Refu
         return Err((Some(Reason::Connections), error));
     }
     let number = check(state, route, request)?;
+    if health::is_quick(route) {
+        return Ok(Admitted::Freely);
+    }
     state.gate.count(number).map_err(|seconds| {
         let error = ApiError::too_many(
             seconds,
@@ -178,9 +186,6 @@ fn admit(state: &State, route: &str, request: &Request) -> Result<Admitted, Refu
         );
         (Some(Reason::Rate), error)
     })?;
-    if health::is_quick(route) {
-        return Ok(Admitted::Freely);
-    }
     state
         .gate
         .admit()
@@ -195,17 +200,18 @@ async fn answer(
     state: &State,
     _admitted: Admitted,
     request: Request,
-    read: &Read,
     next: Next,
-) -> Result<Response, Refused> {
-    let limit = state.limits.time;
-    timeout(limit, next.run(request)).await.map_err(|_| {
-        let seconds = limit.as_secs_f64();
-        match read.is_whole() {
-            true => (Some(Reason::Time), ApiError::timed_out(seconds)),
-            false => (Some(Reason::SlowBody), ApiError::slow_body(seconds)),
-        }
-    })
+) -> Result<Response, Elapsed> {
+    timeout(state.limits.time, next.run(request)).await
+}
+
+/// What is said about a request, which changes something or not, that took too long.
+fn timed_out(state: &State, read: &Read, changes: bool) -> Refused {
+    let seconds = state.limits.time.as_secs_f64();
+    match read.is_whole() {
+        true => (Some(Reason::Time), ApiError::timed_out(seconds, changes)),
+        false => (Some(Reason::SlowBody), ApiError::slow_body(seconds)),
+    }
 }
 
 /// The number of the key of who asks, if it may.

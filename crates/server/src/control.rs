@@ -132,6 +132,7 @@ async fn configure(
     InPath(name): InPath,
     JsonBody(body): JsonBody<ConfigureIndex>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
+    body.check()?;
     let known = state.change(move |state| {
         let engine = state.store.engine();
         engine.configure_index(&name, |settings| body.apply(settings))?;

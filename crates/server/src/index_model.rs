@@ -45,7 +45,13 @@ pub(crate) struct ConfigureIndex {
     tags: Option<BTreeMap<String, Option<String>>>,
     spec: Option<Value>,
     deployment: Option<Value>,
+    /// All else, by its key.
+    #[serde(flatten)]
+    others: BTreeMap<String, Value>,
 }
+
+/// What an index has for good.
+const FIXED: [&str; 4] = ["name", "dimension", "metric", "vector_type"];
 
 impl CreateIndex {
     /// What is to be made.
@@ -81,6 +87,19 @@ impl CreateIndex {
 }
 
 impl ConfigureIndex {
+    /// Refuses what would change what an index has for good.
+    pub(crate) fn check(&self) -> Result<(), ApiError> {
+        if self.others.contains_key("embed") {
+            return Err(ApiError::not_offered("indexes with a model"));
+        }
+        match FIXED.iter().find(|key| self.others.contains_key(**key)) {
+            Some(key) => Err(ApiError::invalid(format!(
+                "`{key}` cannot be changed: make another index"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// Changes what it names. A tag without a text, or with an empty one, is taken away.
     pub(crate) fn apply(&self, settings: &mut IndexSettings) {
         if let Some(protection) = self.deletion_protection {

@@ -2,7 +2,8 @@ use std::error::Error;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
-use axum::http::header::CONTENT_LENGTH;
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 
@@ -25,6 +26,7 @@ impl<S: Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for JsonBody<
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
+        check_encoding(&parts.headers)?;
         let length = parts.headers.get(CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if length.is_some_and(|length| length > LARGEST as u64) {
@@ -46,10 +48,22 @@ impl<S: Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for LinesBody
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        check_encoding(request.headers())?;
         let bytes = whole(request.into_body()).await?;
         let lines = bytes.split(|&byte| byte == b'\n');
         let lines = lines.filter(|line| !line.trim_ascii().is_empty());
         lines.map(parsed).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+    let encoding = headers.get(CONTENT_ENCODING);
+    match encoding.filter(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        Some(encoding) => Err(ApiError::wrong_encoding(format!(
+            "the body's encoding is `{}`, expected none",
+            String::from_utf8_lossy(encoding.as_bytes())
+        ))),
+        None => Ok(()),
     }
 }
 

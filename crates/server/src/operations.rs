@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 
 use crate::api_error::ApiError;
+use crate::page_token;
 use crate::state::State;
 
 /// The operations on an index.
@@ -211,13 +212,13 @@ impl Operations {
             Some(filter) => filter,
             None => Filter::parse(&json!({}))?,
         };
-        let after = request.pagination_token;
+        let after = page_token::after(request.pagination_token)?;
         let space = namespace(request.namespace.clone());
         let vectors = self
             .read(move |index| Ok(index.matching(&space, &filter, limit, after.as_deref())?))
             .await?;
         let last = vectors.last().filter(|_| vectors.len() == limit);
-        let next = last.map(|vector| vector.id.clone());
+        let next = last.map(|vector| page_token::next(&vector.id));
         Ok(fetched(vectors, request.namespace, next))
     }
 
@@ -225,15 +226,15 @@ impl Operations {
         let limit = limit(page.limit, PAGE_LIMIT)?;
         let asked = page.namespace.clone();
         let space = namespace(page.namespace);
-        let ids = self.read(move |index| {
-            let after = page.pagination_token.as_deref();
-            Ok(index.list(&space, &page.prefix, limit, after)?)
-        });
+        let after = page_token::after(page.pagination_token)?;
+        let ids = self
+            .read(move |index| Ok(index.list(&space, &page.prefix, limit, after.as_deref())?));
         let ids = ids.await?;
-        let next = ids.last().filter(|_| ids.len() == limit).cloned();
+        let last = ids.last().filter(|_| ids.len() == limit);
+        let pagination = last.map(|last| page_token::next(last));
         Ok(ListResponse {
             vectors: ids.into_iter().map(|id| ListItem { id }).collect(),
-            pagination: next.map(|next| Pagination { next }),
+            pagination,
             namespace: asked,
             usage: USAGE,
         })
@@ -334,7 +335,7 @@ impl Operations {
         let mut wanted = self.stats(StatsRequest::default()).await?.namespaces;
         wanted.retain(|name, _| name_of(name).starts_with(&page.prefix));
         let total_count = wanted.len();
-        if let Some(after) = page.pagination_token.map(namespace) {
+        if let Some(after) = page_token::after(page.pagination_token)? {
             wanted.retain(|name, _| *name > after);
         }
         let pages = wanted.len() > limit;
@@ -342,11 +343,11 @@ impl Operations {
         let namespaces: Vec<_> = shown
             .map(|(name, counted)| described(name, counted.vector_count))
             .collect();
-        let last = namespaces.last().filter(|_| pages);
-        let next = last.map(|last| last.name.clone());
+        let last = wanted.keys().take(limit).next_back().filter(|_| pages);
+        let pagination = last.map(|last| page_token::next(last));
         Ok(NamespaceList {
             namespaces,
-            pagination: next.map(|next| Pagination { next }),
+            pagination,
             total_count,
         })
     }
@@ -465,7 +466,11 @@ fn query(request: QueryRequest) -> Result<Query, ApiError> {
     })
 }
 
-fn fetched(vectors: Vec<Vector>, namespace: String, next: Option<String>) -> FetchResponse {
+fn fetched(
+    vectors: Vec<Vector>,
+    namespace: String,
+    pagination: Option<Pagination>,
+) -> FetchResponse {
     let vectors = vectors.into_iter();
     FetchResponse {
         vectors: vectors
@@ -473,7 +478,7 @@ fn fetched(vectors: Vec<Vector>, namespace: String, next: Option<String>) -> Fet
             .collect(),
         namespace,
         usage: USAGE,
-        pagination: next.map(|next| Pagination { next }),
+        pagination,
     }
 }
 

@@ -83,5 +83,5 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(routes: Vec<Route<S>>) ->
             router.route(route.path, route.answer)
         })
         .fallback(async || ApiError::not_found("there is no such path"))
-        .method_not_allowed_fallback(async || ApiError::invalid("not with this method"))
+        .method_not_allowed_fallback(async || ApiError::wrong_method())
 }

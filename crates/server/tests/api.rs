@@ -205,7 +205,7 @@ async fn bad_requests_are_the_callers_mistakes() {
         ("/vectors/upsert", "", 400),
         ("/vectors/upsert", "{", 400),
         ("/vectors/upsert", deep.as_str(), 400),
-        ("/vectors/upsert", large.as_str(), 413),
+        ("/vectors/upsert", large.as_str(), 400),
         ("/vectors/upsert", many.as_str(), 400),
         (
             "/vectors/upsert",
@@ -287,7 +287,19 @@ async fn bad_requests_are_the_callers_mistakes() {
         ),
         (Method::GET, "/indexes/none", Value::Null, 404),
         (Method::DELETE, "/indexes/none", Value::Null, 404),
-        (Method::PUT, "/indexes/animals", Value::Null, 400),
+        (Method::PUT, "/indexes/animals", Value::Null, 405),
+        (
+            Method::PATCH,
+            "/indexes/animals",
+            json!({"dimension": 3}),
+            400,
+        ),
+        (
+            Method::PATCH,
+            "/indexes/animals",
+            json!({"embed": {"model": "any"}}),
+            501,
+        ),
         (Method::GET, "/collections", Value::Null, 501),
         (Method::GET, "/backups/any", Value::Null, 501),
     ] {

@@ -139,17 +139,23 @@ async fn vectors_are_written_found_changed_and_deleted() {
     let metadata = fetched.vectors["cat"].metadata.as_ref().unwrap();
     assert_eq!(metadata.fields.len(), 2);
 
-    let request = FetchByMetadataRequest {
-        filter: four(),
-        limit: Some(1),
-        ..FetchByMetadataRequest::default()
-    };
-    let page = client
-        .fetch_by_metadata(request)
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(page.pagination.unwrap().next, "cat");
+    let (mut ids, mut pagination_token) = (Vec::new(), None);
+    loop {
+        let request = FetchByMetadataRequest {
+            filter: four(),
+            limit: Some(1),
+            pagination_token,
+            ..FetchByMetadataRequest::default()
+        };
+        let page = client.fetch_by_metadata(request).await.unwrap();
+        let page = page.into_inner();
+        ids.extend(page.vectors.into_keys());
+        pagination_token = page.pagination.map(|pagination| pagination.next);
+        if pagination_token.is_none() {
+            break;
+        }
+    }
+    assert_eq!(ids, ["cat", "dog"]);
     let request = ListRequest {
         prefix: Some("h".to_owned()),
         ..ListRequest::default()

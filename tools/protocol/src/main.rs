@@ -1,4 +1,5 @@
-//! Makes the code of `vector_service.proto`: the server's, and a client's for the tests. `just protocol` runs it.
+//! Makes the code of `vector_service.proto`: the server's, and a client's for the tests. `just protocol` runs it. With
+//! `--check` it sees instead that what is there is what it would make, as `just check-protocol` does.
 
 use std::path::Path;
 
@@ -7,11 +8,27 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 fn main() -> Result<()> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let server = here.join("../../crates/server");
-    make(here, &server.join("src/grpc"), true)?;
-    make(here, &server.join("tests/grpc"), false)
+    let is_check = std::env::args().any(|argument| argument == "--check");
+    let made = tempfile::tempdir()?;
+    for (folder, is_server) in [("src/grpc", true), ("tests/grpc", false)] {
+        make(here, made.path(), is_server)?;
+        // Named so for what has no package.
+        let code = std::fs::read(made.path().join("_.rs"))?;
+        let kept = server.join(folder).join("generated.rs");
+        if !is_check {
+            std::fs::write(&kept, code)?;
+        } else if std::fs::read(&kept)? != code {
+            let kept = kept.display();
+            return Err(format!(
+                "{kept} is not what vector_service.proto says: `just protocol` makes it anew"
+            )
+            .into());
+        }
+    }
+    Ok(())
 }
 
-/// Writes the code of the messages, and of a server or a client, as `generated.rs` in `folder`.
+/// Writes the code of the messages, and of a server or a client, into `folder`.
 fn make(here: &Path, folder: &Path, server: bool) -> Result<()> {
     let messages = protox::compile(["vector_service.proto"], [here])?;
     tonic_prost_build::configure()
@@ -21,7 +38,5 @@ fn make(here: &Path, folder: &Path, server: bool) -> Result<()> {
         .btree_map(".")
         .out_dir(folder)
         .compile_fds(messages)?;
-    // Named so for what has no package.
-    std::fs::rename(folder.join("_.rs"), folder.join("generated.rs"))?;
     Ok(())
 }
