@@ -339,6 +339,9 @@ fn of_search(error: &search::Error) -> Option<String> {
         search::Error::NoCollection { existing, .. } => {
             format!("there are: {}", existing.join(", "))
         }
+        search::Error::IndexGone { collection, .. } => format!(
+            "add its sources again, which embeds them anew; or: clipseek collection delete {collection}"
+        ),
         search::Error::OtherEngine { collection, .. } => format!(
             "leave --engine out to add to it, name another collection with --collection, or: clipseek \
              collection delete {collection}"

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::embedded::{Embedded, EmbeddedIndex};
 use crate::pinecone::{Pinecone, PineconeIndex};
+use crate::wire::Pagination;
 use crate::{
     Error, Filter, IndexDescription, IndexSettings, IndexSpec, IndexStats, Match, Metadata, Metric,
     Page, Query, Result, Selection, Update, Vector,
@@ -244,7 +245,7 @@ impl Index {
     /// At most `limit` ids in order that begin with `prefix`; `token` is the `next` of the page before.
     ///
     /// # Errors
-    /// `IndexNotFound`.
+    /// `InvalidToken`.
     pub fn list(
         &self,
         namespace: &str,
@@ -254,7 +255,8 @@ impl Index {
     ) -> Result<Page<String>> {
         match self {
             Self::Embedded(index) => {
-                let ids = index.list(namespace, prefix, limit, token)?;
+                let after = token.map(Pagination::place).transpose()?;
+                let ids = index.list(namespace, prefix, limit, after.as_deref())?;
                 Ok(Page::of(ids, limit, String::as_str))
             }
             Self::Pinecone(index) => index.list(namespace, prefix, limit, token),
@@ -286,7 +288,7 @@ impl Index {
     /// At most `limit` vectors whose metadata `filter` matches; `token` is the `next` of the page before.
     ///
     /// # Errors
-    /// `IndexNotFound`.
+    /// `InvalidToken`.
     pub fn matching(
         &self,
         namespace: &str,
@@ -296,7 +298,8 @@ impl Index {
     ) -> Result<Page<Vector>> {
         match self {
             Self::Embedded(index) => {
-                let vectors = index.matching(namespace, filter, limit, token)?;
+                let after = token.map(Pagination::place).transpose()?;
+                let vectors = index.matching(namespace, filter, limit, after.as_deref())?;
                 Ok(Page::of(vectors, limit, |vector| &vector.id))
             }
             Self::Pinecone(index) => index.matching(namespace, filter, limit, token),

@@ -241,6 +241,13 @@ pub enum Error {
         got: usize,
     },
 
+    /// A page is asked for with a token that is no page's.
+    #[error("`{got}` is no token of a page: expected the `next` of the one before")]
+    InvalidToken {
+        /// The token.
+        got: String,
+    },
+
     /// A filter has an operator that does not exist.
     #[error(
         "filter operator `{operator}` is unknown: expected `$eq`, `$ne`, `$gt`, `$gte`, `$lt`, \

@@ -68,6 +68,16 @@ pub enum Error {
         /// Those there are.
         existing: Vec<String>,
     },
+    /// The collection is known, and its vectors are not there any more.
+    #[error(
+        "the vectors of collection `{collection}` are gone: the engine `{engine}` has no index of its name"
+    )]
+    IndexGone {
+        /// The collection.
+        collection: String,
+        /// Where its vectors were.
+        engine: index::EngineKind,
+    },
     /// The collection's vectors are in another engine.
     #[error("collection `{collection}` is in the engine `{expected}`, not in `{given}`")]
     OtherEngine {

@@ -19,13 +19,6 @@ use crate::record::{Record, caption_ids};
 const PAGE: usize = 256;
 
 impl Collection<'_> {
-    /// Whether the collection has pictures below `folder`, missing ones too.
-    pub fn has_below(&self, folder: &str) -> Result<bool> {
-        let start = below(folder);
-        let first = self.catalogue.records_below(self.key(), &start, "", 1)?;
-        Ok(!first.is_empty())
-    }
-
     /// Whether the picture at `place` is one of the collection's, missing or not.
     pub fn has_place(&self, place: &str) -> Result<bool> {
         Ok(self.catalogue.record_at(self.key(), place)?.is_some())
@@ -167,7 +160,7 @@ impl Collection<'_> {
 }
 
 /// What the places below a folder begin with.
-fn below(folder: &str) -> String {
+pub(crate) fn below(folder: &str) -> String {
     format!(
         "{}{MAIN_SEPARATOR}",
         folder.trim_end_matches(MAIN_SEPARATOR)

@@ -3,13 +3,14 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use index::{
-    Deployment, Embedded, Engine, EngineKind, Index, IndexSettings, IndexSpec, Metric, Pinecone,
+    Deployment, Embedded, Engine, EngineKind, IndexSettings, IndexSpec, Metric, Pinecone,
     PineconeSettings,
 };
 
 use crate::catalogue::{Catalogue, CollectionRow};
 use crate::collection::{Collection, CollectionInfo, ModelIdentity};
 use crate::error::{Error, Result};
+use crate::missing::below;
 
 const CATALOGUE: &str = "catalogue.sqlite";
 
@@ -90,10 +91,54 @@ impl Store {
     }
 
     /// The collection of that name.
+    ///
+    /// # Errors
+    /// `IndexGone` if its engine has no index of its name any more.
     pub fn collection(&self, name: &str) -> Result<Collection<'_>> {
         let row = self.row(name)?;
-        let index = self.index_of(&row)?;
-        Ok(Collection::new(&self.catalogue, row, index))
+        match self.engine_of(row.engine)?.index(name) {
+            Ok(index) => Ok(Collection::new(&self.catalogue, row, index)),
+            Err(index::Error::IndexNotFound { .. }) => Err(Error::IndexGone {
+                collection: row.name,
+                engine: row.engine,
+            }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The same, for who fills it. An index that is missing, after an interrupted deletion or because somebody
+    /// deleted it, is made anew where `deployment` says: adding the sources again fills it.
+    ///
+    /// # Errors
+    /// When the index cannot be made.
+    pub fn collection_to_fill(
+        &self,
+        name: &str,
+        deployment: Option<&Deployment>,
+    ) -> Result<Collection<'_>> {
+        match self.collection(name) {
+            Err(Error::IndexGone { engine, .. }) => {
+                let row = self.row(name)?;
+                let settings = settings(deployment);
+                let engine = self.engine_of(engine)?;
+                match engine.create_index(&spec(name, &row.model), &settings) {
+                    // Another process has just made it.
+                    Ok(()) | Err(index::Error::IndexExists { .. }) => self.collection(name),
+                    Err(error) => Err(error.into()),
+                }
+            }
+            collection => collection,
+        }
+    }
+
+    /// Whether the collection of that name has pictures below `folder`, missing ones too.
+    ///
+    /// # Errors
+    /// `NoCollection`.
+    pub fn has_below(&self, name: &str, folder: &str) -> Result<bool> {
+        let key = self.row(name)?.key;
+        let first = self.catalogue.records_below(key, &below(folder), "", 1)?;
+        Ok(!first.is_empty())
     }
 
     fn row(&self, name: &str) -> Result<CollectionRow> {
@@ -107,19 +152,6 @@ impl Store {
                     .map(|info| info.name)
                     .collect(),
             }),
-        }
-    }
-
-    /// A collection's index. One that is missing, after an interrupted deletion or because the
-    /// engine's files were deleted, is made anew: adding the sources again fills it.
-    fn index_of(&self, row: &CollectionRow) -> Result<Index> {
-        let engine = self.engine_of(row.engine)?;
-        match engine.index(&row.name) {
-            Err(index::Error::IndexNotFound { .. }) => {
-                engine.create_index(&spec(&row.name, &row.model), &IndexSettings::default())?;
-                Ok(engine.index(&row.name)?)
-            }
-            index => Ok(index?),
         }
     }
 
@@ -164,7 +196,7 @@ impl Store {
             let engine = placement.engine.unwrap_or_default();
             self.catalogue.create_collection(name, model, engine)?;
         }
-        let collection = self.collection(name)?;
+        let collection = self.collection_to_fill(name, placement.deployment.as_ref())?;
         collection.accept(model)?;
         let collection = self.with_texts_of(collection, model)?;
         self.refer_to(collection, model)
@@ -227,10 +259,7 @@ impl Store {
     /// fits, as an interrupted call leaves it, or if another process has just made the collection.
     fn create_index(&self, name: &str, model: &ModelIdentity, placement: &Placement) -> Result<()> {
         let spec = spec(name, model);
-        let settings = IndexSettings {
-            deployment: placement.deployment.clone(),
-            ..IndexSettings::default()
-        };
+        let settings = settings(placement.deployment.as_ref());
         let engine = self.engine_of(placement.engine.unwrap_or_default())?;
         match engine.create_index(&spec, &settings) {
             Err(error @ index::Error::IndexExists { .. }) => {
@@ -256,6 +285,13 @@ impl Store {
             Err(error) => return Err(error.into()),
         }
         self.catalogue.delete_collection(row.key)
+    }
+}
+
+fn settings(deployment: Option<&Deployment>) -> IndexSettings {
+    IndexSettings {
+        deployment: deployment.cloned(),
+        ..IndexSettings::default()
     }
 }
 

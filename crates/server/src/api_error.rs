@@ -196,6 +196,7 @@ impl From<index::Error> for ApiError {
             | E::InvalidMetadata { .. }
             | E::MetadataTooLarge { .. }
             | E::InvalidTopK { .. }
+            | E::InvalidToken { .. }
             | E::UnknownOperator { .. }
             | E::InvalidFilter { .. }
             | E::TooManyFilterValues { .. }

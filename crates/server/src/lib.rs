@@ -23,7 +23,6 @@ mod log;
 mod metrics;
 mod models;
 mod operations;
-mod page_token;
 mod pages;
 mod parameters;
 mod public_host;

@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 
 use crate::api_error::ApiError;
-use crate::page_token;
 use crate::state::State;
 
 /// The operations on an index.
@@ -212,13 +211,13 @@ impl Operations {
             Some(filter) => filter,
             None => Filter::parse(&json!({}))?,
         };
-        let after = page_token::after(request.pagination_token)?;
+        let after = after(request.pagination_token)?;
         let space = namespace(request.namespace.clone());
         let vectors = self
             .read(move |index| Ok(index.matching(&space, &filter, limit, after.as_deref())?))
             .await?;
         let last = vectors.last().filter(|_| vectors.len() == limit);
-        let next = last.map(|vector| page_token::next(&vector.id));
+        let next = last.map(|vector| Pagination::after(&vector.id));
         Ok(fetched(vectors, request.namespace, next))
     }
 
@@ -226,12 +225,12 @@ impl Operations {
         let limit = limit(page.limit, PAGE_LIMIT)?;
         let asked = page.namespace.clone();
         let space = namespace(page.namespace);
-        let after = page_token::after(page.pagination_token)?;
+        let after = after(page.pagination_token)?;
         let ids = self
             .read(move |index| Ok(index.list(&space, &page.prefix, limit, after.as_deref())?));
         let ids = ids.await?;
         let last = ids.last().filter(|_| ids.len() == limit);
-        let pagination = last.map(|last| page_token::next(last));
+        let pagination = last.map(|last| Pagination::after(last));
         Ok(ListResponse {
             vectors: ids.into_iter().map(|id| ListItem { id }).collect(),
             pagination,
@@ -335,7 +334,7 @@ impl Operations {
         let mut wanted = self.stats(StatsRequest::default()).await?.namespaces;
         wanted.retain(|name, _| name_of(name).starts_with(&page.prefix));
         let total_count = wanted.len();
-        if let Some(after) = page_token::after(page.pagination_token)? {
+        if let Some(after) = after(page.pagination_token)? {
             wanted.retain(|name, _| *name > after);
         }
         let pages = wanted.len() > limit;
@@ -344,7 +343,7 @@ impl Operations {
             .map(|(name, counted)| described(name, counted.vector_count))
             .collect();
         let last = wanted.keys().take(limit).next_back().filter(|_| pages);
-        let pagination = last.map(|last| page_token::next(last));
+        let pagination = last.map(|last| Pagination::after(last));
         Ok(NamespaceList {
             namespaces,
             pagination,
@@ -422,6 +421,12 @@ fn name_of(namespace: &str) -> &str {
         "" => DEFAULT_NAMESPACE,
         name => name,
     }
+}
+
+/// After what a page begins that is asked for with this token. An empty one is none.
+fn after(token: Option<String>) -> Result<Option<String>, ApiError> {
+    let token = token.filter(|token| !token.is_empty());
+    Ok(token.map(|token| Pagination::place(&token)).transpose()?)
 }
 
 fn check_batch(what: &str, count: usize) -> Result<(), ApiError> {

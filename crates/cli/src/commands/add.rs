@@ -184,10 +184,9 @@ impl Listed {
 
 /// Whether the collection of that name has pictures of the folder.
 fn is_known(store: &Store, collection: &str, path: &Path) -> Result<bool> {
-    match store.collection(collection) {
-        Ok(collection) => Ok(collection.has_below(&folder(path))?),
+    match store.has_below(collection, &folder(path)) {
         Err(search::Error::NoCollection { .. }) => Ok(false),
-        Err(error) => Err(error.into()),
+        known => Ok(known?),
     }
 }
 

@@ -2,7 +2,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use search::{CheckOptions, CheckReport, Store};
 
-use super::search::open_collection;
+use super::search::collection_name;
 use crate::environment;
 use crate::exit::Outcome;
 use crate::interrupt;
@@ -41,7 +41,11 @@ enum Format {
 }
 
 pub(crate) fn run(arguments: &Arguments, store: &Store) -> Result<Outcome> {
-    let collection = open_collection(store, arguments.name.as_deref())?;
+    let name = collection_name(store, arguments.name.as_deref())?;
+    let collection = match arguments.repair {
+        true => store.collection_to_fill(&name, None)?,
+        false => store.collection(&name)?,
+    };
     let info = collection.info();
     let options = CheckOptions {
         read: arguments.read,
@@ -101,7 +105,8 @@ fn tell(report: &CheckReport, repair: bool) {
     }
     let pictures = count(report.pictures, "picture");
     match (report.faults.len(), repair) {
-        (0, _) => message!("{pictures}, all in order"),
+        (0, _) if report.unfinished == 0 => message!("{pictures}, all in order"),
+        (0, _) => message!("{pictures}, no other fault"),
         (faults, true) => message!("{pictures}, {} mended", count(faults, "fault")),
         (faults, false) => message!(
             "{pictures}, {}; --repair mends what can be mended",

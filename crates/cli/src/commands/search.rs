@@ -181,9 +181,14 @@ pub(crate) fn open_collection<'store>(
     store: &'store Store,
     name: Option<&str>,
 ) -> Result<Collection<'store>> {
+    Ok(store.collection(&collection_name(store, name)?)?)
+}
+
+/// The name of that collection.
+pub(crate) fn collection_name(store: &Store, name: Option<&str>) -> Result<String> {
     // An empty variable names none.
     if let Some(name) = name.filter(|name| !name.is_empty()) {
-        return Ok(store.collection(name)?);
+        return Ok(name.to_owned());
     }
     let mut names: Vec<String> = store
         .collections()?
@@ -198,7 +203,7 @@ pub(crate) fn open_collection<'store>(
             store: store.directory().to_owned(),
         }
         .into()),
-        [name] => Ok(store.collection(name)?),
+        [name] => Ok(name.clone()),
         _ => Err(Error::WhichCollection { names }.into()),
     }
 }

@@ -157,6 +157,35 @@ fn a_collection_may_have_its_vectors_elsewhere() {
 }
 
 #[test]
+fn vectors_that_others_deleted_are_missed_and_made_again() {
+    let (pinecone, world) = (Pinecone::start(), World::new());
+    world.copy_pictures(&["two-perch.jpg", "orange-hammer.jpg"]);
+    let add = ["add", "pictures", "--model", "mini", "--engine", "pinecone"];
+    pinecone.well(&world, &add);
+    let list = ["index", "list", "--engine", "pinecone"];
+    let drop = ["index", "drop", "default", "--engine", "pinecone"];
+    pinecone.well(&World::new(), &drop);
+    for command in [&["search", "a fish"][..], &["collection", "check"]] {
+        let error = pinecone.fails(&world, command);
+        let expected = "error: the vectors of collection `default` are gone";
+        assert!(error.starts_with(expected), "{error}");
+        assert_eq!(pinecone.well(&world, &list).json(), json!([]));
+    }
+    let repaired = pinecone.well(&world, &["collection", "check", "--repair"]);
+    assert!(
+        repaired.stderr.contains("2 faults mended"),
+        "{}",
+        repaired.stderr
+    );
+    let again = pinecone.well(&world, &["collection", "check"]);
+    assert!(!again.stderr.contains("all in order"), "{}", again.stderr);
+    let added = pinecone.well(&world, &add);
+    assert!(added.stderr.contains("updated 2"), "{}", added.stderr);
+    let found = pinecone.well(&world, &["search", "a fish", "--format", "paths"]);
+    assert_eq!(found.stdout.lines().count(), 2);
+}
+
+#[test]
 fn what_stands_in_the_way_is_said() {
     let (pinecone, world) = (Pinecone::start(), World::new());
     let list = ["index", "list", "--engine", "pinecone"];

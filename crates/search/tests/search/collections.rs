@@ -272,6 +272,10 @@ fn vectors_that_are_missing_are_made_again() -> TestResult {
     let report = world.add(again());
     assert_eq!((report.updated, report.unchanged), (1, 5));
     engine.drop_index("c")?;
+    // Who only looks makes nothing anew.
+    let gone = world.store.collection("c").unwrap_err();
+    assert!(matches!(gone, Error::IndexGone { .. }), "{gone}");
+    assert!(engine.list_indexes()?.is_empty());
     assert_eq!(world.add(again()).updated, 6);
     assert_eq!(world.search(&Query::Text("x"), &top(9)).hits.len(), 6);
     assert_eq!(world.collection().captions()?, 6);
