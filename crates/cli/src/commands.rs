@@ -25,6 +25,7 @@ use ::search::Store;
 use anyhow::Result;
 
 use crate::arguments::{Arguments, Command, StoreArguments};
+use crate::engines::tell_of_waiting;
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::terminal::message;
@@ -77,7 +78,7 @@ impl StoreArguments {
     }
 
     fn open_at(directory: &Path) -> Result<Store> {
-        let store = Store::open(directory)?;
+        let store = Store::open(directory)?.telling(tell_of_waiting);
         if let Some(notice) = store.engine().notice() {
             message!("note: {notice}");
         }

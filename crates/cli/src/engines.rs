@@ -1,10 +1,14 @@
 //! Where vectors are: the options that say so.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use index::{Deployment, Engine, EngineKind};
 use search::{Placement, Store};
+
+use crate::terminal::message;
 
 /// Which engine.
 #[derive(Args, Debug, Clone, Copy)]
@@ -17,6 +21,23 @@ pub(crate) struct EngineArguments {
 fn kinds() -> impl TypedValueParser<Value = EngineKind> {
     let names = EngineKind::ALL.map(EngineKind::name);
     PossibleValuesParser::new(names).try_map(|name| name.parse::<EngineKind>())
+}
+
+/// What an engine keeps, it may not find yet.
+pub(crate) fn tell_of_late() {
+    message!("note: all of it is kept; Pinecone may not find all of it for some time yet");
+}
+
+/// Waits that nobody notices.
+const UNNOTICED: Duration = Duration::from_secs(2);
+
+/// Pinecone is asked again after a while.
+pub(crate) fn tell_of_waiting(error: &index::Error, wait: Duration) {
+    use index::Error::{Silent, Unreachable};
+    if wait < UNNOTICED && !matches!(error, Silent { .. } | Unreachable { .. }) {
+        return;
+    }
+    message!("{error}; asking again in {:.1} s", wait.as_secs_f64());
 }
 
 impl EngineArguments {

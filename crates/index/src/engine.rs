@@ -374,4 +374,16 @@ impl Index {
             Self::Pinecone(_) => Ok(()),
         }
     }
+
+    /// Waits until searches of a namespace regard what was written to it through this; whether they do. Pinecone
+    /// takes its time, of which it is given some.
+    ///
+    /// # Errors
+    /// `IndexNotFound`.
+    pub fn settle(&self, namespace: &str) -> Result<bool> {
+        match self {
+            Self::Embedded(_) => Ok(true),
+            Self::Pinecone(index) => index.settle(namespace),
+        }
+    }
 }

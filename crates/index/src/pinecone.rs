@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 use tokio::runtime::{Builder, Runtime};
 
-use self::client::{Client, READY_PAUSE, Request};
+use self::client::{Client, PAUSE, Request};
 pub use self::index::PineconeIndex;
 pub use self::settings::{ApiKey, CONTROLLER_VARIABLE, KEY_VARIABLE, PineconeSettings};
 use crate::limits::check_index_name;
@@ -22,7 +22,7 @@ use crate::{Deployment, Error, IndexDescription, IndexSettings, IndexSpec, Resul
 /// Pinecone's cloud, or what speaks its API.
 ///
 /// What Pinecone acknowledges is kept, and found some time later: by its own words usually within seconds. A
-/// search straight after a write may not see it.
+/// search straight after a write may not see it; [`Index::settle`](crate::Index::settle) waits until it does.
 #[derive(Debug, Clone)]
 pub struct Pinecone {
     shared: Arc<Shared>,
@@ -185,7 +185,7 @@ impl Pinecone {
                     state: model.status.state,
                 });
             }
-            tokio::time::sleep(READY_PAUSE).await;
+            tokio::time::sleep(PAUSE).await;
         }
     }
 }

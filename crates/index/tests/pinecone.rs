@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use index::{
     ApiKey, Engine, Error, IndexSettings, IndexSpec, Metadata, Metric, Pinecone, PineconeSettings,
-    Query, QueryBy, Vector,
+    Query, QueryBy, Selection, Vector,
 };
 use serde_json::{Value, json};
 use web::Retry;
@@ -399,4 +399,58 @@ fn what_pods_cannot_is_said() {
         index.query("", &query()),
         Err(Error::Refused { .. })
     ));
+}
+
+/// A write has number 7; the searches after it regard one write more each time, from 5.
+fn with_numbers(asked: &Asked, before: usize, url: &str) -> Option<String> {
+    with_index(asked, url, || match asked.line.as_str() {
+        "POST /query" => {
+            let regarded = format!("x-pinecone-max-indexed-lsn: {}\r\n", before + 3);
+            answer("200 OK", &regarded, &json!({"matches": []}).to_string())
+        }
+        _ => answer("200 OK", "x-pinecone-request-lsn: 7\r\n", "{}"),
+    })
+}
+
+#[test]
+fn what_was_written_is_waited_for() {
+    let double = Double::new(with_numbers);
+    let index = double.engine().index("things").unwrap();
+    assert!(index.settle("some").unwrap());
+    index.upsert("some", &vectors()).unwrap();
+    assert!(index.settle("another").unwrap());
+    assert_eq!(double.lines().len(), 2);
+    assert!(index.settle("some").unwrap());
+    assert_eq!(double.lines()[2..], ["POST /query"; 3]);
+    // Of a namespace that is gone nothing will be regarded.
+    index.delete("some", &Selection::All).unwrap();
+    assert!(index.settle("some").unwrap());
+    assert_eq!(double.lines().len(), 6);
+}
+
+#[test]
+fn what_was_written_is_waited_for_in_vain_for_a_while() {
+    let double = Double::new(with_numbers);
+    let mut settings = double.settings();
+    settings.settle_limit = Duration::ZERO;
+    let engine = Engine::Pinecone(Pinecone::new(settings).unwrap());
+    let index = engine.index("things").unwrap();
+    index.upsert("", &vectors()).unwrap();
+    assert!(!index.settle("").unwrap());
+}
+
+#[test]
+fn waits_are_told() {
+    static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let double = Double::new(|asked, before, url| match before {
+        0 => answer("503 Service Unavailable", "", "later"),
+        _ => with_index(asked, url, || None),
+    });
+    let mut settings = double.settings();
+    settings.waiting = |error, _| TOLD.lock().unwrap().push(error.to_string());
+    let engine = Engine::Pinecone(Pinecone::new(settings).unwrap());
+    engine.index("things").unwrap();
+    let told = TOLD.lock().unwrap();
+    assert_eq!(told.len(), 1);
+    assert!(told[0].contains("later"), "{told:?}");
 }

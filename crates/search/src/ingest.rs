@@ -68,6 +68,8 @@ pub struct IngestReport {
     pub failed: Vec<Failure>,
     /// Whether it was stopped before the end.
     pub stopped: bool,
+    /// Whether the engine, which keeps all that was written, may not find all of it yet.
+    pub late: bool,
     /// Where the time went.
     pub seconds: Seconds,
 }
@@ -93,6 +95,7 @@ impl IngestReport {
         self.removed += other.removed;
         self.failed.extend(other.failed);
         self.stopped |= other.stopped;
+        self.late |= other.late;
         self.seconds += other.seconds;
     }
 
@@ -191,7 +194,7 @@ impl Collection<'_> {
             self.sweep(folder, &places, options.prune, options.stop, &mut report)?;
         }
         if report.written() + report.missing + report.removed > 0 {
-            self.refresh()?;
+            report.late = !self.refresh()?;
         }
         report.stopped = options.stop.load(Ordering::Relaxed);
         report.seconds = spent.seconds();
@@ -237,10 +240,11 @@ impl Collection<'_> {
         Ok(vectors == self.catalogue.size(self.key())?)
     }
 
-    /// Readies the engine for searches, so that the first need not.
-    pub(crate) fn refresh(&self) -> Result<()> {
+    /// Readies the engine for searches, so that the first need not; whether they find all that was written.
+    pub(crate) fn refresh(&self) -> Result<bool> {
         self.index.refresh(IMAGES)?;
-        Ok(self.index.refresh(CAPTIONS)?)
+        self.index.refresh(CAPTIONS)?;
+        Ok(self.index.settle(IMAGES)? && self.index.settle(CAPTIONS)?)
     }
 
     /// Vectors first, then the catalogue: a record is there when its vectors are. What is about to

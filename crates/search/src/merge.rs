@@ -25,6 +25,8 @@ pub struct MergeReport {
     pub failed: Vec<Failure>,
     /// Whether it was stopped before the end.
     pub stopped: bool,
+    /// Whether the engine, which keeps all that was written, may not find all of it yet.
+    pub late: bool,
 }
 
 impl Collection<'_> {
@@ -68,7 +70,7 @@ impl Collection<'_> {
         report.added += batch.len();
         self.write_changed(batch)?;
         report.incomplete = incomplete;
-        self.refresh()?;
+        report.late = !self.refresh()?;
         Ok(report)
     }
 

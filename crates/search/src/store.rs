@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use index::{
     Deployment, Embedded, Engine, EngineKind, IndexSettings, IndexSpec, Metric, Pinecone,
@@ -21,6 +22,7 @@ pub struct Store {
     catalogue: Catalogue,
     engine: Embedded,
     pinecone: OnceLock<Pinecone>,
+    waiting: fn(&index::Error, Duration),
 }
 
 /// Where the vectors of a new collection go.
@@ -44,7 +46,15 @@ impl Store {
             catalogue: Catalogue::open(&directory.join(CATALOGUE))?,
             engine: Embedded::open(&directory.join("embedded"))?,
             pinecone: OnceLock::new(),
+            waiting: |_, _| {},
         })
+    }
+
+    /// The store, calling `waiting` with what went wrong at Pinecone before it is tried again after a while.
+    #[must_use]
+    pub fn telling(mut self, waiting: fn(&index::Error, Duration)) -> Store {
+        self.waiting = waiting;
+        self
     }
 
     /// Whether there is a store in `directory`.
@@ -66,7 +76,9 @@ impl Store {
             (EngineKind::Embedded, _) => Ok(Engine::Embedded(self.engine.clone())),
             (EngineKind::Pinecone, Some(engine)) => Ok(Engine::Pinecone(engine.clone())),
             (EngineKind::Pinecone, None) => {
-                let engine = Pinecone::new(PineconeSettings::from_environment()?)?;
+                let mut settings = PineconeSettings::from_environment()?;
+                settings.waiting = self.waiting;
+                let engine = Pinecone::new(settings)?;
                 Ok(Engine::Pinecone(
                     self.pinecone.get_or_init(|| engine).clone(),
                 ))

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::arguments::StoreArguments;
 use crate::downloading::DownloadArguments;
-use crate::engines::{DeploymentArguments, EngineArguments};
+use crate::engines::{DeploymentArguments, EngineArguments, tell_of_late};
 use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
@@ -365,6 +365,9 @@ pub(crate) fn summarise(counts: &IngestReport, skipped: usize, took: f64) {
         embedded => format!(" ({:.0} pictures/s)", embedded as f64 / took.max(1e-3)),
     };
     message!("{} in {took:.1} s{rate}", parts.join(", "));
+    if counts.late {
+        tell_of_late();
+    }
 }
 
 /// Adds the pictures, with a bar while it goes.

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::arguments::StoreArguments;
-use crate::engines::{DeploymentArguments, EngineArguments};
+use crate::engines::{DeploymentArguments, EngineArguments, tell_of_late};
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::narrowing::parse_filter;
@@ -421,7 +421,16 @@ fn upsert(arguments: &Upsert, work: &Work) -> Result<Outcome> {
     written += index
         .upsert(namespace, &batch)
         .with_context(|| refused(written, last))?;
+    settle(&index, namespace)?;
     print(&json!({ "upsertedCount": written }))
+}
+
+/// The next command is to find what this one has written.
+fn settle(index: &Index, namespace: &str) -> Result<()> {
+    if !index.settle(namespace)? {
+        tell_of_late();
+    }
+    Ok(())
 }
 
 /// What an upsert that fails at a batch has and has not written.
@@ -533,12 +542,14 @@ fn update(arguments: &UpdateArguments, work: &Work) -> Result<Outcome> {
                     sparse_values,
                 },
             )?;
+            settle(&index, namespace)?;
             print(&json!({}))
         }
         (None, filter) => {
             let filter = parse_filter(filter.as_deref().unwrap_or_default())?;
             let metadata = metadata.unwrap_or_default();
             let matched = index.update_matching(namespace, &filter, &metadata)?;
+            settle(&index, namespace)?;
             print(&json!({ "matchedRecords": matched }))?;
             Ok(Outcome::of(matched > 0))
         }
@@ -557,10 +568,10 @@ fn delete(arguments: &Delete, work: &Work) -> Result<Outcome> {
         None if arguments.all => Selection::All,
         None => Selection::Ids(arguments.ids.clone()),
     };
-    let deleted = arguments
-        .target
-        .open_to_change(work)?
-        .delete(&arguments.target.namespace, &selection)?;
+    let index = arguments.target.open_to_change(work)?;
+    let namespace = &arguments.target.namespace;
+    let deleted = index.delete(namespace, &selection)?;
+    settle(&index, namespace)?;
     match deleted {
         Some(deleted) => {
             message!("deleted {}", count(deleted, "vector"));

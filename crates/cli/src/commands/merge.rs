@@ -6,6 +6,7 @@ use clap::Args;
 use search::{AddOptions, Collection, MergeReport, Store};
 
 use super::add::{downloads, tell_of_waiting};
+use crate::engines::tell_of_late;
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::interrupt;
@@ -146,6 +147,9 @@ fn summarise(report: &MergeReport, from: &str, into: &str) {
         }
     }
     message!("{from} into {into}: {}", parts.join(", "));
+    if report.late {
+        tell_of_late();
+    }
     for failure in &report.failed {
         message!(
             "skipped {}: {}",

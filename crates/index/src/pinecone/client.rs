@@ -62,6 +62,31 @@ impl Request {
     }
 }
 
+/// What a server answered.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub(super) body: Vec<u8>,
+    /// The number of a write.
+    pub(super) written: Option<u64>,
+    /// The number of the last write to a namespace that a search of it regards.
+    pub(super) regarded: Option<u64>,
+}
+
+impl Answer {
+    /// The numbers are Pinecone's
+    /// (<https://docs.pinecone.io/guides/index-data/check-data-freshness>).
+    async fn of(response: Response) -> reqwest::Result<Self> {
+        let number = |name| response.headers().get(name)?.to_str().ok()?.parse().ok();
+        let written = number("x-pinecone-request-lsn");
+        let regarded = number("x-pinecone-max-indexed-lsn");
+        Ok(Self {
+            body: response.bytes().await?.into(),
+            written,
+            regarded,
+        })
+    }
+}
+
 /// An attempt that failed, and whether another may succeed.
 struct Failure {
     error: Error,
@@ -94,36 +119,38 @@ impl Client {
 
     /// The answer, as JSON.
     pub(super) async fn ask<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
-        let bytes = self.send(request).await?;
-        serde_json::from_slice(&bytes).map_err(|error| Error::NotPinecone {
+        let answer = self.send(request).await?;
+        serde_json::from_slice(&answer.body).map_err(|error| Error::NotPinecone {
             host: request.host(),
             what: format!("its answer is not what is expected: {error}"),
         })
     }
 
     /// The answer.
-    pub(super) async fn send(&self, request: &Request) -> Result<Vec<u8>> {
+    pub(super) async fn send(&self, request: &Request) -> Result<Answer> {
         let mut attempts = self.settings.retry.attempts();
         loop {
             let failure = match self.attempt(request).await {
-                Ok(bytes) => return Ok(bytes),
+                Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
             match attempts.wait(failure.again) {
-                Some(wait) => tokio::time::sleep(wait).await,
+                Some(wait) => {
+                    (self.settings.waiting)(&failure.error, wait);
+                    tokio::time::sleep(wait).await;
+                }
                 None => return Err(failure.error),
             }
         }
     }
 
-    async fn attempt(&self, request: &Request) -> Result<Vec<u8>, Failure> {
+    async fn attempt(&self, request: &Request) -> Result<Answer, Failure> {
         let broken = |error| self.broken(request, error);
         let response = self.prepared(request).send().await.map_err(broken)?;
         if !response.status().is_success() {
             return Err(refused(request, response).await);
         }
-        let bytes = response.bytes().await.map_err(broken)?;
-        Ok(bytes.into())
+        Answer::of(response).await.map_err(broken)
     }
 
     fn prepared(&self, request: &Request) -> RequestBuilder {
@@ -200,8 +227,8 @@ fn message_of(text: &str) -> String {
     }
 }
 
-/// How long to wait before asking again whether an index is ready.
-pub(super) const READY_PAUSE: Duration = Duration::from_millis(500);
+/// How long to wait before asking again whether an index is ready, or finds what was written.
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {

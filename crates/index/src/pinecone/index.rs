@@ -1,4 +1,7 @@
 use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
 
 use reqwest::{Method, Url};
 use serde::Serialize;
@@ -7,7 +10,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::Pinecone;
-use super::client::Request;
+use super::client::{Answer, PAUSE, Request};
 use super::settings;
 use crate::limits::{check_both, check_id, check_top_k, checked_metadata};
 use crate::wire::{
@@ -27,12 +30,14 @@ const BODY_LIMIT: usize = 2_000_000;
 const ADDRESS_LIMIT: usize = 4_000;
 
 /// An index at Pinecone, or at what speaks its API: see [`Index`](crate::Index).
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct PineconeIndex {
     engine: Pinecone,
     host: Url,
     model: IndexModel,
     dimension: usize,
+    /// The number of the last write to each namespace.
+    written: Mutex<HashMap<String, u64>>,
 }
 
 impl PineconeIndex {
@@ -59,6 +64,7 @@ impl PineconeIndex {
             host,
             model,
             dimension,
+            written: Mutex::default(),
         })
     }
 
@@ -82,7 +88,7 @@ impl PineconeIndex {
         let request = self.post(&["vectors", "upsert"]);
         let bodies = upsert_bodies(name_of(namespace), &vectors);
         let requests = bodies.into_iter().map(|body| request.clone().body(body));
-        self.send_all(requests)?;
+        self.change(namespace, requests)?;
         Ok(vectors.len())
     }
 
@@ -151,7 +157,7 @@ impl PineconeIndex {
         });
         let mut vectors = HashMap::new();
         for answer in self.send_all(requests)? {
-            let answer: FetchResponse = self.read(&answer)?;
+            let answer: FetchResponse = self.read(&answer.body)?;
             vectors.extend(answer.vectors);
         }
         let found = ids.iter().filter_map(|id| vectors.get(*id).cloned());
@@ -218,7 +224,8 @@ impl PineconeIndex {
             namespace: name_of(namespace).to_owned(),
             ..UpdateRequest::default()
         };
-        self.send(&self.post(&["vectors", "update"]).body(json(&body)))
+        let request = self.post(&["vectors", "update"]).body(json(&body));
+        self.change(namespace, [request]).map(drop)
     }
 
     pub(crate) fn matching(
@@ -280,9 +287,13 @@ impl PineconeIndex {
             ..UpdateRequest::default()
         };
         let request = self.post(&["vectors", "update"]).body(json(&body));
-        let answer: Result<UpdateResponse> = self.ask(&request);
-        let answer = answer.map_err(|error| self.of_pods(error, "change by metadata on pods"))?;
-        Ok(answer.matched_records.unwrap_or_default())
+        let answers = self.change(namespace, [request]);
+        let answers = answers.map_err(|error| self.of_pods(error, "change by metadata on pods"))?;
+        let counted = answers.iter().map(|answer| {
+            let answer: UpdateResponse = self.read(&answer.body)?;
+            Ok(answer.matched_records.unwrap_or_default())
+        });
+        counted.sum()
     }
 
     pub(crate) fn delete(&self, namespace: &str, selection: &Selection) -> Result<()> {
@@ -314,11 +325,17 @@ impl PineconeIndex {
                 ..DeleteRequest::default()
             })],
         };
-        match self.send_all(requests.into_iter()) {
+        match self.change(namespace, requests) {
+            Ok(_) => {}
             // There is no such namespace.
-            Err(Error::Refused { status: 404, .. }) => Ok(()),
-            deleted => deleted.map(drop),
+            Err(Error::Refused { status: 404, .. }) => {}
+            Err(error) => return Err(error),
         }
+        if matches!(selection, Selection::All) {
+            // The namespace went with its vectors, so no search of it regards anything.
+            self.all_written().remove(name_of(namespace));
+        }
+        Ok(())
     }
 
     pub(crate) fn stats(&self) -> Result<IndexStats> {
@@ -337,6 +354,51 @@ impl PineconeIndex {
         })
     }
 
+    /// Asks for anything until the answer regards what was written.
+    pub(crate) fn settle(&self, namespace: &str) -> Result<bool> {
+        let last = self.all_written().get(name_of(namespace)).copied();
+        let Some(last) = last else {
+            return Ok(true);
+        };
+        let settings = self.engine.client().settings();
+        let request = self.post(&["query"]).body(json(&self.probe(namespace)));
+        let began = Instant::now();
+        loop {
+            let answer = self.engine.wait(self.engine.client().send(&request));
+            let answer = answer.map_err(|error| self.explained(error))?;
+            if answer.regarded.is_some_and(|regarded| regarded >= last) {
+                return Ok(true);
+            }
+            if began.elapsed() >= settings.settle_limit {
+                return Ok(false);
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    fn all_written(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A query that every such index answers.
+    fn probe(&self, namespace: &str) -> QueryRequest {
+        let sparse = SparseValues {
+            indices: vec![0],
+            values: vec![1.0],
+        };
+        let is_sparse = self.dimension == 0;
+        QueryRequest {
+            namespace: name_of(namespace).to_owned(),
+            top_k: 1,
+            filter: None,
+            include_values: false,
+            include_metadata: false,
+            vector: (!is_sparse).then(|| vec![1.0; self.dimension]),
+            sparse_vector: is_sparse.then_some(sparse),
+            id: None,
+        }
+    }
+
     // --- requests
 
     fn post(&self, path: &[&str]) -> Request {
@@ -348,20 +410,30 @@ impl PineconeIndex {
         answer.map_err(|error| self.explained(error))
     }
 
-    fn send(&self, request: &Request) -> Result<()> {
-        let sent = self.engine.wait(self.engine.client().send(request));
-        sent.map(drop).map_err(|error| self.explained(error))
+    /// Sends what changes a namespace; gives the answers in order.
+    fn change(
+        &self,
+        namespace: &str,
+        requests: impl IntoIterator<Item = Request>,
+    ) -> Result<Vec<Answer>> {
+        let answers = self.send_all(requests.into_iter())?;
+        if let Some(last) = answers.iter().filter_map(|answer| answer.written).max() {
+            let mut written = self.all_written();
+            let known = written.entry(name_of(namespace).to_owned()).or_default();
+            *known = last.max(*known);
+        }
+        Ok(answers)
     }
 
     /// Sends some at once; gives the answers in order.
-    fn send_all(&self, requests: impl Iterator<Item = Request>) -> Result<Vec<Vec<u8>>> {
+    fn send_all(&self, requests: impl Iterator<Item = Request>) -> Result<Vec<Answer>> {
         let answers = self.engine.wait(self.sent(requests.enumerate().collect()));
         answers.map_err(|error| self.explained(error))
     }
 
-    async fn sent(&self, mut requests: VecDeque<(usize, Request)>) -> Result<Vec<Vec<u8>>> {
+    async fn sent(&self, mut requests: VecDeque<(usize, Request)>) -> Result<Vec<Answer>> {
         let concurrency = self.engine.client().settings().concurrency.max(1);
-        let mut answers = vec![Vec::new(); requests.len()];
+        let mut answers: Vec<Answer> = requests.iter().map(|_| Answer::default()).collect();
         let mut on_their_way = JoinSet::new();
         loop {
             while on_their_way.len() < concurrency

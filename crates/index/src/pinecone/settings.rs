@@ -59,6 +59,10 @@ pub struct PineconeSettings {
     pub answer_limit: Duration,
     /// How long to wait for an index that is being made.
     pub ready_limit: Duration,
+    /// How long to wait until what was written is found.
+    pub settle_limit: Duration,
+    /// Called with what went wrong before it is tried again after a while.
+    pub waiting: fn(&Error, Duration),
     /// How often to ask again.
     pub retry: Retry,
     /// How many requests of one call are on their way at once.
@@ -77,6 +81,8 @@ impl PineconeSettings {
             connect_limit: Duration::from_secs(10),
             answer_limit: Duration::from_secs(30),
             ready_limit: Duration::from_secs(300),
+            settle_limit: Duration::from_secs(15),
+            waiting: |_, _| {},
             retry: Retry::default(),
             concurrency: 4,
         })
