@@ -54,7 +54,8 @@ pub struct IndexSettings {
 pub struct IndexDescription {
     /// The name.
     pub name: String,
-    /// The dimension of its vectors.
+    /// The dimension of its vectors; 0, which JSON leaves out, if they are sparse.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub dimension: usize,
     /// How its vectors are compared.
     pub metric: Metric,
@@ -75,7 +76,8 @@ pub struct IndexDescription {
 pub struct IndexStats {
     /// What is in each namespace; the default namespace is `""`.
     pub namespaces: BTreeMap<String, NamespaceStats>,
-    /// The dimension of its vectors.
+    /// The dimension of its vectors; 0, which JSON leaves out, if they are sparse.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub dimension: usize,
     /// How many vectors it has in all namespaces.
     pub total_vector_count: u64,
@@ -89,4 +91,8 @@ pub struct IndexStats {
 pub struct NamespaceStats {
     /// How many vectors it has.
     pub vector_count: u64,
+}
+
+fn is_zero(dimension: &usize) -> bool {
+    *dimension == 0
 }

@@ -75,6 +75,36 @@ fn an_index_lives_from_create_to_drop() {
 }
 
 #[test]
+fn an_index_of_sparse_vectors_is_searched_by_them() {
+    let world = World::new();
+    let index = |arguments: &[&str]| world.well(&[&["index"], arguments].concat());
+    let made = index(&["create", "words", "--sparse"]).json();
+    // It has no dimension, in place of one of 0.
+    assert_eq!(
+        made,
+        json!({"name": "words", "metric": "dotproduct", "vectorCount": 0})
+    );
+    world.write(
+        "vectors.jsonl",
+        "{\"id\": \"a\", \"sparse_values\": {\"indices\": [3, 900], \"values\": [1, 2]}}\n\
+         {\"id\": \"b\", \"sparse_values\": {\"indices\": [3], \"values\": [4]}}\n",
+    );
+    index(&["upsert", "words", "vectors.jsonl"]);
+    let like = r#"{"indices": [900, 7], "values": [0.5, 1]}"#;
+    let found = index(&["query", "words", "--sparse-vector", like]).json();
+    assert_eq!(found["matches"], json!([{"id": "a", "score": 1.0}]));
+    let changed = r#"{"indices": [900], "values": [8]}"#;
+    index(&["update", "words", "b", "--sparse-values", changed]);
+    let found = index(&["query", "words", "--sparse-vector", like]).json();
+    assert_eq!(found["matches"][0], json!({"id": "b", "score": 4.0}));
+    let stats = index(&["stats", "words"]).json();
+    assert_eq!(stats.get("dimension"), None);
+    assert_eq!(stats["totalVectorCount"], 2);
+    let error = world.fails(&["index", "query", "words", "--vector", "[1]"]);
+    assert!(error.contains("sparse"), "{error}");
+}
+
+#[test]
 fn a_wrong_line_is_named_and_nothing_of_its_batch_written() {
     let world = World::new();
     world.well(&["index", "create", "i", "--dimension", "2"]);
