@@ -43,6 +43,10 @@ pub struct IndexSettings {
     /// The port that it is served at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// Whether it was asked for with sparse vectors beside the dense ones. It takes them anyway, where it compares
+    /// by dot product.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_hybrid: bool,
     /// Namespaces that are there without a vector, too.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub namespaces: BTreeSet<String>,

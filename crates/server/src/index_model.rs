@@ -38,6 +38,13 @@ struct Schema {
     fields: Map<String, Value>,
 }
 
+impl Schema {
+    fn is_hybrid(&self) -> bool {
+        let has = |name| self.fields.contains_key(name);
+        has(DENSE_FIELD) && has(SPARSE_FIELD)
+    }
+}
+
 /// The body of `PATCH /indexes/{name}`, in either form.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ConfigureIndex {
@@ -61,9 +68,12 @@ impl CreateIndex {
                 "indexes made of collections and backups",
             ));
         }
-        let (dimension, metric) = match &self.schema {
-            Some(schema) => of_schema(schema)?,
-            None => of_kind(self.vector_type.as_deref(), self.dimension, self.metric)?,
+        let ((dimension, metric), is_hybrid) = match &self.schema {
+            Some(schema) => (of_schema(schema)?, schema.is_hybrid()),
+            None => {
+                let kind = self.vector_type.as_deref();
+                (of_kind(kind, self.dimension, self.metric)?, false)
+            }
         };
         let metric = metric.parse::<Metric>()?;
         let deployment = match (self.deployment, self.spec) {
@@ -80,6 +90,7 @@ impl CreateIndex {
             deletion_protection: self.deletion_protection == Some(DeletionProtection::Enabled),
             tags: self.tags.unwrap_or_default(),
             deployment,
+            is_hybrid,
             ..IndexSettings::default()
         };
         Ok((spec, settings))
@@ -181,7 +192,13 @@ fn of_schema(schema: &Schema) -> Result<(usize, String), ApiError> {
             let dimension = field["dimension"].as_u64();
             let dimension = dimension.and_then(|dimension| usize::try_from(dimension).ok());
             let usual = sparse.map(|_| "dotproduct".to_owned());
-            of_kind(None, dimension, metric(field).or(usual))
+            let metric = metric(field).or(usual);
+            if sparse.is_some() && metric.as_deref() != Some("dotproduct") {
+                return Err(ApiError::invalid(
+                    "`metric` of `_values` is not `dotproduct`, by which alone dense and sparse vectors are compared",
+                ));
+            }
+            of_kind(None, dimension, metric)
         }
     }
 }
@@ -222,12 +239,15 @@ pub(crate) fn model(
     let tags = (!tags.is_empty()).then_some(tags);
     let status = json!({"ready": true, "state": "Ready"});
     if version.has_schemas() {
-        let fields = match dimension {
-            0 => json!({SPARSE_FIELD: {"type": "sparse_vector", "metric": metric}}),
-            _ => json!({
-                DENSE_FIELD: {"type": "dense_vector", "dimension": dimension, "metric": metric},
-            }),
-        };
+        let mut fields = Map::new();
+        if *dimension > 0 {
+            let dense = json!({"type": "dense_vector", "dimension": dimension, "metric": metric});
+            fields.insert(DENSE_FIELD.to_owned(), dense);
+        }
+        if *dimension == 0 || settings.is_hybrid {
+            let sparse = json!({"type": "sparse_vector", "metric": metric});
+            fields.insert(SPARSE_FIELD.to_owned(), sparse);
+        }
         return json!({
             "name": name,
             "host": host,

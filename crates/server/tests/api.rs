@@ -110,6 +110,18 @@ async fn an_index_is_described_as_each_version_has_it() {
     });
     let (status, two) = world.ask(Method::POST, "/indexes", &body).await;
     assert_eq!(status, 201, "{two}");
+    let fields = json!({
+        "_values": {"type": "dense_vector", "dimension": 2, "metric": "dotproduct"},
+        "_sparse_values": {"type": "sparse_vector", "metric": "dotproduct"},
+    });
+    let body = json!({"name": "three", "schema": {"fields": fields}});
+    let (status, three) = world.ask(Method::POST, "/indexes", &body).await;
+    assert_eq!((status, &three["schema"]["fields"]), (201, &fields));
+    let mut cosine = fields.clone();
+    cosine["_values"]["metric"] = json!("cosine");
+    let body = json!({"name": "four", "schema": {"fields": cosine}});
+    let (status, error) = world.ask(Method::POST, "/indexes", &body).await;
+    assert_eq!(status, 400, "{error}");
     world.version = "2026-04";
     let (_, two) = world.ask(Method::GET, "/indexes/two", &Value::Null).await;
     assert_eq!(two["spec"]["pod"]["pods"], 6);
