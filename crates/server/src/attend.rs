@@ -10,7 +10,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State as Extracted};
 use axum::http::header::{CONNECTION, HOST};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::OwnedSemaphorePermit;
@@ -27,6 +27,7 @@ use crate::metrics::{Counted, Reason};
 use crate::pages;
 use crate::state::State;
 use crate::tracked::{Read, throw_away};
+use crate::write_numbers::{REGARDED, WRITTEN};
 
 /// The header by which a request is known in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -122,9 +123,10 @@ async fn attend(Extracted(place): Extracted<Place>, request: Request, next: Next
     let crowded = request.extensions().get::<Crowded>().is_some();
     let read = request.extensions().get::<Read>().cloned();
     let read = read.unwrap_or_default();
+    let changes = changes(request.method(), &attended.route);
+    let regarded = state.write_numbers.of_search();
     let answer = match admit(state, &attended.route, &request) {
         Ok(admitted) => {
-            let changes = changes(request.method(), &attended.route);
             let answer = answer(state, admitted, request, next).await;
             answer.map_err(|_| timed_out(state, &read, changes))
         }
@@ -147,6 +149,13 @@ async fn attend(Extracted(place): Extracted<Place>, request: Request, next: Next
     let headers = answer.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&attended.id) {
         headers.insert(REQUEST_ID, id);
+    }
+    if place.index.is_some() && attended.status == StatusCode::OK.as_u16() {
+        let (name, number) = match changes {
+            true => (WRITTEN, state.write_numbers.of_write()),
+            false => (REGARDED, regarded),
+        };
+        headers.insert(name, number.into());
     }
     // What is left of a body ends its connection, which clients want to be told.
     if (state.is_ending() || crowded || !read.is_whole()) && version < Version::HTTP_2 {

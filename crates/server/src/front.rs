@@ -148,6 +148,12 @@ async fn drive(
 ) {
     let service = hyper::service::service_fn(|request: Request<Incoming>| {
         let asked = activity.begin();
+        // Room may have come.
+        if activity.is_crowded()
+            && let Some(place) = state.gate.place()
+        {
+            activity.take(place);
+        }
         let (mut request, read) = tracked(request);
         if activity.is_crowded() {
             request.extensions_mut().insert(Crowded);
@@ -179,7 +185,9 @@ async fn drive(
             return;
         }
         let lingered = ending.is_some_and(|since: Instant| since.elapsed() >= LINGER);
-        let is_done = lingered || activity.is_crowded() && activity.is_answered();
+        // Over HTTP/1 its answer has ended it already.
+        let is_told = activity.is_crowded() && activity.is_answered() && activity.is_resting();
+        let is_done = lingered || is_told;
         match (is_done && activity.is_idle(), activity.is_unused()) {
             (true, true) => return,
             (true, false) => connection.as_mut().graceful_shutdown(),

@@ -85,6 +85,15 @@ impl Gate {
         }
     }
 
+    /// A place for a connection within the limit, if there is any.
+    pub(crate) fn place(&self) -> Option<Place> {
+        let permit = Arc::clone(&self.connections).try_acquire_owned().ok()?;
+        Some(Place {
+            _permit: Some(permit),
+            is_crowded: false,
+        })
+    }
+
     /// A place among the requests that have been taken on, if there is one.
     pub(crate) fn admit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.admitted).try_acquire_owned().ok()

@@ -32,6 +32,7 @@ mod state;
 mod tls;
 mod tracked;
 mod watched;
+mod write_numbers;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -53,6 +54,7 @@ pub use self::public_host::PublicHost;
 pub use self::routes::{Endpoint, endpoints};
 use self::state::State;
 pub use self::tls::{Tls, TlsError};
+use self::write_numbers::WriteNumbers;
 
 /// How a [`Server`] serves.
 #[derive(Debug)]
@@ -168,6 +170,7 @@ impl Server {
             models,
             tls,
             ended: watch::Sender::new(false),
+            write_numbers: WriteNumbers::default(),
         });
         let indexes = state.store.engine().list_indexes()?;
         let mut displaced = Vec::new();

@@ -16,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::public_host::PublicHost;
 use crate::tls::Tls;
+use crate::write_numbers::WriteNumbers;
 
 /// What all requests share.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ pub(crate) struct State {
     pub(crate) tls: Option<Tls>,
     /// Whether the end was said.
     pub(crate) ended: watch::Sender<bool>,
+    pub(crate) write_numbers: WriteNumbers,
 }
 
 impl State {

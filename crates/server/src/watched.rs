@@ -1,7 +1,7 @@
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,9 @@ const UNSAID: Duration = Duration::from_secs(5);
 /// How long a client is heard out in all.
 const PARTING: Duration = Duration::from_secs(30);
 
+/// What a while is.
+const REST: Duration = Duration::from_secs(1);
+
 /// How long a connection beyond the limit may take over anything.
 const CROWDED: Duration = Duration::from_secs(5);
 
@@ -42,13 +45,15 @@ pub(crate) struct Activity {
     /// Whether a request was answered, and one before all of it had come.
     is_answered: AtomicBool,
     is_unsaid: AtomicBool,
-    place: Place,
+    is_crowded: AtomicBool,
+    place: Mutex<Place>,
 }
 
 impl Activity {
     pub(crate) fn new(place: Place) -> Arc<Self> {
         Arc::new(Self {
-            place,
+            is_crowded: place.is_crowded.into(),
+            place: Mutex::new(place),
             made: Instant::now(),
             asked: AtomicUsize::new(0),
             head_since: AtomicU64::new(0),
@@ -128,7 +133,19 @@ impl Activity {
 
     /// Whether this is a connection beyond the limit.
     pub(crate) fn is_crowded(&self) -> bool {
-        self.place.is_crowded
+        self.is_crowded.load(Ordering::Relaxed)
+    }
+
+    /// Takes a place within the limit.
+    pub(crate) fn take(&self, place: Place) {
+        self.is_crowded.store(place.is_crowded, Ordering::Relaxed);
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    }
+
+    /// Whether nothing has gone on for a while.
+    pub(crate) fn is_resting(&self) -> bool {
+        let since = self.now().saturating_sub(self.last.load(Ordering::Relaxed));
+        u128::from(since) > REST.as_millis()
     }
 
     /// Whether a request has been answered.

@@ -36,6 +36,7 @@ on_both_engines!(
     queries_answer_what_is_asked,
     every_operator_filters,
     lists_go_by_pages,
+    searches_regard_what_was_written,
     updates_change_what_they_name,
     filters_update_and_count,
     deletions_take_what_they_name,
@@ -492,6 +493,25 @@ fn lists_go_by_pages(engine: &Engine) {
             .unwrap(),
         vectors
     );
+}
+
+fn searches_regard_what_was_written(engine: &Engine) {
+    let index = index(engine, Metric::Cosine);
+    assert!(index.settle("").unwrap());
+    for namespace in ["", "some"] {
+        index
+            .upsert(namespace, &[with("a", json!({"n": 1}))])
+            .unwrap();
+        assert!(index.settle(namespace).unwrap());
+        let update = Update {
+            metadata: Some(object(json!({"n": 2}))),
+            ..Update::default()
+        };
+        index.update(namespace, "a", &update).unwrap();
+        assert!(index.settle(namespace).unwrap());
+        index.delete(namespace, &Selection::All).unwrap();
+        assert!(index.settle(namespace).unwrap());
+    }
 }
 
 fn updates_change_what_they_name(engine: &Engine) {

@@ -7,6 +7,7 @@ mod generated;
 
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::time::Duration;
 
 use generated::vector_service_client::VectorServiceClient;
 use generated::{
@@ -31,6 +32,7 @@ fn keys(keys: &[&str]) -> Keys {
 /// A server of an index of two dimensions, and a client of that index.
 struct World {
     client: VectorServiceClient<Channel>,
+    address: String,
     end: oneshot::Sender<()>,
     served: tokio::task::JoinHandle<Result<(), ServerError>>,
 }
@@ -54,8 +56,9 @@ impl World {
         let served = tokio::spawn(server.run(async {
             let _ = ended.await;
         }));
-        let endpoint = Endpoint::from_shared(address).unwrap();
+        let endpoint = Endpoint::from_shared(address.clone()).unwrap();
         World {
+            address,
             client: VectorServiceClient::new(endpoint.connect().await.unwrap()),
             end,
             served,
@@ -342,17 +345,26 @@ async fn who_asks_too_often_is_told_so_in_the_form_of_grpc() {
 #[tokio::test]
 async fn who_comes_when_there_are_too_many_is_told_so_in_the_form_of_grpc() {
     let store = tempfile::tempdir().unwrap();
-    let mut world = World::start(store.path(), |options| options.limits.connections = 0).await;
-    // Each time on a connection of its own, as the server ends it.
-    for _ in 0..3 {
+    let mut world = World::start(store.path(), |options| options.limits.connections = 1).await;
+    let ask = async |client: &mut VectorServiceClient<Channel>| {
         let request = DescribeIndexStatsRequest::default();
-        let refused = world.client.describe_index_stats(request).await;
-        let refused = refused.unwrap_err();
+        client.describe_index_stats(request).await
+    };
+    ask(&mut world.client).await.unwrap();
+    let endpoint = Endpoint::from_shared(world.address.clone()).unwrap();
+    let mut other = VectorServiceClient::new(endpoint.connect().await.unwrap());
+    for _ in 0..3 {
+        let refused = ask(&mut other).await.unwrap_err();
         assert_eq!(refused.code(), Code::Unavailable);
-        assert!(
-            refused.message().contains("too many connections"),
-            "{refused}"
-        );
+        let message = refused.message();
+        assert!(message.contains("too many connections"), "{message}");
     }
+    // Once there is room, it is let in on the connection that it has.
+    world.client = other.clone();
+    while let Err(refused) = ask(&mut other).await {
+        assert_eq!(refused.code(), Code::Unavailable);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    drop(other);
     world.end().await;
 }
