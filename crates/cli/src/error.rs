@@ -276,6 +276,7 @@ fn of_index(error: &index::Error) -> Option<String> {
         index::Error::ReadOnly { .. } => {
             Some("--store names another store, which can be written to".to_owned())
         }
+        index::Error::Gone { .. } => Some("put it back, or begin again without it".to_owned()),
         index::Error::UnfinishedChanges { .. } => Some(
             "run `clipseek collection list` on it where it can be written to, then copy it anew"
                 .to_owned(),

@@ -241,6 +241,13 @@ pub enum Error {
         got: usize,
     },
 
+    /// The database file is not the one any more that was opened.
+    #[error("`{}` was deleted or moved while it was in use", path.display())]
+    Gone {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// A page is asked for with a token that is no page's.
     #[error("`{got}` is no token of a page: expected the `next` of the one before")]
     InvalidToken {

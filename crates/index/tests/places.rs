@@ -228,3 +228,27 @@ fn a_full_disk_is_named_by_refresh() {
         1
     );
 }
+
+/// What is acknowledged is there for the next one who opens the directory.
+#[cfg(unix)]
+#[test]
+fn a_directory_that_is_gone_takes_no_more() {
+    let outer = tempfile::tempdir().unwrap();
+    let (place, moved) = (outer.path().join("here"), outer.path().join("moved"));
+    let index = create(&place);
+    index.upsert("", &vectors(0..10)).unwrap();
+    let is_gone = |result: Result<usize, Error>| {
+        assert!(matches!(result, Err(Error::Gone { .. })), "{result:?}");
+    };
+    fs::rename(&place, &moved).unwrap();
+    is_gone(index.upsert("", &vectors(10..20)));
+    assert_eq!(index.count("").unwrap(), 10);
+    // Another one in its place is not the same.
+    let other = create(&place);
+    is_gone(index.upsert("", &vectors(10..20)));
+    assert_eq!(other.count("").unwrap(), 0);
+    fs::remove_dir_all(&place).unwrap();
+    fs::rename(&moved, &place).unwrap();
+    index.upsert("", &vectors(10..20)).unwrap();
+    assert_eq!(open(&place).count("").unwrap(), 20);
+}

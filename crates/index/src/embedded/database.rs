@@ -142,6 +142,32 @@ pub(super) struct Database {
     access: Access,
     virtual_file_system: Option<&'static str>,
     idle: Mutex<Vec<Connection>>,
+    /// Which file it was when it was opened.
+    file: Option<FileId>,
+}
+
+/// Which file a path leads to, where files can be deleted or moved while they are open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileId {
+    #[cfg(unix)]
+    device_and_number: (u64, u64),
+}
+
+impl FileId {
+    fn of(path: &Path) -> Option<Self> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let metadata = fs::metadata(path).ok()?;
+            let device_and_number = (metadata.dev(), metadata.ino());
+            Some(Self { device_and_number })
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = path;
+            Some(Self {})
+        }
+    }
 }
 
 impl Database {
@@ -162,6 +188,7 @@ impl Database {
             access: Access::ReadOnly,
             virtual_file_system: None,
             idle: Mutex::default(),
+            file: None,
         };
         let checked = database.with(|connection| database.version(&connection.transaction()?));
         if checked.is_ok() {
@@ -186,9 +213,12 @@ impl Database {
         name.into()
     }
 
-    /// Fails if the database cannot be written to.
+    /// Fails if the database cannot be written to, or if what is written would not be there.
     pub(super) fn check_writable(&self) -> Result<()> {
         match self.access {
+            Access::ReadWrite if self.file != FileId::of(&self.path) => Err(Error::Gone {
+                path: self.path.clone(),
+            }),
             Access::ReadWrite => Ok(()),
             Access::ReadOnly | Access::Unlocked(_) => Err(Error::ReadOnly {
                 path: self.path.clone(),
@@ -204,6 +234,7 @@ impl Database {
             access: Access::ReadWrite,
             virtual_file_system,
             idle: Mutex::default(),
+            file: None,
         };
         let mut prepared = database.prepare_patiently();
         if prepared.as_ref().is_err_and(is_refused_write_ahead_log) {
@@ -217,6 +248,7 @@ impl Database {
             error => error,
         })?;
         database.put_back(connection);
+        database.file = FileId::of(path);
         Ok(database)
     }
 
