@@ -10,7 +10,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State as Extracted};
 use axum::http::header::{CONNECTION, HOST};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::OwnedSemaphorePermit;
@@ -146,11 +146,12 @@ async fn attend(Extracted(place): Extracted<Place>, request: Request, next: Next
         }
     });
     attended.status = answer.status().as_u16();
+    let is_well = answer.status().is_success();
     let headers = answer.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&attended.id) {
         headers.insert(REQUEST_ID, id);
     }
-    if place.index.is_some() && attended.status == StatusCode::OK.as_u16() {
+    if place.index.is_some() && is_well {
         let (name, number) = match changes {
             true => (WRITTEN, state.write_numbers.of_write()),
             false => (REGARDED, regarded),
