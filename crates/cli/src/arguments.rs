@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgGroup, ArgMatches, Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands;
 use crate::environment;
@@ -70,4 +72,37 @@ pub(crate) enum Command {
     Serve(commands::serve::Arguments),
     Completions(commands::completions::Arguments),
     Man(commands::man::Arguments),
+}
+
+/// At least one of these arguments has to be there.
+pub(crate) fn one_of<const COUNT: usize>(
+    name: &'static str,
+    arguments: [&'static str; COUNT],
+) -> ArgGroup {
+    ArgGroup::new(name)
+        .args(arguments)
+        .required(true)
+        .multiple(true)
+}
+
+/// The arguments that name a collection. As variables they may be empty, which stands for none.
+const NAMES: [&str; 2] = ["collection", "name"];
+
+/// Refuses an empty name that was given as an argument: a script's own variable is not set, and another collection
+/// would be changed than is meant.
+pub(crate) fn refuse_empty_names(matches: &ArgMatches) {
+    let given = |name: &&str| {
+        let value = matches.try_get_one::<String>(name).ok().flatten();
+        value.is_some_and(String::is_empty)
+            && matches.value_source(name) == Some(ValueSource::CommandLine)
+    };
+    if let Some(name) = NAMES.iter().find(|name| given(name)) {
+        let message = format!("the {name} is empty: name one, or leave it out");
+        Arguments::command()
+            .error(ErrorKind::InvalidValue, message)
+            .exit();
+    }
+    if let Some((_, matches)) = matches.subcommand() {
+        refuse_empty_names(matches);
+    }
 }

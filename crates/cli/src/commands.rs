@@ -71,7 +71,8 @@ impl StoreArguments {
     /// Opens the store to look at what is in it: none is made of a mistyped name.
     fn open_existing(&self) -> Result<Store> {
         let directory = self.directory()?;
-        match Store::is_at(&directory) {
+        match Store::is_at(&directory) || directory.is_file() {
+            // What is a file is no store, which opening it says.
             true => Self::open_at(&directory),
             false => Err(Error::NoCollections { store: directory }.into()),
         }

@@ -8,6 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use index::{Deployment, Engine, EngineKind};
 use search::{Placement, Store};
 
+use crate::error::Error;
 use crate::terminal::message;
 
 /// Which engine.
@@ -103,6 +104,14 @@ impl DeploymentArguments {
             })
         };
         pod.or_else(serverless)
+    }
+
+    /// Refuses what no other engine than Pinecone heeds.
+    pub(crate) fn check(&self, engine: EngineArguments) -> Result<(), Error> {
+        match self.deployment().is_some() && engine.kind() != EngineKind::Pinecone {
+            true => Err(Error::NoDeployment),
+            false => Ok(()),
+        }
     }
 
     /// Where the vectors of a new collection go.

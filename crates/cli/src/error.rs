@@ -83,6 +83,10 @@ pub(crate) enum Error {
         #[source]
         source: serde_json::Error,
     },
+    #[error("where an index is in Pinecone's clouds was said, and not --engine pinecone")]
+    NoDeployment,
+    #[error("{option} picks rows of tables, and `{}` is a folder", path.display())]
+    NoRows { path: PathBuf, option: &'static str },
     #[error("`{}` is what is read, and would be written over", path.display())]
     OutputIsInput { path: PathBuf },
     #[error("`{}` is a picture, and would be written over", path.display())]
@@ -204,6 +208,13 @@ impl Error {
                 "vectors of two models can't be compared: add one's pictures again with the other's model"
                     .to_owned()
             }
+            Error::NoRows { .. } => {
+                "name a table, or a smaller folder; --exclude leaves files out".to_owned()
+            }
+            Error::NoDeployment => {
+                "say --engine pinecone, too, or leave --cloud, --region and --environment out"
+                    .to_owned()
+            }
             Error::NoTime => "--taken-after is where the time begins".to_owned(),
             Error::NoPictures { .. }
             | Error::Label { .. }
@@ -319,8 +330,8 @@ fn of_pinecone(error: &index::Error) -> Option<String> {
 }
 
 /// What is left to do where SQLite cannot read its own.
-const DAMAGED_STORE: &str = "put back a copy of the store's directory; or delete the directory, which holds no \
-                             pictures, and add their sources again";
+const DAMAGED_STORE: &str = "put back a copy of the store's directory; or move the directory away and add the sources \
+                             again: only what was fetched from URLs is in it, in its `downloads`";
 
 /// How to name a collection's own model. Collections of earlier versions do not say at which commit it was.
 fn own_model(option: &str, reference: &str) -> String {

@@ -79,6 +79,6 @@ fn place_of(folder: &Path) -> Result<String> {
 
 /// A filter as it is given to `--filter`.
 pub(crate) fn parse_filter(text: &str) -> Result<Filter> {
-    let value = serde_json::from_str(text).context("--filter is not JSON")?;
+    let value = index::parse_json(text).context("--filter is not JSON")?;
     Filter::parse(&value).context("--filter is not understood")
 }

@@ -77,6 +77,10 @@ impl Question {
     /// The parts that words come to: one, or those of a mix.
     pub(crate) fn add_words(&mut self, words: &str, collection: &Collection<'_>) -> Result<()> {
         match MixTerm::parse(words)? {
+            None if words.trim().starts_with(LIKE) => {
+                let id = words.trim().trim_start_matches(LIKE);
+                self.add(What::like(id.trim(), collection)?);
+            }
             None if Address::is_meant(words.trim()) => {
                 self.add(What::picture(words.trim().as_ref())?);
             }

@@ -81,6 +81,19 @@ impl TableArguments {
         Ok(Some(Source::hub(&dataset, hub, options)?))
     }
 
+    /// The option that picks rows, if there is one.
+    fn picks(&self) -> Option<&'static str> {
+        let given = [
+            (self.offset > 0, "--offset"),
+            (self.limit.is_some(), "--limit"),
+            (self.sample.is_some(), "--sample"),
+        ];
+        given
+            .iter()
+            .find(|(is_given, _)| *is_given)
+            .map(|(_, name)| *name)
+    }
+
     fn options(&self) -> SourceOptions {
         SourceOptions {
             slice: Slice {
@@ -136,6 +149,10 @@ impl SourceArguments {
     pub(crate) fn read_among(&self, location: &Path, all: &[PathBuf]) -> Result<Listing> {
         if let Some(source) = self.table.hub_table(location, self.options())? {
             return Ok(source.read()?);
+        }
+        if let (true, Some(option)) = (location.is_dir(), self.table.picks()) {
+            let path = location.to_owned();
+            return Err(Error::NoRows { path, option }.into());
         }
         match Source::open(location, self.options()) {
             Err(dataset::Error::UnknownKind { path: file }) if all.len() > 1 => Ok(Listing {

@@ -19,7 +19,7 @@ pub enum Error {
     },
     /// The file is no picture and no table.
     #[error(
-        "`{}` is not a folder, a picture or a table: expected .csv, .tsv, .jsonl, .ndjson or .parquet",
+        "`{}` is not a folder, a picture or a table: expected .csv, .tsv, .txt, .jsonl, .ndjson or .parquet",
         path.display()
     )]
     UnknownKind {

@@ -65,4 +65,5 @@ pub use pinecone::{
 };
 pub use query::{Match, Query, QueryBy};
 pub use sparse::{SPARSE_LIMIT, SparseValues};
+pub use unique::parse_json;
 pub use vector::{Metadata, Selection, Update, Vector};

@@ -17,6 +17,14 @@ pub(crate) fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value,
     Unique::deserialize(deserializer).map(|unique| unique.0)
 }
 
+/// What `text` says in JSON.
+///
+/// # Errors
+/// Where it is no JSON, or an object has a key twice: which of the values counts differs from reader to reader.
+pub fn parse_json(text: &str) -> serde_json::Result<Value> {
+    serde_json::from_str::<Unique>(text).map(|unique| unique.0)
+}
+
 /// Reads metadata, if there is any, as such a value.
 pub(crate) fn metadata<'de, D: Deserializer<'de>>(
     deserializer: D,

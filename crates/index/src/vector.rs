@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{check_id, checked_metadata};
-use crate::{Filter, Result, SparseValues};
+use crate::{Filter, Result, SparseValues, unique};
 
 /// What is known of a vector beside its values: strings, numbers, booleans and lists of strings.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;
@@ -31,8 +31,8 @@ struct Line {
     values: Option<Vec<f32>>,
     #[serde(alias = "sparse_values")]
     sparse_values: Option<SparseValues>,
-    #[serde(default)]
-    metadata: Metadata,
+    #[serde(default, deserialize_with = "unique::metadata")]
+    metadata: Option<Metadata>,
 }
 
 impl TryFrom<Line> for Vector {
@@ -46,7 +46,7 @@ impl TryFrom<Line> for Vector {
             id: line.id,
             values: line.values.unwrap_or_default(),
             sparse_values: line.sparse_values,
-            metadata: line.metadata,
+            metadata: line.metadata.unwrap_or_default(),
         })
     }
 }

@@ -4,6 +4,7 @@
 //! there, so that whatever the catalogue names can be found.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,10 @@ use crate::error::{Error, Result};
 use crate::keywords;
 use crate::record::Record;
 use crate::stamp::FileStamp;
+use crate::turn::Turn;
+
+/// The directory of a store that has what was fetched.
+pub(crate) const DOWNLOADS: &str = "downloads";
 
 /// "clsk", in the file's header: says whose database this is.
 const APPLICATION_ID: i64 = 0x636c_736b;
@@ -121,6 +126,8 @@ pub(crate) struct CollectionRow {
 #[derive(Debug)]
 pub(crate) struct Catalogue {
     path: PathBuf,
+    /// The store's directory.
+    home: PathBuf,
     connection: Mutex<Connection>,
 }
 
@@ -151,13 +158,39 @@ impl Catalogue {
         }
         Ok(Catalogue {
             path: path.to_owned(),
+            home: std::path::absolute(path.parent().unwrap_or(path)).unwrap_or_default(),
             connection: Mutex::new(connection),
         })
     }
 
-    /// The database file.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    /// Where a file is that was written down as `file`. What was fetched lies in the store, which may have been moved
+    /// or copied since.
+    pub(crate) fn found(&self, file: String) -> String {
+        let path = Path::new(&file);
+        if path.starts_with(&self.home) {
+            return file;
+        }
+        let parts: Vec<_> = path.components().collect();
+        let Some(at) = parts.iter().rposition(|part| part.as_os_str() == DOWNLOADS) else {
+            return file;
+        };
+        let below = parts[at..].iter().collect::<PathBuf>();
+        let here = self.home.join(below);
+        match here.to_str() {
+            Some(here) if Path::new(here).exists() => here.to_owned(),
+            _ => file,
+        }
+    }
+
+    /// Waits for the turn to change the collection of that name; `None` if `stop` came first.
+    pub(crate) fn turn(
+        &self,
+        name: &str,
+        stop: &AtomicBool,
+        waiting: fn(),
+    ) -> Result<Option<Turn>> {
+        let file = self.path.with_file_name(format!("{name}.adding"));
+        Turn::take(&file, stop, waiting)
     }
 
     /// What SQLite finds wrong with the database file, a line each; nothing if it is sound.
@@ -313,7 +346,12 @@ impl Catalogue {
                 .query_map(parameters, RawRecord::read)?
                 .collect()
         })?;
-        rows.into_iter().map(RawRecord::parse).collect()
+        let records = rows.into_iter().map(|row| {
+            let mut record = row.parse()?;
+            record.file = record.file.map(|file| self.found(file));
+            Ok(record)
+        });
+        records.collect()
     }
 
     /// The ids of the records whose file has the given content.

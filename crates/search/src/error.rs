@@ -68,6 +68,12 @@ pub enum Error {
         /// Those there are.
         existing: Vec<String>,
     },
+    /// The collection was deleted by another process since it was opened.
+    #[error("collection `{collection}` was deleted meanwhile")]
+    Deleted {
+        /// The collection.
+        collection: String,
+    },
     /// The collection is known, and its vectors are not there any more.
     #[error(
         "the vectors of collection `{collection}` are gone: the engine `{engine}` has no index of its name"

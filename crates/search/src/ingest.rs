@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
 use crate::decoder::Decoder;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::intake::Intake;
 use crate::metadata;
 use crate::missing::ids_of;
@@ -202,11 +202,16 @@ impl Collection<'_> {
     }
 
     pub(crate) fn take_turn(&self, options: &AddOptions<'_>) -> Result<Option<Turn>> {
-        let file = self
+        let turn = self
             .catalogue
-            .path()
-            .with_file_name(format!("{}.adding", self.name()));
-        Turn::take(&file, options.stop, options.waiting)
+            .turn(self.name(), options.stop, options.waiting)?;
+        let now = self.catalogue.collection(self.name())?;
+        match now.is_some_and(|now| now.key == self.key()) {
+            true => Ok(turn),
+            false => Err(Error::Deleted {
+                collection: self.name().to_owned(),
+            }),
+        }
     }
 
     /// The three steps at once: one thread reads, one embeds, and this one writes. Between them there

@@ -54,6 +54,7 @@ pub use fusion::CaptionMatch;
 pub use ingest::{AddOptions, Failure, IngestReport};
 pub use keywords::Keywords;
 pub use merge::MergeReport;
+pub use metadata::is_taken;
 pub use mix::MixTerm;
 pub use query::{Hit, Hits, Query, SearchOptions, Within};
 pub use record::{NewRecord, Record};

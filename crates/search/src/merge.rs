@@ -6,7 +6,7 @@ use crate::collection::Collection;
 use crate::embedding::Embedding;
 use crate::error::{Error, Result};
 use crate::ingest::{AddOptions, Failure};
-use crate::reader::{Change, Image, Prepared};
+use crate::reader::{Change, Image, Prepared, is_gone};
 use crate::record::{Record, id_of_place};
 
 /// So many pictures are written at a time.
@@ -82,12 +82,12 @@ impl Collection<'_> {
         report: &mut MergeReport,
     ) -> Result<Option<Prepared>, E> {
         let mut record: Record = embedding.record;
-        if self
-            .catalogue
-            .record_at(self.key(), &record.place)?
-            .is_some()
-        {
+        if let Some(own) = self.catalogue.record_at(self.key(), &record.place)? {
             report.present += 1;
+            if let (true, Some(old)) = (is_gone(own.path()), &record.file) {
+                // Its copy did not come to be the last time.
+                file(old)?;
+            }
             return Ok(None);
         }
         if let Some(holder) = self.catalogue.record(self.key(), &record.id)? {

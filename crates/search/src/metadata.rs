@@ -24,6 +24,11 @@ const FOLDERS: &str = "folders";
 /// Bytes that the names of folders may take: engines bound the metadata of a vector.
 const FOLDERS_ROOM: usize = 8 << 10;
 
+/// Whether a source's own value of this key is left out, as the name is taken.
+pub fn is_taken(key: &str) -> bool {
+    [IMAGE, CAPTIONS, FOLDERS].contains(&key)
+}
+
 /// The metadata of a record's image vector.
 pub(crate) fn of_picture(record: &Record) -> Metadata {
     let mut metadata = of_record(record);

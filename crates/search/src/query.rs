@@ -6,6 +6,7 @@ use index::{Filter, Match, Metadata};
 use picture::{ContentHash, Picture};
 use serde::Serialize;
 
+use crate::catalogue::Catalogue;
 use crate::collection::{CAPTIONS, Collection, IMAGES};
 use crate::error::{Error, Result};
 use crate::fusion::{CaptionMatch, Evidence, Ranking, fuse};
@@ -250,7 +251,7 @@ impl Collection<'_> {
             vectors.map(|vector| (vector.id, vector.metadata)).collect();
         let found = best.into_iter().filter_map(|(id, evidence)| {
             let metadata = vectors.remove(&id)?;
-            Some(hit(id, evidence, metadata))
+            Some(hit(self.catalogue, id, evidence, metadata))
         });
         Ok(found.collect())
     }
@@ -373,7 +374,7 @@ fn record_of_caption(id: &str) -> Option<(&str, usize)> {
 
 /// The hit that a picture comes to. The metadata of its vector say all of it, so that an engine can
 /// be searched without the catalogue.
-fn hit(id: String, evidence: Evidence, mut metadata: Metadata) -> Hit {
+fn hit(catalogue: &Catalogue, id: String, evidence: Evidence, mut metadata: Metadata) -> Hit {
     let Said {
         place,
         file,
@@ -389,7 +390,7 @@ fn hit(id: String, evidence: Evidence, mut metadata: Metadata) -> Hit {
         caption,
         keyword_rank: evidence.keywords,
         place,
-        file,
+        file: file.map(|file| catalogue.found(file)),
         captions,
         metadata,
     }

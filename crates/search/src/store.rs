@@ -8,9 +8,10 @@ use index::{
     PineconeSettings,
 };
 
-use crate::catalogue::{Catalogue, CollectionRow};
+use crate::catalogue::{Catalogue, CollectionRow, DOWNLOADS};
 use crate::collection::{Collection, CollectionInfo, ModelIdentity};
 use crate::error::{Error, Result};
+use crate::ingest::AddOptions;
 use crate::missing::below;
 
 const CATALOGUE: &str = "catalogue.sqlite";
@@ -65,6 +66,12 @@ impl Store {
     /// Where the store is.
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Where pictures lie that were fetched for the collection of that name. They are found there wherever the store
+    /// is.
+    pub fn downloads(&self, collection: &str) -> PathBuf {
+        self.directory.join(DOWNLOADS).join(collection)
     }
 
     /// The engine of this kind. Pinecone is asked as the environment says.
@@ -201,7 +208,7 @@ impl Store {
         Self::check_name(name)?;
         self.check_engine(name, placement.engine)?;
         if self.is_void_for(name, model)? {
-            self.delete_collection(name)?;
+            self.delete_collection(name, &AddOptions::default())?;
         }
         if self.catalogue.collection(name)?.is_none() {
             self.create_index(name, model, placement)?;
@@ -288,15 +295,21 @@ impl Store {
         }
     }
 
-    /// Deletes a collection with its records and vectors. The pictures' files stay.
-    pub fn delete_collection(&self, name: &str) -> Result<()> {
+    /// Deletes a collection with its records and vectors, when it is the turn; false if it was stopped before. The
+    /// pictures' files stay.
+    pub fn delete_collection(&self, name: &str, options: &AddOptions<'_>) -> Result<bool> {
+        let AddOptions { stop, waiting, .. } = *options;
+        let Some(_turn) = self.catalogue.turn(name, stop, waiting)? else {
+            return Ok(false);
+        };
         let row = self.row(name)?;
         // Vectors first: an interruption leaves a collection that can be deleted again.
         match self.engine_of(row.engine)?.drop_index(name) {
             Ok(()) | Err(index::Error::IndexNotFound { .. }) => {}
             Err(error) => return Err(error.into()),
         }
-        self.catalogue.delete_collection(row.key)
+        self.catalogue.delete_collection(row.key)?;
+        Ok(true)
     }
 }
 

@@ -1,6 +1,6 @@
 mod fetching;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::Args;
 use dataset::{Problem, Record};
-use search::{AddOptions, Collection, IngestReport, NewRecord, Store};
+use search::{AddOptions, Collection, IngestReport, NewRecord, Store, is_taken};
 use serde::Serialize;
 
 use crate::arguments::StoreArguments;
@@ -24,8 +24,6 @@ use crate::progress;
 use crate::sources::{SourceArguments, new_record, size};
 use crate::terminal::{message, print_error, visible};
 use crate::watch::Watch;
-
-pub(crate) use fetching::downloads;
 
 /// The collection that is used where none is named.
 pub(crate) const DEFAULT_COLLECTION: &str = "default";
@@ -93,7 +91,11 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
     Store::check_name(name)?;
     if let Some(report) = &arguments.report {
         output::spare_picture(report)?;
+        for source in &arguments.sources {
+            output::spare(source, report)?;
+        }
     }
+    arguments.deployment.check(arguments.engine)?;
     let stop = interrupt::flag()?;
     let store = place.open()?;
     let listing = Listed::read(arguments, &store)?;
@@ -106,6 +108,7 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
     };
     let size = size(&listing.records);
     message!("{size} into collection {name} (model {})", model.name());
+    tell_of_taken(&listing.records);
     let placement = arguments.deployment.placement(arguments.engine);
     let collection = store.collection_or_new_at(name, &model.identity(), &placement)?;
     let run = Run {
@@ -279,6 +282,20 @@ impl Run<'_> {
             })?;
         }
         Ok(report)
+    }
+}
+
+/// Says which columns are left out, as their names are taken.
+fn tell_of_taken(records: &[Record]) {
+    let keys = records.iter().flat_map(|record| record.metadata.keys());
+    let taken: BTreeSet<&str> = keys
+        .map(String::as_str)
+        .filter(|key| is_taken(key))
+        .collect();
+    for key in taken {
+        message!(
+            "note: the column {key} is left out, as its name is taken: by another it can be filtered by"
+        );
     }
 }
 

@@ -1,6 +1,6 @@
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use search::{CheckOptions, CheckReport, Store};
+use search::{CheckOptions, CheckReport, FaultKind, Store};
 
 use super::search::collection_name;
 use crate::environment;
@@ -67,7 +67,15 @@ pub(crate) fn run(arguments: &Arguments, store: &Store) -> Result<Outcome> {
     if report.stopped {
         return Ok(Outcome::Interrupted);
     }
-    Ok(Outcome::of(report.is_clean()))
+    Ok(Outcome::of(report.is_clean() && lacking(&report) == 0))
+}
+
+/// How many pictures are to be embedded again, which no repair does.
+fn lacking(report: &CheckReport) -> usize {
+    let kinds = report.faults.iter().map(|fault| fault.kind);
+    let lacking =
+        |kind: &FaultKind| matches!(kind, FaultKind::NoVectors | FaultKind::DamagedVector);
+    kinds.filter(lacking).count()
 }
 
 fn tell(report: &CheckReport, repair: bool) {
@@ -107,7 +115,15 @@ fn tell(report: &CheckReport, repair: bool) {
     match (report.faults.len(), repair) {
         (0, _) if report.unfinished == 0 => message!("{pictures}, all in order"),
         (0, _) => message!("{pictures}, no other fault"),
-        (faults, true) => message!("{pictures}, {} mended", count(faults, "fault")),
+        (faults, true) if lacking(report) == 0 => {
+            message!("{pictures}, {} mended", count(faults, "fault"));
+        }
+        (faults, true) => message!(
+            "{pictures}, {}: {} mended, {} once their sources are added again",
+            count(faults, "fault"),
+            faults - lacking(report),
+            lacking(report)
+        ),
         (faults, false) => message!(
             "{pictures}, {}; --repair mends what can be mended",
             count(faults, "fault")

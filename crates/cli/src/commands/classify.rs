@@ -9,6 +9,7 @@ use dataset::Record;
 use serde::Serialize;
 
 use super::embed::embed_bytes;
+use crate::arguments::one_of;
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::models::ModelArguments;
@@ -19,6 +20,7 @@ use crate::terminal::{FAINT, STRONG, visible};
 
 /// Say what pictures show, among labels of your choice (zero-shot classification)
 #[derive(Args, Debug)]
+#[command(group = one_of("what", ["labels", "labels_file"]))]
 #[command(after_help = "Examples:
   clipseek classify rex.jpg --labels dog,car,plane --model mini
   clipseek classify https://example.org/rex.jpg --labels dog,car --model mini
@@ -34,13 +36,7 @@ pub(crate) struct Arguments {
     pictures: Vec<PathBuf>,
 
     /// What the pictures may show
-    #[arg(
-        short,
-        long,
-        required_unless_present = "labels_file",
-        value_delimiter = ',',
-        value_name = "LABEL,…"
-    )]
+    #[arg(short, long, value_delimiter = ',', value_name = "LABEL,…")]
     labels: Vec<String>,
 
     /// A file of labels, one a line, beside those of --labels

@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use index::EngineKind;
-use search::{CollectionInfo, Store};
+use search::{AddOptions, CollectionInfo, Store};
 use serde::Serialize;
 
-use super::add::downloads;
+use super::add::tell_of_waiting;
 use super::search::open_collection;
 use super::{check, duplicates, forget, merge};
 use crate::arguments::StoreArguments;
 use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
+use crate::interrupt;
 use crate::output;
 use crate::terminal::{count, message};
 use crate::vector_file::VectorFile;
@@ -261,8 +262,15 @@ fn delete(arguments: &Delete, store: &Store) -> Result<Outcome> {
         }
         .into());
     }
-    store.delete_collection(&arguments.name)?;
-    let downloads = downloads(store, &arguments.name);
+    let options = AddOptions {
+        stop: interrupt::flag()?,
+        waiting: tell_of_waiting,
+        ..AddOptions::default()
+    };
+    if !store.delete_collection(&arguments.name, &options)? {
+        return Ok(Outcome::Interrupted);
+    }
+    let downloads = store.downloads(&arguments.name);
     let has_fetched = downloads.exists();
     match fs::remove_dir_all(&downloads) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -9,6 +9,7 @@ use dataset::{Download, ManifestReport, Progress, Shard, WebAddress, addresses};
 use crate::downloading::{self, DownloadArguments};
 use crate::exit::Outcome;
 use crate::interrupt;
+use crate::output;
 use crate::sources::TableArguments;
 use crate::terminal::{message, visible};
 
@@ -70,6 +71,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     }
     let options = arguments.download.options(arguments.check_only);
     let download = Download::open(&arguments.to, options)?;
+    let manifest = download.manifest(arguments.shard);
+    for list in &arguments.lists {
+        for written in [&arguments.to, &manifest, &manifest.with_extension("jsonl")] {
+            output::spare(list, written)?;
+        }
+    }
     let start = Instant::now();
     let line = downloading::line();
     let mut inside = Progress::default();
@@ -106,7 +113,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     }
     let took = start.elapsed().as_secs_f64();
     let report = download.write_manifest(&lists, arguments.shard, arguments.jsonl)?;
-    let manifest = download.manifest(arguments.shard);
     arguments.summarise(&report, &progress, took, &manifest);
     Ok(Outcome::of(report.invalid.is_empty()))
 }

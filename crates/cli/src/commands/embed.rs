@@ -5,6 +5,7 @@ use clap::Args;
 use clip::Model;
 use picture::{Limits, Picture};
 
+use crate::arguments::one_of;
 use crate::exit::Outcome;
 use crate::models::ModelArguments;
 use crate::output;
@@ -15,6 +16,7 @@ use crate::vector_file::VectorFile;
 
 /// Turn words, a picture or a whole source into vectors
 #[derive(Args, Debug)]
+#[command(group = one_of("what", ["input", "image"]))]
 #[command(after_help = "Examples:
   clipseek embed \"a dog on the beach\" --model mini
   clipseek embed --image beach.jpg --model mini
@@ -29,7 +31,7 @@ VECTORS.npy.jsonl beside it says which; a .jsonl file has a line a picture, as `
 takes them.")]
 pub(crate) struct Arguments {
     /// Words; with --to a folder, a table or a picture file
-    #[arg(value_name = "WORDS|SOURCE", required_unless_present = "image")]
+    #[arg(value_name = "WORDS|SOURCE")]
     input: Option<String>,
 
     /// Embed the picture of this file or URL, or with - of standard input

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::arguments::StoreArguments;
+use crate::arguments::{StoreArguments, one_of};
 use crate::engines::{DeploymentArguments, EngineArguments, tell_of_late};
 use crate::error::Error;
 use crate::exit::Outcome;
@@ -78,12 +78,13 @@ pub(crate) struct Name {
 }
 
 #[derive(Args, Debug)]
+#[command(group = one_of("what", ["dimension", "sparse"]))]
 pub(crate) struct Create {
     /// The index: up to 45 of a-z, 0-9 and -
     name: String,
 
     /// Numbers in a vector
-    #[arg(short, long, value_name = "N", required_unless_present = "sparse", value_parser = dimension)]
+    #[arg(short, long, value_name = "N", value_parser = dimension)]
     dimension: Option<usize>,
 
     /// For sparse vectors, which have no dimension
@@ -160,12 +161,13 @@ pub(crate) struct Upsert {
 }
 
 #[derive(Args, Debug)]
+#[command(group = one_of("what", ["vector", "sparse_vector", "id"]))]
 pub(crate) struct QueryArguments {
     #[command(flatten)]
     target: Namespace,
 
     /// The vector as a JSON list, or - to read it from standard input
-    #[arg(long, value_name = "JSON", required_unless_present_any = ["id", "sparse_vector"])]
+    #[arg(long, value_name = "JSON")]
     vector: Option<String>,
 
     /// A sparse vector, beside the other or instead of it: {"indices": […], "values": […]}
@@ -194,12 +196,13 @@ pub(crate) struct QueryArguments {
 }
 
 #[derive(Args, Debug)]
+#[command(group = one_of("what", ["ids", "filter"]))]
 pub(crate) struct Fetch {
     #[command(flatten)]
     target: Namespace,
 
     /// The vectors' ids
-    #[arg(value_name = "ID", required_unless_present = "filter")]
+    #[arg(value_name = "ID")]
     ids: Vec<String>,
 
     /// Those whose metadata match, in Pinecone's filter language
@@ -234,6 +237,7 @@ pub(crate) struct Ids {
 }
 
 #[derive(Args, Debug)]
+#[command(group = one_of("what", ["values", "sparse_values", "metadata"]))]
 pub(crate) struct UpdateArguments {
     #[command(flatten)]
     target: Namespace,
@@ -253,7 +257,7 @@ pub(crate) struct UpdateArguments {
     filter: Option<String>,
 
     /// New values, as a JSON list
-    #[arg(long, value_name = "JSON", required_unless_present_any = ["metadata", "sparse_values"])]
+    #[arg(long, value_name = "JSON")]
     values: Option<String>,
 
     /// New sparse values: {"indices": […], "values": […]}
@@ -266,12 +270,13 @@ pub(crate) struct UpdateArguments {
 }
 
 #[derive(Args, Debug)]
+#[command(group = one_of("what", ["ids", "filter", "all"]))]
 pub(crate) struct Delete {
     #[command(flatten)]
     target: Namespace,
 
     /// The vectors' ids
-    #[arg(value_name = "ID", required_unless_present_any = ["filter", "all"])]
+    #[arg(value_name = "ID")]
     ids: Vec<String>,
 
     /// Those whose metadata match, in Pinecone's filter language
@@ -402,10 +407,12 @@ fn upsert(arguments: &Upsert, work: &Work) -> Result<Outcome> {
     let (mut written, mut last) = (0, 0);
     for (n, line) in lines.lines().enumerate() {
         let line = line.map_err(read)?;
+        // Some programs begin files with it.
+        let line = line.trim_start_matches('\u{feff}');
         if line.trim().is_empty() {
             continue;
         }
-        let vector: Vector = serde_json::from_str(&line).map_err(|source| Error::VectorLine {
+        let vector: Vector = serde_json::from_str(line).map_err(|source| Error::VectorLine {
             line: n + 1,
             source,
         })?;
@@ -595,7 +602,8 @@ fn drop_index(name: &str, work: &Work) -> Result<Outcome> {
 }
 
 fn parse<T: DeserializeOwned>(text: &str, flag: &str) -> Result<T> {
-    serde_json::from_str(text).with_context(|| format!("{flag} is not the JSON that is expected"))
+    let value = index::parse_json(text).and_then(serde_json::from_value);
+    value.with_context(|| format!("{flag} is not the JSON that is expected"))
 }
 
 fn print(value: &impl Serialize) -> Result<Outcome> {

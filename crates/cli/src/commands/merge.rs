@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use search::{AddOptions, Collection, MergeReport, Store};
 
-use super::add::{downloads, tell_of_waiting};
+use super::add::tell_of_waiting;
 use crate::engines::tell_of_late;
 use crate::error::Error;
 use crate::exit::Outcome;
@@ -59,14 +59,14 @@ pub(crate) fn run(arguments: &Arguments, store: &Store) -> Result<Outcome> {
         let into = store
             .collection_or_new(&arguments.into, other.model())
             .map_err(|error| explained(error, other.name(), &arguments.into))?;
-        let folder = dataset::absolute(&downloads(store, into.name()))?;
-        let report = merge(&into, other, &folder, &options)?;
-        summarise(&report, other.name(), into.name());
+        let folder = dataset::absolute(&store.downloads(into.name()))?;
+        let (report, without_files) = merge(&into, other, &folder, &options)?;
+        summarise(&report, without_files, other.name(), into.name());
         if report.stopped {
             message!("stopped; the same command goes on from here");
             return Ok(Outcome::Interrupted);
         }
-        well &= report.failed.is_empty() && report.incomplete == 0;
+        well &= report.failed.is_empty() && report.incomplete == 0 && without_files == 0;
     }
     Ok(Outcome::of(well))
 }
@@ -97,19 +97,25 @@ fn explained(error: search::Error, name: &str, into: &str) -> anyhow::Error {
     }
 }
 
+/// Merges, and counts the pictures of URLs whose files are gone.
 fn merge(
     into: &Collection<'_>,
     other: &Collection<'_>,
     folder: &Path,
     options: &AddOptions<'_>,
-) -> Result<MergeReport> {
+) -> Result<(MergeReport, usize)> {
     let bar = progress::bar(usize::try_from(other.pictures())?, "merging");
-    let copy = |file: &str| copied(Path::new(file), folder).map(|file| place(&file));
+    let mut without_files = 0;
+    let copy = |file: &str| {
+        let copy = copied(Path::new(file), folder)?;
+        without_files += usize::from(!copy.exists());
+        anyhow::Ok(place(&copy))
+    };
     let report = into.merge(other, options, copy, |report| {
         bar.set_position((report.added + report.present) as u64);
     });
     bar.finish_and_clear();
-    report
+    Ok((report?, without_files))
 }
 
 /// The copy of a fetched picture among those of another collection: a link to the same content where that
@@ -135,12 +141,13 @@ fn copied(file: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(copy)
 }
 
-fn summarise(report: &MergeReport, from: &str, into: &str) {
+fn summarise(report: &MergeReport, without_files: usize, from: &str, into: &str) {
     let mut parts = vec![format!("added {}", report.added)];
     for (number, word) in [
         (report.present, "already there"),
         (report.incomplete, "without vectors, left out"),
         (report.failed.len(), "failed"),
+        (without_files, "whose files are gone"),
     ] {
         if number > 0 {
             parts.push(format!("{number} {word}"));

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use search::{Collection, Hits, Keywords, SearchOptions, Store, Within};
 
 use super::add::DEFAULT_COLLECTION;
-use crate::arguments::StoreArguments;
+use crate::arguments::{StoreArguments, one_of};
 use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
@@ -20,6 +20,7 @@ use crate::terminal::{message, visible};
 
 /// Find pictures with words, with a picture, or like one of the collection
 #[derive(Args, Debug)]
+#[command(group = one_of("question", ["words", "image", "like", "keywords"]))]
 #[command(after_help = "Examples:
   clipseek search \"a dog on the beach\"
   clipseek search --image beach.jpg --top-k 12 --to found.html
@@ -52,7 +53,7 @@ Similarity is the cosine of two vectors, shown as the raw number. Words against 
 kind of query. A query picture that is itself in the collection is left out of the results.")]
 pub(crate) struct Arguments {
     /// What to look for: words, or a mix of words and pictures, as in `2:dog + ./beach.jpg - people`
-    #[arg(value_name = "WORDS", required_unless_present_any = ["image", "like", "keywords"])]
+    #[arg(value_name = "WORDS")]
     words: Vec<String>,
 
     /// Find pictures like that of this file or URL, or with - of standard input; several, and words, are
@@ -164,7 +165,7 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
             find(&collection, &model, &question, &options)?
         }
     };
-    explain(&found, &options, &collection);
+    explain(&found, &options, &collection, question.has_pictures());
     let outcome = Outcome::of(!found.hits.is_empty());
     let answer = Answer {
         question,
@@ -238,7 +239,7 @@ fn spare_pictures(collection: &Collection<'_>, format: Format, to: &Path) -> Res
 }
 
 /// Says why there is nothing, where there is nothing.
-fn explain(found: &Hits, options: &SearchOptions, collection: &Collection<'_>) {
+fn explain(found: &Hits, options: &SearchOptions, collection: &Collection<'_>, of_pictures: bool) {
     if !found.hits.is_empty() {
         return;
     }
@@ -264,6 +265,10 @@ fn explain(found: &Hits, options: &SearchOptions, collection: &Collection<'_>) {
                     collection.name()
                 );
             }
+            (None, None) if !of_pictures => message!(
+                "the pictures of collection {} have no vectors: see clipseek collection check",
+                collection.name()
+            ),
             (None, None) => message!(
                 "there is no other picture in collection {}",
                 collection.name()

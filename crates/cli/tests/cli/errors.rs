@@ -1,4 +1,4 @@
-use crate::world::World;
+use crate::world::{Ran, World};
 
 #[test]
 fn without_a_collection_the_way_to_one_is_shown() {
@@ -55,6 +55,90 @@ fn a_wrong_filter_says_what_there_is() {
     assert!(error.starts_with("error: --filter is not JSON"), "{error}");
     let error = world.fails(&["search", "a dog", "--filter", r#"{"year": {"$near": 3}}"#]);
     assert!(error.contains("$near") && error.contains("$gte"), "{error}");
+    let error = world.fails(&["search", "a dog", "--filter", r#"{"a": 1, "a": 2}"#]);
+    assert!(error.contains("the key `a` is there twice"), "{error}");
+}
+
+#[test]
+fn what_is_read_is_not_written_over() {
+    let world = World::new();
+    world.copy_pictures(&["two-perch.jpg"]);
+    let table = "image,caption\npictures/two-perch.jpg,two fish\n";
+    world.write("table.csv", table);
+    let error = world.fails(&[
+        "add",
+        "table.csv",
+        "--model",
+        "mini",
+        "--report",
+        "table.csv",
+    ]);
+    assert!(error.contains("is what is read"), "{error}");
+    assert_eq!(world.read("table.csv"), table);
+    world.well(&["download", "table.csv", "--to", "to"]);
+    for list in ["to", "to/manifest.parquet"] {
+        let error = world.fails(&["download", list, "--to", "to"]);
+        assert!(error.contains("is what is read"), "{error}");
+    }
+}
+
+#[test]
+fn what_would_do_nothing_is_refused() {
+    let world = World::new();
+    world.copy_pictures(&["two-perch.jpg"]);
+    let add = ["add", "pictures", "--model", "mini"];
+    for (arguments, expected) in [
+        (&["--limit", "5"][..], "--limit picks rows of tables"),
+        (&["--sample", "5"], "--sample picks rows of tables"),
+        (&["--region", "eu-west-1"], "not --engine pinecone"),
+        (&["--collection", ""], "the collection is empty"),
+    ] {
+        let error = world.fails(&[&add[..], arguments].concat());
+        assert!(error.contains(expected), "{error}");
+    }
+    let mut add = world.command(&add);
+    let added = Ran::of(add.env("CLIPSEEK_COLLECTION", "").output().unwrap());
+    assert_eq!(added.code, 0, "{}", added.stderr);
+    let error = world.fails(&["collection", "check", ""]);
+    assert!(error.contains("the name is empty"), "{error}");
+}
+
+#[test]
+fn alternatives_are_all_named() {
+    let world = World::new();
+    for (arguments, expected) in [
+        (&["search"][..], "--keywords"),
+        (&["embed"], "--image"),
+        (&["classify", "a.jpg"], "--labels-file"),
+        (&["index", "create", "a"], "--sparse"),
+        (&["index", "query", "a"], "--sparse-vector"),
+        (&["index", "fetch", "a"], "--filter"),
+        (&["index", "delete", "a"], "--all"),
+        (&["index", "update", "a", "b"], "--metadata"),
+    ] {
+        let error = world.fails(arguments);
+        assert!(
+            error.contains("required") && error.contains(expected),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn columns_whose_names_are_taken_are_told() {
+    let world = World::new();
+    world.copy_pictures(&["two-perch.jpg"]);
+    world.write(
+        "table.csv",
+        "path,caption,folders,colour\npictures/two-perch.jpg,two fish,mine,red\n",
+    );
+    let added = world.well(&["add", "table.csv", "--model", "mini"]);
+    assert!(
+        added.stderr.contains("the column folders is left out"),
+        "{}",
+        added.stderr
+    );
+    assert!(!added.stderr.contains("colour"), "{}", added.stderr);
 }
 
 #[test]

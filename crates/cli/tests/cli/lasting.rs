@@ -132,16 +132,19 @@ fn many(world: &World, count: u32) {
     world.write("many.csv", table);
 }
 
+/// A process that adds them, and has begun to.
+fn adding(world: &World) -> Child {
+    let mut command = world.command(&["add", "many.csv", "--model", "mini"]);
+    let adding = command.stderr(Stdio::piped()).spawn().unwrap();
+    until("the first pictures", || pictures(world) > 0);
+    adding
+}
+
 #[test]
 fn ctrl_c_ends_cleanly_and_the_next_run_goes_on() {
     let world = World::new();
     many(&world, 400);
-    let adding = world
-        .command(&["add", "many.csv", "--model", "mini"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    until("the first pictures", || pictures(&world) > 0);
+    let adding = adding(&world);
     signal(&adding, "-INT");
     let ran = Ran::of(adding.wait_with_output().unwrap());
     assert_eq!(ran.code, 130, "{}", ran.stderr);
@@ -152,6 +155,23 @@ fn ctrl_c_ends_cleanly_and_the_next_run_goes_on() {
     let ran = world.well(&["add", "many.csv"]);
     let expected = format!("added {}, unchanged {so_far}", 400 - so_far);
     assert!(ran.stderr.contains(&expected), "{}", ran.stderr);
+}
+
+#[test]
+fn a_collection_is_deleted_when_nobody_adds_to_it() {
+    let world = World::new();
+    many(&world, 300);
+    let adding = adding(&world);
+    let deleted = world.well(&["collection", "delete", "default", "--yes"]);
+    assert!(
+        deleted.stderr.contains("waiting for another clipseek"),
+        "{}",
+        deleted.stderr
+    );
+    let added = Ran::of(adding.wait_with_output().unwrap());
+    assert_eq!(added.code, 0, "{}", added.stderr);
+    assert!(added.stderr.contains("added 300"), "{}", added.stderr);
+    assert_eq!(pictures(&world), 0);
 }
 
 /// How many pictures the collection has.

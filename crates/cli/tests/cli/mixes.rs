@@ -84,6 +84,23 @@ fn words_without_operators_are_words_as_they_are() {
 }
 
 #[test]
+fn a_picture_of_the_collection_alone_is_no_words() {
+    let world = World::with_pictures(PICTURES);
+    let search = |arguments: &[&str]| {
+        let format = ["--format", "json"];
+        world
+            .well(&[&["search"], arguments, &format].concat())
+            .json()
+    };
+    let found = search(&["a fish", "-k", "1"]);
+    let id = found["hits"][0]["id"].as_str().unwrap();
+    let like = search(&[&format!("like:{id}")]);
+    assert_eq!(like["hits"], search(&["--like", id])["hits"]);
+    let error = world.fails(&["search", "like:nobody"]);
+    assert!(error.contains("`nobody`"), "{error}");
+}
+
+#[test]
 fn what_cannot_be_mixed_says_why() {
     let world = World::with_pictures(PICTURES);
     for (query, error) in [

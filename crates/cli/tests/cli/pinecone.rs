@@ -171,11 +171,21 @@ fn vectors_that_others_deleted_are_missed_and_made_again() {
         assert!(error.starts_with(expected), "{error}");
         assert_eq!(pinecone.well(&world, &list).json(), json!([]));
     }
-    let repaired = pinecone.well(&world, &["collection", "check", "--repair"]);
+    let repaired = pinecone.run(&world, &["collection", "check", "--repair"]);
+    assert_eq!(repaired.code, 1);
     assert!(
-        repaired.stderr.contains("2 faults mended"),
+        repaired
+            .stderr
+            .contains("2 once their sources are added again"),
         "{}",
         repaired.stderr
+    );
+    let searched = pinecone.run(&world, &["search", "a fish"]);
+    assert_eq!(searched.code, 1);
+    assert!(
+        searched.stderr.contains("have no vectors"),
+        "{}",
+        searched.stderr
     );
     let again = pinecone.well(&world, &["collection", "check"]);
     assert!(!again.stderr.contains("all in order"), "{}", again.stderr);

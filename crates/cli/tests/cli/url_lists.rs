@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -831,15 +831,33 @@ fn parts_that_were_added_apart_are_merged() {
             "all",
         ])
     };
-    assert!(merge("one").stderr.contains("default into all: added 18\n"));
+    // What was fetched is found wherever its store is.
+    fs::rename(world.path("one"), world.path("moved")).unwrap();
+    world.well(&["collection", "check", "--store", "moved"]);
+    assert!(
+        merge("moved")
+            .stderr
+            .contains("default into all: added 18\n")
+    );
+    // A picture whose file is gone is told, and completed once it is back.
+    let fetched = files_below(&world.path("two/downloads"));
+    let (picture, aside) = (fetched.first().unwrap(), world.path("aside"));
+    fs::rename(picture, &aside).unwrap();
+    let lacking = merge("two");
+    assert_eq!(lacking.code, 1);
+    assert!(
+        lacking.stderr.contains("1 whose files are gone"),
+        "{}",
+        lacking.stderr
+    );
+    fs::rename(&aside, picture).unwrap();
     assert!(
         merge("two")
             .stderr
-            .contains("default into all: added 10, 4 already there\n")
+            .contains("default into all: added 0, 14 already there\n")
     );
-    assert!(merge("two").stderr.contains("added 0, 14 already there\n"));
     // What it has been made of is not needed any more.
-    fs::remove_dir_all(world.path("one")).unwrap();
+    fs::remove_dir_all(world.path("moved")).unwrap();
     fs::remove_dir_all(world.path("two")).unwrap();
     assert_eq!(world.run(&["collection", "check", "all"]).code, 0);
     let found = |arguments: &[&str]| {
@@ -887,4 +905,18 @@ fn parts_that_were_added_apart_are_merged() {
         error.contains("`other` was made by another model than `all`"),
         "{error}"
     );
+}
+
+/// The pictures below a directory.
+fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let files = entries.flat_map(|path| match path.is_dir() {
+        true => files_below(&path),
+        false => vec![path],
+    });
+    files
+        .filter(|path| path.extension().is_some_and(|ending| ending == "jpg"))
+        .collect()
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use index::Filter;
 use picture::{ContentHash, Limits, Picture};
-use search::{Embedding, Error, Hit, Hits, ModelIdentity, NewRecord, Query, SearchOptions, Store};
+use search::{
+    AddOptions, Embedding, Error, Hit, Hits, ModelIdentity, NewRecord, Query, SearchOptions, Store,
+};
 use serde_json::json;
 
 use crate::world::{TestResult, World, model, names, new, stripes, top};
@@ -281,7 +283,7 @@ fn vectors_that_are_missing_are_made_again() -> TestResult {
     assert_eq!(world.collection().captions()?, 6);
     // Without its index a collection can be deleted, too.
     engine.drop_index("c")?;
-    world.store.delete_collection("c")?;
+    world.store.delete_collection("c", &AddOptions::default())?;
     assert!(world.store.collections()?.is_empty());
     Ok(())
 }
@@ -396,7 +398,7 @@ fn collections_last_until_they_are_deleted() -> TestResult {
         .collect();
     assert_eq!(names, ["c"]);
     assert_eq!(again.collection("c")?.pictures(), 6);
-    again.delete_collection("c")?;
+    again.delete_collection("c", &AddOptions::default())?;
     assert!(again.collections()?.is_empty());
     assert!(again.engine().list_indexes()?.is_empty());
     assert!(matches!(

@@ -370,7 +370,10 @@ fn keywords_follow_whatever_is_written() {
     world.sql(&format!("DELETE FROM records WHERE place = '{a}'"));
     assert!(world.with_keywords("ibex").is_empty());
     // With all of its collection.
-    world.store.delete_collection("c").unwrap();
+    world
+        .store
+        .delete_collection("c", &AddOptions::default())
+        .unwrap();
     let connection = Connection::open(world.path("store/catalogue.sqlite")).unwrap();
     for table in ["keywords", "keyword_rows"] {
         let left: i64 = connection

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use dataset::{Address, Download, FetchedPicture, Outcome, Progress, Record, WebAddress};
-use search::{AddOptions, Failure, IngestReport, NewRecord, Store};
+use search::{AddOptions, Failure, IngestReport, NewRecord};
 
 use super::{Run, tell_of_waiting, with_bar};
 use crate::downloading;
@@ -28,14 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const WAITING: usize = 1024;
 
 /// The folder of a collection's fetched pictures.
-pub(crate) fn downloads(store: &Store, collection: &str) -> PathBuf {
-    store.directory().join("downloads").join(collection)
-}
-
 impl Run<'_> {
     /// Brings the pictures of the records into the store, and adds them.
     pub(super) fn bring(&self, records: &[Record]) -> Result<IngestReport> {
-        let folder = dataset::absolute(&downloads(self.store, self.collection.name()))?;
+        let folder = dataset::absolute(&self.store.downloads(self.collection.name()))?;
         let download = Download::open(&folder, self.arguments.download.options(false));
         let download = download.map_err(|source| Error::FetchedPictures {
             collection: self.collection.name().to_owned(),
