@@ -289,26 +289,36 @@ fn a_check_finds_what_is_wrong_and_mends_it() {
         ran.stderr
     );
     fs::remove_file(world.path("pictures/two-perch.jpg")).unwrap();
-    remove_a_vector(&world.path("store"));
+    remove_vector(&world.path("store"), "stone-windmill.jpg");
     let ran = world.run(&["collection", "check"]);
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("the file is gone"), "{}", ran.stderr);
-    let ran = world.well(&["collection", "check", "--repair"]);
-    assert!(ran.stderr.contains("mended"), "{}", ran.stderr);
+    let ran = world.run(&["collection", "check", "--repair"]);
+    assert_eq!(ran.code, 1);
+    let expected = "3 faults: 2 mended, 1 once their sources are added again";
+    assert!(ran.stderr.contains(expected), "{}", ran.stderr);
     world.well(&["collection", "check"]);
     world.well(&["add", "pictures"]);
     let found = world.well(&["search", "a thing", "--format", "paths"]);
     assert_eq!(found.lines().len(), 2);
 }
 
-/// Deletes a vector behind the collection's back, and adds one of no picture.
-fn remove_a_vector(store: &Path) {
+/// Deletes a picture's vector behind the collection's back, and adds one of no picture.
+fn remove_vector(store: &Path, picture: &str) {
     let engine = index::Embedded::open(&store.join("embedded")).unwrap();
     let index = engine.index("default").unwrap();
     let ids = index.list("images", "", 9, None).unwrap();
-    let mut vector = index.fetch("images", &[&ids[0]]).unwrap().remove(0);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let vectors = index.fetch("images", &ids).unwrap().into_iter();
+    let is_its = |vector: &index::Vector| {
+        vector.metadata["image"]
+            .as_str()
+            .unwrap()
+            .ends_with(picture)
+    };
+    let mut vector = vectors.into_iter().find(is_its).unwrap();
     index
-        .delete("images", &index::Selection::Ids(vec![ids[0].clone()]))
+        .delete("images", &index::Selection::Ids(vec![vector.id.clone()]))
         .unwrap();
     vector.id = "nobody".to_owned();
     index.upsert("images", &[vector]).unwrap();
