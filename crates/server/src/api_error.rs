@@ -148,6 +148,35 @@ impl ApiError {
     }
 }
 
+/// What a reader says that it expected, and the same in words that are not Rust's.
+const IN_WORDS: [(&str, &str); 7] = [
+    ("expected usize", "expected a whole number, 0 or more"),
+    ("expected u32", "expected a whole number, 0 or more"),
+    ("expected f32", "expected a number"),
+    ("expected a sequence", "expected a list"),
+    ("expected a map", "expected an object"),
+    ("invalid type: map", "invalid type: object"),
+    (
+        "invalid digit found in string",
+        "expected a whole number, 0 or more",
+    ),
+];
+
+/// What a reader said that was wrong, in words that are not Rust's.
+pub(crate) fn in_words(said: &str) -> String {
+    let mut said = said.to_owned();
+    for (rust, words) in IN_WORDS {
+        said = said.replace(rust, words);
+    }
+    match said.split_once("expected struct ") {
+        Some((before, after)) => {
+            let (_, rest) = after.split_once(' ').unwrap_or_default();
+            format!("{before}expected an object {rest}")
+        }
+        None => said,
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (number, name, status) = self.code.parts();
@@ -214,5 +243,27 @@ impl From<index::Error> for ApiError {
 impl From<search::Error> for ApiError {
     fn from(error: search::Error) -> Self {
         Self::internal(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_not_rust() {
+        for (said, expected) in [
+            (
+                "invalid type: string \"1\", expected usize at line 1 column 9",
+                "invalid type: string \"1\", expected a whole number, 0 or more at line 1 column 9",
+            ),
+            (
+                "invalid type: integer `7`, expected struct WireVector at line 1 column 3",
+                "invalid type: integer `7`, expected an object at line 1 column 3",
+            ),
+            ("missing field `vectors`", "missing field `vectors`"),
+        ] {
+            assert_eq!(in_words(said), expected);
+        }
     }
 }

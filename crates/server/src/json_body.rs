@@ -7,7 +7,7 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 
-use crate::api_error::ApiError;
+use crate::api_error::{ApiError, in_words};
 
 /// The largest body, which is the largest of an upsert.
 pub(crate) const LARGEST: usize = 2 << 20;
@@ -92,7 +92,7 @@ fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         return Err(ApiError::invalid("the body is no JSON object"));
     }
     serde_json::from_slice(bytes).map_err(|error| {
-        let said = error.to_string();
+        let said = in_words(&error.to_string());
         ApiError::invalid(match said.contains("recursion limit exceeded") {
             true => format!("the body is nested deeper than the limit of {DEEPEST} levels"),
             false => format!("the body is not what is expected: {said}"),

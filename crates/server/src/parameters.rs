@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use serde::de::DeserializeOwned;
 
-use crate::api_error::ApiError;
+use crate::api_error::{ApiError, in_words};
 
 /// A name in a request's path.
 pub(crate) struct InPath(pub(crate) String);
@@ -31,7 +31,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Query(parameters) = Query::from_request_parts(parts, state)
             .await
-            .map_err(|error| ApiError::invalid(format!("the parameters: {}", error.body_text())))?;
+            .map_err(|error| {
+                let said = in_words(&error.body_text());
+                ApiError::invalid(format!("the parameters: {said}"))
+            })?;
         Ok(Self(parameters))
     }
 }

@@ -1,6 +1,7 @@
+mod columns;
 mod fetching;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -8,7 +9,7 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::Args;
 use dataset::{Problem, Record};
-use search::{AddOptions, Collection, IngestReport, NewRecord, Store, is_taken};
+use search::{AddOptions, Collection, IngestReport, NewRecord, Store};
 use serde::Serialize;
 
 use crate::arguments::StoreArguments;
@@ -108,7 +109,7 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
     };
     let size = size(&listing.records);
     message!("{size} into collection {name} (model {})", model.name());
-    tell_of_taken(&listing.records);
+    columns::tell(&listing.records);
     let placement = arguments.deployment.placement(arguments.engine);
     let collection = store.collection_or_new_at(name, &model.identity(), &placement)?;
     let run = Run {
@@ -282,20 +283,6 @@ impl Run<'_> {
             })?;
         }
         Ok(report)
-    }
-}
-
-/// Says which columns are left out, as their names are taken.
-fn tell_of_taken(records: &[Record]) {
-    let keys = records.iter().flat_map(|record| record.metadata.keys());
-    let taken: BTreeSet<&str> = keys
-        .map(String::as_str)
-        .filter(|key| is_taken(key))
-        .collect();
-    for key in taken {
-        message!(
-            "note: the column {key} is left out, as its name is taken: by another it can be filtered by"
-        );
     }
 }
 

@@ -139,6 +139,19 @@ fn columns_whose_names_are_taken_are_told() {
         added.stderr
     );
     assert!(!added.stderr.contains("colour"), "{}", added.stderr);
+    let priced = [
+        ("two-perch.jpg", "5"),
+        ("astronaut.jpg", "6"),
+        ("angel-shark.jpg", "7"),
+        ("stone-windmill.jpg", "8"),
+        ("orange-hammer.jpg", "ask"),
+    ];
+    world.copy_pictures(&priced.map(|(name, _)| name));
+    let rows = priced.map(|(name, price)| format!("pictures/{name},{price}\n"));
+    world.write("prices.csv", format!("path,price\n{}", rows.concat()));
+    let added = world.well(&["add", "prices.csv"]);
+    let expected = "the column price is text, as not all of it is numbers: `ask` for one";
+    assert!(added.stderr.contains(expected), "{}", added.stderr);
 }
 
 #[test]
