@@ -255,7 +255,11 @@ fn export(arguments: &Export, store: &Store) -> Result<Outcome> {
 
 fn delete(arguments: &Delete, store: &Store) -> Result<Outcome> {
     let info = store.info(&arguments.name)?;
-    let question = format!("delete {} with {} pictures?", info.name, info.pictures);
+    let at = match info.engine {
+        EngineKind::Embedded => String::new(),
+        EngineKind::Pinecone => format!(", and index {} at Pinecone", info.name),
+    };
+    let question = format!("delete {} with {} pictures{at}?", info.name, info.pictures);
     if !arguments.yes && !confirmed(&question)? {
         return Err(Error::NotConfirmed {
             name: arguments.name.clone(),
