@@ -175,7 +175,7 @@ impl Error {
             Error::IndexOfCollection { name } => format!(
                 "change it with `clipseek add`, delete it with `clipseek collection delete {name}`"
             ),
-            Error::OutputIsInput { .. } => "name another file with --to".to_owned(),
+            Error::OutputIsInput { .. } => "name another".to_owned(),
             Error::OutputIsPicture { .. } => {
                 "name another file, or delete this one before".to_owned()
             }
@@ -353,6 +353,9 @@ fn of_search(error: &search::Error) -> Option<String> {
         }
         search::Error::IndexGone { collection, .. } => format!(
             "add its sources again, which embeds them anew; or: clipseek collection delete {collection}"
+        ),
+        search::Error::OtherIndex { collection, .. } => format!(
+            "`clipseek collection delete {collection}` deletes it with the collection; or name another collection"
         ),
         search::Error::OtherEngine { collection, .. } => format!(
             "leave --engine out to add to it, name another collection with --collection, or: clipseek \

@@ -106,6 +106,12 @@ impl Embedded {
         })
     }
 
+    /// Whether the database file was deleted or moved since it was opened, so that nothing can be written any more.
+    pub fn is_gone(&self) -> bool {
+        let writable = self.engine.database.check_writable();
+        matches!(writable, Err(Error::Gone { .. }))
+    }
+
     /// What the user should know about how the engine works here, if it isn't as it should.
     pub fn notice(&self) -> Option<&'static str> {
         if self.engine.database.check_writable().is_err() {

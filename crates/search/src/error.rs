@@ -84,6 +84,23 @@ pub enum Error {
         /// Where its vectors were.
         engine: index::EngineKind,
     },
+    /// The index of the collection's name is another: somebody deleted its own, and made one.
+    #[error(
+        "index `{collection}` of the engine `{engine}` is not the collection's: it has dimension {dimension} and metric \
+         {metric}, expected {expected} and cosine"
+    )]
+    OtherIndex {
+        /// The collection.
+        collection: String,
+        /// Where its vectors were.
+        engine: index::EngineKind,
+        /// The dimension that the index has.
+        dimension: usize,
+        /// Its metric.
+        metric: index::Metric,
+        /// The dimension that it should have.
+        expected: usize,
+    },
     /// The collection's vectors are in another engine.
     #[error("collection `{collection}` is in the engine `{expected}`, not in `{given}`")]
     OtherEngine {

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use index::{
-    Deployment, Embedded, Engine, EngineKind, IndexSettings, IndexSpec, Metric, Pinecone,
+    Deployment, Embedded, Engine, EngineKind, Index, IndexSettings, IndexSpec, Metric, Pinecone,
     PineconeSettings,
 };
 
@@ -112,11 +112,20 @@ impl Store {
     /// The collection of that name.
     ///
     /// # Errors
-    /// `IndexGone` if its engine has no index of its name any more.
+    /// `IndexGone` if its engine has no index of its name any more, `OtherIndex` if it is not the collection's.
     pub fn collection(&self, name: &str) -> Result<Collection<'_>> {
         let row = self.row(name)?;
         match self.engine_of(row.engine)?.index(name) {
-            Ok(index) => Ok(Collection::new(&self.catalogue, row, index)),
+            Ok(index) => match is_of(&index, &row.model) {
+                true => Ok(Collection::new(&self.catalogue, row, index)),
+                false => Err(Error::OtherIndex {
+                    dimension: index.dimension(),
+                    metric: index.metric(),
+                    expected: row.model.dimension,
+                    collection: row.name,
+                    engine: row.engine,
+                }),
+            },
             Err(index::Error::IndexNotFound { .. }) => Err(Error::IndexGone {
                 collection: row.name,
                 engine: row.engine,
@@ -283,7 +292,7 @@ impl Store {
         match engine.create_index(&spec, &settings) {
             Err(error @ index::Error::IndexExists { .. }) => {
                 let index = engine.index(name)?;
-                let fits = (index.dimension(), index.metric()) == (spec.dimension, spec.metric);
+                let fits = is_of(&index, model);
                 let is_empty = index.stats()?.total_vector_count == 0;
                 if (fits && is_empty) || self.catalogue.collection(name)?.is_some() {
                     Ok(())
@@ -318,6 +327,11 @@ fn settings(deployment: Option<&Deployment>) -> IndexSettings {
         deployment: deployment.cloned(),
         ..IndexSettings::default()
     }
+}
+
+/// Whether the vectors of `model` are kept in this index as a collection's are.
+fn is_of(index: &Index, model: &ModelIdentity) -> bool {
+    (index.dimension(), index.metric()) == (model.dimension, Metric::Cosine)
 }
 
 /// The index of a collection.

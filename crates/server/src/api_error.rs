@@ -16,6 +16,10 @@ pub(crate) struct ApiError {
     retry_after: Option<u64>,
 }
 
+/// What went wrong here, for the log.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault(pub(crate) String);
+
 /// The codes, as gRPC has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Code {
@@ -192,6 +196,9 @@ impl IntoResponse for ApiError {
             "details": [],
         });
         let mut answer = (status, Json(body)).into_response();
+        if self.code == Code::Internal {
+            answer.extensions_mut().insert(Fault(self.message));
+        }
         if let Some(seconds) = self.retry_after {
             answer.headers_mut().insert(RETRY_AFTER, seconds.into());
         }

@@ -17,7 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
-use crate::api_error::ApiError;
+use crate::api_error::{ApiError, Fault};
 use crate::gate::Crowded;
 use crate::grpc;
 use crate::health;
@@ -82,6 +82,7 @@ struct Attended<'a> {
     route: String,
     status: u16,
     refused: Option<Reason>,
+    fault: Option<Fault>,
 }
 
 impl Drop for Attended<'_> {
@@ -99,6 +100,7 @@ impl Drop for Attended<'_> {
                 index: self.place.index.as_deref(),
                 status: self.status,
                 refused: self.refused.map(Reason::name),
+                error: self.fault.as_ref().map(|Fault(message)| message.as_str()),
                 time,
             });
         }
@@ -117,6 +119,7 @@ async fn attend(Extracted(place): Extracted<Place>, request: Request, next: Next
         route: route.map_or(NOWHERE, MatchedPath::as_str).to_owned(),
         status: GONE,
         refused: None,
+        fault: None,
     };
     let version = request.version();
     let is_grpc = grpc::is_asked(request.headers());
@@ -146,6 +149,7 @@ async fn attend(Extracted(place): Extracted<Place>, request: Request, next: Next
         }
     });
     attended.status = answer.status().as_u16();
+    attended.fault = answer.extensions_mut().remove();
     let is_well = answer.status().is_success();
     let headers = answer.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&attended.id) {

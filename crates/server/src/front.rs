@@ -131,11 +131,23 @@ async fn connection(
     let Some(tls) = &state.tls else {
         return drive(&state, stream, &activity, router, ended).await;
     };
-    if let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.acceptor().accept(stream)).await {
+    let mut ended = pin!(ended);
+    let shaken = tokio::select! {
+        biased;
+        shaken = timeout(HANDSHAKE, tls.acceptor().accept(stream)) => shaken,
+        () = lingered(ended.as_mut()) => return,
+    };
+    if let Ok(Ok(stream)) = shaken {
         // The handshake was no request.
         activity.forget_head();
         drive(&state, stream, &activity, router, ended).await;
     }
+}
+
+/// Waits until some time after the end was said.
+async fn lingered(ended: impl Future<Output = ()>) {
+    ended.await;
+    sleep(LINGER).await;
 }
 
 /// Answers what is asked on a connection.
@@ -147,7 +159,7 @@ async fn drive(
     ended: impl Future<Output = ()>,
 ) {
     let service = hyper::service::service_fn(|request: Request<Incoming>| {
-        let asked = activity.begin();
+        let asked = activity.begin(request.version());
         // Room may have come.
         if activity.is_crowded()
             && let Some(place) = state.gate.place()

@@ -43,6 +43,11 @@ async fn ready(Extracted(state): Extracted<Arc<State>>) -> Result<&'static str, 
         return Err(ApiError::busy("the server is ending"));
     }
     let read = state.look(|state| {
+        if state.store.engine().is_gone() {
+            return Err(ApiError::busy(
+                "it was deleted or moved while it was in use",
+            ));
+        }
         state.store.engine().list_indexes()?;
         state.store.collections()?;
         Ok(())

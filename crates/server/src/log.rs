@@ -36,6 +36,8 @@ pub(crate) struct Line<'a> {
     pub(crate) index: Option<&'a str>,
     pub(crate) status: u16,
     pub(crate) refused: Option<&'static str>,
+    /// What went wrong here, where that is not the client's doing.
+    pub(crate) error: Option<&'a str>,
     pub(crate) time: Duration,
 }
 
@@ -107,6 +109,9 @@ impl Line<'_> {
         }
         if let Some(reason) = self.refused {
             value["refused"] = reason.into();
+        }
+        if let Some(error) = self.error {
+            value["error"] = error.into();
         }
         value
     }

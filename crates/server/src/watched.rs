@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use axum::http::Version;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
@@ -45,6 +46,8 @@ pub(crate) struct Activity {
     /// Whether a request was answered, and one before all of it had come.
     is_answered: AtomicBool,
     is_unsaid: AtomicBool,
+    /// Whether it speaks HTTP/2, where what comes between requests is no beginning of one.
+    is_http2: AtomicBool,
     is_crowded: AtomicBool,
     place: Mutex<Place>,
 }
@@ -62,6 +65,7 @@ impl Activity {
             received: AtomicU64::new(0),
             is_answered: AtomicBool::new(false),
             is_unsaid: AtomicBool::new(false),
+            is_http2: AtomicBool::new(false),
         })
     }
 
@@ -75,7 +79,9 @@ impl Activity {
     }
 
     /// A request has come; until what is given is dropped, it is being answered.
-    pub(crate) fn begin(self: &Arc<Self>) -> Asked {
+    pub(crate) fn begin(self: &Arc<Self>, version: Version) -> Asked {
+        let is_http2 = version >= Version::HTTP_2;
+        self.is_http2.store(is_http2, Ordering::Relaxed);
         self.head_since.store(0, Ordering::Relaxed);
         self.asked.fetch_add(1, Ordering::Relaxed);
         Asked(Arc::clone(self))
@@ -83,7 +89,8 @@ impl Activity {
 
     fn has_read(&self, count: usize) {
         self.received.fetch_add(count as u64, Ordering::Relaxed);
-        if self.asked.load(Ordering::Relaxed) == 0 {
+        let is_between = self.asked.load(Ordering::Relaxed) == 0;
+        if is_between && !self.is_http2.load(Ordering::Relaxed) {
             let none = self.head_since.load(Ordering::Relaxed) == 0;
             let since = if none { self.now() } else { return };
             self.head_since.store(since, Ordering::Relaxed);
@@ -164,10 +171,10 @@ impl Activity {
 pub(crate) struct Asked(Arc<Activity>);
 
 impl Asked {
-    /// It has been answered, after so much of it was read.
+    /// It has been answered, after so much of it was read. Over HTTP/2 the rest is heard out beside it.
     pub(crate) fn end(self, read: &Read) {
         self.0.is_answered.store(true, Ordering::Relaxed);
-        if !read.is_whole() {
+        if !read.is_whole() && !self.0.is_http2.load(Ordering::Relaxed) {
             self.0.is_unsaid.store(true, Ordering::Relaxed);
         }
     }

@@ -408,6 +408,32 @@ async fn every_connection_beyond_the_limit_is_answered() {
     world.end().await;
 }
 
+/// A stream that is reset under a client that is still sending is taken for one without an answer.
+#[tokio::test]
+async fn what_is_refused_over_http2_is_heard_out() {
+    let world = World::with_limits(|limits| limits.connections = 0).await;
+    let stream = TcpStream::connect(world.control).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let mut client = client.ready().await.unwrap();
+    let url = format!("http://{}/indexes", world.control);
+    let request = axum::http::Request::post(url).body(()).unwrap();
+    let (answer, mut body) = client.send_request(request, false).unwrap();
+    let answer = timeout(HANG, answer).await.unwrap().unwrap();
+    assert_eq!(answer.status(), 503);
+    let part = axum::body::Bytes::from(vec![b' '; 16 << 10]);
+    for _ in 0..200 {
+        body.reserve_capacity(part.len());
+        while body.capacity() < part.len() {
+            let more = std::future::poll_fn(|context| body.poll_capacity(context));
+            timeout(HANG, more).await.unwrap().unwrap().unwrap();
+        }
+        body.send_data(part.clone(), false).unwrap();
+    }
+    body.send_data(axum::body::Bytes::new(), true).unwrap();
+    world.end().await;
+}
+
 /// A connection that stays open.
 async fn held(address: SocketAddr) -> TcpStream {
     let mut stream = begun(address, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
@@ -453,6 +479,31 @@ async fn a_store_that_cannot_be_read_is_not_ready() {
     assert_eq!(ask(world.control, "GET /healthz", "", "").await.status, 200);
     assert_eq!(ask(world.control, "GET /metrics", "", "").await.status, 200);
     world.end().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_store_that_is_gone_is_not_ready_and_its_errors_are_logged() {
+    let (lines, outer) = (Lines::default(), tempfile::tempdir().unwrap());
+    let world = World::start(|options| options.log = Some(Log::to(lines.clone()).unwrap())).await;
+    let host = world.index("any").await;
+    assert_eq!(ask(world.control, "GET /readyz", "", "").await.status, 200);
+    std::fs::rename(world.store(), outer.path().join("moved")).unwrap();
+    let refused = ask(host, "POST /vectors/upsert", "any", UPSERT).await;
+    let message = refused.error(500, "INTERNAL");
+    assert!(message.contains("was deleted or moved"), "{message}");
+    let ready = ask(world.control, "GET /readyz", "", "").await;
+    ready.error(503, "UNAVAILABLE");
+    std::fs::rename(outer.path().join("moved"), world.store()).unwrap();
+    assert_eq!(ask(world.control, "GET /readyz", "", "").await.status, 200);
+    world.end().await;
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let errors = text.lines().filter(|line| line.contains("\"error\":"));
+    let errors: Vec<&str> = errors.collect();
+    assert!(
+        errors.len() == 1 && errors[0].contains("was deleted or moved"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -157,7 +157,8 @@ impl Listed {
             let listing = match arguments.source.read_among(location, &arguments.sources) {
                 Err(error) => {
                     let name = arguments.collection_name();
-                    if is_known(store, name, &dataset::absolute(location)?)? {
+                    let is_there = location.exists();
+                    if !is_there && is_known(store, name, &dataset::absolute(location)?)? {
                         message!(
                             "note: collection {name} has pictures of it: `clipseek collection forget` takes them out"
                         );

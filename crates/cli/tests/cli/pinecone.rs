@@ -171,6 +171,17 @@ fn vectors_that_others_deleted_are_missed_and_made_again() {
         assert!(error.starts_with(expected), "{error}");
         assert_eq!(pinecone.well(&world, &list).json(), json!([]));
     }
+    // Another index of its name is not the collection's.
+    let create = ["index", "create", "default", "--engine", "pinecone"];
+    for kind in [&["-d", "8"][..], &["-d", "256", "-m", "euclidean"]] {
+        pinecone.well(&World::new(), &[&create[..], kind].concat());
+        let check = ["collection", "check", "--repair"];
+        for command in [&["search", "a fish"][..], &check, &add] {
+            let error = pinecone.fails(&world, command);
+            assert!(error.contains("is not the collection's"), "{error}");
+        }
+        pinecone.well(&World::new(), &drop);
+    }
     let repaired = pinecone.run(&world, &["collection", "check", "--repair"]);
     assert_eq!(repaired.code, 1);
     assert!(

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::terminal::{message, visible};
 
 /// Of a column whose cells are numbers in at least so many of a hundred, all are meant to be.
-const MEANT: usize = 80;
+const MEANT: usize = 50;
 
 /// What the cells of a column are.
 #[derive(Default)]
