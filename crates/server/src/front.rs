@@ -131,23 +131,28 @@ async fn connection(
     let Some(tls) = &state.tls else {
         return drive(&state, stream, &activity, router, ended).await;
     };
-    let mut ended = pin!(ended);
+    let (mut ended, mut is_ended) = (pin!(ended), false);
+    let lingered = async {
+        ended.as_mut().await;
+        is_ended = true;
+        sleep(LINGER).await;
+    };
     let shaken = tokio::select! {
         biased;
         shaken = timeout(HANDSHAKE, tls.acceptor().accept(stream)) => shaken,
-        () = lingered(ended.as_mut()) => return,
+        () = lingered => return,
     };
     if let Ok(Ok(stream)) = shaken {
         // The handshake was no request.
         activity.forget_head();
+        // The end is said once.
+        let ended = async {
+            if !is_ended {
+                ended.await;
+            }
+        };
         drive(&state, stream, &activity, router, ended).await;
     }
-}
-
-/// Waits until some time after the end was said.
-async fn lingered(ended: impl Future<Output = ()>) {
-    ended.await;
-    sleep(LINGER).await;
 }
 
 /// Answers what is asked on a connection.
