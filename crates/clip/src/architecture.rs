@@ -237,6 +237,16 @@ impl Architecture {
     }
 }
 
+impl Checkpoint {
+    /// The kind of model, for people: `CLIP`. The weights need not be there.
+    ///
+    /// # Errors
+    /// When the kind is not supported, or a file that says it is missing or malformed.
+    pub fn family(&self) -> Result<&'static str> {
+        Architecture::read(self).map(|architecture| architecture.family())
+    }
+}
+
 impl VisionTower {
     /// (batch, 3, height, width) → (batch, dimension), of any length.
     pub(crate) fn forward(&self, pixels: &Tensor) -> Result<Tensor> {

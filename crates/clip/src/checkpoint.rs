@@ -1,21 +1,19 @@
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    fs::File,
-    io::{self, Read},
-    ops::Deref,
-    path::Path,
-    sync::Arc,
-};
+mod module;
+mod weights_form;
 
-use memmap2::Mmap;
+use std::{collections::BTreeSet, fmt, path::Path, sync::Arc};
+
+use candle_core::Device;
 use serde::{Deserialize, de::DeserializeOwned};
 
+pub(crate) use self::module::{MODULES, Module};
+use self::weights_form::{
+    MODULE_WEIGHTS, OPEN_CLIP_WEIGHTS_FORMS, ShardIndex, WEIGHTS_FORMS, WeightsForm,
+};
 use crate::{
     Error, Result,
-    architecture::Architecture,
-    mapping,
-    modules::{MODULES, Module},
+    contents::Contents,
+    weights::{Weights, WeightsFile},
 };
 
 pub(crate) const CONFIG: &str = "config.json";
@@ -29,7 +27,6 @@ pub(crate) const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
 pub(crate) const SENTENCEPIECE: &str = "spiece.model";
 pub(crate) const WORD_PIECES: &str = "vocab.txt";
 pub(crate) const SENTENCE_CONFIG: &str = "sentence_bert_config.json";
-pub(crate) const WEIGHTS: &str = "model.safetensors";
 
 /// Files that are read whole when a checkpoint is opened, in the order in which the fingerprint takes them.
 pub(crate) const SMALL_FILES: [&str; 11] = [
@@ -49,51 +46,6 @@ pub(crate) const SMALL_FILES: [&str; 11] = [
 /// Files of sentence-transformers that lie in the directory itself, whatever is in folders.
 const ROOT_FILES: [&str; 2] = [MODULES, PROMPTS];
 pub(crate) const PROMPTS: &str = "config_sentence_transformers.json";
-
-/// The forms that transformers keeps weights in, the preferred one first.
-const WEIGHTS_FORMS: [WeightsForm; 4] = [
-    WeightsForm::Whole(WEIGHTS),
-    WeightsForm::Sharded("model.safetensors.index.json"),
-    WeightsForm::Whole("pytorch_model.bin"),
-    WeightsForm::Sharded("pytorch_model.bin.index.json"),
-];
-
-/// Those of open_clip. Where its own names are there as well, the others can hold the vision tower alone.
-const OPEN_CLIP_WEIGHTS_FORMS: [WeightsForm; 4] = [
-    WeightsForm::Whole("open_clip_model.safetensors"),
-    WeightsForm::Whole("open_clip_pytorch_model.bin"),
-    WeightsForm::Whole(WEIGHTS),
-    WeightsForm::Whole("pytorch_model.bin"),
-];
-
-/// Those of the modules of sentence-transformers behind the transformer.
-const MODULE_WEIGHTS: [&str; 2] = [WEIGHTS, "pytorch_model.bin"];
-
-#[derive(Clone, Copy)]
-enum WeightsForm {
-    /// One file.
-    Whole(&'static str),
-    /// Several, and this one that lists them.
-    Sharded(&'static str),
-}
-
-impl WeightsForm {
-    const fn first_file(self) -> &'static str {
-        match self {
-            Self::Whole(name) | Self::Sharded(name) => name,
-        }
-    }
-}
-
-/// The list of a sharded checkpoint's files.
-#[derive(Deserialize)]
-struct ShardIndex {
-    /// The file of each tensor.
-    weight_map: BTreeMap<String, String>,
-}
-
-/// The largest of them known, a tokenizer of 250,000 tokens, has 17 MB.
-const SMALL_FILE_LIMIT: u64 = 64 << 20;
 
 /// The named files of a model, in the form of a Hugging Face repository.
 ///
@@ -123,34 +75,6 @@ pub(crate) struct Kind {
     pub(crate) model_type: Option<String>,
 }
 
-/// The bytes of a file.
-pub(crate) enum Contents {
-    Read(Vec<u8>),
-    Mapped(Mmap),
-    Bundled(&'static [u8]),
-}
-
-impl Contents {
-    /// Says that all of `part`, which is a part of these bytes, is about to be read.
-    pub(crate) fn will_need(&self, part: &[u8]) {
-        if let Self::Mapped(map) = self {
-            mapping::will_need(map, part);
-        }
-    }
-}
-
-impl Deref for Contents {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Read(bytes) => bytes,
-            Self::Mapped(map) => map,
-            Self::Bundled(bytes) => bytes,
-        }
-    }
-}
-
 impl Checkpoint {
     /// Opens the model in `directory`.
     ///
@@ -178,9 +102,8 @@ impl Checkpoint {
             checkpoint.read(directory, config)?;
         }
         for name in checkpoint.possible_weights()? {
-            if let Some(map) = map_whole(&directory.join(&name))? {
-                let contents = Arc::new(Contents::Mapped(map));
-                checkpoint.files.push((name, contents));
+            if let Some(contents) = Contents::map(&directory.join(&name))? {
+                checkpoint.files.push((name, Arc::new(contents)));
             }
         }
         Ok(checkpoint)
@@ -230,14 +153,6 @@ impl Checkpoint {
         small_files().chain(ROOT_FILES).collect()
     }
 
-    /// The kind of model, for people: `CLIP`. The weights need not be there.
-    ///
-    /// # Errors
-    /// When the kind is not supported, or a file that says it is missing or malformed.
-    pub fn family(&self) -> Result<&'static str> {
-        Architecture::read(self).map(|architecture| architecture.family())
-    }
-
     /// Of the files called `names`, those that hold the weights. Where there are several forms of them, safetensors
     /// are preferred, then files that are whole.
     ///
@@ -263,6 +178,19 @@ impl Checkpoint {
             Some(file) => Err(self.missing(file)),
             None => Ok(files),
         }
+    }
+
+    /// Reads the headers of the weights, for tensors on `device`.
+    pub(crate) fn weights(&self, device: &Device) -> Result<Weights<'_>> {
+        let names = self.weight_files(&self.names())?;
+        let files = names.iter().map(|name| {
+            Ok(WeightsFile {
+                place: self.place(name),
+                contents: self.contents(name)?,
+                prefix: self.step_of(name),
+            })
+        });
+        Weights::open(&files.collect::<Result<Vec<_>>>()?, device)
     }
 
     /// Whether the checkpoint, whose repository holds `names`, is to be read in open_clip's form: transformers' own
@@ -338,7 +266,7 @@ impl Checkpoint {
     }
 
     /// The folder of the file called `file`, when it is that of a module behind the transformer.
-    pub(crate) fn step_of(&self, file: &str) -> Option<&str> {
+    fn step_of(&self, file: &str) -> Option<&str> {
         let (folder, _) = file.split_once('/')?;
         let mut steps = self.steps().map(|module| module.path.as_str());
         steps.find(|path| *path == folder)
@@ -355,10 +283,16 @@ impl Checkpoint {
         })
     }
 
+    /// The error for a module of a class that cannot be here.
+    pub(crate) fn refuse_module(&self, module: &Module, expected: &str) -> Error {
+        let found = format!("`{}`", module.class);
+        Error::setting(&self.place(MODULES), "type", found, expected)
+    }
+
     /// Reads a small file, if it is there.
     fn read(&mut self, directory: &Path, name: String) -> Result<()> {
-        if let Some(bytes) = read_small(&directory.join(&name))? {
-            self.files.push((name, Arc::new(Contents::Read(bytes))));
+        if let Some(contents) = Contents::read(&directory.join(&name))? {
+            self.files.push((name, Arc::new(contents)));
         }
         Ok(())
     }
@@ -396,7 +330,7 @@ impl Checkpoint {
     }
 
     /// The file called `name`, to be held on to.
-    pub(crate) fn contents(&self, name: &str) -> Result<&Arc<Contents>> {
+    fn contents(&self, name: &str) -> Result<&Arc<Contents>> {
         let file = self.files.iter().find(|(file, _)| file == name);
         file.map(|(_, contents)| contents)
             .ok_or_else(|| self.missing(name))
@@ -470,57 +404,4 @@ fn small_files() -> impl Iterator<Item = &'static str> {
         WeightsForm::Whole(_) => None,
     });
     SMALL_FILES.into_iter().chain(lists)
-}
-
-/// Opens the file at `path`; `None` when there is none.
-fn open_file(path: &Path) -> Result<Option<(File, u64)>> {
-    let failed = |source| Error::ReadFile {
-        file: path.display().to_string(),
-        source,
-    };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
-    let metadata = file.metadata().map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(failed(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "not a regular file",
-        )));
-    }
-    Ok(Some((file, metadata.len())))
-}
-
-fn read_small(path: &Path) -> Result<Option<Vec<u8>>> {
-    let Some((file, bytes)) = open_file(path)? else {
-        return Ok(None);
-    };
-    let name = || path.display().to_string();
-    if bytes > SMALL_FILE_LIMIT {
-        return Err(Error::LargeFile {
-            file: name(),
-            bytes,
-            limit: SMALL_FILE_LIMIT,
-        });
-    }
-    let mut contents = Vec::new();
-    let read = file.take(SMALL_FILE_LIMIT).read_to_end(&mut contents);
-    read.map_err(|source| Error::ReadFile {
-        file: name(),
-        source,
-    })?;
-    Ok(Some(contents))
-}
-
-fn map_whole(path: &Path) -> Result<Option<Mmap>> {
-    let Some((file, _)) = open_file(path)? else {
-        return Ok(None);
-    };
-    let map = mapping::map(&file);
-    map.map(Some).map_err(|source| Error::ReadFile {
-        file: path.display().to_string(),
-        source,
-    })
 }

@@ -1,6 +1,8 @@
+mod pickle;
+
 use std::{fmt::Display, io, path::PathBuf};
 
-use crate::PickleError;
+pub use self::pickle::PickleError;
 
 /// What can go wrong between a checkpoint and a vector.
 ///

@@ -10,7 +10,6 @@ use crate::{
     modules,
     preprocessor::Preprocessor,
     tokenizer::Tokenizer,
-    weights::Weights,
 };
 
 /// Pictures in one pass through the vision tower: more are no quicker, and need more memory.
@@ -88,7 +87,7 @@ impl Model {
             modules::expect_none_that_matter(&checkpoint)?;
         }
         architecture.check_tokenizer(&checkpoint)?;
-        let weights = Weights::open(&checkpoint, &device)?;
+        let weights = checkpoint.weights(&device)?;
         let (scoring, parameters) = (architecture.scoring(&weights)?, weights.parameters());
         let fingerprint = fingerprint(&checkpoint, &weights);
         drop(weights);
@@ -233,7 +232,7 @@ impl Model {
         }
         let make = || {
             self.architecture
-                .text_tower(&Weights::open(&self.checkpoint, &self.device)?)
+                .text_tower(&self.checkpoint.weights(&self.device)?)
         };
         let mut vectors = Vec::with_capacity(texts.len());
         for texts in texts.chunks(TEXTS_AT_ONCE) {
@@ -335,7 +334,7 @@ impl Model {
         self.check_pictures()?;
         let make = || {
             self.architecture
-                .vision_tower(&Weights::open(&self.checkpoint, &self.device)?)
+                .vision_tower(&self.checkpoint.weights(&self.device)?)
         };
         let size = |&index: &usize| (pixels[index].width(), pixels[index].height());
         let mut order: Vec<usize> = (0..pixels.len()).collect();
@@ -395,7 +394,7 @@ mod tests {
     use candle_core::Device;
     use safetensors::SafeTensors;
 
-    use super::{Checkpoint, Model, Pixels, Tensor, Weights, unit_rows};
+    use super::{Checkpoint, Model, Pixels, Tensor, unit_rows};
 
     /// The towers' own results, of any length, as transformers' `get_image_features` and `get_text_features` give
     /// them: unit vectors, which the integration tests compare, would hide a wrong factor.
@@ -416,7 +415,7 @@ mod tests {
         ] {
             let directory = Path::new("tests/fixtures").join(name);
             let model = Model::load(Checkpoint::open(&directory).unwrap()).unwrap();
-            let weights = Weights::open(&model.checkpoint, &Device::Cpu).unwrap();
+            let weights = model.checkpoint.weights(&Device::Cpu).unwrap();
             let expected = std::fs::read(directory.join("expected.safetensors")).unwrap();
             let expected = SafeTensors::deserialize(&expected).unwrap();
             let floats = |name: &str| {
@@ -473,7 +472,7 @@ mod tests {
     fn pictures_of_several_shapes_equal_transformers() {
         let directory = Path::new("tests/fixtures/siglip2-naflex");
         let model = Model::load(Checkpoint::open(directory).unwrap()).unwrap();
-        let weights = Weights::open(&model.checkpoint, &Device::Cpu).unwrap();
+        let weights = model.checkpoint.weights(&Device::Cpu).unwrap();
         let vision = model.architecture.vision_tower(&weights).unwrap();
         let expected = std::fs::read(directory.join("expected.safetensors")).unwrap();
         let expected = candle_core::safetensors::load_buffer(&expected, &Device::Cpu).unwrap();

@@ -1,46 +1,14 @@
+//! What the modules of sentence-transformers would add to a model.
+
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::{Checkpoint, Error, Result, sentence::refuse_prompts};
+use crate::{Checkpoint, Error, Result, checkpoint::PROMPTS};
 
-/// The file that lists the modules of a checkpoint of sentence-transformers.
-pub(crate) const MODULES: &str = "modules.json";
-
-/// A part of a checkpoint of sentence-transformers, as
-/// [`modules.json`](https://github.com/huggingface/sentence-transformers/blob/main/sentence_transformers/base/model.py) has it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(crate) struct Module {
-    /// The folder of its files; empty where they lie beside `modules.json`.
-    pub(crate) path: String,
-    /// Its Python class.
-    #[serde(rename = "type")]
-    class: String,
-}
-
-impl Module {
-    /// Whether its folder is the directory itself or one in it. The path comes from a file: nothing outside is read.
-    pub(crate) fn is_inside(&self) -> bool {
-        !self.path.contains(['/', '\\', '\0']) && self.path != "." && self.path != ".."
-    }
-
-    /// The name of the file that its folder has as `name`.
-    pub(crate) fn file(&self, name: &str) -> String {
-        match self.path.as_str() {
-            "" => name.to_owned(),
-            folder => format!("{folder}/{name}"),
-        }
-    }
-
-    /// The class without where it lies, which changes from version to version; `None` for classes of others.
-    pub(crate) fn kind(&self) -> Option<&str> {
-        let class = self.class.strip_prefix("sentence_transformers.")?;
-        class.rsplit('.').next()
-    }
-
-    /// The error for a class that cannot be here.
-    pub(crate) fn refuse(&self, checkpoint: &Checkpoint, expected: &str) -> Error {
-        let found = format!("`{}`", self.class);
-        Error::setting(&checkpoint.place(MODULES), "type", found, expected)
-    }
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PromptsJson {
+    default_prompt_name: Option<String>,
 }
 
 /// Refuses modules, and a prompt, that would change the vectors of a model that is complete without them.
@@ -52,6 +20,20 @@ pub(crate) fn expect_none_that_matter(checkpoint: &Checkpoint) -> Result<()> {
         .find(|module| module.kind() != Some("Normalize"))
     {
         None => Ok(()),
-        Some(module) => Err(module.refuse(checkpoint, "`Normalize` behind a CLIP model")),
+        Some(module) => Err(checkpoint.refuse_module(module, "`Normalize` behind a CLIP model")),
+    }
+}
+
+/// Refuses a prompt that would be put before every text.
+pub(crate) fn refuse_prompts(checkpoint: &Checkpoint) -> Result<()> {
+    let json: PromptsJson = checkpoint.json(PROMPTS)?.unwrap_or_default();
+    match json.default_prompt_name {
+        None => Ok(()),
+        Some(name) => Err(Error::setting(
+            &checkpoint.place(PROMPTS),
+            "default_prompt_name",
+            Value::String(name),
+            "none",
+        )),
     }
 }

@@ -8,5 +8,5 @@ mod dense;
 mod pooling;
 mod tower;
 
-pub(crate) use config::{SentenceConfig, refuse_prompts};
+pub(crate) use config::SentenceConfig;
 pub(crate) use tower::SentenceTower;

@@ -1,5 +1,6 @@
 //! Tensors by name, out of the files that hold a checkpoint's weights.
 
+mod numbers;
 mod pickle;
 mod rows;
 mod safetensors_file;
@@ -10,9 +11,17 @@ use std::{collections::BTreeMap, sync::Arc};
 use candle_core::{Device, Tensor};
 use safetensors::Dtype;
 
-pub use self::pickle::PickleError;
 pub(crate) use self::{rows::Rows, stored::Stored};
-use crate::{Checkpoint, Error, Result, checkpoint::Contents};
+use crate::{Error, Result, contents::Contents};
+
+/// A file of weights, for [`Weights::open`].
+pub(crate) struct WeightsFile<'a> {
+    /// How errors call it.
+    pub(crate) place: String,
+    pub(crate) contents: &'a Arc<Contents>,
+    /// What goes, with a dot, before its tensors' names: the modules of sentence-transformers call their tensors alike.
+    pub(crate) prefix: Option<&'a str>,
+}
 
 /// The weights of a checkpoint below a prefix of their names, as `VarBuilder` in other candle code.
 ///
@@ -88,32 +97,24 @@ fn read<'a>(contents: &'a Arc<Contents>, file: &Arc<str>) -> Result<Vec<(String,
 }
 
 impl<'a> Weights<'a> {
-    /// Reads the headers of the checkpoint's weights, for tensors on `device`.
-    pub(crate) fn open(checkpoint: &'a Checkpoint, device: &Device) -> Result<Self> {
-        let files = checkpoint.weight_files(&checkpoint.names())?;
-        Self::open_files(checkpoint, &files, device)
-    }
-
-    /// The same for weights in the files called `files`, of which there is one at least.
-    pub(crate) fn open_files(
-        checkpoint: &'a Checkpoint,
-        files: &[String],
-        device: &Device,
-    ) -> Result<Self> {
+    /// Reads the headers of `files`, for tensors on `device`.
+    pub(crate) fn open(files: &[WeightsFile<'a>], device: &Device) -> Result<Self> {
         let mut tensors = BTreeMap::new();
         for file in files {
-            let place: Arc<str> = checkpoint.place(file).into();
-            let read = read(checkpoint.contents(file)?, &place)?.into_iter();
-            match checkpoint.step_of(file) {
-                // The modules of sentence-transformers call their tensors alike.
-                Some(module) => {
-                    tensors.extend(read.map(|(name, stored)| (format!("{module}.{name}"), stored)));
+            let place: Arc<str> = file.place.as_str().into();
+            let read = read(file.contents, &place)?.into_iter();
+            match file.prefix {
+                Some(prefix) => {
+                    tensors.extend(read.map(|(name, stored)| (format!("{prefix}.{name}"), stored)));
                 }
                 None => tensors.extend(read),
             }
         }
         let source = Source {
-            file: checkpoint.place(files.first().map_or("", String::as_str)),
+            file: files
+                .first()
+                .map(|file| file.place.clone())
+                .unwrap_or_default(),
             tensors,
             device: device.clone(),
         };

@@ -77,7 +77,7 @@ mod tests {
         for (name, tokens, width) in [("quick-gelu", 1014, 24), ("old-config", 714, 16)] {
             let directory = Path::new("tests/fixtures").join(name);
             let checkpoint = Checkpoint::open(&directory).unwrap();
-            let weights = Weights::open(&checkpoint, &Device::Cpu).unwrap();
+            let weights = checkpoint.weights(&Device::Cpu).unwrap();
             let weights = weights.below("text_model.embeddings.token_embedding");
             let tensor = weights.tensor("weight", &[tokens, width]).unwrap();
             let rows = Embedding::new(tokens, width, &weights).unwrap();

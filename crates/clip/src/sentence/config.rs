@@ -1,12 +1,11 @@
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::{
     Checkpoint, Error, Result,
     bert::{BertConfig, TokenizerWishes},
-    checkpoint::{CONFIG, PROMPTS, SENTENCE_CONFIG},
+    checkpoint::{CONFIG, MODULES, Module, SENTENCE_CONFIG},
     config::Settings,
-    modules::{MODULES, Module},
+    modules::refuse_prompts,
     sentence::{
         dense::{DenseConfig, DenseJson},
         pooling::{Pooling, PoolingJson},
@@ -38,12 +37,6 @@ struct SentenceJson {
     do_lower_case: Option<bool>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct PromptsJson {
-    default_prompt_name: Option<String>,
-}
-
 /// The modules that there can be, for errors.
 const KINDS: &str = "`Transformer`, then `Pooling`, then any of `Dense` and `Normalize`";
 
@@ -54,10 +47,10 @@ impl SentenceConfig {
         let (pooling, steps) = match checkpoint.modules() {
             [] => return Err(checkpoint.missing(MODULES)),
             [transformer, ..] if transformer.kind() != Some("Transformer") => {
-                return Err(transformer.refuse(checkpoint, KINDS));
+                return Err(checkpoint.refuse_module(transformer, KINDS));
             }
             [_, pooling, steps @ ..] if pooling.kind() == Some("Pooling") => (pooling, steps),
-            [_, other, ..] => return Err(other.refuse(checkpoint, KINDS)),
+            [_, other, ..] => return Err(checkpoint.refuse_module(other, KINDS)),
             [_] => {
                 let (file, expected) = (checkpoint.place(MODULES), KINDS);
                 return Err(Error::setting(
@@ -105,7 +98,7 @@ impl Step {
                     .map(Self::Dense)
             }
             Some("Normalize") => Ok(Self::Normalize),
-            _ => Err(module.refuse(checkpoint, KINDS)),
+            _ => Err(checkpoint.refuse_module(module, KINDS)),
         }
     }
 }
@@ -139,19 +132,4 @@ fn wishes(checkpoint: &Checkpoint) -> Result<TokenizerWishes> {
         limit: json.max_seq_length,
         lowercase: json.do_lower_case.unwrap_or_default(),
     })
-}
-
-/// A prompt would be put before every text.
-/// Refuses a prompt that would be put before every text.
-pub(crate) fn refuse_prompts(checkpoint: &Checkpoint) -> Result<()> {
-    let json: PromptsJson = checkpoint.json(PROMPTS)?.unwrap_or_default();
-    match json.default_prompt_name {
-        None => Ok(()),
-        Some(name) => Err(Error::setting(
-            &checkpoint.place(PROMPTS),
-            "default_prompt_name",
-            Value::String(name),
-            "none",
-        )),
-    }
 }

@@ -87,7 +87,7 @@ mod tests {
         let checkpoint = Checkpoint::open(directory).unwrap();
         let transformer = BertConfig::distilbert(&checkpoint).unwrap();
         let config = SentenceConfig::read(&checkpoint, transformer).unwrap();
-        let weights = Weights::open(&checkpoint, &Device::Cpu).unwrap();
+        let weights = checkpoint.weights(&Device::Cpu).unwrap();
         let tower = SentenceTower::new(&config, &weights).unwrap();
 
         let expected = std::fs::read(directory.join("expected.safetensors")).unwrap();

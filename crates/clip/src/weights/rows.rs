@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use safetensors::Dtype;
 
-use super::stored::decode_into;
-use crate::checkpoint::Contents;
+use super::numbers::decode_into;
+use crate::contents::Contents;
 
 /// A matrix that stays in its file, of which only those rows are read that are asked for.
 ///

@@ -1,11 +1,10 @@
 use std::{borrow::Cow, sync::Arc};
 
-use half::{bf16, f16};
 use rayon::prelude::*;
 use safetensors::Dtype;
 
-use super::Rows;
-use crate::{Error, Result, checkpoint::Contents};
+use super::{Rows, numbers::decode_into};
+use crate::{Error, Result, contents::Contents};
 
 /// Numbers decoded by one thread at a time.
 const BLOCK: usize = 64 << 10;
@@ -93,23 +92,4 @@ impl Stored<'_> {
 fn squeezed(shape: &[usize]) -> &[usize] {
     let ones = shape.iter().take_while(|&&size| size == 1).count();
     &shape[ones..]
-}
-
-/// Writes the numbers in `data`, which are F32, F16 or BF16, into `output`.
-pub(super) fn decode_into(data: &[u8], element: Dtype, output: &mut [f32]) {
-    match element {
-        Dtype::F16 => decode(data, output, |bytes| f16::from_le_bytes(bytes).to_f32()),
-        Dtype::BF16 => decode(data, output, |bytes| bf16::from_le_bytes(bytes).to_f32()),
-        _ => decode(data, output, f32::from_le_bytes),
-    }
-}
-
-fn decode<const BYTES: usize>(
-    data: &[u8],
-    output: &mut [f32],
-    number: impl Fn([u8; BYTES]) -> f32,
-) {
-    for (output, bytes) in output.iter_mut().zip(data.as_chunks::<BYTES>().0) {
-        *output = number(*bytes);
-    }
 }

@@ -2,7 +2,11 @@ use std::io::Cursor;
 
 use zip::{CompressionMethod, ZipArchive};
 
-use super::{Machine, Origin, PickleError, Tensors, tensors};
+use super::{
+    dictionary::{Origin, Tensors, tensors},
+    machine::Machine,
+};
+use crate::PickleError;
 
 /// The file as it is since PyTorch 1.6.
 pub(super) fn read<'a>(origin: Origin<'a, '_>) -> Result<Tensors<'a>, PickleError> {

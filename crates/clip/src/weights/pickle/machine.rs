@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use super::PickleError;
+use crate::PickleError;
 
 type Result<T> = std::result::Result<T, PickleError>;
 

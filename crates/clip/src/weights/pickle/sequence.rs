@@ -1,6 +1,10 @@
 use std::collections::HashMap;
 
-use super::{Machine, Origin, PickleError, TensorPlace, Tensors, Value, element, tensors};
+use super::{
+    dictionary::{Origin, Tensors, element, tensors},
+    machine::{Machine, TensorPlace, Value},
+};
+use crate::PickleError;
 
 /// The first pickle, of protocol 2: PyTorch's magic number, an integer of 10 bytes.
 const BEGINNING: [u8; 15] = [
