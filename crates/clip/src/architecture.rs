@@ -5,7 +5,7 @@ use crate::{
     bert::{self, BertConfig, TokenizerWishes},
     checkpoint::{CONFIG, Kind},
     chinese::{ChineseConfig, ChineseTextTower},
-    config::ClipConfig,
+    clip::{self, ClipConfig, TextTransformer, VisionTransformer},
     mini::{self, MiniConfig},
     open_clip::OpenClip,
     preprocessor::{Preprocessor, Sight},
@@ -13,9 +13,7 @@ use crate::{
     scoring::Scoring,
     sentence::{SentenceConfig, SentenceTower},
     siglip::{self, SiglipConfig},
-    text::TextTransformer,
     tokenizer::Tokenizer,
-    vision::VisionTransformer,
     weights::Weights,
 };
 
@@ -172,7 +170,7 @@ impl Architecture {
     /// Whether the files that the tokenizer needs are there.
     pub(crate) fn check_tokenizer(&self, checkpoint: &Checkpoint) -> Result<()> {
         match self {
-            Self::Clip(_) | Self::Mini(_) => Tokenizer::check(checkpoint),
+            Self::Clip(_) | Self::Mini(_) => clip::check_tokenizer(checkpoint),
             Self::OpenClip(open_clip) => open_clip.check_tokenizer(checkpoint),
             Self::Chinese(_) | Self::Sentence(_) => bert::check_tokenizer(checkpoint),
             Self::Siglip(_) => siglip::check_tokenizer(checkpoint),
@@ -181,7 +179,7 @@ impl Architecture {
 
     pub(crate) fn tokenizer(&self, checkpoint: &Checkpoint) -> Result<Tokenizer> {
         match self {
-            Self::Clip(config) => Tokenizer::clip(checkpoint, config.text.context),
+            Self::Clip(config) => clip::tokenizer(checkpoint, config.text.context),
             Self::OpenClip(open_clip) => open_clip.tokenizer(checkpoint),
             Self::Mini(config) => {
                 Tokenizer::saved(checkpoint, config.text_config.max_position_embeddings)

@@ -1,58 +1,14 @@
-//! `config.json` of a CLIP model, with the defaults of transformers'
-//! [`CLIPConfig`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/configuration_clip.py).
+//! What the configurations of several families share: the sizes of a stack of transformer layers, and how a setting that
+//! cannot be used is refused.
 
 use std::fmt::Display;
 
 use serde::Deserialize;
-use serde_json::Value;
 
-use crate::{
-    Checkpoint, Error, Result,
-    checkpoint::CONFIG,
-    ops::{Activation, Linear},
-    weights::Weights,
-};
+use crate::{Error, Result, ops::Activation};
 
 /// The largest width and height of a picture that a model can want: memory is taken by this number.
 pub(crate) const IMAGE_LIMIT: usize = 1 << 14;
-
-/// What `config.json` says of both towers.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ClipConfig {
-    /// Length of the vectors that both towers end in.
-    pub(crate) projection: usize,
-    pub(crate) text: TextConfig,
-    pub(crate) vision: VisionConfig,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct TextConfig {
-    pub(crate) encoder: EncoderConfig,
-    /// How many tokens there are.
-    pub(crate) vocabulary: usize,
-    /// The most tokens a text can have.
-    pub(crate) context: usize,
-    pub(crate) pooling: TextPooling,
-    /// Whether a token sees only those before it, and itself.
-    pub(crate) causal: bool,
-    /// What every text is filled up with to `context` tokens, where these are seen or pooled.
-    pub(crate) padding: Option<u32>,
-    pub(crate) projection: Projection,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct VisionConfig {
-    pub(crate) encoder: EncoderConfig,
-    pub(crate) channels: usize,
-    /// Width and height of the picture.
-    pub(crate) image: usize,
-    /// Width and height of a patch.
-    pub(crate) patch: usize,
-    /// Whether tokens are normed before the first layer.
-    pub(crate) first_norm: bool,
-    pub(crate) pooling: VisionPooling,
-    pub(crate) projection: Projection,
-}
 
 /// The sizes of a stack of transformer layers.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,171 +25,7 @@ pub(crate) struct EncoderConfig {
     pub(crate) layer_scale: bool,
 }
 
-/// What brings a tower's vector into the space of both.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Projection {
-    /// The vector stays as it is.
-    Nothing,
-    Plain,
-    Biased,
-}
-
-impl Projection {
-    /// From vectors of length `width` to those of length `dimension`, as `weights.weight` and `weights.bias`.
-    pub(crate) fn read(
-        self,
-        width: usize,
-        dimension: usize,
-        weights: &Weights<'_>,
-    ) -> Result<Option<Linear>> {
-        match self {
-            Self::Nothing => Ok(None),
-            Self::Plain => Linear::without_bias(width, dimension, weights).map(Some),
-            Self::Biased => Linear::new(width, dimension, weights).map(Some),
-        }
-    }
-}
-
-/// What stands for the picture.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum VisionPooling {
-    /// The class token, normed.
-    Class,
-    /// The average of the patches, each normed.
-    AverageOfNormed,
-    /// The average of the patches, normed.
-    NormOfAverage,
-}
-
-/// Which token's vector stands for the text.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum TextPooling {
-    /// The one with the highest id, the first of several. OpenAI's configurations say `eos_token_id: 2`, which is
-    /// wrong and which transformers
-    /// [takes to mean this](https://github.com/huggingface/transformers/pull/24773).
-    HighestId,
-    /// The first with this id; the first of all when there is none.
-    First(u32),
-    /// The first of all.
-    Beginning,
-    /// The last of all.
-    Last,
-}
-
-impl TextPooling {
-    /// The position of the token that stands for `tokens`.
-    pub(crate) fn position(self, tokens: &[u32]) -> usize {
-        let wanted = match self {
-            Self::HighestId => tokens.iter().copied().max(),
-            Self::First(id) => Some(id),
-            Self::Beginning => return 0,
-            Self::Last => return tokens.len().saturating_sub(1),
-        };
-        tokens
-            .iter()
-            .position(|&token| Some(token) == wanted)
-            .unwrap_or(0)
-    }
-}
-
-impl VisionConfig {
-    /// From the settings of `vision_config`.
-    pub(crate) fn new(
-        settings: &Settings,
-        encoder: EncoderConfig,
-        channels: usize,
-        image: usize,
-        patch: usize,
-    ) -> Result<Self> {
-        if channels != 3 {
-            return Err(settings.refuse("vision_config.num_channels", channels, "3"));
-        }
-        let config = Self {
-            encoder,
-            channels,
-            image: settings.within("vision_config.image_size", image, IMAGE_LIMIT)?,
-            patch: settings.positive("vision_config.patch_size", patch)?,
-            first_norm: true,
-            pooling: VisionPooling::Class,
-            projection: Projection::Plain,
-        };
-        if patch > image {
-            return Err(settings.refuse("vision_config.patch_size", patch, "at most `image_size`"));
-        }
-        Ok(config)
-    }
-
-    /// Patches in a row, and rows of them.
-    pub(crate) fn grid(&self) -> usize {
-        self.image / self.patch
-    }
-}
-
-impl ClipConfig {
-    pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self> {
-        let json: ClipJson = checkpoint.require_json(CONFIG)?;
-        json.resolve(&Settings {
-            file: checkpoint.place(CONFIG),
-        })
-    }
-
-    /// The same of a model whose text tower is of another kind: what is said of texts is CLIP's defaults.
-    pub(crate) fn for_pictures(checkpoint: &Checkpoint) -> Result<Self> {
-        let json: PicturesJson = checkpoint.require_json(CONFIG)?;
-        let json = ClipJson {
-            projection_dim: json.projection_dim,
-            vision_config: json.vision_config,
-            vision_config_dict: json.vision_config_dict,
-            ..ClipJson::default()
-        };
-        json.resolve(&Settings {
-            file: checkpoint.place(CONFIG),
-        })
-    }
-}
-
-/// The file as it is written. What is absent or `null` has a default; old configurations hold only what differs.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ClipJson {
-    projection_dim: Option<usize>,
-    text_config: Option<TextJson>,
-    vision_config: Option<VisionJson>,
-    // Files from before 2022-12 have these as well or instead. transformers completes them with the defaults and
-    // then lets them replace every value of `text_config` and `vision_config`.
-    text_config_dict: Option<TextJson>,
-    vision_config_dict: Option<VisionJson>,
-}
-
-/// The part of the file that is of pictures.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct PicturesJson {
-    projection_dim: Option<usize>,
-    vision_config: Option<VisionJson>,
-    vision_config_dict: Option<VisionJson>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct TextJson {
-    #[serde(flatten)]
-    encoder: EncoderJson,
-    vocab_size: Option<usize>,
-    max_position_embeddings: Option<usize>,
-    eos_token_id: Option<Value>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct VisionJson {
-    #[serde(flatten)]
-    encoder: EncoderJson,
-    num_channels: Option<usize>,
-    image_size: Option<usize>,
-    patch_size: Option<usize>,
-}
-
+/// An encoder's settings as transformers writes them; what is absent has a default.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct EncoderJson {
@@ -252,69 +44,6 @@ pub(crate) struct EncoderDefaults {
     pub(crate) heads: usize,
     pub(crate) epsilon: f64,
     pub(crate) activation: Activation,
-}
-
-impl ClipJson {
-    fn resolve(self, settings: &Settings) -> Result<ClipConfig> {
-        let text = self
-            .text_config_dict
-            .or(self.text_config)
-            .unwrap_or_default();
-        let vision = self
-            .vision_config_dict
-            .or(self.vision_config)
-            .unwrap_or_default();
-        Ok(ClipConfig {
-            projection: settings.positive("projection_dim", self.projection_dim.unwrap_or(512))?,
-            text: text.resolve(settings)?,
-            vision: vision.resolve(settings)?,
-        })
-    }
-}
-
-impl TextJson {
-    fn resolve(self, settings: &Settings) -> Result<TextConfig> {
-        let defaults = EncoderDefaults {
-            width: 512,
-            inner: 2048,
-            heads: 8,
-            epsilon: 1e-5,
-            activation: Activation::QuickGelu,
-        };
-        Ok(TextConfig {
-            encoder: self.encoder.resolve(settings, "text_config", &defaults)?,
-            vocabulary: settings
-                .positive("text_config.vocab_size", self.vocab_size.unwrap_or(49408))?,
-            context: settings.positive(
-                "text_config.max_position_embeddings",
-                self.max_position_embeddings.unwrap_or(77),
-            )?,
-            pooling: pooling(settings, self.eos_token_id)?,
-            causal: true,
-            padding: None,
-            projection: Projection::Plain,
-        })
-    }
-}
-
-impl VisionJson {
-    fn resolve(self, settings: &Settings) -> Result<VisionConfig> {
-        let defaults = EncoderDefaults {
-            width: 768,
-            inner: 3072,
-            heads: 12,
-            epsilon: 1e-5,
-            activation: Activation::QuickGelu,
-        };
-        let encoder = self.encoder.resolve(settings, "vision_config", &defaults)?;
-        VisionConfig::new(
-            settings,
-            encoder,
-            self.num_channels.unwrap_or(3),
-            self.image_size.unwrap_or(224),
-            self.patch_size.unwrap_or(32),
-        )
-    }
 }
 
 impl EncoderJson {
@@ -352,20 +81,10 @@ impl EncoderJson {
     }
 }
 
+/// The activation that is called `found`.
 pub(crate) fn activation(settings: &Settings, setting: &str, found: &str) -> Result<Activation> {
     Activation::named(found)
         .ok_or_else(|| settings.refuse(setting, format!("`{found}`"), &Activation::names()))
-}
-
-fn pooling(settings: &Settings, eos_token_id: Option<Value>) -> Result<TextPooling> {
-    let Some(found) = eos_token_id.filter(|value| !value.is_null()) else {
-        return Ok(TextPooling::First(49407));
-    };
-    match found.as_u64().and_then(|id| u32::try_from(id).ok()) {
-        Some(2) => Ok(TextPooling::HighestId),
-        Some(id) => Ok(TextPooling::First(id)),
-        None => Err(settings.refuse("text_config.eos_token_id", found, "one token id")),
-    }
 }
 
 /// The file that settings come from, for errors.
@@ -392,67 +111,5 @@ impl Settings {
 
     pub(crate) fn refuse(&self, setting: &str, found: impl Display, expected: &str) -> Error {
         Error::setting(&self.file, setting, found, expected)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn resolve(json: &str) -> Result<ClipConfig> {
-        let json: ClipJson = serde_json::from_str(json).unwrap();
-        json.resolve(&Settings {
-            file: "config.json".to_owned(),
-        })
-    }
-
-    #[test]
-    fn nothing_means_vit_b_32() {
-        let config = resolve("{}").unwrap();
-        assert_eq!(
-            config,
-            resolve(r#"{"text_config": null, "vision_config": {"image_size": null}}"#).unwrap()
-        );
-        assert_eq!(config.projection, 512);
-        assert_eq!((config.text.vocabulary, config.text.context), (49408, 77));
-        assert_eq!(config.text.pooling, TextPooling::First(49407));
-        assert_eq!((config.vision.image, config.vision.patch), (224, 32));
-        let text = EncoderConfig {
-            width: 512,
-            inner: 2048,
-            heads: 8,
-            layers: 12,
-            epsilon: 1e-5,
-            activation: Activation::QuickGelu,
-            layer_scale: false,
-        };
-        let vision = EncoderConfig {
-            width: 768,
-            inner: 3072,
-            heads: 12,
-            ..text.clone()
-        };
-        assert_eq!((config.text.encoder, config.vision.encoder), (text, vision));
-    }
-
-    #[test]
-    fn the_old_dictionaries_replace_the_new_ones() {
-        let config = resolve(
-            r#"{"text_config": {"hidden_size": 64, "eos_token_id": 2}, "text_config_dict": {"eos_token_id": 7}}"#,
-        );
-        let text = config.unwrap().text;
-        assert_eq!(
-            (text.encoder.width, text.pooling),
-            (512, TextPooling::First(7))
-        );
-    }
-
-    #[test]
-    fn pooling_finds_the_token_that_stands_for_the_text() {
-        assert_eq!(TextPooling::HighestId.position(&[8, 3, 9, 4, 9]), 2);
-        assert_eq!(TextPooling::First(4).position(&[8, 4, 9, 4]), 1);
-        assert_eq!(TextPooling::First(4).position(&[8, 3]), 0);
-        assert_eq!(TextPooling::Beginning.position(&[8, 3]), 0);
-        assert_eq!(TextPooling::Last.position(&[8, 3]), 1);
     }
 }

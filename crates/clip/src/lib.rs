@@ -23,6 +23,7 @@ mod architecture;
 mod bert;
 mod checkpoint;
 mod chinese;
+mod clip;
 mod config;
 mod contents;
 mod cosines;
@@ -45,9 +46,7 @@ mod sentence;
 mod sentencepiece;
 mod siglip;
 mod template;
-mod text;
 mod tokenizer;
-mod vision;
 mod weights;
 mod zero_shot;
 

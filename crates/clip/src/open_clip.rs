@@ -22,13 +22,12 @@ use crate::{
     Checkpoint, Error, Result,
     architecture::{TextTower, VisionTower},
     checkpoint::OPEN_CLIP_CONFIG,
+    clip::{self, TextTransformer, VisionTransformer},
     preprocessor::Preprocessor,
     resnet::ResNet,
     scoring::Scoring,
     siglip,
-    text::TextTransformer,
     tokenizer::Tokenizer,
-    vision::VisionTransformer,
     weights::Weights,
 };
 
@@ -83,13 +82,15 @@ impl OpenClip {
         let config = &self.config.tokenizer;
         match config.of_transformers && config.pads {
             true => siglip::check_tokenizer(checkpoint),
-            false => Tokenizer::check(checkpoint).map_err(|error| match config.of_transformers {
-                true => error,
-                false => Error::NoTokenizer {
-                    checkpoint: checkpoint.name().to_owned(),
-                    config: OPEN_CLIP_CONFIG,
-                },
-            }),
+            false => {
+                clip::check_tokenizer(checkpoint).map_err(|error| match config.of_transformers {
+                    true => error,
+                    false => Error::NoTokenizer {
+                        checkpoint: checkpoint.name().to_owned(),
+                        config: OPEN_CLIP_CONFIG,
+                    },
+                })
+            }
         }
     }
 
@@ -97,7 +98,7 @@ impl OpenClip {
         let config = &self.config.tokenizer;
         let tokenizer = match config.of_transformers && config.pads {
             true => siglip::open_tokenizer(checkpoint, self.context())?,
-            false => Tokenizer::clip(checkpoint, self.context())?,
+            false => clip::tokenizer(checkpoint, self.context())?,
         };
         Ok(match config.canonical {
             true => tokenizer.cleaning(text::canonical),

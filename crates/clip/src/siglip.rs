@@ -12,12 +12,12 @@ mod tokenizer;
 mod vision;
 
 pub(crate) use config::{CONTEXT_LIMIT, SiglipConfig};
-pub(crate) use tokenizer::{SiglipTokenizer, check_tokenizer, is_python_space, open_tokenizer};
+pub(crate) use tokenizer::{check_tokenizer, is_python_space, open_tokenizer};
 pub(crate) use vision::VisionTower;
 
 use crate::{
     Result,
-    text::TextTransformer,
+    clip::TextTransformer,
     weights::{Place, Weights},
 };
 

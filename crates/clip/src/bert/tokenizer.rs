@@ -12,7 +12,9 @@ use tokenizers::{
 use crate::{
     Checkpoint, Error, Result,
     checkpoint::{TOKENIZER, TOKENIZER_CONFIG, WORD_PIECES},
-    tokenizer::{SpecialTokens, Tokenizer, TokenizerConfig, TokenizerJson, as_saved, unusable},
+    tokenizer::{
+        SpecialTokens, TokenJson, Tokenizer, TokenizerConfig, TokenizerJson, as_saved, unusable,
+    },
 };
 
 /// `tokenizer_config.json`, as far as only BERT's tokenizer has it.
@@ -121,7 +123,7 @@ fn of_vocabulary(
         Some(json) => (TOKENIZER, json.model.vocab, json.added_tokens),
         None => (WORD_PIECES, lines(checkpoint)?, Vec::new()),
     };
-    let special = SpecialTokens::bert(checkpoint, config, &added)?;
+    let special = special_tokens(checkpoint, config, &added)?;
     let mark = |token: &str| match vocabulary.get(token) {
         Some(&id) => Ok((token.to_owned(), id)),
         None => {
@@ -135,6 +137,22 @@ fn of_vocabulary(
     );
     let unknown = mark(&special.unknown.content)?.0;
     build(vocabulary, unknown, &settings, marks, &special).map_err(unusable(checkpoint, file))
+}
+
+/// The special tokens, with BERT's defaults.
+fn special_tokens(
+    checkpoint: &Checkpoint,
+    config: &TokenizerConfig,
+    saved: &[TokenJson],
+) -> Result<SpecialTokens> {
+    SpecialTokens::read(checkpoint, config, saved, |token| SpecialTokens {
+        added: Vec::new(),
+        beginning: token(|named| &named.cls_token, "[CLS]"),
+        end: token(|named| &named.sep_token, "[SEP]"),
+        unknown: token(|named| &named.unk_token, "[UNK]"),
+        padding: token(|named| &named.pad_token, "[PAD]"),
+        mask: Some(token(|named| &named.mask_token, "[MASK]")),
+    })
 }
 
 fn build(

@@ -1,6 +1,6 @@
 use crate::{
     Checkpoint, Result,
-    config::{TextConfig, VisionConfig},
+    clip::{TextConfig, VisionConfig},
     open_clip::{
         section::Section,
         text,

@@ -1,7 +1,7 @@
 //! What open_clip and timm call the weights that transformers has for CLIP.
 
 use crate::{
-    config::Projection,
+    clip::Projection,
     weights::{Part, Place},
 };
 

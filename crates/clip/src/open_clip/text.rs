@@ -2,7 +2,8 @@ use serde::Deserialize;
 
 use crate::{
     Result,
-    config::{EncoderConfig, Projection, TextConfig, TextPooling},
+    clip::{Projection, TextConfig, TextPooling},
+    config::EncoderConfig,
     open_clip::{config::TokenizerConfig, section::Section},
     ops::Activation,
     siglip::{CONTEXT_LIMIT, is_python_space},

@@ -1,6 +1,7 @@
 use crate::{
     Result,
-    config::{EncoderConfig, Projection, VisionConfig, VisionPooling},
+    clip::{Projection, VisionConfig, VisionPooling},
+    config::EncoderConfig,
     open_clip::{config::Vision, names, section::Section},
     ops::Activation,
 };

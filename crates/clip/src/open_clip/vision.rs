@@ -2,7 +2,8 @@ use serde::Deserialize;
 
 use crate::{
     Result,
-    config::{EncoderConfig, IMAGE_LIMIT, Projection, VisionConfig, VisionPooling},
+    clip::{Projection, VisionConfig, VisionPooling},
+    config::{EncoderConfig, IMAGE_LIMIT},
     open_clip::{config::Vision, names, section::Section, text, trunk},
     resnet::ResNetConfig,
     weights::Place,

@@ -3,9 +3,8 @@ use serde::Deserialize;
 use crate::{
     Checkpoint, Result,
     checkpoint::CONFIG,
-    config::{
-        EncoderDefaults, EncoderJson, Projection, Settings, TextConfig, TextPooling, VisionConfig,
-    },
+    clip::{Projection, TextConfig, TextPooling, VisionConfig},
+    config::{EncoderDefaults, EncoderJson, Settings},
     ops::Activation,
 };
 
@@ -153,7 +152,7 @@ fn grid(settings: &Settings, patches: usize) -> Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{EncoderConfig, VisionPooling};
+    use crate::{clip::VisionPooling, config::EncoderConfig};
 
     fn resolve(json: &str) -> Result<SiglipConfig> {
         resolve_as(json, false)

@@ -12,7 +12,7 @@ use crate::{
     checkpoint::{CONFIG, SENTENCEPIECE, SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG},
     sentencepiece::SentencePiece,
     tokenizer::{
-        MergeJson, ModelJson, NamedTokens, TokenJson, Tokenizer, TokenizerConfig, as_saved,
+        Encode, MergeJson, ModelJson, NamedTokens, TokenJson, Tokenizer, TokenizerConfig, as_saved,
         unusable,
     },
 };
@@ -39,7 +39,7 @@ pub(crate) fn open_tokenizer(checkpoint: &Checkpoint, context: usize) -> Result<
     match config.class() {
         None | Some("SiglipTokenizer") if checkpoint.file(SENTENCEPIECE).is_some() => {
             let tokenizer = SiglipTokenizer::read(checkpoint, &config, limit)?;
-            Ok(Tokenizer::siglip(tokenizer))
+            Ok(Tokenizer::own(tokenizer))
         }
         _ => saved(checkpoint, &config, limit),
     }
@@ -152,7 +152,7 @@ fn no_token(checkpoint: &Checkpoint, setting: &str, token: &str) -> Error {
 /// `spiece.model` and what transformers'
 /// [`SiglipTokenizer`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/siglip/tokenization_siglip.py)
 /// does around it: lower case, no punctuation of ASCII, single spaces.
-pub(crate) struct SiglipTokenizer {
+struct SiglipTokenizer {
     model: SentencePiece,
     /// Found in a text as they are.
     added: Vec<Added>,
@@ -180,6 +180,21 @@ struct Added {
 enum Part<'a> {
     Text(&'a str),
     Token(&'a Added),
+}
+
+impl Encode for SiglipTokenizer {
+    /// The ids of `text`, cut or padded to the model's length.
+    fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let mut ids = self.pieces(text);
+        ids.truncate(self.limit - 1);
+        if ids.last() != Some(&self.end) {
+            ids.push(self.end);
+        }
+        let missing = self.limit - ids.len();
+        let place = if self.padding_left { 0 } else { ids.len() };
+        ids.splice(place..place, std::iter::repeat_n(self.padding, missing));
+        Ok(ids)
+    }
 }
 
 impl SiglipTokenizer {
@@ -228,19 +243,6 @@ impl SiglipTokenizer {
             added,
             limit,
         })
-    }
-
-    /// The ids of `text`, cut or padded to the model's length.
-    pub(crate) fn encode(&self, text: &str) -> Vec<u32> {
-        let mut ids = self.pieces(text);
-        ids.truncate(self.limit - 1);
-        if ids.last() != Some(&self.end) {
-            ids.push(self.end);
-        }
-        let missing = self.limit - ids.len();
-        let place = if self.padding_left { 0 } else { ids.len() };
-        ids.splice(place..place, std::iter::repeat_n(self.padding, missing));
-        ids
     }
 
     /// The ids of `text` without the end.

@@ -2,7 +2,7 @@ use candle_core::Tensor;
 
 use crate::{
     Result,
-    config::VisionConfig,
+    clip::VisionConfig,
     encoder::Encoder,
     ops::{LayerNorm, PatchConvolution, Sequences},
     siglip::{attention_pooling::AttentionPooling, config::SiglipConfig, positions::Positions},

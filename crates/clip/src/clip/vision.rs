@@ -2,7 +2,7 @@ use candle_core::Tensor;
 
 use crate::{
     Result,
-    config::{VisionConfig, VisionPooling},
+    clip::{VisionConfig, VisionPooling},
     encoder::Encoder,
     ops::{LayerNorm, Linear, PatchConvolution, Sequences},
     weights::Weights,

@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 
 use crate::{
     Result,
-    config::TextConfig,
+    clip::TextConfig,
     encoder::Encoder,
     ops::{Embedding, LayerNorm, Linear, Sequences, positions},
     ragged,

@@ -1,0 +1,15 @@
+//! CLIP ([Radford et al. 2021](https://arxiv.org/abs/2103.00020)), as transformers'
+//! [`CLIPModel`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/modeling_clip.py).
+//! Its transformers, of other sizes and with weights of other names, are towers of other families too.
+
+mod config;
+mod projection;
+mod text;
+mod tokenizer;
+mod vision;
+
+pub(crate) use config::{ClipConfig, TextConfig, TextPooling, VisionConfig, VisionPooling};
+pub(crate) use projection::Projection;
+pub(crate) use text::TextTransformer;
+pub(crate) use tokenizer::{check_tokenizer, tokenizer};
+pub(crate) use vision::VisionTransformer;

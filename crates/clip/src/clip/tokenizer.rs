@@ -1,0 +1,184 @@
+use tokenizers::{
+    AddedToken, SplitDelimiterBehavior,
+    models::bpe::{BPE, Merges, Vocab},
+    normalizers::{Lowercase, NFC, Replace, Sequence as Normalizers, replace::ReplacePattern},
+    pre_tokenizers::{
+        byte_level::ByteLevel,
+        sequence::Sequence as PreTokenizers,
+        split::{Split, SplitPattern},
+    },
+    processors::roberta::RobertaProcessing,
+};
+
+use crate::{
+    Checkpoint, Result,
+    checkpoint::{MERGES, TOKENIZER, TOKENIZER_CONFIG, VOCABULARY},
+    tokenizer::{
+        MergeJson, SpecialTokens, TokenJson, Tokenizer, TokenizerConfig, TokenizerJson, unusable,
+    },
+};
+
+/// Words in CLIP's vocabulary are cut out of a text by this.
+const WORDS: &str =
+    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+
+/// The tokenizer of a CLIP model, from `tokenizer.json`, or from `vocab.json` and `merges.txt`.
+///
+/// As transformers does since its version 5, only vocabulary, merges and added tokens are taken from
+/// `tokenizer.json`, unless `tokenizer_config.json` names another class than `CLIPTokenizer`. Texts are cut to
+/// `context` tokens, or to the `model_max_length` of `tokenizer_config.json` when that is less; the token for the
+/// end is kept.
+pub(crate) fn tokenizer(checkpoint: &Checkpoint, context: usize) -> Result<Tokenizer> {
+    let config: TokenizerConfig = checkpoint.json(TOKENIZER_CONFIG)?.unwrap_or_default();
+    let inner = match checkpoint.json::<TokenizerJson>(TOKENIZER)? {
+        Some(_) if !is_clip(&config) => return Tokenizer::saved(checkpoint, config.limit(context)),
+        Some(json) => inner(checkpoint, &config, json)?,
+        None => inner(checkpoint, &config, TokenizerJson::of_parts(checkpoint)?)?,
+    };
+    Tokenizer::new(inner, checkpoint, config.limit(context))
+}
+
+/// Whether the files that this needs are there.
+pub(crate) fn check_tokenizer(checkpoint: &Checkpoint) -> Result<()> {
+    let there = |name| checkpoint.file(name).is_some();
+    match (there(TOKENIZER), there(VOCABULARY), there(MERGES)) {
+        (true, _, _) | (_, true, true) => Ok(()),
+        (_, true, false) => Err(checkpoint.missing(MERGES)),
+        (_, false, true) => Err(checkpoint.missing(VOCABULARY)),
+        (_, false, false) => Err(checkpoint.missing(TOKENIZER)),
+    }
+}
+
+fn is_clip(config: &TokenizerConfig) -> bool {
+    matches!(config.class(), None | Some("CLIPTokenizer"))
+}
+
+/// The steps of transformers'
+/// [`CLIPTokenizer`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/tokenization_clip.py).
+fn inner(
+    checkpoint: &Checkpoint,
+    config: &TokenizerConfig,
+    json: TokenizerJson,
+) -> Result<tokenizers::Tokenizer> {
+    let unusable = || unusable(checkpoint, json.file);
+    let special = special_tokens(checkpoint, config, &json.added_tokens)?;
+    let mark = |token: &AddedToken| match json.model.vocab.get(&token.content) {
+        Some(id) => Ok((token.content.clone(), *id)),
+        None => Err(unusable()(
+            format!("there is no token `{}`", token.content).into(),
+        )),
+    };
+    let marks = RobertaProcessing::new(mark(&special.end)?, mark(&special.beginning)?);
+    let merges = json.model.merges.into_iter().map(MergeJson::pieces);
+    let merges = merges
+        .collect::<tokenizers::Result<_>>()
+        .map_err(unusable())?;
+    build(
+        json.model.vocab.into_iter().collect(),
+        merges,
+        marks,
+        &special,
+    )
+    .map_err(unusable())
+}
+
+/// The special tokens, with CLIP's defaults.
+fn special_tokens(
+    checkpoint: &Checkpoint,
+    config: &TokenizerConfig,
+    saved: &[TokenJson],
+) -> Result<SpecialTokens> {
+    SpecialTokens::read(checkpoint, config, saved, |token| SpecialTokens {
+        added: Vec::new(),
+        beginning: token(|named| &named.bos_token, "<|startoftext|>"),
+        end: token(|named| &named.eos_token, "<|endoftext|>"),
+        unknown: token(|named| &named.unk_token, "<|endoftext|>"),
+        padding: token(|named| &named.pad_token, "<|endoftext|>"),
+        mask: None,
+    })
+}
+
+fn build(
+    vocabulary: Vocab,
+    merges: Merges,
+    marks: RobertaProcessing,
+    special: &SpecialTokens,
+) -> tokenizers::Result<tokenizers::Tokenizer> {
+    let model = BPE::builder()
+        .vocab_and_merges(vocabulary, merges)
+        .continuing_subword_prefix(String::new())
+        .end_of_word_suffix("</w>".to_owned())
+        .unk_token(special.unknown.content.clone())
+        .build()?;
+    let spaces = Replace::new(ReplacePattern::Regex(r"\s+".to_owned()), " ")?;
+    let words = Split::new(
+        SplitPattern::Regex(WORDS.to_owned()),
+        SplitDelimiterBehavior::Removed,
+        true,
+    )?;
+    let bytes = ByteLevel::new(false, true, true);
+    let mut tokenizer = tokenizers::Tokenizer::new(model);
+    tokenizer
+        .with_normalizer(Some(Normalizers::new(vec![
+            NFC.into(),
+            spaces.into(),
+            Lowercase.into(),
+        ])))?
+        .with_pre_tokenizer(Some(PreTokenizers::new(vec![words.into(), bytes.into()])))
+        .with_post_processor(Some(marks.trim_offsets(false).add_prefix_space(false)))
+        .add_tokens(special.all())?;
+    Ok(tokenizer)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Reads the tokenizer in `tests/fixtures/strings/{form}` and compares its ids with transformers', which are in
+    /// column `column` of `strings.jsonl`, or in column 1 when both forms have the same.
+    #[track_caller]
+    fn case(form: &str, column: usize) {
+        let strings = Path::new("tests/fixtures/strings");
+        let checkpoint = Checkpoint::open(&strings.join(form)).unwrap();
+        let tokenizer = tokenizer(&checkpoint, 77).unwrap();
+        let rows = std::fs::read_to_string(strings.join("strings.jsonl")).unwrap();
+        let mut count = 0;
+        for row in rows.split_terminator('\n') {
+            let row: Vec<serde_json::Value> = serde_json::from_str(row).unwrap();
+            let text = row[0].as_str().unwrap();
+            let expected: Vec<u32> =
+                serde_json::from_value(row.get(column).unwrap_or(&row[1]).clone()).unwrap();
+            assert_eq!(
+                tokenizer.encode(text).unwrap(),
+                expected,
+                "{form}, {text:?}"
+            );
+            count += 1;
+        }
+        assert!(count >= 2000, "{count} strings");
+    }
+
+    #[test]
+    fn ids_from_vocabulary_and_merges_equal_transformers() {
+        case("parts", 1);
+    }
+
+    #[test]
+    fn ids_from_one_file_equal_transformers() {
+        case("whole", 2);
+    }
+
+    #[test]
+    fn a_limit_that_leaves_no_room_is_refused() {
+        let checkpoint = Checkpoint::open(Path::new("tests/fixtures/strings/parts")).unwrap();
+        let error = tokenizer(&checkpoint, 2).err().unwrap();
+        assert!(
+            error
+                .to_string()
+                .ends_with("is 2, expected more than the 2 tokens that every text has"),
+            "{error}"
+        );
+    }
+}

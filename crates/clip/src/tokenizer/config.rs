@@ -1,0 +1,47 @@
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::token::TokenJson;
+
+/// `tokenizer_config.json`, as far as it matters.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct TokenizerConfig {
+    tokenizer_class: Option<String>,
+    /// A floating-point number, because transformers writes 10^30 for "no limit".
+    model_max_length: Option<f64>,
+    pub(crate) added_tokens_decoder: Option<BTreeMap<u32, TokenJson>>,
+    pub(crate) do_lower_case: Option<bool>,
+    pub(crate) legacy: Option<bool>,
+    pub(crate) padding_side: Option<String>,
+    #[serde(flatten)]
+    pub(crate) named: NamedTokens,
+}
+
+impl TokenizerConfig {
+    /// The class that transformers is to use, by the name it has without and with `Fast`.
+    pub(crate) fn class(&self) -> Option<&str> {
+        let class = self.tokenizer_class.as_deref()?;
+        Some(class.strip_suffix("Fast").unwrap_or(class))
+    }
+
+    /// The most tokens of a text, of `context`.
+    pub(crate) fn limit(&self, context: usize) -> usize {
+        self.model_max_length
+            .map_or(context, |limit| context.min(limit as usize))
+    }
+}
+
+/// The tokens that have a name, as files of settings have them.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct NamedTokens {
+    pub(crate) bos_token: Option<TokenJson>,
+    pub(crate) eos_token: Option<TokenJson>,
+    pub(crate) unk_token: Option<TokenJson>,
+    pub(crate) pad_token: Option<TokenJson>,
+    pub(crate) cls_token: Option<TokenJson>,
+    pub(crate) sep_token: Option<TokenJson>,
+    pub(crate) mask_token: Option<TokenJson>,
+}

@@ -1,0 +1,102 @@
+use std::{collections::HashMap, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{SeqAccess, Visitor, value::SeqAccessDeserializer},
+};
+
+use super::{error::unusable, token::TokenJson};
+use crate::{
+    Checkpoint, Result,
+    checkpoint::{MERGES, TOKENIZER, VOCABULARY},
+};
+
+/// `tokenizer.json`, as far as it matters.
+#[derive(Deserialize)]
+pub(crate) struct TokenizerJson {
+    /// The file to blame.
+    #[serde(skip, default = "tokenizer_file")]
+    pub(crate) file: &'static str,
+    #[serde(default)]
+    pub(crate) added_tokens: Vec<TokenJson>,
+    pub(crate) model: ModelJson,
+}
+
+fn tokenizer_file() -> &'static str {
+    TOKENIZER
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ModelJson {
+    #[serde(default)]
+    pub(crate) vocab: HashMap<String, u32>,
+    #[serde(default)]
+    pub(crate) merges: Vec<MergeJson>,
+}
+
+/// Two pieces, with a space between in older files.
+pub(crate) enum MergeJson {
+    Line(String),
+    Pair(String, String),
+}
+
+// Written by hand, as `untagged` would keep a copy of each of the 580,000 merges that some models have.
+impl<'de> Deserialize<'de> for MergeJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = MergeJson;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a text of two pieces, or an array of them")
+            }
+
+            fn visit_str<E>(self, line: &str) -> Result<MergeJson, E> {
+                Ok(MergeJson::Line(line.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, pair: A) -> Result<MergeJson, A::Error> {
+                let pair = SeqAccessDeserializer::new(pair);
+                let (first, second) = Deserialize::deserialize(pair)?;
+                Ok(MergeJson::Pair(first, second))
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl MergeJson {
+    pub(crate) fn pieces(self) -> tokenizers::Result<(String, String)> {
+        match self {
+            Self::Pair(first, second) => Ok((first, second)),
+            Self::Line(line) => match line.split_once(' ') {
+                Some((first, second)) if !second.contains(' ') => {
+                    Ok((first.to_owned(), second.to_owned()))
+                }
+                _ => Err(
+                    format!("the merge `{line}` has not two pieces with a space between").into(),
+                ),
+            },
+        }
+    }
+}
+
+impl TokenizerJson {
+    /// From `vocab.json` and `merges.txt`.
+    pub(crate) fn of_parts(checkpoint: &Checkpoint) -> Result<Self> {
+        let vocab = checkpoint.require_json(VOCABULARY)?;
+        let merges = std::str::from_utf8(checkpoint.require(MERGES)?);
+        let merges = merges.map_err(|error| unusable(checkpoint, MERGES)(error.into()))?;
+        let merges = merges.lines().filter(|line| !line.starts_with("#version"));
+        let merges = merges
+            .map(|line| MergeJson::Line(line.to_owned()))
+            .collect();
+        Ok(Self {
+            file: MERGES,
+            added_tokens: Vec::new(),
+            model: ModelJson { vocab, merges },
+        })
+    }
+}
