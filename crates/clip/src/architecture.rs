@@ -7,9 +7,8 @@ use crate::{
     chinese::{ChineseConfig, ChineseTextTower},
     clip::{self, ClipConfig, TextTransformer, VisionTransformer},
     mini::{self, MiniConfig},
-    open_clip::OpenClip,
+    open_clip::{self, OpenClip},
     preprocessor::{Preprocessor, Sight},
-    resnet::ResNet,
     scoring::Scoring,
     sentence::{SentenceConfig, SentenceTower},
     siglip::{self, SiglipConfig},
@@ -37,7 +36,7 @@ pub(crate) enum Architecture {
 /// A tower that turns pictures into vectors.
 pub(crate) enum VisionTower {
     Clip(VisionTransformer),
-    ResNet(ResNet),
+    OpenClip(open_clip::VisionTower),
     Mini(mini::VisionTower),
     Siglip(siglip::VisionTower),
 }
@@ -201,7 +200,9 @@ impl Architecture {
                 config.projection,
                 weights,
             )?)),
-            Self::OpenClip(open_clip) => open_clip.vision_tower(weights),
+            Self::OpenClip(open_clip) => {
+                Ok(VisionTower::OpenClip(open_clip.vision_tower(weights)?))
+            }
             Self::Mini(config) => Ok(VisionTower::Mini(mini::VisionTower::new(config, weights)?)),
             Self::Chinese(config) => Ok(VisionTower::Clip(VisionTransformer::new(
                 &config.clip.vision,
@@ -224,7 +225,7 @@ impl Architecture {
                 config.projection,
                 weights,
             )?)),
-            Self::OpenClip(open_clip) => open_clip.text_tower(weights),
+            Self::OpenClip(open_clip) => Ok(TextTower::Clip(open_clip.text_tower(weights)?)),
             Self::Mini(config) => Ok(TextTower::Mini(mini::TextTower::new(config, weights)?)),
             Self::Chinese(config) => {
                 Ok(TextTower::Chinese(ChineseTextTower::new(config, weights)?))
@@ -250,7 +251,7 @@ impl VisionTower {
     pub(crate) fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
         match self {
             Self::Clip(tower) => tower.forward(pixels),
-            Self::ResNet(tower) => tower.forward(pixels),
+            Self::OpenClip(tower) => tower.forward(pixels),
             Self::Mini(tower) => tower.forward(pixels),
             Self::Siglip(tower) => tower.forward(pixels),
         }

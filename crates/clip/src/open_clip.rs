@@ -2,7 +2,7 @@
 //! preprocessing in `open_clip_config.json`, weights under open_clip's names.
 //!
 //! Vision and text transformers are those of the other CLIP checkpoints, with weights of other names ([`names`]);
-//! residual networks are [`ResNet`]s, and SigLIP's vision towers [`siglip::VisionTower`]s.
+//! residual networks are [`ResNet`](crate::resnet::ResNet)s, and SigLIP's vision towers [`siglip::VisionTower`]s.
 //!
 //! Token ids are what transformers makes of the repository's tokenizer files. open_clip's own `SimpleTokenizer` mends a
 //! text first: `ftfy.fix_text`, HTML entities, twice, and spaces at both ends. So `&amp;` and text decoded by a wrong
@@ -10,21 +10,22 @@
 //! to it.
 
 mod config;
+mod model;
 mod names;
 mod preprocess;
 mod section;
 mod text;
+mod tower;
 mod trunk;
 mod vision;
 
 use self::config::{OpenClipConfig, Vision};
+pub(crate) use self::tower::VisionTower;
 use crate::{
     Checkpoint, Error, Result,
-    architecture::{TextTower, VisionTower},
     checkpoint::OPEN_CLIP_CONFIG,
-    clip::{self, TextTransformer, VisionTransformer},
+    clip::{self, TextTransformer},
     preprocessor::Preprocessor,
-    resnet::ResNet,
     scoring::Scoring,
     siglip,
     tokenizer::Tokenizer,
@@ -39,7 +40,7 @@ pub(crate) struct OpenClip {
 impl OpenClip {
     pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self> {
         Ok(Self {
-            config: OpenClipConfig::read(checkpoint)?,
+            config: model::read(checkpoint)?,
         })
     }
 
@@ -107,32 +108,15 @@ impl OpenClip {
     }
 
     pub(crate) fn vision_tower(&self, weights: &Weights<'_>) -> Result<VisionTower> {
-        let dimension = self.dimension();
-        match &self.config.vision {
-            Vision::Transformer { sizes, naming } => {
-                let weights = weights.clone().named(*naming);
-                let tower = VisionTransformer::new(sizes, dimension, &weights)?;
-                Ok(VisionTower::Clip(tower))
-            }
-            Vision::ResNet(sizes) => {
-                let tower = ResNet::new(sizes, dimension, &weights.below("visual"))?;
-                Ok(VisionTower::ResNet(tower))
-            }
-            Vision::Siglip(sizes) => {
-                let weights = weights.clone().named(names::siglip_trunk);
-                let tower = siglip::VisionTower::of_sizes(sizes, false, &weights)?;
-                Ok(VisionTower::Siglip(tower))
-            }
-        }
+        VisionTower::new(&self.config, weights)
     }
 
-    pub(crate) fn text_tower(&self, weights: &Weights<'_>) -> Result<TextTower> {
+    pub(crate) fn text_tower(&self, weights: &Weights<'_>) -> Result<TextTransformer> {
         let text = &self.config.text;
         // Models with `custom_text` have the text tower's weights below a name of their own; older files of the same
         // models do not, which open_clip allows for as well.
         let below = weights.has("text.token_embedding.weight");
         let weights = weights.clone().named(names::text(below, text.projection));
-        let tower = TextTransformer::new(text, self.dimension(), &weights)?;
-        Ok(TextTower::Clip(tower))
+        TextTransformer::new(text, self.dimension(), &weights)
     }
 }

@@ -6,6 +6,7 @@
 
 mod model;
 mod normalizer;
+mod piece;
 mod unigram;
 mod wire;
 

@@ -6,11 +6,7 @@ use crate::{
     config::{EncoderConfig, IMAGE_LIMIT},
     open_clip::{config::Vision, names, section::Section, text, trunk},
     resnet::ResNetConfig,
-    weights::Place,
 };
-
-/// Where the weights of a tower are.
-pub(super) type Naming = fn(&str) -> Place;
 
 /// Reads `vision_cfg`.
 pub(super) fn read(mut section: Section, dimension: usize, quick_gelu: bool) -> Result<Vision> {

@@ -1,6 +1,6 @@
 use candle_core::Tensor;
 
-use super::ResNetConfig;
+use super::config::ResNetConfig;
 use crate::{
     Result,
     ops::{Attention, Linear, Sequences},

@@ -1,7 +1,8 @@
 use tokenizers::Result;
 
 use super::{
-    normalizer::Normalizer,
+    normalizer::{Normalization, Normalizer},
+    piece::{Piece, PieceKind},
     unigram::{Part, Unigram},
     wire::fields,
 };
@@ -15,54 +16,11 @@ pub(crate) struct SentencePiece {
     bytes: Option<Vec<u32>>,
 }
 
-/// An entry of the vocabulary.
-pub(super) struct Piece {
-    pub(super) text: String,
-    pub(super) score: f32,
-    pub(super) kind: PieceKind,
-}
-
-/// [What a piece is for](https://github.com/google/sentencepiece/blob/master/src/sentencepiece_model.proto).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PieceKind {
-    Normal,
-    Unknown,
-    /// Never found in a text.
-    Control,
-    /// Always found in a text as it is.
-    UserDefined,
-    Unused,
-    Byte,
-}
-
-impl PieceKind {
-    fn numbered(number: u64) -> Result<Self> {
-        Ok(match number {
-            1 => Self::Normal,
-            2 => Self::Unknown,
-            3 => Self::Control,
-            4 => Self::UserDefined,
-            5 => Self::Unused,
-            6 => Self::Byte,
-            other => return Err(format!("a piece has type {other}, expected 1 to 6").into()),
-        })
-    }
-}
-
 /// What matters of the settings that the model was trained with.
 #[derive(Default)]
 struct Training {
     space_behind: bool,
     byte_fallback: bool,
-}
-
-/// How texts are normalised.
-pub(super) struct Normalization<'a> {
-    pub(super) rules: &'a [u8],
-    pub(super) leading_space: bool,
-    pub(super) single_spaces: bool,
-    pub(super) visible_spaces: bool,
-    pub(super) space_behind: bool,
 }
 
 impl SentencePiece {

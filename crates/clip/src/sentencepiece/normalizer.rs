@@ -1,9 +1,18 @@
 use tokenizers::Result;
 
-use super::model::{Normalization, Piece, PieceKind};
+use super::piece::{Piece, PieceKind};
 
 /// Stands for a space in pieces.
 const SPACE: &str = "\u{2581}";
+
+/// How texts are normalised.
+pub(super) struct Normalization<'a> {
+    pub(super) rules: &'a [u8],
+    pub(super) leading_space: bool,
+    pub(super) single_spaces: bool,
+    pub(super) visible_spaces: bool,
+    pub(super) space_behind: bool,
+}
 
 /// Replaces characters by rules and brings spaces in order, as
 /// [`normalizer.cc`](https://github.com/google/sentencepiece/blob/master/src/normalizer.cc) does.

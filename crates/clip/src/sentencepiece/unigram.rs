@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use tokenizers::Result;
 
-use super::model::{Piece, PieceKind};
+use super::piece::{Piece, PieceKind};
 
 /// How much less likely an unknown character is than the least likely piece.
 const UNKNOWN_PENALTY: f32 = 10.0;
