@@ -27,6 +27,7 @@ mod facts;
 mod fusion;
 mod ingest;
 mod intake;
+pub mod keys;
 mod keywords;
 mod merge;
 mod metadata;
