@@ -5,18 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use index::Filter;
-use serde_json::{Value, json};
+use search::keys::{FOLDERS, TAKEN_AT};
 
 use crate::error::Error;
 use crate::period::Period;
-
-/// Metadata that are taken from the files themselves.
-mod key {
-    /// When a picture was taken, in seconds since 1970 by the camera's clock.
-    pub(super) const TAKEN_AT: &str = "taken_at";
-    /// All folders that a picture is in, each a whole path.
-    pub(super) const FOLDERS: &str = "folders";
-}
 
 /// Which pictures a search is about.
 #[derive(Args, Debug, Default)]
@@ -42,9 +34,9 @@ pub(crate) struct Narrowing {
 impl Narrowing {
     /// The filter that all of it comes to, if there is any.
     pub(crate) fn filter(&self) -> Result<Option<Filter>> {
-        let mut conditions: Vec<Value> = Vec::new();
+        let mut filters = Vec::new();
         if let Some(text) = &self.filter {
-            conditions.push(parse_filter(text)?.as_json().clone());
+            filters.push(parse_filter(text)?);
         }
         if let (Some(after), Some(before)) = (self.taken_after, self.taken_before)
             && after.start >= before.end
@@ -52,19 +44,15 @@ impl Narrowing {
             return Err(Error::NoTime.into());
         }
         if let Some(after) = self.taken_after {
-            conditions.push(json!({key::TAKEN_AT: {"$gte": after.start}}));
+            filters.push(Filter::at_least(TAKEN_AT, after.start));
         }
         if let Some(before) = self.taken_before {
-            conditions.push(json!({key::TAKEN_AT: {"$lt": before.end}}));
+            filters.push(Filter::below(TAKEN_AT, before.end));
         }
         if let Some(folder) = &self.folder {
-            conditions.push(json!({key::FOLDERS: {"$in": [place_of(folder)?]}}));
+            filters.push(Filter::contains(FOLDERS, &place_of(folder)?));
         }
-        Ok(match conditions.as_slice() {
-            [] => None,
-            [condition] => Some(Filter::parse(condition)?),
-            _ => Some(Filter::parse(&json!({"$and": conditions}))?),
-        })
+        Ok(Filter::all(filters))
     }
 }
 
