@@ -25,7 +25,8 @@ use ::search::Store;
 use anyhow::Result;
 
 use crate::arguments::{Arguments, Command, StoreArguments};
-use crate::engines::tell_of_waiting;
+use crate::engines::store_settings;
+use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::terminal::message;
@@ -53,13 +54,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome> {
 
 impl StoreArguments {
     fn directory(&self) -> Result<PathBuf, Error> {
-        use etcetera::BaseStrategy;
         match &self.store {
             Some(directory) => Ok(directory.clone()),
-            None => match etcetera::choose_base_strategy() {
-                Ok(strategy) => Ok(strategy.data_dir().join("clipseek")),
-                Err(_) => Err(Error::NoHome),
-            },
+            None => environment::data_directory().ok_or(Error::NoHome),
         }
     }
 
@@ -79,7 +76,7 @@ impl StoreArguments {
     }
 
     fn open_at(directory: &Path) -> Result<Store> {
-        let store = Store::open(directory)?.telling(tell_of_waiting);
+        let store = Store::open_with(directory, store_settings())?;
         if let Some(notice) = store.engine().notice() {
             message!("note: {notice}");
         }

@@ -8,6 +8,7 @@ use clap::Args;
 use dataset::{DownloadOptions, FetchOptions, Keeping, Progress, Reach, Reason, Resizing};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
+use crate::environment;
 use crate::terminal::message;
 
 /// How pictures are fetched.
@@ -94,6 +95,7 @@ impl DownloadArguments {
         DownloadOptions {
             fetch: FetchOptions {
                 user_agent: self.user_agent.clone(),
+                client: environment::client_settings(),
                 bytes,
                 connect: self.connect_timeout,
                 stall: self.stall_timeout,

@@ -5,9 +5,10 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use index::{Deployment, Engine, EngineKind};
-use search::{Placement, Store};
+use index::{Deployment, Engine, EngineKind, OnRetry, PineconeSettings};
+use search::{Placement, Store, StoreSettings};
 
+use crate::environment;
 use crate::error::Error;
 use crate::terminal::message;
 
@@ -32,8 +33,18 @@ pub(crate) fn tell_of_late() {
 /// Waits that nobody notices.
 const UNNOTICED: Duration = Duration::from_secs(2);
 
+/// How stores reach their engines.
+pub(crate) fn store_settings() -> StoreSettings {
+    StoreSettings {
+        pinecone: PineconeSettings {
+            on_retry: OnRetry::new(tell_of_waiting),
+            ..environment::pinecone_settings()
+        },
+    }
+}
+
 /// Pinecone is asked again after a while.
-pub(crate) fn tell_of_waiting(error: &index::Error, wait: Duration) {
+fn tell_of_waiting(error: &index::Error, wait: Duration) {
     use index::Error::{Silent, Unreachable};
     if wait < UNNOTICED && !matches!(error, Silent { .. } | Unreachable { .. }) {
         return;

@@ -252,6 +252,8 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
             error.hint()
         } else if let Some(dataset::Error::Hub(error)) = cause.downcast_ref() {
             error.hint()
+        } else if let Some(error) = cause.downcast_ref::<web::Error>() {
+            error.hint()
         } else if let Some(error) = cause.downcast_ref::<clip::Error>() {
             of_clip(error)
         } else {

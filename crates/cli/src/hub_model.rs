@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::Result;
 use clip::Checkpoint;
-use hub::{Hub, Listing, Repository, Revision, Settings, Snapshot};
+use hub::{Hub, Listing, Repository, Revision, Snapshot};
 
+use crate::environment;
 use crate::error::Error;
 use crate::pull_display::PullDisplay;
 use crate::terminal::message;
@@ -237,7 +238,7 @@ pub(crate) fn hub() -> Result<&'static Arc<Hub>> {
     if let Some(hub) = HUB.get() {
         return Ok(hub);
     }
-    let mut settings = Settings::from_variables(|name| std::env::var_os(name))?;
+    let mut settings = environment::hub_settings()?;
     settings.user_agent = concat!("clipseek/", env!("CARGO_PKG_VERSION")).to_owned();
     let hub = Arc::new(Hub::new(settings)?);
     Ok(HUB.get_or_init(|| hub))

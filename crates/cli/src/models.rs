@@ -95,9 +95,8 @@ impl DeviceChoice {
 impl ModelArguments {
     /// The model that was named, or the default one.
     pub(crate) fn load(&self) -> Result<NamedModel> {
-        let variable = std::env::var(environment::MODEL).ok();
-        let variable = variable.as_deref().filter(|name| !name.is_empty());
-        let name = self.name().or(variable).unwrap_or(DEFAULT);
+        let variable = environment::text(environment::MODEL);
+        let name = self.name().or(variable.as_deref()).unwrap_or(DEFAULT);
         let model = NamedModel::load(name, self.device)?;
         match &self.text_model {
             Some(text) => model.with_text(text, self.device),

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use dataset::{Address, FetchOptions, Reach};
 use picture::Limits;
 
+use crate::environment;
 use crate::error::Error;
 use crate::hub_model::block_on;
 
@@ -68,6 +69,7 @@ fn options() -> FetchOptions {
     FetchOptions {
         reach: Reach::Anywhere,
         ignore_opt_out: true,
+        client: environment::client_settings(),
         ..FetchOptions::default()
     }
 }

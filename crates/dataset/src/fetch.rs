@@ -15,6 +15,7 @@ use reqwest::{Client, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use url::Host;
+use web::ClientSettings;
 
 use crate::Reach;
 use crate::address::WebAddress;
@@ -37,6 +38,8 @@ const UNTOLD: u32 = MEMORY / 4;
 pub struct FetchOptions {
     /// How the program names itself to servers.
     pub user_agent: String,
+    /// The certificates to trust, and the proxies to ask through.
+    pub client: ClientSettings,
     /// The most bytes that a picture may have.
     pub bytes: u64,
     /// How long to wait for a connection.
@@ -60,6 +63,7 @@ impl Default for FetchOptions {
     fn default() -> Self {
         Self {
             user_agent: concat!("clipseek/", env!("CARGO_PKG_VERSION")).to_owned(),
+            client: ClientSettings::default(),
             bytes: picture::Limits::default().bytes,
             connect: Duration::from_secs(10),
             stall: Duration::from_secs(20),
@@ -107,7 +111,7 @@ pub(crate) struct Body {
 
 impl Fetcher {
     pub(crate) fn new(options: FetchOptions) -> Result<Self, FetchError> {
-        let client = web::client()?
+        let client = web::client(&options.client)?
             .user_agent(&options.user_agent)
             .connect_timeout(options.connect)
             .dns_resolver(Resolver::new(options.reach.clone()))

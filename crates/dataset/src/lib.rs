@@ -77,3 +77,4 @@ pub use row::{Inside, Row};
 pub use slice::Slice;
 pub use source::{Source, SourceOptions};
 pub use unfinished::Unfinished;
+pub use web::ClientSettings;

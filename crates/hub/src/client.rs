@@ -41,12 +41,9 @@ impl Client {
     /// # Errors
     /// When connections cannot be secured.
     pub(crate) fn new(settings: &Settings, endpoint: Url) -> Result<Self> {
-        let mut builder = web::client()?
+        let builder = web::client(&settings.client)?
             .user_agent(&settings.user_agent)
             .connect_timeout(settings.limits.connect);
-        if !settings.proxies {
-            builder = builder.no_proxy();
-        }
         let http = builder.build().map_err(|source| Error::Client {
             source: source.without_url(),
         })?;

@@ -280,7 +280,6 @@ mod tests {
         }
 
         let mut settings = Settings::new(folder.path());
-        settings.proxies = false;
         settings.retry.first_wait = Duration::from_millis(400);
         let endpoint = Url::parse(&double.endpoint()).unwrap();
         let client = Client::new(&settings, endpoint).unwrap();

@@ -79,4 +79,4 @@ pub use revision::Revision;
 pub use settings::{Limits, Settings};
 pub use snapshot::{Snapshot, SnapshotFile};
 pub use token::Token;
-pub use web::Retry;
+pub use web::{ClientSettings, Retry};

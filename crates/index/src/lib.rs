@@ -61,9 +61,10 @@ pub use limits::{
 pub use metric::Metric;
 pub use page::Page;
 pub use pinecone::{
-    ApiKey, CONTROLLER_VARIABLE, KEY_VARIABLE, Pinecone, PineconeIndex, PineconeSettings,
+    ApiKey, CONTROLLER_VARIABLE, KEY_VARIABLE, OnRetry, Pinecone, PineconeIndex, PineconeSettings,
 };
 pub use query::{Match, Query, QueryBy};
 pub use sparse::{SPARSE_LIMIT, SparseValues};
 pub use unique::parse_json;
 pub use vector::{Metadata, Selection, Update, Vector};
+pub use web::{ClientSettings, Retry};

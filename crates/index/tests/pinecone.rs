@@ -8,8 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use index::{
-    ApiKey, Engine, Error, IndexSettings, IndexSpec, Metadata, Metric, Pinecone, PineconeSettings,
-    Query, QueryBy, Selection, Vector,
+    ApiKey, Engine, Error, IndexSettings, IndexSpec, Metadata, Metric, OnRetry, Pinecone,
+    PineconeSettings, Query, QueryBy, Selection, Vector,
 };
 use serde_json::{Value, json};
 use web::Retry;
@@ -51,16 +51,18 @@ impl Double {
     }
 
     fn settings(&self) -> PineconeSettings {
-        let mut settings = PineconeSettings::new(ApiKey::new("secret-key").unwrap()).unwrap();
-        settings.controller = self.url.parse().unwrap();
-        settings.answer_limit = Duration::from_secs(1);
-        settings.retry = Retry {
-            attempts: 3,
-            first_wait: Duration::from_millis(1),
-            longest_wait: Duration::from_millis(4),
-            longest_asked: Duration::from_secs(2),
-        };
-        settings
+        PineconeSettings {
+            key: Some(ApiKey::new("secret-key").unwrap()),
+            controller: self.url.clone(),
+            answer_limit: Duration::from_secs(1),
+            retry: Retry {
+                attempts: 3,
+                first_wait: Duration::from_millis(1),
+                longest_wait: Duration::from_millis(4),
+                longest_asked: Duration::from_secs(2),
+            },
+            ..PineconeSettings::default()
+        }
     }
 
     fn engine(&self) -> Engine {
@@ -312,7 +314,7 @@ fn who_cannot_be_reached_is_named() {
         .unwrap();
     let double = Double::new(|_, _, _| None);
     let mut settings = double.settings();
-    settings.controller = format!("http://{free}").parse().unwrap();
+    settings.controller = format!("http://{free}");
     let engine = Engine::Pinecone(Pinecone::new(settings).unwrap());
     let error = engine.list_indexes().unwrap_err().to_string();
     assert_eq!(error, format!("`http://{free}` cannot be reached"));
@@ -441,16 +443,17 @@ fn what_was_written_is_waited_for_in_vain_for_a_while() {
 
 #[test]
 fn waits_are_told() {
-    static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let told = Arc::new(Mutex::new(Vec::new()));
     let double = Double::new(|asked, before, url| match before {
         0 => answer("503 Service Unavailable", "", "later"),
         _ => with_index(asked, url, || None),
     });
     let mut settings = double.settings();
-    settings.waiting = |error, _| TOLD.lock().unwrap().push(error.to_string());
+    let all = Arc::clone(&told);
+    settings.on_retry = OnRetry::new(move |error, _| all.lock().unwrap().push(error.to_string()));
     let engine = Engine::Pinecone(Pinecone::new(settings).unwrap());
     engine.index("things").unwrap();
-    let told = TOLD.lock().unwrap();
+    let told = told.lock().unwrap();
     assert_eq!(told.len(), 1);
     assert!(told[0].contains("later"), "{told:?}");
 }

@@ -61,4 +61,4 @@ pub use query::{Hit, Hits, Query, SearchOptions, Within};
 pub use record::{NewRecord, Record};
 pub use spent::Seconds;
 pub use stamp::FileStamp;
-pub use store::{Placement, Store};
+pub use store::{Placement, Store, StoreSettings};

@@ -31,7 +31,10 @@ impl World {
         }));
         World {
             address,
-            client: web::client().unwrap().no_proxy().build().unwrap(),
+            client: web::client(&web::ClientSettings::default())
+                .unwrap()
+                .build()
+                .unwrap(),
             version: "2025-10",
             key: "any",
             end,

@@ -83,8 +83,11 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path()).unwrap();
         let (address, server) = serve(store);
-        let mut settings = PineconeSettings::new(ApiKey::new("key").unwrap()).unwrap();
-        settings.controller = format!("http://{address}").parse().unwrap();
+        let settings = PineconeSettings {
+            key: Some(ApiKey::new("key").unwrap()),
+            controller: format!("http://{address}"),
+            ..PineconeSettings::default()
+        };
         Self {
             engine: Engine::Pinecone(Pinecone::new(settings).unwrap()),
             _server: Some(server),

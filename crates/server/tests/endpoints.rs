@@ -84,7 +84,10 @@ async fn what_is_offered_answers_and_the_rest_says_that_it_is_not() {
     let served = tokio::spawn(server.run(async {
         let _ = ended.await;
     }));
-    let client = web::client().unwrap().no_proxy().build().unwrap();
+    let client = web::client(&web::ClientSettings::default())
+        .unwrap()
+        .build()
+        .unwrap();
     let spec = json!({"serverless": {"cloud": "aws", "region": "us-east-1"}});
     let index = json!({"name": "checked", "dimension": 2, "spec": spec});
     let (_, index) = ask(&client, Method::POST, format!("{address}/indexes"), &index).await;

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::arguments::{StoreArguments, one_of};
 use crate::engines::{DeploymentArguments, EngineArguments, tell_of_late};
+use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::narrowing::parse_filter;
@@ -25,7 +26,7 @@ const BATCH: usize = 1000;
 
 /// Work with raw vectors: indexes, namespaces, upsert, query, fetch, update, delete
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:
+#[command(after_help = format!("Examples:
   clipseek index create articles --dimension 256 --metric cosine
   clipseek index upsert articles vectors.jsonl
   clipseek embed \"a dog\" --model mini | clipseek index query articles --vector - --top-k 4 --include-metadata
@@ -33,8 +34,9 @@ const BATCH: usize = 1000;
   clipseek index list --engine pinecone                  the same commands, at Pinecone
 
 A collection is an index too: its pictures are namespace `images`, its captions namespace `captions`.
-Answers are JSON in the form of Pinecone's API. Of Pinecone, PINECONE_API_KEY is the key, and
-PINECONE_CONTROLLER_HOST another address than Pinecone's own, whose certificate SSL_CERT_FILE can vouch for.")]
+Answers are JSON in the form of Pinecone's API.
+
+{}", environment::of_pinecone()))]
 pub(crate) struct Arguments {
     #[command(flatten)]
     engine: EngineArguments,

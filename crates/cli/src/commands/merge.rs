@@ -6,7 +6,7 @@ use clap::Args;
 use search::{AddOptions, Collection, MergeReport, Store};
 
 use super::add::tell_of_waiting;
-use crate::engines::tell_of_late;
+use crate::engines::{store_settings, tell_of_late};
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::interrupt;
@@ -77,7 +77,7 @@ impl Arguments {
             return Ok(None);
         };
         match Store::is_at(directory) {
-            true => Ok(Some(Store::open(directory)?)),
+            true => Ok(Some(Store::open_with(directory, store_settings())?)),
             false => {
                 let store = directory.clone();
                 Err(Error::NoCollections { store }.into())

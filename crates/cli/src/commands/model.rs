@@ -15,7 +15,7 @@ use crate::terminal::{FAINT, message};
 
 /// Download, list and describe models
 #[derive(Debug, Subcommand)]
-#[command(after_help = environment::OF_THE_HUB)]
+#[command(after_help = environment::of_the_hub())]
 pub(crate) enum Command {
     Pull(Pull),
     List(List),
@@ -32,7 +32,7 @@ pub(crate) enum Command {
 Prints the directory. An interrupted download goes on where it stopped. What Python's libraries
 have downloaded is not downloaded again.
 
-{}", environment::OF_THE_HUB))]
+{}", environment::of_the_hub()))]
 pub(crate) struct Pull {
     /// OWNER/NAME, or OWNER/NAME@REVISION for another branch, tag or commit than `main`
     #[arg(value_name = "ID", default_value = DEFAULT)]

@@ -171,7 +171,7 @@ fn keys() -> Result<Keys> {
 
 /// The keys of a variable. One that is set and has none is a mistake, which would open the server to all.
 fn keys_of(variable: &str) -> Result<Vec<String>> {
-    let text = std::env::var(variable).unwrap_or_default();
+    let text = environment::text(variable).unwrap_or_default();
     let keys = text.split(',').map(|key| key.trim().to_owned());
     let keys: Vec<_> = keys.filter(|key| !key.is_empty()).collect();
     match keys.is_empty() && !text.is_empty() {

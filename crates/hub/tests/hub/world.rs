@@ -96,7 +96,6 @@ impl World {
 pub(crate) fn settings(cache: PathBuf, endpoint: String) -> Settings {
     let mut settings = Settings::new(cache);
     settings.endpoint = endpoint;
-    settings.proxies = false;
     settings.limits = Limits {
         connect: Duration::from_secs(5),
         answer: Duration::from_secs(5),
