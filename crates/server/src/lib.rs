@@ -4,35 +4,10 @@
 //! it where an index is and then talk to that host, with paths that begin at its root: so each index has a port
 //! of its own, which it keeps when the server is started again. There it is asked over HTTP or over gRPC.
 
-mod api_error;
-mod api_version;
-mod attend;
-mod control;
-mod data;
-mod dispatch;
-mod front;
-mod gate;
-mod grpc;
-mod health;
-mod hosts;
-mod index_model;
-mod json_body;
-mod keys;
-mod limits;
-mod log;
-mod metrics;
+mod connections;
 mod models;
-mod operations;
-mod pages;
-mod parameters;
-mod public_host;
-mod records;
-mod routes;
+mod pinecone;
 mod state;
-mod tls;
-mod tracked;
-mod watched;
-mod write_numbers;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -43,18 +18,19 @@ use search::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use self::gate::Gate;
-use self::hosts::Hosts;
-pub use self::keys::Keys;
-pub use self::limits::Limits;
-pub use self::log::Log;
-use self::metrics::Metrics;
+use self::connections::admission::Gate;
+pub use self::connections::keys::Keys;
+pub use self::connections::limits::Limits;
+use self::connections::listener;
+pub use self::connections::log::Log;
+use self::connections::metrics::Metrics;
+pub use self::connections::tls::{Tls, TlsError};
 pub use self::models::Models;
-pub use self::public_host::PublicHost;
-pub use self::routes::{Endpoint, endpoints};
+pub use self::pinecone::control_plane::public_host::PublicHost;
+use self::pinecone::data_plane::write_numbers::WriteNumbers;
+use self::pinecone::hosts::Hosts;
+pub use self::pinecone::route::{Endpoint, endpoints};
 use self::state::State;
-pub use self::tls::{Tls, TlsError};
-use self::write_numbers::WriteNumbers;
 
 /// How a [`Server`] serves.
 #[derive(Debug)]
@@ -156,7 +132,7 @@ impl Server {
             return Err(ServerError::Open { address });
         }
         let failed = |source| ServerError::Listen { address, source };
-        let listener = front::listen(address).map_err(failed)?;
+        let listener = listener::listen(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let state = Arc::new(State {
             store,
@@ -213,9 +189,9 @@ impl Server {
         let Self {
             listener, state, ..
         } = self;
-        let router = dispatch::router(&state);
+        let router = self::pinecone::control_plane::dispatch::router(&state);
         let never = watch::Sender::new(false);
-        let served = front::serve(Arc::clone(&state), listener, router, never.subscribe());
+        let served = listener::serve(Arc::clone(&state), listener, router, never.subscribe());
         let ends = async {
             end.await;
             state.ended.send_replace(true);

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use search::{Embedder, ModelIdentity};
 
-use crate::api_error::ApiError;
+use crate::pinecone::api_error::ApiError;
 use crate::state::State;
 
 /// What finds a collection's model, or says why it cannot.

@@ -6,17 +6,17 @@ use index::EngineKind;
 use search::{CollectionInfo, Store, is_of_collections};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use crate::api_error::ApiError;
-use crate::gate::Gate;
-use crate::hosts::Hosts;
-use crate::keys::Keys;
-use crate::limits::Limits;
-use crate::log::Log;
-use crate::metrics::Metrics;
+use crate::connections::admission::Gate;
+use crate::connections::keys::Keys;
+use crate::connections::limits::Limits;
+use crate::connections::log::Log;
+use crate::connections::metrics::Metrics;
+use crate::connections::tls::Tls;
 use crate::models::Models;
-use crate::public_host::PublicHost;
-use crate::tls::Tls;
-use crate::write_numbers::WriteNumbers;
+use crate::pinecone::api_error::ApiError;
+use crate::pinecone::control_plane::public_host::PublicHost;
+use crate::pinecone::data_plane::write_numbers::WriteNumbers;
+use crate::pinecone::hosts::Hosts;
 
 /// What all requests share.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use serde::de::DeserializeOwned;
 
-use crate::api_error::{ApiError, in_words};
+use crate::pinecone::api_error::{ApiError, in_words};
 
 /// A name in a request's path.
 pub(crate) struct InPath(pub(crate) String);

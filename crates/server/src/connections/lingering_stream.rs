@@ -10,9 +10,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-use crate::gate::Place;
-use crate::limits::Limits;
-use crate::tracked::Read;
+use crate::connections::admission::Place;
+use crate::connections::limits::Limits;
+use crate::connections::request_body::Read;
 
 /// How long a client may be silent after our last word before it is not heard out any more. Closed at once, the
 /// system would take that word back, were anything to come from it or still unread.

@@ -7,7 +7,7 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 
-use crate::api_error::{ApiError, in_words};
+use crate::pinecone::api_error::{ApiError, in_words};
 
 /// The largest body, which is the largest of an upsert.
 pub(crate) const LARGEST: usize = 2 << 20;

@@ -9,8 +9,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
-use crate::api_error::ApiError;
-use crate::routes::Route;
+use crate::pinecone::api_error::ApiError;
+use crate::pinecone::route::Route;
 use crate::state::State;
 
 const LIVES: &str = "/healthz";

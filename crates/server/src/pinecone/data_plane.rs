@@ -1,5 +1,10 @@
 //! The data plane of an index: its vectors.
 
+pub(crate) mod grpc;
+pub(crate) mod operations;
+pub(crate) mod records;
+pub(crate) mod write_numbers;
+
 use std::sync::Arc;
 
 use axum::extract::State as Extracted;
@@ -14,13 +19,15 @@ use index::wire::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::api_error::ApiError;
-use crate::json_body::JsonBody;
-use crate::operations::{FetchRequest, NamespaceDescription, NamespaceList, Operations, Page};
-use crate::parameters::{InPath, InQuery};
-use crate::routes::{self, Route};
+use crate::connections::guard;
+use crate::pinecone::api_error::ApiError;
+use crate::pinecone::data_plane::operations::{
+    FetchRequest, NamespaceDescription, NamespaceList, Operations, Page,
+};
+use crate::pinecone::json_body::JsonBody;
+use crate::pinecone::parameters::{InPath, InQuery};
+use crate::pinecone::route::{self, Route};
 use crate::state::State;
-use crate::{attend, grpc, records};
 
 type Asked = Extracted<Operations>;
 type Answer<T> = Result<Json<T>, ApiError>;
@@ -63,8 +70,8 @@ pub(crate) fn routes() -> Vec<Route<Operations>> {
 pub(crate) fn router(state: &Arc<State>, index: &EmbeddedIndex) -> Router {
     let operations = Operations::new(state, index);
     let grpc = grpc::router(operations.clone());
-    let router = routes::router(routes()).with_state(operations).merge(grpc);
-    attend::to(router, state, Some(index.name()))
+    let router = route::router(routes()).with_state(operations).merge(grpc);
+    guard::to(router, state, Some(index.name()))
 }
 
 async fn upsert(

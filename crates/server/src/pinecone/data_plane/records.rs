@@ -14,10 +14,10 @@ use search::Embedder;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::api_error::ApiError;
-use crate::json_body::{JsonBody, LinesBody};
-use crate::operations::{self, Operations};
-use crate::parameters::InPath;
+use crate::pinecone::api_error::ApiError;
+use crate::pinecone::data_plane::operations::{self, Operations};
+use crate::pinecone::json_body::{JsonBody, LinesBody};
+use crate::pinecone::parameters::InPath;
 
 /// The most records of one upsert.
 const RECORD_LIMIT: usize = 96;

@@ -14,9 +14,9 @@ use tonic::{Request, Status};
 
 use self::generated as wire;
 use self::generated::vector_service_server::{VectorService, VectorServiceServer};
-use crate::api_error::ApiError;
-use crate::json_body;
-use crate::operations::Operations;
+use crate::pinecone::api_error::ApiError;
+use crate::pinecone::data_plane::operations::Operations;
+use crate::pinecone::json_body;
 
 /// The path of each method.
 const PATHS: [&str; 12] = [

@@ -9,8 +9,10 @@ use serde_json::{Number, Value};
 use tonic::Status;
 
 use super::generated as wire;
-use crate::api_error::ApiError;
-use crate::operations::{FetchRequest, NamespaceDescription, NamespaceList, Page};
+use crate::pinecone::api_error::ApiError;
+use crate::pinecone::data_plane::operations::{
+    FetchRequest, NamespaceDescription, NamespaceList, Page,
+};
 
 /// Up to here each whole number has a 64-bit float of its own.
 const EXACT: f64 = 9_007_199_254_740_992.0;

@@ -10,8 +10,10 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::ServerError;
+use crate::connections::listener;
+use crate::pinecone::data_plane;
 use crate::state::State;
-use crate::{ServerError, data, front};
 
 /// The hosts of the indexes: a port for each.
 #[derive(Debug)]
@@ -81,8 +83,8 @@ impl Hosts {
             keep_port(state, name, address.port()).await?;
         }
         let (sender, receiver) = watch::channel(false);
-        let router = data::router(state, &index);
-        let served = front::serve(Arc::clone(state), listener, router.clone(), receiver);
+        let router = data_plane::router(state, &index);
+        let served = listener::serve(Arc::clone(state), listener, router.clone(), receiver);
         let host = Host {
             index,
             router,
@@ -106,14 +108,14 @@ impl Hosts {
 
     fn listen(&self, port: Option<u16>) -> Result<TcpListener, ServerError> {
         let address = SocketAddr::new(self.ip, port.unwrap_or(0));
-        match front::listen(address) {
+        match listener::listen(address) {
             Ok(listener) => return Ok(listener),
             Err(source) if port.is_none() => return Err(ServerError::Listen { address, source }),
             Err(_) => {}
         }
         let address = SocketAddr::new(self.ip, 0);
         let failed = |source| ServerError::Listen { address, source };
-        front::listen(address).map_err(failed)
+        listener::listen(address).map_err(failed)
     }
 
     /// Ends serving the index `name`, once what has been asked is answered or `grace` is over.

@@ -1,7 +1,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-use crate::api_error::ApiError;
+use crate::pinecone::api_error::ApiError;
 
 /// The header that names the version of Pinecone's API that a client speaks.
 const HEADER: &str = "x-pinecone-api-version";

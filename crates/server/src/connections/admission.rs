@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::limits::Limits;
+use crate::connections::limits::Limits;
 
 /// How many connections beyond the limit are told so at a time. Others wait in the system's queue.
 const CROWDED_AT_ONCE: usize = 128;

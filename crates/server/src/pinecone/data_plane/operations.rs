@@ -14,7 +14,7 @@ use search::Embedder;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 
-use crate::api_error::ApiError;
+use crate::pinecone::api_error::ApiError;
 use crate::state::State;
 
 /// The operations on an index.

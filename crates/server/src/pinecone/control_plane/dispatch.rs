@@ -7,9 +7,9 @@ use axum::extract::{Request, State as Extracted};
 use axum::response::{IntoResponse, Response};
 use tower_service::Service;
 
-use crate::api_error::ApiError;
-use crate::control;
-use crate::hosts::Hosts;
+use crate::pinecone::api_error::ApiError;
+use crate::pinecone::control_plane;
+use crate::pinecone::hosts::Hosts;
 use crate::state::State;
 
 #[derive(Clone)]
@@ -19,7 +19,7 @@ struct Dispatcher {
 }
 
 pub(crate) fn router(state: &Arc<State>) -> Router {
-    let control = control::router(state);
+    let control = control_plane::router(state);
     match state.public_host {
         None => control,
         Some(_) => Router::new().fallback(dispatch).with_state(Dispatcher {

@@ -18,10 +18,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep, timeout};
 use tower_service::Service;
 
-use crate::gate::{Crowded, Place};
+use crate::connections::admission::{Crowded, Place};
+use crate::connections::lingering_stream::{Activity, Watched};
+use crate::connections::request_body::tracked;
 use crate::state::State;
-use crate::tracked::tracked;
-use crate::watched::{Activity, Watched};
 
 /// How long accepting rests when the system lets none in, for want of file handles for example.
 const REST: Duration = Duration::from_millis(100);

@@ -17,17 +17,17 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
-use crate::api_error::{ApiError, Fault};
-use crate::gate::Crowded;
-use crate::grpc;
-use crate::health;
-use crate::keys;
-use crate::log::Line;
-use crate::metrics::{Counted, Reason};
-use crate::pages;
+use crate::connections::admission::Crowded;
+use crate::connections::keys;
+use crate::connections::log::Line;
+use crate::connections::metrics::{Counted, Reason};
+use crate::connections::origin;
+use crate::connections::request_body::{Read, throw_away};
+use crate::pinecone::api_error::{ApiError, Fault};
+use crate::pinecone::control_plane::health;
+use crate::pinecone::data_plane::grpc;
+use crate::pinecone::data_plane::write_numbers::{REGARDED, WRITTEN};
 use crate::state::State;
-use crate::tracked::{Read, throw_away};
-use crate::write_numbers::{REGARDED, WRITTEN};
 
 /// The header by which a request is known in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -235,7 +235,7 @@ fn check(state: &State, route: &str, request: &Request) -> Result<usize, Refused
         let error = ApiError::invalid("the header `Host` is missing: HTTP/1.1 asks for it");
         return Err((None, error));
     }
-    pages::check(state, request).map_err(|error| (Some(Reason::Page), error))?;
+    origin::check(state, request).map_err(|error| (Some(Reason::Page), error))?;
     let key = state.keys.accept(keys::named(headers));
     let key = key.ok_or_else(|| (Some(Reason::Key), ApiError::unauthenticated()))?;
     if key.read_only && changes(request.method(), route) {

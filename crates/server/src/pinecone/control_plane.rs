@@ -1,5 +1,11 @@
 //! The control plane: which indexes there are.
 
+pub(crate) mod api_version;
+pub(crate) mod dispatch;
+pub(crate) mod health;
+pub(crate) mod index_model;
+pub(crate) mod public_host;
+
 use std::sync::Arc;
 
 use axum::extract::State as Extracted;
@@ -9,15 +15,14 @@ use index::{Embedded, IndexDescription, IndexSettings};
 use serde_json::{Value, json};
 
 use crate::ServerError;
-use crate::api_error::ApiError;
-use crate::api_version::ApiVersion;
-use crate::attend;
-use crate::health;
-use crate::hosts::Hosts;
-use crate::index_model::{ConfigureIndex, CreateIndex, model};
-use crate::json_body::JsonBody;
-use crate::parameters::{AskedHost, InPath};
-use crate::routes::{self, Route};
+use crate::connections::guard;
+use crate::pinecone::api_error::ApiError;
+use crate::pinecone::control_plane::api_version::ApiVersion;
+use crate::pinecone::control_plane::index_model::{ConfigureIndex, CreateIndex, model};
+use crate::pinecone::hosts::Hosts;
+use crate::pinecone::json_body::JsonBody;
+use crate::pinecone::parameters::{AskedHost, InPath};
+use crate::pinecone::route::{self, Route};
 use crate::state::State;
 
 pub(crate) fn routes() -> Vec<Route<Arc<State>>> {
@@ -48,8 +53,8 @@ pub(crate) fn routes() -> Vec<Route<Arc<State>>> {
 }
 
 pub(crate) fn router(state: &Arc<State>) -> Router {
-    let router = routes::router(routes()).with_state(Arc::clone(state));
-    attend::to(router, state, None)
+    let router = route::router(routes()).with_state(Arc::clone(state));
+    guard::to(router, state, None)
 }
 
 impl From<ServerError> for ApiError {

@@ -8,8 +8,8 @@ use axum::extract::Request;
 use axum::http::header::ORIGIN;
 use axum::http::uri::Authority;
 
-use crate::api_error::ApiError;
-use crate::public_host::host_of;
+use crate::pinecone::api_error::ApiError;
+use crate::pinecone::control_plane::public_host::host_of;
 use crate::state::State;
 
 /// Refuses what a page of another site may have asked.

@@ -7,8 +7,8 @@ use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 
-use crate::api_error::ApiError;
-use crate::{control, data};
+use crate::pinecone::api_error::ApiError;
+use crate::pinecone::{control_plane, data_plane};
 
 /// A path at which something is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,10 +25,12 @@ pub struct Endpoint {
 
 /// All endpoints over HTTP.
 pub fn endpoints() -> Vec<Endpoint> {
-    let control = control::routes()
+    let control = control_plane::routes()
         .into_iter()
         .map(|route| route.endpoint(false));
-    let data = data::routes().into_iter().map(|route| route.endpoint(true));
+    let data = data_plane::routes()
+        .into_iter()
+        .map(|route| route.endpoint(true));
     control.chain(data).collect()
 }
 
