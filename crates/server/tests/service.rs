@@ -540,7 +540,7 @@ async fn a_key_that_may_only_read_changes_nothing() {
         let message = ask(address, line, "reader", UPSERT)
             .await
             .error(403, "FORBIDDEN");
-        assert!(message.contains("may only read"), "{line}: {message}");
+        assert!(message.contains("read-only"), "{line}: {message}");
     }
     world.end().await;
 }

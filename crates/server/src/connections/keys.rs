@@ -1,10 +1,10 @@
 use axum::http::HeaderMap;
 use sha2::{Digest, Sha256};
 
-/// The header that names a client's key.
+/// The header with a client's key.
 const HEADER: &str = "api-key";
 
-/// The keys that clients may name, by their hashes: those that may do everything, and those that may only read.
+/// The API keys of a server, as hashes; some of them read-only.
 #[derive(Default)]
 pub struct Keys(Vec<Key>);
 
@@ -18,7 +18,7 @@ struct Key {
 pub(crate) struct Accepted {
     /// Its number among the keys.
     pub(crate) number: usize,
-    /// Whether it may change nothing.
+    /// Whether it is read-only.
     pub(crate) read_only: bool,
 }
 
@@ -29,14 +29,14 @@ impl std::fmt::Debug for Keys {
 }
 
 impl<S: AsRef<str>> FromIterator<S> for Keys {
-    /// Keys that may do everything.
+    /// Keys that allow everything.
     fn from_iter<I: IntoIterator<Item = S>>(keys: I) -> Self {
         Self::default().with(keys, false)
     }
 }
 
 impl Keys {
-    /// These and others, which may only read. One that is among both may only read.
+    /// These keys, and read-only ones. A key that is among both is read-only.
     #[must_use]
     pub fn with_read_only<S: AsRef<str>>(self, keys: impl IntoIterator<Item = S>) -> Self {
         self.with(keys, true)
@@ -61,7 +61,7 @@ impl Keys {
         self.0.len()
     }
 
-    /// What a client with this key may do, if it is let in.
+    /// Accepts a client's key, if it is one of these. Without keys, any is accepted.
     pub(crate) fn accept(&self, key: &[u8]) -> Option<Accepted> {
         let anyone = Accepted {
             number: 0,
@@ -78,7 +78,7 @@ impl Keys {
         !self.is_empty() && self.find(key).is_some()
     }
 
-    /// All of each is compared, so that how long it takes says nothing.
+    /// Compares all of each key, so that the time it takes tells nothing about them.
     fn find(&self, key: &[u8]) -> Option<Accepted> {
         let asked = hash(key);
         let mut found = None;
@@ -98,7 +98,7 @@ fn hash(key: &[u8]) -> [u8; 32] {
     Sha256::digest(key).into()
 }
 
-/// The key that a client names.
+/// The key that a client names, which is empty if it names none.
 pub(crate) fn named(headers: &HeaderMap) -> &[u8] {
     headers.get(HEADER).map_or(b"", |key| key.as_bytes())
 }

@@ -4,20 +4,20 @@ use std::time::Duration;
 /// How much a [`Server`](crate::Server) takes on.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How long a request may take, its head and its body included. A body that is not there by then is answered
-    /// with 408, work that is not done with 504.
+    /// How long a request may take, from its head to its response. A body that hasn't arrived by then gets 408, work
+    /// that isn't done by then 504.
     pub time: Duration,
-    /// How long a connection on which nothing is asked is kept.
+    /// How long an idle connection stays open.
     pub idle: Duration,
-    /// How many requests are taken on at once, those that wait for their turn included. More are answered with 503
-    /// at once, before their bodies are read.
+    /// How many requests are in progress at once, including those that wait for their turn. Excess requests get 503
+    /// before their bodies are read.
     pub at_once: usize,
-    /// How many connections there may be, of all ports together. On more, requests are answered with
-    /// 503 and the connection is closed; more by far wait in the system's queue until there is room.
+    /// How many connections are open at once, over all ports. A request on an excess connection gets 503, and the
+    /// connection closes. Connections far beyond the limit wait in the system's queue.
     pub connections: usize,
-    /// How many requests a second each key may make; without keys, all clients together. More are answered with 429.
+    /// How many requests a second each key may make; without keys, all clients together. Excess requests get 429.
     pub rate: Option<NonZeroU32>,
-    /// How long the end waits for what has been asked.
+    /// How long shutdown waits for requests in progress.
     pub grace: Duration,
 }
 

@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-/// How many lines wait at most for a writer that is slow. What is more is counted and left out, so that nobody waits
-/// for the log.
+/// How many lines wait for a slow writer at most. Excess lines are counted and left out, so that no request waits for
+/// the log.
 const WAITING: usize = 4096;
 
-/// How long the end waits for the last lines to be written.
+/// How long shutdown waits for the last lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// A log: a line of JSON for each request.
@@ -27,7 +27,11 @@ impl fmt::Debug for Log {
     }
 }
 
-/// What a line says of a request.
+/// An internal error in words, for the log. A response carries it among its extensions.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault(pub(crate) String);
+
+/// What a line says about a request.
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
     pub(crate) id: &'a str,
@@ -36,13 +40,13 @@ pub(crate) struct Line<'a> {
     pub(crate) index: Option<&'a str>,
     pub(crate) status: u16,
     pub(crate) refused: Option<&'static str>,
-    /// What went wrong here, where that is not the client's doing.
+    /// The internal error, if there was one.
     pub(crate) error: Option<&'a str>,
     pub(crate) time: Duration,
 }
 
 impl Log {
-    /// A log that is written to `writer`, by a thread of its own.
+    /// A log to `writer`, which a thread of its own writes to.
     ///
     /// # Errors
     /// When the thread cannot be started.

@@ -4,51 +4,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::refusal::Reason;
+
 /// The upper bounds of the histogram's buckets, in seconds.
 const BOUNDS: [f64; 14] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
 
-/// Why a request was refused before anything was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
-    Key,
-    ReadOnly,
-    Page,
-    Rate,
-    Busy,
-    Connections,
-    SlowBody,
-    Time,
-}
-
-impl Reason {
-    const ALL: [Self; 8] = [
-        Self::Key,
-        Self::ReadOnly,
-        Self::Page,
-        Self::Rate,
-        Self::Busy,
-        Self::Connections,
-        Self::SlowBody,
-        Self::Time,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Key => "key",
-            Self::ReadOnly => "read_only",
-            Self::Page => "page",
-            Self::Rate => "rate",
-            Self::Busy => "busy",
-            Self::Connections => "connections",
-            Self::SlowBody => "slow_body",
-            Self::Time => "time",
-        }
-    }
-}
-
-/// What has been counted since the server began.
+/// The counts since the server started.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     in_flight: AtomicU64,
@@ -61,34 +24,36 @@ pub(crate) struct Metrics {
 struct Route {
     /// By method and status.
     answered: BTreeMap<(&'static str, u16), u64>,
-    /// How many took no longer than each bound, and more than the one before.
+    /// The number of responses between each bound and the one before.
     buckets: [u64; BOUNDS.len()],
     seconds: f64,
     count: u64,
 }
 
-/// Something of which there is one less when this is dropped.
+/// Counts one in a gauge until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Counted<'a>(&'a AtomicU64);
+pub(crate) struct InGauge<'a>(&'a AtomicU64);
 
-impl Drop for Counted<'_> {
+impl Drop for InGauge<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Metrics {
-    pub(crate) fn connected(&self) -> Counted<'_> {
+    /// Counts an open connection.
+    pub(crate) fn connection(&self) -> InGauge<'_> {
         Self::one_more(&self.connections)
     }
 
-    pub(crate) fn asked(&self) -> Counted<'_> {
+    /// Counts a request in progress.
+    pub(crate) fn request(&self) -> InGauge<'_> {
         Self::one_more(&self.in_flight)
     }
 
-    fn one_more(gauge: &AtomicU64) -> Counted<'_> {
+    fn one_more(gauge: &AtomicU64) -> InGauge<'_> {
         gauge.fetch_add(1, Ordering::Relaxed);
-        Counted(gauge)
+        InGauge(gauge)
     }
 
     pub(crate) fn refused(&self, reason: Reason) {
@@ -112,7 +77,7 @@ impl Metrics {
         route.count += 1;
     }
 
-    /// All of it as Prometheus reads it, with how many vectors each index has.
+    /// The counts in the text format of Prometheus, with the number of vectors of each index.
     pub(crate) fn text(&self, indexes: &[(String, u64)]) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.

@@ -1,41 +1,38 @@
-//! What pages in browsers may ask.
+//! Which pages in browsers may send requests.
 //!
-//! Without keys, who can open a connection may do everything, and a browser opens one for any page, also to this
-//! machine. So a server without keys answers neither pages of other sites, nor for names that it does not have, by
-//! which such a page would pass for one of its own.
+//! Without keys, every client may do everything, and a browser connects to this machine for any page. So a server
+//! without keys refuses requests from pages of other sites, and requests to names that it doesn't have: by DNS
+//! rebinding, a page of another site can give this machine a name of its own.
 
 use axum::extract::Request;
 use axum::http::header::ORIGIN;
 use axum::http::uri::Authority;
 
-use crate::pinecone::api_error::ApiError;
-use crate::pinecone::control_plane::public_host::host_of;
-use crate::state::State;
+use super::gateway::Gateway;
+use super::refusal::Refusal;
+use super::requested_host::requested_host;
 
-/// Refuses what a page of another site may have asked.
-pub(crate) fn check(state: &State, request: &Request) -> Result<(), ApiError> {
-    if !state.keys.is_empty() {
+/// Refuses what a page of another site may have sent.
+pub(crate) fn check(gateway: &Gateway, request: &Request) -> Result<(), Refusal> {
+    if !gateway.keys.is_empty() {
         return Ok(());
     }
-    // Every browser says whom it asks.
-    let Some(host) = host_of(request) else {
+    // Every browser names the host.
+    let Some(host) = requested_host(request) else {
         return Ok(());
     };
-    // What stands before a public host has a name of its own for the server.
-    if state.public_host.is_none() && !is_local(&host) {
-        return Err(ApiError::forbidden(format!(
-            "a server without keys is asked by its address or as `localhost`, not as `{host}`"
-        )));
+    if !gateway.is_behind_proxy && !is_local(host) {
+        return Err(Refusal::ForeignHost {
+            host: host.to_owned(),
+        });
     }
     match request.headers().get(ORIGIN) {
-        Some(origin) if !is_of(origin.as_bytes(), &host) => Err(ApiError::forbidden(
-            "a server without keys is not asked by pages of other sites",
-        )),
+        Some(origin) if !is_of(origin.as_bytes(), host) => Err(Refusal::ForeignOrigin),
         _ => Ok(()),
     }
 }
 
-/// Whether a host is named by an address, or by a name that leads to this machine alone.
+/// Whether a host is an address, or a name that leads to this machine only.
 fn is_local(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else {
         return false;

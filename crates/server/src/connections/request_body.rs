@@ -12,22 +12,22 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
-/// A body of a refused request that is no larger is read all the same, so that its connection can be used again.
+/// The largest body of a refused request that is read nevertheless, so that its connection can be used again.
 const SMALL: usize = 16 << 10;
 
 /// How long such a body may take.
-const PATIENCE: Duration = Duration::from_millis(100);
+const SMALL_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// The most that is read of a refused body over HTTP/2, and how long its client may be silent, and take in all.
-const MOST: usize = 32 << 20;
-const SILENCE: Duration = Duration::from_secs(5);
-const LONGEST: Duration = Duration::from_secs(30);
+/// How much of an unread body is drained over HTTP/2, how long its client may be silent, and how long it may take.
+const DRAIN_LIMIT: usize = 32 << 20;
+const DRAIN_SILENCE: Duration = Duration::from_secs(5);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Whether the whole body of a request has been read.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Read(Arc<AtomicBool>);
+pub(crate) struct BodyRead(Arc<AtomicBool>);
 
-impl Read {
+impl BodyRead {
     pub(crate) fn is_whole(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -37,50 +37,50 @@ impl Read {
     }
 }
 
-/// A body of which is known when it has been read.
+/// The body of a request, which notes when all of it has been read.
 ///
-/// Over HTTP/2, what is left of one is read and thrown away beside the answer. The stream would be reset otherwise, and
-/// clients that are still sending take that for the answer.
-struct Tracked {
-    body: Option<Incoming>,
-    read: Read,
+/// Over HTTP/2, what is left of the body is drained while the response is sent. Otherwise the stream would be reset,
+/// and clients that are still sending take a reset for the response.
+struct RequestBody {
+    incoming: Option<Incoming>,
+    read: BodyRead,
     is_http2: bool,
 }
 
-impl Drop for Tracked {
+impl Drop for RequestBody {
     fn drop(&mut self) {
-        if let Some(body) = self.body.take()
+        if let Some(incoming) = self.incoming.take()
             && self.is_http2
             && !self.read.is_whole()
             && let Ok(runtime) = Handle::try_current()
         {
-            runtime.spawn(hear_out(body));
+            runtime.spawn(drain(incoming));
         }
     }
 }
 
-/// Reads what comes for a while, and throws it away.
-async fn hear_out(mut body: Incoming) {
+/// Reads what arrives for a while, and throws it away.
+async fn drain(mut body: Incoming) {
     let (began, mut length) = (Instant::now(), 0);
-    while length <= MOST && began.elapsed() < LONGEST {
-        match timeout(SILENCE, body.frame()).await {
+    while length <= DRAIN_LIMIT && began.elapsed() < DRAIN_TIMEOUT {
+        match timeout(DRAIN_SILENCE, body.frame()).await {
             Ok(Some(Ok(frame))) => length += frame.data_ref().map_or(0, Bytes::len),
             _ => return,
         }
     }
 }
 
-/// The request, of which is known when its body has been read: it is among its extensions, too.
-pub(crate) fn tracked(request: Request<Incoming>) -> (Request<Body>, Read) {
-    let read = Read::default();
-    let (mut parts, body) = request.into_parts();
+/// The request, whose extensions then have its [`BodyRead`].
+pub(crate) fn observed(request: Request<Incoming>) -> (Request<Body>, BodyRead) {
+    let read = BodyRead::default();
+    let (mut parts, incoming) = request.into_parts();
     parts.extensions.insert(read.clone());
-    if body.is_end_stream() {
+    if incoming.is_end_stream() {
         read.set();
-        return (Request::from_parts(parts, Body::new(body)), read);
+        return (Request::from_parts(parts, Body::new(incoming)), read);
     }
-    let body = Tracked {
-        body: Some(body),
+    let body = RequestBody {
+        incoming: Some(incoming),
         read: read.clone(),
         is_http2: parts.version >= Version::HTTP_2,
     };
@@ -88,17 +88,17 @@ pub(crate) fn tracked(request: Request<Incoming>) -> (Request<Body>, Read) {
 }
 
 /// Reads a small body and throws it away.
-pub(crate) async fn throw_away(body: Body) {
+pub(crate) async fn discard_small(body: Body) {
     if body
         .size_hint()
         .upper()
         .is_some_and(|size| size <= SMALL as u64)
     {
-        let _ = timeout(PATIENCE, to_bytes(body, SMALL)).await;
+        let _ = timeout(SMALL_TIMEOUT, to_bytes(body, SMALL)).await;
     }
 }
 
-impl HttpBody for Tracked {
+impl HttpBody for RequestBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -106,22 +106,22 @@ impl HttpBody for Tracked {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some(body) = &mut self.body else {
+        let Some(incoming) = &mut self.incoming else {
             return Poll::Ready(None);
         };
-        let frame = ready!(Pin::new(&mut *body).poll_frame(context));
-        if frame.is_none() || body.is_end_stream() {
+        let frame = ready!(Pin::new(&mut *incoming).poll_frame(context));
+        if frame.is_none() || incoming.is_end_stream() {
             self.read.set();
         }
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(HttpBody::is_end_stream)
+        self.incoming.as_ref().is_none_or(HttpBody::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body
+        self.incoming
             .as_ref()
             .map_or_else(SizeHint::default, HttpBody::size_hint)
     }

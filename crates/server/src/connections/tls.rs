@@ -8,10 +8,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
-/// What a server says over an encrypted connection.
+/// The protocols that a server speaks over an encrypted connection.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// A certificate and its private key, by which connections are encrypted.
+/// A certificate and its private key, to encrypt connections with.
 #[derive(Clone)]
 pub struct Tls(Arc<ServerConfig>);
 
@@ -21,7 +21,7 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// Why there is no encryption.
+/// Why a certificate or its key cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {

@@ -4,23 +4,24 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// An error in the form of Pinecone's API: a status that its clients know what to do with, a code and a message.
+use crate::connections::{Fault, Refusal};
+use crate::error::ServerError;
+use crate::models::ModelError;
+use crate::workspace::WorkPanicked;
+
+/// An error in the form of Pinecone's API: a status that its clients know how to handle, a code and a message.
 ///
-/// The control plane says `{"status": 404, "error": {"code": "NOT_FOUND", "message": …}}`, the data plane
-/// `{"code": 5, "message": …, "details": []}`. Both are sent, so that each client finds its own.
+/// The control plane's form is `{"status": 404, "error": {"code": "NOT_FOUND", "message": …}}`, the data plane's
+/// `{"code": 5, "message": …, "details": []}`. A response has both, so that each client finds its own.
 #[derive(Debug)]
 pub(crate) struct ApiError {
     code: Code,
     message: String,
-    /// In how many seconds it may be tried again.
+    /// In how many seconds a retry may succeed.
     retry_after: Option<u64>,
 }
 
-/// What went wrong here, for the log.
-#[derive(Clone, Debug)]
-pub(crate) struct Fault(pub(crate) String);
-
-/// The codes, as gRPC has them.
+/// The codes of gRPC, some of them split up by HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Code {
     InvalidArgument,
@@ -47,7 +48,7 @@ impl Code {
             Self::NotFound => (5, "NOT_FOUND", StatusCode::NOT_FOUND),
             Self::AlreadyExists => (6, "ALREADY_EXISTS", StatusCode::CONFLICT),
             Self::PermissionDenied => (7, "FORBIDDEN", StatusCode::FORBIDDEN),
-            // As Pinecone has it. What is exhausted, clients of gRPC would try again.
+            // As at Pinecone. Clients of gRPC would retry what is exhausted.
             Self::TooLarge => (11, "OUT_OF_RANGE", StatusCode::BAD_REQUEST),
             Self::WrongMethod => (12, "UNIMPLEMENTED", StatusCode::METHOD_NOT_ALLOWED),
             Self::WrongEncoding => (3, "INVALID_ARGUMENT", StatusCode::UNSUPPORTED_MEDIA_TYPE),
@@ -111,7 +112,7 @@ impl ApiError {
         Self::new(Code::Unauthenticated, "Invalid API key")
     }
 
-    /// The caller has asked too often.
+    /// The client has used up its rate.
     pub(crate) fn too_many(seconds: u64, message: impl Into<String>) -> Self {
         Self {
             retry_after: Some(seconds),
@@ -119,27 +120,9 @@ impl ApiError {
         }
     }
 
-    /// There is no room for it now.
+    /// The server cannot answer now.
     pub(crate) fn busy(message: impl Into<String>) -> Self {
         Self::new(Code::Unavailable, message)
-    }
-
-    pub(crate) fn slow_body(seconds: f64) -> Self {
-        Self::new(
-            Code::SlowBody,
-            format!("the body did not come within {seconds} seconds"),
-        )
-    }
-
-    pub(crate) fn timed_out(seconds: f64, changes: bool) -> Self {
-        let rest = match changes {
-            true => "; the change may still be made",
-            false => "",
-        };
-        Self::new(
-            Code::TimedOut,
-            format!("the request was not answered within {seconds} seconds{rest}"),
-        )
     }
 
     /// What should not happen.
@@ -250,6 +233,46 @@ impl From<index::Error> for ApiError {
 impl From<search::Error> for ApiError {
     fn from(error: search::Error) -> Self {
         Self::internal(error.to_string())
+    }
+}
+
+impl From<ModelError> for ApiError {
+    fn from(error: ModelError) -> Self {
+        Self::internal(error.to_string())
+    }
+}
+
+impl From<WorkPanicked> for ApiError {
+    fn from(_: WorkPanicked) -> Self {
+        Self::bug()
+    }
+}
+
+impl From<ServerError> for ApiError {
+    fn from(error: ServerError) -> Self {
+        match error {
+            ServerError::Index(error) => error.into(),
+            error => Self::internal(error.to_string()),
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let code = match refusal {
+            Refusal::InvalidKey => return Self::unauthenticated(),
+            Refusal::RateLimited { retry_after } => {
+                return Self::too_many(retry_after, refusal.to_string());
+            }
+            Refusal::MissingHost => Code::InvalidArgument,
+            Refusal::ForeignHost { .. } | Refusal::ForeignOrigin | Refusal::ReadOnlyKey => {
+                Code::PermissionDenied
+            }
+            Refusal::Busy | Refusal::TooManyConnections => Code::Unavailable,
+            Refusal::SlowBody { .. } => Code::SlowBody,
+            Refusal::TimedOut { .. } => Code::TimedOut,
+        };
+        Self::new(code, refusal.to_string())
     }
 }
 

@@ -39,7 +39,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
     }
 }
 
-/// The name by which a client knows the server, with the port.
+/// The host by which a client knows the server, with the port.
 pub(crate) struct AskedHost(pub(crate) Option<Authority>);
 
 impl<S: Send + Sync> FromRequestParts<S> for AskedHost {

@@ -1,5 +1,3 @@
-//! What is answered at which paths, as data: routers are built of it, and the documents are held against it.
-
 use std::future::ready;
 
 use axum::Router;
@@ -7,34 +5,22 @@ use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 
-use crate::pinecone::api_error::ApiError;
-use crate::pinecone::{control_plane, data_plane};
+use super::api_error::ApiError;
 
-/// A path at which something is answered.
+/// A path that the server answers, as data: the documents are held against it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// The method; none stands for all.
     pub method: Option<Method>,
-    /// The path, `{name}` in place of what varies.
+    /// The path, with `{name}` in place of a varying part.
     pub path: &'static str,
-    /// Whether it is the data plane's, at an index's host.
+    /// Whether it belongs to the data plane, at the host of an index.
     pub is_data: bool,
-    /// Whether it is more than refused.
+    /// Whether the server offers it, and doesn't only refuse it.
     pub is_offered: bool,
 }
 
-/// All endpoints over HTTP.
-pub fn endpoints() -> Vec<Endpoint> {
-    let control = control_plane::routes()
-        .into_iter()
-        .map(|route| route.endpoint(false));
-    let data = data_plane::routes()
-        .into_iter()
-        .map(|route| route.endpoint(true));
-    control.chain(data).collect()
-}
-
-/// What answers at a path.
+/// A path with its handler.
 pub(crate) struct Route<S> {
     method: Option<Method>,
     path: &'static str,
@@ -57,7 +43,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         }
     }
 
-    /// What Pinecone has there and this server has not.
+    /// A path of Pinecone's that this server doesn't offer.
     pub(crate) fn refused(path: &'static str, what: &'static str) -> Self {
         Self {
             method: None,
@@ -67,7 +53,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         }
     }
 
-    fn endpoint(self, is_data: bool) -> Endpoint {
+    pub(crate) fn endpoint(self, is_data: bool) -> Endpoint {
         Endpoint {
             method: self.method,
             path: self.path,
@@ -77,7 +63,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
     }
 }
 
-/// A router of the routes, which refuses all else.
+/// A router of these routes, which refuses all other paths.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(routes: Vec<Route<S>>) -> Router<S> {
     let routes = routes.into_iter();
     routes

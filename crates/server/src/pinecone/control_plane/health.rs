@@ -1,57 +1,31 @@
-//! Whether the server lives, whether it can be asked, and what it has done.
+//! Whether the server is up, whether it can read its store, and what it has done.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State as Extracted;
-use axum::http::Method;
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
+use super::state::ControlState;
 use crate::pinecone::api_error::ApiError;
-use crate::pinecone::route::Route;
-use crate::state::State;
+use crate::workspace::Workspace;
 
-const LIVES: &str = "/healthz";
-const READY: &str = "/readyz";
-const METRICS: &str = "/metrics";
-
-/// How long the store may take to be read.
+/// How long reading the store may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(crate) fn routes() -> Vec<Route<Arc<State>>> {
-    vec![
-        Route::new(Method::GET, LIVES, async || "lives\n"),
-        Route::new(Method::GET, READY, ready),
-        Route::new(Method::GET, METRICS, metrics),
-    ]
+pub(crate) async fn lives() -> &'static str {
+    "lives\n"
 }
 
-/// Whether no key is asked for.
-pub(crate) fn is_open(route: &str) -> bool {
-    [LIVES, READY].contains(&route)
-}
-
-/// Whether there is always room for it.
-pub(crate) fn is_quick(route: &str) -> bool {
-    route == METRICS
-}
-
-async fn ready(Extracted(state): Extracted<Arc<State>>) -> Result<&'static str, ApiError> {
-    if state.is_ending() {
+pub(crate) async fn ready(
+    State(state): State<Arc<ControlState>>,
+) -> Result<&'static str, ApiError> {
+    if state.gateway.is_shutting_down() {
         return Err(ApiError::busy("the server is ending"));
     }
-    let read = state.look(|state| {
-        if state.store.engine().is_gone() {
-            return Err(ApiError::busy(
-                "it was deleted or moved while it was in use",
-            ));
-        }
-        state.store.engine().list_indexes()?;
-        state.store.collections()?;
-        Ok(())
-    });
+    let read = async { state.workspace.run(read_store).await? };
     match timeout(PATIENCE, read).await {
         Ok(Ok(())) => Ok("ready\n"),
         Ok(Err(error)) => Err(ApiError::busy(format!(
@@ -62,24 +36,36 @@ async fn ready(Extracted(state): Extracted<Arc<State>>) -> Result<&'static str, 
     }
 }
 
-async fn metrics(Extracted(state): Extracted<Arc<State>>) -> Response {
-    let counted = state.look(|state| {
-        let engine = state.store.engine();
-        let names = engine.list_indexes()?.into_iter();
-        let counted = names.map(|index| {
-            let stats = engine.index(&index.name)?.stats()?;
-            Ok((index.name, stats.total_vector_count))
-        });
-        // One that was dropped meanwhile is left out.
-        Ok(counted
-            .filter_map(|index: index::Result<_>| index.ok())
-            .collect())
-    });
+fn read_store(workspace: &Workspace) -> Result<(), ApiError> {
+    let engine = workspace.store.engine();
+    if engine.is_gone() {
+        return Err(ApiError::busy(
+            "it was deleted or moved while it was in use",
+        ));
+    }
+    engine.list_indexes()?;
+    workspace.store.collections()?;
+    Ok(())
+}
+
+pub(crate) async fn metrics(State(state): State<Arc<ControlState>>) -> Response {
+    let counted = state.workspace.run(count_vectors);
     // Without the store, the rest is told all the same.
-    let counted: Vec<(String, u64)> = match timeout(PATIENCE, counted).await {
-        Ok(Ok(counted)) => counted,
+    let counted = match timeout(PATIENCE, counted).await {
+        Ok(Ok(Ok(counted))) => counted,
         _ => Vec::new(),
     };
     let kind = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (kind, state.metrics.text(&counted)).into_response()
+    (kind, state.gateway.metrics.text(&counted)).into_response()
+}
+
+/// The number of vectors of each index. Indexes that are deleted meanwhile are left out.
+fn count_vectors(workspace: &Workspace) -> index::Result<Vec<(String, u64)>> {
+    let engine = workspace.store.engine();
+    let names = engine.list_indexes()?.into_iter().map(|index| index.name);
+    let counted = names.filter_map(|name| {
+        let stats = engine.index(&name).and_then(|index| index.stats());
+        Some((name, stats.ok()?.total_vector_count))
+    });
+    Ok(counted.collect())
 }

@@ -8,8 +8,8 @@ use index::{Deployment, IndexDescription, IndexSettings, IndexSpec, Metric};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::api_version::ApiVersion;
 use crate::pinecone::api_error::ApiError;
-use crate::pinecone::control_plane::api_version::ApiVersion;
 
 /// The field of a schema that has the vectors of an index without fields of its own.
 const DENSE_FIELD: &str = "_values";

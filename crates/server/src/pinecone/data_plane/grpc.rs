@@ -1,4 +1,4 @@
-//! The data plane of an index over gRPC, at the port where it has HTTP's, too.
+//! The data plane of an index over gRPC, at the same port as over REST.
 
 mod convert;
 /// Made of `tools/protocol/vector_service.proto` by `just protocol`.
@@ -7,15 +7,11 @@ mod convert;
 mod generated;
 
 use axum::Router;
-use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::Response;
 use tonic::{Request, Status};
 
 use self::generated as wire;
 use self::generated::vector_service_server::{VectorService, VectorServiceServer};
-use crate::pinecone::api_error::ApiError;
-use crate::pinecone::data_plane::operations::Operations;
+use super::operations::Operations;
 use crate::pinecone::json_body;
 
 /// The path of each method.
@@ -34,12 +30,12 @@ const PATHS: [&str; 12] = [
     "/VectorService/CreateNamespace",
 ];
 
-/// Where methods are that are not known here.
+/// The paths of unknown methods.
 const OTHERS: &str = "/VectorService/{method}";
 
 type Answer<T> = Result<tonic::Response<T>, Status>;
 
-/// What answers at the paths of the methods.
+/// A router of the methods.
 pub(crate) fn router(operations: Operations) -> Router {
     let service = VectorServiceServer::new(Service(operations));
     let service = service.max_decoding_message_size(json_body::LARGEST);
@@ -47,17 +43,6 @@ pub(crate) fn router(operations: Operations) -> Router {
     paths.fold(Router::new(), |router, path| {
         router.route_service(path, service.clone())
     })
-}
-
-/// Whether a request with these headers is one of gRPC, whose errors have a form of their own.
-pub(crate) fn is_asked(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE);
-    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
-}
-
-/// An error as the whole answer to a request of gRPC.
-pub(crate) fn refusal(error: ApiError) -> Response {
-    Status::from(error).into_http()
 }
 
 fn answer<T>(message: impl Into<T>) -> Answer<T> {

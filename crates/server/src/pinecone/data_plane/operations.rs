@@ -1,4 +1,4 @@
-//! What can be asked of an index, whichever way it is asked.
+//! The operations on an index, whether they come over REST or gRPC.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,12 +15,13 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 
 use crate::pinecone::api_error::ApiError;
-use crate::state::State;
+use crate::pinecone::collection_index::{check_changeable, model_of};
+use crate::workspace::Workspace;
 
 /// The operations on an index.
 #[derive(Clone)]
 pub(crate) struct Operations {
-    state: Arc<State>,
+    workspace: Arc<Workspace>,
     index: EmbeddedIndex,
 }
 
@@ -66,9 +67,9 @@ const NAMESPACE_LIMIT: usize = 512;
 const USAGE: Usage = Usage { read_units: 1 };
 
 impl Operations {
-    pub(crate) fn new(state: &Arc<State>, index: &EmbeddedIndex) -> Self {
+    pub(crate) fn new(workspace: &Arc<Workspace>, index: &EmbeddedIndex) -> Self {
         Self {
-            state: Arc::clone(state),
+            workspace: Arc::clone(workspace),
             index: index.clone(),
         }
     }
@@ -78,7 +79,7 @@ impl Operations {
         work: impl FnOnce(&EmbeddedIndex) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let index = self.index.clone();
-        self.state.run(move |_| work(&index)).await
+        self.workspace.read(move |_| work(&index)).await?
     }
 
     async fn change<T: Send + 'static>(
@@ -87,23 +88,23 @@ impl Operations {
         work: impl FnOnce(&EmbeddedIndex) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let (index, namespace) = (self.index.clone(), namespace.to_owned());
-        let work = self.state.change(move |state| {
-            state.check_changeable(index.name(), Some(&namespace))?;
+        let work = self.workspace.write(move |workspace| {
+            check_changeable(workspace, index.name(), Some(&namespace))?;
             work(&index)
         });
-        work.await
+        work.await?
     }
 
-    /// The namespaces that are there without a vector, too.
+    /// The namespaces that exist even without a vector.
     async fn made(&self) -> Result<BTreeSet<String>, ApiError> {
         let name = self.index.name().to_owned();
         let settings = self
-            .state
-            .run(move |state| Ok(state.store.engine().settings(&name)?));
-        Ok(settings.await?.namespaces)
+            .workspace
+            .read(move |workspace| workspace.store.engine().settings(&name));
+        Ok(settings.await??.namespaces)
     }
 
-    /// Changes which those are; says whether it did.
+    /// Changes which namespaces those are; returns whether it did.
     async fn change_made(
         &self,
         namespace: &str,
@@ -111,18 +112,21 @@ impl Operations {
     ) -> Result<bool, ApiError> {
         let name = self.index.name().to_owned();
         let namespace = namespace.to_owned();
-        let work = self.state.change(move |state| {
-            state.check_changeable(&name, Some(&namespace))?;
+        let work = self.workspace.write(move |workspace| {
+            check_changeable(workspace, &name, Some(&namespace))?;
             let mut is_changed = false;
-            state.store.engine().configure_index(&name, |settings| {
-                is_changed = change(&mut settings.namespaces);
-            })?;
+            workspace
+                .store
+                .engine()
+                .configure_index(&name, |settings| {
+                    is_changed = change(&mut settings.namespaces);
+                })?;
             Ok(is_changed)
         });
-        work.await
+        work.await?
     }
 
-    /// Runs what reads, with what gives the model of the index's collection.
+    /// Runs what embeds; `work` gets a function that returns the model of the index's collection.
     pub(crate) async fn with_model<T: Send + 'static>(
         &self,
         work: impl FnOnce(
@@ -133,11 +137,11 @@ impl Operations {
         + 'static,
     ) -> Result<T, ApiError> {
         let index = self.index.clone();
-        let work = self.state.embed(move |state| {
-            let model = || state.models.of_index(state, index.name());
+        let work = self.workspace.embed(move |workspace| {
+            let model = || model_of(workspace, index.name());
             work(&index, &model)
         });
-        work.await
+        work.await?
     }
 
     /// Writes vectors into a namespace.

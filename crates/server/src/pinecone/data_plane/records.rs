@@ -3,7 +3,7 @@
 //! A collection's own namespaces change with the collection. Records can be written into any other of its index.
 
 use axum::Json;
-use axum::extract::State as Extracted;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use base64::Engine;
@@ -14,8 +14,8 @@ use search::Embedder;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::operations::{self, Operations};
 use crate::pinecone::api_error::ApiError;
-use crate::pinecone::data_plane::operations::{self, Operations};
 use crate::pinecone::json_body::{JsonBody, LinesBody};
 use crate::pinecone::parameters::InPath;
 
@@ -72,7 +72,7 @@ struct Hit {
 }
 
 pub(crate) async fn search(
-    Extracted(operations): Extracted<Operations>,
+    State(operations): State<Operations>,
     InPath(namespace): InPath,
     JsonBody(request): JsonBody<SearchRecords>,
 ) -> Result<Json<Value>, ApiError> {
@@ -188,7 +188,7 @@ fn decoded(image: &str) -> Result<Vec<u8>, ApiError> {
 }
 
 pub(crate) async fn upsert(
-    Extracted(operations): Extracted<Operations>,
+    State(operations): State<Operations>,
     InPath(namespace): InPath,
     LinesBody(records): LinesBody<Record>,
 ) -> Result<impl IntoResponse, ApiError> {

@@ -1,26 +1,34 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::HeaderName;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 
-/// The header that has a write's number.
-pub(crate) const WRITTEN: HeaderName = HeaderName::from_static("x-pinecone-request-lsn");
+use crate::connections::Access;
+use crate::pinecone::api::API;
 
-/// The header that has the number up to which a search regards all writes.
-pub(crate) const REGARDED: HeaderName = HeaderName::from_static("x-pinecone-max-indexed-lsn");
+/// The header with the number of a write.
+const WRITTEN: HeaderName = HeaderName::from_static("x-pinecone-request-lsn");
 
-/// Numbers by which clients learn whether searches regard what they have written, as Pinecone gives them. Here they
-/// always do; but who waits for it wants to be told.
+/// The header with the number up to which a search sees all writes.
+const SEARCHED: HeaderName = HeaderName::from_static("x-pinecone-max-indexed-lsn");
+
+/// The log sequence numbers of writes, as Pinecone numbers them: by them, clients learn whether a search sees their
+/// writes. Here it always does, but clients that wait for it want to be told.
 ///
-/// They are microseconds since 1970, so that they grow beyond the server's end, and are the same for all servers of a
-/// store. Two writes never share one.
+/// A number is the time in microseconds since 1970, so that numbers grow over restarts, and all servers of a store
+/// agree on them. Two writes never share one.
 #[derive(Debug, Default)]
 pub(crate) struct WriteNumbers {
     last: AtomicU64,
 }
 
 impl WriteNumbers {
-    /// The number of a write that has just been made.
+    /// The number of a write that has just finished.
     pub(crate) fn of_write(&self) -> u64 {
         let now = now();
         let next = |last: u64| Some(now.max(last + 1));
@@ -31,10 +39,34 @@ impl WriteNumbers {
         now.max(last.unwrap_or_default() + 1)
     }
 
-    /// The number up to which a search that begins now regards all writes.
+    /// The number up to which a search that begins now sees all writes.
     pub(crate) fn of_search(&self) -> u64 {
         now().max(self.last.load(Ordering::Acquire))
     }
+}
+
+/// Gives the number to every successful response of `router`.
+pub(crate) fn layer(router: Router, numbers: &Arc<WriteNumbers>) -> Router {
+    router.layer(from_fn_with_state(Arc::clone(numbers), number))
+}
+
+async fn number(
+    State(numbers): State<Arc<WriteNumbers>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let route = request.extensions().get().map(MatchedPath::as_str);
+    let access = (API.access)(request.method(), route);
+    let searched = numbers.of_search();
+    let mut response = next.run(request).await;
+    if response.status().is_success() {
+        let (name, number) = match access {
+            Access::Write => (WRITTEN, numbers.of_write()),
+            _ => (SEARCHED, searched),
+        };
+        response.headers_mut().insert(name, number.into());
+    }
+    response
 }
 
 fn now() -> u64 {

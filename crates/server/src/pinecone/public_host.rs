@@ -1,8 +1,9 @@
 use std::str::FromStr;
 
 use axum::extract::Request;
-use axum::http::header::HOST;
 use axum::http::uri::Authority;
+
+use crate::connections::requested_host;
 
 /// Stands for an index's name.
 const INDEX: &str = "{index}";
@@ -47,7 +48,7 @@ impl PublicHost {
 
     /// The index whose host is asked, if it is one's.
     pub(crate) fn index_of(&self, request: &Request) -> Option<String> {
-        let host = host_of(request)?.to_ascii_lowercase();
+        let host = requested_host(request)?.to_ascii_lowercase();
         let whole = self.between(&host);
         // A proxy may say at which port it was asked.
         whole.or_else(|| self.between(host.rsplit_once(':')?.0))
@@ -59,18 +60,10 @@ impl PublicHost {
     }
 }
 
-/// The host that a request is for, with its port.
-pub(crate) fn host_of(request: &Request) -> Option<String> {
-    let named = request.headers().get(HOST);
-    let named = named.and_then(|host| host.to_str().ok());
-    // HTTP/2 has it in the address.
-    let named = named.or_else(|| request.uri().authority().map(Authority::as_str));
-    named.map(str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
+    use axum::http::header::HOST;
 
     use super::*;
 
