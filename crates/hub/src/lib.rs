@@ -67,6 +67,7 @@ mod revision;
 mod settings;
 mod snapshot;
 mod space;
+mod status;
 mod token;
 
 pub use cache::{CachedRepository, CachedRevision};
