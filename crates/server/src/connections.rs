@@ -1,6 +1,6 @@
 //! What lies between the network and an API: listening, TLS, limits, keys, metrics and the log.
 //!
-//! A connection arrives at the [`listener`], takes room by [`admission`], and its requests pass the [`guard`] on
+//! A connection arrives at the [`listener`], takes room by [`admission`], and its requests pass the [guard](mod@guard) on
 //! their way to a router. Which APIs the router serves is not known here: an [`Api`] says what access each of
 //! its requests needs and which form its refusals have.
 

@@ -28,7 +28,7 @@ use crate::{Error, Format, Limits, Picture, Reduced, Result, read_within};
 impl Picture {
     /// The picture in a file's `bytes`.
     ///
-    /// - The format is known by the content; see [`Format`](crate::Format).
+    /// - The format is known by the content; see [`Format`].
     /// - EXIF's orientation is applied. A broken EXIF block is ignored.
     /// - 16-bit and float samples are scaled to eight bits (floats from 0 to 1), alpha is composited
     ///   over white, palettes and ink (CMYK, YCCK) become RGB. Colour profiles are ignored.
