@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use picture::Format;
 
 use crate::exclusions::Exclusions;
-use crate::source::Form;
+use crate::form::Form;
 use crate::{Address, Listing, Problem, ProblemReason, Record, place};
 
 /// Names that systems, cameras' disks and file servers leave in people's folders, in lower case.

@@ -1,5 +1,4 @@
 use std::fs;
-use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,11 +8,11 @@ use hub::Hub;
 use crate::columnar::Wanted;
 use crate::delimited::ColumnTypes;
 use crate::exclusions::Exclusions;
+use crate::form::Form;
 use crate::gathering::Gathering;
 use crate::hub_table::{HubDataset, HubTable};
 use crate::row::{Row, Take, TakeOf};
 use crate::slice::{Cursor, Slice};
-use crate::text_stream::{self, Compression};
 use crate::{Columns, Error, Listing, ProblemReason, Result};
 use crate::{columnar, delimited, folder, json_lines, place};
 
@@ -68,14 +67,6 @@ enum Kind {
 struct Table {
     path: PathBuf,
     form: Form,
-}
-
-/// How a table is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    Delimited,
-    JsonLines,
-    Parquet,
 }
 
 impl Source {
@@ -326,41 +317,5 @@ impl Kind {
             Some(form) => Ok(Self::Tables(vec![Table { path, form }])),
             None => Err(Error::UnknownKind { path }),
         }
-    }
-}
-
-impl Form {
-    /// What a table's name says.
-    pub(crate) fn of_name(path: &Path) -> Option<Self> {
-        match place::extension(&Compression::uncompressed_name(path)).as_str() {
-            "csv" | "tsv" | "tab" => Some(Self::Delimited),
-            "jsonl" | "ndjson" => Some(Self::JsonLines),
-            "parquet" | "pq" => Some(Self::Parquet),
-            _ => None,
-        }
-    }
-
-    /// What a file with an extension that says nothing begins like: Flickr8k's captions, for one,
-    /// are CSV in `captions.txt`.
-    fn of_content(path: &Path) -> io::Result<Option<Self>> {
-        let mut start = Vec::new();
-        text_stream::decompressed(path)?
-            .take(4096)
-            .read_to_end(&mut start)?;
-        let line = start
-            .split(|&byte| byte == b'\n')
-            .next()
-            .unwrap_or_default();
-        let is_text = !line
-            .iter()
-            .any(|&byte| byte.is_ascii_control() && !b"\t\r".contains(&byte));
-        Ok(match start.trim_ascii_start() {
-            text if text.starts_with(b"PAR1") => Some(Self::Parquet),
-            text if text.starts_with(b"{") => Some(Self::JsonLines),
-            _ if is_text && line.iter().any(|byte| b",;\t|".contains(byte)) => {
-                Some(Self::Delimited)
-            }
-            _ => None,
-        })
     }
 }
