@@ -13,3 +13,20 @@ impl<R: Read> Read for Strict<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_an_error_each_time() {
+        let mut strict = Strict(&b"ab"[..]);
+        let mut buffer = [0; 4];
+        assert_eq!(strict.read(&mut buffer).unwrap(), 2);
+        for _ in 0..2 {
+            let error = strict.read(&mut buffer).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        }
+        assert_eq!(strict.read(&mut []).unwrap(), 0);
+    }
+}

@@ -129,15 +129,15 @@ fn a_dictionary_that_lies_takes_no_memory() {
     );
 }
 
-/// Found by fuzzing: a page's header has a list of more elements than one can wait for.
+/// Found by fuzzing: a page's header has a list of more elements than one can wait for. Reading fails
+/// where the file ends, long before them.
 #[test]
-fn a_header_that_lies_takes_no_time() {
+fn a_header_that_lies_is_read_no_further_than_the_file() {
     let tree = Tree::new(&[]);
     tree.write("t.parquet", fixture("header-lies.parquet"));
-    let start = std::time::Instant::now();
-    let read = tree.read_with("t.parquet", SourceOptions::default());
-    assert!(read.is_err());
-    assert!(start.elapsed() < std::time::Duration::from_secs(5));
+    let error = tree.read_with("t.parquet", SourceOptions::default());
+    let source = error.unwrap_err().source().unwrap().to_string();
+    assert!(source.contains("end of file"), "{source}");
 }
 
 #[test]
