@@ -16,7 +16,7 @@ use csv::{ByteRecord, Terminator};
 use crate::columns::{Columns, Roles};
 use crate::row::{Row, Take};
 use crate::text_stream::{Compression, TextStream};
-use crate::{Address, Error, Listing, ProblemReason, Result, encoding, place};
+use crate::{Address, Error, Listing, ProblemReason, Result, encoding, paths};
 use cell_type::CellType;
 
 mod cell_type;
@@ -81,7 +81,7 @@ struct Form {
 impl Form {
     /// Finds out, and leaves the text at the first byte of its header.
     fn of(text: &mut TextStream) -> Result<Self> {
-        let expected = match place::extension(&Compression::uncompressed_name(&text.path)).as_str()
+        let expected = match paths::extension(&Compression::uncompressed_name(&text.path)).as_str()
         {
             "tsv" | "tab" => b'\t',
             _ => b',',

@@ -7,7 +7,7 @@ use picture::Format;
 
 use crate::exclusions::Exclusions;
 use crate::form::Form;
-use crate::{Address, Listing, Problem, ProblemReason, Record, place};
+use crate::{Address, Listing, Problem, ProblemReason, Record, paths};
 
 /// Names that systems, cameras' disks and file servers leave in people's folders, in lower case.
 /// Names that begin with a dot (`.DS_Store`, `._dog.jpg`) are skipped as well.
@@ -48,7 +48,7 @@ pub(crate) fn picture(path: PathBuf) -> Result<Option<Record>, Problem> {
         Ok(_) if path.to_str().is_none() => ProblemReason::NameNotUtf8,
         Ok(Kind::Picture) => return Ok(Some(Record::at(Address::File(path)))),
         Ok(Kind::UnreadPicture) => ProblemReason::FormatNotRead {
-            extension: place::extension(&path),
+            extension: paths::extension(&path),
         },
         Err(source) => ProblemReason::Unreadable { source },
     };
@@ -62,7 +62,7 @@ pub(crate) fn picture(path: PathBuf) -> Result<Option<Record>, Problem> {
 /// By a picture's extension, or by the first bytes where it has another one or none: only such
 /// files are opened, for 16 bytes.
 fn kind(path: &Path) -> io::Result<Kind> {
-    let extension = place::extension(path);
+    let extension = paths::extension(path);
     let extension = extension.as_str();
     if Format::ALL
         .iter()

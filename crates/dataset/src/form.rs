@@ -1,7 +1,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::place;
+use crate::paths;
 use crate::text_stream::{self, Compression};
 
 /// How a table is written.
@@ -15,7 +15,7 @@ pub(crate) enum Form {
 impl Form {
     /// What a table's name says.
     pub(crate) fn of_name(path: &Path) -> Option<Self> {
-        match place::extension(&Compression::uncompressed_name(path)).as_str() {
+        match paths::extension(&Compression::uncompressed_name(path)).as_str() {
             "csv" | "tsv" | "tab" => Some(Self::Delimited),
             "jsonl" | "ndjson" => Some(Self::JsonLines),
             "parquet" | "pq" => Some(Self::Parquet),

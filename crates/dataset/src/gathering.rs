@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::exclusions::Exclusions;
 use crate::row::Row;
-use crate::{Address, Listing, Metadata, Problem, ProblemReason, Record, place};
+use crate::{Address, Listing, Metadata, Problem, ProblemReason, Record, paths};
 
 /// The rows of a table brought together: those that name the same picture become one record.
 pub(crate) struct Gathering<'a> {
@@ -54,7 +54,7 @@ impl<'a> Gathering<'a> {
         }
         let mut place = match row.inside {
             Some(_) => Address::inside(table, line),
-            None => place::resolve(self.folder, path)?,
+            None => Address::resolve(self.folder, path)?,
         };
         if self.is_excluded(&place) {
             return Ok(());
@@ -62,7 +62,7 @@ impl<'a> Gathering<'a> {
         if let Address::File(file) = &place
             && !self.by_place.contains_key(&place)
         {
-            place = Address::File(place::existing(file.clone(), path)?);
+            place = Address::File(paths::existing(file.clone(), path)?);
         }
         let next = self.listing.records.len();
         let index = self.by_place.get(&place).copied().unwrap_or(next);

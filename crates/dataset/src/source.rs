@@ -14,7 +14,7 @@ use crate::hub_table::{HubDataset, HubTable};
 use crate::row::{Row, Take, TakeOf};
 use crate::slice::{Cursor, Slice};
 use crate::{Columns, Error, Listing, ProblemReason, Result};
-use crate::{columnar, delimited, folder, json_lines, place};
+use crate::{columnar, delimited, folder, json_lines, paths};
 
 /// How to read a source.
 #[derive(Clone, Debug, Default)]
@@ -77,7 +77,7 @@ impl Source {
     /// is neither folder nor picture nor table, [`Error::Exclude`] for a malformed pattern.
     pub fn open(location: &Path, options: SourceOptions) -> Result<Self> {
         let exclusions = Exclusions::new(&options.exclude)?;
-        let path = place::absolute(location).map_err(Error::read(location))?;
+        let path = paths::absolute(location).map_err(Error::read(location))?;
         let kind = Kind::of(&path)?;
         Ok(Self {
             path,

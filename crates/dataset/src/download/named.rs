@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use super::reason::Reason;
 use super::shard::Shard;
 use crate::address::{Address, WebAddress};
-use crate::place;
 use crate::problem::ProblemReason;
 use crate::row::Row;
 use crate::source::Source;
@@ -31,7 +30,7 @@ impl Named {
         if row.inside.is_some() {
             return Self::Inside(Address::inside(table, line).to_string());
         }
-        match place::resolve(source.folder(), row.path.trim()) {
+        match Address::resolve(source.folder(), row.path.trim()) {
             Ok(Address::Web(address)) => Self::Web(address),
             Ok(Address::File(path)) => Self::File(path),
             Ok(Address::Inside(_)) | Err(ProblemReason::NoPath) => Self::Bad(Reason::BadRow),
