@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use clip::Model;
 use dataset::{
-    Address, Columns, HubDataset, Listing, Problem, ProblemReason, Record, Slice, Source,
+    Address, Columns, HubDataset, ListedProblem, Problem, ProblemReason, Record, Slice, Source,
     SourceOptions,
 };
 use picture::Limits;
@@ -111,6 +111,27 @@ impl TableArguments {
     }
 }
 
+/// All that a source holds.
+#[derive(Default)]
+pub(crate) struct Listing {
+    pub(crate) records: Vec<Record>,
+    pub(crate) problems: Vec<ListedProblem>,
+    /// The folder that was read with all below it.
+    pub(crate) folder: Option<PathBuf>,
+}
+
+impl Listing {
+    pub(crate) fn of(source: &Source) -> dataset::Result<Listing> {
+        let mut listing = dataset::Listing::new()?;
+        let folder = source.read_into(&mut listing)?.folder;
+        Ok(Listing {
+            records: listing.records().collect::<dataset::Result<_>>()?,
+            problems: listing.listed_problems().collect::<dataset::Result<_>>()?,
+            folder,
+        })
+    }
+}
+
 /// How a source is to be read.
 #[derive(Args, Debug, Default)]
 pub(crate) struct SourceArguments {
@@ -148,7 +169,7 @@ impl SourceArguments {
     /// them that are no sources: these are a problem each.
     pub(crate) fn read_among(&self, location: &Path, all: &[PathBuf]) -> Result<Listing> {
         if let Some(source) = self.table.hub_table(location, self.options())? {
-            return Ok(source.read()?);
+            return Ok(Listing::of(&source)?);
         }
         if let (true, Some(option)) = (location.is_dir(), self.table.picks()) {
             let path = location.to_owned();
@@ -156,14 +177,14 @@ impl SourceArguments {
         }
         match Source::open(location, self.options()) {
             Err(dataset::Error::UnknownKind { path: file }) if all.len() > 1 => Ok(Listing {
-                problems: vec![Problem {
+                problems: vec![ListedProblem::from(&Problem {
                     file,
                     line: None,
                     reason: ProblemReason::NotASource,
-                }],
+                })],
                 ..Listing::default()
             }),
-            source => Ok(source?.read()?),
+            source => Ok(Listing::of(&source?)?),
         }
     }
 
@@ -216,16 +237,16 @@ impl SourceArguments {
 
 /// Turns the records of the source at `location` whose pictures are not here into problems.
 fn leave_out_urls(location: &Path, listing: &mut Listing) {
-    listing.records.retain(|record| match &record.place {
+    listing.records.retain(|record| match &record.address {
         Address::File(_) => true,
         elsewhere => {
-            listing.problems.push(Problem {
+            listing.problems.push(ListedProblem::from(&Problem {
                 file: location.to_owned(),
                 line: None,
                 reason: ProblemReason::NotHere {
                     url: elsewhere.to_string(),
                 },
-            });
+            }));
             false
         }
     });
@@ -235,7 +256,7 @@ fn leave_out_urls(location: &Path, listing: &mut Listing) {
 pub(crate) fn new_record(record: Record) -> NewRecord {
     NewRecord {
         id: record.id,
-        place: match &record.place {
+        place: match &record.address {
             Address::File(path) => place(path),
             elsewhere => elsewhere.to_string(),
         },

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,14 @@ pub enum Address {
     File(PathBuf),
     /// Within a table: the table, `#`, and the row, as in `/data/birds.parquet#12`.
     Inside(String),
+}
+
+/// Which of the [`Address`]es one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AddressKind {
+    Web,
+    File,
+    Inside,
 }
 
 impl Address {
@@ -67,6 +76,33 @@ impl Address {
     /// That of the picture in a row of a table.
     pub(crate) fn inside(table: &Path, line: u64) -> Address {
         Address::Inside(format!("{}#{line}", table.to_string_lossy()))
+    }
+
+    /// What tells it from an address of the same text.
+    pub(crate) fn kind(&self) -> AddressKind {
+        match self {
+            Address::Web(_) => AddressKind::Web,
+            Address::File(_) => AddressKind::File,
+            Address::Inside(_) => AddressKind::Inside,
+        }
+    }
+
+    /// It as text, with a name and password that may be in it.
+    pub(crate) fn text(&self) -> Cow<'_, str> {
+        match self {
+            Address::Web(url) => url.as_str().into(),
+            Address::File(path) => path.to_string_lossy(),
+            Address::Inside(text) => text.into(),
+        }
+    }
+
+    /// The address that has this kind and this text.
+    pub(crate) fn of_kind(kind: AddressKind, text: &str) -> Result<Self, url::ParseError> {
+        Ok(match kind {
+            AddressKind::Web => Address::Web(WebAddress(Url::parse(text)?)),
+            AddressKind::File => Address::File(text.into()),
+            AddressKind::Inside => Address::Inside(text.to_owned()),
+        })
     }
 
     /// The file, of one on this machine.

@@ -115,6 +115,13 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The list of a source's pictures could not be kept, for which there has to be room on the disk.
+    #[error("cannot keep the list of pictures: is the folder for temporary files full?")]
+    Listing {
+        /// What SQLite said.
+        #[from]
+        source: rusqlite::Error,
+    },
     /// A vector's length differs from that of the others in its file.
     #[error("got a vector of dimension {got}, expected {expected}")]
     Dimension {

@@ -16,13 +16,47 @@ pub struct Problem {
 
 impl Display for Problem {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.file.display())?;
+        ListedProblem::from(self).fmt(f)
+    }
+}
+
+/// A [`Problem`] in words, as a [`Listing`](crate::Listing) keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedProblem {
+    /// The table, or the file or folder itself, with replacement characters for what is not Unicode.
+    pub file: String,
+    /// As in the [`Problem`].
+    pub line: Option<u64>,
+    /// The reason in a few fixed words: [`ProblemReason::summary`].
+    pub summary: String,
+    /// The reason.
+    pub message: String,
+    /// What the system says of it.
+    pub cause: Option<String>,
+}
+
+impl From<&Problem> for ListedProblem {
+    fn from(problem: &Problem) -> Self {
+        let Problem { file, line, reason } = problem;
+        Self {
+            file: file.to_string_lossy().into_owned(),
+            line: *line,
+            summary: reason.summary().to_owned(),
+            message: reason.to_string(),
+            cause: reason.source().map(ToString::to_string),
+        }
+    }
+}
+
+impl Display for ListedProblem {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.file)?;
         if let Some(line) = self.line {
             write!(f, "{line}:")?;
         }
-        write!(f, " {}", self.reason)?;
-        match self.reason.source() {
-            Some(source) => write!(f, ": {source}"),
+        write!(f, " {}", self.message)?;
+        match &self.cause {
+            Some(cause) => write!(f, ": {cause}"),
             None => Ok(()),
         }
     }
@@ -83,7 +117,7 @@ pub enum ProblemReason {
         /// The URL.
         url: String,
     },
-    /// A row's id belongs to another picture of the same table.
+    /// A row's id belongs to another picture of the same listing.
     #[error("id `{id}` already names another picture")]
     DuplicateId {
         /// The id.

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use hub::Hub;
 
+use crate::column_types::ColumnTypes;
 use crate::columnar::Wanted;
-use crate::delimited::ColumnTypes;
 use crate::exclusions::Exclusions;
 use crate::form::Form;
 use crate::gathering::Gathering;
 use crate::hub_table::{HubDataset, HubTable};
 use crate::row::{Row, Take, TakeOf};
 use crate::slice::{Cursor, Slice};
-use crate::{Columns, Error, Listing, ProblemReason, Result};
+use crate::{Address, Columns, Error, Listing, ProblemReason, Result};
 use crate::{columnar, delimited, folder, json_lines, paths};
 
 /// How to read a source.
@@ -52,6 +52,17 @@ pub struct Source {
     columns: Columns,
     slice: Slice,
     exclusions: Exclusions,
+}
+
+/// What reading a source added to a listing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// How many pictures, without those that were listed already.
+    pub pictures: u64,
+    /// How many problems.
+    pub problems: u64,
+    /// The folder that was read with all below it: absolute, like the pictures' paths.
+    pub folder: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
@@ -149,28 +160,45 @@ impl Source {
     /// # Errors
     /// When the source as a whole cannot be read: [`Error::Read`]; for a table also
     /// [`Error::NoPathColumn`], [`Error::NoSuchColumn`], [`Error::Utf16`],
-    /// [`Error::HeaderNotUtf8`].
+    /// [`Error::HeaderNotUtf8`]. [`Error::Listing`] when there is no room for the listing.
     pub fn read(&self) -> Result<Listing> {
-        match self.kind {
-            Kind::Folder => {
-                folder::read(&self.path, &self.exclusions).map_err(Error::read(&self.path))
-            }
-            Kind::Picture => Ok(self.read_picture()),
-            Kind::Tables(_) | Kind::Hub(_) => self.gather(),
-        }
+        let mut listing = Listing::new()?;
+        self.read_into(&mut listing)?;
+        Ok(listing)
     }
 
-    fn gather(&self) -> Result<Listing> {
-        let mut gathering = Gathering::new(self.folder(), &self.exclusions);
-        let types = self.hand_rows(&mut |table, line, row| {
-            gathering.add(table, line, row);
-            ControlFlow::Continue(())
-        })?;
-        let mut listing = gathering.finish();
-        for types in types {
-            types.apply(&mut listing);
+    /// Reads the source into a listing that may hold others. What several sources say of one picture is
+    /// joined, as what several rows of a table say.
+    ///
+    /// # Errors
+    /// As [`Source::read`]. The listing then holds what was read until there.
+    pub fn read_into(&self, listing: &mut Listing) -> Result<Found> {
+        let (pictures, problems) = (listing.pictures(), listing.problems());
+        match self.kind {
+            Kind::Folder => folder::read(&self.path, &self.exclusions, listing)?,
+            Kind::Picture => self.read_picture(listing)?,
+            Kind::Tables(_) | Kind::Hub(_) => self.gather(listing)?,
         }
-        Ok(listing)
+        Ok(Found {
+            pictures: listing.pictures() - pictures,
+            problems: listing.problems() - problems,
+            folder: matches!(self.kind, Kind::Folder).then(|| self.path.clone()),
+        })
+    }
+
+    fn gather(&self, listing: &mut Listing) -> Result<()> {
+        let mut gathering = Gathering::new(self.folder(), &self.exclusions, listing)?;
+        let mut added = Ok(());
+        let types = self.hand_rows(&mut |table, line, row| {
+            added = gathering.add(table, line, row);
+            match added {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
+        })?;
+        added?;
+        gathering.finish(types);
+        Ok(())
     }
 
     /// Hands the rows of a table to `take` one by one, until it says that it is enough: a table may
@@ -197,19 +225,19 @@ impl Source {
         self.hand_wanted(&mut take, true).map(drop)
     }
 
-    fn hand_rows(&self, take: &mut TakeOf<'_>) -> Result<Vec<ColumnTypes>> {
+    fn hand_rows(&self, take: &mut TakeOf<'_>) -> Result<ColumnTypes> {
         self.hand_wanted(take, false)
     }
 
     /// Hands the rows of all tables on; gives what the columns of metadata hold where only the whole
-    /// tells.
-    fn hand_wanted(&self, take: &mut TakeOf<'_>, pictures: bool) -> Result<Vec<ColumnTypes>> {
+    /// tells: those of one name in all tables have one type.
+    fn hand_wanted(&self, take: &mut TakeOf<'_>, pictures: bool) -> Result<ColumnTypes> {
         let wanted = Wanted {
             columns: &self.columns,
             pictures,
         };
         let mut cursor = self.slice.cursor(|| self.count())?;
-        let mut types = Vec::new();
+        let mut types = ColumnTypes::default();
         match &self.kind {
             Kind::Folder | Kind::Picture => {}
             Kind::Tables(tables) => {
@@ -219,7 +247,7 @@ impl Source {
                         flow = take(&table.path, line, row);
                         flow
                     });
-                    types.extend(read?);
+                    types.join(read?);
                     if flow.is_break() || cursor.is_done() {
                         break;
                     }
@@ -242,24 +270,24 @@ impl Source {
         }
     }
 
-    fn read_picture(&self) -> Listing {
-        let mut listing = Listing::default();
-        match folder::picture(self.path.clone()) {
-            Ok(record) => listing.records.extend(record),
-            Err(problem) => listing.problems.push(problem),
+    fn read_picture(&self, listing: &mut Listing) -> Result<()> {
+        match folder::check_picture(&self.path) {
+            Ok(true) => listing.add_address(&Address::File(self.path.clone())),
+            Ok(false) => Ok(()),
+            Err(problem) => listing.report(&problem),
         }
-        listing
     }
 }
 
 impl Table {
-    /// Hands the rows that `cursor` wants to `take`.
+    /// Hands the rows that `cursor` wants to `take`; gives the types of columns that only the whole
+    /// tells.
     fn rows(
         &self,
         wanted: Wanted<'_>,
         cursor: &mut Cursor,
         take: &mut Take<'_>,
-    ) -> Result<Option<ColumnTypes>> {
+    ) -> Result<ColumnTypes> {
         // What is not wanted of a text has to be read to know where the next row begins.
         let columns = wanted.columns;
         let mut selected = |line, row| match cursor.take() {
@@ -268,9 +296,15 @@ impl Table {
             ControlFlow::Break(()) => ControlFlow::Break(()),
         };
         match self.form {
-            Form::Delimited => delimited::read(&self.path, columns, &mut selected).map(Some),
-            Form::JsonLines => json_lines::read(&self.path, columns, &mut selected).map(|()| None),
-            Form::Parquet => columnar::read(&self.path, wanted, cursor, take).map(|()| None),
+            Form::Delimited => delimited::read(&self.path, columns, &mut selected),
+            Form::JsonLines => {
+                json_lines::read(&self.path, columns, &mut selected)?;
+                Ok(ColumnTypes::default())
+            }
+            Form::Parquet => {
+                columnar::read(&self.path, wanted, cursor, take)?;
+                Ok(ColumnTypes::default())
+            }
         }
     }
 

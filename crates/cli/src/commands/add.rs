@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use clap::Args;
-use dataset::{Problem, Record};
+use dataset::{ListedProblem, Record};
 use search::{AddOptions, Collection, IngestReport, NewRecord, Store};
 use serde::Serialize;
 
@@ -142,7 +142,7 @@ impl Arguments {
 #[derive(Default)]
 struct Listed {
     records: Vec<Record>,
-    problems: Vec<Problem>,
+    problems: Vec<ListedProblem>,
     /// The folders among them that hold something.
     folders: Vec<PathBuf>,
     /// Those that hold nothing, as far as they are known to have held something.
@@ -241,7 +241,7 @@ impl Run<'_> {
 
     /// Adds the pictures, with a bar while it goes.
     fn ingest(&self, mut listed: Listed) -> Result<Report> {
-        let is_here = |record: &Record| record.place.file().is_some();
+        let is_here = |record: &Record| record.address.file().is_some();
         let (here, elsewhere): (Vec<Record>, Vec<Record>) = std::mem::take(&mut listed.records)
             .into_iter()
             .partition(is_here);
@@ -311,17 +311,17 @@ struct Report {
 struct Skipped {
     place: String,
     line: Option<u64>,
-    reason: &'static str,
+    reason: String,
     message: String,
 }
 
 impl Skipped {
-    fn of(problem: &Problem) -> Skipped {
+    fn of(problem: &ListedProblem) -> Skipped {
         Skipped {
-            place: problem.file.to_string_lossy().into_owned(),
+            place: problem.file.clone(),
             line: problem.line,
-            reason: problem.reason.summary(),
-            message: problem.reason.to_string(),
+            reason: problem.summary.clone(),
+            message: problem.message.clone(),
         }
     }
 }
@@ -344,7 +344,7 @@ impl Report {
     fn reasons(&self) -> BTreeMap<&str, usize> {
         let mut reasons = self.counts.reasons();
         for skipped in &self.skipped {
-            *reasons.entry(skipped.reason).or_default() += 1;
+            *reasons.entry(&skipped.reason).or_default() += 1;
         }
         reasons
     }

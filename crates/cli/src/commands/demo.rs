@@ -17,7 +17,7 @@ use crate::models::{DeviceChoice, MINI, NamedModel};
 use crate::output;
 use crate::question::{Question, What};
 use crate::render::{self, Answer};
-use crate::sources::{new_record, size};
+use crate::sources::{Listing, new_record, size};
 use crate::terminal::{STRONG, message};
 
 /// The pictures that ship with clipseek, and their captions.
@@ -48,8 +48,8 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
     let directory = store.directory().join("demo");
     unpack(&directory)?;
     let model = NamedModel::load(MINI, DeviceChoice::default())?;
-    let listing =
-        Source::open(&directory.join("captions.csv"), SourceOptions::default())?.read()?;
+    let captions = directory.join("captions.csv");
+    let listing = Listing::of(&Source::open(&captions, SourceOptions::default())?)?;
     message!("{} that ship with clipseek", size(&listing.records));
     let collection = store.collection_or_new(COLLECTION, &model.identity())?;
     let records = listing.records.into_iter().map(new_record).collect();

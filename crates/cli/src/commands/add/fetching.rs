@@ -226,14 +226,14 @@ fn with_file(record: &Record, picture: &FetchedPicture, folder: &Path) -> NewRec
 }
 
 fn of_table(record: &Record) -> Option<(&str, &Record)> {
-    match &record.place {
+    match &record.address {
         Address::Inside(text) => Some((text, record)),
         Address::Web(_) | Address::File(_) => None,
     }
 }
 
 fn of_url(record: &Record) -> Option<(&WebAddress, &Record)> {
-    match &record.place {
+    match &record.address {
         Address::Web(address) => Some((address, record)),
         Address::File(_) | Address::Inside(_) => None,
     }

@@ -1,4 +1,8 @@
+use std::collections::BTreeMap;
+
 use serde_json::{Number, Value};
+
+use crate::Metadata;
 
 /// What the cells of a column have in common, of those seen so far.
 ///
@@ -7,7 +11,7 @@ use serde_json::{Number, Value};
 /// booleans when each is empty or `true` or `false`, and one of text otherwise: a column of
 /// postcodes is text as soon as one begins with a zero.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct CellType {
+pub(crate) struct CellType {
     number: bool,
     boolean: bool,
 }
@@ -23,13 +27,18 @@ impl Default for CellType {
 
 impl CellType {
     /// Takes a cell into account that is not empty.
-    pub(super) fn see(&mut self, text: &str) {
+    pub(crate) fn see(&mut self, text: &str) {
         self.number &= number(text).is_some();
         self.boolean &= boolean(text).is_some();
     }
 
+    fn join(&mut self, other: Self) {
+        self.number &= other.number;
+        self.boolean &= other.boolean;
+    }
+
     /// Turns the text of one of the cells into what the column holds.
-    pub(super) fn apply(self, cell: &mut Value) {
+    fn apply(self, cell: &mut Value) {
         let text = cell.as_str().unwrap_or_default();
         let typed = match self {
             Self { number: true, .. } => number(text).map(Value::Number),
@@ -39,6 +48,48 @@ impl CellType {
         if let Some(typed) = typed {
             *cell = typed;
         }
+    }
+}
+
+/// What the columns of metadata hold where only the whole table tells: those of CSV and TSV.
+#[derive(Debug, Default)]
+pub(crate) struct ColumnTypes(BTreeMap<String, CellType>);
+
+impl ColumnTypes {
+    /// Takes in what the columns of a further table hold: those of one name have one type.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.extend(other.0);
+    }
+
+    /// Turns the metadata of a row from text into what the columns turned out to hold.
+    pub(crate) fn apply(&self, metadata: &mut Metadata) {
+        for (name, cell) in metadata {
+            if let Some(cell_type) = self.0.get(name) {
+                cell_type.apply(cell);
+            }
+        }
+    }
+
+    /// Whether the column of that name holds booleans.
+    pub(crate) fn is_boolean(&self, name: &str) -> bool {
+        let cell_type = self.0.get(name);
+        cell_type.is_some_and(|cell_type| cell_type.boolean)
+    }
+}
+
+impl Extend<(String, CellType)> for ColumnTypes {
+    fn extend<T: IntoIterator<Item = (String, CellType)>>(&mut self, columns: T) {
+        for (name, cell_type) in columns {
+            self.0.entry(name).or_default().join(cell_type);
+        }
+    }
+}
+
+impl FromIterator<(String, CellType)> for ColumnTypes {
+    fn from_iter<T: IntoIterator<Item = (String, CellType)>>(columns: T) -> Self {
+        let mut types = Self::default();
+        types.extend(columns);
+        types
     }
 }
 
