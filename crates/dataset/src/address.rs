@@ -19,7 +19,7 @@ pub enum Address {
     Inside(String),
 }
 
-/// Which of the [`Address`]es one is.
+/// The variants of [`Address`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AddressKind {
     Web,
@@ -78,7 +78,7 @@ impl Address {
         Address::Inside(format!("{}#{line}", table.to_string_lossy()))
     }
 
-    /// What tells it from an address of the same text.
+    /// Which variant it is.
     pub(crate) fn kind(&self) -> AddressKind {
         match self {
             Address::Web(_) => AddressKind::Web,
@@ -87,7 +87,7 @@ impl Address {
         }
     }
 
-    /// It as text, with a name and password that may be in it.
+    /// The address as text, including a user name and password in its URL.
     pub(crate) fn text(&self) -> Cow<'_, str> {
         match self {
             Address::Web(url) => url.as_str().into(),
@@ -96,7 +96,7 @@ impl Address {
         }
     }
 
-    /// The address that has this kind and this text.
+    /// The address with this [`kind`](Self::kind) and this [`text`](Self::text).
     pub(crate) fn of_kind(kind: AddressKind, text: &str) -> Result<Self, url::ParseError> {
         Ok(match kind {
             AddressKind::Web => Address::Web(WebAddress(Url::parse(text)?)),
@@ -120,7 +120,7 @@ impl Address {
     }
 }
 
-/// What stands before `://`, in small letters, and what after it. A drive letter is no scheme.
+/// The scheme before `://` in lower case, and the text after it.
 fn scheme_and_rest(text: &str) -> Option<(String, &str)> {
     let (scheme, rest) = text.split_once("://")?;
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -140,8 +140,8 @@ fn is_data(text: &str) -> bool {
     scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("data"))
 }
 
-/// The path in a `file://` URL, of which `rest` is `/path` or `localhost/path`, with its escapes
-/// decoded. A file has no query and no fragment: `?` and `#` are part of its name.
+/// The path of a `file://` URL with its escapes decoded; `rest` is `/path` or `localhost/path`. Files have
+/// no query and no fragment, so `?` and `#` are part of the name.
 fn path_of_file_url(rest: &str) -> Option<PathBuf> {
     let (host, path) = rest.split_at(rest.find('/')?);
     if !host.is_empty() && !host.eq_ignore_ascii_case("localhost") {
@@ -169,7 +169,7 @@ fn path_of_bytes(bytes: Vec<u8>) -> Option<PathBuf> {
     Some(path.trim_start_matches('/').into())
 }
 
-/// `text` with `%20` made a space; a percent sign that begins no escape stays.
+/// `text` with escapes such as `%20` decoded. A percent sign that starts no escape stays.
 fn percent_decoded(text: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;

@@ -51,17 +51,18 @@ impl CellType {
     }
 }
 
-/// What the columns of metadata hold where only the whole table tells: those of CSV and TSV.
+/// The types of the metadata columns of CSV and TSV, which are known when all rows have been read.
 #[derive(Debug, Default)]
 pub(crate) struct ColumnTypes(BTreeMap<String, CellType>);
 
 impl ColumnTypes {
-    /// Takes in what the columns of a further table hold: those of one name have one type.
+    /// Adds the columns of another table of the same data set. Columns of one name get a type that fits
+    /// both.
     pub(crate) fn join(&mut self, other: Self) {
         self.extend(other.0);
     }
 
-    /// Turns the metadata of a row from text into what the columns turned out to hold.
+    /// Converts the metadata of a row from text to the types of the columns.
     pub(crate) fn apply(&self, metadata: &mut Metadata) {
         for (name, cell) in metadata {
             if let Some(cell_type) = self.0.get(name) {
@@ -70,7 +71,7 @@ impl ColumnTypes {
         }
     }
 
-    /// Whether the column of that name holds booleans.
+    /// Whether the column `name` holds booleans.
     pub(crate) fn is_boolean(&self, name: &str) -> bool {
         let cell_type = self.0.get(name);
         cell_type.is_some_and(|cell_type| cell_type.boolean)

@@ -115,8 +115,8 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// The list of a source's pictures could not be kept, for which there has to be room on the disk.
-    #[error("cannot keep the list of pictures: is the folder for temporary files full?")]
+    /// A [`Listing`](crate::Listing) cannot be written or read, most likely because the disk is full.
+    #[error("cannot store the list of pictures: check the free space of the temporary folder")]
     Listing {
         /// What SQLite said.
         #[from]

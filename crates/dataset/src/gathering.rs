@@ -8,21 +8,22 @@ use crate::listing::{ColumnCounts, Known, Mention};
 use crate::row::Row;
 use crate::{Address, Error, Listing, Problem, ProblemReason, Result, paths};
 
-/// The rows of a source's tables on their way into a listing.
+/// Adds the rows of a source's tables to a listing.
 pub(crate) struct Gathering<'a> {
     folder: &'a Path,
     exclusions: &'a Exclusions,
     listing: &'a mut Listing,
     source: usize,
     counts: ColumnCounts,
-    /// The picture that the last row named: those of one picture are often together.
+    /// The record of the previous row: rows of one picture are often adjacent.
     last: Option<(Address, Known)>,
 }
 
 /// Why a row was not added.
 enum Refusal {
-    /// The row's own fault.
+    /// Something is wrong with the row.
     Row(ProblemReason),
+    /// Something is wrong with the listing.
     Listing(Error),
 }
 
@@ -39,7 +40,7 @@ impl From<Error> for Refusal {
 }
 
 impl<'a> Gathering<'a> {
-    /// Of tables whose paths lead from the absolute path `folder`.
+    /// Starts a source whose tables have paths relative to the absolute path `folder`.
     pub(crate) fn new(
         folder: &'a Path,
         exclusions: &'a Exclusions,
@@ -55,7 +56,7 @@ impl<'a> Gathering<'a> {
         })
     }
 
-    /// Takes the row of `table` that begins on `line`, or the reason why it cannot be read.
+    /// Adds the row of `table` that begins on `line`, or reports why it cannot be read.
     pub(crate) fn add(
         &mut self,
         table: &Path,
@@ -74,7 +75,7 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Ends with the source, whose columns turned out to have these types.
+    /// Ends the source, now that the types of its columns are known.
     pub(crate) fn finish(self, types: ColumnTypes) {
         self.listing.end_source(self.source, types, self.counts);
     }

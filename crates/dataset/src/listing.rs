@@ -1,19 +1,20 @@
 //! The pictures of one or several sources, and what was skipped in them.
 //!
-//! A [`Listing`] is an SQLite database of its own. What exceeds its cache goes to a temporary file,
-//! which no other process sees and which ends with the listing.
+//! A [`Listing`] is a private SQLite database. SQLite writes what exceeds its cache to a temporary
+//! file, which no other process can open and which disappears with the listing.
 //!
 //! ```text
-//! records       a picture's address, id, and what its first row says, by first mention
-//! further_rows  what further rows say of a record
+//! records       address, id and first row of each picture, numbered by first mention
+//! further_rows  the other rows that name a picture
 //! addresses     hash of an address ─► record
 //! ids           hash of an id ─► record
-//! captions      hashes of the captions of records that several rows name
+//! captions      hashes of the captions of pictures that several rows name
 //! problems      files and rows that were skipped
-//! unsorted      what was found in a folder, until all of it is
+//! unsorted      what the walk through a folder has found so far
 //! ```
 //!
-//! The rows of a record are merged when it is read: by then the types of the columns are known.
+//! Rows are stored as they come and merged when a record is read, because the type of a column is
+//! only known after its last row.
 
 mod cell_counts;
 mod database;
@@ -35,26 +36,26 @@ use crate::column_types::ColumnTypes;
 use crate::problem::ListedProblem;
 use crate::{Address, Metadata, Problem, Record, Result};
 
-/// What sources hold: the pictures and the problems. It is kept on disk where it is large.
+/// The pictures and problems of one or several sources. A large listing is kept on disk.
 ///
-/// Rows that name the same picture, of one source or of several, are one [`Record`]. It has all their
-/// captions, and the id and the metadata of the first row that has them.
+/// Rows that name the same picture become one [`Record`], also across sources. The record has the
+/// captions of all rows, and the id and metadata of the first row that has them.
 #[derive(Debug)]
 pub struct Listing {
     database: Mutex<Database>,
     pictures: u64,
     captions: u64,
     problems: u64,
-    /// How many rows named a picture that was there.
+    /// How many rows named a picture that was listed already.
     further_rows: u64,
-    /// By source.
+    /// The types of each source's columns.
     types: Vec<ColumnTypes>,
     columns: ColumnCounts,
 }
 
-/// What a row says of a picture.
+/// A row that names a picture.
 pub(crate) struct Mention {
-    /// As [`Listing::begin_source`] numbers it.
+    /// The number that [`Listing::begin_source`] gave.
     pub(crate) source: usize,
     pub(crate) id: Option<String>,
     /// None of them empty.
@@ -142,8 +143,8 @@ impl Listing {
         Problems::new(&self.database)
     }
 
-    /// What the cells of each column of metadata are, by its name. At most some thousand columns are
-    /// looked at.
+    /// Counts of the cells of each metadata column, by the column's name. Columns after the first 4096
+    /// are ignored.
     pub fn columns(&self) -> &BTreeMap<String, CellCounts> {
         self.columns.by_name()
     }
@@ -159,15 +160,15 @@ impl Listing {
         Ok(())
     }
 
-    /// Begins with a source, and gives its number.
+    /// Starts a source and returns its number.
     pub(crate) fn begin_source(&mut self) -> Result<usize> {
-        // Left from a source that could not be read to its end.
+        // A source that failed may have left something.
         self.database_mut().clear_unsorted()?;
         self.types.push(ColumnTypes::default());
         Ok(self.types.len() - 1)
     }
 
-    /// Ends with a source, whose columns have these types and counts.
+    /// Ends a source, now that the types and counts of its columns are known.
     pub(crate) fn end_source(
         &mut self,
         source: usize,
@@ -179,18 +180,18 @@ impl Listing {
         self.types[source] = types;
     }
 
-    /// What is known of the record at `address`.
+    /// Looks up the record at `address`.
     pub(crate) fn find(&mut self, address: &Address) -> Result<Option<Known>> {
         Ok(self.database_mut().find(address)?)
     }
 
-    /// The number of the record with that id.
+    /// Looks up the number of the record with this id.
     pub(crate) fn holder(&mut self, id: &str) -> Result<Option<i64>> {
         Ok(self.database_mut().holder(id)?)
     }
 
-    /// Adds what a row says of the picture at `address`, of which so much is `known`. No other
-    /// picture may have the row's id. Gives what is known then.
+    /// Adds a row to the record at `address`: the `known` one, or a new one. The caller has checked that
+    /// no other record has the row's id. Returns the record as it is now.
     pub(crate) fn add(
         &mut self,
         address: &Address,
@@ -220,7 +221,7 @@ impl Listing {
         Ok(known)
     }
 
-    /// Adds a picture of which no more is known than where it is, unless it is there already.
+    /// Adds a picture without captions and metadata, unless it is listed already.
     pub(crate) fn add_address(&mut self, address: &Address) -> Result<()> {
         if self.find(address)?.is_none() {
             self.insert(address, None, &Said::default())?;
@@ -237,13 +238,13 @@ impl Listing {
         Ok(known)
     }
 
-    /// Sets aside what was found at `path`, a picture or a problem, until all of a source is found.
+    /// Keeps a picture or a problem at `path` until [`add_sorted`](Self::add_sorted).
     pub(crate) fn set_aside(&mut self, path: &Path, problem: Option<&Problem>) -> Result<()> {
         let problem = problem.map(ListedProblem::from);
         Ok(self.database_mut().set_aside(path, problem.as_ref())?)
     }
 
-    /// Adds what was set aside, in the order of the paths.
+    /// Adds what was set aside, in the order of paths.
     pub(crate) fn add_sorted(&mut self) -> Result<()> {
         let database = self.database.get_mut();
         let database = database.unwrap_or_else(PoisonError::into_inner);

@@ -27,8 +27,8 @@ pub(crate) fn clean(path: &Path) -> PathBuf {
     cleaned
 }
 
-/// The path as it is, or with its backslashes taken for slashes, whichever is a file: a table
-/// made on Windows names `images\dog.jpg`. `written` is how the table has it.
+/// The path itself or the path with slashes for backslashes, whichever is a file: a table made on
+/// Windows names `images\dog.jpg`. Errors quote `written`, the path as the table has it.
 pub(crate) fn existing(path: PathBuf, written: &str) -> Result<PathBuf, ProblemReason> {
     let result = check(&path, written);
     if result.is_ok() {

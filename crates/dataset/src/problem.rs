@@ -20,18 +20,18 @@ impl Display for Problem {
     }
 }
 
-/// A [`Problem`] in words, as a [`Listing`](crate::Listing) keeps it.
+/// A [`Problem`] as text, the form in which a [`Listing`](crate::Listing) stores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedProblem {
-    /// The table, or the file or folder itself, with replacement characters for what is not Unicode.
+    /// The table, or the file or folder itself. Names that aren't UTF-8 have replacement characters.
     pub file: String,
-    /// As in the [`Problem`].
+    /// The line of the table on which the row begins, as in [`Problem::line`].
     pub line: Option<u64>,
-    /// The reason in a few fixed words: [`ProblemReason::summary`].
+    /// The reason in a few fixed words, to count problems by: [`ProblemReason::summary`].
     pub summary: String,
-    /// The reason.
+    /// The reason in full.
     pub message: String,
-    /// What the system says of it.
+    /// The error behind the reason, in the system's words.
     pub cause: Option<String>,
 }
 

@@ -57,11 +57,11 @@ pub struct Source {
 /// What reading a source added to a listing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// How many pictures, without those that were listed already.
+    /// New pictures: those that were listed already don't count.
     pub pictures: u64,
-    /// How many problems.
+    /// New problems.
     pub problems: u64,
-    /// The folder that was read with all below it: absolute, like the pictures' paths.
+    /// The absolute path of the folder, if the source is one.
     pub folder: Option<PathBuf>,
 }
 
@@ -160,18 +160,18 @@ impl Source {
     /// # Errors
     /// When the source as a whole cannot be read: [`Error::Read`]; for a table also
     /// [`Error::NoPathColumn`], [`Error::NoSuchColumn`], [`Error::Utf16`],
-    /// [`Error::HeaderNotUtf8`]. [`Error::Listing`] when there is no room for the listing.
+    /// [`Error::HeaderNotUtf8`]. [`Error::Listing`] when the listing cannot be stored.
     pub fn read(&self) -> Result<Listing> {
         let mut listing = Listing::new()?;
         self.read_into(&mut listing)?;
         Ok(listing)
     }
 
-    /// Reads the source into a listing that may hold others. What several sources say of one picture is
-    /// joined, as what several rows of a table say.
+    /// Reads the source into a listing, which may hold other sources. Rows that name the same picture
+    /// become one record, also across sources.
     ///
     /// # Errors
-    /// As [`Source::read`]. The listing then holds what was read until there.
+    /// As [`Source::read`]. The listing keeps what was read before the error.
     pub fn read_into(&self, listing: &mut Listing) -> Result<Found> {
         let (pictures, problems) = (listing.pictures(), listing.problems());
         match self.kind {
@@ -229,8 +229,8 @@ impl Source {
         self.hand_wanted(take, false)
     }
 
-    /// Hands the rows of all tables on; gives what the columns of metadata hold where only the whole
-    /// tells: those of one name in all tables have one type.
+    /// Hands the rows of all tables to `take`. Returns the types of the metadata columns of CSV and TSV:
+    /// a column has the same type in all tables.
     fn hand_wanted(&self, take: &mut TakeOf<'_>, pictures: bool) -> Result<ColumnTypes> {
         let wanted = Wanted {
             columns: &self.columns,
@@ -280,8 +280,8 @@ impl Source {
 }
 
 impl Table {
-    /// Hands the rows that `cursor` wants to `take`; gives the types of columns that only the whole
-    /// tells.
+    /// Hands the rows that `cursor` wants to `take`. Returns the types of the metadata columns of CSV and
+    /// TSV.
     fn rows(
         &self,
         wanted: Wanted<'_>,

@@ -4,19 +4,20 @@ use serde_json::Value;
 
 use crate::Metadata;
 
-/// The columns of so many names are looked at: objects of JSON may each have others.
+/// Further columns are ignored: in JSON Lines, every object may have other columns.
 const MOST_COLUMNS: usize = 1 << 12;
-/// An example has so many characters.
+/// In characters.
 const LONGEST_EXAMPLE: usize = 200;
 
-/// What the cells of a column are, of all rows.
+/// What the cells of a metadata column are, counted over all rows that became part of a record.
+/// Booleans and lists are not counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CellCounts {
-    /// How many are numbers, or texts that are one.
+    /// Numbers, and texts that can be parsed as numbers.
     pub numbers: u64,
-    /// How many are other texts.
+    /// Other texts.
     pub others: u64,
-    /// The first of the other texts, cut where it is long.
+    /// The first of the other texts, truncated to 200 characters.
     pub example: Option<String>,
 }
 
@@ -40,7 +41,7 @@ impl CellCounts {
     }
 }
 
-/// The same of all columns, by name.
+/// The [`CellCounts`] of all columns, by name.
 #[derive(Debug, Default)]
 pub(crate) struct ColumnCounts(BTreeMap<String, CellCounts>);
 
@@ -66,7 +67,7 @@ impl ColumnCounts {
         }
     }
 
-    /// Keeps the columns whose name is `wanted`.
+    /// Removes the columns whose name isn't `wanted`.
     pub(super) fn retain(&mut self, wanted: impl Fn(&str) -> bool) {
         self.0.retain(|name, _| wanted(name));
     }

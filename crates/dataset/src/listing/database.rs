@@ -11,7 +11,7 @@ use crate::address::AddressKind;
 use crate::problem::ListedProblem;
 use crate::{Address, Metadata};
 
-/// Nothing survives the process, so that nothing is written for its sake.
+/// The database ends with the process, so it needs neither a journal nor durable writes.
 const SETTINGS: &str = "
     PRAGMA journal_mode = OFF;
     PRAGMA synchronous = OFF;
@@ -53,25 +53,25 @@ const TABLES: &str = "
 
 /// The database of a listing.
 ///
-/// What is looked for is found by its hash: an index of the texts themselves would be larger than
-/// they are. Where a hash is taken, the next one is used. Each listing has its own hash function, so
-/// that no table can be made whose hashes collide.
+/// Addresses, ids and captions are looked up by a 64-bit hash, since an index of the texts would be as
+/// large as the texts. Collisions are resolved by linear probing. Each database has its own random hash
+/// keys, so nobody can prepare a table whose hashes collide.
 #[derive(Debug)]
 pub(super) struct Database {
     pub(super) connection: Connection,
     hasher: RandomState,
 }
 
-/// What has to be known of a record to add a row to it.
+/// A record that exists, as far as adding a row to it needs to know it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Known {
     pub(crate) number: i64,
     pub(super) has_id: bool,
-    /// Whether its captions are in the table of captions.
+    /// Whether the hashes of its captions are in the table `captions`.
     is_repeated: bool,
 }
 
-/// What a row of a table says of a record besides its id.
+/// The contents of a row besides address and id.
 #[derive(Debug, Default)]
 pub(super) struct Said {
     pub(super) source: i64,
@@ -98,7 +98,7 @@ impl Database {
         let connection = Connection::open("")?;
         connection.execute_batch(SETTINGS)?;
         connection.set_prepared_statement_cache_capacity(32);
-        // It never ends: a transaction for each row would cost as much as the row.
+        // Never committed: a transaction per row would cost as much as the insert.
         connection.execute_batch("BEGIN")?;
         connection.execute_batch(TABLES)?;
         Ok(Self {
@@ -107,7 +107,7 @@ impl Database {
         })
     }
 
-    /// What is known of the record at `address`.
+    /// Looks up the record at `address`.
     pub(super) fn find(&self, address: &Address) -> Result<Option<Known>> {
         let (kind, text) = (code(address.kind()), address.text());
         let sql = "SELECT record FROM addresses WHERE hash = ?1";
@@ -128,7 +128,7 @@ impl Database {
         })
     }
 
-    /// The number of the record with that id.
+    /// Looks up the number of the record with this id.
     pub(super) fn holder(&self, id: &str) -> Result<Option<i64>> {
         let sql = "SELECT record FROM ids WHERE hash = ?1";
         self.look_up(sql, self.hash(0, id), |number| {
@@ -141,7 +141,7 @@ impl Database {
         })
     }
 
-    /// The first of the records under `hash` and those after it that is the one.
+    /// Probes a table from `hash` on until `the_one` accepts a record or an entry is free.
     fn look_up<T>(
         &self,
         sql: &str,
@@ -161,8 +161,7 @@ impl Database {
         }
     }
 
-    /// Adds the record `number`, the first one at `address` and with this id, and what its first row
-    /// says.
+    /// Adds the record `number` with its first row. No record may have this address or this id.
     pub(super) fn insert_record(
         &self,
         number: i64,
@@ -204,7 +203,7 @@ impl Database {
         self.enter(sql, self.hash(0, id), number)
     }
 
-    /// Enters a number under the first hash from `hash` on that is free.
+    /// Enters a record number under the first free hash from `hash` on.
     fn enter(&self, sql: &str, mut hash: i64, number: i64) -> Result<()> {
         let mut statement = self.connection.prepare_cached(sql)?;
         while statement.execute([hash, number])? == 0 {
@@ -213,8 +212,8 @@ impl Database {
         Ok(())
     }
 
-    /// Adds what a further row says of a record. Captions that it has already are taken away; rows are
-    /// merged in the order of `sequence`.
+    /// Adds a further row to a record, without the captions that the record has already. The rows of a
+    /// record are merged in the order of `sequence`.
     pub(super) fn add_row(
         &self,
         known: &mut Known,
@@ -249,7 +248,7 @@ impl Database {
         Ok(())
     }
 
-    /// Gives the record `number`, which has none, an id that no record has.
+    /// Sets the id of a record without one. No record may have this id.
     fn set_id(&self, number: i64, id: &str) -> Result<()> {
         let sql = "UPDATE records SET id = ?2 WHERE number = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
@@ -257,7 +256,7 @@ impl Database {
         self.enter_id(number, id)
     }
 
-    /// Keeps the captions that the record has not; it has them from now on.
+    /// Retains the captions that are new to the record, and enters them.
     fn retain_new(&self, number: i64, captions: &mut Vec<String>) -> Result<()> {
         let is_new = captions
             .iter()
@@ -268,26 +267,24 @@ impl Database {
         Ok(())
     }
 
-    /// Enters the captions that a record has in the table of captions: most records are named by one
-    /// row and need it not.
+    /// Enters the captions of a record's first row into the table `captions`. This waits for the second
+    /// row with captions, because most records have one row.
     fn remember_captions(&self, number: i64) -> Result<()> {
-        // It has no further row yet that has captions.
-        let sql = "SELECT captions FROM records WHERE number = ?1 AND captions IS NOT NULL";
+        let sql = "SELECT captions FROM records WHERE number = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([number])?;
-        while let Some(row) = rows.next()? {
-            let captions: Vec<String> = of_json(row.get_ref(0)?.as_str()?)?;
-            for caption in captions {
-                self.remember_caption(number, &caption)?;
-            }
+        let captions: Option<String> = statement.query_row([number], |row| row.get(0))?;
+        let captions: Option<Vec<String>> = captions.as_deref().map(of_json).transpose()?;
+        for caption in captions.into_iter().flatten() {
+            self.remember_caption(number, &caption)?;
         }
         let sql = "UPDATE records SET is_repeated = 1 WHERE number = ?1";
         self.connection.prepare_cached(sql)?.execute([number])?;
         Ok(())
     }
 
-    /// Enters a caption of a record; `false` if it is there. Two hashes stand for it, of which the first
-    /// begins with the record's number: those of one record are close together.
+    /// Enters a caption of a record; returns `false` if the record has it already. A caption is
+    /// identified by two hashes, 96 bits together. The first starts with the record number, which keeps
+    /// the entries of a record on the same pages.
     fn remember_caption(&self, number: i64, caption: &str) -> Result<bool> {
         let other_hash = self.hash(number, caption);
         let mut hash = (number << 32) | (self.hash(-1, caption) & 0xffff_ffff);
@@ -317,7 +314,7 @@ impl Database {
         Ok(())
     }
 
-    /// Keeps the picture or the problem at `path` until [`visit_sorted`](Self::visit_sorted).
+    /// Keeps a picture or a problem at `path` until [`visit_sorted`](Self::visit_sorted).
     pub(super) fn set_aside(&self, path: &Path, problem: Option<&ListedProblem>) -> Result<()> {
         let sql = "INSERT INTO unsorted VALUES (?1, ?2, ?3, ?4)";
         let mut statement = self.connection.prepare_cached(sql)?;
@@ -330,7 +327,7 @@ impl Database {
         Ok(())
     }
 
-    /// Hands on what was set aside, in the order of the paths.
+    /// Visits what was set aside, in the order of paths.
     pub(super) fn visit_sorted(
         &self,
         mut visit: impl FnMut(std::result::Result<PathBuf, ListedProblem>) -> Result<()>,
@@ -367,19 +364,20 @@ impl Database {
     }
 }
 
-/// The bytes of a path, which are in the order of paths: `a/b` is before `a.b`.
+/// The bytes of a path with separators as zeros. They compare as paths do: `a/b` is less than `a.b`.
 fn sortable(path: &Path) -> Vec<u8> {
     let mut bytes = path.as_os_str().as_encoded_bytes().to_vec();
     for byte in &mut bytes {
         if char::from(*byte) == MAIN_SEPARATOR {
-            // No path has one.
+            // No path contains a zero.
             *byte = 0;
         }
     }
     bytes
 }
 
-/// The path of such bytes. What is not Unicode in it is lost: it is a problem's.
+/// The path of [`sortable`] bytes. Only paths of problems may lose something: those of pictures are
+/// UTF-8.
 fn of_sortable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace('\0', std::path::MAIN_SEPARATOR_STR)
 }
@@ -393,12 +391,12 @@ pub(super) fn of_json<T: DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(unreadable)
 }
 
-/// What was stored cannot be what was written.
+/// The error for a stored value that cannot be read back.
 pub(super) fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error))
 }
 
-/// The number that stands for a kind of addresses.
+/// How a kind of address is stored.
 pub(super) fn code(kind: AddressKind) -> i64 {
     match kind {
         AddressKind::File => 0,
@@ -407,7 +405,7 @@ pub(super) fn code(kind: AddressKind) -> i64 {
     }
 }
 
-/// The kind that a number stands for.
+/// The kind that is stored as `code`.
 pub(super) fn kind(code: i64) -> AddressKind {
     match code {
         0 => AddressKind::File,

@@ -6,14 +6,13 @@ use rusqlite::{Result, params};
 use super::database::Database;
 use crate::problem::ListedProblem;
 
-/// So many problems are read at a time, or fewer where they are large.
+/// Problems per page.
 const PAGE: i64 = 256;
-/// With so many bytes read, no further problem is.
+/// A page ends when it has this many bytes.
 const LARGE: usize = 4 << 20;
 
-/// The problems of a [`Listing`](crate::Listing), in the order in which they were found.
-///
-/// It ends after an error.
+/// An iterator over the problems of a [`Listing`](crate::Listing), in the order in which they were
+/// found. It reads some hundred problems at a time, and ends after an error.
 #[derive(Debug)]
 pub struct Problems<'a> {
     database: &'a Mutex<Database>,

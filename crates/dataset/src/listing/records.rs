@@ -8,15 +8,13 @@ use crate::address::{Address, AddressKind};
 use crate::column_types::ColumnTypes;
 use crate::{Metadata, Record};
 
-/// So many records are read at a time, or fewer where they are large.
+/// Records per page.
 const PAGE: i64 = 256;
-/// With so many bytes read, no further record is begun.
+/// A page that has this many bytes ends with its current record.
 const LARGE: usize = 4 << 20;
 
-/// The pictures of a [`Listing`](crate::Listing), or those of a kind, in the order of their first
-/// mention.
-///
-/// It ends after an error.
+/// An iterator over the pictures of a [`Listing`](crate::Listing), in the order of their first mention.
+/// It reads some hundred records at a time, and ends after an error.
 #[derive(Debug)]
 pub struct Records<'a> {
     database: &'a Mutex<Database>,
@@ -73,7 +71,7 @@ impl Iterator for Records<'_> {
     }
 }
 
-/// The record of that number.
+/// The record `number`.
 pub(super) fn record(
     database: &Database,
     types: &[ColumnTypes],
@@ -85,7 +83,7 @@ pub(super) fn record(
     Ok(heads.pop().map(|(_, record)| record))
 }
 
-/// The records after that number, with what their first rows say of them.
+/// A page of records after the number `after`, each with its first row.
 fn heads(
     database: &Database,
     types: &[ColumnTypes],
@@ -113,7 +111,7 @@ fn heads(
     Ok(heads)
 }
 
-/// Gives records what further rows say of them. Those at the end are taken away where it gets much.
+/// Merges further rows into the records. Removes records from the end where the page gets too large.
 fn complete(
     database: &Database,
     types: &[ColumnTypes],
@@ -136,7 +134,7 @@ fn complete(
             heads.truncate(at);
             return Ok(());
         }
-        // Others are between those that are asked for.
+        // The row may belong to a record of another kind.
         if let Some((head, record)) = heads.get_mut(at)
             && *head == number
         {
@@ -146,8 +144,8 @@ fn complete(
     Ok(())
 }
 
-/// Gives a record what a row says, whose source, captions and metadata begin at a column: all captions,
-/// and the cells of columns that no earlier row has. The answer is how much it is, in bytes.
+/// Merges a row into a record: its captions, and the metadata that no earlier row has. The row's source,
+/// captions and metadata start at `column`. Returns the size of the row in bytes.
 fn merge(
     record: &mut Record,
     types: &[ColumnTypes],

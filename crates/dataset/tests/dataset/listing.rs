@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs::File;
 use std::sync::Arc;
 
-use dataset::{Address, CellCounts, Error, Found, Listing, Record, Source, SourceOptions};
+use dataset::{Address, CellCounts, Error, Found, Listing, Record, Records, Source, SourceOptions};
 use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
@@ -246,31 +246,29 @@ fn pictures_are_told_apart_by_where_they_are() {
     let mut listing = Listing::new().unwrap();
     read_into(&mut listing, &tree, "t.csv");
     read_into(&mut listing, &tree, "t.parquet");
-    let addresses = |records: dataset::Records<'_>| -> Vec<Address> {
-        records.map(|record| record.unwrap().address).collect()
-    };
-    let file = Address::File(tree.path("dog.jpg"));
-    let inside = Address::Inside(format!("{}#1", tree.path("t.parquet").display()));
+    #[track_caller]
+    fn check(records: Records<'_>, expected: &[&Address]) {
+        let found: Vec<Address> = records.map(|record| record.unwrap().address).collect();
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected);
+    }
     let web = |text| Address::of(text).unwrap().unwrap();
-    let both = [
-        "https://me:secret@example.com/a.jpg",
-        "https://example.com/a.jpg",
-    ]
-    .map(web);
-    let [secret, plain] = both.clone();
-    assert_eq!(addresses(listing.files()), [file.clone()]);
-    assert_eq!(addresses(listing.inside()), [inside.clone()]);
-    assert_eq!(addresses(listing.web()), both);
-    let all = [secret, file.clone(), plain, inside.clone()];
-    assert_eq!(addresses(listing.records()), all);
+    let all = [
+        web("https://me:secret@example.com/a.jpg"),
+        Address::File(tree.path("dog.jpg")),
+        web("https://example.com/a.jpg"),
+        Address::Inside(format!("{}#1", tree.path("t.parquet").display())),
+    ];
+    let [secret, file, plain, inside] = &all;
+    check(listing.records(), &[secret, file, plain, inside]);
+    check(listing.web(), &[secret, plain]);
+    check(listing.files(), &[file]);
+    check(listing.inside(), &[inside]);
+    let same_text = Address::File(inside.to_string().into());
+    for address in [same_text, web("https://example.com/b.jpg")] {
+        assert_eq!(listing.at(&address).unwrap(), None);
+    }
     for address in all {
         assert_eq!(listing.at(&address).unwrap().unwrap().address, address);
-    }
-    let Address::Inside(text) = inside else {
-        unreachable!()
-    };
-    for address in [Address::File(text.into()), web("https://example.com/b.jpg")] {
-        assert_eq!(listing.at(&address).unwrap(), None);
     }
 }
 
