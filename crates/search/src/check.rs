@@ -24,7 +24,7 @@ struct Known {
 }
 
 /// What a [`check`](Collection::check) looks at and does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy)]
 pub struct CheckOptions<'a> {
     /// Whether to read every file and compare its bytes with those that were indexed.
     pub read: bool,
@@ -33,7 +33,7 @@ pub struct CheckOptions<'a> {
     /// Set by another thread to end soon.
     pub stop: &'a AtomicBool,
     /// Called if another process is adding to the collection, which is waited for.
-    pub waiting: fn(),
+    pub waiting: &'a (dyn Fn() + Sync),
 }
 
 /// What a [`check`](Collection::check) found.

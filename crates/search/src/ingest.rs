@@ -9,6 +9,7 @@ use index::{Selection, Vector};
 use picture::Limits;
 use serde::Serialize;
 
+use crate::catalogue::Turn;
 use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
 use crate::decoder::Decoder;
 use crate::error::{Error, Result};
@@ -18,10 +19,9 @@ use crate::missing::ids_of;
 use crate::reader::{Batch, Change, Image, Prepared, Reader};
 use crate::record::{NewRecord, Record, caption_id, caption_ids};
 use crate::spent::{Seconds, Spent, Step};
-use crate::turn::Turn;
 
 /// How an [`add`](Collection::add) goes about it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct AddOptions<'a> {
     /// What a picture may cost.
     pub limits: Limits,
@@ -33,7 +33,7 @@ pub struct AddOptions<'a> {
     /// Set by another thread to end soon: what has been read is still written.
     pub stop: &'a AtomicBool,
     /// Called if another process is adding to the collection, which is waited for.
-    pub waiting: fn(),
+    pub waiting: &'a (dyn Fn() + Sync),
 }
 
 impl Default for AddOptions<'_> {
@@ -44,7 +44,7 @@ impl Default for AddOptions<'_> {
             folders: Vec::new(),
             prune: false,
             stop: &NEVER,
-            waiting: || {},
+            waiting: &|| {},
         }
     }
 }

@@ -25,6 +25,7 @@ mod evaluation;
 mod export;
 mod facts;
 mod fusion;
+mod identity;
 mod ingest;
 mod intake;
 mod keywords;
@@ -39,18 +40,16 @@ mod spent;
 mod stamp;
 mod stars;
 mod store;
-mod turn;
 
 pub use check::{CheckOptions, CheckReport, Fault, FaultKind};
-pub use collection::{
-    CAPTIONS, Collection, CollectionInfo, IMAGES, ModelIdentity, TextIdentity, is_of_collections,
-};
+pub use collection::{CAPTIONS, Collection, CollectionInfo, IMAGES, is_of_collections};
 pub use duplicates::{Duplicate, DuplicateFile, DuplicateGroup, DuplicateOptions, Duplicates};
 pub use embedder::Embedder;
 pub use embedding::{Embedding, embed};
 pub use error::{Error, Result};
 pub use evaluation::{Evaluation, Recall, evaluate};
 pub use fusion::CaptionMatch;
+pub use identity::{ModelIdentity, TextIdentity};
 pub use ingest::{AddOptions, Failure, IngestReport};
 pub use keywords::Keywords;
 pub use merge::MergeReport;

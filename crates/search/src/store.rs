@@ -9,8 +9,9 @@ use index::{
 };
 
 use crate::catalogue::{Catalogue, CollectionRow, DOWNLOADS};
-use crate::collection::{Collection, CollectionInfo, ModelIdentity};
+use crate::collection::{Collection, CollectionInfo};
 use crate::error::{Error, Result};
+use crate::identity::ModelIdentity;
 use crate::ingest::AddOptions;
 use crate::missing::below;
 

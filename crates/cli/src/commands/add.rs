@@ -250,7 +250,7 @@ impl Run<'_> {
         let mut options = AddOptions {
             prune: self.arguments.prune,
             stop: self.stop,
-            waiting: tell_of_waiting,
+            waiting: &tell_of_waiting,
             ..AddOptions::default()
         };
         for path in &listed.empty {

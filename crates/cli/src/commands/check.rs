@@ -2,6 +2,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use search::{CheckOptions, CheckReport, FaultKind, Store};
 
+use super::add::tell_of_waiting;
 use super::search::collection_name;
 use crate::environment;
 use crate::exit::Outcome;
@@ -51,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments, store: &Store) -> Result<Outcome> {
         read: arguments.read,
         repair: arguments.repair,
         stop: interrupt::flag()?,
-        waiting: || message!("waiting for another clipseek that adds to this collection"),
+        waiting: &tell_of_waiting,
     };
     let bar = progress::bar((info.pictures + info.missing) as usize, "checking");
     let report = collection.check(&options, |done| bar.set_position(done as u64));

@@ -268,7 +268,7 @@ fn delete(arguments: &Delete, store: &Store) -> Result<Outcome> {
     }
     let options = AddOptions {
         stop: interrupt::flag()?,
-        waiting: tell_of_waiting,
+        waiting: &tell_of_waiting,
         ..AddOptions::default()
     };
     if !store.delete_collection(&arguments.name, &options)? {

@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &Arguments, store: &Store) -> Result<Outcome> {
     let collection = open_collection(store, arguments.collection.as_deref())?;
     let options = AddOptions {
         stop: interrupt::flag()?,
-        waiting: tell_of_waiting,
+        waiting: &tell_of_waiting,
         ..AddOptions::default()
     };
     let mut all = true;

@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments, store: &Store) -> Result<Outcome> {
     let stop = interrupt::flag()?;
     let options = AddOptions {
         stop,
-        waiting: tell_of_waiting,
+        waiting: &tell_of_waiting,
         ..AddOptions::default()
     };
     let mut well = true;

@@ -391,7 +391,7 @@ fn faults(library: &Library, repair: bool) -> Vec<FaultKind> {
         read: false,
         repair,
         stop: &AtomicBool::new(false),
-        waiting: || (),
+        waiting: &|| (),
     };
     let report = library.world.collection().check(&options, |_| ()).unwrap();
     assert_eq!(report.is_clean(), repair || report.faults.is_empty());

@@ -390,7 +390,10 @@ fn an_earlier_store_gets_its_keywords() {
     let world = World::filled();
     // What version 2 had.
     world.sql(
-        "DROP TRIGGER keywords_before_insertion; DROP TRIGGER keywords_after_insertion;
+        "DROP TRIGGER records_before_insertion; DROP TRIGGER counters_after_insertion;
+         DROP TRIGGER counters_after_deletion; DROP TRIGGER counters_after_update;
+         ALTER TABLE collections DROP COLUMN pictures; ALTER TABLE collections DROP COLUMN missing;
+         ALTER TABLE collections DROP COLUMN captions; DROP TRIGGER keywords_after_insertion;
          DROP TRIGGER keywords_after_deletion; DROP TRIGGER keywords_after_update;
          DROP TABLE keywords; DROP TABLE keyword_rows; DROP TABLE unfinished;
          ALTER TABLE records DROP COLUMN bytes; ALTER TABLE records DROP COLUMN modified;

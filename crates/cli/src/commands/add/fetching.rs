@@ -133,7 +133,7 @@ impl Run<'_> {
         AddOptions {
             limits: self.arguments.download.options(false).limits,
             stop: self.stop,
-            waiting: tell_of_waiting,
+            waiting: &tell_of_waiting,
             ..AddOptions::default()
         }
     }

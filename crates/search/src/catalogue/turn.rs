@@ -20,7 +20,11 @@ pub(crate) struct Turn {
 impl Turn {
     /// Waits for the turn, which the lock on the file at `path` stands for. `waiting` is called once
     /// if there is something to wait for; `None` if `stop` came first.
-    pub(crate) fn take(path: &Path, stop: &AtomicBool, waiting: fn()) -> Result<Option<Turn>> {
+    pub(super) fn take(
+        path: &Path,
+        stop: &AtomicBool,
+        waiting: &(dyn Fn() + Sync),
+    ) -> Result<Option<Turn>> {
         let failed = |source| Error::Store {
             path: path.to_owned(),
             source,
