@@ -176,6 +176,9 @@ pub enum Error {
         /// The most that the model takes.
         limit: usize,
     },
+    /// A file that is not a picture, or not one within the limits.
+    #[error(transparent)]
+    Picture(#[from] picture::Error),
     /// Pixels of another size than the model takes.
     #[error(
         "pixels of {found_width} x {found_height}, expected {expected_width} x {expected_height}"

@@ -10,8 +10,8 @@
 //! let directory = std::path::Path::new("tests/fixtures/quick-gelu");
 //! let model = Model::load(Checkpoint::open(directory)?)?;
 //!
-//! let picture = picture::Picture::from_rgb(2, 1, vec![255, 0, 0, 250, 10, 10])?;
-//! let picture = model.embed_picture(&picture)?;
+//! let file = picture::Picture::from_rgb(2, 1, vec![255, 0, 0, 250, 10, 10])?.to_png();
+//! let picture = model.embed_bytes(&file, &picture::Limits::default())?;
 //! let text = model.embed_text("a red picture")?;
 //! let cosine: f32 = picture.iter().zip(&text).map(|(one, other)| one * other).sum();
 //! assert!((-1.0..=1.0).contains(&cosine));
@@ -55,7 +55,7 @@ pub use checkpoint::Checkpoint;
 pub use cosines::cosines;
 pub use device::Device;
 pub use error::{Error, Result};
-pub use model::{Description, Model};
+pub use model::{Description, Model, Prepared};
 pub use preprocessor::Pixels;
 pub use scoring::Scoring;
 pub use template::Template;

@@ -1,5 +1,5 @@
 use candle_core::Tensor;
-use picture::{Picture, Reduced};
+use picture::{Limits, Picture, Reduced};
 use rayon::prelude::*;
 
 use crate::{
@@ -54,6 +54,17 @@ pub struct Description {
     pub context: usize,
     /// Numbers in its weights.
     pub parameters: u64,
+}
+
+/// A picture, decoded and preprocessed for one model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prepared {
+    /// Width in pixels of the whole picture, upright, however small the decoded copy was.
+    pub width: u32,
+    /// Height in pixels of the whole picture, upright.
+    pub height: u32,
+    /// The (3, height, width) values that the model's vision tower takes.
+    pub pixels: Pixels,
 }
 
 impl Model {
@@ -231,7 +242,38 @@ impl Model {
         Ok(vectors)
     }
 
+    /// Decodes the picture file in `bytes` and preprocesses it for the vision tower. Many threads can do this at once.
+    ///
+    /// A large JPEG is decoded at a reduced size, because the model sees so few pixels of it. The vector of the reduced
+    /// copy is close to that of the whole picture, but not equal. So every caller that has a file's bytes must come
+    /// through here or [`embed_bytes`](Self::embed_bytes); otherwise one file has two vectors.
+    ///
+    /// A model for texts alone gives empty pixels, which [`embed_pixels`](Self::embed_pixels) refuses.
+    ///
+    /// # Errors
+    /// When `bytes` are not a picture that can be read within `limits`.
+    pub fn prepare(&self, bytes: &[u8], limits: &Limits) -> picture::Result<Prepared> {
+        let reduced = Picture::decode_reduced(bytes, limits, self.useful_side())?;
+        Ok(Prepared {
+            width: reduced.size.width,
+            height: reduced.size.height,
+            pixels: self.preprocess_reduced(&reduced),
+        })
+    }
+
+    /// The vector of the picture file in `bytes`: a unit vector of [`dimension`](Self::dimension) numbers.
+    ///
+    /// # Errors
+    /// [`Error::Picture`] when [`prepare`](Self::prepare) fails; otherwise as [`embed_pixels`](Self::embed_pixels).
+    pub fn embed_bytes(&self, bytes: &[u8], limits: &Limits) -> Result<Vec<f32>> {
+        let prepared = self.prepare(bytes, limits)?;
+        self.embed_pixels(&[prepared.pixels])
+            .map(|mut vectors| vectors.remove(0))
+    }
+
     /// The vector of `picture`.
+    ///
+    /// A picture that was decoded whole has not quite the vector of its file: [`embed_bytes`](Self::embed_bytes).
     ///
     /// # Errors
     /// As [`embed_pixels`](Self::embed_pixels).
