@@ -1,11 +1,12 @@
 //! What is looked for, as the command line says it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use dataset::Address;
-use picture::{ContentHash, Format, Limits, Picture};
+use picture::{Format, Limits, Picture};
 use search::{Collection, Keywords, MixTerm, Query, Within};
 
 use crate::error::Error;
@@ -58,12 +59,6 @@ pub(crate) enum What {
     Received(Received),
     /// A picture of the collection.
     Like { id: String, place: PathBuf },
-}
-
-/// A picture of a question, read.
-struct Read {
-    picture: Picture,
-    hash: ContentHash,
 }
 
 impl Question {
@@ -174,10 +169,10 @@ impl Question {
     /// Reads what has to be read, and hands the query to `ask`. There has to be a part.
     pub(crate) fn ask<T>(&self, ask: impl FnOnce(&Query<'_>) -> Result<T>) -> Result<T> {
         let read = self.parts.iter().map(|part| part.what.read());
-        let read: Vec<Option<Read>> = read.collect::<Result<_>>()?;
+        let read: Vec<Option<Cow<'_, [u8]>>> = read.collect::<Result<_>>()?;
         let parts = self.parts.iter().zip(&read);
         let mut terms: Vec<(f32, Query<'_>)> = parts
-            .map(|(part, read)| (part.weight, part.what.query(read.as_ref())))
+            .map(|(part, read)| (part.weight, part.what.query(read.as_deref())))
             .collect();
         match terms.len() {
             1 => ask(&terms.remove(0).1),
@@ -246,21 +241,30 @@ impl What {
         }
     }
 
-    fn read(&self) -> Result<Option<Read>> {
-        match self {
-            What::Words(_) | What::Like { .. } => Ok(None),
-            What::Received(received) => Read::of(&received.bytes, &received.name).map(Some),
-            What::Picture(path) => {
-                let bytes = picture::read_within(path, &Limits::default());
-                let bytes = bytes.with_context(|| cannot_be_the_query(&path.display()))?;
-                Read::of(&bytes, &path.display()).map(Some)
-            }
-        }
+    /// The bytes of the picture that it is, if it is one from outside of the collection.
+    fn read(&self) -> Result<Option<Cow<'_, [u8]>>> {
+        let limits = Limits::default();
+        let (bytes, name) = match self {
+            What::Words(_) | What::Like { .. } => return Ok(None),
+            What::Received(received) => (
+                Ok(Cow::Borrowed(received.bytes.as_slice())),
+                received.name.clone(),
+            ),
+            What::Picture(path) => (
+                picture::read_within(path, &limits).map(Cow::Owned),
+                path.display().to_string(),
+            ),
+        };
+        let cannot = || format!("`{name}` cannot be the query");
+        let bytes = bytes.with_context(cannot)?;
+        // Of several pictures the one is named that is none.
+        Picture::decode_reduced(&bytes, &limits, 1).with_context(cannot)?;
+        Ok(Some(bytes))
     }
 
-    fn query<'a>(&'a self, read: Option<&'a Read>) -> Query<'a> {
-        match (self, read) {
-            (_, Some(read)) => Query::Picture(&read.picture, read.hash),
+    fn query<'a>(&'a self, bytes: Option<&'a [u8]>) -> Query<'a> {
+        match (self, bytes) {
+            (_, Some(bytes)) => Query::Picture(bytes),
             (What::Like { id, .. }, None) => Query::Like(id),
             (what, None) => Query::Text(what.words().unwrap_or_default()),
         }
@@ -272,20 +276,6 @@ impl What {
             _ => None,
         }
     }
-}
-
-impl Read {
-    fn of(bytes: &[u8], name: &dyn fmt::Display) -> Result<Read> {
-        let picture = Picture::decode(bytes, &Limits::default());
-        Ok(Read {
-            picture: picture.with_context(|| cannot_be_the_query(name))?,
-            hash: ContentHash::of(bytes),
-        })
-    }
-}
-
-fn cannot_be_the_query(name: &dyn fmt::Display) -> String {
-    format!("`{name}` cannot be the query")
 }
 
 /// `2 × a + b - c`.

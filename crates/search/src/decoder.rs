@@ -1,5 +1,5 @@
-use clip::{Model, Pixels};
-use picture::{Limits, Picture, Size};
+use clip::{Model, Prepared};
+use picture::Limits;
 
 use crate::budget::Budget;
 use crate::spent::{Spent, Step};
@@ -25,15 +25,12 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// The size of the upright picture in a file's `bytes`, and its pixels as the model takes them.
-    pub(crate) fn pixels(&self, bytes: &[u8]) -> picture::Result<(Size, Pixels)> {
-        let side = self.model.useful_side();
-        let cost = picture::decoding_cost(bytes, self.limits, side);
+    /// The picture in a file's `bytes` as the model takes it.
+    pub(crate) fn prepare(&self, bytes: &[u8]) -> picture::Result<Prepared> {
+        let cost = picture::decoding_cost(bytes, self.limits, self.model.useful_side());
         self.budget.with(cost, || {
-            self.spent.on(Step::Decoding, || {
-                let reduced = Picture::decode_reduced(bytes, self.limits, side)?;
-                Ok((reduced.size, self.model.preprocess_reduced(&reduced)))
-            })
+            self.spent
+                .on(Step::Decoding, || self.model.prepare(bytes, self.limits))
         })
     }
 }

@@ -102,15 +102,15 @@ fn prepare(
         let path = new.path();
         let stamp = FileStamp::of(path).unwrap_or_default();
         let bytes = picture::read_within(path, limits)?;
-        let (size, pixels) = decoder.pixels(&bytes)?;
+        let prepared = decoder.prepare(&bytes)?;
         let content = Content {
             hash: ContentHash::of(&bytes).to_string(),
             stamp,
-            width: size.width,
-            height: size.height,
+            width: prepared.width,
+            height: prepared.height,
             facts: facts::of(&bytes),
         };
-        Ok((content, pixels))
+        Ok((content, prepared.pixels))
     };
     match read() {
         Ok((content, pixels)) => Ok((Record::of(new, content, None), pixels)),

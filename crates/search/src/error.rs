@@ -180,11 +180,20 @@ pub enum Error {
     Picture(picture::Error),
     /// The model failed.
     #[error(transparent)]
-    Clip(#[from] clip::Error),
+    Clip(clip::Error),
 }
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<clip::Error> for Error {
+    fn from(error: clip::Error) -> Error {
+        match error {
+            clip::Error::Picture(error) => Error::Picture(error),
+            error => Error::Clip(error),
+        }
+    }
+}
 
 impl Error {
     /// Whether the store's directory cannot be written to.

@@ -264,14 +264,14 @@ impl Reader<'_> {
                 });
             }
         }
-        let (size, pixels) = self.decoder.pixels(&bytes)?;
-        (content.width, content.height) = (size.width, size.height);
+        let prepared = self.decoder.prepare(&bytes)?;
+        (content.width, content.height) = (prepared.width, prepared.height);
         Ok(Seen {
             new,
             at_place,
             content,
             twins,
-            image: Image::Pixels(pixels),
+            image: Image::Pixels(prepared.pixels),
         })
     }
 

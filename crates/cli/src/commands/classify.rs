@@ -6,9 +6,9 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use clip::{LabelScore, Template, ZeroShot};
 use dataset::Record;
+use picture::Limits;
 use serde::Serialize;
 
-use super::embed::embed_bytes;
 use crate::arguments::one_of;
 use crate::error::Error;
 use crate::exit::Outcome;
@@ -116,7 +116,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     let mut all = Vec::new();
     for received in all_received {
         let (image, bytes) = (received.name, received.bytes);
-        let vector = embed_bytes(&model, &bytes);
+        let vector = model.embed_bytes(&bytes, &Limits::default());
         let vector = vector.with_context(|| format!("`{image}` cannot be classified"))?;
         let labels = classifier.classify(&vector).into_iter();
         let labels = labels.map(Label::from).collect();

@@ -2,7 +2,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use clip::Model;
 use picture::{Limits, Picture};
 
 use crate::arguments::one_of;
@@ -82,14 +81,7 @@ fn embed_picture(model: &ModelArguments, at: &Path) -> Result<Vec<f32>> {
     let bytes = bytes.with_context(cannot)?;
     Picture::decode_reduced(&bytes, &limits, 1).with_context(cannot)?;
     let model = model.load()?.model;
-    embed_bytes(&model, &bytes).with_context(cannot)
-}
-
-/// The vector of a picture's file, which is read as those of a source are.
-pub(crate) fn embed_bytes(model: &Model, bytes: &[u8]) -> Result<Vec<f32>> {
-    let reduced = Picture::decode_reduced(bytes, &Limits::default(), model.useful_side())?;
-    let pixels = model.preprocess_reduced(&reduced);
-    Ok(model.embed_pixels(&[pixels])?.remove(0))
+    model.embed_bytes(&bytes, &limits).with_context(cannot)
 }
 
 fn embed_source(arguments: &Arguments, source: &Path, to: &Path) -> Result<Outcome> {

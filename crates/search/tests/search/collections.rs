@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use index::Filter;
-use picture::{ContentHash, Limits, Picture};
+use picture::{Limits, Picture};
 use search::{
-    AddOptions, Embedding, Error, Hit, Hits, ModelIdentity, NewRecord, Query, SearchOptions, Store,
+    AddOptions, Embedder, Embedding, Error, Hit, Hits, ModelIdentity, NewRecord, Query,
+    SearchOptions, Store,
 };
 use serde_json::json;
 
@@ -27,7 +28,7 @@ fn hits_are_the_most_similar_pictures_in_order() -> TestResult {
     let text = world.model.embed_text("some stripes")?;
     let mut expected: Vec<(String, f32)> = (0..6)
         .map(|seed| {
-            let image = world.model.embed_picture(&stripes(seed)).unwrap();
+            let image = world.vector(&stripes(seed).to_png());
             (format!("{seed}.png"), dot(&text, &image))
         })
         .collect();
@@ -62,8 +63,7 @@ fn the_querys_own_picture_is_left_out_and_only_then() -> TestResult {
     let world = World::filled();
     let query = |path: &Path| -> Result<Hits, Box<dyn std::error::Error>> {
         let bytes = fs::read(path)?;
-        let picture = Picture::decode(&bytes, &Limits::default())?;
-        Ok(world.search(&Query::Picture(&picture, ContentHash::of(&bytes)), &top(6)))
+        Ok(world.search(&Query::Picture(&bytes), &top(6)))
     };
     // The collection's file, and a copy of it elsewhere.
     fs::copy(world.path("2.png"), world.path("copy.png"))?;
@@ -77,6 +77,65 @@ fn the_querys_own_picture_is_left_out_and_only_then() -> TestResult {
     let hits = query(&world.path("other.jpg"))?;
     assert_eq!(hits.hits.len(), 6);
     assert_eq!(names(&hits)[0], "2.png");
+    Ok(())
+}
+
+/// A JPEG so large that the model is given a reduced copy.
+fn twelve_megapixels() -> Vec<u8> {
+    let (width, height) = (4000u32, 3000u32);
+    let wave = |x: u32, y: u32| (x / 3 ^ y / 5) as u8;
+    let rows = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+    let pixels = rows.flat_map(|(x, y)| [wave(x, y), (x / 16) as u8, (y / 12) as u8]);
+    let picture = Picture::from_rgb(width, height, pixels.collect()).unwrap();
+    picture.to_jpeg(90)
+}
+
+#[test]
+fn a_large_picture_has_one_vector_whatever_asks_for_it() -> TestResult {
+    let world = World::filled();
+    let (path, bytes) = (world.path("large.jpg"), twelve_megapixels());
+    fs::write(&path, &bytes)?;
+    let picture = Picture::decode(&bytes, &Limits::default())?;
+    let whole = world.model.preprocess(&picture);
+    let whole = world.model.embed_pixels(&[whole])?.remove(0);
+    let expected = world.vector(&bytes);
+    assert_ne!(expected, whole, "the picture is not large enough to tell");
+
+    assert_eq!(world.add(vec![new(&path, &[])]).added, 1);
+    let mut exported = Vec::new();
+    world.collection().export::<Error>(|embedding| {
+        exported.push(embedding);
+        Ok(())
+    })?;
+    let stored = exported
+        .iter()
+        .find(|embedding| embedding.record.path() == path);
+    assert_eq!(stored.unwrap().image, expected);
+    let size = (stored.unwrap().record.width, stored.unwrap().record.height);
+    assert_eq!(size, (4000, 3000));
+
+    let mut embedded = Vec::new();
+    let records = vec![new(&path, &[])];
+    search::embed::<Error>(&world.model, records, &Limits::default(), |embedding| {
+        embedded.push(embedding.unwrap().image);
+        Ok(())
+    })?;
+    assert_eq!(embedded, [expected.clone()]);
+
+    // As a query it finds what the engine finds by the stored vector, to the last bit.
+    let hits = world.search(&Query::Picture(&bytes), &top(6)).hits;
+    let index = world.store.engine().index("c")?;
+    let by = index::QueryBy::Values(expected.clone());
+    let matches = index.query(search::IMAGES, &index::Query::new(by, 7))?;
+    assert_eq!(hits.len(), 6);
+    for (hit, found) in hits.iter().zip(&matches[1..]) {
+        assert_eq!((&hit.id, cosine(hit)), (&found.id, found.score));
+    }
+
+    let embedder = Embedder::new(model("quick-gelu"));
+    assert_eq!(embedder.picture(&bytes)?, expected);
+    let error = embedder.picture(b"no picture").unwrap_err();
+    assert!(matches!(error, Error::Picture(_)), "{error:?}");
     Ok(())
 }
 
@@ -145,7 +204,7 @@ fn what_has_changed_is_taken_up() {
         5,
         "the second caption of 1.png is gone"
     );
-    let hits = world.search(&Query::Picture(&stripes(9), ContentHash::of(b"")), &top(1));
+    let hits = world.search(&Query::Picture(&stripes(9).to_jpeg(95)), &top(1));
     assert_eq!(names(&hits), ["3.png"]);
     assert!(cosine(&hits.hits[0]) > 0.9999);
 }
@@ -456,27 +515,23 @@ fn a_mix_is_the_weighted_sum_of_its_terms() -> TestResult {
     let world = World::filled();
     let id = world.search(&Query::Text("x"), &top(1)).hits[0].id.clone();
     let bytes = fs::read(world.path("2.png"))?;
-    let picture = Picture::decode(&bytes, &Limits::default())?;
     let query = Query::Mix(vec![
         (2.0, Query::Text("some stripes")),
-        (1.0, Query::Picture(&picture, ContentHash::of(&bytes))),
+        (1.0, Query::Picture(&bytes)),
         (-0.5, Query::Like(&id)),
     ]);
     let hits = world.search(&query, &top(6));
 
     let text = world.model.embed_text("some stripes")?;
-    let image = world.model.embed_picture(&picture)?;
+    let image = world.vector(&bytes);
     let place = world.collection().record(&id)?.place;
-    let like = world
-        .model
-        .embed_picture(&Picture::open(Path::new(&place), &Limits::default())?)?;
+    let like = world.vector(&fs::read(&place)?);
     let sum: Vec<f32> = (0..text.len())
         .map(|n| 2.0 * text[n] + image[n] - 0.5 * like[n])
         .collect();
     let length = dot(&sum, &sum).sqrt();
     for hit in &hits.hits {
-        let picture = Picture::open(Path::new(&hit.place), &Limits::default())?;
-        let expected = dot(&sum, &world.model.embed_picture(&picture)?) / length;
+        let expected = dot(&sum, &world.vector(&fs::read(&hit.place)?)) / length;
         assert!((cosine(hit) - expected).abs() < 1e-5, "{}", hit.place);
     }
     // Neither picture of the query is among them.

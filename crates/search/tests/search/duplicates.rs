@@ -108,8 +108,7 @@ fn what_was_resized_and_compressed_is_found_and_the_largest_is_kept() {
         &["small.png", "large.png", "large.jpg", "other.png"],
     );
     let cosine = |one: &Picture, other: &Picture| -> f32 {
-        let one = world.model.embed_picture(one).unwrap();
-        let other = world.model.embed_picture(other).unwrap();
+        let (one, other) = (world.vector(&one.to_png()), world.vector(&other.to_png()));
         one.iter().zip(&other).map(|(a, b)| a * b).sum()
     };
     let keep = fs::metadata(world.path("large.png")).unwrap().len();

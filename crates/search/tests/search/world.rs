@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clip::{Checkpoint, Model};
-use picture::Picture;
+use picture::{Limits, Picture};
 use search::{
     AddOptions, Hits, IngestReport, ModelIdentity, NewRecord, Query, SearchOptions, Store,
 };
@@ -69,6 +69,11 @@ impl World {
         let report = world.add(records.collect());
         assert_eq!((report.added, report.failed.len()), (6, 0));
         world
+    }
+
+    /// The vector of a picture's file.
+    pub(crate) fn vector(&self, bytes: &[u8]) -> Vec<f32> {
+        self.model.embed_bytes(bytes, &Limits::default()).unwrap()
     }
 
     pub(crate) fn search(&self, query: &Query<'_>, options: &SearchOptions) -> Hits {
