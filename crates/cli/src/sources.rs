@@ -188,7 +188,7 @@ impl SourceArguments {
         mut visit: impl FnMut(Embedding) -> Result<()>,
     ) -> Result<usize> {
         let bar = progress::bar(records.len(), "embedding");
-        let records = records.into_iter().map(new_record).collect();
+        let records = records.into_iter().map(|record| Ok(new_record(record)));
         let mut failures = Vec::new();
         search::embed(model, records, &Limits::default(), |embedded| {
             bar.inc(1);

@@ -9,10 +9,9 @@ use serde::Serialize;
 
 use crate::collection::{CAPTIONS, Collection, MISSING_CAPTIONS, MISSING_IMAGES, NAMESPACES};
 use crate::error::Result;
-use crate::ingest::AddOptions;
-use crate::reader::is_gone;
+use crate::ingest::options::AddOptions;
 use crate::record::{Record, caption_ids, record_of_caption};
-use crate::stamp::FileStamp;
+use crate::stamp::{FileStamp, is_gone};
 
 /// Records or vectors looked at together.
 const PAGE: usize = 256;

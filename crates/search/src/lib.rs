@@ -12,11 +12,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod budget;
 mod catalogue;
 mod check;
 mod collection;
-mod decoder;
 mod duplicates;
 mod embedder;
 mod embedding;
@@ -27,19 +25,17 @@ mod facts;
 mod fusion;
 mod identity;
 mod ingest;
-mod intake;
 mod keywords;
 mod merge;
 mod metadata;
 mod missing;
 mod mix;
 mod query;
-mod reader;
 mod record;
-mod spent;
 mod stamp;
 mod stars;
 mod store;
+mod vectors;
 
 pub use check::{CheckOptions, CheckReport, Fault, FaultKind};
 pub use collection::{CAPTIONS, Collection, CollectionInfo, IMAGES, is_of_collections};
@@ -50,13 +46,14 @@ pub use error::{Error, Result};
 pub use evaluation::{Evaluation, Recall, evaluate};
 pub use fusion::CaptionMatch;
 pub use identity::{ModelIdentity, TextIdentity};
-pub use ingest::{AddOptions, Failure, IngestReport};
+pub use ingest::options::AddOptions;
+pub use ingest::report::{AddEvent, Failure, IngestReport};
+pub use ingest::spent::Seconds;
 pub use keywords::Keywords;
-pub use merge::MergeReport;
+pub use merge::{MergeEvent, MergeReport};
 pub use metadata::is_taken;
 pub use mix::MixTerm;
 pub use query::{Hit, Hits, Query, SearchOptions, Within};
 pub use record::{NewRecord, Record};
-pub use spent::Seconds;
 pub use stamp::FileStamp;
 pub use store::{Placement, Store};

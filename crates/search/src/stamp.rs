@@ -3,12 +3,14 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 /// A file that has been left alone for so long has the time of its last change: clocks of file
 /// systems are as coarse as two seconds (FAT).
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 /// What tells, without reading it, whether a file is as it was: its size and when it was changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStamp {
     /// The file's size in bytes.
     pub bytes: u64,
@@ -40,6 +42,11 @@ fn settled(metadata: &Metadata) -> Option<i64> {
     let since = modified.duration_since(UNIX_EPOCH).ok()?;
     let nanoseconds = i64::try_from(since.as_nanos()).ok()?;
     (age > SETTLED_AFTER).then_some(nanoseconds)
+}
+
+/// Whether there is no file. A place that can't be looked at may have one.
+pub(crate) fn is_gone(file: &Path) -> bool {
+    matches!(file.try_exists(), Ok(false))
 }
 
 #[cfg(test)]

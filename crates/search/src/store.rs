@@ -12,7 +12,7 @@ use crate::catalogue::{Catalogue, CollectionRow, DOWNLOADS};
 use crate::collection::{Collection, CollectionInfo};
 use crate::error::{Error, Result};
 use crate::identity::ModelIdentity;
-use crate::ingest::AddOptions;
+use crate::ingest::options::AddOptions;
 use crate::missing::below;
 
 const CATALOGUE: &str = "catalogue.sqlite";

@@ -1,5 +1,6 @@
 mod columns;
 mod fetching;
+mod overlap;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::Args;
 use dataset::{Problem, Record};
-use search::{AddOptions, Collection, IngestReport, NewRecord, Store};
+use search::{AddEvent, AddOptions, Collection, Failure, IngestReport, NewRecord, Store};
 use serde::Serialize;
 
 use crate::arguments::StoreArguments;
@@ -242,9 +243,8 @@ impl Run<'_> {
     /// Adds the pictures, with a bar while it goes.
     fn ingest(&self, mut listed: Listed) -> Result<Report> {
         let is_here = |record: &Record| record.place.file().is_some();
-        let (here, elsewhere): (Vec<Record>, Vec<Record>) = std::mem::take(&mut listed.records)
-            .into_iter()
-            .partition(is_here);
+        let records = overlap::one_record_a_picture(std::mem::take(&mut listed.records));
+        let (here, elsewhere): (Vec<Record>, Vec<Record>) = records.into_iter().partition(is_here);
         listed.records = here;
         let mut folders: Vec<String> = listed.folders.iter().map(|path| folder(path)).collect();
         let mut options = AddOptions {
@@ -265,15 +265,17 @@ impl Run<'_> {
         options.folders = folders;
         let records: Vec<NewRecord> = listed.records.into_iter().map(new_record).collect();
         let start = Instant::now();
-        let mut counts = with_bar(self.collection, self.model, records, &options)?;
-        if !elsewhere.is_empty() && !counts.stopped {
-            counts.join(self.bring(&elsewhere)?);
+        let mut ingested = with_bar(self.collection, self.model, records, &options)?;
+        if !elsewhere.is_empty() && !ingested.counts.stopped {
+            ingested.join(self.bring(&elsewhere)?);
         }
-        let failures = counts.failed.iter();
+        let Ingested { counts, failures } = ingested;
+        let lines = failures.iter();
         let source = &self.arguments.source;
-        source.tell(failures.map(|failure| format!("{}: {}", failure.place, failure.message)));
+        source.tell(lines.map(|failure| format!("{}: {}", failure.place, failure.message)));
         let report = Report {
             counts,
+            failures,
             skipped: listed.problems.iter().map(Skipped::of).collect(),
             took: start.elapsed().as_secs_f64(),
         };
@@ -296,11 +298,35 @@ fn folder(path: &Path) -> String {
     crate::sources::place(path)
 }
 
+/// What became of pictures, and which of them failed.
+#[derive(Default)]
+pub(crate) struct Ingested {
+    pub(crate) counts: IngestReport,
+    failures: Vec<Failure>,
+}
+
+impl Ingested {
+    fn join(&mut self, other: Ingested) {
+        self.counts.join(other.counts);
+        self.failures.extend(other.failures);
+    }
+
+    /// Takes in pictures that failed before they could be added.
+    fn fail(&mut self, failures: Vec<Failure>) {
+        for failure in &failures {
+            self.counts.count(failure);
+        }
+        self.failures.extend(failures);
+    }
+}
+
 /// What became of the sources.
 #[derive(Serialize)]
 struct Report {
     #[serde(flatten)]
     counts: IngestReport,
+    /// The pictures that could not be indexed.
+    failures: Vec<Failure>,
     /// Files and rows that were no pictures to begin with.
     skipped: Vec<Skipped>,
     /// Seconds.
@@ -328,12 +354,12 @@ impl Skipped {
 
 impl Report {
     fn outcome(&self) -> Outcome {
-        Outcome::of(self.counts.failed.is_empty() && self.skipped.is_empty())
+        Outcome::of(self.counts.failed == 0 && self.skipped.is_empty())
     }
 
     fn summarise(&self) {
         summarise(&self.counts, self.skipped.len(), self.took);
-        if self.counts.failed.len() + self.skipped.len() > 1 {
+        if self.counts.failed + self.skipped.len() > 1 {
             for (reason, number) in self.reasons() {
                 message!("  {reason}: {number}");
             }
@@ -342,7 +368,10 @@ impl Report {
 
     /// How many were not indexed, for each reason.
     fn reasons(&self) -> BTreeMap<&str, usize> {
-        let mut reasons = self.counts.reasons();
+        let reasons = self.counts.reasons.iter();
+        let mut reasons: BTreeMap<&str, usize> = reasons
+            .map(|(reason, number)| (reason.as_str(), *number))
+            .collect();
         for skipped in &self.skipped {
             *reasons.entry(skipped.reason).or_default() += 1;
         }
@@ -359,7 +388,7 @@ pub(crate) fn summarise(counts: &IngestReport, skipped: usize, took: f64) {
         (counts.unchanged, "unchanged"),
         (counts.missing, "missing"),
         (counts.removed, "removed"),
-        (counts.failed.len() + skipped, "failed"),
+        (counts.failed + skipped, "failed"),
     ] {
         if number > 0 {
             parts.push(format!("{word} {number}"));
@@ -381,16 +410,22 @@ pub(crate) fn with_bar(
     model: &NamedModel,
     records: Vec<NewRecord>,
     options: &AddOptions<'_>,
-) -> Result<IngestReport> {
+) -> Result<Ingested> {
     let bar = progress::bar(records.len(), "indexing");
-    let report = collection.add(&model.model, records, options, |report| {
-        bar.set_position(report.done() as u64);
-        if !report.failed.is_empty() {
-            bar.set_message(format!("indexing, {} failed", report.failed.len()));
+    let mut failures = Vec::new();
+    let records = records.into_iter().map(anyhow::Ok);
+    let report = collection.add(&model.model, records, options, |event| match event {
+        AddEvent::Progress(report) => {
+            bar.set_position(report.done() as u64);
+            if report.failed > 0 {
+                bar.set_message(format!("indexing, {} failed", report.failed));
+            }
         }
+        AddEvent::Failed(failure) => failures.push(failure.clone()),
     });
     bar.finish_and_clear();
-    Ok(report?)
+    let counts = report?;
+    Ok(Ingested { counts, failures })
 }
 
 /// The model that was named; else that of the collection, if it is there; else the default one.

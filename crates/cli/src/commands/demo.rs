@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
     let records = listing.records.into_iter().map(new_record).collect();
     let start = Instant::now();
     let report = with_bar(&collection, &model, records, &AddOptions::default())?;
-    summarise(&report, 0, start.elapsed().as_secs_f64());
+    summarise(&report.counts, 0, start.elapsed().as_secs_f64());
 
     let questions = [
         Question::of(What::Words(WORDS.to_owned())),

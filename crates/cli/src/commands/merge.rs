@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use search::{AddOptions, Collection, MergeReport, Store};
+use search::{AddOptions, Collection, Failure, MergeEvent, MergeReport, Store};
 
 use super::add::tell_of_waiting;
 use crate::engines::tell_of_late;
@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments, store: &Store) -> Result<Outcome> {
             message!("stopped; the same command goes on from here");
             return Ok(Outcome::Interrupted);
         }
-        well &= report.failed.is_empty() && report.incomplete == 0 && without_files == 0;
+        well &= report.failed == 0 && report.incomplete == 0 && without_files == 0;
     }
     Ok(Outcome::of(well))
 }
@@ -111,8 +111,11 @@ fn merge(
         without_files += usize::from(!copy.exists());
         anyhow::Ok(place(&copy))
     };
-    let report = into.merge(other, options, copy, |report| {
-        bar.set_position((report.added + report.present) as u64);
+    let report = into.merge(other, options, copy, |event| match event {
+        MergeEvent::Progress(report) => {
+            bar.set_position((report.added + report.present) as u64);
+        }
+        MergeEvent::Failed(failure) => bar.suspend(|| tell_of_failure(failure)),
     });
     bar.finish_and_clear();
     Ok((report?, without_files))
@@ -146,7 +149,7 @@ fn summarise(report: &MergeReport, without_files: usize, from: &str, into: &str)
     for (number, word) in [
         (report.present, "already there"),
         (report.incomplete, "without vectors, left out"),
-        (report.failed.len(), "failed"),
+        (report.failed, "failed"),
         (without_files, "whose files are gone"),
     ] {
         if number > 0 {
@@ -157,11 +160,12 @@ fn summarise(report: &MergeReport, without_files: usize, from: &str, into: &str)
     if report.late {
         tell_of_late();
     }
-    for failure in &report.failed {
-        message!(
-            "skipped {}: {}",
-            visible(&failure.place),
-            visible(&failure.message)
-        );
-    }
+}
+
+fn tell_of_failure(failure: &Failure) {
+    message!(
+        "skipped {}: {}",
+        visible(&failure.place),
+        visible(&failure.message)
+    );
 }

@@ -46,7 +46,7 @@ fn a_report_names_what_failed_and_why() {
     );
     assert!(ran.stderr.contains("  truncated: 1"), "{}", ran.stderr);
     let report: serde_json::Value = serde_json::from_str(&world.read("report.json")).unwrap();
-    let reasons: BTreeSet<&str> = report["failed"]
+    let reasons: BTreeSet<&str> = report["failures"]
         .as_array()
         .unwrap()
         .iter()
@@ -54,6 +54,8 @@ fn a_report_names_what_failed_and_why() {
         .collect();
     assert_eq!(reasons, ["empty", "not a picture", "truncated"].into());
     assert_eq!(report["unchanged"], 1);
+    assert_eq!(report["failed"], 3);
+    assert_eq!(report["reasons"]["truncated"], 1);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use rusqlite::{Params, Row, params};
+use rusqlite::{OptionalExtension, Params, Row, params};
 
 use super::{Catalogue, CollectionKey};
 use crate::error::{Error, Result};
@@ -21,6 +21,16 @@ impl Catalogue {
     fn one_record(&self, key: CollectionKey, column: &str, value: &str) -> Result<Option<Record>> {
         let records = self.select(&format!("{column} = ?2"), params![key.0, value])?;
         Ok(records.into_iter().next())
+    }
+
+    /// The place of the record with that id.
+    pub(crate) fn place_of(&self, key: CollectionKey, id: &str) -> Result<Option<String>> {
+        self.run(|connection| {
+            connection
+                .prepare_cached("SELECT place FROM records WHERE collection = ?1 AND id = ?2")?
+                .query_row(params![key.0, id], |row| row.get(0))
+                .optional()
+        })
     }
 
     /// The records of a collection, which is the first of the parameters, that fulfil a condition.

@@ -14,6 +14,8 @@ use search::{
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::world::stream;
+
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
 /// Captions and folders of the pictures.
@@ -54,7 +56,7 @@ impl World {
             .collection("c")
             .add(
                 &world.model,
-                records.collect(),
+                stream(records.collect()),
                 &AddOptions::default(),
                 |_| {},
             )
@@ -174,7 +176,12 @@ fn enough_pictures_are_found_among_many_captions() {
     ];
     let collection = world.collection("c");
     collection
-        .add(&world.model, records, &AddOptions::default(), |_| {})
+        .add(
+            &world.model,
+            stream(records),
+            &AddOptions::default(),
+            |_| {},
+        )
         .unwrap();
     let options = SearchOptions {
         top_k: 2,
@@ -274,7 +281,12 @@ fn keywords_heed_the_filter_and_their_own_collection() -> TestResult {
     let world = World::filled();
     let other = world.collection("other");
     let records = vec![record(&world.path("town/c.png"), &["red shoes"])];
-    other.add(&world.model, records, &AddOptions::default(), |_| {})?;
+    other.add(
+        &world.model,
+        stream(records),
+        &AddOptions::default(),
+        |_| {},
+    )?;
     let keywords = Keywords::parse("red")?;
     let filter = Filter::parse(&json!({"n": {"$gte": 1}}))?;
     let hits = world

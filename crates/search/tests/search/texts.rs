@@ -10,6 +10,8 @@ use search::{
 };
 use tempfile::TempDir;
 
+use crate::world::stream;
+
 fn model(name: &str) -> Model {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clip/tests/fixtures");
     Model::load(Checkpoint::open(&fixtures.join(name)).unwrap()).unwrap()
@@ -78,8 +80,8 @@ fn add(
     model: &Model,
     records: Vec<NewRecord>,
 ) -> search::Result<usize> {
-    let report = collection.add(model, records, &AddOptions::default(), |_| {})?;
-    assert!(report.failed.is_empty(), "{:?}", report.failed);
+    let report = collection.add(model, stream(records), &AddOptions::default(), |_| {})?;
+    assert_eq!(report.failed, 0, "{:?}", report.reasons);
     Ok(report.added + report.updated)
 }
 

@@ -6,31 +6,27 @@ use std::ops::ControlFlow;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use dataset::{Address, Download, FetchedPicture, Outcome, Progress, Record, WebAddress};
-use search::{AddOptions, Failure, IngestReport, NewRecord};
+use search::{AddEvent, AddOptions, Failure, NewRecord};
 
-use super::{Run, tell_of_waiting, with_bar};
+use super::{Ingested, Run, tell_of_waiting, with_bar};
 use crate::downloading;
 use crate::error::Error;
 use crate::sources::{new_record, place};
 use crate::terminal::message;
 
-/// So many pictures are added to the collection at a time.
-const AT_ONCE: usize = 512;
-/// Fewer, if no more came for so long.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// So many that were fetched wait to be added; then no more are fetched.
 const WAITING: usize = 1024;
 
 /// The folder of a collection's fetched pictures.
 impl Run<'_> {
     /// Brings the pictures of the records into the store, and adds them.
-    pub(super) fn bring(&self, records: &[Record]) -> Result<IngestReport> {
+    pub(super) fn bring(&self, records: &[Record]) -> Result<Ingested> {
         let folder = dataset::absolute(&self.store.downloads(self.collection.name()))?;
         let download = Download::open(&folder, self.arguments.download.options(false));
         let download = download.map_err(|source| Error::FetchedPictures {
@@ -39,10 +35,10 @@ impl Run<'_> {
         })?;
         let inside: Vec<(&str, &Record)> = records.iter().filter_map(of_table).collect();
         let mut report = match inside.is_empty() {
-            true => IngestReport::default(),
+            true => Ingested::default(),
             false => self.take_out(&inside, &folder, &download)?,
         };
-        if inside.len() < records.len() && !report.stopped {
+        if inside.len() < records.len() && !report.counts.stopped {
             report.join(self.fetch(records, folder, &download)?);
         }
         Ok(report)
@@ -54,7 +50,7 @@ impl Run<'_> {
         records: &[(&str, &Record)],
         folder: &Path,
         download: &Download,
-    ) -> Result<IngestReport> {
+    ) -> Result<Ingested> {
         let (start, line) = (Instant::now(), downloading::line());
         let show = |progress: &Progress| {
             let state = downloading::state(progress, start.elapsed());
@@ -79,17 +75,12 @@ impl Run<'_> {
             }
         }
         let mut report = with_bar(self.collection, self.model, there, &self.fetched_options())?;
-        report.failed.extend(failed);
+        report.fail(failed);
         Ok(report)
     }
 
     /// Fetches the pictures of the records that are of URLs, and adds those that come.
-    fn fetch(
-        &self,
-        records: &[Record],
-        folder: PathBuf,
-        download: &Download,
-    ) -> Result<IngestReport> {
+    fn fetch(&self, records: &[Record], folder: PathBuf, download: &Download) -> Result<Ingested> {
         let (arrived, arriving) = sync_channel(WAITING);
         let line = downloading::line();
         let arrival = Arrival {
@@ -107,16 +98,14 @@ impl Run<'_> {
                     line.set_message(format!("fetching: {state}; {indexed} indexed"));
                 })
             });
-            let added = self.add_arriving(&arriving, |done| indexed.store(done, Ordering::Relaxed));
-            // If that failed, what is fetched is not taken any more.
-            drop(arriving);
+            let added = self.add_arriving(arriving, |done| indexed.store(done, Ordering::Relaxed));
             let fetched = fetching.join().unwrap_or_else(|panic| resume_unwind(panic));
             anyhow::Ok((added?, fetched?))
         });
         line.finish_and_clear();
         let (mut report, (progress, failed)) = fetched?;
-        report.failed.extend(failed);
-        report.stopped |= progress.stopped;
+        report.fail(failed);
+        report.counts.stopped |= progress.stopped;
         if progress.done > progress.known {
             message!("fetched {}", downloading::state(&progress, start.elapsed()));
         }
@@ -138,26 +127,23 @@ impl Run<'_> {
         }
     }
 
-    /// Adds the pictures that come, some at a time.
+    /// Adds the pictures as they come.
     fn add_arriving(
         &self,
-        arriving: &Receiver<NewRecord>,
+        arriving: Receiver<NewRecord>,
         seen: impl Fn(usize),
-    ) -> Result<IngestReport> {
-        let mut all = IngestReport::default();
-        let options = self.fetched_options();
-        loop {
-            let (records, is_last) = take_some(arriving);
-            if !records.is_empty() {
-                let before = all.done();
-                let progress = |report: &IngestReport| seen(before + report.done());
-                let model = &self.model.model;
-                all.join(self.collection.add(model, records, &options, progress)?);
-            }
-            if is_last {
-                return Ok(all);
-            }
-        }
+    ) -> Result<Ingested> {
+        let mut failures = Vec::new();
+        let (model, options) = (&self.model.model, self.fetched_options());
+        let records = arriving.into_iter().map(anyhow::Ok);
+        let report = self
+            .collection
+            .add(model, records, &options, |event| match event {
+                AddEvent::Progress(report) => seen(report.done()),
+                AddEvent::Failed(failure) => failures.push(failure.clone()),
+            });
+        let counts = report?;
+        Ok(Ingested { counts, failures })
     }
 }
 
@@ -201,19 +187,6 @@ impl Arrival<'_> {
         })?;
         Ok((progress, failed))
     }
-}
-
-/// Some of what comes, and whether no more will.
-fn take_some(arriving: &Receiver<NewRecord>) -> (Vec<NewRecord>, bool) {
-    let mut records = Vec::new();
-    while records.len() < AT_ONCE {
-        match arriving.recv_timeout(PATIENCE) {
-            Ok(record) => records.push(record),
-            Err(RecvTimeoutError::Timeout) => break,
-            Err(RecvTimeoutError::Disconnected) => return (records, true),
-        }
-    }
-    (records, false)
 }
 
 /// What the collection needs of a picture that is now a file.

@@ -1,8 +1,8 @@
 use clip::{Model, Prepared};
 use picture::Limits;
 
-use crate::budget::Budget;
-use crate::spent::{Spent, Step};
+use super::budget::Budget;
+use super::spent::{Spent, Step};
 
 /// What all pictures that are being decoded may take together, in bytes.
 const MEMORY: u64 = 512 << 20;
