@@ -221,3 +221,95 @@ pub(crate) fn host(url: &Url) -> String {
         None => host.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, ready};
+
+    use http_body::Frame;
+    use reqwest::Body;
+    use tokio::time::{Instant, Sleep, sleep};
+
+    use super::*;
+
+    /// A body of pieces, each of which comes after a pause.
+    struct Slow {
+        pieces: usize,
+        pause: Duration,
+        next: Pin<Box<Sleep>>,
+    }
+
+    impl Slow {
+        fn response(pieces: usize, pause: Duration) -> Response {
+            let next = Box::pin(sleep(pause));
+            let body = Body::wrap(Self {
+                pieces,
+                pause,
+                next,
+            });
+            http::Response::new(body).into()
+        }
+    }
+
+    impl http_body::Body for Slow {
+        type Data = &'static [u8];
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Self::Data>, Infallible>>> {
+            if self.pieces == 0 {
+                return Poll::Ready(None);
+            }
+            ready!(self.next.as_mut().poll(context));
+            self.pieces -= 1;
+            self.next = Box::pin(sleep(self.pause));
+            Poll::Ready(Some(Ok(Frame::data(b"piece"))))
+        }
+    }
+
+    /// The number of chunks of a body, by a clock that goes on by itself where nothing else is to be done.
+    fn chunks(pieces: usize, pause: Duration) -> (Result<usize, Failure>, Duration) {
+        let mut settings = Settings::new("cache");
+        settings.limits.stall = Duration::from_secs(10);
+        let endpoint = "http://127.0.0.1:1".parse().unwrap();
+        let client = Client::new(&settings, endpoint).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let start = Instant::now();
+            let mut response = Slow::response(pieces, pause);
+            let mut came = 0;
+            let all = loop {
+                match client.chunk(&mut response).await {
+                    Ok(Some(_)) => came += 1,
+                    Ok(None) => break Ok(came),
+                    Err(failure) => break Err(failure),
+                }
+            };
+            (all, start.elapsed())
+        })
+    }
+
+    #[test]
+    fn a_slow_server_is_waited_for_as_long_as_it_sends() {
+        let (all, time) = chunks(100, Duration::from_secs(9));
+        assert_eq!(all.ok(), Some(100));
+        assert_eq!(time.as_secs(), 900);
+    }
+
+    #[test]
+    fn a_server_that_sends_nothing_is_left_after_the_limit() {
+        let (all, time) = chunks(1, Duration::from_secs(11));
+        let failure = all.err().unwrap();
+        assert!(matches!(*failure.error, Error::Stalled { .. }));
+        assert_eq!(failure.again, Again::Soon);
+        assert_eq!(time.as_secs(), 10);
+    }
+}
