@@ -6,12 +6,20 @@ set positional-arguments
 default:
     @just --list
 
-# Format, lint, test and document
-ci: fmt lint test doc
+# Format, spelling, dependencies, lints, tests and documentation
+ci: fmt spelling dependencies lint test doc
 
 # Check the format
 fmt:
     cargo fmt --all --check
+
+# Look for words that are spelt wrong; `pip install typos` has the program
+spelling:
+    typos
+
+# Check the licences of what the program is built from, and that no crate is there twice without a reason
+dependencies:
+    python3 tools/ci/dependencies.py
 
 # Lint, warnings denied
 lint:
@@ -20,6 +28,11 @@ lint:
 # Test; needs nothing but the toolchain
 test:
     cargo test
+
+# Build the programs that checks run, as the tests have built them
+[private]
+programs:
+    cargo test --workspace --no-run --quiet
 
 # Build the documentation, warnings denied
 doc:
@@ -63,12 +76,12 @@ bench WHAT *ARGS:
     esac
 
 # Export with clipseek, and read it with pandas, pyarrow and NumPy (tools/fixtures/dataset/requirements.txt)
-check-export:
+check-export: programs
     #!/usr/bin/env bash
     set -euo pipefail
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
-    clipseek() { cargo run --quiet -- --store "$folder/store" "$@"; }
+    clipseek() { "${CARGO_TARGET_DIR:-target}/debug/clipseek" --store "$folder/store" "$@"; }
     printf 'image,caption\n%s,a fish\n%s,two fish\n%s,\n' \
         "$PWD"/demo/pictures/{two-perch,two-perch,orange-hammer}.jpg > "$folder/table.csv"
     clipseek embed "$folder/table.csv" --model mini --to "$folder/embedded.parquet"
@@ -83,20 +96,18 @@ check-export:
     check 2 "$folder/exported.npy"
 
 # Share a cache with Python's huggingface_hub, both ways (tools/fixtures/hub/requirements.txt)
-check-hub:
+check-hub: programs
     #!/usr/bin/env bash
     set -euo pipefail
-    cargo build --quiet -p hub-double -p hub --example pull --example serve
     programs="${CARGO_TARGET_DIR:-target}/debug"
     python3 tools/fixtures/hub/check_cache.py "$programs/examples/serve" "$programs/examples/pull"
 
 # Pinecone's own clients against `clipseek serve`: Python's two releases (tools/fixtures/server/requirements.txt) and JavaScript's (Node.js 20)
-check-sdk:
+check-sdk: programs
     #!/usr/bin/env bash
     set -euo pipefail
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
-    cargo build --quiet
     with_server() { python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/debug/clipseek" "$@"; }
     check=tools/fixtures/server/check_sdk.py
     with_server python3 "$check"
@@ -110,8 +121,7 @@ check-sdk:
     with_server node "$folder/check_sdk.mjs"
 
 # Ask `clipseek serve` whatever docs/openapi.yaml allows, and what it does not (tools/fixtures/server/requirements-api.txt)
-check-api:
-    cargo build --quiet
+check-api: programs
     python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/debug/clipseek" \
         python3 tools/fixtures/server/check_api.py
 
@@ -124,12 +134,12 @@ check-protocol:
     cd tools/protocol && cargo run --quiet -- --check
 
 # See that groff has nothing to say against the man pages
-check-man:
+check-man: programs
     #!/usr/bin/env bash
     set -euo pipefail
     pages=$(mktemp -d)
     trap 'rm -r "$pages"' EXIT
-    cargo run --quiet -- man --to "$pages"
+    "${CARGO_TARGET_DIR:-target}/debug/clipseek" man --to "$pages"
     for page in "$pages"/*.1; do
         warnings=$(groff -man -ww -Tutf8 -z "$page" 2>&1)
         [ -z "$warnings" ] || { echo "$warnings"; exit 1; }

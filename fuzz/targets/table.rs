@@ -22,8 +22,9 @@ fuzz_target!(
         fs::write(folder.path().join("a.png"), b"\x89PNG\r\n\x1a\n").unwrap();
         let listing =
             Source::open(&path, SourceOptions::default()).and_then(|source| source.read());
-        for record in listing.iter().flat_map(|listing| &listing.records) {
-            assert!(record.place.file().is_none_or(std::path::Path::is_absolute));
+        for record in listing.iter().flat_map(|listing| listing.records()) {
+            let record = record.unwrap();
+            assert!(record.address.file().is_none_or(std::path::Path::is_absolute));
             assert!(record.captions.iter().all(|caption| !caption.trim().is_empty()));
         }
     }

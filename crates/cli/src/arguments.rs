@@ -22,7 +22,7 @@ const STYLES: Styles = Styles::styled()
     styles = STYLES,
     max_term_width = 100,
     arg_required_else_help = true,
-    after_help = "Examples:
+    after_help = format!("Examples:
   clipseek demo                                         try it, offline
   clipseek add ~/Photos --model mini                    index a folder
   clipseek search \"a dog on the beach\"                  find pictures with words
@@ -30,12 +30,13 @@ const STYLES: Styles = Styles::styled()
   clipseek add ~/Photos --collection better             with CLIP, which is downloaded first
   clipseek download urls.tsv --to pictures              fetch the pictures of a list of URLs
 
-Variables: CLIPSEEK_STORE, CLIPSEEK_MODEL, CLIPSEEK_COLLECTION, CLIPSEEK_PICTURES, CLIPSEEK_API_KEYS,
-CLIPSEEK_READ_ONLY_KEYS; those for models of the Hugging Face hub are in `clipseek model pull --help`,
-those for Pinecone in `clipseek index --help`.
+{}
+
+`clipseek model pull --help` lists the variables for the Hugging Face hub,
+`clipseek index --help` those for Pinecone.
 
 Exit status: 0 done or found, 1 nothing found or some inputs failed, 2 wrong use or a failure,
-130 ended by Ctrl-C."
+130 ended by Ctrl-C.", environment::own())
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]

@@ -19,70 +19,30 @@ pub(crate) mod model;
 pub(crate) mod search;
 pub(crate) mod serve;
 
-use std::path::{Path, PathBuf};
-
-use ::search::Store;
 use anyhow::Result;
+use clipseek::Clipseek;
 
-use crate::arguments::{Arguments, Command, StoreArguments};
-use crate::engines::tell_of_waiting;
-use crate::error::Error;
+use crate::arguments::{Arguments, Command};
+use crate::environment;
 use crate::exit::Outcome;
-use crate::terminal::message;
 
 /// Runs the command that was asked for.
 pub(crate) fn run(arguments: Arguments) -> Result<Outcome> {
-    let place = arguments.place;
+    let clipseek = Clipseek::new(environment::settings(&arguments.place));
     match arguments.command {
-        Command::Demo(arguments) => demo::run(&arguments, &place),
-        Command::Add(arguments) => add::run(&arguments, &place),
-        Command::Search(arguments) => search::run(&arguments, &place),
-        Command::Classify(arguments) => classify::run(&arguments),
-        Command::Dataset(command) => dataset::run(&command),
-        Command::Download(arguments) => download::run(&arguments),
-        Command::Serve(arguments) => serve::run(&arguments, &place),
-        Command::Embed(arguments) => embed::run(&arguments),
-        Command::Eval(arguments) => eval::run(&arguments),
-        Command::Collection(command) => collection::run(command, &place),
-        Command::Index(arguments) => index::run(arguments, &place),
-        Command::Model(command) => model::run(command),
+        Command::Demo(arguments) => demo::run(&arguments, &clipseek),
+        Command::Add(arguments) => add::run(&arguments, &clipseek),
+        Command::Search(arguments) => search::run(&arguments, &clipseek),
+        Command::Classify(arguments) => classify::run(&arguments, &clipseek),
+        Command::Dataset(command) => dataset::run(&command, &clipseek),
+        Command::Download(arguments) => download::run(&arguments, &clipseek),
+        Command::Serve(arguments) => serve::run(&arguments, clipseek),
+        Command::Embed(arguments) => embed::run(&arguments, &clipseek),
+        Command::Eval(arguments) => eval::run(&arguments, &clipseek),
+        Command::Collection(command) => collection::run(&command, &clipseek),
+        Command::Index(arguments) => index::run(arguments, &clipseek),
+        Command::Model(command) => model::run(&command, &clipseek),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
-    }
-}
-
-impl StoreArguments {
-    fn directory(&self) -> Result<PathBuf, Error> {
-        use etcetera::BaseStrategy;
-        match &self.store {
-            Some(directory) => Ok(directory.clone()),
-            None => match etcetera::choose_base_strategy() {
-                Ok(strategy) => Ok(strategy.data_dir().join("clipseek")),
-                Err(_) => Err(Error::NoHome),
-            },
-        }
-    }
-
-    /// Opens the store, made if it is not there.
-    fn open(&self) -> Result<Store> {
-        Self::open_at(&self.directory()?)
-    }
-
-    /// Opens the store to look at what is in it: none is made of a mistyped name.
-    fn open_existing(&self) -> Result<Store> {
-        let directory = self.directory()?;
-        match Store::is_at(&directory) || directory.is_file() {
-            // What is a file is no store, which opening it says.
-            true => Self::open_at(&directory),
-            false => Err(Error::NoCollections { store: directory }.into()),
-        }
-    }
-
-    fn open_at(directory: &Path) -> Result<Store> {
-        let store = Store::open(directory)?.telling(tell_of_waiting);
-        if let Some(notice) = store.engine().notice() {
-            message!("note: {notice}");
-        }
-        Ok(store)
     }
 }

@@ -8,6 +8,7 @@ use clap::Args;
 use dataset::{DownloadOptions, FetchOptions, Keeping, Progress, Reach, Reason, Resizing};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
+use crate::environment;
 use crate::terminal::message;
 
 /// How pictures are fetched.
@@ -73,10 +74,10 @@ pub(crate) struct DownloadArguments {
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
-    match (0.001..=86_400.0).contains(&seconds) {
-        true => Ok(Duration::from_secs_f64(seconds)),
-        false => Err("expected 0.001 to 86400".to_owned()),
+    if !(0.001..=86_400.0).contains(&seconds) {
+        return Err("expected 0.001 to 86400".to_owned());
     }
+    Ok(Duration::from_secs_f64(seconds))
 }
 
 impl DownloadArguments {
@@ -94,6 +95,7 @@ impl DownloadArguments {
         DownloadOptions {
             fetch: FetchOptions {
                 user_agent: self.user_agent.clone(),
+                client: environment::client_settings(),
                 bytes,
                 connect: self.connect_timeout,
                 stall: self.stall_timeout,

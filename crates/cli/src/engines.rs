@@ -1,7 +1,5 @@
 //! Where vectors are: the options that say so.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -27,18 +25,6 @@ fn kinds() -> impl TypedValueParser<Value = EngineKind> {
 /// What an engine keeps, it may not find yet.
 pub(crate) fn tell_of_late() {
     message!("note: all of it is kept; Pinecone may not find all of it for some time yet");
-}
-
-/// Waits that nobody notices.
-const UNNOTICED: Duration = Duration::from_secs(2);
-
-/// Pinecone is asked again after a while.
-pub(crate) fn tell_of_waiting(error: &index::Error, wait: Duration) {
-    use index::Error::{Silent, Unreachable};
-    if wait < UNNOTICED && !matches!(error, Silent { .. } | Unreachable { .. }) {
-        return;
-    }
-    message!("{error}; asking again in {:.1} s", wait.as_secs_f64());
 }
 
 impl EngineArguments {
@@ -108,10 +94,10 @@ impl DeploymentArguments {
 
     /// Refuses what no other engine than Pinecone heeds.
     pub(crate) fn check(&self, engine: EngineArguments) -> Result<(), Error> {
-        match self.deployment().is_some() && engine.kind() != EngineKind::Pinecone {
-            true => Err(Error::NoDeployment),
-            false => Ok(()),
+        if self.deployment().is_some() && engine.kind() != EngineKind::Pinecone {
+            return Err(Error::NoDeployment);
         }
+        Ok(())
     }
 
     /// Where the vectors of a new collection go.

@@ -12,7 +12,6 @@ mod raw;
 mod reply;
 mod sixel;
 
-use std::env;
 use std::io::{self, IsTerminal};
 
 use clap::{Args, ValueEnum};
@@ -167,9 +166,9 @@ fn cell_of(replied: Option<Size>) -> Size {
 
 /// Whether a multiplexer stands between us and the terminal, where pictures get lost or become noise.
 fn is_multiplexed() -> bool {
-    let term = variable("TERM");
-    !variable("TMUX").is_empty()
-        || !variable("STY").is_empty()
+    let term = variable(environment::TERM);
+    !variable(environment::TMUX).is_empty()
+        || !variable(environment::STY).is_empty()
         || ["tmux", "screen"].iter().any(|name| term.starts_with(name))
 }
 
@@ -177,24 +176,22 @@ fn is_multiplexed() -> bool {
 /// shows pictures.
 #[cfg(unix)]
 fn is_simple() -> bool {
-    let term = variable("TERM");
+    let term = variable(environment::TERM);
     ["", "dumb", "linux", "cons25", "vt52"].contains(&term.as_str())
         || term.starts_with("eterm")
-        || !variable("INSIDE_EMACS").is_empty()
-        || variable("TERM_PROGRAM") == "Apple_Terminal"
+        || !variable(environment::INSIDE_EMACS).is_empty()
+        || variable(environment::TERM_PROGRAM) == "Apple_Terminal"
 }
 
 /// Whether the environment is iTerm2's. Its earlier versions do not reply with their name.
 #[cfg(unix)]
 fn is_iterm() -> bool {
-    variable("TERM_PROGRAM") == "iTerm.app" || variable("LC_TERMINAL") == "iTerm2"
+    variable(environment::TERM_PROGRAM) == "iTerm.app"
+        || variable(environment::LC_TERMINAL) == "iTerm2"
 }
 
 fn variable(name: &str) -> String {
-    env::var_os(name)
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
+    environment::text(name).unwrap_or_default()
 }
 
 impl Graphics {

@@ -1,5 +1,7 @@
 //! `clipseek`: find pictures with words or with another picture.
 
+mod add_display;
+mod add_report;
 mod arguments;
 mod bug;
 mod commands;
@@ -9,20 +11,17 @@ mod environment;
 mod error;
 mod exit;
 mod graphics;
-mod hub_model;
 mod interrupt;
+mod listener;
 mod models;
 mod narrowing;
 mod output;
-mod period;
+mod picture_argument;
 mod progress;
 mod pull_display;
-mod question;
-mod received;
 mod render;
 mod sources;
 mod terminal;
-mod vector_file;
 mod watch;
 
 use std::process::ExitCode;

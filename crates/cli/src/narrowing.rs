@@ -1,24 +1,11 @@
-//! Which pictures a search is about: by metadata, by when they were taken, by folder.
+//! Which pictures a command is about: the options that say so.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
 use clap::Args;
-use index::Filter;
-use serde_json::{Value, json};
+use clipseek::{Conditions, Period, Result, parse_filter};
 
-use crate::error::Error;
-use crate::period::Period;
-
-/// Metadata that are taken from the files themselves.
-mod key {
-    /// When a picture was taken, in seconds since 1970 by the camera's clock.
-    pub(super) const TAKEN_AT: &str = "taken_at";
-    /// All folders that a picture is in, each a whole path.
-    pub(super) const FOLDERS: &str = "folders";
-}
-
-/// Which pictures a search is about.
+/// Which pictures a command is about.
 #[derive(Args, Debug, Default)]
 pub(crate) struct Narrowing {
     /// Only pictures whose metadata match, in Pinecone's filter language
@@ -40,45 +27,15 @@ pub(crate) struct Narrowing {
 }
 
 impl Narrowing {
-    /// The filter that all of it comes to, if there is any.
-    pub(crate) fn filter(&self) -> Result<Option<Filter>> {
-        let mut conditions: Vec<Value> = Vec::new();
-        if let Some(text) = &self.filter {
-            conditions.push(parse_filter(text)?.as_json().clone());
-        }
-        if let (Some(after), Some(before)) = (self.taken_after, self.taken_before)
-            && after.start >= before.end
-        {
-            return Err(Error::NoTime.into());
-        }
-        if let Some(after) = self.taken_after {
-            conditions.push(json!({key::TAKEN_AT: {"$gte": after.start}}));
-        }
-        if let Some(before) = self.taken_before {
-            conditions.push(json!({key::TAKEN_AT: {"$lt": before.end}}));
-        }
-        if let Some(folder) = &self.folder {
-            conditions.push(json!({key::FOLDERS: {"$in": [place_of(folder)?]}}));
-        }
-        Ok(match conditions.as_slice() {
-            [] => None,
-            [condition] => Some(Filter::parse(condition)?),
-            _ => Some(Filter::parse(&json!({"$and": conditions}))?),
-        })
+    /// The conditions, which go together.
+    pub(crate) fn conditions(&self) -> Result<Conditions> {
+        let conditions = Conditions {
+            filter: self.filter.as_deref().map(parse_filter).transpose()?,
+            taken_after: self.taken_after,
+            taken_before: self.taken_before,
+            folder: self.folder.clone(),
+        };
+        conditions.filter()?;
+        Ok(conditions)
     }
-}
-
-/// A folder as the places of pictures have it.
-fn place_of(folder: &Path) -> Result<String> {
-    let place = dataset::absolute(folder).map_err(|source| Error::Read {
-        path: folder.to_owned(),
-        source,
-    })?;
-    Ok(crate::sources::place(&place))
-}
-
-/// A filter as it is given to `--filter`.
-pub(crate) fn parse_filter(text: &str) -> Result<Filter> {
-    let value = index::parse_json(text).context("--filter is not JSON")?;
-    Filter::parse(&value).context("--filter is not understood")
 }

@@ -4,7 +4,6 @@ mod canvas;
 mod contact_sheet;
 pub(crate) mod duplicates;
 mod grid;
-mod json;
 mod lines;
 mod page;
 mod table;
@@ -13,30 +12,28 @@ mod tile;
 pub(crate) use contact_sheet::contact_sheet;
 pub(crate) use duplicates::Groups;
 pub(crate) use grid::grid;
-pub(crate) use json::{json, json_lines};
 pub(crate) use page::page;
 pub(crate) use table::{paths, table};
 
-use search::{Hit, Hits};
+use std::io::Write;
 
-use crate::question::Question;
+use anyhow::Result;
+use clipseek::{Answer, similarity};
+use search::Hit;
 
-/// A question and what was found.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) question: Question,
-    pub(crate) collection: String,
-    pub(crate) model: String,
-    pub(crate) found: Hits,
+/// One JSON object.
+pub(crate) fn json(answer: &Answer, out: &mut dyn Write) -> Result<()> {
+    serde_json::to_writer_pretty(&mut *out, answer)?;
+    Ok(writeln!(out)?)
 }
 
-/// A similarity as it is shown: the raw cosine.
-pub(crate) fn similarity(value: f32) -> String {
-    let shown = format!("{value:.3}");
-    match shown.as_str() {
-        "-0.000" => "0.000".to_owned(),
-        _ => shown,
+/// One JSON object a hit, a line each.
+pub(crate) fn json_lines(answer: &Answer, out: &mut dyn Write) -> Result<()> {
+    for hit in answer.ranked() {
+        serde_json::to_writer(&mut *out, &hit)?;
+        writeln!(out)?;
     }
+    Ok(())
 }
 
 /// What is said of a hit: its caption, or the file's name.
@@ -63,9 +60,10 @@ pub(crate) fn evidence(hit: &Hit) -> Vec<(&'static str, String)> {
 
 /// The last part of a place.
 pub(crate) fn file_name(place: &str) -> &str {
-    let separator = match is_url(place) {
-        true => '/',
-        false => std::path::MAIN_SEPARATOR,
+    let separator = if is_url(place) {
+        '/'
+    } else {
+        std::path::MAIN_SEPARATOR
     };
     let last = place.rsplit(separator).next();
     last.filter(|name| !name.is_empty()).unwrap_or(place)

@@ -1,28 +1,19 @@
-//! Sources of pictures on the command line.
+//! Sources of pictures: the options that say how they are read, and what is told of them.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
 use clap::Args;
-use clip::Model;
-use dataset::{
-    Address, Columns, HubDataset, Listing, Problem, ProblemReason, Record, Slice, Source,
-    SourceOptions,
-};
-use picture::Limits;
-use search::{Embedding, NewRecord};
+use clipseek::{Clipseek, ReadOptions, skipped};
+use dataset::{Columns, Listing, Slice, SourceOptions};
+use indicatif::ProgressBar;
+use search::Failure;
 
-use crate::error::Error;
-use crate::hub_model;
-use crate::progress;
 use crate::terminal::{count, message, visible};
 
 /// So many problems are shown one by one; the rest are counted.
 const SHOWN: usize = 20;
-
-/// What begins the name of a data set of the Hugging Face hub.
-const HUB: &str = "hf:";
 
 /// How tables are to be read.
 #[derive(Args, Debug, Default)]
@@ -62,51 +53,23 @@ pub(crate) struct TableArguments {
 }
 
 impl TableArguments {
-    /// The table, or the folder of tables, at `location`.
-    pub(crate) fn table(&self, location: &Path) -> Result<Source> {
-        match self.hub_table(location, self.options())? {
-            Some(source) => Ok(source),
-            None => Ok(Source::table(location, self.options())?),
-        }
-    }
-
-    /// The source that `location` names, if it is one of the hub.
-    fn hub_table(&self, location: &Path, options: SourceOptions) -> Result<Option<Source>> {
-        let id = location.to_str().and_then(|text| text.strip_prefix(HUB));
-        let Some(id) = id else { return Ok(None) };
-        let mut dataset = HubDataset::parse(id)?;
-        dataset.config.clone_from(&self.config);
-        dataset.split.clone_from(&self.split);
-        let hub = Arc::clone(hub_model::hub()?);
-        Ok(Some(Source::hub(&dataset, hub, options)?))
-    }
-
-    /// The option that picks rows, if there is one.
-    fn picks(&self) -> Option<&'static str> {
-        let given = [
-            (self.offset > 0, "--offset"),
-            (self.limit.is_some(), "--limit"),
-            (self.sample.is_some(), "--sample"),
-        ];
-        given
-            .iter()
-            .find(|(is_given, _)| *is_given)
-            .map(|(_, name)| *name)
-    }
-
-    fn options(&self) -> SourceOptions {
-        SourceOptions {
-            slice: Slice {
-                offset: self.offset,
-                limit: self.limit,
-                sample: self.sample,
+    pub(crate) fn options(&self) -> ReadOptions {
+        ReadOptions {
+            source: SourceOptions {
+                slice: Slice {
+                    offset: self.offset,
+                    limit: self.limit,
+                    sample: self.sample,
+                },
+                columns: Columns {
+                    path: self.path_column.clone(),
+                    caption: self.caption_column.clone(),
+                    id: self.id_column.clone(),
+                },
+                ..SourceOptions::default()
             },
-            columns: Columns {
-                path: self.path_column.clone(),
-                caption: self.caption_column.clone(),
-                id: self.id_column.clone(),
-            },
-            ..SourceOptions::default()
+            config: self.config.clone(),
+            split: self.split.clone(),
         }
     }
 }
@@ -127,136 +90,98 @@ pub(crate) struct SourceArguments {
 }
 
 impl SourceArguments {
+    pub(crate) fn options(&self) -> ReadOptions {
+        let mut options = self.table.options();
+        options.source.exclude.clone_from(&self.exclude);
+        options
+    }
+
     /// Reads the sources one after the other. What is wrong in them is told and left out.
-    pub(crate) fn read(&self, locations: &[PathBuf]) -> Result<Listing> {
-        let mut all = Listing::default();
-        for location in locations {
-            let mut listing = self.read_among(location, locations)?;
-            leave_out_urls(location, &mut listing);
-            if listing.records.is_empty() && listing.problems.is_empty() {
-                let path = location.clone();
-                return Err(Error::NoPictures { path }.into());
-            }
-            all.records.extend(listing.records);
-            all.problems.extend(listing.problems);
+    pub(crate) fn read(&self, clipseek: &Clipseek, locations: &[PathBuf]) -> Result<Readings> {
+        let listing = clipseek.read(locations, &self.options())?;
+        let (told, bar) = (self.skipped(), ProgressBar::hidden());
+        let mut is_complete = true;
+        for problem in skipped(&listing, locations) {
+            told.tell(&bar, &problem?.to_string());
+            is_complete = false;
         }
-        self.tell(all.problems.iter().map(ToString::to_string));
-        Ok(all)
+        told.finish();
+        Ok(Readings {
+            listing,
+            is_complete,
+        })
     }
 
-    /// Reads one of some sources, which may hold nothing. Where `*` named them, there may be files among
-    /// them that are no sources: these are a problem each.
-    pub(crate) fn read_among(&self, location: &Path, all: &[PathBuf]) -> Result<Listing> {
-        if let Some(source) = self.table.hub_table(location, self.options())? {
-            return Ok(source.read()?);
-        }
-        if let (true, Some(option)) = (location.is_dir(), self.table.picks()) {
-            let path = location.to_owned();
-            return Err(Error::NoRows { path, option }.into());
-        }
-        match Source::open(location, self.options()) {
-            Err(dataset::Error::UnknownKind { path: file }) if all.len() > 1 => Ok(Listing {
-                problems: vec![Problem {
-                    file,
-                    line: None,
-                    reason: ProblemReason::NotASource,
-                }],
-                ..Listing::default()
-            }),
-            source => Ok(source?.read()?),
-        }
-    }
-
-    /// A line for each thing that went wrong, up to a number.
-    pub(crate) fn tell(&self, problems: impl ExactSizeIterator<Item = String>) {
-        let shown = if self.verbose { usize::MAX } else { SHOWN };
-        let more = problems.len().saturating_sub(shown);
-        for problem in problems.take(shown) {
-            message!("skipped {}", visible(&problem));
-        }
-        if more > 0 {
-            message!("skipped {more} more; --verbose names them");
-        }
-    }
-
-    /// Embeds the records with a bar while it goes, and hands each to `visit`. What cannot be read is
-    /// told; how many there were of that comes back.
-    pub(crate) fn embed_all(
-        &self,
-        model: &Model,
-        records: Vec<Record>,
-        mut visit: impl FnMut(Embedding) -> Result<()>,
-    ) -> Result<usize> {
-        let bar = progress::bar(records.len(), "embedding");
-        let records = records.into_iter().map(new_record).collect();
-        let mut failures = Vec::new();
-        search::embed(model, records, &Limits::default(), |embedded| {
-            bar.inc(1);
-            match embedded {
-                Ok(embedding) => visit(embedding),
-                Err(failure) => {
-                    failures.push(format!("{}: {}", failure.place, failure.message));
-                    Ok(())
-                }
-            }
-        })?;
-        bar.finish_and_clear();
-        let failed = failures.len();
-        self.tell(failures.into_iter());
-        Ok(failed)
-    }
-
-    fn options(&self) -> SourceOptions {
-        SourceOptions {
-            exclude: self.exclude.clone(),
-            ..self.table.options()
+    /// What tells of the things that went wrong.
+    pub(crate) fn skipped(&self) -> Skipped {
+        Skipped {
+            at_once: self.verbose,
+            kept: Mutex::default(),
         }
     }
 }
 
-/// Turns the records of the source at `location` whose pictures are not here into problems.
-fn leave_out_urls(location: &Path, listing: &mut Listing) {
-    listing.records.retain(|record| match &record.place {
-        Address::File(_) => true,
-        elsewhere => {
-            listing.problems.push(Problem {
-                file: location.to_owned(),
-                line: None,
-                reason: ProblemReason::NotHere {
-                    url: elsewhere.to_string(),
-                },
-            });
-            false
+/// What sources hold.
+pub(crate) struct Readings {
+    pub(crate) listing: Listing,
+    /// Whether nothing in them was skipped.
+    pub(crate) is_complete: bool,
+}
+
+/// Tells of things that went wrong, a line each: as they come, if all are to be named; otherwise the first at the end,
+/// and how many more there were. So memory does not grow with their number.
+pub(crate) struct Skipped {
+    at_once: bool,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    lines: Vec<String>,
+    more: usize,
+}
+
+impl Skipped {
+    /// Tells of one while `bar` is on the screen.
+    pub(crate) fn tell(&self, bar: &ProgressBar, what: &str) {
+        if self.at_once {
+            bar.suspend(|| message!("skipped {}", visible(what)));
+            return;
         }
-    });
-}
-
-/// What the collection needs of a source's record.
-pub(crate) fn new_record(record: Record) -> NewRecord {
-    NewRecord {
-        id: record.id,
-        place: match &record.place {
-            Address::File(path) => place(path),
-            elsewhere => elsewhere.to_string(),
-        },
-        file: None,
-        captions: record.captions,
-        metadata: record.metadata,
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.lines.len() < SHOWN {
+            kept.lines.push(what.to_owned());
+        } else {
+            kept.more += 1;
+        }
     }
-}
 
-/// A place as text. Sources report file names that are not Unicode, so nothing is lost here.
-pub(crate) fn place(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
+    /// The same of a picture.
+    pub(crate) fn tell_of(&self, bar: &ProgressBar, failure: &Failure) {
+        self.tell(bar, &format!("{}: {}", failure.place, failure.message));
+    }
+
+    /// Tells of those that were kept.
+    pub(crate) fn finish(&self) {
+        let kept = {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *kept)
+        };
+        for line in &kept.lines {
+            message!("skipped {}", visible(line));
+        }
+        if kept.more > 0 {
+            message!("skipped {} more; --verbose names them", kept.more);
+        }
+    }
 }
 
 /// `3 pictures, 15 captions`.
-pub(crate) fn size(records: &[Record]) -> String {
-    let captions: usize = records.iter().map(|record| record.captions.len()).sum();
-    let pictures = count(records.len(), "picture");
+pub(crate) fn size(pictures: u64, captions: u64) -> String {
+    let pictures = count(pictures as usize, "picture");
     if captions == 0 {
         pictures
     } else {
-        format!("{pictures}, {}", count(captions, "caption"))
+        format!("{pictures}, {}", count(captions as usize, "caption"))
     }
 }

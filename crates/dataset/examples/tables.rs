@@ -65,7 +65,7 @@ fn main() -> Result<ExitCode, Box<dyn StdError>> {
 fn outcome(table: &Path) -> String {
     let listing = Source::open(table, SourceOptions::default()).and_then(|source| source.read());
     match listing {
-        Ok(listing) => contents(&listing),
+        Ok(listing) => contents(&listing).unwrap_or_else(|error| error.to_string()),
         Err(Error::Read { .. }) => "unreadable".to_owned(),
         Err(Error::UnknownKind { .. }) => "unknown kind".to_owned(),
         Err(Error::Utf16 { .. }) => "UTF-16".to_owned(),
@@ -76,22 +76,26 @@ fn outcome(table: &Path) -> String {
     }
 }
 
-fn contents(listing: &Listing) -> String {
-    let records = listing.records.len();
+fn contents(listing: &Listing) -> Result<String, Error> {
+    let mut records = 0;
+    for record in listing.records() {
+        record?;
+        records += 1;
+    }
     let mut words = vec![format!(
         "{records} record{}",
         if records == 1 { "" } else { "s" }
     )];
-    let mut problems: BTreeMap<&str, usize> = BTreeMap::new();
-    for problem in &listing.problems {
-        *problems.entry(problem.reason.summary()).or_default() += 1;
+    let mut problems: BTreeMap<String, usize> = BTreeMap::new();
+    for problem in listing.listed_problems() {
+        *problems.entry(problem?.summary).or_default() += 1;
     }
     words.extend(
         problems
             .iter()
             .map(|(reason, count)| format!("{count} {reason}")),
     );
-    words.join(", ")
+    Ok(words.join(", "))
 }
 
 /// The most memory that this process had at once, in bytes, where the system tells.

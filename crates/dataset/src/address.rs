@@ -1,9 +1,12 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use reqwest::Url;
 
 use crate::fetch_error::FetchError;
+use crate::paths;
+use crate::problem::ProblemReason;
 
 /// Where a picture is, said as a URL.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -16,13 +19,21 @@ pub enum Address {
     Inside(String),
 }
 
+/// The variants of [`Address`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AddressKind {
+    Web,
+    File,
+    Inside,
+}
+
 impl Address {
     /// The address that `text` is; `None` where it has not the form of one, `SCHEME://…`.
     ///
     /// # Errors
     /// [`FetchError::Address`] and [`FetchError::Scheme`].
     pub fn of(text: &str) -> Result<Option<Address>, FetchError> {
-        let Some(scheme) = scheme_of(text) else {
+        let Some((scheme, rest)) = scheme_and_rest(text) else {
             return Ok(None);
         };
         let malformed = |fault: &str| FetchError::Address {
@@ -35,9 +46,8 @@ impl Address {
                 Ok(Some(Address::Web(WebAddress(url))))
             }
             "file" => {
-                let url = Url::parse(text).map_err(|error| malformed(&error.to_string()))?;
-                let path = url.to_file_path();
-                let path = path.map_err(|()| malformed("it names no file of this machine"))?;
+                let path = path_of_file_url(rest);
+                let path = path.ok_or_else(|| malformed("it names no file of this machine"))?;
                 Ok(Some(Address::File(path)))
             }
             _ => Err(FetchError::Scheme {
@@ -46,9 +56,53 @@ impl Address {
         }
     }
 
+    /// Where the path or URL in a row leads, from the table's folder. Nothing is looked for.
+    pub(crate) fn resolve(folder: &Path, written: &str) -> Result<Self, ProblemReason> {
+        let text = || written.to_owned();
+        // No file system takes a NUL, and the system's own words for that say little.
+        if written.contains('\0') {
+            return Err(ProblemReason::NoSuchFile { path: text() });
+        }
+        match Address::of(written) {
+            Ok(Some(address)) => Ok(address),
+            Ok(None) if written.is_empty() => Err(ProblemReason::NoPath),
+            Ok(None) if is_data(written) => Err(ProblemReason::Url { url: text() }),
+            Ok(None) => Ok(Address::File(paths::clean(&folder.join(written)))),
+            Err(_) if is_file_url(written) => Err(ProblemReason::NoSuchFile { path: text() }),
+            Err(_) => Err(ProblemReason::Url { url: text() }),
+        }
+    }
+
     /// That of the picture in a row of a table.
     pub(crate) fn inside(table: &Path, line: u64) -> Address {
         Address::Inside(format!("{}#{line}", table.to_string_lossy()))
+    }
+
+    /// Which variant it is.
+    pub(crate) fn kind(&self) -> AddressKind {
+        match self {
+            Address::Web(_) => AddressKind::Web,
+            Address::File(_) => AddressKind::File,
+            Address::Inside(_) => AddressKind::Inside,
+        }
+    }
+
+    /// The address as text, including a user name and password in its URL.
+    pub(crate) fn text(&self) -> Cow<'_, str> {
+        match self {
+            Address::Web(url) => url.as_str().into(),
+            Address::File(path) => path.to_string_lossy(),
+            Address::Inside(text) => text.into(),
+        }
+    }
+
+    /// The address with this [`kind`](Self::kind) and this [`text`](Self::text).
+    pub(crate) fn of_kind(kind: AddressKind, text: &str) -> Result<Self, url::ParseError> {
+        Ok(match kind {
+            AddressKind::Web => Address::Web(WebAddress(Url::parse(text)?)),
+            AddressKind::File => Address::File(text.into()),
+            AddressKind::Inside => Address::Inside(text.to_owned()),
+        })
     }
 
     /// The file, of one on this machine.
@@ -61,19 +115,87 @@ impl Address {
 
     /// Whether `text` begins as an address that can be read, `http://`, `https://` or `file://`.
     pub fn is_meant(text: &str) -> bool {
-        let scheme = scheme_of(text);
-        scheme.is_some_and(|scheme| ["http", "https", "file"].contains(&scheme.as_str()))
+        scheme_and_rest(text)
+            .is_some_and(|(scheme, _)| ["http", "https", "file"].contains(&scheme.as_str()))
     }
 }
 
-/// What stands before `://`, in small letters.
-fn scheme_of(text: &str) -> Option<String> {
-    let (scheme, _) = text.split_once("://")?;
+/// The scheme before `://` in lower case, and the text after it.
+fn scheme_and_rest(text: &str) -> Option<(String, &str)> {
+    let (scheme, rest) = text.split_once("://")?;
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
         && scheme
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
-    is_scheme.then(|| scheme.to_ascii_lowercase())
+    is_scheme.then(|| (scheme.to_ascii_lowercase(), rest))
+}
+
+fn is_file_url(text: &str) -> bool {
+    scheme_and_rest(text).is_some_and(|(scheme, _)| scheme == "file")
+}
+
+/// Whether `text` is the content of a file as a URL, `data:…`.
+fn is_data(text: &str) -> bool {
+    let scheme = text.split_once(':').map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("data"))
+}
+
+/// The path of a `file://` URL with its escapes decoded; `rest` is `/path` or `localhost/path`. Files have
+/// no query and no fragment, so `?` and `#` are part of the name.
+fn path_of_file_url(rest: &str) -> Option<PathBuf> {
+    let (host, path) = rest.split_at(rest.find('/')?);
+    if !host.is_empty() && !host.eq_ignore_ascii_case("localhost") {
+        return None;
+    }
+    let path = percent_decoded(path.as_bytes());
+    if path.contains(&0) {
+        return None;
+    }
+    let path = paths::clean(&path_of_bytes(path)?);
+    path.is_absolute().then_some(path)
+}
+
+#[cfg(unix)]
+fn path_of_bytes(bytes: Vec<u8>) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+
+    Some(std::ffi::OsString::from_vec(bytes).into())
+}
+
+#[cfg(not(unix))]
+fn path_of_bytes(bytes: Vec<u8>) -> Option<PathBuf> {
+    let path = String::from_utf8(bytes).ok()?;
+    // `file:///C:/pictures` has a slash that a Windows path has not.
+    Some(path.trim_start_matches('/').into())
+}
+
+/// `text` with escapes such as `%20` decoded. A percent sign that starts no escape stays.
+fn percent_decoded(text: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&first, after)) = rest.split_first() {
+        let escaped = match (first, after) {
+            (b'%', [high, low, ..]) => hexadecimal(*high).zip(hexadecimal(*low)),
+            _ => None,
+        };
+        match escaped {
+            Some((high, low)) => {
+                decoded.push(high * 16 + low);
+                rest = &after[2..];
+            }
+            None => {
+                decoded.push(first);
+                rest = after;
+            }
+        }
+    }
+    decoded
+}
+
+fn hexadecimal(digit: u8) -> Option<u8> {
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
 }
 
 /// A text that should have been an address, without what stands before its last `@`.
@@ -147,7 +269,21 @@ mod tests {
         file("file:///a%20b/%C3%BC%3F%23%25.jpg", "/a b/ü?#%.jpg");
         file("file://localhost/a.jpg", "/a.jpg");
         file("FILE:///a.jpg", "/a.jpg");
-        assert!(Address::of("file://elsewhere/a.jpg").is_err());
+        file("file://LocalHost/a.jpg", "/a.jpg");
+        file("file:///a/./b/../c.jpg", "/a/c.jpg");
+        // What people write by hand.
+        file("file:///a b/100%.jpg", "/a b/100%.jpg");
+        file("file:///a/what?#1.jpg", "/a/what?#1.jpg");
+        for text in [
+            "file://elsewhere/a.jpg",
+            "file://localhost.example/a.jpg",
+            "file://a.jpg",
+            "file:///a%00.jpg",
+            "file://",
+        ] {
+            let error = Address::of(text).unwrap_err();
+            assert!(matches!(error, FetchError::Address { .. }), "{text}");
+        }
     }
 
     #[test]

@@ -26,7 +26,6 @@ use crate::{Error, ProblemReason, Result, value};
 use column::{Cell, Column};
 use content::Content;
 use local_file::LocalFile;
-pub(crate) use local_file::Strict;
 
 mod checked_pages;
 mod column;

@@ -13,13 +13,11 @@ use std::path::Path;
 
 use csv::{ByteRecord, Terminator};
 
+use crate::column_types::{CellType, ColumnTypes};
 use crate::columns::{Columns, Roles};
 use crate::row::{Row, Take};
 use crate::text_stream::{Compression, TextStream};
-use crate::{Address, Error, Listing, ProblemReason, Result, encoding, place};
-use cell_type::CellType;
-
-mod cell_type;
+use crate::{Address, Error, ProblemReason, Result, encoding, paths};
 
 /// Hands the rows of the table at `path` to `take`; gives what its columns of metadata hold.
 pub(crate) fn read(path: &Path, columns: &Columns, take: &mut Take<'_>) -> Result<ColumnTypes> {
@@ -81,7 +79,7 @@ struct Form {
 impl Form {
     /// Finds out, and leaves the text at the first byte of its header.
     fn of(text: &mut TextStream) -> Result<Self> {
-        let expected = match place::extension(&Compression::uncompressed_name(&text.path)).as_str()
+        let expected = match paths::extension(&Compression::uncompressed_name(&text.path)).as_str()
         {
             "tsv" | "tab" => b'\t',
             _ => b',',
@@ -216,7 +214,7 @@ impl Header {
     }
 
     fn into_types(self) -> ColumnTypes {
-        ColumnTypes(self.names.into_iter().zip(self.types).collect())
+        self.names.into_iter().zip(self.types).collect()
     }
 }
 
@@ -242,23 +240,6 @@ impl Unnamed {
             },
             names: (1..=cells.len()).map(|n| format!("column{n}")).collect(),
         })
-    }
-}
-
-/// What the columns of metadata hold, known when all rows have been read.
-#[derive(Debug, Default)]
-pub(crate) struct ColumnTypes(Vec<(String, CellType)>);
-
-impl ColumnTypes {
-    /// Turns the metadata of `listing` from text into what the columns turned out to hold.
-    pub(crate) fn apply(&self, listing: &mut Listing) {
-        for (name, cell_type) in &self.0 {
-            for record in &mut listing.records {
-                if let Some(value) = record.metadata.get_mut(name) {
-                    cell_type.apply(value);
-                }
-            }
-        }
     }
 }
 

@@ -22,190 +22,48 @@ mod error;
 mod hosts;
 mod inspection;
 mod journal;
+mod keeping;
+mod key;
 mod manifest;
+mod named;
+mod options;
 mod outcome;
+mod progress;
 mod reason;
+mod run;
 mod shard;
 mod shelf;
 mod worker;
 
-use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
-use picture::Limits;
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
-use tokio::sync::mpsc::{self, Receiver};
-use tokio::task::JoinSet;
-use web::Retry;
+use tokio::sync::mpsc;
 
 pub use self::error::DownloadError;
-pub use self::inspection::Resizing;
 use self::journal::Journal;
+pub use self::keeping::{Keeping, Resizing};
+use self::key::Key;
+pub use self::manifest::ManifestReport;
 use self::manifest::{ManifestRow, ManifestWriter};
+use self::named::Named;
+pub use self::named::addresses;
+pub use self::options::DownloadOptions;
 pub use self::outcome::{FetchedPicture, KeptFile, Outcome};
+pub use self::progress::Progress;
 pub use self::reason::Reason;
+use self::run::{InFlight, Item, Run};
 pub use self::shard::Shard;
 use self::shelf::Shelf;
-use self::worker::Worker;
-use crate::{Address, FetchOptions, ProblemReason, Row, Source, WebAddress, place};
-
-/// So many URLs wait for their turn, for each that can be asked at once: others go on while some wait
-/// for a slow host.
-const WAITING: usize = 8;
-/// The journal is written after so many outcomes,
-const WRITTEN_AT_ONCE: usize = 512;
-/// or after this time.
-const WRITTEN_AFTER: Duration = Duration::from_millis(100);
+use crate::{Address, ProblemReason, Row, Source, WebAddress};
 
 /// So many pictures that are in a table are decoded and kept at a time.
 const KEPT_AT_ONCE: usize = 64;
-
-/// How a list's pictures are fetched.
-#[derive(Clone, Debug)]
-pub struct DownloadOptions {
-    /// How each is fetched.
-    pub fetch: FetchOptions,
-    /// How many requests may be in flight.
-    pub at_once: usize,
-    /// How many of them to one host.
-    pub per_host: usize,
-    /// How often what can pass is tried again.
-    pub retry: Retry,
-    /// What a picture may cost to decode.
-    pub limits: Limits,
-    /// What becomes of the pictures.
-    pub keeping: Keeping,
-    /// Try again what failed in an earlier run.
-    pub retry_failed: bool,
-}
-
-/// What becomes of a picture that was fetched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Keeping {
-    /// It is kept as the server sent it.
-    #[default]
-    Original,
-    /// It is made smaller and kept.
-    Resized(Resizing),
-    /// It is tested only.
-    Nothing,
-}
-
-impl Default for DownloadOptions {
-    /// 256 requests, 16 to one host; two attempts more, after at most 10 s, or a minute if the server
-    /// asks for it.
-    fn default() -> Self {
-        Self {
-            fetch: FetchOptions::default(),
-            at_once: 256,
-            per_host: 16,
-            retry: Retry {
-                attempts: 2,
-                longest_asked: Duration::from_secs(60),
-                ..Retry::default()
-            },
-            limits: Limits::default(),
-            keeping: Keeping::default(),
-            retry_failed: false,
-        }
-    }
-}
-
-impl DownloadOptions {
-    /// What refuses URLs, by name, with the reason that they fail for: those are asked again once it has
-    /// changed.
-    fn refusals(&self) -> [(&'static str, String, Reason); 3] {
-        let FetchOptions {
-            reach,
-            ignore_opt_out,
-            bytes,
-            ..
-        } = &self.fetch;
-        [
-            ("reach", format!("{reach:?}"), Reason::PrivateAddress),
-            (
-                "ignore opt-out",
-                ignore_opt_out.to_string(),
-                Reason::OptedOut,
-            ),
-            ("bytes", bytes.to_string(), Reason::TooManyBytes),
-        ]
-    }
-}
-
-/// What stands for a URL in the journal: the first half of its SHA-256.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Key([u8; 16]);
-
-impl Key {
-    fn of(url: &str) -> Self {
-        let mut key = [0; 16];
-        key.copy_from_slice(&Sha256::digest(url.as_bytes())[..16]);
-        Self(key)
-    }
-}
-
-/// How far a run has come.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// URLs of which something has come, in this run or before.
-    pub done: u64,
-    /// Those of which something had come before.
-    pub known: u64,
-    /// Those that are pictures.
-    pub pictures: u64,
-    /// How many are not, by reason.
-    pub failed: BTreeMap<Reason, u64>,
-    /// The bytes of the pictures that came in this run.
-    pub bytes: u64,
-    /// Whether it was stopped before the end.
-    pub stopped: bool,
-}
-
-impl Progress {
-    /// Takes in how far another has come.
-    pub fn join(&mut self, other: Self) {
-        self.done += other.done;
-        self.known += other.known;
-        self.pictures += other.pictures;
-        self.bytes += other.bytes;
-        self.stopped |= other.stopped;
-        for (reason, number) in other.failed {
-            *self.failed.entry(reason).or_default() += number;
-        }
-    }
-
-    fn count(&mut self, outcome: &Outcome, is_known: bool) {
-        self.done += 1;
-        self.known += u64::from(is_known);
-        match &outcome.result {
-            Ok(picture) => {
-                self.pictures += 1;
-                if !is_known {
-                    self.bytes += picture.bytes;
-                }
-            }
-            Err(reason) => *self.failed.entry(*reason).or_default() += 1,
-        }
-    }
-}
-
-/// What the rows of a list came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ManifestReport {
-    /// How many rows the manifest has.
-    pub rows: u64,
-    /// How many of them are pictures.
-    pub valid: u64,
-    /// How many are not, by reason.
-    pub invalid: BTreeMap<Reason, u64>,
-}
 
 /// A folder of fetched pictures, and what came of their URLs.
 #[derive(Debug)]
@@ -302,7 +160,7 @@ impl Download {
             .build()
             .map_err(DownloadError::write(&self.folder))?;
         let (waiting, handed) = mpsc::channel(self.options.at_once);
-        let in_flight = Mutex::new(HashSet::new());
+        let in_flight = InFlight::default();
         let progress = std::thread::scope(|scope| {
             let in_flight = &in_flight;
             let feeding = scope.spawn(move || {
@@ -323,16 +181,9 @@ impl Download {
                 });
                 fed.and(failed.map_or(Ok(()), |error| Err(error.into())))
             });
-            let run = Run {
-                download: self,
-                stop,
-                in_flight,
-                progress: Progress::default(),
-                unwritten: Vec::new(),
-                written_at: Instant::now(),
-            };
+            let run = Run::new(&self.journal, stop, in_flight);
             // The feeder ends when nobody takes what it hands over.
-            let progress = runtime.block_on(run.all(handed, &mut done));
+            let progress = runtime.block_on(run.all(&self.options, &self.shelf, handed, &mut done));
             let fed = feeding.join();
             fed.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
                 .and(progress)
@@ -549,10 +400,10 @@ impl Download {
     fn item(
         &self,
         address: WebAddress,
-        in_flight: &Mutex<HashSet<Key>>,
+        in_flight: &InFlight,
     ) -> Result<Option<Item>, DownloadError> {
         let key = Key::of(address.as_str());
-        if !lock(in_flight).insert(key) {
+        if !in_flight.begin(key) {
             return Ok(None);
         }
         Ok(Some(Item {
@@ -561,160 +412,4 @@ impl Download {
             key,
         }))
     }
-}
-
-/// What a row names.
-enum Named {
-    Web(WebAddress),
-    File(PathBuf),
-    /// The picture is in the row.
-    Inside(String),
-    Bad(Reason),
-}
-
-impl Named {
-    fn of(source: &Source, table: &Path, line: u64, row: &Result<Row, ProblemReason>) -> Self {
-        let Ok(row) = row else {
-            return Self::Bad(Reason::BadRow);
-        };
-        if row.inside.is_some() {
-            return Self::Inside(Address::inside(table, line).to_string());
-        }
-        match place::resolve(source.folder(), row.path.trim()) {
-            Ok(Address::Web(address)) => Self::Web(address),
-            Ok(Address::File(path)) => Self::File(path),
-            Ok(Address::Inside(_)) | Err(ProblemReason::NoPath) => Self::Bad(Reason::BadRow),
-            Err(_) => Self::Bad(Reason::InvalidUrl),
-        }
-    }
-
-    /// The URL in its usual form; of anything else what is `written`.
-    fn text<'a>(&'a self, written: &'a str) -> &'a str {
-        match self {
-            Self::Web(address) => address.as_str(),
-            Self::Inside(text) => text,
-            Self::File(_) | Self::Bad(_) => written,
-        }
-    }
-}
-
-/// The URLs of the rows of a source, handed to `take`.
-///
-/// # Errors
-/// As [`Source::rows`].
-pub fn addresses(
-    source: &Source,
-    shard: Option<Shard>,
-    mut take: impl FnMut(WebAddress) -> ControlFlow<()>,
-) -> crate::Result<()> {
-    source.rows(
-        |table, line, row| match Named::of(source, table, line, &row) {
-            Named::Web(address) if shard.is_none_or(|shard| shard.has(address.as_str())) => {
-                take(address)
-            }
-            _ => ControlFlow::Continue(()),
-        },
-    )
-}
-
-/// A URL, and what is known of it.
-struct Item {
-    address: WebAddress,
-    key: Key,
-    known: Option<Outcome>,
-}
-
-/// A run through a list.
-struct Run<'a> {
-    download: &'a Download,
-    stop: &'a AtomicBool,
-    in_flight: &'a Mutex<HashSet<Key>>,
-    progress: Progress,
-    /// What has come and is not in the journal yet.
-    unwritten: Vec<(WebAddress, Key, Outcome)>,
-    written_at: Instant,
-}
-
-impl Run<'_> {
-    async fn all<E: From<DownloadError>>(
-        mut self,
-        mut handed: Receiver<Item>,
-        done: &mut impl FnMut(&WebAddress, &Outcome, &Progress) -> Result<(), E>,
-    ) -> Result<Progress, E> {
-        let Download { options, shelf, .. } = self.download;
-        let worker =
-            Arc::new(Worker::new(options, Arc::clone(shelf)).map_err(DownloadError::from)?);
-        let most = WAITING * options.at_once.max(1);
-        let mut tasks = JoinSet::new();
-        let mut is_fed = false;
-        let mut tick = tokio::time::interval(WRITTEN_AFTER / 4);
-        while !(is_fed && tasks.is_empty()) {
-            tokio::select! {
-                item = handed.recv(), if !is_fed && tasks.len() < most => match item {
-                    Some(Item { address, known: Some(outcome), key }) => {
-                        lock(self.in_flight).remove(&key);
-                        self.progress.count(&outcome, true);
-                        done(&address, &outcome, &self.progress)?;
-                    }
-                    Some(Item { address, key, known: None }) => {
-                        let worker = Arc::clone(&worker);
-                        tasks.spawn(async move {
-                            let outcome = worker.outcome(&address).await;
-                            (address, key, outcome)
-                        });
-                    }
-                    None => is_fed = true,
-                },
-                Some(finished) = tasks.join_next() => match finished {
-                    Ok((address, key, outcome)) => self.unwritten.push((address, key, outcome?)),
-                    Err(failure) => std::panic::resume_unwind(failure.into_panic()),
-                },
-                _ = tick.tick() => {}
-            }
-            self.write_in_time(done)?;
-            if self.stop.load(Ordering::Relaxed) {
-                self.progress.stopped = true;
-                break;
-            }
-        }
-        tasks.abort_all();
-        self.write(done)?;
-        Ok(self.progress)
-    }
-
-    fn write_in_time<E: From<DownloadError>>(
-        &mut self,
-        done: &mut impl FnMut(&WebAddress, &Outcome, &Progress) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let is_much = self.unwritten.len() >= WRITTEN_AT_ONCE;
-        match is_much || self.written_at.elapsed() >= WRITTEN_AFTER {
-            true => self.write(done),
-            false => Ok(()),
-        }
-    }
-
-    /// Writes what has come to the journal, and then tells of it.
-    fn write<E: From<DownloadError>>(
-        &mut self,
-        done: &mut impl FnMut(&WebAddress, &Outcome, &Progress) -> Result<(), E>,
-    ) -> Result<(), E> {
-        self.written_at = Instant::now();
-        let unwritten = std::mem::take(&mut self.unwritten);
-        if unwritten.is_empty() {
-            return Ok(());
-        }
-        let outcomes = unwritten.iter().map(|(_, key, it)| (*key, it.clone()));
-        self.download.journal.write(&outcomes.collect::<Vec<_>>())?;
-        for (address, key, outcome) in unwritten {
-            lock(self.in_flight).remove(&key);
-            self.progress.count(&outcome, false);
-            done(&address, &outcome, &self.progress)?;
-        }
-        Ok(())
-    }
-}
-
-/// What is within is whole whatever panicked.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -115,6 +115,13 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A [`Listing`](crate::Listing) cannot be written or read, most likely because the disk is full.
+    #[error("cannot store the list of pictures: check the free space of the temporary folder")]
+    Listing {
+        /// What SQLite said.
+        #[from]
+        source: rusqlite::Error,
+    },
     /// A vector's length differs from that of the others in its file.
     #[error("got a vector of dimension {got}, expected {expected}")]
     Dimension {

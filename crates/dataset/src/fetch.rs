@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use net::ClientSettings;
 use picture::Format;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
 use reqwest::{Client, Response};
@@ -37,6 +38,8 @@ const UNTOLD: u32 = MEMORY / 4;
 pub struct FetchOptions {
     /// How the program names itself to servers.
     pub user_agent: String,
+    /// The certificates to trust, and the proxies to ask through.
+    pub client: ClientSettings,
     /// The most bytes that a picture may have.
     pub bytes: u64,
     /// How long to wait for a connection.
@@ -60,6 +63,7 @@ impl Default for FetchOptions {
     fn default() -> Self {
         Self {
             user_agent: concat!("clipseek/", env!("CARGO_PKG_VERSION")).to_owned(),
+            client: ClientSettings::default(),
             bytes: picture::Limits::default().bytes,
             connect: Duration::from_secs(10),
             stall: Duration::from_secs(20),
@@ -107,7 +111,7 @@ pub(crate) struct Body {
 
 impl Fetcher {
     pub(crate) fn new(options: FetchOptions) -> Result<Self, FetchError> {
-        let client = web::client()?
+        let client = net::client(&options.client)?
             .user_agent(&options.user_agent)
             .connect_timeout(options.connect)
             .dns_resolver(Resolver::new(options.reach.clone()))
@@ -140,7 +144,7 @@ impl Fetcher {
         let status = response.status();
         answered.store(status.as_u16(), Ordering::Relaxed);
         if !status.is_success() {
-            let wait = web::asked_wait(response.headers());
+            let wait = net::asked_wait(response.headers());
             return Err(FetchError::Status {
                 url: url(),
                 status,
@@ -183,7 +187,7 @@ impl Fetcher {
             self.check_reach(&at)?;
             let asked = self.client.get(at.0.clone()).send();
             let response = patience.answer(&at, asked).await?;
-            let redirect = web::redirect_of(&response).map_err(|fault| FetchError::Redirect {
+            let redirect = net::redirect_of(&response).map_err(|fault| FetchError::Redirect {
                 url: at.to_string(),
                 fault,
             })?;
@@ -411,9 +415,9 @@ fn failure(at: &WebAddress, error: reqwest::Error) -> FetchError {
         Some(Fault::Unknown(_)) => return FetchError::NoSuchHost { url, source },
         None => {}
     }
-    if web::is_refused_certificate(&source) {
+    if net::is_refused_certificate(&source) {
         FetchError::Untrusted { url, source }
-    } else if web::is_tls_failure(&source) {
+    } else if net::is_tls_failure(&source) {
         FetchError::Tls { url, source }
     } else if source.is_connect() {
         FetchError::Unreachable { url, source }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use web::Again;
+use net::Again;
 
 /// Why a picture could not be fetched. Addresses are named without name and password.
 #[derive(Debug, thiserror::Error)]
@@ -159,7 +159,7 @@ pub enum FetchError {
     },
     /// Connections cannot be secured.
     #[error(transparent)]
-    Web(#[from] web::Error),
+    Web(#[from] net::Error),
     /// The client could not be set up.
     #[error("the client that fetches pictures could not be set up")]
     Client {

@@ -1,13 +1,13 @@
 use std::collections::{BTreeSet, HashSet};
-use std::fs::{self, File, Metadata as FileMetadata};
+use std::fs::{self, File, Metadata as FileMetadata, ReadDir};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use picture::Format;
 
 use crate::exclusions::Exclusions;
-use crate::source::Form;
-use crate::{Address, Listing, Problem, ProblemReason, Record, place};
+use crate::form::Form;
+use crate::{Error, Listing, Problem, ProblemReason, paths};
 
 /// Names that systems, cameras' disks and file servers leave in people's folders, in lower case.
 /// Names that begin with a dot (`.DS_Store`, `._dog.jpg`) are skipped as well.
@@ -41,19 +41,19 @@ pub(crate) fn is_picture(path: &Path) -> io::Result<bool> {
     kind(path).map(|kind| kind != Kind::Other)
 }
 
-/// The record of the file at `path`; none when it is no picture.
-pub(crate) fn picture(path: PathBuf) -> Result<Option<Record>, Problem> {
-    let reason = match kind(&path) {
-        Ok(Kind::Other) => return Ok(None),
+/// Whether the file at `path` is a picture that can be listed.
+pub(crate) fn check_picture(path: &Path) -> Result<bool, Problem> {
+    let reason = match kind(path) {
+        Ok(Kind::Other) => return Ok(false),
         Ok(_) if path.to_str().is_none() => ProblemReason::NameNotUtf8,
-        Ok(Kind::Picture) => return Ok(Some(Record::at(Address::File(path)))),
+        Ok(Kind::Picture) => return Ok(true),
         Ok(Kind::UnreadPicture) => ProblemReason::FormatNotRead {
-            extension: place::extension(&path),
+            extension: paths::extension(path),
         },
         Err(source) => ProblemReason::Unreadable { source },
     };
     Err(Problem {
-        file: path,
+        file: path.to_owned(),
         line: None,
         reason,
     })
@@ -62,7 +62,7 @@ pub(crate) fn picture(path: PathBuf) -> Result<Option<Record>, Problem> {
 /// By a picture's extension, or by the first bytes where it has another one or none: only such
 /// files are opened, for 16 bytes.
 fn kind(path: &Path) -> io::Result<Kind> {
-    let extension = place::extension(path);
+    let extension = paths::extension(path);
     let extension = extension.as_str();
     if Format::ALL
         .iter()
@@ -83,29 +83,30 @@ fn kind(path: &Path) -> io::Result<Kind> {
     })
 }
 
-/// The pictures under `folder`, an absolute path, in the order of their paths.
-pub(crate) fn read(folder: &Path, exclusions: &Exclusions) -> io::Result<Listing> {
+/// Adds the pictures under `folder`, an absolute path, to the listing in the order of their paths.
+pub(crate) fn read(
+    folder: &Path,
+    exclusions: &Exclusions,
+    listing: &mut Listing,
+) -> crate::Result<()> {
+    listing.begin_source()?;
     let mut walk = Walk {
         root: folder,
         exclusions,
         folders: Vec::new(),
         linked_folders: BTreeSet::new(),
         entered: HashSet::new(),
-        listing: Listing::default(),
+        listing,
     };
-    walk.enter(folder)?;
+    let entries = walk.enter(folder).map_err(Error::read(folder))?;
+    walk.visit_all(folder, entries)?;
     while let Some(folder) = walk.next_folder() {
-        if let Err(source) = walk.enter(&folder) {
-            walk.problem(folder, ProblemReason::Unreadable { source });
+        match walk.enter(&folder) {
+            Ok(entries) => walk.visit_all(&folder, entries)?,
+            Err(source) => walk.problem(folder, ProblemReason::Unreadable { source })?,
         }
     }
-    let mut listing = walk.listing;
-    listing.folder = Some(folder.to_owned());
-    listing
-        .records
-        .sort_by(|a, b| a.place.file().cmp(&b.place.file()));
-    listing.problems.sort_by(|a, b| a.file.cmp(&b.file));
-    Ok(listing)
+    walk.listing.add_sorted()
 }
 
 /// The tables in `folder` itself, by their names' endings, in the order of their names.
@@ -132,7 +133,7 @@ struct Walk<'a> {
     linked_folders: BTreeSet<PathBuf>,
     /// The real paths of the folders entered: links cannot lead in circles.
     entered: HashSet<PathBuf>,
-    listing: Listing,
+    listing: &'a mut Listing,
 }
 
 impl Walk<'_> {
@@ -142,60 +143,68 @@ impl Walk<'_> {
             .or_else(|| self.linked_folders.pop_first())
     }
 
-    fn enter(&mut self, folder: &Path) -> io::Result<()> {
-        if !self.entered.insert(fs::canonicalize(folder)?) {
-            return Ok(());
+    /// What is in a folder that was not entered before.
+    fn enter(&mut self, folder: &Path) -> io::Result<Option<ReadDir>> {
+        match self.entered.insert(fs::canonicalize(folder)?) {
+            true => fs::read_dir(folder).map(Some),
+            false => Ok(None),
         }
-        for entry in fs::read_dir(folder)? {
+    }
+
+    fn visit_all(&mut self, folder: &Path, entries: Option<ReadDir>) -> crate::Result<()> {
+        for entry in entries.into_iter().flatten() {
             match entry {
-                Ok(entry) => self.visit(entry.path()),
+                Ok(entry) => self.visit(entry.path())?,
                 Err(source) => {
-                    self.problem(folder.to_owned(), ProblemReason::Unreadable { source });
+                    self.problem(folder.to_owned(), ProblemReason::Unreadable { source })?;
                 }
             }
         }
         Ok(())
     }
 
-    fn visit(&mut self, path: PathBuf) {
+    fn visit(&mut self, path: PathBuf) -> crate::Result<()> {
         let name = path
             .file_name()
             .unwrap_or_default()
             .to_string_lossy()
             .to_lowercase();
         if name.starts_with('.') || JUNK.contains(&name.trim_end_matches('\r')) {
-            return;
+            return Ok(());
         }
         match status(&path) {
             Ok((metadata, is_link)) if metadata.is_dir() => self.add_folder(path, is_link),
-            Ok((metadata, _)) if metadata.is_file() => self.add_file(path),
+            Ok((metadata, _)) if metadata.is_file() => self.add_file(&path),
             // Sockets, pipes and devices.
-            Ok(_) => {}
-            Err(_) if self.is_excluded(&path, false) => {}
+            Ok(_) => Ok(()),
+            Err(_) if self.is_excluded(&path, false) => Ok(()),
             Err(reason) => self.problem(path, reason),
         }
     }
 
-    fn add_folder(&mut self, path: PathBuf, is_link: bool) {
+    fn add_folder(&mut self, path: PathBuf, is_link: bool) -> crate::Result<()> {
         if self.is_excluded(&path, true) {
-            return;
+            return Ok(());
         }
         if path.to_str().is_none() {
-            self.problem(path, ProblemReason::NameNotUtf8);
-        } else if is_link {
+            return self.problem(path, ProblemReason::NameNotUtf8);
+        }
+        if is_link {
             self.linked_folders.insert(path);
         } else {
             self.folders.push(path);
         }
+        Ok(())
     }
 
-    fn add_file(&mut self, path: PathBuf) {
-        if self.is_excluded(&path, false) {
-            return;
+    fn add_file(&mut self, path: &Path) -> crate::Result<()> {
+        if self.is_excluded(path, false) {
+            return Ok(());
         }
-        match picture(path) {
-            Ok(record) => self.listing.records.extend(record),
-            Err(problem) => self.listing.problems.push(problem),
+        match check_picture(path) {
+            Ok(true) => self.listing.set_aside(path, None),
+            Ok(false) => Ok(()),
+            Err(problem) => self.listing.set_aside(path, Some(&problem)),
         }
     }
 
@@ -204,12 +213,13 @@ impl Walk<'_> {
         self.exclusions.exclude(relative, is_folder)
     }
 
-    fn problem(&mut self, file: PathBuf, reason: ProblemReason) {
-        self.listing.problems.push(Problem {
+    fn problem(&mut self, file: PathBuf, reason: ProblemReason) -> crate::Result<()> {
+        let problem = Problem {
             file,
             line: None,
             reason,
-        });
+        };
+        self.listing.set_aside(&problem.file, Some(&problem))
     }
 }
 

@@ -1,96 +1,141 @@
-use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use serde_json::Value;
 
+use crate::column_types::ColumnTypes;
 use crate::exclusions::Exclusions;
+use crate::listing::{ColumnCounts, Known, Mention};
 use crate::row::Row;
-use crate::{Address, Listing, Metadata, Problem, ProblemReason, Record, place};
+use crate::{Address, Error, Listing, Problem, ProblemReason, Result, paths};
 
-/// The rows of a table brought together: those that name the same picture become one record.
+/// Adds the rows of a source's tables to a listing.
 pub(crate) struct Gathering<'a> {
     folder: &'a Path,
     exclusions: &'a Exclusions,
-    by_place: HashMap<Address, usize>,
-    by_id: HashMap<String, usize>,
-    listing: Listing,
+    listing: &'a mut Listing,
+    source: usize,
+    counts: ColumnCounts,
+    /// The record of the previous row: rows of one picture are often adjacent.
+    last: Option<(Address, Known)>,
+}
+
+/// Why a row was not added.
+enum Refusal {
+    /// Something is wrong with the row.
+    Row(ProblemReason),
+    /// Something is wrong with the listing.
+    Listing(Error),
+}
+
+impl From<ProblemReason> for Refusal {
+    fn from(reason: ProblemReason) -> Self {
+        Self::Row(reason)
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Listing(error)
+    }
 }
 
 impl<'a> Gathering<'a> {
-    /// For tables whose paths lead from the absolute path `folder`.
-    pub(crate) fn new(folder: &'a Path, exclusions: &'a Exclusions) -> Self {
-        Self {
+    /// Starts a source whose tables have paths relative to the absolute path `folder`.
+    pub(crate) fn new(
+        folder: &'a Path,
+        exclusions: &'a Exclusions,
+        listing: &'a mut Listing,
+    ) -> Result<Self> {
+        Ok(Self {
             folder,
             exclusions,
-            by_place: HashMap::new(),
-            by_id: HashMap::new(),
-            listing: Listing::default(),
-        }
+            source: listing.begin_source()?,
+            listing,
+            counts: ColumnCounts::default(),
+            last: None,
+        })
     }
 
-    /// Takes the row of `table` that begins on `line`, or the reason why it cannot be read.
-    pub(crate) fn add(&mut self, table: &Path, line: u64, row: Result<Row, ProblemReason>) {
-        if let Err(reason) = row.and_then(|row| self.add_row(table, line, row)) {
-            self.listing.problems.push(Problem {
+    /// Adds the row of `table` that begins on `line`, or reports why it cannot be read.
+    pub(crate) fn add(
+        &mut self,
+        table: &Path,
+        line: u64,
+        row: Result<Row, ProblemReason>,
+    ) -> Result<()> {
+        let row = row.map_err(Refusal::from);
+        match row.and_then(|row| self.add_row(table, line, row)) {
+            Ok(()) => Ok(()),
+            Err(Refusal::Listing(error)) => Err(error),
+            Err(Refusal::Row(reason)) => self.listing.report(&Problem {
                 file: table.to_owned(),
                 line: Some(line),
                 reason,
-            });
+            }),
         }
     }
 
-    pub(crate) fn finish(mut self) -> Listing {
-        for record in &mut self.listing.records {
-            remove_repeated(&mut record.captions);
-        }
-        self.listing
+    /// Ends the source, now that the types of its columns are known.
+    pub(crate) fn finish(self, types: ColumnTypes) {
+        self.listing.end_source(self.source, types, self.counts);
     }
 
-    fn add_row(&mut self, table: &Path, line: u64, row: Row) -> Result<(), ProblemReason> {
+    fn add_row(&mut self, table: &Path, line: u64, row: Row) -> Result<(), Refusal> {
         let path = row.path.trim();
         // The manifest of a download says so of what came to nothing.
         if path.is_empty() && row.metadata.get("is_valid") == Some(&Value::Bool(false)) {
             return Ok(());
         }
-        let mut place = match row.inside {
+        let mut address = match row.inside {
             Some(_) => Address::inside(table, line),
-            None => place::resolve(self.folder, path)?,
+            None => Address::resolve(self.folder, path)?,
         };
-        if self.is_excluded(&place) {
+        if self.is_excluded(&address) {
             return Ok(());
         }
-        if let Address::File(file) = &place
-            && !self.by_place.contains_key(&place)
-        {
-            place = Address::File(place::existing(file.clone(), path)?);
+        let mut known = self.find(&address)?;
+        if let (Address::File(file), None) = (&address, known) {
+            let existing = paths::existing(file.clone(), path)?;
+            if existing.to_str().is_none() {
+                return Err(ProblemReason::NameNotUtf8.into());
+            }
+            if existing != *file {
+                address = Address::File(existing);
+                known = self.find(&address)?;
+            }
         }
-        let next = self.listing.records.len();
-        let index = self.by_place.get(&place).copied().unwrap_or(next);
         let id = row.id.filter(|id| !id.is_empty());
         if let Some(id) = &id
-            && self.by_id.get(id).is_some_and(|&named| named != index)
+            && let Some(holder) = self.listing.holder(id)?
+            && known.is_none_or(|known| known.number != holder)
         {
-            return Err(ProblemReason::DuplicateId { id: id.clone() });
+            return Err(ProblemReason::DuplicateId { id: id.clone() }.into());
         }
-        if index == next {
-            self.by_place.insert(place.clone(), index);
-            self.listing.records.push(Record::at(place));
-        }
-        let record = &mut self.listing.records[index];
-        if let (None, Some(id)) = (&record.id, id) {
-            self.by_id.insert(id.clone(), index);
-            record.id = Some(id);
-        }
-        merge(record, row.captions, row.metadata);
+        self.counts.take(&row.metadata);
+        let mention = Mention {
+            source: self.source,
+            id,
+            captions: trimmed(row.captions),
+            metadata: row.metadata,
+        };
+        let known = self.listing.add(&address, known, mention)?;
+        self.last = Some((address, known));
         Ok(())
     }
 
-    fn is_excluded(&self, place: &Address) -> bool {
+    fn find(&mut self, address: &Address) -> Result<Option<Known>> {
+        match &self.last {
+            Some((last, known)) if last == address => Ok(Some(*known)),
+            _ => self.listing.find(address),
+        }
+    }
+
+    fn is_excluded(&self, address: &Address) -> bool {
         // Patterns are of files.
-        let Address::File(place) = place else {
+        let Address::File(path) = address else {
             return false;
         };
-        match (place.strip_prefix(self.folder), place.file_name()) {
+        match (path.strip_prefix(self.folder), path.file_name()) {
             (Ok(relative), _) => self.exclusions.exclude_within(relative),
             // Patterns say nothing of the folders above the source.
             (Err(_), Some(name)) => self.exclusions.exclude(Path::new(name), false),
@@ -99,26 +144,14 @@ impl<'a> Gathering<'a> {
     }
 }
 
-/// Captions are added, metadata only where the record has none of that name.
-fn merge(record: &mut Record, captions: Vec<String>, metadata: Metadata) {
-    for caption in captions {
-        let caption = caption.trim();
-        if !caption.is_empty() {
-            record.captions.push(caption.to_owned());
+/// The captions without white space around them, and without empty ones.
+fn trimmed(mut captions: Vec<String>) -> Vec<String> {
+    captions.retain_mut(|caption| {
+        let trimmed = caption.trim();
+        if trimmed.len() < caption.len() {
+            *caption = trimmed.to_owned();
         }
-    }
-    for (name, value) in metadata {
-        record.metadata.entry(name).or_insert(value);
-    }
-}
-
-/// Keeps the first of equal captions. Done once, at the end: a picture can have very many.
-fn remove_repeated(captions: &mut Vec<String>) {
-    let mut seen = HashSet::new();
-    let is_first: Vec<bool> = captions
-        .iter()
-        .map(|caption| seen.insert(caption))
-        .collect();
-    let mut is_first = is_first.into_iter();
-    captions.retain(|_| is_first.next().unwrap_or_default());
+        !caption.is_empty()
+    });
+    captions
 }

@@ -11,7 +11,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use tokio::runtime::Runtime;
 
-use crate::columnar::Strict;
+use crate::strict::Strict;
 use crate::{Error, Result};
 
 /// Where the hub keeps all data sets as Parquet

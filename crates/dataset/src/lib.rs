@@ -2,7 +2,8 @@
 //!
 //! A [`Source`] is a folder of pictures, one picture, or a table that names pictures (CSV, TSV,
 //! JSON Lines, Parquet). Reading it gives a [`Listing`]: the [`Record`]s found, and a [`Problem`]
-//! for each file or row that could not become one. No picture is decoded here.
+//! for each file or row that could not become one. A listing is kept on disk, so that a table may be
+//! larger than memory, and several sources can be read into one. No picture is decoded here.
 //!
 //! ```
 //! use dataset::{Source, SourceOptions};
@@ -21,15 +22,21 @@
 //!
 //! let listing = Source::open(&table, SourceOptions::default())?.read()?;
 //!
-//! assert_eq!(listing.records.len(), 1);
-//! assert_eq!(listing.records[0].captions, ["a dog in the snow", "a happy dog"]);
-//! assert_eq!(listing.records[0].metadata["year"], 2019);
-//! assert!(listing.problems[0].to_string().ends_with("captions.csv:3: no such file `cat.jpg`"));
+//! assert_eq!((listing.pictures(), listing.captions(), listing.problems()), (1, 2, 1));
+//! for record in listing.records() {
+//!     let record = record?;
+//!     assert_eq!(record.captions, ["a dog in the snow", "a happy dog"]);
+//!     assert_eq!(record.metadata["year"], 2019);
+//! }
+//! for problem in listing.listed_problems() {
+//!     assert!(problem?.to_string().ends_with("captions.csv:3: no such file `cat.jpg`"));
+//! }
 //! # Ok(())
 //! # }
 //! ```
 
 mod address;
+mod column_types;
 mod columnar;
 mod columns;
 mod delimited;
@@ -42,10 +49,12 @@ mod exclusions;
 mod fetch;
 mod fetch_error;
 mod folder;
+mod form;
 mod gathering;
 mod hub_table;
 mod json_lines;
-mod place;
+mod listing;
+mod paths;
 mod problem;
 mod reach;
 mod record;
@@ -53,6 +62,7 @@ mod resolver;
 mod row;
 mod slice;
 mod source;
+mod strict;
 mod text_stream;
 mod unfinished;
 mod value;
@@ -69,11 +79,13 @@ pub use error::{Error, Result};
 pub use fetch::{FetchOptions, fetch};
 pub use fetch_error::FetchError;
 pub use hub_table::HubDataset;
-pub use place::absolute;
-pub use problem::{Problem, ProblemReason};
+pub use listing::{CellCounts, Listing, Problems, Records};
+pub use net::ClientSettings;
+pub use paths::absolute;
+pub use problem::{ListedProblem, Problem, ProblemReason};
 pub use reach::Reach;
-pub use record::{Listing, Metadata, Record};
+pub use record::{Metadata, Record};
 pub use row::{Inside, Row};
 pub use slice::Slice;
-pub use source::{Source, SourceOptions};
+pub use source::{Found, Source, SourceOptions};
 pub use unfinished::Unfinished;

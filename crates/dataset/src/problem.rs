@@ -16,13 +16,47 @@ pub struct Problem {
 
 impl Display for Problem {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.file.display())?;
+        ListedProblem::from(self).fmt(f)
+    }
+}
+
+/// A [`Problem`] as text, the form in which a [`Listing`](crate::Listing) stores it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedProblem {
+    /// The table, or the file or folder itself. Names that aren't UTF-8 have replacement characters.
+    pub file: String,
+    /// The line of the table on which the row begins, as in [`Problem::line`].
+    pub line: Option<u64>,
+    /// The reason in a few fixed words, to count problems by: [`ProblemReason::summary`].
+    pub summary: String,
+    /// The reason in full.
+    pub message: String,
+    /// The error behind the reason, in the system's words.
+    pub cause: Option<String>,
+}
+
+impl From<&Problem> for ListedProblem {
+    fn from(problem: &Problem) -> Self {
+        let Problem { file, line, reason } = problem;
+        Self {
+            file: file.to_string_lossy().into_owned(),
+            line: *line,
+            summary: reason.summary().to_owned(),
+            message: reason.to_string(),
+            cause: reason.source().map(ToString::to_string),
+        }
+    }
+}
+
+impl Display for ListedProblem {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.file)?;
         if let Some(line) = self.line {
             write!(f, "{line}:")?;
         }
-        write!(f, " {}", self.reason)?;
-        match self.reason.source() {
-            Some(source) => write!(f, ": {source}"),
+        write!(f, " {}", self.message)?;
+        match &self.cause {
+            Some(cause) => write!(f, ": {cause}"),
             None => Ok(()),
         }
     }
@@ -83,7 +117,7 @@ pub enum ProblemReason {
         /// The URL.
         url: String,
     },
-    /// A row's id belongs to another picture of the same table.
+    /// A row's id belongs to another picture of the same listing.
     #[error("id `{id}` already names another picture")]
     DuplicateId {
         /// The id.

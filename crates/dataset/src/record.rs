@@ -1,6 +1,4 @@
-use std::path::PathBuf;
-
-use crate::{Address, Problem};
+use crate::Address;
 
 /// What a table says about a picture besides its captions: strings, numbers, booleans and lists of
 /// strings, the values an index can filter on.
@@ -13,7 +11,7 @@ pub struct Record {
     pub id: Option<String>,
     /// Where it is. A file's path is absolute, without `.` and `..`, symbolic links left as they are,
     /// valid UTF-8.
-    pub place: Address,
+    pub address: Address,
     /// The captions in the order of their rows, none empty, none twice.
     pub captions: Vec<String>,
     /// The table's other columns.
@@ -22,23 +20,12 @@ pub struct Record {
 
 impl Record {
     /// A picture of which no more is known than where it is.
-    pub(crate) fn at(place: Address) -> Self {
+    pub(crate) fn at(address: Address) -> Self {
         Self {
             id: None,
-            place,
+            address,
             captions: Vec::new(),
             metadata: Metadata::new(),
         }
     }
-}
-
-/// Everything a source held.
-#[derive(Debug, Default)]
-pub struct Listing {
-    /// The pictures: a folder's in the order of their paths, a table's in the order of their first rows.
-    pub records: Vec<Record>,
-    /// The files and rows that could not become a record.
-    pub problems: Vec<Problem>,
-    /// The folder that was read with all below it: absolute, like the places.
-    pub folder: Option<PathBuf>,
 }

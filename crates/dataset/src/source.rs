@@ -1,21 +1,20 @@
 use std::fs;
-use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hub::Hub;
 
+use crate::column_types::ColumnTypes;
 use crate::columnar::Wanted;
-use crate::delimited::ColumnTypes;
 use crate::exclusions::Exclusions;
+use crate::form::Form;
 use crate::gathering::Gathering;
 use crate::hub_table::{HubDataset, HubTable};
 use crate::row::{Row, Take, TakeOf};
 use crate::slice::{Cursor, Slice};
-use crate::text_stream::{self, Compression};
-use crate::{Columns, Error, Listing, ProblemReason, Result};
-use crate::{columnar, delimited, folder, json_lines, place};
+use crate::{Address, Columns, Error, Listing, ProblemReason, Result};
+use crate::{columnar, delimited, folder, json_lines, paths};
 
 /// How to read a source.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +54,26 @@ pub struct Source {
     exclusions: Exclusions,
 }
 
+/// What reading a source added to a listing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// New pictures: those that were listed already don't count.
+    pub pictures: u64,
+    /// How many times the source names a picture, also one that was listed already.
+    pub mentions: u64,
+    /// New problems.
+    pub problems: u64,
+    /// The absolute path of the folder, if the source is one.
+    pub folder: Option<PathBuf>,
+}
+
+impl Found {
+    /// Whether there was neither a picture nor a problem.
+    pub fn is_empty(&self) -> bool {
+        self.mentions == 0 && self.problems == 0
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Kind {
     Folder,
@@ -70,14 +89,6 @@ struct Table {
     form: Form,
 }
 
-/// How a table is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    Delimited,
-    JsonLines,
-    Parquet,
-}
-
 impl Source {
     /// Finds out what is at `location`.
     ///
@@ -86,7 +97,7 @@ impl Source {
     /// is neither folder nor picture nor table, [`Error::Exclude`] for a malformed pattern.
     pub fn open(location: &Path, options: SourceOptions) -> Result<Self> {
         let exclusions = Exclusions::new(&options.exclude)?;
-        let path = place::absolute(location).map_err(Error::read(location))?;
+        let path = paths::absolute(location).map_err(Error::read(location))?;
         let kind = Kind::of(&path)?;
         Ok(Self {
             path,
@@ -158,28 +169,47 @@ impl Source {
     /// # Errors
     /// When the source as a whole cannot be read: [`Error::Read`]; for a table also
     /// [`Error::NoPathColumn`], [`Error::NoSuchColumn`], [`Error::Utf16`],
-    /// [`Error::HeaderNotUtf8`].
+    /// [`Error::HeaderNotUtf8`]. [`Error::Listing`] when the listing cannot be stored.
     pub fn read(&self) -> Result<Listing> {
-        match self.kind {
-            Kind::Folder => {
-                folder::read(&self.path, &self.exclusions).map_err(Error::read(&self.path))
-            }
-            Kind::Picture => Ok(self.read_picture()),
-            Kind::Tables(_) | Kind::Hub(_) => self.gather(),
-        }
+        let mut listing = Listing::new()?;
+        self.read_into(&mut listing)?;
+        Ok(listing)
     }
 
-    fn gather(&self) -> Result<Listing> {
-        let mut gathering = Gathering::new(self.folder(), &self.exclusions);
-        let types = self.hand_rows(&mut |table, line, row| {
-            gathering.add(table, line, row);
-            ControlFlow::Continue(())
-        })?;
-        let mut listing = gathering.finish();
-        for types in types {
-            types.apply(&mut listing);
+    /// Reads the source into a listing, which may hold other sources. Rows that name the same picture
+    /// become one record, also across sources.
+    ///
+    /// # Errors
+    /// As [`Source::read`]. The listing keeps what was read before the error.
+    pub fn read_into(&self, listing: &mut Listing) -> Result<Found> {
+        let (pictures, problems) = (listing.pictures(), listing.problems());
+        let mentions = listing.mentions();
+        match self.kind {
+            Kind::Folder => folder::read(&self.path, &self.exclusions, listing)?,
+            Kind::Picture => self.read_picture(listing)?,
+            Kind::Tables(_) | Kind::Hub(_) => self.gather(listing)?,
         }
-        Ok(listing)
+        Ok(Found {
+            pictures: listing.pictures() - pictures,
+            mentions: listing.mentions() - mentions,
+            problems: listing.problems() - problems,
+            folder: matches!(self.kind, Kind::Folder).then(|| self.path.clone()),
+        })
+    }
+
+    fn gather(&self, listing: &mut Listing) -> Result<()> {
+        let mut gathering = Gathering::new(self.folder(), &self.exclusions, listing)?;
+        let mut added = Ok(());
+        let types = self.hand_rows(&mut |table, line, row| {
+            added = gathering.add(table, line, row);
+            match added {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
+        })?;
+        added?;
+        gathering.finish(types);
+        Ok(())
     }
 
     /// Hands the rows of a table to `take` one by one, until it says that it is enough: a table may
@@ -206,19 +236,19 @@ impl Source {
         self.hand_wanted(&mut take, true).map(drop)
     }
 
-    fn hand_rows(&self, take: &mut TakeOf<'_>) -> Result<Vec<ColumnTypes>> {
+    fn hand_rows(&self, take: &mut TakeOf<'_>) -> Result<ColumnTypes> {
         self.hand_wanted(take, false)
     }
 
-    /// Hands the rows of all tables on; gives what the columns of metadata hold where only the whole
-    /// tells.
-    fn hand_wanted(&self, take: &mut TakeOf<'_>, pictures: bool) -> Result<Vec<ColumnTypes>> {
+    /// Hands the rows of all tables to `take`. Returns the types of the metadata columns of CSV and TSV:
+    /// a column has the same type in all tables.
+    fn hand_wanted(&self, take: &mut TakeOf<'_>, pictures: bool) -> Result<ColumnTypes> {
         let wanted = Wanted {
             columns: &self.columns,
             pictures,
         };
         let mut cursor = self.slice.cursor(|| self.count())?;
-        let mut types = Vec::new();
+        let mut types = ColumnTypes::default();
         match &self.kind {
             Kind::Folder | Kind::Picture => {}
             Kind::Tables(tables) => {
@@ -228,7 +258,7 @@ impl Source {
                         flow = take(&table.path, line, row);
                         flow
                     });
-                    types.extend(read?);
+                    types.join(read?);
                     if flow.is_break() || cursor.is_done() {
                         break;
                     }
@@ -251,24 +281,24 @@ impl Source {
         }
     }
 
-    fn read_picture(&self) -> Listing {
-        let mut listing = Listing::default();
-        match folder::picture(self.path.clone()) {
-            Ok(record) => listing.records.extend(record),
-            Err(problem) => listing.problems.push(problem),
+    fn read_picture(&self, listing: &mut Listing) -> Result<()> {
+        match folder::check_picture(&self.path) {
+            Ok(true) => listing.add_address(&Address::File(self.path.clone())),
+            Ok(false) => Ok(()),
+            Err(problem) => listing.report(&problem),
         }
-        listing
     }
 }
 
 impl Table {
-    /// Hands the rows that `cursor` wants to `take`.
+    /// Hands the rows that `cursor` wants to `take`. Returns the types of the metadata columns of CSV and
+    /// TSV.
     fn rows(
         &self,
         wanted: Wanted<'_>,
         cursor: &mut Cursor,
         take: &mut Take<'_>,
-    ) -> Result<Option<ColumnTypes>> {
+    ) -> Result<ColumnTypes> {
         // What is not wanted of a text has to be read to know where the next row begins.
         let columns = wanted.columns;
         let mut selected = |line, row| match cursor.take() {
@@ -277,9 +307,15 @@ impl Table {
             ControlFlow::Break(()) => ControlFlow::Break(()),
         };
         match self.form {
-            Form::Delimited => delimited::read(&self.path, columns, &mut selected).map(Some),
-            Form::JsonLines => json_lines::read(&self.path, columns, &mut selected).map(|()| None),
-            Form::Parquet => columnar::read(&self.path, wanted, cursor, take).map(|()| None),
+            Form::Delimited => delimited::read(&self.path, columns, &mut selected),
+            Form::JsonLines => {
+                json_lines::read(&self.path, columns, &mut selected)?;
+                Ok(ColumnTypes::default())
+            }
+            Form::Parquet => {
+                columnar::read(&self.path, wanted, cursor, take)?;
+                Ok(ColumnTypes::default())
+            }
         }
     }
 
@@ -326,41 +362,5 @@ impl Kind {
             Some(form) => Ok(Self::Tables(vec![Table { path, form }])),
             None => Err(Error::UnknownKind { path }),
         }
-    }
-}
-
-impl Form {
-    /// What a table's name says.
-    pub(crate) fn of_name(path: &Path) -> Option<Self> {
-        match place::extension(&Compression::uncompressed_name(path)).as_str() {
-            "csv" | "tsv" | "tab" => Some(Self::Delimited),
-            "jsonl" | "ndjson" => Some(Self::JsonLines),
-            "parquet" | "pq" => Some(Self::Parquet),
-            _ => None,
-        }
-    }
-
-    /// What a file with an extension that says nothing begins like: Flickr8k's captions, for one,
-    /// are CSV in `captions.txt`.
-    fn of_content(path: &Path) -> io::Result<Option<Self>> {
-        let mut start = Vec::new();
-        text_stream::decompressed(path)?
-            .take(4096)
-            .read_to_end(&mut start)?;
-        let line = start
-            .split(|&byte| byte == b'\n')
-            .next()
-            .unwrap_or_default();
-        let is_text = !line
-            .iter()
-            .any(|&byte| byte.is_ascii_control() && !b"\t\r".contains(&byte));
-        Ok(match start.trim_ascii_start() {
-            text if text.starts_with(b"PAR1") => Some(Self::Parquet),
-            text if text.starts_with(b"{") => Some(Self::JsonLines),
-            _ if is_text && line.iter().any(|byte| b",;\t|".contains(byte)) => {
-                Some(Self::Delimited)
-            }
-            _ => None,
-        })
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use crate::{Error, Result, place};
+use crate::{Error, Result, paths};
 
 /// So much of a text's beginning is looked at before it is read.
 const LONGEST_START: u64 = 1 << 20;
@@ -83,7 +83,7 @@ pub(crate) enum Compression {
 impl Compression {
     /// By the extension of a file's name.
     pub(crate) fn of(path: &Path) -> Option<Self> {
-        match place::extension(path).as_str() {
+        match paths::extension(path).as_str() {
             "gz" => Some(Self::Gzip),
             "zst" | "zstd" => Some(Self::Zstandard),
             _ => None,

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use crate::trouble::Trouble;
 
+/// How often is looked whether an answer is to be held any longer.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
 /// An answer, and what goes wrong with it.
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -93,11 +96,18 @@ impl Answer {
                 hold(stream, stopped)?;
                 Ok(false)
             }
-            Some(Trouble::Trickle(count, pause)) => {
-                for piece in self.body.chunks(*count) {
-                    thread::sleep(*pause);
-                    stream.write_all(piece)?;
+            Some(Trouble::StallAt(place)) if self.start < *place => {
+                stream.write_all(&self.body[..self.body.len().min(place - self.start)])?;
+                hold(stream, stopped)?;
+                Ok(false)
+            }
+            Some(Trouble::Held(count, path)) => {
+                let (first, rest) = self.body.split_at(self.body.len().min(*count));
+                stream.write_all(first)?;
+                while !path.exists() && !stopped.load(Ordering::Relaxed) {
+                    thread::sleep(LOOK_EVERY);
                 }
+                stream.write_all(rest)?;
                 Ok(true)
             }
             _ => {
@@ -126,11 +136,11 @@ impl Answer {
 
 /// Keeps the connection open until the other side leaves or the double stops.
 fn hold(stream: &TcpStream, stopped: &AtomicBool) -> io::Result<()> {
-    stream.set_read_timeout(Some(Duration::from_millis(20)))?;
+    stream.set_read_timeout(Some(LOOK_EVERY))?;
     while !stopped.load(Ordering::Relaxed) {
         match stream.peek(&mut [0]) {
             Ok(0) => break,
-            Ok(_) => thread::sleep(Duration::from_millis(20)),
+            Ok(_) => thread::sleep(LOOK_EVERY),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Err(_) => break,
         }

@@ -2,7 +2,7 @@ use std::io::BufReader;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use crate::answer::Answer;
 use crate::repository::Repository;
@@ -10,12 +10,13 @@ use crate::request::{Request, Server};
 use crate::serving::Shelf;
 use crate::trouble::{Script, Trouble};
 
-/// A running double of the hub. It stops when it is dropped.
+/// A running double of the hub. It stops when it is dropped: nobody listens at its ports then.
 #[derive(Debug)]
 pub struct HubDouble {
     shared: Arc<Shared>,
     hub: SocketAddr,
     storage: SocketAddr,
+    accepting: Vec<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -54,16 +55,18 @@ impl HubDouble {
             storage_address: format!("http://localhost:{}", address(&storage).port()),
             ..Shared::default()
         });
-        let double = Self {
-            shared: Arc::clone(&shared),
-            hub: address(&hub),
-            storage: address(&storage),
-        };
-        for (listener, server) in [(hub, Server::Hub), (storage, Server::Storage)] {
+        let addresses = (address(&hub), address(&storage));
+        let servers = [(hub, Server::Hub), (storage, Server::Storage)];
+        let accepting = servers.map(|(listener, server)| {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || accept(&listener, server, &shared));
+            thread::spawn(move || accept(&listener, server, &shared))
+        });
+        Self {
+            shared,
+            hub: addresses.0,
+            storage: addresses.1,
+            accepting: accepting.into(),
         }
-        double
     }
 
     /// The address for `HF_ENDPOINT`.
@@ -113,9 +116,14 @@ impl HubDouble {
 impl Drop for HubDouble {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::Relaxed);
-        for address in [self.hub, self.storage] {
+        for (address, accepting) in [self.hub, self.storage]
+            .into_iter()
+            .zip(self.accepting.drain(..))
+        {
             // Wakes who waits for the next connection.
-            let _ = TcpStream::connect(address);
+            if TcpStream::connect(address).is_ok() {
+                let _ = accepting.join();
+            }
         }
     }
 }

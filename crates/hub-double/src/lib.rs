@@ -15,6 +15,7 @@
 //! ```
 
 mod answer;
+mod credentials;
 mod double;
 mod raw;
 mod repository;
@@ -22,17 +23,9 @@ mod request;
 mod serving;
 mod trouble;
 
+pub use credentials::{OTHER_TOKEN, SIGNATURE, TOKEN};
 pub use double::HubDouble;
 pub use raw::{RawAnswer, RawServer};
 pub use repository::Repository;
 pub use request::{Request, Server};
 pub use trouble::Trouble;
-
-/// The token that opens every repository of the double. It knows no other but [`OTHER_TOKEN`].
-pub const TOKEN: &str = "hf_the_token_that_opens";
-
-/// A token of an account that has accepted no terms.
-pub const OTHER_TOKEN: &str = "hf_the_token_of_another";
-
-/// What signs the addresses in the double's storage.
-pub const SIGNATURE: &str = "the-secret-signature";

@@ -1,8 +1,9 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
@@ -43,7 +44,12 @@ impl RawAnswer {
 #[derive(Clone, Copy, Debug)]
 pub struct RawServer {
     address: SocketAddr,
+    /// How many connections are open.
+    open: &'static AtomicUsize,
 }
+
+/// How long [`RawServer::settle`] waits, on a machine as busy as can be.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 impl RawServer {
     /// Starts a server that answers to the lines of a request's head, of which the first is `GET /path HTTP/1.1`.
@@ -55,20 +61,60 @@ impl RawServer {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
         let address = listener.local_addr().expect("a bound address");
         let answer = Arc::new(answer);
+        let open: &AtomicUsize = Box::leak(Box::default());
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let answer = Arc::clone(&answer);
-                // Whoever hangs up is a test's affair.
-                thread::spawn(move || converse(&stream, &*answer).is_ok());
+                let counted = Counted::new(open);
+                thread::spawn(move || {
+                    // Whoever hangs up is a test's affair.
+                    let _ = converse(&stream, &*answer);
+                    drop((stream, counted));
+                });
             }
         });
-        Self { address }
+        Self { address, open }
+    }
+
+    /// Waits until all connections that clients have made so far are over. After the clients' end, no request of
+    /// theirs comes any more then.
+    ///
+    /// # Panics
+    /// Where a client keeps a connection open.
+    pub fn settle(&self) {
+        // The server accepts connections in their order: after this one it has accepted all earlier ones.
+        let last = TcpStream::connect(self.address).and_then(|mut stream| {
+            stream.shutdown(Shutdown::Write)?;
+            stream.read(&mut [0])
+        });
+        last.expect("the server answers for as long as the process lives");
+        let end = Instant::now() + LONGEST_WAIT;
+        while self.open.load(Ordering::Acquire) > 0 {
+            assert!(Instant::now() < end, "a client keeps its connection");
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// The address of that path.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+}
+
+/// A connection that is counted until it is over, also by a panic.
+struct Counted(&'static AtomicUsize);
+
+impl Counted {
+    fn new(open: &'static AtomicUsize) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(open)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Release);
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use crate::answer::Answer;
+use crate::credentials::{OTHER_TOKEN, SIGNATURE, TOKEN};
 use crate::repository::{Access, Repository, StoredFile};
 use crate::request::{Request, Server};
 use crate::trouble::Trouble;
-use crate::{OTHER_TOKEN, SIGNATURE, TOKEN};
 
 /// Everything that the double serves.
 #[derive(Debug, Default)]

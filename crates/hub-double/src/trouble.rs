@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::path::PathBuf;
 
 /// What goes wrong with an answer.
 #[derive(Clone, Debug)]
@@ -11,10 +11,12 @@ pub enum Trouble {
     Corrupt(usize),
     /// Nothing more comes after so many bytes of the body.
     Stall(usize),
+    /// Nothing comes from this place of the whole file on, unless the answer begins there or later.
+    StallAt(usize),
+    /// What follows so many bytes of the body comes once there is a file at this path.
+    Held(usize, PathBuf),
     /// Nothing comes at all.
     Silence,
-    /// The body comes in pieces of so many bytes, with pauses before them.
-    Trickle(usize, Duration),
     /// The whole file comes, though a range was asked for.
     IgnoreRange,
     /// The range comes, but another one than was asked for.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Method, Response, Url};
 
-use web::Again;
+use net::Again;
 
 use crate::failure::Failure;
 use crate::{Error, Repository, Result, Settings};
@@ -41,12 +41,9 @@ impl Client {
     /// # Errors
     /// When connections cannot be secured.
     pub(crate) fn new(settings: &Settings, endpoint: Url) -> Result<Self> {
-        let mut builder = web::client()?
+        let builder = net::client(&settings.client)?
             .user_agent(&settings.user_agent)
             .connect_timeout(settings.limits.connect);
-        if !settings.proxies {
-            builder = builder.no_proxy();
-        }
         let http = builder.build().map_err(|source| Error::Client {
             source: source.without_url(),
         })?;
@@ -156,7 +153,7 @@ impl Client {
     fn unanswered(&self, url: &Url, error: reqwest::Error) -> Failure {
         let host = host(url);
         let unreachable = error.is_connect();
-        let untrusted = web::is_refused_certificate(&error);
+        let untrusted = net::is_refused_certificate(&error);
         let source = error.without_url();
         if untrusted {
             return Error::Untrusted { host, source }.into();
@@ -203,7 +200,7 @@ impl Client {
 
 /// Where an answer redirects to, if it does.
 fn redirect_of(response: &Response) -> Result<Option<Url>> {
-    web::redirect_of(response).map_err(|fault| redirect_fault(response.url(), fault))
+    net::redirect_of(response).map_err(|fault| redirect_fault(response.url(), fault))
 }
 
 fn redirect_fault(from: &Url, fault: &'static str) -> Error {
@@ -219,5 +216,97 @@ pub(crate) fn host(url: &Url) -> String {
     match url.port() {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, ready};
+
+    use http_body::Frame;
+    use reqwest::Body;
+    use tokio::time::{Instant, Sleep, sleep};
+
+    use super::*;
+
+    /// A body of pieces, each of which comes after a pause.
+    struct Slow {
+        pieces: usize,
+        pause: Duration,
+        next: Pin<Box<Sleep>>,
+    }
+
+    impl Slow {
+        fn response(pieces: usize, pause: Duration) -> Response {
+            let next = Box::pin(sleep(pause));
+            let body = Body::wrap(Self {
+                pieces,
+                pause,
+                next,
+            });
+            http::Response::new(body).into()
+        }
+    }
+
+    impl http_body::Body for Slow {
+        type Data = &'static [u8];
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Self::Data>, Infallible>>> {
+            if self.pieces == 0 {
+                return Poll::Ready(None);
+            }
+            ready!(self.next.as_mut().poll(context));
+            self.pieces -= 1;
+            self.next = Box::pin(sleep(self.pause));
+            Poll::Ready(Some(Ok(Frame::data(b"piece"))))
+        }
+    }
+
+    /// The number of chunks of a body, by a clock that goes on by itself where nothing else is to be done.
+    fn chunks(pieces: usize, pause: Duration) -> (Result<usize, Failure>, Duration) {
+        let mut settings = Settings::new("cache");
+        settings.limits.stall = Duration::from_secs(10);
+        let endpoint = "http://127.0.0.1:1".parse().unwrap();
+        let client = Client::new(&settings, endpoint).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let start = Instant::now();
+            let mut response = Slow::response(pieces, pause);
+            let mut came = 0;
+            let all = loop {
+                match client.chunk(&mut response).await {
+                    Ok(Some(_)) => came += 1,
+                    Ok(None) => break Ok(came),
+                    Err(failure) => break Err(failure),
+                }
+            };
+            (all, start.elapsed())
+        })
+    }
+
+    #[test]
+    fn a_slow_server_is_waited_for_as_long_as_it_sends() {
+        let (all, time) = chunks(100, Duration::from_secs(9));
+        assert_eq!(all.ok(), Some(100));
+        assert_eq!(time.as_secs(), 900);
+    }
+
+    #[test]
+    fn a_server_that_sends_nothing_is_left_after_the_limit() {
+        let (all, time) = chunks(1, Duration::from_secs(11));
+        let failure = all.err().unwrap();
+        assert!(matches!(*failure.error, Error::Stalled { .. }));
+        assert_eq!(failure.again, Again::Soon);
+        assert_eq!(time.as_secs(), 10);
     }
 }

@@ -250,13 +250,14 @@ async fn blocking<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
     use std::time::Duration;
 
-    use futures_util::future::join;
     use hub_double::{HubDouble, Trouble};
 
     use super::*;
-    use crate::Settings;
+    use crate::{Limits, Settings};
 
     /// Of the content below.
     const HASH: &str = "08f166476de183f7a1b2874d544d37912aaf8d19b92013e1aafe233ba231024a";
@@ -270,52 +271,64 @@ mod tests {
         let model = hub_double::Repository::model("owner/name").large_file("weights", &*content);
         let commit = model.commit();
         double.add(model);
-        // One breaks off; the other is done before it goes on, and then finds itself damaged.
-        for trouble in [
-            Trouble::Cut(100_000),
-            Trouble::Trickle(100_000, Duration::ZERO),
-            Trouble::Corrupt(200_000),
-        ] {
-            double.trouble("GET", "/storage/", 1, trouble);
-        }
+        double.trouble("GET", "/storage/", 1, Trouble::Cut(100_000));
 
         let mut settings = Settings::new(folder.path());
-        settings.proxies = false;
-        settings.retry.first_wait = Duration::from_millis(400);
+        settings.retry.first_wait = Duration::from_millis(1);
+        let longest = Duration::from_secs(600);
+        settings.limits = Limits {
+            connect: longest,
+            answer: longest,
+            stall: longest,
+        };
         let endpoint = Url::parse(&double.endpoint()).unwrap();
-        let client = Client::new(&settings, endpoint).unwrap();
-        let cache = Cache::new(settings.cache);
+        let cache = Cache::new(settings.cache.clone());
         let repository = Repository::model("owner/name").unwrap();
         cache.prepare(&repository).unwrap();
         let digest = Digest::of_etag(HASH).unwrap();
         let blob = cache.blob(&repository, &digest);
-        let download = Download {
-            client: &client,
-            cache: &cache,
-            retry: settings.retry,
-            symlinks: true,
-            progress: &|_| {
-                let seen = fs::read(&blob).unwrap_or_else(|_| content.clone());
-                assert!(seen == content, "what is seen is whole at any time");
-            },
-            repository: &repository,
-            commit: &commit,
-            name: "weights",
+        // Each on a thread and with connections of its own.
+        let fetch = |progress: &(dyn Fn(Progress<'_>) + Sync)| {
+            let client = Client::new(&settings, endpoint.clone()).unwrap();
+            let download = Download {
+                client: &client,
+                cache: &cache,
+                retry: settings.retry,
+                symlinks: true,
+                progress,
+                repository: &repository,
+                commit: &commit,
+                name: "weights",
+            };
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let metadata = Metadata::ask(&client, &download.url(), &download.subject()).await;
+                let (metadata, lock) = (metadata.unwrap(), Lock::none());
+                let fetched = download.fetch(download.url(), &metadata, &blob, &lock);
+                fetched.await.unwrap();
+            });
         };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let metadata = Metadata::ask(&client, &download.url(), &download.subject()).await;
-            let metadata = metadata.unwrap();
-            let lock = Lock::none();
-            let fetch = || download.fetch(download.url(), &metadata, &blob, &lock);
-            let (one, other) = join(fetch(), fetch()).await;
-            one.unwrap();
-            other.unwrap();
+        let look = || {
+            let seen = fs::read(&blob).unwrap_or_else(|_| content.clone());
+            assert!(seen == content, "what is seen is whole at any time");
+        };
+        // One breaks off; the other is done before it goes on, and then finds itself damaged.
+        let is_done = AtomicBool::new(false);
+        fetch(&|progress| {
+            look();
+            if matches!(progress, Progress::Waiting { .. })
+                && !is_done.swap(true, Ordering::Relaxed)
+            {
+                thread::scope(|scope| scope.spawn(|| fetch(&|_| look())).join().unwrap());
+                assert_eq!(fs::read(&blob).unwrap(), content);
+                double.trouble("GET", "/storage/", 1, Trouble::Corrupt(200_000));
+            }
         });
-        assert_eq!(double.requests().len(), 9, "{:#?}", double.requests());
+        assert!(is_done.into_inner());
+        assert_eq!(double.requests().len(), 10, "{:#?}", double.requests());
         assert_eq!(fs::read(&blob).unwrap(), content);
         let blobs = fs::read_dir(blob.parent().unwrap()).unwrap();
         assert_eq!(blobs.count(), 1, "no part stays behind");

@@ -2,6 +2,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::status::is_transient;
 use crate::{Repository, Revision};
 
 /// The result of asking the hub or its cache.
@@ -232,7 +233,7 @@ pub enum Error {
     },
     /// Connections cannot be secured.
     #[error(transparent)]
-    Web(#[from] web::Error),
+    Web(#[from] net::Error),
     /// The client could not be set up.
     #[error("the hub's client could not be set up")]
     Client {
@@ -276,7 +277,7 @@ impl Error {
                 "where a proxy opens connections, SSL_CERT_FILE names the certificate that it signs with".to_owned()
             }
             Self::Web(error) => return error.hint(),
-            Self::Status { status, .. } if !crate::refusal::passes(*status) => {
+            Self::Status { status, .. } if !is_transient(*status) => {
                 "the server will not do this; HF_ENDPOINT names another, HTTPS_PROXY a proxy between".to_owned()
             }
             Self::Stalled { .. } | Self::BrokenOff { .. } | Self::Status { .. } => {

@@ -1,4 +1,4 @@
-use web::Again;
+use net::Again;
 
 use crate::Error;
 

@@ -316,7 +316,6 @@ mod tests {
         double.add(model.clone());
         let mut settings = Settings::new(folder.path());
         settings.endpoint = double.endpoint();
-        settings.proxies = false;
         let needed = |settings: &Settings| {
             let hub = Hub::new(settings.clone()).unwrap();
             let names = ["weights", "config.json"];

@@ -67,16 +67,17 @@ mod revision;
 mod settings;
 mod snapshot;
 mod space;
+mod status;
 mod token;
 
 pub use cache::{CachedRepository, CachedRevision};
 pub use error::{Error, Result};
 pub use hub::Hub;
 pub use listing::{Listing, RepositoryFile};
+pub use net::{ClientSettings, Retry};
 pub use progress::{Progress, Waiting};
 pub use repository::{Kind, Repository};
 pub use revision::Revision;
 pub use settings::{Limits, Settings};
 pub use snapshot::{Snapshot, SnapshotFile};
 pub use token::Token;
-pub use web::Retry;

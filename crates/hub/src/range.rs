@@ -111,7 +111,6 @@ mod tests {
         double.add(model);
         let mut settings = Settings::new(folder.path());
         settings.endpoint = double.endpoint();
-        settings.proxies = false;
         settings.retry.first_wait = Duration::from_millis(10);
         let hub = Hub::new(settings).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread()

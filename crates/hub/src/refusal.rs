@@ -1,11 +1,12 @@
 //! What an answer with an error's status means.
 
+use net::{Again, asked_wait};
 use reqwest::Response;
 use reqwest::header::HeaderMap;
-use web::{Again, asked_wait};
 
 use crate::client::{Client, host};
 use crate::failure::Failure;
+use crate::status::is_transient;
 use crate::{Error, Repository};
 
 /// What was asked for.
@@ -22,11 +23,6 @@ const LONGEST_SAYING: usize = 300;
 /// The hub's own words for a token that it does not know.
 const BAD_TOKEN: &str = "Invalid credentials in Authorization header";
 
-/// Whether what a server says with this status may be otherwise the next time.
-pub(crate) fn passes(status: u16) -> bool {
-    matches!(status, 408 | 429 | 500 | 502..=504)
-}
-
 /// Lets an answer that is none of an error pass.
 ///
 /// # Errors
@@ -41,7 +37,7 @@ pub(crate) fn check(
         return Ok(response);
     }
     let wait = asked_wait(response.headers());
-    let again = match (passes(status), wait) {
+    let again = match (is_transient(status), wait) {
         (true, Some(wait)) => Again::After(wait),
         (true, None) => Again::Soon,
         (false, _) => Again::Never,

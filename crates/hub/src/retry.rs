@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use web::{Attempts, Retry};
+use net::{Attempts, Retry};
 
 use crate::Result;
 use crate::failure::Failure;

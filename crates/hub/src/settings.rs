@@ -4,6 +4,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use net::ClientSettings;
+
 use crate::expansion::expand;
 use crate::{Error, Result, Retry, Token};
 
@@ -24,8 +26,8 @@ pub struct Settings {
     pub offline: Option<&'static str>,
     /// Whether snapshots may be symbolic links to blobs; else they are copies.
     pub symlinks: bool,
-    /// Whether `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` and the system's proxies are used.
-    pub proxies: bool,
+    /// The certificates to trust, and the proxies to ask through.
+    pub client: ClientSettings,
     /// How the program names itself to servers.
     pub user_agent: String,
     /// How long to wait.
@@ -68,7 +70,7 @@ impl Settings {
             token: None,
             offline: None,
             symlinks: true,
-            proxies: true,
+            client: ClientSettings::default(),
             user_agent: concat!("hub/", env!("CARGO_PKG_VERSION")).to_owned(),
             limits: Limits::default(),
             retry: Retry::default(),
@@ -86,6 +88,7 @@ impl Settings {
     /// | token | none with `HF_HUB_DISABLE_IMPLICIT_TOKEN`; `HF_TOKEN`, `HUGGING_FACE_HUB_TOKEN`, the file `HF_TOKEN_PATH`, the file `HF_HOME`/token |
     /// | offline | `HF_HUB_OFFLINE`, `TRANSFORMERS_OFFLINE` |
     /// | symlinks | not with `HF_HUB_DISABLE_SYMLINKS` |
+    /// | client | those of [`ClientSettings::from_variables`] |
     /// | wait for an answer, for a byte | `HF_HUB_ETAG_TIMEOUT`, `HF_HUB_DOWNLOAD_TIMEOUT`, in seconds |
     ///
     /// # Errors
@@ -105,6 +108,7 @@ impl Settings {
         settings.token = variables.token(home.as_deref())?;
         settings.offline = variables.offline();
         settings.symlinks = !variables.is_true("HF_HUB_DISABLE_SYMLINKS");
+        settings.client = ClientSettings::from_variables(&variable);
         if let Some(limit) = variables.seconds("HF_HUB_ETAG_TIMEOUT")? {
             settings.limits.answer = limit;
         }

@@ -17,6 +17,7 @@ mod change;
 mod check;
 mod columns;
 mod database;
+mod found;
 mod index;
 mod publish;
 mod quantise;
@@ -24,22 +25,20 @@ mod rotation;
 mod scan;
 mod segment;
 mod segment_name;
-mod sparse;
+mod shared;
+mod sparse_search;
+mod sparse_tables;
 mod tables;
 mod view;
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use rusqlite::{Transaction, TransactionBehavior};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 pub use self::check::{Damage, Report};
 use self::database::Database;
 pub use self::index::{EmbeddedIndex, Vectors};
-use self::tables::{IndexRow, NamespaceRow};
-use self::view::View;
+use self::shared::Shared;
 use crate::{Error, IndexDescription, IndexSettings, IndexSpec, Result};
 
 /// The database's name in the engine's directory.
@@ -53,24 +52,8 @@ const SEGMENTS: &str = "segments";
 /// any number query, each of which sees the whole of a write or nothing of it.
 #[derive(Debug, Clone)]
 pub struct Embedded {
-    engine: Arc<Core>,
+    engine: Arc<Shared>,
 }
-
-#[derive(Debug)]
-struct Core {
-    database: Database,
-    segments: PathBuf,
-    /// The newest view of each namespace that has been searched.
-    views: Mutex<HashMap<(i64, String), Arc<NewestView>>>,
-    /// Held by whoever is writing a file.
-    publishing: Mutex<()>,
-    /// Set once a file could not be written.
-    cannot_publish: AtomicBool,
-}
-
-/// Locked before the transaction that it is brought up to date from begins, so that no view is
-/// ever newer than the transaction it serves.
-type NewestView = Mutex<Option<Arc<View>>>;
 
 impl Embedded {
     /// Opens the engine in `directory`, which is created if it is missing.
@@ -90,13 +73,7 @@ impl Embedded {
             return Err(Error::of_file(segments, source));
         }
         let database = Database::open(&database)?;
-        let engine = Core {
-            database,
-            segments,
-            views: Mutex::default(),
-            publishing: Mutex::default(),
-            cannot_publish: AtomicBool::new(false),
-        };
+        let engine = Shared::new(database, segments);
         let named = engine.read(|transaction| tables::segments(transaction))?;
         if engine.database.check_writable().is_ok() {
             publish::sweep(&engine.segments, &named);
@@ -247,97 +224,13 @@ impl Embedded {
     }
 }
 
-impl Core {
-    /// Runs `work` on one state of the database.
-    fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
-        self.database
-            .with(|connection| work(&connection.transaction()?))
-    }
-
-    /// Runs `work` as one change, which is on the disk when this returns `Ok`, and has not
-    /// happened when it returns `Err`.
-    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
-        self.database.check_writable()?;
-        self.database.with(|connection| {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let result = work(&transaction)?;
-            transaction.commit()?;
-            Ok(result)
-        })
-    }
-
-    /// Runs `work` on one state of a namespace and the view of it; `None` if there is no such
-    /// namespace. Gives the view too.
-    fn read_view<T>(
-        &self,
-        index: &IndexRow,
-        namespace: &str,
-        work: impl FnOnce(&Transaction<'_>, &View) -> Result<T>,
-    ) -> Result<Option<(T, Arc<View>)>> {
-        let newest = self.newest_view(index, namespace);
-        let mut newest = lock(&newest);
-        self.read(|transaction| {
-            let Some(row) = tables::namespace(transaction, index, namespace)? else {
-                lock(&self.views).remove(&(index.id, namespace.to_owned()));
-                return Ok(None);
-            };
-            let view = View::at(transaction, &self.segments, index, &row, newest.as_ref())?;
-            *newest = Some(Arc::clone(&view));
-            drop(newest);
-            Ok(Some((work(transaction, &view)?, view)))
-        })
-    }
-
-    fn newest_view(&self, index: &IndexRow, namespace: &str) -> Arc<NewestView> {
-        let key = (index.id, namespace.to_owned());
-        Arc::clone(lock(&self.views).entry(key).or_default())
-    }
-
-    /// Whether a query should try to write a file.
-    fn can_publish(&self) -> bool {
-        !self.cannot_publish.load(Ordering::Relaxed) && self.database.is_free()
-    }
-
-    /// Writes a file of what `view` has in memory. The caller holds `publishing`.
-    fn publish(&self, index: &IndexRow, namespace: &str, view: &View, merges: bool) -> Result<()> {
-        let published = publish::publish(self, view, merges).inspect_err(|error| {
-            let cannot_write = matches!(error, Error::Io { .. } | Error::DiskFull { .. });
-            self.cannot_publish
-                .fetch_or(cannot_write, Ordering::Relaxed);
-        })?;
-        if let Some(published) = published {
-            *lock(&self.newest_view(index, namespace)) = Some(Arc::new(published));
-        }
-        Ok(())
-    }
-
-    /// Lets go of namespaces that have been deleted.
-    fn forget(&self, namespaces: &[NamespaceRow]) {
-        for name in namespaces.iter().flat_map(|namespace| &namespace.segments) {
-            publish::discard(&self.segments.join(name.to_string()));
-        }
-        let is_gone = |view: &View| {
-            namespaces
-                .iter()
-                .any(|row| row.id == view.subject.namespace)
-        };
-        lock(&self.views).retain(|_, newest| match newest.try_lock() {
-            Ok(newest) => !newest.as_ref().is_some_and(|view| is_gone(view)),
-            Err(_) => true,
-        });
-    }
-}
-
-/// Locks `mutex`, whatever happened to the thread that held it: what is in it is whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
 
+    use rusqlite::TransactionBehavior;
+
+    use super::tables::NamespaceRow;
     use super::*;
     use crate::{Metric, Query, QueryBy, Vector};
 

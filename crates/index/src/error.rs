@@ -321,7 +321,7 @@ pub enum Error {
     },
 
     /// There is no key to name to Pinecone.
-    #[error("Pinecone wants a key, and {KEY_VARIABLE} is not set, or to what can be none")]
+    #[error("{KEY_VARIABLE} is missing or invalid")]
     NoKey,
 
     /// The address of a server is none.

@@ -1,3 +1,4 @@
+mod combination;
 mod parse;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -87,7 +88,7 @@ impl Filter {
         })
     }
 
-    /// The filter as it was written.
+    /// The filter as it was written, or would be.
     pub fn as_json(&self) -> &Value {
         &self.source
     }

@@ -59,9 +59,10 @@ pub use limits::{
     METADATA_LIMIT, TOP_K_LIMIT,
 };
 pub use metric::Metric;
+pub use net::{ClientSettings, Retry};
 pub use page::Page;
 pub use pinecone::{
-    ApiKey, CONTROLLER_VARIABLE, KEY_VARIABLE, Pinecone, PineconeIndex, PineconeSettings,
+    ApiKey, CONTROLLER_VARIABLE, KEY_VARIABLE, OnRetry, Pinecone, PineconeIndex, PineconeSettings,
 };
 pub use query::{Match, Query, QueryBy};
 pub use sparse::{SPARSE_LIMIT, SparseValues};

@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use self::client::{Client, PAUSE, Request};
 pub use self::index::PineconeIndex;
-pub use self::settings::{ApiKey, CONTROLLER_VARIABLE, KEY_VARIABLE, PineconeSettings};
+pub use self::settings::{ApiKey, CONTROLLER_VARIABLE, KEY_VARIABLE, OnRetry, PineconeSettings};
 use crate::limits::check_index_name;
 use crate::wire::{DeletionProtection, IndexList, IndexModel};
 use crate::{Deployment, Error, IndexDescription, IndexSettings, IndexSpec, Result};
@@ -38,7 +38,8 @@ impl Pinecone {
     /// The engine, asked as `settings` say. Nothing is asked yet.
     ///
     /// # Errors
-    /// `Client` if requests can't be made on this machine.
+    /// `NoKey` or `InvalidHost` if the settings have no key or no valid address; `Client` if requests can't be made
+    /// on this machine.
     pub fn new(settings: PineconeSettings) -> Result<Self> {
         let client = Client::new(settings)?;
         let runtime = Builder::new_multi_thread()
@@ -64,7 +65,7 @@ impl Pinecone {
     }
 
     fn request(&self, method: Method, path: &[&str]) -> Request {
-        Request::new(method, &self.client().settings().controller, path)
+        Request::new(method, self.client().controller(), path)
     }
 
     /// See [`Engine::create_index`](crate::Engine::create_index). Without a deployment it is serverless, where

@@ -365,7 +365,7 @@ fn other_files_are_refused() {
 }
 
 #[test]
-fn a_file_in_the_directorys_place_is_an_error() {
+fn a_file_in_the_directories_place_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("file");
     fs::write(&path, "").unwrap();

@@ -1,4 +1,4 @@
-use crate::decode::raw;
+use crate::raw_file;
 
 /// A kind of picture file that this crate knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,14 +64,16 @@ impl Format {
             [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Format::Gif),
             [b'B', b'M', ..] => Some(Format::Bmp),
             // 42 for TIFF, 43 for BigTIFF.
-            [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] if raw::is_raw_tiff(bytes) => {
+            [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] if raw_file::is_raw_tiff(bytes) => {
                 Some(Format::Raw)
             }
             [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(Format::Tiff),
-            [_, _, _, _, b'f', b't', b'y', b'p', brands @ ..] if !raw::has_signature(bytes) => {
+            [_, _, _, _, b'f', b't', b'y', b'p', brands @ ..]
+                if !raw_file::has_signature(bytes) =>
+            {
                 of_brands(brands)
             }
-            _ if raw::has_signature(bytes) => Some(Format::Raw),
+            _ if raw_file::has_signature(bytes) => Some(Format::Raw),
             _ => None,
         }
     }

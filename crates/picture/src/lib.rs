@@ -42,6 +42,7 @@ mod geometry;
 mod heif;
 mod limits;
 mod picture;
+mod raw_file;
 mod reduced;
 mod resample;
 

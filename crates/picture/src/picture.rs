@@ -1,4 +1,4 @@
-use std::{fmt, path::Path};
+use std::fmt;
 
 use image::{
     ExtendedColorType, ImageEncoder,
@@ -6,7 +6,7 @@ use image::{
 };
 
 use crate::{
-    Error, Filter, Limits, Reduced, Result, Size, Window, decode, read_within,
+    Error, Filter, Result, Size, Window,
     resample::{self, Stretch},
 };
 
@@ -19,45 +19,6 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// The picture in a file's `bytes`.
-    ///
-    /// - The format is known by the content; see [`Format`](crate::Format).
-    /// - EXIF's orientation is applied. A broken EXIF block is ignored.
-    /// - 16-bit and float samples are scaled to eight bits (floats from 0 to 1), alpha is composited
-    ///   over white, palettes and ink (CMYK, YCCK) become RGB. Colour profiles are ignored.
-    /// - Of an animation or a file of several pictures, the first is read; a GIF's or WebP's first
-    ///   frame on its canvas.
-    /// - A file that ends too early is an error ([`Error::Truncated`]), as in Pillow, even where
-    ///   the top of the picture could be had. Bits that changed on the way may go unnoticed.
-    ///
-    /// # Errors
-    ///
-    /// Any but those of files and parsing. No input makes this panic, wait, or take memory beyond
-    /// what `limits` imply.
-    pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture> {
-        Picture::decode_reduced(bytes, limits, u32::MAX).map(|whole| whole.picture)
-    }
-
-    /// The picture in a file's `bytes`, made smaller where that saves work, but with at least
-    /// `shortest` pixels on its shorter side. See [`Reduced`].
-    ///
-    /// # Errors
-    ///
-    /// Those of [`decode`](Picture::decode). The limit on pixels is for the whole picture, though
-    /// less memory is taken for a reduced one.
-    pub fn decode_reduced(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Reduced> {
-        decode::decode(bytes, limits, shortest)
-    }
-
-    /// The picture in the file at `path`: [`read_within`], then [`decode`](Picture::decode).
-    ///
-    /// # Errors
-    ///
-    /// Those of both.
-    pub fn open(path: &Path, limits: &Limits) -> Result<Picture> {
-        Picture::decode(&read_within(path, limits)?, limits)
-    }
-
     /// A picture from its pixels: red, green, blue, row by row from the top.
     ///
     /// # Errors
@@ -235,6 +196,7 @@ fn on_black(pixels: &[u8], inside: Size, size: Size) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Limits;
 
     /// A picture in which every pixel differs from its neighbours.
     fn drawing(width: u32, height: u32) -> Picture {

@@ -9,10 +9,9 @@ use serde::Serialize;
 
 use crate::collection::{CAPTIONS, Collection, MISSING_CAPTIONS, MISSING_IMAGES, NAMESPACES};
 use crate::error::Result;
-use crate::ingest::AddOptions;
-use crate::reader::is_gone;
+use crate::ingest::options::AddOptions;
 use crate::record::{Record, caption_ids, record_of_caption};
-use crate::stamp::FileStamp;
+use crate::stamp::{FileStamp, is_gone};
 
 /// Records or vectors looked at together.
 const PAGE: usize = 256;
@@ -24,7 +23,7 @@ struct Known {
 }
 
 /// What a [`check`](Collection::check) looks at and does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy)]
 pub struct CheckOptions<'a> {
     /// Whether to read every file and compare its bytes with those that were indexed.
     pub read: bool,
@@ -33,7 +32,7 @@ pub struct CheckOptions<'a> {
     /// Set by another thread to end soon.
     pub stop: &'a AtomicBool,
     /// Called if another process is adding to the collection, which is waited for.
-    pub waiting: fn(),
+    pub waiting: &'a (dyn Fn() + Sync),
 }
 
 /// What a [`check`](Collection::check) found.

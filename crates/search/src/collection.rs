@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::catalogue::{Catalogue, CollectionKey, CollectionRow};
 use crate::error::{Error, Result};
+use crate::identity::ModelIdentity;
 use crate::record::Record;
 
 /// The namespace of a collection's image vectors; their ids are the records'.
@@ -22,72 +23,6 @@ pub(crate) const NAMESPACES: [&str; 4] = [IMAGES, MISSING_IMAGES, CAPTIONS, MISS
 /// Whether a namespace of a collection's index is for the collection alone.
 pub fn is_of_collections(namespace: &str) -> bool {
     NAMESPACES.contains(&namespace)
-}
-
-/// Numbers are computed in this precision. There is one so far.
-const PRECISION: &str = "f32";
-
-/// What a collection remembers of its model, so that it never mixes vectors of two.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ModelIdentity {
-    /// How to find the model again: `mini`, a directory, or an id of the hub.
-    pub reference: String,
-    /// [`Model::fingerprint`].
-    pub fingerprint: String,
-    /// The precision it computed in.
-    pub precision: String,
-    /// Numbers in a vector.
-    pub dimension: usize,
-    /// Whose texts they are, where they are another model's ([`Model::with_text`]).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<TextIdentity>,
-}
-
-/// What a collection remembers of the model of its captions, where that is not the model of its pictures.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct TextIdentity {
-    /// How to find the model again.
-    pub reference: String,
-    /// [`Model::text_fingerprint`].
-    pub fingerprint: String,
-}
-
-impl ModelIdentity {
-    /// The identity of `model`, which `reference` leads to.
-    pub fn of(model: &Model, reference: &str) -> ModelIdentity {
-        ModelIdentity {
-            reference: reference.to_owned(),
-            fingerprint: model.fingerprint().to_owned(),
-            precision: PRECISION.to_owned(),
-            dimension: model.dimension(),
-            text: None,
-        }
-    }
-
-    /// The same of a `model` whose texts are those of the model that `reference` leads to.
-    #[must_use]
-    pub fn with_text(mut self, model: &Model, reference: &str) -> ModelIdentity {
-        let fingerprint = model.text_fingerprint().to_owned();
-        self.text = (fingerprint != self.fingerprint).then(|| TextIdentity {
-            reference: reference.to_owned(),
-            fingerprint,
-        });
-        self
-    }
-
-    /// What leads to the model of the texts.
-    pub fn text_reference(&self) -> &str {
-        self.text
-            .as_ref()
-            .map_or(&self.reference, |text| &text.reference)
-    }
-
-    /// The fingerprint of the model of the texts.
-    pub(crate) fn text_fingerprint(&self) -> &str {
-        self.text
-            .as_ref()
-            .map_or(&self.fingerprint, |text| &text.fingerprint)
-    }
 }
 
 /// A collection at a glance.
@@ -172,13 +107,9 @@ impl<'store> Collection<'store> {
         self.row.clone().into()
     }
 
-    /// How many vectors its captions have.
+    /// How many captions its pictures have whose files are there.
     pub fn captions(&self) -> Result<u64> {
-        let stats = self.index.stats()?;
-        Ok(stats
-            .namespaces
-            .get(CAPTIONS)
-            .map_or(0, |namespace| namespace.vector_count))
+        Ok(self.catalogue.size(self.key())?.1)
     }
 
     /// The record with that id.

@@ -15,8 +15,9 @@ use picture::Limits;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::collection::{Collection, IMAGES, ModelIdentity};
+use crate::collection::{Collection, IMAGES};
 use crate::error::{Error, Result};
+use crate::identity::ModelIdentity;
 use crate::metadata;
 use crate::record::Record;
 use crate::stamp::FileStamp;

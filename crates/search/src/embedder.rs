@@ -1,7 +1,7 @@
 use clip::Model;
-use picture::{Limits, Picture};
+use picture::Limits;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// A model for those who have words and pictures and want vectors.
 pub struct Embedder(Model);
@@ -25,10 +25,6 @@ impl Embedder {
     /// # Errors
     /// `Picture` if it is none, or larger than the limits.
     pub fn picture(&self, bytes: &[u8]) -> Result<Vec<f32>> {
-        let limits = Limits::default();
-        let reduced = Picture::decode_reduced(bytes, &limits, self.0.useful_side());
-        let reduced = reduced.map_err(Error::Picture)?;
-        let pixels = self.0.preprocess_reduced(&reduced);
-        Ok(self.0.embed_pixels(&[pixels])?.remove(0))
+        Ok(self.0.embed_bytes(bytes, &Limits::default())?)
     }
 }

@@ -3,17 +3,15 @@ use index::Vector;
 use picture::{ContentHash, Limits};
 use rayon::prelude::*;
 
-use crate::decoder::Decoder;
 use crate::error::{Error, Result};
 use crate::facts;
-use crate::ingest::Failure;
+use crate::ingest::batch::BATCH;
+use crate::ingest::decoder::Decoder;
+use crate::ingest::report::Failure;
+use crate::ingest::spent::Spent;
 use crate::metadata;
 use crate::record::{Content, NewRecord, Record};
-use crate::spent::Spent;
 use crate::stamp::FileStamp;
-
-/// Pictures read and embedded at a time.
-pub(crate) const BATCH: usize = 32;
 
 /// A picture and its captions as unit vectors, in no collection.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,11 +36,14 @@ impl Embedding {
     }
 }
 
-/// Embeds pictures and their captions, and hands them to `visit` one by one, in order; a picture
+/// Embeds pictures and their captions as their records come, and hands them to `visit` one by one, in order; a picture
 /// that cannot be read as a failure.
+///
+/// # Errors
+/// Those of `records`, what came before being visited; those of `visit`; and what the model fails with.
 pub fn embed<E: From<Error>>(
     model: &Model,
-    records: Vec<NewRecord>,
+    records: impl IntoIterator<Item = Result<NewRecord, E>>,
     limits: &Limits,
     mut visit: impl FnMut(Result<Embedding, Failure>) -> Result<(), E>,
 ) -> Result<(), E> {
@@ -50,12 +51,19 @@ pub fn embed<E: From<Error>>(
     let decoder = Decoder::new(model, limits, &spent);
     let mut records = records.into_iter();
     loop {
-        let batch: Vec<NewRecord> = records.by_ref().take(BATCH).collect();
-        if batch.is_empty() {
-            return Ok(());
-        }
+        let mut failed = None;
+        let good = records
+            .by_ref()
+            .map_while(|record| record.map_err(|error| failed = Some(error)).ok());
+        let batch: Vec<NewRecord> = good.take(BATCH).collect();
+        let is_last = batch.is_empty();
         for embedding in embed_batch(model, batch, limits, &decoder)? {
             visit(embedding)?;
+        }
+        match failed {
+            Some(error) => return Err(error),
+            None if is_last => return Ok(()),
+            None => {}
         }
     }
 }
@@ -102,15 +110,15 @@ fn prepare(
         let path = new.path();
         let stamp = FileStamp::of(path).unwrap_or_default();
         let bytes = picture::read_within(path, limits)?;
-        let (size, pixels) = decoder.pixels(&bytes)?;
+        let prepared = decoder.prepare(&bytes)?;
         let content = Content {
             hash: ContentHash::of(&bytes).to_string(),
             stamp,
-            width: size.width,
-            height: size.height,
+            width: prepared.width,
+            height: prepared.height,
             facts: facts::of(&bytes),
         };
-        Ok((content, pixels))
+        Ok((content, prepared.pixels))
     };
     match read() {
         Ok((content, pixels)) => Ok((Record::of(new, content, None), pixels)),

@@ -42,6 +42,13 @@ pub enum Error {
         /// The newest version understood here.
         supported: i64,
     },
+    /// What a run of `add` has to remember could not be written to a temporary file.
+    #[error("the temporary file with the notes of this run failed")]
+    Notes {
+        /// Why.
+        #[source]
+        source: rusqlite::Error,
+    },
     /// A stored value is not what this program writes.
     #[error("record `{id}` of the catalogue is damaged")]
     DamagedRecord {
@@ -180,11 +187,20 @@ pub enum Error {
     Picture(picture::Error),
     /// The model failed.
     #[error(transparent)]
-    Clip(#[from] clip::Error),
+    Clip(clip::Error),
 }
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<clip::Error> for Error {
+    fn from(error: clip::Error) -> Error {
+        match error {
+            clip::Error::Picture(error) => Error::Picture(error),
+            error => Error::Clip(error),
+        }
+    }
+}
 
 impl Error {
     /// Whether the store's directory cannot be written to.
@@ -211,10 +227,10 @@ impl Error {
         )
     }
 
-    /// Whether there was no room on the disk for the catalogue. What was acknowledged before is there.
+    /// Whether there was no room on the disk for the catalogue or for temporary files. What was acknowledged before is there.
     pub fn is_disk_full(&self) -> bool {
         let code = match self {
-            Error::Catalogue { source, .. } => source.sqlite_error_code(),
+            Error::Catalogue { source, .. } | Error::Notes { source } => source.sqlite_error_code(),
             _ => None,
         };
         code == Some(rusqlite::ErrorCode::DiskFull)

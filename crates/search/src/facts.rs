@@ -5,15 +5,7 @@ use std::ops::Range;
 use index::Metadata;
 use picture::Exif;
 
-/// When it was taken, by the camera's clock: `2019-07-14T18:02:11`, perhaps with `+02:00`.
-const TAKEN: &str = "taken";
-/// The same in seconds since 1970, as if the clock had shown universal time: comparisons are of numbers.
-const TAKEN_AT: &str = "taken_at";
-/// Make and model.
-const CAMERA: &str = "camera";
-/// Degrees north and east.
-const LATITUDE: &str = "latitude";
-const LONGITUDE: &str = "longitude";
+use crate::keys::{CAMERA, LATITUDE, LONGITUDE, TAKEN, TAKEN_AT};
 
 /// The facts in a file's `bytes`.
 pub(crate) fn of(bytes: &[u8]) -> Metadata {

@@ -43,22 +43,6 @@ pub(crate) const TABLES: &str = "
     END;
 ";
 
-/// What an insertion might replace is taken out before it: `INSERT OR REPLACE` takes a record out without
-/// telling the trigger for deletions (SQLite does so only with `recursive_triggers`), be it the one of that
-/// id or the one of that place. Each is looked up by its index; asked for both at once, SQLite reads all
-/// records of the collection.
-pub(crate) const BEFORE_INSERTION: &str = "
-    CREATE TRIGGER keywords_before_insertion BEFORE INSERT ON records BEGIN
-        DELETE FROM keywords WHERE rowid IN (
-            SELECT number FROM keyword_rows WHERE collection = new.collection AND record IN (
-                SELECT new.id UNION ALL
-                SELECT id FROM records WHERE collection = new.collection AND place = new.place));
-        DELETE FROM keyword_rows WHERE collection = new.collection AND record IN (
-            SELECT new.id UNION ALL
-            SELECT id FROM records WHERE collection = new.collection AND place = new.place);
-    END;
-";
-
 /// Fills the tables from records that were there before them.
 pub(crate) const FILL: &str = "
     INSERT INTO keyword_rows (collection, record) SELECT collection, id FROM records;

@@ -12,11 +12,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod budget;
 mod catalogue;
 mod check;
 mod collection;
-mod decoder;
 mod duplicates;
 mod embedder;
 mod embedding;
@@ -25,39 +23,38 @@ mod evaluation;
 mod export;
 mod facts;
 mod fusion;
+mod identity;
 mod ingest;
-mod intake;
+pub mod keys;
 mod keywords;
 mod merge;
 mod metadata;
 mod missing;
 mod mix;
 mod query;
-mod reader;
 mod record;
-mod spent;
 mod stamp;
 mod stars;
 mod store;
-mod turn;
+mod vectors;
 
 pub use check::{CheckOptions, CheckReport, Fault, FaultKind};
-pub use collection::{
-    CAPTIONS, Collection, CollectionInfo, IMAGES, ModelIdentity, TextIdentity, is_of_collections,
-};
+pub use collection::{CAPTIONS, Collection, CollectionInfo, IMAGES, is_of_collections};
 pub use duplicates::{Duplicate, DuplicateFile, DuplicateGroup, DuplicateOptions, Duplicates};
 pub use embedder::Embedder;
 pub use embedding::{Embedding, embed};
 pub use error::{Error, Result};
 pub use evaluation::{Evaluation, Recall, evaluate};
 pub use fusion::CaptionMatch;
-pub use ingest::{AddOptions, Failure, IngestReport};
+pub use identity::{ModelIdentity, TextIdentity};
+pub use ingest::options::AddOptions;
+pub use ingest::report::{AddEvent, Failure, IngestReport};
+pub use ingest::spent::Seconds;
 pub use keywords::Keywords;
-pub use merge::MergeReport;
+pub use merge::{MergeEvent, MergeReport};
 pub use metadata::is_taken;
 pub use mix::MixTerm;
 pub use query::{Hit, Hits, Query, SearchOptions, Within};
 pub use record::{NewRecord, Record};
-pub use spent::Seconds;
 pub use stamp::FileStamp;
-pub use store::{Placement, Store};
+pub use store::{Placement, Store, StoreSettings};

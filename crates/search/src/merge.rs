@@ -5,9 +5,11 @@ use serde::Serialize;
 use crate::collection::Collection;
 use crate::embedding::Embedding;
 use crate::error::{Error, Result};
-use crate::ingest::{AddOptions, Failure};
-use crate::reader::{Change, Image, Prepared, is_gone};
+use crate::ingest::batch::{Change, ChangeKind, Image};
+use crate::ingest::options::AddOptions;
+use crate::ingest::report::Failure;
 use crate::record::{Record, id_of_place};
+use crate::stamp::is_gone;
 
 /// So many pictures are written at a time.
 const BATCH: usize = 256;
@@ -22,11 +24,20 @@ pub struct MergeReport {
     /// Pictures without vectors: adding their source again gives them theirs.
     pub incomplete: usize,
     /// Pictures whose id another picture has, and that cannot have one of their own.
-    pub failed: Vec<Failure>,
+    pub failed: usize,
     /// Whether it was stopped before the end.
     pub stopped: bool,
     /// Whether the engine, which keeps all that was written, may not find all of it yet.
     pub late: bool,
+}
+
+/// What a [`merge`](Collection::merge) tells while it runs.
+#[derive(Clone, Copy, Debug)]
+pub enum MergeEvent<'a> {
+    /// A batch is on the disk; this is the report so far.
+    Progress(&'a MergeReport),
+    /// A picture could not be taken in.
+    Failed(&'a Failure),
 }
 
 impl Collection<'_> {
@@ -41,7 +52,7 @@ impl Collection<'_> {
         other: &Collection<'_>,
         options: &AddOptions<'_>,
         mut file: impl FnMut(&str) -> Result<String, E>,
-        mut progress: impl FnMut(&MergeReport),
+        mut progress: impl FnMut(MergeEvent<'_>),
     ) -> Result<MergeReport, E> {
         self.accept(other.model())?;
         if self.model().text_fingerprint() != other.model().text_fingerprint() {
@@ -59,11 +70,18 @@ impl Collection<'_> {
             if report.stopped {
                 return Ok(());
             }
-            batch.extend(self.prepared(embedding, &mut file, &mut report)?);
+            match self.taken_in(embedding, &mut file)? {
+                TakenIn::Change(change) => batch.push(*change),
+                TakenIn::Present => report.present += 1,
+                TakenIn::Failed(failure) => {
+                    report.failed += 1;
+                    progress(MergeEvent::Failed(&failure));
+                }
+            }
             if batch.len() >= BATCH {
                 report.added += batch.len();
                 self.write_changed(std::mem::take(&mut batch))?;
-                progress(&report);
+                progress(MergeEvent::Progress(&report));
             }
             Ok::<_, E>(())
         })?;
@@ -74,40 +92,44 @@ impl Collection<'_> {
         Ok(report)
     }
 
-    /// What is to be written of a picture of another collection.
-    fn prepared<E: From<Error>>(
+    /// What becomes of a picture of another collection.
+    fn taken_in<E: From<Error>>(
         &self,
         embedding: Embedding,
         file: &mut impl FnMut(&str) -> Result<String, E>,
-        report: &mut MergeReport,
-    ) -> Result<Option<Prepared>, E> {
+    ) -> Result<TakenIn, E> {
         let mut record: Record = embedding.record;
         if let Some(own) = self.catalogue.record_at(self.key(), &record.place)? {
-            report.present += 1;
             if let (true, Some(old)) = (is_gone(own.path()), &record.file) {
                 // Its copy did not come to be the last time.
                 file(old)?;
             }
-            return Ok(None);
+            return Ok(TakenIn::Present);
         }
-        if let Some(holder) = self.catalogue.record(self.key(), &record.id)? {
+        if let Some(holder) = self.catalogue.place_of(self.key(), &record.id)? {
             let own = id_of_place(&record.place);
-            if own == record.id || self.catalogue.record(self.key(), &own)?.is_some() {
-                let failure = Failure::of_taken_id(record.place, &record.id, &holder.place);
-                report.failed.push(failure);
-                return Ok(None);
+            if own == record.id || self.catalogue.place_of(self.key(), &own)?.is_some() {
+                let failure = Failure::of_taken_id(record.place, &record.id, &holder);
+                return Ok(TakenIn::Failed(failure));
             }
             record.id = own;
         }
         if let Some(old) = &record.file {
             record.file = Some(file(old)?);
         }
-        Ok(Some(Prepared {
+        Ok(TakenIn::Change(Box::new(Change {
             record,
             image: Image::Vector(embedding.image),
             captions: Some(embedding.captions),
-            change: Change::Added,
+            kind: ChangeKind::Added,
             replaced: Vec::new(),
-        }))
+        })))
     }
+}
+
+/// What became of a picture of another collection.
+enum TakenIn {
+    Change(Box<Change>),
+    Present,
+    Failed(Failure),
 }

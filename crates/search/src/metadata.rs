@@ -7,20 +7,9 @@ use std::path::Path;
 use index::Metadata;
 use serde_json::Value;
 
+use crate::keys::{CAPTION, CAPTIONS, FILE, FOLDERS, IMAGE, RECORD};
 use crate::record::Record;
 
-/// The picture's place.
-const IMAGE: &str = "image";
-/// The file that was fetched from there, where the place is a URL.
-const FILE: &str = "file";
-/// All captions of the picture, on an image vector.
-const CAPTIONS: &str = "captions";
-/// The caption that was embedded, on a caption vector.
-const CAPTION: &str = "caption";
-/// The id of the picture's record, on a caption vector.
-const RECORD: &str = "record";
-/// The folders that the picture is in, the innermost first.
-const FOLDERS: &str = "folders";
 /// Bytes that the names of folders may take: engines bound the metadata of a vector.
 const FOLDERS_ROOM: usize = 8 << 10;
 

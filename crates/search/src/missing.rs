@@ -7,13 +7,13 @@ use std::collections::HashSet;
 use std::path::MAIN_SEPARATOR;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use index::{Selection, Vector};
-
 use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
 use crate::error::Result;
-use crate::ingest::{AddOptions, IngestReport};
-use crate::reader::is_gone;
-use crate::record::{Record, caption_ids};
+use crate::ingest::options::AddOptions;
+use crate::ingest::report::IngestReport;
+use crate::ingest::run::Run;
+use crate::record::{Record, caption_ids, ids_of};
+use crate::stamp::is_gone;
 
 /// Records taken from the catalogue at a time.
 const PAGE: usize = 256;
@@ -44,12 +44,12 @@ impl Collection<'_> {
         Ok(forgotten)
     }
 
-    /// Marks the records below `folder` whose files are gone, or with `prune` removes them. `places`
-    /// are known to be there.
+    /// Marks the records below `folder` whose files are gone, or with `prune` removes them. Those that
+    /// `run` has seen are known to be there.
     pub(crate) fn sweep(
         &self,
         folder: &str,
-        places: &HashSet<String>,
+        run: &Run,
         prune: bool,
         stop: &AtomicBool,
         report: &mut IngestReport,
@@ -62,12 +62,15 @@ impl Collection<'_> {
                 .records_below(self.key(), &start, &after, PAGE)?;
             let Some(last) = page.last() else { break };
             after.clone_from(&last.place);
-            let mut gone = page;
-            gone.retain(|record| {
-                !places.contains(&record.place)
-                    && (prune || !record.missing)
+            let mut gone = Vec::new();
+            for record in page {
+                if (prune || !record.missing)
+                    && !run.has_seen(&record.place)?
                     && is_gone(record.path())
-            });
+                {
+                    gone.push(record);
+                }
+            }
             match prune {
                 true => report.removed += self.remove(&gone)?,
                 false => report.missing += self.mark_missing(gone)?,
@@ -102,25 +105,6 @@ impl Collection<'_> {
     fn announce(&self, records: &[Record]) -> Result<()> {
         let ids = records.iter().map(|record| record.id.as_str());
         self.catalogue.announce(self.key(), ids)
-    }
-
-    /// Deletes vectors wherever they are.
-    pub(crate) fn delete_vectors(&self, images: Vec<String>, captions: Vec<String>) -> Result<()> {
-        let (images, captions) = (Selection::Ids(images), Selection::Ids(captions));
-        self.index.delete(IMAGES, &images)?;
-        self.index.delete(MISSING_IMAGES, &images)?;
-        self.index.delete(CAPTIONS, &captions)?;
-        self.index.delete(MISSING_CAPTIONS, &captions)?;
-        Ok(())
-    }
-
-    /// Brings vectors from one namespace to another.
-    fn transfer(&self, from: &str, to: &str, ids: Vec<String>) -> Result<()> {
-        let borrowed: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let vectors: Vec<Vector> = self.index.fetch(from, &borrowed)?;
-        self.index.upsert(to, &vectors)?;
-        self.index.delete(from, &Selection::Ids(ids))?;
-        Ok(())
     }
 
     /// Brings order to what an interrupted run left between the engine and the catalogue: vectors of
@@ -164,13 +148,5 @@ pub(crate) fn below(folder: &str) -> String {
     format!(
         "{}{MAIN_SEPARATOR}",
         folder.trim_end_matches(MAIN_SEPARATOR)
-    )
-}
-
-/// The ids of the vectors of records' pictures and captions.
-pub(crate) fn ids_of(records: &[Record]) -> (Vec<String>, Vec<String>) {
-    (
-        records.iter().map(|record| record.id.clone()).collect(),
-        records.iter().flat_map(caption_ids).collect(),
     )
 }

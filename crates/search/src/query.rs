@@ -3,7 +3,7 @@ use std::path::Path;
 
 use clip::Model;
 use index::{Filter, Match, Metadata};
-use picture::{ContentHash, Picture};
+use picture::{ContentHash, Limits};
 use serde::Serialize;
 
 use crate::catalogue::Catalogue;
@@ -69,8 +69,8 @@ pub enum Within {
 pub enum Query<'a> {
     /// Words.
     Text(&'a str),
-    /// A picture, and the hash of its file by which it is known if it is in the collection.
-    Picture(&'a Picture, ContentHash),
+    /// A picture's file. It is known by its content if it is in the collection.
+    Picture(&'a [u8]),
     /// A picture of the collection, by its id.
     Like(&'a str),
     /// Several of those, each with its weight: negative where what it shows should not be there.
@@ -260,7 +260,7 @@ impl Collection<'_> {
     fn vector_of(&self, model: &Model, query: &Query<'_>) -> Result<Vec<f32>> {
         match query {
             Query::Text(words) => Ok(model.embed_text(words)?),
-            Query::Picture(picture, _) => Ok(model.embed_picture(picture)?),
+            Query::Picture(bytes) => Ok(model.embed_bytes(bytes, &Limits::default())?),
             Query::Like(id) => self.stored_vector(id),
             Query::Mix(terms) => {
                 let vector =
@@ -288,7 +288,9 @@ impl Collection<'_> {
         let with_hash = |hash: &str| self.catalogue.ids_with_hash(self.key(), hash);
         Ok(match query {
             Query::Text(_) => HashSet::new(),
-            Query::Picture(_, hash) => with_hash(&hash.to_string())?.into_iter().collect(),
+            Query::Picture(bytes) => with_hash(&ContentHash::of(bytes).to_string())?
+                .into_iter()
+                .collect(),
             Query::Like(id) => with_hash(&self.record(id)?.hash)?.into_iter().collect(),
             Query::Mix(terms) => {
                 let mut own = HashSet::new();
@@ -324,7 +326,7 @@ impl Query<'_> {
     fn has_words(&self) -> bool {
         match self {
             Query::Text(_) => true,
-            Query::Picture(..) | Query::Like(_) => false,
+            Query::Picture(_) | Query::Like(_) => false,
             Query::Mix(terms) => terms.iter().any(|(_, term)| term.has_words()),
         }
     }

@@ -1,12 +1,13 @@
 use std::path::Path;
 
 use index::Metadata;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::stamp::FileStamp;
 
 /// A picture as a source names it, before it has been read.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NewRecord {
     /// The source's own id, if it has one.
     pub id: Option<String>,
@@ -21,7 +22,7 @@ pub struct NewRecord {
 }
 
 /// A picture of a collection, as the catalogue keeps it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Unique in the collection.
     pub id: String,
@@ -145,6 +146,14 @@ pub(crate) fn record_of_caption(id: &str) -> Option<&str> {
 /// The ids of a record's captions.
 pub(crate) fn caption_ids(record: &Record) -> impl Iterator<Item = String> {
     (0..record.captions.len()).map(|n| caption_id(&record.id, n))
+}
+
+/// The ids of the vectors of records' pictures and captions.
+pub(crate) fn ids_of(records: &[Record]) -> (Vec<String>, Vec<String>) {
+    (
+        records.iter().map(|record| record.id.clone()).collect(),
+        records.iter().flat_map(caption_ids).collect(),
+    )
 }
 
 #[cfg(test)]

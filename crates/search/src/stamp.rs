@@ -3,12 +3,14 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 /// A file that has been left alone for so long has the time of its last change: clocks of file
 /// systems are as coarse as two seconds (FAT).
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 /// What tells, without reading it, whether a file is as it was: its size and when it was changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStamp {
     /// The file's size in bytes.
     pub bytes: u64,
@@ -21,10 +23,14 @@ impl FileStamp {
     /// The stamp of the file at `path` as it is now.
     pub(crate) fn of(path: &Path) -> io::Result<FileStamp> {
         let metadata = path.metadata()?;
-        Ok(FileStamp {
+        Ok(FileStamp::at(&metadata, SystemTime::now()))
+    }
+
+    fn at(metadata: &Metadata, now: SystemTime) -> FileStamp {
+        FileStamp {
             bytes: metadata.len(),
-            modified: settled(&metadata),
-        })
+            modified: settled(metadata, now),
+        }
     }
 
     /// Whether the file is the one that had this stamp.
@@ -33,13 +39,18 @@ impl FileStamp {
     }
 }
 
-fn settled(metadata: &Metadata) -> Option<i64> {
+fn settled(metadata: &Metadata, now: SystemTime) -> Option<i64> {
     let modified = metadata.modified().ok()?;
     // A time in the future never settles.
-    let age = SystemTime::now().duration_since(modified).ok()?;
+    let age = now.duration_since(modified).ok()?;
     let since = modified.duration_since(UNIX_EPOCH).ok()?;
     let nanoseconds = i64::try_from(since.as_nanos()).ok()?;
     (age > SETTLED_AFTER).then_some(nanoseconds)
+}
+
+/// Whether there is no file. A place that can't be looked at may have one.
+pub(crate) fn is_gone(file: &Path) -> bool {
+    matches!(file.try_exists(), Ok(false))
 }
 
 #[cfg(test)]
@@ -63,8 +74,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a");
         fs::write(&path, "dog").unwrap();
-        let fresh = FileStamp::of(&path).unwrap();
+        let metadata = path.metadata().unwrap();
+        let after = |time| FileStamp::at(&metadata, metadata.modified().unwrap() + time);
+        let fresh = after(SETTLED_AFTER);
         assert!(!fresh.is_that_of(fresh));
+        let settled = after(SETTLED_AFTER + Duration::from_millis(1));
+        assert!(settled.is_that_of(settled));
         let old = aged(&path, 60);
         assert!(old.is_that_of(FileStamp::of(&path).unwrap()));
         assert!(!old.is_that_of(aged(&path, 61)));

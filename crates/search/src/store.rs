@@ -1,7 +1,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use index::{
     Deployment, Embedded, Engine, EngineKind, Index, IndexSettings, IndexSpec, Metric, Pinecone,
@@ -9,9 +8,10 @@ use index::{
 };
 
 use crate::catalogue::{Catalogue, CollectionRow, DOWNLOADS};
-use crate::collection::{Collection, CollectionInfo, ModelIdentity};
+use crate::collection::{Collection, CollectionInfo};
 use crate::error::{Error, Result};
-use crate::ingest::AddOptions;
+use crate::identity::ModelIdentity;
+use crate::ingest::options::AddOptions;
 use crate::missing::below;
 
 const CATALOGUE: &str = "catalogue.sqlite";
@@ -23,7 +23,14 @@ pub struct Store {
     catalogue: Catalogue,
     engine: Embedded,
     pinecone: OnceLock<Pinecone>,
-    waiting: fn(&index::Error, Duration),
+    settings: StoreSettings,
+}
+
+/// How a store reaches the engines beyond this machine.
+#[derive(Clone, Debug, Default)]
+pub struct StoreSettings {
+    /// How Pinecone is asked, where a collection has its vectors there.
+    pub pinecone: PineconeSettings,
 }
 
 /// Where the vectors of a new collection go.
@@ -36,8 +43,13 @@ pub struct Placement {
 }
 
 impl Store {
-    /// Opens the store in `directory`, made if it is not there.
+    /// Opens the store in `directory` with the default settings. Makes it if it is not there.
     pub fn open(directory: &Path) -> Result<Store> {
+        Self::open_with(directory, StoreSettings::default())
+    }
+
+    /// Opens the store in `directory` with these settings. Makes it if it is not there.
+    pub fn open_with(directory: &Path, settings: StoreSettings) -> Result<Store> {
         fs::create_dir_all(directory).map_err(|source| Error::Store {
             path: directory.to_owned(),
             source,
@@ -47,15 +59,8 @@ impl Store {
             catalogue: Catalogue::open(&directory.join(CATALOGUE))?,
             engine: Embedded::open(&directory.join("embedded"))?,
             pinecone: OnceLock::new(),
-            waiting: |_, _| {},
+            settings,
         })
-    }
-
-    /// The store, calling `waiting` with what went wrong at Pinecone before it is tried again after a while.
-    #[must_use]
-    pub fn telling(mut self, waiting: fn(&index::Error, Duration)) -> Store {
-        self.waiting = waiting;
-        self
     }
 
     /// Whether there is a store in `directory`.
@@ -74,18 +79,16 @@ impl Store {
         self.directory.join(DOWNLOADS).join(collection)
     }
 
-    /// The engine of this kind. Pinecone is asked as the environment says.
+    /// The engine of this kind. Pinecone is asked as the settings say.
     ///
     /// # Errors
-    /// When the environment does not say how.
+    /// When the settings have no key, or no valid address.
     pub fn engine_of(&self, kind: EngineKind) -> Result<Engine> {
         match (kind, self.pinecone.get()) {
             (EngineKind::Embedded, _) => Ok(Engine::Embedded(self.engine.clone())),
             (EngineKind::Pinecone, Some(engine)) => Ok(Engine::Pinecone(engine.clone())),
             (EngineKind::Pinecone, None) => {
-                let mut settings = PineconeSettings::from_environment()?;
-                settings.waiting = self.waiting;
-                let engine = Pinecone::new(settings)?;
+                let engine = Pinecone::new(self.settings.pinecone.clone())?;
                 Ok(Engine::Pinecone(
                     self.pinecone.get_or_init(|| engine).clone(),
                 ))

@@ -203,7 +203,7 @@ fn say_latencies(what: &str, times: &mut [Duration], time: Duration) {
 impl Load {
     /// With connections of its own: a server that was started again knows nothing of others.
     async fn of(served: &Served, dimension: usize) -> Result<Arc<Self>> {
-        let client = web::client()?.no_proxy().build()?;
+        let client = net::client(&net::ClientSettings::default())?.build()?;
         Ok(Arc::new(Self {
             host: host(&client, &served.control, dimension).await?,
             client,

@@ -4,38 +4,36 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use search::{Embedder, ModelIdentity};
 
-use crate::api_error::ApiError;
-use crate::state::State;
-
-/// What finds a collection's model, or says why it cannot.
-type Load = dyn Fn(&ModelIdentity) -> Result<Embedder, String> + Send + Sync;
-
-/// The models of the collections that were asked with words or pictures, each loaded once.
-pub struct Models {
-    load: Box<Load>,
+/// The models of the collections that were searched by words or pictures, each loaded once.
+#[derive(Default)]
+pub(crate) struct Models {
     loaded: Mutex<HashMap<String, Slot>>,
 }
 
-/// Locked while its model is loaded, so that others who want it wait.
+/// Locked while its model is loaded, so that others who need it wait.
 type Slot = Arc<Mutex<Option<Arc<Embedder>>>>;
 
+/// Why there is no model.
+#[derive(Debug, thiserror::Error)]
+#[error("could not load model `{reference}`: {}", with_causes(reason))]
+pub(crate) struct ModelError {
+    reference: String,
+    reason: clipseek::Error,
+}
+
+/// An error and what caused it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 impl Models {
-    /// Models that `load` finds.
-    pub fn new(
-        load: impl Fn(&ModelIdentity) -> Result<Embedder, String> + Send + Sync + 'static,
-    ) -> Self {
-        Self {
-            load: Box::new(load),
-            loaded: Mutex::default(),
-        }
-    }
-
-    /// None at all.
-    pub(crate) fn none() -> Self {
-        Self::new(|_| Err("this server was started without models".to_owned()))
-    }
-
-    fn get(&self, identity: &ModelIdentity) -> Result<Arc<Embedder>, ApiError> {
+    /// The model with this identity, which `models` loads if it isn't yet.
+    pub(crate) fn get(
+        &self,
+        models: &clipseek::Models,
+        identity: &ModelIdentity,
+    ) -> Result<Arc<Embedder>, ModelError> {
         let key = format!("{} {:?}", identity.fingerprint, identity.text);
         let slot = {
             let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,22 +43,11 @@ impl Models {
         if let Some(model) = &*slot {
             return Ok(Arc::clone(model));
         }
-        let model = (self.load)(identity).map_err(|reason| {
-            let reference = &identity.reference;
-            ApiError::internal(format!("the model `{reference}` cannot be had: {reason}"))
+        let model = models.embedder(identity).map_err(|reason| ModelError {
+            reference: identity.reference.clone(),
+            reason,
         })?;
         Ok(Arc::clone(slot.insert(Arc::new(model))))
-    }
-
-    /// The model of the collection whose index this is.
-    pub(crate) fn of_index(&self, state: &State, index: &str) -> Result<Arc<Embedder>, ApiError> {
-        let info = state.collection_of(index)?.ok_or_else(|| {
-            ApiError::invalid(format!(
-                "index `{index}` has no model: words and pictures can be embedded in the index of a \
-                 collection, which `clipseek add` makes"
-            ))
-        })?;
-        self.get(&info.model)
     }
 }
 

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use clipseek::{Clipseek, Settings};
 use index::{
     ApiKey, Deployment, Embedded, Engine, Error, Filter, Index, IndexSettings, IndexSpec, Metadata,
     Metric, Pinecone, PineconeSettings, Query, QueryBy, Selection, SparseValues, Update, Vector,
 };
-use search::Store;
 use serde_json::{Value, json};
 use server::{Keys, Server, ServerOptions};
 use tempfile::TempDir;
@@ -81,10 +81,13 @@ impl World {
 
     fn pinecone() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(directory.path()).unwrap();
-        let (address, server) = serve(store);
-        let mut settings = PineconeSettings::new(ApiKey::new("key").unwrap()).unwrap();
-        settings.controller = format!("http://{address}").parse().unwrap();
+        let clipseek = Clipseek::new(Settings::in_directory(directory.path()));
+        let (address, server) = serve(clipseek);
+        let settings = PineconeSettings {
+            key: Some(ApiKey::new("key").unwrap()),
+            controller: format!("http://{address}"),
+            ..PineconeSettings::default()
+        };
         Self {
             engine: Engine::Pinecone(Pinecone::new(settings).unwrap()),
             _server: Some(server),
@@ -93,7 +96,7 @@ impl World {
     }
 }
 
-fn serve(store: Store) -> (SocketAddr, Served) {
+fn serve(clipseek: Clipseek) -> (SocketAddr, Served) {
     let (end, ended) = oneshot::channel::<()>();
     let (listens, listening) = std::sync::mpsc::channel();
     let thread = thread::spawn(move || {
@@ -103,7 +106,7 @@ fn serve(store: Store) -> (SocketAddr, Served) {
                 ([127, 0, 0, 1], 0).into(),
                 ["key"].into_iter().collect::<Keys>(),
             );
-            let server = Server::bind(store, options).await.unwrap();
+            let server = Server::bind(clipseek, options).await.unwrap();
             listens.send(server.address()).unwrap();
             let end = async {
                 let _ = ended.await;

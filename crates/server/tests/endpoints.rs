@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use clipseek::{Clipseek, Settings};
 use reqwest::{Client, Method};
-use search::Store;
 use serde_json::{Value, json};
 use server::{Keys, Server, ServerOptions, endpoints};
 use tokio::sync::oneshot;
@@ -77,14 +77,17 @@ fn the_api_document_has_every_route_that_is_offered() {
 async fn what_is_offered_answers_and_the_rest_says_that_it_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let options = ServerOptions::new("127.0.0.1:0".parse().unwrap(), Keys::default());
-    let store = Store::open(folder.path()).unwrap();
-    let server = Server::bind(store, options).await.unwrap();
+    let clipseek = Clipseek::new(Settings::in_directory(folder.path()));
+    let server = Server::bind(clipseek, options).await.unwrap();
     let address = format!("http://{}", server.address());
     let (end, ended) = oneshot::channel::<()>();
     let served = tokio::spawn(server.run(async {
         let _ = ended.await;
     }));
-    let client = web::client().unwrap().no_proxy().build().unwrap();
+    let client = net::client(&net::ClientSettings::default())
+        .unwrap()
+        .build()
+        .unwrap();
     let spec = json!({"serverless": {"cloud": "aws", "region": "us-east-1"}});
     let index = json!({"name": "checked", "dimension": 2, "spec": spec});
     let (_, index) = ask(&client, Method::POST, format!("{address}/indexes"), &index).await;

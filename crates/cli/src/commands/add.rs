@@ -1,33 +1,22 @@
-mod columns;
-mod fetching;
-
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 
 use anyhow::Result;
 use clap::Args;
-use dataset::{Problem, Record};
-use search::{AddOptions, Collection, IngestReport, NewRecord, Store};
-use serde::Serialize;
+use clipseek::{AddProgress, AddReport, AddRequest, Adding, Clipseek, DEFAULT_COLLECTION};
+use search::IngestReport;
 
-use crate::arguments::StoreArguments;
-use crate::downloading::DownloadArguments;
+use crate::add_display::AddDisplay;
+use crate::downloading::{self, DownloadArguments};
 use crate::engines::{DeploymentArguments, EngineArguments, tell_of_late};
 use crate::environment;
-use crate::error::Error;
 use crate::exit::Outcome;
 use crate::interrupt;
-use crate::models::{ModelArguments, NamedModel};
+use crate::models::ModelArguments;
 use crate::output;
-use crate::progress;
-use crate::sources::{SourceArguments, new_record, size};
-use crate::terminal::{message, print_error, visible};
+use crate::sources::{SourceArguments, size};
+use crate::terminal::{message, print_error};
 use crate::watch::Watch;
-
-/// The collection that is used where none is named.
-pub(crate) const DEFAULT_COLLECTION: &str = "default";
 
 /// Index pictures: a folder, a table of paths or URLs with captions, or single files
 #[derive(Args, Debug)]
@@ -87,9 +76,7 @@ pub(crate) struct Arguments {
     report: Option<PathBuf>,
 }
 
-pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outcome> {
-    let name = arguments.collection_name();
-    Store::check_name(name)?;
+pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome> {
     if let Some(report) = &arguments.report {
         output::spare_picture(report)?;
         for source in &arguments.sources {
@@ -98,255 +85,115 @@ pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outco
     }
     arguments.deployment.check(arguments.engine)?;
     let stop = interrupt::flag()?;
-    let store = place.open()?;
-    let listing = Listed::read(arguments, &store)?;
-    // Before the model, which may have to be downloaded: a source may not be there.
-    let model = model_for(&arguments.model, &store, name)?;
-    model.model.check_pictures()?;
+    let mut adding = clipseek.adding(arguments.request())?;
     let watch = match arguments.watch {
         true => Some(Watch::of(&arguments.sources)?),
         false => None,
     };
-    let size = size(&listing.records);
-    message!("{size} into collection {name} (model {})", model.name());
-    columns::tell(&listing.records);
-    let placement = arguments.deployment.placement(arguments.engine);
-    let collection = store.collection_or_new_at(name, &model.identity(), &placement)?;
-    let run = Run {
-        arguments,
-        store: &store,
-        collection: &collection,
-        model: &model,
-        stop,
-    };
-    let mut outcome = run.add(listing)?;
+    let (pictures, captions) = adding.size();
+    let (size, name) = (size(pictures, captions), adding.collection_name());
+    message!(
+        "{size} into collection {name} (model {})",
+        adding.model().name()
+    );
+    let mut outcome = arguments.add(&mut adding, stop)?;
     if let Some(mut watch) = watch {
         message!("watching; Ctrl-C to end");
         while watch.wait(stop) {
-            outcome = run.add_again()?;
+            outcome = arguments.add_again(&mut adding, stop)?;
         }
     }
     Ok(outcome)
 }
 
 impl Arguments {
-    fn collection_name(&self) -> &str {
-        self.collection
-            .as_deref()
-            .filter(|name| !name.is_empty())
-            .unwrap_or(DEFAULT_COLLECTION)
-    }
-}
-
-/// What the sources hold.
-#[derive(Default)]
-struct Listed {
-    records: Vec<Record>,
-    problems: Vec<Problem>,
-    /// The folders among them that hold something.
-    folders: Vec<PathBuf>,
-    /// Those that hold nothing, as far as they are known to have held something.
-    empty: Vec<PathBuf>,
-}
-
-impl Listed {
-    /// Reads the sources. Each has to hold something, or have held something when it was added before.
-    fn read(arguments: &Arguments, store: &Store) -> Result<Listed> {
-        let mut all = Listed::default();
-        for location in &arguments.sources {
-            let listing = match arguments.source.read_among(location, &arguments.sources) {
-                Err(error) => {
-                    let name = arguments.collection_name();
-                    let is_there = location.exists();
-                    if !is_there && is_known(store, name, &dataset::absolute(location)?)? {
-                        message!(
-                            "note: collection {name} has pictures of it: `clipseek collection forget` takes them out"
-                        );
-                    }
-                    return Err(error);
-                }
-                listing => listing?,
-            };
-            let holds_nothing = listing.records.is_empty() && listing.problems.is_empty();
-            match (holds_nothing, listing.folder) {
-                (false, folder) => all.folders.extend(folder),
-                (true, Some(folder)) if is_known(store, arguments.collection_name(), &folder)? => {
-                    all.empty.push(folder);
-                }
-                (true, _) => {
-                    let path = location.clone();
-                    return Err(Error::NoPictures { path }.into());
-                }
-            }
-            all.records.extend(listing.records);
-            all.problems.extend(listing.problems);
+    fn request(&self) -> AddRequest {
+        AddRequest {
+            sources: self.sources.clone(),
+            collection: self.collection.clone(),
+            model: self.model.choice(),
+            placement: self.deployment.placement(self.engine),
+            read: self.source.options(),
+            download: self.download.options(false),
+            prune: self.prune,
         }
-        let problems = all.problems.iter().map(ToString::to_string);
-        arguments.source.tell(problems);
-        Ok(all)
     }
-}
 
-/// Whether the collection of that name has pictures of the folder.
-fn is_known(store: &Store, collection: &str, path: &Path) -> Result<bool> {
-    match store.has_below(collection, &folder(path)) {
-        Err(search::Error::NoCollection { .. }) => Ok(false),
-        known => Ok(known?),
-    }
-}
-
-/// The sources and what they are added to.
-struct Run<'a> {
-    arguments: &'a Arguments,
-    store: &'a Store,
-    collection: &'a Collection<'a>,
-    model: &'a NamedModel,
-    stop: &'static AtomicBool,
-}
-
-impl Run<'_> {
-    fn add(&self, listed: Listed) -> Result<Outcome> {
-        let report = self.ingest(listed)?;
-        report.summarise();
-        if report.counts.stopped && !self.arguments.watch {
+    fn add(&self, adding: &mut Adding<'_>, stop: &AtomicBool) -> Result<Outcome> {
+        let report = self.ingest(adding, stop)?;
+        self.tell_of_fetching(&report);
+        summarise_all(&report);
+        if report.counts.stopped && !self.watch {
             message!("stopped; the same command goes on from here");
             return Ok(Outcome::Interrupted);
         }
         if report.counts.added > 0 {
-            let name = self.collection.name();
-            let option = match name {
+            let option = match adding.collection_name() {
                 DEFAULT_COLLECTION => String::new(),
-                _ => format!(" --collection {name}"),
+                name => format!(" --collection {name}"),
             };
             message!("next: clipseek search \"a dog\"{option}");
         }
-        Ok(report.outcome())
+        Ok(Outcome::of(report.is_complete()))
     }
 
     /// Takes up what has changed; says nothing if nothing has.
-    fn add_again(&self) -> Result<Outcome> {
-        let report = match Listed::read(self.arguments, self.store) {
-            Ok(listed) => self.ingest(listed)?,
-            Err(error) => {
+    fn add_again(&self, adding: &mut Adding<'_>, stop: &AtomicBool) -> Result<Outcome> {
+        let report = match self.ingest(adding, stop) {
+            Ok(report) => report,
+            Err(error) if is_of_source(&error) => {
                 // A source that is gone may come back.
                 print_error(&error);
                 return Ok(Outcome::Lacking);
             }
+            Err(error) => return Err(error),
         };
-        if report.counts.unchanged < report.counts.done() || report.counts.missing > 0 {
-            report.summarise();
+        if report.has_news() {
+            self.tell_of_fetching(&report);
+            summarise_all(&report);
         }
-        Ok(report.outcome())
+        Ok(Outcome::of(report.is_complete()))
     }
 
-    /// Adds the pictures, with a bar while it goes.
-    fn ingest(&self, mut listed: Listed) -> Result<Report> {
-        let is_here = |record: &Record| record.place.file().is_some();
-        let (here, elsewhere): (Vec<Record>, Vec<Record>) = std::mem::take(&mut listed.records)
-            .into_iter()
-            .partition(is_here);
-        listed.records = here;
-        let mut folders: Vec<String> = listed.folders.iter().map(|path| folder(path)).collect();
-        let mut options = AddOptions {
-            prune: self.arguments.prune,
-            stop: self.stop,
-            waiting: tell_of_waiting,
-            ..AddOptions::default()
+    /// Adds what the sources hold, and shows how it gets on.
+    fn ingest(&self, adding: &mut Adding<'_>, stop: &AtomicBool) -> Result<AddReport> {
+        let display = AddDisplay::new(self.source.skipped(), self.report.as_deref())?;
+        let report = adding.run(stop, &|progress: AddProgress<'_>| display.show(&progress));
+        display.finish(report)
+    }
+
+    fn tell_of_fetching(&self, report: &AddReport) {
+        let Some(progress) = &report.fetched else {
+            return;
         };
-        for path in &listed.empty {
-            message!(
-                "{} holds no pictures any more: its pictures are not found until they are back",
-                visible(&path.to_string_lossy())
-            );
-            // What looks like a folder may be the place of a disk that is not there.
-            options.prune = false;
-            folders.push(folder(path));
+        if progress.done > progress.known {
+            let took = std::time::Duration::from_secs_f64(report.took);
+            message!("fetched {}", downloading::state(progress, took));
         }
-        options.folders = folders;
-        let records: Vec<NewRecord> = listed.records.into_iter().map(new_record).collect();
-        let start = Instant::now();
-        let mut counts = with_bar(self.collection, self.model, records, &options)?;
-        if !elsewhere.is_empty() && !counts.stopped {
-            counts.join(self.bring(&elsewhere)?);
-        }
-        let failures = counts.failed.iter();
-        let source = &self.arguments.source;
-        source.tell(failures.map(|failure| format!("{}: {}", failure.place, failure.message)));
-        let report = Report {
-            counts,
-            skipped: listed.problems.iter().map(Skipped::of).collect(),
-            took: start.elapsed().as_secs_f64(),
-        };
-        if let Some(path) = &self.arguments.report {
-            output::write(Some(path), |out| {
-                serde_json::to_writer_pretty(&mut *out, &report)?;
-                Ok(writeln!(out)?)
-            })?;
-        }
-        Ok(report)
-    }
-}
-
-pub(crate) fn tell_of_waiting() {
-    message!("waiting for another clipseek that adds to this collection");
-}
-
-/// A folder as the collection keeps places.
-fn folder(path: &Path) -> String {
-    crate::sources::place(path)
-}
-
-/// What became of the sources.
-#[derive(Serialize)]
-struct Report {
-    #[serde(flatten)]
-    counts: IngestReport,
-    /// Files and rows that were no pictures to begin with.
-    skipped: Vec<Skipped>,
-    /// Seconds.
-    took: f64,
-}
-
-#[derive(Serialize)]
-struct Skipped {
-    place: String,
-    line: Option<u64>,
-    reason: &'static str,
-    message: String,
-}
-
-impl Skipped {
-    fn of(problem: &Problem) -> Skipped {
-        Skipped {
-            place: problem.file.to_string_lossy().into_owned(),
-            line: problem.line,
-            reason: problem.reason.summary(),
-            message: problem.reason.to_string(),
+        downloading::tell_of_refusals(&progress.failed);
+        let is_known = progress.known > 0 && !self.download.retries_failed();
+        if is_known && progress.failed.values().any(|&number| number > 0) {
+            message!("what could not be fetched before is tried again with --retry-failed");
         }
     }
 }
 
-impl Report {
-    fn outcome(&self) -> Outcome {
-        Outcome::of(self.counts.failed.is_empty() && self.skipped.is_empty())
-    }
+/// Whether an error is one of reading a source.
+fn is_of_source(error: &anyhow::Error) -> bool {
+    use clipseek::Error::{Dataset, NoPictures, NoRows};
+    matches!(
+        error.downcast_ref(),
+        Some(Dataset(_) | NoPictures { .. } | NoRows { .. })
+    )
+}
 
-    fn summarise(&self) {
-        summarise(&self.counts, self.skipped.len(), self.took);
-        if self.counts.failed.len() + self.skipped.len() > 1 {
-            for (reason, number) in self.reasons() {
-                message!("  {reason}: {number}");
-            }
+/// Says what became of the sources, and why some of it failed.
+fn summarise_all(report: &AddReport) {
+    summarise(&report.counts, report.skipped, report.took);
+    if report.counts.failed + report.skipped > 1 {
+        for (reason, number) in report.reasons() {
+            message!("  {reason}: {number}");
         }
-    }
-
-    /// How many were not indexed, for each reason.
-    fn reasons(&self) -> BTreeMap<&str, usize> {
-        let mut reasons = self.counts.reasons();
-        for skipped in &self.skipped {
-            *reasons.entry(skipped.reason).or_default() += 1;
-        }
-        reasons
     }
 }
 
@@ -359,7 +206,7 @@ pub(crate) fn summarise(counts: &IngestReport, skipped: usize, took: f64) {
         (counts.unchanged, "unchanged"),
         (counts.missing, "missing"),
         (counts.removed, "removed"),
-        (counts.failed.len() + skipped, "failed"),
+        (counts.failed + skipped, "failed"),
     ] {
         if number > 0 {
             parts.push(format!("{word} {number}"));
@@ -372,39 +219,5 @@ pub(crate) fn summarise(counts: &IngestReport, skipped: usize, took: f64) {
     message!("{} in {took:.1} s{rate}", parts.join(", "));
     if counts.late {
         tell_of_late();
-    }
-}
-
-/// Adds the pictures, with a bar while it goes.
-pub(crate) fn with_bar(
-    collection: &Collection<'_>,
-    model: &NamedModel,
-    records: Vec<NewRecord>,
-    options: &AddOptions<'_>,
-) -> Result<IngestReport> {
-    let bar = progress::bar(records.len(), "indexing");
-    let report = collection.add(&model.model, records, options, |report| {
-        bar.set_position(report.done() as u64);
-        if !report.failed.is_empty() {
-            bar.set_message(format!("indexing, {} failed", report.failed.len()));
-        }
-    });
-    bar.finish_and_clear();
-    Ok(report?)
-}
-
-/// The model that was named; else that of the collection, if it is there; else the default one.
-fn model_for(
-    arguments: &ModelArguments,
-    store: &search::Store,
-    collection: &str,
-) -> Result<NamedModel> {
-    match store
-        .collections()?
-        .into_iter()
-        .find(|info| info.name == collection)
-    {
-        Some(info) => arguments.load_for(&info.model),
-        None => arguments.load(),
     }
 }

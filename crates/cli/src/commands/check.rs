@@ -1,8 +1,8 @@
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use search::{CheckOptions, CheckReport, FaultKind, Store};
+use clipseek::Clipseek;
+use search::{CheckOptions, CheckReport, FaultKind};
 
-use super::search::collection_name;
 use crate::environment;
 use crate::exit::Outcome;
 use crate::interrupt;
@@ -40,18 +40,20 @@ enum Format {
     Json,
 }
 
-pub(crate) fn run(arguments: &Arguments, store: &Store) -> Result<Outcome> {
-    let name = collection_name(store, arguments.name.as_deref())?;
-    let collection = match arguments.repair {
-        true => store.collection_to_fill(&name, None)?,
-        false => store.collection(&name)?,
+pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome> {
+    let name = clipseek.collection_name(arguments.name.as_deref())?;
+    let store = clipseek.existing_store()?;
+    let collection = if arguments.repair {
+        store.collection_to_fill(&name, None)?
+    } else {
+        store.collection(&name)?
     };
     let info = collection.info();
     let options = CheckOptions {
         read: arguments.read,
         repair: arguments.repair,
         stop: interrupt::flag()?,
-        waiting: || message!("waiting for another clipseek that adds to this collection"),
+        waiting: &|| message!("waiting for another clipseek that adds to this collection"),
     };
     let bar = progress::bar((info.pictures + info.missing) as usize, "checking");
     let report = collection.check(&options, |done| bar.set_position(done as u64));

@@ -4,18 +4,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use clip::{LabelScore, Template, ZeroShot};
-use dataset::Record;
-use serde::Serialize;
+use clip::Template;
+use clipseek::{Classified, Classifier, Clipseek, check_labels};
 
-use super::embed::embed_bytes;
 use crate::arguments::one_of;
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::models::ModelArguments;
 use crate::output;
-use crate::received::Given;
-use crate::sources::SourceArguments;
+use crate::picture_argument;
+use crate::progress;
+use crate::sources::{Readings, SourceArguments};
 use crate::terminal::{FAINT, STRONG, visible};
 
 /// Say what pictures show, among labels of your choice (zero-shot classification)
@@ -72,73 +71,30 @@ enum Format {
     Jsonl,
 }
 
-/// What a picture shows.
-#[derive(Serialize)]
-struct Classified {
-    image: String,
-    labels: Vec<Label>,
-}
-
-#[derive(Serialize)]
-struct Label {
-    label: String,
-    probability: f32,
-    similarity: f32,
-}
-
-impl From<LabelScore> for Label {
-    fn from(score: LabelScore) -> Label {
-        let LabelScore {
-            label,
-            similarity,
-            probability,
-        } = score;
-        Label {
-            label,
-            probability,
-            similarity,
-        }
-    }
-}
-
-pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
+pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome> {
     let (templates, labels) = (arguments.templates()?, arguments.labels()?);
-    let (mut sources, mut all_received) = (Vec::new(), Vec::new());
-    for at in &arguments.pictures {
-        match Given::of(at)? {
-            Given::File(path) => sources.push(path),
-            Given::Received(received) => all_received.push(received),
-        }
-    }
-    let listing = arguments.reading.read(&sources)?;
-    let model = arguments.model.load()?.model;
-    let classifier = ZeroShot::new(&model, &labels, &templates)?;
-    let mut all = Vec::new();
-    for received in all_received {
-        let (image, bytes) = (received.name, received.bytes);
-        let vector = embed_bytes(&model, &bytes);
-        let vector = vector.with_context(|| format!("`{image}` cannot be classified"))?;
-        let labels = classifier.classify(&vector).into_iter();
-        let labels = labels.map(Label::from).collect();
-        all.push(Classified { image, labels });
-    }
-    let without_captions = |record| Record {
-        captions: Vec::new(),
-        ..record
+    let (sources, received) = picture_argument::pictures(clipseek, &arguments.pictures)?;
+    let reading = &arguments.reading;
+    let Readings {
+        listing,
+        is_complete,
+    } = reading.read(clipseek, &sources)?;
+    let model = clipseek.models().load(&arguments.model.choice())?.model;
+    let classifier = Classifier::new(&model, &labels, &templates)?;
+    let pictures = received.iter().map(|picture| classifier.picture(picture));
+    let mut all = pictures.collect::<clipseek::Result<Vec<Classified>>>()?;
+    let bar = progress::bar(listing.pictures() as usize, "embedding");
+    let skipped = reading.skipped();
+    let visit = |classified| {
+        bar.inc(1);
+        all.push(classified);
     };
-    let records = listing.records.into_iter().map(without_captions).collect();
-    let failed = arguments.reading.embed_all(&model, records, |embedding| {
-        let labels = classifier
-            .classify(&embedding.image)
-            .into_iter()
-            .map(Label::from)
-            .collect();
-        all.push(Classified {
-            image: embedding.record.place,
-            labels,
-        });
-        Ok(())
+    let failed = classifier.listing(&listing, visit, |failure| {
+        bar.inc(1);
+        skipped.tell_of(&bar, failure);
     })?;
+    bar.finish_and_clear();
+    skipped.finish();
     output::write_styled(None, |out| match arguments.format {
         Format::Table => table(&all, out),
         Format::Json => {
@@ -150,7 +106,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
             Ok(writeln!(out)?)
         }),
     })?;
-    Ok(Outcome::of(failed == 0 && listing.problems.is_empty()))
+    Ok(Outcome::of(failed == 0 && is_complete))
 }
 
 impl Arguments {
@@ -166,18 +122,7 @@ impl Arguments {
                 return Err(clip::Error::NoLabels.into());
             }
         }
-        let mut labels: Vec<String> = Vec::new();
-        for label in given.iter().map(|label| label.trim().to_owned()) {
-            let fault = match label.as_str() {
-                "" => Some("is empty"),
-                _ => labels.contains(&label).then_some("is there twice"),
-            };
-            match fault {
-                Some(fault) => return Err(Error::Label { label, fault }.into()),
-                None => labels.push(label),
-            }
-        }
-        Ok(labels)
+        Ok(check_labels(&given)?)
     }
 
     fn templates(&self) -> Result<Vec<Template>> {

@@ -1,24 +1,21 @@
-use std::fs;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
+use clipseek::{Clipseek, Deletion, VectorFile};
 use index::EngineKind;
-use search::{AddOptions, CollectionInfo, Store};
+use search::{CollectionInfo, Store};
 use serde::Serialize;
 
-use super::add::tell_of_waiting;
-use super::search::open_collection;
+use super::embed::say_written;
 use super::{check, duplicates, forget, merge};
-use crate::arguments::StoreArguments;
 use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::interrupt;
 use crate::output;
 use crate::terminal::{count, message};
-use crate::vector_file::VectorFile;
 
 /// List, describe, check, export, merge and delete collections; find duplicates, forget pictures
 #[derive(Debug, Subcommand)]
@@ -125,21 +122,16 @@ enum Format {
     Json,
 }
 
-pub(crate) fn run(command: Command, place: &StoreArguments) -> Result<Outcome> {
-    // What is merged into may have to be made.
-    let store = match &command {
-        Command::Merge(_) => place.open()?,
-        _ => place.open_existing()?,
-    };
+pub(crate) fn run(command: &Command, clipseek: &Clipseek) -> Result<Outcome> {
     match command {
-        Command::List(arguments) => list(&arguments, &store),
-        Command::Info(arguments) => info(&arguments, &store),
-        Command::Export(arguments) => export(&arguments, &store),
-        Command::Check(arguments) => check::run(&arguments, &store),
-        Command::Duplicates(arguments) => duplicates::run(&arguments, &store),
-        Command::Forget(arguments) => forget::run(&arguments, &store),
-        Command::Merge(arguments) => merge::run(&arguments, &store),
-        Command::Delete(arguments) => delete(&arguments, &store),
+        Command::List(arguments) => list(arguments, clipseek.existing_store()?),
+        Command::Info(arguments) => info(arguments, clipseek),
+        Command::Export(arguments) => export(arguments, clipseek),
+        Command::Check(arguments) => check::run(arguments, clipseek),
+        Command::Duplicates(arguments) => duplicates::run(arguments, clipseek),
+        Command::Forget(arguments) => forget::run(arguments, clipseek),
+        Command::Merge(arguments) => merge::run(arguments, clipseek),
+        Command::Delete(arguments) => delete(arguments, clipseek),
     }
 }
 
@@ -197,12 +189,12 @@ struct Description {
     store: PathBuf,
 }
 
-fn info(arguments: &Info, store: &Store) -> Result<Outcome> {
-    let collection = open_collection(store, arguments.name.as_deref())?;
+fn info(arguments: &Info, clipseek: &Clipseek) -> Result<Outcome> {
+    let collection = clipseek.collection(arguments.name.as_deref())?;
     let description = Description {
         captions: collection.captions()?,
         collection: collection.info(),
-        store: store.directory().to_owned(),
+        store: clipseek.existing_store()?.directory().to_owned(),
     };
     output::write(None, |out| match arguments.format {
         Format::Json => json(&description, out),
@@ -241,11 +233,11 @@ fn info(arguments: &Info, store: &Store) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn export(arguments: &Export, store: &Store) -> Result<Outcome> {
-    let collection = open_collection(store, arguments.name.as_deref())?;
+fn export(arguments: &Export, clipseek: &Clipseek) -> Result<Outcome> {
+    let collection = clipseek.collection(arguments.name.as_deref())?;
     let mut file = VectorFile::create(&arguments.to, collection.model().dimension)?;
     let missing = collection.export(|embedding| file.write(&embedding))?;
-    file.finish()?;
+    say_written(file.finish()?, &arguments.to);
     if missing > 0 {
         let pictures = count(missing, "picture");
         message!("{pictures} without vectors left out: add their source again to embed them");
@@ -253,8 +245,8 @@ fn export(arguments: &Export, store: &Store) -> Result<Outcome> {
     Ok(Outcome::of(missing == 0))
 }
 
-fn delete(arguments: &Delete, store: &Store) -> Result<Outcome> {
-    let info = store.info(&arguments.name)?;
+fn delete(arguments: &Delete, clipseek: &Clipseek) -> Result<Outcome> {
+    let info = clipseek.existing_store()?.info(&arguments.name)?;
     let at = match info.engine {
         EngineKind::Embedded => String::new(),
         EngineKind::Pinecone => format!(", and index {} at Pinecone", info.name),
@@ -266,26 +258,14 @@ fn delete(arguments: &Delete, store: &Store) -> Result<Outcome> {
         }
         .into());
     }
-    let options = AddOptions {
-        stop: interrupt::flag()?,
-        waiting: tell_of_waiting,
-        ..AddOptions::default()
-    };
-    if !store.delete_collection(&arguments.name, &options)? {
-        return Ok(Outcome::Interrupted);
-    }
-    let downloads = store.downloads(&arguments.name);
-    let has_fetched = downloads.exists();
-    match fs::remove_dir_all(&downloads) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            let downloads = downloads.display();
-            return Err(error).with_context(|| format!("cannot remove `{downloads}`"));
+    let files = match clipseek.delete_collection(&arguments.name, interrupt::flag()?)? {
+        Deletion::Stopped => return Ok(Outcome::Interrupted),
+        Deletion::Done { with_fetched: true } => {
+            "with the pictures that were fetched for it; other files are where they were"
         }
-        _ => {}
-    }
-    let files = match has_fetched {
-        true => "with the pictures that were fetched for it; other files are where they were",
-        false => "the pictures' files are where they were",
+        Deletion::Done {
+            with_fetched: false,
+        } => "the pictures' files are where they were",
     };
     message!("deleted {}; {files}", arguments.name);
     Ok(Outcome::Done)

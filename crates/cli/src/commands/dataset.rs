@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
+use clipseek::Clipseek;
 use dataset::{Address, Row};
 use serde_json::{Value, json};
 
@@ -77,15 +78,15 @@ enum StatsFormat {
     Json,
 }
 
-pub(crate) fn run(command: &Command) -> Result<Outcome> {
+pub(crate) fn run(command: &Command, clipseek: &Clipseek) -> Result<Outcome> {
     match command {
-        Command::Head(arguments) => head(arguments),
-        Command::Stats(arguments) => stats(arguments),
+        Command::Head(arguments) => head(arguments, clipseek),
+        Command::Stats(arguments) => stats(arguments, clipseek),
     }
 }
 
-fn head(arguments: &Head) -> Result<Outcome> {
-    let source = arguments.table.table(&arguments.source)?;
+fn head(arguments: &Head, clipseek: &Clipseek) -> Result<Outcome> {
+    let source = clipseek.table(&arguments.source, &arguments.table.options())?;
     let mut rows = Vec::new();
     if arguments.rows > 0 {
         source.rows(|_, line, row| {
@@ -259,8 +260,8 @@ impl Counts {
     }
 }
 
-fn stats(arguments: &Stats) -> Result<Outcome> {
-    let source = arguments.table.table(&arguments.source)?;
+fn stats(arguments: &Stats, clipseek: &Clipseek) -> Result<Outcome> {
+    let source = clipseek.table(&arguments.source, &arguments.table.options())?;
     let mut counts = Counts::default();
     source.rows(|_, _, row| {
         counts.add(row);

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use clap::Args;
+use clipseek::Clipseek;
 use dataset::{Download, ManifestReport, Progress, Shard, WebAddress, addresses};
 
 use crate::downloading::{self, DownloadArguments};
@@ -63,11 +64,11 @@ pub(crate) struct Arguments {
     download: DownloadArguments,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
+pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome> {
     let stop = interrupt::flag()?;
     let mut lists = Vec::new();
     for location in &arguments.lists {
-        lists.push(arguments.table.table(location)?);
+        lists.push(clipseek.table(location, &arguments.table.options())?);
     }
     let options = arguments.download.options(arguments.check_only);
     let download = Download::open(&arguments.to, options)?;

@@ -3,9 +3,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use search::{DuplicateOptions, Duplicates, Store};
+use clipseek::Clipseek;
+use search::{DuplicateOptions, Duplicates};
 
-use super::search::{cosine, open_collection};
+use super::search::cosine;
 use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
@@ -54,13 +55,13 @@ enum Format {
     Paths0,
 }
 
-pub(crate) fn run(arguments: &Arguments, store: &Store) -> Result<Outcome> {
+pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome> {
     let format = arguments.format()?;
     if let Some(to) = &arguments.to {
         output::spare_picture(to)?;
     }
-    let filter = arguments.narrowing.filter()?;
-    let collection = open_collection(store, arguments.name.as_deref())?;
+    let filter = arguments.narrowing.conditions()?.filter()?;
+    let collection = clipseek.collection(arguments.name.as_deref())?;
     let default = DuplicateOptions::of_model(collection.model());
     let options = DuplicateOptions {
         threshold: arguments.threshold.unwrap_or(default.threshold),

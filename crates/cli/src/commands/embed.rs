@@ -1,18 +1,20 @@
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
-use clip::Model;
-use picture::{Limits, Picture};
+use clipseek::{Clipseek, VectorFile, embed_listing};
 
 use crate::arguments::one_of;
 use crate::exit::Outcome;
 use crate::models::ModelArguments;
 use crate::output;
-use crate::question::note_if_file;
-use crate::received::Given;
-use crate::sources::SourceArguments;
-use crate::vector_file::VectorFile;
+use crate::picture_argument;
+use crate::progress;
+use crate::sources::{Readings, SourceArguments};
+use crate::terminal::{count, message};
+
+/// What a picture that cannot be read cannot be.
+const PURPOSE: &str = "embedded";
 
 /// Turn words, a picture or a whole source into vectors
 #[derive(Args, Debug)]
@@ -49,17 +51,24 @@ pub(crate) struct Arguments {
     reading: SourceArguments,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
+pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome> {
     if let (Some(source), Some(to)) = (&arguments.input, &arguments.to) {
-        return embed_source(arguments, Path::new(source), to);
+        return embed_source(arguments, clipseek, Path::new(source), to);
     }
-    // What is to be embedded is looked at before a model is downloaded for it.
+    let models = clipseek.models();
     let vector = match &arguments.image {
-        Some(at) => embed_picture(&arguments.model, at)?,
+        Some(at) => {
+            let picture = picture_argument::picture(clipseek, at)?;
+            // Before a model is downloaded for it.
+            picture.check(PURPOSE)?;
+            let model = models.load(&arguments.model.choice())?.model;
+            picture.embed(&model, PURPOSE)?
+        }
         None => {
             let words = arguments.input.as_deref().unwrap_or_default();
-            note_if_file(words);
-            arguments.model.load()?.model.embed_text(words)?
+            clipseek.note_if_file(words);
+            let model = models.load(&arguments.model.choice())?.model;
+            model.embed_text(words)?
         }
     };
     output::write(None, |out| {
@@ -69,40 +78,50 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn embed_picture(model: &ModelArguments, at: &Path) -> Result<Vec<f32>> {
-    let limits = Limits::default();
-    let (bytes, name) = match Given::of(at)? {
-        Given::Received(received) => (Ok(received.bytes), received.name),
-        Given::File(path) => (
-            picture::read_within(&path, &limits),
-            path.display().to_string(),
-        ),
+fn embed_source(
+    arguments: &Arguments,
+    clipseek: &Clipseek,
+    source: &Path,
+    to: &Path,
+) -> Result<Outcome> {
+    for file in VectorFile::files(to) {
+        output::spare(source, &file)?;
+    }
+    VectorFile::check_extension(to)?;
+    let reading = &arguments.reading;
+    let Readings {
+        listing,
+        is_complete,
+    } = reading.read(clipseek, &[source.to_owned()])?;
+    let model = clipseek.models().load(&arguments.model.choice())?.model;
+    let mut file = VectorFile::create(to, model.dimension())?;
+    let bar = progress::bar(listing.pictures() as usize, "embedding");
+    let skipped = reading.skipped();
+    let visit = |embedding| {
+        bar.inc(1);
+        file.write(&embedding)
     };
-    let cannot = || format!("`{name}` cannot be embedded");
-    let bytes = bytes.with_context(cannot)?;
-    Picture::decode_reduced(&bytes, &limits, 1).with_context(cannot)?;
-    let model = model.load()?.model;
-    embed_bytes(&model, &bytes).with_context(cannot)
+    let failed = embed_listing(&model, &listing, visit, |failure| {
+        bar.inc(1);
+        skipped.tell_of(&bar, failure);
+    })?;
+    bar.finish_and_clear();
+    skipped.finish();
+    say_written(file.finish()?, to);
+    Ok(Outcome::of(failed == 0 && is_complete))
 }
 
-/// The vector of a picture's file, which is read as those of a source are.
-pub(crate) fn embed_bytes(model: &Model, bytes: &[u8]) -> Result<Vec<f32>> {
-    let reduced = Picture::decode_reduced(bytes, &Limits::default(), model.useful_side())?;
-    let pixels = model.preprocess_reduced(&reduced);
-    Ok(model.embed_pixels(&[pixels])?.remove(0))
-}
-
-fn embed_source(arguments: &Arguments, source: &Path, to: &Path) -> Result<Outcome> {
-    VectorFile::spare(source, to)?;
-    VectorFile::check_ending(to)?;
-    let listing = arguments.reading.read(&[source.to_owned()])?;
-    let model = arguments.model.load()?;
-    let mut file = VectorFile::create(to, model.model.dimension())?;
-    let failed = arguments
-        .reading
-        .embed_all(&model.model, listing.records, |embedding| {
-            file.write(&embedding)
-        })?;
-    file.finish()?;
-    Ok(Outcome::of(failed == 0 && listing.problems.is_empty()))
+/// Says how many rows were written to which files.
+pub(crate) fn say_written(rows: usize, to: &Path) {
+    let rows = count(rows, "row");
+    match VectorFile::files(to).as_slice() {
+        [array, names] => {
+            message!(
+                "{rows} in {}, named in {}",
+                array.display(),
+                names.display()
+            );
+        }
+        _ => message!("{rows} in {}", to.display()),
+    }
 }

@@ -3,14 +3,15 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use search::{Evaluation, Recall, evaluate};
+use clipseek::{Clipseek, NamedModel, check_captions, evaluate};
+use search::{Evaluation, Recall};
 use serde::Serialize;
 
-use crate::error::Error;
 use crate::exit::Outcome;
-use crate::models::{ModelArguments, NamedModel};
+use crate::models::ModelArguments;
 use crate::output;
-use crate::sources::SourceArguments;
+use crate::progress;
+use crate::sources::{Readings, SourceArguments};
 
 /// Measure how well captions find their pictures, and pictures their captions
 #[derive(Args, Debug)]
@@ -43,39 +44,29 @@ enum Format {
     Json,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<Outcome> {
-    let listing = arguments
-        .reading
-        .read(std::slice::from_ref(&arguments.source))?;
-    if listing
-        .records
-        .iter()
-        .all(|record| record.captions.is_empty())
-    {
-        return Err(Error::NoCaptions {
-            path: arguments.source.clone(),
+pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome> {
+    let (source, reading) = (&arguments.source, &arguments.reading);
+    let Readings {
+        listing,
+        is_complete,
+    } = reading.read(clipseek, std::slice::from_ref(source))?;
+    check_captions(source, &listing)?;
+    let model = clipseek.models().load(&arguments.model.choice())?;
+    let bar = progress::bar(listing.pictures() as usize, "embedding");
+    let skipped = reading.skipped();
+    let (evaluation, failed) = evaluate(&model.model, source, &listing, |failure| {
+        bar.inc(1);
+        if let Some(failure) = failure {
+            skipped.tell_of(&bar, failure);
         }
-        .into());
-    }
-    let model = arguments.model.load()?;
-    let (mut images, mut captions, mut picture_of) = (Vec::new(), Vec::new(), Vec::new());
-    let failed = arguments
-        .reading
-        .embed_all(&model.model, listing.records, |embedding| {
-            picture_of.extend(std::iter::repeat_n(images.len(), embedding.captions.len()));
-            captions.extend(embedding.captions);
-            images.push(embedding.image);
-            Ok(())
-        })?;
-    if images.is_empty() {
-        return Err(Error::NothingReadable.into());
-    }
-    let evaluation = evaluate(&images, &captions, &picture_of);
+    })?;
+    bar.finish_and_clear();
+    skipped.finish();
     output::write(None, |out| match arguments.format {
         Format::Table => table(&evaluation, &model.name(), out),
         Format::Json => json(&evaluation, &model, out),
     })?;
-    Ok(Outcome::of(failed == 0 && listing.problems.is_empty()))
+    Ok(Outcome::of(failed == 0 && is_complete))
 }
 
 fn table(evaluation: &Evaluation, model: &str, out: &mut dyn Write) -> Result<()> {

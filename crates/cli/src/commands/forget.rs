@@ -1,17 +1,12 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use dataset::Address;
-use search::{AddOptions, Store};
+use clipseek::{Clipseek, Forgotten};
 
-use super::add::tell_of_waiting;
-use super::search::open_collection;
 use crate::environment;
-use crate::error::Error;
 use crate::exit::Outcome;
 use crate::interrupt;
-use crate::sources::place;
 use crate::terminal::{count, message, visible};
 
 #[derive(Args, Debug)]
@@ -25,18 +20,13 @@ pub(crate) struct Arguments {
     collection: Option<String>,
 }
 
-pub(crate) fn run(arguments: &Arguments, store: &Store) -> Result<Outcome> {
-    let collection = open_collection(store, arguments.collection.as_deref())?;
-    let options = AddOptions {
-        stop: interrupt::flag()?,
-        waiting: tell_of_waiting,
-        ..AddOptions::default()
-    };
+pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome> {
+    let collection = clipseek.collection(arguments.collection.as_deref())?;
+    let stop = interrupt::flag()?;
     let mut all = true;
     for path in &arguments.paths {
-        let place = absolute(path)?;
-        let forgotten = collection.forget(&place, &options)?;
-        match forgotten {
+        let Forgotten { place, pictures } = clipseek.forget(&collection, path, stop)?;
+        match pictures {
             0 => message!(
                 "collection {} has no picture at {}",
                 collection.name(),
@@ -44,23 +34,11 @@ pub(crate) fn run(arguments: &Arguments, store: &Store) -> Result<Outcome> {
             ),
             _ => message!(
                 "forgot {} at {}",
-                count(forgotten, "picture"),
+                count(pictures, "picture"),
                 visible(&place)
             ),
         }
-        all &= forgotten > 0;
+        all &= pictures > 0;
     }
     Ok(Outcome::of(all))
-}
-
-/// A path or URL as the collection keeps places.
-fn absolute(path: &Path) -> Result<String> {
-    if let Some(Address::Web(url)) = path.to_str().map(Address::of).transpose()?.flatten() {
-        return Ok(url.to_string());
-    }
-    let absolute = dataset::absolute(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(place(&absolute))
 }

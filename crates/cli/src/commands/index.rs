@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
+use clipseek::{Clipseek, parse_filter};
 use index::{
     Engine, EngineKind, Index, IndexSettings, IndexSpec, Metadata, Metric, Page, Query, QueryBy,
     Selection, Update, Vector,
@@ -12,11 +13,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::arguments::{StoreArguments, one_of};
+use crate::arguments::one_of;
 use crate::engines::{DeploymentArguments, EngineArguments, tell_of_late};
+use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
-use crate::narrowing::parse_filter;
 use crate::output;
 use crate::terminal::{count, message};
 
@@ -25,7 +26,7 @@ const BATCH: usize = 1000;
 
 /// Work with raw vectors: indexes, namespaces, upsert, query, fetch, update, delete
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:
+#[command(after_help = format!("Examples:
   clipseek index create articles --dimension 256 --metric cosine
   clipseek index upsert articles vectors.jsonl
   clipseek embed \"a dog\" --model mini | clipseek index query articles --vector - --top-k 4 --include-metadata
@@ -33,8 +34,9 @@ const BATCH: usize = 1000;
   clipseek index list --engine pinecone                  the same commands, at Pinecone
 
 A collection is an index too: its pictures are namespace `images`, its captions namespace `captions`.
-Answers are JSON in the form of Pinecone's API. Of Pinecone, PINECONE_API_KEY is the key, and
-PINECONE_CONTROLLER_HOST another address than Pinecone's own, whose certificate SSL_CERT_FILE can vouch for.")]
+Answers are JSON in the form of Pinecone's API.
+
+{}", environment::of_pinecone()))]
 pub(crate) struct Arguments {
     #[command(flatten)]
     engine: EngineArguments,
@@ -288,10 +290,10 @@ pub(crate) struct Delete {
     all: bool,
 }
 
-pub(crate) fn run(arguments: Arguments, place: &StoreArguments) -> Result<Outcome> {
-    let store = place.open()?;
+pub(crate) fn run(arguments: Arguments, clipseek: &Clipseek) -> Result<Outcome> {
+    let store = clipseek.store()?;
     let work = Work {
-        engine: arguments.engine.of(&store)?,
+        engine: arguments.engine.of(store)?,
         store,
     };
     let engine = &work.engine;
@@ -312,12 +314,12 @@ pub(crate) fn run(arguments: Arguments, place: &StoreArguments) -> Result<Outcom
 }
 
 /// What commands work on.
-struct Work {
-    store: Store,
+struct Work<'a> {
+    store: &'a Store,
     engine: Engine,
 }
 
-impl Work {
+impl Work<'_> {
     /// Refuses the index of a collection, which the collection alone changes.
     fn refuse_collection(&self, name: &str) -> Result<()> {
         let engine = self.engine.kind();
@@ -376,12 +378,12 @@ fn configure(arguments: &Configure, engine: &Engine) -> Result<Outcome> {
 }
 
 impl Namespace {
-    fn open(&self, work: &Work) -> Result<Index> {
+    fn open(&self, work: &Work<'_>) -> Result<Index> {
         Ok(work.engine.index(&self.name)?)
     }
 
     /// Opens an index to change a namespace. Those of a collection are changed by the collection alone.
-    fn open_to_change(&self, work: &Work) -> Result<Index> {
+    fn open_to_change(&self, work: &Work<'_>) -> Result<Index> {
         if is_of_collections(&self.namespace) {
             work.refuse_collection(&self.name)?;
         }
@@ -389,7 +391,7 @@ impl Namespace {
     }
 }
 
-fn upsert(arguments: &Upsert, work: &Work) -> Result<Outcome> {
+fn upsert(arguments: &Upsert, work: &Work<'_>) -> Result<Outcome> {
     let index = arguments.target.open_to_change(work)?;
     let read = |source| Error::Read {
         path: arguments.file.clone(),
@@ -448,7 +450,7 @@ fn refused(written: usize, line: usize) -> String {
     }
 }
 
-fn query(arguments: &QueryArguments, work: &Work) -> Result<Outcome> {
+fn query(arguments: &QueryArguments, work: &Work<'_>) -> Result<Outcome> {
     let by = match (&arguments.id, arguments.vector.as_deref()) {
         (Some(id), _) => QueryBy::Id(id.clone()),
         (None, Some("-")) => {
@@ -476,7 +478,7 @@ fn query(arguments: &QueryArguments, work: &Work) -> Result<Outcome> {
     Ok(Outcome::of(!matches.is_empty()))
 }
 
-fn fetch(arguments: &Fetch, work: &Work) -> Result<Outcome> {
+fn fetch(arguments: &Fetch, work: &Work<'_>) -> Result<Outcome> {
     let index = arguments.target.open(work)?;
     let namespace = &arguments.target.namespace;
     let page = match &arguments.filter {
@@ -502,7 +504,7 @@ fn fetch(arguments: &Fetch, work: &Work) -> Result<Outcome> {
     Ok(Outcome::of(found > 0 && found >= arguments.ids.len()))
 }
 
-fn ids(arguments: &Ids, work: &Work) -> Result<Outcome> {
+fn ids(arguments: &Ids, work: &Work<'_>) -> Result<Outcome> {
     let index = arguments.target.open(work)?;
     let namespace = &arguments.target.namespace;
     let token = arguments.token.as_deref();
@@ -522,7 +524,7 @@ fn paged(mut answer: serde_json::Value, next: Option<String>) -> serde_json::Val
     answer
 }
 
-fn update(arguments: &UpdateArguments, work: &Work) -> Result<Outcome> {
+fn update(arguments: &UpdateArguments, work: &Work<'_>) -> Result<Outcome> {
     let values = arguments
         .values
         .as_deref()
@@ -563,7 +565,7 @@ fn update(arguments: &UpdateArguments, work: &Work) -> Result<Outcome> {
     }
 }
 
-fn delete(arguments: &Delete, work: &Work) -> Result<Outcome> {
+fn delete(arguments: &Delete, work: &Work<'_>) -> Result<Outcome> {
     let selection = match &arguments.filter {
         Some(text) => {
             let filter = parse_filter(text)?;
@@ -594,7 +596,7 @@ fn delete(arguments: &Delete, work: &Work) -> Result<Outcome> {
     }
 }
 
-fn drop_index(name: &str, work: &Work) -> Result<Outcome> {
+fn drop_index(name: &str, work: &Work<'_>) -> Result<Outcome> {
     work.refuse_collection(name)?;
     work.engine.drop_index(name)?;
     message!("dropped {name}");

@@ -1,21 +1,20 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use clip::Scoring;
-use hub::{CachedRepository, CachedRevision, Repository};
+use clipseek::{
+    Clipseek, DEFAULT_MODEL, Error, HubModel, LocalModel, MINI, Models, NamedModel, SHOWN_DIGITS,
+};
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
 use crate::environment;
-use crate::error::Error;
 use crate::exit::Outcome;
-use crate::hub_model::{self, Extent, HubModel};
-use crate::models::{DEFAULT, MINI, NamedModel, SHOWN_DIGITS, mini_size};
 use crate::output;
 use crate::terminal::{FAINT, message};
 
 /// Download, list and describe models
 #[derive(Debug, Subcommand)]
-#[command(after_help = environment::OF_THE_HUB)]
+#[command(after_help = environment::of_the_hub())]
 pub(crate) enum Command {
     Pull(Pull),
     List(List),
@@ -32,10 +31,10 @@ pub(crate) enum Command {
 Prints the directory. An interrupted download goes on where it stopped. What Python's libraries
 have downloaded is not downloaded again.
 
-{}", environment::OF_THE_HUB))]
+{}", environment::of_the_hub()))]
 pub(crate) struct Pull {
     /// OWNER/NAME, or OWNER/NAME@REVISION for another branch, tag or commit than `main`
-    #[arg(value_name = "ID", default_value = DEFAULT)]
+    #[arg(value_name = "ID", default_value = DEFAULT_MODEL)]
     model: String,
 
     /// Print JSON
@@ -63,19 +62,20 @@ pub(crate) struct Info {
     json: bool,
 }
 
-pub(crate) fn run(command: Command) -> Result<Outcome> {
+pub(crate) fn run(command: &Command, clipseek: &Clipseek) -> Result<Outcome> {
+    let models = clipseek.models();
     match command {
-        Command::Pull(arguments) => pull(&arguments),
-        Command::List(arguments) => list(&arguments),
-        Command::Info(arguments) => info(&arguments),
+        Command::Pull(arguments) => pull(arguments, models),
+        Command::List(arguments) => list(arguments, models),
+        Command::Info(arguments) => info(arguments, models),
     }
 }
 
-fn pull(arguments: &Pull) -> Result<Outcome> {
+fn pull(arguments: &Pull, models: &Models) -> Result<Outcome> {
     let model = HubModel::parse(&arguments.model).ok_or_else(|| Error::NotAnId {
         name: arguments.model.clone(),
     })?;
-    let snapshot = model.refresh()?;
+    let snapshot = models.pull(&model)?;
     output::write(None, |out| {
         if !arguments.json {
             return Ok(writeln!(out, "{}", snapshot.directory.display())?);
@@ -93,24 +93,21 @@ fn pull(arguments: &Pull) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn list(arguments: &List) -> Result<Outcome> {
-    let mut rows = vec![Row::mini()];
-    for model in cached()? {
-        let revisions = model.revisions.iter();
-        rows.extend(revisions.filter_map(|revision| Row::of(&model.repository, revision)));
-    }
+fn list(arguments: &List, models: &Models) -> Result<Outcome> {
+    let mut rows = vec![LocalModel::mini()];
+    rows.extend(cached(models)?);
     if arguments.json {
-        let rows: Vec<Value> = rows.iter().map(Row::json).collect();
+        let rows: Vec<Value> = rows.iter().map(json_of).collect();
         output::write(None, |out| {
             serde_json::to_writer_pretty(&mut *out, &rows)?;
             Ok(writeln!(out)?)
         })?;
         return Ok(Outcome::Done);
     }
-    let mut lines: Vec<(String, String)> = rows.iter().map(Row::line).collect();
-    if rows.iter().all(|row| row.name != DEFAULT) {
+    let mut lines: Vec<(String, String)> = rows.iter().map(line_of).collect();
+    if rows.iter().all(|row| row.name != DEFAULT_MODEL) {
         let words = "the default; not on this machine yet: clipseek model pull";
-        lines.push((DEFAULT.to_owned(), words.to_owned()));
+        lines.push((DEFAULT_MODEL.to_owned(), words.to_owned()));
     }
     for (name, words) in [
         (
@@ -132,104 +129,59 @@ fn list(arguments: &List) -> Result<Outcome> {
 }
 
 /// The models in the cache, where there is a place for one.
-fn cached() -> Result<Vec<CachedRepository>> {
-    match hub_model::hub() {
-        Ok(hub) => Ok(hub.models()?),
-        Err(error) if matches!(error.downcast_ref(), Some(hub::Error::NoHome)) => {
+fn cached(models: &Models) -> Result<Vec<LocalModel>> {
+    match models.cached() {
+        Err(clipseek::Error::HubSettings(error)) if matches!(*error, hub::Error::NoHome) => {
             message!("note: {error}");
             Ok(Vec::new())
         }
-        Err(error) => Err(error),
+        cached => Ok(cached?),
     }
 }
 
-/// A model on this machine.
-struct Row {
-    name: String,
-    family: &'static str,
-    size: u64,
-    is_complete: bool,
-    /// None for the bundled one.
-    revision: Option<CachedRevision>,
+/// What is said of a model in a line: its name, and the rest.
+fn line_of(model: &LocalModel) -> (String, String) {
+    let size = HumanBytes(model.size);
+    let words = match &model.revision {
+        None => {
+            format!("bundled, {size}: small and fast, for trying clipseek out; not as good as CLIP")
+        }
+        Some(_) if !model.is_complete => {
+            format!("incomplete, {size}: clipseek model pull {}", model.name)
+        }
+        Some(revision) => {
+            let commit = revision.snapshot.commit.get(..SHOWN_DIGITS);
+            let commit = commit.unwrap_or_default();
+            format!("{}, {size}, commit {commit}", model.family)
+        }
+    };
+    (model.name.clone(), words)
 }
 
-impl Row {
-    fn mini() -> Row {
-        Row {
-            name: MINI.to_owned(),
-            family: MINI,
-            size: mini_size(),
-            is_complete: true,
-            revision: None,
-        }
+fn json_of(model: &LocalModel) -> Value {
+    let mut object = json!({
+        "model": model.name,
+        "source": "bundled",
+        "family": model.family,
+        "size": model.size,
+        "complete": model.is_complete,
+    });
+    if let Some(revision) = &model.revision {
+        object["source"] = json!("hub");
+        object["commit"] = json!(revision.snapshot.commit);
+        object["references"] = json!(revision.references);
+        object["directory"] = json!(revision.snapshot.directory);
     }
-
-    /// A model of the hub; none when it is one of another kind.
-    fn of(repository: &Repository, revision: &CachedRevision) -> Option<Row> {
-        let family = hub_model::family(&revision.snapshot)?;
-        let mut references = revision.references.iter();
-        let is_main = revision.references.iter().any(|name| name == "main");
-        let id = repository.id();
-        let name = match references.next() {
-            _ if is_main => id.to_owned(),
-            Some(reference) => format!("{id}@{reference}"),
-            None => format!("{id}@{}", revision.snapshot.commit),
-        };
-        Some(Row {
-            name,
-            family,
-            size: revision.snapshot.files.iter().map(|file| file.size).sum(),
-            is_complete: hub_model::extent(&revision.snapshot) != Extent::Part,
-            revision: Some(revision.clone()),
-        })
-    }
-
-    fn line(&self) -> (String, String) {
-        let size = HumanBytes(self.size);
-        let words = match &self.revision {
-            None => format!(
-                "bundled, {size}: small and fast, for trying clipseek out; not as good as CLIP"
-            ),
-            Some(_) if !self.is_complete => {
-                format!("incomplete, {size}: clipseek model pull {}", self.name)
-            }
-            Some(revision) => {
-                let commit = revision
-                    .snapshot
-                    .commit
-                    .get(..SHOWN_DIGITS)
-                    .unwrap_or_default();
-                format!("{}, {size}, commit {commit}", self.family)
-            }
-        };
-        (self.name.clone(), words)
-    }
-
-    fn json(&self) -> Value {
-        let mut object = json!({
-            "model": self.name,
-            "source": "bundled",
-            "family": self.family,
-            "size": self.size,
-            "complete": self.is_complete,
-        });
-        if let Some(revision) = &self.revision {
-            object["source"] = json!("hub");
-            object["commit"] = json!(revision.snapshot.commit);
-            object["references"] = json!(revision.references);
-            object["directory"] = json!(revision.snapshot.directory);
-        }
-        object
-    }
+    object
 }
 
 /// Said of a model of texts alone.
 const NO_PICTURES: &str = "none: give it as --text-model beside the --model whose space it shares";
 
-fn info(arguments: &Info) -> Result<Outcome> {
+fn info(arguments: &Info, models: &Models) -> Result<Outcome> {
     let NamedModel {
         model, reference, ..
-    } = NamedModel::load_local(&arguments.model)?;
+    } = models.load_local(&arguments.model)?;
     let description = model.description();
     let logit_bias = match model.scoring() {
         Scoring::Sigmoid { bias, .. } => Some(bias),

@@ -3,19 +3,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use search::{Collection, Hits, Keywords, SearchOptions, Store, Within};
+use clipseek::{Answer, Clipseek, Field, Query, QueryText, SearchRequest};
+use search::Collection;
 
-use super::add::DEFAULT_COLLECTION;
-use crate::arguments::{StoreArguments, one_of};
+use crate::arguments::one_of;
 use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::graphics::GraphicsArguments;
-use crate::models::{ModelArguments, NamedModel};
+use crate::models::ModelArguments;
 use crate::narrowing::Narrowing;
 use crate::output;
-use crate::question::{Question, What};
-use crate::render::{self, Answer};
+use crate::picture_argument;
+use crate::render;
 use crate::terminal::{message, visible};
 
 /// Find pictures with words, with a picture, or like one of the collection
@@ -76,7 +76,7 @@ pub(crate) struct Arguments {
 
     /// What to compare with, one or more of these [default: images]
     #[arg(long = "in", value_name = "WHERE", value_enum, value_delimiter = ',')]
-    fields: Vec<Field>,
+    fields: Vec<FieldName>,
 
     /// Words to look up in captions, file names and folders: all of them; "words in quotes" stand
     /// together, word* stands for any ending
@@ -105,9 +105,9 @@ pub(crate) struct Arguments {
     model: ModelArguments,
 }
 
-/// What a question is compared with.
+/// What a query is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Field {
+enum FieldName {
     /// The pictures
     Images,
     /// Their captions, of which the nearest counts
@@ -116,6 +116,17 @@ enum Field {
     Both,
     /// The question's words, as with --keywords
     Keywords,
+}
+
+impl From<FieldName> for Field {
+    fn from(name: FieldName) -> Field {
+        match name {
+            FieldName::Images => Field::Images,
+            FieldName::Captions => Field::Captions,
+            FieldName::Both => Field::Both,
+            FieldName::Keywords => Field::Keywords,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -136,92 +147,34 @@ enum Format {
     Paths0,
 }
 
-pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outcome> {
+pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome> {
     let format = arguments.format()?;
-    let filter = arguments.narrowing.filter()?;
-    let store = place.open_existing()?;
-    let collection = open_collection(&store, arguments.collection.as_deref())?;
-    let question = arguments.question(&collection)?;
-    if let Some(to) = &arguments.to {
-        spare(&question, to)?;
-        spare_pictures(&collection, format, to)?;
-    }
-    if question.is_mix() {
-        message!("looking for {}", visible(&question.explanation()));
-    }
-    let options = SearchOptions {
+    let request = SearchRequest {
         top_k: arguments.top_k as usize,
         threshold: arguments.threshold,
-        filter,
-        within: question.within,
-        keywords: question.keywords.clone(),
+        conditions: arguments.narrowing.conditions()?,
+        model: arguments.model.choice(),
     };
-    let found = match (question.parts.is_empty(), &question.keywords) {
-        (true, Some(keywords)) => {
-            collection.search_keywords(keywords, options.top_k, options.filter.as_ref())?
-        }
-        _ => {
-            let model = arguments.model_for(&question, &collection)?;
-            find(&collection, &model, &question, &options)?
-        }
-    };
-    explain(&found, &options, &collection, question.has_pictures());
-    let outcome = Outcome::of(!found.hits.is_empty());
-    let answer = Answer {
-        question,
-        collection: collection.name().to_owned(),
-        model: collection.model().reference.clone(),
-        found,
-    };
+    let collection = clipseek.collection(arguments.collection.as_deref())?;
+    let query = clipseek.query(&arguments.query(clipseek)?, &collection)?;
+    if let Some(to) = &arguments.to {
+        spare(&query, to)?;
+        spare_pictures(&collection, format, to)?;
+    }
+    if query.is_mix() {
+        message!("looking for {}", visible(&query.explanation()));
+    }
+    let answer = clipseek.search(&collection, query, &request)?;
+    if let Some(nothing) = &answer.nothing {
+        message!("{}", visible(&nothing.to_string()));
+    }
     arguments.show(&answer, format)?;
-    Ok(outcome)
+    Ok(Outcome::of(answer.nothing.is_none()))
 }
 
-/// The collection of that name; without a name the default one, or the only one there is.
-pub(crate) fn open_collection<'store>(
-    store: &'store Store,
-    name: Option<&str>,
-) -> Result<Collection<'store>> {
-    Ok(store.collection(&collection_name(store, name)?)?)
-}
-
-/// The name of that collection.
-pub(crate) fn collection_name(store: &Store, name: Option<&str>) -> Result<String> {
-    // An empty variable names none.
-    if let Some(name) = name.filter(|name| !name.is_empty()) {
-        return Ok(name.to_owned());
-    }
-    let mut names: Vec<String> = store
-        .collections()?
-        .into_iter()
-        .map(|info| info.name)
-        .collect();
-    if names.iter().any(|name| name == DEFAULT_COLLECTION) {
-        names = vec![DEFAULT_COLLECTION.to_owned()];
-    }
-    match names.as_slice() {
-        [] => Err(Error::NoCollections {
-            store: store.directory().to_owned(),
-        }
-        .into()),
-        [name] => Ok(name.clone()),
-        _ => Err(Error::WhichCollection { names }.into()),
-    }
-}
-
-/// Asks the collection.
-pub(crate) fn find(
-    collection: &Collection<'_>,
-    model: &NamedModel,
-    question: &Question,
-    options: &SearchOptions,
-) -> Result<Hits> {
-    question.ask(|query| Ok(collection.search(&model.model, query, options)?))
-}
-
-/// Refuses to write over a picture of the question.
-fn spare(question: &Question, to: &Path) -> Result<(), Error> {
-    let mut paths = question.parts.iter().filter_map(|part| part.what.path());
+/// Refuses to write over a picture of the query.
+fn spare(query: &Query, to: &Path) -> Result<(), Error> {
+    let mut paths = query.terms.iter().filter_map(|term| term.kind.path());
     paths.try_for_each(|path| output::spare(path, to))
 }
 
@@ -231,49 +184,10 @@ fn spare_pictures(collection: &Collection<'_>, format: Format, to: &Path) -> Res
         return Ok(output::spare_picture(to)?);
     }
     match to.canonicalize() {
-        Ok(place) if collection.has_place(&crate::sources::place(&place))? => {
+        Ok(place) if collection.has_place(&place.to_string_lossy())? => {
             Err(Error::OutputIsPicture { path: place }.into())
         }
         _ => Ok(()),
-    }
-}
-
-/// Says why there is nothing, where there is nothing.
-fn explain(found: &Hits, options: &SearchOptions, collection: &Collection<'_>, of_pictures: bool) {
-    if !found.hits.is_empty() {
-        return;
-    }
-    match (found.best, options.threshold) {
-        (Some(best), Some(threshold)) => message!(
-            "nothing is as similar as {}: the best is {}",
-            render::similarity(threshold),
-            render::similarity(best)
-        ),
-        _ if collection.pictures() == 0 => message!("collection {} is empty", collection.name()),
-        _ => match (&options.keywords, &options.filter) {
-            (Some(keywords), filter) => message!(
-                "no caption, file name or folder{} has all of these words: {}",
-                filter.as_ref().map_or("", |_| " of the pictures asked for"),
-                visible(keywords.text())
-            ),
-            (None, Some(_)) => {
-                message!("no picture has all that --filter, --folder and the dates ask for");
-            }
-            (None, None) if options.within == Within::Captions => {
-                message!(
-                    "no picture of collection {} has a caption",
-                    collection.name()
-                );
-            }
-            (None, None) if !of_pictures => message!(
-                "the pictures of collection {} have no vectors: see clipseek collection check",
-                collection.name()
-            ),
-            (None, None) => message!(
-                "there is no other picture in collection {}",
-                collection.name()
-            ),
-        },
     }
 }
 
@@ -281,10 +195,10 @@ impl Arguments {
     fn show(&self, answer: &Answer, format: Format) -> Result<()> {
         let to = self.to.as_deref();
         if format == Format::Table {
-            return match answer.found.hits.is_empty() {
-                true => Ok(()),
-                false => self.show_table(answer, to),
-            };
+            if answer.found.hits.is_empty() {
+                return Ok(());
+            }
+            return self.show_table(answer, to);
         }
         output::write(to, |out| match format {
             Format::Table => render::table(answer, out),
@@ -310,62 +224,17 @@ impl Arguments {
         }
     }
 
-    fn question(&self, collection: &Collection<'_>) -> Result<Question> {
-        let mut question = Question::default();
-        let words = self.words.join(" ");
-        if !words.trim().is_empty() {
-            question.add_words(&words, collection)?;
-        }
-        for path in &self.image {
-            question.add(What::picture(path)?);
-        }
-        for id in &self.like {
-            question.add(What::like(id, collection)?);
-        }
-        if question.parts.is_empty() && self.keywords.is_none() {
-            return Err(Error::NoWords.into());
-        }
-        question.keywords = self.keywords.as_deref().map(Keywords::parse).transpose()?;
-        self.direct(&mut question)?;
-        Ok(question)
-    }
-
-    /// Sets what the question is compared with.
-    fn direct(&self, question: &mut Question) -> Result<()> {
-        let has = |fields: &[Field]| fields.iter().any(|field| self.fields.contains(field));
-        let images = self.fields.is_empty() || has(&[Field::Images, Field::Both]);
-        let captions = has(&[Field::Captions, Field::Both]);
-        if question.parts.is_empty() {
-            let vectors = has(&[Field::Images, Field::Captions, Field::Both]);
-            return match vectors {
-                true => Err(Error::NothingToCompare.into()),
-                false => Ok(()),
-            };
-        }
-        if has(&[Field::Keywords]) && question.keywords.is_none() {
-            question.keywords = Some(question.words_as_keywords()?);
-        }
-        question.within = match (images, captions) {
-            (true, true) => Within::Both,
-            (false, true) => Within::Captions,
-            (true, false) => Within::Images,
-            (false, false) if question.has_pictures() => {
-                return Err(Error::NoKeywordsIn { what: "a picture" }.into());
-            }
-            (false, false) => {
-                question.parts.clear();
-                Within::Images
-            }
-        };
-        Ok(())
-    }
-
-    /// The model that the question takes.
-    fn model_for(&self, question: &Question, collection: &Collection<'_>) -> Result<NamedModel> {
-        match question.has_words() {
-            true => self.model.load_for(collection.model()),
-            false => self.model.load_pictures_for(collection.model()),
-        }
+    /// The query as it was written.
+    fn query(&self, clipseek: &Clipseek) -> Result<QueryText> {
+        let pictures = self.image.iter();
+        let pictures = pictures.map(|at| picture_argument::picture(clipseek, at));
+        Ok(QueryText {
+            words: self.words.join(" "),
+            pictures: pictures.collect::<Result<_>>()?,
+            like: self.like.clone(),
+            keywords: self.keywords.clone(),
+            fields: self.fields.iter().map(|field| (*field).into()).collect(),
+        })
     }
 
     fn format(&self) -> Result<Format, Error> {

@@ -7,13 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use search::{Embedder, ModelIdentity};
-use server::{Displaced, Keys, Limits, Log, Models, PublicHost, Server, ServerOptions, Tls};
+use clipseek::Clipseek;
+use server::{Displaced, Keys, Limits, Log, PublicHost, Server, ServerOptions, Tls};
 
-use crate::arguments::StoreArguments;
 use crate::environment;
 use crate::exit::Outcome;
-use crate::models::ModelArguments;
 use crate::terminal::message;
 
 /// How long work that was not done in time may hold up the end of the process.
@@ -100,13 +98,12 @@ fn positive() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..)
 }
 
-pub(crate) fn run(arguments: &Arguments, place: &StoreArguments) -> Result<Outcome> {
-    let store = place.open()?;
+pub(crate) fn run(arguments: &Arguments, clipseek: Clipseek) -> Result<Outcome> {
     let options = arguments.options()?;
     raise_the_limit_of_files();
     let runtime = tokio::runtime::Runtime::new().context("threads could not be started")?;
     let served = runtime.block_on(async {
-        let server = Server::bind(store, options).await?;
+        let server = Server::bind(clipseek, options).await?;
         let end = asked_to_end();
         message!("serving at {}; Ctrl-C to end", server.url());
         for Displaced { name, own, address } in server.displaced() {
@@ -143,21 +140,8 @@ impl Arguments {
             tls,
             log: log.context("threads could not be started")?,
             public_host: self.public_host.clone(),
-            models: Models::new(embedder),
             ..ServerOptions::new(self.bind, keys()?)
         })
-    }
-}
-
-/// What embeds for a collection: its own model.
-fn embedder(made_with: &ModelIdentity) -> Result<Embedder, String> {
-    let found = ModelArguments::of_collection(made_with);
-    let model = found.map_err(|error| format!("{error:#}"))?.model;
-    let texts = made_with.text.as_ref();
-    let texts = texts.map_or(&made_with.fingerprint, |text| &text.fingerprint);
-    match model.fingerprint() == made_with.fingerprint && model.text_fingerprint() == texts {
-        true => Ok(Embedder::new(model)),
-        false => Err("it is no more what made the collection".to_owned()),
     }
 }
 
@@ -171,7 +155,7 @@ fn keys() -> Result<Keys> {
 
 /// The keys of a variable. One that is set and has none is a mistake, which would open the server to all.
 fn keys_of(variable: &str) -> Result<Vec<String>> {
-    let text = std::env::var(variable).unwrap_or_default();
+    let text = environment::text(variable).unwrap_or_default();
     let keys = text.split(',').map(|key| key.trim().to_owned());
     let keys: Vec<_> = keys.filter(|key| !key.is_empty()).collect();
     match keys.is_empty() && !text.is_empty() {

@@ -2,13 +2,14 @@ use std::io::Write;
 
 use anstream::adapter::strip_str;
 use anyhow::Result;
+use clipseek::Answer;
 use picture::Size;
 use rayon::prelude::*;
 use search::Hit;
 use unicode_width::UnicodeWidthStr;
 
 use super::lines::{padded, wrap};
-use super::{Answer, caption, evidence, file_name, tile};
+use super::{caption, evidence, file_name, tile};
 use crate::graphics::{Drawing, Graphics};
 use crate::terminal::{FAINT, STRONG, visible};
 

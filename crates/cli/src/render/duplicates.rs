@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use anyhow::Result;
+use clipseek::similarity;
 use indicatif::HumanBytes;
 use maud::{Markup, html};
 use picture::Picture;
@@ -11,7 +12,7 @@ use search::{Duplicate, DuplicateFile, DuplicateGroup, Duplicates};
 use serde::Serialize;
 
 use super::page::{document, image, url};
-use super::{file_name, similarity, tile};
+use super::{file_name, tile};
 use crate::terminal::{FAINT, STRONG, count, visible};
 
 /// The longest edges of a picture on the page, in pixels.

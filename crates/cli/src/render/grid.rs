@@ -1,12 +1,12 @@
 use anyhow::Result;
+use clipseek::{Answer, Query, Sign, Term, TermKind};
 use picture::Picture;
 use rayon::prelude::*;
 use search::Hit;
 
 use super::canvas::{Canvas, Colour};
-use super::{Answer, evidence, label, tile};
+use super::{evidence, label, tile};
 use crate::error::Error;
-use crate::question::{Part, Question, Sign, What};
 
 const BACK: Colour = [255, 255, 255];
 const EMPTY: Colour = [235, 234, 231];
@@ -41,9 +41,9 @@ pub(crate) fn grid(answer: &Answer) -> Result<Picture> {
     let columns = hits.len().clamp(1, COLUMNS);
     let rows = hits.len().div_ceil(columns).max(1);
     let width = GAP + (1 + columns) * (EDGE + GAP) + GAP;
-    let blocks = Block::of_question(&answer.question, &Canvas::new(1, 1, BACK)?);
-    let question: usize = blocks.iter().map(|block| block.height() + GAP).sum();
-    let height = question.max(rows * (CELL + GAP));
+    let blocks = Block::of_query(&answer.query, &Canvas::new(1, 1, BACK)?);
+    let query: usize = blocks.iter().map(|block| block.height() + GAP).sum();
+    let height = query.max(rows * (CELL + GAP));
     let mut canvas = Canvas::new(width, GAP + height, BACK)?;
     let mut y = GAP;
     for block in &blocks {
@@ -67,7 +67,7 @@ pub(crate) fn grid(answer: &Answer) -> Result<Picture> {
     canvas.into_picture()
 }
 
-/// A part of the question as it is drawn: a line with its sign, and words or a picture under it.
+/// A term of the query as it is drawn: a line with its sign, and words or a picture under it.
 struct Block {
     label: String,
     size: f32,
@@ -82,17 +82,20 @@ struct Square {
 }
 
 impl Block {
-    /// The blocks of a question. A single one is large; those of a mix share the column.
-    fn of_question(question: &Question, canvas: &Canvas) -> Vec<Block> {
-        let is_mix = question.is_mix();
-        let parts = question.parts.iter().enumerate();
-        let parts = parts.map(|(n, part)| match is_mix {
-            true => Block::of_term(part, n == 0, canvas),
-            false => Block::alone(&part.what, canvas),
+    /// The blocks of a query. A single one is large; those of a mix share the column.
+    fn of_query(query: &Query, canvas: &Canvas) -> Vec<Block> {
+        let is_mix = query.is_mix();
+        let terms = query.terms.iter().enumerate();
+        let terms = terms.map(|(n, term)| {
+            if is_mix {
+                Block::of_term(term, n == 0, canvas)
+            } else {
+                Block::alone(&term.kind, canvas)
+            }
         });
-        let keywords = question.keywords.as_ref();
+        let keywords = query.keywords.as_ref();
         let keywords = keywords.map(|it| Block::of_words("Keywords", it.text(), canvas));
-        parts.chain(keywords).collect()
+        terms.chain(keywords).collect()
     }
 
     fn of_words(label: &str, words: &str, canvas: &Canvas) -> Block {
@@ -104,33 +107,33 @@ impl Block {
         }
     }
 
-    fn alone(what: &What, canvas: &Canvas) -> Block {
+    fn alone(what: &TermKind, canvas: &Canvas) -> Block {
         Block::of(what, "Query".to_owned(), (26.0, 10), EDGE, canvas)
     }
 
-    fn of_term(part: &Part, is_first: bool, canvas: &Canvas) -> Block {
-        let weight = part.weight;
+    fn of_term(term: &Term, is_first: bool, canvas: &Canvas) -> Block {
+        let weight = term.weight;
         let sign = Sign { weight, is_first };
-        let label = match part.what {
-            What::Words(_) => format!("{sign}words"),
+        let label = match term.kind {
+            TermKind::Words(_) => format!("{sign}words"),
             _ => format!("{sign}picture"),
         };
         let label = label.trim_start().to_owned();
-        Block::of(&part.what, label, (20.0, 4), TERM_EDGE, canvas)
+        Block::of(&term.kind, label, (20.0, 4), TERM_EDGE, canvas)
     }
 
     fn of(
-        what: &What,
+        what: &TermKind,
         label: String,
         (size, most): (f32, usize),
         edge: usize,
         canvas: &Canvas,
     ) -> Block {
         let (words, picture) = match what {
-            What::Words(words) => (words.as_str(), None),
+            TermKind::Words(words) => (words.as_str(), None),
             what => {
                 let side = edge as u32;
-                let small = tile::of_question(what, side, side);
+                let small = tile::of_term(what, side, side);
                 let picture = small.map(|small| tile::enlarged(small, side, side));
                 ("", Some(Square { picture, edge }))
             }

@@ -1,12 +1,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use clipseek::{Answer, Query, Sign, Term, TermKind};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use picture::Picture;
 use rayon::prelude::*;
 use search::Hit;
 
-use super::{Answer, caption, evidence, file_name, is_url, label, tile};
-use crate::question::{Part, Question, Sign, What};
+use super::{caption, evidence, file_name, is_url, label, tile};
 
 /// The longest edges of a picture on the page, in pixels: sharp on a screen of double density.
 const EDGE: u32 = 480;
@@ -18,7 +18,7 @@ const STYLE: &str = include_str!("page.css");
 
 /// One HTML file that needs nothing else, with a section an answer.
 pub(crate) fn page(answers: &[Answer]) -> String {
-    let titles: Vec<String> = answers.iter().map(|it| it.question.title()).collect();
+    let titles: Vec<String> = answers.iter().map(|it| it.query.title()).collect();
     document(
         &titles.join(" · "),
         &html! { @for answer in answers { (section(answer)) } },
@@ -55,7 +55,7 @@ fn section(answer: &Answer) -> Markup {
     html! {
         section {
             header {
-                (query(&answer.question))
+                (query_parts(&answer.query))
                 p.about {
                     (how_many(hits.len())) " of collection "
                     strong { (answer.collection) } ", by model " strong { (answer.model) } "."
@@ -78,14 +78,14 @@ fn how_many(hits: usize) -> String {
     }
 }
 
-fn query(question: &Question) -> Markup {
+fn query_parts(query: &Query) -> Markup {
     html! {
-        @for (n, part) in question.parts.iter().enumerate() {
+        @for (n, term) in query.terms.iter().enumerate() {
             div.part {
-                (part_of_query(part, n == 0))
+                (term_of_query(term, n == 0))
             }
         }
-        @if let Some(keywords) = &question.keywords {
+        @if let Some(keywords) = &query.keywords {
             div.part {
                 p.kind { "Keywords" }
                 h1 { (keywords.text()) }
@@ -94,21 +94,21 @@ fn query(question: &Question) -> Markup {
     }
 }
 
-/// A part of the query: its kind with sign and weight, and what it is.
-fn part_of_query(part: &Part, is_first: bool) -> Markup {
-    let weight = part.weight;
+/// A term of the query: its kind with sign and weight, and what it is.
+fn term_of_query(term: &Term, is_first: bool) -> Markup {
+    let weight = term.weight;
     let sign = Sign { weight, is_first };
     html! {
-        @match &part.what {
-            What::Words(words) => {
+        @match &term.kind {
+            TermKind::Words(words) => {
                 p.kind { (sign) "Words" }
                 h1 { "“" (words) "”" }
             }
             what => {
                 p.kind { (sign) "Picture" }
                 figure {
-                    (image(tile::of_question(what, EDGE, EDGE).as_ref(), "the query"))
-                    figcaption { (part.what.name()) }
+                    (image(tile::of_term(what, EDGE, EDGE).as_ref(), "the query"))
+                    figcaption { (what.name()) }
                 }
             }
         }

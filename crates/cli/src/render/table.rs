@@ -1,12 +1,12 @@
 use std::io::Write;
 
 use anyhow::Result;
+use clipseek::{Answer, Query, similarity};
 use search::Hit;
 use unicode_width::UnicodeWidthStr;
 
 use super::lines::{cut, padded};
-use super::{Answer, caption, file_name, similarity};
-use crate::question::Question;
+use super::{caption, file_name};
 use crate::terminal::{FAINT, STRONG, visible};
 
 /// The width of a line where nothing says how wide the terminal is.
@@ -24,7 +24,7 @@ pub(crate) fn table(answer: &Answer, out: &mut dyn Write) -> Result<()> {
 
 fn table_within(answer: &Answer, width: Option<usize>, out: &mut dyn Write) -> Result<()> {
     let rows: Vec<Row> = answer.found.hits.iter().map(Row::of).collect();
-    let evidence = Evidence::of(&answer.question);
+    let evidence = Evidence::of(&answer.query);
     let names = column_width("picture", rows.iter().map(|row| row.name.as_str()));
     let ids = column_width("id", rows.iter().map(|row| row.id.as_str()));
     let before = 4 + 2 + evidence.width() + names + 2 + ids + 2;
@@ -59,9 +59,9 @@ struct Evidence(Vec<Column>);
 type Column = (&'static str, fn(&Hit) -> Option<String>);
 
 impl Evidence {
-    /// The columns of what a question asks for.
-    fn of(question: &Question) -> Evidence {
-        let fields = question.fields();
+    /// The columns of what a query asks for.
+    fn of(query: &Query) -> Evidence {
+        let fields = query.fields();
         let column = |field: &&str| -> Column {
             match *field {
                 "keywords" => ("keywords", |hit| {
@@ -133,7 +133,6 @@ fn column_width<'a>(head: &str, texts: impl Iterator<Item = &'a str>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::question::What;
     use search::Hits;
 
     #[test]
@@ -149,7 +148,7 @@ mod tests {
             metadata: serde_json::Map::new(),
         };
         let answer = Answer {
-            question: Question::of(What::Words("dog".to_owned())),
+            query: Query::words("dog"),
             collection: "c".to_owned(),
             model: "mini".to_owned(),
             found: Hits {
@@ -159,6 +158,7 @@ mod tests {
                 ],
                 best: Some(0.31234),
             },
+            nothing: None,
         };
         let mut out = Vec::new();
         table_within(&answer, Some(50), &mut out)?;

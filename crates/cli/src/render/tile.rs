@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use crate::question::What;
+use clipseek::{PictureInput, TermKind};
 use picture::{Filter, Limits, Picture, Size, Window};
 
 /// The picture of that file, small enough to stand beside others; `None` where it can't be read
@@ -10,16 +10,13 @@ pub(super) fn thumbnail(path: &Path, width: u32, height: u32) -> Option<Picture>
     Some(picture.thumbnail(width, height))
 }
 
-/// The picture that a part of a question is, small as well.
-pub(super) fn of_question(what: &What, width: u32, height: u32) -> Option<Picture> {
-    match what {
-        What::Words(_) => None,
-        What::Received(received) => {
-            let picture = Picture::decode(&received.bytes, &Limits::default()).ok()?;
-            Some(picture.thumbnail(width, height))
-        }
-        What::Picture(path) | What::Like { place: path, .. } => thumbnail(path, width, height),
+/// The picture that a term of a query is, small as well.
+pub(super) fn of_term(term: &TermKind, width: u32, height: u32) -> Option<Picture> {
+    if let TermKind::Picture(PictureInput::Bytes { bytes, .. }) = term {
+        let picture = Picture::decode(bytes, &Limits::default()).ok()?;
+        return Some(picture.thumbnail(width, height));
     }
+    thumbnail(term.path()?, width, height)
 }
 
 /// The picture of that file, as large as fits into a frame.

@@ -15,6 +15,7 @@ mod places;
 mod played_terminal;
 mod rankings;
 mod raw_vectors;
+mod rooms;
 mod searching;
 #[cfg(unix)]
 mod serving;

@@ -213,7 +213,9 @@ fn what_stands_in_the_way_is_said() {
     let without_key = Ran::of(world.command(&list).output().unwrap());
     assert_eq!(without_key.code, 2);
     assert!(
-        without_key.stderr.contains("PINECONE_API_KEY is not set"),
+        without_key
+            .stderr
+            .contains("PINECONE_API_KEY is missing or invalid"),
         "{}",
         without_key.stderr
     );
@@ -233,6 +235,13 @@ fn what_stands_in_the_way_is_said() {
         "{}",
         elsewhere.stderr
     );
+    let mut command = world.command(&list);
+    pinecone.variables(&mut command);
+    let command = command.env("SSL_CERT_FILE", world.path("nowhere"));
+    let untrusted = Ran::of(command.output().unwrap());
+    for expected in ["no certificate found in", "hint: SSL_CERT_FILE"] {
+        assert!(untrusted.stderr.contains(expected), "{}", untrusted.stderr);
+    }
     let error = pinecone.fails(&world, &["index", "stats", "none", "--engine", "pinecone"]);
     assert!(
         error.starts_with("error: index `none` does not exist"),

@@ -1,9 +1,11 @@
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Seek, SeekFrom};
 
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
+
+use crate::strict::Strict;
 
 /// A file on this machine.
 pub(super) struct LocalFile(pub(super) File);
@@ -25,19 +27,5 @@ impl ChunkReader for LocalFile {
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
         self.0.get_bytes(start, length)
-    }
-}
-
-/// Fails at its end instead of saying that nothing comes any more: the library passes over as many
-/// elements as a damaged file claims, and would look for two thousand million of them behind the
-/// end.
-pub(crate) struct Strict<R>(pub(crate) R);
-
-impl<R: Read> Read for Strict<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.0.read(buffer)? {
-            0 if !buffer.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
-            count => Ok(count),
-        }
     }
 }

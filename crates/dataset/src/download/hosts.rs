@@ -1,11 +1,9 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
-
-use super::lock;
 
 /// With so many hosts known, those are forgotten that nobody is asking.
 const MOST: usize = 1 << 14;
@@ -74,4 +72,9 @@ impl Host {
         let mut not_before = lock(&self.not_before);
         *not_before = Some(not_before.map_or(end, |earlier| earlier.max(end)));
     }
+}
+
+/// What is within is whole whatever panicked.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

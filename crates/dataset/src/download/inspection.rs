@@ -1,29 +1,6 @@
-use std::fmt;
-
 use picture::{ContentHash, Format, Limits, Picture, Size};
 
-use super::Keeping;
-
-/// How pictures are made smaller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Resizing {
-    /// The shorter side, in pixels. Pictures that have no more are kept as they are.
-    pub side: u32,
-    /// The quality of the JPEG file, 1 to 100.
-    pub quality: u8,
-}
-
-impl fmt::Display for Keeping {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Original => f.write_str("as they came"),
-            Self::Resized(Resizing { side, quality }) => {
-                write!(f, "at {side} pixels, JPEG of quality {quality}")
-            }
-            Self::Nothing => f.write_str("not at all"),
-        }
-    }
-}
+use super::keeping::Keeping;
 
 /// What looking into a picture's bytes came to.
 #[derive(Debug)]
@@ -64,22 +41,10 @@ pub(super) fn inspect(
     Ok(Inspected { size, sha256, kept })
 }
 
-impl Resizing {
-    /// The size that a picture is to have; `None` if it is small enough.
-    fn shrunk(self, size: Size) -> Option<Size> {
-        let shorter = size.width.min(size.height);
-        let scale = f64::from(self.side) / f64::from(shorter);
-        let side = |side: u32| (f64::from(side) * scale).round() as u32;
-        (shorter > self.side).then(|| Size {
-            width: side(size.width),
-            height: side(size.height),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::download::keeping::Resizing;
 
     #[test]
     fn the_shorter_side_is_as_long_as_asked() {

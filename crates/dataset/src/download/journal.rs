@@ -5,8 +5,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use picture::ContentHash;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::error::DownloadError;
+use super::key::Key;
 use super::outcome::{FetchedPicture, KeptFile, Outcome};
-use super::{DownloadError, Key, Reason};
+use super::reason::Reason;
 
 /// "clsd", in the file's header: says whose database this is.
 const APPLICATION_ID: i64 = 0x636c_7364;

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::io::{BufWriter, IntoInnerError, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use parquet::schema::parser::parse_message_type;
 use serde::Serialize;
 
 use super::outcome::Outcome;
+use super::reason::Reason;
 use crate::embedding_table::{write_column, write_error};
 use crate::unfinished::Unfinished;
 use crate::{Error, Result};
@@ -32,6 +34,17 @@ const SCHEMA: &str = "
     }";
 
 const ROWS_PER_GROUP: usize = 1 << 16;
+
+/// What the rows of a list came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ManifestReport {
+    /// How many rows the manifest has.
+    pub rows: u64,
+    /// How many of them are pictures.
+    pub valid: u64,
+    /// How many are not, by reason.
+    pub invalid: BTreeMap<Reason, u64>,
+}
 
 /// A row of a list, and what came of it.
 #[derive(Clone, Debug, Serialize)]

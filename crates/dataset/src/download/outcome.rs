@@ -4,7 +4,8 @@ use std::time::SystemTime;
 use picture::{ContentHash, Limits};
 
 use super::inspection::{Inspected, inspect};
-use super::{Keeping, Reason};
+use super::keeping::Keeping;
+use super::reason::Reason;
 
 /// What came of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Key;
+use super::key::Key;
 
 /// A part of a list, of several that are worked on apart from each other. Which URLs it has depends on
 /// them alone, so that a URL is in one part however often the list has it.

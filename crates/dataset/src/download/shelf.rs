@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use picture::{ContentHash, Limits};
 
+use super::error::DownloadError;
 use super::inspection::{Inspected, inspect};
+use super::keeping::Keeping;
 use super::outcome::{FetchedPicture, KeptFile};
-use super::{DownloadError, Keeping, Reason};
+use super::reason::Reason;
 
 /// The folder of pictures, each under the hash of its content: a picture of two URLs is there once.
 #[derive(Debug)]

@@ -2,13 +2,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use net::{Again, Retry};
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
-use web::{Again, Retry};
 
+use super::error::DownloadError;
 use super::hosts::Hosts;
+use super::keeping::Keeping;
+use super::options::DownloadOptions;
 use super::outcome::{FetchedPicture, Outcome};
+use super::reason::Reason;
 use super::shelf::Shelf;
-use super::{DownloadError, DownloadOptions, Keeping, Reason};
 use crate::fetch::{Answer, Body, Fetcher};
 use crate::{FetchError, WebAddress};
 

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::parquet::fixture;
-use crate::tree::Tree;
+use crate::tree::{Tree, problems, records};
 
 fn read(name: &str, content: &[u8]) {
     let tree = Tree::new(&["a.jpg"]);
@@ -22,14 +22,12 @@ fn read(name: &str, content: &[u8]) {
         },
     ) {
         assert!(
-            listing
-                .records
+            records(&listing)
                 .iter()
-                .all(|record| record.place.file().unwrap().is_absolute())
+                .all(|record| record.address.file().unwrap().is_absolute())
         );
         assert!(
-            listing
-                .problems
+            problems(&listing)
                 .iter()
                 .all(|problem| problem.line.is_some_and(|line| line > 0))
         );

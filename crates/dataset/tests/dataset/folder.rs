@@ -2,7 +2,7 @@ use std::fs;
 
 use dataset::{Address, Error, Record, Source, SourceOptions};
 
-use crate::tree::{PNG, Tree};
+use crate::tree::{PNG, Tree, problems, records};
 
 #[test]
 fn pictures_are_found_in_order_among_other_things() {
@@ -73,7 +73,7 @@ fn pictures_in_formats_that_are_not_read_are_reported() {
         tree.problems(&listing),
         ["one.JXL: pictures in the format `jxl` are not read"]
     );
-    assert_eq!(listing.problems[0].reason.summary(), "format not read");
+    assert_eq!(problems(&listing)[0].summary, "format not read");
 }
 
 #[test]
@@ -81,10 +81,10 @@ fn one_picture_is_a_source() {
     let tree = Tree::new(&["a/b.jpg"]);
     let place = tree.path("a/b.jpg");
     assert_eq!(
-        tree.read("a/../a/./b.jpg").records,
+        records(&tree.read("a/../a/./b.jpg")),
         [Record {
             id: None,
-            place: Address::File(place),
+            address: Address::File(place),
             captions: Vec::new(),
             metadata: dataset::Metadata::new(),
         }]
@@ -98,7 +98,8 @@ fn one_picture_is_a_source() {
 #[test]
 fn an_empty_folder_is_an_empty_listing() {
     let listing = Tree::new(&[]).read("");
-    assert!(listing.records.is_empty() && listing.problems.is_empty());
+    assert!(listing.is_empty());
+    assert!(listing.records().next().is_none() && listing.listed_problems().next().is_none());
 }
 
 #[test]
@@ -226,7 +227,7 @@ mod unix {
         // Root reads whatever it likes.
         if is_refused {
             assert_eq!(tree.places(&listing), ["a.jpg"]);
-            assert_eq!(listing.problems[0].reason.summary(), "cannot be read");
+            assert_eq!(problems(&listing)[0].summary, "cannot be read");
         }
     }
 
@@ -244,16 +245,15 @@ mod unix {
         fs::write(text, b"no picture").unwrap();
         let listing = tree.read("");
         assert_eq!(tree.places(&listing), ["a.jpg"]);
-        let reasons: Vec<_> = listing
-            .problems
-            .iter()
-            .map(|p| p.reason.summary())
+        let reasons: Vec<_> = problems(&listing)
+            .into_iter()
+            .map(|problem| problem.summary)
             .collect();
         assert_eq!(reasons, ["name is not UTF-8", "name is not UTF-8"]);
         let listing = Source::open(&tree.root().join(name), SourceOptions::default())
             .and_then(|source| source.read())
             .unwrap();
-        assert_eq!((listing.records.len(), listing.problems.len()), (0, 1));
+        assert_eq!((listing.pictures(), listing.problems()), (0, 1));
     }
 
     #[test]

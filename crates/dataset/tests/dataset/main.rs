@@ -5,6 +5,7 @@ mod downloads;
 mod embeddings;
 mod fetching;
 mod folder;
+mod listing;
 mod parquet;
 mod table;
 mod tree;

@@ -5,7 +5,7 @@ use std::path::Path;
 use dataset::{Columns, Listing, SourceOptions};
 use serde_json::{Value, json};
 
-use crate::tree::Tree;
+use crate::tree::{Tree, records};
 
 /// A table that pandas or pyarrow wrote (`tools/fixtures/dataset/make.py`).
 pub(crate) fn fixture(name: &str) -> Vec<u8> {
@@ -31,7 +31,7 @@ fn every_type_in_every_codec() {
         let (tree, listing) = read(&name, &["dog.jpg", "cat.jpg"]);
         assert_eq!(tree.problems(&listing), [format!("{name}:3: no path")]);
         assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"]);
-        let [dog, cat] = listing.records.try_into().unwrap();
+        let [dog, cat] = records(&listing).try_into().unwrap();
         assert_eq!(
             (dog.id.as_deref(), cat.id.as_deref()),
             (Some("7"), Some("8"))
@@ -52,8 +52,9 @@ fn every_type_in_every_codec() {
 fn lists_of_captions() {
     let (tree, listing) = read("listed.parquet", &["dog.jpg", "cat.jpg"]);
     assert_eq!(tree.problems(&listing), [""; 0]);
-    assert_eq!(listing.records[0].captions, ["a dog", "a pup", "a hound"]);
-    assert_eq!(listing.records[1].captions, [""; 0]);
+    let records = records(&listing);
+    assert_eq!(records[0].captions, ["a dog", "a pup", "a hound"]);
+    assert_eq!(records[1].captions, [""; 0]);
 }
 
 #[test]
@@ -64,9 +65,10 @@ fn many_batches_and_groups() {
     let pictures: Vec<&str> = pictures.iter().map(String::as_str).collect();
     let (tree, listing) = read("many.parquet", &pictures);
     assert_eq!(tree.places(&listing), pictures);
-    assert_eq!(listing.records[48].captions, ["caption 96", "caption 97"]);
-    assert_eq!(listing.records[48].metadata["row"], 96);
-    assert_eq!(listing.problems.len(), 100);
+    let records = records(&listing);
+    assert_eq!(records[48].captions, ["caption 96", "caption 97"]);
+    assert_eq!(records[48].metadata["row"], 96);
+    assert_eq!(listing.problems(), 100);
     assert_eq!(
         tree.problems(&listing)[99],
         "many.parquet:5000: no such file `pictures/49.jpg`"
@@ -129,15 +131,15 @@ fn a_dictionary_that_lies_takes_no_memory() {
     );
 }
 
-/// Found by fuzzing: a page's header has a list of more elements than one can wait for.
+/// Found by fuzzing: a page's header has a list of more elements than one can wait for. Reading fails
+/// where the file ends, long before them.
 #[test]
-fn a_header_that_lies_takes_no_time() {
+fn a_header_that_lies_is_read_no_further_than_the_file() {
     let tree = Tree::new(&[]);
     tree.write("t.parquet", fixture("header-lies.parquet"));
-    let start = std::time::Instant::now();
-    let read = tree.read_with("t.parquet", SourceOptions::default());
-    assert!(read.is_err());
-    assert!(start.elapsed() < std::time::Duration::from_secs(5));
+    let error = tree.read_with("t.parquet", SourceOptions::default());
+    let source = error.unwrap_err().source().unwrap().to_string();
+    assert!(source.contains("end of file"), "{source}");
 }
 
 #[test]
@@ -153,5 +155,5 @@ fn a_codec_that_is_not_built_in_is_named() {
 fn parquet_is_known_by_its_content() {
     let tree = Tree::new(&["dog.jpg", "cat.jpg"]);
     tree.write("table.bin", fixture("listed.parquet"));
-    assert_eq!(tree.read("table.bin").records.len(), 2);
+    assert_eq!(tree.read("table.bin").pictures(), 2);
 }

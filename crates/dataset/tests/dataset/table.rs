@@ -1,7 +1,7 @@
 use dataset::{Columns, Listing, Slice, Source, SourceOptions};
 use serde_json::{Value, json};
 
-use crate::tree::Tree;
+use crate::tree::{Tree, problems, records};
 
 const PICTURES: &[&str] = &["dog.jpg", "cat.jpg", "sub/bird.jpg"];
 
@@ -26,8 +26,7 @@ fn read(name: &str, content: impl AsRef<[u8]>, problems: &[&str]) -> (Tree, List
 
 /// Place and captions of each record.
 fn captions((tree, listing): &(Tree, Listing)) -> Vec<(String, Vec<String>)> {
-    let records = &listing.records;
-    records
+    records(listing)
         .iter()
         .map(|record| (tree.place(record), record.captions.clone()))
         .collect()
@@ -55,8 +54,7 @@ fn captioned(name: &str, content: impl AsRef<[u8]>, expected: &[(&str, &[&str])]
 #[track_caller]
 fn metadata(name: &str, content: &str) -> Vec<Value> {
     let (_, listing) = read(name, content, &[]);
-    listing
-        .records
+    records(&listing)
         .into_iter()
         .map(|record| Value::Object(record.metadata))
         .collect()
@@ -91,9 +89,10 @@ fn the_first_row_that_has_a_value_gives_it() {
          8,dog.jpg,2020,Bonn\n",
         &[],
     );
-    assert_eq!(listing.records[0].id.as_deref(), Some("7"));
+    let records = records(&listing);
+    assert_eq!(records[0].id.as_deref(), Some("7"));
     assert_eq!(
-        Value::Object(listing.records[0].metadata.clone()),
+        Value::Object(records[0].metadata.clone()),
         json!({"year": 2019, "place": "Rome"})
     );
 }
@@ -160,7 +159,7 @@ fn columns_are_named() {
         columns,
         ..SourceOptions::default()
     };
-    let record = tree.read_with("t.csv", options).unwrap().records.remove(0);
+    let record = records(&tree.read_with("t.csv", options).unwrap()).remove(0);
     assert_eq!(tree.place(&record), "dog.jpg");
     assert_eq!(record.captions, ["good"]);
     assert_eq!(record.id.as_deref(), Some("dog.jpg"));
@@ -221,7 +220,7 @@ fn a_missing_column_is_an_error_that_lists_the_columns() {
 #[test]
 fn an_empty_table() {
     let tree = Tree::new(&["t.csv", "t.jsonl"]);
-    assert!(tree.read("t.jsonl").records.is_empty());
+    assert!(tree.read("t.jsonl").is_empty());
     let error = tree.error("t.csv", b"", Columns::default());
     assert!(error.contains("got no columns"), "{error}");
     captioned("u.csv", "path,caption\n", &[]);
@@ -351,7 +350,7 @@ fn bad_rows_are_reported_with_their_line() {
         ],
     );
     assert_eq!(tree.places(&listing), ["dog.jpg", "sub/bird.jpg"]);
-    assert_eq!(listing.records[0].captions, ["two\r\nlines"]);
+    assert_eq!(records(&listing)[0].captions, ["two\r\nlines"]);
 }
 
 #[test]
@@ -374,10 +373,10 @@ fn bad_lines_of_json_are_reported() {
         tree.problems(&listing)[0],
         "t.jsonl:2: not valid JSON: EOF while parsing a value at column 8"
     );
-    let problems: Vec<_> = listing
-        .problems
+    let problems = problems(&listing);
+    let problems: Vec<_> = problems
         .iter()
-        .map(|p| (p.line.unwrap(), p.reason.summary()))
+        .map(|problem| (problem.line.unwrap(), problem.summary.as_str()))
         .collect();
     assert_eq!(
         problems,
@@ -481,7 +480,7 @@ fn deep_json_is_not_valid() {
     tree.write("t.jsonl", content.as_bytes());
     let listing = tree.read("t.jsonl");
     assert_eq!(tree.places(&listing), ["cat.jpg"]);
-    assert_eq!(listing.problems[0].reason.summary(), "not valid JSON");
+    assert_eq!(problems(&listing)[0].summary, "not valid JSON");
 }
 
 #[test]
@@ -513,7 +512,7 @@ fn cells_of_a_megabyte() {
     let json = format!("{{\"path\": \"dog.jpg\", \"caption\": \"{long}\"}}\n");
     for (name, content) in [("t.csv", csv), ("t.jsonl", json)] {
         let (_, listing) = read(name, content, &[]);
-        assert_eq!(listing.records[0].captions, [long.trim()]);
+        assert_eq!(records(&listing)[0].captions, [long.trim()]);
     }
 }
 
@@ -559,7 +558,7 @@ fn tables_written_by_pandas() {
     for (name, content) in files {
         let (tree, listing) = read(name, content, &[]);
         assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"]);
-        for (record, (caption, metadata)) in listing.records.iter().zip(&expected) {
+        for (record, (caption, metadata)) in records(&listing).iter().zip(&expected) {
             let caption = if name == "pandas.tsv" {
                 caption.replace('\t', " ")
             } else {
@@ -590,7 +589,7 @@ fn paths_and_urls_may_be_mixed() {
         "http://xn--tda.example/%C3%BC.jpg?x=%C3%BC",
     ];
     assert_eq!(tree.places(&listing), expected);
-    assert_eq!(listing.records[0].captions, ["one", "three"]);
+    assert_eq!(records(&listing)[0].captions, ["one", "three"]);
 }
 
 /// Conceptual Captions' own form.
@@ -604,11 +603,14 @@ fn a_table_of_urls_needs_no_header() {
         "http://78.media.tumblr.com/3b1.jpg",
     ];
     assert_eq!(tree.places(&listing), expected);
-    assert_eq!(listing.records[0].captions, ["a very typical bus station"]);
+    assert_eq!(
+        records(&listing)[0].captions,
+        ["a very typical bus station"]
+    );
     let (tree, listing) = read("urls.csv", "https://example.com/a.jpg,x,7\n", &[]);
     assert_eq!(tree.places(&listing), ["https://example.com/a.jpg"]);
-    assert_eq!(listing.records[0].captions, ["x"]);
-    assert_eq!(listing.records[0].metadata["column3"], 7);
+    assert_eq!(records(&listing)[0].captions, ["x"]);
+    assert_eq!(records(&listing)[0].metadata["column3"], 7);
 }
 
 fn gzipped(content: &[u8]) -> Vec<u8> {
@@ -630,7 +632,7 @@ fn compressed_tables_are_read() {
     for (name, bytes) in [("t.csv.gz", twice), ("t.csv.zst", zstandard)] {
         let (tree, listing) = read(name, bytes, &[]);
         assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"], "{name}");
-        assert_eq!(listing.records[1].captions, ["a\nb"]);
+        assert_eq!(records(&listing)[1].captions, ["a\nb"]);
     }
     let (tree, listing) = read("t.jsonl.gz", gzipped(b"{\"image\": \"dog.jpg\"}\n"), &[]);
     assert_eq!(tree.places(&listing), ["dog.jpg"]);

@@ -1,11 +1,29 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dataset::{Address, Columns, Error, Listing, Record, Source, SourceOptions};
+use dataset::{Address, Columns, Error, ListedProblem, Listing, Record, Source, SourceOptions};
 use tempfile::TempDir;
 
 /// The first bytes of a PNG file.
 pub(crate) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+
+/// All records of a listing.
+#[track_caller]
+pub(crate) fn records(listing: &Listing) -> Vec<Record> {
+    let records: Vec<Record> = listing.records().map(Result::unwrap).collect();
+    let captions: usize = records.iter().map(|record| record.captions.len()).sum();
+    let counts = (records.len() as u64, captions as u64);
+    assert_eq!((listing.pictures(), listing.captions()), counts);
+    records
+}
+
+/// All problems of a listing.
+#[track_caller]
+pub(crate) fn problems(listing: &Listing) -> Vec<ListedProblem> {
+    let problems: Vec<ListedProblem> = listing.listed_problems().map(Result::unwrap).collect();
+    assert_eq!(listing.problems(), problems.len() as u64);
+    problems
+}
 
 /// A temporary folder to put sources in.
 pub(crate) struct Tree {
@@ -82,15 +100,14 @@ impl Tree {
 
     /// The records' places from the folder on.
     pub(crate) fn places(&self, listing: &Listing) -> Vec<String> {
-        listing
-            .records
+        records(listing)
             .iter()
             .map(|record| self.place(record))
             .collect()
     }
 
     pub(crate) fn place(&self, record: &Record) -> String {
-        let path = match &record.place {
+        let path = match &record.address {
             Address::File(path) => path,
             elsewhere => return elsewhere.to_string(),
         };
@@ -101,8 +118,7 @@ impl Tree {
 
     /// The problems, with their places from the folder on.
     pub(crate) fn problems(&self, listing: &Listing) -> Vec<String> {
-        listing
-            .problems
+        problems(listing)
             .iter()
             .map(|problem| self.shorten(&problem.to_string()))
             .collect()

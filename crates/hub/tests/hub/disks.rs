@@ -4,7 +4,6 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
-use std::time::Duration;
 
 use hub::{Error, Revision};
 use hub_double::Trouble;
@@ -64,12 +63,14 @@ fn a_disk_that_gets_full_says_what_is_needed() {
     world.pull().unwrap();
 }
 
-/// A small disk of the test's own, which another process fills in the middle.
+/// A small disk of the test's own, which another process fills once the first 20,000 bytes are on it. The rest comes
+/// after that.
 const SMALL_DISK: &str = r#"
     mount -t tmpfs -o size=400k none "$1" || exit 77
     (
-        while [ -z "$(find "$1" -name '*.incomplete' -size +0)" ]; do sleep 0.01; done
+        while [ -z "$(find "$1" -name '*.incomplete' -size +19999c)" ]; do sleep 0.01; done
         head -c 400000 /dev/zero > "$1/taken" 2> "$1/../said"
+        : > "$1/../filled"
     ) &
     "$0" --exact processes::a_pull_by_another_process --nocapture
     wait
@@ -88,8 +89,8 @@ fn a_disk_that_gets_full_keeps_what_fitted_for_when_there_is_room() {
     for cache in [world.cache(), kept.cache()] {
         fs::create_dir(cache).unwrap();
     }
-    let slowly = Trouble::Trickle(20_000, Duration::from_millis(30));
-    world.double.trouble("GET", "/storage/", 1, slowly);
+    let held = Trouble::Held(20_000, world.cache().with_file_name("filled"));
+    world.double.trouble("GET", "/storage/", 1, held);
     let pull = crate::processes::command(&world, "model.safetensors");
     let variables = pull
         .get_envs()

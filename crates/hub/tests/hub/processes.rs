@@ -1,15 +1,17 @@
 //! Several processes with one cache. The other processes are this test's own program again.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use hub::{Hub, Progress, Revision};
 use hub_double::{Server, Trouble};
 
-use crate::world::{World, listing, settings, wait, weights};
+use crate::world::{LONGEST_WAIT, World, listing, settings, wait, weights};
 
 const SIZE: usize = 2_000_000;
 
@@ -54,27 +56,47 @@ fn a_pull_by_another_process() {
     }
 }
 
+/// The lines that the process says, as it says them.
+fn lines(child: &mut Child) -> impl Iterator<Item = String> + use<> {
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    lines.map(Result::unwrap)
+}
+
+fn waits_for_another(line: &str) -> bool {
+    line.contains("model.safetensors") && line.contains("OtherProcess")
+}
+
 #[test]
-fn two_processes_fetch_each_file_once() {
+fn several_processes_fetch_each_file_once() {
     let world = World::with_model(SIZE);
-    let slowly = Trouble::Trickle(100_000, Duration::from_millis(10));
-    world.double.trouble("GET", "/storage/", usize::MAX, slowly);
+    let go_on = world.cache().with_extension("go-on");
+    let held = Trouble::Held(100_000, go_on.clone());
+    world.double.trouble("GET", "/storage/", usize::MAX, held);
     let files = "config.json,1_Pooling/config.json,model.safetensors";
-    let children: Vec<Child> = (0..3)
-        .map(|_| command(&world, files).spawn().unwrap())
-        .collect();
-    let said: Vec<String> = children
-        .into_iter()
-        .map(|child| {
-            let output = child.wait_with_output().unwrap();
-            String::from_utf8(output.stdout).unwrap()
-        })
-        .collect();
-    assert!(said.iter().all(|said| said.contains("pulled")), "{said:?}");
-    assert!(
-        said.iter().any(|said| said.contains("OtherProcess")),
-        "{said:?}"
-    );
+    let (sender, waits) = channel();
+    let mut readers = Vec::new();
+    for _ in 0..3 {
+        let mut child = command(&world, files).spawn().unwrap();
+        let sender = sender.clone();
+        readers.push(thread::spawn(move || {
+            let lines = lines(&mut child).inspect(|line| {
+                if waits_for_another(line) {
+                    sender.send(()).unwrap();
+                }
+            });
+            let said: Vec<String> = lines.collect();
+            child.wait().unwrap();
+            said
+        }));
+    }
+    // The two that do not fetch the weights wait for the one that does.
+    let waited = [(); 2].map(|()| waits.recv_timeout(LONGEST_WAIT));
+    fs::write(go_on, "").unwrap();
+    let said = readers.into_iter().map(|reader| reader.join().unwrap());
+    let said: Vec<Vec<String>> = said.collect();
+    assert_eq!(waited, [Ok(()); 2], "{said:?}");
+    let is_well = |said: &Vec<String>| said.iter().any(|line| line.contains("pulled"));
+    assert!(said.iter().all(is_well), "{said:?}");
     let requests = world.double.requests();
     let fetched = |part: &str, server| {
         let is_it = |request: &&hub_double::Request| {
@@ -107,7 +129,7 @@ fn a_killed_process_leaves_a_part_that_the_next_takes_up() {
         .and_then(|part| part.metadata().ok())
         .is_none_or(|part| part.len() < 1_500_000)
     {
-        assert!(start.elapsed() < Duration::from_secs(20), "nothing arrived");
+        assert!(start.elapsed() < LONGEST_WAIT, "nothing arrived");
         thread::sleep(Duration::from_millis(5));
     }
     child.kill().unwrap();
@@ -138,15 +160,12 @@ fn a_lock_that_another_holds_is_waited_for() {
 
     let held = fs::File::open(&lock).unwrap();
     held.lock().unwrap();
-    let child = command(&world, "model.safetensors").spawn().unwrap();
-    thread::sleep(Duration::from_millis(300));
+    let mut child = command(&world, "model.safetensors").spawn().unwrap();
+    let mut lines = lines(&mut child);
+    assert!(lines.any(|line| waits_for_another(&line)));
     assert!(!snapshot.path("model.safetensors").exists());
     drop(held);
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        said.contains("OtherProcess") && said.contains("pulled"),
-        "{said}"
-    );
+    assert!(lines.any(|line| line.contains("pulled")));
+    child.wait().unwrap();
     assert!(snapshot.path("model.safetensors").exists());
 }

@@ -1,7 +1,7 @@
 use rusqlite::Connection;
 
 use super::publish;
-use super::sparse;
+use super::sparse_tables;
 use super::tables::{self, IndexRow, NamespaceRow};
 use crate::{Result, SparseValues};
 
@@ -62,7 +62,7 @@ impl<'a> Change<'a> {
         tables::insert_vector(self.connection, namespace.id, id, metadata, values)?;
         if let Some(sparse_values) = sparse_values {
             let slot = self.connection.last_insert_rowid();
-            sparse::insert(self.connection, namespace.id, slot, sparse_values)?;
+            sparse_tables::insert(self.connection, namespace.id, slot, sparse_values)?;
         }
         self.namespace = Some(namespace);
         self.inserted += 1;
@@ -76,7 +76,7 @@ impl<'a> Change<'a> {
         };
         let slot = tables::delete_vector(self.connection, namespace.id, id)?;
         if let Some(slot) = slot {
-            sparse::delete(self.connection, namespace.id, slot)?;
+            sparse_tables::delete(self.connection, namespace.id, slot)?;
             self.record_removal(slot)?;
         }
         Ok(slot.is_some())

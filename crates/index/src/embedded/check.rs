@@ -3,8 +3,8 @@
 use rusqlite::Connection;
 use serde::Serialize;
 
-use super::Core;
 use super::segment::Segment;
+use super::shared::Shared;
 use super::tables::{self, IndexRow, NamespaceRow};
 use super::view::View;
 use crate::Result;
@@ -60,7 +60,7 @@ impl Report {
 /// Checks a namespace; of the derived codes those of one vector in `one_in`.
 pub(super) fn check(
     connection: &Connection,
-    engine: &Core,
+    engine: &Shared,
     index: &IndexRow,
     row: &NamespaceRow,
     one_in: usize,
@@ -96,7 +96,7 @@ pub(super) fn check(
     Ok(report)
 }
 
-fn bad_files(engine: &Core, index: &IndexRow, row: &NamespaceRow) -> Vec<String> {
+fn bad_files(engine: &Shared, index: &IndexRow, row: &NamespaceRow) -> Vec<String> {
     let is_bad = |name: &&super::segment_name::SegmentName| {
         let subject = super::view::subject(index, row, name.revision);
         Segment::open(&engine.segments.join(name.to_string()), &subject).is_err()
@@ -106,7 +106,7 @@ fn bad_files(engine: &Core, index: &IndexRow, row: &NamespaceRow) -> Vec<String>
 }
 
 /// Deletes the `damaged` vectors, counts the others, and drops the derived files.
-pub(super) fn repair(engine: &Core, namespace: i64, damaged: &[Damage]) -> Result<()> {
+pub(super) fn repair(engine: &Shared, namespace: i64, damaged: &[Damage]) -> Result<()> {
     let mut dropped = Vec::new();
     engine.write(|transaction| {
         let Some(mut row) = tables::namespace_by_id(transaction, namespace)? else {

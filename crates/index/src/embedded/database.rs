@@ -257,6 +257,24 @@ impl Database {
         self.journal == Journal::Rollback
     }
 
+    /// Runs `work` on one state of the database.
+    pub(super) fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        self.with(|connection| work(&connection.transaction()?))
+    }
+
+    /// Runs `work` as one change, which is on the disk when this returns `Ok`, and has not
+    /// happened when it returns `Err`.
+    pub(super) fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        self.check_writable()?;
+        self.with(|connection| {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let result = work(&transaction)?;
+            transaction.commit()?;
+            Ok(result)
+        })
+    }
+
     /// Runs `work` with a connection.
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
         let idle = self

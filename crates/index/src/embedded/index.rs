@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::Core;
 use super::change::{Change, Outcome};
 use super::check::{self, Report};
+use super::found::Found;
 use super::publish::{TAIL_LIMIT, has_many_removals};
-use super::scan::{self, Found};
-use super::sparse;
+use super::scan;
+use super::shared::{Shared, lock};
 use super::tables::{self, IndexRow};
 use super::view::View;
+use super::{sparse_search, sparse_tables};
 use crate::limits::{check_both, check_id, check_top_k, checked_metadata};
 use crate::{
     Error, Filter, IndexStats, Match, Metadata, Metric, NamespaceStats, Query, QueryBy, Result,
@@ -31,17 +32,17 @@ type Sought<'a> = (Cow<'a, [f32]>, Option<Cow<'a, SparseValues>>);
 /// once the index has been dropped, and with `Database` or `Busy` if SQLite does.
 #[derive(Debug, Clone)]
 pub struct EmbeddedIndex {
-    engine: Arc<Core>,
+    engine: Arc<Shared>,
     row: IndexRow,
 }
 
 impl EmbeddedIndex {
-    pub(super) fn new(engine: Arc<Core>, row: IndexRow) -> Self {
+    pub(super) fn new(engine: Arc<Shared>, row: IndexRow) -> Self {
         Self { engine, row }
     }
 
     #[cfg(test)]
-    pub(super) fn engine(&self) -> &Arc<Core> {
+    pub(super) fn engine(&self) -> &Arc<Shared> {
         &self.engine
     }
 
@@ -141,8 +142,8 @@ impl EmbeddedIndex {
                 let dense = |top_k| scan::search(transaction, view, &values, top_k, condition);
                 let found = match sparse_values.as_deref() {
                     Some(sparse_values) => {
-                        let search = sparse::Search::of(query, &values, sparse_values);
-                        sparse::search(transaction, space, &search, dense)?
+                        let search = sparse_search::Search::of(query, &values, sparse_values);
+                        sparse_search::search(transaction, space, &search, dense)?
                     }
                     None => dense(query.top_k)?,
                 };
@@ -165,8 +166,8 @@ impl EmbeddedIndex {
             let sparse_values = sparse_values.ok_or_else(|| Error::SparseOnly {
                 index: self.row.name.clone(),
             })?;
-            let search = sparse::Search::of(query, &values, &sparse_values);
-            let found = sparse::search(transaction, row.id, &search, |_| Ok(Vec::new()))?;
+            let search = sparse_search::Search::of(query, &values, &sparse_values);
+            let found = sparse_search::search(transaction, row.id, &search, |_| Ok(Vec::new()))?;
             filled(transaction, query, found).map(Some)
         })
     }
@@ -186,7 +187,7 @@ impl EmbeddedIndex {
         };
         let row = tables::vector_by_id(connection, space, id)?
             .ok_or_else(|| self.not_found(namespace, id))?;
-        let stored = sparse::read(connection, row.slot)?.map(Cow::Owned);
+        let stored = sparse_tables::read(connection, row.slot)?.map(Cow::Owned);
         let sparse_values = sparse_values.or(stored);
         self.check_both(&row.values, sparse_values.as_deref())?;
         Ok((Cow::Owned(row.values), sparse_values))
@@ -205,8 +206,8 @@ impl EmbeddedIndex {
         if self.row.dimension == 0 {
             return Ok(());
         }
-        let _publishing = super::lock(&self.engine.publishing);
-        *super::lock(&self.engine.newest_view(&self.row, namespace)) = None;
+        let _publishing = lock(&self.engine.publishing);
+        *lock(&self.engine.newest_view(&self.row, namespace)) = None;
         let view = self.engine.read_view(&self.row, namespace, |_, _| Ok(()))?;
         match view {
             Some(((), view)) if view.row().segments.is_empty() || is_worth_a_file(&view) => {
@@ -359,7 +360,7 @@ impl EmbeddedIndex {
             let mut metadata = old.metadata()?;
             metadata.extend(changed.clone().unwrap_or_default());
             let metadata = checked_metadata(id, &metadata)?;
-            let stored = sparse::read(change.connection, old.slot)?;
+            let stored = sparse_tables::read(change.connection, old.slot)?;
             let sparse_values = sparse_values.as_ref().or(stored.as_ref());
             let values = values.as_ref().unwrap_or(&old.values);
             self.check_both(values, sparse_values)?;
@@ -426,7 +427,7 @@ impl EmbeddedIndex {
                 };
                 let mut whole = old.metadata()?;
                 whole.extend(metadata.clone());
-                let stored = sparse::read(change.connection, old.slot)?;
+                let stored = sparse_tables::read(change.connection, old.slot)?;
                 let metadata = checked_metadata(id, &whole)?;
                 change.replace(id, &metadata, &old.values, stored.as_ref())?;
             }
@@ -593,7 +594,7 @@ fn fill(connection: &Connection, query: &Query, found: Found) -> Result<Match> {
     let row = tables::vector_by_slot(connection, slot)?;
     let metadata = query.include_metadata.then(|| row.metadata()).transpose()?;
     let sparse_values = match query.include_values {
-        true => sparse::read(connection, slot)?,
+        true => sparse_tables::read(connection, slot)?,
         false => None,
     };
     Ok(Match {

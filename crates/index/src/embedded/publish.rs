@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use rusqlite::Connection;
 
-use super::Core;
+use super::database::Database;
 use super::segment::{Segment, SegmentBuilder};
 use super::segment_name::{COMPLETE, SegmentName};
 use super::tables::{self, NamespaceRow};
@@ -49,7 +49,12 @@ pub(super) fn has_many_removals(row: &NamespaceRow) -> bool {
 /// `None` if there is nothing to write or someone else got ahead. The file gets a name of its own
 /// and is complete and on the disk before the database names it, so that whatever a reader finds
 /// named is whole.
-pub(super) fn publish(engine: &Core, view: &View, merges: bool) -> Result<Option<View>> {
+pub(super) fn publish(
+    database: &Database,
+    segments: &Path,
+    view: &View,
+    merges: bool,
+) -> Result<Option<View>> {
     let kept = match merges && has_many_removals(view.row()) {
         true => 0,
         false => view.kept(merges),
@@ -62,9 +67,9 @@ pub(super) fn publish(engine: &Core, view: &View, merges: bool) -> Result<Option
         namespace: view.subject.namespace,
         revision: view.subject.revision,
         last_slot: view.last_slot(),
-        token: engine.read(|transaction| tables::random(transaction))?,
+        token: database.read(|transaction| tables::random(transaction))?,
     };
-    let path = engine.segments.join(name.to_string());
+    let path = segments.join(name.to_string());
     // It is opened before others can know of it, and replace it.
     let segment = write(&path, &segment)
         .and_then(|()| Segment::open(&path, &view.subject))
@@ -72,7 +77,7 @@ pub(super) fn publish(engine: &Core, view: &View, merges: bool) -> Result<Option
             discard(&path);
             Error::of_file(path.clone(), source)
         })?;
-    let recorded = record(engine, &view.names(kept), &name);
+    let recorded = record(database, segments, &view.names(kept), &name);
     if !matches!(recorded, Ok(Some(_))) {
         discard(&path);
     }
@@ -83,9 +88,14 @@ pub(super) fn publish(engine: &Core, view: &View, merges: bool) -> Result<Option
 /// Names the file in the database after those that are `kept`. If none is, the removals that it
 /// has no need of are forgotten. `None` if the namespace is gone, others have put files in the
 /// place of those that are kept, or readers need not look at revisions as old as the file's.
-fn record(engine: &Core, kept: &[SegmentName], name: &SegmentName) -> Result<Option<NamespaceRow>> {
+fn record(
+    database: &Database,
+    segments: &Path,
+    kept: &[SegmentName],
+    name: &SegmentName,
+) -> Result<Option<NamespaceRow>> {
     let mut replaced = Vec::new();
-    let recorded = engine.write(|transaction| {
+    let recorded = database.write(|transaction| {
         let row = tables::namespace_by_id(transaction, name.namespace)?;
         let fits = |row: &NamespaceRow| {
             row.removals_since <= name.revision && row.segments.starts_with(kept)
@@ -104,7 +114,7 @@ fn record(engine: &Core, kept: &[SegmentName], name: &SegmentName) -> Result<Opt
         Ok(Some(row))
     })?;
     for replaced in replaced {
-        discard(&engine.segments.join(replaced.to_string()));
+        discard(&segments.join(replaced.to_string()));
     }
     Ok(recorded)
 }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use rusqlite::Connection;
 
 use super::bitset::Bitset;
+use super::found::Found;
 use super::quantise::{Bounds, Estimator, Factor};
 use super::segment::Segment;
 use super::tables;
@@ -27,14 +28,6 @@ const VECTORS_AHEAD: usize = 48;
 const READ_FOR_ONE: usize = 3;
 /// How many vectors are scored at a time, at least.
 const SCORED_AT_ONCE: usize = 32;
-
-/// A vector that a query found.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub(super) id: String,
-    pub(super) slot: i64,
-    pub(super) score: f32,
-}
 
 /// The `top_k` best vectors of `view` that fulfil `condition`, best first, equal ones by id.
 pub(super) fn search(

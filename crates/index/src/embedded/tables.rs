@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::segment_name::{SegmentName, from_list, to_list};
-use super::sparse;
+use super::sparse_tables;
 use crate::limits::check_values;
 use crate::{
     Error, Filter, IndexDescription, IndexSettings, IndexSpec, Metadata, Metric, Result, Vector,
@@ -47,7 +47,7 @@ impl VectorRow {
 
     /// The vector with its sparse values, which are in a table of their own.
     pub(super) fn into_vector(self, connection: &Connection) -> Result<Vector> {
-        let sparse_values = sparse::read(connection, self.slot)?;
+        let sparse_values = sparse_tables::read(connection, self.slot)?;
         Ok(Vector {
             metadata: self.metadata()?,
             id: self.id,
@@ -253,7 +253,7 @@ pub(super) fn update_namespace(connection: &Connection, namespace: &NamespaceRow
 }
 
 pub(super) fn delete_namespace(connection: &Connection, namespace: &NamespaceRow) -> Result<()> {
-    sparse::delete_namespace(connection, namespace.id)?;
+    sparse_tables::delete_namespace(connection, namespace.id)?;
     connection.execute(
         "DELETE FROM vectors WHERE namespace_id = ?1",
         [namespace.id],

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
+use net::Again;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use web::Again;
 
-use super::settings::PineconeSettings;
+use super::settings::{PineconeSettings, host};
 use crate::{Error, Result};
 
 /// The version of the API that is asked for.
@@ -19,6 +19,7 @@ const MESSAGE_LIMIT: usize = 500;
 #[derive(Debug)]
 pub(super) struct Client {
     http: reqwest::Client,
+    controller: Url,
     settings: PineconeSettings,
 }
 
@@ -96,9 +97,11 @@ struct Failure {
 impl Client {
     pub(super) fn new(settings: PineconeSettings) -> Result<Self> {
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| Error::Client { source };
-        let builder = web::client().map_err(|source| failed(source.into()))?;
+        let key = settings.key.as_ref().ok_or(Error::NoKey)?;
+        let controller = host(&settings.controller)?;
+        let builder = net::client(&settings.client).map_err(|source| failed(source.into()))?;
         let mut headers = HeaderMap::new();
-        headers.insert(HeaderName::from_static("api-key"), settings.key.header());
+        headers.insert(HeaderName::from_static("api-key"), key.header());
         headers.insert(
             HeaderName::from_static("x-pinecone-api-version"),
             HeaderValue::from_static(API_VERSION),
@@ -110,7 +113,16 @@ impl Client {
             .timeout(settings.answer_limit)
             .build()
             .map_err(|source| failed(source.into()))?;
-        Ok(Self { http, settings })
+        Ok(Self {
+            http,
+            controller,
+            settings,
+        })
+    }
+
+    /// The address of the control plane.
+    pub(super) fn controller(&self) -> &Url {
+        &self.controller
     }
 
     pub(super) fn settings(&self) -> &PineconeSettings {
@@ -136,7 +148,7 @@ impl Client {
             };
             match attempts.wait(failure.again) {
                 Some(wait) => {
-                    (self.settings.waiting)(&failure.error, wait);
+                    self.settings.on_retry.call(&failure.error, wait);
                     tokio::time::sleep(wait).await;
                 }
                 None => return Err(failure.error),
@@ -168,7 +180,7 @@ impl Client {
     fn broken(&self, request: &Request, source: reqwest::Error) -> Failure {
         let host = request.host();
         let is_silent = source.is_timeout() && !source.is_connect();
-        let again = match web::is_tls_failure(&source) {
+        let again = match net::is_tls_failure(&source) {
             true => Again::Never,
             false => Again::Briefly,
         };
@@ -190,7 +202,7 @@ impl Client {
 async fn refused(request: &Request, response: Response) -> Failure {
     let host = request.host();
     let status = response.status();
-    let asked = web::asked_wait(response.headers());
+    let asked = net::asked_wait(response.headers());
     let is_redirect = status.is_redirection();
     let text = response.text().await.unwrap_or_default();
     let error = match status {

@@ -44,7 +44,7 @@ impl PineconeIndex {
     /// # Errors
     /// `NotPinecone` if the control plane names no host, or one that the key must not be sent to.
     pub(super) fn new(engine: Pinecone, model: IndexModel) -> Result<Self> {
-        let controller = &engine.client().settings().controller;
+        let controller = engine.client().controller();
         let host = settings::host(&model.host)?;
         let odd = |what: &str| Error::NotPinecone {
             host: controller.origin().ascii_serialization(),

@@ -1,9 +1,11 @@
+use std::ffi::OsString;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use net::{ClientSettings, Retry};
 use reqwest::Url;
 use reqwest::header::HeaderValue;
-use web::Retry;
 
 use crate::{Error, Result};
 
@@ -46,13 +48,15 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// How Pinecone is asked.
+/// How Pinecone is asked. The default has no key, which [`Pinecone::new`](crate::Pinecone::new) refuses.
 #[derive(Debug, Clone)]
 pub struct PineconeSettings {
     /// The key.
-    pub key: ApiKey,
-    /// The control plane.
-    pub controller: Url,
+    pub key: Option<ApiKey>,
+    /// The address of the control plane; one without a scheme is asked by https.
+    pub controller: String,
+    /// The certificates to trust, and the proxies to ask through.
+    pub client: ClientSettings,
     /// How long to wait for a connection.
     pub connect_limit: Duration,
     /// How long to wait for an answer.
@@ -61,45 +65,85 @@ pub struct PineconeSettings {
     pub ready_limit: Duration,
     /// How long to wait until what was written is found.
     pub settle_limit: Duration,
-    /// Called with what went wrong before it is tried again after a while.
-    pub waiting: fn(&Error, Duration),
+    /// Called before each retry.
+    pub on_retry: OnRetry,
     /// How often to ask again.
     pub retry: Retry,
     /// How many requests of one call are on their way at once.
     pub concurrency: usize,
 }
 
-impl PineconeSettings {
-    /// With this key, at Pinecone's own address.
-    ///
-    /// # Errors
-    /// `InvalidHost`, which this address is none of.
-    pub fn new(key: ApiKey) -> Result<Self> {
-        Ok(Self {
-            key,
-            controller: host(CONTROLLER)?,
+impl Default for PineconeSettings {
+    /// No key, Pinecone's own address, ten seconds for a connection and 30 for an answer.
+    fn default() -> Self {
+        Self {
+            key: None,
+            controller: CONTROLLER.to_owned(),
+            client: ClientSettings::default(),
             connect_limit: Duration::from_secs(10),
             answer_limit: Duration::from_secs(30),
             ready_limit: Duration::from_secs(300),
             settle_limit: Duration::from_secs(15),
-            waiting: |_, _| {},
+            on_retry: OnRetry::default(),
             retry: Retry::default(),
             concurrency: 4,
-        })
+        }
+    }
+}
+
+impl PineconeSettings {
+    /// The settings that these environment variables ask for. An empty variable counts as one that is not set.
+    ///
+    /// Nothing is checked here: a key that is missing or invalid, or an invalid address, is an error of
+    /// [`Pinecone::new`](crate::Pinecone::new).
+    ///
+    /// | setting | variable |
+    /// |---|---|
+    /// | key | [`KEY_VARIABLE`] |
+    /// | controller | [`CONTROLLER_VARIABLE`] |
+    /// | client | those of [`ClientSettings::from_variables`] |
+    #[must_use]
+    pub fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let text = |name| {
+            let value = variable(name)?.to_string_lossy().into_owned();
+            Some(value).filter(|value| !value.is_empty())
+        };
+        Self {
+            key: text(KEY_VARIABLE).and_then(|key| ApiKey::new(&key).ok()),
+            controller: text(CONTROLLER_VARIABLE).unwrap_or_else(|| CONTROLLER.to_owned()),
+            client: ClientSettings::from_variables(&variable),
+            ..Self::default()
+        }
+    }
+}
+
+/// What is called with a transient error and the time until the retry. The default does nothing.
+#[derive(Clone)]
+pub struct OnRetry(Arc<Callback>);
+
+type Callback = dyn Fn(&Error, Duration) + Send + Sync;
+
+impl OnRetry {
+    /// Calls `callback`.
+    #[must_use]
+    pub fn new(callback: impl Fn(&Error, Duration) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(callback))
     }
 
-    /// As the variables [`KEY_VARIABLE`] and [`CONTROLLER_VARIABLE`] say.
-    ///
-    /// # Errors
-    /// `NoKey` or `InvalidHost`.
-    pub fn from_environment() -> Result<Self> {
-        let variable = |name| std::env::var(name).unwrap_or_default();
-        let mut settings = Self::new(ApiKey::new(&variable(KEY_VARIABLE))?)?;
-        let controller = variable(CONTROLLER_VARIABLE);
-        if !controller.is_empty() {
-            settings.controller = host(&controller)?;
-        }
-        Ok(settings)
+    pub(super) fn call(&self, error: &Error, wait: Duration) {
+        (self.0)(error, wait);
+    }
+}
+
+impl Default for OnRetry {
+    fn default() -> Self {
+        Self::new(|_, _| {})
+    }
+}
+
+impl fmt::Debug for OnRetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnRetry(…)")
     }
 }
 
@@ -131,15 +175,52 @@ pub(super) fn host(name: &str) -> Result<Url> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Pinecone;
 
     #[test]
     fn keys_are_not_shown() {
         let key = ApiKey::new(" secret\n").unwrap();
-        let settings = PineconeSettings::new(key.clone()).unwrap();
+        let settings = PineconeSettings {
+            key: Some(key.clone()),
+            ..PineconeSettings::default()
+        };
         assert!(!format!("{settings:?}{key:?}{:?}", key.header()).contains("secret"));
         assert_eq!(key.header().as_bytes(), b"secret");
         assert!(matches!(ApiKey::new("  "), Err(Error::NoKey)));
         assert!(matches!(ApiKey::new("a\nb"), Err(Error::NoKey)));
+    }
+
+    fn settings(variables: &[(&str, &str)]) -> PineconeSettings {
+        PineconeSettings::from_variables(|name| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| value.into())
+        })
+    }
+
+    #[test]
+    fn variables_are_read_and_not_judged() {
+        let nothing = settings(&[(KEY_VARIABLE, ""), (CONTROLLER_VARIABLE, "")]);
+        assert!(nothing.key.is_none());
+        assert_eq!(nothing.controller, CONTROLLER);
+        assert!(settings(&[(KEY_VARIABLE, "a\nb")]).key.is_none());
+        let variables = [
+            (KEY_VARIABLE, "key"),
+            (CONTROLLER_VARIABLE, "ftp://elsewhere"),
+            ("HTTPS_PROXY", "http://proxy"),
+        ];
+        let all = settings(&variables);
+        assert_eq!(all.key.unwrap().header(), "key");
+        assert_eq!(all.controller, "ftp://elsewhere");
+        assert_eq!(all.client.proxies.https.unwrap(), "http://proxy");
+    }
+
+    #[test]
+    fn what_is_wrong_with_them_is_said_when_the_engine_is_opened() {
+        let opened = |variables: &[_]| Pinecone::new(settings(variables));
+        assert!(matches!(opened(&[]), Err(Error::NoKey)));
+        let elsewhere = opened(&[(KEY_VARIABLE, "key"), (CONTROLLER_VARIABLE, "ftp://a")]);
+        assert!(matches!(elsewhere, Err(Error::InvalidHost { .. })));
+        assert!(opened(&[(KEY_VARIABLE, "key")]).is_ok());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use ::image::metadata::Orientation;
 
-use super::{Decoded, flatten::over_white, hevc, orientation, yuv::Yuv};
+use super::{decoded::Decoded, flatten::over_white, hevc, orientation, yuv::Yuv};
 use crate::{
     Error, Format, Limits, Result, Size,
     heif::{Aperture, Colours, Grid, Heif},

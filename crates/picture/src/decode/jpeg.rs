@@ -7,9 +7,10 @@ use ::image::metadata::Orientation;
 use mozjpeg::{ColorSpace, Decompress};
 
 use super::{
-    Decoded, copy, damaged,
+    decoded::{Decoded, copy, in_eighths},
+    fault::damaged,
     flatten::{Layout, to_rgb},
-    in_eighths, orientation,
+    orientation,
 };
 use crate::{Error, Format, Limits, Result, Size};
 

@@ -5,71 +5,69 @@
 
 #[cfg(feature = "avif")]
 mod av1;
+mod decoded;
+mod fault;
 mod flatten;
 mod heif;
 mod hevc;
 mod jpeg;
 mod orientation;
 mod raster;
-pub(crate) mod raw;
+mod raw;
 mod surplus;
 mod tiff;
 mod yuv;
 
-use std::{
-    any::Any,
-    borrow::Cow,
-    io,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::{borrow::Cow, path::Path};
 
-use ::image::metadata::Orientation;
-
-use crate::{Error, Format, Limits, Picture, Reduced, Result, Size};
-
+use fault::guarded;
 pub use surplus::holds_more;
 
-/// A picture as it lies in its file: RGB, not yet upright.
-struct Decoded {
-    /// The size of the whole picture.
-    size: Size,
-    /// How many eighths of its width and of its height the pixels are, rounded up.
-    eighths: u8,
-    orientation: Orientation,
-    pixels: Vec<u8>,
-}
+use crate::{Error, Format, Limits, Picture, Reduced, Result, read_within};
 
-impl Decoded {
-    fn upright(self) -> Result<Reduced> {
-        let reduced = Size {
-            width: in_eighths(self.size.width, self.eighths),
-            height: in_eighths(self.size.height, self.eighths),
-        };
-        let (reduced, pixels) = orientation::upright(reduced, self.pixels, self.orientation);
-        Ok(Reduced {
-            picture: Picture::from_rgb(reduced.width, reduced.height, pixels)?,
-            size: orientation::upright_size(self.size, self.orientation),
-            eighths: self.eighths,
-            mirrored: orientation::mirrored(self.orientation),
-        })
+impl Picture {
+    /// The picture in a file's `bytes`.
+    ///
+    /// - The format is known by the content; see [`Format`].
+    /// - EXIF's orientation is applied. A broken EXIF block is ignored.
+    /// - 16-bit and float samples are scaled to eight bits (floats from 0 to 1), alpha is composited
+    ///   over white, palettes and ink (CMYK, YCCK) become RGB. Colour profiles are ignored.
+    /// - Of an animation or a file of several pictures, the first is read; a GIF's or WebP's first
+    ///   frame on its canvas.
+    /// - A file that ends too early is an error ([`Error::Truncated`]), as in Pillow, even where
+    ///   the top of the picture could be had. Bits that changed on the way may go unnoticed.
+    ///
+    /// # Errors
+    ///
+    /// Any but those of files and parsing. No input makes this panic, wait, or take memory beyond
+    /// what `limits` imply.
+    pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture> {
+        Picture::decode_reduced(bytes, limits, u32::MAX).map(|whole| whole.picture)
+    }
+
+    /// The picture in a file's `bytes`, made smaller where that saves work, but with at least
+    /// `shortest` pixels on its shorter side. See [`Reduced`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`decode`](Picture::decode). The limit on pixels is for the whole picture, though
+    /// less memory is taken for a reduced one.
+    pub fn decode_reduced(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Reduced> {
+        decode(bytes, limits, shortest)
+    }
+
+    /// The picture in the file at `path`: [`read_within`], then [`decode`](Picture::decode).
+    ///
+    /// # Errors
+    ///
+    /// Those of both.
+    pub fn open(path: &Path, limits: &Limits) -> Result<Picture> {
+        Picture::decode(&read_within(path, limits)?, limits)
     }
 }
 
-/// So many eighths of a side, rounded up.
-fn in_eighths(side: u32, eighths: u8) -> u32 {
-    let side = u64::from(side) * u64::from(eighths);
-    // No more than the side.
-    side.div_ceil(8) as u32
-}
-
-/// The bytes of a copy of a pixel of so many channels, of which one at a time is made: in eight
-/// bits, in RGB, or upright.
-fn copy(channels: u64) -> u64 {
-    channels.max(3)
-}
-
 /// With at least `shortest` pixels on the shorter side, where the file has as many.
-pub(crate) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Reduced> {
+fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Reduced> {
     if bytes.is_empty() {
         return Err(Error::Empty);
     }
@@ -128,80 +126,4 @@ pub(crate) fn exif_blocks(bytes: &[u8]) -> Vec<Cow<'_, [u8]>> {
         })
     });
     blocks.unwrap_or_default()
-}
-
-/// Runs a decoder so that a panic inside it is an error.
-///
-/// The decoders are other people's code that indexes and does arithmetic on hostile numbers. They
-/// are fuzzed and mean never to panic, but new panics are found in them every year, and one file
-/// must not take down the indexing of a million. This is the last line of defence, not the first:
-/// the panic hook still reports where it happened. A panic leaves nothing half-changed behind,
-/// since all that the closure can write to is dropped with it.
-fn guarded<T>(format: Format, decode: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
-        Err(Error::DecoderFailed {
-            format,
-            message: panic_message(&*panic),
-        })
-    })
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    if let Some(message) = panic.downcast_ref::<&str>() {
-        return (*message).to_owned();
-    }
-    panic
-        .downcast_ref::<String>()
-        .cloned()
-        .unwrap_or_else(|| "no message".to_owned())
-}
-
-/// The error for what a decoder of `format` reported: truncated when it ran out of bytes.
-fn damaged(format: Format, cause: impl std::error::Error + Send + Sync + 'static) -> Error {
-    if is_out_of_bytes(&cause) {
-        return Error::Truncated { format };
-    }
-    Error::Damaged {
-        format,
-        source: cause.into(),
-    }
-}
-
-/// Whether the end of the file is among the causes of `error`.
-fn is_out_of_bytes(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(gif::DecodingError::UnexpectedEof) = error.downcast_ref() {
-            return true;
-        }
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            if error.kind() == io::ErrorKind::UnexpectedEof {
-                return true;
-            }
-            // An `io::Error` leaves itself out of its chain of sources: the error it wraps comes
-            // from `get_ref`.
-            if let Some(inner) = error.get_ref() {
-                return is_out_of_bytes(inner);
-            }
-        }
-        cause = error.source();
-    }
-    false
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_in_a_decoder_is_an_error() {
-        let Err(error) = guarded::<()>(Format::Gif, || panic!("index out of {}", "bounds")) else {
-            panic!("expected an error");
-        };
-        assert_eq!(error.reason(), "damaged");
-        assert_eq!(
-            error.to_string(),
-            "the GIF decoder gave up on a damaged file: index out of bounds"
-        );
-    }
 }

@@ -9,7 +9,8 @@ use ::image::{
 };
 
 use super::{
-    Decoded, copy, damaged,
+    decoded::{Decoded, copy},
+    fault::damaged,
     flatten::{Layout, scale_16, to_rgb},
     orientation,
 };

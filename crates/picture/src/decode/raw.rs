@@ -9,80 +9,25 @@ use std::{borrow::Cow, collections::HashSet};
 
 use ::image::metadata::Orientation;
 
-use super::{Decoded, jpeg};
+use super::{decoded::Decoded, jpeg};
 use crate::{
     Error, Format, Limits, Result,
-    directory::{Directories, Directory},
+    directory::Directories,
+    raw_file::{directories, is_of_sensor},
 };
 
 /// How many previews are tried, from the largest, before giving up.
 const MOST_TRIED: usize = 4;
 
-/// More directories than any camera writes; a file could have them lead in circles.
-const MOST_DIRECTORIES: usize = 64;
-
 /// More strips or tiles than matter. Each may be a JPEG.
 const MOST_STRIPS: usize = 1 << 16;
 
 // Tags of TIFF, TIFF/EP and DNG.
-const PHOTOMETRIC_INTERPRETATION: u16 = 262;
 const STRIP_OFFSETS: u16 = 273;
 const ORIENTATION: u16 = 274;
 const TILE_OFFSETS: u16 = 324;
-const SUB_DIRECTORIES: u16 = 330;
 /// JPEGInterchangeFormat.
 const JPEG_OFFSET: u16 = 513;
-const DNG_VERSION: u16 = 50_706;
-
-/// Photometric interpretations: a filter of colours over the sensor, or its values in a line.
-const OF_SENSORS: [u32; 2] = [32_803, 34_892];
-
-/// Whether a file is raw, by its first bytes.
-pub(crate) fn has_signature(bytes: &[u8]) -> bool {
-    const SIGNATURES: [&[u8]; 8] = [
-        // Panasonic and Leica; Olympus; Fujifilm; Sigma; Minolta.
-        b"IIU\0",
-        b"IIRO",
-        b"IIRS",
-        b"MMOR",
-        b"FUJIFILMCCD-RAW",
-        b"FOVb",
-        b"\0MRM",
-        // Canon before and after those that begin like TIFF.
-        b"II\x1A\0\0\0HEAPCCDR",
-    ];
-    let is_canon = matches!(
-        bytes,
-        [
-            _,
-            _,
-            _,
-            _,
-            b'f',
-            b't',
-            b'y',
-            b'p',
-            b'c',
-            b'r',
-            b'x',
-            b' ',
-            ..
-        ]
-    );
-    is_canon
-        || SIGNATURES
-            .iter()
-            .any(|signature| bytes.starts_with(signature))
-}
-
-/// Whether a file that begins like TIFF is raw, by what its directories say: DNG and the formats of
-/// Nikon, Sony, Pentax, Samsung, Hasselblad and Phase One. Canon's has its mark in the header.
-pub(crate) fn is_raw_tiff(bytes: &[u8]) -> bool {
-    bytes.get(8..11) == Some(b"CR\x02")
-        || directories(bytes).iter().any(|directory| {
-            is_of_sensor(directory) || directory.numbers(DNG_VERSION).next().is_some()
-        })
-}
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Decoded> {
     let mut failure = None;
@@ -186,30 +131,6 @@ fn sensor_places(bytes: &[u8]) -> HashSet<usize> {
         .take(MOST_STRIPS)
         .map(|place| place as usize)
         .collect()
-}
-
-fn is_of_sensor(directory: &Directory<'_>) -> bool {
-    let photometric = directory.number(PHOTOMETRIC_INTERPRETATION);
-    photometric.is_some_and(|photometric| OF_SENSORS.contains(&photometric))
-}
-
-/// The directories of a file that begins like TIFF, and those under them.
-fn directories(bytes: &[u8]) -> Vec<Directory<'_>> {
-    let first = Directories::new(bytes).and_then(|directories| directories.first());
-    let mut found: Vec<_> = first.into_iter().collect();
-    let mut looked_at = 0;
-    while looked_at < found.len() {
-        let directory = found[looked_at];
-        looked_at += 1;
-        found.extend(
-            directory
-                .directories(SUB_DIRECTORIES)
-                .take(MOST_DIRECTORIES),
-        );
-        found.extend(directory.next());
-        found.truncate(MOST_DIRECTORIES);
-    }
-    found
 }
 
 /// The orientation that a preview's own EXIF has.

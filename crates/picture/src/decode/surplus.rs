@@ -5,7 +5,7 @@ use std::io::Cursor;
 use ::image::codecs::{png::PngDecoder, webp::WebPDecoder};
 use ::tiff::decoder::Decoder;
 
-use super::guarded;
+use super::fault::guarded;
 use crate::Format;
 
 /// Whether a file holds more than the picture that [`Picture::decode`](crate::Picture::decode) makes of it:

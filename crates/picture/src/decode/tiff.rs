@@ -15,7 +15,8 @@ use ::tiff::{
 };
 
 use super::{
-    Decoded, copy, damaged,
+    decoded::{Decoded, copy},
+    fault::damaged,
     flatten::{Layout, scale_16, scale_float, to_rgb},
     jpeg,
 };

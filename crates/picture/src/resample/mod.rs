@@ -7,41 +7,16 @@
 
 mod dispatch;
 mod passes;
+mod stretch;
 mod weights;
 
 use std::iter::successors;
 
-use passes::Grid;
+use passes::{CHANNELS, Grid};
+pub(crate) use stretch::Stretch;
 use weights::Weights;
 
 use crate::{Filter, Size, Window};
-
-/// The bytes of a pixel.
-const CHANNELS: usize = 3;
-
-/// A stretch along one side of a picture, in pixels and parts of them.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Stretch {
-    /// The pixels of the whole side.
-    side: u32,
-    /// Where the stretch begins on it.
-    start: f64,
-    length: f64,
-}
-
-impl Stretch {
-    pub(crate) fn new(side: u32, start: f64, length: f64) -> Stretch {
-        Stretch {
-            side,
-            start,
-            length,
-        }
-    }
-
-    pub(crate) fn whole(side: u32) -> Stretch {
-        Stretch::new(side, 0.0, f64::from(side))
-    }
-}
 
 /// The `window`, inside `full`, of the picture `source`, of which the stretches `columns` and
 /// `rows` are resized to `full`.

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::{
-    CHANNELS,
-    weights::{HALF, Weights, to_byte},
-};
+use super::weights::{HALF, Weights, to_byte};
+
+/// The bytes of a pixel.
+pub(super) const CHANNELS: usize = 3;
 
 /// The rows that are weighted at once: two registers of eight sums.
 const BAND: usize = 16;

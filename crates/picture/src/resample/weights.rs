@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use super::Stretch;
+use super::stretch::Stretch;
 use crate::Filter;
 
 /// Bits after the point of a weight: 32, less 8 for the sample and 2 for sums beyond 1.

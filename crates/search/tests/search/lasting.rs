@@ -5,9 +5,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use search::{AddOptions, CheckOptions, FaultKind, IngestReport, NewRecord, Query, SearchOptions};
+use search::{
+    AddEvent, AddOptions, CheckOptions, FaultKind, IngestReport, NewRecord, Query, SearchOptions,
+};
 
-use crate::world::{World, new, stripes, top};
+use crate::world::{World, new, stream, stripes, top};
 
 /// A folder of pictures and the collection of it.
 struct Library {
@@ -71,7 +73,7 @@ impl Library {
     fn add_with(&self, options: &AddOptions<'_>) -> IngestReport {
         self.world
             .collection()
-            .add(&self.world.model, self.records(), options, |_| {})
+            .add(&self.world.model, stream(self.records()), options, |_| {})
             .unwrap()
     }
 
@@ -111,7 +113,7 @@ fn check(report: &IngestReport, expected: [usize; 7]) {
         report.unchanged,
         report.missing,
         report.removed,
-        report.failed.len(),
+        report.failed,
     ];
     assert_eq!(got, expected, "{report:?}");
 }
@@ -207,7 +209,7 @@ fn pictures_that_swap_their_names_swap_their_vectors() {
     check(&library.add(), [0, 2, 0, 0, 0, 0, 0]);
     assert_eq!(like(&library, "0.png"), second);
     assert_eq!(like(&library, "1.png"), first);
-    let exact = library.world.model.embed_picture(&stripes(1)).unwrap();
+    let exact = library.world.vector(&stripes(1).to_png());
     let hits = library.world.search(&Query::Text("x"), &top(9)).hits;
     let text = library.world.model.embed_text("x").unwrap();
     let dot: f32 = exact.iter().zip(&text).map(|(a, b)| a * b).sum();
@@ -299,7 +301,7 @@ fn what_is_left_out_of_a_run_but_there_is_left_alone() {
         ..library.options()
     };
     let report = collection
-        .add(&library.world.model, records, &options, |_| {})
+        .add(&library.world.model, stream(records), &options, |_| {})
         .unwrap();
     check(&report, [0, 0, 0, 2, 0, 0, 0]);
     assert_eq!(library.found().len(), 3);
@@ -318,11 +320,13 @@ fn a_run_that_is_stopped_goes_on_where_it_stopped() {
     let report = collection
         .add(
             &library.world.model,
-            library.records(),
+            stream(library.records()),
             &options,
-            |report| {
-                told = report.added;
-                stop.store(true, Ordering::Relaxed);
+            |event| {
+                if let AddEvent::Progress(report) = event {
+                    told = report.added;
+                    stop.store(true, Ordering::Relaxed);
+                }
             },
         )
         .unwrap();
@@ -342,7 +346,12 @@ fn captions_stay_with_what_was_moved() {
     records[0].metadata.insert("price".into(), 3.into());
     let collection = library.world.collection();
     collection
-        .add(&library.world.model, records, &library.options(), |_| {})
+        .add(
+            &library.world.model,
+            stream(records),
+            &library.options(),
+            |_| {},
+        )
         .unwrap();
     library.rename("0.png", "zebra.png");
     check(&library.add(), [0, 0, 1, 1, 0, 0, 0]);
@@ -391,7 +400,7 @@ fn faults(library: &Library, repair: bool) -> Vec<FaultKind> {
         read: false,
         repair,
         stop: &AtomicBool::new(false),
-        waiting: || (),
+        waiting: &|| (),
     };
     let report = library.world.collection().check(&options, |_| ()).unwrap();
     assert_eq!(report.is_clean(), repair || report.faults.is_empty());

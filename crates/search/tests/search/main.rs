@@ -1,8 +1,10 @@
 //! Collections, with random models, on a real disk.
 
 mod collections;
+mod counts;
 mod duplicates;
 mod lasting;
 mod rankings;
+mod streams;
 mod texts;
 mod world;

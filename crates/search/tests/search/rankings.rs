@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clip::{Checkpoint, Model};
 use index::Filter;
-use picture::{ContentHash, Limits, Picture};
+use picture::Picture;
 use rusqlite::Connection;
 use search::{
     AddOptions, Collection, Error, Hits, Keywords, ModelIdentity, NewRecord, Query, SearchOptions,
@@ -13,6 +13,8 @@ use search::{
 };
 use serde_json::json;
 use tempfile::TempDir;
+
+use crate::world::stream;
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
@@ -54,7 +56,7 @@ impl World {
             .collection("c")
             .add(
                 &world.model,
-                records.collect(),
+                stream(records.collect()),
                 &AddOptions::default(),
                 |_| {},
             )
@@ -174,7 +176,12 @@ fn enough_pictures_are_found_among_many_captions() {
     ];
     let collection = world.collection("c");
     collection
-        .add(&world.model, records, &AddOptions::default(), |_| {})
+        .add(
+            &world.model,
+            stream(records),
+            &AddOptions::default(),
+            |_| {},
+        )
         .unwrap();
     let options = SearchOptions {
         top_k: 2,
@@ -242,8 +249,7 @@ fn a_threshold_is_for_each_kind_of_vector() {
 fn pictures_ask_for_captions_too_and_are_left_out() -> TestResult {
     let world = World::filled();
     let bytes = fs::read(world.path("beach/a.png"))?;
-    let picture = Picture::decode(&bytes, &Limits::default())?;
-    let query = Query::Picture(&picture, ContentHash::of(&bytes));
+    let query = Query::Picture(&bytes);
     let hits = world.search(&query, &options(Within::Both, Some("shoes")));
     assert!(!names(&hits).contains(&"a.png".to_owned()));
     assert_eq!(hits.hits.len(), 3);
@@ -275,7 +281,12 @@ fn keywords_heed_the_filter_and_their_own_collection() -> TestResult {
     let world = World::filled();
     let other = world.collection("other");
     let records = vec![record(&world.path("town/c.png"), &["red shoes"])];
-    other.add(&world.model, records, &AddOptions::default(), |_| {})?;
+    other.add(
+        &world.model,
+        stream(records),
+        &AddOptions::default(),
+        |_| {},
+    )?;
     let keywords = Keywords::parse("red")?;
     let filter = Filter::parse(&json!({"n": {"$gte": 1}}))?;
     let hits = world
@@ -390,7 +401,10 @@ fn an_earlier_store_gets_its_keywords() {
     let world = World::filled();
     // What version 2 had.
     world.sql(
-        "DROP TRIGGER keywords_before_insertion; DROP TRIGGER keywords_after_insertion;
+        "DROP TRIGGER records_before_insertion; DROP TRIGGER counters_after_insertion;
+         DROP TRIGGER counters_after_deletion; DROP TRIGGER counters_after_update;
+         ALTER TABLE collections DROP COLUMN pictures; ALTER TABLE collections DROP COLUMN missing;
+         ALTER TABLE collections DROP COLUMN captions; DROP TRIGGER keywords_after_insertion;
          DROP TRIGGER keywords_after_deletion; DROP TRIGGER keywords_after_update;
          DROP TABLE keywords; DROP TABLE keyword_rows; DROP TABLE unfinished;
          ALTER TABLE records DROP COLUMN bytes; ALTER TABLE records DROP COLUMN modified;

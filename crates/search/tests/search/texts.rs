@@ -10,6 +10,8 @@ use search::{
 };
 use tempfile::TempDir;
 
+use crate::world::stream;
+
 fn model(name: &str) -> Model {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clip/tests/fixtures");
     Model::load(Checkpoint::open(&fixtures.join(name)).unwrap()).unwrap()
@@ -78,8 +80,8 @@ fn add(
     model: &Model,
     records: Vec<NewRecord>,
 ) -> search::Result<usize> {
-    let report = collection.add(model, records, &AddOptions::default(), |_| {})?;
-    assert!(report.failed.is_empty(), "{:?}", report.failed);
+    let report = collection.add(model, stream(records), &AddOptions::default(), |_| {})?;
+    assert_eq!(report.failed, 0, "{:?}", report.reasons);
     Ok(report.added + report.updated)
 }
 
@@ -121,8 +123,9 @@ fn pictures_are_found_by_words_of_another_model() {
     assert_eq!(hits.len(), 3);
     let text = model(ONE).embed_text(words).unwrap();
     for hit in &hits {
-        let picture = Picture::open(Path::new(&hit.place), &Limits::default()).unwrap();
-        let expected = dot(&text, &pictures().embed_picture(&picture).unwrap());
+        let bytes = std::fs::read(&hit.place).unwrap();
+        let image = pictures().embed_bytes(&bytes, &Limits::default()).unwrap();
+        let expected = dot(&text, &image);
         assert!(
             (hit.similarity.unwrap() - expected).abs() < 1e-5,
             "{}",

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clip::{Checkpoint, Model};
-use picture::Picture;
+use picture::{Limits, Picture};
 use search::{
-    AddOptions, Hits, IngestReport, ModelIdentity, NewRecord, Query, SearchOptions, Store,
+    AddOptions, Hits, IngestReport, ModelIdentity, NewRecord, Query, Result, SearchOptions, Store,
 };
 use tempfile::TempDir;
 
-pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
+pub(crate) type TestResult = std::result::Result<(), Box<dyn std::error::Error>>;
 
 /// A store, and a folder of pictures beside it.
 pub(crate) struct World {
@@ -49,7 +49,7 @@ impl World {
 
     pub(crate) fn add(&self, records: Vec<NewRecord>) -> IngestReport {
         self.collection()
-            .add(&self.model, records, &AddOptions::default(), |_| {})
+            .add(&self.model, stream(records), &AddOptions::default(), |_| {})
             .unwrap()
     }
 
@@ -67,8 +67,13 @@ impl World {
             record
         });
         let report = world.add(records.collect());
-        assert_eq!((report.added, report.failed.len()), (6, 0));
+        assert_eq!((report.added, report.failed), (6, 0));
         world
+    }
+
+    /// The vector of a picture's file.
+    pub(crate) fn vector(&self, bytes: &[u8]) -> Vec<f32> {
+        self.model.embed_bytes(bytes, &Limits::default()).unwrap()
     }
 
     pub(crate) fn search(&self, query: &Query<'_>, options: &SearchOptions) -> Hits {
@@ -103,6 +108,11 @@ pub(crate) fn new(path: &Path, captions: &[&str]) -> NewRecord {
         captions: captions.iter().map(|&caption| caption.to_owned()).collect(),
         ..NewRecord::default()
     }
+}
+
+/// Records as a source gives them.
+pub(crate) fn stream(records: Vec<NewRecord>) -> impl Iterator<Item = Result<NewRecord>> + Send {
+    records.into_iter().map(Ok)
 }
 
 pub(crate) fn top(top_k: usize) -> SearchOptions {

@@ -1,0 +1,127 @@
+//! How adding gets on, on the terminal and in a report.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use anyhow::Result;
+use clipseek::{AddProgress, AddReport};
+use indicatif::ProgressBar;
+
+use crate::add_report::ReportFile;
+use crate::downloading;
+use crate::progress;
+use crate::sources::Skipped;
+use crate::terminal::{message, visible};
+
+/// A bar while pictures are indexed, a line while they are fetched.
+pub(crate) struct AddDisplay {
+    start: Instant,
+    state: Mutex<State>,
+    skipped: Skipped,
+}
+
+struct State {
+    bar: ProgressBar,
+    is_line: bool,
+    report: Option<ReportFile>,
+    /// What could not be written of the report.
+    failure: Option<anyhow::Error>,
+}
+
+impl AddDisplay {
+    /// With what was skipped told by `skipped`, and a report to be written at `report`.
+    pub(crate) fn new(skipped: Skipped, report: Option<&Path>) -> Result<AddDisplay> {
+        Ok(AddDisplay {
+            start: Instant::now(),
+            state: Mutex::new(State {
+                bar: progress::bar(0, "indexing"),
+                is_line: false,
+                report: report.map(ReportFile::create).transpose()?,
+                failure: None,
+            }),
+            skipped,
+        })
+    }
+
+    pub(crate) fn show(&self, progress: &AddProgress<'_>) {
+        let mut state = self.state();
+        match progress {
+            AddProgress::Skipped(problem) => {
+                self.skipped.tell(&state.bar, &problem.to_string());
+                state.record(|report| report.skip(problem));
+            }
+            AddProgress::Failed(failure) => {
+                self.skipped.tell_of(&state.bar, failure);
+                state.record(|report| report.fail(failure));
+            }
+            AddProgress::EmptyFolder { path } => state.bar.suspend(|| {
+                message!(
+                    "{} holds no pictures any more: its pictures are not found until they are back",
+                    visible(&path.to_string_lossy())
+                );
+            }),
+            AddProgress::Indexing {
+                done,
+                total,
+                failed,
+            } => {
+                state.bar.set_length(*total);
+                state.bar.set_position(*done as u64);
+                if *failed > 0 {
+                    state.bar.set_message(format!("indexing, {failed} failed"));
+                }
+            }
+            AddProgress::TakingOut(progress) => {
+                let done = downloading::state(progress, self.start.elapsed());
+                let text = format!("taking pictures out of the table: {done}");
+                state.line().set_message(text);
+            }
+            AddProgress::Fetching { progress, indexed } => {
+                let done = downloading::state(progress, self.start.elapsed());
+                let text = format!("fetching: {done}; {indexed} indexed");
+                state.line().set_message(text);
+            }
+            _ => {}
+        }
+    }
+
+    /// Clears the screen, tells what was skipped, and writes the report.
+    pub(crate) fn finish(self, report: clipseek::Result<AddReport>) -> Result<AddReport> {
+        let state = self.state.into_inner();
+        let state = state.unwrap_or_else(PoisonError::into_inner);
+        state.bar.finish_and_clear();
+        self.skipped.finish();
+        let report = report?;
+        if let Some(failure) = state.failure {
+            return Err(failure);
+        }
+        if let Some(file) = state.report {
+            file.finish(&report)?;
+        }
+        Ok(report)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The line that takes the place of the bar.
+    fn line(&mut self) -> &ProgressBar {
+        if !self.is_line {
+            self.bar.finish_and_clear();
+            self.bar = downloading::line();
+            self.is_line = true;
+        }
+        &self.bar
+    }
+
+    /// Writes to the report, if there is one. What fails is told in the end.
+    fn record(&mut self, write: impl FnOnce(&mut ReportFile) -> Result<()>) {
+        if let (None, Some(report)) = (&self.failure, &mut self.report) {
+            self.failure = write(report).err();
+        }
+    }
+}

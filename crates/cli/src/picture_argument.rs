@@ -1,0 +1,52 @@
+//! Pictures that are named on the command line.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clipseek::{Clipseek, PictureInput};
+use picture::Limits;
+
+use crate::error::Error;
+
+/// What stands for standard input.
+const STANDARD_INPUT: &str = "-";
+
+/// The picture of a file, of a URL, or with `-` of standard input. What is not a file is received now.
+pub(crate) fn picture(clipseek: &Clipseek, at: &Path) -> Result<PictureInput> {
+    if at == Path::new(STANDARD_INPUT) {
+        return of_standard_input();
+    }
+    Ok(clipseek.picture(at)?)
+}
+
+/// Those of several, apart: files, which may be sources, and what is received.
+pub(crate) fn pictures(
+    clipseek: &Clipseek,
+    all: &[PathBuf],
+) -> Result<(Vec<PathBuf>, Vec<PictureInput>)> {
+    let (mut files, mut received) = (Vec::new(), Vec::new());
+    for at in all {
+        match picture(clipseek, at)? {
+            PictureInput::File(path) => files.push(path),
+            picture => received.push(picture),
+        }
+    }
+    Ok((files, received))
+}
+
+fn of_standard_input() -> Result<PictureInput> {
+    let (limit, mut bytes) = (Limits::default().bytes, Vec::new());
+    let mut input = std::io::stdin().lock().take(limit + 1);
+    input
+        .read_to_end(&mut bytes)
+        .context("standard input could not be read")?;
+    match bytes.len() as u64 {
+        0 => Err(Error::NoInput.into()),
+        length if length > limit => Err(Error::InputTooLarge { limit }.into()),
+        _ => Ok(PictureInput::Bytes {
+            name: "standard input".to_owned(),
+            bytes,
+        }),
+    }
+}

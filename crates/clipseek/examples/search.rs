@@ -1,0 +1,20 @@
+//! Finds pictures of a store with words: `cargo run --example search -- STORE "a dog on the beach"`.
+
+use std::path::Path;
+
+use clipseek::{Clipseek, Query, SearchRequest, Settings, similarity};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [store, words] = arguments.as_slice() else {
+        return Err("usage: search STORE WORDS".into());
+    };
+    let clipseek = Clipseek::new(Settings::in_directory(Path::new(store)));
+    let collection = clipseek.collection(None)?;
+    let answer = clipseek.search(&collection, Query::words(words), &SearchRequest::default())?;
+    for hit in &answer.found.hits {
+        let shown = hit.similarity.map(similarity).unwrap_or_default();
+        println!("{shown}  {}", hit.path().display());
+    }
+    Ok(())
+}

@@ -1,0 +1,329 @@
+//! Adding sources to a collection.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use dataset::{DownloadOptions, ListedProblem, Listing};
+use search::{AddEvent, AddOptions, Collection, Failure, IngestReport, Placement, Store};
+use serde::Serialize;
+
+use crate::clipseek::{Clipseek, DEFAULT_COLLECTION};
+use crate::columns;
+use crate::error::{Error, Result};
+use crate::event::Note;
+use crate::fetch;
+use crate::models::{ModelChoice, NamedModel};
+use crate::sources::{ReadOptions, new_record, place};
+
+/// What is added, to what, and how.
+#[derive(Clone, Debug, Default)]
+pub struct AddRequest {
+    /// Folders, tables, single pictures, datasets of the hub.
+    pub sources: Vec<PathBuf>,
+    /// The collection, made if it is not there; `None` for [`DEFAULT_COLLECTION`].
+    pub collection: Option<String>,
+    /// The model; by default that of the collection, else the default one.
+    pub model: ModelChoice,
+    /// Where the vectors of a new collection go.
+    pub placement: Placement,
+    /// How the sources are read.
+    pub read: ReadOptions,
+    /// How pictures of URLs are fetched.
+    pub download: DownloadOptions,
+    /// Whether pictures that are gone from the folders are taken out of the collection.
+    pub prune: bool,
+}
+
+impl AddRequest {
+    /// The name of the collection.
+    pub fn collection_name(&self) -> &str {
+        let name = self.collection.as_deref();
+        name.filter(|name| !name.is_empty())
+            .unwrap_or(DEFAULT_COLLECTION)
+    }
+}
+
+/// How adding gets on. It comes from several threads.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AddProgress<'a> {
+    /// A file or a row that is no picture.
+    Skipped(&'a ListedProblem),
+    /// A folder that held pictures before, and holds none now.
+    EmptyFolder {
+        /// The folder.
+        path: &'a Path,
+    },
+    /// Pictures of this machine are indexed.
+    Indexing {
+        /// How many have been dealt with.
+        done: usize,
+        /// How many there are.
+        total: u64,
+        /// How many of them failed.
+        failed: usize,
+    },
+    /// Pictures are taken out of the tables that they are in.
+    TakingOut(&'a dataset::Progress),
+    /// Pictures of URLs are fetched, and indexed as they come.
+    Fetching {
+        /// How fetching gets on.
+        progress: &'a dataset::Progress,
+        /// How many of them are indexed.
+        indexed: usize,
+    },
+    /// A picture that could not be fetched or indexed.
+    Failed(&'a Failure),
+}
+
+/// Is told how adding gets on.
+pub type Watcher<'a> = dyn Fn(AddProgress<'_>) + Sync + 'a;
+
+/// What became of the sources.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct AddReport {
+    /// What became of the pictures.
+    #[serde(flatten)]
+    pub counts: IngestReport,
+    /// How many files and rows were no pictures to begin with.
+    pub skipped: usize,
+    /// How many of these there were for each reason.
+    #[serde(skip)]
+    pub skipped_reasons: BTreeMap<String, usize>,
+    /// How fetching went, if there was something to fetch.
+    #[serde(skip)]
+    pub fetched: Option<dataset::Progress>,
+    /// Seconds.
+    pub took: f64,
+}
+
+impl AddReport {
+    /// Whether every file and row became a picture of the collection.
+    pub fn is_complete(&self) -> bool {
+        self.counts.failed == 0 && self.skipped == 0
+    }
+
+    /// Whether the collection was changed, or something failed.
+    pub fn has_news(&self) -> bool {
+        self.counts.unchanged < self.counts.done() || self.counts.missing > 0
+    }
+
+    /// How many files, rows and pictures were not indexed, for each reason.
+    pub fn reasons(&self) -> BTreeMap<&str, usize> {
+        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+        for (reason, number) in self.counts.reasons.iter().chain(&self.skipped_reasons) {
+            *reasons.entry(reason).or_default() += number;
+        }
+        reasons
+    }
+}
+
+impl Clipseek {
+    /// Reads what the sources hold and loads the model. Nothing is indexed yet.
+    ///
+    /// # Errors
+    /// When a source cannot be read or holds nothing, before a model is loaded; those of the model; and
+    /// [`Error::Search`] for a name that no collection may have.
+    pub fn adding(&self, request: AddRequest) -> Result<Adding<'_>> {
+        Store::check_name(request.collection_name())?;
+        let store = self.store()?;
+        let listed = self.list(store, &request)?;
+        let model = self.model_to_add_with(store, &request)?;
+        model.model.check_pictures()?;
+        Ok(Adding {
+            clipseek: self,
+            store,
+            request,
+            model,
+            listed: Some(listed),
+        })
+    }
+
+    /// Adds sources: [`adding`](Self::adding) and one [`run`](Adding::run).
+    ///
+    /// # Errors
+    /// Those of the two.
+    pub fn add(
+        &self,
+        request: AddRequest,
+        stop: &AtomicBool,
+        watcher: &Watcher<'_>,
+    ) -> Result<AddReport> {
+        self.adding(request)?.run(stop, watcher)
+    }
+
+    /// The model that was named; else that of the collection, if it is there; else the default one.
+    fn model_to_add_with(&self, store: &Store, request: &AddRequest) -> Result<NamedModel> {
+        let mut collections = store.collections()?.into_iter();
+        match collections.find(|info| info.name == request.collection_name()) {
+            Some(info) => self.models().load_for(&request.model, &info.model),
+            None => self.models().load(&request.model),
+        }
+    }
+
+    /// Lists the sources. Each has to hold something, or have held something when it was added before.
+    fn list(&self, store: &Store, request: &AddRequest) -> Result<Listed> {
+        let name = request.collection_name();
+        let mut all = Listed {
+            listing: Listing::new()?,
+            folders: Vec::new(),
+            empty: Vec::new(),
+        };
+        for location in &request.sources {
+            let found = self.read_into(&mut all.listing, location, &request.sources, &request.read);
+            let found = found.inspect_err(|_| self.note_if_known(store, name, location))?;
+            match (found.is_empty(), found.folder) {
+                (false, folder) => all.folders.extend(folder),
+                (true, Some(folder)) if is_known(store, name, &folder)? => all.empty.push(folder),
+                (true, _) => {
+                    let path = location.clone();
+                    return Err(Error::NoPictures { path });
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Remarks that a source that is gone is one of which the collection has pictures.
+    fn note_if_known(&self, store: &Store, collection: &str, location: &Path) {
+        let is_known = |path: PathBuf| is_known(store, collection, &path).unwrap_or(false);
+        if !location.exists() && dataset::absolute(location).is_ok_and(is_known) {
+            let note = Note::SourceGone { collection };
+            self.settings().listener.note(note);
+        }
+    }
+}
+
+/// Whether the collection of that name has pictures of the folder.
+fn is_known(store: &Store, collection: &str, path: &Path) -> Result<bool> {
+    match store.has_below(collection, &place(path)) {
+        Err(search::Error::NoCollection { .. }) => Ok(false),
+        known => Ok(known?),
+    }
+}
+
+/// What the sources hold.
+struct Listed {
+    listing: Listing,
+    /// The folders among them that hold something.
+    folders: Vec<PathBuf>,
+    /// Those that hold nothing, as far as they are known to have held something.
+    empty: Vec<PathBuf>,
+}
+
+/// Sources that are about to be added, and what they are added to.
+pub struct Adding<'a> {
+    pub(crate) clipseek: &'a Clipseek,
+    pub(crate) store: &'a Store,
+    pub(crate) request: AddRequest,
+    pub(crate) model: NamedModel,
+    /// What the sources hold, until it is added.
+    listed: Option<Listed>,
+}
+
+impl Adding<'_> {
+    /// The name of the collection.
+    pub fn collection_name(&self) -> &str {
+        self.request.collection_name()
+    }
+
+    /// The model that embeds the pictures.
+    pub fn model(&self) -> &NamedModel {
+        &self.model
+    }
+
+    /// How many pictures, and captions of them, were listed and are still to be added.
+    pub fn size(&self) -> (u64, u64) {
+        let listing = self.listed.as_ref().map(|listed| &listed.listing);
+        listing.map_or((0, 0), |it| (it.pictures(), it.captions()))
+    }
+
+    /// Indexes the pictures of the sources: those that were listed, or, another time, those that the sources hold by
+    /// then. When `stop` is set, what has been read is still written, and the next run goes on from there.
+    ///
+    /// # Errors
+    /// When the collection was made by another model, is being used otherwise, or its engine fails. Pictures that
+    /// cannot be read are no errors, but counted.
+    pub fn run(&mut self, stop: &AtomicBool, watcher: &Watcher<'_>) -> Result<AddReport> {
+        let is_first = self.listed.is_some();
+        let listed = match self.listed.take() {
+            Some(listed) => listed,
+            None => self.clipseek.list(self.store, &self.request)?,
+        };
+        if is_first {
+            columns::note(&listed.listing, &self.clipseek.settings().listener);
+        }
+        let (skipped, skipped_reasons) = tell_of_problems(&listed.listing, watcher)?;
+        let start = Instant::now();
+        let identity = self.model.identity();
+        let placement = &self.request.placement;
+        let name = self.request.collection_name();
+        let collection = self
+            .store
+            .collection_or_new_at(name, &identity, placement)?;
+        let mut counts = self.index_files(&collection, &listed, stop, watcher)?;
+        let mut fetched = None;
+        if fetch::is_needed(&listed.listing)? && !counts.stopped {
+            let (others, progress) = fetch::add(self, &collection, &listed.listing, stop, watcher)?;
+            counts.join(others);
+            fetched = progress;
+        }
+        Ok(AddReport {
+            counts,
+            skipped,
+            skipped_reasons,
+            fetched,
+            took: start.elapsed().as_secs_f64(),
+        })
+    }
+
+    fn index_files(
+        &self,
+        collection: &Collection<'_>,
+        listed: &Listed,
+        stop: &AtomicBool,
+        watcher: &Watcher<'_>,
+    ) -> Result<IngestReport> {
+        for path in &listed.empty {
+            watcher(AddProgress::EmptyFolder { path });
+        }
+        let folders = listed.folders.iter().chain(&listed.empty);
+        let waiting = || self.clipseek.tell_of_waiting();
+        let options = AddOptions {
+            folders: folders.map(|path| place(path)).collect(),
+            // What looks like an empty folder may be the place of a disk that is not there.
+            prune: self.request.prune && listed.empty.is_empty(),
+            stop,
+            waiting: &waiting,
+            ..AddOptions::default()
+        };
+        let total = listed.listing.pictures();
+        let records = listed.listing.files();
+        let records = records.map(|record| Ok::<_, Error>(new_record(record?)));
+        collection.add(&self.model.model, records, &options, |event| match event {
+            AddEvent::Progress(report) => watcher(AddProgress::Indexing {
+                done: report.done(),
+                total,
+                failed: report.failed,
+            }),
+            AddEvent::Failed(failure) => watcher(AddProgress::Failed(failure)),
+        })
+    }
+}
+
+/// Tells of what in the sources is no picture; how many these are, and how many for each reason.
+fn tell_of_problems(
+    listing: &Listing,
+    watcher: &Watcher<'_>,
+) -> Result<(usize, BTreeMap<String, usize>)> {
+    let (mut number, mut reasons) = (0, BTreeMap::new());
+    for problem in listing.listed_problems() {
+        let problem = problem?;
+        number += 1;
+        watcher(AddProgress::Skipped(&problem));
+        *reasons.entry(problem.summary).or_default() += 1;
+    }
+    Ok((number, reasons))
+}

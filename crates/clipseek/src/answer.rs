@@ -1,0 +1,239 @@
+use std::fmt;
+
+use search::{Collection, Hit, Hits, Keywords, SearchOptions, Within};
+use serde::{Serialize, Serializer};
+
+use crate::query::{Query, Term, TermKind};
+
+/// A query and what was found. Its JSON form is that of `clipseek search --format json`.
+#[derive(Debug)]
+pub struct Answer {
+    /// What was looked for.
+    pub query: Query,
+    /// Where it was looked for.
+    pub collection: String,
+    /// What leads to the collection's model.
+    pub model: String,
+    /// What was found.
+    pub found: Hits,
+    /// Why nothing was found, if that is so.
+    pub nothing: Option<Nothing>,
+}
+
+impl Answer {
+    /// The pictures with their ranks, from 1 on.
+    pub fn ranked(&self) -> impl Iterator<Item = RankedHit<'_>> {
+        let hits = self.found.hits.iter().enumerate();
+        hits.map(|(n, hit)| RankedHit { rank: n + 1, hit })
+    }
+}
+
+impl Serialize for Answer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        JsonAnswer {
+            query: JsonQuery {
+                terms: JsonTerm::of_query(&self.query),
+                keywords: self.query.keywords.as_ref().map(Keywords::text),
+            },
+            r#in: self.query.fields(),
+            collection: &self.collection,
+            model: &self.model,
+            best: self.found.best,
+            hits: self.ranked().collect(),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// A picture that was found, and its rank.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct RankedHit<'a> {
+    /// From 1 on.
+    pub rank: usize,
+    /// The picture.
+    #[serde(flatten)]
+    pub hit: &'a Hit,
+}
+
+#[derive(Serialize)]
+struct JsonAnswer<'a> {
+    query: JsonQuery<'a>,
+    /// What was searched.
+    r#in: Vec<&'static str>,
+    collection: &'a str,
+    model: &'a str,
+    /// The best similarity there was, whatever the threshold.
+    best: Option<f32>,
+    hits: Vec<RankedHit<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonQuery<'a> {
+    #[serde(flatten)]
+    terms: Option<JsonTerm<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keywords: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum JsonTerm<'a> {
+    Text(&'a str),
+    Image(String),
+    Like(&'a str),
+    Mix(Vec<JsonWeighted<'a>>),
+}
+
+/// A term of a mix.
+#[derive(Serialize)]
+struct JsonWeighted<'a> {
+    weight: f32,
+    #[serde(flatten)]
+    what: JsonTerm<'a>,
+}
+
+impl<'a> JsonTerm<'a> {
+    fn of_query(query: &'a Query) -> Option<JsonTerm<'a>> {
+        let weighted = |term: &'a Term| JsonWeighted {
+            weight: term.weight,
+            what: JsonTerm::of(term),
+        };
+        match query.terms.as_slice() {
+            [] => None,
+            [term] => Some(JsonTerm::of(term)),
+            terms => Some(JsonTerm::Mix(terms.iter().map(weighted).collect())),
+        }
+    }
+
+    fn of(term: &'a Term) -> JsonTerm<'a> {
+        match &term.kind {
+            TermKind::Words(words) => JsonTerm::Text(words),
+            TermKind::Picture(picture) => JsonTerm::Image(picture.to_string()),
+            TermKind::Like { id, .. } => JsonTerm::Like(id),
+        }
+    }
+}
+
+/// Why a query found nothing. It shows as a sentence.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Nothing {
+    /// All is less similar than the threshold.
+    BelowThreshold {
+        /// The threshold.
+        threshold: f32,
+        /// The best similarity there was.
+        best: f32,
+    },
+    /// The collection has no pictures.
+    Empty {
+        /// The collection.
+        collection: String,
+    },
+    /// No picture has all the keywords.
+    Keywords {
+        /// The keywords.
+        keywords: String,
+        /// Whether only some of the pictures were asked for.
+        is_filtered: bool,
+    },
+    /// No picture meets the conditions.
+    Conditions,
+    /// Captions were asked for, and there are none.
+    NoCaptions {
+        /// The collection.
+        collection: String,
+    },
+    /// Pictures were asked for, and they have no vectors.
+    NoVectors {
+        /// The collection.
+        collection: String,
+    },
+    /// The query's own picture is the only one.
+    NoOther {
+        /// The collection.
+        collection: String,
+    },
+}
+
+impl Nothing {
+    pub(crate) fn of(
+        found: &Hits,
+        query: &Query,
+        options: &SearchOptions,
+        collection: &Collection<'_>,
+    ) -> Option<Nothing> {
+        if !found.hits.is_empty() {
+            return None;
+        }
+        if let (Some(best), Some(threshold)) = (found.best, options.threshold) {
+            return Some(Nothing::BelowThreshold { threshold, best });
+        }
+        let name = collection.name().to_owned();
+        if collection.pictures() == 0 {
+            return Some(Nothing::Empty { collection: name });
+        }
+        Some(match (&options.keywords, &options.filter) {
+            (Some(keywords), filter) => Nothing::Keywords {
+                keywords: keywords.text().to_owned(),
+                is_filtered: filter.is_some(),
+            },
+            (None, Some(_)) => Nothing::Conditions,
+            (None, None) if options.within == Within::Captions => {
+                Nothing::NoCaptions { collection: name }
+            }
+            (None, None) if query.has_pictures() => Nothing::NoOther { collection: name },
+            (None, None) => Nothing::NoVectors { collection: name },
+        })
+    }
+}
+
+impl fmt::Display for Nothing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Nothing::BelowThreshold { threshold, best } => write!(
+                f,
+                "nothing is as similar as {}: the best is {}",
+                similarity(*threshold),
+                similarity(*best)
+            ),
+            Nothing::Empty { collection } => write!(f, "collection {collection} is empty"),
+            Nothing::Keywords {
+                keywords,
+                is_filtered,
+            } => {
+                let among = if *is_filtered {
+                    " of the pictures asked for"
+                } else {
+                    ""
+                };
+                write!(
+                    f,
+                    "no caption, file name or folder{among} has all of these words: {keywords}"
+                )
+            }
+            Nothing::Conditions => {
+                f.write_str("no picture has all that --filter, --folder and the dates ask for")
+            }
+            Nothing::NoCaptions { collection } => {
+                write!(f, "no picture of collection {collection} has a caption")
+            }
+            Nothing::NoVectors { collection } => write!(
+                f,
+                "the pictures of collection {collection} have no vectors: see clipseek collection check"
+            ),
+            Nothing::NoOther { collection } => {
+                write!(f, "there is no other picture in collection {collection}")
+            }
+        }
+    }
+}
+
+/// A similarity as it is shown: the raw cosine, with three digits.
+pub fn similarity(value: f32) -> String {
+    let shown = format!("{value:.3}");
+    match shown.as_str() {
+        "-0.000" => "0.000".to_owned(),
+        _ => shown,
+    }
+}

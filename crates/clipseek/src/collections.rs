@@ -1,0 +1,247 @@
+//! Collections as a whole: deleting and merging them.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use dataset::Address;
+use search::{AddOptions, Collection, MergeEvent, MergeReport, Store, StoreSettings};
+
+use crate::clipseek::Clipseek;
+use crate::error::{Error, Result};
+use crate::sources::{absolute, place};
+
+/// What became of the deletion of a collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// It is gone.
+    Done {
+        /// Whether pictures that had been fetched for it went with it.
+        with_fetched: bool,
+    },
+    /// It was stopped before.
+    Stopped,
+}
+
+/// Pictures that were taken out of a collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forgotten {
+    /// The path or URL at which, and below which, they are.
+    pub place: String,
+    /// How many they were.
+    pub pictures: usize,
+}
+
+/// Collections that are merged into another.
+#[derive(Clone, Debug)]
+pub struct MergeRequest {
+    /// The collections to take from.
+    pub from: Vec<String>,
+    /// The store of these; `None` for the same.
+    pub from_store: Option<PathBuf>,
+    /// The collection to take them into, made if it is not there.
+    pub into: String,
+}
+
+/// What became of the pictures of one collection that was merged.
+#[derive(Clone, Debug)]
+pub struct Merged {
+    /// The collection.
+    pub name: String,
+    /// What became of its pictures.
+    pub report: MergeReport,
+    /// How many of them are of URLs and have lost their files.
+    pub without_files: usize,
+}
+
+impl Clipseek {
+    /// Deletes a collection, with its vectors and the pictures that were fetched for it. Other files stay.
+    ///
+    /// # Errors
+    /// [`Error::Search`] if it is not there or its engine fails, [`Error::Remove`].
+    pub fn delete_collection(&self, name: &str, stop: &AtomicBool) -> Result<Deletion> {
+        let store = self.existing_store()?;
+        let waiting = || self.tell_of_waiting();
+        let options = AddOptions {
+            stop,
+            waiting: &waiting,
+            ..AddOptions::default()
+        };
+        if !store.delete_collection(name, &options)? {
+            return Ok(Deletion::Stopped);
+        }
+        let downloads = store.downloads(name);
+        match fs::remove_dir_all(&downloads) {
+            Ok(()) => Ok(Deletion::Done { with_fetched: true }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Deletion::Done {
+                with_fetched: false,
+            }),
+            Err(source) => Err(Error::Remove {
+                path: downloads,
+                source,
+            }),
+        }
+    }
+
+    /// Takes the picture at a path or a URL out of a collection, and those below it, whether their files are there or
+    /// not. The files stay.
+    ///
+    /// # Errors
+    /// [`Error::Fetch`] for what looks like a URL and is none, and those of the collection.
+    pub fn forget(
+        &self,
+        collection: &Collection<'_>,
+        path: &Path,
+        stop: &AtomicBool,
+    ) -> Result<Forgotten> {
+        let waiting = || self.tell_of_waiting();
+        let options = AddOptions {
+            stop,
+            waiting: &waiting,
+            ..AddOptions::default()
+        };
+        let place = place_of(path)?;
+        let pictures = collection.forget(&place, &options)?;
+        Ok(Forgotten { place, pictures })
+    }
+
+    /// Takes the pictures of collections into another, with their vectors. `progress` sees the collection that is
+    /// taken in, and what becomes of its pictures. It ends early when `stop` is set.
+    ///
+    /// # Errors
+    /// [`Error::MergeIntoItself`], [`Error::MergeOfModels`], [`Error::NoCollections`] for a store that is not there,
+    /// and those of the stores.
+    pub fn merge(
+        &self,
+        request: &MergeRequest,
+        stop: &AtomicBool,
+        mut progress: impl FnMut(&Collection<'_>, MergeEvent<'_>),
+    ) -> Result<Vec<Merged>> {
+        Store::check_name(&request.into)?;
+        let store = self.store()?;
+        let other_store = request.open_from(self.engines())?;
+        let from_store = other_store.as_ref().unwrap_or(store);
+        let mut from = Vec::new();
+        for name in &request.from {
+            if other_store.is_none() && *name == request.into {
+                return Err(Error::MergeIntoItself { name: name.clone() });
+            }
+            from.push(from_store.collection(name)?);
+        }
+        check_models(&from)?;
+        let waiting = || self.tell_of_waiting();
+        let options = AddOptions {
+            stop,
+            waiting: &waiting,
+            ..AddOptions::default()
+        };
+        let mut all = Vec::new();
+        for other in &from {
+            let into = store.collection_or_new(&request.into, other.model());
+            let into = into.map_err(|error| explained(error, other.name(), &request.into))?;
+            let merged = merge(store, &into, other, &options, &mut progress)?;
+            let is_stopped = merged.report.stopped;
+            all.push(merged);
+            if is_stopped {
+                break;
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl MergeRequest {
+    fn open_from(&self, settings: StoreSettings) -> Result<Option<Store>> {
+        let Some(directory) = &self.from_store else {
+            return Ok(None);
+        };
+        if Store::is_at(directory) {
+            return Ok(Some(Store::open_with(directory, settings)?));
+        }
+        Err(Error::NoCollections {
+            store: directory.clone(),
+        })
+    }
+}
+
+/// Before anything is made: they have to be of one model.
+fn check_models(from: &[Collection<'_>]) -> Result<()> {
+    let [first, others @ ..] = from else {
+        return Ok(());
+    };
+    others.iter().try_for_each(|other| {
+        let accepted = first.accept(other.model());
+        accepted.map_err(|error| explained(error, other.name(), first.name()))
+    })
+}
+
+/// An error of two collections that do not go together.
+fn explained(error: search::Error, name: &str, into: &str) -> Error {
+    match error {
+        search::Error::OtherModel { .. } | search::Error::OtherTextModel { .. } => {
+            Error::MergeOfModels {
+                name: name.to_owned(),
+                into: into.to_owned(),
+            }
+        }
+        error => error.into(),
+    }
+}
+
+/// Merges one collection, and counts the pictures of URLs whose files are gone.
+fn merge(
+    store: &Store,
+    into: &Collection<'_>,
+    other: &Collection<'_>,
+    options: &AddOptions<'_>,
+    progress: &mut impl FnMut(&Collection<'_>, MergeEvent<'_>),
+) -> Result<Merged> {
+    let folder = absolute(&store.downloads(into.name()))?;
+    let mut without_files = 0;
+    let copy = |file: &str| {
+        let copy = copied(Path::new(file), &folder)?;
+        without_files += usize::from(!copy.exists());
+        Ok::<_, Error>(place(&copy))
+    };
+    let report = into.merge(other, options, copy, |event| progress(other, event))?;
+    Ok(Merged {
+        name: other.name().to_owned(),
+        report,
+        without_files,
+    })
+}
+
+/// The copy of a fetched picture among those of another collection: a link to the same content where that can be. One
+/// that is gone has no copy, and is found to be missing there as well.
+fn copied(file: &Path, folder: &Path) -> Result<PathBuf> {
+    let name = file.file_name().unwrap_or_default();
+    let group = file.parent().and_then(Path::file_name).unwrap_or_default();
+    let copy = folder.join("images").join(group).join(name);
+    if copy.exists() || !file.exists() {
+        return Ok(copy);
+    }
+    let copying = || {
+        fs::create_dir_all(copy.parent().unwrap_or(folder))?;
+        if fs::hard_link(file, &copy).is_ok() {
+            return Ok(());
+        }
+        // Renamed when it is whole.
+        let beside = copy.with_extension("part");
+        fs::copy(file, &beside)?;
+        fs::rename(&beside, &copy)
+    };
+    copying().map_err(|source| Error::Copy {
+        path: file.to_owned(),
+        source,
+    })?;
+    Ok(copy)
+}
+
+/// A path or URL as collections keep places.
+fn place_of(path: &Path) -> Result<String> {
+    if let Some(Address::Web(url)) = path.to_str().map(Address::of).transpose()?.flatten() {
+        return Ok(url.to_string());
+    }
+    Ok(place(&absolute(path)?))
+}

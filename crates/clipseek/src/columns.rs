@@ -1,0 +1,47 @@
+//! What columns of tables come to that their owner may not expect.
+
+use dataset::{CellCounts, Listing};
+use search::is_taken;
+
+use crate::event::{Listener, Note};
+
+/// Of a column whose cells are numbers in at least so many of a hundred, all are meant to be.
+const MEANT: u64 = 50;
+
+/// Remarks which columns are left out, as their names are taken, and which are texts because of a few cells.
+pub(crate) fn note(listing: &Listing, listener: &Listener) {
+    for (name, column) in listing.columns() {
+        if is_taken(name) {
+            listener.note(Note::ColumnTaken { name });
+        } else if is_spoilt(column) {
+            let example = column.example.as_deref().unwrap_or_default();
+            listener.note(Note::ColumnIsText { name, example });
+        }
+    }
+}
+
+/// Whether its numbers are texts because of a few cells.
+fn is_spoilt(column: &CellCounts) -> bool {
+    column.others > 0 && 100 * column.numbers >= MEANT * (column.numbers + column.others)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_cells_spoil_a_column_of_numbers() {
+        let is_spoilt = |numbers, others| {
+            is_spoilt(&CellCounts {
+                numbers,
+                others,
+                example: None,
+            })
+        };
+        assert!(is_spoilt(4, 1));
+        assert!(is_spoilt(3, 1));
+        assert!(!is_spoilt(3, 0));
+        assert!(!is_spoilt(1, 2));
+        assert!(!is_spoilt(0, 0));
+    }
+}

@@ -1,0 +1,56 @@
+use std::path::PathBuf;
+
+use index::Filter;
+use search::keys;
+
+use crate::error::{Error, Result};
+use crate::period::Period;
+use crate::sources::{absolute, place};
+
+/// Which pictures something is about: by metadata, by when they were taken, by folder. All conditions hold together.
+#[derive(Clone, Debug, Default)]
+pub struct Conditions {
+    /// Only pictures whose metadata match.
+    pub filter: Option<Filter>,
+    /// Only pictures taken then or later, by their camera's clock.
+    pub taken_after: Option<Period>,
+    /// Only pictures taken then or earlier.
+    pub taken_before: Option<Period>,
+    /// Only pictures in this folder and those below it.
+    pub folder: Option<PathBuf>,
+}
+
+impl Conditions {
+    /// The filter that all of it comes to, if there is any.
+    ///
+    /// # Errors
+    /// [`Error::NoTime`] if the dates exclude each other.
+    pub fn filter(&self) -> Result<Option<Filter>> {
+        if let (Some(after), Some(before)) = (self.taken_after, self.taken_before)
+            && after.start >= before.end
+        {
+            return Err(Error::NoTime);
+        }
+        let after = self.taken_after.map(|after| after.start);
+        let before = self.taken_before.map(|before| before.end);
+        let folder = self.folder.as_deref().map(absolute).transpose()?;
+        let conditions = [
+            self.filter.clone(),
+            after.map(|start| Filter::at_least(keys::TAKEN_AT, start)),
+            before.map(|end| Filter::below(keys::TAKEN_AT, end)),
+            folder.map(|folder| Filter::contains(keys::FOLDERS, &place(&folder))),
+        ];
+        Ok(Filter::all(conditions.into_iter().flatten()))
+    }
+}
+
+/// A filter as somebody writes it: JSON, in Pinecone's filter language.
+///
+/// # Errors
+/// [`Error::FilterJson`] and [`Error::FilterLanguage`].
+pub fn parse_filter(text: &str) -> Result<Filter> {
+    let value = index::parse_json(text).map_err(|source| Error::FilterJson { source })?;
+    Filter::parse(&value).map_err(|source| Error::FilterLanguage {
+        source: Box::new(source),
+    })
+}

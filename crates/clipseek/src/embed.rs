@@ -1,0 +1,65 @@
+//! Vectors of words, of pictures and of whole sources, in no collection.
+
+use clip::Model;
+use dataset::Listing;
+use picture::{Limits, Picture};
+use search::{Embedding, Failure};
+
+use crate::error::{Error, Result};
+use crate::picture_input::PictureInput;
+use crate::sources::new_record;
+
+impl PictureInput {
+    /// Reads it and sees whether it can be decoded, before a model is loaded for it.
+    ///
+    /// # Errors
+    /// [`Error::Picture`], which says that it cannot be `purpose`.
+    pub fn check(&self, purpose: &'static str) -> Result<()> {
+        let decoded = Picture::decode_reduced(&self.read(purpose)?, &Limits::default(), 1);
+        decoded.map_err(|source| self.unusable(purpose, source))?;
+        Ok(())
+    }
+
+    /// Its unit vector by `model`, of as many numbers as the model's dimension says.
+    ///
+    /// # Errors
+    /// [`Error::Picture`], which says that it cannot be `purpose`, and those of the model.
+    pub fn embed(&self, model: &Model, purpose: &'static str) -> Result<Vec<f32>> {
+        let bytes = self.read(purpose)?;
+        let embedded = model.embed_bytes(&bytes, &Limits::default());
+        embedded.map_err(|error| match error {
+            clip::Error::Picture(source) => self.unusable(purpose, source),
+            error => error.into(),
+        })
+    }
+}
+
+/// Embeds the pictures of a listing that are files, and their captions, in order. What cannot be read is handed to
+/// `failed`.
+///
+/// # Errors
+/// Those of the listing and of the model, and what `visit` fails with.
+pub fn embed_listing(
+    model: &Model,
+    listing: &Listing,
+    mut visit: impl FnMut(Embedding) -> Result<()>,
+    mut failed: impl FnMut(&Failure),
+) -> Result<usize> {
+    let records = listing.files();
+    let records = records.map(|record| Ok::<_, Error>(new_record(record?)));
+    let mut failures = 0;
+    search::embed(
+        model,
+        records,
+        &Limits::default(),
+        |embedded| match embedded {
+            Ok(embedding) => visit(embedding),
+            Err(failure) => {
+                failures += 1;
+                failed(&failure);
+                Ok(())
+            }
+        },
+    )?;
+    Ok(failures)
+}

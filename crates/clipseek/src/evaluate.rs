@@ -1,0 +1,49 @@
+use std::path::Path;
+
+use clip::Model;
+use dataset::Listing;
+use search::{Evaluation, Failure};
+
+use crate::embed::embed_listing;
+use crate::error::{Error, Result};
+
+/// Measures how well captions find their pictures by `model`, and pictures their captions. `seen` is called for each
+/// picture, with its failure if it could not be read; also tells how many could not. The listing is that of `source`.
+///
+/// # Errors
+/// [`Error::NoCaptions`], [`Error::NothingReadable`], and those of [`embed_listing`].
+pub fn evaluate(
+    model: &Model,
+    source: &Path,
+    listing: &Listing,
+    seen: impl Fn(Option<&Failure>),
+) -> Result<(Evaluation, usize)> {
+    check_captions(source, listing)?;
+    let (mut images, mut captions, mut picture_of) = (Vec::new(), Vec::new(), Vec::new());
+    let visit = |embedding: search::Embedding| {
+        seen(None);
+        picture_of.extend(std::iter::repeat_n(images.len(), embedding.captions.len()));
+        captions.extend(embedding.captions);
+        images.push(embedding.image);
+        Ok(())
+    };
+    let failed = embed_listing(model, listing, visit, |failure| seen(Some(failure)))?;
+    if images.is_empty() {
+        return Err(Error::NothingReadable);
+    }
+    let evaluation = search::evaluate(&images, &captions, &picture_of);
+    Ok((evaluation, failed))
+}
+
+/// Refuses a listing without captions, before a model is loaded for it.
+///
+/// # Errors
+/// [`Error::NoCaptions`].
+pub fn check_captions(source: &Path, listing: &Listing) -> Result<()> {
+    if listing.captions() > 0 {
+        return Ok(());
+    }
+    Err(Error::NoCaptions {
+        path: source.to_owned(),
+    })
+}

@@ -1,0 +1,147 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Something that happens on the way, and that a face may show. None of it is a failure.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A file of a model is being downloaded.
+    Pull(hub::Progress<'a>),
+    /// A cached file of a model is damaged, and is downloaded again.
+    DamagedFile {
+        /// The file.
+        name: &'a str,
+    },
+    /// The downloads of a model have ended, well or not.
+    PullEnded,
+    /// A remark about what was asked for.
+    Note(Note<'a>),
+    /// Another process adds to the collection, and is waited for.
+    WaitingForWriter,
+    /// The engine is asked again after a while.
+    EngineRetry {
+        /// What went wrong.
+        error: &'a index::Error,
+        /// How long until it is asked again.
+        wait: Duration,
+    },
+}
+
+/// A remark about what was asked for. It shows as a sentence.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Note<'a> {
+    /// Words that look like the name of a picture's file.
+    WordsLookLikeFile {
+        /// The words.
+        words: &'a str,
+    },
+    /// The model of the words has pictures of its own, so that it may have another space.
+    TextModelHasPictures {
+        /// The model of the words.
+        text_model: &'a str,
+        /// The model of the pictures.
+        model: &'a str,
+    },
+    /// The hub could not say whether there is more of a model; the cached files do.
+    CacheUsed {
+        /// The model's repository.
+        repository: &'a str,
+        /// Why the hub could not say.
+        error: &'a hub::Error,
+    },
+    /// The hub is not asked whether a model has changed.
+    Offline {
+        /// The model.
+        model: &'a str,
+    },
+    /// The store is kept in another way than usual, such as on a network's file system.
+    Store {
+        /// How.
+        notice: &'a str,
+    },
+    /// A source is gone, and the collection has pictures of it.
+    SourceGone {
+        /// The collection.
+        collection: &'a str,
+    },
+    /// A column of a table is left out, as its name is taken.
+    ColumnTaken {
+        /// The column.
+        name: &'a str,
+    },
+    /// The numbers of a column are kept as texts because of a few cells.
+    ColumnIsText {
+        /// The column.
+        name: &'a str,
+        /// One of these cells.
+        example: &'a str,
+    },
+}
+
+impl fmt::Display for Note<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::WordsLookLikeFile { words } => {
+                write!(
+                    f,
+                    "`{words}` is taken as words; a picture is given with --image"
+                )
+            }
+            Note::TextModelHasPictures { text_model, model } => write!(
+                f,
+                "{text_model} has pictures of its own; its words are comparable with the pictures of {model} only if \
+                 it was taught their space"
+            ),
+            Note::CacheUsed { repository, error } => {
+                write!(f, "{error}: using what the cache has of {repository}")
+            }
+            Note::Offline { model } => write!(f, "offline, so {model} stays as the cache has it"),
+            Note::Store { notice } => f.write_str(notice),
+            Note::SourceGone { collection } => write!(
+                f,
+                "collection {collection} has pictures of it: `clipseek collection forget` takes them out"
+            ),
+            Note::ColumnTaken { name } => write!(
+                f,
+                "the column {name} is left out, as its name is taken: by another it can be filtered by"
+            ),
+            Note::ColumnIsText { name, example } => write!(
+                f,
+                "the column {name} is text, as not all of it is numbers: `{example}` for one"
+            ),
+        }
+    }
+}
+
+/// Is told of [`Event`]s. The default one shows nothing.
+#[derive(Clone)]
+pub struct Listener(Arc<dyn Fn(Event<'_>) + Send + Sync>);
+
+impl Listener {
+    /// A listener that hands each event to `hear`, from whichever thread it comes.
+    pub fn new(hear: impl Fn(Event<'_>) + Send + Sync + 'static) -> Listener {
+        Listener(Arc::new(hear))
+    }
+
+    pub(crate) fn tell(&self, event: Event<'_>) {
+        (self.0)(event);
+    }
+
+    pub(crate) fn note(&self, note: Note<'_>) {
+        self.tell(Event::Note(note));
+    }
+}
+
+impl Default for Listener {
+    fn default() -> Self {
+        Listener::new(|_| {})
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
+}

@@ -1,0 +1,75 @@
+//! What a person can ask clipseek for, free of any face: the terminal, a server and a program in Rust all call this.
+//!
+//! A [`Clipseek`] has a store of collections and the models at hand. It adds sources to a collection, asks one with
+//! words or pictures, classifies, embeds and evaluates. Nothing here prints, parses arguments or reads the environment:
+//! [`Settings`] say what to work with, and what happens on the way comes out as [`Event`]s and [`AddProgress`].
+//!
+//! ```
+//! use std::sync::atomic::AtomicBool;
+//!
+//! use clipseek::{AddRequest, Clipseek, ModelChoice, Query, SearchRequest, Settings, demo};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let directory = tempfile::tempdir()?;
+//! let clipseek = Clipseek::new(Settings::in_directory(directory.path()));
+//! let request = AddRequest {
+//!     sources: vec![demo::unpack(&directory.path().join("demo"))?],
+//!     model: ModelChoice::named("mini"),
+//!     ..AddRequest::default()
+//! };
+//! clipseek.add(request, &AtomicBool::new(false), &|_| {})?;
+//! let collection = clipseek.collection(None)?;
+//! let answer = clipseek.search(&collection, Query::words("a bird on a branch"), &SearchRequest::default())?;
+//! assert!(answer.found.hits[0].captions[0].contains("bird"));
+//! # Ok(())
+//! # }
+//! ```
+
+mod add;
+mod answer;
+mod classify;
+mod clipseek;
+mod collections;
+mod columns;
+mod conditions;
+pub mod demo;
+mod embed;
+mod error;
+mod evaluate;
+mod event;
+mod fetch;
+mod hub_model;
+mod mini;
+mod model_files;
+mod model_list;
+mod models;
+mod period;
+mod picture_input;
+mod query;
+mod runtime;
+mod search_request;
+mod settings;
+mod sources;
+mod vector_file;
+
+pub use add::{AddProgress, AddReport, AddRequest, Adding, Watcher};
+pub use answer::{Answer, Nothing, RankedHit, similarity};
+pub use classify::{Classified, Classifier, Label, check_labels};
+pub use clipseek::{Clipseek, DEFAULT_COLLECTION};
+pub use collections::{Deletion, Forgotten, MergeRequest, Merged};
+pub use conditions::{Conditions, parse_filter};
+pub use embed::embed_listing;
+pub use error::{Error, Result, hint};
+pub use evaluate::{check_captions, evaluate};
+pub use event::{Event, Listener, Note};
+pub use hub_model::HubModel;
+pub use mini::MINI;
+pub use model_list::LocalModel;
+pub use models::{DEFAULT_MODEL, ModelChoice, Models, NamedModel, SHOWN_DIGITS};
+pub use period::Period;
+pub use picture_input::PictureInput;
+pub use query::{Field, Query, QueryText, Sign, Term, TermKind};
+pub use search_request::{DEFAULT_TOP_K, SearchRequest};
+pub use settings::Settings;
+pub use sources::{ReadOptions, skipped};
+pub use vector_file::VectorFile;

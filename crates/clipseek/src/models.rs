@@ -1,0 +1,378 @@
+//! Which model is meant: the bundled one, a directory, or one of the hub.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use clip::{Checkpoint, Device, Model};
+use hub::{Hub, Snapshot};
+use search::{Embedder, ModelIdentity};
+
+use crate::error::{Error, Result};
+use crate::event::{Listener, Note};
+use crate::hub_model::HubModel;
+use crate::mini::{self, MINI};
+use crate::settings::Settings;
+
+/// The model that is used where none is named.
+pub const DEFAULT_MODEL: &str = "openai/clip-vit-base-patch32";
+
+/// How many digits of a commit are shown.
+pub const SHOWN_DIGITS: usize = 7;
+
+/// Which model is wanted, and where it computes.
+#[derive(Clone, Debug, Default)]
+pub struct ModelChoice {
+    /// `mini`, a directory, or an id of the hub. `None` stands for the model of the collection, or else the default
+    /// one; so does an empty name.
+    pub model: Option<String>,
+    /// The model of words and captions, where that is another: one that was taught the space of `model`.
+    pub text_model: Option<String>,
+    /// Where to compute; `None` for the quickest there is.
+    pub device: Option<Device>,
+}
+
+impl ModelChoice {
+    /// The model of that name, on the quickest device.
+    pub fn named(name: &str) -> ModelChoice {
+        ModelChoice {
+            model: Some(name.to_owned()),
+            ..ModelChoice::default()
+        }
+    }
+
+    /// An empty one names none.
+    fn name(&self) -> Option<&str> {
+        self.model.as_deref().filter(|name| !name.is_empty())
+    }
+}
+
+/// The models that can be had: the bundled one, directories, and those of the Hugging Face hub.
+pub struct Models {
+    default: String,
+    settings: Result<hub::Settings, Arc<hub::Error>>,
+    hub: OnceLock<Arc<Hub>>,
+    pub(crate) listener: Listener,
+}
+
+impl Models {
+    pub(crate) fn new(settings: &Settings) -> Models {
+        let default = settings.model.as_deref().filter(|name| !name.is_empty());
+        Models {
+            default: default.unwrap_or(DEFAULT_MODEL).to_owned(),
+            settings: settings.hub.clone(),
+            hub: OnceLock::new(),
+            listener: settings.listener.clone(),
+        }
+    }
+
+    /// The hub, as the settings describe it.
+    ///
+    /// # Errors
+    /// [`Error::HubSettings`] if the settings say no place for a cache, or something else that cannot be.
+    pub fn hub(&self) -> Result<&Arc<Hub>> {
+        if let Some(hub) = self.hub.get() {
+            return Ok(hub);
+        }
+        let mut settings = self.settings.clone().map_err(Error::HubSettings)?;
+        settings.user_agent = concat!("clipseek/", env!("CARGO_PKG_VERSION")).to_owned();
+        let hub = Arc::new(Hub::new(settings)?);
+        Ok(self.hub.get_or_init(|| hub))
+    }
+
+    /// The model that was named, or the default one. It is downloaded if it is not here.
+    ///
+    /// # Errors
+    /// [`Error::NoModelDirectory`], [`Error::ModelNotHad`], [`Error::HubModel`] and those of the model itself.
+    pub fn load(&self, choice: &ModelChoice) -> Result<NamedModel> {
+        let name = choice.name().unwrap_or(&self.default);
+        let model = self.load_named(name, choice.device)?;
+        match &choice.text_model {
+            Some(text) => self.with_text(model, text, choice.device),
+            None => Ok(model),
+        }
+    }
+
+    /// The models that were named, or those which made the collection.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load), and [`Error::ModelMoved`].
+    pub fn load_for(&self, choice: &ModelChoice, made_with: &ModelIdentity) -> Result<NamedModel> {
+        let model = self.load_pictures_for(choice, made_with)?;
+        // A model that is not the collection's is refused for that, not for how its texts go with it.
+        let is_own = model.model.fingerprint() == made_with.fingerprint;
+        match (&choice.text_model, &made_with.text) {
+            (Some(text), _) => self.with_text(model, text, choice.device),
+            (None, Some(text)) if is_own => {
+                let (reference, fingerprint) = (&text.reference, &text.fingerprint);
+                let texts = self.load_remembered(reference, fingerprint, choice.device)?;
+                model.with_texts_of(texts)
+            }
+            _ => Ok(model),
+        }
+    }
+
+    /// The same where there are no words.
+    ///
+    /// # Errors
+    /// Those of [`load_for`](Self::load_for).
+    pub fn load_pictures_for(
+        &self,
+        choice: &ModelChoice,
+        made_with: &ModelIdentity,
+    ) -> Result<NamedModel> {
+        match choice.name() {
+            Some(name) => self.load_named(name, choice.device),
+            None => {
+                self.load_remembered(&made_with.reference, &made_with.fingerprint, choice.device)
+            }
+        }
+    }
+
+    /// What embeds words and pictures for a collection: its own models, on the quickest device.
+    ///
+    /// # Errors
+    /// Those of [`load_for`](Self::load_for), and [`Error::ModelChanged`] if what is found is another model by now.
+    pub fn embedder(&self, made_with: &ModelIdentity) -> Result<Embedder> {
+        let model = self.load_for(&ModelChoice::default(), made_with)?.model;
+        let texts = made_with.text.as_ref();
+        let texts = texts.map_or(&made_with.fingerprint, |text| &text.fingerprint);
+        if model.fingerprint() == made_with.fingerprint && model.text_fingerprint() == texts {
+            Ok(Embedder::new(model))
+        } else {
+            Err(Error::ModelChanged)
+        }
+    }
+
+    /// The model of that name, if it is on this machine: nothing is downloaded.
+    ///
+    /// # Errors
+    /// [`Error::ModelNotHere`], and those of [`load`](Self::load).
+    pub fn load_local(&self, name: &str) -> Result<NamedModel> {
+        self.load_from(name, Some(Device::Cpu), |model| self.find(model))
+    }
+
+    fn load_named(&self, name: &str, device: Option<Device>) -> Result<NamedModel> {
+        self.load_from(name, device, |model| self.obtain_named(model, true))
+    }
+
+    /// Loads the model that a collection remembers by `reference`: `mini`, a directory's whole path, or an id with a
+    /// commit, which no directory of that name stands for.
+    fn load_remembered(
+        &self,
+        reference: &str,
+        fingerprint: &str,
+        device: Option<Device>,
+    ) -> Result<NamedModel> {
+        let directory = Path::new(reference);
+        if directory.is_absolute() && !directory.is_dir() {
+            return Err(Error::ModelMoved {
+                path: reference.to_owned(),
+            });
+        }
+        match HubModel::parse(reference) {
+            Some(model) if !directory.is_absolute() => {
+                let files = self.obtain_named(&model, false)?;
+                let found = NamedModel::of_hub(&model, &files, device)?;
+                if found.model.fingerprint() == fingerprint {
+                    return Ok(found);
+                }
+                let earlier = self.of_earlier_commit(&model, fingerprint, device)?;
+                Ok(earlier.unwrap_or(found))
+            }
+            _ => self.load_named(reference, device),
+        }
+    }
+
+    /// The commit with that fingerprint, of those that are here. Collections of earlier versions remember an id alone.
+    fn of_earlier_commit(
+        &self,
+        model: &HubModel,
+        fingerprint: &str,
+        device: Option<Device>,
+    ) -> Result<Option<NamedModel>> {
+        for snapshot in self.commits(model)? {
+            let loaded = NamedModel::of_hub(&model.at(&snapshot.commit)?, &snapshot, device);
+            match loaded {
+                Ok(loaded) if loaded.model.fingerprint() == fingerprint => return Ok(Some(loaded)),
+                // What is damaged is not the one.
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    fn load_from(
+        &self,
+        name: &str,
+        device: Option<Device>,
+        find: impl FnOnce(&HubModel) -> Result<Snapshot>,
+    ) -> Result<NamedModel> {
+        if name == MINI {
+            let model = Model::load_on(mini::checkpoint()?, device_for(name, device))?;
+            return Ok(NamedModel::new(model, MINI.to_owned()));
+        }
+        if Path::new(name).is_dir() {
+            let directory = std::path::absolute(name).map_err(|source| Error::Read {
+                path: name.into(),
+                source,
+            })?;
+            let checkpoint = Checkpoint::open(&directory)?;
+            let model = Model::load_on(checkpoint, device_for(name, device))?;
+            let reference = directory.to_string_lossy().into_owned();
+            return Ok(NamedModel::new(model, reference));
+        }
+        let model = HubModel::parse(name).ok_or_else(|| Error::NoModelDirectory {
+            path: name.to_owned(),
+        })?;
+        NamedModel::of_hub(&model, &find(&model)?, device)
+    }
+
+    /// The files of a model of the hub, downloaded if they are not here; `is_choice` when another could be named
+    /// instead.
+    fn obtain_named(&self, model: &HubModel, is_choice: bool) -> Result<Snapshot> {
+        self.obtain(model).map_err(|error| match error {
+            Error::Hub(source) => Error::ModelNotHad {
+                name: model.to_string(),
+                is_choice,
+                source,
+            },
+            error => error,
+        })
+    }
+
+    /// The model with the texts of the model that `name` leads to.
+    fn with_text(
+        &self,
+        model: NamedModel,
+        name: &str,
+        device: Option<Device>,
+    ) -> Result<NamedModel> {
+        let text = self.load_named(name, device)?;
+        let has_pictures = text.model.description().image_size.is_some();
+        if has_pictures && text.model.fingerprint() != model.model.fingerprint() {
+            self.listener.note(Note::TextModelHasPictures {
+                text_model: &text.reference,
+                model: &model.reference,
+            });
+        }
+        model.with_texts_of(text)
+    }
+}
+
+impl fmt::Debug for Models {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Models")
+            .field("default", &self.default)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The device for the model called `name`. The bundled one is quickest on the processor.
+fn device_for(name: &str, device: Option<Device>) -> Device {
+    match device {
+        Some(device) => device,
+        None if name == MINI => Device::Cpu,
+        None => Device::best(),
+    }
+}
+
+/// A model, and what leads to it.
+pub struct NamedModel {
+    /// The model.
+    pub model: Model,
+    /// The name that leads to it: `mini`, a directory's whole path, or an id of the hub.
+    pub reference: String,
+    /// The same for ever: of the hub with the commit, as its branches move.
+    lasting: String,
+    /// What leads to the model of its texts, where that was named.
+    pub text_reference: Option<String>,
+    text_lasting: Option<String>,
+}
+
+impl NamedModel {
+    fn new(model: Model, reference: String) -> NamedModel {
+        NamedModel {
+            model,
+            lasting: reference.clone(),
+            reference,
+            text_reference: None,
+            text_lasting: None,
+        }
+    }
+
+    /// The model of the hub with these files.
+    fn of_hub(model: &HubModel, files: &Snapshot, device: Option<Device>) -> Result<NamedModel> {
+        let reference = model.to_string();
+        let lasting = model.at(&files.commit)?.to_string();
+        let loaded = Checkpoint::open(&files.directory)
+            .and_then(|checkpoint| Model::load_on(checkpoint, device_for(&reference, device)));
+        match loaded {
+            Ok(model) => Ok(NamedModel {
+                lasting,
+                ..Self::new(model, reference)
+            }),
+            Err(source) => Err(Error::HubModel {
+                name: reference,
+                source: Box::new(source),
+            }),
+        }
+    }
+
+    fn with_texts_of(self, text: NamedModel) -> Result<NamedModel> {
+        Ok(NamedModel {
+            model: self.model.with_text(text.model)?,
+            text_reference: Some(text.reference),
+            text_lasting: Some(text.lasting),
+            ..self
+        })
+    }
+
+    /// What to call it.
+    pub fn name(&self) -> String {
+        let pictures = shown(&self.reference);
+        match &self.text_reference {
+            Some(text) => format!("{pictures}, words by {}", shown(text)),
+            None => pictures.to_owned(),
+        }
+    }
+
+    /// What a collection remembers of it.
+    pub fn identity(&self) -> ModelIdentity {
+        let identity = ModelIdentity::of(&self.model, &self.lasting);
+        match &self.text_lasting {
+            Some(text) => identity.with_text(&self.model, text),
+            None => identity,
+        }
+    }
+}
+
+impl fmt::Debug for NamedModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NamedModel({})", self.name())
+    }
+}
+
+/// What a collection remembers a model by, for people: of a commit the first digits.
+pub(crate) fn shown(reference: &str) -> &str {
+    let is_commit = HubModel::parse(reference).is_some_and(|model| model.revision.is_commit());
+    let digits = reference.rfind('@').filter(|_| is_commit);
+    // A commit has more digits than these.
+    digits.map_or(reference, |at| &reference[..=at + SHOWN_DIGITS])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_are_shown_by_their_first_digits() {
+        let commit = "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268";
+        assert_eq!(shown(&format!("owner/name@{commit}")), "owner/name@3d74acf");
+        for reference in ["mini", "owner/name", "owner/name@v1", "/models/a@b/clip"] {
+            assert_eq!(shown(reference), reference);
+        }
+        let directory = format!("/models/name@{commit}");
+        assert_eq!(shown(&directory), directory);
+    }
+}

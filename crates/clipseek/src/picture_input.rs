@@ -1,0 +1,89 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use dataset::{Address, FetchOptions};
+use picture::Limits;
+
+use crate::error::{Error, Result};
+use crate::runtime::block_on;
+
+/// A picture that somebody gives: a file of this machine, or bytes from elsewhere.
+#[derive(Clone, PartialEq, Eq)]
+pub enum PictureInput {
+    /// A file, which is read when it is needed.
+    File(PathBuf),
+    /// The bytes of a picture's file.
+    Bytes {
+        /// What to call it: the URL without a password, `standard input`, the name of an upload.
+        name: String,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+}
+
+impl PictureInput {
+    /// The picture of a file or a URL. That of a URL is fetched now.
+    ///
+    /// # Errors
+    /// [`Error::Fetch`] for what looks like a URL and is none, and for one that cannot be fetched.
+    pub fn at(location: &Path, options: &FetchOptions) -> Result<PictureInput> {
+        let address = location.to_str().map(Address::of).transpose()?.flatten();
+        Ok(match address {
+            None | Some(Address::Inside(_)) => PictureInput::File(location.to_owned()),
+            Some(Address::File(path)) => PictureInput::File(path),
+            Some(Address::Web(address)) => PictureInput::Bytes {
+                bytes: block_on(dataset::fetch(&address, options))??,
+                name: address.to_string(),
+            },
+        })
+    }
+
+    /// Its bytes; `purpose` says what they are for, if they cannot be read.
+    ///
+    /// # Errors
+    /// [`Error::Picture`] if the file cannot be read, or is larger than a picture may be.
+    pub fn read(&self, purpose: &'static str) -> Result<Cow<'_, [u8]>> {
+        match self {
+            PictureInput::Bytes { bytes, .. } => Ok(bytes.into()),
+            PictureInput::File(path) => {
+                let bytes = picture::read_within(path, &Limits::default());
+                let bytes = bytes.map_err(|source| self.unusable(purpose, source))?;
+                Ok(bytes.into())
+            }
+        }
+    }
+
+    /// The error of a picture that is none.
+    pub(crate) fn unusable(&self, purpose: &'static str, source: picture::Error) -> Error {
+        Error::Picture {
+            name: self.to_string(),
+            purpose,
+            source: Box::new(source),
+        }
+    }
+
+    /// The file, if it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            PictureInput::File(path) => Some(path),
+            PictureInput::Bytes { .. } => None,
+        }
+    }
+}
+
+/// The file's path, or what the picture is called.
+impl fmt::Display for PictureInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PictureInput::File(path) => path.display().fmt(f),
+            PictureInput::Bytes { name, .. } => f.write_str(name),
+        }
+    }
+}
+
+impl fmt::Debug for PictureInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PictureInput({self})")
+    }
+}

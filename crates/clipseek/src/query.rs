@@ -1,0 +1,436 @@
+//! What is looked for.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use dataset::Address;
+use picture::{Format, Limits, Picture};
+use search::{Collection, Keywords, MixTerm, Query as VectorQuery, Within};
+
+use crate::clipseek::Clipseek;
+use crate::error::{Error, Result};
+use crate::event::Note;
+use crate::picture_input::PictureInput;
+
+/// Begins a term of a mix that is a picture of the collection.
+const LIKE: &str = "like:";
+
+/// What a query picture that cannot be read cannot be.
+const PURPOSE: &str = "the query";
+
+/// A query: terms that are added up, and keywords beside them.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// What is compared; nothing where keywords are looked up alone.
+    pub terms: Vec<Term>,
+    /// What it is compared with.
+    pub within: Within,
+    /// Words to be looked up.
+    pub keywords: Option<Keywords>,
+}
+
+/// A term of a query.
+#[derive(Clone, Debug)]
+pub struct Term {
+    /// How much it counts: negative where it is subtracted.
+    pub weight: f32,
+    /// What it is.
+    pub kind: TermKind,
+}
+
+/// What a term is.
+#[derive(Clone, Debug)]
+pub enum TermKind {
+    /// Words.
+    Words(String),
+    /// A picture that was given.
+    Picture(PictureInput),
+    /// A picture of the collection.
+    Like {
+        /// Its id.
+        id: String,
+        /// Its file.
+        path: PathBuf,
+    },
+}
+
+/// What a query is compared with, as somebody chooses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The pictures.
+    Images,
+    /// Their captions, of which the nearest counts.
+    Captions,
+    /// Pictures and captions, joined by rank.
+    Both,
+    /// The query's words, looked up as keywords.
+    Keywords,
+}
+
+/// A query as somebody writes it.
+#[derive(Clone, Debug, Default)]
+pub struct QueryText {
+    /// Words, or a mix of words and pictures, as in `2:dog + ./beach.jpg - people`; perhaps empty.
+    pub words: String,
+    /// Pictures, each added to the words.
+    pub pictures: Vec<PictureInput>,
+    /// Ids of pictures of the collection, each added to the words.
+    pub like: Vec<String>,
+    /// Words to be looked up in captions, file names and folders.
+    pub keywords: Option<String>,
+    /// What to compare with; empty for pictures.
+    pub fields: Vec<Field>,
+}
+
+impl Clipseek {
+    /// The query that somebody wrote, about a collection. Pictures of URLs are fetched now.
+    ///
+    /// # Errors
+    /// [`Error::NoWords`] where nothing is looked for, [`Error::NothingToCompare`] and [`Error::NoKeywordsIn`] where the
+    /// fields don't go with it, and those of pictures and ids that are not there.
+    pub fn query(&self, text: &QueryText, collection: &Collection<'_>) -> Result<Query> {
+        let mut query = Query::default();
+        if !text.words.trim().is_empty() {
+            query.terms = self.terms_of(&text.words, collection)?;
+        }
+        for picture in &text.pictures {
+            query.add(TermKind::Picture(picture.clone()));
+        }
+        for id in &text.like {
+            query.add(TermKind::like(id, collection)?);
+        }
+        if query.terms.is_empty() && text.keywords.is_none() {
+            return Err(Error::NoWords);
+        }
+        query.keywords = text.keywords.as_deref().map(Keywords::parse).transpose()?;
+        query.direct(&text.fields)?;
+        Ok(query)
+    }
+
+    /// The picture of a file or a URL, which is fetched as the settings say.
+    ///
+    /// # Errors
+    /// Those of [`PictureInput::at`].
+    pub fn picture(&self, location: &Path) -> Result<PictureInput> {
+        PictureInput::at(location, &self.settings().fetch)
+    }
+
+    /// Remarks that words look like a picture's file: its name may be mistyped.
+    pub fn note_if_file(&self, words: &str) {
+        if looks_like_file(words) {
+            let note = Note::WordsLookLikeFile { words };
+            self.settings().listener.note(note);
+        }
+    }
+
+    /// The terms that words come to: one, or those of a mix.
+    fn terms_of(&self, words: &str, collection: &Collection<'_>) -> Result<Vec<Term>> {
+        let trimmed = words.trim();
+        let single = match MixTerm::parse(words)? {
+            Some(terms) => {
+                let term = |term: &MixTerm| {
+                    Ok(Term {
+                        weight: term.weight,
+                        kind: self.kind_of(term, collection)?,
+                    })
+                };
+                return terms.iter().map(term).collect();
+            }
+            None if trimmed.starts_with(LIKE) => {
+                TermKind::like(trimmed.trim_start_matches(LIKE).trim(), collection)?
+            }
+            None if Address::is_meant(trimmed) => {
+                TermKind::Picture(self.picture(trimmed.as_ref())?)
+            }
+            None => {
+                self.note_if_file(words);
+                TermKind::Words(words.to_owned())
+            }
+        };
+        Ok(vec![Term::of(single)])
+    }
+
+    /// A term of a mix: `like:ID`, a URL, a file that is there, or else words.
+    fn kind_of(&self, term: &MixTerm, collection: &Collection<'_>) -> Result<TermKind> {
+        let text = term.text.as_str();
+        if term.is_literal {
+            return Ok(TermKind::Words(text.to_owned()));
+        }
+        if let Some(id) = text.strip_prefix(LIKE) {
+            return TermKind::like(id.trim(), collection);
+        }
+        if Address::is_meant(text) || Path::new(text).is_file() {
+            return Ok(TermKind::Picture(self.picture(text.as_ref())?));
+        }
+        Ok(TermKind::Words(text.to_owned()))
+    }
+}
+
+fn looks_like_file(words: &str) -> bool {
+    let path = Path::new(words);
+    let extension = path.extension().unwrap_or_default();
+    let extension = extension.to_string_lossy().to_lowercase();
+    let mut extensions = Format::ALL.iter().flat_map(|format| format.extensions());
+    let is_name =
+        !words.contains(char::is_whitespace) && extensions.any(|known| *known == extension);
+    is_name || path.exists()
+}
+
+impl Query {
+    /// A query of one term.
+    pub fn of(kind: TermKind) -> Query {
+        Query {
+            terms: vec![Term::of(kind)],
+            ..Query::default()
+        }
+    }
+
+    /// A query for words.
+    pub fn words(words: &str) -> Query {
+        Query::of(TermKind::Words(words.to_owned()))
+    }
+
+    fn add(&mut self, kind: TermKind) {
+        self.terms.push(Term::of(kind));
+    }
+
+    /// Sets what the query is compared with.
+    fn direct(&mut self, fields: &[Field]) -> Result<()> {
+        let has = |some: &[Field]| some.iter().any(|field| fields.contains(field));
+        let images = fields.is_empty() || has(&[Field::Images, Field::Both]);
+        let captions = has(&[Field::Captions, Field::Both]);
+        if self.terms.is_empty() {
+            let has_vectors = has(&[Field::Images, Field::Captions, Field::Both]);
+            return if has_vectors {
+                Err(Error::NothingToCompare)
+            } else {
+                Ok(())
+            };
+        }
+        if has(&[Field::Keywords]) && self.keywords.is_none() {
+            self.keywords = Some(self.words_as_keywords()?);
+        }
+        self.within = match (images, captions) {
+            (true, true) => Within::Both,
+            (false, true) => Within::Captions,
+            (true, false) => Within::Images,
+            (false, false) if self.has_pictures() => {
+                return Err(Error::NoKeywordsIn { what: "a picture" });
+            }
+            (false, false) => {
+                self.terms.clear();
+                Within::Images
+            }
+        };
+        Ok(())
+    }
+
+    /// The keywords that the words of the query come to; what is subtracted should not be there.
+    fn words_as_keywords(&self) -> Result<Keywords> {
+        let words = |is_wanted: bool| {
+            let terms = self.terms.iter();
+            let terms = terms.filter(move |term| (term.weight > 0.0) == is_wanted);
+            terms.filter_map(|term| term.kind.words())
+        };
+        let wanted: Vec<&str> = words(true).collect();
+        if wanted.is_empty() {
+            return Err(Error::NoKeywordsIn { what: "a picture" });
+        }
+        let unwanted: Vec<&str> = words(false).collect();
+        Ok(Keywords::without(&wanted.join(" "), &unwanted)?)
+    }
+
+    /// What it is compared with, by name: `images`, `captions`, `keywords`.
+    pub fn fields(&self) -> Vec<&'static str> {
+        let mut fields = match self.within {
+            _ if self.terms.is_empty() => vec![],
+            Within::Images => vec!["images"],
+            Within::Captions => vec!["captions"],
+            Within::Both => vec!["images", "captions"],
+        };
+        fields.extend(self.keywords.as_ref().map(|_| "keywords"));
+        fields
+    }
+
+    /// Whether it takes a sum to answer it.
+    pub fn is_mix(&self) -> bool {
+        self.terms.len() > 1
+    }
+
+    /// Whether it takes a text model to answer it.
+    pub fn has_words(&self) -> bool {
+        self.terms.iter().any(|term| term.kind.words().is_some())
+    }
+
+    /// Whether one of its terms is a picture.
+    pub fn has_pictures(&self) -> bool {
+        let is_words = |term: &Term| term.kind.words().is_some();
+        !self.terms.iter().all(is_words)
+    }
+
+    /// The query in a few words.
+    pub fn title(&self) -> String {
+        match (self.terms.as_slice(), &self.keywords) {
+            ([], Some(keywords)) => keywords.text().to_owned(),
+            ([term], _) => term.kind.title(),
+            (terms, _) => joined(terms.iter().map(|term| (term.weight, term.kind.name()))),
+        }
+    }
+
+    /// How a mix was understood, term by term.
+    pub fn explanation(&self) -> String {
+        joined(self.terms.iter().map(|term| {
+            let what = match &term.kind {
+                TermKind::Words(words) => format!("\"{words}\""),
+                TermKind::Picture(picture) => format!("picture {picture}"),
+                TermKind::Like { id, path } => format!("picture {id} ({})", file_name(path)),
+            };
+            (term.weight, what)
+        }))
+    }
+
+    /// Reads the pictures that have to be read, and hands the query on. There has to be a term.
+    pub(crate) fn ask<T>(&self, ask: impl FnOnce(&VectorQuery<'_>) -> Result<T>) -> Result<T> {
+        let read = self.terms.iter().map(|term| term.kind.read());
+        let read: Vec<Option<Cow<'_, [u8]>>> = read.collect::<Result<_>>()?;
+        let terms = self.terms.iter().zip(&read);
+        let mut terms: Vec<(f32, VectorQuery<'_>)> = terms
+            .map(|(term, read)| (term.weight, term.kind.query(read.as_deref())))
+            .collect();
+        match terms.len() {
+            1 => ask(&terms.remove(0).1),
+            _ => ask(&VectorQuery::Mix(terms)),
+        }
+    }
+
+    /// The collection's error; that of a picture names the picture.
+    pub(crate) fn explain(&self, error: search::Error) -> Error {
+        let search::Error::Picture(source) = error else {
+            return error.into();
+        };
+        let mut pictures = self.terms.iter().filter_map(|term| match &term.kind {
+            TermKind::Picture(picture) => Some(picture),
+            _ => None,
+        });
+        let is_damaged = |picture: &&PictureInput| {
+            let bytes = picture.read(PURPOSE);
+            bytes.is_ok_and(|it| Picture::decode_reduced(&it, &Limits::default(), 1).is_err())
+        };
+        match pictures.find(is_damaged) {
+            Some(picture) => picture.unusable(PURPOSE, source),
+            None => search::Error::Picture(source).into(),
+        }
+    }
+}
+
+impl Term {
+    fn of(kind: TermKind) -> Term {
+        Term { weight: 1.0, kind }
+    }
+}
+
+impl TermKind {
+    /// The picture of the collection with that id.
+    fn like(id: &str, collection: &Collection<'_>) -> Result<TermKind> {
+        let record = collection.record(id)?;
+        Ok(TermKind::Like {
+            path: record.path().to_owned(),
+            id: record.id,
+        })
+    }
+
+    /// The file of the picture that it is, if it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            TermKind::Words(_) => None,
+            TermKind::Picture(picture) => picture.path(),
+            TermKind::Like { path, .. } => Some(path),
+        }
+    }
+
+    fn title(&self) -> String {
+        match self {
+            TermKind::Words(words) => words.clone(),
+            TermKind::Picture(picture) => format!("like {picture}"),
+            TermKind::Like { path, .. } => format!("like {}", path.display()),
+        }
+    }
+
+    /// What to call it beside others.
+    pub fn name(&self) -> String {
+        match self {
+            TermKind::Words(words) => words.clone(),
+            TermKind::Picture(PictureInput::Bytes { name, .. }) => name.clone(),
+            TermKind::Picture(PictureInput::File(path)) | TermKind::Like { path, .. } => {
+                file_name(path)
+            }
+        }
+    }
+
+    fn read(&self) -> Result<Option<Cow<'_, [u8]>>> {
+        match self {
+            TermKind::Picture(picture) => picture.read(PURPOSE).map(Some),
+            TermKind::Words(_) | TermKind::Like { .. } => Ok(None),
+        }
+    }
+
+    fn query<'a>(&'a self, read: Option<&'a [u8]>) -> VectorQuery<'a> {
+        match (self, read) {
+            (_, Some(bytes)) => VectorQuery::Picture(bytes),
+            (TermKind::Like { id, .. }, None) => VectorQuery::Like(id),
+            (kind, None) => VectorQuery::Text(kind.words().unwrap_or_default()),
+        }
+    }
+
+    fn words(&self) -> Option<&str> {
+        match self {
+            TermKind::Words(words) => Some(words),
+            _ => None,
+        }
+    }
+}
+
+/// `2 × a + b - c`.
+fn joined(terms: impl Iterator<Item = (f32, String)>) -> String {
+    let mut text = String::new();
+    for (n, (weight, what)) in terms.enumerate() {
+        let sign = Sign {
+            weight,
+            is_first: n == 0,
+        };
+        text.push_str(&format!("{sign}{what}"));
+    }
+    text.trim_start().to_owned()
+}
+
+/// What stands in front of a term: ` + `, ` - 2 × `.
+#[derive(Clone, Copy, Debug)]
+pub struct Sign {
+    /// How much the term counts.
+    pub weight: f32,
+    /// Whether no term stands before it.
+    pub is_first: bool,
+}
+
+impl fmt::Display for Sign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.is_first, self.weight < 0.0) {
+            (true, false) => {}
+            (false, false) => f.write_str(" + ")?,
+            (_, true) => f.write_str(" - ")?,
+        }
+        let weight = self.weight.abs();
+        if weight == 1.0 {
+            return Ok(());
+        }
+        write!(f, "{weight} × ")
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
+}

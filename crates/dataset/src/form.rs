@@ -1,0 +1,49 @@
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::paths;
+use crate::text_stream::{self, Compression};
+
+/// How a table is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Delimited,
+    JsonLines,
+    Parquet,
+}
+
+impl Form {
+    /// What a table's name says.
+    pub(crate) fn of_name(path: &Path) -> Option<Self> {
+        match paths::extension(&Compression::uncompressed_name(path)).as_str() {
+            "csv" | "tsv" | "tab" => Some(Self::Delimited),
+            "jsonl" | "ndjson" => Some(Self::JsonLines),
+            "parquet" | "pq" => Some(Self::Parquet),
+            _ => None,
+        }
+    }
+
+    /// What a file with an extension that says nothing begins like: Flickr8k's captions, for one,
+    /// are CSV in `captions.txt`.
+    pub(crate) fn of_content(path: &Path) -> io::Result<Option<Self>> {
+        let mut start = Vec::new();
+        text_stream::decompressed(path)?
+            .take(4096)
+            .read_to_end(&mut start)?;
+        let line = start
+            .split(|&byte| byte == b'\n')
+            .next()
+            .unwrap_or_default();
+        let is_text = !line
+            .iter()
+            .any(|&byte| byte.is_ascii_control() && !b"\t\r".contains(&byte));
+        Ok(match start.trim_ascii_start() {
+            text if text.starts_with(b"PAR1") => Some(Self::Parquet),
+            text if text.starts_with(b"{") => Some(Self::JsonLines),
+            _ if is_text && line.iter().any(|byte| b",;\t|".contains(byte)) => {
+                Some(Self::Delimited)
+            }
+            _ => None,
+        })
+    }
+}

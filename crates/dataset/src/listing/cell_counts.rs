@@ -1,0 +1,81 @@
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::Metadata;
+
+/// Further columns are ignored: in JSON Lines, every object may have other columns.
+const MOST_COLUMNS: usize = 1 << 12;
+/// In characters.
+const LONGEST_EXAMPLE: usize = 200;
+
+/// What the cells of a metadata column are, counted over all rows that became part of a record.
+/// Booleans and lists are not counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CellCounts {
+    /// Numbers, and texts that can be parsed as numbers.
+    pub numbers: u64,
+    /// Other texts.
+    pub others: u64,
+    /// The first of the other texts, truncated to 200 characters.
+    pub example: Option<String>,
+}
+
+impl CellCounts {
+    fn take(&mut self, cell: &Value) {
+        match cell {
+            Value::String(text) if text.trim().parse::<f64>().is_err() => {
+                self.others += 1;
+                self.example
+                    .get_or_insert_with(|| text.chars().take(LONGEST_EXAMPLE).collect());
+            }
+            Value::String(_) | Value::Number(_) => self.numbers += 1,
+            _ => {}
+        }
+    }
+
+    fn join(&mut self, other: Self) {
+        self.numbers += other.numbers;
+        self.others += other.others;
+        self.example = self.example.take().or(other.example);
+    }
+}
+
+/// The [`CellCounts`] of all columns, by name.
+#[derive(Debug, Default)]
+pub(crate) struct ColumnCounts(BTreeMap<String, CellCounts>);
+
+impl ColumnCounts {
+    pub(super) fn by_name(&self) -> &BTreeMap<String, CellCounts> {
+        &self.0
+    }
+
+    /// Counts the cells of a row.
+    pub(crate) fn take(&mut self, metadata: &Metadata) {
+        for (name, cell) in metadata {
+            if let Some(counts) = self.of(name) {
+                counts.take(cell);
+            }
+        }
+    }
+
+    pub(super) fn join(&mut self, other: Self) {
+        for (name, theirs) in other.0 {
+            if let Some(counts) = self.of(&name) {
+                counts.join(theirs);
+            }
+        }
+    }
+
+    /// Removes the columns whose name isn't `wanted`.
+    pub(super) fn retain(&mut self, wanted: impl Fn(&str) -> bool) {
+        self.0.retain(|name, _| wanted(name));
+    }
+
+    fn of(&mut self, name: &str) -> Option<&mut CellCounts> {
+        if !self.0.contains_key(name) && self.0.len() < MOST_COLUMNS {
+            self.0.insert(name.to_owned(), CellCounts::default());
+        }
+        self.0.get_mut(name)
+    }
+}

@@ -1,0 +1,172 @@
+use std::sync::{Mutex, PoisonError};
+use std::vec;
+
+use rusqlite::{Result, Row, params};
+
+use super::database::{Database, code, kind as kind_of, of_json, unreadable};
+use crate::address::{Address, AddressKind};
+use crate::column_types::ColumnTypes;
+use crate::{Metadata, Record};
+
+/// Records per page.
+const PAGE: i64 = 256;
+/// A page that has this many bytes ends with its current record.
+const LARGE: usize = 4 << 20;
+
+/// An iterator over the pictures of a [`Listing`](crate::Listing), in the order of their first mention.
+/// It reads some hundred records at a time, and ends after an error.
+#[derive(Debug)]
+pub struct Records<'a> {
+    database: &'a Mutex<Database>,
+    types: &'a [ColumnTypes],
+    kind: Option<AddressKind>,
+    /// The number of the last record of the page.
+    last: i64,
+    page: vec::IntoIter<Record>,
+    is_done: bool,
+}
+
+impl<'a> Records<'a> {
+    pub(super) fn new(
+        database: &'a Mutex<Database>,
+        types: &'a [ColumnTypes],
+        kind: Option<AddressKind>,
+    ) -> Self {
+        Self {
+            database,
+            types,
+            kind,
+            last: 0,
+            page: Vec::new().into_iter(),
+            is_done: false,
+        }
+    }
+
+    fn turn(&mut self) -> Result<()> {
+        let database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut heads = heads(&database, self.types, self.last, self.kind)?;
+        complete(&database, self.types, &mut heads)?;
+        match heads.last() {
+            Some((number, _)) => self.last = *number,
+            None => self.is_done = true,
+        }
+        let records: Vec<Record> = heads.into_iter().map(|(_, record)| record).collect();
+        self.page = records.into_iter();
+        Ok(())
+    }
+}
+
+impl Iterator for Records<'_> {
+    type Item = crate::Result<Record>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.page.len() == 0
+            && !self.is_done
+            && let Err(error) = self.turn()
+        {
+            self.is_done = true;
+            return Some(Err(error.into()));
+        }
+        self.page.next().map(Ok)
+    }
+}
+
+/// The record `number`.
+pub(super) fn record(
+    database: &Database,
+    types: &[ColumnTypes],
+    number: i64,
+) -> crate::Result<Option<Record>> {
+    let mut heads = heads(database, types, number - 1, None)?;
+    heads.truncate(1);
+    complete(database, types, &mut heads)?;
+    Ok(heads.pop().map(|(_, record)| record))
+}
+
+/// A page of records after the number `after`, each with its first row.
+fn heads(
+    database: &Database,
+    types: &[ColumnTypes],
+    after: i64,
+    kind: Option<AddressKind>,
+) -> Result<Vec<(i64, Record)>> {
+    let mut statement = database.connection.prepare_cached(
+        "SELECT number, kind, address, id, source, captions, metadata FROM records
+         WHERE number > ?1 AND (?2 IS NULL OR kind = ?2) ORDER BY number LIMIT ?3",
+    )?;
+    let mut rows = statement.query(params![after, kind.map(code), PAGE])?;
+    let (mut heads, mut bytes) = (Vec::new(), 0);
+    while bytes < LARGE
+        && let Some(row) = rows.next()?
+    {
+        let text = row.get_ref(2)?.as_str()?;
+        let address = Address::of_kind(kind_of(row.get(1)?), text).map_err(unreadable)?;
+        let mut record = Record {
+            id: row.get(3)?,
+            ..Record::at(address)
+        };
+        bytes += text.len() + merge(&mut record, types, row, 4)?;
+        heads.push((row.get(0)?, record));
+    }
+    Ok(heads)
+}
+
+/// Merges further rows into the records. Removes records from the end where the page gets too large.
+fn complete(
+    database: &Database,
+    types: &[ColumnTypes],
+    heads: &mut Vec<(i64, Record)>,
+) -> Result<()> {
+    let (Some(&(first, _)), Some(&(last, _))) = (heads.first(), heads.last()) else {
+        return Ok(());
+    };
+    let mut statement = database.connection.prepare_cached(
+        "SELECT record, source, captions, metadata FROM further_rows
+         WHERE record BETWEEN ?1 AND ?2 ORDER BY record, sequence",
+    )?;
+    let mut rows = statement.query([first, last])?;
+    let (mut at, mut bytes) = (0, 0);
+    while let Some(row) = rows.next()? {
+        let number: i64 = row.get(0)?;
+        let start = at;
+        at += heads[at..].partition_point(|(head, _)| *head < number);
+        if at > start && bytes >= LARGE {
+            heads.truncate(at);
+            return Ok(());
+        }
+        // The row may belong to a record of another kind.
+        if let Some((head, record)) = heads.get_mut(at)
+            && *head == number
+        {
+            bytes += merge(record, types, row, 1)?;
+        }
+    }
+    Ok(())
+}
+
+/// Merges a row into a record: its captions, and the metadata that no earlier row has. The row's source,
+/// captions and metadata start at `column`. Returns the size of the row in bytes.
+fn merge(
+    record: &mut Record,
+    types: &[ColumnTypes],
+    row: &Row<'_>,
+    column: usize,
+) -> Result<usize> {
+    let mut bytes = 0;
+    if let Some(captions) = row.get_ref(column + 1)?.as_str_or_null()? {
+        bytes += captions.len();
+        record.captions.extend(of_json::<Vec<String>>(captions)?);
+    }
+    if let Some(text) = row.get_ref(column + 2)?.as_str_or_null()? {
+        bytes += text.len();
+        let mut metadata: Metadata = of_json(text)?;
+        let source = usize::try_from(row.get::<_, i64>(column)?).unwrap_or(usize::MAX);
+        if let Some(types) = types.get(source) {
+            types.apply(&mut metadata);
+        }
+        for (name, cell) in metadata {
+            record.metadata.entry(name).or_insert(cell);
+        }
+    }
+    Ok(bytes)
+}

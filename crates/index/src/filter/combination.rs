@@ -1,0 +1,143 @@
+//! Filters made by a program instead of read from JSON.
+
+use serde_json::{Number, Value, json};
+
+use super::{Comparison, Condition, Filter, Scalar, Test};
+
+impl Filter {
+    /// Holds where `field` is a number of at least that: `{"field": {"$gte": number}}`.
+    ///
+    /// A field's name does not begin with `$`, here and below: in JSON it would be an operator.
+    pub fn at_least(field: &str, number: impl Into<Number>) -> Self {
+        Self::compare(field, Comparison::GreaterOrEqual, number.into())
+    }
+
+    /// Holds where `field` is a number below that: `{"field": {"$lt": number}}`.
+    pub fn below(field: &str, number: impl Into<Number>) -> Self {
+        Self::compare(field, Comparison::Less, number.into())
+    }
+
+    /// Holds where `field` is that text, or a list with that text in it: `{"field": {"$in": [text]}}`.
+    pub fn contains(field: &str, text: &str) -> Self {
+        Self {
+            source: json!({field: {"$in": [text]}}),
+            condition: Condition::Field {
+                field: field.to_owned(),
+                test: Test::Among(vec![Scalar::String(text.to_owned())]),
+            },
+        }
+    }
+
+    /// Holds where all of `filters` do: `{"$and": [filter, …]}`. A single one stays as it is; of none there is no
+    /// filter.
+    ///
+    /// ```
+    /// use index::Filter;
+    ///
+    /// let filters = [Filter::at_least("year", 2019), Filter::contains("folders", "/photos")];
+    /// let both = Filter::all(filters).ok_or("there are two")?;
+    /// assert_eq!(
+    ///     both.as_json().to_string(),
+    ///     r#"{"$and":[{"year":{"$gte":2019}},{"folders":{"$in":["/photos"]}}]}"#
+    /// );
+    /// # Ok::<(), &str>(())
+    /// ```
+    pub fn all(filters: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut filters: Vec<Self> = filters.into_iter().collect();
+        if filters.len() < 2 {
+            return filters.pop();
+        }
+        let (conditions, sources): (Vec<_>, Vec<_>) = filters
+            .into_iter()
+            .map(|filter| (filter.condition, filter.source))
+            .unzip();
+        Some(Self {
+            condition: Condition::And(conditions),
+            source: json!({"$and": sources}),
+        })
+    }
+
+    fn compare(field: &str, comparison: Comparison, number: Number) -> Self {
+        // Each number of JSON has a float that is nearest to it; no value compares with what is none.
+        let operand = number.as_f64().unwrap_or(f64::NAN);
+        Self {
+            source: json!({field: {comparison.operator(): Value::Number(number)}}),
+            condition: Condition::Field {
+                field: field.to_owned(),
+                test: Test::Compare(comparison, operand),
+            },
+        }
+    }
+}
+
+impl Comparison {
+    fn operator(self) -> &'static str {
+        match self {
+            Self::Greater => "$gt",
+            Self::GreaterOrEqual => "$gte",
+            Self::Less => "$lt",
+            Self::LessOrEqual => "$lte",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Condition and JSON are those of the parsed form, and so is what it matches.
+    #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "reads better in a table")]
+    fn case(filter: Filter, source: Value, matched: Value, other: Value) {
+        assert_eq!(filter, Filter::parse(&source).unwrap());
+        assert_eq!(filter.as_json().to_string(), source.to_string());
+        assert!(filter.matches(matched.as_object().unwrap()), "{matched}");
+        assert!(!filter.matches(other.as_object().unwrap()), "{other}");
+    }
+
+    #[test]
+    fn conditions_are_as_if_parsed() {
+        case(
+            Filter::at_least("a", 2),
+            json!({"a": {"$gte": 2}}),
+            json!({"a": 2}),
+            json!({"a": 1.9}),
+        );
+        case(
+            Filter::below("a", -3),
+            json!({"a": {"$lt": -3}}),
+            json!({"a": -4}),
+            json!({"a": -3}),
+        );
+        case(
+            Filter::below("a", Number::from_f64(0.5).unwrap()),
+            json!({"a": {"$lt": 0.5}}),
+            json!({"a": 0}),
+            json!({"a": "0"}),
+        );
+        case(
+            Filter::contains("a", "x"),
+            json!({"a": {"$in": ["x"]}}),
+            json!({"a": ["y", "x"]}),
+            json!({"a": ["y"]}),
+        );
+    }
+
+    #[test]
+    fn combinations_are_as_if_parsed() {
+        assert_eq!(Filter::all([]), None);
+        let one = Filter::contains("a", "x");
+        assert_eq!(Filter::all([one.clone()]), Some(one.clone()));
+        let written = Filter::parse(&json!({"b": 1, "$or": [{"c": 2}, {"d": 3}]})).unwrap();
+        case(
+            Filter::all([written, one, Filter::at_least("e", 5)]).unwrap(),
+            json!({"$and": [
+                {"b": 1, "$or": [{"c": 2}, {"d": 3}]},
+                {"a": {"$in": ["x"]}},
+                {"e": {"$gte": 5}},
+            ]}),
+            json!({"a": "x", "b": 1, "d": 3, "e": 5}),
+            json!({"a": "x", "b": 1, "d": 3, "e": 4}),
+        );
+    }
+}

@@ -1,0 +1,88 @@
+//! What goes wrong in the decoders: their panics and their errors, as errors of this crate.
+
+use std::{
+    any::Any,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use crate::{Error, Format, Result};
+
+/// Runs a decoder so that a panic inside it is an error.
+///
+/// The decoders are other people's code that indexes and does arithmetic on hostile numbers. They
+/// are fuzzed and mean never to panic, but new panics are found in them every year, and one file
+/// must not take down the indexing of a million. This is the last line of defence, not the first:
+/// the panic hook still reports where it happened. A panic leaves nothing half-changed behind,
+/// since all that the closure can write to is dropped with it.
+pub(super) fn guarded<T>(format: Format, decode: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
+        Err(Error::DecoderFailed {
+            format,
+            message: panic_message(&*panic),
+        })
+    })
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    if let Some(message) = panic.downcast_ref::<&str>() {
+        return (*message).to_owned();
+    }
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .unwrap_or_else(|| "no message".to_owned())
+}
+
+/// The error for what a decoder of `format` reported: truncated when it ran out of bytes.
+pub(super) fn damaged(
+    format: Format,
+    cause: impl std::error::Error + Send + Sync + 'static,
+) -> Error {
+    if is_out_of_bytes(&cause) {
+        return Error::Truncated { format };
+    }
+    Error::Damaged {
+        format,
+        source: cause.into(),
+    }
+}
+
+/// Whether the end of the file is among the causes of `error`.
+fn is_out_of_bytes(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(gif::DecodingError::UnexpectedEof) = error.downcast_ref() {
+            return true;
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            if error.kind() == io::ErrorKind::UnexpectedEof {
+                return true;
+            }
+            // An `io::Error` leaves itself out of its chain of sources: the error it wraps comes
+            // from `get_ref`.
+            if let Some(inner) = error.get_ref() {
+                return is_out_of_bytes(inner);
+            }
+        }
+        cause = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_a_decoder_is_an_error() {
+        let Err(error) = guarded::<()>(Format::Gif, || panic!("index out of {}", "bounds")) else {
+            panic!("expected an error");
+        };
+        assert_eq!(error.reason(), "damaged");
+        assert_eq!(
+            error.to_string(),
+            "the GIF decoder gave up on a damaged file: index out of bounds"
+        );
+    }
+}

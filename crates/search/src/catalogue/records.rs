@@ -1,0 +1,282 @@
+use rusqlite::{OptionalExtension, Params, Row, params};
+
+use super::{Catalogue, CollectionKey};
+use crate::error::{Error, Result};
+use crate::keywords;
+use crate::record::Record;
+use crate::stamp::FileStamp;
+
+const RECORD: &str =
+    "id, place, hash, width, height, captions, metadata, bytes, modified, facts, missing, file";
+
+impl Catalogue {
+    pub(crate) fn record(&self, key: CollectionKey, id: &str) -> Result<Option<Record>> {
+        self.one_record(key, "id", id)
+    }
+
+    pub(crate) fn record_at(&self, key: CollectionKey, place: &str) -> Result<Option<Record>> {
+        self.one_record(key, "place", place)
+    }
+
+    fn one_record(&self, key: CollectionKey, column: &str, value: &str) -> Result<Option<Record>> {
+        let records = self.select(&format!("{column} = ?2"), params![key.0, value])?;
+        Ok(records.into_iter().next())
+    }
+
+    /// The place of the record with that id.
+    pub(crate) fn place_of(&self, key: CollectionKey, id: &str) -> Result<Option<String>> {
+        self.run(|connection| {
+            connection
+                .prepare_cached("SELECT place FROM records WHERE collection = ?1 AND id = ?2")?
+                .query_row(params![key.0, id], |row| row.get(0))
+                .optional()
+        })
+    }
+
+    /// The records of a collection, which is the first of the parameters, that fulfil a condition.
+    fn select(&self, condition: &str, parameters: impl Params) -> Result<Vec<Record>> {
+        self.select_from("records", condition, parameters)
+    }
+
+    fn select_from(
+        &self,
+        table: &str,
+        condition: &str,
+        parameters: impl Params,
+    ) -> Result<Vec<Record>> {
+        let rows: Vec<RawRecord> = self.run(|connection| {
+            connection
+                .prepare_cached(&format!(
+                    "SELECT {RECORD} FROM {table} WHERE collection = ?1 AND {condition}"
+                ))?
+                .query_map(parameters, RawRecord::read)?
+                .collect()
+        })?;
+        let records = rows.into_iter().map(|row| {
+            let mut record = row.parse()?;
+            record.file = record.file.map(|file| self.found(file));
+            Ok(record)
+        });
+        records.collect()
+    }
+
+    /// The ids of the records whose file has the given content.
+    pub(crate) fn ids_with_hash(&self, key: CollectionKey, hash: &str) -> Result<Vec<String>> {
+        self.run(|connection| {
+            connection
+                .prepare_cached("SELECT id FROM records WHERE collection = ?1 AND hash = ?2")?
+                .query_map(params![key.0, hash], |row| row.get(0))?
+                .collect()
+        })
+    }
+
+    /// The records whose file has the given content.
+    pub(crate) fn records_with_hash(&self, key: CollectionKey, hash: &str) -> Result<Vec<Record>> {
+        // Left to itself, SQLite reads all the collection's records for this.
+        self.select_from(
+            "records INDEXED BY records_by_hash",
+            "hash = ?2",
+            params![key.0, hash],
+        )
+    }
+
+    /// Up to `limit` records whose places begin with `start`, in the order of their places, beginning
+    /// after `after`.
+    pub(crate) fn records_below(
+        &self,
+        key: CollectionKey,
+        start: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Record>> {
+        let mut records = self.select(
+            "place > ?2 AND place >= ?3 ORDER BY place LIMIT ?4",
+            params![key.0, after, start, limit as i64],
+        )?;
+        let end = records
+            .iter()
+            .position(|record| !record.place.starts_with(start));
+        records.truncate(end.unwrap_or(records.len()));
+        Ok(records)
+    }
+
+    /// Remembers the ids of records that are about to change, until
+    /// [`replace_records`](Catalogue::replace_records) says that they have.
+    pub(crate) fn announce<'a>(
+        &self,
+        key: CollectionKey,
+        ids: impl IntoIterator<Item = &'a str>,
+    ) -> Result<()> {
+        self.run(|connection| {
+            let transaction = connection.transaction()?;
+            for id in ids {
+                transaction
+                    .prepare_cached("INSERT OR IGNORE INTO unfinished VALUES (?1, ?2)")?
+                    .execute(params![key.0, id])?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// The ids that were announced and whose change was interrupted.
+    pub(crate) fn unfinished(&self, key: CollectionKey) -> Result<Vec<String>> {
+        self.run(|connection| {
+            connection
+                .prepare("SELECT id FROM unfinished WHERE collection = ?1")?
+                .query_map([key.0], |row| row.get(0))?
+                .collect()
+        })
+    }
+
+    /// Up to `limit` records in the order of their ids, beginning after `after`.
+    pub(crate) fn records(
+        &self,
+        key: CollectionKey,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Record>> {
+        self.select(
+            "id > ?2 ORDER BY id LIMIT ?3",
+            params![key.0, after.unwrap_or_default(), limit as i64],
+        )
+    }
+
+    /// Takes `gone` out and writes `records`, in one transaction: nothing is unfinished after it.
+    pub(crate) fn replace_records(
+        &self,
+        key: CollectionKey,
+        gone: &[String],
+        records: &[Record],
+    ) -> Result<()> {
+        let records: Vec<RawRecord> = records
+            .iter()
+            .map(RawRecord::serialise)
+            .collect::<Result<_>>()?;
+        self.run(|connection| {
+            let transaction = connection.transaction()?;
+            for id in gone {
+                transaction
+                    .prepare_cached("DELETE FROM records WHERE collection = ?1 AND id = ?2")?
+                    .execute(params![key.0, id])?;
+            }
+            for record in &records {
+                // A trigger deletes what this replaces.
+                transaction
+                    .prepare_cached(&format!(
+                        "INSERT OR REPLACE INTO records (collection, {RECORD})
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+                    ))?
+                    .execute(params![
+                        key.0,
+                        record.id,
+                        record.place,
+                        record.hash,
+                        record.width,
+                        record.height,
+                        record.captions,
+                        record.metadata,
+                        record.bytes as i64,
+                        record.modified,
+                        record.facts,
+                        record.missing,
+                        record.file
+                    ])?;
+            }
+            transaction.execute("DELETE FROM unfinished WHERE collection = ?1", [key.0])?;
+            transaction.commit()
+        })
+    }
+
+    /// The ids of the records that an expression of FTS5 matches, best first.
+    pub(crate) fn ids_with_keywords(
+        &self,
+        key: CollectionKey,
+        expression: &str,
+    ) -> Result<Vec<String>> {
+        self.run(|connection| {
+            connection
+                .prepare_cached(keywords::MATCHES)?
+                .query_map(params![key.0, expression], |row| row.get(0))?
+                .collect()
+        })
+    }
+}
+
+/// A record as its row has it: lists and objects as JSON text.
+struct RawRecord {
+    id: String,
+    place: String,
+    hash: String,
+    width: u32,
+    height: u32,
+    captions: String,
+    metadata: String,
+    bytes: u64,
+    modified: Option<i64>,
+    facts: String,
+    missing: bool,
+    file: Option<String>,
+}
+
+impl RawRecord {
+    fn read(row: &Row<'_>) -> rusqlite::Result<RawRecord> {
+        Ok(RawRecord {
+            id: row.get(0)?,
+            place: row.get(1)?,
+            hash: row.get(2)?,
+            width: row.get(3)?,
+            height: row.get(4)?,
+            captions: row.get(5)?,
+            metadata: row.get(6)?,
+            bytes: row.get::<_, i64>(7)? as u64,
+            modified: row.get(8)?,
+            facts: row.get(9)?,
+            missing: row.get(10)?,
+            file: row.get(11)?,
+        })
+    }
+
+    fn parse(self) -> Result<Record> {
+        let damaged = |source| Error::DamagedRecord {
+            id: self.id.clone(),
+            source,
+        };
+        Ok(Record {
+            captions: serde_json::from_str(&self.captions).map_err(damaged)?,
+            metadata: serde_json::from_str(&self.metadata).map_err(damaged)?,
+            facts: serde_json::from_str(&self.facts).map_err(damaged)?,
+            id: self.id,
+            place: self.place,
+            hash: self.hash,
+            stamp: FileStamp {
+                bytes: self.bytes,
+                modified: self.modified,
+            },
+            width: self.width,
+            height: self.height,
+            missing: self.missing,
+            file: self.file,
+        })
+    }
+
+    fn serialise(record: &Record) -> Result<RawRecord> {
+        let damaged = |source| Error::DamagedRecord {
+            id: record.id.clone(),
+            source,
+        };
+        Ok(RawRecord {
+            id: record.id.clone(),
+            place: record.place.clone(),
+            hash: record.hash.clone(),
+            width: record.width,
+            height: record.height,
+            captions: serde_json::to_string(&record.captions).map_err(damaged)?,
+            metadata: serde_json::to_string(&record.metadata).map_err(damaged)?,
+            bytes: record.stamp.bytes,
+            modified: record.stamp.modified,
+            facts: serde_json::to_string(&record.facts).map_err(damaged)?,
+            missing: record.missing,
+            file: record.file.clone(),
+        })
+    }
+}

@@ -1,0 +1,372 @@
+//! The tables of the catalogue, and what turns those of earlier versions into them.
+
+use std::path::Path;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::counters;
+use crate::error::{Error, Result};
+use crate::keywords;
+
+/// "clsk", in the file's header: says whose database this is.
+const APPLICATION_ID: i64 = 0x636c_736b;
+
+/// The version of the tables below. Version 1 had no columns for a text model; version 2 no keywords,
+/// and none for what a file is known by and says of itself; those of version 3 took time for each record
+/// that there was; version 4 had no pictures of URLs; version 5 no engines; version 6 counted records each time.
+const VERSION: i64 = 7;
+
+const TABLES: &str = "
+    CREATE TABLE collections (
+        id          INTEGER PRIMARY KEY,
+        name        TEXT NOT NULL UNIQUE,
+        model       TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        precision   TEXT NOT NULL,
+        dimension   INTEGER NOT NULL,
+        text_model  TEXT,
+        text_fingerprint TEXT,
+        engine      TEXT NOT NULL DEFAULT 'embedded',
+        pictures    INTEGER NOT NULL DEFAULT 0,
+        missing     INTEGER NOT NULL DEFAULT 0,
+        captions    INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE TABLE records (
+        collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+        id          TEXT NOT NULL,
+        place       TEXT NOT NULL,
+        hash        TEXT NOT NULL,
+        width       INTEGER NOT NULL,
+        height      INTEGER NOT NULL,
+        captions    TEXT NOT NULL,
+        metadata    TEXT NOT NULL,
+        bytes       INTEGER NOT NULL DEFAULT 0,
+        modified    INTEGER,
+        facts       TEXT NOT NULL DEFAULT '{}',
+        missing     INTEGER NOT NULL DEFAULT 0,
+        file        TEXT,
+        PRIMARY KEY (collection, id),
+        UNIQUE (collection, place)
+    ) WITHOUT ROWID;
+    CREATE INDEX records_by_hash ON records (collection, hash);
+    CREATE TABLE unfinished (
+        collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+        id          TEXT NOT NULL,
+        PRIMARY KEY (collection, id)
+    ) WITHOUT ROWID;
+";
+
+/// What an insertion replaces is deleted before it: `INSERT OR REPLACE` takes a record out without telling the
+/// triggers for deletions (SQLite does so only with `recursive_triggers`), be it the one of that id or the one of
+/// that place. Each is looked up by its index; asked for both at once, SQLite reads all records of the collection.
+const BEFORE_INSERTION: &str = "
+    CREATE TRIGGER records_before_insertion BEFORE INSERT ON records BEGIN
+        DELETE FROM records WHERE collection = new.collection AND id = new.id;
+        DELETE FROM records WHERE collection = new.collection AND place = new.place;
+    END;
+";
+
+/// What turns the tables of each version into those of the next.
+const UPDATES: [&str; VERSION as usize - 1] = [
+    "
+    ALTER TABLE collections ADD COLUMN text_model TEXT;
+    ALTER TABLE collections ADD COLUMN text_fingerprint TEXT;
+    ",
+    "
+    ALTER TABLE records ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE records ADD COLUMN modified INTEGER;
+    ALTER TABLE records ADD COLUMN facts TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE records ADD COLUMN missing INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE unfinished (
+        collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+        id          TEXT NOT NULL,
+        PRIMARY KEY (collection, id)
+    ) WITHOUT ROWID;
+    ",
+    "
+    DROP TRIGGER IF EXISTS keywords_before_insertion;
+    ",
+    "
+    ALTER TABLE records ADD COLUMN file TEXT;
+    ",
+    "
+    ALTER TABLE collections ADD COLUMN engine TEXT NOT NULL DEFAULT 'embedded';
+    ",
+    "
+    DROP TRIGGER IF EXISTS keywords_before_insertion;
+    ALTER TABLE collections ADD COLUMN pictures INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE collections ADD COLUMN missing INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE collections ADD COLUMN captions INTEGER NOT NULL DEFAULT 0;
+    ",
+];
+
+/// Readies the database at `path`: makes the tables, or brings those of an earlier version up to this one.
+pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<()> {
+    let at = |source| Error::Catalogue {
+        path: path.to_owned(),
+        source,
+    };
+    let state = connection
+        .transaction()
+        .and_then(|transaction| State::read(&transaction))
+        .map_err(at)?;
+    state.check(path)?;
+    if state.is_empty() {
+        create_tables(connection).map_err(at)?;
+    } else if state.version < VERSION {
+        update_tables(connection).map_err(at)?;
+    }
+    Ok(())
+}
+
+/// What a database file says of itself.
+struct State {
+    application: i64,
+    version: i64,
+    tables: i64,
+}
+
+impl State {
+    /// In a transaction, as another process may be making the tables just now.
+    fn read(connection: &Transaction<'_>) -> rusqlite::Result<State> {
+        let number = |query| connection.query_row(query, [], |row| row.get(0));
+        Ok(State {
+            application: number("PRAGMA application_id")?,
+            version: number("PRAGMA user_version")?,
+            tables: number("SELECT count(*) FROM sqlite_schema")?,
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.tables == 0
+    }
+
+    /// Refuses a file that is not ours, or newer than this program.
+    fn check(&self, path: &Path) -> Result<()> {
+        let path = path.to_owned();
+        if !self.is_empty() && self.application != APPLICATION_ID {
+            return Err(Error::NotACatalogue { path });
+        }
+        if self.version > VERSION {
+            let (found, supported) = (self.version, VERSION);
+            return Err(Error::NewerCatalogue {
+                path,
+                found,
+                supported,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
+    // Immediate: of two processes that open a new store at once, one makes the tables.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if State::read(&transaction)?.is_empty() {
+        transaction.execute_batch(TABLES)?;
+        transaction.execute_batch(keywords::TABLES)?;
+        transaction.execute_batch(BEFORE_INSERTION)?;
+        counters::create_triggers(&transaction)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    transaction.commit()
+}
+
+/// Brings the tables of an earlier version up to this one. Its programs refuse the file from then on.
+fn update_tables(connection: &mut Connection) -> rusqlite::Result<()> {
+    // Immediate, and looked at once more: another process may have done it just now.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version = State::read(&transaction)?.version.clamp(1, VERSION);
+    for update in &UPDATES[version as usize - 1..] {
+        transaction.execute_batch(update)?;
+    }
+    if version < 3 {
+        transaction.execute_batch(keywords::TABLES)?;
+        transaction.execute_batch(keywords::FILL)?;
+    }
+    if version < 7 {
+        transaction.execute_batch(BEFORE_INSERTION)?;
+        counters::create_triggers(&transaction)?;
+        counters::fill(&transaction)?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use index::EngineKind;
+
+    use super::*;
+    use crate::catalogue::Catalogue;
+    use crate::identity::{ModelIdentity, TextIdentity};
+
+    /// The tables of a catalogue of version 1, with a collection and a picture.
+    const VERSION_1: &str = "
+        CREATE TABLE collections (
+            id          INTEGER PRIMARY KEY,
+            name        TEXT NOT NULL UNIQUE,
+            model       TEXT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            precision   TEXT NOT NULL,
+            dimension   INTEGER NOT NULL
+        );
+        CREATE TABLE records (
+            collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+            id          TEXT NOT NULL,
+            place       TEXT NOT NULL,
+            hash        TEXT NOT NULL,
+            width       INTEGER NOT NULL,
+            height      INTEGER NOT NULL,
+            captions    TEXT NOT NULL,
+            metadata    TEXT NOT NULL,
+            PRIMARY KEY (collection, id),
+            UNIQUE (collection, place)
+        ) WITHOUT ROWID;
+        CREATE INDEX records_by_hash ON records (collection, hash);
+        INSERT INTO collections VALUES (7, 'birds', 'mini', 'abc', 'f32', 256);
+        INSERT INTO records VALUES (7, 'wren', '/wren.jpg', '12', 3, 4, '[\"a wren\"]', '{}');
+        PRAGMA application_id = 1668051819;
+        PRAGMA user_version = 1;
+    ";
+
+    #[test]
+    fn an_earlier_catalogue_is_brought_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("catalogue.sqlite");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(VERSION_1).unwrap();
+        drop(old);
+        // Twice: the second time there is nothing to do.
+        for _ in 0..2 {
+            let catalogue = Catalogue::open(&path).unwrap();
+            let row = catalogue.collection("birds").unwrap().unwrap();
+            assert_eq!((row.model.text, row.pictures), (None, 1));
+            assert_eq!(row.model.reference, "mini");
+            let record = catalogue.record(row.key, "wren").unwrap().unwrap();
+            assert_eq!(record.captions, ["a wren"]);
+        }
+        let version: i64 = Connection::open(&path)
+            .and_then(|connection| {
+                connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+            })
+            .unwrap();
+        assert_eq!(version, VERSION);
+    }
+
+    #[test]
+    fn what_keeps_up_the_keywords_of_version_3_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("catalogue.sqlite");
+        Catalogue::open(&path).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        let version_3 = format!(
+            "{TO_VERSION_6}
+            DROP TRIGGER keywords_before_insertion;
+            CREATE TRIGGER keywords_before_insertion BEFORE INSERT ON records BEGIN SELECT 3; END;
+            ALTER TABLE records DROP COLUMN file;
+            ALTER TABLE collections DROP COLUMN engine;
+            PRAGMA user_version = 3;"
+        );
+        connection.execute_batch(&version_3).unwrap();
+        Catalogue::open(&path).unwrap();
+        let query = "SELECT name FROM sqlite_schema WHERE name LIKE '%before_insertion'";
+        let name: String = connection.query_row(query, [], |row| row.get(0)).unwrap();
+        assert_eq!(name, "records_before_insertion");
+    }
+
+    /// Makes the tables those of version 6.
+    const TO_VERSION_6: &str = "
+        DROP TRIGGER records_before_insertion;
+        DROP TRIGGER counters_after_insertion;
+        DROP TRIGGER counters_after_deletion;
+        DROP TRIGGER counters_after_update;
+        ALTER TABLE collections DROP COLUMN pictures;
+        ALTER TABLE collections DROP COLUMN missing;
+        ALTER TABLE collections DROP COLUMN captions;
+        CREATE TRIGGER keywords_before_insertion BEFORE INSERT ON records BEGIN SELECT 6; END;
+        PRAGMA user_version = 6;
+    ";
+
+    #[test]
+    fn the_records_of_version_6_are_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("catalogue.sqlite");
+        Catalogue::open(&path).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch(TO_VERSION_6).unwrap();
+        let records = "
+            INSERT INTO collections (name, model, fingerprint, precision, dimension)
+            VALUES ('birds', 'mini', 'abc', 'f32', 256), ('trees', 'mini', 'abc', 'f32', 256);
+            INSERT INTO records (collection, id, place, hash, width, height, captions, metadata, missing)
+            VALUES (1, 'a', '/a', '1', 3, 4, '[\"a wren\", \"a bird\"]', '{}', 0),
+                (1, 'b', '/b', '2', 3, 4, '[]', '{}', 0),
+                (1, 'c', '/c', '3', 3, 4, '[\"gone\"]', '{}', 1);
+        ";
+        connection.execute_batch(records).unwrap();
+        let catalogue = Catalogue::open(&path).unwrap();
+        let counts = |name: &str| {
+            let row = catalogue.collection(name).unwrap().unwrap();
+            let (pictures, captions) = catalogue.size(row.key).unwrap();
+            assert_eq!(pictures, row.pictures);
+            (pictures, row.missing, captions)
+        };
+        assert_eq!(counts("birds"), (2, 1, 2));
+        assert_eq!(counts("trees"), (0, 0, 0));
+        let changes = "
+            UPDATE records SET missing = 1 WHERE id = 'a';
+            UPDATE records SET collection = 2 WHERE id = 'c';
+            DELETE FROM records WHERE id = 'b';
+        ";
+        connection.execute_batch(changes).unwrap();
+        assert_eq!(counts("birds"), (0, 1, 0));
+        assert_eq!(counts("trees"), (0, 1, 0));
+    }
+
+    #[test]
+    fn two_that_open_an_earlier_catalogue_at_once_both_can() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("catalogue.sqlite");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(VERSION_1)
+            .unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| Catalogue::open(&path).unwrap());
+            }
+        });
+    }
+
+    #[test]
+    fn a_text_model_is_changed_only_where_there_are_no_captions() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("catalogue.sqlite");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(VERSION_1)
+            .unwrap();
+        let catalogue = Catalogue::open(&path).unwrap();
+        let text = TextIdentity {
+            reference: "many".to_owned(),
+            fingerprint: "def".to_owned(),
+        };
+        let birds = catalogue.collection("birds").unwrap().unwrap();
+        assert!(!catalogue.set_text_model(birds.key, Some(&text)).unwrap());
+        let model = ModelIdentity {
+            text: Some(text.clone()),
+            ..birds.model
+        };
+        assert!(
+            catalogue
+                .create_collection("trees", &model, EngineKind::Embedded)
+                .unwrap()
+        );
+        let trees = catalogue.collection("trees").unwrap().unwrap();
+        assert_eq!(trees.model.text, Some(text));
+        assert!(catalogue.set_text_model(trees.key, None).unwrap());
+        let trees = catalogue.collection("trees").unwrap().unwrap();
+        assert_eq!(trees.model.text, None);
+    }
+}

@@ -1,0 +1,243 @@
+//! What a picture that was read is to the collection: one that is new, has changed, or has moved.
+
+use std::path::Path;
+
+use index::{Metadata, Vector};
+
+use super::batch::{Change, ChangeKind, Fresh, Image};
+use super::content::{Seen, Unread};
+use super::run::Run;
+use super::trouble::Trouble;
+use crate::collection::Collection;
+use crate::error::Result;
+use crate::metadata;
+use crate::record::{Content, NewRecord, Record, caption_id, id_of_place};
+use crate::stamp::is_gone;
+
+pub(super) enum Outcome {
+    Unchanged,
+    Restamped(Box<Record>),
+    Changed(Box<Change>),
+}
+
+/// What decides.
+pub(crate) struct Decider<'a> {
+    pub(crate) collection: &'a Collection<'a>,
+    /// Whether every record of the catalogue has its vectors.
+    pub(crate) whole: bool,
+    pub(crate) run: Run,
+    pub(crate) fresh: Fresh,
+}
+
+impl Decider<'_> {
+    /// What the catalogue has at a place, or had before the id went to another picture.
+    pub(super) fn at_place(&self, place: &str) -> Result<Option<Record>> {
+        let collection = self.collection;
+        match self.run.displaced(place)? {
+            None => collection.catalogue.record_at(collection.key(), place),
+            displaced => Ok(displaced),
+        }
+    }
+
+    /// The place of the picture that has the id of a new record, where it may yet come in this run and give up the id.
+    pub(super) fn awaited(
+        &self,
+        new: &NewRecord,
+        at_place: Option<&Record>,
+    ) -> Result<Option<String>> {
+        let has_its_id = at_place.is_some_and(|old| Some(&old.id) == new.id.as_ref());
+        let Some(id) = new.id.as_ref().filter(|_| !has_its_id) else {
+            return Ok(None);
+        };
+        let holder = self.record_with(id)?;
+        let Some(holder) = holder.filter(|holder| holder.place != new.place) else {
+            return Ok(None);
+        };
+        let is_awaited = self.run.is_open(&holder.place)? && !is_gone(holder.path());
+        Ok(is_awaited.then_some(holder.place))
+    }
+
+    /// Whether a picture is there already, just so.
+    pub(super) fn is_unchanged(&self, unread: &Unread) -> Result<bool> {
+        let Some(old) = unread.at_place.as_ref().filter(|_| unread.same_file) else {
+            return Ok(false);
+        };
+        let record = Record::of(unread.new.clone(), Content::of(old), Some(old));
+        Ok(record == *old && self.has_vectors(old)?)
+    }
+
+    fn record_with(&self, id: &str) -> Result<Option<Record>> {
+        self.collection.catalogue.record(self.collection.key(), id)
+    }
+
+    fn has_vectors(&self, record: &Record) -> Result<bool> {
+        Ok(self.whole || self.collection.has_vectors(record)?)
+    }
+
+    /// Decides what a picture is to the collection. One after the other, as each may take what the
+    /// next would have.
+    pub(super) fn settle(&mut self, seen: Seen) -> Result<Outcome, Trouble> {
+        let Seen {
+            new,
+            at_place,
+            content,
+            twins,
+            mut image,
+        } = seen;
+        let holder = self.holder(&new)?;
+        let moved = match &at_place {
+            Some(_) => None,
+            // A picture whose id is at a place where nothing is any more has moved here.
+            None => match holder.clone().filter(|holder| is_gone(holder.path())) {
+                Some(holder) => Some(holder),
+                None => self.moved_twin(&new, twins)?,
+            },
+        };
+        let old = at_place.as_ref().or(moved.as_ref());
+        let id = self.id_of(&new, old)?;
+        let record = Record::of(NewRecord { id, ..new }, content, old);
+        if let Some(old) = &at_place
+            && self.has_vectors(old)?
+            && record.looks_like(old)
+        {
+            return Ok(match record == *old {
+                true => Outcome::Unchanged,
+                false => Outcome::Restamped(Box::new(record)),
+            });
+        }
+        check(&record)?;
+        let kind = match (&at_place, &moved) {
+            (Some(_), _) => ChangeKind::Updated,
+            (None, Some(_)) => ChangeKind::Moved,
+            (None, None) => ChangeKind::Added,
+        };
+        let captions = match old {
+            Some(old) if old.captions == record.captions => self.collection.caption_values(old)?,
+            _ => None,
+        };
+        if let Image::Pixels(_) = image {
+            match self.fresh.first_of(&record.hash) {
+                Some(id) => image = Image::CopyOf(id.to_owned()),
+                None => self.fresh.insert(&record.hash, &record.id),
+            }
+        }
+        let replaced = self.replaced(&record, at_place.into_iter().chain(holder).chain(moved))?;
+        self.run.give(&record.id, &record.place)?;
+        Ok(Outcome::Changed(Box::new(Change {
+            record,
+            image,
+            captions,
+            kind,
+            replaced,
+        })))
+    }
+
+    /// Those of the records in a picture's way that go: what another picture of this run has been given is its own
+    /// by now.
+    fn replaced(
+        &mut self,
+        record: &Record,
+        old: impl Iterator<Item = Record>,
+    ) -> Result<Vec<Record>> {
+        let mut replaced = Vec::new();
+        for old in old {
+            match self.run.given_to(&old.id)? {
+                Some(place) if place != record.place => continue,
+                _ => {}
+            }
+            if old.place != record.place {
+                self.run.displace(&old)?;
+            }
+            replaced.push(old);
+        }
+        Ok(replaced)
+    }
+
+    /// The record of the same content that has lost its file and so has come here; of several
+    /// rather the one of the same name.
+    fn moved_twin(&self, new: &NewRecord, twins: Vec<Record>) -> Result<Option<Record>> {
+        let name = |place: &str| Path::new(place).file_name().map(ToOwned::to_owned);
+        let mut lost = Vec::new();
+        for twin in twins {
+            // A picture of a URL or of a table has a file of ours, which may be gone while the picture is not.
+            let is_ours = twin.file.is_some();
+            if !is_ours && is_gone(twin.path()) && self.run.given_to(&twin.id)?.is_none() {
+                lost.push(twin);
+            }
+        }
+        lost.sort_by_key(|twin| name(&twin.place) != name(&new.place));
+        Ok(lost.into_iter().next())
+    }
+
+    /// The record of another place that has a new record's id and gives it up: its file is gone,
+    /// or the same run gives it another id. If it does not, the new record cannot have the id.
+    fn holder(&self, new: &NewRecord) -> Result<Option<Record>, Trouble> {
+        let Some(id) = &new.id else { return Ok(None) };
+        let Some(holder) = self.record_with(id)? else {
+            return Ok(None);
+        };
+        if holder.place == new.place {
+            return Ok(None);
+        }
+        if self.run.gives_up_id(&holder.place)? || is_gone(holder.path()) {
+            return Ok(Some(holder));
+        }
+        Err(Trouble::IdIsTaken {
+            id: id.clone(),
+            holder: holder.place,
+        })
+    }
+
+    /// The id of a picture: the one that its source gives, or the one that it had, or one made of its place.
+    fn id_of(&self, new: &NewRecord, old: Option<&Record>) -> Result<Option<String>, Trouble> {
+        if let Some(id) = &new.id {
+            return match self.run.given_to(id)?.filter(|place| *place != new.place) {
+                Some(holder) => Err(Trouble::IdIsTaken {
+                    id: id.clone(),
+                    holder,
+                }),
+                None => Ok(Some(id.clone())),
+            };
+        }
+        if let Some(old) = old
+            && self.run.given_to(&old.id)?.is_none()
+        {
+            return Ok(Some(old.id.clone()));
+        }
+        Ok(Some(self.free_id(&new.place)?))
+    }
+
+    /// An id made of a place that no other picture has. That of another may be made of the same place: it was there
+    /// before it was moved.
+    fn free_id(&self, place: &str) -> Result<String> {
+        let mut id = id_of_place(place);
+        let mut attempt = 1;
+        while !self.is_free(&id, place)? {
+            id = id_of_place(&format!("{place}\0{attempt}"));
+            attempt += 1;
+        }
+        Ok(id)
+    }
+
+    fn is_free(&self, id: &str, place: &str) -> Result<bool> {
+        let is_others = |holder: Option<String>| holder.is_some_and(|holder| holder != place);
+        let collection = self.collection;
+        Ok(!is_others(self.run.given_to(id)?)
+            && !is_others(self.run.claimed_by(id)?)
+            && !is_others(collection.catalogue.place_of(collection.key(), id)?))
+    }
+}
+
+/// Refuses a record that the engine would refuse, and with it all that is written together.
+fn check(record: &Record) -> Result<(), Trouble> {
+    let check =
+        |id: &str, metadata: &Metadata| Vector::check(id, metadata).map_err(Trouble::Metadata);
+    check(&record.id, &metadata::of_picture(record))?;
+    for (n, caption) in record.captions.iter().enumerate() {
+        check(
+            &caption_id(&record.id, n),
+            &metadata::of_caption(record, caption),
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,340 @@
+//! What one run of `add` remembers of every record that it has seen.
+//!
+//! A run may see more records than fit into memory. So its notes are a database of SQLite's without a name, which
+//! stays in memory while it is small, grows into a temporary file, and is gone with the run.
+//!
+//! A record may claim an id that another picture of the collection still has. If that one comes later in the same
+//! run and is given another id, the two are compatible, whatever the order: ids may be shifted, swapped or go round in
+//! a circle. So a record whose id is not free yet is put aside, and its turn comes when all others have been seen.
+
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+
+use crate::error::{Error, Result};
+use crate::record::{NewRecord, Record};
+
+const TABLES: &str = "
+    -- The places that were seen. `id` is what the source wants to call the picture, unless it cannot be so.
+    CREATE TABLE places (place TEXT PRIMARY KEY, id TEXT) WITHOUT ROWID;
+    -- The ids that sources gave, and the first place that each was given to.
+    CREATE TABLE claims (id TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
+    -- The ids of the pictures that this run changes, and their places.
+    CREATE TABLE given (id TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
+    -- The records that lost their id to another picture before it was their turn.
+    CREATE TABLE displaced (place TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
+    -- The records that were put aside, and the place of the picture that has the id that each claims.
+    CREATE TABLE deferred (
+        number  INTEGER PRIMARY KEY,
+        place   TEXT NOT NULL UNIQUE,
+        holder  TEXT NOT NULL,
+        record  TEXT NOT NULL
+    );
+    CREATE INDEX deferred_by_holder ON deferred (holder);
+";
+
+/// The notes of a run.
+#[derive(Debug)]
+pub(crate) struct Run {
+    notes: Connection,
+    /// Whether any record was displaced: most runs need not look.
+    displaces: bool,
+}
+
+/// What a record may be in a run.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Claim {
+    /// The only one of its place and of its id.
+    Granted,
+    /// A further one of its place.
+    Repeated,
+    /// One whose id was given to another place.
+    Taken {
+        /// That place.
+        by: String,
+    },
+}
+
+impl Run {
+    /// One that has seen nothing.
+    pub(crate) fn begin() -> Result<Run> {
+        let open = || {
+            let notes = Connection::open("")?;
+            // Nothing is ever rolled back or read again by others.
+            notes.pragma_update(None, "journal_mode", "OFF")?;
+            notes.pragma_update(None, "synchronous", "OFF")?;
+            notes.execute_batch(TABLES)?;
+            Ok(notes)
+        };
+        let notes = open().map_err(failed)?;
+        Ok(Run {
+            notes,
+            displaces: false,
+        })
+    }
+
+    /// Notes that a record has come.
+    pub(crate) fn claim(&self, record: &NewRecord) -> Result<Claim> {
+        let (place, id) = (&record.place, &record.id);
+        let sql = "INSERT INTO places VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        if self.write(sql, params![place, id])? == 0 {
+            return Ok(Claim::Repeated);
+        }
+        let Some(id) = id else {
+            return Ok(Claim::Granted);
+        };
+        let sql = "INSERT INTO claims VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        if self.write(sql, [id, place])? == 1 {
+            return Ok(Claim::Granted);
+        }
+        self.withdraw(place)?;
+        let by = self.claimed_by(id)?.unwrap_or_default();
+        Ok(Claim::Taken { by })
+    }
+
+    /// The place that a source gave an id to.
+    pub(crate) fn claimed_by(&self, id: &str) -> Result<Option<String>> {
+        self.text("SELECT place FROM claims WHERE id = ?1", id)
+    }
+
+    /// Notes that the picture at a place does not get the id that its source gives to it.
+    pub(crate) fn withdraw(&self, place: &str) -> Result<()> {
+        self.write("UPDATE places SET id = NULL WHERE place = ?1", [place])
+            .map(drop)
+    }
+
+    /// Whether a record of that place has come.
+    pub(crate) fn has_seen(&self, place: &str) -> Result<bool> {
+        let found = self.text("SELECT place FROM places WHERE place = ?1", place)?;
+        Ok(found.is_some())
+    }
+
+    /// Whether the picture at a place is given an id by this run, and so gives up the one that it has.
+    pub(crate) fn gives_up_id(&self, place: &str) -> Result<bool> {
+        let id = self.text(
+            "SELECT id FROM places WHERE place = ?1 AND id IS NOT NULL",
+            place,
+        )?;
+        Ok(id.is_some())
+    }
+
+    /// Whether the picture at a place may yet be given another id: it has not come, or was put aside.
+    pub(crate) fn is_open(&self, place: &str) -> Result<bool> {
+        Ok(self.is_deferred(place)? || !self.has_seen(place)?)
+    }
+
+    /// Notes that a picture of the collection now has this id.
+    pub(crate) fn give(&self, id: &str, place: &str) -> Result<()> {
+        self.write("INSERT OR REPLACE INTO given VALUES (?1, ?2)", [id, place])
+            .map(drop)
+    }
+
+    /// The place that this run has given an id to.
+    pub(crate) fn given_to(&self, id: &str) -> Result<Option<String>> {
+        self.text("SELECT place FROM given WHERE id = ?1", id)
+    }
+
+    /// Notes that a record has lost its id to another picture.
+    pub(crate) fn displace(&mut self, record: &Record) -> Result<()> {
+        self.displaces = true;
+        let text = serde_json::to_string(record).map_err(|source| damaged(&record.id, source))?;
+        let sql = "INSERT OR REPLACE INTO displaced VALUES (?1, ?2)";
+        self.write(sql, [&record.place, &text]).map(drop)
+    }
+
+    /// What was at a place before its id went to another picture.
+    pub(crate) fn displaced(&self, place: &str) -> Result<Option<Record>> {
+        if !self.displaces {
+            return Ok(None);
+        }
+        let text = self.text("SELECT record FROM displaced WHERE place = ?1", place)?;
+        let record = text.map(|text| serde_json::from_str(&text));
+        record.transpose().map_err(|source| damaged(place, source))
+    }
+
+    /// Puts aside a record that claims the id of the picture at the place `holder`.
+    pub(crate) fn defer(&self, record: &NewRecord, holder: &str) -> Result<()> {
+        let place = record.place.as_str();
+        let text = serde_json::to_string(record).map_err(|source| damaged(place, source))?;
+        let sql = "INSERT INTO deferred (place, holder, record) VALUES (?1, ?2, ?3)";
+        self.write(sql, [place, holder, &text]).map(drop)
+    }
+
+    fn is_deferred(&self, place: &str) -> Result<bool> {
+        let found = self.text("SELECT place FROM deferred WHERE place = ?1", place)?;
+        Ok(found.is_some())
+    }
+
+    /// Finds the records put aside that cannot have their ids, now that all have come: those that claim the id
+    /// of a picture that keeps it, and those that claim the id of one of them.
+    pub(crate) fn resolve(&self) -> Result<()> {
+        let stuck = "
+            SELECT number, place FROM deferred WHERE number > ?1 AND NOT EXISTS
+                (SELECT 1 FROM places WHERE places.place = holder AND id IS NOT NULL)
+            ORDER BY number LIMIT 1";
+        let mut after = 0i64;
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        while let Some((number, place)) = self.get(stuck, [after], read)? {
+            after = number;
+            self.refuse(place)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a record that was put aside, and with it the one that claims the id that it keeps, and so on. As an id
+    /// is claimed once, these are a chain.
+    fn refuse(&self, place: String) -> Result<()> {
+        let mut refused = Some(place);
+        while let Some(place) = refused
+            && self.gives_up_id(&place)?
+        {
+            self.withdraw(&place)?;
+            refused = self.text("SELECT place FROM deferred WHERE holder = ?1", &place)?;
+        }
+        Ok(())
+    }
+
+    /// Up to `limit` of the records that were put aside, with their numbers, after the number `after`.
+    pub(crate) fn deferred(&self, after: i64, limit: usize) -> Result<Vec<(i64, NewRecord)>> {
+        let sql = "SELECT number, record FROM deferred WHERE number > ?1 ORDER BY number LIMIT ?2";
+        let read = || {
+            self.notes
+                .prepare_cached(sql)?
+                .query_map([after, limit as i64], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<Vec<(i64, String)>>>()
+        };
+        let rows = read().map_err(failed)?.into_iter();
+        rows.map(|(number, text)| {
+            let record = serde_json::from_str(&text);
+            let record = record.map_err(|source| damaged(&number.to_string(), source))?;
+            Ok((number, record))
+        })
+        .collect()
+    }
+
+    fn write(&self, sql: &str, parameters: impl Params) -> Result<usize> {
+        let write = || self.notes.prepare_cached(sql)?.execute(parameters);
+        write().map_err(failed)
+    }
+
+    fn text(&self, sql: &str, parameter: &str) -> Result<Option<String>> {
+        self.get(sql, [parameter], |row| row.get(0))
+    }
+
+    fn get<T>(
+        &self,
+        sql: &str,
+        parameters: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
+        let get = || {
+            let mut statement = self.notes.prepare_cached(sql)?;
+            statement.query_row(parameters, read).optional()
+        };
+        get().map_err(failed)
+    }
+}
+
+fn failed(source: rusqlite::Error) -> Error {
+    Error::Notes { source }
+}
+
+fn damaged(id: &str, source: serde_json::Error) -> Error {
+    Error::DamagedRecord {
+        id: id.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(place: &str, id: Option<&str>) -> NewRecord {
+        NewRecord {
+            id: id.map(str::to_owned),
+            place: place.to_owned(),
+            ..NewRecord::default()
+        }
+    }
+
+    #[test]
+    fn a_place_and_an_id_are_granted_once() {
+        let run = Run::begin().unwrap();
+        let claim = |place, id| run.claim(&record(place, id)).unwrap();
+        assert_eq!(claim("/a", Some("1")), Claim::Granted);
+        assert_eq!(claim("/a", Some("2")), Claim::Repeated);
+        let by = "/a".to_owned();
+        assert_eq!(claim("/b", Some("1")), Claim::Taken { by });
+        assert_eq!(claim("/c", None), Claim::Granted);
+        let has = |place| run.has_seen(place).unwrap();
+        assert!(has("/a") && has("/b") && has("/c") && !has("/d"));
+        let gives_up = |place| run.gives_up_id(place).unwrap();
+        assert!(gives_up("/a") && !gives_up("/b") && !gives_up("/c"));
+    }
+
+    /// Which of the records, put aside in this order, can have their ids: each is a place, and the place of the
+    /// picture whose id it claims.
+    #[track_caller]
+    fn case(aside: &[(&str, &str)], expected: &[&str]) {
+        let run = Run::begin().unwrap();
+        for (place, holder) in aside {
+            let record = record(place, Some(&format!("of {holder}")));
+            assert_eq!(run.claim(&record).unwrap(), Claim::Granted);
+            run.defer(&record, holder).unwrap();
+        }
+        // One that is given another id, and one that is not.
+        run.claim(&record("/leaves", Some("new"))).unwrap();
+        run.claim(&record("/stays", None)).unwrap();
+        run.resolve().unwrap();
+        let places = aside.iter().map(|(place, _)| *place);
+        let granted: Vec<&str> = places
+            .filter(|place| run.gives_up_id(place).unwrap())
+            .collect();
+        assert_eq!(granted, expected);
+        let numbers: Vec<i64> = (1..=aside.len() as i64).collect();
+        let deferred = run.deferred(0, aside.len()).unwrap();
+        assert_eq!(
+            deferred.iter().map(|(n, _)| *n).collect::<Vec<_>>(),
+            numbers
+        );
+        assert_eq!(run.deferred(0, 1).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_was_put_aside_is_resolved_together() {
+        case(&[("/a", "/b"), ("/b", "/a")], &["/a", "/b"]);
+        case(
+            &[("/a", "/b"), ("/b", "/c"), ("/c", "/a")],
+            &["/a", "/b", "/c"],
+        );
+        case(&[("/a", "/b"), ("/b", "/leaves")], &["/a", "/b"]);
+        case(&[("/a", "/b"), ("/b", "/stays")], &[]);
+        case(&[("/b", "/stays"), ("/a", "/b"), ("/c", "/a")], &[]);
+        case(
+            &[("/a", "/elsewhere"), ("/b", "/c"), ("/c", "/leaves")],
+            &["/b", "/c"],
+        );
+    }
+
+    #[test]
+    fn notes_are_given_back_as_they_were() {
+        let mut run = Run::begin().unwrap();
+        let mut new = record("/a", Some("1"));
+        new.captions = vec!["a \"quoted\" wren".to_owned()];
+        new.metadata.insert("price".into(), 0.1.into());
+        run.defer(&new, "/b").unwrap();
+        assert_eq!(run.deferred(0, 9).unwrap(), [(1, new)]);
+        assert!(run.deferred(1, 9).unwrap().is_empty());
+        let mut old = Record {
+            id: "1".to_owned(),
+            place: "/b".to_owned(),
+            ..Record::default()
+        };
+        old.stamp.modified = Some(i64::MAX);
+        assert_eq!(run.displaced("/b").unwrap(), None);
+        run.displace(&old).unwrap();
+        assert_eq!(run.displaced("/b").unwrap(), Some(old));
+        assert_eq!(run.given_to("1").unwrap(), None);
+        run.give("1", "/a").unwrap();
+        assert_eq!(run.given_to("1").unwrap().as_deref(), Some("/a"));
+    }
+}

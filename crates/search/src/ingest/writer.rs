@@ -1,0 +1,122 @@
+//! Writing batches to the engine and the catalogue.
+
+use std::collections::HashSet;
+
+use index::{Selection, Vector};
+
+use super::batch::{Batch, Change, ChangeKind, Image};
+use super::report::IngestReport;
+use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
+use crate::error::Result;
+use crate::metadata;
+use crate::record::{Record, caption_id, caption_ids, ids_of};
+
+impl Collection<'_> {
+    /// Writes a batch, and counts it.
+    pub(crate) fn write(&self, batch: Batch, report: &mut IngestReport) -> Result<()> {
+        for change in &batch.changed {
+            match change.kind {
+                ChangeKind::Added => report.added += 1,
+                ChangeKind::Updated => report.updated += 1,
+                ChangeKind::Moved => report.moved += 1,
+            }
+        }
+        report.unchanged += batch.unchanged + batch.restamped.len();
+        if !batch.changed.is_empty() {
+            self.write_changed(batch.changed)?;
+        }
+        if !batch.restamped.is_empty() {
+            self.catalogue
+                .replace_records(self.key(), &[], &batch.restamped)?;
+        }
+        Ok(())
+    }
+
+    /// Vectors first, then the catalogue: a record is there when its vectors are. What is about to
+    /// change is announced, so that an interruption in between can be made good.
+    pub(crate) fn write_changed(&self, changed: Vec<Change>) -> Result<()> {
+        let (mut records, mut replaced) = (Vec::new(), Vec::new());
+        let (mut images, mut captions) = (Vec::new(), Vec::new());
+        for it in changed {
+            images.push(Vector {
+                id: it.record.id.clone(),
+                values: self.resolve(it.image, &images)?,
+                metadata: metadata::of_picture(&it.record),
+                sparse_values: None,
+            });
+            captions.extend(caption_vectors(&it.record, it.captions.unwrap_or_default()));
+            records.push(it.record);
+            replaced.extend(it.replaced);
+        }
+        let touched = records.iter().chain(&replaced);
+        self.catalogue
+            .announce(self.key(), touched.map(|record| record.id.as_str()))?;
+        self.check_texts(&records)?;
+        self.index.upsert(IMAGES, &images)?;
+        self.index.upsert(CAPTIONS, &captions)?;
+        let gone = ids_without(replaced.iter().map(|old| old.id.clone()), &images);
+        let stale = ids_without(replaced.iter().flat_map(caption_ids), &captions);
+        self.index.delete(CAPTIONS, &Selection::Ids(stale))?;
+        self.index.delete(IMAGES, &Selection::Ids(gone.clone()))?;
+        let back: Vec<Record> = replaced.into_iter().filter(|old| old.missing).collect();
+        let (images, captions) = ids_of(&back);
+        self.index.delete(MISSING_IMAGES, &Selection::Ids(images))?;
+        self.index
+            .delete(MISSING_CAPTIONS, &Selection::Ids(captions))?;
+        self.catalogue.replace_records(self.key(), &gone, &records)
+    }
+
+    /// Refuses captions whose text model has been changed by another process before they were announced.
+    fn check_texts(&self, records: &[Record]) -> Result<()> {
+        if records.iter().all(|record| record.captions.is_empty()) {
+            return Ok(());
+        }
+        let row = self.catalogue.collection(self.name())?;
+        let own = self.model().text_fingerprint();
+        match row {
+            Some(row) if row.key == self.key() && row.model.text_fingerprint() != own => {
+                Err(self.other_text_model())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The vector of a picture; `earlier` are those of the same batch.
+    fn resolve(&self, image: Image, earlier: &[Vector]) -> Result<Vec<f32>> {
+        let id = match image {
+            Image::Vector(values) => return Ok(values),
+            Image::CopyOf(id) => id,
+            Image::Pixels(_) => unreachable!("pixels have been embedded"),
+        };
+        if let Some(vector) = earlier.iter().find(|vector| vector.id == id) {
+            return Ok(vector.values.clone());
+        }
+        match self.index.fetch(IMAGES, &[id.as_str()])?.pop() {
+            Some(vector) => Ok(vector.values),
+            // Written by this run, and taken away by hand since.
+            None => Err(index::Error::VectorNotFound {
+                index: self.name().to_owned(),
+                namespace: IMAGES.to_owned(),
+                id,
+            }
+            .into()),
+        }
+    }
+}
+
+/// A vector a caption.
+fn caption_vectors(record: &Record, values: Vec<Vec<f32>>) -> impl Iterator<Item = Vector> {
+    let captions = record.captions.iter().zip(values).enumerate();
+    captions.map(|(n, (caption, values))| Vector {
+        id: caption_id(&record.id, n),
+        values,
+        metadata: metadata::of_caption(record, caption),
+        sparse_values: None,
+    })
+}
+
+/// The ids that are not those of any of the vectors.
+fn ids_without(ids: impl Iterator<Item = String>, vectors: &[Vector]) -> Vec<String> {
+    let written: HashSet<&str> = vectors.iter().map(|vector| vector.id.as_str()).collect();
+    ids.filter(|id| !written.contains(id.as_str())).collect()
+}

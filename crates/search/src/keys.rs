@@ -1,0 +1,34 @@
+//! The keys of the metadata that a collection's vectors carry, beside those of their source. Filters name them.
+
+/// The picture's place: a path or a URL.
+pub const IMAGE: &str = "image";
+
+/// The file that was fetched from there, where the place is a URL.
+pub const FILE: &str = "file";
+
+/// All captions of the picture, on an image vector.
+pub const CAPTIONS: &str = "captions";
+
+/// The caption that was embedded, on a caption vector.
+pub const CAPTION: &str = "caption";
+
+/// The id of the picture's record, on a caption vector.
+pub const RECORD: &str = "record";
+
+/// The folders that the picture is in, the innermost first, each a whole path.
+pub const FOLDERS: &str = "folders";
+
+/// When it was taken, by the camera's clock: `2019-07-14T18:02:11`, perhaps with `+02:00`.
+pub const TAKEN: &str = "taken";
+
+/// The same in seconds since 1970, as if the clock had shown universal time: comparisons are of numbers.
+pub const TAKEN_AT: &str = "taken_at";
+
+/// Make and model of the camera.
+pub const CAMERA: &str = "camera";
+
+/// Degrees north of the equator where it was taken.
+pub const LATITUDE: &str = "latitude";
+
+/// Degrees east of Greenwich where it was taken.
+pub const LONGITUDE: &str = "longitude";

@@ -1,0 +1,73 @@
+//! The vectors of a collection's records, in the namespaces where they belong.
+
+use index::{Selection, Vector};
+
+use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
+use crate::error::Result;
+use crate::metadata;
+use crate::record::{Record, caption_ids};
+
+impl Collection<'_> {
+    /// Whether the vectors of a record are all where they belong.
+    pub(crate) fn has_vectors(&self, record: &Record) -> Result<bool> {
+        Ok(self.image_values(record)?.is_some() && self.caption_values(record)?.is_some())
+    }
+
+    /// The vector of a record's picture.
+    pub(crate) fn image_values(&self, record: &Record) -> Result<Option<Vec<f32>>> {
+        let [images, _] = namespaces(record);
+        let values = self.values_at(&record.place, images, &[record.id.as_str()])?;
+        Ok(values.and_then(|mut values| values.pop()))
+    }
+
+    /// The vectors of a record's captions, if all are there.
+    pub(crate) fn caption_values(&self, record: &Record) -> Result<Option<Vec<Vec<f32>>>> {
+        let [_, captions] = namespaces(record);
+        let ids: Vec<String> = caption_ids(record).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        self.values_at(&record.place, captions, &ids)
+    }
+
+    /// The vectors with these ids, if all are there and are those of the picture at `place`: an id may
+    /// just have been given to another picture.
+    fn values_at(
+        &self,
+        place: &str,
+        namespace: &str,
+        ids: &[&str],
+    ) -> Result<Option<Vec<Vec<f32>>>> {
+        let vectors = self.index.fetch(namespace, ids)?;
+        let all = vectors.len() == ids.len()
+            && vectors
+                .iter()
+                .all(|vector| metadata::place(&vector.metadata) == Some(place));
+        Ok(all.then(|| vectors.into_iter().map(|vector| vector.values).collect()))
+    }
+
+    /// Deletes vectors wherever they are.
+    pub(crate) fn delete_vectors(&self, images: Vec<String>, captions: Vec<String>) -> Result<()> {
+        let (images, captions) = (Selection::Ids(images), Selection::Ids(captions));
+        self.index.delete(IMAGES, &images)?;
+        self.index.delete(MISSING_IMAGES, &images)?;
+        self.index.delete(CAPTIONS, &captions)?;
+        self.index.delete(MISSING_CAPTIONS, &captions)?;
+        Ok(())
+    }
+
+    /// Brings vectors from one namespace to another.
+    pub(crate) fn transfer(&self, from: &str, to: &str, ids: Vec<String>) -> Result<()> {
+        let borrowed: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let vectors: Vec<Vector> = self.index.fetch(from, &borrowed)?;
+        self.index.upsert(to, &vectors)?;
+        self.index.delete(from, &Selection::Ids(ids))?;
+        Ok(())
+    }
+}
+
+/// Where the vectors of a record's picture and of its captions belong.
+pub(crate) fn namespaces(record: &Record) -> [&'static str; 2] {
+    match record.missing {
+        false => [IMAGES, CAPTIONS],
+        true => [MISSING_IMAGES, MISSING_CAPTIONS],
+    }
+}

@@ -1,0 +1,38 @@
+//! What lies between the network and an API: listening, TLS, limits, keys, metrics and the log.
+//!
+//! A connection arrives at the [`listener`], takes room by [`admission`], and its requests pass the [guard](mod@guard) on
+//! their way to a router. Which APIs the router serves is not known here: an [`Api`] says what access each of
+//! its requests needs and which form its refusals have.
+
+mod activity;
+mod admission;
+mod api;
+mod connection;
+mod exchange;
+mod gateway;
+mod guard;
+mod keys;
+mod limits;
+mod lingering_stream;
+mod listener;
+mod log;
+mod metrics;
+mod origin;
+mod rate_limit;
+mod refusal;
+mod request_body;
+mod request_id;
+mod requested_host;
+mod tls;
+
+pub(crate) use self::api::{Access, Api, RefusalForm};
+pub(crate) use self::gateway::{Gateway, GatewayOptions};
+pub(crate) use self::guard::guard;
+pub use self::keys::Keys;
+pub use self::limits::Limits;
+pub(crate) use self::listener::{listen, serve};
+pub(crate) use self::log::Fault;
+pub use self::log::Log;
+pub(crate) use self::refusal::Refusal;
+pub(crate) use self::requested_host::requested_host;
+pub use self::tls::{Tls, TlsError};

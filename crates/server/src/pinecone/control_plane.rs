@@ -1,0 +1,11 @@
+//! The control plane: which indexes there are, and how the server is.
+
+mod api_version;
+mod health;
+mod index_model;
+mod indexes;
+mod routes;
+mod state;
+
+pub(crate) use self::routes::{router, routes};
+pub(crate) use self::state::ControlState;

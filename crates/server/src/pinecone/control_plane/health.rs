@@ -1,0 +1,71 @@
+//! Whether the server is up, whether it can read its store, and what it has done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use tokio::time::timeout;
+
+use super::state::ControlState;
+use crate::pinecone::api_error::ApiError;
+use crate::workspace::Workspace;
+
+/// How long reading the store may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(crate) async fn lives() -> &'static str {
+    "lives\n"
+}
+
+pub(crate) async fn ready(
+    State(state): State<Arc<ControlState>>,
+) -> Result<&'static str, ApiError> {
+    if state.gateway.is_shutting_down() {
+        return Err(ApiError::busy("the server is ending"));
+    }
+    let read = async { state.workspace.run(read_store).await? };
+    match timeout(PATIENCE, read).await {
+        Ok(Ok(())) => Ok("ready\n"),
+        Ok(Err(error)) => Err(ApiError::busy(format!(
+            "the store cannot be read: {}",
+            error.message()
+        ))),
+        Err(_) => Err(ApiError::busy("the store takes too long to be read")),
+    }
+}
+
+fn read_store(workspace: &Workspace) -> Result<(), ApiError> {
+    let engine = workspace.store.engine();
+    if engine.is_gone() {
+        return Err(ApiError::busy(
+            "it was deleted or moved while it was in use",
+        ));
+    }
+    engine.list_indexes()?;
+    workspace.store.collections()?;
+    Ok(())
+}
+
+pub(crate) async fn metrics(State(state): State<Arc<ControlState>>) -> Response {
+    let counted = state.workspace.run(count_vectors);
+    // Without the store, the rest is told all the same.
+    let counted = match timeout(PATIENCE, counted).await {
+        Ok(Ok(Ok(counted))) => counted,
+        _ => Vec::new(),
+    };
+    let kind = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (kind, state.gateway.metrics.text(&counted)).into_response()
+}
+
+/// The number of vectors of each index. Indexes that are deleted meanwhile are left out.
+fn count_vectors(workspace: &Workspace) -> index::Result<Vec<(String, u64)>> {
+    let engine = workspace.store.engine();
+    let names = engine.list_indexes()?.into_iter().map(|index| index.name);
+    let counted = names.filter_map(|name| {
+        let stats = engine.index(&name).and_then(|index| index.stats());
+        Some((name, stats.ok()?.total_vector_count))
+    });
+    Ok(counted.collect())
+}

@@ -1,0 +1,278 @@
+//! How indexes are asked for and described, in both forms: `dimension`, `metric` and `spec` up to version 2026-04,
+//! `schema` and `deployment` since 2026-07.
+
+use std::collections::BTreeMap;
+
+use index::wire::DeletionProtection;
+use index::{Deployment, IndexDescription, IndexSettings, IndexSpec, Metric};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::api_version::ApiVersion;
+use crate::pinecone::api_error::ApiError;
+
+/// The field of a schema that has the vectors of an index without fields of its own.
+const DENSE_FIELD: &str = "_values";
+
+/// The one that has its sparse vectors.
+const SPARSE_FIELD: &str = "_sparse_values";
+
+/// The body of `POST /indexes`, in either form.
+#[derive(Debug, Deserialize)]
+pub(crate) struct CreateIndex {
+    name: String,
+    dimension: Option<usize>,
+    metric: Option<String>,
+    vector_type: Option<String>,
+    spec: Option<Value>,
+    schema: Option<Schema>,
+    deployment: Option<Deployment>,
+    deletion_protection: Option<DeletionProtection>,
+    tags: Option<BTreeMap<String, String>>,
+    source_collection: Option<String>,
+    source_backup_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Schema {
+    fields: Map<String, Value>,
+}
+
+impl Schema {
+    fn is_hybrid(&self) -> bool {
+        let has = |name| self.fields.contains_key(name);
+        has(DENSE_FIELD) && has(SPARSE_FIELD)
+    }
+}
+
+/// The body of `PATCH /indexes/{name}`, in either form.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ConfigureIndex {
+    deletion_protection: Option<DeletionProtection>,
+    tags: Option<BTreeMap<String, Option<String>>>,
+    spec: Option<Value>,
+    deployment: Option<Value>,
+    /// All else, by its key.
+    #[serde(flatten)]
+    others: BTreeMap<String, Value>,
+}
+
+/// What an index has for good.
+const FIXED: [&str; 4] = ["name", "dimension", "metric", "vector_type"];
+
+impl CreateIndex {
+    /// What is to be made.
+    pub(crate) fn parts(self) -> Result<(IndexSpec, IndexSettings), ApiError> {
+        if self.source_collection.is_some() || self.source_backup_id.is_some() {
+            return Err(ApiError::not_offered(
+                "indexes made of collections and backups",
+            ));
+        }
+        let ((dimension, metric), is_hybrid) = match &self.schema {
+            Some(schema) => (of_schema(schema)?, schema.is_hybrid()),
+            None => {
+                let kind = self.vector_type.as_deref();
+                (of_kind(kind, self.dimension, self.metric)?, false)
+            }
+        };
+        let metric = metric.parse::<Metric>()?;
+        let deployment = match (self.deployment, self.spec) {
+            (Some(deployment), _) => Some(deployment),
+            (None, Some(spec)) => Some(Deployment::from_spec(&spec).map_err(ApiError::invalid)?),
+            (None, None) => None,
+        };
+        let spec = IndexSpec {
+            name: self.name,
+            dimension,
+            metric,
+        };
+        let settings = IndexSettings {
+            deletion_protection: self.deletion_protection == Some(DeletionProtection::Enabled),
+            tags: self.tags.unwrap_or_default(),
+            deployment,
+            is_hybrid,
+            ..IndexSettings::default()
+        };
+        Ok((spec, settings))
+    }
+}
+
+impl ConfigureIndex {
+    /// Refuses what would change what an index has for good.
+    pub(crate) fn check(&self) -> Result<(), ApiError> {
+        if self.others.contains_key("embed") {
+            return Err(ApiError::not_offered("indexes with a model"));
+        }
+        match FIXED.iter().find(|key| self.others.contains_key(**key)) {
+            Some(key) => Err(ApiError::invalid(format!(
+                "`{key}` cannot be changed: make another index"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Changes what it names. A tag without a text, or with an empty one, is taken away.
+    pub(crate) fn apply(&self, settings: &mut IndexSettings) {
+        if let Some(protection) = self.deletion_protection {
+            settings.deletion_protection = protection == DeletionProtection::Enabled;
+        }
+        for (name, text) in self.tags.iter().flatten() {
+            match text.as_deref().filter(|text| !text.is_empty()) {
+                Some(text) => settings.tags.insert(name.clone(), text.to_owned()),
+                None => settings.tags.remove(name),
+            };
+        }
+        let pod = self.spec.as_ref().and_then(|spec| spec.get("pod"));
+        if let Some(changes) = self.deployment.as_ref().or(pod) {
+            apply_to_pod(changes, &mut settings.deployment);
+        }
+    }
+}
+
+/// Changes what of a pod can be changed.
+fn apply_to_pod(changes: &Value, deployment: &mut Option<Deployment>) {
+    if let Some(Deployment::Pod {
+        pod_type, replicas, ..
+    }) = deployment
+    {
+        if let Some(new) = changes["pod_type"].as_str() {
+            *pod_type = new.to_owned();
+        }
+        if let Some(new) = changes["replicas"].as_u64() {
+            *replicas = new;
+        }
+    }
+}
+
+/// The dimension, 0 for sparse vectors, and the metric of an index of this type of vectors.
+fn of_kind(
+    kind: Option<&str>,
+    dimension: Option<usize>,
+    metric: Option<String>,
+) -> Result<(usize, String), ApiError> {
+    match (kind.unwrap_or("dense"), dimension) {
+        ("sparse", None) => Ok((0, metric.unwrap_or_else(|| "dotproduct".to_owned()))),
+        ("sparse", Some(_)) => Err(ApiError::invalid(
+            "`dimension` is there: sparse vectors have none",
+        )),
+        ("dense", Some(0)) => Err(index::Error::InvalidDimension { got: 0 }.into()),
+        ("dense", Some(dimension)) => {
+            Ok((dimension, metric.unwrap_or_else(|| "cosine".to_owned())))
+        }
+        ("dense", None) => Err(ApiError::invalid(
+            "`dimension` is missing: a dense index needs one",
+        )),
+        (other, _) => Err(ApiError::invalid(format!(
+            "`vector_type` is `{other}`, expected `dense` or `sparse`"
+        ))),
+    }
+}
+
+/// The dimension and the metric by the vector fields of a schema. One with dense vectors and sparse ones is a
+/// dense index that compares by dot product.
+fn of_schema(schema: &Schema) -> Result<(usize, String), ApiError> {
+    let (mut dense, mut sparse) = (None, None);
+    for (name, field) in &schema.fields {
+        match (name.as_str(), field["type"].as_str()) {
+            (DENSE_FIELD, Some("dense_vector")) => dense = Some(field),
+            (SPARSE_FIELD, Some("sparse_vector")) => sparse = Some(field),
+            _ => {
+                return Err(ApiError::not_offered(
+                    "schemas of other fields than `_values`, a `dense_vector`, and `_sparse_values`, a \
+                     `sparse_vector`,",
+                ));
+            }
+        }
+    }
+    let metric = |field: &Value| field["metric"].as_str().map(str::to_owned);
+    match (dense, sparse) {
+        (None, Some(field)) => of_kind(Some("sparse"), None, metric(field)),
+        (dense, sparse) => {
+            let field = dense.unwrap_or(&Value::Null);
+            let dimension = field["dimension"].as_u64();
+            let dimension = dimension.and_then(|dimension| usize::try_from(dimension).ok());
+            let usual = sparse.map(|_| "dotproduct".to_owned());
+            let metric = metric(field).or(usual);
+            if sparse.is_some() && metric.as_deref() != Some("dotproduct") {
+                return Err(ApiError::invalid(
+                    "`metric` of `_values` is not `dotproduct`, by which alone dense and sparse vectors are compared",
+                ));
+            }
+            of_kind(None, dimension, metric)
+        }
+    }
+}
+
+/// A `deployment` as a `spec`, with what clients expect beside it.
+fn spec_of(deployment: &Deployment) -> Value {
+    let mut spec = deployment.to_spec();
+    if let Some(serverless) = spec.get_mut("serverless") {
+        serverless["read_capacity"] = read_capacity();
+    }
+    spec
+}
+
+fn read_capacity() -> Value {
+    json!({"mode": "OnDemand", "status": {"state": "Ready"}})
+}
+
+/// What is known of an index, in the form of the version.
+pub(crate) fn model(
+    version: ApiVersion,
+    description: &IndexDescription,
+    settings: &IndexSettings,
+    host: &str,
+) -> Value {
+    let IndexDescription {
+        name,
+        dimension,
+        metric,
+        ..
+    } = description;
+    let IndexSettings { tags, .. } = settings;
+    let local = || Deployment::Managed {
+        cloud: "local".to_owned(),
+        region: "local".to_owned(),
+    };
+    let deployment = settings.deployment.clone().unwrap_or_else(local);
+    let protection = DeletionProtection::from(settings.deletion_protection);
+    let tags = (!tags.is_empty()).then_some(tags);
+    let status = json!({"ready": true, "state": "Ready"});
+    if version.has_schemas() {
+        let mut fields = Map::new();
+        if *dimension > 0 {
+            let dense = json!({"type": "dense_vector", "dimension": dimension, "metric": metric});
+            fields.insert(DENSE_FIELD.to_owned(), dense);
+        }
+        if *dimension == 0 || settings.is_hybrid {
+            let sparse = json!({"type": "sparse_vector", "metric": metric});
+            fields.insert(SPARSE_FIELD.to_owned(), sparse);
+        }
+        return json!({
+            "name": name,
+            "host": host,
+            "status": status,
+            "schema": {"fields": fields},
+            "deployment": deployment,
+            "deletion_protection": protection,
+            "read_capacity": read_capacity(),
+            "tags": tags,
+        });
+    }
+    let mut model = json!({
+        "name": name,
+        "metric": metric,
+        "vector_type": if *dimension == 0 { "sparse" } else { "dense" },
+        "host": host,
+        "status": status,
+        "spec": spec_of(&deployment),
+        "deletion_protection": protection,
+    });
+    if *dimension > 0 {
+        model["dimension"] = json!(dimension);
+    }
+    if let Some(tags) = tags {
+        model["tags"] = json!(tags);
+    }
+    model
+}

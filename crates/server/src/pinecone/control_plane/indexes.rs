@@ -1,0 +1,113 @@
+//! The indexes: which there are, and their settings.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use index::{Embedded, IndexDescription, IndexSettings};
+use serde_json::{Value, json};
+
+use super::api_version::ApiVersion;
+use super::index_model::{ConfigureIndex, CreateIndex, model};
+use super::state::ControlState;
+use crate::pinecone::api_error::ApiError;
+use crate::pinecone::collection_index::check_changeable;
+use crate::pinecone::json_body::JsonBody;
+use crate::pinecone::parameters::{AskedHost, InPath};
+use crate::workspace::Workspace;
+
+type Known = (IndexDescription, IndexSettings);
+
+fn known(engine: &Embedded, name: &str) -> Result<Known, ApiError> {
+    Ok((engine.describe_index(name)?, engine.settings(name)?))
+}
+
+async fn described(
+    state: &ControlState,
+    version: ApiVersion,
+    asked: &AskedHost,
+    (description, settings): &Known,
+) -> Result<Value, ApiError> {
+    let name = &description.name;
+    let address = state.hosts.address(name).await?;
+    let host = state.host(name, address, asked.0.as_ref());
+    Ok(model(version, description, settings, &host))
+}
+
+pub(crate) async fn list(
+    State(state): State<Arc<ControlState>>,
+    version: ApiVersion,
+    asked: AskedHost,
+) -> Result<Json<Value>, ApiError> {
+    let all = state.workspace.read(all_known).await??;
+    let mut indexes = Vec::new();
+    for known in &all {
+        indexes.push(described(&state, version, &asked, known).await?);
+    }
+    Ok(Json(json!({ "indexes": indexes })))
+}
+
+fn all_known(workspace: &Workspace) -> Result<Vec<Known>, ApiError> {
+    let engine = workspace.store.engine();
+    let indexes = engine.list_indexes()?.into_iter();
+    indexes.map(|index| known(engine, &index.name)).collect()
+}
+
+pub(crate) async fn create(
+    State(state): State<Arc<ControlState>>,
+    version: ApiVersion,
+    asked: AskedHost,
+    JsonBody(body): JsonBody<CreateIndex>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let (spec, settings) = body.parts()?;
+    let created = state.workspace.write(move |workspace| {
+        let engine = workspace.store.engine();
+        engine.create_index_with(&spec, &settings)?;
+        known(engine, &spec.name)
+    });
+    let index = described(&state, version, &asked, &created.await??).await?;
+    Ok((StatusCode::CREATED, Json(index)))
+}
+
+pub(crate) async fn describe(
+    State(state): State<Arc<ControlState>>,
+    version: ApiVersion,
+    asked: AskedHost,
+    InPath(name): InPath,
+) -> Result<Json<Value>, ApiError> {
+    let read = move |workspace: &Workspace| known(workspace.store.engine(), &name);
+    let known = state.workspace.read(read).await??;
+    Ok(Json(described(&state, version, &asked, &known).await?))
+}
+
+pub(crate) async fn configure(
+    State(state): State<Arc<ControlState>>,
+    version: ApiVersion,
+    asked: AskedHost,
+    InPath(name): InPath,
+    JsonBody(body): JsonBody<ConfigureIndex>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    body.check()?;
+    let configured = state.workspace.write(move |workspace| {
+        let engine = workspace.store.engine();
+        engine.configure_index(&name, |settings| body.apply(settings))?;
+        known(engine, &name)
+    });
+    let index = described(&state, version, &asked, &configured.await??).await?;
+    Ok((StatusCode::ACCEPTED, Json(index)))
+}
+
+pub(crate) async fn delete(
+    State(state): State<Arc<ControlState>>,
+    InPath(name): InPath,
+) -> Result<StatusCode, ApiError> {
+    let deleted = name.clone();
+    let work = state.workspace.write(move |workspace| {
+        check_changeable(workspace, &deleted, None)?;
+        Ok::<_, ApiError>(workspace.store.engine().drop_index(&deleted)?)
+    });
+    work.await??;
+    state.hosts.close(&name).await;
+    Ok(StatusCode::ACCEPTED)
+}

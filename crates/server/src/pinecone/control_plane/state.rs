@@ -1,0 +1,54 @@
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::http::uri::Authority;
+
+use crate::connections::Gateway;
+use crate::pinecone::data_plane::DataPlane;
+use crate::pinecone::index_hosts::IndexHosts;
+use crate::pinecone::public_host::PublicHost;
+use crate::workspace::Workspace;
+
+/// What the handlers of the control plane share.
+#[derive(Debug)]
+pub(crate) struct ControlState {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) workspace: Arc<Workspace>,
+    pub(crate) hosts: IndexHosts,
+    pub(crate) public_host: Option<PublicHost>,
+}
+
+impl ControlState {
+    /// The state of a server whose indexes are served at `ip`.
+    pub(crate) fn new(
+        gateway: &Arc<Gateway>,
+        workspace: &Arc<Workspace>,
+        ip: IpAddr,
+        public_host: Option<PublicHost>,
+    ) -> Self {
+        Self {
+            gateway: Arc::clone(gateway),
+            workspace: Arc::clone(workspace),
+            hosts: IndexHosts::new(DataPlane::new(gateway, workspace), ip),
+            public_host,
+        }
+    }
+
+    /// The host of an index at `address`, for a client that knows the server as `asked`. An address that stands for
+    /// all addresses of the machine leads nowhere, so the client gets the one that it knows.
+    pub(crate) fn host(
+        &self,
+        index: &str,
+        address: SocketAddr,
+        asked: Option<&Authority>,
+    ) -> String {
+        if let Some(public) = &self.public_host {
+            return public.url(index);
+        }
+        let scheme = self.gateway.scheme();
+        match asked.filter(|_| address.ip().is_unspecified()) {
+            Some(asked) => format!("{scheme}://{}:{}", asked.host(), address.port()),
+            None => format!("{scheme}://{address}"),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Records: words and pictures that the model of a collection embeds here, where Pinecone has words alone.
+//!
+//! A collection's own namespaces change with the collection. Records can be written into any other of its index.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use index::wire::Record;
+use index::{Filter, Metadata, Query, QueryBy, SparseValues, Vector};
+use search::Embedder;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::operations::{self, Operations};
+use crate::pinecone::api_error::ApiError;
+use crate::pinecone::json_body::{JsonBody, LinesBody};
+use crate::pinecone::parameters::InPath;
+
+/// The most records of one upsert.
+const RECORD_LIMIT: usize = 96;
+
+/// The fields that have the words of a record: the first of them that is there.
+const TEXT_FIELDS: [&str; 2] = ["text", "chunk_text"];
+
+/// The field that has the picture of a record, in base64.
+const IMAGE_FIELD: &str = "image";
+
+/// `POST /records/namespaces/{namespace}/search`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SearchRecords {
+    query: RecordQuery,
+    fields: Option<Vec<String>>,
+    rerank: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RecordQuery {
+    top_k: usize,
+    filter: Option<Filter>,
+    inputs: Option<Inputs>,
+    vector: Option<RecordVector>,
+    id: Option<String>,
+    match_terms: Option<Value>,
+}
+
+/// What is to be embedded.
+#[derive(Debug, Deserialize)]
+struct Inputs {
+    text: Option<String>,
+    image: Option<String>,
+}
+
+/// A vector that is searched by.
+#[derive(Debug, Deserialize)]
+struct RecordVector {
+    values: Option<Vec<f32>>,
+    sparse_values: Option<Vec<f32>>,
+    sparse_indices: Option<Vec<u32>>,
+}
+
+/// A record that was found.
+#[derive(Debug, Serialize)]
+struct Hit {
+    #[serde(rename = "_id")]
+    id: String,
+    #[serde(rename = "_score")]
+    score: f32,
+    fields: Metadata,
+}
+
+pub(crate) async fn search(
+    State(operations): State<Operations>,
+    InPath(namespace): InPath,
+    JsonBody(request): JsonBody<SearchRecords>,
+) -> Result<Json<Value>, ApiError> {
+    let SearchRecords {
+        query,
+        fields,
+        rerank,
+    } = request;
+    if rerank.is_some() || query.match_terms.is_some() {
+        return Err(ApiError::not_offered("`rerank` and `match_terms`"));
+    }
+    let namespace = operations::namespace(namespace);
+    let hits = operations.with_model(move |index, model| {
+        let query = query.resolved(model)?;
+        match index.query(&namespace, &query) {
+            Err(index::Error::VectorNotFound { .. }) => Ok(Vec::new()),
+            found => Ok(found?),
+        }
+    });
+    let shown = |name: &String| fields.as_ref().is_none_or(|fields| fields.contains(name));
+    let hits = hits.await?.into_iter().map(|found| {
+        let mut fields = found.metadata.unwrap_or_default();
+        fields.retain(|name, _| shown(name));
+        Hit {
+            id: found.id,
+            score: found.score,
+            fields,
+        }
+    });
+    let hits: Vec<Hit> = hits.collect();
+    Ok(Json(
+        json!({"result": {"hits": hits}, "usage": {"read_units": 1}}),
+    ))
+}
+
+impl RecordQuery {
+    /// The query, with what it is by embedded by what `model` gives, if that is needed.
+    fn resolved(
+        self,
+        model: impl FnOnce() -> Result<std::sync::Arc<Embedder>, ApiError>,
+    ) -> Result<Query, ApiError> {
+        let (by, sparse_vector) = match (self.inputs, self.vector, self.id) {
+            (Some(inputs), None, None) => {
+                let vector = embedded(&*model()?, inputs.text.as_deref(), inputs.image.as_deref());
+                (QueryBy::Values(vector?), None)
+            }
+            (None, Some(vector), None) => vector.parts()?,
+            (None, None, Some(id)) => (QueryBy::Id(id), None),
+            _ => {
+                return Err(ApiError::invalid(
+                    "`query`: expected one of `inputs`, `vector` and `id`",
+                ));
+            }
+        };
+        Ok(Query {
+            by,
+            sparse_vector,
+            top_k: self.top_k,
+            filter: self.filter,
+            include_values: false,
+            include_metadata: true,
+        })
+    }
+}
+
+impl RecordVector {
+    fn parts(self) -> Result<(QueryBy, Option<SparseValues>), ApiError> {
+        let sparse = match (self.sparse_indices, self.sparse_values) {
+            (Some(indices), Some(values)) => Some(SparseValues { indices, values }),
+            (None, None) => None,
+            _ => {
+                return Err(ApiError::invalid(
+                    "`vector`: `sparse_indices` and `sparse_values` come together",
+                ));
+            }
+        };
+        Ok((QueryBy::Values(self.values.unwrap_or_default()), sparse))
+    }
+}
+
+/// The vector of words, or of a picture in base64.
+fn embedded(
+    model: &Embedder,
+    text: Option<&str>,
+    image: Option<&str>,
+) -> Result<Vec<f32>, ApiError> {
+    let failed = |error: search::Error| {
+        let causes =
+            std::iter::successors(Some(&error as &dyn std::error::Error), |it| it.source());
+        let causes: Vec<String> = causes.map(ToString::to_string).collect();
+        ApiError::invalid(format!("it cannot be embedded: {}", causes.join(": ")))
+    };
+    let text = text.filter(|text| !text.trim().is_empty());
+    match (text, image) {
+        (Some(text), None) => model.text(text).map_err(failed),
+        (None, Some(image)) => model.picture(&decoded(image)?).map_err(failed),
+        _ => Err(ApiError::invalid(
+            "expected either words, in `text`, or a picture in base64, in `image`",
+        )),
+    }
+}
+
+/// The bytes of base64, as they are or as a `data:` URL has them.
+fn decoded(image: &str) -> Result<Vec<u8>, ApiError> {
+    let data = match image.strip_prefix("data:") {
+        Some(url) => url.split_once(";base64,").map(|(_, data)| data),
+        None => Some(image),
+    };
+    let bytes = data.and_then(|data| STANDARD.decode(data).ok());
+    bytes.ok_or_else(|| {
+        ApiError::invalid("`image` is not base64, in which the picture's file is expected")
+    })
+}
+
+pub(crate) async fn upsert(
+    State(operations): State<Operations>,
+    InPath(namespace): InPath,
+    LinesBody(records): LinesBody<Record>,
+) -> Result<impl IntoResponse, ApiError> {
+    if !(1..=RECORD_LIMIT).contains(&records.len()) {
+        return Err(ApiError::invalid(format!(
+            "{} records at once, expected 1 to {RECORD_LIMIT}",
+            records.len()
+        )));
+    }
+    let namespace = operations::namespace(namespace);
+    let vectors = operations.with_model(move |_, model| {
+        let model = model()?;
+        let records = records.into_iter().enumerate();
+        let vectors = records.map(|(n, record)| vector_of(&model, n + 1, record));
+        vectors.collect::<Result<Vec<_>, _>>()
+    });
+    operations.upsert_records(namespace, vectors.await?).await?;
+    Ok((StatusCode::CREATED, Json(json!({}))))
+}
+
+/// The vector of the record in this line.
+fn vector_of(model: &Embedder, line: usize, record: Record) -> Result<Vector, ApiError> {
+    let Record(mut record) = record;
+    let at = |error: ApiError| ApiError::invalid(format!("record {line}: {}", error.message()));
+    let id = ["_id", "id"]
+        .into_iter()
+        .find_map(|name| record.remove(name));
+    let Some(Value::String(id)) = id else {
+        return Err(at(ApiError::invalid("`_id` is missing, or no text")));
+    };
+    let image = record.remove(IMAGE_FIELD);
+    let text = TEXT_FIELDS.into_iter().find_map(|name| record.get(name));
+    let text = text.and_then(Value::as_str);
+    let image = image.as_ref().and_then(Value::as_str);
+    // Words beside a picture are what is known of it.
+    let text = text.filter(|_| image.is_none());
+    let values = embedded(model, text, image).map_err(at)?;
+    Ok(Vector {
+        id,
+        values,
+        sparse_values: None,
+        metadata: record,
+    })
+}

@@ -1,0 +1,81 @@
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::Method;
+use index::EmbeddedIndex;
+
+use super::operations::Operations;
+use super::write_numbers::{self, WriteNumbers};
+use super::{grpc, records, vectors};
+use crate::connections::{Gateway, guard};
+use crate::pinecone::api::API;
+use crate::pinecone::route::{self, Route};
+use crate::workspace::Workspace;
+
+/// What the data planes of all indexes share.
+#[derive(Clone, Debug)]
+pub(crate) struct DataPlane {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) workspace: Arc<Workspace>,
+    write_numbers: Arc<WriteNumbers>,
+}
+
+pub(crate) fn routes() -> Vec<Route<Operations>> {
+    vec![
+        Route::new(Method::POST, "/vectors/upsert", vectors::upsert),
+        Route::new(Method::POST, "/query", vectors::query),
+        Route::new(Method::GET, "/vectors/fetch", vectors::fetch),
+        Route::new(
+            Method::POST,
+            "/vectors/fetch_by_metadata",
+            vectors::fetch_by_metadata,
+        ),
+        Route::new(Method::GET, "/vectors/list", vectors::list),
+        Route::new(Method::POST, "/vectors/update", vectors::update),
+        Route::new(Method::POST, "/vectors/delete", vectors::delete),
+        Route::new(Method::GET, "/describe_index_stats", vectors::plain_stats),
+        Route::new(Method::POST, "/describe_index_stats", vectors::stats),
+        Route::new(Method::GET, "/namespaces", vectors::list_namespaces),
+        Route::new(Method::POST, "/namespaces", vectors::create_namespace),
+        Route::new(
+            Method::GET,
+            "/namespaces/{namespace}",
+            vectors::describe_namespace,
+        ),
+        Route::new(
+            Method::DELETE,
+            "/namespaces/{namespace}",
+            vectors::delete_namespace,
+        ),
+        Route::new(
+            Method::POST,
+            "/records/namespaces/{namespace}/upsert",
+            records::upsert,
+        ),
+        Route::new(
+            Method::POST,
+            "/records/namespaces/{namespace}/search",
+            records::search,
+        ),
+        Route::refused("/bulk/{*rest}", "imports"),
+    ]
+}
+
+impl DataPlane {
+    pub(crate) fn new(gateway: &Arc<Gateway>, workspace: &Arc<Workspace>) -> Self {
+        Self {
+            gateway: Arc::clone(gateway),
+            workspace: Arc::clone(workspace),
+            write_numbers: Arc::default(),
+        }
+    }
+
+    /// The router of an index, for REST and gRPC.
+    pub(crate) fn router(&self, index: &EmbeddedIndex) -> Router {
+        let operations = Operations::new(&self.workspace, index);
+        let grpc = grpc::router(operations.clone());
+        let router = route::router(routes()).with_state(operations).merge(grpc);
+        let router = guard(router, &self.gateway, API, Some(index.name()));
+        write_numbers::layer(router, &self.write_numbers)
+    }
+}

@@ -1,0 +1,166 @@
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use clipseek::Clipseek;
+use search::Store;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::connections::{Gateway, GatewayOptions, Keys, Limits, Log, Tls, listen, serve};
+use crate::error::ServerError;
+use crate::pinecone::{self, ControlState, PublicHost};
+use crate::workspace::Workspace;
+
+/// The options of a [`Server`].
+#[derive(Debug)]
+pub struct ServerOptions {
+    /// The address of the control plane; port 0 means any free one.
+    pub address: SocketAddr,
+    /// The keys of which clients must name one; without any, every client may do everything.
+    pub keys: Keys,
+    /// How much the server takes on.
+    pub limits: Limits,
+    /// The certificate that connections are encrypted with, if they are.
+    pub tls: Option<Tls>,
+    /// Where requests are logged, if they are.
+    pub log: Option<Log>,
+    /// How clients name the hosts of indexes, if not by their ports.
+    pub public_host: Option<PublicHost>,
+}
+
+impl ServerOptions {
+    /// The default limits, without TLS and log.
+    pub fn new(address: SocketAddr, keys: Keys) -> Self {
+        Self {
+            address,
+            keys,
+            limits: Limits::default(),
+            tls: None,
+            log: None,
+            public_host: None,
+        }
+    }
+}
+
+/// A server that listens.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    gateway: Arc<Gateway>,
+    control: Arc<ControlState>,
+    displaced: Vec<Displaced>,
+}
+
+/// An index that is not at its own port, which something else has taken.
+#[derive(Clone, Debug)]
+pub struct Displaced {
+    /// The index.
+    pub name: String,
+    /// Its own port.
+    pub own: u16,
+    /// Where it is this time.
+    pub address: SocketAddr,
+}
+
+impl Server {
+    /// Begins to listen, for the control plane and for each index there is.
+    ///
+    /// # Errors
+    /// [`ServerError`]
+    pub async fn bind(clipseek: Clipseek, options: ServerOptions) -> Result<Self, ServerError> {
+        let ServerOptions {
+            address,
+            keys,
+            limits,
+            tls,
+            log,
+            public_host,
+        } = options;
+        if !address.ip().is_loopback() && keys.is_empty() {
+            return Err(ServerError::Open { address });
+        }
+        let failed = |source| ServerError::Listen { address, source };
+        let listener = listen(address).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let gateway = Arc::new(Gateway::new(GatewayOptions {
+            keys,
+            limits,
+            tls,
+            log,
+            is_behind_proxy: public_host.is_some(),
+        }));
+        let workspace = Arc::new(Workspace::new(clipseek)?);
+        let control = ControlState::new(&gateway, &workspace, address.ip(), public_host);
+        let displaced = displaced(&workspace.store, &control).await?;
+        Ok(Self {
+            listener,
+            address,
+            gateway,
+            control: Arc::new(control),
+            displaced,
+        })
+    }
+
+    /// Where the control plane is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The indexes that are not at their own ports.
+    pub fn displaced(&self) -> &[Displaced] {
+        &self.displaced
+    }
+
+    /// Where clients find the control plane.
+    pub fn url(&self) -> String {
+        let scheme = self.gateway.scheme();
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Serves until `end`; requests in progress are then still answered, as far as there is time for them.
+    ///
+    /// # Errors
+    /// [`ServerError::Listen`] when it cannot go on.
+    pub async fn run(self, end: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
+        let Self {
+            listener,
+            gateway,
+            control,
+            ..
+        } = self;
+        let router = pinecone::router(&control);
+        let never = watch::Sender::new(false);
+        let served = serve(Arc::clone(&gateway), listener, router, never.subscribe());
+        let ends = async {
+            end.await;
+            gateway.shut_down();
+            tokio::time::sleep(gateway.limits.grace).await;
+        };
+        let all = async {
+            served.await;
+            control.hosts.close_all().await;
+        };
+        // A request that is not answered in time is dropped with its connection.
+        tokio::select! {
+            () = all => {}
+            () = ends => control.hosts.drop_all().await,
+        }
+        Ok(())
+    }
+}
+
+/// Begins to listen for all indexes; returns those that are not at their own ports.
+async fn displaced(store: &Store, control: &ControlState) -> Result<Vec<Displaced>, ServerError> {
+    let mut displaced = Vec::new();
+    for index in store.engine().list_indexes()? {
+        let address = control.hosts.address(&index.name).await?;
+        let own = store.engine().settings(&index.name)?.port;
+        if let Some(own) = own.filter(|own| *own != address.port()) {
+            let name = index.name;
+            displaced.push(Displaced { name, own, address });
+        }
+    }
+    Ok(displaced)
+}

@@ -1,0 +1,87 @@
+use std::sync::Arc;
+
+use clipseek::Clipseek;
+use search::{Embedder, ModelIdentity, Store};
+
+use crate::models::{ModelError, Models};
+use crate::permits::{Permit, Permits};
+
+/// What every API of a server works on: the application, its store, and the models of its collections.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    clipseek: Clipseek,
+    pub(crate) store: Arc<Store>,
+    models: Models,
+    permits: Permits,
+}
+
+/// The work panicked.
+#[derive(Debug, thiserror::Error)]
+#[error("this should not happen; please report it")]
+pub(crate) struct WorkPanicked;
+
+impl Workspace {
+    pub(crate) fn new(clipseek: Clipseek) -> clipseek::Result<Self> {
+        Ok(Self {
+            store: Arc::clone(clipseek.store()?),
+            clipseek,
+            models: Models::default(),
+            permits: Permits::new(),
+        })
+    }
+
+    /// The model with this identity, which is loaded if it isn't yet.
+    pub(crate) fn embedder(&self, identity: &ModelIdentity) -> Result<Arc<Embedder>, ModelError> {
+        self.models.get(self.clipseek.models(), identity)
+    }
+
+    /// Runs what reads or computes, once there is a permit, on a thread for blocking work.
+    pub(crate) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, WorkPanicked> {
+        let permit = self.permits.read().await;
+        self.run_with(permit, work).await
+    }
+
+    /// Runs what embeds: one at a time.
+    pub(crate) async fn embed<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, WorkPanicked> {
+        let permit = self.permits.embed().await;
+        self.run_with(permit, work).await
+    }
+
+    /// Runs what changes the store: one at a time.
+    pub(crate) async fn write<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, WorkPanicked> {
+        let permit = self.permits.write().await;
+        self.run_with(permit, work).await
+    }
+
+    /// The work keeps the permit until it is done, even if nobody waits for it any more.
+    async fn run_with<T: Send + 'static>(
+        self: &Arc<Self>,
+        permit: Permit,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, WorkPanicked> {
+        let work = move |workspace: &Self| {
+            let _permit = permit;
+            work(workspace)
+        };
+        self.run(work).await
+    }
+
+    /// Runs what waits for the disk at once, without a permit.
+    pub(crate) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, WorkPanicked> {
+        let workspace = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || work(&workspace)).await;
+        done.map_err(|_| WorkPanicked)
+    }
+}
