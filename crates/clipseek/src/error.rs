@@ -123,6 +123,17 @@ pub enum Error {
     /// A query without any term.
     #[error("no words to look for")]
     NoWords,
+    /// An operator of a mix has nothing beside it.
+    #[error("nothing stands beside a ` + ` or ` - `")]
+    EmptyTerm,
+    /// A weight that counts for nothing.
+    #[error("`{weight}` is no weight for `{term}`: expected a number above 0, up to 1000")]
+    TermWeight {
+        /// The weight as it is written.
+        weight: String,
+        /// What it is for.
+        term: String,
+    },
     /// Pictures or captions are to be compared with nothing.
     #[error("there are keywords alone, and nothing to compare with pictures or captions")]
     NothingToCompare,
@@ -338,6 +349,8 @@ impl Error {
             Error::Clip(error) => return of_clip(error),
             Error::ModelChanged
             | Error::AddingEnded
+            | Error::EmptyTerm
+            | Error::TermWeight { .. }
             | Error::FilterJson { .. }
             | Error::FilterLanguage { .. }
             | Error::Picture { .. }

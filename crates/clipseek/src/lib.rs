@@ -40,6 +40,7 @@ mod event;
 mod fetch;
 mod hub_model;
 mod mini;
+mod mix;
 mod model_files;
 mod model_list;
 mod models;

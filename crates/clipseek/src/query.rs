@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use dataset::Address;
 use picture::{Format, Limits, Picture};
-use search::{Collection, Keywords, MixTerm, Query as VectorQuery, Within};
+use search::{Collection, Keywords, Query as VectorQuery, Within};
 
 use crate::clipseek::Clipseek;
 use crate::error::{Error, Result};
 use crate::event::Note;
+use crate::mix::MixTerm;
 use crate::picture_input::PictureInput;
 
 /// Begins a term of a mix that is a picture of the collection.

@@ -153,17 +153,6 @@ pub enum Error {
         /// The picture's id.
         id: String,
     },
-    /// An operator of a mix has nothing beside it.
-    #[error("nothing stands beside a ` + ` or ` - `")]
-    EmptyTerm,
-    /// A weight that counts for nothing.
-    #[error("`{weight}` is no weight for `{term}`: expected a number above 0, up to 1000")]
-    TermWeight {
-        /// The weight as it is written.
-        weight: String,
-        /// What it is for.
-        term: String,
-    },
     /// The terms of a mix take each other away.
     #[error("the terms of the query cancel each other: nothing is left to look for")]
     Vanished,

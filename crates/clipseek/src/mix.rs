@@ -11,13 +11,13 @@ const WEIGHT_LIMIT: f32 = 1000.0;
 
 /// A part of a mix.
 #[derive(Clone, Debug, PartialEq)]
-pub struct MixTerm {
+pub(crate) struct MixTerm {
     /// How much it counts: negative where it is subtracted.
-    pub weight: f32,
+    pub(crate) weight: f32,
     /// What it says, without blanks around it.
-    pub text: String,
+    pub(crate) text: String,
     /// Whether it stood in quotes, so that it can be nothing but words.
-    pub is_literal: bool,
+    pub(crate) is_literal: bool,
 }
 
 impl MixTerm {
@@ -26,7 +26,7 @@ impl MixTerm {
     /// # Errors
     /// [`Error::EmptyTerm`] where nothing stands beside a ` + ` or ` - `, and [`Error::TermWeight`]
     /// for a weight that is zero or above 1,000.
-    pub fn parse(text: &str) -> Result<Option<Vec<MixTerm>>> {
+    pub(crate) fn parse(text: &str) -> Result<Option<Vec<MixTerm>>> {
         let mut terms = Vec::new();
         let (mut sign, mut rest) = (1.0, text.trim());
         loop {
