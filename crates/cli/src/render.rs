@@ -38,7 +38,7 @@ pub(crate) fn json_lines(answer: &Answer, out: &mut dyn Write) -> Result<()> {
 
 /// What is said of a hit: its caption, or the file's name.
 pub(crate) fn label(hit: &Hit) -> &str {
-    caption(hit).unwrap_or_else(|| file_name(&hit.place))
+    caption(hit).unwrap_or_else(|| hit.address().name())
 }
 
 /// The caption that found a hit, or else its first.
@@ -56,20 +56,4 @@ pub(crate) fn evidence(hit: &Hit) -> Vec<(&'static str, String)> {
         .keyword_rank
         .map(|rank| ("Keywords", format!("no. {rank}")));
     [image, caption, keywords].into_iter().flatten().collect()
-}
-
-/// The last part of a place.
-pub(crate) fn file_name(place: &str) -> &str {
-    let separator = if is_url(place) {
-        '/'
-    } else {
-        std::path::MAIN_SEPARATOR
-    };
-    let last = place.rsplit(separator).next();
-    last.filter(|name| !name.is_empty()).unwrap_or(place)
-}
-
-/// Whether a place is a URL.
-fn is_url(place: &str) -> bool {
-    place.starts_with("http://") || place.starts_with("https://")
 }

@@ -15,6 +15,7 @@ use picture::Limits;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::address::Address;
 use crate::collection::{Collection, IMAGES};
 use crate::error::{Error, Result};
 use crate::identity::ModelIdentity;
@@ -117,6 +118,11 @@ pub struct DuplicateFile {
 }
 
 impl DuplicateFile {
+    /// Where it is.
+    pub fn address(&self) -> Address<'_> {
+        Address::of(&self.place, self.file.as_deref())
+    }
+
     /// The picture's file.
     pub fn path(&self) -> &Path {
         Path::new(self.file.as_ref().unwrap_or(&self.place))

@@ -12,6 +12,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod address;
 mod catalogue;
 mod check;
 mod collection;
@@ -37,6 +38,7 @@ mod stars;
 mod store;
 mod vectors;
 
+pub use address::Address;
 pub use check::{CheckOptions, CheckReport, Fault, FaultKind};
 pub use collection::{CAPTIONS, Collection, CollectionInfo, IMAGES, is_of_collections};
 pub use duplicates::{Duplicate, DuplicateFile, DuplicateGroup, DuplicateOptions, Duplicates};

@@ -6,6 +6,7 @@ use index::{Filter, Match, Metadata};
 use picture::{ContentHash, Limits};
 use serde::Serialize;
 
+use crate::address::Address;
 use crate::catalogue::Catalogue;
 use crate::collection::{CAPTIONS, Collection, IMAGES};
 use crate::error::{Error, Result};
@@ -107,6 +108,11 @@ pub struct Hit {
 }
 
 impl Hit {
+    /// Where it is.
+    pub fn address(&self) -> Address<'_> {
+        Address::of(&self.place, self.file.as_deref())
+    }
+
     /// The picture's file.
     pub fn path(&self) -> &Path {
         Path::new(self.file.as_ref().unwrap_or(&self.place))

@@ -4,6 +4,7 @@ use index::Metadata;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::address::Address;
 use crate::stamp::FileStamp;
 
 /// A picture as a source names it, before it has been read.
@@ -80,6 +81,11 @@ impl NewRecord {
 }
 
 impl Record {
+    /// Where it is.
+    pub fn address(&self) -> Address<'_> {
+        Address::of(&self.place, self.file.as_deref())
+    }
+
     /// The picture's file.
     pub fn path(&self) -> &Path {
         Path::new(self.file.as_ref().unwrap_or(&self.place))

@@ -9,7 +9,7 @@ use search::Hit;
 use unicode_width::UnicodeWidthStr;
 
 use super::lines::{padded, wrap};
-use super::{caption, evidence, file_name, tile};
+use super::{caption, evidence, tile};
 use crate::graphics::{Drawing, Graphics};
 use crate::terminal::{FAINT, STRONG, visible};
 
@@ -89,7 +89,7 @@ impl Sheet<'_> {
         });
         add(STRONG, &|n| facts(before + n + 1, &hits[n]));
         add(anstyle::Style::new(), &|n| {
-            file_name(&hits[n].place).to_owned()
+            hits[n].address().name().to_owned()
         });
         for line in 0..most {
             add(anstyle::Style::new(), &|n| {

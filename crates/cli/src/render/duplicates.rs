@@ -12,7 +12,7 @@ use search::{Duplicate, DuplicateFile, DuplicateGroup, Duplicates};
 use serde::Serialize;
 
 use super::page::{document, image, url};
-use super::{file_name, tile};
+use super::tile;
 use crate::terminal::{FAINT, STRONG, count, visible};
 
 /// The longest edges of a picture on the page, in pixels.
@@ -138,10 +138,10 @@ fn section(group: &DuplicateGroup) -> Markup {
 
 fn card(kind: &str, file: &DuplicateFile) -> Markup {
     let picture: Option<Picture> = tile::thumbnail(file.path(), EDGE, EDGE);
-    let name = file_name(&file.place);
+    let name = file.address().name();
     html! {
         li {
-            a href=(url(&file.place)) title=(file.place) { (image(picture.as_ref(), name)) }
+            a href=(url(file.address())) title=(file.place) { (image(picture.as_ref(), name)) }
             p.caption { (pixels(file)) ", " (HumanBytes(file.bytes)) }
             p.facts {
                 span.similarity { (kind) }

@@ -4,9 +4,9 @@ use clipseek::{Answer, Query, Sign, Term, TermKind};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use picture::Picture;
 use rayon::prelude::*;
-use search::Hit;
+use search::{Address, Hit};
 
-use super::{caption, evidence, file_name, is_url, label, tile};
+use super::{caption, evidence, label, tile};
 
 /// The longest edges of a picture on the page, in pixels: sharp on a screen of double density.
 const EDGE: u32 = 480;
@@ -119,13 +119,13 @@ fn card(hit: &Hit, picture: Option<&Picture>) -> Markup {
     let caption = caption(hit).unwrap_or_default();
     html! {
         li {
-            a href=(url(&hit.place)) title=(hit.place) { (image(picture, label(hit))) }
+            a href=(url(hit.address())) title=(hit.place) { (image(picture, label(hit))) }
             p.caption title=(caption) { (caption) }
             p.facts {
                 @for (name, value) in evidence(hit) {
                     span.similarity title=(name) { (value) }
                 }
-                span.name { (file_name(&hit.place)) }
+                span.name { (hit.address().name()) }
             }
         }
     }
@@ -143,18 +143,20 @@ pub(super) fn image(picture: Option<&Picture>, text: &str) -> Markup {
     }
 }
 
-/// The `file:` URL of an absolute path (RFC 8089).
-pub(super) fn url(place: &str) -> String {
-    if is_url(place) {
-        return place.to_owned();
-    }
-    let place = if cfg!(windows) {
-        format!("/{}", place.replace('\\', "/"))
+/// The URL that leads to a picture: its own, or the `file:` URL of an absolute path (RFC 8089).
+pub(super) fn url(address: Address<'_>) -> String {
+    let path = match address {
+        Address::Web(url) => return url.to_owned(),
+        Address::File(path) => path.to_string_lossy().into_owned(),
+        Address::Inside(row) => row.to_owned(),
+    };
+    let path = if cfg!(windows) {
+        format!("/{}", path.replace('\\', "/"))
     } else {
-        place.to_owned()
+        path
     };
     let mut url = String::from("file://");
-    for byte in place.bytes() {
+    for byte in path.bytes() {
         if byte.is_ascii_alphanumeric() || b"/-._~:".contains(&byte) {
             url.push(char::from(byte));
         } else {
@@ -170,6 +172,8 @@ mod tests {
 
     #[test]
     fn paths_become_urls() {
-        assert_eq!(url("/a b/ü?#%.jpg"), "file:///a%20b/%C3%BC%3F%23%25.jpg");
+        let path = Address::File("/a b/ü?#%.jpg".as_ref());
+        assert_eq!(url(path), "file:///a%20b/%C3%BC%3F%23%25.jpg");
+        assert_eq!(url(Address::Web("https://a/b c")), "https://a/b c");
     }
 }

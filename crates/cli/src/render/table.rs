@@ -5,8 +5,8 @@ use clipseek::{Answer, Query, similarity};
 use search::Hit;
 use unicode_width::UnicodeWidthStr;
 
+use super::caption;
 use super::lines::{cut, padded};
-use super::{caption, file_name};
 use crate::terminal::{FAINT, STRONG, visible};
 
 /// The width of a line where nothing says how wide the terminal is.
@@ -114,7 +114,7 @@ impl Row {
     fn of(hit: &Hit) -> Row {
         let caption = caption(hit).unwrap_or_default();
         Row {
-            name: visible(file_name(&hit.place)).into_owned(),
+            name: visible(hit.address().name()).into_owned(),
             id: visible(&hit.id).into_owned(),
             caption: visible(caption).into_owned(),
         }
