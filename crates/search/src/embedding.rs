@@ -40,7 +40,7 @@ impl Embedding {
 /// that cannot be read as a failure.
 ///
 /// # Errors
-/// Those of `records`, what came before being visited; those of `visit`; and what the model fails with.
+/// Those of `records`, after what came before has been visited; those of `visit`; and those of the model.
 pub fn embed<E: From<Error>>(
     model: &Model,
     records: impl IntoIterator<Item = Result<NewRecord, E>>,
@@ -49,7 +49,7 @@ pub fn embed<E: From<Error>>(
 ) -> Result<(), E> {
     let spent = Spent::default();
     let decoder = Decoder::new(model, limits, &spent);
-    let mut records = records.into_iter();
+    let mut records = records.into_iter().fuse();
     loop {
         let mut failed = None;
         let good = records

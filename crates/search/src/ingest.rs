@@ -43,28 +43,28 @@ use crate::error::{Error, Result};
 use crate::record::NewRecord;
 
 impl Collection<'_> {
-    /// Adds pictures and their captions as their records come. Batch by batch they are read, embedded and written, all
-    /// at the same time; a batch waits a second at most for more records. `progress` is told of each batch that is on
+    /// Adds pictures and their captions as their records come. Batches of them are read, embedded and written, all at
+    /// the same time; a batch waits at most a second for more records. `progress` is told of each batch that is on
     /// the disk, and of each picture that failed.
     ///
     /// A picture that is there already, with the same bytes, captions and metadata, is left alone;
     /// one that was moved, renamed or copied is known by its content and not embedded again. A source
     /// that says nothing about a known picture (a folder has no captions) takes nothing away from it.
     ///
-    /// `records` may be of any length. Each place occurs once: the caller brings together what several rows say of one
-    /// picture. A second record of a place fails as `repeated`, and so does a second picture of an id, as `id is taken`.
-    /// Ids may change places within one call, in any order of the records.
+    /// `records` may have any length. Each place occurs once: the caller merges the rows about one picture. A second
+    /// record of a place fails with the reason `repeated`, a second picture of an id with `id is taken`. Pictures may
+    /// exchange their ids within one call, whatever the order of their records.
     ///
-    /// `records` may block, as it is taken from on a thread of its own; but nothing can interrupt it: where `options.stop`
-    /// is set, this writes what has been read and returns when `records` gives its next item or ends. So it should
-    /// end on `options.stop`, too.
+    /// `records` may block: it runs on a thread of its own. Nothing can interrupt it there. Once `options.stop` is set,
+    /// this writes what has been read, and returns when `records` gives its next item or ends. So let it end, too, when
+    /// `options.stop` is set.
     ///
     /// What the report counts is on the disk. An interruption at any moment costs no more than what
     /// has been read and not yet written, a few batches; the same call goes on from there.
     ///
     /// # Errors
-    /// Those of `records`, what came before being written; and [`Error::OtherModel`], [`Error::OtherTextModel`], or what
-    /// the model, the catalogue or the engine fails with.
+    /// Those of `records`, after what came before has been written; [`Error::OtherModel`] and [`Error::OtherTextModel`];
+    /// and those of the model, the catalogue and the engine.
     pub fn add<E: From<Error> + Send>(
         &self,
         model: &Model,

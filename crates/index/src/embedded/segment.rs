@@ -205,6 +205,11 @@ impl Segment {
         self.slots().len()
     }
 
+    /// How many bytes they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.layout.columns.end
+    }
+
     /// The vectors' slots, ascending.
     pub(super) fn slots(&self) -> &[i64] {
         bytemuck::cast_slice(self.part(&self.layout.slots))

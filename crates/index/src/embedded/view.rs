@@ -21,6 +21,10 @@ use crate::{Error, Result};
 /// this base and one.
 const MERGED_WHEN: usize = 4;
 
+/// No file is merged with those after it if together they take more than this, in bytes: a merged file is made in
+/// memory, which should not grow with the namespace. So a large namespace has a file for each fifth of this at least.
+const MERGED_LIMIT: usize = 256 << 20;
+
 /// A segment and which of its vectors are no more.
 #[derive(Debug, Clone)]
 pub(super) struct Part {
@@ -238,14 +242,13 @@ impl View {
         let named = named
             .take_while(|(part, name)| part.name.as_ref() == Some(*name))
             .count();
-        let count_after = |first: usize| -> usize {
-            let parts = &self.parts[first..];
-            parts.iter().map(Part::live_count).sum()
+        let size = |part: &Part| Size {
+            vectors: part.live_count(),
+            bytes: part.segment.bytes(),
         };
-        let is_small =
-            |&part: &usize| MERGED_WHEN * self.parts[part].live_count() <= count_after(part + 1);
+        let sizes: Vec<Size> = self.parts.iter().map(size).collect();
         match merges {
-            true => (0..named).find(is_small).unwrap_or(named),
+            true => first_merged(&sizes, named),
             false => named,
         }
     }
@@ -294,10 +297,60 @@ pub(super) fn subject(index: &IndexRow, row: &NamespaceRow, revision: i64) -> Su
     }
 }
 
+/// What decides whether parts are merged.
+#[derive(Clone, Copy)]
+struct Size {
+    vectors: usize,
+    bytes: usize,
+}
+
+/// The first of the files that is small beside what comes after it, and can be merged with that; of `files` files,
+/// which are the first of the parts, their number if none is.
+fn first_merged(parts: &[Size], files: usize) -> usize {
+    let is_merged = |&file: &usize| {
+        let after: usize = parts[file + 1..].iter().map(|part| part.vectors).sum();
+        let bytes: usize = parts[file..].iter().map(|part| part.bytes).sum();
+        MERGED_WHEN * parts[file].vectors <= after && bytes <= MERGED_LIMIT
+    };
+    (0..files).find(is_merged).unwrap_or(files)
+}
+
 fn merge(subject: Subject, parts: &[&Part]) -> SegmentBuilder {
     let mut builder = SegmentBuilder::new(subject);
     for part in parts {
         builder.append(&part.segment, &part.dead);
     }
     builder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Parts of so many thousand vectors, of a KiB each, all but the last in files.
+    #[track_caller]
+    fn case(thousands: &[usize], expected: usize) {
+        let size = |&thousands: &usize| Size {
+            vectors: 1000 * thousands,
+            bytes: 1_024_000 * thousands,
+        };
+        let parts: Vec<Size> = thousands.iter().map(size).collect();
+        assert_eq!(
+            first_merged(&parts, parts.len() - 1),
+            expected,
+            "{thousands:?}"
+        );
+    }
+
+    #[test]
+    fn small_files_are_merged_while_that_fits_into_memory() {
+        case(&[4], 0);
+        case(&[4, 4], 1);
+        case(&[4, 4, 4, 4, 4], 0);
+        case(&[20, 4, 4, 4, 4, 4], 1);
+        case(&[50, 100, 100], 0);
+        case(&[60, 100, 140], 2);
+        case(&[60, 60, 60, 60, 60, 4, 4, 4, 4, 4], 5);
+        case(&[60, 60, 60, 60, 60, 20, 80], 5);
+    }
 }
