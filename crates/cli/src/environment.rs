@@ -42,6 +42,9 @@ pub(crate) const API_KEYS: &str = "CLIPSEEK_API_KEYS";
 /// Those of them, or others, that may only read.
 pub(crate) const READ_ONLY_KEYS: &str = "CLIPSEEK_READ_ONLY_KEYS";
 
+/// How many seconds to wait for a reply of the terminal, as a whole number.
+pub(crate) const TERMINAL_TIMEOUT: &str = "CLIPSEEK_TERMINAL_TIMEOUT";
+
 /// The kind of terminal.
 pub(crate) const TERM: &str = "TERM";
 
@@ -89,6 +92,11 @@ const OWN: &[Line] = &[
     line(&[MODEL], "model to embed with", Some(DEFAULT_MODEL)),
     line(&[COLLECTION], "collection to work on", Some("default")),
     line(&[PICTURES], "how the terminal shows pictures", Some("auto")),
+    line(
+        &[TERMINAL_TIMEOUT],
+        "seconds to wait for a reply of the terminal",
+        Some("1"),
+    ),
     line(
         &[API_KEYS],
         "keys that `serve` accepts, separated by commas",

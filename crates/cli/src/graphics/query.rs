@@ -18,8 +18,9 @@ use rustix::termios::{tcgetpgrp, tcgetwinsize, ttyname};
 
 use super::raw::Raw;
 use super::reply::{KITTY_ID, Reply};
+use crate::environment;
 
-/// How long a reply may take: enough for a terminal that is far away.
+/// How long a reply may take where the environment does not say: enough for most terminals that are far away.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// More than all replies and some typing come to.
@@ -101,7 +102,7 @@ fn exchange(terminal: &mut File) -> io::Result<Reply> {
 /// Asks, and waits for what is replied up to the attributes.
 fn question(terminal: &mut File, question: &str) -> io::Result<Reply> {
     terminal.write_all(question.as_bytes())?;
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + patience();
     let mut bytes = Vec::new();
     let mut buffer = [0; 256];
     loop {
@@ -112,4 +113,10 @@ fn question(terminal: &mut File, question: &str) -> io::Result<Reply> {
             return Ok(reply);
         }
     }
+}
+
+fn patience() -> Duration {
+    let seconds = environment::text(environment::TERMINAL_TIMEOUT);
+    let seconds = seconds.and_then(|text| text.parse::<u32>().ok());
+    seconds.map_or(PATIENCE, |seconds| Duration::from_secs(seconds.into()))
 }
