@@ -369,6 +369,9 @@ fn of_search(error: &search::Error) -> Option<String> {
         search::Error::NoVector { .. } => {
             "add its source again, or see: clipseek collection check".to_owned()
         }
+        search::Error::Notes { .. } => {
+            "make room for temporary files, or name another directory for them in TMPDIR".to_owned()
+        }
         error if error.is_disk_full() => {
             "make room and run the same command: it goes on where it stopped".to_owned()
         }

@@ -75,7 +75,7 @@ fn record(folder: &Path, n: usize) -> NewRecord {
         "red", "dog", "beach", "tower", "night", "child", "green", "boat", "snow", "bird",
         "street", "old", "two", "flower", "window", "river",
     ];
-    let word = |at: usize| WORDS[(n * 2_654_435_761 >> at) % WORDS.len()];
+    let word = |at: usize| WORDS[((n * 2_654_435_761) >> at) % WORDS.len()];
     NewRecord {
         place: path(folder, n).to_string_lossy().into_owned(),
         captions: vec![format!(

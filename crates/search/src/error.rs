@@ -42,8 +42,8 @@ pub enum Error {
         /// The newest version understood here.
         supported: i64,
     },
-    /// What a run of `add` has to remember could not be written to a temporary file.
-    #[error("the temporary file with the notes of this run failed")]
+    /// The temporary file for what a run of `add` has to remember could not be used.
+    #[error("cannot use a temporary file for the places and ids of this run")]
     Notes {
         /// Why.
         #[source]

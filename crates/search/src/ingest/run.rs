@@ -1,11 +1,11 @@
 //! What one run of `add` remembers of every record that it has seen.
 //!
-//! A run may see more records than fit into memory. So its notes are a database of SQLite's without a name, which
-//! stays in memory while it is small, grows into a temporary file, and is gone with the run.
+//! A run may see more records than fit into memory. So its notes are an SQLite database without a name: SQLite keeps it
+//! in memory while it is small, moves it to a temporary file when it grows, and deletes it with the run.
 //!
-//! A record may claim an id that another picture of the collection still has. If that one comes later in the same
-//! run and is given another id, the two are compatible, whatever the order: ids may be shifted, swapped or go round in
-//! a circle. So a record whose id is not free yet is put aside, and its turn comes when all others have been seen.
+//! A record may claim an id that another picture of the collection still has. That picture may come later in the same
+//! run and get another id: ids may be shifted, swapped, or go round in a circle. So the run puts a record aside whose id
+//! is not free yet, and looks at it again when it has seen all others.
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 

@@ -83,7 +83,7 @@ fn the_querys_own_picture_is_left_out_and_only_then() -> TestResult {
 /// A JPEG so large that the model is given a reduced copy.
 fn twelve_megapixels() -> Vec<u8> {
     let (width, height) = (4000u32, 3000u32);
-    let wave = |x: u32, y: u32| (x / 3 ^ y / 5) as u8;
+    let wave = |x: u32, y: u32| ((x / 3) ^ (y / 5)) as u8;
     let rows = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
     let pixels = rows.flat_map(|(x, y)| [wave(x, y), (x / 16) as u8, (y / 12) as u8]);
     let picture = Picture::from_rgb(width, height, pixels.collect()).unwrap();
@@ -125,7 +125,7 @@ fn a_large_picture_has_one_vector_whatever_asks_for_it() -> TestResult {
             Ok(())
         },
     )?;
-    assert_eq!(embedded, [expected.clone()]);
+    assert_eq!(embedded, std::slice::from_ref(&expected));
 
     // As a query it finds what the engine finds by the stored vector, to the last bit.
     let hits = world.search(&Query::Picture(&bytes), &top(6)).hits;

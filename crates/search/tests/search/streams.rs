@@ -251,7 +251,7 @@ fn a_fetched_file_that_is_gone_has_not_moved() {
 
 /// Sends what is added so far, as it is written.
 fn telling(world: &World, told: &Sender<usize>, records: Vec<NewRecord>, last: Last<'_>) -> usize {
-    let then = iter::once_with(|| last()).flatten();
+    let then = iter::once_with(last).flatten();
     let records = stream(records).chain(then);
     let report = world
         .collection()
