@@ -56,7 +56,7 @@ demo:
 eval *ARGS:
     cargo run --release --quiet -- eval "$@"
 
-# Measure speed: index (with faiss-cpu and numpy), picture [FILE…], clip MODEL_DIR, cold MODEL_DIR…, download (with img2dataset), serve [--beyond]
+# Measure speed: index (with faiss-cpu and numpy), ingest FOLDER [COUNT], picture [FILE…], clip MODEL_DIR, cold MODEL_DIR…, download (with img2dataset), serve [--beyond]
 bench WHAT *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
@@ -65,6 +65,7 @@ bench WHAT *ARGS:
         index)   cargo build --release --quiet && cargo build --release --quiet -p index --example measure
                  programs="${CARGO_TARGET_DIR:-target}/release"
                  python3 tools/bench_index.py "$programs/examples/measure" "$programs/clipseek" "$@" ;;
+        ingest)  cargo run --release --quiet -p search --example ingest -- "$@" ;;
         picture) cargo run --release --quiet -p picture --example speed -- "$@" ;;
         clip)    cargo run --release --quiet -p clip --example throughput -- "$@" ;;
         cold)    cargo build --release --quiet && python3 tools/cold_start.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
@@ -72,7 +73,7 @@ bench WHAT *ARGS:
         serve)   cargo build --release --quiet --workspace --bin clipseek --example load
                  programs="${CARGO_TARGET_DIR:-target}/release"
                  "$programs/examples/load" "$programs/clipseek" "$@" ;;
-        *)       echo "there are: index, picture, clip, cold, download, serve" >&2; exit 2 ;;
+        *)       echo "there are: index, ingest, picture, clip, cold, download, serve" >&2; exit 2 ;;
     esac
 
 # Export with clipseek, and read it with pandas, pyarrow and NumPy (tools/fixtures/dataset/requirements.txt)

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use clip::Template;
-use clipseek::{Classifier, Clipseek, MINI, ModelChoice, PictureInput, Settings, check_labels};
+use clipseek::{
+    Classifier, Clipseek, MINI, ModelChoice, PictureInput, Settings, Template, check_labels,
+};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);

@@ -74,3 +74,15 @@ pub use search_request::{DEFAULT_TOP_K, SearchRequest};
 pub use settings::Settings;
 pub use sources::{ReadOptions, skipped};
 pub use vector_file::VectorFile;
+
+// What the types above are made of, so that a program needs no other crate of this workspace.
+pub use ::search::{
+    AddOptions, CaptionMatch, Collection, CollectionInfo, Duplicates, Embedder, Embedding, Failure,
+    Hit, Hits, IngestReport, Keywords, MergeReport, ModelIdentity, Placement, Store, StoreSettings,
+    Within,
+};
+pub use clip::{Device, Model, Template};
+pub use dataset::{
+    Columns, DownloadOptions, FetchOptions, ListedProblem, Listing, Slice, SourceOptions,
+};
+pub use index::{Deployment, EngineKind, Filter, PineconeSettings};
