@@ -18,6 +18,10 @@ pub(crate) const READ_ONLY_KEYS: &str = "CLIPSEEK_READ_ONLY_KEYS";
 /// Whether and how the terminal shows pictures.
 pub(crate) const PICTURES: &str = "CLIPSEEK_PICTURES";
 
+/// How many seconds to wait for a reply of the terminal, as a whole number.
+#[cfg(unix)]
+pub(crate) const TERMINAL_TIMEOUT: &str = "CLIPSEEK_TERMINAL_TIMEOUT";
+
 /// The variables that Python's `huggingface_hub` reads too, which the crate `hub` knows.
 pub(crate) const OF_THE_HUB: &str = "Environment, as for Python's huggingface_hub:
   HF_HUB_CACHE             where models are kept [default: HF_HOME/hub]

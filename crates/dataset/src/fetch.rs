@@ -457,3 +457,36 @@ fn looks_like_a_page(bytes: &[u8]) -> bool {
     };
     begins(b"<!doctype html") || begins(b"<html")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    /// By a clock that goes on by itself where nothing else is to be done.
+    #[test]
+    fn waiting_for_memory_is_not_the_servers_fault() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let options = FetchOptions::default();
+        let at = WebAddress("http://host.example/".parse().unwrap());
+        runtime.block_on(async {
+            let mut patience = Patience::new(&options);
+            patience.pause(sleep(2 * options.whole)).await;
+            let late = async {
+                sleep(options.stall - Duration::from_secs(1)).await;
+                Ok(())
+            };
+            patience.wait(&at, late).await.unwrap();
+            let never = pending::<reqwest::Result<()>>();
+            let lost = patience.wait(&at, never).await;
+            assert!(matches!(lost, Err(FetchError::Stalled { .. })));
+        });
+    }
+}

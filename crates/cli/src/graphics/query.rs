@@ -3,6 +3,7 @@
 //! Every terminal replies to `CSI c`, so its reply ends the waiting for those that may not come. What only
 //! newer terminals read over without a trace is asked once the first replies have shown that it is one.
 
+use std::env;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -18,8 +19,9 @@ use rustix::termios::{tcgetpgrp, tcgetwinsize, ttyname};
 
 use super::raw::Raw;
 use super::reply::{KITTY_ID, Reply};
+use crate::environment;
 
-/// How long a reply may take: enough for a terminal that is far away.
+/// How long a reply may take where the environment does not say: enough for most terminals that are far away.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// More than all replies and some typing come to.
@@ -101,7 +103,7 @@ fn exchange(terminal: &mut File) -> io::Result<Reply> {
 /// Asks, and waits for what is replied up to the attributes.
 fn question(terminal: &mut File, question: &str) -> io::Result<Reply> {
     terminal.write_all(question.as_bytes())?;
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + patience();
     let mut bytes = Vec::new();
     let mut buffer = [0; 256];
     loop {
@@ -112,4 +114,10 @@ fn question(terminal: &mut File, question: &str) -> io::Result<Reply> {
             return Ok(reply);
         }
     }
+}
+
+fn patience() -> Duration {
+    let seconds = env::var(environment::TERMINAL_TIMEOUT).ok();
+    let seconds = seconds.and_then(|text| text.parse::<u32>().ok());
+    seconds.map_or(PATIENCE, |seconds| Duration::from_secs(seconds.into()))
 }

@@ -2,11 +2,10 @@
 
 use std::fs::{self, File};
 use std::process::Stdio;
-use std::time::Duration;
 
 use hub_double::{RawAnswer, RawServer};
 
-use crate::world::{Ran, World, demo};
+use crate::world::{Ran, World, demo, until};
 
 const PICTURES: &[&str] = &["two-perch.jpg", "stone-windmill.jpg", "orange-hammer.jpg"];
 
@@ -16,7 +15,6 @@ fn server() -> RawServer {
         let path = head[0].split(' ').nth(1).unwrap_or_default();
         match path {
             "/page" => RawAnswer::http("200 OK", &[], b"<!doctype html>"),
-            "/stall" => RawAnswer::Stall(b"HTTP/1.1 200 OK\r\n\r\n".to_vec()),
             _ => match fs::read(demo().join("pictures").join(&path[1..])) {
                 Ok(bytes) => RawAnswer::http("200 OK", &[], &bytes),
                 Err(_) => RawAnswer::http("404 Not Found", &[], b"<!doctype html>"),
@@ -196,18 +194,22 @@ fn what_cannot_be_fetched_is_told_with_its_address_and_a_way_out() {
 #[test]
 fn a_signal_ends_a_fetch_at_once() {
     use std::os::unix::process::ExitStatusExt;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     let world = World::with_pictures(&["two-perch.jpg"]);
+    let is_asked = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&is_asked);
+    let silent = RawServer::start(move |_| {
+        asked.store(true, Ordering::Relaxed);
+        RawAnswer::Stall(b"HTTP/1.1 200 OK\r\n\r\n".to_vec())
+    });
     let mut asking = world
-        .command(&["search", "--image", &server().url("/stall")])
+        .command(&["search", "--image", &silent.url("/picture.jpg")])
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    std::thread::sleep(Duration::from_secs(1));
-    assert!(
-        asking.try_wait().unwrap().is_none(),
-        "it waits for the picture"
-    );
+    until("a request", || is_asked.load(Ordering::Relaxed));
     let pid = asking.id().to_string();
     let sent = std::process::Command::new("kill")
         .args(["-TERM", &pid])

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
-use crate::world::{Ran, World, demo};
+use crate::world::{LONGEST_SECONDS, Ran, World, demo};
 
 /// A server of a store of its own, at a port of its own.
 struct Pinecone {
@@ -20,6 +20,7 @@ impl Pinecone {
         let world = World::new();
         let mut process = world
             .command(&["serve", "--bind", "127.0.0.1:0"])
+            .args(["--time-limit", LONGEST_SECONDS])
             .env("CLIPSEEK_API_KEYS", "the-key")
             .stderr(Stdio::piped())
             .spawn()

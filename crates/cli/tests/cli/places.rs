@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::world::{World, demo};
+use crate::hub_models::tiny;
+use crate::lasting::many;
+use crate::world::World;
 
 const PICTURES: [&str; 3] = ["two-perch.jpg", "stone-windmill.jpg", "angel-shark.jpg"];
 
@@ -84,14 +86,16 @@ fn a_full_disk_loses_nothing() {
     let Some(disk) = SmallDisk::of(&world, "size=400k") else {
         return;
     };
-    let files = std::fs::read_dir(demo().join("pictures")).unwrap();
-    let names: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
-    world.copy_pictures(&names);
-    let said = world.fails(&["add", "pictures", "--model", "mini"]);
+    many(&world, 1000);
+    let model = tiny();
+    let add = ["add", "many.csv", "--model", model.to_str().unwrap()];
+    let said = world.fails(&add);
     assert!(said.contains("make room"), "{said}");
     disk.remount("size=64m");
-    world.well(&["add", "pictures", "--model", "mini"]);
+    world.well(&add);
     world.well(&["collection", "check"]);
+    let info = world.well(&["collection", "info", "--format", "json"]);
+    assert_eq!(info.json()["pictures"], 1000);
 }
 
 #[test]

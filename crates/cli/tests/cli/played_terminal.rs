@@ -10,6 +10,8 @@ use nix::sys::termios::{
     LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr,
 };
 
+use crate::world::LONGEST_SECONDS;
+
 /// What clipseek asks a terminal.
 pub(crate) const NAME: &str = "\x1b[>q";
 pub(crate) const KITTY: &str = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\";
@@ -70,6 +72,7 @@ impl PlayedTerminal {
         }
         command
             .env("TERM", "xterm-256color")
+            .env("CLIPSEEK_TERMINAL_TIMEOUT", LONGEST_SECONDS)
             .envs(self.variables.iter().copied())
             .stdin(slave.try_clone().unwrap())
             .stdout(slave.try_clone().unwrap())

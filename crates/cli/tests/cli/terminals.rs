@@ -101,7 +101,7 @@ fn iterm_is_sent_files() {
 
 #[test]
 fn a_terminal_without_pictures_shows_the_table() {
-    let without: [&'static [(&str, &str)]; 4] = [
+    let without: [&'static [(&str, &str)]; 3] = [
         // One that only old questions reach.
         &[(ATTRIBUTES, "\x1b[?6c")],
         // One that knows all of them.
@@ -116,8 +116,6 @@ fn a_terminal_without_pictures_shows_the_table() {
             (KITTY, "\x1b_Gi=31;EPERM:not here\x1b\\"),
             (ATTRIBUTES, "\x1b[?62c"),
         ],
-        // One that says nothing.
-        &[],
     ];
     for replies in without {
         let (_, shown) = search_on(&PlayedTerminal {
@@ -127,6 +125,17 @@ fn a_terminal_without_pictures_shows_the_table() {
         shown.assert_clean();
         assert_is_table(&shown);
     }
+}
+
+#[test]
+fn a_terminal_that_says_nothing_shows_the_table() {
+    let (_, shown) = search_on(&PlayedTerminal {
+        variables: &[("CLIPSEEK_TERMINAL_TIMEOUT", "1")],
+        ..PlayedTerminal::default()
+    });
+    assert!(shown.text().contains(ATTRIBUTES), "it was asked");
+    shown.assert_clean();
+    assert_is_table(&shown);
 }
 
 #[test]

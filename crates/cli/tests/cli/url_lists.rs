@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hub_double::{HubDouble, RawAnswer, RawServer, Repository};
 use parquet::data_type::{ByteArray, ByteArrayType};
@@ -15,7 +16,7 @@ use parquet::schema::parser::parse_message_type;
 use sha2::{Digest, Sha256};
 
 use crate::hub_models::tiny;
-use crate::world::{Ran, World, demo};
+use crate::world::{LONGEST_SECONDS, LONGEST_WAIT, Ran, World, demo, until};
 
 /// How often each path was asked for.
 type Asked = Arc<Mutex<HashMap<String, usize>>>;
@@ -24,20 +25,44 @@ type Asked = Arc<Mutex<HashMap<String, usize>>>;
 struct Host {
     server: RawServer,
     asked: Asked,
+    /// How many more requests it answers. All others wait in vain.
+    allowed: Arc<AtomicUsize>,
 }
 
 impl Host {
-    /// Answers after this time.
-    fn start(delay: Duration) -> Host {
-        let asked = Asked::default();
-        let counted = Arc::clone(&asked);
+    /// Answers all requests.
+    fn start() -> Host {
+        Host::allowing(usize::MAX)
+    }
+
+    /// Answers so many requests.
+    fn allowing(count: usize) -> Host {
+        let (asked, allowed) = (Asked::default(), Arc::new(AtomicUsize::new(count)));
+        let (counted, left) = (Arc::clone(&asked), Arc::clone(&allowed));
         let server = RawServer::start(move |head| {
             let path = head[0].split(' ').nth(1).unwrap().to_owned();
             *counted.lock().unwrap().entry(path.clone()).or_default() += 1;
-            thread::sleep(delay);
-            answer(&path)
+            let one_less = |left: usize| left.checked_sub(1);
+            match left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less) {
+                Ok(_) => answer(&path),
+                Err(_) => RawAnswer::Stall(Vec::new()),
+            }
         });
-        Host { server, asked }
+        Host {
+            server,
+            asked,
+            allowed,
+        }
+    }
+
+    /// Answers so many more from now on.
+    fn allow(&self, count: usize) {
+        self.allowed.store(count, Ordering::Relaxed);
+    }
+
+    /// Waits until it has been asked for all that it answers.
+    fn wait_until_asked(&self) {
+        until("requests", || self.allowed.load(Ordering::Relaxed) == 0);
     }
 
     fn url(&self, path: &str) -> String {
@@ -118,30 +143,42 @@ fn captions() -> Vec<(String, String)> {
     rows.collect()
 }
 
-const QUICK: &[&str] = &[
+/// Options for hosts on this machine, which may be busy.
+const PATIENT: &[&str] = &[
     "--allow-private=127.0.0.1",
-    "--stall-timeout",
-    "1",
     "--retries",
     "0",
     "--per-host",
-    "64",
+    "256",
+    "--connect-timeout",
+    LONGEST_SECONDS,
+    "--timeout",
+    LONGEST_SECONDS,
+    "--stall-timeout",
+    LONGEST_SECONDS,
 ];
+
+/// The same for hosts that never answer.
+fn impatient() -> Vec<&'static str> {
+    [&PATIENT[..PATIENT.len() - 1], &["0.5"]].concat()
+}
 
 #[test]
 fn a_data_set_of_the_hub_becomes_a_collection() {
     let (world, double) = (World::new(), HubDouble::start());
-    let host = Host::start(Duration::ZERO);
+    let host = Host::start();
     let mut rows = Vec::new();
     for round in 0..5 {
         for (n, (name, caption)) in captions().into_iter().enumerate() {
             rows.push((host.url(&format!("/{name}?{round}")), caption));
-            let bad = ["dead", "page", "cut", "slow", "inside"].get(n % 16);
+            let bad = ["dead", "page", "cut", "inside"].get(n % 16);
             rows.extend(
                 bad.map(|bad| (host.url(&format!("/{bad}.jpg?{round}-{n}")), String::new())),
             );
         }
     }
+    let slow = (0..10).map(|n| (host.url(&format!("/slow.jpg?{n}")), String::new()));
+    drop(rows.splice(140..140, slow));
     assert!(rows.len() > 400);
     let table = parquet(&rows);
     let size = table.len();
@@ -161,37 +198,18 @@ fn a_data_set_of_the_hub_becomes_a_collection() {
         Ran::of(command.output().unwrap())
     };
     let source = format!("hf:{ID}");
-    let add = [
-        "add",
-        &source,
-        "--split",
-        "validation",
-        "--limit",
-        "300",
-        "--model",
-        "mini",
-    ];
-    let added = run(&[&add[..], QUICK].concat());
-    assert_eq!(added.code, 1, "{}", added.stderr);
-    let good = rows[..300]
+    let add = |limit: &str, options: &[&str]| {
+        let source = ["add", &source, "--split", "validation", "--limit", limit];
+        run(&[&source[..], &["--model", "mini"], options].concat())
+    };
+    let good = rows[..150]
         .iter()
         .filter(|(_, caption)| !caption.is_empty())
         .count();
-    let said = format!("added {good}, failed {}", 300 - good);
+    let added = add("140", PATIENT);
+    assert_eq!(added.code, 1, "{}", added.stderr);
+    let said = format!("added {good}, failed {}", 140 - good);
     assert!(added.stderr.contains(&said), "{said}: {}", added.stderr);
-    for reason in [
-        "HTTP error",
-        "not a picture",
-        "damaged",
-        "stalled",
-        "private address",
-    ] {
-        assert!(
-            added.stderr.contains(&format!("  {reason}: ")),
-            "{reason}: {}",
-            added.stderr
-        );
-    }
     // Of the file only parts have come: not the column that is not needed, nor the last rows.
     let read: usize = double
         .requests()
@@ -207,6 +225,25 @@ fn a_data_set_of_the_hub_becomes_a_collection() {
         })
         .sum();
     assert!(read < size / 4, "{read} of {size}");
+
+    // The rest is silent. What came of the others is known.
+    let added = add("150", &impatient());
+    assert_eq!(added.code, 1, "{}", added.stderr);
+    let said = format!("added 0, unchanged {good}, failed {}", 150 - good);
+    assert!(added.stderr.contains(&said), "{said}: {}", added.stderr);
+    for reason in [
+        "HTTP error",
+        "not a picture",
+        "damaged",
+        "stalled",
+        "private address",
+    ] {
+        assert!(
+            added.stderr.contains(&format!("  {reason}: ")),
+            "{reason}: {}",
+            added.stderr
+        );
+    }
 
     let found = world.well(&["search", "a windmill", "--format", "json", "--top-k", "1"]);
     let hit = found.json()["hits"][0].clone();
@@ -225,7 +262,7 @@ fn a_data_set_of_the_hub_becomes_a_collection() {
 
     // Again: nothing is fetched, and nothing embedded.
     let before = host.asked();
-    let again = run(&[&add[..], QUICK].concat());
+    let again = add("150", PATIENT);
     assert!(
         again.stderr.contains(&format!("added 0, unchanged {good}")),
         "{}",
@@ -311,6 +348,7 @@ fn journalled(folder: &Path) -> BTreeSet<Vec<u8>> {
     let Ok(connection) = rusqlite::Connection::open(path) else {
         return BTreeSet::new();
     };
+    connection.busy_timeout(LONGEST_WAIT).unwrap();
     let Ok(mut statement) = connection.prepare("SELECT key FROM outcomes") else {
         return BTreeSet::new();
     };
@@ -321,11 +359,10 @@ fn journalled(folder: &Path) -> BTreeSet<Vec<u8>> {
 #[test]
 fn fifty_kills_lose_nothing_and_fetch_nothing_twice() {
     const ROWS: usize = 2000;
+    /// The most answers between two kills. Fifty times as many are fewer than all.
+    const ANSWERS: usize = 30;
     let world = World::new();
-    let (calm, host) = (
-        Host::start(Duration::ZERO),
-        Host::start(Duration::from_millis(60)),
-    );
+    let (calm, host) = (Host::start(), Host::allowing(0));
     // The same URLs for both, but for the port.
     world.write("list.tsv", list(&host, ROWS));
     world.write("calm.tsv", list(&calm, ROWS));
@@ -339,7 +376,7 @@ fn fifty_kills_lose_nothing_and_fetch_nothing_twice() {
             "--concurrency",
             "16",
         ];
-        world.command(&[&arguments[..], QUICK].concat())
+        world.command(&[&arguments[..], PATIENT].concat())
     };
     let mut frozen: HashMap<String, usize> = HashMap::new();
     let by_key: HashMap<Vec<u8>, String> = world
@@ -350,20 +387,28 @@ fn fifty_kills_lose_nothing_and_fetch_nothing_twice() {
         .collect();
     let path_of = |url: &str| format!("/{}", url.splitn(4, '/').nth(3).unwrap());
     let mut state = 7_u64;
-    let mut kills = 0;
-    while kills < 50 {
+    for kill in 0..50 {
+        host.allow(ANSWERS);
         let mut running = download("list.tsv", "killed").spawn().unwrap();
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        // Early runs die while they open the folder.
-        thread::sleep(Duration::from_millis(state >> 33 & 255));
-        if running.try_wait().unwrap().is_some() {
-            break;
+        match kill % 3 {
+            // At any time. Early runs die while they open the folder.
+            0 => {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                thread::sleep(Duration::from_millis(state >> 33 & 255));
+            }
+            // While pictures are on their way.
+            1 => host.wait_until_asked(),
+            // When the first of them are in the journal.
+            _ => until("the journal", || {
+                journalled(&world.path("killed")).len() > frozen.len()
+            }),
         }
+        assert_eq!(running.try_wait().unwrap(), None, "the host holds it up");
         running.kill().unwrap();
         running.wait().unwrap();
-        kills += 1;
+        host.server.settle();
         let asked = host.asked();
         for key in journalled(&world.path("killed")) {
             let path = path_of(&by_key[&key]);
@@ -372,9 +417,9 @@ fn fifty_kills_lose_nothing_and_fetch_nothing_twice() {
             assert_eq!(count, before, "{path} was fetched again");
         }
     }
-    assert_eq!(kills, 50, "the list was done too early");
     let done = frozen.len();
     assert!((1..ROWS).contains(&done), "{done} were journalled");
+    host.allow(usize::MAX);
     let ran = Ran::of(download("list.tsv", "killed").output().unwrap());
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     let asked = host.asked();
@@ -389,16 +434,21 @@ fn fifty_kills_lose_nothing_and_fetch_nothing_twice() {
             .map(|row| row.to_string().replace(&start, ""))
             .collect()
     };
-    let rows = unported(manifest(&world, "killed"), &host);
-    assert_eq!(rows.len(), ROWS);
-    assert_eq!(rows, unported(manifest(&world, "calm"), &calm));
-    assert_eq!(files(&world.path("killed")), files(&world.path("calm")));
+    let killed = unported(manifest(&world, "killed"), &host);
+    let calm_rows = unported(manifest(&world, "calm"), &calm);
+    assert_eq!((killed.len(), calm_rows.len()), (ROWS, ROWS));
+    for (killed, calm) in killed.iter().zip(&calm_rows) {
+        assert_eq!(killed, calm);
+    }
+    let (killed, calm) = (files(&world.path("killed")), files(&world.path("calm")));
+    assert!(killed.keys().eq(calm.keys()));
+    assert!(killed == calm, "pictures of one name are equal");
 }
 
 #[test]
 fn a_stopped_download_says_so_and_goes_on() {
     let world = World::new();
-    let host = Host::start(Duration::from_millis(20));
+    let host = Host::allowing(40);
     world.write("list.tsv", list(&host, 400));
     let arguments = [
         "download",
@@ -409,16 +459,13 @@ fn a_stopped_download_says_so_and_goes_on() {
         "--concurrency",
         "4",
     ];
-    let arguments = [&arguments[..], QUICK].concat();
+    let arguments = [&arguments[..], PATIENT].concat();
     let child = world
         .command(&arguments)
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let start = Instant::now();
-    while host.asked().len() < 40 && start.elapsed() < Duration::from_secs(30) {
-        thread::sleep(Duration::from_millis(10));
-    }
+    host.wait_until_asked();
     let pid = child.id().to_string();
     assert!(
         Command::new("kill")
@@ -436,6 +483,7 @@ fn a_stopped_download_says_so_and_goes_on() {
         ran.stderr
     );
     assert!(!world.path("to/manifest.parquet").exists());
+    host.allow(usize::MAX);
     let ran = world.run(&arguments);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     assert!(
@@ -457,11 +505,16 @@ fn peak_memory(pid: u32) -> Option<u64> {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn large_pictures_do_not_fill_the_memory_nor_run_out_of_time() {
+fn large_pictures_do_not_fill_the_memory() {
     const COUNT: usize = 200;
     const LENGTH: usize = 8 << 20;
     let world = World::new();
-    let server = RawServer::start(|head| {
+    let is_measured = Arc::new(AtomicBool::new(false));
+    let go_on = Arc::clone(&is_measured);
+    let server = RawServer::start(move |head| {
+        if head[0].contains("/last.jpg") {
+            until("the measurement", || go_on.load(Ordering::Relaxed));
+        }
         let length = match head[0].contains("?told") {
             true => format!("content-length: {LENGTH}\r\n"),
             false => String::new(),
@@ -475,27 +528,17 @@ fn large_pictures_do_not_fill_the_memory_nor_run_out_of_time() {
         let kind = ["told", "untold"][usize::from(n.is_multiple_of(8))];
         format!("a\t{}\n", server.url(&format!("/{n}.jpg?{kind}")))
     };
-    world.write("list.tsv", (0..COUNT).map(url).collect::<String>());
-    let arguments = [
-        "download",
-        "list.tsv",
-        "--to",
-        "to",
-        "--allow-private=127.0.0.1",
-        "--per-host",
-        "200",
-        "--check-only",
-    ];
-    let mut child = world.command(&arguments).spawn().unwrap();
-    let mut peak = 0;
-    let status = loop {
-        peak = peak.max(peak_memory(child.id()).unwrap_or_default());
-        match child.try_wait().unwrap() {
-            Some(status) => break status,
-            None => thread::sleep(Duration::from_millis(5)),
-        }
-    };
-    assert!(status.success());
+    let last = format!("a\t{}\n", server.url("/last.jpg?told"));
+    world.write("list.tsv", (0..COUNT).map(url).collect::<String>() + &last);
+    let arguments = ["download", "list.tsv", "--to", "to", "--check-only"];
+    let mut command = world.command(&[&arguments[..], PATIENT].concat());
+    let mut child = command.spawn().unwrap();
+    until("all pictures but the last", || {
+        journalled(&world.path("to")).len() == COUNT
+    });
+    let peak = peak_memory(child.id()).unwrap();
+    is_measured.store(true, Ordering::Relaxed);
+    assert!(child.wait().unwrap().success());
     let all = (COUNT * LENGTH) as u64 >> 20;
     assert!((1..all / 2).contains(&peak), "{peak} MiB of {all} MiB");
 }
@@ -503,11 +546,11 @@ fn large_pictures_do_not_fill_the_memory_nor_run_out_of_time() {
 #[test]
 fn what_failed_is_tried_again_when_asked_for() {
     let world = World::new();
-    let host = Host::start(Duration::ZERO);
+    let host = Host::start();
     world.write("list.tsv", list(&host, 20));
     let run = |more: &[&str]| {
         let arguments = ["download", "list.tsv", "--to", "to"];
-        world.run(&[&arguments[..], more, QUICK].concat())
+        world.run(&[&arguments[..], more, PATIENT].concat())
     };
     run(&[]);
     let first = host.asked();
@@ -532,10 +575,10 @@ fn what_failed_is_tried_again_when_asked_for() {
 #[test]
 fn pictures_are_kept_as_they_were_asked_for() {
     let world = World::new();
-    let host = Host::start(Duration::ZERO);
+    let host = Host::start();
     world.write("list.tsv", list(&host, 20));
     let run =
-        |more: &[&str]| world.run(&[&["download", "list.tsv", "--jsonl"], more, QUICK].concat());
+        |more: &[&str]| world.run(&[&["download", "list.tsv", "--jsonl"], more, PATIENT].concat());
     let tested = run(&["--to", "tested", "--check-only"]);
     assert!(
         tested.stderr.contains("14 of 20 rows are pictures"),
@@ -569,11 +612,11 @@ fn pictures_are_kept_as_they_were_asked_for() {
 #[test]
 fn what_was_refused_is_asked_for_once_it_is_let_in() {
     let world = World::new();
-    let host = Host::start(Duration::ZERO);
+    let host = Host::start();
     world.write("list.tsv", list(&host, 20));
     let run = |more: &[&str]| {
-        let arguments = ["download", "list.tsv", "--to", "to", "--stall-timeout", "1"];
-        world.run(&[&arguments[..], more].concat())
+        let arguments = ["download", "list.tsv", "--to", "to"];
+        world.run(&[&arguments[..], &PATIENT[1..], more].concat())
     };
     let refused = run(&["--check-only", "--jsonl"]);
     assert!(
@@ -613,11 +656,11 @@ fn what_was_refused_is_asked_for_once_it_is_let_in() {
 #[test]
 fn parts_of_a_list_are_the_list() {
     let world = World::new();
-    let host = Host::start(Duration::ZERO);
+    let host = Host::start();
     world.write("list.tsv", list(&host, 100));
     let run = |to: &str, more: &[&str]| {
         let arguments = ["download", "list.tsv", "--jsonl", "--to", to];
-        world.run(&[&arguments[..], more, QUICK].concat());
+        world.run(&[&arguments[..], more, PATIENT].concat());
     };
     run("whole", &[]);
     let whole = manifest(&world, "whole");
@@ -655,15 +698,12 @@ fn parts_of_a_list_are_the_list() {
 #[test]
 fn a_folder_is_one_downloads_at_a_time() {
     let world = World::new();
-    let host = Host::start(Duration::from_millis(50));
+    let host = Host::allowing(0);
     world.write("list.tsv", list(&host, 200));
     let arguments = ["download", "list.tsv", "--to", "to", "--concurrency", "2"];
-    let arguments = [&arguments[..], QUICK].concat();
+    let arguments = [&arguments[..], PATIENT].concat();
     let mut first = world.command(&arguments).spawn().unwrap();
-    let start = Instant::now();
-    while host.asked().is_empty() && start.elapsed() < Duration::from_secs(30) {
-        thread::sleep(Duration::from_millis(10));
-    }
+    until("a request", || !host.asked().is_empty());
     let error = world.fails(&arguments);
     assert!(
         error.contains("another clipseek is downloading to `to`"),
@@ -811,11 +851,11 @@ fn pictures_within_a_table_are_taken_out() {
 #[test]
 fn parts_that_were_added_apart_are_merged() {
     let world = World::new();
-    let host = Host::start(Duration::ZERO);
+    let host = Host::start();
     world.write("list.tsv", list(&host, 40));
     let add = |store: &str, slice: &[&str]| {
         let arguments = ["add", "list.tsv", "--model", "mini", "--store", store];
-        world.run(&[&arguments[..], slice, QUICK].concat())
+        world.run(&[&arguments[..], slice, PATIENT].concat())
     };
     add("one", &["--limit", "25"]);
     add("two", &["--offset", "20"]);

@@ -1,8 +1,26 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+/// Longer than anything takes on a machine as busy as can be.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
+/// The same for options and variables, in seconds.
+pub(crate) const LONGEST_SECONDS: &str = "600";
+
+/// Waits until something is so.
+#[track_caller]
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + LONGEST_WAIT;
+    while !is_so() {
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// The pictures that ship with clipseek.
 pub(crate) fn demo() -> PathBuf {
@@ -58,7 +76,7 @@ impl World {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// `clipseek` in this folder, with this folder's store and cache, offline, and nothing of the user's settings.
+    /// `clipseek` in this folder, with this folder's store and cache, offline, patient, and nothing of the user's settings.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_clipseek"));
         command
@@ -77,12 +95,12 @@ impl World {
             .env_remove("HF_TOKEN")
             .env_remove("HUGGING_FACE_HUB_TOKEN")
             .env_remove("HF_TOKEN_PATH")
+            .env("HF_HUB_ETAG_TIMEOUT", LONGEST_SECONDS)
+            .env("HF_HUB_DOWNLOAD_TIMEOUT", LONGEST_SECONDS)
             .stdin(Stdio::null());
         for variable in [
             "HF_HUB_DISABLE_IMPLICIT_TOKEN",
             "HF_HUB_DISABLE_SYMLINKS",
-            "HF_HUB_ETAG_TIMEOUT",
-            "HF_HUB_DOWNLOAD_TIMEOUT",
             "TRANSFORMERS_OFFLINE",
             "SSL_CERT_FILE",
             "SSL_CERT_DIR",

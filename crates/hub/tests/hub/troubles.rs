@@ -319,10 +319,10 @@ fn the_wait_that_the_hub_asks_for_is_kept() {
         .double
         .trouble("GET", "/api/", 1, Trouble::Status(429, wait));
     let start = Instant::now();
-    let (listed, told) = told_listing(&world.hub());
+    let (listed, told) = listing_with_progress(&world.hub());
     listed.unwrap();
     assert_eq!(told, ["Waiting { name: None, for_what: NextAttempt(1s) }"]);
-    // No machine is too fast for that.
+    // A lower bound holds on any machine.
     assert!(start.elapsed() >= Duration::from_secs(1));
 }
 
@@ -371,7 +371,7 @@ fn a_silent_server_is_left_after_the_limit() {
         .double
         .trouble("GET", "/api/", usize::MAX, Trouble::Silence);
     let hub = world.hub_with(|settings| settings.limits.answer = Duration::from_millis(100));
-    let (listed, told) = told_listing(&hub);
+    let (listed, told) = listing_with_progress(&hub);
     let error = listed.unwrap_err();
     assert!(
         error.to_string().ends_with("sent nothing for 0.1 s"),
@@ -382,8 +382,8 @@ fn a_silent_server_is_left_after_the_limit() {
     assert_eq!(waits.count(), 3, "{told:?}");
 }
 
-/// A listing of the model, and what was told meanwhile.
-fn told_listing(hub: &Hub) -> (hub::Result<Listing>, Vec<String>) {
+/// A listing of the model, and the progress that it reports.
+fn listing_with_progress(hub: &Hub) -> (hub::Result<Listing>, Vec<String>) {
     let told = Mutex::new(Vec::new());
     let tell = |progress: Progress<'_>| told.lock().unwrap().push(format!("{progress:?}"));
     let listed = wait(hub.listing(&crate::world::repository(), &Revision::main(), &tell));
