@@ -16,27 +16,37 @@ use crate::terminal::{message, visible};
 
 /// A bar while pictures are indexed, a line while they are fetched.
 pub(crate) struct AddDisplay {
-    start: Instant,
     state: Mutex<State>,
     skipped: Skipped,
 }
 
 struct State {
     bar: ProgressBar,
-    is_line: bool,
+    shown: Shown,
+    /// Since when that is shown.
+    since: Instant,
     report: Option<ReportFile>,
     /// What could not be written of the report.
     failure: Option<anyhow::Error>,
+}
+
+/// What is shown at a time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Nothing,
+    Indexing,
+    TakingOut,
+    Fetching,
 }
 
 impl AddDisplay {
     /// With what was skipped told by `skipped`, and a report to be written at `report`.
     pub(crate) fn new(skipped: Skipped, report: Option<&Path>) -> Result<AddDisplay> {
         Ok(AddDisplay {
-            start: Instant::now(),
             state: Mutex::new(State {
-                bar: progress::bar(0, "indexing"),
-                is_line: false,
+                bar: ProgressBar::hidden(),
+                shown: Shown::Nothing,
+                since: Instant::now(),
                 report: report.map(ReportFile::create).transpose()?,
                 failure: None,
             }),
@@ -66,21 +76,24 @@ impl AddDisplay {
                 total,
                 failed,
             } => {
-                state.bar.set_length(*total);
-                state.bar.set_position(*done as u64);
+                let bar = state.show(Shown::Indexing);
+                bar.set_length(*total);
+                bar.set_position(*done as u64);
                 if *failed > 0 {
-                    state.bar.set_message(format!("indexing, {failed} failed"));
+                    bar.set_message(format!("indexing, {failed} failed"));
                 }
             }
             AddProgress::TakingOut(progress) => {
-                let done = downloading::state(progress, self.start.elapsed());
+                state.show(Shown::TakingOut);
+                let done = downloading::state(progress, state.since.elapsed());
                 let text = format!("taking pictures out of the table: {done}");
-                state.line().set_message(text);
+                state.bar.set_message(text);
             }
             AddProgress::Fetching { progress, indexed } => {
-                let done = downloading::state(progress, self.start.elapsed());
+                state.show(Shown::Fetching);
+                let done = downloading::state(progress, state.since.elapsed());
                 let text = format!("fetching: {done}; {indexed} indexed");
-                state.line().set_message(text);
+                state.bar.set_message(text);
             }
             _ => {}
         }
@@ -108,12 +121,17 @@ impl AddDisplay {
 }
 
 impl State {
-    /// The line that takes the place of the bar.
-    fn line(&mut self) -> &ProgressBar {
-        if !self.is_line {
+    /// The bar or the line for what is done now, in place of what was shown before.
+    fn show(&mut self, shown: Shown) -> &ProgressBar {
+        if self.shown != shown {
             self.bar.finish_and_clear();
-            self.bar = downloading::line();
-            self.is_line = true;
+            self.bar = match shown {
+                Shown::Nothing => ProgressBar::hidden(),
+                Shown::Indexing => progress::bar(0, "indexing"),
+                Shown::TakingOut | Shown::Fetching => downloading::line(),
+            };
+            self.shown = shown;
+            self.since = Instant::now();
         }
         &self.bar
     }

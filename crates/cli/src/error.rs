@@ -98,6 +98,10 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
                 "name keys that clients have to name in {}, or listen at 127.0.0.1",
                 environment::API_KEYS
             ))
+        } else if let Some(server::ServerError::Store(error)) = cause.downcast_ref() {
+            error.hint()
+        } else if let Some(server::ServerError::Index(error)) = cause.downcast_ref() {
+            clipseek::hint(error)
         } else if let Some(server::TlsError::Unusable { .. }) = cause.downcast_ref() {
             Some("openssl x509 -in FILE -noout -text shows what is in a certificate".to_owned())
         } else {

@@ -142,6 +142,13 @@ struct Kept {
 }
 
 impl Skipped {
+    /// One that names all.
+    pub(crate) fn all() -> Skipped {
+        Skipped {
+            at_once: true,
+            kept: Mutex::default(),
+        }
+    }
     /// Tells of one while `bar` is on the screen.
     pub(crate) fn tell(&self, bar: &ProgressBar, what: &str) {
         if self.at_once {

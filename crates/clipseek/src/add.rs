@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dataset::{DownloadOptions, ListedProblem, Listing};
 use search::{AddEvent, AddOptions, Collection, Failure, IngestReport, Placement, Store};
@@ -81,6 +81,15 @@ pub enum AddProgress<'a> {
 /// Is told how adding gets on.
 pub type Watcher<'a> = dyn Fn(AddProgress<'_>) + Sync + 'a;
 
+/// How fetching went.
+#[derive(Clone, Debug, Default)]
+pub struct Fetched {
+    /// What came of the URLs.
+    pub progress: dataset::Progress,
+    /// How long it took, indexing of what came included.
+    pub took: Duration,
+}
+
 /// What became of the sources.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct AddReport {
@@ -94,7 +103,7 @@ pub struct AddReport {
     pub skipped_reasons: BTreeMap<String, usize>,
     /// How fetching went, if there was something to fetch.
     #[serde(skip)]
-    pub fetched: Option<dataset::Progress>,
+    pub fetched: Option<Fetched>,
     /// Seconds.
     pub took: f64,
 }
@@ -260,9 +269,13 @@ impl Adding<'_> {
         let identity = self.model.identity();
         let placement = &self.request.placement;
         let name = self.request.collection_name();
-        let collection = self
-            .store
-            .collection_or_new_at(name, &identity, placement)?;
+        // One that was deleted while its sources are watched is not made again.
+        let collection = if is_first {
+            self.store
+                .collection_or_new_at(name, &identity, placement)?
+        } else {
+            self.store.collection(name)?
+        };
         let mut counts = self.index_files(&collection, &listed, stop, watcher)?;
         let mut fetched = None;
         if fetch::is_needed(&listed.listing)? && !counts.stopped {
@@ -299,7 +312,7 @@ impl Adding<'_> {
             waiting: &waiting,
             ..AddOptions::default()
         };
-        let total = listed.listing.pictures();
+        let total = listed.listing.file_count();
         let records = listed.listing.files();
         let records = records.map(|record| Ok::<_, Error>(new_record(record?)));
         collection.add(&self.model.model, records, &options, |event| match event {

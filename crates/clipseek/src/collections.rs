@@ -107,7 +107,7 @@ impl Clipseek {
     }
 
     /// Takes the pictures of collections into another, with their vectors. `progress` sees the collection that is
-    /// taken in, and what becomes of its pictures. It ends early when `stop` is set.
+    /// taken in, and what becomes of its pictures; `merged` what became of each collection. It ends early when `stop` is set.
     ///
     /// # Errors
     /// [`Error::MergeIntoItself`], [`Error::MergeOfModels`], [`Error::NoCollections`] for a store that is not there,
@@ -117,6 +117,7 @@ impl Clipseek {
         request: &MergeRequest,
         stop: &AtomicBool,
         mut progress: impl FnMut(&Collection<'_>, MergeEvent<'_>),
+        mut merged: impl FnMut(&Merged),
     ) -> Result<Vec<Merged>> {
         Store::check_name(&request.into)?;
         let store = self.store()?;
@@ -140,9 +141,10 @@ impl Clipseek {
         for other in &from {
             let into = store.collection_or_new(&request.into, other.model());
             let into = into.map_err(|error| explained(error, other.name(), &request.into))?;
-            let merged = merge(store, &into, other, &options, &mut progress)?;
-            let is_stopped = merged.report.stopped;
-            all.push(merged);
+            let one = merge(store, &into, other, &options, &mut progress)?;
+            merged(&one);
+            let is_stopped = one.report.stopped;
+            all.push(one);
             if is_stopped {
                 break;
             }

@@ -24,7 +24,7 @@ impl Conditions {
     /// The filter that all of it comes to, if there is any.
     ///
     /// # Errors
-    /// [`Error::NoTime`] if the dates exclude each other.
+    /// [`Error::NoTime`] if the dates exclude each other, [`Error::Read`] if nothing is known of the current directory.
     pub fn filter(&self) -> Result<Option<Filter>> {
         if let (Some(after), Some(before)) = (self.taken_after, self.taken_before)
             && after.start >= before.end

@@ -18,7 +18,7 @@ pub const PICTURE: &str = "pictures/two-perch.jpg";
 /// added. Files that are there already, and whole, are left alone.
 ///
 /// # Errors
-/// [`Error::Write`].
+/// [`Error::Write`], and [`Error::Dataset`] if a file cannot be put there.
 pub fn unpack(directory: &Path) -> Result<PathBuf> {
     let pictures = directory.join("pictures");
     fs::create_dir_all(&pictures).map_err(|source| Error::Write {

@@ -65,7 +65,7 @@ pub enum Error {
     #[error(transparent)]
     HubSettings(Arc<hub::Error>),
     /// A model that was found is another than the one that made the collection.
-    #[error("it is no more what made the collection")]
+    #[error("the model has changed since the collection was made")]
     ModelChanged,
     /// Source and target of a merge are one.
     #[error("`{name}` cannot be merged into itself")]
@@ -147,7 +147,7 @@ pub enum Error {
     #[error("no time lies after --taken-after and before --taken-before")]
     NoTime,
     /// Nothing that is downloaded is taken any more: adding it has failed, and says why.
-    #[error("the pictures being downloaded are not added any more")]
+    #[error("adding failed, so downloads were stopped")]
     AddingEnded,
     /// A filter that is no JSON.
     #[error("--filter is not JSON")]
@@ -235,7 +235,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// No thread or event loop could be started.
-    #[error("the system refuses what is needed to wait for a network")]
+    #[error("could not start what waits for the network")]
     Runtime(#[source] std::io::Error),
     /// The store, a collection or a query failed.
     #[error(transparent)]
@@ -339,7 +339,13 @@ impl Error {
                 "name a table, or a smaller folder; --exclude leaves files out".to_owned()
             }
             Error::NoTime => "--taken-after is where the time begins".to_owned(),
-            Error::HubSettings(error) => return error.hint(),
+            Error::HubSettings(error) => {
+                let mini = "or try clipseek out with the bundled model: --model mini";
+                match error.hint() {
+                    Some(hint) => format!("{hint}; {mini}"),
+                    None => mini.to_owned(),
+                }
+            }
             Error::Search(error) => return of_search(error),
             Error::Index(error) => return of_index(error),
             Error::Dataset(error) => return of_dataset(error),

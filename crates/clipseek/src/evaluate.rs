@@ -28,7 +28,7 @@ pub fn evaluate(
         Ok(())
     };
     let failed = embed_listing(model, listing, visit, |failure| seen(Some(failure)))?;
-    if images.is_empty() {
+    if images.is_empty() || captions.is_empty() {
         return Err(Error::NothingReadable);
     }
     let evaluation = search::evaluate(&images, &captions, &picture_of);
@@ -40,8 +40,10 @@ pub fn evaluate(
 /// # Errors
 /// [`Error::NoCaptions`].
 pub fn check_captions(source: &Path, listing: &Listing) -> Result<()> {
-    if listing.captions() > 0 {
-        return Ok(());
+    for record in listing.files() {
+        if !record?.captions.is_empty() {
+            return Ok(());
+        }
     }
     Err(Error::NoCaptions {
         path: source.to_owned(),

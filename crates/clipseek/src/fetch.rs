@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use dataset::{Address, Download, FetchedPicture, Listing, Outcome, Progress, Record, WebAddress};
 use search::{AddEvent, AddOptions, Collection, Failure, IngestReport, NewRecord};
 
-use crate::add::{AddProgress, Adding, Watcher};
+use crate::add::{AddProgress, Adding, Fetched, Watcher};
 use crate::error::{Error, Result};
 use crate::sources::{absolute, new_record, place};
 
@@ -34,7 +35,7 @@ pub(crate) fn add(
     listing: &Listing,
     stop: &AtomicBool,
     watcher: &Watcher<'_>,
-) -> Result<(IngestReport, Option<Progress>)> {
+) -> Result<(IngestReport, Option<Fetched>)> {
     let failed = |source| Error::FetchedPictures {
         collection: collection.name().to_owned(),
         source: Box::new(source),
@@ -77,18 +78,21 @@ impl Fetching<'_> {
         }
         let request = &self.adding.request;
         for location in &request.sources {
-            // Whatever else is among the sources has no pictures inside.
-            if let Ok(table) = self.adding.clipseek.table(location, &request.read) {
-                let show = |progress: &Progress| (self.watcher)(AddProgress::TakingOut(progress));
-                self.download.take_inside(&table, None, self.stop, show)?;
-            }
+            let table = match self.adding.clipseek.table(location, &request.read) {
+                // Whatever else is among the sources has no pictures inside.
+                Err(Error::Dataset(error)) if is_no_table(&error) => continue,
+                table => table?,
+            };
+            let show = |progress: &Progress| (self.watcher)(AddProgress::TakingOut(progress));
+            self.download.take_inside(&table, None, self.stop, show)?;
         }
         Ok(())
     }
 
     /// Adds the pictures that were inside tables, and at the same time fetches and adds those of URLs.
-    fn run(&self) -> Result<(IngestReport, Option<Progress>)> {
+    fn run(&self) -> Result<(IngestReport, Option<Fetched>)> {
         let has_urls = self.listing.web().next().transpose()?.is_some();
+        let start = Instant::now();
         let (arrived, arriving) = sync_channel(WAITING);
         let (added, fetched) = thread::scope(|scope| {
             let fetching = scope.spawn(move || match has_urls {
@@ -97,7 +101,7 @@ impl Fetching<'_> {
             });
             let inside = self.listing.inside();
             let inside = inside.filter_map(|record| self.taken_out(record).transpose());
-            let added = self.add(inside.chain(arriving.into_iter().map(Ok)));
+            let added = self.add(inside.chain(arriving.into_iter().map(Ok)), has_urls);
             let fetched = fetching.join().unwrap_or_else(|panic| resume_unwind(panic));
             (added, fetched)
         });
@@ -107,12 +111,18 @@ impl Fetching<'_> {
             report.failed += number;
             *report.reasons.entry(reason.clone()).or_default() += number;
         }
-        report.stopped |= fetched.as_ref().is_some_and(|progress| progress.stopped);
+        let took = start.elapsed();
+        let fetched = fetched.map(|progress| Fetched { progress, took });
+        report.stopped |= fetched.as_ref().is_some_and(|it| it.progress.stopped);
         Ok((report, fetched))
     }
 
     /// Adds pictures, within the limits that they were fetched with.
-    fn add(&self, records: impl Iterator<Item = Result<NewRecord>> + Send) -> Result<IngestReport> {
+    fn add(
+        &self,
+        records: impl Iterator<Item = Result<NewRecord>> + Send,
+        is_fetching: bool,
+    ) -> Result<IngestReport> {
         let waiting = || self.adding.clipseek.tell_of_waiting();
         let options = AddOptions {
             limits: self.adding.request.download.limits.clone(),
@@ -123,7 +133,15 @@ impl Fetching<'_> {
         let model = &self.adding.model.model;
         self.collection
             .add(model, records, &options, |event| match event {
-                AddEvent::Progress(report) => self.indexed.store(report.done(), Ordering::Relaxed),
+                // While URLs are fetched, that tells how it gets on.
+                AddEvent::Progress(report) if is_fetching => {
+                    self.indexed.store(report.done(), Ordering::Relaxed);
+                }
+                AddEvent::Progress(report) => (self.watcher)(AddProgress::Indexing {
+                    done: report.done(),
+                    total: self.listing.pictures() - self.listing.file_count(),
+                    failed: report.failed,
+                }),
                 AddEvent::Failed(failure) => (self.watcher)(AddProgress::Failed(failure)),
             })
     }
@@ -163,17 +181,19 @@ impl Fetching<'_> {
             .run(self.stop, feed, |address, outcome, progress| {
                 let indexed = self.indexed.load(Ordering::Relaxed);
                 (self.watcher)(AddProgress::Fetching { progress, indexed });
-                let record = self.listing.at(&Address::Web(address.clone()))?;
-                match (&outcome.result, record) {
-                    (Ok(picture), Some(record)) => {
-                        let record = with_file(record, picture, &self.folder);
-                        arrived.send(record).map_err(|_| Error::AddingEnded)
-                    }
-                    _ => {
-                        self.fail(&failure(&address.to_string(), outcome));
-                        Ok(())
-                    }
+                let Ok(picture) = &outcome.result else {
+                    self.fail(&failure(&address.to_string(), outcome));
+                    return Ok(());
+                };
+                let Some(record) = self.listing.at(&Address::Web(address.clone()))? else {
+                    return Ok(());
+                };
+                let sent = arrived.send(with_file(record, picture, &self.folder));
+                // Nobody takes more: it was stopped, and the download ends by itself; or adding has failed, and says why.
+                if sent.is_err() && !self.stop.load(Ordering::Relaxed) {
+                    return Err(Error::AddingEnded);
                 }
+                Ok(())
             })
     }
 
@@ -182,6 +202,11 @@ impl Fetching<'_> {
         *failures.entry(failure.reason.clone()).or_default() += 1;
         (self.watcher)(AddProgress::Failed(failure));
     }
+}
+
+fn is_no_table(error: &dataset::Error) -> bool {
+    use dataset::Error::{NoTable, UnknownKind};
+    matches!(error, NoTable { .. } | UnknownKind { .. })
 }
 
 /// What the collection needs of a picture that is now a file.

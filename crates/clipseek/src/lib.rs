@@ -1,4 +1,4 @@
-//! What a person can ask clipseek for, free of any face: the terminal, a server and a program in Rust all call this.
+//! What a person can ask clipseek for, independent of any user interface: the terminal, a server and a program in Rust all call this.
 //!
 //! A [`Clipseek`] has a store of collections and the models at hand. It adds sources to a collection, asks one with
 //! words or pictures, classifies, embeds and evaluates. Nothing here prints, parses arguments or reads the environment:
@@ -53,7 +53,7 @@ mod settings;
 mod sources;
 mod vector_file;
 
-pub use add::{AddProgress, AddReport, AddRequest, Adding, Watcher};
+pub use add::{AddProgress, AddReport, AddRequest, Adding, Fetched, Watcher};
 pub use answer::{Answer, Nothing, RankedHit, similarity};
 pub use classify::{Classified, Classifier, Label, check_labels};
 pub use clipseek::{Clipseek, DEFAULT_COLLECTION};
@@ -75,7 +75,11 @@ pub use settings::Settings;
 pub use sources::{ReadOptions, skipped};
 pub use vector_file::VectorFile;
 
-// What the types above are made of, so that a program needs no other crate of this workspace.
+// The crates below, whose types stand in signatures here, so that a program needs to name no other crate.
+pub use ::search;
+pub use {clip, dataset, hub, index, picture};
+
+// Those of their types that most programs name.
 pub use ::search::{
     AddOptions, CaptionMatch, Collection, CollectionInfo, Duplicates, Embedder, Embedding, Failure,
     Hit, Hits, IngestReport, Keywords, MergeReport, ModelIdentity, Placement, Store, StoreSettings,

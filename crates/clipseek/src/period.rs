@@ -14,6 +14,9 @@ const EXPECTED: &str = "expected a date such as 2019, 2019-07, 2019-07-14 or 201
 
 impl Period {
     /// Reads an ISO 8601 date of any precision, without a time zone.
+    ///
+    /// # Errors
+    /// What was expected, in words.
     pub fn parse(text: &str) -> Result<Period, String> {
         let expected = || EXPECTED.to_owned();
         let text = text.trim();

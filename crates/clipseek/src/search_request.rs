@@ -6,7 +6,7 @@ use search::{Collection, SearchOptions};
 use crate::answer::{Answer, Nothing};
 use crate::clipseek::Clipseek;
 use crate::conditions::Conditions;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::models::{ModelChoice, NamedModel};
 use crate::query::Query;
 
@@ -107,15 +107,16 @@ fn answer(
     query: Query,
     options: &SearchOptions,
 ) -> Result<Answer> {
+    let model = model.filter(|_| !query.terms.is_empty());
     let found = match (model, &query.keywords) {
-        (None, Some(keywords)) => {
-            collection.search_keywords(keywords, options.top_k, options.filter.as_ref())?
-        }
-        (None, None) => return Err(crate::Error::NoWords),
         (Some(model), _) => query.ask(|asked| {
             let found = collection.search(model, asked, options);
             found.map_err(|error| query.explain(error))
         })?,
+        (None, Some(keywords)) => {
+            collection.search_keywords(keywords, options.top_k, options.filter.as_ref())?
+        }
+        (None, None) => return Err(Error::NoWords),
     };
     Ok(Answer {
         nothing: Nothing::of(&found, &query, options, collection),

@@ -13,9 +13,9 @@ pub struct Settings {
     /// The directory of the store: the catalogue of collections, and the embedded engine. What concerns no collection
     /// goes without.
     pub store: Option<PathBuf>,
-    /// How the store's engines are reached.
+    /// How the store's engines are reached. Their retries are told to the listener, whatever `on_retry` says.
     pub engines: StoreSettings,
-    /// How models and datasets are downloaded. What is wrong with it concerns those alone who need the hub.
+    /// How models and datasets are downloaded. The user agent is always clipseek's. What is wrong with it concerns those alone who need the hub.
     pub hub: Result<hub::Settings, Arc<hub::Error>>,
     /// How the pictures of queries are fetched that are given as URLs.
     pub fetch: FetchOptions,

@@ -44,6 +44,7 @@ use crate::{Address, Metadata, Problem, Record, Result};
 pub struct Listing {
     database: Mutex<Database>,
     pictures: u64,
+    files: u64,
     mentions: u64,
     captions: u64,
     problems: u64,
@@ -73,6 +74,7 @@ impl Listing {
         Ok(Self {
             database: Mutex::new(Database::new()?),
             pictures: 0,
+            files: 0,
             mentions: 0,
             captions: 0,
             problems: 0,
@@ -85,6 +87,11 @@ impl Listing {
     /// How many pictures there are.
     pub fn pictures(&self) -> u64 {
         self.pictures
+    }
+
+    /// How many of the pictures are files of this machine.
+    pub fn file_count(&self) -> u64 {
+        self.files
     }
 
     /// How many times pictures were named.
@@ -243,6 +250,7 @@ impl Listing {
         let database = self.database_mut();
         let known = database.insert_record(number, address, id, said)?;
         self.pictures += 1;
+        self.files += u64::from(address.file().is_some());
         self.captions += said.captions.len() as u64;
         Ok(known)
     }
@@ -258,7 +266,7 @@ impl Listing {
         let database = self.database.get_mut();
         let database = database.unwrap_or_else(PoisonError::into_inner);
         let (pictures, problems) = (&mut self.pictures, &mut self.problems);
-        let mentions = &mut self.mentions;
+        let (mentions, files) = (&mut self.mentions, &mut self.files);
         database.visit_sorted(|found| {
             match found {
                 Ok(path) => {
@@ -266,6 +274,7 @@ impl Listing {
                     let address = Address::File(path);
                     if database.find(&address)?.is_none() {
                         *pictures += 1;
+                        *files += 1;
                         database.insert_record(
                             pictures.cast_signed(),
                             &address,

@@ -3,7 +3,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use clap::Args;
-use clipseek::{AddProgress, AddReport, AddRequest, Adding, Clipseek, DEFAULT_COLLECTION};
+use clipseek::{AddProgress, AddReport, AddRequest, Adding, Clipseek, DEFAULT_COLLECTION, Fetched};
 use search::IngestReport;
 
 use crate::add_display::AddDisplay;
@@ -163,12 +163,11 @@ impl Arguments {
     }
 
     fn tell_of_fetching(&self, report: &AddReport) {
-        let Some(progress) = &report.fetched else {
+        let Some(Fetched { progress, took }) = &report.fetched else {
             return;
         };
         if progress.done > progress.known {
-            let took = std::time::Duration::from_secs_f64(report.took);
-            message!("fetched {}", downloading::state(progress, took));
+            message!("fetched {}", downloading::state(progress, *took));
         }
         downloading::tell_of_refusals(&progress.failed);
         let is_known = progress.known > 0 && !self.download.retries_failed();

@@ -83,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     let classifier = Classifier::new(&model, &labels, &templates)?;
     let pictures = received.iter().map(|picture| classifier.picture(picture));
     let mut all = pictures.collect::<clipseek::Result<Vec<Classified>>>()?;
-    let bar = progress::bar(listing.pictures() as usize, "embedding");
+    let bar = progress::bar(listing.file_count() as usize, "embedding");
     let skipped = reading.skipped();
     let visit = |classified| {
         bar.inc(1);

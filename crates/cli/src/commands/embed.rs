@@ -95,7 +95,7 @@ fn embed_source(
     } = reading.read(clipseek, &[source.to_owned()])?;
     let model = clipseek.models().load(&arguments.model.choice())?.model;
     let mut file = VectorFile::create(to, model.dimension())?;
-    let bar = progress::bar(listing.pictures() as usize, "embedding");
+    let bar = progress::bar(listing.file_count() as usize, "embedding");
     let skipped = reading.skipped();
     let visit = |embedding| {
         bar.inc(1);

@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     } = reading.read(clipseek, std::slice::from_ref(source))?;
     check_captions(source, &listing)?;
     let model = clipseek.models().load(&arguments.model.choice())?;
-    let bar = progress::bar(listing.pictures() as usize, "embedding");
+    let bar = progress::bar(listing.file_count() as usize, "embedding");
     let skipped = reading.skipped();
     let (evaluation, failed) = evaluate(&model.model, source, &listing, |failure| {
         bar.inc(1);

@@ -3,13 +3,13 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use clipseek::{Clipseek, MergeRequest, Merged};
-use search::MergeEvent;
+use search::{Collection, MergeEvent};
 
 use crate::engines::tell_of_late;
 use crate::exit::Outcome;
 use crate::interrupt;
 use crate::progress;
-use crate::sources::SourceArguments;
+use crate::sources::Skipped;
 use crate::terminal::message;
 
 #[derive(Args, Debug)]
@@ -34,19 +34,20 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         into: arguments.into.clone(),
     };
     let bar = progress::bar(0, "merging");
-    let skipped = SourceArguments::default().skipped();
-    let merged = clipseek.merge(&request, interrupt::flag()?, |from, event| match event {
+    let skipped = Skipped::all();
+    let progress = |from: &Collection<'_>, event: MergeEvent<'_>| match event {
         MergeEvent::Progress(report) => {
             bar.set_length(from.pictures());
             bar.set_position((report.added + report.present) as u64);
         }
         MergeEvent::Failed(failure) => skipped.tell_of(&bar, failure),
+    };
+    let merged = clipseek.merge(&request, interrupt::flag()?, progress, |merged| {
+        bar.suspend(|| summarise(merged, &arguments.into));
     });
     bar.finish_and_clear();
-    skipped.finish();
     let mut well = true;
     for merged in merged? {
-        summarise(&merged, &arguments.into);
         let report = &merged.report;
         if report.stopped {
             message!("stopped; the same command goes on from here");

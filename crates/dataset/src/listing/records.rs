@@ -44,7 +44,7 @@ impl<'a> Records<'a> {
 
     fn turn(&mut self) -> Result<()> {
         let database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut heads = heads(&database, self.types, self.last, self.kind)?;
+        let mut heads = heads(&database, self.types, self.last, self.kind, PAGE)?;
         complete(&database, self.types, &mut heads)?;
         match heads.last() {
             Some((number, _)) => self.last = *number,
@@ -77,24 +77,24 @@ pub(super) fn record(
     types: &[ColumnTypes],
     number: i64,
 ) -> crate::Result<Option<Record>> {
-    let mut heads = heads(database, types, number - 1, None)?;
-    heads.truncate(1);
+    let mut heads = heads(database, types, number - 1, None, 1)?;
     complete(database, types, &mut heads)?;
     Ok(heads.pop().map(|(_, record)| record))
 }
 
-/// A page of records after the number `after`, each with its first row.
+/// At most `most` records after the number `after`, each with its first row.
 fn heads(
     database: &Database,
     types: &[ColumnTypes],
     after: i64,
     kind: Option<AddressKind>,
+    most: i64,
 ) -> Result<Vec<(i64, Record)>> {
     let mut statement = database.connection.prepare_cached(
         "SELECT number, kind, address, id, source, captions, metadata FROM records
          WHERE number > ?1 AND (?2 IS NULL OR kind = ?2) ORDER BY number LIMIT ?3",
     )?;
-    let mut rows = statement.query(params![after, kind.map(code), PAGE])?;
+    let mut rows = statement.query(params![after, kind.map(code), most])?;
     let (mut heads, mut bytes) = (Vec::new(), 0);
     while bytes < LARGE
         && let Some(row) = rows.next()?
