@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgGroup, ArgMatches, Args, CommandFactory, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands;
 use crate::environment;
@@ -73,17 +73,6 @@ pub(crate) enum Command {
     Serve(commands::serve::Arguments),
     Completions(commands::completions::Arguments),
     Man(commands::man::Arguments),
-}
-
-/// At least one of these arguments has to be there.
-pub(crate) fn one_of<const COUNT: usize>(
-    name: &'static str,
-    arguments: [&'static str; COUNT],
-) -> ArgGroup {
-    ArgGroup::new(name)
-        .args(arguments)
-        .required(true)
-        .multiple(true)
 }
 
 /// The arguments that name a collection. As variables they may be empty, which stands for none.

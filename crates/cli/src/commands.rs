@@ -23,12 +23,12 @@ use anyhow::Result;
 use clipseek::Clipseek;
 
 use crate::arguments::{Arguments, Command};
-use crate::environment;
 use crate::exit::Outcome;
+use crate::settings::settings;
 
 /// Runs the command that was asked for.
 pub(crate) fn run(arguments: Arguments) -> Result<Outcome> {
-    let clipseek = Clipseek::new(environment::settings(&arguments.place));
+    let clipseek = Clipseek::new(settings(arguments.place.store));
     match arguments.command {
         Command::Demo(arguments) => demo::run(&arguments, &clipseek),
         Command::Add(arguments) => add::run(&arguments, &clipseek),

@@ -14,15 +14,10 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use clipseek::{DEFAULT_MODEL, Settings};
-use dataset::{ClientSettings, FetchOptions, Reach};
+use clipseek::DEFAULT_MODEL;
+use dataset::ClientSettings;
 use index::{CONTROLLER_VARIABLE, KEY_VARIABLE, PineconeSettings};
-use search::StoreSettings;
-
-use crate::arguments::StoreArguments;
-use crate::listener::listener;
 
 /// The directory of the store.
 pub(crate) const STORE: &str = "CLIPSEEK_STORE";
@@ -214,28 +209,18 @@ pub(crate) fn client_settings() -> ClientSettings {
     ClientSettings::from_variables(variable)
 }
 
-/// The settings that the arguments and the variables come to.
-pub(crate) fn settings(arguments: &StoreArguments) -> Settings {
-    Settings {
-        store: arguments.store.clone().or_else(data_directory),
-        engines: StoreSettings {
-            pinecone: PineconeSettings::from_variables(variable),
-        },
-        hub: hub::Settings::from_variables(variable).map_err(Arc::new),
-        // Who names a picture may have it from wherever it is, and is no crawler.
-        fetch: FetchOptions {
-            client: client_settings(),
-            reach: Reach::Anywhere,
-            ignore_opt_out: true,
-            ..FetchOptions::default()
-        },
-        model: text(MODEL),
-        listener: listener(),
-    }
+/// How Pinecone is asked.
+pub(crate) fn pinecone_settings() -> PineconeSettings {
+    PineconeSettings::from_variables(variable)
+}
+
+/// How the Hugging Face hub is asked, and where its cache is.
+pub(crate) fn hub_settings() -> hub::Result<hub::Settings> {
+    hub::Settings::from_variables(variable)
 }
 
 /// The platform's directory for the data of programs, if the environment says where the user's home is.
-fn data_directory() -> Option<PathBuf> {
+pub(crate) fn data_directory() -> Option<PathBuf> {
     use etcetera::BaseStrategy;
     let strategy = etcetera::choose_base_strategy().ok()?;
     Some(strategy.data_dir().join("clipseek"))

@@ -2,6 +2,7 @@
 
 mod add_display;
 mod add_report;
+mod argument_group;
 mod arguments;
 mod bug;
 mod commands;
@@ -20,6 +21,7 @@ mod picture_argument;
 mod progress;
 mod pull_display;
 mod render;
+mod settings;
 mod sources;
 mod terminal;
 mod watch;

@@ -3,92 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use dataset::{DownloadOptions, ListedProblem, Listing};
-use search::{AddEvent, AddOptions, Collection, Failure, IngestReport, Placement, Store};
+use dataset::Listing;
+use search::{AddEvent, AddOptions, Collection, IngestReport, Store};
 use serde::Serialize;
 
-use crate::clipseek::{Clipseek, DEFAULT_COLLECTION};
+use crate::add_request::{AddProgress, AddRequest, Fetched, Watcher};
+use crate::clipseek::Clipseek;
 use crate::columns;
 use crate::error::{Error, Result};
 use crate::event::Note;
 use crate::fetch;
-use crate::models::{ModelChoice, NamedModel};
-use crate::sources::{ReadOptions, new_record, place};
-
-/// What is added, to what, and how.
-#[derive(Clone, Debug, Default)]
-pub struct AddRequest {
-    /// Folders, tables, single pictures, datasets of the hub.
-    pub sources: Vec<PathBuf>,
-    /// The collection, made if it is not there; `None` for [`DEFAULT_COLLECTION`].
-    pub collection: Option<String>,
-    /// The model; by default that of the collection, else the default one.
-    pub model: ModelChoice,
-    /// Where the vectors of a new collection go.
-    pub placement: Placement,
-    /// How the sources are read.
-    pub read: ReadOptions,
-    /// How pictures of URLs are fetched.
-    pub download: DownloadOptions,
-    /// Whether pictures that are gone from the folders are taken out of the collection.
-    pub prune: bool,
-}
-
-impl AddRequest {
-    /// The name of the collection.
-    pub fn collection_name(&self) -> &str {
-        let name = self.collection.as_deref();
-        name.filter(|name| !name.is_empty())
-            .unwrap_or(DEFAULT_COLLECTION)
-    }
-}
-
-/// How adding gets on. It comes from several threads.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum AddProgress<'a> {
-    /// A file or a row that is no picture.
-    Skipped(&'a ListedProblem),
-    /// A folder that held pictures before, and holds none now.
-    EmptyFolder {
-        /// The folder.
-        path: &'a Path,
-    },
-    /// Pictures of this machine are indexed.
-    Indexing {
-        /// How many have been dealt with.
-        done: usize,
-        /// How many there are.
-        total: u64,
-        /// How many of them failed.
-        failed: usize,
-    },
-    /// Pictures are taken out of the tables that they are in.
-    TakingOut(&'a dataset::Progress),
-    /// Pictures of URLs are fetched, and indexed as they come.
-    Fetching {
-        /// How fetching gets on.
-        progress: &'a dataset::Progress,
-        /// How many of them are indexed.
-        indexed: usize,
-    },
-    /// A picture that could not be fetched or indexed.
-    Failed(&'a Failure),
-}
-
-/// Is told how adding gets on.
-pub type Watcher<'a> = dyn Fn(AddProgress<'_>) + Sync + 'a;
-
-/// How fetching went.
-#[derive(Clone, Debug, Default)]
-pub struct Fetched {
-    /// What came of the URLs.
-    pub progress: dataset::Progress,
-    /// How long it took, indexing of what came included.
-    pub took: Duration,
-}
+use crate::models::NamedModel;
+use crate::sources::{new_record, place};
 
 /// What became of the sources.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -224,10 +152,10 @@ struct Listed {
 
 /// Sources that are about to be added, and what they are added to.
 pub struct Adding<'a> {
-    pub(crate) clipseek: &'a Clipseek,
-    pub(crate) store: &'a Store,
-    pub(crate) request: AddRequest,
-    pub(crate) model: NamedModel,
+    clipseek: &'a Clipseek,
+    store: &'a Store,
+    request: AddRequest,
+    model: NamedModel,
     /// What the sources hold, until it is added.
     listed: Option<Listed>,
 }
@@ -279,7 +207,15 @@ impl Adding<'_> {
         let mut counts = self.index_files(&collection, &listed, stop, watcher)?;
         let mut fetched = None;
         if fetch::is_needed(&listed.listing)? && !counts.stopped {
-            let (others, progress) = fetch::add(self, &collection, &listed.listing, stop, watcher)?;
+            let (others, progress) = fetch::add(
+                self.clipseek,
+                &self.request,
+                &self.model.model,
+                &collection,
+                &listed.listing,
+                stop,
+                watcher,
+            )?;
             counts.join(others);
             fetched = progress;
         }

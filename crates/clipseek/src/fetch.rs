@@ -11,10 +11,12 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use clip::Model;
 use dataset::{Address, Download, FetchedPicture, Listing, Outcome, Progress, Record, WebAddress};
 use search::{AddEvent, AddOptions, Collection, Failure, IngestReport, NewRecord};
 
-use crate::add::{AddProgress, Adding, Fetched, Watcher};
+use crate::add_request::{AddProgress, AddRequest, Fetched, Watcher};
+use crate::clipseek::Clipseek;
 use crate::error::{Error, Result};
 use crate::sources::{absolute, new_record, place};
 
@@ -30,7 +32,9 @@ pub(crate) fn is_needed(listing: &Listing) -> Result<bool> {
 /// Brings the pictures of the listing that are elsewhere into the store, and adds them. Also tells how fetching went,
 /// if anything was fetched.
 pub(crate) fn add(
-    adding: &Adding<'_>,
+    clipseek: &Clipseek,
+    request: &AddRequest,
+    model: &Model,
     collection: &Collection<'_>,
     listing: &Listing,
     stop: &AtomicBool,
@@ -40,12 +44,14 @@ pub(crate) fn add(
         collection: collection.name().to_owned(),
         source: Box::new(source),
     };
-    let folder = absolute(&adding.store.downloads(collection.name()))?;
+    let folder = absolute(&clipseek.store()?.downloads(collection.name()))?;
     let fetching = Fetching {
-        adding,
+        clipseek,
+        request,
+        model,
         collection,
         listing,
-        download: Download::open(&folder, adding.request.download.clone()).map_err(failed)?,
+        download: Download::open(&folder, request.download.clone()).map_err(failed)?,
         folder,
         stop,
         watcher,
@@ -57,7 +63,9 @@ pub(crate) fn add(
 }
 
 struct Fetching<'a> {
-    adding: &'a Adding<'a>,
+    clipseek: &'a Clipseek,
+    request: &'a AddRequest,
+    model: &'a Model,
     collection: &'a Collection<'a>,
     listing: &'a Listing,
     download: Download,
@@ -76,9 +84,9 @@ impl Fetching<'_> {
         if self.listing.inside().next().transpose()?.is_none() {
             return Ok(());
         }
-        let request = &self.adding.request;
+        let request = self.request;
         for location in &request.sources {
-            let table = match self.adding.clipseek.table(location, &request.read) {
+            let table = match self.clipseek.table(location, &request.read) {
                 // Whatever else is among the sources has no pictures inside.
                 Err(Error::Dataset(error)) if is_no_table(&error) => continue,
                 table => table?,
@@ -123,14 +131,14 @@ impl Fetching<'_> {
         records: impl Iterator<Item = Result<NewRecord>> + Send,
         is_fetching: bool,
     ) -> Result<IngestReport> {
-        let waiting = || self.adding.clipseek.tell_of_waiting();
+        let waiting = || self.clipseek.tell_of_waiting();
         let options = AddOptions {
-            limits: self.adding.request.download.limits.clone(),
+            limits: self.request.download.limits.clone(),
             stop: self.stop,
             waiting: &waiting,
             ..AddOptions::default()
         };
-        let model = &self.adding.model.model;
+        let model = self.model;
         self.collection
             .add(model, records, &options, |event| match event {
                 // While URLs are fetched, that tells how it gets on.

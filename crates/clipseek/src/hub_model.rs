@@ -2,8 +2,6 @@ use std::fmt;
 
 use hub::{Repository, Revision};
 
-use crate::error::Result;
-
 /// A model's id and revision, written `owner/name` or `owner/name@revision`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubModel {
@@ -29,8 +27,8 @@ impl HubModel {
     /// The same model at one commit.
     ///
     /// # Errors
-    /// [`Error::Hub`](crate::Error::Hub) for what cannot name a commit.
-    pub fn at(&self, commit: &str) -> Result<HubModel> {
+    /// The hub's, for what cannot name a commit.
+    pub fn at(&self, commit: &str) -> hub::Result<HubModel> {
         Ok(HubModel {
             repository: self.repository.clone(),
             revision: Revision::new(commit)?,

@@ -26,6 +26,7 @@
 //! ```
 
 mod add;
+mod add_request;
 mod answer;
 mod classify;
 mod clipseek;
@@ -53,7 +54,8 @@ mod settings;
 mod sources;
 mod vector_file;
 
-pub use add::{AddProgress, AddReport, AddRequest, Adding, Fetched, Watcher};
+pub use add::{AddReport, Adding};
+pub use add_request::{AddProgress, AddRequest, Fetched, Watcher};
 pub use answer::{Answer, Nothing, RankedHit, similarity};
 pub use classify::{Classified, Classifier, Label, check_labels};
 pub use clipseek::{Clipseek, DEFAULT_COLLECTION};

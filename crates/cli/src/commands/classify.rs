@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use clip::Template;
 use clipseek::{Classified, Classifier, Clipseek, check_labels};
 
-use crate::arguments::one_of;
+use crate::argument_group::one_of;
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::models::ModelArguments;

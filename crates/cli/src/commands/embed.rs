@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use clipseek::{Clipseek, VectorFile, embed_listing};
 
-use crate::arguments::one_of;
+use crate::argument_group::one_of;
 use crate::exit::Outcome;
 use crate::models::ModelArguments;
 use crate::output;

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::arguments::one_of;
+use crate::argument_group::one_of;
 use crate::engines::{DeploymentArguments, EngineArguments, tell_of_late};
 use crate::environment;
 use crate::error::Error;

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use clipseek::{Answer, Clipseek, Field, Query, QueryText, SearchRequest};
 use search::Collection;
 
-use crate::arguments::one_of;
+use crate::argument_group::one_of;
 use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;

@@ -1,0 +1,28 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clipseek::{FetchOptions, Settings, StoreSettings};
+use dataset::Reach;
+
+use crate::environment;
+use crate::listener::listener;
+
+/// The settings that the variables come to, for this store if one was named.
+pub(crate) fn settings(store: Option<PathBuf>) -> Settings {
+    Settings {
+        store: store.or_else(environment::data_directory),
+        engines: StoreSettings {
+            pinecone: environment::pinecone_settings(),
+        },
+        hub: environment::hub_settings().map_err(Arc::new),
+        // Who names a picture may have it from wherever it is, and is no crawler.
+        fetch: FetchOptions {
+            client: environment::client_settings(),
+            reach: Reach::Anywhere,
+            ignore_opt_out: true,
+            ..FetchOptions::default()
+        },
+        model: environment::text(environment::MODEL),
+        listener: listener(),
+    }
+}
