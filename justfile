@@ -65,7 +65,7 @@ bench WHAT *ARGS:
         index)   cargo build --release --quiet && cargo build --release --quiet -p index --example measure
                  programs="${CARGO_TARGET_DIR:-target}/release"
                  python3 tools/bench_index.py "$programs/examples/measure" "$programs/clipseek" "$@" ;;
-        ingest)  cargo run --release --quiet -p search --example ingest -- "$@" ;;
+        ingest)  cargo run --release --quiet -p search --example ingest_rate -- "$@" ;;
         picture) cargo run --release --quiet -p picture --example speed -- "$@" ;;
         clip)    cargo run --release --quiet -p clip --example throughput -- "$@" ;;
         cold)    cargo build --release --quiet && python3 tools/cold_start.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
@@ -95,6 +95,17 @@ check-export: programs
     check 3 "$folder/exported.parquet"
     check 2 "$folder/embedded.npy"
     check 2 "$folder/exported.npy"
+
+# Run the examples of the library: index the bundled pictures, search them, classify one
+check-examples: programs
+    #!/usr/bin/env bash
+    set -euo pipefail
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    examples="${CARGO_TARGET_DIR:-target}/debug/examples"
+    "$examples/ingest" "$folder" demo/captions.csv | tail -n 1 | grep '^added 82 '
+    "$examples/search" "$folder" "a bird on a branch" | head -n 1 | grep branch
+    "$examples/classify" demo/pictures/two-perch.jpg fish car | head -n 1 | grep fish
 
 # Share a cache with Python's huggingface_hub, both ways (tools/fixtures/hub/requirements.txt)
 check-hub: programs

@@ -1,6 +1,6 @@
 //! How fast pictures are added, and in how much memory, from the first to the last.
 //!
-//! `cargo run --release -p search --example ingest -- FOLDER [COUNT]` adds COUNT tiny pictures (300,000 if it is not
+//! `cargo run --release -p search --example ingest_rate -- FOLDER [COUNT]` adds COUNT tiny pictures (300,000 if it is not
 //! said), a caption each, to a new collection in FOLDER. The pictures are made the first time and stay there; the
 //! collection is deleted. The model is a random one of a few thousand weights: what is measured is the catalogue, the
 //! keywords and the engine. After each tenth it says how fast that was and how much memory the process has.
