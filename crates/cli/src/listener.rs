@@ -26,6 +26,7 @@ pub(crate) fn listener() -> Listener {
                     display.finish();
                 }
             }
+            Event::Mix { query } => message!("looking for {}", visible(&query.explanation())),
             Event::Note(note) => message!("note: {}", visible(&note.to_string())),
             Event::WaitingForWriter => {
                 message!("waiting for another clipseek that adds to this collection");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use clipseek::{Conditions, Period, Result, parse_filter};
+use clipseek::{Conditions, Period};
 
 /// Which pictures a command is about.
 #[derive(Args, Debug, Default)]
@@ -27,15 +27,12 @@ pub(crate) struct Narrowing {
 }
 
 impl Narrowing {
-    /// The conditions, which go together.
-    pub(crate) fn conditions(&self) -> Result<Conditions> {
-        let conditions = Conditions {
-            filter: self.filter.as_deref().map(parse_filter).transpose()?,
+    pub(crate) fn conditions(&self) -> Conditions {
+        Conditions {
+            filter: self.filter.clone(),
             taken_after: self.taken_after,
             taken_before: self.taken_before,
             folder: self.folder.clone(),
-        };
-        conditions.filter()?;
-        Ok(conditions)
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clipseek::{Clipseek, PictureInput};
+use clipseek::{Clipseek, GivenPicture, PictureInput};
 use picture::Limits;
 
 use crate::error::Error;
@@ -12,12 +12,12 @@ use crate::error::Error;
 /// What stands for standard input.
 const STANDARD_INPUT: &str = "-";
 
-/// The picture of a file, of a URL, or with `-` of standard input. What is not a file is received now.
-pub(crate) fn picture(clipseek: &Clipseek, at: &Path) -> Result<PictureInput> {
+/// The picture at a path or a URL, or with `-` that of standard input, which is read now.
+pub(crate) fn given(at: &Path) -> Result<GivenPicture> {
     if at == Path::new(STANDARD_INPUT) {
-        return of_standard_input();
+        return of_standard_input().map(GivenPicture::Read);
     }
-    Ok(clipseek.picture(at)?)
+    Ok(GivenPicture::At(at.to_owned()))
 }
 
 /// Those of several, apart: files, which may be sources, and what is received.
@@ -27,7 +27,7 @@ pub(crate) fn pictures(
 ) -> Result<(Vec<PathBuf>, Vec<PictureInput>)> {
     let (mut files, mut received) = (Vec::new(), Vec::new());
     for at in all {
-        match picture(clipseek, at)? {
+        match clipseek.picture(&given(at)?)? {
             PictureInput::File(path) => files.push(path),
             picture => received.push(picture),
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clipseek::{Clipseek, Query, SearchRequest, Settings, similarity};
+use clipseek::{Clipseek, SearchRequest, Settings, similarity};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -10,8 +10,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("usage: search STORE WORDS".into());
     };
     let clipseek = Clipseek::new(Settings::in_directory(Path::new(store)));
-    let collection = clipseek.collection(None)?;
-    let answer = clipseek.search(&collection, Query::words(words), &SearchRequest::default())?;
+    let answer = clipseek.search(&SearchRequest::words(words))?;
     for hit in &answer.found.hits {
         let shown = hit.similarity.map(similarity).unwrap_or_default();
         println!("{shown}  {}", hit.path().display());

@@ -10,8 +10,8 @@ use crate::sources::{absolute, place};
 /// Which pictures something is about: by metadata, by when they were taken, by folder. All conditions hold together.
 #[derive(Clone, Debug, Default)]
 pub struct Conditions {
-    /// Only pictures whose metadata match.
-    pub filter: Option<Filter>,
+    /// Only pictures whose metadata match: JSON, in Pinecone's filter language.
+    pub filter: Option<String>,
     /// Only pictures taken then or later, by their camera's clock.
     pub taken_after: Option<Period>,
     /// Only pictures taken then or earlier.
@@ -24,8 +24,9 @@ impl Conditions {
     /// The filter that all of it comes to, if there is any.
     ///
     /// # Errors
-    /// [`Error::NoTime`] if the dates exclude each other, [`Error::Read`] if nothing is known of the current directory.
+    /// Those of [`parse_filter`], [`Error::NoTime`] if the dates exclude each other, [`Error::Read`] if nothing is known of the current directory.
     pub fn filter(&self) -> Result<Option<Filter>> {
+        let filter = self.filter.as_deref().map(parse_filter).transpose()?;
         if let (Some(after), Some(before)) = (self.taken_after, self.taken_before)
             && after.start >= before.end
         {
@@ -35,7 +36,7 @@ impl Conditions {
         let before = self.taken_before.map(|before| before.end);
         let folder = self.folder.as_deref().map(absolute).transpose()?;
         let conditions = [
-            self.filter.clone(),
+            filter,
             after.map(|start| Filter::at_least(keys::TAKEN_AT, start)),
             before.map(|end| Filter::below(keys::TAKEN_AT, end)),
             folder.map(|folder| Filter::contains(keys::FOLDERS, &place(&folder))),

@@ -120,6 +120,12 @@ pub enum Error {
     /// Every picture of a source failed.
     #[error("none of the pictures could be read")]
     NothingReadable,
+    /// The answer would replace a picture.
+    #[error("`{}` is a picture, and would be written over", path.display())]
+    OutputIsPicture {
+        /// The file.
+        path: PathBuf,
+    },
     /// A query without any term.
     #[error("no words to look for")]
     NoWords,
@@ -337,6 +343,9 @@ impl Error {
             }
             Error::NoRows { .. } => {
                 "name a table, or a smaller folder; --exclude leaves files out".to_owned()
+            }
+            Error::OutputIsPicture { .. } => {
+                "name another file, or delete this one before".to_owned()
             }
             Error::NoTime => "--taken-after is where the time begins".to_owned(),
             Error::HubSettings(error) => {

@@ -2,6 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::query::Query;
+
 /// Something that happens on the way, and that a face may show. None of it is a failure.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -17,6 +19,11 @@ pub enum Event<'a> {
     PullEnded,
     /// A remark about what was asked for.
     Note(Note<'a>),
+    /// How a query of several terms was understood.
+    Mix {
+        /// The query.
+        query: &'a Query,
+    },
     /// Another process adds to the collection, and is waited for.
     WaitingForWriter,
     /// The engine is asked again after a while.

@@ -7,7 +7,7 @@
 //! ```
 //! use std::sync::atomic::AtomicBool;
 //!
-//! use clipseek::{AddRequest, Clipseek, ModelChoice, Query, SearchRequest, Settings, demo};
+//! use clipseek::{AddRequest, Clipseek, ModelChoice, SearchRequest, Settings, demo};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let directory = tempfile::tempdir()?;
@@ -18,8 +18,7 @@
 //!     ..AddRequest::default()
 //! };
 //! clipseek.add(request, &AtomicBool::new(false), &|_| {})?;
-//! let collection = clipseek.collection(None)?;
-//! let answer = clipseek.search(&collection, Query::words("a bird on a branch"), &SearchRequest::default())?;
+//! let answer = clipseek.search(&SearchRequest::words("a bird on a branch"))?;
 //! assert!(answer.found.hits[0].captions[0].contains("bird"));
 //! # Ok(())
 //! # }
@@ -70,7 +69,7 @@ pub use mini::MINI;
 pub use model_list::LocalModel;
 pub use models::{DEFAULT_MODEL, ModelChoice, Models, NamedModel, SHOWN_DIGITS};
 pub use period::Period;
-pub use picture_input::PictureInput;
+pub use picture_input::{GivenPicture, PictureInput};
 pub use query::{Field, Query, QueryText, Sign, Term, TermKind};
 pub use search_request::{DEFAULT_TOP_K, SearchRequest};
 pub use settings::Settings;

@@ -22,6 +22,15 @@ pub enum PictureInput {
     },
 }
 
+/// A picture as somebody gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GivenPicture {
+    /// The one at a path or a URL.
+    At(PathBuf),
+    /// The picture itself.
+    Read(PictureInput),
+}
+
 impl PictureInput {
     /// The picture of a file or a URL. That of a URL is fetched now.
     ///

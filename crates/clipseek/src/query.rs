@@ -12,7 +12,7 @@ use crate::clipseek::Clipseek;
 use crate::error::{Error, Result};
 use crate::event::Note;
 use crate::mix::MixTerm;
-use crate::picture_input::PictureInput;
+use crate::picture_input::{GivenPicture, PictureInput};
 
 /// Begins a term of a mix that is a picture of the collection.
 const LIKE: &str = "like:";
@@ -75,7 +75,7 @@ pub struct QueryText {
     /// Words, or a mix of words and pictures, as in `2:dog + ./beach.jpg - people`; perhaps empty.
     pub words: String,
     /// Pictures, each added to the words.
-    pub pictures: Vec<PictureInput>,
+    pub pictures: Vec<GivenPicture>,
     /// Ids of pictures of the collection, each added to the words.
     pub like: Vec<String>,
     /// Words to be looked up in captions, file names and folders.
@@ -86,17 +86,13 @@ pub struct QueryText {
 
 impl Clipseek {
     /// The query that somebody wrote, about a collection. Pictures of URLs are fetched now.
-    ///
-    /// # Errors
-    /// [`Error::NoWords`] where nothing is looked for, [`Error::NothingToCompare`] and [`Error::NoKeywordsIn`] where the
-    /// fields don't go with it, and those of pictures and ids that are not there.
-    pub fn query(&self, text: &QueryText, collection: &Collection<'_>) -> Result<Query> {
+    pub(crate) fn query(&self, text: &QueryText, collection: &Collection<'_>) -> Result<Query> {
         let mut query = Query::default();
         if !text.words.trim().is_empty() {
             query.terms = self.terms_of(&text.words, collection)?;
         }
         for picture in &text.pictures {
-            query.add(TermKind::Picture(picture.clone()));
+            query.add(TermKind::Picture(self.picture(picture)?));
         }
         for id in &text.like {
             query.add(TermKind::like(id, collection)?);
@@ -109,11 +105,18 @@ impl Clipseek {
         Ok(query)
     }
 
-    /// The picture of a file or a URL, which is fetched as the settings say.
+    /// The picture that was given. That of a URL is fetched now, as the settings say.
     ///
     /// # Errors
     /// Those of [`PictureInput::at`].
-    pub fn picture(&self, location: &Path) -> Result<PictureInput> {
+    pub fn picture(&self, given: &GivenPicture) -> Result<PictureInput> {
+        match given {
+            GivenPicture::At(location) => self.picture_at(location),
+            GivenPicture::Read(picture) => Ok(picture.clone()),
+        }
+    }
+
+    fn picture_at(&self, location: &Path) -> Result<PictureInput> {
         PictureInput::at(location, &self.settings().fetch)
     }
 
@@ -142,7 +145,7 @@ impl Clipseek {
                 TermKind::like(trimmed.trim_start_matches(LIKE).trim(), collection)?
             }
             None if Address::is_meant(trimmed) => {
-                TermKind::Picture(self.picture(trimmed.as_ref())?)
+                TermKind::Picture(self.picture_at(trimmed.as_ref())?)
             }
             None => {
                 self.note_if_file(words);
@@ -162,7 +165,7 @@ impl Clipseek {
             return TermKind::like(id.trim(), collection);
         }
         if Address::is_meant(text) || Path::new(text).is_file() {
-            return Ok(TermKind::Picture(self.picture(text.as_ref())?));
+            return Ok(TermKind::Picture(self.picture_at(text.as_ref())?));
         }
         Ok(TermKind::Words(text.to_owned()))
     }

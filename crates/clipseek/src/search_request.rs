@@ -1,5 +1,8 @@
 //! Asking a collection.
 
+use std::borrow::Borrow;
+use std::path::{Path, PathBuf};
+
 use clip::Model;
 use search::{Collection, SearchOptions};
 
@@ -7,70 +10,116 @@ use crate::answer::{Answer, Nothing};
 use crate::clipseek::Clipseek;
 use crate::conditions::Conditions;
 use crate::error::{Error, Result};
+use crate::event::Event;
 use crate::models::{ModelChoice, NamedModel};
-use crate::query::Query;
+use crate::picture_input::GivenPicture;
+use crate::query::{Query, QueryText};
 
 /// How many pictures are found where nobody says how many.
 pub const DEFAULT_TOP_K: usize = 4;
 
-/// How much to find, and what to leave out.
+/// A question to a collection.
 #[derive(Clone, Debug)]
 pub struct SearchRequest {
+    /// The collection; `None` for the default one, or the only one there is.
+    pub collection: Option<String>,
+    /// What to look for.
+    pub query: QueryText,
     /// At most this many pictures: 1 to 10,000.
     pub top_k: usize,
-    /// Leave out what is less similar than this cosine.
+    /// Leave out pictures and captions below this cosine similarity.
     pub threshold: Option<f32>,
     /// Only these pictures.
     pub conditions: Conditions,
     /// The model that embeds the query; by default that of the collection.
     pub model: ModelChoice,
+    /// A file that the caller writes afterwards. It must not be a picture of the query or of the collection.
+    pub output: Option<PathBuf>,
+}
+
+impl SearchRequest {
+    /// A question in words, or a mix, to the default collection.
+    pub fn words(words: &str) -> SearchRequest {
+        SearchRequest {
+            query: QueryText {
+                words: words.to_owned(),
+                ..QueryText::default()
+            },
+            ..SearchRequest::default()
+        }
+    }
+
+    /// A question for pictures like this one, to the default collection.
+    pub fn picture(picture: GivenPicture) -> SearchRequest {
+        SearchRequest {
+            query: QueryText {
+                pictures: vec![picture],
+                ..QueryText::default()
+            },
+            ..SearchRequest::default()
+        }
+    }
 }
 
 impl Default for SearchRequest {
     fn default() -> Self {
         SearchRequest {
+            collection: None,
+            query: QueryText::default(),
             top_k: DEFAULT_TOP_K,
             threshold: None,
             conditions: Conditions::default(),
             model: ModelChoice::default(),
+            output: None,
         }
     }
 }
 
 impl Clipseek {
-    /// Asks a collection. The model is loaded, if the query takes one.
+    /// Asks a collection. Pictures of URLs are fetched, and the model is loaded if the query takes one.
     ///
     /// # Errors
-    /// Those of the conditions, of the model, of a query picture that cannot be read, and of the collection.
-    pub fn search(
-        &self,
-        collection: &Collection<'_>,
-        query: Query,
-        request: &SearchRequest,
-    ) -> Result<Answer> {
-        let options = options(&query, request)?;
-        let model = self.model_for(&query, collection, &request.model)?;
-        answer(
-            collection,
-            model.as_ref().map(|it| &it.model),
-            query,
-            &options,
-        )
+    /// [`Error::NoWords`] for an empty query, [`Error::NothingToCompare`] and [`Error::NoKeywordsIn`] for fields that
+    /// don't go with it, [`Error::OutputIsPicture`]; those of the conditions, of the collection, of the model, and of
+    /// query pictures that cannot be fetched or read.
+    pub fn search(&self, request: &SearchRequest) -> Result<Answer> {
+        self.answer(request, |query, collection| {
+            self.model_for(query, collection, &request.model)
+        })
     }
 
-    /// Asks a collection with a model that is loaded.
+    /// Asks a collection with a model that is loaded, whichever the request names.
     ///
     /// # Errors
     /// Those of [`search`](Self::search).
-    pub fn search_with(
+    pub fn search_with(&self, model: &NamedModel, request: &SearchRequest) -> Result<Answer> {
+        self.answer(request, |_, _| Ok(Some(model)))
+    }
+
+    fn answer<M: Borrow<NamedModel>>(
         &self,
-        model: &NamedModel,
-        collection: &Collection<'_>,
-        query: Query,
         request: &SearchRequest,
+        model: impl FnOnce(&Query, &Collection<'_>) -> Result<Option<M>>,
     ) -> Result<Answer> {
-        let options = options(&query, request)?;
-        answer(collection, Some(&model.model), query, &options)
+        let filter = request.conditions.filter()?;
+        let collection = self.collection(request.collection.as_deref())?;
+        let query = self.query(&request.query, &collection)?;
+        if let Some(output) = &request.output {
+            spare(&query, &collection, output)?;
+        }
+        if query.is_mix() {
+            self.settings().listener.tell(Event::Mix { query: &query });
+        }
+        let options = SearchOptions {
+            top_k: request.top_k,
+            threshold: request.threshold,
+            filter,
+            within: query.within,
+            keywords: query.keywords.clone(),
+        };
+        let model = model(&query, &collection)?;
+        let model = model.as_ref().map(|it| &it.borrow().model);
+        find(&collection, model, query, &options)
     }
 
     /// The model that a query takes; none where keywords are looked up alone.
@@ -91,17 +140,20 @@ impl Clipseek {
     }
 }
 
-fn options(query: &Query, request: &SearchRequest) -> Result<SearchOptions> {
-    Ok(SearchOptions {
-        top_k: request.top_k,
-        threshold: request.threshold,
-        filter: request.conditions.filter()?,
-        within: query.within,
-        keywords: query.keywords.clone(),
-    })
+/// Refuses an output that is a picture of the query or of the collection.
+fn spare(query: &Query, collection: &Collection<'_>, output: &Path) -> Result<()> {
+    let Ok(output) = output.canonicalize() else {
+        return Ok(());
+    };
+    let mut paths = query.terms.iter().filter_map(|term| term.kind.path());
+    let is_asked = paths.any(|path| path.canonicalize().is_ok_and(|path| path == output));
+    if is_asked || collection.has_place(&output.to_string_lossy())? {
+        return Err(Error::OutputIsPicture { path: output });
+    }
+    Ok(())
 }
 
-fn answer(
+fn find(
     collection: &Collection<'_>,
     model: Option<&Model>,
     query: Query,

@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 
 use clip::{Template, ZeroShot};
 use clipseek::{
-    AddRequest, Classifier, Clipseek, MINI, ModelChoice, PictureInput, Query, ReadOptions,
-    SearchRequest, Settings, TermKind, embed_listing,
+    AddRequest, Classifier, Clipseek, GivenPicture, MINI, ModelChoice, PictureInput, ReadOptions,
+    SearchRequest, Settings, embed_listing,
 };
 use picture::Picture;
 
@@ -83,12 +83,8 @@ impl World {
 
     /// The similarity of the collection's picture to another file.
     fn similarity_to(&self, file: &Path) -> f32 {
-        let query = Query::of(TermKind::Picture(PictureInput::File(file.to_owned())));
-        let collection = self.clipseek.collection(None).unwrap();
-        let answer = self
-            .clipseek
-            .search(&collection, query, &SearchRequest::default())
-            .unwrap();
+        let request = SearchRequest::picture(GivenPicture::At(file.to_owned()));
+        let answer = self.clipseek.search(&request).unwrap();
         answer.found.hits[0].similarity.unwrap()
     }
 }

@@ -4,10 +4,8 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::Args;
 use clipseek::{
-    AddRequest, Answer, Clipseek, MINI, ModelChoice, NamedModel, PictureInput, Query,
-    SearchRequest, TermKind, demo,
+    AddRequest, Answer, Clipseek, GivenPicture, MINI, ModelChoice, NamedModel, SearchRequest, demo,
 };
-use search::Collection;
 
 use super::add::summarise;
 use crate::add_display::AddDisplay;
@@ -53,11 +51,10 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         return Ok(Outcome::Interrupted);
     }
 
-    let collection = clipseek.collection(Some(COLLECTION))?;
-    let picture = PictureInput::File(directory.join(demo::PICTURE));
+    let picture = GivenPicture::At(directory.join(demo::PICTURE));
     let mut answers = Vec::new();
-    for query in [Query::words(WORDS), Query::of(TermKind::Picture(picture))] {
-        answers.push(ask(clipseek, &collection, adding.model(), query)?);
+    for request in [SearchRequest::words(WORDS), SearchRequest::picture(picture)] {
+        answers.push(ask(clipseek, adding.model(), request)?);
     }
     output::write(Some(&arguments.to), |out| {
         Ok(out.write_all(render::page(&answers).as_bytes())?)
@@ -67,18 +64,14 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
 }
 
 /// Asks, and shows the answer on the terminal.
-fn ask(
-    clipseek: &Clipseek,
-    collection: &Collection<'_>,
-    model: &NamedModel,
-    query: Query,
-) -> Result<Answer> {
+fn ask(clipseek: &Clipseek, model: &NamedModel, request: SearchRequest) -> Result<Answer> {
     let start = Instant::now();
     let request = SearchRequest {
+        collection: Some(COLLECTION.to_owned()),
         top_k: TOP_K,
-        ..SearchRequest::default()
+        ..request
     };
-    let answer = clipseek.search_with(model, collection, query, &request)?;
+    let answer = clipseek.search_with(model, &request)?;
     let milliseconds = start.elapsed().as_secs_f64() * 1e3;
     message!(
         "\n{STRONG}{}{STRONG:#}  ({milliseconds:.0} ms)",

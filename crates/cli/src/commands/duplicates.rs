@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     if let Some(to) = &arguments.to {
         output::spare_picture(to)?;
     }
-    let filter = arguments.narrowing.conditions()?.filter()?;
+    let filter = arguments.narrowing.conditions().filter()?;
     let collection = clipseek.collection(arguments.name.as_deref())?;
     let default = DuplicateOptions::of_model(collection.model());
     let options = DuplicateOptions {

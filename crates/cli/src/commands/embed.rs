@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     let models = clipseek.models();
     let vector = match &arguments.image {
         Some(at) => {
-            let picture = picture_argument::picture(clipseek, at)?;
+            let picture = clipseek.picture(&picture_argument::given(at)?)?;
             // Before a model is downloaded for it.
             picture.check(PURPOSE)?;
             let model = models.load(&arguments.model.choice())?.model;

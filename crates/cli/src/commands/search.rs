@@ -3,8 +3,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use clipseek::{Answer, Clipseek, Field, Query, QueryText, SearchRequest};
-use search::Collection;
+use clipseek::{Answer, Clipseek, Field, QueryText, SearchRequest};
 
 use crate::argument_group::one_of;
 use crate::environment;
@@ -149,46 +148,15 @@ enum Format {
 
 pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome> {
     let format = arguments.format()?;
-    let request = SearchRequest {
-        top_k: arguments.top_k as usize,
-        threshold: arguments.threshold,
-        conditions: arguments.narrowing.conditions()?,
-        model: arguments.model.choice(),
-    };
-    let collection = clipseek.collection(arguments.collection.as_deref())?;
-    let query = clipseek.query(&arguments.query(clipseek)?, &collection)?;
-    if let Some(to) = &arguments.to {
-        spare(&query, to)?;
-        spare_pictures(&collection, format, to)?;
+    if let Some(to) = arguments.to.as_deref().filter(|_| format != Format::Grid) {
+        output::spare_picture(to)?;
     }
-    if query.is_mix() {
-        message!("looking for {}", visible(&query.explanation()));
-    }
-    let answer = clipseek.search(&collection, query, &request)?;
+    let answer = clipseek.search(&arguments.request()?)?;
     if let Some(nothing) = &answer.nothing {
         message!("{}", visible(&nothing.to_string()));
     }
     arguments.show(&answer, format)?;
     Ok(Outcome::of(answer.nothing.is_none()))
-}
-
-/// Refuses to write over a picture of the query.
-fn spare(query: &Query, to: &Path) -> Result<(), Error> {
-    let mut paths = query.terms.iter().filter_map(|term| term.kind.path());
-    paths.try_for_each(|path| output::spare(path, to))
-}
-
-/// Refuses to write over a picture that is somebody's; a grid may take an earlier one's place.
-fn spare_pictures(collection: &Collection<'_>, format: Format, to: &Path) -> Result<()> {
-    if format != Format::Grid {
-        return Ok(output::spare_picture(to)?);
-    }
-    match to.canonicalize() {
-        Ok(place) if collection.has_place(&place.to_string_lossy())? => {
-            Err(Error::OutputIsPicture { path: place }.into())
-        }
-        _ => Ok(()),
-    }
 }
 
 impl Arguments {
@@ -224,10 +192,20 @@ impl Arguments {
         }
     }
 
-    /// The query as it was written.
-    fn query(&self, clipseek: &Clipseek) -> Result<QueryText> {
-        let pictures = self.image.iter();
-        let pictures = pictures.map(|at| picture_argument::picture(clipseek, at));
+    fn request(&self) -> Result<SearchRequest> {
+        Ok(SearchRequest {
+            collection: self.collection.clone(),
+            query: self.query()?,
+            top_k: self.top_k as usize,
+            threshold: self.threshold,
+            conditions: self.narrowing.conditions(),
+            model: self.model.choice(),
+            output: self.to.clone(),
+        })
+    }
+
+    fn query(&self) -> Result<QueryText> {
+        let pictures = self.image.iter().map(|at| picture_argument::given(at));
         Ok(QueryText {
             words: self.words.join(" "),
             pictures: pictures.collect::<Result<_>>()?,
