@@ -1,7 +1,7 @@
 //! Where data goes: standard output, or a file that is there whole or not at all.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use anstream::adapter::strip_bytes;
@@ -51,17 +51,13 @@ fn device(path: &Path) -> Result<Option<File>, Error> {
 
 /// Refuses to write something else over a picture: it would be meant by nobody.
 pub(crate) fn spare_picture(to: &Path) -> Result<(), Error> {
-    let mut start = [0; 64];
-    let read = match to.metadata() {
-        Ok(metadata) if metadata.is_file() => File::open(to).and_then(|mut it| it.read(&mut start)),
-        _ => Ok(0),
-    };
-    match picture::Format::of(&start[..read.unwrap_or(0)]) {
-        Some(_) => Err(Error::OutputIsPicture {
+    // What is no file, such as a pipe, is not read.
+    if to.is_file() && clipseek::is_picture(to) {
+        return Err(Error::OutputIsPicture {
             path: to.to_owned(),
-        }),
-        None => Ok(()),
+        });
     }
+    Ok(())
 }
 
 /// What a file's name ends in, in small letters.

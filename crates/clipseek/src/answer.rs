@@ -39,6 +39,7 @@ impl Serialize for Answer {
             collection: &self.collection,
             model: &self.model,
             best: self.found.best,
+            gone: self.found.gone,
             hits: self.ranked().collect(),
         }
         .serialize(serializer)
@@ -64,6 +65,8 @@ struct JsonAnswer<'a> {
     model: &'a str,
     /// The best similarity there was, whatever the threshold.
     best: Option<f32>,
+    /// How many better pictures were left out because their files are gone.
+    gone: usize,
     hits: Vec<RankedHit<'a>>,
 }
 
@@ -125,6 +128,13 @@ pub enum Nothing {
         /// The best similarity there was.
         best: f32,
     },
+    /// The files of all matching pictures are gone.
+    Gone {
+        /// The collection.
+        collection: String,
+        /// How many there are.
+        pictures: usize,
+    },
     /// The collection has no pictures.
     Empty {
         /// The collection.
@@ -166,10 +176,16 @@ impl Nothing {
         if !found.hits.is_empty() {
             return None;
         }
+        let name = collection.name().to_owned();
+        if found.gone > 0 {
+            return Some(Nothing::Gone {
+                collection: name,
+                pictures: found.gone,
+            });
+        }
         if let (Some(best), Some(threshold)) = (found.best, options.threshold) {
             return Some(Nothing::BelowThreshold { threshold, best });
         }
-        let name = collection.name().to_owned();
         if collection.pictures() == 0 {
             return Some(Nothing::Empty { collection: name });
         }
@@ -197,6 +213,16 @@ impl fmt::Display for Nothing {
                 similarity(*threshold),
                 similarity(*best)
             ),
+            Nothing::Gone {
+                collection,
+                pictures,
+            } => {
+                let files = match pictures {
+                    1 => "the file of the 1 matching picture".to_owned(),
+                    more => format!("the files of all {more} matching pictures"),
+                };
+                write!(f, "{files} in collection {collection} cannot be found")
+            }
             Nothing::Empty { collection } => write!(f, "collection {collection} is empty"),
             Nothing::Keywords {
                 keywords,

@@ -39,10 +39,22 @@ pub enum Event<'a> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Note<'a> {
-    /// Words that look like the name of a picture's file.
+    /// Words that look like the name of a picture's file, which does not exist.
     WordsLookLikeFile {
         /// The words.
         words: &'a str,
+    },
+    /// Words with a minus that subtracts nothing, as it has no blank behind it.
+    MinusWithoutBlank {
+        /// The words.
+        words: &'a str,
+        /// The same with blanks around the minus.
+        meant: &'a str,
+    },
+    /// Pictures that rank before the last hit were left out.
+    FilesGone {
+        /// How many.
+        pictures: usize,
     },
     /// The model of the words has pictures of its own, so that it may have another space.
     TextModelHasPictures {
@@ -90,11 +102,20 @@ pub enum Note<'a> {
 impl fmt::Display for Note<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Note::WordsLookLikeFile { words } => {
-                write!(
-                    f,
-                    "`{words}` is taken as words; a picture is given with --image"
-                )
+            Note::WordsLookLikeFile { words } => write!(
+                f,
+                "there is no file `{words}`, so its name is taken as words"
+            ),
+            Note::MinusWithoutBlank { words, meant } => write!(
+                f,
+                "`{words}` is taken as words; to subtract, put a blank on both sides of the minus: `{meant}`"
+            ),
+            Note::FilesGone { pictures } => {
+                let left_out = match pictures {
+                    1 => "1 picture is left out: its file is".to_owned(),
+                    more => format!("{more} pictures are left out: their files are"),
+                };
+                write!(f, "{left_out} gone; `clipseek add` its source again")
             }
             Note::TextModelHasPictures { text_model, model } => write!(
                 f,

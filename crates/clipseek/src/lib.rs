@@ -69,7 +69,7 @@ pub use mini::MINI;
 pub use model_list::LocalModel;
 pub use models::{DEFAULT_MODEL, ModelChoice, Models, NamedModel, SHOWN_DIGITS};
 pub use period::Period;
-pub use picture_input::{GivenPicture, PictureInput};
+pub use picture_input::{GivenPicture, PictureInput, is_picture};
 pub use query::{Field, Query, QueryText, Sign, Term, TermKind};
 pub use search_request::{DEFAULT_TOP_K, SearchRequest};
 pub use settings::Settings;

@@ -1,9 +1,11 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use dataset::{Address, FetchOptions};
-use picture::Limits;
+use picture::{Format, Limits};
 
 use crate::error::{Error, Result};
 use crate::runtime::block_on;
@@ -29,6 +31,13 @@ pub enum GivenPicture {
     At(PathBuf),
     /// The picture itself.
     Read(PictureInput),
+}
+
+/// Whether a file begins as pictures do.
+pub fn is_picture(file: &Path) -> bool {
+    let mut start = [0; 64];
+    let read = File::open(file).and_then(|mut file| file.read(&mut start));
+    Format::of(&start[..read.unwrap_or(0)]).is_some()
 }
 
 impl PictureInput {

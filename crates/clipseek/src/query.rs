@@ -12,7 +12,7 @@ use crate::clipseek::Clipseek;
 use crate::error::{Error, Result};
 use crate::event::Note;
 use crate::mix::MixTerm;
-use crate::picture_input::{GivenPicture, PictureInput};
+use crate::picture_input::{GivenPicture, PictureInput, is_picture};
 
 /// Begins a term of a mix that is a picture of the collection.
 const LIKE: &str = "like:";
@@ -120,12 +120,20 @@ impl Clipseek {
         PictureInput::at(location, &self.settings().fetch)
     }
 
-    /// Remarks that words look like a picture's file: its name may be mistyped.
-    pub fn note_if_file(&self, words: &str) {
-        if looks_like_file(words) {
-            let note = Note::WordsLookLikeFile { words };
-            self.settings().listener.note(note);
+    /// The picture file that words name, if there is one. Remarks what the words may mean instead.
+    pub fn picture_named(&self, words: &str) -> Option<PictureInput> {
+        let path = Path::new(words.trim());
+        if path.is_file() && (has_picture_name(path) || is_picture(path)) {
+            return Some(PictureInput::File(path.to_owned()));
         }
+        let listener = &self.settings().listener;
+        let meant = with_blanks(words);
+        if looks_like_file(path) {
+            listener.note(Note::WordsLookLikeFile { words });
+        } else if let Some(meant) = &meant {
+            listener.note(Note::MinusWithoutBlank { words, meant });
+        }
+        None
     }
 
     /// The terms that words come to: one, or those of a mix.
@@ -147,10 +155,10 @@ impl Clipseek {
             None if Address::is_meant(trimmed) => {
                 TermKind::Picture(self.picture_at(trimmed.as_ref())?)
             }
-            None => {
-                self.note_if_file(words);
-                TermKind::Words(words.to_owned())
-            }
+            None => match self.picture_named(words) {
+                Some(picture) => TermKind::Picture(picture),
+                None => TermKind::Words(words.to_owned()),
+            },
         };
         Ok(vec![Term::of(single)])
     }
@@ -171,14 +179,35 @@ impl Clipseek {
     }
 }
 
-fn looks_like_file(words: &str) -> bool {
-    let path = Path::new(words);
+/// Whether that seems to be the name of a picture's file.
+fn looks_like_file(path: &Path) -> bool {
+    let has_blanks = path.to_string_lossy().contains(char::is_whitespace);
+    !has_blanks && has_picture_name(path)
+}
+
+fn has_picture_name(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default();
     let extension = extension.to_string_lossy().to_lowercase();
     let mut extensions = Format::ALL.iter().flat_map(|format| format.extensions());
-    let is_name =
-        !words.contains(char::is_whitespace) && extensions.any(|known| *known == extension);
-    is_name || path.exists()
+    extensions.any(|known| *known == extension)
+}
+
+/// `dog -snow` as `dog - snow`, which subtracts; `None` where no word begins with a minus.
+fn with_blanks(words: &str) -> Option<String> {
+    let is_minus = |word: &&str| {
+        let rest = word.strip_prefix('-');
+        rest.is_some_and(|rest| rest.starts_with(char::is_alphabetic))
+    };
+    let words: Vec<&str> = words.split_whitespace().collect();
+    if !words.iter().skip(1).any(is_minus) {
+        return None;
+    }
+    let blank = |word: &&str| match word.strip_prefix('-') {
+        Some(rest) if is_minus(word) => format!("- {rest}"),
+        _ => (*word).to_owned(),
+    };
+    let words: Vec<String> = words.iter().map(blank).collect();
+    Some(words.join(" "))
 }
 
 impl Query {

@@ -10,7 +10,7 @@ use crate::answer::{Answer, Nothing};
 use crate::clipseek::Clipseek;
 use crate::conditions::Conditions;
 use crate::error::{Error, Result};
-use crate::event::Event;
+use crate::event::{Event, Note};
 use crate::models::{ModelChoice, NamedModel};
 use crate::picture_input::GivenPicture;
 use crate::query::{Query, QueryText};
@@ -119,7 +119,13 @@ impl Clipseek {
         };
         let model = model(&query, &collection)?;
         let model = model.as_ref().map(|it| &it.borrow().model);
-        find(&collection, model, query, &options)
+        let answer = find(&collection, model, query, &options)?;
+        if answer.found.gone > 0 && answer.nothing.is_none() {
+            let pictures = answer.found.gone;
+            let note = Note::FilesGone { pictures };
+            self.settings().listener.note(note);
+        }
+        Ok(answer)
     }
 
     /// The model that a query takes; none where keywords are looked up alone.

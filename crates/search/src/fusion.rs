@@ -45,6 +45,15 @@ impl Ranking {
         }
     }
 
+    /// How many pictures it has.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Ranking::Images(found) => found.len(),
+            Ranking::Captions(found) => found.len(),
+            Ranking::Keywords(found) => found.len(),
+        }
+    }
+
     /// Takes out what is less similar than `threshold`; keywords have no similarity.
     pub(crate) fn cut(&mut self, threshold: f32) {
         match self {

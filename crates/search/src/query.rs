@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::fusion::{CaptionMatch, Evidence, Ranking, fuse};
 use crate::keywords::Keywords;
 use crate::metadata::{self, Said};
+use crate::stamp::is_gone;
 
 /// Vectors fetched at a time.
 const PAGE: usize = 256;
@@ -48,6 +49,9 @@ impl SearchOptions {
 
 /// Each ranking of several goes at least this far.
 const FUSED: usize = 1000;
+
+/// How many times further rankings go where too many files are gone.
+const DEEPER: usize = 4;
 
 /// Vectors of captions asked for at first, for each picture to be found: as many captions as a
 /// picture has in the usual sets.
@@ -126,6 +130,8 @@ pub struct Hits {
     pub hits: Vec<Hit>,
     /// The best cosine there was, whatever the threshold. `None` where nothing was compared.
     pub best: Option<f32>,
+    /// How many better pictures were left out because their files are gone.
+    pub gone: usize,
 }
 
 impl Collection<'_> {
@@ -144,33 +150,16 @@ impl Collection<'_> {
         options: &SearchOptions,
     ) -> Result<Hits> {
         self.accept_model(model)?;
+        if options.within != Within::Images && query.has_words() {
+            self.accept_texts(model)?;
+        }
         let scan = Scan {
             own: self.own_records(query)?,
             values: self.vector_of(model, query)?,
             depth: options.depth(),
             filter: options.filter.as_ref(),
         };
-        let mut rankings = Vec::new();
-        if options.within != Within::Captions {
-            rankings.push(self.rank_images(&scan)?);
-        }
-        if options.within != Within::Images {
-            if query.has_words() {
-                self.accept_texts(model)?;
-            }
-            rankings.push(self.rank_captions(&scan)?);
-        }
-        let best = rankings.iter().filter_map(Ranking::best).reduce(f32::max);
-        if let Some(threshold) = options.threshold {
-            rankings
-                .iter_mut()
-                .for_each(|ranking| ranking.cut(threshold));
-        }
-        if let Some(keywords) = &options.keywords {
-            rankings.push(self.rank_keywords(keywords, &scan)?);
-        }
-        let hits = self.hits(rankings, options.top_k)?;
-        Ok(Hits { hits, best })
+        self.find(scan, options.top_k, |scan| self.rank(scan, options))
     }
 
     /// The pictures whose captions, file name or folders have the keywords, best first.
@@ -189,11 +178,51 @@ impl Collection<'_> {
             depth: top_k,
             filter,
         };
-        let ranking = self.rank_keywords(keywords, &scan)?;
-        Ok(Hits {
-            hits: self.hits(vec![ranking], top_k)?,
-            best: None,
+        self.find(scan, top_k, |scan| {
+            Ok(Ranked {
+                rankings: vec![self.rank_keywords(keywords, scan)?],
+                best: None,
+            })
         })
+    }
+
+    /// The hits of the rankings. Where files are gone, the rankings go on until enough pictures are there.
+    fn find(
+        &self,
+        mut scan: Scan<'_>,
+        top_k: usize,
+        rank: impl Fn(&Scan<'_>) -> Result<Ranked>,
+    ) -> Result<Hits> {
+        loop {
+            let ranked = rank(&scan)?;
+            let is_all = ranked.rankings.iter().all(|it| it.len() < scan.depth);
+            let (hits, gone) = self.hits(ranked.rankings, top_k)?;
+            if hits.len() == top_k || gone == 0 || is_all || scan.depth == index::TOP_K_LIMIT {
+                let best = ranked.best;
+                return Ok(Hits { hits, best, gone });
+            }
+            scan.depth = (scan.depth * DEEPER).min(index::TOP_K_LIMIT);
+        }
+    }
+
+    fn rank(&self, scan: &Scan<'_>, options: &SearchOptions) -> Result<Ranked> {
+        let mut rankings = Vec::new();
+        if options.within != Within::Captions {
+            rankings.push(self.rank_images(scan)?);
+        }
+        if options.within != Within::Images {
+            rankings.push(self.rank_captions(scan)?);
+        }
+        let best = rankings.iter().filter_map(Ranking::best).reduce(f32::max);
+        if let Some(threshold) = options.threshold {
+            rankings
+                .iter_mut()
+                .for_each(|ranking| ranking.cut(threshold));
+        }
+        if let Some(keywords) = &options.keywords {
+            rankings.push(self.rank_keywords(keywords, scan)?);
+        }
+        Ok(Ranked { rankings, best })
     }
 
     fn rank_images(&self, scan: &Scan<'_>) -> Result<Ranking> {
@@ -247,15 +276,32 @@ impl Collection<'_> {
         Ok(Ranking::Keywords(found))
     }
 
-    /// The best pictures of all rankings, with what the engine has of them.
-    fn hits(&self, rankings: Vec<Ranking>, top_k: usize) -> Result<Vec<Hit>> {
-        let mut best = fuse(rankings);
-        best.truncate(top_k);
-        let ids: Vec<&str> = best.iter().map(|(id, _)| id.as_str()).collect();
+    /// The best pictures of all rankings whose files are there, with what the engine has of them, and how many files
+    /// are gone.
+    fn hits(&self, rankings: Vec<Ranking>, top_k: usize) -> Result<(Vec<Hit>, usize)> {
+        let mut best = fuse(rankings).into_iter();
+        let (mut hits, mut gone) = (Vec::new(), 0);
+        while hits.len() < top_k {
+            let page: Vec<(String, Evidence)> = best.by_ref().take(top_k - hits.len()).collect();
+            if page.is_empty() {
+                break;
+            }
+            let (here, elsewhere): (Vec<_>, Vec<_>) = self
+                .hits_of(page)?
+                .into_iter()
+                .partition(|hit| !is_gone(hit.path()));
+            hits.extend(here);
+            gone += elsewhere.len();
+        }
+        Ok((hits, gone))
+    }
+
+    fn hits_of(&self, ranked: Vec<(String, Evidence)>) -> Result<Vec<Hit>> {
+        let ids: Vec<&str> = ranked.iter().map(|(id, _)| id.as_str()).collect();
         let vectors = self.index.fetch(IMAGES, &ids)?.into_iter();
         let mut vectors: HashMap<String, Metadata> =
             vectors.map(|vector| (vector.id, vector.metadata)).collect();
-        let found = best.into_iter().filter_map(|(id, evidence)| {
+        let found = ranked.into_iter().filter_map(|(id, evidence)| {
             let metadata = vectors.remove(&id)?;
             Some(hit(self.catalogue, id, evidence, metadata))
         });
@@ -336,6 +382,13 @@ impl Query<'_> {
             Query::Mix(terms) => terms.iter().any(|(_, term)| term.has_words()),
         }
     }
+}
+
+/// What a query ranks.
+struct Ranked {
+    rankings: Vec<Ranking>,
+    /// The best cosine, whatever the threshold.
+    best: Option<f32>,
 }
 
 /// What every ranking of a query needs.

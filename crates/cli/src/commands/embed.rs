@@ -27,12 +27,12 @@ const PURPOSE: &str = "embedded";
   clipseek embed ~/Photos --to vectors.npy --model mini
   clipseek embed captions.tsv --to vectors.jsonl --model mini
 
-A single vector is printed as a JSON list. A source needs --to: a Parquet file has a row a caption with
+A single vector is printed as a JSON list; the name of a picture file that exists is taken as that picture. A source needs --to: a Parquet file has a row a caption with
 `id`, `image`, `caption`, `image_embedding` and `text_embedding`; an .npy file has a row a picture, and
 VECTORS.npy.jsonl beside it says which; a .jsonl file has a line a picture, as `clipseek index upsert`
 takes them.")]
 pub(crate) struct Arguments {
-    /// Words; with --to a folder, a table or a picture file
+    /// Words or a picture file; with --to a folder, a table or a picture file
     #[arg(value_name = "WORDS|SOURCE")]
     input: Option<String>,
 
@@ -56,20 +56,19 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         return embed_source(arguments, clipseek, Path::new(source), to);
     }
     let models = clipseek.models();
-    let vector = match &arguments.image {
-        Some(at) => {
-            let picture = clipseek.picture(&picture_argument::given(at)?)?;
-            // Before a model is downloaded for it.
-            picture.check(PURPOSE)?;
-            let model = models.load(&arguments.model.choice())?.model;
-            picture.embed(&model, PURPOSE)?
-        }
-        None => {
-            let words = arguments.input.as_deref().unwrap_or_default();
-            clipseek.note_if_file(words);
-            let model = models.load(&arguments.model.choice())?.model;
-            model.embed_text(words)?
-        }
+    let words = arguments.input.as_deref().unwrap_or_default();
+    let picture = match &arguments.image {
+        Some(at) => Some(clipseek.picture(&picture_argument::given(at)?)?),
+        None => clipseek.picture_named(words),
+    };
+    // Before a model is downloaded for it.
+    if let Some(picture) = &picture {
+        picture.check(PURPOSE)?;
+    }
+    let model = models.load(&arguments.model.choice())?.model;
+    let vector = match picture {
+        Some(picture) => picture.embed(&model, PURPOSE)?,
+        None => model.embed_text(words)?,
     };
     output::write(None, |out| {
         serde_json::to_writer(&mut *out, &vector)?;

@@ -28,6 +28,7 @@ use crate::terminal::{message, visible};
   clipseek search \"red shoes\" --filter '{\"price\": {\"$lt\": 50}}' --format json
   clipseek search \"sunset\" -k 100 --threshold 0.25 --format paths
   clipseek search \"собака в снегу\" --text-model ./clip-multilingual
+  clipseek search beach.jpg
   clipseek search \"2:golden retriever + ./beach.jpg - people\"
   clipseek search \"at night\" --image street.jpg
   clipseek search \"two friends laughing\" --in both
@@ -152,6 +153,10 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         output::spare_picture(to)?;
     }
     let answer = clipseek.search(&arguments.request()?)?;
+    // JSON says it itself.
+    if arguments.collection.is_none() && format != Format::Json {
+        message!("searched collection {}", answer.collection);
+    }
     if let Some(nothing) = &answer.nothing {
         message!("{}", visible(&nothing.to_string()));
     }

@@ -157,6 +157,7 @@ mod tests {
                     hit("b22", -0.02, "/p/q/cat.jpeg", "a cat"),
                 ],
                 best: Some(0.31234),
+                gone: 0,
             },
             nothing: None,
         };

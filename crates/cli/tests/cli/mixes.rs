@@ -69,17 +69,41 @@ fn pictures_and_words_are_added() {
 #[test]
 fn words_without_operators_are_words_as_they_are() {
     let world = World::with_pictures(PICTURES);
-    for words in [
-        "2:a fish",
-        "a black-and-white C++ book",
-        "pictures/two-perch.jpg",
-        "\"a fish\"",
+    for (words, note) in [
+        ("2:a fish", ""),
+        ("a black-and-white C++ book", ""),
+        ("\"a fish\"", ""),
+        ("three-perch.jpg", "there is no file `three-perch.jpg`"),
+        ("a fish -snow", "`a fish - snow`"),
+        ("pictures", ""),
     ] {
         let ran = world.well(&["search", words, "--format", "json"]);
         assert_eq!(ran.json()["query"], serde_json::json!({"text": words}));
-        let is_file = words.ends_with(".jpg");
-        let note = "is taken as words; a picture is given with --image";
-        assert_eq!(ran.stderr.contains(note), is_file, "{}", ran.stderr);
+        let has_note = ran.stderr.contains("note: ");
+        assert_eq!(has_note, !note.is_empty(), "{}", ran.stderr);
+        assert!(ran.stderr.contains(note), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_name_of_a_picture_file_is_that_picture() {
+    let world = World::with_pictures(PICTURES);
+    let picture = "pictures/two-perch.jpg";
+    std::fs::copy(world.path(picture), world.path("fish")).unwrap();
+    let given = |arguments: &[&str]| world.well(arguments);
+    for name in [picture, "fish"] {
+        let named = given(&["search", name, "--format", "json"]).json();
+        assert_eq!(named["query"], serde_json::json!({"image": name}));
+        let asked = given(&["search", "--image", name, "--format", "json"]).json();
+        assert_eq!(named["hits"], asked["hits"]);
+        let embedded = given(&["embed", name, "--model", "mini"]).stdout;
+        let asked = given(&["embed", "--image", name, "--model", "mini"]).stdout;
+        assert_eq!(embedded, asked);
+    }
+    std::fs::write(world.path("broken.jpg"), "no picture").unwrap();
+    for command in [&["search", "broken.jpg"][..], &["embed", "broken.jpg"]] {
+        let error = world.fails(command);
+        assert!(error.contains("`broken.jpg` cannot be"), "{error}");
     }
 }
 

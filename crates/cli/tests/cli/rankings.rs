@@ -97,7 +97,7 @@ fn keywords_alone_take_no_model() {
         (ran.code, ran.stderr.as_str()),
         (
             1,
-            "no caption, file name or folder has all of these words: unicorn\n"
+            "searched collection default\nno caption, file name or folder has all of these words: unicorn\n"
         )
     );
     for (arguments, error) in [
@@ -178,7 +178,7 @@ fn dates_and_folders_narrow_the_search() {
         (ran.code, ran.stderr.as_str()),
         (
             1,
-            "no picture has all that --filter, --folder and the dates ask for\n"
+            "searched collection default\nno picture has all that --filter, --folder and the dates ask for\n"
         )
     );
     let said = world.fails(&["search", "a fish", "--taken-after", "yesterday"]);

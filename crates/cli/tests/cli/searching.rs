@@ -150,7 +150,9 @@ fn a_threshold_that_hides_everything_tells_the_best() {
     assert_eq!((ran.code, ran.stdout.as_str()), (1, ""));
     assert_eq!(
         ran.stderr,
-        format!("nothing is as similar as 0.999: the best is {best:.3}\n")
+        format!(
+            "searched collection default\nnothing is as similar as 0.999: the best is {best:.3}\n"
+        )
     );
 }
 
@@ -176,9 +178,53 @@ fn a_filter_that_nothing_matches_says_so() {
 }
 
 #[test]
-fn pictures_that_are_gone_are_shown_as_gone() {
+fn pictures_that_are_gone_are_left_out_and_counted() {
     let world = World::with_pictures(PICTURES);
-    fs::remove_file(world.path("pictures/two-perch.jpg")).unwrap();
+    let search = |more: &[&str]| {
+        let command = ["search", "fish", "-k", "1", "--format", "json"];
+        world.run(&[&command, more].concat())
+    };
+    let ranked = world.well(&["search", "fish", "--format", "json"]).json();
+    let place = |n: usize| ranked["hits"][n]["place"].as_str().unwrap();
+    fs::remove_file(place(0)).unwrap();
+    for fields in [&[][..], &["--in", "both"]] {
+        let ran = search(fields);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let found = ran.json();
+        assert_eq!(found["gone"], 1, "{found}");
+        assert_ne!(found["hits"][0]["place"], place(0));
+        let note = "1 picture is left out: its file is gone";
+        assert!(ran.stderr.contains(note), "{}", ran.stderr);
+    }
+    let next = search(&[]).json();
+    assert_eq!(next["hits"][0]["place"], place(1));
+    fs::remove_dir_all(world.path("pictures")).unwrap();
+    let ran = search(&[]);
+    assert_eq!(ran.code, 1);
+    let said = format!(
+        "the files of all {} matching pictures in collection default cannot be found",
+        PICTURES.len()
+    );
+    assert!(ran.stderr.contains(&said), "{}", ran.stderr);
+    // A threshold that the gone pictures reach does not make it say that none is similar enough.
+    let ran = search(&["--threshold", "0"]);
+    assert!(ran.stderr.contains("cannot be found"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_answer_names_the_collection_that_nobody_named() {
+    let world = World::with_pictures(PICTURES);
+    let said = "searched collection default";
+    let ran = world.well(&["search", "fish"]);
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    let ran = world.well(&["search", "fish", "--collection", "default"]);
+    assert!(!ran.stderr.contains(said), "{}", ran.stderr);
+}
+
+#[test]
+fn pictures_that_are_damaged_are_shown_as_such() {
+    let world = World::with_pictures(PICTURES);
+    fs::write(world.path("pictures/two-perch.jpg"), "no picture").unwrap();
     world.well(&["search", "fish", "--to", "found.html"]);
     assert!(world.read("found.html").contains("cannot be read any more"));
     world.well(&["search", "fish", "--to", "found.png"]);
@@ -201,7 +247,10 @@ fn a_reader_that_goes_away_is_no_failure() {
         .unwrap()
         .read_to_string(&mut said)
         .unwrap();
-    assert_eq!((child.wait().unwrap().code(), said.as_str()), (Some(0), ""));
+    assert_eq!(
+        (child.wait().unwrap().code(), said.as_str()),
+        (Some(0), "searched collection default\n")
+    );
 }
 
 #[test]
