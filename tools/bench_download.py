@@ -376,7 +376,7 @@ def img2dataset(arguments, table, to, processes, decoded):
 
 def clipseek_counts(ran, to):
     """How many pictures it counts, its own time, and the files."""
-    found = re.search(r"(\d+) of \d+ rows are pictures: \d+ URLs in ([\d.]+) s", ran.output)
+    found = re.search(r"(\d+) pictures? in \d+ rows?: \d+ URLs in ([\d.]+) s", ran.output)
     if not found:
         sys.exit(f"error: clipseek ended with {ran.code}:\n{ran.output}")
     files = (file for file in (to / "images").rglob("*") if file.is_file())

@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 use crate::add_report::ReportFile;
 use crate::downloading;
 use crate::progress;
-use crate::sources::Skipped;
+use crate::sources::{Skipped, Told};
 use crate::terminal::{message, visible};
 
 /// A bar while pictures are indexed, a line while they are fetched.
@@ -28,6 +28,15 @@ struct State {
     report: Option<ReportFile>,
     /// What could not be written of the report.
     failure: Option<anyhow::Error>,
+}
+
+/// How an `add` has ended.
+pub(crate) struct Ended {
+    pub(crate) report: AddReport,
+    /// How many failures were told.
+    pub(crate) news: usize,
+    /// The failures that a watcher need not be told again.
+    pub(crate) told: Told,
 }
 
 /// What is shown at a time.
@@ -100,11 +109,11 @@ impl AddDisplay {
     }
 
     /// Clears the screen, tells what was skipped, and writes the report.
-    pub(crate) fn finish(self, report: clipseek::Result<AddReport>) -> Result<AddReport> {
+    pub(crate) fn finish(self, report: clipseek::Result<AddReport>) -> Result<Ended> {
         let state = self.state.into_inner();
         let state = state.unwrap_or_else(PoisonError::into_inner);
         state.bar.finish_and_clear();
-        self.skipped.finish();
+        let (news, told) = self.skipped.finish();
         let report = report?;
         if let Some(failure) = state.failure {
             return Err(failure);
@@ -112,7 +121,7 @@ impl AddDisplay {
         if let Some(file) = state.report {
             file.finish(&report)?;
         }
-        Ok(report)
+        Ok(Ended { report, news, told })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

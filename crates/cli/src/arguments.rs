@@ -32,10 +32,10 @@ const STYLES: Styles = Styles::styled()
 
 {}
 
-`clipseek model pull --help` lists the variables for the Hugging Face hub,
+`clipseek model pull --help` lists the variables for the Hugging Face hub, \
 `clipseek index --help` those for Pinecone.
 
-Exit status: 0 done or found, 1 nothing found or some inputs failed, 2 wrong use or a failure,
+Exit status: 0 done or found, 1 nothing found or some inputs failed, 2 wrong use or a failure, \
 130 ended by Ctrl-C.", environment::own())
 )]
 pub(crate) struct Arguments {
@@ -94,5 +94,31 @@ pub(crate) fn refuse_empty_names(matches: &ArgMatches) {
     }
     if let Some((_, matches)) = matches.subcommand() {
         refuse_empty_names(matches);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Command;
+
+    use super::*;
+
+    /// A paragraph with line breaks of its own is broken twice on a narrow terminal.
+    fn assert_unbroken(command: &Command) {
+        let help = command
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let is_text = |line: &&str| !line.is_empty() && !line.starts_with(' ');
+        for (line, next) in help.lines().zip(help.lines().skip(1)) {
+            let is_broken = is_text(&line) && is_text(&next);
+            assert!(!is_broken, "{}: {line} / {next}", command.get_name());
+        }
+        command.get_subcommands().for_each(assert_unbroken);
+    }
+
+    #[test]
+    fn paragraphs_of_help_are_wrapped_once() {
+        assert_unbroken(&Arguments::command());
     }
 }

@@ -9,7 +9,7 @@ use dataset::{DownloadOptions, FetchOptions, Keeping, Progress, Reach, Reason, R
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
 use crate::environment;
-use crate::terminal::message;
+use crate::terminal::{count, message};
 
 /// How pictures are fetched.
 #[derive(Args, Clone, Debug)]
@@ -149,8 +149,8 @@ pub(crate) fn state(progress: &Progress, took: Duration) -> String {
     let bytes = HumanBytes((progress.bytes as f64 / seconds) as u64);
     let failed: u64 = progress.failed.values().sum();
     format!(
-        "{} pictures, {failed} failed; {fresh:.0} URLs/s, {bytes}/s",
-        progress.pictures
+        "{}, {failed} failed; {fresh:.0} URLs/s, {bytes}/s",
+        count(progress.pictures as usize, "picture")
     )
 }
 

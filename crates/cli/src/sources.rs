@@ -1,7 +1,9 @@
 //! Sources of pictures: the options that say how they are read, and what is told of them.
 
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 use clap::Args;
@@ -114,10 +116,7 @@ impl SourceArguments {
 
     /// What tells of the things that went wrong.
     pub(crate) fn skipped(&self) -> Skipped {
-        Skipped {
-            at_once: self.verbose,
-            kept: Mutex::default(),
-        }
+        Skipped::new(self.verbose)
     }
 }
 
@@ -132,31 +131,60 @@ pub(crate) struct Readings {
 /// and how many more there were. So memory does not grow with their number.
 pub(crate) struct Skipped {
     at_once: bool,
+    /// What was told the last time, by hash, where the same is not told again.
+    told: Option<Told>,
     kept: Mutex<Kept>,
 }
+
+/// Hashes of the lines that were told in one round.
+pub(crate) type Told = HashSet<u64>;
 
 #[derive(Default)]
 struct Kept {
     lines: Vec<String>,
     more: usize,
+    told: Told,
+    news: usize,
 }
 
 impl Skipped {
     /// One that names all.
     pub(crate) fn all() -> Skipped {
+        Skipped::new(true)
+    }
+
+    fn new(at_once: bool) -> Skipped {
         Skipped {
-            at_once: true,
+            at_once,
+            told: None,
             kept: Mutex::default(),
         }
     }
+
+    /// The same without what was told before.
+    pub(crate) fn after(self, told: Told) -> Skipped {
+        Skipped {
+            told: Some(told),
+            ..self
+        }
+    }
+
     /// Tells of one while `bar` is on the screen.
     pub(crate) fn tell(&self, bar: &ProgressBar, what: &str) {
+        let mut kept = self.kept();
+        if let Some(told) = &self.told {
+            let mut hasher = DefaultHasher::new();
+            what.hash(&mut hasher);
+            let hash = hasher.finish();
+            kept.told.insert(hash);
+            if told.contains(&hash) {
+                return;
+            }
+        }
+        kept.news += 1;
         if self.at_once {
             bar.suspend(|| message!("skipped {}", visible(what)));
-            return;
-        }
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.lines.len() < SHOWN {
+        } else if kept.lines.len() < SHOWN {
             kept.lines.push(what.to_owned());
         } else {
             kept.more += 1;
@@ -168,18 +196,20 @@ impl Skipped {
         self.tell(bar, &format!("{}: {}", failure.place, failure.message));
     }
 
-    /// Tells of those that were kept.
-    pub(crate) fn finish(&self) {
-        let kept = {
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut *kept)
-        };
+    /// Tells of those that were kept. Returns how many were told, and what not to tell the next time.
+    pub(crate) fn finish(&self) -> (usize, Told) {
+        let kept = std::mem::take(&mut *self.kept());
         for line in &kept.lines {
             message!("skipped {}", visible(line));
         }
         if kept.more > 0 {
             message!("skipped {} more; --verbose names them", kept.more);
         }
+        (kept.news, kept.told)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

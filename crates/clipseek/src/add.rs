@@ -42,9 +42,9 @@ impl AddReport {
         self.counts.failed == 0 && self.skipped == 0
     }
 
-    /// Whether the collection was changed, or something failed.
-    pub fn has_news(&self) -> bool {
-        self.counts.unchanged < self.counts.done() || self.counts.missing > 0
+    /// Whether the collection was changed.
+    pub fn has_changes(&self) -> bool {
+        self.counts.written() + self.counts.missing + self.counts.removed > 0
     }
 
     /// How many files, rows and pictures were not indexed, for each reason.

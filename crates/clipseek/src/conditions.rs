@@ -24,7 +24,7 @@ impl Conditions {
     /// The filter that all of it comes to, if there is any.
     ///
     /// # Errors
-    /// Those of [`parse_filter`], [`Error::NoTime`] if the dates exclude each other, [`Error::Read`] if nothing is known of the current directory.
+    /// Those of [`parse_filter`], [`Error::NoTime`] if the dates exclude each other, [`Error::NoFolder`], [`Error::Read`] if nothing is known of the current directory.
     pub fn filter(&self) -> Result<Option<Filter>> {
         let filter = self.filter.as_deref().map(parse_filter).transpose()?;
         if let (Some(after), Some(before)) = (self.taken_after, self.taken_before)
@@ -35,6 +35,9 @@ impl Conditions {
         let after = self.taken_after.map(|after| after.start);
         let before = self.taken_before.map(|before| before.end);
         let folder = self.folder.as_deref().map(absolute).transpose()?;
+        if let Some(path) = folder.as_ref().filter(|folder| !folder.is_dir()) {
+            return Err(Error::NoFolder { path: path.clone() });
+        }
         let conditions = [
             filter,
             after.map(|start| Filter::at_least(keys::TAKEN_AT, start)),

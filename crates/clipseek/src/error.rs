@@ -152,6 +152,18 @@ pub enum Error {
     /// The dates exclude each other.
     #[error("no time lies after --taken-after and before --taken-before")]
     NoTime,
+    /// A folder that is not there, or no folder.
+    #[error("there is no folder `{}`", path.display())]
+    NoFolder {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The captions of a source are of pictures that are not on this machine.
+    #[error("the pictures of `{}` are URLs", path.display())]
+    PicturesNotHere {
+        /// The source.
+        path: PathBuf,
+    },
     /// Nothing that is downloaded is taken any more: adding it has failed, and says why.
     #[error("adding failed, so downloads were stopped")]
     AddingEnded,
@@ -344,6 +356,10 @@ impl Error {
             Error::NoRows { .. } => {
                 "name a table, or a smaller folder; --exclude leaves files out".to_owned()
             }
+            Error::PicturesNotHere { path } => format!(
+                "download them first: clipseek download {path} --to FOLDER, then give FOLDER/manifest.parquet",
+                path = path.display()
+            ),
             Error::OutputIsPicture { .. } => {
                 "name another file, or delete this one before".to_owned()
             }
@@ -372,6 +388,7 @@ impl Error {
             | Error::NoPictures { .. }
             | Error::Label { .. }
             | Error::NothingReadable
+            | Error::NoFolder { .. }
             | Error::Runtime(_)
             | Error::Write { .. }
             | Error::Copy { .. }

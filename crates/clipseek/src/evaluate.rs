@@ -38,14 +38,16 @@ pub fn evaluate(
 /// Refuses a listing without captions, before a model is loaded for it.
 ///
 /// # Errors
-/// [`Error::NoCaptions`].
+/// [`Error::NoCaptions`], [`Error::PicturesNotHere`].
 pub fn check_captions(source: &Path, listing: &Listing) -> Result<()> {
     for record in listing.files() {
         if !record?.captions.is_empty() {
             return Ok(());
         }
     }
-    Err(Error::NoCaptions {
-        path: source.to_owned(),
-    })
+    let path = source.to_owned();
+    match listing.file_count() == 0 && listing.web().next().is_some() {
+        true => Err(Error::PicturesNotHere { path }),
+        false => Err(Error::NoCaptions { path }),
+    }
 }

@@ -14,7 +14,7 @@ use crate::exit::Outcome;
 use crate::interrupt;
 use crate::models::ModelArguments;
 use crate::output;
-use crate::sources::{SourceArguments, size};
+use crate::sources::{SourceArguments, Told, size};
 use crate::terminal::{message, print_error};
 use crate::watch::Watch;
 
@@ -30,14 +30,14 @@ use crate::watch::Watch;
   clipseek add hf:google-research-datasets/conceptual_captions --split validation --limit 300
   clipseek add ~/Photos --collection shared --engine pinecone --model mini
 
-A table is CSV, TSV, JSONL or Parquet. Paths in it are relative to the table. Rows that name the
-same picture give it several captions; of anything else that they say, the first counts. Columns that are
-neither path, caption nor id become metadata to filter by: texts, numbers, booleans and lists of texts;
+A table is CSV, TSV, JSONL or Parquet. Paths in it are relative to the table. Rows that name the \
+same picture give it several captions; of anything else that they say, the first counts. Columns that are \
+neither path, caption nor id become metadata to filter by: texts, numbers, booleans and lists of texts; \
 nested values are left out. Hidden files and folders are skipped.
 
-The same command again takes up what is new or has changed, and reads nothing else. Pictures that were
-moved or renamed are known by their content. Those of a folder whose files are gone are not found any
-more; they come back with their files, and --prune forgets them. Ctrl-C ends it cleanly, and the same
+The same command again takes up what is new or has changed, and reads nothing else. Pictures that were \
+moved or renamed are known by their content. Those of a folder whose files are gone are not found any \
+more; they come back with their files, and --prune forgets them. Ctrl-C ends it cleanly, and the same \
 command goes on from there.")]
 pub(crate) struct Arguments {
     /// Folders, tables or picture files
@@ -96,11 +96,28 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         "{size} into collection {name} (model {})",
         adding.model().name()
     );
-    let mut outcome = arguments.add(&mut adding, stop)?;
+    let mut told = watch.is_some().then(Told::new);
+    let mut outcome = arguments.add(&mut adding, stop, &mut told)?;
     if let Some(mut watch) = watch {
         message!("watching; Ctrl-C to end");
+        let mut trouble = None;
         while watch.wait(stop) {
-            outcome = arguments.add_again(&mut adding, stop)?;
+            outcome = match arguments.add_again(&mut adding, stop, &mut told) {
+                Ok(outcome) => {
+                    trouble = None;
+                    outcome
+                }
+                // A source that is gone may come back.
+                Err(error) if is_of_source(&error) => {
+                    let text = format!("{error:#}");
+                    if trouble.as_ref() != Some(&text) {
+                        print_error(&error);
+                    }
+                    trouble = Some(text);
+                    Outcome::Lacking
+                }
+                Err(error) => return Err(error),
+            };
         }
     }
     Ok(outcome)
@@ -119,8 +136,13 @@ impl Arguments {
         }
     }
 
-    fn add(&self, adding: &mut Adding<'_>, stop: &AtomicBool) -> Result<Outcome> {
-        let report = self.ingest(adding, stop)?;
+    fn add(
+        &self,
+        adding: &mut Adding<'_>,
+        stop: &AtomicBool,
+        told: &mut Option<Told>,
+    ) -> Result<Outcome> {
+        let (report, _) = self.ingest(adding, stop, told)?;
         self.tell_of_fetching(&report);
         summarise_all(&report);
         if report.counts.stopped && !self.watch {
@@ -138,28 +160,37 @@ impl Arguments {
     }
 
     /// Takes up what has changed; says nothing if nothing has.
-    fn add_again(&self, adding: &mut Adding<'_>, stop: &AtomicBool) -> Result<Outcome> {
-        let report = match self.ingest(adding, stop) {
-            Ok(report) => report,
-            Err(error) if is_of_source(&error) => {
-                // A source that is gone may come back.
-                print_error(&error);
-                return Ok(Outcome::Lacking);
-            }
-            Err(error) => return Err(error),
-        };
-        if report.has_news() {
+    fn add_again(
+        &self,
+        adding: &mut Adding<'_>,
+        stop: &AtomicBool,
+        told: &mut Option<Told>,
+    ) -> Result<Outcome> {
+        let (report, failures) = self.ingest(adding, stop, told)?;
+        if report.has_changes() || failures > 0 {
             self.tell_of_fetching(&report);
             summarise_all(&report);
         }
         Ok(Outcome::of(report.is_complete()))
     }
 
-    /// Adds what the sources hold, and shows how it gets on.
-    fn ingest(&self, adding: &mut Adding<'_>, stop: &AtomicBool) -> Result<AddReport> {
-        let display = AddDisplay::new(self.source.skipped(), self.report.as_deref())?;
+    /// Adds what the sources hold, and shows how it gets on. Where `told` has the failures of the last time, only others
+    /// are told; also returns how many those were.
+    fn ingest(
+        &self,
+        adding: &mut Adding<'_>,
+        stop: &AtomicBool,
+        told: &mut Option<Told>,
+    ) -> Result<(AddReport, usize)> {
+        let skipped = match told.take() {
+            Some(told) => self.source.skipped().after(told),
+            None => self.source.skipped(),
+        };
+        let display = AddDisplay::new(skipped, self.report.as_deref())?;
         let report = adding.run(stop, &|progress: AddProgress<'_>| display.show(&progress));
-        display.finish(report)
+        let ended = display.finish(report)?;
+        *told = self.watch.then_some(ended.told);
+        Ok((ended.report, ended.news))
     }
 
     fn tell_of_fetching(&self, report: &AddReport) {

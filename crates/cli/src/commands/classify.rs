@@ -26,8 +26,8 @@ use crate::terminal::{FAINT, STRONG, visible};
   clipseek classify ~/Photos --labels \"a person,a landscape\" --template \"a photo of {}\"
   clipseek classify ~/Photos --labels-file birds.txt --templates photo.txt --format json
 
-Each label is put into the template, or into each of several, whose vectors are averaged. The
-probabilities are the softmax of the cosines by the model's scale and add up to 1; models of the
+Each label is put into the template, or into each of several, whose vectors are averaged. The \
+probabilities are the softmax of the cosines by the model's scale and add up to 1; models of the \
 SigLIP kind give each label one of its own. The table shows the five best, JSON all.")]
 pub(crate) struct Arguments {
     /// Picture files, folders or tables; URLs of pictures, - for standard input

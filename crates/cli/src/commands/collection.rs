@@ -29,7 +29,7 @@ pub(crate) enum Command {
   clipseek collection export flickr8k --to flickr8k.parquet
   clipseek collection export --to vectors.npy
 
-A Parquet file has a row a caption with `id`, `image`, `caption`, `image_embedding` and
+A Parquet file has a row a caption with `id`, `image`, `caption`, `image_embedding` and \
 `text_embedding`; an .npy file has a row a picture, and a file of its name and .jsonl says which.")]
     Export(Export),
     /// See whether a collection is whole, and mend it
@@ -41,16 +41,16 @@ A Parquet file has a row a caption with `id`, `image`, `caption`, `image_embeddi
   clipseek collection duplicates --threshold 1 --format json
   clipseek collection duplicates --format paths0 | xargs -0 rm --
 
-A group is a picture to keep and those like it: as copies of its file, or resized, cropped, saved once
-more. To keep is the one with the most pixels, of these the largest file, of these the oldest. Every
+A group is a picture to keep and those like it: as copies of its file, or resized, cropped, saved once \
+more. To keep is the one with the most pixels, of these the largest file, of these the oldest. Every \
 other picture of a group is like that one, so that no chain of likenesses joins what differs.
 
-Nothing is deleted. --format paths and paths0 name the superfluous pictures alone; look at them before
+Nothing is deleted. --format paths and paths0 name the superfluous pictures alone; look at them before \
 you delete them (--to duplicates.html): a burst of photographs may be as alike as copies are.
 
-With the model mini, 0.9 is above all of 19,900 pairs of different photographs (0.86 at most), and finds
-96 % of those saved as JPEG of quality 50, 94 % of those cropped by 5 % on each side, 98 % of those made
-brighter; of those made smaller than the model's own 224 x 224 pixels, 44 %. Other models have not been
+With the model mini, 0.9 is above all of 19,900 pairs of different photographs (0.86 at most), and finds \
+96 % of those saved as JPEG of quality 50, 94 % of those cropped by 5 % on each side, 98 % of those made \
+brighter; of those made smaller than the model's own 224 x 224 pixels, 44 %. Other models have not been \
 measured and most place photographs closer together: theirs is a cautious 0.97.
 
 The exit code is 1 where there are no duplicates.")]
@@ -67,8 +67,8 @@ Adding a source again takes up those of its pictures that are there.")]
   clipseek collection merge italy spain --into europe
   clipseek collection merge default --from-store /mnt/part2/store --into cc3m
 
-Nothing is embedded again: the collections have to be of one model. The one that is merged into is made if it
-is not there, and keeps what it has at the same place. Fetched pictures are copied into its store; other
+Nothing is embedded again: the collections have to be of one model. The one that is merged into is made if it \
+is not there, and keeps what it has at the same place. Fetched pictures are copied into its store; other \
 files stay where they are.")]
     Merge(merge::Arguments),
     /// Delete a collection with its vectors; the pictures' files stay, but for those that were fetched
@@ -251,12 +251,14 @@ fn delete(arguments: &Delete, clipseek: &Clipseek) -> Result<Outcome> {
         EngineKind::Embedded => String::new(),
         EngineKind::Pinecone => format!(", and index {} at Pinecone", info.name),
     };
-    let question = format!("delete {} with {} pictures{at}?", info.name, info.pictures);
-    if !arguments.yes && !confirmed(&question)? {
-        return Err(Error::NotConfirmed {
-            name: arguments.name.clone(),
-        }
-        .into());
+    let question = format!(
+        "delete {} with {}{at}?",
+        info.name,
+        count(info.pictures as usize, "picture")
+    );
+    if !arguments.yes && !confirmed(&question, &arguments.name)? {
+        message!("{} stays as it is", arguments.name);
+        return Ok(Outcome::Done);
     }
     let files = match clipseek.delete_collection(&arguments.name, interrupt::flag()?)? {
         Deletion::Stopped => return Ok(Outcome::Interrupted),
@@ -271,11 +273,12 @@ fn delete(arguments: &Delete, clipseek: &Clipseek) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Asks on the terminal; where there is none, the answer is no.
-fn confirmed(question: &str) -> Result<bool> {
+/// Asks on the terminal whether to delete what has that name.
+fn confirmed(question: &str, name: &str) -> Result<bool> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
-        return Ok(false);
+        let name = name.to_owned();
+        return Err(Error::NotConfirmed { name }.into());
     }
     let mut stderr = std::io::stderr();
     write!(stderr, "{question} [y/N] ")?;

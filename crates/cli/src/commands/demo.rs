@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     message!("{} that ship with clipseek", size(pictures, captions));
     let display = AddDisplay::new(SourceArguments::default().skipped(), None)?;
     let report = adding.run(interrupt::flag()?, &|progress| display.show(&progress));
-    let report = display.finish(report)?;
+    let report = display.finish(report)?.report;
     summarise(&report.counts, report.skipped, report.took);
     if report.counts.stopped {
         return Ok(Outcome::Interrupted);

@@ -12,7 +12,7 @@ use crate::exit::Outcome;
 use crate::interrupt;
 use crate::output;
 use crate::sources::TableArguments;
-use crate::terminal::{message, visible};
+use crate::terminal::{count, message, visible};
 
 /// Test the URLs of a list and fetch their pictures
 #[derive(Args, Debug)]
@@ -24,17 +24,17 @@ use crate::terminal::{message, visible};
   clipseek download cc3m.parquet --to part3 --shard 3/64
   clipseek add cc3m/manifest.parquet                     to search what was fetched
 
-A list is CSV, TSV, JSONL or Parquet, each perhaps compressed (.gz, .zst), a folder of such, or
-hf:OWNER/NAME, a data set of the Hugging Face hub: a column with URLs, and perhaps one with captions. A CSV or TSV without a header, as Conceptual Captions is, is known
+A list is CSV, TSV, JSONL or Parquet, each perhaps compressed (.gz, .zst), a folder of such, or \
+hf:OWNER/NAME, a data set of the Hugging Face hub: a column with URLs, and perhaps one with captions. A CSV or TSV without a header, as Conceptual Captions is, is known \
 by the URL in its first row. Of data sets that carry their pictures in a column, those are kept likewise.
 
-In FOLDER come images/, by the hash of what was sent, and manifest.parquet: a row for each row of the list
-with url, caption, is_valid, status, reason, bytes, width, height, sha256, file and time; bytes, width,
-height and sha256 are of what was sent, also if a smaller copy is kept. A picture has to be one by its bytes,
-whatever its server calls it, and has to decode; it has at most 100 megapixels. The manifest of a part is
+In FOLDER come images/, by the hash of what was sent, and manifest.parquet: a row for each row of the list \
+with url, caption, is_valid, status, reason, bytes, width, height, sha256, file and time; bytes, width, \
+height and sha256 are of what was sent, also if a smaller copy is kept. A picture has to be one by its bytes, \
+whatever its server calls it, and has to decode; it has at most 100 megapixels. The manifest of a part is \
 manifest-3-of-64.parquet.
 
-Ctrl-C ends it cleanly, and the same command goes on from there: no URL of which something has come is asked
+Ctrl-C ends it cleanly, and the same command goes on from there: no URL of which something has come is asked \
 for again, unless --retry-failed asks for it or what refused it is lifted. Then the manifest is made.")]
 pub(crate) struct Arguments {
     /// Lists of URLs, or folders of such
@@ -129,7 +129,8 @@ impl Arguments {
             ),
         };
         let ManifestReport { rows, valid, .. } = report;
-        message!("{valid} of {rows} rows are pictures{rate}");
+        let pictures = count(*valid as usize, "picture");
+        message!("{pictures} in {}{rate}", count(*rows as usize, "row"));
         for (reason, number) in downloading::by_reason(&report.invalid) {
             message!("  {reason}: {number}");
         }

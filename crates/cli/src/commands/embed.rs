@@ -27,9 +27,9 @@ const PURPOSE: &str = "embedded";
   clipseek embed ~/Photos --to vectors.npy --model mini
   clipseek embed captions.tsv --to vectors.jsonl --model mini
 
-A single vector is printed as a JSON list; the name of a picture file that exists is taken as that picture. A source needs --to: a Parquet file has a row a caption with
-`id`, `image`, `caption`, `image_embedding` and `text_embedding`; an .npy file has a row a picture, and
-VECTORS.npy.jsonl beside it says which; a .jsonl file has a line a picture, as `clipseek index upsert`
+A single vector is printed as a JSON list; the name of a picture file that exists is taken as that picture. A source needs --to: a Parquet file has a row a caption with \
+`id`, `image`, `caption`, `image_embedding` and `text_embedding`; an .npy file has a row a picture, and \
+VECTORS.npy.jsonl beside it says which; a .jsonl file has a line a picture, as `clipseek index upsert` \
 takes them.")]
 pub(crate) struct Arguments {
     /// Words or a picture file; with --to a folder, a table or a picture file

@@ -12,6 +12,7 @@ use crate::models::ModelArguments;
 use crate::output;
 use crate::progress;
 use crate::sources::{Readings, SourceArguments};
+use crate::terminal::count;
 
 /// Measure how well captions find their pictures, and pictures their captions
 #[derive(Args, Debug)]
@@ -19,7 +20,7 @@ use crate::sources::{Readings, SourceArguments};
   clipseek eval flickr8k/dev.tsv --model mini
   clipseek eval captions.parquet --model ./clip-vit-b32 --format json
 
-Prints recall at 1, 5 and 10 in percent, and the median rank of the right answer, as in Hodosh et
+Prints recall at 1, 5 and 10 in percent, and the median rank of the right answer, as in Hodosh et \
 al. 2013 and after: each caption looks for its picture among all, each picture for one of its captions.")]
 pub(crate) struct Arguments {
     /// A table of pictures and captions
@@ -73,8 +74,9 @@ fn table(evaluation: &Evaluation, model: &str, out: &mut dyn Write) -> Result<()
     let size = (evaluation.pictures, evaluation.captions);
     writeln!(
         out,
-        "{} pictures, {} captions, model {model}",
-        size.0, size.1
+        "{}, {}, model {model}",
+        count(size.0, "picture"),
+        count(size.1, "caption")
     )?;
     writeln!(
         out,

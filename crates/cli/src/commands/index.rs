@@ -33,7 +33,7 @@ const BATCH: usize = 1000;
   clipseek index drop articles
   clipseek index list --engine pinecone                  the same commands, at Pinecone
 
-A collection is an index too: its pictures are namespace `images`, its captions namespace `captions`.
+A collection is an index too: its pictures are namespace `images`, its captions namespace `captions`. \
 Answers are JSON in the form of Pinecone's API.
 
 {}", environment::of_pinecone()))]
@@ -584,6 +584,9 @@ fn delete(arguments: &Delete, work: &Work<'_>) -> Result<Outcome> {
     match deleted {
         Some(deleted) => {
             message!("deleted {}", count(deleted, "vector"));
+            if deleted == 0 {
+                tell_of_namespaces(&index, namespace)?;
+            }
             Ok(Outcome::of(deleted > 0))
         }
         None => {
@@ -594,6 +597,31 @@ fn delete(arguments: &Delete, work: &Work<'_>) -> Result<Outcome> {
             Ok(Outcome::Done)
         }
     }
+}
+
+/// Says which namespaces an index has, where it has none of that name.
+fn tell_of_namespaces(index: &Index, namespace: &str) -> Result<()> {
+    let namespaces = index.stats()?.namespaces;
+    if namespaces.contains_key(namespace) || namespaces.is_empty() {
+        return Ok(());
+    }
+    let asked = match namespace {
+        "" => "no vectors outside of its namespaces".to_owned(),
+        name => format!("no namespace `{name}`"),
+    };
+    let all = namespaces.iter().map(|(name, stats)| {
+        let vectors = count(stats.vector_count as usize, "vector");
+        match name.as_str() {
+            "" => format!("{vectors} without a namespace"),
+            name => format!("{name} ({vectors})"),
+        }
+    });
+    let all: Vec<String> = all.collect();
+    message!(
+        "the index has {asked}; --namespace can be: {}",
+        all.join(", ")
+    );
+    Ok(())
 }
 
 fn drop_index(name: &str, work: &Work<'_>) -> Result<Outcome> {

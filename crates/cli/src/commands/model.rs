@@ -28,7 +28,7 @@ pub(crate) enum Command {
   clipseek model pull laion/CLIP-ViT-H-14-laion2B-s32B-b79K
   clipseek model pull openai/clip-vit-large-patch14@refs/pr/15
 
-Prints the directory. An interrupted download goes on where it stopped. What Python's libraries
+Prints the directory. An interrupted download goes on where it stopped. What Python's libraries \
 have downloaded is not downloaded again.
 
 {}", environment::of_the_hub()))]

@@ -35,21 +35,21 @@ use crate::terminal::{message, visible};
   clipseek search --keywords \"lisbon tram*\"
   clipseek search \"a tram\" --keywords lisbon --taken-after 2019 --taken-before 2020-06 --folder ~/Photos
 
-Terms of a mix are joined by + and - with a blank on both sides; a number and a colon in front say how
-much a term counts. A term is a picture if it is a file that is there, begins with http://,
+Terms of a mix are joined by + and - with a blank on both sides; a number and a colon in front say how \
+much a term counts. A term is a picture if it is a file that is there, begins with http://, \
 https:// or file://, or is like:ID; in double quotes it is words, whatever it says.
 
---in captions compares with captions instead of pictures, --in both with either. Where there are several
-rankings, of pictures, captions and keywords, they are joined by rank (reciprocal rank fusion), and each
-hit says what found it; --threshold is then for each cosine by itself, and not for keywords. --keywords
+--in captions compares with captions instead of pictures, --in both with either. Where there are several \
+rankings, of pictures, captions and keywords, they are joined by rank (reciprocal rank fusion), and each \
+hit says what found it; --threshold is then for each cosine by itself, and not for keywords. --keywords \
 without anything else to look for takes no model.
 
-On a terminal that shows pictures, pictures stand in the place of the table, unless --pictures never or
---format table says otherwise. Whether it does is asked of the terminal itself. What is not a terminal, such
+On a terminal that shows pictures, pictures stand in the place of the table, unless --pictures never or \
+--format table says otherwise. Whether it does is asked of the terminal itself. What is not a terminal, such \
 as a pipe or a file, never gets any.
 
-Similarity is the cosine of two vectors, shown as the raw number. Words against pictures rarely reach
-0.35 even for a perfect match, pictures against pictures often lie above 0.5: a threshold suits one
+Similarity is the cosine of two vectors, shown as the raw number. Words against pictures rarely reach \
+0.35 even for a perfect match, pictures against pictures often lie above 0.5: a threshold suits one \
 kind of query. A query picture that is itself in the collection is left out of the results.")]
 pub(crate) struct Arguments {
     /// What to look for: words, or a mix of words and pictures, as in `2:dog + ./beach.jpg - people`

@@ -24,15 +24,15 @@ const LAST_WORK: Duration = Duration::from_secs(1);
   PINECONE_CONTROLLER_HOST=http://127.0.0.1:8080 PINECONE_API_KEY=any python notebook.py
   CLIPSEEK_API_KEYS=KEY clipseek serve --bind 0.0.0.0:8080 --tls-cert cert.pem --tls-key key.pem
 
-Pinecone's own clients find the indexes through the control plane, which is at the address; each index has a
-port of its own, which it keeps, and must be reachable there, unless --public-host says otherwise. Collections are indexes, too: their pictures are namespace `images`, their
-captions namespace `captions`; through the API they can be searched, also with words and pictures, which
+Pinecone's own clients find the indexes through the control plane, which is at the address; each index has a \
+port of its own, which it keeps, and must be reachable there, unless --public-host says otherwise. Collections are indexes, too: their pictures are namespace `images`, their \
+captions namespace `captions`; through the API they can be searched, also with words and pictures, which \
 their model embeds (`/records/namespaces/images/search`), not changed.
 
-Without CLIPSEEK_API_KEYS any key is taken, and only an address of this machine can be listened at. The keys of
+Without CLIPSEEK_API_KEYS any key is taken, and only an address of this machine can be listened at. The keys of \
 CLIPSEEK_READ_ONLY_KEYS may change nothing. Both are keys with commas between.
 
-At the address there are /healthz (the process lives) and /readyz (the store can be read), which ask for no key,
+At the address there are /healthz (the process lives) and /readyz (the store can be read), which ask for no key, \
 and /metrics, in Prometheus's form, which does if there are keys.
 
 Ctrl-C, or the signal to terminate, ends it once what has been asked is answered; once more ends it at once.")]

@@ -1,5 +1,6 @@
 use std::fs;
 
+use crate::played_terminal::PlayedTerminal;
 use crate::world::{World, demo};
 
 #[test]
@@ -85,6 +86,16 @@ fn collections_are_listed_described_and_deleted() {
     );
     let error = world.fails(&["collection", "delete", "default"]);
     assert!(error.contains("was not confirmed"), "{error}");
+    let terminal = PlayedTerminal {
+        typed: "n\n",
+        ..PlayedTerminal::default()
+    };
+    let declined = terminal.run(world.command(&["collection", "delete", "default"]));
+    assert_eq!(declined.code, Some(0));
+    let text = declined.text();
+    assert!(text.contains("default stays as it is"), "{text}");
+    assert!(!text.contains("error"), "{text}");
+    assert_eq!(world.well(&["collection", "list"]).lines().len(), 1);
     world.well(&["collection", "delete", "default", "--yes"]);
     assert_eq!(world.well(&["collection", "list"]).stdout, "");
     assert!(world.path("pictures/two-perch.jpg").exists());

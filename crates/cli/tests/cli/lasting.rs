@@ -115,6 +115,47 @@ fn a_watched_folder_is_followed() {
     reading.join().unwrap();
 }
 
+#[test]
+fn a_watcher_tells_of_a_failure_once() {
+    let world = World::with_pictures(&["two-perch.jpg"]);
+    world.write("pictures/broken.jpg", "no picture");
+    let mut watching = world
+        .command(&["add", "pictures", "--watch"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watching.stderr.take().unwrap()).lines();
+    let mut said = Vec::new();
+    let mut read_until = |what: &str| {
+        loop {
+            let line = lines.next().unwrap().unwrap();
+            let is_it = line.starts_with(what);
+            said.push(line);
+            if is_it {
+                return said.clone();
+            }
+        }
+    };
+    read_until("watching; ");
+    for (name, to) in [
+        ("stone-windmill.jpg", "pictures/mill.jpg"),
+        ("angel-shark.jpg", "pictures/shark.jpg"),
+    ] {
+        copy(&world, name, to);
+        read_until("added 1");
+    }
+    world.write("pictures/torn.jpg", "no picture");
+    let said = read_until("skipped ");
+    signal(&watching, "-INT");
+    watching.wait().unwrap();
+    let times = |name: &str| said.iter().filter(|line| line.contains(name)).count();
+    assert_eq!(
+        (times("broken.jpg"), times("torn.jpg")),
+        (1, 1),
+        "{said:#?}"
+    );
+}
+
 /// Small pictures of which no two are equal, and a table of them with a caption each.
 pub(crate) fn many(world: &World, count: u32) {
     fs::create_dir(world.path("many")).unwrap();

@@ -173,6 +173,8 @@ fn dates_and_folders_narrow_the_search() {
     );
     assert_eq!(names(&keywords), [mill]);
 
+    let error = world.fails(&["search", "a fish", "--folder", "nowhere"]);
+    assert!(error.contains("there is no folder `"), "{error}");
     let ran = world.run(&["search", "a fish", "--folder", "."]);
     assert_eq!(
         (ran.code, ran.stderr.as_str()),

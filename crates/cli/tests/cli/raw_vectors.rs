@@ -157,6 +157,10 @@ fn the_index_of_a_collection_is_read_but_not_changed() {
     let error = world.fails(&[&["index", "delete"], &notes[..], &["--filter", "{}"]].concat());
     assert!(error.contains("--all says so"), "{error}");
     world.well(&[&["index", "delete"], &notes[..], &["--all"]].concat());
+    let ran = world.run(&["index", "delete", "default", "--all"]);
+    assert_eq!(ran.code, 1);
+    let namespaces = "--namespace can be: images (2 vectors)";
+    assert!(ran.stderr.contains(namespaces), "{}", ran.stderr);
     let checked = world.well(&["collection", "check"]);
     assert!(checked.stderr.contains("all in order") || checked.stdout.contains("all in order"));
 }

@@ -487,7 +487,7 @@ fn a_stopped_download_says_so_and_goes_on() {
     let ran = world.run(&arguments);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     assert!(
-        ran.stderr.contains("280 of 400 rows are pictures"),
+        ran.stderr.contains("280 pictures in 400 rows"),
         "{}",
         ran.stderr
     );
@@ -554,7 +554,7 @@ fn what_failed_is_tried_again_when_asked_for() {
     };
     run(&[]);
     let first = host.asked();
-    assert!(run(&[]).stderr.starts_with("14 of 20 rows are pictures\n"));
+    assert!(run(&[]).stderr.starts_with("14 pictures in 20 rows\n"));
     assert_eq!(host.asked(), first);
     run(&["--retry-failed"]);
     for (path, count) in host.asked() {
@@ -581,7 +581,7 @@ fn pictures_are_kept_as_they_were_asked_for() {
         |more: &[&str]| world.run(&[&["download", "list.tsv", "--jsonl"], more, PATIENT].concat());
     let tested = run(&["--to", "tested", "--check-only"]);
     assert!(
-        tested.stderr.contains("14 of 20 rows are pictures"),
+        tested.stderr.contains("14 pictures in 20 rows"),
         "{}",
         tested.stderr
     );
@@ -629,7 +629,7 @@ fn what_was_refused_is_asked_for_once_it_is_let_in() {
     );
     assert!(host.asked().is_empty());
     let tested = run(&["--check-only", "--allow-private=127.0.0.1"]);
-    assert!(tested.stderr.contains("14 of 20 rows"), "{}", tested.stderr);
+    assert!(tested.stderr.contains("14 pictures in 20 rows"), "{}", tested.stderr);
     // The manifest of lines is of these rows, too.
     let valid = |row: &serde_json::Value| row["is_valid"] == true;
     assert_eq!(
@@ -643,7 +643,7 @@ fn what_was_refused_is_asked_for_once_it_is_let_in() {
     assert!(files(&world.path("to")).is_empty());
     // What was only tested is fetched now, and what failed then is not asked for again.
     let kept = run(&["--allow-private=127.0.0.1"]);
-    assert!(kept.stderr.contains("14 of 20 rows"), "{}", kept.stderr);
+    assert!(kept.stderr.contains("14 pictures in 20 rows"), "{}", kept.stderr);
     assert!(!files(&world.path("to")).is_empty());
     for (path, count) in before {
         let is_bad = path.starts_with("/dead") || path.starts_with("/page");
@@ -830,7 +830,7 @@ fn pictures_within_a_table_are_taken_out() {
 
     let ran = world.run(&["download", "birds.parquet", "--to", "to", "--jsonl"]);
     assert!(
-        ran.stderr.starts_with("3 of 5 rows are pictures"),
+        ran.stderr.starts_with("3 pictures in 5 rows"),
         "{}",
         ran.stderr
     );

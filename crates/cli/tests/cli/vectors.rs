@@ -90,6 +90,13 @@ fn recall_is_measured_on_captions() {
         error.contains("has no captions to evaluate with"),
         "{error}"
     );
+    world.write("urls.csv", "url,caption\nhttp://127.0.0.1:9/a.jpg,a dog\n");
+    let error = world.fails(&["eval", "urls.csv", "--model", "mini"]);
+    assert!(
+        error.contains("the pictures of `urls.csv` are URLs"),
+        "{error}"
+    );
+    assert!(error.contains("clipseek download urls.csv --to"), "{error}");
 }
 
 #[test]
