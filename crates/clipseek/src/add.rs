@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use dataset::Listing;
+use dataset::{Address, Listing};
 use search::{AddEvent, AddOptions, Collection, IngestReport, Store};
 use serde::Serialize;
 
@@ -44,7 +44,7 @@ impl AddReport {
 
     /// Whether the collection was changed.
     pub fn has_changes(&self) -> bool {
-        self.counts.written() + self.counts.missing + self.counts.removed > 0
+        self.counts.written() + self.counts.missing + self.counts.removed + self.counts.left > 0
     }
 
     /// How many files, rows and pictures were not indexed, for each reason.
@@ -106,13 +106,19 @@ impl Clipseek {
         let mut all = Listed {
             listing: Listing::new()?,
             folders: Vec::new(),
+            tables: Vec::new(),
             empty: Vec::new(),
         };
         for location in &request.sources {
             let found = self.read_into(&mut all.listing, location, &request.sources, &request.read);
             let found = found.inspect_err(|_| self.note_if_known(store, name, location))?;
             match (found.is_empty(), found.folder) {
-                (false, folder) => all.folders.extend(folder),
+                (false, folder) => {
+                    all.folders.extend(folder);
+                    let has_pictures = found.mentions > 0;
+                    all.tables
+                        .extend(found.table.map(|path| Table { path, has_pictures }));
+                }
                 (true, Some(folder)) if is_known(store, name, &folder)? => all.empty.push(folder),
                 (true, _) => {
                     let path = location.clone();
@@ -146,8 +152,17 @@ struct Listed {
     listing: Listing,
     /// The folders among them that hold something.
     folders: Vec<PathBuf>,
+    /// The tables and datasets that were read to their end.
+    tables: Vec<Table>,
     /// Those that hold nothing, as far as they are known to have held something.
     empty: Vec<PathBuf>,
+}
+
+/// A table or dataset that was read to its end.
+struct Table {
+    path: PathBuf,
+    /// Whether any of its pictures could be listed.
+    has_pictures: bool,
 }
 
 /// Sources that are about to be added, and what they are added to.
@@ -219,12 +234,46 @@ impl Adding<'_> {
             counts.join(others);
             fetched = progress;
         }
+        for table in &listed.tables {
+            if !counts.stopped {
+                counts.join(self.follow(&collection, table, &listed.listing, stop)?);
+            }
+        }
         Ok(AddReport {
             counts,
             skipped,
             skipped_reasons,
             fetched,
             took: start.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// Looks for pictures that a table no longer names.
+    fn follow(
+        &self,
+        collection: &Collection<'_>,
+        table: &Table,
+        listing: &Listing,
+        stop: &AtomicBool,
+    ) -> Result<IngestReport> {
+        let waiting = || self.clipseek.tell_of_waiting();
+        let options = AddOptions {
+            stop,
+            waiting: &waiting,
+            ..AddOptions::default()
+        };
+        // The pictures of one without any may be on a disk that is not there.
+        let prune = self.request.prune && table.has_pictures;
+        collection.follow(&place(&table.path), prune, &options, |record| {
+            let address = match record.address() {
+                search::Address::File(path) => Some(Address::File(path.to_owned())),
+                search::Address::Web(url) => Address::of(url)?,
+                search::Address::Inside(row) => Some(Address::Inside(row.to_owned())),
+            };
+            match address {
+                Some(address) => Ok::<_, Error>(listing.at(&address)?.is_some()),
+                None => Ok(false),
+            }
         })
     }
 

@@ -27,7 +27,7 @@ pub enum Deletion {
 /// Pictures that were taken out of a collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forgotten {
-    /// The path or URL at which, and below which, they are.
+    /// The path or URL at which, and below which, they are, or the picture's id.
     pub place: String,
     /// How many they were.
     pub pictures: usize,
@@ -85,7 +85,7 @@ impl Clipseek {
     }
 
     /// Takes the picture at a path or a URL out of a collection, and those below it, whether their files are there or
-    /// not. The files stay.
+    /// not; where there is none, the picture with that id. The files stay.
     ///
     /// # Errors
     /// [`Error::Fetch`] for what looks like a URL and is none, and those of the collection.
@@ -103,6 +103,15 @@ impl Clipseek {
         };
         let place = place_of(path)?;
         let pictures = collection.forget(&place, &options)?;
+        let id = path.to_str().filter(|_| pictures == 0);
+        if let Some(id) = id
+            && collection.forget_id(id, &options)?
+        {
+            return Ok(Forgotten {
+                place: id.to_owned(),
+                pictures: 1,
+            });
+        }
         Ok(Forgotten { place, pictures })
     }
 

@@ -13,6 +13,9 @@ pub(crate) fn note(listing: &Listing, listener: &Listener) {
     for (name, column) in listing.columns() {
         if is_taken(name) {
             listener.note(Note::ColumnTaken { name });
+        } else if column.left_out > 0 {
+            let cells = column.left_out;
+            listener.note(Note::ColumnLeftOut { name, cells });
         } else if is_spoilt(column) {
             let example = column.example.as_deref().unwrap_or_default();
             listener.note(Note::ColumnIsText { name, example });
@@ -35,7 +38,7 @@ mod tests {
             is_spoilt(&CellCounts {
                 numbers,
                 others,
-                example: None,
+                ..CellCounts::default()
             })
         };
         assert!(is_spoilt(4, 1));

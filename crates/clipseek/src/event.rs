@@ -90,6 +90,13 @@ pub enum Note<'a> {
         /// The column.
         name: &'a str,
     },
+    /// Cells of a column are left out, as they are objects, bytes, or lists of anything but texts.
+    ColumnLeftOut {
+        /// The column.
+        name: &'a str,
+        /// How many cells.
+        cells: u64,
+    },
     /// The numbers of a column are kept as texts because of a few cells.
     ColumnIsText {
         /// The column.
@@ -134,6 +141,12 @@ impl fmt::Display for Note<'_> {
             Note::ColumnTaken { name } => write!(
                 f,
                 "the column {name} is left out, as its name is taken: by another it can be filtered by"
+            ),
+            Note::ColumnLeftOut { name, cells } => write!(
+                f,
+                "the column {name} is left out in {cells} row{}: only texts, numbers, booleans and lists of texts \
+                 can be filtered by",
+                if *cells == 1 { "" } else { "s" }
             ),
             Note::ColumnIsText { name, example } => write!(
                 f,

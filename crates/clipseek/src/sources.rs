@@ -146,6 +146,7 @@ pub(crate) fn new_record(record: Record) -> NewRecord {
             elsewhere => elsewhere.to_string(),
         },
         file: None,
+        source: Some(place(&record.source)),
         captions: record.captions,
         metadata: record.metadata,
     }

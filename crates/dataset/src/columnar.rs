@@ -176,6 +176,8 @@ struct Table {
     columns: Vec<Column>,
     roles: Roles,
     inside: Inside,
+    /// The names of the columns that are not read.
+    left_out: Vec<String>,
 }
 
 /// Whether the pictures are in the table.
@@ -215,6 +217,11 @@ impl Table {
         })?;
         columns.retain(|column| column.content != Content::Bytes || roles.has(column.leaf));
         let roles = roles.map(|leaf| columns.iter().position(|column| column.leaf == leaf));
+        let is_read = |name: &String| {
+            let mut read = columns.iter().chain(&inside);
+            read.any(|column| column.name == *name)
+        };
+        let left_out = all_names.into_iter().filter(|it| !is_read(it)).collect();
         let inside = match (inside, wanted.pictures) {
             (None, _) => Inside::No,
             (Some(_), false) => Inside::Unread,
@@ -224,6 +231,7 @@ impl Table {
             columns,
             roles,
             inside,
+            left_out,
         })
     }
 
@@ -300,7 +308,10 @@ impl Table {
     }
 
     fn row(&self, cells: impl Iterator<Item = Cell>) -> Result<Row, ProblemReason> {
-        let mut row = Row::default();
+        let mut row = Row {
+            left_out: self.left_out.clone(),
+            ..Row::default()
+        };
         for (index, (cell, column)) in cells.zip(&self.columns).enumerate() {
             let value = cell.map_err(|_| ProblemReason::CellNotUtf8 {
                 column: column.name.clone(),

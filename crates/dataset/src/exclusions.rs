@@ -14,6 +14,10 @@ pub(crate) struct Exclusions {
 }
 
 impl Exclusions {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.anything.is_empty() && self.folders.is_empty()
+    }
+
     pub(crate) fn new(patterns: &[String]) -> Result<Self> {
         let mut anything = GlobSetBuilder::new();
         let mut folders = GlobSetBuilder::new();

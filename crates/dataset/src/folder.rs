@@ -89,7 +89,7 @@ pub(crate) fn read(
     exclusions: &Exclusions,
     listing: &mut Listing,
 ) -> crate::Result<()> {
-    listing.begin_source()?;
+    let source = listing.begin_source(folder)?;
     let mut walk = Walk {
         root: folder,
         exclusions,
@@ -106,7 +106,7 @@ pub(crate) fn read(
             Err(source) => walk.problem(folder, ProblemReason::Unreadable { source })?,
         }
     }
-    walk.listing.add_sorted()
+    walk.listing.add_sorted(source)
 }
 
 /// The tables in `folder` itself, by their names' endings, in the order of their names.

@@ -40,8 +40,9 @@ impl From<Error> for Refusal {
 }
 
 impl<'a> Gathering<'a> {
-    /// Starts a source whose tables have paths relative to the absolute path `folder`.
+    /// Starts the source at `path`, whose tables have paths relative to the absolute path `folder`.
     pub(crate) fn new(
+        path: &Path,
         folder: &'a Path,
         exclusions: &'a Exclusions,
         listing: &'a mut Listing,
@@ -49,7 +50,7 @@ impl<'a> Gathering<'a> {
         Ok(Self {
             folder,
             exclusions,
-            source: listing.begin_source()?,
+            source: listing.begin_source(path)?,
             listing,
             counts: ColumnCounts::default(),
             last: None,
@@ -111,7 +112,7 @@ impl<'a> Gathering<'a> {
         {
             return Err(ProblemReason::DuplicateId { id: id.clone() }.into());
         }
-        self.counts.take(&row.metadata);
+        self.counts.take(&row.metadata, &row.left_out);
         let mention = Mention {
             source: self.source,
             id,

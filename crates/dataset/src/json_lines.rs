@@ -106,6 +106,8 @@ impl<'a> Objects<'a> {
         for (index, (name, value)) in object.into_iter().enumerate() {
             if roles.has(index) {
                 row.set(&roles, index, value);
+            } else if value::is_unfit(&value) {
+                row.left_out.push(name);
             } else if let Some(value) = value::for_metadata(value) {
                 row.metadata.insert(name, value);
             }

@@ -23,7 +23,7 @@ mod records;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::cell_counts::CellCounts;
 pub(crate) use self::cell_counts::ColumnCounts;
@@ -50,9 +50,16 @@ pub struct Listing {
     problems: u64,
     /// How many rows named a picture that was listed already.
     further_rows: u64,
-    /// The types of each source's columns.
-    types: Vec<ColumnTypes>,
+    sources: Vec<ListedSource>,
     columns: ColumnCounts,
+}
+
+/// A source that was read into a listing.
+#[derive(Debug)]
+pub(crate) struct ListedSource {
+    path: Arc<Path>,
+    /// The types of its columns.
+    types: ColumnTypes,
 }
 
 /// A row that names a picture.
@@ -79,7 +86,7 @@ impl Listing {
             captions: 0,
             problems: 0,
             further_rows: 0,
-            types: Vec::new(),
+            sources: Vec::new(),
             columns: ColumnCounts::default(),
         })
     }
@@ -136,7 +143,7 @@ impl Listing {
     }
 
     fn records_of(&self, kind: Option<AddressKind>) -> Records<'_> {
-        Records::new(&self.database, &self.types, kind)
+        Records::new(&self.database, &self.sources, kind)
     }
 
     /// The picture at `address`, if it is in the listing.
@@ -147,7 +154,7 @@ impl Listing {
         let database = self.database.lock();
         let database = database.unwrap_or_else(PoisonError::into_inner);
         match database.find(address)? {
-            Some(known) => records::record(&database, &self.types, known.number),
+            Some(known) => records::record(&database, &self.sources, known.number),
             None => Ok(None),
         }
     }
@@ -174,12 +181,15 @@ impl Listing {
         Ok(())
     }
 
-    /// Starts a source and returns its number.
-    pub(crate) fn begin_source(&mut self) -> Result<usize> {
+    /// Starts the source at `path` and returns its number.
+    pub(crate) fn begin_source(&mut self, path: &Path) -> Result<usize> {
         // A source that failed may have left something.
         self.database_mut().clear_unsorted()?;
-        self.types.push(ColumnTypes::default());
-        Ok(self.types.len() - 1)
+        self.sources.push(ListedSource {
+            path: path.into(),
+            types: ColumnTypes::default(),
+        });
+        Ok(self.sources.len() - 1)
     }
 
     /// Ends a source, now that the types and counts of its columns are known.
@@ -191,7 +201,7 @@ impl Listing {
     ) {
         counts.retain(|name| !types.is_boolean(name));
         self.columns.join(counts);
-        self.types[source] = types;
+        self.sources[source].types = types;
     }
 
     /// Looks up the record at `address`.
@@ -219,9 +229,9 @@ impl Listing {
             metadata,
         } = mention;
         let mut said = Said {
-            source: i64::try_from(source).unwrap_or(i64::MAX),
             captions,
             metadata,
+            ..Said::of(source)
         };
         remove_repeated(&mut said.captions);
         self.mentions += 1;
@@ -237,10 +247,10 @@ impl Listing {
     }
 
     /// Adds a picture without captions and metadata, unless it is listed already.
-    pub(crate) fn add_address(&mut self, address: &Address) -> Result<()> {
+    pub(crate) fn add_address(&mut self, source: usize, address: &Address) -> Result<()> {
         self.mentions += 1;
         if self.find(address)?.is_none() {
-            self.insert(address, None, &Said::default())?;
+            self.insert(address, None, &Said::of(source))?;
         }
         Ok(())
     }
@@ -262,7 +272,7 @@ impl Listing {
     }
 
     /// Adds what was set aside, in the order of paths.
-    pub(crate) fn add_sorted(&mut self) -> Result<()> {
+    pub(crate) fn add_sorted(&mut self, source: usize) -> Result<()> {
         let database = self.database.get_mut();
         let database = database.unwrap_or_else(PoisonError::into_inner);
         let (pictures, problems) = (&mut self.pictures, &mut self.problems);
@@ -279,7 +289,7 @@ impl Listing {
                             pictures.cast_signed(),
                             &address,
                             None,
-                            &Said::default(),
+                            &Said::of(source),
                         )?;
                     }
                 }

@@ -1,3 +1,6 @@
+use std::path::Path;
+use std::sync::Arc;
+
 use crate::Address;
 
 /// What a table says about a picture besides its captions: strings, numbers, booleans and lists of
@@ -12,6 +15,8 @@ pub struct Record {
     /// Where it is. A file's path is absolute, without `.` and `..`, symbolic links left as they are,
     /// valid UTF-8.
     pub address: Address,
+    /// The source that named it first: an absolute path, or the name of a dataset of the hub.
+    pub source: Arc<Path>,
     /// The captions in the order of their rows, none empty, none twice.
     pub captions: Vec<String>,
     /// The table's other columns.
@@ -20,10 +25,11 @@ pub struct Record {
 
 impl Record {
     /// A picture of which no more is known than where it is.
-    pub(crate) fn at(address: Address) -> Self {
+    pub(crate) fn at(address: Address, source: Arc<Path>) -> Self {
         Self {
             id: None,
             address,
+            source,
             captions: Vec::new(),
             metadata: Metadata::new(),
         }

@@ -25,6 +25,8 @@ pub struct Row {
     pub id: Option<String>,
     /// The other columns.
     pub metadata: Metadata,
+    /// The columns that are left out, as no index takes their values: objects, bytes, and lists of anything but texts.
+    pub left_out: Vec<String>,
     /// The picture, where it is in the table itself.
     pub inside: Option<Inside>,
 }

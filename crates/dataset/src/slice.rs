@@ -12,6 +12,11 @@ pub struct Slice {
 }
 
 impl Slice {
+    /// Whether all rows are read.
+    pub(crate) fn is_all(self) -> bool {
+        self == Slice::default()
+    }
+
     /// The rows to be read, where `count` says how many there are; it is asked if that matters.
     pub(crate) fn cursor<E>(self, count: impl FnOnce() -> Result<u64, E>) -> Result<Cursor, E> {
         let end = self

@@ -65,6 +65,9 @@ pub struct Found {
     pub problems: u64,
     /// The absolute path of the folder, if the source is one.
     pub folder: Option<PathBuf>,
+    /// The absolute path of the table, or the name of the dataset of the hub, if the source is one and no rows were
+    /// left out.
+    pub table: Option<PathBuf>,
 }
 
 impl Found {
@@ -194,11 +197,17 @@ impl Source {
             mentions: listing.mentions() - mentions,
             problems: listing.problems() - problems,
             folder: matches!(self.kind, Kind::Folder).then(|| self.path.clone()),
+            table: self.is_whole_table().then(|| self.path.clone()),
         })
     }
 
+    fn is_whole_table(&self) -> bool {
+        let is_table = matches!(self.kind, Kind::Tables(_) | Kind::Hub(_));
+        is_table && self.slice.is_all() && self.exclusions.is_empty()
+    }
+
     fn gather(&self, listing: &mut Listing) -> Result<()> {
-        let mut gathering = Gathering::new(self.folder(), &self.exclusions, listing)?;
+        let mut gathering = Gathering::new(&self.path, self.folder(), &self.exclusions, listing)?;
         let mut added = Ok(());
         let types = self.hand_rows(&mut |table, line, row| {
             added = gathering.add(table, line, row);
@@ -282,8 +291,9 @@ impl Source {
     }
 
     fn read_picture(&self, listing: &mut Listing) -> Result<()> {
+        let source = listing.begin_source(&self.path)?;
         match folder::check_picture(&self.path) {
-            Ok(true) => listing.add_address(&Address::File(self.path.clone())),
+            Ok(true) => listing.add_address(source, &Address::File(self.path.clone())),
             Ok(false) => Ok(()),
             Err(problem) => listing.report(&problem),
         }

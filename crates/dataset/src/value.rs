@@ -31,3 +31,12 @@ pub(crate) fn for_metadata(value: Value) -> Option<Value> {
     };
     is_kept.then_some(value)
 }
+
+/// Whether metadata leaves a value out although it says something.
+pub(crate) fn is_unfit(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Array(values) => !values.iter().all(Value::is_string),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}

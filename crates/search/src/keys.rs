@@ -27,6 +27,18 @@ pub const TAKEN_AT: &str = "taken_at";
 /// Make and model of the camera.
 pub const CAMERA: &str = "camera";
 
+/// What the picture's file calls it.
+pub const TITLE: &str = "title";
+
+/// How the picture's file describes it.
+pub const DESCRIPTION: &str = "description";
+
+/// The keywords in the picture's file, a list.
+pub const KEYWORDS: &str = "keywords";
+
+/// The stars that people gave it, 1 to 5; -1 if it was rejected.
+pub const RATING: &str = "rating";
+
 /// Degrees north of the equator where it was taken.
 pub const LATITUDE: &str = "latitude";
 

@@ -1,4 +1,4 @@
-//! Words looked up in captions, file names and folders, by SQLite's FTS5.
+//! Words looked up in captions, file names, folders and what files say about their pictures, by SQLite's FTS5.
 //!
 //! The table of words follows the table `records` by triggers, whatever writes there. It holds no
 //! copy of the texts (`content=''`). `records` has no row numbers, which FTS5 needs, so
@@ -7,10 +7,12 @@
 //! Words are what `unicode61` takes for words: letters and digits, without case and diacritics.
 //! Scripts that set no blanks between words, such as Chinese, are one word from mark to mark.
 
-use crate::error::{Error, Result};
+use rusqlite::Connection;
 
-/// The tables of words, and what keeps them up with the records.
-pub(crate) const TABLES: &str = "
+use crate::error::{Error, Result};
+use crate::keys::{DESCRIPTION, KEYWORDS, TITLE};
+
+const TABLES: &str = "
     CREATE TABLE keyword_rows (
         number      INTEGER PRIMARY KEY,
         collection  INTEGER NOT NULL,
@@ -18,39 +20,62 @@ pub(crate) const TABLES: &str = "
         UNIQUE (collection, record)
     );
     CREATE VIRTUAL TABLE keywords USING fts5 (
-        captions, place, content = '', contentless_delete = 1,
+        captions, place, facts, content = '', contentless_delete = 1,
         tokenize = 'unicode61 remove_diacritics 2'
     );
-    CREATE TRIGGER keywords_after_insertion AFTER INSERT ON records BEGIN
-        INSERT INTO keyword_rows (collection, record) VALUES (new.collection, new.id);
-        INSERT INTO keywords (rowid, captions, place)
-            SELECT number, (SELECT group_concat(value, char(10)) FROM json_each(new.captions)), new.place
-            FROM keyword_rows WHERE collection = new.collection AND record = new.id;
-    END;
-    CREATE TRIGGER keywords_after_deletion AFTER DELETE ON records BEGIN
-        DELETE FROM keywords WHERE rowid IN (SELECT number FROM keyword_rows
-            WHERE collection = old.collection AND record = old.id);
-        DELETE FROM keyword_rows WHERE collection = old.collection AND record = old.id;
-    END;
-    CREATE TRIGGER keywords_after_update AFTER UPDATE OF collection, id, place, captions ON records BEGIN
-        DELETE FROM keywords WHERE rowid IN (SELECT number FROM keyword_rows
-            WHERE collection = old.collection AND record = old.id);
-        DELETE FROM keyword_rows WHERE collection = old.collection AND record = old.id;
-        INSERT INTO keyword_rows (collection, record) VALUES (new.collection, new.id);
-        INSERT INTO keywords (rowid, captions, place)
-            SELECT number, (SELECT group_concat(value, char(10)) FROM json_each(new.captions)), new.place
-            FROM keyword_rows WHERE collection = new.collection AND record = new.id;
-    END;
 ";
 
-/// Fills the tables from records that were there before them.
-pub(crate) const FILL: &str = "
-    INSERT INTO keyword_rows (collection, record) SELECT collection, id FROM records;
-    INSERT INTO keywords (rowid, captions, place)
-        SELECT number, (SELECT group_concat(value, char(10)) FROM json_each(captions)), place
-        FROM records JOIN keyword_rows
-            ON keyword_rows.collection = records.collection AND record = id;
+/// Takes out the tables and triggers, of whichever version.
+pub(crate) const DROP: &str = "
+    DROP TRIGGER IF EXISTS keywords_after_insertion;
+    DROP TRIGGER IF EXISTS keywords_after_deletion;
+    DROP TRIGGER IF EXISTS keywords_after_update;
+    DROP TABLE IF EXISTS keywords;
+    DROP TABLE IF EXISTS keyword_rows;
 ";
+
+/// The texts of a row of `records`, by the columns of `keywords`.
+fn texts(row: &str) -> String {
+    format!(
+        "(SELECT group_concat(value, char(10)) FROM json_each({row}captions)),
+         {row}place,
+         concat_ws(char(10), {row}facts ->> '{TITLE}', {row}facts ->> '{DESCRIPTION}',
+             (SELECT group_concat(value, char(10)) FROM json_each({row}facts, '$.{KEYWORDS}')))"
+    )
+}
+
+/// Makes the tables of words, and what keeps them up with the records.
+pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
+    let insert = format!(
+        "INSERT INTO keyword_rows (collection, record) VALUES (new.collection, new.id);
+         INSERT INTO keywords (rowid, captions, place, facts)
+             SELECT number, {} FROM keyword_rows WHERE collection = new.collection AND record = new.id;",
+        texts("new.")
+    );
+    let delete = "
+        DELETE FROM keywords WHERE rowid IN (SELECT number FROM keyword_rows
+            WHERE collection = old.collection AND record = old.id);
+        DELETE FROM keyword_rows WHERE collection = old.collection AND record = old.id;
+    ";
+    connection.execute_batch(&format!(
+        "{TABLES}
+         CREATE TRIGGER keywords_after_insertion AFTER INSERT ON records BEGIN {insert} END;
+         CREATE TRIGGER keywords_after_deletion AFTER DELETE ON records BEGIN {delete} END;
+         CREATE TRIGGER keywords_after_update AFTER UPDATE OF collection, id, place, captions, facts ON records
+         BEGIN {delete} {insert} END;"
+    ))
+}
+
+/// Fills the tables from records that were there before them.
+pub(crate) fn fill(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(&format!(
+        "INSERT INTO keyword_rows (collection, record) SELECT collection, id FROM records;
+         INSERT INTO keywords (rowid, captions, place, facts)
+             SELECT number, {} FROM records JOIN keyword_rows
+                 ON keyword_rows.collection = records.collection AND record = id;",
+        texts("")
+    ))
+}
 
 /// The records of a collection that an expression matches and whose files are there, best first (by BM25).
 pub(crate) const MATCHES: &str = "
@@ -61,7 +86,8 @@ pub(crate) const MATCHES: &str = "
     ORDER BY rank, number
 ";
 
-/// Words to be found in a picture's captions, file name or folders: all of them.
+/// Words to be found in a picture's captions, its file name or folders, or the title, description and keywords in its
+/// file: all of them.
 ///
 /// Words in double quotes stand beside each other; a `*` behind a word or a quoted one stands for
 /// any ending. Everything else that is no letter or digit separates words.

@@ -8,7 +8,7 @@ use std::path::MAIN_SEPARATOR;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ingest::options::AddOptions;
 use crate::ingest::report::IngestReport;
 use crate::ingest::run::Run;
@@ -44,6 +44,16 @@ impl Collection<'_> {
         Ok(forgotten)
     }
 
+    /// Takes the picture with that id out of the collection, if there is one. Its file stays.
+    pub fn forget_id(&self, id: &str, options: &AddOptions<'_>) -> Result<bool> {
+        let Some(_turn) = self.take_turn(options)? else {
+            return Ok(false);
+        };
+        self.finish_interrupted()?;
+        let record = self.catalogue.record(self.key(), id)?;
+        Ok(self.remove(record.as_slice())? > 0)
+    }
+
     /// Marks the records below `folder` whose files are gone, or with `prune` removes them. Those that
     /// `run` has seen are known to be there.
     pub(crate) fn sweep(
@@ -77,6 +87,59 @@ impl Collection<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Looks for pictures of a table, or of another source that lists its pictures, that it no longer names: `is_named`
+    /// says which it does. Those whose file is gone are marked as missing. The others are counted as left, unless a
+    /// folder that was added holds them: then they are that folder's. With `prune`, both are removed.
+    ///
+    /// # Errors
+    /// Those of `is_named`, of the catalogue and of the engine.
+    pub fn follow<E: From<Error>>(
+        &self,
+        source: &str,
+        prune: bool,
+        options: &AddOptions<'_>,
+        mut is_named: impl FnMut(&Record) -> Result<bool, E>,
+    ) -> Result<IngestReport, E> {
+        let mut report = IngestReport::default();
+        let Some(_turn) = self.take_turn(options)? else {
+            report.stopped = true;
+            return Ok(report);
+        };
+        let folders = self.catalogue.sources(self.key())?;
+        let mut after = String::new();
+        while !options.stop.load(Ordering::Relaxed) {
+            let catalogue = self.catalogue;
+            let page = catalogue.records_of_source(self.key(), source, &after, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.place);
+            let (mut gone, mut left, mut kept) = (Vec::new(), Vec::new(), Vec::new());
+            for record in page {
+                if is_named(&record)? {
+                } else if record.file.is_none() && is_gone(record.path()) {
+                    gone.extend(Some(record).filter(|it| prune || !it.missing));
+                } else if let Some(folder) = holder_of(&record, &folders) {
+                    let source = Some(folder.to_owned());
+                    kept.push(Record { source, ..record });
+                } else {
+                    left.push(record);
+                }
+            }
+            catalogue.replace_records(self.key(), &[], &kept)?;
+            if prune {
+                gone.append(&mut left);
+                report.removed += self.remove(&gone)?;
+            } else {
+                report.missing += self.mark_missing(gone)?;
+                report.left += left.len();
+            }
+        }
+        if report.missing + report.removed > 0 {
+            report.late = !self.refresh()?;
+        }
+        report.stopped = options.stop.load(Ordering::Relaxed);
+        Ok(report)
     }
 
     pub(crate) fn mark_missing(&self, records: Vec<Record>) -> Result<usize> {
@@ -141,6 +204,13 @@ impl Collection<'_> {
         self.delete_vectors(images, captions)?;
         self.catalogue.replace_records(self.key(), &[], &uncertain)
     }
+}
+
+/// The folder among some sources that holds a record's file.
+fn holder_of<'a>(record: &Record, sources: &'a [String]) -> Option<&'a str> {
+    let mut sources = sources.iter().map(String::as_str);
+    let holds = |source: &&str| record.place.starts_with(&below(source));
+    sources.find(holds).filter(|_| record.file.is_none())
 }
 
 /// What the places below a folder begin with.

@@ -16,6 +16,8 @@ pub struct NewRecord {
     pub place: String,
     /// The file that was fetched from there, where the place is a URL.
     pub file: Option<String>,
+    /// The source that names it: a folder, a table, a dataset. The first one counts.
+    pub source: Option<String>,
     /// What is said about it, in order.
     pub captions: Vec<String>,
     /// Whatever else the source says: strings, numbers, booleans and lists of strings.
@@ -31,6 +33,8 @@ pub struct Record {
     pub place: String,
     /// The file that was fetched from there, where the place is a URL.
     pub file: Option<String>,
+    /// The source that named it first.
+    pub source: Option<String>,
     /// SHA-256 of the file's bytes, in hexadecimal.
     pub hash: String,
     /// What told the file from others when it was read.
@@ -105,6 +109,7 @@ impl Record {
                 .unwrap_or_else(|| id_of_place(&new.place)),
             place: new.place,
             file: new.file,
+            source: old.and_then(|old| old.source.clone()).or(new.source),
             hash: content.hash,
             stamp: content.stamp,
             width: content.width,
@@ -125,6 +130,7 @@ impl Record {
         *self
             == Record {
                 stamp: self.stamp,
+                source: self.source.clone(),
                 ..other.clone()
             }
     }

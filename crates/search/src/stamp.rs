@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 /// systems are as coarse as two seconds (FAT).
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
-/// What tells, without reading it, whether a file is as it was: its size and when it was changed.
+/// What tells, without reading it, whether a file is as it was: its size and when it was changed. Programs that edit
+/// metadata in place can keep both (`exiftool -P`), so the file system's own time of the last change counts too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStamp {
     /// The file's size in bytes.
@@ -17,6 +18,9 @@ pub struct FileStamp {
     /// When it was last changed, in nanoseconds since 1970. `None` where that was so recent that
     /// another change might not show.
     pub modified: Option<i64>,
+    /// When the file or its attributes last changed (`ctime`), in nanoseconds since 1970. `None` where the system
+    /// does not tell, and in records of earlier builds.
+    pub changed: Option<i64>,
 }
 
 impl FileStamp {
@@ -30,13 +34,28 @@ impl FileStamp {
         FileStamp {
             bytes: metadata.len(),
             modified: settled(metadata, now),
+            changed: changed(metadata),
         }
     }
 
     /// Whether the file is the one that had this stamp.
     pub(crate) fn is_that_of(self, file: FileStamp) -> bool {
-        self.modified.is_some() && self == file
+        self.modified.is_some()
+            && (self.bytes, self.modified) == (file.bytes, file.modified)
+            && (file.changed.is_none() || self.changed == file.changed)
     }
+}
+
+#[cfg(unix)]
+fn changed(metadata: &Metadata) -> Option<i64> {
+    use std::os::unix::fs::MetadataExt;
+    let seconds = metadata.ctime().checked_mul(1_000_000_000)?;
+    seconds.checked_add(metadata.ctime_nsec())
+}
+
+#[cfg(not(unix))]
+fn changed(_: &Metadata) -> Option<i64> {
+    None
 }
 
 fn settled(metadata: &Metadata, now: SystemTime) -> Option<i64> {
@@ -82,6 +101,16 @@ mod tests {
         assert!(settled.is_that_of(settled));
         let old = aged(&path, 60);
         assert!(old.is_that_of(FileStamp::of(&path).unwrap()));
+        let of_an_earlier_build = FileStamp {
+            changed: None,
+            ..old
+        };
+        assert!(old.is_that_of(of_an_earlier_build));
+        let touched = FileStamp {
+            changed: old.changed.map(|time| time - 1),
+            ..old
+        };
+        assert!(!old.is_that_of(touched));
         assert!(!old.is_that_of(aged(&path, 61)));
         assert!(!old.is_that_of(FileStamp { bytes: 4, ..old }));
         fs::remove_file(&path).unwrap();

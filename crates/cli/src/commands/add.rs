@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     source: SourceArguments,
 
-    /// Take out of the collection what is gone from the folders
+    /// Forget pictures whose files are gone, and those that their table no longer names
     #[arg(long)]
     prune: bool,
 
@@ -236,6 +236,7 @@ pub(crate) fn summarise(counts: &IngestReport, skipped: usize, took: f64) {
         (counts.unchanged, "unchanged"),
         (counts.missing, "missing"),
         (counts.removed, "removed"),
+        (counts.left, "no longer named"),
         (counts.failed + skipped, "failed"),
     ] {
         if number > 0 {
@@ -247,6 +248,9 @@ pub(crate) fn summarise(counts: &IngestReport, skipped: usize, took: f64) {
         embedded => format!(" ({:.0} pictures/s)", embedded as f64 / took.max(1e-3)),
     };
     message!("{} in {took:.1} s{rate}", parts.join(", "));
+    if counts.left > 0 {
+        message!("--prune forgets the pictures that their table no longer names");
+    }
     if counts.late {
         tell_of_late();
     }

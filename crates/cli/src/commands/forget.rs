@@ -11,8 +11,8 @@ use crate::terminal::{count, message, visible};
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// Pictures' files, and folders: all that the collection has below them
-    #[arg(required = true, value_name = "PATH")]
+    /// Pictures' files, URLs or ids; and folders, for all pictures below them
+    #[arg(required = true, value_name = "PATH|URL|ID")]
     paths: Vec<PathBuf>,
 
     /// The collection [default: `default`, or the only one there is]

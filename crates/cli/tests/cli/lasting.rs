@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -113,6 +113,96 @@ fn a_watched_folder_is_followed() {
     let ended = watching.wait().unwrap();
     assert_eq!(ended.code(), Some(0));
     reading.join().unwrap();
+}
+
+#[test]
+fn a_table_is_followed() {
+    let world = World::new();
+    let names = ["two-perch.jpg", "stone-windmill.jpg", "angel-shark.jpg"];
+    world.copy_pictures(&names);
+    let write = |rows: &[&str]| {
+        let rows: String = rows
+            .iter()
+            .map(|name| format!("pictures/{name},a picture\n"))
+            .collect();
+        world.write("table.csv", format!("image,caption\n{rows}"));
+    };
+    let add = |more: &[&str]| {
+        world
+            .run(&[&["add", "table.csv", "--model", "mini"], more].concat())
+            .stderr
+    };
+    let found = || {
+        let ran = world.run(&["search", "a thing", "-k", "9", "--format", "paths"]);
+        ran.lines().len()
+    };
+    write(&names);
+    assert!(add(&[]).contains("added 3 in"));
+    write(&names[..2]);
+    let said = add(&["--limit", "1"]);
+    assert!(!said.contains("no longer named"), "{said}");
+    let said = add(&[]);
+    assert!(said.contains("unchanged 2, no longer named 1"), "{said}");
+    assert!(said.contains("--prune forgets"), "{said}");
+    assert_eq!(found(), 3);
+    // A row without its file, like any other file that is gone.
+    fs::rename(world.path("pictures/two-perch.jpg"), world.path("away.jpg")).unwrap();
+    let said = add(&[]);
+    assert!(said.contains("missing 1, no longer named 1"), "{said}");
+    assert_eq!(found(), 2);
+    fs::rename(world.path("away.jpg"), world.path("pictures/two-perch.jpg")).unwrap();
+    assert!(add(&["--prune"]).contains("removed 1"));
+    assert_eq!(found(), 2);
+    // A table of which no picture is there may be on a disk that is away.
+    fs::rename(world.path("pictures"), world.path("away")).unwrap();
+    let said = add(&["--prune"]);
+    assert!(said.contains("missing 2"), "{said}");
+    fs::rename(world.path("away"), world.path("pictures")).unwrap();
+    let said = add(&[]);
+    assert!(said.contains("updated 2"), "{said}");
+    // What a folder holds stays when it leaves the table.
+    world.well(&["add", "pictures"]);
+    write(&names[..1]);
+    let said = add(&["--prune"]);
+    assert!(!said.contains("removed"), "{said}");
+    assert_eq!(found(), 3);
+}
+
+#[test]
+fn a_change_that_keeps_size_and_time_is_noticed() {
+    let world = World::new();
+    world.copy_pictures(&["two-perch.jpg"]);
+    let path = world.path("pictures/two-perch.jpg");
+    let set_time = || {
+        let time = SystemTime::now() - Duration::from_secs(3600);
+        let time = time.duration_since(UNIX_EPOCH).unwrap().as_secs() / 3600 * 3600;
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(time))
+            .unwrap();
+    };
+    set_time();
+    world.well(&["add", "pictures", "--model", "mini"]);
+    let ran = world.well(&["add", "pictures"]);
+    assert!(ran.stderr.contains("unchanged 1"), "{}", ran.stderr);
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    set_time();
+    let ran = world.well(&["add", "pictures"]);
+    assert!(ran.stderr.contains("updated 1"), "{}", ran.stderr);
+}
+
+#[test]
+fn columns_that_are_left_out_are_named() {
+    let world = World::new();
+    world.copy_pictures(&["two-perch.jpg"]);
+    let row = serde_json::json!({"image": "pictures/two-perch.jpg", "box": {"x": 1}, "year": 2019});
+    world.write("table.jsonl", row.to_string());
+    let ran = world.well(&["add", "table.jsonl", "--model", "mini"]);
+    let note = "the column box is left out in 1 row:";
+    assert!(ran.stderr.contains(note), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("year"), "{}", ran.stderr);
 }
 
 #[test]
@@ -430,6 +520,17 @@ fn pictures_are_forgotten_whether_their_files_are_there_or_not() {
             .code,
         1
     );
+    let left = world
+        .well(&["search", "a thing", "--format", "json"])
+        .json();
+    let id = left["hits"][0]["id"].as_str().unwrap();
+    let ran = world.well(&["collection", "forget", id]);
+    assert!(ran.stderr.contains("forgot 1 picture"), "{}", ran.stderr);
+    world.well(&[
+        "add",
+        "pictures/stone-windmill.jpg",
+        "pictures/angel-shark.jpg",
+    ]);
 
     fs::remove_dir_all(world.path("pictures")).unwrap();
     let said = world.fails(&["add", "pictures", "--prune"]);

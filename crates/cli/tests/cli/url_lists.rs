@@ -629,7 +629,11 @@ fn what_was_refused_is_asked_for_once_it_is_let_in() {
     );
     assert!(host.asked().is_empty());
     let tested = run(&["--check-only", "--allow-private=127.0.0.1"]);
-    assert!(tested.stderr.contains("14 pictures in 20 rows"), "{}", tested.stderr);
+    assert!(
+        tested.stderr.contains("14 pictures in 20 rows"),
+        "{}",
+        tested.stderr
+    );
     // The manifest of lines is of these rows, too.
     let valid = |row: &serde_json::Value| row["is_valid"] == true;
     assert_eq!(
@@ -643,7 +647,11 @@ fn what_was_refused_is_asked_for_once_it_is_let_in() {
     assert!(files(&world.path("to")).is_empty());
     // What was only tested is fetched now, and what failed then is not asked for again.
     let kept = run(&["--allow-private=127.0.0.1"]);
-    assert!(kept.stderr.contains("14 pictures in 20 rows"), "{}", kept.stderr);
+    assert!(
+        kept.stderr.contains("14 pictures in 20 rows"),
+        "{}",
+        kept.stderr
+    );
     assert!(!files(&world.path("to")).is_empty());
     for (path, count) in before {
         let is_bad = path.starts_with("/dead") || path.starts_with("/page");

@@ -17,6 +17,8 @@ pub struct CellCounts {
     pub numbers: u64,
     /// Other texts.
     pub others: u64,
+    /// Cells that are no metadata, and are left out: objects, bytes, and lists of anything but texts.
+    pub left_out: u64,
     /// The first of the other texts, truncated to 200 characters.
     pub example: Option<String>,
 }
@@ -37,6 +39,7 @@ impl CellCounts {
     fn join(&mut self, other: Self) {
         self.numbers += other.numbers;
         self.others += other.others;
+        self.left_out += other.left_out;
         self.example = self.example.take().or(other.example);
     }
 }
@@ -51,10 +54,15 @@ impl ColumnCounts {
     }
 
     /// Counts the cells of a row.
-    pub(crate) fn take(&mut self, metadata: &Metadata) {
+    pub(crate) fn take(&mut self, metadata: &Metadata, left_out: &[String]) {
         for (name, cell) in metadata {
             if let Some(counts) = self.of(name) {
                 counts.take(cell);
+            }
+        }
+        for name in left_out {
+            if let Some(counts) = self.of(name) {
+                counts.left_out += 1;
             }
         }
     }

@@ -80,6 +80,14 @@ pub(super) struct Said {
 }
 
 impl Said {
+    /// That of a row of a source, without captions and metadata.
+    pub(super) fn of(source: usize) -> Said {
+        Said {
+            source: i64::try_from(source).unwrap_or(i64::MAX),
+            ..Said::default()
+        }
+    }
+
     fn captions(&self) -> Result<Option<String>> {
         (!self.captions.is_empty())
             .then(|| json(&self.captions))

@@ -1,11 +1,12 @@
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::vec;
 
 use rusqlite::{Result, Row, params};
 
+use super::ListedSource;
 use super::database::{Database, code, kind as kind_of, of_json, unreadable};
 use crate::address::{Address, AddressKind};
-use crate::column_types::ColumnTypes;
 use crate::{Metadata, Record};
 
 /// Records per page.
@@ -18,7 +19,7 @@ const LARGE: usize = 4 << 20;
 #[derive(Debug)]
 pub struct Records<'a> {
     database: &'a Mutex<Database>,
-    types: &'a [ColumnTypes],
+    sources: &'a [ListedSource],
     kind: Option<AddressKind>,
     /// The number of the last record of the page.
     last: i64,
@@ -29,12 +30,12 @@ pub struct Records<'a> {
 impl<'a> Records<'a> {
     pub(super) fn new(
         database: &'a Mutex<Database>,
-        types: &'a [ColumnTypes],
+        sources: &'a [ListedSource],
         kind: Option<AddressKind>,
     ) -> Self {
         Self {
             database,
-            types,
+            sources,
             kind,
             last: 0,
             page: Vec::new().into_iter(),
@@ -44,8 +45,8 @@ impl<'a> Records<'a> {
 
     fn turn(&mut self) -> Result<()> {
         let database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut heads = heads(&database, self.types, self.last, self.kind, PAGE)?;
-        complete(&database, self.types, &mut heads)?;
+        let mut heads = heads(&database, self.sources, self.last, self.kind, PAGE)?;
+        complete(&database, self.sources, &mut heads)?;
         match heads.last() {
             Some((number, _)) => self.last = *number,
             None => self.is_done = true,
@@ -74,18 +75,18 @@ impl Iterator for Records<'_> {
 /// The record `number`.
 pub(super) fn record(
     database: &Database,
-    types: &[ColumnTypes],
+    sources: &[ListedSource],
     number: i64,
 ) -> crate::Result<Option<Record>> {
-    let mut heads = heads(database, types, number - 1, None, 1)?;
-    complete(database, types, &mut heads)?;
+    let mut heads = heads(database, sources, number - 1, None, 1)?;
+    complete(database, sources, &mut heads)?;
     Ok(heads.pop().map(|(_, record)| record))
 }
 
 /// At most `most` records after the number `after`, each with its first row.
 fn heads(
     database: &Database,
-    types: &[ColumnTypes],
+    sources: &[ListedSource],
     after: i64,
     kind: Option<AddressKind>,
     most: i64,
@@ -101,11 +102,13 @@ fn heads(
     {
         let text = row.get_ref(2)?.as_str()?;
         let address = Address::of_kind(kind_of(row.get(1)?), text).map_err(unreadable)?;
+        let source = source_of(sources, row, 4)?;
+        let source = source.map_or_else(|| Path::new("").into(), |it| Arc::clone(&it.path));
         let mut record = Record {
             id: row.get(3)?,
-            ..Record::at(address)
+            ..Record::at(address, source)
         };
-        bytes += text.len() + merge(&mut record, types, row, 4)?;
+        bytes += text.len() + merge(&mut record, sources, row, 4)?;
         heads.push((row.get(0)?, record));
     }
     Ok(heads)
@@ -114,7 +117,7 @@ fn heads(
 /// Merges further rows into the records. Removes records from the end where the page gets too large.
 fn complete(
     database: &Database,
-    types: &[ColumnTypes],
+    sources: &[ListedSource],
     heads: &mut Vec<(i64, Record)>,
 ) -> Result<()> {
     let (Some(&(first, _)), Some(&(last, _))) = (heads.first(), heads.last()) else {
@@ -138,17 +141,27 @@ fn complete(
         if let Some((head, record)) = heads.get_mut(at)
             && *head == number
         {
-            bytes += merge(record, types, row, 1)?;
+            bytes += merge(record, sources, row, 1)?;
         }
     }
     Ok(())
+}
+
+/// The source of a row, whose number is in a column.
+fn source_of<'a>(
+    sources: &'a [ListedSource],
+    row: &Row<'_>,
+    column: usize,
+) -> Result<Option<&'a ListedSource>> {
+    let number = usize::try_from(row.get::<_, i64>(column)?).unwrap_or(usize::MAX);
+    Ok(sources.get(number))
 }
 
 /// Merges a row into a record: its captions, and the metadata that no earlier row has. The row's source,
 /// captions and metadata start at `column`. Returns the size of the row in bytes.
 fn merge(
     record: &mut Record,
-    types: &[ColumnTypes],
+    sources: &[ListedSource],
     row: &Row<'_>,
     column: usize,
 ) -> Result<usize> {
@@ -160,9 +173,8 @@ fn merge(
     if let Some(text) = row.get_ref(column + 2)?.as_str_or_null()? {
         bytes += text.len();
         let mut metadata: Metadata = of_json(text)?;
-        let source = usize::try_from(row.get::<_, i64>(column)?).unwrap_or(usize::MAX);
-        if let Some(types) = types.get(source) {
-            types.apply(&mut metadata);
+        if let Some(source) = source_of(sources, row, column)? {
+            source.types.apply(&mut metadata);
         }
         for (name, cell) in metadata {
             record.metadata.entry(name).or_insert(cell);

@@ -84,6 +84,7 @@ fn one_picture_is_a_source() {
         records(&tree.read("a/../a/./b.jpg")),
         [Record {
             id: None,
+            source: place.clone().into(),
             address: Address::File(place),
             captions: Vec::new(),
             metadata: dataset::Metadata::new(),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use dataset::{Address, CellCounts, Error, Found, Listing, Record, Records, Source, SourceOptions};
@@ -42,10 +43,20 @@ fn what_several_sources_say_of_a_picture_is_joined() {
         pictures,
         mentions,
         problems,
-        folder: None,
+        ..Found::default()
     };
-    assert_eq!(read_into(&mut listing, &tree, "a.csv"), found(1, 1, 0));
-    assert_eq!(read_into(&mut listing, &tree, "b.csv"), found(1, 3, 2));
+    let table = |name: &str, found: Found| Found {
+        table: Some(tree.path(name)),
+        ..found
+    };
+    assert_eq!(
+        read_into(&mut listing, &tree, "a.csv"),
+        table("a.csv", found(1, 1, 0))
+    );
+    assert_eq!(
+        read_into(&mut listing, &tree, "b.csv"),
+        table("b.csv", found(1, 3, 2))
+    );
     let again = read_into(&mut listing, &tree, "dog.jpg");
     assert_eq!(again, found(0, 1, 0));
     assert!(!again.is_empty());
@@ -284,9 +295,9 @@ fn the_cells_of_columns_are_counted() {
     );
     tree.write(
         "b.jsonl",
-        r#"{"path": "dog.jpg", "price": 7.5, "tags": ["a"], "wild": "very"}
+        r#"{"path": "dog.jpg", "price": 7.5, "tags": ["a"], "wild": "very", "box": {"x": 1}}
            {"path": "missing.jpg", "price": "not counted"}
-           {"path": "cat.jpg", "price": "free", "wild": true}"#,
+           {"path": "cat.jpg", "price": "free", "wild": true, "box": [1, 2], "none": {}}"#,
     );
     let mut listing = Listing::new().unwrap();
     read_into(&mut listing, &tree, "a.csv");
@@ -294,6 +305,7 @@ fn the_cells_of_columns_are_counted() {
     let counts = |numbers, others, example: Option<&str>| CellCounts {
         numbers,
         others,
+        left_out: 0,
         example: example.map(str::to_owned),
     };
     let columns: Vec<(&str, CellCounts)> = listing
@@ -301,7 +313,12 @@ fn the_cells_of_columns_are_counted() {
         .iter()
         .map(|(name, counts)| (name.as_str(), counts.clone()))
         .collect();
+    let left_out = CellCounts {
+        left_out: 2,
+        ..CellCounts::default()
+    };
     let expected = [
+        ("box", left_out),
         ("price", counts(3, 2, Some("ask"))),
         ("tags", counts(0, 0, None)),
         ("wild", counts(0, 1, Some("very"))),
@@ -361,6 +378,7 @@ fn merged(rows: &[Row]) -> (Vec<Record>, u64) {
             records.push(Record {
                 id: None,
                 address: Address::of(&url).unwrap().unwrap(),
+                source: Path::new("").into(),
                 captions: Vec::new(),
                 metadata: Map::new(),
             });
@@ -397,7 +415,12 @@ proptest! {
             read_into(&mut listing, &tree, file);
         }
         let (expected, refused) = merged(&rows);
-        prop_assert_eq!(records(&listing), expected);
+        let nowhere = |record: Record| Record {
+            source: Path::new("").into(),
+            ..record
+        };
+        let read: Vec<Record> = records(&listing).into_iter().map(nowhere).collect();
+        prop_assert_eq!(read, expected);
         prop_assert_eq!(problems(&listing).len() as u64, refused);
     }
 }

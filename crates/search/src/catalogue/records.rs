@@ -6,8 +6,10 @@ use crate::keywords;
 use crate::record::Record;
 use crate::stamp::FileStamp;
 
-const RECORD: &str =
-    "id, place, hash, width, height, captions, metadata, bytes, modified, facts, missing, file";
+const RECORD: &str = "id, place, hash, width, height, captions, metadata, bytes, modified, facts, missing, file, changed";
+
+/// The source of a record, by its own place.
+const SOURCE: &str = "(SELECT sources.place FROM sources WHERE sources.id = records.source)";
 
 impl Catalogue {
     pub(crate) fn record(&self, key: CollectionKey, id: &str) -> Result<Option<Record>> {
@@ -47,7 +49,7 @@ impl Catalogue {
         let rows: Vec<RawRecord> = self.run(|connection| {
             connection
                 .prepare_cached(&format!(
-                    "SELECT {RECORD} FROM {table} WHERE collection = ?1 AND {condition}"
+                    "SELECT {RECORD}, {SOURCE} FROM {table} WHERE collection = ?1 AND {condition}"
                 ))?
                 .query_map(parameters, RawRecord::read)?
                 .collect()
@@ -98,6 +100,32 @@ impl Catalogue {
             .position(|record| !record.place.starts_with(start));
         records.truncate(end.unwrap_or(records.len()));
         Ok(records)
+    }
+
+    /// Up to `limit` records that a source named first, in the order of their places, beginning after `after`.
+    pub(crate) fn records_of_source(
+        &self,
+        key: CollectionKey,
+        source: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Record>> {
+        self.select_from(
+            "records INDEXED BY records_by_source",
+            "source = (SELECT id FROM sources WHERE collection = ?1 AND place = ?2) AND place > ?3
+             ORDER BY place LIMIT ?4",
+            params![key.0, source, after, limit as i64],
+        )
+    }
+
+    /// The sources that named records of a collection.
+    pub(crate) fn sources(&self, key: CollectionKey) -> Result<Vec<String>> {
+        self.run(|connection| {
+            connection
+                .prepare_cached("SELECT place FROM sources WHERE collection = ?1 ORDER BY place")?
+                .query_map([key.0], |row| row.get(0))?
+                .collect()
+        })
     }
 
     /// Remembers the ids of records that are about to change, until
@@ -160,11 +188,19 @@ impl Catalogue {
                     .execute(params![key.0, id])?;
             }
             for record in &records {
+                if let Some(source) = &record.source {
+                    transaction
+                        .prepare_cached(
+                            "INSERT OR IGNORE INTO sources (collection, place) VALUES (?1, ?2)",
+                        )?
+                        .execute(params![key.0, source])?;
+                }
                 // A trigger deletes what this replaces.
                 transaction
                     .prepare_cached(&format!(
-                        "INSERT OR REPLACE INTO records (collection, {RECORD})
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+                        "INSERT OR REPLACE INTO records (collection, {RECORD}, source)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+                                 (SELECT id FROM sources WHERE collection = ?1 AND place = ?15))"
                     ))?
                     .execute(params![
                         key.0,
@@ -179,7 +215,9 @@ impl Catalogue {
                         record.modified,
                         record.facts,
                         record.missing,
-                        record.file
+                        record.file,
+                        record.changed,
+                        record.source
                     ])?;
             }
             transaction.execute("DELETE FROM unfinished WHERE collection = ?1", [key.0])?;
@@ -216,6 +254,8 @@ struct RawRecord {
     facts: String,
     missing: bool,
     file: Option<String>,
+    changed: Option<i64>,
+    source: Option<String>,
 }
 
 impl RawRecord {
@@ -233,6 +273,8 @@ impl RawRecord {
             facts: row.get(9)?,
             missing: row.get(10)?,
             file: row.get(11)?,
+            changed: row.get(12)?,
+            source: row.get(13)?,
         })
     }
 
@@ -251,11 +293,13 @@ impl RawRecord {
             stamp: FileStamp {
                 bytes: self.bytes,
                 modified: self.modified,
+                changed: self.changed,
             },
             width: self.width,
             height: self.height,
             missing: self.missing,
             file: self.file,
+            source: self.source,
         })
     }
 
@@ -274,6 +318,8 @@ impl RawRecord {
             metadata: serde_json::to_string(&record.metadata).map_err(damaged)?,
             bytes: record.stamp.bytes,
             modified: record.stamp.modified,
+            changed: record.stamp.changed,
+            source: record.source.clone(),
             facts: serde_json::to_string(&record.facts).map_err(damaged)?,
             missing: record.missing,
             file: record.file.clone(),

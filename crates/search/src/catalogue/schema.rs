@@ -13,8 +13,10 @@ const APPLICATION_ID: i64 = 0x636c_736b;
 
 /// The version of the tables below. Version 1 had no columns for a text model; version 2 no keywords,
 /// and none for what a file is known by and says of itself; those of version 3 took time for each record
-/// that there was; version 4 had no pictures of URLs; version 5 no engines; version 6 counted records each time.
-const VERSION: i64 = 7;
+/// that there was; version 4 had no pictures of URLs; version 5 no engines; version 6 counted records each time;
+/// version 7 did not know which source named a picture, nor what its file says
+/// about it beside date, camera and position: the next `add` reads each file once more.
+const VERSION: i64 = 8;
 
 const TABLES: &str = "
     CREATE TABLE collections (
@@ -45,10 +47,19 @@ const TABLES: &str = "
         facts       TEXT NOT NULL DEFAULT '{}',
         missing     INTEGER NOT NULL DEFAULT 0,
         file        TEXT,
+        changed     INTEGER,
+        source      INTEGER,
         PRIMARY KEY (collection, id),
         UNIQUE (collection, place)
     ) WITHOUT ROWID;
     CREATE INDEX records_by_hash ON records (collection, hash);
+    CREATE TABLE sources (
+        id          INTEGER PRIMARY KEY,
+        collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+        place       TEXT NOT NULL,
+        UNIQUE (collection, place)
+    );
+    CREATE INDEX records_by_source ON records (collection, source, place);
     CREATE TABLE unfinished (
         collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
         id          TEXT NOT NULL,
@@ -97,6 +108,18 @@ const UPDATES: [&str; VERSION as usize - 1] = [
     ALTER TABLE collections ADD COLUMN pictures INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE collections ADD COLUMN missing INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE collections ADD COLUMN captions INTEGER NOT NULL DEFAULT 0;
+    ",
+    "
+    ALTER TABLE records ADD COLUMN changed INTEGER;
+    ALTER TABLE records ADD COLUMN source INTEGER;
+    CREATE TABLE sources (
+        id          INTEGER PRIMARY KEY,
+        collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+        place       TEXT NOT NULL,
+        UNIQUE (collection, place)
+    );
+    CREATE INDEX records_by_source ON records (collection, source, place);
+    UPDATE records SET modified = NULL;
     ",
 ];
 
@@ -164,7 +187,7 @@ fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if State::read(&transaction)?.is_empty() {
         transaction.execute_batch(TABLES)?;
-        transaction.execute_batch(keywords::TABLES)?;
+        keywords::create(&transaction)?;
         transaction.execute_batch(BEFORE_INSERTION)?;
         counters::create_triggers(&transaction)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -181,9 +204,10 @@ fn update_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     for update in &UPDATES[version as usize - 1..] {
         transaction.execute_batch(update)?;
     }
-    if version < 3 {
-        transaction.execute_batch(keywords::TABLES)?;
-        transaction.execute_batch(keywords::FILL)?;
+    if version < 8 {
+        transaction.execute_batch(keywords::DROP)?;
+        keywords::create(&transaction)?;
+        keywords::fill(&transaction)?;
     }
     if version < 7 {
         transaction.execute_batch(BEFORE_INSERTION)?;
@@ -278,6 +302,10 @@ mod tests {
 
     /// Makes the tables those of version 6.
     const TO_VERSION_6: &str = "
+        DROP INDEX records_by_source;
+        DROP TABLE sources;
+        ALTER TABLE records DROP COLUMN changed;
+        ALTER TABLE records DROP COLUMN source;
         DROP TRIGGER records_before_insertion;
         DROP TRIGGER counters_after_insertion;
         DROP TRIGGER counters_after_deletion;

@@ -20,6 +20,7 @@ pub(super) struct Unread {
     pub(super) new: NewRecord,
     /// What the catalogue has at its place.
     pub(super) at_place: Option<Record>,
+    pub(super) stamp: FileStamp,
     /// Whether the file has the size and the time that it had.
     pub(super) same_file: bool,
 }
@@ -34,6 +35,7 @@ impl Unread {
         Unread {
             new,
             at_place,
+            stamp,
             same_file,
         }
     }
@@ -62,13 +64,17 @@ impl ContentReader<'_> {
         let Unread {
             new,
             at_place,
+            stamp,
             same_file,
         } = unread;
         if let Some(old) = at_place.as_ref().filter(|_| same_file)
             && let Some(values) = self.collection.image_values(old)?
         {
             return Ok(Seen {
-                content: Content::of(old),
+                content: Content {
+                    stamp,
+                    ..Content::of(old)
+                },
                 twins: Vec::new(),
                 image: Image::Vector(values),
                 new,

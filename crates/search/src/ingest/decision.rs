@@ -62,7 +62,11 @@ impl Decider<'_> {
         let Some(old) = unread.at_place.as_ref().filter(|_| unread.same_file) else {
             return Ok(false);
         };
-        let record = Record::of(unread.new.clone(), Content::of(old), Some(old));
+        let content = Content {
+            stamp: unread.stamp,
+            ..Content::of(old)
+        };
+        let record = Record::of(unread.new.clone(), content, Some(old));
         Ok(record == *old && self.has_vectors(old)?)
     }
 

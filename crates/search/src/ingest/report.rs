@@ -17,8 +17,10 @@ pub struct IngestReport {
     pub unchanged: usize,
     /// Pictures whose file is gone, found to be so this time.
     pub missing: usize,
-    /// Pictures that were taken out because their file is gone.
+    /// Pictures that were taken out because their file is gone, or their table no longer names them.
     pub removed: usize,
+    /// Pictures that their table no longer names. They stay until they are removed.
+    pub left: usize,
     /// Pictures that could not be indexed.
     pub failed: usize,
     /// How many pictures failed for each [reason](Failure::reason).
@@ -65,6 +67,7 @@ impl IngestReport {
         self.unchanged += other.unchanged;
         self.missing += other.missing;
         self.removed += other.removed;
+        self.left += other.left;
         self.failed += other.failed;
         for (reason, number) in other.reasons {
             *self.reasons.entry(reason).or_default() += number;

@@ -417,6 +417,7 @@ fn an_export_is_what_embedding_the_source_gives() -> TestResult {
             id: Some(record.id.clone()),
             place: record.place.clone(),
             file: record.file.clone(),
+            source: None,
             captions: record.captions.clone(),
             metadata: record.metadata.clone(),
         }];
