@@ -21,6 +21,10 @@ pub struct Conditions {
 }
 
 impl Conditions {
+    pub(crate) fn has_dates(&self) -> bool {
+        self.taken_after.is_some() || self.taken_before.is_some()
+    }
+
     /// The filter that all of it comes to, if there is any.
     ///
     /// # Errors

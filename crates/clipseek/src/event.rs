@@ -51,6 +51,11 @@ pub enum Note<'a> {
         /// The same with blanks around the minus.
         meant: &'a str,
     },
+    /// Dates were asked for, and pictures without one are left out.
+    Undated {
+        /// How many.
+        pictures: u64,
+    },
     /// Pictures that rank before the last hit were left out.
     FilesGone {
         /// How many.
@@ -117,6 +122,13 @@ impl fmt::Display for Note<'_> {
                 f,
                 "`{words}` is taken as words; to subtract, put a blank on both sides of the minus: `{meant}`"
             ),
+            Note::Undated { pictures } => {
+                let left_out = match pictures {
+                    1 => "1 picture has no date and is".to_owned(),
+                    more => format!("{more} pictures have no date and are"),
+                };
+                write!(f, "{left_out} left out")
+            }
             Note::FilesGone { pictures } => {
                 let left_out = match pictures {
                     1 => "1 picture is left out: its file is".to_owned(),

@@ -110,6 +110,9 @@ impl Clipseek {
         if query.is_mix() {
             self.settings().listener.tell(Event::Mix { query: &query });
         }
+        if request.conditions.has_dates() {
+            self.note_undated(&collection)?;
+        }
         let options = SearchOptions {
             top_k: request.top_k,
             threshold: request.threshold,
@@ -126,6 +129,15 @@ impl Clipseek {
             self.settings().listener.note(note);
         }
         Ok(answer)
+    }
+
+    fn note_undated(&self, collection: &Collection<'_>) -> Result<()> {
+        let pictures = collection.undated()?;
+        if pictures > 0 {
+            let note = Note::Undated { pictures };
+            self.settings().listener.note(note);
+        }
+        Ok(())
     }
 
     /// The model that a query takes; none where keywords are looked up alone.

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::catalogue::{Catalogue, CollectionKey, CollectionRow};
 use crate::error::{Error, Result};
 use crate::identity::ModelIdentity;
+use crate::keys;
 use crate::record::Record;
 
 /// The namespace of a collection's image vectors; their ids are the records'.
@@ -110,6 +111,11 @@ impl<'store> Collection<'store> {
     /// How many captions its pictures have whose files are there.
     pub fn captions(&self) -> Result<u64> {
         Ok(self.catalogue.size(self.key())?.1)
+    }
+
+    /// How many of its pictures have no date. All records are looked at.
+    pub fn undated(&self) -> Result<u64> {
+        self.catalogue.count_without(self.key(), keys::TAKEN_AT)
     }
 
     /// The record with that id.

@@ -335,7 +335,7 @@ impl DuplicateGroup {
 fn has_changed(record: &Record, path: &Path, metadata: &Metadata) -> bool {
     let (old, new) = (record.stamp, FileStamp::of(path).unwrap_or_default());
     let is_known = old != FileStamp::default();
-    let is_later = old.modified.is_some() && new.modified.is_some() && old != new;
+    let is_later = old.modified.is_some() && new.modified.is_some() && !new.is_that_of(old);
     is_known && (old.bytes != metadata.len() || is_later)
 }
 

@@ -153,6 +153,8 @@ fn dates_and_folders_narrow_the_search() {
         found(&["--taken-after", "2020-06", "--taken-before", "2020-06"]),
         [fish]
     );
+    let ran = world.well(&["search", "a fish", "--taken-after", "2019"]);
+    assert!(!ran.stderr.contains("no date"), "{}", ran.stderr);
     assert_eq!(found(&["--taken-after", "2019"]).len(), 3);
     let folder = demo().join("pictures/../pictures").canonicalize().unwrap();
     let up = format!("{}/pictures/../", demo().canonicalize().unwrap().display());
@@ -194,4 +196,13 @@ fn dates_and_folders_narrow_the_search() {
         "2019",
     ]);
     assert!(said.contains("no time lies after"), "{said}");
+}
+
+#[test]
+fn pictures_without_a_date_are_counted_where_dates_are_asked_for() {
+    let world = World::with_pictures(&["two-perch.jpg", "stone-windmill.jpg"]);
+    let ran = world.run(&["search", "a fish", "--taken-after", "2019"]);
+    assert_eq!(ran.code, 1);
+    let note = "2 pictures have no date and are left out";
+    assert!(ran.stderr.contains(note), "{}", ran.stderr);
 }

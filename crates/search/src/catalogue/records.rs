@@ -118,6 +118,20 @@ impl Catalogue {
         )
     }
 
+    /// How many pictures of a collection have no value of their own or of their source for a key of metadata.
+    pub(crate) fn count_without(&self, key: CollectionKey, name: &str) -> Result<u64> {
+        self.run(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT count(*) FROM records WHERE collection = ?1 AND NOT missing
+                     AND facts ->> ?2 IS NULL AND metadata ->> ?2 IS NULL",
+                )?
+                .query_row(params![key.0, name], |row| {
+                    row.get(0).map(i64::cast_unsigned)
+                })
+        })
+    }
+
     /// The sources that named records of a collection.
     pub(crate) fn sources(&self, key: CollectionKey) -> Result<Vec<String>> {
         self.run(|connection| {
