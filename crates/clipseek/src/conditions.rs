@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use index::Filter;
-use search::keys;
+use search::{Collection, keys};
 
 use crate::error::{Error, Result};
 use crate::period::Period;
@@ -25,11 +25,11 @@ impl Conditions {
         self.taken_after.is_some() || self.taken_before.is_some()
     }
 
-    /// The filter that all of it comes to, if there is any.
+    /// The filter that all of it comes to in a collection, if there is any.
     ///
     /// # Errors
     /// Those of [`parse_filter`], [`Error::NoTime`] if the dates exclude each other, [`Error::NoFolder`], [`Error::Read`] if nothing is known of the current directory.
-    pub fn filter(&self) -> Result<Option<Filter>> {
+    pub fn filter(&self, collection: &Collection<'_>) -> Result<Option<Filter>> {
         let filter = self.filter.as_deref().map(parse_filter).transpose()?;
         if let (Some(after), Some(before)) = (self.taken_after, self.taken_before)
             && after.start >= before.end
@@ -46,7 +46,7 @@ impl Conditions {
             filter,
             after.map(|start| Filter::at_least(keys::TAKEN_AT, start)),
             before.map(|end| Filter::below(keys::TAKEN_AT, end)),
-            folder.map(|folder| Filter::contains(keys::FOLDERS, &place(&folder))),
+            folder.map(|folder| collection.below(&place(&folder))),
         ];
         Ok(Filter::all(conditions.into_iter().flatten()))
     }

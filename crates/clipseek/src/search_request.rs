@@ -101,8 +101,8 @@ impl Clipseek {
         request: &SearchRequest,
         model: impl FnOnce(&Query, &Collection<'_>) -> Result<Option<M>>,
     ) -> Result<Answer> {
-        let filter = request.conditions.filter()?;
         let collection = self.collection(request.collection.as_deref())?;
+        let filter = request.conditions.filter(&collection)?;
         let query = self.query(&request.query, &collection)?;
         if let Some(output) = &request.output {
             spare(&query, &collection, output)?;

@@ -1,11 +1,12 @@
 use clip::Model;
-use index::{EngineKind, Index};
+use index::{EngineKind, Filter, Index};
 use serde::Serialize;
 
 use crate::catalogue::{Catalogue, CollectionKey, CollectionRow};
 use crate::error::{Error, Result};
 use crate::identity::ModelIdentity;
 use crate::keys;
+use crate::metadata::Labels;
 use crate::record::Record;
 
 /// The namespace of a collection's image vectors; their ids are the records'.
@@ -81,6 +82,15 @@ impl<'store> Collection<'store> {
 
     pub(crate) fn key(&self) -> CollectionKey {
         self.row.key
+    }
+
+    pub(crate) fn labels(&self) -> &Labels {
+        &self.row.labels
+    }
+
+    /// The filter for the pictures in a folder, given by its absolute path, and those below it.
+    pub fn below(&self, folder: &str) -> Filter {
+        self.labels().below(folder)
     }
 
     /// Its name.

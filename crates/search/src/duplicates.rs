@@ -19,7 +19,6 @@ use crate::address::Address;
 use crate::collection::{Collection, IMAGES};
 use crate::error::{Error, Result};
 use crate::identity::ModelIdentity;
-use crate::metadata;
 use crate::record::Record;
 use crate::stamp::FileStamp;
 use crate::stars::{Kinship, Member, Vectors, stars};
@@ -185,7 +184,8 @@ impl Collection<'_> {
             let Some(last) = page.last() else { break };
             after = Some(last.id.clone());
             page.retain(|record| {
-                !record.missing && filter.is_none_or(|it| it.matches(&metadata::of_picture(record)))
+                !record.missing
+                    && filter.is_none_or(|it| it.matches(&self.labels().of_picture(record)))
             });
             let found: Vec<Option<Candidate>> = page.into_par_iter().map(Candidate::of).collect();
             gone += found.iter().filter(|found| found.is_none()).count();

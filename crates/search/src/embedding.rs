@@ -9,7 +9,7 @@ use crate::ingest::batch::BATCH;
 use crate::ingest::decoder::Decoder;
 use crate::ingest::report::Failure;
 use crate::ingest::spent::Spent;
-use crate::metadata;
+use crate::metadata::Labels;
 use crate::record::{Content, NewRecord, Record};
 use crate::stamp::FileStamp;
 
@@ -30,7 +30,7 @@ impl Embedding {
         Vector {
             id: self.record.id.clone(),
             values: self.image.clone(),
-            metadata: metadata::of_picture(&self.record),
+            metadata: Labels::default().of_picture(&self.record),
             sparse_values: None,
         }
     }

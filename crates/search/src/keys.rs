@@ -1,10 +1,10 @@
 //! The keys of the metadata that a collection's vectors carry, beside those of their source. Filters name them.
 
-/// The picture's place: a path or a URL.
+/// The picture's URL, or its path from the folder that holds its source: `Photos/2019/beach.jpg`.
 pub const IMAGE: &str = "image";
 
-/// The file that was fetched from there, where the place is a URL.
-pub const FILE: &str = "file";
+/// The file that was fetched from a URL, in collections of earlier builds.
+pub(crate) const FILE: &str = "file";
 
 /// All captions of the picture, on an image vector.
 pub const CAPTIONS: &str = "captions";
@@ -15,8 +15,12 @@ pub const CAPTION: &str = "caption";
 /// The id of the picture's record, on a caption vector.
 pub const RECORD: &str = "record";
 
-/// The folders that the picture is in, the innermost first, each a whole path.
+/// The folders that the picture is in, the innermost first: `Photos/2019`, `Photos`.
 pub const FOLDERS: &str = "folders";
+
+/// Digests of the picture's place and of the folders above it, by which a collection finds them: whole paths stay in
+/// the catalogue.
+pub const PLACES: &str = "places";
 
 /// When it was taken, by the camera's clock: `2019-07-14T18:02:11`, perhaps with `+02:00`.
 pub const TAKEN: &str = "taken";

@@ -1,102 +1,251 @@
-//! The metadata of a collection's vectors: what the file and its source said of the picture, and beside
-//! it the picture's place and captions, so that another machine can search a shared engine without this
-//! catalogue. Where a source uses one of these keys itself, ours wins.
+//! The metadata of a collection's vectors: what the file and its source said of the picture, and beside it the
+//! picture's captions and its path.
+//!
+//! Others may read them: an engine can be shared, and a server shows what it has. So the path begins with the source's
+//! folder, and no whole path is among them. What finds pictures by their whole paths are digests with a salt, which
+//! the catalogue keeps. Where a source uses one of these keys itself, ours wins.
 
-use std::path::Path;
+use std::fmt::Write;
+use std::path::{Component, Path};
 
-use index::Metadata;
+use index::{Filter, Metadata};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-use crate::keys::{CAPTION, CAPTIONS, FILE, FOLDERS, IMAGE, RECORD};
+use crate::address::Address;
+use crate::keys::{CAPTION, CAPTIONS, FILE, FOLDERS, IMAGE, PLACES, RECORD};
 use crate::record::Record;
 
 /// Bytes that the names of folders may take: engines bound the metadata of a vector.
 const FOLDERS_ROOM: usize = 8 << 10;
 
+/// The bytes of a digest that are kept. Two of a million folders have the same in one of 10^7 collections.
+const DIGEST: usize = 8;
+
 /// Whether a source's own value of this key is left out, as the name is taken.
 pub fn is_taken(key: &str) -> bool {
-    [IMAGE, CAPTIONS, FOLDERS].contains(&key)
+    [IMAGE, CAPTIONS, FOLDERS, PLACES].contains(&key)
 }
 
-/// The metadata of a record's image vector.
-pub(crate) fn of_picture(record: &Record) -> Metadata {
-    let mut metadata = of_record(record);
-    metadata.insert(CAPTIONS.to_owned(), record.captions.clone().into());
-    metadata
+/// What a collection's metadata call places.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Labels {
+    /// Mixed into the digests; `None` where there are none.
+    salt: Option<Vec<u8>>,
 }
 
-/// The metadata of the vector of one of a record's captions.
-pub(crate) fn of_caption(record: &Record, caption: &str) -> Metadata {
-    let mut metadata = of_record(record);
-    metadata.insert(RECORD.to_owned(), record.id.clone().into());
-    metadata.insert(CAPTION.to_owned(), caption.into());
-    metadata
+impl Labels {
+    /// Those of a collection with that salt.
+    pub(crate) fn of_collection(salt: Option<Vec<u8>>) -> Labels {
+        Labels { salt }
+    }
+
+    /// The metadata of a record's image vector.
+    pub(crate) fn of_picture(&self, record: &Record) -> Metadata {
+        let mut metadata = self.of_record(record);
+        metadata.insert(CAPTIONS.to_owned(), record.captions.clone().into());
+        metadata
+    }
+
+    /// The metadata of the vector of one of a record's captions.
+    pub(crate) fn of_caption(&self, record: &Record, caption: &str) -> Metadata {
+        let mut metadata = self.of_record(record);
+        metadata.insert(RECORD.to_owned(), record.id.clone().into());
+        metadata.insert(CAPTION.to_owned(), caption.into());
+        metadata
+    }
+
+    /// What the file says of itself, what its source says of it, which counts more, and its path.
+    fn of_record(&self, record: &Record) -> Metadata {
+        let mut metadata = record.facts.clone();
+        metadata.extend(record.metadata.clone());
+        let image = relative(record);
+        if record.file.is_none() {
+            metadata.insert(FOLDERS.to_owned(), folders(&image).into());
+        }
+        metadata.insert(IMAGE.to_owned(), image.into());
+        if self.salt.is_some() {
+            metadata.insert(PLACES.to_owned(), self.places(record).into());
+        }
+        metadata
+    }
+
+    /// The digests of a record's place and, of a file, of the folders above it, as far as there is room.
+    fn places(&self, record: &Record) -> Vec<String> {
+        let place = Path::new(&record.place);
+        let all = match record.file {
+            Some(_) => 1,
+            None => FOLDERS_ROOM / (2 * DIGEST + 3),
+        };
+        let places = place.ancestors().take(all).filter_map(Path::to_str);
+        places.map(|place| self.digest(place)).collect()
+    }
+
+    fn digest(&self, place: &str) -> String {
+        let mut hasher = Sha256::new();
+        hasher.update(self.salt.as_deref().unwrap_or_default());
+        hasher.update(place.as_bytes());
+        let mut text = String::new();
+        for byte in &hasher.finalize()[..DIGEST] {
+            // Writing to a text cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
+    }
+
+    /// Whether a vector's metadata are of the picture at a place.
+    pub(crate) fn are_of(&self, metadata: &Metadata, place: &str) -> bool {
+        match metadata.get(PLACES).and_then(Value::as_array) {
+            Some(places) => places.first() == Some(&self.digest(place).into()),
+            // Of an earlier build, which wrote whole paths.
+            None => metadata.get(IMAGE).and_then(Value::as_str) == Some(place),
+        }
+    }
+
+    /// The pictures in a folder and those below it.
+    pub(crate) fn below(&self, folder: &str) -> Filter {
+        // Vectors of an earlier build have whole paths until their source is added again.
+        Filter::either(
+            Filter::contains(PLACES, &self.digest(folder)),
+            Filter::contains(FOLDERS, folder),
+        )
+    }
 }
 
-/// What the file says of itself, what its source says of it, which counts more, and its place.
-fn of_record(record: &Record) -> Metadata {
-    let mut metadata = record.facts.clone();
-    metadata.extend(record.metadata.clone());
-    match &record.file {
-        Some(file) => metadata.insert(FILE.to_owned(), file.clone().into()),
-        None => metadata.insert(FOLDERS.to_owned(), folders(&record.place).into()),
-    };
-    metadata.insert(IMAGE.to_owned(), record.place.clone().into());
-    metadata
+/// A picture's URL, or its path from the folder that holds its source; where that does not hold it, from its own folder.
+pub(crate) fn relative(record: &Record) -> String {
+    let place = Path::new(&record.place);
+    match record.address() {
+        Address::Web(url) => return url.to_owned(),
+        Address::Inside(_) | Address::File(_) => {}
+    }
+    let source = record.source.as_deref().map(Path::new);
+    let bases = source.into_iter().chain(source.and_then(Path::parent));
+    let base = bases
+        .filter(|base| place.starts_with(base) && *base != place)
+        .chain(place.parent())
+        .next();
+    let from = base.and_then(Path::parent).unwrap_or(Path::new(""));
+    let below = place.strip_prefix(from).unwrap_or(place);
+    let parts = below.components().filter_map(|part| match part {
+        Component::Normal(name) => name.to_str(),
+        _ => None,
+    });
+    parts.collect::<Vec<_>>().join("/")
 }
 
-/// The folders above a place, the innermost first, as far as there is room for their names.
-fn folders(place: &str) -> Vec<String> {
+/// The folders of a relative path, the innermost first, as far as there is room for their names.
+fn folders(image: &str) -> Vec<String> {
     let mut room = FOLDERS_ROOM;
-    Path::new(place)
-        .ancestors()
-        .skip(1)
-        .filter_map(Path::to_str)
-        .take_while(|folder| {
-            let fits = folder.len() <= room;
-            room = room.saturating_sub(folder.len());
-            fits && !folder.is_empty()
-        })
-        .map(str::to_owned)
-        .collect()
+    let ends = image.rmatch_indices('/').map(|(end, _)| &image[..end]);
+    let fitting = ends.skip_while(|folder| folder.len() > FOLDERS_ROOM);
+    let taken = fitting.take_while(|folder| {
+        let fits = folder.len() <= room;
+        room = room.saturating_sub(folder.len());
+        fits
+    });
+    taken.map(str::to_owned).collect()
 }
 
-/// The place of the picture that a vector's metadata are of.
-pub(crate) fn place(metadata: &Metadata) -> Option<&str> {
-    metadata.get(IMAGE)?.as_str()
-}
-
-/// What an image vector's metadata say of its picture.
-#[derive(Default)]
-pub(crate) struct Said {
-    pub(crate) place: String,
-    pub(crate) file: Option<String>,
-    pub(crate) captions: Vec<String>,
-}
-
-/// Takes that out of an image vector's metadata; what its source said remains.
-pub(crate) fn take_picture(metadata: &mut Metadata) -> Said {
-    let place = metadata.shift_remove(IMAGE).and_then(text);
-    // A picture that is a file itself may have a `file` from its source.
-    let is_fetched = metadata.shift_remove(FOLDERS).is_none();
-    let file = match is_fetched {
-        true => metadata.shift_remove(FILE).and_then(text),
-        false => None,
-    };
+/// Takes what is ours out of an image vector's metadata; what the file and its source said remains. Gives the path and
+/// the captions.
+pub(crate) fn take_picture(metadata: &mut Metadata) -> (String, Vec<String>) {
+    let image = metadata.shift_remove(IMAGE).and_then(text);
+    let has_folders = metadata.shift_remove(FOLDERS).is_some();
+    let has_places = metadata.shift_remove(PLACES).is_some();
+    // An earlier build wrote where the file is that was fetched from a URL.
+    if !has_folders && !has_places {
+        metadata.shift_remove(FILE);
+    }
     let captions = match metadata.shift_remove(CAPTIONS) {
         Some(Value::Array(captions)) => captions.into_iter().filter_map(text).collect(),
         _ => Vec::new(),
     };
-    Said {
-        place: place.unwrap_or_default(),
-        file,
-        captions,
-    }
+    (image.unwrap_or_default(), captions)
 }
 
 fn text(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(place: &str, source: Option<&str>, is_fetched: bool) -> Record {
+        Record {
+            place: place.to_owned(),
+            source: source.map(str::to_owned),
+            file: is_fetched.then(|| "/store/downloads/1.jpg".to_owned()),
+            ..Record::default()
+        }
+    }
+
+    #[test]
+    fn paths_begin_with_the_folder_of_the_source() {
+        for (place, source, is_fetched, expected) in [
+            (
+                "/home/a/Photos/b/c.jpg",
+                Some("/home/a/Photos"),
+                false,
+                "Photos/b/c.jpg",
+            ),
+            (
+                "/home/a/Photos/c.jpg",
+                Some("/home/a/Photos/c.jpg"),
+                false,
+                "Photos/c.jpg",
+            ),
+            (
+                "/d/images/c.jpg",
+                Some("/d/list.csv"),
+                false,
+                "d/images/c.jpg",
+            ),
+            (
+                "/e/images/c.jpg",
+                Some("/d/list.csv"),
+                false,
+                "images/c.jpg",
+            ),
+            ("/e/images/c.jpg", None, false, "images/c.jpg"),
+            ("/c.jpg", Some("/"), false, "c.jpg"),
+            (
+                "https://a/b/c.jpg",
+                Some("/d/list.csv"),
+                true,
+                "https://a/b/c.jpg",
+            ),
+            (
+                "/d/t.parquet#12",
+                Some("/d/t.parquet"),
+                true,
+                "d/t.parquet#12",
+            ),
+        ] {
+            let record = record(place, source, is_fetched);
+            assert_eq!(relative(&record), expected, "{place}");
+        }
+        assert_eq!(folders("Photos/b/c.jpg"), ["Photos/b", "Photos"]);
+    }
+
+    #[test]
+    fn metadata_name_no_whole_path() {
+        let labels = Labels::of_collection(Some(b"salt".to_vec()));
+        let record = record("/home/a/Photos/b/c.jpg", Some("/home/a/Photos"), false);
+        let metadata = labels.of_picture(&record);
+        let text = serde_json::to_string(&metadata).unwrap();
+        assert!(!text.contains("home"), "{text}");
+        assert!(labels.are_of(&metadata, &record.place));
+        assert!(!labels.are_of(&metadata, "/home/a/Photos/b"));
+        for folder in ["/home/a/Photos/b", "/home", "/"] {
+            assert!(labels.below(folder).matches(&metadata), "{folder}");
+        }
+        assert!(!labels.below("/home/a/Photos/bc").matches(&metadata));
+        let others = Labels::of_collection(Some(b"other".to_vec()));
+        assert!(!others.below("/home").matches(&metadata));
     }
 }

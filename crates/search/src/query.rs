@@ -7,12 +7,12 @@ use picture::{ContentHash, Limits};
 use serde::Serialize;
 
 use crate::address::Address;
-use crate::catalogue::Catalogue;
 use crate::collection::{CAPTIONS, Collection, IMAGES};
 use crate::error::{Error, Result};
 use crate::fusion::{CaptionMatch, Evidence, Ranking, fuse};
 use crate::keywords::Keywords;
-use crate::metadata::{self, Said};
+use crate::metadata;
+use crate::record::Record;
 use crate::stamp::is_gone;
 
 /// Vectors fetched at a time.
@@ -102,6 +102,8 @@ pub struct Hit {
     pub keyword_rank: Option<usize>,
     /// Where it is: an absolute path or a URL.
     pub place: String,
+    /// The URL, or the path from the folder that holds its source: what others may be shown.
+    pub image: String,
     /// The file that was fetched from there, where the place is a URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
@@ -303,9 +305,10 @@ impl Collection<'_> {
             vectors.map(|vector| (vector.id, vector.metadata)).collect();
         let found = ranked.into_iter().filter_map(|(id, evidence)| {
             let metadata = vectors.remove(&id)?;
-            Some(hit(self.catalogue, id, evidence, metadata))
+            let record = self.catalogue.record(self.key(), &id);
+            Some(record.map(|record| hit(record, id, evidence, metadata)))
         });
-        Ok(found.collect())
+        found.collect()
     }
 
     /// The unit vector to look for.
@@ -433,25 +436,29 @@ fn record_of_caption(id: &str) -> Option<(&str, usize)> {
     Some((record, n.parse().ok()?))
 }
 
-/// The hit that a picture comes to. The metadata of its vector say all of it, so that an engine can
-/// be searched without the catalogue.
-fn hit(catalogue: &Catalogue, id: String, evidence: Evidence, mut metadata: Metadata) -> Hit {
-    let Said {
-        place,
-        file,
-        captions,
-    } = metadata::take_picture(&mut metadata);
+/// The hit that a picture comes to. The catalogue has its place. Another machine's has not: there, the metadata's path is
+/// all that is known.
+fn hit(record: Option<Record>, id: String, evidence: Evidence, mut metadata: Metadata) -> Hit {
+    let (image, captions) = metadata::take_picture(&mut metadata);
     let caption = evidence.caption.map(|(n, similarity)| CaptionMatch {
         text: captions.get(n).cloned().unwrap_or_default(),
         similarity,
     });
+    let (place, file, image) = match record {
+        Some(record) => {
+            let image = metadata::relative(&record);
+            (record.place, record.file, image)
+        }
+        None => (image.clone(), None, image),
+    };
     Hit {
         id,
         similarity: evidence.image,
         caption,
         keyword_rank: evidence.keywords,
         place,
-        file: file.map(|file| catalogue.found(file)),
+        image,
+        file,
         captions,
         metadata,
     }

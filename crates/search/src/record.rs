@@ -130,7 +130,6 @@ impl Record {
         *self
             == Record {
                 stamp: self.stamp,
-                source: self.source.clone(),
                 ..other.clone()
             }
     }

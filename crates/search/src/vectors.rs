@@ -4,7 +4,6 @@ use index::{Selection, Vector};
 
 use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
 use crate::error::Result;
-use crate::metadata;
 use crate::record::{Record, caption_ids};
 
 impl Collection<'_> {
@@ -40,7 +39,7 @@ impl Collection<'_> {
         let all = vectors.len() == ids.len()
             && vectors
                 .iter()
-                .all(|vector| metadata::place(&vector.metadata) == Some(place));
+                .all(|vector| self.labels().are_of(&vector.metadata, place));
         Ok(all.then(|| vectors.into_iter().map(|vector| vector.values).collect()))
     }
 

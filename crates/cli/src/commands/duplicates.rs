@@ -60,8 +60,8 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     if let Some(to) = &arguments.to {
         output::spare_picture(to)?;
     }
-    let filter = arguments.narrowing.conditions().filter()?;
     let collection = clipseek.collection(arguments.name.as_deref())?;
+    let filter = arguments.narrowing.conditions().filter(&collection)?;
     let default = DuplicateOptions::of_model(collection.model());
     let options = DuplicateOptions {
         threshold: arguments.threshold.unwrap_or(default.threshold),

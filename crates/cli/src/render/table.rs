@@ -143,6 +143,7 @@ mod tests {
             caption: None,
             keyword_rank: None,
             place: place.to_owned(),
+            image: place.to_owned(),
             file: None,
             captions: vec![caption.to_owned()],
             metadata: serde_json::Map::new(),

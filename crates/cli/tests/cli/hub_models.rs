@@ -85,7 +85,7 @@ fn a_model_is_downloaded_once_and_then_used_offline() {
     );
 
     let found = well(&world, &double, &["search", "a dog", "--format", "paths"]);
-    assert_eq!(found.stderr, "");
+    assert_eq!(found.stderr, "searched collection default\n");
     assert!(
         paths(&double).is_empty(),
         "what is here is asked for never again"

@@ -57,6 +57,14 @@ impl Filter {
         })
     }
 
+    /// The filter that one of two conditions is enough for.
+    pub fn either(one: Self, other: Self) -> Self {
+        Self {
+            source: json!({"$or": [one.source, other.source]}),
+            condition: Condition::Or(vec![one.condition, other.condition]),
+        }
+    }
+
     fn compare(field: &str, comparison: Comparison, number: Number) -> Self {
         // Each number of JSON has a float that is nearest to it; no value compares with what is none.
         let operand = number.as_f64().unwrap_or(f64::NAN);
@@ -97,6 +105,12 @@ mod tests {
 
     #[test]
     fn conditions_are_as_if_parsed() {
+        case(
+            Filter::either(Filter::at_least("a", 2), Filter::contains("b", "x")),
+            json!({"$or": [{"a": {"$gte": 2}}, {"b": {"$in": ["x"]}}]}),
+            json!({"b": ["x"]}),
+            json!({"a": 1}),
+        );
         case(
             Filter::at_least("a", 2),
             json!({"a": {"$gte": 2}}),

@@ -4,10 +4,11 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::Catalogue;
 use crate::error::Result;
 use crate::identity::{ModelIdentity, TextIdentity};
+use crate::metadata::Labels;
 
 const COLLECTION: &str =
     "id, name, model, fingerprint, precision, dimension, text_model, text_fingerprint, engine,
-    pictures, missing";
+    pictures, missing, salt";
 
 /// The row number of a collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,7 @@ pub(crate) struct CollectionRow {
     /// Those whose files are there.
     pub(crate) pictures: u64,
     pub(crate) missing: u64,
+    pub(crate) labels: Labels,
 }
 
 impl Catalogue {
@@ -73,8 +75,8 @@ impl Catalogue {
             let rows = connection.execute(
                 "INSERT INTO collections
                      (name, model, fingerprint, precision, dimension, text_model, text_fingerprint,
-                      engine)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (name) DO NOTHING",
+                      engine, salt)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, randomblob(16)) ON CONFLICT (name) DO NOTHING",
                 params![
                     name,
                     model.reference,
@@ -159,6 +161,7 @@ fn collection_row(row: &Row<'_>) -> rusqlite::Result<CollectionRow> {
         },
         pictures: row.get::<_, i64>(9)? as u64,
         missing: row.get::<_, i64>(10)? as u64,
+        labels: Labels::of_collection(row.get(11)?),
     })
 }
 

@@ -31,7 +31,8 @@ const TABLES: &str = "
         engine      TEXT NOT NULL DEFAULT 'embedded',
         pictures    INTEGER NOT NULL DEFAULT 0,
         missing     INTEGER NOT NULL DEFAULT 0,
-        captions    INTEGER NOT NULL DEFAULT 0
+        captions    INTEGER NOT NULL DEFAULT 0,
+        salt        BLOB
     );
     CREATE TABLE records (
         collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
@@ -120,6 +121,8 @@ const UPDATES: [&str; VERSION as usize - 1] = [
     );
     CREATE INDEX records_by_source ON records (collection, source, place);
     UPDATE records SET modified = NULL;
+    ALTER TABLE collections ADD COLUMN salt BLOB;
+    UPDATE collections SET salt = randomblob(16);
     ",
 ];
 
@@ -306,6 +309,7 @@ mod tests {
         DROP TABLE sources;
         ALTER TABLE records DROP COLUMN changed;
         ALTER TABLE records DROP COLUMN source;
+        ALTER TABLE collections DROP COLUMN salt;
         DROP TRIGGER records_before_insertion;
         DROP TRIGGER counters_after_insertion;
         DROP TRIGGER counters_after_deletion;

@@ -10,7 +10,7 @@ use super::run::Run;
 use super::trouble::Trouble;
 use crate::collection::Collection;
 use crate::error::Result;
-use crate::metadata;
+use crate::metadata::Labels;
 use crate::record::{Content, NewRecord, Record, caption_id, id_of_place};
 use crate::stamp::is_gone;
 
@@ -109,7 +109,7 @@ impl Decider<'_> {
                 false => Outcome::Restamped(Box::new(record)),
             });
         }
-        check(&record)?;
+        check(self.collection.labels(), &record)?;
         let kind = match (&at_place, &moved) {
             (Some(_), _) => ChangeKind::Updated,
             (None, Some(_)) => ChangeKind::Moved,
@@ -233,14 +233,14 @@ impl Decider<'_> {
 }
 
 /// Refuses a record that the engine would refuse, and with it all that is written together.
-fn check(record: &Record) -> Result<(), Trouble> {
+fn check(labels: &Labels, record: &Record) -> Result<(), Trouble> {
     let check =
         |id: &str, metadata: &Metadata| Vector::check(id, metadata).map_err(Trouble::Metadata);
-    check(&record.id, &metadata::of_picture(record))?;
+    check(&record.id, &labels.of_picture(record))?;
     for (n, caption) in record.captions.iter().enumerate() {
         check(
             &caption_id(&record.id, n),
-            &metadata::of_caption(record, caption),
+            &labels.of_caption(record, caption),
         )?;
     }
     Ok(())

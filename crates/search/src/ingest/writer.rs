@@ -8,7 +8,7 @@ use super::batch::{Batch, Change, ChangeKind, Image};
 use super::report::IngestReport;
 use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
 use crate::error::Result;
-use crate::metadata;
+use crate::metadata::Labels;
 use crate::record::{Record, caption_id, caption_ids, ids_of};
 
 impl Collection<'_> {
@@ -41,10 +41,11 @@ impl Collection<'_> {
             images.push(Vector {
                 id: it.record.id.clone(),
                 values: self.resolve(it.image, &images)?,
-                metadata: metadata::of_picture(&it.record),
+                metadata: self.labels().of_picture(&it.record),
                 sparse_values: None,
             });
-            captions.extend(caption_vectors(&it.record, it.captions.unwrap_or_default()));
+            let values = it.captions.unwrap_or_default();
+            captions.extend(caption_vectors(self.labels(), &it.record, values));
             records.push(it.record);
             replaced.extend(it.replaced);
         }
@@ -105,12 +106,16 @@ impl Collection<'_> {
 }
 
 /// A vector a caption.
-fn caption_vectors(record: &Record, values: Vec<Vec<f32>>) -> impl Iterator<Item = Vector> {
+fn caption_vectors(
+    labels: &Labels,
+    record: &Record,
+    values: Vec<Vec<f32>>,
+) -> impl Iterator<Item = Vector> {
     let captions = record.captions.iter().zip(values).enumerate();
     captions.map(|(n, (caption, values))| Vector {
         id: caption_id(&record.id, n),
         values,
-        metadata: metadata::of_caption(record, caption),
+        metadata: labels.of_caption(record, caption),
         sparse_values: None,
     })
 }

@@ -1,6 +1,7 @@
 //! A collection over time: files are added, changed, moved, copied and deleted, and runs interrupted.
 
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -122,7 +123,7 @@ fn check(report: &IngestReport, expected: [usize; 7]) {
 fn what_is_unchanged_is_not_even_read() {
     let library = Library::of(4);
     check(&library.add(), [4, 0, 0, 0, 0, 0, 0]);
-    // Other bytes, under the same size and time: who read them would notice.
+    // Other bytes, under the same size and times: who read them would notice.
     let path = library.path("2.png");
     let (time, length) = (
         path.metadata().unwrap().modified().unwrap(),
@@ -131,9 +132,27 @@ fn what_is_unchanged_is_not_even_read() {
     fs::write(&path, vec![7; length as usize]).unwrap();
     let file = File::options().write(true).open(&path).unwrap();
     file.set_modified(time).unwrap();
+    let metadata = path.metadata().unwrap();
+    let changed = metadata.ctime() * 1_000_000_000 + metadata.ctime_nsec();
+    let place = path.to_str().unwrap();
+    library.world.sql(&format!(
+        "UPDATE records SET changed = {changed} WHERE place = '{place}'"
+    ));
     check(&library.add(), [0, 0, 0, 4, 0, 0, 0]);
     age(&path, 1800);
     check(&library.add(), [0, 0, 0, 3, 0, 0, 1]);
+}
+
+#[test]
+fn a_change_of_bytes_alone_is_noticed() {
+    let library = Library::of(2);
+    library.add();
+    let path = library.path("1.png");
+    let metadata = path.metadata().unwrap();
+    fs::write(&path, vec![7; metadata.len() as usize]).unwrap();
+    let file = File::options().write(true).open(&path).unwrap();
+    file.set_modified(metadata.modified().unwrap()).unwrap();
+    check(&library.add(), [0, 0, 0, 1, 0, 0, 1]);
 }
 
 #[test]

@@ -407,6 +407,8 @@ fn an_earlier_store_gets_its_keywords() {
          ALTER TABLE collections DROP COLUMN captions; DROP TRIGGER keywords_after_insertion;
          DROP TRIGGER keywords_after_deletion; DROP TRIGGER keywords_after_update;
          DROP TABLE keywords; DROP TABLE keyword_rows; DROP TABLE unfinished;
+         DROP INDEX records_by_source; DROP TABLE sources; ALTER TABLE records DROP COLUMN changed;
+         ALTER TABLE records DROP COLUMN source; ALTER TABLE collections DROP COLUMN salt;
          ALTER TABLE records DROP COLUMN bytes; ALTER TABLE records DROP COLUMN modified;
          ALTER TABLE records DROP COLUMN facts; ALTER TABLE records DROP COLUMN missing;
          ALTER TABLE records DROP COLUMN file; ALTER TABLE collections DROP COLUMN engine;
