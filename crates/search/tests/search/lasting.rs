@@ -10,6 +10,8 @@ use search::{
     AddEvent, AddOptions, CheckOptions, FaultKind, IngestReport, NewRecord, Query, SearchOptions,
 };
 
+use rusqlite::{Connection, params};
+
 use crate::world::{World, new, stream, stripes, top};
 
 /// A folder of pictures and the collection of it.
@@ -135,9 +137,13 @@ fn what_is_unchanged_is_not_even_read() {
     let metadata = path.metadata().unwrap();
     let changed = metadata.ctime() * 1_000_000_000 + metadata.ctime_nsec();
     let place = path.to_str().unwrap();
-    library.world.sql(&format!(
-        "UPDATE records SET changed = {changed} WHERE place = '{place}'"
-    ));
+    Connection::open(library.world.path("store/catalogue.sqlite"))
+        .unwrap()
+        .execute(
+            "UPDATE records SET changed = ?1 WHERE place = ?2",
+            params![changed, place],
+        )
+        .unwrap();
     check(&library.add(), [0, 0, 0, 4, 0, 0, 0]);
     age(&path, 1800);
     check(&library.add(), [0, 0, 0, 3, 0, 0, 1]);
