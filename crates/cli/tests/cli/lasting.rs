@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::hub_models::tiny;
 use crate::world::{Ran, World, demo, until};
 
-fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     let pid = child.id().to_string();
     let sent = Command::new("kill").args([name, &pid]).status().unwrap();
     assert!(sent.success());
@@ -282,7 +282,7 @@ fn recorded(world: &World) -> i64 {
 
 /// How often a test tries to act before a process is done. One attempt nearly always suffices, but a busy machine may
 /// run the process first.
-const ATTEMPTS: usize = 100;
+pub(crate) const ATTEMPTS: usize = 100;
 
 #[test]
 fn ctrl_c_ends_cleanly_and_the_next_run_goes_on() {
@@ -333,7 +333,7 @@ fn deleted_after_adding(world: &World, all: u64) -> bool {
 }
 
 /// How many pictures the collection has.
-fn pictures(world: &World) -> u64 {
+pub(crate) fn pictures(world: &World) -> u64 {
     let ran = world.run(&["collection", "info", "default", "--format", "json"]);
     match ran.code {
         0 => ran.json()["pictures"].as_u64().unwrap(),

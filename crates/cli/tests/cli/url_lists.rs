@@ -144,7 +144,7 @@ fn captions() -> Vec<(String, String)> {
 }
 
 /// Options for hosts on this machine, which may be busy.
-const PATIENT: &[&str] = &[
+pub(crate) const PATIENT: &[&str] = &[
     "--allow-private=127.0.0.1",
     "--retries",
     "0",
