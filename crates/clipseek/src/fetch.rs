@@ -154,23 +154,22 @@ impl Fetching<'_> {
             })
     }
 
-    /// What is to be added of a picture inside a table; none of one that came to nothing, or was not taken out.
+    /// What is to be added of a picture inside a table; none of one that came to nothing, or that a stop left there.
     fn taken_out(&self, record: dataset::Result<Record>) -> Result<Option<NewRecord>> {
         let record = record?;
         let Address::Inside(text) = &record.address else {
             return Ok(None);
         };
-        let Some(outcome) = self.download.outcome_inside(text)? else {
-            // It was stopped before.
-            return Ok(None);
+        let failure = match self.download.outcome_inside(text)? {
+            Some(outcome) => match &outcome.result {
+                Ok(picture) => return Ok(Some(with_file(record, picture, &self.folder))),
+                Err(_) => failure(text, &outcome),
+            },
+            None if self.stop.load(Ordering::Relaxed) => return Ok(None),
+            None => vanished(text),
         };
-        match &outcome.result {
-            Ok(picture) => Ok(Some(with_file(record, picture, &self.folder))),
-            Err(_) => {
-                self.fail(&failure(text, &outcome));
-                Ok(None)
-            }
-        }
+        self.fail(&failure);
+        Ok(None)
     }
 
     /// Fetches the pictures of URLs, and sends on those that come.
@@ -237,5 +236,15 @@ fn failure(place: &str, outcome: &Outcome) -> Failure {
         place: place.to_owned(),
         reason: reason.to_owned(),
         message,
+    }
+}
+
+/// A picture that was listed, and whose row or file is gone since.
+fn vanished(place: &str) -> Failure {
+    Failure {
+        place: place.to_owned(),
+        reason: "vanished".to_owned(),
+        message: "the table or the store changed during the run; the same command adds this picture if it is still there"
+            .to_owned(),
     }
 }

@@ -244,12 +244,15 @@ impl Download {
         Ok(progress)
     }
 
-    /// Whether the pictures are in the source's tables, by its first row.
+    /// Whether the pictures are in the source's tables, by its first row that can be read.
     fn has_inside(&self, source: &Source) -> Result<bool, DownloadError> {
         let mut has_inside = false;
-        source.rows(|_, _, row| {
-            has_inside = row.is_ok_and(|row| row.inside.is_some());
-            ControlFlow::Break(())
+        source.rows(|_, _, row| match row {
+            Ok(row) => {
+                has_inside = row.inside.is_some();
+                ControlFlow::Break(())
+            }
+            Err(_) => ControlFlow::Continue(()),
         })?;
         Ok(has_inside)
     }

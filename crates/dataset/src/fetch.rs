@@ -464,33 +464,125 @@ fn looks_like_a_page(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
     use std::future::pending;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, ready};
 
-    use tokio::time::sleep;
+    use http_body::Frame;
+    use tokio::time::{Sleep, sleep};
 
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Whose body is waited for here.
+    fn somewhere() -> WebAddress {
+        WebAddress("http://host.example/".parse().unwrap())
+    }
+
     /// By a clock that goes on by itself where nothing else is to be done.
-    #[test]
-    fn waiting_for_memory_is_not_the_servers_fault() {
+    fn wait<T>(coming: impl Future<Output = T>) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
             .build()
             .unwrap();
+        runtime.block_on(coming)
+    }
+
+    /// A body of so many pieces of one length, each of which comes after a pause.
+    struct Slow {
+        pieces: usize,
+        length: usize,
+        pause: Duration,
+        next: Pin<Box<Sleep>>,
+    }
+
+    impl http_body::Body for Slow {
+        type Data = bytes::Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Self::Data>, Infallible>>> {
+            if self.pieces == 0 {
+                return Poll::Ready(None);
+            }
+            ready!(self.next.as_mut().poll(context));
+            self.pieces -= 1;
+            self.next = Box::pin(sleep(self.pause));
+            Poll::Ready(Some(Ok(Frame::data(vec![7; self.length].into()))))
+        }
+    }
+
+    /// What comes of such a body, whose length is told or not. Others have all the memory for as long as `taken`.
+    async fn fetched(
+        (pieces, length, pause): (usize, usize, Duration),
+        told: Option<usize>,
+        taken: Duration,
+    ) -> Result<usize, FetchError> {
+        let fetcher = Fetcher::new(FetchOptions::default()).unwrap();
+        let share = fetcher.share(MEMORY).await;
+        let body = Slow {
+            pieces,
+            length,
+            pause,
+            next: Box::pin(sleep(pause)),
+        };
+        let response = http::Response::new(reqwest::Body::wrap(body)).into();
+        let (at, told) = (somewhere(), told.map(|length| length as u64));
+        let mut patience = Patience::new(&fetcher.options);
+        let body = fetcher.body(response, told, &at, &mut patience);
+        let freed = async {
+            sleep(taken).await;
+            drop(share);
+        };
+        let (body, ()) = tokio::join!(body, freed);
+        Ok(body?.bytes.len())
+    }
+
+    #[test]
+    fn waiting_for_memory_is_not_the_servers_fault() {
         let options = FetchOptions::default();
-        let at = WebAddress("http://host.example/".parse().unwrap());
-        runtime.block_on(async {
+        wait(async {
             let mut patience = Patience::new(&options);
             patience.pause(sleep(2 * options.whole)).await;
             let late = async {
-                sleep(options.stall - Duration::from_secs(1)).await;
+                sleep(options.stall - SECOND).await;
                 Ok(())
             };
-            patience.wait(&at, late).await.unwrap();
+            patience.wait(&somewhere(), late).await.unwrap();
             let never = pending::<reqwest::Result<()>>();
-            let lost = patience.wait(&at, never).await;
+            let lost = patience.wait(&somewhere(), never).await;
             assert!(matches!(lost, Err(FetchError::Stalled { .. })));
         });
+    }
+
+    #[test]
+    fn large_bodies_that_wait_for_memory_do_not_run_out_of_time() {
+        let FetchOptions { stall, whole, .. } = FetchOptions::default();
+        let large = (5, MIB, stall - SECOND);
+        for told in [Some(5 * MIB), None] {
+            let fetched = wait(fetched(large, told, 3 * whole));
+            assert_eq!(fetched.unwrap(), 5 * MIB, "{told:?}");
+        }
+    }
+
+    #[test]
+    fn a_slow_body_is_waited_for_as_long_as_enough_comes() {
+        let options = FetchOptions::default();
+        let (least, pause) = (options.least as usize, options.stall - SECOND);
+        let come = |pieces, length, pause| wait(fetched((pieces, length, pause), None, SECOND));
+        assert_eq!(come(6, least, pause).unwrap(), 6 * least);
+        let error = come(7, least, pause).unwrap_err();
+        assert!(matches!(error, FetchError::TooSlow { .. }), "{error}");
+        let error = come(7, 1, SECOND * 9).unwrap_err();
+        assert!(matches!(error, FetchError::Trickled { .. }), "{error}");
+        let said = error.to_string();
+        assert!(said.contains("sent less than 1024 bytes in 20 s"), "{said}");
+        let error = come(1, least, options.stall + SECOND).unwrap_err();
+        assert!(matches!(error, FetchError::Stalled { .. }), "{error}");
     }
 }

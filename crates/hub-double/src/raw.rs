@@ -1,7 +1,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,14 +14,15 @@ pub enum RawAnswer {
     Bytes(Vec<u8>),
     /// Sends these bytes, and then nothing for as long as the other side waits.
     Stall(Vec<u8>),
-    /// Sends the first bytes at once and each of the others after a pause.
-    Trickle(Vec<u8>, Vec<u8>, Duration),
+    /// Sends the first bytes, and the others once all have come that the barrier is for.
+    Held(Vec<u8>, Arc<Barrier>, Vec<u8>),
     /// Sends the first bytes, and then the others again and again for as long as the other side takes
     /// them.
     Endless(Vec<u8>, Vec<u8>),
     /// Sends the first bytes, and then so many that are 0.
     Padded(Vec<u8>, usize),
-    /// Sends these bytes and resets the connection.
+    /// Sends these bytes and resets the connection, which may take back those that the other side has not read. It has
+    /// read some when there are more than systems keep for it, about a megabyte.
     Reset(Vec<u8>),
 }
 
@@ -47,6 +48,9 @@ pub struct RawServer {
     /// How many connections are open.
     open: &'static AtomicUsize,
 }
+
+/// How many bytes the system keeps of what is to be reset.
+const SMALL: usize = 4096;
 
 /// How long [`RawServer::settle`] waits, on a machine as busy as can be.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
@@ -142,12 +146,10 @@ fn converse(
             // Until the other side hangs up.
             reader.fill_buf()?;
         }
-        RawAnswer::Trickle(first, others, pause) => {
+        RawAnswer::Held(first, barrier, others) => {
             stream.write_all(&first)?;
-            for byte in others {
-                thread::sleep(pause);
-                stream.write_all(&[byte])?;
-            }
+            barrier.wait();
+            stream.write_all(&others)?;
         }
         RawAnswer::Endless(first, others) => {
             stream.write_all(&first)?;
@@ -161,10 +163,10 @@ fn converse(
             std::io::copy(&mut zeros, &mut stream)?;
         }
         RawAnswer::Reset(bytes) => {
+            let socket = SockRef::from(stream);
+            socket.set_send_buffer_size(SMALL)?;
             stream.write_all(&bytes)?;
-            // What has been sent should not be lost with it.
-            thread::sleep(Duration::from_millis(20));
-            SockRef::from(stream).set_linger(Some(Duration::ZERO))?;
+            socket.set_linger(Some(Duration::ZERO))?;
             return Ok(());
         }
     }

@@ -1,20 +1,20 @@
 //! A collection that is added to again and again, watched, interrupted and killed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OpenFlags};
 
 use crate::hub_models::tiny;
 use crate::world::{Ran, World, demo, until};
 
-fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     let pid = child.id().to_string();
     let sent = Command::new("kill").args([name, &pid]).status().unwrap();
     assert!(sent.success());
@@ -282,7 +282,7 @@ fn recorded(world: &World) -> i64 {
 
 /// How often a test tries to act before a process is done. One attempt nearly always suffices, but a busy machine may
 /// run the process first.
-const ATTEMPTS: usize = 100;
+pub(crate) const ATTEMPTS: usize = 100;
 
 #[test]
 fn ctrl_c_ends_cleanly_and_the_next_run_goes_on() {
@@ -333,7 +333,7 @@ fn deleted_after_adding(world: &World, all: u64) -> bool {
 }
 
 /// How many pictures the collection has.
-fn pictures(world: &World) -> u64 {
+pub(crate) fn pictures(world: &World) -> u64 {
     let ran = world.run(&["collection", "info", "default", "--format", "json"]);
     match ran.code {
         0 => ran.json()["pictures"].as_u64().unwrap(),
@@ -378,16 +378,17 @@ fn sixty_kills_lose_nothing() {
     let model = tiny();
     let add = ["add", "many.csv", "--model", model.to_str().unwrap()];
     let undisturbed = world.path("undisturbed");
-    let undisturbed = ["--store", undisturbed.to_str().unwrap()];
-    let start = Instant::now();
-    world.well(&[&undisturbed[..], &add].concat());
-    // A kill later than this would find a process that is done.
-    let longest = start.elapsed();
+    let arguments = ["--store", undisturbed.to_str().unwrap()];
+    let mut adding = world.command(&[&arguments[..], &add].concat());
+    let mut adding = adding.stderr(Stdio::null()).spawn().unwrap();
+    // A kill after more changes would find a process that is done.
+    let most = changes(&undisturbed, &mut adding, usize::MAX);
+    assert!(adding.wait().unwrap().success() && most > 10, "{most}");
     let mut state = u64::from(std::process::id());
-    println!("seed {state}");
+    println!("seed {state}, {most} changes");
     let mut there = 0;
     for round in 0..60 {
-        let moment = longest.mul_f64((random(&mut state) % 1000) as f64 / 1000.0);
+        let moment = random(&mut state) as usize % most;
         there = kill_once(&world, &add, there, moment, round);
         // So that there is always something to do; what was acknowledged stays.
         if there > 250 {
@@ -406,8 +407,36 @@ fn sixty_kills_lose_nothing() {
     assert!(off.fold(0.0, f32::max) < 1e-5);
 }
 
-/// Kills a process that adds to `before` pictures after this time, and counts the pictures.
-fn kill_once(world: &World, add: &[&str], before: u64, moment: Duration, round: usize) -> u64 {
+/// The length and the time of each file in a folder, as far as they are there.
+fn files(folder: &Path) -> BTreeMap<PathBuf, (u64, SystemTime)> {
+    let mut files = BTreeMap::new();
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()) {
+        match path.metadata() {
+            Ok(metadata) if metadata.is_dir() => files.append(&mut self::files(&path)),
+            Ok(metadata) => {
+                files.insert(path, (metadata.len(), metadata.modified().unwrap()));
+            }
+            // It is gone again.
+            Err(_) => {}
+        }
+    }
+    files
+}
+
+/// Looks at a store until its files have changed so often, or the process has ended; how often they have changed.
+fn changes(store: &Path, process: &mut Child, most: usize) -> usize {
+    let (mut before, mut count) = (files(store), 0);
+    while count < most && process.try_wait().unwrap().is_none() {
+        let now = files(store);
+        count += usize::from(now != before);
+        before = now;
+    }
+    count
+}
+
+/// Kills a process that adds to `before` pictures after so many changes of the store, and counts the pictures.
+fn kill_once(world: &World, add: &[&str], before: u64, moment: usize, round: usize) -> u64 {
     let mut adding = world.command(add).stderr(Stdio::null()).spawn().unwrap();
     let killed = AtomicBool::new(false);
     let acknowledged = thread::scope(|scope| {
@@ -422,19 +451,22 @@ fn kill_once(world: &World, add: &[&str], before: u64, moment: Duration, round: 
             most
         });
         // Whenever it is killed, the same holds.
-        thread::sleep(moment);
+        changes(&world.path("store"), &mut adding, moment);
         adding.kill().unwrap();
         adding.wait().unwrap();
         killed.store(true, Ordering::Relaxed);
         searching.join().unwrap()
     });
     let there = pictures(world);
-    assert!(there >= acknowledged, "round {round}, after {moment:?}");
+    assert!(
+        there >= acknowledged,
+        "round {round}, after {moment} changes"
+    );
     if there > 0 {
         let check = world.run(&["collection", "check"]);
         assert_eq!(
             check.code, 0,
-            "round {round}, after {moment:?}: {}",
+            "round {round}, after {moment} changes: {}",
             check.stderr
         );
     }

@@ -6,6 +6,7 @@ mod demonstration;
 mod duplicates;
 mod errors;
 mod hub_models;
+mod interruptions;
 mod lasting;
 mod mixes;
 mod outputs;

@@ -139,7 +139,11 @@ fn a_collection_may_have_its_vectors_elsewhere() {
     assert_eq!(listed[0]["name"], "default");
     assert_eq!(world.well(&["index", "list"]).json(), json!([]));
     let checked = pinecone.well(&world, &["collection", "check"]);
-    assert!(checked.stdout.contains("all in order") || checked.stderr.contains("all in order"));
+    assert!(
+        checked.stderr.contains("all in order"),
+        "{}",
+        checked.stderr
+    );
 
     let error = pinecone.fails(&world, &[&add[..], &["--engine", "embedded"]].concat());
     assert!(
