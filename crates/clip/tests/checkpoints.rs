@@ -155,6 +155,50 @@ fn files_that_are_not_json_are_named() {
     );
 }
 
+/// Transformers 5 has the settings of the picture processor in `processor_config.json`, which wins.
+#[test]
+fn the_processor_of_transformers_5_goes_first() {
+    let preprocessor = "preprocessor_config.json";
+    let pixels = |copy: &Copy| {
+        let picture = Picture::from_rgb(40, 30, [200, 30, 90].repeat(1200)).unwrap();
+        copy.load().unwrap().preprocess(&picture)
+    };
+    let newest = Copy::of("transformers-5");
+    let expected = pixels(&newest);
+    let both = newest.with(
+        preprocessor,
+        r#"{"size": 26, "crop_size": 26, "do_rescale": false}"#,
+    );
+    assert_eq!(pixels(&both), expected);
+    let older = both.with(
+        "processor_config.json",
+        r#"{"processor_class": "CLIPProcessor"}"#,
+    );
+    assert_ne!(pixels(&older), expected);
+    let (with, fingerprint) = (older.load().unwrap(), |copy: &Copy| {
+        copy.load().unwrap().fingerprint().to_owned()
+    });
+    let without = older.without("processor_config.json");
+    assert_eq!(with.fingerprint(), fingerprint(&without));
+
+    case(
+        Copy::of("transformers-5").with("processor_config.json", "{"),
+        "`DIR/processor_config.json` is not valid",
+    );
+    case(
+        Copy::of("transformers-5").set(
+            "processor_config.json",
+            "/image_processor/resample",
+            json!(9),
+        ),
+        "`resample` in `DIR/processor_config.json` is 9, expected 0 to 5",
+    );
+    case(
+        Copy::of("transformers-5").without("processor_config.json"),
+        "`preprocessor_config.json` is missing from the model `DIR`",
+    );
+}
+
 #[test]
 fn settings_that_cannot_be_used_are_named() {
     let case = |file: &str, pointer: &str, value: Value, expected: &str| {

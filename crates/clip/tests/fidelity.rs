@@ -7,7 +7,8 @@ use clip::{Checkpoint, Model, Pixels, Scoring, Template, ZeroShot};
 use picture::{Limits, Picture};
 use safetensors::SafeTensors;
 
-const CHECKPOINTS: [&str; 9] = [
+const CHECKPOINTS: [&str; 10] = [
+    "transformers-5",
     "quick-gelu",
     "gelu",
     "old-config",
