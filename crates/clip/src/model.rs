@@ -408,6 +408,9 @@ mod tests {
             "open-clip-custom",
             "open-clip-resnet",
             "open-clip-timm",
+            "open-clip-head",
+            "open-clip-pool",
+            "open-clip-worldwide",
             "open-clip-siglip",
             "siglip",
             "siglip2",
@@ -443,7 +446,7 @@ mod tests {
             let found = text.forward(&tokens("input_ids")).unwrap();
             assert_close(&found, &floats("text_features"));
             // A fixture that the integration tests cannot load, as its sizes are those of these tests alone.
-            if name == "open-clip-siglip" {
+            if ["open-clip-siglip", "open-clip-worldwide"].contains(&name) {
                 let texts = std::fs::read(directory.join("texts.json")).unwrap();
                 let texts: Vec<String> = serde_json::from_slice(&texts).unwrap();
                 let found = texts.iter().map(|text| model.tokenize(text).unwrap());

@@ -7,7 +7,7 @@ use clip::{Checkpoint, Model, Pixels, Scoring, Template, ZeroShot};
 use picture::{Limits, Picture};
 use safetensors::SafeTensors;
 
-const CHECKPOINTS: [&str; 10] = [
+const CHECKPOINTS: [&str; 11] = [
     "transformers-5",
     "quick-gelu",
     "gelu",
@@ -15,6 +15,7 @@ const CHECKPOINTS: [&str; 10] = [
     "open-clip-vit",
     "open-clip-custom",
     "open-clip-resnet",
+    "open-clip-worldwide",
     "siglip",
     "siglip2",
     "siglip2-naflex",
@@ -190,7 +191,7 @@ fn pictures_get_transformers_pixels() {
         let expected = match name {
             // open_clip fails with the narrowest.
             "open-clip-custom" => 5,
-            "open-clip-resnet" => 2,
+            "open-clip-resnet" | "open-clip-worldwide" => 2,
             _ => 6,
         };
         assert_eq!(compared, expected, "{name}");
