@@ -76,6 +76,8 @@ pub struct Checkpoint {
 #[derive(Deserialize)]
 pub(crate) struct Kind {
     pub(crate) model_type: Option<String>,
+    /// The classes of transformers that it was saved from.
+    pub(crate) architectures: Option<Vec<String>>,
 }
 
 /// `processor_config.json`, as far as it matters: transformers 5 has the settings of the picture processor in it.

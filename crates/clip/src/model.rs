@@ -144,6 +144,19 @@ impl Model {
         }
     }
 
+    /// Embeds a text and a picture, where there is a tower for them: what can fail in the files fails now.
+    ///
+    /// # Errors
+    /// As [`embed_texts`](Self::embed_texts) and [`embed_pixels`](Self::embed_pixels).
+    pub fn check(&self) -> Result<()> {
+        self.embed_text("a photo")?;
+        if self.architecture.sees_pictures() {
+            let colours = vec![200, 40, 90, 30, 160, 220];
+            self.embed_picture(&Picture::from_rgb(2, 1, colours)?)?;
+        }
+        Ok(())
+    }
+
     /// Length of the vectors.
     pub fn dimension(&self) -> usize {
         self.architecture.dimension()
@@ -214,10 +227,13 @@ impl Model {
 
     /// The vectors of `texts`, in their order.
     ///
+    /// White space around a text does not count, whatever the tokenizer makes of it: words of a command and a cell of a
+    /// table have one vector.
+    ///
     /// # Errors
     /// When the tokenizer's files or the text tower's weights are malformed.
     pub fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
-        let tokens = texts.iter().map(|text| self.tokenize(text));
+        let tokens = texts.iter().map(|text| self.tokenize(text.trim()));
         self.embed_tokens(&tokens.collect::<Result<Vec<_>>>()?)
     }
 

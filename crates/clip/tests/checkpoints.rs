@@ -405,6 +405,78 @@ fn a_fingerprint_is_of_the_contents() {
 }
 
 #[test]
+fn parts_of_a_model_and_other_heads_are_refused_by_name() {
+    let of_class = |fixture: &str, class: &str| {
+        let file = "config.json";
+        let mut config: Value = serde_json::from_slice(&Copy::of(fixture).bytes(file)).unwrap();
+        config["architectures"] = json!([class]);
+        Copy::of(fixture).with(file, config.to_string())
+    };
+    let refused = |fixture: &str, class: &str, whole: &str| {
+        let expected = format!(
+            "`architectures` in `DIR/config.json` is `{class}`, expected `{whole}`, which has a tower for pictures and one \
+             for texts"
+        );
+        case(of_class(fixture, class), &expected);
+    };
+    refused("transformers-5", "CLIPForImageClassification", "CLIPModel");
+    refused(
+        "transformers-5",
+        "CLIPVisionModelWithProjection",
+        "CLIPModel",
+    );
+    refused("siglip", "SiglipTextModel", "SiglipModel");
+    refused(
+        "siglip2-naflex",
+        "Siglip2ForImageClassification",
+        "Siglip2Model",
+    );
+    for (fixture, class) in [
+        ("transformers-5", "CLIPModel"),
+        ("transformers-5", "OurClip"),
+        ("siglip2-naflex", "Siglip2Model"),
+    ] {
+        of_class(fixture, class).load().unwrap();
+    }
+}
+
+#[test]
+fn what_fails_later_fails_in_a_check() {
+    let check = |copy: &Copy| copy.load().and_then(|model| model.check());
+    for fixture in [
+        "quick-gelu",
+        "siglip",
+        "open-clip-resnet",
+        "open-clip-worldwide",
+    ] {
+        check(&Copy::of(fixture)).unwrap();
+    }
+    let says = |copy: Copy, expected: &str| copy.assert_says(&check(&copy).unwrap_err(), expected);
+    says(
+        Copy::new().with("vocab.json", "{}"),
+        "`DIR/merges.txt` does not describe a usable tokenizer",
+    );
+    says(
+        Copy::new().without_weights("text_projection"),
+        "tensor `text_projection.weight` is missing from `DIR/model.safetensors`",
+    );
+    says(
+        Copy::new().without_weights("vision_model.post"),
+        "tensor `vision_model.post_layernorm.weight` is missing from `DIR/model.safetensors`",
+    );
+}
+
+#[test]
+fn white_space_around_a_text_does_not_count() {
+    // A tokenizer that does not pass over it.
+    let model = Copy::of("siglip2").load().unwrap();
+    let vector = |text: &str| model.embed_text(text).unwrap();
+    let ids = |text: &str| model.tokenize(text).unwrap();
+    assert_ne!(ids("  a dog"), ids("a dog"));
+    assert_eq!(vector(" \t a dog \u{a0}\n"), vector("a dog"));
+}
+
+#[test]
 fn a_model_describes_itself() {
     let copy = Copy::new();
     let description = copy.load().unwrap().description();
