@@ -34,6 +34,7 @@ SEVERAL = {
     "hashbrown": "safetensors",
     "miniz_oxide": "png",
     "num-bigint": "parquet",
+    "pastey": "htmlize",
     "rand": "candle-core, tokenizers",
     "rand_core": "candle-core, tokenizers",
     "syn": "the macros of darling, derive_builder and maud",

@@ -59,7 +59,17 @@ impl Architecture {
             return Ok(Self::OpenClip(OpenClip::read(checkpoint)?));
         }
         let kind: Kind = checkpoint.require_json(CONFIG)?;
-        let sentence = |transformer| SentenceConfig::read(checkpoint, transformer);
+        refuse_parts(checkpoint, &kind)?;
+        let sentence = |transformer| {
+            let model_type = kind.model_type.clone().unwrap_or_default();
+            match checkpoint.modules() {
+                [] => Err(Error::PlainText {
+                    file: checkpoint.place(CONFIG),
+                    model_type,
+                }),
+                _ => SentenceConfig::read(checkpoint, transformer),
+            }
+        };
         match kind.model_type.as_deref() {
             Some("clip") => Ok(Self::Clip(ClipConfig::read(checkpoint)?)),
             Some("chinese_clip") => Ok(Self::Chinese(ChineseConfig::read(checkpoint)?)),
@@ -232,6 +242,39 @@ impl Architecture {
             }
             Self::Sentence(config) => Ok(TextTower::Sentence(SentenceTower::new(config, weights)?)),
             Self::Siglip(config) => Ok(TextTower::Clip(siglip::text_tower(config, weights)?)),
+        }
+    }
+}
+
+/// Refuses what was saved as one tower, or with a head for another task, of a family that is otherwise supported: it lacks
+/// weights. Classes that transformers does not have are let through.
+fn refuse_parts(checkpoint: &Checkpoint, kind: &Kind) -> Result<()> {
+    let (prefixes, whole): (&[&str], _) = match kind.model_type.as_deref() {
+        Some("clip") => (&["CLIP"], "CLIPModel"),
+        Some("chinese_clip") => (&["ChineseCLIP"], "ChineseCLIPModel"),
+        // Models of SigLIP 2 with one size of picture are SigLIP's to transformers.
+        Some("siglip") => (&["Siglip2", "Siglip"], "SiglipModel"),
+        Some("siglip2") => (&["Siglip2", "Siglip"], "Siglip2Model"),
+        _ => return Ok(()),
+    };
+    let is_part = |class: &&String| {
+        let rest = prefixes
+            .iter()
+            .find_map(|prefix| class.strip_prefix(prefix));
+        rest.is_some_and(|rest| !rest.starts_with("Model"))
+    };
+    let mut classes = kind.architectures.iter().flatten();
+    match classes.find(is_part) {
+        None => Ok(()),
+        Some(class) => {
+            let expected = format!("`{whole}`, which has a tower for pictures and one for texts");
+            let file = checkpoint.place(CONFIG);
+            Err(Error::setting(
+                &file,
+                "architectures",
+                format!("`{class}`"),
+                &expected,
+            ))
         }
     }
 }

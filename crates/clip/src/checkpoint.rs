@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fmt, path::Path, sync::Arc};
 
 use candle_core::Device;
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
 
 pub(crate) use self::module::{MODULES, Module};
 use self::weights_form::{
@@ -18,6 +19,7 @@ use crate::{
 
 pub(crate) const CONFIG: &str = "config.json";
 pub(crate) const PREPROCESSOR: &str = "preprocessor_config.json";
+pub(crate) const PROCESSOR: &str = "processor_config.json";
 pub(crate) const TOKENIZER: &str = "tokenizer.json";
 pub(crate) const VOCABULARY: &str = "vocab.json";
 pub(crate) const MERGES: &str = "merges.txt";
@@ -29,7 +31,7 @@ pub(crate) const WORD_PIECES: &str = "vocab.txt";
 pub(crate) const SENTENCE_CONFIG: &str = "sentence_bert_config.json";
 
 /// Files that are read whole when a checkpoint is opened, in the order in which the fingerprint takes them.
-pub(crate) const SMALL_FILES: [&str; 11] = [
+pub(crate) const SMALL_FILES: [&str; 12] = [
     CONFIG,
     PREPROCESSOR,
     TOKENIZER,
@@ -41,6 +43,7 @@ pub(crate) const SMALL_FILES: [&str; 11] = [
     SENTENCEPIECE,
     WORD_PIECES,
     SENTENCE_CONFIG,
+    PROCESSOR,
 ];
 
 /// Files of sentence-transformers that lie in the directory itself, whatever is in folders.
@@ -54,7 +57,7 @@ pub(crate) const PROMPTS: &str = "config_sentence_transformers.json";
 /// | `config.json`, or `open_clip_config.json` | the kind of model and its sizes |
 /// | `model.safetensors`, `pytorch_model.bin`, either of them in shards with an index, `open_clip_model.safetensors` or `open_clip_pytorch_model.bin` | the weights, in float32, float16 or bfloat16 |
 /// | `tokenizer.json`, or `vocab.json` and `merges.txt`, or `spiece.model` | the vocabulary |
-/// | `preprocessor_config.json` | how pictures become pixels |
+/// | `preprocessor_config.json`, or `processor_config.json` of transformers 5 | how pictures become pixels |
 /// | `tokenizer_config.json`, `special_tokens_map.json` | optional: the special tokens |
 ///
 /// A checkpoint of sentence-transformers has a `modules.json`, which lists folders: that of the transformer, with the
@@ -73,6 +76,14 @@ pub struct Checkpoint {
 #[derive(Deserialize)]
 pub(crate) struct Kind {
     pub(crate) model_type: Option<String>,
+    /// The classes of transformers that it was saved from.
+    pub(crate) architectures: Option<Vec<String>>,
+}
+
+/// `processor_config.json`, as far as it matters: transformers 5 has the settings of the picture processor in it.
+#[derive(Deserialize)]
+struct Processor {
+    image_processor: Option<Map<String, Value>>,
 }
 
 impl Checkpoint {
@@ -98,6 +109,7 @@ impl Checkpoint {
         for name in small_files() {
             checkpoint.read(directory, checkpoint.in_folder(name))?;
         }
+        checkpoint.drop_idle_processor();
         for config in checkpoint.module_files(CONFIG) {
             checkpoint.read(directory, config)?;
         }
@@ -295,6 +307,28 @@ impl Checkpoint {
             self.files.push((name, Arc::new(contents)));
         }
         Ok(())
+    }
+
+    /// Drops a `processor_config.json` that says nothing of pictures, as older versions of transformers wrote it: it
+    /// changes no vector, and so no fingerprint.
+    fn drop_idle_processor(&mut self) {
+        if let Ok(Some(Processor {
+            image_processor: None,
+        })) = self.json(PROCESSOR)
+        {
+            let name = self.in_folder(PROCESSOR);
+            self.files.retain(|(file, _)| *file != name);
+        }
+    }
+
+    /// How pictures become pixels, and the file that says it: the newer of the two wins, as in transformers.
+    pub(crate) fn picture_settings(&self) -> Result<(&'static str, Map<String, Value>)> {
+        match self.json(PROCESSOR)? {
+            Some(Processor {
+                image_processor: Some(settings),
+            }) => Ok((PROCESSOR, settings)),
+            _ => Ok((PREPROCESSOR, self.require_json(PREPROCESSOR)?)),
+        }
     }
 
     /// The names that weights can have here.

@@ -11,5 +11,5 @@ mod vision;
 pub(crate) use config::{ClipConfig, TextConfig, TextPooling, VisionConfig, VisionPooling};
 pub(crate) use projection::Projection;
 pub(crate) use text::TextTransformer;
-pub(crate) use tokenizer::{check_tokenizer, tokenizer};
+pub(crate) use tokenizer::{check_tokenizer, simple_tokenizer, tokenizer};
 pub(crate) use vision::VisionTransformer;

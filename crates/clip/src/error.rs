@@ -88,6 +88,16 @@ pub enum Error {
         /// The types that are supported.
         supported: String,
     },
+    /// A text model that is none of sentence-transformers, which alone share the space of a CLIP model.
+    #[error(
+        "`{file}` describes a plain `{model_type}`, expected a text model of sentence-transformers, with a `modules.json`"
+    )]
+    PlainText {
+        /// The file that names the type.
+        file: String,
+        /// The type it names.
+        model_type: String,
+    },
     /// The weights file is not a safetensors file.
     #[error("`{file}` is not a valid safetensors file")]
     Weights {
@@ -306,6 +316,9 @@ impl Error {
             | Self::MissingTensor { .. }
             | Self::TensorShape { .. } => Some(
                 "the file may be cut off or belong to another model: copy it again from the model's repository",
+            ),
+            Self::PlainText { .. } => Some(
+                "take a text model that shares a CLIP model's space: `sentence-transformers/clip-ViT-B-32-multilingual-v1`",
             ),
             Self::Pointer { .. } => Some("run `git lfs pull` in the model's directory"),
             Self::TensorType { .. } => Some("save the weights as float32, float16 or bfloat16"),

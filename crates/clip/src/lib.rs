@@ -23,6 +23,7 @@ mod architecture;
 mod bert;
 mod checkpoint;
 mod chinese;
+mod cleaning;
 mod clip;
 mod config;
 mod contents;

@@ -4,10 +4,8 @@
 //! Vision and text transformers are those of the other CLIP checkpoints, with weights of other names ([`names`]);
 //! residual networks are [`ResNet`](crate::resnet::ResNet)s, and SigLIP's vision towers [`siglip::VisionTower`]s.
 //!
-//! Token ids are what transformers makes of the repository's tokenizer files. open_clip's own `SimpleTokenizer` mends a
-//! text first: `ftfy.fix_text`, HTML entities, twice, and spaces at both ends. So `&amp;` and text decoded by a wrong
-//! code page get other ids there, as do `<|startoftext|>` and `<|endoftext|>` written out, which are plain characters
-//! to it.
+//! Token ids are those of open_clip: of the repository's tokenizer where the settings name one of transformers', else of
+//! open_clip's own over the repository's vocabulary. Either sees texts that were [cleaned](crate::cleaning).
 
 mod config;
 mod model;
@@ -19,16 +17,16 @@ mod tower;
 mod trunk;
 mod vision;
 
-use self::config::{OpenClipConfig, Vision};
+use self::config::{OpenClipConfig, TokenizerConfig, Vision};
 pub(crate) use self::tower::VisionTower;
 use crate::{
     Checkpoint, Error, Result,
-    checkpoint::OPEN_CLIP_CONFIG,
+    checkpoint::{OPEN_CLIP_CONFIG, TOKENIZER, TOKENIZER_CONFIG},
     clip::{self, TextTransformer},
     preprocessor::Preprocessor,
     scoring::Scoring,
     siglip,
-    tokenizer::Tokenizer,
+    tokenizer::{Tokenizer, TokenizerConfig as Settings},
     weights::Weights,
 };
 
@@ -80,31 +78,40 @@ impl OpenClip {
 
     /// Whether the files are there that the tokenizer needs.
     pub(crate) fn check_tokenizer(&self, checkpoint: &Checkpoint) -> Result<()> {
-        let config = &self.config.tokenizer;
-        match config.of_transformers && config.pads {
-            true => siglip::check_tokenizer(checkpoint),
-            false => {
-                clip::check_tokenizer(checkpoint).map_err(|error| match config.of_transformers {
-                    true => error,
-                    false => Error::NoTokenizer {
-                        checkpoint: checkpoint.name().to_owned(),
-                        config: OPEN_CLIP_CONFIG,
-                    },
-                })
+        match self.config.tokenizer.of_transformers {
+            true => {
+                siglip::check_tokenizer(checkpoint).or_else(|_| clip::check_tokenizer(checkpoint))
             }
+            false => clip::check_tokenizer(checkpoint).map_err(|_| Error::NoTokenizer {
+                checkpoint: checkpoint.name().to_owned(),
+                config: OPEN_CLIP_CONFIG,
+            }),
         }
     }
 
     pub(crate) fn tokenizer(&self, checkpoint: &Checkpoint) -> Result<Tokenizer> {
-        let config = &self.config.tokenizer;
-        let tokenizer = match config.of_transformers && config.pads {
-            true => siglip::open_tokenizer(checkpoint, self.context())?,
-            false => clip::tokenizer(checkpoint, self.context())?,
+        let TokenizerConfig {
+            of_transformers,
+            cleaning,
+        } = self.config.tokenizer;
+        let tokenizer = match of_transformers {
+            true => self.tokenizer_of_transformers(checkpoint)?,
+            false => clip::simple_tokenizer(checkpoint, self.context())?,
         };
-        Ok(match config.canonical {
-            true => tokenizer.cleaning(text::canonical),
-            false => tokenizer,
-        })
+        Ok(tokenizer.cleaning(cleaning))
+    }
+
+    /// As transformers' `AutoTokenizer` makes it, by the class that `tokenizer_config.json` names.
+    fn tokenizer_of_transformers(&self, checkpoint: &Checkpoint) -> Result<Tokenizer> {
+        let settings: Option<Settings> = checkpoint.json(TOKENIZER_CONFIG)?;
+        let settings = settings.unwrap_or_default();
+        let is_saved = checkpoint.file(TOKENIZER).is_some();
+        let is_clip = settings.is_clip() && (settings.class().is_some() || !is_saved);
+        match is_clip && !self.config.text.is_read_whole() {
+            true => clip::tokenizer(checkpoint, self.context()),
+            // Padding is cut off again where it changes nothing.
+            false => siglip::open_tokenizer(checkpoint, self.context()),
+        }
     }
 
     pub(crate) fn vision_tower(&self, weights: &Weights<'_>) -> Result<VisionTower> {

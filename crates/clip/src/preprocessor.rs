@@ -1,4 +1,5 @@
-//! `preprocessor_config.json`: how a picture becomes pixels, as transformers'
+//! How a picture becomes pixels, by `preprocessor_config.json` or the `image_processor` in `processor_config.json`, as
+//! transformers'
 //! [`CLIPImageProcessorPil`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/image_processing_pil_clip.py)
 //! and
 //! [`SiglipImageProcessorPil`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/siglip/image_processing_pil_siglip.py)
@@ -14,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Checkpoint, Error, Result,
-    checkpoint::{CONFIG, Kind, PREPROCESSOR},
+    checkpoint::{CONFIG, Kind},
 };
 
 /// A picture as a vision tower wants it: f32, one channel after another, each row by row from the top left.
@@ -150,9 +151,9 @@ pub(crate) enum Centring {
 impl Preprocessor {
     /// Reads the steps, which have to end in pictures as `sight` wants them.
     pub(crate) fn read(checkpoint: &Checkpoint, sight: Sight) -> Result<Self> {
-        let found: Map<String, Value> = checkpoint.require_json(PREPROCESSOR)?;
-        let file = checkpoint.place(PREPROCESSOR);
-        let class = Class::of(checkpoint, &found)?;
+        let (name, found) = checkpoint.picture_settings()?;
+        let file = checkpoint.place(name);
+        let class = Class::of(checkpoint, &file, &found)?;
         let mut settings = class.defaults();
         // As in transformers, `null` leaves the default.
         settings.extend(found.into_iter().filter(|(_, value)| !value.is_null()));
@@ -268,17 +269,16 @@ enum Class {
 }
 
 impl Class {
-    fn of(checkpoint: &Checkpoint, found: &Map<String, Value>) -> Result<Self> {
+    fn of(checkpoint: &Checkpoint, file: &str, found: &Map<String, Value>) -> Result<Self> {
         let class = ["image_processor_type", "feature_extractor_type"]
             .iter()
             .find_map(|name| found.get(*name)?.as_str());
         if let Some(class) = class {
             return Self::named(class).ok_or_else(|| {
-                let file = checkpoint.place(PREPROCESSOR);
                 let found = format!("`{class}`");
                 let expected =
                     "that of CLIP, Chinese CLIP, SigLIP or SigLIP 2, as `CLIPImageProcessor`";
-                Error::setting(&file, "image_processor_type", found, expected)
+                Error::setting(file, "image_processor_type", found, expected)
             });
         }
         let kind: Option<Kind> = checkpoint.json(CONFIG)?;

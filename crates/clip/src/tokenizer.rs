@@ -19,13 +19,14 @@ pub(crate) use self::{
 use crate::{
     Checkpoint, Error, Result,
     checkpoint::{CONFIG, TOKENIZER},
+    cleaning::Cleaning,
 };
 
 /// Texts to token ids, with those for the beginning and the end.
 pub(crate) struct Tokenizer {
     inner: Box<dyn Encode>,
     /// What is done to a text first.
-    clean: Option<fn(&str) -> String>,
+    cleaning: Option<Cleaning>,
 }
 
 /// What finds the token ids of a text: the crate `tokenizers`, or a family's own code.
@@ -55,14 +56,14 @@ impl Tokenizer {
     pub(crate) fn own(inner: impl Encode + 'static) -> Self {
         Self {
             inner: Box::new(inner),
-            clean: None,
+            cleaning: None,
         }
     }
 
-    /// The same for texts that `clean` has gone over.
-    pub(crate) fn cleaning(self, clean: fn(&str) -> String) -> Self {
+    /// The same for texts that are cleaned first.
+    pub(crate) fn cleaning(self, cleaning: Cleaning) -> Self {
         Self {
-            clean: Some(clean),
+            cleaning: Some(cleaning),
             ..self
         }
     }
@@ -99,7 +100,7 @@ impl Tokenizer {
 
     /// The ids of `text`, without padding unless the model was trained with it.
     pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let clean = self.clean.map(|clean| clean(text));
+        let clean = self.cleaning.map(|cleaning| cleaning.clean(text));
         let text = clean.as_deref().unwrap_or(text);
         self.inner.encode(text)
     }

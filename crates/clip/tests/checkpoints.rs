@@ -155,6 +155,50 @@ fn files_that_are_not_json_are_named() {
     );
 }
 
+/// Transformers 5 has the settings of the picture processor in `processor_config.json`, which wins.
+#[test]
+fn the_processor_of_transformers_5_goes_first() {
+    let preprocessor = "preprocessor_config.json";
+    let pixels = |copy: &Copy| {
+        let picture = Picture::from_rgb(40, 30, [200, 30, 90].repeat(1200)).unwrap();
+        copy.load().unwrap().preprocess(&picture)
+    };
+    let newest = Copy::of("transformers-5");
+    let expected = pixels(&newest);
+    let both = newest.with(
+        preprocessor,
+        r#"{"size": 26, "crop_size": 26, "do_rescale": false}"#,
+    );
+    assert_eq!(pixels(&both), expected);
+    let older = both.with(
+        "processor_config.json",
+        r#"{"processor_class": "CLIPProcessor"}"#,
+    );
+    assert_ne!(pixels(&older), expected);
+    let (with, fingerprint) = (older.load().unwrap(), |copy: &Copy| {
+        copy.load().unwrap().fingerprint().to_owned()
+    });
+    let without = older.without("processor_config.json");
+    assert_eq!(with.fingerprint(), fingerprint(&without));
+
+    case(
+        Copy::of("transformers-5").with("processor_config.json", "{"),
+        "`DIR/processor_config.json` is not valid",
+    );
+    case(
+        Copy::of("transformers-5").set(
+            "processor_config.json",
+            "/image_processor/resample",
+            json!(9),
+        ),
+        "`resample` in `DIR/processor_config.json` is 9, expected 0 to 5",
+    );
+    case(
+        Copy::of("transformers-5").without("processor_config.json"),
+        "`preprocessor_config.json` is missing from the model `DIR`",
+    );
+}
+
 #[test]
 fn settings_that_cannot_be_used_are_named() {
     let case = |file: &str, pointer: &str, value: Value, expected: &str| {
@@ -358,6 +402,78 @@ fn a_fingerprint_is_of_the_contents() {
         original,
         fingerprint(Copy::new().without("special_tokens_map.json"))
     );
+}
+
+#[test]
+fn parts_of_a_model_and_other_heads_are_refused_by_name() {
+    let of_class = |fixture: &str, class: &str| {
+        let file = "config.json";
+        let mut config: Value = serde_json::from_slice(&Copy::of(fixture).bytes(file)).unwrap();
+        config["architectures"] = json!([class]);
+        Copy::of(fixture).with(file, config.to_string())
+    };
+    let refused = |fixture: &str, class: &str, whole: &str| {
+        let expected = format!(
+            "`architectures` in `DIR/config.json` is `{class}`, expected `{whole}`, which has a tower for pictures and one \
+             for texts"
+        );
+        case(of_class(fixture, class), &expected);
+    };
+    refused("transformers-5", "CLIPForImageClassification", "CLIPModel");
+    refused(
+        "transformers-5",
+        "CLIPVisionModelWithProjection",
+        "CLIPModel",
+    );
+    refused("siglip", "SiglipTextModel", "SiglipModel");
+    refused(
+        "siglip2-naflex",
+        "Siglip2ForImageClassification",
+        "Siglip2Model",
+    );
+    for (fixture, class) in [
+        ("transformers-5", "CLIPModel"),
+        ("transformers-5", "OurClip"),
+        ("siglip2-naflex", "Siglip2Model"),
+    ] {
+        of_class(fixture, class).load().unwrap();
+    }
+}
+
+#[test]
+fn what_fails_later_fails_in_a_check() {
+    let check = |copy: &Copy| copy.load().and_then(|model| model.check());
+    for fixture in [
+        "quick-gelu",
+        "siglip",
+        "open-clip-resnet",
+        "open-clip-worldwide",
+    ] {
+        check(&Copy::of(fixture)).unwrap();
+    }
+    let says = |copy: Copy, expected: &str| copy.assert_says(&check(&copy).unwrap_err(), expected);
+    says(
+        Copy::new().with("vocab.json", "{}"),
+        "`DIR/merges.txt` does not describe a usable tokenizer",
+    );
+    says(
+        Copy::new().without_weights("text_projection"),
+        "tensor `text_projection.weight` is missing from `DIR/model.safetensors`",
+    );
+    says(
+        Copy::new().without_weights("vision_model.post"),
+        "tensor `vision_model.post_layernorm.weight` is missing from `DIR/model.safetensors`",
+    );
+}
+
+#[test]
+fn white_space_around_a_text_does_not_count() {
+    // A tokenizer that does not pass over it.
+    let model = Copy::of("siglip2").load().unwrap();
+    let vector = |text: &str| model.embed_text(text).unwrap();
+    let ids = |text: &str| model.tokenize(text).unwrap();
+    assert_ne!(ids("  a dog"), ids("a dog"));
+    assert_eq!(vector(" \t a dog \u{a0}\n"), vector("a dog"));
 }
 
 #[test]

@@ -7,13 +7,15 @@ use clip::{Checkpoint, Model, Pixels, Scoring, Template, ZeroShot};
 use picture::{Limits, Picture};
 use safetensors::SafeTensors;
 
-const CHECKPOINTS: [&str; 9] = [
+const CHECKPOINTS: [&str; 11] = [
+    "transformers-5",
     "quick-gelu",
     "gelu",
     "old-config",
     "open-clip-vit",
     "open-clip-custom",
     "open-clip-resnet",
+    "open-clip-worldwide",
     "siglip",
     "siglip2",
     "siglip2-naflex",
@@ -189,7 +191,7 @@ fn pictures_get_transformers_pixels() {
         let expected = match name {
             // open_clip fails with the narrowest.
             "open-clip-custom" => 5,
-            "open-clip-resnet" => 2,
+            "open-clip-resnet" | "open-clip-worldwide" => 2,
             _ => 6,
         };
         assert_eq!(compared, expected, "{name}");

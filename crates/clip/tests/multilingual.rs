@@ -435,7 +435,10 @@ fn modules_of_other_kinds_are_refused_by_name() {
     ));
     Copy::of("distilbert")
         .without("modules.json")
-        .refuses("`modules.json` is missing from the model `DIR`");
+        .refuses(
+            "`DIR/config.json` describes a plain `distilbert`, expected a text model of sentence-transformers, with a \
+             `modules.json`",
+        );
 }
 
 #[test]

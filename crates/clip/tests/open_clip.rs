@@ -203,6 +203,81 @@ fn settings_that_cannot_be_used_are_named() {
     );
 }
 
+/// The models of these trunks are too large to load: what is said of settings comes before their weights.
+#[test]
+fn null_is_what_the_trunk_of_timm_has_itself() {
+    let siglip = |name: &str, value: Value| {
+        let copy = Copy::of("open-clip-siglip").set(
+            "/model_cfg/vision_cfg/timm_model_name",
+            json!("vit_base_patch16_siglip_224"),
+        );
+        let copy = copy.set("/model_cfg/embed_dim", json!(768));
+        copy.set(&format!("/model_cfg/vision_cfg/{name}"), value)
+    };
+    let own_pooling = siglip("timm_pool", json!(null)).load().unwrap();
+    assert_eq!(own_pooling.description().dimension, 768);
+    siglip("timm_proj", json!(null)).assert_says(&format!(
+        "`model_cfg.vision_cfg.timm_proj` in `DIR/{CONFIG}` is null, expected `none`"
+    ));
+    siglip("timm_pool", json!("avg")).assert_says(&format!(
+        "`model_cfg.vision_cfg.timm_pool` in `DIR/{CONFIG}` is `avg`, expected `map`"
+    ));
+}
+
+#[test]
+fn texts_are_cleaned_as_open_clip_cleans_them() {
+    let vector = |model: &Model, text: &str| model.embed_text(text).unwrap();
+    let messy = "  &ldquo;Naïve&rdquo; caf\u{c3}\u{a9} &amp;amp;\tﬁsh, “it’s” ＯＫ\u{7}";
+    let clean = "\"naïve\" café & fish, \"it's\" ok";
+    let own = Copy::of("open-clip-vit").load().unwrap();
+    assert_eq!(vector(&own, messy), vector(&own, clean));
+    // Which keeps the case, and does no more.
+    let of_transformers = Copy::of("open-clip-worldwide").load().unwrap();
+    assert_ne!(
+        vector(&of_transformers, messy),
+        vector(&of_transformers, clean)
+    );
+    let cased = "\"Naïve\" café & fish, \"it's\" OK";
+    assert_eq!(
+        vector(&of_transformers, messy),
+        vector(&of_transformers, cased)
+    );
+    // What `tokenizer_kwargs` say counts.
+    let kwargs = |clean: &str| {
+        let copy = Copy::of("open-clip-vit");
+        copy.set(
+            "/model_cfg/text_cfg/tokenizer_kwargs",
+            json!({"clean": clean}),
+        )
+    };
+    let canonical = kwargs("canonicalize").load().unwrap();
+    assert_eq!(
+        vector(&canonical, "A_cat's “Dog”!"),
+        vector(&own, "a cats dog")
+    );
+    kwargs("upper").assert_says(&format!(
+        "`model_cfg.text_cfg.tokenizer_kwargs` in `DIR/{CONFIG}` is `upper`, expected `clean` to be `lower`, \
+         `whitespace` or `canonicalize`"
+    ));
+    // transformers' own tokenizer of CLIP's mends nothing.
+    let clip = Checkpoint::open(Path::new("tests/fixtures/quick-gelu")).unwrap();
+    let clip = Model::load(clip).unwrap();
+    assert_ne!(vector(&clip, "“it’s”"), vector(&clip, "\"it's\""));
+}
+
+/// A causal text tower behind whatever tokenizer `AutoTokenizer` makes of the files.
+#[test]
+fn a_tokenizer_of_another_kind_is_read_whatever_class_it_names() {
+    let ids = |copy: &Copy| copy.load().unwrap().tokenize("a photo of a cat").unwrap();
+    let named = Copy::of("open-clip-worldwide");
+    let expected = ids(&named);
+    assert_eq!(expected.len(), 16);
+    let unnamed = Copy::of("open-clip-worldwide").without("tokenizer_config.json");
+    assert_eq!(ids(&unnamed), expected);
+    let missing = Copy::of("open-clip-worldwide").without("tokenizer.json");
+    missing.assert_says("`tokenizer.json` is missing from the model `DIR`");
+}
+
 #[test]
 fn sizes_of_residual_networks_are_checked() {
     let case = |pointer: &str, value: Value, expected: &str| {

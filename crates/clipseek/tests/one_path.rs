@@ -1,4 +1,4 @@
-//! A large JPEG has one vector, whoever asks for it.
+//! A large JPEG has one vector, whoever asks for it, and so has a text.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -143,4 +143,32 @@ fn a_large_jpeg_has_one_vector() {
     let itself: f32 = added.iter().map(|value| value * value).sum();
     let found = world.similarity_to(&other);
     assert!((found - itself).abs() < 1e-6, "{found} and {itself}");
+}
+
+/// By a model whose tokenizer does not pass over white space.
+#[test]
+fn a_text_has_one_vector_whatever_is_around_it() {
+    let world = World::with(&large_jpeg());
+    let text = "  a dog\u{a0} ";
+    let table = world.pictures().join("table.csv");
+    fs::write(&table, format!("path,caption\nlarge.jpg,\"{text}\"\n")).unwrap();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clip/tests/fixtures/siglip2");
+    let choice = ModelChoice::named(directory.to_str().unwrap());
+    let model = world.clipseek.models().load(&choice).unwrap().model;
+
+    // `embed WORDS`, `search` and the server.
+    let expected = model.embed_text("a dog").unwrap();
+    assert_eq!(model.embed_text(text).unwrap(), expected);
+    assert_eq!(search::Embedder::new(model).text(text).unwrap(), expected);
+
+    // `embed TABLE` and `add`.
+    let model = world.clipseek.models().load(&choice).unwrap().model;
+    let listing = world.clipseek.read(&[table], &ReadOptions::default());
+    let mut captions = Vec::new();
+    let visit = |embedding: search::Embedding| {
+        captions.extend(embedding.captions);
+        Ok(())
+    };
+    embed_listing(&model, &listing.unwrap(), visit, |_| {}).unwrap();
+    assert_eq!(captions, [expected]);
 }

@@ -1,9 +1,12 @@
 //! Fetching a picture from a server.
 
+mod loop_clock;
+
 use std::future::Future;
 use std::io::Read;
 use std::net::IpAddr;
 use std::panic::resume_unwind;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -14,9 +17,10 @@ use picture::Format;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
 use reqwest::{Client, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
+use tokio::time::timeout;
 use url::Host;
 
+use self::loop_clock::{LoopClock, TICK};
 use crate::Reach;
 use crate::address::WebAddress;
 use crate::fetch_error::FetchError;
@@ -33,7 +37,8 @@ const MIB: usize = 1 << 20;
 /// What is set apart for a body that does not say how long it is.
 const UNTOLD: u32 = MEMORY / 4;
 
-/// How pictures are fetched.
+/// How pictures are fetched. Limits of time are of the time during which the event loop turns: where the program itself gets
+/// no processor, no server is blamed.
 #[derive(Clone, Debug)]
 pub struct FetchOptions {
     /// How the program names itself to servers.
@@ -90,6 +95,7 @@ pub(crate) struct Fetcher {
     client: Client,
     options: FetchOptions,
     memory: Arc<Semaphore>,
+    clock: LoopClock,
 }
 
 /// What came of asking for a picture.
@@ -123,6 +129,7 @@ impl Fetcher {
             })?,
             options,
             memory: Arc::new(Semaphore::new(MEMORY as usize)),
+            clock: LoopClock::default(),
         })
     }
 
@@ -138,7 +145,7 @@ impl Fetcher {
         address: &WebAddress,
         answered: &AtomicU16,
     ) -> Result<Body, FetchError> {
-        let mut patience = Patience::new(&self.options);
+        let mut patience = Patience::new(&self.options, &self.clock);
         let response = self.answer(address, &mut patience).await?;
         let url = || address.to_string();
         let status = response.status();
@@ -318,19 +325,22 @@ fn mebibytes(bytes: u64) -> u32 {
 /// How long is waited for a server: for the next bytes, and for all of them.
 struct Patience<'a> {
     options: &'a FetchOptions,
+    clock: &'a LoopClock,
     /// Until then some bytes have to come,
-    window: Instant,
+    window: Duration,
     /// of which so many have,
     came: u64,
     /// and all of them until then.
-    whole: Instant,
+    whole: Duration,
 }
 
 impl<'a> Patience<'a> {
-    fn new(options: &'a FetchOptions) -> Self {
-        let now = Instant::now();
+    fn new(options: &'a FetchOptions, clock: &'a LoopClock) -> Self {
+        clock.start();
+        let now = clock.now();
         Self {
             options,
+            clock,
             window: now + options.stall,
             came: 0,
             whole: now + options.whole,
@@ -338,15 +348,15 @@ impl<'a> Patience<'a> {
     }
 
     fn begin_window(&mut self) {
-        self.window = Instant::now() + self.options.stall;
+        self.window = self.clock.now() + self.options.stall;
         self.came = 0;
     }
 
     /// Waits for something of our own, for which the server is not to blame.
     async fn pause<T>(&mut self, coming: impl Future<Output = T>) -> T {
-        let start = Instant::now();
+        let start = self.clock.now();
         let came = coming.await;
-        self.whole += start.elapsed();
+        self.whole += self.clock.now() - start;
         self.begin_window();
         came
     }
@@ -381,8 +391,17 @@ impl<'a> Patience<'a> {
         coming: impl Future<Output = reqwest::Result<T>>,
     ) -> Result<T, FetchError> {
         let end = self.window.min(self.whole);
-        let came = tokio::time::timeout_at(end, coming).await;
-        came.map_err(|_| self.lost(at.to_string()))?
+        let mut coming = pin!(coming);
+        let mut came = None;
+        while came.is_none() && self.clock.now() < end {
+            let left = end.saturating_sub(self.clock.now());
+            came = timeout(left, &mut coming).await.ok();
+        }
+        if came.is_none() {
+            // What came while the loop stood still is read in one more turn of it.
+            came = timeout(TICK, &mut coming).await.ok();
+        }
+        came.ok_or_else(|| self.lost(at.to_string()))?
             .map_err(|error| failure(at, error))
     }
 
@@ -533,7 +552,8 @@ mod tests {
         };
         let response = http::Response::new(reqwest::Body::wrap(body)).into();
         let (at, told) = (somewhere(), told.map(|length| length as u64));
-        let mut patience = Patience::new(&fetcher.options);
+        let clock = LoopClock::default();
+        let mut patience = Patience::new(&fetcher.options, &clock);
         let body = fetcher.body(response, told, &at, &mut patience);
         let freed = async {
             sleep(taken).await;
@@ -547,7 +567,8 @@ mod tests {
     fn waiting_for_memory_is_not_the_servers_fault() {
         let options = FetchOptions::default();
         wait(async {
-            let mut patience = Patience::new(&options);
+            let clock = LoopClock::default();
+            let mut patience = Patience::new(&options, &clock);
             patience.pause(sleep(2 * options.whole)).await;
             let late = async {
                 sleep(options.stall - SECOND).await;
@@ -584,5 +605,34 @@ mod tests {
         assert!(said.contains("sent less than 1024 bytes in 20 s"), "{said}");
         let error = come(1, least, options.stall + SECOND).unwrap_err();
         assert!(matches!(error, FetchError::Stalled { .. }), "{error}");
+    }
+
+    /// By the clock on the wall, as the loop is blocked by that.
+    #[test]
+    fn a_loop_that_stood_still_has_not_waited() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let options = FetchOptions {
+            stall: 10 * TICK,
+            ..FetchOptions::default()
+        };
+        let at = WebAddress("http://host.example/".parse().unwrap());
+        runtime.block_on(async {
+            let clock = LoopClock::default();
+            let patience = Patience::new(&options, &clock);
+            let late = async {
+                tokio::task::yield_now().await;
+                std::thread::sleep(2 * options.stall);
+                // Later than what is read in one more turn.
+                sleep(3 * TICK).await;
+                Ok(())
+            };
+            patience.wait(&at, late).await.unwrap();
+            let never = pending::<reqwest::Result<()>>();
+            let lost = patience.wait(&at, never).await;
+            assert!(matches!(lost, Err(FetchError::Stalled { .. })));
+        });
     }
 }

@@ -182,6 +182,8 @@ fn info(arguments: &Info, models: &Models) -> Result<Outcome> {
     let NamedModel {
         model, reference, ..
     } = models.load_local(&arguments.model)?;
+    // Otherwise a model would be described that no other command can use.
+    model.check()?;
     let description = model.description();
     let logit_bias = match model.scoring() {
         Scoring::Sigmoid { bias, .. } => Some(bias),

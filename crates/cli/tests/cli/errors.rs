@@ -39,6 +39,36 @@ fn a_directory_that_is_no_model_is_named() {
 }
 
 #[test]
+fn a_model_that_cannot_embed_is_not_described() {
+    let world = World::new();
+    let copy = |name: &str, spoilt: &str, contents: &str| {
+        let directory = world.path(name);
+        std::fs::create_dir(&directory).unwrap();
+        for file in std::fs::read_dir(crate::hub_models::tiny()).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), directory.join(file.file_name())).unwrap();
+        }
+        std::fs::write(directory.join(spoilt), contents).unwrap();
+    };
+    copy("no-merge", "merges.txt", "one");
+    copy("no-vocabulary", "vocab.json", "{}");
+    for (name, expected) in [
+        (
+            "./no-merge",
+            "merges.txt` does not describe a usable tokenizer",
+        ),
+        (
+            "./no-vocabulary",
+            "merges.txt` does not describe a usable tokenizer",
+        ),
+    ] {
+        let embedded = world.fails(&["embed", "a dog", "--model", name]);
+        assert!(embedded.contains(expected), "{embedded}");
+        assert_eq!(world.fails(&["model", "info", name]), embedded);
+    }
+}
+
+#[test]
 fn percents_are_told_from_cosines() {
     let world = World::new();
     let error = world.fails(&["search", "a dog", "--threshold", "60"]);

@@ -76,6 +76,13 @@ pub(crate) enum TextPooling {
     Last,
 }
 
+impl TextConfig {
+    /// Whether what follows a text's end changes the result.
+    pub(crate) fn is_read_whole(&self) -> bool {
+        !self.causal || self.pooling == TextPooling::Last
+    }
+}
+
 impl TextPooling {
     /// The position of the token that stands for `tokens`.
     pub(crate) fn position(self, tokens: &[u32]) -> usize {

@@ -1,4 +1,5 @@
 use crate::{
+    cleaning::Cleaning,
     clip::{TextConfig, VisionConfig},
     resnet::ResNetConfig,
     weights::Place,
@@ -36,8 +37,6 @@ pub(super) enum Vision {
 pub(super) struct TokenizerConfig {
     /// Whether it is one of transformers'; otherwise it is CLIP's.
     pub(super) of_transformers: bool,
-    /// Whether it brings every text to one length.
-    pub(super) pads: bool,
-    /// Whether texts lose their punctuation and become lower case first.
-    pub(super) canonical: bool,
+    /// What is done to a text first.
+    pub(super) cleaning: Cleaning,
 }

@@ -61,6 +61,11 @@ impl Section {
         }
     }
 
+    /// Whether the setting `name`, not taken yet, is there as `null`, which is not always its default.
+    pub(super) fn is_null(&self, name: &str) -> bool {
+        self.settings.get(name).is_some_and(Value::is_null)
+    }
+
     /// A size above 0.
     pub(super) fn size(&mut self, name: &str, default: Option<usize>) -> Result<usize> {
         match self.optional::<usize>(name)?.or(default) {

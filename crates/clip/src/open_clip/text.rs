@@ -2,11 +2,12 @@ use serde::Deserialize;
 
 use crate::{
     Result,
+    cleaning::Cleaning,
     clip::{Projection, TextConfig, TextPooling},
     config::EncoderConfig,
     open_clip::{config::TokenizerConfig, section::Section},
     ops::Activation,
-    siglip::{CONTEXT_LIMIT, is_python_space},
+    siglip::CONTEXT_LIMIT,
 };
 
 impl EncoderConfig {
@@ -50,18 +51,20 @@ pub(super) fn read(
     }
     let layers = section.optional("layers")?.unwrap_or(12);
     let (causal, pooling) = (!section.flag("no_causal_mask")?, pooling(&mut section)?);
-    let full_length = !causal || pooling == TextPooling::Last;
-    let tokenizer = tokenizer(&mut section, full_length)?;
-    let config = TextConfig {
+    let tokenizer = tokenizer(&mut section)?;
+    let mut config = TextConfig {
         encoder: encoder(&mut section, width, heads, layers, quick_gelu)?,
         vocabulary: section.size("vocab_size", Some(49408))?,
         context: context(&mut section)?,
         pooling,
         causal,
-        // open_clip's tokenizer fills up with 0; those of transformers do so by themselves, each with its own token.
-        padding: (full_length && !tokenizer.of_transformers).then_some(0),
+        padding: None,
         projection: projection(&mut section, width, dimension)?,
     };
+    if config.is_read_whole() && !tokenizer.of_transformers {
+        // open_clip's tokenizer fills up with 0; those of transformers do so by themselves, each with its own token.
+        config.padding = Some(0);
+    }
     // Both norms of a text have the same effect, as one token alone is pooled.
     section.ignore(&["final_ln_after_pool"]);
     section.end()?;
@@ -159,54 +162,20 @@ fn context(section: &mut Section) -> Result<usize> {
     }
 }
 
-fn tokenizer(section: &mut Section, pads: bool) -> Result<TokenizerConfig> {
+fn tokenizer(section: &mut Section) -> Result<TokenizerConfig> {
     let name: Option<String> = section.optional("hf_tokenizer_name")?;
     let of_transformers = name.is_some_and(|name| !name.is_empty());
     let settings: TokenizerSettings = section.optional("tokenizer_kwargs")?.unwrap_or_default();
-    // What open_clip does unless it is told otherwise. The other of the two would keep, or lose, the case.
-    let usual = if of_transformers {
-        "whitespace"
-    } else {
-        "lower"
-    };
-    let canonical = match settings.clean.as_deref() {
-        None => false,
-        Some("canonicalize") => true,
-        Some(clean) if clean == usual => false,
-        Some(other) => {
-            let expected = format!("`clean` to be `{usual}` or `canonicalize`");
-            return Err(section.refuse("tokenizer_kwargs", format!("`{other}`"), &expected));
-        }
+    let cleaning = match settings.clean.as_deref() {
+        Some(name) => Cleaning::named(name).ok_or_else(|| {
+            let expected = "`clean` to be `lower`, `whitespace` or `canonicalize`";
+            section.refuse("tokenizer_kwargs", format!("`{name}`"), expected)
+        })?,
+        None if of_transformers => Cleaning::Whitespace,
+        None => Cleaning::Lower,
     };
     Ok(TokenizerConfig {
         of_transformers,
-        pads,
-        canonical,
+        cleaning,
     })
-}
-
-/// A text without punctuation of ASCII, in lower case, with single spaces: open_clip's `canonicalize_text`.
-pub(super) fn canonical(text: &str) -> String {
-    let spaced = text.replace('_', " ");
-    let kept: String = spaced
-        .chars()
-        .filter(|character| !character.is_ascii_punctuation())
-        .collect();
-    let lower = kept.to_lowercase();
-    let words = lower.split(is_python_space).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::canonical;
-
-    #[test]
-    fn canonical_texts_have_no_punctuation() {
-        assert_eq!(
-            canonical(" A_cat's  <b>Dog</b>,\u{1f}\tÉ!"),
-            "a cats bdogb é"
-        );
-        assert_eq!(canonical("?! "), "");
-    }
 }

@@ -103,12 +103,16 @@ fn clip(section: &mut Section, sizes: &VisionConfig, dimension: usize) -> Result
 
 fn siglip(section: &mut Section, sizes: VisionConfig, dimension: usize) -> Result<Vision> {
     section.off(&["timm_proj_bias"])?;
-    for (name, wanted) in [("timm_pool", "map"), ("timm_proj", "none")] {
-        let found: Option<String> = section.optional(name)?;
-        if found.as_deref() != Some(wanted) {
-            let found = found.map_or("missing".to_owned(), |found| format!("`{found}`"));
-            return Err(section.refuse(name, found, &format!("`{wanted}`")));
-        }
+    for (name, wanted, own) in [("timm_pool", "map", true), ("timm_proj", "none", false)] {
+        let is_null = section.is_null(name);
+        let found = match section.optional::<String>(name)? {
+            Some(found) if found == wanted => continue,
+            None if is_null && own => continue,
+            Some(found) => format!("`{found}`"),
+            None if is_null => "null".to_owned(),
+            None => "missing".to_owned(),
+        };
+        return Err(section.refuse(name, found, &format!("`{wanted}`")));
     }
     if sizes.encoder.width != dimension {
         let expected = format!("`linear`, as the trunk's width is not {dimension}");
@@ -180,11 +184,13 @@ impl Trunk {
     }
 }
 
-/// And whether it is a layer of open_clip's own, behind the trunk.
+/// And whether it is a layer of open_clip's own, behind the trunk. `null` is the trunk's own.
 fn projection(section: &mut Section, width: usize, dimension: usize) -> Result<(Projection, bool)> {
     let bias = section.flag("timm_proj_bias")?;
+    let is_null = section.is_null("timm_proj");
     let kind: Option<String> = section.optional("timm_proj")?;
     match kind.as_deref() {
+        None if is_null => Ok((Projection::Biased, false)),
         None | Some("linear") if bias => Ok((Projection::Biased, true)),
         None | Some("linear") => Ok((Projection::Plain, true)),
         Some("") => Ok((Projection::Biased, false)),
@@ -200,9 +206,12 @@ fn projection(section: &mut Section, width: usize, dimension: usize) -> Result<(
     }
 }
 
+/// `null` is the trunk's own, which is by its class token.
 fn pooling(section: &mut Section, linear: bool) -> Result<VisionPooling> {
+    let is_null = section.is_null("timm_pool");
     let pooling: Option<String> = section.optional("timm_pool")?;
     match pooling.as_deref() {
+        None if is_null => Ok(VisionPooling::Class),
         Some("token") => Ok(VisionPooling::Class),
         Some("") if linear => Ok(VisionPooling::Class),
         None | Some("avg") if linear => Ok(VisionPooling::AverageOfNormed),

@@ -26,6 +26,11 @@ impl TokenizerConfig {
         Some(class.strip_suffix("Fast").unwrap_or(class))
     }
 
+    /// Whether it is CLIP's, which it is where nothing is said.
+    pub(crate) fn is_clip(&self) -> bool {
+        matches!(self.class(), None | Some("CLIPTokenizer"))
+    }
+
     /// The most tokens of a text, of `context`.
     pub(crate) fn limit(&self, context: usize) -> usize {
         self.model_max_length

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use dataset::{Address, FetchError, FetchOptions, Reach, WebAddress, fetch};
@@ -218,6 +219,53 @@ fn nobody_is_waited_for_forever() {
     };
     let error = fetched(&server.url("/"), &short).unwrap_err();
     assert!(matches!(error, FetchError::TooSlow { .. }), "{error}");
+}
+
+/// Asks a server that answers `before` or after the one thread of the event loop is blocked for longer than servers may
+/// be silent.
+fn fetched_by_a_blocked_loop(
+    before: bool,
+    answer: impl Fn() -> RawAnswer + Send + Sync + 'static,
+) -> Result<Vec<u8>, FetchError> {
+    let (asked, is_asked) = mpsc::channel();
+    let (answers, may_answer) = mpsc::channel();
+    let may_answer = Mutex::new(may_answer);
+    let server = RawServer::start(move |_| {
+        asked.send(()).unwrap();
+        may_answer.lock().unwrap().recv().unwrap();
+        answer()
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let options = options();
+    let address = address(&server.url("/a.png"));
+    runtime.block_on(async {
+        let block = async {
+            while is_asked.try_recv().is_err() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            if before {
+                answers.send(()).unwrap();
+            }
+            std::thread::sleep(2 * options.stall);
+            if !before {
+                answers.send(()).unwrap();
+            }
+        };
+        tokio::join!(fetch(&address, &options), block).0
+    })
+}
+
+#[test]
+fn no_server_is_blamed_while_the_program_itself_stands_still() {
+    let answer = || RawAnswer::http("200 OK", &[], PICTURE);
+    for before in [true, false] {
+        assert_eq!(fetched_by_a_blocked_loop(before, answer).unwrap(), PICTURE);
+    }
+    let silent = fetched_by_a_blocked_loop(true, || RawAnswer::Stall(Vec::new()));
+    assert!(matches!(silent, Err(FetchError::Stalled { .. })));
 }
 
 #[test]
