@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 pub use crate::SparseValues;
@@ -207,6 +207,7 @@ pub struct Usage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FetchResponse {
     /// The vectors by their ids.
+    #[serde(serialize_with = "with_values")]
     pub vectors: BTreeMap<String, WireVector>,
     /// The namespace.
     #[serde(default, deserialize_with = "or_default")]
@@ -217,6 +218,33 @@ pub struct FetchResponse {
     /// Where to go on, if there may be more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pagination: Option<Pagination>,
+}
+
+/// Writes vectors with their `values` even where there are none: Python's client 7 reads them always.
+fn with_values<S: Serializer>(
+    vectors: &BTreeMap<String, WireVector>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct WithValues<'a> {
+        id: &'a str,
+        values: &'a [f32],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sparse_values: Option<&'a SparseValues>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        metadata: Option<&'a Metadata>,
+    }
+    let vectors = vectors.iter().map(|(id, vector)| {
+        let vector = WithValues {
+            id: &vector.id,
+            values: &vector.values,
+            sparse_values: vector.sparse_values.as_ref(),
+            metadata: vector.metadata.as_ref(),
+        };
+        (id, vector)
+    });
+    serializer.collect_map(vectors)
 }
 
 /// `POST /vectors/fetch_by_metadata`.
@@ -485,6 +513,21 @@ mod tests {
             "{}",
         );
         case::<StatsRequest>(r#"{"filter": null}"#, "{}");
+    }
+
+    #[test]
+    fn what_is_fetched_has_values_even_if_it_is_sparse() {
+        let sparse = json!({"id": "a", "sparseValues": {"indices": [1], "values": [0.5]}});
+        let fetched = json!({"vectors": {"a": sparse}});
+        let fetched: FetchResponse = serde_json::from_value(fetched).unwrap();
+        let mut expected = sparse;
+        expected["values"] = json!([]);
+        let written = serde_json::to_value(&fetched).unwrap();
+        assert_eq!(written["vectors"], json!({"a": expected}));
+        assert_eq!(
+            serde_json::from_value::<FetchResponse>(written).unwrap(),
+            fetched
+        );
     }
 
     #[test]
