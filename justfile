@@ -114,23 +114,35 @@ check-hub: programs
     programs="${CARGO_TARGET_DIR:-target}/debug"
     python3 tools/fixtures/hub/check_cache.py "$programs/examples/serve" "$programs/examples/pull"
 
-# Pinecone's own clients against `clipseek serve`: Python's two releases (tools/fixtures/server/requirements.txt) and JavaScript's (Node.js 20)
+# Clients and stores of Pinecone against `clipseek serve`: Python's three releases with Haystack, LlamaIndex and LangChain (tools/fixtures/server/requirements*.txt), JavaScript's two (Node.js 20)
 check-sdk: programs
     #!/usr/bin/env bash
     set -euo pipefail
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
-    with_server() { python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/debug/clipseek" "$@"; }
-    check=tools/fixtures/server/check_sdk.py
-    with_server python3 "$check"
-    with_server python3 "$check" --grpc
-    with_server --add demo/captions.csv python3 tools/fixtures/server/check_records.py
-    python3 -m venv "$folder/older"
-    "$folder/older/bin/pip" install --quiet -r tools/fixtures/server/requirements-9.txt
-    with_server "$folder/older/bin/python" "$check"
-    cp tools/fixtures/server/{package.json,check_sdk.mjs} "$folder"
-    npm install --silent --no-audit --no-fund --no-package-lock --prefix "$folder"
+    fixtures=tools/fixtures/server
+    with_server() { python3 "$fixtures/serving.py" "${CARGO_TARGET_DIR:-target}/debug/clipseek" "$@"; }
+    # The older clients are installed while the newest is checked.
+    installing=()
+    for release in 7 9; do
+        python3 -m venv "$folder/$release"
+        "$folder/$release/bin/pip" install --quiet -r "$fixtures/requirements-$release.txt" &
+        installing+=($!)
+    done
+    cp "$fixtures"/{package.json,check_sdk.mjs,check_sdk_5.mjs} "$folder"
+    npm install --silent --no-audit --no-fund --no-package-lock --prefix "$folder" &
+    installing+=($!)
+    with_server python3 "$fixtures/check_sdk.py"
+    with_server python3 "$fixtures/check_sdk.py" --grpc
+    with_server python3 "$fixtures/check_stores.py" haystack
+    with_server --add demo/captions.csv python3 "$fixtures/check_records.py"
+    for one in "${installing[@]}"; do wait "$one"; done
+    with_server "$folder/9/bin/python" "$fixtures/check_sdk.py"
+    with_server "$folder/9/bin/python" "$fixtures/check_stores.py" llama_index
+    with_server "$folder/7/bin/python" "$fixtures/check_sdk.py"
+    with_server "$folder/7/bin/python" "$fixtures/check_stores.py" langchain
     with_server node "$folder/check_sdk.mjs"
+    with_server node "$folder/check_sdk_5.mjs"
 
 # Ask `clipseek serve` whatever docs/openapi.yaml allows, and what it does not (tools/fixtures/server/requirements-api.txt)
 check-api: programs

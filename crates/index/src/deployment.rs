@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Where and on what an index was asked to run, as Pinecone's `deployment` has it.
 ///
@@ -57,8 +57,25 @@ impl Deployment {
             named.ok_or("`spec` has none of `serverless`, `pod` and `byoc`")?;
         let mut tagged = fields.clone();
         tagged.insert("deployment_type".to_owned(), kind.into());
-        serde_json::from_value(Value::Object(tagged))
+        Self::from_fields(tagged)
             .map_err(|error| format!("`spec.{key}` is not what is expected: {error}"))
+    }
+
+    /// It from a `deployment`, as API versions since 2026-07 have it: `{"deployment_type": "managed", …}`.
+    ///
+    /// # Errors
+    /// What is wrong with the `deployment`.
+    pub fn from_json(deployment: &Value) -> Result<Self, String> {
+        let fields = deployment.as_object().cloned();
+        let fields = fields.ok_or("`deployment` is no object")?;
+        Self::from_fields(fields)
+            .map_err(|error| format!("`deployment` is not what is expected: {error}"))
+    }
+
+    /// It from its fields, of which those that are `null` are unset.
+    fn from_fields(mut fields: Map<String, Value>) -> serde_json::Result<Self> {
+        fields.retain(|_, value| !value.is_null());
+        serde_json::from_value(Value::Object(fields))
     }
 
     /// It as a `spec`.
@@ -96,6 +113,10 @@ mod tests {
         assert_eq!(pod.to_spec()["pod"]["pod_type"], "p1.x1");
         assert_eq!(pod.to_spec()["pod"]["pods"], 2);
         assert_eq!(Deployment::from_spec(&pod.to_spec()), Ok(pod));
+        let nulls =
+            json!({"pod": {"environment": "e", "pod_type": null, "shards": null}, "byoc": null});
+        let nulls = Deployment::from_spec(&nulls).unwrap();
+        assert_eq!(Deployment::from_json(&json!(nulls)), Ok(nulls));
         assert!(Deployment::from_spec(&json!({"serverless": {"cloud": "aws"}})).is_err());
         assert!(Deployment::from_spec(&json!({"cluster": {}})).is_err());
     }

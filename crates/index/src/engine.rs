@@ -210,8 +210,8 @@ impl Index {
     /// none, Pinecone may have written some.
     ///
     /// # Errors
-    /// `InvalidId`, `DimensionMismatch`, `NotFinite`, `ZeroVector` (cosine), `InvalidMetadata`,
-    /// `InvalidMetadataKey` or `MetadataTooLarge`.
+    /// `InvalidId`, `InvalidNamespace`, `DimensionMismatch`, `NotFinite`, `ZeroVector` (cosine),
+    /// `InvalidMetadata`, `InvalidMetadataKey` or `MetadataTooLarge`.
     pub fn upsert(&self, namespace: &str, vectors: &[Vector]) -> Result<usize> {
         match self {
             Self::Embedded(index) => index.upsert(namespace, vectors),
@@ -219,11 +219,12 @@ impl Index {
         }
     }
 
-    /// The best matches in a namespace, best first.
+    /// The best matches in a namespace, best first. By cosine, every vector has score 0 for a query of
+    /// zeros: the embedded engine then gives the first ids.
     ///
     /// # Errors
-    /// `InvalidTopK`, `DimensionMismatch`, `NotFinite`, `ZeroVector` (cosine), or `VectorNotFound`
-    /// for a query by an id that does not exist.
+    /// `InvalidTopK`, `DimensionMismatch`, `NotFinite`, or `VectorNotFound` for a query by an id that
+    /// does not exist.
     pub fn query(&self, namespace: &str, query: &Query) -> Result<Vec<Match>> {
         match self {
             Self::Embedded(index) => index.query(namespace, query),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::limits::{
     DIMENSION_LIMIT, FILTER_DEPTH_LIMIT, FILTER_VALUES_LIMIT, ID_LIMIT, INDEX_NAME_LIMIT,
-    METADATA_LIMIT, TOP_K_LIMIT,
+    METADATA_LIMIT, NAMESPACE_LIMIT, TOP_K_LIMIT,
 };
 use crate::pinecone::KEY_VARIABLE;
 use crate::{EngineKind, Metric};
@@ -194,7 +194,9 @@ pub enum Error {
     },
 
     /// A vector of zeros has no direction, so no cosine.
-    #[error("index `{index}` compares by cosine, which a vector of zeros has none of")]
+    #[error(
+        "cosine similarity is undefined for an all-zero vector, which index `{index}` can't store"
+    )]
     ZeroVector {
         /// The index.
         index: String,
@@ -204,6 +206,13 @@ pub enum Error {
     #[error("an id of {got} characters is not between 1 and {ID_LIMIT}")]
     InvalidId {
         /// The id's length in characters.
+        got: usize,
+    },
+
+    /// The name of a namespace is too long.
+    #[error("a namespace of {got} bytes is longer than {NAMESPACE_LIMIT}")]
+    InvalidNamespace {
+        /// The name's length in bytes.
         got: usize,
     },
 

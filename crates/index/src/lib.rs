@@ -56,7 +56,7 @@ pub use error::{Error, Result};
 pub use filter::Filter;
 pub use limits::{
     DIMENSION_LIMIT, FILTER_DEPTH_LIMIT, FILTER_VALUES_LIMIT, ID_LIMIT, INDEX_NAME_LIMIT,
-    METADATA_LIMIT, TOP_K_LIMIT,
+    METADATA_LIMIT, NAMESPACE_LIMIT, TOP_K_LIMIT, check_namespace,
 };
 pub use metric::Metric;
 pub use net::{ClientSettings, Retry};

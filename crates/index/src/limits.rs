@@ -6,6 +6,8 @@ use crate::{Error, Metadata, Metric, Result, SparseValues};
 
 /// The longest id of a vector, in characters.
 pub const ID_LIMIT: usize = 512;
+/// The longest name of a namespace, in bytes.
+pub const NAMESPACE_LIMIT: usize = 512;
 /// The largest metadata of a vector, in bytes of compact JSON.
 pub const METADATA_LIMIT: usize = 40 * 1024;
 /// The most matches that a query may ask for.
@@ -64,12 +66,19 @@ pub(crate) fn check_id(id: &str) -> Result<()> {
     }
 }
 
-pub(crate) fn check_values(
-    index: &str,
-    dimension: usize,
-    metric: Metric,
-    values: &[f32],
-) -> Result<()> {
+/// Checks the name of a namespace.
+///
+/// # Errors
+/// `InvalidNamespace`
+pub fn check_namespace(name: &str) -> Result<()> {
+    match name.len() {
+        ..=NAMESPACE_LIMIT => Ok(()),
+        got => Err(Error::InvalidNamespace { got }),
+    }
+}
+
+/// Checks the values of a query.
+fn check_query_values(index: &str, dimension: usize, values: &[f32]) -> Result<()> {
     if values.len() != dimension {
         let (index, expected, got) = (index.to_owned(), dimension, values.len());
         return Err(Error::DimensionMismatch {
@@ -84,15 +93,49 @@ pub(crate) fn check_values(
             got: values[position],
         });
     }
-    if metric == Metric::Cosine && values.iter().all(|&value| value == 0.0) {
-        let index = index.to_owned();
-        return Err(Error::ZeroVector { index });
-    }
     Ok(())
 }
 
-/// Checks what a vector of an index, or a query, has of values.
+/// Checks the values of a vector.
+pub(crate) fn check_values(
+    index: &str,
+    dimension: usize,
+    metric: Metric,
+    values: &[f32],
+) -> Result<()> {
+    check_query_values(index, dimension, values)?;
+    check_direction(index, metric, values)
+}
+
+/// Refuses a vector that has no cosine where cosines are compared.
+fn check_direction(index: &str, metric: Metric, values: &[f32]) -> Result<()> {
+    match metric == Metric::Cosine && is_zero(values) {
+        true => Err(Error::ZeroVector {
+            index: index.to_owned(),
+        }),
+        false => Ok(()),
+    }
+}
+
+/// Whether all values are zero, so that there is no cosine.
+pub(crate) fn is_zero(values: &[f32]) -> bool {
+    values.iter().all(|&value| value == 0.0)
+}
+
+/// Checks the values of a vector: dense ones, sparse ones, or both.
 pub(crate) fn check_both(
+    index: &str,
+    dimension: usize,
+    metric: Metric,
+    values: &[f32],
+    sparse: Option<&SparseValues>,
+) -> Result<()> {
+    check_query(index, dimension, metric, values, sparse)?;
+    check_direction(index, metric, values)
+}
+
+/// Checks the values of a query, which may be all zero.
+pub(crate) fn check_query(
     index: &str,
     dimension: usize,
     metric: Metric,
@@ -107,7 +150,7 @@ pub(crate) fn check_both(
             Err(Error::NoSparseValues { index: name() })
         }
         (_, sparse) => {
-            check_values(index, dimension, metric, values)?;
+            check_query_values(index, dimension, values)?;
             sparse.map_or(Ok(()), SparseValues::check)
         }
     }
@@ -223,6 +266,16 @@ mod tests {
             &json!("x".repeat(METADATA_LIMIT)),
             Some("the metadata of vector `id` is 40970 bytes of JSON, the limit is 40960"),
         );
+    }
+
+    #[test]
+    fn namespaces() {
+        assert!(check_namespace("").is_ok());
+        assert!(check_namespace(&"ä".repeat(256)).is_ok());
+        assert!(matches!(
+            check_namespace(&"ä".repeat(257)),
+            Err(Error::InvalidNamespace { got: 514 })
+        ));
     }
 
     #[test]

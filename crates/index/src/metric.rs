@@ -34,7 +34,7 @@ impl Metric {
     /// The score of `vector` for `query`, exactly as searches give it.
     ///
     /// It is summed in `f64` and rounded once, so it is the same on every machine. The cosine of
-    /// a vector of zeros is NaN.
+    /// a vector of zeros is undefined; its score is 0.
     pub fn score(self, query: &[f32], vector: &[f32]) -> f32 {
         Scorer::new(self, query).score(vector)
     }

@@ -28,7 +28,10 @@ impl<'a> Scorer<'a> {
     /// The score of `vector` by the metric.
     pub(crate) fn score(&self, vector: &[f32]) -> f32 {
         to_f32(match self.metric {
-            Metric::Cosine => dot(self.query, vector) / (self.length * length(vector)),
+            Metric::Cosine => match self.length * length(vector) {
+                0.0 => 0.0,
+                lengths => dot(self.query, vector) / lengths,
+            },
             Metric::Dotproduct => dot(self.query, vector),
             Metric::Euclidean => sum(self.query, vector, |a, b| (a - b) * (a - b)),
         })
@@ -84,6 +87,13 @@ mod tests {
         assert_eq!(score(Metric::Cosine), 1.0);
         assert_eq!(score(Metric::Dotproduct), 18.0);
         assert_eq!(score(Metric::Euclidean), 9.0);
+    }
+
+    #[test]
+    fn zeros_have_a_score() {
+        let zeros = [0.0; 3];
+        assert_eq!(Scorer::new(Metric::Cosine, &zeros).score(&[1.0; 3]), 0.0);
+        assert_eq!(Scorer::new(Metric::Cosine, &[1.0; 3]).score(&zeros), 0.0);
     }
 
     #[test]

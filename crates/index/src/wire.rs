@@ -1,9 +1,10 @@
 //! Requests and answers of Pinecone's data plane, as JSON has them, for who serves it and who asks it
-//! (<https://github.com/pinecone-io/pinecone-api>, versions 2025-10 to 2026-07, which are alike here).
+//! (<https://github.com/pinecone-io/pinecone-api>, versions 2024-07 to 2026-07, which are alike here).
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 pub use crate::SparseValues;
 use crate::{Filter, Metadata, Metric, Vector, unique};
@@ -14,8 +15,18 @@ pub const DEFAULT_NAMESPACE: &str = "__default__";
 /// The most vectors of one upsert, and the most ids of one fetch or deletion.
 pub const BATCH_LIMIT: usize = 1000;
 
+/// The largest upsert, in bytes as [`UpsertRequest::binary_size`] counts them.
+pub const UPSERT_LIMIT: usize = 2 << 20;
+
 /// The most ids that [`ListResponse`] has at once.
 pub const PAGE_LIMIT: usize = 100;
+
+/// Reads a value for which `null` stands for the default.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
 
 /// `POST /vectors/upsert`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,8 +34,44 @@ pub struct UpsertRequest {
     /// At most [`BATCH_LIMIT`].
     pub vectors: Vec<WireVector>,
     /// The namespace.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub namespace: String,
+}
+
+impl UpsertRequest {
+    /// How many bytes the vectors take in binary form, however many digits JSON gives their numbers: four
+    /// for each value and each sparse index, eight for each number of the metadata, and all text.
+    pub fn binary_size(&self) -> usize {
+        self.vectors.iter().map(WireVector::binary_size).sum()
+    }
+}
+
+impl WireVector {
+    fn binary_size(&self) -> usize {
+        let sparse = self
+            .sparse_values
+            .as_ref()
+            .map_or(0, |sparse| 4 * (sparse.indices.len() + sparse.values.len()));
+        let metadata = self.metadata.as_ref().map_or(0, metadata_size);
+        self.id.len() + 4 * self.values.len() + sparse + metadata
+    }
+}
+
+fn metadata_size(metadata: &Metadata) -> usize {
+    let entries = metadata.iter();
+    entries
+        .map(|(key, value)| key.len() + value_size(value))
+        .sum()
+}
+
+fn value_size(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 1,
+        Value::Number(_) => 8,
+        Value::String(text) => text.len(),
+        Value::Array(members) => members.iter().map(value_size).sum(),
+        Value::Object(entries) => metadata_size(entries),
+    }
 }
 
 impl From<Vector> for WireVector {
@@ -56,7 +103,11 @@ pub struct WireVector {
     /// The id.
     pub id: String,
     /// The values.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "or_default"
+    )]
     pub values: Vec<f32>,
     /// The values that are not zero, of a sparse vector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,7 +135,7 @@ pub struct UpsertResponse {
 #[serde(rename_all = "camelCase")]
 pub struct QueryRequest {
     /// The namespace.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub namespace: String,
     /// How many matches at most.
     #[serde(alias = "top_k")]
@@ -93,12 +144,10 @@ pub struct QueryRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
     /// Whether matches carry their values.
-    #[serde(default)]
-    #[serde(alias = "include_values")]
+    #[serde(default, alias = "include_values", deserialize_with = "or_default")]
     pub include_values: bool,
     /// Whether matches carry their metadata.
-    #[serde(default)]
-    #[serde(alias = "include_metadata")]
+    #[serde(default, alias = "include_metadata", deserialize_with = "or_default")]
     pub include_metadata: bool,
     /// The vector to search by,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -118,10 +167,10 @@ pub struct QueryResponse {
     /// The matches, best first.
     pub matches: Vec<ScoredVector>,
     /// The namespace.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub namespace: String,
     /// What it cost.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub usage: Usage,
 }
 
@@ -132,10 +181,10 @@ pub struct ScoredVector {
     /// The id.
     pub id: String,
     /// The score by the index's metric.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub score: f32,
     /// The values, if asked for.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub values: Vec<f32>,
     /// The sparse values, if asked for and there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -158,16 +207,44 @@ pub struct Usage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FetchResponse {
     /// The vectors by their ids.
+    #[serde(serialize_with = "with_values")]
     pub vectors: BTreeMap<String, WireVector>,
     /// The namespace.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub namespace: String,
     /// What it cost.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub usage: Usage,
     /// Where to go on, if there may be more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pagination: Option<Pagination>,
+}
+
+/// Writes vectors with their `values` even where there are none: Python's client 7 reads them always.
+fn with_values<S: Serializer>(
+    vectors: &BTreeMap<String, WireVector>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct WithValues<'a> {
+        id: &'a str,
+        values: &'a [f32],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sparse_values: Option<&'a SparseValues>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        metadata: Option<&'a Metadata>,
+    }
+    let vectors = vectors.iter().map(|(id, vector)| {
+        let vector = WithValues {
+            id: &vector.id,
+            values: &vector.values,
+            sparse_values: vector.sparse_values.as_ref(),
+            metadata: vector.metadata.as_ref(),
+        };
+        (id, vector)
+    });
+    serializer.collect_map(vectors)
 }
 
 /// `POST /vectors/fetch_by_metadata`.
@@ -175,7 +252,7 @@ pub struct FetchResponse {
 #[serde(rename_all = "camelCase")]
 pub struct FetchByMetadataRequest {
     /// The namespace.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub namespace: String,
     /// Which vectors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -205,10 +282,10 @@ pub struct ListResponse {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pagination: Option<Pagination>,
     /// The namespace.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub namespace: String,
     /// What it cost.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub usage: Usage,
 }
 
@@ -241,12 +318,13 @@ pub struct UpdateRequest {
     #[serde(alias = "set_metadata")]
     pub set_metadata: Option<Metadata>,
     /// The namespace.
+    #[serde(deserialize_with = "or_default")]
     pub namespace: String,
     /// Which vectors, instead of an id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
     /// Only count those that the filter matches.
-    #[serde(alias = "dry_run")]
+    #[serde(alias = "dry_run", deserialize_with = "or_default")]
     pub dry_run: bool,
 }
 
@@ -264,12 +342,13 @@ pub struct UpdateResponse {
 #[serde(rename_all = "camelCase", default)]
 pub struct DeleteRequest {
     /// Those with these ids.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
     pub ids: Vec<String>,
     /// All of the namespace.
-    #[serde(alias = "delete_all")]
+    #[serde(alias = "delete_all", deserialize_with = "or_default")]
     pub delete_all: bool,
     /// The namespace.
+    #[serde(deserialize_with = "or_default")]
     pub namespace: String,
     /// Those that this matches.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -294,7 +373,7 @@ pub struct StatsResponse {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dimension: Option<usize>,
     /// How full it is; 0 where it grows.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub index_fullness: f32,
     /// How many vectors it has.
     pub total_vector_count: u64,
@@ -318,7 +397,7 @@ pub struct NamespaceSummary {
 #[derive(Clone, Debug, Deserialize)]
 pub struct IndexList {
     /// The indexes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub indexes: Vec<IndexModel>,
 }
 
@@ -336,15 +415,15 @@ pub struct IndexModel {
     /// How its vectors are compared.
     pub metric: Metric,
     /// Where its data plane is.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub host: String,
     /// Where and on what it runs.
-    #[serde(default)]
-    pub spec: serde_json::Value,
+    #[serde(default, deserialize_with = "or_default")]
+    pub spec: Value,
     /// Whether it can be used.
     pub status: IndexStatus,
     /// Whether it can be dropped.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub deletion_protection: DeletionProtection,
     /// Its tags.
     #[serde(default)]
@@ -357,7 +436,7 @@ pub struct IndexStatus {
     /// Whether it can be.
     pub ready: bool,
     /// What it is doing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub state: String,
 }
 
@@ -391,5 +470,83 @@ impl<'de> Deserialize<'de> for Record {
         record
             .map(Self)
             .ok_or_else(|| serde::de::Error::custom("a record that is no object"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn null_is_unset() {
+        #[track_caller]
+        fn case<'de, T: Deserialize<'de> + PartialEq + std::fmt::Debug>(
+            nulls: &'de str,
+            unset: &'de str,
+        ) {
+            let read = |text| serde_json::from_str::<T>(text).unwrap();
+            assert_eq!(read(nulls), read(unset));
+        }
+        case::<UpsertRequest>(
+            r#"{"vectors": [{"id": "a", "values": null, "sparseValues": null, "metadata": null}],
+                "namespace": null}"#,
+            r#"{"vectors": [{"id": "a"}]}"#,
+        );
+        case::<QueryRequest>(
+            r#"{"topK": 1, "namespace": null, "filter": null, "includeValues": null,
+                "includeMetadata": null, "vector": null, "sparseVector": null, "id": null}"#,
+            r#"{"topK": 1}"#,
+        );
+        case::<FetchByMetadataRequest>(
+            r#"{"namespace": null, "filter": null, "limit": null, "paginationToken": null}"#,
+            "{}",
+        );
+        case::<UpdateRequest>(
+            r#"{"id": null, "values": null, "sparseValues": null, "setMetadata": null, "namespace": null,
+                "filter": null, "dryRun": null}"#,
+            "{}",
+        );
+        case::<DeleteRequest>(
+            r#"{"ids": null, "deleteAll": null, "namespace": null, "filter": null}"#,
+            "{}",
+        );
+        case::<StatsRequest>(r#"{"filter": null}"#, "{}");
+    }
+
+    #[test]
+    fn what_is_fetched_has_values_even_if_it_is_sparse() {
+        let sparse = json!({"id": "a", "sparseValues": {"indices": [1], "values": [0.5]}});
+        let fetched = json!({"vectors": {"a": sparse}});
+        let fetched: FetchResponse = serde_json::from_value(fetched).unwrap();
+        let mut expected = sparse;
+        expected["values"] = json!([]);
+        let written = serde_json::to_value(&fetched).unwrap();
+        assert_eq!(written["vectors"], json!({"a": expected}));
+        assert_eq!(
+            serde_json::from_value::<FetchResponse>(written).unwrap(),
+            fetched
+        );
+    }
+
+    #[test]
+    fn digits_do_not_count() {
+        let size = |vector: Value| {
+            let request = json!({"vectors": [vector]});
+            let request: UpsertRequest = serde_json::from_value(request).unwrap();
+            request.binary_size()
+        };
+        assert_eq!(
+            size(json!({"id": "ab", "values": [0.12345678901234567, 1]})),
+            10
+        );
+        let sparse = json!({"indices": [1, 2], "values": [0.5, 0.25]});
+        assert_eq!(size(json!({"id": "ab", "sparseValues": sparse})), 18);
+        let metadata = json!({"key": ["a", "bc"], "n": 1.5, "b": true});
+        assert_eq!(
+            size(json!({"id": "ab", "metadata": metadata})),
+            2 + 6 + 9 + 2
+        );
     }
 }

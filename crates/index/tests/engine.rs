@@ -126,7 +126,11 @@ fn wrong_input_is_refused_and_changes_nothing() {
     );
     fails(
         upsert(vector("bad", [0.0; 3])),
-        "index `photos` compares by cosine, which a vector of zeros has none of",
+        "cosine similarity is undefined for an all-zero vector, which index `photos` can't store",
+    );
+    fails(
+        index.upsert(&"n".repeat(513), std::slice::from_ref(&good)),
+        "a namespace of 513 bytes is longer than 512",
     );
     fails(
         upsert(vector("", [1.0; 3])),
@@ -151,10 +155,6 @@ fn wrong_input_is_refused_and_changes_nothing() {
         "top_k 10001 is not between 1 and 10000",
     );
     fails(
-        index.query("", &by_values([0.0; 3], 1)),
-        "index `photos` compares by cosine, which a vector of zeros has none of",
-    );
-    fails(
         index.query("x", &Query::new(QueryBy::Id("a".into()), 1)),
         "index `photos` has no vector `a` in namespace `x`",
     );
@@ -162,6 +162,27 @@ fn wrong_input_is_refused_and_changes_nothing() {
         index.update("", "a", &Update::default()),
         "index `photos` has no vector `a` in namespace ``",
     );
+}
+
+#[test]
+fn a_query_of_zeros_gives_the_first_ids() {
+    let (_directory, index) = index(Metric::Cosine);
+    let vectors = ["c", "a", "d", "b"].map(|id| Vector {
+        metadata: json!({"is_d": id == "d"}).as_object().unwrap().clone(),
+        ..vector(id, [1.0, 0.5, 0.0])
+    });
+    index.upsert("", &vectors).unwrap();
+    let mut query = by_values([0.0; 3], 3);
+    let found = index.query("", &query).unwrap();
+    let found: Vec<_> = found.iter().map(|it| (it.id.as_str(), it.score)).collect();
+    assert_eq!(found, [("a", 0.0), ("b", 0.0), ("c", 0.0)]);
+    query.filter = Some(Filter::parse(&json!({"is_d": true})).unwrap());
+    (query.include_values, query.include_metadata) = (true, true);
+    let found = index.query("", &query).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].values.as_deref(), Some(&[1.0, 0.5, 0.0][..]));
+    assert_eq!(found[0].metadata.as_ref(), Some(&vectors[2].metadata));
+    assert!(index.query("elsewhere", &query).unwrap().is_empty());
 }
 
 #[test]

@@ -180,7 +180,10 @@ fn query(index: &EmbeddedIndex, namespace: &str, model: &Model, random: &mut Ran
             (QueryBy::Id(stored.id.clone()), stored.values.clone())
         }
         _ => {
-            let values = awkward_values(random, index.dimension());
+            let values = match random.below(8) {
+                0 => vec![0.0; index.dimension()],
+                _ => awkward_values(random, index.dimension()),
+            };
             (QueryBy::Values(values.clone()), values)
         }
     };

@@ -25,6 +25,7 @@ mod request_id;
 mod requested_host;
 mod tls;
 
+pub(crate) use self::admission::{BODY_SHARE, BodyRoom, LARGEST_BODY};
 pub(crate) use self::api::{Access, Api, RefusalForm};
 pub(crate) use self::gateway::{Gateway, GatewayOptions};
 pub(crate) use self::guard::guard;

@@ -42,6 +42,7 @@ on_both_engines!(
     deletions_take_what_they_name,
     namespaces_are_apart,
     bad_input_is_refused_and_changes_nothing,
+    queries_of_zeros_give_the_first_ids,
     many_vectors_go_in_one_call,
     odd_names_are_kept_whole,
     writers_do_not_hinder_each_other,
@@ -663,6 +664,11 @@ fn bad_input_is_refused_and_changes_nothing(engine: &Engine) {
     ));
     let zero = upsert(vector("x", [0.0; 3]));
     assert!(matches!(zero, Err(Error::ZeroVector { .. })));
+    let namespace = index.upsert(&"n".repeat(513), std::slice::from_ref(&good));
+    assert!(matches!(
+        namespace,
+        Err(Error::InvalidNamespace { got: 513 })
+    ));
     for id in ["", &"i".repeat(513)] {
         let id = upsert(vector(id, [1.0, 0.0, 0.0]));
         assert!(matches!(id, Err(Error::InvalidId { .. })));
@@ -677,6 +683,18 @@ fn bad_input_is_refused_and_changes_nothing(engine: &Engine) {
         index.query("", &short),
         Err(Error::DimensionMismatch { .. })
     ));
+}
+
+fn queries_of_zeros_give_the_first_ids(engine: &Engine) {
+    let index = index(engine, Metric::Cosine);
+    let vectors = ["b", "c", "a"].map(|id| with(id, json!({"is_b": id == "b"})));
+    index.upsert("", &vectors).unwrap();
+    let mut query = by([0.0; 3], 2);
+    assert_eq!(found(&index, "", &query), ["a", "b"]);
+    let matches = index.query("", &query).unwrap();
+    assert!(matches.iter().all(|found| found.score == 0.0));
+    query.filter = Some(filter(&json!({"is_b": true})));
+    assert_eq!(found(&index, "", &query), ["b"]);
 }
 
 fn many_vectors_go_in_one_call(engine: &Engine) {

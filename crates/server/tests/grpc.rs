@@ -47,11 +47,15 @@ struct World {
 
 impl World {
     async fn start(folder: &Path, change: impl FnOnce(&mut ServerOptions)) -> World {
+        Self::of(folder, Metric::Dotproduct, change).await
+    }
+
+    async fn of(folder: &Path, metric: Metric, change: impl FnOnce(&mut ServerOptions)) -> World {
         let clipseek = Clipseek::new(Settings::in_directory(folder));
         let spec = IndexSpec {
             name: "animals".to_owned(),
             dimension: 2,
-            metric: Metric::Dotproduct,
+            metric,
         };
         clipseek
             .store()
@@ -269,6 +273,16 @@ async fn refusals_have_their_codes() {
     };
     let answer = client.fetch_by_metadata(not_a_number).await;
     expect(Code::InvalidArgument, answer.map(drop));
+    let filtered = DescribeIndexStatsRequest {
+        filter: Some(object([("a", Kind::NumberValue(1.0))])),
+    };
+    let answer = client.describe_index_stats(filtered).await;
+    expect(Code::InvalidArgument, answer.map(drop));
+    let long = ListRequest {
+        namespace: "n".repeat(513),
+        ..ListRequest::default()
+    };
+    expect(Code::InvalidArgument, client.list(long).await.map(drop));
     let missing = DescribeNamespaceRequest {
         namespace: "none".to_owned(),
     };
@@ -283,6 +297,25 @@ async fn refusals_have_their_codes() {
     client.create_namespace(made("made")).await.unwrap();
     let answer = client.create_namespace(made("made")).await;
     expect(Code::AlreadyExists, answer.map(drop));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_query_of_zeros_lists_by_cosine() {
+    let store = tempfile::tempdir().unwrap();
+    let mut world = World::of(store.path(), Metric::Cosine, |_| ()).await;
+    world.upsert_animals().await;
+    let request = QueryRequest {
+        vector: vec![0.0; 2],
+        top_k: 2,
+        ..QueryRequest::default()
+    };
+    let found = world.client.query(request).await.unwrap().into_inner();
+    let found = found.matches.iter();
+    let found: Vec<_> = found
+        .map(|found| (found.id.as_str(), found.score))
+        .collect();
+    assert_eq!(found, [("cat", 0.0), ("dog", 0.0)]);
     world.end().await;
 }
 

@@ -328,6 +328,38 @@ async fn more_requests_than_there_is_room_for_are_told_to_come_again() {
 }
 
 #[tokio::test]
+async fn large_bodies_share_the_room_of_all_requests() {
+    let (world, host) = World::with_index(|limits| limits.at_once = 2).await;
+    let upsert = "POST /vectors/upsert";
+    let spaces = " ".repeat(9 << 20);
+    // Alone it has room, and is heard out.
+    let alone = ask(host, upsert, "any", &spaces).await;
+    alone.error(400, "INVALID_ARGUMENT");
+    // One that is not whole yet takes more than half of the room.
+    let whole = request(upsert, "any", &spaces);
+    let first = begun(host, &whole[..whole.len() - 1]).await;
+    let refused = await_status(503, host, upsert, "any", &spaces).await;
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    let busy = "clipseek_refused_total{reason=\"busy\"} 0";
+    let metrics = ask(world.control, "GET /metrics", "any", "").await;
+    assert!(
+        !metrics.body.lines().any(|line| line == busy),
+        "{metrics:?}"
+    );
+    // A small one fits in.
+    assert_eq!(ask(host, upsert, "any", UPSERT).await.status, 200);
+    let answer = Answer::of(&exchange(first, b" ").await);
+    answer.error(400, "INVALID_ARGUMENT");
+    await_status(400, host, upsert, "any", &spaces).await;
+    // Whatever it says of its length, it may not be larger than the largest upsert.
+    let endless = request(upsert, "any", &" ".repeat((16 << 20) + 1));
+    raw(host, endless.as_bytes())
+        .await
+        .error(400, "OUT_OF_RANGE");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_refused_connection_is_used_again_or_said_to_be_closed() {
     let world = World::with_limits(|limits| limits.rate = NonZeroU32::new(1)).await;
     let mut small = begun(world.control, "").await;

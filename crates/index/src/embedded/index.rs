@@ -13,7 +13,9 @@ use super::shared::{Shared, lock};
 use super::tables::{self, IndexRow};
 use super::view::View;
 use super::{sparse_search, sparse_tables};
-use crate::limits::{check_both, check_id, check_top_k, checked_metadata};
+use crate::limits::{
+    check_both, check_id, check_namespace, check_query, check_top_k, checked_metadata, is_zero,
+};
 use crate::{
     Error, Filter, IndexStats, Match, Metadata, Metric, NamespaceStats, Query, QueryBy, Result,
     Selection, SparseValues, Update, Vector,
@@ -72,9 +74,10 @@ impl EmbeddedIndex {
     /// id the last counts.
     ///
     /// # Errors
-    /// `InvalidId`, `DimensionMismatch`, `NotFinite`, `ZeroVector` (cosine), `InvalidMetadata`,
-    /// `InvalidMetadataKey` or `MetadataTooLarge`.
+    /// `InvalidId`, `InvalidNamespace`, `DimensionMismatch`, `NotFinite`, `ZeroVector` (cosine),
+    /// `InvalidMetadata`, `InvalidMetadataKey` or `MetadataTooLarge`.
     pub fn upsert(&self, namespace: &str, vectors: &[Vector]) -> Result<usize> {
+        check_namespace(namespace)?;
         let vectors = self.checked(vectors)?;
         if vectors.is_empty() {
             return self
@@ -108,18 +111,20 @@ impl EmbeddedIndex {
 
     /// The best matches in a namespace, best first; equal scores in order of ids.
     ///
-    /// They are exact: those that comparing every vector would give.
+    /// They are exact: those that comparing every vector would give. By cosine, every vector has score 0
+    /// for a query of zeros, so that the first ids match.
     ///
     /// # Errors
-    /// `InvalidTopK`, `DimensionMismatch`, `NotFinite`, `ZeroVector` (cosine), or `VectorNotFound`
-    /// for a query by an id that does not exist.
+    /// `InvalidTopK`, `DimensionMismatch`, `NotFinite`, or `VectorNotFound` for a query by an id that
+    /// does not exist.
     pub fn query(&self, namespace: &str, query: &Query) -> Result<Vec<Match>> {
         check_top_k(query.top_k)?;
         if let QueryBy::Values(values) = &query.by {
-            self.check_both(values, query.sparse_vector.as_ref())?;
+            self.check_query(values, query.sparse_vector.as_ref())?;
         }
         let found = match self.row.dimension {
             0 => self.query_sparse(namespace, query)?,
+            _ if self.has_no_cosine(query) => self.first(namespace, query)?,
             _ => self.query_dense(namespace, query)?,
         };
         match (found, &query.by) {
@@ -153,6 +158,29 @@ impl EmbeddedIndex {
             self.replace_files_if_lacking(namespace, &view);
             matches
         }))
+    }
+
+    /// Whether it is a query of zeros, for which all vectors are alike.
+    fn has_no_cosine(&self, query: &Query) -> bool {
+        let is_zero = matches!(&query.by, QueryBy::Values(values) if is_zero(values));
+        is_zero && self.row.metric == Metric::Cosine
+    }
+
+    /// The first vectors that the query's filter matches, all with score 0; `None` if there is no such namespace.
+    fn first(&self, namespace: &str, query: &Query) -> Result<Option<Vec<Match>>> {
+        self.engine.read(|transaction| {
+            let Some(row) = tables::namespace(transaction, &self.row, namespace)? else {
+                return Ok(None);
+            };
+            let filter = query.filter.as_ref();
+            let first = tables::matching(transaction, row.id, filter, query.top_k, None)?;
+            let first = first.into_iter().map(|(slot, id)| Found {
+                id,
+                slot,
+                score: 0.0,
+            });
+            filled(transaction, query, first.collect()).map(Some)
+        })
     }
 
     /// What a query finds in a namespace of an index of sparse vectors.
@@ -384,8 +412,8 @@ impl EmbeddedIndex {
             let Some(row) = tables::namespace(transaction, &self.row, namespace)? else {
                 return Ok(Vec::new());
             };
-            let ids = tables::matching_ids(transaction, row.id, filter, limit, after)?;
-            vectors_of(transaction, row.id, ids.iter().map(String::as_str))
+            let found = tables::matching(transaction, row.id, Some(filter), limit, after)?;
+            vectors_of(transaction, row.id, found.iter().map(|(_, id)| id.as_str()))
         })
     }
 
@@ -420,8 +448,9 @@ impl EmbeddedIndex {
             let Some(namespace) = change.namespace.as_ref().map(|row| row.id) else {
                 return Ok(0);
             };
-            let ids = tables::matching_ids(change.connection, namespace, filter, usize::MAX, None)?;
-            for id in &ids {
+            let filter = Some(filter);
+            let found = tables::matching(change.connection, namespace, filter, usize::MAX, None)?;
+            for (_, id) in &found {
                 let Some(old) = tables::vector_by_id(change.connection, namespace, id)? else {
                     continue;
                 };
@@ -431,7 +460,7 @@ impl EmbeddedIndex {
                 let metadata = checked_metadata(id, &whole)?;
                 change.replace(id, &metadata, &old.values, stored.as_ref())?;
             }
-            Ok(ids.len())
+            Ok(found.len())
         })
     }
 
@@ -544,6 +573,16 @@ impl EmbeddedIndex {
             ..
         } = &self.row;
         check_both(name, *dimension, *metric, values, sparse_values)
+    }
+
+    fn check_query(&self, values: &[f32], sparse_values: Option<&SparseValues>) -> Result<()> {
+        let IndexRow {
+            name,
+            dimension,
+            metric,
+            ..
+        } = &self.row;
+        check_query(name, *dimension, *metric, values, sparse_values)
     }
 
     fn not_found(&self, namespace: &str, id: &str) -> Error {

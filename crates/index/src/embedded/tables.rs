@@ -370,29 +370,37 @@ pub(super) fn delete_vector(
     Ok(slot)
 }
 
-/// At most `limit` ids in order, those after `after` whose metadata `filter` matches.
-pub(super) fn matching_ids(
+/// The slots and ids of at most `limit` vectors in order of ids: those after `after` whose metadata `filter`
+/// matches, if there is one.
+pub(super) fn matching(
     connection: &Connection,
     namespace: i64,
-    filter: &Filter,
+    filter: Option<&Filter>,
     limit: usize,
     after: Option<&str>,
-) -> Result<Vec<String>> {
+) -> Result<Vec<(i64, String)>> {
     let mut statement = connection.prepare_cached(
         "SELECT slot, id, metadata FROM vectors WHERE namespace_id = ?1 \
          AND (?2 IS NULL OR id > ?2) ORDER BY id",
     )?;
     let mut rows = statement.query(params![namespace, after])?;
-    let mut ids = Vec::new();
-    while ids.len() < limit
+    let mut found = Vec::new();
+    while found.len() < limit
         && let Some(row) = rows.next()?
     {
-        let text: String = row.get(2)?;
-        if filter.matches(&parse_metadata(row.get(0)?, &text)?) {
-            ids.push(row.get(1)?);
+        let slot = row.get(0)?;
+        let matches = match filter {
+            Some(filter) => {
+                let text: String = row.get(2)?;
+                filter.matches(&parse_metadata(slot, &text)?)
+            }
+            None => true,
+        };
+        if matches {
+            found.push((slot, row.get(1)?));
         }
     }
-    Ok(ids)
+    Ok(found)
 }
 
 /// The ids and metadata of all vectors of a namespace, without their values.

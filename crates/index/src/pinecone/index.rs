@@ -12,7 +12,9 @@ use tokio::task::JoinSet;
 use super::Pinecone;
 use super::client::{Answer, PAUSE, Request};
 use super::settings;
-use crate::limits::{check_both, check_id, check_top_k, checked_metadata};
+use crate::limits::{
+    check_both, check_id, check_namespace, check_query, check_top_k, checked_metadata,
+};
 use crate::wire::{
     BATCH_LIMIT, DEFAULT_NAMESPACE, DeleteRequest, FetchByMetadataRequest, FetchResponse,
     IndexModel, ListResponse, PAGE_LIMIT, QueryRequest, QueryResponse, StatsRequest, StatsResponse,
@@ -81,6 +83,7 @@ impl PineconeIndex {
     }
 
     pub(crate) fn upsert(&self, namespace: &str, vectors: &[Vector]) -> Result<usize> {
+        check_namespace(namespace)?;
         let vectors = self.checked(vectors)?;
         if vectors.is_empty() {
             return self.still_there().map(|()| 0);
@@ -110,7 +113,7 @@ impl PineconeIndex {
         check_top_k(query.top_k)?;
         let (vector, id) = match &query.by {
             QueryBy::Values(values) => {
-                self.check_both(values, query.sparse_vector.as_ref())?;
+                self.check_query(values, query.sparse_vector.as_ref())?;
                 (
                     Some(values.clone()).filter(|values| !values.is_empty()),
                     None,
@@ -514,6 +517,11 @@ impl PineconeIndex {
     fn check_both(&self, values: &[f32], sparse_values: Option<&SparseValues>) -> Result<()> {
         let (name, metric) = (self.name(), self.model.metric);
         check_both(name, self.dimension, metric, values, sparse_values)
+    }
+
+    fn check_query(&self, values: &[f32], sparse_values: Option<&SparseValues>) -> Result<()> {
+        let (name, metric) = (self.name(), self.model.metric);
+        check_query(name, self.dimension, metric, values, sparse_values)
     }
 }
 

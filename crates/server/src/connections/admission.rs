@@ -1,12 +1,22 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::limits::Limits;
 use super::rate_limit::RateLimit;
+use super::refusal::Refusal;
 
 /// How many excess connections are told so at once. Further ones wait in the system's queue.
 const EXCESS_AT_ONCE: usize = 128;
+
+/// How much of a request's body there is room for from the start. A larger one takes more of these shares.
+pub(crate) const BODY_SHARE: usize = 2 << 20;
+
+/// How many shares there are at least, so that the largest body fits even where few requests do.
+const SHARES: usize = 8;
+
+/// The largest body that always has room when the server is idle.
+pub(crate) const LARGEST_BODY: usize = SHARES * BODY_SHARE;
 
 /// Which connections and requests the server lets in.
 #[derive(Debug)]
@@ -14,6 +24,8 @@ pub(crate) struct Admission {
     connections: Arc<Semaphore>,
     excess_connections: Arc<Semaphore>,
     requests: Arc<Semaphore>,
+    /// The shares of all bodies together: as many as requests, each of [`BODY_SHARE`] bytes.
+    bodies: Arc<Semaphore>,
     rate_limit: Option<RateLimit>,
 }
 
@@ -36,6 +48,26 @@ impl ConnectionSlot {
 #[derive(Debug)]
 pub(crate) struct RequestSlot {
     _permit: OwnedSemaphorePermit,
+    pub(crate) body: BodyRoom,
+}
+
+/// The room for a request's body, in shares. Its request keeps it until it is answered.
+#[derive(Clone, Debug)]
+pub(crate) struct BodyRoom(Arc<Mutex<OwnedSemaphorePermit>>);
+
+impl BodyRoom {
+    /// Makes room for a body of so many bytes, or refuses it if others have taken the room.
+    pub(crate) fn reserve(&self, bytes: usize) -> Result<(), Refusal> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let missing = bytes
+            .div_ceil(BODY_SHARE)
+            .saturating_sub(held.num_permits());
+        let missing = u32::try_from(missing).map_err(|_| Refusal::Busy)?;
+        let shares = Arc::clone(held.semaphore());
+        let more = shares.try_acquire_many_owned(missing);
+        held.merge(more.map_err(|_| Refusal::Busy)?);
+        Ok(())
+    }
 }
 
 /// Marks a request that came over a connection beyond the limit.
@@ -50,6 +82,7 @@ impl Admission {
             connections: semaphore(limits.connections),
             excess_connections: semaphore(EXCESS_AT_ONCE),
             requests: semaphore(limits.at_once),
+            bodies: semaphore(limits.at_once.max(SHARES)),
             // Without keys, all clients share one rate.
             rate_limit: limits.rate.map(|rate| RateLimit::new(rate, keys.max(1))),
         }
@@ -77,7 +110,9 @@ impl Admission {
     /// Room for a request, if there is any.
     pub(crate) fn try_request(&self) -> Option<RequestSlot> {
         let _permit = Arc::clone(&self.requests).try_acquire_owned().ok()?;
-        Some(RequestSlot { _permit })
+        let share = Arc::clone(&self.bodies).try_acquire_owned().ok()?;
+        let body = BodyRoom(Arc::new(Mutex::new(share)));
+        Some(RequestSlot { _permit, body })
     }
 
     /// Counts a request of the key with this number, or says in how many seconds it may be retried.

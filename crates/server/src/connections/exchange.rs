@@ -64,6 +64,11 @@ impl<'a> Exchange<'a> {
     pub(crate) fn answer(&mut self, response: &mut Response) {
         self.status = response.status().as_u16();
         self.fault = response.extensions_mut().remove();
+        if let Some(refusal) = response.extensions_mut().remove::<Refusal>()
+            && self.refused.is_none()
+        {
+            self.refuse(&refusal);
+        }
         if let Ok(id) = HeaderValue::from_str(&self.id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }

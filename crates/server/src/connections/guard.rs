@@ -123,10 +123,13 @@ fn check_client(gateway: &Gateway, access: Access, request: &Request) -> Result<
 /// The response, if there is one in time.
 async fn answer(
     gateway: &Gateway,
-    _slot: Option<RequestSlot>,
-    request: Request,
+    slot: Option<RequestSlot>,
+    mut request: Request,
     next: Next,
 ) -> Option<Response> {
+    if let Some(slot) = &slot {
+        request.extensions_mut().insert(slot.body.clone());
+    }
     let response = timeout(gateway.limits.time, next.run(request)).await;
     response.ok()
 }

@@ -19,6 +19,8 @@ pub(crate) struct ApiError {
     message: String,
     /// In how many seconds a retry may succeed.
     retry_after: Option<u64>,
+    /// The gateway's reason, if it is the gateway that refuses.
+    refusal: Option<Refusal>,
 }
 
 /// The codes of gRPC, some of them split up by HTTP status.
@@ -69,6 +71,7 @@ impl ApiError {
             code,
             message: message.into(),
             retry_after: matches!(code, Code::Unavailable | Code::TimedOut).then_some(1),
+            refusal: None,
         }
     }
 
@@ -105,7 +108,10 @@ impl ApiError {
     }
 
     pub(crate) fn not_offered(what: &str) -> Self {
-        Self::new(Code::Unimplemented, format!("{what} are not offered here"))
+        Self::new(
+            Code::Unimplemented,
+            format!("clipseek serve does not offer {what}"),
+        )
     }
 
     pub(crate) fn unauthenticated() -> Self {
@@ -182,6 +188,9 @@ impl IntoResponse for ApiError {
         if self.code == Code::Internal {
             answer.extensions_mut().insert(Fault(self.message));
         }
+        if let Some(refusal) = self.refusal {
+            answer.extensions_mut().insert(refusal);
+        }
         if let Some(seconds) = self.retry_after {
             answer.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
@@ -211,6 +220,7 @@ impl From<index::Error> for ApiError {
             | E::NotFinite { .. }
             | E::ZeroVector { .. }
             | E::InvalidId { .. }
+            | E::InvalidNamespace { .. }
             | E::InvalidMetadataKey { .. }
             | E::InvalidMetadata { .. }
             | E::MetadataTooLarge { .. }
@@ -272,7 +282,10 @@ impl From<Refusal> for ApiError {
             Refusal::SlowBody { .. } => Code::SlowBody,
             Refusal::TimedOut { .. } => Code::TimedOut,
         };
-        Self::new(code, refusal.to_string())
+        Self {
+            refusal: Some(refusal.clone()),
+            ..Self::new(code, refusal.to_string())
+        }
     }
 }
 

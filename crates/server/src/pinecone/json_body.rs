@@ -1,16 +1,19 @@
-use std::error::Error;
-
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http_body_util::LengthLimitError;
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
+use crate::connections::{BODY_SHARE, BodyRoom, LARGEST_BODY};
 use crate::pinecone::api_error::{ApiError, in_words};
 
-/// The largest body, which is the largest of an upsert.
-pub(crate) const LARGEST: usize = 2 << 20;
+/// The largest body of most requests, in bytes.
+pub(crate) const LARGEST: usize = BODY_SHARE;
+
+/// The largest body of an upsert. What counts there is how large the vectors are in binary form: JSON takes up to
+/// 25 characters for the 4 bytes of a number.
+pub(crate) const LARGEST_UPSERT: usize = LARGEST_BODY;
 
 /// A body of more than this is read apart from what serves.
 const LARGE: usize = 64 << 10;
@@ -18,21 +21,16 @@ const LARGE: usize = 64 << 10;
 /// How deep JSON may be nested.
 const DEEPEST: usize = 127;
 
-/// A request's body, whatever it says that it is: some clients say nothing.
-pub(crate) struct JsonBody<T>(pub(crate) T);
+/// A request's body of at most `LIMIT` bytes, whatever it says that it is: some clients say nothing.
+pub(crate) struct JsonBody<T, const LIMIT: usize = LARGEST>(pub(crate) T);
 
-impl<S: Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for JsonBody<T> {
+impl<S: Sync, T: DeserializeOwned + Send + 'static, const LIMIT: usize> FromRequest<S>
+    for JsonBody<T, LIMIT>
+{
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let (parts, body) = request.into_parts();
-        check_encoding(&parts.headers)?;
-        let length = parts.headers.get(CONTENT_LENGTH);
-        let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if length.is_some_and(|length| length > LARGEST as u64) {
-            return Err(too_large());
-        }
-        let bytes = whole(body).await?;
+        let bytes = whole(request, LIMIT).await?;
         if bytes.len() <= LARGE {
             return parsed(&bytes).map(Self);
         }
@@ -48,8 +46,7 @@ impl<S: Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for LinesBody
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        check_encoding(request.headers())?;
-        let bytes = whole(request.into_body()).await?;
+        let bytes = whole(request, LARGEST).await?;
         let lines = bytes.split(|&byte| byte == b'\n');
         let lines = lines.filter(|line| !line.trim_ascii().is_empty());
         lines.map(parsed).collect::<Result<_, _>>().map(Self)
@@ -67,21 +64,42 @@ fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
-async fn whole(body: Body) -> Result<Bytes, ApiError> {
-    to_bytes(body, LARGEST).await.map_err(|error| {
-        match error
-            .source()
-            .is_some_and(<dyn Error>::is::<LengthLimitError>)
-        {
-            true => too_large(),
-            false => ApiError::invalid("the body ended before it was whole"),
+/// The whole body, if it has at most `limit` bytes and there is room for it.
+async fn whole(request: Request, limit: usize) -> Result<Vec<u8>, ApiError> {
+    let (parts, mut body) = request.into_parts();
+    check_encoding(&parts.headers)?;
+    if announced(&parts.headers).is_some_and(|length| length > limit as u64) {
+        return Err(too_large(limit));
+    }
+    let room = parts.extensions.get::<BodyRoom>();
+    let mut bytes = Vec::new();
+    while let Some(frame) = next_frame(&mut body).await? {
+        let length = bytes.len() + frame.len();
+        if length > limit {
+            return Err(too_large(limit));
         }
-    })
+        room.map_or(Ok(()), |room| room.reserve(length))?;
+        bytes.extend_from_slice(&frame);
+    }
+    Ok(bytes)
 }
 
-fn too_large() -> ApiError {
+/// The length of the body, if the client says it.
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The next bytes of the body, if there are more.
+async fn next_frame(body: &mut Body) -> Result<Option<Bytes>, ApiError> {
+    let frame = body.frame().await.transpose();
+    let frame = frame.map_err(|_| ApiError::invalid("the body ended before it was whole"))?;
+    // Trailers say nothing here.
+    Ok(frame.map(|frame| frame.into_data().unwrap_or_default()))
+}
+
+fn too_large(limit: usize) -> ApiError {
     ApiError::too_large(format!(
-        "the body is larger than {LARGEST} bytes: send what is in it in several"
+        "the body is larger than {limit} bytes: send it in several requests"
     ))
 }
 

@@ -9,17 +9,36 @@ const HEADER: &str = "x-pinecone-api-version";
 /// A version of Pinecone's API. They differ in how indexes are described.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ApiVersion {
+    V2024_07,
+    V2024_10,
+    V2025_01,
+    V2025_04,
     V2025_10,
     V2026_04,
     V2026_07,
 }
 
 impl ApiVersion {
-    const ALL: [(&'static str, Self); 3] = [
+    const ALL: [(&'static str, Self); 7] = [
+        ("2024-07", Self::V2024_07),
+        ("2024-10", Self::V2024_10),
+        ("2025-01", Self::V2025_01),
+        ("2025-04", Self::V2025_04),
         ("2025-10", Self::V2025_10),
         ("2026-04", Self::V2026_04),
         ("2026-07", Self::V2026_07),
     ];
+
+    /// Whether an index has tags and a type of vectors, so that it may be one of sparse vectors, which have no
+    /// dimension.
+    pub(crate) fn has_vector_types(self) -> bool {
+        self >= Self::V2025_01
+    }
+
+    /// Whether a serverless index has a capacity to be read with.
+    pub(crate) fn has_read_capacity(self) -> bool {
+        self >= Self::V2025_10
+    }
 
     /// Whether an index is described by its `schema` and `deployment`, and not by `dimension`, `metric` and
     /// `spec`.
@@ -31,7 +50,7 @@ impl ApiVersion {
 impl<S: Sync> FromRequestParts<S> for ApiVersion {
     type Rejection = ApiError;
 
-    /// Without a header, the oldest.
+    /// Without a header, 2025-10.
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let Some(named) = parts.headers.get(HEADER) else {
             return Ok(Self::V2025_10);

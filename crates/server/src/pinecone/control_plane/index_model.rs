@@ -1,5 +1,5 @@
 //! How indexes are asked for and described, in both forms: `dimension`, `metric` and `spec` up to version 2026-04,
-//! `schema` and `deployment` since 2026-07.
+//! `schema` and `deployment` since 2026-07. `vector_type` and `tags` came with 2025-01, `read_capacity` with 2025-10.
 
 use std::collections::BTreeMap;
 
@@ -26,9 +26,9 @@ pub(crate) struct CreateIndex {
     vector_type: Option<String>,
     spec: Option<Value>,
     schema: Option<Schema>,
-    deployment: Option<Deployment>,
+    deployment: Option<Value>,
     deletion_protection: Option<DeletionProtection>,
-    tags: Option<BTreeMap<String, String>>,
+    tags: Option<BTreeMap<String, Option<String>>>,
     source_collection: Option<String>,
     source_backup_id: Option<String>,
 }
@@ -40,7 +40,7 @@ struct Schema {
 
 impl Schema {
     fn is_hybrid(&self) -> bool {
-        let has = |name| self.fields.contains_key(name);
+        let has = |name| self.fields.get(name).is_some_and(|field| !field.is_null());
         has(DENSE_FIELD) && has(SPARSE_FIELD)
     }
 }
@@ -77,10 +77,13 @@ impl CreateIndex {
         };
         let metric = metric.parse::<Metric>()?;
         let deployment = match (self.deployment, self.spec) {
-            (Some(deployment), _) => Some(deployment),
-            (None, Some(spec)) => Some(Deployment::from_spec(&spec).map_err(ApiError::invalid)?),
+            (Some(deployment), _) => Some(Deployment::from_json(&deployment)),
+            (None, Some(spec)) => Some(Deployment::from_spec(&spec)),
             (None, None) => None,
         };
+        let deployment = deployment.transpose().map_err(ApiError::invalid)?;
+        let tags = self.tags.into_iter().flatten();
+        let tags = tags.filter_map(|(name, text)| Some((name, text?)));
         let spec = IndexSpec {
             name: self.name,
             dimension,
@@ -88,7 +91,7 @@ impl CreateIndex {
         };
         let settings = IndexSettings {
             deletion_protection: self.deletion_protection == Some(DeletionProtection::Enabled),
-            tags: self.tags.unwrap_or_default(),
+            tags: tags.collect(),
             deployment,
             is_hybrid,
             ..IndexSettings::default()
@@ -100,10 +103,11 @@ impl CreateIndex {
 impl ConfigureIndex {
     /// Refuses what would change what an index has for good.
     pub(crate) fn check(&self) -> Result<(), ApiError> {
-        if self.others.contains_key("embed") {
+        let is_set = |key: &str| self.others.get(key).is_some_and(|value| !value.is_null());
+        if is_set("embed") {
             return Err(ApiError::not_offered("indexes with a model"));
         }
-        match FIXED.iter().find(|key| self.others.contains_key(**key)) {
+        match FIXED.iter().find(|key| is_set(key)) {
             Some(key) => Err(ApiError::invalid(format!(
                 "`{key}` cannot be changed: make another index"
             ))),
@@ -172,14 +176,14 @@ fn of_kind(
 /// dense index that compares by dot product.
 fn of_schema(schema: &Schema) -> Result<(usize, String), ApiError> {
     let (mut dense, mut sparse) = (None, None);
-    for (name, field) in &schema.fields {
+    for (name, field) in schema.fields.iter().filter(|(_, field)| !field.is_null()) {
         match (name.as_str(), field["type"].as_str()) {
             (DENSE_FIELD, Some("dense_vector")) => dense = Some(field),
             (SPARSE_FIELD, Some("sparse_vector")) => sparse = Some(field),
             _ => {
                 return Err(ApiError::not_offered(
                     "schemas of other fields than `_values`, a `dense_vector`, and `_sparse_values`, a \
-                     `sparse_vector`,",
+                     `sparse_vector`",
                 ));
             }
         }
@@ -203,13 +207,28 @@ fn of_schema(schema: &Schema) -> Result<(usize, String), ApiError> {
     }
 }
 
-/// A `deployment` as a `spec`, with what clients expect beside it.
-fn spec_of(deployment: &Deployment) -> Value {
+/// A `deployment` as a `spec`, with what clients of this version expect beside it.
+fn spec_of(version: ApiVersion, deployment: &Deployment) -> Value {
     let mut spec = deployment.to_spec();
-    if let Some(serverless) = spec.get_mut("serverless") {
+    if let Some(serverless) = spec.get_mut("serverless")
+        && version.has_read_capacity()
+    {
         serverless["read_capacity"] = read_capacity();
     }
     spec
+}
+
+/// Where an index runs that was not asked to run anywhere. Clients of early versions know three clouds only.
+fn local(version: ApiVersion) -> Deployment {
+    let cloud = if version.has_read_capacity() {
+        "local"
+    } else {
+        "aws"
+    };
+    Deployment::Managed {
+        cloud: cloud.to_owned(),
+        region: "local".to_owned(),
+    }
 }
 
 fn read_capacity() -> Value {
@@ -230,11 +249,8 @@ pub(crate) fn model(
         ..
     } = description;
     let IndexSettings { tags, .. } = settings;
-    let local = || Deployment::Managed {
-        cloud: "local".to_owned(),
-        region: "local".to_owned(),
-    };
-    let deployment = settings.deployment.clone().unwrap_or_else(local);
+    let deployment = settings.deployment.clone();
+    let deployment = deployment.unwrap_or_else(|| local(version));
     let protection = DeletionProtection::from(settings.deletion_protection);
     let tags = (!tags.is_empty()).then_some(tags);
     let status = json!({"ready": true, "state": "Ready"});
@@ -262,17 +278,21 @@ pub(crate) fn model(
     let mut model = json!({
         "name": name,
         "metric": metric,
-        "vector_type": if *dimension == 0 { "sparse" } else { "dense" },
         "host": host,
         "status": status,
-        "spec": spec_of(&deployment),
+        "spec": spec_of(version, &deployment),
         "deletion_protection": protection,
     });
-    if *dimension > 0 {
+    // Before there were types of vectors, every index had a dimension.
+    if *dimension > 0 || !version.has_vector_types() {
         model["dimension"] = json!(dimension);
     }
-    if let Some(tags) = tags {
-        model["tags"] = json!(tags);
+    if version.has_vector_types() {
+        let kind = if *dimension == 0 { "sparse" } else { "dense" };
+        model["vector_type"] = json!(kind);
+        if let Some(tags) = tags {
+            model["tags"] = json!(tags);
+        }
     }
     model
 }

@@ -9,8 +9,12 @@ use crate::connections::guard;
 use crate::pinecone::api::API;
 use crate::pinecone::route::{self, Route};
 
+/// What Pinecone's models would do, and what does it here.
+const INFERENCE: &str =
+    "Pinecone's models; collections embed words and pictures with models of their own";
+
 /// The routes of the control plane that Pinecone has and this server doesn't offer.
-const NOT_OFFERED: [(&str, &str); 12] = [
+const NOT_OFFERED: [(&str, &str); 16] = [
     ("/indexes/create-for-model", "indexes with a model"),
     ("/indexes/{name}/backups", "backups"),
     ("/collections", "collections"),
@@ -21,8 +25,12 @@ const NOT_OFFERED: [(&str, &str); 12] = [
     ("/restore-jobs/{*rest}", "restore jobs"),
     ("/assistant", "assistants"),
     ("/assistant/{*rest}", "assistants"),
-    ("/embed", "embeddings"),
-    ("/embed/{*rest}", "embeddings"),
+    ("/embed", INFERENCE),
+    ("/embed/{*rest}", INFERENCE),
+    ("/rerank", INFERENCE),
+    ("/rerank/{*rest}", INFERENCE),
+    ("/models", INFERENCE),
+    ("/models/{*rest}", INFERENCE),
 ];
 
 pub(crate) fn routes() -> Vec<Route<Arc<ControlState>>> {

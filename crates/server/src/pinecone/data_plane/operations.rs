@@ -6,10 +6,13 @@ use std::sync::Arc;
 use index::wire::{
     BATCH_LIMIT, DEFAULT_NAMESPACE, DeleteRequest, FetchByMetadataRequest, FetchResponse, ListItem,
     ListResponse, NamespaceSummary, PAGE_LIMIT, Pagination, QueryRequest, QueryResponse,
-    ScoredVector, StatsRequest, StatsResponse, UpdateRequest, UpdateResponse, UpsertRequest,
-    UpsertResponse, Usage,
+    ScoredVector, StatsRequest, StatsResponse, UPSERT_LIMIT, UpdateRequest, UpdateResponse,
+    UpsertRequest, UpsertResponse, Usage,
 };
-use index::{EmbeddedIndex, Filter, Query, QueryBy, Selection, Update, Vector};
+use index::{
+    Deployment, EmbeddedIndex, Filter, IndexSettings, NAMESPACE_LIMIT, Query, QueryBy, Selection,
+    Update, Vector, check_namespace,
+};
 use search::Embedder;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
@@ -61,9 +64,6 @@ pub(crate) struct NamespaceList {
     pub(crate) total_count: usize,
 }
 
-/// The longest name of a namespace that is made without a vector, in bytes.
-const NAMESPACE_LIMIT: usize = 512;
-
 const USAGE: Usage = Usage { read_units: 1 };
 
 impl Operations {
@@ -95,13 +95,17 @@ impl Operations {
         work.await?
     }
 
-    /// The namespaces that exist even without a vector.
-    async fn made(&self) -> Result<BTreeSet<String>, ApiError> {
+    async fn settings(&self) -> Result<IndexSettings, ApiError> {
         let name = self.index.name().to_owned();
         let settings = self
             .workspace
             .read(move |workspace| workspace.store.engine().settings(&name));
-        Ok(settings.await??.namespaces)
+        Ok(settings.await??)
+    }
+
+    /// The namespaces that exist even without a vector.
+    async fn made(&self) -> Result<BTreeSet<String>, ApiError> {
+        Ok(self.settings().await?.namespaces)
     }
 
     /// Changes which namespaces those are; returns whether it did.
@@ -157,8 +161,9 @@ impl Operations {
 
     pub(crate) async fn upsert(&self, request: UpsertRequest) -> Result<UpsertResponse, ApiError> {
         check_batch("vectors", request.vectors.len())?;
+        check_size(&request)?;
         let vectors: Vec<Vector> = request.vectors.into_iter().map(Vector::from).collect();
-        let namespace = namespace(request.namespace);
+        let namespace = namespace(request.namespace)?;
         let upserted_count = vectors.len();
         let space = namespace.clone();
         self.change(&space, move |index| Ok(index.upsert(&namespace, &vectors)?))
@@ -168,7 +173,7 @@ impl Operations {
 
     pub(crate) async fn query(&self, request: QueryRequest) -> Result<QueryResponse, ApiError> {
         let asked = request.namespace.clone();
-        let space = namespace(request.namespace.clone());
+        let space = namespace(request.namespace.clone())?;
         let query = query(request)?;
         let found = self.read(move |index| match index.query(&space, &query) {
             // Nothing is like what is not there, as Pinecone has it.
@@ -198,7 +203,7 @@ impl Operations {
             return Err(ApiError::invalid("`ids` is missing: name at least one"));
         }
         check_batch("ids", ids.len())?;
-        let space = namespace(asked.clone());
+        let space = namespace(asked.clone())?;
         let vectors = self.read(move |index| {
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
             Ok(index.fetch(&space, &ids)?)
@@ -216,7 +221,7 @@ impl Operations {
             None => Filter::parse(&json!({}))?,
         };
         let after = after(request.pagination_token)?;
-        let space = namespace(request.namespace.clone());
+        let space = namespace(request.namespace.clone())?;
         let vectors = self
             .read(move |index| Ok(index.matching(&space, &filter, limit, after.as_deref())?))
             .await?;
@@ -228,7 +233,7 @@ impl Operations {
     pub(crate) async fn list(&self, page: Page) -> Result<ListResponse, ApiError> {
         let limit = limit(page.limit, PAGE_LIMIT)?;
         let asked = page.namespace.clone();
-        let space = namespace(page.namespace);
+        let space = namespace(page.namespace)?;
         let after = after(page.pagination_token)?;
         let ids = self
             .read(move |index| Ok(index.list(&space, &page.prefix, limit, after.as_deref())?));
@@ -244,7 +249,7 @@ impl Operations {
     }
 
     pub(crate) async fn update(&self, request: UpdateRequest) -> Result<UpdateResponse, ApiError> {
-        let space = namespace(request.namespace);
+        let space = namespace(request.namespace)?;
         let values = request.values.filter(|values| !values.is_empty());
         let sparse_values = request.sparse_values;
         let metadata = request.set_metadata;
@@ -288,13 +293,13 @@ impl Operations {
     }
 
     pub(crate) async fn delete(&self, request: DeleteRequest) -> Result<(), ApiError> {
-        let space = namespace(request.namespace.clone());
+        let space = namespace(request.namespace.clone())?;
         let selection = selection(request)?;
         let made = self.made().await?;
         let changed = space.clone();
         let deleted = self.change(&changed, move |index| {
             if matches!(selection, Selection::All) {
-                check_namespace(index, &made, &space)?;
+                existing(index, &made, &space)?;
             }
             Ok(index.delete(&space, &selection)?)
         });
@@ -303,14 +308,22 @@ impl Operations {
     }
 
     pub(crate) async fn stats(&self, request: StatsRequest) -> Result<StatsResponse, ApiError> {
-        let made = self.made().await?;
+        let settings = self.settings().await?;
+        let filter = request.filter.filter(|filter| !filter.is_empty());
+        // As at Pinecone.
+        if filter.is_some() && !matches!(settings.deployment, Some(Deployment::Pod { .. })) {
+            return Err(ApiError::invalid(
+                "Serverless and Starter indexes do not support describing index stats with metadata filtering",
+            ));
+        }
+        let made = settings.namespaces;
         let stats = self.read(move |index| {
             let stats = index.stats()?;
             let empty = NamespaceSummary { vector_count: 0 };
             let made = made.into_iter();
             let mut namespaces: BTreeMap<_, _> = made.map(|name| (name, empty)).collect();
             for (name, counted) in stats.namespaces {
-                let vector_count = match &request.filter {
+                let vector_count = match &filter {
                     Some(filter) => index.count_matching(&name, filter)? as u64,
                     None => counted.vector_count,
                 };
@@ -385,21 +398,21 @@ impl Operations {
         &self,
         name: String,
     ) -> Result<NamespaceDescription, ApiError> {
-        let name = namespace(name);
+        let name = namespace(name)?;
         let made = self.made().await?;
         let description = self.read(move |index| {
-            let count = check_namespace(index, &made, &name)?;
+            let count = existing(index, &made, &name)?;
             Ok(described(&name, count))
         });
         description.await
     }
 
     pub(crate) async fn delete_namespace(&self, name: String) -> Result<(), ApiError> {
-        let name = namespace(name);
+        let name = namespace(name)?;
         let (made, space) = (self.made().await?, name.clone());
         let is_made = made.contains(&name);
         let deleted = self.change(&name, move |index| {
-            check_namespace(index, &made, &space)?;
+            existing(index, &made, &space)?;
             Ok(index.delete_namespace(&space)?)
         });
         deleted.await?;
@@ -413,10 +426,11 @@ impl Operations {
 }
 
 /// The namespace that is meant: the default one has two names.
-pub(crate) fn namespace(name: String) -> String {
+pub(crate) fn namespace(name: String) -> Result<String, ApiError> {
+    check_namespace(&name)?;
     match name == DEFAULT_NAMESPACE {
-        true => String::new(),
-        false => name,
+        true => Ok(String::new()),
+        false => Ok(name),
     }
 }
 
@@ -439,6 +453,15 @@ fn check_batch(what: &str, count: usize) -> Result<(), ApiError> {
             "{count} {what} at once, the limit is {BATCH_LIMIT}"
         ))),
         false => Ok(()),
+    }
+}
+
+fn check_size(request: &UpsertRequest) -> Result<(), ApiError> {
+    match request.binary_size() {
+        ..=UPSERT_LIMIT => Ok(()),
+        size => Err(ApiError::too_large(format!(
+            "the vectors take {size} bytes in binary form, the limit is {UPSERT_LIMIT}: send them in several requests"
+        ))),
     }
 }
 
@@ -518,7 +541,7 @@ fn counted(
     Ok((count > 0 || made.contains(namespace)).then_some(count))
 }
 
-fn check_namespace(
+fn existing(
     index: &EmbeddedIndex,
     made: &BTreeSet<String>,
     namespace: &str,

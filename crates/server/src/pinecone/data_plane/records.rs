@@ -84,7 +84,7 @@ pub(crate) async fn search(
     if rerank.is_some() || query.match_terms.is_some() {
         return Err(ApiError::not_offered("`rerank` and `match_terms`"));
     }
-    let namespace = operations::namespace(namespace);
+    let namespace = operations::namespace(namespace)?;
     let hits = operations.with_model(move |index, model| {
         let query = query.resolved(model)?;
         match index.query(&namespace, &query) {
@@ -198,7 +198,7 @@ pub(crate) async fn upsert(
             records.len()
         )));
     }
-    let namespace = operations::namespace(namespace);
+    let namespace = operations::namespace(namespace)?;
     let vectors = operations.with_model(move |_, model| {
         let model = model()?;
         let records = records.into_iter().enumerate();
@@ -209,9 +209,15 @@ pub(crate) async fn upsert(
     Ok((StatusCode::CREATED, Json(json!({}))))
 }
 
+/// Whether the field has what is embedded.
+fn is_input(name: &str) -> bool {
+    TEXT_FIELDS.contains(&name) || name == IMAGE_FIELD
+}
+
 /// The vector of the record in this line.
 fn vector_of(model: &Embedder, line: usize, record: Record) -> Result<Vector, ApiError> {
     let Record(mut record) = record;
+    record.retain(|name, value| !(value.is_null() && is_input(name)));
     let at = |error: ApiError| ApiError::invalid(format!("record {line}: {}", error.message()));
     let id = ["_id", "id"]
         .into_iter()

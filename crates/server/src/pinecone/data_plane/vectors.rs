@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 
 use super::operations::{FetchRequest, NamespaceDescription, NamespaceList, Operations, Page};
 use crate::pinecone::api_error::ApiError;
-use crate::pinecone::json_body::JsonBody;
+use crate::pinecone::json_body::{JsonBody, LARGEST_UPSERT};
 use crate::pinecone::parameters::{InPath, InQuery};
 
 type Answer<T> = Result<Json<T>, ApiError>;
 
 pub(crate) async fn upsert(
     State(operations): State<Operations>,
-    JsonBody(request): JsonBody<UpsertRequest>,
+    JsonBody(request): JsonBody<UpsertRequest, LARGEST_UPSERT>,
 ) -> Answer<UpsertResponse> {
     operations.upsert(request).await.map(Json)
 }
