@@ -23,6 +23,8 @@ pub(crate) struct AddDisplay {
 struct State {
     bar: ProgressBar,
     shown: Shown,
+    /// Since when something has been done.
+    begun: Instant,
     /// Since when that is shown.
     since: Instant,
     report: Option<ReportFile>,
@@ -55,6 +57,7 @@ impl AddDisplay {
             state: Mutex::new(State {
                 bar: ProgressBar::hidden(),
                 shown: Shown::Nothing,
+                begun: Instant::now(),
                 since: Instant::now(),
                 report: report.map(ReportFile::create).transpose()?,
                 failure: None,
@@ -136,7 +139,7 @@ impl State {
             self.bar.finish_and_clear();
             self.bar = match shown {
                 Shown::Nothing => ProgressBar::hidden(),
-                Shown::Indexing => progress::bar(0, "indexing"),
+                Shown::Indexing => progress::bar(0, "indexing").with_elapsed(self.begun.elapsed()),
                 Shown::TakingOut | Shown::Fetching => downloading::line(),
             };
             self.shown = shown;
