@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use picture::Exif;
+use picture::Metadata;
 
 fn fixture(name: &str) -> Vec<u8> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
@@ -20,7 +20,7 @@ fn photographs_say_when_with_what_and_where() {
     let mut complaints = Vec::new();
     for line in include_str!("fixtures/exif.tsv").lines() {
         let (file, expected) = line.split_once('\t').unwrap();
-        let exif = Exif::of(&fixture(file));
+        let exif = Metadata::of(&fixture(file));
         let got = [
             exif.taken.unwrap_or_default(),
             exif.camera.unwrap_or_default(),
@@ -37,7 +37,7 @@ fn photographs_say_when_with_what_and_where() {
 
 #[test]
 fn what_is_no_picture_says_nothing() {
-    assert_eq!(Exif::of(b""), Exif::default());
-    assert_eq!(Exif::of(b"not a picture"), Exif::default());
-    assert_eq!(Exif::of(b"II*\0\xFF\xFF\xFF\xFF"), Exif::default());
+    assert_eq!(Metadata::of(b""), Metadata::default());
+    assert_eq!(Metadata::of(b"not a picture"), Metadata::default());
+    assert_eq!(Metadata::of(b"II*\0\xFF\xFF\xFF\xFF"), Metadata::default());
 }
