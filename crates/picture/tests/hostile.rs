@@ -27,7 +27,7 @@ fn fixtures() -> Vec<(String, Vec<u8>)> {
 
 /// Those, and the ones that are troublesome already.
 fn all_fixtures() -> Vec<(String, Vec<u8>)> {
-    [fixtures(), files_in("cases")].concat()
+    [fixtures(), files_in("cases"), files_in("metadata")].concat()
 }
 
 fn files_in(folder: &str) -> Vec<(String, Vec<u8>)> {
