@@ -177,7 +177,7 @@ fuzz SECONDS="600":
     rustc +nightly --version >/dev/null || { echo "there is no nightly Rust: rustup toolchain install nightly" >&2; exit 2; }
     cargo fuzz --version >/dev/null || { echo "there is no cargo-fuzz: cargo install cargo-fuzz" >&2; exit 2; }
     failed=()
-    for target in filter tokenizer table weights picture; do
+    for target in filter tokenizer table weights picture metadata; do
         fuzz/seeds.sh "$target" "fuzz/corpus/$target"
         cargo +nightly fuzz run --target-dir "${CARGO_TARGET_DIR:-fuzz/target}" "$target" "fuzz/corpus/$target" -- \
             -max_total_time="$1" -rss_limit_mb=1024 -malloc_limit_mb=4096 -timeout=10 -print_final_stats=1 \

@@ -13,7 +13,12 @@ with_kind() {
 
 case $target in
     picture)
-        find "$root/crates/picture/tests/fixtures/formats" -type f ! -name '*.ppm' -exec cp {} "$seeds" \;
+        fixtures=$root/crates/picture/tests/fixtures
+        find "$fixtures/formats" "$fixtures/cases" -type f ! -name '*.ppm' -exec cp {} "$seeds" \;
+        ;;
+    metadata)
+        fixtures=$root/crates/picture/tests/fixtures
+        find "$fixtures/metadata" "$fixtures/exif" -type f -exec cp {} "$seeds" \;
         ;;
     table)
         tables=$root/crates/dataset/tests/data
@@ -41,7 +46,7 @@ SEEDS
         with_kind 01 "$root/crates/clip/tests/fixtures/quick-gelu/model.safetensors"
         ;;
     *)
-        echo "there are: picture, table, filter, tokenizer, weights" >&2
+        echo "there are: picture, metadata, table, filter, tokenizer, weights" >&2
         exit 2
         ;;
 esac

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use picture::{Error, Exif, Limits, Picture, decoding_cost, read_within};
+use picture::{Error, Limits, Metadata, Picture, decoding_cost, read_within};
 
 const LONGEST: Duration = Duration::from_secs(10);
 const MOST_MEMORY: u64 = 1_000_000_000;
@@ -59,7 +59,7 @@ impl Case {
     fn run(&self) -> Outcome {
         let start = Instant::now();
         let picture = read_within(&self.file, &Limits::default()).and_then(|bytes| {
-            let _ = Exif::of(&bytes);
+            let _ = Metadata::of(&bytes);
             let _ = decoding_cost(&bytes, &Limits::default(), 224);
             Picture::decode_reduced(&bytes, &Limits::default(), 224)?;
             Picture::decode(&bytes, &Limits::default())

@@ -1,4 +1,4 @@
-use std::{io, path::PathBuf};
+use std::{borrow::Cow, io, path::PathBuf};
 
 use crate::Format;
 
@@ -79,23 +79,23 @@ pub enum Error {
     Damaged {
         /// The format.
         format: Format,
-        /// What the decoder said.
-        source: Cause,
+        /// What the decoder said, for who looks after it. Left out of the message and its causes.
+        cause: Cause,
     },
     /// The file is of a kind, within its format, that cannot be read here.
-    #[error("{} file of an unsupported kind", format.name())]
+    #[error("unsupported: {kind}")]
     Unsupported {
         /// The format.
         format: Format,
-        /// What the decoder said.
-        source: Cause,
+        /// The kind, in words for people: "Apple CgBI PNG".
+        kind: Cow<'static, str>,
     },
     /// The decoder met a state that its authors thought impossible.
-    #[error("the {} decoder gave up on a damaged file: {message}", format.name())]
+    #[error("damaged {} file, at which the decoder failed", format.name())]
     DecoderFailed {
         /// The format.
         format: Format,
-        /// The decoder's last words.
+        /// The decoder's last words, for who looks after it. Left out of the message.
         message: String,
     },
     /// Pixels that do not fit the width and height given with them.
@@ -119,6 +119,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// The error for what a decoder can't do, without saying why.
+    pub(crate) fn unsupported(format: Format) -> Error {
+        let kind = format!("a rare kind of {}", format.name()).into();
+        Error::Unsupported { format, kind }
+    }
+
     /// Why, in a few fixed words that reports can be grouped by.
     pub fn reason(&self) -> &'static str {
         match self {

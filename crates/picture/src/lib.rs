@@ -9,7 +9,7 @@
 //! A [`Picture`] can be [resampled](Picture::resample) as Pillow does it, to the bit, which is what
 //! models trained behind Pillow expect; made into a [thumbnail](Picture::thumbnail); and written
 //! as JPEG or PNG. A [`ContentHash`] names a file by its bytes, and
-//! [`Exif`] is what a camera noted in it.
+//! [`Metadata`] is what cameras and people noted in it.
 //!
 //! ```
 //! use picture::{Filter, Limits, Picture, Size, Window};
@@ -30,17 +30,16 @@
 //! # Ok::<(), picture::Error>(())
 //! ```
 
+mod container;
 mod content_hash;
 mod decode;
-mod directory;
 mod error;
-mod exif;
 mod file;
 mod filter;
 mod format;
 mod geometry;
-mod heif;
 mod limits;
+mod metadata;
 mod picture;
 mod raw_file;
 mod reduced;
@@ -49,11 +48,11 @@ mod resample;
 pub use content_hash::ContentHash;
 pub use decode::{decoding_cost, holds_more};
 pub use error::{Error, Result};
-pub use exif::Exif;
 pub use file::read_within;
 pub use filter::Filter;
 pub use format::Format;
 pub use geometry::{Size, Window};
 pub use limits::Limits;
+pub use metadata::Metadata;
 pub use picture::Picture;
 pub use reduced::Reduced;

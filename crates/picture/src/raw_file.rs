@@ -1,6 +1,6 @@
 //! What tells the raw files of cameras from other files.
 
-use crate::directory::{Directories, Directory};
+use crate::container::directory::{Directories, Directory};
 
 /// More directories than any camera writes; a file could have them lead in circles.
 const MOST_DIRECTORIES: usize = 64;

@@ -3,35 +3,37 @@
 use std::ops::Range;
 
 use index::Metadata;
-use picture::Exif;
 
 use crate::keys::{CAMERA, LATITUDE, LONGITUDE, TAKEN, TAKEN_AT};
 
 /// The facts in a file's `bytes`.
 pub(crate) fn of(bytes: &[u8]) -> Metadata {
-    let exif = Exif::of(bytes);
+    let file = picture::Metadata::of(bytes);
     let mut facts = Metadata::new();
-    if let Some(taken) = exif.taken {
+    if let Some(taken) = file.taken {
         if let Some(seconds) = seconds(&taken) {
             facts.insert(TAKEN_AT.to_owned(), seconds.into());
         }
         facts.insert(TAKEN.to_owned(), taken.into());
     }
-    if let Some(camera) = exif.camera {
+    if let Some(camera) = file.camera {
         facts.insert(CAMERA.to_owned(), camera.into());
     }
-    if let (Some(latitude), Some(longitude)) = (exif.latitude, exif.longitude) {
+    if let (Some(latitude), Some(longitude)) = (file.latitude, file.longitude) {
         facts.insert(LATITUDE.to_owned(), latitude.into());
         facts.insert(LONGITUDE.to_owned(), longitude.into());
     }
     facts
 }
 
-/// `2019-07-14T18:02:11` in seconds since 1970; what comes behind it is not looked at.
+/// `2019-07-14T18:02:11` in seconds since 1970, or the first second of `2019-07-14`. What comes behind is not looked at.
 fn seconds(taken: &str) -> Option<i64> {
     let number = |range: Range<usize>| taken.get(range)?.parse::<i64>().ok();
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
-    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    let (hour, minute, second) = match taken.len() {
+        10 => (0, 0, 0),
+        _ => (number(11..13)?, number(14..16)?, number(17..19)?),
+    };
     Some(((days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second)
 }
 
@@ -55,6 +57,7 @@ mod tests {
             ("1970-01-01T00:00:00", 0),
             ("2019-07-14T18:02:11", 1_563_127_331),
             ("2019-07-14T18:02:11+02:00", 1_563_127_331),
+            ("2019-07-14", 1_563_062_400),
             ("2000-02-29T23:59:59", 951_868_799),
             ("1900-03-01T00:00:00", -2_203_891_200),
             ("2100-12-31T12:00:00", 4_133_937_600),

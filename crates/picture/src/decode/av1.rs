@@ -6,7 +6,7 @@ use re_rav1d::{
 };
 
 use super::yuv::{Chroma, Yuv};
-use crate::{Error, Format, Result, heif::Colours};
+use crate::{Error, Format, Result, container::heif::Colours};
 
 /// More than any picture needs.
 const MOST_TURNS: usize = 1000;
@@ -15,7 +15,7 @@ const MOST_TURNS: usize = 1000;
 pub(super) fn decode(format: Format, data: &[u8], (width, height): (u32, u32)) -> Result<Yuv> {
     let failed = |cause: &'static str| Error::Damaged {
         format,
-        source: cause.into(),
+        cause: cause.into(),
     };
     if data.is_empty() {
         return Err(Error::Truncated { format });
@@ -26,13 +26,10 @@ pub(super) fn decode(format: Format, data: &[u8], (width, height): (u32, u32)) -
         limit.ok_or_else(|| failed("a picture in it has no size"))?,
     );
     let picture = picture.map_err(|cause| match cause {
-        Failure::UnsupportedBitstream => Error::Unsupported {
-            format,
-            source: cause.into(),
-        },
+        Failure::UnsupportedBitstream => Error::unsupported(format),
         cause => Error::Damaged {
             format,
-            source: cause.into(),
+            cause: cause.into(),
         },
     })?;
     if (picture.width(), picture.height()) != (width, height) {

@@ -44,7 +44,7 @@ pub(super) fn damaged(
     }
     Error::Damaged {
         format,
-        source: cause.into(),
+        cause: cause.into(),
     }
 }
 
@@ -82,7 +82,8 @@ mod tests {
         assert_eq!(error.reason(), "damaged");
         assert_eq!(
             error.to_string(),
-            "the GIF decoder gave up on a damaged file: index out of bounds"
+            "damaged GIF file, at which the decoder failed"
         );
+        assert!(format!("{error:?}").contains("index out of bounds"));
     }
 }

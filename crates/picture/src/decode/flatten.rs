@@ -8,6 +8,8 @@
 pub(super) enum Layout {
     Grey,
     GreyAlpha,
+    /// Grey multiplied by its alpha already.
+    GreyPremultiplied,
     Rgb,
     RgbAlpha,
     /// Colours multiplied by their alpha already.
@@ -15,17 +17,6 @@ pub(super) enum Layout {
     /// Ink: 0 is none.
     Cmyk,
     YCbCr,
-}
-
-impl Layout {
-    pub(super) fn channels(self) -> usize {
-        match self {
-            Layout::Grey => 1,
-            Layout::GreyAlpha => 2,
-            Layout::Rgb | Layout::YCbCr => 3,
-            Layout::RgbAlpha | Layout::RgbPremultiplied | Layout::Cmyk => 4,
-        }
-    }
 }
 
 /// RGB from interleaved samples.
@@ -36,6 +27,9 @@ pub(super) fn to_rgb(samples: Vec<u8>, layout: Layout) -> Vec<u8> {
         Layout::GreyAlpha => map(&samples, |&[grey, alpha]| [over_white(grey, alpha); 3]),
         Layout::RgbAlpha => map(&samples, |&[red, green, blue, alpha]| {
             [red, green, blue].map(|colour| over_white(colour, alpha))
+        }),
+        Layout::GreyPremultiplied => map(&samples, |&[grey, alpha]| {
+            [grey.saturating_add(255 - alpha); 3]
         }),
         Layout::RgbPremultiplied => map(&samples, |&[red, green, blue, alpha]| {
             [red, green, blue].map(|colour| colour.saturating_add(255 - alpha))

@@ -3,14 +3,12 @@
 //! What an item is coded as is said by its kind, whatever brand the file has. The sizes in the boxes
 //! are checked against the limits, and the coder is held to them.
 
-use std::borrow::Cow;
-
 use ::image::metadata::Orientation;
 
 use super::{decoded::Decoded, flatten::over_white, hevc, orientation, yuv::Yuv};
 use crate::{
     Error, Format, Limits, Result, Size,
-    heif::{Aperture, Colours, Grid, Heif},
+    container::heif::{Aperture, Colours, Grid, Heif},
 };
 
 /// Bytes a pixel of AV1: what the coder has, samples, colours, and a copy of them to turn.
@@ -64,11 +62,6 @@ pub(super) fn cost(format: Format, bytes: &[u8]) -> Result<u64> {
     let heif = Heif::open(bytes, format)?;
     let coding = Coding::of(&heif, heif.primary()).ok_or_else(|| unsupported(format))?;
     Ok(size(&heif, format)?.pixels().saturating_mul(coding.cost()))
-}
-
-/// The block of EXIF. Its orientation is not to be followed: the boxes have their own.
-pub(super) fn exif(format: Format, bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
-    Heif::open(bytes, format).ok()?.exif()
 }
 
 enum Coding {
@@ -165,7 +158,7 @@ fn av1_data(format: Format, data: &[u8], size: (u32, u32)) -> Result<Yuv> {
 fn av1_data(format: Format, _: &[u8], _: (u32, u32)) -> Result<Yuv> {
     Err(Error::Unsupported {
         format,
-        source: "this program was built without the feature `avif`: convert it to JPEG or PNG"
+        kind: "AVIF, by a program that was built without the feature `avif`; convert it to JPEG or PNG"
             .into(),
     })
 }
@@ -259,7 +252,12 @@ fn is_premultiplied(heif: &Heif<'_>, alpha: u32) -> bool {
 fn to_rgb(picture: &Yuv, format: Format) -> Result<Vec<u8>> {
     picture.to_rgb().ok_or_else(|| Error::Unsupported {
         format,
-        source: format!("its colours are by the matrix {}", picture.colours.matrix).into(),
+        kind: format!(
+            "{} with the colour matrix {}",
+            format.name(),
+            picture.colours.matrix
+        )
+        .into(),
     })
 }
 
@@ -341,13 +339,13 @@ fn cropped(size: Size, pixels: &[u8], aperture: &Aperture) -> (Size, Vec<u8>) {
 fn damaged(format: Format, cause: &'static str) -> Error {
     Error::Damaged {
         format,
-        source: cause.into(),
+        cause: cause.into(),
     }
 }
 
 fn unsupported(format: Format) -> Error {
     Error::Unsupported {
         format,
-        source: "its picture is coded neither as AV1 nor as HEVC, convert it to JPEG or PNG".into(),
+        kind: "HEIF that is coded neither as HEVC nor as AV1; convert it to JPEG or PNG".into(),
     }
 }

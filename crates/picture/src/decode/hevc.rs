@@ -15,7 +15,7 @@ use heic_decoder::{
 };
 
 use super::yuv::{Chroma, Yuv};
-use crate::{Error, Format, Result, Size, heif::Colours};
+use crate::{Error, Format, Result, Size, container::heif::Colours};
 
 /// The picture of this size, and what is opaque of it with whether its colours are multiplied by
 /// that already; neither cropped nor turned.
@@ -129,13 +129,10 @@ fn samples(image: DecodedImage) -> (Yuv, Option<(Yuv, bool)>) {
 
 fn of_decoder(format: Format, cause: HeifError) -> Error {
     match cause {
-        HeifError::Unsupported(_) => Error::Unsupported {
-            format,
-            source: cause.into(),
-        },
+        HeifError::Unsupported(_) => Error::unsupported(format),
         cause => Error::Damaged {
             format,
-            source: cause.into(),
+            cause: cause.into(),
         },
     }
 }
@@ -143,6 +140,6 @@ fn of_decoder(format: Format, cause: HeifError) -> Error {
 fn damaged(format: Format, cause: &'static str) -> Error {
     Error::Damaged {
         format,
-        source: cause.into(),
+        cause: cause.into(),
     }
 }

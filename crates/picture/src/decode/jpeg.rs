@@ -1,7 +1,11 @@
 //! JPEG, by libjpeg-turbo in Mozilla's version: pixels come out equal to Pillow's, bit by bit, and
 //! so do the vectors that people compare with Python's.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::{
+    collections::HashMap,
+    io::{BufRead, Read},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+};
 
 use ::image::metadata::Orientation;
 use mozjpeg::{ColorSpace, Decompress};
@@ -12,7 +16,12 @@ use super::{
     flatten::{Layout, to_rgb},
     orientation,
 };
-use crate::{Error, Format, Limits, Result, Size};
+use crate::{
+    Error, Format, Limits, Result, Size,
+    container::jpeg::{
+        END_OF_IMAGE, PROGRESSIVE, START_OF_IMAGE, START_OF_SCAN, Segments, next_marker,
+    },
+};
 
 /// The most scans a picture may have. Encoders make about ten; a file of a few kilobytes could
 /// make a decoder walk over a hundred million pixels thousands of times.
@@ -27,20 +36,97 @@ const SCALES: [u8; 4] = [1, 2, 3, 4];
 ///
 /// Pixels are left out, by a scale of libjpeg's, as long as the shorter side has `shortest`.
 pub(super) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Decoded> {
-    check_scans(bytes)?;
+    let end = End::of(bytes)?;
     if let Some(size) = header_size(bytes) {
         limits.check_size(size)?;
     }
-    let orientation = exif(bytes).map_or(Orientation::NoTransforms, orientation::from_exif);
-    or_fatal_message(|| decompress(bytes, limits, shortest)).map(|decoded| Decoded {
-        orientation,
+    let decoded = match end {
+        End::Marked => or_fatal_message(|| decompress(bytes, limits, shortest))?,
+        End::Unmarked(end) => without_end(&bytes[..end], limits, shortest)?,
+    };
+    Ok(Decoded {
+        orientation: orientation::of(Format::Jpeg, bytes),
         ..decoded
     })
 }
 
-fn decompress(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Decoded> {
+/// The picture in a file that has no mark of its end: some phones leave it out, or write their own data in its place.
+///
+/// It is whole when its scans bring all that they announce, and when no bit is needed beyond them: then the picture is the
+/// same whatever comes behind.
+fn without_end(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Decoded> {
+    let truncated = Error::Truncated {
+        format: Format::Jpeg,
+    };
+    if !has_all_coefficients(bytes) {
+        return Err(truncated);
+    }
+    let decoded = or_fatal_message(|| decompress(bytes, limits, shortest))?;
+    let noise = noise();
+    let longer = bytes.chain(&noise[..]);
+    match or_fatal_message(|| decompress(longer, limits, shortest)) {
+        Ok(longer) if longer.pixels == decoded.pixels => Ok(decoded),
+        _ => Err(truncated),
+    }
+}
+
+/// Bits that look random, between marks of restarts in their order, and the mark of the end.
+fn noise() -> Vec<u8> {
+    const BETWEEN_RESTARTS: usize = 64;
+    let mut state = 1_u32;
+    let mut noise = Vec::new();
+    for restart in (0xD0..=0xD7).cycle().take(64) {
+        for _ in 0..BETWEEN_RESTARTS {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            noise.push((state >> 24) as u8 & 0x7F);
+        }
+        noise.extend([0xFF, restart]);
+    }
+    noise.extend([0xFF, END_OF_IMAGE]);
+    noise
+}
+
+/// Whether the scans that are announced bring every coefficient of every channel, to its last bit.
+fn has_all_coefficients(bytes: &[u8]) -> bool {
+    const COEFFICIENTS: usize = 64;
+    let Some((channels, _)) = frame(bytes)
+        .and_then(|content| content.get(6..))
+        .map(<[u8]>::as_chunks::<3>)
+    else {
+        return false;
+    };
+    let is_progressive =
+        Segments::before_scans(bytes).any(|(marker, _)| PROGRESSIVE.contains(&marker));
+    let mut missing: HashMap<u8, [bool; COEFFICIENTS]> = channels
+        .iter()
+        .map(|&[name, ..]| (name, [true; COEFFICIENTS]))
+        .collect();
+    for (_, scan) in Segments(bytes).filter(|&(marker, _)| marker == START_OF_SCAN) {
+        let Some((&count, rest)) = scan.split_first() else {
+            continue;
+        };
+        let (channels, rest) = rest.split_at(rest.len().min(2 * usize::from(count)));
+        let (range, is_last) = match *rest {
+            [first, last, bits, ..] if is_progressive => {
+                (usize::from(first)..usize::from(last) + 1, bits & 15 == 0)
+            }
+            _ => (0..COEFFICIENTS, true),
+        };
+        for &[name, _] in channels.as_chunks::<2>().0 {
+            let missing = missing
+                .get_mut(&name)
+                .and_then(|missing| missing.get_mut(range.clone()));
+            if is_last && let Some(missing) = missing {
+                missing.fill(false);
+            }
+        }
+    }
+    !missing.is_empty() && missing.values().flatten().all(|missing| !missing)
+}
+
+fn decompress(bytes: impl BufRead, limits: &Limits, shortest: u32) -> Result<Decoded> {
     let failed = |error| damaged(Format::Jpeg, error);
-    let mut decoder = Decompress::new_mem(bytes).map_err(failed)?;
+    let mut decoder = Decompress::new_reader(bytes).map_err(failed)?;
     // JPEG's width and height are 16-bit numbers.
     let size = Size {
         width: decoder.width() as u32,
@@ -81,6 +167,12 @@ pub(super) fn cost(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<u64> 
         height: in_eighths(size.height, eighths),
     };
     let channels = Channel::all(bytes);
+    // Where the end has no mark, the picture is decoded twice.
+    let copies = if bytes.ends_with(&[0xFF, END_OF_IMAGE]) {
+        1
+    } else {
+        2
+    };
     // Where a channel comes in several scans, all coefficients wait for the last: 16 bits each.
     let coefficients = if has_several_scans(bytes, channels.len()) {
         2 * samples(size, &channels)
@@ -88,7 +180,7 @@ pub(super) fn cost(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<u64> 
         0
     };
     let count = channels.len() as u64;
-    Ok(coefficients + reduced.pixels() * (count + copy(count)))
+    Ok(coefficients + reduced.pixels() * (count + copies * copy(count)))
 }
 
 /// A channel as the frame header has it: how many samples it has in the space in which the finest
@@ -160,45 +252,58 @@ fn or_fatal_message<T>(decode: impl FnOnce() -> Result<T>) -> Result<T> {
 /// The words by which libjpeg's messages (jerror.h) tell what it can't do from what is wrong.
 fn from_fatal_message(message: &str) -> Error {
     let format = Format::Jpeg;
-    let source = message.into();
     let is_unsupported = ["Unsupported", "not implemented", "Maximum supported"]
         .iter()
         .any(|words| message.contains(words));
     if is_unsupported {
-        Error::Unsupported { format, source }
+        Error::unsupported(format)
     } else {
-        Error::Damaged { format, source }
-    }
-}
-
-/// The first block of EXIF.
-pub(super) fn exif(bytes: &[u8]) -> Option<&[u8]> {
-    Segments(bytes).find_map(|(marker, content)| match marker {
-        APPLICATION_1 => content.strip_prefix(b"Exif\0\0"),
-        _ => None,
-    })
-}
-
-/// Refuses a picture without its end, and one of too many scans.
-fn check_scans(bytes: &[u8]) -> Result<()> {
-    let mut scans = 0;
-    for (marker, _) in Segments(bytes) {
-        match marker {
-            END_OF_IMAGE => return Ok(()),
-            START_OF_SCAN if scans == MOST_SCANS => {
-                let source = format!("more than {MOST_SCANS} scans").into();
-                return Err(Error::Unsupported {
-                    format: Format::Jpeg,
-                    source,
-                });
-            }
-            START_OF_SCAN => scans += 1,
-            _ => {}
+        Error::Damaged {
+            format,
+            cause: message.into(),
         }
     }
-    Err(Error::Truncated {
-        format: Format::Jpeg,
-    })
+}
+
+/// How a file ends.
+enum End {
+    /// By its mark.
+    Marked,
+    /// There, where the last scan's data end, without a mark.
+    Unmarked(usize),
+}
+
+impl End {
+    /// Refuses a picture of no scans, and one of too many.
+    fn of(bytes: &[u8]) -> Result<End> {
+        const MARKER: usize = 2;
+        let mut scans = 0;
+        let mut last = bytes;
+        let mut segments = Segments(bytes);
+        while let Some((marker, _)) = segments.next() {
+            match marker {
+                END_OF_IMAGE => return Ok(End::Marked),
+                START_OF_SCAN if scans == MOST_SCANS => {
+                    return Err(Error::Unsupported {
+                        format: Format::Jpeg,
+                        kind: format!("JPEG of more than {MOST_SCANS} scans").into(),
+                    });
+                }
+                START_OF_SCAN => {
+                    scans += 1;
+                    last = segments.0;
+                }
+                _ => {}
+            }
+        }
+        let behind = next_marker(last).map_or(0, |(_, behind)| behind.len() + MARKER);
+        match scans {
+            0 => Err(Error::Truncated {
+                format: Format::Jpeg,
+            }),
+            _ => Ok(End::Unmarked(bytes.len() - behind)),
+        }
+    }
 }
 
 /// The size in the first frame header, if there is one: what a decoder will take it for.
@@ -257,51 +362,4 @@ fn frame(bytes: &[u8]) -> Option<&[u8]> {
         0xC0..=0xCF => Some(content),
         _ => None,
     })
-}
-
-const TEMPORARY: u8 = 0x01;
-const START_OF_IMAGE: u8 = 0xD8;
-const END_OF_IMAGE: u8 = 0xD9;
-const START_OF_SCAN: u8 = 0xDA;
-const APPLICATION_1: u8 = 0xE1;
-/// Frames whose coefficients come bit by bit.
-const PROGRESSIVE: [u8; 2] = [0xC2, 0xCA];
-
-/// The segments of a file: each one's marker and its content, which ends early where the file
-/// does.
-struct Segments<'a>(&'a [u8]);
-
-impl<'a> Iterator for Segments<'a> {
-    type Item = (u8, &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (marker, after) = next_marker(self.0)?;
-        let has_content = !matches!(marker, TEMPORARY | START_OF_IMAGE | END_OF_IMAGE);
-        let (content, rest) = match after {
-            &[high, low, ..] if has_content => {
-                // The length counts its own two bytes.
-                let length = usize::from(u16::from_be_bytes([high, low])).max(2);
-                let (segment, rest) = after.split_at(length.min(after.len()));
-                (&segment[2..], rest)
-            }
-            _ => (&[][..], after),
-        };
-        self.0 = rest;
-        Some((marker, content))
-    }
-}
-
-/// The next marker and what follows it. Bytes before it are the coded data of a scan, in which
-/// 0xFF is followed by zero or a restart marker, or junk, which decoders skip.
-fn next_marker(bytes: &[u8]) -> Option<(u8, &[u8])> {
-    let mut rest = bytes;
-    loop {
-        let start = rest.iter().position(|&byte| byte == 0xFF)?;
-        rest = &rest[start + 1..];
-        match *rest.first()? {
-            // A stuffed byte, a filling byte, a restart.
-            0x00 | 0xFF | 0xD0..=0xD7 => {}
-            marker => return Some((marker, &rest[1..])),
-        }
-    }
 }

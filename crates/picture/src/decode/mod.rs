@@ -5,20 +5,23 @@
 
 #[cfg(feature = "avif")]
 mod av1;
+mod bmp;
 mod decoded;
 mod fault;
 mod flatten;
+mod gif;
 mod heif;
 mod hevc;
 mod jpeg;
 mod orientation;
+mod png;
 mod raster;
-mod raw;
+pub(crate) mod raw;
 mod surplus;
 mod tiff;
 mod yuv;
 
-use std::{borrow::Cow, path::Path};
+use std::path::Path;
 
 use fault::guarded;
 pub use surplus::holds_more;
@@ -29,13 +32,16 @@ impl Picture {
     /// The picture in a file's `bytes`.
     ///
     /// - The format is known by the content; see [`Format`].
-    /// - EXIF's orientation is applied. A broken EXIF block is ignored.
-    /// - 16-bit and float samples are scaled to eight bits (floats from 0 to 1), alpha is composited
-    ///   over white, palettes and ink (CMYK, YCCK) become RGB. Colour profiles are ignored.
+    /// - EXIF's orientation is applied, or else XMP's. Broken blocks are ignored, and so are both in HEIC and AVIF: these
+    ///   have boxes of their own for turning (`irot`, `imir`), and what writes them leaves EXIF's orientation as it was.
+    /// - 16-bit and float samples are scaled to eight bits: floats from 0 to 1, or, where some are not, from the file's
+    ///   least to its greatest. Alpha is composited over white, palettes and ink (CMYK, YCCK) become RGB. Colour profiles
+    ///   are ignored.
     /// - Of an animation or a file of several pictures, the first is read; a GIF's or WebP's first
     ///   frame on its canvas.
     /// - A file that ends too early is an error ([`Error::Truncated`]), as in Pillow, even where
-    ///   the top of the picture could be had. Bits that changed on the way may go unnoticed.
+    ///   the top of the picture could be had. Where all pixels are there, the format's mark of the end may be missing. Bits
+    ///   that changed on the way may go unnoticed.
     ///
     /// # Errors
     ///
@@ -108,22 +114,7 @@ pub fn decoding_cost(bytes: &[u8], limits: &Limits, shortest: u32) -> u64 {
     cost.unwrap_or(0)
 }
 
-/// The blocks of EXIF, the best first. Several only where a file has them in parts.
-pub(crate) fn exif_blocks(bytes: &[u8]) -> Vec<Cow<'_, [u8]>> {
-    let Some(format) = Format::of(bytes) else {
-        return Vec::new();
-    };
-    let blocks = guarded(format, || {
-        Ok(match format {
-            Format::Jpeg => jpeg::exif(bytes).map(Cow::Borrowed).into_iter().collect(),
-            Format::Tiff => vec![Cow::Borrowed(bytes)],
-            Format::Raw => raw::exif_blocks(bytes),
-            Format::Avif | Format::Heif => heif::exif(format, bytes).into_iter().collect(),
-            Format::Png | Format::WebP | Format::Gif | Format::Bmp => {
-                let block = raster::exif(format, bytes, &Limits::default());
-                block.map(Cow::Owned).into_iter().collect()
-            }
-        })
-    });
-    blocks.unwrap_or_default()
+/// What `read` gives, or nothing where it panics: for what is worth no error.
+pub(crate) fn or_default<T: Default>(format: Format, read: impl FnOnce() -> T) -> T {
+    guarded(format, || Ok(read())).unwrap_or_default()
 }

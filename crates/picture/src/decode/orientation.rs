@@ -2,17 +2,41 @@
 
 use ::image::metadata::Orientation;
 
-use crate::Size;
+use crate::{
+    Format, Size,
+    container::directory::Directories,
+    metadata::{Blocks, Xmp},
+};
 
 /// The side of the tiles that are turned one at a time: 64 rows of 64 pixels stay in the cache,
 /// while whole columns of a large picture would not.
 const TILE: usize = 64;
 
-/// The orientation in an EXIF block, which JPEG and some writers of WebP begin with a name.
-/// No turn when the block is broken: it is never worth refusing a picture for.
-pub(super) fn from_exif(block: &[u8]) -> Orientation {
-    let block = block.strip_prefix(b"Exif\0\0").unwrap_or(block);
-    Orientation::from_exif_chunk(block).unwrap_or(Orientation::NoTransforms)
+const ORIENTATION: u16 = 274;
+
+/// The orientation that a file's metadata has: EXIF's, else XMP's. No turn when they are broken: they are never worth
+/// refusing a picture for.
+pub(super) fn of(format: Format, bytes: &[u8]) -> Orientation {
+    find(format, bytes).unwrap_or(Orientation::NoTransforms)
+}
+
+/// The orientation that a file's metadata has, if any.
+pub(super) fn find(format: Format, bytes: &[u8]) -> Option<Orientation> {
+    let blocks = Blocks::of(format, bytes);
+    let mut exif = blocks.exif.iter();
+    let of_exif = exif.find_map(|block| in_block(block));
+    let mut xmp = blocks.xmp.iter();
+    of_exif.or_else(|| {
+        let orientation = xmp.find_map(|packet| Xmp::of(packet).orientation());
+        Orientation::from_exif(orientation?)
+    })
+}
+
+/// The orientation in a block of EXIF: the first number of the tag, of whatever type of whole numbers.
+pub(super) fn in_block(block: &[u8]) -> Option<Orientation> {
+    let directory = Directories::new(block)?.first()?;
+    let orientation = u8::try_from(directory.number(ORIENTATION)?).ok()?;
+    Orientation::from_exif(orientation)
 }
 
 /// The picture turned as `orientation` says, with its new size.

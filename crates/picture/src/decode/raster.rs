@@ -1,44 +1,53 @@
 //! PNG, WebP, GIF and BMP, through the decoders of the `image` crate.
 
-use std::io::Cursor;
+use std::{borrow::Cow, io::Cursor};
 
 use ::image::{
     DynamicImage, ImageDecoder, ImageError, ImageResult,
     codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, webp::WebPDecoder},
-    metadata::Orientation,
 };
 
 use super::{
+    bmp,
     decoded::{Decoded, copy},
     fault::damaged,
     flatten::{Layout, scale_16, to_rgb},
-    orientation,
+    gif, orientation, png,
 };
 use crate::{Error, Format, Limits, Result, Size};
 
 pub(super) fn decode(format: Format, bytes: &[u8], limits: &Limits) -> Result<Decoded> {
+    let file = Mended::of(format, bytes)?;
+    let (size, pixels) = read(format, &file.bytes, limits).map_err(|error| match error {
+        Error::Damaged { .. } if !file.had_end => Error::Truncated { format },
+        error => error,
+    })?;
+    Ok(Decoded {
+        size,
+        eighths: 8,
+        orientation: orientation::of(format, bytes),
+        pixels,
+    })
+}
+
+fn read(format: Format, bytes: &[u8], limits: &Limits) -> Result<(Size, Vec<u8>)> {
     let failed = |error| from_image_error(format, error, limits);
     let mut decoder = open(format, bytes, limits)?;
     let size = size(&*decoder);
     limits.check_size(size)?;
     decoder.set_limits(decoder_limits(limits)).map_err(failed)?;
-    let orientation = match decoder.exif_metadata() {
-        Ok(Some(block)) => orientation::from_exif(&block),
-        Ok(None) | Err(_) => Orientation::NoTransforms,
-    };
     let picture = DynamicImage::from_decoder(decoder).map_err(failed)?;
-    let pixels = flatten(format, picture)?;
-    Ok(Decoded {
-        size,
-        eighths: 8,
-        orientation,
-        pixels,
-    })
+    Ok((size, flatten(format, picture)?))
 }
 
 /// The memory that decoding takes.
 pub(super) fn cost(format: Format, bytes: &[u8], limits: &Limits) -> Result<u64> {
-    let decoder = open(format, bytes, limits)?;
+    let file = Mended::of(format, bytes)?;
+    let copied = match file.bytes {
+        Cow::Borrowed(_) => 0,
+        Cow::Owned(ref copy) => copy.len() as u64,
+    };
+    let decoder = open(format, &file.bytes, limits)?;
     let colours = decoder.color_type();
     // What the decoder has of its own: a canvas and a frame.
     let own = match format {
@@ -46,16 +55,27 @@ pub(super) fn cost(format: Format, bytes: &[u8], limits: &Limits) -> Result<u64>
         _ => 0,
     };
     let pixel = u64::from(colours.bytes_per_pixel()) + own + copy(colours.channel_count().into());
-    Ok(size(&*decoder).pixels().saturating_mul(pixel))
+    let pixels = size(&*decoder).pixels().saturating_mul(pixel);
+    Ok(pixels.saturating_add(copied))
 }
 
-/// The block of EXIF.
-pub(super) fn exif(format: Format, bytes: &[u8], limits: &Limits) -> Option<Vec<u8>> {
-    let block = open(format, bytes, limits).ok()?.exif_metadata().ok()??;
-    Some(match block.strip_prefix(b"Exif\0\0") {
-        Some(block) => block.to_vec(),
-        None => block,
-    })
+/// A file as its decoder reads it.
+struct Mended<'a> {
+    bytes: Cow<'a, [u8]>,
+    /// Whether it had an end before it was given one.
+    had_end: bool,
+}
+
+impl<'a> Mended<'a> {
+    fn of(format: Format, bytes: &'a [u8]) -> Result<Mended<'a>> {
+        let (bytes, had_end) = match format {
+            Format::Png => png::mended(bytes)?,
+            Format::Gif => (gif::mended(bytes), true),
+            Format::Bmp => (bmp::mended(bytes)?, true),
+            _ => (Cow::Borrowed(bytes), true),
+        };
+        Ok(Mended { bytes, had_end })
+    }
 }
 
 fn open<'a>(
@@ -116,20 +136,34 @@ fn flatten(format: Format, picture: DynamicImage) -> Result<Vec<u8>> {
         DynamicImage::ImageLuma8(picture) => (picture.into_raw(), Layout::Grey),
         DynamicImage::ImageLumaA8(picture) => (picture.into_raw(), Layout::GreyAlpha),
         DynamicImage::ImageRgb8(picture) => (picture.into_raw(), Layout::Rgb),
-        DynamicImage::ImageRgba8(picture) => (picture.into_raw(), Layout::RgbAlpha),
+        DynamicImage::ImageRgba8(picture) => {
+            let mut samples = picture.into_raw();
+            if format == Format::Bmp {
+                make_visible(&mut samples);
+            }
+            (samples, Layout::RgbAlpha)
+        }
         DynamicImage::ImageLuma16(picture) => (scaled(&picture), Layout::Grey),
         DynamicImage::ImageLumaA16(picture) => (scaled(&picture), Layout::GreyAlpha),
         DynamicImage::ImageRgb16(picture) => (scaled(&picture), Layout::Rgb),
         DynamicImage::ImageRgba16(picture) => (scaled(&picture), Layout::RgbAlpha),
         other => {
-            let kind = format!("samples of type {:?}", other.color());
+            let bits = other.color().bits_per_pixel();
             return Err(Error::Unsupported {
                 format,
-                source: kind.into(),
+                kind: format!("{} with {bits} bits a pixel", format.name()).into(),
             });
         }
     };
     Ok(to_rgb(samples, layout))
+}
+
+/// Takes a bitmap that is clear everywhere for opaque, as viewers do: programs that know no alpha leave zeros.
+fn make_visible(samples: &mut [u8]) {
+    let (pixels, _) = samples.as_chunks_mut::<4>();
+    if pixels.iter().all(|&[.., alpha]| alpha == 0) {
+        pixels.iter_mut().for_each(|[.., alpha]| *alpha = 255);
+    }
 }
 
 fn scaled(samples: &[u16]) -> Vec<u8> {
@@ -142,10 +176,7 @@ fn from_image_error(format: Format, error: ImageError, limits: &Limits) -> Error
             format,
             limit: limits.allocation(),
         },
-        ImageError::Unsupported(error) => Error::Unsupported {
-            format,
-            source: error.into(),
-        },
+        ImageError::Unsupported(_) => Error::unsupported(format),
         // Taken out, since as an `ImageError` it would not be among its own causes.
         ImageError::IoError(error) => damaged(format, error),
         error => damaged(format, error),

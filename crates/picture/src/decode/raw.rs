@@ -9,10 +9,11 @@ use std::{borrow::Cow, collections::HashSet};
 
 use ::image::metadata::Orientation;
 
-use super::{decoded::Decoded, jpeg};
+use super::{decoded::Decoded, jpeg, orientation};
 use crate::{
     Error, Format, Limits, Result,
-    directory::Directories,
+    container::directory::Directories,
+    metadata::Blocks,
     raw_file::{directories, is_of_sensor},
 };
 
@@ -24,7 +25,6 @@ const MOST_STRIPS: usize = 1 << 16;
 
 // Tags of TIFF, TIFF/EP and DNG.
 const STRIP_OFFSETS: u16 = 273;
-const ORIENTATION: u16 = 274;
 const TILE_OFFSETS: u16 = 324;
 /// JPEGInterchangeFormat.
 const JPEG_OFFSET: u16 = 513;
@@ -35,7 +35,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Dec
         let preview = &bytes[preview.place..];
         match jpeg::decode(preview, limits, shortest) {
             Ok(decoded) => {
-                let orientation = own_orientation(preview).or_else(|| orientation(bytes));
+                let orientation =
+                    orientation::find(Format::Jpeg, preview).or_else(|| orientation(bytes));
                 return Ok(Decoded {
                     orientation: orientation.unwrap_or(Orientation::NoTransforms),
                     ..decoded
@@ -72,7 +73,7 @@ fn without_preview(bytes: &[u8]) -> Error {
     }
     Error::Unsupported {
         format,
-        source: "no preview in it, expected one in JPEG".into(),
+        kind: "camera raw without a preview in JPEG".into(),
     }
 }
 
@@ -84,17 +85,15 @@ pub(super) fn cost(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<u64> 
 }
 
 /// Where EXIF may be: in the file's own directories, in Canon's boxes, in the previews.
-pub(super) fn exif_blocks(bytes: &[u8]) -> Vec<Cow<'_, [u8]>> {
+pub(crate) fn exif_blocks(bytes: &[u8]) -> Vec<Cow<'_, [u8]>> {
     let own = Directories::new(bytes).map(|_| bytes).into_iter();
     let previews = previews(bytes);
     let of_previews = previews
         .iter()
         .take(MOST_TRIED)
-        .filter_map(|preview| jpeg::exif(&bytes[preview.place..]));
-    own.chain(canon_blocks(bytes))
-        .chain(of_previews)
-        .map(Cow::Borrowed)
-        .collect()
+        .flat_map(|preview| Blocks::of(Format::Jpeg, &bytes[preview.place..]).exif);
+    let own = own.chain(canon_blocks(bytes)).map(Cow::Borrowed);
+    own.chain(of_previews).collect()
 }
 
 /// A JPEG in a raw file.
@@ -133,20 +132,9 @@ fn sensor_places(bytes: &[u8]) -> HashSet<usize> {
         .collect()
 }
 
-/// The orientation that a preview's own EXIF has.
-fn own_orientation(preview: &[u8]) -> Option<Orientation> {
-    orientation_in(jpeg::exif(preview)?)
-}
-
 /// The orientation of the raw file.
 fn orientation(bytes: &[u8]) -> Option<Orientation> {
-    orientation_in(bytes).or_else(|| canon_blocks(bytes).find_map(orientation_in))
-}
-
-fn orientation_in(block: &[u8]) -> Option<Orientation> {
-    let directory = Directories::new(block)?.first()?;
-    let orientation = u8::try_from(directory.number(ORIENTATION)?).ok()?;
-    Orientation::from_exif(orientation)
+    orientation::in_block(bytes).or_else(|| canon_blocks(bytes).find_map(orientation::in_block))
 }
 
 /// The boxes in which Canon's newer format has the directories of EXIF: `CMT1`, the first, `CMT2`,
@@ -172,8 +160,8 @@ fn of_preview(error: Error) -> Error {
     let format = Format::Raw;
     match error {
         Error::Truncated { .. } => Error::Truncated { format },
-        Error::Damaged { source, .. } => Error::Damaged { format, source },
-        Error::Unsupported { source, .. } => Error::Unsupported { format, source },
+        Error::Damaged { cause, .. } => Error::Damaged { format, cause },
+        Error::Unsupported { kind, .. } => Error::Unsupported { format, kind },
         other => other,
     }
 }

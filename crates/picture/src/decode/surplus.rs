@@ -2,39 +2,88 @@
 
 use std::io::Cursor;
 
-use ::image::codecs::{png::PngDecoder, webp::WebPDecoder};
+use ::image::codecs::webp::WebPDecoder;
 use ::tiff::decoder::Decoder;
 
-use super::fault::guarded;
-use crate::Format;
+use super::{fault::guarded, gif};
+use crate::{
+    Format,
+    container::{
+        directory::Directories,
+        jpeg::{APPLICATION_2, END_OF_IMAGE, START_OF_IMAGE, START_OF_SCAN, Segments},
+        png,
+    },
+};
 
-/// Whether a file holds more than the picture that [`Picture::decode`](crate::Picture::decode) makes of it:
-/// a camera's own data, further frames or pages, or depth and brightness, as phones put into HEIC. So with
-/// what cannot be read: nobody knows.
+/// Whether a file holds more than the picture that [`Picture::decode`](crate::Picture::decode) makes of it: a camera's own
+/// data, further frames or pages, a second picture or a video behind a JPEG, or depth and brightness, as phones put into
+/// HEIC. So with what cannot be read: nobody knows.
 pub fn holds_more(bytes: &[u8]) -> bool {
     let Some(format) = Format::of(bytes) else {
         return true;
     };
     guarded(format, || {
-        let bytes = Cursor::new(bytes);
+        let reader = Cursor::new(bytes);
+        let has_chunk = |kind| png::chunks(bytes).any(|chunk| chunk.kind == kind);
         Ok(match format {
-            Format::Jpeg | Format::Bmp => false,
-            Format::Png => PngDecoder::new(bytes)
-                .and_then(|it| it.is_apng())
-                .unwrap_or(true),
-            Format::WebP => WebPDecoder::new(bytes).map_or(true, |it| it.has_animation()),
-            Format::Gif => has_frames(bytes).unwrap_or(true),
-            Format::Tiff => Decoder::new(bytes).map_or(true, |it| it.more_images()),
+            Format::Bmp => false,
+            Format::Jpeg => lists_pictures(bytes) || has_film_or_picture(bytes),
+            Format::Png => has_chunk(b"acTL") || !has_chunk(b"IDAT"),
+            Format::WebP => WebPDecoder::new(reader).map_or(true, |it| it.has_animation()),
+            Format::Gif => gif::has_frames(bytes),
+            Format::Tiff => Decoder::new(reader).map_or(true, |it| it.more_images()),
             Format::Raw | Format::Avif | Format::Heif => true,
         })
     })
     .unwrap_or(true)
 }
 
-/// Whether there is a frame after the first.
-fn has_frames(bytes: Cursor<&[u8]>) -> Result<bool, gif::DecodingError> {
-    let mut options = gif::DecodeOptions::new();
-    options.skip_frame_decoding(true);
-    let mut decoder = options.read_info(bytes)?;
-    Ok(decoder.next_frame_info()?.is_some() && decoder.next_frame_info()?.is_some())
+/// Whether the list of CIPA's Multi-Picture Format has another picture than the first and its previews.
+fn lists_pictures(bytes: &[u8]) -> bool {
+    entries(bytes).is_some_and(|entries| entries.skip(1).any(|kind| !is_preview(kind)))
+}
+
+/// The kinds of the pictures in that list.
+fn entries(bytes: &[u8]) -> Option<impl Iterator<Item = u32>> {
+    const ENTRIES: u16 = 0xB002;
+    const KIND: u32 = 0xFF_FFFF;
+    let mut segments = Segments::before_scans(bytes);
+    let list = segments.find_map(|(marker, content)| match marker {
+        APPLICATION_2 => content.strip_prefix(b"MPF\0"),
+        _ => None,
+    })?;
+    let directories = Directories::new(list)?;
+    let (entries, _) = directories.first()?.bytes(ENTRIES)?.as_chunks::<16>();
+    Some(
+        entries
+            .iter()
+            .filter_map(move |entry| Some(directories.long(entry)? & KIND)),
+    )
+}
+
+/// Large thumbnails, for screens of two sizes.
+fn is_preview(kind: u32) -> bool {
+    matches!(kind, 0x01_0001 | 0x01_0002)
+}
+
+/// Whether there is a JPEG or a video in what lies behind the picture.
+fn has_film_or_picture(bytes: &[u8]) -> bool {
+    let mut segments = Segments(bytes);
+    let mut behind = bytes;
+    while let Some((marker, _)) = segments.next() {
+        if matches!(marker, START_OF_SCAN | END_OF_IMAGE) {
+            behind = segments.0;
+        }
+        if marker == END_OF_IMAGE {
+            break;
+        }
+    }
+    // The first box of a video is short, and so its length has three zeros.
+    let is_film = |start: &[u8]| matches!(start, [0, 0, 0, _, b'f', b't', b'y', b'p']);
+    let is_picture = |start: &[u8]| start.starts_with(&[0xFF, START_OF_IMAGE, 0xFF]);
+    // Previews that the list has are there too.
+    let has_previews = entries(bytes).is_some();
+    behind
+        .windows(8)
+        .any(|start| is_film(start) || !has_previews && is_picture(start))
 }

@@ -1,6 +1,6 @@
 //! Luma and chroma, made into eight-bit RGB.
 
-use crate::heif::Colours;
+use crate::container::heif::Colours;
 
 /// A picture as its coder has it: samples of `depth` bits, with chroma of full or half its width
 /// and height.

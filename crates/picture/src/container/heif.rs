@@ -275,7 +275,8 @@ impl<'a> Heif<'a> {
             Place::Elsewhere => {
                 return Err(Error::Unsupported {
                     format: self.format,
-                    source: "a part of it is in another item or file".into(),
+                    kind: format!("{} with parts in other items or files", self.format.name())
+                        .into(),
                 });
             }
         };
@@ -291,6 +292,18 @@ impl<'a> Heif<'a> {
             .ok_or(Error::Truncated {
                 format: self.format,
             })
+    }
+
+    /// The packet of XMP that is about the picture. Items that hold none of their kind are left out.
+    pub(crate) fn xmp(&self) -> Option<Cow<'a, [u8]>> {
+        const NAME: &[u8] = b"http://ns.adobe.com/xap/1.0/";
+        let mut about = self.referring(self.primary, *b"cdsc");
+        about.find_map(|item| {
+            let content = (self.kind(item)? == *b"mime").then(|| self.content(item).ok())??;
+            let is_xmp = content.windows(NAME.len()).any(|part| part == NAME)
+                || content.windows(7).any(|part| part == b"rdf:RDF");
+            is_xmp.then_some(content)
+        })
     }
 
     /// The EXIF that is about the picture, as a file of TIFF's form.
@@ -470,6 +483,6 @@ impl Colours {
 fn damaged(format: Format, cause: &'static str) -> Error {
     Error::Damaged {
         format,
-        source: cause.into(),
+        cause: cause.into(),
     }
 }

@@ -32,11 +32,20 @@ struct Entry<'a> {
 const ENTRY: usize = 12;
 
 // The types of values.
+const BYTE: u16 = 1;
 const TEXT: u16 = 2;
 const SHORT: u16 = 3;
 const LONG: u16 = 4;
 const RATIONAL: u16 = 5;
+const SIGNED_BYTE: u16 = 6;
+const SIGNED_SHORT: u16 = 8;
+const SIGNED_LONG: u16 = 9;
+const SIGNED_RATIONAL: u16 = 10;
+const FLOAT: u16 = 11;
+const DOUBLE: u16 = 12;
 const DIRECTORY: u16 = 13;
+/// UTF-8, since Exif 3.0.
+const UTF_8: u16 = 129;
 
 impl<'a> Directories<'a> {
     /// Those of a file, or of a block of EXIF. The number after the byte order, 42 in TIFF, is the
@@ -75,7 +84,7 @@ impl<'a> Directories<'a> {
         })
     }
 
-    fn long(&self, bytes: &[u8]) -> Option<u32> {
+    pub(crate) fn long(&self, bytes: &[u8]) -> Option<u32> {
         let bytes = *bytes.first_chunk()?;
         Some(match self.is_little {
             true => u32::from_le_bytes(bytes),
@@ -96,6 +105,11 @@ impl<'a> Directory<'a> {
         self.numbers(tag).filter_map(move |place| within.at(place))
     }
 
+    /// Whether numbers have the lowest byte first.
+    pub(crate) fn is_little(&self) -> bool {
+        self.within.is_little
+    }
+
     /// The first whole number of a tag.
     pub(crate) fn number(&self, tag: u16) -> Option<u32> {
         self.numbers(tag).next()
@@ -108,9 +122,15 @@ impl<'a> Directory<'a> {
 
     /// The text of a tag up to the zero that ends it; what is no UTF-8 is replaced.
     pub(crate) fn text(&self, tag: u16) -> Option<String> {
-        let entry = self.entry(tag).filter(|entry| entry.kind == TEXT)?;
+        let is_text = |entry: &Entry<'_>| matches!(entry.kind, TEXT | UTF_8);
+        let entry = self.entry(tag).filter(is_text)?;
         let text = entry.values.split(|&byte| byte == 0).next()?;
         Some(String::from_utf8_lossy(text).into_owned())
+    }
+
+    /// The values of a tag as they lie in the file, whatever their type.
+    pub(crate) fn bytes(&self, tag: u16) -> Option<&'a [u8]> {
+        self.entry(tag).map(|entry| entry.values)
     }
 
     /// The fractions of a tag: numerators and denominators.
@@ -133,9 +153,9 @@ impl<'a> Directory<'a> {
             .find(|entry| within.short(&entry[..]) == Some(tag))?;
         let kind = within.short(&entry[2..])?;
         let size = match kind {
-            SHORT => 2,
-            LONG | DIRECTORY => 4,
-            RATIONAL => 8,
+            SHORT | SIGNED_SHORT => 2,
+            LONG | SIGNED_LONG | FLOAT | DIRECTORY => 4,
+            RATIONAL | SIGNED_RATIONAL | DOUBLE => 8,
             _ => 1,
         };
         let length = within.long(&entry[4..])? as usize * size;
@@ -155,13 +175,15 @@ impl<'a> Directory<'a> {
 }
 
 impl<'a> Entry<'a> {
+    /// Whole numbers; negative ones are left out.
     fn numbers(self) -> impl Iterator<Item = u32> + use<'a> {
         let size = match self.kind {
-            1 => 1,
-            SHORT => 2,
-            LONG | DIRECTORY => 4,
+            BYTE | SIGNED_BYTE => 1,
+            SHORT | SIGNED_SHORT => 2,
+            LONG | SIGNED_LONG | DIRECTORY => 4,
             _ => usize::MAX,
         };
+        let is_signed = matches!(self.kind, SIGNED_BYTE | SIGNED_SHORT | SIGNED_LONG);
         self.values
             .chunks_exact(size)
             .filter_map(move |bytes| match size {
@@ -169,5 +191,6 @@ impl<'a> Entry<'a> {
                 2 => self.within.short(bytes).map(u32::from),
                 _ => self.within.long(bytes),
             })
+            .filter(move |number| !is_signed || number >> (8 * size - 1) == 0)
     }
 }

@@ -1,0 +1,108 @@
+//! Headers of BMP that the decoder refuses, in the words of one that it reads.
+
+use std::borrow::Cow;
+
+use crate::{Error, Format, Result};
+
+/// The file's own header, before that of the picture.
+const FILE_HEADER: usize = 14;
+/// The length of Windows' header, from which all later ones differ by what they have more.
+const INFO_HEADER: usize = 40;
+/// The length of the header that has masks for red, green, blue and alpha.
+const MASKS_HEADER: u32 = 56;
+
+// Places in the file.
+const DATA: usize = 10;
+const LENGTH: usize = FILE_HEADER;
+const PLANES_OF_CORE: usize = 22;
+const PLANES: usize = 26;
+const BITS: usize = 28;
+const COMPRESSION: usize = 30;
+const COLOURS: usize = 46;
+
+const BIT_FIELDS: u32 = 3;
+const ALPHA_BIT_FIELDS: u32 = 6;
+
+/// The file, or a copy that the decoder reads:
+///
+/// - The headers of OS/2 2.x, of 16 to 64 bytes, begin as Windows' does.
+/// - Planes are 1, whatever number there is.
+/// - Masks with alpha, as Windows CE has them, lie where a later header has them.
+/// - There are no more colours than samples can name.
+pub(super) fn mended(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
+    let mut copy = Cow::Borrowed(bytes);
+    let Some(length) = long(bytes, LENGTH).map(|length| length as usize) else {
+        return Ok(copy);
+    };
+    if length == 12 {
+        set_short(&mut copy, PLANES_OF_CORE, 1);
+        return Ok(copy);
+    }
+    if bytes.len() < FILE_HEADER + length || length < 16 {
+        return Ok(copy);
+    }
+    if !matches!(length, INFO_HEADER | 52 | 56 | 108 | 124) {
+        copy = Cow::Owned(with_info_header(bytes, length)?);
+    }
+    set_short(&mut copy, PLANES, 1);
+    if long(&copy, COMPRESSION) == Some(ALPHA_BIT_FIELDS) {
+        set_long(&mut copy, COMPRESSION, BIT_FIELDS);
+        if length == INFO_HEADER {
+            set_long(&mut copy, LENGTH, MASKS_HEADER);
+        }
+    }
+    if let Some(bits @ 1..=8) = short(&copy, BITS)
+        && long(&copy, COLOURS).is_some_and(|colours| colours > 1 << bits)
+    {
+        set_long(&mut copy, COLOURS, 1 << bits);
+    }
+    Ok(copy)
+}
+
+/// With Windows' header in the place of one of `length`, which begins with the same fields as far as it goes.
+fn with_info_header(bytes: &[u8], length: usize) -> Result<Vec<u8>> {
+    let (header, rest) = bytes[FILE_HEADER..].split_at(length);
+    let mut own = [0; INFO_HEADER];
+    let shared = length.min(INFO_HEADER);
+    own[..shared].copy_from_slice(&header[..shared]);
+    own[..4].copy_from_slice(&(INFO_HEADER as u32).to_le_bytes());
+    let mut copy = [&bytes[..FILE_HEADER], &own, rest].concat();
+    // OS/2 has codes of its own from here on.
+    if long(&copy, COMPRESSION).is_some_and(|compression| compression >= BIT_FIELDS) {
+        return Err(Error::Unsupported {
+            format: Format::Bmp,
+            kind: "BMP in a compression of OS/2".into(),
+        });
+    }
+    let data = long(bytes, DATA).unwrap_or(0) as usize;
+    let data = (data + INFO_HEADER).saturating_sub(length);
+    copy[DATA..DATA + 4].copy_from_slice(&(data as u32).to_le_bytes());
+    Ok(copy)
+}
+
+fn short(bytes: &[u8], place: usize) -> Option<u16> {
+    bytes
+        .get(place..)?
+        .first_chunk()
+        .map(|bytes| u16::from_le_bytes(*bytes))
+}
+
+fn long(bytes: &[u8], place: usize) -> Option<u32> {
+    bytes
+        .get(place..)?
+        .first_chunk()
+        .map(|bytes| u32::from_le_bytes(*bytes))
+}
+
+/// Copies only where it is another number.
+fn set_short(bytes: &mut Cow<'_, [u8]>, place: usize, value: u16) {
+    if short(bytes, place).is_some_and(|old| old != value) {
+        bytes.to_mut()[place..place + 2].copy_from_slice(&value.to_le_bytes());
+    }
+}
+
+fn set_long(bytes: &mut Cow<'_, [u8]>, place: usize, value: u32) {
+    if long(bytes, place).is_some_and(|old| old != value) {
+        bytes.to_mut()[place..place + 4].copy_from_slice(&value.to_le_bytes());
+    }
+}

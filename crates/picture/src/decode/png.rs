@@ -1,0 +1,62 @@
+//! What the decoder of PNG makes too much of, or has no name for.
+
+use std::borrow::Cow;
+
+use flate2::Crc;
+
+use crate::{
+    Error, Format, Result,
+    container::png::{SIGNATURE, chunks},
+};
+
+/// Chunks that pixels don't need, and for whose contents the decoder may refuse the file.
+const TROUBLESOME: [&[u8; 4]; 5] = [b"cICP", b"mDCV", b"cLLI", b"iCCP", b"bKGD"];
+
+/// The file, or a copy of those chunks alone that pixels are made of, with an end; and whether it had
+/// one.
+pub(super) fn mended(bytes: &[u8]) -> Result<(Cow<'_, [u8]>, bool)> {
+    if chunks(bytes)
+        .next()
+        .is_some_and(|chunk| chunk.kind == b"CgBI")
+    {
+        return Err(Error::Unsupported {
+            format: Format::Png,
+            kind: "Apple CgBI PNG".into(),
+        });
+    }
+    let had_end = chunks(bytes).any(|chunk| chunk.kind == b"IEND");
+    let is_plain = !chunks(bytes).any(|chunk| TROUBLESOME.contains(&chunk.kind));
+    let bytes = match had_end && is_plain {
+        true => Cow::Borrowed(bytes),
+        false => Cow::Owned(pixels_alone(bytes)),
+    };
+    Ok((bytes, had_end))
+}
+
+fn pixels_alone(bytes: &[u8]) -> Vec<u8> {
+    let mut copy = bytes[..bytes.len().min(SIGNATURE)].to_vec();
+    for chunk in chunks(bytes).filter(|chunk| chunk.kind != b"IEND") {
+        let is_critical = chunk.kind[0].is_ascii_uppercase();
+        if is_critical || [b"tRNS", b"acTL", b"fcTL", b"fdAT"].contains(&chunk.kind) {
+            copy.extend((chunk.content.len() as u32).to_be_bytes());
+            copy.extend(chunk.kind);
+            copy.extend(chunk.content);
+            copy.extend(
+                chunk
+                    .checksum
+                    .copied()
+                    .unwrap_or_else(|| checksum(chunk.kind, chunk.content)),
+            );
+        }
+    }
+    copy.extend(b"\0\0\0\0IEND");
+    copy.extend(checksum(b"IEND", &[]));
+    copy
+}
+
+fn checksum(kind: &[u8], content: &[u8]) -> [u8; 4] {
+    let mut checksum = Crc::new();
+    checksum.update(kind);
+    checksum.update(content);
+    checksum.sum().to_be_bytes()
+}

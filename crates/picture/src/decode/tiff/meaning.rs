@@ -1,0 +1,194 @@
+//! What samples mean.
+
+use ::tiff::{
+    TiffResult,
+    tags::{CompressionMethod, PhotometricInterpretation, Tag},
+};
+
+use super::{Reader, Samples, number, unsupported};
+use crate::{
+    Result,
+    decode::flatten::{Layout, to_rgb},
+};
+
+/// The colours of the first channels, and which of the others is opacity.
+pub(super) struct Meaning {
+    colours: Colours,
+    opacity: Option<Opacity>,
+}
+
+enum Colours {
+    Grey,
+    /// Grey of which 0 is white.
+    InvertedGrey,
+    Rgb,
+    Cmyk,
+    YCbCr,
+    /// Indexes into these colours.
+    Palette(Vec<[u8; 3]>),
+    /// By its number.
+    Unknown(u16),
+}
+
+struct Opacity {
+    channel: usize,
+    /// Whether colours are multiplied by it.
+    is_premultiplied: bool,
+}
+
+impl Meaning {
+    pub(super) fn of(reader: &mut Reader<'_>, channels: u16) -> TiffResult<Meaning> {
+        let colours = Colours::of(reader)?;
+        let extra: Option<Vec<u16>> = reader.find_tag_unsigned_vec(Tag::ExtraSamples)?;
+        let opacity = colours.opacity(usize::from(channels), extra.as_deref());
+        Ok(Meaning { colours, opacity })
+    }
+
+    pub(super) fn to_rgb(&self, mut samples: Samples) -> Result<Vec<u8>> {
+        let count = self.colours.count();
+        if samples.channels < count {
+            let channels = samples.channels;
+            return Err(unsupported(format!(
+                "TIFF with {channels} of {count} channels of colour"
+            )));
+        }
+        match &self.colours {
+            Colours::Unknown(number) => {
+                return Err(unsupported(format!("TIFF with colours of kind {number}")));
+            }
+            Colours::Palette(palette) => {
+                // An index beyond the palette is black, as in Pillow.
+                let colour =
+                    |index: u8| palette.get(usize::from(index)).copied().unwrap_or_default();
+                let indexes = samples.bytes.iter().step_by(samples.channels);
+                let colours = indexes.flat_map(|&index| colour(index));
+                return Ok(colours.collect());
+            }
+            Colours::InvertedGrey => samples.scale(true),
+            _ => samples.scale(false),
+        }
+        let layout = self.layout();
+        let picked = samples.picked(count, self.opacity.as_ref().map(|opacity| opacity.channel));
+        Ok(to_rgb(picked, layout))
+    }
+
+    fn layout(&self) -> Layout {
+        let is_premultiplied = self
+            .opacity
+            .as_ref()
+            .map(|opacity| opacity.is_premultiplied);
+        match (&self.colours, is_premultiplied) {
+            (Colours::Rgb, None) => Layout::Rgb,
+            (Colours::Rgb, Some(false)) => Layout::RgbAlpha,
+            (Colours::Rgb, Some(true)) => Layout::RgbPremultiplied,
+            (Colours::Cmyk, _) => Layout::Cmyk,
+            (Colours::YCbCr, _) => Layout::YCbCr,
+            (_, None) => Layout::Grey,
+            (_, Some(false)) => Layout::GreyAlpha,
+            (_, Some(true)) => Layout::GreyPremultiplied,
+        }
+    }
+}
+
+impl Colours {
+    fn of(reader: &mut Reader<'_>) -> TiffResult<Colours> {
+        let tag = number(reader, Tag::PhotometricInterpretation, 0)?;
+        let compression = CompressionMethod::from_u16(number(reader, Tag::Compression, 1)?);
+        let is_jpeg = compression == Some(CompressionMethod::ModernJPEG);
+        Ok(match PhotometricInterpretation::from_u16(tag) {
+            Some(PhotometricInterpretation::WhiteIsZero) => Colours::InvertedGrey,
+            Some(PhotometricInterpretation::BlackIsZero) => Colours::Grey,
+            Some(PhotometricInterpretation::RGB) => Colours::Rgb,
+            Some(PhotometricInterpretation::CMYK) => Colours::Cmyk,
+            Some(PhotometricInterpretation::RGBPalette) => {
+                Colours::Palette(palette(&reader.get_tag_u16_vec(Tag::ColorMap)?))
+            }
+            // In JPEG, subsampling has been evened out.
+            Some(PhotometricInterpretation::YCbCr) if is_jpeg || !is_subsampled(reader)? => {
+                Colours::YCbCr
+            }
+            _ => Colours::Unknown(tag),
+        })
+    }
+
+    fn count(&self) -> usize {
+        match self {
+            Colours::Grey | Colours::InvertedGrey | Colours::Palette(_) => 1,
+            Colours::Rgb | Colours::YCbCr => 3,
+            Colours::Cmyk => 4,
+            Colours::Unknown(_) => 0,
+        }
+    }
+
+    /// The first of the channels beyond the colours that is said to be opacity, or, where nothing is said, the only one.
+    fn opacity(&self, channels: usize, extra: Option<&[u16]>) -> Option<Opacity> {
+        const PREMULTIPLIED: u16 = 1;
+        const PLAIN: u16 = 2;
+        if !matches!(self, Colours::Grey | Colours::InvertedGrey | Colours::Rgb) {
+            return None;
+        }
+        let count = self.count();
+        let Some(extra) = extra else {
+            return (channels == count + 1).then_some(Opacity {
+                channel: count,
+                is_premultiplied: false,
+            });
+        };
+        // There are as many as the last channels.
+        let first = channels.checked_sub(extra.len())?.max(count);
+        let place = extra
+            .iter()
+            .position(|&kind| matches!(kind, PREMULTIPLIED | PLAIN))?;
+        Some(Opacity {
+            channel: first + place,
+            is_premultiplied: extra[place] == PREMULTIPLIED,
+        })
+        .filter(|opacity| opacity.channel < channels)
+    }
+}
+
+fn is_subsampled(reader: &mut Reader<'_>) -> TiffResult<bool> {
+    let subsampling: Option<Vec<u16>> = reader.find_tag_unsigned_vec(Tag::ChromaSubsampling)?;
+    Ok(subsampling.is_none_or(|sides| sides != [1, 1]))
+}
+
+/// Colours from a map that holds all the reds, then the greens, then the blues. The upper byte is
+/// right for both kinds of writers, those who scale to 16 bits by 257 and those who do by 256.
+fn palette(map: &[u16]) -> Vec<[u8; 3]> {
+    let (reds, rest) = map.split_at(map.len() / 3);
+    let (greens, blues) = rest.split_at(rest.len() / 2);
+    let channels = reds.iter().zip(greens).zip(blues);
+    channels
+        .map(|((&red, &green), &blue)| [red, green, blue].map(|colour| (colour >> 8) as u8))
+        .collect()
+}
+
+impl Samples {
+    /// Makes the largest number 255, and turns dark into light where `is_inverted`; opacity stays as it is.
+    fn scale(&mut self, is_inverted: bool) {
+        // 255 is divisible by the largest value of each depth.
+        let factor = 255 / self.largest;
+        if factor > 1 {
+            self.bytes.iter_mut().for_each(|sample| *sample *= factor);
+        }
+        if is_inverted {
+            for pixel in self.bytes.chunks_exact_mut(self.channels) {
+                pixel[0] = 255 - pixel[0];
+            }
+        }
+    }
+
+    /// The first `count` channels, and one more.
+    fn picked(self, count: usize, another: Option<usize>) -> Vec<u8> {
+        let is_all = self.channels == count + usize::from(another.is_some());
+        if is_all && another.is_none_or(|another| another == count) {
+            return self.bytes;
+        }
+        let pixels = self.bytes.chunks_exact(self.channels);
+        let picked = pixels.flat_map(|pixel| {
+            let another = another.map(|another| pixel[another]);
+            pixel[..count].iter().copied().chain(another)
+        });
+        picked.collect()
+    }
+}
