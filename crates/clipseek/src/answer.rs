@@ -235,7 +235,7 @@ impl fmt::Display for Nothing {
                 };
                 write!(
                     f,
-                    "no caption, file name or folder{among} has all of these words: {keywords}"
+                    "no caption, file name, folder or text in a file{among} has all of these words: {keywords}"
                 )
             }
             Nothing::Conditions => {

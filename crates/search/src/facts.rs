@@ -1,32 +1,59 @@
-//! What a photograph's file says of itself, as metadata to filter by.
+//! What a picture's file says about it, as metadata to filter by and to look words up in.
 
 use std::ops::Range;
 
 use index::Metadata;
+use serde_json::Value;
 
-use crate::keys::{CAMERA, LATITUDE, LONGITUDE, TAKEN, TAKEN_AT};
+use crate::keys::{
+    CAMERA, DESCRIPTION, KEYWORDS, LATITUDE, LONGITUDE, RATING, TAKEN, TAKEN_AT, TITLE,
+};
+
+/// Bytes of a description, and of all keywords, that become metadata: engines bound those of a vector.
+const LONGEST: usize = 4 << 10;
 
 /// The facts in a file's `bytes`.
 pub(crate) fn of(bytes: &[u8]) -> Metadata {
-    let file = picture::Metadata::of(bytes);
-    let mut facts = Metadata::new();
-    if let Some(taken) = file.taken {
-        if let Some(seconds) = seconds(&taken) {
-            facts.insert(TAKEN_AT.to_owned(), seconds.into());
-        }
-        facts.insert(TAKEN.to_owned(), taken.into());
-    }
-    if let Some(camera) = file.camera {
-        facts.insert(CAMERA.to_owned(), camera.into());
-    }
-    if let (Some(latitude), Some(longitude)) = (file.latitude, file.longitude) {
-        facts.insert(LATITUDE.to_owned(), latitude.into());
-        facts.insert(LONGITUDE.to_owned(), longitude.into());
-    }
-    facts
+    let found = picture::Metadata::of(bytes);
+    let description = found.description.map(|text| cut(text, LONGEST));
+    let facts = [
+        (
+            TAKEN_AT,
+            found.taken.as_deref().and_then(seconds).map(Into::into),
+        ),
+        (TAKEN, found.taken.map(Into::into)),
+        (CAMERA, found.camera.map(Into::into)),
+        (LATITUDE, found.latitude.map(Into::into)),
+        (LONGITUDE, found.longitude.map(Into::into)),
+        (TITLE, found.title.map(Into::into)),
+        (DESCRIPTION, description.map(Into::into)),
+        (RATING, found.rating.map(Into::into)),
+        (KEYWORDS, keywords(found.keywords)),
+    ];
+    let facts = facts.into_iter();
+    let facts = facts.filter_map(|(key, fact)| Some((key.to_owned(), fact?)));
+    facts.collect()
 }
 
-/// `2019-07-14T18:02:11` in seconds since 1970, or the first second of `2019-07-14`. What comes behind is not looked at.
+/// The first keywords that take no more than so many bytes together, if there are any.
+fn keywords(mut keywords: Vec<String>) -> Option<Value> {
+    let mut room = LONGEST;
+    keywords.retain(|keyword| {
+        let fits = keyword.len() <= room;
+        room -= if fits { keyword.len() } else { room };
+        fits
+    });
+    (!keywords.is_empty()).then(|| keywords.into())
+}
+
+/// The start of a text, of at most so many bytes.
+fn cut(mut text: String, most: usize) -> String {
+    text.truncate(text.floor_char_boundary(most));
+    text
+}
+
+/// `2019-07-14T18:02:11` in seconds since 1970, of a date alone those of its beginning; what comes behind it is not
+/// looked at.
 fn seconds(taken: &str) -> Option<i64> {
     let number = |range: Range<usize>| taken.get(range)?.parse::<i64>().ok();
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
@@ -51,12 +78,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn keywords_have_bounds() {
+        assert_eq!(keywords(vec![]), None);
+        let many = vec!["k".repeat(200); 200];
+        assert_eq!(keywords(many).unwrap().as_array().unwrap().len(), 20);
+        assert_eq!(cut("añ".repeat(10), 2), "a");
+    }
+
+    #[test]
     fn seconds_are_those_of_other_programs() {
         // By `date -u -d … +%s`.
         for (taken, expected) in [
             ("1970-01-01T00:00:00", 0),
             ("2019-07-14T18:02:11", 1_563_127_331),
             ("2019-07-14T18:02:11+02:00", 1_563_127_331),
+            ("2019-07-14", 1_563_062_400),
             ("2019-07-14", 1_563_062_400),
             ("2000-02-29T23:59:59", 951_868_799),
             ("1900-03-01T00:00:00", -2_203_891_200),

@@ -78,7 +78,7 @@ pub(crate) struct Arguments {
     #[arg(long = "in", value_name = "WHERE", value_enum, value_delimiter = ',')]
     fields: Vec<FieldName>,
 
-    /// Words to look up in captions, file names and folders: all of them; "words in quotes" stand
+    /// Words to look up in captions, file names, folders, and titles, descriptions and keywords of files: all of them; "words in quotes" stand
     /// together, word* stands for any ending
     #[arg(long, value_name = "WORDS")]
     keywords: Option<String>,

@@ -1,3 +1,6 @@
+use std::fs;
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::world::{World, demo};
@@ -97,7 +100,7 @@ fn keywords_alone_take_no_model() {
         (ran.code, ran.stderr.as_str()),
         (
             1,
-            "searched collection default\nno caption, file name or folder has all of these words: unicorn\n"
+            "searched collection default\nno caption, file name, folder or text in a file has all of these words: unicorn\n"
         )
     );
     for (arguments, error) in [
@@ -205,4 +208,27 @@ fn pictures_without_a_date_are_counted_where_dates_are_asked_for() {
     assert_eq!(ran.code, 1);
     let note = "2 pictures have no date and are left out";
     assert!(ran.stderr.contains(note), "{}", ran.stderr);
+}
+
+#[test]
+fn what_a_file_says_is_searched_by_keywords_and_filters() {
+    let world = World::with_pictures(&["two-perch.jpg"]);
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../picture/tests/fixtures/metadata");
+    fs::copy(fixtures.join("all.jpg"), world.path("pictures/all.jpg")).unwrap();
+    world.well(&["add", "pictures"]);
+    let found = |arguments: &[&str]| {
+        let search = [&["search", "--format", "json"], arguments].concat();
+        world.well(&search).json()
+    };
+    let one = found(&["--keywords", "fruhling lodz cats"]);
+    assert_eq!(names(&one), ["all.jpg"]);
+    let facts = &one["hits"][0]["metadata"];
+    for key in ["title", "description", "keywords", "rating", "taken"] {
+        assert!(!facts[key].is_null(), "{key}: {facts}");
+    }
+    let filter = json!({"keywords": facts["keywords"][0]}).to_string();
+    assert_eq!(
+        names(&found(&["a thing", "--filter", &filter])),
+        ["all.jpg"]
+    );
 }
