@@ -552,8 +552,7 @@ mod tests {
         };
         let response = http::Response::new(reqwest::Body::wrap(body)).into();
         let (at, told) = (somewhere(), told.map(|length| length as u64));
-        let clock = LoopClock::default();
-        let mut patience = Patience::new(&fetcher.options, &clock);
+        let mut patience = Patience::new(&fetcher.options, &fetcher.clock);
         let body = fetcher.body(response, told, &at, &mut patience);
         let freed = async {
             sleep(taken).await;
@@ -618,7 +617,6 @@ mod tests {
             stall: 10 * TICK,
             ..FetchOptions::default()
         };
-        let at = WebAddress("http://host.example/".parse().unwrap());
         runtime.block_on(async {
             let clock = LoopClock::default();
             let patience = Patience::new(&options, &clock);
@@ -629,9 +627,9 @@ mod tests {
                 sleep(3 * TICK).await;
                 Ok(())
             };
-            patience.wait(&at, late).await.unwrap();
+            patience.wait(&somewhere(), late).await.unwrap();
             let never = pending::<reqwest::Result<()>>();
-            let lost = patience.wait(&at, never).await;
+            let lost = patience.wait(&somewhere(), never).await;
             assert!(matches!(lost, Err(FetchError::Stalled { .. })));
         });
     }

@@ -21,7 +21,7 @@ use self::{
 /// How often text is put back, at most: some has been spoilt several times.
 const ROUNDS: usize = 16;
 /// The most characters of a part that is put back by itself.
-const LONGEST_PART: usize = 256;
+const LONGEST_PART: usize = 64;
 
 /// `text` as it was before it was read wrongly.
 pub(super) fn undo(text: &str) -> Cow<'_, str> {
