@@ -220,7 +220,7 @@ fn what_a_file_says_is_searched_by_keywords_and_filters() {
         let search = [&["search", "--format", "json"], arguments].concat();
         world.well(&search).json()
     };
-    let one = found(&["--keywords", "fruhling lodz cats"]);
+    let one = found(&["--keywords", "fruhling cats koln"]);
     assert_eq!(names(&one), ["all.jpg"]);
     let facts = &one["hits"][0]["metadata"];
     for key in ["title", "description", "keywords", "rating", "taken"] {
