@@ -55,7 +55,8 @@ fn decode(name: &str, bytes: &[u8]) -> picture::Result<Picture> {
     let _ = Metadata::of(bytes);
     let _ = holds_more(bytes);
     let _ = decoding_cost(bytes, &LIMITS, 8);
-    let _ = Picture::decode_reduced(bytes, &LIMITS, 8);
+    let reduced = Picture::decode_reduced(bytes, &LIMITS, 8);
+    let _ = reduced.map(|reduced| reduced.signature());
     let result = Picture::decode(bytes, &LIMITS);
     match &result {
         Ok(picture) => {
