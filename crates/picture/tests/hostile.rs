@@ -412,6 +412,7 @@ proptest! {
             b"RIFF\0\x10\0\0WEBPVP8",
             b"GIF89a",
             b"BM",
+            b"P6 16 16 255 ",
             b"II*\0\x08\0\0\0",
             b"IIRO\x08\0\0\0",
             b"\0\0\0\x20ftypavif",

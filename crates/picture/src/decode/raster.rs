@@ -1,10 +1,12 @@
-//! PNG, WebP, GIF and BMP, through the decoders of the `image` crate.
+//! PNG, WebP, GIF, BMP and PNM, through the decoders of the `image` crate.
 
 use std::{borrow::Cow, io::Cursor};
 
 use ::image::{
     DynamicImage, ImageDecoder, ImageError, ImageResult,
-    codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, webp::WebPDecoder},
+    codecs::{
+        bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, pnm::PnmDecoder, webp::WebPDecoder,
+    },
 };
 
 use super::{
@@ -100,6 +102,7 @@ fn open<'a>(
         }
         Format::Gif => boxed(GifDecoder::new(reader)),
         Format::Bmp => boxed(BmpDecoder::new(reader)),
+        Format::Pnm => boxed(PnmDecoder::new(reader)),
         _ => unreachable!("{} is not decoded here", format.name()),
     };
     decoder.map_err(|error| from_image_error(format, error, limits))
