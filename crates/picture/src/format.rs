@@ -13,6 +13,8 @@ pub enum Format {
     Gif,
     /// Windows bitmaps.
     Bmp,
+    /// Portable anymaps: PBM, PGM and PPM, as text or not.
+    Pnm,
     /// The first picture of a TIFF.
     Tiff,
     /// Raw files of cameras, by the JPEG that the camera put inside.
@@ -26,12 +28,13 @@ pub enum Format {
 
 impl Format {
     /// All the formats.
-    pub const ALL: [Format; 9] = [
+    pub const ALL: [Format; 10] = [
         Format::Jpeg,
         Format::Png,
         Format::WebP,
         Format::Gif,
         Format::Bmp,
+        Format::Pnm,
         Format::Tiff,
         Format::Raw,
         Format::Avif,
@@ -63,6 +66,11 @@ impl Format {
             ] => Some(Format::WebP),
             [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Format::Gif),
             [b'B', b'M', ..] => Some(Format::Bmp),
+            [b'P', b'1'..=b'6', blank, b'0'..=b'9' | b'#' | b'\n', ..]
+                if blank.is_ascii_whitespace() =>
+            {
+                Some(Format::Pnm)
+            }
             // 42 for TIFF, 43 for BigTIFF.
             [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] if raw_file::is_raw_tiff(bytes) => {
                 Some(Format::Raw)
@@ -86,6 +94,7 @@ impl Format {
             Format::WebP => "WebP",
             Format::Gif => "GIF",
             Format::Bmp => "BMP",
+            Format::Pnm => "PNM",
             Format::Tiff => "TIFF",
             Format::Raw => "camera raw",
             Format::Avif => "AVIF",
@@ -102,6 +111,7 @@ impl Format {
             Format::WebP => &["webp"],
             Format::Gif => &["gif"],
             Format::Bmp => &["bmp", "dib"],
+            Format::Pnm => &["ppm", "pgm", "pbm", "pnm"],
             Format::Tiff => &["tif", "tiff"],
             Format::Raw => &[
                 "cr2", "nef", "arw", "dng", "raf", "orf", "rw2", "cr3", "pef", "srw", "3fr", "crw",
@@ -147,6 +157,8 @@ mod tests {
         case(b"GIF87a", Some(Format::Gif));
         case(b"GIF89a", Some(Format::Gif));
         case(b"BM", Some(Format::Bmp));
+        case(b"P6\n23 17\n255\n", Some(Format::Pnm));
+        case(b"P1\n# a comment", Some(Format::Pnm));
         case(b"II*\0", Some(Format::Tiff));
         case(b"MM\0*", Some(Format::Tiff));
         case(b"MM\0+", Some(Format::Tiff));
@@ -166,6 +178,8 @@ mod tests {
             b"RIFF\x04\0\0\0WAVE",
             b"GIF88a",
             b"%PDF-1.7",
+            b"P6, page 12",
+            b"P7\nWIDTH",
             b"\0\0\0\x18ftypisom",
             b"<svg",
         ] {

@@ -1,6 +1,6 @@
 //! Untrusted bytes in, upright RGB pictures out.
 //!
-//! JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC and the raw files of cameras, with the feature `avif` AVIF too, recognised by their content and
+//! JPEG, PNG, WebP, GIF, BMP, PNM, TIFF, HEIC and the raw files of cameras, with the feature `avif` AVIF too, recognised by their content and
 //! never by a name, become one form: eight bits a channel, red, green and blue, turned upright as the file's EXIF says. What
 //! this costs is bounded before it is spent, by [`Limits`] on bytes and on pixels. A file that is
 //! no picture, damaged, cut off, too large or of a kind nobody can read is an [`Error`] with a
@@ -8,8 +8,8 @@
 //!
 //! A [`Picture`] can be [resampled](Picture::resample) as Pillow does it, to the bit, which is what
 //! models trained behind Pillow expect; made into a [thumbnail](Picture::thumbnail); and written
-//! as JPEG or PNG. A [`ContentHash`] names a file by its bytes, and
-//! [`Metadata`] is what cameras and people noted in it.
+//! as JPEG or PNG. A [`ContentHash`] names a file by its bytes, a
+//! [`Signature`] tells versions of one picture from different ones, and [`Metadata`] is what cameras and people noted in it.
 //!
 //! ```
 //! use picture::{Filter, Limits, Picture, Size, Window};
@@ -44,6 +44,7 @@ mod picture;
 mod raw_file;
 mod reduced;
 mod resample;
+mod signature;
 
 pub use content_hash::ContentHash;
 pub use decode::{decoding_cost, holds_more};
@@ -56,3 +57,4 @@ pub use limits::Limits;
 pub use metadata::Metadata;
 pub use picture::Picture;
 pub use reduced::Reduced;
+pub use signature::Signature;

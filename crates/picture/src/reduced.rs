@@ -1,4 +1,4 @@
-use crate::{Filter, Picture, Size, Window, resample::Stretch};
+use crate::{Filter, Picture, Size, Window, resample::Stretch, signature::Grid};
 
 /// A picture made smaller while it was decoded: see [`Picture::decode_reduced`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Reduced {
     pub(crate) eighths: u8,
     /// Whether columns, and rows, were turned round after making the picture smaller.
     pub(crate) mirrored: (bool, bool),
+    /// The opacity of the whole; none where it is solid.
+    pub(crate) opacity: Option<Grid>,
 }
 
 impl Reduced {

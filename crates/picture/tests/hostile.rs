@@ -55,7 +55,8 @@ fn decode(name: &str, bytes: &[u8]) -> picture::Result<Picture> {
     let _ = Metadata::of(bytes);
     let _ = holds_more(bytes);
     let _ = decoding_cost(bytes, &LIMITS, 8);
-    let _ = Picture::decode_reduced(bytes, &LIMITS, 8);
+    let reduced = Picture::decode_reduced(bytes, &LIMITS, 8);
+    let _ = reduced.map(|reduced| reduced.signature());
     let result = Picture::decode(bytes, &LIMITS);
     match &result {
         Ok(picture) => {
@@ -411,6 +412,7 @@ proptest! {
             b"RIFF\0\x10\0\0WEBPVP8",
             b"GIF89a",
             b"BM",
+            b"P6 16 16 255 ",
             b"II*\0\x08\0\0\0",
             b"IIRO\x08\0\0\0",
             b"\0\0\0\x20ftypavif",

@@ -1,7 +1,7 @@
 use ::image::metadata::Orientation;
 
 use super::orientation;
-use crate::{Picture, Reduced, Result, Size};
+use crate::{Picture, Reduced, Result, Size, signature::Grid};
 
 /// A picture as it lies in its file: RGB, not yet upright.
 pub(super) struct Decoded {
@@ -11,6 +11,8 @@ pub(super) struct Decoded {
     pub(super) eighths: u8,
     pub(super) orientation: Orientation,
     pub(super) pixels: Vec<u8>,
+    /// Of the whole picture, as it lies in the file; none where all of it is solid.
+    pub(super) opacity: Option<Grid>,
 }
 
 impl Decoded {
@@ -25,6 +27,9 @@ impl Decoded {
             size: orientation::upright_size(self.size, self.orientation),
             eighths: self.eighths,
             mirrored: orientation::mirrored(self.orientation),
+            opacity: self
+                .opacity
+                .map(|grid| orientation::upright_grid(&grid, self.orientation)),
         })
     }
 }

@@ -3,6 +3,8 @@
 //! Deep samples are scaled, not cut off; alpha is composited over white, as people see pictures
 //! on a page, not dropped, which would show what was meant to be hidden.
 
+use crate::{Size, signature::Grid};
+
 /// How the eight-bit samples of a pixel are to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
@@ -39,6 +41,21 @@ pub(super) fn to_rgb(samples: Vec<u8>, layout: Layout) -> Vec<u8> {
         }),
         Layout::YCbCr => map(&samples, ycbcr_to_rgb),
     }
+}
+
+/// The opacity of samples laid out like this; none where all of them are solid.
+pub(super) fn opacity(samples: &[u8], layout: Layout, size: Size) -> Option<Grid> {
+    let (channels, alpha) = match layout {
+        Layout::GreyAlpha | Layout::GreyPremultiplied => (2, 1),
+        Layout::RgbAlpha | Layout::RgbPremultiplied => (4, 3),
+        _ => return None,
+    };
+    let is_clear = samples
+        .iter()
+        .skip(alpha)
+        .step_by(channels)
+        .any(|&alpha| alpha < 255);
+    is_clear.then(|| Grid::of(size, |pixel| samples[pixel * channels + alpha]))
 }
 
 fn map<const N: usize>(samples: &[u8], pixel: impl Fn(&[u8; N]) -> [u8; 3]) -> Vec<u8> {

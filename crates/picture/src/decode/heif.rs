@@ -8,7 +8,8 @@ use ::image::metadata::Orientation;
 use super::{decoded::Decoded, flatten::over_white, hevc, orientation, yuv::Yuv};
 use crate::{
     Error, Format, Limits, Result, Size,
-    container::heif::{Aperture, Colours, Grid, Heif},
+    container::heif::{Aperture, Colours, Grid as Tiling, Heif},
+    signature::Grid,
 };
 
 /// Bytes a pixel of AV1: what the coder has, samples, colours, and a copy of them to turn.
@@ -22,39 +23,36 @@ pub(super) fn decode(format: Format, bytes: &[u8], limits: &Limits) -> Result<De
     let coding = Coding::of(&heif, heif.primary()).ok_or_else(|| unsupported(format))?;
     let size = size(&heif, format)?;
     coding.check_size(size, limits)?;
+    let mut opacity = None;
     let pixels = match coding {
         Coding::Av1 => {
             let picture = av1_picture(&heif, format, heif.primary())?;
             let mut pixels = to_rgb(&picture, format)?;
             if let Some(alpha) = alpha(&heif) {
-                let opacity = av1_picture(&heif, format, alpha)?;
-                flatten(
-                    &mut pixels,
-                    &opacity,
-                    &picture,
-                    is_premultiplied(&heif, alpha),
-                    format,
-                )?;
+                let plane = av1_picture(&heif, format, alpha)?;
+                let is_premultiplied = is_premultiplied(&heif, alpha);
+                opacity = flatten(&mut pixels, &plane, &picture, is_premultiplied, format)?;
             }
             pixels
         }
         Coding::Hevc => {
             check_tiles(&heif, format, bytes)?;
-            let (picture, opacity) = hevc::decode(format, bytes, size)?;
+            let (picture, plane) = hevc::decode(format, bytes, size)?;
             let mut pixels = to_rgb(&picture, format)?;
-            if let Some((opacity, is_premultiplied)) = opacity {
-                flatten(&mut pixels, &opacity, &picture, is_premultiplied, format)?;
+            if let Some((plane, is_premultiplied)) = plane {
+                opacity = flatten(&mut pixels, &plane, &picture, is_premultiplied, format)?;
             }
             pixels
         }
     };
-    let (size, pixels) = transformed(&heif, size, pixels, format)?;
-    Ok(Decoded {
+    let whole = Decoded {
         size,
         eighths: 8,
         orientation: Orientation::NoTransforms,
         pixels,
-    })
+        opacity,
+    };
+    transformed(&heif, whole, format)
 }
 
 /// The memory that decoding takes.
@@ -116,8 +114,8 @@ fn size(heif: &Heif<'_>, format: Format) -> Result<Size> {
     Ok(Size { width, height })
 }
 
-fn grid(heif: &Heif<'_>, format: Format, item: u32) -> Result<Grid> {
-    Grid::parse(&heif.content(item)?).ok_or_else(|| damaged(format, "its grid is broken"))
+fn grid(heif: &Heif<'_>, format: Format, item: u32) -> Result<Tiling> {
+    Tiling::parse(&heif.content(item)?).ok_or_else(|| damaged(format, "its grid is broken"))
 }
 
 /// The picture of an item and of all that it is made of, not yet cropped or turned.
@@ -186,7 +184,7 @@ fn av1_grid(heif: &Heif<'_>, format: Format, item: u32) -> Result<Yuv> {
 
 /// The items of a grid, which have to cover it and no more: what decoding them takes is what the
 /// grid's own size allows.
-fn tiles<'h>(heif: &'h Heif<'_>, format: Format, item: u32, grid: &Grid) -> Result<&'h [u32]> {
+fn tiles<'h>(heif: &'h Heif<'_>, format: Format, item: u32, grid: &Tiling) -> Result<&'h [u32]> {
     let tiles = heif.referred(item, *b"dimg");
     let (Some(&first), true) = (tiles.first(), tiles.len() == grid.rows * grid.columns) else {
         return Err(damaged(format, "its grid lacks pictures"));
@@ -268,39 +266,37 @@ fn flatten(
     picture: &Yuv,
     is_premultiplied: bool,
     format: Format,
-) -> Result<()> {
+) -> Result<Option<Grid>> {
     if (opacity.width, opacity.height) != (picture.width, picture.height) {
         return Err(damaged(format, "its opacity is of another size"));
     }
-    for (pixel, opacity) in pixels
-        .as_chunks_mut::<3>()
-        .0
-        .iter_mut()
-        .zip(opacity.to_opacity())
-    {
+    let opacity = opacity.to_opacity();
+    for (pixel, &opacity) in pixels.as_chunks_mut::<3>().0.iter_mut().zip(&opacity) {
         *pixel = pixel.map(|colour| match is_premultiplied {
             true => colour.saturating_add(255 - opacity),
             false => over_white(colour, opacity),
         });
     }
-    Ok(())
+    let size = Size {
+        width: picture.width as u32,
+        height: picture.height as u32,
+    };
+    let is_clear = opacity.iter().any(|&opacity| opacity < 255);
+    Ok(is_clear.then(|| Grid::of(size, |pixel| opacity[pixel])))
 }
 
 /// Cropped and turned as the boxes say, in their order.
-fn transformed(
-    heif: &Heif<'_>,
-    mut size: Size,
-    mut pixels: Vec<u8>,
-    format: Format,
-) -> Result<(Size, Vec<u8>)> {
+fn transformed(heif: &Heif<'_>, whole: Decoded, format: Format) -> Result<Decoded> {
+    let mut seen = whole;
     for property in heif.properties(heif.primary()) {
         let turn = property.content.first().copied().unwrap_or(0);
         let turn = match &property.kind {
             b"clap" => {
-                let aperture = Aperture::parse(property.content, (size.width, size.height));
+                let Size { width, height } = seen.size;
+                let aperture = Aperture::parse(property.content, (width, height));
                 let aperture =
                     aperture.ok_or_else(|| damaged(format, "it is cropped to nothing"))?;
-                (size, pixels) = cropped(size, &pixels, &aperture);
+                seen = cropped(&seen, &aperture);
                 continue;
             }
             // Against the clock, by so many quarters.
@@ -314,26 +310,35 @@ fn transformed(
             b"imir" => Orientation::FlipHorizontal,
             _ => continue,
         };
-        (size, pixels) = orientation::upright(size, pixels, turn);
+        (seen.size, seen.pixels) = orientation::upright(seen.size, seen.pixels, turn);
+        let opacity = seen.opacity.as_ref();
+        seen.opacity = opacity.map(|grid| orientation::upright_grid(grid, turn));
     }
-    Ok((size, pixels))
+    Ok(seen)
 }
 
-fn cropped(size: Size, pixels: &[u8], aperture: &Aperture) -> (Size, Vec<u8>) {
+fn cropped(whole: &Decoded, aperture: &Aperture) -> Decoded {
     let Aperture {
         left,
         top,
         width,
         height,
     } = *aperture;
-    let rows = pixels.chunks_exact(size.width as usize * 3);
+    let rows = whole.pixels.chunks_exact(whole.size.width as usize * 3);
     let columns = left as usize * 3..(left + width) as usize * 3;
     let rows = rows.skip(top as usize).take(height as usize);
     let pixels = rows
         .flat_map(|row| &row[columns.clone()])
         .copied()
         .collect();
-    (Size { width, height }, pixels)
+    let opacity = whole.opacity.as_ref();
+    Decoded {
+        size: Size { width, height },
+        opacity: opacity.map(|grid| grid.cropped(whole.size, aperture)),
+        pixels,
+        eighths: whole.eighths,
+        orientation: whole.orientation,
+    }
 }
 
 fn damaged(format: Format, cause: &'static str) -> Error {

@@ -152,6 +152,7 @@ fn decompress(bytes: impl BufRead, limits: &Limits, shortest: u32) -> Result<Dec
         eighths,
         orientation: Orientation::NoTransforms,
         pixels: to_rgb(samples, layout),
+        opacity: None,
     })
 }
 

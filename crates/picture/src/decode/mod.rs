@@ -85,7 +85,7 @@ fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Reduced> {
             Format::Tiff => tiff::decode(bytes, limits),
             Format::Raw => raw::decode(bytes, limits, shortest),
             Format::Avif | Format::Heif => heif::decode(format, bytes, limits),
-            Format::Png | Format::WebP | Format::Gif | Format::Bmp => {
+            Format::Png | Format::WebP | Format::Gif | Format::Bmp | Format::Pnm => {
                 raster::decode(format, bytes, limits)
             }
         }?
@@ -107,7 +107,7 @@ pub fn decoding_cost(bytes: &[u8], limits: &Limits, shortest: u32) -> u64 {
         Format::Tiff => tiff::cost(bytes, limits),
         Format::Raw => raw::cost(bytes, limits, shortest),
         Format::Avif | Format::Heif => heif::cost(format, bytes),
-        Format::Png | Format::WebP | Format::Gif | Format::Bmp => {
+        Format::Png | Format::WebP | Format::Gif | Format::Bmp | Format::Pnm => {
             raster::cost(format, bytes, limits)
         }
     });

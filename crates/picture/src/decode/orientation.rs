@@ -6,6 +6,7 @@ use crate::{
     Format, Size,
     container::directory::Directories,
     metadata::{Blocks, Xmp},
+    signature::{Grid, SIDE},
 };
 
 /// The side of the tiles that are turned one at a time: 64 rows of 64 pixels stay in the cache,
@@ -46,6 +47,18 @@ pub(super) fn upright(size: Size, pixels: Vec<u8>, orientation: Orientation) -> 
     };
     let turned = turn.apply(pixels.as_chunks().0);
     (turn.size, turned.into_flattened())
+}
+
+/// The same for a grid over a picture.
+pub(super) fn upright_grid(grid: &Grid, orientation: Orientation) -> Grid {
+    let side = SIDE as u32;
+    let size = Size {
+        width: side,
+        height: side,
+    };
+    let pixels = grid.levels().iter().flat_map(|&level| [level; 3]).collect();
+    let (_, turned) = upright(size, pixels, orientation);
+    turned.into_iter().step_by(3).collect()
 }
 
 /// The size of a picture of `size` turned as `orientation` says.

@@ -1,43 +1,47 @@
-//! PNG, WebP, GIF and BMP, through the decoders of the `image` crate.
+//! PNG, WebP, GIF, BMP and PNM, through the decoders of the `image` crate.
 
 use std::{borrow::Cow, io::Cursor};
 
 use ::image::{
     DynamicImage, ImageDecoder, ImageError, ImageResult,
-    codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, webp::WebPDecoder},
+    codecs::{
+        bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, pnm::PnmDecoder, webp::WebPDecoder,
+    },
 };
 
 use super::{
     bmp,
     decoded::{Decoded, copy},
     fault::damaged,
-    flatten::{Layout, scale_16, to_rgb},
+    flatten::{Layout, opacity, scale_16, to_rgb},
     gif, orientation, png,
 };
-use crate::{Error, Format, Limits, Result, Size};
+use crate::{Error, Format, Limits, Result, Size, signature::Grid};
 
 pub(super) fn decode(format: Format, bytes: &[u8], limits: &Limits) -> Result<Decoded> {
     let file = Mended::of(format, bytes)?;
-    let (size, pixels) = read(format, &file.bytes, limits).map_err(|error| match error {
-        Error::Damaged { .. } if !file.had_end => Error::Truncated { format },
-        error => error,
-    })?;
+    let (size, (pixels, opacity)) =
+        read(format, &file.bytes, limits).map_err(|error| match error {
+            Error::Damaged { .. } if !file.had_end => Error::Truncated { format },
+            error => error,
+        })?;
     Ok(Decoded {
         size,
         eighths: 8,
         orientation: orientation::of(format, bytes),
         pixels,
+        opacity,
     })
 }
 
-fn read(format: Format, bytes: &[u8], limits: &Limits) -> Result<(Size, Vec<u8>)> {
+fn read(format: Format, bytes: &[u8], limits: &Limits) -> Result<(Size, Flat)> {
     let failed = |error| from_image_error(format, error, limits);
     let mut decoder = open(format, bytes, limits)?;
     let size = size(&*decoder);
     limits.check_size(size)?;
     decoder.set_limits(decoder_limits(limits)).map_err(failed)?;
     let picture = DynamicImage::from_decoder(decoder).map_err(failed)?;
-    Ok((size, flatten(format, picture)?))
+    Ok((size, flatten(format, picture, size)?))
 }
 
 /// The memory that decoding takes.
@@ -98,6 +102,7 @@ fn open<'a>(
         }
         Format::Gif => boxed(GifDecoder::new(reader)),
         Format::Bmp => boxed(BmpDecoder::new(reader)),
+        Format::Pnm => boxed(PnmDecoder::new(reader)),
         _ => unreachable!("{} is not decoded here", format.name()),
     };
     decoder.map_err(|error| from_image_error(format, error, limits))
@@ -131,7 +136,10 @@ fn decoder_limits(limits: &Limits) -> ::image::Limits {
     decoder_limits
 }
 
-fn flatten(format: Format, picture: DynamicImage) -> Result<Vec<u8>> {
+/// Pixels and their opacity.
+type Flat = (Vec<u8>, Option<Grid>);
+
+fn flatten(format: Format, picture: DynamicImage, size: Size) -> Result<Flat> {
     let (samples, layout) = match picture {
         DynamicImage::ImageLuma8(picture) => (picture.into_raw(), Layout::Grey),
         DynamicImage::ImageLumaA8(picture) => (picture.into_raw(), Layout::GreyAlpha),
@@ -155,7 +163,8 @@ fn flatten(format: Format, picture: DynamicImage) -> Result<Vec<u8>> {
             });
         }
     };
-    Ok(to_rgb(samples, layout))
+    let opacity = opacity(&samples, layout, size);
+    Ok((to_rgb(samples, layout), opacity))
 }
 
 /// Takes a bitmap that is clear everywhere for opaque, as viewers do: programs that know no alpha leave zeros.

@@ -26,7 +26,7 @@ pub fn holds_more(bytes: &[u8]) -> bool {
         let reader = Cursor::new(bytes);
         let has_chunk = |kind| png::chunks(bytes).any(|chunk| chunk.kind == kind);
         Ok(match format {
-            Format::Bmp => false,
+            Format::Bmp | Format::Pnm => false,
             Format::Jpeg => lists_pictures(bytes) || has_film_or_picture(bytes),
             Format::Png => has_chunk(b"acTL") || !has_chunk(b"IDAT"),
             Format::WebP => WebPDecoder::new(reader).map_or(true, |it| it.has_animation()),

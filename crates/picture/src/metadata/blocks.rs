@@ -51,7 +51,7 @@ impl<'a> Blocks<'a> {
                 ..Blocks::of_tiff(bytes)
             },
             Format::Avif | Format::Heif => Blocks::of_heif(format, bytes),
-            Format::Gif | Format::Bmp => Blocks::default(),
+            Format::Gif | Format::Bmp | Format::Pnm => Blocks::default(),
         };
         blocks.xmp.retain(|block| block.len() <= LONGEST);
         blocks.iptc.retain(|block| block.len() <= LONGEST);

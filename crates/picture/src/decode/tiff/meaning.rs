@@ -7,9 +7,13 @@ use ::tiff::{
 
 use super::{Reader, Samples, number, unsupported};
 use crate::{
-    Result,
-    decode::flatten::{Layout, to_rgb},
+    Result, Size,
+    decode::flatten::{Layout, opacity, to_rgb},
+    signature::Grid,
 };
+
+/// Pixels and their opacity.
+type Flat = (Vec<u8>, Option<Grid>);
 
 /// The colours of the first channels, and which of the others is opacity.
 pub(super) struct Meaning {
@@ -44,7 +48,7 @@ impl Meaning {
         Ok(Meaning { colours, opacity })
     }
 
-    pub(super) fn to_rgb(&self, mut samples: Samples) -> Result<Vec<u8>> {
+    pub(super) fn to_rgb(&self, mut samples: Samples, size: Size) -> Result<Flat> {
         let count = self.colours.count();
         if samples.channels < count {
             let channels = samples.channels;
@@ -62,14 +66,15 @@ impl Meaning {
                     |index: u8| palette.get(usize::from(index)).copied().unwrap_or_default();
                 let indexes = samples.bytes.iter().step_by(samples.channels);
                 let colours = indexes.flat_map(|&index| colour(index));
-                return Ok(colours.collect());
+                return Ok((colours.collect(), None));
             }
             Colours::InvertedGrey => samples.scale(true),
             _ => samples.scale(false),
         }
         let layout = self.layout();
         let picked = samples.picked(count, self.opacity.as_ref().map(|opacity| opacity.channel));
-        Ok(to_rgb(picked, layout))
+        let opacity = opacity(&picked, layout, size);
+        Ok((to_rgb(picked, layout), opacity))
     }
 
     fn layout(&self) -> Layout {

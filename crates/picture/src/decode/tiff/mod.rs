@@ -46,12 +46,13 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded> {
     let planes = (0..file.planes).map(|plane| file.read(plane, limits));
     let planes = planes.collect::<Result<Vec<_>>>()?;
     let samples = Samples::new(planes, &file)?;
-    let pixels = file.meaning.to_rgb(samples)?;
+    let (pixels, opacity) = file.meaning.to_rgb(samples, file.size)?;
     Ok(Decoded {
         size: file.size,
         eighths: 8,
         orientation: file.orientation,
         pixels,
+        opacity,
     })
 }
 
