@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use index::Filter;
-use picture::Limits;
+use picture::{Limits, Picture, Signature};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -35,11 +35,14 @@ const MEASURED: f32 = 0.9;
 /// For models that have not been measured: most place photographs closer together.
 const CAUTIOUS: f32 = 0.97;
 
+/// Signatures are of pictures that are decoded with edges of at least this.
+const SIGNED_EDGE: u32 = 224;
+
 /// Which pictures count as duplicates.
 #[derive(Clone, Debug)]
 pub struct DuplicateOptions {
-    /// Two pictures whose cosine is at least this are taken for the same: above 0, up to 1. Files with the
-    /// same bytes are, whatever it is. Files that hold more than a picture ([`picture::holds_more`]) are
+    /// Two pictures whose cosine is at least this, and which look alike by their [`Signature`], are taken for the
+    /// same: above 0, up to 1. Files with the same bytes are, whatever it is. Files that hold more than a picture ([`picture::holds_more`]) are
     /// duplicates of their copies alone.
     pub threshold: f32,
     /// Compare only pictures whose metadata match.
@@ -136,8 +139,16 @@ struct Candidate {
     identity: Identity,
     /// Whether its place leads there by a link.
     is_link: bool,
-    /// See [`Candidate::holds_more`].
-    holds_more: OnceLock<bool>,
+    /// See [`Candidate::look`].
+    look: OnceLock<Look>,
+}
+
+/// What a file shows, read where vectors are alike.
+struct Look {
+    /// Whether the file holds more than was compared: a camera's own data, of which a small preview was looked at,
+    /// further frames or pages. So does one that cannot be read.
+    holds_more: bool,
+    signature: Option<Signature>,
 }
 
 /// What two places have in common that lead to the same file.
@@ -235,7 +246,7 @@ impl Candidate {
             is_link: path.canonicalize().is_ok_and(|file| file != path),
             modified: metadata.modified().ok(),
             hash: record.hash,
-            holds_more: OnceLock::new(),
+            look: OnceLock::new(),
             file: DuplicateFile {
                 id: record.id,
                 width: record.width,
@@ -247,23 +258,24 @@ impl Candidate {
         })
     }
 
+    /// Vectors tell what a picture is of: two screenshots of text have nearly the same. So pictures have to look alike
+    /// as well.
     fn kinship(&self, other: &Candidate) -> Kinship {
         if self.hash == other.hash {
-            Kinship::Copies
-        } else if self.holds_more() || other.holds_more() {
-            Kinship::Strangers
-        } else {
-            Kinship::Unknown
+            return Kinship::Copies;
+        }
+        let (one, other) = (self.look(), other.look());
+        if one.holds_more || other.holds_more {
+            return Kinship::Strangers;
+        }
+        match (&one.signature, &other.signature) {
+            (Some(one), Some(other)) if one.distance(other) <= Signature::SAME => Kinship::Unknown,
+            _ => Kinship::Strangers,
         }
     }
 
-    /// Whether the file holds more than was compared: a camera's own data, of which a small preview was
-    /// looked at, further frames or pages. Read where it matters, once.
-    fn holds_more(&self) -> bool {
-        *self.holds_more.get_or_init(|| {
-            let bytes = picture::read_within(self.file.path(), &Limits::default());
-            bytes.map_or(true, |bytes| picture::holds_more(&bytes))
-        })
+    fn look(&self) -> &Look {
+        self.look.get_or_init(|| Look::at(self.file.path()))
     }
 
     /// Pictures in the order of this: the first is kept.
@@ -272,6 +284,23 @@ impl Candidate {
         let pixels = u64::from(file.width) * u64::from(file.height);
         let smaller = (u64::MAX - pixels, u64::MAX - file.bytes);
         (smaller, modified.is_none(), *modified, &file.place)
+    }
+}
+
+impl Look {
+    fn at(path: &Path) -> Look {
+        let limits = Limits::default();
+        let Ok(bytes) = picture::read_within(path, &limits) else {
+            return Look {
+                holds_more: true,
+                signature: None,
+            };
+        };
+        let reduced = Picture::decode_reduced(&bytes, &limits, SIGNED_EDGE);
+        Look {
+            holds_more: picture::holds_more(&bytes),
+            signature: reduced.ok().map(|reduced| reduced.signature()),
+        }
     }
 }
 

@@ -37,6 +37,10 @@ pub(crate) struct Arguments {
     /// Write the answer to this file
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
+
+    /// With --format paths and paths0: name near-duplicates too, not only exact copies
+    #[arg(long)]
+    near: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -49,7 +53,7 @@ enum Format {
     Jsonl,
     /// A page with the pictures side by side, that needs nothing else
     Html,
-    /// The superfluous pictures' paths, a line each
+    /// The paths of superfluous copies, a line each
     Paths,
     /// The same for `xargs -0`: each ends with a zero byte
     Paths0,
@@ -80,7 +84,10 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         found: found?,
     };
     explain(&groups.found);
-    show(&groups, format, arguments.to.as_deref())?;
+    if !arguments.near && matches!(format, Format::Paths | Format::Paths0) {
+        tell_of_near(&groups.found);
+    }
+    show(&groups, format, arguments)?;
     Ok(Outcome::of(!groups.found.groups.is_empty()))
 }
 
@@ -97,7 +104,20 @@ fn explain(found: &Duplicates) {
     }
 }
 
-fn show(groups: &Groups, format: Format, to: Option<&Path>) -> Result<()> {
+/// Says how many near-duplicates are not named.
+fn tell_of_near(found: &Duplicates) {
+    let others = found.groups.iter().flat_map(|group| &group.superfluous);
+    let near = others.filter(|other| !other.is_copy).count();
+    if near > 0 {
+        message!(
+            "{} not named; --near names them too",
+            count(near, "near-duplicate")
+        );
+    }
+}
+
+fn show(groups: &Groups, format: Format, arguments: &Arguments) -> Result<()> {
+    let (to, near) = (arguments.to.as_deref(), arguments.near);
     if format == Format::Table {
         if groups.found.groups.is_empty() {
             return Ok(());
@@ -109,8 +129,8 @@ fn show(groups: &Groups, format: Format, to: Option<&Path>) -> Result<()> {
         Format::Json => duplicates::json(groups, out),
         Format::Jsonl => duplicates::json_lines(groups, out),
         Format::Html => Ok(out.write_all(duplicates::page(groups).as_bytes())?),
-        Format::Paths => duplicates::paths(groups, "\n", out),
-        Format::Paths0 => duplicates::paths(groups, "\0", out),
+        Format::Paths => duplicates::paths(groups, near, "\n", out),
+        Format::Paths0 => duplicates::paths(groups, near, "\0", out),
     })
 }
 

@@ -89,10 +89,10 @@ pub(crate) fn json_lines(groups: &Groups, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// The places of the superfluous pictures as they are, with `end` behind each.
-pub(crate) fn paths(groups: &Groups, end: &str, out: &mut dyn Write) -> Result<()> {
+/// The places of the superfluous copies as they are, with `end` behind each; with `near` of the others as well.
+pub(crate) fn paths(groups: &Groups, near: bool, end: &str, out: &mut dyn Write) -> Result<()> {
     for group in &groups.found.groups {
-        for other in &group.superfluous {
+        for other in group.superfluous.iter().filter(|it| near || it.is_copy) {
             write!(out, "{}{end}", other.file.path().display())?;
         }
     }

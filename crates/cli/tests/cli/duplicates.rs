@@ -95,7 +95,12 @@ fn copies_and_resized_pictures_are_found_and_nothing_else() {
 #[test]
 fn paths_are_those_that_can_be_deleted() {
     let world = world();
-    let paths = world.well(&with(&["--format", "paths0"])).stdout;
+    let copies = world.well(&with(&["--format", "paths0"]));
+    assert!(copies.stdout.ends_with("/more/perch again.jpg\0"));
+    assert_eq!(copies.stdout.split_terminator('\0').count(), 1);
+    let told = "1 near-duplicate not named; --near names them too";
+    assert!(copies.stderr.contains(told), "{}", copies.stderr);
+    let paths = world.well(&with(&["--format", "paths0", "--near"])).stdout;
     let paths: Vec<&str> = paths.split_terminator('\0').collect();
     assert_eq!(paths.len(), 2);
     for path in paths {

@@ -144,11 +144,17 @@ fn decoded(bytes: &[u8]) -> Picture {
 #[test]
 fn groups_are_those_of_the_similarities_that_a_search_shows() {
     let world = World::filled();
+    for name in ["4", "5"] {
+        let picture = decoded(&fs::read(world.path(&format!("{name}.png"))).unwrap());
+        let version = format!("larger {name}.png");
+        fs::write(world.path(&version), larger(&picture).to_png()).unwrap();
+        add(&world, &[&version]);
+    }
     let found = duplicates(&world, 0.01);
     let mut seen = Vec::new();
     for group in &found.groups {
         let query = search::Query::Like(&group.keep.id);
-        let hits = world.search(&query, &crate::world::top(6));
+        let hits = world.search(&query, &crate::world::top(8));
         for other in &group.superfluous {
             let hit = hits
                 .hits
