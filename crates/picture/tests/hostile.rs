@@ -201,6 +201,16 @@ fn a_raw_file_that_never_had_a_preview_is_unsupported() {
     assert_eq!(error.reason(), "unsupported");
 }
 
+/// Whatever is shown to the decoder behind the end of the file is not its pixels.
+#[test]
+fn a_tiff_without_its_last_pixels_is_truncated() {
+    let (_, bytes) = fixture("planes.tif");
+    for missing in [1, 2, 50] {
+        let error = decode("planes.tif", &bytes[..bytes.len() - missing]).unwrap_err();
+        assert_eq!(error.reason(), "truncated", "{error:?}");
+    }
+}
+
 /// Directories that are their own next, and under themselves.
 #[test]
 fn directories_in_circles_end() {

@@ -8,6 +8,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use ::tiff::tags::Tag;
 
+/// Between the real file and what is behind it: a chunk that the file ends in does not go on there.
+const GAP: usize = 1;
+
 /// The header of BigTIFF: byte order, version, the length of offsets, and the place of the directory.
 const HEADER: usize = 16;
 
@@ -49,9 +52,13 @@ impl<'a> Plane<'a> {
 
     /// Puts bytes behind the real file, and gives their place.
     pub(super) fn append(&mut self, bytes: &[u8]) -> u64 {
-        let place = HEADER + self.file.len() + self.behind.len();
+        let place = self.length();
         self.behind.extend_from_slice(bytes);
         place as u64
+    }
+
+    fn length(&self) -> usize {
+        HEADER + self.file.len() + GAP + self.behind.len()
     }
 
     pub(super) fn set(&mut self, tag: Tag, values: Vec<u64>) {
@@ -117,23 +124,23 @@ impl<'a> Plane<'a> {
 
 impl Read for Plane<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut place = usize::try_from(self.place).unwrap_or(usize::MAX);
-        for part in [&self.header[..], self.file, &self.behind] {
-            if let Some(rest) = part.get(place..).filter(|rest| !rest.is_empty()) {
-                let length = rest.len().min(buffer.len());
-                buffer[..length].copy_from_slice(&rest[..length]);
-                self.place += length as u64;
-                return Ok(length);
-            }
-            place -= part.len();
-        }
-        Ok(0)
+        let place = usize::try_from(self.place).unwrap_or(usize::MAX);
+        let file = HEADER + self.file.len();
+        let rest = match place {
+            0..HEADER => &self.header[place..],
+            _ if place <= file => &self.file[place - HEADER..],
+            _ => self.behind.get(place - file - GAP..).unwrap_or_default(),
+        };
+        let length = rest.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&rest[..length]);
+        self.place += length as u64;
+        Ok(length)
     }
 }
 
 impl Seek for Plane<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let length = (HEADER + self.file.len() + self.behind.len()) as u64;
+        let length = self.length() as u64;
         let place = match to {
             SeekFrom::Start(place) => Some(place),
             SeekFrom::Current(by) => self.place.checked_add_signed(by),
