@@ -73,7 +73,8 @@ bench WHAT *ARGS:
         serve)   cargo build --release --quiet --workspace --bin clipseek --example load
                  programs="${CARGO_TARGET_DIR:-target}/release"
                  "$programs/examples/load" "$programs/clipseek" "$@" ;;
-        *)       echo "there are: index, ingest, picture, clip, cold, download, serve" >&2; exit 2 ;;
+        duplicates) cargo build --release --quiet && python3 tools/bench_duplicates.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
+        *)       echo "there are: index, ingest, picture, clip, cold, download, serve, duplicates" >&2; exit 2 ;;
     esac
 
 # Export with clipseek, and read it with pandas, pyarrow and NumPy (tools/fixtures/dataset/requirements.txt)

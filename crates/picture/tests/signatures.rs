@@ -88,6 +88,7 @@ const VERSIONS: [Version; 11] = [
     ("twice as large", |picture| scaled(picture, 2.0)),
     ("darker", |picture| brighter(picture, 0.7)),
     ("brighter", |picture| brighter(picture, 1.15)),
+    ("much brighter", |picture| brighter(picture, 1.3)),
     ("cropped at the right", |picture| {
         cropped(picture, [0.0, 0.0, 0.1, 0.0])
     }),

@@ -22,8 +22,8 @@ pub(crate) struct Arguments {
     #[arg(env = environment::COLLECTION, hide_env_values = true)]
     name: Option<String>,
 
-    /// From which cosine on two pictures are taken for the same: above 0, up to 1, which finds copies
-    /// alone [default: 0.9 with the model mini, 0.97 with others]
+    /// From which cosine on the pixels of two pictures are compared: above 0, up to 1, which finds copies
+    /// alone [default: 0.85 with the model mini, 0.93 with others]
     #[arg(short, long, value_name = "COSINE", value_parser = cosine, allow_negative_numbers = true)]
     threshold: Option<f32>,
 

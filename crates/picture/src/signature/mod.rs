@@ -12,7 +12,7 @@ use crate::{Filter, Picture, Reduced, Size, Window};
 /// It holds 32 x 32 luminances of the upright picture over white, as many opacities where there are any, its proportions,
 /// its mean colour, and how much of it is of one shade. From these, [`distance`](Signature::distance) tells versions of one
 /// picture (JPEG at any quality, other sizes, up to about 10 % cropped from each side, other brightness or contrast) from
-/// different pictures. Pictures of which a third or more is of one shade, as documents, screenshots and drawings are, have to agree in
+/// different pictures. Two pictures of which a third or more is of one shade, as documents, screenshots and drawings are, have to agree in
 /// more: in their frame and nearly every detail, and where there is hardly any detail in their colour. So crops of
 /// photographs before a plain ground are taken for different pictures.
 ///
@@ -153,7 +153,8 @@ impl Signature {
         if opacity > Signature::SAME {
             return opacity;
         }
-        let is_flat = self.flatness >= FLAT || other.flatness >= FLAT;
+        // A photograph that was made brighter may have become flat, as its sky is white.
+        let is_flat = self.flatness >= FLAT && other.flatness >= FLAT;
         let luminance = match is_flat {
             true => self.flat_distance(other),
             false => self.photograph_distance(other),
