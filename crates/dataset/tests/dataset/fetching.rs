@@ -1,5 +1,7 @@
 //! Pictures from servers, on loopback.
 
+mod careless;
+
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Mutex, mpsc};
