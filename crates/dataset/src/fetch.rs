@@ -444,6 +444,8 @@ fn failure(at: &WebAddress, error: reqwest::Error) -> FetchError {
         FetchError::Tls { url, source }
     } else if source.is_connect() {
         FetchError::Unreachable { url, source }
+    } else if net::is_malformed_response(&source) {
+        FetchError::Malformed { url, source }
     } else {
         FetchError::BrokenOff { url, source }
     }

@@ -10,6 +10,7 @@
 mod asked_wait;
 mod certificates;
 mod error;
+mod malformed;
 mod proxies;
 mod redirect;
 mod refused;
@@ -19,6 +20,7 @@ mod settings;
 pub use asked_wait::asked_wait;
 pub use certificates::Certificates;
 pub use error::{Error, Result};
+pub use malformed::is_malformed_response;
 pub use proxies::Proxies;
 pub use redirect::redirect_of;
 pub use refused::{is_refused_certificate, is_tls_failure};
