@@ -81,6 +81,8 @@ impl Declared {
     pub(super) fn unpack(&self, packed: Vec<u8>, limit: u64) -> Result<Vec<u8>, Fault> {
         let packing = self.packing_of(&packed).ok_or(Fault::Unreadable)?;
         let mut bytes = packing.unpack(&packed, limit)?;
+        // Two layers take memory at a time, not three.
+        drop(packed);
         for _ in 1..MOST_LAYERS {
             // Without a signature, whatever came out of one layer would be taken for another.
             match self.packing_of(&bytes) {
@@ -125,5 +127,5 @@ fn read(unpacked: impl Read, limit: u64) -> io::Result<Vec<u8>> {
 /// Whether a body begins with these two bytes of zlib (<https://www.rfc-editor.org/rfc/rfc1950#section-2.2>).
 fn is_zlib(first: u8, second: u8) -> bool {
     let (method, window) = (first & 0x0F, first >> 4);
-    method == 8 && window <= 7 && u16::from_be_bytes([first, second]) % 31 == 0
+    method == 8 && window <= 7 && u16::from_be_bytes([first, second]).is_multiple_of(31)
 }
