@@ -1,9 +1,11 @@
 //! Fetching a picture from a server.
 
+mod cookies;
 mod loop_clock;
+mod opt_out;
+mod packing;
 
 use std::future::Future;
-use std::io::Read;
 use std::net::IpAddr;
 use std::panic::resume_unwind;
 use std::pin::pin;
@@ -11,16 +13,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use net::ClientSettings;
 use picture::Format;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
+use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderName};
 use reqwest::{Client, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use url::Host;
 
+use self::cookies::Cookies;
 use self::loop_clock::{LoopClock, TICK};
+use self::opt_out::opt_out;
+use self::packing::{Declared, Fault as PackingFault};
 use crate::Reach;
 use crate::address::WebAddress;
 use crate::fetch_error::FetchError;
@@ -57,8 +61,8 @@ pub struct FetchOptions {
     pub whole: Duration,
     /// Which addresses may be asked.
     pub reach: Reach,
-    /// Take also what servers say is not for machines: `X-Robots-Tag` with `noai`, `noimageai`,
-    /// `noindex`, `noimageindex` or `none`.
+    /// Take also what servers say is not for machines: `X-Robots-Tag` with `noai`, `noimageai`, `noml`,
+    /// `noindex`, `noimageindex` or `none`, alone or behind the name of a crawler.
     pub ignore_opt_out: bool,
 }
 
@@ -162,12 +166,13 @@ impl Fetcher {
             return Err(FetchError::OptedOut { url: url(), header });
         }
         let is_page = header(&response, CONTENT_TYPE).is_some_and(|it| it.starts_with("text/html"));
-        let encoding = header(&response, CONTENT_ENCODING).filter(|it| it != "identity");
+        let declared = Declared::of(response.headers());
         // Of what is packed, the length says little.
-        let length = response.content_length().filter(|_| encoding.is_none());
+        let length = response.content_length();
+        let length = length.filter(|_| declared.packing().is_none());
         let mut body = self.body(response, length, address, &mut patience).await?;
-        if let Some(encoding) = encoding {
-            body = self.unpacked(body, encoding, address).await?;
+        if declared.is_packed(&body.bytes) && !looks_like_a_page(&body.bytes) {
+            body = self.unpacked(body, declared, address).await?;
         }
         body.give_back();
         let bytes = &body.bytes;
@@ -190,10 +195,15 @@ impl Fetcher {
         patience: &mut Patience<'_>,
     ) -> Result<Response, FetchError> {
         let mut at = address.clone();
+        let mut cookies = Cookies::default();
         for _ in 0..=MOST_REDIRECTS {
             self.check_reach(&at)?;
-            let asked = self.client.get(at.0.clone()).send();
-            let response = patience.answer(&at, asked).await?;
+            let mut request = self.client.get(at.0.clone());
+            if let Some(cookies) = cookies.header(&at.0) {
+                request = request.header(COOKIE, cookies);
+            }
+            let response = patience.answer(&at, request.send()).await?;
+            cookies.keep(&at.0, response.headers());
             let redirect = net::redirect_of(&response).map_err(|fault| FetchError::Redirect {
                 url: at.to_string(),
                 fault,
@@ -274,33 +284,27 @@ impl Fetcher {
     async fn unpacked(
         &self,
         packed: Body,
-        encoding: String,
+        declared: Declared,
         address: &WebAddress,
     ) -> Result<Body, FetchError> {
         let limit = self.options.bytes;
-        let url = address.to_string();
         let Body { bytes, share } = packed;
-        let share = match share {
+        let share = match share.filter(|_| declared.packing().is_some()) {
+            // By the length of the packed body, or none. It is given back first.
             None => self.share(UNTOLD).await,
             share => share,
         };
-        let unpacking = move || {
-            let unpacked = match encoding.as_str() {
-                "gzip" | "x-gzip" => unpack(MultiGzDecoder::new(bytes.as_slice()), limit),
-                "deflate" => unpack(ZlibDecoder::new(bytes.as_slice()), limit),
-                _ => None,
-            };
-            let unpacked = unpacked.ok_or_else(|| FetchError::Encoding {
-                url: url.clone(),
-                encoding,
-            })?;
-            match unpacked.len() as u64 > limit {
-                true => Err(FetchError::TooLarge { url, limit }),
-                false => Ok(unpacked),
-            }
-        };
-        let unpacked = tokio::task::spawn_blocking(unpacking).await;
-        let bytes = unpacked.unwrap_or_else(|failure| resume_unwind(failure.into_panic()))?;
+        let packing = declared.packing().map(str::to_owned);
+        let unpacking = tokio::task::spawn_blocking(move || declared.unpack(bytes, limit));
+        let unpacked = unpacking
+            .await
+            .unwrap_or_else(|failure| resume_unwind(failure.into_panic()));
+        let url = address.to_string();
+        let bytes = unpacked.map_err(|fault| match (fault, packing) {
+            (PackingFault::TooLarge, _) => FetchError::TooLarge { url, limit },
+            (PackingFault::Unreadable, Some(encoding)) => FetchError::Encoding { url, encoding },
+            (PackingFault::Unreadable, None) => FetchError::NotAPicture { url },
+        })?;
         Ok(Body { bytes, share })
     }
 }
@@ -440,6 +444,8 @@ fn failure(at: &WebAddress, error: reqwest::Error) -> FetchError {
         FetchError::Tls { url, source }
     } else if source.is_connect() {
         FetchError::Unreachable { url, source }
+    } else if net::is_malformed_response(&source) {
+        FetchError::Malformed { url, source }
     } else {
         FetchError::BrokenOff { url, source }
     }
@@ -449,26 +455,6 @@ fn failure(at: &WebAddress, error: reqwest::Error) -> FetchError {
 fn header(response: &Response, name: HeaderName) -> Option<String> {
     let value = response.headers().get(name)?.to_str().ok()?;
     Some(value.trim().to_ascii_lowercase())
-}
-
-/// The header that says that machines should not use what comes, if there is one: for all, or for a
-/// crawler by name, as `X-Robots-Tag: some-bot: noai`.
-fn opt_out(headers: &HeaderMap) -> Option<String> {
-    const WORDS: [&str; 5] = ["noai", "noimageai", "noindex", "noimageindex", "none"];
-    let tags = headers.get_all("x-robots-tag");
-    let mut tags = tags.iter().filter_map(|tag| tag.to_str().ok());
-    let said = tags.find(|tag| {
-        let mut words = tag.split([',', ':']).map(str::trim);
-        words.any(|word| WORDS.iter().any(|it| it.eq_ignore_ascii_case(word)))
-    })?;
-    Some(format!("X-Robots-Tag: {said}"))
-}
-
-/// At most one byte more than `limit`.
-fn unpack(packed: impl Read, limit: u64) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    packed.take(limit + 1).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
 }
 
 /// Whether bytes begin as a page does.

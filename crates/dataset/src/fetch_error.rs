@@ -97,6 +97,15 @@ pub enum FetchError {
         #[source]
         source: reqwest::Error,
     },
+    /// The response is not HTTP, or breaks its rules beyond what is put up with.
+    #[error("the server's response to `{url}` is not valid HTTP")]
+    Malformed {
+        /// The address.
+        url: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
     /// The server says no.
     #[error("the server answered {status} to `{url}`")]
     Status {
@@ -189,6 +198,7 @@ impl FetchError {
         let hint = match self {
             Self::Address { .. } => "expected something like https://example.org/beach.jpg",
             Self::Scheme { .. }
+            | Self::Malformed { .. }
             | Self::Empty { .. }
             | Self::Encoding { .. }
             | Self::Page { .. }

@@ -28,6 +28,8 @@ pub enum Reason {
     BrokenOff,
     /// A redirect that is not followed.
     BadRedirect,
+    /// A response that is not valid HTTP.
+    BadResponse,
     /// The server says no; its status says how.
     HttpError,
     /// The server says that the picture is not for machines.
@@ -48,7 +50,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::BadRow,
         Self::InvalidUrl,
         Self::NoSuchFile,
@@ -60,6 +62,7 @@ impl Reason {
         Self::TooSlow,
         Self::BrokenOff,
         Self::BadRedirect,
+        Self::BadResponse,
         Self::HttpError,
         Self::OptedOut,
         Self::TooManyBytes,
@@ -84,6 +87,7 @@ impl Reason {
             Self::TooSlow => "too slow",
             Self::BrokenOff => "broken off",
             Self::BadRedirect => "bad redirect",
+            Self::BadResponse => "bad response",
             Self::HttpError => "HTTP error",
             Self::OptedOut => "opted out",
             Self::TooManyBytes => "too many bytes",
@@ -112,6 +116,7 @@ impl Reason {
             FetchError::Trickled { .. } | FetchError::TooSlow { .. } => Self::TooSlow,
             FetchError::BrokenOff { .. } => Self::BrokenOff,
             FetchError::Redirect { .. } => Self::BadRedirect,
+            FetchError::Malformed { .. } => Self::BadResponse,
             FetchError::Status { .. } => Self::HttpError,
             FetchError::OptedOut { .. } => Self::OptedOut,
             FetchError::TooLarge { .. } => Self::TooManyBytes,

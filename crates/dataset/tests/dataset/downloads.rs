@@ -36,6 +36,12 @@ fn gzipped(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn deflated(content: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
 /// A PNG whose header says that it has 60,000 by 60,000 pixels.
 fn bomb() -> Vec<u8> {
     let mut png = Picture::from_rgb(8, 8, vec![0; 192]).unwrap().to_png();
@@ -128,7 +134,29 @@ fn answer(path: &str, before: usize, meeting: &Arc<Barrier>, elsewhere: &str) ->
             &["content-encoding: gzip"],
             &gzipped(&vec![0; 4 << 20]),
         ),
-        "brotli" => RawAnswer::http("200 OK", &["content-encoding: br"], &picture),
+        "careless" => RawAnswer::Bytes(
+            [
+                b"HTTP/1.1 200 OK\r\n: a\r\nx\x01: b\r\ncontent-encoding : UTF-8\r\n\r\n",
+                &picture[..],
+            ]
+            .concat(),
+        ),
+        "deflate" => RawAnswer::http(
+            "200 OK",
+            &["content-encoding: deflate"],
+            &deflated(&picture),
+        ),
+        "to-itself" if before == 0 => RawAnswer::http(
+            "302 Found",
+            &["location: /to-itself", "set-cookie: a=b"],
+            b"",
+        ),
+        "to-itself" => ok(&picture),
+        "brotli" => RawAnswer::http(
+            "200 OK",
+            &["content-encoding: br"],
+            b"\x0b\x05\x80hello\x03",
+        ),
         "loop" => redirect("/loop"),
         "to-private" => redirect(elsewhere),
         "to-file" => redirect("file:///etc/passwd"),
@@ -275,6 +303,9 @@ fn every_trouble_has_its_reason_and_the_good_ones_arrive() {
         ("/recovers-429", Ok(())),
         ("/recovers-500", Ok(())),
         ("/recovers-reset", Ok(())),
+        ("/careless", Ok(())),
+        ("/deflate", Ok(())),
+        ("/to-itself", Ok(())),
         ("/reset", Err((Reason::BrokenOff, None))),
         ("/reset-body", Err((Reason::BrokenOff, Some(200)))),
         ("/endless", Err((Reason::TooManyBytes, Some(200)))),
@@ -294,8 +325,8 @@ fn every_trouble_has_its_reason_and_the_good_ones_arrive() {
         ("/to-nowhere", Err((Reason::BadRedirect, None))),
         ("/noai", Err((Reason::OptedOut, Some(200)))),
         ("/noindex", Err((Reason::OptedOut, Some(200)))),
-        ("/nonsense", Err((Reason::BrokenOff, None))),
-        ("/long-header", Err((Reason::BrokenOff, None))),
+        ("/nonsense", Err((Reason::BadResponse, None))),
+        ("/long-header", Err((Reason::BadResponse, None))),
         ("/403", Err((Reason::HttpError, Some(403)))),
         ("/404", Err((Reason::HttpError, Some(404)))),
         ("/410", Err((Reason::HttpError, Some(410)))),
@@ -372,10 +403,10 @@ fn every_trouble_has_its_reason_and_the_good_ones_arrive() {
         }
     }
     assert_eq!(report.rows, cases.len() as u64);
-    assert_eq!(report.valid, 12);
-    assert_eq!(progress.pictures, 12);
+    assert_eq!(report.valid, 15);
+    assert_eq!(progress.pictures, 15);
     // What will not pass is asked for once.
-    for path in ["/404", "/html", "/noai", "/429", "/bomb"] {
+    for path in ["/404", "/html", "/noai", "/429", "/bomb", "/nonsense"] {
         assert_eq!(chaos.asked(path), 1, "{path}");
     }
     // What may pass is asked for twice more.

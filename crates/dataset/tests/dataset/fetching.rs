@@ -1,5 +1,7 @@
 //! Pictures from servers, on loopback.
 
+mod careless;
+
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Mutex, mpsc};
@@ -270,7 +272,9 @@ fn what_is_cut_off_is_no_picture() {
         RawAnswer::http("200 OK", chunked, b"ff\r\n\x89PNG"),
         "broke off",
     );
-    fails(RawAnswer::Bytes(b"nonsense\r\n\r\n".to_vec()), "broke off");
+    let nonsense = RawAnswer::Bytes(b"nonsense\r\n\r\n".to_vec());
+    let error = fails(nonsense, "is not valid HTTP");
+    assert!(matches!(error, FetchError::Malformed { .. }));
 }
 
 #[test]
