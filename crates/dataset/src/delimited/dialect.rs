@@ -156,7 +156,7 @@ impl Sense {
         if Role::Path.find(columns, names.clone()).is_some() {
             return Sense::Header;
         }
-        match names.clone().any(|cell| names_picture(cell)) {
+        match names.clone().any(names_picture) {
             true => Sense::Row,
             false => Sense::None,
         }

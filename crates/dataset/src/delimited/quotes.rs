@@ -170,7 +170,7 @@ mod tests {
     fn escapes_become_doubled_marks() {
         let mut quotes = Quotes::new(b',', b'\n', Quoting::Escaped);
         let mut out = Vec::new();
-        for &byte in br#""a \"b\" \\ C:\new ""c""",\"d\"#.iter() {
+        for &byte in br#""a \"b\" \\ C:\new ""c""",\"d\"# {
             assert!(quotes.take(byte, &mut out));
         }
         assert_eq!(out, br#""a ""b"" \ C:\new ""c""",\"d\"#);
