@@ -103,6 +103,21 @@ fn flickr8k_numbers_its_captions() {
 }
 
 #[test]
+fn paths_and_captions_need_no_header() {
+    let expected: [(&str, &[&str]); 2] = [("dog.jpg", &["a dog"]), ("cat.jpg", &["a cat, asleep"])];
+    captioned(
+        "t.csv",
+        "dog.jpg,a dog\ncat.jpg,\"a cat, asleep\"\n",
+        &expected,
+    );
+    captioned(
+        "t.txt",
+        "7;a dog;dog.jpg\n8;a cat, asleep;cat.jpg\n",
+        &expected,
+    );
+}
+
+#[test]
 fn flickr30k_numbers_them_in_a_column() {
     let rows = "dog.jpg| 0| Two dogs , a \"big\" and a small one .\ndog.jpg| 1| Dogs .\n";
     let captions: &[&str] = &["Two dogs , a \"big\" and a small one .", "Dogs ."];
