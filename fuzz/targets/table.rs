@@ -7,7 +7,7 @@ use std::{fs, panic};
 use dataset::{Source, SourceOptions};
 use libfuzzer_sys::fuzz_target;
 
-const NAMES: [&str; 5] = ["t.csv", "t.tsv", "t.jsonl", "t.parquet", "t.txt"];
+const NAMES: [&str; 6] = ["t.csv", "t.tsv", "t.jsonl", "t.parquet", "t.txt", "t.json"];
 
 fuzz_target!(
     // The reader of Parquet panics on damaged files; that is caught and made an error.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use reqwest::Url;
 
 use crate::fetch_error::FetchError;
-use crate::paths;
 use crate::problem::ProblemReason;
+use crate::{data_url, paths};
 
 /// Where a picture is, said as a URL.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,10 +63,11 @@ impl Address {
         if written.contains('\0') {
             return Err(ProblemReason::NoSuchFile { path: text() });
         }
-        match Address::of(written) {
+        let https = without_scheme(written);
+        match Address::of(https.as_deref().unwrap_or(written)) {
             Ok(Some(address)) => Ok(address),
             Ok(None) if written.is_empty() => Err(ProblemReason::NoPath),
-            Ok(None) if is_data(written) => Err(ProblemReason::Url { url: text() }),
+            Ok(None) if data_url::is_meant(written) => Err(ProblemReason::Url { url: text() }),
             Ok(None) => Ok(Address::File(paths::clean(&folder.join(written)))),
             Err(_) if is_file_url(written) => Err(ProblemReason::NoSuchFile { path: text() }),
             Err(_) => Err(ProblemReason::Url { url: text() }),
@@ -118,6 +119,19 @@ impl Address {
         scheme_and_rest(text)
             .is_some_and(|(scheme, _)| ["http", "https", "file"].contains(&scheme.as_str()))
     }
+
+    /// Whether `text` begins as an address that a row of a table can have, also `//host/…` and `data:…`.
+    pub(crate) fn is_meant_in_a_table(text: &str) -> bool {
+        Self::is_meant(text) || data_url::is_meant(text) || without_scheme(text).is_some()
+    }
+}
+
+/// The https URL that `//host/path` stands for, as pages write it. The host has a dot: `//home/me/a.jpg`
+/// is a path.
+fn without_scheme(text: &str) -> Option<String> {
+    let (host, _) = text.strip_prefix("//")?.split_once('/')?;
+    let is_host = host.contains('.') && !host.starts_with('.') && !host.contains(' ');
+    is_host.then(|| format!("https:{text}"))
 }
 
 /// The scheme before `://` in lower case, and the text after it.
@@ -132,12 +146,6 @@ fn scheme_and_rest(text: &str) -> Option<(String, &str)> {
 
 fn is_file_url(text: &str) -> bool {
     scheme_and_rest(text).is_some_and(|(scheme, _)| scheme == "file")
-}
-
-/// Whether `text` is the content of a file as a URL, `data:…`.
-fn is_data(text: &str) -> bool {
-    let scheme = text.split_once(':').map(|(scheme, _)| scheme);
-    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("data"))
 }
 
 /// The path of a `file://` URL with its escapes decoded; `rest` is `/path` or `localhost/path`. Files have
@@ -312,6 +320,21 @@ mod tests {
                 "{text}"
             );
             assert!(Address::is_meant(text));
+        }
+    }
+
+    #[test]
+    fn pages_leave_the_scheme_out() {
+        for (text, https) in [
+            ("//host.example/a.jpg", Some("https://host.example/a.jpg")),
+            ("//127.0.0.1:80/a.jpg", Some("https://127.0.0.1:80/a.jpg")),
+            ("//home/me/a.jpg", None),
+            ("//../a.jpg", None),
+            ("//a.jpg", None),
+            ("/host.example/a.jpg", None),
+        ] {
+            assert_eq!(without_scheme(text).as_deref(), https, "{text}");
+            assert_eq!(Address::is_meant_in_a_table(text), https.is_some());
         }
     }
 

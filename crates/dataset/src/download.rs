@@ -244,13 +244,17 @@ impl Download {
         Ok(progress)
     }
 
-    /// Whether the pictures are in the source's tables, by its first row that can be read.
+    /// Whether pictures are in the source's tables. Of Parquet the first row that can be read
+    /// decides.
     fn has_inside(&self, source: &Source) -> Result<bool, DownloadError> {
         let mut has_inside = false;
         source.rows(|_, _, row| match row {
             Ok(row) => {
                 has_inside = row.inside.is_some();
-                ControlFlow::Break(())
+                match has_inside || !source.is_mixed() {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                }
             }
             Err(_) => ControlFlow::Continue(()),
         })?;

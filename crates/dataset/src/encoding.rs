@@ -1,9 +1,37 @@
-//! The byte order marks with which a text may begin.
+//! The encodings of texts.
 
-/// What Windows programs put before UTF-8, where it says nothing.
+use crate::text_stream::TextStream;
+use crate::{Error, Result};
+
+/// The byte order mark that Windows programs put before UTF-8, where it says nothing.
 pub(crate) const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Whether a text begins like UTF-16.
+/// Whether a text begins like UTF-16 or UTF-32, with a byte order mark or without.
 pub(crate) fn is_utf16(start: &[u8]) -> bool {
-    start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff")
+    let marks: [&[u8]; 3] = [b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff"];
+    let is_ascii = |index: usize| start.get(index).is_some_and(|&byte| byte >= b' ');
+    let is_zero = |index: usize| start.get(index) == Some(&0);
+    marks.iter().any(|mark| start.starts_with(mark))
+        || is_ascii(0) && is_zero(1) && is_zero(3)
+        || is_zero(0) && is_ascii(1) && is_zero(2)
+}
+
+/// Passes over the marks of UTF-8 with which a text begins.
+///
+/// # Errors
+/// [`Error::Utf16`].
+pub(crate) fn begin(text: &mut TextStream) -> Result<()> {
+    if is_utf16(text.start()) {
+        let path = text.path.clone();
+        return Err(Error::Utf16 { path });
+    }
+    while text.start().starts_with(UTF8_MARK) {
+        text.skip(UTF8_MARK.len());
+    }
+    Ok(())
+}
+
+/// A row without the mark that stands before it where files were joined.
+pub(crate) fn without_mark(row: &[u8]) -> &[u8] {
+    row.strip_prefix(UTF8_MARK).unwrap_or(row)
 }

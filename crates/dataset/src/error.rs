@@ -19,7 +19,7 @@ pub enum Error {
     },
     /// The file is no picture and no table.
     #[error(
-        "`{}` is not a folder, a picture or a table: expected .csv, .tsv, .txt, .jsonl, .ndjson or .parquet",
+        "`{}` is not a folder, a picture or a table: expected .csv, .tsv, .txt, .json, .jsonl, .ndjson or .parquet",
         path.display()
     )]
     UnknownKind {
@@ -57,17 +57,39 @@ pub enum Error {
         #[source]
         source: globset::Error,
     },
-    /// A text table is in UTF-16.
-    #[error("`{}` is UTF-16, expected UTF-8", path.display())]
+    /// A text table is in UTF-16 or UTF-32.
+    #[error(
+        "`{}` is UTF-16, expected UTF-8: convert it, for example with `iconv -f UTF-16 -t UTF-8`",
+        path.display()
+    )]
     Utf16 {
         /// The table.
         path: PathBuf,
     },
     /// The header of a table is not valid UTF-8.
-    #[error("header of `{}` is not valid UTF-8", path.display())]
+    #[error(
+        "header of `{}` is not valid UTF-8: convert the table, for example with `iconv -f WINDOWS-1252 -t UTF-8`",
+        path.display()
+    )]
     HeaderNotUtf8 {
         /// The table.
         path: PathBuf,
+    },
+    /// Two columns of a table have one name.
+    #[error("`{}` has two columns named `{column}`: rename one of them", path.display())]
+    RepeatedColumn {
+        /// The table.
+        path: PathBuf,
+        /// The name.
+        column: String,
+    },
+    /// A file is one JSON object.
+    #[error("{}", one_object(path, keys))]
+    OneObject {
+        /// The file.
+        path: PathBuf,
+        /// The first keys of the object.
+        keys: Vec<String>,
     },
     /// No column of a table has a usual name for a picture's path.
     #[error(
@@ -165,6 +187,19 @@ fn list(columns: &[String]) -> String {
         0 => names.join(", "),
         more => format!("{} and {more} more", names.join(", ")),
     }
+}
+
+fn one_object(path: &Path, keys: &[String]) -> String {
+    let has = |name: &str| keys.iter().any(|key| key == name);
+    let form = match has("images") {
+        true => "annotations as COCO has them",
+        false => "one JSON object",
+    };
+    format!(
+        "`{}` is {form}, with {}: expected an object for each picture, in an array or one a line",
+        path.display(),
+        list(keys)
+    )
 }
 
 fn no_such_part(repository: &str, what: &str, wanted: Option<&str>, there: &[String]) -> String {

@@ -64,10 +64,7 @@ pub(crate) fn check_picture(path: &Path) -> Result<bool, Problem> {
 fn kind(path: &Path) -> io::Result<Kind> {
     let extension = paths::extension(path);
     let extension = extension.as_str();
-    if Format::ALL
-        .iter()
-        .any(|format| format.extensions().contains(&extension))
-    {
+    if is_extension(extension) {
         return Ok(Kind::Picture);
     }
     if UNREAD_PICTURES.contains(&extension) {
@@ -81,6 +78,18 @@ fn kind(path: &Path) -> io::Result<Kind> {
         Some(_) => Kind::Picture,
         None => Kind::Other,
     })
+}
+
+/// Whether files with this extension, in lower case, are pictures that are read.
+fn is_extension(extension: &str) -> bool {
+    Format::ALL
+        .iter()
+        .any(|format| format.extensions().contains(&extension))
+}
+
+/// Whether `text` ends as a picture's name does. Nothing is opened.
+pub(crate) fn is_picture_name(text: &str) -> bool {
+    is_extension(&paths::extension(Path::new(text)))
 }
 
 /// Adds the pictures under `folder`, an absolute path, to the listing in the order of their paths.

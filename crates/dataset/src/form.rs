@@ -1,13 +1,14 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::paths;
 use crate::text_stream::{self, Compression};
+use crate::{delimited, encoding, json_array, paths};
 
 /// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     Delimited,
+    /// Or a JSON array.
     JsonLines,
     Parquet,
 }
@@ -30,19 +31,23 @@ impl Form {
         text_stream::decompressed(path)?
             .take(4096)
             .read_to_end(&mut start)?;
-        let line = start
-            .split(|&byte| byte == b'\n')
-            .next()
-            .unwrap_or_default();
+        if encoding::is_utf16(&start) {
+            // Which is refused there by name.
+            return Ok(Some(Self::Delimited));
+        }
+        let text = encoding::without_mark(&start).trim_ascii_start();
+        let line = text.split(|&byte| byte == b'\n').next();
+        let line = line.unwrap_or_default();
         let is_text = !line
             .iter()
             .any(|&byte| byte.is_ascii_control() && !b"\t\r".contains(&byte));
-        Ok(match start.trim_ascii_start() {
-            text if text.starts_with(b"PAR1") => Some(Self::Parquet),
-            text if text.starts_with(b"{") => Some(Self::JsonLines),
+        Ok(match text {
+            _ if text.starts_with(b"PAR1") => Some(Self::Parquet),
+            _ if text.starts_with(b"{") || json_array::is_meant(text) => Some(Self::JsonLines),
             _ if is_text && line.iter().any(|byte| b",;\t|".contains(byte)) => {
                 Some(Self::Delimited)
             }
+            _ if is_text && delimited::is_list(text) => Some(Self::Delimited),
             _ => None,
         })
     }

@@ -1,8 +1,8 @@
-//! JSON Lines: an object a line.
+//! JSON: an object a line, or an array of objects.
 //!
-//! Each line's columns are its own, so each finds its own path, caption and id. A caption is a
+//! Each object's columns are its own, so each finds its own path, caption and id. A caption is a
 //! string or a list of strings. Of the metadata strings, numbers, booleans and lists of strings are
-//! kept; `null`, objects, other and empty lists are left out.
+//! kept; `null`, objects, other and empty lists are left out. In an array, a string is an address.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -10,30 +10,66 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use crate::columns::{Columns, Role, Roles};
-use crate::row::{Row, Take};
+use crate::json_array::{self, Elements};
+use crate::json_object::{self, Parsed};
+use crate::row::{LONGEST, Row, Take};
 use crate::text_stream::TextStream;
 use crate::{Error, ProblemReason, Result, encoding, value};
 
-const LONGEST_LINE: u64 = 64 << 20;
-
 /// Hands the rows of the table at `path` to `take`.
 pub(crate) fn read(path: &Path, columns: &Columns, take: &mut Take<'_>) -> Result<()> {
-    let read_error = Error::read(path);
     let mut text = TextStream::open(path)?;
-    if encoding::is_utf16(text.start()) {
-        return Err(Error::Utf16 {
-            path: path.to_owned(),
-        });
-    }
-    if text.start().starts_with(encoding::UTF8_MARK) {
-        text.skip(encoding::UTF8_MARK.len());
-    }
-    let mut text = BufReader::new(text);
+    encoding::begin(&mut text)?;
     let mut objects = Objects::new(columns);
+    let is_whole = if json_array::is_meant(text.start()) {
+        objects.takes_texts = true;
+        read_array(path, text, &mut objects, take)?
+    } else {
+        if is_spread(text.start()) {
+            return Err(one_object(path, text.start()));
+        }
+        read_lines(path, text, &mut objects, take)?
+    };
+    match is_whole {
+        true => objects.require_columns(path),
+        false => Ok(()),
+    }
+}
+
+/// Returns whether all rows were taken.
+fn read_array(
+    path: &Path,
+    text: TextStream,
+    objects: &mut Objects<'_>,
+    take: &mut Take<'_>,
+) -> Result<bool> {
+    let mut elements = Elements::new(BufReader::new(text));
     let mut bytes = Vec::new();
+    for number in 1_u64.. {
+        let Some(element) = elements.next(&mut bytes).map_err(Error::read(path))? else {
+            break;
+        };
+        let row = element.and_then(|()| objects.row(&bytes));
+        if take(number, row).is_break() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Returns whether all rows were taken.
+fn read_lines(
+    path: &Path,
+    text: TextStream,
+    objects: &mut Objects<'_>,
+    take: &mut Take<'_>,
+) -> Result<bool> {
+    let keys = json_object::keys(text.start());
+    let (mut text, mut bytes) = (BufReader::new(text), Vec::new());
+    let mut has_long = false;
     for line in 1_u64.. {
         bytes.clear();
-        let is_whole = read_line(&mut text, &mut bytes).map_err(&read_error)?;
+        let is_whole = read_line(&mut text, &mut bytes).map_err(Error::read(path))?;
         if bytes.is_empty() {
             break;
         }
@@ -41,35 +77,49 @@ pub(crate) fn read(path: &Path, columns: &Columns, take: &mut Take<'_>) -> Resul
             continue;
         }
         let row = match is_whole {
-            true => objects.row(&bytes),
-            false => Err(ProblemReason::LineTooLong {
-                limit: LONGEST_LINE,
-            }),
+            true => objects.row(encoding::without_mark(&bytes)),
+            false => Err(ProblemReason::LineTooLong { limit: LONGEST }),
         };
+        has_long |= !is_whole;
         if take(line, row).is_break() {
-            return Ok(());
+            return Ok(false);
         }
     }
-    objects.require_columns(path)
+    let is_alone = objects.count == usize::from(!has_long);
+    match is_alone && (has_long || objects.is_nested) {
+        true => Err(Error::OneObject {
+            path: path.to_owned(),
+            keys,
+        }),
+        false => Ok(true),
+    }
+}
+
+/// Whether a text begins with an object that goes on over lines, so that none of them is a row.
+fn is_spread(start: &[u8]) -> bool {
+    let start = start.trim_ascii_start();
+    let mut lines = start.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let first = lines.next().unwrap_or_default();
+    let next = lines.find(|line| !line.is_empty()).unwrap_or_default();
+    first == b"{" && next.starts_with(b"\"")
+}
+
+fn one_object(path: &Path, start: &[u8]) -> Error {
+    Error::OneObject {
+        path: path.to_owned(),
+        keys: json_object::keys(start),
+    }
 }
 
 /// Reads the next line, or as much of it as is allowed: then the rest is skipped, and the answer is
 /// `false`.
 fn read_line(file: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
-    file.take(LONGEST_LINE).read_until(b'\n', line)?;
-    if line.len() as u64 == LONGEST_LINE && !line.ends_with(b"\n") {
+    file.take(LONGEST).read_until(b'\n', line)?;
+    if line.len() as u64 == LONGEST && !line.ends_with(b"\n") {
         file.skip_until(b'\n')?;
         return Ok(false);
     }
     Ok(true)
-}
-
-/// The parser counts lines too, of which it sees one.
-fn invalid(error: &serde_json::Error) -> ProblemReason {
-    let message = error
-        .to_string()
-        .replace(" at line 1 column ", " at column ");
-    ProblemReason::InvalidJson { message }
 }
 
 /// The objects of a table, and what was learnt about its columns from them.
@@ -82,6 +132,12 @@ struct Objects<'a> {
     all_names: Vec<String>,
     /// Roles that any object has a column for.
     found: Vec<Role>,
+    /// How many there are.
+    count: usize,
+    /// Whether the first has nothing but objects and lists of objects, as a file has that is no table.
+    is_nested: bool,
+    /// Whether a text alone is a row.
+    takes_texts: bool,
 }
 
 impl<'a> Objects<'a> {
@@ -92,15 +148,26 @@ impl<'a> Objects<'a> {
             roles: Roles::default(),
             all_names: Vec::new(),
             found: Vec::new(),
+            count: 0,
+            is_nested: false,
+            takes_texts: false,
         }
     }
 
     fn row(&mut self, line: &[u8]) -> Result<Row, ProblemReason> {
-        let value =
-            serde_json::from_slice(line.trim_ascii_end()).map_err(|error| invalid(&error))?;
-        let Value::Object(object) = value else {
-            return Err(ProblemReason::NotAnObject);
+        let object = match Parsed::of(line.trim_ascii_end())? {
+            Parsed::Object(object) => object,
+            Parsed::Text(path) if self.takes_texts => {
+                return Ok(Row {
+                    path,
+                    ..Row::default()
+                });
+            }
+            Parsed::Repeated(key) => return Err(ProblemReason::RepeatedKey { key }),
+            Parsed::Text(_) | Parsed::Other => return Err(ProblemReason::NotAnObject),
         };
+        self.is_nested |= self.count == 0 && is_nested(&object);
+        self.count += 1;
         let roles = self.roles(&object);
         let mut row = Row::default();
         for (index, (name, value)) in object.into_iter().enumerate() {
@@ -156,4 +223,19 @@ impl<'a> Objects<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether an object has lists of objects and objects by name, as COCO's annotations, or nothing else, as
+/// what pandas writes by column.
+fn is_nested(object: &Map<String, Value>) -> bool {
+    let is_list = |value: &Value| {
+        let first = value.as_array().and_then(|values| values.first());
+        first.is_some_and(Value::is_object)
+    };
+    let is_column = |value: &Value| value.is_object() || value.is_array();
+    object.values().any(is_list)
+        && Role::Path
+            .find(&Columns::default(), object.keys().map(String::as_str))
+            .is_none()
+        || !object.is_empty() && object.values().all(is_column)
 }

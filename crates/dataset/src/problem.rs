@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::io;
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 pub struct Problem {
     /// The table, or the file or folder itself.
     pub file: PathBuf,
-    /// The line of the table on which the row begins, from 1; in Parquet the row, from 1.
+    /// The line of the table on which the row begins, from 1; in Parquet and JSON arrays the row, from 1.
     pub line: Option<u64>,
     /// What is wrong.
     pub reason: ProblemReason,
@@ -89,13 +90,13 @@ pub enum ProblemReason {
         extension: String,
     },
     /// A row names a file that does not exist.
-    #[error("no such file `{path}`")]
+    #[error("no such file `{}`", start(path))]
     NoSuchFile {
         /// The path as the row has it.
         path: String,
     },
     /// A row names something that is not a file.
-    #[error("`{path}` is not a file")]
+    #[error("`{}` is not a file", start(path))]
     NotAFile {
         /// The path as the row has it.
         path: String,
@@ -104,8 +105,17 @@ pub enum ProblemReason {
     #[error("no path")]
     NoPath,
     /// A row names its picture by something that looks like a URL and is none that can be fetched.
-    #[error("`{url}` is not a URL that can be fetched: expected http:// or https://")]
+    #[error(
+        "`{}` is not a URL that can be fetched: expected http:// or https://",
+        start(url)
+    )]
     Url {
+        /// The URL as the row has it.
+        url: String,
+    },
+    /// A row has its picture as a `data:` URL that is malformed or empty.
+    #[error("`{}` is malformed: expected data:image/…;base64,…", start(url))]
+    DataUrl {
         /// The URL as the row has it.
         url: String,
     },
@@ -118,7 +128,7 @@ pub enum ProblemReason {
         url: String,
     },
     /// A row's id belongs to another picture of the same listing.
-    #[error("id `{id}` already names another picture")]
+    #[error("id `{}` already names another picture", start(id))]
     DuplicateId {
         /// The id.
         id: String,
@@ -134,9 +144,22 @@ pub enum ProblemReason {
     /// A quotation mark opens a cell and none closes it: the rest of the table is inside.
     #[error("quoted cell is not closed before the end of the table")]
     OpenQuote,
+    /// A quoted cell goes on after its closing quotation mark.
+    #[error(
+        "text after the closing quotation mark of a cell: write a quotation mark inside a cell as `\"\"`"
+    )]
+    TextAfterQuote,
     /// A cell is not valid UTF-8.
     #[error("column `{column}` is not valid UTF-8")]
     CellNotUtf8 {
+        /// The cell's column.
+        column: String,
+    },
+    /// A cell of a text is not valid UTF-8; it may be Windows-1252.
+    #[error(
+        "column `{column}` is not valid UTF-8: convert the table, for example with `iconv -f WINDOWS-1252 -t UTF-8`"
+    )]
+    TextNotUtf8 {
         /// The cell's column.
         column: String,
     },
@@ -145,6 +168,12 @@ pub enum ProblemReason {
     InvalidJson {
         /// What the parser said.
         message: String,
+    },
+    /// A JSON object has two members of one name.
+    #[error("key `{}` is there twice", start(key))]
+    RepeatedKey {
+        /// The name.
+        key: String,
     },
     /// A line of a JSON Lines table is JSON, but no object.
     #[error("not a JSON object")]
@@ -171,14 +200,26 @@ impl ProblemReason {
             Self::NotAFile { .. } => "not a file",
             Self::NoPath => "no path",
             Self::Url { .. } => "not a URL",
+            Self::DataUrl { .. } => "not a URL",
             Self::NotHere { .. } => "URL",
             Self::DuplicateId { .. } => "duplicate id",
             Self::UnequalLength { .. } => "unequal row length",
             Self::OpenQuote => "open quote",
-            Self::CellNotUtf8 { .. } => "cell is not UTF-8",
+            Self::TextAfterQuote => "text after quote",
+            Self::CellNotUtf8 { .. } | Self::TextNotUtf8 { .. } => "cell is not UTF-8",
             Self::InvalidJson { .. } => "not valid JSON",
+            Self::RepeatedKey { .. } => "repeated key",
             Self::NotAnObject => "not a JSON object",
             Self::LineTooLong { .. } => "line too long",
         }
+    }
+}
+
+/// The beginning of a long text, for a message.
+fn start(text: &str) -> Cow<'_, str> {
+    const SHOWN: usize = 200;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
     }
 }

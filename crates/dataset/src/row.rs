@@ -4,7 +4,10 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::columns::Roles;
-use crate::{Metadata, ProblemReason, value};
+use crate::{Metadata, ProblemReason, data_url, value};
+
+/// The longest row of a text that is read, in bytes.
+pub(crate) const LONGEST: u64 = 64 << 20;
 
 /// Takes a row of a table, or the reason why it cannot be read, with the line on which it begins,
 /// and says whether to go on.
@@ -17,7 +20,8 @@ pub(crate) type TakeOf<'a> =
 /// What a row of a table says of a picture.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Row {
-    /// Where it is, as it is written: a path, relative to the table's folder, or a URL.
+    /// Where it is, as it is written: a path, relative to the table's folder, or a URL. Empty for a `data:` URL,
+    /// which is a picture [`inside`](Self::inside).
     pub path: String,
     /// What is said about it.
     pub captions: Vec<String>,
@@ -50,5 +54,17 @@ impl Row {
         if roles.path == Some(column) {
             self.path = value::text(value).unwrap_or_default();
         }
+    }
+
+    /// Decodes the picture of a row whose path is a `data:` URL. The bytes are kept if they are wanted.
+    pub(crate) fn with_picture(mut self, is_wanted: bool) -> Result<Self, ProblemReason> {
+        if data_url::is_meant(self.path.trim()) {
+            let bytes = data_url::decoded(self.path.trim())?;
+            self.path.clear();
+            self.inside = Some(Inside {
+                bytes: is_wanted.then_some(bytes),
+            });
+        }
+        Ok(self)
     }
 }

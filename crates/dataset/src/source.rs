@@ -39,10 +39,12 @@ pub struct SourceOptions {
 /// about as much as asking for its size. JPEG XL, known by its extension, is
 /// reported as not read; everything else is silently no picture.
 ///
-/// **Table.** CSV, TSV, JSON Lines or Parquet, by extension or else by content, each perhaps
-/// compressed (`.gz`, `.zst`), with a path column and perhaps captions, ids and metadata: see
-/// [`Columns`]. A CSV or TSV whose first row has a URL has no header. Paths are relative to the
-/// table's folder; backslashes and `file://` are understood, and URLs. Rows that name the same picture are
+/// **Table.** CSV, TSV, JSON Lines, a JSON array of objects or Parquet, by extension or else by
+/// content, each perhaps compressed (`.gz`, `.zst`), with a path column and perhaps captions, ids and
+/// metadata: see [`Columns`]. A CSV or TSV whose first row names a picture, by a URL or a file name
+/// with a picture's extension, has no header. A text with one address a line is a table of one column.
+/// Paths are relative to the table's folder; backslashes and `file://` are understood, and URLs, also
+/// `//host/…` (which is https) and `data:…` (a picture within the table). Rows that name the same picture are
 /// one record, whose captions are in the order of the rows and whose id and metadata are the first
 /// row's that has them.
 #[derive(Debug)]
@@ -162,6 +164,12 @@ impl Source {
         }
     }
 
+    /// Whether one row may have its picture within the table and another not.
+    pub(crate) fn is_mixed(&self) -> bool {
+        let is_text = |table: &Table| table.form != Form::Parquet;
+        matches!(&self.kind, Kind::Tables(tables) if tables.iter().any(is_text))
+    }
+
     /// Where it is; of a data set of the hub, how it is named.
     pub fn path(&self) -> &Path {
         &self.path
@@ -172,7 +180,7 @@ impl Source {
     /// # Errors
     /// When the source as a whole cannot be read: [`Error::Read`]; for a table also
     /// [`Error::NoPathColumn`], [`Error::NoSuchColumn`], [`Error::Utf16`],
-    /// [`Error::HeaderNotUtf8`]. [`Error::Listing`] when the listing cannot be stored.
+    /// [`Error::HeaderNotUtf8`], [`Error::RepeatedColumn`], [`Error::OneObject`]. [`Error::Listing`] when the listing cannot be stored.
     pub fn read(&self) -> Result<Listing> {
         let mut listing = Listing::new()?;
         self.read_into(&mut listing)?;
@@ -257,6 +265,9 @@ impl Source {
             pictures,
         };
         let mut cursor = self.slice.cursor(|| self.count())?;
+        let mut take = |table: &Path, line, row: Result<Row, ProblemReason>| {
+            take(table, line, row.and_then(|row| row.with_picture(pictures)))
+        };
         let mut types = ColumnTypes::default();
         match &self.kind {
             Kind::Folder | Kind::Picture => {}

@@ -13,13 +13,9 @@ const LONGEST_START: u64 = 1 << 20;
 pub(crate) struct TextStream {
     pub(crate) path: PathBuf,
     rest: Chain<Cursor<Vec<u8>>, Box<dyn Read + Send>>,
-    /// The last bytes that were read.
-    end: Vec<u8>,
 }
 
 impl TextStream {
-    const END: usize = 4096;
-
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let mut rest = decompressed(path).map_err(Error::read(path))?;
         let mut start = Vec::new();
@@ -30,7 +26,6 @@ impl TextStream {
         Ok(Self {
             path: path.to_owned(),
             rest: Cursor::new(start).chain(rest),
-            end: Vec::new(),
         })
     }
 
@@ -41,25 +36,21 @@ impl TextStream {
         start.get_ref().get(read..).unwrap_or_default()
     }
 
+    /// Whether the beginning is all there is.
+    pub(crate) fn is_short(&self) -> bool {
+        (self.rest.get_ref().0.get_ref().len() as u64) < LONGEST_START
+    }
+
     /// Passes over bytes of the beginning.
     pub(crate) fn skip(&mut self, count: usize) {
         let start = self.rest.get_mut().0;
         start.set_position(start.position() + count as u64);
     }
-
-    /// The last bytes that were read: those of the text's end, at the end.
-    pub(crate) fn end(&self) -> &[u8] {
-        &self.end
-    }
 }
 
 impl Read for TextStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.rest.read(buffer)?;
-        self.end.extend_from_slice(&buffer[..count]);
-        let too_many = self.end.len().saturating_sub(Self::END);
-        self.end.drain(..too_many);
-        Ok(count)
+        self.rest.read(buffer)
     }
 }
 

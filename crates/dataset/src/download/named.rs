@@ -24,8 +24,10 @@ impl Named {
         line: u64,
         row: &Result<Row, ProblemReason>,
     ) -> Self {
-        let Ok(row) = row else {
-            return Self::Bad(Reason::BadRow);
+        let row = match row {
+            Ok(row) => row,
+            Err(ProblemReason::DataUrl { .. }) => return Self::Bad(Reason::InvalidUrl),
+            Err(_) => return Self::Bad(Reason::BadRow),
         };
         if row.inside.is_some() {
             return Self::Inside(Address::inside(table, line).to_string());

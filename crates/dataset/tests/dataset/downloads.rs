@@ -356,7 +356,7 @@ fn every_trouble_has_its_reason_and_the_good_ones_arrive() {
             Err((Reason::PrivateAddress, None)),
         ),
         (
-            "data:image/png;base64,AAAA".to_owned(),
+            "data:image/png;base64".to_owned(),
             Err((Reason::InvalidUrl, None)),
         ),
         (
@@ -445,6 +445,27 @@ fn who_never_answers_is_left_and_perhaps_asked_again() {
         );
         assert_eq!(chaos.asked(path), asked, "{path}");
     }
+}
+
+#[test]
+fn pictures_of_data_urls_are_taken_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let png = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=";
+    let rows = ["missing.jpg", png, "data:,x", "data:image/png;base64"];
+    let rows = rows.map(|url| (url.to_owned(), "a fish".to_owned()));
+    let source = list(folder.path(), &rows);
+    let to = folder.path().join("to");
+    let download = Download::open(&to, options()).unwrap();
+    let taken = download.take_inside(&source, None, &NEVER, |_| ());
+    assert_eq!(taken.unwrap().pictures, 1);
+    download.write_manifest(&[source], None, true).unwrap();
+    let rows = manifest(&to);
+    let valid: Vec<_> = rows
+        .iter()
+        .map(|row| row["is_valid"].as_bool().unwrap())
+        .collect();
+    assert_eq!(valid, [false, true, false, false], "{rows:?}");
+    assert_eq!(rows[3]["reason"], "invalid URL");
 }
 
 /// The server answers nobody before all have asked.

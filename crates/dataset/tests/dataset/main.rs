@@ -8,4 +8,5 @@ mod folder;
 mod listing;
 mod parquet;
 mod table;
+mod table_forms;
 mod tree;

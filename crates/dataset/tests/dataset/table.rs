@@ -16,7 +16,7 @@ fn columns(path: Option<&str>, caption: Option<&str>, id: Option<&str>) -> Colum
 
 /// The listing of a table in a folder with the three pictures, checked for problems.
 #[track_caller]
-fn read(name: &str, content: impl AsRef<[u8]>, problems: &[&str]) -> (Tree, Listing) {
+pub(crate) fn read(name: &str, content: impl AsRef<[u8]>, problems: &[&str]) -> (Tree, Listing) {
     let tree = Tree::new(PICTURES);
     tree.write(name, content.as_ref());
     let listing = tree.read(name);
@@ -33,7 +33,7 @@ fn captions((tree, listing): &(Tree, Listing)) -> Vec<(String, Vec<String>)> {
 }
 
 #[track_caller]
-fn captioned(name: &str, content: impl AsRef<[u8]>, expected: &[(&str, &[&str])]) {
+pub(crate) fn captioned(name: &str, content: impl AsRef<[u8]>, expected: &[(&str, &[&str])]) {
     let found = captions(&read(name, content, &[]));
     let found: Vec<(&str, Vec<&str>)> = found
         .iter()
@@ -52,7 +52,7 @@ fn captioned(name: &str, content: impl AsRef<[u8]>, expected: &[(&str, &[&str])]
 }
 
 #[track_caller]
-fn metadata(name: &str, content: &str) -> Vec<Value> {
+pub(crate) fn metadata(name: &str, content: &str) -> Vec<Value> {
     let (_, listing) = read(name, content, &[]);
     records(&listing)
         .into_iter()
@@ -341,12 +341,12 @@ fn bad_rows_are_reported_with_their_line() {
         &[
             "t.csv:5: got 1 cells, expected 2",
             "t.csv:6: got 3 cells, expected 2",
-            "t.csv:7: column `caption` is not valid UTF-8",
+            "t.csv:7: column `caption` is not valid UTF-8: convert the table, for example with `iconv -f WINDOWS-1252 -t UTF-8`",
             "t.csv:8: no such file `missing.jpg`",
             "t.csv:9: no path",
             "t.csv:10: `sub` is not a file",
             "t.csv:11: `ftp://example.com/a.jpg` is not a URL that can be fetched: expected http:// or https://",
-            "t.csv:12: `DATA:image/png;base64:AAAA` is not a URL that can be fetched: expected http:// or https://",
+            "t.csv:12: `DATA:image/png;base64:AAAA` is malformed: expected data:image/…;base64,…",
         ],
     );
     assert_eq!(tree.places(&listing), ["dog.jpg", "sub/bird.jpg"]);
@@ -534,10 +534,18 @@ fn other_encodings_are_errors() {
     let tree = Tree::new(PICTURES);
     for name in ["t.csv", "t.jsonl"] {
         let error = tree.error(name, b"\xff\xfep\0a\0t\0h\0\n\0", Columns::default());
-        assert_eq!(error, format!("`{name}` is UTF-16, expected UTF-8"));
+        assert_eq!(
+            error,
+            format!(
+                "`{name}` is UTF-16, expected UTF-8: convert it, for example with `iconv -f UTF-16 -t UTF-8`"
+            )
+        );
     }
     let error = tree.error("u.csv", b"path,caf\xe9\n", Columns::default());
-    assert_eq!(error, "header of `u.csv` is not valid UTF-8");
+    assert_eq!(
+        error,
+        "header of `u.csv` is not valid UTF-8: convert the table, for example with `iconv -f WINDOWS-1252 -t UTF-8`"
+    );
 }
 
 #[test]
@@ -613,7 +621,7 @@ fn a_table_of_urls_needs_no_header() {
     assert_eq!(records(&listing)[0].metadata["column3"], 7);
 }
 
-fn gzipped(content: &[u8]) -> Vec<u8> {
+pub(crate) fn gzipped(content: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut encoder, content).unwrap();
     encoder.finish().unwrap()

@@ -1,0 +1,262 @@
+use std::cmp::Reverse;
+use std::path::Path;
+
+use super::quotes::Quoting;
+use crate::columns::{Columns, Role};
+use crate::text_stream::{Compression, TextStream};
+use crate::{Address, Result, encoding, folder, paths};
+
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// No text has it: the delimiter where a line is a cell.
+const NONE: u8 = 0;
+/// So many of a table's first lines are looked at.
+const LOOKED_AT: usize = 100;
+
+/// How a table is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Dialect {
+    pub(super) delimiter: u8,
+    /// What lines end with: `\n`, before which there may be `\r`, or, as on old Macs, `\r` alone.
+    pub(super) ending: u8,
+    pub(super) quoting: Quoting,
+    /// The lines before the header.
+    pub(super) skipped_lines: u64,
+}
+
+impl Dialect {
+    /// Finds out, and leaves the text at the first byte of its header.
+    pub(super) fn of(text: &mut TextStream, columns: &Columns) -> Result<Self> {
+        encoding::begin(text)?;
+        let ending = ending(text.start());
+        let named = named_delimiter(text.start(), ending);
+        if let Some((_, length)) = named {
+            text.skip(length);
+        }
+        let delimiter = match named {
+            Some((delimiter, _)) => delimiter,
+            None => {
+                let lines = lines(text.start(), ending, text.is_short());
+                delimiter(&lines, &text.path, columns)
+            }
+        };
+        let quoting = match delimiter {
+            NONE | b'\t' => Quoting::Off,
+            _ => Quoting::of(text.start(), delimiter, ending),
+        };
+        Ok(Self {
+            delimiter,
+            ending,
+            quoting,
+            skipped_lines: u64::from(named.is_some()),
+        })
+    }
+}
+
+fn ending(start: &[u8]) -> u8 {
+    let line = first_line(start, b'\n');
+    match line.len() == start.len() && line.contains(&b'\r') {
+        true => b'\r',
+        false => b'\n',
+    }
+}
+
+fn first_line(start: &[u8], ending: u8) -> &[u8] {
+    let mut lines = start.split(|&byte| byte == ending);
+    lines.next().unwrap_or_default()
+}
+
+/// The delimiter of Excel's first line, `sep=;`, and the length of that line.
+fn named_delimiter(start: &[u8], ending: u8) -> Option<(u8, usize)> {
+    let line = first_line(start, ending);
+    let text = line.strip_suffix(b"\r").unwrap_or(line);
+    let text = text.strip_prefix(b"\"").unwrap_or(text);
+    let (name, value) = text.split_at_checked(4)?;
+    let value = value.strip_suffix(b"\"").unwrap_or(value);
+    match value {
+        _ if !name.eq_ignore_ascii_case(b"sep=") => None,
+        [b'"' | b'\r' | b'\n' | NONE] => None,
+        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() => {
+            Some((*byte, start.len().min(line.len() + 1)))
+        }
+        b"\\t" => Some((b'\t', start.len().min(line.len() + 1))),
+        _ => None,
+    }
+}
+
+/// The first lines that are whole and not empty.
+fn lines(start: &[u8], ending: u8, is_all: bool) -> Vec<&[u8]> {
+    let mut pieces: Vec<&[u8]> = start
+        .split(|&byte| byte == ending)
+        .take(LOOKED_AT + 1)
+        .collect();
+    if pieces.len() > 1 && (pieces.len() > LOOKED_AT || !is_all) {
+        pieces.pop();
+    }
+    pieces.retain(|line| !line.trim_ascii().is_empty());
+    pieces
+}
+
+/// The delimiter of a table of these lines that is at `path`.
+fn delimiter(lines: &[&[u8]], path: &Path, columns: &Columns) -> u8 {
+    let usual = usual_delimiter(path);
+    let Some(first) = lines.first() else {
+        return usual.unwrap_or(b',');
+    };
+    if are_addresses(lines, usual.is_some()) {
+        return NONE;
+    }
+    let there = DELIMITERS
+        .into_iter()
+        .filter(|&it| count_unquoted(first, it) > 0);
+    // The one that comes first where nothing speaks for either.
+    let best = there.min_by_key(|&candidate| {
+        let count = count_unquoted(first, candidate);
+        let is_usual = candidate == usual.unwrap_or(b',');
+        let sense = Sense::of(first, candidate, columns);
+        // A row may have any of them in a caption or a URL, except a tab.
+        let speaks_for_row = match sense {
+            Sense::Row => [
+                candidate == b'\t',
+                lines
+                    .iter()
+                    .all(|it| count_unquoted(it, candidate) == count),
+                is_usual,
+            ],
+            Sense::Header | Sense::None => [false; 3],
+        };
+        Reverse((sense, speaks_for_row, count, is_usual, candidate))
+    });
+    best.unwrap_or(NONE)
+}
+
+/// What a name's ending says; `None` for one that says nothing.
+fn usual_delimiter(path: &Path) -> Option<u8> {
+    let name = Compression::uncompressed_name(path);
+    match paths::extension(&name).as_str() {
+        "csv" => Some(b','),
+        "tsv" | "tab" => Some(b'\t'),
+        _ => None,
+    }
+}
+
+/// What a delimiter makes of the first row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Sense {
+    None,
+    /// A row that names a picture.
+    Row,
+    /// A header that names the column of paths.
+    Header,
+}
+
+impl Sense {
+    fn of(line: &[u8], delimiter: u8, columns: &Columns) -> Self {
+        let cells = split_unquoted(line, delimiter);
+        let names = cells.iter().map(String::as_str);
+        if Role::Path.find(columns, names.clone()).is_some() {
+            return Sense::Header;
+        }
+        match names.clone().any(names_picture) {
+            true => Sense::Row,
+            false => Sense::None,
+        }
+    }
+}
+
+/// Whether a cell is an address or the name of a picture, as Flickr8k has it with `#0` or without.
+pub(super) fn names_picture(cell: &str) -> bool {
+    Address::is_meant_in_a_table(cell) || folder::is_picture_name(without_number(cell))
+}
+
+/// `dog.jpg` of `dog.jpg#0`: the number of a caption in Flickr8k and Flickr30k.
+pub(super) fn without_number(path: &str) -> &str {
+    match path.rsplit_once('#') {
+        Some((name, number)) if is_number(number) && !Address::is_meant_in_a_table(name) => name,
+        _ => path,
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a text whose name says nothing begins like a table, or like a list of addresses.
+pub(crate) fn is_list(start: &[u8]) -> bool {
+    let lines = lines(start, ending(start), false);
+    let is_header = |line: &[u8]| Sense::of(line, NONE, &Columns::default()) == Sense::Header;
+    are_addresses(&lines, false) || lines.first().is_some_and(|line| is_header(line))
+}
+
+/// Whether each line is an address, commas included. In a file that is `named` a CSV or TSV there has to be a
+/// reason not to cut at commas.
+fn are_addresses(lines: &[&[u8]], named: bool) -> bool {
+    let mut pieces = Vec::with_capacity(lines.len());
+    for line in lines {
+        let Some(line) = Line::of(line) else {
+            return false;
+        };
+        pieces.push(line);
+    }
+    let Some(first) = pieces.first().filter(|_| named) else {
+        return !pieces.is_empty();
+    };
+    let is_uneven = pieces
+        .iter()
+        .any(|line| line.delimiters != first.delimiters);
+    let is_cut = pieces
+        .iter()
+        .all(|line| line.delimiters == 0 || line.is_cut);
+    is_cut && (is_uneven || pieces.iter().all(|line| line.ends_as_picture))
+}
+
+/// A line that is an address.
+struct Line {
+    delimiters: usize,
+    /// Whether a delimiter would cut a picture's name in two, or the rest off a URL.
+    is_cut: bool,
+    ends_as_picture: bool,
+}
+
+impl Line {
+    fn of(line: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(line.trim_ascii()).ok()?;
+        let text = text.trim_matches('"');
+        let counts = DELIMITERS.map(|it| count_unquoted(line, it));
+        let first = text.split([',', ';', '\t', '|']).next()?;
+        let is_cut = !folder::is_picture_name(first);
+        let ends_as_picture = folder::is_picture_name(text);
+        let is_whole = ends_as_picture && (is_cut || first == text);
+        let is_url = Address::is_meant_in_a_table(text) && !text.contains(char::is_whitespace);
+        let is_address = is_url || is_whole;
+        (is_address && !text.contains('\t')).then(|| Self {
+            delimiters: counts.iter().sum(),
+            is_cut,
+            ends_as_picture,
+        })
+    }
+}
+
+fn count_unquoted(line: &[u8], delimiter: u8) -> usize {
+    let mut quoted = false;
+    let mut count = 0;
+    for &byte in line {
+        quoted ^= byte == b'"';
+        count += usize::from(byte == delimiter && !quoted);
+    }
+    count
+}
+
+/// The cells of a line, without white space and quotation marks around them.
+fn split_unquoted(line: &[u8], delimiter: u8) -> Vec<String> {
+    let mut quoted = false;
+    let cells = line.split(|&byte| {
+        quoted ^= byte == b'"';
+        byte == delimiter && !quoted
+    });
+    cells
+        .map(|cell| {
+            let cell = String::from_utf8_lossy(cell);
+            cell.trim().trim_matches('"').trim().to_owned()
+        })
+        .collect()
+}

@@ -1,0 +1,188 @@
+use std::collections::VecDeque;
+use std::io::{self, Read};
+
+use csv::{ByteRecord, Terminator};
+
+use super::dialect::Dialect;
+use super::quotes::{Quotes, Quoting};
+use crate::row::LONGEST;
+use crate::text_stream::TextStream;
+use crate::{Error, ProblemReason, Result};
+
+const READ_AT_ONCE: usize = 1 << 16;
+
+/// The rows of a table as cells.
+pub(super) struct Rows {
+    reader: csv::Reader<CheckedText>,
+    dialect: Dialect,
+}
+
+#[derive(Default)]
+pub(super) struct RawRow {
+    pub(super) cells: ByteRecord,
+    /// Why the cells are not what is written.
+    pub(super) fault: Option<ProblemReason>,
+}
+
+impl RawRow {
+    /// A line with nothing but white space; those without even that the reader skips itself.
+    pub(super) fn is_blank(&self) -> bool {
+        self.cells.len() == 1 && self.cells[0].trim_ascii().is_empty()
+    }
+}
+
+impl Rows {
+    pub(super) fn new(text: TextStream, dialect: Dialect) -> Self {
+        let reader = csv::ReaderBuilder::new()
+            .delimiter(dialect.delimiter)
+            .quoting(dialect.quoting != Quoting::Off)
+            .flexible(true)
+            // The default, either of `\r` and `\n`, counts lines wrongly in files that have both.
+            .terminator(Terminator::Any(dialect.ending))
+            .has_headers(false)
+            .buffer_capacity(READ_AT_ONCE)
+            .from_reader(CheckedText::new(text, dialect));
+        Self { reader, dialect }
+    }
+
+    /// Reads the next row; `false` if there is none.
+    pub(super) fn read(&mut self, row: &mut RawRow) -> Result<bool> {
+        let is_there = self.reader.read_byte_record(&mut row.cells);
+        let end = self.reader.position().byte();
+        let text = self.reader.get_mut();
+        row.fault = text.fault_before(end);
+        is_there.map_err(|error| Error::read(&text.text.path)(error.into()))
+    }
+
+    /// The line of a row, which the reader counts by `\n`.
+    pub(super) fn line(&self, cells: &ByteRecord) -> u64 {
+        let line = cells
+            .position()
+            .map_or(0, |position| match self.dialect.ending {
+                b'\n' => position.line(),
+                _ => position.record() + 1,
+            });
+        line + self.dialect.skipped_lines
+    }
+
+    /// Whether the last row ends with a quoted cell that nothing closed.
+    pub(super) fn is_open(&self) -> bool {
+        self.reader.get_ref().quotes.is_open()
+    }
+}
+
+/// A text whose quotation marks are all as RFC 4180 says and whose rows have at most [`LONGEST`] bytes:
+/// of longer ones the rest of the line is left out.
+struct CheckedText {
+    text: TextStream,
+    quotes: Quotes,
+    ending: u8,
+    /// What has been read of the text.
+    bytes: Vec<u8>,
+    /// What is to be handed on, and how much of it has been.
+    ready: Vec<u8>,
+    handed: usize,
+    /// The number of bytes handed on before `ready`.
+    before: u64,
+    /// Where the row began, in bytes handed on.
+    row_start: u64,
+    is_skipping: bool,
+    /// The first fault of a row, and where it is.
+    faults: VecDeque<(u64, ProblemReason)>,
+}
+
+impl CheckedText {
+    fn new(text: TextStream, dialect: Dialect) -> Self {
+        Self {
+            text,
+            quotes: Quotes::new(dialect.delimiter, dialect.ending, dialect.quoting),
+            ending: dialect.ending,
+            bytes: vec![0; READ_AT_ONCE],
+            ready: Vec::new(),
+            handed: 0,
+            before: 0,
+            row_start: 0,
+            is_skipping: false,
+            faults: VecDeque::new(),
+        }
+    }
+
+    /// The fault of the row that ends before `end`, in bytes handed on.
+    fn fault_before(&mut self, end: u64) -> Option<ProblemReason> {
+        let mut first = None;
+        while self.faults.front().is_some_and(|(at, _)| *at < end) {
+            let fault = self.faults.pop_front().map(|(_, reason)| reason);
+            first = first.or(fault);
+        }
+        first
+    }
+
+    fn refill(&mut self) -> io::Result<()> {
+        self.before += self.ready.len() as u64;
+        self.ready.clear();
+        self.handed = 0;
+        // A text that begins with a skipped line or a backslash may give nothing at first.
+        while self.ready.is_empty() {
+            let mut bytes = std::mem::take(&mut self.bytes);
+            let count = self.text.read(&mut bytes)?;
+            for &byte in &bytes[..count] {
+                self.take(byte);
+            }
+            self.bytes = bytes;
+            if count == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, byte: u8) {
+        if self.is_skipping && byte != self.ending {
+            return;
+        }
+        self.is_skipping = false;
+        let at = self.at();
+        if !self.quotes.take(byte, &mut self.ready) {
+            self.add_fault(at, ProblemReason::TextAfterQuote);
+        }
+        if byte == self.ending && !self.quotes.is_open() {
+            self.row_start = self.at();
+        } else if at - self.row_start >= LONGEST {
+            self.cut(at);
+        }
+    }
+
+    /// Ends a row that is too long.
+    fn cut(&mut self, at: u64) {
+        self.add_fault(at, ProblemReason::LineTooLong { limit: LONGEST });
+        if self.quotes.is_open() {
+            self.ready.push(b'"');
+        }
+        self.quotes.restart();
+        self.is_skipping = true;
+    }
+
+    fn at(&self) -> u64 {
+        self.before + self.ready.len() as u64
+    }
+
+    fn add_fault(&mut self, at: u64, reason: ProblemReason) {
+        let last = self.faults.back();
+        if last.is_none_or(|(at, _)| *at < self.row_start) {
+            self.faults.push_back((at, reason));
+        }
+    }
+}
+
+impl Read for CheckedText {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.handed == self.ready.len() {
+            self.refill()?;
+        }
+        let ready = &self.ready[self.handed..];
+        let count = ready.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&ready[..count]);
+        self.handed += count;
+        Ok(count)
+    }
+}
