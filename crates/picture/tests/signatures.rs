@@ -79,7 +79,7 @@ fn jpeg(picture: &Picture, quality: u8) -> Picture {
 
 type Version = (&'static str, fn(&Picture) -> Picture);
 
-const VERSIONS: [Version; 11] = [
+const VERSIONS: [Version; 12] = [
     ("itself", Picture::clone),
     ("JPEG, quality 50", |picture| jpeg(picture, 50)),
     ("JPEG, quality 20", |picture| jpeg(picture, 20)),

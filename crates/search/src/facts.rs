@@ -48,7 +48,11 @@ fn keywords(mut keywords: Vec<String>) -> Option<Value> {
 
 /// The start of a text, of at most so many bytes.
 fn cut(mut text: String, most: usize) -> String {
-    text.truncate(text.floor_char_boundary(most));
+    let mut end = most.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
     text
 }
 
