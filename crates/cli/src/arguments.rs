@@ -7,6 +7,8 @@ use clap::{ArgMatches, Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands;
 use crate::environment;
+use crate::exit;
+use crate::terminal::{HINT, message};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -73,6 +75,27 @@ pub(crate) enum Command {
     Serve(commands::serve::Arguments),
     Completions(commands::completions::Arguments),
     Man(commands::man::Arguments),
+}
+
+/// Ends the program with what is wrong with the arguments, or with the help that was asked for.
+pub(crate) fn refuse(error: &clap::Error) -> ! {
+    let given: Vec<String> = std::env::args().collect();
+    let search = given.iter().position(|it| it == "search");
+    // The words stand before the first option.
+    let words = given.iter().skip(search.unwrap_or(given.len()) + 1);
+    let is_option = |it: &&String| it.starts_with("--") || (it.starts_with('-') && it.len() == 2);
+    let words: Vec<&str> = words
+        .take_while(|it| !is_option(it))
+        .map(String::as_str)
+        .collect();
+    match clipseek::with_minus(&words.join(" ")) {
+        Some(meant) if error.kind() == ErrorKind::UnknownArgument => {
+            message!("error: a word that begins with a dash is taken for options");
+            message!("{HINT}hint:{HINT:#} clipseek search \"{meant}\"");
+            std::process::exit(exit::FAILURE.into())
+        }
+        _ => error.exit(),
+    }
 }
 
 /// The arguments that name a collection. As variables they may be empty, which stands for none.

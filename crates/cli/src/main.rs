@@ -33,7 +33,8 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::arguments::Arguments;
 
 fn main() -> ExitCode {
-    let matches = Arguments::command().get_matches();
+    let matches = Arguments::command().try_get_matches();
+    let matches = matches.unwrap_or_else(|error| arguments::refuse(&error));
     arguments::refuse_empty_names(&matches);
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match bug::guard(|| commands::run(arguments)) {

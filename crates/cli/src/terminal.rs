@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 /// Errors begin in this style.
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 /// Ways out begin in this style.
-const HINT: Style = AnsiColor::Cyan.on_default().bold();
+pub(crate) const HINT: Style = AnsiColor::Cyan.on_default().bold();
 /// What stands back.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 /// What stands out.

@@ -127,7 +127,7 @@ impl Clipseek {
             return Some(PictureInput::File(path.to_owned()));
         }
         let listener = &self.settings().listener;
-        let meant = with_blanks(words);
+        let meant = with_minus(words);
         if looks_like_file(path) {
             listener.note(Note::WordsLookLikeFile { words });
         } else if let Some(meant) = &meant {
@@ -193,7 +193,7 @@ fn has_picture_name(path: &Path) -> bool {
 }
 
 /// `dog -snow` as `dog - snow`, which subtracts; `None` where no word begins with a minus.
-fn with_blanks(words: &str) -> Option<String> {
+pub fn with_minus(words: &str) -> Option<String> {
     let is_minus = |word: &&str| {
         let rest = word.strip_prefix('-');
         rest.is_some_and(|rest| rest.starts_with(char::is_alphabetic))

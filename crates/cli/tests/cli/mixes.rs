@@ -174,3 +174,15 @@ fn the_parts_of_a_mix_are_shown() {
     ]);
     assert!(error.contains("would be written over"), "{error}");
 }
+
+#[test]
+fn a_minus_without_a_blank_is_explained() {
+    let world = World::with_pictures(PICTURES);
+    let error = world.fails(&["search", "dog", "-snow", "-k", "2"]);
+    assert!(
+        error.contains("hint: clipseek search \"dog - snow\""),
+        "{error}"
+    );
+    let error = world.fails(&["search", "dog", "--snow"]);
+    assert!(error.contains("unexpected argument '--snow'"), "{error}");
+}

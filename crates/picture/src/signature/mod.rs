@@ -44,7 +44,7 @@ pub struct Signature {
 /// Changes with what signatures hold, and how it is computed.
 const VERSION: u8 = 1;
 
-/// Of so many 255ths of one shade, a picture is a document or a drawing. Of 300 rendered documents, all had 112 and more;
+/// With so much of one shade, of 255, a picture is a document or a drawing. Of 300 rendered documents, all had 112 and more;
 /// of 300 photographs of Flickr8k, 9 in 10 had 56 and less.
 const FLAT: u8 = 90;
 
