@@ -197,41 +197,54 @@ fn are_addresses(lines: &[&[u8]], named: bool) -> bool {
         };
         pieces.push(line);
     }
-    let Some(first) = pieces.first().filter(|_| named) else {
-        return !pieces.is_empty();
+    let is_even = |column: usize| {
+        let mut counts = pieces.iter().map(|line| line.delimiters[column]);
+        let first = counts.next().unwrap_or_default();
+        first > 0 && counts.all(|count| count == first)
     };
-    let is_uneven = pieces
-        .iter()
-        .any(|line| line.delimiters != first.delimiters);
-    let is_cut = pieces
-        .iter()
-        .all(|line| line.delimiters == 0 || line.is_cut);
-    is_cut && (is_uneven || pieces.iter().all(|line| line.ends_as_picture))
+    let has_even = (0..DELIMITERS.len()).any(is_even);
+    if has_even && pieces.iter().all(|line| !line.is_url) {
+        // A caption and a path, rather than paths that all have a comma.
+        return false;
+    }
+    if !named {
+        return !pieces.is_empty();
+    }
+    let is_cut = |line: &Line| line.is_cut || line.delimiters == [0; 4];
+    pieces.iter().all(is_cut) && (!has_even || pieces.iter().all(|line| line.goes_on))
 }
 
 /// A line that is an address.
 struct Line {
-    delimiters: usize,
+    is_url: bool,
+    /// How many there are of each.
+    delimiters: [usize; 4],
     /// Whether a delimiter would cut a picture's name in two, or the rest off a URL.
     is_cut: bool,
-    ends_as_picture: bool,
+    /// Whether what is behind the first delimiter reads like the rest of a URL.
+    goes_on: bool,
 }
 
 impl Line {
     fn of(line: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(line.trim_ascii()).ok()?;
         let text = text.trim_matches('"');
-        let counts = DELIMITERS.map(|it| count_unquoted(line, it));
         let first = text.split([',', ';', '\t', '|']).next()?;
+        let rest = &text[first.len()..];
         let is_cut = !folder::is_picture_name(first);
         let ends_as_picture = folder::is_picture_name(text);
         let is_whole = ends_as_picture && (is_cut || first == text);
-        let is_url = Address::is_meant_in_a_table(text) && !text.contains(char::is_whitespace);
-        let is_address = is_url || is_whole;
+        let is_url = Address::is_meant_in_a_table(text);
+        // A URL behind something else is in a cell of its own.
+        let is_address = match is_url {
+            true => is_whole || !text.contains(char::is_whitespace),
+            false => is_whole && !text.contains("://"),
+        };
         (is_address && !text.contains('\t')).then(|| Self {
-            delimiters: counts.iter().sum(),
+            is_url,
+            delimiters: DELIMITERS.map(|it| count_unquoted(line, it)),
             is_cut,
-            ends_as_picture,
+            goes_on: !rest.contains("://") && (ends_as_picture || rest.contains(['/', '=', '&'])),
         })
     }
 }

@@ -26,7 +26,8 @@ fn a_list_has_an_address_a_line() {
     let commas =
         "http://127.0.0.1:9/a.jpg?crop=2669,1999,x0,y0&amp;width=80\nhttp://127.0.0.1:9/b.jpg";
     let even = "https://a.example/w_1,h_2/a.jpg\r\nhttps://a.example/w_3,h_4/b.jpg\r\n";
-    for content in [plain, commas, even] {
+    let cropped = "https://a.example/a?crop=1,2&w=3\nhttps://a.example/b?crop=1,2&w=3\n";
+    for content in [plain, commas, even, cropped] {
         let expected: Vec<&str> = content.lines().collect();
         for name in ["urls.txt", "urls", "urls.lst", "urls.csv", "urls.tsv"] {
             places(name, content, &expected);
@@ -115,6 +116,21 @@ fn paths_and_captions_need_no_header() {
         "7;a dog;dog.jpg\n8;a cat, asleep;cat.jpg\n",
         &expected,
     );
+    for name in ["urls.txt", "urls.csv"] {
+        let content = "a dog,https://a.example/a.jpg\na cat,https://a.example/b.jpg\n";
+        places(
+            name,
+            content,
+            &["https://a.example/a.jpg", "https://a.example/b.jpg"],
+        );
+        captioned(
+            name,
+            "a dog,dog.jpg\n\"a cat, asleep\",cat.jpg\n",
+            &expected,
+        );
+    }
+    let pages = "https://a.example/a,https://b.example/b\n";
+    places("pages.csv", pages, &["https://a.example/a"]);
 }
 
 #[test]
