@@ -1,63 +1,47 @@
 //! Words looked up in captions, file names and folders, by SQLite's FTS5.
 //!
 //! The table of words follows the table `records` by triggers, whatever writes there. It holds no
-//! copy of the texts (`content=''`). `records` has no row numbers, which FTS5 needs, so
-//! `keyword_rows` gives each record one.
+//! copy of the texts (`content=''`). Its row numbers are those of the records.
 //!
 //! Words are what `unicode61` takes for words: letters and digits, without case and diacritics.
 //! Scripts that set no blanks between words, such as Chinese, are one word from mark to mark.
 
 use crate::error::{Error, Result};
 
-/// The tables of words, and what keeps them up with the records.
-pub(crate) const TABLES: &str = "
-    CREATE TABLE keyword_rows (
-        number      INTEGER PRIMARY KEY,
-        collection  INTEGER NOT NULL,
-        record      TEXT NOT NULL,
-        UNIQUE (collection, record)
-    );
+/// The table of words.
+pub(crate) const TABLE: &str = "
     CREATE VIRTUAL TABLE keywords USING fts5 (
         captions, place, content = '', contentless_delete = 1,
         tokenize = 'unicode61 remove_diacritics 2'
     );
+";
+
+/// What keeps it up with the records.
+pub(crate) const TRIGGERS: &str = "
     CREATE TRIGGER keywords_after_insertion AFTER INSERT ON records BEGIN
-        INSERT INTO keyword_rows (collection, record) VALUES (new.collection, new.id);
-        INSERT INTO keywords (rowid, captions, place)
-            SELECT number, (SELECT group_concat(value, char(10)) FROM json_each(new.captions)), new.place
-            FROM keyword_rows WHERE collection = new.collection AND record = new.id;
+        INSERT INTO keywords (rowid, captions, place) VALUES (new.number,
+            (SELECT group_concat(value, char(10)) FROM json_each(new.captions)), new.place);
     END;
     CREATE TRIGGER keywords_after_deletion AFTER DELETE ON records BEGIN
-        DELETE FROM keywords WHERE rowid IN (SELECT number FROM keyword_rows
-            WHERE collection = old.collection AND record = old.id);
-        DELETE FROM keyword_rows WHERE collection = old.collection AND record = old.id;
+        DELETE FROM keywords WHERE rowid = old.number;
     END;
-    CREATE TRIGGER keywords_after_update AFTER UPDATE OF collection, id, place, captions ON records BEGIN
-        DELETE FROM keywords WHERE rowid IN (SELECT number FROM keyword_rows
-            WHERE collection = old.collection AND record = old.id);
-        DELETE FROM keyword_rows WHERE collection = old.collection AND record = old.id;
-        INSERT INTO keyword_rows (collection, record) VALUES (new.collection, new.id);
-        INSERT INTO keywords (rowid, captions, place)
-            SELECT number, (SELECT group_concat(value, char(10)) FROM json_each(new.captions)), new.place
-            FROM keyword_rows WHERE collection = new.collection AND record = new.id;
+    CREATE TRIGGER keywords_after_update AFTER UPDATE OF number, place, captions ON records BEGIN
+        DELETE FROM keywords WHERE rowid = old.number;
+        INSERT INTO keywords (rowid, captions, place) VALUES (new.number,
+            (SELECT group_concat(value, char(10)) FROM json_each(new.captions)), new.place);
     END;
 ";
 
-/// Fills the tables from records that were there before them.
+/// Fills the table from records that were there before it.
 pub(crate) const FILL: &str = "
-    INSERT INTO keyword_rows (collection, record) SELECT collection, id FROM records;
     INSERT INTO keywords (rowid, captions, place)
-        SELECT number, (SELECT group_concat(value, char(10)) FROM json_each(captions)), place
-        FROM records JOIN keyword_rows
-            ON keyword_rows.collection = records.collection AND record = id;
+        SELECT number, (SELECT group_concat(value, char(10)) FROM json_each(captions)), place FROM records;
 ";
 
 /// The records of a collection that an expression matches and whose files are there, best first (by BM25).
 pub(crate) const MATCHES: &str = "
-    SELECT record FROM keywords
-    JOIN keyword_rows ON number = keywords.rowid
-    JOIN records ON records.collection = keyword_rows.collection AND id = record
-    WHERE keywords MATCH ?2 AND keyword_rows.collection = ?1 AND NOT missing
+    SELECT id FROM keywords JOIN records ON number = keywords.rowid
+    WHERE keywords MATCH ?2 AND collection = ?1 AND NOT missing
     ORDER BY rank, number
 ";
 
