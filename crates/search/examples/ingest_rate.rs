@@ -3,7 +3,8 @@
 //! `cargo run --release -p search --example ingest_rate -- FOLDER [COUNT]` adds COUNT tiny pictures (300,000 if it is not
 //! said), a caption each, to a new collection in FOLDER. The pictures are made the first time and stay there; the
 //! collection is deleted. The model is a random one of a few thousand weights: what is measured is the catalogue, the
-//! keywords and the engine. After each tenth it says how fast that was and how much memory the process has.
+//! keywords and the engine. After each tenth it says how fast that was, how much was written for each picture and how
+//! much memory the process has.
 
 use std::error::Error;
 use std::fs;
@@ -95,17 +96,19 @@ struct Tenths {
     done: usize,
     since: Instant,
     processor: f64,
+    written: f64,
 }
 
 impl Tenths {
     fn of(count: usize) -> Tenths {
-        println!("pictures  pictures/s  pictures/s of CPU  memory/MiB  without files");
+        println!("pictures  pictures/s  pictures/s of CPU  written/KiB  memory/MiB  without files");
         Tenths {
             count,
             reached: 0,
             done: 0,
             since: Instant::now(),
             processor: processor_seconds(),
+            written: written(),
         }
     }
 
@@ -114,11 +117,12 @@ impl Tenths {
             return;
         }
         let added = (done - self.done) as f64;
-        let processor = processor_seconds();
+        let (processor, written) = (processor_seconds(), written());
         println!(
-            "{done:>8}  {:>10.0}  {:>17.0}  {:>10.1}  {:>13.1}",
+            "{done:>8}  {:>10.0}  {:>17.0}  {:>11.1}  {:>10.1}  {:>13.1}",
             added / self.since.elapsed().as_secs_f64(),
             added / (processor - self.processor),
+            (written - self.written) / added,
             memory("VmRSS:"),
             memory("RssAnon:"),
         );
@@ -126,6 +130,7 @@ impl Tenths {
         self.done = done;
         self.since = Instant::now();
         self.processor = processor;
+        self.written = written;
     }
 }
 
@@ -138,6 +143,16 @@ fn processor_seconds() -> f64 {
     // The 14th and 15th of all are time in the program and in the kernel; the first two are cut off.
     let times = fields.split_whitespace().skip(11).take(2);
     times.filter_map(|it| it.parse::<f64>().ok()).sum::<f64>() / TICKS
+}
+
+/// What has been written to files, in KiB; none where the system does not tell.
+fn written() -> f64 {
+    let io = fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let bytes = io.lines().find_map(|line| line.strip_prefix("wchar: "));
+    bytes
+        .and_then(|bytes| bytes.parse().ok())
+        .unwrap_or(f64::NAN)
+        / 1024.0
 }
 
 /// What of the process's memory is in the machine's, in MiB; none where the system does not tell. `VmRSS`

@@ -26,12 +26,18 @@ pub(crate) const DOWNLOADS: &str = "downloads";
 /// How long to wait for another process that is writing.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How much SQLite may keep of the file for the connection that writes, in KiB: the pages that a group of batches
+/// changes. If it had to write some before the end of the transaction, nobody could read from then on.
+const CACHE: i64 = 16 << 10;
+
 #[derive(Debug)]
 pub(crate) struct Catalogue {
     path: PathBuf,
     /// The store's directory.
     home: PathBuf,
+    /// What writes; `reading` need not wait for it.
     connection: Mutex<Connection>,
+    reading: Mutex<Connection>,
 }
 
 impl Catalogue {
@@ -40,20 +46,19 @@ impl Catalogue {
             path: path.to_owned(),
             source,
         };
-        let mut connection = Connection::open(path).map_err(at)?;
-        connection.busy_timeout(PATIENCE).map_err(at)?;
-        connection
-            .pragma_update(None, "foreign_keys", true)
-            .map_err(at)?;
-        // What a rollback journal needs for a commit to be on the disk.
-        connection
-            .pragma_update(None, "synchronous", "EXTRA")
-            .map_err(at)?;
+        let connect = || {
+            let connection = Connection::open(path)?;
+            connection.busy_timeout(PATIENCE)?;
+            Ok(connection)
+        };
+        let mut connection = connect().map_err(at)?;
+        set_up(&connection).map_err(at)?;
         schema::prepare(&mut connection, path)?;
         Ok(Catalogue {
             path: path.to_owned(),
             home: std::path::absolute(path.parent().unwrap_or(path)).unwrap_or_default(),
             connection: Mutex::new(connection),
+            reading: Mutex::new(connect().map_err(at)?),
         })
     }
 
@@ -89,7 +94,7 @@ impl Catalogue {
 
     /// What SQLite finds wrong with the database file, a line each; nothing if it is sound.
     pub(crate) fn check(&self) -> Result<Vec<String>> {
-        let mut lines: Vec<String> = self.run(|connection| {
+        let mut lines: Vec<String> = self.read(|connection| {
             connection
                 .prepare("PRAGMA quick_check")?
                 .query_map([], |row| row.get(0))?
@@ -99,17 +104,36 @@ impl Catalogue {
         Ok(lines)
     }
 
+    /// Runs `work`, which only reads, while another thread may be preparing a transaction.
+    fn read<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
+        self.run_on(&self.reading, work)
+    }
+
     fn run<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
-        work(&mut self.lock()).map_err(|source| Error::Catalogue {
+        self.run_on(&self.connection, work)
+    }
+
+    fn run_on<T>(
+        &self,
+        connection: &Mutex<Connection>,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        work(&mut lock(connection)).map_err(|source| Error::Catalogue {
             path: self.path.clone(),
             source,
         })
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        // A panic while the lock was held cannot leave a half-written row: SQLite rolls back.
-        self.connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
+/// Sets up the connection that writes.
+fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // What a rollback journal needs for a commit to be on the disk.
+    connection.pragma_update(None, "synchronous", "EXTRA")?;
+    connection.pragma_update(None, "cache_size", -CACHE)
+}
+
+fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    // A panic while the lock was held cannot leave a half-written row: SQLite rolls back.
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,8 +2,8 @@
 //!
 //! Records stream through four threads: one takes them from the source as they come ([`feed`]), one reads the files
 //! and finds what has changed ([`reader`], [`decision`]), one computes vectors ([`encoder`]), and one writes
-//! ([`writer`]). What a run has to know of all its records is on the disk ([`run`]), so that its memory is that of a few
-//! batches.
+//! ([`writer`]), several batches at a time if they come fast ([`groups`]). What a run has to know of all its records is on
+//! the disk ([`run`]), so that its memory is that of two groups of batches.
 
 pub(crate) mod batch;
 mod budget;
@@ -12,6 +12,7 @@ mod decision;
 pub(crate) mod decoder;
 mod encoder;
 mod feed;
+mod groups;
 pub(crate) mod options;
 mod reader;
 pub(crate) mod report;
@@ -26,12 +27,14 @@ use std::sync::mpsc::sync_channel;
 use std::thread::{self, ScopedJoinHandle};
 
 use clip::Model;
+use index::EngineKind;
 
-use self::batch::{BATCH, Batch, Fresh};
+use self::batch::{BATCH, Batch, Fresh, GROUP};
 use self::content::ContentReader;
 use self::decision::Decider;
 use self::decoder::Decoder;
 use self::feed::Feed;
+use self::groups::Groups;
 use self::options::AddOptions;
 use self::reader::Reader;
 use self::report::{AddEvent, IngestReport};
@@ -44,8 +47,9 @@ use crate::record::NewRecord;
 
 impl Collection<'_> {
     /// Adds pictures and their captions as their records come. Batches of them are read, embedded and written, all at
-    /// the same time; a batch waits at most a second for more records. `progress` is told of each batch that is on
-    /// the disk, and of each picture that failed.
+    /// the same time; a batch waits at most a second for more records. Batches that come within a quarter of a second
+    /// are written together, but for the first. `progress` is told when they are on the disk, and of each picture that
+    /// failed.
     ///
     /// A picture that is there already, with the same bytes, captions and metadata, is left alone;
     /// one that was moved, renamed or copied is known by its content and not embedded again. A source
@@ -60,7 +64,8 @@ impl Collection<'_> {
     /// `options.stop` is set.
     ///
     /// What the report counts is on the disk. An interruption at any moment costs no more than what
-    /// has been read and not yet written, a few batches; the same call goes on from there.
+    /// has been read and not yet written: a few batches, or some thousand pictures if these come that fast. The same
+    /// call goes on from there.
     ///
     /// # Errors
     /// Those of `records`, after what came before has been written; [`Error::OtherModel`] and [`Error::OtherTextModel`];
@@ -139,8 +144,9 @@ impl Collection<'_> {
         })
     }
 
-    /// The steps at once: a thread each takes records, reads and embeds, and this one writes. Between reading,
-    /// embedding and writing there is room for one batch each, which bounds memory. Gives the notes of the run.
+    /// The steps at once: a thread each takes records, reads and embeds, and this one writes. Between reading and
+    /// embedding there is room for one batch, between embedding and writing for a group, which bounds memory. Gives the
+    /// notes of the run.
     fn run<E: From<Error> + Send>(
         &self,
         model: &Model,
@@ -152,14 +158,13 @@ impl Collection<'_> {
         thread::scope(|scope| {
             let (feeder, feed) = Feed::of(BATCH);
             let (read_in, read) = sync_channel(1);
-            let (embedded_in, embedded) = sync_channel(1);
+            let (embedded_in, embedded) = Groups::of(self.batches_in_group());
             let feeding = scope.spawn(move || feeder.feed(records));
             let reading = scope.spawn(move || reader.read_all(&feed, &read_in));
             let embedding =
                 scope.spawn(move || encoder::embed_all(model, &read, &embedded_in, spent));
-            let written = embedded.iter().try_for_each(&mut write);
-            // Those who have failed have hung up; now the others see it and end.
-            drop(embedded);
+            // Those who have failed have hung up. `embedded` is dropped with this line, so that the others see it and end.
+            let written = embedded.into_iter().try_for_each(&mut write);
             let embedded = join(embedding);
             let run = join(reading);
             join(feeding);
@@ -167,6 +172,15 @@ impl Collection<'_> {
             embedded?;
             run
         })
+    }
+
+    /// How many batches are written together at most. After an interruption each of their pictures is looked up in the
+    /// engine, which takes a request each where that is on another machine.
+    fn batches_in_group(&self) -> usize {
+        match self.engine() {
+            EngineKind::Embedded => GROUP,
+            EngineKind::Pinecone => 8,
+        }
     }
 
     /// Whether there are as many vectors as the catalogue has pictures and captions. If not,

@@ -1,8 +1,7 @@
 //! Words looked up in captions, file names, folders and what files say about their pictures, by SQLite's FTS5.
 //!
 //! The table of words follows the table `records` by triggers, whatever writes there. It holds no
-//! copy of the texts (`content=''`). `records` has no row numbers, which FTS5 needs, so
-//! `keyword_rows` gives each record one.
+//! copy of the texts (`content=''`). Its row numbers are those of the records.
 //!
 //! Words are what `unicode61` takes for words: letters and digits, without case and diacritics.
 //! Scripts that set no blanks between words, such as Chinese, are one word from mark to mark.
@@ -12,77 +11,58 @@ use rusqlite::Connection;
 use crate::error::{Error, Result};
 use crate::keys::{DESCRIPTION, KEYWORDS, TITLE};
 
-const TABLES: &str = "
-    CREATE TABLE keyword_rows (
-        number      INTEGER PRIMARY KEY,
-        collection  INTEGER NOT NULL,
-        record      TEXT NOT NULL,
-        UNIQUE (collection, record)
-    );
+/// The table of words.
+pub(crate) const TABLE: &str = "
     CREATE VIRTUAL TABLE keywords USING fts5 (
         captions, place, facts, content = '', contentless_delete = 1,
         tokenize = 'unicode61 remove_diacritics 2'
     );
 ";
 
-/// Takes out the tables and triggers, of whichever version.
+/// Takes out the tables of earlier versions.
 pub(crate) const DROP: &str = "
-    DROP TRIGGER IF EXISTS keywords_after_insertion;
-    DROP TRIGGER IF EXISTS keywords_after_deletion;
-    DROP TRIGGER IF EXISTS keywords_after_update;
     DROP TABLE IF EXISTS keywords;
     DROP TABLE IF EXISTS keyword_rows;
 ";
 
-/// The texts of a row of `records`, by the columns of `keywords`.
-fn texts(row: &str) -> String {
+/// What the columns of the table have of a row of `records`, its number first.
+fn values(row: &str) -> String {
     format!(
-        "(SELECT group_concat(value, char(10)) FROM json_each({row}captions)),
+        "{row}number,
+         (SELECT group_concat(value, char(10)) FROM json_each({row}captions)),
          {row}place,
          concat_ws(char(10), {row}facts ->> '{TITLE}', {row}facts ->> '{DESCRIPTION}',
              (SELECT group_concat(value, char(10)) FROM json_each({row}facts, '$.{KEYWORDS}')))"
     )
 }
 
-/// Makes the tables of words, and what keeps them up with the records.
-pub(crate) fn create(connection: &Connection) -> rusqlite::Result<()> {
+/// Makes what keeps the table up with the records.
+pub(crate) fn create_triggers(connection: &Connection) -> rusqlite::Result<()> {
     let insert = format!(
-        "INSERT INTO keyword_rows (collection, record) VALUES (new.collection, new.id);
-         INSERT INTO keywords (rowid, captions, place, facts)
-             SELECT number, {} FROM keyword_rows WHERE collection = new.collection AND record = new.id;",
-        texts("new.")
+        "INSERT INTO keywords (rowid, captions, place, facts) VALUES ({});",
+        values("new.")
     );
-    let delete = "
-        DELETE FROM keywords WHERE rowid IN (SELECT number FROM keyword_rows
-            WHERE collection = old.collection AND record = old.id);
-        DELETE FROM keyword_rows WHERE collection = old.collection AND record = old.id;
-    ";
+    let delete = "DELETE FROM keywords WHERE rowid = old.number;";
     connection.execute_batch(&format!(
-        "{TABLES}
-         CREATE TRIGGER keywords_after_insertion AFTER INSERT ON records BEGIN {insert} END;
+        "CREATE TRIGGER keywords_after_insertion AFTER INSERT ON records BEGIN {insert} END;
          CREATE TRIGGER keywords_after_deletion AFTER DELETE ON records BEGIN {delete} END;
-         CREATE TRIGGER keywords_after_update AFTER UPDATE OF collection, id, place, captions, facts ON records
+         CREATE TRIGGER keywords_after_update AFTER UPDATE OF number, place, captions, facts ON records
          BEGIN {delete} {insert} END;"
     ))
 }
 
-/// Fills the tables from records that were there before them.
+/// Fills the table from records that were there before it.
 pub(crate) fn fill(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(&format!(
-        "INSERT INTO keyword_rows (collection, record) SELECT collection, id FROM records;
-         INSERT INTO keywords (rowid, captions, place, facts)
-             SELECT number, {} FROM records JOIN keyword_rows
-                 ON keyword_rows.collection = records.collection AND record = id;",
-        texts("")
+        "INSERT INTO keywords (rowid, captions, place, facts) SELECT {} FROM records;",
+        values("")
     ))
 }
 
 /// The records of a collection that an expression matches and whose files are there, best first (by BM25).
 pub(crate) const MATCHES: &str = "
-    SELECT record FROM keywords
-    JOIN keyword_rows ON number = keywords.rowid
-    JOIN records ON records.collection = keyword_rows.collection AND id = record
-    WHERE keywords MATCH ?2 AND keyword_rows.collection = ?1 AND NOT missing
+    SELECT id FROM keywords JOIN records ON number = keywords.rowid
+    WHERE keywords MATCH ?2 AND collection = ?1 AND NOT missing
     ORDER BY rank, number
 ";
 

@@ -22,7 +22,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long to wait before trying again where SQLite does not wait by itself.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
-/// What a write-ahead log is cut down to after a large write, in bytes.
+/// How large the write-ahead log grows before it is written to the database, and what it is cut down to after a large
+/// write, in bytes. Ids are random, so that small writes change all pages of their index again and again: the larger
+/// the log, the more changes of a page are written to the database at once.
 const LOG_LIMIT: i64 = 64 << 20;
 
 /// The tables.
@@ -348,6 +350,7 @@ impl Database {
         }
         connection.pragma_update(None, "synchronous", self.journal.synchronous())?;
         connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_LIMIT / PAGE_SIZE)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         Ok(connection)
     }

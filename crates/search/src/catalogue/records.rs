@@ -11,6 +11,9 @@ const RECORD: &str = "id, place, hash, width, height, captions, metadata, bytes,
 /// The source of a record, by its own place.
 const SOURCE: &str = "(SELECT sources.place FROM sources WHERE sources.id = records.source)";
 
+/// Whether the content of a record's file is `?2`. The index has but the beginnings of the hashes.
+const HAS_HASH: &str = "substr(hash, 1, 16) = substr(?2, 1, 16) AND hash = ?2";
+
 impl Catalogue {
     pub(crate) fn record(&self, key: CollectionKey, id: &str) -> Result<Option<Record>> {
         self.one_record(key, "id", id)
@@ -27,7 +30,7 @@ impl Catalogue {
 
     /// The place of the record with that id.
     pub(crate) fn place_of(&self, key: CollectionKey, id: &str) -> Result<Option<String>> {
-        self.run(|connection| {
+        self.read(|connection| {
             connection
                 .prepare_cached("SELECT place FROM records WHERE collection = ?1 AND id = ?2")?
                 .query_row(params![key.0, id], |row| row.get(0))
@@ -37,19 +40,10 @@ impl Catalogue {
 
     /// The records of a collection, which is the first of the parameters, that fulfil a condition.
     fn select(&self, condition: &str, parameters: impl Params) -> Result<Vec<Record>> {
-        self.select_from("records", condition, parameters)
-    }
-
-    fn select_from(
-        &self,
-        table: &str,
-        condition: &str,
-        parameters: impl Params,
-    ) -> Result<Vec<Record>> {
-        let rows: Vec<RawRecord> = self.run(|connection| {
+        let rows: Vec<RawRecord> = self.read(|connection| {
             connection
                 .prepare_cached(&format!(
-                    "SELECT {RECORD}, {SOURCE} FROM {table} WHERE collection = ?1 AND {condition}"
+                    "SELECT {RECORD}, {SOURCE} FROM records WHERE collection = ?1 AND {condition}"
                 ))?
                 .query_map(parameters, RawRecord::read)?
                 .collect()
@@ -64,9 +58,11 @@ impl Catalogue {
 
     /// The ids of the records whose file has the given content.
     pub(crate) fn ids_with_hash(&self, key: CollectionKey, hash: &str) -> Result<Vec<String>> {
-        self.run(|connection| {
+        self.read(|connection| {
             connection
-                .prepare_cached("SELECT id FROM records WHERE collection = ?1 AND hash = ?2")?
+                .prepare_cached(&format!(
+                    "SELECT id FROM records WHERE collection = ?1 AND {HAS_HASH}"
+                ))?
                 .query_map(params![key.0, hash], |row| row.get(0))?
                 .collect()
         })
@@ -74,12 +70,7 @@ impl Catalogue {
 
     /// The records whose file has the given content.
     pub(crate) fn records_with_hash(&self, key: CollectionKey, hash: &str) -> Result<Vec<Record>> {
-        // Left to itself, SQLite reads all the collection's records for this.
-        self.select_from(
-            "records INDEXED BY records_by_hash",
-            "hash = ?2",
-            params![key.0, hash],
-        )
+        self.select(HAS_HASH, params![key.0, hash])
     }
 
     /// Up to `limit` records whose places begin with `start`, in the order of their places, beginning
@@ -110,8 +101,7 @@ impl Catalogue {
         after: &str,
         limit: usize,
     ) -> Result<Vec<Record>> {
-        self.select_from(
-            "records INDEXED BY records_by_source",
+        self.select(
             "source = (SELECT id FROM sources WHERE collection = ?1 AND place = ?2) AND place > ?3
              ORDER BY place LIMIT ?4",
             params![key.0, source, after, limit as i64],
@@ -162,7 +152,7 @@ impl Catalogue {
 
     /// The ids that were announced and whose change was interrupted.
     pub(crate) fn unfinished(&self, key: CollectionKey) -> Result<Vec<String>> {
-        self.run(|connection| {
+        self.read(|connection| {
             connection
                 .prepare("SELECT id FROM unfinished WHERE collection = ?1")?
                 .query_map([key.0], |row| row.get(0))?
@@ -245,7 +235,7 @@ impl Catalogue {
         key: CollectionKey,
         expression: &str,
     ) -> Result<Vec<String>> {
-        self.run(|connection| {
+        self.read(|connection| {
             connection
                 .prepare_cached(keywords::MATCHES)?
                 .query_map(params![key.0, expression], |row| row.get(0))?
@@ -338,5 +328,43 @@ impl RawRecord {
             missing: record.missing,
             file: record.file.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_question_reads_all_records() {
+        let directory = tempfile::tempdir().unwrap();
+        let catalogue = Catalogue::open(&directory.path().join("catalogue.sqlite")).unwrap();
+        let plan = |condition: &str| {
+            let query = format!(
+                "EXPLAIN QUERY PLAN SELECT {RECORD} FROM records WHERE collection = 1 AND {condition}"
+            );
+            let plan: Result<Vec<String>> = catalogue.read(|connection| {
+                connection
+                    .prepare(&query)?
+                    .query_map([], |row| row.get("detail"))?
+                    .collect()
+            });
+            plan.unwrap()
+        };
+        for (condition, expected) in [
+            ("id = '2'", "records_by_id (collection=? AND id=?)"),
+            ("place = '2'", "records_by_place (collection=? AND place=?)"),
+            (
+                &HAS_HASH.replace("?2", "'2'"),
+                "records_by_hash (collection=? AND <expr>=?)",
+            ),
+            (
+                "id > '2' ORDER BY id LIMIT 3",
+                "records_by_id (collection=? AND id>?)",
+            ),
+        ] {
+            let expected = format!("SEARCH records USING INDEX {expected}");
+            assert_eq!(plan(condition), [expected], "{condition}");
+        }
     }
 }

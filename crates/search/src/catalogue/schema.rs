@@ -15,10 +15,11 @@ const APPLICATION_ID: i64 = 0x636c_736b;
 /// and none for what a file is known by and says of itself; those of version 3 took time for each record
 /// that there was; version 4 had no pictures of URLs; version 5 no engines; version 6 counted records each time;
 /// version 7 did not know which source named a picture, nor what its file says
-/// about it beside date, camera and position: the next `add` reads each file once more.
+/// about it beside date, camera and position: the next `add` reads each file once more;
+/// it also kept records in the order of their ids.
 const VERSION: i64 = 8;
 
-const TABLES: &str = "
+const COLLECTIONS: &str = "
     CREATE TABLE collections (
         id          INTEGER PRIMARY KEY,
         name        TEXT NOT NULL UNIQUE,
@@ -34,7 +35,14 @@ const TABLES: &str = "
         captions    INTEGER NOT NULL DEFAULT 0,
         salt        BLOB
     );
+";
+
+/// Records are stored in the order in which they were written. Ids and hashes are random: each record that is written
+/// changes a random page of what is in their order. So only narrow indexes are, and that of the hashes has just enough
+/// of each to tell most from the others.
+const RECORDS: &str = "
     CREATE TABLE records (
+        number      INTEGER PRIMARY KEY,
         collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
         id          TEXT NOT NULL,
         place       TEXT NOT NULL,
@@ -49,23 +57,40 @@ const TABLES: &str = "
         missing     INTEGER NOT NULL DEFAULT 0,
         file        TEXT,
         changed     INTEGER,
-        source      INTEGER,
-        PRIMARY KEY (collection, id),
-        UNIQUE (collection, place)
-    ) WITHOUT ROWID;
-    CREATE INDEX records_by_hash ON records (collection, hash);
+        source      INTEGER
+    );
+";
+
+const INDEXES: &str = "
+    CREATE UNIQUE INDEX records_by_id ON records (collection, id);
+    CREATE UNIQUE INDEX records_by_place ON records (collection, place);
+    CREATE INDEX records_by_hash ON records (collection, substr(hash, 1, 16));
+    CREATE INDEX records_by_source ON records (collection, source, place);
+";
+
+const SOURCES: &str = "
     CREATE TABLE sources (
         id          INTEGER PRIMARY KEY,
         collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
         place       TEXT NOT NULL,
         UNIQUE (collection, place)
     );
-    CREATE INDEX records_by_source ON records (collection, source, place);
+";
+
+const UNFINISHED: &str = "
     CREATE TABLE unfinished (
         collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
         id          TEXT NOT NULL,
         PRIMARY KEY (collection, id)
     ) WITHOUT ROWID;
+";
+
+/// Moves the records of version 7 out of the table `earlier`. Without its time, each file is read once more.
+const MOVE: &str = "
+    INSERT INTO records (collection, id, place, hash, width, height, captions, metadata, bytes, facts, missing, file)
+        SELECT collection, id, place, hash, width, height, captions, metadata, bytes, facts, missing, file
+        FROM earlier ORDER BY collection, place;
+    DROP TABLE earlier;
 ";
 
 /// What an insertion replaces is deleted before it: `INSERT OR REPLACE` takes a record out without telling the
@@ -111,16 +136,8 @@ const UPDATES: [&str; VERSION as usize - 1] = [
     ALTER TABLE collections ADD COLUMN captions INTEGER NOT NULL DEFAULT 0;
     ",
     "
-    ALTER TABLE records ADD COLUMN changed INTEGER;
-    ALTER TABLE records ADD COLUMN source INTEGER;
-    CREATE TABLE sources (
-        id          INTEGER PRIMARY KEY,
-        collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
-        place       TEXT NOT NULL,
-        UNIQUE (collection, place)
-    );
-    CREATE INDEX records_by_source ON records (collection, source, place);
-    UPDATE records SET modified = NULL;
+    DROP INDEX records_by_hash;
+    ALTER TABLE records RENAME TO earlier;
     ALTER TABLE collections ADD COLUMN salt BLOB;
     UPDATE collections SET salt = randomblob(16);
     ",
@@ -189,14 +206,21 @@ fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     // Immediate: of two processes that open a new store at once, one makes the tables.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if State::read(&transaction)?.is_empty() {
-        transaction.execute_batch(TABLES)?;
-        keywords::create(&transaction)?;
-        transaction.execute_batch(BEFORE_INSERTION)?;
-        counters::create_triggers(&transaction)?;
+        for tables in [COLLECTIONS, SOURCES, RECORDS, INDEXES, UNFINISHED] {
+            transaction.execute_batch(tables)?;
+        }
+        transaction.execute_batch(keywords::TABLE)?;
+        create_triggers(&transaction)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
     transaction.commit()
+}
+
+fn create_triggers(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(BEFORE_INSERTION)?;
+    keywords::create_triggers(connection)?;
+    counters::create_triggers(connection)
 }
 
 /// Brings the tables of an earlier version up to this one. Its programs refuse the file from then on.
@@ -208,14 +232,19 @@ fn update_tables(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.execute_batch(update)?;
     }
     if version < 8 {
+        for statements in [SOURCES, RECORDS, MOVE, INDEXES] {
+            transaction.execute_batch(statements)?;
+        }
         transaction.execute_batch(keywords::DROP)?;
-        keywords::create(&transaction)?;
+        transaction.execute_batch(keywords::TABLE)?;
         keywords::fill(&transaction)?;
     }
     if version < 7 {
-        transaction.execute_batch(BEFORE_INSERTION)?;
-        counters::create_triggers(&transaction)?;
         counters::fill(&transaction)?;
+    }
+    if version < 8 {
+        // Earlier ones are gone with the table that they were on.
+        create_triggers(&transaction)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
@@ -228,6 +257,7 @@ mod tests {
     use super::*;
     use crate::catalogue::Catalogue;
     use crate::identity::{ModelIdentity, TextIdentity};
+    use crate::record::Record;
 
     /// The tables of a catalogue of version 1, with a collection and a picture.
     const VERSION_1: &str = "
@@ -289,7 +319,7 @@ mod tests {
         Catalogue::open(&path).unwrap();
         let connection = Connection::open(&path).unwrap();
         let version_3 = format!(
-            "{TO_VERSION_6}
+            "{TO_VERSION_7} {TO_VERSION_6}
             DROP TRIGGER keywords_before_insertion;
             CREATE TRIGGER keywords_before_insertion BEFORE INSERT ON records BEGIN SELECT 3; END;
             ALTER TABLE records DROP COLUMN file;
@@ -303,16 +333,118 @@ mod tests {
         assert_eq!(name, "records_before_insertion");
     }
 
-    /// Makes the tables those of version 6.
-    const TO_VERSION_6: &str = "
-        DROP INDEX records_by_source;
+    /// Makes the tables those of version 7, all but what its triggers do.
+    const TO_VERSION_7: &str = "
+        CREATE TABLE version_7 (
+            collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+            id          TEXT NOT NULL,
+            place       TEXT NOT NULL,
+            hash        TEXT NOT NULL,
+            width       INTEGER NOT NULL,
+            height      INTEGER NOT NULL,
+            captions    TEXT NOT NULL,
+            metadata    TEXT NOT NULL,
+            bytes       INTEGER NOT NULL DEFAULT 0,
+            modified    INTEGER,
+            facts       TEXT NOT NULL DEFAULT '{}',
+            missing     INTEGER NOT NULL DEFAULT 0,
+            file        TEXT,
+            PRIMARY KEY (collection, id),
+            UNIQUE (collection, place)
+        ) WITHOUT ROWID;
+        INSERT INTO version_7 SELECT collection, id, place, hash, width, height, captions, metadata, bytes, modified,
+            facts, missing, file FROM records;
+        CREATE TABLE keyword_rows (
+            number      INTEGER PRIMARY KEY,
+            collection  INTEGER NOT NULL,
+            record      TEXT NOT NULL,
+            UNIQUE (collection, record)
+        );
+        INSERT INTO keyword_rows SELECT number, collection, id FROM records;
+        DROP TABLE records;
         DROP TABLE sources;
-        ALTER TABLE records DROP COLUMN changed;
-        ALTER TABLE records DROP COLUMN source;
         ALTER TABLE collections DROP COLUMN salt;
+        ALTER TABLE version_7 RENAME TO records;
+        CREATE INDEX records_by_hash ON records (collection, hash);
+        CREATE TRIGGER records_before_insertion BEFORE INSERT ON records BEGIN SELECT 7; END;
+        CREATE TRIGGER keywords_after_insertion AFTER INSERT ON records BEGIN
+            INSERT INTO keyword_rows (collection, record) VALUES (new.collection, new.id);
+        END;
+        CREATE TRIGGER counters_after_update AFTER UPDATE OF collection, captions, missing ON records
+            BEGIN SELECT 7; END;
+        PRAGMA user_version = 7;
+    ";
+
+    #[test]
+    fn the_records_of_version_7_keep_their_words() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("catalogue.sqlite");
+        let model = ModelIdentity {
+            reference: "mini".to_owned(),
+            fingerprint: "abc".to_owned(),
+            precision: "f32".to_owned(),
+            dimension: 256,
+            text: None,
+        };
+        let record = |id: &str, caption: &str| Record {
+            id: id.to_owned(),
+            place: format!("/{id}.jpg"),
+            hash: format!("{id:0>64}"),
+            captions: vec![caption.to_owned()],
+            ..Record::default()
+        };
+        let catalogue = Catalogue::open(&path).unwrap();
+        catalogue
+            .create_collection("birds", &model, EngineKind::Embedded)
+            .unwrap();
+        let key = catalogue.collection("birds").unwrap().unwrap().key;
+        // Neither in the order of their ids, nor numbered without a gap.
+        let written = [
+            record("gone", "a jay"),
+            record("wren", "a wren"),
+            record("owl", "an owl"),
+        ];
+        catalogue.replace_records(key, &[], &written).unwrap();
+        catalogue
+            .replace_records(key, &["gone".to_owned()], &[])
+            .unwrap();
+        drop(catalogue);
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch(TO_VERSION_7).unwrap();
+        let catalogue = Catalogue::open(&path).unwrap();
+        let with = |word: &str| catalogue.ids_with_keywords(key, word).unwrap();
+        assert_eq!(
+            (with("wren"), with("owl")),
+            (vec!["wren".to_owned()], vec!["owl".to_owned()])
+        );
+        for kept in &written[1..] {
+            assert_eq!(
+                catalogue.record(key, &kept.id).unwrap().as_ref(),
+                Some(kept)
+            );
+            assert_eq!(
+                catalogue.ids_with_hash(key, &kept.hash).unwrap(),
+                [kept.id.as_str()]
+            );
+        }
+        assert_eq!(catalogue.size(key).unwrap(), (2, 2));
+        // What keeps up the words and the numbers is there, too.
+        let changed = record("owl", "a fish");
+        catalogue
+            .replace_records(key, &["wren".to_owned()], &[changed])
+            .unwrap();
+        assert_eq!(
+            (with("wren"), with("fish")),
+            (vec![], vec!["owl".to_owned()])
+        );
+        assert!(with("an").is_empty());
+        assert_eq!(catalogue.size(key).unwrap(), (1, 1));
+        assert!(catalogue.check().unwrap().is_empty());
+    }
+
+    /// Makes the tables of version 7 those of version 6.
+    const TO_VERSION_6: &str = "
         DROP TRIGGER records_before_insertion;
-        DROP TRIGGER counters_after_insertion;
-        DROP TRIGGER counters_after_deletion;
         DROP TRIGGER counters_after_update;
         ALTER TABLE collections DROP COLUMN pictures;
         ALTER TABLE collections DROP COLUMN missing;
@@ -327,6 +459,7 @@ mod tests {
         let path = directory.path().join("catalogue.sqlite");
         Catalogue::open(&path).unwrap();
         let connection = Connection::open(&path).unwrap();
+        connection.execute_batch(TO_VERSION_7).unwrap();
         connection.execute_batch(TO_VERSION_6).unwrap();
         let records = "
             INSERT INTO collections (name, model, fingerprint, precision, dimension)

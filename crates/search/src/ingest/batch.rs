@@ -10,9 +10,12 @@ use crate::record::Record;
 /// Pictures read and embedded at a time.
 pub(crate) const BATCH: usize = 32;
 
-/// Batches that may be between the one that is read and those that are on the disk for sure: there is one in each
-/// step, and one between each two. Twice as many are remembered.
-const IN_FLIGHT: usize = 8;
+/// Batches written together at most.
+pub(crate) const GROUP: usize = 64;
+
+/// More batches than may be between the one that is read and those that are on the disk for sure: one is being read,
+/// one embedded, one waits between these, a group waits to be written, and another is being written.
+const IN_FLIGHT: usize = 8 + 2 * GROUP;
 
 /// What reading some pictures came to.
 #[derive(Default)]
@@ -31,6 +34,14 @@ impl Batch {
             && self.restamped.is_empty()
             && self.unchanged == 0
             && self.failed.is_empty()
+    }
+
+    /// Adds what the next batch has.
+    pub(crate) fn append(&mut self, mut next: Batch) {
+        self.changed.append(&mut next.changed);
+        self.restamped.append(&mut next.restamped);
+        self.unchanged += next.unchanged;
+        self.failed.append(&mut next.failed);
     }
 }
 
@@ -68,28 +79,32 @@ pub(crate) enum Image {
 /// batches are found in the catalogue.
 #[derive(Default)]
 pub(crate) struct Fresh {
-    batches: VecDeque<HashMap<String, String>>,
+    ids: HashMap<String, String>,
+    /// The hashes of each batch.
+    batches: VecDeque<Vec<String>>,
 }
 
 impl Fresh {
     /// Begins another batch.
     pub(crate) fn begin_batch(&mut self) {
-        self.batches.push_back(HashMap::new());
+        self.batches.push_back(Vec::new());
         if self.batches.len() > IN_FLIGHT {
-            self.batches.pop_front();
+            for hash in self.batches.pop_front().into_iter().flatten() {
+                self.ids.remove(&hash);
+            }
         }
     }
 
     /// The first picture of this content.
     pub(crate) fn first_of(&self, hash: &str) -> Option<&str> {
-        let found = self.batches.iter().find_map(|batch| batch.get(hash));
-        found.map(String::as_str)
+        self.ids.get(hash).map(String::as_str)
     }
 
     /// Notes that a picture is the first of its content.
     pub(crate) fn insert(&mut self, hash: &str, id: &str) {
         if let Some(batch) = self.batches.back_mut() {
-            batch.insert(hash.to_owned(), id.to_owned());
+            batch.push(hash.to_owned());
+            self.ids.insert(hash.to_owned(), id.to_owned());
         }
     }
 }

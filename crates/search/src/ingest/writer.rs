@@ -49,6 +49,10 @@ impl Collection<'_> {
             records.push(it.record);
             replaced.extend(it.replaced);
         }
+        // Neighbours in an index are written one after the other, and their page once.
+        images.sort_by(|one, other| one.id.cmp(&other.id));
+        captions.sort_by(|one, other| one.id.cmp(&other.id));
+        records.sort_by(|one, other| one.id.cmp(&other.id));
         let touched = records.iter().chain(&replaced);
         self.catalogue
             .announce(self.key(), touched.map(|record| record.id.as_str()))?;

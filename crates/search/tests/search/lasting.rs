@@ -4,10 +4,12 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use search::{
-    AddEvent, AddOptions, CheckOptions, FaultKind, IngestReport, NewRecord, Query, SearchOptions,
+    AddEvent, AddOptions, CheckOptions, Error, FaultKind, IngestReport, NewRecord, Query,
+    SearchOptions,
 };
 
 use rusqlite::{Connection, params};
@@ -342,18 +344,24 @@ fn a_run_that_is_stopped_goes_on_where_it_stopped() {
     };
     let mut told = 0;
     let collection = library.world.collection();
+    // The source does not give them all before it is stopped.
+    let records = library
+        .records()
+        .into_iter()
+        .enumerate()
+        .map(|(n, record)| {
+            while n == 100 && !stop.load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
+            Ok::<_, Error>(record)
+        });
     let report = collection
-        .add(
-            &library.world.model,
-            stream(library.records()),
-            &options,
-            |event| {
-                if let AddEvent::Progress(report) = event {
-                    told = report.added;
-                    stop.store(true, Ordering::Relaxed);
-                }
-            },
-        )
+        .add(&library.world.model, records, &options, |event| {
+            if let AddEvent::Progress(report) = event {
+                told = report.added;
+                stop.store(true, Ordering::Relaxed);
+            }
+        })
         .unwrap();
     assert!(report.stopped);
     assert_eq!(report.added, told);
