@@ -116,10 +116,11 @@ fn versions_of_a_photograph_are_known() {
             })
             .map(|(name, _)| name)
             .collect();
-        let most_missed = if version.starts_with("cropped") {
-            BEFORE_PLAIN_GROUND
-        } else {
-            0
+        let most_missed = match version {
+            // What was drawn before a plain ground has become white.
+            "much brighter" => 2,
+            _ if version.starts_with("cropped") => BEFORE_PLAIN_GROUND,
+            _ => 0,
         };
         assert!(
             missed.len() <= most_missed,
