@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How much SQLite may keep of the file for the connection that writes, in KiB: the pages that a group of batches
 /// changes. If it had to write some before the end of the transaction, nobody could read from then on.
-const CACHE: i64 = 16 << 10;
+const CACHE: i64 = 32 << 10;
 
 #[derive(Debug)]
 pub(crate) struct Catalogue {

@@ -47,7 +47,7 @@ use crate::record::NewRecord;
 
 impl Collection<'_> {
     /// Adds pictures and their captions as their records come. Batches of them are read, embedded and written, all at
-    /// the same time; a batch waits at most a second for more records. Batches that come within a quarter of a second
+    /// the same time; a batch waits at most a second for more records. Batches that come within half a second
     /// are written together, but for the first. `progress` is told when they are on the disk, and of each picture that
     /// failed.
     ///

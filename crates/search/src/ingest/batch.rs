@@ -10,8 +10,9 @@ use crate::record::Record;
 /// Pictures read and embedded at a time.
 pub(crate) const BATCH: usize = 32;
 
-/// Batches written together at most.
-pub(crate) const GROUP: usize = 64;
+/// Batches written together at most. Their pictures are a few more than the engine leaves without a file of their own,
+/// so that it writes one for each full group, and merges small files early.
+pub(crate) const GROUP: usize = 4096 / BATCH + 1;
 
 /// More batches than may be between the one that is read and those that are on the disk for sure: one is being read,
 /// one embedded, one waits between these, a group waits to be written, and another is being written.

@@ -3,8 +3,8 @@
 //! A transaction waits for the disk some times, and writes a page of each index for nearly every picture, as ids and
 //! hashes are random. Pictures that are written together wait together, and share pages.
 //!
-//! The first batch is written alone, so that one sees soon that something happens, and each group may be twice as large
-//! as the one before it.
+//! The first batch is written alone, so that one sees soon that something happens, and each group may be five times
+//! as large as the one before it.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use super::batch::Batch;
 
 /// How long the first batch of a group waits for others: hardly anyone notices, and a model that takes so long for a
 /// batch has more to do than to write.
-const PATIENCE: Duration = Duration::from_millis(250);
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Groups of the batches that come from another thread, until it hangs up.
 pub(crate) struct Groups {
@@ -50,7 +50,7 @@ impl Iterator for Groups {
             };
             group.append(batch);
         }
-        self.size = self.limit.min(2 * self.size);
+        self.size = self.limit.min(5 * self.size);
         Some(group)
     }
 }
@@ -61,8 +61,8 @@ mod tests {
 
     #[test]
     fn batches_that_are_there_are_written_together() {
-        let (sender, mut groups) = Groups::of(10);
-        for _ in 0..10 {
+        let (sender, mut groups) = Groups::of(20);
+        for _ in 0..20 {
             let batch = Batch {
                 unchanged: 1,
                 ..Batch::default()
@@ -70,8 +70,8 @@ mod tests {
             sender.send(batch).unwrap();
         }
         drop(sender);
-        groups.limit = 3;
+        groups.limit = 6;
         let sizes: Vec<usize> = groups.map(|group| group.unchanged).collect();
-        assert_eq!(sizes, [1, 2, 3, 3, 1]);
+        assert_eq!(sizes, [1, 5, 6, 6, 2]);
     }
 }
