@@ -1,4 +1,5 @@
 use candle_core::Tensor;
+use nn::Weights;
 
 use crate::{
     Checkpoint, Error, Result,
@@ -13,7 +14,6 @@ use crate::{
     sentence::{SentenceConfig, SentenceTower},
     siglip::{self, SiglipConfig},
     tokenizer::Tokenizer,
-    weights::Weights,
 };
 
 /// The kinds of model there are, by `model_type` in `config.json`: a kind more is a variant more in each of the
@@ -228,7 +228,7 @@ impl Architecture {
         }
     }
 
-    pub(crate) fn text_tower(&self, weights: &Weights<'_>) -> Result<TextTower> {
+    pub(crate) fn text_tower(&self, weights: &Weights<'_>) -> nn::Result<TextTower> {
         match self {
             Self::Clip(config) => Ok(TextTower::Clip(TextTransformer::new(
                 &config.text,
@@ -291,7 +291,7 @@ impl Checkpoint {
 
 impl VisionTower {
     /// (batch, 3, height, width) → (batch, dimension), of any length.
-    pub(crate) fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
+    pub(crate) fn forward(&self, pixels: &Tensor) -> nn::Result<Tensor> {
         match self {
             Self::Clip(tower) => tower.forward(pixels),
             Self::OpenClip(tower) => tower.forward(pixels),
@@ -303,7 +303,7 @@ impl VisionTower {
 
 impl TextTower {
     /// Token ids as the tokenizer gives them → (texts, dimension), of any length.
-    pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
+    pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> nn::Result<Tensor> {
         match self {
             Self::Clip(tower) => tower.forward(texts),
             Self::Mini(tower) => tower.forward(texts),

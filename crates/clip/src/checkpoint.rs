@@ -1,9 +1,11 @@
+mod file;
 mod module;
 mod weights_form;
 
 use std::{collections::BTreeSet, fmt, path::Path, sync::Arc};
 
 use candle_core::Device;
+use nn::{Contents, Weights, WeightsFile};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -11,11 +13,7 @@ pub(crate) use self::module::{MODULES, Module};
 use self::weights_form::{
     MODULE_WEIGHTS, OPEN_CLIP_WEIGHTS_FORMS, ShardIndex, WEIGHTS_FORMS, WeightsForm,
 };
-use crate::{
-    Error, Result,
-    contents::Contents,
-    weights::{Weights, WeightsFile},
-};
+use crate::{Error, Result};
 
 pub(crate) const CONFIG: &str = "config.json";
 pub(crate) const PREPROCESSOR: &str = "preprocessor_config.json";
@@ -114,7 +112,7 @@ impl Checkpoint {
             checkpoint.read(directory, config)?;
         }
         for name in checkpoint.possible_weights()? {
-            if let Some(contents) = Contents::map(&directory.join(&name))? {
+            if let Some(contents) = file::map(&directory.join(&name))? {
                 checkpoint.files.push((name, Arc::new(contents)));
             }
         }
@@ -128,7 +126,7 @@ impl Checkpoint {
     pub fn bundled(files: &'static [(&'static str, &'static [u8])]) -> Result<Self> {
         let files = files
             .iter()
-            .map(|&(name, bytes)| (name.to_owned(), Arc::new(Contents::Bundled(bytes))))
+            .map(|&(name, bytes)| (name.to_owned(), Arc::new(bytes.into())))
             .collect();
         let checkpoint = Self {
             name: "bundled".to_owned(),
@@ -199,10 +197,11 @@ impl Checkpoint {
             Ok(WeightsFile {
                 place: self.place(name),
                 contents: self.contents(name)?,
+                format: weights_form::format(name),
                 prefix: self.step_of(name),
             })
         });
-        Weights::open(&files.collect::<Result<Vec<_>>>()?, device)
+        Ok(Weights::open(&files.collect::<Result<Vec<_>>>()?, device)?)
     }
 
     /// Whether the checkpoint, whose repository holds `names`, is to be read in open_clip's form: transformers' own
@@ -303,7 +302,7 @@ impl Checkpoint {
 
     /// Reads a small file, if it is there.
     fn read(&mut self, directory: &Path, name: String) -> Result<()> {
-        if let Some(contents) = Contents::read(&directory.join(&name))? {
+        if let Some(contents) = file::read(&directory.join(&name))? {
             self.files.push((name, Arc::new(contents)));
         }
         Ok(())

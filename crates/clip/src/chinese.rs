@@ -3,6 +3,7 @@
 //! CLIP whose text tower is a BERT.
 
 use candle_core::Tensor;
+use nn::{Linear, Weights, ragged};
 use serde::Deserialize;
 
 use crate::{
@@ -11,9 +12,6 @@ use crate::{
     checkpoint::CONFIG,
     clip::ClipConfig,
     config::Settings,
-    ops::Linear,
-    ragged,
-    weights::Weights,
 };
 
 /// What `config.json` says of both towers.
@@ -51,7 +49,7 @@ pub(crate) struct ChineseTextTower {
 }
 
 impl ChineseTextTower {
-    pub(crate) fn new(config: &ChineseConfig, weights: &Weights<'_>) -> Result<Self> {
+    pub(crate) fn new(config: &ChineseConfig, weights: &Weights<'_>) -> nn::Result<Self> {
         let projection = weights.below("text_projection");
         Ok(Self {
             transformer: BertTransformer::new(&config.text, &weights.below("text_model"))?,
@@ -64,7 +62,7 @@ impl ChineseTextTower {
     }
 
     /// Texts as token ids, every one at its own length → (texts, projection).
-    pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
+    pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> nn::Result<Tensor> {
         let first = |hidden: &Tensor, lengths: &[usize]| {
             ragged::pool(hidden, lengths, |tokens| tokens.get(0))
         };

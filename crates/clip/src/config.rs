@@ -3,9 +3,10 @@
 
 use std::fmt::Display;
 
+use nn::Activation;
 use serde::Deserialize;
 
-use crate::{Error, Result, ops::Activation};
+use crate::{Error, Result};
 
 /// The largest width and height of a picture that a model can want: memory is taken by this number.
 pub(crate) const IMAGE_LIMIT: usize = 1 << 14;

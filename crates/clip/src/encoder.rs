@@ -1,12 +1,8 @@
 use candle_core::Tensor;
+use nn::{Activation, Attention, LayerNorm, Linear, Result, Sequences, Weights};
 use rayon::prelude::*;
 
-use crate::{
-    Result,
-    config::EncoderConfig,
-    ops::{Activation, Attention, LayerNorm, Linear, Sequences},
-    weights::Weights,
-};
+use crate::config::EncoderConfig;
 
 /// A stack of transformer layers.
 pub(crate) struct Encoder {
@@ -78,7 +74,7 @@ impl Layer {
         };
         Ok(Self {
             attention_norm: norm("layer_norm1")?,
-            attention: Attention::clip(config.width, config.heads, &weights.below("self_attn"))?,
+            attention: attention(config, &weights.below("self_attn"))?,
             attention_scale: scale("layer_scale1.lambda1")?,
             perceptron_norm: norm("layer_norm2")?,
             perceptron: Perceptron::new(config, &weights.below("mlp"))?,
@@ -107,6 +103,19 @@ impl Layer {
             .forward(&self.perceptron_norm.forward(hidden)?)?;
         Ok((hidden + scaled(thought, self.perceptron_scale.as_ref())?)?)
     }
+}
+
+/// With the names that transformers gives the projections of CLIP.
+fn attention(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Attention> {
+    let width = config.width;
+    let projection = |name| Linear::saved(width, width, &weights.below(name));
+    Attention::new(
+        projection("q_proj")?,
+        projection("k_proj")?,
+        projection("v_proj")?,
+        projection("out_proj")?,
+        config.heads,
+    )
 }
 
 fn scaled(rows: Tensor, scale: Option<&Tensor>) -> Result<Tensor> {

@@ -1,8 +1,4 @@
-mod pickle;
-
 use std::{fmt::Display, io, path::PathBuf};
-
-pub use self::pickle::PickleError;
 
 /// What can go wrong between a checkpoint and a vector.
 ///
@@ -98,62 +94,9 @@ pub enum Error {
         /// The type it names.
         model_type: String,
     },
-    /// The weights file is not a safetensors file.
-    #[error("`{file}` is not a valid safetensors file")]
-    Weights {
-        /// The file.
-        file: String,
-        /// Why not.
-        #[source]
-        source: safetensors::SafeTensorError,
-    },
-    /// The weights file of PyTorch cannot be read.
-    #[error("`{file}` is not a readable file of PyTorch weights")]
-    Pickle {
-        /// The file.
-        file: String,
-        /// Why not.
-        #[source]
-        source: PickleError,
-    },
-    /// In place of the weights is what Git keeps of large files.
-    #[error("`{file}` is not the weights but a pointer of Git LFS to them")]
-    Pointer {
-        /// The file.
-        file: String,
-    },
-    /// A tensor is not in the weights file.
-    #[error("tensor `{name}` is missing from `{file}`")]
-    MissingTensor {
-        /// The weights file.
-        file: String,
-        /// The tensor.
-        name: String,
-    },
-    /// A tensor has another shape than the configuration says.
-    #[error("tensor `{name}` in `{file}` has shape {found:?}, expected {expected:?}")]
-    TensorShape {
-        /// The weights file.
-        file: String,
-        /// The tensor.
-        name: String,
-        /// Its shape.
-        found: Vec<usize>,
-        /// The shape that follows from the configuration.
-        expected: Vec<usize>,
-    },
-    /// A tensor has an element type that cannot be read.
-    #[error("tensor `{name}` in `{file}` has type {found}, expected {expected}")]
-    TensorType {
-        /// The weights file.
-        file: String,
-        /// The tensor.
-        name: String,
-        /// Its type, as the file names it.
-        found: String,
-        /// The types that can be read.
-        expected: String,
-    },
+    /// Weights, token ids or tensors cannot be used.
+    #[error(transparent)]
+    Nn(#[from] nn::Error),
     /// The tokenizer's files cannot be used.
     #[error("`{file}` does not describe a usable tokenizer")]
     Tokenizer {
@@ -171,22 +114,6 @@ pub enum Error {
         /// Why not.
         #[source]
         source: tokenizers::Error,
-    },
-    /// A token id lies outside the model's vocabulary.
-    #[error("token id {found} is not in the vocabulary of {vocabulary} tokens")]
-    TokenId {
-        /// The id.
-        found: u32,
-        /// How many tokens the model knows.
-        vocabulary: usize,
-    },
-    /// Token ids of a length that the model cannot take.
-    #[error("a text of {found} tokens, expected 1 to {limit}")]
-    TokenCount {
-        /// How many there were.
-        found: usize,
-        /// The most that the model takes.
-        limit: usize,
     },
     /// A file that is not a picture, or not one within the limits.
     #[error(transparent)]
@@ -240,13 +167,6 @@ pub enum Error {
         #[source]
         source: candle_core::Error,
     },
-    /// The arithmetic failed.
-    #[error("the model's computation failed")]
-    Compute {
-        /// Why.
-        #[from]
-        source: candle_core::Error,
-    },
     /// A vector that cannot be scaled to unit length: the weights or the input hold infinities or nothing but zeros.
     #[error("the model gave a vector of length {length}, expected a finite one above 0")]
     Degenerate {
@@ -285,6 +205,10 @@ pub enum Error {
     NoTemplates,
 }
 
+/// The hint for a file whose contents make no sense.
+const DAMAGED_FILE: &str =
+    "the file may be cut off or belong to another model: copy it again from the model's repository";
+
 impl Error {
     /// The value `found` of `setting`, in `file`, cannot be used.
     pub(crate) fn setting(file: &str, setting: &str, found: impl Display, expected: &str) -> Self {
@@ -293,6 +217,15 @@ impl Error {
             setting: setting.to_owned(),
             found: found.to_string(),
             expected: expected.to_owned(),
+        }
+    }
+
+    /// Whether a file of the checkpoint is damaged, or is not that of this model.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Json { .. } | Self::Tokenizer { .. } => true,
+            Self::Nn(error) => error.is_damage(),
+            _ => false,
         }
     }
 
@@ -310,18 +243,11 @@ impl Error {
             Self::MissingFile { .. } => {
                 Some("copy the file from the model's repository into the directory")
             }
-            Self::Json { .. }
-            | Self::Weights { .. }
-            | Self::Pickle { .. }
-            | Self::MissingTensor { .. }
-            | Self::TensorShape { .. } => Some(
-                "the file may be cut off or belong to another model: copy it again from the model's repository",
-            ),
+            Self::Json { .. } => Some(DAMAGED_FILE),
+            Self::Nn(error) => weights_hint(error),
             Self::PlainText { .. } => Some(
                 "take a text model that shares a CLIP model's space: `sentence-transformers/clip-ViT-B-32-multilingual-v1`",
             ),
-            Self::Pointer { .. } => Some("run `git lfs pull` in the model's directory"),
-            Self::TensorType { .. } => Some("save the weights as float32, float16 or bfloat16"),
             Self::DeviceNotBuilt { device: "cuda" } => Some("build with `--features cuda`"),
             Self::DeviceNotBuilt { .. } => Some("build with `--features metal`"),
             Self::Template { .. } => {
@@ -336,6 +262,21 @@ impl Error {
             Self::NoLabels => Some("give at least one label"),
             _ => None,
         }
+    }
+}
+
+fn weights_hint(error: &nn::Error) -> Option<&'static str> {
+    match error {
+        nn::Error::Pointer { .. } => Some("run `git lfs pull` in the model's directory"),
+        nn::Error::TensorType { .. } => Some("save the weights as float32, float16 or bfloat16"),
+        error if error.is_damage() => Some(DAMAGED_FILE),
+        _ => None,
+    }
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        nn::Error::from(error).into()
     }
 }
 

@@ -2,13 +2,10 @@
 
 use std::fmt::Write;
 
+use nn::{Stored, Weights};
 use sha2::{Digest, Sha256};
 
-use crate::{
-    Checkpoint,
-    checkpoint::SMALL_FILES,
-    weights::{Stored, Weights},
-};
+use crate::{Checkpoint, checkpoint::SMALL_FILES};
 
 /// How much of each tensor is looked into.
 const SAMPLE_BYTES: usize = 1024;
@@ -36,14 +33,18 @@ pub(crate) fn fingerprint(checkpoint: &Checkpoint, weights: &Weights<'_>) -> Str
         hash.update(bytes);
     }
     for (name, stored) in weights.tensors() {
-        hash.update(format!("{name} {} {:?}\n", stored.element, stored.shape));
+        hash.update(format!(
+            "{name} {} {:?}\n",
+            stored.element(),
+            stored.shape()
+        ));
         hash.update(middle(stored));
     }
     hexadecimal(&hash.finalize())
 }
 
 fn middle<'s>(stored: &'s Stored<'_>) -> &'s [u8] {
-    let data = &stored.data;
+    let data = stored.data();
     let start = data.len().saturating_sub(SAMPLE_BYTES) / 2;
     &data[start..data.len().min(start + SAMPLE_BYTES)]
 }

@@ -5,7 +5,6 @@ mod config;
 mod perceptron;
 mod picture_head;
 mod quantised;
-mod relu6;
 mod text;
 mod vision;
 

@@ -247,8 +247,8 @@ impl Model {
             return other.embed_tokens(texts);
         }
         let make = || {
-            self.architecture
-                .text_tower(&self.checkpoint.weights(&self.device)?)
+            let weights = self.checkpoint.weights(&self.device)?;
+            Ok(self.architecture.text_tower(&weights)?)
         };
         let mut vectors = Vec::with_capacity(texts.len());
         for texts in texts.chunks(TEXTS_AT_ONCE) {

@@ -19,6 +19,8 @@ mod vision;
 
 use self::config::{OpenClipConfig, TokenizerConfig, Vision};
 pub(crate) use self::tower::VisionTower;
+use nn::Weights;
+
 use crate::{
     Checkpoint, Error, Result,
     checkpoint::{OPEN_CLIP_CONFIG, TOKENIZER, TOKENIZER_CONFIG},
@@ -27,7 +29,6 @@ use crate::{
     scoring::Scoring,
     siglip,
     tokenizer::{Tokenizer, TokenizerConfig as Settings},
-    weights::Weights,
 };
 
 /// A repository in open_clip's form.
@@ -114,11 +115,11 @@ impl OpenClip {
         }
     }
 
-    pub(crate) fn vision_tower(&self, weights: &Weights<'_>) -> Result<VisionTower> {
+    pub(crate) fn vision_tower(&self, weights: &Weights<'_>) -> nn::Result<VisionTower> {
         VisionTower::new(&self.config, weights)
     }
 
-    pub(crate) fn text_tower(&self, weights: &Weights<'_>) -> Result<TextTransformer> {
+    pub(crate) fn text_tower(&self, weights: &Weights<'_>) -> nn::Result<TextTransformer> {
         let text = &self.config.text;
         // Models with `custom_text` have the text tower's weights below a name of their own; older files of the same
         // models do not, which open_clip allows for as well.

@@ -1,9 +1,5 @@
 use candle_core::Tensor;
-
-use crate::{
-    Result,
-    ops::{Activation, Attention, LayerNorm, Linear, Sequences},
-};
+use nn::{Activation, Attention, LayerNorm, Linear, Result, Sequences};
 
 /// A transformer layer with its norms behind the sums, as BERT's ([Devlin et al. 2018](https://arxiv.org/abs/1810.04805)).
 pub(crate) struct PostNormLayer {

@@ -11,14 +11,10 @@ mod config;
 mod normed_convolution;
 
 use candle_core::Tensor;
+use nn::{Finish, PaddedConvolution, Result, Weights, average_pool};
 
 pub(crate) use self::config::ResNetConfig;
 use self::{attention_pool::AttentionPool, bottleneck::Bottleneck};
-use crate::{
-    Result,
-    ops::{Finish, PaddedConvolution, average_pool},
-    weights::Weights,
-};
 
 /// The network: a stem, four stages of blocks, and attention at the end.
 pub(crate) struct ResNet {

@@ -15,11 +15,9 @@ pub(crate) use config::{CONTEXT_LIMIT, SiglipConfig};
 pub(crate) use tokenizer::{check_tokenizer, is_python_space, open_tokenizer};
 pub(crate) use vision::VisionTower;
 
-use crate::{
-    Result,
-    clip::TextTransformer,
-    weights::{Place, Weights},
-};
+use nn::{Place, Result, Weights};
+
+use crate::clip::TextTransformer;
 
 /// CLIP's text transformer with SigLIP's settings; its projection has another name.
 pub(crate) fn text_tower(config: &SiglipConfig, weights: &Weights<'_>) -> Result<TextTransformer> {

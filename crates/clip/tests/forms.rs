@@ -3,7 +3,8 @@
 
 use std::{error::Error as _, fs, path::Path};
 
-use clip::{Checkpoint, Error, Model, PickleError, Pixels, Result};
+use clip::{Checkpoint, Error, Model, Pixels, Result};
+use nn::PickleError;
 use tempfile::TempDir;
 
 const FORMS: [&str; 6] = [

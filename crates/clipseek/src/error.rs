@@ -436,16 +436,11 @@ fn of_missing_model(source: &hub::Error, is_choice: bool) -> Option<String> {
 }
 
 fn of_hub_model(name: &str, source: &clip::Error) -> Option<String> {
-    match source {
-        clip::Error::Json { .. }
-        | clip::Error::Weights { .. }
-        | clip::Error::Pickle { .. }
-        | clip::Error::MissingTensor { .. }
-        | clip::Error::TensorShape { .. }
-        | clip::Error::Tokenizer { .. } => Some(format!(
+    match source.is_damage() {
+        true => Some(format!(
             "see whether its files are damaged: clipseek model pull {name}"
         )),
-        _ => source.hint().map(str::to_owned),
+        false => source.hint().map(str::to_owned),
     }
 }
 

@@ -1,13 +1,10 @@
 use candle_core::Tensor;
+use nn::{Attention, Embedding, LayerNorm, Linear, Result, Sequences, Weights, positions, ragged};
 
 use crate::{
-    Result,
     bert::{BertConfig, BertKind},
     config::EncoderConfig,
-    ops::{Attention, Embedding, LayerNorm, Linear, Sequences, positions},
     post_norm::PostNormLayer,
-    ragged,
-    weights::Weights,
 };
 
 /// The transformer: tokens to a vector for each of them.

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use nn::WeightsFormat;
 use serde::Deserialize;
 
 /// The file that most models have.
@@ -38,6 +39,14 @@ impl WeightsForm {
         match self {
             Self::Whole(name) | Self::Sharded(name) => name,
         }
+    }
+}
+
+/// The format of the weights file called `name`: by its ending, as transformers and open_clip have it.
+pub(super) fn format(name: &str) -> WeightsFormat {
+    match name.ends_with(".bin") {
+        true => WeightsFormat::Pickle,
+        false => WeightsFormat::Safetensors,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `config.json` of a CLIP model, with the defaults of transformers'
 //! [`CLIPConfig`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/configuration_clip.py).
 
+use nn::Activation;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -9,7 +10,6 @@ use crate::{
     Checkpoint, Result,
     checkpoint::CONFIG,
     config::{EncoderConfig, EncoderDefaults, EncoderJson, IMAGE_LIMIT, Settings},
-    ops::Activation,
 };
 
 /// What `config.json` says of both towers.

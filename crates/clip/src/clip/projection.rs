@@ -1,4 +1,4 @@
-use crate::{Result, ops::Linear, weights::Weights};
+use nn::{Linear, Result, Weights};
 
 /// What brings a tower's vector into the space of both.
 #[derive(Clone, Copy, Debug, PartialEq)]

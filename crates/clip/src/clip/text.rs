@@ -1,15 +1,9 @@
 use std::borrow::Cow;
 
 use candle_core::{Device, Tensor};
+use nn::{Embedding, LayerNorm, Linear, Result, Sequences, Weights, positions, ragged};
 
-use crate::{
-    Result,
-    clip::TextConfig,
-    encoder::Encoder,
-    ops::{Embedding, LayerNorm, Linear, Sequences, positions},
-    ragged,
-    weights::Weights,
-};
+use crate::{clip::TextConfig, encoder::Encoder};
 
 /// CLIP's text transformer, as transformers' `CLIPTextModelWithProjection`.
 pub(crate) struct TextTransformer {

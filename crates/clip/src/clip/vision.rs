@@ -1,11 +1,9 @@
 use candle_core::Tensor;
+use nn::{LayerNorm, Linear, PatchConvolution, Result, Sequences, Weights};
 
 use crate::{
-    Result,
     clip::{VisionConfig, VisionPooling},
     encoder::Encoder,
-    ops::{LayerNorm, Linear, PatchConvolution, Sequences},
-    weights::Weights,
 };
 
 /// CLIP's vision transformer ([Radford et al. 2021](https://arxiv.org/abs/2103.00020)), as transformers'

@@ -1,11 +1,7 @@
 use candle_core::Tensor;
+use nn::{Activation, Linear, Result, Weights};
 
 use super::quantised;
-use crate::{
-    Result,
-    ops::{Activation, Linear},
-    weights::Weights,
-};
 
 /// The end of each head: features scaled as they were in training, then one hidden layer.
 pub(super) struct Perceptron {

@@ -1,11 +1,7 @@
 use candle_core::Tensor;
+use nn::{Linear, Result, Weights, relu6};
 
-use crate::{
-    Result,
-    mini::{config::MiniConfig, perceptron::Perceptron, quantised, relu6::relu6},
-    ops::Linear,
-    weights::Weights,
-};
+use crate::mini::{config::MiniConfig, perceptron::Perceptron, quantised};
 
 /// Makes a vector of what EfficientNet sees.
 ///

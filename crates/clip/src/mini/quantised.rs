@@ -2,9 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use half::f16;
-use safetensors::Dtype;
-
-use crate::{Error, Result, ops::Linear, weights::Weights};
+use nn::{Dtype, Error, Linear, Result, Weights};
 
 /// The matrix (outputs, inputs) whose rows are `weights.weight`, of int8, times `weights.scale`.
 pub(super) fn matrix(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Tensor> {

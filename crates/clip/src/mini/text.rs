@@ -1,16 +1,13 @@
 use candle_core::Tensor;
+use nn::{Activation, Attention, LayerNorm, Result, Sequences, Weights, positions, ragged};
 
 use crate::{
-    Result,
     mini::{
         config::{MiniConfig, TextConfig},
         perceptron::Perceptron,
         quantised::{self, PackedEmbedding},
     },
-    ops::{Activation, Attention, LayerNorm, Sequences, positions},
     post_norm::PostNormLayer,
-    ragged,
-    weights::Weights,
 };
 
 /// MiniLM-L6 ([the reference](https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2)), a small BERT, and the

@@ -1,16 +1,11 @@
 use candle_core::Tensor;
+use nn::{DepthwiseConvolution, Linear, Result, SameAxis, Weights, relu6};
 use rayon::prelude::*;
 
-use crate::{
-    Result,
-    mini::{
-        config::{BlockConfig, MiniConfig, StemConfig},
-        picture_head::PictureHead,
-        quantised,
-        relu6::relu6,
-    },
-    ops::{DepthwiseConvolution, Linear, SameAxis},
-    weights::Weights,
+use crate::mini::{
+    config::{BlockConfig, MiniConfig, StemConfig},
+    picture_head::PictureHead,
+    quantised,
 };
 
 /// EfficientNet-Lite0 ([the reference](https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite))

@@ -1,8 +1,9 @@
+use nn::Place;
+
 use crate::{
     cleaning::Cleaning,
     clip::{TextConfig, VisionConfig},
     resnet::ResNetConfig,
-    weights::Place,
 };
 
 /// Where the weights of a tower are.

@@ -1,9 +1,8 @@
 //! What open_clip and timm call the weights that transformers has for CLIP.
 
-use crate::{
-    clip::Projection,
-    weights::{Part, Place},
-};
+use nn::{Part, Place};
+
+use crate::clip::Projection;
 
 /// Names of one library for the parts of a transformer layer: (transformers', the other's).
 type LayerNames = &'static [(&'static str, &'static str)];

@@ -1,3 +1,4 @@
+use nn::Activation;
 use serde::Deserialize;
 
 use crate::{
@@ -6,7 +7,6 @@ use crate::{
     clip::{Projection, TextConfig, TextPooling},
     config::EncoderConfig,
     open_clip::{config::TokenizerConfig, section::Section},
-    ops::Activation,
     siglip::CONTEXT_LIMIT,
 };
 

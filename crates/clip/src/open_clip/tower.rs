@@ -1,7 +1,7 @@
 use candle_core::Tensor;
+use nn::{Result, Weights};
 
 use crate::{
-    Result,
     clip::VisionTransformer,
     open_clip::{
         config::{OpenClipConfig, Vision},
@@ -9,7 +9,6 @@ use crate::{
     },
     resnet::ResNet,
     siglip,
-    weights::Weights,
 };
 
 /// The vision tower, of one of the kinds that open_clip has.

@@ -1,9 +1,10 @@
+use nn::Activation;
+
 use crate::{
     Result,
     clip::{Projection, VisionConfig, VisionPooling},
     config::EncoderConfig,
     open_clip::{config::Vision, names, section::Section},
-    ops::Activation,
 };
 
 /// The sizes of timm's vision transformers that are CLIP's, by the word in their names

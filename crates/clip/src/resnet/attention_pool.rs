@@ -1,11 +1,7 @@
 use candle_core::Tensor;
+use nn::{Attention, Linear, Result, Sequences, Weights};
 
 use super::config::ResNetConfig;
-use crate::{
-    Result,
-    ops::{Attention, Linear, Sequences},
-    weights::Weights,
-};
 
 /// What the average of all places makes of them by attention.
 pub(super) struct AttentionPool {

@@ -1,11 +1,7 @@
 use candle_core::Tensor;
+use nn::{Finish, PaddedConvolution, Result, Weights, average_pool};
 
 use super::normed_convolution;
-use crate::{
-    Result,
-    ops::{Finish, PaddedConvolution, average_pool},
-    weights::Weights,
-};
 
 /// Fewer channels, a convolution over 3 x 3 pixels, and more channels again, added to what came in
 /// ([He et al. 2015](https://arxiv.org/abs/1512.03385)).

@@ -1,6 +1,5 @@
 use candle_core::Tensor;
-
-use crate::{Result, ops::PaddedConvolution, weights::Weights};
+use nn::{PaddedConvolution, Result, Weights};
 
 /// PyTorch's default, which open_clip keeps.
 const EPSILON: f64 = 1e-5;

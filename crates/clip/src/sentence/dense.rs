@@ -1,7 +1,8 @@
 use candle_core::Tensor;
+use nn::{Linear, Weights};
 use serde::Deserialize;
 
-use crate::{Result, config::Settings, ops::Linear, weights::Weights};
+use crate::{Result, config::Settings};
 
 /// What `config.json` says of a product with a learned matrix, as sentence-transformers'
 /// [`Dense`](https://github.com/huggingface/sentence-transformers/blob/main/sentence_transformers/base/modules/dense.py).
@@ -90,7 +91,7 @@ pub(crate) struct Dense {
 }
 
 impl Dense {
-    pub(crate) fn new(config: &DenseConfig, weights: &Weights<'_>) -> Result<Self> {
+    pub(crate) fn new(config: &DenseConfig, weights: &Weights<'_>) -> nn::Result<Self> {
         let weights = weights.below(&config.folder).below("linear");
         let linear = match config.bias {
             true => Linear::new(config.inputs, config.outputs, &weights)?,
@@ -103,7 +104,7 @@ impl Dense {
     }
 
     /// (texts, inputs) → (texts, outputs).
-    pub(crate) fn forward(&self, vectors: &Tensor) -> Result<Tensor> {
+    pub(crate) fn forward(&self, vectors: &Tensor) -> nn::Result<Tensor> {
         let vectors = self.linear.forward(vectors)?;
         match self.tanh {
             true => Ok(vectors.tanh()?),

@@ -1,7 +1,8 @@
 use candle_core::Tensor;
+use nn::ragged;
 use serde::Deserialize;
 
-use crate::{Result, config::Settings, ragged};
+use crate::{Result, config::Settings};
 
 /// How the vectors of a text's tokens become one, as sentence-transformers'
 /// [`Pooling`](https://github.com/huggingface/sentence-transformers/blob/main/sentence_transformers/sentence_transformer/modules/pooling.py).
@@ -41,7 +42,7 @@ impl Pooling {
     ];
 
     /// A vector a text of its tokens': (tokens, width) → (texts, width).
-    pub(crate) fn forward(self, hidden: &Tensor, lengths: &[usize]) -> Result<Tensor> {
+    pub(crate) fn forward(self, hidden: &Tensor, lengths: &[usize]) -> nn::Result<Tensor> {
         ragged::pool(hidden, lengths, |tokens| self.pool(tokens))
     }
 

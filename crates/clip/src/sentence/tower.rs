@@ -1,14 +1,13 @@
 use candle_core::{D, Tensor};
+use nn::{Result, Weights};
 
 use crate::{
-    Result,
     bert::{BertKind, BertTransformer},
     sentence::{
         config::{SentenceConfig, Step},
         dense::Dense,
         pooling::Pooling,
     },
-    weights::Weights,
 };
 
 /// The transformer, pooling, and what is done to the pooled vectors.

@@ -1,12 +1,7 @@
 use candle_core::Tensor;
+use nn::{Attention, LayerNorm, Linear, Result, Sequences, Weights};
 
-use crate::{
-    Result,
-    config::EncoderConfig,
-    encoder::Perceptron,
-    ops::{Attention, LayerNorm, Linear, Sequences},
-    weights::Weights,
-};
+use crate::{config::EncoderConfig, encoder::Perceptron};
 
 /// A learned query that looks at all patches of a picture once, and a perceptron behind it, as transformers'
 /// `SiglipMultiheadAttentionPoolingHead`.

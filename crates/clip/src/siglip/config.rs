@@ -1,3 +1,4 @@
+use nn::Activation;
 use serde::Deserialize;
 
 use crate::{
@@ -5,7 +6,6 @@ use crate::{
     checkpoint::CONFIG,
     clip::{Projection, TextConfig, TextPooling, VisionConfig},
     config::{EncoderDefaults, EncoderJson, Settings},
-    ops::Activation,
 };
 
 /// What `config.json` says of both towers, with the defaults of transformers'

@@ -1,8 +1,7 @@
 use std::ops::Range;
 
 use candle_core::Tensor;
-
-use crate::{Result, weights::Weights};
+use nn::{Result, Weights};
 
 /// What is added to patches by their place: a vector for each place of a square grid.
 pub(crate) struct Positions {

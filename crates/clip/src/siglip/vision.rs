@@ -1,12 +1,10 @@
 use candle_core::Tensor;
+use nn::{LayerNorm, PatchConvolution, Result, Sequences, Weights};
 
 use crate::{
-    Result,
     clip::VisionConfig,
     encoder::Encoder,
-    ops::{LayerNorm, PatchConvolution, Sequences},
     siglip::{attention_pooling::AttentionPooling, config::SiglipConfig, positions::Positions},
-    weights::Weights,
 };
 
 /// SigLIP's vision transformer, as transformers' `SiglipVisionModel` and `Siglip2VisionModel`: no class token, attention

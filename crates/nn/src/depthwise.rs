@@ -1,8 +1,7 @@
 use candle_core::Tensor;
 use pulp::Arch;
 
-use super::kernel;
-use crate::{Result, weights::Weights};
+use crate::{Result, Weights, kernel};
 
 /// Channels that are computed together, where there are as many: three vector registers of AVX-512, six of AVX2.
 const MANY: usize = 48;
@@ -13,7 +12,7 @@ const FEW: usize = 16;
 ///
 /// The borders are filled with zeros as by TensorFlow's `SAME`: an odd pixel goes below and to the right. candle's
 /// grouped convolution runs one convolution a channel, a hundred times slower.
-pub(crate) struct DepthwiseConvolution {
+pub struct DepthwiseConvolution {
     /// (kernel · kernel, channels), so that the channels of a pixel meet their weights in order.
     weight: Tensor,
     bias: Tensor,
@@ -23,7 +22,7 @@ pub(crate) struct DepthwiseConvolution {
 
 /// One axis of a picture under a convolution: how far it reaches and which of its pixels an output sees.
 #[derive(Clone, Copy)]
-pub(crate) struct SameAxis {
+pub struct SameAxis {
     input: usize,
     output: usize,
     stride: usize,
@@ -33,13 +32,12 @@ pub(crate) struct SameAxis {
 }
 
 impl DepthwiseConvolution {
-    /// Kernels of `size` x `size`, as `weights.weight` (size · size, channels) and `weights.bias` (channels).
-    pub(crate) fn new(
-        channels: usize,
-        size: usize,
-        stride: usize,
-        weights: &Weights<'_>,
-    ) -> Result<Self> {
+    /// Kernels of `size` x `size`, as `weights.weight` (size · size, channels) and `weights.bias` (channels); `stride` is
+    /// above 0.
+    ///
+    /// # Errors
+    /// When a tensor is missing, or has another shape or an unreadable type.
+    pub fn new(channels: usize, size: usize, stride: usize, weights: &Weights<'_>) -> Result<Self> {
         let weight = weights.tensor("weight", &[size * size, channels])?;
         Ok(Self {
             weight,
@@ -50,7 +48,10 @@ impl DepthwiseConvolution {
     }
 
     /// (batch, height, width, channels) → (batch, height / stride, width / stride, channels), rounded up.
-    pub(crate) fn forward(&self, input: &Tensor) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When `input` has another shape.
+    pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
         let (_, height, width, _) = input.dims4()?;
         let rows = SameAxis::new(height, self.size, self.stride);
         let columns = SameAxis::new(width, self.size, self.stride);
@@ -108,8 +109,8 @@ impl DepthwiseConvolution {
 }
 
 impl SameAxis {
-    /// `input` pixels under a kernel of `size`.
-    pub(crate) fn new(input: usize, size: usize, stride: usize) -> Self {
+    /// `input` pixels under a kernel of `size`, which moves by `stride` pixels, above 0.
+    pub fn new(input: usize, size: usize, stride: usize) -> Self {
         let output = input.div_ceil(stride);
         let padding = (output.saturating_sub(1) * stride + size).saturating_sub(input);
         Self {
@@ -122,17 +123,18 @@ impl SameAxis {
     }
 
     /// `picture` with the zeros around the dimension `dimension`, which is this axis.
-    pub(crate) fn pad(self, picture: &Tensor, dimension: usize) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When `picture` has no such dimension.
+    pub fn pad(self, picture: &Tensor, dimension: usize) -> Result<Tensor> {
         Ok(picture.pad_with_zeros(dimension, self.before, self.behind)?)
     }
 
-    /// What the kernel's place `offset` sees of the padded picture, by output.
-    pub(crate) fn seen_from(
-        self,
-        offset: usize,
-        padded: &Tensor,
-        dimension: usize,
-    ) -> Result<Tensor> {
+    /// The pixels of the [padded](Self::pad) picture under the kernel's position `offset`, one for each output.
+    ///
+    /// # Errors
+    /// When `padded` has no such dimension or too few pixels.
+    pub fn seen_from(self, offset: usize, padded: &Tensor, dimension: usize) -> Result<Tensor> {
         let seen: Vec<u32> = (0..self.output)
             .map(|output| (output * self.stride + offset) as u32)
             .collect();

@@ -3,7 +3,7 @@ use std::{borrow::Cow, sync::Arc};
 use safetensors::Dtype;
 
 use super::machine::{Machine, TensorPlace, Value};
-use crate::{PickleError, Result, contents::Contents, weights::Stored};
+use crate::{Contents, PickleError, Result, Stored};
 
 /// The file that is read.
 #[derive(Clone, Copy)]

@@ -4,16 +4,15 @@ use candle_core::{D, Device, Tensor};
 
 use rayon::prelude::*;
 
-use super::{
-    Linear,
+use crate::{
+    Linear, Result,
     kernel::{self, Matrix, Threads, add_product},
 };
-use crate::{Result, weights::Weights};
 
 /// Where the sequences of a batch lie in its rows of tokens.
 ///
 /// Sequences of one length that follow one another are computed together: sort by length.
-pub(crate) struct Sequences {
+pub struct Sequences {
     lengths: Vec<usize>,
     causal: bool,
 }
@@ -27,16 +26,16 @@ struct Run {
 }
 
 impl Sequences {
-    /// Every token sees the whole sequence.
-    pub(crate) fn open(lengths: Vec<usize>) -> Self {
+    /// Sequences of these lengths, in tokens. Every token sees the whole sequence.
+    pub fn open(lengths: Vec<usize>) -> Self {
         Self {
             lengths,
             causal: false,
         }
     }
 
-    /// A token sees those before it and itself.
-    pub(crate) fn causal(lengths: Vec<usize>) -> Self {
+    /// Sequences of these lengths, in tokens. A token sees those before it and itself.
+    pub fn causal(lengths: Vec<usize>) -> Self {
         Self {
             lengths,
             causal: true,
@@ -61,7 +60,7 @@ impl Sequences {
 }
 
 /// Multi-head self-attention ([Vaswani et al. 2017](https://arxiv.org/abs/1706.03762)).
-pub(crate) struct Attention {
+pub struct Attention {
     query: Linear,
     key_value: Linear,
     output: Linear,
@@ -69,8 +68,11 @@ pub(crate) struct Attention {
 }
 
 impl Attention {
-    /// From projections of `width` to `width`, which is a multiple of `heads`.
-    pub(crate) fn new(
+    /// From projections of `width` to `width`, which is a multiple of `heads`; that of the output may have another width.
+    ///
+    /// # Errors
+    /// When the projections do not go together.
+    pub fn new(
         query: Linear,
         key: Linear,
         value: Linear,
@@ -85,20 +87,11 @@ impl Attention {
         })
     }
 
-    /// With the names that transformers gives the projections of CLIP.
-    pub(crate) fn clip(width: usize, heads: usize, weights: &Weights<'_>) -> Result<Self> {
-        let projection = |name| Linear::saved(width, width, &weights.below(name));
-        Self::new(
-            projection("q_proj")?,
-            projection("k_proj")?,
-            projection("v_proj")?,
-            projection("out_proj")?,
-            heads,
-        )
-    }
-
-    /// (tokens, width) → (tokens, width).
-    pub(crate) fn forward(&self, hidden: &Tensor, sequences: &Sequences) -> Result<Tensor> {
+    /// (tokens, width) → (tokens, width), the tokens of all `sequences` one after another.
+    ///
+    /// # Errors
+    /// When `hidden` has another shape.
+    pub fn forward(&self, hidden: &Tensor, sequences: &Sequences) -> Result<Tensor> {
         let parts = sequences.runs().into_iter().map(|run| {
             let rows = hidden.narrow(0, run.rows.start, run.rows.len())?;
             self.attend(&rows, run.length, &rows, &run, sequences.causal)
@@ -111,7 +104,10 @@ impl Attention {
     /// (sequences, width).
     ///
     /// `queries`, (sequences, width), are the rows of those tokens. In causal sequences they have to be the last.
-    pub(crate) fn forward_one(
+    ///
+    /// # Errors
+    /// When `queries` or `hidden` has another shape.
+    pub fn forward_one(
         &self,
         queries: &Tensor,
         hidden: &Tensor,

@@ -1,18 +1,21 @@
 use candle_core::{D, Tensor};
 
-use super::kernel;
-use crate::{Result, weights::Weights};
+use crate::{Result, Weights, kernel};
 
 /// Every row shifted and scaled to mean 0 and variance 1, then by learned numbers
 /// ([Ba et al. 2016](https://arxiv.org/abs/1607.06450)).
-pub(crate) struct LayerNorm {
+pub struct LayerNorm {
     weight: Tensor,
     bias: Tensor,
     epsilon: f64,
 }
 
 impl LayerNorm {
-    pub(crate) fn new(width: usize, epsilon: f64, weights: &Weights<'_>) -> Result<Self> {
+    /// As `weights.weight` and `weights.bias` (width); `epsilon` is added to the variance.
+    ///
+    /// # Errors
+    /// When a tensor is missing, or has another shape or an unreadable type.
+    pub fn new(width: usize, epsilon: f64, weights: &Weights<'_>) -> Result<Self> {
         let (weight, bias) = (
             weights.tensor("weight", &[width])?,
             weights.tensor("bias", &[width])?,
@@ -25,7 +28,10 @@ impl LayerNorm {
     }
 
     /// (…, width) → (…, width).
-    pub(crate) fn forward(&self, input: &Tensor) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When `input` has another width.
+    pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
         if kernel::fusible(&[input, &self.weight, &self.bias]) {
             return self.fused(input);
         }

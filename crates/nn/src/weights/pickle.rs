@@ -1,4 +1,4 @@
-//! PyTorch's own files, `pytorch_model.bin`: what `torch.save` writes of a dictionary of tensors.
+//! PyTorch's own files: what `torch.save` writes of a dictionary of tensors.
 //!
 //! Since version 1.6 that is a zip archive, nothing in it compressed:
 //!
@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use self::dictionary::Origin;
 use super::Stored;
-use crate::{Error, PickleError, Result, contents::Contents};
+use crate::{Contents, Error, PickleError, Result};
 
 /// The tensors in a file of PyTorch, with their names.
 pub(super) fn read<'a>(

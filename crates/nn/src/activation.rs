@@ -1,11 +1,10 @@
 use candle_core::Tensor;
 
-use super::kernel;
-use crate::Result;
+use crate::{Result, kernel};
 
 /// The function between the two products of a perceptron.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Activation {
+pub enum Activation {
     /// x · sigmoid(1.702 x), which OpenAI's models were trained with.
     QuickGelu,
     /// x · Φ(x), with the normal distribution's Φ.
@@ -23,7 +22,8 @@ impl Activation {
         ("gelu_pytorch_tanh", Self::GeluTanh),
     ];
 
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    /// The function that configurations call `name`; `None` for an unknown name.
+    pub fn named(name: &str) -> Option<Self> {
         Self::NAMES
             .iter()
             .find(|(known, _)| *known == name)
@@ -31,13 +31,16 @@ impl Activation {
     }
 
     /// All names, for errors.
-    pub(crate) fn names() -> String {
+    pub fn names() -> String {
         let names = Self::NAMES.map(|(name, _)| format!("`{name}`"));
         format!("one of {}", names.join(", "))
     }
 
-    /// Applies the function to every number.
-    pub(crate) fn forward(self, input: &Tensor) -> Result<Tensor> {
+    /// Applies the function to every number: any shape → the same.
+    ///
+    /// # Errors
+    /// When the arithmetic fails.
+    pub fn forward(self, input: &Tensor) -> Result<Tensor> {
         if kernel::fusible(&[input]) {
             return self.fused(input);
         }

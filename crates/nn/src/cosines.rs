@@ -1,10 +1,10 @@
-use crate::ops::kernel::{Matrix, Threads, add_product};
+use crate::kernel::{Matrix, Threads, add_product};
 
 /// The cosines of unit vectors: a row for each of `some`, with a number for each of `others`. Vectors lie one
 /// after another. One thread computes them, so that callers can share out the work.
 ///
 /// # Panics
-/// When the numbers are not those of whole vectors.
+/// When `some` or `others` does not hold whole vectors of `dimension` numbers, or `dimension` is 0.
 pub fn cosines(some: &[f32], others: &[f32], dimension: usize) -> Vec<f32> {
     let rows = |vectors| Matrix::packed(vectors, vectors.len() / dimension, dimension);
     assert!(

@@ -3,7 +3,7 @@ use std::{borrow::Cow, sync::Arc};
 use safetensors::SafeTensors;
 
 use super::Stored;
-use crate::{Error, Result, contents::Contents};
+use crate::{Contents, Error, Result};
 
 /// The tensors in a safetensors file, with their names.
 pub(super) fn read<'a>(

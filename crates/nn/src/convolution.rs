@@ -1,29 +1,29 @@
 use candle_core::Tensor;
 
-use super::Linear;
-use crate::{Result, weights::Weights};
+use crate::{Linear, Result, Weights};
 
 /// A convolution whose patches neither overlap nor leave gaps: it is one product, once the pixels of every patch lie
 /// in a row.
-pub(crate) struct PatchConvolution {
+pub struct PatchConvolution {
     product: Linear,
     channels: usize,
     patch: usize,
 }
 
 impl PatchConvolution {
-    /// Patches of `patch` x `patch` pixels; without a bias, as `weights.weight`.
-    pub(crate) fn new(
-        channels: usize,
-        width: usize,
-        patch: usize,
-        weights: &Weights<'_>,
-    ) -> Result<Self> {
+    /// Patches of `patch` x `patch` pixels; without a bias, as `weights.weight` (width, channels, patch, patch).
+    ///
+    /// # Errors
+    /// When a tensor is missing, or has another shape or an unreadable type.
+    pub fn new(channels: usize, width: usize, patch: usize, weights: &Weights<'_>) -> Result<Self> {
         Self::saved(channels, width, patch, weights, None)
     }
 
-    /// The same with a bias, as `weights.weight` and `weights.bias`.
-    pub(crate) fn with_bias(
+    /// The same with a bias, as `weights.weight` and `weights.bias` (width).
+    ///
+    /// # Errors
+    /// When a tensor is missing, or has another shape or an unreadable type.
+    pub fn with_bias(
         channels: usize,
         width: usize,
         patch: usize,
@@ -33,8 +33,12 @@ impl PatchConvolution {
         Self::saved(channels, width, patch, weights, Some(bias))
     }
 
-    /// The same from the weights of a product over pixels, each with its channels.
-    pub(crate) fn of_pixels(
+    /// The same from the weights of a product over pixels, each with its channels: `weights.weight`
+    /// (width, patch · patch · channels) and `weights.bias` (width).
+    ///
+    /// # Errors
+    /// When a tensor is missing, or has another shape or an unreadable type.
+    pub fn of_pixels(
         channels: usize,
         width: usize,
         patch: usize,
@@ -70,10 +74,13 @@ impl PatchConvolution {
         })
     }
 
-    /// (batch, channels, height, width) → (batch, patches, outputs), patches in rows from the top left.
+    /// (batch, channels, height, width) → (batch, patches, width), patches in rows from the top left.
     ///
     /// Pixels at the right and at the bottom that do not fill a patch are left out.
-    pub(crate) fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When `pixels` has another shape.
+    pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
         let (batch, channels, height, width) = pixels.dims4()?;
         let patch = self.patch;
         let (rows, columns) = (height / patch, width / patch);

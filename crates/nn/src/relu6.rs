@@ -1,9 +1,12 @@
 use candle_core::Tensor;
 
-use crate::{Result, ops::kernel};
+use crate::{Result, kernel};
 
-/// 0 below 0, 6 above 6.
-pub(super) fn relu6(input: &Tensor) -> Result<Tensor> {
+/// Every number, but 0 below 0 and 6 above 6: any shape → the same.
+///
+/// # Errors
+/// When the arithmetic fails.
+pub fn relu6(input: &Tensor) -> Result<Tensor> {
     if !kernel::fusible(&[input]) {
         return Ok(input.clamp(0.0, 6.0)?);
     }

@@ -1,12 +1,14 @@
 use candle_core::Tensor;
 
-use super::kernel;
-use crate::Result;
+use crate::{Result, kernel};
 
 /// The average of every 2 x 2 pixels: (batch, height, width, channels) → (batch, height / 2, width / 2, channels).
 ///
 /// A last row or column without a partner is left out.
-pub(crate) fn average_pool(input: &Tensor) -> Result<Tensor> {
+///
+/// # Errors
+/// When `input` has another shape.
+pub fn average_pool(input: &Tensor) -> Result<Tensor> {
     let (batch, height, width, channels) = input.dims4()?;
     let (rows, columns) = (height / 2, width / 2);
     if !kernel::fusible(&[input]) || rows * columns * channels == 0 {

@@ -1,32 +1,39 @@
 use candle_core::Tensor;
 
-use super::kernel::{self, Matrix, Threads, add_product};
-use crate::{Result, weights::Weights};
+use crate::{
+    Result, Weights,
+    kernel::{self, Matrix, Threads, add_product},
+};
 
 /// y = W x + b over the last dimension. A 1 x 1 convolution of a picture in `(…, channels)` order is the same thing.
-pub(crate) struct Linear {
+pub struct Linear {
     /// (outputs, inputs), with the rows or, when [`turned`](Self::turned), the columns one after another.
     weight: Tensor,
     bias: Option<Tensor>,
 }
 
 impl Linear {
-    /// With a bias, as `weights.weight` and `weights.bias`.
-    pub(crate) fn new(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Self> {
+    /// With a bias, as `weights.weight` (outputs, inputs) and `weights.bias` (outputs).
+    ///
+    /// # Errors
+    /// When a tensor is missing, or has another shape or an unreadable type.
+    pub fn new(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Self> {
         Self::saved(inputs, outputs, weights)?.turned()
     }
 
-    /// Without a bias, as `weights.weight`.
-    pub(crate) fn without_bias(
-        inputs: usize,
-        outputs: usize,
-        weights: &Weights<'_>,
-    ) -> Result<Self> {
+    /// Without a bias, as `weights.weight` (outputs, inputs).
+    ///
+    /// # Errors
+    /// When a tensor is missing, or has another shape or an unreadable type.
+    pub fn without_bias(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Self> {
         Self::from_tensors(weights.tensor("weight", &[outputs, inputs])?, None).turned()
     }
 
-    /// As [`new`](Self::new), but not turned yet, to be put together with others.
-    pub(crate) fn saved(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Self> {
+    /// As [`new`](Self::new), but not [`turned`](Self::turned) yet, to be put together with others.
+    ///
+    /// # Errors
+    /// When a tensor is missing, or has another shape or an unreadable type.
+    pub fn saved(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Self> {
         let bias = weights.tensor("bias", &[outputs])?;
         Ok(Self::from_tensors(
             weights.tensor("weight", &[outputs, inputs])?,
@@ -35,7 +42,7 @@ impl Linear {
     }
 
     /// From a weight of (outputs, inputs) and a bias of (outputs).
-    pub(crate) fn from_tensors(weight: Tensor, bias: Option<Tensor>) -> Self {
+    pub fn from_tensors(weight: Tensor, bias: Option<Tensor>) -> Self {
         Self { weight, bias }
     }
 
@@ -49,7 +56,10 @@ impl Linear {
 
     /// The same with the weight laid out by columns, in which a product of few rows reads it up to four times as
     /// fast. A weight that is being trained stays as it is.
-    pub(crate) fn turned(self) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When the arithmetic fails.
+    pub fn turned(self) -> Result<Self> {
         if !kernel::fusible(&[&self.weight]) {
             return Ok(self);
         }
@@ -64,7 +74,10 @@ impl Linear {
     }
 
     /// (…, inputs) → (…, outputs).
-    pub(crate) fn forward(&self, input: &Tensor) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When the last dimension of `input` is not `inputs`.
+    pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
         let (outputs, inputs) = self.weight.dims2()?;
         // One product over all rows, however they are arranged.
         let rows = input.reshape(((), inputs))?;

@@ -1,8 +1,10 @@
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-use super::kernel::{self, Matrix, Threads, add_product};
-use crate::Result;
+use crate::{
+    Result,
+    kernel::{self, Matrix, Threads, add_product},
+};
 
 /// Numbers in a block of unfolded pixels, which is to stay in a core's cache until its product is done.
 const BLOCK: usize = 128 << 10;
@@ -14,7 +16,7 @@ const FEWEST_ROWS: usize = 128;
 ///
 /// It is one product, once the pixels under the kernel lie in a row for every output ("im2col"). The fused form does
 /// both in blocks of rows that fit in the cache, and what follows the product as well.
-pub(crate) struct PaddedConvolution {
+pub struct PaddedConvolution {
     /// (size · size · inputs, outputs)
     weight: Tensor,
     bias: Tensor,
@@ -24,7 +26,8 @@ pub(crate) struct PaddedConvolution {
 
 /// What follows a convolution.
 #[derive(Clone, Copy)]
-pub(crate) enum Finish<'a> {
+pub enum Finish<'a> {
+    /// Nothing: its result stays as it is.
     Nothing,
     /// 0 in place of what is below 0.
     Relu,
@@ -33,8 +36,11 @@ pub(crate) enum Finish<'a> {
 }
 
 impl PaddedConvolution {
-    /// From weights of (outputs, inputs, size, size), with an odd `size`, and a bias of (outputs).
-    pub(crate) fn from_tensors(weight: &Tensor, bias: Tensor, stride: usize) -> Result<Self> {
+    /// From weights of (outputs, inputs, size, size), with an odd `size`, and a bias of (outputs); `stride` is above 0.
+    ///
+    /// # Errors
+    /// When `weight` has another shape.
+    pub fn from_tensors(weight: &Tensor, bias: Tensor, stride: usize) -> Result<Self> {
         let (outputs, inputs, size, _) = weight.dims4()?;
         let weight = weight
             .permute((2, 3, 1, 0))?
@@ -49,7 +55,10 @@ impl PaddedConvolution {
     }
 
     /// (batch, height, width, inputs) → (batch, height / stride, width / stride, outputs), rounded up.
-    pub(crate) fn forward(&self, input: &Tensor, finish: Finish<'_>) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When `input`, or the other picture of `finish`, has another shape.
+    pub fn forward(&self, input: &Tensor, finish: Finish<'_>) -> Result<Tensor> {
         let mut tensors = vec![input, &self.weight, &self.bias];
         if let Finish::AddRelu(other) = finish {
             tensors.push(other);

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use safetensors::Dtype;
 
 use super::numbers::decode_into;
-use crate::contents::Contents;
+use crate::Contents;
 
 /// A matrix that stays in its file, of which only those rows are read that are asked for.
 ///

@@ -11,25 +11,38 @@ use std::{collections::BTreeMap, sync::Arc};
 use candle_core::{Device, Tensor};
 use safetensors::Dtype;
 
-pub(crate) use self::{rows::Rows, stored::Stored};
-use crate::{Error, Result, contents::Contents};
+pub(crate) use self::rows::Rows;
+pub use self::stored::Stored;
+use crate::{Contents, Error, Result};
 
 /// A file of weights, for [`Weights::open`].
-pub(crate) struct WeightsFile<'a> {
+pub struct WeightsFile<'a> {
     /// How errors call it.
-    pub(crate) place: String,
-    pub(crate) contents: &'a Arc<Contents>,
-    /// What goes, with a dot, before its tensors' names: the modules of sentence-transformers call their tensors alike.
-    pub(crate) prefix: Option<&'a str>,
+    pub place: String,
+    /// Its bytes.
+    pub contents: &'a Arc<Contents>,
+    /// What they are.
+    pub format: WeightsFormat,
+    /// What goes, with a dot, before its tensors' names, where several files have tensors of the same name.
+    pub prefix: Option<&'a str>,
+}
+
+/// The format of a file of weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightsFormat {
+    /// [safetensors](https://huggingface.co/docs/safetensors/index#format).
+    Safetensors,
+    /// What PyTorch's `torch.save` writes, a pickle. Nothing in it is executed.
+    Pickle,
 }
 
 /// The weights of a checkpoint below a prefix of their names, as `VarBuilder` in other candle code.
 ///
 /// Whatever the files are, whole or sharded, safetensors or PyTorch's own, they are a list of [`Stored`] tensors once they
-/// are open. Towers ask for names and shapes as transformers has them; [`named`](Self::named) says where a checkpoint
-/// of other names keeps them.
+/// are open. A network asks for tensors by its own names; [`named`](Self::named) says where a checkpoint of other names
+/// keeps them. Tensors come as f32, whatever they are saved in: float32, float16 or bfloat16.
 #[derive(Clone)]
-pub(crate) struct Weights<'a> {
+pub struct Weights<'a> {
     source: Arc<Source<'a>>,
     prefix: String,
     naming: fn(&str) -> Place,
@@ -42,19 +55,21 @@ struct Source<'a> {
     device: Device,
 }
 
-/// Where a tensor that a tower asks for is kept.
+/// Where a tensor that a network asks for is kept.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub struct Place {
     /// Its full name in the file.
-    pub(crate) name: String,
-    pub(crate) part: Part,
+    pub name: String,
+    /// What of it is meant.
+    pub part: Part,
 }
 
 /// What of a tensor in the file is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub enum Part {
+    /// All of it.
     Whole,
-    /// The first, second or third of three of one shape that lie one after another, as queries, keys and values do.
+    /// The first, second or third of three of one shape that lie one after another, as queries, keys and values do: 0, 1 or 2.
     Third(usize),
     /// Rows as columns.
     Transposed,
@@ -62,7 +77,7 @@ pub(crate) enum Part {
 
 impl Place {
     /// All of the tensor `name`.
-    pub(crate) fn whole(name: impl Into<String>) -> Self {
+    pub fn whole(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
             part: Part::Whole,
@@ -84,25 +99,32 @@ impl Part {
 }
 
 /// The tensors in a file, with their names.
-fn read<'a>(contents: &'a Arc<Contents>, file: &Arc<str>) -> Result<Vec<(String, Stored<'a>)>> {
+fn read<'a>(
+    contents: &'a Arc<Contents>,
+    format: WeightsFormat,
+    file: &Arc<str>,
+) -> Result<Vec<(String, Stored<'a>)>> {
     if contents.starts_with(b"version https://git-lfs") {
         return Err(Error::Pointer {
             file: file.to_string(),
         });
     }
-    match file.ends_with(".bin") {
-        true => pickle::read(contents, file),
-        false => safetensors_file::read(contents, file),
+    match format {
+        WeightsFormat::Pickle => pickle::read(contents, file),
+        WeightsFormat::Safetensors => safetensors_file::read(contents, file),
     }
 }
 
 impl<'a> Weights<'a> {
-    /// Reads the headers of `files`, for tensors on `device`.
-    pub(crate) fn open(files: &[WeightsFile<'a>], device: &Device) -> Result<Self> {
+    /// Reads the headers of `files`, for tensors on `device`. Of tensors of one name, the last file's counts.
+    ///
+    /// # Errors
+    /// When a file is not of its format, is damaged, or is a pointer of Git LFS.
+    pub fn open(files: &[WeightsFile<'a>], device: &Device) -> Result<Self> {
         let mut tensors = BTreeMap::new();
         for file in files {
             let place: Arc<str> = file.place.as_str().into();
-            let read = read(file.contents, &place)?.into_iter();
+            let read = read(file.contents, file.format, &place)?.into_iter();
             match file.prefix {
                 Some(prefix) => {
                     tensors.extend(read.map(|(name, stored)| (format!("{prefix}.{name}"), stored)));
@@ -125,14 +147,14 @@ impl<'a> Weights<'a> {
         })
     }
 
-    /// The same tensors for a tower that calls them otherwise: `naming` tells where the tensor is that has the full
+    /// The same tensors for a network that calls them otherwise: `naming` tells where the tensor is that has the full
     /// name it is given. Dimensions of 1 in front are of no importance to it.
-    pub(crate) fn named(self, naming: fn(&str) -> Place) -> Self {
+    pub fn named(self, naming: fn(&str) -> Place) -> Self {
         Self { naming, ..self }
     }
 
     /// The weights whose names go on with `name` and a dot.
-    pub(crate) fn below(&self, name: &str) -> Self {
+    pub fn below(&self, name: &str) -> Self {
         Self {
             source: Arc::clone(&self.source),
             prefix: format!("{}{name}.", self.prefix),
@@ -141,22 +163,25 @@ impl<'a> Weights<'a> {
     }
 
     /// Where the tensors that it gives lie.
-    pub(crate) fn device(&self) -> &Device {
+    pub fn device(&self) -> &Device {
         &self.source.device
     }
 
     /// The file, for errors; the first of several.
-    pub(crate) fn file(&self) -> &str {
+    pub fn file(&self) -> &str {
         &self.source.file
     }
 
     /// Whether there is a tensor `name`.
-    pub(crate) fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.source.tensors.contains_key(&self.place(name).name)
     }
 
     /// The tensor `name` in f32, which has to have the shape `shape`.
-    pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// When it is missing, or has another shape or an unreadable type.
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
         let place = self.place(name);
         let stored = self.stored(&place.name)?;
         let expected = place.part.stored_shape(shape);
@@ -183,14 +208,21 @@ impl<'a> Weights<'a> {
         self.stored(&name)?.rows(&name, shape)
     }
 
-    /// The bytes of the tensor `name`, which has to have the element type `element` and the shape `shape`.
-    pub(crate) fn bytes(&self, name: &str, element: Dtype, shape: &[usize]) -> Result<&[u8]> {
+    /// The bytes of the tensor `name`, which has to have the element type `element` and the shape `shape`:
+    /// row-major, little-endian.
+    ///
+    /// # Errors
+    /// When it is missing, or has another shape or type.
+    pub fn bytes(&self, name: &str, element: Dtype, shape: &[usize]) -> Result<&[u8]> {
         let name = self.place(name).name;
         self.stored(&name)?.bytes(&name, element, shape)
     }
 
     /// The single number in the tensor `name`, whether it has no dimension or one.
-    pub(crate) fn scalar(&self, name: &str) -> Result<f32> {
+    ///
+    /// # Errors
+    /// When it is missing, or has another shape or an unreadable type.
+    pub fn scalar(&self, name: &str) -> Result<f32> {
         let name = self.place(name).name;
         let stored = self.stored(&name)?;
         stored.check_shape(&name, &[])?;
@@ -198,7 +230,7 @@ impl<'a> Weights<'a> {
     }
 
     /// How many numbers all tensors hold together; positions and other counters are none of them.
-    pub(crate) fn parameters(&self) -> u64 {
+    pub fn parameters(&self) -> u64 {
         let sizes = self
             .tensors()
             .map(|(_, stored)| stored.shape.iter().product::<usize>() as u64);
@@ -206,7 +238,7 @@ impl<'a> Weights<'a> {
     }
 
     /// The tensors of the files that were learned, in the order of their names.
-    pub(crate) fn tensors(&self) -> impl Iterator<Item = (&str, &Stored<'a>)> {
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, &Stored<'a>)> {
         let learned = |(_, stored): &(&String, &Stored<'a>)| stored.element != Dtype::I64;
         let tensors = self.source.tensors.iter().filter(learned);
         tensors.map(|(name, stored)| (name.as_str(), stored))

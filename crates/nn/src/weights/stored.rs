@@ -4,13 +4,13 @@ use rayon::prelude::*;
 use safetensors::Dtype;
 
 use super::{Rows, numbers::decode_into};
-use crate::{Error, Result, contents::Contents};
+use crate::{Contents, Error, Result};
 
 /// Numbers decoded by one thread at a time.
 const BLOCK: usize = 64 << 10;
 
 /// A tensor as it lies in a file.
-pub(crate) struct Stored<'a> {
+pub struct Stored<'a> {
     /// How errors call the file.
     pub(crate) file: Arc<str>,
     /// What `data` is a part of, where it was borrowed.
@@ -22,6 +22,21 @@ pub(crate) struct Stored<'a> {
 }
 
 impl Stored<'_> {
+    /// The type of its elements in the file.
+    pub fn element(&self) -> Dtype {
+        self.element
+    }
+
+    /// Its dimensions in the file, the outermost first.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// All elements, row-major and little-endian.
+    pub fn data(&self) -> &[u8] {
+        &self.data
+    }
+
     /// Refuses another shape than `expected`; dimensions of 1 in front do not count.
     pub(super) fn check_shape(&self, name: &str, expected: &[usize]) -> Result<()> {
         if squeezed(&self.shape) == squeezed(expected) {
@@ -66,7 +81,7 @@ impl Stored<'_> {
         Ok(match &self.data {
             Cow::Borrowed(data) => Rows::new(&self.owner, data, self.element, count, width),
             Cow::Owned(data) => {
-                let owner = Arc::new(Contents::Read(data.clone()));
+                let owner = Arc::new(Contents::from(data.clone()));
                 Rows::new(&owner, &owner, self.element, count, width)
             }
         })

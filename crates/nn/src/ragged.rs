@@ -7,7 +7,10 @@ use crate::{Error, Result};
 /// What `compute` makes of the texts, a row each, in their order.
 ///
 /// `compute` gets them sorted by length: those of one length are computed together when they follow one another.
-pub(crate) fn by_length(
+///
+/// # Errors
+/// Those of `compute`, and when it gives another number of rows.
+pub fn by_length(
     texts: &[&[u32]],
     compute: impl FnOnce(&[&[u32]]) -> Result<Tensor>,
 ) -> Result<Tensor> {
@@ -23,7 +26,10 @@ pub(crate) fn by_length(
 }
 
 /// The texts as slices, of which each has to have 1 to `limit` tokens.
-pub(crate) fn checked(texts: &[Vec<u32>], limit: usize) -> Result<Vec<&[u32]>> {
+///
+/// # Errors
+/// [`Error::TokenCount`] for one that has not.
+pub fn checked(texts: &[Vec<u32>], limit: usize) -> Result<Vec<&[u32]>> {
     let check = |tokens: &Vec<u32>| (1..=limit).contains(&tokens.len());
     match texts.iter().find(|tokens| !check(tokens)) {
         None => Ok(texts.iter().map(Vec::as_slice).collect()),
@@ -34,12 +40,16 @@ pub(crate) fn checked(texts: &[Vec<u32>], limit: usize) -> Result<Vec<&[u32]>> {
     }
 }
 
-pub(crate) fn lengths(texts: &[&[u32]]) -> Vec<usize> {
+/// The number of tokens of every text.
+pub fn lengths(texts: &[&[u32]]) -> Vec<usize> {
     texts.iter().map(|tokens| tokens.len()).collect()
 }
 
 /// What `pool` makes of the rows of every text, (its tokens, width), a row each: (tokens, width) → (texts, …).
-pub(crate) fn pool(
+///
+/// # Errors
+/// Those of `pool`, and when there are fewer tokens than `lengths` says.
+pub fn pool(
     hidden: &Tensor,
     lengths: &[usize],
     pool: impl Fn(&Tensor) -> candle_core::Result<Tensor>,
