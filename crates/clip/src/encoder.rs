@@ -1,5 +1,5 @@
 use candle_core::Tensor;
-use nn::{Activation, Attention, LayerNorm, Linear, Result, Sequences, Weights};
+use nn::{Attention, LayerNorm, Linear, Perceptron, Result, Sequences, Then, Weights};
 use rayon::prelude::*;
 
 use crate::config::EncoderConfig;
@@ -16,13 +16,6 @@ struct Layer {
     perceptron_norm: LayerNorm,
     perceptron: Perceptron,
     perceptron_scale: Option<Tensor>,
-}
-
-/// The two products of a transformer layer, with the names that transformers gives them.
-pub(crate) struct Perceptron {
-    inner: Linear,
-    activation: Activation,
-    outer: Linear,
 }
 
 impl Encoder {
@@ -77,65 +70,71 @@ impl Layer {
             attention: attention(config, &weights.below("self_attn"))?,
             attention_scale: scale("layer_scale1.lambda1")?,
             perceptron_norm: norm("layer_norm2")?,
-            perceptron: Perceptron::new(config, &weights.below("mlp"))?,
+            perceptron: perceptron(config, &weights.below("mlp"))?,
             perceptron_scale: scale("layer_scale2.lambda1")?,
         })
     }
 
     fn forward(&self, hidden: &Tensor, sequences: &Sequences) -> Result<Tensor> {
         let normed = self.attention_norm.forward(hidden)?;
-        let attended = self.attention.forward(&normed, sequences)?;
-        self.think(&(hidden + scaled(attended, self.attention_scale.as_ref())?)?)
+        let scale = self.attention_scale.as_ref();
+        let attended = added(hidden, scale, |then| {
+            self.attention.forward(&normed, sequences, then)
+        });
+        self.think(&attended?)
     }
 
     /// The same for the rows `used` alone.
     fn forward_one(&self, hidden: &Tensor, sequences: &Sequences, used: &Tensor) -> Result<Tensor> {
         let normed = self.attention_norm.forward(hidden)?;
         let queries = normed.index_select(used, 0)?;
-        let attended = self.attention.forward_one(&queries, &normed, sequences)?;
-        let attended = scaled(attended, self.attention_scale.as_ref())?;
-        self.think(&(hidden.index_select(used, 0)? + attended)?)
+        let hidden = hidden.index_select(used, 0)?;
+        let attended = added(&hidden, self.attention_scale.as_ref(), |then| {
+            self.attention
+                .forward_one(&queries, &normed, sequences, then)
+        });
+        self.think(&attended?)
     }
 
     fn think(&self, hidden: &Tensor) -> Result<Tensor> {
-        let thought = self
-            .perceptron
-            .forward(&self.perceptron_norm.forward(hidden)?)?;
-        Ok((hidden + scaled(thought, self.perceptron_scale.as_ref())?)?)
+        let normed = self.perceptron_norm.forward(hidden)?;
+        added(hidden, self.perceptron_scale.as_ref(), |then| {
+            self.perceptron.forward(&normed, then)
+        })
+    }
+}
+
+/// `hidden` + `scale` · what `part` computes.
+fn added(
+    hidden: &Tensor,
+    scale: Option<&Tensor>,
+    part: impl FnOnce(Then<'_>) -> Result<Tensor>,
+) -> Result<Tensor> {
+    match scale {
+        Some(scale) => Ok((hidden + part(Then::default())?.broadcast_mul(scale)?)?),
+        None => part(Then::adding(hidden)),
     }
 }
 
 /// With the names that transformers gives the projections of CLIP.
 fn attention(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Attention> {
     let width = config.width;
-    let projection = |name| Linear::saved(width, width, &weights.below(name));
+    let projection = |name| Linear::leaves(width, width, &weights.below(name));
     Attention::new(
-        projection("q_proj")?,
-        projection("k_proj")?,
-        projection("v_proj")?,
+        [
+            projection("q_proj")?,
+            projection("k_proj")?,
+            projection("v_proj")?,
+        ],
         projection("out_proj")?,
         config.heads,
+        weights,
     )
 }
 
-fn scaled(rows: Tensor, scale: Option<&Tensor>) -> Result<Tensor> {
-    match scale {
-        Some(scale) => Ok(rows.broadcast_mul(scale)?),
-        None => Ok(rows),
-    }
-}
-
-impl Perceptron {
-    pub(crate) fn new(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Self> {
-        Ok(Self {
-            inner: Linear::new(config.width, config.inner, &weights.below("fc1"))?,
-            activation: config.activation,
-            outer: Linear::new(config.inner, config.width, &weights.below("fc2"))?,
-        })
-    }
-
-    pub(crate) fn forward(&self, hidden: &Tensor) -> Result<Tensor> {
-        let hidden = self.inner.forward(hidden)?;
-        self.outer.forward(&self.activation.forward(&hidden)?)
-    }
+/// The two products of a transformer layer, with the names that transformers gives them.
+pub(crate) fn perceptron(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Perceptron> {
+    let inner = Linear::new(config.width, config.inner, &weights.below("fc1"))?;
+    let outer = Linear::new(config.inner, config.width, &weights.below("fc2"))?;
+    Ok(Perceptron::new(inner, config.activation, outer))
 }

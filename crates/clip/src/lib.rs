@@ -51,6 +51,7 @@ pub use device::Device;
 pub use error::{Error, Result};
 pub use model::{Description, Model, Prepared};
 pub use nn::cosines;
+pub use nn::{Arithmetic, Instructions, Precision};
 pub use preprocessor::Pixels;
 pub use scoring::Scoring;
 pub use template::Template;

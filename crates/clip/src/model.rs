@@ -1,4 +1,5 @@
 use candle_core::Tensor;
+use nn::{Arithmetic, Weights};
 use picture::{Limits, Picture, Reduced};
 use rayon::prelude::*;
 
@@ -12,10 +13,10 @@ use crate::{
     tokenizer::Tokenizer,
 };
 
-/// Pictures in one pass through the vision tower: more are no quicker, and need more memory.
-const PICTURES_AT_ONCE: usize = 16;
-/// Texts in one pass through the text tower.
-const TEXTS_AT_ONCE: usize = 64;
+/// The most pictures in one pass through the vision tower: more are no quicker, and need more memory.
+const PICTURES_AT_ONCE: usize = 8;
+/// The most texts in one pass through the text tower.
+const TEXTS_AT_ONCE: usize = 32;
 
 /// A model that gives pictures and texts vectors that can be compared.
 ///
@@ -28,6 +29,7 @@ pub struct Model {
     /// `None` where there is no vision tower.
     preprocessor: Option<Preprocessor>,
     device: candle_core::Device,
+    arithmetic: Arithmetic,
     scoring: Scoring,
     parameters: u64,
     fingerprint: String,
@@ -96,6 +98,7 @@ impl Model {
             architecture,
             preprocessor,
             device,
+            arithmetic: Arithmetic::default(),
             scoring,
             parameters,
             fingerprint,
@@ -104,6 +107,23 @@ impl Model {
             text: Lazy::new(),
             other_texts: None,
         })
+    }
+
+    /// The same model, of which what lies on the processor is computed by `arithmetic`. Of a model with
+    /// [another for texts](Self::with_text), both are.
+    pub fn computed_by(mut self, arithmetic: Arithmetic) -> Self {
+        self.arithmetic = arithmetic;
+        self.vision = Lazy::new();
+        self.text = Lazy::new();
+        self.other_texts = self
+            .other_texts
+            .map(|text| Box::new(text.computed_by(arithmetic)));
+        self
+    }
+
+    fn weights(&self) -> Result<Weights<'_>> {
+        let weights = self.checkpoint.weights(&self.device)?;
+        Ok(weights.packed_for(self.arithmetic))
     }
 
     /// The model whose pictures are this one's and whose texts are those of `text`.
@@ -247,14 +267,33 @@ impl Model {
             return other.embed_tokens(texts);
         }
         let make = || {
-            let weights = self.checkpoint.weights(&self.device)?;
+            let weights = self.weights()?;
             Ok(self.architecture.text_tower(&weights)?)
         };
-        let mut vectors = Vec::with_capacity(texts.len());
-        for texts in texts.chunks(TEXTS_AT_ONCE) {
-            vectors.extend(unit_rows(&self.text.get_or_make(make)?.forward(texts)?)?);
+        if texts.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(vectors)
+        let tower = self.text.get_or_make(make)?;
+        let parts = self.in_parts(texts, TEXTS_AT_ONCE, |texts| {
+            unit_rows(&tower.forward(texts)?)
+        })?;
+        Ok(parts.concat())
+    }
+
+    /// What `compute` makes of parts of `inputs`, of up to `most` of them. On the processor, each core has parts of its own:
+    /// it need not wait for others after each operation.
+    fn in_parts<I: Sync, T: Send>(
+        &self,
+        inputs: &[I],
+        most: usize,
+        compute: impl Fn(&[I]) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        if !self.device.is_cpu() {
+            return inputs.chunks(most).map(compute).collect();
+        }
+        let share = inputs.len().div_ceil(rayon::current_num_threads());
+        let parts = inputs.par_chunks(share.clamp(1, most)).with_max_len(1);
+        parts.map(&compute).collect()
     }
 
     /// Decodes the picture file in `bytes` and preprocesses it for the vision tower. Many threads can do this at once.
@@ -348,23 +387,21 @@ impl Model {
     /// for texts alone.
     pub fn embed_pixels(&self, pixels: &[Pixels]) -> Result<Vec<Vec<f32>>> {
         self.check_pictures()?;
-        let make = || {
-            self.architecture
-                .vision_tower(&self.checkpoint.weights(&self.device)?)
-        };
+        let make = || self.architecture.vision_tower(&self.weights()?);
         let size = |&index: &usize| (pixels[index].width(), pixels[index].height());
         let mut order: Vec<usize> = (0..pixels.len()).collect();
         // Pictures of one size are computed together.
         order.sort_by_key(size);
         let mut vectors = vec![Vec::new(); pixels.len()];
         for equal in order.chunk_by(|one, other| size(one) == size(other)) {
-            for places in equal.chunks(PICTURES_AT_ONCE) {
+            let tower = self.vision.get_or_make(make)?;
+            let parts = self.in_parts(equal, PICTURES_AT_ONCE, |places| {
                 let batch = places.iter().map(|&place| &pixels[place]);
                 let batch = self.batch(size(&places[0]), batch)?;
-                let rows = unit_rows(&self.vision.get_or_make(make)?.forward(&batch)?)?;
-                for (&place, row) in places.iter().zip(rows) {
-                    vectors[place] = row;
-                }
+                unit_rows(&tower.forward(&batch)?)
+            })?;
+            for (&place, row) in equal.iter().zip(parts.into_iter().flatten()) {
+                vectors[place] = row;
             }
         }
         Ok(vectors)

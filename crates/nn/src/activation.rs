@@ -1,6 +1,6 @@
 use candle_core::Tensor;
 
-use crate::{Result, kernel};
+use crate::{Result, kernel, packed};
 
 /// The function between the two products of a perceptron.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,10 @@ pub enum Activation {
     Gelu,
     /// Its approximation by a hyperbolic tangent.
     GeluTanh,
+    /// 0 in place of what is below 0.
+    Relu,
+    /// The same, and 6 in place of what is above 6.
+    Relu6,
 }
 
 impl Activation {
@@ -48,27 +52,16 @@ impl Activation {
             Self::QuickGelu => (input / ((input * -1.702)?.exp()? + 1.0)?)?,
             Self::Gelu => input.gelu_erf()?,
             Self::GeluTanh => input.gelu()?,
+            Self::Relu => input.relu()?,
+            Self::Relu6 => input.clamp(0.0, 6.0)?,
         })
     }
 
     fn fused(self, input: &Tensor) -> Result<Tensor> {
-        let quick = |x: f32| x / (1.0 + kernel::exp(-1.702 * x));
-        // x (1 + tanh y) / 2 = x / (1 + exp(-2 y))
-        let tanh = |x: f32| x / (1.0 + kernel::exp(-1.595_769 * x * (1.0 + 0.044_715 * x * x)));
-        match self {
-            Self::QuickGelu => each(input, quick),
-            Self::GeluTanh => each(input, tanh),
-            Self::Gelu => Ok(input.gelu_erf()?),
-        }
+        kernel::compute([input], input.shape(), |[numbers]| {
+            packed::activate(self, numbers)
+        })
     }
-}
-
-fn each(input: &Tensor, function: impl Fn(f32) -> f32 + Sync) -> Result<Tensor> {
-    kernel::compute([input], input.shape(), |[numbers]| {
-        let mut output = numbers.to_vec();
-        kernel::for_each_number(&mut output, function);
-        output
-    })
 }
 
 #[cfg(test)]
@@ -100,6 +93,8 @@ mod tests {
         case(Activation::QuickGelu);
         case(Activation::Gelu);
         case(Activation::GeluTanh);
+        case(Activation::Relu);
+        case(Activation::Relu6);
     }
 
     #[test]

@@ -2,11 +2,9 @@ use std::ops::Range;
 
 use candle_core::{D, Device, Tensor};
 
-use rayon::prelude::*;
-
 use crate::{
-    Linear, Result,
-    kernel::{self, Matrix, Threads, add_product},
+    Linear, Result, Then, Weights, kernel,
+    packed::{Heads, Queries},
 };
 
 /// Where the sequences of a batch lie in its rows of tokens.
@@ -61,47 +59,80 @@ impl Sequences {
 
 /// Multi-head self-attention ([Vaswani et al. 2017](https://arxiv.org/abs/1706.03762)).
 pub struct Attention {
-    query: Linear,
-    key_value: Linear,
+    projections: Projections,
     output: Linear,
     heads: usize,
 }
 
+/// What makes queries, keys and values of the rows.
+enum Projections {
+    Leaves {
+        query: Linear,
+        key: Linear,
+        value: Linear,
+    },
+    /// Laid out for this processor.
+    Packed {
+        query: Linear,
+        /// Keys and values side by side.
+        key_value: Linear,
+    },
+}
+
 impl Attention {
     /// From projections of `width` to `width`, which is a multiple of `heads`; that of the output may have another width.
+    /// They are [packed](Linear::packed) as `weights` says.
     ///
     /// # Errors
     /// When the projections do not go together.
     pub fn new(
-        query: Linear,
-        key: Linear,
-        value: Linear,
+        [query, key, value]: [Linear; 3],
         output: Linear,
         heads: usize,
+        weights: &Weights<'_>,
     ) -> Result<Self> {
+        let key_value = Linear::side_by_side(&[&key, &value], weights)?;
+        let packed = Linear::side_by_side(&[&query], weights)?.zip(key_value);
         Ok(Self {
-            query: query.turned()?,
-            key_value: Linear::side_by_side(&[key, value])?.turned()?,
-            output: output.turned()?,
+            projections: match packed {
+                Some((query, key_value)) => Projections::Packed { query, key_value },
+                None => Projections::Leaves { query, key, value },
+            },
+            output: output.packed(weights)?,
             heads,
         })
     }
 
-    /// (tokens, width) → (tokens, width), the tokens of all `sequences` one after another.
+    /// (tokens, width) → (tokens, width), the tokens of all `sequences` one after another; and what follows.
     ///
     /// # Errors
     /// When `hidden` has another shape.
-    pub fn forward(&self, hidden: &Tensor, sequences: &Sequences) -> Result<Tensor> {
-        let parts = sequences.runs().into_iter().map(|run| {
-            let rows = hidden.narrow(0, run.rows.start, run.rows.len())?;
-            self.attend(&rows, run.length, &rows, &run, sequences.causal)
-        });
-        let parts: Vec<Tensor> = parts.collect::<Result<_>>()?;
-        self.output.forward(&Tensor::cat(&parts, 0)?)
+    pub fn forward(
+        &self,
+        hidden: &Tensor,
+        sequences: &Sequences,
+        then: Then<'_>,
+    ) -> Result<Tensor> {
+        let attended = match &self.projections {
+            Projections::Packed { query, key_value } => {
+                let [query, key_value] = Linear::forward_all([query, key_value], hidden)?;
+                self.fused(&query, &key_value, sequences, Queries::All)?
+            }
+            Projections::Leaves { query, key, value } => {
+                let parts = sequences.runs().into_iter().map(|run| {
+                    let rows = hidden.narrow(0, run.rows.start, run.rows.len())?;
+                    let sizes = self.sizes(&run, run.length, sequences.causal);
+                    let keys = [key.forward(&rows)?, value.forward(&rows)?];
+                    sizes.plain(&query.forward(&rows)?, &keys)
+                });
+                Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 0)?
+            }
+        };
+        self.output.forward_then(&attended, then)
     }
 
     /// The result for one token of every sequence alone, which sees its whole sequence: (tokens, width) →
-    /// (sequences, width).
+    /// (sequences, width); and what follows.
     ///
     /// `queries`, (sequences, width), are the rows of those tokens. In causal sequences they have to be the last.
     ///
@@ -112,51 +143,60 @@ impl Attention {
         queries: &Tensor,
         hidden: &Tensor,
         sequences: &Sequences,
+        then: Then<'_>,
     ) -> Result<Tensor> {
-        let mut first = 0;
-        let parts = sequences.runs().into_iter().map(|run| {
-            let queries = queries.narrow(0, first, run.count)?;
-            first += run.count;
-            let rows = hidden.narrow(0, run.rows.start, run.rows.len())?;
-            self.attend(&queries, 1, &rows, &run, false)
-        });
-        let parts: Vec<Tensor> = parts.collect::<Result<_>>()?;
-        self.output.forward(&Tensor::cat(&parts, 0)?)
+        let attended = match &self.projections {
+            Projections::Packed { query, key_value } => {
+                let (query, key_value) = (query.forward(queries)?, key_value.forward(hidden)?);
+                self.fused(&query, &key_value, sequences, Queries::One)?
+            }
+            Projections::Leaves { query, key, value } => {
+                let mut first = 0;
+                let parts = sequences.runs().into_iter().map(|run| {
+                    let queries = queries.narrow(0, first, run.count)?;
+                    first += run.count;
+                    let rows = hidden.narrow(0, run.rows.start, run.rows.len())?;
+                    let keys = [key.forward(&rows)?, value.forward(&rows)?];
+                    self.sizes(&run, 1, false)
+                        .plain(&query.forward(&queries)?, &keys)
+                });
+                Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 0)?
+            }
+        };
+        self.output.forward_then(&attended, then)
     }
 
-    /// `queries` queries of each sequence over the keys and values of the sequences of one run.
-    fn attend(
-        &self,
-        rows: &Tensor,
-        queries: usize,
-        key_rows: &Tensor,
-        run: &Run,
-        causal: bool,
-    ) -> Result<Tensor> {
-        let width = rows.dim(1)?;
-        let sizes = Sizes {
+    fn sizes(&self, run: &Run, queries: usize, causal: bool) -> Sizes {
+        Sizes {
             sequences: run.count,
             queries,
             keys: run.length,
             heads: self.heads,
-            head: width / self.heads,
             causal,
-        };
-        let query = self.query.forward(rows)?;
-        let key_value = self.key_value.forward(key_rows)?;
-        let heads = if kernel::fusible(&[&query, &key_value]) {
-            sizes.fused(&query, &key_value)?
-        } else {
-            sizes.plain(&query, &key_value)?
-        };
-        Ok(heads
-            .transpose(1, 2)?
-            .reshape((run.count * queries, width))?)
+        }
+    }
+
+    /// → (queries, width)
+    fn fused(
+        &self,
+        query: &Tensor,
+        key_value: &Tensor,
+        sequences: &Sequences,
+        queries: Queries,
+    ) -> Result<Tensor> {
+        kernel::compute([query, key_value], query.shape(), |[query, key_value]| {
+            let heads = Heads {
+                count: self.heads,
+                lengths: &sequences.lengths,
+                queries,
+                causal: sequences.causal,
+            };
+            heads.attend(query, key_value)
+        })
     }
 }
 
-/// What is to be computed once queries, keys and values are there, as (sequences x tokens, heads x head), and keys
-/// and values side by side.
+/// What is to be computed once queries, keys and values are there, as (sequences x tokens, width).
 struct Sizes {
     sequences: usize,
     /// Queries in a sequence.
@@ -164,38 +204,31 @@ struct Sizes {
     /// Keys, and values, in a sequence.
     keys: usize,
     heads: usize,
-    /// Width of a head.
-    head: usize,
     causal: bool,
 }
 
 impl Sizes {
-    /// What the root of the head's width divides scores by, as a factor.
-    fn scale(&self) -> f64 {
-        (self.head as f64).powf(-0.5)
-    }
-
-    /// → (sequences, heads, queries, head)
-    fn plain(&self, query: &Tensor, key_value: &Tensor) -> Result<Tensor> {
+    /// → (sequences x queries, width)
+    fn plain(&self, query: &Tensor, key_value: &[Tensor; 2]) -> Result<Tensor> {
         let Self {
             sequences,
             queries,
             keys,
             heads,
-            head,
             ..
         } = *self;
+        let width = query.dim(1)?;
+        let head = width / heads;
         let query = query.reshape((sequences, queries, heads, head))?;
-        let query = (query * self.scale())?.transpose(1, 2)?.contiguous()?;
-        let key_value = key_value.reshape((sequences, keys, 2, heads, head))?;
-        let part = |part| {
-            key_value
-                .narrow(2, part, 1)?
-                .squeeze(2)?
+        let scale = (head as f64).powf(-0.5);
+        let query = (query * scale)?.transpose(1, 2)?.contiguous()?;
+        let by_head = |part: &Tensor| {
+            part.reshape((sequences, keys, heads, head))?
                 .transpose(1, 2)?
                 .contiguous()
         };
-        let scores = query.matmul(&part(0)?.t()?)?;
+        let [key, value] = key_value;
+        let scores = query.matmul(&by_head(key)?.t()?)?;
         let scores = match self.causal {
             true => scores.broadcast_add(&causal_mask(keys, scores.device())?)?,
             false => scores,
@@ -204,64 +237,10 @@ impl Sizes {
             .broadcast_sub(&scores.max_keepdim(D::Minus1)?)?
             .exp()?;
         let shares = powers.broadcast_div(&powers.sum_keepdim(D::Minus1)?)?;
-        Ok(shares.matmul(&part(1)?)?)
-    }
-
-    /// → (sequences, heads, queries, head), one head of one sequence at a time, so that its scores stay in the cache.
-    fn fused(&self, query: &Tensor, key_value: &Tensor) -> Result<Tensor> {
-        let Self {
-            sequences,
-            queries,
-            keys,
-            heads,
-            head,
-            ..
-        } = *self;
-        let width = heads * head;
-        kernel::compute(
-            [query, key_value],
-            (sequences, heads, queries, head),
-            |[query, key_value]| {
-                let mut output = vec![0.0; query.len()];
-                let parts = output.par_chunks_mut(queries * head).enumerate();
-                parts.for_each(|(part, output)| {
-                    let (sequence, first) = (part / heads, part % heads * head);
-                    let query = &query[sequence * queries * width + first..];
-                    let key = &key_value[sequence * keys * 2 * width + first..];
-                    self.attend_head(
-                        output,
-                        Matrix::spaced(query, queries, head, width),
-                        Matrix::spaced(key, keys, head, 2 * width),
-                        Matrix::spaced(&key[width..], keys, head, 2 * width),
-                    );
-                });
-                output
-            },
-        )
-    }
-
-    fn attend_head(
-        &self,
-        output: &mut [f32],
-        query: Matrix<'_>,
-        key: Matrix<'_>,
-        value: Matrix<'_>,
-    ) {
-        let mut scores = vec![0.0; self.queries * self.keys];
-        add_product(
-            &mut scores,
-            self.scale() as f32,
-            query,
-            key.transposed(),
-            Threads::One,
-        );
-        kernel::for_each_row(&mut scores, self.keys, |row, scores| {
-            let (seen, hidden) = scores.split_at_mut(if self.causal { row + 1 } else { self.keys });
-            softmax(seen);
-            hidden.fill(0.0);
-        });
-        let scores = Matrix::packed(&scores, self.queries, self.keys);
-        add_product(output, 1.0, scores, value, Threads::One);
+        let heads = shares.matmul(&by_head(value)?)?;
+        Ok(heads
+            .transpose(1, 2)?
+            .reshape((sequences * queries, width))?)
     }
 }
 
@@ -278,61 +257,78 @@ fn causal_mask(length: usize, device: &Device) -> candle_core::Result<Tensor> {
     Tensor::from_vec(numbers.collect(), (length, length), device)
 }
 
-#[inline]
-fn softmax(scores: &mut [f32]) {
-    let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    for score in &mut *scores {
-        *score = kernel::exp(*score - highest);
-    }
-    let scale = 1.0 / kernel::sum(scores, |power| power);
-    for score in scores {
-        *score *= scale;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use candle_core::Var;
 
     use super::*;
 
+    fn random(rows: usize, columns: usize) -> Tensor {
+        Tensor::randn(0.0_f32, 2.0, (rows, columns), &Device::Cpu).unwrap()
+    }
+
     #[track_caller]
-    fn case(queries: usize, causal: bool) {
-        let sizes = Sizes {
-            sequences: 2,
-            queries,
-            keys: 5,
-            heads: 3,
-            head: 4,
-            causal,
+    fn case(lengths: &[usize], causal: bool, one: bool, width: usize, heads: usize) {
+        let leaves = || {
+            let linear = || {
+                let weight = (random(width, width) * (0.3 / (width as f64).sqrt())).unwrap();
+                Linear::from_tensors(weight, Some(random(1, width).flatten_all().unwrap())).unwrap()
+            };
+            ([linear(), linear(), linear()], linear())
         };
-        let random =
-            |rows, columns| Tensor::randn(0.0_f32, 2.0, (rows, columns), &Device::Cpu).unwrap();
-        let (query, key_value) = (random(2 * queries, 12), random(10, 24));
-        let fused = sizes.fused(&query, &key_value).unwrap();
-        let query = Var::from_tensor(&query).unwrap();
-        let plain = sizes.plain(query.as_tensor(), &key_value).unwrap();
-        let off = (fused - &plain).unwrap().abs().unwrap().max_all().unwrap();
-        assert!(
-            off.to_scalar::<f32>().unwrap() < 1e-5,
-            "the forms differ by {off}"
+        let (projections, output) = leaves();
+        let [query, key, value] = &projections;
+        let weights = Weights::none();
+        let packed = Attention {
+            projections: Projections::Packed {
+                query: Linear::side_by_side(&[query], &weights).unwrap().unwrap(),
+                key_value: Linear::side_by_side(&[key, value], &weights)
+                    .unwrap()
+                    .unwrap(),
+            },
+            output: Linear::side_by_side(&[&output], &weights).unwrap().unwrap(),
+            heads,
+        };
+        let [query, key, value] = projections;
+        let leaves = Attention {
+            projections: Projections::Leaves { query, key, value },
+            output,
+            heads,
+        };
+        let sequences = match causal {
+            true => Sequences::causal(lengths.to_vec()),
+            false => Sequences::open(lengths.to_vec()),
+        };
+        let hidden = random(lengths.iter().sum(), width);
+        let (queries, add) = (
+            random(lengths.len(), width),
+            random(lengths.iter().sum(), width),
         );
-        assert!(
-            plain
-                .sum_all()
-                .unwrap()
-                .backward()
-                .unwrap()
-                .get(&query)
-                .is_some()
-        );
+        let forward = |attention: &Attention, hidden: &Tensor| match one {
+            true => attention.forward_one(&queries, hidden, &sequences, Then::default()),
+            false => attention.forward(hidden, &sequences, Then::adding(&add)),
+        };
+        let fused = forward(&packed, &hidden).unwrap();
+        let variable = Var::from_tensor(&hidden).unwrap();
+        let plain = forward(&leaves, variable.as_tensor()).unwrap();
+        let off = kernel::largest_difference(&fused, &plain);
+        assert!(off < 2e-5, "the forms differ by {off}");
+        let gradients = plain.sum_all().unwrap().backward().unwrap();
+        assert!(gradients.get(&variable).is_some());
     }
 
     #[test]
     fn forms_agree() {
-        case(5, false);
-        case(5, true);
-        case(1, false);
+        for (lengths, width, heads) in [
+            (&[5, 5][..], 12, 3),
+            (&[1, 3, 3, 17], 16, 1),
+            (&[50], 64, 2),
+            (&[77, 2], 80, 5),
+        ] {
+            case(lengths, false, false, width, heads);
+            case(lengths, true, false, width, heads);
+            case(lengths, false, true, width, heads);
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl PatchConvolution {
             .transpose(1, 2)?
             .reshape((width, inputs))?;
         Ok(Self {
-            product: Linear::from_tensors(weight, Some(bias)).turned()?,
+            product: Linear::from_tensors(weight, Some(bias))?.packed(weights)?,
             channels,
             patch,
         })
@@ -68,7 +68,7 @@ impl PatchConvolution {
         let weight = weights.tensor("weight", &[width, channels, patch, patch])?;
         let weight = weight.reshape((width, channels * patch * patch))?;
         Ok(Self {
-            product: Linear::from_tensors(weight, bias).turned()?,
+            product: Linear::from_tensors(weight, bias)?.packed(weights)?,
             channels,
             patch,
         })

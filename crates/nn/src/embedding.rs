@@ -22,7 +22,7 @@ impl Embedding {
     /// # Errors
     /// When a tensor is missing, or has another shape or an unreadable type.
     pub fn new(tokens: usize, width: usize, weights: &Weights<'_>) -> Result<Self> {
-        let table = match weights.device().is_cpu() {
+        let table = match weights.are_packed() {
             true => Table::Rows(weights.rows("weight", [tokens, width])?),
             false => Table::Tensor(weights.tensor("weight", &[tokens, width])?),
         };

@@ -1,6 +1,6 @@
 use candle_core::{D, Tensor};
 
-use crate::{Result, Weights, kernel};
+use crate::{Result, Weights, kernel, packed};
 
 /// Every row shifted and scaled to mean 0 and variance 1, then by learned numbers
 /// ([Ba et al. 2016](https://arxiv.org/abs/1607.06450)).
@@ -44,23 +44,10 @@ impl LayerNorm {
     }
 
     fn fused(&self, input: &Tensor) -> Result<Tensor> {
-        kernel::compute(
-            [input, &self.weight, &self.bias],
-            input.shape(),
-            |[input, weight, bias]| {
-                let mut output = input.to_vec();
-                kernel::for_each_row(&mut output, weight.len(), |_, row| {
-                    let mean = kernel::sum(row, |number| number) / row.len() as f32;
-                    let variance = kernel::sum(row, |number| (number - mean) * (number - mean))
-                        / row.len() as f32;
-                    let scale = 1.0 / (variance + self.epsilon as f32).sqrt();
-                    for ((number, weight), bias) in row.iter_mut().zip(weight).zip(bias) {
-                        *number = (*number - mean) * scale * weight + bias;
-                    }
-                });
-                output
-            },
-        )
+        let tensors = [input, &self.weight, &self.bias];
+        kernel::compute(tensors, input.shape(), |[input, weight, bias]| {
+            packed::normalise(input, weight, bias, self.epsilon as f32)
+        })
     }
 }
 

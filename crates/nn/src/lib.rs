@@ -23,7 +23,7 @@
 //! use candle_core::{Device, Tensor};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let weight = Tensor::new(&[[1.0_f32, 2.0], [0.0, -1.0], [3.0, 0.0]], &Device::Cpu)?;
-//! let linear = Linear::from_tensors(weight, None);
+//! let linear = Linear::from_tensors(weight, None)?;
 //! let input = Tensor::new(&[[1.0_f32, 1.0]], &Device::Cpu)?;
 //! let output = linear.forward(&input)?;
 //! assert_eq!(output.to_vec2::<f32>()?, [[3.0, -1.0, 3.0]]);
@@ -45,9 +45,10 @@ mod error;
 mod kernel;
 mod layer_norm;
 mod linear;
+mod packed;
 mod padded_convolution;
+mod perceptron;
 pub mod ragged;
-mod relu6;
 mod weights;
 
 pub use activation::Activation;
@@ -60,8 +61,9 @@ pub use depthwise::{DepthwiseConvolution, SameAxis};
 pub use embedding::{Embedding, positions};
 pub use error::{Error, PickleError, Result};
 pub use layer_norm::LayerNorm;
-pub use linear::Linear;
+pub use linear::{Linear, Then};
+pub use packed::{Arithmetic, Instructions, Precision};
 pub use padded_convolution::{Finish, PaddedConvolution};
-pub use relu6::relu6;
+pub use perceptron::Perceptron;
 pub use safetensors::Dtype;
 pub use weights::{Part, Place, Stored, Weights, WeightsFile, WeightsFormat};

@@ -1,15 +1,50 @@
 use candle_core::Tensor;
 
 use crate::{
-    Result, Weights,
-    kernel::{self, Matrix, Threads, add_product},
+    Activation, Result, Weights, kernel,
+    packed::{self, Finish, Matrix, Rows},
 };
 
 /// y = W x + b over the last dimension. A 1 x 1 convolution of a picture in `(…, channels)` order is the same thing.
 pub struct Linear {
-    /// (outputs, inputs), with the rows or, when [`turned`](Self::turned), the columns one after another.
-    weight: Tensor,
-    bias: Option<Tensor>,
+    weight: Weight,
+    inputs: usize,
+    outputs: usize,
+}
+
+/// One or the other, so that no copy of a weight can be out of date.
+enum Weight {
+    /// As the checkpoint has them, on any device: the weight (outputs, inputs), the bias (outputs). They can be trained.
+    Leaves(Tensor, Option<Tensor>),
+    /// Laid out for this processor, for use alone.
+    Packed(Box<Matrix>),
+}
+
+/// What follows the product, in this order.
+#[derive(Clone, Copy, Default)]
+pub struct Then<'a> {
+    /// A function of each output.
+    pub activation: Option<Activation>,
+    /// A tensor of the result's shape to add.
+    pub add: Option<&'a Tensor>,
+}
+
+impl<'a> Then<'a> {
+    /// A sum with `add`.
+    pub fn adding(add: &'a Tensor) -> Self {
+        Self {
+            activation: None,
+            add: Some(add),
+        }
+    }
+
+    /// A function of each output.
+    pub fn activating(activation: Activation) -> Self {
+        Self {
+            activation: Some(activation),
+            add: None,
+        }
+    }
 }
 
 impl Linear {
@@ -18,7 +53,7 @@ impl Linear {
     /// # Errors
     /// When a tensor is missing, or has another shape or an unreadable type.
     pub fn new(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Self> {
-        Self::saved(inputs, outputs, weights)?.turned()
+        Self::leaves(inputs, outputs, weights)?.packed(weights)
     }
 
     /// Without a bias, as `weights.weight` (outputs, inputs).
@@ -26,122 +61,169 @@ impl Linear {
     /// # Errors
     /// When a tensor is missing, or has another shape or an unreadable type.
     pub fn without_bias(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Self> {
-        Self::from_tensors(weights.tensor("weight", &[outputs, inputs])?, None).turned()
+        Self::from_tensors(weights.tensor("weight", &[outputs, inputs])?, None)?.packed(weights)
     }
 
-    /// As [`new`](Self::new), but not [`turned`](Self::turned) yet, to be put together with others.
+    /// As [`new`](Self::new), but not [`packed`](Self::packed) yet, for an operation that does it itself.
     ///
     /// # Errors
     /// When a tensor is missing, or has another shape or an unreadable type.
-    pub fn saved(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Self> {
+    pub fn leaves(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Self> {
         let bias = weights.tensor("bias", &[outputs])?;
-        Ok(Self::from_tensors(
-            weights.tensor("weight", &[outputs, inputs])?,
-            Some(bias),
-        ))
+        Self::from_tensors(weights.tensor("weight", &[outputs, inputs])?, Some(bias))
     }
 
     /// From a weight of (outputs, inputs) and a bias of (outputs).
-    pub fn from_tensors(weight: Tensor, bias: Option<Tensor>) -> Self {
-        Self { weight, bias }
+    ///
+    /// # Errors
+    /// When the weight has another number of dimensions.
+    pub fn from_tensors(weight: Tensor, bias: Option<Tensor>) -> Result<Self> {
+        let (outputs, inputs) = weight.dims2()?;
+        Ok(Self {
+            weight: Weight::Leaves(weight, bias),
+            inputs,
+            outputs,
+        })
     }
 
-    /// Several of them with the same input, as one whose outputs follow one another.
-    pub(crate) fn side_by_side(parts: &[Self]) -> Result<Self> {
-        let weights: Vec<&Tensor> = parts.iter().map(|part| &part.weight).collect();
-        let biases: Option<Vec<&Tensor>> = parts.iter().map(|part| part.bias.as_ref()).collect();
-        let bias = biases.map(|biases| Tensor::cat(&biases, 0)).transpose()?;
-        Ok(Self::from_tensors(Tensor::cat(&weights, 0)?, bias))
-    }
-
-    /// The same with the weight laid out by columns, in which a product of few rows reads it up to four times as
-    /// fast. A weight that is being trained stays as it is.
+    /// The same laid out for this processor, in the precision of `weights`. What is on another device or can be trained
+    /// stays as it is.
     ///
     /// # Errors
     /// When the arithmetic fails.
-    pub fn turned(self) -> Result<Self> {
-        if !kernel::fusible(&[&self.weight]) {
-            return Ok(self);
+    pub fn packed(self, weights: &Weights<'_>) -> Result<Self> {
+        Self::side_by_side(&[&self], weights).map(|packed| packed.unwrap_or(self))
+    }
+
+    /// Several of them with the same input, as one whose outputs follow one another; `None` where they have to stay leaves.
+    pub(crate) fn side_by_side(parts: &[&Self], weights: &Weights<'_>) -> Result<Option<Self>> {
+        if !weights.are_packed() {
+            return Ok(None);
         }
-        let (outputs, inputs) = self.weight.dims2()?;
-        let turned = kernel::compute([&self.weight], (inputs, outputs), |[weight]| {
-            kernel::transpose(weight, inputs)
+        let mut leaves = Vec::with_capacity(parts.len());
+        for part in parts {
+            match &part.weight {
+                Weight::Leaves(weight, bias) if is_packable(weight, bias.as_ref()) => {
+                    leaves.push((weight, bias.as_ref()));
+                }
+                _ => return Ok(None),
+            }
+        }
+        let bias: Option<Vec<&Tensor>> = leaves.iter().map(|(_, bias)| *bias).collect();
+        let bias = bias.map(|biases| Tensor::cat(&biases, 0)?.to_vec1());
+        let inputs = parts.first().map_or(0, |part| part.inputs);
+        let tensors: Vec<&Tensor> = leaves.iter().map(|(weight, _)| *weight).collect();
+        let (bias, arithmetic) = (bias.transpose()?, weights.arithmetic());
+        let matrix = kernel::with_numbers(&tensors, |weights| {
+            Matrix::pack(weights, bias, inputs, arithmetic)
         })?;
-        Ok(Self {
-            weight: turned.t()?,
-            bias: self.bias,
-        })
+        Ok(Some(Self {
+            outputs: matrix.outputs(),
+            weight: Weight::Packed(Box::new(matrix)),
+            inputs,
+        }))
+    }
+
+    /// `None` where its weights are leaves.
+    pub(crate) fn matrix(&self) -> Option<&Matrix> {
+        match &self.weight {
+            Weight::Packed(matrix) => Some(matrix),
+            Weight::Leaves(..) => None,
+        }
     }
 
     /// (…, inputs) → (…, outputs).
     ///
     /// # Errors
-    /// When the last dimension of `input` is not `inputs`.
+    /// When `input` has another last dimension.
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        let (outputs, inputs) = self.weight.dims2()?;
+        self.forward_then(input, Then::default())
+    }
+
+    /// The products of several with the same `input`: each (rows, inputs) → (rows, outputs).
+    pub(crate) fn forward_all<const N: usize>(
+        all: [&Self; N],
+        input: &Tensor,
+    ) -> Result<[Tensor; N]> {
+        let mut outputs = Vec::with_capacity(N);
+        let matrices = all.map(Self::matrix);
+        let shared = match matrices.first() {
+            Some(Some(first)) if kernel::fusible(&[input]) => {
+                Some(kernel::with_numbers(&[input], |numbers| {
+                    Rows::new(numbers[0], first).into_owned()
+                })?)
+            }
+            _ => None,
+        };
+        for (linear, matrix) in all.into_iter().zip(matrices) {
+            outputs.push(match (&shared, matrix) {
+                (Some(rows), Some(matrix)) => {
+                    kernel::compute([], (input.dim(0)?, linear.outputs), |[]| {
+                        packed::multiply(rows, matrix, Finish::NOTHING)
+                    })?
+                }
+                _ => linear.forward(input)?,
+            });
+        }
+        Ok(outputs.try_into().expect("one output for each"))
+    }
+
+    /// (…, inputs) → (…, outputs), and what follows.
+    ///
+    /// # Errors
+    /// When `input` has another last dimension, or what is added another shape.
+    pub fn forward_then(&self, input: &Tensor, then: Then<'_>) -> Result<Tensor> {
         // One product over all rows, however they are arranged.
-        let rows = input.reshape(((), inputs))?;
+        let rows = input.reshape(((), self.inputs))?;
         let mut shape = input.dims().to_vec();
         if let Some(last) = shape.last_mut() {
-            *last = outputs;
+            *last = self.outputs;
         }
-        let output = match self.fusible(&rows)? {
-            true => self.fused(&rows)?,
-            false => self.plain(&rows)?,
+        let add = then.add.map(|add| add.reshape(((), self.outputs)));
+        let add = add.transpose()?;
+        let output = match &self.weight {
+            Weight::Packed(matrix) => fused(matrix, &rows, then.activation, add.as_ref())?,
+            Weight::Leaves(weight, bias) => {
+                let product = rows.matmul(&weight.t()?)?;
+                let sum = match bias {
+                    Some(bias) => product.broadcast_add(bias)?,
+                    None => product,
+                };
+                let activated = match then.activation {
+                    Some(activation) => activation.forward(&sum)?,
+                    None => sum,
+                };
+                match add {
+                    Some(add) => (activated + add)?,
+                    None => activated,
+                }
+            }
         };
         Ok(output.reshape(shape)?)
     }
+}
 
-    fn plain(&self, rows: &Tensor) -> Result<Tensor> {
-        let product = rows.matmul(&self.weight.t()?)?;
-        match &self.bias {
-            Some(bias) => Ok(product.broadcast_add(bias)?),
-            None => Ok(product),
-        }
-    }
+fn is_packable(weight: &Tensor, bias: Option<&Tensor>) -> bool {
+    kernel::fusible(&[weight]) && bias.is_none_or(|bias| kernel::fusible(&[bias]))
+}
 
-    fn fusible(&self, rows: &Tensor) -> Result<bool> {
-        let bias = self.bias.as_ref();
-        let bias = bias.is_none_or(|bias| kernel::fusible(&[bias]));
-        Ok(bias && kernel::fusible(&[rows, &self.lying()?]))
-    }
+fn fused(
+    matrix: &Matrix,
+    rows: &Tensor,
+    activation: Option<Activation>,
+    add: Option<&Tensor>,
+) -> Result<Tensor> {
+    let shape = (rows.dim(0)?, matrix.outputs());
+    let rows = rows.contiguous()?;
 
-    /// Whether the weight lies by columns.
-    fn is_turned(&self) -> bool {
-        !self.weight.is_contiguous()
-    }
-
-    /// The weight in the direction in which it lies.
-    fn lying(&self) -> Result<Tensor> {
-        Ok(if self.is_turned() {
-            self.weight.t()?
-        } else {
-            self.weight.clone()
-        })
-    }
-
-    /// Adds the product to rows that begin as the bias.
-    fn fused(&self, rows: &Tensor) -> Result<Tensor> {
-        let (outputs, inputs) = self.weight.dims2()?;
-        let (count, weight) = (rows.dim(0)?, &self.lying()?);
-        let add_to = |mut output: Vec<f32>, rows: &[f32], weight: &[f32]| {
-            let weight = match self.is_turned() {
-                true => Matrix::packed(weight, inputs, outputs),
-                false => Matrix::packed(weight, outputs, inputs).transposed(),
-            };
-            let rows = Matrix::packed(rows, count, inputs);
-            add_product(&mut output, 1.0, rows, weight, Threads::All);
-            output
-        };
-        let shape = (count, outputs);
-        match &self.bias {
-            Some(bias) => kernel::compute([rows, weight, bias], shape, |[rows, weight, bias]| {
-                add_to(bias.repeat(count), rows, weight)
-            }),
-            None => kernel::compute([rows, weight], shape, |[rows, weight]| {
-                add_to(vec![0.0; count * outputs], rows, weight)
-            }),
-        }
+    let add = add.map(Tensor::contiguous).transpose()?;
+    let multiply = |rows: &[f32], addend: Option<&[f32]>| {
+        let finish = Finish { activation, addend };
+        packed::multiply(&Rows::new(rows, matrix), matrix, finish)
+    };
+    match &add {
+        Some(add) => kernel::compute([&rows, add], shape, |[rows, add]| multiply(rows, Some(add))),
+        None => kernel::compute([&rows], shape, |[rows]| multiply(rows, None)),
     }
 }
 
@@ -150,34 +232,78 @@ mod tests {
     use candle_core::{Device, Var};
 
     use super::*;
+    use crate::{Arithmetic, Instructions, Precision};
 
-    #[track_caller]
-    fn case(inputs: usize, outputs: usize, with_bias: bool, turned: bool) {
-        let random = |shape: &[usize]| Tensor::randn(0.0_f32, 1.0, shape, &Device::Cpu).unwrap();
-        let bias = with_bias.then(|| random(&[outputs]));
-        let linear = Linear::from_tensors(random(&[outputs, inputs]), bias);
-        let linear = if turned {
-            linear.turned().unwrap()
-        } else {
-            linear
+    fn random(shape: &[usize]) -> Tensor {
+        Tensor::randn(0.0_f32, 1.0, shape, &Device::Cpu).unwrap()
+    }
+
+    /// The packed form against that of leaves, in every precision by all instructions: the largest difference, as a part of
+    /// the largest result.
+    fn difference(inputs: usize, outputs: usize, arithmetic: Arithmetic, then: Then<'_>) -> f32 {
+        let leaves = || {
+            let bias = (outputs != 40)
+                .then(|| Tensor::ones(outputs, candle_core::DType::F32, &Device::Cpu));
+            let weight = Tensor::arange(0, (outputs * inputs) as u32, &Device::Cpu).unwrap();
+            let weight = weight
+                .to_dtype(candle_core::DType::F32)
+                .unwrap()
+                .sin()
+                .unwrap();
+            let weight = weight.reshape((outputs, inputs)).unwrap();
+            Linear::from_tensors(weight, bias.transpose().unwrap()).unwrap()
         };
-        let input = random(&[2, 5, inputs]);
-        let fused = linear.forward(&input).unwrap();
-        let plain = linear
-            .forward(Var::from_tensor(&input).unwrap().as_tensor())
+        let packed = leaves()
+            .packed(&Weights::none().packed_for(arithmetic))
             .unwrap();
+        let input = random(&[2, 5, inputs]);
+        let fused = packed.forward_then(&input, then).unwrap();
+        let variable = Var::from_tensor(&input).unwrap();
+        let plain = leaves().forward_then(variable.as_tensor(), then).unwrap();
         assert_eq!(fused.dims(), [2, 5, outputs]);
-        let off = (fused - plain).unwrap().abs().unwrap().max_all().unwrap();
-        let off = off.to_scalar::<f32>().unwrap();
-        assert!(off < 1e-5, "the forms differ by {off}");
+        assert!(
+            packed.forward(variable.as_tensor()).is_err(),
+            "a gradient would be lost"
+        );
+        let largest = plain
+            .abs()
+            .unwrap()
+            .max_all()
+            .unwrap()
+            .to_scalar::<f32>()
+            .unwrap();
+        kernel::largest_difference(&fused, &plain) / largest
     }
 
     #[test]
     fn forms_agree() {
-        for (inputs, outputs) in [(21, 13), (17, 17), (40, 1), (1, 40)] {
-            case(inputs, outputs, false, false);
-            case(inputs, outputs, true, false);
-            case(inputs, outputs, true, true);
+        for (inputs, outputs) in [(21, 13), (17, 17), (40, 1), (1, 40), (257, 70), (256, 32)] {
+            let add = random(&[2, 5, outputs]);
+            let thens = [
+                Then::default(),
+                Then::adding(&add),
+                Then::activating(Activation::Relu),
+                Then {
+                    activation: Some(Activation::Gelu),
+                    add: Some(&add),
+                },
+            ];
+            for instructions in Instructions::available() {
+                for (precision, limit) in [
+                    (Precision::F32, 1e-5),
+                    (Precision::Bf16, 0.02),
+                    (Precision::Int8, 0.05),
+                ] {
+                    for then in thens {
+                        let arithmetic = Arithmetic {
+                            precision,
+                            instructions,
+                        };
+                        let off = difference(inputs, outputs, arithmetic, then);
+                        assert!(off < limit, "{inputs} x {outputs}, {arithmetic:?}: {off}");
+                    }
+                }
+            }
         }
     }
 }

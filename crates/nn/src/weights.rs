@@ -6,14 +6,17 @@ mod rows;
 mod safetensors_file;
 mod stored;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Tensor, Var};
 use safetensors::Dtype;
 
 pub(crate) use self::rows::Rows;
 pub use self::stored::Stored;
-use crate::{Contents, Error, Result};
+use crate::{Arithmetic, Contents, Error, Result};
 
 /// A file of weights, for [`Weights::open`].
 pub struct WeightsFile<'a> {
@@ -46,6 +49,9 @@ pub struct Weights<'a> {
     source: Arc<Source<'a>>,
     prefix: String,
     naming: fn(&str) -> Place,
+    arithmetic: Arithmetic,
+    /// `None` where nothing is to be trained.
+    variables: Option<Arc<Mutex<BTreeMap<String, Var>>>>,
 }
 
 struct Source<'a> {
@@ -144,7 +150,46 @@ impl<'a> Weights<'a> {
             source: Arc::new(source),
             prefix: String::new(),
             naming: |name| Place::whole(name),
+            arithmetic: Arithmetic::default(),
+            variables: None,
         })
+    }
+
+    /// No tensors at all.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self::open(&[], &Device::Cpu).expect("no file can be damaged")
+    }
+
+    /// The same tensors, of which operations pack theirs for `arithmetic` where they lie in the CPU's memory.
+    pub fn packed_for(self, arithmetic: Arithmetic) -> Self {
+        Self { arithmetic, ..self }
+    }
+
+    /// The same tensors as variables: operations leave them as they are, and gradients flow to them. Those that were
+    /// asked for are in [`variables`](Self::variables).
+    pub fn trainable(self) -> Self {
+        Self {
+            variables: Some(Arc::default()),
+            ..self
+        }
+    }
+
+    /// The variables by their names in the file; none where the weights are not [trainable](Self::trainable).
+    pub fn variables(&self) -> BTreeMap<String, Var> {
+        let variables = self.variables.as_ref();
+        let variables = variables.map(|variables| lock(variables).clone());
+        variables.unwrap_or_default()
+    }
+
+    /// How packed weights are computed with.
+    pub(crate) fn arithmetic(&self) -> Arithmetic {
+        self.arithmetic
+    }
+
+    /// Whether they are to be used and not trained, on the CPU.
+    pub(crate) fn are_packed(&self) -> bool {
+        self.variables.is_none() && self.device().is_cpu()
     }
 
     /// The same tensors for a network that calls them otherwise: `naming` tells where the tensor is that has the full
@@ -156,9 +201,8 @@ impl<'a> Weights<'a> {
     /// The weights whose names go on with `name` and a dot.
     pub fn below(&self, name: &str) -> Self {
         Self {
-            source: Arc::clone(&self.source),
             prefix: format!("{}{name}.", self.prefix),
-            naming: self.naming,
+            ..self.clone()
         }
     }
 
@@ -186,6 +230,14 @@ impl<'a> Weights<'a> {
         let stored = self.stored(&place.name)?;
         let expected = place.part.stored_shape(shape);
         stored.check_shape(&place.name, &expected)?;
+        if let Some(variables) = &self.variables {
+            let stored = self.variable(variables, &place.name, stored, &expected)?;
+            return Ok(match place.part {
+                Part::Whole => stored,
+                Part::Third(third) => stored.narrow(0, third * shape[0], shape[0])?,
+                Part::Transposed => stored.t()?,
+            });
+        }
         let numbers = stored.floats(&place.name)?;
         let tensor = match place.part {
             Part::Whole => Tensor::from_vec(numbers, shape, self.device())?,
@@ -198,6 +250,25 @@ impl<'a> Weights<'a> {
                 .t()?
                 .contiguous()?,
         };
+        Ok(tensor)
+    }
+
+    /// The variable that is the tensor `name`, made where it wasn't asked for yet.
+    fn variable(
+        &self,
+        variables: &Mutex<BTreeMap<String, Var>>,
+        name: &str,
+        stored: &Stored<'_>,
+        shape: &[usize],
+    ) -> Result<Tensor> {
+        let mut variables = lock(variables);
+        if let Some(variable) = variables.get(name) {
+            return Ok(variable.as_tensor().reshape(shape)?);
+        }
+        let numbers = stored.floats(name)?;
+        let variable = Var::from_vec(numbers, shape, self.device())?;
+        let tensor = variable.as_tensor().clone();
+        variables.insert(name.to_owned(), variable);
         Ok(tensor)
     }
 
@@ -255,4 +326,10 @@ impl<'a> Weights<'a> {
             name: name.to_owned(),
         })
     }
+}
+
+fn lock(
+    variables: &Mutex<BTreeMap<String, Var>>,
+) -> std::sync::MutexGuard<'_, BTreeMap<String, Var>> {
+    variables.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,8 @@
 use candle_core::Tensor;
-use nn::{Attention, Embedding, LayerNorm, Linear, Result, Sequences, Weights, positions, ragged};
+use nn::{
+    Attention, Embedding, LayerNorm, Linear, Perceptron, Result, Sequences, Weights, positions,
+    ragged,
+};
 
 use crate::{
     bert::{BertConfig, BertKind},
@@ -123,20 +126,21 @@ fn position_table(config: &BertConfig, embeddings: &Weights<'_>) -> Result<Tenso
 impl Names {
     fn layer(&self, config: &EncoderConfig, weights: &Weights<'_>) -> Result<PostNormLayer> {
         let &EncoderConfig { width, inner, .. } = config;
-        let square = |name| Linear::saved(width, width, &weights.below(name));
+        let square = |name| Linear::leaves(width, width, &weights.below(name));
         let norm = |name| LayerNorm::new(width, config.epsilon, &weights.below(name));
         Ok(PostNormLayer {
             attention: Attention::new(
-                square(self.query)?,
-                square(self.key)?,
-                square(self.value)?,
+                [square(self.query)?, square(self.key)?, square(self.value)?],
                 square(self.output)?,
                 config.heads,
+                weights,
             )?,
             attention_norm: norm(self.attention_norm)?,
-            up: Linear::new(width, inner, &weights.below(self.up))?,
-            activation: config.activation,
-            down: Linear::new(inner, width, &weights.below(self.down))?,
+            perceptron: Perceptron::new(
+                Linear::new(width, inner, &weights.below(self.up))?,
+                config.activation,
+                Linear::new(inner, width, &weights.below(self.down))?,
+            ),
             perceptron_norm: norm(self.perceptron_norm)?,
         })
     }

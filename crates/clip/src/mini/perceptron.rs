@@ -1,5 +1,5 @@
 use candle_core::Tensor;
-use nn::{Activation, Linear, Result, Weights};
+use nn::{Activation, Linear, Result, Then, Weights};
 
 use super::quantised;
 
@@ -31,7 +31,9 @@ impl Perceptron {
         let scaled = input
             .broadcast_mul(&self.scale)?
             .broadcast_add(&self.shift)?;
-        let inner = Activation::Gelu.forward(&self.inner.forward(&scaled)?)?;
+        let inner = self
+            .inner
+            .forward_then(&scaled, Then::activating(Activation::Gelu))?;
         self.outer.forward(&inner)
     }
 }

@@ -1,5 +1,5 @@
 use candle_core::Tensor;
-use nn::{Linear, Result, Weights, relu6};
+use nn::{Activation, Linear, Result, Then, Weights};
 
 use crate::mini::{config::MiniConfig, perceptron::Perceptron, quantised};
 
@@ -33,13 +33,16 @@ impl PictureHead {
                 &weights.below("perceptron"),
             )?,
             classifier: quantised::linear(features, classes, &weights.below("classifier"))?,
-            classes: Linear::from_tensors(vectors, None),
+            classes: Linear::from_tensors(vectors, None)?.packed(weights)?,
         })
     }
 
     /// The outputs of the middle and of the last block, each (pixels, channels) → (1, projection).
     pub(super) fn forward(&self, middle: &Tensor, last: &Tensor) -> Result<Tensor> {
-        let features = relu6(&self.last.forward(last)?)?.mean_keepdim(0)?;
+        let features = self
+            .last
+            .forward_then(last, Then::activating(Activation::Relu6))?;
+        let features = features.mean_keepdim(0)?;
         let probabilities = softmax(&self.classifier.forward(&features)?)?;
         let seen = [middle.mean_keepdim(0)?, last.mean_keepdim(0)?, features];
         let vector = self.perceptron.forward(&Tensor::cat(&seen, 1)?)?;

@@ -25,16 +25,13 @@ pub(super) fn matrix(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Re
 
 /// A product with such a matrix, and with the bias `weights.bias`.
 pub(super) fn linear(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Linear> {
-    saved(inputs, outputs, weights)?.turned()
+    leaves(inputs, outputs, weights)?.packed(weights)
 }
 
-/// As [`linear`], but not turned yet, as attention wants it.
-pub(super) fn saved(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Linear> {
+/// As [`linear`], but not packed yet, as attention wants it.
+pub(super) fn leaves(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Linear> {
     let bias = weights.tensor("bias", &[outputs])?;
-    Ok(Linear::from_tensors(
-        matrix(inputs, outputs, weights)?,
-        Some(bias),
-    ))
+    Linear::from_tensors(matrix(inputs, outputs, weights)?, Some(bias))
 }
 
 /// A table of vectors in int4, of which only those looked up are computed.

@@ -84,21 +84,22 @@ fn layer(config: &TextConfig, weights: &Weights<'_>) -> Result<PostNormLayer> {
         intermediate_size: inner,
         ..
     } = *config;
-    let square = |name| quantised::saved(width, width, &weights.below(name));
+    let square = |name| quantised::leaves(width, width, &weights.below(name));
     let norm = |name| LayerNorm::new(width, config.layer_norm_eps, &weights.below(name));
     let heads = config.num_attention_heads;
     Ok(PostNormLayer {
         attention: Attention::new(
-            square("query")?,
-            square("key")?,
-            square("value")?,
+            [square("query")?, square("key")?, square("value")?],
             square("output")?,
             heads,
+            weights,
         )?,
         attention_norm: norm("attention_norm")?,
-        up: quantised::linear(width, inner, &weights.below("up"))?,
-        activation: Activation::Gelu,
-        down: quantised::linear(inner, width, &weights.below("down"))?,
+        perceptron: nn::Perceptron::new(
+            quantised::linear(width, inner, &weights.below("up"))?,
+            Activation::Gelu,
+            quantised::linear(inner, width, &weights.below("down"))?,
+        ),
         perceptron_norm: norm("perceptron_norm")?,
     })
 }

@@ -1,5 +1,5 @@
 use candle_core::Tensor;
-use nn::{DepthwiseConvolution, Linear, Result, SameAxis, Weights, relu6};
+use nn::{Activation, DepthwiseConvolution, Linear, Result, SameAxis, Then, Weights};
 use rayon::prelude::*;
 
 use crate::mini::{
@@ -105,11 +105,9 @@ impl Stem {
                 seen.push(columns.seen_from(across, &lines, 1)?);
             }
         }
-        relu6(
-            &self
-                .product
-                .forward(&Tensor::cat(&seen, 2)?.unsqueeze(0)?)?,
-        )
+        let seen = Tensor::cat(&seen, 2)?.unsqueeze(0)?;
+        self.product
+            .forward_then(&seen, Then::activating(Activation::Relu6))
     }
 }
 
@@ -141,14 +139,16 @@ impl Block {
     /// (1, height, width, inputs) → (1, height / stride, width / stride, outputs).
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
         let inner = match &self.expand {
-            Some(expand) => self.depthwise.forward(&relu6(&expand.forward(input)?)?)?,
+            Some(expand) => {
+                let activated = Then::activating(Activation::Relu6);
+                self.depthwise
+                    .forward(&expand.forward_then(input, activated)?)?
+            }
             None => self.depthwise.forward(input)?,
         };
-        let output = self.project.forward(&inner)?;
-        if self.residual {
-            Ok((output + input)?)
-        } else {
-            Ok(output)
+        match self.residual {
+            true => self.project.forward_then(&inner, Then::adding(input)),
+            false => self.project.forward(&inner),
         }
     }
 }

@@ -1,5 +1,5 @@
 use candle_core::Tensor;
-use nn::{Attention, Linear, Result, Sequences, Weights};
+use nn::{Attention, Linear, Result, Sequences, Then, Weights};
 
 use super::config::ResNetConfig;
 
@@ -19,15 +19,18 @@ impl AttentionPool {
         let side = config.image / ResNetConfig::REDUCTION;
         let features = config.features();
         let positions = weights.tensor("positional_embedding", &[1 + side * side, features])?;
-        let projection = |name, outputs| Linear::saved(features, outputs, &weights.below(name));
+        let projection = |name, outputs| Linear::leaves(features, outputs, &weights.below(name));
         Ok(Self {
             positions: positions.unsqueeze(0)?,
             attention: Attention::new(
-                projection("q_proj", features)?,
-                projection("k_proj", features)?,
-                projection("v_proj", features)?,
+                [
+                    projection("q_proj", features)?,
+                    projection("k_proj", features)?,
+                    projection("v_proj", features)?,
+                ],
                 projection("c_proj", dimension)?,
                 config.heads,
+                weights,
             )?,
         })
     }
@@ -44,6 +47,7 @@ impl AttentionPool {
             &queries.reshape((batch, features))?,
             &tokens.reshape((batch * (1 + count), features))?,
             &sequences,
+            Then::default(),
         )
     }
 }

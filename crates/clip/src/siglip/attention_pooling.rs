@@ -1,7 +1,7 @@
 use candle_core::Tensor;
-use nn::{Attention, LayerNorm, Linear, Result, Sequences, Weights};
+use nn::{Attention, LayerNorm, Linear, Perceptron, Result, Sequences, Then, Weights};
 
-use crate::{config::EncoderConfig, encoder::Perceptron};
+use crate::{config::EncoderConfig, encoder::perceptron};
 
 /// A learned query that looks at all patches of a picture once, and a perceptron behind it, as transformers'
 /// `SiglipMultiheadAttentionPoolingHead`.
@@ -22,7 +22,7 @@ impl AttentionPooling {
                 .reshape((1, width))?,
             attention: attention(config, &weights.below("attention"))?,
             norm: LayerNorm::new(width, config.epsilon, &weights.below("layernorm"))?,
-            perceptron: Perceptron::new(config, &weights.below("mlp"))?,
+            perceptron: perceptron(config, &weights.below("mlp"))?,
         })
     }
 
@@ -31,9 +31,11 @@ impl AttentionPooling {
         let (rows, width) = patches.dims2()?;
         let sequences = Sequences::open(vec![rows / pictures.max(1); pictures]);
         let probes = self.probe.expand((pictures, width))?.contiguous()?;
-        let hidden = self.attention.forward_one(&probes, patches, &sequences)?;
-        let thought = self.perceptron.forward(&self.norm.forward(&hidden)?)?;
-        Ok((hidden + thought)?)
+        let hidden = self
+            .attention
+            .forward_one(&probes, patches, &sequences, Then::default())?;
+        let normed = self.norm.forward(&hidden)?;
+        self.perceptron.forward(&normed, Then::adding(&hidden))
     }
 }
 
@@ -58,8 +60,13 @@ fn attention(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Attention>
     };
     let third = |third| -> Result<Linear> {
         let part = |tensor: &Tensor| tensor.narrow(0, third * width, width)?.contiguous();
-        Ok(Linear::from_tensors(part(&weight)?, Some(part(&bias)?)))
+        Linear::from_tensors(part(&weight)?, Some(part(&bias)?))
     };
-    let output = Linear::saved(width, width, &weights.below("out_proj"))?;
-    Attention::new(third(0)?, third(1)?, third(2)?, output, config.heads)
+    let output = Linear::leaves(width, width, &weights.below("out_proj"))?;
+    Attention::new(
+        [third(0)?, third(1)?, third(2)?],
+        output,
+        config.heads,
+        weights,
+    )
 }

@@ -1,0 +1,123 @@
+//! Products with weights that were laid out once, for this processor.
+//!
+//! [`Matrix`] is a weight in the order in which the innermost loops ([`kernel`]) read it, in f32, bf16 or int8. [`Rows`]
+//! is the input in the same lanes, made anew for each product. [`multiply`] is the product, with what follows it (bias,
+//! activation, a sum with another tensor) done while a tile is in the cache.
+
+use std::sync::OnceLock;
+
+mod activation;
+mod attention;
+mod finish;
+mod kernel;
+mod matrix;
+mod normalisation;
+mod product;
+mod rows;
+mod vector;
+
+pub(crate) use activation::activate;
+pub(crate) use attention::{Heads, Queries};
+pub(crate) use finish::Finish;
+pub(crate) use matrix::Matrix;
+pub(crate) use normalisation::normalise;
+pub(crate) use product::{multiply, multiply_twice};
+pub(crate) use rows::Rows;
+
+/// In what numbers products are computed; sums are of f32, or exact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// As the checkpoint has them.
+    #[default]
+    F32,
+    /// Inputs and weights rounded to bfloat16: 8 bits of mantissa.
+    Bf16,
+    /// Inputs as bytes, with a scale and a zero of each row; weights as bytes, with a scale of each output.
+    Int8,
+}
+
+impl Precision {
+    /// Numbers in a lane of 32 bits.
+    fn in_lane(self) -> usize {
+        match self {
+            Self::F32 => 1,
+            Self::Bf16 => 2,
+            Self::Int8 => 4,
+        }
+    }
+}
+
+/// How products are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arithmetic {
+    /// In what numbers.
+    pub precision: Precision,
+    /// With which instructions.
+    pub instructions: Instructions,
+}
+
+impl Default for Arithmetic {
+    /// In f32, with the [best](Instructions::best) instructions.
+    fn default() -> Self {
+        Self {
+            precision: Precision::F32,
+            instructions: Instructions::best(),
+        }
+    }
+}
+
+/// The vector instructions that products are computed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instructions {
+    /// Registers of 512 bits; with `avx512_bf16` and `avx512_vnni` where the processor has them.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// Registers of 256 bits and fused multiply-add; with `avx_vnni` where the processor has it.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// Those of every 64-bit ARM processor.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+    /// What the compiler makes of plain loops.
+    Portable,
+}
+
+impl Instructions {
+    /// All that this processor has, the quickest first.
+    pub fn available() -> Vec<Self> {
+        let all = [
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon,
+            Self::Portable,
+        ];
+        all.into_iter().filter(|set| set.is_there()).collect()
+    }
+
+    /// The quickest that this processor has.
+    pub fn best() -> Self {
+        static BEST: OnceLock<Instructions> = OnceLock::new();
+        *BEST.get_or_init(|| Self::available().first().copied().unwrap_or(Self::Portable))
+    }
+
+    fn is_there(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+                    && Self::Avx2.is_there()
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => true,
+            Self::Portable => true,
+        }
+    }
+}

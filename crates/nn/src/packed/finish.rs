@@ -1,0 +1,201 @@
+#![expect(
+    unsafe_code,
+    reason = "tiles of one output are written by several threads, by vector instructions"
+)]
+
+use std::mem::MaybeUninit;
+
+use super::{Precision, matrix::Matrix, rows::Rows, vector::Vector};
+use crate::Activation;
+
+/// What follows a product, in this order.
+#[derive(Clone, Copy)]
+pub(crate) struct Finish<'a> {
+    pub(crate) activation: Option<Activation>,
+    /// Numbers of the product's shape to add.
+    pub(crate) addend: Option<&'a [f32]>,
+}
+
+impl Finish<'_> {
+    pub(crate) const NOTHING: Self = Self {
+        activation: None,
+        addend: None,
+    };
+}
+
+/// What turns the sums of a tile into outputs.
+pub(super) struct Finishing<'a> {
+    pub(super) rows: &'a Rows<'a>,
+    pub(super) matrix: &'a Matrix,
+    /// For each of the rows' outliers, its weights in all outputs.
+    pub(super) outlier_weights: &'a [Vec<f32>],
+    pub(super) finish: Finish<'a>,
+}
+
+/// The sums of one tile, and where its outputs belong.
+pub(super) struct TileOf<'a> {
+    /// The tile's first row and output.
+    pub(super) row: usize,
+    pub(super) column: usize,
+    /// Outputs of a row of `sums`; the last of them may lie beyond the matrix.
+    pub(super) width: usize,
+    pub(super) sums: &'a [u32],
+    pub(super) outputs: Outputs,
+}
+
+/// The numbers that a product writes, of which each tile writes its own.
+#[derive(Clone, Copy)]
+pub(super) struct Outputs {
+    first: *mut f32,
+    length: usize,
+    /// Numbers from one row to the next.
+    stride: usize,
+}
+
+#[expect(
+    unsafe_code,
+    reason = "tiles of one output are written by several threads"
+)]
+// SAFETY: tiles do not overlap, so that no two threads write one number.
+unsafe impl Send for Outputs {}
+// SAFETY: as above.
+unsafe impl Sync for Outputs {}
+
+impl Outputs {
+    /// Rows that begin `stride` numbers apart.
+    pub(super) fn of(numbers: &mut [MaybeUninit<f32>], stride: usize) -> Self {
+        Self {
+            first: numbers.as_mut_ptr().cast(),
+            length: numbers.len(),
+            stride,
+        }
+    }
+
+    /// Those from the number `start` on.
+    pub(super) fn from(self, start: usize) -> Self {
+        assert!(start <= self.length, "a part lies in the output");
+        Self {
+            first: self.first.wrapping_add(start),
+            length: self.length - start,
+            stride: self.stride,
+        }
+    }
+
+    /// `count` numbers from `start` on.
+    ///
+    /// # Safety
+    /// Nobody else has them.
+    #[expect(
+        unsafe_code,
+        reason = "tiles of one output are written by several threads"
+    )]
+    #[inline(always)]
+    unsafe fn part<'a>(self, start: usize, count: usize) -> &'a mut [f32] {
+        assert!(start + count <= self.length, "a tile lies in the output");
+        // SAFETY: within the output, and the caller promises that it is this tile's alone.
+        unsafe { std::slice::from_raw_parts_mut(self.first.add(start), count) }
+    }
+}
+
+impl Finishing<'_> {
+    /// Scales, shifts, activates and writes a tile.
+    ///
+    /// # Safety
+    /// As of [`Vector`].
+    #[inline(always)]
+    pub(super) unsafe fn apply<V: Vector>(&self, tile: &TileOf<'_>) {
+        let columns = self.matrix.outputs();
+        for (index, sums) in tile.sums.chunks_exact(tile.width).enumerate() {
+            let row = tile.row + index;
+            for (block, sums) in sums.chunks_exact(V::LENGTH).enumerate() {
+                let column = tile.column + block * V::LENGTH;
+                let Some(wanted) = columns.checked_sub(column).filter(|&left| left > 0) else {
+                    break;
+                };
+                let wanted = wanted.min(V::LENGTH);
+                let addend = self.finish.addend;
+                let addend = addend.map(|addend| &addend[row * columns + column..][..wanted]);
+                let place = row * tile.outputs.stride + column;
+                // SAFETY: these are the tile's outputs, which no other tile has; and as the caller promises.
+                unsafe {
+                    let numbers = self.activated(self.shifted::<V>(row, column, sums));
+                    let output = tile.outputs.part(place, wanted);
+                    write(numbers, addend, output);
+                }
+            }
+        }
+    }
+
+    /// The sums of a row as the product has them, with the bias.
+    #[inline(always)]
+    unsafe fn shifted<V: Vector>(&self, row: usize, column: usize, sums: &[u32]) -> V {
+        assert_eq!(sums.len(), V::LENGTH);
+        // SAFETY: as the caller promises, and there are so many sums.
+        unsafe {
+            let numbers = match self.matrix.precision() {
+                Precision::Int8 => self.scaled(row, column, sums),
+                _ => V::load(sums.as_ptr().cast()),
+            };
+            match self.matrix.bias() {
+                Some(bias) => numbers.plus(V::load(at(bias, column, V::LENGTH))),
+                None => numbers,
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn scaled<V: Vector>(&self, row: usize, column: usize, sums: &[u32]) -> V {
+        let (scale, zero) = self.rows.scale(row);
+        let (scales, totals) = self.matrix.scales();
+        // SAFETY: as the caller promises, and `at` looks whether there are so many.
+        unsafe {
+            let numbers = V::load_difference(sums.as_ptr(), zero, at(totals, column, V::LENGTH));
+            let scales = V::load(at(scales, column, V::LENGTH));
+            let mut numbers = numbers.times(scales.times(V::all(scale)));
+            for (outlier, weights) in self.rows.outliers().iter().zip(self.outlier_weights) {
+                let weights = V::load(at(weights, column, V::LENGTH));
+                numbers = weights.times_plus(V::all(outlier.inputs[row]), numbers);
+            }
+            numbers
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn activated<V: Vector>(&self, x: V) -> V {
+        // SAFETY: as the caller promises.
+        unsafe {
+            match self.finish.activation {
+                None => x,
+                Some(activation) => activation.of(x),
+            }
+        }
+    }
+}
+
+/// Writes as many of `numbers` as there are places in `output`.
+#[inline(always)]
+unsafe fn write<V: Vector>(numbers: V, addend: Option<&[f32]>, output: &mut [f32]) {
+    // SAFETY: as the caller promises; whole registers are only written and read where they fit.
+    unsafe {
+        if output.len() == V::LENGTH {
+            let numbers = match addend {
+                Some(addend) => numbers.plus(V::load(at(addend, 0, V::LENGTH))),
+                None => numbers,
+            };
+            numbers.store(output.as_mut_ptr());
+            return;
+        }
+        let mut all = [0.0; 16];
+        assert!(V::LENGTH <= all.len());
+        numbers.store(all.as_mut_ptr());
+        for (place, output) in output.iter_mut().enumerate() {
+            *output = all[place] + addend.map_or(0.0, |addend| addend[place]);
+        }
+    }
+}
+
+/// Where in `numbers` those from `start` on begin, of which there are `count`.
+#[inline(always)]
+fn at<T>(numbers: &[T], start: usize, count: usize) -> *const T {
+    numbers[start..start + count].as_ptr()
+}

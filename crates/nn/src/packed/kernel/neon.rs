@@ -1,0 +1,130 @@
+#![expect(unsafe_code, reason = "vector instructions")]
+
+use std::arch::aarch64::*;
+
+use super::{Kernels, Tile, loops, tiles};
+use crate::packed::Precision;
+
+/// 12 rows of two registers are 24 of the 32.
+const F32: Kernels = kernels_of(
+    tiles!(f32_tile, 2, [1 2 3 4 5 6 7 8 9 10 11 12]),
+    tiles!(f32_tile, 1, [1 2 3 4 5 6 7 8 9 10 11 12]),
+);
+const BF16: Kernels = kernels_of(
+    tiles!(bf16_tile, 2, [1 2 3 4 5 6 7 8 9 10 11 12]),
+    tiles!(bf16_tile, 1, [1 2 3 4 5 6 7 8 9 10 11 12]),
+);
+const INT8: Kernels = kernels_of(
+    tiles!(int8_tile, 2, [1 2 3 4 5 6 7 8 9 10 11 12]),
+    tiles!(int8_tile, 1, [1 2 3 4 5 6 7 8 9 10 11 12]),
+);
+
+const fn kernels_of(whole: &'static [Tile], half: &'static [Tile]) -> Kernels {
+    Kernels {
+        width: 8,
+        rows: 12,
+        whole,
+        half,
+        finish,
+        convert,
+        largest,
+        pack,
+        softmax,
+        normalise,
+        activate,
+    }
+}
+
+pub(super) fn kernels(precision: Precision) -> Kernels {
+    match precision {
+        Precision::F32 => F32,
+        Precision::Bf16 => BF16,
+        Precision::Int8 => INT8,
+    }
+}
+
+/// A tile whose sums start as `$zero` and to which `$add(sum, row, panel)` adds the products of a lane.
+macro_rules! tile {
+    ($name:ident, $sum:ty, $zero:expr, $add:expr) => {
+        #[target_feature(enable = "neon")]
+        unsafe fn $name<const ROWS: usize, const VECTORS: usize>(
+            rows: *const u32,
+            stride: usize,
+            panel: *const u32,
+            lanes: usize,
+            sums: *mut u32,
+            more: bool,
+        ) {
+            let mut totals = [[$zero; VECTORS]; ROWS];
+            // SAFETY: as the caller promises of `rows`, `panel` and `sums`.
+            unsafe {
+                if more {
+                    for (index, total) in totals.as_flattened_mut().iter_mut().enumerate() {
+                        let sum = sums.add(index * 4).cast::<[u32; 4]>();
+                        *total = std::mem::transmute_copy(&*sum);
+                    }
+                }
+                for lane in 0..lanes {
+                    let panel = panel.add(lane * VECTORS * 4);
+                    let mut weights = [vdupq_n_u32(0); VECTORS];
+                    for (vector, weights) in weights.iter_mut().enumerate() {
+                        *weights = vld1q_u32(panel.add(vector * 4));
+                    }
+                    for (row, totals) in totals.iter_mut().enumerate() {
+                        let input = vdupq_n_u32(*rows.add(row * stride + lane));
+                        for (total, weights) in totals.iter_mut().zip(weights) {
+                            *total = $add(*total, input, weights);
+                        }
+                    }
+                }
+                for (index, total) in totals.as_flattened().iter().enumerate() {
+                    sums.add(index * 4)
+                        .cast::<[u32; 4]>()
+                        .write_unaligned(std::mem::transmute::<$sum, [u32; 4]>(*total));
+                }
+            }
+        }
+    };
+}
+
+tile!(
+    f32_tile,
+    float32x4_t,
+    vdupq_n_f32(0.0),
+    |sum, row, panel| vfmaq_f32(
+        sum,
+        vreinterpretq_f32_u32(row),
+        vreinterpretq_f32_u32(panel)
+    )
+);
+// A bf16 is the upper half of an f32.
+tile!(
+    bf16_tile,
+    float32x4_t,
+    vdupq_n_f32(0.0),
+    |sum, row, panel| {
+        let low = |lanes| vreinterpretq_f32_u32(vshlq_n_u32::<16>(lanes));
+        let high = |lanes| vreinterpretq_f32_u32(vandq_u32(lanes, vdupq_n_u32(0xffff_0000)));
+        let sum = vfmaq_f32(sum, low(row), low(panel));
+        vfmaq_f32(sum, high(row), high(panel))
+    }
+);
+tile!(int8_tile, int32x4_t, vdupq_n_s32(0), |sum, row, panel| {
+    let row = vreinterpretq_u8_u32(row);
+    let panel = vreinterpretq_s8_u32(panel);
+    let wide = |bytes| vreinterpretq_s16_u16(vmovl_u8(bytes));
+    let low = (wide(vget_low_u8(row)), vmovl_s8(vget_low_s8(panel)));
+    let high = (wide(vget_high_u8(row)), vmovl_s8(vget_high_s8(panel)));
+    // Pairs of products, and then pairs of these.
+    let pairs = |(row, panel)| {
+        let first = vmull_s16(vget_low_s16(row), vget_low_s16(panel));
+        let second = vmull_s16(vget_high_s16(row), vget_high_s16(panel));
+        vpaddq_s32(first, second)
+    };
+    vaddq_s32(sum, vpaddq_s32(pairs(low), pairs(high)))
+});
+
+loops!(
+    #[target_feature(enable = "neon")]
+    float32x4_t
+);

@@ -1,0 +1,251 @@
+use rayon::prelude::*;
+
+use super::{
+    Arithmetic, Precision,
+    kernel::Kernels,
+    rows::{bf16, rounded},
+};
+
+/// A weight of (outputs, inputs) in panels, as the innermost loops read it, and its bias.
+pub(crate) struct Matrix {
+    precision: Precision,
+    kernels: Kernels,
+    outputs: usize,
+    inputs: usize,
+    /// Panel after panel; in each, lane after lane of the inputs, the outputs side by side.
+    lanes: Vec<u32>,
+    bias: Option<Vec<f32>>,
+    /// Of int8: what the bytes of an output are multiplied by, and their sum.
+    scales: Vec<f32>,
+    totals: Vec<i32>,
+}
+
+/// Outputs of one panel.
+#[derive(Clone, Copy)]
+pub(super) struct Panel<'a> {
+    pub(super) first: usize,
+    pub(super) width: usize,
+    pub(super) lanes: &'a [u32],
+}
+
+impl Matrix {
+    /// From the rows of several weights of (outputs, inputs), one after another.
+    pub(crate) fn pack(
+        weights: &[&[f32]],
+        bias: Option<Vec<f32>>,
+        inputs: usize,
+        arithmetic: Arithmetic,
+    ) -> Self {
+        let rows: Vec<&[f32]> = weights
+            .iter()
+            .flat_map(|weight| weight.chunks_exact(inputs))
+            .collect();
+        let mut matrix = Self::empty(rows.len(), inputs, arithmetic);
+        matrix.bias = bias;
+        let whole = matrix.kernels.width * matrix.inner_lanes();
+        let mut lanes = vec![0; matrix.panel_starts_at(matrix.panels())];
+        let panels = lanes.par_chunks_mut(whole.max(1)).enumerate();
+        let of_bytes = panels.map(|(panel, lanes)| matrix.fill(panel, &rows, lanes));
+        let of_bytes: Vec<Vec<(f32, i32)>> = of_bytes.collect();
+        if arithmetic.precision == Precision::Int8 {
+            (matrix.scales, matrix.totals) = of_bytes.into_iter().flatten().unzip();
+        }
+        matrix.fill_up();
+        matrix.lanes = lanes;
+        matrix
+    }
+
+    /// Of `outputs` rows in f32, each of `inputs` numbers; on this thread, for one product.
+    pub(super) fn of_rows(rows: &[&[f32]], inputs: usize, arithmetic: Arithmetic) -> Self {
+        let mut matrix = Self::empty(rows.len(), inputs, arithmetic);
+        let mut lanes = vec![0; matrix.panel_starts_at(matrix.panels())];
+        for panel in 0..matrix.panels() {
+            let range = matrix.panel_starts_at(panel)..matrix.panel_starts_at(panel + 1);
+            let (first, width) = (panel * matrix.kernels.width, matrix.width_of(panel));
+            for (place, row) in rows[first..].iter().take(width).enumerate() {
+                let places = lanes[range.clone()][place..].iter_mut().step_by(width);
+                for (lane, number) in places.zip(*row) {
+                    *lane = number.to_bits();
+                }
+            }
+        }
+        matrix.lanes = lanes;
+        matrix
+    }
+
+    /// The same of columns, each the numbers of one input in all `outputs`.
+    pub(super) fn of_columns(columns: &[&[f32]], outputs: usize, arithmetic: Arithmetic) -> Self {
+        let mut matrix = Self::empty(outputs, columns.len(), arithmetic);
+        let mut lanes = vec![0; matrix.panel_starts_at(matrix.panels())];
+        for panel in 0..matrix.panels() {
+            let range = matrix.panel_starts_at(panel)..matrix.panel_starts_at(panel + 1);
+            let (first, width) = (panel * matrix.kernels.width, matrix.width_of(panel));
+            for (lanes, column) in lanes[range].chunks_exact_mut(width).zip(columns) {
+                let column = &column[first..(first + width).min(outputs)];
+                lanes[..column.len()].copy_from_slice(bytemuck::cast_slice(column));
+            }
+        }
+        matrix.lanes = lanes;
+        matrix
+    }
+
+    fn empty(outputs: usize, inputs: usize, arithmetic: Arithmetic) -> Self {
+        Self {
+            precision: arithmetic.precision,
+            kernels: Kernels::of(arithmetic),
+            outputs,
+            inputs,
+            lanes: Vec::new(),
+            bias: None,
+            scales: Vec::new(),
+            totals: Vec::new(),
+        }
+    }
+
+    pub(crate) fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    pub(crate) fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    pub(super) fn kernels(&self) -> &Kernels {
+        &self.kernels
+    }
+
+    /// Filled up to whole panels, as all that there is by output.
+    pub(super) fn bias(&self) -> Option<&[f32]> {
+        self.bias.as_deref()
+    }
+
+    /// Of int8, by output: what its bytes are multiplied by, and their sum.
+    pub(super) fn scales(&self) -> (&[f32], &[i32]) {
+        (&self.scales, &self.totals)
+    }
+
+    /// Lanes of the inner dimension.
+    pub(super) fn inner_lanes(&self) -> usize {
+        self.inputs.div_ceil(self.precision.in_lane())
+    }
+
+    pub(super) fn panels(&self) -> usize {
+        self.outputs.div_ceil(self.kernels.width)
+    }
+
+    pub(super) fn panel(&self, index: usize) -> Panel<'_> {
+        let start = self.panel_starts_at(index);
+        Panel {
+            first: index * self.kernels.width,
+            width: self.width_of(index),
+            lanes: &self.lanes[start..self.panel_starts_at(index + 1)],
+        }
+    }
+
+    /// Fills what there is of each output up to whole panels, so that they are read without looking where they end.
+    fn fill_up(&mut self) {
+        let whole = self.panels() * self.kernels.width;
+        if let Some(bias) = &mut self.bias {
+            bias.resize(whole, 0.0);
+        }
+        if self.precision == Precision::Int8 {
+            self.scales.resize(whole, 1.0);
+            self.totals.resize(whole, 0);
+        }
+    }
+
+    /// The weights of one input in all outputs, filled up as they are; of int8.
+    pub(super) fn weights_of(&self, input: usize) -> Vec<f32> {
+        let byte = |output| byte_of(self, output, input);
+        let scaled = |(output, scale): (usize, &f32)| f32::from(byte(output)) * scale;
+        let scales = self.scales.iter().take(self.outputs).enumerate();
+        let mut weights: Vec<f32> = scales.map(scaled).collect();
+        weights.resize(self.scales.len(), 0.0);
+        weights
+    }
+
+    /// The last panel is half as wide where half of it would be empty.
+    fn width_of(&self, panel: usize) -> usize {
+        let (whole, left) = (
+            self.kernels.width,
+            self.outputs - panel * self.kernels.width,
+        );
+        if left <= whole / 2 { whole / 2 } else { whole }
+    }
+
+    /// In `lanes`.
+    fn panel_starts_at(&self, panel: usize) -> usize {
+        let inner = self.inner_lanes();
+        match panel == self.panels() && panel > 0 {
+            true => self.panel_starts_at(panel - 1) + self.width_of(panel - 1) * inner,
+            false => panel * self.kernels.width * inner,
+        }
+    }
+
+    /// Writes one panel, which is of zeros. Tells of each output what its bytes are multiplied by, and their sum.
+    fn fill(&self, panel: usize, rows: &[&[f32]], lanes: &mut [u32]) -> Vec<(f32, i32)> {
+        let (first, width) = (panel * self.kernels.width, self.width_of(panel));
+        let rows = &rows[first..(first + width).min(rows.len())];
+        let inner = self.inner_lanes();
+        let mut converted = vec![0; rows.len() * inner];
+        let scales = converted.chunks_exact_mut(inner).zip(rows);
+        let scales = scales.map(|(lanes, row)| self.kernels.pack(self.precision, row, lanes));
+        let scales = scales.collect();
+        // In blocks that stay in the cache.
+        for block in (0..inner).step_by(IN_BLOCK) {
+            let block = block..(block + IN_BLOCK).min(inner);
+            for (place, row) in converted.chunks_exact(inner).enumerate() {
+                let places = lanes[block.start * width + place..]
+                    .iter_mut()
+                    .step_by(width);
+                for (place, lane) in places.zip(&row[block.clone()]) {
+                    *place = *lane;
+                }
+            }
+        }
+        scales
+    }
+}
+
+/// Lanes of a panel that are written together.
+const IN_BLOCK: usize = 64;
+
+/// Writes the weights of one output into `lanes`. Tells, of int8, what the bytes are multiplied by, of which the largest is
+/// 127, and their sum.
+#[inline(always)]
+pub(super) fn pack(precision: Precision, weights: &[f32], lanes: &mut [u32]) -> (f32, i32) {
+    match precision {
+        Precision::F32 => lanes.copy_from_slice(bytemuck::cast_slice(weights)),
+        Precision::Bf16 => {
+            let halves: &mut [u16] = bytemuck::cast_slice_mut(lanes);
+            for (half, weight) in halves.iter_mut().zip(weights) {
+                *half = bf16(*weight);
+            }
+        }
+        Precision::Int8 => {
+            let largest = weights.iter().map(|weight| weight.abs());
+            let largest = largest.fold(0.0, f32::max);
+            let scale = if largest > 0.0 { largest / 127.0 } else { 1.0 };
+            let bytes: &mut [i8] = bytemuck::cast_slice_mut(lanes);
+            let mut total = 0;
+            for (byte, weight) in bytes.iter_mut().zip(weights) {
+                *byte = rounded(weight * (1.0 / scale), -127.0, 127.0) as i8;
+                total += i32::from(*byte);
+            }
+            return (scale, total);
+        }
+    }
+    (1.0, 0)
+}
+
+/// The byte of a weight, of int8.
+fn byte_of(matrix: &Matrix, output: usize, input: usize) -> i8 {
+    let panel = output / matrix.kernels.width;
+    let place = output - panel * matrix.kernels.width;
+    let lane = matrix.panel_starts_at(panel) + input / 4 * matrix.width_of(panel) + place;
+    matrix.lanes[lane].to_le_bytes()[input % 4].cast_signed()
+}

@@ -1,0 +1,259 @@
+use std::borrow::Cow;
+
+use rayon::prelude::*;
+
+use super::{Matrix, Precision};
+
+/// The rows of a product's input, in lanes.
+pub(crate) struct Rows<'a> {
+    lanes: Cow<'a, [u32]>,
+    count: usize,
+    /// Lanes from one row to the next.
+    stride: usize,
+    /// Of int8, by row: what its bytes are multiplied by, and which byte stands for 0.
+    scales: Vec<(f32, i32)>,
+    outliers: Vec<Outlier>,
+}
+
+/// An input that is far larger than the others: it would take the bytes' range from all of them, and is left out of
+/// these and multiplied as it is, as in [LLM.int8()](https://arxiv.org/abs/2208.07339).
+pub(super) struct Outlier {
+    pub(super) input: usize,
+    /// Its numbers, by row.
+    pub(super) inputs: Vec<f32>,
+}
+
+/// How many times the mean of all inputs' largest numbers an outlier's is.
+const STANDS_OUT: f32 = 4.0;
+
+/// Rows that one thread converts at a time.
+const ROWS_AT_ONCE: usize = 16;
+
+impl<'a> Rows<'a> {
+    /// `numbers`, of which each row has as many as `matrix` has inputs, for a product with it.
+    pub(crate) fn new(numbers: &'a [f32], matrix: &Matrix) -> Self {
+        let (inputs, lanes) = (matrix.inputs(), matrix.inner_lanes());
+        let count = numbers.len() / inputs;
+        let precision = matrix.precision();
+        if precision == Precision::F32 && !lies_badly(lanes) {
+            return Self {
+                lanes: Cow::Borrowed(bytemuck::cast_slice(numbers)),
+                count,
+                stride: lanes,
+                scales: Vec::new(),
+                outliers: Vec::new(),
+            };
+        }
+        let stride = spread(lanes);
+        let outliers = match precision {
+            Precision::Int8 => outliers(numbers, matrix),
+            _ => Vec::new(),
+        };
+        let places: Vec<usize> = outliers.iter().map(|outlier| outlier.input).collect();
+        let (mut converted, mut scales) = (vec![0; count * stride], vec![(1.0, 0); count]);
+        let blocks = converted
+            .par_chunks_mut(ROWS_AT_ONCE * stride)
+            .zip(numbers.par_chunks(ROWS_AT_ONCE * inputs))
+            .zip(scales.par_chunks_mut(ROWS_AT_ONCE));
+        blocks.for_each(|((lanes, numbers), scales)| {
+            let rows = lanes
+                .chunks_exact_mut(stride)
+                .zip(numbers.chunks_exact(inputs));
+            for ((lanes, numbers), scale) in rows.zip(scales) {
+                *scale = matrix.kernels().convert(precision, numbers, &places, lanes);
+            }
+        });
+        Self {
+            lanes: Cow::Owned(converted),
+            count,
+            stride,
+            scales,
+            outliers,
+        }
+    }
+
+    /// In f32, `count` rows that begin `stride` numbers apart.
+    pub(super) fn spaced(numbers: &'a [f32], count: usize, stride: usize) -> Self {
+        Self {
+            lanes: Cow::Borrowed(bytemuck::cast_slice(numbers)),
+            count,
+            stride,
+            scales: Vec::new(),
+            outliers: Vec::new(),
+        }
+    }
+
+    /// The same, of which nothing is borrowed.
+    pub(crate) fn into_owned(self) -> Rows<'static> {
+        Rows {
+            lanes: Cow::Owned(self.lanes.into_owned()),
+            ..self
+        }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(super) fn stride(&self) -> usize {
+        self.stride
+    }
+
+    pub(super) fn lanes(&self) -> &[u32] {
+        &self.lanes
+    }
+
+    pub(super) fn scale(&self, row: usize) -> (f32, i32) {
+        self.scales[row]
+    }
+
+    pub(super) fn outliers(&self) -> &[Outlier] {
+        &self.outliers
+    }
+}
+
+/// Whether rows of so many lanes, one behind the other, fall into few places of the first cache: those that are 4 KiB
+/// apart share one.
+fn lies_badly(lanes: usize) -> bool {
+    lanes.is_multiple_of(256)
+}
+
+/// The distance at which rows of so many lanes lie well.
+fn spread(lanes: usize) -> usize {
+    lanes.next_multiple_of(16) + 16
+}
+
+/// Those inputs whose largest number is more than [`STANDS_OUT`] times that of the others, on average; one in 32 at the
+/// most.
+fn outliers(numbers: &[f32], matrix: &Matrix) -> Vec<Outlier> {
+    let inputs = matrix.inputs();
+    let blocks = numbers.par_chunks(ROWS_AT_ONCE * inputs).map(|numbers| {
+        let mut largest = vec![0.0; inputs];
+        matrix.kernels().largest(numbers, &mut largest);
+        largest
+    });
+    let largest = blocks.reduce_with(|mut one, other| {
+        for (one, other) in one.iter_mut().zip(other) {
+            *one = one.max(other);
+        }
+        one
+    });
+    let largest = largest.unwrap_or_default();
+    let limit = STANDS_OUT * largest.iter().sum::<f32>() / inputs as f32;
+    let mut found: Vec<usize> = (0..largest.len())
+        .filter(|&input| largest[input] > limit)
+        .collect();
+    found.sort_by(|&one, &other| largest[other].total_cmp(&largest[one]));
+    found.truncate(inputs / 32);
+    let outlier = |input| Outlier {
+        input,
+        inputs: numbers
+            .iter()
+            .skip(input)
+            .step_by(inputs)
+            .copied()
+            .collect(),
+    };
+    found.into_iter().map(outlier).collect()
+}
+
+/// Raises each of `largest` to the magnitude of the number at its place in every row.
+#[inline(always)]
+pub(super) fn largest(numbers: &[f32], largest: &mut [f32]) {
+    for row in numbers.chunks_exact(largest.len()) {
+        for (largest, number) in largest.iter_mut().zip(row) {
+            let number = number.abs();
+            *largest = if number > *largest { number } else { *largest };
+        }
+    }
+}
+
+/// Writes the row `numbers` into `lanes` in `precision`, and tells, for int8, what its bytes are multiplied by and which
+/// of them stands for 0. The inputs `outliers` are written as 0.
+#[inline(always)]
+pub(super) fn convert(
+    precision: Precision,
+    numbers: &[f32],
+    outliers: &[usize],
+    lanes: &mut [u32],
+) -> (f32, i32) {
+    match precision {
+        Precision::F32 => lanes[..numbers.len()].copy_from_slice(bytemuck::cast_slice(numbers)),
+        Precision::Bf16 => {
+            let halves: &mut [u16] = bytemuck::cast_slice_mut(lanes);
+            for (half, number) in halves.iter_mut().zip(numbers) {
+                *half = bf16(*number);
+            }
+        }
+        Precision::Int8 => {
+            let (low, high) = range(numbers, outliers);
+            let scale = if high > low {
+                (high - low) / 255.0
+            } else {
+                1.0
+            };
+            let zero = (-low / scale).round_ties_even();
+            let bytes: &mut [u8] = bytemuck::cast_slice_mut(lanes);
+            for (byte, number) in bytes.iter_mut().zip(numbers) {
+                *byte = (rounded(number * (1.0 / scale) + zero, 0.0, 255.0) & 0xff) as u8;
+            }
+            for &input in outliers {
+                bytes[input] = zero as u8;
+            }
+            return (scale, zero as i32);
+        }
+    }
+    (1.0, 0)
+}
+
+/// The nearest integer within `low` and `high`; a loop over it compiles to vector instructions.
+#[inline(always)]
+pub(super) fn rounded(number: f32, low: f32, high: f32) -> u32 {
+    // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
+    const ROUND: f32 = 12_582_912.0;
+    let number = if number > low { number } else { low };
+    let number = if number < high { number } else { high };
+    (number + ROUND).to_bits()
+}
+
+/// `number` rounded to bfloat16: to the nearest, and to the even one of two that are equally near.
+#[inline(always)]
+pub(super) fn bf16(number: f32) -> u16 {
+    let bits = number.to_bits();
+    (bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16) as u16
+}
+
+/// The least and the greatest of 0 and those of `numbers` that are no outliers.
+#[inline(always)]
+fn range(numbers: &[f32], outliers: &[usize]) -> (f32, f32) {
+    let mut copy;
+    let numbers = match outliers {
+        [] => numbers,
+        _ => {
+            copy = numbers.to_vec();
+            for &input in outliers {
+                copy[input] = 0.0;
+            }
+            &copy
+        }
+    };
+    let (mut low, mut high) = ([0.0_f32; 16], [0.0_f32; 16]);
+    let (blocks, rest) = numbers.as_chunks::<16>();
+    for block in blocks {
+        for (place, &number) in block.iter().enumerate() {
+            low[place] = if number < low[place] {
+                number
+            } else {
+                low[place]
+            };
+            high[place] = if number > high[place] {
+                number
+            } else {
+                high[place]
+            };
+        }
+    }
+    let least = low.iter().chain(rest).copied().fold(0.0, f32::min);
+    let greatest = high.iter().chain(rest).copied().fold(0.0, f32::max);
+    (least, greatest)
+}

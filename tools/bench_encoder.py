@@ -1,0 +1,351 @@
+"""Time the encoder beside ONNX Runtime and OpenVINO, on the same random ViT-B/32 in the same run.
+
+`python3 tools/bench_encoder.py PROGRAM [--rounds N]`, where PROGRAM is the example `throughput` of the crate `clip`. The
+peers need the packages of tools/fixtures/clip/encoder.txt. All work on two threads and in turn; of each, the median
+counts.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+IMAGE, PATCH, DIMENSION, VOCABULARY, CONTEXT = 224, 32, 512, 49408, 77
+VISION = {"width": 768, "inner": 3072, "heads": 12, "layers": 12}
+TEXT = {"width": 512, "inner": 2048, "heads": 8, "layers": 12}
+THREADS = 2
+
+
+def weights(random):
+    """Of a CLIP ViT-B/32 in transformers' names."""
+    tensors = {"logit_scale": np.array(4.6, np.float32)}
+
+    def normal(name, *shape, scale):
+        tensors[name] = (random.standard_normal(shape, np.float32) * scale).astype(np.float32)
+
+    def norm(name, width):
+        tensors[f"{name}.weight"] = (1 + 0.1 * random.standard_normal(width, np.float32)).astype(np.float32)
+        normal(f"{name}.bias", width, scale=0.1)
+
+    def linear(name, outputs, inputs):
+        normal(f"{name}.weight", outputs, inputs, scale=inputs**-0.5)
+        normal(f"{name}.bias", outputs, scale=0.02)
+
+    for tower, size in (("vision_model", VISION), ("text_model", TEXT)):
+        for layer in range(size["layers"]):
+            prefix = f"{tower}.encoder.layers.{layer}"
+            for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
+                linear(f"{prefix}.self_attn.{part}", size["width"], size["width"])
+            norm(f"{prefix}.layer_norm1", size["width"])
+            norm(f"{prefix}.layer_norm2", size["width"])
+            linear(f"{prefix}.mlp.fc1", size["inner"], size["width"])
+            linear(f"{prefix}.mlp.fc2", size["width"], size["inner"])
+    width = VISION["width"]
+    normal("vision_model.embeddings.class_embedding", width, scale=0.5)
+    normal("vision_model.embeddings.patch_embedding.weight", width, 3, PATCH, PATCH, scale=0.02)
+    tokens = 1 + (IMAGE // PATCH) ** 2
+    normal("vision_model.embeddings.position_embedding.weight", tokens, width, scale=0.3)
+    norm("vision_model.pre_layrnorm", width)
+    norm("vision_model.post_layernorm", width)
+    normal("visual_projection.weight", DIMENSION, width, scale=width**-0.5)
+    normal("text_model.embeddings.token_embedding.weight", VOCABULARY, TEXT["width"], scale=0.3)
+    normal("text_model.embeddings.position_embedding.weight", CONTEXT, TEXT["width"], scale=0.1)
+    norm("text_model.final_layer_norm", TEXT["width"])
+    normal("text_projection.weight", DIMENSION, TEXT["width"], scale=0.04)
+    return tensors
+
+
+def write_checkpoint(directory, tensors):
+    """In Hugging Face form; with a tokenizer that nobody uses, as texts are given as ids."""
+    config = {
+        "model_type": "clip",
+        "projection_dim": DIMENSION,
+        "vision_config": {
+            "hidden_size": VISION["width"],
+            "intermediate_size": VISION["inner"],
+            "num_hidden_layers": VISION["layers"],
+            "num_attention_heads": VISION["heads"],
+            "image_size": IMAGE,
+            "patch_size": PATCH,
+            "hidden_act": "quick_gelu",
+        },
+        "text_config": {
+            "hidden_size": TEXT["width"],
+            "intermediate_size": TEXT["inner"],
+            "num_hidden_layers": TEXT["layers"],
+            "num_attention_heads": TEXT["heads"],
+            "hidden_act": "quick_gelu",
+            "vocab_size": VOCABULARY,
+            "max_position_embeddings": CONTEXT,
+            "eos_token_id": 49407,
+        },
+    }
+    (directory / "config.json").write_text(json.dumps(config))
+    (directory / "vocab.json").write_text(json.dumps({"<|startoftext|>": 49406, "<|endoftext|>": 49407}))
+    (directory / "merges.txt").write_text("#version: 0.2\n")
+    preprocessor = {"crop_size": IMAGE, "size": IMAGE, "do_center_crop": True, "do_resize": True, "resample": 3,
+                    "do_normalize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (directory / "preprocessor_config.json").write_text(json.dumps(preprocessor))
+    header, data, start = {}, [], 0
+    for name, tensor in tensors.items():
+        data.append(np.ascontiguousarray(tensor).tobytes())
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [start, start + len(data[-1])]}
+        start += len(data[-1])
+    text = json.dumps(header).encode()
+    with open(directory / "model.safetensors", "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text + b"".join(data))
+
+
+class Graph:
+    """An ONNX graph of one tower, as exporters write it: products, LayerNormalization, Softmax, Sigmoid."""
+
+    def __init__(self, tensors):
+        self.tensors, self.nodes, self.initializers, self.count = tensors, [], {}, 0
+
+    def add(self, kind, *inputs, **attributes):
+        self.count += 1
+        output = f"t{self.count}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
+        return output
+
+    def constant(self, value, name=None):
+        name = name or f"c{len(self.initializers)}"
+        self.initializers[name] = numpy_helper.from_array(np.asarray(value), name)
+        return name
+
+    def linear(self, name, hidden):
+        weight = self.constant(np.ascontiguousarray(self.tensors[f"{name}.weight"].T), f"{name}.weight")
+        product = self.add("MatMul", hidden, weight)
+        bias = self.tensors.get(f"{name}.bias")
+        return product if bias is None else self.add("Add", product, self.constant(bias, f"{name}.bias"))
+
+    def norm(self, name, hidden):
+        names = [self.constant(self.tensors[f"{name}.{part}"], f"{name}.{part}") for part in ("weight", "bias")]
+        return self.add("LayerNormalization", hidden, *names, axis=-1, epsilon=1e-5)
+
+    def encoder(self, tower, size, hidden, mask=None):
+        head = size["width"] // size["heads"]
+        shape = self.constant(np.array([0, 0, size["heads"], head], np.int64))
+        back = self.constant(np.array([0, 0, size["width"]], np.int64))
+        scale = self.constant(np.float32(head**-0.5))
+        slope = self.constant(np.float32(1.702))
+        for layer in range(size["layers"]):
+            prefix = f"{tower}.encoder.layers.{layer}"
+            normed = self.norm(f"{prefix}.layer_norm1", hidden)
+            query, key, value = (
+                self.add("Reshape", self.linear(f"{prefix}.self_attn.{part}_proj", normed), shape) for part in "qkv"
+            )
+            query = self.add("Transpose", self.add("Mul", query, scale), perm=[0, 2, 1, 3])
+            key = self.add("Transpose", key, perm=[0, 2, 3, 1])
+            value = self.add("Transpose", value, perm=[0, 2, 1, 3])
+            scores = self.add("MatMul", query, key)
+            if mask:
+                scores = self.add("Add", scores, mask)
+            mixed = self.add("MatMul", self.add("Softmax", scores, axis=-1), value)
+            mixed = self.add("Reshape", self.add("Transpose", mixed, perm=[0, 2, 1, 3]), back)
+            hidden = self.add("Add", hidden, self.linear(f"{prefix}.self_attn.out_proj", mixed))
+            inner = self.linear(f"{prefix}.mlp.fc1", self.norm(f"{prefix}.layer_norm2", hidden))
+            inner = self.add("Mul", inner, self.add("Sigmoid", self.add("Mul", inner, slope)))
+            hidden = self.add("Add", hidden, self.linear(f"{prefix}.mlp.fc2", inner))
+        return hidden
+
+    def save(self, path, inputs, output):
+        output_info = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["batch", DIMENSION])
+        graph = helper.make_graph(self.nodes, "tower", inputs, [output_info], list(self.initializers.values()))
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+        onnx.save(model, path)
+
+
+def vision_graph(tensors, path):
+    graph = Graph(tensors)
+    weight = graph.constant(tensors["vision_model.embeddings.patch_embedding.weight"], "patches")
+    patches = graph.add("Conv", "pixels", weight, kernel_shape=[PATCH, PATCH], strides=[PATCH, PATCH])
+    shape = graph.constant(np.array([0, VISION["width"], -1], np.int64))
+    patches = graph.add("Transpose", graph.add("Reshape", patches, shape), perm=[0, 2, 1])
+    # The class token as a patch of zeros in front, whose position has it added.
+    pads = graph.constant(np.array([0, 1, 0, 0, 0, 0], np.int64))
+    positions = tensors["vision_model.embeddings.position_embedding.weight"].copy()
+    positions[0] += tensors["vision_model.embeddings.class_embedding"]
+    hidden = graph.add("Add", graph.add("Pad", patches, pads), graph.constant(positions, "positions"))
+    hidden = graph.encoder("vision_model", VISION, graph.norm("vision_model.pre_layrnorm", hidden))
+    first = graph.add("Gather", hidden, graph.constant(np.int64(0)), axis=1)
+    output = graph.linear("visual_projection", graph.norm("vision_model.post_layernorm", first))
+    pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["batch", 3, IMAGE, IMAGE])
+    graph.save(path, [pixels], output)
+
+
+def text_graph(tensors, path):
+    graph = Graph(tensors)
+    table = graph.constant(tensors["text_model.embeddings.token_embedding.weight"], "tokens")
+    hidden = graph.add("Gather", table, "ids", axis=0)
+    positions = graph.constant(tensors["text_model.embeddings.position_embedding.weight"], "positions")
+    length = graph.add("Gather", graph.add("Shape", "ids"), graph.constant(np.array([1], np.int64)), axis=0)
+    zero, axis = graph.constant(np.array([0], np.int64)), graph.constant(np.array([0], np.int64))
+    hidden = graph.add("Add", hidden, graph.add("Slice", positions, zero, length, axis))
+    mask = graph.constant(np.triu(np.full((CONTEXT, CONTEXT), -1e9, np.float32), 1), "mask")
+    mask = graph.add("Slice", mask, zero, length, axis)
+    mask = graph.add("Slice", mask, zero, length, graph.constant(np.array([1], np.int64)))
+    hidden = graph.encoder("text_model", TEXT, hidden, mask)
+    hidden = graph.norm("text_model.final_layer_norm", hidden)
+    place = graph.add("ArgMax", "ids", axis=1, keepdims=0)
+    rows = graph.add("Range", graph.constant(np.int64(0)), graph.add("Squeeze", graph.add("Gather", graph.add("Shape", "ids"), zero, axis=0)), graph.constant(np.int64(1)))
+    both = graph.add("Concat", *(graph.add("Unsqueeze", part, graph.constant(np.array([1], np.int64))) for part in (rows, place)), axis=1)
+    pooled = graph.add("GatherND", hidden, both)
+    output = graph.linear("text_projection", pooled)
+    ids = helper.make_tensor_value_info("ids", TensorProto.INT64, ["batch", "length"])
+    graph.save(path, [ids], output)
+
+
+def ids_of(count, tokens, padded):
+    """The texts that the example makes, padded to the context as most users run it, or not."""
+    ids = np.full((count, CONTEXT if padded else tokens), 49407, np.int64)
+    for text in range(count):
+        ids[text, :tokens] = [49406, *(320 + 7 * place + 131 * text for place in range(tokens - 2)), 49407]
+    return ids
+
+
+class OnnxRuntime:
+    def __init__(self, paths):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = THREADS
+        self.sessions = [onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"]) for path in paths]
+
+    def __call__(self, tower, value):
+        return self.sessions[tower].run(None, {("pixels", "ids")[tower]: value})[0]
+
+
+class OpenVino:
+    def __init__(self, paths, precision):
+        import openvino
+
+        core = openvino.Core()
+        settings = {
+            "INFERENCE_NUM_THREADS": THREADS,
+            "INFERENCE_PRECISION_HINT": precision,
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        self.models = [core.compile_model(str(path), "CPU", settings) for path in paths]
+
+    def __call__(self, tower, value):
+        return self.models[tower]([value])[0]
+
+
+class Clipseek:
+    def __init__(self, program, directory, precision):
+        environment = {**os.environ, "RAYON_NUM_THREADS": str(THREADS)}
+        self.precision = precision
+        self.process = subprocess.Popen(
+            [program, directory], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+
+    def ask(self, question):
+        self.process.stdin.write(f"{self.precision} {question}\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            sys.exit(f"the program ended at `{question}`")
+        return answer
+
+
+def cosine(one, other):
+    one, other = np.asarray(one, np.float64).ravel(), np.asarray(other, np.float64).ravel()
+    return one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+
+
+def machine():
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    field = lambda name: next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), "?")
+    sets = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
+    return f"{field('model name')}, {os.cpu_count()} cores, " + " ".join(
+        name for name in sets if name in field("flags").split()
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("program")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--without-openvino", action="store_true")
+    arguments = parser.parse_args()
+    random = np.random.default_rng(7)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        tensors = weights(random)
+        write_checkpoint(folder, tensors)
+        paths = [folder / "vision.onnx", folder / "text.onnx"]
+        vision_graph(tensors, paths[0])
+        text_graph(tensors, paths[1])
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+
+        small = [folder / "vision.int8.onnx", folder / "text.int8.onnx"]
+        for path, quantised in zip(paths, small):
+            quantize_dynamic(path, quantised, weight_type=QuantType.QInt8, per_channel=True)
+        peers = {"ort f32": OnnxRuntime(paths), "ort int8": OnnxRuntime(small)}
+        if not arguments.without_openvino:
+            peers |= {"openvino f32": OpenVino(paths, "f32"), "openvino bf16": OpenVino(paths, "bf16")}
+        ours = {name: Clipseek(arguments.program, folder, name) for name in ("f32", "bf16", "int8")}
+        print(machine())
+        pixels = np.sin(np.arange(3 * IMAGE * IMAGE, dtype=np.float32) * np.float32(0.1))
+        pixels = pixels.reshape(1, 3, IMAGE, IMAGE)
+        fidelity(folder, peers, ours, random)
+        for batch in (1, 8, 32):
+            value = np.repeat(pixels, batch, 0)
+            compare(f"pictures, {batch} at once", batch, arguments.rounds, peers, ours, 0, value, f"pictures {batch}")
+        one = ids_of(1, 7, padded=False)
+        compare("a query of 7 tokens", 1, 3 * arguments.rounds, peers, ours, 1, one, "texts 1 7")
+        many = ids_of(32, 14, padded=True)
+        compare("32 captions of 14 tokens, padded", 32, arguments.rounds, peers, ours, 1, many, "texts 32 14")
+        for encoder in ours.values():
+            encoder.process.stdin.close()
+            encoder.process.wait()
+
+
+def fidelity(folder, peers, ours, random):
+    """The lowest cosine to ONNX Runtime's f32 over pictures of noise."""
+    lowest = {}
+    for _ in range(8):
+        pixels = random.standard_normal((1, 3, IMAGE, IMAGE), np.float32)
+        (folder / "pixels").write_bytes(pixels.tobytes())
+        expected = peers["ort f32"](0, pixels)
+        for name, peer in peers.items():
+            lowest[name] = min(lowest.get(name, 1), cosine(expected, peer(0, pixels)))
+        for name, encoder in ours.items():
+            vector = json.loads(encoder.ask(f"vector {folder / 'pixels'}"))
+            lowest[name] = min(lowest.get(name, 1), cosine(expected, vector))
+    print("lowest cosine to ort f32: " + ", ".join(f"{name} {value:.7f}" for name, value in lowest.items()))
+
+
+def compare(title, count, rounds, peers, ours, tower, value, question):
+    """In turn; each is called once more before the call that counts, with the threads of the one before at rest."""
+    times = {name: [] for name in (*peers, *ours)}
+    for _ in range(rounds):
+        for name, peer in peers.items():
+            time.sleep(0.1)
+            peer(tower, value)
+            start = time.perf_counter()
+            peer(tower, value)
+            times[name].append(time.perf_counter() - start)
+        for name, encoder in ours.items():
+            time.sleep(0.1)
+            encoder.ask(question)
+            times[name].append(float(encoder.ask(question)))
+    median = {name: statistics.median(all) for name, all in times.items()}
+    print(f"\n{title}: a second, and as a part of each peer's rate")
+    for name in peers:
+        print(f"  {name:14} {count / median[name]:7.1f}")
+    for name in ours:
+        parts = ", ".join(f"{median[peer] / median[name]:.2f} of {peer}" for peer in peers)
+        print(f"  {name:14} {count / median[name]:7.1f}   {parts}")
+
+
+main()
