@@ -1,7 +1,7 @@
 //! Which model is meant: the options that say so.
 
 use clap::{Args, ValueEnum};
-use clip::Device;
+use clip::{Device, Precision};
 use clipseek::ModelChoice;
 
 /// The choice of a model.
@@ -20,6 +20,24 @@ pub(crate) struct ModelArguments {
     /// Where to compute
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
+
+    /// In what numbers the processor computes; fewer bits are quicker, and change similarities slightly [default: that of
+    /// the collection, else f32]
+    #[arg(long, value_enum)]
+    precision: Option<PrecisionChoice>,
+}
+
+/// In what numbers to compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PrecisionChoice {
+    /// bf16 where the processor has instructions for it, else f32
+    Auto,
+    /// As the model's weights are
+    F32,
+    /// 8 bits of mantissa
+    Bf16,
+    /// Bytes, with scales
+    Int8,
 }
 
 /// Where to compute.
@@ -47,6 +65,12 @@ impl ModelArguments {
                 DeviceChoice::Cuda => Some(Device::Cuda),
                 DeviceChoice::Metal => Some(Device::Metal),
             },
+            precision: self.precision.map(|precision| match precision {
+                PrecisionChoice::Auto => Precision::best(),
+                PrecisionChoice::F32 => Precision::F32,
+                PrecisionChoice::Bf16 => Precision::Bf16,
+                PrecisionChoice::Int8 => Precision::Int8,
+            }),
         }
     }
 }

@@ -1,5 +1,5 @@
 use candle_core::Tensor;
-use nn::{Arithmetic, Weights};
+use nn::{Arithmetic, Precision, Weights};
 use picture::{Limits, Picture, Reduced};
 use rayon::prelude::*;
 
@@ -119,6 +119,14 @@ impl Model {
             .other_texts
             .map(|text| Box::new(text.computed_by(arithmetic)));
         self
+    }
+
+    /// In what numbers it computes; on other devices than the processor, in f32.
+    pub fn precision(&self) -> Precision {
+        match self.device.is_cpu() {
+            true => self.arithmetic.precision,
+            false => Precision::F32,
+        }
     }
 
     fn weights(&self) -> Result<Weights<'_>> {
@@ -579,5 +587,52 @@ mod tests {
         let off = largest(&(found - expected).unwrap());
         let limit = 1e-5 * largest(expected).max(1.0);
         assert!(off <= limit, "off by {off:e}, expected at most {limit:e}");
+    }
+
+    /// Nothing of a weight that is trained is kept in another form, which a step would leave behind.
+    #[test]
+    fn gradients_reach_every_weight_and_each_step_counts() {
+        for name in ["quick-gelu", "gelu", "open-clip-vit", "siglip"] {
+            let directory = Path::new("tests/fixtures").join(name);
+            let model = Model::load(Checkpoint::open(&directory).unwrap()).unwrap();
+            let weights = || model.checkpoint.weights(&Device::Cpu).unwrap().trainable();
+            let size = model.architecture.image_size();
+            let pixels = Tensor::randn(0.0_f32, 1.0, (2, 3, size, size), &Device::Cpu).unwrap();
+            let (seen, read) = (weights(), weights());
+            let vision = model.architecture.vision_tower(&seen).unwrap();
+            let text = model.architecture.text_tower(&read).unwrap();
+            check_steps(name, &seen, || vision.forward(&pixels).unwrap());
+            let ends = model.tokenize("a cat on a mat").unwrap();
+            check_steps(name, &read, || text.forward(&[ends.clone()]).unwrap());
+        }
+    }
+
+    fn check_steps(model: &str, weights: &nn::Weights<'_>, forward: impl Fn() -> Tensor) {
+        let before = forward();
+        let gradients = before.sin().unwrap().sum_all().unwrap().backward().unwrap();
+        let variables = weights.variables();
+        assert!(variables.len() > 20, "{model} has {}", variables.len());
+        for (name, variable) in variables {
+            let gradient = gradients.get(&variable);
+            let gradient = gradient.unwrap_or_else(|| panic!("{model} has none for {name}"));
+            assert_eq!(gradient.dims(), variable.dims());
+            let own = variable.as_tensor().copy().unwrap();
+            let step = Tensor::randn(0.0_f32, 0.3, own.shape(), &Device::Cpu).unwrap();
+            variable.set(&(&own + step).unwrap()).unwrap();
+            let off = (forward() - &before)
+                .unwrap()
+                .abs()
+                .unwrap()
+                .max_all()
+                .unwrap();
+            // The same number added to all scores of a query changes no share.
+            let counts = !name.contains("k_proj.bias");
+            assert_eq!(
+                off.to_scalar::<f32>().unwrap() > 1e-4,
+                counts,
+                "{model}: a step of {name}"
+            );
+            variable.set(&own).unwrap();
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clip::{Checkpoint, Model};
+use clip::{Arithmetic, Checkpoint, Instructions, Model, Precision};
 use picture::{Limits, Picture};
 use serde::Deserialize;
 
@@ -155,5 +155,41 @@ fn pictures_are_nearest_to_what_they_show() {
             cosine(&picture, &texts[one]).total_cmp(&cosine(&picture, &texts[other]))
         });
         assert_eq!(best, Some(index), "`{name}` is not nearest to `{text}`");
+    }
+}
+
+/// Every form that this processor can run, on texts and pictures.
+#[test]
+fn all_precisions_and_instructions_agree() {
+    let embed = |model: &Model| {
+        let mut vectors = model
+            .embed_texts(&["two fish in a pond", "a", "an orange hammer on a bench"])
+            .unwrap();
+        for name in ["waves", "checks", "noise"] {
+            vectors.push(model.embed_picture(&pattern(name)).unwrap());
+        }
+        vectors
+    };
+    let exact = embed(&model());
+    for instructions in Instructions::available() {
+        for (precision, least) in [
+            (Precision::F32, 0.999_999),
+            (Precision::Bf16, 0.999),
+            (Precision::Int8, 0.99),
+        ] {
+            let arithmetic = Arithmetic {
+                precision,
+                instructions,
+            };
+            let found = embed(&model().computed_by(arithmetic));
+            for (exact, found) in exact.iter().zip(&found) {
+                let cosine: f32 = exact
+                    .iter()
+                    .zip(found)
+                    .map(|(one, other)| one * other)
+                    .sum();
+                assert!(cosine > least, "{arithmetic:?}: {cosine}");
+            }
+        }
     }
 }

@@ -190,12 +190,12 @@ fn check_models(from: &[Collection<'_>]) -> Result<()> {
 /// An error of two collections that do not go together.
 fn explained(error: search::Error, name: &str, into: &str) -> Error {
     match error {
-        search::Error::OtherModel { .. } | search::Error::OtherTextModel { .. } => {
-            Error::MergeOfModels {
-                name: name.to_owned(),
-                into: into.to_owned(),
-            }
-        }
+        search::Error::OtherModel { .. }
+        | search::Error::OtherPrecision { .. }
+        | search::Error::OtherTextModel { .. } => Error::MergeOfModels {
+            name: name.to_owned(),
+            into: into.to_owned(),
+        },
         error => error.into(),
     }
 }

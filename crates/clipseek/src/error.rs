@@ -553,6 +553,11 @@ fn of_search(error: &search::Error) -> Option<String> {
              collection delete {collection}"
         ),
         search::Error::OtherModel { expected, .. } => own_model("--model", expected),
+        search::Error::OtherPrecision { expected, .. } => {
+            format!(
+                "leave --precision out to add in {expected}, or name another collection with --collection"
+            )
+        }
         search::Error::OtherTextModel { expected, .. } => own_model("--text-model", expected),
         search::Error::NoRecord { .. } => {
             "ids are shown by `clipseek search`; a file is given with --image".to_owned()

@@ -68,6 +68,13 @@ pub enum Note<'a> {
         /// The model of the pictures.
         model: &'a str,
     },
+    /// The query is computed in another precision than the pictures were.
+    OtherPrecision {
+        /// That of the query.
+        given: &'a str,
+        /// That of the pictures.
+        own: &'a str,
+    },
     /// The hub could not say whether there is more of a model; the cached files do.
     CacheUsed {
         /// The model's repository.
@@ -140,6 +147,10 @@ impl fmt::Display for Note<'_> {
                 f,
                 "{text_model} has pictures of its own; its words are comparable with the pictures of {model} only if \
                  it was taught their space"
+            ),
+            Note::OtherPrecision { given, own } => write!(
+                f,
+                "the pictures were embedded in {own} and the query is in {given}, so similarities differ slightly"
             ),
             Note::CacheUsed { repository, error } => {
                 write!(f, "{error}: using what the cache has of {repository}")

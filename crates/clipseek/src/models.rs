@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use clip::{Checkpoint, Device, Model};
+use clip::{Arithmetic, Checkpoint, Device, Model, Precision};
 use hub::{Hub, Snapshot};
 use search::{Embedder, ModelIdentity};
 
@@ -30,6 +30,8 @@ pub struct ModelChoice {
     pub text_model: Option<String>,
     /// Where to compute; `None` for the quickest there is.
     pub device: Option<Device>,
+    /// In what numbers to compute on the processor; `None` for that of the collection, or else f32.
+    pub precision: Option<Precision>,
 }
 
 impl ModelChoice {
@@ -87,10 +89,11 @@ impl Models {
     pub fn load(&self, choice: &ModelChoice) -> Result<NamedModel> {
         let name = choice.name().unwrap_or(&self.default);
         let model = self.load_named(name, choice.device)?;
-        match &choice.text_model {
-            Some(text) => self.with_text(model, text, choice.device),
-            None => Ok(model),
-        }
+        let model = match &choice.text_model {
+            Some(text) => self.with_text(model, text, choice.device)?,
+            None => model,
+        };
+        Ok(model.computed_in(choice.precision.unwrap_or_default()))
     }
 
     /// The models that were named, or those which made the collection.
@@ -101,15 +104,17 @@ impl Models {
         let model = self.load_pictures_for(choice, made_with)?;
         // A model that is not the collection's is refused for that, not for how its texts go with it.
         let is_own = model.model.fingerprint() == made_with.fingerprint;
-        match (&choice.text_model, &made_with.text) {
-            (Some(text), _) => self.with_text(model, text, choice.device),
+        let precision = model.model.precision();
+        let model = match (&choice.text_model, &made_with.text) {
+            (Some(text), _) => self.with_text(model, text, choice.device)?,
             (None, Some(text)) if is_own => {
                 let (reference, fingerprint) = (&text.reference, &text.fingerprint);
                 let texts = self.load_remembered(reference, fingerprint, choice.device)?;
-                model.with_texts_of(texts)
+                model.with_texts_of(texts)?
             }
-            _ => Ok(model),
-        }
+            _ => model,
+        };
+        Ok(model.computed_in(precision))
     }
 
     /// The same where there are no words.
@@ -121,12 +126,14 @@ impl Models {
         choice: &ModelChoice,
         made_with: &ModelIdentity,
     ) -> Result<NamedModel> {
-        match choice.name() {
-            Some(name) => self.load_named(name, choice.device),
+        let model = match choice.name() {
+            Some(name) => self.load_named(name, choice.device)?,
             None => {
-                self.load_remembered(&made_with.reference, &made_with.fingerprint, choice.device)
+                self.load_remembered(&made_with.reference, &made_with.fingerprint, choice.device)?
             }
-        }
+        };
+        let own = Precision::named(&made_with.precision);
+        Ok(model.computed_in(choice.precision.or(own).unwrap_or_default()))
     }
 
     /// What embeds words and pictures for a collection: its own models, on the quickest device.
@@ -316,6 +323,17 @@ impl NamedModel {
                 name: reference,
                 source: Box::new(source),
             }),
+        }
+    }
+
+    fn computed_in(self, precision: Precision) -> NamedModel {
+        let arithmetic = Arithmetic {
+            precision,
+            ..Arithmetic::default()
+        };
+        NamedModel {
+            model: self.model.computed_by(arithmetic),
+            ..self
         }
     }
 

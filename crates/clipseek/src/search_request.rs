@@ -149,12 +149,18 @@ impl Clipseek {
     ) -> Result<Option<NamedModel>> {
         let made_with = collection.model();
         if query.terms.is_empty() {
-            Ok(None)
-        } else if query.has_words() {
-            self.models().load_for(choice, made_with).map(Some)
-        } else {
-            self.models().load_pictures_for(choice, made_with).map(Some)
+            return Ok(None);
         }
+        let model = match query.has_words() {
+            true => self.models().load_for(choice, made_with)?,
+            false => self.models().load_pictures_for(choice, made_with)?,
+        };
+        let (given, own) = (model.model.precision().name(), made_with.precision.as_str());
+        if given != own {
+            let note = Note::OtherPrecision { given, own };
+            self.settings().listener.note(note);
+        }
+        Ok(Some(model))
     }
 }
 

@@ -306,4 +306,33 @@ mod tests {
             }
         }
     }
+
+    /// As trained transformers have them: a few inputs are 20 to 60 times as large as the others.
+    #[test]
+    fn inputs_that_stand_out_do_not_spoil_int8() {
+        let (rows, inputs, outputs) = (50, 768, 96);
+        let mut factors = vec![1.0_f32; inputs];
+        for (place, factor) in [(3, 20.0), (100, 60.0), (512, 35.0), (767, 45.0)] {
+            factors[place] = factor;
+        }
+        let factors = Tensor::new(factors, &Device::Cpu).unwrap();
+        let input = random(&[rows, inputs]).broadcast_mul(&factors).unwrap();
+        let weight = (random(&[outputs, inputs]) * 0.03).unwrap();
+        let exact = input.matmul(&weight.t().unwrap()).unwrap();
+        for instructions in Instructions::available() {
+            let arithmetic = Arithmetic {
+                precision: Precision::Int8,
+                instructions,
+            };
+            let weights = Weights::none().packed_for(arithmetic);
+            let linear = Linear::from_tensors(weight.clone(), None).unwrap();
+            let found = linear.packed(&weights).unwrap().forward(&input).unwrap();
+            let number =
+                |tensor: Tensor| f64::from(tensor.sum_all().unwrap().to_scalar::<f32>().unwrap());
+            let product = number((&exact * &found).unwrap());
+            let lengths = number(exact.sqr().unwrap()) * number(found.sqr().unwrap());
+            let cosine = product / lengths.sqrt();
+            assert!(cosine > 0.9998, "{instructions:?}: {cosine}");
+        }
+    }
 }

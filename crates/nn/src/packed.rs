@@ -37,6 +37,34 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::F32, Self::Bf16, Self::Int8];
+
+    /// The quicker of f32 and bf16 on this processor: bf16 where it has instructions for that.
+    pub fn best() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if Instructions::best() == Instructions::Avx512 && is_x86_feature_detected!("avx512bf16") {
+            return Self::Bf16;
+        }
+        Self::F32
+    }
+
+    /// What to call it: `f32`, `bf16` or `int8`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::Int8 => "int8",
+        }
+    }
+
+    /// The precision of that [name](Self::name).
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|precision| precision.name() == name)
+    }
+
     /// Numbers in a lane of 32 bits.
     fn in_lane(self) -> usize {
         match self {

@@ -141,7 +141,27 @@ impl<'store> Collection<'store> {
     /// Refuses a model that would put its vectors among those of another.
     pub fn accept(&self, model: &ModelIdentity) -> Result<()> {
         let own = self.model();
-        if own.fingerprint == model.fingerprint && own.precision == model.precision {
+        self.accept_space(&model.fingerprint)?;
+        if own.precision == model.precision {
+            Ok(())
+        } else {
+            Err(Error::OtherPrecision {
+                collection: self.name().to_owned(),
+                expected: own.precision.clone(),
+            })
+        }
+    }
+
+    /// Refuses a model whose pictures may not be put among the collection's.
+    pub(crate) fn accept_model(&self, model: &Model) -> Result<()> {
+        self.accept(&ModelIdentity::of(model, &self.model().reference))
+    }
+
+    /// Refuses a model, of that fingerprint, whose vectors can't be compared with the collection's. Those of another
+    /// precision can.
+    pub(crate) fn accept_space(&self, fingerprint: &str) -> Result<()> {
+        let own = self.model();
+        if own.fingerprint == fingerprint {
             Ok(())
         } else {
             Err(Error::OtherModel {
@@ -149,11 +169,6 @@ impl<'store> Collection<'store> {
                 expected: own.reference.clone(),
             })
         }
-    }
-
-    /// Whether `model` may ask for pictures; words of any model of their space may.
-    pub(crate) fn accept_model(&self, model: &Model) -> Result<()> {
-        self.accept(&ModelIdentity::of(model, &self.model().reference))
     }
 
     /// Refuses a model whose texts may not be compared with the captions, as they are another's.

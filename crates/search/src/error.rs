@@ -126,6 +126,14 @@ pub enum Error {
         /// The model it remembers.
         expected: String,
     },
+    /// The collection was made in another precision.
+    #[error("collection `{collection}` was made in the precision {expected}, not in the given one")]
+    OtherPrecision {
+        /// The collection.
+        collection: String,
+        /// The precision it remembers.
+        expected: String,
+    },
     /// The collection's captions were embedded by another text model.
     #[error(
         "the captions of collection `{collection}` were embedded with text model `{expected}`, \

@@ -1,9 +1,6 @@
 use clip::Model;
 use serde::Serialize;
 
-/// Numbers are computed in this precision. There is one so far.
-const PRECISION: &str = "f32";
-
 /// What a collection remembers of its model, so that it never mixes vectors of two.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ModelIdentity {
@@ -11,7 +8,7 @@ pub struct ModelIdentity {
     pub reference: String,
     /// [`Model::fingerprint`].
     pub fingerprint: String,
-    /// The precision it computed in.
+    /// The name of the precision it computed in.
     pub precision: String,
     /// Numbers in a vector.
     pub dimension: usize,
@@ -35,7 +32,7 @@ impl ModelIdentity {
         ModelIdentity {
             reference: reference.to_owned(),
             fingerprint: model.fingerprint().to_owned(),
-            precision: PRECISION.to_owned(),
+            precision: model.precision().name().to_owned(),
             dimension: model.dimension(),
             text: None,
         }

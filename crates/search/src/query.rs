@@ -151,7 +151,7 @@ impl Collection<'_> {
         query: &Query<'_>,
         options: &SearchOptions,
     ) -> Result<Hits> {
-        self.accept_model(model)?;
+        self.accept_space(model.fingerprint())?;
         if options.within != Within::Images && query.has_words() {
             self.accept_texts(model)?;
         }

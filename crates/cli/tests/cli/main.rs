@@ -14,6 +14,7 @@ mod pinecone;
 mod places;
 #[cfg(unix)]
 mod played_terminal;
+mod precisions;
 mod rankings;
 mod raw_vectors;
 mod rooms;

@@ -1,0 +1,77 @@
+use serde_json::Value;
+
+use crate::world::{World, demo};
+
+#[test]
+fn a_collection_remembers_its_precision() {
+    let world = World::new();
+    let pictures = demo().join("pictures");
+    let pictures = pictures.to_str().unwrap();
+    let in_bf16 = ["add", pictures, "--model", "mini", "--precision", "bf16"];
+    world.well(&in_bf16);
+    let info = world
+        .well(&["collection", "info", "--format", "json"])
+        .json();
+    assert_eq!(info["model"]["precision"], "bf16");
+
+    let again = world.well(&["add", pictures]);
+    assert!(again.stderr.contains("unchanged 82"), "{}", again.stderr);
+    let refused = world.fails(&["add", pictures, "--precision", "f32"]);
+    assert_eq!(
+        refused,
+        "error: collection `default` was made in the precision bf16, not in the given one\n\
+         hint: leave --precision out to add in bf16, or name another collection with --collection\n"
+    );
+
+    let own = world.well(&["search", "two fish", "--format", "json"]);
+    assert!(!own.stderr.contains("bf16"), "{}", own.stderr);
+    let other = [
+        "search",
+        "two fish",
+        "--format",
+        "json",
+        "--precision",
+        "f32",
+    ];
+    let other = world.well(&other);
+    assert!(
+        other
+            .stderr
+            .contains("embedded in bf16 and the query is in f32"),
+        "{}",
+        other.stderr
+    );
+    let (own, other) = (own.json(), other.json());
+    assert_eq!(own["hits"][0]["id"], other["hits"][0]["id"]);
+}
+
+#[test]
+fn vectors_of_fewer_bits_are_close() {
+    let world = World::new();
+    let vector = |precision: &str| -> Vec<f64> {
+        let embedded = world.well(&[
+            "embed",
+            "a fish",
+            "--model",
+            "mini",
+            "--precision",
+            precision,
+        ]);
+        let vector = embedded.json();
+        let vector = vector
+            .as_array()
+            .cloned()
+            .unwrap_or_else(|| vector["vector"].as_array().unwrap().clone());
+        vector.iter().filter_map(Value::as_f64).collect()
+    };
+    let exact = vector("f32");
+    for (precision, least) in [("bf16", 0.9995), ("int8", 0.995)] {
+        let rounded = vector(precision);
+        let cosine: f64 = exact
+            .iter()
+            .zip(&rounded)
+            .map(|(one, other)| one * other)
+            .sum();
+        assert!(cosine > least && exact != rounded, "{precision}: {cosine}");
+    }
+}
