@@ -18,8 +18,8 @@
 //! - Children are kept and reused, so at most one runs for each thread that decodes at the same time. They end with the
 //!   process that started them, however that ends, and after a minute without work.
 //! - A child has a process group of its own: Ctrl-C in a terminal reaches the parent alone. It prints nothing.
-//! - The bounds: [memory](https://man7.org/linux/man-pages/man2/setrlimit.2.html) by `RLIMIT_AS` and processor time by
-//!   `RLIMIT_CPU` on Unix; time on the clock everywhere. On macOS and Windows no bound on memory is enforced.
+//! - The bounds: [memory](https://man7.org/linux/man-pages/man2/setrlimit.2.html) by `RLIMIT_AS` on Linux, processor
+//!   time by `RLIMIT_CPU` on Unix, time on the clock everywhere. Elsewhere nothing but the limit on pixels bounds memory.
 //! - It keeps faults apart, and is no sandbox: a child may do what the program may.
 
 mod bounds;

@@ -37,7 +37,7 @@ impl Picture {
     ///   have boxes of their own for turning (`irot`, `imir`), and what writes them leaves EXIF's orientation as it was.
     /// - 16-bit and float samples are scaled to eight bits: floats from 0 to 1, or, where some are not, from the file's
     ///   least to its greatest. Alpha is composited over white, palettes and ink (CMYK, YCCK) become RGB. Colour profiles
-    ///   are ignored.
+    ///   are ignored, but JPEG XL that describes its colours in numbers becomes sRGB.
     /// - Of an animation or a file of several pictures, the first is read; a GIF's or WebP's first
     ///   frame on its canvas.
     /// - A file that ends too early is an error ([`Error::Truncated`]), as in Pillow, even where

@@ -20,12 +20,10 @@ pub(super) fn allow(memory: u64, processor: Duration) {
     let used = clock_gettime(ClockId::ProcessCPUTime).tv_sec as u64;
     // The rest of a second that has begun counts.
     let processor = used + 1 + processor.as_secs();
-    let bounds = [
-        (Resource::As, address_space().saturating_add(memory)),
-        (Resource::Cpu, processor),
-        // A file of the memory would be of no use, and large.
-        (Resource::Core, 0),
-    ];
+    let memory = address_space().map(|own| (Resource::As, own.saturating_add(memory)));
+    // A file of the memory would be of no use, and large.
+    let bounds = [(Resource::Cpu, processor), (Resource::Core, 0)];
+    let bounds = bounds.into_iter().chain(memory);
     for (resource, bound) in bounds {
         let most = rustix::process::getrlimit(resource).maximum;
         let bound = most.map_or(bound, |most| bound.min(most));
@@ -43,13 +41,16 @@ pub(super) fn allow(memory: u64, processor: Duration) {
 #[cfg(not(unix))]
 pub(super) fn allow(_memory: u64, _processor: Duration) {}
 
-/// What this process has mapped so far, in bytes: its own code and libraries for the most part. 0 where nobody tells.
+/// What this process has mapped so far, in bytes: its own code and libraries for the most part. Linux tells;
+/// elsewhere the bound would be of no effect, or below what there is already.
 #[cfg(unix)]
-fn address_space() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
-    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
-    kilobytes.unwrap_or(0_u64).saturating_mul(1024)
+fn address_space() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmSize:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    kilobytes.checked_mul(1024)
 }
 
 #[cfg(all(test, target_os = "linux"))]
