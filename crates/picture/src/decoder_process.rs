@@ -9,10 +9,8 @@
 //! own; they name a program that takes part with [`set_program`], such as `picture-decoder` of this crate.
 //!
 //! ```no_run
-//! fn main() {
-//!     picture::decoder_process::serve_if_asked();
-//!     // The program's own work.
-//! }
+//! // The first line of `main`.
+//! picture::decoder_process::serve_if_asked();
 //! ```
 //!
 //! - Children are kept and reused, so at most one runs for each thread that decodes at the same time. They end with the
