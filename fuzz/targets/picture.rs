@@ -1,11 +1,14 @@
 //! Bytes as a picture's file: a picture within the limits, or an error that is not a decoder's panic.
+//!
+//! Of AVIF and JPEG XL, the containers and headers are read here, which decide what is decoded in a process apart. The fuzzer
+//! starts none.
 
 #![no_main]
 
 use std::panic;
 
 use libfuzzer_sys::fuzz_target;
-use picture::{Error, Limits, Picture};
+use picture::{Error, Limits, Picture, decoding_cost, holds_more};
 
 /// Small, so that a large picture is no reason to be slow.
 const LIMITS: Limits = Limits {
@@ -17,6 +20,7 @@ fuzz_target!(
     // A panic that is caught is an error, and looked for below; the fuzzer's hook would end the program.
     init: { panic::set_hook(Box::new(|_| ())) },
     |bytes: &[u8]| {
+        let _ = (decoding_cost(bytes, &LIMITS, 64), holds_more(bytes));
         let whole = Picture::decode(bytes, &LIMITS);
         let reduced = Picture::decode_reduced(bytes, &LIMITS, 64);
         assert_eq!(whole.is_ok(), reduced.is_ok());

@@ -39,6 +39,8 @@ SEVERAL = {
     "rand_core": "candle-core, tokenizers",
     "syn": "the macros of darling, derive_builder and maud",
     "synstructure": "the macros of yoke and zerofrom",
+    "zerocopy": "re_rav1d",
+    "zerocopy-derive": "re_rav1d",
 }
 
 

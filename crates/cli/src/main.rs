@@ -33,6 +33,7 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::arguments::Arguments;
 
 fn main() -> ExitCode {
+    picture::decoder_process::serve_if_asked();
     let matches = Arguments::command().try_get_matches();
     let matches = matches.unwrap_or_else(|error| arguments::refuse(&error));
     arguments::refuse_empty_names(&matches);

@@ -7,6 +7,8 @@ use clipseek::{
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // Lets AVIF and JPEG XL be decoded, in processes of their own.
+    clipseek::picture::decoder_process::serve_if_asked();
     let mut arguments = std::env::args().skip(1);
     let picture = arguments.next().ok_or("usage: classify PICTURE LABEL…")?;
     let labels = check_labels(&arguments.collect::<Vec<_>>())?;

@@ -6,6 +6,8 @@ use std::sync::atomic::AtomicBool;
 use clipseek::{AddProgress, AddRequest, Clipseek, MINI, ModelChoice, Settings};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // Lets AVIF and JPEG XL be decoded, in processes of their own.
+    clipseek::picture::decoder_process::serve_if_asked();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [store, source] = arguments.as_slice() else {
         return Err("usage: ingest STORE SOURCE".into());

@@ -4,6 +4,9 @@
 //! words or pictures, classifies, embeds and evaluates. Nothing here prints, parses arguments or reads the environment:
 //! [`Settings`] say what to work with, and what happens on the way comes out as [`Event`]s and [`AddProgress`].
 //!
+//! AVIF and JPEG XL are decoded in processes of their own: a program that is to read them calls
+//! [`picture::decoder_process::serve_if_asked`] first in its `main`.
+//!
 //! ```
 //! use std::sync::atomic::AtomicBool;
 //!

@@ -11,6 +11,7 @@ use std::{error::Error, fs, time::Instant};
 use picture::{Limits, Picture, Signature, read_within};
 
 fn main() -> Result<(), Box<dyn Error>> {
+    picture::decoder_process::serve_if_asked();
     let folder = std::env::args().nth(1).ok_or("usage: signatures FOLDER")?;
     let mut files: Vec<_> = fs::read_dir(folder)?
         .map(|entry| entry.map(|entry| entry.path()))

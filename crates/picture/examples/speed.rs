@@ -10,6 +10,7 @@ use std::{path::Path, time::Instant};
 use picture::{ContentHash, Filter, Limits, Picture, Size, Window, read_within};
 
 fn main() -> picture::Result<()> {
+    picture::decoder_process::serve_if_asked();
     let files: Vec<String> = std::env::args().skip(1).collect();
     if files.is_empty() {
         for (width, height) in [

@@ -68,6 +68,22 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
+    /// Decoding took more time than a picture of its size needs.
+    #[error("the {} decoder needs more time than its limit of {seconds} s", format.name())]
+    TooMuchTime {
+        /// The format.
+        format: Format,
+        /// The limit, in seconds.
+        seconds: u64,
+    },
+    /// There is no process to decode in: see [`decoder_process`](crate::decoder_process).
+    #[error("cannot start a process to decode {}", format.name())]
+    NoDecoder {
+        /// The format.
+        format: Format,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The file ends before the picture does.
     #[error("{} file ends too early", format.name())]
     Truncated {
@@ -137,6 +153,8 @@ impl Error {
             Error::TooManyPixels { .. } => "too many pixels",
             Error::NoPixels { .. } => "no pixels",
             Error::TooMuchMemory { .. } => "too much memory",
+            Error::TooMuchTime { .. } => "too much time",
+            Error::NoDecoder { .. } => "no decoder",
             Error::Truncated { .. } => "truncated",
             Error::Damaged { .. } | Error::DecoderFailed { .. } => "damaged",
             Error::Unsupported { .. } => "unsupported",

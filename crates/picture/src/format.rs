@@ -1,4 +1,4 @@
-use crate::raw_file;
+use crate::{container::jxl, raw_file};
 
 /// A kind of picture file that this crate knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,16 +19,19 @@ pub enum Format {
     Tiff,
     /// Raw files of cameras, by the JPEG that the camera put inside.
     Raw,
-    /// AVIF, grids too, and the still picture of an animated one. It is recognised, and refused
-    /// without the feature `avif`.
+    /// AVIF, grids too, and the still picture of an animated one. Decoded in a
+    /// [process](crate::decoder_process) apart.
     Avif,
     /// HEIC: HEVC in HEIF, and grids of it. Other codings are recognised, and refused.
     Heif,
+    /// JPEG XL, bare or in boxes, and the first picture of an animated one. Decoded in a
+    /// [process](crate::decoder_process) apart.
+    Jxl,
 }
 
 impl Format {
     /// All the formats.
-    pub const ALL: [Format; 10] = [
+    pub const ALL: [Format; 11] = [
         Format::Jpeg,
         Format::Png,
         Format::WebP,
@@ -39,6 +42,7 @@ impl Format {
         Format::Raw,
         Format::Avif,
         Format::Heif,
+        Format::Jxl,
     ];
 
     /// The format of a file that begins with `bytes`.
@@ -82,6 +86,9 @@ impl Format {
                 of_brands(brands)
             }
             _ if raw_file::has_signature(bytes) => Some(Format::Raw),
+            _ if bytes.starts_with(&jxl::SIGNATURE) || bytes.starts_with(&jxl::START) => {
+                Some(Format::Jxl)
+            }
             _ => None,
         }
     }
@@ -99,6 +106,7 @@ impl Format {
             Format::Raw => "camera raw",
             Format::Avif => "AVIF",
             Format::Heif => "HEIF",
+            Format::Jxl => "JPEG XL",
         }
     }
 
@@ -120,6 +128,7 @@ impl Format {
             ],
             Format::Avif => &["avif", "avifs"],
             Format::Heif => &["heic", "heif", "hif", "heics"],
+            Format::Jxl => &["jxl"],
         }
     }
 }
@@ -164,6 +173,8 @@ mod tests {
         case(b"MM\0+", Some(Format::Tiff));
         case(b"IIRO\x08\0\0\0", Some(Format::Raw));
         case(b"\0\0\0\x18ftypcrx ", Some(Format::Raw));
+        case(b"\xFF\x0A\xFF", Some(Format::Jxl));
+        case(b"\0\0\0\x0CJXL \r\n\x87\n", Some(Format::Jxl));
         case(b"\0\0\0\x18ftypavif", Some(Format::Avif));
         case(b"\0\0\0\x18ftypmif1\0\0\0\0avif", Some(Format::Avif));
         case(b"\0\0\0\x18ftypheic", Some(Format::Heif));

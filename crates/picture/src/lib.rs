@@ -1,7 +1,6 @@
 //! Untrusted bytes in, upright RGB pictures out.
 //!
-//! JPEG, PNG, WebP, GIF, BMP, PNM, TIFF, HEIC and the raw files of cameras, with the feature `avif` AVIF too, recognised by their content and
-//! never by a name, become one form: eight bits a channel, red, green and blue, turned upright as the file's EXIF says. What
+//! JPEG, PNG, WebP, GIF, BMP, PNM, TIFF, HEIC, AVIF, JPEG XL and the raw files of cameras, recognised by their content and never by a name, become one form: eight bits a channel, red, green and blue, turned upright as the file's EXIF says. What
 //! this costs is bounded before it is spent, by [`Limits`] on bytes and on pixels. A file that is
 //! no picture, damaged, cut off, too large or of a kind nobody can read is an [`Error`] with a
 //! short [`reason`](Error::reason), never a panic.
@@ -33,6 +32,7 @@
 mod container;
 mod content_hash;
 mod decode;
+pub mod decoder_process;
 mod error;
 mod file;
 mod filter;

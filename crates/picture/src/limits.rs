@@ -4,7 +4,7 @@ use crate::{Error, Result, Size};
 ///
 /// A decoded picture takes three bytes a pixel. Decoding it takes a few times as much for a moment:
 /// 4 to 10 bytes a pixel for most files, about 20 for AVIF and for a TIFF of four 32-bit floats, and
-/// up to 36 for HEIC, which may have half as many pixels therefore.
+/// up to 36 for HEIC and 48 for JPEG XL, which may have half as many pixels therefore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The largest file, in bytes.

@@ -50,6 +50,36 @@ fn a_report_names_what_failed_and_why() {
     assert_eq!(report["unchanged"], 1);
 }
 
+/// AVIF and JPEG XL are decoded in processes apart, which a damaged one may end.
+#[test]
+fn a_file_that_ends_its_decoder_is_a_line_in_the_report() {
+    let world = World::with_pictures(&["two-perch.jpg"]);
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../picture/tests/fixtures");
+    let read = |name: &str| fs::read(format!("{fixtures}/{name}")).unwrap();
+    for name in [
+        "444.avif",
+        "grid.avif",
+        "alpha.avif",
+        "lossless.jxl",
+        "boxes.jxl",
+    ] {
+        world.write(
+            &format!("pictures/{name}"),
+            read(&format!("formats/{name}")),
+        );
+    }
+    for number in 0..5 {
+        let mut panics = read("hostile/panics.avif");
+        panics.push(number);
+        world.write(&format!("pictures/panics-{number}.avif"), panics);
+    }
+    let ran = world.run(&["add", "pictures", "--report", "report.json"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("added 5"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("  damaged: 5"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
+}
+
 #[test]
 fn deleted_pictures_are_not_found_and_can_be_forgotten() {
     let world = World::with_pictures(&["two-perch.jpg", "stone-windmill.jpg"]);

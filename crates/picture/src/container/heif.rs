@@ -353,7 +353,7 @@ fn boxes(bytes: &[u8]) -> impl Iterator<Item = Option<Property<'_>>> {
 }
 
 /// The first box and what comes after it, which is not there when the box is cut off.
-fn next_box(bytes: &[u8]) -> Option<(Property<'_>, Option<&[u8]>)> {
+pub(crate) fn next_box(bytes: &[u8]) -> Option<(Property<'_>, Option<&[u8]>)> {
     let mut reader = Reader(bytes);
     let size = reader.sized(4)?;
     let kind = *reader.take(4)?.first_chunk()?;

@@ -6,5 +6,6 @@ pub(crate) mod directory;
 pub(crate) mod gif;
 pub(crate) mod heif;
 pub(crate) mod jpeg;
+pub(crate) mod jxl;
 pub(crate) mod png;
 pub(crate) mod riff;

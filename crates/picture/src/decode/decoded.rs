@@ -4,15 +4,15 @@ use super::orientation;
 use crate::{Picture, Reduced, Result, Size, signature::Grid};
 
 /// A picture as it lies in its file: RGB, not yet upright.
-pub(super) struct Decoded {
+pub(crate) struct Decoded {
     /// The size of the whole picture.
-    pub(super) size: Size,
+    pub(crate) size: Size,
     /// How many eighths of its width and of its height the pixels are, rounded up.
-    pub(super) eighths: u8,
-    pub(super) orientation: Orientation,
-    pub(super) pixels: Vec<u8>,
+    pub(crate) eighths: u8,
+    pub(crate) orientation: Orientation,
+    pub(crate) pixels: Vec<u8>,
     /// Of the whole picture, as it lies in the file; none where all of it is solid.
-    pub(super) opacity: Option<Grid>,
+    pub(crate) opacity: Option<Grid>,
 }
 
 impl Decoded {

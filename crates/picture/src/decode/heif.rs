@@ -5,10 +5,11 @@
 
 use ::image::metadata::Orientation;
 
-use super::{decoded::Decoded, flatten::over_white, hevc, orientation, yuv::Yuv};
+use super::{av1, decoded::Decoded, flatten::over_white, hevc, orientation, yuv::Yuv};
 use crate::{
     Error, Format, Limits, Result, Size,
     container::heif::{Aperture, Colours, Grid as Tiling, Heif},
+    decoder_process,
     signature::Grid,
 };
 
@@ -20,9 +21,28 @@ const HEVC_COST: u64 = 36;
 
 pub(super) fn decode(format: Format, bytes: &[u8], limits: &Limits) -> Result<Decoded> {
     let heif = Heif::open(bytes, format)?;
-    let coding = Coding::of(&heif, heif.primary()).ok_or_else(|| unsupported(format))?;
-    let size = size(&heif, format)?;
+    let (coding, size) = checked(&heif, format, limits)?;
+    match coding {
+        Coding::Av1 => {
+            let cost = size.pixels().saturating_mul(coding.cost());
+            decoder_process::decode(format, bytes, limits, cost)
+        }
+        Coding::Hevc => decode_here(format, bytes, limits),
+    }
+}
+
+/// The coding of a picture within the limits, and its size before cropping and turning.
+fn checked(heif: &Heif<'_>, format: Format, limits: &Limits) -> Result<(Coding, Size)> {
+    let coding = Coding::of(heif, heif.primary()).ok_or_else(|| unsupported(format))?;
+    let size = size(heif, format)?;
     coding.check_size(size, limits)?;
+    Ok((coding, size))
+}
+
+/// The same in this process, whatever becomes of it.
+pub(super) fn decode_here(format: Format, bytes: &[u8], limits: &Limits) -> Result<Decoded> {
+    let heif = Heif::open(bytes, format)?;
+    let (coding, size) = checked(&heif, format, limits)?;
     let mut opacity = None;
     let pixels = match coding {
         Coding::Av1 => {
@@ -144,21 +164,7 @@ fn av1_item(heif: &Heif<'_>, format: Format, item: u32) -> Result<Yuv> {
             "a picture in it is of another kind than the others",
         ));
     }
-    av1_data(format, &heif.content(item)?, size)
-}
-
-#[cfg(feature = "avif")]
-fn av1_data(format: Format, data: &[u8], size: (u32, u32)) -> Result<Yuv> {
-    super::av1::decode(format, data, size)
-}
-
-#[cfg(not(feature = "avif"))]
-fn av1_data(format: Format, _: &[u8], _: (u32, u32)) -> Result<Yuv> {
-    Err(Error::Unsupported {
-        format,
-        kind: "AVIF, by a program that was built without the feature `avif`; convert it to JPEG or PNG"
-            .into(),
-    })
+    av1::decode(format, &heif.content(item)?, size)
 }
 
 fn av1_grid(heif: &Heif<'_>, format: Format, item: u32) -> Result<Yuv> {

@@ -3,7 +3,6 @@
 //! Each format's module checks the header's size against the limits, decodes, and flattens to
 //! eight-bit RGB ([`flatten`]); the turn that EXIF asks for comes last ([`orientation`]).
 
-#[cfg(feature = "avif")]
 mod av1;
 mod bmp;
 mod decoded;
@@ -13,6 +12,7 @@ mod gif;
 mod heif;
 mod hevc;
 mod jpeg;
+mod jxl;
 mod orientation;
 mod png;
 mod raster;
@@ -23,6 +23,7 @@ mod yuv;
 
 use std::path::Path;
 
+pub(crate) use decoded::Decoded;
 use fault::guarded;
 pub use surplus::holds_more;
 
@@ -36,7 +37,7 @@ impl Picture {
     ///   have boxes of their own for turning (`irot`, `imir`), and what writes them leaves EXIF's orientation as it was.
     /// - 16-bit and float samples are scaled to eight bits: floats from 0 to 1, or, where some are not, from the file's
     ///   least to its greatest. Alpha is composited over white, palettes and ink (CMYK, YCCK) become RGB. Colour profiles
-    ///   are ignored.
+    ///   are ignored, but JPEG XL that describes its colours in numbers becomes sRGB.
     /// - Of an animation or a file of several pictures, the first is read; a GIF's or WebP's first
     ///   frame on its canvas.
     /// - A file that ends too early is an error ([`Error::Truncated`]), as in Pillow, even where
@@ -85,12 +86,21 @@ fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Reduced> {
             Format::Tiff => tiff::decode(bytes, limits),
             Format::Raw => raw::decode(bytes, limits, shortest),
             Format::Avif | Format::Heif => heif::decode(format, bytes, limits),
+            Format::Jxl => jxl::decode(bytes, limits),
             Format::Png | Format::WebP | Format::Gif | Format::Bmp | Format::Pnm => {
                 raster::decode(format, bytes, limits)
             }
         }?
         .upright()
     })
+}
+
+/// The picture in `bytes` of a format that is decoded in processes apart, which this is one of.
+pub(crate) fn here(format: Format, bytes: &[u8], limits: &Limits) -> Result<Decoded> {
+    match format {
+        Format::Jxl => jxl::decode_here(bytes, limits),
+        _ => heif::decode_here(format, bytes, limits),
+    }
 }
 
 /// The most memory that decoding a picture with at least `shortest` pixels on the shorter side
@@ -107,6 +117,7 @@ pub fn decoding_cost(bytes: &[u8], limits: &Limits, shortest: u32) -> u64 {
         Format::Tiff => tiff::cost(bytes, limits),
         Format::Raw => raw::cost(bytes, limits, shortest),
         Format::Avif | Format::Heif => heif::cost(format, bytes),
+        Format::Jxl => jxl::cost(bytes),
         Format::Png | Format::WebP | Format::Gif | Format::Bmp | Format::Pnm => {
             raster::cost(format, bytes, limits)
         }

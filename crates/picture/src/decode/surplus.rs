@@ -32,7 +32,7 @@ pub fn holds_more(bytes: &[u8]) -> bool {
             Format::WebP => WebPDecoder::new(reader).map_or(true, |it| it.has_animation()),
             Format::Gif => gif::has_frames(bytes),
             Format::Tiff => Decoder::new(reader).map_or(true, |it| it.more_images()),
-            Format::Raw | Format::Avif | Format::Heif => true,
+            Format::Raw | Format::Avif | Format::Heif | Format::Jxl => true,
         })
     })
     .unwrap_or(true)

@@ -9,7 +9,7 @@ use crate::{
         directory::Directories,
         heif::Heif,
         jpeg::{APPLICATION_1, APPLICATION_13, Segments},
-        png, riff,
+        jxl, png, riff,
     },
     decode::raw,
 };
@@ -51,6 +51,11 @@ impl<'a> Blocks<'a> {
                 ..Blocks::of_tiff(bytes)
             },
             Format::Avif | Format::Heif => Blocks::of_heif(format, bytes),
+            Format::Jxl => Blocks {
+                exif: jxl::exif(bytes).map(Cow::Borrowed).into_iter().collect(),
+                xmp: jxl::xmp(bytes).map(Cow::Borrowed).into_iter().collect(),
+                iptc: Vec::new(),
+            },
             Format::Gif | Format::Bmp | Format::Pnm => Blocks::default(),
         };
         blocks.xmp.retain(|block| block.len() <= LONGEST);

@@ -19,7 +19,7 @@ use crate::{Format, decode};
 
 /// What a picture's file says about it: when, where and with what it was taken, and what people have written to it.
 ///
-/// From EXIF, XMP and IPTC-IIM, in JPEG, PNG, WebP, TIFF, HEIC, AVIF and camera raw files. All of it is what the file's
+/// From EXIF, XMP and IPTC-IIM, in JPEG, PNG, WebP, TIFF, HEIC, AVIF, JPEG XL and camera raw files. All of it is what the file's
 /// last writer put there: unproven, and as personal as that may be.
 ///
 /// Texts are trimmed, with one space between words and nothing that can't be printed, and of bounded length: 10,000

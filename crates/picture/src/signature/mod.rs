@@ -3,8 +3,7 @@
 mod alignment;
 mod grid;
 
-use self::grid::CELLS;
-pub(crate) use self::grid::{Grid, SIDE};
+pub(crate) use self::grid::{CELLS, Grid, SIDE};
 use crate::{Filter, Picture, Reduced, Size, Window};
 
 /// What a picture looks like, in one or two kilobytes: a perceptual hash that keeps levels of grey in place of bits.

@@ -2,7 +2,7 @@
 
 use ::tiff::{
     TiffResult,
-    tags::{CompressionMethod, PhotometricInterpretation, Tag},
+    tags::{PhotometricInterpretation, Tag},
 };
 
 use super::{Reader, Samples, number, unsupported};
@@ -46,6 +46,10 @@ impl Meaning {
         let extra: Option<Vec<u16>> = reader.find_tag_unsigned_vec(Tag::ExtraSamples)?;
         let opacity = colours.opacity(usize::from(channels), extra.as_deref());
         Ok(Meaning { colours, opacity })
+    }
+
+    pub(super) fn is_ycbcr(&self) -> bool {
+        matches!(self.colours, Colours::YCbCr)
     }
 
     pub(super) fn to_rgb(&self, mut samples: Samples, size: Size) -> Result<Flat> {
@@ -98,8 +102,6 @@ impl Meaning {
 impl Colours {
     fn of(reader: &mut Reader<'_>) -> TiffResult<Colours> {
         let tag = number(reader, Tag::PhotometricInterpretation, 0)?;
-        let compression = CompressionMethod::from_u16(number(reader, Tag::Compression, 1)?);
-        let is_jpeg = compression == Some(CompressionMethod::ModernJPEG);
         Ok(match PhotometricInterpretation::from_u16(tag) {
             Some(PhotometricInterpretation::WhiteIsZero) => Colours::InvertedGrey,
             Some(PhotometricInterpretation::BlackIsZero) => Colours::Grey,
@@ -108,10 +110,7 @@ impl Colours {
             Some(PhotometricInterpretation::RGBPalette) => {
                 Colours::Palette(palette(&reader.get_tag_u16_vec(Tag::ColorMap)?))
             }
-            // In JPEG, subsampling has been evened out.
-            Some(PhotometricInterpretation::YCbCr) if is_jpeg || !is_subsampled(reader)? => {
-                Colours::YCbCr
-            }
+            Some(PhotometricInterpretation::YCbCr) => Colours::YCbCr,
             _ => Colours::Unknown(tag),
         })
     }
@@ -150,11 +149,6 @@ impl Colours {
         })
         .filter(|opacity| opacity.channel < channels)
     }
-}
-
-fn is_subsampled(reader: &mut Reader<'_>) -> TiffResult<bool> {
-    let subsampling: Option<Vec<u16>> = reader.find_tag_unsigned_vec(Tag::ChromaSubsampling)?;
-    Ok(subsampling.is_none_or(|sides| sides != [1, 1]))
 }
 
 /// Colours from a map that holds all the reds, then the greens, then the blues. The upper byte is

@@ -9,6 +9,7 @@ mod chunk;
 mod meaning;
 mod plane;
 mod samples;
+mod subsampling;
 
 use std::io::Cursor;
 
@@ -24,6 +25,7 @@ use self::{
     meaning::Meaning,
     plane::Plane,
     samples::Samples,
+    subsampling::Subsampling,
 };
 use super::{
     decoded::{Decoded, copy},
@@ -40,6 +42,7 @@ type Reader<'a> = Decoder<Cursor<&'a [u8]>>;
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded> {
     let file = File::open(bytes, limits)?;
     limits.check_size(file.size)?;
+    file.check_subsampling()?;
     if file.compression == CompressionMethod::ModernJPEG {
         file.check_jpeg_chunks(limits)?;
     }
@@ -97,6 +100,8 @@ struct File<'a> {
     is_reversed: bool,
     chunks: Chunks,
     meaning: Meaning,
+    /// None where each pixel has all its samples, or the `tiff` crate sees to that.
+    subsampling: Option<Subsampling>,
     orientation: Orientation,
 }
 
@@ -130,6 +135,13 @@ impl<'a> File<'a> {
             .flatten();
         let size = Size { width, height };
         let orientation = upright(&mut reader, bytes);
+        let compression = CompressionMethod::from_u16_exhaustive(compression);
+        let meaning = Meaning::of(&mut reader, channels).map_err(failed)?;
+        // In JPEG, subsampling is evened out.
+        let subsampling = match compression != CompressionMethod::ModernJPEG && meaning.is_ycbcr() {
+            true => Subsampling::of(&mut reader).map_err(failed)?,
+            false => None,
+        };
         Ok(File {
             bytes,
             size,
@@ -137,14 +149,15 @@ impl<'a> File<'a> {
             bits: first(&mut reader, Tag::BitsPerSample, 1).map_err(failed)?,
             sample_format: first(&mut reader, Tag::SampleFormat, 1).map_err(failed)?,
             planes: if is_in_planes { channels } else { 1 },
-            compression: CompressionMethod::from_u16_exhaustive(compression),
+            compression,
             predictor: number(&mut reader, Tag::Predictor, 1).map_err(failed)?,
             jpeg_tables: jpeg_tables.and_then(|tables| tables.into_u8_vec().ok()),
             fax_options: fax_options.unwrap_or(0),
             is_reversed: number(&mut reader, Tag::FillOrder, 1).map_err(failed)?
                 == FILL_ORDER_LAST_FIRST,
             chunks: Chunks::of(&mut reader, size).map_err(failed)?,
-            meaning: Meaning::of(&mut reader, channels).map_err(failed)?,
+            meaning,
+            subsampling,
             orientation,
         })
     }
@@ -178,12 +191,47 @@ impl<'a> File<'a> {
         let mut reader = open(self.plane(plane, limits)?, limits).map_err(failed)?;
         let mut values = DecodingResult::U8(Vec::new());
         reader.read_image_to_buffer(&mut values).map_err(failed)?;
-        Ok(values)
+        match (self.subsampling, values) {
+            (None, values) => Ok(values),
+            (Some(subsampling), DecodingResult::U8(blocks)) => {
+                let pixels = subsampling.evened(&blocks, self.size);
+                let pixels = pixels.ok_or_else(too_few_chunks)?;
+                Ok(DecodingResult::U8(pixels))
+            }
+            _ => Err(unsupported_subsampling()),
+        }
+    }
+
+    /// Refuses subsampling that nobody writes: in planes, with more channels, or with other samples than bytes.
+    fn check_subsampling(&self) -> Result<()> {
+        let Some(subsampling) = self.subsampling else {
+            return Ok(());
+        };
+        if (self.planes, self.channels, self.bits) != (1, 3, 8) || self.predictor != 1 {
+            return Err(unsupported_subsampling());
+        }
+        subsampling.check(self.chunks.height, self.size.height)
     }
 
     /// The channels in one plane.
     fn channels_of_plane(&self) -> u16 {
         self.channels / self.planes
+    }
+
+    /// Samples from left to right and from top to bottom that lie so many pixels beside and below each other.
+    fn coded(&self, width: u32, height: u32) -> (u32, u32) {
+        match self.subsampling {
+            None => (width, height),
+            Some(subsampling) => (subsampling.columns(width), subsampling.rows(height)),
+        }
+    }
+
+    /// The channels that the `tiff` crate is to see.
+    fn coded_channels(&self) -> u16 {
+        match self.subsampling {
+            None => self.channels_of_plane(),
+            Some(_) => 1,
+        }
     }
 
     fn plane(&self, index: u16, limits: &Limits) -> Result<Plane<'a>> {
@@ -242,7 +290,8 @@ impl<'a> File<'a> {
             width,
             height: rows,
         })?;
-        let bits = u64::from(width) * u64::from(self.channels_of_plane()) * u64::from(self.bits);
+        let (width, rows) = self.coded(width, rows);
+        let bits = u64::from(width) * u64::from(self.coded_channels()) * u64::from(self.bits);
         Ok(Extent {
             rows,
             row_bytes: bits.div_ceil(8) as usize,
@@ -263,10 +312,11 @@ impl<'a> File<'a> {
             true => NOT_PACKED,
             false => self.compression.to_u16(),
         };
-        let channels = self.channels_of_plane();
+        let channels = self.coded_channels();
+        let (width, height) = self.coded(self.size.width, self.size.height);
         for (tag, number) in [
-            (Tag::ImageWidth, self.size.width),
-            (Tag::ImageLength, self.size.height),
+            (Tag::ImageWidth, width),
+            (Tag::ImageLength, height),
             (Tag::BitsPerSample, self.bits.into()),
             (Tag::Compression, compression.into()),
             (
@@ -279,7 +329,7 @@ impl<'a> File<'a> {
         ] {
             plane.set(tag, vec![number.into()]);
         }
-        let Chunks { width, height, .. } = self.chunks;
+        let (width, height) = self.coded(self.chunks.width, self.chunks.height);
         if self.chunks.is_tiled {
             plane.set(Tag::TileWidth, vec![width.into()]);
             plane.set(Tag::TileLength, vec![height.into()]);
@@ -372,6 +422,10 @@ fn unsupported(kind: String) -> Error {
         format: Format::Tiff,
         kind: kind.into(),
     }
+}
+
+fn unsupported_subsampling() -> Error {
+    unsupported("TIFF with a rare kind of subsampling".to_owned())
 }
 
 fn truncated() -> Error {

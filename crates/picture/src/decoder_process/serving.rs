@@ -1,0 +1,53 @@
+//! The child: a request after the other from standard input, the replies to standard output.
+
+use std::{
+    io::{self, Write},
+    process,
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use super::{
+    bounds, patience,
+    wire::{Reply, Request},
+};
+use crate::decode;
+
+/// How long a child waits for work.
+const IDLE: Duration = Duration::from_secs(60);
+
+pub(super) fn serve() -> ! {
+    let (sender, requests) = mpsc::sync_channel(1);
+    // Reads on while a picture is decoded, since the end of the input says that the parent is gone.
+    thread::spawn(move || {
+        let mut input = io::stdin().lock();
+        while let Ok(request) = Request::read(&mut input) {
+            if sender.send(request).is_err() {
+                break;
+            }
+        }
+        process::exit(0);
+    });
+    let mut largest = 0;
+    while let Ok(request) = requests.recv_timeout(IDLE) {
+        // What earlier pictures took may be kept by the allocator.
+        largest = request.cost.max(largest);
+        bounds::allow(bounds::memory(largest), patience(largest).processor);
+        let reply = answer(&request);
+        let mut output = io::stdout().lock();
+        if reply
+            .write(&mut output)
+            .and_then(|()| output.flush())
+            .is_err()
+        {
+            break;
+        }
+    }
+    process::exit(0)
+}
+
+/// A panic ends the child; the parent reads of it what went to standard error.
+fn answer(request: &Request<'_>) -> Reply {
+    decode::here(request.format, &request.bytes, &request.limits).into()
+}

@@ -1,0 +1,197 @@
+use std::{
+    io::{self, Read, Write},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, ExitStatus},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread,
+    time::Duration,
+};
+
+use super::{
+    program::Program,
+    wire::{Reply, Request},
+};
+
+/// More than a panic says.
+const MOST_WORDS: u64 = 4096;
+
+/// A child that decodes.
+pub(super) struct Worker {
+    child: Child,
+    requests: ChildStdin,
+    replies: ChildStdout,
+    words: ChildStderr,
+    pictures: u32,
+}
+
+/// Why a child did not reply.
+#[derive(Debug, PartialEq)]
+pub(super) enum Failure {
+    /// It ended, with these words.
+    Died(String),
+    TookMemory,
+    TookTime,
+}
+
+impl Worker {
+    pub(super) fn start(program: &Program) -> io::Result<Worker> {
+        let mut child = program.command().spawn()?;
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(requests), Some(replies), Some(words)) = pipes else {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        };
+        Ok(Worker {
+            child,
+            requests,
+            replies,
+            words,
+            pictures: 0,
+        })
+    }
+
+    /// How many it was asked for.
+    pub(super) fn pictures(&self) -> u32 {
+        self.pictures
+    }
+
+    pub(super) fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// What it replies within this time. After a failure it is of no use any more.
+    pub(super) fn ask(
+        &mut self,
+        request: &Request<'_>,
+        patience: Duration,
+    ) -> Result<Reply, Failure> {
+        self.pictures += 1;
+        let (done, is_done) = channel::<()>();
+        let (child, requests, replies) = (&mut self.child, &mut self.requests, &mut self.replies);
+        let (reply, was_killed) = thread::scope(|scope| {
+            let watching = thread::Builder::new()
+                .spawn_scoped(scope, move || kill_after(patience, child, &is_done))?;
+            let reply = request
+                .write(requests)
+                .and_then(|()| requests.flush())
+                .and_then(|()| Reply::read(replies, &request.limits));
+            drop(done);
+            Ok::<_, io::Error>((reply, watching.join().unwrap_or(false)))
+        })
+        .unwrap_or_else(|error| (Err(error), false));
+        reply.map_err(|error| match (self.failure(&error), was_killed) {
+            (_, true) => Failure::TookTime,
+            (failure, false) => failure,
+        })
+    }
+
+    /// Why it ended, when it did not reply.
+    fn failure(&mut self, error: &io::Error) -> Failure {
+        // One that replies something else is still there.
+        let _ = self.child.kill();
+        let status = self.child.wait();
+        let mut words = Vec::new();
+        let _ = (&mut self.words).take(MOST_WORDS).read_to_end(&mut words);
+        let words = String::from_utf8_lossy(&words);
+        if words.contains("memory allocation of") {
+            return Failure::TookMemory;
+        }
+        match status {
+            Ok(status) if is_out_of_time(status) => Failure::TookTime,
+            Ok(status) => Failure::Died(format!("{status}: {}", words.trim())),
+            Err(_) => Failure::Died(error.to_string()),
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Both fail where it has ended, and then there is nothing to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether it was killed. Counts seconds one by one, so that those in which this process was stopped are not among them.
+fn kill_after(patience: Duration, child: &mut Child, is_done: &Receiver<()>) -> bool {
+    const TICK: Duration = Duration::from_secs(1);
+    let mut left = patience;
+    while !left.is_zero() {
+        let tick = left.min(TICK);
+        if is_done.recv_timeout(tick) != Err(RecvTimeoutError::Timeout) {
+            return false;
+        }
+        left -= tick;
+    }
+    let _ = child.kill();
+    true
+}
+
+/// Whether the system ended it for the processor's time.
+#[cfg(unix)]
+fn is_out_of_time(status: ExitStatus) -> bool {
+    std::os::unix::process::ExitStatusExt::signal(&status) == Some(libc::SIGXCPU)
+}
+
+#[cfg(not(unix))]
+fn is_out_of_time(_status: ExitStatus) -> bool {
+    false
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::{Format, Limits};
+
+    /// What comes of a child that is a double: it runs this script.
+    fn ask(script: &str, patience: Duration) -> Failure {
+        let program = Program::with_arguments("/bin/sh", &["-c", script]);
+        let request = Request {
+            format: Format::Avif,
+            limits: Limits::default(),
+            cost: 0,
+            // More than fits into a pipe.
+            bytes: vec![0; 1 << 20].into(),
+        };
+        let mut worker = Worker::start(&program).unwrap();
+        let failure = worker.ask(&request, patience).err().unwrap();
+        assert!(!worker.is_alive());
+        failure
+    }
+
+    const LONG: Duration = Duration::from_secs(600);
+
+    #[test]
+    fn one_that_ends_says_why() {
+        let failure = ask("echo index out of bounds >&2; exit 101", LONG);
+        let words = "exit status: 101: index out of bounds";
+        assert_eq!(failure, Failure::Died(words.to_owned()));
+        let failure = ask("kill -ABRT $$", LONG);
+        assert!(matches!(failure, Failure::Died(words) if words.starts_with("signal: 6")));
+    }
+
+    #[test]
+    fn one_that_takes_memory_is_known_by_its_words() {
+        let failure = ask("echo memory allocation of 7 bytes failed >&2; exit 1", LONG);
+        assert_eq!(failure, Failure::TookMemory);
+        assert_eq!(ask("kill -XCPU $$", LONG), Failure::TookTime);
+    }
+
+    #[test]
+    fn one_that_hangs_is_killed() {
+        let patience = Duration::from_millis(50);
+        assert_eq!(ask("exec sleep 10000", patience), Failure::TookTime);
+        assert_eq!(ask("while true; do :; done", patience), Failure::TookTime);
+        let flood = "while true; do echo more words than anybody reads >&2; done";
+        assert_eq!(ask(flood, patience), Failure::TookTime);
+    }
+
+    #[test]
+    fn one_that_replies_nonsense_is_killed() {
+        let failure = ask("echo hello; exec cat >/dev/null", LONG);
+        assert!(matches!(failure, Failure::Died(_)), "{failure:?}");
+        // No picture has so many pixels.
+        let size = "\\377\\377\\377\\377";
+        let script = format!("printf 'PIC1\\0{size}{size}\\0'; exec cat >/dev/null");
+        let failure = ask(&script, LONG);
+        assert!(matches!(failure, Failure::Died(_)), "{failure:?}");
+    }
+}
