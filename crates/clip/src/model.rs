@@ -299,7 +299,12 @@ impl Model {
         if !self.device.is_cpu() {
             return inputs.chunks(most).map(compute).collect();
         }
-        let share = inputs.len().div_ceil(rayon::current_num_threads());
+        let threads = rayon::current_num_threads();
+        if inputs.len() < threads {
+            // Too few for all cores, which share each operation instead.
+            return nn::awake(|| inputs.chunks(most).map(&compute).collect());
+        }
+        let share = inputs.len().div_ceil(threads);
         let parts = inputs.par_chunks(share.clamp(1, most)).with_max_len(1);
         parts.map(&compute).collect()
     }

@@ -36,6 +36,7 @@
 mod activation;
 mod attention;
 mod average_pool;
+mod awake;
 mod contents;
 mod convolution;
 mod cosines;
@@ -54,6 +55,7 @@ mod weights;
 pub use activation::Activation;
 pub use attention::{Attention, Sequences};
 pub use average_pool::average_pool;
+pub use awake::awake;
 pub use contents::Contents;
 pub use convolution::PatchConvolution;
 pub use cosines::cosines;
