@@ -5,10 +5,10 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Method, Response, Url};
 
-use net::Again;
+use net::{Again, LoopClock};
 
 use crate::failure::Failure;
-use crate::{Error, Repository, Result, Settings};
+use crate::{Error, Limits, Repository, Result, Settings};
 
 /// Requests to the hub and to where it redirects. Redirects are followed here and not by reqwest: the
 /// token goes to the endpoint's own scheme, host and port and nowhere else.
@@ -16,8 +16,9 @@ pub(crate) struct Client {
     http: reqwest::Client,
     endpoint: Url,
     token: Option<crate::Token>,
-    answer_limit: Duration,
-    pub(crate) stall_limit: Duration,
+    limits: Limits,
+    /// Limits are of the time during which the event loop turns.
+    clock: LoopClock,
     /// The servers that have answered.
     known: Mutex<HashSet<String>>,
 }
@@ -53,8 +54,8 @@ impl Client {
             http,
             endpoint,
             token: settings.token.clone().filter(|_| !has_password),
-            answer_limit: settings.limits.answer,
-            stall_limit: settings.limits.stall,
+            limits: settings.limits,
+            clock: LoopClock::default(),
             known: Mutex::default(),
         })
     }
@@ -132,18 +133,32 @@ impl Client {
                     .map(|token| (AUTHORIZATION, token.header())),
             );
         }
-        let request = self.http.request(method.clone(), address).headers(headers);
-        match tokio::time::timeout(self.answer_limit, request.send()).await {
-            Ok(Ok(response)) => {
-                self.known().insert(host(url));
-                Ok(response)
-            }
-            Ok(Err(error)) => Err(self.unanswered(url, error)),
-            Err(_) => Err(Failure::passing(Error::Stalled {
-                host: host(url),
-                limit: self.answer_limit,
-            })),
-        }
+        let send = || {
+            let request = self.http.request(method.clone(), address.clone());
+            request.headers(headers.clone()).send()
+        };
+        let Limits {
+            connect, answer, ..
+        } = self.limits;
+        let sent = self.within(answer, url, self.clock.send(connect, send));
+        let response = sent.await?.map_err(|error| self.unanswered(url, error))?;
+        self.known().insert(host(url));
+        Ok(response)
+    }
+
+    /// Waits for what comes from the server of an address.
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        url: &Url,
+        coming: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
+        self.clock.start();
+        let came = self.clock.until(self.clock.now() + limit, coming).await;
+        came.ok_or_else(|| {
+            let host = host(url);
+            Failure::passing(Error::Stalled { host, limit })
+        })
     }
 
     fn known(&self) -> MutexGuard<'_, HashSet<String>> {
@@ -169,10 +184,7 @@ impl Client {
                 again,
             };
         }
-        Failure::passing(Error::BrokenOff {
-            host,
-            source: Some(source),
-        })
+        broken_off(host, source)
     }
 
     /// The next bytes of a body; none at its end.
@@ -183,19 +195,22 @@ impl Client {
         &self,
         response: &mut Response,
     ) -> Result<Option<impl AsRef<[u8]> + use<>>, Failure> {
-        let next = tokio::time::timeout(self.stall_limit, response.chunk()).await;
-        match next {
-            Ok(Ok(chunk)) => Ok(chunk),
-            Ok(Err(error)) => Err(Failure::passing(Error::BrokenOff {
-                host: host(response.url()),
-                source: Some(error.without_url()),
-            })),
-            Err(_) => Err(Failure::passing(Error::Stalled {
-                host: host(response.url()),
-                limit: self.stall_limit,
-            })),
-        }
+        let url = response.url().clone();
+        let chunk = self.within(self.limits.stall, &url, response.chunk());
+        let chunk = chunk.await?;
+        chunk.map_err(|error| broken_off(host(&url), error.without_url()))
     }
+}
+
+/// What isn't valid HTTP won't be the next time either.
+fn broken_off(host: String, source: reqwest::Error) -> Failure {
+    if net::is_malformed_response(&source) {
+        return Error::Malformed { host, source }.into();
+    }
+    Failure::passing(Error::BrokenOff {
+        host,
+        source: Some(source),
+    })
 }
 
 /// Where an answer redirects to, if it does.
@@ -299,6 +314,31 @@ mod tests {
         let (all, time) = chunks(100, Duration::from_secs(9));
         assert_eq!(all.ok(), Some(100));
         assert_eq!(time.as_secs(), 900);
+    }
+
+    /// By the clock on the wall, as the loop is blocked by that.
+    #[test]
+    fn a_loop_that_stood_still_has_not_waited() {
+        let mut settings = Settings::new("cache");
+        settings.limits.stall = Duration::from_millis(500);
+        let client = Client::new(&settings, "http://127.0.0.1:1".parse().unwrap()).unwrap();
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_time().build().unwrap().block_on(async {
+            let late = async {
+                tokio::task::yield_now().await;
+                std::thread::sleep(2 * settings.limits.stall);
+                // Later than what is read in one more turn.
+                sleep(Duration::from_millis(150)).await;
+            };
+            let url = client.endpoint.clone();
+            client
+                .within(settings.limits.stall, &url, late)
+                .await
+                .unwrap();
+            let never = std::future::pending::<()>();
+            let lost = client.within(settings.limits.stall, &url, never).await;
+            assert!(matches!(*lost.unwrap_err().error, Error::Stalled { .. }));
+        });
     }
 
     #[test]
