@@ -16,9 +16,8 @@ pub(crate) struct Client {
     http: reqwest::Client,
     endpoint: Url,
     token: Option<crate::Token>,
+    /// Of the time during which the event loop turns.
     limits: Limits,
-    /// Limits are of the time during which the event loop turns.
-    clock: LoopClock,
     /// The servers that have answered.
     known: Mutex<HashSet<String>>,
 }
@@ -55,7 +54,6 @@ impl Client {
             endpoint,
             token: settings.token.clone().filter(|_| !has_password),
             limits: settings.limits,
-            clock: LoopClock::default(),
             known: Mutex::default(),
         })
     }
@@ -140,25 +138,11 @@ impl Client {
         let Limits {
             connect, answer, ..
         } = self.limits;
-        let sent = self.within(answer, url, self.clock.send(connect, send));
+        let clock = LoopClock::default();
+        let sent = within(&clock, answer, url, clock.send(connect, send));
         let response = sent.await?.map_err(|error| self.unanswered(url, error))?;
         self.known().insert(host(url));
         Ok(response)
-    }
-
-    /// Waits for what comes from the server of an address.
-    async fn within<T>(
-        &self,
-        limit: Duration,
-        url: &Url,
-        coming: impl Future<Output = T>,
-    ) -> Result<T, Failure> {
-        self.clock.start();
-        let came = self.clock.until(self.clock.now() + limit, coming).await;
-        came.ok_or_else(|| {
-            let host = host(url);
-            Failure::passing(Error::Stalled { host, limit })
-        })
     }
 
     fn known(&self) -> MutexGuard<'_, HashSet<String>> {
@@ -196,10 +180,27 @@ impl Client {
         response: &mut Response,
     ) -> Result<Option<impl AsRef<[u8]> + use<>>, Failure> {
         let url = response.url().clone();
-        let chunk = self.within(self.limits.stall, &url, response.chunk());
+        let clock = LoopClock::default();
+        let chunk = within(&clock, self.limits.stall, &url, response.chunk());
         let chunk = chunk.await?;
         chunk.map_err(|error| broken_off(host(&url), error.without_url()))
     }
+}
+
+/// Waits for what comes from the server of an address. A clock is of one event loop, and a client of any, so that each
+/// wait has its own.
+async fn within<T>(
+    clock: &LoopClock,
+    limit: Duration,
+    url: &Url,
+    coming: impl Future<Output = T>,
+) -> Result<T, Failure> {
+    clock.start();
+    let came = clock.until(clock.now() + limit, coming).await;
+    came.ok_or_else(|| {
+        let host = host(url);
+        Failure::passing(Error::Stalled { host, limit })
+    })
 }
 
 /// What isn't valid HTTP won't be the next time either.
@@ -289,12 +290,7 @@ mod tests {
         settings.limits.stall = Duration::from_secs(10);
         let endpoint = "http://127.0.0.1:1".parse().unwrap();
         let client = Client::new(&settings, endpoint).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(async {
+        runtime(true).block_on(async {
             let start = Instant::now();
             let mut response = Slow::response(pieces, pause);
             let mut came = 0;
@@ -316,29 +312,48 @@ mod tests {
         assert_eq!(time.as_secs(), 900);
     }
 
+    fn runtime(is_paused: bool) -> tokio::runtime::Runtime {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime
+            .enable_time()
+            .start_paused(is_paused)
+            .build()
+            .unwrap()
+    }
+
     /// By the clock on the wall, as the loop is blocked by that.
     #[test]
     fn a_loop_that_stood_still_has_not_waited() {
-        let mut settings = Settings::new("cache");
-        settings.limits.stall = Duration::from_millis(500);
-        let client = Client::new(&settings, "http://127.0.0.1:1".parse().unwrap()).unwrap();
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        runtime.enable_time().build().unwrap().block_on(async {
+        let limit = Duration::from_millis(500);
+        let url = "http://127.0.0.1:1".parse().unwrap();
+        runtime(false).block_on(async {
             let late = async {
                 tokio::task::yield_now().await;
-                std::thread::sleep(2 * settings.limits.stall);
+                std::thread::sleep(2 * limit);
                 // Later than what is read in one more turn.
                 sleep(Duration::from_millis(150)).await;
             };
-            let url = client.endpoint.clone();
-            client
-                .within(settings.limits.stall, &url, late)
-                .await
-                .unwrap();
+            let clock = LoopClock::default();
+            within(&clock, limit, &url, late).await.unwrap();
             let never = std::future::pending::<()>();
-            let lost = client.within(settings.limits.stall, &url, never).await;
+            let lost = within(&clock, limit, &url, never).await;
             assert!(matches!(*lost.unwrap_err().error, Error::Stalled { .. }));
         });
+    }
+
+    #[test]
+    fn a_client_is_of_no_event_loop() {
+        let settings = Settings::new("cache");
+        let client = Client::new(&settings, "http://127.0.0.1:1".parse().unwrap()).unwrap();
+        // Neither goes on while the other does.
+        let runtimes = [runtime(true), runtime(true)];
+        for runtime in &runtimes {
+            let lost = runtime.block_on(async {
+                let mut response = Slow::response(1, Duration::from_secs(11));
+                client.chunk(&mut response).await.err()
+            });
+            assert!(matches!(*lost.unwrap().error, Error::Stalled { .. }));
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// How often the clock looks whether its loop still turns.
 const TICK: Duration = Duration::from_millis(50);
 
-/// The time during which the event loop turns.
+/// The time during which one event loop of tokio turns.
 ///
 /// Where the process gets no processor, what a server has sent is read late, and a deadline by the wall clock blames the
 /// server. A task that wakes every 50 ms tells how late the loop is; this clock stands still meanwhile.
@@ -32,7 +32,7 @@ struct Turn {
 }
 
 impl LoopClock {
-    /// Has the task run in the current event loop, which is tokio's.
+    /// Starts the clock in the current event loop. In another one, it goes on only when this one has ended.
     pub fn start(&self) {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if task.as_ref().is_none_or(JoinHandle::is_finished) {
