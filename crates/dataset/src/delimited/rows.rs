@@ -1,10 +1,12 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::path::PathBuf;
 
 use csv::{ByteRecord, Terminator};
 
 use super::dialect::Dialect;
 use super::quotes::{Quotes, Quoting};
+use super::tabs::TabText;
 use crate::row::LONGEST;
 use crate::text_stream::TextStream;
 use crate::{Error, ProblemReason, Result};
@@ -51,7 +53,7 @@ impl Rows {
         let end = self.reader.position().byte();
         let text = self.reader.get_mut();
         row.fault = text.fault_before(end);
-        is_there.map_err(|error| Error::read(&text.text.path)(error.into()))
+        is_there.map_err(|error| Error::read(&text.path)(error.into()))
     }
 
     /// The line of a row, which the reader counts by `\n`.
@@ -74,7 +76,8 @@ impl Rows {
 /// A text whose quotation marks are all as RFC 4180 says and whose rows have at most [`LONGEST`] bytes:
 /// of longer ones the rest of the line is left out.
 struct CheckedText {
-    text: TextStream,
+    path: PathBuf,
+    text: Box<dyn Read>,
     quotes: Quotes,
     ending: u8,
     /// What has been read of the text.
@@ -94,7 +97,11 @@ struct CheckedText {
 impl CheckedText {
     fn new(text: TextStream, dialect: Dialect) -> Self {
         Self {
-            text,
+            path: text.path.clone(),
+            text: match dialect.delimiter {
+                b'\t' => Box::new(TabText::new(text, dialect.ending)),
+                _ => Box::new(text),
+            },
             quotes: Quotes::new(dialect.delimiter, dialect.ending, dialect.quoting),
             ending: dialect.ending,
             bytes: vec![0; READ_AT_ONCE],
