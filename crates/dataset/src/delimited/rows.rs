@@ -132,8 +132,16 @@ impl CheckedText {
         while self.ready.is_empty() {
             let mut bytes = std::mem::take(&mut self.bytes);
             let count = self.text.read(&mut bytes)?;
-            for &byte in &bytes[..count] {
-                self.take(byte);
+            let mut rest = &bytes[..count];
+            while let Some((&byte, after)) = rest.split_first() {
+                let run = self.run(rest);
+                rest = match run {
+                    0 => {
+                        self.take(byte);
+                        after
+                    }
+                    _ => self.hand(rest, run),
+                };
             }
             self.bytes = bytes;
             if count == 0 {
@@ -141,6 +149,26 @@ impl CheckedText {
             }
         }
         Ok(())
+    }
+
+    /// How many of the next bytes need no look.
+    fn run(&self, rest: &[u8]) -> usize {
+        let run = self.quotes.run(rest);
+        let length = self.at() - self.row_start;
+        match self.is_skipping || length + run as u64 >= LONGEST {
+            true => 0,
+            false => run,
+        }
+    }
+
+    /// Hands a run on, and returns what comes after it.
+    fn hand<'a>(&mut self, rest: &'a [u8], run: usize) -> &'a [u8] {
+        let (run, after) = rest.split_at(run);
+        self.ready.extend_from_slice(run);
+        if run.ends_with(&[self.ending]) && !self.quotes.is_open() {
+            self.row_start = self.at();
+        }
+        after
     }
 
     fn take(&mut self, byte: u8) {

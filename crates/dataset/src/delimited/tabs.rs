@@ -1,10 +1,13 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
 
+use memchr::{memchr, memrchr};
+
 use super::quotes::{Quotes, Quoting};
 use super::requoted::requoted;
 use crate::row::LONGEST;
 
+const READ_AT_ONCE: usize = 1 << 16;
 const TAB: u8 = b'\t';
 
 /// A text of cells between tabs, with quotation marks as RFC 4180 says.
@@ -26,7 +29,7 @@ pub(super) struct TabText<R> {
 impl<R: Read> TabText<R> {
     pub(super) fn new(text: R, ending: u8) -> Self {
         Self {
-            text: BufReader::new(text),
+            text: BufReader::with_capacity(READ_AT_ONCE, text),
             ending,
             cells: None,
             ahead: VecDeque::new(),
@@ -35,13 +38,24 @@ impl<R: Read> TabText<R> {
         }
     }
 
+    /// The next lines, or the rest of one, that have no quotation marks, as far as they have been read.
+    fn plain(&mut self) -> io::Result<&[u8]> {
+        if self.cells.is_none() || !self.ahead.is_empty() {
+            return Ok(&[]);
+        }
+        let text = self.text.fill_buf()?;
+        let plain = memchr(b'"', text).unwrap_or(text.len());
+        let end = memrchr(self.ending, &text[..plain]).map_or(0, |last| last + 1);
+        Ok(&text[..end])
+    }
+
     /// The next row; empty at the end.
     fn row(&mut self) -> io::Result<Vec<u8>> {
         let Some(line) = self.line()? else {
             return Ok(Vec::new());
         };
         let cells = *self.cells.get_or_insert_with(|| count(&line));
-        if !line.contains(&b'"') {
+        if memchr(b'"', &line).is_none() {
             return Ok(line);
         }
         let mut joined = Joined::new(self.ending);
@@ -92,6 +106,13 @@ impl<R: Read> TabText<R> {
 impl<R: Read> Read for TabText<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.handed == self.ready.len() {
+            let plain = self.plain()?;
+            if !plain.is_empty() {
+                let count = plain.len().min(buffer.len());
+                buffer[..count].copy_from_slice(&plain[..count]);
+                self.text.consume(count);
+                return Ok(count);
+            }
             self.ready = self.row()?;
             self.handed = 0;
         }

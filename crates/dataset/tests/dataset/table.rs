@@ -345,7 +345,10 @@ fn a_quoted_cell_in_tsv_holds_tabs_and_lines_where_they_have_to_be() {
     let (tree, listing) = read(
         "t.tsv",
         "image\tcaption\ndog.jpg\t\"one\ntwo\nthree\"x\ncat.jpg\ty\n",
-        &["t.tsv:3: got 1 cells, expected 2", "t.tsv:4: got 1 cells, expected 2"],
+        &[
+            "t.tsv:3: got 1 cells, expected 2",
+            "t.tsv:4: got 1 cells, expected 2",
+        ],
     );
     assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"]);
     assert_eq!(records(&listing)[0].captions, ["\"one"]);

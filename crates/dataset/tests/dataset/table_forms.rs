@@ -336,6 +336,13 @@ fn an_array_of_objects_is_a_table() {
         &[expected[0], ("cat.jpg", &["2", "three"])],
     );
     captioned("arr.json", "[]", &[]);
+    captioned("arr.json", format!("[]\n{compact}"), &expected);
+    let (tree, listing) = read(
+        "lines.jsonl",
+        "[]\n{\"file\": \"dog.jpg\"}\n",
+        &["lines.jsonl:1: not a JSON object"],
+    );
+    assert_eq!(tree.places(&listing), ["dog.jpg"]);
     captioned(
         "arr.json.gz",
         crate::table::gzipped(compact.as_bytes()),
