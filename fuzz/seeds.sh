@@ -26,6 +26,10 @@ case $target in
         for file in "$tables"/*.tsv; do with_kind 01 "$file"; done
         for file in "$tables"/*.jsonl; do with_kind 02 "$file"; done
         for file in "$tables"/*.parquet; do with_kind 03 "$file"; done
+        printf '\1image\tcaption\na.png\t"two\nlines, ""a\tb"""\na.png\t" raw\n' > "$seeds/quoted.tsv"
+        printf '\5%s' '[{"image": "a.png", "caption": ["x"]}, "a.png"]' > "$seeds/array.json"
+        printf '\5%s' '{"images": [{"id": 1, "file_name": "a.png"}], "annotations": [{"image_id": 1, "caption": "x"}]}' \
+            > "$seeds/coco.json"
         ;;
     filter)
         number=0

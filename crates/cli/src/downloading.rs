@@ -63,7 +63,7 @@ pub(crate) struct DownloadArguments {
     #[arg(long, value_name = "ADDRESS,…", num_args = 0..=1, require_equals = true, value_delimiter = ',')]
     allow_private: Option<Vec<IpAddr>>,
 
-    /// Take also pictures whose servers say `X-Robots-Tag: noai` or `noindex`
+    /// Take also pictures whose servers opt out by `X-Robots-Tag`: noai, noml, noindex, …
     #[arg(long)]
     ignore_opt_out: bool,
 

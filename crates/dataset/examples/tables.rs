@@ -70,6 +70,7 @@ fn outcome(table: &Path) -> String {
         Err(Error::UnknownKind { .. }) => "unknown kind".to_owned(),
         Err(Error::Utf16 { .. }) => "UTF-16".to_owned(),
         Err(Error::HeaderNotUtf8 { .. }) => "header is not UTF-8".to_owned(),
+        Err(Error::RepeatedColumn { .. }) => "repeated column".to_owned(),
         Err(Error::NoPathColumn { .. }) => "no path column".to_owned(),
         Err(Error::Parquet { .. }) => "Parquet".to_owned(),
         Err(error) => error.to_string(),

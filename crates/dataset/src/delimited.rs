@@ -5,7 +5,7 @@
 //! are quoted as RFC 4180 says, or with a backslash before a quotation mark inside, and may hold line
 //! breaks. Between tabs a quotation mark is a character like any other, so that a caption which begins
 //! with one does not swallow the rows after it; a cell wholly within quotation marks is taken out of
-//! them.
+//! them. It may hold tabs and line breaks where its row has as many cells as the header only if it does.
 //!
 //! Columns of metadata are typed: see [`CellType`](crate::column_types::CellType). Empty cells and
 //! `\N`, the null of MySQL and PostgreSQL, are left out, and so are columns without a name, such as
@@ -15,7 +15,9 @@ mod cell;
 mod dialect;
 mod header;
 mod quotes;
+mod requoted;
 mod rows;
+mod tabs;
 
 use std::path::Path;
 

@@ -207,8 +207,7 @@ impl Download {
     ) -> Result<Progress, DownloadError> {
         let mut progress = Progress::default();
         let (mut pending, mut failed) = (Vec::new(), None);
-        let has_any = self.has_inside(source)?;
-        if !has_any {
+        if !source.has_inside()? {
             return Ok(progress);
         }
         source.rows_with_pictures(|table, line, row| {
@@ -242,23 +241,6 @@ impl Download {
         self.keep_inside(&mut pending, &mut progress)?;
         done(&progress);
         Ok(progress)
-    }
-
-    /// Whether pictures are in the source's tables. Of Parquet the first row that can be read
-    /// decides.
-    fn has_inside(&self, source: &Source) -> Result<bool, DownloadError> {
-        let mut has_inside = false;
-        source.rows(|_, _, row| match row {
-            Ok(row) => {
-                has_inside = row.inside.is_some();
-                match has_inside || !source.is_mixed() {
-                    true => ControlFlow::Break(()),
-                    false => ControlFlow::Continue(()),
-                }
-            }
-            Err(_) => ControlFlow::Continue(()),
-        })?;
-        Ok(has_inside)
     }
 
     fn keep_inside(

@@ -1,28 +1,24 @@
 //! Fetching a picture from a server.
 
 mod cookies;
-mod loop_clock;
 mod opt_out;
 mod packing;
 
 use std::future::Future;
 use std::net::IpAddr;
 use std::panic::resume_unwind;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use net::ClientSettings;
+use net::{ClientSettings, LoopClock};
 use picture::Format;
 use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderName};
 use reqwest::{Client, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
 use url::Host;
 
 use self::cookies::Cookies;
-use self::loop_clock::{LoopClock, TICK};
 use self::opt_out::opt_out;
 use self::packing::{Declared, Fault as PackingFault};
 use crate::Reach;
@@ -198,11 +194,16 @@ impl Fetcher {
         let mut cookies = Cookies::default();
         for _ in 0..=MOST_REDIRECTS {
             self.check_reach(&at)?;
-            let mut request = self.client.get(at.0.clone());
-            if let Some(cookies) = cookies.header(&at.0) {
-                request = request.header(COOKIE, cookies);
-            }
-            let response = patience.answer(&at, request.send()).await?;
+            let cookie = cookies.header(&at.0);
+            let send = || {
+                let mut request = self.client.get(at.0.clone());
+                if let Some(cookie) = &cookie {
+                    request = request.header(COOKIE, cookie);
+                }
+                request.send()
+            };
+            let sent = self.clock.send(self.options.connect, send);
+            let response = patience.answer(&at, sent).await?;
             cookies.keep(&at.0, response.headers());
             let redirect = net::redirect_of(&response).map_err(|fault| FetchError::Redirect {
                 url: at.to_string(),
@@ -394,17 +395,7 @@ impl<'a> Patience<'a> {
         at: &WebAddress,
         coming: impl Future<Output = reqwest::Result<T>>,
     ) -> Result<T, FetchError> {
-        let end = self.window.min(self.whole);
-        let mut coming = pin!(coming);
-        let mut came = None;
-        while came.is_none() && self.clock.now() < end {
-            let left = end.saturating_sub(self.clock.now());
-            came = timeout(left, &mut coming).await.ok();
-        }
-        if came.is_none() {
-            // What came while the loop stood still is read in one more turn of it.
-            came = timeout(TICK, &mut coming).await.ok();
-        }
+        let came = self.clock.until(self.window.min(self.whole), coming).await;
         came.ok_or_else(|| self.lost(at.to_string()))?
             .map_err(|error| failure(at, error))
     }
@@ -480,6 +471,8 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+    /// How late a loop may be without being noticed.
+    const TICK: Duration = Duration::from_millis(50);
 
     /// Whose body is waited for here.
     fn somewhere() -> WebAddress {

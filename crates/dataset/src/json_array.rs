@@ -5,11 +5,14 @@ use std::io::{self, BufRead};
 use crate::ProblemReason;
 use crate::row::LONGEST;
 
-/// Whether a text begins as an array of objects or of texts.
+/// Whether a text begins as an array of objects or of texts. An empty one before something else is a line of JSON Lines.
 pub(crate) fn is_meant(start: &[u8]) -> bool {
     let inner = start.trim_ascii_start().strip_prefix(b"[");
-    let first = inner.and_then(|inner| inner.trim_ascii_start().first());
-    matches!(first, Some(b'{' | b'"' | b']'))
+    match inner.unwrap_or_default().trim_ascii_start() {
+        [b'{' | b'"', ..] => true,
+        [b']', after @ ..] => matches!(after.trim_ascii_start(), [] | [b'[', ..]),
+        _ => false,
+    }
 }
 
 /// The text of the elements of an array, or of several arrays after each other.

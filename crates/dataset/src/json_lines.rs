@@ -1,4 +1,4 @@
-//! JSON: an object a line, or an array of objects.
+//! JSON: an object a line, an array of objects, or COCO's annotations.
 //!
 //! Each object's columns are its own, so each finds its own path, caption and id. A caption is a
 //! string or a list of strings. Of the metadata strings, numbers, booleans and lists of strings are
@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use crate::coco::{self, Coco};
 use crate::columns::{Columns, Role, Roles};
 use crate::json_array::{self, Elements};
 use crate::json_object::{self, Parsed};
@@ -24,6 +25,8 @@ pub(crate) fn read(path: &Path, columns: &Columns, take: &mut Take<'_>) -> Resul
     let is_whole = if json_array::is_meant(text.start()) {
         objects.takes_texts = true;
         read_array(path, text, &mut objects, take)?
+    } else if coco::is_meant(text.start(), columns) {
+        read_coco(path, text, &mut objects, take)?
     } else {
         if is_spread(text.start()) {
             return Err(one_object(path, text.start()));
@@ -55,6 +58,25 @@ fn read_array(
         }
     }
     Ok(true)
+}
+
+/// Returns whether all rows were taken.
+fn read_coco(
+    path: &Path,
+    text: TextStream,
+    objects: &mut Objects<'_>,
+    take: &mut Take<'_>,
+) -> Result<bool> {
+    let start = text.start().to_owned();
+    let mut is_whole = true;
+    let count = Coco::read(path, text)?.images(|number, image| {
+        is_whole = take(number, Ok(objects.row_of(image))).is_continue();
+        is_whole
+    })?;
+    match count {
+        0 => Err(one_object(path, &start)),
+        _ => Ok(is_whole),
+    }
 }
 
 /// Returns whether all rows were taken.
@@ -168,6 +190,10 @@ impl<'a> Objects<'a> {
         };
         self.is_nested |= self.count == 0 && is_nested(&object);
         self.count += 1;
+        Ok(self.row_of(object))
+    }
+
+    fn row_of(&mut self, object: Map<String, Value>) -> Row {
         let roles = self.roles(&object);
         let mut row = Row::default();
         for (index, (name, value)) in object.into_iter().enumerate() {
@@ -179,7 +205,7 @@ impl<'a> Objects<'a> {
                 row.metadata.insert(name, value);
             }
         }
-        Ok(row)
+        row
     }
 
     /// Which columns of `object` have which role. Most objects have the columns of the one before.

@@ -36,6 +36,7 @@
 //! ```
 
 mod address;
+mod coco;
 mod column_types;
 mod columnar;
 mod columns;

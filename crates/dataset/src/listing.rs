@@ -27,8 +27,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::cell_counts::CellCounts;
 pub(crate) use self::cell_counts::ColumnCounts;
-pub(crate) use self::database::Known;
 use self::database::{Database, Said};
+pub(crate) use self::database::{Known, temporary_database};
 pub use self::problems::Problems;
 pub use self::records::Records;
 use crate::address::AddressKind;

@@ -39,7 +39,7 @@ pub struct SourceOptions {
 /// about as much as asking for its size. JPEG XL, known by its extension, is
 /// reported as not read; everything else is silently no picture.
 ///
-/// **Table.** CSV, TSV, JSON Lines, a JSON array of objects or Parquet, by extension or else by
+/// **Table.** CSV, TSV, JSON Lines, a JSON array of objects, COCO's annotations or Parquet, by extension or else by
 /// content, each perhaps compressed (`.gz`, `.zst`), with a path column and perhaps captions, ids and
 /// metadata: see [`Columns`]. A CSV or TSV whose first row names a picture, by a URL or a file name
 /// with a picture's extension, has no header. A text with one address a line is a table of one column.
@@ -164,10 +164,39 @@ impl Source {
         }
     }
 
-    /// Whether one row may have its picture within the table and another not.
-    pub(crate) fn is_mixed(&self) -> bool {
-        let is_text = |table: &Table| table.form != Form::Parquet;
-        matches!(&self.kind, Kind::Tables(tables) if tables.iter().any(is_text))
+    /// Whether pictures are in the tables, of those rows too that are left out. Of a Parquet table the first row that
+    /// can be read decides; in a text, one row may have its picture within the table and another not.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub(crate) fn has_inside(&self) -> Result<bool> {
+        let mut has_inside = false;
+        let mut look = |row: Result<Row, ProblemReason>, is_text: bool| {
+            let row = row.and_then(|row| row.with_picture(false)).ok();
+            has_inside |= row.as_ref().is_some_and(|row| row.inside.is_some());
+            match has_inside || row.is_some() && !is_text {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        };
+        let wanted = Wanted {
+            columns: &self.columns,
+            pictures: false,
+        };
+        let all = || Slice::default().cursor(|| Ok::<_, Error>(0));
+        match &self.kind {
+            Kind::Folder | Kind::Picture => {}
+            Kind::Tables(tables) => {
+                for table in tables {
+                    let is_text = table.form != Form::Parquet;
+                    table.rows(wanted, &mut all()?, &mut |_, row| look(row, is_text))?;
+                }
+            }
+            Kind::Hub(table) => {
+                columnar::read_hub(table, wanted, &mut all()?, &mut |_, row| look(row, false))?;
+            }
+        }
+        Ok(has_inside)
     }
 
     /// Where it is; of a data set of the hub, how it is named.

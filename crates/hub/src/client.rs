@@ -5,10 +5,10 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Method, Response, Url};
 
-use net::Again;
+use net::{Again, LoopClock};
 
 use crate::failure::Failure;
-use crate::{Error, Repository, Result, Settings};
+use crate::{Error, Limits, Repository, Result, Settings};
 
 /// Requests to the hub and to where it redirects. Redirects are followed here and not by reqwest: the
 /// token goes to the endpoint's own scheme, host and port and nowhere else.
@@ -16,8 +16,8 @@ pub(crate) struct Client {
     http: reqwest::Client,
     endpoint: Url,
     token: Option<crate::Token>,
-    answer_limit: Duration,
-    pub(crate) stall_limit: Duration,
+    /// Of the time during which the event loop turns.
+    limits: Limits,
     /// The servers that have answered.
     known: Mutex<HashSet<String>>,
 }
@@ -53,8 +53,7 @@ impl Client {
             http,
             endpoint,
             token: settings.token.clone().filter(|_| !has_password),
-            answer_limit: settings.limits.answer,
-            stall_limit: settings.limits.stall,
+            limits: settings.limits,
             known: Mutex::default(),
         })
     }
@@ -132,18 +131,18 @@ impl Client {
                     .map(|token| (AUTHORIZATION, token.header())),
             );
         }
-        let request = self.http.request(method.clone(), address).headers(headers);
-        match tokio::time::timeout(self.answer_limit, request.send()).await {
-            Ok(Ok(response)) => {
-                self.known().insert(host(url));
-                Ok(response)
-            }
-            Ok(Err(error)) => Err(self.unanswered(url, error)),
-            Err(_) => Err(Failure::passing(Error::Stalled {
-                host: host(url),
-                limit: self.answer_limit,
-            })),
-        }
+        let send = || {
+            let request = self.http.request(method.clone(), address.clone());
+            request.headers(headers.clone()).send()
+        };
+        let Limits {
+            connect, answer, ..
+        } = self.limits;
+        let clock = LoopClock::default();
+        let sent = within(&clock, answer, url, clock.send(connect, send));
+        let response = sent.await?.map_err(|error| self.unanswered(url, error))?;
+        self.known().insert(host(url));
+        Ok(response)
     }
 
     fn known(&self) -> MutexGuard<'_, HashSet<String>> {
@@ -169,10 +168,7 @@ impl Client {
                 again,
             };
         }
-        Failure::passing(Error::BrokenOff {
-            host,
-            source: Some(source),
-        })
+        broken_off(host, source)
     }
 
     /// The next bytes of a body; none at its end.
@@ -183,19 +179,39 @@ impl Client {
         &self,
         response: &mut Response,
     ) -> Result<Option<impl AsRef<[u8]> + use<>>, Failure> {
-        let next = tokio::time::timeout(self.stall_limit, response.chunk()).await;
-        match next {
-            Ok(Ok(chunk)) => Ok(chunk),
-            Ok(Err(error)) => Err(Failure::passing(Error::BrokenOff {
-                host: host(response.url()),
-                source: Some(error.without_url()),
-            })),
-            Err(_) => Err(Failure::passing(Error::Stalled {
-                host: host(response.url()),
-                limit: self.stall_limit,
-            })),
-        }
+        let url = response.url().clone();
+        let clock = LoopClock::default();
+        let chunk = within(&clock, self.limits.stall, &url, response.chunk());
+        let chunk = chunk.await?;
+        chunk.map_err(|error| broken_off(host(&url), error.without_url()))
     }
+}
+
+/// Waits for what comes from the server of an address. A clock is of one event loop, and a client of any, so that each
+/// wait has its own.
+async fn within<T>(
+    clock: &LoopClock,
+    limit: Duration,
+    url: &Url,
+    coming: impl Future<Output = T>,
+) -> Result<T, Failure> {
+    clock.start();
+    let came = clock.until(clock.now() + limit, coming).await;
+    came.ok_or_else(|| {
+        let host = host(url);
+        Failure::passing(Error::Stalled { host, limit })
+    })
+}
+
+/// What isn't valid HTTP won't be the next time either.
+fn broken_off(host: String, source: reqwest::Error) -> Failure {
+    if net::is_malformed_response(&source) {
+        return Error::Malformed { host, source }.into();
+    }
+    Failure::passing(Error::BrokenOff {
+        host,
+        source: Some(source),
+    })
 }
 
 /// Where an answer redirects to, if it does.
@@ -274,12 +290,7 @@ mod tests {
         settings.limits.stall = Duration::from_secs(10);
         let endpoint = "http://127.0.0.1:1".parse().unwrap();
         let client = Client::new(&settings, endpoint).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(async {
+        runtime(true).block_on(async {
             let start = Instant::now();
             let mut response = Slow::response(pieces, pause);
             let mut came = 0;
@@ -299,6 +310,50 @@ mod tests {
         let (all, time) = chunks(100, Duration::from_secs(9));
         assert_eq!(all.ok(), Some(100));
         assert_eq!(time.as_secs(), 900);
+    }
+
+    fn runtime(is_paused: bool) -> tokio::runtime::Runtime {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime
+            .enable_time()
+            .start_paused(is_paused)
+            .build()
+            .unwrap()
+    }
+
+    /// By the clock on the wall, as the loop is blocked by that.
+    #[test]
+    fn a_loop_that_stood_still_has_not_waited() {
+        let limit = Duration::from_millis(500);
+        let url = "http://127.0.0.1:1".parse().unwrap();
+        runtime(false).block_on(async {
+            let late = async {
+                tokio::task::yield_now().await;
+                std::thread::sleep(2 * limit);
+                // Later than what is read in one more turn.
+                sleep(Duration::from_millis(150)).await;
+            };
+            let clock = LoopClock::default();
+            within(&clock, limit, &url, late).await.unwrap();
+            let never = std::future::pending::<()>();
+            let lost = within(&clock, limit, &url, never).await;
+            assert!(matches!(*lost.unwrap_err().error, Error::Stalled { .. }));
+        });
+    }
+
+    #[test]
+    fn a_client_is_of_no_event_loop() {
+        let settings = Settings::new("cache");
+        let client = Client::new(&settings, "http://127.0.0.1:1".parse().unwrap()).unwrap();
+        // Neither goes on while the other does.
+        let runtimes = [runtime(true), runtime(true)];
+        for runtime in &runtimes {
+            let lost = runtime.block_on(async {
+                let mut response = Slow::response(1, Duration::from_secs(11));
+                client.chunk(&mut response).await.err()
+            });
+            assert!(matches!(*lost.unwrap().error, Error::Stalled { .. }));
+        }
     }
 
     #[test]

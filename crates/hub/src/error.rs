@@ -174,6 +174,15 @@ pub enum Error {
         #[source]
         source: Option<reqwest::Error>,
     },
+    /// A response is not HTTP, or breaks its rules beyond what is put up with.
+    #[error("the response of {host} is not valid HTTP")]
+    Malformed {
+        /// The server.
+        host: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
     /// A redirect that is not followed.
     #[error("{host} redirects {fault}")]
     Redirect {
@@ -283,7 +292,7 @@ impl Error {
             Self::Stalled { .. } | Self::BrokenOff { .. } | Self::Status { .. } => {
                 "try again later: a download goes on where it stopped".to_owned()
             }
-            Self::NotTheHub { .. } | Self::Redirect { .. } => {
+            Self::NotTheHub { .. } | Self::Malformed { .. } | Self::Redirect { .. } => {
                 "HF_ENDPOINT, if it is set, has to name the hub or a mirror; else see the proxy's settings"
                     .to_owned()
             }

@@ -1,5 +1,5 @@
-//! The HTTP client of all that asks servers: which certificates it trusts, what it says where one is refused, and
-//! when to try again.
+//! The HTTP client of all that asks servers: which certificates it trusts, what it says where one is refused, when to
+//! try again, and a clock for its limits.
 //!
 //! ```
 //! let settings = net::ClientSettings::default();
@@ -10,6 +10,7 @@
 mod asked_wait;
 mod certificates;
 mod error;
+mod loop_clock;
 mod malformed;
 mod proxies;
 mod redirect;
@@ -20,6 +21,7 @@ mod settings;
 pub use asked_wait::asked_wait;
 pub use certificates::Certificates;
 pub use error::{Error, Result};
+pub use loop_clock::LoopClock;
 pub use malformed::is_malformed_response;
 pub use proxies::Proxies;
 pub use redirect::redirect_of;

@@ -4,6 +4,7 @@ use csv::ByteRecord;
 
 use super::dialect::Dialect;
 use super::quotes::Quoting;
+use super::requoted::unquoted;
 use crate::encoding;
 
 /// What stands for nothing in the exports of MySQL and PostgreSQL.
@@ -32,24 +33,4 @@ pub(super) fn trimmed(text: &str) -> &str {
         NULL => "",
         text => text,
     }
-}
-
-/// `"a ""b"""` and `"a \"b\""` are `a "b"`; whatever is not wholly quoted stays as it is.
-fn unquoted(cell: &[u8]) -> Cow<'_, [u8]> {
-    let Some(inner) = cell
-        .strip_prefix(b"\"")
-        .and_then(|rest| rest.strip_suffix(b"\""))
-    else {
-        return Cow::Borrowed(cell);
-    };
-    let mut text = Vec::with_capacity(inner.len());
-    let mut bytes = inner.iter().peekable();
-    while let Some(&byte) = bytes.next() {
-        match byte {
-            b'\\' if bytes.next_if_eq(&&b'"').is_some() => text.push(b'"'),
-            b'"' if bytes.next() != Some(&b'"') => return Cow::Borrowed(cell),
-            byte => text.push(byte),
-        }
-    }
-    Cow::Owned(text)
 }

@@ -40,7 +40,9 @@ impl Dialect {
             }
         };
         let quoting = match delimiter {
-            NONE | b'\t' => Quoting::Off,
+            NONE => Quoting::Off,
+            // As it is handed on.
+            b'\t' => Quoting::Doubled,
             _ => Quoting::of(text.start(), delimiter, ending),
         };
         Ok(Self {

@@ -1,10 +1,12 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::path::PathBuf;
 
 use csv::{ByteRecord, Terminator};
 
 use super::dialect::Dialect;
 use super::quotes::{Quotes, Quoting};
+use super::tabs::TabText;
 use crate::row::LONGEST;
 use crate::text_stream::TextStream;
 use crate::{Error, ProblemReason, Result};
@@ -51,7 +53,7 @@ impl Rows {
         let end = self.reader.position().byte();
         let text = self.reader.get_mut();
         row.fault = text.fault_before(end);
-        is_there.map_err(|error| Error::read(&text.text.path)(error.into()))
+        is_there.map_err(|error| Error::read(&text.path)(error.into()))
     }
 
     /// The line of a row, which the reader counts by `\n`.
@@ -74,7 +76,8 @@ impl Rows {
 /// A text whose quotation marks are all as RFC 4180 says and whose rows have at most [`LONGEST`] bytes:
 /// of longer ones the rest of the line is left out.
 struct CheckedText {
-    text: TextStream,
+    path: PathBuf,
+    text: Box<dyn Read>,
     quotes: Quotes,
     ending: u8,
     /// What has been read of the text.
@@ -94,7 +97,11 @@ struct CheckedText {
 impl CheckedText {
     fn new(text: TextStream, dialect: Dialect) -> Self {
         Self {
-            text,
+            path: text.path.clone(),
+            text: match dialect.delimiter {
+                b'\t' => Box::new(TabText::new(text, dialect.ending)),
+                _ => Box::new(text),
+            },
             quotes: Quotes::new(dialect.delimiter, dialect.ending, dialect.quoting),
             ending: dialect.ending,
             bytes: vec![0; READ_AT_ONCE],
@@ -125,8 +132,16 @@ impl CheckedText {
         while self.ready.is_empty() {
             let mut bytes = std::mem::take(&mut self.bytes);
             let count = self.text.read(&mut bytes)?;
-            for &byte in &bytes[..count] {
-                self.take(byte);
+            let mut rest = &bytes[..count];
+            while let Some((&byte, after)) = rest.split_first() {
+                let run = self.run(rest);
+                rest = match run {
+                    0 => {
+                        self.take(byte);
+                        after
+                    }
+                    _ => self.hand(rest, run),
+                };
             }
             self.bytes = bytes;
             if count == 0 {
@@ -134,6 +149,26 @@ impl CheckedText {
             }
         }
         Ok(())
+    }
+
+    /// How many of the next bytes need no look.
+    fn run(&self, rest: &[u8]) -> usize {
+        let run = self.quotes.run(rest);
+        let length = self.at() - self.row_start;
+        match self.is_skipping || length + run as u64 >= LONGEST {
+            true => 0,
+            false => run,
+        }
+    }
+
+    /// Hands a run on, and returns what comes after it.
+    fn hand<'a>(&mut self, rest: &'a [u8], run: usize) -> &'a [u8] {
+        let (run, after) = rest.split_at(run);
+        self.ready.extend_from_slice(run);
+        if run.ends_with(&[self.ending]) && !self.quotes.is_open() {
+            self.row_start = self.at();
+        }
+        after
     }
 
     fn take(&mut self, byte: u8) {

@@ -101,13 +101,19 @@ impl Said {
     }
 }
 
+/// A database that SQLite writes to a temporary file as far as it exceeds its cache.
+pub(crate) fn temporary_database() -> Result<Connection> {
+    let connection = Connection::open("")?;
+    connection.execute_batch(SETTINGS)?;
+    // Never committed: a transaction per row would cost as much as the insert.
+    connection.execute_batch("BEGIN")?;
+    Ok(connection)
+}
+
 impl Database {
     pub(super) fn new() -> Result<Self> {
-        let connection = Connection::open("")?;
-        connection.execute_batch(SETTINGS)?;
+        let connection = temporary_database()?;
         connection.set_prepared_statement_cache_capacity(32);
-        // Never committed: a transaction per row would cost as much as the insert.
-        connection.execute_batch("BEGIN")?;
         connection.execute_batch(TABLES)?;
         Ok(Self {
             connection,

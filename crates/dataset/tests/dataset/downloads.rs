@@ -15,6 +15,9 @@ use dataset::{
     Source, SourceOptions, WebAddress, addresses,
 };
 use hub_double::{RawAnswer, RawServer};
+use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use picture::Picture;
 
 static NEVER: AtomicBool = AtomicBool::new(false);
@@ -466,6 +469,37 @@ fn pictures_of_data_urls_are_taken_out() {
         .collect();
     assert_eq!(valid, [false, true, false, false], "{rows:?}");
     assert_eq!(rows[3]["reason"], "invalid URL");
+}
+
+/// A Parquet table with one column of texts, or of pictures as data sets carry them.
+fn parquet(path: &Path, schema: &str, value: &[u8]) {
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let file = fs::File::create(path).unwrap();
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let values = [ByteArray::from(value.to_vec())];
+    let typed = column.typed::<ByteArrayType>();
+    typed.write_batch(&values, None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn each_table_of_a_folder_says_whether_it_has_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let tables = folder.path().join("tables");
+    fs::create_dir(&tables).unwrap();
+    let urls = "message t { required binary url (UTF8); }";
+    parquet(&tables.join("1.parquet"), urls, b"missing.jpg");
+    let inside = "message t { required group image { required binary bytes; } }";
+    parquet(&tables.join("2.parquet"), inside, &jpeg(1));
+    fs::write(tables.join("3.csv"), "url\nmissing.jpg\n").unwrap();
+    let source = Source::table(&tables, SourceOptions::default()).unwrap();
+    let download = Download::open(&folder.path().join("to"), options()).unwrap();
+    let taken = download.take_inside(&source, None, &NEVER, |_| ());
+    assert_eq!(taken.unwrap().pictures, 1);
 }
 
 /// The server answers nobody before all have asked.

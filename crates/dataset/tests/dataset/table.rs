@@ -310,6 +310,70 @@ fn a_quotation_mark_in_tsv_swallows_no_rows() {
     );
 }
 
+/// As pandas writes and reads them, and DuckDB.
+#[test]
+fn a_quoted_cell_in_tsv_holds_tabs_and_lines_where_they_have_to_be() {
+    let content = "image\tcaption\tyear\n\
+        dog.jpg\t\"two\nlines, \"\"quoted\"\"\n\n\"\t2019\n\
+        cat.jpg\t\"a\ttab\"\t2020\n\
+        \"sub/bird.jpg\"\tx\t\"20\n21\"\n\
+        dog.jpg\t\" raw\t2022\n\
+        cat.jpg\traw \"\t2023\n";
+    let expected: [(&str, &[&str]); 3] = [
+        ("dog.jpg", &["two\nlines, \"quoted\"", "\" raw"]),
+        ("cat.jpg", &["a\ttab", "raw \""]),
+        ("sub/bird.jpg", &["x"]),
+    ];
+    captioned("t.tsv", content, &expected);
+    captioned(
+        "t.tsv",
+        content.replace("9\n", "9\r\n").replace("\"\n", "\"\r\n"),
+        &expected,
+    );
+    // Lines that are rows by themselves are.
+    captioned(
+        "t.tsv",
+        "image\tcaption\ndog.jpg\t\" one\ncat.jpg\ttwo \"\n",
+        &[("dog.jpg", &["\" one"]), ("cat.jpg", &["two \""])],
+    );
+    captioned(
+        "t.tsv",
+        "image\tcaption\ndog.jpg\t\"one\ntwo\"\ncat.jpg\t\"\n",
+        &[("dog.jpg", &["one\ntwo"]), ("cat.jpg", &["\""])],
+    );
+    // Of what isn't closed, each line is read as before.
+    let (tree, listing) = read(
+        "t.tsv",
+        "image\tcaption\ndog.jpg\t\"one\ntwo\nthree\"x\ncat.jpg\ty\n",
+        &[
+            "t.tsv:3: got 1 cells, expected 2",
+            "t.tsv:4: got 1 cells, expected 2",
+        ],
+    );
+    assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"]);
+    assert_eq!(records(&listing)[0].captions, ["\"one"]);
+    let (_, listing) = read(
+        "t.tsv",
+        "image\tcaption\ndog.jpg\t\"one\ntwo\"\nnone.jpg\tx\n",
+        &["t.tsv:4: no such file `none.jpg`"],
+    );
+    assert_eq!(records(&listing)[0].captions, ["one\ntwo"]);
+}
+
+#[test]
+fn a_line_of_tsv_that_is_too_long_is_left_out() {
+    for start in ["", "\"", "\"\"\""] {
+        let long = "x".repeat(65 << 20);
+        let content = format!("image\tcaption\ncat.jpg\t{start}{long}\ndog.jpg\ta dog\n");
+        let (tree, listing) = read(
+            "t.tsv",
+            content,
+            &["t.tsv:2: line is longer than 67108864 bytes"],
+        );
+        assert_eq!(tree.places(&listing), ["dog.jpg"]);
+    }
+}
+
 #[test]
 fn an_open_quote_is_reported() {
     let content = "image,caption\ndog.jpg,x\ncat.jpg,\"open\ndog.jpg,y\ndog.jpg,z\n";

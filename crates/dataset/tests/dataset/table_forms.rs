@@ -336,6 +336,13 @@ fn an_array_of_objects_is_a_table() {
         &[expected[0], ("cat.jpg", &["2", "three"])],
     );
     captioned("arr.json", "[]", &[]);
+    captioned("arr.json", format!("[]\n{compact}"), &expected);
+    let (tree, listing) = read(
+        "lines.jsonl",
+        "[]\n{\"file\": \"dog.jpg\"}\n",
+        &["lines.jsonl:1: not a JSON object"],
+    );
+    assert_eq!(tree.places(&listing), ["dog.jpg"]);
     captioned(
         "arr.json.gz",
         crate::table::gzipped(compact.as_bytes()),
@@ -381,12 +388,72 @@ fn an_array_has_problems_by_its_rows() {
     assert_eq!(tree.places(&listing), ["dog.jpg"]);
 }
 
+const COCO: &str = r#"{"info": {"year": 2014},
+    "images": [{"id": 7, "file_name": "dog.jpg", "height": 3}, {"id": 8, "file_name": "cat.jpg"}, {"id": 9, "file_name": "no.jpg"}],
+    "licenses": [{"id": 1}],
+    "annotations": [{"image_id": 8, "id": 1, "caption": "a cat"}, {"image_id": 7, "id": 2, "caption": "a dog"},
+        {"image_id": 6, "caption": "a fish"}, {"image_id": 8, "bbox": [1, 2]}, {"image_id": 8, "id": 3, "caption": "two"}]}"#;
+
+#[test]
+fn annotations_of_coco_are_joined_to_their_images() {
+    let (images, annotations) = (
+        COCO.find("\"images").unwrap(),
+        COCO.find("\"licenses").unwrap(),
+    );
+    // Annotations first, and more of them than is looked at to know the form.
+    let long = format!("\"description\": \"{}\",", "x".repeat(2 << 20));
+    let turned = format!(
+        "{{{}, {long} {}\"info\": []}}",
+        COCO[COCO.find("\"annotations").unwrap()..].trim_end_matches('}'),
+        &COCO[images..annotations],
+    );
+    let compact = COCO.replace('\n', "");
+    for content in [COCO, &compact, &turned] {
+        let (tree, listing) = read("t.json", content, &["t.json:3: no such file `no.jpg`"]);
+        assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"]);
+        let found = records(&listing);
+        assert_eq!(found[0].captions, ["a dog"]);
+        assert_eq!(found[1].captions, ["a cat", "two"]);
+        assert_eq!(found[0].id.as_deref(), Some("7"));
+        assert_eq!(
+            serde_json::Value::Object(found[0].metadata.clone()),
+            json!({"height": 3})
+        );
+    }
+    let without = r#"{"images": [{"id": "a", "coco_url": "https://a.example/1.jpg", "file_name": "dog.jpg"}], "annotations": []}"#;
+    captioned("t.json", without, &[("dog.jpg", &[])]);
+}
+
+#[test]
+fn damaged_annotations_of_coco_are_refused() {
+    let read_error = |content: &str| {
+        let tree = Tree::new(&["dog.jpg", "cat.jpg"]);
+        tree.write("t.json", content);
+        let error = tree
+            .read_with("t.json", SourceOptions::default())
+            .unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(matches!(error, dataset::Error::Read { .. }), "{error}");
+        cause
+    };
+    let cut = read_error(&COCO[..COCO.len() - 9]);
+    assert!(cut.starts_with("EOF while parsing"), "{cut}");
+    let more = read_error(&format!("{COCO}{COCO}"));
+    assert!(more.starts_with("trailing characters"), "{more}");
+    let number = read_error(&COCO.replace("{\"id\": 9,", "9, {\"id\": 9,"));
+    assert!(number.starts_with("invalid type: integer `9`"), "{number}");
+    let long = format!("{{\"id\": 9, \"x\": \"{}\",", "x".repeat(65 << 20));
+    let long = read_error(&COCO.replace("{\"id\": 9,", &long));
+    assert_eq!(long, "an object is longer than 67108864 bytes");
+}
+
 #[test]
 fn one_object_is_refused_by_its_form() {
-    let coco = r#"{"info": {}, "images": [{"id": 1, "file_name": "dog.jpg"}], "annotations": [{"image_id": 1, "caption": "x"}]}"#;
+    let coco = r#"{"info": {}, "images": [{"id": 1, "height": 3}], "annotations": [{"id": 1, "caption": "x"}]}"#;
     let spread = coco
         .replace("{\"info\"", "{\n  \"info\"")
         .replace(", \"", ",\n  \"");
+    let empty = &COCO.replace("\"images\"", "\"images\": [], \"pictures\"");
     let expected = "expected an object for each picture, in an array or one a line";
     for content in [coco, &spread] {
         assert_eq!(
@@ -396,6 +463,7 @@ fn one_object_is_refused_by_its_form() {
             )
         );
     }
+    assert!(error("captions.json", empty).ends_with(expected));
     let pandas = r#"{"file": {"0": "dog.jpg"}, "caption": {"0": "x"}}"#;
     for content in [pandas, r#"{"file": ["dog.jpg"], "caption": ["x"]}"#] {
         assert_eq!(

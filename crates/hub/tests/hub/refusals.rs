@@ -1,5 +1,8 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use hub::{Error, Revision};
-use hub_double::{OTHER_TOKEN, TOKEN, Trouble};
+use hub_double::{OTHER_TOKEN, RawAnswer, RawServer, TOKEN, Trouble};
 
 use crate::world::{World, listing, model, pull, token};
 
@@ -160,4 +163,29 @@ fn a_hub_that_is_not_there_could_not_be_reached() {
     let error = listing(&hub, &Revision::main()).unwrap_err();
     assert_eq!(error.to_string(), "127.0.0.1:1 could not be reached");
     assert!(error.hint().unwrap().contains("HTTPS_PROXY"));
+}
+
+#[test]
+fn a_response_that_is_not_http_is_not_asked_for_again() {
+    let world = World::new();
+    for response in [
+        "SSH-2.0-OpenSSH_9.6\r\n",
+        "HTTP/1.1 200 OK\r\nlength\0: 1\r\n\r\n",
+    ] {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let server = RawServer::start(move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            RawAnswer::Bytes(response.into())
+        });
+        let hub = world.hub_with(|settings| settings.endpoint = server.url(""));
+        let error = pull(&hub, &Revision::main()).unwrap_err();
+        let host = server.url("").replace("http://", "");
+        assert_eq!(
+            error.to_string(),
+            format!("the response of {host} is not valid HTTP")
+        );
+        assert!(error.hint().unwrap().contains("HF_ENDPOINT"));
+        assert_eq!(asked.load(Ordering::Relaxed), 1, "{response:?}");
+    }
 }

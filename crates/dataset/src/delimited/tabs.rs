@@ -1,0 +1,160 @@
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, Read};
+
+use memchr::{memchr, memrchr};
+
+use super::quotes::{Quotes, Quoting};
+use super::requoted::requoted;
+use crate::row::LONGEST;
+
+const READ_AT_ONCE: usize = 1 << 16;
+const TAB: u8 = b'\t';
+
+/// A text of cells between tabs, with quotation marks as RFC 4180 says.
+///
+/// A row is a line: a quotation mark is a character like any other. A cell between quotation marks that is longer than
+/// its line, or has a tab, is known by the number of cells: those of the first line, which its line alone doesn't have
+/// or the next lines don't.
+pub(super) struct TabText<R> {
+    text: BufReader<R>,
+    ending: u8,
+    /// How many cells a row has.
+    cells: Option<usize>,
+    /// Lines that were read and not handed on.
+    ahead: VecDeque<Vec<u8>>,
+    ready: Vec<u8>,
+    handed: usize,
+}
+
+impl<R: Read> TabText<R> {
+    pub(super) fn new(text: R, ending: u8) -> Self {
+        Self {
+            text: BufReader::with_capacity(READ_AT_ONCE, text),
+            ending,
+            cells: None,
+            ahead: VecDeque::new(),
+            ready: Vec::new(),
+            handed: 0,
+        }
+    }
+
+    /// The next lines, or the rest of one, that have no quotation marks, as far as they have been read.
+    fn plain(&mut self) -> io::Result<&[u8]> {
+        if self.cells.is_none() || !self.ahead.is_empty() {
+            return Ok(&[]);
+        }
+        let text = self.text.fill_buf()?;
+        let plain = memchr(b'"', text).unwrap_or(text.len());
+        let end = memrchr(self.ending, &text[..plain]).map_or(0, |last| last + 1);
+        Ok(&text[..end])
+    }
+
+    /// The next row; empty at the end.
+    fn row(&mut self) -> io::Result<Vec<u8>> {
+        let Some(line) = self.line()? else {
+            return Ok(Vec::new());
+        };
+        let cells = *self.cells.get_or_insert_with(|| count(&line));
+        if memchr(b'"', &line).is_none() {
+            return Ok(line);
+        }
+        let mut joined = Joined::new(self.ending);
+        joined.add(&line);
+        let is_row = count(&line) == cells;
+        if is_row && !(joined.is_open() && joined.cells == cells) {
+            return Ok(requoted(&line, self.ending));
+        }
+        let mut lines = Vec::new();
+        while joined.is_open() {
+            let Some(next) = self.line()? else {
+                break;
+            };
+            let is_part = count(&next) != cells && joined.text.len() as u64 <= LONGEST;
+            if is_part {
+                joined.add(&next);
+            }
+            lines.push(next);
+            if !is_part {
+                break;
+            }
+        }
+        if joined.is_sound && !joined.is_open() && joined.cells == cells {
+            return Ok(joined.text);
+        }
+        for line in lines.into_iter().rev() {
+            self.ahead.push_front(line);
+        }
+        Ok(requoted(&line, self.ending))
+    }
+
+    /// The next line with its ending, or more than [`LONGEST`] bytes of a longer one.
+    fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
+        if let Some(line) = self.ahead.pop_front() {
+            return Ok(Some(line));
+        }
+        let mut line = Vec::new();
+        let mut part = (&mut self.text).take(LONGEST + 1);
+        part.read_until(self.ending, &mut line)?;
+        if line.len() as u64 > LONGEST && !line.ends_with(&[self.ending]) {
+            self.text.skip_until(self.ending)?;
+            line.push(self.ending);
+        }
+        Ok((!line.is_empty()).then_some(line))
+    }
+}
+
+impl<R: Read> Read for TabText<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.handed == self.ready.len() {
+            let plain = self.plain()?;
+            if !plain.is_empty() {
+                let count = plain.len().min(buffer.len());
+                buffer[..count].copy_from_slice(&plain[..count]);
+                self.text.consume(count);
+                return Ok(count);
+            }
+            self.ready = self.row()?;
+            self.handed = 0;
+        }
+        let count = (&self.ready[self.handed..]).read(buffer)?;
+        self.handed += count;
+        Ok(count)
+    }
+}
+
+/// How many cells a line has where quotation marks mean nothing.
+fn count(line: &[u8]) -> usize {
+    1 + line.iter().filter(|&&byte| byte == TAB).count()
+}
+
+/// Lines read as RFC 4180 says.
+struct Joined {
+    text: Vec<u8>,
+    quotes: Quotes,
+    cells: usize,
+    /// Whether all quotation marks are where they may be.
+    is_sound: bool,
+}
+
+impl Joined {
+    fn new(ending: u8) -> Self {
+        Self {
+            text: Vec::new(),
+            quotes: Quotes::new(TAB, ending, Quoting::Doubled),
+            cells: 1,
+            is_sound: true,
+        }
+    }
+
+    fn add(&mut self, line: &[u8]) {
+        for &byte in line {
+            self.cells += usize::from(byte == TAB && !self.quotes.is_open());
+            self.is_sound &= self.quotes.take(byte, &mut self.text);
+        }
+    }
+
+    /// Whether there may be more of it.
+    fn is_open(&self) -> bool {
+        self.is_sound && self.quotes.is_open()
+    }
+}
