@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use dataset::{Address, Listing};
+use dataset::{Address, Exclusions, Listing};
 use search::{AddEvent, AddOptions, Collection, IngestReport, Store};
 use serde::Serialize;
 
@@ -44,7 +44,7 @@ impl AddReport {
 
     /// Whether the collection was changed.
     pub fn has_changes(&self) -> bool {
-        self.counts.written() + self.counts.missing + self.counts.removed + self.counts.left > 0
+        self.counts.has_changes() || self.counts.left > 0
     }
 
     /// How many files, rows and pictures were not indexed, for each reason.
@@ -108,6 +108,7 @@ impl Clipseek {
             folders: Vec::new(),
             tables: Vec::new(),
             empty: Vec::new(),
+            exclusions: Exclusions::new(&request.read.source.exclude)?,
         };
         for location in &request.sources {
             let found = self.read_into(&mut all.listing, location, &request.sources, &request.read);
@@ -156,6 +157,17 @@ struct Listed {
     tables: Vec<Table>,
     /// Those that hold nothing, as far as they are known to have held something.
     empty: Vec<PathBuf>,
+    exclusions: Exclusions,
+}
+
+impl Listed {
+    /// Whether a file below one of the folders is excluded.
+    fn leaves_out(&self, path: &Path) -> bool {
+        let folders = self.folders.iter().chain(&self.empty);
+        let relative = folders.filter_map(|it| path.strip_prefix(it).ok());
+        let mut relative = relative.peekable();
+        relative.peek().is_some() && relative.all(|path| self.exclusions.exclude_within(path))
+    }
 }
 
 /// A table or dataset that was read to its end.
@@ -289,10 +301,13 @@ impl Adding<'_> {
         }
         let folders = listed.folders.iter().chain(&listed.empty);
         let waiting = || self.clipseek.tell_of_waiting();
+        let is_excluded = |place: &str| listed.leaves_out(Path::new(place));
         let options = AddOptions {
+            is_excluded: &is_excluded,
             folders: folders.map(|path| place(path)).collect(),
             // What looks like an empty folder may be the place of a disk that is not there.
-            prune: self.request.prune && listed.empty.is_empty(),
+            keep_missing: !listed.empty.is_empty(),
+            prune: self.request.prune,
             stop,
             waiting: &waiting,
             ..AddOptions::default()

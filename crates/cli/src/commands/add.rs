@@ -57,7 +57,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     source: SourceArguments,
 
-    /// Forget pictures whose files are gone, and those that their table no longer names
+    /// Forget pictures whose files are gone, and those that their source no longer names: a row went, or --exclude leaves
+    /// them out
     #[arg(long)]
     prune: bool,
 
@@ -249,7 +250,17 @@ pub(crate) fn summarise(counts: &IngestReport, skipped: usize, took: f64) {
     };
     message!("{} in {took:.1} s{rate}", parts.join(", "));
     if counts.left > 0 {
-        message!("--prune forgets the pictures that their table no longer names");
+        message!("--prune forgets the pictures that their source no longer names");
+    }
+    if counts.unreadable > 0 {
+        let cannot = match counts.unreadable {
+            1 => "1 indexed picture can no longer be read: searches leave it out until it can"
+                .to_owned(),
+            more => format!(
+                "{more} indexed pictures can no longer be read: searches leave them out until they can"
+            ),
+        };
+        message!("{cannot}");
     }
     if counts.late {
         tell_of_late();

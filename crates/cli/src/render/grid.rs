@@ -187,7 +187,7 @@ fn draw_picture(canvas: &mut Canvas, picture: Option<&Picture>, edge: usize, x: 
     canvas.fill(x, y, edge, edge, EMPTY);
     let Some(picture) = picture else {
         let y = y + edge / 2 - LINE / 2;
-        return canvas.write("file not found", x + 8, y, TEXT, FAINT);
+        return canvas.write("cannot be read", x + 8, y, TEXT, FAINT);
     };
     let middle = |length: u32| (edge - length as usize) / 2;
     canvas.draw(
