@@ -5,7 +5,8 @@ use rayon::prelude::*;
 use search::Hit;
 
 use super::canvas::{Canvas, Colour};
-use super::{evidence, label, tile};
+use super::names::names;
+use super::{caption, evidence, tile};
 use crate::error::Error;
 
 const BACK: Colour = [255, 255, 255];
@@ -58,11 +59,13 @@ pub(crate) fn grid(answer: &Answer) -> Result<Picture> {
             tile::fitted(hit.path(), edge, edge)
         })
         .collect();
+    let names = names(hits);
     for (n, (hit, picture)) in hits.iter().zip(&pictures).enumerate() {
         let x = GAP + (1 + n % columns) * (EDGE + GAP) + GAP;
         let y = GAP + (n / columns) * (CELL + GAP);
         draw_picture(&mut canvas, picture.as_ref(), EDGE, x, y);
-        draw_hit(&mut canvas, hit, x, y + EDGE + 8);
+        let label = caption(hit, &answer.query).unwrap_or(&names[n]);
+        draw_hit(&mut canvas, hit, label, x, y + EDGE + 8);
     }
     canvas.into_picture()
 }
@@ -167,8 +170,8 @@ impl Block {
     }
 }
 
-fn draw_hit(canvas: &mut Canvas, hit: &Hit, x: usize, y: usize) {
-    let lines = canvas.wrap(label(hit), TEXT, EDGE, CAPTION_LINES);
+fn draw_hit(canvas: &mut Canvas, hit: &Hit, label: &str, x: usize, y: usize) {
+    let lines = canvas.wrap(label, TEXT, EDGE, CAPTION_LINES);
     for (n, line) in lines.iter().enumerate() {
         canvas.write(line, x, y + n * LINE, TEXT, INK);
     }
