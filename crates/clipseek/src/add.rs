@@ -16,7 +16,8 @@ use crate::error::{Error, Result};
 use crate::event::Note;
 use crate::fetch;
 use crate::models::NamedModel;
-use crate::sources::{new_record, place};
+use crate::real_path::resolved;
+use crate::sources::{absolute, new_record, place};
 
 /// What became of the sources.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -111,7 +112,8 @@ impl Clipseek {
             exclusions: Exclusions::new(&request.read.source.exclude)?,
         };
         for location in &request.sources {
-            let found = self.read_into(&mut all.listing, location, &request.sources, &request.read);
+            let source = followed(store, name, location)?;
+            let found = self.read_into(&mut all.listing, &source, &request.sources, &request.read);
             let found = found.inspect_err(|_| self.note_if_known(store, name, location))?;
             match (found.is_empty(), found.folder) {
                 (false, folder) => {
@@ -134,10 +136,32 @@ impl Clipseek {
     fn note_if_known(&self, store: &Store, collection: &str, location: &Path) {
         let is_known = |path: PathBuf| is_known(store, collection, &path).unwrap_or(false);
         if !location.exists() && dataset::absolute(location).is_ok_and(is_known) {
-            let note = Note::SourceGone { collection };
+            let note = Note::SourceGone {
+                collection,
+                path: location,
+            };
             self.settings().listener.note(note);
         }
     }
+}
+
+/// The path by which a source is listed: the one without links. A source that the collection knows by the path that was
+/// given keeps that: it may have been moved, with a link left in its place.
+fn followed(store: &Store, collection: &str, location: &Path) -> Result<PathBuf> {
+    let (resolved, given) = (resolved(location), absolute(location)?);
+    if resolved == given || !location.exists() {
+        return Ok(location.to_owned());
+    }
+    let folder = |path: &Path| match location.is_dir() {
+        true => path.to_owned(),
+        false => path.parent().unwrap_or(path).to_owned(),
+    };
+    let keeps_given = is_known(store, collection, &folder(&given))?
+        && !is_known(store, collection, &folder(&resolved))?;
+    Ok(match keeps_given {
+        true => location.to_owned(),
+        false => resolved,
+    })
 }
 
 /// Whether the collection of that name has pictures of the folder.
@@ -297,7 +321,8 @@ impl Adding<'_> {
         watcher: &Watcher<'_>,
     ) -> Result<IngestReport> {
         for path in &listed.empty {
-            watcher(AddProgress::EmptyFolder { path });
+            let is_excluding = !self.request.read.source.exclude.is_empty();
+            watcher(AddProgress::EmptyFolder { path, is_excluding });
         }
         let folders = listed.folders.iter().chain(&listed.empty);
         let waiting = || self.clipseek.tell_of_waiting();

@@ -77,7 +77,10 @@ impl Collection<'_> {
             for record in page {
                 if run.has_seen(&record.place)? {
                 } else if is_gone(record.path()) {
-                    gone.extend(Some(record).filter(|it| removes_missing || !it.missing));
+                    match removes_missing || !record.missing {
+                        true => gone.push(record),
+                        false => report.still_missing += 1,
+                    }
                 } else if is_of_folder(&record, folder) && (options.is_excluded)(&record.place) {
                     left.push(record);
                 } else if is_unreadable(&record) {

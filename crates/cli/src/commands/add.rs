@@ -33,11 +33,13 @@ use crate::watch::Watch;
 A table is CSV, TSV, JSONL or Parquet. Paths in it are relative to the table. Rows that name the \
 same picture give it several captions; of anything else that they say, the first counts. Columns that are \
 neither path, caption nor id become metadata to filter by: texts, numbers, booleans and lists of texts; \
-nested values are left out. Hidden files and folders are skipped.
+nested values are left out. Hidden files and folders are skipped, and pictures of more than 200 million pixels \
+(HEIC, JPEG XL: 50 million) or 128 MiB are refused.
 
 The same command again takes up what is new or has changed, and reads nothing else. Pictures that were \
 moved or renamed are known by their content. Those of a folder whose files are gone are not found any \
-more; they come back with their files, and --prune forgets them. Ctrl-C ends it cleanly, and the same \
+more, nor are those whose files can no longer be read; they come back with their files, and --prune forgets \
+those that are gone. A folder that is a link is the folder that it leads to. Ctrl-C ends it cleanly, and the same \
 command goes on from there.")]
 pub(crate) struct Arguments {
     /// Folders, tables or picture files
@@ -236,6 +238,7 @@ pub(crate) fn summarise(counts: &IngestReport, skipped: usize, took: f64) {
         (counts.moved, "moved"),
         (counts.unchanged, "unchanged"),
         (counts.missing, "missing"),
+        (counts.still_missing, "still missing"),
         (counts.removed, "removed"),
         (counts.left, "no longer named"),
         (counts.failed + skipped, "failed"),

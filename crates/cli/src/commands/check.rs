@@ -3,7 +3,7 @@ use clap::{Args, ValueEnum};
 use clipseek::Clipseek;
 use search::{CheckOptions, CheckReport, FaultKind};
 
-use crate::environment;
+use crate::collection_argument::CollectionArgument;
 use crate::exit::Outcome;
 use crate::interrupt;
 use crate::output;
@@ -15,9 +15,8 @@ const SHOWN: usize = 20;
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// The collection [default: `default`, or the only one there is]
-    #[arg(env = environment::COLLECTION, hide_env_values = true)]
-    name: Option<String>,
+    #[command(flatten)]
+    collection: CollectionArgument,
 
     /// Read every file, to see whether it is the one that was indexed
     #[arg(long)]
@@ -41,7 +40,7 @@ enum Format {
 }
 
 pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome> {
-    let name = clipseek.collection_name(arguments.name.as_deref())?;
+    let name = clipseek.collection_name(arguments.collection.name())?;
     let store = clipseek.existing_store()?;
     let collection = if arguments.repair {
         store.collection_to_fill(&name, None)?

@@ -17,6 +17,8 @@ pub struct IngestReport {
     pub unchanged: usize,
     /// Pictures whose file is gone, found to be so this time.
     pub missing: usize,
+    /// Pictures whose file was gone before, and still is.
+    pub still_missing: usize,
     /// Pictures of the collection whose file is there and can't be read any more, found to be so this time. They count
     /// as failed as well.
     pub unreadable: usize,
@@ -75,6 +77,7 @@ impl IngestReport {
         self.moved += other.moved;
         self.unchanged += other.unchanged;
         self.missing += other.missing;
+        self.still_missing += other.still_missing;
         self.unreadable += other.unreadable;
         self.removed += other.removed;
         self.left += other.left;
