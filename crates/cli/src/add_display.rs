@@ -77,11 +77,17 @@ impl AddDisplay {
                 self.skipped.tell_of(&state.bar, failure);
                 state.record(|report| report.fail(failure));
             }
-            AddProgress::EmptyFolder { path } => state.bar.suspend(|| {
-                message!(
-                    "{} holds no pictures any more: its pictures are not found until they are back",
-                    visible(&path.to_string_lossy())
-                );
+            AddProgress::EmptyFolder { path, is_excluding } => state.bar.suspend(|| {
+                let path = path.to_string_lossy();
+                let path = visible(&path);
+                match is_excluding {
+                    true => message!("{path} holds no pictures but those that --exclude leaves out"),
+                    false => message!(
+                        "{path} holds no pictures now. Those indexed from it stay in the collection, and are found \
+                         again once they are back and it is added again. To take them out for good: clipseek \
+                         collection forget {path}"
+                    ),
+                }
             }),
             AddProgress::Indexing {
                 done,

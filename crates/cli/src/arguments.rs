@@ -51,8 +51,9 @@ pub(crate) struct Arguments {
 /// Where the store is.
 #[derive(Args, Debug)]
 pub(crate) struct StoreArguments {
-    /// Directory of the store: collections and vectors [default: the platform's data directory]
-    #[arg(long, global = true, value_name = "DIR", env = environment::STORE, hide_env_values = true)]
+    // Not from clap's `env`: usage lines would have it in every command.
+    /// Directory of the store: collections and vectors [default: CLIPSEEK_STORE, else the platform's data directory]
+    #[arg(long, global = true, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
 }
 
@@ -88,6 +89,17 @@ pub(crate) fn refuse(error: &clap::Error) -> ! {
         .take_while(|it| !is_option(it))
         .map(String::as_str)
         .collect();
+    let is_weight = |it: &str| {
+        let written = it.strip_prefix('-').and_then(|it| it.split_once(':'));
+        written.is_some_and(|(weight, _)| weight.parse::<f32>().is_ok())
+    };
+    if words.first().is_some_and(|it| is_weight(it)) && error.kind() == ErrorKind::UnknownArgument {
+        message!("error: a weight is a number above 0, and this one has a minus");
+        message!(
+            "{HINT}hint:{HINT:#} to subtract, put a minus between terms: clipseek search \"cat - dog\""
+        );
+        std::process::exit(exit::FAILURE.into())
+    }
     match clipseek::with_minus(&words.join(" ")) {
         Some(meant) if error.kind() == ErrorKind::UnknownArgument => {
             message!("error: a word that begins with a dash is taken for options");
@@ -101,18 +113,29 @@ pub(crate) fn refuse(error: &clap::Error) -> ! {
 /// The arguments that name a collection. As variables they may be empty, which stands for none.
 const NAMES: [&str; 2] = ["collection", "name"];
 
-/// Refuses an empty name that was given as an argument: a script's own variable is not set, and another collection
+/// Whether an argument stands on the command line.
+fn is_given(matches: &ArgMatches, name: &str) -> bool {
+    let is_known = matches.try_contains_id(name).unwrap_or(false);
+    is_known && matches.value_source(name) == Some(ValueSource::CommandLine)
+}
+
+/// Refuses an empty name, or two, that was given as an argument: a script's own variable is not set, and another collection
 /// would be changed than is meant.
 pub(crate) fn refuse_empty_names(matches: &ArgMatches) {
-    let given = |name: &&str| {
+    let is_empty = |name: &&&str| {
         let value = matches.try_get_one::<String>(name).ok().flatten();
-        value.is_some_and(String::is_empty)
-            && matches.value_source(name) == Some(ValueSource::CommandLine)
+        value.is_some_and(String::is_empty) && is_given(matches, name)
     };
-    if let Some(name) = NAMES.iter().find(|name| given(name)) {
+    if let Some(name) = NAMES.iter().find(is_empty) {
         let message = format!("the {name} is empty: name one, or leave it out");
         Arguments::command()
             .error(ErrorKind::InvalidValue, message)
+            .exit();
+    }
+    if NAMES.iter().all(|name| is_given(matches, name)) {
+        let message = "the collection is named twice, by an argument and with --collection";
+        Arguments::command()
+            .error(ErrorKind::ArgumentConflict, message)
             .exit();
     }
     if let Some((_, matches)) = matches.subcommand() {

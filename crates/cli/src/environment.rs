@@ -219,8 +219,13 @@ pub(crate) fn hub_settings() -> hub::Result<hub::Settings> {
     hub::Settings::from_variables(variable)
 }
 
+/// The directory of the store, where none is named.
+pub(crate) fn store() -> Option<PathBuf> {
+    variable(STORE).map(PathBuf::from).or_else(data_directory)
+}
+
 /// The platform's directory for the data of programs, if the environment says where the user's home is.
-pub(crate) fn data_directory() -> Option<PathBuf> {
+fn data_directory() -> Option<PathBuf> {
     use etcetera::BaseStrategy;
     let strategy = etcetera::choose_base_strategy().ok()?;
     Some(strategy.data_dir().join("clipseek"))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clipseek::{Event, Listener};
 
 use crate::pull_display::PullDisplay;
-use crate::terminal::{message, visible};
+use crate::terminal::{message, visible, wrapped};
 
 /// Waits that nobody notices.
 const UNNOTICED: Duration = Duration::from_secs(2);
@@ -27,7 +27,10 @@ pub(crate) fn listener() -> Listener {
                 }
             }
             Event::Mix { query } => message!("looking for {}", visible(&query.explanation())),
-            Event::Note(note) => message!("note: {}", visible(&note.to_string())),
+            Event::Note(note) => {
+                let note = format!("note: {note}");
+                message!("{}", wrapped(&visible(&note)));
+            }
             Event::WaitingForWriter => {
                 message!("waiting for another clipseek that adds to this collection");
             }

@@ -5,6 +5,7 @@ mod add_report;
 mod argument_group;
 mod arguments;
 mod bug;
+mod collection_argument;
 mod commands;
 mod downloading;
 mod engines;

@@ -22,7 +22,7 @@ pub(crate) struct Narrowing {
     taken_before: Option<Period>,
 
     /// Only pictures in this folder and those below it
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", allow_hyphen_values = true)]
     folder: Option<PathBuf>,
 }
 

@@ -5,6 +5,7 @@ mod contact_sheet;
 pub(crate) mod duplicates;
 mod grid;
 mod lines;
+mod names;
 mod page;
 mod table;
 mod tile;
@@ -18,8 +19,9 @@ pub(crate) use table::{paths, table};
 use std::io::Write;
 
 use anyhow::Result;
-use clipseek::{Answer, similarity};
-use search::Hit;
+use clipseek::{Answer, Query, similarity};
+use search::{Hit, keys};
+use serde_json::Value;
 
 /// One JSON object.
 pub(crate) fn json(answer: &Answer, out: &mut dyn Write) -> Result<()> {
@@ -36,15 +38,33 @@ pub(crate) fn json_lines(answer: &Answer, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// What is said of a hit: its caption, or the file's name.
-pub(crate) fn label(hit: &Hit) -> &str {
-    caption(hit).unwrap_or_else(|| hit.address().name())
+/// The caption that found a hit, or else its first; where it has none, what its file says of it: rather a text that has
+/// one of the keywords.
+pub(crate) fn caption<'a>(hit: &'a Hit, query: &Query) -> Option<&'a str> {
+    let found = hit.caption.as_ref().map(|caption| &caption.text);
+    let caption = found.or(hit.captions.first()).map(String::as_str);
+    caption.or_else(|| text_in_file(hit, query))
 }
 
-/// The caption that found a hit, or else its first.
-pub(crate) fn caption(hit: &Hit) -> Option<&str> {
-    let found = hit.caption.as_ref().map(|caption| &caption.text);
-    found.or(hit.captions.first()).map(String::as_str)
+fn text_in_file<'a>(hit: &'a Hit, query: &Query) -> Option<&'a str> {
+    let fields = [keys::TITLE, keys::DESCRIPTION, keys::KEYWORDS].into_iter();
+    let values = fields.filter_map(|key| hit.metadata.get(key));
+    let texts: Vec<&str> = values
+        .flat_map(|value| match value {
+            Value::Array(values) => values.iter().filter_map(Value::as_str).collect(),
+            value => value.as_str().into_iter().collect::<Vec<_>>(),
+        })
+        .collect();
+    let keywords = query.keywords.as_ref().map(|it| it.text().to_lowercase());
+    let keywords = keywords.unwrap_or_default();
+    let words = keywords.split(|c: char| !c.is_alphanumeric());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let has_word = |text: &&&str| {
+        let text = text.to_lowercase();
+        words.iter().any(|word| text.contains(word))
+    };
+    let matching = texts.iter().find(has_word);
+    matching.or(texts.first()).copied()
 }
 
 /// What speaks for a hit: the name of each kind of evidence, and how strong it is.

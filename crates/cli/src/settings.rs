@@ -10,7 +10,7 @@ use crate::listener::listener;
 /// The settings that the variables come to, for this store if one was named.
 pub(crate) fn settings(store: Option<PathBuf>) -> Settings {
     Settings {
-        store: store.or_else(environment::data_directory),
+        store: store.or_else(environment::store),
         engines: StoreSettings {
             pinecone: environment::pinecone_settings(),
         },

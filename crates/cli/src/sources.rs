@@ -12,7 +12,7 @@ use dataset::{Columns, Listing, Slice, SourceOptions};
 use indicatif::ProgressBar;
 use search::Failure;
 
-use crate::terminal::{count, message, visible};
+use crate::terminal::{count, message, visible, wrapped};
 
 /// So many problems are shown one by one; the rest are counted.
 const SHOWN: usize = 20;
@@ -183,7 +183,7 @@ impl Skipped {
         }
         kept.news += 1;
         if self.at_once {
-            bar.suspend(|| message!("skipped {}", visible(what)));
+            bar.suspend(|| message!("{}", wrapped(&format!("skipped {}", visible(what)))));
         } else if kept.lines.len() < SHOWN {
             kept.lines.push(what.to_owned());
         } else {
@@ -200,7 +200,7 @@ impl Skipped {
     pub(crate) fn finish(&self) -> (usize, Told) {
         let kept = std::mem::take(&mut *self.kept());
         for line in &kept.lines {
-            message!("skipped {}", visible(line));
+            message!("{}", wrapped(&format!("skipped {}", visible(line))));
         }
         if kept.more > 0 {
             message!("skipped {} more; --verbose names them", kept.more);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
+use unicode_width::UnicodeWidthStr;
 
 /// Errors begin in this style.
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -61,6 +62,29 @@ fn is_unsafe(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// A message in lines that the terminal has room for, broken at blanks; as it is where standard error is none.
+pub(crate) fn wrapped(text: &str) -> String {
+    let size = terminal_size::terminal_size_of(std::io::stderr());
+    match size {
+        Some((width, _)) => wrapped_within(text, width.0.into()),
+        None => text.to_owned(),
+    }
+}
+
+fn wrapped_within(text: &str, width: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
+}
+
 /// `1 picture`, `2 pictures`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
@@ -77,6 +101,19 @@ mod tests {
         assert_eq!(visible("a\u{1b}[2Jdog\n"), "a\u{fffd}[2Jdog\u{fffd}");
         assert_eq!(visible("\u{202e}gpj.exe"), "\u{fffd}gpj.exe");
         assert_eq!(visible("naïve 🐕 犬"), "naïve 🐕 犬");
+    }
+
+    #[test]
+    fn messages_break_at_blanks() {
+        assert_eq!(
+            wrapped_within("note: a brown dog", 10),
+            "note: a\nbrown dog"
+        );
+        assert_eq!(
+            wrapped_within("a browndogruns by", 5),
+            "a\nbrowndogruns\nby"
+        );
+        assert_eq!(wrapped_within("a dog", 5), "a dog");
     }
 
     #[test]

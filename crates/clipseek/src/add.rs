@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use dataset::{Address, Listing};
+use dataset::{Address, Exclusions, Listing};
 use search::{AddEvent, AddOptions, Collection, IngestReport, Store};
 use serde::Serialize;
 
@@ -16,7 +16,8 @@ use crate::error::{Error, Result};
 use crate::event::Note;
 use crate::fetch;
 use crate::models::NamedModel;
-use crate::sources::{new_record, place};
+use crate::real_path::resolved;
+use crate::sources::{absolute, new_record, place};
 
 /// What became of the sources.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -44,7 +45,7 @@ impl AddReport {
 
     /// Whether the collection was changed.
     pub fn has_changes(&self) -> bool {
-        self.counts.written() + self.counts.missing + self.counts.removed + self.counts.left > 0
+        self.counts.has_changes() || self.counts.left > 0
     }
 
     /// How many files, rows and pictures were not indexed, for each reason.
@@ -108,9 +109,11 @@ impl Clipseek {
             folders: Vec::new(),
             tables: Vec::new(),
             empty: Vec::new(),
+            exclusions: Exclusions::new(&request.read.source.exclude)?,
         };
         for location in &request.sources {
-            let found = self.read_into(&mut all.listing, location, &request.sources, &request.read);
+            let source = followed(store, name, location)?;
+            let found = self.read_into(&mut all.listing, &source, &request.sources, &request.read);
             let found = found.inspect_err(|_| self.note_if_known(store, name, location))?;
             match (found.is_empty(), found.folder) {
                 (false, folder) => {
@@ -133,10 +136,32 @@ impl Clipseek {
     fn note_if_known(&self, store: &Store, collection: &str, location: &Path) {
         let is_known = |path: PathBuf| is_known(store, collection, &path).unwrap_or(false);
         if !location.exists() && dataset::absolute(location).is_ok_and(is_known) {
-            let note = Note::SourceGone { collection };
+            let note = Note::SourceGone {
+                collection,
+                path: location,
+            };
             self.settings().listener.note(note);
         }
     }
+}
+
+/// The path by which a source is listed: the one without links. A source that the collection knows by the path that was
+/// given keeps that: it may have been moved, with a link left in its place.
+fn followed(store: &Store, collection: &str, location: &Path) -> Result<PathBuf> {
+    let (resolved, given) = (resolved(location), absolute(location)?);
+    if resolved == given || !location.exists() {
+        return Ok(location.to_owned());
+    }
+    let folder = |path: &Path| match location.is_dir() {
+        true => path.to_owned(),
+        false => path.parent().unwrap_or(path).to_owned(),
+    };
+    let keeps_given = is_known(store, collection, &folder(&given))?
+        && !is_known(store, collection, &folder(&resolved))?;
+    Ok(match keeps_given {
+        true => location.to_owned(),
+        false => resolved,
+    })
 }
 
 /// Whether the collection of that name has pictures of the folder.
@@ -156,6 +181,17 @@ struct Listed {
     tables: Vec<Table>,
     /// Those that hold nothing, as far as they are known to have held something.
     empty: Vec<PathBuf>,
+    exclusions: Exclusions,
+}
+
+impl Listed {
+    /// Whether a file below one of the folders is excluded.
+    fn leaves_out(&self, path: &Path) -> bool {
+        let folders = self.folders.iter().chain(&self.empty);
+        let relative = folders.filter_map(|it| path.strip_prefix(it).ok());
+        let mut relative = relative.peekable();
+        relative.peek().is_some() && relative.all(|path| self.exclusions.exclude_within(path))
+    }
 }
 
 /// A table or dataset that was read to its end.
@@ -285,14 +321,18 @@ impl Adding<'_> {
         watcher: &Watcher<'_>,
     ) -> Result<IngestReport> {
         for path in &listed.empty {
-            watcher(AddProgress::EmptyFolder { path });
+            let is_excluding = !self.request.read.source.exclude.is_empty();
+            watcher(AddProgress::EmptyFolder { path, is_excluding });
         }
         let folders = listed.folders.iter().chain(&listed.empty);
         let waiting = || self.clipseek.tell_of_waiting();
+        let is_excluded = |place: &str| listed.leaves_out(Path::new(place));
         let options = AddOptions {
+            is_excluded: &is_excluded,
             folders: folders.map(|path| place(path)).collect(),
             // What looks like an empty folder may be the place of a disk that is not there.
-            prune: self.request.prune && listed.empty.is_empty(),
+            keep_missing: !listed.empty.is_empty(),
+            prune: self.request.prune,
             stop,
             waiting: &waiting,
             ..AddOptions::default()

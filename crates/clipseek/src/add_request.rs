@@ -48,6 +48,8 @@ pub enum AddProgress<'a> {
     EmptyFolder {
         /// The folder.
         path: &'a Path,
+        /// Whether files are left out, so that it may be for that.
+        is_excluding: bool,
     },
     /// Pictures of this machine are indexed.
     Indexing {

@@ -3,6 +3,7 @@ use std::fmt;
 use search::{Collection, Hit, Hits, Keywords, SearchOptions, Within};
 use serde::{Serialize, Serializer};
 
+use crate::conditions::Conditions;
 use crate::query::{Query, Term, TermKind};
 
 /// A query and what was found. Its JSON form is that of `clipseek search --format json`.
@@ -135,6 +136,13 @@ pub enum Nothing {
         /// How many there are.
         pictures: usize,
     },
+    /// All pictures of the collection are missing.
+    Missing {
+        /// The collection.
+        collection: String,
+        /// How many there are.
+        pictures: u64,
+    },
     /// The collection has no pictures.
     Empty {
         /// The collection.
@@ -148,7 +156,10 @@ pub enum Nothing {
         is_filtered: bool,
     },
     /// No picture meets the conditions.
-    Conditions,
+    Conditions {
+        /// The options that set them.
+        options: Vec<&'static str>,
+    },
     /// Captions were asked for, and there are none.
     NoCaptions {
         /// The collection.
@@ -171,6 +182,7 @@ impl Nothing {
         found: &Hits,
         query: &Query,
         options: &SearchOptions,
+        conditions: &Conditions,
         collection: &Collection<'_>,
     ) -> Option<Nothing> {
         if !found.hits.is_empty() {
@@ -187,14 +199,22 @@ impl Nothing {
             return Some(Nothing::BelowThreshold { threshold, best });
         }
         if collection.pictures() == 0 {
-            return Some(Nothing::Empty { collection: name });
+            return Some(match collection.info().missing {
+                0 => Nothing::Empty { collection: name },
+                pictures => Nothing::Missing {
+                    collection: name,
+                    pictures,
+                },
+            });
         }
         Some(match (&options.keywords, &options.filter) {
             (Some(keywords), filter) => Nothing::Keywords {
                 keywords: keywords.text().to_owned(),
                 is_filtered: filter.is_some(),
             },
-            (None, Some(_)) => Nothing::Conditions,
+            (None, Some(_)) => Nothing::Conditions {
+                options: conditions.options(),
+            },
             (None, None) if options.within == Within::Captions => {
                 Nothing::NoCaptions { collection: name }
             }
@@ -223,6 +243,19 @@ impl fmt::Display for Nothing {
                 };
                 write!(f, "{files} in collection {collection} cannot be found")
             }
+            Nothing::Missing {
+                collection,
+                pictures,
+            } => {
+                let files = match pictures {
+                    1 => format!("the only picture of collection {collection} is missing"),
+                    more => format!("all {more} pictures of collection {collection} are missing"),
+                };
+                write!(
+                    f,
+                    "{files}; once the files are back, add their folder again"
+                )
+            }
             Nothing::Empty { collection } => write!(f, "collection {collection} is empty"),
             Nothing::Keywords {
                 keywords,
@@ -238,8 +271,8 @@ impl fmt::Display for Nothing {
                     "no caption, file name, folder or text in a file{among} has all of these words: {keywords}"
                 )
             }
-            Nothing::Conditions => {
-                f.write_str("no picture has all that --filter, --folder and the dates ask for")
+            Nothing::Conditions { options } => {
+                write!(f, "no picture matches {}", options.join(" and "))
             }
             Nothing::NoCaptions { collection } => {
                 write!(f, "no picture of collection {collection} has a caption")

@@ -10,6 +10,7 @@ use search::{AddOptions, Collection, MergeEvent, MergeReport, Store, StoreSettin
 
 use crate::clipseek::Clipseek;
 use crate::error::{Error, Result};
+use crate::real_path::resolved;
 use crate::sources::{absolute, place};
 
 /// What became of the deletion of a collection.
@@ -101,8 +102,13 @@ impl Clipseek {
             waiting: &waiting,
             ..AddOptions::default()
         };
-        let place = place_of(path)?;
-        let pictures = collection.forget(&place, &options)?;
+        let mut place = place_of(path)?;
+        let mut pictures = collection.forget(&place, &options)?;
+        let resolved = self::place(&resolved(path));
+        if pictures == 0 && resolved != place && path.exists() {
+            place = resolved;
+            pictures = collection.forget(&place, &options)?;
+        }
         let id = path.to_str().filter(|_| pictures == 0);
         if let Some(id) = id
             && collection.forget_id(id, &options)?

@@ -1,10 +1,11 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use index::Filter;
 use search::{Collection, keys};
 
 use crate::error::{Error, Result};
 use crate::period::Period;
+use crate::real_path::{folder_at, resolved};
 use crate::sources::{absolute, place};
 
 /// Which pictures something is about: by metadata, by when they were taken, by folder. All conditions hold together.
@@ -25,6 +26,18 @@ impl Conditions {
         self.taken_after.is_some() || self.taken_before.is_some()
     }
 
+    /// The options that were given.
+    pub(crate) fn options(&self) -> Vec<&'static str> {
+        let given = [
+            (self.filter.is_some(), "--filter"),
+            (self.folder.is_some(), "--folder"),
+            (self.taken_after.is_some(), "--taken-after"),
+            (self.taken_before.is_some(), "--taken-before"),
+        ];
+        let given = given.iter().filter(|(is_given, _)| *is_given);
+        given.map(|(_, option)| *option).collect()
+    }
+
     /// The filter that all of it comes to in a collection, if there is any.
     ///
     /// # Errors
@@ -34,22 +47,34 @@ impl Conditions {
         if let (Some(after), Some(before)) = (self.taken_after, self.taken_before)
             && after.start >= before.end
         {
-            return Err(Error::NoTime);
+            return Err(Error::NoTime { after, before });
         }
         let after = self.taken_after.map(|after| after.start);
         let before = self.taken_before.map(|before| before.end);
-        let folder = self.folder.as_deref().map(absolute).transpose()?;
-        if let Some(path) = folder.as_ref().filter(|folder| !folder.is_dir()) {
-            return Err(Error::NoFolder { path: path.clone() });
-        }
+        let folder = self.folder.as_deref();
+        let folder = folder.map(|folder| below(folder, collection)).transpose()?;
         let conditions = [
             filter,
             after.map(|start| Filter::at_least(keys::TAKEN_AT, start)),
             before.map(|end| Filter::below(keys::TAKEN_AT, end)),
-            folder.map(|folder| collection.below(&place(&folder))),
+            folder,
         ];
         Ok(Filter::all(conditions.into_iter().flatten()))
     }
+}
+
+/// The filter for the pictures in a folder: by the path that was given, and by the one without links.
+fn below(folder: &Path, collection: &Collection<'_>) -> Result<Filter> {
+    let path = absolute(folder)?;
+    let Some(path) = folder_at(&path) else {
+        return Err(Error::NoFolder { path });
+    };
+    let resolved = resolved(&path);
+    let given = collection.below(&place(&path));
+    Ok(match resolved == path {
+        true => given,
+        false => Filter::either(given, collection.below(&place(&resolved))),
+    })
 }
 
 /// A filter as somebody writes it: JSON, in Pinecone's filter language.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dataset::DownloadError;
 
 use crate::hub_model::HubModel;
+use crate::period::Period;
 
 /// A failure of something that was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +127,23 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A path where no file is.
+    #[error("{} `{}`", match path.is_dir() {
+        true => "a folder is no picture to look for:",
+        false => "there is no file",
+    }, path.display())]
+    NoFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The model that was named is another than the one that made a collection.
+    #[error("the collection was made by model `{expected}`, not by `{named}`")]
+    OtherModel {
+        /// The model that was named.
+        named: String,
+        /// The model of the collection.
+        expected: String,
+    },
     /// A query without any term.
     #[error("no words to look for")]
     NoWords,
@@ -150,8 +168,13 @@ pub enum Error {
         what: &'static str,
     },
     /// The dates exclude each other.
-    #[error("no time lies after --taken-after and before --taken-before")]
-    NoTime,
+    #[error("--taken-after {after} is later than --taken-before {before}")]
+    NoTime {
+        /// From when on.
+        after: Period,
+        /// Until when.
+        before: Period,
+    },
     /// A folder that is not there, or no folder.
     #[error("there is no folder `{}`", path.display())]
     NoFolder {
@@ -334,6 +357,16 @@ impl Error {
                 "give a table (CSV, TSV, JSONL, Parquet) with a caption column".to_owned()
             }
             Error::UnknownExtension { expected, .. } => format!("expected {expected}"),
+            Error::NoFile { path } if path.is_dir() => {
+                format!("to search in it: --folder {}", path.display())
+            }
+            Error::NoFile { .. } => {
+                "words that begin like a path, or have a slash and a picture's ending, are taken for one".to_owned()
+            }
+            Error::OtherModel { expected, .. } => own_model("--model", expected),
+            Error::TermWeight { weight, .. } if weight.starts_with('-') => {
+                "to subtract a term, put it behind a minus with a blank on both sides: cat - dog".to_owned()
+            }
             Error::NoWords => "clipseek search \"a dog on the beach\", or --image FILE".to_owned(),
             Error::NothingToCompare => {
                 "say in words what to look for beside the keywords, or leave out --in".to_owned()
@@ -363,7 +396,9 @@ impl Error {
             Error::OutputIsPicture { .. } => {
                 "name another file, or delete this one before".to_owned()
             }
-            Error::NoTime => "--taken-after is where the time begins".to_owned(),
+            Error::NoTime { .. } => {
+                "--taken-after is where the time begins, --taken-before where it ends".to_owned()
+            }
             Error::HubSettings(error) => {
                 let mini = "or try clipseek out with the bundled model: --model mini";
                 match error.hint() {
@@ -572,7 +607,13 @@ fn of_search(error: &search::Error) -> Option<String> {
             "make room and run the same command: it goes on where it stopped".to_owned()
         }
         error if error.is_damage() => DAMAGED_STORE.to_owned(),
-        search::Error::Catalogue { .. } | search::Error::Store { .. } => {
+        search::Error::NoKeywords { .. } => {
+            "keywords are of letters and digits; signs and emoji aren't looked up".to_owned()
+        }
+        search::Error::Catalogue { .. }
+        | search::Error::Store { .. }
+        | search::Error::Lock { .. }
+        | search::Error::StoreIsFile { .. } => {
             "the store has to be a directory that can be written to; --store names another"
                 .to_owned()
         }

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,16 @@ pub enum Event<'a> {
 pub enum Note<'a> {
     /// Words that look like the name of a picture's file, which does not exist.
     WordsLookLikeFile {
+        /// The words.
+        words: &'a str,
+    },
+    /// Words that name a folder.
+    WordsAreFolder {
+        /// The words.
+        words: &'a str,
+    },
+    /// Words that end in a plus or minus.
+    OperatorAtEnd {
         /// The words.
         words: &'a str,
     },
@@ -96,6 +107,8 @@ pub enum Note<'a> {
     SourceGone {
         /// The collection.
         collection: &'a str,
+        /// The source.
+        path: &'a Path,
     },
     /// A column of a table is left out, as its name is taken.
     ColumnTaken {
@@ -125,6 +138,14 @@ impl fmt::Display for Note<'_> {
                 f,
                 "there is no file `{words}`, so its name is taken as words"
             ),
+            Note::WordsAreFolder { words } => write!(
+                f,
+                "`{words}` is a folder, and its name is taken as words; to search in it: --folder {words}"
+            ),
+            Note::OperatorAtEnd { words } => write!(
+                f,
+                "nothing follows the operator at the end of `{words}`, so all of it is taken as words"
+            ),
             Note::MinusWithoutBlank { words, meant } => write!(
                 f,
                 "`{words}` is taken as words; to subtract, put a blank on both sides of the minus: `{meant}`"
@@ -141,7 +162,10 @@ impl fmt::Display for Note<'_> {
                     1 => "1 picture is left out: its file is".to_owned(),
                     more => format!("{more} pictures are left out: their files are"),
                 };
-                write!(f, "{left_out} gone; `clipseek add` its source again")
+                write!(
+                    f,
+                    "{left_out} gone; if they were moved, add the folder where they are now"
+                )
             }
             Note::TextModelHasPictures { text_model, model } => write!(
                 f,
@@ -157,9 +181,12 @@ impl fmt::Display for Note<'_> {
             }
             Note::Offline { model } => write!(f, "offline, so {model} stays as the cache has it"),
             Note::Store { notice } => f.write_str(notice),
-            Note::SourceGone { collection } => write!(
+            Note::SourceGone { collection, path } => write!(
                 f,
-                "collection {collection} has pictures of it: `clipseek collection forget` takes them out"
+                "{path} is not there now, as when a disk is not connected. Collection {collection} keeps the pictures \
+                 indexed from it, and finds them again once it is back. If it is gone for good: clipseek collection \
+                 forget {path}",
+                path = path.display()
             ),
             Note::ColumnTaken { name } => write!(
                 f,

@@ -50,6 +50,7 @@ mod models;
 mod period;
 mod picture_input;
 mod query;
+mod real_path;
 mod runtime;
 mod search_request;
 mod settings;

@@ -47,6 +47,8 @@ impl MixTerm {
 /// A weight as it is written, if one is, and what follows it, with the blanks before it.
 fn weight_of(text: &str) -> (Option<&str>, &str) {
     let is_number = |written: &str| {
+        // A negative one is refused, with what to do instead.
+        let written = written.strip_prefix('-').unwrap_or(written);
         written.starts_with(|c: char| c.is_ascii_digit())
             && written.chars().all(|c| c.is_ascii_digit() || c == '.')
             && written.matches('.').count() <= 1
@@ -221,7 +223,12 @@ mod tests {
                 "{text}"
             );
         }
-        for text in ["0:dog + cat", "cat - 0.0:dog", "cat + 1000.5:a"] {
+        for text in [
+            "0:dog + cat",
+            "-1:dog + cat",
+            "cat - 0.0:dog",
+            "cat + 1000.5:a",
+        ] {
             let error = MixTerm::parse(text);
             assert!(matches!(error, Err(Error::TermWeight { .. })), "{text}");
         }

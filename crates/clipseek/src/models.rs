@@ -99,7 +99,7 @@ impl Models {
     /// The models that were named, or those which made the collection.
     ///
     /// # Errors
-    /// Those of [`load`](Self::load), and [`Error::ModelMoved`].
+    /// Those of [`load`](Self::load), [`Error::OtherModel`] and [`Error::ModelMoved`].
     pub fn load_for(&self, choice: &ModelChoice, made_with: &ModelIdentity) -> Result<NamedModel> {
         let model = self.load_pictures_for(choice, made_with)?;
         // A model that is not the collection's is refused for that, not for how its texts go with it.
@@ -127,13 +127,37 @@ impl Models {
         made_with: &ModelIdentity,
     ) -> Result<NamedModel> {
         let model = match choice.name() {
-            Some(name) => self.load_named(name, choice.device)?,
+            Some(name) => {
+                self.refuse_other(name, made_with)?;
+                self.load_named(name, choice.device)?
+            }
             None => {
                 self.load_remembered(&made_with.reference, &made_with.fingerprint, choice.device)?
             }
         };
         let own = Precision::named(&made_with.precision);
         Ok(model.computed_in(choice.precision.or(own).unwrap_or_default()))
+    }
+
+    /// Refuses a model of the hub that would be downloaded, and is another than the one that made a collection by its
+    /// id alone. A collection of a directory's model may have been made by any.
+    fn refuse_other(&self, name: &str, made_with: &ModelIdentity) -> Result<()> {
+        let expected = &made_with.reference;
+        let (named, own) = (HubModel::parse(name), HubModel::parse(expected));
+        let Some(named) = named.filter(|_| !Path::new(name).is_dir()) else {
+            return Ok(());
+        };
+        let is_other = match own.filter(|_| !Path::new(expected).is_absolute()) {
+            Some(own) => own.repository != named.repository,
+            None => expected == MINI,
+        };
+        if is_other && self.find(&named).is_err() {
+            return Err(Error::OtherModel {
+                named: name.to_owned(),
+                expected: expected.clone(),
+            });
+        }
+        Ok(())
     }
 
     /// What embeds words and pictures for a collection: its own models, on the quickest device.

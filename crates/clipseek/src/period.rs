@@ -1,3 +1,5 @@
+use std::fmt;
+
 /// A span of time that a date stands for: all of a year, of a day, of a second.
 ///
 /// In seconds since 1970 by a clock on the wall: cameras rarely say in which time zone they were.
@@ -68,6 +70,46 @@ impl Period {
     }
 }
 
+/// As it is read, as precise as it is.
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = date_of(self.start.div_euclid(DAY));
+        let (hour, second) = (
+            self.start.rem_euclid(DAY) / 3600,
+            self.start.rem_euclid(3600),
+        );
+        match self.end - self.start {
+            1 => {
+                let (minute, second) = (second / 60, second % 60);
+                write!(
+                    f,
+                    "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
+                )
+            }
+            60 => write!(
+                f,
+                "{year:04}-{month:02}-{day:02}T{hour:02}:{:02}",
+                second / 60
+            ),
+            3600 => write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}"),
+            DAY => write!(f, "{year:04}-{month:02}-{day:02}"),
+            seconds if seconds > 31 * DAY => write!(f, "{year:04}"),
+            _ => write!(f, "{year:04}-{month:02}"),
+        }
+    }
+}
+
+/// The year, month and day of a day since 1970.
+fn date_of(day: i64) -> (i64, i64, i64) {
+    let mut year = 1970 + day.div_euclid(366);
+    while day_number(year + 1, 1) <= day {
+        year += 1;
+    }
+    let month = (2..=12).rev().find(|&month| day_number(year, month) <= day);
+    let month = month.unwrap_or(1);
+    (year, month, day - day_number(year, month) + 1)
+}
+
 const DAY: i64 = 86_400;
 
 /// The numbers that a text is of, each of so many digits; the later ones may be missing.
@@ -101,7 +143,9 @@ mod tests {
     /// Seconds are those of `date --utc --date=… +%s`.
     #[track_caller]
     fn case(text: &str, start: i64, end: i64) {
-        assert_eq!(Period::parse(text), Ok(Period { start, end }), "{text}");
+        let period = Period { start, end };
+        assert_eq!(Period::parse(text), Ok(period), "{text}");
+        assert_eq!(Period::parse(&period.to_string()), Ok(period), "{text}");
     }
 
     #[test]

@@ -121,19 +121,28 @@ impl Clipseek {
     }
 
     /// The picture file that words name, if there is one. Remarks what the words may mean instead.
-    pub fn picture_named(&self, words: &str) -> Option<PictureInput> {
-        let path = Path::new(words.trim());
-        if path.is_file() && (has_picture_name(path) || is_picture(path)) {
-            return Some(PictureInput::File(path.to_owned()));
+    ///
+    /// # Errors
+    /// [`Error::NoFile`] for what is written like a path where no file is.
+    pub fn picture_named(&self, words: &str) -> Result<Option<PictureInput>> {
+        let trimmed = words.trim();
+        let path = Path::new(trimmed);
+        if path.is_file() && (is_path(trimmed) || has_picture_name(path) || is_picture(path)) {
+            return Ok(Some(PictureInput::File(path.to_owned())));
         }
+        refuse_path(trimmed)?;
         let listener = &self.settings().listener;
         let meant = with_minus(words);
         if looks_like_file(path) {
             listener.note(Note::WordsLookLikeFile { words });
+        } else if path.is_dir() {
+            listener.note(Note::WordsAreFolder { words: trimmed });
+        } else if trimmed.ends_with(" +") || trimmed.ends_with(" -") {
+            listener.note(Note::OperatorAtEnd { words: trimmed });
         } else if let Some(meant) = &meant {
             listener.note(Note::MinusWithoutBlank { words, meant });
         }
-        None
+        Ok(None)
     }
 
     /// The terms that words come to: one, or those of a mix.
@@ -155,7 +164,7 @@ impl Clipseek {
             None if Address::is_meant(trimmed) => {
                 TermKind::Picture(self.picture_at(trimmed.as_ref())?)
             }
-            None => match self.picture_named(words) {
+            None => match self.picture_named(words)? {
                 Some(picture) => TermKind::Picture(picture),
                 None => TermKind::Words(words.to_owned()),
             },
@@ -175,8 +184,25 @@ impl Clipseek {
         if Address::is_meant(text) || Path::new(text).is_file() {
             return Ok(TermKind::Picture(self.picture_at(text.as_ref())?));
         }
+        refuse_path(text)?;
         Ok(TermKind::Words(text.to_owned()))
     }
+}
+
+/// Refuses what is written like the path of a file, where there is none.
+fn refuse_path(text: &str) -> Result<()> {
+    match is_path(text) {
+        true => Err(Error::NoFile { path: text.into() }),
+        false => Ok(()),
+    }
+}
+
+/// Whether a text is written as paths are and words are not: `./beach`, `/photos`, `photos/beach.jpg`.
+fn is_path(text: &str) -> bool {
+    let begins = ["./", "../", "/", "~/"]
+        .iter()
+        .any(|it| text.starts_with(it));
+    begins || (text.contains(std::path::is_separator) && has_picture_name(text.as_ref()))
 }
 
 /// Whether that seems to be the name of a picture's file.

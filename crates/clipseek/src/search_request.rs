@@ -122,7 +122,7 @@ impl Clipseek {
         };
         let model = model(&query, &collection)?;
         let model = model.as_ref().map(|it| &it.borrow().model);
-        let answer = find(&collection, model, query, &options)?;
+        let answer = find(&collection, model, query, &options, &request.conditions)?;
         if answer.found.gone > 0 && answer.nothing.is_none() {
             let pictures = answer.found.gone;
             let note = Note::FilesGone { pictures };
@@ -182,6 +182,7 @@ fn find(
     model: Option<&Model>,
     query: Query,
     options: &SearchOptions,
+    conditions: &Conditions,
 ) -> Result<Answer> {
     let model = model.filter(|_| !query.terms.is_empty());
     let found = match (model, &query.keywords) {
@@ -195,7 +196,7 @@ fn find(
         (None, None) => return Err(Error::NoWords),
     };
     Ok(Answer {
-        nothing: Nothing::of(&found, &query, options, collection),
+        nothing: Nothing::of(&found, &query, options, conditions, collection),
         collection: collection.name().to_owned(),
         model: collection.model().reference.clone(),
         query,

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 /// name at any depth, one with a slash the path from the folder, one that ends in a slash only
 /// folders. What is in an excluded folder is excluded.
 #[derive(Debug)]
-pub(crate) struct Exclusions {
+pub struct Exclusions {
     anything: GlobSet,
     folders: GlobSet,
 }
@@ -18,7 +18,11 @@ impl Exclusions {
         self.anything.is_empty() && self.folders.is_empty()
     }
 
-    pub(crate) fn new(patterns: &[String]) -> Result<Self> {
+    /// Those that some patterns name.
+    ///
+    /// # Errors
+    /// [`Error::Exclude`] for a malformed pattern.
+    pub fn new(patterns: &[String]) -> Result<Self> {
         let mut anything = GlobSetBuilder::new();
         let mut folders = GlobSetBuilder::new();
         for pattern in patterns {
@@ -60,8 +64,8 @@ impl Exclusions {
         self.anything.is_match(relative) || (is_folder && self.folders.is_match(relative))
     }
 
-    /// Whether this file, or a folder that it is in, is excluded.
-    pub(crate) fn exclude_within(&self, relative: &Path) -> bool {
+    /// Whether this file, or a folder that it is in, is excluded; `relative` begins at the source's folder.
+    pub fn exclude_within(&self, relative: &Path) -> bool {
         let folders = relative.ancestors().skip(1);
         self.exclude(relative, false) || folders.into_iter().any(|path| self.exclude(path, true))
     }

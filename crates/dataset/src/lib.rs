@@ -80,6 +80,7 @@ pub use download::{
 pub use embedding_array::EmbeddingArray;
 pub use embedding_table::{EmbeddingRow, EmbeddingTable};
 pub use error::{Error, Result};
+pub use exclusions::Exclusions;
 pub use fetch::{FetchOptions, fetch};
 pub use fetch_error::FetchError;
 pub use hub_table::HubDataset;

@@ -4,7 +4,7 @@ use crate::{Error, Result, Size};
 ///
 /// A decoded picture takes three bytes a pixel. Decoding it takes a few times as much for a moment:
 /// 4 to 10 bytes a pixel for most files, about 20 for AVIF and for a TIFF of four 32-bit floats, and
-/// up to 36 for HEIC and 48 for JPEG XL, which may have half as many pixels therefore.
+/// up to 36 for HEIC and 48 for JPEG XL, which may have a quarter as many pixels therefore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The largest file, in bytes.
@@ -14,11 +14,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 128 MiB and 100 million pixels.
+    /// 128 MiB and 200 million pixels: a panorama of 20,000 x 10,000.
     fn default() -> Self {
         Self {
             bytes: 128 << 20,
-            pixels: 100_000_000,
+            pixels: 200_000_000,
         }
     }
 }

@@ -140,8 +140,9 @@ fn headers_with_extreme_numbers() {
 
 #[test]
 fn bombs_are_refused_by_their_headers() {
-    let bombs: [(&str, Vec<u8>); 9] = [
-        ("png", png_bomb()),
+    let bombs: [(&str, Vec<u8>); 10] = [
+        ("png", png_bomb([0, 1, 0x86, 0xA0])),
+        ("wide png", png_bomb([0x7F, 0xFF, 0xFF, 0xFF])),
         ("gif", gif_bomb()),
         ("tiff", tiff_bomb()),
         ("bmp", bmp_bomb()),
@@ -232,9 +233,10 @@ fn directories_in_circles_end() {
     decode("circle", &bytes).unwrap_err();
 }
 
-fn png_bomb() -> Vec<u8> {
+fn png_bomb(side: [u8; 4]) -> Vec<u8> {
     let (_, mut bytes) = fixture("rgb.png");
-    bytes[16..24].copy_from_slice(&[0, 1, 0x86, 0xA0, 0, 1, 0x86, 0xA0]);
+    bytes[16..20].copy_from_slice(&side);
+    bytes[20..24].copy_from_slice(&side);
     let checksum = crc32(&bytes[12..29]);
     bytes[29..33].copy_from_slice(&checksum.to_be_bytes());
     bytes

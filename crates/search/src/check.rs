@@ -11,7 +11,7 @@ use crate::collection::{CAPTIONS, Collection, MISSING_CAPTIONS, MISSING_IMAGES, 
 use crate::error::Result;
 use crate::ingest::options::AddOptions;
 use crate::record::{Record, caption_ids, record_of_caption};
-use crate::stamp::{FileStamp, is_gone};
+use crate::stamp::{FileStamp, is_gone, is_readable};
 
 /// Records or vectors looked at together.
 const PAGE: usize = 256;
@@ -42,10 +42,12 @@ pub struct CheckReport {
     pub pictures: usize,
     /// Those that are marked as missing.
     pub missing: usize,
+    /// Those of the missing whose files are there, but can't be read as pictures any more.
+    pub unreadable: usize,
     /// Those that were being written when an `add` was interrupted, or that a repair left to be embedded
     /// again. The next `add` takes care of them.
     pub unfinished: usize,
-    /// Files that have changed since they were indexed. The next `add` takes them up.
+    /// Files that have changed since they were indexed, or are back. The next `add` takes them up.
     pub changed: Vec<String>,
     /// What is wrong.
     pub faults: Vec<Fault>,
@@ -77,6 +79,9 @@ pub struct Fault {
 pub enum FaultKind {
     /// The picture's file is gone, and the collection did not know. Mended by marking it as missing.
     FileGone,
+    /// The picture's file is there and can't be read as a picture any more, and the collection did not know. Mended by
+    /// marking it as missing.
+    Unreadable,
     /// The picture lacks its vector or those of its captions. Mended in that the next `add` of its
     /// source embeds it again.
     NoVectors,
@@ -96,6 +101,7 @@ impl FaultKind {
     pub fn describe(self) -> &'static str {
         match self {
             FaultKind::FileGone => "the file is gone",
+            FaultKind::Unreadable => "the file cannot be read as a picture any more",
             FaultKind::NoVectors => "vectors are lacking",
             FaultKind::NoRecord => "a vector of no picture",
             FaultKind::DamagedVector => "the vector is damaged",
@@ -110,6 +116,7 @@ impl FaultKind {
     pub fn remedy(self) -> &'static str {
         match self {
             FaultKind::FileGone => "marked as missing",
+            FaultKind::Unreadable => "left out of searches until it can be read",
             FaultKind::NoVectors => "embedded again when its source is added again",
             FaultKind::NoRecord => "deleted",
             FaultKind::DamagedVector => "deleted, embedded again when its source is added again",
@@ -226,7 +233,8 @@ impl Collection<'_> {
             let page = self.catalogue.records(self.key(), after.as_deref(), PAGE)?;
             let Some(last) = page.last() else { break };
             after = Some(last.id.clone());
-            let (mut gone, mut incomplete, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut gone, mut unreadable) = (Vec::new(), Vec::new());
+            let (mut incomplete, mut damaged) = (Vec::new(), Vec::new());
             for mut record in page {
                 report.pictures += 1;
                 report.missing += usize::from(record.missing);
@@ -250,16 +258,25 @@ impl Collection<'_> {
                     gone.push(record);
                 } else if !is_complete {
                     incomplete.push(record);
-                } else if !record.missing && has_changed(&record, options.read) {
-                    report.changed.push(record.place);
+                } else if record.missing {
+                    report.look_at_missing(record);
+                } else if has_changed(&record, options.read) {
+                    match is_readable(record.path()) {
+                        true => report.changed.push(record.place),
+                        false => unreadable.push(record),
+                    }
                 }
             }
             progress(report.pictures);
             report.note(FaultKind::FileGone, &gone);
+            report.note(FaultKind::Unreadable, &unreadable);
             report.note(FaultKind::NoVectors, &incomplete);
             if options.repair {
-                report.repaired += gone.len() + incomplete.len();
+                report.repaired += gone.len() + unreadable.len() + incomplete.len();
+                report.unreadable += unreadable.len();
+                report.missing += gone.len() + unreadable.len();
                 self.mark_missing(gone)?;
+                self.mark_missing(unreadable)?;
                 self.forget_content(incomplete)?;
                 self.forget_content(damaged)?;
             }
@@ -339,6 +356,19 @@ impl CheckReport {
             kind,
         };
         self.faults.extend(records.iter().map(fault));
+    }
+
+    /// Sees whether the file of a missing picture is there, and is the one that was indexed or another picture.
+    fn look_at_missing(&mut self, record: Record) {
+        let path = record.path();
+        if is_gone(path) {
+            return;
+        }
+        let is_back = FileStamp::of(path).is_ok_and(|stamp| stamp.is_that_of(record.stamp));
+        match is_back || is_readable(path) {
+            true => self.changed.push(record.place),
+            false => self.unreadable += 1,
+        }
     }
 }
 

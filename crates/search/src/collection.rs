@@ -37,9 +37,10 @@ pub struct CollectionInfo {
     pub engine: EngineKind,
     /// The model that made its vectors.
     pub model: ModelIdentity,
-    /// How many pictures it has whose files are there.
+    /// How many pictures it has whose files are there and could be read.
     pub pictures: u64,
-    /// How many pictures it has whose files were gone when they were last looked for. They are not found.
+    /// How many pictures it has whose files were gone, or could not be read any more, when they were last looked for.
+    /// They are not found.
     pub missing: u64,
 }
 

@@ -70,6 +70,10 @@ pub struct Duplicates {
     /// How many were left out, as their files are gone or have changed since they were indexed, or as they
     /// have no vector. The next `add` takes care of them.
     pub left_out: usize,
+    /// How many of these are gone.
+    pub gone: usize,
+    /// How many of these have changed.
+    pub changed: usize,
     /// How many could be done without.
     pub superfluous: usize,
     /// What these take on the disk.
@@ -175,20 +179,22 @@ impl Collection<'_> {
         if !(threshold > 0.0 && threshold <= 1.0) {
             return Err(Error::DuplicateThreshold { threshold });
         }
-        let (candidates, gone) = self.candidates(options.filter.as_ref())?;
+        let (candidates, [gone, changed]) = self.candidates(options.filter.as_ref())?;
         let (vectors, lacking) = self.vectors_of(&candidates)?;
         let kinship = |one: usize, other: usize| candidates[one].kinship(&candidates[other]);
         let members = stars(&vectors, threshold, kinship, progress);
         Ok(Duplicates {
             pictures: candidates.len() - lacking,
-            left_out: gone + lacking,
+            left_out: gone + changed + lacking,
+            gone,
+            changed,
             ..Duplicates::of(&candidates, &members)
         })
     }
 
-    /// The pictures to be compared, those to be kept before others first, and how many are left out.
-    fn candidates(&self, filter: Option<&Filter>) -> Result<(Vec<Candidate>, usize)> {
-        let (mut candidates, mut gone) = (Vec::new(), 0);
+    /// The pictures to be compared, those to be kept before others first, and how many are gone and have changed.
+    fn candidates(&self, filter: Option<&Filter>) -> Result<(Vec<Candidate>, [usize; 2])> {
+        let (mut candidates, mut gone, mut changed) = (Vec::new(), 0, 0);
         let mut after: Option<String> = None;
         loop {
             let mut page = self.catalogue.records(self.key(), after.as_deref(), PAGE)?;
@@ -198,13 +204,19 @@ impl Collection<'_> {
                 !record.missing
                     && filter.is_none_or(|it| it.matches(&self.labels().of_picture(record)))
             });
-            let found: Vec<Option<Candidate>> = page.into_par_iter().map(Candidate::of).collect();
-            gone += found.iter().filter(|found| found.is_none()).count();
-            candidates.extend(found.into_iter().flatten());
+            let found: Vec<Result<Candidate, Lost>> =
+                page.into_par_iter().map(Candidate::of).collect();
+            for found in found {
+                match found {
+                    Ok(candidate) => candidates.push(candidate),
+                    Err(Lost::Gone) => gone += 1,
+                    Err(Lost::Changed) => changed += 1,
+                }
+            }
         }
         one_a_file(&mut candidates);
         candidates.sort_by(|one, other| one.precedence().cmp(&other.precedence()));
-        Ok((candidates, gone))
+        Ok((candidates, [gone, changed]))
     }
 
     /// The vectors of the pictures, in their order, and how many have none.
@@ -232,16 +244,22 @@ impl Collection<'_> {
     }
 }
 
+/// Why a picture is not compared.
+enum Lost {
+    Gone,
+    Changed,
+}
+
 impl Candidate {
-    /// `None` where the file is gone, or is not the one that was indexed: whoever deletes the others relies
+    /// None where the file is gone, or is not the one that was indexed: whoever deletes the others relies
     /// on what is kept.
-    fn of(record: Record) -> Option<Candidate> {
+    fn of(record: Record) -> Result<Candidate, Lost> {
         let path = record.path();
-        let metadata = path.metadata().ok()?;
+        let metadata = path.metadata().map_err(|_| Lost::Gone)?;
         if record.hash.is_empty() || has_changed(&record, path, &metadata) {
-            return None;
+            return Err(Lost::Changed);
         }
-        Some(Candidate {
+        Ok(Candidate {
             identity: Identity::of(path, &metadata),
             is_link: path.canonicalize().is_ok_and(|file| file != path),
             modified: metadata.modified().ok(),

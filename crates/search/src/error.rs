@@ -14,6 +14,21 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// The store's path leads to a file.
+    #[error("the store `{}` is a file, not a folder", path.display())]
+    StoreIsFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The file that lets one process at a time change a collection could not be locked.
+    #[error("cannot lock `{}`, by which one process at a time changes a collection", path.display())]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The catalogue (SQLite) failed.
     #[error("the catalogue `{}` failed", path.display())]
     Catalogue {
@@ -203,7 +218,7 @@ impl Error {
     /// Whether the store's directory cannot be written to.
     pub(crate) fn is_read_only(&self) -> bool {
         let kind = match self {
-            Error::Store { source, .. } => Some(source.kind()),
+            Error::Store { source, .. } | Error::Lock { source, .. } => Some(source.kind()),
             _ => None,
         };
         matches!(

@@ -63,6 +63,9 @@ impl Collection<'_> {
     /// this writes what has been read, and returns when `records` gives its next item or ends. So let it end, too, when
     /// `options.stop` is set.
     ///
+    /// A picture of the collection whose file can't be read any more keeps its record and its vectors, but searches leave
+    /// it out until it can be read again.
+    ///
     /// What the report counts is on the disk. An interruption at any moment costs no more than what
     /// has been read and not yet written: a few batches, or some thousand pictures if these come that fast. The same
     /// call goes on from there.
@@ -98,9 +101,9 @@ impl Collection<'_> {
             Ok(())
         })?;
         for folder in &options.folders {
-            self.sweep(folder, &run, options.prune, options.stop, &mut report)?;
+            self.sweep(folder, &run, options, &mut report)?;
         }
-        if report.written() + report.missing + report.removed > 0 {
+        if report.has_changes() {
             report.late = !self.refresh()?;
         }
         report.stopped = options.stop.load(Ordering::Relaxed);

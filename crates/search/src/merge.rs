@@ -19,8 +19,10 @@ const BATCH: usize = 256;
 pub struct MergeReport {
     /// Pictures that the other collection now has, too.
     pub added: usize,
-    /// Pictures of which it had one at the same place.
+    /// Pictures of which it had one at the same place, and that had nothing more to say.
     pub present: usize,
+    /// Pictures of which it had one at the same place, which now has their captions and metadata too.
+    pub completed: usize,
     /// Pictures without vectors: adding their source again gives them theirs.
     pub incomplete: usize,
     /// Pictures whose id another picture has, and that cannot have one of their own.
@@ -41,8 +43,8 @@ pub enum MergeEvent<'a> {
 }
 
 impl Collection<'_> {
-    /// Takes in the pictures of `other`, with their vectors: nothing is read or embedded. What this
-    /// collection has at the same place stays as it is. `file` says where the file of a picture of a URL is
+    /// Takes in the pictures of `other`, with their vectors: nothing is read or embedded. A picture that this
+    /// collection has at the same place stays, and gets the captions and the metadata that it lacks. `file` says where the file of a picture of a URL is
     /// from now on.
     ///
     /// # Errors
@@ -71,22 +73,27 @@ impl Collection<'_> {
                 return Ok(());
             }
             match self.taken_in(embedding, &mut file)? {
-                TakenIn::Change(change) => batch.push(*change),
+                TakenIn::Change(change) => {
+                    report.added += 1;
+                    batch.push(*change);
+                }
                 TakenIn::Present => report.present += 1,
+                TakenIn::Completed(change) => {
+                    report.completed += 1;
+                    batch.push(*change);
+                }
                 TakenIn::Failed(failure) => {
                     report.failed += 1;
                     progress(MergeEvent::Failed(&failure));
                 }
             }
             if batch.len() >= BATCH {
-                report.added += batch.len();
-                self.write_changed(std::mem::take(&mut batch))?;
+                self.write_merged(std::mem::take(&mut batch))?;
                 progress(MergeEvent::Progress(&report));
             }
             Ok::<_, E>(())
         })?;
-        report.added += batch.len();
-        self.write_changed(batch)?;
+        self.write_merged(batch)?;
         report.incomplete = incomplete;
         report.late = !self.refresh()?;
         Ok(report)
@@ -104,7 +111,7 @@ impl Collection<'_> {
                 // Its copy did not come to be the last time.
                 file(old)?;
             }
-            return Ok(TakenIn::Present);
+            return Ok(self.completed(own, record, embedding.captions)?);
         }
         if let Some(holder) = self.catalogue.place_of(self.key(), &record.id)? {
             let own = id_of_place(&record.place);
@@ -125,11 +132,55 @@ impl Collection<'_> {
             replaced: Vec::new(),
         })))
     }
+
+    /// What becomes of a picture of this collection in the light of the same of another, whose captions have these
+    /// vectors.
+    fn completed(&self, own: Record, other: Record, values: Vec<Vec<f32>>) -> Result<TakenIn> {
+        let mut record = own.clone();
+        for (key, value) in other.metadata {
+            record.metadata.entry(key).or_insert(value);
+        }
+        let mut further = Vec::new();
+        for (caption, values) in other.captions.into_iter().zip(values) {
+            if !record.captions.contains(&caption) {
+                record.captions.push(caption);
+                further.push(values);
+            }
+        }
+        if record == own {
+            return Ok(TakenIn::Present);
+        }
+        let vectors = (self.image_values(&own)?, self.caption_values(&own)?);
+        let (Some(image), Some(mut captions)) = vectors else {
+            // To be embedded with its own source again.
+            return Ok(TakenIn::Present);
+        };
+        if let Err(error) = self.labels().check(&record) {
+            return Ok(TakenIn::Failed(Failure::of_metadata(record.place, &error)));
+        }
+        captions.append(&mut further);
+        Ok(TakenIn::Completed(Box::new(Change {
+            record,
+            image: Image::Vector(image),
+            captions: Some(captions),
+            kind: ChangeKind::Updated,
+            replaced: vec![own],
+        })))
+    }
+
+    /// Writes changes. What was missing stays so.
+    fn write_merged(&self, changed: Vec<Change>) -> Result<()> {
+        let missing = changed.iter().map(|change| &change.record);
+        let missing: Vec<Record> = missing.filter(|it| it.missing).cloned().collect();
+        self.write_changed(changed)?;
+        self.mark_missing(missing).map(drop)
+    }
 }
 
 /// What became of a picture of another collection.
 enum TakenIn {
     Change(Box<Change>),
     Present,
+    Completed(Box<Change>),
     Failed(Failure),
 }

@@ -8,13 +8,13 @@
 use std::fmt::Write;
 use std::path::{Component, Path};
 
-use index::{Filter, Metadata};
+use index::{Filter, Metadata, Vector};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::address::Address;
 use crate::keys::{CAPTION, CAPTIONS, FILE, FOLDERS, IMAGE, PLACES, RECORD};
-use crate::record::Record;
+use crate::record::{Record, caption_id};
 
 /// Bytes that the names of folders may take: engines bound the metadata of a vector.
 const FOLDERS_ROOM: usize = 8 << 10;
@@ -38,6 +38,21 @@ impl Labels {
     /// Those of a collection with that salt.
     pub(crate) fn of_collection(salt: Option<Vec<u8>>) -> Labels {
         Labels { salt }
+    }
+
+    /// Refuses a record that the engine would refuse, and with it all that is written together.
+    pub(crate) fn check(&self, record: &Record) -> Result<(), index::Error> {
+        Vector::check(&record.id, &self.of_picture(record))?;
+        record
+            .captions
+            .iter()
+            .enumerate()
+            .try_for_each(|(n, caption)| {
+                Vector::check(
+                    &caption_id(&record.id, n),
+                    &self.of_caption(record, caption),
+                )
+            })
     }
 
     /// The metadata of a record's image vector.

@@ -1,11 +1,11 @@
-//! Records whose files are gone.
+//! Records whose files are gone, or can't be read any more.
 //!
-//! A file that is gone may come back: a disk is plugged in again, a folder is renamed back. So its record
-//! stays, marked, and its vectors go to namespaces that searches do not see.
+//! A file that is gone may come back: a disk is plugged in again, a folder is renamed back. One that was damaged may be
+//! restored. So its record stays, marked, and its vectors go to namespaces that searches do not see.
 
 use std::collections::HashSet;
-use std::path::MAIN_SEPARATOR;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::{MAIN_SEPARATOR, Path};
+use std::sync::atomic::Ordering;
 
 use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use crate::ingest::options::AddOptions;
 use crate::ingest::report::IngestReport;
 use crate::ingest::run::Run;
 use crate::record::{Record, caption_ids, ids_of};
-use crate::stamp::is_gone;
+use crate::stamp::{FileStamp, is_gone, is_readable};
 
 /// Records taken from the catalogue at a time.
 const PAGE: usize = 256;
@@ -55,35 +55,46 @@ impl Collection<'_> {
     }
 
     /// Marks the records below `folder` whose files are gone, or with `prune` removes them. Those that
-    /// `run` has seen are known to be there.
+    /// `run` has seen are known to be there. Those that the folder no longer yields, as they are excluded, are
+    /// counted as left, or with `prune` removed too.
     pub(crate) fn sweep(
         &self,
         folder: &str,
         run: &Run,
-        prune: bool,
-        stop: &AtomicBool,
+        options: &AddOptions<'_>,
         report: &mut IngestReport,
     ) -> Result<()> {
         let start = below(folder);
+        let removes_missing = options.prune && !options.keep_missing;
         let mut after = String::new();
-        while !stop.load(Ordering::Relaxed) {
+        while !options.stop.load(Ordering::Relaxed) {
             let page = self
                 .catalogue
                 .records_below(self.key(), &start, &after, PAGE)?;
             let Some(last) = page.last() else { break };
             after.clone_from(&last.place);
-            let mut gone = Vec::new();
+            let (mut gone, mut left, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
             for record in page {
-                if (prune || !record.missing)
-                    && !run.has_seen(&record.place)?
-                    && is_gone(record.path())
-                {
-                    gone.push(record);
+                if run.has_seen(&record.place)? {
+                } else if is_gone(record.path()) {
+                    match removes_missing || !record.missing {
+                        true => gone.push(record),
+                        false => report.still_missing += 1,
+                    }
+                } else if is_of_folder(&record, folder) && (options.is_excluded)(&record.place) {
+                    left.push(record);
+                } else if is_unreadable(&record) {
+                    unreadable.push(record);
                 }
             }
-            match prune {
+            report.unreadable += self.mark_missing(unreadable)?;
+            match removes_missing {
                 true => report.removed += self.remove(&gone)?,
                 false => report.missing += self.mark_missing(gone)?,
+            }
+            match options.prune {
+                true => report.removed += self.remove(&left)?,
+                false => report.left += left.len(),
             }
         }
         Ok(())
@@ -204,6 +215,19 @@ impl Collection<'_> {
         self.delete_vectors(images, captions)?;
         self.catalogue.replace_records(self.key(), &[], &uncertain)
     }
+}
+
+/// Whether a record was named by a folder, or by another folder in it.
+fn is_of_folder(record: &Record, folder: &str) -> bool {
+    let is_within = |source: &str| source.starts_with(&below(folder)) && Path::new(source).is_dir();
+    let source = record.source.as_deref();
+    source.is_some_and(|source| source == folder || is_within(source))
+}
+
+/// Whether a record's file is no longer the one that was indexed, and no picture at all.
+fn is_unreadable(record: &Record) -> bool {
+    let is_same = || FileStamp::of(record.path()).is_ok_and(|it| it.is_that_of(record.stamp));
+    !record.missing && !is_same() && !is_readable(record.path())
 }
 
 /// The folder among some sources that holds a record's file.

@@ -49,7 +49,7 @@ pub struct Record {
     pub metadata: Metadata,
     /// What the file says of itself: when it was taken, by which camera, where.
     pub facts: Metadata,
-    /// Whether the file was gone when it was last looked for.
+    /// Whether the file was gone when it was last looked for, or could not be read as a picture any more.
     pub missing: bool,
 }
 

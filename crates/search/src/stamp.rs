@@ -3,6 +3,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use picture::{Limits, Picture};
 use serde::{Deserialize, Serialize};
 
 /// A file that has been left alone for so long has the time of its last change: clocks of file
@@ -65,6 +66,14 @@ fn settled(metadata: &Metadata, now: SystemTime) -> Option<i64> {
     let since = modified.duration_since(UNIX_EPOCH).ok()?;
     let nanoseconds = i64::try_from(since.as_nanos()).ok()?;
     (age > SETTLED_AFTER).then_some(nanoseconds)
+}
+
+/// Whether the file is a picture that can be decoded.
+pub(crate) fn is_readable(file: &Path) -> bool {
+    let limits = Limits::default();
+    let decoded = picture::read_within(file, &limits)
+        .and_then(|bytes| Picture::decode_reduced(&bytes, &limits, 1));
+    decoded.is_ok()
 }
 
 /// Whether there is no file. A place that can't be looked at may have one.

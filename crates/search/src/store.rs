@@ -50,6 +50,11 @@ impl Store {
 
     /// Opens the store in `directory` with these settings. Makes it if it is not there.
     pub fn open_with(directory: &Path, settings: StoreSettings) -> Result<Store> {
+        if directory.is_file() {
+            return Err(Error::StoreIsFile {
+                path: directory.to_owned(),
+            });
+        }
         fs::create_dir_all(directory).map_err(|source| Error::Store {
             path: directory.to_owned(),
             source,

@@ -33,11 +33,13 @@ use crate::watch::Watch;
 A table is CSV, TSV, JSONL or Parquet. Paths in it are relative to the table. Rows that name the \
 same picture give it several captions; of anything else that they say, the first counts. Columns that are \
 neither path, caption nor id become metadata to filter by: texts, numbers, booleans and lists of texts; \
-nested values are left out. Hidden files and folders are skipped.
+nested values are left out. Hidden files and folders are skipped, and pictures of more than 200 million pixels \
+(HEIC, JPEG XL: 50 million) or 128 MiB are refused.
 
 The same command again takes up what is new or has changed, and reads nothing else. Pictures that were \
 moved or renamed are known by their content. Those of a folder whose files are gone are not found any \
-more; they come back with their files, and --prune forgets them. Ctrl-C ends it cleanly, and the same \
+more, nor are those whose files can no longer be read; they come back with their files, and --prune forgets \
+those that are gone. A folder that is a link is the folder that it leads to. Ctrl-C ends it cleanly, and the same \
 command goes on from there.")]
 pub(crate) struct Arguments {
     /// Folders, tables or picture files
@@ -57,7 +59,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     source: SourceArguments,
 
-    /// Forget pictures whose files are gone, and those that their table no longer names
+    /// Forget pictures whose files are gone, and those that their source no longer names: a row went, or --exclude leaves
+    /// them out
     #[arg(long)]
     prune: bool,
 
@@ -235,6 +238,7 @@ pub(crate) fn summarise(counts: &IngestReport, skipped: usize, took: f64) {
         (counts.moved, "moved"),
         (counts.unchanged, "unchanged"),
         (counts.missing, "missing"),
+        (counts.still_missing, "still missing"),
         (counts.removed, "removed"),
         (counts.left, "no longer named"),
         (counts.failed + skipped, "failed"),
@@ -249,7 +253,17 @@ pub(crate) fn summarise(counts: &IngestReport, skipped: usize, took: f64) {
     };
     message!("{} in {took:.1} s{rate}", parts.join(", "));
     if counts.left > 0 {
-        message!("--prune forgets the pictures that their table no longer names");
+        message!("--prune forgets the pictures that their source no longer names");
+    }
+    if counts.unreadable > 0 {
+        let cannot = match counts.unreadable {
+            1 => "1 indexed picture can no longer be read: searches leave it out until it can"
+                .to_owned(),
+            more => format!(
+                "{more} indexed pictures can no longer be read: searches leave them out until they can"
+            ),
+        };
+        message!("{cannot}");
     }
     if counts.late {
         tell_of_late();

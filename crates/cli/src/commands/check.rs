@@ -3,7 +3,7 @@ use clap::{Args, ValueEnum};
 use clipseek::Clipseek;
 use search::{CheckOptions, CheckReport, FaultKind};
 
-use crate::environment;
+use crate::collection_argument::CollectionArgument;
 use crate::exit::Outcome;
 use crate::interrupt;
 use crate::output;
@@ -15,9 +15,8 @@ const SHOWN: usize = 20;
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// The collection [default: `default`, or the only one there is]
-    #[arg(env = environment::COLLECTION, hide_env_values = true)]
-    name: Option<String>,
+    #[command(flatten)]
+    collection: CollectionArgument,
 
     /// Read every file, to see whether it is the one that was indexed
     #[arg(long)]
@@ -41,7 +40,7 @@ enum Format {
 }
 
 pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome> {
-    let name = clipseek.collection_name(arguments.name.as_deref())?;
+    let name = clipseek.collection_name(arguments.collection.name())?;
     let store = clipseek.existing_store()?;
     let collection = if arguments.repair {
         store.collection_to_fill(&name, None)?
@@ -69,7 +68,8 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     if report.stopped {
         return Ok(Outcome::Interrupted);
     }
-    Ok(Outcome::of(report.is_clean() && lacking(&report) == 0))
+    let is_in_order = report.is_clean() && lacking(&report) + report.unreadable == 0;
+    Ok(Outcome::of(is_in_order))
 }
 
 /// How many pictures are to be embedded again, which no repair does.
@@ -99,23 +99,31 @@ fn tell(report: &CheckReport, repair: bool) {
         );
     }
     for (number, what) in [
-        (report.missing, "missing, found again when the file is back"),
+        (
+            report.missing - report.unreadable,
+            "missing, found again once the file is back",
+        ),
+        (
+            report.unreadable,
+            "the file can no longer be read; found again once it can",
+        ),
         (
             report.unfinished,
-            "not done with: the next add of its source goes on",
+            "not done with; the next add of the source goes on",
         ),
         (
             report.changed.len(),
-            "changed since: the next add takes it up",
+            "changed or back; the next add of the source takes that up",
         ),
     ] {
         if number > 0 {
             message!("{}: {what}", count(number, "picture"));
         }
     }
+    let is_plain = report.missing + report.unfinished + report.changed.len() == 0;
     let pictures = count(report.pictures, "picture");
     match (report.faults.len(), repair) {
-        (0, _) if report.unfinished == 0 => message!("{pictures}, all in order"),
+        (0, _) if is_plain => message!("{pictures}, all in order"),
         (0, _) => message!("{pictures}, no other fault"),
         (faults, true) if lacking(report) == 0 => {
             message!("{pictures}, {} mended", count(faults, "fault"));

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::embed::say_written;
 use super::{check, duplicates, forget, merge};
-use crate::environment;
+use crate::collection_argument::CollectionArgument;
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::interrupt;
@@ -84,9 +84,8 @@ pub(crate) struct Listing {
 
 #[derive(Args, Debug)]
 pub(crate) struct Info {
-    /// The collection [default: `default`, or the only one there is]
-    #[arg(env = environment::COLLECTION, hide_env_values = true)]
-    name: Option<String>,
+    #[command(flatten)]
+    collection: CollectionArgument,
 
     /// The form of the answer
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -95,9 +94,8 @@ pub(crate) struct Info {
 
 #[derive(Args, Debug)]
 pub(crate) struct Export {
-    /// The collection [default: `default`, or the only one there is]
-    #[arg(env = environment::COLLECTION, hide_env_values = true)]
-    name: Option<String>,
+    #[command(flatten)]
+    collection: CollectionArgument,
 
     /// The file to write: .parquet or .npy
     #[arg(long, value_name = "FILE")]
@@ -190,7 +188,7 @@ struct Description {
 }
 
 fn info(arguments: &Info, clipseek: &Clipseek) -> Result<Outcome> {
-    let collection = clipseek.collection(arguments.name.as_deref())?;
+    let collection = clipseek.collection(arguments.collection.name())?;
     let description = Description {
         captions: collection.captions()?,
         collection: collection.info(),
@@ -234,7 +232,7 @@ fn info(arguments: &Info, clipseek: &Clipseek) -> Result<Outcome> {
 }
 
 fn export(arguments: &Export, clipseek: &Clipseek) -> Result<Outcome> {
-    let collection = clipseek.collection(arguments.name.as_deref())?;
+    let collection = clipseek.collection(arguments.collection.name())?;
     let mut file = VectorFile::create(&arguments.to, collection.model().dimension)?;
     let missing = collection.export(|embedding| file.write(&embedding))?;
     say_written(file.finish()?, &arguments.to);

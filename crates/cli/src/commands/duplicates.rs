@@ -7,7 +7,7 @@ use clipseek::Clipseek;
 use search::{DuplicateOptions, Duplicates};
 
 use super::search::cosine;
-use crate::environment;
+use crate::collection_argument::CollectionArgument;
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::narrowing::Narrowing;
@@ -18,9 +18,8 @@ use crate::terminal::{count, message};
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// The collection [default: `default`, or the only one there is]
-    #[arg(env = environment::COLLECTION, hide_env_values = true)]
-    name: Option<String>,
+    #[command(flatten)]
+    collection: CollectionArgument,
 
     /// From which cosine on the pixels of two pictures are compared: above 0, up to 1, which finds copies
     /// alone [default: 0.85 with the model mini, 0.93 with others]
@@ -64,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     if let Some(to) = &arguments.to {
         output::spare_picture(to)?;
     }
-    let collection = clipseek.collection(arguments.name.as_deref())?;
+    let collection = clipseek.collection(arguments.collection.name())?;
     let filter = arguments.narrowing.conditions().filter(&collection)?;
     let default = DuplicateOptions::of_model(collection.model());
     let options = DuplicateOptions {
@@ -94,9 +93,22 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
 /// Says what was left out, and what there is where there is nothing.
 fn explain(found: &Duplicates) {
     if found.left_out > 0 {
+        let reasons = [
+            (found.gone, "gone"),
+            (found.changed, "changed since"),
+            (
+                found.left_out - found.gone - found.changed,
+                "without a vector",
+            ),
+        ];
+        let reasons = reasons.iter().filter(|(number, _)| *number > 0);
+        let reasons: Vec<String> = reasons
+            .map(|(number, reason)| format!("{number} {reason}"))
+            .collect();
         message!(
-            "{} left out, gone, changed or without a vector: add their source again to take them up",
-            count(found.left_out, "picture")
+            "{} left out ({}); add their source again to compare them too",
+            count(found.left_out, "picture"),
+            reasons.join(", ")
         );
     }
     if found.groups.is_empty() {

@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     let words = arguments.input.as_deref().unwrap_or_default();
     let picture = match &arguments.image {
         Some(at) => Some(clipseek.picture(&picture_argument::given(at)?)?),
-        None => clipseek.picture_named(words),
+        None => clipseek.picture_named(words)?,
     };
     // Before a model is downloaded for it.
     if let Some(picture) = &picture {
@@ -112,7 +112,11 @@ fn embed_source(
 
 /// Says how many rows were written to which files.
 pub(crate) fn say_written(rows: usize, to: &Path) {
-    let rows = count(rows, "row");
+    let rows = match output::ending(to).as_str() {
+        "parquet" => format!("{}, one for each caption", count(rows, "row")),
+        "npy" => format!("{}, one for each picture", count(rows, "row")),
+        _ => count(rows, "row"),
+    };
     match VectorFile::files(to).as_slice() {
         [array, names] => {
             message!(

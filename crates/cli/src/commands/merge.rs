@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     let progress = |from: &Collection<'_>, event: MergeEvent<'_>| match event {
         MergeEvent::Progress(report) => {
             bar.set_length(from.pictures());
-            bar.set_position((report.added + report.present) as u64);
+            bar.set_position((report.added + report.completed + report.present) as u64);
         }
         MergeEvent::Failed(failure) => skipped.tell_of(&bar, failure),
     };
@@ -62,6 +62,10 @@ fn summarise(merged: &Merged, into: &str) {
     let (from, report) = (&merged.name, &merged.report);
     let mut parts = vec![format!("added {}", report.added)];
     for (number, word) in [
+        (
+            report.completed,
+            "already there, given further captions or metadata",
+        ),
         (report.present, "already there"),
         (report.incomplete, "without vectors, left out"),
         (report.failed, "failed"),

@@ -72,6 +72,10 @@ pub(crate) fn run(command: &Command, clipseek: &Clipseek) -> Result<Outcome> {
 }
 
 fn pull(arguments: &Pull, models: &Models) -> Result<Outcome> {
+    if arguments.model == MINI {
+        message!("{MINI} is bundled: there is nothing to download");
+        return Ok(Outcome::Done);
+    }
     let model = HubModel::parse(&arguments.model).ok_or_else(|| Error::NotAnId {
         name: arguments.model.clone(),
     })?;

@@ -70,7 +70,7 @@ pub(crate) struct Arguments {
     collection: Option<String>,
 
     /// How many pictures to find at most
-    #[arg(short = 'k', long, value_name = "N", default_value_t = 4,
+    #[arg(short = 'k', long, alias = "limit", value_name = "N", default_value_t = 4,
           value_parser = clap::value_parser!(u32).range(1..=index::TOP_K_LIMIT as i64))]
     top_k: u32,
 
@@ -161,6 +161,10 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         message!("{}", visible(&nothing.to_string()));
     }
     arguments.show(&answer, format)?;
+    let has_line_break = |hit: &search::Hit| hit.path().to_string_lossy().contains('\n');
+    if format == Format::Paths && answer.found.hits.iter().any(has_line_break) {
+        message!("note: a name has a line break in it; --format paths0 keeps names apart");
+    }
     Ok(Outcome::of(answer.nothing.is_none()))
 }
 
@@ -226,6 +230,7 @@ impl Arguments {
             (None, Some(path)) => Format::of_file(path)?,
             (None, None) => Format::Table,
         };
+        self.note_format(format);
         let bulky = match format {
             Format::Html => "a page",
             Format::Grid => "a PNG picture",
@@ -235,6 +240,24 @@ impl Arguments {
             return Err(Error::NotForATerminal { format: bulky });
         }
         Ok(format)
+    }
+}
+
+impl Arguments {
+    /// Says so where the file's name promises another form than --format.
+    fn note_format(&self, format: Format) {
+        let Some(to) = &self.to else { return };
+        // A text may have any of the forms for reading.
+        let promised = Format::of_file(to).ok().filter(|it| *it != Format::Table);
+        if promised.is_some_and(|promised| promised != format)
+            && let Some(format) = format.to_possible_value()
+        {
+            message!(
+                "note: {} is written as {}, as --format says",
+                visible(&to.to_string_lossy()),
+                format.get_name()
+            );
+        }
     }
 }
 

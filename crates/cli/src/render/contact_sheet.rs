@@ -2,13 +2,14 @@ use std::io::Write;
 
 use anstream::adapter::strip_str;
 use anyhow::Result;
-use clipseek::Answer;
+use clipseek::{Answer, Query};
 use picture::Size;
 use rayon::prelude::*;
 use search::Hit;
 use unicode_width::UnicodeWidthStr;
 
-use super::lines::{padded, wrap};
+use super::lines::{padded, padded_path, wrap};
+use super::names::names;
 use super::{caption, evidence, tile};
 use crate::graphics::{Drawing, Graphics};
 use crate::terminal::{FAINT, STRONG, visible};
@@ -30,10 +31,12 @@ pub(crate) fn contact_sheet(
     is_plain: bool,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let sheet = Sheet::of(graphics);
+    let sheet = Sheet::of(graphics, &answer.query);
+    let names = names(&answer.found.hits);
     for (n, hits) in answer.found.hits.chunks(sheet.columns as usize).enumerate() {
         let drawings: Vec<Option<Drawing>> = hits.par_iter().map(|hit| sheet.draw(hit)).collect();
-        let lines = sheet.lines(hits, &drawings, n * sheet.columns as usize);
+        let before = n * sheet.columns as usize;
+        let lines = sheet.lines(hits, &names[before..], &drawings, before);
         sheet.write_row(&lines, &drawings, is_plain, out)?;
         out.flush()?;
     }
@@ -43,13 +46,14 @@ pub(crate) fn contact_sheet(
 /// How tiles lie on the terminal.
 struct Sheet<'a> {
     graphics: &'a Graphics,
+    query: &'a Query,
     columns: u32,
     /// The place of a picture in a tile, in cells.
     frame: Size,
 }
 
-impl Sheet<'_> {
-    fn of(graphics: &Graphics) -> Sheet<'_> {
+impl<'a> Sheet<'a> {
+    fn of(graphics: &'a Graphics, query: &'a Query) -> Sheet<'a> {
         let window = graphics.window;
         let columns = ((window.width + GAP) / (TILE + GAP)).max(1);
         let width = (window.width + GAP) / columns - GAP;
@@ -58,6 +62,7 @@ impl Sheet<'_> {
         let most = window.height.saturating_sub(TEXT + 1);
         Sheet {
             graphics,
+            query,
             columns,
             frame: Size {
                 width,
@@ -73,7 +78,13 @@ impl Sheet<'_> {
     }
 
     /// The lines of a row of tiles from its top; pictures come over those that begin it.
-    fn lines(&self, hits: &[Hit], drawings: &[Option<Drawing>], before: usize) -> Vec<String> {
+    fn lines(
+        &self,
+        hits: &[Hit],
+        names: &[String],
+        drawings: &[Option<Drawing>],
+        before: usize,
+    ) -> Vec<String> {
         let width = self.frame.width as usize;
         let captions: Vec<Vec<String>> = hits.iter().map(|hit| self.caption(hit)).collect();
         let most = captions.iter().map(Vec::len).max().unwrap_or(0);
@@ -88,9 +99,7 @@ impl Sheet<'_> {
             None => "cannot be read any more".to_owned(),
         });
         add(STRONG, &|n| facts(before + n + 1, &hits[n]));
-        add(anstyle::Style::new(), &|n| {
-            hits[n].address().name().to_owned()
-        });
+        add(anstyle::Style::new(), &|n| padded_path(&names[n], width));
         for line in 0..most {
             add(anstyle::Style::new(), &|n| {
                 captions[n].get(line).cloned().unwrap_or_default()
@@ -102,7 +111,7 @@ impl Sheet<'_> {
     }
 
     fn caption(&self, hit: &Hit) -> Vec<String> {
-        let caption = visible(caption(hit).unwrap_or_default());
+        let caption = visible(caption(hit, self.query).unwrap_or_default());
         let width = self.frame.width as usize;
         wrap(&caption, CAPTION_LINES, |line| line.width() <= width)
     }

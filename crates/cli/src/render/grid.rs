@@ -5,7 +5,8 @@ use rayon::prelude::*;
 use search::Hit;
 
 use super::canvas::{Canvas, Colour};
-use super::{evidence, label, tile};
+use super::names::names;
+use super::{caption, evidence, tile};
 use crate::error::Error;
 
 const BACK: Colour = [255, 255, 255];
@@ -58,11 +59,13 @@ pub(crate) fn grid(answer: &Answer) -> Result<Picture> {
             tile::fitted(hit.path(), edge, edge)
         })
         .collect();
+    let names = names(hits);
     for (n, (hit, picture)) in hits.iter().zip(&pictures).enumerate() {
         let x = GAP + (1 + n % columns) * (EDGE + GAP) + GAP;
         let y = GAP + (n / columns) * (CELL + GAP);
         draw_picture(&mut canvas, picture.as_ref(), EDGE, x, y);
-        draw_hit(&mut canvas, hit, x, y + EDGE + 8);
+        let label = caption(hit, &answer.query).unwrap_or(&names[n]);
+        draw_hit(&mut canvas, hit, label, x, y + EDGE + 8);
     }
     canvas.into_picture()
 }
@@ -167,8 +170,8 @@ impl Block {
     }
 }
 
-fn draw_hit(canvas: &mut Canvas, hit: &Hit, x: usize, y: usize) {
-    let lines = canvas.wrap(label(hit), TEXT, EDGE, CAPTION_LINES);
+fn draw_hit(canvas: &mut Canvas, hit: &Hit, label: &str, x: usize, y: usize) {
+    let lines = canvas.wrap(label, TEXT, EDGE, CAPTION_LINES);
     for (n, line) in lines.iter().enumerate() {
         canvas.write(line, x, y + n * LINE, TEXT, INK);
     }
@@ -187,7 +190,7 @@ fn draw_picture(canvas: &mut Canvas, picture: Option<&Picture>, edge: usize, x: 
     canvas.fill(x, y, edge, edge, EMPTY);
     let Some(picture) = picture else {
         let y = y + edge / 2 - LINE / 2;
-        return canvas.write("file not found", x + 8, y, TEXT, FAINT);
+        return canvas.write("cannot be read", x + 8, y, TEXT, FAINT);
     };
     let middle = |length: u32| (edge - length as usize) / 2;
     canvas.draw(

@@ -60,6 +60,21 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     kept
 }
 
+/// The same for paths, of which the end says the most: what is left out is in front.
+pub(super) fn padded_path(path: &str, width: usize) -> String {
+    if path.width() <= width || !path.contains('/') {
+        return padded(path, width);
+    }
+    let mut used = 1;
+    let fits = |c: &char| {
+        used += c.width().unwrap_or(0);
+        used <= width
+    };
+    let kept: Vec<char> = path.chars().rev().take_while(fits).collect();
+    let kept: String = kept.into_iter().rev().collect();
+    padded(&format!("…{kept}"), width)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,5 +110,8 @@ mod tests {
         assert_eq!(cut("犬犬犬犬", 5), "犬犬…");
         assert_eq!(cut("dog", 0), "");
         assert_eq!(padded("犬犬犬犬", 6), "犬犬… ");
+        assert_eq!(padded_path("2019/beach.jpg", 10), "…beach.jpg");
+        assert_eq!(padded_path("a/b.jpg", 8), "a/b.jpg ");
+        assert_eq!(padded_path("beach.jpg", 6), "beach…");
     }
 }

@@ -6,7 +6,7 @@ use picture::Picture;
 use rayon::prelude::*;
 use search::{Address, Hit};
 
-use super::{caption, evidence, label, tile};
+use super::{caption, evidence, tile};
 
 /// The longest edges of a picture on the page, in pixels: sharp on a screen of double density.
 const EDGE: u32 = 480;
@@ -63,7 +63,7 @@ fn section(answer: &Answer) -> Markup {
             }
             ol.hits {
                 @for (hit, picture) in hits.iter().zip(&pictures) {
-                    (card(hit, picture.as_ref()))
+                    (card(hit, &answer.query, picture.as_ref()))
                 }
             }
         }
@@ -115,17 +115,23 @@ fn term_of_query(term: &Term, is_first: bool) -> Markup {
     }
 }
 
-fn card(hit: &Hit, picture: Option<&Picture>) -> Markup {
-    let caption = caption(hit).unwrap_or_default();
+fn card(hit: &Hit, query: &Query, picture: Option<&Picture>) -> Markup {
+    let caption = caption(hit, query);
+    let label = caption.unwrap_or_else(|| hit.address().name());
+    let caption = caption.unwrap_or_default();
+    let evidence = evidence(hit);
     html! {
         li {
-            a href=(url(hit.address())) title=(hit.place) { (image(picture, label(hit))) }
+            a href=(url(hit.address())) title=(hit.place) { (image(picture, label)) }
             p.caption title=(caption) { (caption) }
             p.facts {
-                @for (name, value) in evidence(hit) {
-                    span.similarity title=(name) { (value) }
+                @for (name, value) in &evidence {
+                    span.similarity title=(name) {
+                        @if evidence.len() > 1 { (name) " " }
+                        (value)
+                    }
                 }
-                span.name { (hit.address().name()) }
+                span.name { (hit.image) }
             }
         }
     }

@@ -6,7 +6,8 @@ use search::Hit;
 use unicode_width::UnicodeWidthStr;
 
 use super::caption;
-use super::lines::{cut, padded};
+use super::lines::{cut, padded, padded_path};
+use super::names::names;
 use crate::terminal::{FAINT, STRONG, visible};
 
 /// The width of a line where nothing says how wide the terminal is.
@@ -15,41 +16,82 @@ const PIPE_WIDTH: usize = 120;
 /// The widest that a column of file names or ids becomes.
 const NAME_WIDTH: usize = 36;
 
-/// A line a hit: rank, what speaks for it, file name, id and caption, in columns. On a terminal the
-/// caption is cut where the line ends.
+/// The narrowest that a column of file names becomes to make room for others.
+const LEAST_NAME_WIDTH: usize = 12;
+
+/// What captions have at least, as long as names or ids can give way.
+const CAPTION_WIDTH: usize = 16;
+
+/// A line a hit: rank, what speaks for it, file name, id and caption, in columns. On a terminal names are cut, ids left
+/// out and captions cut where the line ends.
 pub(crate) fn table(answer: &Answer, out: &mut dyn Write) -> Result<()> {
     let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     table_within(answer, width, out)
 }
 
 fn table_within(answer: &Answer, width: Option<usize>, out: &mut dyn Write) -> Result<()> {
-    let rows: Vec<Row> = answer.found.hits.iter().map(Row::of).collect();
+    let rows = Row::all_of(answer);
     let evidence = Evidence::of(&answer.query);
-    let names = column_width("picture", rows.iter().map(|row| row.name.as_str()));
-    let ids = column_width("id", rows.iter().map(|row| row.id.as_str()));
-    let before = 4 + 2 + evidence.width() + names + 2 + ids + 2;
-    let rest = width
-        .unwrap_or(PIPE_WIDTH.max(before + 40))
-        .saturating_sub(before);
+    let columns = Columns::of(&rows, &evidence, width);
+    let Columns { names, ids, rest } = columns;
+    let id = |text: &str| match ids {
+        0 => String::new(),
+        ids => padded(text, ids) + "  ",
+    };
     writeln!(
         out,
-        "{FAINT}rank  {}{}  {}  caption{FAINT:#}",
+        "{FAINT}rank  {}{}  {}{}{FAINT:#}",
         evidence.heads(),
         padded("picture", names),
-        padded("id", ids)
+        id("id"),
+        cut("caption", rest)
     )?;
     for (n, (row, hit)) in rows.iter().zip(&answer.found.hits).enumerate() {
         writeln!(
             out,
-            "{:>4}  {STRONG}{}{STRONG:#}{}  {FAINT}{}{FAINT:#}  {}",
+            "{:>4}  {STRONG}{}{STRONG:#}{}  {FAINT}{}{FAINT:#}{}",
             n + 1,
             evidence.cells(hit),
-            padded(&row.name, names),
-            padded(&row.id, ids),
+            padded_path(&row.name, names),
+            id(&row.id),
             cut(&row.caption, rest)
         )?;
     }
     Ok(())
+}
+
+/// How wide the columns are of which that is not fixed; 0 for ids that have no room.
+struct Columns {
+    names: usize,
+    ids: usize,
+    /// That of captions.
+    rest: usize,
+}
+
+impl Columns {
+    fn of(rows: &[Row], evidence: &Evidence, width: Option<usize>) -> Columns {
+        let longest = rows.iter().map(|row| row.caption.width()).max();
+        let caption = longest.unwrap_or(0).max("caption".len()).min(CAPTION_WIDTH);
+        let mut names = column_width("picture", rows.iter().map(|row| row.name.as_str()));
+        let mut ids = column_width("id", rows.iter().map(|row| row.id.as_str()));
+        let before = |names: usize, ids: usize| {
+            let ids = if ids == 0 { 0 } else { ids + 2 };
+            4 + 2 + evidence.width() + names + 2 + ids
+        };
+        if let Some(width) = width {
+            let lacking = (before(names, ids) + caption).saturating_sub(width);
+            names = names
+                .saturating_sub(lacking)
+                .max(names.min(LEAST_NAME_WIDTH));
+            if before(names, ids) + caption > width {
+                ids = 0;
+            }
+        }
+        let before = before(names, ids);
+        let width = width.unwrap_or(PIPE_WIDTH.max(before + 40));
+        let rest = width.saturating_sub(before);
+        Columns { names, ids, rest }
+    }
 }
 
 /// The columns of what speaks for hits, each with two blanks behind it.
@@ -72,7 +114,10 @@ impl Evidence {
                 _ => ("similarity", |hit| hit.similarity.map(similarity)),
             }
         };
-        Evidence(fields.iter().map(column).collect())
+        // The rank says it already.
+        let is_known = fields.as_slice() == ["keywords"];
+        let fields = fields.iter().filter(|_| !is_known);
+        Evidence(fields.map(column).collect())
     }
 
     fn width(&self) -> usize {
@@ -111,13 +156,14 @@ struct Row {
 }
 
 impl Row {
-    fn of(hit: &Hit) -> Row {
-        let caption = caption(hit).unwrap_or_default();
-        Row {
-            name: visible(hit.address().name()).into_owned(),
+    fn all_of(answer: &Answer) -> Vec<Row> {
+        let hits = &answer.found.hits;
+        let row = |(hit, name): (&Hit, String)| Row {
+            name: visible(&name).into_owned(),
             id: visible(&hit.id).into_owned(),
-            caption: visible(caption).into_owned(),
-        }
+            caption: visible(caption(hit, &answer.query).unwrap_or_default()).into_owned(),
+        };
+        hits.iter().zip(names(hits)).map(row).collect()
     }
 }
 
@@ -162,15 +208,27 @@ mod tests {
             },
             nothing: None,
         };
-        let mut out = Vec::new();
-        table_within(&answer, Some(50), &mut out)?;
-        let out = anstream::adapter::strip_bytes(&out).into_vec();
+        let shown = |width| {
+            let mut out = Vec::new();
+            table_within(&answer, Some(width), &mut out)?;
+            let out = anstream::adapter::strip_bytes(&out).into_vec();
+            anyhow::Ok(String::from_utf8(out)?)
+        };
         assert_eq!(
-            String::from_utf8(out)?,
+            shown(50)?,
             concat!(
                 "rank  similarity  picture   id   caption\n",
                 "   1       0.312  dog.jpg   a1   a dog runs along…\n",
                 "   2      -0.020  cat.jpeg  b22  a cat\n",
+            )
+        );
+        // Ids give way to captions.
+        assert_eq!(
+            shown(45)?,
+            concat!(
+                "rank  similarity  picture   caption\n",
+                "   1       0.312  dog.jpg   a dog runs along…\n",
+                "   2      -0.020  cat.jpeg  a cat\n",
             )
         );
         Ok(())

@@ -101,12 +101,94 @@ fn deleted_pictures_are_not_found_and_can_be_forgotten() {
 }
 
 #[test]
+fn what_cannot_be_read_any_more_is_told_by_add_and_check() {
+    let world = World::with_pictures(&["two-perch.jpg", "stone-windmill.jpg"]);
+    world.write("pictures/two-perch.jpg", "no picture");
+    let ran = world.run(&["add", "pictures"]);
+    assert_eq!(ran.code, 1);
+    let said = "1 indexed picture can no longer be read";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    let found = world.well(&["search", "fish", "--format", "paths"]);
+    assert_eq!(found.lines().len(), 1);
+    let checked = world.run(&["collection", "check"]);
+    assert_eq!(checked.code, 1);
+    let said = "1 picture: the file can no longer be read; found again once it can\n2 pictures, no other fault\n";
+    assert_eq!(checked.stderr, said);
+}
+
+#[test]
+fn what_is_excluded_later_can_be_pruned() {
+    let world = World::with_pictures(&["two-perch.jpg", "stone-windmill.jpg"]);
+    let exclude = ["add", "pictures", "--exclude", "two-*"];
+    let ran = world.well(&exclude);
+    let said = "unchanged 1, no longer named 1";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    let ran = world.well(&[&exclude[..], &["--prune"]].concat());
+    assert!(ran.stderr.contains("removed 1"), "{}", ran.stderr);
+    let found = world.well(&["search", "fish", "--format", "paths"]);
+    assert_eq!(found.lines().len(), 1);
+    // Also where nothing else is left.
+    let ran = world.well(&["add", "pictures", "--exclude", "*", "--prune"]);
+    assert!(ran.stderr.contains("removed 1"), "{}", ran.stderr);
+    assert_eq!(pictures(&world), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_linked_folder_is_the_same_library() {
+    let world = World::with_pictures(&["two-perch.jpg"]);
+    let link = |to: &str, name: &str| {
+        std::os::unix::fs::symlink(world.path(to), world.path(name)).unwrap();
+    };
+    link("pictures", "linked");
+    let ran = world.well(&["add", "linked"]);
+    assert!(ran.stderr.contains("unchanged 1"), "{}", ran.stderr);
+    let ran = world.well(&["add", "linked/two-perch.jpg"]);
+    assert!(ran.stderr.contains("unchanged 1"), "{}", ran.stderr);
+    let found = world.well(&["search", "fish", "--folder", "linked", "--format", "paths"]);
+    assert_eq!(found.lines().len(), 1);
+    // Moved, with a link where it was: the collection knows it by that path.
+    fs::rename(world.path("pictures"), world.path("disk")).unwrap();
+    link("disk", "pictures");
+    let ran = world.well(&["add", "pictures"]);
+    assert!(ran.stderr.contains("unchanged 1"), "{}", ran.stderr);
+    let ran = world.well(&["collection", "forget", "pictures"]);
+    assert!(ran.stderr.contains("forgot 1 picture"), "{}", ran.stderr);
+    world.well(&["add", "pictures"]);
+    let ran = world.well(&["collection", "forget", "linked"]);
+    assert!(ran.stderr.contains("forgot 1 picture"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_folder_is_found_in_either_form_of_unicode() {
+    let world = World::new();
+    world.copy_pictures(&["two-perch.jpg"]);
+    fs::create_dir(world.path("Caf\u{e9}")).unwrap();
+    copy(&world, "two-perch.jpg", "Caf\u{e9}/fish.jpg");
+    world.well(&["add", ".", "--model", "mini"]);
+    for folder in ["Caf\u{e9}", "Cafe\u{301}"] {
+        let found = world.well(&["search", "fish", "--folder", folder, "--format", "paths"]);
+        assert_eq!(found.lines().len(), 1, "{folder}");
+    }
+    world.fails(&["search", "fish", "--folder", "Cafe"]);
+}
+
+#[test]
 fn a_folder_that_lost_all_its_pictures_is_not_pruned() {
     let world = World::with_pictures(&["two-perch.jpg"]);
     fs::rename(world.path("pictures"), world.path("unplugged")).unwrap();
     fs::create_dir(world.path("pictures")).unwrap();
     let ran = world.well(&["add", "pictures", "--prune"]);
-    assert!(ran.stderr.contains("until they are back"), "{}", ran.stderr);
+    let said = "pictures holds no pictures now. Those indexed from it stay";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    assert!(ran.stderr.contains("missing 1"), "{}", ran.stderr);
+    let again = world.well(&["add", "pictures", "--prune"]);
+    assert!(again.stderr.contains("still missing 1"), "{}", again.stderr);
+    let found = world.run(&["search", "fish"]);
+    let said = "the only picture of collection default is missing; once";
+    assert!(found.stderr.contains(said), "{}", found.stderr);
+    let list = world.well(&["collection", "list"]);
+    assert!(list.stdout.contains("(1 missing)"), "{}", list.stdout);
     fs::remove_dir(world.path("pictures")).unwrap();
     fs::rename(world.path("unplugged"), world.path("pictures")).unwrap();
     let ran = world.well(&["add", "pictures"]);
@@ -596,7 +678,12 @@ fn pictures_are_forgotten_whether_their_files_are_there_or_not() {
 
     fs::remove_dir_all(world.path("pictures")).unwrap();
     let said = world.fails(&["add", "pictures", "--prune"]);
-    assert!(said.contains("clipseek collection forget"), "{said}");
+    let note = "not there now, as when a disk is not connected. Collection default keeps";
+    assert!(said.contains(note), "{said}");
+    assert!(
+        said.contains("clipseek collection forget pictures"),
+        "{said}"
+    );
     let ran = world.well(&["collection", "forget", "pictures"]);
     assert!(
         ran.stderr.contains("forgot 2 pictures at"),

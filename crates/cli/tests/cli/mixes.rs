@@ -75,13 +75,61 @@ fn words_without_operators_are_words_as_they_are() {
         ("\"a fish\"", ""),
         ("three-perch.jpg", "there is no file `three-perch.jpg`"),
         ("a fish -snow", "`a fish - snow`"),
-        ("pictures", ""),
+        ("pictures", "--folder pictures"),
+        ("a fish -", "nothing follows the operator"),
     ] {
         let ran = world.well(&["search", words, "--format", "json"]);
         assert_eq!(ran.json()["query"], serde_json::json!({"text": words}));
         let has_note = ran.stderr.contains("note: ");
         assert_eq!(has_note, !note.is_empty(), "{}", ran.stderr);
         assert!(ran.stderr.contains(note), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_path_without_a_file_is_no_words() {
+    let world = World::with_pictures(PICTURES);
+    for words in [
+        "./missing.jpg",
+        "pictures/missing.jpg",
+        "a fish + ./missing.jpg",
+        "/none/such",
+    ] {
+        let said = world.fails(&["search", words]);
+        assert!(said.contains("there is no file `"), "{said}");
+    }
+    let said = world.fails(&["search", "./pictures"]);
+    assert!(
+        said.contains("a folder is no picture to look for"),
+        "{said}"
+    );
+    let said = world.fails(&["embed", "pictures/missing.jpg", "--model", "mini"]);
+    assert!(
+        said.contains("there is no file `pictures/missing.jpg`"),
+        "{said}"
+    );
+    // In quotes a term is words.
+    world.well(&["search", "\"./missing.jpg\" + fish"]);
+    for arguments in [
+        &["search", "-1:dog + cat"][..],
+        &["search", "--", "-1:dog + cat"],
+    ] {
+        let said = world.fails(arguments);
+        assert!(
+            said.contains("above 0") && said.contains("cat - dog"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn another_model_is_refused_before_it_is_downloaded() {
+    let world = World::with_pictures(PICTURES);
+    for command in [&["search", "fish"][..], &["add", "pictures"]] {
+        let said = world.fails(&[command, &["--model", "owner/other"]].concat());
+        let expected = "the collection was made by model `mini`, not by `owner/other`";
+        assert!(said.contains(expected), "{said}");
+        assert!(said.contains("use --model mini"), "{said}");
     }
 }
 

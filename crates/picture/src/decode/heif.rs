@@ -107,11 +107,11 @@ impl Coding {
         }
     }
 
-    /// The decoder of HEVC takes more memory for a pixel than others do, so a picture may have half as many.
+    /// The decoder of HEVC takes more memory for a pixel than others do, so a picture may have a quarter as many.
     fn check_size(&self, size: Size, limits: &Limits) -> Result<()> {
         let pixels = match self {
             Coding::Av1 => limits.pixels,
-            Coding::Hevc => limits.pixels / 2,
+            Coding::Hevc => limits.pixels / 4,
         };
         let limits = Limits {
             pixels,

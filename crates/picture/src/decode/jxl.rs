@@ -39,10 +39,10 @@ fn size(bytes: &[u8]) -> Result<Size> {
     jxl::size(bytes).ok_or(Error::Truncated { format: FORMAT })
 }
 
-/// It takes more memory for a pixel than others, so a picture may have half as many.
+/// It takes more memory for a pixel than others, so a picture may have a quarter as many.
 fn check_size(size: Size, limits: &Limits) -> Result<()> {
     let limits = Limits {
-        pixels: limits.pixels / 2,
+        pixels: limits.pixels / 4,
         ..limits.clone()
     };
     limits.check_size(size)

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use flate2::Crc;
 
 use crate::{
-    Error, Format, Result,
+    Error, Format, Result, Size,
     container::png::{SIGNATURE, chunks},
 };
 
@@ -31,6 +31,19 @@ pub(super) fn mended(bytes: &[u8]) -> Result<(Cow<'_, [u8]>, bool)> {
         false => Cow::Owned(pixels_alone(bytes)),
     };
     Ok((bytes, had_end))
+}
+
+/// The size in the header of a file, before anything is made of it.
+pub(super) fn size(bytes: &[u8]) -> Option<Size> {
+    let header = chunks(bytes).next().filter(|chunk| chunk.kind == b"IHDR")?;
+    let number = |at: usize| {
+        let bytes = header.content.get(at..)?.first_chunk()?;
+        Some(u32::from_be_bytes(*bytes))
+    };
+    Some(Size {
+        width: number(0)?,
+        height: number(4)?,
+    })
 }
 
 fn pixels_alone(bytes: &[u8]) -> Vec<u8> {

@@ -95,7 +95,12 @@ fn open<'a>(
     let reader = Cursor::new(bytes);
     let decoder = match format {
         // PNG takes its limits early, since metadata before the pixels can be compressed.
-        Format::Png => boxed(PngDecoder::with_limits(reader, decoder_limits(limits))),
+        Format::Png => {
+            if let Some(size) = png::size(bytes) {
+                limits.check_size(size)?;
+            }
+            boxed(PngDecoder::with_limits(reader, decoder_limits(limits)))
+        }
         Format::WebP => {
             check_riff_length(bytes)?;
             boxed(WebPDecoder::new(reader))

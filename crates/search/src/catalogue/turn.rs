@@ -25,7 +25,7 @@ impl Turn {
         stop: &AtomicBool,
         waiting: &(dyn Fn() + Sync),
     ) -> Result<Option<Turn>> {
-        let failed = |source| Error::Store {
+        let failed = |source| Error::Lock {
             path: path.to_owned(),
             source,
         };

@@ -27,6 +27,8 @@ pub(crate) struct Batch {
     pub(crate) restamped: Vec<Record>,
     pub(crate) unchanged: usize,
     pub(crate) failed: Vec<Failure>,
+    /// What the catalogue has of those that failed because their file can't be read any more.
+    pub(crate) lost: Vec<Record>,
 }
 
 impl Batch {
@@ -35,6 +37,7 @@ impl Batch {
             && self.restamped.is_empty()
             && self.unchanged == 0
             && self.failed.is_empty()
+            && self.lost.is_empty()
     }
 
     /// Adds what the next batch has.
@@ -43,6 +46,7 @@ impl Batch {
         self.restamped.append(&mut next.restamped);
         self.unchanged += next.unchanged;
         self.failed.append(&mut next.failed);
+        self.lost.append(&mut next.lost);
     }
 }
 

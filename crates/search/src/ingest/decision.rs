@@ -2,16 +2,13 @@
 
 use std::path::Path;
 
-use index::{Metadata, Vector};
-
 use super::batch::{Change, ChangeKind, Fresh, Image};
 use super::content::{Seen, Unread};
 use super::run::Run;
 use super::trouble::Trouble;
 use crate::collection::Collection;
 use crate::error::Result;
-use crate::metadata::Labels;
-use crate::record::{Content, NewRecord, Record, caption_id, id_of_place};
+use crate::record::{Content, NewRecord, Record, id_of_place};
 use crate::stamp::is_gone;
 
 pub(super) enum Outcome {
@@ -37,6 +34,16 @@ impl Decider<'_> {
             None => collection.catalogue.record_at(collection.key(), place),
             displaced => Ok(displaced),
         }
+    }
+
+    /// What the catalogue has of a picture, where that was found until now and its file can't be read any more.
+    pub(super) fn lost(&self, place: &str, trouble: &Trouble) -> Result<Option<Record>> {
+        if !matches!(trouble, Trouble::Picture(_)) || self.run.displaced(place)?.is_some() {
+            return Ok(None);
+        }
+        let collection = self.collection;
+        let record = collection.catalogue.record_at(collection.key(), place)?;
+        Ok(record.filter(|record| !record.missing))
     }
 
     /// The place of the picture that has the id of a new record, where it may yet come in this run and give up the id.
@@ -109,7 +116,8 @@ impl Decider<'_> {
                 false => Outcome::Restamped(Box::new(record)),
             });
         }
-        check(self.collection.labels(), &record)?;
+        let checked = self.collection.labels().check(&record);
+        checked.map_err(Trouble::Metadata)?;
         let kind = match (&at_place, &moved) {
             (Some(_), _) => ChangeKind::Updated,
             (None, Some(_)) => ChangeKind::Moved,
@@ -230,18 +238,4 @@ impl Decider<'_> {
             && !is_others(self.run.claimed_by(id)?)
             && !is_others(collection.catalogue.place_of(collection.key(), id)?))
     }
-}
-
-/// Refuses a record that the engine would refuse, and with it all that is written together.
-fn check(labels: &Labels, record: &Record) -> Result<(), Trouble> {
-    let check =
-        |id: &str, metadata: &Metadata| Vector::check(id, metadata).map_err(Trouble::Metadata);
-    check(&record.id, &labels.of_picture(record))?;
-    for (n, caption) in record.captions.iter().enumerate() {
-        check(
-            &caption_id(&record.id, n),
-            &labels.of_caption(record, caption),
-        )?;
-    }
-    Ok(())
 }

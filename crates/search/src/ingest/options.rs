@@ -11,8 +11,12 @@ pub struct AddOptions<'a> {
     /// Folders of which the records are all there is: what the collection has below them besides, and
     /// whose file is gone, is marked as missing.
     pub folders: Vec<String>,
-    /// Remove what is missing below these folders.
+    /// Remove what is missing below these folders, and what they no longer yield.
     pub prune: bool,
+    /// All the same, remove nothing whose file is gone: its disk may not be there.
+    pub keep_missing: bool,
+    /// Whether a place below these folders is left out on purpose.
+    pub is_excluded: &'a (dyn Fn(&str) -> bool + Sync),
     /// Set by another thread to end soon: what has been read is still written.
     pub stop: &'a AtomicBool,
     /// Called if another process is adding to the collection, which is waited for.
@@ -26,6 +30,8 @@ impl Default for AddOptions<'_> {
             limits: Limits::default(),
             folders: Vec::new(),
             prune: false,
+            keep_missing: false,
+            is_excluded: &|_| false,
             stop: &NEVER,
             waiting: &|| {},
         }

@@ -162,6 +162,7 @@ impl Reader<'_> {
                 Ok(Outcome::Changed(change)) => batch.changed.push(*change),
                 Err(trouble) => {
                     self.decider.run.withdraw(&place)?;
+                    batch.lost.extend(self.decider.lost(&place, &trouble)?);
                     batch.failed.push(trouble.failure(place)?);
                 }
             }

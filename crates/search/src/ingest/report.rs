@@ -17,9 +17,15 @@ pub struct IngestReport {
     pub unchanged: usize,
     /// Pictures whose file is gone, found to be so this time.
     pub missing: usize,
-    /// Pictures that were taken out because their file is gone, or their table no longer names them.
+    /// Pictures whose file was gone before, and still is.
+    pub still_missing: usize,
+    /// Pictures of the collection whose file is there and can't be read any more, found to be so this time. They count
+    /// as failed as well.
+    pub unreadable: usize,
+    /// Pictures that were taken out because their file is gone, or their source no longer names them.
     pub removed: usize,
-    /// Pictures that their table no longer names. They stay until they are removed.
+    /// Pictures that their source no longer names: a table lost their row, or a folder's are excluded. They stay until
+    /// they are removed.
     pub left: usize,
     /// Pictures that could not be indexed.
     pub failed: usize,
@@ -48,6 +54,11 @@ impl IngestReport {
         self.written() + self.unchanged + self.failed
     }
 
+    /// Whether the collection was changed.
+    pub fn has_changes(&self) -> bool {
+        self.written() + self.missing + self.unreadable + self.removed > 0
+    }
+
     /// How many pictures have been written.
     pub fn written(&self) -> usize {
         self.added + self.updated + self.moved
@@ -66,6 +77,8 @@ impl IngestReport {
         self.moved += other.moved;
         self.unchanged += other.unchanged;
         self.missing += other.missing;
+        self.still_missing += other.still_missing;
+        self.unreadable += other.unreadable;
         self.removed += other.removed;
         self.left += other.left;
         self.failed += other.failed;

@@ -10,6 +10,7 @@ use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_
 use crate::error::Result;
 use crate::metadata::Labels;
 use crate::record::{Record, caption_id, caption_ids, ids_of};
+use crate::stamp::is_gone;
 
 impl Collection<'_> {
     /// Writes a batch, and counts it.
@@ -28,6 +29,14 @@ impl Collection<'_> {
         if !batch.restamped.is_empty() {
             self.catalogue
                 .replace_records(self.key(), &[], &batch.restamped)?;
+        }
+        if !batch.lost.is_empty() {
+            let (gone, unreadable): (Vec<Record>, Vec<Record>) = batch
+                .lost
+                .into_iter()
+                .partition(|record| is_gone(record.path()));
+            report.missing += self.mark_missing(gone)?;
+            report.unreadable += self.mark_missing(unreadable)?;
         }
         Ok(())
     }

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use index::Filter;
 use picture::{Limits, Picture};
 use search::{
-    AddOptions, Embedder, Embedding, Error, Hit, Hits, ModelIdentity, NewRecord, Query,
-    SearchOptions, Store,
+    AddOptions, CheckOptions, Embedder, Embedding, Error, Hit, Hits, ModelIdentity, NewRecord,
+    Query, SearchOptions, Store, Within,
 };
 use serde_json::json;
 
@@ -559,4 +560,66 @@ fn a_mix_that_cancels_itself_is_an_error() {
         let found = world.collection().search(&world.model, &query, &top(1));
         assert!(matches!(found, Err(Error::Vanished)), "{query:?}");
     }
+}
+
+#[test]
+fn a_merge_brings_captions_to_pictures_that_are_there() {
+    let world = World::new();
+    let paths = ["0.png", "1.png", "2.png"].map(|name| world.picture(name, 7 + name.as_bytes()[0]));
+    let own = paths.iter().map(|path| new(path, &["known"])).collect();
+    world.add(own);
+    let identity = ModelIdentity::of(&world.model, "random");
+    let other = world.store.collection_or_new("other", &identity).unwrap();
+    let record = |n: usize, captions| {
+        let mut record = new(&paths[n], captions);
+        record.metadata.insert("price".into(), 3.into());
+        record
+    };
+    let records = vec![
+        record(0, &["known", "further"]),
+        new(&paths[1], &["known"]),
+        record(2, &["further"]),
+    ];
+    let options = AddOptions::default();
+    other
+        .add(&world.model, stream(records), &options, |_| {})
+        .unwrap();
+    // Missing here, and known to be there in the other.
+    fs::rename(&paths[2], world.path("away.png")).unwrap();
+    let gone = AddOptions {
+        folders: vec![world.path("").to_str().unwrap().to_owned()],
+        ..AddOptions::default()
+    };
+    let none = stream(Vec::new());
+    world
+        .collection()
+        .add(&world.model, none, &gone, |_| {})
+        .unwrap();
+    let merge = || {
+        let collection = world.collection();
+        let file = |file: &str| Ok::<_, Error>(file.to_owned());
+        let report = collection.merge(&other, &options, file, |_| {}).unwrap();
+        (report.added, report.completed, report.present)
+    };
+    assert_eq!(merge(), (0, 2, 1));
+    assert_eq!(merge(), (0, 0, 3));
+    let within = SearchOptions {
+        within: Within::Captions,
+        ..top(9)
+    };
+    let hits = world.search(&Query::Text("further"), &within).hits;
+    assert_eq!(hits.len(), 2);
+    assert_eq!(hits[0].captions, ["known", "further"]);
+    assert!(hits[0].caption.as_ref().unwrap().similarity > 0.999);
+    assert_eq!(json!(hits[0].metadata), json!({"price": 3}));
+    let info = world.collection().info();
+    assert_eq!((info.pictures, info.missing), (2, 1));
+    let check = CheckOptions {
+        read: true,
+        repair: false,
+        stop: &AtomicBool::new(false),
+        waiting: &|| (),
+    };
+    let checked = world.collection().check(&check, |_| {}).unwrap();
+    assert!(checked.faults.is_empty(), "{checked:?}");
 }

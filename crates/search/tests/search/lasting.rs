@@ -8,8 +8,8 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use search::{
-    AddEvent, AddOptions, CheckOptions, Error, FaultKind, IngestReport, NewRecord, Query,
-    SearchOptions,
+    AddEvent, AddOptions, CheckOptions, CheckReport, Error, FaultKind, IngestReport, NewRecord,
+    Query, SearchOptions,
 };
 
 use rusqlite::{Connection, params};
@@ -335,6 +335,93 @@ fn what_is_left_out_of_a_run_but_there_is_left_alone() {
 }
 
 #[test]
+fn what_cannot_be_read_any_more_is_not_found_until_it_can() {
+    let library = Library::of(3);
+    check(&library.add(), [3, 0, 0, 0, 0, 0, 0]);
+    let good = fs::read(library.path("1.png")).unwrap();
+    // As many bytes, and half of them.
+    fs::write(library.path("1.png"), vec![7; good.len()]).unwrap();
+    let half = fs::read(library.path("2.png")).unwrap();
+    fs::write(library.path("2.png"), &half[..half.len() / 2]).unwrap();
+    age(&library.path("1.png"), 60);
+    age(&library.path("2.png"), 60);
+    let unknown = [FaultKind::Unreadable; 2];
+    assert_eq!(faults(&library, false), unknown);
+    let report = library.add();
+    check(&report, [0, 0, 0, 1, 0, 0, 2]);
+    assert_eq!(report.unreadable, 2);
+    assert_eq!(library.found(), ["0.png"]);
+    let info = library.world.collection().info();
+    assert_eq!((info.pictures, info.missing), (1, 2));
+    let found = checked(&library, false);
+    assert_eq!((found.missing, found.unreadable), (2, 2));
+    assert!(found.faults.is_empty() && found.changed.is_empty());
+    // Known by now; and --prune keeps it, as its file is there.
+    let pruned = library.add_with(&AddOptions {
+        prune: true,
+        ..library.options()
+    });
+    check(&pruned, [0, 0, 0, 1, 0, 0, 2]);
+    assert_eq!(pruned.unreadable, 0);
+    fs::write(library.path("1.png"), good).unwrap();
+    check(&library.add(), [0, 1, 0, 1, 0, 0, 1]);
+    assert_eq!(library.found(), ["0.png", "1.png"]);
+    let found = checked(&library, false);
+    assert_eq!((found.missing, found.unreadable), (1, 1));
+}
+
+#[test]
+fn a_check_marks_what_cannot_be_read_any_more() {
+    let library = Library::of(2);
+    library.add();
+    fs::write(library.path("1.png"), "no picture").unwrap();
+    age(&library.path("1.png"), 60);
+    assert_eq!(faults(&library, true), [FaultKind::Unreadable]);
+    assert_eq!(library.found(), ["0.png"]);
+    assert_eq!(faults(&library, false), []);
+}
+
+#[test]
+fn what_is_excluded_is_no_longer_named_and_can_be_pruned() {
+    let library = Library::of(3);
+    let excluding = |prune, name: &'static str| {
+        let is_excluded = move |place: &str| place.ends_with(name);
+        let records = library.records().into_iter().map(|record| NewRecord {
+            source: Some(library.path("").to_str().unwrap().to_owned()),
+            ..record
+        });
+        let records: Vec<NewRecord> = records.filter(|it| !is_excluded(&it.place)).collect();
+        let options = AddOptions {
+            prune,
+            keep_missing: true,
+            is_excluded: &is_excluded,
+            ..library.options()
+        };
+        let collection = library.world.collection();
+        collection
+            .add(&library.world.model, stream(records), &options, |_| {})
+            .unwrap()
+    };
+    check(&excluding(false, "none"), [3, 0, 0, 0, 0, 0, 0]);
+    let report = excluding(false, "2.png");
+    check(&report, [0, 0, 0, 2, 0, 0, 0]);
+    assert_eq!(report.left, 1);
+    assert_eq!(library.found(), ["0.png", "1.png", "2.png"]);
+    // A table names this one.
+    let other = library.world.picture("photos/2b.png", 9);
+    library.world.add(vec![NewRecord {
+        source: Some("/table.csv".to_owned()),
+        ..new(&other, &[])
+    }]);
+    let report = excluding(true, "2.png");
+    check(&report, [0, 0, 0, 3, 0, 1, 0]);
+    assert_eq!(library.found(), ["0.png", "1.png", "2b.png"]);
+    let report = excluding(true, "2b.png");
+    check(&report, [1, 0, 0, 2, 0, 0, 0]);
+    assert_eq!(report.left, 0);
+}
+
+#[test]
 fn a_run_that_is_stopped_goes_on_where_it_stopped() {
     let library = Library::of(200);
     let stop = AtomicBool::new(false);
@@ -428,14 +515,18 @@ fn a_damaged_vector_and_stale_files_are_found_and_mended() {
 }
 
 /// What a check finds wrong; all of it mended, if it is to be.
-fn faults(library: &Library, repair: bool) -> Vec<FaultKind> {
+fn checked(library: &Library, repair: bool) -> CheckReport {
     let options = CheckOptions {
         read: false,
         repair,
         stop: &AtomicBool::new(false),
         waiting: &|| (),
     };
-    let report = library.world.collection().check(&options, |_| ()).unwrap();
+    library.world.collection().check(&options, |_| ()).unwrap()
+}
+
+fn faults(library: &Library, repair: bool) -> Vec<FaultKind> {
+    let report = checked(library, repair);
     assert_eq!(report.is_clean(), repair || report.faults.is_empty());
     report.faults.iter().map(|fault| fault.kind).collect()
 }
