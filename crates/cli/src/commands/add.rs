@@ -78,6 +78,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome> {
     if let Some(report) = &arguments.report {
+        output::check_folder(report)?;
         output::spare_picture(report)?;
         for source in &arguments.sources {
             output::spare(source, report)?;
