@@ -28,6 +28,10 @@ pub(crate) struct DownloadArguments {
     #[arg(long)]
     retry_failed: bool,
 
+    /// Fetch every picture again, as the one at its URL may be another by now
+    #[arg(long)]
+    refetch: bool,
+
     /// So many requests at a time
     #[arg(long, value_name = "N", default_value_t = 256,
           value_parser = clap::value_parser!(u16).range(1..=4096))]
@@ -114,6 +118,7 @@ impl DownloadArguments {
                 keeping
             },
             retry_failed: self.retry_failed,
+            refetch: self.refetch,
         }
     }
 

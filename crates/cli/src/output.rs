@@ -49,6 +49,18 @@ fn device(path: &Path) -> Result<Option<File>, Error> {
     }
 }
 
+/// Refuses a file whose folder is not there, before there is something to write.
+pub(crate) fn check_folder(to: &Path) -> Result<(), Error> {
+    let folder = to.parent().filter(|it| !it.as_os_str().is_empty());
+    match folder.map_or(Ok(()), |folder| folder.metadata().map(drop)) {
+        Ok(()) => Ok(()),
+        Err(source) => Err(Error::Write {
+            path: to.to_owned(),
+            source,
+        }),
+    }
+}
+
 /// Refuses to write something else over a picture: it would be meant by nobody.
 pub(crate) fn spare_picture(to: &Path) -> Result<(), Error> {
     // What is no file, such as a pipe, is not read.

@@ -67,6 +67,7 @@ impl TableArguments {
                     path: self.path_column.clone(),
                     caption: self.caption_column.clone(),
                     id: self.id_column.clone(),
+                    before: None,
                 },
                 ..SourceOptions::default()
             },

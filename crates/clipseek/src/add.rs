@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use dataset::{Address, Exclusions, Listing};
-use search::{AddEvent, AddOptions, Collection, IngestReport, Store};
+use dataset::{Address, Exclusions, Found, Listing, Source, SourceOptions};
+use search::{AddEvent, AddOptions, Collection, IngestReport, Record, Store};
 use serde::Serialize;
 
 use crate::add_request::{AddProgress, AddRequest, Fetched, Watcher};
@@ -18,6 +18,7 @@ use crate::fetch;
 use crate::models::NamedModel;
 use crate::real_path::resolved;
 use crate::sources::{absolute, new_record, place};
+use crate::table_columns::TableColumns;
 
 /// What became of the sources.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -113,23 +114,59 @@ impl Clipseek {
         };
         for location in &request.sources {
             let source = followed(store, name, location)?;
-            let found = self.read_into(&mut all.listing, &source, &request.sources, &request.read);
-            let found = found.inspect_err(|_| self.note_if_known(store, name, location))?;
-            match (found.is_empty(), found.folder) {
-                (false, folder) => {
-                    all.folders.extend(folder);
-                    let has_pictures = found.mentions > 0;
-                    all.tables
-                        .extend(found.table.map(|path| Table { path, has_pictures }));
+            let before = TableColumns::of(store, name, &source);
+            let read = request.read.with_columns(before.as_ref());
+            let found = self.read_into(&mut all.listing, &source, &request.sources, &read);
+            let found = found.inspect_err(|error| match error {
+                Error::Dataset(error) if matches!(**error, dataset::Error::EmptyTable { .. }) => {
+                    self.note_without_rows(store, name, location);
                 }
-                (true, Some(folder)) if is_known(store, name, &folder)? => all.empty.push(folder),
-                (true, _) => {
-                    let path = location.clone();
-                    return Err(Error::NoPictures { path });
+                _ => self.note_if_known(store, name, location),
+            })?;
+            if found.is_empty() {
+                match found.folder {
+                    Some(folder) if is_known(store, name, &folder)? => all.empty.push(folder),
+                    _ if found.table.is_some() => {
+                        self.note_without_rows(store, name, location);
+                        let path = location.clone();
+                        return Err(Error::TableWithoutRows { path });
+                    }
+                    _ => return Err(nothing_in(location)),
                 }
+                continue;
             }
+            self.note_all_missing(location, &found);
+            all.folders.extend(found.folder);
+            all.tables.extend(found.table.map(|path| Table {
+                path,
+                has_pictures: found.mentions > 0,
+                has_captions: found.captions > 0,
+                before,
+            }));
         }
         Ok(all)
+    }
+
+    /// Remarks that no picture that a table names is a file.
+    fn note_all_missing(&self, table: &Path, found: &Found) {
+        if let Some(base) = &found.base
+            && found.mentions == 0
+            && found.missing == found.problems
+        {
+            self.settings()
+                .listener
+                .note(Note::AllMissing { table, base });
+        }
+    }
+
+    /// Remarks that the collection has pictures of a table without rows.
+    fn note_without_rows(&self, store: &Store, collection: &str, location: &Path) {
+        let has_source = |path: PathBuf| store.has_source(collection, &place(&path));
+        let is_known = dataset::absolute(location).is_ok_and(|it| has_source(it).unwrap_or(false));
+        if is_known {
+            let note = Note::TableWithoutRows { collection };
+            self.settings().listener.note(note);
+        }
     }
 
     /// Remarks that a source that is gone is one of which the collection has pictures.
@@ -162,6 +199,22 @@ fn followed(store: &Store, collection: &str, location: &Path) -> Result<PathBuf>
         true => location.to_owned(),
         false => resolved,
     })
+}
+
+/// Why a source that holds nothing cannot be added.
+fn nothing_in(location: &Path) -> Error {
+    let path = location.to_owned();
+    let tables = match location.is_dir() {
+        true => Source::table(location, SourceOptions::default()).ok(),
+        false => None,
+    };
+    match tables.and_then(|tables| tables.first_table()) {
+        Some(table) => Error::FolderOfTables {
+            table: location.join(table.file_name().unwrap_or_default()),
+            path,
+        },
+        None => Error::NoPictures { path },
+    }
 }
 
 /// Whether the collection of that name has pictures of the folder.
@@ -199,6 +252,10 @@ struct Table {
     path: PathBuf,
     /// Whether any of its pictures could be listed.
     has_pictures: bool,
+    /// Whether it gives captions.
+    has_captions: bool,
+    /// What was kept of its columns.
+    before: Option<TableColumns>,
 }
 
 /// Sources that are about to be added, and what they are added to.
@@ -255,6 +312,9 @@ impl Adding<'_> {
         } else {
             self.store.collection(name)?
         };
+        for table in &listed.tables {
+            self.keep_columns(&collection, table, &listed.listing)?;
+        }
         let mut counts = self.index_files(&collection, &listed, stop, watcher)?;
         let mut fetched = None;
         if fetch::is_needed(&listed.listing)? && !counts.stopped {
@@ -274,6 +334,9 @@ impl Adding<'_> {
             if !counts.stopped {
                 counts.join(self.follow(&collection, table, &listed.listing, stop)?);
             }
+        }
+        if is_first && !counts.stopped {
+            self.note_other_tables(&collection, &listed, stop)?;
         }
         Ok(AddReport {
             counts,
@@ -301,16 +364,74 @@ impl Adding<'_> {
         // The pictures of one without any may be on a disk that is not there.
         let prune = self.request.prune && table.has_pictures;
         collection.follow(&place(&table.path), prune, &options, |record| {
-            let address = match record.address() {
-                search::Address::File(path) => Some(Address::File(path.to_owned())),
-                search::Address::Web(url) => Address::of(url)?,
-                search::Address::Inside(row) => Some(Address::Inside(row.to_owned())),
-            };
-            match address {
-                Some(address) => Ok::<_, Error>(listing.at(&address)?.is_some()),
-                None => Ok(false),
-            }
+            is_named(listing, record)
         })
+    }
+
+    /// Keeps the columns of a table, and remarks that it gives no captions any more.
+    fn keep_columns(
+        &self,
+        collection: &Collection<'_>,
+        table: &Table,
+        listing: &Listing,
+    ) -> Result<()> {
+        let before = table.before.clone().unwrap_or_default();
+        let has_captions = table.has_captions || listing.captions() > 0;
+        if before.has_captions && table.has_pictures && !has_captions {
+            let (path, column) = (table.path.as_path(), before.caption.as_deref());
+            let note = Note::NoCaptions {
+                table: path,
+                column,
+            };
+            self.clipseek.settings().listener.note(note);
+        }
+        let after = before.after(&self.request.read.source.columns, has_captions);
+        if table.before.as_ref() == Some(&after) {
+            return Ok(());
+        }
+        let text = serde_json::to_string(&after).unwrap_or_default();
+        Ok(collection.keep_columns(&place(&table.path), &text)?)
+    }
+
+    /// Remarks that pictures are named only by tables that are gone, or with `--prune` by others of the same series, such
+    /// as those of other days.
+    fn note_other_tables(
+        &self,
+        collection: &Collection<'_>,
+        listed: &Listed,
+        stop: &AtomicBool,
+    ) -> Result<()> {
+        let added: Vec<&Path> = listed
+            .tables
+            .iter()
+            .map(|table| table.path.as_path())
+            .collect();
+        let (mut pictures, mut tables) = (0, Vec::new());
+        for source in collection.sources()? {
+            let path = Path::new(&source);
+            let is_gone = path.is_absolute() && matches!(path.try_exists(), Ok(false));
+            let is_of_series = self.request.prune && added.iter().any(|it| is_like(path, it));
+            if added.is_empty() || added.contains(&path) || !(is_gone || is_of_series) {
+                continue;
+            }
+            let is_named = |record: &Record| is_named(&listed.listing, record);
+            match collection.count_of_source(&source, stop, is_named)? {
+                0 => {}
+                number => {
+                    pictures += number;
+                    tables.push((source, is_gone));
+                }
+            }
+        }
+        if let [(table, is_gone), more @ ..] = tables.as_slice() {
+            self.clipseek.settings().listener.note(Note::OtherTables {
+                pictures,
+                table,
+                more: more.len(),
+                is_gone: *is_gone,
+            });
+        }
+        Ok(())
     }
 
     fn index_files(
@@ -349,6 +470,28 @@ impl Adding<'_> {
             AddEvent::Failed(failure) => watcher(AddProgress::Failed(failure)),
         })
     }
+}
+
+/// Whether a listing names a picture of a collection.
+fn is_named(listing: &Listing, record: &Record) -> Result<bool> {
+    let address = match record.address() {
+        search::Address::File(path) => Some(Address::File(path.to_owned())),
+        search::Address::Web(url) => Address::of(url)?,
+        search::Address::Inside(row) => Some(Address::Inside(row.to_owned())),
+    };
+    match address {
+        Some(address) => Ok(listing.at(&address)?.is_some()),
+        None => Ok(false),
+    }
+}
+
+/// Whether the names of two files of a folder differ only in digits, as those of exports of two days do.
+fn is_like(one: &Path, other: &Path) -> bool {
+    let without_digits = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.replace(|c: char| c.is_ascii_digit(), "")
+    };
+    one.parent() == other.parent() && without_digits(one) == without_digits(other)
 }
 
 /// Tells of what in the sources is no picture; how many these are, and how many for each reason.

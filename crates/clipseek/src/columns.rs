@@ -16,11 +16,19 @@ pub(crate) fn note(listing: &Listing, listener: &Listener) {
         } else if column.left_out > 0 {
             let cells = column.left_out;
             listener.note(Note::ColumnLeftOut { name, cells });
+        } else if has_commas(column) {
+            let example = column.example.as_deref().unwrap_or_default();
+            listener.note(Note::ColumnHasCommas { name, example });
         } else if is_spoilt(column) {
             let example = column.example.as_deref().unwrap_or_default();
             listener.note(Note::ColumnIsText { name, example });
         }
     }
+}
+
+/// Whether it is text because its numbers have commas.
+fn has_commas(column: &CellCounts) -> bool {
+    column.commas > 0 && column.commas >= column.others.div_ceil(2)
 }
 
 /// Whether its numbers are texts because of a few cells.
@@ -46,5 +54,18 @@ mod tests {
         assert!(!is_spoilt(3, 0));
         assert!(!is_spoilt(1, 2));
         assert!(!is_spoilt(0, 0));
+    }
+
+    #[test]
+    fn numbers_with_commas_are_texts() {
+        let has_commas = |others, commas| {
+            has_commas(&CellCounts {
+                others,
+                commas,
+                ..CellCounts::default()
+            })
+        };
+        assert!(has_commas(3, 3) && has_commas(3, 2));
+        assert!(!has_commas(3, 1) && !has_commas(0, 0));
     }
 }

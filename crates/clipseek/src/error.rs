@@ -112,6 +112,20 @@ pub enum Error {
         /// The source.
         path: PathBuf,
     },
+    /// A table without rows.
+    #[error("`{}` has no rows", path.display())]
+    TableWithoutRows {
+        /// The table.
+        path: PathBuf,
+    },
+    /// A folder without pictures that has tables.
+    #[error("`{}` holds no pictures, but tables", path.display())]
+    FolderOfTables {
+        /// The folder.
+        path: PathBuf,
+        /// One of its tables.
+        table: PathBuf,
+    },
     /// A source that cannot be evaluated.
     #[error("`{}` has no captions to evaluate with", path.display())]
     NoCaptions {
@@ -356,6 +370,9 @@ impl Error {
             Error::NoCaptions { .. } => {
                 "give a table (CSV, TSV, JSONL, Parquet) with a caption column".to_owned()
             }
+            Error::FolderOfTables { table, .. } => {
+                format!("name its tables: clipseek add {}", table.display())
+            }
             Error::UnknownExtension { expected, .. } => format!("expected {expected}"),
             Error::NoFile { path } if path.is_dir() => {
                 format!("to search in it: --folder {}", path.display())
@@ -421,6 +438,7 @@ impl Error {
             | Error::FilterLanguage { .. }
             | Error::Picture { .. }
             | Error::NoPictures { .. }
+            | Error::TableWithoutRows { .. }
             | Error::Label { .. }
             | Error::NothingReadable
             | Error::NoFolder { .. }

@@ -129,6 +129,43 @@ pub enum Note<'a> {
         /// One of these cells.
         example: &'a str,
     },
+    /// A column is text, as its numbers are written with commas.
+    ColumnHasCommas {
+        /// The column.
+        name: &'a str,
+        /// One of its cells.
+        example: &'a str,
+    },
+    /// No picture that a table names is a file.
+    AllMissing {
+        /// The table.
+        table: &'a Path,
+        /// The folder that its paths are relative to.
+        base: &'a Path,
+    },
+    /// A table has no rows, and the collection has pictures of it.
+    TableWithoutRows {
+        /// The collection.
+        collection: &'a str,
+    },
+    /// A table that gave captions gives none any more.
+    NoCaptions {
+        /// The table.
+        table: &'a Path,
+        /// The column that they were in, where it was named.
+        column: Option<&'a str>,
+    },
+    /// Pictures are named only by other tables than those that were added.
+    OtherTables {
+        /// How many pictures.
+        pictures: u64,
+        /// The first of these tables.
+        table: &'a str,
+        /// How many more there are.
+        more: usize,
+        /// Whether it is gone.
+        is_gone: bool,
+    },
 }
 
 impl fmt::Display for Note<'_> {
@@ -202,6 +239,54 @@ impl fmt::Display for Note<'_> {
                 f,
                 "the column {name} is text, as not all of it is numbers: `{example}` for one"
             ),
+            Note::ColumnHasCommas { name, example } => write!(
+                f,
+                "the column {name} is text, as its numbers have commas, such as `{example}`: write them with a point \
+                 to filter by them as numbers"
+            ),
+            Note::AllMissing { table, base } => write!(
+                f,
+                "`{}` names no file that exists: its paths are relative to its own folder, {}",
+                table.display(),
+                base.display()
+            ),
+            Note::TableWithoutRows { collection } => write!(
+                f,
+                "collection {collection} keeps its pictures of this table: `clipseek collection forget` with the \
+                 table's path takes them out"
+            ),
+            Note::NoCaptions { table, column } => {
+                let before = column
+                    .map(|it| format!(" (before: {it})"))
+                    .unwrap_or_default();
+                write!(
+                    f,
+                    "no caption column found in `{}`{before}, so its captions are taken out: name the column with \
+                     --caption-column",
+                    table.display()
+                )
+            }
+            Note::OtherTables {
+                pictures,
+                table,
+                more,
+                is_gone,
+            } => {
+                let pictures = match pictures {
+                    1 => "1 picture is".to_owned(),
+                    many => format!("{many} pictures are"),
+                };
+                let tables = match (more, is_gone) {
+                    (0, true) => format!("{table}, which is gone"),
+                    (0, false) => table.to_string(),
+                    (more, _) => format!("{table} and {more} more of earlier tables"),
+                };
+                write!(
+                    f,
+                    "{pictures} named only by {tables}: `clipseek collection forget {table}` takes them out; \
+                     a table that keeps its path from day to day is followed by --prune"
+                )
+            }
         }
     }
 }

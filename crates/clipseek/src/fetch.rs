@@ -19,6 +19,7 @@ use crate::add_request::{AddProgress, AddRequest, Fetched, Watcher};
 use crate::clipseek::Clipseek;
 use crate::error::{Error, Result};
 use crate::sources::{absolute, new_record, place};
+use crate::table_columns::TableColumns;
 
 /// So many that were fetched wait to be added; then no more are fetched.
 const WAITING: usize = 1024;
@@ -86,7 +87,10 @@ impl Fetching<'_> {
         }
         let request = self.request;
         for location in &request.sources {
-            let table = match self.clipseek.table(location, &request.read) {
+            let store = self.clipseek.store()?;
+            let before = TableColumns::of(store, self.collection.name(), location);
+            let read = request.read.with_columns(before.as_ref());
+            let table = match self.clipseek.table(location, &read) {
                 // Whatever else is among the sources has no pictures inside.
                 Err(Error::Dataset(error)) if is_no_table(&error) => continue,
                 table => table?,

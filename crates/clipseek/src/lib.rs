@@ -55,6 +55,7 @@ mod runtime;
 mod search_request;
 mod settings;
 mod sources;
+mod table_columns;
 mod vector_file;
 
 pub use add::{AddReport, Adding};

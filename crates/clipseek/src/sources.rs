@@ -13,7 +13,7 @@ use crate::clipseek::Clipseek;
 use crate::error::{Error, Result};
 
 /// What begins the name of a dataset of the Hugging Face hub.
-const HUB: &str = "hf:";
+pub(crate) const HUB: &str = "hf:";
 
 /// How sources are read.
 #[derive(Clone, Debug, Default)]
@@ -149,6 +149,16 @@ pub(crate) fn new_record(record: Record) -> NewRecord {
         source: Some(place(&record.source)),
         captions: record.captions,
         metadata: record.metadata,
+        contributions: record.contributions.into_iter().map(contribution).collect(),
+    }
+}
+
+fn contribution(contribution: dataset::Contribution) -> search::Contribution {
+    search::Contribution {
+        source: place(&contribution.source),
+        id: contribution.id,
+        captions: contribution.captions,
+        metadata: contribution.metadata,
     }
 }
 

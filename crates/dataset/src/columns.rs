@@ -20,6 +20,18 @@ pub struct Columns {
     pub caption: Option<String>,
     /// The column of their ids.
     pub id: Option<String>,
+    /// The columns that these were the last time. Where none is asked for, they come before those of usual names, if
+    /// they are there.
+    pub before: Option<Box<Columns>>,
+}
+
+impl Columns {
+    /// Whether no column is asked for.
+    pub(crate) fn are_any(&self) -> bool {
+        [&self.path, &self.caption, &self.id]
+            .iter()
+            .all(|it| it.is_none())
+    }
 }
 
 /// What a column can be for a record. Every other column is metadata.
@@ -104,6 +116,12 @@ impl Role {
                     .clone()
                     .position(|name| normalized(name) == normalized(wanted))
             });
+        }
+        let before = columns.before.as_deref();
+        let before = before.and_then(|before| self.named(before));
+        if let Some(index) = before.and_then(|before| names.clone().position(|name| name == before))
+        {
+            return Some(index);
         }
         let names: Vec<String> = names.map(normalized).collect();
         self.usual_names()

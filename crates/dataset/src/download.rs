@@ -42,6 +42,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
+use picture::ContentHash;
 use rayon::prelude::*;
 use tokio::sync::mpsc;
 
@@ -118,7 +119,9 @@ impl Download {
                 journal.set(name, &value, &journal::failed_for(reason))?;
             }
         }
-        if options.retry_failed {
+        if options.refetch {
+            journal.forget_all()?;
+        } else if options.retry_failed {
             journal.forget_failed()?;
         }
         Ok(Self {
@@ -252,7 +255,11 @@ impl Download {
             limits, keeping, ..
         } = &self.options;
         let outcomes = std::mem::take(pending).into_par_iter().map(|(key, bytes)| {
-            if let Some(known) = self.known(key)? {
+            // The row may hold another picture by now.
+            if let Some(known) = self.known(key)?
+                && let Ok(picture) = &known.result
+                && picture.sha256 == ContentHash::of(&bytes)
+            {
                 return Ok((key, known, true));
             }
             let outcome = Outcome {

@@ -66,6 +66,12 @@ pub enum Error {
         /// The table.
         path: PathBuf,
     },
+    /// A table has no bytes.
+    #[error("`{}` is empty", path.display())]
+    EmptyTable {
+        /// The table.
+        path: PathBuf,
+    },
     /// The header of a table is not valid UTF-8.
     #[error(
         "header of `{}` is not valid UTF-8: convert the table, for example with `iconv -f WINDOWS-1252 -t UTF-8`",

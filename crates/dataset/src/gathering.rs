@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -15,8 +15,20 @@ pub(crate) struct Gathering<'a> {
     listing: &'a mut Listing,
     source: usize,
     counts: ColumnCounts,
+    /// How many pictures are no files.
+    missing: u64,
+    /// The table of the last row that is not valid UTF-8, and how many more rows of it are not.
+    not_utf8: Option<NotUtf8>,
     /// The record of the previous row: rows of one picture are often adjacent.
     last: Option<(Address, Known)>,
+}
+
+/// Rows of a table that are not valid UTF-8, after the first.
+struct NotUtf8 {
+    table: PathBuf,
+    rows: u64,
+    /// The line of the first of them.
+    line: Option<u64>,
 }
 
 /// Why a row was not added.
@@ -53,6 +65,8 @@ impl<'a> Gathering<'a> {
             source: listing.begin_source(path)?,
             listing,
             counts: ColumnCounts::default(),
+            missing: 0,
+            not_utf8: None,
             last: None,
         })
     }
@@ -68,17 +82,59 @@ impl<'a> Gathering<'a> {
         match row.and_then(|row| self.add_row(table, line, row)) {
             Ok(()) => Ok(()),
             Err(Refusal::Listing(error)) => Err(error),
-            Err(Refusal::Row(reason)) => self.listing.report(&Problem {
-                file: table.to_owned(),
-                line: Some(line),
-                reason,
-            }),
+            Err(Refusal::Row(ProblemReason::TextNotUtf8 { .. }))
+                if self.is_known_not_utf8(table, line)? =>
+            {
+                Ok(())
+            }
+            Err(Refusal::Row(reason)) => {
+                self.missing += u64::from(matches!(reason, ProblemReason::NoSuchFile { .. }));
+                self.listing.report(&Problem {
+                    file: table.to_owned(),
+                    line: Some(line),
+                    reason,
+                })
+            }
         }
     }
 
-    /// Ends the source, now that the types of its columns are known.
-    pub(crate) fn finish(self, types: ColumnTypes) {
+    /// Counts a row of a table that is not valid UTF-8, of which the first is reported. The others, most likely all that
+    /// are not ASCII, are told as a number.
+    fn is_known_not_utf8(&mut self, table: &Path, line: u64) -> Result<bool> {
+        match &mut self.not_utf8 {
+            Some(known) if known.table == table => {
+                known.rows += 1;
+                known.line.get_or_insert(line);
+                Ok(true)
+            }
+            _ => {
+                self.report_not_utf8()?;
+                self.not_utf8 = Some(NotUtf8 {
+                    table: table.to_owned(),
+                    rows: 0,
+                    line: None,
+                });
+                Ok(false)
+            }
+        }
+    }
+
+    fn report_not_utf8(&mut self) -> Result<()> {
+        match self.not_utf8.take() {
+            Some(NotUtf8 { table, rows, line }) if rows > 0 => self.listing.report(&Problem {
+                file: table,
+                line,
+                reason: ProblemReason::MoreNotUtf8 { rows },
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the source, now that the types of its columns are known. Returns how many of its pictures are no files.
+    pub(crate) fn finish(mut self, types: ColumnTypes) -> Result<u64> {
+        self.report_not_utf8()?;
         self.listing.end_source(self.source, types, self.counts);
+        Ok(self.missing)
     }
 
     fn add_row(&mut self, table: &Path, line: u64, row: Row) -> Result<(), Refusal> {
@@ -96,7 +152,11 @@ impl<'a> Gathering<'a> {
         }
         let mut known = self.find(&address)?;
         if let (Address::File(file), None) = (&address, known) {
-            let existing = paths::existing(file.clone(), path)?;
+            let existing = match paths::existing(file.clone(), path) {
+                // One line a picture, however many rows name it.
+                Err(_) if !self.is_news(&address.text())? => return Ok(()),
+                existing => existing?,
+            };
             if existing.to_str().is_none() {
                 return Err(ProblemReason::NameNotUtf8.into());
             }
@@ -110,8 +170,15 @@ impl<'a> Gathering<'a> {
             && let Some(holder) = self.listing.holder(id)?
             && known.is_none_or(|known| known.number != holder)
         {
-            return Err(ProblemReason::DuplicateId { id: id.clone() }.into());
+            return match self.is_news(&format!("{id}\0{}", address.text()))? {
+                true => Err(ProblemReason::DuplicateId { id: id.clone() }.into()),
+                false => Ok(()),
+            };
         }
+        let other_id = match (&id, known) {
+            (Some(id), Some(known)) => self.other_id(id, known)?,
+            _ => None,
+        };
         self.counts.take(&row.metadata, &row.left_out);
         let mention = Mention {
             source: self.source,
@@ -121,7 +188,25 @@ impl<'a> Gathering<'a> {
         };
         let known = self.listing.add(&address, known, mention)?;
         self.last = Some((address, known));
-        Ok(())
+        match other_id {
+            Some(reason) => Err(reason.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// What is wrong with a row that gives `id` to a picture that has another one. Its captions are taken all the same:
+    /// tables of captions may have an id a row.
+    fn other_id(&mut self, id: &str, known: Known) -> Result<Option<ProblemReason>> {
+        let holder = self.listing.id(known)?.filter(|holder| holder != id);
+        Ok(holder.map(|holder| ProblemReason::OtherId {
+            id: id.to_owned(),
+            holder,
+        }))
+    }
+
+    /// Whether nothing of that name was refused before.
+    fn is_news(&mut self, name: &str) -> Result<bool> {
+        self.listing.refuse(self.source, name)
     }
 
     fn find(&mut self, address: &Address) -> Result<Option<Known>> {

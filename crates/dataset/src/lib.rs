@@ -89,7 +89,7 @@ pub use net::ClientSettings;
 pub use paths::absolute;
 pub use problem::{ListedProblem, Problem, ProblemReason};
 pub use reach::Reach;
-pub use record::{Metadata, Record};
+pub use record::{Contribution, Metadata, Record};
 pub use row::{Inside, Row};
 pub use slice::Slice;
 pub use source::{Found, Source, SourceOptions};

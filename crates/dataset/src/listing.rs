@@ -10,6 +10,7 @@
 //! ids           hash of an id ─► record
 //! captions      hashes of the captions of pictures that several rows name
 //! problems      files and rows that were skipped
+//! refused       what of each source was reported, so that it is reported once
 //! unsorted      what the walk through a folder has found so far
 //! ```
 //!
@@ -212,6 +213,19 @@ impl Listing {
     /// Looks up the number of the record with this id.
     pub(crate) fn holder(&mut self, id: &str) -> Result<Option<i64>> {
         Ok(self.database_mut().holder(id)?)
+    }
+
+    /// The id of a record.
+    pub(crate) fn id(&mut self, known: Known) -> Result<Option<String>> {
+        match known.has_id {
+            true => Ok(self.database_mut().id(known.number)?),
+            false => Ok(None),
+        }
+    }
+
+    /// Notes that something of a source, by a name of the caller's, was refused; `false` if it was before.
+    pub(crate) fn refuse(&mut self, source: usize, name: &str) -> Result<bool> {
+        Ok(self.database_mut().refuse(source, name)?)
     }
 
     /// Adds a row to the record at `address`: the `known` one, or a new one. The caller has checked that

@@ -133,6 +133,18 @@ pub enum ProblemReason {
         /// The id.
         id: String,
     },
+    /// A row gives another id to a picture that has one: of two products with one photograph the first counts.
+    #[error(
+        "id `{}` is left out: the picture is already that of id `{}`",
+        start(id),
+        start(holder)
+    )]
+    OtherId {
+        /// The id.
+        id: String,
+        /// The id that the picture has.
+        holder: String,
+    },
     /// A row has more or fewer cells than the header.
     #[error("got {got} cells, expected {expected}")]
     UnequalLength {
@@ -162,6 +174,12 @@ pub enum ProblemReason {
     TextNotUtf8 {
         /// The cell's column.
         column: String,
+    },
+    /// Further rows of a text are not valid UTF-8.
+    #[error("{rows} more row{} not valid UTF-8", if *rows == 1 { " is" } else { "s are" })]
+    MoreNotUtf8 {
+        /// How many, after the first.
+        rows: u64,
     },
     /// A line of a JSON Lines table is not valid JSON.
     #[error("not valid JSON: {message}")]
@@ -203,10 +221,13 @@ impl ProblemReason {
             Self::DataUrl { .. } => "not a URL",
             Self::NotHere { .. } => "URL",
             Self::DuplicateId { .. } => "duplicate id",
+            Self::OtherId { .. } => "two ids of one picture",
             Self::UnequalLength { .. } => "unequal row length",
             Self::OpenQuote => "open quote",
             Self::TextAfterQuote => "text after quote",
-            Self::CellNotUtf8 { .. } | Self::TextNotUtf8 { .. } => "cell is not UTF-8",
+            Self::CellNotUtf8 { .. } | Self::TextNotUtf8 { .. } | Self::MoreNotUtf8 { .. } => {
+                "cell is not UTF-8"
+            }
             Self::InvalidJson { .. } => "not valid JSON",
             Self::RepeatedKey { .. } => "repeated key",
             Self::NotAnObject => "not a JSON object",

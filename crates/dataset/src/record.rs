@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,6 +22,21 @@ pub struct Record {
     pub captions: Vec<String>,
     /// The table's other columns.
     pub metadata: Metadata,
+    /// Which source gave what of this, where the listing has several sources; otherwise empty.
+    pub contributions: Vec<Contribution>,
+}
+
+/// What one of several sources gave of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contribution {
+    /// The source.
+    pub source: Arc<Path>,
+    /// Whether it gave the id.
+    pub id: bool,
+    /// Whether it gave captions.
+    pub captions: bool,
+    /// The names of the metadata that it gave.
+    pub metadata: BTreeSet<String>,
 }
 
 impl Record {
@@ -32,6 +48,25 @@ impl Record {
             source,
             captions: Vec::new(),
             metadata: Metadata::new(),
+            contributions: Vec::new(),
         }
+    }
+
+    /// What a source gave, which is added if it is not there yet.
+    pub(crate) fn contribution(&mut self, source: &Arc<Path>) -> &mut Contribution {
+        let known = self
+            .contributions
+            .iter()
+            .position(|it| it.source == *source);
+        let at = known.unwrap_or_else(|| {
+            self.contributions.push(Contribution {
+                source: Arc::clone(source),
+                id: false,
+                captions: false,
+                metadata: BTreeSet::new(),
+            });
+            self.contributions.len() - 1
+        });
+        &mut self.contributions[at]
     }
 }

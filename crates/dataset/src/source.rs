@@ -65,6 +65,12 @@ pub struct Found {
     pub mentions: u64,
     /// New problems.
     pub problems: u64,
+    /// How many captions the source gives that were not there yet.
+    pub captions: u64,
+    /// How many pictures a table names that are no files: each counts once.
+    pub missing: u64,
+    /// The folder that a table's paths are relative to.
+    pub base: Option<PathBuf>,
     /// The absolute path of the folder, if the source is one.
     pub folder: Option<PathBuf>,
     /// The absolute path of the table, or the name of the dataset of the hub, if the source is one and no rows were
@@ -99,7 +105,7 @@ impl Source {
     ///
     /// # Errors
     /// [`Error::Read`] when there is nothing or it cannot be read, [`Error::UnknownKind`] when it
-    /// is neither folder nor picture nor table, [`Error::Exclude`] for a malformed pattern.
+    /// is neither folder nor picture nor table, [`Error::EmptyTable`] for a table without a byte, [`Error::Exclude`] for a malformed pattern.
     pub fn open(location: &Path, options: SourceOptions) -> Result<Self> {
         let exclusions = Exclusions::new(&options.exclude)?;
         let path = paths::absolute(location).map_err(Error::read(location))?;
@@ -199,6 +205,14 @@ impl Source {
         Ok(has_inside)
     }
 
+    /// The table, or the first of several.
+    pub fn first_table(&self) -> Option<PathBuf> {
+        match &self.kind {
+            Kind::Tables(tables) => tables.first().map(|table| table.path.clone()),
+            _ => None,
+        }
+    }
+
     /// Where it is; of a data set of the hub, how it is named.
     pub fn path(&self) -> &Path {
         &self.path
@@ -223,16 +237,20 @@ impl Source {
     /// As [`Source::read`]. The listing keeps what was read before the error.
     pub fn read_into(&self, listing: &mut Listing) -> Result<Found> {
         let (pictures, problems) = (listing.pictures(), listing.problems());
-        let mentions = listing.mentions();
+        let (mentions, captions) = (listing.mentions(), listing.captions());
+        let mut missing = 0;
         match self.kind {
             Kind::Folder => folder::read(&self.path, &self.exclusions, listing)?,
             Kind::Picture => self.read_picture(listing)?,
-            Kind::Tables(_) | Kind::Hub(_) => self.gather(listing)?,
+            Kind::Tables(_) | Kind::Hub(_) => missing = self.gather(listing)?,
         }
         Ok(Found {
             pictures: listing.pictures() - pictures,
             mentions: listing.mentions() - mentions,
             problems: listing.problems() - problems,
+            captions: listing.captions() - captions,
+            missing,
+            base: matches!(self.kind, Kind::Tables(_)).then(|| self.folder().to_owned()),
             folder: matches!(self.kind, Kind::Folder).then(|| self.path.clone()),
             table: self.is_whole_table().then(|| self.path.clone()),
         })
@@ -243,7 +261,8 @@ impl Source {
         is_table && self.slice.is_all() && self.exclusions.is_empty()
     }
 
-    fn gather(&self, listing: &mut Listing) -> Result<()> {
+    /// Adds the rows. Returns how many pictures are no files.
+    fn gather(&self, listing: &mut Listing) -> Result<u64> {
         let mut gathering = Gathering::new(&self.path, self.folder(), &self.exclusions, listing)?;
         let mut added = Ok(());
         let types = self.hand_rows(&mut |table, line, row| {
@@ -254,8 +273,7 @@ impl Source {
             }
         })?;
         added?;
-        gathering.finish(types);
-        Ok(())
+        gathering.finish(types)
     }
 
     /// Hands the rows of a table to `take` one by one, until it says that it is enough: a table may
@@ -409,6 +427,7 @@ impl Kind {
         };
         let path = path.to_owned();
         match form {
+            Some(_) if metadata.len() == 0 => Err(Error::EmptyTable { path }),
             Some(form) => Ok(Self::Tables(vec![Table { path, form }])),
             None => Err(Error::UnknownKind { path }),
         }

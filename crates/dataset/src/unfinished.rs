@@ -1,4 +1,4 @@
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -30,12 +30,15 @@ impl Unfinished {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
+        fs::metadata(folder).map_err(Error::write(path))?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(".clipseek-").suffix(".part");
         // Temporary files are private by default; this one becomes a file like any other.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(folder).map_err(Error::write(path))?;
+        let file = builder.tempfile_in(folder);
+        // The library's error names the temporary file, which says nothing to anyone.
+        let file = file.map_err(|error| Error::write(path)(error.kind().into()))?;
         Ok(Self {
             path: path.to_owned(),
             file,

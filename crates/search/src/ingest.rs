@@ -52,8 +52,9 @@ impl Collection<'_> {
     /// failed.
     ///
     /// A picture that is there already, with the same bytes, captions and metadata, is left alone;
-    /// one that was moved, renamed or copied is known by its content and not embedded again. A source
-    /// that says nothing about a known picture (a folder has no captions) takes nothing away from it.
+    /// one that was moved, renamed or copied is known by its content and not embedded again. What a source said
+    /// before and no longer says is gone; what other sources said stays. An id that a source gave goes to another
+    /// place when the source now gives it there, unless this call also names the picture that has it.
     ///
     /// `records` may have any length. Each place occurs once: the caller merges the rows about one picture. A second
     /// record of a place fails with the reason `repeated`, a second picture of an id with `id is taken`. Pictures may

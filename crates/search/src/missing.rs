@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::path::{MAIN_SEPARATOR, Path};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
 use crate::error::{Error, Result};
@@ -41,7 +41,71 @@ impl Collection<'_> {
             }
             forgotten += self.remove(&page)?;
         }
+        Ok(forgotten + self.forget_source(place, options)?)
+    }
+
+    /// The same of the pictures that a table named first, unless another source says something of them or a folder that
+    /// was added holds them.
+    fn forget_source(&self, source: &str, options: &AddOptions<'_>) -> Result<usize> {
+        let folders = self.catalogue.sources(self.key())?;
+        let is_only_of = |record: &Record| {
+            holder_of(record, &folders).is_none()
+                && record.contributions.iter().all(|it| it.source == source)
+        };
+        let (mut forgotten, mut after) = (0, String::new());
+        while !options.stop.load(Ordering::Relaxed) {
+            let mut page = self
+                .catalogue
+                .records_of_source(self.key(), source, &after, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.place);
+            page.retain(is_only_of);
+            forgotten += self.remove(&page)?;
+        }
         Ok(forgotten)
+    }
+
+    /// The sources that named pictures of the collection.
+    ///
+    /// # Errors
+    /// Those of the catalogue.
+    pub fn sources(&self) -> Result<Vec<String>> {
+        self.catalogue.sources(self.key())
+    }
+
+    /// Keeps a text about the columns of a source, for [`Store::columns`](crate::Store::columns).
+    ///
+    /// # Errors
+    /// Those of the catalogue.
+    pub fn keep_columns(&self, source: &str, columns: &str) -> Result<()> {
+        self.catalogue.keep_columns(self.key(), source, columns)
+    }
+
+    /// How many pictures a source named first that are not `is_named`, nor missing, nor below a folder that was added.
+    ///
+    /// # Errors
+    /// Those of `is_named` and of the catalogue.
+    pub fn count_of_source<E: From<Error>>(
+        &self,
+        source: &str,
+        stop: &AtomicBool,
+        mut is_named: impl FnMut(&Record) -> Result<bool, E>,
+    ) -> Result<u64, E> {
+        let folders = self.catalogue.sources(self.key())?;
+        let (mut count, mut after) = (0, String::new());
+        while !stop.load(Ordering::Relaxed) {
+            let catalogue = self.catalogue;
+            let page = catalogue.records_of_source(self.key(), source, &after, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.place);
+            for record in page {
+                let is_its = !record.missing
+                    && record.place != source
+                    && holder_of(&record, &folders).is_none();
+                count += u64::from(is_its && !is_named(&record)?);
+            }
+        }
+        Ok(count)
     }
 
     /// Takes the picture with that id out of the collection, if there is one. Its file stays.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::address::Address;
+use crate::contribution::{self, Contribution, Remains};
 use crate::stamp::FileStamp;
 
 /// A picture as a source names it, before it has been read.
@@ -22,6 +23,8 @@ pub struct NewRecord {
     pub captions: Vec<String>,
     /// Whatever else the source says: strings, numbers, booleans and lists of strings.
     pub metadata: Metadata,
+    /// Who says what of this, where several sources do; each says no more than this. Empty: all of it is the source's.
+    pub contributions: Vec<Contribution>,
 }
 
 /// A picture of a collection, as the catalogue keeps it.
@@ -47,6 +50,9 @@ pub struct Record {
     pub captions: Vec<String>,
     /// Whatever else its source said.
     pub metadata: Metadata,
+    /// Who said what of this, in the order of the sources. What is nobody's was said before this was kept.
+    #[serde(default)]
+    pub contributions: Vec<Contribution>,
     /// What the file says of itself: when it was taken, by which camera, where.
     pub facts: Metadata,
     /// Whether the file was gone when it was last looked for, or could not be read as a picture any more.
@@ -82,6 +88,19 @@ impl NewRecord {
     pub(crate) fn path(&self) -> &Path {
         Path::new(self.file.as_ref().unwrap_or(&self.place))
     }
+
+    /// What each of its sources says, which is all that it says.
+    pub(crate) fn contributions(&self) -> Vec<Contribution> {
+        match &self.source {
+            Some(source) if self.contributions.is_empty() => vec![contribution::of_one(
+                source.clone(),
+                self.id.is_some(),
+                &self.captions,
+                &self.metadata,
+            )],
+            _ => self.contributions.clone(),
+        }
+    }
 }
 
 impl Record {
@@ -95,12 +114,15 @@ impl Record {
         Path::new(self.file.as_ref().unwrap_or(&self.place))
     }
 
-    /// What a new record comes to, in the light of what was known of the picture: what the source
-    /// does not say stays as it was.
+    /// What a new record comes to, in the light of what was known of the picture: what its sources said before and no
+    /// longer say is gone, and what others said stays as it was.
     pub(crate) fn of(new: NewRecord, content: Content, old: Option<&Record>) -> Record {
-        let mut metadata = old.map(|old| old.metadata.clone()).unwrap_or_default();
-        metadata.extend(new.metadata);
-        let known_captions = || old.map(|old| old.captions.clone()).unwrap_or_default();
+        let said = new.contributions();
+        let mut remains = match old {
+            Some(old) => Remains::of(&old.captions, &old.metadata, &old.contributions, &said),
+            None => Remains::of(&[], &Metadata::new(), &[], &said),
+        };
+        remains.metadata.extend(new.metadata);
         let known_id = || old.map(|old| old.id.clone());
         Record {
             id: new
@@ -115,14 +137,30 @@ impl Record {
             width: content.width,
             height: content.height,
             captions: if new.captions.is_empty() {
-                known_captions()
+                remains.captions
             } else {
                 new.captions
             },
-            metadata,
+            metadata: remains.metadata,
+            contributions: remains.contributions,
             facts: content.facts,
             missing: false,
         }
+    }
+
+    /// Whether one of the sources that say `new` named it first.
+    pub(crate) fn is_first_of(&self, new: &NewRecord) -> bool {
+        let said = new.contributions();
+        let first = self.source.as_ref();
+        first.is_some_and(|first| said.iter().any(|it| it.source == *first))
+    }
+
+    /// Whether its id is that of one of the sources that say `new`.
+    pub(crate) fn has_id_of(&self, new: &NewRecord) -> bool {
+        let giver = self.contributions.iter().find(|it| it.id);
+        let giver = giver.map(|it| &it.source).or(self.source.as_ref());
+        let said = new.contributions();
+        giver.is_some_and(|giver| said.iter().any(|it| it.source == *giver))
     }
 
     /// Whether its vectors are those of `other`, with the same metadata.
@@ -130,6 +168,7 @@ impl Record {
         *self
             == Record {
                 stamp: self.stamp,
+                contributions: self.contributions.clone(),
                 ..other.clone()
             }
     }

@@ -177,6 +177,23 @@ impl Store {
         Ok(!first.is_empty())
     }
 
+    /// What [`Collection::keep_columns`] has kept of a source of the collection of that name, if both are there.
+    pub fn columns(&self, name: &str, source: &str) -> Result<Option<String>> {
+        match self.catalogue.collection(name)? {
+            Some(row) => self.catalogue.columns(row.key, source),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the collection of that name, if it is there, has pictures that a source named first.
+    pub fn has_source(&self, name: &str, source: &str) -> Result<bool> {
+        let Some(row) = self.catalogue.collection(name)? else {
+            return Ok(false);
+        };
+        let first = self.catalogue.records_of_source(row.key, source, "", 1)?;
+        Ok(!first.is_empty())
+    }
+
     fn row(&self, name: &str) -> Result<CollectionRow> {
         match self.catalogue.collection(name)? {
             Some(row) => Ok(row),

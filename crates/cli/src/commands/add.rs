@@ -39,7 +39,9 @@ nested values are left out. Hidden files and folders are skipped, and pictures o
 The same command again takes up what is new or has changed, and reads nothing else. Pictures that were \
 moved or renamed are known by their content. Those of a folder whose files are gone are not found any \
 more, nor are those whose files can no longer be read; they come back with their files, and --prune forgets \
-those that are gone. A folder that is a link is the folder that it leads to. Ctrl-C ends it cleanly, and the same \
+those that are gone. A folder that is a link is the folder that it leads to. What a table gave and no longer gives is \
+taken out, and an id goes along when its path changes. Columns named by an option are remembered for the \
+table. A picture is fetched from its URL once; --refetch fetches all again. Ctrl-C ends it cleanly, and the same \
 command goes on from there.")]
 pub(crate) struct Arguments {
     /// Folders, tables or picture files
@@ -81,6 +83,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome> {
     if let Some(report) = &arguments.report {
+        output::check_folder(report)?;
         output::spare_picture(report)?;
         for source in &arguments.sources {
             output::spare(source, report)?;
@@ -213,10 +216,16 @@ impl Arguments {
 
 /// Whether an error is one of reading a source.
 fn is_of_source(error: &anyhow::Error) -> bool {
-    use clipseek::Error::{Dataset, NoPictures, NoRows};
+    use clipseek::Error::{Dataset, FolderOfTables, NoPictures, NoRows, TableWithoutRows};
     matches!(
         error.downcast_ref(),
-        Some(Dataset(_) | NoPictures { .. } | NoRows { .. })
+        Some(
+            Dataset(_)
+                | FolderOfTables { .. }
+                | NoPictures { .. }
+                | NoRows { .. }
+                | TableWithoutRows { .. }
+        )
     )
 }
 

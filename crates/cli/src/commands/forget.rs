@@ -11,7 +11,7 @@ use crate::terminal::{count, message, visible};
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// Pictures' files, URLs or ids; and folders, for all pictures below them
+    /// Pictures' files, URLs or ids; folders, for all pictures below them; tables, for what only they name
     #[arg(required = true, value_name = "PATH|URL|ID")]
     paths: Vec<PathBuf>,
 

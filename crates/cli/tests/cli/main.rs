@@ -2,6 +2,7 @@
 
 mod adding;
 mod addresses;
+mod daily_tables;
 mod demonstration;
 mod duplicates;
 mod errors;

@@ -574,6 +574,20 @@ fn what_failed_is_tried_again_when_asked_for() {
 }
 
 #[test]
+fn all_is_fetched_again_when_asked_for() {
+    let world = World::new();
+    let host = Host::start();
+    world.write("list.tsv", list(&host, 4));
+    let arguments = ["download", "list.tsv", "--to", "to"];
+    world.run(&[&arguments[..], PATIENT].concat());
+    let first = host.asked();
+    let ran = world.run(&[&arguments[..], &["--refetch"], PATIENT].concat());
+    for (path, count) in host.asked() {
+        assert_eq!(count, 2 * first[&path], "{path}: {}", ran.stderr);
+    }
+}
+
+#[test]
 fn pictures_are_kept_as_they_were_asked_for() {
     let world = World::new();
     let host = Host::start();

@@ -141,7 +141,7 @@ fn require_unique(path: &Path, names: &[String]) -> Result<()> {
 /// The roles of the columns of a table without a header, as Conceptual Captions has them (caption, tab, URL)
 /// and Flickr8k (path, tab, caption). It is known by a picture where a name should be.
 fn unnamed_roles(columns: &Columns, cells: &[String]) -> Option<Roles> {
-    if *columns != Columns::default() {
+    if !columns.are_any() {
         return None;
     }
     let is_header = Role::Path

@@ -139,6 +139,11 @@ impl Journal {
         })
     }
 
+    /// Forgets what came of all URLs. Their files stay.
+    pub(super) fn forget_all(&self) -> Result<(), DownloadError> {
+        self.run(|connection| connection.execute("DELETE FROM outcomes", []).map(drop))
+    }
+
     fn run<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,

@@ -24,6 +24,8 @@ pub struct DownloadOptions {
     pub keeping: Keeping,
     /// Try again what failed in an earlier run.
     pub retry_failed: bool,
+    /// Fetch also what came in an earlier run: there may be another picture at the URL by now.
+    pub refetch: bool,
 }
 
 impl Default for DownloadOptions {
@@ -42,6 +44,7 @@ impl Default for DownloadOptions {
             limits: Limits::default(),
             keeping: Keeping::default(),
             retry_failed: false,
+            refetch: false,
         }
     }
 }

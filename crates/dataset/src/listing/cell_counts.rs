@@ -17,6 +17,8 @@ pub struct CellCounts {
     pub numbers: u64,
     /// Other texts.
     pub others: u64,
+    /// Those of them that are numbers with a comma, as `3,50`.
+    pub commas: u64,
     /// Cells that are no metadata, and are left out: objects, bytes, and lists of anything but texts.
     pub left_out: u64,
     /// The first of the other texts, truncated to 200 characters.
@@ -28,6 +30,7 @@ impl CellCounts {
         match cell {
             Value::String(text) if text.trim().parse::<f64>().is_err() => {
                 self.others += 1;
+                self.commas += u64::from(is_with_comma(text.trim()));
                 self.example
                     .get_or_insert_with(|| text.chars().take(LONGEST_EXAMPLE).collect());
             }
@@ -39,9 +42,18 @@ impl CellCounts {
     fn join(&mut self, other: Self) {
         self.numbers += other.numbers;
         self.others += other.others;
+        self.commas += other.commas;
         self.left_out += other.left_out;
         self.example = self.example.take().or(other.example);
     }
+}
+
+/// Whether a text is a number as it is written where a comma begins the fraction: `3,50`, `-1.234,5`.
+fn is_with_comma(text: &str) -> bool {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    let text = text.strip_prefix('-').unwrap_or(text);
+    text.split_once(',')
+        .is_some_and(|(whole, fraction)| is_digits(fraction) && whole.split('.').all(is_digits))
 }
 
 /// The [`CellCounts`] of all columns, by name.

@@ -27,7 +27,8 @@ const TABLES: &str = "
         is_repeated INTEGER NOT NULL,
         source      INTEGER,
         captions    TEXT,
-        metadata    TEXT
+        metadata    TEXT,
+        id_source   INTEGER
     );
     CREATE TABLE further_rows (
         record   INTEGER NOT NULL,
@@ -48,6 +49,7 @@ const TABLES: &str = "
         message TEXT NOT NULL,
         cause   TEXT
     );
+    CREATE TABLE refused (source INTEGER, name TEXT, PRIMARY KEY (source, name)) WITHOUT ROWID;
     CREATE TABLE unsorted (path BLOB NOT NULL, summary TEXT, message TEXT, cause TEXT);
 ";
 
@@ -67,6 +69,8 @@ pub(super) struct Database {
 pub(crate) struct Known {
     pub(crate) number: i64,
     pub(super) has_id: bool,
+    /// The source of its first row.
+    source: i64,
     /// Whether the hashes of its captions are in the table `captions`.
     is_repeated: bool,
 }
@@ -127,7 +131,7 @@ impl Database {
         let sql = "SELECT record FROM addresses WHERE hash = ?1";
         self.look_up(sql, self.hash(kind, &text), |number| {
             let mut statement = self.connection.prepare_cached(
-                "SELECT kind = ?2 AND address = ?3, id IS NOT NULL, is_repeated
+                "SELECT kind = ?2 AND address = ?3, id IS NOT NULL, is_repeated, source
                  FROM records WHERE number = ?1",
             )?;
             statement.query_row(params![number, kind, text], |row| {
@@ -136,6 +140,7 @@ impl Database {
                     number,
                     has_id: row.get(1)?,
                     is_repeated: row.get(2)?,
+                    source: row.get(3)?,
                 };
                 Ok(is_it.then_some(known))
             })
@@ -153,6 +158,21 @@ impl Database {
                 Ok(is_it.then_some(number))
             })
         })
+    }
+
+    /// The id of a record.
+    pub(super) fn id(&self, number: i64) -> Result<Option<String>> {
+        let sql = "SELECT id FROM records WHERE number = ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        statement.query_row([number], |row| row.get(0))
+    }
+
+    /// Notes that something of a source was refused; `false` if it was before.
+    pub(super) fn refuse(&self, source: usize, name: &str) -> Result<bool> {
+        let sql = "INSERT OR IGNORE INTO refused VALUES (?1, ?2)";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let source = i64::try_from(source).unwrap_or(i64::MAX);
+        Ok(statement.execute(params![source, name])? > 0)
     }
 
     /// Probes a table from `hash` on until `the_one` accepts a record or an entry is free.
@@ -190,7 +210,7 @@ impl Database {
             hash,
             number,
         )?;
-        let sql = "INSERT INTO records VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7)";
+        let sql = "INSERT INTO records VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?5)";
         let mut statement = self.connection.prepare_cached(sql)?;
         let (captions, metadata) = (said.captions()?, said.metadata()?);
         statement.execute(params![
@@ -208,6 +228,7 @@ impl Database {
         Ok(Known {
             number,
             has_id: id.is_some(),
+            source: said.source,
             is_repeated: false,
         })
     }
@@ -236,7 +257,7 @@ impl Database {
         said: &mut Said,
     ) -> Result<()> {
         if let (Some(id), false) = (id, known.has_id) {
-            self.set_id(known.number, id)?;
+            self.set_id(known.number, id, said.source)?;
             known.has_id = true;
         }
         if !said.captions.is_empty() {
@@ -247,7 +268,7 @@ impl Database {
             self.retain_new(known.number, &mut said.captions)?;
         }
         let (captions, metadata) = (said.captions()?, said.metadata()?);
-        if captions.is_none() && metadata.is_none() {
+        if captions.is_none() && metadata.is_none() && known.source == said.source {
             return Ok(());
         }
         let sql = "INSERT INTO further_rows VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -263,10 +284,10 @@ impl Database {
     }
 
     /// Sets the id of a record without one. No record may have this id.
-    fn set_id(&self, number: i64, id: &str) -> Result<()> {
-        let sql = "UPDATE records SET id = ?2 WHERE number = ?1";
+    fn set_id(&self, number: i64, id: &str, source: i64) -> Result<()> {
+        let sql = "UPDATE records SET id = ?2, id_source = ?3 WHERE number = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
-        statement.execute(params![number, id])?;
+        statement.execute(params![number, id, source])?;
         self.enter_id(number, id)
     }
 

@@ -92,7 +92,7 @@ fn heads(
     most: i64,
 ) -> Result<Vec<(i64, Record)>> {
     let mut statement = database.connection.prepare_cached(
-        "SELECT number, kind, address, id, source, captions, metadata FROM records
+        "SELECT number, kind, address, id, source, captions, metadata, id_source FROM records
          WHERE number > ?1 AND (?2 IS NULL OR kind = ?2) ORDER BY number LIMIT ?3",
     )?;
     let mut rows = statement.query(params![after, kind.map(code), most])?;
@@ -108,6 +108,12 @@ fn heads(
             id: row.get(3)?,
             ..Record::at(address, source)
         };
+        if sources.len() > 1
+            && record.id.is_some()
+            && let Some(giver) = source_of(sources, row, 7)?
+        {
+            record.contribution(&giver.path).id = true;
+        }
         bytes += text.len() + merge(&mut record, sources, row, 4)?;
         heads.push((row.get(0)?, record));
     }
@@ -166,17 +172,31 @@ fn merge(
     column: usize,
 ) -> Result<usize> {
     let mut bytes = 0;
+    // One that gives nothing is named, too: it may have given something before.
+    let source = source_of(sources, row, column)?;
+    let giver = source.filter(|_| sources.len() > 1).map(|it| &it.path);
+    if let Some(giver) = giver {
+        record.contribution(giver);
+    }
     if let Some(captions) = row.get_ref(column + 1)?.as_str_or_null()? {
         bytes += captions.len();
         record.captions.extend(of_json::<Vec<String>>(captions)?);
+        if let Some(giver) = giver {
+            record.contribution(giver).captions = true;
+        }
     }
     if let Some(text) = row.get_ref(column + 2)?.as_str_or_null()? {
         bytes += text.len();
         let mut metadata: Metadata = of_json(text)?;
-        if let Some(source) = source_of(sources, row, column)? {
+        if let Some(source) = source {
             source.types.apply(&mut metadata);
         }
         for (name, cell) in metadata {
+            if let Some(giver) = giver
+                && !record.metadata.contains_key(&name)
+            {
+                record.contribution(giver).metadata.insert(name.clone());
+            }
             record.metadata.entry(name).or_insert(cell);
         }
     }

@@ -88,6 +88,7 @@ fn one_picture_is_a_source() {
             address: Address::File(place),
             captions: Vec::new(),
             metadata: dataset::Metadata::new(),
+            contributions: Vec::new(),
         }]
     );
     tree.write("new.jxl", b"\xFF\x0A");

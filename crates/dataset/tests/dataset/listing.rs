@@ -47,15 +47,23 @@ fn what_several_sources_say_of_a_picture_is_joined() {
     };
     let table = |name: &str, found: Found| Found {
         table: Some(tree.path(name)),
+        base: Some(tree.root().to_owned()),
         ..found
     };
     assert_eq!(
         read_into(&mut listing, &tree, "a.csv"),
-        table("a.csv", found(1, 1, 0))
+        Found {
+            captions: 1,
+            ..table("a.csv", found(1, 1, 0))
+        }
     );
     assert_eq!(
         read_into(&mut listing, &tree, "b.csv"),
-        table("b.csv", found(1, 3, 2))
+        Found {
+            captions: 2,
+            missing: 1,
+            ..table("b.csv", found(1, 3, 3))
+        }
     );
     let again = read_into(&mut listing, &tree, "dog.jpg");
     assert_eq!(again, found(0, 1, 0));
@@ -73,6 +81,7 @@ fn what_several_sources_say_of_a_picture_is_joined() {
     assert_eq!(
         tree.problems(&listing),
         [
+            "b.csv:4: id `8` is left out: the picture is already that of id `7`",
             "b.csv:5: id `7` already names another picture",
             "b.csv:6: no such file `missing.jpg`"
         ]
@@ -305,6 +314,7 @@ fn the_cells_of_columns_are_counted() {
     let counts = |numbers, others, example: Option<&str>| CellCounts {
         numbers,
         others,
+        commas: 0,
         left_out: 0,
         example: example.map(str::to_owned),
     };
@@ -363,15 +373,17 @@ fn row() -> impl Strategy<Value = Row> {
 }
 
 /// What rows come to, said plainly: the records, and how many rows are refused.
-fn merged(rows: &[Row]) -> (Vec<Record>, u64) {
+fn merged(rows: &[Row], cut: usize) -> (Vec<Record>, u64) {
     let (mut records, mut refused): (Vec<Record>, u64) = (Vec::new(), 0);
-    for row in rows {
+    let mut told = HashSet::new();
+    for (number, row) in rows.iter().enumerate() {
         let url = format!("https://example.com/{}", row.picture);
         let id = row.id.map(|id| id.to_string());
         let at = records.iter().position(|it| it.address.to_string() == url);
         let holder = records.iter().position(|it| it.id.is_some() && it.id == id);
         if holder.is_some() && holder != at {
-            refused += 1;
+            // Once a table, however many rows say so.
+            refused += u64::from(told.insert((number < cut, url, id)));
             continue;
         }
         let at = at.unwrap_or_else(|| {
@@ -381,10 +393,12 @@ fn merged(rows: &[Row]) -> (Vec<Record>, u64) {
                 source: Path::new("").into(),
                 captions: Vec::new(),
                 metadata: Map::new(),
+                contributions: Vec::new(),
             });
             records.len() - 1
         });
         let record = &mut records[at];
+        refused += u64::from(record.id.is_some() && id.is_some() && record.id != id);
         record.id = record.id.take().or(id);
         let captions = row.captions.iter().map(|n| format!("caption {n}"));
         record.captions.extend(captions);
@@ -408,15 +422,17 @@ proptest! {
     fn rows_are_merged_as_said_plainly(rows in vec(row(), 0..40), cut in any::<prop::sample::Index>()) {
         let tree = Tree::new(&[]);
         let mut listing = Listing::new().unwrap();
-        let (one, other) = rows.split_at(cut.index(rows.len() + 1));
+        let cut = cut.index(rows.len() + 1);
+        let (one, other) = rows.split_at(cut);
         for (file, rows) in [("a.jsonl", one), ("b.jsonl", other)] {
             let lines: String = rows.iter().map(|row| format!("{}\n", row.json())).collect();
-            tree.write(file, lines);
+            tree.write(file, lines + "\n");
             read_into(&mut listing, &tree, file);
         }
-        let (expected, refused) = merged(&rows);
+        let (expected, refused) = merged(&rows, cut);
         let nowhere = |record: Record| Record {
             source: Path::new("").into(),
+            contributions: Vec::new(),
             ..record
         };
         let read: Vec<Record> = records(&listing).into_iter().map(nowhere).collect();

@@ -11,7 +11,28 @@ fn columns(path: Option<&str>, caption: Option<&str>, id: Option<&str>) -> Colum
         path: owned(path),
         caption: owned(caption),
         id: owned(id),
+        before: None,
     }
+}
+
+#[test]
+fn columns_of_the_last_time_come_before_usual_ones() {
+    let of = |content: &str| {
+        let tree = Tree::new(PICTURES);
+        tree.write("t.csv", content);
+        let options = SourceOptions {
+            columns: Columns {
+                before: Some(Box::new(columns(None, Some("heading"), None))),
+                ..Columns::default()
+            },
+            ..SourceOptions::default()
+        };
+        let source = Source::open(&tree.path("t.csv"), options).unwrap();
+        records(&source.read().unwrap())[0].captions.clone()
+    };
+    assert_eq!(of("path,title,heading\ndog.jpg,one,two\n"), ["two"]);
+    assert_eq!(of("path,title\ndog.jpg,one\n"), ["one"]);
+    assert!(of("path,other\ndog.jpg,one\n").is_empty());
 }
 
 /// The listing of a table in a folder with the three pictures, checked for problems.
@@ -52,6 +73,19 @@ pub(crate) fn captioned(name: &str, content: impl AsRef<[u8]>, expected: &[(&str
 }
 
 #[track_caller]
+fn captioned_with(name: &str, content: &str, problems: &[&str], expected: &[(&str, &[&str])]) {
+    let (tree, listing) = read(name, content, problems);
+    let expected: Vec<(String, Vec<String>)> = expected
+        .iter()
+        .map(|(place, captions)| {
+            let captions = captions.iter().map(|&caption| caption.to_owned());
+            ((*place).to_owned(), captions.collect())
+        })
+        .collect();
+    assert_eq!(captions(&(tree, listing)), expected);
+}
+
+#[track_caller]
 pub(crate) fn metadata(name: &str, content: &str) -> Vec<Value> {
     let (_, listing) = read(name, content, &[]);
     records(&listing)
@@ -87,7 +121,7 @@ fn the_first_row_that_has_a_value_gives_it() {
          ,dog.jpg,,Rome\n\
          7,dog.jpg,2019,Oslo\n\
          8,dog.jpg,2020,Bonn\n",
-        &[],
+        &["t.csv:4: id `8` is left out: the picture is already that of id `7`"],
     );
     let records = records(&listing);
     assert_eq!(records[0].id.as_deref(), Some("7"));
@@ -95,6 +129,39 @@ fn the_first_row_that_has_a_value_gives_it() {
         Value::Object(records[0].metadata.clone()),
         json!({"year": 2019, "place": "Rome"})
     );
+}
+
+#[test]
+fn a_further_id_of_a_picture_is_reported() {
+    captioned_with(
+        "t.csv",
+        "id,path,text\n7,dog.jpg,one\n8,dog.jpg,two\n7,dog.jpg,three\n",
+        &["t.csv:3: id `8` is left out: the picture is already that of id `7`"],
+        &[("dog.jpg", &["one", "two", "three"])],
+    );
+}
+
+#[test]
+fn a_picture_that_is_no_file_is_reported_once() {
+    captioned_with(
+        "t.csv",
+        "path,text\nmissing.jpg,one\ndog.jpg,one\nmissing.jpg,two\n./missing.jpg,three\n",
+        &["t.csv:2: no such file `missing.jpg`"],
+        &[("dog.jpg", &["one"])],
+    );
+}
+
+#[test]
+fn rows_that_are_not_utf8_are_told_as_a_number() {
+    let (_, listing) = read(
+        "t.csv",
+        b"path,text\ndog.jpg,caf\xe9\ncat.jpg,one\ndog.jpg,\xe9\ndog.jpg,\xe8\n",
+        &[
+            "t.csv:2: column `text` is not valid UTF-8: convert the table, for example with `iconv -f WINDOWS-1252 -t UTF-8`",
+            "t.csv:4: 2 more rows are not valid UTF-8",
+        ],
+    );
+    assert_eq!(listing.pictures(), 1);
 }
 
 #[test]
@@ -220,9 +287,10 @@ fn a_missing_column_is_an_error_that_lists_the_columns() {
 #[test]
 fn an_empty_table() {
     let tree = Tree::new(&["t.csv", "t.jsonl"]);
-    assert!(tree.read("t.jsonl").is_empty());
-    let error = tree.error("t.csv", b"", Columns::default());
-    assert!(error.contains("got no columns"), "{error}");
+    for name in ["t.csv", "t.jsonl"] {
+        let error = tree.error(name, b"", Columns::default());
+        assert_eq!(error, format!("`{name}` is empty"));
+    }
     captioned("u.csv", "path,caption\n", &[]);
 }
 

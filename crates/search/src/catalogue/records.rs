@@ -1,12 +1,13 @@
 use rusqlite::{OptionalExtension, Params, Row, params};
 
 use super::{Catalogue, CollectionKey};
+use crate::contribution;
 use crate::error::{Error, Result};
 use crate::keywords;
 use crate::record::Record;
 use crate::stamp::FileStamp;
 
-const RECORD: &str = "id, place, hash, width, height, captions, metadata, bytes, modified, facts, missing, file, changed";
+const RECORD: &str = "id, place, hash, width, height, captions, metadata, bytes, modified, facts, missing, file, changed, contributions";
 
 /// The source of a record, by its own place.
 const SOURCE: &str = "(SELECT sources.place FROM sources WHERE sources.id = records.source)";
@@ -132,6 +133,36 @@ impl Catalogue {
         })
     }
 
+    /// What is kept of the columns of a source.
+    pub(crate) fn columns(&self, key: CollectionKey, source: &str) -> Result<Option<String>> {
+        self.run(|connection| {
+            connection
+                .prepare_cached("SELECT columns FROM sources WHERE collection = ?1 AND place = ?2")?
+                .query_row(params![key.0, source], |row| row.get(0))
+                .optional()
+                .map(Option::flatten)
+        })
+    }
+
+    /// Keeps something of the columns of a source.
+    pub(crate) fn keep_columns(
+        &self,
+        key: CollectionKey,
+        source: &str,
+        columns: &str,
+    ) -> Result<()> {
+        self.run(|connection| {
+            connection
+                .prepare_cached(
+                    "INSERT INTO sources (collection, place, columns)
+                     SELECT id, ?2, ?3 FROM collections WHERE id = ?1
+                     ON CONFLICT (collection, place) DO UPDATE SET columns = excluded.columns",
+                )?
+                .execute(params![key.0, source, columns])
+                .map(drop)
+        })
+    }
+
     /// Remembers the ids of records that are about to change, until
     /// [`replace_records`](Catalogue::replace_records) says that they have.
     pub(crate) fn announce<'a>(
@@ -203,8 +234,8 @@ impl Catalogue {
                 transaction
                     .prepare_cached(&format!(
                         "INSERT OR REPLACE INTO records (collection, {RECORD}, source)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
-                                 (SELECT id FROM sources WHERE collection = ?1 AND place = ?15))"
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+                                 (SELECT id FROM sources WHERE collection = ?1 AND place = ?16))"
                     ))?
                     .execute(params![
                         key.0,
@@ -221,6 +252,7 @@ impl Catalogue {
                         record.missing,
                         record.file,
                         record.changed,
+                        record.contributions,
                         record.source
                     ])?;
             }
@@ -259,6 +291,7 @@ struct RawRecord {
     missing: bool,
     file: Option<String>,
     changed: Option<i64>,
+    contributions: String,
     source: Option<String>,
 }
 
@@ -278,7 +311,8 @@ impl RawRecord {
             missing: row.get(10)?,
             file: row.get(11)?,
             changed: row.get(12)?,
-            source: row.get(13)?,
+            contributions: row.get(13)?,
+            source: row.get(14)?,
         })
     }
 
@@ -287,9 +321,13 @@ impl RawRecord {
             id: self.id.clone(),
             source,
         };
+        let metadata = serde_json::from_str(&self.metadata).map_err(damaged)?;
+        let source = self.source.as_ref();
+        let contributions = contribution::of_json(&self.contributions, source, &metadata);
         Ok(Record {
             captions: serde_json::from_str(&self.captions).map_err(damaged)?,
-            metadata: serde_json::from_str(&self.metadata).map_err(damaged)?,
+            contributions: contributions.map_err(damaged)?,
+            metadata,
             facts: serde_json::from_str(&self.facts).map_err(damaged)?,
             id: self.id,
             place: self.place,
@@ -323,6 +361,12 @@ impl RawRecord {
             bytes: record.stamp.bytes,
             modified: record.stamp.modified,
             changed: record.stamp.changed,
+            contributions: contribution::to_json(
+                &record.contributions,
+                record.source.as_ref(),
+                &record.metadata,
+            )
+            .map_err(damaged)?,
             source: record.source.clone(),
             facts: serde_json::to_string(&record.facts).map_err(damaged)?,
             missing: record.missing,

@@ -16,8 +16,8 @@ const APPLICATION_ID: i64 = 0x636c_736b;
 /// that there was; version 4 had no pictures of URLs; version 5 no engines; version 6 counted records each time;
 /// version 7 did not know which source named a picture, nor what its file says
 /// about it beside date, camera and position: the next `add` reads each file once more;
-/// it also kept records in the order of their ids.
-const VERSION: i64 = 8;
+/// it also kept records in the order of their ids; version 8 did not know which source said what.
+const VERSION: i64 = 9;
 
 const COLLECTIONS: &str = "
     CREATE TABLE collections (
@@ -57,7 +57,8 @@ const RECORDS: &str = "
         missing     INTEGER NOT NULL DEFAULT 0,
         file        TEXT,
         changed     INTEGER,
-        source      INTEGER
+        source      INTEGER,
+        contributions TEXT NOT NULL DEFAULT '[]'
     );
 ";
 
@@ -73,6 +74,7 @@ const SOURCES: &str = "
         id          INTEGER PRIMARY KEY,
         collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
         place       TEXT NOT NULL,
+        columns     TEXT,
         UNIQUE (collection, place)
     );
 ";
@@ -141,7 +143,15 @@ const UPDATES: [&str; VERSION as usize - 1] = [
     ALTER TABLE collections ADD COLUMN salt BLOB;
     UPDATE collections SET salt = randomblob(16);
     ",
+    // The tables of version 8 are made with all columns if they are made now.
+    "",
 ];
+
+/// What turns the tables of version 8 into those of version 9.
+const FROM_VERSION_8: &str = "
+    ALTER TABLE records ADD COLUMN contributions TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE sources ADD COLUMN columns TEXT;
+";
 
 /// Readies the database at `path`: makes the tables, or brings those of an earlier version up to this one.
 pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<()> {
@@ -238,6 +248,9 @@ fn update_tables(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.execute_batch(keywords::DROP)?;
         transaction.execute_batch(keywords::TABLE)?;
         keywords::fill(&transaction)?;
+    }
+    if version == 8 {
+        transaction.execute_batch(FROM_VERSION_8)?;
     }
     if version < 7 {
         counters::fill(&transaction)?;
@@ -440,6 +453,36 @@ mod tests {
         assert!(with("an").is_empty());
         assert_eq!(catalogue.size(key).unwrap(), (1, 1));
         assert!(catalogue.check().unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_records_of_version_8_are_nobodys() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("catalogue.sqlite");
+        Catalogue::open(&path).unwrap();
+        let to_version_8 = "
+            INSERT INTO collections (name, model, fingerprint, precision, dimension)
+            VALUES ('birds', 'mini', 'abc', 'f32', 256);
+            INSERT INTO sources (collection, place) VALUES (1, '/birds.csv');
+            INSERT INTO records (collection, id, place, hash, width, height, captions, metadata, source)
+            VALUES (1, 'a', '/a', '1', 3, 4, '[\"a wren\"]', '{\"year\": 1999}', 1);
+            ALTER TABLE records DROP COLUMN contributions;
+            ALTER TABLE sources DROP COLUMN columns;
+            PRAGMA user_version = 8;
+        ";
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(to_version_8)
+            .unwrap();
+        let catalogue = Catalogue::open(&path).unwrap();
+        let key = catalogue.collection("birds").unwrap().unwrap().key;
+        let record = catalogue.record(key, "a").unwrap().unwrap();
+        assert_eq!(record.source.as_deref(), Some("/birds.csv"));
+        assert_eq!(record.contributions, []);
+        assert_eq!(catalogue.columns(key, "/birds.csv").unwrap(), None);
+        catalogue.keep_columns(key, "/birds.csv", "{}").unwrap();
+        let kept = catalogue.columns(key, "/birds.csv").unwrap();
+        assert_eq!(kept.as_deref(), Some("{}"));
     }
 
     /// Makes the tables of version 7 those of version 6.

@@ -7,6 +7,7 @@ use super::content::{Seen, Unread};
 use super::run::Run;
 use super::trouble::Trouble;
 use crate::collection::Collection;
+use crate::contribution::Contribution;
 use crate::error::Result;
 use crate::record::{Content, NewRecord, Record, id_of_place};
 use crate::stamp::is_gone;
@@ -14,7 +15,7 @@ use crate::stamp::is_gone;
 pub(super) enum Outcome {
     Unchanged,
     Restamped(Box<Record>),
-    Changed(Box<Change>),
+    Changed(Vec<Change>),
 }
 
 /// What decides.
@@ -51,7 +52,7 @@ impl Decider<'_> {
         &self,
         new: &NewRecord,
         at_place: Option<&Record>,
-    ) -> Result<Option<String>> {
+    ) -> Result<Option<Record>> {
         let has_its_id = at_place.is_some_and(|old| Some(&old.id) == new.id.as_ref());
         let Some(id) = new.id.as_ref().filter(|_| !has_its_id) else {
             return Ok(None);
@@ -61,7 +62,7 @@ impl Decider<'_> {
             return Ok(None);
         };
         let is_awaited = self.run.is_open(&holder.place)? && !is_gone(holder.path());
-        Ok(is_awaited.then_some(holder.place))
+        Ok(is_awaited.then_some(holder))
     }
 
     /// Whether a picture is there already, just so.
@@ -98,11 +99,21 @@ impl Decider<'_> {
         let holder = self.holder(&new)?;
         let moved = match &at_place {
             Some(_) => None,
-            // A picture whose id is at a place where nothing is any more has moved here.
-            None => match holder.clone().filter(|holder| is_gone(holder.path())) {
-                Some(holder) => Some(holder),
-                None => self.moved_twin(&new, twins)?,
+            // A picture whose id is at a place where nothing is any more has moved here, and one whose source now gives
+            // its id to this place.
+            None => match holder.clone() {
+                Some(holder)
+                    if is_gone(holder.path())
+                        || self.yields(&holder, &new)? && holder.is_first_of(&new) =>
+                {
+                    Some(holder)
+                }
+                _ => self.moved_twin(&new, twins)?,
             },
+        };
+        let staying = match &holder {
+            Some(holder) => self.staying(holder, &new)?,
+            None => None,
         };
         let old = at_place.as_ref().or(moved.as_ref());
         let id = self.id_of(&new, old)?;
@@ -120,7 +131,9 @@ impl Decider<'_> {
         checked.map_err(Trouble::Metadata)?;
         let kind = match (&at_place, &moved) {
             (Some(_), _) => ChangeKind::Updated,
-            (None, Some(_)) => ChangeKind::Moved,
+            (None, Some(old)) if is_gone(old.path()) => ChangeKind::Moved,
+            // The picture of that id is another file.
+            (None, Some(_)) => ChangeKind::Updated,
             (None, None) => ChangeKind::Added,
         };
         let captions = match old {
@@ -135,13 +148,50 @@ impl Decider<'_> {
         }
         let replaced = self.replaced(&record, at_place.into_iter().chain(holder).chain(moved))?;
         self.run.give(&record.id, &record.place)?;
-        Ok(Outcome::Changed(Box::new(Change {
+        let change = Change {
             record,
             image,
             captions,
             kind,
             replaced,
-        })))
+        };
+        if let Some(staying) = &staying {
+            self.run.give(&staying.record.id, &staying.record.place)?;
+        }
+        Ok(Outcome::Changed(
+            staying.into_iter().chain([change]).collect(),
+        ))
+    }
+
+    /// What becomes of a picture that yields its id to a new record, where another source named it first: it stays, with
+    /// an id made of its place and without what the record's source said of it.
+    fn staying(&self, holder: &Record, new: &NewRecord) -> Result<Option<Change>> {
+        if holder.is_first_of(new) || is_gone(holder.path()) || !self.yields(holder, new)? {
+            return Ok(None);
+        }
+        let Some(values) = self.collection.image_values(holder)? else {
+            return Ok(None);
+        };
+        let silent = new.contributions().into_iter();
+        let silent = NewRecord {
+            id: Some(self.free_id(&holder.place)?),
+            place: holder.place.clone(),
+            file: holder.file.clone(),
+            contributions: silent.map(|it| Contribution::of(it.source)).collect(),
+            ..NewRecord::default()
+        };
+        let record = Record::of(silent, Content::of(holder), Some(holder));
+        let captions = match record.captions == holder.captions {
+            true => self.collection.caption_values(holder)?,
+            false => None,
+        };
+        Ok(Some(Change {
+            record,
+            image: Image::Vector(values),
+            captions,
+            kind: ChangeKind::Updated,
+            replaced: Vec::new(),
+        }))
     }
 
     /// Those of the records in a picture's way that go: what another picture of this run has been given is its own
@@ -181,8 +231,14 @@ impl Decider<'_> {
         Ok(lost.into_iter().next())
     }
 
-    /// The record of another place that has a new record's id and gives it up: its file is gone,
-    /// or the same run gives it another id. If it does not, the new record cannot have the id.
+    /// Whether a picture that has the id of a new record yields it: the id is the source's, which in this run names that
+    /// place no more.
+    fn yields(&self, holder: &Record, new: &NewRecord) -> Result<bool> {
+        Ok(holder.has_id_of(new) && !self.run.has_seen(&holder.place)?)
+    }
+
+    /// The record of another place that has a new record's id and gives it up: its file is gone, the same run gives it
+    /// another id, or it yields it. If it does not, the new record cannot have the id.
     fn holder(&self, new: &NewRecord) -> Result<Option<Record>, Trouble> {
         let Some(id) = &new.id else { return Ok(None) };
         let Some(holder) = self.record_with(id)? else {
@@ -191,7 +247,8 @@ impl Decider<'_> {
         if holder.place == new.place {
             return Ok(None);
         }
-        if self.run.gives_up_id(&holder.place)? || is_gone(holder.path()) {
+        let gives_up = self.run.gives_up_id(&holder.place)? || is_gone(holder.path());
+        if gives_up || self.yields(&holder, new)? {
             return Ok(Some(holder));
         }
         Err(Trouble::IdIsTaken {

@@ -88,7 +88,10 @@ impl Reader<'_> {
             Claim::Granted => {
                 let at_place = self.decider.at_place(&new.place)?;
                 return match self.decider.awaited(&new, at_place.as_ref())? {
-                    Some(holder) => self.decider.run.defer(&new, &holder),
+                    Some(holder) => {
+                        let yields = holder.has_id_of(&new);
+                        self.decider.run.defer(&new, &holder.place, yields)
+                    }
                     None => self.triage(new, at_place, gathered),
                 };
             }
@@ -159,7 +162,7 @@ impl Reader<'_> {
             match seen.and_then(|seen| self.decider.settle(seen)) {
                 Ok(Outcome::Unchanged) => batch.unchanged += 1,
                 Ok(Outcome::Restamped(record)) => batch.restamped.push(*record),
-                Ok(Outcome::Changed(change)) => batch.changed.push(*change),
+                Ok(Outcome::Changed(changes)) => batch.changed.extend(changes),
                 Err(trouble) => {
                     self.decider.run.withdraw(&place)?;
                     batch.lost.extend(self.decider.lost(&place, &trouble)?);

@@ -5,7 +5,8 @@
 //!
 //! A record may claim an id that another picture of the collection still has. That picture may come later in the same
 //! run and get another id: ids may be shifted, swapped, or go round in a circle. So the run puts a record aside whose id
-//! is not free yet, and looks at it again when it has seen all others.
+//! is not free yet, and looks at it again when it has seen all others. An id that came from the record's own source is
+//! the source's to give: the picture that has it yields it, unless the run sees that picture.
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
@@ -26,6 +27,7 @@ const TABLES: &str = "
         number  INTEGER PRIMARY KEY,
         place   TEXT NOT NULL UNIQUE,
         holder  TEXT NOT NULL,
+        yields  INTEGER NOT NULL,
         record  TEXT NOT NULL
     );
     CREATE INDEX deferred_by_holder ON deferred (holder);
@@ -150,12 +152,13 @@ impl Run {
         record.transpose().map_err(|source| damaged(place, source))
     }
 
-    /// Puts aside a record that claims the id of the picture at the place `holder`.
-    pub(crate) fn defer(&self, record: &NewRecord, holder: &str) -> Result<()> {
+    /// Puts aside a record that claims the id of the picture at the place `holder`, which `yields` it if it does not come.
+    pub(crate) fn defer(&self, record: &NewRecord, holder: &str, yields: bool) -> Result<()> {
         let place = record.place.as_str();
         let text = serde_json::to_string(record).map_err(|source| damaged(place, source))?;
-        let sql = "INSERT INTO deferred (place, holder, record) VALUES (?1, ?2, ?3)";
-        self.write(sql, [place, holder, &text]).map(drop)
+        let sql = "INSERT INTO deferred (place, holder, yields, record) VALUES (?1, ?2, ?3, ?4)";
+        self.write(sql, params![place, holder, yields, text])
+            .map(drop)
     }
 
     fn is_deferred(&self, place: &str) -> Result<bool> {
@@ -169,6 +172,7 @@ impl Run {
         let stuck = "
             SELECT number, place FROM deferred WHERE number > ?1 AND NOT EXISTS
                 (SELECT 1 FROM places WHERE places.place = holder AND id IS NOT NULL)
+            AND NOT (yields AND NOT EXISTS (SELECT 1 FROM places WHERE places.place = holder))
             ORDER BY number LIMIT 1";
         let mut after = 0i64;
         let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
@@ -279,7 +283,7 @@ mod tests {
         for (place, holder) in aside {
             let record = record(place, Some(&format!("of {holder}")));
             assert_eq!(run.claim(&record).unwrap(), Claim::Granted);
-            run.defer(&record, holder).unwrap();
+            run.defer(&record, holder, false).unwrap();
         }
         // One that is given another id, and one that is not.
         run.claim(&record("/leaves", Some("new"))).unwrap();
@@ -316,12 +320,26 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_that_does_not_come_yields_its_id() {
+        let run = Run::begin().unwrap();
+        for (place, holder) in [("/a", "/gone"), ("/b", "/there"), ("/c", "/a")] {
+            let record = record(place, Some(&format!("of {holder}")));
+            run.claim(&record).unwrap();
+            run.defer(&record, holder, holder != "/a").unwrap();
+        }
+        run.claim(&record("/there", None)).unwrap();
+        run.resolve().unwrap();
+        let gives_up = |place| run.gives_up_id(place).unwrap();
+        assert!(gives_up("/a") && !gives_up("/b") && gives_up("/c"));
+    }
+
+    #[test]
     fn notes_are_given_back_as_they_were() {
         let mut run = Run::begin().unwrap();
         let mut new = record("/a", Some("1"));
         new.captions = vec!["a \"quoted\" wren".to_owned()];
         new.metadata.insert("price".into(), 0.1.into());
-        run.defer(&new, "/b").unwrap();
+        run.defer(&new, "/b", false).unwrap();
         assert_eq!(run.deferred(0, 9).unwrap(), [(1, new)]);
         assert!(run.deferred(1, 9).unwrap().is_empty());
         let mut old = Record {

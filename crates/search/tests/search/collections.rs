@@ -421,6 +421,7 @@ fn an_export_is_what_embedding_the_source_gives() -> TestResult {
             source: None,
             captions: record.captions.clone(),
             metadata: record.metadata.clone(),
+            contributions: Vec::new(),
         }];
         search::embed::<Error>(
             &world.model,
