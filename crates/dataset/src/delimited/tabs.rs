@@ -38,15 +38,31 @@ impl<R: Read> TabText<R> {
         }
     }
 
-    /// The next lines, or the rest of one, that have no quotation marks, as far as they have been read.
-    fn plain(&mut self) -> io::Result<&[u8]> {
+    fn refill(&mut self) -> io::Result<()> {
+        self.ready.clear();
+        self.handed = 0;
+        while self.ready.len() < READ_AT_ONCE / 2 {
+            self.take_plain()?;
+            let row = self.row()?;
+            if row.is_empty() {
+                break;
+            }
+            self.ready.extend_from_slice(&row);
+        }
+        Ok(())
+    }
+
+    /// Takes the next lines without quotation marks, as far as they have been read.
+    fn take_plain(&mut self) -> io::Result<()> {
         if self.cells.is_none() || !self.ahead.is_empty() {
-            return Ok(&[]);
+            return Ok(());
         }
         let text = self.text.fill_buf()?;
         let plain = memchr(b'"', text).unwrap_or(text.len());
         let end = memrchr(self.ending, &text[..plain]).map_or(0, |last| last + 1);
-        Ok(&text[..end])
+        self.ready.extend_from_slice(&text[..end]);
+        self.text.consume(end);
+        Ok(())
     }
 
     /// The next row; empty at the end.
@@ -55,12 +71,17 @@ impl<R: Read> TabText<R> {
             return Ok(Vec::new());
         };
         let cells = *self.cells.get_or_insert_with(|| count(&line));
-        if memchr(b'"', &line).is_none() {
+        let mut starts = line.split(|&byte| byte == TAB).map(<[u8]>::first);
+        if starts.all(|start| start != Some(&b'"')) {
             return Ok(line);
+        }
+        let is_row = count(&line) == cells;
+        let last = memrchr(TAB, &line).map_or(0, |tab| tab + 1);
+        if is_row && line.get(last) != Some(&b'"') {
+            return Ok(requoted(&line, self.ending));
         }
         let mut joined = Joined::new(self.ending);
         joined.add(&line);
-        let is_row = count(&line) == cells;
         if is_row && !(joined.is_open() && joined.cells == cells) {
             return Ok(requoted(&line, self.ending));
         }
@@ -106,15 +127,7 @@ impl<R: Read> TabText<R> {
 impl<R: Read> Read for TabText<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.handed == self.ready.len() {
-            let plain = self.plain()?;
-            if !plain.is_empty() {
-                let count = plain.len().min(buffer.len());
-                buffer[..count].copy_from_slice(&plain[..count]);
-                self.text.consume(count);
-                return Ok(count);
-            }
-            self.ready = self.row()?;
-            self.handed = 0;
+            self.refill()?;
         }
         let count = (&self.ready[self.handed..]).read(buffer)?;
         self.handed += count;
