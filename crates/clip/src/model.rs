@@ -608,7 +608,9 @@ mod tests {
             let text = model.architecture.text_tower(&read).unwrap();
             check_steps(name, &seen, || vision.forward(&pixels).unwrap());
             let ends = model.tokenize("a cat on a mat").unwrap();
-            check_steps(name, &read, || text.forward(std::slice::from_ref(&ends)).unwrap());
+            check_steps(name, &read, || {
+                text.forward(std::slice::from_ref(&ends)).unwrap()
+            });
         }
     }
 
