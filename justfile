@@ -56,7 +56,7 @@ demo:
 eval *ARGS:
     cargo run --release --quiet -- eval "$@"
 
-# Measure speed: index (with faiss-cpu and numpy), ingest FOLDER [COUNT], picture [FILE…], clip MODEL_DIR, cold MODEL_DIR…, download (with img2dataset), serve [--beyond]
+# Measure speed: index (with faiss-cpu and numpy), ingest FOLDER [COUNT], picture [FILE…], clip MODEL_DIR, encoder (with ONNX Runtime and OpenVINO), cold MODEL_DIR…, download (with img2dataset), serve [--beyond]
 bench WHAT *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
@@ -68,13 +68,17 @@ bench WHAT *ARGS:
         ingest)  cargo run --release --quiet -p search --example ingest_rate -- "$@" ;;
         picture) cargo run --release --quiet -p picture --example speed -- "$@" ;;
         clip)    cargo run --release --quiet -p clip --example throughput -- "$@" ;;
+        encoder) cargo build --release --quiet -p clip --example throughput
+                 peers=$(mktemp -d) && trap 'rm -rf "$peers"' EXIT
+                 python3 -m venv "$peers" && "$peers/bin/pip" install --quiet -r tools/fixtures/clip/encoder.txt
+                 "$peers/bin/python" tools/bench_encoder.py "${CARGO_TARGET_DIR:-target}/release/examples/throughput" "$@" ;;
         cold)    cargo build --release --quiet && python3 tools/cold_start.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
         download) cargo build --release --quiet && python3 tools/bench_download.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
         serve)   cargo build --release --quiet --workspace --bin clipseek --example load
                  programs="${CARGO_TARGET_DIR:-target}/release"
                  "$programs/examples/load" "$programs/clipseek" "$@" ;;
         duplicates) cargo build --release --quiet && python3 tools/bench_duplicates.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
-        *)       echo "there are: index, ingest, picture, clip, cold, download, serve, duplicates" >&2; exit 2 ;;
+        *)       echo "there are: index, ingest, picture, clip, encoder, cold, download, serve, duplicates" >&2; exit 2 ;;
     esac
 
 # Export with clipseek, and read it with pandas, pyarrow and NumPy (tools/fixtures/dataset/requirements.txt)

@@ -1,7 +1,7 @@
 """Time the encoder beside ONNX Runtime and OpenVINO, on the same random ViT-B/32 in the same run.
 
-`python3 tools/bench_encoder.py PROGRAM [--rounds N]`, where PROGRAM is the example `throughput` of the crate `clip`. The
-peers need the packages of tools/fixtures/clip/encoder.txt. All work on two threads and in turn; of each, the median
+`just bench encoder`, or `python3 tools/bench_encoder.py PROGRAM [--rounds N]`, where PROGRAM is the example `throughput` of
+the crate `clip`. The peers need the packages of tools/fixtures/clip/encoder.txt. All work on two threads and in turn; of each, the median
 counts.
 """
 
@@ -198,9 +198,11 @@ def text_graph(tensors, path):
     hidden = graph.encoder("text_model", TEXT, hidden, mask)
     hidden = graph.norm("text_model.final_layer_norm", hidden)
     place = graph.add("ArgMax", "ids", axis=1, keepdims=0)
-    rows = graph.add("Range", graph.constant(np.int64(0)), graph.add("Squeeze", graph.add("Gather", graph.add("Shape", "ids"), zero, axis=0)), graph.constant(np.int64(1)))
-    both = graph.add("Concat", *(graph.add("Unsqueeze", part, graph.constant(np.array([1], np.int64))) for part in (rows, place)), axis=1)
-    pooled = graph.add("GatherND", hidden, both)
+    count = graph.add("Squeeze", graph.add("Gather", graph.add("Shape", "ids"), zero, axis=0))
+    rows = graph.add("Range", graph.constant(np.int64(0)), count, graph.constant(np.int64(1)))
+    flat = graph.add("Reshape", hidden, graph.constant(np.array([-1, TEXT["width"]], np.int64)))
+    rows = graph.add("Add", graph.add("Mul", rows, graph.add("Squeeze", length)), place)
+    pooled = graph.add("Gather", flat, rows, axis=0)
     output = graph.linear("text_projection", pooled)
     ids = helper.make_tensor_value_info("ids", TensorProto.INT64, ["batch", "length"])
     graph.save(path, [ids], output)
@@ -245,7 +247,7 @@ class Clipseek:
         environment = {**os.environ, "RAYON_NUM_THREADS": str(THREADS)}
         self.precision = precision
         self.process = subprocess.Popen(
-            [program, directory], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+            [program, directory, "--asked"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
 
     def ask(self, question):

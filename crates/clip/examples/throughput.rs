@@ -1,7 +1,9 @@
-//! Times a model for `tools/bench_encoder.py`, which asks in turn for this one and for its peers:
-//! `cargo run --release -p clip --example throughput -- DIR`.
+//! Pictures and texts a second with the model in a directory, in each precision:
+//! `cargo run --release -p clip --example throughput -- DIR`. Each figure is the best of five, as other work on the machine
+//! only ever adds time.
 //!
-//! Each line of the input is a precision, `pictures` or `texts`, and how many at once; `texts` are followed by how many
+//! With `--asked` behind it, it answers `tools/bench_encoder.py`, which times it and its peers in turn: each line of the input
+//! is a precision, `pictures` or `texts`, and how many at once; `texts` are followed by how many
 //! tokens each has. The answer is the seconds that it took. A `vector` in place of a number of pictures is answered with the
 //! vector of the picture in the file that follows, in little-endian f32 of (3, height, width).
 
@@ -15,8 +17,50 @@ use std::{
 
 use clip::{Arithmetic, Checkpoint, Model, Pixels, Precision};
 
+const TEXT: &str = "a photo of two dogs that play in the snow";
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let directory = std::env::args_os().nth(1).ok_or("usage: throughput DIR")?;
+    let mut arguments = std::env::args_os().skip(1);
+    let directory = arguments.next().ok_or("usage: throughput DIR [--asked]")?;
+    let directory = Path::new(&directory);
+    match arguments.next() {
+        None => table(directory),
+        Some(_) => answers(directory),
+    }
+}
+
+fn table(directory: &Path) -> Result<(), Box<dyn Error>> {
+    for precision in Precision::ALL.map(Precision::name) {
+        let model = load(directory, precision)?;
+        if let Some(size) = model.description().image_size {
+            for batch in [1, 8] {
+                let pixels = Pixels::new(size, size, vec![0.5; 3 * size * size])?;
+                let pixels = vec![pixels; batch];
+                let rate = batch as f64 / best_of_five(|| model.embed_pixels(&pixels))?;
+                println!("{precision}: pictures, {batch:2} at once: {rate:6.1} a second");
+            }
+        }
+        for batch in [1, 32] {
+            let rate = batch as f64 / best_of_five(|| model.embed_texts(&vec![TEXT; batch]))?;
+            println!("{precision}: texts,    {batch:2} at once: {rate:6.1} a second");
+        }
+    }
+    Ok(())
+}
+
+fn best_of_five<T>(mut work: impl FnMut() -> clip::Result<T>) -> clip::Result<f64> {
+    // The first use reads the weights.
+    work()?;
+    let mut best = f64::INFINITY;
+    for _ in 0..5 {
+        let start = Instant::now();
+        work()?;
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    Ok(best)
+}
+
+fn answers(directory: &Path) -> Result<(), Box<dyn Error>> {
     let mut models = HashMap::new();
     for line in io::stdin().lock().lines() {
         let line = line?;
@@ -26,10 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         if !models.contains_key(*precision) {
             models.clear();
-            models.insert(
-                (*precision).to_owned(),
-                load(Path::new(&directory), precision)?,
-            );
+            models.insert((*precision).to_owned(), load(directory, precision)?);
         }
         let answer = answer(&models[*precision], what, rest)?;
         println!("{answer}");
@@ -39,12 +80,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn load(directory: &Path, precision: &str) -> Result<Model, Box<dyn Error>> {
-    let precision = match precision {
-        "f32" => Precision::F32,
-        "bf16" => Precision::Bf16,
-        "int8" => Precision::Int8,
-        other => return Err(format!("no precision `{other}`").into()),
-    };
+    let precision =
+        Precision::named(precision).ok_or_else(|| format!("no precision `{precision}`"))?;
     let model = Model::load(Checkpoint::open(directory)?)?;
     Ok(model.computed_by(Arithmetic {
         precision,

@@ -5,15 +5,16 @@
 //! needs, and `forward` takes candle tensors and returns a new one.
 //!
 //! A network is written once, over these operations. How an operation computes is its own affair. It has up to two
-//! forms and picks one by its input:
+//! forms:
 //!
-//! - **differentiable**: made of candle's tensor functions. It runs on every device, and gradients flow through it.
-//! - **fused**: one pass over the memory of a CPU tensor, where candle needs five. It is picked when all tensors are f32,
-//!   row-major and in the CPU's memory, and no gradient is wanted. The private module `kernel` says how such a form is
-//!   written: it takes slices and gives a `Vec`, and never appears in a signature.
+//! - **differentiable**: made of candle's tensor functions. It runs on every device, and gradients flow through it to weights
+//!   that are [trainable](Weights::trainable).
+//! - **fused**: for the processor alone, where nothing is to be trained. Elementwise work is one pass over memory where candle
+//!   needs five (the private module `kernel`). Products have their weights laid out once for the instructions at hand, in f32,
+//!   bf16 or int8, and what follows a product is done while its tile is in registers (the private module `packed`).
 //!
-//! Both forms give the same numbers up to rounding; each operation's tests compare them. More forms (weights packed once,
-//! bf16, int8) go into the structs in the same way, so that networks stay as they are.
+//! A weight is kept in one form only, so that no copy can be out of date: as a leaf, or packed. Both forms give the same
+//! numbers up to the rounding of the [`Precision`]; each operation's tests compare them.
 //!
 //! Shapes: rows of tokens are `(tokens, width)`, all sequences of a batch one after another; [`Sequences`] says
 //! where each begins. Pictures are `(batch, height, width, channels)`, except in [`PatchConvolution`].

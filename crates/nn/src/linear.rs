@@ -244,7 +244,8 @@ mod tests {
         let leaves = || {
             let bias = (outputs != 40)
                 .then(|| Tensor::ones(outputs, candle_core::DType::F32, &Device::Cpu));
-            let weight = Tensor::arange(0, (outputs * inputs) as u32, &Device::Cpu).unwrap();
+            let numbers: Vec<u32> = (0..(outputs * inputs) as u32).collect();
+            let weight = Tensor::new(numbers, &Device::Cpu).unwrap();
             let weight = weight
                 .to_dtype(candle_core::DType::F32)
                 .unwrap()
