@@ -26,7 +26,7 @@ const JUNK: &[&str] = &[
 
 /// Extensions of pictures that are not read. They are reported: a library of nothing but these
 /// would seem empty otherwise.
-const UNREAD_PICTURES: &[&str] = &["jxl"];
+const UNREAD_PICTURES: &[&str] = &["j2k", "jp2", "jpf"];
 
 /// What a file is to a folder of pictures.
 #[derive(Debug, PartialEq, Eq)]

@@ -66,12 +66,12 @@ fn every_magic_number_is_known() {
 
 #[test]
 fn pictures_in_formats_that_are_not_read_are_reported() {
-    let tree = Tree::new(&["one.JXL", "two.jpg", "three.nef", "four.HEIC"]);
+    let tree = Tree::new(&["one.JP2", "two.jpg", "three.nef", "four.HEIC"]);
     let listing = tree.read("");
     assert_eq!(tree.places(&listing), ["four.HEIC", "three.nef", "two.jpg"]);
     assert_eq!(
         tree.problems(&listing),
-        ["one.JXL: pictures in the format `jxl` are not read"]
+        ["one.JP2: pictures in the format `jp2` are not read"]
     );
     assert_eq!(problems(&listing)[0].summary, "format not read");
 }
@@ -91,8 +91,8 @@ fn one_picture_is_a_source() {
             contributions: Vec::new(),
         }]
     );
-    tree.write("new.jxl", b"\xFF\x0A");
-    assert_eq!(tree.problems(&tree.read("new.jxl")).len(), 1);
+    tree.write("new.jp2", b"\xFF\x0A");
+    assert_eq!(tree.problems(&tree.read("new.jp2")).len(), 1);
     tree.write("unnamed", PNG);
     assert_eq!(tree.places(&tree.read("unnamed")), ["unnamed"]);
 }
