@@ -28,7 +28,13 @@ pub(crate) fn activate(activation: Activation, numbers: &[f32]) -> Vec<f32> {
 #[inline(always)]
 pub(super) unsafe fn activate_all<V: Vector>(activation: Activation, numbers: &mut [f32]) {
     // SAFETY: as the caller promises.
-    unsafe { each::<V>(numbers, |x| activation.of(x)) }
+    unsafe {
+        each::<V>(
+            numbers,
+            #[inline(always)]
+            |x| activation.of(x),
+        );
+    }
 }
 
 impl Activation {

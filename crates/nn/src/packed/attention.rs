@@ -131,12 +131,34 @@ impl Heads<'_> {
 #[expect(unsafe_code, reason = "vector instructions")]
 #[inline(always)]
 pub(super) unsafe fn softmax<V: Vector>(scores: &mut [f32], scale: f32) {
-    let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let highest = highest(scores);
     // SAFETY: as the caller promises.
     unsafe {
         let (highest, scale) = (V::all(highest), V::all(scale));
-        each::<V>(scores, |score| exp(score.minus(highest).times(scale)));
+        each::<V>(
+            scores,
+            #[inline(always)]
+            |score| exp(score.minus(highest).times(scale)),
+        );
         let factor = V::all(1.0 / sum(scores, |power| power));
-        each::<V>(scores, |power| power.times(factor));
+        each::<V>(
+            scores,
+            #[inline(always)]
+            |power| power.times(factor),
+        );
     }
+}
+
+/// The greatest, by 16 at a time.
+#[inline(always)]
+fn highest(scores: &[f32]) -> f32 {
+    let mut highest = [f32::NEG_INFINITY; 16];
+    let (blocks, rest) = scores.as_chunks::<16>();
+    for block in blocks {
+        for (highest, score) in highest.iter_mut().zip(block) {
+            *highest = if score > highest { *score } else { *highest };
+        }
+    }
+    let all = highest.iter().chain(rest).copied();
+    all.fold(f32::NEG_INFINITY, f32::max)
 }
