@@ -184,6 +184,13 @@ impl Attention {
         sequences: &Sequences,
         queries: Queries,
     ) -> Result<Tensor> {
+        let (keys, width) = (sequences.lengths.iter().sum(), query.dim(1)?);
+        let rows = match queries {
+            Queries::All => keys,
+            Queries::One => sequences.lengths.len(),
+        };
+        kernel::expect_shape(query, &[rows, width - width % self.heads])?;
+        kernel::expect_shape(key_value, &[keys, 2 * width])?;
         kernel::compute([query, key_value], query.shape(), |[query, key_value]| {
             let heads = Heads {
                 count: self.heads,
@@ -329,6 +336,24 @@ mod tests {
             case(lengths, true, false, width, heads);
             case(lengths, false, true, width, heads);
         }
+    }
+
+    /// Otherwise numbers that nobody wrote would be taken for results.
+    #[test]
+    fn rows_that_are_in_no_sequence_are_refused() {
+        let weights = Weights::none();
+        let linear = || Linear::from_tensors(random(12, 12), None).unwrap();
+        let attention = |heads| {
+            let projections = [linear(), linear(), linear()];
+            Attention::new(projections, linear(), heads, &weights).unwrap()
+        };
+        let forward = |heads, rows, lengths| {
+            let sequences = Sequences::open(lengths);
+            attention(heads).forward(&random(rows, 12), &sequences, Then::default())
+        };
+        assert!(forward(3, 7, vec![3, 4]).is_ok());
+        assert!(forward(3, 8, vec![3, 4]).is_err());
+        assert!(forward(5, 7, vec![3, 4]).is_err());
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(crate) fn compute<const N: usize>(
     kernel: impl FnOnce([&[f32]; N]) -> Vec<f32>,
 ) -> Result<Tensor> {
     if inputs.iter().any(|input| input.track_op()) {
-        bail_out()?;
+        refuse_gradients()?;
     }
     let storages = inputs.map(Tensor::storage_and_layout);
     let mut slices = [&[][..]; N];
@@ -55,8 +55,20 @@ pub(crate) fn compute<const N: usize>(
     )?)
 }
 
-fn bail_out() -> candle_core::Result<()> {
+fn refuse_gradients() -> candle_core::Result<()> {
     bail!("gradients do not flow through packed weights: take weights that are trainable")
+}
+
+/// Refuses a tensor of another shape: a fused form that writes all numbers of its result relies on it.
+pub(crate) fn expect_shape(tensor: &Tensor, expected: &[usize]) -> Result<()> {
+    if tensor.dims() != expected {
+        let found = tensor.dims();
+        return Err(candle_core::Error::msg(format!(
+            "a tensor is {found:?}, expected {expected:?}"
+        ))
+        .into());
+    }
+    Ok(())
 }
 
 /// What `read` makes of the numbers of `tensors`, which have to be [`fusible`].

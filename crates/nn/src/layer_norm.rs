@@ -44,6 +44,11 @@ impl LayerNorm {
     }
 
     fn fused(&self, input: &Tensor) -> Result<Tensor> {
+        let mut shape = input.dims().to_vec();
+        if let Some(last) = shape.last_mut() {
+            *last = self.weight.dim(0)?;
+        }
+        kernel::expect_shape(input, &shape)?;
         let tensors = [input, &self.weight, &self.bias];
         kernel::compute(tensors, input.shape(), |[input, weight, bias]| {
             packed::normalise(input, weight, bias, self.epsilon as f32)
@@ -72,5 +77,18 @@ mod tests {
             .unwrap();
         let off = kernel::largest_difference(&fused, &plain);
         assert!(off < 2e-6, "the forms differ by {off}");
+    }
+
+    #[test]
+    fn rows_of_another_width_are_refused() {
+        let numbers = |count| Tensor::ones(count, candle_core::DType::F32, &Device::Cpu).unwrap();
+        let norm = LayerNorm {
+            weight: numbers(5),
+            bias: numbers(5),
+            epsilon: 1e-5,
+        };
+        let rows = |width| numbers(6 * width).reshape((6, width)).unwrap();
+        assert!(norm.forward(&rows(5)).is_ok());
+        assert!(norm.forward(&rows(4)).is_err());
     }
 }

@@ -97,7 +97,7 @@ impl Linear {
 
     /// Several of them with the same input, as one whose outputs follow one another; `None` where they have to stay leaves.
     pub(crate) fn side_by_side(parts: &[&Self], weights: &Weights<'_>) -> Result<Option<Self>> {
-        if !weights.are_packed() {
+        if !weights.are_packed() || parts.iter().any(|part| part.inputs == 0) {
             return Ok(None);
         }
         let mut leaves = Vec::with_capacity(parts.len());
@@ -122,6 +122,14 @@ impl Linear {
             weight: Weight::Packed(Box::new(matrix)),
             inputs,
         }))
+    }
+
+    pub(crate) fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    pub(crate) fn outputs(&self) -> usize {
+        self.outputs
     }
 
     /// `None` where its weights are leaves.

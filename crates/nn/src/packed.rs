@@ -131,6 +131,11 @@ impl Instructions {
         *BEST.get_or_init(|| Self::available().first().copied().unwrap_or(Self::Portable))
     }
 
+    /// These, or the quickest where the processor lacks them.
+    fn or_best(self) -> Self {
+        if self.is_there() { self } else { Self::best() }
+    }
+
     fn is_there(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]

@@ -14,7 +14,11 @@ pub struct Perceptron {
 
 impl Perceptron {
     /// The product to the inner width, the function, and the product from it.
+    ///
+    /// # Panics
+    /// When `outer` does not take what `inner` gives.
     pub fn new(inner: Linear, activation: Activation, outer: Linear) -> Self {
+        assert_eq!(inner.outputs(), outer.inputs(), "the products go together");
         Self {
             inner,
             activation,

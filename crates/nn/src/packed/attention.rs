@@ -43,6 +43,15 @@ impl Heads<'_> {
     pub(crate) fn attend(&self, query: &[f32], key_value: &[f32]) -> Vec<f32> {
         let keys: usize = self.lengths.iter().sum();
         let width = key_value.len() / (2 * keys.max(1));
+        let queries: usize = self
+            .lengths
+            .iter()
+            .map(|&length| self.queries_of(length))
+            .sum();
+        assert!(
+            query.len() == queries * width && width.is_multiple_of(self.count),
+            "every number of the output is of a query and a head"
+        );
         let sequences = self.sequences();
         let mut output = Vec::with_capacity(query.len());
         let outputs = Outputs::of(output.spare_capacity_mut(), width);

@@ -78,10 +78,10 @@ type Activate = unsafe fn(Activation, &mut [f32]);
 type Normalise = unsafe fn(&[f32], &[f32], &[f32], f32, &mut [MaybeUninit<f32>]);
 
 impl Kernels {
-    /// Those of `arithmetic`, or of the next lesser instructions where the processor has none for its precision.
+    /// Those of `arithmetic`, or of other instructions where the processor lacks these, or has none of them for the precision.
     pub(super) fn of(arithmetic: Arithmetic) -> Self {
         let precision = arithmetic.precision;
-        match arithmetic.instructions {
+        match arithmetic.instructions.or_best() {
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx512 => {
                 avx512::kernels(precision).unwrap_or_else(|| avx2::kernels(precision))

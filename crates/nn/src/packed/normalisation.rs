@@ -12,6 +12,10 @@ const GRAIN: usize = 16 << 10;
 pub(crate) fn normalise(input: &[f32], weight: &[f32], bias: &[f32], epsilon: f32) -> Vec<f32> {
     let kernels = Kernels::of(Arithmetic::default());
     let width = weight.len();
+    assert!(
+        width == bias.len() && input.len().is_multiple_of(width),
+        "the rows are as long as what is learned"
+    );
     let at_once = GRAIN.div_ceil(width.max(1)) * width;
     let mut output = Vec::with_capacity(input.len());
     let room = &mut output.spare_capacity_mut()[..input.len()];

@@ -47,6 +47,7 @@ pub(crate) fn multiply_twice(
     outer: &Matrix,
     finish: Finish<'_>,
 ) -> Vec<f32> {
+    assert_eq!(inner.outputs(), outer.inputs(), "the matrices go together");
     let count = rows.len() / inner.inputs();
     let (inputs, columns) = (inner.inputs(), outer.outputs());
     let blocks = count.div_ceil(TWICE_ROWS);
