@@ -171,9 +171,77 @@ macro_rules! tiles {
 }
 use tiles;
 
-/// The loops around the tiles, compiled for the instructions `$features`.
+/// A tile `$name` compiled for the instructions `$features`, of registers of `$length` lanes. `$load(place)` gives those of a
+/// panel, `$all(lane)` a row's lane in all places; the sums of the type `$sum` start as `$zero`, and `$add(sum, row, panel)` adds
+/// the products of a lane.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! tile {
+    ($name:ident, $features:literal, $length:literal, $load:expr, $all:expr, $sum:ty, $zero:expr, $add:expr) => {
+        #[target_feature(enable = $features)]
+        unsafe fn $name<const ROWS: usize, const VECTORS: usize>(
+            rows: *const u32,
+            stride: usize,
+            panel: *const u32,
+            lanes: usize,
+            sums: *mut u32,
+            more: bool,
+        ) {
+            let mut totals = [[$zero; VECTORS]; ROWS];
+            // SAFETY: as the caller promises of `rows`, `panel` and `sums`.
+            unsafe {
+                if more {
+                    for (index, total) in totals.as_flattened_mut().iter_mut().enumerate() {
+                        let sum = sums.add(index * $length).cast::<$sum>();
+                        *total = sum.read_unaligned();
+                    }
+                }
+                for lane in 0..lanes {
+                    let panel = panel.add(lane * VECTORS * $length);
+                    let mut weights = [$all(0); VECTORS];
+                    for (vector, weights) in weights.iter_mut().enumerate() {
+                        *weights = $load(panel.add(vector * $length));
+                    }
+                    for (row, totals) in totals.iter_mut().enumerate() {
+                        let input = $all(*rows.add(row * stride + lane));
+                        for (total, weights) in totals.iter_mut().zip(weights) {
+                            *total = $add(*total, input, weights);
+                        }
+                    }
+                }
+                for (index, total) in totals.as_flattened().iter().enumerate() {
+                    let sum = sums.add(index * $length).cast::<$sum>();
+                    sum.write_unaligned(*total);
+                }
+            }
+        }
+    };
+}
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use tile;
+
+/// The loops around the tiles, compiled for the instructions `$features`, and what puts both together: panels of `$width`
+/// outputs, tiles of up to `$rows` rows.
 macro_rules! loops {
-    ($(#[$features:meta])? $vector:ty) => {
+    ($(#[$features:meta])? $vector:ty, width: $width:expr, rows: $rows:literal) => {
+        const fn kernels_of(
+            whole: &'static [$crate::packed::kernel::Tile],
+            half: &'static [$crate::packed::kernel::Tile],
+        ) -> $crate::packed::kernel::Kernels {
+            $crate::packed::kernel::Kernels {
+                width: $width,
+                rows: $rows,
+                whole,
+                half,
+                finish,
+                convert,
+                largest,
+                pack,
+                softmax,
+                normalise,
+                activate,
+            }
+        }
+
         $(#[$features])?
         unsafe fn finish(
             finishing: &$crate::packed::finish::Finishing<'_>,

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernels, Tile, loops, tiles};
+use super::{Kernels, loops, tile, tiles};
 use crate::packed::Precision;
 
 /// 6 rows of two registers are 12 of the 16.
@@ -23,22 +23,6 @@ const INT8_VNNI: Kernels = kernels_of(
     tiles!(vnni_tile, 1, [1 2 3 4 5 6]),
 );
 
-const fn kernels_of(whole: &'static [Tile], half: &'static [Tile]) -> Kernels {
-    Kernels {
-        width: 16,
-        rows: 6,
-        whole,
-        half,
-        finish,
-        convert,
-        largest,
-        pack,
-        softmax,
-        normalise,
-        activate,
-    }
-}
-
 pub(super) fn kernels(precision: Precision) -> Kernels {
     match precision {
         Precision::F32 => F32,
@@ -48,52 +32,23 @@ pub(super) fn kernels(precision: Precision) -> Kernels {
     }
 }
 
-/// A tile whose sums start as `$zero` and to which `$add(sum, row, panel)` adds the products of a lane.
-macro_rules! tile {
+/// A tile of these registers.
+macro_rules! own_tile {
     ($name:ident, $features:literal, $sum:ty, $zero:expr, $add:expr) => {
-        #[target_feature(enable = $features)]
-        unsafe fn $name<const ROWS: usize, const VECTORS: usize>(
-            rows: *const u32,
-            stride: usize,
-            panel: *const u32,
-            lanes: usize,
-            sums: *mut u32,
-            more: bool,
-        ) {
-            let mut totals = [[$zero; VECTORS]; ROWS];
-            // SAFETY: as the caller promises of `rows`, `panel` and `sums`.
-            unsafe {
-                if more {
-                    for (index, total) in totals.as_flattened_mut().iter_mut().enumerate() {
-                        let sum = sums.add(index * 8).cast::<[u32; 8]>();
-                        *total = std::mem::transmute_copy(&*sum);
-                    }
-                }
-                for lane in 0..lanes {
-                    let panel = panel.add(lane * VECTORS * 8);
-                    let mut weights = [_mm256_setzero_si256(); VECTORS];
-                    for (vector, weights) in weights.iter_mut().enumerate() {
-                        *weights = _mm256_loadu_si256(panel.add(vector * 8).cast());
-                    }
-                    for (row, totals) in totals.iter_mut().enumerate() {
-                        let input =
-                            _mm256_set1_epi32((*rows.add(row * stride + lane)).cast_signed());
-                        for (total, weights) in totals.iter_mut().zip(weights) {
-                            *total = $add(*total, input, weights);
-                        }
-                    }
-                }
-                for (index, total) in totals.as_flattened().iter().enumerate() {
-                    sums.add(index * 8)
-                        .cast::<[u32; 8]>()
-                        .write_unaligned(std::mem::transmute::<$sum, [u32; 8]>(*total));
-                }
-            }
-        }
+        tile!(
+            $name,
+            $features,
+            8,
+            |place: *const u32| _mm256_loadu_si256(place.cast()),
+            |lane: u32| _mm256_set1_epi32(lane.cast_signed()),
+            $sum,
+            $zero,
+            $add
+        );
     };
 }
 
-tile!(
+own_tile!(
     f32_tile,
     "avx2,fma",
     __m256,
@@ -101,7 +56,7 @@ tile!(
     |sum, row, panel| _mm256_fmadd_ps(_mm256_castsi256_ps(row), _mm256_castsi256_ps(panel), sum)
 );
 // A bf16 is the upper half of an f32.
-tile!(
+own_tile!(
     bf16_tile,
     "avx2,fma",
     __m256,
@@ -115,7 +70,7 @@ tile!(
     }
 );
 // Unlike `vpmaddubsw`, this does not saturate: bytes become 16 bits first.
-tile!(
+own_tile!(
     int8_tile,
     "avx2",
     __m256i,
@@ -130,7 +85,7 @@ tile!(
         _mm256_add_epi32(sum, _mm256_add_epi32(even, odd))
     }
 );
-tile!(
+own_tile!(
     vnni_tile,
     "avx2,avxvnni",
     __m256i,
@@ -140,5 +95,4 @@ tile!(
 
 loops!(
     #[target_feature(enable = "avx2,fma")]
-    __m256
-);
+    __m256, width: 16, rows: 6);

@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::{Kernels, Tile, loops, tiles};
+use super::{Kernels, loops, tile, tiles};
 use crate::packed::Precision;
 
 /// 12 rows of two registers are 24 of the 32.
@@ -19,22 +19,6 @@ const INT8: Kernels = kernels_of(
     tiles!(int8_tile, 1, [1 2 3 4 5 6 7 8 9 10 11 12]),
 );
 
-const fn kernels_of(whole: &'static [Tile], half: &'static [Tile]) -> Kernels {
-    Kernels {
-        width: 8,
-        rows: 12,
-        whole,
-        half,
-        finish,
-        convert,
-        largest,
-        pack,
-        softmax,
-        normalise,
-        activate,
-    }
-}
-
 pub(super) fn kernels(precision: Precision) -> Kernels {
     match precision {
         Precision::F32 => F32,
@@ -43,51 +27,23 @@ pub(super) fn kernels(precision: Precision) -> Kernels {
     }
 }
 
-/// A tile whose sums start as `$zero` and to which `$add(sum, row, panel)` adds the products of a lane.
-macro_rules! tile {
+/// A tile of these registers.
+macro_rules! own_tile {
     ($name:ident, $sum:ty, $zero:expr, $add:expr) => {
-        #[target_feature(enable = "neon")]
-        unsafe fn $name<const ROWS: usize, const VECTORS: usize>(
-            rows: *const u32,
-            stride: usize,
-            panel: *const u32,
-            lanes: usize,
-            sums: *mut u32,
-            more: bool,
-        ) {
-            let mut totals = [[$zero; VECTORS]; ROWS];
-            // SAFETY: as the caller promises of `rows`, `panel` and `sums`.
-            unsafe {
-                if more {
-                    for (index, total) in totals.as_flattened_mut().iter_mut().enumerate() {
-                        let sum = sums.add(index * 4).cast::<[u32; 4]>();
-                        *total = std::mem::transmute_copy(&*sum);
-                    }
-                }
-                for lane in 0..lanes {
-                    let panel = panel.add(lane * VECTORS * 4);
-                    let mut weights = [vdupq_n_u32(0); VECTORS];
-                    for (vector, weights) in weights.iter_mut().enumerate() {
-                        *weights = vld1q_u32(panel.add(vector * 4));
-                    }
-                    for (row, totals) in totals.iter_mut().enumerate() {
-                        let input = vdupq_n_u32(*rows.add(row * stride + lane));
-                        for (total, weights) in totals.iter_mut().zip(weights) {
-                            *total = $add(*total, input, weights);
-                        }
-                    }
-                }
-                for (index, total) in totals.as_flattened().iter().enumerate() {
-                    sums.add(index * 4)
-                        .cast::<[u32; 4]>()
-                        .write_unaligned(std::mem::transmute::<$sum, [u32; 4]>(*total));
-                }
-            }
-        }
+        tile!(
+            $name,
+            "neon",
+            4,
+            |place: *const u32| vld1q_u32(place),
+            |lane: u32| vdupq_n_u32(lane),
+            $sum,
+            $zero,
+            $add
+        );
     };
 }
 
-tile!(
+own_tile!(
     f32_tile,
     float32x4_t,
     vdupq_n_f32(0.0),
@@ -98,7 +54,7 @@ tile!(
     )
 );
 // A bf16 is the upper half of an f32.
-tile!(
+own_tile!(
     bf16_tile,
     float32x4_t,
     vdupq_n_f32(0.0),
@@ -109,7 +65,7 @@ tile!(
         vfmaq_f32(sum, high(row), high(panel))
     }
 );
-tile!(int8_tile, int32x4_t, vdupq_n_s32(0), |sum, row, panel| {
+own_tile!(int8_tile, int32x4_t, vdupq_n_s32(0), |sum, row, panel| {
     let row = vreinterpretq_u8_u32(row);
     let panel = vreinterpretq_s8_u32(panel);
     let wide = |bytes| vreinterpretq_s16_u16(vmovl_u8(bytes));
@@ -126,5 +82,4 @@ tile!(int8_tile, int32x4_t, vdupq_n_s32(0), |sum, row, panel| {
 
 loops!(
     #[target_feature(enable = "neon")]
-    float32x4_t
-);
+    float32x4_t, width: 8, rows: 12);

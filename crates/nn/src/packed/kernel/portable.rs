@@ -1,6 +1,6 @@
 #![expect(unsafe_code, reason = "one signature with the vector instructions'")]
 
-use super::{Kernels, Tile, loops, tiles};
+use super::{Kernels, loops, tiles};
 use crate::packed::Precision;
 
 const VECTOR: usize = 4;
@@ -17,22 +17,6 @@ const INT8: Kernels = kernels_of(
     tiles!(int8_tile, 2, [1 2 3 4]),
     tiles!(int8_tile, 1, [1 2 3 4]),
 );
-
-const fn kernels_of(whole: &'static [Tile], half: &'static [Tile]) -> Kernels {
-    Kernels {
-        width: 2 * VECTOR,
-        rows: 4,
-        whole,
-        half,
-        finish,
-        convert,
-        largest,
-        pack,
-        softmax,
-        normalise,
-        activate,
-    }
-}
 
 pub(super) fn kernels(precision: Precision) -> Kernels {
     match precision {
@@ -95,4 +79,4 @@ tile!(int8_tile, i32, |sum: i32, row: u32, panel: u32| {
     })
 });
 
-loops!(crate::packed::vector::Plain);
+loops!(crate::packed::vector::Plain, width: 2 * VECTOR, rows: 4);
