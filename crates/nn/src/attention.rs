@@ -119,13 +119,8 @@ impl Attention {
                 self.fused(&query, &key_value, sequences, Queries::All)?
             }
             Projections::Leaves { query, key, value } => {
-                let parts = sequences.runs().into_iter().map(|run| {
-                    let rows = hidden.narrow(0, run.rows.start, run.rows.len())?;
-                    let sizes = self.sizes(&run, run.length, sequences.causal);
-                    let keys = [key.forward(&rows)?, value.forward(&rows)?];
-                    sizes.plain(&query.forward(&rows)?, &keys)
-                });
-                Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 0)?
+                let leaves = [query, key, value];
+                self.plain(leaves, hidden, hidden, sequences, Queries::All)?
             }
         };
         self.output.forward_then(&attended, then)
@@ -151,29 +146,42 @@ impl Attention {
                 self.fused(&query, &key_value, sequences, Queries::One)?
             }
             Projections::Leaves { query, key, value } => {
-                let mut first = 0;
-                let parts = sequences.runs().into_iter().map(|run| {
-                    let queries = queries.narrow(0, first, run.count)?;
-                    first += run.count;
-                    let rows = hidden.narrow(0, run.rows.start, run.rows.len())?;
-                    let keys = [key.forward(&rows)?, value.forward(&rows)?];
-                    self.sizes(&run, 1, false)
-                        .plain(&query.forward(&queries)?, &keys)
-                });
-                Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 0)?
+                let leaves = [query, key, value];
+                self.plain(leaves, queries, hidden, sequences, Queries::One)?
             }
         };
         self.output.forward_then(&attended, then)
     }
 
-    fn sizes(&self, run: &Run, queries: usize, causal: bool) -> Sizes {
-        Sizes {
-            sequences: run.count,
-            queries,
-            keys: run.length,
-            heads: self.heads,
-            causal,
-        }
+    /// → (queries, width), sequences of one length at a time.
+    fn plain(
+        &self,
+        [query, key, value]: [&Linear; 3],
+        queries: &Tensor,
+        hidden: &Tensor,
+        sequences: &Sequences,
+        of_each: Queries,
+    ) -> Result<Tensor> {
+        let mut first = 0;
+        let parts = sequences.runs().into_iter().map(|run| {
+            let sizes = Sizes {
+                sequences: run.count,
+                queries: match of_each {
+                    Queries::All => run.length,
+                    Queries::One => 1,
+                },
+                keys: run.length,
+                heads: self.heads,
+                causal: sequences.causal && of_each == Queries::All,
+            };
+            let count = sizes.sequences * sizes.queries;
+            let queries = queries.narrow(0, first, count)?;
+            first += count;
+            let rows = hidden.narrow(0, run.rows.start, run.rows.len())?;
+            let keys = [key.forward(&rows)?, value.forward(&rows)?];
+            sizes.plain(&query.forward(&queries)?, &keys)
+        });
+        Ok(Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 0)?)
     }
 
     /// → (queries, width)
