@@ -81,6 +81,10 @@ bench WHAT *ARGS:
         *)       echo "there are: index, ingest, picture, clip, encoder, cold, download, serve, duplicates" >&2; exit 2 ;;
     esac
 
+# See that `cargo run` finds the program, as the README has it
+check-run: programs
+    cargo run --quiet -- --version
+
 # Export with clipseek, and read it with pandas, pyarrow and NumPy (tools/fixtures/dataset/requirements.txt)
 check-export: programs
     #!/usr/bin/env bash
