@@ -1,8 +1,8 @@
 //! Products with weights that were laid out once, for this processor.
 //!
-//! [`Matrix`] is a weight in the order in which the innermost loops ([`kernel`]) read it, in f32, bf16 or int8. [`Rows`]
-//! is the input in the same lanes, made anew for each product. [`multiply`] is the product, with what follows it (bias,
-//! activation, a sum with another tensor) done while a tile is in the cache.
+//! A [`Matrix`] holds weights in the order in which the innermost loops ([`kernel`]) read them, in f32, bf16 or int8.
+//! [`Rows`] hold the input in the same lanes and are made for each product. [`multiply`] is the product. Bias, activation and
+//! the sum with another tensor follow while a tile is in the cache.
 
 use std::sync::OnceLock;
 
