@@ -160,10 +160,15 @@ impl Matrix {
 
     /// The weights of one input in all outputs, filled up as they are; of int8.
     pub(super) fn weights_of(&self, input: usize) -> Vec<f32> {
-        let byte = |output| byte_of(self, output, input);
-        let scaled = |(output, scale): (usize, &f32)| f32::from(byte(output)) * scale;
-        let scales = self.scales.iter().take(self.outputs).enumerate();
-        let mut weights: Vec<f32> = scales.map(scaled).collect();
+        let (lane, byte) = (input / 4, input % 4);
+        let mut weights = Vec::with_capacity(self.scales.len());
+        for panel in (0..self.panels()).map(|panel| self.panel(panel)) {
+            let lanes = &panel.lanes[lane * panel.width..][..panel.width];
+            let scales = &self.scales[panel.first..];
+            let scaled =
+                |(lane, scale): (&u32, &f32)| f32::from((lane >> (8 * byte)) as u8 as i8) * scale;
+            weights.extend(lanes.iter().zip(scales).map(scaled));
+        }
         weights.resize(self.scales.len(), 0.0);
         weights
     }
@@ -240,12 +245,4 @@ pub(super) fn pack(precision: Precision, weights: &[f32], lanes: &mut [u32]) -> 
         }
     }
     (1.0, 0)
-}
-
-/// The byte of a weight, of int8.
-fn byte_of(matrix: &Matrix, output: usize, input: usize) -> i8 {
-    let panel = output / matrix.kernels.width;
-    let place = output - panel * matrix.kernels.width;
-    let lane = matrix.panel_starts_at(panel) + input / 4 * matrix.width_of(panel) + place;
-    matrix.lanes[lane].to_le_bytes()[input % 4].cast_signed()
 }

@@ -21,6 +21,9 @@ const TWICE_ROWS: usize = 104;
 /// The most panels of a task, whose sums wait for the next lanes.
 const MOST_PANELS: usize = 8;
 
+/// The least outliers whose weights one thread looks up.
+const OUTLIERS_AT_ONCE: usize = 8;
+
 /// The least products of numbers that are worth a task of their own.
 const GRAIN: usize = 4 << 20;
 
@@ -94,8 +97,8 @@ fn written(rows: usize, matrix: &Matrix, write: impl FnOnce(Outputs)) -> Vec<f32
 
 /// `rows` times `matrix`, and what follows, into `outputs`, which are the caller's alone.
 fn multiply_into(rows: &Rows<'_>, matrix: &Matrix, finish: Finish<'_>, outputs: Outputs) {
-    let outlier_weights = rows.outliers().iter();
-    let outlier_weights: Vec<Vec<f32>> = outlier_weights
+    let outliers = rows.outliers().par_iter().with_min_len(OUTLIERS_AT_ONCE);
+    let outlier_weights: Vec<Vec<f32>> = outliers
         .map(|outlier| matrix.weights_of(outlier.input))
         .collect();
     let finishing = Finishing {

@@ -26,7 +26,7 @@ pub(super) struct Outlier {
 /// How many times the mean of all inputs' largest numbers an outlier's is.
 const STANDS_OUT: f32 = 4.0;
 
-/// Rows that one thread converts at a time.
+/// The most rows that one thread converts at a time.
 const ROWS_AT_ONCE: usize = 16;
 
 impl<'a> Rows<'a> {
@@ -51,10 +51,12 @@ impl<'a> Rows<'a> {
         };
         let places: Vec<usize> = outliers.iter().map(|outlier| outlier.input).collect();
         let (mut converted, mut scales) = (vec![0; count * stride], vec![(1.0, 0); count]);
+        let at_once = count.div_ceil(rayon::current_num_threads());
+        let at_once = at_once.clamp(1, ROWS_AT_ONCE);
         let blocks = converted
-            .par_chunks_mut(ROWS_AT_ONCE * stride)
-            .zip(numbers.par_chunks(ROWS_AT_ONCE * inputs))
-            .zip(scales.par_chunks_mut(ROWS_AT_ONCE));
+            .par_chunks_mut(at_once * stride)
+            .zip(numbers.par_chunks(at_once * inputs))
+            .zip(scales.par_chunks_mut(at_once));
         blocks.for_each(|((lanes, numbers), scales)| {
             let rows = lanes
                 .chunks_exact_mut(stride)
