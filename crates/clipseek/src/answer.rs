@@ -85,6 +85,7 @@ enum JsonTerm<'a> {
     Text(&'a str),
     Image(String),
     Like(&'a str),
+    Vector(&'a [f32]),
     Mix(Vec<JsonWeighted<'a>>),
 }
 
@@ -114,6 +115,7 @@ impl<'a> JsonTerm<'a> {
             TermKind::Words(words) => JsonTerm::Text(words),
             TermKind::Picture(picture) => JsonTerm::Image(picture.to_string()),
             TermKind::Like { id, .. } => JsonTerm::Like(id),
+            TermKind::Vector(values) => JsonTerm::Vector(values),
         }
     }
 }

@@ -76,7 +76,7 @@ pub use models::{DEFAULT_MODEL, ModelChoice, Models, NamedModel, SHOWN_DIGITS};
 pub use period::Period;
 pub use picture_input::{GivenPicture, PictureInput, is_picture};
 pub use query::{Field, Query, QueryText, Sign, Term, TermKind, with_minus};
-pub use search_request::{DEFAULT_TOP_K, SearchRequest};
+pub use search_request::{DEFAULT_TOP_K, Question, SearchRequest};
 pub use settings::Settings;
 pub use sources::{ReadOptions, skipped};
 pub use vector_file::VectorFile;

@@ -17,6 +17,9 @@ use crate::picture_input::{GivenPicture, PictureInput, is_picture};
 /// Begins a term of a mix that is a picture of the collection.
 const LIKE: &str = "like:";
 
+/// What a vector is called.
+const A_VECTOR: &str = "a vector";
+
 /// What a query picture that cannot be read cannot be.
 const PURPOSE: &str = "the query";
 
@@ -54,6 +57,8 @@ pub enum TermKind {
         /// Its file.
         path: PathBuf,
     },
+    /// A vector of the model's space.
+    Vector(Vec<f32>),
 }
 
 /// What a query is compared with, as somebody chooses it.
@@ -245,6 +250,21 @@ impl Query {
         }
     }
 
+    /// A query of these terms and keywords, of which there is at least one; compared with `fields`, with pictures where none
+    /// is named. Without terms and keywords, and without fields, it asks for all pictures.
+    ///
+    /// # Errors
+    /// [`Error::NothingToCompare`] and [`Error::NoKeywordsIn`] for fields that don't go with it.
+    pub fn with(terms: Vec<Term>, keywords: Option<Keywords>, fields: &[Field]) -> Result<Query> {
+        let mut query = Query {
+            terms,
+            keywords,
+            ..Query::default()
+        };
+        query.direct(fields)?;
+        Ok(query)
+    }
+
     /// A query for words.
     pub fn words(words: &str) -> Query {
         Query::of(TermKind::Words(words.to_owned()))
@@ -344,6 +364,7 @@ impl Query {
                 TermKind::Words(words) => format!("\"{words}\""),
                 TermKind::Picture(picture) => format!("picture {picture}"),
                 TermKind::Like { id, path } => format!("picture {id} ({})", file_name(path)),
+                TermKind::Vector(_) => A_VECTOR.to_owned(),
             };
             (term.weight, what)
         }))
@@ -391,7 +412,10 @@ impl Term {
 
 impl TermKind {
     /// The picture of the collection with that id.
-    fn like(id: &str, collection: &Collection<'_>) -> Result<TermKind> {
+    ///
+    /// # Errors
+    /// [`Error::Search`] if there is none.
+    pub fn like(id: &str, collection: &Collection<'_>) -> Result<TermKind> {
         let record = collection.record(id)?;
         Ok(TermKind::Like {
             path: record.path().to_owned(),
@@ -402,7 +426,7 @@ impl TermKind {
     /// The file of the picture that it is, if it is one.
     pub fn path(&self) -> Option<&Path> {
         match self {
-            TermKind::Words(_) => None,
+            TermKind::Words(_) | TermKind::Vector(_) => None,
             TermKind::Picture(picture) => picture.path(),
             TermKind::Like { path, .. } => Some(path),
         }
@@ -413,6 +437,7 @@ impl TermKind {
             TermKind::Words(words) => words.clone(),
             TermKind::Picture(picture) => format!("like {picture}"),
             TermKind::Like { path, .. } => format!("like {}", path.display()),
+            TermKind::Vector(_) => A_VECTOR.to_owned(),
         }
     }
 
@@ -424,13 +449,14 @@ impl TermKind {
             TermKind::Picture(PictureInput::File(path)) | TermKind::Like { path, .. } => {
                 file_name(path)
             }
+            TermKind::Vector(_) => A_VECTOR.to_owned(),
         }
     }
 
     fn read(&self) -> Result<Option<Cow<'_, [u8]>>> {
         match self {
             TermKind::Picture(picture) => picture.read(PURPOSE).map(Some),
-            TermKind::Words(_) | TermKind::Like { .. } => Ok(None),
+            TermKind::Words(_) | TermKind::Like { .. } | TermKind::Vector(_) => Ok(None),
         }
     }
 
@@ -438,6 +464,7 @@ impl TermKind {
         match (self, read) {
             (_, Some(bytes)) => VectorQuery::Picture(bytes),
             (TermKind::Like { id, .. }, None) => VectorQuery::Like(id),
+            (TermKind::Vector(values), None) => VectorQuery::Vector(values),
             (kind, None) => VectorQuery::Text(kind.words().unwrap_or_default()),
         }
     }

@@ -4,7 +4,8 @@ use std::borrow::Borrow;
 use std::path::{Path, PathBuf};
 
 use clip::Model;
-use search::{Collection, SearchOptions};
+use index::Filter;
+use search::{Collection, Hits, SearchOptions};
 
 use crate::answer::{Answer, Nothing};
 use crate::clipseek::Clipseek;
@@ -119,6 +120,7 @@ impl Clipseek {
             filter,
             within: query.within,
             keywords: query.keywords.clone(),
+            ..SearchOptions::default()
         };
         let model = model(&query, &collection)?;
         let model = model.as_ref().map(|it| &it.borrow().model);
@@ -177,6 +179,53 @@ fn spare(query: &Query, collection: &Collection<'_>, output: &Path) -> Result<()
     Ok(())
 }
 
+/// A question whose query is put together, as programs ask.
+#[derive(Clone, Debug, Default)]
+pub struct Question {
+    /// What to look for: without terms and keywords, all pictures, the newest first.
+    pub query: Query,
+    /// At most this many pictures: 1 to 10,000.
+    pub top_k: usize,
+    /// How many of the best are left out, as they were shown before.
+    pub offset: usize,
+    /// Whether it is counted how many pictures there are, up to 10,000.
+    pub counted: bool,
+    /// Leave out pictures and captions below this cosine similarity.
+    pub threshold: Option<f32>,
+    /// Only pictures whose metadata match.
+    pub filter: Option<Filter>,
+}
+
+impl Clipseek {
+    /// Asks a collection, by a model that is loaded; it takes none where the query has no terms.
+    ///
+    /// # Errors
+    /// [`Error::Search`], and those of query pictures that cannot be read.
+    pub fn ask(
+        &self,
+        collection: &Collection<'_>,
+        model: Option<&Model>,
+        question: Question,
+    ) -> Result<Answer> {
+        let query = question.query;
+        let options = SearchOptions {
+            top_k: question.top_k,
+            threshold: question.threshold,
+            filter: question.filter,
+            within: query.within,
+            keywords: query.keywords.clone(),
+            offset: question.offset,
+            counted: question.counted,
+        };
+        if query.terms.is_empty() && query.keywords.is_none() {
+            let found = collection.newest(&options)?;
+            let conditions = Conditions::default();
+            return Ok(answer(collection, query, found, &options, &conditions));
+        }
+        find(collection, model, query, &options, &Conditions::default())
+    }
+}
+
 fn find(
     collection: &Collection<'_>,
     model: Option<&Model>,
@@ -190,16 +239,24 @@ fn find(
             let found = collection.search(model, asked, options);
             found.map_err(|error| query.explain(error))
         })?,
-        (None, Some(keywords)) => {
-            collection.search_keywords(keywords, options.top_k, options.filter.as_ref())?
-        }
+        (None, Some(keywords)) => collection.search_keywords(keywords, options)?,
         (None, None) => return Err(Error::NoWords),
     };
-    Ok(Answer {
+    Ok(answer(collection, query, found, options, conditions))
+}
+
+fn answer(
+    collection: &Collection<'_>,
+    query: Query,
+    found: Hits,
+    options: &SearchOptions,
+    conditions: &Conditions,
+) -> Answer {
+    Answer {
         nothing: Nothing::of(&found, &query, options, conditions, collection),
         collection: collection.name().to_owned(),
         model: collection.model().reference.clone(),
         query,
         found,
-    })
+    }
 }

@@ -12,6 +12,11 @@ impl Embedder {
         Self(model)
     }
 
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.0
+    }
+
     /// The unit vector of words.
     ///
     /// # Errors

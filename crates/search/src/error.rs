@@ -179,6 +179,14 @@ pub enum Error {
     /// The terms of a mix take each other away.
     #[error("the terms of the query cancel each other: nothing is left to look for")]
     Vanished,
+    /// A vector that was given has not as many numbers as the collection's.
+    #[error("the vector has {found} numbers, expected {expected}")]
+    VectorLength {
+        /// How many it has.
+        found: usize,
+        /// How many the collection's have.
+        expected: usize,
+    },
     /// A threshold under which everything would be a duplicate, or nothing.
     #[error("`{threshold}` is no threshold for duplicates: expected a cosine above 0, up to 1")]
     DuplicateThreshold {

@@ -33,6 +33,8 @@ pub(crate) enum Ranking {
     Captions(Vec<(String, usize, f32)>),
     /// By how well keywords match.
     Keywords(Vec<String>),
+    /// By when they were taken, which says nothing of how well they match.
+    Dates(Vec<String>),
 }
 
 impl Ranking {
@@ -41,7 +43,7 @@ impl Ranking {
         match self {
             Ranking::Images(found) => found.first().map(|(_, cosine)| *cosine),
             Ranking::Captions(found) => found.first().map(|(_, _, cosine)| *cosine),
-            Ranking::Keywords(_) => None,
+            Ranking::Keywords(_) | Ranking::Dates(_) => None,
         }
     }
 
@@ -50,7 +52,7 @@ impl Ranking {
         match self {
             Ranking::Images(found) => found.len(),
             Ranking::Captions(found) => found.len(),
-            Ranking::Keywords(found) => found.len(),
+            Ranking::Keywords(found) | Ranking::Dates(found) => found.len(),
         }
     }
 
@@ -59,7 +61,7 @@ impl Ranking {
         match self {
             Ranking::Images(found) => found.retain(|(_, cosine)| *cosine >= threshold),
             Ranking::Captions(found) => found.retain(|(_, _, cosine)| *cosine >= threshold),
-            Ranking::Keywords(_) => {}
+            Ranking::Keywords(_) | Ranking::Dates(_) => {}
         }
     }
 }
@@ -83,6 +85,11 @@ pub(crate) fn fuse(rankings: Vec<Ranking>) -> Vec<(String, Evidence)> {
             Ranking::Keywords(found) => {
                 for (rank, id) in (1..).zip(found) {
                     pictures.at(id, rank).keywords = Some(rank);
+                }
+            }
+            Ranking::Dates(found) => {
+                for (rank, id) in (1..).zip(found) {
+                    pictures.at(id, rank);
                 }
             }
         }

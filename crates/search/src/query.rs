@@ -33,16 +33,24 @@ pub struct SearchOptions {
     pub within: Within,
     /// Words to be looked up beside.
     pub keywords: Option<Keywords>,
+    /// How many of the best are left out, as they were shown before.
+    pub offset: usize,
+    /// Whether it is counted how many there are. The rankings then go as far as they can.
+    pub counted: bool,
 }
 
 impl SearchOptions {
     /// How far each ranking goes: where several are made one, further than the answer, since the
     /// best of all need not be the best of any.
     fn depth(&self) -> usize {
+        let wanted = self.offset.saturating_add(self.top_k);
         let is_single = self.keywords.is_none() && self.within != Within::Both;
-        match is_single {
-            true => self.top_k,
-            false => self.top_k.max(FUSED),
+        if self.counted {
+            index::TOP_K_LIMIT
+        } else if is_single {
+            wanted
+        } else {
+            wanted.max(FUSED)
         }
     }
 }
@@ -78,6 +86,8 @@ pub enum Query<'a> {
     Picture(&'a [u8]),
     /// A picture of the collection, by its id.
     Like(&'a str),
+    /// A vector of the model's space, of any length but 0.
+    Vector(&'a [f32]),
     /// Several of those, each with its weight: negative where what it shows should not be there.
     Mix(Vec<(f32, Query<'a>)>),
 }
@@ -107,6 +117,12 @@ pub struct Hit {
     /// The file that was fetched from there, where the place is a URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// Width of the upright picture in pixels, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Its height.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
     /// What is said about it.
     pub captions: Vec<String>,
     /// Whatever else its source said.
@@ -134,6 +150,10 @@ pub struct Hits {
     pub best: Option<f32>,
     /// How many better pictures were left out because their files are gone.
     pub gone: usize,
+    /// How many pictures were ranked: all that there are, up to 10,000, where they are [counted](SearchOptions::counted).
+    pub total: usize,
+    /// The offset at which these hits go on; `None` where they were the last.
+    pub next: Option<usize>,
 }
 
 impl Collection<'_> {
@@ -161,28 +181,31 @@ impl Collection<'_> {
             depth: options.depth(),
             filter: options.filter.as_ref(),
         };
-        self.find(scan, options.top_k, |scan| self.rank(scan, options))
+        self.find(scan, options, |scan| self.rank(scan, options))
     }
 
     /// The pictures whose captions, file name or folders have the keywords, best first.
     ///
     /// # Errors
     /// Those of the catalogue and of the engine.
-    pub fn search_keywords(
-        &self,
-        keywords: &Keywords,
-        top_k: usize,
-        filter: Option<&Filter>,
-    ) -> Result<Hits> {
-        let scan = Scan {
-            own: HashSet::new(),
-            values: Vec::new(),
-            depth: top_k,
-            filter,
-        };
-        self.find(scan, top_k, |scan| {
+    pub fn search_keywords(&self, keywords: &Keywords, options: &SearchOptions) -> Result<Hits> {
+        self.find(Scan::without_vector(options), options, |scan| {
             Ok(Ranked {
                 rankings: vec![self.rank_keywords(keywords, scan)?],
+                best: None,
+            })
+        })
+    }
+
+    /// All pictures that the filter leaves, the newest first, by when they were taken; then those without a date.
+    ///
+    /// # Errors
+    /// Those of the catalogue and of the engine.
+    pub fn newest(&self, options: &SearchOptions) -> Result<Hits> {
+        self.find(Scan::without_vector(options), options, |scan| {
+            let ids = self.catalogue.ids_by_date(self.key())?;
+            Ok(Ranked {
+                rankings: vec![Ranking::Dates(self.matching(ids, scan)?)],
                 best: None,
             })
         })
@@ -192,16 +215,17 @@ impl Collection<'_> {
     fn find(
         &self,
         mut scan: Scan<'_>,
-        top_k: usize,
+        options: &SearchOptions,
         rank: impl Fn(&Scan<'_>) -> Result<Ranked>,
     ) -> Result<Hits> {
         loop {
             let ranked = rank(&scan)?;
             let is_all = ranked.rankings.iter().all(|it| it.len() < scan.depth);
-            let (hits, gone) = self.hits(ranked.rankings, top_k)?;
-            if hits.len() == top_k || gone == 0 || is_all || scan.depth == index::TOP_K_LIMIT {
-                let best = ranked.best;
-                return Ok(Hits { hits, best, gone });
+            let best = ranked.best;
+            let found = self.hits(fuse(ranked.rankings), best, options)?;
+            let is_full = found.hits.len() == options.top_k;
+            if is_full || found.gone == 0 || is_all || scan.depth == index::TOP_K_LIMIT {
+                return Ok(found);
             }
             scan.depth = (scan.depth * DEEPER).min(index::TOP_K_LIMIT);
         }
@@ -260,34 +284,48 @@ impl Collection<'_> {
             .catalogue
             .ids_with_keywords(self.key(), keywords.expression())?;
         ids.retain(|id| !scan.own.contains(id));
+        Ok(Ranking::Keywords(self.matching(ids, scan)?))
+    }
+
+    /// Those of the pictures that the scan's filter leaves, as many as it wants.
+    fn matching(&self, mut ids: Vec<String>, scan: &Scan<'_>) -> Result<Vec<String>> {
         let Some(filter) = scan.filter else {
             ids.truncate(scan.depth);
-            return Ok(Ranking::Keywords(ids));
+            return Ok(ids);
         };
         let mut found = Vec::new();
         for page in ids.chunks(PAGE) {
             let page: Vec<&str> = page.iter().map(String::as_str).collect();
             let vectors = self.index.fetch(IMAGES, &page)?.into_iter();
             let matching = vectors.filter(|vector| filter.matches(&vector.metadata));
-            found.extend(matching.map(|vector| vector.id));
+            let matching: HashSet<String> = matching.map(|vector| vector.id).collect();
+            let in_order = page.into_iter().filter(|id| matching.contains(*id));
+            found.extend(in_order.map(str::to_owned));
             if found.len() >= scan.depth {
                 break;
             }
         }
         found.truncate(scan.depth);
-        Ok(Ranking::Keywords(found))
+        Ok(found)
     }
 
-    /// The best pictures of all rankings whose files are there, with what the engine has of them, and how many files
-    /// are gone.
-    fn hits(&self, rankings: Vec<Ranking>, top_k: usize) -> Result<(Vec<Hit>, usize)> {
-        let mut best = fuse(rankings).into_iter();
+    /// Of what is ranked, the best pictures from the offset on whose files are there, with what the engine has of them.
+    fn hits(
+        &self,
+        ranked: Vec<(String, Evidence)>,
+        best: Option<f32>,
+        options: &SearchOptions,
+    ) -> Result<Hits> {
+        let (total, mut seen) = (ranked.len(), options.offset);
+        let mut ranked = ranked.into_iter().skip(options.offset);
         let (mut hits, mut gone) = (Vec::new(), 0);
-        while hits.len() < top_k {
-            let page: Vec<(String, Evidence)> = best.by_ref().take(top_k - hits.len()).collect();
+        while hits.len() < options.top_k {
+            let wanted = options.top_k - hits.len();
+            let page: Vec<(String, Evidence)> = ranked.by_ref().take(wanted).collect();
             if page.is_empty() {
                 break;
             }
+            seen += page.len();
             let (here, elsewhere): (Vec<_>, Vec<_>) = self
                 .hits_of(page)?
                 .into_iter()
@@ -295,7 +333,13 @@ impl Collection<'_> {
             hits.extend(here);
             gone += elsewhere.len();
         }
-        Ok((hits, gone))
+        Ok(Hits {
+            hits,
+            best,
+            gone,
+            total,
+            next: (seen < total).then_some(seen),
+        })
     }
 
     fn hits_of(&self, ranked: Vec<(String, Evidence)>) -> Result<Vec<Hit>> {
@@ -317,12 +361,23 @@ impl Collection<'_> {
             Query::Text(words) => Ok(model.embed_text(words)?),
             Query::Picture(bytes) => Ok(model.embed_bytes(bytes, &Limits::default())?),
             Query::Like(id) => self.stored_vector(id),
+            Query::Vector(values) => self.unit_vector(values),
             Query::Mix(terms) => {
                 let vector =
                     |(weight, term): &(f32, Query<'_>)| Ok((*weight, self.vector_of(model, term)?));
                 mixed(&terms.iter().map(vector).collect::<Result<Vec<_>>>()?)
             }
         }
+    }
+
+    /// A vector that was given, made one of length 1.
+    fn unit_vector(&self, values: &[f32]) -> Result<Vec<f32>> {
+        let expected = self.model().dimension;
+        if values.len() != expected {
+            let found = values.len();
+            return Err(Error::VectorLength { found, expected });
+        }
+        mixed(&[(1.0, values.to_vec())])
     }
 
     /// The vector of a picture of the collection.
@@ -342,7 +397,7 @@ impl Collection<'_> {
     fn own_records(&self, query: &Query<'_>) -> Result<HashSet<String>> {
         let with_hash = |hash: &str| self.catalogue.ids_with_hash(self.key(), hash);
         Ok(match query {
-            Query::Text(_) => HashSet::new(),
+            Query::Text(_) | Query::Vector(_) => HashSet::new(),
             Query::Picture(bytes) => with_hash(&ContentHash::of(bytes).to_string())?
                 .into_iter()
                 .collect(),
@@ -381,7 +436,7 @@ impl Query<'_> {
     fn has_words(&self) -> bool {
         match self {
             Query::Text(_) => true,
-            Query::Picture(_) | Query::Like(_) => false,
+            Query::Picture(_) | Query::Like(_) | Query::Vector(_) => false,
             Query::Mix(terms) => terms.iter().any(|(_, term)| term.has_words()),
         }
     }
@@ -405,7 +460,20 @@ struct Scan<'a> {
     filter: Option<&'a Filter>,
 }
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
+    fn without_vector(options: &'a SearchOptions) -> Scan<'a> {
+        Scan {
+            own: HashSet::new(),
+            values: Vec::new(),
+            depth: if options.counted {
+                index::TOP_K_LIMIT
+            } else {
+                options.offset.saturating_add(options.top_k)
+            },
+            filter: options.filter.as_ref(),
+        }
+    }
+
     fn request(&self, top_k: usize) -> index::Query {
         index::Query {
             filter: self.filter.cloned(),
@@ -444,6 +512,7 @@ fn hit(record: Option<Record>, id: String, evidence: Evidence, mut metadata: Met
         text: captions.get(n).cloned().unwrap_or_default(),
         similarity,
     });
+    let size = record.as_ref().map(|it| (it.width, it.height)).unzip();
     let (place, file, image) = match record {
         Some(record) => {
             let image = metadata::relative(&record);
@@ -452,6 +521,8 @@ fn hit(record: Option<Record>, id: String, evidence: Evidence, mut metadata: Met
         None => (image.clone(), None, image),
     };
     Hit {
+        width: size.0,
+        height: size.1,
         id,
         similarity: evidence.image,
         caption,

@@ -62,6 +62,8 @@ mod tests {
             place: format!("/home/{path}"),
             image: (*path).to_owned(),
             file: None,
+            width: None,
+            height: None,
             captions: Vec::new(),
             metadata: serde_json::Map::new(),
         };

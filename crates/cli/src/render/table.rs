@@ -191,6 +191,8 @@ mod tests {
             place: place.to_owned(),
             image: place.to_owned(),
             file: None,
+            width: None,
+            height: None,
             captions: vec![caption.to_owned()],
             metadata: serde_json::Map::new(),
         };
@@ -205,6 +207,8 @@ mod tests {
                 ],
                 best: Some(0.31234),
                 gone: 0,
+                total: 2,
+                next: None,
             },
             nothing: None,
         };

@@ -3,6 +3,7 @@ use rusqlite::{OptionalExtension, Params, Row, params};
 use super::{Catalogue, CollectionKey};
 use crate::contribution;
 use crate::error::{Error, Result};
+use crate::keys::TAKEN_AT;
 use crate::keywords;
 use crate::record::Record;
 use crate::stamp::FileStamp;
@@ -120,6 +121,19 @@ impl Catalogue {
                 .query_row(params![key.0, name], |row| {
                     row.get(0).map(i64::cast_unsigned)
                 })
+        })
+    }
+
+    /// The ids of all pictures that are there, the last taken first; then those without a date, by their ids.
+    pub(crate) fn ids_by_date(&self, key: CollectionKey) -> Result<Vec<String>> {
+        self.run(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id FROM records WHERE collection = ?1 AND NOT missing
+                     ORDER BY coalesce(metadata ->> ?2, facts ->> ?2) DESC NULLS LAST, id",
+                )?
+                .query_map(params![key.0, TAKEN_AT], |row| row.get(0))?
+                .collect()
         })
     }
 

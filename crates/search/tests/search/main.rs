@@ -4,6 +4,7 @@ mod collections;
 mod counts;
 mod duplicates;
 mod lasting;
+mod paging;
 mod rankings;
 mod streams;
 mod texts;

@@ -14,7 +14,7 @@ use search::{
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::world::stream;
+use crate::world::{stream, top};
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
@@ -91,7 +91,7 @@ impl World {
     fn with_keywords(&self, text: &str) -> Vec<String> {
         let keywords = Keywords::parse(text).unwrap();
         let collection = self.collection("c");
-        names(&collection.search_keywords(&keywords, 10, None).unwrap())
+        names(&collection.search_keywords(&keywords, &top(10)).unwrap())
     }
 
     /// The catalogue, for writing to it as any program may.
@@ -272,7 +272,7 @@ fn keywords_are_found_in_captions_names_and_folders() {
     assert_eq!(sorted("cafe 2019"), ["Café_2019.png"]);
     assert!(sorted("red unicorn").is_empty());
     let without = Keywords::without("red", &["beach"]).unwrap();
-    let hits = world.collection("c").search_keywords(&without, 10, None);
+    let hits = world.collection("c").search_keywords(&without, &top(10));
     assert_eq!(names(&hits.unwrap()), ["c.png"]);
 }
 
@@ -289,17 +289,21 @@ fn keywords_heed_the_filter_and_their_own_collection() -> TestResult {
     )?;
     let keywords = Keywords::parse("red")?;
     let filter = Filter::parse(&json!({"n": {"$gte": 1}}))?;
-    let hits = world
-        .collection("c")
-        .search_keywords(&keywords, 10, Some(&filter))?;
+    let hits = world.collection("c").search_keywords(
+        &keywords,
+        &SearchOptions {
+            filter: Some(filter),
+            ..top(10)
+        },
+    )?;
     let mut found = names(&hits);
     found.sort();
     assert_eq!(found, ["b.png", "c.png"]);
-    assert_eq!(other.search_keywords(&keywords, 10, None)?.hits.len(), 1);
+    assert_eq!(other.search_keywords(&keywords, &top(10))?.hits.len(), 1);
     assert_eq!(
         world
             .collection("c")
-            .search_keywords(&keywords, 1, None)?
+            .search_keywords(&keywords, &top(1))?
             .hits
             .len(),
         1
@@ -335,7 +339,7 @@ fn no_keywords_break_the_search() {
     ] {
         match Keywords::parse(text) {
             Ok(keywords) => {
-                let found = world.collection("c").search_keywords(&keywords, 10, None);
+                let found = world.collection("c").search_keywords(&keywords, &top(10));
                 assert!(found.is_ok(), "{text:?}: {found:?}");
             }
             Err(error) => assert!(matches!(error, Error::NoKeywords { .. }), "{text:?}"),
@@ -422,6 +426,6 @@ fn an_earlier_store_gets_its_keywords() {
     let store = Store::open(&world.path("store")).unwrap();
     let collection = store.collection("c").unwrap();
     let keywords = Keywords::parse("red shoes beach").unwrap();
-    let hits = collection.search_keywords(&keywords, 10, None).unwrap();
+    let hits = collection.search_keywords(&keywords, &top(10)).unwrap();
     assert_eq!(names(&hits), ["a.png"]);
 }

@@ -1,0 +1,174 @@
+//! Answers in parts, and what a collection can be asked without words.
+
+use std::fs;
+
+use index::Filter;
+use search::{Error, Query, SearchOptions};
+use serde_json::json;
+
+use crate::world::{TestResult, World, model, names, new, top};
+
+fn page(offset: usize, top_k: usize) -> SearchOptions {
+    SearchOptions {
+        offset,
+        counted: true,
+        ..top(top_k)
+    }
+}
+
+#[test]
+fn parts_are_the_whole() -> TestResult {
+    let world = World::filled();
+    let words = Query::Text("a bird");
+    let whole = world.search(&words, &top(10));
+    assert_eq!((whole.total, whole.next), (6, None));
+    let (mut together, mut offset) = (Vec::new(), Some(0));
+    while let Some(from) = offset {
+        let part = world.search(&words, &page(from, 4));
+        assert_eq!((part.total, part.best), (6, whole.best));
+        offset = part.next;
+        together.extend(part.hits);
+    }
+    assert_eq!(together, whole.hits);
+    assert!(world.search(&words, &page(6, 4)).hits.is_empty());
+    Ok(())
+}
+
+/// Where a file is gone, the next picture takes its place, and none comes twice.
+#[test]
+fn what_is_gone_moves_no_part() -> TestResult {
+    let world = World::filled();
+    let words = Query::Text("a bird");
+    let whole = world.search(&words, &top(10));
+    fs::remove_file(whole.hits[1].path())?;
+    let first = world.search(&words, &page(0, 3));
+    assert_eq!((first.gone, first.total, first.next), (1, 6, Some(4)));
+    let second = world.search(&words, &page(4, 3));
+    let seen = [names(&first), names(&second)].concat();
+    let mut expected = names(&whole);
+    expected.remove(1);
+    assert_eq!(seen, expected);
+    Ok(())
+}
+
+#[test]
+fn what_reaches_the_threshold_is_counted() {
+    let world = World::filled();
+    let words = Query::Text("a bird");
+    let all = world.search(&words, &top(10));
+    let threshold = all.hits[2].similarity;
+    let options = SearchOptions {
+        threshold,
+        ..page(0, 1)
+    };
+    let found = world.search(&words, &options);
+    assert_eq!((found.hits.len(), found.total), (1, 3));
+}
+
+#[test]
+fn a_vector_is_a_query() {
+    let world = World::filled();
+    let vector = world.vector(&fs::read(world.path("3.png")).unwrap());
+    let twice: Vec<f32> = vector.iter().map(|value| value * 2.0).collect();
+    let found = world.search(&Query::Vector(&twice), &top(1));
+    assert_eq!(names(&found), ["3.png"]);
+    assert!((found.best.unwrap() - 1.0).abs() < 1e-5);
+    let collection = world.collection();
+    let search =
+        |vector: &[f32]| collection.search(&model("quick-gelu"), &Query::Vector(vector), &top(1));
+    let zeros = vec![0.0; vector.len()];
+    assert!(matches!(search(&zeros), Err(Error::Vanished)));
+    let expected = vector.len();
+    assert!(
+        matches!(search(&[1.0]), Err(Error::VectorLength { found: 1, expected: it }) if it == expected)
+    );
+}
+
+#[test]
+fn the_newest_come_first() -> TestResult {
+    let world = World::new();
+    let record = |n: u8, taken: Option<i64>| {
+        let mut record = new(&world.picture(&format!("{n}.png"), n), &[]);
+        if let Some(taken) = taken {
+            record.metadata.insert("taken_at".into(), taken.into());
+        }
+        record.metadata.insert("odd".into(), (n % 2 == 1).into());
+        record
+    };
+    world.add(vec![
+        record(0, Some(50)),
+        record(1, None),
+        record(2, Some(1_000)),
+        record(3, Some(-7)),
+    ]);
+    let collection = world.collection();
+    let all = collection.newest(&page(0, 10))?;
+    assert_eq!(names(&all), ["2.png", "0.png", "3.png", "1.png"]);
+    assert_eq!(
+        (all.total, all.best, all.hits[0].similarity),
+        (4, None, None)
+    );
+    let odd = SearchOptions {
+        filter: Some(Filter::parse(&json!({"odd": true}))?),
+        ..page(0, 1)
+    };
+    let odd = collection.newest(&odd)?;
+    assert_eq!(
+        (names(&odd), odd.total, odd.next),
+        (vec!["3.png"], 2, Some(1))
+    );
+    Ok(())
+}
+
+#[test]
+fn what_pictures_can_be_told_apart_by_is_counted() -> TestResult {
+    let world = World::new();
+    fs::create_dir(world.path("2019"))?;
+    let record = |name: &str, n: u8, said: serde_json::Value| {
+        let mut record = new(&world.picture(name, n), &[]);
+        record.source = world.directory.path().to_str().map(str::to_owned);
+        record.metadata = said.as_object().unwrap().clone();
+        record
+    };
+    world.add(vec![
+        record(
+            "a.png",
+            0,
+            json!({"brand": "acme", "tags": ["red", "dog"], "sku": "1"}),
+        ),
+        record(
+            "2019/b.png",
+            1,
+            json!({"brand": "acme", "tags": ["red"], "sku": "2", "taken": "2019-07-14T18:02:11"}),
+        ),
+        record(
+            "2019/c.png",
+            2,
+            json!({"brand": "other", "price": 3, "sku": "3"}),
+        ),
+    ]);
+    let facets = serde_json::to_value(world.collection().facets(2)?)?;
+    let root = world
+        .directory
+        .path()
+        .file_name()
+        .unwrap()
+        .to_str()
+        .unwrap();
+    assert_eq!(
+        facets["folders"],
+        json!([{"value": root, "count": 3}, {"value": format!("{root}/2019"), "count": 2}])
+    );
+    assert_eq!(facets["years"], json!([{"value": "2019", "count": 1}]));
+    assert_eq!(facets["undated"], json!(2));
+    // Three different numbers of articles tell no pictures apart, where two values are shown.
+    assert_eq!(
+        facets["columns"],
+        json!([
+            {"name": "brand", "values": [{"value": "acme", "count": 2}, {"value": "other", "count": 1}], "more": false},
+            {"name": "price", "values": [{"value": 3, "count": 1}], "more": false},
+            {"name": "tags", "values": [{"value": "red", "count": 2}, {"value": "dog", "count": 1}], "more": false},
+        ])
+    );
+    Ok(())
+}
