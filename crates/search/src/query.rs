@@ -127,6 +127,9 @@ pub struct Hit {
     pub captions: Vec<String>,
     /// Whatever else its source said.
     pub metadata: Metadata,
+    /// SHA-256 of the file's bytes, in hexadecimal, where it is known.
+    #[serde(skip)]
+    pub hash: Option<String>,
 }
 
 impl Hit {
@@ -342,6 +345,15 @@ impl Collection<'_> {
         })
     }
 
+    /// The pictures with these ids, as a search that says nothing of them finds them; those that aren't there are left out.
+    ///
+    /// # Errors
+    /// Those of the catalogue and of the engine.
+    pub fn pictures_with_ids(&self, ids: &[String]) -> Result<Vec<Hit>> {
+        let ids = ids.iter().map(|id| (id.clone(), Evidence::default()));
+        self.hits_of(ids.collect())
+    }
+
     fn hits_of(&self, ranked: Vec<(String, Evidence)>) -> Result<Vec<Hit>> {
         let ids: Vec<&str> = ranked.iter().map(|(id, _)| id.as_str()).collect();
         let vectors = self.index.fetch(IMAGES, &ids)?.into_iter();
@@ -513,6 +525,7 @@ fn hit(record: Option<Record>, id: String, evidence: Evidence, mut metadata: Met
         similarity,
     });
     let size = record.as_ref().map(|it| (it.width, it.height)).unzip();
+    let hash = record.as_ref().map(|it| it.hash.clone());
     let (place, file, image) = match record {
         Some(record) => {
             let image = metadata::relative(&record);
@@ -532,5 +545,6 @@ fn hit(record: Option<Record>, id: String, evidence: Evidence, mut metadata: Met
         file,
         captions,
         metadata,
+        hash,
     }
 }

@@ -24,8 +24,9 @@ mod request_body;
 mod request_id;
 mod requested_host;
 mod tls;
+mod whole_body;
 
-pub(crate) use self::admission::{BODY_SHARE, BodyRoom, LARGEST_BODY};
+pub(crate) use self::admission::{BODY_SHARE, LARGEST_BODY};
 pub(crate) use self::api::{Access, Api, RefusalForm};
 pub(crate) use self::gateway::{Gateway, GatewayOptions};
 pub(crate) use self::guard::guard;
@@ -37,3 +38,4 @@ pub use self::log::Log;
 pub(crate) use self::refusal::Refusal;
 pub(crate) use self::requested_host::requested_host;
 pub use self::tls::{Tls, TlsError};
+pub(crate) use self::whole_body::{BodyError, whole_body};

@@ -4,6 +4,7 @@
 //! it where an index is and then talk to that host, with paths that begin at its root: so each index has a port
 //! of its own, which it keeps when the server is started again. There it is asked over HTTP or over gRPC.
 
+mod api;
 mod connections;
 mod error;
 mod models;

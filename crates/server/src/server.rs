@@ -2,11 +2,15 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
+use axum::extract::Request;
 use clipseek::Clipseek;
 use search::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tower_service::Service;
 
+use crate::api::{self, ApiState};
 use crate::connections::{Gateway, GatewayOptions, Keys, Limits, Log, Tls, listen, serve};
 use crate::error::ServerError;
 use crate::pinecone::{self, ControlState, PublicHost};
@@ -50,6 +54,7 @@ pub struct Server {
     address: SocketAddr,
     gateway: Arc<Gateway>,
     control: Arc<ControlState>,
+    api: Arc<ApiState>,
     displaced: Vec<Displaced>,
 }
 
@@ -94,11 +99,13 @@ impl Server {
         let workspace = Arc::new(Workspace::new(clipseek)?);
         let control = ControlState::new(&gateway, &workspace, address.ip(), public_host);
         let displaced = displaced(&workspace.store, &control).await?;
+        let api = Arc::new(ApiState::new(&gateway, &workspace));
         Ok(Self {
             listener,
             address,
             gateway,
             control: Arc::new(control),
+            api,
             displaced,
         })
     }
@@ -128,9 +135,10 @@ impl Server {
             listener,
             gateway,
             control,
+            api,
             ..
         } = self;
-        let router = pinecone::router(&control);
+        let router = by_path(pinecone::router(&control), api::router(&api));
         let never = watch::Sender::new(false);
         let served = serve(Arc::clone(&gateway), listener, router, never.subscribe());
         let ends = async {
@@ -149,6 +157,23 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// What answers at the server's own address: each API by its paths.
+fn by_path(pinecone: Router, api: Router) -> Router {
+    let choose = move |request: Request| {
+        let path = request.uri().path();
+        let is_api = path
+            .strip_prefix(api::PREFIX)
+            .is_some_and(|rest| rest.starts_with('/'));
+        let mut router = if is_api {
+            api.clone()
+        } else {
+            pinecone.clone()
+        };
+        async move { router.call(request).await }
+    };
+    Router::new().fallback(choose)
 }
 
 /// Begins to listen for all indexes; returns those that are not at their own ports.

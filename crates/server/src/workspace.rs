@@ -30,6 +30,11 @@ impl Workspace {
         })
     }
 
+    /// The application.
+    pub(crate) fn clipseek(&self) -> &Clipseek {
+        &self.clipseek
+    }
+
     /// The model with this identity, which is loaded if it isn't yet.
     pub(crate) fn embedder(&self, identity: &ModelIdentity) -> Result<Arc<Embedder>, ModelError> {
         self.models.get(self.clipseek.models(), identity)
@@ -62,8 +67,13 @@ impl Workspace {
         self.run_with(permit, work).await
     }
 
+    /// Waits until it may embed, for work of [`run_with`](Self::run_with).
+    pub(crate) async fn permit_to_embed(&self) -> Permit {
+        self.permits.embed().await
+    }
+
     /// The work keeps the permit until it is done, even if nobody waits for it any more.
-    async fn run_with<T: Send + 'static>(
+    pub(crate) async fn run_with<T: Send + 'static>(
         self: &Arc<Self>,
         permit: Permit,
         work: impl FnOnce(&Self) -> T + Send + 'static,

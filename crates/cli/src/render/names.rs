@@ -66,6 +66,7 @@ mod tests {
             height: None,
             captions: Vec::new(),
             metadata: serde_json::Map::new(),
+            hash: None,
         };
         let hits: Vec<Hit> = paths.iter().map(hit).collect();
         assert_eq!(names(&hits), expected);

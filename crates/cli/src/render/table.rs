@@ -195,6 +195,7 @@ mod tests {
             height: None,
             captions: vec![caption.to_owned()],
             metadata: serde_json::Map::new(),
+            hash: None,
         };
         let answer = Answer {
             query: Query::words("dog"),

@@ -28,8 +28,18 @@ pub(crate) fn check(gateway: &Gateway, request: &Request) -> Result<(), Refusal>
     }
     match request.headers().get(ORIGIN) {
         Some(origin) if !is_of(origin.as_bytes(), host) => Err(Refusal::ForeignOrigin),
+        _ if is_embedded_elsewhere(request) => Err(Refusal::ForeignOrigin),
         _ => Ok(()),
     }
+}
+
+/// Whether a page of another site asks for a picture or a script to show it as its own: for those, browsers name no origin.
+fn is_embedded_elsewhere(request: &Request) -> bool {
+    let says = |name: &str, value: &str| {
+        let said = request.headers().get(name);
+        said.is_some_and(|said| said.as_bytes() == value.as_bytes())
+    };
+    says("sec-fetch-site", "cross-site") && !says("sec-fetch-mode", "navigate")
 }
 
 /// Whether a host is an address, or a name that leads to this machine only.

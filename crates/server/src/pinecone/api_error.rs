@@ -4,7 +4,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::connections::{Fault, Refusal};
+use crate::connections::{BodyError, Fault, Refusal};
 use crate::error::ServerError;
 use crate::models::ModelError;
 use crate::workspace::WorkPanicked;
@@ -263,6 +263,18 @@ impl From<ServerError> for ApiError {
         match error {
             ServerError::Index(error) => error.into(),
             error => Self::internal(error.to_string()),
+        }
+    }
+}
+
+impl From<BodyError> for ApiError {
+    fn from(error: BodyError) -> Self {
+        let message = error.to_string();
+        match error {
+            BodyError::Encoding(_) => Self::wrong_encoding(message),
+            BodyError::TooLarge { .. } => Self::too_large(message),
+            BodyError::Cut => Self::invalid(message),
+            BodyError::NoRoom(refusal) => refusal.into(),
         }
     }
 }

@@ -1,11 +1,7 @@
-use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
-use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
-use crate::connections::{BODY_SHARE, BodyRoom, LARGEST_BODY};
+use crate::connections::{BODY_SHARE, LARGEST_BODY, whole_body};
 use crate::pinecone::api_error::{ApiError, in_words};
 
 /// The largest body of most requests, in bytes.
@@ -30,7 +26,7 @@ impl<S: Sync, T: DeserializeOwned + Send + 'static, const LIMIT: usize> FromRequ
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let bytes = whole(request, LIMIT).await?;
+        let bytes = whole_body(request, LIMIT).await?.1;
         if bytes.len() <= LARGE {
             return parsed(&bytes).map(Self);
         }
@@ -46,61 +42,11 @@ impl<S: Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for LinesBody
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let bytes = whole(request, LARGEST).await?;
+        let bytes = whole_body(request, LARGEST).await?.1;
         let lines = bytes.split(|&byte| byte == b'\n');
         let lines = lines.filter(|line| !line.trim_ascii().is_empty());
         lines.map(parsed).collect::<Result<_, _>>().map(Self)
     }
-}
-
-fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
-    let encoding = headers.get(CONTENT_ENCODING);
-    match encoding.filter(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        Some(encoding) => Err(ApiError::wrong_encoding(format!(
-            "the body's encoding is `{}`, expected none",
-            String::from_utf8_lossy(encoding.as_bytes())
-        ))),
-        None => Ok(()),
-    }
-}
-
-/// The whole body, if it has at most `limit` bytes and there is room for it.
-async fn whole(request: Request, limit: usize) -> Result<Vec<u8>, ApiError> {
-    let (parts, mut body) = request.into_parts();
-    check_encoding(&parts.headers)?;
-    if announced(&parts.headers).is_some_and(|length| length > limit as u64) {
-        return Err(too_large(limit));
-    }
-    let room = parts.extensions.get::<BodyRoom>();
-    let mut bytes = Vec::new();
-    while let Some(frame) = next_frame(&mut body).await? {
-        let length = bytes.len() + frame.len();
-        if length > limit {
-            return Err(too_large(limit));
-        }
-        room.map_or(Ok(()), |room| room.reserve(length))?;
-        bytes.extend_from_slice(&frame);
-    }
-    Ok(bytes)
-}
-
-/// The length of the body, if the client says it.
-fn announced(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// The next bytes of the body, if there are more.
-async fn next_frame(body: &mut Body) -> Result<Option<Bytes>, ApiError> {
-    let frame = body.frame().await.transpose();
-    let frame = frame.map_err(|_| ApiError::invalid("the body ended before it was whole"))?;
-    // Trailers say nothing here.
-    Ok(frame.map(|frame| frame.into_data().unwrap_or_default()))
-}
-
-fn too_large(limit: usize) -> ApiError {
-    ApiError::too_large(format!(
-        "the body is larger than {limit} bytes: send it in several requests"
-    ))
 }
 
 fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {

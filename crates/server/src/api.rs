@@ -1,0 +1,21 @@
+//! The JSON API for applications, under `/api/v1`.
+
+mod access;
+mod asked;
+mod classify;
+mod collections;
+mod embed;
+mod fields;
+mod files;
+mod given;
+mod hit;
+mod problem;
+mod records;
+mod routes;
+mod search;
+mod state;
+mod thumbnails;
+mod words;
+
+pub(crate) use self::routes::{PREFIX, router};
+pub(crate) use self::state::ApiState;

@@ -1,0 +1,131 @@
+//! What a request asks: its path, its parameters, its JSON, and the pictures that come with it.
+
+use axum::body::Body;
+use axum::extract::multipart::Multipart;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+use crate::connections::{LARGEST_BODY, whole_body};
+
+/// The part of a form that has the request's JSON.
+const REQUEST: &str = "request";
+
+/// The parts of a form that have pictures.
+const IMAGE: &str = "image";
+
+/// What the path says, with its percent signs decoded.
+pub(super) struct InPath<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::from_request_parts(parts, state).await;
+        let Path(said) =
+            path.map_err(|error| Problem::invalid(format!("the path: {}", error.body_text())))?;
+        Ok(Self(said))
+    }
+}
+
+/// What stands behind the path.
+pub(super) struct InQuery<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = Query::from_request_parts(parts, state).await;
+        let Query(said) = query
+            .map_err(|error| Problem::invalid(format!("the parameters: {}", error.body_text())))?;
+        Ok(Self(said))
+    }
+}
+
+/// The body: JSON; or a form with the JSON in its part `request`, and pictures in its parts `image`.
+pub(super) struct Asked<T> {
+    pub(super) request: T,
+    pub(super) pictures: Vec<Upload>,
+}
+
+/// A picture that came with a request.
+#[derive(Clone, Debug)]
+pub(super) struct Upload {
+    /// What its file is called, if the client says it.
+    pub(super) name: String,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Send + Sync> FromRequest<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (parts, bytes) = whole_body(request, LARGEST_BODY).await?;
+        let kind = parts.headers.get(CONTENT_TYPE);
+        let is_form = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/form-data"));
+        match is_form {
+            true => form(parts, bytes).await,
+            false => Ok(Self {
+                request: parsed(&bytes)?,
+                pictures: Vec::new(),
+            }),
+        }
+    }
+}
+
+async fn form<T: DeserializeOwned + Send + Sync>(
+    parts: Parts,
+    bytes: Vec<u8>,
+) -> Result<Asked<T>, Problem> {
+    let request = Request::from_parts(parts, Body::from(bytes));
+    let bad = |said: String| Problem::invalid(format!("the form: {said}"));
+    let form = Multipart::from_request(request, &()).await;
+    let mut form = form.map_err(|error| bad(error.body_text()))?;
+    let (mut asked, mut pictures) = (None, Vec::new());
+    while let Some(part) = form
+        .next_field()
+        .await
+        .map_err(|error| bad(error.body_text()))?
+    {
+        let part_name = part.name().unwrap_or_default().to_owned();
+        let name = part.file_name().unwrap_or("picture").to_owned();
+        let bytes = part.bytes().await.map_err(|error| bad(error.body_text()))?;
+        match part_name.as_str() {
+            REQUEST => asked = Some(parsed(&bytes)?),
+            IMAGE => pictures.push(Upload {
+                name,
+                bytes: bytes.into(),
+            }),
+            other => {
+                return Err(bad(format!(
+                    "there is no part `{other}`, expected `{REQUEST}` and `{IMAGE}`"
+                )));
+            }
+        }
+    }
+    Ok(Asked {
+        request: asked.map_or_else(|| parsed(b"{}"), Ok)?,
+        pictures,
+    })
+}
+
+fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::invalid("the body is no JSON object"));
+    }
+    serde_json::from_slice(bytes)
+        .map_err(|error| Problem::invalid(format!("the body is not what is expected: {error}")))
+}
+
+/// What no route matches.
+pub(super) async fn nowhere() -> Problem {
+    Problem::not_found("there is no such path")
+}
+
+/// A route that has other methods.
+pub(super) async fn otherwise() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method")
+}

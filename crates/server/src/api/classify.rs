@@ -1,0 +1,74 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use clip::Template;
+use clipseek::{Classifier, Label, PictureInput, check_labels};
+use serde::{Deserialize, Serialize};
+
+use super::asked::Asked;
+use super::given::GivenImage;
+use super::problem::Problem;
+use super::state::ApiState;
+use crate::workspace::Workspace;
+
+/// What a label is put into where nobody says it, as in CLIP's paper.
+const TEMPLATE: &str = "a photo of a {label}";
+
+/// The most labels.
+const MOST: usize = 1000;
+
+/// `POST /classify`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClassifyBody {
+    /// Whose model tells the labels apart.
+    collection: String,
+    labels: Vec<String>,
+    template: Option<String>,
+    image: Option<GivenImage>,
+    /// The id of a picture of the collection.
+    like: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Classified {
+    labels: Vec<Label>,
+}
+
+pub(super) async fn classify(
+    State(state): State<Arc<ApiState>>,
+    asked: Asked<ClassifyBody>,
+) -> Result<Json<Classified>, Problem> {
+    let Asked { request, pictures } = asked;
+    let labels = check_labels(&request.labels)?;
+    if labels.is_empty() || labels.len() > MOST {
+        let given = labels.len();
+        return Err(Problem::invalid(format!(
+            "`labels`: {given}, expected 1 to {MOST}"
+        )));
+    }
+    let template = request.template.as_deref().unwrap_or(TEMPLATE);
+    let template = Template::new(template).map_err(clipseek::Error::from)?;
+    let embedder = state.embedder(&request.collection).await?;
+    let (image, like) = (request.image, request.like);
+    let picture = state.look(&request.collection, move |workspace, collection| {
+        match (image, like, pictures.into_iter().next()) {
+            (Some(image), None, None) => image.read(workspace, &[]),
+            (None, Some(id), None) => Ok(PictureInput::File(
+                collection.record(&id)?.path().to_owned(),
+            )),
+            (None, None, Some(upload)) => Ok(upload.into()),
+            _ => Err(Problem::invalid(
+                "expected one picture: in `image`, in `like`, or in the form",
+            )),
+        }
+    });
+    let picture = picture.await?;
+    let classified = state.workspace.embed(move |_: &Workspace| {
+        let classifier = Classifier::new(embedder.model(), &labels, &[template])?;
+        Ok::<_, clipseek::Error>(classifier.picture(&picture)?.labels)
+    });
+    let labels = classified.await??;
+    Ok(Json(Classified { labels }))
+}

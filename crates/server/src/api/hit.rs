@@ -1,0 +1,87 @@
+use index::Metadata;
+use search::{Address, Hit, keys};
+use serde::Serialize;
+
+use super::fields::Fields;
+use super::routes::PREFIX;
+
+/// A picture as the API shows it.
+#[derive(Debug, Serialize)]
+pub(super) struct ShownHit {
+    id: String,
+    /// The cosine; none where nothing was compared.
+    similarity: Option<f32>,
+    /// The caption nearest to the query, where captions were compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caption: Option<search::CaptionMatch>,
+    captions: Vec<String>,
+    /// From the folder that holds its source on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    width: Option<u32>,
+    height: Option<u32>,
+    /// When it was taken, by the camera's clock.
+    taken: Option<String>,
+    metadata: Metadata,
+    thumbnail: String,
+}
+
+impl ShownHit {
+    pub(super) fn of(collection: &str, hit: Hit, fields: &Fields) -> Self {
+        let is_web = matches!(hit.address(), Address::Web(_));
+        let mut metadata = hit.metadata;
+        let taken = metadata.shift_remove(keys::TAKEN);
+        metadata.shift_remove(keys::TAKEN_AT);
+        fields.bound(&mut metadata);
+        Self {
+            thumbnail: thumbnail(collection, &hit.id, hit.hash.as_deref()),
+            id: hit.id,
+            similarity: hit.similarity,
+            caption: hit.caption,
+            captions: hit.captions,
+            path: (!is_web).then(|| hit.image.clone()),
+            url: is_web.then_some(hit.image),
+            width: hit.width,
+            height: hit.height,
+            taken: taken.and_then(|taken| taken.as_str().map(str::to_owned)),
+            metadata,
+        }
+    }
+}
+
+/// Where the small picture is: the address changes when the file does, so that it may be kept for ever.
+fn thumbnail(collection: &str, id: &str, hash: Option<&str>) -> String {
+    let version = hash.and_then(|hash| hash.get(..12)).unwrap_or_default();
+    let id = percent_encoded(id);
+    format!("{PREFIX}/collections/{collection}/records/{id}/thumbnail?v={version}")
+}
+
+/// As a segment of a path ([RFC 3986](https://www.rfc-editor.org/rfc/rfc3986)).
+fn percent_encoded(text: &str) -> String {
+    let encoded = text.bytes().map(|byte| {
+        if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
+    });
+    encoded.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_stay_one_segment() {
+        for (id, expected) in [
+            ("a-1", "a-1"),
+            ("../x", "%2E%2E%2Fx"),
+            ("ü ?#", "%C3%BC%20%3F%23"),
+        ] {
+            assert_eq!(percent_encoded(id), expected);
+        }
+    }
+}

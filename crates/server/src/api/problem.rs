@@ -1,0 +1,226 @@
+use axum::Json;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::connections::{BodyError, Fault, Refusal};
+use crate::models::ModelError;
+use crate::workspace::WorkPanicked;
+
+/// What is said of a failure that concerns the server's keeper alone.
+const OURS: &str = "the server could not do this; its log says why";
+
+/// An error as problem details ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
+#[derive(Debug)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    detail: String,
+    hint: Option<String>,
+    /// In how many seconds a retry may succeed.
+    retry_after: Option<u64>,
+    /// What the log has to say, where clients are not told.
+    fault: Option<String>,
+    /// The gateway's reason, if it is the gateway that refuses.
+    refusal: Option<Refusal>,
+}
+
+#[derive(Serialize)]
+struct Details<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        let is_passing = status == StatusCode::SERVICE_UNAVAILABLE;
+        Self {
+            status,
+            detail: detail.into(),
+            hint: None,
+            retry_after: is_passing.then_some(1),
+            fault: None,
+            refusal: None,
+        }
+    }
+
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// A failure of the server's own, which the log tells.
+    pub(crate) fn ours(fault: impl Into<String>) -> Self {
+        Self {
+            fault: Some(fault.into()),
+            ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, OURS)
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let details = Details {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or_default(),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            hint: self.hint.as_deref(),
+        };
+        let mut answer = (self.status, Json(details)).into_response();
+        let kind = HeaderValue::from_static("application/problem+json");
+        answer.headers_mut().insert(CONTENT_TYPE, kind);
+        if let Some(fault) = self.fault {
+            answer.extensions_mut().insert(Fault(fault));
+        }
+        if let Some(refusal) = self.refusal {
+            answer.extensions_mut().insert(refusal);
+        }
+        if let Some(seconds) = self.retry_after {
+            answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        answer
+    }
+}
+
+/// An error and what caused it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+impl From<clipseek::Error> for Problem {
+    fn from(error: clipseek::Error) -> Self {
+        let status = status_of(&error);
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            return Self::ours(with_causes(&error));
+        }
+        Self {
+            hint: error.hint(),
+            ..Self::new(status, with_causes(&error))
+        }
+    }
+}
+
+impl From<search::Error> for Problem {
+    fn from(error: search::Error) -> Self {
+        clipseek::Error::from(error).into()
+    }
+}
+
+/// Whose failure it is: the request's, that of something that isn't there, or the server's own.
+fn status_of(error: &clipseek::Error) -> StatusCode {
+    use clipseek::Error as E;
+    match error {
+        E::Search(error) => status_of_search(error),
+        E::Index(error) => status_of_index(error),
+        E::NoCollections { .. } => StatusCode::NOT_FOUND,
+        E::ModelNotHere { .. }
+        | E::ModelNotHad { .. }
+        | E::ModelMoved { .. }
+        | E::ModelChanged
+        | E::NoModelDirectory { .. }
+        | E::HubModel { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        E::Clip(_)
+        | E::Fetch(_)
+        | E::Picture { .. }
+        | E::Label { .. }
+        | E::NoWords
+        | E::NothingToCompare
+        | E::NoKeywordsIn { .. }
+        | E::NoTime { .. } => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn status_of_search(error: &search::Error) -> StatusCode {
+    use search::Error as E;
+    match error {
+        E::NoCollection { .. } | E::NoRecord { .. } | E::Deleted { .. } => StatusCode::NOT_FOUND,
+        E::Index(error) => status_of_index(error),
+        E::CollectionName { .. }
+        | E::OtherTextModel { .. }
+        | E::NoVector { .. }
+        | E::Vanished
+        | E::VectorLength { .. }
+        | E::DuplicateThreshold { .. }
+        | E::NoKeywords { .. }
+        | E::Picture(_)
+        | E::Clip(_) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn status_of_index(error: &index::Error) -> StatusCode {
+    use index::Error as E;
+    match error {
+        E::Busy { .. } | E::ChangedMeanwhile { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        E::InvalidTopK { .. }
+        | E::NotFinite { .. }
+        | E::ZeroVector { .. }
+        | E::DimensionMismatch { .. }
+        | E::UnknownOperator { .. }
+        | E::InvalidFilter { .. }
+        | E::TooManyFilterValues { .. }
+        | E::FilterTooDeep => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl From<ModelError> for Problem {
+    fn from(error: ModelError) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+    }
+}
+
+impl From<WorkPanicked> for Problem {
+    fn from(error: WorkPanicked) -> Self {
+        Self::ours(error.to_string())
+    }
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        let detail = error.to_string();
+        match error {
+            BodyError::Encoding(_) => Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail),
+            BodyError::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail),
+            BodyError::Cut => Self::invalid(detail),
+            BodyError::NoRoom(refusal) => refusal.into(),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let status = match refusal {
+            Refusal::MissingHost => StatusCode::BAD_REQUEST,
+            Refusal::InvalidKey => StatusCode::UNAUTHORIZED,
+            Refusal::ForeignHost { .. } | Refusal::ForeignOrigin | Refusal::ReadOnlyKey => {
+                StatusCode::FORBIDDEN
+            }
+            Refusal::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Refusal::Busy | Refusal::TooManyConnections => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::SlowBody { .. } => StatusCode::REQUEST_TIMEOUT,
+            Refusal::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
+        };
+        let retry_after = match refusal {
+            Refusal::RateLimited { retry_after } => Some(retry_after),
+            Refusal::TimedOut { .. } => Some(1),
+            _ => None,
+        };
+        let problem = Self::new(status, refusal.to_string());
+        Self {
+            retry_after: retry_after.or(problem.retry_after),
+            refusal: Some(refusal),
+            ..problem
+        }
+    }
+}

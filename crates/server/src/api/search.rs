@@ -1,0 +1,317 @@
+//! Asking a collection.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use clipseek::{Conditions, Field, Period, Query, Question, Term, TermKind};
+use index::Filter;
+use search::{Collection, Embedder, Keywords, Within, keys};
+use serde::{Deserialize, Serialize};
+
+use super::asked::{Asked, InPath, InQuery, Upload};
+use super::fields::Fields;
+use super::given::{GivenImage, GivenTerm, title};
+use super::hit::ShownHit;
+use super::problem::Problem;
+use super::state::ApiState;
+use crate::workspace::Workspace;
+
+/// How many pictures are found where nobody says how many.
+const DEFAULT_TOP_K: usize = 20;
+
+/// The most pictures of one answer.
+const MOST: usize = 1000;
+
+/// How far an answer may go on.
+const FARTHEST: usize = 10_000;
+
+/// `POST …/search`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SearchBody {
+    text: Option<String>,
+    image: Option<GivenImage>,
+    like: Option<String>,
+    vector: Option<Vec<f32>>,
+    mix: Option<Vec<GivenTerm>>,
+    r#in: Option<Vec<FieldName>>,
+    keywords: Option<String>,
+    filter: Option<Filter>,
+    taken_after: Option<String>,
+    taken_before: Option<String>,
+    folder: Option<String>,
+    threshold: Option<f32>,
+    top_k: Option<usize>,
+    offset: Option<usize>,
+    fields: Option<Vec<String>>,
+}
+
+/// `GET …/search`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SearchParameters {
+    text: Option<String>,
+    like: Option<String>,
+    keywords: Option<String>,
+    folder: Option<String>,
+    taken_after: Option<String>,
+    taken_before: Option<String>,
+    threshold: Option<f32>,
+    top_k: Option<usize>,
+    offset: Option<usize>,
+}
+
+/// What is compared.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum FieldName {
+    Images,
+    Captions,
+    Keywords,
+}
+
+/// The answer.
+#[derive(Debug, Serialize)]
+pub(super) struct Found {
+    collection: String,
+    model: String,
+    /// What was looked for, in words.
+    query: String,
+    hits: Vec<ShownHit>,
+    /// The best similarity there is, whatever the threshold.
+    best: Option<f32>,
+    /// How many pictures there are to go through, up to 10,000.
+    total: usize,
+    /// The offset at which the answer goes on.
+    next: Option<usize>,
+    /// What is to be known of the answer, in sentences.
+    notes: Vec<String>,
+}
+
+pub(super) async fn by_body(
+    State(state): State<Arc<ApiState>>,
+    InPath(collection): InPath<String>,
+    asked: Asked<SearchBody>,
+) -> Result<Json<Found>, Problem> {
+    search(&state, collection, asked.request, asked.pictures).await
+}
+
+pub(super) async fn by_parameters(
+    State(state): State<Arc<ApiState>>,
+    InPath(collection): InPath<String>,
+    InQuery(asked): InQuery<SearchParameters>,
+) -> Result<Json<Found>, Problem> {
+    let body = SearchBody {
+        text: asked.text,
+        like: asked.like,
+        keywords: asked.keywords,
+        folder: asked.folder,
+        taken_after: asked.taken_after,
+        taken_before: asked.taken_before,
+        threshold: asked.threshold,
+        top_k: asked.top_k,
+        offset: asked.offset,
+        ..SearchBody::default()
+    };
+    search(&state, collection, body, Vec::new()).await
+}
+
+async fn search(
+    state: &ApiState,
+    collection: String,
+    body: SearchBody,
+    uploads: Vec<Upload>,
+) -> Result<Json<Found>, Problem> {
+    let fields = Fields::of(body.fields.clone());
+    let read = move |workspace: &Workspace, collection: &Collection<'_>| {
+        body.question(workspace, collection, &uploads)
+    };
+    // A picture may be long in coming from its server, and keeps nobody from reading.
+    let mut question = state.look(&collection, read).await?;
+    let title = shown_title(&question.query);
+    let embedder = match question.query.terms.is_empty() {
+        true => None,
+        false => Some(state.embedder(&collection).await?),
+    };
+    if let Some(embedder) = &embedder {
+        // Captions may have been embedded by another model, which the search itself looks at.
+        if question.query.within == Within::Images {
+            state
+                .replace_words(embedder, &mut question.query.terms)
+                .await?;
+        }
+    }
+    let is_to_embed = question
+        .query
+        .terms
+        .iter()
+        .any(|term| matches!(term.kind, TermKind::Words(_) | TermKind::Picture(_)));
+    let ask = move |workspace: &Workspace| {
+        let collection = workspace.store.collection(&collection)?;
+        let model = embedder.as_ref().map(|it| it.model());
+        let answer = workspace.clipseek().ask(&collection, model, question)?;
+        Ok::<_, Problem>(Found {
+            query: title,
+            notes: notes(&answer),
+            best: answer.found.best,
+            total: answer.found.total,
+            next: answer.found.next,
+            hits: answer
+                .found
+                .hits
+                .into_iter()
+                .map(|hit| ShownHit::of(&answer.collection, hit, &fields))
+                .collect(),
+            collection: answer.collection,
+            model: answer.model,
+        })
+    };
+    let found = match is_to_embed {
+        true => state.workspace.embed(ask).await?,
+        false => state.workspace.read(ask).await?,
+    };
+    found.map(Json)
+}
+
+impl ApiState {
+    /// Puts vectors in the place of words.
+    async fn replace_words(
+        &self,
+        embedder: &Arc<Embedder>,
+        terms: &mut [Term],
+    ) -> Result<(), Problem> {
+        for term in terms {
+            if let TermKind::Words(words) = &term.kind {
+                let vector = self.words.vector(&self.workspace, embedder, words).await?;
+                term.kind = TermKind::Vector(vector.to_vec());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn shown_title(query: &Query) -> String {
+    match (&query.keywords, query.terms.is_empty()) {
+        (Some(keywords), true) => keywords.text().to_owned(),
+        _ => title(&query.terms),
+    }
+}
+
+fn notes(answer: &clipseek::Answer) -> Vec<String> {
+    let gone = (answer.found.gone > 0 && answer.nothing.is_none()).then(|| {
+        let (pictures, were) = match answer.found.gone {
+            1 => ("1 better picture".to_owned(), "was left out: its file is"),
+            more => (
+                format!("{more} better pictures"),
+                "were left out: their files are",
+            ),
+        };
+        format!("{pictures} {were} gone")
+    });
+    let nothing = answer.nothing.as_ref().map(ToString::to_string);
+    nothing.into_iter().chain(gone).collect()
+}
+
+impl SearchBody {
+    fn question(
+        self,
+        workspace: &Workspace,
+        collection: &Collection<'_>,
+        uploads: &[Upload],
+    ) -> Result<Question, Problem> {
+        let top_k = within("top_k", self.top_k.unwrap_or(DEFAULT_TOP_K), 1, MOST)?;
+        let offset = within("offset", self.offset.unwrap_or(0), 0, FARTHEST)?;
+        let keywords = self.keywords.filter(|text| !text.trim().is_empty());
+        let keywords = keywords.map(|text| Keywords::parse(&text)).transpose()?;
+        let single = [
+            self.text
+                .filter(|text| !text.trim().is_empty())
+                .map(GivenTerm::words),
+            self.image.map(|image| GivenTerm {
+                image: Some(image),
+                ..GivenTerm::default()
+            }),
+            self.like.map(|id| GivenTerm {
+                like: Some(id),
+                ..GivenTerm::default()
+            }),
+            self.vector.map(|values| GivenTerm {
+                vector: Some(values),
+                ..GivenTerm::default()
+            }),
+        ];
+        let terms = single
+            .into_iter()
+            .flatten()
+            .chain(self.mix.unwrap_or_default());
+        let terms = terms.map(|term| term.read(workspace, collection, uploads));
+        let terms = terms.collect::<Result<Vec<Term>, _>>()?;
+        let fields = self.r#in.unwrap_or_default();
+        let fields: Vec<Field> = fields.into_iter().map(Field::from).collect();
+        Ok(Question {
+            query: Query::with(terms, keywords, &fields)?,
+            top_k: top_k.min(FARTHEST.saturating_sub(offset)).max(1),
+            offset,
+            counted: true,
+            threshold: self.threshold,
+            filter: filter(
+                self.filter,
+                self.folder,
+                [self.taken_after, self.taken_before],
+                collection,
+            )?,
+        })
+    }
+}
+
+/// All conditions together.
+fn filter(
+    filter: Option<Filter>,
+    folder: Option<String>,
+    [after, before]: [Option<String>; 2],
+    collection: &Collection<'_>,
+) -> Result<Option<Filter>, Problem> {
+    let after = after.map(|text| period("taken_after", &text)).transpose()?;
+    let before = before
+        .map(|text| period("taken_before", &text))
+        .transpose()?;
+    if let (Some(after), Some(before)) = (after, before)
+        && after.start >= before.end
+    {
+        return Err(Problem::invalid(
+            "`taken_after` is later than `taken_before`",
+        ));
+    }
+    let conditions = Conditions {
+        taken_after: after,
+        taken_before: before,
+        ..Conditions::default()
+    };
+    let folder = folder.map(|folder| Filter::contains(keys::FOLDERS, &folder));
+    let conditions = [filter, conditions.filter(collection)?, folder];
+    Ok(Filter::all(conditions.into_iter().flatten()))
+}
+
+fn period(name: &str, text: &str) -> Result<Period, Problem> {
+    Period::parse(text).map_err(|said| Problem::invalid(format!("`{name}`: {said}")))
+}
+
+fn within(name: &str, value: usize, least: usize, most: usize) -> Result<usize, Problem> {
+    match (least..=most).contains(&value) {
+        true => Ok(value),
+        false => Err(Problem::invalid(format!(
+            "`{name}`: {value}, expected {least} to {most}"
+        ))),
+    }
+}
+
+impl From<FieldName> for Field {
+    fn from(name: FieldName) -> Self {
+        match name {
+            FieldName::Images => Self::Images,
+            FieldName::Captions => Self::Captions,
+            FieldName::Keywords => Self::Keywords,
+        }
+    }
+}

@@ -1,0 +1,177 @@
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use picture::{Limits, Picture, decoding_cost};
+use tempfile::NamedTempFile;
+use tokio::sync::Semaphore;
+
+use super::problem::Problem;
+
+/// The longest sides that there are, in pixels.
+const SIDES: [u32; 3] = [320, 640, 1280];
+
+/// The quality of the JPEG files.
+const QUALITY: u8 = 82;
+
+/// How much they may take on the disk, in bytes.
+const MOST_BYTES: u64 = 512 << 20;
+
+/// How much is left when the oldest have been removed.
+const KEPT_BYTES: u64 = 384 << 20;
+
+/// The memory that decoding may take at a time, in MiB. A picture that takes more is decoded alone.
+const MEMORY: u32 = 1024;
+
+/// Pictures made small, each once: they are kept in a folder of the store, under the hash of the picture's file.
+#[derive(Debug)]
+pub(super) struct Thumbnails {
+    folder: PathBuf,
+    memory: Arc<Semaphore>,
+    /// How many bytes are in the folder, once it has been counted.
+    bytes: Mutex<Option<u64>>,
+}
+
+/// The side for pictures that are shown `width` pixels wide.
+pub(super) fn side_for(width: u32) -> u32 {
+    let fitting = SIDES.into_iter().find(|side| *side >= width);
+    fitting.unwrap_or(SIDES[SIDES.len() - 1])
+}
+
+impl Thumbnails {
+    /// Those of the store in a directory.
+    pub(super) fn new(store: &Path) -> Self {
+        Self {
+            folder: store.join("thumbnails"),
+            memory: Arc::new(Semaphore::new(MEMORY as usize)),
+            bytes: Mutex::new(None),
+        }
+    }
+
+    /// The JPEG file of the picture in a file with this hash, at most `side` pixels wide and high, if it is kept.
+    pub(super) fn kept(&self, hash: &str, side: u32) -> Option<Vec<u8>> {
+        fs::read(self.path(hash, side)).ok()
+    }
+
+    /// The same made anew, of the picture's bytes.
+    pub(super) fn made(&self, hash: &str, side: u32, bytes: &[u8]) -> Result<Vec<u8>, Problem> {
+        let limits = Limits::default();
+        let picture = Picture::decode_reduced(bytes, &limits, 2 * side);
+        let picture = picture.map_err(|error| {
+            Problem::not_found(format!("the picture cannot be read any more: {error}"))
+        })?;
+        let small = picture.picture.thumbnail(side, side).to_jpeg(QUALITY);
+        // What cannot be kept is made again.
+        if let Ok(()) = self.keep(&self.path(hash, side), &small) {
+            self.bound(small.len() as u64);
+        }
+        Ok(small)
+    }
+
+    /// Waits until there is memory to decode a picture.
+    pub(super) async fn room(&self, bytes: &[u8], side: u32) -> tokio::sync::OwnedSemaphorePermit {
+        let cost = decoding_cost(bytes, &Limits::default(), 2 * side) >> 20;
+        let cost = u32::try_from(cost).unwrap_or(MEMORY).clamp(1, MEMORY);
+        let room = Arc::clone(&self.memory).acquire_many_owned(cost).await;
+        room.expect("nobody closes the semaphore")
+    }
+
+    fn path(&self, hash: &str, side: u32) -> PathBuf {
+        let (first, rest) = hash.split_at(2.min(hash.len()));
+        self.folder.join(first).join(format!("{rest}-{side}.jpg"))
+    }
+
+    fn keep(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let folder = path.parent().unwrap_or(&self.folder);
+        fs::create_dir_all(folder)?;
+        let mut file = NamedTempFile::new_in(folder)?;
+        io::Write::write_all(&mut file, bytes)?;
+        file.persist(path)?;
+        Ok(())
+    }
+
+    /// Removes the oldest where there are too many.
+    fn bound(&self, added: u64) {
+        let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let total = match *bytes {
+            Some(bytes) => bytes + added,
+            None => self.files().iter().map(|(_, _, bytes)| bytes).sum(),
+        };
+        *bytes = Some(match total > MOST_BYTES {
+            true => self.remove_oldest(total),
+            false => total,
+        });
+    }
+
+    fn remove_oldest(&self, mut total: u64) -> u64 {
+        let mut files = self.files();
+        files.sort();
+        for (_, path, bytes) in files {
+            if total <= KEPT_BYTES {
+                break;
+            }
+            if fs::remove_file(path).is_ok() {
+                total -= bytes;
+            }
+        }
+        total
+    }
+
+    /// When each was made, where it is, and its bytes.
+    fn files(&self) -> Vec<(SystemTime, PathBuf, u64)> {
+        let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
+        let files = entries(&self.folder).flat_map(|folder| entries(&folder.path()));
+        let files = files.filter_map(|file| {
+            let about = file.metadata().ok()?;
+            Some((about.modified().ok()?, file.path(), about.len()))
+        });
+        files.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_picture_is_made_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let thumbnails = Thumbnails::new(directory.path());
+        let bytes = Picture::from_rgb(900, 300, vec![90; 810_000])
+            .unwrap()
+            .to_png();
+        assert_eq!(thumbnails.kept("abcd", 320), None);
+        let made = thumbnails.made("abcd", 320, &bytes).unwrap();
+        let small = Picture::decode(&made, &Limits::default()).unwrap();
+        assert_eq!((small.width(), small.height()), (320, 107));
+        assert_eq!(thumbnails.kept("abcd", 320), Some(made));
+        assert!(thumbnails.made("ef", 320, b"no picture").is_err());
+    }
+
+    #[test]
+    fn the_oldest_go() {
+        let directory = tempfile::tempdir().unwrap();
+        let thumbnails = Thumbnails::new(directory.path());
+        for (n, hash) in ["aa1", "bb2", "cc3"].into_iter().enumerate() {
+            let path = thumbnails.path(hash, 320);
+            thumbnails.keep(&path, b"12345").unwrap();
+            let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(n as u64 + 1);
+            fs::File::options()
+                .append(true)
+                .open(&path)
+                .unwrap()
+                .set_modified(time)
+                .unwrap();
+        }
+        assert_eq!(thumbnails.remove_oldest(KEPT_BYTES + 8), KEPT_BYTES - 2);
+        let kept = ["aa1", "bb2", "cc3"].map(|hash| thumbnails.kept(hash, 320).is_some());
+        assert_eq!(kept, [false, false, true]);
+    }
+
+    #[test]
+    fn sides_are_few() {
+        assert_eq!([1, 320, 321, 9999].map(side_for), [320, 320, 640, 1280]);
+    }
+}

@@ -1,0 +1,136 @@
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lru::LruCache;
+use search::Embedder;
+use tokio::sync::oneshot;
+
+use super::problem::Problem;
+use crate::workspace::Workspace;
+
+/// How many vectors of words are kept.
+const KEPT: NonZeroUsize = NonZeroUsize::new(4096).expect("not 0");
+
+/// How many words are embedded at once.
+const AT_ONCE: usize = 64;
+
+/// The longest words whose vectors are kept, in bytes.
+const LONGEST_KEPT: usize = 1024;
+
+/// The vectors of the words that are asked for: those of the last ones are kept, and those that are asked for at the same
+/// time are embedded together.
+pub(super) struct Words {
+    kept: Mutex<LruCache<Key, Vector>>,
+    waiting: Mutex<Vec<Waiting>>,
+}
+
+type Vector = Arc<[f32]>;
+
+/// A model's fingerprint and precision, and the words.
+type Key = (String, String);
+
+struct Waiting {
+    key: Key,
+    embedder: Arc<Embedder>,
+    answer: oneshot::Sender<Result<Vector, String>>,
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Self {
+            kept: Mutex::new(LruCache::new(KEPT)),
+            waiting: Mutex::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Words")
+    }
+}
+
+impl Words {
+    /// The vector of `words` by a model.
+    pub(super) async fn vector(
+        &self,
+        workspace: &Arc<Workspace>,
+        embedder: &Arc<Embedder>,
+        words: &str,
+    ) -> Result<Vector, Problem> {
+        let model = embedder.model();
+        let space = format!("{} {}", model.text_fingerprint(), model.precision().name());
+        let key = (space, words.to_owned());
+        if let Some(vector) = locked(&self.kept).get(&key) {
+            return Ok(Arc::clone(vector));
+        }
+        let (answer, mut answered) = oneshot::channel();
+        locked(&self.waiting).push(Waiting {
+            key: key.clone(),
+            embedder: Arc::clone(embedder),
+            answer,
+        });
+        // Whoever is let in first embeds for all who wait by then; the others find their answers.
+        let answered = loop {
+            tokio::select! {
+                biased;
+                answered = &mut answered => break answered,
+                permit = workspace.permit_to_embed() => {
+                    let batch = self.next_batch();
+                    if !batch.is_empty() {
+                        workspace.run_with(permit, |_| embed(batch)).await?;
+                    }
+                }
+            }
+        };
+        let vector = answered.map_err(|_| Problem::ours("words were not embedded"))?;
+        let vector = vector.map_err(Problem::invalid)?;
+        if words.len() <= LONGEST_KEPT {
+            locked(&self.kept).put(key, Arc::clone(&vector));
+        }
+        Ok(vector)
+    }
+
+    /// The first that wait, and those with the same model, up to [`AT_ONCE`].
+    fn next_batch(&self) -> Vec<Waiting> {
+        let mut waiting = locked(&self.waiting);
+        waiting.retain(|one| !one.answer.is_closed());
+        let Some(space) = waiting.first().map(|first| first.key.0.clone()) else {
+            return Vec::new();
+        };
+        let mut left = AT_ONCE;
+        let of_batch = |one: &mut Waiting| {
+            let is_taken = left > 0 && one.key.0 == space;
+            left -= usize::from(is_taken);
+            is_taken
+        };
+        waiting.extract_if(.., of_batch).collect()
+    }
+}
+
+/// Embeds and answers. Where the words of one cannot be embedded, the others' are embedded one by one.
+fn embed(batch: Vec<Waiting>) {
+    let Some(first) = batch.first() else { return };
+    let words: Vec<&str> = batch.iter().map(|one| one.key.1.as_str()).collect();
+    let together = first.embedder.model().embed_texts(&words);
+    let vectors: Vec<Result<Vec<f32>, String>> = match together {
+        Ok(vectors) => vectors.into_iter().map(Ok).collect(),
+        Err(_) => words
+            .iter()
+            .map(|words| alone(&first.embedder, words))
+            .collect(),
+    };
+    for (one, vector) in batch.into_iter().zip(vectors) {
+        // Whoever has gone away needs no answer.
+        let _ = one.answer.send(vector.map(Arc::from));
+    }
+}
+
+fn alone(embedder: &Embedder, words: &str) -> Result<Vec<f32>, String> {
+    embedder.text(words).map_err(|error| error.to_string())
+}
+
+fn locked<T>(it: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    it.lock().unwrap_or_else(PoisonError::into_inner)
+}

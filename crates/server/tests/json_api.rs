@@ -1,0 +1,503 @@
+//! The JSON API, over a server on loopback with the pictures that ship with clipseek.
+
+use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clipseek::{AddRequest, Clipseek, ModelChoice, Settings, demo};
+use picture::{Limits, Picture};
+use reqwest::{Client, Method, multipart};
+use serde_json::{Value, json};
+use server::{Keys, Server, ServerError, ServerOptions};
+use tokio::sync::oneshot;
+
+const COLLECTION: &str = "/api/v1/collections/birds";
+
+/// A store with the collection `birds`, filled once, and a folder with its pictures.
+fn filled() -> &'static Path {
+    static FILLED: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let filled = FILLED.get_or_init(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let clipseek = Clipseek::new(Settings::in_directory(&directory.path().join("store")));
+        let request = AddRequest {
+            sources: vec![demo::unpack(&directory.path().join("demo")).unwrap()],
+            model: ModelChoice::named("mini"),
+            collection: Some("birds".to_owned()),
+            ..AddRequest::default()
+        };
+        clipseek
+            .add(request, &AtomicBool::new(false), &|_| {})
+            .unwrap();
+        directory
+    });
+    filled.path()
+}
+
+struct World {
+    address: String,
+    client: Client,
+    key: &'static str,
+    end: oneshot::Sender<()>,
+    served: tokio::task::JoinHandle<Result<(), ServerError>>,
+}
+
+impl World {
+    /// A server over the store `birds`.
+    async fn start() -> World {
+        World::with(filled(), Keys::default()).await
+    }
+
+    async fn with(directory: &Path, keys: Keys) -> World {
+        let options = ServerOptions::new("127.0.0.1:0".parse().unwrap(), keys);
+        let settings = Settings::in_directory(&directory.join("store"));
+        let server = Server::bind(Clipseek::new(settings), options)
+            .await
+            .unwrap();
+        let address = format!("http://{}", server.address());
+        let (end, ended) = oneshot::channel();
+        let served = tokio::spawn(server.run(async {
+            let _ = ended.await;
+        }));
+        World {
+            address,
+            client: net::client(&net::ClientSettings::default())
+                .unwrap()
+                .build()
+                .unwrap(),
+            key: "any",
+            end,
+            served,
+        }
+    }
+
+    async fn end(self) {
+        self.end.send(()).unwrap();
+        self.served.await.unwrap().unwrap();
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("{}{path}", self.address);
+        self.client.request(method, url).header("Api-Key", self.key)
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        let kind = answer.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let is_problem = kind == "application/problem+json";
+        assert_eq!(is_problem, status >= 400, "{status} {kind}");
+        let body: Value = answer.json().await.unwrap();
+        if is_problem {
+            assert_eq!(body["status"], json!(status));
+        }
+        (status, body)
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        self.answer(self.request(Method::GET, path)).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let request = self.request(Method::POST, path);
+        let request = request.header("content-type", "application/json");
+        self.answer(request.body(body.to_string())).await
+    }
+
+    async fn search(&self, body: Value) -> Value {
+        let (status, found) = self.post(&format!("{COLLECTION}/search"), &body).await;
+        assert_eq!(status, 200, "{body} {found}");
+        found
+    }
+
+    /// A search that is refused, as its problem tells.
+    async fn refused(&self, body: Value) -> (u16, String) {
+        let (status, problem) = self.post(&format!("{COLLECTION}/search"), &body).await;
+        (status, problem["detail"].as_str().unwrap().to_owned())
+    }
+}
+
+fn ids(found: &Value) -> Vec<String> {
+    let hits = found["hits"].as_array().unwrap().iter();
+    hits.map(|hit| hit["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn picture_file(name: &str) -> Vec<u8> {
+    std::fs::read(filled().join("demo/pictures").join(name)).unwrap()
+}
+
+#[tokio::test]
+async fn words_find_pictures_in_parts() {
+    let world = World::start().await;
+    let whole = world
+        .search(json!({"text": "a bird on a branch", "top_k": 100}))
+        .await;
+    let hit = &whole["hits"][0];
+    assert!(
+        hit["captions"][0].as_str().unwrap().contains("bird"),
+        "{hit}"
+    );
+    assert_eq!(
+        (&whole["collection"], &whole["model"]),
+        (&json!("birds"), &json!("mini"))
+    );
+    assert_eq!(whole["query"], json!("a bird on a branch"));
+    assert_eq!(
+        (&whole["best"], &whole["next"]),
+        (&hit["similarity"], &Value::Null)
+    );
+    assert!(hit["width"].as_u64().is_some() && hit["height"].as_u64().is_some());
+    let total = whole["total"].as_u64().unwrap();
+    assert_eq!(ids(&whole).len() as u64, total);
+    let (mut together, mut offset) = (Vec::new(), json!(0));
+    while !offset.is_null() {
+        let part = json!({"text": "a bird on a branch", "top_k": 5, "offset": offset});
+        let part = world.search(part).await;
+        together.extend(ids(&part));
+        offset = part["next"].clone();
+    }
+    assert_eq!(together, ids(&whole));
+    // The simple form, and a threshold.
+    let threshold = whole["hits"][2]["similarity"].as_f64().unwrap() - 1e-6;
+    let path = format!("{COLLECTION}/search?text=a+bird+on+a+branch&top_k=2&threshold={threshold}");
+    let (status, simple) = world.get(&path).await;
+    assert_eq!((status, &simple["total"]), (200, &json!(3)));
+    assert_eq!(ids(&simple), ids(&whole)[..2]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn every_kind_of_query_is_answered() {
+    let world = World::start().await;
+    let first = |found: &Value| found["hits"][0]["id"].clone();
+    let birds = world.search(json!({"text": "a bird on a branch"})).await;
+    let bird = first(&birds);
+    let (status, record) = world
+        .get(&format!("{COLLECTION}/records/{}", bird.as_str().unwrap()))
+        .await;
+    assert_eq!(
+        (status, &record["id"], &record["similarity"]),
+        (200, &bird, &Value::Null)
+    );
+    let alike = world.search(json!({"like": bird})).await;
+    assert!(!ids(&alike).contains(&bird.as_str().unwrap().to_owned()));
+    // The same picture as base64, and in a form.
+    let file = picture_file("two-perch.jpg");
+    let image = json!({"base64": STANDARD.encode(&file)});
+    let by_base64 = world.search(json!({"image": image, "text": "snow"})).await;
+    let request = json!({"mix": [{"text": "snow"}, {"image": {"part": 0}}]}).to_string();
+    let form = multipart::Form::new().text("request", request).part(
+        "image",
+        multipart::Part::bytes(file.clone()).file_name("a.jpg"),
+    );
+    let path = format!("{COLLECTION}/search");
+    let (status, by_form) = world
+        .answer(world.request(Method::POST, &path).multipart(form))
+        .await;
+    assert_eq!(status, 200, "{by_form}");
+    assert_eq!(ids(&by_form), ids(&by_base64));
+    assert_eq!(by_form["query"], json!("snow + a.jpg"));
+    // Its own vector.
+    let body = json!({"collection": "birds", "text": ["a bird on a branch"], "images": [image]});
+    let (status, embedded) = world.post("/api/v1/embed", &body).await;
+    assert_eq!(
+        (status, embedded["images"].as_array().unwrap().len()),
+        (200, 1)
+    );
+    let by_vector = world.search(json!({"vector": embedded["text"][0]})).await;
+    assert_eq!(ids(&by_vector), ids(&birds));
+    // Keywords alone, both captions and pictures, and nothing at all.
+    let by_keywords = world.search(json!({"keywords": "bird"})).await;
+    assert_eq!(by_keywords["hits"][0]["similarity"], Value::Null);
+    let both = world
+        .search(json!({"text": "bird", "in": ["images", "captions"]}))
+        .await;
+    assert!(
+        both["hits"][0]["caption"]["text"].as_str().is_some(),
+        "{both}"
+    );
+    let all = world.search(json!({"top_k": 1})).await;
+    assert!(all["total"].as_u64() > Some(5) && all["best"].is_null());
+    let less =
+        world.search(json!({"mix": [{"text": "a bird"}, {"text": "water", "weight": -0.5}]}));
+    assert_eq!(less.await["query"], json!("a bird - 0.5 × water"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_there_is_described() {
+    let world = World::start().await;
+    let (_, list) = world.get("/api/v1/collections").await;
+    let (_, one) = world.get(COLLECTION).await;
+    assert_eq!(list["collections"], json!([one]));
+    assert_eq!(
+        (&one["name"], &one["model"], &one["dimension"]),
+        (&json!("birds"), &json!("mini"), &json!(256))
+    );
+    let (_, models) = world.get("/api/v1/models").await;
+    assert_eq!(models["models"][0]["collections"], json!(["birds"]));
+    let (status, facets) = world.get(&format!("{COLLECTION}/facets")).await;
+    assert_eq!((status, &facets["undated"]), (200, &one["pictures"]));
+    let folder = facets["folders"][0]["value"].clone();
+    let within = world.search(json!({"folder": folder, "top_k": 1})).await;
+    assert_eq!(within["total"], facets["folders"][0]["count"]);
+    let (status, duplicates) = world.get(&format!("{COLLECTION}/duplicates")).await;
+    assert_eq!((status, &duplicates["groups"]), (200, &json!([])));
+    let file = STANDARD.encode(picture_file("two-perch.jpg"));
+    let body =
+        json!({"collection": "birds", "labels": ["birds", "a car"], "image": {"base64": file}});
+    let (status, classified) = world.post("/api/v1/classify", &body).await;
+    assert_eq!(
+        (status, &classified["labels"][0]["label"]),
+        (200, &json!("birds"))
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn pictures_come_small_and_whole() {
+    let world = World::start().await;
+    let hit = world.search(json!({"text": "birds", "top_k": 1})).await["hits"][0].clone();
+    let small = |width: u32| format!("{}&width={width}", hit["thumbnail"].as_str().unwrap());
+    for (width, side) in [(1, 320), (321, 640)] {
+        for _ in 0..2 {
+            let answer = world
+                .request(Method::GET, &small(width))
+                .send()
+                .await
+                .unwrap();
+            assert_eq!(
+                (answer.status().as_u16(), &answer.headers()["content-type"]),
+                (200, &"image/jpeg".parse().unwrap())
+            );
+            assert!(
+                answer.headers()["cache-control"]
+                    .to_str()
+                    .unwrap()
+                    .contains("immutable")
+            );
+            let picture =
+                Picture::decode(&answer.bytes().await.unwrap(), &Limits::default()).unwrap();
+            assert!(picture.width().max(picture.height()) <= side);
+        }
+    }
+    let path = format!(
+        "{COLLECTION}/records/{}/original",
+        hit["id"].as_str().unwrap()
+    );
+    let whole = world.request(Method::GET, &path).send().await.unwrap();
+    let headers = whole.headers().clone();
+    assert_eq!(headers["content-type"], "image/jpeg");
+    assert_eq!(headers["x-content-type-options"], "nosniff");
+    assert!(
+        headers["content-security-policy"]
+            .to_str()
+            .unwrap()
+            .contains("sandbox")
+    );
+    let picture = Picture::decode(&whole.bytes().await.unwrap(), &Limits::default()).unwrap();
+    assert_eq!(
+        json!([picture.width(), picture.height()]),
+        json!([hit["width"], hit["height"]])
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said() {
+    let world = World::start().await;
+    for (body, expected) in [
+        (json!({"txt": "a dog"}), "unknown field `txt`"),
+        (json!({"text": 1}), "invalid type"),
+        (
+            json!({"text": "a", "top_k": 0}),
+            "`top_k`: 0, expected 1 to 1000",
+        ),
+        (json!({"text": "a", "offset": 10_001}), "`offset`: 10001"),
+        (json!({"text": "a", "filter": {"a": {"$what": 1}}}), "$what"),
+        (
+            json!({"text": "a", "taken_after": "soon"}),
+            "`taken_after`: expected a date",
+        ),
+        (
+            json!({"text": "a", "taken_after": "2020", "taken_before": "2019"}),
+            "is later than",
+        ),
+        (json!({"mix": [{"text": "a", "weight": 0}]}), "`weight`: 0"),
+        (
+            json!({"mix": [{"text": "a", "like": "b"}]}),
+            "a term has one of",
+        ),
+        (json!({"mix": [{"text": " "}]}), "no words"),
+        (
+            json!({"vector": [1.0]}),
+            "the vector has 1 numbers, expected 256",
+        ),
+        (
+            json!({"image": {}}),
+            "expected one of `url`, `base64` and `part`",
+        ),
+        (json!({"image": {"part": 0}}), "`part`: 0, of 0 pictures"),
+        (json!({"image": {"base64": "?"}}), "no base64"),
+        (json!({"image": {"base64": "AAAA"}}), "the picture"),
+        // No file of this machine, and nothing within its network.
+        (
+            json!({"image": {"url": "file:///etc/passwd"}}),
+            "expected one with http or https",
+        ),
+        (
+            json!({"image": {"url": "/etc/passwd"}}),
+            "expected one with http or https",
+        ),
+        (
+            json!({"image": {"url": "http://127.0.0.1:9/a.jpg"}}),
+            "127.0.0.1",
+        ),
+        (
+            json!({"image": {"url": "http://2130706433/a.jpg"}}),
+            "127.0.0.1",
+        ),
+        (
+            json!({"image": {"url": "http://[::ffff:127.0.0.1]/a.jpg"}}),
+            "127.0.0.1",
+        ),
+    ] {
+        let (status, detail) = world.refused(body.clone()).await;
+        assert!(
+            status == 400 && detail.contains(expected),
+            "{body}: {status} {detail}"
+        );
+    }
+    assert_eq!(world.refused(json!({"like": "nobody"})).await.0, 404);
+    for (path, status) in [
+        ("/api/v1/collections/none", 404),
+        ("/api/v1/collections/none/search?text=a", 404),
+        ("/api/v1/collections/birds/records/none", 404),
+        (
+            "/api/v1/collections/birds/records/..%2F..%2Fcatalogue.sqlite/original",
+            404,
+        ),
+        ("/api/v1/collections/..%2F..%2F/facets", 404),
+        ("/api/v1/collections/birds/search?text=a&top_k=x", 400),
+        ("/api/v1/nothing", 404),
+        ("/api/v1/classify", 405),
+    ] {
+        assert_eq!(world.get(path).await.0, status, "{path}");
+    }
+    // Words stay words, also where they look like a file or a mix.
+    for words in ["/etc/passwd", "dog + cat", "like:x", "https://a/b.jpg"] {
+        let found = world.search(json!({"text": words, "top_k": 1})).await;
+        assert_eq!(found["query"], json!(words));
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn keys_count_here_too() {
+    let keys = Keys::from_iter(["all"]).with_read_only(["read"]);
+    let mut world = World::with(filled(), keys).await;
+    let path = format!("{COLLECTION}/records/none");
+    assert_eq!(world.get(&path).await.0, 401);
+    world.key = "read";
+    assert_eq!(
+        world.search(json!({"text": "a bird", "top_k": 1})).await["hits"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    let delete = |world: &World| world.request(Method::DELETE, &path);
+    assert_eq!(world.answer(delete(&world)).await.0, 403);
+    world.key = "all";
+    assert_eq!(world.answer(delete(&world)).await.0, 404);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_get_nothing() {
+    let world = World::start().await;
+    let ask = |name: &'static str, value: &'static str| {
+        world.request(Method::GET, COLLECTION).header(name, value)
+    };
+    assert_eq!(
+        world.answer(ask("origin", "https://example.com")).await.0,
+        403
+    );
+    assert_eq!(
+        world.answer(ask("sec-fetch-site", "cross-site")).await.0,
+        403
+    );
+    assert_eq!(
+        world.answer(ask("sec-fetch-site", "same-origin")).await.0,
+        200
+    );
+    world.end().await;
+}
+
+/// Many ask at once: each gets the answer to its own words.
+#[tokio::test]
+async fn words_that_wait_together_are_not_confused() {
+    let world = std::sync::Arc::new(World::start().await);
+    let words = [
+        "a bird",
+        "a dog",
+        "snow",
+        "a boat on water",
+        "flowers",
+        "a man",
+    ];
+    let mut alone = Vec::new();
+    for text in words {
+        alone.push(world.search(json!({"text": format!("{text} ")})).await["hits"].clone());
+    }
+    let asked = words.map(|text| {
+        let world = std::sync::Arc::clone(&world);
+        tokio::spawn(async move { world.search(json!({"text": text})).await["hits"].clone() })
+    });
+    for (asked, alone) in asked.into_iter().zip(&alone) {
+        let together = asked.await.unwrap();
+        assert_eq!(together[0]["id"], alone[0]["id"]);
+        let close = |n: usize| {
+            let of = |hits: &Value| hits[n]["similarity"].as_f64().unwrap();
+            (of(&together) - of(alone)).abs() < 1e-5
+        };
+        assert!(close(0) && close(1));
+    }
+    std::sync::Arc::into_inner(world).unwrap().end().await;
+}
+
+/// A deletion goes through, in a store of its own.
+#[tokio::test]
+async fn a_picture_can_be_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let clipseek = Clipseek::new(Settings::in_directory(&directory.path().join("store")));
+    let request = AddRequest {
+        sources: vec![demo::unpack(&directory.path().join("demo")).unwrap()],
+        model: ModelChoice::named("mini"),
+        collection: Some("birds".to_owned()),
+        ..AddRequest::default()
+    };
+    clipseek
+        .add(request, &AtomicBool::new(false), &|_| {})
+        .unwrap();
+    drop(clipseek);
+    let world = World::with(directory.path(), Keys::default()).await;
+    let before = world.search(json!({"text": "a bird", "top_k": 1})).await;
+    let id = ids(&before).remove(0);
+    let path = format!("{COLLECTION}/records/{id}");
+    let answer = world.request(Method::DELETE, &path).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 204);
+    assert_eq!(world.get(&path).await.0, 404);
+    let after = world.search(json!({"text": "a bird", "top_k": 1})).await;
+    assert_eq!(
+        after["total"].as_u64().unwrap() + 1,
+        before["total"].as_u64().unwrap()
+    );
+    assert_ne!(ids(&after)[0], id);
+    world.end().await;
+}
