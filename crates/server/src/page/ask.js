@@ -85,19 +85,21 @@ export function startAsk({ choose, capture }) {
   });
   find('#recents').addEventListener('keydown', (event) => arrows(event, box));
 
-  const plus = button('plus', 'Add these words as a term', { class: 'round', onclick: () => toChip(1), title: 'Add as a term (Shift+Enter)' });
-  const minus = button('minus', 'Search without these words', { class: 'round', onclick: () => toChip(-0.5), title: 'Search without these words' });
+  const plus = button('plus', 'And', { words: true, class: 'quiet', onclick: () => toChip(1), 'aria-label': 'And: make these words a term', title: 'Make these words a term, and add more (Shift+Enter)' });
+  const minus = button('minus', 'Not', { words: true, class: 'quiet', onclick: () => toChip(-0.5), 'aria-label': 'Not: search without these words', title: 'Search without these words' });
   const clear = button('close', 'Clear the search', { class: 'round', onclick: () => {
     box.value = '';
     go({ text: '', terms: [], threshold: 0, open: '', panel: '' });
     box.focus();
   } });
-  find('#ask-tools').append(plus, minus, clear,
+  find('#term-tools').append(plus, minus);
+  find('#ask-tools').append(clear,
     button('picture', 'Search with a picture', { class: 'round', onclick: choose, title: 'Choose a picture, or paste or drop one' }),
     button('camera', 'Take a picture', { class: 'round camera', onclick: capture }));
 
   function showTools() {
-    plus.hidden = minus.hidden = !box.value.trim();
+    find('#term-tools').hidden = !box.value.trim();
+    find('#ask').classList.toggle('empty', !box.value && !store().view.terms.length);
     clear.hidden = !box.value && !store().view.terms.length;
   }
 

@@ -90,7 +90,12 @@ export function startDetail({ grid, more: nextPage, say }) {
       showRecord(view.open);
     }
   });
-  watch(['answer'], () => dialog.open && showSteps());
+  watch(['answer'], ({ answer }) => {
+    if (!dialog.open) return;
+    const found = answer?.hits.find((one) => one.id === shown);
+    if (found && found.similarity !== hit?.similarity) draw(found);
+    else showSteps();
+  });
   watch(['selection'], () => dialog.open && hit && showMarked(hit));
 }
 
@@ -100,8 +105,9 @@ function large(hit) {
   const small = element('img', { alt: title(hit), class: 'first' });
   made.append(small);
   if (hit.width > 0 && hit.height > 0) {
-    small.setAttribute('width', hit.width);
-    small.setAttribute('height', hit.height);
+    small.classList.add('sized');
+    small.style.setProperty('--width', `${hit.width}px`);
+    small.style.setProperty('--ratio', String(hit.width / hit.height));
   }
   small.style.backgroundColor = safeColour(hit.colour);
   show(small, thumbnail(hit, 640), () => {

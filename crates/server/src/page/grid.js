@@ -16,6 +16,7 @@ export class Grid {
     this.nearEnd = nearEnd;
     this.hits = [];
     this.rows = [];
+    this.count = 0;
     this.drawn = new Map();
     this.focused = 0;
     this.listen();
@@ -42,14 +43,15 @@ export class Grid {
 
   update() {
     const { answer, restore } = store();
-    const grown = answer && answer.key === this.key_ && answer.hits.length >= this.hits.length && answer.hits[0]?.id === this.hits[0]?.id;
+    const grown = answer && answer.key === this.answerKey && answer.hits.length >= this.hits.length && answer.hits[0]?.id === this.hits[0]?.id;
     const held = this.root.contains(document.activeElement);
-    this.key_ = answer?.key;
+    this.answerKey = answer?.key;
     this.hits = answer?.hits ?? [];
     this.best = answer?.best || Math.max(0, ...this.hits.slice(0, 1).map((hit) => hit.similarity ?? 0));
     this.root.classList.toggle('dimmed', Boolean(answer?.nearest));
     this.place();
     if (grown) return this.draw();
+    this.anchor = undefined;
     this.focused = 0;
     this.redraw();
     scrollTo({ top: restore?.top ?? 0, behavior: 'instant' });
@@ -63,6 +65,7 @@ export class Grid {
     const complete = !answer || this.hits.length >= answer.total || answer.nearest;
     const before = this.rows;
     this.rows = this.root.clientWidth ? layOut(this.hits.map(ratio), this.room, complete) : [];
+    this.count = this.rows.at(-1)?.to ?? 0;
     const last = this.rows.at(-1);
     this.root.style.height = last ? `${last.top + last.height + BELOW}px` : '0';
     this.root.setAttribute('aria-rowcount', String(complete ? this.rows.length : -1));
@@ -105,8 +108,10 @@ export class Grid {
   }
 
   redraw() {
+    const held = this.root.contains(document.activeElement);
     for (const [index, drawn] of this.drawn) this.remove(index, drawn);
     this.draw();
+    if (held) this.cell(this.focused)?.focus({ preventScroll: true });
   }
 
   draw() {
@@ -167,8 +172,8 @@ export class Grid {
 
   /** Moves the focus to a tile, and the window to where it can be seen. */
   focus(index) {
-    if (!this.hits.length) return;
-    index = Math.max(0, Math.min(index, this.hits.length - 1));
+    if (!this.count) return;
+    index = Math.max(0, Math.min(index, this.count - 1));
     this.rove(index);
     this.reveal(this.rows[this.rowOf(index)]);
     this.drawRow(this.rowOf(index));
@@ -186,6 +191,7 @@ export class Grid {
   focusHit(id) {
     const index = this.hits.findIndex((hit) => hit.id === id);
     if (index >= 0) this.focus(index);
+    else this.focus(this.focused);
   }
 
   reveal(row) {
@@ -260,7 +266,7 @@ export class Grid {
       case 'PageUp': return this.upOrDown(-screen);
       case 'PageDown': return this.upOrDown(screen);
       case 'Home': return 0;
-      case 'End': return this.hits.length - 1;
+      case 'End': return this.count - 1;
       default: return undefined;
     }
   }

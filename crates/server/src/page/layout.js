@@ -15,7 +15,7 @@ export function ratio(hit) {
  * @typedef {{from: number, to: number, top: number, height: number, widths: number[]}} Row
  * @param {number[]} ratios of the tiles
  * @param {{width: number, target: number, gap: number, below: number}} room `below` is for the caption
- * @param {boolean} complete no tiles follow, so the last row stays at the target height
+ * @param {boolean} complete no tiles follow. Else tiles that don't fill a row yet wait for the next ones, and nothing jumps.
  * @returns {Row[]}
  */
 export function layOut(ratios, { width, target, gap, below }, complete) {
@@ -46,7 +46,7 @@ export function layOut(ratios, { width, target, gap, below }, complete) {
       push(index + 1, height);
     }
   }
-  if (from < ratios.length) push(ratios.length, complete ? Math.min(target, heightOf(sum, ratios.length - from)) : Math.min(target * 1.3, heightOf(sum, ratios.length - from)));
+  if (from < ratios.length && (complete || !rows.length)) push(ratios.length, Math.min(target, heightOf(sum, ratios.length - from)));
   return rows;
 }
 

@@ -1,4 +1,5 @@
 /** Puts the page together. */
+import { emptyView } from './address.js';
 import { getJson } from './api.js';
 import { startAnswers } from './answers.js';
 import { startAsk } from './ask.js';
@@ -70,6 +71,11 @@ function start() {
   startSelection({ removed: again, say });
   startDetail({ grid, more: () => answers.more(), say });
   const help = startHelp({ grid });
+  find('#home').addEventListener('click', (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    go({ ...emptyView(), collection: store().view.collection });
+  });
   find('#help-open').addEventListener('click', () => help.show());
   startChooser();
   startConnection({ opened: again });

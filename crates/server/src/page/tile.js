@@ -1,6 +1,6 @@
 /** One picture of the grid. */
 import { button, element, safeColour } from './dom.js';
-import { caption, date, fileName, middle, score, source, title } from './format.js';
+import { caption, date, fileName, middle, score, source } from './format.js';
 import { show, thumbnail } from './picture.js';
 
 const ACTIONS = [
@@ -22,17 +22,19 @@ export function tile(hit, place) {
   return made;
 }
 
-/** What a screen reader says of a tile. */
+/** What a screen reader says of a tile: what can be seen, in the same order. */
 function spoken(hit) {
-  return [title(hit), hit.similarity === null ? '' : `similarity ${score(hit.similarity)}`, date(hit.taken)].filter(Boolean).join(', ');
+  return [hit.similarity === null ? '' : score(hit.similarity), date(hit.taken), caption(hit) || name(hit)].filter(Boolean).join(' ');
 }
+
+const name = (hit) => middle(fileName(source(hit)), 32);
 
 function frame(hit, { width, height }) {
   const image = element('img', { alt: '', draggable: 'true' });
   const made = element('div', { class: 'frame' }, image, mark(), actions(hit));
   made.style.height = `${height}px`;
   made.style.backgroundColor = safeColour(hit.colour);
-  if (hit.width && hit.width < width * 0.75) made.classList.add('small');
+  if (hit.width && hit.width < width * 0.4) made.classList.add('small');
   show(image, thumbnail(hit, width), () => missing(made, image));
   return made;
 }
@@ -72,6 +74,6 @@ function words(hit) {
   const text = caption(hit);
   return text
     ? element('p', { class: 'words', dir: 'auto', title: text }, text)
-    : element('p', { class: 'words name', title: source(hit) }, middle(fileName(source(hit)), 32));
+    : element('p', { class: 'words name', title: source(hit) }, name(hit));
 }
 

@@ -38,12 +38,13 @@ export function startTools({ again }) {
     order.hidden = !scored;
     find('#newest').hidden = scored;
     order.value = view.sort;
-    const most = Math.max(answer?.best ?? 0, view.threshold, 0.1);
-    slider.max = String(Math.ceil(most * 100) / 100);
+    slider.max = String(Math.max(floor(answer?.best ?? 0), view.threshold, 0.1));
     if (Number(slider.value) !== view.threshold && !slider.matches(':active')) slider.value = String(view.threshold);
     showCutOff(Number(slider.value));
     const number = conditions(view);
     find('#filters-open span').textContent = number ? `Filters (${number})` : 'Filters';
+    find('#filters-open').classList.toggle('some', number > 0);
+    find('#filters-open').setAttribute('aria-label', number ? `Filters (${number})` : 'Filters');
     if (answer) showCount(view, answer);
   });
 
