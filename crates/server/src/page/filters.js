@@ -44,7 +44,7 @@ export function startFilters() {
     if (path === key) return;
     key = path;
     try {
-      const facets = await getJson(path);
+      const facets = await readFacets(view);
       if (key === path) draw(facets, store().view);
     } catch (error) {
       key = '';
@@ -61,6 +61,23 @@ export function startFilters() {
   }
 
   watch(['view', 'collections'], refresh);
+}
+
+/** A part that has a condition itself is counted without it, so that its other values can be chosen too. */
+async function readFacets(view) {
+  const without = (patch) => getJson(facetsPath({ ...view, ...patch }));
+  const [facets, dated, placed, ...columns] = await Promise.all([
+    without({}),
+    view.after || view.before ? without({ after: '', before: '' }) : null,
+    view.folder ? without({ folder: '' }) : null,
+    ...Object.keys(view.where).map((name) => without({ where: { ...view.where, [name]: [] } }).then((found) => found.columns.find((one) => one.name === name))),
+  ]);
+  return {
+    years: (dated ?? facets).years,
+    undated: (dated ?? facets).undated,
+    folders: (placed ?? facets).folders,
+    columns: facets.columns.map((column) => columns.find((one) => one?.name === column.name) ?? column),
+  };
 }
 
 function facetsPath(view) {

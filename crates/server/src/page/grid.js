@@ -49,8 +49,13 @@ export class Grid {
     this.hits = answer?.hits ?? [];
     this.best = answer?.best || Math.max(0, ...this.hits.slice(0, 1).map((hit) => hit.similarity ?? 0));
     this.root.classList.toggle('dimmed', Boolean(answer?.nearest));
+    if (grown) {
+      return this.holding(() => {
+        this.place();
+        this.draw();
+      });
+    }
     this.place();
-    if (grown) return this.draw();
     this.anchor = undefined;
     this.focused = 0;
     this.redraw();
@@ -78,6 +83,11 @@ export class Grid {
     const { width } = this.room;
     if (width === this.width) return;
     this.width = width;
+    this.holding(() => this.resized());
+  }
+
+  /** The first picture in the window stays there. */
+  resized() {
     const anchor = this.rows[rowAt(this.rows, this.offset)]?.from ?? 0;
     const shift = this.rows.length ? this.offset - this.rows[this.rowOf(anchor)].top : 0;
     this.place();
@@ -108,10 +118,17 @@ export class Grid {
   }
 
   redraw() {
+    this.holding(() => {
+      for (const [index, drawn] of this.drawn) this.remove(index, drawn);
+      this.draw();
+    });
+  }
+
+  /** Keeps the focus on its tile while tiles are made anew. */
+  holding(run) {
     const held = this.root.contains(document.activeElement);
-    for (const [index, drawn] of this.drawn) this.remove(index, drawn);
-    this.draw();
-    if (held) this.cell(this.focused)?.focus({ preventScroll: true });
+    run();
+    if (held && !this.root.contains(document.activeElement)) this.cell(this.focused)?.focus({ preventScroll: true });
   }
 
   draw() {

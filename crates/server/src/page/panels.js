@@ -27,9 +27,10 @@ export function startPanels(page) {
     });
   }
   watch(['view', 'collections'], ({ view, collections }) => {
+    const ready = collections && (view.collection || !collections.length);
     for (const [name, panel] of Object.entries(panels)) {
       const dialog = find(`#${name}`);
-      if (view.panel === name && collections && !dialog.open) {
+      if (view.panel === name && ready && !dialog.open) {
         dialog.showModal();
         panel.show();
       } else if (view.panel !== name && dialog.open) {

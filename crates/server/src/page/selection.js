@@ -29,11 +29,11 @@ export function startSelection({ removed, say }) {
   const bar = find('#selection');
   const chosen = () => [...store().selection.values()];
   const number = element('strong');
-  const remove = button('remove', 'Remove', { words: true, class: 'quiet', onclick: () => confirmRemoval() });
+  const remove = button('remove', 'Remove', { words: true, 'aria-label': 'Remove', class: 'quiet', onclick: () => confirmRemoval() });
   bar.append(number,
-    button('copy', 'Copy paths', { words: true, class: 'quiet', onclick: () => copyPaths() }),
-    button('download', 'Download', { words: true, class: 'quiet', onclick: () => downloadAll() }),
-    button('plus', 'Search with these', { words: true, class: 'quiet', onclick: () => mix() }),
+    button('copy', 'Copy paths', { words: true, 'aria-label': 'Copy paths', class: 'quiet', onclick: () => copyPaths() }),
+    button('download', 'Download', { words: true, 'aria-label': 'Download', class: 'quiet', onclick: () => downloadAll() }),
+    button('plus', 'Search with these', { words: true, 'aria-label': 'Search with these', class: 'quiet', onclick: () => mix() }),
     remove,
     button('close', 'Clear the selection', { class: 'round', onclick: clear }));
 

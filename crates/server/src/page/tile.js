@@ -17,14 +17,14 @@ export function tile(hit, place) {
   const made = element('div', {
     role: 'gridcell', class: 'tile', tabindex: '-1', 'data-index': place.index, 'aria-colindex': place.column,
     'aria-selected': String(place.marked), 'aria-label': spoken(hit),
-  }, frame(hit, place), facts(hit, place.best), words(hit));
+  }, frame(hit, place), facts(hit, place.best), ' ', words(hit), ' ', element('time', {}, date(hit.taken)));
   made.style.width = `${place.width}px`;
   return made;
 }
 
 /** What a screen reader says of a tile: what can be seen, in the same order. */
 function spoken(hit) {
-  return [hit.similarity === null ? '' : score(hit.similarity), date(hit.taken), caption(hit) || name(hit)].filter(Boolean).join(' ');
+  return [hit.similarity === null ? '' : score(hit.similarity), caption(hit) || name(hit), date(hit.taken)].filter(Boolean).join(' ');
 }
 
 const name = (hit) => middle(fileName(source(hit)), 32);
@@ -58,9 +58,8 @@ function actions(hit) {
 function facts(hit, best) {
   const scored = hit.similarity !== null;
   return element('div', { class: 'facts' },
-    scored && element('span', { class: 'score' }, score(hit.similarity)),
-    scored && bar(hit.similarity, best),
-    element('time', {}, date(hit.taken)));
+    scored && element('span', { class: 'score' }, score(hit.similarity)), ' ',
+    scored && bar(hit.similarity, best));
 }
 
 /** A small bar: how near a picture is, beside the best. */
