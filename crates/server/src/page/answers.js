@@ -1,0 +1,115 @@
+/** Asks the server whenever the view changes, and for the next pictures when the grid nears its end. */
+import { Lost, postWithFiles, Problem } from './api.js';
+import { build, BY_DATE, isScored, PAGE } from './query.js';
+import { change, store, watch } from './store.js';
+
+const KEPT = 12;
+
+export function startAnswers() {
+  /** @type {Map<string, import('./store.js').Answer>} */
+  const kept = new Map();
+  let controller = new AbortController();
+  let current = '';
+  let nextPage = null;
+
+  const path = () => `/api/v1/collections/${encodeURIComponent(store().view.collection)}/search`;
+
+  function keyOf(view) {
+    return JSON.stringify([view.collection, build(view, store().files).body, view.terms, view.sort]);
+  }
+
+  /** Asks for the view's first pictures. An older request is cancelled, so its answer can't come late. */
+  async function ask({ anew = false } = {}) {
+    const { view, files, restore } = store();
+    if (!view.collection) return;
+    const key = keyOf(view);
+    if (key === current && !anew) return;
+    current = key;
+    controller.abort();
+    controller = new AbortController();
+    nextPage = null;
+    if (kept.has(key) && !anew) return change({ answer: kept.get(key), loading: false, error: null });
+    await fetchFirst(key, view, build(view, files), restore?.count);
+  }
+
+  async function fetchFirst(key, view, query, count) {
+    const { signal } = controller;
+    const size = view.sort === 'date' && isScored(view) ? BY_DATE : Math.min(Math.max(count ?? 0, PAGE), 1000);
+    change({ loading: true });
+    try {
+      const found = await postWithFiles(path(), { ...query.body, top_k: size, offset: 0 }, query.files, { signal });
+      const answer = await withNearest(toAnswer(key, view, found), query, signal);
+      if (signal.aborted) return;
+      keep(answer);
+      change({ answer, loading: false, error: null });
+    } catch (error) {
+      fail(error, signal);
+    }
+  }
+
+  function toAnswer(key, view, found) {
+    const hits = view.sort === 'date' && isScored(view) ? byDate(found.hits) : found.hits;
+    return { key, hits, total: found.total, best: found.best, notes: found.notes ?? [], nearest: false,
+      query: found.query, scored: isScored(view) };
+  }
+
+  /** Where nothing reaches the cut-off, the three nearest are shown as such. */
+  async function withNearest(answer, query, signal) {
+    if (answer.hits.length || !query.body.threshold) return answer;
+    const { threshold, ...body } = query.body;
+    const found = await postWithFiles(path(), { ...body, top_k: 3, offset: 0 }, query.files, { signal });
+    return { ...answer, hits: found.hits, best: found.best, nearest: true };
+  }
+
+  /** Asks for the pictures behind the last one, unless that is under way or there are none. */
+  async function more() {
+    const { answer, view, files } = store();
+    if (nextPage || !answer || answer.key !== current || answer.nearest || answer.end) return;
+    if (view.sort === 'date' && answer.scored) return;
+    if (answer.hits.length >= answer.total) return;
+    const { signal } = controller;
+    const query = build(view, files);
+    nextPage = postWithFiles(path(), { ...query.body, top_k: PAGE, offset: answer.hits.length }, query.files, { signal });
+    try {
+      append(answer, await nextPage, signal);
+    } catch (error) {
+      fail(error, signal);
+    } finally {
+      if (!signal.aborted) nextPage = null;
+    }
+  }
+
+  function append(answer, found, signal) {
+    if (signal.aborted) return;
+    const known = new Set(answer.hits.map((hit) => hit.id));
+    const fresh = found.hits.filter((hit) => !known.has(hit.id));
+    const grown = { ...answer, hits: [...answer.hits, ...fresh], total: found.total, end: !found.hits.length };
+    keep(grown);
+    change({ answer: grown });
+  }
+
+  function keep(answer) {
+    kept.delete(answer.key);
+    kept.set(answer.key, answer);
+    if (kept.size > KEPT) kept.delete(kept.keys().next().value);
+  }
+
+  function fail(error, signal) {
+    if (signal.aborted) return;
+    current = '';
+    if (error instanceof Lost || error.status === 401) return change({ loading: false });
+    if (!(error instanceof Problem)) console.error(error);
+    change({ loading: false, error: { detail: error.message, hint: error.hint } });
+  }
+
+  function forget() {
+    kept.clear();
+    return ask({ anew: true });
+  }
+
+  watch(['view'], () => ask());
+  watch(['lost'], ({ lost }) => !lost && !current && ask());
+  return { ask, more, forget };
+}
+
+const byDate = (hits) => hits.toSorted((one, other) => (other.taken ?? '').localeCompare(one.taken ?? ''));

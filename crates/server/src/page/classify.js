@@ -1,0 +1,53 @@
+/** Asks which of some labels fits a picture. */
+import { postWithFiles } from './api.js';
+import { element, find } from './dom.js';
+import { store } from './store.js';
+import { problem } from './tools.js';
+
+const percent = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1 });
+
+export function startClassify() {
+  const form = find('#classify form');
+  const picture = find('#classify-picture');
+  const input = find('#classify-file');
+  const result = find('#classify-result');
+  let file = null;
+  let turn = 0;
+
+  picture.addEventListener('click', () => input.click());
+  input.addEventListener('change', () => input.files[0] && take(input.files[0]));
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    classify();
+  });
+
+  function take(chosen) {
+    file = chosen;
+    const image = element('img', { alt: chosen.name });
+    image.onload = () => URL.revokeObjectURL(image.src);
+    image.src = URL.createObjectURL(chosen);
+    picture.replaceChildren(image);
+    classify();
+  }
+
+  async function classify() {
+    const labels = [...new Set(find('#labels').value.split(/[\n,]/).map((label) => label.trim()).filter(Boolean))];
+    if (!file || !labels.length) return;
+    const mine = ++turn;
+    const template = find('#template').value.trim() || undefined;
+    try {
+      const answer = await postWithFiles('/api/v1/classify', { labels, template, collection: store().view.collection }, [file]);
+      if (mine === turn) result.replaceChildren(...answer.labels.map(line));
+    } catch (error) {
+      if (mine === turn) result.replaceChildren(problem({ detail: error.message, hint: error.hint }));
+    }
+  }
+
+  return { take, show: () => find('#labels').focus() };
+}
+
+function line({ label, probability }) {
+  const fill = element('i');
+  fill.style.width = `${probability * 100}%`;
+  return element('div', { class: 'guess' }, element('span', { dir: 'auto' }, label), element('span', { class: 'number' }, percent.format(probability)), element('span', { class: 'bar', 'aria-hidden': 'true' }, fill));
+}

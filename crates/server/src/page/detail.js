@@ -1,0 +1,193 @@
+/** One picture in full, with the query beside it. */
+import { getJson, key } from './api.js';
+import { likeness, nameOf } from './chip.js';
+import { byKey, less, more, searchCaption } from './deeds.js';
+import { button, element, find, isWriting, safeColour } from './dom.js';
+import { count, date, fileName, score, source, title } from './format.js';
+import { blobAddress, openOriginal, original, show, thumbnail } from './picture.js';
+import { close, open } from './route.js';
+import { copy, mark } from './selection.js';
+import { recordPath, store, watch } from './store.js';
+import { bar } from './tile.js';
+
+/** @param {{grid: import('./grid.js').Grid, more: () => void, say: (words: string) => void}} page */
+export function startDetail({ grid, more: nextPage, say }) {
+  const dialog = find('#detail');
+  let shown = '';
+  let hit = null;
+
+  const leave = () => close('open');
+  dialog.addEventListener('cancel', (event) => {
+    event.preventDefault();
+    leave();
+  });
+  dialog.addEventListener('click', (event) => event.target === dialog && leave());
+  dialog.addEventListener('keydown', (event) => {
+    if (!hit || isWriting(event.target)) return;
+    if (event.key === 'ArrowLeft') step(-1);
+    else if (event.key === 'ArrowRight') step(1);
+    else if (event.key === 'x') mark(hit);
+    else if (!byKey(event, hit)) return;
+    event.preventDefault();
+  });
+  find('#previous').addEventListener('click', () => step(-1));
+  find('#next').addEventListener('click', () => step(1));
+  find('#detail-close').addEventListener('click', leave);
+
+  const index = () => store().answer?.hits.findIndex((one) => one.id === shown) ?? -1;
+
+  function step(by) {
+    const next = store().answer?.hits[index() + by];
+    if (index() >= 0 && next) open('open', next.id);
+  }
+
+  async function showRecord(id) {
+    shown = id;
+    const found = store().answer?.hits.find((one) => one.id === id);
+    if (found) return draw(found);
+    try {
+      const record = await getJson(recordPath(id));
+      if (shown === id) draw(record);
+    } catch (error) {
+      if (shown === id) drawProblem(error);
+    }
+  }
+
+  function draw(record) {
+    hit = record;
+    find('#detail-picture').replaceChildren(large(record));
+    find('#detail-facts').replaceChildren(...facts(record, say));
+    showSteps();
+    find('#detail-facts').scrollTop = 0;
+    dialog.setAttribute('aria-label', title(record));
+  }
+
+  function drawProblem({ message, hint }) {
+    hit = null;
+    find('#detail-picture').replaceChildren();
+    find('#detail-facts').replaceChildren(element('p', { role: 'alert' }, message), hint ? element('code', {}, hint) : '');
+    showSteps();
+  }
+
+  function showSteps() {
+    const hits = store().answer?.hits ?? [];
+    const at = index();
+    find('#previous').disabled = at <= 0;
+    find('#next').disabled = at < 0 || at >= hits.length - 1;
+    find('#place').textContent = at < 0 || store().answer.nearest ? '' : `${count(at + 1)} of ${count(store().answer.total)}`;
+    if (at > hits.length - 10) nextPage();
+  }
+
+  watch(['view', 'collections'], ({ view, collections }) => {
+    if (!view.open || !collections) {
+      if (!dialog.open) return;
+      const last = shown;
+      shown = '';
+      dialog.close();
+      grid.focusHit(last);
+    } else if (view.open !== shown) {
+      if (!dialog.open) dialog.showModal();
+      showRecord(view.open);
+    }
+  });
+  watch(['answer'], ({ answer }) => {
+    if (!dialog.open) return;
+    const found = answer?.hits.find((one) => one.id === shown);
+    if (found && found.similarity !== hit?.similarity) draw(found);
+    else showSteps();
+  });
+  watch(['selection'], () => dialog.open && hit && showMarked(hit));
+}
+
+/** The thumbnail at once, and the original over it where the server has one and the browser can show it. */
+function large(hit) {
+  const made = element('div', { class: 'large' });
+  const small = element('img', { alt: title(hit), class: 'first' });
+  made.append(small);
+  if (hit.width > 0 && hit.height > 0) {
+    small.classList.add('sized');
+    small.style.setProperty('--width', `${hit.width}px`);
+    small.style.setProperty('--ratio', String(hit.width / hit.height));
+  }
+  small.style.backgroundColor = safeColour(hit.colour);
+  show(small, thumbnail(hit, 640), () => {
+    small.remove();
+    made.classList.add('missing');
+    made.append(element('p', {}, 'This picture is not available. Its file may have been moved.'));
+  });
+  if (!hit.url && original(hit)) sharpen(small, original(hit));
+  return made;
+}
+
+async function sharpen(image, address) {
+  const full = new Image();
+  try {
+    full.src = key() ? await blobAddress(address) : address;
+    await full.decode();
+    image.src = full.src;
+    image.style.backgroundColor = 'transparent';
+  } catch {
+    // The thumbnail stays.
+  }
+}
+
+function facts(hit, say) {
+  const web = original(hit);
+  return [
+    query(),
+    hit.similarity !== null && element('p', { class: 'similarity' }, element('strong', { class: 'score' }, score(hit.similarity)), bar(hit.similarity, store().answer?.best ?? 1)),
+    ...hit.captions.map((text) => captionLine(text)),
+    element('div', { class: 'deeds' },
+      button('search', 'More like this', { words: true, class: 'quiet', onclick: () => more(hit), 'aria-keyshortcuts': 'm' }),
+      button('plus', 'Add to the search', { words: true, class: 'quiet', onclick: () => more(hit, true), 'aria-keyshortcuts': 'Shift+M' }),
+      button('minus', 'Not like this', { words: true, class: 'quiet', onclick: () => less(hit), 'aria-keyshortcuts': 'n' }),
+      web && button('open', 'Open the original', { words: true, class: 'quiet', onclick: () => openOriginal(hit), 'aria-keyshortcuts': 'o' }),
+      button('check', 'Select', { words: true, class: 'quiet select', 'aria-pressed': String(store().selection.has(hit.id)), onclick: () => mark(hit), 'aria-keyshortcuts': 'x' })),
+    where(hit, say),
+    table(hit),
+  ].filter(Boolean);
+}
+
+function showMarked(hit) {
+  find('#detail .select')?.setAttribute('aria-pressed', String(store().selection.has(hit.id)));
+}
+
+/** What was asked, beside what was found. */
+function query() {
+  const { text, terms } = store().view;
+  if (!text && !terms.length) return null;
+  return element('div', { class: 'asked' }, element('h2', { class: 'kind' }, 'Searched for'),
+    text && element('p', { dir: 'auto' }, text),
+    ...terms.map((term) => element('p', { class: 'term' }, `${term.weight < 0 ? '−' : '+'} `, likeness(term, 160), element('span', { dir: 'auto' }, nameOf(term)))));
+}
+
+function captionLine(text) {
+  return element('p', { class: 'said' }, element('span', { dir: 'auto' }, text),
+    button('search', 'Search this caption', { class: 'round', onclick: () => searchCaption(null, text), title: 'Search this caption (c: the first)' }));
+}
+
+function where(hit, say) {
+  return element('p', { class: 'where' }, element('span', { dir: 'ltr' }, source(hit)),
+    button('copy', hit.url ? 'Copy the address' : 'Copy the path', { class: 'round', onclick: async () => {
+      await copy(source(hit));
+      say('Copied');
+    } }));
+}
+
+function table(hit) {
+  const rows = [
+    ['Taken', date(hit.taken, true)],
+    ['Size', hit.width && hit.height ? `${hit.width} × ${hit.height}` : ''],
+    ['File', hit.path ? fileName(hit.path) : ''],
+    ...Object.entries(hit.metadata ?? {}).map(([name, value]) => [name, plain(value)]),
+    ['Id', hit.id],
+  ];
+  return element('dl', {}, ...rows.filter(([, value]) => value !== '').map(([name, value]) =>
+    element('div', {}, element('dt', {}, name), element('dd', { dir: 'auto' }, value))));
+}
+
+function plain(value) {
+  if (Array.isArray(value)) return value.map(plain).join(', ');
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  return value !== null && typeof value === 'object' ? JSON.stringify(value) : String(value ?? '');
+}

@@ -1,0 +1,87 @@
+/** Puts the page together. */
+import { emptyView } from './address.js';
+import { getJson } from './api.js';
+import { startAnswers } from './answers.js';
+import { startAsk } from './ask.js';
+import { startConnection } from './connection.js';
+import { startDetail } from './detail.js';
+import { find } from './dom.js';
+import { startDrop } from './drop.js';
+import { startFilters } from './filters.js';
+import { Grid } from './grid.js';
+import { startHelp } from './help.js';
+import { startPanels } from './panels.js';
+import { go, startRoute } from './route.js';
+import { clear, startSelection } from './selection.js';
+import { change, store, watch } from './store.js';
+import { startTools } from './tools.js';
+
+function say(words) {
+  const line = find('#said');
+  line.textContent = words;
+  line.classList.remove('fresh');
+  requestAnimationFrame(() => line.classList.add('fresh'));
+}
+
+/** Reads the collections, and shows one where the address names none. */
+async function readCollections() {
+  try {
+    const { collections } = await getJson('/api/v1/collections');
+    change({ collections });
+    const { view } = store();
+    const first = collections.find((one) => one.name === 'default') ?? collections[0];
+    if (!view.collection && first) go({ collection: first.name }, 'replace');
+  } catch (error) {
+    if (!store().lost && error.status !== 401) change({ error: { detail: error.message, hint: error.hint } });
+  }
+}
+
+function startChooser() {
+  const chooser = find('#collection');
+  chooser.addEventListener('change', () => {
+    clear();
+    const { text, terms } = store().view;
+    go({ collection: chooser.value, text, terms: terms.filter((term) => term.kind !== 'like'), threshold: 0, folder: '', where: {}, open: '' });
+  });
+  watch(['collections', 'view'], ({ collections, view }) => {
+    const names = (collections ?? []).map((one) => one.name);
+    if (view.collection && !names.includes(view.collection)) names.push(view.collection);
+    if (chooser.dataset.names !== names.join('\n')) {
+      chooser.dataset.names = names.join('\n');
+      chooser.replaceChildren(...names.map((name) => new Option(name, name)));
+    }
+    chooser.value = view.collection;
+    chooser.hidden = !names.length;
+    document.title = [view.text, view.collection].filter(Boolean).join(' · ') + (view.text || view.collection ? ' · ' : '') + 'clipseek';
+  });
+}
+
+function start() {
+  const answers = startAnswers();
+  const again = async () => {
+    change({ error: null });
+    await readCollections();
+    await answers.forget();
+  };
+  const grid = new Grid(find('#grid'), () => answers.more());
+  const panels = startPanels({ again, say });
+  startAsk(startDrop(panels));
+  startTools({ again });
+  startFilters();
+  startSelection({ removed: again, say });
+  startDetail({ grid, more: () => answers.more(), say });
+  const help = startHelp({ grid });
+  find('#home').addEventListener('click', (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    go({ ...emptyView(), collection: store().view.collection });
+  });
+  find('#help-open').addEventListener('click', () => help.show());
+  startChooser();
+  startConnection({ opened: again });
+  watch(['lost'], ({ lost }) => !lost && !store().collections && readCollections());
+  startRoute();
+  readCollections();
+}
+
+start();

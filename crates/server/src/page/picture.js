@@ -1,0 +1,80 @@
+/** Puts pictures into `img` elements: by address, or with the API key by a request and a blob. */
+import { key, request } from './api.js';
+import { recordPath } from './store.js';
+
+const WIDTHS = [320, 640];
+
+/** The thumbnail that is sharp at `width` CSS pixels. */
+export function thumbnail(hit, width) {
+  const wanted = width * Math.min(devicePixelRatio || 1, 2);
+  const size = WIDTHS.find((one) => one >= wanted * 0.85) ?? WIDTHS.at(-1);
+  const base = hit.thumbnail || recordPath(hit.id, 'thumbnail');
+  return `${base}${base.includes('?') ? '&' : '?'}width=${size}`;
+}
+
+/**
+ * Shows `address` in `image`, which gets the class `here` once it can be seen.
+ * @param {HTMLImageElement} image
+ * @param {string} address
+ * @param {() => void} missing runs when there is no picture to be had
+ */
+export function show(image, address, missing = () => {}) {
+  image.onload = () => image.classList.add('here');
+  image.onerror = missing;
+  if (!key()) {
+    image.src = address;
+    return;
+  }
+  blobAddress(address).then((blob) => {
+    image.onload = () => {
+      image.classList.add('here');
+      URL.revokeObjectURL(blob);
+    };
+    image.src = blob;
+  }, missing);
+}
+
+/** A `blob:` address of what the server has at `address`; whoever asks for it revokes it. */
+export async function blobAddress(address) {
+  const response = await request(address);
+  return URL.createObjectURL(await response.blob());
+}
+
+/** The hit's own web address where it is one that a browser may open. */
+export function webAddress(hit) {
+  try {
+    const { protocol, href } = new URL(hit.url ?? '');
+    return protocol === 'http:' || protocol === 'https:' ? href : '';
+  } catch {
+    return '';
+  }
+}
+
+/** Where the original is: on the web, at the server, or nowhere. */
+export function original(hit) {
+  if (hit.url) return webAddress(hit);
+  return hit.path ? recordPath(hit.id, 'original') : '';
+}
+
+/** Opens the original in a new tab, which learns nothing of this one. */
+export async function openOriginal(hit) {
+  const address = original(hit);
+  if (!address) return;
+  const atServer = !hit.url;
+  follow(atServer && key() ? await blobAddress(address) : address, { target: '_blank' });
+}
+
+/** Saves the original under its own name. */
+export async function download(hit, name) {
+  const address = original(hit);
+  if (!address) return;
+  if (hit.url) return follow(address, { target: '_blank' });
+  follow(key() ? await blobAddress(address) : address, { download: name });
+}
+
+function follow(address, properties) {
+  const link = Object.assign(document.createElement('a'), { href: address, rel: 'noopener noreferrer', ...properties });
+  document.body.append(link);
+  link.click();
+  link.remove();
+}

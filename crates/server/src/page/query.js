@@ -1,0 +1,53 @@
+/** The request for a view. */
+
+/** How many pictures one request asks for. */
+export const PAGE = 100;
+/** By date, so many of the best are put in order. */
+export const BY_DATE = 500;
+
+/** Does the view compare pictures with something, so that there are similarities? */
+export const isScored = (view) => Boolean(view.text.trim() || view.terms.length);
+
+/** How many conditions are set beside the query itself. */
+export function conditions(view) {
+  const plain = [view.after || view.before, view.folder, view.keywords, view.within].filter(Boolean).length;
+  return plain + Object.values(view.where).filter((values) => values.length).length;
+}
+
+/** The conditions as the API's fields. */
+export function narrowing(view) {
+  const asked = {};
+  if (view.after) asked.taken_after = view.after;
+  if (view.before) asked.taken_before = view.before;
+  if (view.folder) asked.folder = view.folder;
+  if (view.keywords) asked.keywords = view.keywords;
+  const where = Object.entries(view.where).filter(([, values]) => values.length);
+  if (where.length) asked.filter = Object.fromEntries(where.map(([column, values]) => [column, { $in: values }]));
+  return asked;
+}
+
+/**
+ * @param {import('./store.js').View} view
+ * @param {Map<string, File>} dropped
+ * @returns {{body: object, files: File[]}}
+ */
+export function build(view, dropped) {
+  const files = [];
+  const mix = view.terms.map((term) => part(term, dropped, files)).filter(Boolean);
+  const body = narrowing(view);
+  const text = view.text.trim();
+  if (mix.length) body.mix = text ? [{ text, weight: 1 }, ...mix] : mix;
+  else if (text) body.text = text;
+  if (view.within) body.in = [view.within];
+  if (view.threshold && (mix.length || text)) body.threshold = view.threshold;
+  return { body, files };
+}
+
+function part({ kind, value, weight }, dropped, files) {
+  if (kind === 'text') return { text: value, weight };
+  if (kind === 'like') return { like: value, weight };
+  if (kind === 'url') return { image: { url: value }, weight };
+  if (!dropped.has(value)) return null;
+  files.push(dropped.get(value));
+  return { image: { part: files.length - 1 }, weight };
+}

@@ -1,0 +1,78 @@
+/** One picture of the grid. */
+import { button, element, safeColour } from './dom.js';
+import { caption, date, fileName, middle, score, source } from './format.js';
+import { show, thumbnail } from './picture.js';
+
+const ACTIONS = [
+  ['more', 'search', 'More like this', 'm'],
+  ['less', 'minus', 'Not like this', 'n'],
+  ['caption', 'quote', 'Search this caption', 'c'],
+];
+
+/**
+ * @param {import('./store.js').Hit} hit
+ * @param {{index: number, width: number, height: number, best: number, marked: boolean}} place
+ */
+export function tile(hit, place) {
+  const made = element('div', {
+    role: 'gridcell', class: 'tile', tabindex: '-1', 'data-index': place.index, 'aria-colindex': place.column,
+    'aria-selected': String(place.marked), 'aria-label': spoken(hit),
+  }, frame(hit, place), facts(hit, place.best), ' ', words(hit), ' ', element('time', {}, date(hit.taken)));
+  made.style.width = `${place.width}px`;
+  return made;
+}
+
+/** What a screen reader says of a tile: what can be seen, in the same order. */
+function spoken(hit) {
+  return [hit.similarity === null ? '' : score(hit.similarity), caption(hit) || name(hit), date(hit.taken)].filter(Boolean).join(' ');
+}
+
+const name = (hit) => middle(fileName(source(hit)), 32);
+
+function frame(hit, { width, height }) {
+  const image = element('img', { alt: '', draggable: 'true' });
+  const made = element('div', { class: 'frame' }, image, mark(), actions(hit));
+  made.style.height = `${height}px`;
+  made.style.backgroundColor = safeColour(hit.colour);
+  if (hit.width && hit.width < width * 0.4) made.classList.add('small');
+  show(image, thumbnail(hit, width), () => missing(made, image));
+  return made;
+}
+
+function missing(frame, image) {
+  image.remove();
+  frame.classList.add('missing');
+  frame.prepend(element('span', {}, 'Picture not available'));
+}
+
+function mark() {
+  return button('check', 'Select', { class: 'mark', tabindex: '-1', 'data-do': 'mark', title: 'Select (x)' });
+}
+
+function actions(hit) {
+  const offered = ACTIONS.filter(([name]) => name !== 'caption' || caption(hit));
+  return element('div', { class: 'actions' }, ...offered.map(([name, iconName, label, key]) =>
+    button(iconName, label, { tabindex: '-1', 'data-do': name, title: `${label} (${key})`, 'aria-keyshortcuts': key })));
+}
+
+function facts(hit, best) {
+  const scored = hit.similarity !== null;
+  return element('div', { class: 'facts' },
+    scored && element('span', { class: 'score' }, score(hit.similarity)), ' ',
+    scored && bar(hit.similarity, best));
+}
+
+/** A small bar: how near a picture is, beside the best. */
+export function bar(similarity, best) {
+  const fill = element('i');
+  fill.style.width = `${Math.round(Math.max(0, Math.min(1, best > 0 ? similarity / best : 0)) * 100)}%`;
+  return element('span', { class: 'bar', 'aria-hidden': 'true' }, fill);
+}
+
+function words(hit) {
+  const text = caption(hit);
+  return text
+    ? element('p', { class: 'words', dir: 'auto', title: text }, text)
+    : element('p', { class: 'words name', title: source(hit) }, name(hit));
+}
+

@@ -1,0 +1,530 @@
+// Drives the page of `clipseek serve` in a browser: CLIPSEEK_URL=http://localhost:8080 npm test
+//
+// Any server will do whose collection has pictures that the words below find. CLIPSEEK_COLLECTION chooses the
+// collection, CHROMIUM the browser, CLIPSEEK_SCREENSHOTS a folder for pictures of what failed.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import axe from 'axe-core';
+import { chromium } from 'playwright-core';
+
+const SERVER = new URL(process.env.CLIPSEEK_URL ?? 'http://127.0.0.1:8080').origin;
+const COLLECTION = process.env.CLIPSEEK_COLLECTION ?? 'default';
+/** Words that find pictures. */
+const FIRST = process.env.CLIPSEEK_WORD ?? 'dog';
+const SECOND = process.env.CLIPSEEK_SECOND_WORD ?? 'water';
+const ARGUMENTS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const LAPTOP = { width: 1366, height: 768 };
+const PHONE = { width: 390, height: 844 };
+
+let browser;
+let facts;
+let facets;
+
+before(async () => {
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ARGUMENTS, env: { ...process.env, HOME: mkdtempSync(join(tmpdir(), 'page-')) } });
+  const base = `${SERVER}/api/v1/collections/${encodeURIComponent(COLLECTION)}`;
+  facts = await (await fetch(base)).json();
+  facets = await (await fetch(`${base}/facets`)).json();
+});
+
+after(() => browser?.close());
+
+/** A test with a page of its own, which fails on errors of the console (pictures may be gone) and on requests to anyone else. */
+function onPage(name, run, { size = LAPTOP, errors: expected = /^$/, ...context } = {}) {
+  test(name, { timeout: 60_000 }, async () => {
+    const opened = await browser.newContext({ viewport: size, reducedMotion: 'reduce', locale: 'en-US', ...context });
+    const page = await opened.newPage();
+    page.setDefaultTimeout(10_000);
+    const wrong = [];
+    page.on('console', (message) => message.type() === 'error' && !/\/(thumbnail|original)\b/.test(message.location().url) && wrong.push(message.text()));
+    page.on('pageerror', (error) => wrong.push(error.stack));
+    page.on('request', (request) => new URL(request.url()).origin !== SERVER && !/^(blob|data):/.test(request.url()) && wrong.push(`request to ${request.url()}`));
+    try {
+      await run(page);
+      assert.deepEqual(wrong.filter((line) => !expected.test(line)), []);
+    } catch (error) {
+      if (process.env.CLIPSEEK_SCREENSHOTS) await page.screenshot({ path: join(process.env.CLIPSEEK_SCREENSHOTS, `${name.replace(/\W+/g, '-')}.png`) });
+      throw error;
+    } finally {
+      await opened.close();
+    }
+  });
+}
+
+/** Opens the page with these parameters, and waits for pictures. */
+async function visit(page, parameters = {}) {
+  await page.goto(`${SERVER}/?${new URLSearchParams({ in: COLLECTION, ...parameters })}`);
+  await page.locator('.tile').first().waitFor();
+}
+
+/** Waits until `read` gives what is wanted, and fails with what it gave last. */
+async function eventually(read, wanted, what = '') {
+  const end = process.hrtime.bigint() + 8_000_000_000n;
+  for (;;) {
+    const got = await read();
+    const fits = typeof wanted === 'function' ? wanted(got) : JSON.stringify(got) === JSON.stringify(wanted);
+    if (fits) return got;
+    if (process.hrtime.bigint() > end) assert.fail(`${what} got ${JSON.stringify(got)}, expected ${wanted}`);
+    await pageTurn();
+  }
+}
+const pageTurn = () => new Promise((resolve) => setTimeout(resolve, 25));
+
+const search = (page) => page.waitForRequest((request) => request.method() === 'POST' && request.url().endsWith('/search'));
+const asked = async (page, deed) => {
+  const [request] = await Promise.all([search(page), deed()]);
+  return /^multipart/.test(request.headers()['content-type']) ? request.postDataBuffer()?.toString('latin1') : request.postDataJSON();
+};
+const parameter = (page, name) => new URL(page.url()).searchParams.get(name);
+const parameters = (page, name) => new URL(page.url()).searchParams.getAll(name);
+const total = async (page) => Number((await page.locator('#count strong').innerText()).replace(/\D/g, ''));
+const focusedId = (page) => page.evaluate(() => document.activeElement?.dataset?.index ?? document.activeElement?.id);
+const shownScores = (page) => page.locator('.tile .score').allInnerTexts();
+const focusFirst = async (page) => {
+  await page.locator('.tile').first().focus();
+};
+
+/** A picture as a browser hands one over. */
+async function thumbnail(page) {
+  const bytes = await page.evaluate(async () => {
+    const response = await fetch(document.querySelector('.tile img').src);
+    return [...new Uint8Array(await response.arrayBuffer())];
+  });
+  return { name: 'beach.jpg', mimeType: 'image/jpeg', buffer: Buffer.from(bytes) };
+}
+
+const transfer = (page, { buffer, name, mimeType }) => page.evaluateHandle(({ bytes, name, mimeType }) => {
+  const data = new DataTransfer();
+  data.items.add(new File([new Uint8Array(bytes)], name, { type: mimeType }));
+  return data;
+}, { bytes: [...buffer], name, mimeType });
+
+onPage('the start shows the newest pictures, and how many there are', async (page) => {
+  await visit(page);
+  assert.equal(await total(page), Math.min(facts.pictures, 10000));
+  const dates = await page.locator('.tile time').evaluateAll((times) => times.map((time) => Date.parse(time.textContent) || 0));
+  assert.deepEqual(dates, dates.toSorted((one, other) => other - one));
+  assert.equal(await page.locator('.tile .score').count(), 0);
+});
+
+onPage('answers appear while one types, best first, with number, bar and caption', async (page) => {
+  await visit(page);
+  await page.locator('#words').pressSequentially(FIRST, { delay: 20 });
+  await page.locator('.tile .score').first().waitFor();
+  await eventually(() => parameter(page, 'q'), FIRST);
+  const scores = (await shownScores(page)).map(Number);
+  assert.deepEqual(scores, scores.toSorted((one, other) => other - one));
+  assert.ok(await page.locator('.tile .bar i').first().evaluate((bar) => bar.offsetWidth > 0));
+  await eventually(() => page.locator('#live').innerText(), (text) => /^[\d,]+ pictures?, best 0\.\d\d$/.test(text));
+});
+
+onPage('an older answer never overwrites a newer one', async (page) => {
+  await visit(page);
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route('**/search', async (route) => {
+    if (route.request().postDataJSON().text === FIRST) await held;
+    await route.continue().catch(() => {});
+  });
+  await asked(page, () => page.locator('#words').fill(FIRST));
+  await page.locator('#words').fill(SECOND);
+  await page.locator('.tile .score').first().waitFor();
+  const before = await page.locator('.tile').first().getAttribute('aria-label');
+  release();
+  await page.unrouteAll({ behavior: 'wait' });
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+  assert.equal(await page.locator('.tile').first().getAttribute('aria-label'), before);
+  assert.equal(parameter(page, 'q'), SECOND);
+});
+
+onPage('recent searches are offered, from this browser only', async (page) => {
+  await visit(page);
+  await page.locator('#words').fill(FIRST);
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Clear the search' }).click();
+  await page.locator('#recents button').first().waitFor();
+  assert.match(await page.evaluate(() => localStorage.getItem('clipseek.recent')), new RegExp(FIRST));
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await eventually(() => parameter(page, 'q'), FIRST);
+});
+
+onPage('words become terms with a sign and a weight', async (page) => {
+  await visit(page, { q: FIRST });
+  await page.locator('#words').focus();
+  await page.getByRole('button', { name: /^Not:/ }).click();
+  await page.locator('.chip.minus').waitFor();
+  const mixed = await asked(page, () => page.locator('#words').fill(SECOND));
+  assert.deepEqual(mixed.mix, [{ text: SECOND, weight: 1 }, { text: FIRST, weight: -0.5 }]);
+  const heavier = await asked(page, () => page.locator('.chip select').selectOption('2'));
+  assert.equal(heavier.mix[1].weight, -2);
+  const turned = await asked(page, () => page.locator('.chip .sign').click());
+  assert.equal(turned.mix[1].weight, 2);
+  const alone = await asked(page, () => page.locator('.chip .gone').click());
+  assert.equal(alone.text, SECOND);
+});
+
+onPage('a web address is a picture, which only the server fetches', async (page) => {
+  await visit(page);
+  await page.route('**/search', (route) => route.fulfill({ json: { hits: [], best: null, total: 0, notes: [] } }));
+  await page.locator('#words').fill('https://example.org/beach.jpg');
+  const body = await asked(page, () => page.keyboard.press('Enter'));
+  const image = body.mix?.[0].image ?? (await asked(page, () => page.keyboard.press('Enter'))).mix[0].image;
+  assert.deepEqual(image, { url: 'https://example.org/beach.jpg' });
+  await eventually(() => parameters(page, 'term'), ['1~url~https://example.org/beach.jpg']);
+});
+
+onPage('a chosen picture plus words; the address keeps the words', async (page) => {
+  await visit(page, { q: FIRST });
+  const body = await asked(page, async () => page.locator('#choose').setInputFiles(await thumbnail(page)));
+  assert.ok(body === undefined || (body.includes('name="request"') && body.includes('name="image"')));
+  await page.locator('.chip img').waitFor();
+  assert.match(await page.locator('.chip .label').innerText(), /beach\.jpg/);
+  await page.reload();
+  await page.getByText('Drop it again', { exact: false }).waitFor();
+  assert.equal(await page.locator('#words').inputValue(), FIRST);
+});
+
+for (const [name, event] of [['pasted', 'paste'], ['dropped', 'drop']]) {
+  onPage(`a ${name} picture is a term`, async (page) => {
+    await visit(page);
+    const data = await transfer(page, await thumbnail(page));
+    await asked(page, () => page.evaluate(([kind, data]) => {
+      const made = kind === 'paste' ? new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }) : new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true });
+      document.querySelector('#grid').dispatchEvent(made);
+    }, [event, data]));
+    await page.locator('.chip.plus').waitFor();
+  });
+}
+
+onPage('tiles have their proportions before their pixels', async (page) => {
+  await page.route(/thumbnail/, () => {});
+  await visit(page, { q: FIRST });
+  const boxes = await page.locator('.frame').evaluateAll((frames) => frames.map((frame) => [frame.offsetWidth, frame.offsetHeight, frame.parentElement.offsetTop]));
+  assert.ok(boxes.every(([width, height]) => width > 60 && height > 60));
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
+});
+
+onPage('captions are text', async (page) => {
+  await page.route('**/search', async (route) => {
+    const response = await route.fetch();
+    const body = await response.json();
+    body.hits[0].captions = ['<img src=x onerror=alert(1)><b>bold</b>'];
+    body.hits[1].captions = ['كلب بني يجري على الشاطئ'];
+    body.hits[1].metadata = { '<i>name': '<script>1</script>' };
+    await route.fulfill({ response, json: body });
+  });
+  await visit(page, { q: FIRST });
+  assert.equal(await page.locator('.words').first().innerText(), '<img src=x onerror=alert(1)><b>bold</b>');
+  assert.equal(await page.locator('.words').nth(1).evaluate((words) => getComputedStyle(words).direction), 'rtl');
+  assert.equal(await page.locator('.words b').count(), 0);
+  await page.locator('.tile').nth(1).click();
+  await page.locator('#detail dt', { hasText: '<i>name' }).waitFor();
+  await page.unrouteAll({ behavior: 'wait' });
+});
+
+onPage('scrolling loads more, and few tiles are in the document', async (page) => {
+  if (facts.pictures <= 200) return;
+  await visit(page);
+  await focusFirst(page);
+  await page.keyboard.press('End');
+  await eventually(() => focusedId(page), (index) => Number(index) >= 80);
+  await eventually(() => page.locator('.tile[data-index="102"]').count(), 1);
+  await page.keyboard.press('End');
+  await eventually(() => focusedId(page), (index) => Number(index) >= 180);
+  assert.ok(await page.locator('.tile').count() < 160);
+  await page.keyboard.press('Home');
+  await eventually(() => focusedId(page), '0');
+  assert.equal(await page.evaluate(() => scrollY < 40), true);
+});
+
+onPage('the cut-off counts, and where nothing fits the nearest are shown', async (page) => {
+  await visit(page, { q: FIRST });
+  const all = await total(page);
+  const scores = (await shownScores(page)).map(Number);
+  const middle = Math.round(scores[0] * 100 - 1) / 100;
+  await page.locator('#cut-off').fill(String(middle));
+  await eventually(() => total(page), (number) => number > 0 && number < all);
+  assert.equal(Number(parameter(page, 'threshold')), middle);
+  await visit(page, { q: FIRST, threshold: '1' });
+  await page.getByText('Nothing reaches 1.00').waitFor();
+  assert.equal(await page.locator('.dimmed .tile').count(), Math.min(3, facts.pictures));
+  await page.getByRole('button', { name: /^Lower the cut-off/ }).click();
+  await eventually(() => total(page), (number) => number > 0);
+});
+
+onPage('by date, the newest is first', async (page) => {
+  await visit(page, { q: FIRST });
+  await page.locator('#order').selectOption('date');
+  await eventually(() => parameter(page, 'sort'), 'date');
+  await eventually(() => page.locator('.tile time').evaluateAll((times) => times.map((time) => Date.parse(time.textContent) || 0)),
+    (dates) => dates.every((date, index) => !index || dates[index - 1] >= date), 'dates');
+});
+
+onPage('filters say how many pictures each value has', async (page) => {
+  await visit(page);
+  await page.locator('#filters-open').click();
+  await page.locator('#filters-body fieldset').first().waitFor();
+  const value = facets.years[0] ?? null;
+  const column = facets.columns.find((one) => one.values.length > 0);
+  if (value) {
+    await page.locator('.value', { hasText: value.value }).first().click();
+    await eventually(() => total(page), value.count);
+    assert.equal(parameter(page, 'after'), `${value.value}-01-01`);
+    await page.locator('#filters-clear').click();
+  }
+  await eventually(() => total(page), Math.min(facts.pictures, 10000));
+  if (column) {
+    const group = page.locator('#filters details').filter({ has: page.locator('summary', { hasText: column.name }) }).first();
+    await group.locator('summary').click();
+    await group.locator('input').first().check();
+    await eventually(() => total(page), column.values[0].count);
+  }
+  await page.keyboard.press('Escape');
+  assert.equal(await focusedId(page), 'filters-open');
+});
+
+onPage('more like this, not like this, search this caption: by key and by button', async (page) => {
+  await visit(page, { q: FIRST });
+  await focusFirst(page);
+  await page.keyboard.press('n');
+  await eventually(() => parameters(page, 'term').length, 1);
+  assert.match(parameter(page, 'term'), /^-0\.5~like~/);
+  assert.equal(parameter(page, 'q'), FIRST);
+  await page.goBack();
+  await eventually(() => parameters(page, 'term'), []);
+  await page.locator('.chip').waitFor({ state: 'detached' });
+  await page.locator('.tile').first().hover();
+  await page.locator('.tile').first().getByRole('button', { name: 'More like this' }).click();
+  await eventually(() => parameter(page, 'term') ?? '', (term) => term.startsWith('1~like~'));
+  assert.equal(parameter(page, 'q'), null);
+  await eventually(() => page.locator('.tile .score').first().innerText(), (score) => Number(score) > 0.95);
+  const caption = await page.locator('.tile').first().locator('.words').innerText();
+  await focusFirst(page);
+  await page.keyboard.press('c');
+  await eventually(() => parameter(page, 'q'), caption);
+});
+
+onPage('details: previous, next, and back to the same place', async (page) => {
+  await visit(page, { q: FIRST });
+  await focusFirst(page);
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('Enter');
+  await page.locator('#detail[open]').waitFor();
+  const first = parameter(page, 'open');
+  assert.ok(first);
+  await page.locator('#detail .score').waitFor();
+  assert.match(await page.locator('#detail .asked').innerText(), new RegExp(FIRST));
+  await page.keyboard.press('ArrowRight');
+  await eventually(() => parameter(page, 'open'), (open) => open && open !== first);
+  assert.match(await page.locator('#place').innerText(), /^3 of /);
+  await page.keyboard.press('ArrowLeft');
+  await eventually(() => parameter(page, 'open'), first);
+  await page.keyboard.press('Escape');
+  await page.locator('#detail[open]').waitFor({ state: 'detached' }).catch(() => {});
+  await eventually(() => focusedId(page), '1');
+  assert.equal(parameter(page, 'open'), null);
+  assert.equal(parameter(page, 'q'), FIRST);
+});
+
+onPage('details have an address', async (page) => {
+  await visit(page, { q: FIRST });
+  await page.locator('.tile').nth(2).click();
+  await page.locator('#detail[open]').waitFor();
+  const name = await page.locator('#detail').getAttribute('aria-label');
+  await page.reload();
+  await page.locator('#detail[open] .score').waitFor();
+  assert.equal(await page.locator('#detail').getAttribute('aria-label'), name);
+  await page.keyboard.press('Escape');
+  await eventually(() => parameter(page, 'open'), null);
+  await page.goForward().catch(() => {});
+});
+
+onPage('only http and https are opened, without a referrer', async (page) => {
+  await page.route('**/search', async (route) => {
+    const response = await route.fetch();
+    const body = await response.json();
+    for (const hit of body.hits) delete hit.path;
+    body.hits[0].url = 'javascript:alert(1)';
+    body.hits[1].url = 'https://example.org/a.jpg';
+    await route.fulfill({ response, json: body });
+  });
+  await visit(page, { q: FIRST });
+  await page.evaluate(() => {
+    window.followed = [];
+    HTMLAnchorElement.prototype.click = function click() {
+      window.followed.push([this.href, this.target, this.rel]);
+    };
+  });
+  await focusFirst(page);
+  await page.keyboard.press('o');
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('o');
+  await eventually(() => page.evaluate(() => window.followed), [['https://example.org/a.jpg', '_blank', 'noopener noreferrer']]);
+  await page.unrouteAll({ behavior: 'wait' });
+});
+
+onPage('selection: mark, extend, copy, mix', async (page) => {
+  await visit(page, { q: FIRST });
+  await focusFirst(page);
+  await page.keyboard.press('x');
+  await page.keyboard.press('Shift+ArrowRight');
+  await page.keyboard.press('Shift+ArrowRight');
+  await page.getByText('3 selected').waitFor();
+  assert.equal(await page.locator('.tile[aria-selected="true"]').count(), 3);
+  await page.getByRole('button', { name: 'Copy paths' }).click();
+  await page.getByText('3 paths copied').waitFor({ state: 'attached' });
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  assert.equal(copied.split('\n').length, 3);
+  await page.getByRole('button', { name: 'Search with these' }).click();
+  await eventually(() => parameters(page, 'term').length, 3);
+  assert.equal(await page.locator('#selection').isVisible(), false);
+}, { permissions: ['clipboard-read', 'clipboard-write'] });
+
+onPage('back, forward and reload give the same view', async (page) => {
+  await visit(page);
+  await page.locator('#words').fill(FIRST);
+  await page.keyboard.press('Enter');
+  await page.locator('.tile .score').first().waitFor();
+  const label = await page.locator('.tile').first().getAttribute('aria-label');
+  await page.locator('#words').fill(SECOND);
+  await page.keyboard.press('Enter');
+  await eventually(() => parameter(page, 'q'), SECOND);
+  await page.goBack();
+  await eventually(() => page.locator('.tile').first().getAttribute('aria-label'), label);
+  assert.equal(await page.locator('#words').inputValue(), FIRST);
+  await page.goForward();
+  await eventually(() => page.locator('#words').inputValue(), SECOND);
+  await page.goBack();
+  await eventually(() => page.locator('#words').inputValue(), FIRST);
+  await page.reload();
+  await eventually(() => page.locator('.tile').first().getAttribute('aria-label').catch(() => ''), label);
+});
+
+onPage('the grid is one tab stop, and arrows move in two dimensions', async (page) => {
+  await visit(page);
+  assert.equal(await page.locator('#grid [tabindex="0"]').count(), 1);
+  await focusFirst(page);
+  const place = () => page.evaluate(() => {
+    const { left, top, width } = document.activeElement.getBoundingClientRect();
+    return { index: Number(document.activeElement.dataset.index), centre: left + width / 2, top: top + scrollY };
+  });
+  await page.keyboard.press('ArrowRight');
+  const from = await place();
+  await page.keyboard.press('ArrowDown');
+  const below = await place();
+  assert.ok(below.top > from.top && Math.abs(below.centre - from.centre) < 250, JSON.stringify([from, below]));
+  await page.keyboard.press('ArrowUp');
+  assert.equal((await place()).top, from.top);
+  await page.keyboard.press('PageDown');
+  assert.ok((await place()).top > from.top);
+  await page.keyboard.press('Home');
+  assert.equal((await place()).index, 0);
+  await page.keyboard.press('/');
+  assert.equal(await focusedId(page), 'words');
+  await page.keyboard.press('ArrowDown');
+  assert.equal(await focusedId(page), '0');
+  await page.keyboard.press('?');
+  await page.locator('#help[open]').waitFor();
+  await page.keyboard.press('Escape');
+  await eventually(() => focusedId(page), '0');
+});
+
+onPage('an error shows the server\'s words and hint', async (page) => {
+  await visit(page);
+  await page.route('**/search', (route) => route.fulfill({ status: 422, contentType: 'application/problem+json', json: { title: 'x', status: 422, detail: 'the picture has no pixels', hint: 'try another one' } }));
+  await page.locator('#words').fill(FIRST);
+  await page.getByText('the picture has no pixels').waitFor();
+  await page.getByText('try another one').waitFor();
+  await page.unrouteAll();
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.locator('.tile .score').first().waitFor();
+  assert.equal(await page.locator('.problem').count(), 0);
+}, { errors: /422/ });
+
+onPage('a lost server: the last answer stays, and the page recovers', async (page) => {
+  await visit(page, { q: FIRST });
+  await page.route('**/api/**', (route) => route.abort());
+  await page.locator('#words').fill(SECOND);
+  await page.locator('#lost').waitFor();
+  assert.ok(await page.locator('.tile').count() > 0);
+  await page.unrouteAll();
+  await page.locator('#lost').waitFor({ state: 'hidden' });
+  await eventually(() => page.locator('#words').inputValue(), SECOND);
+  await page.locator('.frame img.here').first().waitFor();
+}, { errors: /ERR_FAILED/ });
+
+onPage('a missing picture says so', async (page) => {
+  await page.route(/thumbnail/, (route) => route.fulfill({ status: 404, body: '' }));
+  await visit(page);
+  await page.locator('.frame.missing').first().waitFor();
+});
+
+onPage('a server with a key: it is asked for and sent, also for thumbnails', async (page) => {
+  const keys = new Set();
+  await page.route('**/api/**', async (route) => {
+    const key = route.request().headers()['api-key'];
+    if (key !== 'secret') return route.fulfill({ status: 401, contentType: 'application/problem+json', json: { status: 401, detail: 'this server needs an API key' } });
+    keys.add(/thumbnail/.test(route.request().url()) ? 'thumbnail' : 'other');
+    await route.continue();
+  });
+  await page.goto(SERVER);
+  await page.locator('#key[open]').waitFor();
+  await page.getByText('this server needs an API key').waitFor();
+  await page.locator('#key-field').fill('secret');
+  await page.keyboard.press('Enter');
+  await page.locator('.frame img.here').first().waitFor();
+  assert.deepEqual([...keys].sort(), ['other', 'thumbnail']);
+  assert.equal(await page.evaluate(() => Object.keys(localStorage).some((name) => localStorage[name].includes('secret'))), false);
+  await page.unrouteAll({ behavior: 'wait' });
+}, { errors: /401/ });
+
+for (const colorScheme of ['light', 'dark']) {
+  onPage(`axe finds nothing serious (${colorScheme})`, async (page) => {
+    await visit(page, { q: FIRST, term: `-0.5~text~${SECOND}` });
+    const check = async (what) => {
+      await page.evaluate(axe.source);
+      const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+      const serious = violations.filter((one) => ['serious', 'critical'].includes(one.impact));
+      assert.deepEqual(serious.map((one) => [what, one.id, one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160))]), []);
+    };
+    await page.locator('.frame img.here').first().waitFor();
+    await check('results');
+    await page.locator('#filters-open').click();
+    await page.locator('#filters-body fieldset').first().waitFor();
+    await check('filters');
+    await page.locator('#filters-close').click();
+    await focusFirst(page);
+    await page.keyboard.press('x');
+    await check('selection');
+    await page.keyboard.press('Enter');
+    await page.locator('#detail .score').waitFor();
+    await check('detail');
+    await page.keyboard.press('Escape');
+    await page.locator('#detail').waitFor({ state: 'hidden' });
+    await page.keyboard.press('?');
+    await check('help');
+    for (const panel of ['collections', 'duplicates', 'classify']) {
+      await visit(page, { panel });
+      await page.locator(`#${panel}[open]`).waitFor();
+      await check(panel);
+    }
+  }, { colorScheme });
+}
+
+onPage('a phone: nothing is wider than the screen, and fingers can touch everything', async (page) => {
+  await visit(page, { q: FIRST, term: `-0.5~text~${SECOND}` });
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
+  const small = await page.evaluate(() => [...document.querySelectorAll('button, select, input:not(.away), a')]
+    .filter((one) => one.checkVisibility() && one.getBoundingClientRect().top >= 0 && !one.matches('.mark, .skip, .chip select'))
+    .filter((one) => one.getBoundingClientRect().height < 43.5).map((one) => one.outerHTML.slice(0, 80)));
+  assert.deepEqual(small, []);
+  await page.locator('#filters-open').tap();
+  await page.locator('#filters-body fieldset').first().waitFor();
+  await page.locator('#filters-close').tap();
+  await page.locator('.tile').first().tap();
+  await page.locator('#detail[open]').waitFor();
+}, { size: PHONE, hasTouch: true, isMobile: true });
