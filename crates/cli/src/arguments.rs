@@ -73,6 +73,7 @@ pub(crate) enum Command {
     Index(commands::index::Arguments),
     #[command(subcommand)]
     Model(commands::model::Command),
+    Browse(commands::browse::Arguments),
     Serve(commands::serve::Arguments),
     Completions(commands::completions::Arguments),
     Man(commands::man::Arguments),

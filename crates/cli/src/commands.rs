@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod add;
+pub(crate) mod browse;
 pub(crate) mod check;
 pub(crate) mod classify;
 pub(crate) mod collection;
@@ -36,6 +37,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome> {
         Command::Classify(arguments) => classify::run(&arguments, &clipseek),
         Command::Dataset(command) => dataset::run(&command, &clipseek),
         Command::Download(arguments) => download::run(&arguments, &clipseek),
+        Command::Browse(arguments) => browse::run(&arguments, clipseek),
         Command::Serve(arguments) => serve::run(&arguments, clipseek),
         Command::Embed(arguments) => embed::run(&arguments, &clipseek),
         Command::Eval(arguments) => eval::run(&arguments, &clipseek),

@@ -8,6 +8,7 @@ mod api;
 mod connections;
 mod error;
 mod models;
+mod page;
 mod permits;
 mod pinecone;
 mod server;

@@ -13,6 +13,7 @@ use tower_service::Service;
 use crate::api::{self, ApiState};
 use crate::connections::{Gateway, GatewayOptions, Keys, Limits, Log, Tls, listen, serve};
 use crate::error::ServerError;
+use crate::page;
 use crate::pinecone::{self, ControlState, PublicHost};
 use crate::workspace::Workspace;
 
@@ -31,6 +32,8 @@ pub struct ServerOptions {
     pub log: Option<Log>,
     /// How clients name the hosts of indexes, if not by their ports.
     pub public_host: Option<PublicHost>,
+    /// Whether the page and its API are served alone, without Pinecone's API and the ports of indexes.
+    pub only_page: bool,
 }
 
 impl ServerOptions {
@@ -43,6 +46,7 @@ impl ServerOptions {
             tls: None,
             log: None,
             public_host: None,
+            only_page: false,
         }
     }
 }
@@ -56,6 +60,7 @@ pub struct Server {
     control: Arc<ControlState>,
     api: Arc<ApiState>,
     displaced: Vec<Displaced>,
+    only_page: bool,
 }
 
 /// An index that is not at its own port, which something else has taken.
@@ -82,6 +87,7 @@ impl Server {
             tls,
             log,
             public_host,
+            only_page,
         } = options;
         if !address.ip().is_loopback() && keys.is_empty() {
             return Err(ServerError::Open { address });
@@ -98,7 +104,10 @@ impl Server {
         }));
         let workspace = Arc::new(Workspace::new(clipseek)?);
         let control = ControlState::new(&gateway, &workspace, address.ip(), public_host);
-        let displaced = displaced(&workspace.store, &control).await?;
+        let displaced = match only_page {
+            true => Vec::new(),
+            false => displaced(&workspace.store, &control).await?,
+        };
         let api = Arc::new(ApiState::new(&gateway, &workspace));
         Ok(Self {
             listener,
@@ -107,6 +116,7 @@ impl Server {
             control: Arc::new(control),
             api,
             displaced,
+            only_page,
         })
     }
 
@@ -136,9 +146,14 @@ impl Server {
             gateway,
             control,
             api,
+            only_page,
             ..
         } = self;
-        let router = by_path(pinecone::router(&control), api::router(&api));
+        let pinecone = match only_page {
+            true => Router::new(),
+            false => pinecone::router(&control),
+        };
+        let router = by_path(pinecone, api::router(&api), page::router(&gateway));
         let never = watch::Sender::new(false);
         let served = serve(Arc::clone(&gateway), listener, router, never.subscribe());
         let ends = async {
@@ -159,15 +174,15 @@ impl Server {
     }
 }
 
-/// What answers at the server's own address: each API by its paths.
-fn by_path(pinecone: Router, api: Router) -> Router {
+/// What answers at the server's own address: the page and each API by their paths.
+fn by_path(pinecone: Router, api: Router, page: Router) -> Router {
     let choose = move |request: Request| {
         let path = request.uri().path();
-        let is_api = path
-            .strip_prefix(api::PREFIX)
-            .is_some_and(|rest| rest.starts_with('/'));
-        let mut router = if is_api {
+        let is_api = path.strip_prefix(api::PREFIX);
+        let mut router = if is_api.is_some_and(|rest| rest.starts_with('/')) {
             api.clone()
+        } else if page::has(path) {
+            page.clone()
         } else {
             pinecone.clone()
         };

@@ -88,6 +88,7 @@ fn say_what_next(page: &Path) {
 The pictures are in {page}: open {url} in a browser.
 
 Try next:
+  clipseek browse {COLLECTION}
   clipseek search \"flowers\" --collection {COLLECTION}
   clipseek search \"mountains\" --collection {COLLECTION} --to found.html
   clipseek add ~/Pictures --model mini

@@ -17,12 +17,15 @@ use crate::terminal::message;
 /// How long work that was not done in time may hold up the end of the process.
 const LAST_WORK: Duration = Duration::from_secs(1);
 
-/// Serve the indexes of the store by Pinecone's API
+/// Serve a page to search on, a JSON API, and Pinecone's API
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   clipseek serve
   PINECONE_CONTROLLER_HOST=http://127.0.0.1:8080 PINECONE_API_KEY=any python notebook.py
   CLIPSEEK_API_KEYS=KEY clipseek serve --bind 0.0.0.0:8080 --tls-cert cert.pem --tls-key key.pem
+
+At the address is a page on which the pictures are searched, and below /api/v1 a JSON API for programs \
+(see docs/api.md).
 
 Pinecone's own clients find the indexes through the control plane, which is at the address; each index has a \
 port of its own, which it keeps, and must be reachable there, unless --public-host says otherwise. Collections are indexes, too: their pictures are namespace `images`, their \
@@ -100,15 +103,29 @@ fn positive() -> clap::builder::RangedI64ValueParser<u32> {
 
 pub(crate) fn run(arguments: &Arguments, clipseek: Clipseek) -> Result<Outcome> {
     let options = arguments.options()?;
+    serve(options, clipseek, |server| {
+        message!(
+            "serving at {url}, with a page to search on; Ctrl-C to end",
+            url = server.url()
+        );
+        for Displaced { name, own, address } in server.displaced() {
+            message!("note: port {own} of index {name} is taken: it is at {address} for this time");
+        }
+    })
+}
+
+/// Serves until it is asked to end. What listens is shown to `say` before.
+pub(super) fn serve(
+    options: ServerOptions,
+    clipseek: Clipseek,
+    say: impl FnOnce(&Server),
+) -> Result<Outcome> {
     raise_the_limit_of_files();
     let runtime = tokio::runtime::Runtime::new().context("threads could not be started")?;
     let served = runtime.block_on(async {
         let server = Server::bind(clipseek, options).await?;
         let end = asked_to_end();
-        message!("serving at {}; Ctrl-C to end", server.url());
-        for Displaced { name, own, address } in server.displaced() {
-            message!("note: port {own} of index {name} is taken: it is at {address} for this time");
-        }
+        say(&server);
         server.run(end).await.map_err(anyhow::Error::from)
     });
     runtime.shutdown_timeout(LAST_WORK);
