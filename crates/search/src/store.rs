@@ -16,6 +16,9 @@ use crate::missing::below;
 
 const CATALOGUE: &str = "catalogue.sqlite";
 
+/// The folder of pictures that were uploaded.
+const UPLOADS: &str = "uploads";
+
 /// A local directory with the catalogue and the embedded engine. Several processes may open it.
 #[derive(Debug)]
 pub struct Store {
@@ -82,6 +85,11 @@ impl Store {
     /// is.
     pub fn downloads(&self, collection: &str) -> PathBuf {
         self.directory.join(DOWNLOADS).join(collection)
+    }
+
+    /// Where pictures lie that were uploaded to the collection of that name. Nothing but their owner removes them.
+    pub fn uploads(&self, collection: &str) -> PathBuf {
+        self.directory.join(UPLOADS).join(collection)
     }
 
     /// The engine of this kind. Pinecone is asked as the settings say.

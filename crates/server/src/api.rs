@@ -9,6 +9,8 @@ mod fields;
 mod files;
 mod given;
 mod hit;
+mod jobs;
+mod pictures;
 mod problem;
 mod records;
 mod routes;

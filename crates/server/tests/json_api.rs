@@ -501,3 +501,124 @@ async fn a_picture_can_be_forgotten() {
     assert_ne!(ids(&after)[0], id);
     world.end().await;
 }
+
+/// A store of its own with an empty start: two uploads, one of which is no picture, are followed to their end.
+#[tokio::test]
+async fn pictures_can_be_added() {
+    let directory = tempfile::tempdir().unwrap();
+    let clipseek = Clipseek::new(Settings::in_directory(&directory.path().join("store")));
+    let table = demo::unpack(&directory.path().join("demo")).unwrap();
+    let first = directory.path().join("first.csv");
+    let lines: Vec<String> = std::fs::read_to_string(&table)
+        .unwrap()
+        .lines()
+        .take(2)
+        .map(str::to_owned)
+        .collect();
+    std::fs::write(
+        &first,
+        lines.join("\n").replace("pictures/", "demo/pictures/"),
+    )
+    .unwrap();
+    let request = AddRequest {
+        sources: vec![first],
+        model: ModelChoice::named("mini"),
+        collection: Some("birds".to_owned()),
+        ..AddRequest::default()
+    };
+    clipseek
+        .add(request, &AtomicBool::new(false), &|_| {})
+        .unwrap();
+    drop(clipseek);
+    let world = World::with(directory.path(), Keys::default()).await;
+    let file = std::fs::read(directory.path().join("demo/pictures/two-perch.jpg")).unwrap();
+    let part = |bytes: Vec<u8>, name: &'static str| multipart::Part::bytes(bytes).file_name(name);
+    let form = multipart::Form::new()
+        .text(
+            "request",
+            json!({"caption": "two striped fish"}).to_string(),
+        )
+        .part("image", part(file.clone(), "../fish.jpg"))
+        .part("image", part(b"<script>".to_vec(), "a.jpg"));
+    let path = format!("{COLLECTION}/pictures");
+    let (status, begun) = world
+        .answer(world.request(Method::POST, &path).multipart(form))
+        .await;
+    assert_eq!(status, 202, "{begun}");
+    let job = format!("/api/v1/jobs/{}", begun["job"].as_str().unwrap());
+    // The events end when the job does.
+    let events = world
+        .request(Method::GET, &format!("{job}/events"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(events.headers()["content-type"], "text/event-stream");
+    let events = events.text().await.unwrap();
+    let last = events
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .next_back();
+    let last: Value = serde_json::from_str(last.unwrap()).unwrap();
+    let (_, now) = world.get(&job).await;
+    assert_eq!(last, now);
+    assert_eq!(
+        (&now["state"], &now["done"], &now["added"]),
+        (&json!("done"), &json!(2), &json!(1))
+    );
+    assert_eq!(
+        now["failed"],
+        json!([{"name": "a.jpg", "reason": "it is not a picture"}])
+    );
+    let found = world.search(json!({"keywords": "striped"})).await;
+    let hit = &found["hits"][0];
+    assert!(
+        hit["path"].as_str().unwrap().starts_with("birds/fish-"),
+        "{hit}"
+    );
+    assert_eq!(hit["captions"], json!(["two striped fish"]));
+    let kept = std::fs::read_dir(directory.path().join("store/uploads/birds")).unwrap();
+    assert_eq!(kept.count(), 1);
+    assert_eq!(world.get("/api/v1/jobs/99").await.0, 404);
+    let (status, _) = world.post(&path, &json!({})).await;
+    assert_eq!(status, 400);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_page_is_served() {
+    let world = World::start().await;
+    let get = |path: &'static str| world.request(Method::GET, path).send();
+    let page = get("/").await.unwrap();
+    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    let policy = page.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"));
+    let tag = page.headers()["etag"].clone();
+    let page = page.text().await.unwrap();
+    // All that it names is there.
+    let names = page.split('"').filter(|part| part.starts_with("/page/"));
+    for name in names {
+        let url = format!("{}{name}", world.address);
+        assert_eq!(
+            world
+                .client
+                .get(url)
+                .send()
+                .await
+                .unwrap()
+                .status()
+                .as_u16(),
+            200,
+            "{name}"
+        );
+    }
+    let again = world.request(Method::GET, "/").header("if-none-match", tag);
+    assert_eq!(again.send().await.unwrap().status().as_u16(), 304);
+    for nothing in ["/page/", "/page/..%2Fpage.rs", "/page/none.js"] {
+        assert_eq!(
+            get(nothing).await.unwrap().status().as_u16(),
+            404,
+            "{nothing}"
+        );
+    }
+    world.end().await;
+}

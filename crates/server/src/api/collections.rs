@@ -28,6 +28,8 @@ struct ShownCollection {
     /// Pictures whose files were gone when they were last looked for.
     missing: u64,
     captions: u64,
+    /// Whether pictures can be added here.
+    can_add: bool,
 }
 
 impl ShownCollection {
@@ -41,6 +43,7 @@ impl ShownCollection {
             pictures: info.pictures,
             missing: info.missing,
             captions,
+            can_add: true,
         }
     }
 }

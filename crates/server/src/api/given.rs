@@ -37,6 +37,14 @@ pub(super) struct GivenTerm {
 }
 
 impl GivenImage {
+    /// The one at a URL.
+    pub(super) fn at(url: String) -> Self {
+        Self {
+            url: Some(url),
+            ..Self::default()
+        }
+    }
+
     /// The picture, fetched if it has to be.
     pub(super) fn read(
         self,

@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use super::access::API;
 use super::asked::{nowhere, otherwise};
 use super::state::ApiState;
-use super::{classify, collections, embed, files, records, search};
+use super::{classify, collections, embed, files, jobs, pictures, records, search};
 use crate::connections::guard;
 
 /// What all paths begin with.
@@ -48,6 +48,9 @@ fn routes() -> Router<Arc<ApiState>> {
             "/api/v1/collections/{name}/search",
             get(search::by_parameters).post(search::by_body),
         )
+        .route("/api/v1/collections/{name}/pictures", post(pictures::add))
+        .route("/api/v1/jobs/{job}", get(jobs::describe))
+        .route("/api/v1/jobs/{job}/events", get(jobs::events))
         .route(
             "/api/v1/collections/{name}/duplicates",
             get(collections::duplicates),

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use search::{Collection, Embedder};
 
+use super::jobs::Jobs;
 use super::problem::Problem;
 use super::thumbnails::Thumbnails;
 use super::words::Words;
@@ -13,6 +14,7 @@ use crate::workspace::Workspace;
 pub(crate) struct ApiState {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) workspace: Arc<Workspace>,
+    pub(super) jobs: Jobs,
     pub(super) words: Words,
     pub(super) thumbnails: Thumbnails,
 }
@@ -22,6 +24,7 @@ impl ApiState {
         Self {
             gateway: Arc::clone(gateway),
             workspace: Arc::clone(workspace),
+            jobs: Jobs::default(),
             words: Words::default(),
             thumbnails: Thumbnails::new(workspace.store.directory()),
         }

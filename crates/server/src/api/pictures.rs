@@ -1,0 +1,250 @@
+//! Pictures that are added to a collection: uploads, and those of URLs.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use clipseek::PictureInput;
+use picture::{ContentHash, Format};
+use search::{AddEvent, AddOptions, Embedder, NewRecord};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+use tokio::sync::watch;
+
+use super::asked::{Asked, InPath, Upload};
+use super::given::GivenImage;
+use super::jobs::{FailedPicture, Job, JobState};
+use super::problem::Problem;
+use super::state::ApiState;
+use crate::workspace::Workspace;
+
+/// The most pictures of one request.
+const MOST: usize = 256;
+
+/// `POST …/pictures`; the files are the form's.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PicturesBody {
+    /// Where a picture is to be fetched.
+    url: Option<String>,
+    /// What is said about each of the pictures.
+    caption: Option<String>,
+}
+
+/// A picture to add.
+enum Wanted {
+    Uploaded(Upload),
+    At(String),
+}
+
+pub(super) async fn add(
+    State(state): State<Arc<ApiState>>,
+    InPath(collection): InPath<String>,
+    asked: Asked<PicturesBody>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let Asked { request, pictures } = asked;
+    let uploads = pictures.into_iter().map(Wanted::Uploaded);
+    let wanted: Vec<Wanted> = uploads.chain(request.url.map(Wanted::At)).collect();
+    if wanted.is_empty() || wanted.len() > MOST {
+        let given = wanted.len();
+        return Err(Problem::invalid(format!(
+            "{given} pictures, expected 1 to {MOST}: a form with parts `image`, or a `url`"
+        )));
+    }
+    let embedder = state.embedder(&collection).await?;
+    let job = state.jobs.begin(wanted.len());
+    let number = job.borrow().job().to_owned();
+    let captions = request.caption.into_iter().collect();
+    tokio::spawn(run(state, collection, embedder, wanted, captions, job));
+    Ok((StatusCode::ACCEPTED, Json(json!({"job": number}))))
+}
+
+async fn run(
+    state: Arc<ApiState>,
+    collection: String,
+    embedder: Arc<Embedder>,
+    wanted: Vec<Wanted>,
+    captions: Vec<String>,
+    job: watch::Sender<Job>,
+) {
+    let folder = state.workspace.store.uploads(&collection);
+    // What waits for other servers holds nobody up who changes the store.
+    let kept = state.workspace.run({
+        let job = job.clone();
+        move |workspace| keep_all(workspace, &folder, wanted, &captions, &job)
+    });
+    let records = kept.await.unwrap_or_default();
+    let told = job.clone();
+    let work = state
+        .workspace
+        .write(move |workspace| index(workspace, &collection, &embedder, records, &told));
+    let outcome = work.await;
+    job.send_modify(|job| match outcome {
+        Ok(Ok(())) => job.state = JobState::Done,
+        Ok(Err(error)) => job.fail(error.to_string()),
+        Err(panicked) => job.fail(panicked.to_string()),
+    });
+}
+
+impl Job {
+    fn fail(&mut self, why: String) {
+        self.state = JobState::Failed;
+        self.error = Some(why);
+    }
+
+    fn refuse(&mut self, name: String, reason: String) {
+        self.done += 1;
+        self.failed.push(FailedPicture { name, reason });
+    }
+}
+
+/// Puts the files into the store's folder for uploads. Gives the records of those that are pictures.
+fn keep_all(
+    workspace: &Workspace,
+    folder: &Path,
+    wanted: Vec<Wanted>,
+    captions: &[String],
+    job: &watch::Sender<Job>,
+) -> Vec<NewRecord> {
+    let records = wanted.into_iter().filter_map(|wanted| {
+        let name = match &wanted {
+            Wanted::Uploaded(upload) => upload.name.clone(),
+            Wanted::At(url) => url.clone(),
+        };
+        match keep_one(workspace, folder, wanted) {
+            Ok(record) => Some(NewRecord {
+                source: folder.to_str().map(str::to_owned),
+                captions: captions.to_vec(),
+                ..record
+            }),
+            Err(reason) => {
+                job.send_modify(|job| job.refuse(name, reason));
+                None
+            }
+        }
+    });
+    records.collect()
+}
+
+fn keep_one(workspace: &Workspace, folder: &Path, wanted: Wanted) -> Result<NewRecord, String> {
+    let (name, bytes, url) = match wanted {
+        Wanted::Uploaded(upload) => (upload.name, upload.bytes, None),
+        Wanted::At(url) => {
+            let image = GivenImage::at(url.clone());
+            let picture = image.read(workspace, &[]);
+            let picture = picture.map_err(|problem| problem.detail().to_owned())?;
+            let PictureInput::Bytes { name, bytes } = picture else {
+                return Err("the URL is none of the web".to_owned());
+            };
+            (name, bytes, Some(url))
+        }
+    };
+    let format = Format::of(&bytes).ok_or("it is not a picture")?;
+    let path = folder.join(file_name(&name, format, &bytes));
+    keep(&path, &bytes).map_err(|error| format!("it could not be kept: {error}"))?;
+    let path = path
+        .to_str()
+        .ok_or("the store's path is no text")?
+        .to_owned();
+    Ok(match url {
+        Some(url) => NewRecord {
+            place: url,
+            file: Some(path),
+            ..NewRecord::default()
+        },
+        None => NewRecord {
+            place: path,
+            ..NewRecord::default()
+        },
+    })
+}
+
+/// As the upload is called, in harmless letters, and what tells it from others of that name.
+fn file_name(name: &str, format: Format, bytes: &[u8]) -> PathBuf {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let stem = last.rsplit_once('.').map_or(last, |(stem, _)| stem);
+    let letters = stem.chars().map(|letter| match letter {
+        letter if letter.is_alphanumeric() || "-_ ".contains(letter) => letter,
+        _ => '-',
+    });
+    let stem: String = letters.take(60).collect();
+    let hash = ContentHash::of(bytes).to_string();
+    let extension = format.extensions()[0];
+    PathBuf::from(format!("{}-{}.{extension}", stem.trim(), &hash[..8]))
+}
+
+fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if fs::metadata(path).is_ok_and(|there| there.len() == bytes.len() as u64) {
+        return Ok(());
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+fn index(
+    workspace: &Workspace,
+    collection: &str,
+    embedder: &Embedder,
+    records: Vec<NewRecord>,
+    job: &watch::Sender<Job>,
+) -> Result<(), search::Error> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let refused = job.borrow().done;
+    let collection = workspace.store.collection(collection)?;
+    let records = records.into_iter().map(Ok::<_, search::Error>);
+    let options = AddOptions::default();
+    let added = collection.add(embedder.model(), records, &options, |event| match event {
+        AddEvent::Progress(report) => job.send_modify(|job| {
+            job.done = refused + report.done();
+            job.added = report.written();
+        }),
+        AddEvent::Failed(failure) => job.send_modify(|job| {
+            let name = Path::new(&failure.place).file_name().unwrap_or_default();
+            job.failed.push(FailedPicture {
+                name: name.to_string_lossy().into_owned(),
+                reason: failure.reason.clone(),
+            });
+        }),
+    })?;
+    job.send_modify(|job| {
+        job.done = job.total;
+        job.added = added.written();
+    });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_in_the_folder() {
+        for (name, start) in [
+            ("beach.JPG", "beach-"),
+            ("../../etc/passwd", "passwd-"),
+            ("C:\\x\\ü b.tar.gz", "ü b-tar-"),
+            ("..", "-"),
+            ("", "-"),
+        ] {
+            let named = file_name(name, Format::Png, b"x");
+            let named = named.to_str().unwrap();
+            assert!(
+                named.starts_with(start) && named.ends_with(".png"),
+                "{named}"
+            );
+            assert_eq!(Path::new(named).components().count(), 1);
+        }
+    }
+}
