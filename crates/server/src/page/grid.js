@@ -5,7 +5,7 @@ import { centre, layOut, ratio, rowAt, tileAt } from './layout.js';
 import { open } from './route.js';
 import { mark, markTo } from './selection.js';
 import { store, watch } from './store.js';
-import { tile } from './tile.js';
+import { equip, tile } from './tile.js';
 
 const BELOW = 48;
 
@@ -29,6 +29,7 @@ export class Grid {
     this.root.addEventListener('click', (event) => this.click(event));
     this.root.addEventListener('keydown', (event) => this.key(event));
     this.root.addEventListener('focusin', (event) => this.focusin(event));
+    this.root.addEventListener('pointerover', (event) => this.equip(event.target.closest('.tile')));
     this.root.addEventListener('dragstart', (event) => this.drag(event));
     watch(['answer'], () => this.update());
     watch(['selection'], () => this.showMarks());
@@ -224,8 +225,14 @@ export class Grid {
     else if (scrollY < bottom) scrollTo({ top: Math.min(bottom, top - 12), behavior: 'instant' });
   }
 
+  equip(cell) {
+    const hit = this.hits[cell?.dataset.index];
+    if (hit) equip(cell, hit);
+  }
+
   focusin(event) {
     const cell = event.target.closest('.tile');
+    this.equip(cell);
     if (cell && Number(cell.dataset.index) !== this.focused) this.rove(Number(cell.dataset.index));
   }
 
