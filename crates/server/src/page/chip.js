@@ -1,9 +1,10 @@
 /** A term of the query beside the words: its sign, what it is, its weight, and how to be rid of it. */
+import { getJson } from './api.js';
 import { button, element, icon } from './dom.js';
-import { fileName, middle } from './format.js';
+import { caption, fileName, middle, source } from './format.js';
 import { show, thumbnail } from './picture.js';
 import { go } from './route.js';
-import { store } from './store.js';
+import { recordPath, store } from './store.js';
 
 const WEIGHTS = [0.25, 0.5, 1, 2, 3];
 
@@ -14,8 +15,9 @@ export function chip(term, index) {
     type: 'button', class: 'sign', title: term.weight < 0 ? 'Without this; change to with' : 'With this; change to without',
     'aria-label': `${term.weight < 0 ? 'Minus' : 'Plus'}: ${label}. Change sign`, onclick: () => set(index, -term.weight),
   }, term.weight < 0 ? '−' : '+');
-  return element('li', { class: `chip ${term.weight < 0 ? 'minus' : 'plus'}` }, sign, likeness(term),
-    element('span', { class: 'label', dir: 'auto', title: label }, middle(label, 22)), weight(term, index, label),
+  const words = element('span', { class: 'label', dir: 'auto', title: label }, middle(label, 22));
+  if (term.kind === 'like') nameLike(term.value, words);
+  return element('li', { class: `chip ${term.weight < 0 ? 'minus' : 'plus'}` }, sign, likeness(term), words, weight(term, index, label),
     button('close', `Remove ${label}`, { class: 'gone', onclick: () => drop(index) }));
 }
 
@@ -32,8 +34,18 @@ function drop(index) {
 export function nameOf({ kind, value }) {
   if (kind === 'file') return store().files.get(value)?.name || 'Dropped picture (gone)';
   if (kind === 'url') return fileName(value);
-  if (kind === 'like') return 'This picture';
+  if (kind === 'like') return known(value) ? fileName(source(known(value))) : 'Picture';
   return value;
+}
+
+const known = (id) => store().answer?.hits.find((hit) => hit.id === id);
+
+/** The name of a picture that isn't among those shown is asked for. */
+async function nameLike(id, words) {
+  const hit = known(id) ?? (await getJson(recordPath(id)).catch(() => null));
+  if (!hit) return;
+  words.textContent = middle(fileName(source(hit)), 22);
+  words.title = caption(hit) || source(hit);
 }
 
 /** A term's picture, as far as it can be shown without asking anyone but the server. */

@@ -124,6 +124,7 @@ async function sharpen(image, address) {
   try {
     full.src = key() ? await blobAddress(address) : address;
     await full.decode();
+    image.onload = () => key() && URL.revokeObjectURL(image.src);
     image.src = full.src;
     image.style.backgroundColor = 'transparent';
   } catch {

@@ -5,7 +5,7 @@ import { centre, layOut, ratio, rowAt, tileAt } from './layout.js';
 import { open } from './route.js';
 import { mark, markTo } from './selection.js';
 import { store, watch } from './store.js';
-import { tile } from './tile.js';
+import { equip, tile } from './tile.js';
 
 const BELOW = 48;
 
@@ -29,16 +29,18 @@ export class Grid {
     this.root.addEventListener('click', (event) => this.click(event));
     this.root.addEventListener('keydown', (event) => this.key(event));
     this.root.addEventListener('focusin', (event) => this.focusin(event));
+    this.root.addEventListener('pointerover', (event) => this.equip(event.target.closest('.tile')));
     this.root.addEventListener('dragstart', (event) => this.drag(event));
     watch(['answer'], () => this.update());
     watch(['selection'], () => this.showMarks());
     watch(['lost'], ({ lost }) => !lost && this.redraw());
   }
 
-  get room() {
+  /** Reads the room there is; kept, since reading it between changes costs a layout each time. */
+  measure() {
     const width = this.root.clientWidth;
     const narrow = width < 600;
-    return { width, gap: narrow ? 8 : 14, below: BELOW, target: narrow ? 150 : width > 1700 ? 240 : 200 };
+    this.room = { width, gap: narrow ? 8 : 14, below: BELOW, target: narrow ? 150 : width > 1700 ? 240 : 200 };
   }
 
   update() {
@@ -69,20 +71,23 @@ export class Grid {
     const { answer } = store();
     const complete = !answer || this.hits.length >= answer.total || answer.nearest;
     const before = this.rows;
-    this.rows = this.root.clientWidth ? layOut(this.hits.map(ratio), this.room, complete) : [];
+    this.measure();
+    this.rows = this.room.width ? layOut(this.hits.map(ratio), this.room, complete) : [];
     this.count = this.rows.at(-1)?.to ?? 0;
     const last = this.rows.at(-1);
     this.root.style.height = last ? `${last.top + last.height + BELOW}px` : '0';
-    this.root.setAttribute('aria-rowcount', String(complete ? this.rows.length : -1));
+    this.root.setAttribute('role', last ? 'grid' : 'group');
+    for (const [name, value] of [['aria-rowcount', complete ? this.rows.length : -1], ['aria-multiselectable', true]]) {
+      if (last) this.root.setAttribute(name, String(value));
+      else this.root.removeAttribute(name);
+    }
     for (const [index, drawn] of this.drawn) {
       if (!same(before[index], this.rows[index])) this.remove(index, drawn);
     }
   }
 
   resize() {
-    const { width } = this.room;
-    if (width === this.width) return;
-    this.width = width;
+    if (this.root.clientWidth === this.room?.width) return;
     this.holding(() => this.resized());
   }
 
@@ -133,8 +138,9 @@ export class Grid {
 
   draw() {
     if (!this.rows.length) return;
-    const first = rowAt(this.rows, this.offset - innerHeight);
-    const last = rowAt(this.rows, this.offset + 2 * innerHeight);
+    const { offset } = this;
+    const first = rowAt(this.rows, offset - innerHeight);
+    const last = rowAt(this.rows, offset + 2 * innerHeight);
     const focusedRow = this.rowOf(this.focused);
     for (const [index, drawn] of this.drawn) {
       if ((index < first || index > last) && index !== focusedRow) this.remove(index, drawn);
@@ -219,8 +225,14 @@ export class Grid {
     else if (scrollY < bottom) scrollTo({ top: Math.min(bottom, top - 12), behavior: 'instant' });
   }
 
+  equip(cell) {
+    const hit = this.hits[cell?.dataset.index];
+    if (hit) equip(cell, hit);
+  }
+
   focusin(event) {
     const cell = event.target.closest('.tile');
+    this.equip(cell);
     if (cell && Number(cell.dataset.index) !== this.focused) this.rove(Number(cell.dataset.index));
   }
 

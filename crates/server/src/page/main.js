@@ -77,6 +77,10 @@ function start() {
     go({ ...emptyView(), collection: store().view.collection });
   });
   find('#help-open').addEventListener('click', () => help.show());
+  find('#skip').addEventListener('click', (event) => {
+    event.preventDefault();
+    grid.focus(grid.focused);
+  });
   startChooser();
   startConnection({ opened: again });
   watch(['lost'], ({ lost }) => !lost && !store().collections && readCollections());

@@ -34,10 +34,14 @@ export function show(image, address, missing = () => {}) {
   }, missing);
 }
 
-/** A `blob:` address of what the server has at `address`; whoever asks for it revokes it. */
-export async function blobAddress(address) {
-  const response = await request(address);
-  return URL.createObjectURL(await response.blob());
+/**
+ * A `blob:` address of what the server has at `address`; whoever asks for it revokes it. With `safely`, none for what
+ * a browser would run with this page's rights if it were opened.
+ */
+export async function blobAddress(address, safely = false) {
+  const blob = await (await request(address)).blob();
+  const safe = /^image\/(?!svg)/.test(blob.type);
+  return safely && !safe ? '' : URL.createObjectURL(blob);
 }
 
 /** The hit's own web address where it is one that a browser may open. */
@@ -60,8 +64,10 @@ export function original(hit) {
 export async function openOriginal(hit) {
   const address = original(hit);
   if (!address) return;
-  const atServer = !hit.url;
-  follow(atServer && key() ? await blobAddress(address) : address, { target: '_blank' });
+  if (hit.url || !key()) return follow(address, { target: '_blank' });
+  const blob = await blobAddress(address, true);
+  if (blob) follow(blob, { target: '_blank' });
+  else await download(hit, 'picture');
 }
 
 /** Saves the original under its own name. */

@@ -31,7 +31,7 @@ const name = (hit) => middle(fileName(source(hit)), 32);
 
 function frame(hit, { width, height }) {
   const image = element('img', { alt: '', draggable: 'true' });
-  const made = element('div', { class: 'frame' }, image, mark(), actions(hit));
+  const made = element('div', { class: 'frame' }, image, mark());
   made.style.height = `${height}px`;
   made.style.backgroundColor = safeColour(hit.colour);
   if (hit.width && hit.width < width * 0.4) made.classList.add('small');
@@ -45,14 +45,21 @@ function missing(frame, image) {
   frame.prepend(element('span', {}, 'Picture not available'));
 }
 
+/** Its tick is drawn by the style: a tile has as few elements as it can. */
 function mark() {
-  return button('check', 'Select', { class: 'mark', tabindex: '-1', 'data-do': 'mark', title: 'Select (x)' });
+  return element('button', { type: 'button', class: 'mark', tabindex: '-1', 'data-do': 'mark', 'aria-label': 'Select', title: 'Select (x)' });
+}
+
+/** Gives a tile its buttons, once it is pointed at or focused. */
+export function equip(made, hit) {
+  const frame = made.querySelector('.frame');
+  if (!frame.querySelector('.actions')) frame.append(actions(hit));
 }
 
 function actions(hit) {
-  const offered = ACTIONS.filter(([name]) => name !== 'caption' || caption(hit));
-  return element('div', { class: 'actions' }, ...offered.map(([name, iconName, label, key]) =>
-    button(iconName, label, { tabindex: '-1', 'data-do': name, title: `${label} (${key})`, 'aria-keyshortcuts': key })));
+  const offered = ACTIONS.filter(([deed]) => deed !== 'caption' || caption(hit));
+  return element('div', { class: 'actions' }, ...offered.map(([deed, iconName, label, key]) =>
+    button(iconName, label, { tabindex: '-1', 'data-do': deed, title: `${label} (${key})`, 'aria-keyshortcuts': key })));
 }
 
 function facts(hit, best) {
