@@ -102,10 +102,8 @@ impl Counting {
         }
         match said.get(keys::TAKEN).and_then(Value::as_str) {
             Some(taken) => {
-                *self
-                    .years
-                    .entry(taken.chars().take(4).collect())
-                    .or_default() += 1
+                let year = taken.chars().take(4).collect();
+                *self.years.entry(year).or_default() += 1;
             }
             None => self.undated += 1,
         }
