@@ -56,7 +56,7 @@ demo:
 eval *ARGS:
     cargo run --release --quiet -- eval "$@"
 
-# Measure speed: index (with faiss-cpu and numpy), ingest FOLDER [COUNT], picture [FILE…], clip MODEL_DIR, encoder (with ONNX Runtime and OpenVINO), cold MODEL_DIR…, download (with img2dataset), serve [--beyond]
+# Measure speed: index (with faiss-cpu and numpy), ingest FOLDER [COUNT], picture [FILE…], clip MODEL_DIR, encoder (with ONNX Runtime and OpenVINO), cold [MODEL…], download (with img2dataset), serve [--beyond]
 bench WHAT *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
@@ -72,7 +72,15 @@ bench WHAT *ARGS:
                  peers=$(mktemp -d) && trap 'rm -rf "$peers"' EXIT
                  python3 -m venv "$peers" && "$peers/bin/pip" install --quiet -r tools/fixtures/clip/encoder.txt
                  "$peers/bin/python" tools/bench_encoder.py "${CARGO_TARGET_DIR:-target}/release/examples/throughput" "$@" ;;
-        cold)    cargo build --release --quiet && python3 tools/cold_start.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
+        cold)    cargo build --release --quiet
+                 if [[ $# -eq 0 ]]; then
+                     models=$(mktemp -d) && trap 'rm -rf "$models"' EXIT
+                     python3 -m venv "$models/python" && "$models/python/bin/pip" install --quiet numpy==2.4.6
+                     "$models/python/bin/pip" download --quiet --no-deps --dest "$models" open_clip_torch==3.3.0
+                     "$models/python/bin/python" tools/random_clip.py "$models/ViT-B-32" "$models"/*.whl
+                     set -- mini "$models/ViT-B-32"
+                 fi
+                 python3 tools/cold_start.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
         download) cargo build --release --quiet && python3 tools/bench_download.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
         serve)   cargo build --release --quiet --workspace --bin clipseek --example load
                  programs="${CARGO_TARGET_DIR:-target}/release"

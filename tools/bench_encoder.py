@@ -20,90 +20,9 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-IMAGE, PATCH, DIMENSION, VOCABULARY, CONTEXT = 224, 32, 512, 49408, 77
-VISION = {"width": 768, "inner": 3072, "heads": 12, "layers": 12}
-TEXT = {"width": 512, "inner": 2048, "heads": 8, "layers": 12}
+from random_clip import CONTEXT, DIMENSION, IMAGE, PATCH, TEXT, VISION, weights, write_checkpoint
+
 THREADS = 2
-
-
-def weights(random):
-    """Of a CLIP ViT-B/32 in transformers' names."""
-    tensors = {"logit_scale": np.array(4.6, np.float32)}
-
-    def normal(name, *shape, scale):
-        tensors[name] = (random.standard_normal(shape, np.float32) * scale).astype(np.float32)
-
-    def norm(name, width):
-        tensors[f"{name}.weight"] = (1 + 0.1 * random.standard_normal(width, np.float32)).astype(np.float32)
-        normal(f"{name}.bias", width, scale=0.1)
-
-    def linear(name, outputs, inputs):
-        normal(f"{name}.weight", outputs, inputs, scale=inputs**-0.5)
-        normal(f"{name}.bias", outputs, scale=0.02)
-
-    for tower, size in (("vision_model", VISION), ("text_model", TEXT)):
-        for layer in range(size["layers"]):
-            prefix = f"{tower}.encoder.layers.{layer}"
-            for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
-                linear(f"{prefix}.self_attn.{part}", size["width"], size["width"])
-            norm(f"{prefix}.layer_norm1", size["width"])
-            norm(f"{prefix}.layer_norm2", size["width"])
-            linear(f"{prefix}.mlp.fc1", size["inner"], size["width"])
-            linear(f"{prefix}.mlp.fc2", size["width"], size["inner"])
-    width = VISION["width"]
-    normal("vision_model.embeddings.class_embedding", width, scale=0.5)
-    normal("vision_model.embeddings.patch_embedding.weight", width, 3, PATCH, PATCH, scale=0.02)
-    tokens = 1 + (IMAGE // PATCH) ** 2
-    normal("vision_model.embeddings.position_embedding.weight", tokens, width, scale=0.3)
-    norm("vision_model.pre_layrnorm", width)
-    norm("vision_model.post_layernorm", width)
-    normal("visual_projection.weight", DIMENSION, width, scale=width**-0.5)
-    normal("text_model.embeddings.token_embedding.weight", VOCABULARY, TEXT["width"], scale=0.3)
-    normal("text_model.embeddings.position_embedding.weight", CONTEXT, TEXT["width"], scale=0.1)
-    norm("text_model.final_layer_norm", TEXT["width"])
-    normal("text_projection.weight", DIMENSION, TEXT["width"], scale=0.04)
-    return tensors
-
-
-def write_checkpoint(directory, tensors):
-    """In Hugging Face form; with a tokenizer that nobody uses, as texts are given as ids."""
-    config = {
-        "model_type": "clip",
-        "projection_dim": DIMENSION,
-        "vision_config": {
-            "hidden_size": VISION["width"],
-            "intermediate_size": VISION["inner"],
-            "num_hidden_layers": VISION["layers"],
-            "num_attention_heads": VISION["heads"],
-            "image_size": IMAGE,
-            "patch_size": PATCH,
-            "hidden_act": "quick_gelu",
-        },
-        "text_config": {
-            "hidden_size": TEXT["width"],
-            "intermediate_size": TEXT["inner"],
-            "num_hidden_layers": TEXT["layers"],
-            "num_attention_heads": TEXT["heads"],
-            "hidden_act": "quick_gelu",
-            "vocab_size": VOCABULARY,
-            "max_position_embeddings": CONTEXT,
-            "eos_token_id": 49407,
-        },
-    }
-    (directory / "config.json").write_text(json.dumps(config))
-    (directory / "vocab.json").write_text(json.dumps({"<|startoftext|>": 49406, "<|endoftext|>": 49407}))
-    (directory / "merges.txt").write_text("#version: 0.2\n")
-    preprocessor = {"crop_size": IMAGE, "size": IMAGE, "do_center_crop": True, "do_resize": True, "resample": 3,
-                    "do_normalize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
-    (directory / "preprocessor_config.json").write_text(json.dumps(preprocessor))
-    header, data, start = {}, [], 0
-    for name, tensor in tensors.items():
-        data.append(np.ascontiguousarray(tensor).tobytes())
-        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [start, start + len(data[-1])]}
-        start += len(data[-1])
-    text = json.dumps(header).encode()
-    with open(directory / "model.safetensors", "wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text + b"".join(data))
 
 
 class Graph:
@@ -284,6 +203,9 @@ def main():
         folder = Path(folder)
         tensors = weights(random)
         write_checkpoint(folder, tensors)
+        # A tokenizer that nobody uses: texts are given as ids.
+        (folder / "vocab.json").write_text(json.dumps({"<|startoftext|>": 49406, "<|endoftext|>": 49407}))
+        (folder / "merges.txt").write_text("#version: 0.2\n")
         paths = [folder / "vision.onnx", folder / "text.onnx"]
         vision_graph(tensors, paths[0])
         text_graph(tensors, paths[1])

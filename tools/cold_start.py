@@ -1,21 +1,89 @@
-"""Time `clipseek search` from a cold start, for each model directory given.
+"""Time `clipseek search` in words from a cold start: a new process for each query.
 
-    python3 tools/cold_start.py CLIPSEEK MODEL_DIR…
+    python3 tools/cold_start.py CLIPSEEK [--pictures N] MODEL…
 
-indexes the demo's pictures with each model and asks them in words: with the model's files in the system's cache, and after
-they were put out of it. Prints medians of 7 runs, and how much of the weights one query has read.
+MODEL is a directory or `mini`. Adds N generated pictures with each model and asks in every precision, with the model's files in
+the system's cache; then in f32 after a directory's files were put out of it. Prints of each the median and the least time, the
+time of all cores, and the peak memory. That is the resident set, so pages of mapped files count while they are mapped.
 """
 
+import argparse
 import os
 import pathlib
+import platform
+import random
 import statistics
+import struct
 import subprocess
-import sys
 import tempfile
 import time
 
-DEMO = pathlib.Path(__file__).resolve().parents[1] / "demo/pictures"
 WEIGHTS = (".safetensors", ".bin")
+PRECISIONS = ("f32", "bf16", "int8")
+SIDE = 32
+WARM, COLD = 15, 5
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clipseek")
+    parser.add_argument("models", nargs="+", metavar="MODEL")
+    parser.add_argument("--pictures", type=int, default=8000)
+    arguments = parser.parse_args()
+    print(f"{machine()}, {arguments.pictures} pictures")
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        make_pictures(folder / "pictures", arguments.pictures)
+        for number, model in enumerate(arguments.models):
+            measure(arguments.clipseek, folder / f"store-{number}", folder / "pictures", model)
+
+
+def make_pictures(folder, count):
+    """BMP files of noise."""
+    folder.mkdir()
+    noise, size = random.Random(7), 3 * SIDE * SIDE
+    header = struct.pack("<2sIIIIiiHHIIiiII", b"BM", 54 + size, 0, 54, 40, SIDE, SIDE, 1, 24, 0, size, 0, 0, 0, 0)
+    for number in range(count):
+        (folder / f"{number}.bmp").write_bytes(header + noise.randbytes(size))
+
+
+def measure(clipseek, store, pictures, model):
+    command = [clipseek, "--store", store, "add", pictures, "--model", model, "--precision", "int8"]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    runs = {precision: [] for precision in PRECISIONS}
+    # In turn, so that what else the machine does falls on all of them.
+    for _ in range(WARM):
+        for precision, found in runs.items():
+            found.append(search(clipseek, store, precision))
+    name = pathlib.Path(model).name
+    for precision, found in runs.items():
+        report(f"{name}, {precision}", found)
+    if model != "mini":
+        found = []
+        for _ in range(COLD):
+            evict(model)
+            found.append(search(clipseek, store, "f32"))
+        read, size = resident(model)
+        report(f"{name}, f32, from disk", found, f", {read:.0f} of {size:.0f} MB of weights read")
+
+
+def search(clipseek, store, precision):
+    """Seconds, seconds of all cores, and peak MB. This process has to be smaller: a child's peak begins with its parent's."""
+    command = [clipseek, "--store", store, "search", "a dog", "--precision", precision]
+    start = time.perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    taken = time.perf_counter() - start
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        raise SystemExit(f"the search failed with {child.returncode}")
+    return taken, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6
+
+
+def report(title, found, more=""):
+    taken, busy, memory = zip(*found)
+    times = f"median {1000 * statistics.median(taken):.0f} ms, least {1000 * min(taken):.0f} ms"
+    print(f"{title}: {times}, all cores {1000 * statistics.median(busy):.0f} ms, at most {max(memory):.0f} MB{more}")
 
 
 def evict(directory):
@@ -24,12 +92,6 @@ def evict(directory):
             with open(file, "rb") as opened:
                 os.fsync(opened.fileno())
                 os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def search(clipseek, store, model):
-    start = time.perf_counter()
-    subprocess.run([clipseek, "--store", store, "search", "a dog in snow", "-k", "1", "--model", model], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
 
 
 def resident(directory):
@@ -43,20 +105,10 @@ def resident(directory):
     return pages / 1e6, size / 1e6
 
 
-def main():
-    if len(sys.argv) < 3:
-        sys.exit(__doc__)
-    clipseek, *models = sys.argv[1:]
-    for model in models:
-        with tempfile.TemporaryDirectory() as store:
-            subprocess.run([clipseek, "--store", store, "add", DEMO, "--model", model], check=True, stderr=subprocess.DEVNULL)
-            warm = [search(clipseek, store, model) for _ in range(7)]
-            cold = []
-            for _ in range(7):
-                evict(model)
-                cold.append(search(clipseek, store, model))
-            read, size = resident(model)
-        print(f"{model}: {statistics.median(warm):.2f} s, {statistics.median(cold):.2f} s from disk, {read:.0f} of {size:.0f} MB of weights read")
+def machine():
+    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return f"{name}, {os.cpu_count()} cores"
 
 
 if __name__ == "__main__":
