@@ -30,6 +30,7 @@ pub struct Model {
     preprocessor: Option<Preprocessor>,
     device: candle_core::Device,
     arithmetic: Arithmetic,
+    streamed: bool,
     scoring: Scoring,
     parameters: u64,
     fingerprint: String,
@@ -99,6 +100,7 @@ impl Model {
             preprocessor,
             device,
             arithmetic: Arithmetic::default(),
+            streamed: false,
             scoring,
             parameters,
             fingerprint,
@@ -121,6 +123,17 @@ impl Model {
         self
     }
 
+    /// The same model for a single query, or a few. The processor reads weights from the checkpoint's files at each use, instead
+    /// of laying them out in memory at the first. A query takes longer, but the first one less time and memory; vectors are the
+    /// same. Of a model with [another for texts](Self::with_text), both are.
+    pub fn streamed(mut self) -> Self {
+        self.streamed = true;
+        self.vision = Lazy::new();
+        self.text = Lazy::new();
+        self.other_texts = self.other_texts.map(|text| Box::new(text.streamed()));
+        self
+    }
+
     /// In what numbers it computes; on other devices than the processor, in f32.
     pub fn precision(&self) -> Precision {
         match self.device.is_cpu() {
@@ -131,7 +144,11 @@ impl Model {
 
     fn weights(&self) -> Result<Weights<'_>> {
         let weights = self.checkpoint.weights(&self.device)?;
-        Ok(weights.packed_for(self.arithmetic))
+        let weights = weights.packed_for(self.arithmetic);
+        Ok(match self.streamed {
+            true => weights.streamed(),
+            false => weights,
+        })
     }
 
     /// The model whose pictures are this one's and whose texts are those of `text`.

@@ -1,15 +1,20 @@
 //! What tokenizers of all families share: the files that describe them, and the way from a text to token ids. How a
 //! family's tokenizer is made of its files is told in the family's folder.
 
+mod byte_pairs;
 mod config;
 mod error;
 mod json;
 mod special_tokens;
 mod token;
 
-use tokenizers::{PaddingParams, PostProcessor, TruncationParams};
+use tokenizers::{
+    DecoderWrapper, Model, NormalizerWrapper, PaddingParams, PostProcessor, PostProcessorWrapper,
+    PreTokenizerWrapper, TokenizerImpl, TruncationParams,
+};
 
 pub(crate) use self::{
+    byte_pairs::BytePairs,
     config::{NamedTokens, TokenizerConfig},
     error::unusable,
     json::{MergeJson, ModelJson, TokenizerJson},
@@ -35,7 +40,11 @@ pub(crate) trait Encode: Send + Sync {
     fn encode(&self, text: &str) -> Result<Vec<u32>>;
 }
 
-impl Encode for tokenizers::Tokenizer {
+/// The steps of the crate `tokenizers` around the model `M`.
+pub(crate) type Steps<M> =
+    TokenizerImpl<M, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
+
+impl<M: Model + Send + Sync> Encode for Steps<M> {
     fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.encode_fast(text, true);
         let encoding = encoding.map_err(|source| Error::Tokenize {
@@ -49,7 +58,7 @@ impl Encode for tokenizers::Tokenizer {
 impl Tokenizer {
     /// The tokenizer that `tokenizer.json` describes, whatever it is. Texts are cut to `context` tokens.
     pub(crate) fn saved(checkpoint: &Checkpoint, context: usize) -> Result<Self> {
-        Self::new(as_saved(checkpoint)?, checkpoint, context)
+        Self::new(as_saved(checkpoint)?.into_inner(), checkpoint, context)
     }
 
     /// One that cuts and pads texts by itself.
@@ -75,20 +84,20 @@ impl Tokenizer {
         limit: usize,
         padding: PaddingParams,
     ) -> Result<Self> {
-        Self::with_padding(inner, checkpoint, limit, Some(padding))
+        Self::with_padding(inner.into_inner(), checkpoint, limit, Some(padding))
     }
 
     /// `inner`, whose texts are cut to `limit` tokens.
-    pub(crate) fn new(
-        inner: tokenizers::Tokenizer,
+    pub(crate) fn new<M: Model + Send + Sync + 'static>(
+        inner: Steps<M>,
         checkpoint: &Checkpoint,
         limit: usize,
     ) -> Result<Self> {
         Self::with_padding(inner, checkpoint, limit, None)
     }
 
-    fn with_padding(
-        mut inner: tokenizers::Tokenizer,
+    fn with_padding<M: Model + Send + Sync + 'static>(
+        mut inner: Steps<M>,
         checkpoint: &Checkpoint,
         limit: usize,
         padding: Option<PaddingParams>,
@@ -112,11 +121,7 @@ pub(crate) fn as_saved(checkpoint: &Checkpoint) -> Result<tokenizers::Tokenizer>
     tokenizers::Tokenizer::from_bytes(bytes).map_err(unusable(checkpoint, TOKENIZER))
 }
 
-fn truncate(
-    inner: &mut tokenizers::Tokenizer,
-    checkpoint: &Checkpoint,
-    limit: usize,
-) -> Result<()> {
+fn truncate<M: Model>(inner: &mut Steps<M>, checkpoint: &Checkpoint, limit: usize) -> Result<()> {
     // The library would subtract below 0.
     let added = inner
         .get_post_processor()

@@ -361,6 +361,14 @@ impl NamedModel {
         }
     }
 
+    /// The same model, which is to answer soon rather than many times.
+    pub(crate) fn for_one_query(self) -> NamedModel {
+        NamedModel {
+            model: self.model.streamed(),
+            ..self
+        }
+    }
+
     fn with_texts_of(self, text: NamedModel) -> Result<NamedModel> {
         Ok(NamedModel {
             model: self.model.with_text(text.model)?,

@@ -162,7 +162,7 @@ impl Clipseek {
             let note = Note::OtherPrecision { given, own };
             self.settings().listener.note(note);
         }
-        Ok(Some(model))
+        Ok(Some(model.for_one_query()))
     }
 }
 

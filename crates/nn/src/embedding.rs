@@ -22,9 +22,13 @@ impl Embedding {
     /// # Errors
     /// When a tensor is missing, or has another shape or an unreadable type.
     pub fn new(tokens: usize, width: usize, weights: &Weights<'_>) -> Result<Self> {
-        let table = match weights.are_packed() {
-            true => Table::Rows(weights.rows("weight", [tokens, width])?),
-            false => Table::Tensor(weights.tensor("weight", &[tokens, width])?),
+        let rows = match weights.are_packed() {
+            true => weights.rows("weight", [tokens, width])?,
+            false => None,
+        };
+        let table = match rows {
+            Some(rows) => Table::Rows(rows),
+            None => Table::Tensor(weights.tensor("weight", &[tokens, width])?),
         };
         Ok(Self { table })
     }

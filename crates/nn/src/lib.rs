@@ -13,7 +13,8 @@
 //!   needs five (the private module `kernel`). Products have their weights laid out once for the instructions at hand, in f32,
 //!   bf16 or int8, and what follows a product is done while its tile is in registers (the private module `packed`).
 //!
-//! A weight is kept in one form only, so that no copy can be out of date: as a leaf, or packed. Both forms give the same
+//! A weight is kept in one form only, so that no copy can be out of date: as a leaf, or packed, or in its file, of which each
+//! use packs a little at a time ([`Weights::streamed`]). All forms give the same
 //! numbers up to the rounding of the [`Precision`]; each operation's tests compare them.
 //!
 //! Shapes: rows of tokens are `(tokens, width)`, all sequences of a batch one after another; [`Sequences`] says
@@ -51,6 +52,7 @@ mod packed;
 mod padded_convolution;
 mod perceptron;
 pub mod ragged;
+mod streamed_matrix;
 mod weights;
 
 pub use activation::Activation;

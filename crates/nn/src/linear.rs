@@ -3,6 +3,7 @@ use candle_core::Tensor;
 use crate::{
     Activation, Result, Weights, kernel,
     packed::{self, Finish, Matrix, Rows},
+    streamed_matrix::StreamedMatrix,
 };
 
 /// y = W x + b over the last dimension. A 1 x 1 convolution of a picture in `(…, channels)` order is the same thing.
@@ -18,6 +19,8 @@ enum Weight {
     Leaves(Tensor, Option<Tensor>),
     /// Laid out for this processor, for use alone.
     Packed(Box<Matrix>),
+    /// In the file.
+    Streamed(Box<StreamedMatrix>),
 }
 
 /// What follows the product, in this order.
@@ -61,7 +64,7 @@ impl Linear {
     /// # Errors
     /// When a tensor is missing, or has another shape or an unreadable type.
     pub fn without_bias(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Self> {
-        Self::from_tensors(weights.tensor("weight", &[outputs, inputs])?, None)?.packed(weights)
+        Self::leaves_with(inputs, outputs, weights, None)?.packed(weights)
     }
 
     /// As [`new`](Self::new), but not [`packed`](Self::packed) yet, for an operation that does it itself.
@@ -70,7 +73,34 @@ impl Linear {
     /// When a tensor is missing, or has another shape or an unreadable type.
     pub fn leaves(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Self> {
         let bias = weights.tensor("bias", &[outputs])?;
-        Self::from_tensors(weights.tensor("weight", &[outputs, inputs])?, Some(bias))
+        Self::leaves_with(inputs, outputs, weights, Some(bias))
+    }
+
+    fn leaves_with(
+        inputs: usize,
+        outputs: usize,
+        weights: &Weights<'_>,
+        bias: Option<Tensor>,
+    ) -> Result<Self> {
+        let rows = match weights.are_streamed() && inputs > 0 {
+            true => weights.rows("weight", [outputs, inputs])?,
+            false => None,
+        };
+        let Some(rows) = rows else {
+            return Self::from_tensors(weights.tensor("weight", &[outputs, inputs])?, bias);
+        };
+        rows.will_be_needed();
+        let bias = bias.map(|bias| bias.to_vec1()).transpose()?;
+        let matrix = StreamedMatrix::new(vec![rows], bias, inputs, weights.arithmetic());
+        Ok(Self::of_streamed(matrix, inputs))
+    }
+
+    fn of_streamed(matrix: StreamedMatrix, inputs: usize) -> Self {
+        Self {
+            inputs,
+            outputs: matrix.outputs(),
+            weight: Weight::Streamed(Box::new(matrix)),
+        }
     }
 
     /// From a weight of (outputs, inputs) and a bias of (outputs).
@@ -99,6 +129,14 @@ impl Linear {
     pub(crate) fn side_by_side(parts: &[&Self], weights: &Weights<'_>) -> Result<Option<Self>> {
         if !weights.are_packed() || parts.iter().any(|part| part.inputs == 0) {
             return Ok(None);
+        }
+        if let Some(matrices) = parts
+            .iter()
+            .map(|part| part.streamed())
+            .collect::<Option<Vec<_>>>()
+        {
+            let matrix = StreamedMatrix::side_by_side(&matrices);
+            return Ok(Some(Self::of_streamed(matrix, parts[0].inputs)));
         }
         let mut leaves = Vec::with_capacity(parts.len());
         for part in parts {
@@ -132,11 +170,18 @@ impl Linear {
         self.outputs
     }
 
-    /// `None` where its weights are leaves.
+    /// `None` where its weights are leaves or in the file.
     pub(crate) fn matrix(&self) -> Option<&Matrix> {
         match &self.weight {
             Weight::Packed(matrix) => Some(matrix),
-            Weight::Leaves(..) => None,
+            _ => None,
+        }
+    }
+
+    fn streamed(&self) -> Option<&StreamedMatrix> {
+        match &self.weight {
+            Weight::Streamed(matrix) => Some(matrix),
+            _ => None,
         }
     }
 
@@ -190,7 +235,16 @@ impl Linear {
         let add = then.add.map(|add| add.reshape(((), self.outputs)));
         let add = add.transpose()?;
         let output = match &self.weight {
-            Weight::Packed(matrix) => fused(matrix, &rows, then.activation, add.as_ref())?,
+            Weight::Packed(matrix) => {
+                let multiply = |rows: &[f32], finish: Finish<'_>| {
+                    packed::multiply(&Rows::new(rows, matrix), matrix, finish)
+                };
+                fused(self.outputs, &rows, then.activation, add.as_ref(), multiply)?
+            }
+            Weight::Streamed(matrix) => {
+                let multiply = |rows: &[f32], finish: Finish<'_>| matrix.multiply(rows, finish);
+                fused(self.outputs, &rows, then.activation, add.as_ref(), multiply)?
+            }
             Weight::Leaves(weight, bias) => {
                 let product = rows.matmul(&weight.t()?)?;
                 let sum = match bias {
@@ -216,19 +270,18 @@ fn is_packable(weight: &Tensor, bias: Option<&Tensor>) -> bool {
 }
 
 fn fused(
-    matrix: &Matrix,
+    outputs: usize,
     rows: &Tensor,
     activation: Option<Activation>,
     add: Option<&Tensor>,
+    multiply: impl Fn(&[f32], Finish<'_>) -> Vec<f32>,
 ) -> Result<Tensor> {
-    let shape = (rows.dim(0)?, matrix.outputs());
+    let shape = (rows.dim(0)?, outputs);
     let rows = rows.contiguous()?;
 
     let add = add.map(Tensor::contiguous).transpose()?;
-    let multiply = |rows: &[f32], addend: Option<&[f32]>| {
-        let finish = Finish { activation, addend };
-        packed::multiply(&Rows::new(rows, matrix), matrix, finish)
-    };
+    let multiply =
+        |rows: &[f32], addend: Option<&[f32]>| multiply(rows, Finish { activation, addend });
     match &add {
         Some(add) => kernel::compute([&rows, add], shape, |[rows, add]| multiply(rows, Some(add))),
         None => kernel::compute([&rows], shape, |[rows]| multiply(rows, None)),

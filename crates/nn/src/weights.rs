@@ -50,6 +50,7 @@ pub struct Weights<'a> {
     prefix: String,
     naming: fn(&str) -> Place,
     arithmetic: Arithmetic,
+    streamed: bool,
     /// `None` where nothing is to be trained.
     variables: Option<Arc<Mutex<BTreeMap<String, Var>>>>,
 }
@@ -151,6 +152,7 @@ impl<'a> Weights<'a> {
             prefix: String::new(),
             naming: |name| Place::whole(name),
             arithmetic: Arithmetic::default(),
+            streamed: false,
             variables: None,
         })
     }
@@ -164,6 +166,15 @@ impl<'a> Weights<'a> {
     /// The same tensors, of which operations pack theirs for `arithmetic` where they lie in the CPU's memory.
     pub fn packed_for(self, arithmetic: Arithmetic) -> Self {
         Self { arithmetic, ..self }
+    }
+
+    /// The same tensors, which [`Linear`](crate::Linear) streams from the file at each use where it would pack them: for a
+    /// network that is used once.
+    pub fn streamed(self) -> Self {
+        Self {
+            streamed: true,
+            ..self
+        }
     }
 
     /// The same tensors as variables: operations leave them as they are, and gradients flow to them. Those that were
@@ -190,6 +201,11 @@ impl<'a> Weights<'a> {
     /// Whether they are to be used and not trained, on the CPU.
     pub(crate) fn are_packed(&self) -> bool {
         self.variables.is_none() && self.device().is_cpu()
+    }
+
+    /// Whether they are to be read from the file at each use.
+    pub(crate) fn are_streamed(&self) -> bool {
+        self.streamed && self.are_packed()
     }
 
     /// The same tensors for a network that calls them otherwise: `naming` tells where the tensor is that has the full
@@ -273,10 +289,18 @@ impl<'a> Weights<'a> {
     }
 
     /// The tensor `name`, which has to have the shape `shape`, as rows that are read when they are needed; they lie in
-    /// the CPU's memory.
-    pub(crate) fn rows(&self, name: &str, shape: [usize; 2]) -> Result<Rows> {
-        let name = self.place(name).name;
-        self.stored(&name)?.rows(&name, shape)
+    /// the CPU's memory. `None` where its rows are columns in the file.
+    pub(crate) fn rows(&self, name: &str, [count, width]: [usize; 2]) -> Result<Option<Rows>> {
+        let Place { name, part } = self.place(name);
+        let stored = self.stored(&name)?;
+        Ok(match part {
+            Part::Whole => Some(stored.rows(&name, [count, width])?),
+            Part::Third(third) => {
+                let all = stored.rows(&name, [count.saturating_mul(3), width])?;
+                Some(all.third(third))
+            }
+            Part::Transposed => None,
+        })
     }
 
     /// The bytes of the tensor `name`, which has to have the element type `element` and the shape `shape`:

@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use serde::Deserialize;
 use tokenizers::{
     NormalizerWrapper,
@@ -68,7 +66,7 @@ pub(crate) fn tokenizer(
     if wishes.lowercase {
         lowercase(&mut inner).map_err(unusable(checkpoint, TOKENIZER))?;
     }
-    Tokenizer::new(inner, checkpoint, limit)
+    Tokenizer::new(inner.into_inner(), checkpoint, limit)
 }
 
 /// Whether the files that this needs are there.
@@ -156,14 +154,14 @@ fn special_tokens(
 }
 
 fn build(
-    vocabulary: HashMap<String, u32>,
+    vocabulary: Vocab,
     unknown: String,
     settings: &Settings,
     marks: BertProcessing,
     special: &SpecialTokens,
 ) -> tokenizers::Result<tokenizers::Tokenizer> {
     let pieces = WordPiece::builder()
-        .vocab(vocabulary.into_iter().collect::<Vocab>())
+        .vocab(vocabulary)
         .unk_token(unknown)
         .build()?;
     let mut tokenizer = tokenizers::Tokenizer::new(pieces);
@@ -181,7 +179,7 @@ fn build(
 }
 
 /// `vocab.txt`: a token a line, whose number, from 0, is its id.
-fn lines(checkpoint: &Checkpoint) -> Result<HashMap<String, u32>> {
+fn lines(checkpoint: &Checkpoint) -> Result<Vocab> {
     let text = std::str::from_utf8(checkpoint.require(WORD_PIECES)?);
     let text = text.map_err(|error| unusable(checkpoint, WORD_PIECES)(error.into()))?;
     let lines = text.lines().map(|line| line.trim_end().to_owned());

@@ -1,6 +1,5 @@
 use tokenizers::{
     AddedToken, SplitDelimiterBehavior,
-    models::bpe::{BPE, Merges, Vocab},
     normalizers::{Lowercase, NFC, Replace, Sequence as Normalizers, replace::ReplacePattern},
     pre_tokenizers::{
         byte_level::ByteLevel,
@@ -14,7 +13,8 @@ use crate::{
     Checkpoint, Result,
     checkpoint::{MERGES, TOKENIZER, TOKENIZER_CONFIG, VOCABULARY},
     tokenizer::{
-        MergeJson, SpecialTokens, TokenJson, Tokenizer, TokenizerConfig, TokenizerJson, unusable,
+        BytePairs, SpecialTokens, Steps, TokenJson, Tokenizer, TokenizerConfig, TokenizerJson,
+        unusable,
     },
 };
 
@@ -23,6 +23,9 @@ const WORDS: &str =
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 /// The same in open_clip, whose texts may have capitals, and which knows other marks.
 const OPEN_CLIP_WORDS: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+
+/// What the last letter of a word has behind it in the vocabulary.
+const END_OF_WORD: &str = "</w>";
 
 /// Whose tokenizer over CLIP's vocabulary.
 #[derive(Clone, Copy)]
@@ -75,7 +78,7 @@ fn inner(
     checkpoint: &Checkpoint,
     config: &TokenizerConfig,
     library: Library,
-) -> Result<tokenizers::Tokenizer> {
+) -> Result<Steps<BytePairs>> {
     let json = match checkpoint.json::<TokenizerJson>(TOKENIZER)? {
         Some(json) => json,
         None => TokenizerJson::of_parts(checkpoint)?,
@@ -89,14 +92,12 @@ fn inner(
         )),
     };
     let marks = RobertaProcessing::new(mark(&special.end)?, mark(&special.beginning)?);
-    let merges = json.model.merges.into_iter().map(MergeJson::pieces);
-    let merges = merges
-        .collect::<tokenizers::Result<_>>()
-        .map_err(unusable())?;
-    let vocabulary = json.model.vocab.into_iter().collect();
+    let unknown = special.unknown.content.clone();
+    let model = BytePairs::new(json.model.vocab, &json.model.merges, END_OF_WORD, unknown);
+    let model = model.map_err(unusable())?;
     let built = match library {
-        Library::Transformers => build(vocabulary, merges, marks, &special),
-        Library::OpenClip => build_simple(vocabulary, merges, marks, &special),
+        Library::Transformers => build(model, marks, &special),
+        Library::OpenClip => build_simple(model, marks),
     };
     built.map_err(unusable())
 }
@@ -118,12 +119,10 @@ fn special_tokens(
 }
 
 fn build(
-    vocabulary: Vocab,
-    merges: Merges,
+    model: BytePairs,
     marks: RobertaProcessing,
     special: &SpecialTokens,
-) -> tokenizers::Result<tokenizers::Tokenizer> {
-    let model = model(vocabulary, merges, special)?;
+) -> tokenizers::Result<Steps<BytePairs>> {
     let spaces = Replace::new(ReplacePattern::Regex(r"\s+".to_owned()), " ")?;
     let words = Split::new(
         SplitPattern::Regex(WORDS.to_owned()),
@@ -131,7 +130,7 @@ fn build(
         true,
     )?;
     let bytes = ByteLevel::new(false, true, true);
-    let mut tokenizer = tokenizers::Tokenizer::new(model);
+    let mut tokenizer = Steps::new(model);
     tokenizer
         .with_normalizer(Some(Normalizers::new(vec![
             NFC.into(),
@@ -145,28 +144,17 @@ fn build(
 }
 
 fn build_simple(
-    vocabulary: Vocab,
-    merges: Merges,
+    model: BytePairs,
     marks: RobertaProcessing,
-    special: &SpecialTokens,
-) -> tokenizers::Result<tokenizers::Tokenizer> {
+) -> tokenizers::Result<Steps<BytePairs>> {
     let words = SplitPattern::Regex(OPEN_CLIP_WORDS.to_owned());
     let words = Split::new(words, SplitDelimiterBehavior::Removed, true)?;
     let bytes = ByteLevel::new(false, true, false);
-    let mut tokenizer = tokenizers::Tokenizer::new(model(vocabulary, merges, special)?);
+    let mut tokenizer = Steps::new(model);
     tokenizer
         .with_pre_tokenizer(Some(PreTokenizers::new(vec![words.into(), bytes.into()])))
         .with_post_processor(Some(marks.trim_offsets(false).add_prefix_space(false)));
     Ok(tokenizer)
-}
-
-fn model(vocabulary: Vocab, merges: Merges, special: &SpecialTokens) -> tokenizers::Result<BPE> {
-    BPE::builder()
-        .vocab_and_merges(vocabulary, merges)
-        .continuing_subword_prefix(String::new())
-        .end_of_word_suffix("</w>".to_owned())
-        .unk_token(special.unknown.content.clone())
-        .build()
 }
 
 #[cfg(test)]

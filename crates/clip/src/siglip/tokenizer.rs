@@ -2,7 +2,7 @@ use serde::Deserialize;
 use tokenizers::{
     AddedToken, PaddingDirection, PaddingParams, PaddingStrategy, PostProcessorWrapper,
     SplitDelimiterBehavior,
-    models::bpe::{BPE, Vocab},
+    models::bpe::BPE,
     normalizers::{Lowercase, Replace, Sequence as Normalizers},
     pre_tokenizers::split::{Split, SplitPattern},
 };
@@ -12,8 +12,7 @@ use crate::{
     checkpoint::{CONFIG, SENTENCEPIECE, SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG},
     sentencepiece::SentencePiece,
     tokenizer::{
-        Encode, MergeJson, ModelJson, NamedTokens, TokenJson, Tokenizer, TokenizerConfig, as_saved,
-        unusable,
+        Encode, ModelJson, NamedTokens, TokenJson, Tokenizer, TokenizerConfig, as_saved, unusable,
     },
 };
 
@@ -78,10 +77,13 @@ struct GemmaJson {
 /// [`GemmaTokenizer`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/gemma/tokenization_gemma.py)
 /// does not.
 fn gemma(json: GemmaJson, lowercase: bool) -> tokenizers::Result<tokenizers::Tokenizer> {
-    let merges = json.model.merges.into_iter().map(MergeJson::pieces);
+    let merges = json.model.merges.iter().map(|merge| {
+        let (first, second) = merge.pieces()?;
+        Ok((first.to_owned(), second.to_owned()))
+    });
     let merges = merges.collect::<tokenizers::Result<_>>()?;
     let model = BPE::builder()
-        .vocab_and_merges(json.model.vocab.into_iter().collect::<Vocab>(), merges)
+        .vocab_and_merges(json.model.vocab, merges)
         .unk_token("<unk>".to_owned())
         .fuse_unk(true)
         .byte_fallback(true)

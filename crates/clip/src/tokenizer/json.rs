@@ -1,9 +1,10 @@
-use std::{collections::HashMap, fmt};
+use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
     de::{SeqAccess, Visitor, value::SeqAccessDeserializer},
 };
+use tokenizers::models::bpe::Vocab;
 
 use super::{error::unusable, token::TokenJson};
 use crate::{
@@ -29,7 +30,7 @@ fn tokenizer_file() -> &'static str {
 #[derive(Deserialize)]
 pub(crate) struct ModelJson {
     #[serde(default)]
-    pub(crate) vocab: HashMap<String, u32>,
+    pub(crate) vocab: Vocab,
     #[serde(default)]
     pub(crate) merges: Vec<MergeJson>,
 }
@@ -68,13 +69,11 @@ impl<'de> Deserialize<'de> for MergeJson {
 }
 
 impl MergeJson {
-    pub(crate) fn pieces(self) -> tokenizers::Result<(String, String)> {
+    pub(crate) fn pieces(&self) -> tokenizers::Result<(&str, &str)> {
         match self {
             Self::Pair(first, second) => Ok((first, second)),
             Self::Line(line) => match line.split_once(' ') {
-                Some((first, second)) if !second.contains(' ') => {
-                    Ok((first.to_owned(), second.to_owned()))
-                }
+                Some((first, second)) if !second.contains(' ') => Ok((first, second)),
                 _ => Err(
                     format!("the merge `{line}` has not two pieces with a space between").into(),
                 ),

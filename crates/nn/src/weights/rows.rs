@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use safetensors::Dtype;
 
@@ -8,6 +8,7 @@ use crate::Contents;
 /// A matrix that stays in its file, of which only those rows are read that are asked for.
 ///
 /// The vectors of a vocabulary are up to half of a text tower; a query needs those of its few tokens.
+#[derive(Clone)]
 pub(crate) struct Rows {
     owner: Arc<Contents>,
     /// Where the matrix begins in the file.
@@ -35,6 +36,16 @@ impl Rows {
         }
     }
 
+    /// The first, second or third of three matrices that lie one after another as this one, whose rows are a multiple of 3.
+    pub(super) fn third(self, third: usize) -> Self {
+        let count = self.count / 3;
+        Self {
+            start: self.start + third * count * self.row_bytes(),
+            count,
+            ..self
+        }
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.count
     }
@@ -45,8 +56,35 @@ impl Rows {
 
     /// Writes the row `index`, of those that are there, into `output`, which has its width.
     pub(crate) fn read(&self, index: usize, output: &mut [f32]) {
-        let bytes = self.width * self.element.bitsize() / 8;
-        let row = &self.owner[self.start + index * bytes..][..bytes];
-        decode_into(row, self.element, output);
+        decode_into(self.bytes(index..index + 1), self.element, output);
+    }
+
+    /// The numbers of the rows `range`, of those that are there: as they lie in the file where they can be used so.
+    pub(crate) fn numbers(&self, range: Range<usize>) -> Cow<'_, [f32]> {
+        let count = range.len() * self.width;
+        let bytes = self.bytes(range);
+        if self.element == Dtype::F32
+            && cfg!(target_endian = "little")
+            && let Ok(numbers) = bytemuck::try_cast_slice(bytes)
+        {
+            return Cow::Borrowed(numbers);
+        }
+        let mut numbers = vec![0.0; count];
+        decode_into(bytes, self.element, &mut numbers);
+        Cow::Owned(numbers)
+    }
+
+    /// Says that all of it is about to be read.
+    pub(crate) fn will_be_needed(&self) {
+        self.owner.will_need(self.bytes(0..self.count));
+    }
+
+    fn bytes(&self, range: Range<usize>) -> &[u8] {
+        let bytes = self.row_bytes();
+        &self.owner[self.start + range.start * bytes..][..range.len() * bytes]
+    }
+
+    fn row_bytes(&self) -> usize {
+        self.width * self.element.bitsize() / 8
     }
 }
