@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use clip::{Arithmetic, Checkpoint, Device, Model, Precision};
+use clip::{Arithmetic, Checkpoint, Device, Instructions, Model, Precision};
 use hub::{Hub, Snapshot};
 use search::{Embedder, ModelIdentity};
 
@@ -52,6 +52,7 @@ impl ModelChoice {
 /// The models that can be had: the bundled one, directories, and those of the Hugging Face hub.
 pub struct Models {
     default: String,
+    instructions: Instructions,
     settings: Result<hub::Settings, Arc<hub::Error>>,
     hub: OnceLock<Arc<Hub>>,
     pub(crate) listener: Listener,
@@ -62,6 +63,7 @@ impl Models {
         let default = settings.model.as_deref().filter(|name| !name.is_empty());
         Models {
             default: default.unwrap_or(DEFAULT_MODEL).to_owned(),
+            instructions: settings.instructions.unwrap_or_else(Instructions::best),
             settings: settings.hub.clone(),
             hub: OnceLock::new(),
             listener: settings.listener.clone(),
@@ -93,7 +95,7 @@ impl Models {
             Some(text) => self.with_text(model, text, choice.device)?,
             None => model,
         };
-        Ok(model.computed_in(choice.precision.unwrap_or_default()))
+        Ok(self.computed_in(model, choice.precision.unwrap_or_default()))
     }
 
     /// The models that were named, or those which made the collection.
@@ -114,7 +116,7 @@ impl Models {
             }
             _ => model,
         };
-        Ok(model.computed_in(precision))
+        Ok(self.computed_in(model, precision))
     }
 
     /// The same where there are no words.
@@ -136,7 +138,7 @@ impl Models {
             }
         };
         let own = Precision::named(&made_with.precision);
-        Ok(model.computed_in(choice.precision.or(own).unwrap_or_default()))
+        Ok(self.computed_in(model, choice.precision.or(own).unwrap_or_default()))
     }
 
     /// Refuses a model of the hub that would be downloaded, and is another than the one that made a collection by its
@@ -272,6 +274,18 @@ impl Models {
         })
     }
 
+    /// The same model, computed in that precision with the instructions of the settings.
+    fn computed_in(&self, model: NamedModel, precision: Precision) -> NamedModel {
+        let arithmetic = Arithmetic {
+            precision,
+            instructions: self.instructions,
+        };
+        NamedModel {
+            model: model.model.computed_by(arithmetic),
+            ..model
+        }
+    }
+
     /// The model with the texts of the model that `name` leads to.
     fn with_text(
         &self,
@@ -347,17 +361,6 @@ impl NamedModel {
                 name: reference,
                 source: Box::new(source),
             }),
-        }
-    }
-
-    fn computed_in(self, precision: Precision) -> NamedModel {
-        let arithmetic = Arithmetic {
-            precision,
-            ..Arithmetic::default()
-        };
-        NamedModel {
-            model: self.model.computed_by(arithmetic),
-            ..self
         }
     }
 

@@ -6,6 +6,8 @@
 
 use std::sync::OnceLock;
 
+use pulp::Arch;
+
 mod activation;
 mod attention;
 mod finish;
@@ -111,6 +113,22 @@ pub enum Instructions {
 }
 
 impl Instructions {
+    /// What they are called, on processors of every kind.
+    pub const NAMES: [&str; 4] = ["avx512", "avx2", "neon", "portable"];
+
+    /// What to call it: one of [`NAMES`](Self::NAMES).
+    pub fn name(self) -> &'static str {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "avx2",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => "neon",
+            Self::Portable => "portable",
+        }
+    }
+
     /// All that this processor has, the quickest first.
     pub fn available() -> Vec<Self> {
         let all = [
@@ -134,6 +152,16 @@ impl Instructions {
     /// These, or the quickest where the processor lacks them.
     fn or_best(self) -> Self {
         if self.is_there() { self } else { Self::best() }
+    }
+
+    /// The same for loops that [`pulp`] compiles.
+    pub(crate) fn arch(self) -> Arch {
+        match self {
+            Self::Portable => Arch::Scalar,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => pulp::x86::V3::try_new().map_or(Arch::Scalar, Arch::V3),
+            _ => Arch::new(),
+        }
     }
 
     fn is_there(self) -> bool {
