@@ -238,7 +238,8 @@ parity WHEEL *FAMILY:
     done
     cargo run --release --quiet -p clip --example parity -- "$folder"/*
 
-# Check the real openai/clip-vit-base-patch32 against published figures; needs a network. `just verify-real [SOURCE]`
+# Check the real openai/clip-vit-base-patch32 against published figures, and each precision against f32; needs a network, but not
+# with `--model DIR`, which measures the precisions of another model alone. `just verify-real [SOURCE]`
 verify-real *SOURCE:
     cargo build --release
     python3 tools/verify_real.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@"
