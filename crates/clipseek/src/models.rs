@@ -31,7 +31,16 @@ pub struct ModelChoice {
     /// Where to compute; `None` for the quickest there is.
     pub device: Option<Device>,
     /// In what numbers to compute on the processor; `None` for that of the collection, or else f32.
-    pub precision: Option<Precision>,
+    pub precision: Option<PrecisionChoice>,
+}
+
+/// In what numbers to compute on the processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrecisionChoice {
+    /// As the collection does, or else in the [quickest](Precision::quickest) of f32 and bf16.
+    Auto,
+    /// In these, which have to be the collection's where pictures are added.
+    Of(Precision),
 }
 
 impl ModelChoice {
@@ -40,6 +49,15 @@ impl ModelChoice {
         ModelChoice {
             model: Some(name.to_owned()),
             ..ModelChoice::default()
+        }
+    }
+
+    /// In what numbers to compute for a collection in `own`, or for none.
+    fn precision(&self, own: Option<Precision>, instructions: Instructions) -> Precision {
+        match self.precision {
+            Some(PrecisionChoice::Of(precision)) => precision,
+            Some(PrecisionChoice::Auto) => own.unwrap_or_else(|| Precision::quickest(instructions)),
+            None => own.unwrap_or_default(),
         }
     }
 
@@ -95,7 +113,7 @@ impl Models {
             Some(text) => self.with_text(model, text, choice.device)?,
             None => model,
         };
-        Ok(self.computed_in(model, choice.precision.unwrap_or_default()))
+        Ok(self.computed_in(model, choice.precision(None, self.instructions)))
     }
 
     /// The models that were named, or those which made the collection.
@@ -138,7 +156,7 @@ impl Models {
             }
         };
         let own = Precision::named(&made_with.precision);
-        Ok(self.computed_in(model, choice.precision.or(own).unwrap_or_default()))
+        Ok(self.computed_in(model, choice.precision(own, self.instructions)))
     }
 
     /// Refuses a model of the hub that would be downloaded, and is another than the one that made a collection by its

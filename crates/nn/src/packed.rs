@@ -42,13 +42,14 @@ impl Precision {
     /// All there are.
     pub const ALL: [Self; 3] = [Self::F32, Self::Bf16, Self::Int8];
 
-    /// The quicker of f32 and bf16 on this processor: bf16 where it has instructions for that.
-    pub fn best() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        if Instructions::best() == Instructions::Avx512 && is_x86_feature_detected!("avx512bf16") {
-            return Self::Bf16;
+    /// The quicker of f32 and bf16 with `instructions` on this processor: bf16 where these have products of it, as AVX-512 on
+    /// processors with `avx512_bf16`, which all that have AMX are. Elsewhere bf16 is widened to f32 first.
+    pub fn quickest(instructions: Instructions) -> Self {
+        match instructions {
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512 if is_x86_feature_detected!("avx512bf16") => Self::Bf16,
+            _ => Self::F32,
         }
-        Self::F32
     }
 
     /// What to call it: `f32`, `bf16` or `int8`.
