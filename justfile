@@ -52,7 +52,8 @@ check-metal:
 check-neon:
     #!/usr/bin/env bash
     set -euo pipefail
-    for processor in Haswell Nehalem; do
+    # What it emulates at most has AVX2 and no AVX-512.
+    for processor in max Nehalem; do
         echo "emulated: $processor"
         CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="qemu-x86_64 -cpu $processor" cargo test -p nn --lib
     done
