@@ -48,6 +48,26 @@ check-metal:
     CC_aarch64_apple_darwin=true CXX_aarch64_apple_darwin=true AR_aarch64_apple_darwin=true \
         cargo check -p clip --features metal --target aarch64-apple-darwin
 
+# Run the tests of `nn` in forms that this machine may lack, emulated: AVX2 without AVX-512, neither, NEON (Debian's qemu-user and gcc-aarch64-linux-gnu)
+check-neon:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    # What it emulates at most has AVX2 and no AVX-512.
+    for processor in max Nehalem; do
+        echo "emulated: $processor"
+        CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="qemu-x86_64 -cpu $processor" cargo test -p nn --lib
+    done
+    echo "emulated: 64-bit ARM"
+    # The standard library for it comes by rustup, where there is one with a network, or with Debian's compiler.
+    target="${CARGO_TARGET_DIR:-target}"
+    if ! rustup target add aarch64-unknown-linux-gnu; then
+        RUSTC=$(tools/ci/debian_rust.sh "$target/debian-rust")
+        export RUSTC CARGO_TARGET_DIR="$target/neon"
+    fi
+    CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+    CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
+        cargo test -p nn --lib --target aarch64-unknown-linux-gnu
+
 # Index the bundled pictures, search twice, write a page
 demo:
     cargo run --release -- demo
@@ -246,7 +266,8 @@ parity WHEEL *FAMILY:
     done
     cargo run --release --quiet -p clip --example parity -- "$folder"/*
 
-# Check the real openai/clip-vit-base-patch32 against published figures; needs a network. `just verify-real [SOURCE]`
+# Check the real openai/clip-vit-base-patch32 against published figures, and each precision against f32; needs a network, but not
+# with `--model DIR`, which measures the precisions of another model alone. `just verify-real [SOURCE]`
 verify-real *SOURCE:
     cargo build --release
     python3 tools/verify_real.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@"

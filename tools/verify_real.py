@@ -1,13 +1,18 @@
-"""Check the real openai/clip-vit-base-patch32 against what others have published of it.
+"""Check the real openai/clip-vit-base-patch32 against what others have published of it, and each precision against f32.
 
-    python3 tools/verify_real.py CLIPSEEK [SOURCE]
+    python3 tools/verify_real.py CLIPSEEK [SOURCE] [--model MODEL]
 
 runs the program CLIPSEEK. It needs a network: the model (600 MB) comes from the Hugging Face hub into the shared cache,
 two pictures from where the figures were taken. SOURCE is a set of pictures with captions for `clipseek eval`; without
 one the demo's serves. Exit status 1 when a figure is off.
+
+With another MODEL, which may be a directory, there are no published figures and nothing is fetched: only the precisions are
+measured.
 """
 
+import argparse
 import json
+import math
 import pathlib
 import subprocess
 import sys
@@ -16,14 +21,23 @@ import urllib.request
 
 MODEL = "openai/clip-vit-base-patch32"
 DEMO = pathlib.Path(__file__).resolve().parents[1] / "demo/captions.csv"
+TEXTS = ["a dog", "two children play football on the beach", "a red car in front of a house", "a photo of a cat"]
+PRECISIONS = ("f32", "bf16", "int8")
+LOWEST_COSINE = 0.999
+# In percent points at 10.
+MOST_RECALL_LOST = 0.5
 CATS = "http://images.cocodataset.org/val2017/000000039769.jpg"
 DIAGRAM = "https://raw.githubusercontent.com/openai/CLIP/main/CLIP.png"
 
 
+def run(*command):
+    """What a command prints, as JSON."""
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+
 def classify(clipseek, picture, labels, template):
     """(cosine, probability) of each label."""
-    command = [clipseek, "classify", picture, "--labels", ",".join(labels), "--template", template, "--model", MODEL, "--format", "json"]
-    (classified,) = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    (classified,) = run(clipseek, "classify", picture, "--labels", ",".join(labels), "--template", template, "--model", MODEL, "--format", "json")
     scores = {score["label"]: (score["similarity"], score["probability"]) for score in classified["labels"]}
     return [scores[label] for label in labels]
 
@@ -36,12 +50,10 @@ def compare(name, found, expected, tolerance):
     return off <= tolerance
 
 
-def main():
-    if len(sys.argv) not in (2, 3):
-        sys.exit(__doc__)
-    clipseek, source = sys.argv[1], sys.argv[2] if len(sys.argv) == 3 else str(DEMO)
+def published(clipseek):
+    """Whether the published figures are found."""
     subprocess.run([clipseek, "model", "pull", MODEL], check=True)
-    info = json.loads(subprocess.run([clipseek, "model", "info", MODEL, "--json"], check=True, stdout=subprocess.PIPE).stdout)
+    info = run(clipseek, "model", "info", MODEL, "--json")
     scale = info["logit_scale"]
     with tempfile.TemporaryDirectory() as directory:
         pictures = {}
@@ -51,7 +63,7 @@ def main():
         cats = classify(clipseek, pictures[CATS], ["cat", "dog"], "a photo of a {}")
         diagram = classify(clipseek, pictures[DIAGRAM], ["a diagram", "a dog", "a cat"], "{}")
     print("figures found (and published):")
-    good = [
+    return [
         # 100, to which training was held.
         compare("the scale of the logits", [scale], [100.0], 0.01),
         # https://github.com/huggingface/transformers/blob/main/tests/models/clip/test_modeling_clip.py
@@ -59,8 +71,57 @@ def main():
         # https://github.com/openai/CLIP#usage
         compare("OpenAI's diagram, probabilities of diagram, dog and cat", [share for _, share in diagram], [0.9927937, 0.00421068, 0.00299572], 0.005),
     ]
-    print(f"recall on {source} (published for Flickr30k: words to pictures R@1 58.8, R@10 90.0):", flush=True)
-    subprocess.run([clipseek, "eval", source, "--model", MODEL], check=True)
+
+
+def cosine(one, other):
+    length = lambda vector: math.sqrt(sum(number * number for number in vector))
+    return sum(a * b for a, b in zip(one, other, strict=True)) / length(one) / length(other)
+
+
+def vectors(clipseek, source, model, precision):
+    """Of the pictures of `source` by id, and of a few texts."""
+    options = ["--model", model, "--device", "cpu", "--precision", precision]
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory) / "vectors.jsonl"
+        # Pictures that cannot be read are told of, and are no matter here.
+        embedded = subprocess.run([clipseek, "embed", source, "--to", str(path), *options])
+        if embedded.returncode not in (0, 1):
+            sys.exit(f"{source} could not be embedded")
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+    found = {line["id"]: line["values"] for line in lines}
+    return found, {text: run(clipseek, "embed", text, *options) for text in TEXTS}
+
+
+def precisions(clipseek, source, model):
+    """Whether each precision is close to f32: the lowest cosine of a picture and of a text, and the recall. The demo is too small
+    for a verdict on that: a caption is more than a point."""
+    judged = source != str(DEMO)
+    evaluate = lambda name: run(clipseek, "eval", source, "--model", model, "--device", "cpu", "--precision", name, "--format", "json")
+    exact, recall = vectors(clipseek, source, model, "f32"), {name: evaluate(name) for name in PRECISIONS}
+    good = []
+    print(f"precisions against f32 on {source}: lowest cosine of pictures and of texts; lost recall at 10 in points")
+    for name in PRECISIONS[1:]:
+        found = vectors(clipseek, source, model, name)
+        lowest = [min(cosine(ours[key], vector) for key, vector in all.items()) for ours, all in zip(found, exact)]
+        lost = [recall["f32"][way]["at_10"] - recall[name][way]["at_10"] for way in ("text_to_image", "image_to_text")]
+        good.append(min(lowest) >= LOWEST_COSINE and (max(lost) <= MOST_RECALL_LOST or not judged))
+        verdict = "ok" if good[-1] else "OFF"
+        print(f"{verdict:>3}  {name}: {lowest[0]:.6f}, {lowest[1]:.6f}, of at least {LOWEST_COSINE}; "
+              f"words to pictures {lost[0]:.2f}, pictures to words {lost[1]:.2f}" + (f", of at most {MOST_RECALL_LOST}" if judged else ""))
+    print("recall at 1 and 10, words to pictures (published for Flickr30k: 58.8, 90.0):")
+    for name, figures in recall.items():
+        print(f"     {name}: {figures['text_to_image']['at_1']:.1f}, {figures['text_to_image']['at_10']:.1f}")
+    return good
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clipseek")
+    parser.add_argument("source", nargs="?", default=str(DEMO))
+    parser.add_argument("--model", default=MODEL)
+    arguments = parser.parse_args()
+    good = published(arguments.clipseek) if arguments.model == MODEL else []
+    good += precisions(arguments.clipseek, arguments.source, arguments.model)
     sys.exit(0 if all(good) else 1)
 
 

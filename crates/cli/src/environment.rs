@@ -15,9 +15,12 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clip::Instructions;
 use clipseek::DEFAULT_MODEL;
 use dataset::ClientSettings;
 use index::{CONTROLLER_VARIABLE, KEY_VARIABLE, PineconeSettings};
+
+use crate::error::Error;
 
 /// The directory of the store.
 pub(crate) const STORE: &str = "CLIPSEEK_STORE";
@@ -30,6 +33,9 @@ pub(crate) const COLLECTION: &str = "CLIPSEEK_COLLECTION";
 
 /// Whether and how the terminal shows pictures.
 pub(crate) const PICTURES: &str = "CLIPSEEK_PICTURES";
+
+/// The vector instructions that the encoder computes with.
+pub(crate) const INSTRUCTIONS: &str = "CLIPSEEK_INSTRUCTIONS";
 
 /// The keys that clients of `clipseek serve` have to name, with commas between.
 pub(crate) const API_KEYS: &str = "CLIPSEEK_API_KEYS";
@@ -91,6 +97,11 @@ const OWN: &[Line] = &[
         &[TERMINAL_TIMEOUT],
         "seconds to wait for a reply of the terminal",
         Some("1"),
+    ),
+    line(
+        &[INSTRUCTIONS],
+        "avx512, avx2, neon or portable: how models compute",
+        Some("the quickest there are"),
     ),
     line(
         &[API_KEYS],
@@ -217,6 +228,20 @@ pub(crate) fn pinecone_settings() -> PineconeSettings {
 /// How the Hugging Face hub is asked, and where its cache is.
 pub(crate) fn hub_settings() -> hub::Result<hub::Settings> {
     hub::Settings::from_variables(variable)
+}
+
+/// The instructions to compute with, where some are named.
+pub(crate) fn instructions() -> Result<Option<Instructions>, Error> {
+    text(INSTRUCTIONS).map(instructions_named).transpose()
+}
+
+fn instructions_named(name: String) -> Result<Instructions, Error> {
+    let available = Instructions::available();
+    match available.iter().find(|it| it.name() == name) {
+        Some(instructions) => Ok(*instructions),
+        None if Instructions::NAMES.contains(&&*name) => Err(Error::NoInstructions { name }),
+        None => Err(Error::UnknownInstructions { name }),
+    }
 }
 
 /// The directory of the store, where none is named.

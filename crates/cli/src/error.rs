@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clip::Instructions;
+
 use crate::environment;
 
 /// A failure of the terminal's own.
@@ -38,6 +40,13 @@ pub(crate) enum Error {
     NoCommand { name: String, existing: Vec<String> },
     #[error("deleting collection `{name}` was not confirmed")]
     NotConfirmed { name: String },
+    #[error(
+        "{} is `{name}`, which this processor lacks",
+        environment::INSTRUCTIONS
+    )]
+    NoInstructions { name: String },
+    #[error("{} is `{name}`, expected one of {}", environment::INSTRUCTIONS, Instructions::NAMES.join(", "))]
+    UnknownInstructions { name: String },
     #[error("clipseek itself is at fault: {panic}")]
     Bug { panic: String },
     #[error("`{}` could not be written", path.display())]
@@ -77,10 +86,16 @@ impl Error {
             Error::NoCommand { existing, .. } if existing.is_empty() => return None,
             Error::NoCommand { existing, .. } => format!("there are: {}", existing.join(", ")),
             Error::NotConfirmed { .. } => "say --yes to delete without being asked".to_owned(),
+            Error::NoInstructions { .. } => {
+                let available = Instructions::available().into_iter();
+                let names: Vec<&str> = available.map(Instructions::name).collect();
+                format!("this processor has {}", names.join(", "))
+            }
             Error::Bug { .. } => {
                 "this should not happen; please report it with the command and the files".to_owned()
             }
             Error::InputTooLarge { .. }
+            | Error::UnknownInstructions { .. }
             | Error::VectorLine { .. }
             | Error::Write { .. }
             | Error::Read { .. } => return None,

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use clip::{Device, Precision};
-use clipseek::ModelChoice;
+use clipseek::{ModelChoice, PrecisionChoice};
 
 /// The choice of a model.
 #[derive(Args, Debug)]
@@ -24,13 +24,13 @@ pub(crate) struct ModelArguments {
     /// In what numbers the processor computes; fewer bits are quicker, and change similarities slightly [default: that of
     /// the collection, else f32]
     #[arg(long, value_enum)]
-    precision: Option<PrecisionChoice>,
+    precision: Option<NamedPrecision>,
 }
 
 /// In what numbers to compute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum PrecisionChoice {
-    /// bf16 where the processor has instructions for it, else f32
+enum NamedPrecision {
+    /// That of the collection; of a new one bf16 where the processor has instructions for it, else f32
     Auto,
     /// As the model's weights are
     F32,
@@ -66,10 +66,10 @@ impl ModelArguments {
                 DeviceChoice::Metal => Some(Device::Metal),
             },
             precision: self.precision.map(|precision| match precision {
-                PrecisionChoice::Auto => Precision::best(),
-                PrecisionChoice::F32 => Precision::F32,
-                PrecisionChoice::Bf16 => Precision::Bf16,
-                PrecisionChoice::Int8 => Precision::Int8,
+                NamedPrecision::Auto => PrecisionChoice::Auto,
+                NamedPrecision::F32 => PrecisionChoice::Of(Precision::F32),
+                NamedPrecision::Bf16 => PrecisionChoice::Of(Precision::Bf16),
+                NamedPrecision::Int8 => PrecisionChoice::Of(Precision::Int8),
             }),
         }
     }

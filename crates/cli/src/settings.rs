@@ -5,11 +5,15 @@ use clipseek::{FetchOptions, Settings, StoreSettings};
 use dataset::Reach;
 
 use crate::environment;
+use crate::error::Error;
 use crate::listener::listener;
 
 /// The settings that the variables come to, for this store if one was named.
-pub(crate) fn settings(store: Option<PathBuf>) -> Settings {
-    Settings {
+///
+/// # Errors
+/// When a variable names instructions that the processor lacks.
+pub(crate) fn settings(store: Option<PathBuf>) -> Result<Settings, Error> {
+    Ok(Settings {
         store: store.or_else(environment::store),
         engines: StoreSettings {
             pinecone: environment::pinecone_settings(),
@@ -23,6 +27,7 @@ pub(crate) fn settings(store: Option<PathBuf>) -> Settings {
             ..FetchOptions::default()
         },
         model: environment::text(environment::MODEL),
+        instructions: environment::instructions()?,
         listener: listener(),
-    }
+    })
 }

@@ -107,13 +107,12 @@ fn answer(model: &Model, what: &str, rest: &[&str]) -> Result<String, Box<dyn Er
         }
         ("texts", [count, tokens]) => {
             let (count, tokens): (u32, u32) = (count.parse()?, tokens.parse()?);
+            let ends = model.tokenize("")?;
+            let (first, last) = ends.split_at(ends.len() / 2);
             let text = |text: u32| {
                 let words = (0..tokens - 2).map(|place| 320 + 7 * place + 131 * text);
-                let ends = (49_406, 49_407);
-                std::iter::once(ends.0)
-                    .chain(words)
-                    .chain([ends.1])
-                    .collect()
+                let words: Vec<u32> = words.collect();
+                [first, &words, last].concat()
             };
             let texts: Vec<Vec<u32>> = (0..count).map(text).collect();
             seconds(|| model.embed_tokens(&texts))

@@ -72,7 +72,7 @@ pub use event::{Event, Listener, Note};
 pub use hub_model::HubModel;
 pub use mini::MINI;
 pub use model_list::LocalModel;
-pub use models::{DEFAULT_MODEL, ModelChoice, Models, NamedModel, SHOWN_DIGITS};
+pub use models::{DEFAULT_MODEL, ModelChoice, Models, NamedModel, PrecisionChoice, SHOWN_DIGITS};
 pub use period::Period;
 pub use picture_input::{GivenPicture, PictureInput, is_picture};
 pub use query::{Field, Query, QueryText, Sign, Term, TermKind, with_minus};

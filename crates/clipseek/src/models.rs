@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use clip::{Arithmetic, Checkpoint, Device, Model, Precision};
+use clip::{Arithmetic, Checkpoint, Device, Instructions, Model, Precision};
 use hub::{Hub, Snapshot};
 use search::{Embedder, ModelIdentity};
 
@@ -31,7 +31,16 @@ pub struct ModelChoice {
     /// Where to compute; `None` for the quickest there is.
     pub device: Option<Device>,
     /// In what numbers to compute on the processor; `None` for that of the collection, or else f32.
-    pub precision: Option<Precision>,
+    pub precision: Option<PrecisionChoice>,
+}
+
+/// In what numbers to compute on the processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrecisionChoice {
+    /// As the collection does, or else in the [quickest](Precision::quickest) of f32 and bf16.
+    Auto,
+    /// In these, which have to be the collection's where pictures are added.
+    Of(Precision),
 }
 
 impl ModelChoice {
@@ -40,6 +49,15 @@ impl ModelChoice {
         ModelChoice {
             model: Some(name.to_owned()),
             ..ModelChoice::default()
+        }
+    }
+
+    /// In what numbers to compute for a collection in `own`, or for none.
+    fn precision(&self, own: Option<Precision>, instructions: Instructions) -> Precision {
+        match self.precision {
+            Some(PrecisionChoice::Of(precision)) => precision,
+            Some(PrecisionChoice::Auto) => own.unwrap_or_else(|| Precision::quickest(instructions)),
+            None => own.unwrap_or_default(),
         }
     }
 
@@ -52,6 +70,7 @@ impl ModelChoice {
 /// The models that can be had: the bundled one, directories, and those of the Hugging Face hub.
 pub struct Models {
     default: String,
+    instructions: Instructions,
     settings: Result<hub::Settings, Arc<hub::Error>>,
     hub: OnceLock<Arc<Hub>>,
     pub(crate) listener: Listener,
@@ -62,6 +81,7 @@ impl Models {
         let default = settings.model.as_deref().filter(|name| !name.is_empty());
         Models {
             default: default.unwrap_or(DEFAULT_MODEL).to_owned(),
+            instructions: settings.instructions.unwrap_or_else(Instructions::best),
             settings: settings.hub.clone(),
             hub: OnceLock::new(),
             listener: settings.listener.clone(),
@@ -93,7 +113,7 @@ impl Models {
             Some(text) => self.with_text(model, text, choice.device)?,
             None => model,
         };
-        Ok(model.computed_in(choice.precision.unwrap_or_default()))
+        Ok(self.computed_in(model, choice.precision(None, self.instructions)))
     }
 
     /// The models that were named, or those which made the collection.
@@ -114,7 +134,7 @@ impl Models {
             }
             _ => model,
         };
-        Ok(model.computed_in(precision))
+        Ok(self.computed_in(model, precision))
     }
 
     /// The same where there are no words.
@@ -136,7 +156,7 @@ impl Models {
             }
         };
         let own = Precision::named(&made_with.precision);
-        Ok(model.computed_in(choice.precision.or(own).unwrap_or_default()))
+        Ok(self.computed_in(model, choice.precision(own, self.instructions)))
     }
 
     /// Refuses a model of the hub that would be downloaded, and is another than the one that made a collection by its
@@ -272,6 +292,18 @@ impl Models {
         })
     }
 
+    /// The same model, computed in that precision with the instructions of the settings.
+    fn computed_in(&self, model: NamedModel, precision: Precision) -> NamedModel {
+        let arithmetic = Arithmetic {
+            precision,
+            instructions: self.instructions,
+        };
+        NamedModel {
+            model: model.model.computed_by(arithmetic),
+            ..model
+        }
+    }
+
     /// The model with the texts of the model that `name` leads to.
     fn with_text(
         &self,
@@ -347,17 +379,6 @@ impl NamedModel {
                 name: reference,
                 source: Box::new(source),
             }),
-        }
-    }
-
-    fn computed_in(self, precision: Precision) -> NamedModel {
-        let arithmetic = Arithmetic {
-            precision,
-            ..Arithmetic::default()
-        };
-        NamedModel {
-            model: self.model.computed_by(arithmetic),
-            ..self
         }
     }
 

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clip::Instructions;
 use dataset::FetchOptions;
 use search::StoreSettings;
 
@@ -21,6 +22,8 @@ pub struct Settings {
     pub fetch: FetchOptions,
     /// The model that is used where none is named; `None` for [`DEFAULT_MODEL`](crate::DEFAULT_MODEL).
     pub model: Option<String>,
+    /// The vector instructions that models compute with on the processor; `None` for the quickest there are.
+    pub instructions: Option<Instructions>,
     /// Is told what happens on the way.
     pub listener: Listener,
 }
@@ -34,6 +37,7 @@ impl Settings {
             hub: Ok(hub::Settings::new(directory.join("models"))),
             fetch: FetchOptions::default(),
             model: None,
+            instructions: None,
             listener: Listener::default(),
         }
     }

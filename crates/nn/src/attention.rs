@@ -3,7 +3,7 @@ use std::ops::Range;
 use candle_core::{D, Device, Tensor};
 
 use crate::{
-    Linear, Result, Then, Weights, kernel,
+    Instructions, Linear, Result, Then, Weights, kernel,
     packed::{Heads, Queries},
 };
 
@@ -62,6 +62,7 @@ pub struct Attention {
     projections: Projections,
     output: Linear,
     heads: usize,
+    instructions: Instructions,
 }
 
 /// What makes queries, keys and values of the rows.
@@ -100,6 +101,7 @@ impl Attention {
             },
             output: output.packed(weights)?,
             heads,
+            instructions: weights.arithmetic().instructions,
         })
     }
 
@@ -205,6 +207,7 @@ impl Attention {
                 lengths: &sequences.lengths,
                 queries,
                 causal: sequences.causal,
+                instructions: self.instructions,
             };
             heads.attend(query, key_value)
         })
@@ -277,6 +280,7 @@ mod tests {
     use candle_core::Var;
 
     use super::*;
+    use crate::{Arithmetic, Precision};
 
     fn random(rows: usize, columns: usize) -> Tensor {
         Tensor::randn(0.0_f32, 2.0, (rows, columns), &Device::Cpu).unwrap()
@@ -293,22 +297,29 @@ mod tests {
         };
         let (projections, output) = leaves();
         let [query, key, value] = &projections;
-        let weights = Weights::none();
-        let packed = Attention {
-            projections: Projections::Packed {
-                query: Linear::side_by_side(&[query], &weights).unwrap().unwrap(),
-                key_value: Linear::side_by_side(&[key, value], &weights)
-                    .unwrap()
-                    .unwrap(),
-            },
-            output: Linear::side_by_side(&[&output], &weights).unwrap().unwrap(),
-            heads,
+        let packed = |instructions| {
+            let weights = Weights::none().packed_for(Arithmetic {
+                precision: Precision::F32,
+                instructions,
+            });
+            let packed = |parts: &[&Linear]| Linear::side_by_side(parts, &weights).unwrap();
+            Attention {
+                projections: Projections::Packed {
+                    query: packed(&[query]).unwrap(),
+                    key_value: packed(&[key, value]).unwrap(),
+                },
+                output: packed(&[&output]).unwrap(),
+                heads,
+                instructions,
+            }
         };
+        let packed: Vec<_> = Instructions::available().into_iter().map(packed).collect();
         let [query, key, value] = projections;
         let leaves = Attention {
             projections: Projections::Leaves { query, key, value },
             output,
             heads,
+            instructions: Instructions::best(),
         };
         let sequences = match causal {
             true => Sequences::causal(lengths.to_vec()),
@@ -323,11 +334,14 @@ mod tests {
             true => attention.forward_one(&queries, hidden, &sequences, Then::default()),
             false => attention.forward(hidden, &sequences, Then::adding(&add)),
         };
-        let fused = forward(&packed, &hidden).unwrap();
         let variable = Var::from_tensor(&hidden).unwrap();
         let plain = forward(&leaves, variable.as_tensor()).unwrap();
-        let off = kernel::largest_difference(&fused, &plain);
-        assert!(off < 2e-5, "the forms differ by {off}");
+        for packed in packed {
+            let fused = forward(&packed, &hidden).unwrap();
+            let off = kernel::largest_difference(&fused, &plain);
+            let instructions = packed.instructions;
+            assert!(off < 2e-5, "{instructions:?}: the forms differ by {off}");
+        }
         let gradients = plain.sum_all().unwrap().backward().unwrap();
         assert!(gradients.get(&variable).is_some());
     }

@@ -1,4 +1,5 @@
 use candle_core::Tensor;
+use pulp::Arch;
 
 use crate::{Result, kernel};
 
@@ -16,9 +17,9 @@ pub fn average_pool(input: &Tensor) -> Result<Tensor> {
         return Ok(pooled.permute((0, 2, 3, 1))?.contiguous()?);
     }
     kernel::compute([input], (batch, rows, columns, channels), |[input]| {
-        let line = width * channels;
+        let (line, length) = (width * channels, columns * channels);
         let mut output = vec![0.0; batch * rows * columns * channels];
-        kernel::for_each_row(&mut output, columns * channels, |row, output| {
+        kernel::for_each_row(Arch::new(), &mut output, length, |row, output| {
             let (picture, down) = (row / rows, row % rows);
             let upper = &input[(picture * height + 2 * down) * line..][..2 * line];
             let (upper, lower) = upper.split_at(line);

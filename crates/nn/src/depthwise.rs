@@ -1,7 +1,6 @@
 use candle_core::Tensor;
-use pulp::Arch;
 
-use crate::{Result, Weights, kernel};
+use crate::{Instructions, Result, Weights, kernel};
 
 /// Channels that are computed together, where there are as many: three vector registers of AVX-512, six of AVX2.
 const MANY: usize = 48;
@@ -18,6 +17,7 @@ pub struct DepthwiseConvolution {
     bias: Tensor,
     size: usize,
     stride: usize,
+    instructions: Instructions,
 }
 
 /// One axis of a picture under a convolution: how far it reaches and which of its pixels an output sees.
@@ -44,6 +44,7 @@ impl DepthwiseConvolution {
             bias: weights.tensor("bias", &[channels])?,
             size,
             stride,
+            instructions: weights.arithmetic().instructions,
         })
     }
 
@@ -79,13 +80,14 @@ impl DepthwiseConvolution {
     fn fused(&self, input: &Tensor, rows: SameAxis, columns: SameAxis) -> Result<Tensor> {
         let (batch, _, _, channels) = input.dims4()?;
         let shape = (batch, rows.output, columns.output, channels);
-        let arch = Arch::new();
+        let arch = self.instructions.arch();
         kernel::compute(
             [input, &self.weight, &self.bias],
             shape,
             |[input, weight, bias]| {
                 let mut output = vec![0.0; batch * rows.output * columns.output * channels];
-                kernel::for_each_row(&mut output, columns.output * channels, |index, output| {
+                let length = columns.output * channels;
+                kernel::for_each_row(arch, &mut output, length, |index, output| {
                     let (picture, row) = (index / rows.output, index % rows.output);
                     let picture = &input[picture * rows.input * columns.input * channels..];
                     let place = Row {
@@ -163,7 +165,7 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// Compiled for every instruction set that [`Arch`] knows, which inlining is the condition for.
+    /// Compiled for every instruction set that [`Arch`](pulp::Arch) knows, which inlining is the condition for.
     #[inline(always)]
     fn compute(&self, output: &mut [f32]) {
         for (column, pixel) in output.chunks_exact_mut(self.bias.len()).enumerate() {
@@ -225,19 +227,23 @@ mod tests {
     #[track_caller]
     fn case(size: usize, stride: usize, height: usize, width: usize, channels: usize) {
         let device = Device::Cpu;
-        let convolution = DepthwiseConvolution {
+        let mut convolution = DepthwiseConvolution {
             weight: Tensor::randn(0.0_f32, 1.0, (size * size, channels), &device).unwrap(),
             bias: Tensor::randn(1.0_f32, 1.0, channels, &device).unwrap(),
             size,
             stride,
+            instructions: Instructions::best(),
         };
         let input = Tensor::randn(0.0_f32, 1.0, (2, height, width, channels), &device).unwrap();
-        let fused = convolution.forward(&input).unwrap();
         let plain = convolution
             .forward(Var::from_tensor(&input).unwrap().as_tensor())
             .unwrap();
-        let off = kernel::largest_difference(&fused, &plain);
-        assert!(off < 2e-5, "the forms differ by {off}");
+        for instructions in Instructions::available() {
+            convolution.instructions = instructions;
+            let fused = convolution.forward(&input).unwrap();
+            let off = kernel::largest_difference(&fused, &plain);
+            assert!(off < 2e-5, "{instructions:?}: the forms differ by {off}");
+        }
     }
 
     #[test]

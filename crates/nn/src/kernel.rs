@@ -92,13 +92,13 @@ fn numbers<'a>(storage: &'a Storage, layout: &Layout) -> candle_core::Result<&'a
 
 /// Calls `change` with each row of `width` numbers and its index, on several threads when there is enough to do.
 ///
-/// The loop is compiled for each vector instruction set, and one is picked when it runs.
+/// The loop is compiled for each vector instruction set; `arch` says with which it runs.
 pub(crate) fn for_each_row(
+    arch: Arch,
     numbers: &mut [f32],
     width: usize,
     change: impl Fn(usize, &mut [f32]) + Sync,
 ) {
-    let arch = Arch::new();
     let rows_at_once = GRAIN.div_ceil(width);
     let blocks = numbers.par_chunks_mut(rows_at_once * width).enumerate();
     blocks.for_each(|(block, rows)| {
@@ -138,7 +138,7 @@ mod tests {
     fn every_row_is_visited_once_with_its_index() {
         let (rows, width) = (40_001, 3);
         let mut numbers = vec![0.0; rows * width];
-        for_each_row(&mut numbers, width, |row, numbers| {
+        for_each_row(Arch::new(), &mut numbers, width, |row, numbers| {
             numbers
                 .iter_mut()
                 .for_each(|number| *number += row as f32 + 1.0);

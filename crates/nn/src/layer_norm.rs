@@ -1,6 +1,6 @@
 use candle_core::{D, Tensor};
 
-use crate::{Result, Weights, kernel, packed};
+use crate::{Instructions, Result, Weights, kernel, packed};
 
 /// Every row shifted and scaled to mean 0 and variance 1, then by learned numbers
 /// ([Ba et al. 2016](https://arxiv.org/abs/1607.06450)).
@@ -8,6 +8,7 @@ pub struct LayerNorm {
     weight: Tensor,
     bias: Tensor,
     epsilon: f64,
+    instructions: Instructions,
 }
 
 impl LayerNorm {
@@ -24,6 +25,7 @@ impl LayerNorm {
             weight,
             bias,
             epsilon,
+            instructions: weights.arithmetic().instructions,
         })
     }
 
@@ -51,7 +53,8 @@ impl LayerNorm {
         kernel::expect_shape(input, &shape)?;
         let tensors = [input, &self.weight, &self.bias];
         kernel::compute(tensors, input.shape(), |[input, weight, bias]| {
-            packed::normalise(input, weight, bias, self.epsilon as f32)
+            let epsilon = self.epsilon as f32;
+            packed::normalise(input, weight, bias, epsilon, self.instructions)
         })
     }
 }
@@ -65,18 +68,22 @@ mod tests {
     #[test]
     fn forms_agree() {
         let device = Device::Cpu;
-        let norm = LayerNorm {
+        let mut norm = LayerNorm {
             weight: Tensor::randn(1.0_f32, 0.3, 37, &device).unwrap(),
             bias: Tensor::randn(0.0_f32, 0.3, 37, &device).unwrap(),
             epsilon: 1e-5,
+            instructions: Instructions::best(),
         };
         let input = Tensor::randn(3.0_f32, 2.0, (11, 37), &device).unwrap();
-        let fused = norm.forward(&input).unwrap();
         let plain = norm
             .forward(Var::from_tensor(&input).unwrap().as_tensor())
             .unwrap();
-        let off = kernel::largest_difference(&fused, &plain);
-        assert!(off < 2e-6, "the forms differ by {off}");
+        for instructions in Instructions::available() {
+            norm.instructions = instructions;
+            let fused = norm.forward(&input).unwrap();
+            let off = kernel::largest_difference(&fused, &plain);
+            assert!(off < 2e-6, "{instructions:?}: the forms differ by {off}");
+        }
     }
 
     #[test]
@@ -86,6 +93,7 @@ mod tests {
             weight: numbers(5),
             bias: numbers(5),
             epsilon: 1e-5,
+            instructions: Instructions::best(),
         };
         let rows = |width| numbers(6 * width).reshape((6, width)).unwrap();
         assert!(norm.forward(&rows(5)).is_ok());

@@ -394,7 +394,8 @@ mod tests {
             let product = number((&exact * &found).unwrap());
             let lengths = number(exact.sqr().unwrap()) * number(found.sqr().unwrap());
             let cosine = product / lengths.sqrt();
-            assert!(cosine > 0.9998, "{instructions:?}: {cosine}");
+            // 0.99997 with the bytes of their weights.
+            assert!(cosine > 0.99998, "{instructions:?}: {cosine}");
         }
     }
 }

@@ -6,6 +6,8 @@
 
 use std::sync::OnceLock;
 
+use pulp::Arch;
+
 mod activation;
 mod attention;
 mod finish;
@@ -40,13 +42,14 @@ impl Precision {
     /// All there are.
     pub const ALL: [Self; 3] = [Self::F32, Self::Bf16, Self::Int8];
 
-    /// The quicker of f32 and bf16 on this processor: bf16 where it has instructions for that.
-    pub fn best() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        if Instructions::best() == Instructions::Avx512 && is_x86_feature_detected!("avx512bf16") {
-            return Self::Bf16;
+    /// The quicker of f32 and bf16 with `instructions` on this processor: bf16 where these have products of it, as AVX-512 on
+    /// processors with `avx512_bf16`, which all that have AMX are. Elsewhere bf16 is widened to f32 first.
+    pub fn quickest(instructions: Instructions) -> Self {
+        match instructions {
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512 if is_x86_feature_detected!("avx512bf16") => Self::Bf16,
+            _ => Self::F32,
         }
-        Self::F32
     }
 
     /// What to call it: `f32`, `bf16` or `int8`.
@@ -111,6 +114,22 @@ pub enum Instructions {
 }
 
 impl Instructions {
+    /// What they are called, on processors of every kind.
+    pub const NAMES: [&str; 4] = ["avx512", "avx2", "neon", "portable"];
+
+    /// What to call it: one of [`NAMES`](Self::NAMES).
+    pub fn name(self) -> &'static str {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "avx2",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => "neon",
+            Self::Portable => "portable",
+        }
+    }
+
     /// All that this processor has, the quickest first.
     pub fn available() -> Vec<Self> {
         let all = [
@@ -134,6 +153,16 @@ impl Instructions {
     /// These, or the quickest where the processor lacks them.
     fn or_best(self) -> Self {
         if self.is_there() { self } else { Self::best() }
+    }
+
+    /// The same for loops that [`pulp`] compiles.
+    pub(crate) fn arch(self) -> Arch {
+        match self {
+            Self::Portable => Arch::Scalar,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => pulp::x86::V3::try_new().map_or(Arch::Scalar, Arch::V3),
+            _ => Arch::new(),
+        }
     }
 
     fn is_there(self) -> bool {

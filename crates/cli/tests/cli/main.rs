@@ -7,6 +7,7 @@ mod demonstration;
 mod duplicates;
 mod errors;
 mod hub_models;
+mod instructions;
 mod interruptions;
 mod lasting;
 mod mixes;

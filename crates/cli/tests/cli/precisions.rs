@@ -1,6 +1,7 @@
+use clip::{Instructions, Precision};
 use serde_json::Value;
 
-use crate::world::{World, demo};
+use crate::world::{Ran, World, demo};
 
 #[test]
 fn a_collection_remembers_its_precision() {
@@ -20,6 +21,9 @@ fn a_collection_remembers_its_precision() {
     let expected = "error: collection `default` was made in the precision bf16, not in the given one\n\
                     hint: leave --precision out to add in bf16, or name another collection with --collection\n";
     assert!(refused.ends_with(expected), "{refused}");
+
+    let again = world.well(&["add", pictures, "--precision", "auto"]);
+    assert!(again.stderr.contains("unchanged 82"), "{}", again.stderr);
 
     let own = world.well(&["search", "two fish", "--format", "json"]);
     assert!(!own.stderr.contains("bf16"), "{}", own.stderr);
@@ -41,6 +45,30 @@ fn a_collection_remembers_its_precision() {
     );
     let (own, other) = (own.json(), other.json());
     assert_eq!(own["hits"][0]["id"], other["hits"][0]["id"]);
+}
+
+#[test]
+fn a_new_collection_is_in_f32_unless_auto_finds_bf16_quicker() {
+    let world = World::new();
+    let picture = demo().join("pictures/two-perch.jpg");
+    let precision_of = |name, options: &[&str], instructions: Instructions| {
+        let picture = [picture.to_str().unwrap()];
+        let options = [&["add", "--model", "mini", "--collection", name], options].concat();
+        let mut command = world.command(&[&options[..], &picture].concat());
+        command.env("CLIPSEEK_INSTRUCTIONS", instructions.name());
+        let added = Ran::of(command.output().unwrap());
+        assert_eq!(added.code, 0, "{}", added.stderr);
+        let info = ["collection", "info", name, "--format", "json"];
+        world.well(&info).json()["model"]["precision"].clone()
+    };
+    let (best, auto) = (Instructions::best(), &["--precision", "auto"]);
+    assert_eq!(precision_of("plain", &[], best), "f32");
+    let quickest = Precision::quickest(best);
+    assert_eq!(precision_of("quick", auto, best), quickest.name());
+    assert_eq!(
+        precision_of("portable", auto, Instructions::Portable),
+        "f32"
+    );
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub(crate) struct Heads<'a> {
     pub(crate) queries: Queries,
     /// Whether a query sees only the keys up to its own place.
     pub(crate) causal: bool,
+    pub(crate) instructions: Instructions,
 }
 
 /// How many queries a sequence has.
@@ -105,7 +106,7 @@ impl Heads<'_> {
         let size = width / self.count;
         let arithmetic = Arithmetic {
             precision: Precision::F32,
-            instructions: Instructions::best(),
+            instructions: self.instructions,
         };
         let (length, first) = (sequence.length, head * size);
         let queries = self.queries_of(length);

@@ -18,6 +18,8 @@ pub(crate) struct Matrix {
     /// Of int8: what the bytes of an output are multiplied by, and their sum.
     scales: Vec<f32>,
     totals: Vec<i32>,
+    /// Of int8: what each byte lacks, in the order of `lanes`, as [`pack_lost`] has it.
+    lost: Vec<u32>,
 }
 
 /// Outputs of one panel.
@@ -52,6 +54,12 @@ impl Matrix {
         }
         matrix.fill_up();
         matrix.lanes = lanes;
+        if arithmetic.precision == Precision::Int8 {
+            let mut lost = vec![0; matrix.lanes.len()];
+            let panels = lost.par_chunks_mut(whole.max(1)).enumerate();
+            panels.for_each(|(panel, lanes)| matrix.fill_lost(panel, &rows, lanes));
+            matrix.lost = lost;
+        }
         matrix
     }
 
@@ -99,6 +107,7 @@ impl Matrix {
             bias: None,
             scales: Vec::new(),
             totals: Vec::new(),
+            lost: Vec::new(),
         }
     }
 
@@ -158,16 +167,26 @@ impl Matrix {
         }
     }
 
-    /// The weights of one input in all outputs, filled up as they are; of int8.
+    /// The weights of one input in all outputs, filled up as they are; of int8, nearly exact: an input that stands out
+    /// would multiply what the bytes lack.
     pub(super) fn weights_of(&self, input: usize) -> Vec<f32> {
         let (lane, byte) = (input / 4, input % 4);
         let mut weights = Vec::with_capacity(self.scales.len());
-        for panel in (0..self.panels()).map(|panel| self.panel(panel)) {
-            let lanes = &panel.lanes[lane * panel.width..][..panel.width];
+        for index in 0..self.panels() {
+            let (panel, start) = (self.panel(index), self.panel_starts_at(index));
+            let place = lane * panel.width;
+            let lanes = panel.lanes[place..].iter().take(panel.width);
             let scales = &self.scales[panel.first..];
-            let scaled =
-                |(lane, scale): (&u32, &f32)| f32::from((lane >> (8 * byte)) as u8 as i8) * scale;
-            weights.extend(lanes.iter().zip(scales).map(scaled));
+            let number = |lane: &u32| f32::from((lane >> (8 * byte)) as u8 as i8);
+            let scaled = |((lane, lost), scale): ((&u32, &u32), &f32)| {
+                (number(lane) + number(lost) * (1.0 / PARTS)) * scale
+            };
+            weights.extend(
+                lanes
+                    .zip(&self.lost[start + place..])
+                    .zip(scales)
+                    .map(scaled),
+            );
         }
         weights.resize(self.scales.len(), 0.0);
         weights
@@ -193,13 +212,36 @@ impl Matrix {
 
     /// Writes one panel, which is of zeros. Tells of each output what its bytes are multiplied by, and their sum.
     fn fill(&self, panel: usize, rows: &[&[f32]], lanes: &mut [u32]) -> Vec<(f32, i32)> {
-        let (first, width) = (panel * self.kernels.width, self.width_of(panel));
-        let rows = &rows[first..(first + width).min(rows.len())];
-        let inner = self.inner_lanes();
-        let mut converted = vec![0; rows.len() * inner];
-        let scales = converted.chunks_exact_mut(inner).zip(rows);
+        let rows = self.rows_of(panel, rows);
+        let mut converted = vec![0; rows.len() * self.inner_lanes()];
+        let scales = converted.chunks_exact_mut(self.inner_lanes()).zip(rows);
         let scales = scales.map(|(lanes, row)| self.kernels.pack(self.precision, row, lanes));
         let scales = scales.collect();
+        self.interleave(panel, &converted, lanes);
+        scales
+    }
+
+    /// The same of what the bytes lack.
+    fn fill_lost(&self, panel: usize, rows: &[&[f32]], lanes: &mut [u32]) {
+        let rows = self.rows_of(panel, rows);
+        let mut converted = vec![0; rows.len() * self.inner_lanes()];
+        let scales = &self.scales[panel * self.kernels.width..];
+        let converting = converted.chunks_exact_mut(self.inner_lanes());
+        for ((lanes, row), scale) in converting.zip(rows).zip(scales) {
+            pack_lost(row, *scale, lanes);
+        }
+        self.interleave(panel, &converted, lanes);
+    }
+
+    /// Those of a panel.
+    fn rows_of<'a, 'b>(&self, panel: usize, rows: &'b [&'a [f32]]) -> &'b [&'a [f32]] {
+        let (first, width) = (panel * self.kernels.width, self.width_of(panel));
+        &rows[first..(first + width).min(rows.len())]
+    }
+
+    /// Brings lanes of one output after another into the order of a panel.
+    fn interleave(&self, panel: usize, converted: &[u32], lanes: &mut [u32]) {
+        let (inner, width) = (self.inner_lanes(), self.width_of(panel));
         // In blocks that stay in the cache.
         for block in (0..inner).step_by(IN_BLOCK) {
             let block = block..(block + IN_BLOCK).min(inner);
@@ -212,7 +254,6 @@ impl Matrix {
                 }
             }
         }
-        scales
     }
 }
 
@@ -245,4 +286,17 @@ pub(super) fn pack(precision: Precision, weights: &[f32], lanes: &mut [u32]) -> 
         }
     }
     (1.0, 0)
+}
+
+/// The parts that what a byte lacks is counted in: at most half of them.
+const PARTS: f32 = 254.0;
+
+/// Writes into `lanes` what the bytes of the weights of one output lack, which are multiplied by `scale`.
+fn pack_lost(weights: &[f32], scale: f32, lanes: &mut [u32]) {
+    let bytes: &mut [i8] = bytemuck::cast_slice_mut(lanes);
+    for (byte, weight) in bytes.iter_mut().zip(weights) {
+        let number = weight * (1.0 / scale);
+        let lost = number - f32::from(rounded(number, -127.0, 127.0) as i8);
+        *byte = rounded(lost * PARTS, -127.0, 127.0) as i8;
+    }
 }

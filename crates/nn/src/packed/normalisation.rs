@@ -2,15 +2,24 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use super::{Arithmetic, kernel::Kernels};
+use super::{Arithmetic, Instructions, Precision, kernel::Kernels};
 use crate::kernel::sum;
 
 /// The least work, in numbers, worth handing to another thread.
 const GRAIN: usize = 16 << 10;
 
 /// Every row of `input`, as long as `weight` and `bias`, with mean 0 and variance 1, times `weight`, plus `bias`.
-pub(crate) fn normalise(input: &[f32], weight: &[f32], bias: &[f32], epsilon: f32) -> Vec<f32> {
-    let kernels = Kernels::of(Arithmetic::default());
+pub(crate) fn normalise(
+    input: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+    epsilon: f32,
+    instructions: Instructions,
+) -> Vec<f32> {
+    let kernels = Kernels::of(Arithmetic {
+        precision: Precision::F32,
+        instructions,
+    });
     let width = weight.len();
     assert!(
         width == bias.len() && input.len().is_multiple_of(width),
