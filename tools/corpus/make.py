@@ -145,7 +145,7 @@ def bombs(corpus, form):
     for index in range(CASES):
         # A raw file may have a smaller preview.
         expected = "too many pixels,indexed" if form == "raw" else "too many pixels"
-        corpus.add(form, "bombs", huge(form, 10_001 + index * index * 36), expected)
+        corpus.add(form, "bombs", huge(form, 14_143 + index * index * 30), expected)
     if form == "png":
         # A million to one: metadata and pixels that unpack to more than there should be.
         packed = zlib.compress(bytes(64 << 20), 9)
@@ -153,7 +153,7 @@ def bombs(corpus, form):
             chunk = png_chunk(kind, head + packed)
             corpus.add(form, "bombs", png(4, 4, zlib.compress(bytes(52)), chunk * 4), "any")
         corpus.add(form, "bombs", png(4, 4, packed), "any")
-        corpus.add(form, "bombs", png(9999, 9999, zlib.compress(bytes(9999 * 29998), 9)), "indexed")
+        corpus.add(form, "bombs", png(14_142, 14_142, zlib.compress(bytes(14_142 * 42_427), 9)), "indexed")
     if form == "jpeg":
         data = (FIXTURES / "progressive.jpg").read_bytes()
         scan = data.index(b"\xff\xda")
@@ -161,9 +161,9 @@ def bombs(corpus, form):
             bomb = data[:scan] + data[scan:-2] * times + data[-2:]
             corpus.add(form, "bombs", bomb, "unsupported")
             frame = bomb.index(b"\xff\xc2")
-            bomb = patched(bomb, frame + 5, struct.pack(">HH", 9999, 9999))
+            bomb = patched(bomb, frame + 5, struct.pack(">HH", 14_142, 14_142))
             corpus.add(form, "bombs", bomb, "unsupported")
-        bomb = patched(data, data.index(b"\xff\xc2") + 5, struct.pack(">HH", 9999, 9999))
+        bomb = patched(data, data.index(b"\xff\xc2") + 5, struct.pack(">HH", 14_142, 14_142))
         corpus.add(form, "bombs", bomb, "any")
     if form in ("avif", "heic"):
         # Coded pictures that are larger or smaller than the boxes say, and a grid of one tile for all.
@@ -175,7 +175,7 @@ def bombs(corpus, form):
         data = (FIXTURES / f"grid.{form}").read_bytes()
         grid = data.index(b"mdat") + 4
         for rows, columns in ((255, 255), (0, 255), (255, 0), (1, 1)):
-            lie = struct.pack(">BBHH", rows, columns, 9999, 9999)
+            lie = struct.pack(">BBHH", rows, columns, 14_142, 14_142)
             corpus.add(form, "bombs", patched(data, grid + 2, lie), "damaged,too many pixels")
     if form == "gif":
         data = seeds(form)[0]
@@ -184,12 +184,12 @@ def bombs(corpus, form):
         # A directory that is its own next, one under itself, and strips that all are the same.
         corpus.add(form, "bombs", patched(tiff(4, 4), 8 + 2 + 9 * 12, struct.pack("<I", 8)), "any")
         corpus.add(form, "bombs", tiff(4, 4, _330=8), "any")
-        corpus.add(form, "bombs", tiff(9999, 9999, _278=1), "any")
+        corpus.add(form, "bombs", tiff(14_142, 14_142, _278=1), "any")
         corpus.add(form, "bombs", tiff(4, 4, _279=0xFFFFFFFF), "any")
     if form == "raw":
         # Many beginnings of JPEGs, each of which claims to be the largest.
         start = (FIXTURES / "420.jpg").read_bytes()
-        start = huge("jpeg", 9999)[: start.index(b"\xff\xda")]
+        start = huge("jpeg", 14_142)[: start.index(b"\xff\xda")]
         corpus.add(form, "bombs", b"FUJIFILMCCD-RAW " + start * 20_000, "truncated")
         corpus.add(form, "bombs", b"IIRO\x08\0\0\0" + b"\xff\xd8\xff" * 2_000_000, "any")
 

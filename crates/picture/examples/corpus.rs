@@ -18,7 +18,7 @@ use std::{
 use picture::{Error, Format, Limits, Metadata, Picture, decoding_cost, read_within};
 
 const LONGEST: Duration = Duration::from_secs(10);
-const MOST_MEMORY: u64 = 1_000_000_000;
+const MOST_MEMORY: u64 = 1_500_000_000;
 
 fn main() -> Result<ExitCode, Box<dyn StdError>> {
     picture::decoder_process::serve_if_asked();
