@@ -93,7 +93,7 @@ def delimited(corpus, form, separator):
         if number % 5 == 4:
             corpus.add(form, "empty", rows(separator, header) + b"\n" * number, "0 records")
         else:
-            corpus.add(form, "empty", empty, "no path column")
+            corpus.add(form, "empty", empty, "no path column" if empty else "empty")
 
 
 def json_lines(corpus):
@@ -129,7 +129,8 @@ def json_lines(corpus):
         table("others", others + b" " * number + b"\n", "1 record, 1 not a JSON object", number)
         numbers = [b"1e999", b"-1e999", b"1" * 400, b"0." + b"1" * 400][number % 4]
         table("numbers", b'{"path": "cat.jpg", "x": %s}\n' % numbers, "any", number)
-        corpus.add(form, "empty", [b"", b"\n", b"\r\n", b" \n"][number % 4] * number, "0 records")
+        blank = [b"", b"\n", b"\r\n", b" \n"][number % 4] * number
+        corpus.add(form, "empty", blank, "0 records" if blank else "empty")
 
 
 def parquet(corpus, chance):
@@ -140,11 +141,12 @@ def parquet(corpus, chance):
     for number in range(CASES):
         data = tables[number % len(tables)]
         length = len(data) * number // CASES
-        corpus.add(form, "truncated", data[:length], "Parquet")
+        corpus.add(form, "truncated", data[:length], "Parquet" if length else "empty")
         # The footer's own length, before the four letters at the end.
         lie = struct.pack("<I", (extremes[number % 8] + number // 8) & 0xFFFFFFFF)
         corpus.add(form, "footers", data[:-8] + lie + data[-4:], "any")
-        corpus.add(form, "empty", b"PAR1"[: number % 5] + bytes(number * number), "Parquet")
+        zeros = b"PAR1"[: number % 5] + bytes(number * number)
+        corpus.add(form, "empty", zeros, "Parquet" if zeros else "empty")
         corpus.add(form, "extension", [b"path\ndog.jpg\n", b'{"path": "dog.jpg"}\n'][number % 2] * (number + 1), "Parquet")
     for number in range(CASES * 4):
         data = bytearray(tables[number % len(tables)])

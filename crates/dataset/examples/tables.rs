@@ -72,6 +72,7 @@ fn outcome(table: &Path) -> String {
         Err(Error::HeaderNotUtf8 { .. }) => "header is not UTF-8".to_owned(),
         Err(Error::RepeatedColumn { .. }) => "repeated column".to_owned(),
         Err(Error::NoPathColumn { .. }) => "no path column".to_owned(),
+        Err(Error::EmptyTable { .. }) => "empty".to_owned(),
         Err(Error::Parquet { .. }) => "Parquet".to_owned(),
         Err(error) => error.to_string(),
     }
