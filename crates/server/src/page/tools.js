@@ -72,7 +72,7 @@ function showNotes(again) {
     collections?.length === 0 && nothingYet('No pictures yet', 'Add a folder of pictures, then reload this page:'),
     !error && collection()?.pictures === 0 && nothingYet(`${view.collection} is empty`, collection().can_add ? 'Drop pictures here to add them, or add a folder:' : 'Add a folder of pictures:'),
     !error && answer && noneFits(view, answer),
-    ...(answer?.notes ?? []).map((words) => note(words)),
+    ...(answer?.hits.length && !answer.nearest ? answer.notes : []).map((words) => note(words)),
   ].filter(Boolean));
   find('#lost').hidden = !lost;
 }
@@ -102,7 +102,7 @@ function noneFits(view, answer) {
       words: true, class: 'quiet', onclick: () => go({ threshold: floor(answer.hits.at(-1).similarity) }) }));
   }
   if (answer.hits.length || !collection()?.pictures) return null;
-  return note('No picture meets these conditions.', conditions(view) > 0 && button(null, 'Clear the filters', { words: true, class: 'quiet', onclick: clearFilters }));
+  return note(answer.notes[0] ?? 'No picture meets these conditions.', conditions(view) > 0 && button(null, 'Clear the filters', { words: true, class: 'quiet', onclick: clearFilters }));
 }
 
 const floor = (similarity) => Math.max(0, Math.floor(similarity * 100) / 100);
