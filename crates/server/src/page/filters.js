@@ -95,7 +95,8 @@ function dates(facets, view) {
   }));
   const years = facets.years.toSorted((one, other) => String(other.value).localeCompare(String(one.value)));
   const most = Math.max(1, ...years.map((year) => year.count));
-  return group('Date', element('div', { class: 'between' }, field('From', 'after'), field('To', 'before')),
+  const dated = years.length > 0 || view.after || view.before;
+  return group('Date', dated && element('div', { class: 'between' }, field('From', 'after'), field('To', 'before')),
     values(years.map(({ value, count: number }) => ({
       label: String(value), number, share: number / most, on: view.after === `${value}-01-01` && view.before === `${value}-12-31`,
       toggle: (on) => go(on ? { after: `${value}-01-01`, before: `${value}-12-31` } : { after: '', before: '' }),

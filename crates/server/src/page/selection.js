@@ -76,7 +76,7 @@ export function startSelection({ removed, say }) {
     bar.hidden = !selection.size;
     document.body.classList.toggle('marking', selection.size > 0);
     number.textContent = `${count(selection.size)} selected`;
-    remove.hidden = !collection()?.can_add;
+    remove.hidden = collection()?.can_add === false;
   });
 }
 

@@ -62,11 +62,9 @@ function actions(hit) {
     button(iconName, label, { tabindex: '-1', 'data-do': deed, title: `${label} (${key})`, 'aria-keyshortcuts': key })));
 }
 
-function facts(hit, best) {
-  const scored = hit.similarity !== null;
-  return element('div', { class: 'facts' },
-    scored && element('span', { class: 'score' }, score(hit.similarity)), ' ',
-    scored && bar(hit.similarity, best));
+function facts({ similarity }, best) {
+  const shown = similarity === null ? [] : [element('span', { class: 'score' }, score(similarity)), ' ', bar(similarity, best)];
+  return element('div', { class: 'facts' }, ...shown);
 }
 
 /** A small bar: how near a picture is, beside the best. */
