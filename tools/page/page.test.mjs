@@ -1,4 +1,5 @@
-// Drives the page of `clipseek serve` in a browser: CLIPSEEK_URL=http://localhost:8080 npm test
+// Drives the page of `clipseek serve` in a browser:
+// npm install && CLIPSEEK_URL=http://localhost:8080 npm test
 //
 // Any server will do whose collection has pictures that the words below find. CLIPSEEK_COLLECTION chooses another
 // collection than the page's own choice, CHROMIUM the browser, CLIPSEEK_SCREENSHOTS a folder for pictures of what failed.
@@ -119,8 +120,18 @@ onPage('answers appear while one types, best first, with number, bar and caption
   await eventually(() => parameter(page, 'q'), FIRST);
   const scores = (await shownScores(page)).map(Number);
   assert.deepEqual(scores, scores.toSorted((one, other) => other - one));
-  assert.ok(await page.locator('.tile .bar i').first().evaluate((bar) => bar.offsetWidth > 0));
+  // A narrow tile has room for the number alone.
+  assert.ok(await page.locator('.tile .bar i').evaluateAll((bars) => bars.some((bar) => bar.offsetWidth > 0)));
   await eventually(() => page.locator('#live').innerText(), (text) => /^[\d,]+ pictures?, best 0\.\d\d$/.test(text));
+});
+
+onPage('every script is named at the page\'s head, so that none waits for another', async (page) => {
+  await visit(page);
+  const [loaded, named] = await page.evaluate(() => [
+    performance.getEntriesByType('resource').map((entry) => new URL(entry.name).pathname).filter((path) => path.endsWith('.js')),
+    [...document.querySelectorAll('link[rel=modulepreload], script')].map((link) => new URL(link.href || link.src).pathname),
+  ]);
+  assert.deepEqual([...new Set(loaded)].sort(), named.sort());
 });
 
 onPage('an older answer never overwrites a newer one', async (page) => {
@@ -485,6 +496,61 @@ onPage('a server with a key: it is asked for and sent, also for thumbnails', asy
   assert.equal(await page.evaluate(() => Object.keys(localStorage).some((name) => localStorage[name].includes('secret'))), false);
   await page.unrouteAll({ behavior: 'wait' });
 }, { errors: /401/ });
+
+onPage('a picture is classified by labels', async (page) => {
+  await visit(page);
+  const picture = await thumbnail(page);
+  await page.locator('#menu-open').click();
+  await page.getByRole('button', { name: 'Classify a picture' }).click();
+  assert.equal(parameter(page, 'panel'), 'classify');
+  await page.locator('#labels').fill('dog\ncat, horse');
+  await page.locator('#classify-file').setInputFiles(picture);
+  await eventually(() => page.locator('.guess').count(), 3);
+  await page.keyboard.press('Escape');
+  await eventually(() => parameter(page, 'panel'), null);
+});
+
+onPage('pictures are added where the collection allows it, with progress', async (page) => {
+  const events = [{ state: 'running', done: 1, added: 1, failed: [] }, { state: 'done', done: 2, added: 1, failed: [{ name: 'b.jpg', reason: 'not a picture' }] }];
+  await page.route(/api\/v1\/collections$/, async (route) => {
+    const response = await route.fetch();
+    const body = await response.json();
+    for (const one of body.collections) one.can_add = true;
+    await route.fulfill({ response, json: body });
+  });
+  await page.route(/\/pictures$/, (route) => route.fulfill({ status: 202, json: { job: '7' } }));
+  await page.route(/jobs\/7\/events$/, (route) => route.fulfill({ contentType: 'text/event-stream', body: events.map((event) => `data: ${JSON.stringify({ job: '7', total: 2, error: null, ...event })}\n\n`).join('') }));
+  await visit(page, { panel: 'add' });
+  const picture = await thumbnail(page);
+  await page.locator('#add-files').setInputFiles([picture, { ...picture, name: 'b.jpg' }]);
+  await page.getByText('2 of 2 read, 1 added').waitFor();
+  await page.getByText('not a picture').waitFor();
+  await page.unrouteAll({ behavior: 'wait' });
+});
+
+onPage('removing asks first', async (page) => {
+  const removed = [];
+  await page.route(/\/records\/[^/]+$/, (route) => {
+    removed.push(route.request().method());
+    return route.fulfill({ status: 204 });
+  });
+  await page.route(/api\/v1\/collections$/, async (route) => {
+    const response = await route.fetch();
+    const body = await response.json();
+    for (const one of body.collections) one.can_add = true;
+    await route.fulfill({ response, json: body });
+  });
+  await visit(page);
+  await focusFirst(page);
+  await page.keyboard.press('x');
+  await page.getByRole('button', { name: 'Remove' }).click();
+  await page.getByRole('button', { name: 'Keep' }).click();
+  assert.deepEqual(removed, []);
+  await page.getByRole('button', { name: 'Remove' }).click();
+  await page.locator('#confirm').getByRole('button', { name: 'Remove' }).click();
+  await eventually(() => removed, ['DELETE']);
+  await page.unrouteAll({ behavior: 'wait' });
+});
 
 for (const colorScheme of ['light', 'dark']) {
   onPage(`axe finds nothing serious (${colorScheme})`, async (page) => {

@@ -104,7 +104,8 @@ export function startAsk({ choose, capture }) {
   }
 
   watch(['view'], ({ view }) => {
-    if (document.activeElement !== box || !typing) box.value = view.text;
+    // Setting what is there already would disturb an input method.
+    if ((document.activeElement !== box || !typing) && box.value !== view.text) box.value = view.text;
     if (document.activeElement === box) showRecents();
     box.placeholder = view.terms.length ? 'Add words' : 'Describe a picture, or drop one';
     const written = JSON.stringify(view.terms);
