@@ -586,8 +586,8 @@ for (const colorScheme of ['light', 'dark']) {
 }
 
 onPage('a phone: nothing is wider than the screen, and fingers can touch everything', async (page) => {
-  await visit(page, { q: FIRST, term: `-0.5~text~${SECOND}` });
-  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
+  await visit(page, { q: FIRST, term: `-0.5~text~${SECOND} and more words than there is room for on a phone` });
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth && document.querySelector('#ask').getBoundingClientRect().right <= innerWidth), true);
   const small = await page.evaluate(() => [...document.querySelectorAll('button, select, input:not(.away), a')]
     .filter((one) => one.checkVisibility() && one.getBoundingClientRect().top >= 0 && !one.matches('.mark, .skip, .chip select'))
     .filter((one) => one.getBoundingClientRect().height < 43.5).map((one) => one.outerHTML.slice(0, 80)));
