@@ -181,6 +181,22 @@ check-sdk: programs
     with_server node "$folder/check_sdk.mjs"
     with_server node "$folder/check_sdk_5.mjs"
 
+# Drive the page in Chromium (Debian's chromium), over the bundled pictures; FOLDER keeps Node's packages
+check-page FOLDER="": programs
+    #!/usr/bin/env bash
+    set -euo pipefail
+    folder=$1
+    if [[ -z $folder ]]; then
+        folder=$(mktemp -d)
+        trap 'rm -rf "$folder"' EXIT
+    fi
+    cp tools/page/package.json tools/page/page.test.mjs "$folder"
+    (cd "$folder" && npm install --silent --no-audit --no-fund)
+    drive() { CLIPSEEK_COLLECTION=default CLIPSEEK_WORD=bird CLIPSEEK_URL=$1 node --test "$folder/page.test.mjs"; }
+    export -f drive
+    folder="$folder" python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/debug/clipseek" \
+        --add demo/captions.csv bash -c 'drive "$1"' drive
+
 # Ask `clipseek serve` whatever docs/openapi.yaml allows, and what it does not (tools/fixtures/server/requirements-api.txt)
 check-api: programs
     python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/debug/clipseek" \

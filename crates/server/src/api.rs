@@ -19,5 +19,5 @@ mod state;
 mod thumbnails;
 mod words;
 
-pub(crate) use self::routes::{PREFIX, router};
+pub(crate) use self::routes::{PREFIX, nothing, router};
 pub(crate) use self::state::ApiState;

@@ -150,7 +150,7 @@ impl Server {
             ..
         } = self;
         let pinecone = match only_page {
-            true => Router::new(),
+            true => api::nothing(),
             false => pinecone::router(&control),
         };
         let router = by_path(pinecone, api::router(&api), page::router(&gateway));

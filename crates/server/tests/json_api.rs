@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use clipseek::picture::{Limits, Picture};
 use clipseek::{AddRequest, Clipseek, ModelChoice, Settings, demo};
-use picture::{Limits, Picture};
 use reqwest::{Client, Method, multipart};
 use serde_json::{Value, json};
 use server::{Keys, Server, ServerError, ServerOptions};
@@ -51,7 +51,9 @@ impl World {
 
     async fn with(directory: &Path, keys: Keys) -> World {
         let options = ServerOptions::new("127.0.0.1:0".parse().unwrap(), keys);
-        let settings = Settings::in_directory(&directory.join("store"));
+        let mut settings = Settings::in_directory(&directory.join("store"));
+        // As at the terminal, where people fetch from their own network.
+        settings.fetch.reach = clipseek::dataset::Reach::Anywhere;
         let server = Server::bind(Clipseek::new(settings), options)
             .await
             .unwrap();

@@ -105,7 +105,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: Clipseek) -> Result<Outcome> 
     let options = arguments.options()?;
     serve(options, clipseek, |server| {
         message!(
-            "serving at {url}, with a page to search on; Ctrl-C to end",
+            "serving at {url}; open it in a browser to search; Ctrl-C to end",
             url = server.url()
         );
         for Displaced { name, own, address } in server.displaced() {

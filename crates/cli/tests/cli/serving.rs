@@ -342,6 +342,35 @@ fn a_certificate_that_cannot_be_used_is_said() {
     assert!(said.contains("--tls-key"), "{said}");
 }
 
+#[test]
+fn the_page_is_at_the_address_that_is_said() {
+    let world = World::new();
+    world.run(&["demo", "--to", "demo.html"]);
+    let mut process = world
+        .command(&["browse", "demo", "--no-open"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut said = BufReader::new(process.stderr.take().unwrap());
+    said.read_line(&mut line).unwrap();
+    let (_, url) = line.split_once("http://").unwrap();
+    let (address, rest) = url.split_once('/').unwrap();
+    assert!(rest.starts_with("?in=demo;"), "{line}");
+    let mut connection = Connection::open(address).unwrap();
+    let (status, found) = connection
+        .ask("GET /api/v1/collections/demo/search?text=a+bird", "")
+        .unwrap();
+    assert_eq!((status, &found["collection"]), (200, &json!("demo")));
+    // Pinecone's API is not what was asked for.
+    assert_eq!(connection.ask("GET /indexes", "").unwrap().0, 404);
+    let pid = Pid::from_raw(process.id().try_into().unwrap());
+    kill(pid, Signal::SIGINT).unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(0));
+    let none = world.fails(&["browse", "nothing", "--no-open"]);
+    assert!(none.contains("there is no collection `nothing`"), "{none}");
+}
+
 /// What a process says after it was asked to log.
 #[test]
 fn requests_are_logged_where_nobody_looks() {

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use clip::Template;
-use clipseek::{Classifier, Label, PictureInput, check_labels};
+
+use clipseek::{Classifier, Label, PictureInput, Template, check_labels};
 use serde::{Deserialize, Serialize};
 
 use super::asked::Asked;

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use picture::{Format, Limits, read_within};
+use clipseek::picture::{Format, Limits, read_within};
 use search::{Collection, Record};
 use serde::Deserialize;
 

@@ -2,7 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use clipseek::{PictureInput, Sign, Term, TermKind};
+use clipseek::dataset::Reach;
+use clipseek::{FetchOptions, PictureInput, Sign, Term, TermKind};
 use search::Collection;
 use serde::Deserialize;
 
@@ -88,8 +89,12 @@ fn fetched(workspace: &Workspace, url: &str) -> Result<PictureInput, Problem> {
     if !matches!(scheme.as_deref(), Some("http" | "https")) {
         return Err(Problem::invalid("`url`: expected one with http or https"));
     }
-    let fetch = &workspace.clipseek().settings().fetch;
-    Ok(PictureInput::at(url.as_ref(), fetch)?)
+    // Whoever asks here may be elsewhere, and has no business in this machine's network.
+    let fetch = FetchOptions {
+        reach: Reach::Public,
+        ..workspace.clipseek().settings().fetch.clone()
+    };
+    Ok(PictureInput::at(url.as_ref(), &fetch)?)
 }
 
 fn decoded(text: &str) -> Result<Vec<u8>, Problem> {

@@ -9,7 +9,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use clipseek::PictureInput;
-use picture::{ContentHash, Format};
+use clipseek::picture::{ContentHash, Format};
 use search::{AddEvent, AddOptions, Embedder, NewRecord};
 use serde::Deserialize;
 use serde_json::{Value, json};

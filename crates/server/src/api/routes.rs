@@ -36,6 +36,11 @@ pub(crate) fn router(state: &Arc<ApiState>) -> Router {
     guard(router, &gateway, API, None)
 }
 
+/// Where nothing is served.
+pub(crate) fn nothing() -> Router {
+    Router::new().fallback(nowhere)
+}
+
 fn routes() -> Router<Arc<ApiState>> {
     Router::new()
         .route("/api/v1/collections", get(collections::list))

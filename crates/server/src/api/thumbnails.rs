@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use picture::{Limits, Picture, decoding_cost};
+use clipseek::picture::{Limits, Picture, decoding_cost};
 use tempfile::NamedTempFile;
 use tokio::sync::Semaphore;
 
