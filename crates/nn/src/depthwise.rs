@@ -1,11 +1,8 @@
+use std::ops::Range;
+
 use candle_core::Tensor;
 
-use crate::{Instructions, Result, Weights, kernel};
-
-/// Channels that are computed together, where there are as many: three vector registers of AVX-512, six of AVX2.
-const MANY: usize = 48;
-/// Those of the rest.
-const FEW: usize = 16;
+use crate::{Instructions, Result, Weights, kernel, packed::Depthwise};
 
 /// A convolution in which every channel has a square kernel of its own, followed by ReLU6 (0 below 0, 6 above 6).
 ///
@@ -23,11 +20,11 @@ pub struct DepthwiseConvolution {
 /// One axis of a picture under a convolution: how far it reaches and which of its pixels an output sees.
 #[derive(Clone, Copy)]
 pub struct SameAxis {
-    input: usize,
-    output: usize,
-    stride: usize,
+    pub(crate) input: usize,
+    pub(crate) output: usize,
+    pub(crate) stride: usize,
     /// Zeros before the first pixel, and behind the last.
-    before: usize,
+    pub(crate) before: usize,
     behind: usize,
 }
 
@@ -56,7 +53,7 @@ impl DepthwiseConvolution {
         let (_, height, width, _) = input.dims4()?;
         let rows = SameAxis::new(height, self.size, self.stride);
         let columns = SameAxis::new(width, self.size, self.stride);
-        if kernel::fusible(&[input, &self.weight, &self.bias]) {
+        if self.size > 0 && kernel::fusible(&[input, &self.weight, &self.bias]) {
             self.fused(input, rows, columns)
         } else {
             self.plain(input, rows, columns)
@@ -78,33 +75,22 @@ impl DepthwiseConvolution {
     }
 
     fn fused(&self, input: &Tensor, rows: SameAxis, columns: SameAxis) -> Result<Tensor> {
-        let (batch, _, _, channels) = input.dims4()?;
+        let (batch, height, width, _) = input.dims4()?;
+        let channels = self.bias.dim(0)?;
+        kernel::expect_shape(input, &[batch, height, width, channels])?;
         let shape = (batch, rows.output, columns.output, channels);
-        let arch = self.instructions.arch();
         kernel::compute(
             [input, &self.weight, &self.bias],
             shape,
             |[input, weight, bias]| {
-                let mut output = vec![0.0; batch * rows.output * columns.output * channels];
-                let length = columns.output * channels;
-                kernel::for_each_row(arch, &mut output, length, |index, output| {
-                    let (picture, row) = (index / rows.output, index % rows.output);
-                    let picture = &input[picture * rows.input * columns.input * channels..];
-                    let place = Row {
-                        picture,
-                        weight,
-                        bias,
-                        size: self.size,
-                        rows,
-                        columns,
-                        row,
-                    };
-                    arch.dispatch(
-                        #[inline(always)]
-                        || place.compute(output),
-                    );
-                });
-                output
+                let depthwise = Depthwise {
+                    weight,
+                    bias,
+                    size: self.size,
+                    rows,
+                    columns,
+                };
+                depthwise.convolve(input, self.instructions)
             },
         )
     }
@@ -143,78 +129,11 @@ impl SameAxis {
         Ok(padded.index_select(&Tensor::new(seen, padded.device())?, dimension)?)
     }
 
-    /// The pairs (place in the kernel, pixel) inside the picture for an output, of a kernel of `size` places.
-    #[inline(always)]
-    fn inside(self, output: usize, size: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
-        let first = output * self.stride;
-        let start = self.before.saturating_sub(first);
-        let end = size.min((self.input + self.before).saturating_sub(first));
-        (start..end).map(move |offset| (offset, first + offset - self.before))
+    /// Which of `count` places are in the picture, where the first of them is `first` places behind the first zero.
+    pub(crate) fn inside(self, first: usize, count: usize) -> Range<usize> {
+        let end = count.min((self.input + self.before).saturating_sub(first));
+        self.before.saturating_sub(first).min(end)..end
     }
-}
-
-/// What one row of the output is computed from.
-struct Row<'a> {
-    picture: &'a [f32],
-    weight: &'a [f32],
-    bias: &'a [f32],
-    size: usize,
-    rows: SameAxis,
-    columns: SameAxis,
-    row: usize,
-}
-
-impl Row<'_> {
-    /// Compiled for every instruction set that [`Arch`](pulp::Arch) knows, which inlining is the condition for.
-    #[inline(always)]
-    fn compute(&self, output: &mut [f32]) {
-        for (column, pixel) in output.chunks_exact_mut(self.bias.len()).enumerate() {
-            let rest = self.blocks::<MANY>(column, pixel);
-            let rest = self.blocks::<FEW>(column, rest);
-            self.blocks::<1>(column, rest);
-        }
-    }
-
-    /// The last channels of a pixel, `N` at a time; those that are left over.
-    #[inline(always)]
-    fn blocks<'a, const N: usize>(&self, column: usize, pixel: &'a mut [f32]) -> &'a mut [f32] {
-        let first = self.bias.len() - pixel.len();
-        let (blocks, rest) = pixel.as_chunks_mut::<N>();
-        for (index, output) in blocks.iter_mut().enumerate() {
-            self.lanes(column, first + index * N, output);
-        }
-        rest
-    }
-
-    /// The output's channels from `channel` on.
-    #[inline(always)]
-    fn lanes<const N: usize>(&self, column: usize, channel: usize, output: &mut [f32; N]) {
-        let channels = self.bias.len();
-        let mut sum = *lanes_at::<N>(self.bias, channel);
-        for (down, y) in self.rows.inside(self.row, self.size) {
-            for (across, x) in self.columns.inside(column, self.size) {
-                let input = lanes_at::<N>(
-                    self.picture,
-                    (y * self.columns.input + x) * channels + channel,
-                );
-                let weight = lanes_at::<N>(
-                    self.weight,
-                    (down * self.size + across) * channels + channel,
-                );
-                for lane in 0..N {
-                    sum[lane] += input[lane] * weight[lane];
-                }
-            }
-        }
-        *output = sum.map(|number| number.clamp(0.0, 6.0));
-    }
-}
-
-#[inline(always)]
-fn lanes_at<const N: usize>(numbers: &[f32], start: usize) -> &[f32; N] {
-    numbers[start..]
-        .first_chunk()
-        .expect("a pixel has all channels")
 }
 
 #[cfg(test)]
@@ -253,6 +172,8 @@ mod tests {
         case(5, 1, 6, 9, 48);
         case(5, 2, 14, 13, 20);
         case(5, 2, 1, 2, 3);
+        case(3, 3, 10, 50, 70);
+        case(5, 1, 40, 31, 65);
     }
 
     #[test]

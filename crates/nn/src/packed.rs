@@ -6,10 +6,9 @@
 
 use std::sync::OnceLock;
 
-use pulp::Arch;
-
 mod activation;
 mod attention;
+mod depthwise;
 mod finish;
 mod kernel;
 mod matrix;
@@ -20,6 +19,7 @@ mod vector;
 
 pub(crate) use activation::activate;
 pub(crate) use attention::{Heads, Queries};
+pub(crate) use depthwise::Depthwise;
 pub(crate) use finish::Finish;
 pub(crate) use matrix::Matrix;
 pub(crate) use normalisation::normalise;
@@ -153,16 +153,6 @@ impl Instructions {
     /// These, or the quickest where the processor lacks them.
     fn or_best(self) -> Self {
         if self.is_there() { self } else { Self::best() }
-    }
-
-    /// The same for loops that [`pulp`] compiles.
-    pub(crate) fn arch(self) -> Arch {
-        match self {
-            Self::Portable => Arch::Scalar,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => pulp::x86::V3::try_new().map_or(Arch::Scalar, Arch::V3),
-            _ => Arch::new(),
-        }
     }
 
     fn is_there(self) -> bool {

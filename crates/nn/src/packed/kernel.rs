@@ -22,6 +22,7 @@ use std::mem::MaybeUninit;
 
 use super::{
     Arithmetic, Instructions, Precision,
+    depthwise::Band,
     finish::{Finishing, TileOf},
 };
 use crate::Activation;
@@ -60,6 +61,7 @@ pub(super) struct Kernels {
     softmax: Softmax,
     normalise: Normalise,
     activate: Activate,
+    depthwise: Depthwise,
 }
 
 /// What follows the sums, compiled for one instruction set, which the processor has to have.
@@ -76,6 +78,8 @@ type Softmax = unsafe fn(&mut [f32], f32);
 type Activate = unsafe fn(Activation, &mut [f32]);
 /// As [`normalise_row`](super::normalisation::normalise_row), likewise.
 type Normalise = unsafe fn(&[f32], &[f32], &[f32], f32, &mut [MaybeUninit<f32>]);
+/// As [`Band::compute`], likewise.
+type Depthwise = unsafe fn(&Band<'_>, &mut [MaybeUninit<f32>]);
 
 impl Kernels {
     /// Those of `arithmetic`, or of other instructions where the processor lacks these, or has none of them for the precision.
@@ -152,6 +156,12 @@ impl Kernels {
     pub(super) fn activate(&self, activation: Activation, numbers: &mut [f32]) {
         // SAFETY: as above.
         unsafe { (self.activate)(activation, numbers) }
+    }
+
+    /// As [`Band::compute`].
+    pub(super) fn depthwise(&self, band: &Band<'_>, output: &mut [MaybeUninit<f32>]) {
+        // SAFETY: as above.
+        unsafe { (self.depthwise)(band, output) }
     }
 
     /// The loop for a tile of `rows` rows by a panel of `width` outputs.
@@ -239,6 +249,7 @@ macro_rules! loops {
                 softmax,
                 normalise,
                 activate,
+                depthwise,
             }
         }
 
@@ -285,6 +296,15 @@ macro_rules! loops {
         unsafe fn activate(activation: $crate::Activation, numbers: &mut [f32]) {
             // SAFETY: as the caller promises.
             unsafe { $crate::packed::activation::activate_all::<$vector>(activation, numbers) }
+        }
+
+        $(#[$features])?
+        unsafe fn depthwise(
+            band: &$crate::packed::depthwise::Band<'_>,
+            output: &mut [std::mem::MaybeUninit<f32>],
+        ) {
+            // SAFETY: as the caller promises.
+            unsafe { band.compute::<$vector>(output) }
         }
 
         $(#[$features])?
