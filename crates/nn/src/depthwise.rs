@@ -114,7 +114,7 @@ impl SameAxis {
     ///
     /// # Errors
     /// When `picture` has no such dimension.
-    pub fn pad(self, picture: &Tensor, dimension: usize) -> Result<Tensor> {
+    pub(crate) fn pad(self, picture: &Tensor, dimension: usize) -> Result<Tensor> {
         Ok(picture.pad_with_zeros(dimension, self.before, self.behind)?)
     }
 
@@ -122,7 +122,12 @@ impl SameAxis {
     ///
     /// # Errors
     /// When `padded` has no such dimension or too few pixels.
-    pub fn seen_from(self, offset: usize, padded: &Tensor, dimension: usize) -> Result<Tensor> {
+    pub(crate) fn seen_from(
+        self,
+        offset: usize,
+        padded: &Tensor,
+        dimension: usize,
+    ) -> Result<Tensor> {
         let seen: Vec<u32> = (0..self.output)
             .map(|output| (output * self.stride + offset) as u32)
             .collect();

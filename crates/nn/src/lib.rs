@@ -53,6 +53,7 @@ mod padded_convolution;
 mod perceptron;
 pub mod ragged;
 mod streamed_matrix;
+mod unfold;
 mod weights;
 
 pub use activation::Activation;
@@ -71,4 +72,5 @@ pub use packed::{Arithmetic, Instructions, Precision};
 pub use padded_convolution::{Finish, PaddedConvolution};
 pub use perceptron::Perceptron;
 pub use safetensors::Dtype;
+pub use unfold::unfold;
 pub use weights::{Part, Place, Stored, Weights, WeightsFile, WeightsFormat};

@@ -42,12 +42,19 @@ impl PictureHead {
         let features = self
             .last
             .forward_then(last, Then::activating(Activation::Relu6))?;
-        let features = features.mean_keepdim(0)?;
+        let features = mean(&features)?;
         let probabilities = softmax(&self.classifier.forward(&features)?)?;
-        let seen = [middle.mean_keepdim(0)?, last.mean_keepdim(0)?, features];
+        let seen = [mean(middle)?, mean(last)?, features];
         let vector = self.perceptron.forward(&Tensor::cat(&seen, 1)?)?;
         Ok((vector + self.classes.forward(&probabilities)?)?)
     }
+}
+
+/// Of the rows: (rows, channels) → (1, channels). As a product it is far quicker than candle's sum over a dimension but the last.
+fn mean(rows: &Tensor) -> Result<Tensor> {
+    let count = rows.dim(0)?;
+    let share = Tensor::full(1.0 / count as f32, (1, count), rows.device())?;
+    Ok(share.matmul(rows)?)
 }
 
 /// Of every row.

@@ -97,15 +97,7 @@ impl Stem {
         let (_, height, width) = pixels.dims3()?;
         let rows = SameAxis::new(height, self.size, self.stride);
         let columns = SameAxis::new(width, self.size, self.stride);
-        let padded = columns.pad(&rows.pad(&pixels.permute((1, 2, 0))?.contiguous()?, 0)?, 1)?;
-        let mut seen = Vec::with_capacity(self.size * self.size);
-        for down in 0..self.size {
-            let lines = rows.seen_from(down, &padded, 0)?;
-            for across in 0..self.size {
-                seen.push(columns.seen_from(across, &lines, 1)?);
-            }
-        }
-        let seen = Tensor::cat(&seen, 2)?.unsqueeze(0)?;
+        let seen = nn::unfold(pixels, self.size, rows, columns)?.unsqueeze(0)?;
         self.product
             .forward_then(&seen, Then::activating(Activation::Relu6))
     }
