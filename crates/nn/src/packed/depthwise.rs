@@ -206,7 +206,9 @@ impl Band<'_> {
                 for register in 0..N {
                     let place = register * V::LENGTH;
                     // SAFETY: both have `width` numbers; and as the caller promises.
-                    unsafe { V::load(from.as_ptr().add(place)).store(to.as_mut_ptr().add(place)) }
+                    unsafe {
+                        V::load(from.as_ptr().add(place)).store(to.as_mut_ptr().add(place));
+                    }
                 }
             }
         }
@@ -310,7 +312,7 @@ unsafe fn write<V: Vector, const N: usize>(sums: &[V; N], pixel: &mut [MaybeUnin
         unsafe {
             Activation::Relu6
                 .of(*sum)
-                .store(to.add(register * V::LENGTH))
+                .store(to.add(register * V::LENGTH));
         }
     }
     if !whole {
