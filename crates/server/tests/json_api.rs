@@ -1,6 +1,6 @@
 //! The JSON API, over a server on loopback with the pictures that ship with clipseek.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
@@ -20,19 +20,25 @@ fn filled() -> &'static Path {
     static FILLED: OnceLock<tempfile::TempDir> = OnceLock::new();
     let filled = FILLED.get_or_init(|| {
         let directory = tempfile::tempdir().unwrap();
-        let clipseek = Clipseek::new(Settings::in_directory(&directory.path().join("store")));
-        let request = AddRequest {
-            sources: vec![demo::unpack(&directory.path().join("demo")).unwrap()],
-            model: ModelChoice::named("mini"),
-            collection: Some("birds".to_owned()),
-            ..AddRequest::default()
-        };
-        clipseek
-            .add(request, &AtomicBool::new(false), &|_| {})
-            .unwrap();
+        let table = demo::unpack(&directory.path().join("demo")).unwrap();
+        fill(directory.path(), table);
         directory
     });
     filled.path()
+}
+
+/// Adds the pictures of a table to the collection `birds` of the store in a directory.
+fn fill(directory: &Path, table: PathBuf) {
+    let clipseek = Clipseek::new(Settings::in_directory(&directory.join("store")));
+    let request = AddRequest {
+        sources: vec![table],
+        model: ModelChoice::named("mini"),
+        collection: Some("birds".to_owned()),
+        ..AddRequest::default()
+    };
+    clipseek
+        .add(request, &AtomicBool::new(false), &|_| {})
+        .unwrap();
 }
 
 struct World {
@@ -477,17 +483,8 @@ async fn words_that_wait_together_are_not_confused() {
 #[tokio::test]
 async fn a_picture_can_be_forgotten() {
     let directory = tempfile::tempdir().unwrap();
-    let clipseek = Clipseek::new(Settings::in_directory(&directory.path().join("store")));
-    let request = AddRequest {
-        sources: vec![demo::unpack(&directory.path().join("demo")).unwrap()],
-        model: ModelChoice::named("mini"),
-        collection: Some("birds".to_owned()),
-        ..AddRequest::default()
-    };
-    clipseek
-        .add(request, &AtomicBool::new(false), &|_| {})
-        .unwrap();
-    drop(clipseek);
+    let table = demo::unpack(&directory.path().join("demo")).unwrap();
+    fill(directory.path(), table);
     let world = World::with(directory.path(), Keys::default()).await;
     let before = world.search(json!({"text": "a bird", "top_k": 1})).await;
     let id = ids(&before).remove(0);
@@ -508,7 +505,6 @@ async fn a_picture_can_be_forgotten() {
 #[tokio::test]
 async fn pictures_can_be_added() {
     let directory = tempfile::tempdir().unwrap();
-    let clipseek = Clipseek::new(Settings::in_directory(&directory.path().join("store")));
     let table = demo::unpack(&directory.path().join("demo")).unwrap();
     let first = directory.path().join("first.csv");
     let lines: Vec<String> = std::fs::read_to_string(&table)
@@ -522,16 +518,7 @@ async fn pictures_can_be_added() {
         lines.join("\n").replace("pictures/", "demo/pictures/"),
     )
     .unwrap();
-    let request = AddRequest {
-        sources: vec![first],
-        model: ModelChoice::named("mini"),
-        collection: Some("birds".to_owned()),
-        ..AddRequest::default()
-    };
-    clipseek
-        .add(request, &AtomicBool::new(false), &|_| {})
-        .unwrap();
-    drop(clipseek);
+    fill(directory.path(), first);
     let world = World::with(directory.path(), Keys::default()).await;
     let file = std::fs::read(directory.path().join("demo/pictures/two-perch.jpg")).unwrap();
     let part = |bytes: Vec<u8>, name: &'static str| multipart::Part::bytes(bytes).file_name(name);

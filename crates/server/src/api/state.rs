@@ -30,16 +30,15 @@ impl ApiState {
         }
     }
 
-    /// What reads a collection.
+    /// What reads a collection, once there is a permit.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         name: &str,
         work: impl FnOnce(&Workspace, &Collection<'_>) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        let name = name.to_owned();
-        let work =
-            move |workspace: &Workspace| work(workspace, &workspace.store.collection(&name)?);
-        self.workspace.read(work).await?
+        self.workspace
+            .read(of_collection(name.to_owned(), work))
+            .await?
     }
 
     /// The same at once, without a permit: for what takes little, or waits.
@@ -48,10 +47,9 @@ impl ApiState {
         name: &str,
         work: impl FnOnce(&Workspace, &Collection<'_>) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        let name = name.to_owned();
-        let work =
-            move |workspace: &Workspace| work(workspace, &workspace.store.collection(&name)?);
-        self.workspace.run(work).await?
+        self.workspace
+            .run(of_collection(name.to_owned(), work))
+            .await?
     }
 
     /// The model of a collection, loaded.
@@ -63,4 +61,12 @@ impl ApiState {
         };
         self.workspace.run(work).await?
     }
+}
+
+/// The work on the collection of that name.
+fn of_collection<T>(
+    name: String,
+    work: impl FnOnce(&Workspace, &Collection<'_>) -> Result<T, Problem>,
+) -> impl FnOnce(&Workspace) -> Result<T, Problem> {
+    move |workspace| work(workspace, &workspace.store.collection(&name)?)
 }
