@@ -35,22 +35,21 @@ pub struct SearchOptions {
     pub keywords: Option<Keywords>,
     /// How many of the best are left out, as they were shown before.
     pub offset: usize,
-    /// Whether it is counted how many there are. The rankings then go as far as they can.
+    /// Whether it is counted how many there are. Where only a ranking can tell, it then goes as far as it can.
     pub counted: bool,
 }
 
 impl SearchOptions {
-    /// How far each ranking goes: where several are made one, further than the answer, since the
+    /// How far each ranking goes at first: where several are made one, further than the answer, since the
     /// best of all need not be the best of any.
     fn depth(&self) -> usize {
         let wanted = self.offset.saturating_add(self.top_k);
         let is_single = self.keywords.is_none() && self.within != Within::Both;
-        if self.counted {
-            index::TOP_K_LIMIT
-        } else if is_single {
-            wanted
-        } else {
-            wanted.max(FUSED)
+        match (is_single, self.counted) {
+            (true, _) => wanted,
+            // The same for each part of the answer, so that its order is.
+            (false, true) => index::TOP_K_LIMIT,
+            (false, false) => wanted.max(FUSED),
         }
     }
 }
@@ -214,7 +213,8 @@ impl Collection<'_> {
         })
     }
 
-    /// The hits of the rankings. Where files are gone, the rankings go on until enough pictures are there.
+    /// The hits of the rankings. Where files are gone, the rankings go on until enough pictures are there, and where
+    /// pictures are to be counted, until that is known.
     fn find(
         &self,
         mut scan: Scan<'_>,
@@ -223,15 +223,43 @@ impl Collection<'_> {
     ) -> Result<Hits> {
         loop {
             let ranked = rank(&scan)?;
-            let is_all = ranked.rankings.iter().all(|it| it.len() < scan.depth);
-            let best = ranked.best;
-            let found = self.hits(fuse(ranked.rankings), best, options)?;
-            let is_full = found.hits.len() == options.top_k;
-            if is_full || found.gone == 0 || is_all || scan.depth == index::TOP_K_LIMIT {
-                return Ok(found);
+            let is_all = scan.depth >= index::TOP_K_LIMIT
+                || ranked.rankings.iter().all(|it| it.len() < scan.depth);
+            let counted = match options.counted && !is_all {
+                true => self.count(&scan, options)?,
+                false => None,
+            };
+            if is_all || !options.counted || counted.is_some() {
+                let (best, ranked) = (ranked.best, fuse(ranked.rankings));
+                let total = counted.unwrap_or(ranked.len());
+                let found = self.hits(ranked, total, best, options)?;
+                if is_all || found.gone == 0 || found.hits.len() == options.top_k {
+                    return Ok(found);
+                }
             }
             scan.depth = (scan.depth * DEEPER).min(index::TOP_K_LIMIT);
         }
+    }
+
+    /// How many pictures a scan is about, up to 10,000, where that can be told without ranking them.
+    fn count(&self, scan: &Scan<'_>, options: &SearchOptions) -> Result<Option<usize>> {
+        let is_all = options.threshold.is_none()
+            && options.keywords.is_none()
+            && options.within == Within::Images;
+        let count = match (scan.filter, self.index.embedded()) {
+            _ if !is_all => return Ok(None),
+            (None, _) => usize::try_from(self.index.count(IMAGES)?).unwrap_or(usize::MAX),
+            (Some(filter), Some(embedded)) => embedded.count_matching(IMAGES, filter)?,
+            (Some(_), None) => return Ok(None),
+        };
+        let own: Vec<&str> = scan.own.iter().map(String::as_str).collect();
+        let own = self.index.fetch(IMAGES, &own)?.into_iter();
+        let own = own.filter(|it| {
+            scan.filter
+                .is_none_or(|filter| filter.matches(&it.metadata))
+        });
+        let others = count.saturating_sub(own.count());
+        Ok(Some(others.min(index::TOP_K_LIMIT)))
     }
 
     fn rank(&self, scan: &Scan<'_>, options: &SearchOptions) -> Result<Ranked> {
@@ -316,10 +344,11 @@ impl Collection<'_> {
     fn hits(
         &self,
         ranked: Vec<(String, Evidence)>,
+        total: usize,
         best: Option<f32>,
         options: &SearchOptions,
     ) -> Result<Hits> {
-        let (total, mut seen) = (ranked.len(), options.offset);
+        let mut seen = options.offset;
         let mut ranked = ranked.into_iter().skip(options.offset);
         let (mut hits, mut gone) = (Vec::new(), 0);
         while hits.len() < options.top_k {
@@ -359,12 +388,17 @@ impl Collection<'_> {
         let vectors = self.index.fetch(IMAGES, &ids)?.into_iter();
         let mut vectors: HashMap<String, Metadata> =
             vectors.map(|vector| (vector.id, vector.metadata)).collect();
+        let records = self
+            .catalogue
+            .records_with_ids(self.key(), &ids)?
+            .into_iter();
+        let mut records: HashMap<String, Record> =
+            records.map(|record| (record.id.clone(), record)).collect();
         let found = ranked.into_iter().filter_map(|(id, evidence)| {
             let metadata = vectors.remove(&id)?;
-            let record = self.catalogue.record(self.key(), &id);
-            Some(record.map(|record| hit(record, id, evidence, metadata)))
+            Some(hit(records.remove(&id), id, evidence, metadata))
         });
-        found.collect()
+        Ok(found.collect())
     }
 
     /// The unit vector to look for.

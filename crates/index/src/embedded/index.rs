@@ -422,6 +422,13 @@ impl EmbeddedIndex {
     /// # Errors
     /// `IndexNotFound`.
     pub fn count_matching(&self, namespace: &str, filter: &Filter) -> Result<usize> {
+        if self.row.dimension > 0 {
+            let condition = Some(filter.condition());
+            let counted = self.engine.read_view(&self.row, namespace, |_, view| {
+                Ok(scan::count(view, condition))
+            })?;
+            return Ok(counted.map_or(0, |(count, _)| count));
+        }
         self.engine.read(|transaction| {
             let Some(row) = tables::namespace(transaction, &self.row, namespace)? else {
                 return Ok(0);

@@ -1,7 +1,7 @@
 //! The exact search: bound every score from four bits, those that may count from eight, then
 //! compute those that still may.
 
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 use rusqlite::Connection;
@@ -38,15 +38,17 @@ pub(super) fn search(
     condition: Option<&Condition>,
 ) -> Result<Vec<Found>> {
     let metric = view.subject.metric;
+    let busy = Busy::enter();
     let estimator = Estimator::new(metric, query);
     let threshold = Threshold::new();
     let shortlists = view
         .parts
         .iter()
-        .map(|part| scan(part, &estimator, top_k, condition, &threshold));
+        .map(|part| scan(part, &estimator, top_k, condition, &threshold, &busy));
     let shortlist = shortlists
         .reduce(Shortlist::joined)
         .map_or_else(Vec::new, Shortlist::best_first);
+    drop(busy);
     score(connection, metric, query, top_k, &shortlist)
 }
 
@@ -157,14 +159,17 @@ impl<'a> Shortlist<'a> {
     }
 }
 
-/// Bounds the scores of the vectors of `part` that fulfil `condition`.
-fn scan<'a>(
-    part: &Part,
-    estimator: &Estimator,
-    top_k: usize,
-    condition: Option<&Condition>,
-    threshold: &'a Threshold,
-) -> Shortlist<'a> {
+/// How many vectors of `view` fulfil `condition`.
+pub(super) fn count(view: &View, condition: Option<&Condition>) -> usize {
+    let counts = view.parts.iter().map(|part| {
+        let all = part.segment.len();
+        wanted(part, condition).map_or(all, |wanted| wanted.count(0, usize::MAX))
+    });
+    counts.sum()
+}
+
+/// The vectors of `part` that are there and fulfil `condition`; `None` where these are all.
+fn wanted(part: &Part, condition: Option<&Condition>) -> Option<Bitset> {
     let segment = &*part.segment;
     let mut wanted = condition.map(|condition| segment.select(condition));
     if part.has_dead() {
@@ -172,22 +177,60 @@ fn scan<'a>(
             .get_or_insert_with(|| Bitset::full(segment.len()))
             .subtract(&part.dead);
     }
+    wanted
+}
+
+/// Bounds the scores of the vectors of `part` that fulfil `condition`.
+fn scan<'a>(
+    part: &Part,
+    estimator: &Estimator,
+    top_k: usize,
+    condition: Option<&Condition>,
+    threshold: &'a Threshold,
+    busy: &Busy,
+) -> Shortlist<'a> {
+    let segment = &*part.segment;
     let scan = Scan {
         segment,
         coarse: segment.coarse(),
         fine: segment.fine(),
         lengths: segment.lengths(),
         estimator,
-        wanted,
+        wanted: wanted(part, condition),
     };
-    (0..segment.len().div_ceil(64 * WORDS_AT_ONCE))
-        .into_par_iter()
-        .map(|chunk| chunk * WORDS_AT_ONCE)
-        .fold(
-            || Shortlist::new(top_k, threshold),
-            |shortlist, first| scan.words(shortlist, first),
-        )
-        .reduce(|| Shortlist::new(top_k, threshold), Shortlist::joined)
+    let chunks = 0..segment.len().div_ceil(64 * WORDS_AT_ONCE);
+    let nothing = || Shortlist::new(top_k, threshold);
+    let and_chunk = |shortlist, chunk| scan.words(shortlist, chunk * WORDS_AT_ONCE);
+    if busy.are_all() {
+        return chunks.fold(nothing(), and_chunk);
+    }
+    let parts = chunks.into_par_iter().fold(nothing, and_chunk);
+    parts.reduce(nothing, Shortlist::joined)
+}
+
+/// A scan that goes on. Where there are as many as there are cores, each stays on its own thread: to wake others would only
+/// cost.
+struct Busy;
+
+/// How many scans go on in this process.
+static SCANS: AtomicUsize = AtomicUsize::new(0);
+
+impl Busy {
+    fn enter() -> Self {
+        SCANS.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+
+    /// Whether all cores have a scan.
+    fn are_all(&self) -> bool {
+        SCANS.load(Ordering::Relaxed) >= rayon::current_num_threads()
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        SCANS.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A search through one segment.
@@ -242,10 +285,15 @@ impl Scan<'_> {
             let mut products = [0; VECTORS_AT_ONCE];
             self.estimator
                 .products(segment.high(group.clone()), &mut products);
-            for (ordinal, product) in group.zip(products) {
-                if is_wanted(ordinal) {
-                    self.survive(&mut survivors, ordinal, product, threshold);
+            let rough = match <&[Factor; VECTORS_AT_ONCE]>::try_from(&self.coarse[group.clone()]) {
+                Ok(factors) => self.estimator.rough_highs(&products, factors),
+                Err(_) => [f32::INFINITY; VECTORS_AT_ONCE],
+            };
+            for ((ordinal, product), high) in group.zip(products).zip(rough) {
+                if high < threshold || !is_wanted(ordinal) {
+                    continue;
                 }
+                self.survive(&mut survivors, ordinal, product, threshold);
             }
         }
         survivors

@@ -16,6 +16,11 @@ const SOURCE: &str = "(SELECT sources.place FROM sources WHERE sources.id = reco
 /// Whether the content of a record's file is `?2`. The index has but the beginnings of the hashes.
 const HAS_HASH: &str = "substr(hash, 1, 16) = substr(?2, 1, 16) AND hash = ?2";
 
+/// Selects the records of a collection, which is the first of the parameters, that fulfil a condition.
+fn select(condition: &str) -> String {
+    format!("SELECT {RECORD}, {SOURCE} FROM records WHERE collection = ?1 AND {condition}")
+}
+
 impl Catalogue {
     pub(crate) fn record(&self, key: CollectionKey, id: &str) -> Result<Option<Record>> {
         self.one_record(key, "id", id)
@@ -23,6 +28,20 @@ impl Catalogue {
 
     pub(crate) fn record_at(&self, key: CollectionKey, place: &str) -> Result<Option<Record>> {
         self.one_record(key, "place", place)
+    }
+
+    /// Those of the records with these ids that are there, all from the same moment.
+    pub(crate) fn records_with_ids(&self, key: CollectionKey, ids: &[&str]) -> Result<Vec<Record>> {
+        let rows: Vec<RawRecord> = self.read(|connection| {
+            let transaction = connection.transaction()?;
+            let mut statement = transaction.prepare_cached(&select("id = ?2"))?;
+            let rows = ids.iter().map(|id| {
+                let row = statement.query_row(params![key.0, id], RawRecord::read);
+                row.optional()
+            });
+            rows.filter_map(Result::transpose).collect()
+        })?;
+        rows.into_iter().map(|row| self.parsed(row)).collect()
     }
 
     fn one_record(&self, key: CollectionKey, column: &str, value: &str) -> Result<Option<Record>> {
@@ -44,18 +63,17 @@ impl Catalogue {
     fn select(&self, condition: &str, parameters: impl Params) -> Result<Vec<Record>> {
         let rows: Vec<RawRecord> = self.read(|connection| {
             connection
-                .prepare_cached(&format!(
-                    "SELECT {RECORD}, {SOURCE} FROM records WHERE collection = ?1 AND {condition}"
-                ))?
+                .prepare_cached(&select(condition))?
                 .query_map(parameters, RawRecord::read)?
                 .collect()
         })?;
-        let records = rows.into_iter().map(|row| {
-            let mut record = row.parse()?;
-            record.file = record.file.map(|file| self.found(file));
-            Ok(record)
-        });
-        records.collect()
+        rows.into_iter().map(|row| self.parsed(row)).collect()
+    }
+
+    fn parsed(&self, row: RawRecord) -> Result<Record> {
+        let mut record = row.parse()?;
+        record.file = record.file.map(|file| self.found(file));
+        Ok(record)
     }
 
     /// The ids of the records whose file has the given content.

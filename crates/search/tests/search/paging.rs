@@ -34,6 +34,35 @@ fn parts_are_the_whole() -> TestResult {
     Ok(())
 }
 
+/// The first part says how many pictures a whole answer has, whatever leaves pictures out of it.
+#[test]
+fn one_picture_is_enough_to_count() -> TestResult {
+    let world = World::new();
+    let records = (0..6).map(|n| {
+        let mut record = new(&world.picture(&format!("{n}.png"), n), &[]);
+        record.metadata.insert("odd".into(), (n % 2 == 1).into());
+        record
+    });
+    world.add(records.collect());
+    let id = world.search(&Query::Text("a bird"), &top(1)).hits[0]
+        .id
+        .clone();
+    let filter = Filter::parse(&json!({"odd": true}))?;
+    for query in [Query::Text("a bird"), Query::Like(&id)] {
+        for filter in [None, Some(filter.clone())] {
+            let part = SearchOptions {
+                filter: filter.clone(),
+                ..page(0, 1)
+            };
+            let whole = SearchOptions { filter, ..top(10) };
+            let expected = world.search(&query, &whole).hits.len();
+            assert!([2, 3, 5, 6].contains(&expected), "{expected}");
+            assert_eq!(world.search(&query, &part).total, expected);
+        }
+    }
+    Ok(())
+}
+
 /// Where a file is gone, the next picture takes its place, and none comes twice.
 #[test]
 fn what_is_gone_moves_no_part() -> TestResult {
