@@ -125,15 +125,16 @@ async fn search(
 ) -> Result<Json<Found>, Problem> {
     let fields = Fields::of(body.fields.clone());
     let read = move |workspace: &Workspace, collection: &Collection<'_>| {
-        body.question(workspace, collection, &uploads)
+        let question = body.question(workspace, collection, &uploads)?;
+        let embedder = match question.query.terms.is_empty() {
+            true => None,
+            false => Some(workspace.embedder(collection.model())?),
+        };
+        Ok((question, embedder))
     };
     // A picture may be long in coming from its server, and keeps nobody from reading.
-    let mut question = state.look(&collection, read).await?;
+    let (mut question, embedder) = state.look(&collection, read).await?;
     let title = shown_title(&question.query);
-    let embedder = match question.query.terms.is_empty() {
-        true => None,
-        false => Some(state.embedder(&collection).await?),
-    };
     if let Some(embedder) = &embedder {
         // Captions may have been embedded by another model, which the search itself looks at.
         if question.query.within == Within::Images {
