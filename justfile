@@ -104,7 +104,8 @@ bench WHAT *ARGS:
         download) cargo build --release --quiet && python3 tools/bench_download.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
         serve)   cargo build --release --quiet --workspace --bin clipseek --example load
                  programs="${CARGO_TARGET_DIR:-target}/release"
-                 "$programs/examples/load" "$programs/clipseek" "$@" ;;
+                 [[ " $* " == *" --beyond "* ]] || "$programs/examples/load" words "$programs/clipseek" "$@"
+                 "$programs/examples/load" vectors "$programs/clipseek" "$@" ;;
         duplicates) cargo build --release --quiet && python3 tools/bench_duplicates.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
         *)       echo "there are: index, ingest, picture, clip, encoder, cold, download, serve, duplicates" >&2; exit 2 ;;
     esac

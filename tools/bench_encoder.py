@@ -24,6 +24,8 @@ import mini_graph
 from random_clip import CONTEXT, DIMENSION, IMAGE, PATCH, TEXT, VISION, weights, write_checkpoint
 
 THREADS = 2
+# Seconds before each turn, and the calls in it that count.
+REST, BURST = 0.3, 4
 MINI = Path(__file__).resolve().parents[1] / "models/mini"
 
 
@@ -318,19 +320,23 @@ def fidelity(folder, peers, ours, random):
 
 
 def compare(title, count, rounds, peers, ours, tower, value, question):
-    """In turn; each is called once more before the call that counts, with the threads of the one before at rest."""
-    times = {name: [] for name in (*peers, *ours)}
-    for _ in range(rounds):
-        for name, peer in peers.items():
-            time.sleep(0.1)
-            peer(tower, value)
-            start = time.perf_counter()
-            peer(tower, value)
-            times[name].append(time.perf_counter() - start)
-        for name, encoder in ours.items():
-            time.sleep(0.1)
-            encoder.ask(question)
-            times[name].append(float(encoder.ask(question)))
+    """In turn, and whose turn is the first changes from round to round. After a rest, in which the threads of the one before
+    fall asleep, each is called once, and then the calls that count come one after another, as when pictures are indexed."""
+
+    def timed(peer):
+        start = time.perf_counter()
+        peer(tower, value)
+        return time.perf_counter() - start
+
+    calls = [(name, lambda peer=peer: timed(peer)) for name, peer in peers.items()]
+    calls += [(name, lambda encoder=encoder: float(encoder.ask(question))) for name, encoder in ours.items()]
+    times = {name: [] for name, _ in calls}
+    for number in range(rounds):
+        first = number % len(calls)
+        for name, call in calls[first:] + calls[:first]:
+            time.sleep(REST)
+            call()
+            times[name] += [call() for _ in range(BURST)]
     median = {name: statistics.median(all) for name, all in times.items()}
     print(f"\n{title}: a second, and as a part of each peer's rate")
     for name in peers:

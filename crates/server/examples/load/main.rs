@@ -1,58 +1,55 @@
-//! Loads `clipseek serve` and says how it held up: `load CLIPSEEK [OPTION VALUE]… [--beyond]`.
+//! Loads `clipseek serve` and says how it held up.
 //!
-//! It fills an index, lets clients ask and write for a while, and sees afterwards that every write that was
-//! acknowledged is there. With `--beyond` more is then asked than can be answered. Options: `--vectors`, `--dimension`,
-//! `--clients`, `--seconds`, `--many` (clients beyond capacity), `--batch` (vectors in their upserts).
+//! `load vectors CLIPSEEK [OPTION VALUE]… [--beyond]`: vectors are asked for and written through Pinecone's API. Options:
+//! `--vectors`, `--dimension`, `--clients`, `--seconds`, `--many` (clients beyond capacity), `--batch` (vectors in their
+//! upserts).
+//!
+//! `load words CLIPSEEK [OPTION VALUE]…`: a collection is searched by words through the JSON API. Options: `--pictures`,
+//! `--clients`, `--queries` (how many different ones), `--seconds`, and `--store`, a folder that keeps the collection for the
+//! next time.
 
-use std::collections::{BTreeMap, HashMap};
+mod latencies;
+mod random;
+mod served;
+mod vectors;
+mod words;
+
+use std::collections::HashMap;
 use std::error::Error;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use reqwest::Client;
-use serde_json::{Value, json};
-use tokio::task::JoinSet;
+use std::path::PathBuf;
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
-/// How many vectors an upsert of the ordinary load has.
-const BATCH: usize = 10;
-
-/// How many vectors are thought of; more are the same with other ids.
-const DISTINCT: usize = 2000;
-
-/// How long who was refused rests.
-const REST: Duration = Duration::from_millis(50);
-
+/// What the command line says.
 struct Options {
     program: String,
     numbers: HashMap<String, usize>,
+    store: Option<PathBuf>,
     beyond: bool,
 }
 
 impl Options {
-    fn read() -> Result<Self> {
-        let mut arguments = std::env::args().skip(1);
-        let program = arguments.next().ok_or("the path of clipseek is missing")?;
-        let (mut numbers, mut beyond) = (HashMap::new(), false);
+    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
+        let mut options = Self {
+            program: arguments.next().ok_or("the path of clipseek is missing")?,
+            numbers: HashMap::new(),
+            store: None,
+            beyond: false,
+        };
         while let Some(name) = arguments.next() {
             if name == "--beyond" {
-                beyond = true;
+                options.beyond = true;
                 continue;
             }
             let value = arguments
                 .next()
-                .ok_or_else(|| format!("{name} lacks a number"))?;
-            numbers.insert(name, value.parse()?);
+                .ok_or_else(|| format!("{name} lacks a value"))?;
+            match name.as_str() {
+                "--store" => options.store = Some(PathBuf::from(value)),
+                _ => drop(options.numbers.insert(name, value.parse()?)),
+            }
         }
-        Ok(Self {
-            program,
-            numbers,
-            beyond,
-        })
+        Ok(options)
     }
 
     fn number(&self, name: &str, otherwise: usize) -> usize {
@@ -60,418 +57,14 @@ impl Options {
     }
 }
 
-/// A server in a process of its own.
-struct Served {
-    process: Child,
-    control: String,
-}
-
-impl Served {
-    fn start(program: &str, store: &Path, options: &[&str]) -> Result<Self> {
-        let mut process = Command::new(program)
-            .arg("--store")
-            .arg(store)
-            .args(["serve", "--bind", "127.0.0.1:0", "--log", "off"])
-            .args(options)
-            .env_remove("CLIPSEEK_API_KEYS")
-            .env_remove("CLIPSEEK_READ_ONLY_KEYS")
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let said = process.stderr.take().ok_or("no standard error")?;
-        let mut line = String::new();
-        BufReader::new(said).read_line(&mut line)?;
-        let words = line.split_whitespace();
-        let control = words
-            .map(|word| word.trim_end_matches(';'))
-            .find(|word| word.starts_with("http"))
-            .ok_or_else(|| format!("it does not serve: {line}"))?;
-        Ok(Self {
-            control: control.to_owned(),
-            process,
-        })
-    }
-
-    /// The most memory that it had, as the system says.
-    fn peak(&self) -> String {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));
-        let status = status.unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        line.map_or("unknown".to_owned(), |peak| peak.trim().to_owned())
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Numbers that look random: xorshift.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-}
-
-/// What all clients share.
-struct Load {
-    client: Client,
-    host: String,
-    /// Vectors as JSON.
-    values: Vec<String>,
-}
-
-/// What came of a client's requests.
-#[derive(Default)]
-struct Came {
-    queries: Vec<Duration>,
-    upserts: Vec<Duration>,
-    refused: BTreeMap<u16, usize>,
-    without_retry_after: usize,
-    errors: Vec<String>,
-    /// The last version of each vector that was acknowledged, and those that may have been written since.
-    acknowledged: HashMap<String, usize>,
-    uncertain: HashMap<String, usize>,
-}
-
-enum Answer {
-    Done,
-    Refused,
-}
-
-impl Came {
-    fn add(&mut self, other: Came) {
-        self.queries.extend(other.queries);
-        self.upserts.extend(other.upserts);
-        for (status, count) in other.refused {
-            *self.refused.entry(status).or_default() += count;
-        }
-        self.without_retry_after += other.without_retry_after;
-        self.errors.extend(other.errors);
-        self.acknowledged.extend(other.acknowledged);
-        self.uncertain.extend(other.uncertain);
-    }
-
-    fn say(&mut self, what: &str, time: Duration) {
-        println!("{what}: {:.1} s", time.as_secs_f64());
-        say_latencies("  queries", &mut self.queries, time);
-        say_latencies("  upserts", &mut self.upserts, time);
-        for (status, count) in &self.refused {
-            println!("  answered with {status}: {count}");
-        }
-        if !self.refused.is_empty() {
-            println!(
-                "  of these without Retry-After: {}",
-                self.without_retry_after
-            );
-        }
-        println!("  errors: {}", self.errors.len());
-        for error in self.errors.iter().take(3) {
-            println!("    {error}");
-        }
-    }
-}
-
-fn say_latencies(what: &str, times: &mut [Duration], time: Duration) {
-    times.sort_unstable();
-    let Some(longest) = times.last() else {
-        return println!("{what}: none");
-    };
-    let at = |part: f64| times[((times.len() as f64 * part) as usize).min(times.len() - 1)];
-    let shown = |time: Duration| time.as_secs_f64() * 1e3;
-    println!(
-        "{what}: {:.0}/s; ms p50 {:.1}, p90 {:.1}, p99 {:.1}, max {:.1} ({} in all)",
-        times.len() as f64 / time.as_secs_f64(),
-        shown(at(0.5)),
-        shown(at(0.9)),
-        shown(at(0.99)),
-        shown(*longest),
-        times.len()
-    );
-}
-
-impl Load {
-    /// With connections of its own: a server that was started again knows nothing of others.
-    async fn of(served: &Served, dimension: usize) -> Result<Arc<Self>> {
-        let client = net::client(&net::ClientSettings::default())?.build()?;
-        Ok(Arc::new(Self {
-            host: host(&client, &served.control, dimension).await?,
-            client,
-            values: values(dimension),
-        }))
-    }
-
-    fn upsert_body(&self, ids: &[(String, usize)], random: &mut Random) -> String {
-        let vectors = ids.iter().map(|(id, version)| {
-            let values = &self.values[random.below(self.values.len())];
-            let group = random.below(100);
-            format!(
-                r#"{{"id":"{id}","values":{values},"metadata":{{"group":{group},"version":{version}}}}}"#
-            )
-        });
-        let vectors: Vec<String> = vectors.collect();
-        format!(r#"{{"vectors":[{}]}}"#, vectors.join(","))
-    }
-
-    async fn post(&self, path: &str, body: String, came: &mut Came) -> Answer {
-        let request = self.client.post(format!("{}{path}", self.host)).body(body);
-        let answer = match request.send().await {
-            Ok(answer) => answer,
-            Err(error) => {
-                came.errors.push(format!("{error:?}"));
-                return Answer::Refused;
-            }
-        };
-        let status = answer.status().as_u16();
-        let has_retry_after = answer.headers().contains_key("retry-after");
-        match (status, answer.bytes().await) {
-            (200, Ok(_)) => return Answer::Done,
-            (429 | 503 | 504, Ok(_)) => {
-                *came.refused.entry(status).or_default() += 1;
-                came.without_retry_after += usize::from(!has_retry_after);
-            }
-            (status, body) => came.errors.push(format!("{status}: {body:?}")),
-        }
-        Answer::Refused
-    }
-
-    async fn query(&self, random: &mut Random, came: &mut Came) -> Answer {
-        let values = &self.values[random.below(self.values.len())];
-        let filter = match random.below(3) {
-            0 => format!(
-                r#","filter":{{"group":{{"$lt":{}}}}}"#,
-                1 + random.below(50)
-            ),
-            _ => String::new(),
-        };
-        let body = format!(r#"{{"vector":{values},"topK":10,"includeMetadata":true{filter}}}"#);
-        let began = Instant::now();
-        let answer = self.post("/query", body, came).await;
-        if let Answer::Done = answer {
-            came.queries.push(began.elapsed());
-        }
-        answer
-    }
-
-    async fn upsert(
-        &self,
-        ids: Vec<(String, usize)>,
-        random: &mut Random,
-        came: &mut Came,
-    ) -> Answer {
-        let body = self.upsert_body(&ids, random);
-        let began = Instant::now();
-        let answer = self.post("/vectors/upsert", body, came).await;
-        match answer {
-            Answer::Done => {
-                came.upserts.push(began.elapsed());
-                came.acknowledged.extend(ids);
-            }
-            Answer::Refused => came.uncertain.extend(ids),
-        }
-        answer
-    }
-
-    /// One client: four queries for an upsert, half of which write over what it wrote before.
-    async fn client(self: Arc<Self>, name: String, batch: usize, until: Instant) -> Came {
-        let seed = name.bytes().fold(0x9e37_79b9_7f4a_7c15, |seed: u64, byte| {
-            seed.rotate_left(7) ^ u64::from(byte).wrapping_mul(0x100_0000_01b3)
-        });
-        let mut random = Random(seed | 1);
-        let (mut came, mut written) = (Came::default(), 0);
-        while Instant::now() < until {
-            let answer = match random.below(5) {
-                0 => {
-                    let over = written > 0 && random.below(2) == 0;
-                    let number = if over { random.below(written) } else { written };
-                    written = written.max(number + 1);
-                    let version = came.queries.len() + came.upserts.len() + 1;
-                    let ids = (0..batch).map(|at| (format!("{name}-{number}-{at}"), version));
-                    self.upsert(ids.collect(), &mut random, &mut came).await
-                }
-                _ => self.query(&mut random, &mut came).await,
-            };
-            if let Answer::Refused = answer {
-                tokio::time::sleep(REST).await;
-            }
-        }
-        came
-    }
-
-    async fn clients(
-        self: &Arc<Self>,
-        name: &str,
-        count: usize,
-        batch: usize,
-        time: Duration,
-    ) -> Result<Came> {
-        let until = Instant::now() + time;
-        let mut clients = JoinSet::new();
-        for number in 0..count {
-            clients.spawn(Arc::clone(self).client(format!("{name}{number}"), batch, until));
-        }
-        let mut all = Came::default();
-        while let Some(came) = clients.join_next().await {
-            all.add(came?);
-        }
-        Ok(all)
-    }
-
-    /// Fills the index.
-    async fn fill(self: &Arc<Self>, count: usize) -> Result<Came> {
-        let mut clients = JoinSet::new();
-        for client in 0..4 {
-            let load = Arc::clone(self);
-            clients.spawn(async move {
-                let (mut came, mut random) = (Came::default(), Random(77 + client as u64));
-                let ids: Vec<usize> = (0..count).filter(|id| id / 200 % 4 == client).collect();
-                for ids in ids.chunks(200) {
-                    let ids = ids.iter().map(|id| (format!("base-{id}"), 0)).collect();
-                    load.upsert(ids, &mut random, &mut came).await;
-                }
-                came
-            });
-        }
-        let mut all = Came::default();
-        while let Some(came) = clients.join_next().await {
-            all.add(came?);
-        }
-        Ok(all)
-    }
-
-    /// How many of the acknowledged vectors are not there as they were written.
-    async fn lost(&self, came: &Came) -> Result<usize> {
-        let mut lost = 0;
-        let all: Vec<(&String, &usize)> = came.acknowledged.iter().collect();
-        for some in all.chunks(100) {
-            let ids: Vec<String> = some.iter().map(|(id, _)| format!("ids={id}")).collect();
-            let url = format!("{}/vectors/fetch?{}", self.host, ids.join("&"));
-            let answer = self.client.get(url).send().await?.error_for_status()?;
-            let found: Value = serde_json::from_slice(&answer.bytes().await?)?;
-            for (id, version) in some {
-                let found = found["vectors"][id]["metadata"]["version"].as_f64();
-                // What was refused or cut off may have been written all the same.
-                let later = came.uncertain.get(*id).map(|later| *later as f64);
-                let well = found == Some(**version as f64) || found.is_some() && found == later;
-                lost += usize::from(!well);
-            }
-        }
-        Ok(lost)
-    }
-}
-
-fn values(dimension: usize) -> Vec<String> {
-    let mut random = Random(0x2545_f491_4f6c_dd1d);
-    let number = |random: &mut Random| (random.next() >> 40) as f32 / (1 << 23) as f32 - 1.0;
-    (0..DISTINCT)
-        .map(|_| {
-            let numbers = (0..dimension).map(|_| format!("{:.5}", number(&mut random)));
-            format!("[{}]", numbers.collect::<Vec<_>>().join(","))
-        })
-        .collect()
-}
-
-async fn host(client: &Client, control: &str, dimension: usize) -> Result<String> {
-    let body = json!({"name": "load", "dimension": dimension, "metric": "cosine"});
-    let created = client
-        .post(format!("{control}/indexes"))
-        .body(body.to_string());
-    created.send().await?;
-    let index = client.get(format!("{control}/indexes/load")).send().await?;
-    let index: Value = serde_json::from_slice(&index.error_for_status()?.bytes().await?)?;
-    Ok(index["host"]
-        .as_str()
-        .ok_or("an index without a host")?
-        .to_owned())
-}
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let options = Options::read()?;
-    let folder = tempfile::tempdir()?;
-    let dimension = options.number("--dimension", 512);
-    let served = Served::start(&options.program, folder.path(), &[])?;
-    let loaded = Load::of(&served, dimension).await?;
-    let count = options.number("--vectors", 100_000);
-    let began = Instant::now();
-    let mut filled = loaded.fill(count).await?;
-    filled.say(
-        &format!("{count} vectors of {dimension} numbers"),
-        began.elapsed(),
-    );
-
-    let (clients, seconds) = (
-        options.number("--clients", 64),
-        options.number("--seconds", 60),
-    );
-    let time = Duration::from_secs(seconds as u64);
-    let began = Instant::now();
-    let mut came = loaded.clients("c", clients, BATCH, time).await?;
-    came.say(&format!("{clients} clients"), began.elapsed());
-    println!(
-        "  acknowledged vectors: {}, lost: {}",
-        came.acknowledged.len(),
-        loaded.lost(&came).await?
-    );
-    println!("  peak of memory: {}", served.peak());
-    let mut failed = !came.errors.is_empty() || !came.refused.is_empty();
-    if !options.beyond {
-        return if failed {
-            Err("not every request was answered".into())
-        } else {
-            Ok(())
-        };
-    }
-
-    let (many, batch) = (
-        options.number("--many", 1000),
-        options.number("--batch", 300),
-    );
-    let began = Instant::now();
-    let mut beyond = loaded.clients("m", many, batch, time / 2).await?;
-    beyond.say(
-        &format!("{many} clients with batches of {batch}"),
-        began.elapsed(),
-    );
-    println!(
-        "  acknowledged vectors: {}, lost: {}",
-        beyond.acknowledged.len(),
-        loaded.lost(&beyond).await?
-    );
-    println!("  peak of memory: {}", served.peak());
-    failed |= !beyond.errors.is_empty() || beyond.without_retry_after > 0;
-    let began = Instant::now();
-    let mut after = loaded
-        .clients("a", 8, BATCH, Duration::from_secs(5))
-        .await?;
-    after.say("8 clients afterwards", began.elapsed());
-    failed |= !after.errors.is_empty() || !after.refused.is_empty();
-    drop(served);
-
-    let served = Served::start(&options.program, folder.path(), &["--rate", "100"])?;
-    let loaded = Load::of(&served, dimension).await?;
-    let began = Instant::now();
-    let mut limited = loaded
-        .clients("r", clients, BATCH, Duration::from_secs(5))
-        .await?;
-    limited.say(
-        &format!("{clients} clients with --rate 100"),
-        began.elapsed(),
-    );
-    failed |= !limited.errors.is_empty() || limited.without_retry_after > 0;
-    if failed {
-        Err("not every request was answered as it should be".into())
-    } else {
-        Ok(())
+    let mut arguments = std::env::args().skip(1);
+    let what = arguments.next().unwrap_or_default();
+    let options = Options::read(arguments)?;
+    match what.as_str() {
+        "vectors" => vectors::run(&options).await,
+        "words" => words::run(&options).await,
+        _ => Err(format!("`{what}`: expected `vectors` or `words`").into()),
     }
 }
