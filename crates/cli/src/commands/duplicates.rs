@@ -61,6 +61,7 @@ enum Format {
 pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome> {
     let format = arguments.format()?;
     if let Some(to) = &arguments.to {
+        output::check_folder(to)?;
         output::spare_picture(to)?;
     }
     let collection = clipseek.collection(arguments.collection.name())?;

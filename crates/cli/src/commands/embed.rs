@@ -87,6 +87,7 @@ fn embed_source(
         output::spare(source, &file)?;
     }
     VectorFile::check_extension(to)?;
+    output::check_folder(to)?;
     let reading = &arguments.reading;
     let Readings {
         listing,

@@ -149,8 +149,11 @@ enum Format {
 
 pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome> {
     let format = arguments.format()?;
-    if let Some(to) = arguments.to.as_deref().filter(|_| format != Format::Grid) {
-        output::spare_picture(to)?;
+    if let Some(to) = &arguments.to {
+        output::check_folder(to)?;
+        if format != Format::Grid {
+            output::spare_picture(to)?;
+        }
     }
     let answer = clipseek.search(&arguments.request()?)?;
     // JSON says it itself.

@@ -77,3 +77,28 @@ fn links_and_pipes_stay_what_they_are() {
     assert!(said.contains("no regular file"), "{said}");
     assert!(!pipe.metadata().unwrap().is_file());
 }
+
+/// Nothing was done yet that would be lost: not even the collection was looked for.
+#[test]
+fn a_folder_that_is_missing_is_noticed_first() {
+    let world = World::new();
+    for arguments in [
+        &["search", "fish", "-c", "none", "--to", "nowhere/found.html"][..],
+        &["search", "fish", "-c", "none", "--to", "nowhere/found.png"],
+        &[
+            "collection",
+            "duplicates",
+            "none",
+            "--format",
+            "json",
+            "--to",
+            "nowhere/found.json",
+        ],
+        &["embed", "nothing.csv", "--to", "nowhere/found.parquet"],
+        &["add", "nothing.csv", "--report", "nowhere/found.json"],
+    ] {
+        let said = world.fails(arguments);
+        assert!(said.contains("nowhere/found."), "{said}");
+        assert!(!said.contains("none"), "{said}");
+    }
+}
