@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use candle_core::Tensor;
 
-use crate::{Instructions, Result, Weights, kernel, packed::Depthwise};
+use crate::{Result, Weights};
 
 /// A convolution in which every channel has a square kernel of its own, followed by ReLU6 (0 below 0, 6 above 6).
 ///
@@ -10,11 +10,10 @@ use crate::{Instructions, Result, Weights, kernel, packed::Depthwise};
 /// grouped convolution runs one convolution a channel, a hundred times slower.
 pub struct DepthwiseConvolution {
     /// (kernel · kernel, channels), so that the channels of a pixel meet their weights in order.
-    weight: Tensor,
-    bias: Tensor,
-    size: usize,
-    stride: usize,
-    instructions: Instructions,
+    pub(crate) weight: Tensor,
+    pub(crate) bias: Tensor,
+    pub(crate) size: usize,
+    pub(crate) stride: usize,
 }
 
 /// One axis of a picture under a convolution: how far it reaches and which of its pixels an output sees.
@@ -41,11 +40,15 @@ impl DepthwiseConvolution {
             bias: weights.tensor("bias", &[channels])?,
             size,
             stride,
-            instructions: weights.arithmetic().instructions,
         })
     }
 
-    /// (batch, height, width, channels) → (batch, height / stride, width / stride, channels), rounded up.
+    pub(crate) fn channels(&self) -> usize {
+        self.bias.elem_count()
+    }
+
+    /// (batch, height, width, channels) → (batch, height / stride, width / stride, channels), rounded up: the sum of the picture
+    /// shifted by each place in the kernel, times that place's weights.
     ///
     /// # Errors
     /// When `input` has another shape.
@@ -53,15 +56,6 @@ impl DepthwiseConvolution {
         let (_, height, width, _) = input.dims4()?;
         let rows = SameAxis::new(height, self.size, self.stride);
         let columns = SameAxis::new(width, self.size, self.stride);
-        if self.size > 0 && kernel::fusible(&[input, &self.weight, &self.bias]) {
-            self.fused(input, rows, columns)
-        } else {
-            self.plain(input, rows, columns)
-        }
-    }
-
-    /// The sum of the picture shifted by each place in the kernel, times that place's weights.
-    fn plain(&self, input: &Tensor, rows: SameAxis, columns: SameAxis) -> Result<Tensor> {
         let padded = columns.pad(&rows.pad(input, 1)?, 2)?;
         let mut sum = self.bias.reshape((1, 1, 1, ()))?;
         for place in 0..self.size * self.size {
@@ -72,27 +66,6 @@ impl DepthwiseConvolution {
                 .broadcast_add(&sum)?;
         }
         Ok(sum.clamp(0.0, 6.0)?)
-    }
-
-    fn fused(&self, input: &Tensor, rows: SameAxis, columns: SameAxis) -> Result<Tensor> {
-        let (batch, height, width, _) = input.dims4()?;
-        let channels = self.bias.dim(0)?;
-        kernel::expect_shape(input, &[batch, height, width, channels])?;
-        let shape = (batch, rows.output, columns.output, channels);
-        kernel::compute(
-            [input, &self.weight, &self.bias],
-            shape,
-            |[input, weight, bias]| {
-                let depthwise = Depthwise {
-                    weight,
-                    bias,
-                    size: self.size,
-                    rows,
-                    columns,
-                };
-                depthwise.convolve(input, self.instructions)
-            },
-        )
     }
 }
 
@@ -143,43 +116,7 @@ impl SameAxis {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{Device, Var};
-
     use super::*;
-
-    /// The fused form against the differentiable one, which a variable as input calls for.
-    #[track_caller]
-    fn case(size: usize, stride: usize, height: usize, width: usize, channels: usize) {
-        let device = Device::Cpu;
-        let mut convolution = DepthwiseConvolution {
-            weight: Tensor::randn(0.0_f32, 1.0, (size * size, channels), &device).unwrap(),
-            bias: Tensor::randn(1.0_f32, 1.0, channels, &device).unwrap(),
-            size,
-            stride,
-            instructions: Instructions::best(),
-        };
-        let input = Tensor::randn(0.0_f32, 1.0, (2, height, width, channels), &device).unwrap();
-        let plain = convolution
-            .forward(Var::from_tensor(&input).unwrap().as_tensor())
-            .unwrap();
-        for instructions in Instructions::available() {
-            convolution.instructions = instructions;
-            let fused = convolution.forward(&input).unwrap();
-            let off = kernel::largest_difference(&fused, &plain);
-            assert!(off < 2e-5, "{instructions:?}: the forms differ by {off}");
-        }
-    }
-
-    #[test]
-    fn forms_agree() {
-        case(3, 1, 7, 7, 32);
-        case(3, 2, 8, 8, 16);
-        case(5, 1, 6, 9, 48);
-        case(5, 2, 14, 13, 20);
-        case(5, 2, 1, 2, 3);
-        case(3, 3, 10, 50, 70);
-        case(5, 1, 40, 31, 65);
-    }
 
     #[test]
     fn an_odd_pixel_of_padding_goes_behind() {

@@ -17,7 +17,8 @@ use candle_core::{DType, Device, Layout, Shape, Storage, Tensor, bail};
 use pulp::Arch;
 use rayon::prelude::*;
 
-pub(crate) use self::product::{Matrix, Threads, add_product};
+pub use self::product::Threads;
+pub(crate) use self::product::{Matrix, add_product};
 use crate::Result;
 
 /// The least work, in numbers, worth handing to another thread.

@@ -8,18 +8,19 @@ use std::sync::OnceLock;
 
 mod activation;
 mod attention;
-mod depthwise;
+mod bottleneck;
 mod finish;
 mod kernel;
 mod matrix;
 mod normalisation;
 mod product;
+mod room;
 mod rows;
 mod vector;
 
 pub(crate) use activation::activate;
 pub(crate) use attention::{Heads, Queries};
-pub(crate) use depthwise::Depthwise;
+pub(crate) use bottleneck::{Bottleneck, Source, learned};
 pub(crate) use finish::Finish;
 pub(crate) use matrix::Matrix;
 pub(crate) use normalisation::normalise;

@@ -37,7 +37,7 @@ impl PictureHead {
         })
     }
 
-    /// The outputs of the middle and of the last block, each (pixels, channels) → (1, projection).
+    /// The outputs of the middle and of the last block, each (batch, rows, columns, channels) → (batch, projection).
     pub(super) fn forward(&self, middle: &Tensor, last: &Tensor) -> Result<Tensor> {
         let features = self
             .last
@@ -50,11 +50,15 @@ impl PictureHead {
     }
 }
 
-/// Of the rows: (rows, channels) → (1, channels). As a product it is far quicker than candle's sum over a dimension but the last.
-fn mean(rows: &Tensor) -> Result<Tensor> {
-    let count = rows.dim(0)?;
-    let share = Tensor::full(1.0 / count as f32, (1, count), rows.device())?;
-    Ok(share.matmul(rows)?)
+/// Of the pixels: (batch, rows, columns, channels) → (batch, channels). As products it is far quicker than candle's sum over a
+/// dimension but the last.
+fn mean(pictures: &Tensor) -> Result<Tensor> {
+    let (batch, rows, columns, _) = pictures.dims4()?;
+    let count = rows * columns;
+    let share = Tensor::full(1.0 / count as f32, (1, count), pictures.device())?;
+    let means = (0..batch).map(|index| share.matmul(&pictures.get(index)?.flatten(0, 1)?));
+    let means: Vec<Tensor> = means.collect::<candle_core::Result<_>>()?;
+    Ok(Tensor::cat(&means, 0)?)
 }
 
 /// Of every row.

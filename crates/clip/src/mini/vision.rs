@@ -1,146 +1,135 @@
 use candle_core::Tensor;
-use nn::{Activation, DepthwiseConvolution, Linear, Result, SameAxis, Then, Weights};
+use nn::{
+    DepthwiseConvolution, InvertedBottleneck, Linear, PlaneConvolution, Result, Threads, Weights,
+    Widen,
+};
 use rayon::prelude::*;
 
 use crate::mini::{
-    config::{BlockConfig, MiniConfig, StemConfig},
+    config::{BlockConfig, MiniConfig, StemConfig, VisionConfig},
     picture_head::PictureHead,
     quantised,
 };
 
+/// The most pixels of a picture that is computed together with others, as the weights take more of the cache than it.
+const FEW_PIXELS: usize = 14 * 14;
+
 /// EfficientNet-Lite0 ([the reference](https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite))
 /// up to its last grid of features, and the head that makes a vector of it.
 pub(crate) struct VisionTower {
-    stem: Stem,
-    blocks: Vec<Block>,
+    /// The first convolution, where it is not the first block's.
+    stem: Option<PlaneConvolution>,
+    blocks: Vec<InvertedBottleneck>,
+    /// Those at the start whose pictures are large.
+    large_blocks: usize,
     /// The block whose average output the head sees as well.
     middle_block: usize,
     head: PictureHead,
-}
-
-/// The first convolution, over pixels.
-struct Stem {
-    product: Linear,
-    size: usize,
-    stride: usize,
-}
-
-/// An inverted bottleneck ([Sandler et al. 2018](https://arxiv.org/abs/1801.04381)): more channels, a convolution
-/// within each of them, and fewer channels again.
-struct Block {
-    expand: Option<Linear>,
-    depthwise: DepthwiseConvolution,
-    project: Linear,
-    residual: bool,
 }
 
 impl VisionTower {
     pub(crate) fn new(config: &MiniConfig, weights: &Weights<'_>) -> Result<Self> {
         let vision = &config.vision_config;
         let weights = weights.below("vision");
-        let blocks = vision.blocks.iter().enumerate();
-        let blocks = blocks
-            .map(|(index, block)| Block::new(block, &weights.below(&format!("blocks.{index}"))));
+        let mut stem = Some(stem(&vision.stem, &weights.below("stem"))?);
+        let mut blocks = Vec::with_capacity(vision.blocks.len());
+        for (index, config) in vision.blocks.iter().enumerate() {
+            let weights = weights.below(&format!("blocks.{index}"));
+            let inner = config.input_channels * config.expansion;
+            let widen = match (index, config.expansion) {
+                (0, 1) => stem.take().map_or(Widen::Nothing, Widen::Planes),
+                (_, 1) => Widen::Nothing,
+                _ => {
+                    let weights = weights.below("expand");
+                    Widen::Product(quantised::linear(config.input_channels, inner, &weights)?)
+                }
+            };
+            blocks.push(block(config, widen, &weights)?);
+        }
         Ok(Self {
-            stem: Stem::new(&vision.stem, &weights.below("stem"))?,
-            blocks: blocks.collect::<Result<_>>()?,
+            stem,
+            blocks,
+            large_blocks: large_blocks(vision),
             middle_block: vision.middle_block,
             head: PictureHead::new(config, &weights)?,
         })
     }
 
     /// (batch, 3, size, size) → (batch, projection).
-    ///
-    /// Each picture is computed by one thread, so that what passes from one layer to the next stays in its cache.
     pub(crate) fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
-        let pictures = (0..pixels.dim(0)?).into_par_iter();
-        let vectors: Vec<Tensor> = pictures
-            .map(|index| self.forward_one(&pixels.get(index)?))
-            .collect::<Result<_>>()?;
-        Ok(Tensor::cat(&vectors, 0)?)
+        let batch = pixels.dim(0)?;
+        if batch < rayon::current_num_threads() {
+            let pictures = (0..batch).into_par_iter();
+            let vectors: Vec<Tensor> = pictures
+                .map(|index| self.forward_on(Threads::All, &pixels.narrow(0, index, 1)?))
+                .collect::<Result<_>>()?;
+            return Ok(Tensor::cat(&vectors, 0)?);
+        }
+        self.forward_on(Threads::One, pixels)
     }
 
-    /// (3, size, size) → (1, projection).
-    fn forward_one(&self, pixels: &Tensor) -> Result<Tensor> {
-        let mut hidden = self.stem.forward(pixels)?;
+    /// Each picture alone as long as it is large, so that it stays in the cache, then all together.
+    fn forward_on(&self, threads: Threads, pixels: &Tensor) -> Result<Tensor> {
+        let (large, small) = self.blocks.split_at(self.large_blocks);
+        let pictures = (0..pixels.dim(0)?).map(|index| {
+            let mut hidden = pixels.narrow(0, index, 1)?;
+            if let Some(stem) = &self.stem {
+                hidden = stem.forward(&hidden)?;
+            }
+            for block in large {
+                hidden = block.forward(&hidden, threads)?;
+            }
+            Ok(hidden)
+        });
+        let pictures: Vec<Tensor> = pictures.collect::<Result<_>>()?;
+        let mut hidden = Tensor::cat(&pictures, 0)?;
         let mut middle = hidden.clone();
-        for (index, block) in self.blocks.iter().enumerate() {
-            hidden = block.forward(&hidden)?;
-            if index == self.middle_block {
+        for (index, block) in small.iter().enumerate() {
+            hidden = block.forward(&hidden, threads)?;
+            if index + large.len() == self.middle_block {
                 middle = hidden.clone();
             }
         }
-        self.head
-            .forward(&middle.flatten(0, 2)?, &hidden.flatten(0, 2)?)
+        self.head.forward(&middle, &hidden)
     }
 }
 
-impl Stem {
-    fn new(config: &StemConfig, weights: &Weights<'_>) -> Result<Self> {
-        let StemConfig {
-            output_channels,
-            kernel_size: size,
-            stride,
-        } = *config;
-        let product = Linear::new(3 * size * size, output_channels, weights)?;
-        Ok(Self {
-            product,
-            size,
-            stride,
-        })
-    }
-
-    /// (3, height, width) → (1, height / stride, width / stride, channels).
-    ///
-    /// The pixels under the kernel, three colours each, are brought into a row; the rest is one product.
-    fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
-        let (_, height, width) = pixels.dims3()?;
-        let rows = SameAxis::new(height, self.size, self.stride);
-        let columns = SameAxis::new(width, self.size, self.stride);
-        let seen = nn::unfold(pixels, self.size, rows, columns)?.unsqueeze(0)?;
-        self.product
-            .forward_then(&seen, Then::activating(Activation::Relu6))
-    }
+/// How many blocks at the start, before the middle one, have large pictures as input.
+fn large_blocks(config: &VisionConfig) -> usize {
+    let mut side = config.image_size.div_ceil(config.stem.stride);
+    let blocks = config.blocks.iter().take(config.middle_block);
+    let large = blocks.take_while(|block| {
+        let is_large = side * side > FEW_PIXELS;
+        side = side.div_ceil(block.stride);
+        is_large
+    });
+    large.count()
 }
 
-impl Block {
-    fn new(config: &BlockConfig, weights: &Weights<'_>) -> Result<Self> {
-        let BlockConfig {
-            input_channels,
-            output_channels,
-            expansion,
-            kernel_size,
-            stride,
-        } = *config;
-        let inner = input_channels * expansion;
-        let expand = (expansion != 1)
-            .then(|| quantised::linear(input_channels, inner, &weights.below("expand")));
-        Ok(Self {
-            expand: expand.transpose()?,
-            depthwise: DepthwiseConvolution::new(
-                inner,
-                kernel_size,
-                stride,
-                &weights.below("depthwise"),
-            )?,
-            project: quantised::linear(inner, output_channels, &weights.below("project"))?,
-            residual: stride == 1 && input_channels == output_channels,
-        })
-    }
+fn stem(config: &StemConfig, weights: &Weights<'_>) -> Result<PlaneConvolution> {
+    let StemConfig {
+        output_channels,
+        kernel_size: size,
+        stride,
+    } = *config;
+    let weight = weights.tensor("weight", &[output_channels, 3 * size * size])?;
+    let bias = weights.tensor("bias", &[output_channels])?;
+    let product = Linear::from_tensors(weight, Some(bias))?.packed(weights)?;
+    Ok(PlaneConvolution::new(product, size, stride))
+}
 
-    /// (1, height, width, inputs) → (1, height / stride, width / stride, outputs).
-    fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        let inner = match &self.expand {
-            Some(expand) => {
-                let activated = Then::activating(Activation::Relu6);
-                self.depthwise
-                    .forward(&expand.forward_then(input, activated)?)?
-            }
-            None => self.depthwise.forward(input)?,
-        };
-        match self.residual {
-            true => self.project.forward_then(&inner, Then::adding(input)),
-            false => self.project.forward(&inner),
-        }
-    }
+fn block(config: &BlockConfig, widen: Widen, weights: &Weights<'_>) -> Result<InvertedBottleneck> {
+    let BlockConfig {
+        input_channels,
+        output_channels,
+        expansion,
+        kernel_size,
+        stride,
+    } = *config;
+    let inner = input_channels * expansion;
+    let depthwise = weights.below("depthwise");
+    let depthwise = DepthwiseConvolution::new(inner, kernel_size, stride, &depthwise)?;
+    let project = quantised::linear(inner, output_channels, &weights.below("project"))?;
+    let residual = stride == 1 && input_channels == output_channels;
+    InvertedBottleneck::new(widen, depthwise, project, residual)
 }

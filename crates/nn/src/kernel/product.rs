@@ -51,10 +51,12 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// How many threads share a product.
+/// How many threads share an operation.
 #[derive(Clone, Copy)]
-pub(crate) enum Threads {
+pub enum Threads {
+    /// The one that asks for it.
     One,
+    /// Those of rayon's pool.
     All,
 }
 

@@ -32,6 +32,131 @@ pub(super) struct Finishing<'a> {
     pub(super) finish: Finish<'a>,
 }
 
+/// What the sums of a tile become while they are in registers, and where the outputs belong.
+#[derive(Clone, Copy)]
+pub(super) struct Ending<'a> {
+    /// Of the panel's outputs, as all that there is by output.
+    pub(super) bias: &'a [f32],
+    /// Of int8.
+    pub(super) scaled: Option<Scaled<'a>>,
+    pub(super) relu6: bool,
+    /// Numbers to add, from the first of the tile on, in rows as far apart as those of the output.
+    pub(super) addend: Option<&'a [f32]>,
+    /// From the first of the tile on.
+    pub(super) outputs: Outputs,
+    /// The panel's outputs that are written.
+    pub(super) wanted: usize,
+}
+
+/// What the sums of bytes are multiplied by.
+#[derive(Clone, Copy)]
+pub(super) struct Scaled<'a> {
+    /// By output.
+    pub(super) scales: &'a [f32],
+    /// By output, the sum of its bytes.
+    pub(super) totals: &'a [f32],
+    /// By row, what its bytes are multiplied by, and which of them stands for 0.
+    pub(super) rows: &'a [[f32; 2]],
+}
+
+impl Ending<'_> {
+    /// Whether there is what `count` rows of a panel so wide need.
+    pub(super) fn check(&self, count: usize, width: usize) {
+        let last = (count - 1) * self.outputs.stride + self.wanted;
+        assert!(self.wanted <= width && self.bias.len() >= width);
+        assert!(self.outputs.length >= last, "a tile lies in the output");
+        assert!(self.addend.is_none_or(|addend| addend.len() >= last));
+        assert!(self.scaled.is_none_or(|scaled| {
+            let by_output = scaled.scales.len().min(scaled.totals.len());
+            by_output >= width && scaled.rows.len() >= count
+        }));
+    }
+
+    /// Scales, shifts, activates and writes a tile.
+    ///
+    /// # Safety
+    /// As of [`Vector`]; the ending was [checked](Self::check) for so many rows and registers, and nobody else has these outputs.
+    #[inline(always)]
+    pub(super) unsafe fn write<V: Vector, const ROWS: usize, const VECTORS: usize>(
+        &self,
+        sums: [[V; VECTORS]; ROWS],
+    ) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            match (self.relu6, self.addend) {
+                (true, _) => self.write_with::<V, ROWS, VECTORS, true, false>(sums),
+                (_, Some(_)) => self.write_with::<V, ROWS, VECTORS, false, true>(sums),
+                _ => self.write_with::<V, ROWS, VECTORS, false, false>(sums),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn write_with<
+        V: Vector,
+        const ROWS: usize,
+        const VECTORS: usize,
+        const RELU6: bool,
+        const ADD: bool,
+    >(
+        &self,
+        sums: [[V; VECTORS]; ROWS],
+    ) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let bias: [V; VECTORS] = registers(self.bias);
+            let scaled = self.scaled.map(|scaled| {
+                let by_output: [[V; VECTORS]; 2] =
+                    [registers(scaled.scales), registers(scaled.totals)];
+                (by_output, scaled.rows)
+            });
+            for (row, sums) in sums.into_iter().enumerate() {
+                let place = row * self.outputs.stride;
+                for (register, sum) in sums.into_iter().enumerate() {
+                    let mut number = sum;
+                    if let Some(([scales, totals], rows)) = scaled {
+                        let [scale, zero] = *rows.get_unchecked(row);
+                        let shifted = totals[register].times_plus(V::all(-zero), number);
+                        let scale = scales[register].times(V::all(scale));
+                        number = shifted.times_plus(scale, bias[register]);
+                    } else {
+                        number = number.plus(bias[register]);
+                    }
+                    if RELU6 {
+                        number = Activation::Relu6.of(number);
+                    }
+                    let place = place + register * V::LENGTH;
+                    let left = self.wanted.saturating_sub(register * V::LENGTH);
+                    let addend = self.addend.unwrap_or_default().as_ptr().wrapping_add(place);
+                    let output = self.outputs.first.add(place);
+                    if left >= V::LENGTH {
+                        if ADD {
+                            number = number.plus(V::load(addend));
+                        }
+                        number.store(output);
+                    } else if left > 0 {
+                        if ADD {
+                            number = number.plus(V::load_first(addend, left));
+                        }
+                        number.store_first(output, left);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// So many registers of `numbers`.
+#[inline(always)]
+unsafe fn registers<V: Vector, const VECTORS: usize>(numbers: &[f32]) -> [V; VECTORS] {
+    let mut all = [unsafe { V::all(0.0) }; VECTORS];
+    for (register, all) in all.iter_mut().enumerate() {
+        // SAFETY: as the caller promises.
+        *all = unsafe { V::load(numbers.as_ptr().add(register * V::LENGTH)) };
+    }
+    all
+}
+
 /// The sums of one tile, and where its outputs belong.
 pub(super) struct TileOf<'a> {
     /// The tile's first row and output.
@@ -69,6 +194,27 @@ impl Outputs {
             length: numbers.len(),
             stride,
         }
+    }
+
+    /// The same of numbers that are there.
+    pub(super) fn over(numbers: &mut [f32], stride: usize) -> Self {
+        Self {
+            first: numbers.as_mut_ptr(),
+            length: numbers.len(),
+            stride,
+        }
+    }
+
+    /// Numbers from one row to the next.
+    pub(super) fn stride(self) -> usize {
+        self.stride
+    }
+
+    /// Where the number `start` is, from which on there are `count`.
+    #[inline(always)]
+    pub(super) fn part_of(self, start: usize, count: usize) -> *mut f32 {
+        assert!(start + count <= self.length, "a part lies in the output");
+        self.first.wrapping_add(start)
     }
 
     /// Those from the number `start` on.

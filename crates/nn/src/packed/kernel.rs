@@ -22,8 +22,10 @@ use std::mem::MaybeUninit;
 
 use super::{
     Arithmetic, Instructions, Precision,
-    depthwise::Band,
-    finish::{Finishing, TileOf},
+    bottleneck::Strip,
+    finish::{Ending, Finishing, TileOf},
+    matrix::Panel,
+    rows::Narrow,
 };
 use crate::Activation;
 
@@ -33,7 +35,8 @@ use crate::Activation;
 /// # Safety
 /// `rows` begins as many rows as the function is for, `stride` lanes apart; each, and `panel`, has `lanes` lanes, a panel
 /// as many times its width. `sums` has room for rows x width lanes, which are filled where there are to be `more`. The
-/// processor has the function's instructions.
+/// processor has the function's instructions. With an `ending`, which is of as many rows, the sums become outputs in their
+/// registers, and `sums` stays as it is.
 pub(super) type Tile = unsafe fn(
     rows: *const u32,
     stride: usize,
@@ -41,6 +44,7 @@ pub(super) type Tile = unsafe fn(
     lanes: usize,
     sums: *mut u32,
     more: bool,
+    ending: Option<&Ending<'_>>,
 );
 
 /// The loops of one instruction set and precision.
@@ -62,6 +66,7 @@ pub(super) struct Kernels {
     normalise: Normalise,
     activate: Activate,
     depthwise: Depthwise,
+    convert_narrow: ConvertNarrow,
 }
 
 /// What follows the sums, compiled for one instruction set, which the processor has to have.
@@ -78,8 +83,10 @@ type Softmax = unsafe fn(&mut [f32], f32);
 type Activate = unsafe fn(Activation, &mut [f32]);
 /// As [`normalise_row`](super::normalisation::normalise_row), likewise.
 type Normalise = unsafe fn(&[f32], &[f32], &[f32], f32, &mut [MaybeUninit<f32>]);
-/// As [`Band::compute`], likewise.
-type Depthwise = unsafe fn(&Band<'_>, &mut [MaybeUninit<f32>]);
+/// As [`Narrow::convert`], likewise.
+type ConvertNarrow = unsafe fn(&Narrow<'_>, &mut [u32], &mut [[f32; 2]]);
+/// As [`Strip::compute`], likewise.
+type Depthwise = unsafe fn(&Strip<'_>);
 
 impl Kernels {
     /// Those of `arithmetic`, or of other instructions where the processor lacks these, or has none of them for the precision.
@@ -158,10 +165,48 @@ impl Kernels {
         unsafe { (self.activate)(activation, numbers) }
     }
 
-    /// As [`Band::compute`].
-    pub(super) fn depthwise(&self, band: &Band<'_>, output: &mut [MaybeUninit<f32>]) {
+    /// As [`Narrow::convert`].
+    pub(super) fn convert_narrow(
+        &self,
+        narrow: &Narrow<'_>,
+        lanes: &mut [u32],
+        scales: &mut [[f32; 2]],
+    ) {
         // SAFETY: as above.
-        unsafe { (self.depthwise)(band, output) }
+        unsafe { (self.convert_narrow)(narrow, lanes, scales) }
+    }
+
+    /// As [`Strip::compute`].
+    pub(super) fn depthwise(&self, strip: &Strip<'_>) {
+        // SAFETY: as above.
+        unsafe { (self.depthwise)(strip) }
+    }
+
+    /// The products of the `count` rows, `stride` lanes apart, with `panel`, ended in their registers.
+    pub(super) fn multiply(
+        &self,
+        rows: &[u32],
+        (count, stride): (usize, usize),
+        panel: Panel<'_>,
+        ending: &Ending<'_>,
+    ) {
+        let lanes = panel.lanes.len() / panel.width;
+        assert!(rows.len() >= (count - 1) * stride + lanes);
+        ending.check(count, panel.width);
+        let multiply = self.tile(count, panel.width);
+        // SAFETY: the assertions say that there are so many rows, and that the ending has what it needs for them; a panel has
+        // its width in each lane. Without `more`, and with an ending, no sums are read or written.
+        unsafe {
+            multiply(
+                rows.as_ptr(),
+                stride,
+                panel.lanes.as_ptr(),
+                lanes,
+                std::ptr::null_mut(),
+                false,
+                Some(ending),
+            );
+        }
     }
 
     /// The loop for a tile of `rows` rows by a panel of `width` outputs.
@@ -183,10 +228,11 @@ use tiles;
 
 /// A tile `$name` compiled for the instructions `$features`, of registers of `$length` lanes. `$load(place)` gives those of a
 /// panel, `$all(lane)` a row's lane in all places; the sums of the type `$sum` start as `$zero`, and `$add(sum, row, panel)` adds
-/// the products of a lane.
+/// the products of a lane. `$float(sum)` is a sum as numbers in a `$vector`.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! tile {
-    ($name:ident, $features:literal, $length:literal, $load:expr, $all:expr, $sum:ty, $zero:expr, $add:expr) => {
+    ($name:ident, $features:literal, $length:literal, $load:expr, $all:expr, $sum:ty, $zero:expr, $add:expr,
+     $vector:ty, $float:expr) => {
         #[target_feature(enable = $features)]
         unsafe fn $name<const ROWS: usize, const VECTORS: usize>(
             rows: *const u32,
@@ -195,6 +241,7 @@ macro_rules! tile {
             lanes: usize,
             sums: *mut u32,
             more: bool,
+            ending: Option<&$crate::packed::finish::Ending<'_>>,
         ) {
             let mut totals = [[$zero; VECTORS]; ROWS];
             // SAFETY: as the caller promises of `rows`, `panel` and `sums`.
@@ -217,6 +264,11 @@ macro_rules! tile {
                             *total = $add(*total, input, weights);
                         }
                     }
+                }
+                if let Some(ending) = ending {
+                    let numbers = totals.map(|totals| totals.map($float));
+                    ending.write::<$vector, ROWS, VECTORS>(numbers);
+                    return;
                 }
                 for (index, total) in totals.as_flattened().iter().enumerate() {
                     let sum = sums.add(index * $length).cast::<$sum>();
@@ -250,6 +302,7 @@ macro_rules! loops {
                 normalise,
                 activate,
                 depthwise,
+                convert_narrow,
             }
         }
 
@@ -299,12 +352,19 @@ macro_rules! loops {
         }
 
         $(#[$features])?
-        unsafe fn depthwise(
-            band: &$crate::packed::depthwise::Band<'_>,
-            output: &mut [std::mem::MaybeUninit<f32>],
+        unsafe fn convert_narrow(
+            narrow: &$crate::packed::rows::Narrow<'_>,
+            lanes: &mut [u32],
+            scales: &mut [[f32; 2]],
         ) {
             // SAFETY: as the caller promises.
-            unsafe { band.compute::<$vector>(output) }
+            unsafe { narrow.convert::<$vector>(lanes, scales) }
+        }
+
+        $(#[$features])?
+        unsafe fn depthwise(strip: &$crate::packed::bottleneck::Strip<'_>) {
+            // SAFETY: as the caller promises.
+            unsafe { strip.compute::<$vector>() }
         }
 
         $(#[$features])?

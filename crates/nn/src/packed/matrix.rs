@@ -2,6 +2,7 @@ use rayon::prelude::*;
 
 use super::{
     Arithmetic, Precision,
+    finish::{Ending, Outputs, Scaled},
     kernel::Kernels,
     rows::{bf16, rounded},
 };
@@ -18,6 +19,8 @@ pub(crate) struct Matrix {
     /// Of int8: what the bytes of an output are multiplied by, and their sum.
     scales: Vec<f32>,
     totals: Vec<i32>,
+    /// The same as f32.
+    float_totals: Vec<f32>,
     /// Of int8: what each byte lacks, in the order of `lanes`, as [`pack_lost`] has it.
     lost: Vec<u32>,
 }
@@ -107,6 +110,7 @@ impl Matrix {
             bias: None,
             scales: Vec::new(),
             totals: Vec::new(),
+            float_totals: Vec::new(),
             lost: Vec::new(),
         }
     }
@@ -137,6 +141,29 @@ impl Matrix {
         (&self.scales, &self.totals)
     }
 
+    /// What the sums of a panel become, of rows with the given scales, with what follows and where it belongs.
+    pub(super) fn ending<'a>(
+        &'a self,
+        panel: Panel<'a>,
+        rows: &'a [[f32; 2]],
+        (relu6, addend): (bool, Option<&'a [f32]>),
+        outputs: Outputs,
+    ) -> Ending<'a> {
+        let scaled = (self.precision == Precision::Int8).then(|| Scaled {
+            scales: &self.scales[panel.first..],
+            totals: &self.float_totals[panel.first..],
+            rows,
+        });
+        Ending {
+            bias: self.bias().map_or(&NO_BIAS, |bias| &bias[panel.first..]),
+            scaled,
+            relu6,
+            addend,
+            outputs,
+            wanted: panel.width.min(self.outputs - panel.first),
+        }
+    }
+
     /// Lanes of the inner dimension.
     pub(super) fn inner_lanes(&self) -> usize {
         self.inputs.div_ceil(self.precision.in_lane())
@@ -164,6 +191,7 @@ impl Matrix {
         if self.precision == Precision::Int8 {
             self.scales.resize(whole, 1.0);
             self.totals.resize(whole, 0);
+            self.float_totals = self.totals.iter().map(|&total| total as f32).collect();
         }
     }
 
@@ -256,6 +284,9 @@ impl Matrix {
         }
     }
 }
+
+/// Of a panel, where there is none.
+static NO_BIAS: [f32; 32] = [0.0; 32];
 
 /// Lanes of a panel that are written together.
 const IN_BLOCK: usize = 64;

@@ -200,6 +200,7 @@ fn add_products(
             lanes.len(),
             sums.as_mut_ptr(),
             lanes.start > 0,
+            None,
         );
     }
 }
@@ -243,7 +244,7 @@ impl Tasks {
 }
 
 /// Rows in tiles of nearly equal height, `most` at the most.
-fn tiles(rows: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn tiles(rows: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
     let count = rows.len().div_ceil(most);
     (0..count).map(move |tile| {
         let part = share(rows.len(), count, tile);
@@ -252,6 +253,6 @@ fn tiles(rows: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> 
 }
 
 /// The `index`-th of `parts` nearly equal parts of `0..whole`.
-fn share(whole: usize, parts: usize, index: usize) -> Range<usize> {
+pub(super) fn share(whole: usize, parts: usize, index: usize) -> Range<usize> {
     whole * index / parts..whole * (index + 1) / parts
 }

@@ -1,8 +1,10 @@
+#![expect(unsafe_code, reason = "vector instructions")]
+
 use std::borrow::Cow;
 
 use rayon::prelude::*;
 
-use super::{Matrix, Precision};
+use super::{Matrix, Precision, vector::Vector};
 
 /// The rows of a product's input, in lanes.
 pub(crate) struct Rows<'a> {
@@ -206,6 +208,81 @@ pub(super) fn convert(
         }
     }
     (1.0, 0)
+}
+
+/// Rows of numbers that become lanes, without a look at outliers: for rows that are narrow.
+pub(super) struct Narrow<'a> {
+    pub(super) precision: Precision,
+    /// Those of each row, one row after another.
+    pub(super) numbers: &'a [f32],
+    /// Numbers of a row.
+    pub(super) width: usize,
+    /// Lanes from one row to the next.
+    pub(super) stride: usize,
+}
+
+/// Lanes that [`Narrow::convert`] may write behind the last row.
+pub(super) const BEHIND: usize = 16;
+
+impl Narrow<'_> {
+    /// Writes the lanes of all rows in bf16 or int8, with zeros where the last is not full. Of int8, `scales` are what the bytes
+    /// of each row are multiplied by, and which of them stands for 0.
+    ///
+    /// # Safety
+    /// As of [`Vector`].
+    #[inline(always)]
+    pub(super) unsafe fn convert<V: Vector>(&self, lanes: &mut [u32], scales: &mut [[f32; 2]]) {
+        let (width, stride) = (self.width, self.stride);
+        let rows = self.numbers.len() / width;
+        assert!(V::LENGTH <= BEHIND && stride >= width.div_ceil(self.precision.in_lane()));
+        assert!(rows <= scales.len() && lanes.len() >= rows * stride + BEHIND);
+        for (row, scale) in scales.iter_mut().enumerate().take(rows) {
+            let numbers = self.numbers[row * width..][..width].as_ptr();
+            let to = lanes[row * stride..].as_mut_ptr();
+            // A whole register may reach into the next row, which is written afterwards, or behind the last.
+            // SAFETY: the assertions say that there are so many lanes; and as the caller promises.
+            unsafe {
+                match self.precision {
+                    Precision::F32 => unreachable!("numbers are lanes already"),
+                    Precision::Bf16 => {
+                        for place in (0..width).step_by(V::LENGTH) {
+                            let numbers: V = part(numbers, place, width);
+                            numbers.store_halves(to.cast::<u16>().add(place));
+                        }
+                    }
+                    Precision::Int8 => {
+                        let (mut low, mut high) = (V::all(0.0), V::all(0.0));
+                        for place in (0..width).step_by(V::LENGTH) {
+                            let numbers: V = part(numbers, place, width);
+                            (low, high) = (low.at_most(numbers), high.at_least(numbers));
+                        }
+                        let (low, high) = (low.least(), high.greatest());
+                        let step = if high > low { (high - low) / 255.0 } else { 1.0 };
+                        let zero = (-low / step).round_ties_even();
+                        let (by, zeros) = (V::all(1.0 / step), V::all(zero));
+                        for place in (0..width).step_by(V::LENGTH) {
+                            let numbers: V = part(numbers, place, width);
+                            let bytes = numbers.times_plus(by, zeros);
+                            bytes.store_bytes(to.cast::<u8>().add(place));
+                        }
+                        *scale = [step, zero];
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The register of numbers from `place` on, of which there are `width` from the first; and zeros.
+#[inline(always)]
+unsafe fn part<V: Vector>(numbers: *const f32, place: usize, width: usize) -> V {
+    // SAFETY: as the caller promises.
+    unsafe {
+        match width - place < V::LENGTH {
+            true => V::load_first(numbers.add(place), width - place),
+            false => V::load(numbers.add(place)),
+        }
+    }
 }
 
 /// The nearest integer within `low` and `high`; a loop over it compiles to vector instructions.

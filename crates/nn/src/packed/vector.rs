@@ -2,6 +2,8 @@
 
 //! What loops over a tile are written with: a register of f32, of the instructions they are compiled for.
 
+use super::rows::{bf16, rounded};
+
 /// So many f32 side by side.
 ///
 /// # Safety
@@ -27,13 +29,59 @@ pub(super) trait Vector: Copy {
     unsafe fn at_most(self, other: Self) -> Self;
     /// 2 to the power of the integer in the low bits.
     unsafe fn power_of_two(self) -> Self;
+
+    /// The `count` at `from`, which are fewer than a whole register, and zeros.
+    unsafe fn load_first(from: *const f32, count: usize) -> Self {
+        let mut all = [0.0; MOST];
+        // SAFETY: as the caller promises, as below.
+        unsafe {
+            std::ptr::copy_nonoverlapping(from, all.as_mut_ptr(), count);
+            Self::load(all.as_ptr())
+        }
+    }
+    /// Stores the first `count`, which are fewer than a whole register.
+    unsafe fn store_first(self, to: *mut f32, count: usize) {
+        unsafe { std::ptr::copy_nonoverlapping(self.numbers().as_ptr(), to, count) }
+    }
+    /// Stores them rounded to bfloat16.
+    unsafe fn store_halves(self, to: *mut u16) {
+        let halves = unsafe { self.numbers() }.map(bf16);
+        unsafe { std::ptr::copy_nonoverlapping(halves.as_ptr(), to, Self::LENGTH) }
+    }
+    /// Stores them rounded to bytes; they are of 0 to 255.
+    unsafe fn store_bytes(self, to: *mut u8) {
+        let bytes = unsafe { self.numbers() };
+        let bytes = bytes.map(|number| rounded(number, 0.0, 255.0) as u8);
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, Self::LENGTH) }
+    }
+    /// The least of them.
+    unsafe fn least(self) -> f32 {
+        let numbers = unsafe { self.numbers() };
+        numbers[..Self::LENGTH].iter().copied().fold(f32::INFINITY, f32::min)
+    }
+    /// The greatest of them.
+    unsafe fn greatest(self) -> f32 {
+        let numbers = unsafe { self.numbers() };
+        numbers[..Self::LENGTH].iter().copied().fold(f32::NEG_INFINITY, f32::max)
+    }
+    /// Filled up with zeros.
+    #[inline(always)]
+    unsafe fn numbers(self) -> [f32; MOST] {
+        let mut all = [0.0; MOST];
+        assert!(Self::LENGTH <= MOST);
+        unsafe { self.store(all.as_mut_ptr()) };
+        all
+    }
 }
+
+/// The most numbers of a register.
+const MOST: usize = 16;
 
 /// One after another; with fused products and sums where `$fused` says so.
 macro_rules! vector {
     ($vector:ty, $length:literal, $load:ident, $store:ident, $all:ident, $plus:ident, $minus:ident, $times:ident,
      $over:ident, $times_plus:ident, $most:ident, $least:ident, |$from:ident, $factor:ident, $other:ident| $difference:expr,
-     |$number:ident| $power:expr) => {
+     |$number:ident| $power:expr $(, $own:item)*) => {
         impl Vector for $vector {
             const LENGTH: usize = $length;
 
@@ -86,6 +134,7 @@ macro_rules! vector {
                 let $number = self;
                 unsafe { $power }
             }
+            $($own)*
         }
     };
 }
@@ -118,6 +167,39 @@ mod x86 {
             let exponent = _mm512_slli_epi32::<23>(_mm512_castps_si512(number));
             let one = _mm512_castps_si512(_mm512_set1_ps(1.0));
             _mm512_castsi512_ps(_mm512_add_epi32(exponent, one))
+        },
+        #[inline(always)]
+        unsafe fn least(self) -> f32 {
+            unsafe { _mm512_reduce_min_ps(self) }
+        },
+        #[inline(always)]
+        unsafe fn greatest(self) -> f32 {
+            unsafe { _mm512_reduce_max_ps(self) }
+        },
+        #[inline(always)]
+        unsafe fn load_first(from: *const f32, count: usize) -> Self {
+            unsafe { _mm512_maskz_loadu_ps((1 << count) - 1, from) }
+        },
+        #[inline(always)]
+        unsafe fn store_first(self, to: *mut f32, count: usize) {
+            unsafe { _mm512_mask_storeu_ps(to, (1 << count) - 1, self) }
+        },
+        #[inline(always)]
+        unsafe fn store_halves(self, to: *mut u16) {
+            unsafe {
+                let bits = _mm512_castps_si512(self);
+                let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+                let half = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff));
+                let rounded = _mm512_srli_epi32::<16>(_mm512_add_epi32(bits, half));
+                _mm256_storeu_si256(to.cast(), _mm512_cvtepi32_epi16(rounded));
+            }
+        },
+        #[inline(always)]
+        unsafe fn store_bytes(self, to: *mut u8) {
+            unsafe {
+                let bytes = _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32(self));
+                _mm_storeu_si128(to.cast(), bytes);
+            }
         }
     );
     vector!(
@@ -184,7 +266,7 @@ mod arm {
 
 /// In plain code.
 #[derive(Clone, Copy)]
-pub(super) struct Plain([f32; 4]);
+pub(super) struct Plain(pub(super) [f32; 4]);
 
 impl Plain {
     #[inline(always)]

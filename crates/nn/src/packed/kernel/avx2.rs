@@ -34,7 +34,7 @@ pub(super) fn kernels(precision: Precision) -> Kernels {
 
 /// A tile of these registers.
 macro_rules! own_tile {
-    ($name:ident, $features:literal, $sum:ty, $zero:expr, $add:expr) => {
+    ($name:ident, $features:literal, $sum:ty, $zero:expr, $add:expr, $float:expr) => {
         tile!(
             $name,
             $features,
@@ -43,7 +43,9 @@ macro_rules! own_tile {
             |lane: u32| _mm256_set1_epi32(lane.cast_signed()),
             $sum,
             $zero,
-            $add
+            $add,
+            __m256,
+            $float
         );
     };
 }
@@ -53,7 +55,8 @@ own_tile!(
     "avx2,fma",
     __m256,
     _mm256_setzero_ps(),
-    |sum, row, panel| _mm256_fmadd_ps(_mm256_castsi256_ps(row), _mm256_castsi256_ps(panel), sum)
+    |sum, row, panel| _mm256_fmadd_ps(_mm256_castsi256_ps(row), _mm256_castsi256_ps(panel), sum),
+    |sum| sum
 );
 // A bf16 is the upper half of an f32.
 own_tile!(
@@ -67,12 +70,13 @@ own_tile!(
             |lanes| _mm256_castsi256_ps(_mm256_and_si256(lanes, _mm256_set1_epi32(-0x1_0000)));
         let sum = _mm256_fmadd_ps(low(row), low(panel), sum);
         _mm256_fmadd_ps(high(row), high(panel), sum)
-    }
+    },
+    |sum| sum
 );
 // Unlike `vpmaddubsw`, this does not saturate: bytes become 16 bits first.
 own_tile!(
     int8_tile,
-    "avx2",
+    "avx2,fma",
     __m256i,
     _mm256_setzero_si256(),
     |sum, row, panel| {
@@ -83,14 +87,16 @@ own_tile!(
         let even = _mm256_madd_epi16(even_row, even_panel);
         let odd = _mm256_madd_epi16(odd_row, odd_panel);
         _mm256_add_epi32(sum, _mm256_add_epi32(even, odd))
-    }
+    },
+    |sum| _mm256_cvtepi32_ps(sum)
 );
 own_tile!(
     vnni_tile,
-    "avx2,avxvnni",
+    "avx2,fma,avxvnni",
     __m256i,
     _mm256_setzero_si256(),
-    |sum, row, panel| _mm256_dpbusd_avx_epi32(sum, row, panel)
+    |sum, row, panel| _mm256_dpbusd_avx_epi32(sum, row, panel),
+    |sum| _mm256_cvtepi32_ps(sum)
 );
 
 loops!(

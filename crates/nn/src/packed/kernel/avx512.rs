@@ -31,7 +31,7 @@ pub(super) fn kernels(precision: Precision) -> Option<Kernels> {
 
 /// A tile of these registers.
 macro_rules! own_tile {
-    ($name:ident, $features:literal, $sum:ty, $zero:expr, $add:expr) => {
+    ($name:ident, $features:literal, $sum:ty, $zero:expr, $add:expr, $float:expr) => {
         tile!(
             $name,
             $features,
@@ -44,7 +44,9 @@ macro_rules! own_tile {
             |lane: u32| _mm512_set1_epi32(lane.cast_signed()),
             $sum,
             $zero,
-            $add
+            $add,
+            __m512,
+            $float
         );
     };
 }
@@ -57,7 +59,8 @@ own_tile!(
     "avx512f",
     __m512,
     _mm512_setzero_ps(),
-    |sum, row, panel| _mm512_fmadd_ps(_mm512_castsi512_ps(row), _mm512_castsi512_ps(panel), sum)
+    |sum, row, panel| _mm512_fmadd_ps(_mm512_castsi512_ps(row), _mm512_castsi512_ps(panel), sum),
+    |sum| sum
 );
 own_tile!(
     bf16_tile,
@@ -68,14 +71,16 @@ own_tile!(
         sum,
         std::mem::transmute::<__m512i, __m512bh>(row),
         std::mem::transmute::<__m512i, __m512bh>(panel)
-    )
+    ),
+    |sum| sum
 );
 own_tile!(
     int8_tile,
     "avx512f,avx512vnni",
     __m512i,
     _mm512_setzero_si512(),
-    |sum, row, panel| _mm512_dpbusd_epi32(sum, row, panel)
+    |sum, row, panel| _mm512_dpbusd_epi32(sum, row, panel),
+    |sum| _mm512_cvtepi32_ps(sum)
 );
 
 loops!(

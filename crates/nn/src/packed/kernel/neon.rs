@@ -29,7 +29,7 @@ pub(super) fn kernels(precision: Precision) -> Kernels {
 
 /// A tile of these registers.
 macro_rules! own_tile {
-    ($name:ident, $sum:ty, $zero:expr, $add:expr) => {
+    ($name:ident, $sum:ty, $zero:expr, $add:expr, $float:expr) => {
         tile!(
             $name,
             "neon",
@@ -38,7 +38,9 @@ macro_rules! own_tile {
             |lane: u32| vdupq_n_u32(lane),
             $sum,
             $zero,
-            $add
+            $add,
+            float32x4_t,
+            $float
         );
     };
 }
@@ -51,7 +53,8 @@ own_tile!(
         sum,
         vreinterpretq_f32_u32(row),
         vreinterpretq_f32_u32(panel)
-    )
+    ),
+    |sum| sum
 );
 // A bf16 is the upper half of an f32.
 own_tile!(
@@ -63,9 +66,14 @@ own_tile!(
         let high = |lanes| vreinterpretq_f32_u32(vandq_u32(lanes, vdupq_n_u32(0xffff_0000)));
         let sum = vfmaq_f32(sum, low(row), low(panel));
         vfmaq_f32(sum, high(row), high(panel))
-    }
+    },
+    |sum| sum
 );
-own_tile!(int8_tile, int32x4_t, vdupq_n_s32(0), |sum, row, panel| {
+own_tile!(
+    int8_tile,
+    int32x4_t,
+    vdupq_n_s32(0),
+    |sum, row, panel| {
     let row = vreinterpretq_u8_u32(row);
     let panel = vreinterpretq_s8_u32(panel);
     let wide = |bytes| vreinterpretq_s16_u16(vmovl_u8(bytes));
@@ -78,7 +86,9 @@ own_tile!(int8_tile, int32x4_t, vdupq_n_s32(0), |sum, row, panel| {
         vpaddq_s32(first, second)
     };
     vaddq_s32(sum, vpaddq_s32(pairs(low), pairs(high)))
-});
+    },
+    |sum| vcvtq_f32_s32(sum)
+);
 
 loops!(
     #[target_feature(enable = "neon")]

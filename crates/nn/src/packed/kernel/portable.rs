@@ -1,7 +1,7 @@
 #![expect(unsafe_code, reason = "one signature with the vector instructions'")]
 
 use super::{Kernels, loops, tiles};
-use crate::packed::Precision;
+use crate::packed::{Precision, finish::Ending, vector::Plain};
 
 const VECTOR: usize = 4;
 
@@ -28,7 +28,7 @@ pub(super) fn kernels(precision: Precision) -> Kernels {
 
 /// A tile of sums of the type `$sum`, to which `$add(sum, row, panel)` adds the products of a lane.
 macro_rules! tile {
-    ($name:ident, $sum:ty, $add:expr) => {
+    ($name:ident, $sum:ty, $add:expr, $float:expr) => {
         unsafe fn $name<const ROWS: usize, const VECTORS: usize>(
             rows: *const u32,
             stride: usize,
@@ -36,6 +36,7 @@ macro_rules! tile {
             lanes: usize,
             sums: *mut u32,
             more: bool,
+            ending: Option<&Ending<'_>>,
         ) {
             let mut totals = [[[<$sum>::default(); VECTOR]; VECTORS]; ROWS];
             // SAFETY: as the caller promises of `rows`, `panel` and `sums`.
@@ -57,26 +58,44 @@ macro_rules! tile {
                         }
                     }
                 }
+                if let Some(ending) = ending {
+                    let numbers = totals.map(|totals| totals.map(|sums| Plain(sums.map($float))));
+                    ending.write::<Plain, ROWS, VECTORS>(numbers);
+                    return;
+                }
                 sums.write_unaligned(totals);
             }
         }
     };
 }
 
-tile!(f32_tile, f32, |sum: f32, row, panel| {
-    sum + f32::from_bits(row) * f32::from_bits(panel)
-});
+tile!(
+    f32_tile,
+    f32,
+    |sum: f32, row, panel| { sum + f32::from_bits(row) * f32::from_bits(panel) },
+    |sum| sum
+);
 // A bf16 is the upper half of an f32.
-tile!(bf16_tile, f32, |sum: f32, row: u32, panel: u32| {
+tile!(
+    bf16_tile,
+    f32,
+    |sum: f32, row: u32, panel: u32| {
     let low = |lane| f32::from_bits(lane << 16);
     let high = |lane| f32::from_bits(lane & 0xffff_0000);
     sum + low(row) * low(panel) + high(row) * high(panel)
-});
-tile!(int8_tile, i32, |sum: i32, row: u32, panel: u32| {
+    },
+    |sum| sum
+);
+tile!(
+    int8_tile,
+    i32,
+    |sum: i32, row: u32, panel: u32| {
     let bytes = row.to_le_bytes().into_iter().zip(panel.to_le_bytes());
     bytes.fold(sum, |sum, (row, panel)| {
         sum + i32::from(row) * i32::from(panel.cast_signed())
     })
-});
+    },
+    |sum| sum as f32
+);
 
-loops!(crate::packed::vector::Plain, width: 2 * VECTOR, rows: 4);
+loops!(Plain, width: 2 * VECTOR, rows: 4);

@@ -1,0 +1,534 @@
+#![expect(unsafe_code, reason = "vector instructions")]
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::{
+    Matrix, Precision,
+    finish::Outputs,
+    matrix::Panel,
+    product::{share, tiles},
+    room::Room,
+    rows::{BEHIND, Narrow},
+    vector::Vector,
+};
+use crate::{Activation, SameAxis, kernel::Threads, plane_convolution::Planes};
+
+/// Outputs side by side that are computed at once, so that a weight is loaded once for all of them. Grids of 224 pixels,
+/// halved again and again, are multiples of 7.
+const COLUMNS: usize = 7;
+
+/// Numbers of the lines under the kernels of a panel, which are to stay in the first cache.
+const LINES: usize = 11 << 10;
+
+/// Lanes between the convolution and the last product, for several small pictures at once: a part of the second cache.
+const HIDDEN: usize = 96 << 10;
+
+/// What ReLU6 gives at the most.
+const SIX: f32 = 6.0;
+
+/// Bytes between the convolution and the last product, as [`Scaled`](super::finish::Scaled) has them: ReLU6 gives 0 to 6.
+static BYTES: [[f32; 2]; 16] = [[SIX / 255.0, 0.0]; 16];
+
+/// An inverted bottleneck: a product to more channels and ReLU6, a convolution within each channel and ReLU6, and a product
+/// to fewer channels.
+///
+/// It is computed in a few rows of outputs at a time. For these, the channels of one panel after another are widened, line
+/// by line, to where the convolution reads them, and this writes the lanes of the last product's rows. So nothing that lies
+/// between the products leaves a core's second cache.
+pub(crate) struct Bottleneck<'a> {
+    pub(crate) widen: &'a Matrix,
+    /// As [`learned`] has them.
+    pub(crate) learned: &'a [f32],
+    pub(crate) size: usize,
+    /// The axes of the convolution.
+    pub(crate) rows: SameAxis,
+    pub(crate) columns: SameAxis,
+    pub(crate) project: &'a Matrix,
+}
+
+/// What is widened.
+#[derive(Clone, Copy)]
+pub(crate) enum Source<'a> {
+    /// (pictures, height, width, channels)
+    Pixels(&'a [f32]),
+    /// Planes of colours, of which the first product sees what is under a kernel.
+    Planes(&'a [f32], Planes),
+}
+
+/// Bias and weights of the convolution, panel by panel: the bias of its channels, then their weights at each place of the
+/// kernel; filled up with zeros. `weight` is (places, channels).
+pub(crate) fn learned(weight: &[f32], bias: &[f32], widen: &Matrix) -> Vec<f32> {
+    let mut learned = Vec::new();
+    for panel in 0..widen.panels() {
+        let panel = widen.panel(panel);
+        let rows = bias.chunks_exact(bias.len());
+        for row in rows.chain(weight.chunks_exact(bias.len())) {
+            let row = &row[panel.first..bias.len().min(panel.first + panel.width)];
+            learned.extend_from_slice(row);
+            learned.resize(learned.len() + panel.width - row.len(), 0.0);
+        }
+    }
+    learned
+}
+
+/// Some rows of outputs of some pictures, of which only the lines from `fresh` on are not widened yet.
+#[derive(Clone)]
+struct Pass {
+    pictures: Range<usize>,
+    rows: Range<usize>,
+    fresh: usize,
+}
+
+/// The lanes of the pixels that a pass widens.
+struct Lanes<'a> {
+    lanes: &'a [u32],
+    /// From one pixel to the next.
+    stride: usize,
+    scales: &'a [[f32; 2]],
+    /// Pixels from one picture to the next.
+    picture: usize,
+}
+
+impl Bottleneck<'_> {
+    /// The outputs of `pictures` pictures: (pictures, rows, columns, outputs), with `addend` of the same shape.
+    pub(crate) fn forward(
+        &self,
+        source: Source<'_>,
+        addend: Option<&[f32]>,
+        pictures: usize,
+        threads: Threads,
+    ) -> Vec<f32> {
+        let picture = self.rows.output * self.columns.output * self.project.outputs();
+        let count = pictures * picture;
+        if count == 0 {
+            return Vec::new();
+        }
+        let mut output = Vec::with_capacity(count);
+        let outputs = &mut output.spare_capacity_mut()[..count];
+        let outputs = Outputs::of(outputs, self.project.outputs());
+        let run = Run {
+            of: self,
+            source,
+            addend,
+            outputs,
+        };
+        let rows = self.rows.output;
+        // The lines that two parts see are widened twice.
+        let parts = (rows / (3 * self.size)).clamp(1, rayon::current_num_threads());
+        match threads {
+            Threads::One => run.rows(0..pictures, 0..rows, threads),
+            Threads::All if rows <= self.step() => run.rows(0..pictures, 0..rows, threads),
+            Threads::All => (0..parts).into_par_iter().with_max_len(1).for_each(|part| {
+                run.rows(0..pictures, share(rows, parts, part), Threads::One);
+            }),
+        }
+        // SAFETY: the rows are those of all pictures, and each pass writes all outputs of its rows.
+        unsafe {
+            output.set_len(count);
+        }
+        output
+    }
+
+    /// Pixels of a line under the kernels: the padding, the picture's, and what whole groups of outputs see.
+    fn pixels(&self) -> usize {
+        let outputs = self.columns.output.next_multiple_of(COLUMNS);
+        let seen = (outputs - 1) * self.columns.stride + self.size;
+        seen.max(self.columns.before + self.columns.input)
+    }
+
+    /// Numbers of a line of the widest panel.
+    fn line(&self) -> usize {
+        self.pixels() * self.widen.panel(0).width
+    }
+
+    /// Rows of outputs that are computed at once.
+    fn step(&self) -> usize {
+        let lines = LINES / self.line();
+        1 + lines.saturating_sub(self.size) / self.rows.stride
+    }
+
+    /// The lines under so many rows of outputs.
+    fn lines(&self, rows: usize) -> usize {
+        (rows - 1) * self.rows.stride + self.size
+    }
+
+    /// Lanes from one row of the last product to the next.
+    fn hidden_stride(&self) -> usize {
+        let last = self.widen.panel(self.widen.panels() - 1);
+        let channels = last.first + last.width;
+        (channels / self.project.precision().in_lane()).next_multiple_of(16) + 16
+    }
+
+    /// The picture's lines under the kernels of `rows`.
+    fn seen(&self, rows: &Range<usize>) -> Range<usize> {
+        let first = rows.start * self.rows.stride;
+        let inside = self.rows.inside(first, self.lines(rows.len()));
+        let start = first + inside.start - self.rows.before;
+        start..start + inside.len()
+    }
+}
+
+/// A bottleneck at work.
+struct Run<'a> {
+    of: &'a Bottleneck<'a>,
+    source: Source<'a>,
+    addend: Option<&'a [f32]>,
+    outputs: Outputs,
+}
+
+impl Run<'_> {
+    /// The outputs of `rows` of `pictures`, all of them or a part that no other thread has.
+    fn rows(&self, pictures: Range<usize>, rows: Range<usize>, threads: Threads) {
+        let step = self.of.step();
+        if rows.len() <= step {
+            let lanes = rows.len() * self.of.columns.output * self.of.hidden_stride();
+            let together = (HIDDEN / lanes).max(1);
+            for start in pictures.clone().step_by(together) {
+                let pictures = start..pictures.end.min(start + together);
+                let (rows, fresh) = (rows.clone(), 0);
+                let pass = Pass {
+                    pictures,
+                    rows,
+                    fresh,
+                };
+                self.pass(&pass, &mut [], threads);
+            }
+            return;
+        }
+        let panels = self.of.widen.panels();
+        let mut lines = Room::of(panels * self.of.lines(step) * self.of.line());
+        for picture in pictures {
+            let mut fresh = 0;
+            for start in rows.clone().step_by(step) {
+                let rows = start..rows.end.min(start + step);
+                let end = self.of.seen(&rows).end;
+                let pictures = picture..picture + 1;
+                let pass = Pass {
+                    pictures,
+                    rows,
+                    fresh,
+                };
+                self.pass(&pass, &mut lines, threads);
+                fresh = end;
+            }
+        }
+    }
+
+    /// `lines` hold those of all panels from one pass to the next; where there are none, no lines are kept.
+    fn pass(&self, pass: &Pass, lines: &mut [f32], threads: Threads) {
+        let of = self.of;
+        let count = pass.pictures.len() * pass.rows.len() * of.columns.output;
+        let stride = of.hidden_stride();
+        let mut hidden = Room::of(count * stride);
+        self.with_lanes(pass, |lanes| {
+            let hidden = Outputs::over(&mut hidden, stride);
+            let room = of.lines(pass.rows.len()) * of.line();
+            let panels = 0..of.widen.panels();
+            match threads {
+                _ if !lines.is_empty() => {
+                    let lines = lines.chunks_exact_mut(lines.len() / panels.len());
+                    for (panel, lines) in panels.zip(lines) {
+                        self.panel(pass, panel, lanes, lines, hidden);
+                    }
+                }
+                Threads::One => {
+                    let mut room = Room::of(room);
+                    for panel in panels {
+                        self.panel(pass, panel, lanes, &mut room, hidden);
+                    }
+                }
+                Threads::All => panels.into_par_iter().with_max_len(1).for_each(|panel| {
+                    self.panel(pass, panel, lanes, &mut Room::of(room), hidden);
+                }),
+            }
+        });
+        self.project(pass, bytemuck::cast_slice(&hidden), count, threads);
+    }
+
+    /// Widens one panel and convolves it.
+    fn panel(
+        &self,
+        pass: &Pass,
+        index: usize,
+        lanes: &Lanes<'_>,
+        lines: &mut [f32],
+        hidden: Outputs,
+    ) {
+        let of = self.of;
+        let panel = of.widen.panel(index);
+        let learned = 1 + of.size * of.size;
+        let first = learned * of.widen.panel(0).width * index;
+        let count = pass.rows.len() * of.columns.output;
+        for picture in 0..pass.pictures.len() {
+            self.widen(pass, panel, lanes, picture, lines);
+            let hidden = hidden.from(picture * count * hidden.stride());
+            of.widen.kernels().depthwise(&Strip {
+                learned: &of.learned[first..][..learned * panel.width],
+                width: panel.width,
+                size: of.size,
+                lines,
+                pixels: of.pixels(),
+                axes: [of.rows, of.columns],
+                rows: pass.rows.clone(),
+                precision: of.project.precision(),
+                hidden: hidden.from(panel.first / of.project.precision().in_lane()),
+            });
+        }
+    }
+
+    /// Writes the fresh lines of a panel, with the zeros beside them.
+    fn widen(
+        &self,
+        pass: &Pass,
+        panel: Panel<'_>,
+        lanes: &Lanes<'_>,
+        picture: usize,
+        lines: &mut [f32],
+    ) {
+        let of = self.of;
+        let (kernels, axis) = (of.widen.kernels(), of.columns);
+        let line = of.pixels() * panel.width;
+        let ring = lines.len() / line;
+        let seen = of.seen(&pass.rows);
+        let fresh = seen.start.max(pass.fresh)..seen.end;
+        for (index, y) in fresh.enumerate() {
+            let line = &mut lines[(y + of.rows.before) % ring * line..][..line];
+            let first = axis.before * panel.width;
+            line[..first].fill(0.0);
+            line[first + axis.input * panel.width..].fill(0.0);
+            let pixel = picture * lanes.picture + index * axis.input;
+            let to = Outputs::over(&mut line[first..], panel.width);
+            for tile in tiles(0..axis.input, kernels.rows) {
+                let to = to.from(tile.start * panel.width);
+                let scales = lanes.scales.get(pixel + tile.start..).unwrap_or_default();
+                let mut ending = of.widen.ending(panel, scales, (true, None), to);
+                ending.wanted = panel.width;
+                let rows = &lanes.lanes[(pixel + tile.start) * lanes.stride..];
+                kernels.multiply(rows, (tile.len(), lanes.stride), panel, &ending);
+            }
+        }
+    }
+
+    /// The outputs of a pass, from what its convolution gave.
+    fn project(&self, pass: &Pass, hidden: &[u32], count: usize, threads: Threads) {
+        let of = self.of;
+        let (matrix, stride) = (of.project, of.hidden_stride());
+        let pixel = (pass.pictures.start * of.rows.output + pass.rows.start) * of.columns.output;
+        let part = |panel: usize, rows: Range<usize>| {
+            let panel = matrix.panel(panel);
+            for tile in tiles(rows, matrix.kernels().rows) {
+                let place = (pixel + tile.start) * matrix.outputs() + panel.first;
+                let addend = self.addend.map(|addend| &addend[place..]);
+                let ending =
+                    matrix.ending(panel, &BYTES, (false, addend), self.outputs.from(place));
+                let rows = &hidden[tile.start * stride..];
+                let kernels = matrix.kernels();
+                kernels.multiply(rows, (tile.len(), stride), panel, &ending);
+            }
+        };
+        match threads {
+            Threads::One => (0..matrix.panels()).for_each(|panel| part(panel, 0..count)),
+            Threads::All => (0..2 * matrix.panels())
+                .into_par_iter()
+                .with_max_len(1)
+                .for_each(|index| part(index / 2, share(count, 2, index % 2))),
+        }
+    }
+
+    /// What `work` makes of the lanes of the fresh lines.
+    fn with_lanes(&self, pass: &Pass, work: impl FnOnce(&Lanes<'_>)) {
+        let of = self.of;
+        let seen = of.seen(&pass.rows);
+        let fresh = seen.start.max(pass.fresh)..seen.end;
+        let (width, inputs) = (of.columns.input, of.widen.inputs());
+        let precision = of.widen.precision();
+        let picture = fresh.len() * width;
+        let whole = of.rows.input * width * inputs;
+        if let (Source::Pixels(numbers), Precision::F32) = (self.source, precision) {
+            let start = pass.pictures.start * whole + fresh.start * width * inputs;
+            return work(&Lanes {
+                lanes: bytemuck::cast_slice(&numbers[start..]),
+                stride: inputs,
+                scales: &[],
+                picture: of.rows.input * width,
+            });
+        }
+        let count = pass.pictures.len() * picture;
+        let mut unfolded = Room::of(match self.source {
+            Source::Pixels(_) => 0,
+            Source::Planes(..) => count * inputs,
+        });
+        if let Source::Planes(numbers, planes) = self.source {
+            let pictures = unfolded.chunks_exact_mut((picture * inputs).max(1));
+            for (index, output) in pass.pictures.clone().zip(pictures) {
+                planes.unfold(&numbers[index * planes.numbers()..], fresh.clone(), output);
+            }
+        }
+        if precision == Precision::F32 {
+            return work(&Lanes {
+                lanes: bytemuck::cast_slice(&unfolded),
+                stride: inputs,
+                scales: &[],
+                picture,
+            });
+        }
+        let stride = of.widen.inner_lanes();
+        let (mut lanes, mut scales) = (Room::of(count * stride + BEHIND), vec![[1.0, 0.0]; count]);
+        let lanes: &mut [u32] = bytemuck::cast_slice_mut(&mut lanes);
+        for (index, part) in pass.pictures.clone().enumerate() {
+            let numbers = match self.source {
+                Source::Pixels(numbers) => &numbers[part * whole + fresh.start * width * inputs..],
+                Source::Planes(..) => &unfolded[index * picture * inputs..],
+            };
+            let narrow = Narrow {
+                precision,
+                numbers: &numbers[..picture * inputs],
+                width: inputs,
+                stride,
+            };
+            let first = index * picture;
+            let lanes = &mut lanes[first * stride..];
+            of.widen.kernels().convert_narrow(&narrow, lanes, &mut scales[first..]);
+        }
+        work(&Lanes {
+            lanes,
+            stride,
+            scales: &scales,
+            picture,
+        });
+    }
+}
+
+/// The channels of one panel in some rows of outputs of one picture.
+pub(super) struct Strip<'a> {
+    /// The panel's part of what [`learned`] gives.
+    learned: &'a [f32],
+    /// Channels.
+    width: usize,
+    /// Of the kernel, in both directions.
+    size: usize,
+    /// Lines of [pixels](Bottleneck::pixels), the channels of a pixel side by side. Line n of the padded picture is the
+    /// n-th, counted around.
+    lines: &'a [f32],
+    pixels: usize,
+    /// Rows and columns.
+    axes: [SameAxis; 2],
+    rows: Range<usize>,
+    /// Of what is written, from the panel's first lane on.
+    precision: Precision,
+    hidden: Outputs,
+}
+
+impl Strip<'_> {
+    /// Writes the lanes of all outputs.
+    ///
+    /// # Safety
+    /// As of [`Vector`]; nobody else has these lanes.
+    #[inline(always)]
+    pub(super) unsafe fn compute<V: Vector>(&self) {
+        let registers = self.width / V::LENGTH;
+        assert!(self.width == registers * V::LENGTH);
+        // SAFETY: as the caller promises.
+        unsafe {
+            match (registers, self.axes[1].stride) {
+                (2, 1) => self.rows::<V, 2>(1),
+                (2, 2) => self.rows::<V, 2>(2),
+                (2, stride) => self.rows::<V, 2>(stride),
+                (1, stride) => self.rows::<V, 1>(stride),
+                _ => unreachable!("a panel is one or two registers wide"),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn rows<V: Vector, const N: usize>(&self, stride: usize) {
+        let [rows, columns] = self.axes;
+        for (index, row) in self.rows.clone().enumerate() {
+            let top = row * rows.stride;
+            let down = rows.inside(top, self.size);
+            for start in (0..columns.output).step_by(COLUMNS) {
+                let count = COLUMNS.min(columns.output - start);
+                let place = index * columns.output + start;
+                // SAFETY: as the caller promises.
+                unsafe {
+                    let sums = self.sums::<V, N>(top, down.clone(), start * stride, stride);
+                    self.write(&sums[..count], place);
+                }
+            }
+        }
+    }
+
+    /// A group of outputs, whose kernel begins at line `top` of the padded picture and the line's `pixel`; of its lines only
+    /// those of `down` are in the picture.
+    #[inline(always)]
+    unsafe fn sums<V: Vector, const N: usize>(
+        &self,
+        top: usize,
+        down: Range<usize>,
+        pixel: usize,
+        stride: usize,
+    ) -> [[V; N]; COLUMNS] {
+        let (size, width) = (self.size, N * V::LENGTH);
+        let line = self.pixels * width;
+        let ring = self.lines.len() / line;
+        assert!(down.end <= size && self.learned.len() >= (1 + size * size) * width);
+        assert!(ring > 0 && self.pixels >= pixel + (COLUMNS - 1) * stride + size);
+        // SAFETY: the assertions say that bias, weights and pixels are there; and as the caller promises.
+        unsafe {
+            let bias = self.learned.as_ptr();
+            let mut sums = [[V::all(0.0); N]; COLUMNS];
+            for sums in &mut sums {
+                for (register, sum) in sums.iter_mut().enumerate() {
+                    *sum = V::load(bias.add(register * V::LENGTH));
+                }
+            }
+            for down in down {
+                let mut weight = bias.add((1 + down * size) * width);
+                let seen = (top + down) % ring * line + pixel * width;
+                let mut seen = self.lines.as_ptr().add(seen);
+                for _ in 0..size {
+                    let mut weights = [V::all(0.0); N];
+                    for (register, weights) in weights.iter_mut().enumerate() {
+                        *weights = V::load(weight.add(register * V::LENGTH));
+                    }
+                    for (column, sums) in sums.iter_mut().enumerate() {
+                        let seen = seen.add(column * stride * width);
+                        for (register, sum) in sums.iter_mut().enumerate() {
+                            let seen = V::load(seen.add(register * V::LENGTH));
+                            *sum = seen.times_plus(weights[register], *sum);
+                        }
+                    }
+                    weight = weight.add(width);
+                    seen = seen.add(width);
+                }
+            }
+            sums
+        }
+    }
+
+    /// ReLU6 of the sums, as the lanes of the outputs from `place` on.
+    #[inline(always)]
+    unsafe fn write<V: Vector, const N: usize>(&self, sums: &[[V; N]], place: usize) {
+        let lanes = N * V::LENGTH / self.precision.in_lane();
+        let stride = self.hidden.stride();
+        let to = self.hidden.part_of(place * stride, sums.len() * stride - stride + lanes);
+        for (pixel, sums) in sums.iter().enumerate() {
+            // SAFETY: `part_of` looked whether there are so many lanes; and as the caller promises.
+            unsafe {
+                let to = to.add(pixel * stride);
+                for (register, sum) in sums.iter().enumerate() {
+                    let (number, place) = (Activation::Relu6.of(*sum), register * V::LENGTH);
+                    match self.precision {
+                        Precision::F32 => number.store(to.add(place)),
+                        Precision::Bf16 => number.store_halves(to.cast::<u16>().add(place)),
+                        Precision::Int8 => number
+                            .times(V::all(255.0 / SIX))
+                            .store_bytes(to.cast::<u8>().add(place)),
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+use std::{
+    cell::RefCell,
+    ops::{Deref, DerefMut},
+};
+
+/// The most numbers of a room that is kept: 4 MiB.
+const MOST: usize = 1 << 20;
+
+/// Numbers of a cache line, with which a room begins.
+const LINE: usize = 16;
+
+thread_local! {
+    static ROOMS: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Numbers to work in, which are anything at first. Each thread keeps its rooms for the next work: memory that is new costs a
+/// page fault every 4 KiB.
+pub(super) struct Room {
+    numbers: Vec<f32>,
+    start: usize,
+    length: usize,
+}
+
+impl Room {
+    /// So many numbers.
+    pub(super) fn of(length: usize) -> Self {
+        let mut numbers = ROOMS.with_borrow_mut(Vec::pop).unwrap_or_default();
+        if numbers.len() < length + LINE {
+            numbers = vec![0.0; length + LINE];
+        }
+        // Of a pointer that cannot be aligned, it is `usize::MAX`.
+        let start = numbers.as_ptr().align_offset(size_of::<[f32; LINE]>());
+        Self {
+            numbers,
+            start: start.min(LINE),
+            length,
+        }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let numbers = std::mem::take(&mut self.numbers);
+        if numbers.len() <= MOST {
+            ROOMS.with_borrow_mut(|rooms| rooms.push(numbers));
+        }
+    }
+}
+
+impl Deref for Room {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.numbers[self.start..][..self.length]
+    }
+}
+
+impl DerefMut for Room {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.numbers[self.start..][..self.length]
+    }
+}
