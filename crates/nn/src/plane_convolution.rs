@@ -77,34 +77,47 @@ impl Planes {
         self.size * self.size * self.colours
     }
 
-    /// Writes what each of the outputs in `rows` sees of the picture that `numbers` begin with.
-    pub(crate) fn unfold(&self, numbers: &[f32], rows: Range<usize>, output: &mut [f32]) {
-        let (height, width) = (self.rows.input, self.columns.input);
-        output.fill(0.0);
-        let lines = output.chunks_exact_mut(self.columns.output * self.seen());
-        for (row, output) in rows.zip(lines) {
-            let top = row * self.rows.stride;
-            for down in self.rows.inside(top, self.size) {
-                let y = top + down - self.rows.before;
-                for colour in 0..self.colours {
-                    let line = &numbers[(colour * height + y) * width..][..width];
-                    let place = (down * self.size) * self.colours + colour;
-                    self.spread(line, &mut output[place..]);
-                }
-            }
-        }
+    /// Numbers of a line with the zeros around it.
+    pub(crate) fn line(&self) -> usize {
+        let seen = (self.columns.output.max(1) - 1) * self.columns.stride + self.size;
+        seen.max(self.columns.before + self.columns.input) * self.colours
     }
 
-    /// Copies what each output sees of one colour's line.
-    fn spread(&self, line: &[f32], output: &mut [f32]) {
-        for (column, output) in output.chunks_mut(self.seen()).enumerate() {
-            let left = column * self.columns.stride;
-            let inside = self.columns.inside(left, self.size);
-            let first = left + inside.start - self.columns.before;
-            let line = &line[first..first + inside.len()];
-            let places = output[inside.start * self.colours..].iter_mut();
-            for (place, number) in places.step_by(self.colours).zip(line) {
-                *place = *number;
+    /// Writes what each of the outputs in `rows` sees of the picture that `numbers` begin with. There is room for a `line`.
+    pub(crate) fn unfold(
+        &self,
+        numbers: &[f32],
+        rows: Range<usize>,
+        line: &mut [f32],
+        output: &mut [f32],
+    ) {
+        let (colours, width) = (self.colours, self.columns.input);
+        let (across, seen) = (self.size * colours, self.seen());
+        let plane = self.rows.input * width;
+        line.fill(0.0);
+        let outputs = output.chunks_exact_mut(self.columns.output * seen);
+        for (row, output) in rows.zip(outputs) {
+            let top = row * self.rows.stride;
+            let inside = self.rows.inside(top, self.size);
+            for down in 0..self.size {
+                let parts = output.chunks_exact_mut(seen);
+                let parts = parts.map(|seen| &mut seen[down * across..(down + 1) * across]);
+                if !inside.contains(&down) {
+                    parts.for_each(|part| part.fill(0.0));
+                    continue;
+                }
+                let y = top + down - self.rows.before;
+                for colour in 0..colours {
+                    let from = &numbers[colour * plane + y * width..][..width];
+                    let to = line[self.columns.before * colours + colour..].iter_mut();
+                    for (to, from) in to.step_by(colours).zip(from) {
+                        *to = *from;
+                    }
+                }
+                let lines = line.windows(across);
+                for (part, line) in parts.zip(lines.step_by(self.columns.stride * colours)) {
+                    part.copy_from_slice(line);
+                }
             }
         }
     }

@@ -356,14 +356,16 @@ impl Run<'_> {
             });
         }
         let count = pass.pictures.len() * picture;
-        let mut unfolded = Room::of(match self.source {
-            Source::Pixels(_) => 0,
-            Source::Planes(..) => count * inputs,
-        });
+        let (unfolded, line) = match self.source {
+            Source::Pixels(_) => (0, 0),
+            Source::Planes(_, planes) => (count * inputs, planes.line()),
+        };
+        let (mut unfolded, mut line) = (Room::of(unfolded), Room::of(line));
         if let Source::Planes(numbers, planes) = self.source {
             let pictures = unfolded.chunks_exact_mut((picture * inputs).max(1));
             for (index, output) in pass.pictures.clone().zip(pictures) {
-                planes.unfold(&numbers[index * planes.numbers()..], fresh.clone(), output);
+                let numbers = &numbers[index * planes.numbers()..];
+                planes.unfold(numbers, fresh.clone(), &mut line, output);
             }
         }
         if precision == Precision::F32 {

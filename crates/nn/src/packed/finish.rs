@@ -60,33 +60,39 @@ pub(super) struct Scaled<'a> {
 }
 
 impl Ending<'_> {
-    /// Whether there is what `count` rows of a panel so wide need.
-    pub(super) fn check(&self, count: usize, width: usize) {
+    /// Whether there is what `count` rows of a panel so wide need, of `scaled` sums or others.
+    pub(super) fn check(&self, (count, width): (usize, usize), scaled: bool) {
         let last = (count - 1) * self.outputs.stride + self.wanted;
         assert!(self.wanted <= width && self.bias.len() >= width);
         assert!(self.outputs.length >= last, "a tile lies in the output");
         assert!(self.addend.is_none_or(|addend| addend.len() >= last));
+        assert!(self.scaled.is_some() == scaled);
         assert!(self.scaled.is_none_or(|scaled| {
             let by_output = scaled.scales.len().min(scaled.totals.len());
             by_output >= width && scaled.rows.len() >= count
         }));
     }
 
-    /// Scales, shifts, activates and writes a tile.
+    /// Shifts, activates and writes a tile; scales it before where it is of `SCALED` sums.
     ///
     /// # Safety
     /// As of [`Vector`]; the ending was [checked](Self::check) for so many rows and registers, and nobody else has these outputs.
     #[inline(always)]
-    pub(super) unsafe fn write<V: Vector, const ROWS: usize, const VECTORS: usize>(
+    pub(super) unsafe fn write<
+        V: Vector,
+        const ROWS: usize,
+        const VECTORS: usize,
+        const SCALED: bool,
+    >(
         &self,
-        sums: [[V; VECTORS]; ROWS],
+        sums: &[[V; VECTORS]; ROWS],
     ) {
         // SAFETY: as the caller promises.
         unsafe {
             match (self.relu6, self.addend) {
-                (true, _) => self.write_with::<V, ROWS, VECTORS, true, false>(sums),
-                (_, Some(_)) => self.write_with::<V, ROWS, VECTORS, false, true>(sums),
-                _ => self.write_with::<V, ROWS, VECTORS, false, false>(sums),
+                (true, _) => self.write_with::<V, ROWS, VECTORS, SCALED, true, false>(sums),
+                (_, Some(_)) => self.write_with::<V, ROWS, VECTORS, SCALED, false, true>(sums),
+                _ => self.write_with::<V, ROWS, VECTORS, SCALED, false, false>(sums),
             }
         }
     }
@@ -96,39 +102,42 @@ impl Ending<'_> {
         V: Vector,
         const ROWS: usize,
         const VECTORS: usize,
+        const SCALED: bool,
         const RELU6: bool,
         const ADD: bool,
     >(
         &self,
-        sums: [[V; VECTORS]; ROWS],
+        sums: &[[V; VECTORS]; ROWS],
     ) {
-        // SAFETY: as the caller promises.
-        unsafe {
-            let bias: [V; VECTORS] = registers(self.bias);
-            let scaled = self.scaled.map(|scaled| {
-                let by_output: [[V; VECTORS]; 2] =
-                    [registers(scaled.scales), registers(scaled.totals)];
-                (by_output, scaled.rows)
-            });
-            for (row, sums) in sums.into_iter().enumerate() {
-                let place = row * self.outputs.stride;
-                for (register, sum) in sums.into_iter().enumerate() {
-                    let mut number = sum;
-                    if let Some(([scales, totals], rows)) = scaled {
-                        let [scale, zero] = *rows.get_unchecked(row);
-                        let shifted = totals[register].times_plus(V::all(-zero), number);
-                        let scale = scales[register].times(V::all(scale));
-                        number = shifted.times_plus(scale, bias[register]);
+        let addend = self.addend.map_or(std::ptr::null(), <[f32]>::as_ptr);
+        for register in 0..VECTORS {
+            let column = register * V::LENGTH;
+            let left = self.wanted.saturating_sub(column);
+            // SAFETY: as the caller promises; what is read and written of `addend` and output was checked.
+            unsafe {
+                let bias = V::load(self.bias.as_ptr().add(column));
+                let (mut scales, mut totals) = (bias, bias);
+                let mut by_row: &[[f32; 2]] = &[];
+                if SCALED && let Some(scaled) = self.scaled {
+                    scales = V::load(scaled.scales.as_ptr().add(column));
+                    totals = V::load(scaled.totals.as_ptr().add(column));
+                    by_row = scaled.rows;
+                }
+                for (row, sums) in sums.iter().enumerate() {
+                    let mut number = sums[register];
+                    if SCALED {
+                        let [scale, zero] = *by_row.get_unchecked(row);
+                        let shifted = totals.times_plus(V::all(-zero), number);
+                        number = shifted.times_plus(scales.times(V::all(scale)), bias);
                     } else {
-                        number = number.plus(bias[register]);
+                        number = number.plus(bias);
                     }
                     if RELU6 {
                         number = Activation::Relu6.of(number);
                     }
-                    let place = place + register * V::LENGTH;
-                    let left = self.wanted.saturating_sub(register * V::LENGTH);
-                    let addend = self.addend.unwrap_or_default().as_ptr().wrapping_add(place);
-                    let output = self.outputs.first.add(place);
+                    let place = row * self.outputs.stride + column;
+                    let output = self.outputs.first.wrapping_add(place);
+                    let addend = addend.wrapping_add(place);
                     if left >= V::LENGTH {
                         if ADD {
                             number = number.plus(V::load(addend));
@@ -144,17 +153,6 @@ impl Ending<'_> {
             }
         }
     }
-}
-
-/// So many registers of `numbers`.
-#[inline(always)]
-unsafe fn registers<V: Vector, const VECTORS: usize>(numbers: &[f32]) -> [V; VECTORS] {
-    let mut all = [unsafe { V::all(0.0) }; VECTORS];
-    for (register, all) in all.iter_mut().enumerate() {
-        // SAFETY: as the caller promises.
-        *all = unsafe { V::load(numbers.as_ptr().add(register * V::LENGTH)) };
-    }
-    all
 }
 
 /// The sums of one tile, and where its outputs belong.

@@ -54,6 +54,8 @@ pub(super) struct Kernels {
     pub(super) width: usize,
     /// The most rows of a tile.
     pub(super) rows: usize,
+    /// Whether the sums are of bytes, which are to be scaled.
+    scaled: bool,
     /// By rows less one, of whole panels.
     whole: &'static [Tile],
     /// The same of half panels.
@@ -192,7 +194,7 @@ impl Kernels {
     ) {
         let lanes = panel.lanes.len() / panel.width;
         assert!(rows.len() >= (count - 1) * stride + lanes);
-        ending.check(count, panel.width);
+        ending.check((count, panel.width), self.scaled);
         let multiply = self.tile(count, panel.width);
         // SAFETY: the assertions say that there are so many rows, and that the ending has what it needs for them; a panel has
         // its width in each lane. Without `more`, and with an ending, no sums are read or written.
@@ -228,11 +230,12 @@ use tiles;
 
 /// A tile `$name` compiled for the instructions `$features`, of registers of `$length` lanes. `$load(place)` gives those of a
 /// panel, `$all(lane)` a row's lane in all places; the sums of the type `$sum` start as `$zero`, and `$add(sum, row, panel)` adds
-/// the products of a lane. `$float(sum)` is a sum as numbers in a `$vector`.
+/// the products of a lane. `$float(sum)` is a sum as numbers in a `$vector`; `$scaled`, whether these
+/// are to be scaled.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! tile {
     ($name:ident, $features:literal, $length:literal, $load:expr, $all:expr, $sum:ty, $zero:expr, $add:expr,
-     $vector:ty, $float:expr) => {
+     $vector:ty, $float:expr, $scaled:literal) => {
         #[target_feature(enable = $features)]
         unsafe fn $name<const ROWS: usize, const VECTORS: usize>(
             rows: *const u32,
@@ -266,8 +269,13 @@ macro_rules! tile {
                     }
                 }
                 if let Some(ending) = ending {
-                    let numbers = totals.map(|totals| totals.map($float));
-                    ending.write::<$vector, ROWS, VECTORS>(numbers);
+                    let mut numbers = [[<$vector as Vector>::all(0.0); VECTORS]; ROWS];
+                    for (numbers, totals) in numbers.iter_mut().zip(&totals) {
+                        for (number, total) in numbers.iter_mut().zip(totals) {
+                            *number = $float(*total);
+                        }
+                    }
+                    ending.write::<$vector, ROWS, VECTORS, $scaled>(&numbers);
                     return;
                 }
                 for (index, total) in totals.as_flattened().iter().enumerate() {
@@ -286,12 +294,14 @@ use tile;
 macro_rules! loops {
     ($(#[$features:meta])? $vector:ty, width: $width:expr, rows: $rows:literal) => {
         const fn kernels_of(
+            scaled: bool,
             whole: &'static [$crate::packed::kernel::Tile],
             half: &'static [$crate::packed::kernel::Tile],
         ) -> $crate::packed::kernel::Kernels {
             $crate::packed::kernel::Kernels {
                 width: $width,
                 rows: $rows,
+                scaled,
                 whole,
                 half,
                 finish,

@@ -3,22 +3,26 @@
 use std::arch::x86_64::*;
 
 use super::{Kernels, loops, tile, tiles};
-use crate::packed::Precision;
+use crate::packed::{Precision, vector::Vector};
 
 /// 6 rows of two registers are 12 of the 16.
 const F32: Kernels = kernels_of(
+    false,
     tiles!(f32_tile, 2, [1 2 3 4 5 6]),
     tiles!(f32_tile, 1, [1 2 3 4 5 6]),
 );
 const BF16: Kernels = kernels_of(
+    false,
     tiles!(bf16_tile, 2, [1 2 3 4 5 6]),
     tiles!(bf16_tile, 1, [1 2 3 4 5 6]),
 );
 const INT8: Kernels = kernels_of(
+    true,
     tiles!(int8_tile, 2, [1 2 3 4 5 6]),
     tiles!(int8_tile, 1, [1 2 3 4 5 6]),
 );
 const INT8_VNNI: Kernels = kernels_of(
+    true,
     tiles!(vnni_tile, 2, [1 2 3 4 5 6]),
     tiles!(vnni_tile, 1, [1 2 3 4 5 6]),
 );
@@ -34,7 +38,7 @@ pub(super) fn kernels(precision: Precision) -> Kernels {
 
 /// A tile of these registers.
 macro_rules! own_tile {
-    ($name:ident, $features:literal, $sum:ty, $zero:expr, $add:expr, $float:expr) => {
+    ($name:ident, $features:literal, $sum:ty, $zero:expr, $add:expr, $float:expr, $scaled:literal) => {
         tile!(
             $name,
             $features,
@@ -45,7 +49,8 @@ macro_rules! own_tile {
             $zero,
             $add,
             __m256,
-            $float
+            $float,
+            $scaled
         );
     };
 }
@@ -56,7 +61,8 @@ own_tile!(
     __m256,
     _mm256_setzero_ps(),
     |sum, row, panel| _mm256_fmadd_ps(_mm256_castsi256_ps(row), _mm256_castsi256_ps(panel), sum),
-    |sum| sum
+    |sum| sum,
+    false
 );
 // A bf16 is the upper half of an f32.
 own_tile!(
@@ -71,7 +77,8 @@ own_tile!(
         let sum = _mm256_fmadd_ps(low(row), low(panel), sum);
         _mm256_fmadd_ps(high(row), high(panel), sum)
     },
-    |sum| sum
+    |sum| sum,
+    false
 );
 // Unlike `vpmaddubsw`, this does not saturate: bytes become 16 bits first.
 own_tile!(
@@ -88,7 +95,8 @@ own_tile!(
         let odd = _mm256_madd_epi16(odd_row, odd_panel);
         _mm256_add_epi32(sum, _mm256_add_epi32(even, odd))
     },
-    |sum| _mm256_cvtepi32_ps(sum)
+    |sum| _mm256_cvtepi32_ps(sum),
+    true
 );
 own_tile!(
     vnni_tile,
@@ -96,7 +104,8 @@ own_tile!(
     __m256i,
     _mm256_setzero_si256(),
     |sum, row, panel| _mm256_dpbusd_avx_epi32(sum, row, panel),
-    |sum| _mm256_cvtepi32_ps(sum)
+    |sum| _mm256_cvtepi32_ps(sum),
+    true
 );
 
 loops!(

@@ -3,18 +3,21 @@
 use std::arch::x86_64::*;
 
 use super::{Kernels, loops, tile, tiles};
-use crate::packed::Precision;
+use crate::packed::{Precision, vector::Vector};
 
 /// 14 rows of two registers are 28 of the 32; two hold the panel's lanes, one the row's.
 const F32: Kernels = kernels_of(
+    false,
     tiles!(f32_tile, 2, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]),
     tiles!(f32_tile, 1, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]),
 );
 const BF16: Kernels = kernels_of(
+    false,
     tiles!(bf16_tile, 2, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]),
     tiles!(bf16_tile, 1, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]),
 );
 const INT8: Kernels = kernels_of(
+    true,
     tiles!(int8_tile, 2, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]),
     tiles!(int8_tile, 1, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]),
 );
@@ -31,7 +34,7 @@ pub(super) fn kernels(precision: Precision) -> Option<Kernels> {
 
 /// A tile of these registers.
 macro_rules! own_tile {
-    ($name:ident, $features:literal, $sum:ty, $zero:expr, $add:expr, $float:expr) => {
+    ($name:ident, $features:literal, $sum:ty, $zero:expr, $add:expr, $float:expr, $scaled:literal) => {
         tile!(
             $name,
             $features,
@@ -46,7 +49,8 @@ macro_rules! own_tile {
             $zero,
             $add,
             __m512,
-            $float
+            $float,
+            $scaled
         );
     };
 }
@@ -60,7 +64,8 @@ own_tile!(
     __m512,
     _mm512_setzero_ps(),
     |sum, row, panel| _mm512_fmadd_ps(_mm512_castsi512_ps(row), _mm512_castsi512_ps(panel), sum),
-    |sum| sum
+    |sum| sum,
+    false
 );
 own_tile!(
     bf16_tile,
@@ -72,7 +77,8 @@ own_tile!(
         std::mem::transmute::<__m512i, __m512bh>(row),
         std::mem::transmute::<__m512i, __m512bh>(panel)
     ),
-    |sum| sum
+    |sum| sum,
+    false
 );
 own_tile!(
     int8_tile,
@@ -80,7 +86,8 @@ own_tile!(
     __m512i,
     _mm512_setzero_si512(),
     |sum, row, panel| _mm512_dpbusd_epi32(sum, row, panel),
-    |sum| _mm512_cvtepi32_ps(sum)
+    |sum| _mm512_cvtepi32_ps(sum),
+    true
 );
 
 loops!(

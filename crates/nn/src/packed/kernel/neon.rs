@@ -3,18 +3,21 @@
 use std::arch::aarch64::*;
 
 use super::{Kernels, loops, tile, tiles};
-use crate::packed::Precision;
+use crate::packed::{Precision, vector::Vector};
 
 /// 12 rows of two registers are 24 of the 32.
 const F32: Kernels = kernels_of(
+    false,
     tiles!(f32_tile, 2, [1 2 3 4 5 6 7 8 9 10 11 12]),
     tiles!(f32_tile, 1, [1 2 3 4 5 6 7 8 9 10 11 12]),
 );
 const BF16: Kernels = kernels_of(
+    false,
     tiles!(bf16_tile, 2, [1 2 3 4 5 6 7 8 9 10 11 12]),
     tiles!(bf16_tile, 1, [1 2 3 4 5 6 7 8 9 10 11 12]),
 );
 const INT8: Kernels = kernels_of(
+    true,
     tiles!(int8_tile, 2, [1 2 3 4 5 6 7 8 9 10 11 12]),
     tiles!(int8_tile, 1, [1 2 3 4 5 6 7 8 9 10 11 12]),
 );
@@ -29,7 +32,7 @@ pub(super) fn kernels(precision: Precision) -> Kernels {
 
 /// A tile of these registers.
 macro_rules! own_tile {
-    ($name:ident, $sum:ty, $zero:expr, $add:expr, $float:expr) => {
+    ($name:ident, $sum:ty, $zero:expr, $add:expr, $float:expr, $scaled:literal) => {
         tile!(
             $name,
             "neon",
@@ -40,7 +43,8 @@ macro_rules! own_tile {
             $zero,
             $add,
             float32x4_t,
-            $float
+            $float,
+            $scaled
         );
     };
 }
@@ -54,7 +58,8 @@ own_tile!(
         vreinterpretq_f32_u32(row),
         vreinterpretq_f32_u32(panel)
     ),
-    |sum| sum
+    |sum| sum,
+    false
 );
 // A bf16 is the upper half of an f32.
 own_tile!(
@@ -67,7 +72,8 @@ own_tile!(
         let sum = vfmaq_f32(sum, low(row), low(panel));
         vfmaq_f32(sum, high(row), high(panel))
     },
-    |sum| sum
+    |sum| sum,
+    false
 );
 own_tile!(
     int8_tile,
@@ -87,7 +93,8 @@ own_tile!(
     };
     vaddq_s32(sum, vpaddq_s32(pairs(low), pairs(high)))
     },
-    |sum| vcvtq_f32_s32(sum)
+    |sum| vcvtq_f32_s32(sum),
+    true
 );
 
 loops!(

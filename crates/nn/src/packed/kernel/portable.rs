@@ -6,14 +6,17 @@ use crate::packed::{Precision, finish::Ending, vector::Plain};
 const VECTOR: usize = 4;
 
 const F32: Kernels = kernels_of(
+    false,
     tiles!(f32_tile, 2, [1 2 3 4]),
     tiles!(f32_tile, 1, [1 2 3 4]),
 );
 const BF16: Kernels = kernels_of(
+    false,
     tiles!(bf16_tile, 2, [1 2 3 4]),
     tiles!(bf16_tile, 1, [1 2 3 4]),
 );
 const INT8: Kernels = kernels_of(
+    true,
     tiles!(int8_tile, 2, [1 2 3 4]),
     tiles!(int8_tile, 1, [1 2 3 4]),
 );
@@ -28,7 +31,7 @@ pub(super) fn kernels(precision: Precision) -> Kernels {
 
 /// A tile of sums of the type `$sum`, to which `$add(sum, row, panel)` adds the products of a lane.
 macro_rules! tile {
-    ($name:ident, $sum:ty, $add:expr, $float:expr) => {
+    ($name:ident, $sum:ty, $add:expr, $float:expr, $scaled:literal) => {
         unsafe fn $name<const ROWS: usize, const VECTORS: usize>(
             rows: *const u32,
             stride: usize,
@@ -60,7 +63,7 @@ macro_rules! tile {
                 }
                 if let Some(ending) = ending {
                     let numbers = totals.map(|totals| totals.map(|sums| Plain(sums.map($float))));
-                    ending.write::<Plain, ROWS, VECTORS>(numbers);
+                    ending.write::<Plain, ROWS, VECTORS, $scaled>(&numbers);
                     return;
                 }
                 sums.write_unaligned(totals);
@@ -73,7 +76,8 @@ tile!(
     f32_tile,
     f32,
     |sum: f32, row, panel| { sum + f32::from_bits(row) * f32::from_bits(panel) },
-    |sum| sum
+    |sum| sum,
+    false
 );
 // A bf16 is the upper half of an f32.
 tile!(
@@ -84,7 +88,8 @@ tile!(
     let high = |lane| f32::from_bits(lane & 0xffff_0000);
     sum + low(row) * low(panel) + high(row) * high(panel)
     },
-    |sum| sum
+    |sum| sum,
+    false
 );
 tile!(
     int8_tile,
@@ -95,7 +100,8 @@ tile!(
         sum + i32::from(row) * i32::from(panel.cast_signed())
     })
     },
-    |sum| sum as f32
+    |sum| sum as f32,
+    true
 );
 
 loops!(Plain, width: 2 * VECTOR, rows: 4);
