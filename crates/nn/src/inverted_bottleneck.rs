@@ -14,7 +14,7 @@ pub struct InvertedBottleneck {
     project: Linear,
     residual: bool,
     /// Of the fused form: bias and weights of the convolution, as it reads them.
-    learned: Option<Vec<f32>>,
+    learned: Option<packed::Aligned>,
 }
 
 /// What makes the channels that the convolution within each of them sees; ReLU6 (0 below 0, 6 above 6) follows.

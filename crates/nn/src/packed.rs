@@ -25,6 +25,7 @@ pub(crate) use finish::Finish;
 pub(crate) use matrix::Matrix;
 pub(crate) use normalisation::normalise;
 pub(crate) use product::{multiply, multiply_twice};
+pub(crate) use room::Aligned;
 pub(crate) use rows::Rows;
 
 /// In what numbers products are computed; sums are of f32, or exact.

@@ -77,48 +77,68 @@ impl Planes {
         self.size * self.size * self.colours
     }
 
-    /// Numbers of a line with the zeros around it.
-    pub(crate) fn line(&self) -> usize {
+    /// Numbers of a line with the zeros around it, and of what is copied behind it.
+    fn line(&self) -> usize {
         let seen = (self.columns.output.max(1) - 1) * self.columns.stride + self.size;
-        seen.max(self.columns.before + self.columns.input) * self.colours
+        seen.max(self.columns.before + self.columns.input) * self.colours + COPIED
     }
 
-    /// Writes what each of the outputs in `rows` sees of the picture that `numbers` begin with. There is room for a `line`.
+    /// Numbers of the lines under a kernel.
+    pub(crate) fn lines(&self) -> usize {
+        self.size * self.line()
+    }
+
+    /// Writes what each of the outputs in `rows` sees of the picture that `numbers` begin with. There is room for `lines`.
     pub(crate) fn unfold(
         &self,
         numbers: &[f32],
         rows: Range<usize>,
-        line: &mut [f32],
+        lines: &mut [f32],
         output: &mut [f32],
     ) {
-        let (colours, width) = (self.colours, self.columns.input);
-        let (across, seen) = (self.size * colours, self.seen());
-        let plane = self.rows.input * width;
-        line.fill(0.0);
-        let outputs = output.chunks_exact_mut(self.columns.output * seen);
-        for (row, output) in rows.zip(outputs) {
-            let top = row * self.rows.stride;
-            let inside = self.rows.inside(top, self.size);
-            for down in 0..self.size {
-                let parts = output.chunks_exact_mut(seen);
-                let parts = parts.map(|seen| &mut seen[down * across..(down + 1) * across]);
-                if !inside.contains(&down) {
-                    parts.for_each(|part| part.fill(0.0));
-                    continue;
-                }
-                let y = top + down - self.rows.before;
-                for colour in 0..colours {
-                    let from = &numbers[colour * plane + y * width..][..width];
-                    let to = line[self.columns.before * colours + colour..].iter_mut();
-                    for (to, from) in to.step_by(colours).zip(from) {
-                        *to = *from;
+        let (across, seen) = (self.size * self.colours, self.seen());
+        let step = self.columns.stride * self.colours;
+        lines.fill(0.0);
+        for (index, row) in rows.enumerate() {
+            self.interleave(numbers, row, lines);
+            let pixels = index * self.columns.output..(index + 1) * self.columns.output;
+            for (column, pixel) in pixels.enumerate() {
+                for (down, line) in lines.chunks_exact(self.line()).enumerate() {
+                    let from = &line[column * step..];
+                    let to = &mut output[pixel * seen + down * across..];
+                    // More than is seen is quicker to copy; what follows is written afterwards.
+                    match (from.first_chunk::<COPIED>(), to.first_chunk_mut::<COPIED>()) {
+                        (Some(from), Some(to)) if across <= COPIED => *to = *from,
+                        _ => to[..across].copy_from_slice(&from[..across]),
                     }
                 }
-                let lines = line.windows(across);
-                for (part, line) in parts.zip(lines.step_by(self.columns.stride * colours)) {
-                    part.copy_from_slice(line);
+            }
+        }
+    }
+
+    /// Brings the colours of each pixel side by side, in the lines under the kernel of the outputs of `row`.
+    fn interleave(&self, numbers: &[f32], row: usize, lines: &mut [f32]) {
+        let (colours, width) = (self.colours, self.columns.input);
+        let top = row * self.rows.stride;
+        let inside = self.rows.inside(top, self.size);
+        for (down, line) in lines.chunks_exact_mut(self.line()).enumerate() {
+            let line = &mut line[self.columns.before * colours..][..width * colours];
+            if !inside.contains(&down) {
+                line.fill(0.0);
+                continue;
+            }
+            let y = top + down - self.rows.before;
+            for colour in 0..colours {
+                let place = (colour * self.rows.input + y) * width;
+                let from = &numbers[place..place + width];
+                let to = line[colour..].iter_mut().step_by(colours);
+                for (to, from) in to.zip(from) {
+                    *to = *from;
                 }
             }
         }
     }
 }
+
+/// Numbers that are copied at once.
+const COPIED: usize = 16;

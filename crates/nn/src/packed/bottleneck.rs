@@ -9,7 +9,7 @@ use super::{
     finish::Outputs,
     matrix::Panel,
     product::{share, tiles},
-    room::Room,
+    room::{Aligned, Room},
     rows::{BEHIND, Narrow},
     vector::Vector,
 };
@@ -59,7 +59,7 @@ pub(crate) enum Source<'a> {
 
 /// Bias and weights of the convolution, panel by panel: the bias of its channels, then their weights at each place of the
 /// kernel; filled up with zeros. `weight` is (places, channels).
-pub(crate) fn learned(weight: &[f32], bias: &[f32], widen: &Matrix) -> Vec<f32> {
+pub(crate) fn learned(weight: &[f32], bias: &[f32], widen: &Matrix) -> Aligned {
     let mut learned = Vec::new();
     for panel in 0..widen.panels() {
         let panel = widen.panel(panel);
@@ -70,7 +70,7 @@ pub(crate) fn learned(weight: &[f32], bias: &[f32], widen: &Matrix) -> Vec<f32> 
             learned.resize(learned.len() + panel.width - row.len(), 0.0);
         }
     }
-    learned
+    Aligned::copy(&learned)
 }
 
 /// Some rows of outputs of some pictures, of which only the lines from `fresh` on are not widened yet.
@@ -116,7 +116,7 @@ impl Bottleneck<'_> {
         };
         let rows = self.rows.output;
         // The lines that two parts see are widened twice.
-        let parts = (rows / (3 * self.size)).clamp(1, rayon::current_num_threads());
+        let parts = (rows / self.size).clamp(1, rayon::current_num_threads());
         match threads {
             Threads::One => run.rows(0..pictures, 0..rows, threads),
             Threads::All if rows <= self.step() => run.rows(0..pictures, 0..rows, threads),
@@ -358,7 +358,7 @@ impl Run<'_> {
         let count = pass.pictures.len() * picture;
         let (unfolded, line) = match self.source {
             Source::Pixels(_) => (0, 0),
-            Source::Planes(_, planes) => (count * inputs, planes.line()),
+            Source::Planes(_, planes) => (count * inputs, planes.lines()),
         };
         let (mut unfolded, mut line) = (Room::of(unfolded), Room::of(line));
         if let Source::Planes(numbers, planes) = self.source {
@@ -434,29 +434,44 @@ impl Strip<'_> {
         assert!(self.width == registers * V::LENGTH);
         // SAFETY: as the caller promises.
         unsafe {
-            match (registers, self.axes[1].stride) {
-                (2, 1) => self.rows::<V, 2>(1),
-                (2, 2) => self.rows::<V, 2>(2),
-                (2, stride) => self.rows::<V, 2>(stride),
-                (1, stride) => self.rows::<V, 1>(stride),
+            match registers {
+                2 => self.with_kernel::<V, 2>(),
+                1 => self.with_kernel::<V, 1>(),
                 _ => unreachable!("a panel is one or two registers wide"),
             }
         }
     }
 
+    /// Compiled for the kernels that there are in networks, and for any.
     #[inline(always)]
-    unsafe fn rows<V: Vector, const N: usize>(&self, stride: usize) {
+    unsafe fn with_kernel<V: Vector, const N: usize>(&self) {
+        let stride = self.axes[1].stride;
+        // SAFETY: as the caller promises.
+        unsafe {
+            match (self.size, stride) {
+                (3, 1) => self.rows::<V, N>(3, 1),
+                (3, 2) => self.rows::<V, N>(3, 2),
+                (5, 1) => self.rows::<V, N>(5, 1),
+                (5, 2) => self.rows::<V, N>(5, 2),
+                (size, stride) => self.rows::<V, N>(size, stride),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn rows<V: Vector, const N: usize>(&self, size: usize, stride: usize) {
         let [rows, columns] = self.axes;
         for (index, row) in self.rows.clone().enumerate() {
             let top = row * rows.stride;
-            let down = rows.inside(top, self.size);
+            let down = rows.inside(top, size);
             for start in (0..columns.output).step_by(COLUMNS) {
                 let count = COLUMNS.min(columns.output - start);
                 let place = index * columns.output + start;
+                let pixel = start * stride;
                 // SAFETY: as the caller promises.
                 unsafe {
-                    let sums = self.sums::<V, N>(top, down.clone(), start * stride, stride);
-                    self.write(&sums[..count], place);
+                    let sums = self.sums::<V, N>(top, down.clone(), pixel, (size, stride));
+                    self.write(&sums, count, place);
                 }
             }
         }
@@ -470,9 +485,9 @@ impl Strip<'_> {
         top: usize,
         down: Range<usize>,
         pixel: usize,
-        stride: usize,
+        (size, stride): (usize, usize),
     ) -> [[V; N]; COLUMNS] {
-        let (size, width) = (self.size, N * V::LENGTH);
+        let width = N * V::LENGTH;
         let line = self.pixels * width;
         let ring = self.lines.len() / line;
         assert!(down.end <= size && self.learned.len() >= (1 + size * size) * width);
@@ -486,10 +501,11 @@ impl Strip<'_> {
                     *sum = V::load(bias.add(register * V::LENGTH));
                 }
             }
+            let mut place = (top + down.start) % ring;
             for down in down {
                 let mut weight = bias.add((1 + down * size) * width);
-                let seen = (top + down) % ring * line + pixel * width;
-                let mut seen = self.lines.as_ptr().add(seen);
+                let mut seen = self.lines.as_ptr().add(place * line + pixel * width);
+                place = if place + 1 == ring { 0 } else { place + 1 };
                 for _ in 0..size {
                     let mut weights = [V::all(0.0); N];
                     for (register, weights) in weights.iter_mut().enumerate() {
@@ -510,16 +526,26 @@ impl Strip<'_> {
         }
     }
 
-    /// ReLU6 of the sums, as the lanes of the outputs from `place` on.
+    /// ReLU6 of the first `count` sums, as the lanes of the outputs from `place` on.
     #[inline(always)]
-    unsafe fn write<V: Vector, const N: usize>(&self, sums: &[[V; N]], place: usize) {
+    unsafe fn write<V: Vector, const N: usize>(
+        &self,
+        sums: &[[V; N]; COLUMNS],
+        count: usize,
+        place: usize,
+    ) {
         let lanes = N * V::LENGTH / self.precision.in_lane();
         let stride = self.hidden.stride();
-        let to = self.hidden.part_of(place * stride, sums.len() * stride - stride + lanes);
+        let length = (count - 1) * stride + lanes;
+        let to = self.hidden.part_of(place * stride, length);
+        // The sums stay in registers where their places are known.
         for (pixel, sums) in sums.iter().enumerate() {
+            if pixel == count {
+                break;
+            }
+            let to = to.wrapping_add(pixel * stride);
             // SAFETY: `part_of` looked whether there are so many lanes; and as the caller promises.
             unsafe {
-                let to = to.add(pixel * stride);
                 for (register, sum) in sums.iter().enumerate() {
                     let (number, place) = (Activation::Relu6.of(*sum), register * V::LENGTH);
                     match self.precision {

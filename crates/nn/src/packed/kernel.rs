@@ -24,7 +24,7 @@ use super::{
     Arithmetic, Instructions, Precision,
     bottleneck::Strip,
     finish::{Ending, Finishing, TileOf},
-    matrix::Panel,
+    matrix::{OfInput, Panel},
     rows::Narrow,
 };
 use crate::Activation;
@@ -69,6 +69,7 @@ pub(super) struct Kernels {
     activate: Activate,
     depthwise: Depthwise,
     convert_narrow: ConvertNarrow,
+    weights: WeightsOfInput,
 }
 
 /// What follows the sums, compiled for one instruction set, which the processor has to have.
@@ -87,6 +88,8 @@ type Activate = unsafe fn(Activation, &mut [f32]);
 type Normalise = unsafe fn(&[f32], &[f32], &[f32], f32, &mut [MaybeUninit<f32>]);
 /// As [`Narrow::convert`], likewise.
 type ConvertNarrow = unsafe fn(&Narrow<'_>, &mut [u32], &mut [[f32; 2]]);
+/// As [`OfInput::weights`], likewise.
+type WeightsOfInput = unsafe fn(&OfInput<'_>, &mut [f32]);
 /// As [`Strip::compute`], likewise.
 type Depthwise = unsafe fn(&Strip<'_>);
 
@@ -176,6 +179,12 @@ impl Kernels {
     ) {
         // SAFETY: as above.
         unsafe { (self.convert_narrow)(narrow, lanes, scales) }
+    }
+
+    /// As [`OfInput::weights`].
+    pub(super) fn weights(&self, of_input: &OfInput<'_>, weights: &mut [f32]) {
+        // SAFETY: as above.
+        unsafe { (self.weights)(of_input, weights) }
     }
 
     /// As [`Strip::compute`].
@@ -313,6 +322,7 @@ macro_rules! loops {
                 activate,
                 depthwise,
                 convert_narrow,
+                weights,
             }
         }
 
@@ -369,6 +379,14 @@ macro_rules! loops {
         ) {
             // SAFETY: as the caller promises.
             unsafe { narrow.convert::<$vector>(lanes, scales) }
+        }
+
+        $(#[$features])?
+        unsafe fn weights(
+            of_input: &$crate::packed::matrix::OfInput<'_>,
+            weights: &mut [f32],
+        ) {
+            of_input.weights(weights);
         }
 
         $(#[$features])?

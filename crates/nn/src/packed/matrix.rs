@@ -199,24 +199,19 @@ impl Matrix {
     /// would multiply what the bytes lack.
     pub(super) fn weights_of(&self, input: usize) -> Vec<f32> {
         let (lane, byte) = (input / 4, input % 4);
-        let mut weights = Vec::with_capacity(self.scales.len());
+        let mut weights = vec![0.0; self.scales.len()];
         for index in 0..self.panels() {
-            let (panel, start) = (self.panel(index), self.panel_starts_at(index));
-            let place = lane * panel.width;
-            let lanes = panel.lanes[place..].iter().take(panel.width);
-            let scales = &self.scales[panel.first..];
-            let number = |lane: &u32| f32::from((lane >> (8 * byte)) as u8 as i8);
-            let scaled = |((lane, lost), scale): ((&u32, &u32), &f32)| {
-                (number(lane) + number(lost) * (1.0 / PARTS)) * scale
+            let (panel, place) = (self.panel(index), lane * self.width_of(index));
+            let start = self.panel_starts_at(index) + place;
+            let of_input = OfInput {
+                bytes: &panel.lanes[place..place + panel.width],
+                lost: &self.lost[start..start + panel.width],
+                scales: &self.scales[panel.first..panel.first + panel.width],
+                byte,
             };
-            weights.extend(
-                lanes
-                    .zip(&self.lost[start + place..])
-                    .zip(scales)
-                    .map(scaled),
-            );
+            let weights = &mut weights[panel.first..panel.first + panel.width];
+            self.kernels.weights(&of_input, weights);
         }
-        weights.resize(self.scales.len(), 0.0);
         weights
     }
 
@@ -317,6 +312,28 @@ pub(super) fn pack(precision: Precision, weights: &[f32], lanes: &mut [u32]) -> 
         }
     }
     (1.0, 0)
+}
+
+/// The bytes of one input in the outputs of a panel, and what they lack.
+pub(super) struct OfInput<'a> {
+    bytes: &'a [u32],
+    lost: &'a [u32],
+    scales: &'a [f32],
+    /// Which of a lane's.
+    byte: usize,
+}
+
+impl OfInput<'_> {
+    /// Writes the weights.
+    #[inline(always)]
+    pub(super) fn weights(&self, weights: &mut [f32]) {
+        let up = 24 - 8 * self.byte as u32;
+        let number = |lane: u32| ((lane << up).cast_signed() >> 24) as f32;
+        let bytes = self.bytes.iter().zip(self.lost).zip(self.scales);
+        for (weight, ((byte, lost), scale)) in weights.iter_mut().zip(bytes) {
+            *weight = (number(*byte) + number(*lost) * (1.0 / PARTS)) * scale;
+        }
+    }
 }
 
 /// The parts that what a byte lacks is counted in: at most half of them.

@@ -13,18 +13,16 @@ thread_local! {
     static ROOMS: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Numbers to work in, which are anything at first. Each thread keeps its rooms for the next work: memory that is new costs a
-/// page fault every 4 KiB.
-pub(super) struct Room {
+/// Numbers that begin a cache line, so that no register of them lies in two.
+pub(crate) struct Aligned {
     numbers: Vec<f32>,
     start: usize,
     length: usize,
 }
 
-impl Room {
-    /// So many numbers.
-    pub(super) fn of(length: usize) -> Self {
-        let mut numbers = ROOMS.with_borrow_mut(Vec::pop).unwrap_or_default();
+impl Aligned {
+    /// So many of `numbers`, or of new ones where these are too few. They are anything.
+    fn over(mut numbers: Vec<f32>, length: usize) -> Self {
         if numbers.len() < length + LINE {
             numbers = vec![0.0; length + LINE];
         }
@@ -36,11 +34,44 @@ impl Room {
             length,
         }
     }
+
+    /// A copy of `numbers`.
+    pub(crate) fn copy(numbers: &[f32]) -> Self {
+        let mut copy = Self::over(Vec::new(), numbers.len());
+        copy.copy_from_slice(numbers);
+        copy
+    }
+}
+
+impl Deref for Aligned {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.numbers[self.start..][..self.length]
+    }
+}
+
+impl DerefMut for Aligned {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.numbers[self.start..][..self.length]
+    }
+}
+
+/// Numbers to work in, which are anything at first. Each thread keeps its rooms for the next work: memory that is new costs a
+/// page fault every 4 KiB.
+pub(super) struct Room(Aligned);
+
+impl Room {
+    /// So many numbers.
+    pub(super) fn of(length: usize) -> Self {
+        let numbers = ROOMS.with_borrow_mut(Vec::pop).unwrap_or_default();
+        Self(Aligned::over(numbers, length))
+    }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        let numbers = std::mem::take(&mut self.numbers);
+        let numbers = std::mem::take(&mut self.0.numbers);
         if numbers.len() <= MOST {
             ROOMS.with_borrow_mut(|rooms| rooms.push(numbers));
         }
@@ -51,12 +82,12 @@ impl Deref for Room {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        &self.numbers[self.start..][..self.length]
+        &self.0
     }
 }
 
 impl DerefMut for Room {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.numbers[self.start..][..self.length]
+        &mut self.0
     }
 }
