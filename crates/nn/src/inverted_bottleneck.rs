@@ -229,7 +229,7 @@ mod tests {
                 for threads in [Threads::One, Threads::All] {
                     let fused = packed.forward(&input, threads).unwrap();
                     let off = kernel::largest_difference(&fused, &plain) / largest;
-                    assert!(off < limit, "{arithmetic:?}: the forms differ by {off}");
+                    assert!(off < limit, "{shape:?}, {arithmetic:?}: the forms differ by {off}");
                 }
             }
         }

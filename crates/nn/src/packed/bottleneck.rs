@@ -184,7 +184,11 @@ impl Run<'_> {
         let step = self.of.step();
         if rows.len() <= step {
             let lanes = rows.len() * self.of.columns.output * self.of.hidden_stride();
-            let together = (HIDDEN / lanes).max(1);
+            // The outputs of parts of pictures do not follow one another.
+            let together = match rows.len() == self.of.rows.output {
+                true => (HIDDEN / lanes).max(1),
+                false => 1,
+            };
             for start in pictures.clone().step_by(together) {
                 let pictures = start..pictures.end.min(start + together);
                 let (rows, fresh) = (rows.clone(), 0);
