@@ -229,7 +229,10 @@ mod tests {
                 for threads in [Threads::One, Threads::All] {
                     let fused = packed.forward(&input, threads).unwrap();
                     let off = kernel::largest_difference(&fused, &plain) / largest;
-                    assert!(off < limit, "{shape:?}, {arithmetic:?}: the forms differ by {off}");
+                    assert!(
+                        off < limit,
+                        "{shape:?}, {arithmetic:?}: the forms differ by {off}"
+                    );
                 }
             }
         }

@@ -16,7 +16,7 @@ use safetensors::Dtype;
 
 pub(crate) use self::rows::Rows;
 pub use self::stored::Stored;
-use crate::{Arithmetic, Contents, Error, Result};
+use crate::{Arithmetic, Contents, Error, Precision, Result};
 
 /// A file of weights, for [`Weights::open`].
 pub struct WeightsFile<'a> {
@@ -166,6 +166,14 @@ impl<'a> Weights<'a> {
     /// The same tensors, of which operations pack theirs for `arithmetic` where they lie in the CPU's memory.
     pub fn packed_for(self, arithmetic: Arithmetic) -> Self {
         Self { arithmetic, ..self }
+    }
+
+    /// The same tensors, packed in bf16 where they would be packed in int8: for inputs of which bytes lose too much.
+    pub fn at_least_bf16(mut self) -> Self {
+        if self.arithmetic.precision == Precision::Int8 {
+            self.arithmetic.precision = Precision::Bf16;
+        }
+        self
     }
 
     /// The same tensors, which [`Linear`](crate::Linear) streams from the file at each use where it would pack them: for a

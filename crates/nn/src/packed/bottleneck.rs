@@ -396,7 +396,9 @@ impl Run<'_> {
             };
             let first = index * picture;
             let lanes = &mut lanes[first * stride..];
-            of.widen.kernels().convert_narrow(&narrow, lanes, &mut scales[first..]);
+            of.widen
+                .kernels()
+                .convert_narrow(&narrow, lanes, &mut scales[first..]);
         }
         work(&Lanes {
             lanes,

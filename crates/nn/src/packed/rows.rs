@@ -257,7 +257,11 @@ impl Narrow<'_> {
                             (low, high) = (low.at_most(numbers), high.at_least(numbers));
                         }
                         let (low, high) = (low.least(), high.greatest());
-                        let step = if high > low { (high - low) / 255.0 } else { 1.0 };
+                        let step = if high > low {
+                            (high - low) / 255.0
+                        } else {
+                            1.0
+                        };
                         let zero = (-low / step).round_ties_even();
                         let (by, zeros) = (V::all(1.0 / step), V::all(zero));
                         for place in (0..width).step_by(V::LENGTH) {

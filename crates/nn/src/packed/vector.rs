@@ -57,12 +57,18 @@ pub(super) trait Vector: Copy {
     /// The least of them.
     unsafe fn least(self) -> f32 {
         let numbers = unsafe { self.numbers() };
-        numbers[..Self::LENGTH].iter().copied().fold(f32::INFINITY, f32::min)
+        numbers[..Self::LENGTH]
+            .iter()
+            .copied()
+            .fold(f32::INFINITY, f32::min)
     }
     /// The greatest of them.
     unsafe fn greatest(self) -> f32 {
         let numbers = unsafe { self.numbers() };
-        numbers[..Self::LENGTH].iter().copied().fold(f32::NEG_INFINITY, f32::max)
+        numbers[..Self::LENGTH]
+            .iter()
+            .copied()
+            .fold(f32::NEG_INFINITY, f32::max)
     }
     /// Filled up with zeros.
     #[inline(always)]

@@ -80,18 +80,18 @@ own_tile!(
     int32x4_t,
     vdupq_n_s32(0),
     |sum, row, panel| {
-    let row = vreinterpretq_u8_u32(row);
-    let panel = vreinterpretq_s8_u32(panel);
-    let wide = |bytes| vreinterpretq_s16_u16(vmovl_u8(bytes));
-    let low = (wide(vget_low_u8(row)), vmovl_s8(vget_low_s8(panel)));
-    let high = (wide(vget_high_u8(row)), vmovl_s8(vget_high_s8(panel)));
-    // Pairs of products, and then pairs of these.
-    let pairs = |(row, panel)| {
-        let first = vmull_s16(vget_low_s16(row), vget_low_s16(panel));
-        let second = vmull_s16(vget_high_s16(row), vget_high_s16(panel));
-        vpaddq_s32(first, second)
-    };
-    vaddq_s32(sum, vpaddq_s32(pairs(low), pairs(high)))
+        let row = vreinterpretq_u8_u32(row);
+        let panel = vreinterpretq_s8_u32(panel);
+        let wide = |bytes| vreinterpretq_s16_u16(vmovl_u8(bytes));
+        let low = (wide(vget_low_u8(row)), vmovl_s8(vget_low_s8(panel)));
+        let high = (wide(vget_high_u8(row)), vmovl_s8(vget_high_s8(panel)));
+        // Pairs of products, and then pairs of these.
+        let pairs = |(row, panel)| {
+            let first = vmull_s16(vget_low_s16(row), vget_low_s16(panel));
+            let second = vmull_s16(vget_high_s16(row), vget_high_s16(panel));
+            vpaddq_s32(first, second)
+        };
+        vaddq_s32(sum, vpaddq_s32(pairs(low), pairs(high)))
     },
     |sum| vcvtq_f32_s32(sum),
     true

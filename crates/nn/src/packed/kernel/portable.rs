@@ -84,9 +84,9 @@ tile!(
     bf16_tile,
     f32,
     |sum: f32, row: u32, panel: u32| {
-    let low = |lane| f32::from_bits(lane << 16);
-    let high = |lane| f32::from_bits(lane & 0xffff_0000);
-    sum + low(row) * low(panel) + high(row) * high(panel)
+        let low = |lane| f32::from_bits(lane << 16);
+        let high = |lane| f32::from_bits(lane & 0xffff_0000);
+        sum + low(row) * low(panel) + high(row) * high(panel)
     },
     |sum| sum,
     false
@@ -95,10 +95,10 @@ tile!(
     int8_tile,
     i32,
     |sum: i32, row: u32, panel: u32| {
-    let bytes = row.to_le_bytes().into_iter().zip(panel.to_le_bytes());
-    bytes.fold(sum, |sum, (row, panel)| {
-        sum + i32::from(row) * i32::from(panel.cast_signed())
-    })
+        let bytes = row.to_le_bytes().into_iter().zip(panel.to_le_bytes());
+        bytes.fold(sum, |sum, (row, panel)| {
+            sum + i32::from(row) * i32::from(panel.cast_signed())
+        })
     },
     |sum| sum as f32,
     true
