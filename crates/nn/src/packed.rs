@@ -2,7 +2,8 @@
 //!
 //! A [`Matrix`] holds weights in the order in which the innermost loops ([`kernel`]) read them, in f32, bf16 or int8.
 //! [`Rows`] hold the input in the same lanes and are made for each product. [`multiply`] is the product. Bias, activation and
-//! the sum with another tensor follow while a tile is in the cache.
+//! the sum with another tensor follow while a tile is in the cache. A [`Bottleneck`] is two products and what lies between them,
+//! whose tiles become outputs in their registers.
 
 use std::sync::OnceLock;
 
