@@ -38,6 +38,7 @@ mod record;
 mod stamp;
 mod stars;
 mod store;
+mod uploads;
 mod vectors;
 
 pub use address::Address;
