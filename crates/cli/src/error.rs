@@ -110,7 +110,7 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
             error.hint()
         } else if let Some(server::ServerError::Open { .. }) = cause.downcast_ref() {
             Some(format!(
-                "name keys that clients have to name in {}, or listen at 127.0.0.1",
+                "name keys that clients have to name in {} or --keys FILE, or listen at 127.0.0.1",
                 environment::API_KEYS
             ))
         } else if let Some(server::ServerError::Store(error)) = cause.downcast_ref() {

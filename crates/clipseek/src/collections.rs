@@ -20,6 +20,8 @@ pub enum Deletion {
     Done {
         /// Whether pictures that had been fetched for it went with it.
         with_fetched: bool,
+        /// Whether pictures that had been uploaded to it went with it.
+        with_uploaded: bool,
     },
     /// It was stopped before.
     Stopped,
@@ -57,7 +59,8 @@ pub struct Merged {
 }
 
 impl Clipseek {
-    /// Deletes a collection, with its vectors and the pictures that were fetched for it. Other files stay.
+    /// Deletes a collection, with its vectors and the pictures that were fetched for it or uploaded to it. Other files
+    /// stay, and uploads that another collection has, too.
     ///
     /// # Errors
     /// [`Error::Search`] if it is not there or its engine fails, [`Error::Remove`].
@@ -73,16 +76,20 @@ impl Clipseek {
             return Ok(Deletion::Stopped);
         }
         let downloads = store.downloads(name);
-        match fs::remove_dir_all(&downloads) {
-            Ok(()) => Ok(Deletion::Done { with_fetched: true }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Deletion::Done {
-                with_fetched: false,
-            }),
-            Err(source) => Err(Error::Remove {
-                path: downloads,
-                source,
-            }),
-        }
+        let with_fetched = match fs::remove_dir_all(&downloads) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(source) => {
+                return Err(Error::Remove {
+                    path: downloads,
+                    source,
+                });
+            }
+        };
+        Ok(Deletion::Done {
+            with_fetched,
+            with_uploaded: store.remove_uploads_of_deleted()? > 0,
+        })
     }
 
     /// Takes the picture at a path or a URL out of a collection, and those below it, whether their files are there or

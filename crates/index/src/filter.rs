@@ -106,12 +106,36 @@ impl Filter {
         self.condition.matches(metadata)
     }
 
+    /// The fields that it looks at, each as often as it does.
+    ///
+    /// ```
+    /// let filter: index::Filter =
+    ///     serde_json::from_str(r#"{"$or": [{"year": 2020}, {"brand": {"$exists": true}}]}"#)?;
+    /// assert_eq!(filter.fields(), ["year", "brand"]);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn fields(&self) -> Vec<&str> {
+        let mut fields = Vec::new();
+        self.condition.name_fields(&mut fields);
+        fields
+    }
+
     pub(crate) fn condition(&self) -> &Condition {
         &self.condition
     }
 }
 
 impl Condition {
+    fn name_fields<'a>(&'a self, to: &mut Vec<&'a str>) {
+        match self {
+            Self::And(conditions) | Self::Or(conditions) => {
+                conditions.iter().for_each(|each| each.name_fields(to));
+            }
+            Self::Not(condition) => condition.name_fields(to),
+            Self::Field { field, .. } => to.push(field),
+        }
+    }
+
     fn matches(&self, metadata: &Metadata) -> bool {
         match self {
             Self::And(conditions) => conditions.iter().all(|each| each.matches(metadata)),

@@ -1,4 +1,4 @@
-use std::{fmt, str::FromStr};
+use std::{fmt, io, str::FromStr};
 
 use sha2::{Digest, Sha256};
 
@@ -23,6 +23,22 @@ impl ContentHash {
     /// The hash of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// The hash of what is read, to its end.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn of_reader(mut reader: impl io::Read) -> io::Result<Self> {
+        let (mut digest, mut part) = (Sha256::new(), [0; 16 << 10]);
+        loop {
+            match reader.read(&mut part) {
+                Ok(0) => return Ok(Self(digest.finalize().into())),
+                Ok(length) => digest.update(&part[..length]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// A hash computed before and kept as bytes.

@@ -15,6 +15,25 @@ use crate::{Error, Limits, Result};
 ///
 /// [`Error::Read`], [`Error::NotAFile`] and [`Error::TooManyBytes`].
 pub fn read_within(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
+    let (file, metadata) = open_within(path, limits)?;
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    file.take(limits.bytes.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+    limits.check_bytes(bytes.len() as u64)?;
+    Ok(bytes)
+}
+
+/// The file at `path`, opened to be read, when it is a file and within the limit on bytes, and what the system says of
+/// it. It may grow afterwards.
+///
+/// # Errors
+///
+/// [`Error::Read`], [`Error::NotAFile`] and [`Error::TooManyBytes`].
+pub fn open_within(path: &Path, limits: &Limits) -> Result<(File, Metadata)> {
     let cannot_read = |source| Error::Read {
         path: path.to_owned(),
         source,
@@ -26,13 +45,7 @@ pub fn read_within(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
     let metadata = file.metadata().map_err(cannot_read)?;
     check_is_file(path, &metadata)?;
     limits.check_bytes(metadata.len())?;
-
-    let mut bytes = Vec::with_capacity(metadata.len() as usize);
-    file.take(limits.bytes.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(cannot_read)?;
-    limits.check_bytes(bytes.len() as u64)?;
-    Ok(bytes)
+    Ok((file, metadata))
 }
 
 /// Opens without waiting: a pipe that took the file's place opens at once, to be refused.

@@ -49,7 +49,7 @@ mod signature;
 pub use content_hash::ContentHash;
 pub use decode::{decoding_cost, holds_more};
 pub use error::{Error, Result};
-pub use file::read_within;
+pub use file::{open_within, read_within};
 pub use filter::Filter;
 pub use format::Format;
 pub use geometry::{Size, Window};

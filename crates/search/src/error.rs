@@ -20,6 +20,15 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// A file that was uploaded could not be removed.
+    #[error("cannot remove `{}`", path.display())]
+    RemoveUpload {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The file that lets one process at a time change a collection could not be locked.
     #[error("cannot lock `{}`, by which one process at a time changes a collection", path.display())]
     Lock {

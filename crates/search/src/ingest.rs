@@ -6,7 +6,7 @@
 //! the disk ([`run`]), so that its memory is that of two groups of batches.
 
 pub(crate) mod batch;
-mod budget;
+pub(crate) mod budget;
 mod content;
 mod decision;
 pub(crate) mod decoder;

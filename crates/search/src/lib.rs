@@ -38,6 +38,7 @@ mod record;
 mod stamp;
 mod stars;
 mod store;
+mod uploads;
 mod vectors;
 
 pub use address::Address;
@@ -52,6 +53,7 @@ pub use evaluation::{Evaluation, Recall, evaluate};
 pub use facets::{Column, Count, Facets};
 pub use fusion::CaptionMatch;
 pub use identity::{ModelIdentity, TextIdentity};
+pub use ingest::budget::Budget;
 pub use ingest::options::AddOptions;
 pub use ingest::report::{AddEvent, Failure, IngestReport};
 pub use ingest::spent::Seconds;

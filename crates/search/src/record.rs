@@ -1,4 +1,6 @@
+use std::fs;
 use std::path::Path;
+use std::time::SystemTime;
 
 use index::Metadata;
 use serde::{Deserialize, Serialize};
@@ -85,7 +87,7 @@ impl Content {
 
 impl NewRecord {
     /// The picture's file.
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         Path::new(self.file.as_ref().unwrap_or(&self.place))
     }
 
@@ -112,6 +114,12 @@ impl Record {
     /// The picture's file.
     pub fn path(&self) -> &Path {
         Path::new(self.file.as_ref().unwrap_or(&self.place))
+    }
+
+    /// Whether a file of which the system says this is, without reading it, known to be the one that was read. One that
+    /// isn't may still have the same content.
+    pub fn is_of(&self, file: &fs::Metadata) -> bool {
+        FileStamp::at(file, SystemTime::now()).is_that_of(self.stamp)
     }
 
     /// What a new record comes to, in the light of what was known of the picture: what its sources said before and no

@@ -31,7 +31,7 @@ impl FileStamp {
         Ok(FileStamp::at(&metadata, SystemTime::now()))
     }
 
-    fn at(metadata: &Metadata, now: SystemTime) -> FileStamp {
+    pub(crate) fn at(metadata: &Metadata, now: SystemTime) -> FileStamp {
         FileStamp {
             bytes: metadata.len(),
             modified: settled(metadata, now),

@@ -16,14 +16,11 @@ use crate::missing::below;
 
 const CATALOGUE: &str = "catalogue.sqlite";
 
-/// The folder of pictures that were uploaded.
-const UPLOADS: &str = "uploads";
-
 /// A local directory with the catalogue and the embedded engine. Several processes may open it.
 #[derive(Debug)]
 pub struct Store {
     directory: PathBuf,
-    catalogue: Catalogue,
+    pub(crate) catalogue: Catalogue,
     engine: Embedded,
     pinecone: OnceLock<Pinecone>,
     settings: StoreSettings,
@@ -85,11 +82,6 @@ impl Store {
     /// is.
     pub fn downloads(&self, collection: &str) -> PathBuf {
         self.directory.join(DOWNLOADS).join(collection)
-    }
-
-    /// Where pictures lie that were uploaded to the collection of that name. Nothing but their owner removes them.
-    pub fn uploads(&self, collection: &str) -> PathBuf {
-        self.directory.join(UPLOADS).join(collection)
     }
 
     /// The engine of this kind. Pinecone is asked as the settings say.
@@ -253,6 +245,8 @@ impl Store {
             self.delete_collection(name, &AddOptions::default())?;
         }
         if self.catalogue.collection(name)?.is_none() {
+            // An interrupted deletion may have left the files of another collection of that name.
+            self.remove_uploads_of_deleted()?;
             self.create_index(name, model, placement)?;
             let engine = placement.engine.unwrap_or_default();
             self.catalogue.create_collection(name, model, engine)?;

@@ -14,6 +14,7 @@ mod pictures;
 mod problem;
 mod records;
 mod routes;
+mod scope;
 mod search;
 mod state;
 mod thumbnails;

@@ -12,9 +12,10 @@ mod page;
 mod permits;
 mod pinecone;
 mod server;
+mod view;
 mod workspace;
 
-pub use self::connections::{Keys, Limits, Log, Tls, TlsError};
+pub use self::connections::{KeyListError, Keys, Limits, Log, Origin, Tls, TlsError};
 pub use self::error::ServerError;
 pub use self::pinecone::{Endpoint, PublicHost, endpoints};
 pub use self::server::{Displaced, Server, ServerOptions};

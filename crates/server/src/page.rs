@@ -32,6 +32,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 const API: Api = Api {
     access: |_: &Method, _: Option<&str>| Access::Open,
     refusal_form: |_: &HeaderMap| |refusal: Refusal| refusal.to_string().into_response(),
+    is_for_pages: false,
 };
 
 /// Whether the page answers at a path.

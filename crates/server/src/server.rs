@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tower_service::Service;
 
 use crate::api::{self, ApiState};
-use crate::connections::{Gateway, GatewayOptions, Keys, Limits, Log, Tls, listen, serve};
+use crate::connections::{Gateway, GatewayOptions, Keys, Limits, Log, Origin, Tls, listen, serve};
 use crate::error::ServerError;
 use crate::page;
 use crate::pinecone::{self, ControlState, PublicHost};
@@ -30,6 +30,8 @@ pub struct ServerOptions {
     pub tls: Option<Tls>,
     /// Where requests are logged, if they are.
     pub log: Option<Log>,
+    /// The sites whose pages may ask the JSON API, beside the page that is served.
+    pub origins: Vec<Origin>,
     /// How clients name the hosts of indexes, if not by their ports.
     pub public_host: Option<PublicHost>,
     /// Whether the page and its API are served alone, without Pinecone's API and the ports of indexes.
@@ -45,6 +47,7 @@ impl ServerOptions {
             limits: Limits::default(),
             tls: None,
             log: None,
+            origins: Vec::new(),
             public_host: None,
             only_page: false,
         }
@@ -86,6 +89,7 @@ impl Server {
             limits,
             tls,
             log,
+            origins,
             public_host,
             only_page,
         } = options;
@@ -100,15 +104,18 @@ impl Server {
             limits,
             tls,
             log,
+            origins,
             is_behind_proxy: public_host.is_some(),
         }));
+        let store = Arc::clone(clipseek.store()?);
+        tidy(&store)?;
         let workspace = Arc::new(Workspace::new(clipseek)?);
         let control = ControlState::new(&gateway, &workspace, address.ip(), public_host);
         let displaced = match only_page {
             true => Vec::new(),
-            false => displaced(&workspace.store, &control).await?,
+            false => displaced(&store, &control).await?,
         };
-        let api = Arc::new(ApiState::new(&gateway, &workspace));
+        let api = Arc::new(ApiState::new(&gateway, &workspace, store.directory()));
         Ok(Self {
             listener,
             address,
@@ -189,6 +196,14 @@ fn by_path(pinecone: Router, api: Router, page: Router) -> Router {
         async move { router.call(request).await }
     };
     Router::new().fallback(choose)
+}
+
+/// Finishes deletions that were interrupted. A store that only can be read is left as it is.
+fn tidy(store: &Store) -> clipseek::Result<()> {
+    match store.remove_uploads_of_deleted() {
+        Ok(_) | Err(search::Error::RemoveUpload { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Begins to listen for all indexes; returns those that are not at their own ports.

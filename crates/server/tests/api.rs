@@ -1,13 +1,14 @@
 //! The API as a client sees it, over a server on loopback.
 
+mod support;
+
 use std::path::Path;
 use std::time::Duration;
 
 use clipseek::{Clipseek, Settings};
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use server::{Keys, Server, ServerError, ServerOptions};
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 /// No test may hang for longer.
@@ -15,50 +16,30 @@ const HANG: Duration = Duration::from_secs(60);
 
 /// A server, and a client of it.
 struct World {
-    address: String,
-    client: Client,
+    served: support::World,
     version: &'static str,
-    key: &'static str,
-    end: oneshot::Sender<()>,
-    served: tokio::task::JoinHandle<Result<(), ServerError>>,
 }
 
 impl World {
     async fn start(store: &Path, keys: &[&str]) -> World {
         let keys = keys.iter().collect::<Keys>();
-        let options = ServerOptions::new("127.0.0.1:0".parse().unwrap(), keys);
-        let clipseek = Clipseek::new(Settings::in_directory(store));
-        let server = Server::bind(clipseek, options).await;
-        let server = server.unwrap();
-        let address = format!("http://{}", server.address());
-        let (end, ended) = oneshot::channel();
-        let served = tokio::spawn(server.run(async {
-            let _ = ended.await;
-        }));
         World {
-            address,
-            client: net::client(&net::ClientSettings::default())
-                .unwrap()
-                .build()
-                .unwrap(),
+            served: support::World::of_store(store, |_| {}, |options| options.keys = keys).await,
             version: "2025-10",
-            key: "any",
-            end,
-            served,
         }
     }
 
     async fn end(self) {
-        self.end.send(()).unwrap();
-        self.served.await.unwrap().unwrap();
+        self.served.end().await;
     }
 
     async fn send(&self, method: Method, url: String, body: Vec<u8>) -> (StatusCode, String) {
         let request = self
+            .served
             .client
             .request(method, url)
             .header("X-Pinecone-Api-Version", self.version)
-            .header("Api-Key", self.key)
+            .header("Api-Key", self.served.key)
             .body(body);
         let answer = request.send().await.unwrap();
         (answer.status(), answer.text().await.unwrap())
@@ -66,7 +47,7 @@ impl World {
 
     /// Asks the control plane.
     async fn ask(&self, method: Method, path: &str, body: &Value) -> (u16, Value) {
-        self.at(&self.address, method, path, body).await
+        self.at(&self.served.address, method, path, body).await
     }
 
     async fn at(&self, host: &str, method: Method, path: &str, body: &Value) -> (u16, Value) {
@@ -642,7 +623,7 @@ async fn a_protected_index_is_not_dropped() {
     assert_eq!(status, 202);
     // What had been connected by then is still answered.
     let url = format!("{host}/describe_index_stats");
-    let gone = async { while world.client.get(&url).send().await.is_ok() {} };
+    let gone = async { while world.served.client.get(&url).send().await.is_ok() {} };
     timeout(HANG, gone).await.unwrap();
     world.end().await;
 }
@@ -653,9 +634,9 @@ async fn keys_are_asked_for_and_elsewhere_they_must_be() {
     let mut world = World::start(store.path(), &["secret"]).await;
     let (status, said) = world.ask(Method::GET, "/indexes", &Value::Null).await;
     assert_eq!((status, said), (401, json!("Invalid API key")));
-    world.key = "secret";
+    world.served.key = "secret";
     let host = world.index("animals").await;
-    world.key = "";
+    world.served.key = "";
     let (status, _) = world
         .at(&host, Method::GET, "/describe_index_stats", &Value::Null)
         .await;

@@ -1,119 +1,21 @@
 //! The JSON API, over a server on loopback with the pictures that ship with clipseek.
 
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
+mod support;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clipseek::picture::{Limits, Picture};
-use clipseek::{AddRequest, Clipseek, ModelChoice, Settings, demo};
-use reqwest::{Client, Method, multipart};
+use reqwest::{Method, multipart};
 use serde_json::{Value, json};
-use server::{Keys, Server, ServerError, ServerOptions};
-use tokio::sync::oneshot;
+use server::Keys;
+use support::{World, filled, filled_anew, filled_with_few};
 
 const COLLECTION: &str = "/api/v1/collections/birds";
-
-/// A store with the collection `birds`, filled once, and a folder with its pictures.
-fn filled() -> &'static Path {
-    static FILLED: OnceLock<tempfile::TempDir> = OnceLock::new();
-    let filled = FILLED.get_or_init(|| {
-        let directory = tempfile::tempdir().unwrap();
-        let table = demo::unpack(&directory.path().join("demo")).unwrap();
-        fill(directory.path(), table);
-        directory
-    });
-    filled.path()
-}
-
-/// Adds the pictures of a table to the collection `birds` of the store in a directory.
-fn fill(directory: &Path, table: PathBuf) {
-    let clipseek = Clipseek::new(Settings::in_directory(&directory.join("store")));
-    let request = AddRequest {
-        sources: vec![table],
-        model: ModelChoice::named("mini"),
-        collection: Some("birds".to_owned()),
-        ..AddRequest::default()
-    };
-    clipseek
-        .add(request, &AtomicBool::new(false), &|_| {})
-        .unwrap();
-}
-
-struct World {
-    address: String,
-    client: Client,
-    key: &'static str,
-    end: oneshot::Sender<()>,
-    served: tokio::task::JoinHandle<Result<(), ServerError>>,
-}
 
 impl World {
     /// A server over the store `birds`.
     async fn start() -> World {
         World::with(filled(), Keys::default()).await
-    }
-
-    async fn with(directory: &Path, keys: Keys) -> World {
-        let options = ServerOptions::new("127.0.0.1:0".parse().unwrap(), keys);
-        let mut settings = Settings::in_directory(&directory.join("store"));
-        // As at the terminal, where people fetch from their own network.
-        settings.fetch.reach = clipseek::dataset::Reach::Anywhere;
-        let server = Server::bind(Clipseek::new(settings), options)
-            .await
-            .unwrap();
-        let address = format!("http://{}", server.address());
-        let (end, ended) = oneshot::channel();
-        let served = tokio::spawn(server.run(async {
-            let _ = ended.await;
-        }));
-        World {
-            address,
-            client: net::client(&net::ClientSettings::default())
-                .unwrap()
-                .build()
-                .unwrap(),
-            key: "any",
-            end,
-            served,
-        }
-    }
-
-    async fn end(self) {
-        self.end.send(()).unwrap();
-        self.served.await.unwrap().unwrap();
-    }
-
-    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let url = format!("{}{path}", self.address);
-        self.client.request(method, url).header("Api-Key", self.key)
-    }
-
-    async fn answer(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
-        let answer = request.send().await.unwrap();
-        let status = answer.status().as_u16();
-        let kind = answer.headers()["content-type"]
-            .to_str()
-            .unwrap()
-            .to_owned();
-        let is_problem = kind == "application/problem+json";
-        assert_eq!(is_problem, status >= 400, "{status} {kind}");
-        let body: Value = answer.json().await.unwrap();
-        if is_problem {
-            assert_eq!(body["status"], json!(status));
-        }
-        (status, body)
-    }
-
-    async fn get(&self, path: &str) -> (u16, Value) {
-        self.answer(self.request(Method::GET, path)).await
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        let request = self.request(Method::POST, path);
-        let request = request.header("content-type", "application/json");
-        self.answer(request.body(body.to_string())).await
     }
 
     async fn search(&self, body: Value) -> Value {
@@ -482,9 +384,7 @@ async fn words_that_wait_together_are_not_confused() {
 /// A deletion goes through, in a store of its own.
 #[tokio::test]
 async fn a_picture_can_be_forgotten() {
-    let directory = tempfile::tempdir().unwrap();
-    let table = demo::unpack(&directory.path().join("demo")).unwrap();
-    fill(directory.path(), table);
+    let directory = filled_anew();
     let world = World::with(directory.path(), Keys::default()).await;
     let before = world.search(json!({"text": "a bird", "top_k": 1})).await;
     let id = ids(&before).remove(0);
@@ -504,21 +404,7 @@ async fn a_picture_can_be_forgotten() {
 /// A store of its own with an empty start: two uploads, one of which is no picture, are followed to their end.
 #[tokio::test]
 async fn pictures_can_be_added() {
-    let directory = tempfile::tempdir().unwrap();
-    let table = demo::unpack(&directory.path().join("demo")).unwrap();
-    let first = directory.path().join("first.csv");
-    let lines: Vec<String> = std::fs::read_to_string(&table)
-        .unwrap()
-        .lines()
-        .take(2)
-        .map(str::to_owned)
-        .collect();
-    std::fs::write(
-        &first,
-        lines.join("\n").replace("pictures/", "demo/pictures/"),
-    )
-    .unwrap();
-    fill(directory.path(), first);
+    let directory = filled_with_few(1);
     let world = World::with(directory.path(), Keys::default()).await;
     let file = std::fs::read(directory.path().join("demo/pictures/two-perch.jpg")).unwrap();
     let part = |bytes: Vec<u8>, name: &'static str| multipart::Part::bytes(bytes).file_name(name);

@@ -71,7 +71,7 @@ Nothing is embedded again: the collections have to be of one model. The one that
 is not there, and keeps what it has at the same place. Fetched pictures are copied into its store; other \
 files stay where they are.")]
     Merge(merge::Arguments),
-    /// Delete a collection with its vectors; the pictures' files stay, but for those that were fetched
+    /// Delete a collection with its vectors; pictures' files stay, unless they were fetched or uploaded
     Delete(Delete),
 }
 
@@ -260,12 +260,21 @@ fn delete(arguments: &Delete, clipseek: &Clipseek) -> Result<Outcome> {
     }
     let files = match clipseek.delete_collection(&arguments.name, interrupt::flag()?)? {
         Deletion::Stopped => return Ok(Outcome::Interrupted),
-        Deletion::Done { with_fetched: true } => {
-            "with the pictures that were fetched for it; other files are where they were"
-        }
         Deletion::Done {
-            with_fetched: false,
-        } => "the pictures' files are where they were",
+            with_fetched,
+            with_uploaded,
+        } => match (with_fetched, with_uploaded) {
+            (true, false) => {
+                "with the pictures that were fetched for it; other files are where they were"
+            }
+            (false, true) => {
+                "with the pictures that were uploaded to it; other files are where they were"
+            }
+            (true, true) => {
+                "with the pictures that were fetched for it or uploaded to it; other files are where they were"
+            }
+            (false, false) => "the pictures' files are where they were",
+        },
     };
     message!("deleted {}; {files}", arguments.name);
     Ok(Outcome::Done)

@@ -1,14 +1,15 @@
-use std::io::{IsTerminal, stderr};
+use std::fs::File;
+use std::io::{IsTerminal, Read, stderr};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use clipseek::Clipseek;
-use server::{Displaced, Keys, Limits, Log, PublicHost, Server, ServerOptions, Tls};
+use server::{Displaced, Keys, Limits, Log, Origin, PublicHost, Server, ServerOptions, Tls};
 
 use crate::environment;
 use crate::exit::Outcome;
@@ -32,8 +33,20 @@ port of its own, which it keeps, and must be reachable there, unless --public-ho
 captions namespace `captions`; through the API they can be searched, also with words and pictures, which \
 their model embeds (`/records/namespaces/images/search`), not changed.
 
-Without CLIPSEEK_API_KEYS any key is taken, and only an address of this machine can be listened at. The keys of \
-CLIPSEEK_READ_ONLY_KEYS may change nothing. Both are keys with commas between.
+Without keys, any key is taken, and only an address of this machine can be listened at. The keys of \
+CLIPSEEK_READ_ONLY_KEYS change nothing. It and CLIPSEEK_API_KEYS hold keys with commas between. In the file of --keys, \
+each line is a key and its bounds:
+
+  # the shop's page, a photographer, and whoever may do everything
+  w4X9… read collections=shop columns=image,brand,'price in euros'
+  Zp0q… collections=shop,drafts
+  k77f…
+
+`read`: it changes nothing. `collections=`: it sees and changes these collections and indexes, and learns of no other. \
+`columns=`: of the metadata it sees these columns, and filters by no other.
+
+Pages of other sites can't read answers in their visitors' browsers, unless --allow-origin names them; then they ask \
+/api/v1, not Pinecone's API. A key that a page uses is known to all visitors: let it read only.
 
 At the address there are /healthz (the process lives) and /readyz (the store can be read), which ask for no key, \
 and /metrics, in Prometheus's form, which does if there are keys.
@@ -52,10 +65,18 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
+    /// A file of API keys, one a line, with what each may do
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
+
     /// How clients name the host of an index where a proxy stands between, such as https://{index}.example.com: all
     /// are answered at the address
     #[arg(long, value_name = "HOST")]
     public_host: Option<PublicHost>,
+
+    /// A site whose pages may ask the JSON API, such as https://shop.example; may be repeated
+    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    allowed_origins: Vec<Origin>,
 
     /// How many requests a second each key may make; without keys, all clients together
     #[arg(long, value_name = "N")]
@@ -156,18 +177,38 @@ impl Arguments {
             },
             tls,
             log: log.context("threads could not be started")?,
+            origins: self.allowed_origins.clone(),
             public_host: self.public_host.clone(),
-            ..ServerOptions::new(self.bind, keys()?)
+            ..ServerOptions::new(self.bind, self.keys()?)
         })
+    }
+
+    /// The keys of the environment and of the file.
+    fn keys(&self) -> Result<Keys> {
+        let keys = keys_of(environment::API_KEYS)?
+            .into_iter()
+            .collect::<Keys>();
+        let keys = keys.with_read_only(keys_of(environment::READ_ONLY_KEYS)?);
+        let Some(path) = &self.keys else {
+            return Ok(keys);
+        };
+        let failed = || format!("could not read the keys in `{}`", path.display());
+        let list = read_keys(path).with_context(failed)?;
+        keys.with_list(&list).with_context(failed)
     }
 }
 
-/// The keys of the environment.
-fn keys() -> Result<Keys> {
-    let keys = keys_of(environment::API_KEYS)?
-        .into_iter()
-        .collect::<Keys>();
-    Ok(keys.with_read_only(keys_of(environment::READ_ONLY_KEYS)?))
+/// The largest file of keys, in bytes.
+const LARGEST_LIST: u64 = 1 << 20;
+
+fn read_keys(path: &Path) -> Result<String> {
+    let mut list = String::new();
+    let file = File::open(path)?;
+    file.take(LARGEST_LIST + 1).read_to_string(&mut list)?;
+    match list.len() as u64 > LARGEST_LIST {
+        true => bail!("it is larger than {LARGEST_LIST} bytes"),
+        false => Ok(list),
+    }
 }
 
 /// The keys of a variable. One that is set and has none is a mistake, which would open the server to all.

@@ -1,20 +1,32 @@
 use std::path::Path;
+use std::sync::LazyLock;
 
 use clipseek::{PictureInput, TermKind};
-use picture::{Filter, Limits, Picture, Size, Window};
+use picture::{Filter, Limits, Picture, Size, Window, decoding_cost, read_within};
+use search::Budget;
+
+/// The memory that all pictures together take which are decoded at the same time.
+static MEMORY: LazyLock<Budget> = LazyLock::new(|| Budget::of(1 << 30));
 
 /// The picture of that file, small enough to stand beside others; `None` where it can't be read
 /// any more.
 pub(super) fn thumbnail(path: &Path, width: u32, height: u32) -> Option<Picture> {
-    let picture = Picture::open(path, &Limits::default()).ok()?;
-    Some(picture.thumbnail(width, height))
+    small(&read_within(path, &Limits::default()).ok()?, width, height)
+}
+
+fn small(bytes: &[u8], width: u32, height: u32) -> Option<Picture> {
+    let limits = Limits::default();
+    let cost = decoding_cost(bytes, &limits, u32::MAX);
+    MEMORY.with(cost, || {
+        let picture = Picture::decode(bytes, &limits).ok()?;
+        Some(picture.thumbnail(width, height))
+    })
 }
 
 /// The picture that a term of a query is, small as well.
 pub(super) fn of_term(term: &TermKind, width: u32, height: u32) -> Option<Picture> {
     if let TermKind::Picture(PictureInput::Bytes { bytes, .. }) = term {
-        let picture = Picture::decode(bytes, &Limits::default()).ok()?;
-        return Some(picture.thumbnail(width, height));
+        return small(bytes, width, height);
     }
     thumbnail(term.path()?, width, height)
 }

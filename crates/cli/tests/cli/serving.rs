@@ -404,3 +404,43 @@ fn requests_are_logged_where_nobody_looks() {
     let statuses: Vec<&Value> = lines.iter().map(|line| &line["status"]).collect();
     assert_eq!(statuses, [401, 200], "{text}");
 }
+
+/// Keys of a file, and pages of another site.
+#[test]
+fn keys_come_from_a_file() {
+    const SERVE: [&str; 5] = ["serve", "--bind", "127.0.0.1:0", "--keys", "keys.txt"];
+    let world = World::new();
+    for (list, expected) in [
+        (
+            "secret read colections=birds",
+            "line 1: `colections=birds` is no bound",
+        ),
+        ("# none", "there are no keys in it"),
+    ] {
+        world.write("keys.txt", list);
+        let said = world.fails(&SERVE);
+        assert!(
+            said.contains(expected) && !said.contains("secret"),
+            "{said}"
+        );
+    }
+    world.write("keys.txt", "secret read collections=birds");
+    let mut process = world
+        .command(&SERVE)
+        .args(["--log", "off", "--allow-origin", "https://shop.example"])
+        .env_remove("CLIPSEEK_API_KEYS")
+        .env_remove("CLIPSEEK_READ_ONLY_KEYS")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut told = BufReader::new(process.stderr.take().unwrap());
+    told.read_line(&mut line).unwrap();
+    let (_, address) = line.split_once("http://").unwrap();
+    let address = address.split(';').next().unwrap();
+    let mut connection = Connection::open(address).unwrap();
+    assert_eq!(connection.ask("GET /indexes", "").unwrap().0, 401);
+    let pid = Pid::from_raw(process.id().try_into().unwrap());
+    kill(pid, Signal::SIGINT).unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(0));
+}

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use rusqlite::{OptionalExtension, Params, Row, params};
 
 use super::{Catalogue, CollectionKey};
@@ -5,6 +7,7 @@ use crate::contribution;
 use crate::error::{Error, Result};
 use crate::keys::TAKEN_AT;
 use crate::keywords;
+use crate::missing::below;
 use crate::record::Record;
 use crate::stamp::FileStamp;
 
@@ -126,6 +129,20 @@ impl Catalogue {
              ORDER BY place LIMIT ?4",
             params![key.0, source, after, limit as i64],
         )
+    }
+
+    /// The files in a folder, or below it, that pictures of any collection have. All records are looked at.
+    pub(crate) fn files_below(&self, folder: &Path) -> Result<Vec<String>> {
+        let start = below(&folder.to_string_lossy());
+        self.run(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT DISTINCT coalesce(file, place) FROM records
+                     WHERE instr(coalesce(file, place), ?1) = 1",
+                )?
+                .query_map([&start], |row| row.get(0))?
+                .collect()
+        })
     }
 
     /// How many pictures of a collection have no value of their own or of their source for a key of metadata.

@@ -2,14 +2,15 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Memory that the pictures being decoded share, so that large ones are not decoded all at once.
 #[derive(Debug)]
-pub(crate) struct Budget {
+pub struct Budget {
     bytes: u64,
     free: Mutex<u64>,
     returned: Condvar,
 }
 
 impl Budget {
-    pub(crate) fn of(bytes: u64) -> Budget {
+    /// So many bytes.
+    pub fn of(bytes: u64) -> Budget {
         Budget {
             bytes,
             free: Mutex::new(bytes),
@@ -19,7 +20,7 @@ impl Budget {
 
     /// Does work that takes so many bytes, when there is room. What needs more than there is at all waits
     /// until it is alone.
-    pub(crate) fn with<T>(&self, bytes: u64, work: impl FnOnce() -> T) -> T {
+    pub fn with<T>(&self, bytes: u64, work: impl FnOnce() -> T) -> T {
         let _share = self.take(bytes.min(self.bytes));
         work()
     }

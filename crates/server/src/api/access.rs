@@ -10,6 +10,7 @@ use crate::connections::{Access, Api, Refusal, RefusalForm};
 pub(crate) const API: Api = Api {
     access,
     refusal_form,
+    is_for_pages: true,
 };
 
 /// What reads, although its method is `POST`, ends in one of these.

@@ -17,6 +17,9 @@ const REQUEST: &str = "request";
 /// The parts of a form that have pictures.
 const IMAGE: &str = "image";
 
+/// The most pictures of a form.
+const MOST_PICTURES: usize = 256;
+
 /// What the path says, with its percent signs decoded.
 pub(super) struct InPath<T>(pub(super) T);
 
@@ -95,6 +98,9 @@ async fn form<T: DeserializeOwned + Send + Sync>(
         let bytes = part.bytes().await.map_err(|error| bad(error.body_text()))?;
         match part_name.as_str() {
             REQUEST => asked = Some(parsed(&bytes)?),
+            IMAGE if pictures.len() == MOST_PICTURES => {
+                return Err(bad(format!("there are more than {MOST_PICTURES} pictures")));
+            }
             IMAGE => pictures.push(Upload {
                 name,
                 bytes: bytes.into(),

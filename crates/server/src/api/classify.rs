@@ -1,7 +1,4 @@
-use std::sync::Arc;
-
 use axum::Json;
-use axum::extract::State;
 
 use clipseek::{Classifier, Label, PictureInput, Template, check_labels};
 use serde::{Deserialize, Serialize};
@@ -9,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::asked::Asked;
 use super::given::GivenImage;
 use super::problem::Problem;
-use super::state::ApiState;
-use crate::workspace::Workspace;
+use crate::view::View;
+use crate::workspace::Scope;
 
 /// What a label is put into where nobody says it, as in CLIP's paper.
 const TEMPLATE: &str = "a photo of a {label}";
@@ -37,7 +34,7 @@ pub(super) struct Classified {
 }
 
 pub(super) async fn classify(
-    State(state): State<Arc<ApiState>>,
+    scope: Scope,
     asked: Asked<ClassifyBody>,
 ) -> Result<Json<Classified>, Problem> {
     let Asked { request, pictures } = asked;
@@ -50,11 +47,11 @@ pub(super) async fn classify(
     }
     let template = request.template.as_deref().unwrap_or(TEMPLATE);
     let template = Template::new(template).map_err(clipseek::Error::from)?;
-    let embedder = state.embedder(&request.collection).await?;
+    let embedder = scope.embedder(&request.collection).await?;
     let (image, like) = (request.image, request.like);
-    let picture = state.look(&request.collection, move |workspace, collection| {
+    let picture = scope.look_in(&request.collection, move |view, collection| {
         match (image, like, pictures.into_iter().next()) {
-            (Some(image), None, None) => image.read(workspace, &[]),
+            (Some(image), None, None) => image.read(view, &[]),
             (None, Some(id), None) => Ok(PictureInput::File(
                 collection.record(&id)?.path().to_owned(),
             )),
@@ -65,7 +62,7 @@ pub(super) async fn classify(
         }
     });
     let picture = picture.await?;
-    let classified = state.workspace.embed(move |_: &Workspace| {
+    let classified = scope.embed(move |_: &View<'_>| {
         let classifier = Classifier::new(embedder.model(), &labels, &[template])?;
         Ok::<_, clipseek::Error>(classifier.picture(&picture)?.labels)
     });

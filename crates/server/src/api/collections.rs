@@ -1,17 +1,15 @@
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use axum::Json;
-use axum::extract::State;
-use search::{CollectionInfo, DuplicateOptions, Facets};
+use search::{CollectionInfo, DuplicateOptions, Facets, keys};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 use super::asked::InPath;
 use super::fields::Fields;
 use super::hit::ShownHit;
 use super::problem::Problem;
-use super::state::ApiState;
+use crate::connections::Columns;
+use crate::workspace::Scope;
 
 /// The most values of a facet.
 const MOST_VALUES: usize = 50;
@@ -33,7 +31,7 @@ struct ShownCollection {
 }
 
 impl ShownCollection {
-    fn of(info: CollectionInfo, captions: u64) -> Self {
+    fn of(info: CollectionInfo, captions: u64, can_add: bool) -> Self {
         Self {
             name: info.name,
             model: info.model.reference,
@@ -43,19 +41,20 @@ impl ShownCollection {
             pictures: info.pictures,
             missing: info.missing,
             captions,
-            can_add: true,
+            can_add,
         }
     }
 }
 
-pub(super) async fn list(State(state): State<Arc<ApiState>>) -> Result<Json<Value>, Problem> {
-    let list = state.workspace.run(|workspace| {
+pub(super) async fn list(scope: Scope) -> Result<Json<Value>, Problem> {
+    let can_add = !scope.grant().is_read_only;
+    let list = scope.run(move |view| {
         let mut shown = Vec::new();
-        for info in workspace.store.collections()? {
-            let captions = workspace.store.collection(&info.name);
+        for info in view.collections()? {
+            let captions = view.collection(&info.name);
             // One that cannot be used hides no other.
             let captions = captions.and_then(|it| it.captions()).unwrap_or_default();
-            shown.push(ShownCollection::of(info, captions));
+            shown.push(ShownCollection::of(info, captions, can_add));
         }
         Ok::<_, Problem>(shown)
     });
@@ -63,22 +62,39 @@ pub(super) async fn list(State(state): State<Arc<ApiState>>) -> Result<Json<Valu
 }
 
 pub(super) async fn describe(
-    State(state): State<Arc<ApiState>>,
+    scope: Scope,
     InPath(name): InPath<String>,
 ) -> Result<Json<Value>, Problem> {
-    let shown = state.look(&name, |_, collection| {
-        let shown = ShownCollection::of(collection.info(), collection.captions()?);
+    let can_add = !scope.grant().is_read_only;
+    let shown = scope.look_in(&name, move |_, collection| {
+        let shown = ShownCollection::of(collection.info(), collection.captions()?, can_add);
         Ok(Json(json!(shown)))
     });
     shown.await
 }
 
 pub(super) async fn facets(
-    State(state): State<Arc<ApiState>>,
+    scope: Scope,
     InPath(name): InPath<String>,
 ) -> Result<Json<Facets>, Problem> {
-    let read = state.read(&name, |_, collection| Ok(collection.facets(MOST_VALUES)?));
+    let read = scope.read_in(&name, |view, collection| {
+        let mut facets = collection.facets(MOST_VALUES)?;
+        bound(&mut facets, view.columns());
+        Ok(facets)
+    });
     read.await.map(Json)
+}
+
+/// Takes out what the key doesn't see.
+fn bound(facets: &mut Facets, seen: &Columns) {
+    if !seen.shows(keys::FOLDERS) {
+        facets.folders.clear();
+    }
+    if !seen.shows(keys::TAKEN) {
+        facets.years.clear();
+        facets.undated = 0;
+    }
+    facets.columns.retain(|column| seen.shows(&column.name));
 }
 
 /// `GET …/duplicates`.
@@ -94,10 +110,11 @@ struct ShownGroup {
 }
 
 pub(super) async fn duplicates(
-    State(state): State<Arc<ApiState>>,
+    scope: Scope,
     InPath(name): InPath<String>,
 ) -> Result<Json<ShownDuplicates>, Problem> {
-    let read = state.read(&name, |_, collection| {
+    let read = scope.read_in(&name, |view, collection| {
+        let fields = Fields::all(view.columns());
         let options = DuplicateOptions::of_model(collection.model());
         let found = collection.duplicates(&options, |_, _| {})?;
         let mut groups = Vec::new();
@@ -105,8 +122,7 @@ pub(super) async fn duplicates(
             let others = group.superfluous.into_iter().map(|it| it.file.id);
             let ids: Vec<String> = std::iter::once(group.keep.id).chain(others).collect();
             let pictures = collection.pictures_with_ids(&ids)?.into_iter();
-            let pictures =
-                pictures.map(|hit| ShownHit::of(collection.name(), hit, &Fields::default()));
+            let pictures = pictures.map(|hit| ShownHit::of(collection.name(), hit, &fields));
             groups.push(ShownGroup {
                 pictures: pictures.collect(),
             });
@@ -116,10 +132,10 @@ pub(super) async fn duplicates(
     read.await
 }
 
-pub(super) async fn models(State(state): State<Arc<ApiState>>) -> Result<Json<Value>, Problem> {
-    let list = state.workspace.run(|workspace| {
+pub(super) async fn models(scope: Scope) -> Result<Json<Value>, Problem> {
+    let list = scope.run(|view| {
         let mut models: BTreeMap<(String, String), (usize, Vec<String>)> = BTreeMap::new();
-        for info in workspace.store.collections()? {
+        for info in view.collections()? {
             let key = (info.model.reference, info.model.precision);
             let entry = models.entry(key).or_default();
             entry.0 = info.model.dimension;

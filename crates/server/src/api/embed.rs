@@ -1,13 +1,10 @@
-use std::sync::Arc;
-
 use axum::Json;
-use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
 use super::asked::Asked;
 use super::given::GivenImage;
 use super::problem::Problem;
-use super::state::ApiState;
+use crate::workspace::Scope;
 
 /// The most words and pictures of one request.
 const MOST: usize = 256;
@@ -31,7 +28,7 @@ pub(super) struct Embedded {
 }
 
 pub(super) async fn embed(
-    State(state): State<Arc<ApiState>>,
+    scope: Scope,
     asked: Asked<EmbedBody>,
 ) -> Result<Json<Embedded>, Problem> {
     let Asked { request, pictures } = asked;
@@ -43,14 +40,14 @@ pub(super) async fn embed(
             "{count} words and pictures, expected 1 to {MOST}"
         )));
     }
-    let embedder = state.embedder(&request.collection).await?;
-    let read = state.look(&request.collection, move |workspace, _| {
+    let embedder = scope.embedder(&request.collection).await?;
+    let read = scope.look_in(&request.collection, move |view, _| {
         let images = images.into_iter();
-        let images = images.map(|image| image.read(workspace, &pictures));
+        let images = images.map(|image| image.read(view, &pictures));
         images.collect::<Result<Vec<_>, _>>()
     });
     let images = read.await?;
-    let embedded = state.workspace.embed(move |_| {
+    let embedded = scope.embed(move |_| {
         let model = embedder.model();
         let words: Vec<&str> = texts.iter().map(String::as_str).collect();
         let images = images.iter().map(|image| image.embed(model, "embedded"));

@@ -1,26 +1,44 @@
 //! The pictures themselves: small ones, and the originals.
 
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
+    ETAG, IF_NONE_MATCH, IF_RANGE, RANGE,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use clipseek::picture::{Format, Limits, read_within};
+use clipseek::picture::{ContentHash, Format, Limits, open_within};
+use futures_util::{Stream, stream};
+use http_range_header::parse_range_header;
 use search::{Collection, Record};
 use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::asked::{InPath, InQuery};
 use super::problem::Problem;
 use super::state::ApiState;
 use super::thumbnails::side_for;
-use crate::workspace::Workspace;
+use crate::connections::Refusal;
+use crate::view::View;
+use crate::workspace::Scope;
 
 /// How wide a small picture is shown where nobody says it.
 const DEFAULT_WIDTH: u32 = 320;
 
 /// What a small picture may be kept for: its address has a part of the hash of the file.
 const FOR_EVER: &str = "private, max-age=31536000, immutable";
+
+/// How much of an original is in memory at a time, in bytes.
+const PART: usize = 64 << 10;
+
+/// How much of a file is looked at to know its format, in bytes.
+const START: u64 = 64 << 10;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Small {
@@ -29,93 +47,263 @@ pub(super) struct Small {
 
 pub(super) async fn thumbnail(
     State(state): State<Arc<ApiState>>,
+    scope: Scope,
     InPath((collection, id)): InPath<(String, String)>,
     InQuery(asked): InQuery<Small>,
 ) -> Result<Response, Problem> {
     let side = side_for(asked.width.unwrap_or(DEFAULT_WIDTH));
-    let record = state.look(&collection, with_id(id)).await?;
-    let (state, hash) = (Arc::clone(&state), record.hash.clone());
-    let kept = run(&state, move |state| Ok(state.thumbnails.kept(&hash, side))).await?;
-    let small = match kept {
+    let record = scope.look_in(&collection, with_id(id)).await?;
+    let (shared, hash) = (Arc::clone(&state), record.hash.clone());
+    let kept = scope.run(move |_| shared.thumbnails.kept(&hash, side));
+    let small = match kept.await? {
         Some(small) => small,
-        None => {
-            let (bytes, hash) = (file_of(&state, &record).await?, record.hash);
-            let room = state.thumbnails.room(&bytes, side).await;
-            let make = move |state: &ApiState| {
-                let _room = room;
-                state.thumbnails.made(&hash, side, &bytes)
-            };
-            run(&state, make).await?
-        }
+        None => made(&state, &scope, record, side).await?,
     };
     let kind = HeaderValue::from_static("image/jpeg");
     let cache = HeaderValue::from_static(FOR_EVER);
     Ok(([(CONTENT_TYPE, kind), (CACHE_CONTROL, cache)], small).into_response())
 }
 
+/// The small picture of a record, made anew. Files are read, and decoded, as far as there is memory.
+async fn made(
+    state: &Arc<ApiState>,
+    scope: &Scope,
+    record: Record,
+    side: u32,
+) -> Result<Vec<u8>, Problem> {
+    let Opened { mut file, length } = opened(scope, &record).await?;
+    let file_room = state.thumbnails.room_for_file(length).await;
+    let read = move |_: &View<'_>| {
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+        let read = file.by_ref().take(length).read_to_end(&mut bytes);
+        read.map_err(|_| gone())?;
+        // Small pictures are kept under the hash, for all collections that have the picture.
+        match ContentHash::of(&bytes).to_string() == record.hash {
+            true => Ok((bytes, record.hash)),
+            false => Err(changed()),
+        }
+    };
+    let (bytes, hash) = scope.run(read).await??;
+    let room = state.thumbnails.room(&bytes, side).await;
+    let shared = Arc::clone(state);
+    let make = move |_: &View<'_>| {
+        let _room = (file_room, room);
+        shared.thumbnails.made(&hash, side, &bytes)
+    };
+    scope.run(make).await?
+}
+
+/// A file that was opened, and how many bytes it has.
+struct Opened {
+    file: File,
+    length: u64,
+}
+
+/// The file of a record, opened.
+async fn opened(scope: &Scope, record: &Record) -> Result<Opened, Problem> {
+    let path = record.path().to_owned();
+    let open = move |_: &View<'_>| {
+        // The path is nobody's business.
+        let (file, about) = open_within(&path, &Limits::default()).map_err(|_| gone())?;
+        let length = about.len();
+        Ok(Opened { file, length })
+    };
+    scope.run(open).await?
+}
+
 pub(super) async fn original(
     State(state): State<Arc<ApiState>>,
+    scope: Scope,
     InPath((collection, id)): InPath<(String, String)>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let record = state.look(&collection, with_id(id)).await?;
-    let bytes = file_of(&state, &record).await?;
-    let Some((kind, extension)) = Format::of(&bytes).map(kind_of) else {
-        return Err(Problem::not_found("the file is no picture any more"));
+    if !scope.grant().columns().are_all() {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "this API key sees some columns only, and an original may hold others",
+        ));
+    }
+    let record = scope.look_in(&collection, with_id(id)).await?;
+    let room = Arc::clone(&state.originals).try_acquire_owned();
+    let room = room.map_err(|_| Refusal::Busy)?;
+    let (opened, record) = verified(&scope, record).await?;
+    let tag = HeaderValue::from_str(&format!("\"{}\"", record.hash)).map_err(|_| changed())?;
+    if headers.get(IF_NONE_MATCH) == Some(&tag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());
+    }
+    let range = match Wanted::of(&headers, &tag, opened.length) {
+        Wanted::All => None,
+        Wanted::Part(range) => Some(range),
+        Wanted::Beyond => return Ok(beyond(opened.length)),
     };
-    // Nothing that a browser would run, whatever else the file is.
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static(kind)),
+    let (kind, response) = sent(&scope, opened, range, room).await?;
+    let about = [
+        (CONTENT_TYPE, HeaderValue::from_static(kind.name)),
         (CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
-        (CONTENT_DISPOSITION, disposition(&record, extension)),
+        (CONTENT_DISPOSITION, disposition(&record, &kind)),
+        (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
+        (ETAG, tag),
     ];
-    Ok((StatusCode::OK, headers, bytes).into_response())
+    Ok((about, response).into_response())
+}
+
+/// The file of a record, if it still is what was added: whatever else stands at its path by now, perhaps by a link, was
+/// never meant to be shown.
+async fn verified(scope: &Scope, record: Record) -> Result<(Opened, Record), Problem> {
+    let Opened { mut file, length } = opened(scope, &record).await?;
+    let verify = move |_: &View<'_>| {
+        let is_known = file.metadata().is_ok_and(|about| record.is_of(&about));
+        if !is_known {
+            let hash = ContentHash::of_reader(file.by_ref().take(length)).map_err(|_| gone())?;
+            file.rewind().map_err(|_| gone())?;
+            if hash.to_string() != record.hash {
+                return Err(changed());
+            }
+        }
+        Ok((Opened { file, length }, record))
+    };
+    scope.read(verify).await?
+}
+
+/// What is asked for of a file.
+enum Wanted {
+    /// All of it; also where several parts are asked for.
+    All,
+    /// Its bytes from one place to another.
+    Part(RangeInclusive<u64>),
+    /// What lies beyond its end.
+    Beyond,
+}
+
+impl Wanted {
+    /// What these headers ask for of a file with this tag and length.
+    fn of(headers: &HeaderMap, tag: &HeaderValue, length: u64) -> Self {
+        let is_of_this = headers.get(IF_RANGE).is_none_or(|of| of == tag);
+        let text = headers.get(RANGE).filter(|_| is_of_this);
+        let text = text.and_then(|range| range.to_str().ok());
+        let Some(Ok(parsed)) = text.map(parse_range_header) else {
+            return Self::All;
+        };
+        match parsed.validate(length).map(<[_; 1]>::try_from) {
+            Ok(Ok([part])) => Self::Part(part),
+            Ok(Err(_)) => Self::All,
+            Err(_) => Self::Beyond,
+        }
+    }
+}
+
+/// That a file has no more than so many bytes.
+fn beyond(length: u64) -> Response {
+    let detail = format!("`Range` is not within the {length} bytes of the file");
+    let problem = Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, detail);
+    let whole = [(CONTENT_RANGE, format!("bytes */{length}"))];
+    (whole, problem).into_response()
+}
+
+/// A file, or a part of it, as the response, which is read while it is sent. The room is taken until it is.
+async fn sent(
+    scope: &Scope,
+    opened: Opened,
+    range: Option<RangeInclusive<u64>>,
+    room: OwnedSemaphorePermit,
+) -> Result<(Kind, Response), Problem> {
+    let Opened { mut file, length } = opened;
+    let (first, last) = match &range {
+        Some(range) => (*range.start(), *range.end()),
+        None => (0, length.saturating_sub(1)),
+    };
+    let prepare = move |_: &View<'_>| {
+        let format = format_of(&mut file).map_err(|_| gone())?;
+        file.seek(SeekFrom::Start(first)).map_err(|_| gone())?;
+        let kind = format.map(Kind::of);
+        let kind = kind.ok_or_else(|| Problem::not_found("the file is no picture any more"))?;
+        Ok::<_, Problem>((kind, file))
+    };
+    let (kind, file) = scope.run(prepare).await??;
+    let count = (last + 1 - first).min(length);
+    let body = Body::from_stream(parts(file.take(count), room));
+    let response = match range {
+        None => ([(CONTENT_LENGTH, count.to_string())], body).into_response(),
+        Some(_) => {
+            let about = [
+                (CONTENT_LENGTH, count.to_string()),
+                (CONTENT_RANGE, format!("bytes {first}-{last}/{length}")),
+            ];
+            (StatusCode::PARTIAL_CONTENT, about, body).into_response()
+        }
+    };
+    Ok((kind, response))
+}
+
+/// What is left of a file, part by part: each is read when the one before is on its way.
+fn parts(
+    file: io::Take<File>,
+    room: OwnedSemaphorePermit,
+) -> impl Stream<Item = io::Result<Vec<u8>>> {
+    stream::try_unfold((file, room), async |(mut file, room)| {
+        let read = move || {
+            let mut part = Vec::with_capacity(PART);
+            file.by_ref().take(PART as u64).read_to_end(&mut part)?;
+            Ok::<_, io::Error>((part, file))
+        };
+        let (part, file) = tokio::task::spawn_blocking(read).await??;
+        Ok((!part.is_empty()).then_some((part, (file, room))))
+    })
+}
+
+fn format_of(file: &mut File) -> io::Result<Option<Format>> {
+    let mut start = Vec::new();
+    file.take(START).read_to_end(&mut start)?;
+    Ok(Format::of(&start))
+}
+
+fn gone() -> Problem {
+    Problem::not_found("the picture's file is gone, or cannot be read")
+}
+
+fn changed() -> Problem {
+    Problem::not_found("the picture's file has changed since it was added")
 }
 
 /// What looks a record up.
 fn with_id(
     id: String,
-) -> impl FnOnce(&Workspace, &Collection<'_>) -> Result<Record, Problem> + Send + 'static {
+) -> impl FnOnce(&View<'_>, &Collection<'_>) -> Result<Record, Problem> + Send + 'static {
     move |_, collection| Ok(collection.record(&id)?)
 }
 
-async fn run<T: Send + 'static>(
-    state: &Arc<ApiState>,
-    work: impl FnOnce(&ApiState) -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
-    let (shared, workspace) = (Arc::clone(state), &state.workspace);
-    workspace.run(move |_| work(&shared)).await?
+/// What browsers are told of a format's files: nothing that they would run, whatever else is in one.
+struct Kind {
+    name: &'static str,
+    extension: &'static str,
+    /// Whether browsers show it, and don't save it.
+    is_shown: bool,
 }
 
-/// The bytes of a record's file.
-async fn file_of(state: &Arc<ApiState>, record: &Record) -> Result<Vec<u8>, Problem> {
-    let path = record.path().to_owned();
-    let read = move |_: &ApiState| {
-        let bytes = read_within(&path, &Limits::default());
-        // The path is nobody's business.
-        bytes.map_err(|_| Problem::not_found("the picture's file is gone, or cannot be read"))
-    };
-    run(state, read).await
+impl Kind {
+    fn of(format: Format) -> Self {
+        let (name, is_shown) = match format {
+            Format::Jpeg => ("image/jpeg", true),
+            Format::Png => ("image/png", true),
+            Format::Gif => ("image/gif", true),
+            Format::WebP => ("image/webp", true),
+            Format::Avif => ("image/avif", true),
+            Format::Bmp => ("image/bmp", true),
+            Format::Tiff => ("image/tiff", true),
+            Format::Heif => ("image/heic", true),
+            Format::Jxl => ("image/jxl", true),
+            Format::Raw | Format::Pnm => ("application/octet-stream", false),
+        };
+        Self {
+            name,
+            extension: format.extensions()[0],
+            is_shown,
+        }
+    }
 }
 
-/// The type of a format's files, and how their names end.
-fn kind_of(format: Format) -> (&'static str, &'static str) {
-    let kind = match format {
-        Format::Jpeg => "image/jpeg",
-        Format::Png => "image/png",
-        Format::Gif => "image/gif",
-        Format::WebP => "image/webp",
-        Format::Avif => "image/avif",
-        Format::Bmp => "image/bmp",
-        Format::Tiff => "image/tiff",
-        Format::Heif => "image/heic",
-        Format::Jxl => "image/jxl",
-        Format::Raw | Format::Pnm => "application/octet-stream",
-    };
-    (kind, format.extensions()[0])
-}
-
-/// Shown, and saved under a name of harmless letters.
-fn disposition(record: &Record, extension: &str) -> HeaderValue {
+/// Shown or saved, under a name of harmless letters.
+fn disposition(record: &Record, kind: &Kind) -> HeaderValue {
     let name = record.address().name();
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let letters = stem.chars().map(|letter| match letter {
@@ -123,6 +311,11 @@ fn disposition(record: &Record, extension: &str) -> HeaderValue {
         _ => '_',
     });
     let stem: String = letters.take(100).collect();
-    let text = format!("inline; filename=\"{stem}.{extension}\"");
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("inline"))
+    let how = if kind.is_shown {
+        "inline"
+    } else {
+        "attachment"
+    };
+    let text = format!("{how}; filename=\"{stem}.{}\"", kind.extension);
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("attachment"))
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::asked::Upload;
 use super::problem::Problem;
-use crate::workspace::Workspace;
+use crate::view::View;
 
 /// The largest weight of a term, whatever its sign.
 const LARGEST_WEIGHT: f32 = 1000.0;
@@ -47,13 +47,9 @@ impl GivenImage {
     }
 
     /// The picture, fetched if it has to be.
-    pub(super) fn read(
-        self,
-        workspace: &Workspace,
-        uploads: &[Upload],
-    ) -> Result<PictureInput, Problem> {
+    pub(super) fn read(self, view: &View<'_>, uploads: &[Upload]) -> Result<PictureInput, Problem> {
         match (self.url, self.base64, self.part) {
-            (Some(url), None, None) => fetched(workspace, &url),
+            (Some(url), None, None) => fetched(view, &url),
             (None, Some(text), None) => Ok(PictureInput::Bytes {
                 name: "the picture".to_owned(),
                 bytes: decoded(&text)?,
@@ -82,7 +78,7 @@ impl From<Upload> for PictureInput {
 }
 
 /// A file of this machine is none: no other kind of URL is taken.
-fn fetched(workspace: &Workspace, url: &str) -> Result<PictureInput, Problem> {
+fn fetched(view: &View<'_>, url: &str) -> Result<PictureInput, Problem> {
     let scheme = url
         .split_once("://")
         .map(|(scheme, _)| scheme.to_ascii_lowercase());
@@ -92,7 +88,7 @@ fn fetched(workspace: &Workspace, url: &str) -> Result<PictureInput, Problem> {
     // Whoever asks here may be elsewhere, and has no business in this machine's network.
     let fetch = FetchOptions {
         reach: Reach::Public,
-        ..workspace.clipseek().settings().fetch.clone()
+        ..view.fetch_options()
     };
     Ok(PictureInput::at(url.as_ref(), &fetch)?)
 }
@@ -119,7 +115,7 @@ impl GivenTerm {
     /// The term, with its picture fetched.
     pub(super) fn read(
         self,
-        workspace: &Workspace,
+        view: &View<'_>,
         collection: &Collection<'_>,
         uploads: &[Upload],
     ) -> Result<Term, Problem> {
@@ -134,7 +130,7 @@ impl GivenTerm {
                 return Err(Problem::invalid("`text`: there are no words in it"));
             }
             (Some(words), None, None, None) => TermKind::Words(words),
-            (None, Some(image), None, None) => TermKind::Picture(image.read(workspace, uploads)?),
+            (None, Some(image), None, None) => TermKind::Picture(image.read(view, uploads)?),
             (None, None, Some(id), None) => TermKind::like(&id, collection)?,
             (None, None, None, Some(values)) => TermKind::Vector(values),
             _ => {

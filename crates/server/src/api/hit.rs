@@ -31,18 +31,25 @@ pub(super) struct ShownHit {
 impl ShownHit {
     pub(super) fn of(collection: &str, hit: Hit, fields: &Fields) -> Self {
         let is_web = matches!(hit.address(), Address::Web(_));
+        let has_image = fields.are_seen(keys::IMAGE);
+        let has_captions = fields.are_seen(keys::CAPTIONS);
+        let has_taken = fields.are_seen(keys::TAKEN);
         let mut metadata = hit.metadata;
-        let taken = metadata.shift_remove(keys::TAKEN);
+        let taken = metadata.shift_remove(keys::TAKEN).filter(|_| has_taken);
         metadata.shift_remove(keys::TAKEN_AT);
         fields.bound(&mut metadata);
         Self {
             thumbnail: thumbnail(collection, &hit.id, hit.hash.as_deref()),
             id: hit.id,
             similarity: hit.similarity,
-            caption: hit.caption,
-            captions: hit.captions,
-            path: (!is_web).then(|| hit.image.clone()),
-            url: is_web.then_some(hit.image),
+            caption: hit.caption.filter(|_| has_captions),
+            captions: if has_captions {
+                hit.captions
+            } else {
+                Vec::new()
+            },
+            path: (has_image && !is_web).then(|| hit.image.clone()),
+            url: (has_image && is_web).then_some(hit.image),
             width: hit.width,
             height: hit.height,
             taken: taken.and_then(|taken| taken.as_str().map(str::to_owned)),

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::asked::InPath;
 use super::problem::Problem;
 use super::state::ApiState;
+use crate::workspace::Scope;
 
 /// How many jobs are remembered once they are done.
 const REMEMBERED: usize = 100;
@@ -26,7 +27,14 @@ pub(super) struct Jobs(Mutex<Listed>);
 #[derive(Debug, Default)]
 struct Listed {
     last: u64,
-    jobs: BTreeMap<u64, watch::Receiver<Job>>,
+    jobs: BTreeMap<u64, Followed>,
+}
+
+#[derive(Debug)]
+struct Followed {
+    /// The collection that it changes.
+    collection: String,
+    job: watch::Receiver<Job>,
 }
 
 /// How far a job is.
@@ -66,8 +74,8 @@ impl Job {
 }
 
 impl Jobs {
-    /// A new job; whoever does it tells here how far it is.
-    pub(super) fn begin(&self, total: usize) -> watch::Sender<Job> {
+    /// A new job on a collection; whoever does it tells here how far it is.
+    pub(super) fn begin(&self, collection: String, total: usize) -> watch::Sender<Job> {
         let mut listed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         listed.last += 1;
         let number = listed.last;
@@ -80,8 +88,14 @@ impl Jobs {
             failed: Vec::new(),
             error: None,
         });
-        listed.jobs.insert(number, receiver);
-        let is_over = |job: &watch::Receiver<Job>| job.borrow().state != JobState::Running;
+        listed.jobs.insert(
+            number,
+            Followed {
+                collection,
+                job: receiver,
+            },
+        );
+        let is_over = |it: &Followed| it.job.borrow().state != JobState::Running;
         while listed.jobs.len() > REMEMBERED
             && let Some(oldest) = listed.jobs.iter().find(|(_, job)| is_over(job))
         {
@@ -91,22 +105,25 @@ impl Jobs {
         sender
     }
 
-    fn get(&self, number: &str) -> Result<watch::Receiver<Job>, Problem> {
+    /// The job of that number, on a collection that is seen.
+    fn get(&self, scope: &Scope, number: &str) -> Result<watch::Receiver<Job>, Problem> {
         let listed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let job = number
             .parse()
             .ok()
             .and_then(|number: u64| listed.jobs.get(&number));
-        job.cloned()
+        job.filter(|it| scope.grant().sees(&it.collection))
+            .map(|it| it.job.clone())
             .ok_or_else(|| Problem::not_found(format!("there is no job `{number}`")))
     }
 }
 
 pub(super) async fn describe(
     State(state): State<Arc<ApiState>>,
+    scope: Scope,
     InPath(number): InPath<String>,
 ) -> Result<Json<Job>, Problem> {
-    let job = state.jobs.get(&number)?;
+    let job = state.jobs.get(&scope, &number)?;
     let now = job.borrow().clone();
     Ok(Json(now))
 }
@@ -114,9 +131,10 @@ pub(super) async fn describe(
 /// Server-sent events: the job whenever it has gone on, until it is over.
 pub(super) async fn events(
     State(state): State<Arc<ApiState>>,
+    scope: Scope,
     InPath(number): InPath<String>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let mut job = state.jobs.get(&number)?;
+    let mut job = state.jobs.get(&scope, &number)?;
     job.mark_changed();
     let shutdown = state.gateway.shutdown();
     let steps = stream::unfold(Some((job, shutdown)), |following| async {

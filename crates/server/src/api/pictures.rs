@@ -21,7 +21,8 @@ use super::given::GivenImage;
 use super::jobs::{FailedPicture, Job, JobState};
 use super::problem::Problem;
 use super::state::ApiState;
-use crate::workspace::Workspace;
+use crate::view::View;
+use crate::workspace::Scope;
 
 /// The most pictures of one request.
 const MOST: usize = 256;
@@ -44,6 +45,7 @@ enum Wanted {
 
 pub(super) async fn add(
     State(state): State<Arc<ApiState>>,
+    scope: Scope,
     InPath(collection): InPath<String>,
     asked: Asked<PicturesBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
@@ -56,33 +58,36 @@ pub(super) async fn add(
             "{given} pictures, expected 1 to {MOST}: a form with parts `image`, or a `url`"
         )));
     }
-    let embedder = state.embedder(&collection).await?;
-    let job = state.jobs.begin(wanted.len());
+    let embedder = scope.embedder(&collection).await?;
+    let job = state.jobs.begin(collection.clone(), wanted.len());
     let number = job.borrow().job().to_owned();
     let captions = request.caption.into_iter().collect();
-    tokio::spawn(run(state, collection, embedder, wanted, captions, job));
+    tokio::spawn(run(scope, collection, embedder, wanted, captions, job));
     Ok((StatusCode::ACCEPTED, Json(json!({"job": number}))))
 }
 
 async fn run(
-    state: Arc<ApiState>,
+    scope: Scope,
     collection: String,
     embedder: Arc<Embedder>,
     wanted: Vec<Wanted>,
     captions: Vec<String>,
     job: watch::Sender<Job>,
 ) {
-    let folder = state.workspace.store.uploads(&collection);
     // What waits for other servers holds nobody up who changes the store.
-    let kept = state.workspace.run({
-        let job = job.clone();
-        move |workspace| keep_all(workspace, &folder, wanted, &captions, &job)
+    let kept = scope.run({
+        let (job, collection) = (job.clone(), collection.clone());
+        move |view| {
+            let folder = view.uploads(&collection)?;
+            Ok::<_, search::Error>(keep_all(view, &folder, wanted, &captions, &job))
+        }
     });
-    let records = kept.await.unwrap_or_default();
+    let records = match kept.await {
+        Ok(Ok(records)) => records,
+        _ => Vec::new(),
+    };
     let told = job.clone();
-    let work = state
-        .workspace
-        .write(move |workspace| index(workspace, &collection, &embedder, records, &told));
+    let work = scope.write(move |view| index(view, &collection, &embedder, records, &told));
     let outcome = work.await;
     job.send_modify(|job| match outcome {
         Ok(Ok(())) => job.state = JobState::Done,
@@ -105,7 +110,7 @@ impl Job {
 
 /// Puts the files into the store's folder for uploads. Gives the records of those that are pictures.
 fn keep_all(
-    workspace: &Workspace,
+    view: &View<'_>,
     folder: &Path,
     wanted: Vec<Wanted>,
     captions: &[String],
@@ -116,7 +121,7 @@ fn keep_all(
             Wanted::Uploaded(upload) => upload.name.clone(),
             Wanted::At(url) => url.clone(),
         };
-        match keep_one(workspace, folder, wanted) {
+        match keep_one(view, folder, wanted) {
             Ok(record) => Some(NewRecord {
                 source: folder.to_str().map(str::to_owned),
                 captions: captions.to_vec(),
@@ -131,12 +136,12 @@ fn keep_all(
     records.collect()
 }
 
-fn keep_one(workspace: &Workspace, folder: &Path, wanted: Wanted) -> Result<NewRecord, String> {
+fn keep_one(view: &View<'_>, folder: &Path, wanted: Wanted) -> Result<NewRecord, String> {
     let (name, bytes, url) = match wanted {
         Wanted::Uploaded(upload) => (upload.name, upload.bytes, None),
         Wanted::At(url) => {
             let image = GivenImage::at(url.clone());
-            let picture = image.read(workspace, &[]);
+            let picture = image.read(view, &[]);
             let picture = picture.map_err(|problem| problem.detail().to_owned())?;
             let PictureInput::Bytes { name, bytes } = picture else {
                 return Err("the URL is none of the web".to_owned());
@@ -192,7 +197,7 @@ fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn index(
-    workspace: &Workspace,
+    view: &View<'_>,
     collection: &str,
     embedder: &Embedder,
     records: Vec<NewRecord>,
@@ -202,7 +207,12 @@ fn index(
         return Ok(());
     }
     let refused = job.borrow().done;
-    let collection = workspace.store.collection(collection)?;
+    let files: Vec<PathBuf> = records
+        .iter()
+        .map(NewRecord::path)
+        .map(Path::to_owned)
+        .collect();
+    let (name, collection) = (collection, view.collection(collection)?);
     let records = records.into_iter().map(Ok::<_, search::Error>);
     let options = AddOptions::default();
     let added = collection.add(embedder.model(), records, &options, |event| match event {
@@ -222,6 +232,12 @@ fn index(
         job.done = job.total;
         job.added = added.written();
     });
+    if added.failed > 0 {
+        // What became no picture of the collection is kept for nobody.
+        for file in files {
+            view.remove_upload(name, &file)?;
+        }
+    }
     Ok(())
 }
 

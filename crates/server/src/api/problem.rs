@@ -4,7 +4,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::connections::{BodyError, Fault, Refusal};
+use crate::connections::{BodyError, Fault, HiddenColumn, Refusal};
 use crate::models::ModelError;
 use crate::workspace::WorkPanicked;
 
@@ -190,6 +190,12 @@ impl From<WorkPanicked> for Problem {
     }
 }
 
+impl From<HiddenColumn> for Problem {
+    fn from(error: HiddenColumn) -> Self {
+        Self::new(StatusCode::FORBIDDEN, error.to_string())
+    }
+}
+
 impl From<BodyError> for Problem {
     fn from(error: BodyError) -> Self {
         let detail = error.to_string();
@@ -207,9 +213,11 @@ impl From<Refusal> for Problem {
         let status = match refusal {
             Refusal::MissingHost => StatusCode::BAD_REQUEST,
             Refusal::InvalidKey => StatusCode::UNAUTHORIZED,
-            Refusal::ForeignHost { .. } | Refusal::ForeignOrigin | Refusal::ReadOnlyKey => {
-                StatusCode::FORBIDDEN
-            }
+            Refusal::ForeignHost { .. }
+            | Refusal::ForeignOrigin
+            | Refusal::ReadOnlyKey
+            | Refusal::BoundedKey => StatusCode::FORBIDDEN,
+            Refusal::NoIndex { .. } => StatusCode::NOT_FOUND,
             Refusal::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Refusal::Busy | Refusal::TooManyConnections => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::SlowBody { .. } => StatusCode::REQUEST_TIMEOUT,

@@ -1,39 +1,32 @@
-use std::sync::Arc;
-
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
-use search::AddOptions;
 
 use super::asked::InPath;
 use super::fields::Fields;
 use super::hit::ShownHit;
 use super::problem::Problem;
-use super::state::ApiState;
+use crate::workspace::Scope;
 
 pub(super) async fn describe(
-    State(state): State<Arc<ApiState>>,
+    scope: Scope,
     InPath((collection, id)): InPath<(String, String)>,
 ) -> Result<Json<ShownHit>, Problem> {
-    let look = state.look(&collection, move |_, collection| {
+    let look = scope.look_in(&collection, move |view, collection| {
+        let fields = Fields::all(view.columns());
         let record = collection.record(&id)?;
         let hits = collection.pictures_with_ids(&[record.id])?;
         let hit = hits.into_iter().next();
-        hit.map(|hit| ShownHit::of(collection.name(), hit, &Fields::default()))
+        hit.map(|hit| ShownHit::of(collection.name(), hit, &fields))
             .ok_or_else(|| Problem::not_found("the picture is missing"))
     });
     look.await.map(Json)
 }
 
 pub(super) async fn forget(
-    State(state): State<Arc<ApiState>>,
+    scope: Scope,
     InPath((collection, id)): InPath<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    let forgotten = state.workspace.write(move |workspace| {
-        let collection = workspace.store.collection(&collection)?;
-        let id = collection.record(&id)?.id;
-        collection.forget_id(&id, &AddOptions::default())
-    });
+    let forgotten = scope.write(move |view| view.forget(&collection, &id));
     forgotten.await??;
     Ok(StatusCode::NO_CONTENT)
 }

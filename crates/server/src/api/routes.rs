@@ -10,7 +10,7 @@ use super::access::API;
 use super::asked::{nowhere, otherwise};
 use super::state::ApiState;
 use super::{classify, collections, embed, files, jobs, pictures, records, search};
-use crate::connections::guard;
+use crate::connections::{cors, guard};
 
 /// What all paths begin with.
 pub(crate) const PREFIX: &str = "/api/v1";
@@ -33,7 +33,7 @@ pub(crate) fn router(state: &Arc<ApiState>) -> Router {
         .with_state(Arc::clone(state))
         .layer(axum::extract::DefaultBodyLimit::disable())
         .layer(axum::middleware::map_response(protected));
-    guard(router, &gateway, API, None)
+    cors(guard(router, &gateway, API, None), &gateway)
 }
 
 /// Where nothing is served.

@@ -15,7 +15,9 @@ use super::given::{GivenImage, GivenTerm, title};
 use super::hit::ShownHit;
 use super::problem::Problem;
 use super::state::ApiState;
-use crate::workspace::Workspace;
+use crate::connections::{Columns, HiddenColumn};
+use crate::view::View;
+use crate::workspace::Scope;
 
 /// How many pictures are found where nobody says how many.
 const DEFAULT_TOP_K: usize = 20;
@@ -23,8 +25,23 @@ const DEFAULT_TOP_K: usize = 20;
 /// The most pictures of one answer.
 const MOST: usize = 1000;
 
+/// The most terms of a query: each is embedded.
+const MOST_TERMS: usize = 100;
+
+/// The most names of columns to show.
+const MOST_FIELDS: usize = 1000;
+
 /// How far an answer may go on.
 const FARTHEST: usize = 10_000;
+
+/// The columns that keywords are looked up in.
+const KEYWORD_COLUMNS: [&str; 5] = [
+    keys::CAPTIONS,
+    keys::IMAGE,
+    keys::TITLE,
+    keys::DESCRIPTION,
+    keys::KEYWORDS,
+];
 
 /// `POST …/search`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -91,14 +108,16 @@ pub(super) struct Found {
 
 pub(super) async fn by_body(
     State(state): State<Arc<ApiState>>,
+    scope: Scope,
     InPath(collection): InPath<String>,
     asked: Asked<SearchBody>,
 ) -> Result<Json<Found>, Problem> {
-    search(&state, collection, asked.request, asked.pictures).await
+    search(&state, &scope, collection, asked.request, asked.pictures).await
 }
 
 pub(super) async fn by_parameters(
     State(state): State<Arc<ApiState>>,
+    scope: Scope,
     InPath(collection): InPath<String>,
     InQuery(asked): InQuery<SearchParameters>,
 ) -> Result<Json<Found>, Problem> {
@@ -114,32 +133,34 @@ pub(super) async fn by_parameters(
         offset: asked.offset,
         ..SearchBody::default()
     };
-    search(&state, collection, body, Vec::new()).await
+    search(&state, &scope, collection, body, Vec::new()).await
 }
 
 async fn search(
     state: &ApiState,
+    scope: &Scope,
     collection: String,
     body: SearchBody,
     uploads: Vec<Upload>,
 ) -> Result<Json<Found>, Problem> {
-    let fields = Fields::of(body.fields.clone());
-    let read = move |workspace: &Workspace, collection: &Collection<'_>| {
-        let question = body.question(workspace, collection, &uploads)?;
+    body.check(scope.grant().columns())?;
+    let fields = Fields::of(scope.grant().columns(), body.fields.clone());
+    let read = move |view: &View<'_>, collection: &Collection<'_>| {
+        let question = body.question(view, collection, &uploads)?;
         let embedder = match question.query.terms.is_empty() {
             true => None,
-            false => Some(workspace.embedder(collection.model())?),
+            false => Some(view.embedder(collection.model())?),
         };
         Ok((question, embedder))
     };
     // A picture may be long in coming from its server, and keeps nobody from reading.
-    let (mut question, embedder) = state.look(&collection, read).await?;
-    let title = shown_title(&question.query);
+    let (mut question, embedder) = scope.look_in(&collection, read).await?;
+    let title = shown_title(&question.query, &fields);
     if let Some(embedder) = &embedder {
         // Captions may have been embedded by another model, which the search itself looks at.
         if question.query.within == Within::Images {
             state
-                .replace_words(embedder, &mut question.query.terms)
+                .replace_words(scope, embedder, &mut question.query.terms)
                 .await?;
         }
     }
@@ -148,10 +169,9 @@ async fn search(
         .terms
         .iter()
         .any(|term| matches!(term.kind, TermKind::Words(_) | TermKind::Picture(_)));
-    let ask = move |workspace: &Workspace| {
-        let collection = workspace.store.collection(&collection)?;
-        let model = embedder.as_ref().map(|it| it.model());
-        let answer = workspace.clipseek().ask(&collection, model, question)?;
+    let ask = move |view: &View<'_>| {
+        let collection = view.collection(&collection)?;
+        let answer = view.ask(&collection, embedder.as_deref(), question)?;
         Ok::<_, Problem>(Found {
             query: title,
             notes: notes(&answer),
@@ -169,8 +189,8 @@ async fn search(
         })
     };
     let found = match is_to_embed {
-        true => state.workspace.embed(ask).await?,
-        false => state.workspace.read(ask).await?,
+        true => scope.embed(ask).await?,
+        false => scope.read(ask).await?,
     };
     found.map(Json)
 }
@@ -179,12 +199,13 @@ impl ApiState {
     /// Puts vectors in the place of words.
     async fn replace_words(
         &self,
+        scope: &Scope,
         embedder: &Arc<Embedder>,
         terms: &mut [Term],
     ) -> Result<(), Problem> {
         for term in terms {
             if let TermKind::Words(words) = &term.kind {
-                let vector = self.words.vector(&self.workspace, embedder, words).await?;
+                let vector = self.words.vector(scope, embedder, words).await?;
                 term.kind = TermKind::Vector(vector.to_vec());
             }
         }
@@ -192,9 +213,14 @@ impl ApiState {
     }
 }
 
-fn shown_title(query: &Query) -> String {
+/// The name of a picture's file is shown to who sees it.
+fn shown_title(query: &Query, fields: &Fields) -> String {
+    let names_file = |term: &Term| matches!(term.kind, TermKind::Like { .. });
     match (&query.keywords, query.terms.is_empty()) {
         (Some(keywords), true) => keywords.text().to_owned(),
+        _ if query.terms.iter().any(names_file) && !fields.are_seen(keys::IMAGE) => {
+            "a picture of the collection".to_owned()
+        }
         _ => title(&query.terms),
     }
 }
@@ -215,9 +241,25 @@ fn notes(answer: &clipseek::Answer) -> Vec<String> {
 }
 
 impl SearchBody {
+    /// Refuses to look into columns that the key doesn't see: answers would tell what is in them.
+    fn check(&self, seen: &Columns) -> Result<(), HiddenColumn> {
+        let keywords = self.keywords.iter().flat_map(|_| KEYWORD_COLUMNS);
+        let captions = self.r#in.iter().flatten().flat_map(|field| match field {
+            FieldName::Images => &[][..],
+            FieldName::Captions => &[keys::CAPTIONS][..],
+            FieldName::Keywords => &KEYWORD_COLUMNS[..],
+        });
+        let folder = self.folder.iter().map(|_| keys::FOLDERS);
+        let dates = [&self.taken_after, &self.taken_before];
+        let taken = dates.into_iter().flatten().map(|_| keys::TAKEN);
+        let filtered = self.filter.iter().flat_map(Filter::fields);
+        let looked_into = keywords.chain(captions.copied()).chain(folder);
+        seen.check(looked_into.chain(taken).chain(filtered))
+    }
+
     fn question(
         self,
-        workspace: &Workspace,
+        view: &View<'_>,
         collection: &Collection<'_>,
         uploads: &[Upload],
     ) -> Result<Question, Problem> {
@@ -242,11 +284,12 @@ impl SearchBody {
                 ..GivenTerm::default()
             }),
         ];
-        let terms = single
-            .into_iter()
-            .flatten()
-            .chain(self.mix.unwrap_or_default());
-        let terms = terms.map(|term| term.read(workspace, collection, uploads));
+        let mix = self.mix.unwrap_or_default();
+        within("mix", mix.len(), 0, MOST_TERMS)?;
+        let fields_to_show = self.fields.unwrap_or_default();
+        within("fields", fields_to_show.len(), 0, MOST_FIELDS)?;
+        let terms = single.into_iter().flatten().chain(mix);
+        let terms = terms.map(|term| term.read(view, collection, uploads));
         let terms = terms.collect::<Result<Vec<Term>, _>>()?;
         let fields = self.r#in.unwrap_or_default();
         let fields: Vec<Field> = fields.into_iter().map(Field::from).collect();

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use clipseek::picture::{Limits, Picture, decoding_cost};
 use tempfile::NamedTempFile;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::problem::Problem;
 
@@ -25,11 +25,15 @@ const KEPT_BYTES: u64 = 384 << 20;
 /// The memory that decoding may take at a time, in MiB. A picture that takes more is decoded alone.
 const MEMORY: u32 = 1024;
 
+/// The memory that files may take at a time that are decoded or wait for it, in MiB: at least one of the largest.
+const FILES: u32 = 256;
+
 /// Pictures made small, each once: they are kept in a folder of the store, under the hash of the picture's file.
 #[derive(Debug)]
 pub(super) struct Thumbnails {
     folder: PathBuf,
     memory: Arc<Semaphore>,
+    files: Arc<Semaphore>,
     /// How many bytes are in the folder, once it has been counted.
     bytes: Mutex<Option<u64>>,
 }
@@ -40,12 +44,20 @@ pub(super) fn side_for(width: u32) -> u32 {
     fitting.unwrap_or(SIDES[SIDES.len() - 1])
 }
 
+/// Waits for so many bytes of a memory of `most` MiB, or for all of it if they are more.
+async fn room(memory: &Arc<Semaphore>, bytes: u64, most: u32) -> OwnedSemaphorePermit {
+    let cost = u32::try_from(bytes.div_ceil(1 << 20)).unwrap_or(most);
+    let room = Arc::clone(memory).acquire_many_owned(cost.clamp(1, most));
+    room.await.expect("nobody closes the semaphore")
+}
+
 impl Thumbnails {
     /// Those of the store in a directory.
     pub(super) fn new(store: &Path) -> Self {
         Self {
             folder: store.join("thumbnails"),
             memory: Arc::new(Semaphore::new(MEMORY as usize)),
+            files: Arc::new(Semaphore::new(FILES as usize)),
             bytes: Mutex::new(None),
         }
     }
@@ -70,12 +82,15 @@ impl Thumbnails {
         Ok(small)
     }
 
+    /// Waits until there is memory for a file of so many bytes.
+    pub(super) async fn room_for_file(&self, bytes: u64) -> OwnedSemaphorePermit {
+        room(&self.files, bytes, FILES).await
+    }
+
     /// Waits until there is memory to decode a picture.
-    pub(super) async fn room(&self, bytes: &[u8], side: u32) -> tokio::sync::OwnedSemaphorePermit {
-        let cost = decoding_cost(bytes, &Limits::default(), 2 * side) >> 20;
-        let cost = u32::try_from(cost).unwrap_or(MEMORY).clamp(1, MEMORY);
-        let room = Arc::clone(&self.memory).acquire_many_owned(cost).await;
-        room.expect("nobody closes the semaphore")
+    pub(super) async fn room(&self, bytes: &[u8], side: u32) -> OwnedSemaphorePermit {
+        let cost = decoding_cost(bytes, &Limits::default(), 2 * side);
+        room(&self.memory, cost, MEMORY).await
     }
 
     fn path(&self, hash: &str, side: u32) -> PathBuf {
@@ -133,6 +148,8 @@ impl Thumbnails {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[test]
@@ -148,6 +165,22 @@ mod tests {
         assert_eq!((small.width(), small.height()), (320, 107));
         assert_eq!(thumbnails.kept("abcd", 320), Some(made));
         assert!(thumbnails.made("ef", 320, b"no picture").is_err());
+    }
+
+    #[test]
+    fn files_wait_for_memory() {
+        let directory = tempfile::tempdir().unwrap();
+        let thumbnails = Thumbnails::new(directory.path());
+        let largest = Limits::default().bytes;
+        let wait = || thumbnails.room_for_file(largest).now_or_never();
+        let (one, other) = (wait(), wait());
+        assert!(one.is_some() && other.is_some() && wait().is_none());
+        drop(one);
+        assert!(wait().is_some());
+        drop(other);
+        // One that is larger than all is let in alone.
+        let alone = thumbnails.room_for_file(u64::MAX).now_or_never();
+        assert!(alone.is_some() && thumbnails.room_for_file(1).now_or_never().is_none());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use search::Embedder;
 use tokio::sync::oneshot;
 
 use super::problem::Problem;
-use crate::workspace::Workspace;
+use crate::workspace::Scope;
 
 /// How many vectors of words are kept.
 const KEPT: NonZeroUsize = NonZeroUsize::new(4096).expect("not 0");
@@ -55,7 +55,7 @@ impl Words {
     /// The vector of `words` by a model.
     pub(super) async fn vector(
         &self,
-        workspace: &Arc<Workspace>,
+        scope: &Scope,
         embedder: &Arc<Embedder>,
         words: &str,
     ) -> Result<Vector, Problem> {
@@ -76,10 +76,10 @@ impl Words {
             tokio::select! {
                 biased;
                 answered = &mut answered => break answered,
-                permit = workspace.permit_to_embed() => {
+                permit = scope.permit_to_embed() => {
                     let batch = self.next_batch();
                     if !batch.is_empty() {
-                        workspace.run_with(permit, |_| embed(batch)).await?;
+                        scope.run_with(permit, |_| embed(batch)).await?;
                     }
                 }
             }

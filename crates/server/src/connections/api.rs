@@ -10,6 +10,8 @@ pub(crate) struct Api {
     pub(crate) access: fn(&Method, Option<&str>) -> Access,
     /// What writes refusals in the form that the client of these headers expects.
     pub(crate) refusal_form: fn(&HeaderMap) -> RefusalForm,
+    /// Whether pages of other sites may ask it, if they are named.
+    pub(crate) is_for_pages: bool,
 }
 
 /// Writes a refusal as the whole response.

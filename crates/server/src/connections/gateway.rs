@@ -1,6 +1,7 @@
 use tokio::sync::watch;
 
 use super::admission::Admission;
+use super::cors::Origin;
 use super::keys::Keys;
 use super::limits::Limits;
 use super::log::Log;
@@ -14,6 +15,8 @@ pub(crate) struct Gateway {
     pub(crate) limits: Limits,
     pub(crate) tls: Option<Tls>,
     pub(crate) log: Option<Log>,
+    /// The sites whose pages may ask, beside the server's own.
+    pub(crate) origins: Vec<Origin>,
     /// Whether clients know the server by names that it doesn't know, because a proxy stands between.
     pub(crate) is_behind_proxy: bool,
     pub(crate) admission: Admission,
@@ -28,6 +31,8 @@ pub(crate) struct GatewayOptions {
     pub(crate) limits: Limits,
     pub(crate) tls: Option<Tls>,
     pub(crate) log: Option<Log>,
+    /// The sites whose pages may ask, beside the server's own.
+    pub(crate) origins: Vec<Origin>,
     pub(crate) is_behind_proxy: bool,
 }
 
@@ -38,6 +43,7 @@ impl Gateway {
             limits,
             tls,
             log,
+            origins,
             is_behind_proxy,
         } = options;
         Self {
@@ -48,6 +54,7 @@ impl Gateway {
             limits,
             tls,
             log,
+            origins,
             is_behind_proxy,
         }
     }

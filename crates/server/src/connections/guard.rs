@@ -15,7 +15,8 @@ use super::admission::{OverExcessConnection, RequestSlot};
 use super::api::{Access, Api};
 use super::exchange::Exchange;
 use super::gateway::Gateway;
-use super::keys;
+use super::grant::Grant;
+use super::keys::{self, Accepted};
 use super::origin;
 use super::refusal::Refusal;
 use super::request_body::{BodyRead, discard_small};
@@ -56,8 +57,8 @@ async fn handle(State(guarded): State<Guarded>, request: Request, next: Next) ->
     let is_excess = is_over_excess_connection(&request);
     let read = request.extensions().get::<BodyRead>().cloned();
     let read = read.unwrap_or_default();
-    let answered = match admit(gateway, access, &request) {
-        Ok(slot) => answer(gateway, slot, request, next)
+    let answered = match admit(&guarded, access, &request) {
+        Ok(admitted) => answer(gateway, admitted, request, next)
             .await
             .ok_or_else(|| too_slow(gateway, &read, access)),
         Err(refusal) => {
@@ -83,50 +84,71 @@ fn is_over_excess_connection(request: &Request) -> bool {
     request.extensions().get::<OverExcessConnection>().is_some()
 }
 
-/// Admits a request by what is known before its body is read; the slot is the room that it takes, if it takes any.
-fn admit(
-    gateway: &Gateway,
-    access: Access,
-    request: &Request,
-) -> Result<Option<RequestSlot>, Refusal> {
+/// A request that was let in.
+#[derive(Default)]
+struct Admitted {
+    /// What its key allows; nothing where it needs none.
+    grant: Option<Arc<Grant>>,
+    /// The room that it takes, if it takes any.
+    slot: Option<RequestSlot>,
+}
+
+/// Admits a request by what is known before its body is read.
+fn admit(guarded: &Guarded, access: Access, request: &Request) -> Result<Admitted, Refusal> {
+    let gateway = &guarded.gateway;
     if access == Access::Open {
-        return Ok(None);
+        return Ok(Admitted::default());
     }
     if is_over_excess_connection(request) {
         return Err(Refusal::TooManyConnections);
     }
-    let key = check_client(gateway, access, request)?;
+    let Accepted { number, grant } = check_client(guarded, access, request)?;
+    let grant = Some(grant);
     if access == Access::Monitoring {
-        return Ok(None);
+        return Ok(Admitted { grant, slot: None });
     }
-    let counted = gateway.admission.count(key);
+    let counted = gateway.admission.count(number);
     counted.map_err(|retry_after| Refusal::RateLimited { retry_after })?;
-    let slot = gateway.admission.try_request();
-    slot.ok_or(Refusal::Busy).map(Some)
+    let slot = Some(gateway.admission.try_request().ok_or(Refusal::Busy)?);
+    Ok(Admitted { grant, slot })
 }
 
-/// The number of the client's key, which allows this access.
-fn check_client(gateway: &Gateway, access: Access, request: &Request) -> Result<usize, Refusal> {
+/// The client's key, which allows this access to this index.
+fn check_client(guarded: &Guarded, access: Access, request: &Request) -> Result<Accepted, Refusal> {
+    let Guarded {
+        gateway,
+        api,
+        index,
+    } = guarded;
     let headers = request.headers();
     if request.version() == Version::HTTP_11 && !headers.contains_key(HOST) {
         return Err(Refusal::MissingHost);
     }
-    origin::check(gateway, request)?;
+    origin::check(gateway, api.is_for_pages, request)?;
     let key = gateway.keys.accept(keys::named(headers));
     let key = key.ok_or(Refusal::InvalidKey)?;
-    match key.read_only && access == Access::Write {
-        true => Err(Refusal::ReadOnlyKey),
-        false => Ok(key.number),
+    if let Some(hidden) = index.as_deref().filter(|index| !key.grant.sees(index)) {
+        let name = hidden.into();
+        return Err(Refusal::NoIndex { name });
+    }
+    match access {
+        Access::Write if key.grant.is_read_only => Err(Refusal::ReadOnlyKey),
+        Access::Monitoring if key.grant.is_bounded() => Err(Refusal::BoundedKey),
+        _ => Ok(key),
     }
 }
 
 /// The response, if there is one in time.
 async fn answer(
     gateway: &Gateway,
-    slot: Option<RequestSlot>,
+    admitted: Admitted,
     mut request: Request,
     next: Next,
 ) -> Option<Response> {
+    let Admitted { grant, slot } = admitted;
+    if let Some(grant) = grant {
+        request.extensions_mut().insert(grant);
+    }
     if let Some(slot) = &slot {
         request.extensions_mut().insert(slot.body.clone());
     }

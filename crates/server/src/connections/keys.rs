@@ -1,25 +1,47 @@
-use axum::http::HeaderMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
 
-/// The header with a client's key.
-const HEADER: &str = "api-key";
+use super::grant::Grant;
 
-/// The API keys of a server, as hashes; some of them read-only.
+/// The header with a client's key.
+pub(crate) const HEADER: HeaderName = HeaderName::from_static("api-key");
+
+/// The API keys of a server, as hashes, each with what it may do.
 #[derive(Default)]
 pub struct Keys(Vec<Key>);
 
 struct Key {
     hash: [u8; 32],
-    read_only: bool,
+    grant: Arc<Grant>,
 }
 
 /// A key that was accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Accepted {
     /// Its number among the keys.
     pub(crate) number: usize,
-    /// Whether it is read-only.
-    pub(crate) read_only: bool,
+    /// What it may do.
+    pub(crate) grant: Arc<Grant>,
+}
+
+/// Why a list of keys cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyListError {
+    /// A line is not a key and its bounds.
+    #[error("line {line}: {reason}")]
+    Line {
+        /// Its number, from 1 on.
+        line: usize,
+        /// What is wrong. Keys are not in it.
+        reason: String,
+    },
+    /// There is no key in it, which would open the server to all.
+    #[error("there are no keys in it")]
+    Empty,
 }
 
 impl std::fmt::Debug for Keys {
@@ -31,7 +53,7 @@ impl std::fmt::Debug for Keys {
 impl<S: AsRef<str>> FromIterator<S> for Keys {
     /// Keys that allow everything.
     fn from_iter<I: IntoIterator<Item = S>>(keys: I) -> Self {
-        Self::default().with(keys, false)
+        Self::default().with(keys, &Grant::default())
     }
 }
 
@@ -39,15 +61,65 @@ impl Keys {
     /// These keys, and read-only ones. A key that is among both is read-only.
     #[must_use]
     pub fn with_read_only<S: AsRef<str>>(self, keys: impl IntoIterator<Item = S>) -> Self {
-        self.with(keys, true)
+        self.with(keys, &Grant::read_only())
     }
 
-    fn with<S: AsRef<str>>(mut self, keys: impl IntoIterator<Item = S>, read_only: bool) -> Self {
-        let keys = keys.into_iter();
-        self.0.extend(keys.map(|key| Key {
-            hash: hash(key.as_ref().as_bytes()),
-            read_only,
-        }));
+    /// These keys, and those of a list. A key that is among both has the bounds of both.
+    ///
+    /// Each line of a list is a key and its bounds, apart by blanks. Texts with blanks stand in quotes, as in a shell;
+    /// `#` begins a comment.
+    ///
+    /// | bound | |
+    /// |---|---|
+    /// | `read` | the key changes nothing |
+    /// | `collections=NAME,…` | it sees and changes these collections and indexes only |
+    /// | `columns=NAME,…` | of the metadata it sees these columns only; with `read` |
+    ///
+    /// ```
+    /// let keys = server::Keys::default().with_list(
+    ///     "# the shop's page, and whoever fills it\n\
+    ///      w4X9 read collections=shop columns=image,brand,'price in euros'\n\
+    ///      Zp0q collections=shop,drafts\n",
+    /// )?;
+    /// assert!(!keys.is_empty());
+    /// # Ok::<(), server::KeyListError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`KeyListError`]
+    pub fn with_list(mut self, list: &str) -> Result<Self, KeyListError> {
+        let mut known = BTreeSet::new();
+        for (n, text) in list.lines().enumerate() {
+            let line = n + 1;
+            let at = |reason| KeyListError::Line { line, reason };
+            let words = shlex::split(text);
+            let words = words.ok_or_else(|| at("a quote is not closed".to_owned()))?;
+            let Some((key, bounds)) = words.split_first() else {
+                continue;
+            };
+            let grant = grant_of(key, bounds).map_err(at)?;
+            if !known.insert(key.clone()) {
+                return Err(at("its key is on an earlier line, too".to_owned()));
+            }
+            self = self.with([key], &grant);
+        }
+        match known.is_empty() {
+            true => Err(KeyListError::Empty),
+            false => Ok(self),
+        }
+    }
+
+    fn with<S: AsRef<str>>(mut self, keys: impl IntoIterator<Item = S>, grant: &Grant) -> Self {
+        for key in keys {
+            let hash = hash(key.as_ref().as_bytes());
+            match self.0.iter_mut().find(|known| known.hash == hash) {
+                Some(known) => known.grant = Arc::new((*known.grant).clone().and(grant.clone())),
+                None => self.0.push(Key {
+                    hash,
+                    grant: Arc::new(grant.clone()),
+                }),
+            }
+        }
         self
     }
 
@@ -63,12 +135,12 @@ impl Keys {
 
     /// Accepts a client's key, if it is one of these. Without keys, any is accepted.
     pub(crate) fn accept(&self, key: &[u8]) -> Option<Accepted> {
-        let anyone = Accepted {
+        let anyone = || Accepted {
             number: 0,
-            read_only: false,
+            grant: Arc::default(),
         };
         match self.is_empty() {
-            true => Some(anyone),
+            true => Some(anyone()),
             false => self.find(key),
         }
     }
@@ -86,12 +158,54 @@ impl Keys {
             let pairs = known.hash.iter().zip(&asked);
             let differing = pairs.fold(0, |all, (a, b)| all | (a ^ b));
             if differing == 0 {
-                let read_only = known.read_only;
-                found = Some(Accepted { number, read_only });
+                found = Some((number, known));
             }
         }
-        found
+        found.map(|(number, known)| Accepted {
+            number,
+            grant: Arc::clone(&known.grant),
+        })
     }
+}
+
+/// What the words behind a key allow.
+fn grant_of(key: &str, bounds: &[String]) -> Result<Grant, String> {
+    // What a header carries as it is.
+    if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("expected a key of visible ASCII characters".to_owned());
+    }
+    let (mut is_read_only, mut names, mut columns) = (false, None, None);
+    for bound in bounds {
+        match bound.split_once('=') {
+            None if bound == "read" => is_read_only = true,
+            Some(("collections", list)) => add(&mut names, list)?,
+            Some(("columns", list)) => add(&mut columns, list)?,
+            _ => {
+                return Err(format!(
+                    "`{bound}` is no bound: expected `read`, `collections=…` or `columns=…`"
+                ));
+            }
+        }
+    }
+    if columns.is_some() && !is_read_only {
+        return Err("`columns` goes with `read`: who writes sees what was written".to_owned());
+    }
+    let grant = match is_read_only {
+        true => Grant::read_only(),
+        false => Grant::default(),
+    };
+    Ok(grant.within(names, columns))
+}
+
+/// Adds the names of a list with commas between. An empty one would mean nothing, or all, and is a mistake.
+fn add(names: &mut Option<BTreeSet<String>>, list: &str) -> Result<(), String> {
+    let named = list.split(',').map(|name| name.trim().to_owned());
+    let named: BTreeSet<String> = named.collect();
+    if named.contains("") {
+        return Err(format!("`{list}`: expected names with commas between"));
+    }
+    names.get_or_insert_default().extend(named);
+    Ok(())
 }
 
 fn hash(key: &[u8]) -> [u8; 32] {
@@ -115,7 +229,7 @@ mod tests {
         assert!(
             Keys::default()
                 .accept(b"any")
-                .is_some_and(|key| !key.read_only)
+                .is_some_and(|key| *key.grant == Grant::default())
         );
         assert!(!Keys::default().knows(b"any"));
         assert_eq!(format!("{keys:?}"), "2 keys");
@@ -125,10 +239,69 @@ mod tests {
     fn of_two_meanings_of_a_key_the_lesser_counts() {
         let keys = ["one", "both"].into_iter().collect::<Keys>();
         let keys = keys.with_read_only(["both", "other"]);
-        let read_only = |key: &str| keys.accept(key.as_bytes()).map(|key| key.read_only);
+        let keys = keys.with_list("one collections=birds").unwrap();
+        let grant = |key: &str| Some((*keys.accept(key.as_bytes())?.grant).clone());
+        let read_only = |key: &str| grant(key).map(|grant| grant.is_read_only);
         assert_eq!(read_only("one"), Some(false));
         assert_eq!(read_only("both"), Some(true));
         assert_eq!(read_only("other"), Some(true));
         assert_eq!(read_only("none"), None);
+        let one = grant("one").unwrap();
+        assert!(one.sees("birds") && !one.sees("fish"));
+        assert_eq!(keys.count(), 3);
+    }
+
+    #[test]
+    fn a_list_has_a_key_and_its_bounds_on_each_line() {
+        let list = "
+            # the shop
+            shop  read collections=a,b collections=c columns=brand,'price in euros' # its page
+            team  collections=a
+            all
+        ";
+        let keys = Keys::default().with_list(list).unwrap();
+        let grant = |key: &str| keys.accept(key.as_bytes()).unwrap().grant;
+        let shop = grant("shop");
+        assert!(shop.is_read_only && shop.sees("b") && shop.sees("c") && !shop.sees("d"));
+        let shown = ["brand", "price in euros", "price"].map(|name| shop.columns().shows(name));
+        assert_eq!(shown, [true, true, false]);
+        assert!(!grant("team").is_read_only && !grant("team").sees("b"));
+        assert_eq!(*grant("all"), Grant::default());
+    }
+
+    #[test]
+    fn mistakes_in_a_list_are_said_without_the_key() {
+        for (list, expected) in [
+            ("", "there are no keys in it"),
+            ("# a\n\n", "there are no keys in it"),
+            (
+                "secret\nsecret read",
+                "line 2: its key is on an earlier line, too",
+            ),
+            (
+                "secret write",
+                "line 1: `write` is no bound: expected `read`, `collections=…` or `columns=…`",
+            ),
+            (
+                "secret columns=a",
+                "line 1: `columns` goes with `read`: who writes sees what was written",
+            ),
+            (
+                "secret read collections=",
+                "line 1: ``: expected names with commas between",
+            ),
+            (
+                "secret collections=a,,b",
+                "line 1: `a,,b`: expected names with commas between",
+            ),
+            ("secret 'read", "line 1: a quote is not closed"),
+            (
+                "'se cret' read",
+                "line 1: expected a key of visible ASCII characters",
+            ),
+        ] {
+            let error = Keys::default().with_list(list).unwrap_err();
+            assert_eq!(error.to_string(), expected, "{list}");
+        }
     }
 }

@@ -8,12 +8,19 @@ use axum::extract::Request;
 use axum::http::header::ORIGIN;
 use axum::http::uri::Authority;
 
+use super::cors;
 use super::gateway::Gateway;
 use super::refusal::Refusal;
 use super::requested_host::requested_host;
 
 /// Refuses what a page of another site may have sent.
-pub(crate) fn check(gateway: &Gateway, request: &Request) -> Result<(), Refusal> {
+///
+/// Those of the sites that are named may ask what is for pages.
+pub(crate) fn check(
+    gateway: &Gateway,
+    is_for_pages: bool,
+    request: &Request,
+) -> Result<(), Refusal> {
     if !gateway.keys.is_empty() {
         return Ok(());
     }
@@ -25,6 +32,9 @@ pub(crate) fn check(gateway: &Gateway, request: &Request) -> Result<(), Refusal>
         return Err(Refusal::ForeignHost {
             host: host.to_owned(),
         });
+    }
+    if is_for_pages && cors::is_of(&gateway.origins, request) {
+        return Ok(());
     }
     match request.headers().get(ORIGIN) {
         Some(origin) if !is_of(origin.as_bytes(), host) => Err(Refusal::ForeignOrigin),

@@ -21,6 +21,15 @@ pub(crate) enum Refusal {
     /// The key may read only, and the request writes.
     #[error("this API key is read-only")]
     ReadOnlyKey,
+    /// The key sees some of the collections only, and the request is about all.
+    #[error("this API key is bounded to some collections or columns")]
+    BoundedKey,
+    /// The key doesn't see the index whose host was asked: it is told what it is told where there is none.
+    #[error("index `{name}` does not exist")]
+    NoIndex {
+        /// The index.
+        name: Box<str>,
+    },
     /// The key has used up its rate.
     #[error("there were too many requests in this second; try again later")]
     RateLimited {
@@ -61,6 +70,7 @@ fn aftermath(writes: &bool) -> &'static str {
 pub(crate) enum Reason {
     Key,
     ReadOnly,
+    Bounds,
     Page,
     Rate,
     Busy,
@@ -77,6 +87,7 @@ impl Refusal {
             Self::ForeignHost { .. } | Self::ForeignOrigin => Some(Reason::Page),
             Self::InvalidKey => Some(Reason::Key),
             Self::ReadOnlyKey => Some(Reason::ReadOnly),
+            Self::BoundedKey | Self::NoIndex { .. } => Some(Reason::Bounds),
             Self::RateLimited { .. } => Some(Reason::Rate),
             Self::Busy => Some(Reason::Busy),
             Self::TooManyConnections => Some(Reason::Connections),
@@ -87,9 +98,10 @@ impl Refusal {
 }
 
 impl Reason {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Key,
         Self::ReadOnly,
+        Self::Bounds,
         Self::Page,
         Self::Rate,
         Self::Busy,
@@ -102,6 +114,7 @@ impl Reason {
         match self {
             Self::Key => "key",
             Self::ReadOnly => "read_only",
+            Self::Bounds => "bounds",
             Self::Page => "page",
             Self::Rate => "rate",
             Self::Busy => "busy",

@@ -12,6 +12,7 @@ use crate::connections::{Access, Api, Refusal, RefusalForm};
 pub(crate) const API: Api = Api {
     access,
     refusal_form,
+    is_for_pages: false,
 };
 
 /// The routes that need no key.

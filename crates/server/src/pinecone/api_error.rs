@@ -4,7 +4,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::connections::{BodyError, Fault, Refusal};
+use crate::connections::{BodyError, Fault, HiddenColumn, Refusal};
 use crate::error::ServerError;
 use crate::models::ModelError;
 use crate::workspace::WorkPanicked;
@@ -13,7 +13,7 @@ use crate::workspace::WorkPanicked;
 ///
 /// The control plane's form is `{"status": 404, "error": {"code": "NOT_FOUND", "message": …}}`, the data plane's
 /// `{"code": 5, "message": …, "details": []}`. A response has both, so that each client finds its own.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ApiError {
     code: Code,
     message: String,
@@ -267,6 +267,12 @@ impl From<ServerError> for ApiError {
     }
 }
 
+impl From<HiddenColumn> for ApiError {
+    fn from(error: HiddenColumn) -> Self {
+        Self::forbidden(error.to_string())
+    }
+}
+
 impl From<BodyError> for ApiError {
     fn from(error: BodyError) -> Self {
         let message = error.to_string();
@@ -287,9 +293,11 @@ impl From<Refusal> for ApiError {
                 return Self::too_many(retry_after, refusal.to_string());
             }
             Refusal::MissingHost => Code::InvalidArgument,
-            Refusal::ForeignHost { .. } | Refusal::ForeignOrigin | Refusal::ReadOnlyKey => {
-                Code::PermissionDenied
-            }
+            Refusal::ForeignHost { .. }
+            | Refusal::ForeignOrigin
+            | Refusal::ReadOnlyKey
+            | Refusal::BoundedKey => Code::PermissionDenied,
+            Refusal::NoIndex { .. } => Code::NotFound,
             Refusal::Busy | Refusal::TooManyConnections => Code::Unavailable,
             Refusal::SlowBody { .. } => Code::SlowBody,
             Refusal::TimedOut { .. } => Code::TimedOut,

@@ -7,9 +7,12 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use tower_service::Service;
 
+use super::api::API;
 use super::api_error::ApiError;
 use super::control_plane::{self, ControlState};
 use super::public_host::PublicHost;
+use crate::connections::{Gateway, Refusal, discard_small, guard};
+use crate::error::ServerError;
 
 #[derive(Clone)]
 struct Dispatcher {
@@ -30,6 +33,25 @@ pub(crate) fn router(state: &Arc<ControlState>) -> Router {
     }
 }
 
+/// What answers for a host that leads to no index. It does all that a host does whose index the key doesn't see, so that
+/// nobody tells one from the other.
+fn unserved(gateway: &Arc<Gateway>, name: String, error: ServerError) -> Router {
+    let is_unknown = matches!(
+        &error,
+        ServerError::Index(index::Error::IndexNotFound { .. })
+    );
+    let error = ApiError::from(error);
+    let answer = async move |request: Request| {
+        let refusal_form = (API.refusal_form)(request.headers());
+        discard_small(request.into_body()).await;
+        match is_unknown {
+            true => refusal_form(Refusal::NoIndex { name: name.into() }),
+            false => error.into_response(),
+        }
+    };
+    guard(Router::new().fallback(answer), gateway, API, None)
+}
+
 async fn dispatch(State(dispatcher): State<Dispatcher>, request: Request) -> Response {
     let Dispatcher {
         state,
@@ -40,7 +62,7 @@ async fn dispatch(State(dispatcher): State<Dispatcher>, request: Request) -> Res
         None => control.call(request).await,
         Some(index) => match state.hosts.router(&index).await {
             Ok(mut router) => router.call(request).await,
-            Err(error) => return ApiError::from(error).into_response(),
+            Err(error) => unserved(&state.gateway, index, error).call(request).await,
         },
     };
     response.into_response()

@@ -154,27 +154,24 @@ impl IndexHosts {
 
     async fn index_named(&self, name: &str) -> Result<EmbeddedIndex, ServerError> {
         let name = name.to_owned();
-        let opened = self
-            .plane
-            .workspace
-            .run(move |workspace| workspace.store.engine().index(&name));
+        let scope = self.plane.unbounded();
+        let opened = scope.run(move |view| view.engine_of(&name)?.index(&name));
         Ok(opened.await??)
     }
 
     /// The index's own port, if it has one yet.
     async fn port(&self, name: &str) -> Result<Option<u16>, ServerError> {
         let name = name.to_owned();
-        let settings = self
-            .plane
-            .workspace
-            .run(move |workspace| workspace.store.engine().settings(&name));
+        let scope = self.plane.unbounded();
+        let settings = scope.run(move |view| view.engine_of(&name)?.settings(&name));
         Ok(settings.await??.port)
     }
 
     async fn keep_port(&self, name: &str, port: u16) -> Result<(), ServerError> {
         let name = name.to_owned();
-        let configured = self.plane.workspace.write(move |workspace| {
-            let engine = workspace.store.engine();
+        let scope = self.plane.unbounded();
+        let configured = scope.write(move |view| {
+            let engine = view.engine_of(&name)?;
             engine.configure_index(&name, |settings| settings.port = Some(port))
         });
         match configured.await? {

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::state::ControlState;
 use crate::pinecone::api_error::ApiError;
-use crate::workspace::Workspace;
+use crate::view::View;
 
 /// How long reading the store may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -25,7 +25,7 @@ pub(crate) async fn ready(
     if state.gateway.is_shutting_down() {
         return Err(ApiError::busy("the server is ending"));
     }
-    let read = async { state.workspace.run(read_store).await? };
+    let read = async { state.unbounded().run(read_store).await? };
     match timeout(PATIENCE, read).await {
         Ok(Ok(())) => Ok("ready\n"),
         Ok(Err(error)) => Err(ApiError::busy(format!(
@@ -36,20 +36,20 @@ pub(crate) async fn ready(
     }
 }
 
-fn read_store(workspace: &Workspace) -> Result<(), ApiError> {
-    let engine = workspace.store.engine();
-    if engine.is_gone() {
+fn read_store(view: &View<'_>) -> Result<(), ApiError> {
+    if view.is_gone() {
         return Err(ApiError::busy(
             "it was deleted or moved while it was in use",
         ));
     }
-    engine.list_indexes()?;
-    workspace.store.collections()?;
+    view.indexes()?;
+    view.collections()?;
     Ok(())
 }
 
 pub(crate) async fn metrics(State(state): State<Arc<ControlState>>) -> Response {
-    let counted = state.workspace.run(count_vectors);
+    let scope = state.unbounded();
+    let counted = scope.run(count_vectors);
     // Without the store, the rest is told all the same.
     let counted = match timeout(PATIENCE, counted).await {
         Ok(Ok(Ok(counted))) => counted,
@@ -60,11 +60,11 @@ pub(crate) async fn metrics(State(state): State<Arc<ControlState>>) -> Response 
 }
 
 /// The number of vectors of each index. Indexes that are deleted meanwhile are left out.
-fn count_vectors(workspace: &Workspace) -> index::Result<Vec<(String, u64)>> {
-    let engine = workspace.store.engine();
-    let names = engine.list_indexes()?.into_iter().map(|index| index.name);
+fn count_vectors(view: &View<'_>) -> index::Result<Vec<(String, u64)>> {
+    let names = view.indexes()?.into_iter().map(|index| index.name);
     let counted = names.filter_map(|name| {
-        let stats = engine.index(&name).and_then(|index| index.stats());
+        let index = view.engine_of(&name).and_then(|it| it.index(&name));
+        let stats = index.and_then(|index| index.stats());
         Some((name, stats.ok()?.total_vector_count))
     });
     Ok(counted.collect())

@@ -5,21 +5,24 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use index::{Embedded, IndexDescription, IndexSettings};
+use index::{IndexDescription, IndexSettings};
 use serde_json::{Value, json};
 
 use super::api_version::ApiVersion;
 use super::index_model::{ConfigureIndex, CreateIndex, model};
 use super::state::ControlState;
+use crate::connections::Refusal;
 use crate::pinecone::api_error::ApiError;
 use crate::pinecone::collection_index::check_changeable;
 use crate::pinecone::json_body::JsonBody;
 use crate::pinecone::parameters::{AskedHost, InPath};
-use crate::workspace::Workspace;
+use crate::view::View;
+use crate::workspace::Scope;
 
 type Known = (IndexDescription, IndexSettings);
 
-fn known(engine: &Embedded, name: &str) -> Result<Known, ApiError> {
+fn known(view: &View<'_>, name: &str) -> Result<Known, ApiError> {
+    let engine = view.engine_of(name)?;
     Ok((engine.describe_index(name)?, engine.settings(name)?))
 }
 
@@ -37,10 +40,11 @@ async fn described(
 
 pub(crate) async fn list(
     State(state): State<Arc<ControlState>>,
+    scope: Scope,
     version: ApiVersion,
     asked: AskedHost,
 ) -> Result<Json<Value>, ApiError> {
-    let all = state.workspace.read(all_known).await??;
+    let all = scope.read(all_known).await??;
     let mut indexes = Vec::new();
     for known in &all {
         indexes.push(described(&state, version, &asked, known).await?);
@@ -48,23 +52,26 @@ pub(crate) async fn list(
     Ok(Json(json!({ "indexes": indexes })))
 }
 
-fn all_known(workspace: &Workspace) -> Result<Vec<Known>, ApiError> {
-    let engine = workspace.store.engine();
-    let indexes = engine.list_indexes()?.into_iter();
-    indexes.map(|index| known(engine, &index.name)).collect()
+fn all_known(view: &View<'_>) -> Result<Vec<Known>, ApiError> {
+    let indexes = view.indexes()?.into_iter();
+    indexes.map(|index| known(view, &index.name)).collect()
 }
 
 pub(crate) async fn create(
     State(state): State<Arc<ControlState>>,
+    scope: Scope,
     version: ApiVersion,
     asked: AskedHost,
     JsonBody(body): JsonBody<CreateIndex>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let (spec, settings) = body.parts()?;
-    let created = state.workspace.write(move |workspace| {
-        let engine = workspace.store.engine();
+    if !scope.grant().sees(&spec.name) {
+        return Err(Refusal::BoundedKey.into());
+    }
+    let created = scope.write(move |view| {
+        let engine = view.engine_of(&spec.name)?;
         engine.create_index_with(&spec, &settings)?;
-        known(engine, &spec.name)
+        known(view, &spec.name)
     });
     let index = described(&state, version, &asked, &created.await??).await?;
     Ok((StatusCode::CREATED, Json(index)))
@@ -72,27 +79,29 @@ pub(crate) async fn create(
 
 pub(crate) async fn describe(
     State(state): State<Arc<ControlState>>,
+    scope: Scope,
     version: ApiVersion,
     asked: AskedHost,
     InPath(name): InPath,
 ) -> Result<Json<Value>, ApiError> {
-    let read = move |workspace: &Workspace| known(workspace.store.engine(), &name);
-    let known = state.workspace.read(read).await??;
+    let read = move |view: &View<'_>| known(view, &name);
+    let known = scope.read(read).await??;
     Ok(Json(described(&state, version, &asked, &known).await?))
 }
 
 pub(crate) async fn configure(
     State(state): State<Arc<ControlState>>,
+    scope: Scope,
     version: ApiVersion,
     asked: AskedHost,
     InPath(name): InPath,
     JsonBody(body): JsonBody<ConfigureIndex>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     body.check()?;
-    let configured = state.workspace.write(move |workspace| {
-        let engine = workspace.store.engine();
+    let configured = scope.write(move |view| {
+        let engine = view.engine_of(&name)?;
         engine.configure_index(&name, |settings| body.apply(settings))?;
-        known(engine, &name)
+        known(view, &name)
     });
     let index = described(&state, version, &asked, &configured.await??).await?;
     Ok((StatusCode::ACCEPTED, Json(index)))
@@ -100,12 +109,14 @@ pub(crate) async fn configure(
 
 pub(crate) async fn delete(
     State(state): State<Arc<ControlState>>,
+    scope: Scope,
     InPath(name): InPath,
 ) -> Result<StatusCode, ApiError> {
     let deleted = name.clone();
-    let work = state.workspace.write(move |workspace| {
-        check_changeable(workspace, &deleted, None)?;
-        Ok::<_, ApiError>(workspace.store.engine().drop_index(&deleted)?)
+    let work = scope.write(move |view| {
+        let engine = view.engine_of(&deleted)?;
+        check_changeable(view, &deleted, None)?;
+        Ok::<_, ApiError>(engine.drop_index(&deleted)?)
     });
     work.await??;
     state.hosts.close(&name).await;

@@ -7,13 +7,13 @@ use crate::connections::Gateway;
 use crate::pinecone::data_plane::DataPlane;
 use crate::pinecone::index_hosts::IndexHosts;
 use crate::pinecone::public_host::PublicHost;
-use crate::workspace::Workspace;
+use crate::workspace::{HasWorkspace, Scope, Workspace};
 
 /// What the handlers of the control plane share.
 #[derive(Debug)]
 pub(crate) struct ControlState {
     pub(crate) gateway: Arc<Gateway>,
-    pub(crate) workspace: Arc<Workspace>,
+    workspace: Arc<Workspace>,
     pub(crate) hosts: IndexHosts,
     pub(crate) public_host: Option<PublicHost>,
 }
@@ -34,6 +34,11 @@ impl ControlState {
         }
     }
 
+    /// The scope of the server itself, for what it tells of itself.
+    pub(crate) fn unbounded(&self) -> Scope {
+        self.workspace.unbounded()
+    }
+
     /// The host of an index at `address`, for a client that knows the server as `asked`. An address that stands for
     /// all addresses of the machine leads nowhere, so the client gets the one that it knows.
     pub(crate) fn host(
@@ -50,5 +55,11 @@ impl ControlState {
             Some(asked) => format!("{scheme}://{}:{}", asked.host(), address.port()),
             None => format!("{scheme}://{address}"),
         }
+    }
+}
+
+impl HasWorkspace for Arc<ControlState> {
+    fn workspace(&self) -> &Arc<Workspace> {
+        &self.workspace
     }
 }

@@ -11,7 +11,7 @@ use tonic::{Request, Status};
 
 use self::generated as wire;
 use self::generated::vector_service_server::{VectorService, VectorServiceServer};
-use super::operations::Operations;
+use super::operations::{Operations, Served};
 use crate::pinecone::json_body;
 
 /// The path of each method.
@@ -36,8 +36,8 @@ const OTHERS: &str = "/VectorService/{method}";
 type Answer<T> = Result<tonic::Response<T>, Status>;
 
 /// A router of the methods.
-pub(crate) fn router(operations: Operations) -> Router {
-    let service = VectorServiceServer::new(Service(operations));
+pub(crate) fn router(served: Served) -> Router {
+    let service = VectorServiceServer::new(Service(served));
     let service = service.max_decoding_message_size(json_body::LARGEST);
     let paths = PATHS.into_iter().chain([OTHERS]);
     paths.fold(Router::new(), |router, path| {
@@ -49,85 +49,93 @@ fn answer<T>(message: impl Into<T>) -> Answer<T> {
     Ok(tonic::Response::new(message.into()))
 }
 
-struct Service(Operations);
+struct Service(Served);
+
+impl Service {
+    /// The operations for a request, and its message.
+    fn asked<T>(&self, request: Request<T>) -> Result<(Operations, T), Status> {
+        let (_, extensions, message) = request.into_parts();
+        Ok((self.0.operations(&extensions)?, message))
+    }
+}
 
 #[tonic::async_trait]
 impl VectorService for Service {
     async fn upsert(&self, request: Request<wire::UpsertRequest>) -> Answer<wire::UpsertResponse> {
-        answer(self.0.upsert(request.into_inner().try_into()?).await?)
+        let (operations, message) = self.asked(request)?;
+        answer(operations.upsert(message.try_into()?).await?)
     }
 
     async fn delete(&self, request: Request<wire::DeleteRequest>) -> Answer<wire::DeleteResponse> {
-        answer(self.0.delete(request.into_inner().try_into()?).await?)
+        let (operations, message) = self.asked(request)?;
+        answer(operations.delete(message.try_into()?).await?)
     }
 
     async fn fetch(&self, request: Request<wire::FetchRequest>) -> Answer<wire::FetchResponse> {
-        answer(self.0.fetch(request.into_inner().into()).await?)
+        let (operations, message) = self.asked(request)?;
+        answer(operations.fetch(message.into()).await?)
     }
 
     async fn fetch_by_metadata(
         &self,
         request: Request<wire::FetchByMetadataRequest>,
     ) -> Answer<wire::FetchByMetadataResponse> {
-        answer(
-            self.0
-                .fetch_by_metadata(request.into_inner().try_into()?)
-                .await?,
-        )
+        let (operations, message) = self.asked(request)?;
+        answer(operations.fetch_by_metadata(message.try_into()?).await?)
     }
 
     async fn list(&self, request: Request<wire::ListRequest>) -> Answer<wire::ListResponse> {
-        answer(self.0.list(request.into_inner().into()).await?)
+        let (operations, message) = self.asked(request)?;
+        answer(operations.list(message.into()).await?)
     }
 
     async fn query(&self, request: Request<wire::QueryRequest>) -> Answer<wire::QueryResponse> {
-        answer(self.0.query(request.into_inner().try_into()?).await?)
+        let (operations, message) = self.asked(request)?;
+        answer(operations.query(message.try_into()?).await?)
     }
 
     async fn update(&self, request: Request<wire::UpdateRequest>) -> Answer<wire::UpdateResponse> {
-        answer(self.0.update(request.into_inner().try_into()?).await?)
+        let (operations, message) = self.asked(request)?;
+        answer(operations.update(message.try_into()?).await?)
     }
 
     async fn describe_index_stats(
         &self,
         request: Request<wire::DescribeIndexStatsRequest>,
     ) -> Answer<wire::DescribeIndexStatsResponse> {
-        answer(self.0.stats(request.into_inner().try_into()?).await?)
+        let (operations, message) = self.asked(request)?;
+        answer(operations.stats(message.try_into()?).await?)
     }
 
     async fn list_namespaces(
         &self,
         request: Request<wire::ListNamespacesRequest>,
     ) -> Answer<wire::ListNamespacesResponse> {
-        answer(self.0.list_namespaces(request.into_inner().into()).await?)
+        let (operations, message) = self.asked(request)?;
+        answer(operations.list_namespaces(message.into()).await?)
     }
 
     async fn describe_namespace(
         &self,
         request: Request<wire::DescribeNamespaceRequest>,
     ) -> Answer<wire::NamespaceDescription> {
-        answer(
-            self.0
-                .describe_namespace(request.into_inner().namespace)
-                .await?,
-        )
+        let (operations, message) = self.asked(request)?;
+        answer(operations.describe_namespace(message.namespace).await?)
     }
 
     async fn delete_namespace(
         &self,
         request: Request<wire::DeleteNamespaceRequest>,
     ) -> Answer<wire::DeleteResponse> {
-        answer(
-            self.0
-                .delete_namespace(request.into_inner().namespace)
-                .await?,
-        )
+        let (operations, message) = self.asked(request)?;
+        answer(operations.delete_namespace(message.namespace).await?)
     }
 
     async fn create_namespace(
         &self,
         request: Request<wire::CreateNamespaceRequest>,
     ) -> Answer<wire::NamespaceDescription> {
-        answer(self.0.create_namespace(request.into_inner().name).await?)
+        let (operations, message) = self.asked(request)?;
+        answer(operations.create_namespace(message.name).await?)
     }
 }

@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use axum::extract::FromRequestParts;
+use axum::http::Extensions;
+use axum::http::request::Parts;
 use index::wire::{
     BATCH_LIMIT, DEFAULT_NAMESPACE, DeleteRequest, FetchByMetadataRequest, FetchResponse, ListItem,
     ListResponse, NamespaceSummary, PAGE_LIMIT, Pagination, QueryRequest, QueryResponse,
@@ -10,21 +13,28 @@ use index::wire::{
     UpsertRequest, UpsertResponse, Usage,
 };
 use index::{
-    Deployment, EmbeddedIndex, Filter, IndexSettings, NAMESPACE_LIMIT, Query, QueryBy, Selection,
-    Update, Vector, check_namespace,
+    Deployment, EmbeddedIndex, Filter, IndexSettings, Metadata, NAMESPACE_LIMIT, Query, QueryBy,
+    Selection, Update, Vector, check_namespace,
 };
-use search::Embedder;
+use search::{CAPTIONS, Embedder, is_of_collections, keys};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 
+use crate::connections::Columns;
 use crate::pinecone::api_error::ApiError;
 use crate::pinecone::collection_index::{check_changeable, model_of};
-use crate::workspace::Workspace;
+use crate::workspace::{Scope, Workspace};
 
-/// The operations on an index.
+/// An index that is served.
 #[derive(Clone)]
-pub(crate) struct Operations {
+pub(crate) struct Served {
     workspace: Arc<Workspace>,
+    index: EmbeddedIndex,
+}
+
+/// The operations on an index, as the key of a request sees it.
+pub(crate) struct Operations {
+    scope: Scope,
     index: EmbeddedIndex,
 }
 
@@ -66,7 +76,7 @@ pub(crate) struct NamespaceList {
 
 const USAGE: Usage = Usage { read_units: 1 };
 
-impl Operations {
+impl Served {
     pub(crate) fn new(workspace: &Arc<Workspace>, index: &EmbeddedIndex) -> Self {
         Self {
             workspace: Arc::clone(workspace),
@@ -74,12 +84,57 @@ impl Operations {
         }
     }
 
+    /// The operations for a request with these extensions.
+    pub(crate) fn operations(&self, of: &Extensions) -> Result<Operations, ApiError> {
+        let scope = self.workspace.scope(of).ok_or_else(ApiError::bug)?;
+        let index = self.index.clone();
+        Ok(Operations { scope, index })
+    }
+}
+
+impl FromRequestParts<Served> for Operations {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, served: &Served) -> Result<Self, ApiError> {
+        served.operations(&parts.extensions)
+    }
+}
+
+impl Operations {
+    /// The namespace that is meant: the default one has two names. The vectors of captions tell what is in them, so they
+    /// are for who sees captions.
+    pub(crate) fn namespace(&self, name: String) -> Result<String, ApiError> {
+        check_namespace(&name)?;
+        if is_of_captions(&name) {
+            self.columns().check([keys::CAPTIONS])?;
+        }
+        match name == DEFAULT_NAMESPACE {
+            true => Ok(String::new()),
+            false => Ok(name),
+        }
+    }
+
+    fn columns(&self) -> &Columns {
+        self.scope.grant().columns()
+    }
+
+    /// Refuses a filter by what isn't seen.
+    pub(crate) fn check(&self, filter: Option<&Filter>) -> Result<(), ApiError> {
+        let fields = filter.into_iter().flat_map(Filter::fields);
+        Ok(self.columns().check(fields)?)
+    }
+
+    /// Takes out of metadata what isn't seen.
+    pub(crate) fn bound(&self, metadata: &mut Metadata) {
+        metadata.retain(|name, _| self.columns().shows(name));
+    }
+
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&EmbeddedIndex) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let index = self.index.clone();
-        self.workspace.read(move |_| work(&index)).await?
+        self.scope.read(move |_| work(&index)).await?
     }
 
     async fn change<T: Send + 'static>(
@@ -88,8 +143,8 @@ impl Operations {
         work: impl FnOnce(&EmbeddedIndex) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let (index, namespace) = (self.index.clone(), namespace.to_owned());
-        let work = self.workspace.write(move |workspace| {
-            check_changeable(workspace, index.name(), Some(&namespace))?;
+        let work = self.scope.write(move |view| {
+            check_changeable(view, index.name(), Some(&namespace))?;
             work(&index)
         });
         work.await?
@@ -98,8 +153,8 @@ impl Operations {
     async fn settings(&self) -> Result<IndexSettings, ApiError> {
         let name = self.index.name().to_owned();
         let settings = self
-            .workspace
-            .read(move |workspace| workspace.store.engine().settings(&name));
+            .scope
+            .read(move |view| view.engine_of(&name)?.settings(&name));
         Ok(settings.await??)
     }
 
@@ -116,15 +171,12 @@ impl Operations {
     ) -> Result<bool, ApiError> {
         let name = self.index.name().to_owned();
         let namespace = namespace.to_owned();
-        let work = self.workspace.write(move |workspace| {
-            check_changeable(workspace, &name, Some(&namespace))?;
+        let work = self.scope.write(move |view| {
+            check_changeable(view, &name, Some(&namespace))?;
             let mut is_changed = false;
-            workspace
-                .store
-                .engine()
-                .configure_index(&name, |settings| {
-                    is_changed = change(&mut settings.namespaces);
-                })?;
+            view.engine_of(&name)?.configure_index(&name, |settings| {
+                is_changed = change(&mut settings.namespaces);
+            })?;
             Ok(is_changed)
         });
         work.await?
@@ -141,8 +193,8 @@ impl Operations {
         + 'static,
     ) -> Result<T, ApiError> {
         let index = self.index.clone();
-        let work = self.workspace.embed(move |workspace| {
-            let model = || model_of(workspace, index.name());
+        let work = self.scope.embed(move |view| {
+            let model = || model_of(view, index.name());
             work(&index, &model)
         });
         work.await?
@@ -163,7 +215,7 @@ impl Operations {
         check_batch("vectors", request.vectors.len())?;
         check_size(&request)?;
         let vectors: Vec<Vector> = request.vectors.into_iter().map(Vector::from).collect();
-        let namespace = namespace(request.namespace)?;
+        let namespace = self.namespace(request.namespace)?;
         let upserted_count = vectors.len();
         let space = namespace.clone();
         self.change(&space, move |index| Ok(index.upsert(&namespace, &vectors)?))
@@ -173,7 +225,8 @@ impl Operations {
 
     pub(crate) async fn query(&self, request: QueryRequest) -> Result<QueryResponse, ApiError> {
         let asked = request.namespace.clone();
-        let space = namespace(request.namespace.clone())?;
+        let space = self.namespace(request.namespace.clone())?;
+        self.check(request.filter.as_ref())?;
         let query = query(request)?;
         let found = self.read(move |index| match index.query(&space, &query) {
             // Nothing is like what is not there, as Pinecone has it.
@@ -185,7 +238,10 @@ impl Operations {
             score: found.score,
             values: found.values.unwrap_or_default(),
             sparse_values: found.sparse_values,
-            metadata: found.metadata,
+            metadata: found.metadata.map(|mut metadata| {
+                self.bound(&mut metadata);
+                metadata
+            }),
         });
         Ok(QueryResponse {
             matches: matches.collect(),
@@ -203,12 +259,12 @@ impl Operations {
             return Err(ApiError::invalid("`ids` is missing: name at least one"));
         }
         check_batch("ids", ids.len())?;
-        let space = namespace(asked.clone())?;
+        let space = self.namespace(asked.clone())?;
         let vectors = self.read(move |index| {
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
             Ok(index.fetch(&space, &ids)?)
         });
-        Ok(fetched(vectors.await?, asked, None))
+        Ok(self.fetched(vectors.await?, asked, None))
     }
 
     pub(crate) async fn fetch_by_metadata(
@@ -220,20 +276,39 @@ impl Operations {
             Some(filter) => filter,
             None => Filter::parse(&json!({}))?,
         };
+        self.check(Some(&filter))?;
         let after = after(request.pagination_token)?;
-        let space = namespace(request.namespace.clone())?;
+        let space = self.namespace(request.namespace.clone())?;
         let vectors = self
             .read(move |index| Ok(index.matching(&space, &filter, limit, after.as_deref())?))
             .await?;
         let last = vectors.last().filter(|_| vectors.len() == limit);
         let next = last.map(|vector| Pagination::after(&vector.id));
-        Ok(fetched(vectors, request.namespace, next))
+        Ok(self.fetched(vectors, request.namespace, next))
+    }
+
+    fn fetched(
+        &self,
+        vectors: Vec<Vector>,
+        namespace: String,
+        pagination: Option<Pagination>,
+    ) -> FetchResponse {
+        let vectors = vectors.into_iter().map(|mut vector| {
+            self.bound(&mut vector.metadata);
+            (vector.id.clone(), vector.into())
+        });
+        FetchResponse {
+            vectors: vectors.collect(),
+            namespace,
+            usage: USAGE,
+            pagination,
+        }
     }
 
     pub(crate) async fn list(&self, page: Page) -> Result<ListResponse, ApiError> {
         let limit = limit(page.limit, PAGE_LIMIT)?;
         let asked = page.namespace.clone();
-        let space = namespace(page.namespace)?;
+        let space = self.namespace(page.namespace)?;
         let after = after(page.pagination_token)?;
         let ids = self
             .read(move |index| Ok(index.list(&space, &page.prefix, limit, after.as_deref())?));
@@ -249,7 +324,7 @@ impl Operations {
     }
 
     pub(crate) async fn update(&self, request: UpdateRequest) -> Result<UpdateResponse, ApiError> {
-        let space = namespace(request.namespace)?;
+        let space = self.namespace(request.namespace)?;
         let values = request.values.filter(|values| !values.is_empty());
         let sparse_values = request.sparse_values;
         let metadata = request.set_metadata;
@@ -275,6 +350,7 @@ impl Operations {
                 ApiError::invalid("`values` are changed by `id`, not by `filter`"),
             ),
             (None, Some(filter)) => {
+                self.check(Some(&filter))?;
                 let dry_run = request.dry_run;
                 let metadata = metadata.unwrap_or_default();
                 let changed = space.clone();
@@ -293,7 +369,8 @@ impl Operations {
     }
 
     pub(crate) async fn delete(&self, request: DeleteRequest) -> Result<(), ApiError> {
-        let space = namespace(request.namespace.clone())?;
+        let space = self.namespace(request.namespace.clone())?;
+        self.check(request.filter.as_ref())?;
         let selection = selection(request)?;
         let made = self.made().await?;
         let changed = space.clone();
@@ -308,6 +385,7 @@ impl Operations {
     }
 
     pub(crate) async fn stats(&self, request: StatsRequest) -> Result<StatsResponse, ApiError> {
+        self.check(request.filter.as_ref())?;
         let settings = self.settings().await?;
         let filter = request.filter.filter(|filter| !filter.is_empty());
         // As at Pinecone.
@@ -398,7 +476,7 @@ impl Operations {
         &self,
         name: String,
     ) -> Result<NamespaceDescription, ApiError> {
-        let name = namespace(name)?;
+        let name = self.namespace(name)?;
         let made = self.made().await?;
         let description = self.read(move |index| {
             let count = existing(index, &made, &name)?;
@@ -408,7 +486,7 @@ impl Operations {
     }
 
     pub(crate) async fn delete_namespace(&self, name: String) -> Result<(), ApiError> {
-        let name = namespace(name)?;
+        let name = self.namespace(name)?;
         let (made, space) = (self.made().await?, name.clone());
         let is_made = made.contains(&name);
         let deleted = self.change(&name, move |index| {
@@ -425,13 +503,9 @@ impl Operations {
     }
 }
 
-/// The namespace that is meant: the default one has two names.
-pub(crate) fn namespace(name: String) -> Result<String, ApiError> {
-    check_namespace(&name)?;
-    match name == DEFAULT_NAMESPACE {
-        true => Ok(String::new()),
-        false => Ok(name),
-    }
+/// Whether a namespace has the vectors of captions, be their pictures there or missing.
+fn is_of_captions(namespace: &str) -> bool {
+    is_of_collections(namespace) && namespace.ends_with(CAPTIONS)
 }
 
 fn name_of(namespace: &str) -> &str {
@@ -496,22 +570,6 @@ fn query(request: QueryRequest) -> Result<Query, ApiError> {
         include_values: request.include_values,
         include_metadata: request.include_metadata,
     })
-}
-
-fn fetched(
-    vectors: Vec<Vector>,
-    namespace: String,
-    pagination: Option<Pagination>,
-) -> FetchResponse {
-    let vectors = vectors.into_iter();
-    FetchResponse {
-        vectors: vectors
-            .map(|vector| (vector.id.clone(), vector.into()))
-            .collect(),
-        namespace,
-        usage: USAGE,
-        pagination,
-    }
 }
 
 fn selection(request: DeleteRequest) -> Result<Selection, ApiError> {

@@ -3,7 +3,6 @@
 //! A collection's own namespaces change with the collection. Records can be written into any other of its index.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use base64::Engine;
@@ -14,7 +13,7 @@ use search::Embedder;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::operations::{self, Operations};
+use super::operations::Operations;
 use crate::pinecone::api_error::ApiError;
 use crate::pinecone::json_body::{JsonBody, LinesBody};
 use crate::pinecone::parameters::InPath;
@@ -72,7 +71,7 @@ struct Hit {
 }
 
 pub(crate) async fn search(
-    State(operations): State<Operations>,
+    operations: Operations,
     InPath(namespace): InPath,
     JsonBody(request): JsonBody<SearchRecords>,
 ) -> Result<Json<Value>, ApiError> {
@@ -84,7 +83,8 @@ pub(crate) async fn search(
     if rerank.is_some() || query.match_terms.is_some() {
         return Err(ApiError::not_offered("`rerank` and `match_terms`"));
     }
-    let namespace = operations::namespace(namespace)?;
+    let namespace = operations.namespace(namespace)?;
+    operations.check(query.filter.as_ref())?;
     let hits = operations.with_model(move |index, model| {
         let query = query.resolved(model)?;
         match index.query(&namespace, &query) {
@@ -95,6 +95,7 @@ pub(crate) async fn search(
     let shown = |name: &String| fields.as_ref().is_none_or(|fields| fields.contains(name));
     let hits = hits.await?.into_iter().map(|found| {
         let mut fields = found.metadata.unwrap_or_default();
+        operations.bound(&mut fields);
         fields.retain(|name, _| shown(name));
         Hit {
             id: found.id,
@@ -188,7 +189,7 @@ fn decoded(image: &str) -> Result<Vec<u8>, ApiError> {
 }
 
 pub(crate) async fn upsert(
-    State(operations): State<Operations>,
+    operations: Operations,
     InPath(namespace): InPath,
     LinesBody(records): LinesBody<Record>,
 ) -> Result<impl IntoResponse, ApiError> {
@@ -198,7 +199,7 @@ pub(crate) async fn upsert(
             records.len()
         )));
     }
-    let namespace = operations::namespace(namespace)?;
+    let namespace = operations.namespace(namespace)?;
     let vectors = operations.with_model(move |_, model| {
         let model = model()?;
         let records = records.into_iter().enumerate();

@@ -4,23 +4,23 @@ use axum::Router;
 use axum::http::Method;
 use index::EmbeddedIndex;
 
-use super::operations::Operations;
+use super::operations::Served;
 use super::write_numbers::{self, WriteNumbers};
 use super::{grpc, records, vectors};
 use crate::connections::{Gateway, guard};
 use crate::pinecone::api::API;
 use crate::pinecone::route::{self, Route};
-use crate::workspace::Workspace;
+use crate::workspace::{Scope, Workspace};
 
 /// What the data planes of all indexes share.
 #[derive(Clone, Debug)]
 pub(crate) struct DataPlane {
     pub(crate) gateway: Arc<Gateway>,
-    pub(crate) workspace: Arc<Workspace>,
+    workspace: Arc<Workspace>,
     write_numbers: Arc<WriteNumbers>,
 }
 
-pub(crate) fn routes() -> Vec<Route<Operations>> {
+pub(crate) fn routes() -> Vec<Route<Served>> {
     vec![
         Route::new(Method::POST, "/vectors/upsert", vectors::upsert),
         Route::new(Method::POST, "/query", vectors::query),
@@ -70,12 +70,18 @@ impl DataPlane {
         }
     }
 
+    /// The scope of the server itself.
+    pub(crate) fn unbounded(&self) -> Scope {
+        self.workspace.unbounded()
+    }
+
     /// The router of an index, for REST and gRPC.
     pub(crate) fn router(&self, index: &EmbeddedIndex) -> Router {
-        let operations = Operations::new(&self.workspace, index);
-        let grpc = grpc::router(operations.clone());
-        let router = route::router(routes()).with_state(operations).merge(grpc);
-        let router = guard(router, &self.gateway, API, Some(index.name()));
-        write_numbers::layer(router, &self.write_numbers)
+        let served = Served::new(&self.workspace, index);
+        let grpc = grpc::router(served.clone());
+        let router = route::router(routes()).with_state(served).merge(grpc);
+        // A refusal has no number: it is the same where there is no index.
+        let router = write_numbers::layer(router, &self.write_numbers);
+        guard(router, &self.gateway, API, Some(index.name()))
     }
 }

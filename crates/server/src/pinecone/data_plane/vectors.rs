@@ -1,7 +1,6 @@
 //! The handlers of vectors and namespaces over REST.
 
 use axum::Json;
-use axum::extract::State;
 use index::wire::{
     DeleteRequest, FetchByMetadataRequest, FetchResponse, ListResponse, QueryRequest,
     QueryResponse, StatsRequest, StatsResponse, UpdateRequest, UpdateResponse, UpsertRequest,
@@ -18,21 +17,21 @@ use crate::pinecone::parameters::{InPath, InQuery};
 type Answer<T> = Result<Json<T>, ApiError>;
 
 pub(crate) async fn upsert(
-    State(operations): State<Operations>,
+    operations: Operations,
     JsonBody(request): JsonBody<UpsertRequest, LARGEST_UPSERT>,
 ) -> Answer<UpsertResponse> {
     operations.upsert(request).await.map(Json)
 }
 
 pub(crate) async fn query(
-    State(operations): State<Operations>,
+    operations: Operations,
     JsonBody(request): JsonBody<QueryRequest>,
 ) -> Answer<QueryResponse> {
     operations.query(request).await.map(Json)
 }
 
 pub(crate) async fn fetch(
-    State(operations): State<Operations>,
+    operations: Operations,
     InQuery(parameters): InQuery<Vec<(String, String)>>,
 ) -> Answer<FetchResponse> {
     let mut request = FetchRequest::default();
@@ -47,47 +46,47 @@ pub(crate) async fn fetch(
 }
 
 pub(crate) async fn fetch_by_metadata(
-    State(operations): State<Operations>,
+    operations: Operations,
     JsonBody(request): JsonBody<FetchByMetadataRequest>,
 ) -> Answer<FetchResponse> {
     operations.fetch_by_metadata(request).await.map(Json)
 }
 
 pub(crate) async fn list(
-    State(operations): State<Operations>,
+    operations: Operations,
     InQuery(page): InQuery<Page>,
 ) -> Answer<ListResponse> {
     operations.list(page).await.map(Json)
 }
 
 pub(crate) async fn update(
-    State(operations): State<Operations>,
+    operations: Operations,
     JsonBody(request): JsonBody<UpdateRequest>,
 ) -> Answer<UpdateResponse> {
     operations.update(request).await.map(Json)
 }
 
 pub(crate) async fn delete(
-    State(operations): State<Operations>,
+    operations: Operations,
     JsonBody(request): JsonBody<DeleteRequest>,
 ) -> Answer<Value> {
     operations.delete(request).await?;
     Ok(Json(json!({})))
 }
 
-pub(crate) async fn plain_stats(State(operations): State<Operations>) -> Answer<StatsResponse> {
+pub(crate) async fn plain_stats(operations: Operations) -> Answer<StatsResponse> {
     operations.stats(StatsRequest::default()).await.map(Json)
 }
 
 pub(crate) async fn stats(
-    State(operations): State<Operations>,
+    operations: Operations,
     JsonBody(request): JsonBody<StatsRequest>,
 ) -> Answer<StatsResponse> {
     operations.stats(request).await.map(Json)
 }
 
 pub(crate) async fn list_namespaces(
-    State(operations): State<Operations>,
+    operations: Operations,
     InQuery(page): InQuery<Page>,
 ) -> Answer<NamespaceList> {
     operations.list_namespaces(page).await.map(Json)
@@ -100,21 +99,21 @@ pub(crate) struct CreateNamespace {
 }
 
 pub(crate) async fn create_namespace(
-    State(operations): State<Operations>,
+    operations: Operations,
     JsonBody(request): JsonBody<CreateNamespace>,
 ) -> Answer<NamespaceDescription> {
     operations.create_namespace(request.name).await.map(Json)
 }
 
 pub(crate) async fn describe_namespace(
-    State(operations): State<Operations>,
+    operations: Operations,
     InPath(name): InPath,
 ) -> Answer<NamespaceDescription> {
     operations.describe_namespace(name).await.map(Json)
 }
 
 pub(crate) async fn delete_namespace(
-    State(operations): State<Operations>,
+    operations: Operations,
     InPath(name): InPath,
 ) -> Answer<Value> {
     operations.delete_namespace(name).await?;

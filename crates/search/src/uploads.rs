@@ -1,0 +1,110 @@
+//! Pictures that were uploaded to a server. Their files are the store's own: they go with their pictures, and with their
+//! collection.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use picture::ContentHash;
+
+use crate::error::{Error, Result};
+use crate::store::Store;
+
+/// The folder of pictures that were uploaded.
+const UPLOADS: &str = "uploads";
+
+impl Store {
+    /// Where pictures lie that were uploaded to the collection of that name.
+    pub fn uploads(&self, collection: &str) -> PathBuf {
+        let uploads = self.all_uploads().join(collection);
+        std::path::absolute(&uploads).unwrap_or(uploads)
+    }
+
+    fn all_uploads(&self) -> PathBuf {
+        self.directory().join(UPLOADS)
+    }
+
+    /// Removes a file that was uploaded to the collection of that name, unless a picture of any collection needs it.
+    /// Says whether it did; a file from elsewhere stays.
+    ///
+    /// # Errors
+    /// [`Error::RemoveUpload`], and those of the catalogue.
+    pub fn remove_upload(&self, collection: &str, file: &Path) -> Result<bool> {
+        if file.parent() != Some(&*self.uploads(collection)) || self.is_used(file)? {
+            return Ok(false);
+        }
+        removed(file)
+    }
+
+    /// Whether a picture of any collection has this file.
+    fn is_used(&self, file: &Path) -> Result<bool> {
+        let Some(place) = file.to_str() else {
+            return Ok(true);
+        };
+        let Ok(hash) = fs::File::open(file).and_then(ContentHash::of_reader) else {
+            // Of a file that can't be read, nobody knows; one that is gone needs no removal.
+            return Ok(true);
+        };
+        let hash = hash.to_string();
+        for row in self.catalogue.collections()? {
+            // The place of an upload is its file; one that was fetched from a URL has it beside that.
+            let same = self.catalogue.records_with_hash(row.key, &hash)?;
+            if self.catalogue.record_at(row.key, place)?.is_some()
+                || same.iter().any(|record| record.path() == file)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Removes the files that were uploaded to collections which are there no more, also where the deletion was
+    /// interrupted. Those that pictures of other collections need stay. Says how many these were.
+    ///
+    /// # Errors
+    /// [`Error::RemoveUpload`], and those of the catalogue.
+    pub fn remove_uploads_of_deleted(&self) -> Result<usize> {
+        let mut count = 0;
+        for folder in entries(&self.all_uploads()) {
+            let name = folder.file_name().and_then(|name| name.to_str());
+            let Some(name) = name else { continue };
+            if self.catalogue.collection(name)?.is_some() {
+                continue;
+            }
+            let used = self.used_below(name)?;
+            let files = entries(&folder).filter(|file| !file.is_dir());
+            for file in files.filter(|file| !used.contains(file)) {
+                count += usize::from(removed(&file)?);
+            }
+            // Where files were left, it stays.
+            let _ = fs::remove_dir(&folder);
+        }
+        Ok(count)
+    }
+
+    /// The files uploaded to the collection of that name that pictures of any collection have.
+    fn used_below(&self, name: &str) -> Result<HashSet<PathBuf>> {
+        let (uploads, given) = (self.uploads(name), self.all_uploads().join(name));
+        let all = self.catalogue.files_below(&uploads)?.into_iter();
+        // As the folder is walked.
+        let names = all.filter_map(|file| Some(given.join(Path::new(&file).file_name()?)));
+        Ok(names.collect())
+    }
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path())
+}
+
+fn removed(file: &Path) -> Result<bool> {
+    match fs::remove_file(file) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(Error::RemoveUpload {
+            path: file.to_owned(),
+            source,
+        }),
+    }
+}

@@ -1,0 +1,144 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clipseek::{Answer, Clipseek, FetchOptions, Question};
+use index::{Embedded, IndexDescription};
+use search::{AddOptions, Collection, CollectionInfo, Embedder, ModelIdentity, Store};
+
+use crate::connections::{Columns, Grant};
+use crate::models::{ModelError, Models};
+
+/// The store as a key sees it: what lies beyond its bounds isn't there.
+#[derive(Debug)]
+pub(crate) struct View<'a> {
+    clipseek: &'a Clipseek,
+    store: &'a Store,
+    models: &'a Models,
+    grant: &'a Grant,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(
+        clipseek: &'a Clipseek,
+        store: &'a Store,
+        models: &'a Models,
+        grant: &'a Grant,
+    ) -> Self {
+        Self {
+            clipseek,
+            store,
+            models,
+            grant,
+        }
+    }
+
+    /// The columns of metadata that are seen.
+    pub(crate) fn columns(&self) -> &Columns {
+        self.grant.columns()
+    }
+
+    /// The collections, in the order of their names.
+    pub(crate) fn collections(&self) -> search::Result<Vec<CollectionInfo>> {
+        let mut collections = self.store.collections()?;
+        collections.retain(|info| self.grant.sees(&info.name));
+        Ok(collections)
+    }
+
+    /// The collection of that name at a glance.
+    pub(crate) fn info(&self, name: &str) -> search::Result<CollectionInfo> {
+        self.check(name)?;
+        let info = self.store.info(name);
+        info.map_err(|error| self.without_others(error))
+    }
+
+    /// The collection of that name.
+    pub(crate) fn collection(&self, name: &str) -> search::Result<Collection<'a>> {
+        self.check(name)?;
+        let collection = self.store.collection(name);
+        collection.map_err(|error| self.without_others(error))
+    }
+
+    /// Fails as for a collection that isn't there.
+    fn check(&self, name: &str) -> search::Result<()> {
+        if self.grant.sees(name) {
+            return Ok(());
+        }
+        let existing = self.collections()?.into_iter().map(|info| info.name);
+        Err(search::Error::NoCollection {
+            name: name.to_owned(),
+            existing: existing.collect(),
+        })
+    }
+
+    /// The error without the names of collections that aren't seen.
+    fn without_others(&self, mut error: search::Error) -> search::Error {
+        if let search::Error::NoCollection { existing, .. } = &mut error {
+            existing.retain(|name| self.grant.sees(name));
+        }
+        error
+    }
+
+    /// Asks a collection.
+    pub(crate) fn ask(
+        &self,
+        collection: &Collection<'_>,
+        embedder: Option<&Embedder>,
+        question: Question,
+    ) -> clipseek::Result<Answer> {
+        let model = embedder.map(Embedder::model);
+        self.clipseek.ask(collection, model, question)
+    }
+
+    /// The model with this identity, which is loaded if it isn't yet.
+    pub(crate) fn embedder(&self, identity: &ModelIdentity) -> Result<Arc<Embedder>, ModelError> {
+        self.models.get(self.clipseek.models(), identity)
+    }
+
+    /// How pictures are fetched from URLs.
+    pub(crate) fn fetch_options(&self) -> FetchOptions {
+        self.clipseek.settings().fetch.clone()
+    }
+
+    /// Takes a picture out of a collection, with its file if that was uploaded.
+    pub(crate) fn forget(&self, collection: &str, id: &str) -> search::Result<()> {
+        let opened = self.collection(collection)?;
+        let record = opened.record(id)?;
+        opened.forget_id(&record.id, &AddOptions::default())?;
+        self.remove_upload(collection, record.path())
+    }
+
+    /// Removes a file that was uploaded to a collection, unless a picture has it.
+    pub(crate) fn remove_upload(&self, collection: &str, file: &Path) -> search::Result<()> {
+        self.check(collection)?;
+        self.store.remove_upload(collection, file)?;
+        Ok(())
+    }
+
+    /// Where pictures lie that were uploaded to a collection.
+    pub(crate) fn uploads(&self, collection: &str) -> search::Result<PathBuf> {
+        self.check(collection)?;
+        Ok(self.store.uploads(collection))
+    }
+
+    /// The engine of this machine, to work on the index of that name.
+    pub(crate) fn engine_of(&self, index: &str) -> index::Result<&Embedded> {
+        match self.grant.sees(index) {
+            true => Ok(self.store.engine()),
+            false => Err(index::Error::IndexNotFound {
+                name: index.to_owned(),
+            }),
+        }
+    }
+
+    /// The indexes, in the order of their names.
+    pub(crate) fn indexes(&self) -> index::Result<Vec<IndexDescription>> {
+        let mut indexes = self.store.engine().list_indexes()?;
+        indexes.retain(|index| self.grant.sees(&index.name));
+        Ok(indexes)
+    }
+
+    /// Whether the store was deleted or moved while it was in use.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.store.engine().is_gone()
+    }
+}
