@@ -10,6 +10,7 @@ mod files;
 mod given;
 mod hit;
 mod jobs;
+mod openapi;
 mod pictures;
 mod problem;
 mod records;

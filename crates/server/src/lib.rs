@@ -11,6 +11,7 @@ mod models;
 mod page;
 mod permits;
 mod pinecone;
+mod route;
 mod server;
 mod workspace;
 

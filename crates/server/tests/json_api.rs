@@ -1,5 +1,8 @@
 //! The JSON API, over a server on loopback with the pictures that ship with clipseek.
 
+mod document;
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
@@ -91,7 +94,9 @@ impl World {
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
-        let answer = request.send().await.unwrap();
+        let request = request.build().unwrap();
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let answer = self.client.execute(request).await.unwrap();
         let status = answer.status().as_u16();
         let kind = answer.headers()["content-type"]
             .to_str()
@@ -103,6 +108,7 @@ impl World {
         if is_problem {
             assert_eq!(body["status"], json!(status));
         }
+        document::check(method.as_str(), &path, status, &kind, &body);
         (status, body)
     }
 
@@ -608,6 +614,48 @@ async fn the_page_is_served() {
             404,
             "{nothing}"
         );
+    }
+    world.end().await;
+}
+
+/// What the document describes is served: nothing is without a handler, and each request takes the fields that it says.
+#[tokio::test]
+async fn the_document_is_true() {
+    let world = World::start().await;
+    let document = world.request(Method::GET, "/api/v1/openapi.json");
+    let document: Value = document.send().await.unwrap().json().await.unwrap();
+    assert_eq!(document["openapi"], json!("3.1.0"));
+    let found = world.search(json!({"text": "a bird", "top_k": 1})).await;
+    let id = ids(&found).remove(0);
+    for (template, method, operation) in document::operations() {
+        // What would be taken away is asked for by another name.
+        let id = if method == "DELETE" { "none" } else { &id };
+        let path = template.replace("{name}", "birds").replace("{id}", id);
+        let path = path.replace("{job}", "1");
+        let request = world.request(method.parse().unwrap(), &path);
+        let answer = match operation["requestBody"].is_null() {
+            true => request.send().await.unwrap(),
+            false => request.body("{\"zz\": 1}").send().await.unwrap(),
+        };
+        let status = answer.status().as_u16();
+        assert_ne!(status, 405, "{method} {path}");
+        if status == 404 {
+            let said = answer.text().await.unwrap();
+            assert!(!said.contains("no such path"), "{method} {path}");
+            continue;
+        }
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+        if let Some(fields) = document::resolved(schema)["properties"].as_object() {
+            let said: Value = answer.json().await.unwrap();
+            let said = said["detail"]
+                .as_str()
+                .or(said["error"]["message"].as_str());
+            let (_, taken) = said.unwrap().split_once("expected ").unwrap();
+            let taken = taken.split('`').skip(1).step_by(2);
+            let taken: BTreeSet<&str> = taken.collect();
+            let fields: BTreeSet<&str> = fields.keys().map(String::as_str).collect();
+            assert_eq!(taken, fields, "{method} {path}");
+        }
     }
     world.end().await;
 }
