@@ -195,6 +195,24 @@ impl Models {
         }
     }
 
+    /// The bundled model, or one of the hub that is on this machine, computed in f32: nothing is downloaded, and no
+    /// directory is opened.
+    ///
+    /// # Errors
+    /// [`Error::NotAnId`], [`Error::ModelNotHere`], and those of the model itself.
+    pub fn load_cached(&self, name: &str, device: Option<Device>) -> Result<NamedModel> {
+        let model = match (name, HubModel::parse(name)) {
+            (MINI, _) => Self::load_bundled(device)?,
+            (_, Some(model)) => NamedModel::of_hub(&model, &self.find(&model)?, device)?,
+            (_, None) => {
+                return Err(Error::NotAnId {
+                    name: name.to_owned(),
+                });
+            }
+        };
+        Ok(self.computed_in(model, Precision::F32))
+    }
+
     /// The model of that name, if it is on this machine: nothing is downloaded.
     ///
     /// # Errors
@@ -260,8 +278,7 @@ impl Models {
         find: impl FnOnce(&HubModel) -> Result<Snapshot>,
     ) -> Result<NamedModel> {
         if name == MINI {
-            let model = Model::load_on(mini::checkpoint()?, device_for(name, device))?;
-            return Ok(NamedModel::new(model, MINI.to_owned()));
+            return Self::load_bundled(device);
         }
         if Path::new(name).is_dir() {
             let directory = std::path::absolute(name).map_err(|source| Error::Read {
@@ -277,6 +294,11 @@ impl Models {
             path: name.to_owned(),
         })?;
         NamedModel::of_hub(&model, &find(&model)?, device)
+    }
+
+    fn load_bundled(device: Option<Device>) -> Result<NamedModel> {
+        let model = Model::load_on(mini::checkpoint()?, device_for(MINI, device))?;
+        Ok(NamedModel::new(model, MINI.to_owned()))
     }
 
     /// The files of a model of the hub, downloaded if they are not here; `is_choice` when another could be named

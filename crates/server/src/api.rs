@@ -20,5 +20,7 @@ mod state;
 mod thumbnails;
 mod words;
 
-pub(crate) use self::routes::{PREFIX, nothing, router};
+pub(crate) use self::asked::{form, parsed};
+pub(crate) use self::problem::Problem;
+pub(crate) use self::routes::{has, nothing, router};
 pub(crate) use self::state::ApiState;

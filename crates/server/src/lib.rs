@@ -7,7 +7,9 @@
 mod api;
 mod connections;
 mod error;
+mod immich;
 mod models;
+mod openai;
 mod page;
 mod permits;
 mod pinecone;

@@ -1,9 +1,11 @@
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::response::Response;
 use clipseek::Clipseek;
 use search::Store;
 use tokio::net::TcpListener;
@@ -13,6 +15,7 @@ use tower_service::Service;
 use crate::api::{self, ApiState};
 use crate::connections::{Gateway, GatewayOptions, Keys, Limits, Log, Tls, listen, serve};
 use crate::error::ServerError;
+use crate::openai;
 use crate::page;
 use crate::pinecone::{self, ControlState, PublicHost};
 use crate::workspace::Workspace;
@@ -153,7 +156,14 @@ impl Server {
             true => api::nothing(),
             false => pinecone::router(&control),
         };
-        let router = by_path(pinecone, api::router(&api), page::router(&gateway));
+        let routers = Routers {
+            api: api::router(&api),
+            openai: openai::router(&api),
+            page: page::router(&gateway),
+            pinecone,
+        };
+        let router =
+            Router::new().fallback(move |request: Request| routers.clone().answer(request));
         let never = watch::Sender::new(false);
         let served = serve(Arc::clone(&gateway), listener, router, never.subscribe());
         let ends = async {
@@ -174,21 +184,30 @@ impl Server {
     }
 }
 
-/// What answers at the server's own address: the page and each API by their paths.
-fn by_path(pinecone: Router, api: Router, page: Router) -> Router {
-    let choose = move |request: Request| {
+/// What answers at the server's own address.
+#[derive(Clone)]
+struct Routers {
+    api: Router,
+    openai: Router,
+    page: Router,
+    /// What answers where none of the others does.
+    pinecone: Router,
+}
+
+impl Routers {
+    async fn answer(self, request: Request) -> Result<Response, Infallible> {
         let path = request.uri().path();
-        let is_api = path.strip_prefix(api::PREFIX);
-        let mut router = if is_api.is_some_and(|rest| rest.starts_with('/')) {
-            api.clone()
+        let mut router = if api::has(path) {
+            self.api
+        } else if openai::has(path) {
+            self.openai
         } else if page::has(path) {
-            page.clone()
+            self.page
         } else {
-            pinecone.clone()
+            self.pinecone
         };
-        async move { router.call(request).await }
-    };
-    Router::new().fallback(choose)
+        router.call(request).await
+    }
 }
 
 /// Begins to listen for all indexes; returns those that are not at their own ports.

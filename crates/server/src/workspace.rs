@@ -22,10 +22,11 @@ pub(crate) struct WorkPanicked;
 
 impl Workspace {
     pub(crate) fn new(clipseek: Clipseek) -> clipseek::Result<Self> {
+        let store = Arc::clone(clipseek.store()?);
         Ok(Self {
-            store: Arc::clone(clipseek.store()?),
+            store,
             clipseek,
-            models: Models::default(),
+            models: Models::new(),
             permits: Permits::new(),
         })
     }
@@ -38,6 +39,16 @@ impl Workspace {
     /// The model with this identity, which is loaded if it isn't yet.
     pub(crate) fn embedder(&self, identity: &ModelIdentity) -> Result<Arc<Embedder>, ModelError> {
         self.models.get(self.clipseek.models(), identity)
+    }
+
+    /// The model that a client names: that of a collection as `GET /api/v1/models` names it, the bundled one, or one of the hub
+    /// that is on this machine.
+    pub(crate) fn named(&self, name: &str) -> clipseek::Result<Arc<Embedder>> {
+        let mut collections = self.store.collections()?.into_iter();
+        match collections.find(|info| info.model.reference == name) {
+            Some(own) => self.embedder(&own.model).map_err(ModelError::into_reason),
+            None => self.models.named(self.clipseek.models(), name),
+        }
     }
 
     /// Runs what reads or computes, once there is a permit, on a thread for blocking work.

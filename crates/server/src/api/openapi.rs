@@ -19,6 +19,7 @@ mod tests {
 
     use super::DOCUMENT;
     use crate::api::routes::routes;
+    use crate::{immich, openai};
 
     #[test]
     fn the_document_has_every_route_and_no_other() {
@@ -28,8 +29,8 @@ mod tests {
             let methods = operations.as_object().unwrap().keys();
             methods.map(move |method| format!("{} {path}", method.to_uppercase()))
         });
-        let routes = routes();
-        let served = routes.iter().map(|route| {
+        let routes = [routes(), immich::routes(), openai::routes()];
+        let served = routes.iter().flatten().map(|route| {
             let method = route.method().expect("one method");
             format!("{method} {}", route.path())
         });

@@ -10,10 +10,11 @@ use super::asked::{nowhere, otherwise};
 use super::state::ApiState;
 use super::{classify, collections, embed, files, jobs, openapi, pictures, records, search};
 use crate::connections::guard;
+use crate::immich;
 use crate::route::{self, Route};
 
 /// What all paths begin with.
-pub(crate) const PREFIX: &str = "/api/v1";
+pub(super) const PREFIX: &str = "/api/v1";
 
 /// What no page of another site may embed, and no browser takes for anything but what it is.
 const HEADERS: [(&str, &str); 3] = [
@@ -25,9 +26,16 @@ const HEADERS: [(&str, &str); 3] = [
     ),
 ];
 
+/// Whether this router answers at a path.
+pub(crate) fn has(path: &str) -> bool {
+    let rest = path.strip_prefix(PREFIX);
+    rest.is_some_and(|rest| rest.starts_with('/')) || immich::has(path)
+}
+
 pub(crate) fn router(state: &Arc<ApiState>) -> Router {
     let gateway = Arc::clone(&state.gateway);
     let router = route::router(routes())
+        .merge(route::router(immich::routes()))
         .fallback(nowhere)
         .method_not_allowed_fallback(otherwise)
         .with_state(Arc::clone(state))

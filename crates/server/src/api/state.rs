@@ -15,7 +15,7 @@ pub(crate) struct ApiState {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) workspace: Arc<Workspace>,
     pub(super) jobs: Jobs,
-    pub(super) words: Words,
+    pub(crate) words: Words,
     pub(super) thumbnails: Thumbnails,
 }
 
