@@ -180,12 +180,16 @@ impl Models {
         Ok(())
     }
 
-    /// What embeds words and pictures for a collection: its own models, on the quickest device.
+    /// What embeds words and pictures for a collection: its own models, on `device`; `None` for the quickest there is.
     ///
     /// # Errors
     /// Those of [`load_for`](Self::load_for), and [`Error::ModelChanged`] if what is found is another model by now.
-    pub fn embedder(&self, made_with: &ModelIdentity) -> Result<Embedder> {
-        let model = self.load_for(&ModelChoice::default(), made_with)?.model;
+    pub fn embedder(&self, made_with: &ModelIdentity, device: Option<Device>) -> Result<Embedder> {
+        let choice = ModelChoice {
+            device,
+            ..ModelChoice::default()
+        };
+        let model = self.load_for(&choice, made_with)?.model;
         let texts = made_with.text.as_ref();
         let texts = texts.map_or(&made_with.fingerprint, |text| &text.fingerprint);
         if model.fingerprint() == made_with.fingerprint && model.text_fingerprint() == texts {
@@ -193,6 +197,15 @@ impl Models {
         } else {
             Err(Error::ModelChanged)
         }
+    }
+
+    /// Whether the models of a collection are on this machine.
+    pub fn are_here(&self, made_with: &ModelIdentity) -> bool {
+        let is_here = |reference: &str| match HubModel::parse(reference) {
+            Some(model) if !Path::new(reference).is_absolute() => self.find(&model).is_ok(),
+            _ => reference == MINI || Path::new(reference).is_dir(),
+        };
+        is_here(&made_with.reference) && is_here(made_with.text_reference())
     }
 
     /// The bundled model, or one of the hub that is on this machine, computed in f32: nothing is downloaded, and no

@@ -3,6 +3,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use clipseek::Device;
 use lru::LruCache;
 use search::{Embedder, ModelIdentity};
 
@@ -12,6 +13,8 @@ const NAMED: NonZeroUsize = NonZeroUsize::new(2).expect("not 0");
 /// The models of the collections that were searched by words or pictures, each loaded once, and the last ones that clients
 /// named.
 pub(crate) struct Models {
+    /// Where they compute; `None` for the quickest there is.
+    device: Option<Device>,
     of_collections: Mutex<HashMap<String, Slot>>,
     named: Mutex<LruCache<String, Arc<Embedder>>>,
 }
@@ -41,9 +44,10 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 impl Models {
-    /// None yet.
-    pub(crate) fn new() -> Self {
+    /// None yet; they are to compute on `device`.
+    pub(crate) fn new(device: Option<Device>) -> Self {
         Self {
+            device,
             of_collections: Mutex::default(),
             named: Mutex::new(LruCache::new(NAMED)),
         }
@@ -64,7 +68,7 @@ impl Models {
         if let Some(model) = &*slot {
             return Ok(Arc::clone(model));
         }
-        let model = models.embedder(identity);
+        let model = models.embedder(identity, self.device);
         let model = model.map_err(|reason| ModelError {
             reference: identity.reference.clone(),
             reason,
@@ -83,7 +87,7 @@ impl Models {
         if let Some(model) = named.get(name) {
             return Ok(Arc::clone(model));
         }
-        let model = models.load_cached(name, None)?;
+        let model = models.load_cached(name, self.device)?;
         // That of a collection is not loaded a second time.
         let slot = locked(&self.of_collections)
             .get(&key(&model.identity()))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
-use clipseek::Clipseek;
+use clipseek::{Clipseek, Device, MINI};
 use search::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -37,6 +37,8 @@ pub struct ServerOptions {
     pub public_host: Option<PublicHost>,
     /// Whether the page and its API are served alone, without Pinecone's API and the ports of indexes.
     pub only_page: bool,
+    /// Where models compute; `None` for the quickest there is.
+    pub device: Option<Device>,
 }
 
 impl ServerOptions {
@@ -50,6 +52,7 @@ impl ServerOptions {
             log: None,
             public_host: None,
             only_page: false,
+            device: None,
         }
     }
 }
@@ -91,9 +94,14 @@ impl Server {
             log,
             public_host,
             only_page,
+            device,
         } = options;
         if !address.ip().is_loopback() && keys.is_empty() {
             return Err(ServerError::Open { address });
+        }
+        if device.is_some() {
+            // A device that isn't there is told now, not to the first who asks.
+            clipseek.models().load_cached(MINI, device)?;
         }
         let failed = |source| ServerError::Listen { address, source };
         let listener = listen(address).map_err(failed)?;
@@ -105,7 +113,7 @@ impl Server {
             log,
             is_behind_proxy: public_host.is_some(),
         }));
-        let workspace = Arc::new(Workspace::new(clipseek)?);
+        let workspace = Arc::new(Workspace::new(clipseek, device)?);
         let control = ControlState::new(&gateway, &workspace, address.ip(), public_host);
         let displaced = match only_page {
             true => Vec::new(),
@@ -164,6 +172,8 @@ impl Server {
         };
         let router =
             Router::new().fallback(move |request: Request| routers.clone().answer(request));
+        let workspace = Arc::clone(&api.workspace);
+        let warming = tokio::spawn(async move { workspace.warm_up().await });
         let never = watch::Sender::new(false);
         let served = serve(Arc::clone(&gateway), listener, router, never.subscribe());
         let ends = async {
@@ -180,6 +190,7 @@ impl Server {
             () = all => {}
             () = ends => control.hosts.drop_all().await,
         }
+        warming.abort();
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use clipseek::Clipseek;
+use clipseek::{Clipseek, Device};
 use search::{Embedder, ModelIdentity, Store};
 
 use crate::models::{ModelError, Models};
@@ -13,6 +14,8 @@ pub(crate) struct Workspace {
     pub(crate) store: Arc<Store>,
     models: Models,
     permits: Permits,
+    /// Whether the collections' models are loaded, as far as they can be.
+    is_warm: AtomicBool,
 }
 
 /// The work panicked.
@@ -21,12 +24,15 @@ pub(crate) struct Workspace {
 pub(crate) struct WorkPanicked;
 
 impl Workspace {
-    pub(crate) fn new(clipseek: Clipseek) -> clipseek::Result<Self> {
+    /// Models compute on `device`; `None` for the quickest there is.
+    pub(crate) fn new(clipseek: Clipseek, device: Option<Device>) -> clipseek::Result<Self> {
         let store = Arc::clone(clipseek.store()?);
         Ok(Self {
+            // What cannot be read says so to whoever asks for it.
+            is_warm: store.collections().is_ok_and(|all| all.is_empty()).into(),
             store,
             clipseek,
-            models: Models::new(),
+            models: Models::new(device),
             permits: Permits::new(),
         })
     }
@@ -49,6 +55,36 @@ impl Workspace {
             Some(own) => self.embedder(&own.model).map_err(ModelError::into_reason),
             None => self.models.named(self.clipseek.models(), name),
         }
+    }
+
+    /// Loads the models of the collections, so that no request has to wait for them. Models that are not on this machine are left
+    /// to the first request, which downloads them.
+    pub(crate) async fn warm_up(self: &Arc<Self>) {
+        let collections = self.run(|it| it.store.collections()).await;
+        let collections = collections.ok().and_then(Result::ok).unwrap_or_default();
+        let mut models: Vec<ModelIdentity> = Vec::new();
+        for info in collections {
+            if !models.contains(&info.model) {
+                models.push(info.model);
+            }
+        }
+        for model in models {
+            let load = move |workspace: &Self| {
+                if workspace.clipseek.models().are_here(&model)
+                    && let Ok(embedder) = workspace.embedder(&model)
+                {
+                    // What is wrong with it is told to whoever asks for it.
+                    let _ = embedder.model().check();
+                }
+            };
+            let _ = self.embed(load).await;
+        }
+        self.is_warm.store(true, Ordering::Release);
+    }
+
+    /// Whether the models of the collections are loaded, as far as they can be.
+    pub(crate) fn is_warm(&self) -> bool {
+        self.is_warm.load(Ordering::Acquire)
     }
 
     /// Runs what reads or computes, once there is a permit, on a thread for blocking work.
@@ -104,5 +140,36 @@ impl Workspace {
         let workspace = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || work(&workspace)).await;
         done.map_err(|_| WorkPanicked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clipseek::{AddRequest, ModelChoice, Settings, demo};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn it_is_warm_when_the_models_of_its_collections_are_loaded() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = directory.path().join("store");
+        let workspace = || {
+            let clipseek = Clipseek::new(Settings::in_directory(&store));
+            Arc::new(Workspace::new(clipseek, None).unwrap())
+        };
+        assert!(workspace().is_warm());
+        let request = AddRequest {
+            sources: vec![demo::unpack(&directory.path().join("demo")).unwrap()],
+            model: ModelChoice::named("mini"),
+            ..AddRequest::default()
+        };
+        let clipseek = Clipseek::new(Settings::in_directory(&store));
+        clipseek
+            .add(request, &AtomicBool::new(false), &|_| {})
+            .unwrap();
+        let workspace = workspace();
+        assert!(!workspace.is_warm());
+        workspace.warm_up().await;
+        assert!(workspace.is_warm());
     }
 }

@@ -12,6 +12,7 @@ use server::{Displaced, Keys, Limits, Log, PublicHost, Server, ServerOptions, Tl
 
 use crate::environment;
 use crate::exit::Outcome;
+use crate::models::DeviceChoice;
 use crate::terminal::message;
 
 /// How long work that was not done in time may hold up the end of the process.
@@ -25,7 +26,7 @@ const LAST_WORK: Duration = Duration::from_secs(1);
   CLIPSEEK_API_KEYS=KEY clipseek serve --bind 0.0.0.0:8080 --tls-cert cert.pem --tls-key key.pem
 
 At the address is a page on which the pictures are searched, and below /api/v1 a JSON API for programs \
-(see docs/api.md).
+(see docs/api.md). Immich's smart search (/predict) and OpenAI's clients (/v1/embeddings) get their embeddings here, too.
 
 Pinecone's own clients find the indexes through the control plane, which is at the address; each index has a \
 port of its own, which it keeps, and must be reachable there, unless --public-host says otherwise. Collections are indexes, too: their pictures are namespace `images`, their \
@@ -35,8 +36,8 @@ their model embeds (`/records/namespaces/images/search`), not changed.
 Without CLIPSEEK_API_KEYS any key is taken, and only an address of this machine can be listened at. The keys of \
 CLIPSEEK_READ_ONLY_KEYS may change nothing. Both are keys with commas between.
 
-At the address there are /healthz (the process lives) and /readyz (the store can be read), which ask for no key, \
-and /metrics, in Prometheus's form, which does if there are keys.
+At the address there are /healthz (the process lives) and /readyz (the store can be read, and the models of its \
+collections are loaded, except those that would have to be downloaded), which ask for no key, and /metrics, in Prometheus's form, which does if there are keys.
 
 Ctrl-C, or the signal to terminate, ends it once what has been asked is answered; once more ends it at once.")]
 pub(crate) struct Arguments {
@@ -73,6 +74,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = positive())]
     time_limit: u32,
 
+    /// Where models compute
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceChoice,
+
+    /// How many threads compute [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = positive())]
+    threads: Option<u32>,
+
     /// How long the end waits for what has been asked
     #[arg(long, value_name = "SECONDS", default_value = "30")]
     grace: u32,
@@ -103,6 +112,11 @@ fn positive() -> clap::builder::RangedI64ValueParser<u32> {
 
 pub(crate) fn run(arguments: &Arguments, clipseek: Clipseek) -> Result<Outcome> {
     let options = arguments.options()?;
+    if let Some(threads) = arguments.threads {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads as usize);
+        pool.build_global()
+            .context("threads could not be started")?;
+    }
     serve(options, clipseek, |server| {
         message!(
             "serving at {url}; open it in a browser to search; Ctrl-C to end",
@@ -157,6 +171,7 @@ impl Arguments {
             tls,
             log: log.context("threads could not be started")?,
             public_host: self.public_host.clone(),
+            device: self.device.device(),
             ..ServerOptions::new(self.bind, keys()?)
         })
     }

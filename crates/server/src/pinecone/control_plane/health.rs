@@ -1,4 +1,4 @@
-//! Whether the server is up, whether it can read its store, and what it has done.
+//! Whether the server is up, whether it is ready to read its store and has loaded its models, and what it has done.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,9 @@ pub(crate) async fn ready(
 ) -> Result<&'static str, ApiError> {
     if state.gateway.is_shutting_down() {
         return Err(ApiError::busy("the server is ending"));
+    }
+    if !state.workspace.is_warm() {
+        return Err(ApiError::busy("the models of the collections are loading"));
     }
     let read = async { state.workspace.run(read_store).await? };
     match timeout(PATIENCE, read).await {
