@@ -198,10 +198,15 @@ check-page FOLDER="": programs
     folder="$folder" python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/debug/clipseek" \
         --add demo/captions.csv bash -c 'drive "$1"' drive
 
-# Ask `clipseek serve` whatever docs/openapi.yaml allows, and what it does not (tools/fixtures/server/requirements-api.txt)
+# Ask `clipseek serve` whatever docs/openapi.yaml and /api/v1/openapi.json allow, and what they don't; embed by OpenAI's client (tools/fixtures/server/requirements-api.txt)
 check-api: programs
-    python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/debug/clipseek" \
-        python3 tools/fixtures/server/check_api.py
+    #!/usr/bin/env bash
+    set -euo pipefail
+    fixtures=tools/fixtures/server
+    with_server() { python3 "$fixtures/serving.py" "${CARGO_TARGET_DIR:-target}/debug/clipseek" "$@"; }
+    with_server python3 "$fixtures/check_api.py"
+    with_server --add demo/captions.csv --as demo python3 "$fixtures/check_json_api.py"
+    with_server python3 "$fixtures/check_openai.py"
 
 # Make the code of the gRPC messages anew from tools/protocol/vector_service.proto
 protocol:

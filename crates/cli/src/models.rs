@@ -42,7 +42,7 @@ enum NamedPrecision {
 
 /// Where to compute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum DeviceChoice {
+pub(crate) enum DeviceChoice {
     /// The quickest there is
     #[default]
     Auto,
@@ -54,17 +54,24 @@ enum DeviceChoice {
     Metal,
 }
 
+impl DeviceChoice {
+    /// The device; `None` for the quickest there is.
+    pub(crate) fn device(self) -> Option<Device> {
+        match self {
+            DeviceChoice::Auto => None,
+            DeviceChoice::Cpu => Some(Device::Cpu),
+            DeviceChoice::Cuda => Some(Device::Cuda),
+            DeviceChoice::Metal => Some(Device::Metal),
+        }
+    }
+}
+
 impl ModelArguments {
     pub(crate) fn choice(&self) -> ModelChoice {
         ModelChoice {
             model: self.model.clone(),
             text_model: self.text_model.clone(),
-            device: match self.device {
-                DeviceChoice::Auto => None,
-                DeviceChoice::Cpu => Some(Device::Cpu),
-                DeviceChoice::Cuda => Some(Device::Cuda),
-                DeviceChoice::Metal => Some(Device::Metal),
-            },
+            device: self.device.device(),
             precision: self.precision.map(|precision| match precision {
                 NamedPrecision::Auto => PrecisionChoice::Auto,
                 NamedPrecision::F32 => PrecisionChoice::Of(Precision::F32),

@@ -180,12 +180,16 @@ impl Models {
         Ok(())
     }
 
-    /// What embeds words and pictures for a collection: its own models, on the quickest device.
+    /// What embeds words and pictures for a collection: its own models, on `device`; `None` for the quickest there is.
     ///
     /// # Errors
     /// Those of [`load_for`](Self::load_for), and [`Error::ModelChanged`] if what is found is another model by now.
-    pub fn embedder(&self, made_with: &ModelIdentity) -> Result<Embedder> {
-        let model = self.load_for(&ModelChoice::default(), made_with)?.model;
+    pub fn embedder(&self, made_with: &ModelIdentity, device: Option<Device>) -> Result<Embedder> {
+        let choice = ModelChoice {
+            device,
+            ..ModelChoice::default()
+        };
+        let model = self.load_for(&choice, made_with)?.model;
         let texts = made_with.text.as_ref();
         let texts = texts.map_or(&made_with.fingerprint, |text| &text.fingerprint);
         if model.fingerprint() == made_with.fingerprint && model.text_fingerprint() == texts {
@@ -193,6 +197,33 @@ impl Models {
         } else {
             Err(Error::ModelChanged)
         }
+    }
+
+    /// Whether the models of a collection are on this machine.
+    pub fn are_here(&self, made_with: &ModelIdentity) -> bool {
+        let is_here = |reference: &str| match HubModel::parse(reference) {
+            Some(model) if !Path::new(reference).is_absolute() => self.find(&model).is_ok(),
+            _ => reference == MINI || Path::new(reference).is_dir(),
+        };
+        is_here(&made_with.reference) && is_here(made_with.text_reference())
+    }
+
+    /// The bundled model, or one of the hub that is on this machine, computed in f32: nothing is downloaded, and no
+    /// directory is opened.
+    ///
+    /// # Errors
+    /// [`Error::NotAnId`], [`Error::ModelNotHere`], and those of the model itself.
+    pub fn load_cached(&self, name: &str, device: Option<Device>) -> Result<NamedModel> {
+        let model = match (name, HubModel::parse(name)) {
+            (MINI, _) => Self::load_bundled(device)?,
+            (_, Some(model)) => NamedModel::of_hub(&model, &self.find(&model)?, device)?,
+            (_, None) => {
+                return Err(Error::NotAnId {
+                    name: name.to_owned(),
+                });
+            }
+        };
+        Ok(self.computed_in(model, Precision::F32))
     }
 
     /// The model of that name, if it is on this machine: nothing is downloaded.
@@ -260,8 +291,7 @@ impl Models {
         find: impl FnOnce(&HubModel) -> Result<Snapshot>,
     ) -> Result<NamedModel> {
         if name == MINI {
-            let model = Model::load_on(mini::checkpoint()?, device_for(name, device))?;
-            return Ok(NamedModel::new(model, MINI.to_owned()));
+            return Self::load_bundled(device);
         }
         if Path::new(name).is_dir() {
             let directory = std::path::absolute(name).map_err(|source| Error::Read {
@@ -277,6 +307,11 @@ impl Models {
             path: name.to_owned(),
         })?;
         NamedModel::of_hub(&model, &find(&model)?, device)
+    }
+
+    fn load_bundled(device: Option<Device>) -> Result<NamedModel> {
+        let model = Model::load_on(mini::checkpoint()?, device_for(MINI, device))?;
+        Ok(NamedModel::new(model, MINI.to_owned()))
     }
 
     /// The files of a model of the hub, downloaded if they are not here; `is_choice` when another could be named

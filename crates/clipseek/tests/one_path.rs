@@ -134,7 +134,7 @@ fn a_large_jpeg_has_one_vector() {
 
     // The server.
     let collection = world.clipseek.collection(None).unwrap();
-    let embedder = models.embedder(collection.model()).unwrap();
+    let embedder = models.embedder(collection.model(), None).unwrap();
     assert_eq!(embedder.picture(&jpeg).unwrap(), added);
 
     // `search --image`: as the file itself is left out, by another with the same pixels.

@@ -10,6 +10,7 @@ mod files;
 mod given;
 mod hit;
 mod jobs;
+mod openapi;
 mod pictures;
 mod problem;
 mod records;
@@ -20,5 +21,7 @@ mod state;
 mod thumbnails;
 mod words;
 
-pub(crate) use self::routes::{PREFIX, nothing, router};
+pub(crate) use self::asked::{form, parsed};
+pub(crate) use self::problem::Problem;
+pub(crate) use self::routes::{has, nothing, router};
 pub(crate) use self::state::ApiState;

@@ -7,10 +7,13 @@
 mod api;
 mod connections;
 mod error;
+mod immich;
 mod models;
+mod openai;
 mod page;
 mod permits;
 mod pinecone;
+mod route;
 mod server;
 mod view;
 mod workspace;

@@ -1,13 +1,22 @@
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use clipseek::Device;
+use lru::LruCache;
 use search::{Embedder, ModelIdentity};
 
-/// The models of the collections that were searched by words or pictures, each loaded once.
-#[derive(Default)]
+/// How many models stay loaded that clients named and no collection has.
+const NAMED: NonZeroUsize = NonZeroUsize::new(2).expect("not 0");
+
+/// The models of the collections that were searched by words or pictures, each loaded once, and the last ones that clients
+/// named.
 pub(crate) struct Models {
-    loaded: Mutex<HashMap<String, Slot>>,
+    /// Where they compute; `None` for the quickest there is.
+    device: Option<Device>,
+    of_collections: Mutex<HashMap<String, Slot>>,
+    named: Mutex<LruCache<String, Arc<Embedder>>>,
 }
 
 /// Locked while its model is loaded, so that others who need it wait.
@@ -21,6 +30,13 @@ pub(crate) struct ModelError {
     reason: clipseek::Error,
 }
 
+impl ModelError {
+    /// What went wrong.
+    pub(crate) fn into_reason(self) -> clipseek::Error {
+        self.reason
+    }
+}
+
 /// An error and what caused it, in one line.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
@@ -28,27 +44,74 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 impl Models {
+    /// None yet; they are to compute on `device`.
+    pub(crate) fn new(device: Option<Device>) -> Self {
+        Self {
+            device,
+            of_collections: Mutex::default(),
+            named: Mutex::new(LruCache::new(NAMED)),
+        }
+    }
+
     /// The model with this identity, which `models` loads if it isn't yet.
     pub(crate) fn get(
         &self,
         models: &clipseek::Models,
         identity: &ModelIdentity,
     ) -> Result<Arc<Embedder>, ModelError> {
-        let key = format!("{} {:?}", identity.fingerprint, identity.text);
-        let slot = {
-            let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(loaded.entry(key).or_default())
-        };
-        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = Arc::clone(
+            locked(&self.of_collections)
+                .entry(key(identity))
+                .or_default(),
+        );
+        let mut slot = locked(&slot);
         if let Some(model) = &*slot {
             return Ok(Arc::clone(model));
         }
-        let model = models.embedder(identity).map_err(|reason| ModelError {
+        let model = models.embedder(identity, self.device);
+        let model = model.map_err(|reason| ModelError {
             reference: identity.reference.clone(),
             reason,
         })?;
         Ok(Arc::clone(slot.insert(Arc::new(model))))
     }
+
+    /// The bundled model, or the model of the hub's cache with this name.
+    pub(crate) fn named(
+        &self,
+        models: &clipseek::Models,
+        name: &str,
+    ) -> clipseek::Result<Arc<Embedder>> {
+        // Loading reads no weights yet, so others can wait for it.
+        let mut named = locked(&self.named);
+        if let Some(model) = named.get(name) {
+            return Ok(Arc::clone(model));
+        }
+        let model = models.load_cached(name, self.device)?;
+        // That of a collection is not loaded a second time.
+        let slot = locked(&self.of_collections)
+            .get(&key(&model.identity()))
+            .cloned();
+        let own = slot.and_then(|slot| locked(&slot).clone());
+        let model = own.unwrap_or_else(|| Arc::new(Embedder::new(model.model)));
+        named.put(name.to_owned(), Arc::clone(&model));
+        Ok(model)
+    }
+}
+
+/// What tells models apart that give different vectors.
+fn key(identity: &ModelIdentity) -> String {
+    let ModelIdentity {
+        fingerprint,
+        precision,
+        text,
+        ..
+    } = identity;
+    format!("{fingerprint} {precision} {text:?}")
+}
+
+fn locked<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
+    it.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Models {

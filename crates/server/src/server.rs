@@ -1,10 +1,12 @@
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use clipseek::Clipseek;
+use axum::response::Response;
+use clipseek::{Clipseek, Device, MINI};
 use search::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -13,9 +15,10 @@ use tower_service::Service;
 use crate::api::{self, ApiState};
 use crate::connections::{Gateway, GatewayOptions, Keys, Limits, Log, Origin, Tls, listen, serve};
 use crate::error::ServerError;
+use crate::openai;
 use crate::page;
 use crate::pinecone::{self, ControlState, PublicHost};
-use crate::workspace::Workspace;
+use crate::workspace::{HasWorkspace, Workspace};
 
 /// The options of a [`Server`].
 #[derive(Debug)]
@@ -36,6 +39,8 @@ pub struct ServerOptions {
     pub public_host: Option<PublicHost>,
     /// Whether the page and its API are served alone, without Pinecone's API and the ports of indexes.
     pub only_page: bool,
+    /// Where models compute; `None` for the quickest there is.
+    pub device: Option<Device>,
 }
 
 impl ServerOptions {
@@ -50,6 +55,7 @@ impl ServerOptions {
             origins: Vec::new(),
             public_host: None,
             only_page: false,
+            device: None,
         }
     }
 }
@@ -92,9 +98,14 @@ impl Server {
             origins,
             public_host,
             only_page,
+            device,
         } = options;
         if !address.ip().is_loopback() && keys.is_empty() {
             return Err(ServerError::Open { address });
+        }
+        if device.is_some() {
+            // A device that isn't there is told now, not to the first who asks.
+            clipseek.models().load_cached(MINI, device)?;
         }
         let failed = |source| ServerError::Listen { address, source };
         let listener = listen(address).map_err(failed)?;
@@ -109,7 +120,7 @@ impl Server {
         }));
         let store = Arc::clone(clipseek.store()?);
         tidy(&store)?;
-        let workspace = Arc::new(Workspace::new(clipseek)?);
+        let workspace = Arc::new(Workspace::new(clipseek, device)?);
         let control = ControlState::new(&gateway, &workspace, address.ip(), public_host);
         let displaced = match only_page {
             true => Vec::new(),
@@ -160,7 +171,16 @@ impl Server {
             true => api::nothing(),
             false => pinecone::router(&control),
         };
-        let router = by_path(pinecone, api::router(&api), page::router(&gateway));
+        let routers = Routers {
+            api: api::router(&api),
+            openai: openai::router(&api),
+            page: page::router(&gateway),
+            pinecone,
+        };
+        let router =
+            Router::new().fallback(move |request: Request| routers.clone().answer(request));
+        let workspace = Arc::clone(api.workspace());
+        let warming = tokio::spawn(async move { workspace.warm_up().await });
         let never = watch::Sender::new(false);
         let served = serve(Arc::clone(&gateway), listener, router, never.subscribe());
         let ends = async {
@@ -177,25 +197,35 @@ impl Server {
             () = all => {}
             () = ends => control.hosts.drop_all().await,
         }
+        warming.abort();
         Ok(())
     }
 }
 
-/// What answers at the server's own address: the page and each API by their paths.
-fn by_path(pinecone: Router, api: Router, page: Router) -> Router {
-    let choose = move |request: Request| {
+/// What answers at the server's own address.
+#[derive(Clone)]
+struct Routers {
+    api: Router,
+    openai: Router,
+    page: Router,
+    /// What answers where none of the others does.
+    pinecone: Router,
+}
+
+impl Routers {
+    async fn answer(self, request: Request) -> Result<Response, Infallible> {
         let path = request.uri().path();
-        let is_api = path.strip_prefix(api::PREFIX);
-        let mut router = if is_api.is_some_and(|rest| rest.starts_with('/')) {
-            api.clone()
+        let mut router = if api::has(path) {
+            self.api
+        } else if openai::has(path) {
+            self.openai
         } else if page::has(path) {
-            page.clone()
+            self.page
         } else {
-            pinecone.clone()
+            self.pinecone
         };
-        async move { router.call(request).await }
-    };
-    Router::new().fallback(choose)
+        router.call(request).await
+    }
 }
 
 /// Finishes deletions that were interrupted. A store that only can be read is left as it is.

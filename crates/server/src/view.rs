@@ -94,6 +94,25 @@ impl<'a> View<'a> {
         self.models.get(self.clipseek.models(), identity)
     }
 
+    /// The model that a client names: that of a collection as `GET /api/v1/models` names it, the bundled one, or one of the hub
+    /// that is on this machine.
+    pub(crate) fn named_embedder(&self, name: &str) -> clipseek::Result<Arc<Embedder>> {
+        let mut collections = self.collections()?.into_iter();
+        match collections.find(|info| info.model.reference == name) {
+            Some(own) => self.embedder(&own.model).map_err(ModelError::into_reason),
+            None => self.models.named(self.clipseek.models(), name),
+        }
+    }
+
+    /// Loads a model, if it is on this machine. What is wrong with it is told to whoever asks for it.
+    pub(crate) fn warm_up(&self, model: &ModelIdentity) {
+        if self.clipseek.models().are_here(model)
+            && let Ok(embedder) = self.embedder(model)
+        {
+            let _ = embedder.model().check();
+        }
+    }
+
     /// How pictures are fetched from URLs.
     pub(crate) fn fetch_options(&self) -> FetchOptions {
         self.clipseek.settings().fetch.clone()

@@ -1,10 +1,11 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use clipseek::Clipseek;
-use search::Store;
+use clipseek::{Clipseek, Device};
+use search::{ModelIdentity, Store};
 
 use crate::connections::Grant;
 use crate::models::Models;
@@ -20,6 +21,8 @@ pub(crate) struct Workspace {
     store: Arc<Store>,
     models: Models,
     permits: Permits,
+    /// Whether the collections' models are loaded, as far as they can be.
+    is_warm: AtomicBool,
 }
 
 /// The workspace as far as the key of a request reaches. Its work gets a [`View`] of the store.
@@ -49,11 +52,15 @@ impl<S: HasWorkspace + Sync> FromRequestParts<S> for Scope {
 }
 
 impl Workspace {
-    pub(crate) fn new(clipseek: Clipseek) -> clipseek::Result<Self> {
+    /// Models compute on `device`; `None` for the quickest there is.
+    pub(crate) fn new(clipseek: Clipseek, device: Option<Device>) -> clipseek::Result<Self> {
+        let store = Arc::clone(clipseek.store()?);
         Ok(Self {
-            store: Arc::clone(clipseek.store()?),
+            // What cannot be read says so to whoever asks for it.
+            is_warm: store.collections().is_ok_and(|all| all.is_empty()).into(),
+            store,
             clipseek,
-            models: Models::default(),
+            models: Models::new(device),
             permits: Permits::new(),
         })
     }
@@ -74,6 +81,29 @@ impl Workspace {
         }
     }
 
+    /// Loads the models of the collections, so that no request has to wait for them. Models that are not on this machine are left
+    /// to the first request, which downloads them.
+    pub(crate) async fn warm_up(self: &Arc<Self>) {
+        let scope = self.unbounded();
+        let collections = scope.run(|view| view.collections().unwrap_or_default());
+        let collections = collections.await.unwrap_or_default();
+        let mut models: Vec<ModelIdentity> = Vec::new();
+        for info in collections {
+            if !models.contains(&info.model) {
+                models.push(info.model);
+            }
+        }
+        for model in models {
+            let _ = scope.embed(move |view| view.warm_up(&model)).await;
+        }
+        self.is_warm.store(true, Ordering::Release);
+    }
+
+    /// Whether the models of the collections are loaded, as far as they can be.
+    pub(crate) fn is_warm(&self) -> bool {
+        self.is_warm.load(Ordering::Acquire)
+    }
+
     fn view<'a>(&'a self, grant: &'a Grant) -> View<'a> {
         View::new(&self.clipseek, &self.store, &self.models, grant)
     }
@@ -83,6 +113,11 @@ impl Scope {
     /// What the request may do.
     pub(crate) fn grant(&self) -> &Grant {
         &self.grant
+    }
+
+    /// Whether the models of the collections are loaded, as far as they can be.
+    pub(crate) fn is_warm(&self) -> bool {
+        self.workspace.is_warm()
     }
 
     /// Runs what reads or computes, once there is a permit, on a thread for blocking work.
@@ -139,5 +174,36 @@ impl Scope {
         let work = move || work(&scope.workspace.view(&scope.grant));
         let done = tokio::task::spawn_blocking(work).await;
         done.map_err(|_| WorkPanicked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clipseek::{AddRequest, ModelChoice, Settings, demo};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn it_is_warm_when_the_models_of_its_collections_are_loaded() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = directory.path().join("store");
+        let workspace = || {
+            let clipseek = Clipseek::new(Settings::in_directory(&store));
+            Arc::new(Workspace::new(clipseek, None).unwrap())
+        };
+        assert!(workspace().is_warm());
+        let request = AddRequest {
+            sources: vec![demo::unpack(&directory.path().join("demo")).unwrap()],
+            model: ModelChoice::named("mini"),
+            ..AddRequest::default()
+        };
+        let clipseek = Clipseek::new(Settings::in_directory(&store));
+        clipseek
+            .add(request, &AtomicBool::new(false), &|_| {})
+            .unwrap();
+        let workspace = workspace();
+        assert!(!workspace.is_warm());
+        workspace.warm_up().await;
+        assert!(workspace.is_warm());
     }
 }

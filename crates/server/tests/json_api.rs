@@ -2,13 +2,15 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clipseek::picture::{Limits, Picture};
 use reqwest::{Method, multipart};
 use serde_json::{Value, json};
 use server::Keys;
-use support::{World, filled, filled_anew, filled_with_few};
+use support::{World, document, filled, filled_anew, filled_with_few};
 
 const COLLECTION: &str = "/api/v1/collections/birds";
 
@@ -494,6 +496,48 @@ async fn the_page_is_served() {
             404,
             "{nothing}"
         );
+    }
+    world.end().await;
+}
+
+/// What the document describes is served: nothing is without a handler, and each request takes the fields that it says.
+#[tokio::test]
+async fn the_document_is_true() {
+    let world = World::start().await;
+    let document = world.request(Method::GET, "/api/v1/openapi.json");
+    let document: Value = document.send().await.unwrap().json().await.unwrap();
+    assert_eq!(document["openapi"], json!("3.1.0"));
+    let found = world.search(json!({"text": "a bird", "top_k": 1})).await;
+    let id = ids(&found).remove(0);
+    for (template, method, operation) in document::operations() {
+        // What would be taken away is asked for by another name.
+        let id = if method == "DELETE" { "none" } else { &id };
+        let path = template.replace("{name}", "birds").replace("{id}", id);
+        let path = path.replace("{job}", "1");
+        let request = world.request(method.parse().unwrap(), &path);
+        let answer = match operation["requestBody"].is_null() {
+            true => request.send().await.unwrap(),
+            false => request.body("{\"zz\": 1}").send().await.unwrap(),
+        };
+        let status = answer.status().as_u16();
+        assert_ne!(status, 405, "{method} {path}");
+        if status == 404 {
+            let said = answer.text().await.unwrap();
+            assert!(!said.contains("no such path"), "{method} {path}");
+            continue;
+        }
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+        if let Some(fields) = document::resolved(schema)["properties"].as_object() {
+            let said: Value = answer.json().await.unwrap();
+            let said = said["detail"]
+                .as_str()
+                .or(said["error"]["message"].as_str());
+            let (_, taken) = said.unwrap().split_once("expected ").unwrap();
+            let taken = taken.split('`').skip(1).step_by(2);
+            let taken: BTreeSet<&str> = taken.collect();
+            let fields: BTreeSet<&str> = fields.keys().map(String::as_str).collect();
+            assert_eq!(taken, fields, "{method} {path}");
+        }
     }
     world.end().await;
 }

@@ -13,6 +13,7 @@ use server::{Displaced, Keys, Limits, Log, Origin, PublicHost, Server, ServerOpt
 
 use crate::environment;
 use crate::exit::Outcome;
+use crate::models::DeviceChoice;
 use crate::terminal::message;
 
 /// How long work that was not done in time may hold up the end of the process.
@@ -26,7 +27,7 @@ const LAST_WORK: Duration = Duration::from_secs(1);
   CLIPSEEK_API_KEYS=KEY clipseek serve --bind 0.0.0.0:8080 --tls-cert cert.pem --tls-key key.pem
 
 At the address is a page on which the pictures are searched, and below /api/v1 a JSON API for programs \
-(see docs/api.md).
+(see docs/api.md). Immich's smart search (/predict) and OpenAI's clients (/v1/embeddings) get their embeddings here, too.
 
 Pinecone's own clients find the indexes through the control plane, which is at the address; each index has a \
 port of its own, which it keeps, and must be reachable there, unless --public-host says otherwise. Collections are indexes, too: their pictures are namespace `images`, their \
@@ -48,8 +49,8 @@ each line is a key and its bounds:
 Pages of other sites can't read answers in their visitors' browsers, unless --allow-origin names them; then they ask \
 /api/v1, not Pinecone's API. A key that a page uses is known to all visitors: let it read only.
 
-At the address there are /healthz (the process lives) and /readyz (the store can be read), which ask for no key, \
-and /metrics, in Prometheus's form, which does if there are keys.
+At the address there are /healthz (the process lives) and /readyz (the store can be read, and the models of its \
+collections are loaded, except those that would have to be downloaded), which ask for no key, and /metrics, in Prometheus's form, which does if there are keys.
 
 Ctrl-C, or the signal to terminate, ends it once what has been asked is answered; once more ends it at once.")]
 pub(crate) struct Arguments {
@@ -94,6 +95,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = positive())]
     time_limit: u32,
 
+    /// Where models compute
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceChoice,
+
+    /// How many threads compute [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = positive())]
+    threads: Option<u32>,
+
     /// How long the end waits for what has been asked
     #[arg(long, value_name = "SECONDS", default_value = "30")]
     grace: u32,
@@ -124,6 +133,11 @@ fn positive() -> clap::builder::RangedI64ValueParser<u32> {
 
 pub(crate) fn run(arguments: &Arguments, clipseek: Clipseek) -> Result<Outcome> {
     let options = arguments.options()?;
+    if let Some(threads) = arguments.threads {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads as usize);
+        pool.build_global()
+            .context("threads could not be started")?;
+    }
     serve(options, clipseek, |server| {
         message!(
             "serving at {url}; open it in a browser to search; Ctrl-C to end",
@@ -179,6 +193,7 @@ impl Arguments {
             log: log.context("threads could not be started")?,
             origins: self.allowed_origins.clone(),
             public_host: self.public_host.clone(),
+            device: self.device.device(),
             ..ServerOptions::new(self.bind, self.keys()?)
         })
     }

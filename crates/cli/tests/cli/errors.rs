@@ -248,10 +248,15 @@ fn a_device_that_is_not_built_in_is_refused() {
     let world = World::new();
     let arguments = ["embed", "a fish", "--model", "mini", "--device"];
     let on = |device| [&arguments[..], &[device]].concat();
-    assert_eq!(
-        world.fails(&on("cuda")),
-        "error: this build cannot compute on `cuda`\nhint: build with `--features cuda`\n"
-    );
+    for arguments in [
+        on("cuda"),
+        vec!["serve", "--bind", "127.0.0.1:0", "--device", "cuda"],
+    ] {
+        assert_eq!(
+            world.fails(&arguments),
+            "error: this build cannot compute on `cuda`\nhint: build with `--features cuda`\n"
+        );
+    }
     let auto = world.well(&on("auto")).stdout;
     assert_eq!(auto, world.well(&on("cpu")).stdout);
 }

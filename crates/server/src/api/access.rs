@@ -13,12 +13,16 @@ pub(crate) const API: Api = Api {
     is_for_pages: true,
 };
 
+/// The route that needs no key.
+const OPEN: &str = "/ping";
+
 /// What reads, although its method is `POST`, ends in one of these.
-const READING: [&str; 3] = ["/search", "/classify", "/embed"];
+const READING: [&str; 4] = ["/search", "/classify", "/embed", "/predict"];
 
 fn access(method: &Method, route: Option<&str>) -> Access {
     let route = route.unwrap_or_default();
     match *method {
+        _ if route == OPEN => Access::Open,
         Method::GET | Method::HEAD | Method::OPTIONS => Access::Read,
         Method::POST if READING.iter().any(|end| route.ends_with(end)) => Access::Read,
         _ => Access::Write,

@@ -70,7 +70,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send + Sync> FromRequest<S> for Asked
         let kind = parts.headers.get(CONTENT_TYPE);
         let is_form = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/form-data"));
         match is_form {
-            true => form(parts, bytes).await,
+            true => Self::of(parts_of(parts, bytes).await?),
             false => Ok(Self {
                 request: parsed(&bytes)?,
                 pictures: Vec::new(),
@@ -79,46 +79,74 @@ impl<S: Send + Sync, T: DeserializeOwned + Send + Sync> FromRequest<S> for Asked
     }
 }
 
-async fn form<T: DeserializeOwned + Send + Sync>(
-    parts: Parts,
-    bytes: Vec<u8>,
-) -> Result<Asked<T>, Problem> {
+/// A part of a form.
+pub(crate) struct Part {
+    pub(crate) name: String,
+    /// What its file is called, if the client says it.
+    pub(crate) file_name: Option<String>,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// The parts of a request's form.
+pub(crate) async fn form(request: Request) -> Result<Vec<Part>, Problem> {
+    let (parts, bytes) = whole_body(request, LARGEST_BODY).await?;
+    parts_of(parts, bytes).await
+}
+
+async fn parts_of(parts: Parts, bytes: Vec<u8>) -> Result<Vec<Part>, Problem> {
     let request = Request::from_parts(parts, Body::from(bytes));
     let bad = |said: String| Problem::invalid(format!("the form: {said}"));
     let form = Multipart::from_request(request, &()).await;
     let mut form = form.map_err(|error| bad(error.body_text()))?;
-    let (mut asked, mut pictures) = (None, Vec::new());
+    let mut parts = Vec::new();
     while let Some(part) = form
         .next_field()
         .await
         .map_err(|error| bad(error.body_text()))?
     {
-        let part_name = part.name().unwrap_or_default().to_owned();
-        let name = part.file_name().unwrap_or("picture").to_owned();
+        let name = part.name().unwrap_or_default().to_owned();
+        let file_name = part.file_name().map(str::to_owned);
         let bytes = part.bytes().await.map_err(|error| bad(error.body_text()))?;
-        match part_name.as_str() {
-            REQUEST => asked = Some(parsed(&bytes)?),
-            IMAGE if pictures.len() == MOST_PICTURES => {
-                return Err(bad(format!("there are more than {MOST_PICTURES} pictures")));
-            }
-            IMAGE => pictures.push(Upload {
-                name,
-                bytes: bytes.into(),
-            }),
-            other => {
-                return Err(bad(format!(
-                    "there is no part `{other}`, expected `{REQUEST}` and `{IMAGE}`"
-                )));
-            }
-        }
+        parts.push(Part {
+            name,
+            file_name,
+            bytes: bytes.into(),
+        });
     }
-    Ok(Asked {
-        request: asked.map_or_else(|| parsed(b"{}"), Ok)?,
-        pictures,
-    })
+    Ok(parts)
 }
 
-fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+impl<T: DeserializeOwned> Asked<T> {
+    fn of(parts: Vec<Part>) -> Result<Self, Problem> {
+        let (mut asked, mut pictures) = (None, Vec::new());
+        for part in parts {
+            match part.name.as_str() {
+                REQUEST => asked = Some(parsed(&part.bytes)?),
+                IMAGE if pictures.len() == MOST_PICTURES => {
+                    return Err(Problem::invalid(format!(
+                        "the form: there are more than {MOST_PICTURES} pictures"
+                    )));
+                }
+                IMAGE => pictures.push(Upload {
+                    name: part.file_name.unwrap_or_else(|| "picture".to_owned()),
+                    bytes: part.bytes,
+                }),
+                other => {
+                    return Err(Problem::invalid(format!(
+                        "the form: there is no part `{other}`, expected `{REQUEST}` and `{IMAGE}`"
+                    )));
+                }
+            }
+        }
+        Ok(Self {
+            request: asked.map_or_else(|| parsed(b"{}"), Ok)?,
+            pictures,
+        })
+    }
+}
+
+/// An object in JSON.
+pub(crate) fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if !bytes.trim_ascii_start().starts_with(b"{") {
         return Err(Problem::invalid("the body is no JSON object"));
     }

@@ -48,8 +48,34 @@ impl Problem {
         }
     }
 
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
     pub(crate) fn detail(&self) -> &str {
         &self.detail
+    }
+
+    pub(crate) fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// The same with what to do about it.
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+
+    /// The same, which the log tells too, for clients that show nobody what is wrong.
+    pub(crate) fn logged(self) -> Self {
+        let hint = self.hint.iter().map(|hint| format!("; {hint}"));
+        let said = self.detail.clone() + &hint.collect::<String>();
+        Self {
+            fault: self.fault.or(Some(said)),
+            ..self
+        }
     }
 
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
@@ -67,20 +93,10 @@ impl Problem {
             ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, OURS)
         }
     }
-}
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let details = Details {
-            r#type: "about:blank",
-            title: self.status.canonical_reason().unwrap_or_default(),
-            status: self.status.as_u16(),
-            detail: &self.detail,
-            hint: self.hint.as_deref(),
-        };
-        let mut answer = (self.status, Json(details)).into_response();
-        let kind = HeaderValue::from_static("application/problem+json");
-        answer.headers_mut().insert(CONTENT_TYPE, kind);
+    /// The response with this body, which says what is wrong.
+    pub(crate) fn answer(self, body: impl IntoResponse) -> Response {
+        let mut answer = (self.status, body).into_response();
         if let Some(fault) = self.fault {
             answer.extensions_mut().insert(Fault(fault));
         }
@@ -91,6 +107,21 @@ impl IntoResponse for Problem {
             answer.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         answer
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let details = Json(Details {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or_default(),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            hint: self.hint.as_deref(),
+        });
+        let kind = HeaderValue::from_static("application/problem+json");
+        let body = details.into_response().into_body();
+        self.answer(([(CONTENT_TYPE, kind)], body))
     }
 }
 
@@ -125,9 +156,10 @@ fn status_of(error: &clipseek::Error) -> StatusCode {
     match error {
         E::Search(error) => status_of_search(error),
         E::Index(error) => status_of_index(error),
-        E::NoCollections { .. } => StatusCode::NOT_FOUND,
-        E::ModelNotHere { .. }
-        | E::ModelNotHad { .. }
+        E::NoCollections { .. } | E::ModelNotHere { .. } | E::NotAnId { .. } => {
+            StatusCode::NOT_FOUND
+        }
+        E::ModelNotHad { .. }
         | E::ModelMoved { .. }
         | E::ModelChanged
         | E::NoModelDirectory { .. }

@@ -1,19 +1,20 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::HeaderValue;
 use axum::http::header::HeaderName;
+use axum::http::{HeaderValue, Method};
 use axum::response::Response;
-use axum::routing::{get, post};
 
 use super::access::API;
 use super::asked::{nowhere, otherwise};
 use super::state::ApiState;
-use super::{classify, collections, embed, files, jobs, pictures, records, search};
+use super::{classify, collections, embed, files, jobs, openapi, pictures, records, search};
 use crate::connections::{cors, guard};
+use crate::immich;
+use crate::route::{self, Route};
 
 /// What all paths begin with.
-pub(crate) const PREFIX: &str = "/api/v1";
+pub(super) const PREFIX: &str = "/api/v1";
 
 /// What no page of another site may embed, and no browser takes for anything but what it is.
 const HEADERS: [(&str, &str); 3] = [
@@ -25,9 +26,16 @@ const HEADERS: [(&str, &str); 3] = [
     ),
 ];
 
+/// Whether this router answers at a path.
+pub(crate) fn has(path: &str) -> bool {
+    let rest = path.strip_prefix(PREFIX);
+    rest.is_some_and(|rest| rest.starts_with('/')) || immich::has(path)
+}
+
 pub(crate) fn router(state: &Arc<ApiState>) -> Router {
     let gateway = Arc::clone(&state.gateway);
-    let router = routes()
+    let router = route::router(routes())
+        .merge(route::router(immich::routes()))
         .fallback(nowhere)
         .method_not_allowed_fallback(otherwise)
         .with_state(Arc::clone(state))
@@ -41,40 +49,67 @@ pub(crate) fn nothing() -> Router {
     Router::new().fallback(nowhere)
 }
 
-fn routes() -> Router<Arc<ApiState>> {
-    Router::new()
-        .route("/api/v1/collections", get(collections::list))
-        .route("/api/v1/collections/{name}", get(collections::describe))
-        .route(
+/// All routes.
+pub(super) fn routes() -> Vec<Route<Arc<ApiState>>> {
+    vec![
+        Route::new(Method::GET, "/api/v1/openapi.json", openapi::document),
+        Route::new(Method::GET, "/api/v1/collections", collections::list),
+        Route::new(
+            Method::GET,
+            "/api/v1/collections/{name}",
+            collections::describe,
+        ),
+        Route::new(
+            Method::GET,
             "/api/v1/collections/{name}/facets",
-            get(collections::facets),
-        )
-        .route(
-            "/api/v1/collections/{name}/search",
-            get(search::by_parameters).post(search::by_body),
-        )
-        .route("/api/v1/collections/{name}/pictures", post(pictures::add))
-        .route("/api/v1/jobs/{job}", get(jobs::describe))
-        .route("/api/v1/jobs/{job}/events", get(jobs::events))
-        .route(
+            collections::facets,
+        ),
+        Route::new(
+            Method::GET,
             "/api/v1/collections/{name}/duplicates",
-            get(collections::duplicates),
-        )
-        .route(
+            collections::duplicates,
+        ),
+        Route::new(
+            Method::GET,
+            "/api/v1/collections/{name}/search",
+            search::by_parameters,
+        ),
+        Route::new(
+            Method::POST,
+            "/api/v1/collections/{name}/search",
+            search::by_body,
+        ),
+        Route::new(
+            Method::POST,
+            "/api/v1/collections/{name}/pictures",
+            pictures::add,
+        ),
+        Route::new(
+            Method::GET,
             "/api/v1/collections/{name}/records/{id}",
-            get(records::describe).delete(records::forget),
-        )
-        .route(
+            records::describe,
+        ),
+        Route::new(
+            Method::DELETE,
+            "/api/v1/collections/{name}/records/{id}",
+            records::forget,
+        ),
+        Route::new(
+            Method::GET,
             "/api/v1/collections/{name}/records/{id}/thumbnail",
-            get(files::thumbnail),
-        )
-        .route(
+            files::thumbnail,
+        ),
+        Route::new(
+            Method::GET,
             "/api/v1/collections/{name}/records/{id}/original",
-            get(files::original),
-        )
-        .route("/api/v1/classify", post(classify::classify))
-        .route("/api/v1/embed", post(embed::embed))
-        .route("/api/v1/models", get(collections::models))
+            files::original,
+        ),
+        Route::new(Method::GET, "/api/v1/jobs/{job}", jobs::describe),
+        Route::new(Method::GET, "/api/v1/jobs/{job}/events", jobs::events),
+        Route::new(Method::POST, "/api/v1/classify", classify::classify),
+        Route::new(Method::POST, "/api/v1/embed", embed::embed),
+        Route::new(Method::GET, "/api/v1/models", collections::models),
+    ]
 }
 
 async fn protected(mut response: Response) -> Response {

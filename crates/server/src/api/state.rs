@@ -15,7 +15,7 @@ pub(crate) struct ApiState {
     pub(crate) gateway: Arc<Gateway>,
     workspace: Arc<Workspace>,
     pub(super) jobs: Jobs,
-    pub(super) words: Words,
+    pub(crate) words: Words,
     pub(super) thumbnails: Thumbnails,
     /// How many originals may be on their way at once.
     pub(super) originals: Arc<Semaphore>,

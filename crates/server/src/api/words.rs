@@ -20,7 +20,7 @@ const LONGEST_KEPT: usize = 1024;
 
 /// The vectors of the words that are asked for: those of the last ones are kept, and those that are asked for at the same
 /// time are embedded together.
-pub(super) struct Words {
+pub(crate) struct Words {
     kept: Mutex<LruCache<Key, Vector>>,
     waiting: Mutex<Vec<Waiting>>,
 }
@@ -53,7 +53,7 @@ impl fmt::Debug for Words {
 
 impl Words {
     /// The vector of `words` by a model.
-    pub(super) async fn vector(
+    pub(crate) async fn vector(
         &self,
         scope: &Scope,
         embedder: &Arc<Embedder>,

@@ -3,10 +3,9 @@ use super::{control_plane, data_plane};
 
 /// All endpoints over HTTP.
 pub fn endpoints() -> Vec<Endpoint> {
-    let control = control_plane::routes().into_iter();
-    let data = data_plane::routes().into_iter();
-    let control = control.map(|route| route.endpoint(false));
+    let (control, data) = (control_plane::routes(), data_plane::routes());
+    let control = control.iter().map(|route| Endpoint::of(route, false));
     control
-        .chain(data.map(|route| route.endpoint(true)))
+        .chain(data.iter().map(|route| Endpoint::of(route, true)))
         .collect()
 }

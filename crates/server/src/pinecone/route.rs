@@ -1,11 +1,10 @@
 use std::future::ready;
 
 use axum::Router;
-use axum::handler::Handler;
 use axum::http::Method;
-use axum::routing::{MethodFilter, MethodRouter, any, on};
 
 use super::api_error::ApiError;
+use crate::route::{self, Route};
 
 /// A path that the server answers, as data: the documents are held against it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,56 +19,29 @@ pub struct Endpoint {
     pub is_offered: bool,
 }
 
-/// A path with its handler.
-pub(crate) struct Route<S> {
-    method: Option<Method>,
-    path: &'static str,
-    answer: MethodRouter<S>,
-    is_offered: bool,
+impl Endpoint {
+    pub(crate) fn of<S: Clone + Send + Sync + 'static>(route: &Route<S>, is_data: bool) -> Self {
+        Self {
+            method: route.method().cloned(),
+            path: route.path(),
+            is_data,
+            // What isn't offered is refused with every method.
+            is_offered: route.method().is_some(),
+        }
+    }
 }
 
-impl<S: Clone + Send + Sync + 'static> Route<S> {
-    pub(crate) fn new<T: 'static>(
-        method: Method,
-        path: &'static str,
-        handler: impl Handler<T, S>,
-    ) -> Self {
-        let filter = MethodFilter::try_from(method.clone());
-        Self {
-            method: Some(method),
-            path,
-            answer: on(filter.expect("one of HTTP's own methods"), handler),
-            is_offered: true,
-        }
-    }
-
-    /// A path of Pinecone's that this server doesn't offer.
-    pub(crate) fn refused(path: &'static str, what: &'static str) -> Self {
-        Self {
-            method: None,
-            path,
-            answer: any(move || ready(ApiError::not_offered(what))),
-            is_offered: false,
-        }
-    }
-
-    pub(crate) fn endpoint(self, is_data: bool) -> Endpoint {
-        Endpoint {
-            method: self.method,
-            path: self.path,
-            is_data,
-            is_offered: self.is_offered,
-        }
-    }
+/// A path of Pinecone's that this server doesn't offer.
+pub(crate) fn refused<S: Clone + Send + Sync + 'static>(
+    path: &'static str,
+    what: &'static str,
+) -> Route<S> {
+    Route::any(path, move || ready(ApiError::not_offered(what)))
 }
 
 /// A router of these routes, which refuses all other paths.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(routes: Vec<Route<S>>) -> Router<S> {
-    let routes = routes.into_iter();
-    routes
-        .fold(Router::new(), |router, route| {
-            router.route(route.path, route.answer)
-        })
+    route::router(routes)
         .fallback(async || ApiError::not_found("there is no such path"))
         .method_not_allowed_fallback(async || ApiError::wrong_method())
 }

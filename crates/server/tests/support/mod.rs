@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(unreachable_pub, missing_docs, reason = "it is included as a module")]
 
+pub mod document;
+
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
@@ -121,9 +123,11 @@ impl World {
         self.client.request(method, url).header("Api-Key", self.key)
     }
 
-    /// The status and the body, which is a problem wherever the status is one.
+    /// The status and the body, which is a problem wherever the status is one, and as the document describes it.
     pub async fn answer(&self, request: RequestBuilder) -> (u16, Value) {
-        let answer = request.send().await.unwrap();
+        let request = request.build().unwrap();
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let answer = self.client.execute(request).await.unwrap();
         let status = answer.status().as_u16();
         let kind = answer.headers()["content-type"]
             .to_str()
@@ -134,6 +138,9 @@ impl World {
         let body: Value = answer.json().await.unwrap();
         if is_problem {
             assert_eq!(body["status"], json!(status));
+        }
+        if path.starts_with("/api/v1/") {
+            document::check(method.as_str(), &path, status, &kind, &body);
         }
         (status, body)
     }

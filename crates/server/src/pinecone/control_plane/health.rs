@@ -1,4 +1,4 @@
-//! Whether the server is up, whether it can read its store, and what it has done.
+//! Whether the server is up, whether it is ready to read its store and has loaded its models, and what it has done.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,11 @@ pub(crate) async fn ready(
     if state.gateway.is_shutting_down() {
         return Err(ApiError::busy("the server is ending"));
     }
-    let read = async { state.unbounded().run(read_store).await? };
+    let scope = state.unbounded();
+    if !scope.is_warm() {
+        return Err(ApiError::busy("the models of the collections are loading"));
+    }
+    let read = async { scope.run(read_store).await? };
     match timeout(PATIENCE, read).await {
         Ok(Ok(())) => Ok("ready\n"),
         Ok(Err(error)) => Err(ApiError::busy(format!(

@@ -7,7 +7,8 @@ use super::state::ControlState;
 use super::{health, indexes};
 use crate::connections::guard;
 use crate::pinecone::api::API;
-use crate::pinecone::route::{self, Route};
+use crate::pinecone::route;
+use crate::route::Route;
 
 /// What Pinecone's models would do, and what does it here.
 const INFERENCE: &str =
@@ -44,7 +45,7 @@ pub(crate) fn routes() -> Vec<Route<Arc<ControlState>>> {
         Route::new(Method::PATCH, "/indexes/{name}", indexes::configure),
         Route::new(Method::DELETE, "/indexes/{name}", indexes::delete),
     ];
-    routes.extend(NOT_OFFERED.map(|(path, what)| Route::refused(path, what)));
+    routes.extend(NOT_OFFERED.map(|(path, what)| route::refused(path, what)));
     routes
 }
 

@@ -9,7 +9,8 @@ use super::write_numbers::{self, WriteNumbers};
 use super::{grpc, records, vectors};
 use crate::connections::{Gateway, guard};
 use crate::pinecone::api::API;
-use crate::pinecone::route::{self, Route};
+use crate::pinecone::route;
+use crate::route::Route;
 use crate::workspace::{Scope, Workspace};
 
 /// What the data planes of all indexes share.
@@ -57,7 +58,7 @@ pub(crate) fn routes() -> Vec<Route<Served>> {
             "/records/namespaces/{namespace}/search",
             records::search,
         ),
-        Route::refused("/bulk/{*rest}", "imports"),
+        route::refused("/bulk/{*rest}", "imports"),
     ]
 }
 
