@@ -36,7 +36,7 @@ const MEASURED: f32 = 0.85;
 const CAUTIOUS: f32 = 0.93;
 
 /// Signatures are of pictures that are decoded with edges of at least this.
-const SIGNED_EDGE: u32 = 224;
+pub(crate) const SIGNED_EDGE: u32 = 224;
 
 /// Which pictures count as duplicates.
 #[derive(Clone, Debug)]
@@ -148,7 +148,8 @@ struct Candidate {
 }
 
 /// What a file shows, read where vectors are alike.
-struct Look {
+#[derive(Debug)]
+pub(crate) struct Look {
     /// Whether the file holds more than was compared: a camera's own data, of which a small preview was looked at,
     /// further frames or pages. So does one that cannot be read.
     holds_more: bool,
@@ -282,13 +283,9 @@ impl Candidate {
         if self.hash == other.hash {
             return Kinship::Copies;
         }
-        let (one, other) = (self.look(), other.look());
-        if one.holds_more || other.holds_more {
-            return Kinship::Strangers;
-        }
-        match (&one.signature, &other.signature) {
-            (Some(one), Some(other)) if one.distance(other) <= Signature::SAME => Kinship::Unknown,
-            _ => Kinship::Strangers,
+        match self.look().is_like(other.look()) {
+            true => Kinship::Unknown,
+            false => Kinship::Strangers,
         }
     }
 
@@ -308,17 +305,32 @@ impl Candidate {
 impl Look {
     fn at(path: &Path) -> Look {
         let limits = Limits::default();
-        let Ok(bytes) = picture::read_within(path, &limits) else {
-            return Look {
-                holds_more: true,
-                signature: None,
-            };
-        };
-        let reduced = Picture::decode_reduced(&bytes, &limits, SIGNED_EDGE);
+        match picture::read_within(path, &limits) {
+            Ok(bytes) => Look::of(&bytes, &limits),
+            Err(_) => Look::UNKNOWN,
+        }
+    }
+
+    /// That of what can't be looked at: it is like nothing.
+    pub(crate) const UNKNOWN: Look = Look {
+        holds_more: true,
+        signature: None,
+    };
+
+    /// That of a file's bytes.
+    pub(crate) fn of(bytes: &[u8], limits: &Limits) -> Look {
+        let reduced = Picture::decode_reduced(bytes, limits, SIGNED_EDGE);
         Look {
-            holds_more: picture::holds_more(&bytes),
+            holds_more: picture::holds_more(bytes),
             signature: reduced.ok().map(|reduced| reduced.signature()),
         }
+    }
+
+    /// Whether both are versions of one picture.
+    pub(crate) fn is_like(&self, other: &Look) -> bool {
+        let signatures = self.signature.as_ref().zip(other.signature.as_ref());
+        let holds_more = self.holds_more || other.holds_more;
+        !holds_more && signatures.is_some_and(|(one, other)| one.distance(other) <= Signature::SAME)
     }
 }
 

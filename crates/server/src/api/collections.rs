@@ -18,8 +18,8 @@ const MOST_VALUES: usize = 50;
 
 /// A collection as the API shows it.
 #[derive(Debug, Serialize)]
-struct ShownCollection {
-    name: String,
+pub(super) struct ShownCollection {
+    pub(super) name: String,
     model: String,
     precision: String,
     dimension: usize,
@@ -49,6 +49,11 @@ impl ShownCollection {
 }
 
 pub(super) async fn list(State(state): State<Arc<ApiState>>) -> Result<Json<Value>, Problem> {
+    Ok(Json(json!({"collections": shown(&state).await?})))
+}
+
+/// All collections.
+pub(super) async fn shown(state: &ApiState) -> Result<Vec<ShownCollection>, Problem> {
     let list = state.workspace.run(|workspace| {
         let mut shown = Vec::new();
         for info in workspace.store.collections()? {
@@ -59,7 +64,7 @@ pub(super) async fn list(State(state): State<Arc<ApiState>>) -> Result<Json<Valu
         }
         Ok::<_, Problem>(shown)
     });
-    Ok(Json(json!({"collections": list.await??})))
+    list.await?
 }
 
 pub(super) async fn describe(

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use clipseek::{Conditions, Field, Period, Query, Question, Term, TermKind};
 use index::Filter;
-use search::{Collection, Embedder, Keywords, Within, keys};
+use search::{Collection, Embedder, Keywords, Order, Within, keys};
 use serde::{Deserialize, Serialize};
 
 use super::asked::{Asked, InPath, InQuery, Upload};
@@ -45,6 +45,8 @@ pub(super) struct SearchBody {
     top_k: Option<usize>,
     offset: Option<usize>,
     fields: Option<Vec<String>>,
+    sort: Option<Sort>,
+    fold: Option<bool>,
 }
 
 /// `GET …/search`.
@@ -60,6 +62,17 @@ pub(super) struct SearchParameters {
     threshold: Option<f32>,
     top_k: Option<usize>,
     offset: Option<usize>,
+    sort: Option<Sort>,
+    fold: Option<bool>,
+}
+
+/// What comes first.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Sort {
+    Best,
+    Newest,
+    Oldest,
 }
 
 /// What is compared.
@@ -78,7 +91,7 @@ pub(super) struct Found {
     model: String,
     /// What was looked for, in words.
     query: String,
-    hits: Vec<ShownHit>,
+    pub(super) hits: Vec<ShownHit>,
     /// The best similarity there is, whatever the threshold.
     best: Option<f32>,
     /// How many pictures there are to go through, up to 10,000.
@@ -112,18 +125,21 @@ pub(super) async fn by_parameters(
         threshold: asked.threshold,
         top_k: asked.top_k,
         offset: asked.offset,
+        sort: asked.sort,
+        fold: asked.fold,
         ..SearchBody::default()
     };
     search(&state, collection, body, Vec::new()).await
 }
 
-async fn search(
+pub(super) async fn search(
     state: &ApiState,
     collection: String,
     body: SearchBody,
     uploads: Vec<Upload>,
 ) -> Result<Json<Found>, Problem> {
     let fields = Fields::of(body.fields.clone());
+    let fold = body.fold.unwrap_or(false).then(|| Arc::clone(&state.looks));
     let read = move |workspace: &Workspace, collection: &Collection<'_>| {
         let question = body.question(workspace, collection, &uploads)?;
         let embedder = match question.query.terms.is_empty() {
@@ -134,6 +150,7 @@ async fn search(
     };
     // A picture may be long in coming from its server, and keeps nobody from reading.
     let (mut question, embedder) = state.look(&collection, read).await?;
+    question.fold = fold;
     let title = shown_title(&question.query);
     if let Some(embedder) = &embedder {
         // Captions may have been embedded by another model, which the search itself looks at.
@@ -255,6 +272,8 @@ impl SearchBody {
             top_k: top_k.min(FARTHEST.saturating_sub(offset)).max(1),
             offset,
             counted: true,
+            order: self.sort.map_or(Order::Best, Order::from),
+            fold: None,
             threshold: self.threshold,
             filter: filter(
                 self.filter,
@@ -304,6 +323,16 @@ fn within(name: &str, value: usize, least: usize, most: usize) -> Result<usize, 
         false => Err(Problem::invalid(format!(
             "`{name}`: {value}, expected {least} to {most}"
         ))),
+    }
+}
+
+impl From<Sort> for Order {
+    fn from(sort: Sort) -> Self {
+        match sort {
+            Sort::Best => Self::Best,
+            Sort::Newest => Self::Newest,
+            Sort::Oldest => Self::Oldest,
+        }
     }
 }
 

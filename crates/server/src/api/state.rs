@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use search::{Collection, Embedder};
+use search::{Collection, Embedder, Looks};
 
 use super::jobs::Jobs;
 use super::problem::Problem;
@@ -17,6 +17,7 @@ pub(crate) struct ApiState {
     pub(super) jobs: Jobs,
     pub(super) words: Words,
     pub(super) thumbnails: Thumbnails,
+    pub(super) looks: Arc<Looks>,
 }
 
 impl ApiState {
@@ -27,6 +28,7 @@ impl ApiState {
             jobs: Jobs::default(),
             words: Words::default(),
             thumbnails: Thumbnails::new(workspace.store.directory()),
+            looks: Arc::default(),
         }
     }
 
