@@ -7,6 +7,7 @@ mod collections;
 mod embed;
 mod fields;
 mod files;
+mod first_view;
 mod given;
 mod hit;
 mod jobs;
@@ -19,5 +20,6 @@ mod state;
 mod thumbnails;
 mod words;
 
+pub(crate) use self::first_view::first_view;
 pub(crate) use self::routes::{PREFIX, nothing, router};
 pub(crate) use self::state::ApiState;

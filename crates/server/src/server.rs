@@ -153,7 +153,7 @@ impl Server {
             true => api::nothing(),
             false => pinecone::router(&control),
         };
-        let router = by_path(pinecone, api::router(&api), page::router(&gateway));
+        let router = by_path(pinecone, api::router(&api), page::router(&api));
         let never = watch::Sender::new(false);
         let served = serve(Arc::clone(&gateway), listener, router, never.subscribe());
         let ends = async {
