@@ -76,7 +76,7 @@ demo:
 eval *ARGS:
     cargo run --release --quiet -- eval "$@"
 
-# Measure speed: index (with faiss-cpu and numpy), ingest FOLDER [COUNT], picture [FILE…], clip MODEL_DIR, encoder (with ONNX Runtime and OpenVINO), cold [MODEL…], download (with img2dataset), serve [--beyond]
+# Measure speed: index (with faiss-cpu and numpy), ingest FOLDER [COUNT], picture [FILE…], clip MODEL_DIR, encoder (with ONNX Runtime and OpenVINO), cold [MODEL…], download (with img2dataset), serve [--beyond], page STORE (with Chromium)
 bench WHAT *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
@@ -104,10 +104,21 @@ bench WHAT *ARGS:
         download) cargo build --release --quiet && python3 tools/bench_download.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
         serve)   cargo build --release --quiet --workspace --bin clipseek --example load
                  programs="${CARGO_TARGET_DIR:-target}/release"
+<<<<<<< HEAD
                  [[ " $* " == *" --beyond "* ]] || "$programs/examples/load" words "$programs/clipseek" "$@"
                  "$programs/examples/load" vectors "$programs/clipseek" "$@" ;;
+=======
+                 "$programs/examples/load" "$programs/clipseek" "$@" ;;
+        page)    cargo build --release --quiet
+                 store=$1
+                 folder=$(mktemp -d) && trap 'rm -rf "$folder"' EXIT
+                 cp tools/page/package.json tools/page/bench.mjs "$folder"
+                 npm install --silent --no-audit --no-fund --prefix "$folder"
+                 python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/release/clipseek" --store "$store" \
+                     node "$folder/bench.mjs" ;;
+>>>>>>> b9345c5 (just bench page, just screenshot; the page is driven in CI where there is Chromium)
         duplicates) cargo build --release --quiet && python3 tools/bench_duplicates.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
-        *)       echo "there are: index, ingest, picture, clip, encoder, cold, download, serve, duplicates" >&2; exit 2 ;;
+        *)       echo "there are: index, ingest, picture, clip, encoder, cold, download, serve, page, duplicates" >&2; exit 2 ;;
     esac
 
 # See that `cargo run` finds the program, as the README has it
@@ -197,6 +208,17 @@ check-page FOLDER="": programs
     export -f drive
     folder="$folder" python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/debug/clipseek" \
         --add demo/captions.csv bash -c 'drive "$1"' drive
+
+# Take the picture of the page for README (Debian's chromium)
+screenshot: programs
+    #!/usr/bin/env bash
+    set -euo pipefail
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    cp tools/page/package.json tools/page/screenshot.mjs "$folder"
+    npm install --silent --no-audit --no-fund --prefix "$folder"
+    python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/debug/clipseek" --add demo/captions.csv \
+        node "$folder/screenshot.mjs" docs/page.jpg
 
 # Ask `clipseek serve` whatever docs/openapi.yaml allows, and what it does not (tools/fixtures/server/requirements-api.txt)
 check-api: programs
