@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
 const SERVER = new URL(process.argv[2]).origin;
-const LOADS = 9;
-const QUESTIONS = 60;
+const LOADS = 6;
+const QUESTIONS = 30;
 /** Pixels that are scrolled in each frame: a page of a quick wheel. */
 const STEP = 600;
 const THINGS = ['a dog', 'two dogs', 'a child', 'children', 'a man', 'a woman', 'people', 'a bird', 'a horse', 'a bicycle', 'a car', 'a boat'];

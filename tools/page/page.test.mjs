@@ -490,6 +490,32 @@ onPage('details have an address', async (page) => {
   await page.goForward().catch(() => {});
 });
 
+onPage('a slow record never overwrites the answer in the details', async (page) => {
+  await withoutAnswer(page);
+  await visit(page, { q: FIRST });
+  await page.locator('.tile').first().click();
+  await page.locator('#detail .score').waitFor();
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route(/\/records\/[^/]+$/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  const asked = page.waitForRequest(/\/records\/[^/]+$/);
+  await page.route('**/search', async (route) => {
+    await asked;
+    await route.continue();
+  });
+  await page.reload({ waitUntil: 'commit' });
+  await page.locator('#detail .score').waitFor();
+  const record = page.waitForResponse(/\/records\/[^/]+$/);
+  release();
+  await (await record).finished();
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+  assert.equal(await page.locator('#detail .score').count(), 1);
+  await page.unrouteAll({ behavior: 'wait' });
+});
+
 onPage('only http and https are opened, without a referrer', async (page) => {
   await withoutAnswer(page);
   await page.route('**/search', async (route) => {
@@ -862,7 +888,7 @@ onPage('a phone: nothing is wider than the screen, and fingers can touch everyth
   await visit(page, { q: FIRST, term: `-0.5~text~${SECOND} and more words than there is room for on a phone` });
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth && document.querySelector('#ask').getBoundingClientRect().right <= innerWidth), true);
   const small = await page.evaluate(() => [...document.querySelectorAll('button, select, input:not(.away), a')]
-    .filter((one) => one.checkVisibility() && one.getBoundingClientRect().top >= 0 && !one.matches('.mark, .skip, .chip select'))
+    .filter((one) => one.checkVisibility() && one.getBoundingClientRect().top >= 0 && !one.matches('.mark, .stack, .skip, .chip select'))
     .filter((one) => one.getBoundingClientRect().height < 43.5).map((one) => one.outerHTML.slice(0, 80)));
   assert.deepEqual(small, []);
   await page.locator('#filters-open').tap();

@@ -283,7 +283,7 @@ impl Candidate {
         if self.hash == other.hash {
             return Kinship::Copies;
         }
-        match self.look().is_like(other.look()) {
+        match self.look().is_like(other.look(), Signature::distance) {
             true => Kinship::Unknown,
             false => Kinship::Strangers,
         }
@@ -326,11 +326,16 @@ impl Look {
         }
     }
 
-    /// Whether both are versions of one picture.
-    pub(crate) fn is_like(&self, other: &Look) -> bool {
+    /// Whether both are versions of one picture, by how far their signatures are apart.
+    pub(crate) fn is_like(
+        &self,
+        other: &Look,
+        distance: impl Fn(&Signature, &Signature) -> f32,
+    ) -> bool {
         let signatures = self.signature.as_ref().zip(other.signature.as_ref());
         let holds_more = self.holds_more || other.holds_more;
-        !holds_more && signatures.is_some_and(|(one, other)| one.distance(other) <= Signature::SAME)
+        !holds_more
+            && signatures.is_some_and(|(one, other)| distance(one, other) <= Signature::SAME)
     }
 }
 

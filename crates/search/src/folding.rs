@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
-use picture::Limits;
+use picture::{Limits, Signature};
 
 use crate::collection::Collection;
 use crate::duplicates::{DuplicateOptions, Look, SIGNED_EDGE};
@@ -58,7 +58,9 @@ impl Looks {
         if is_known && one.hash == other.hash {
             return Kinship::Copies;
         }
-        match self.of(one).is_like(&self.of(other)) {
+        // To look for crops takes a hundred times as long.
+        let distance = Signature::distance_of_wholes;
+        match self.of(one).is_like(&self.of(other), distance) {
             true => Kinship::Unknown,
             false => Kinship::Strangers,
         }

@@ -43,11 +43,11 @@ export function startDetail({ grid, more: nextPage, say }) {
 
   async function showRecord(id) {
     shown = id;
-    const found = store().answer?.hits.find((one) => one.id === id);
-    if (found) return draw(found);
+    if (found(id)) return draw(found(id));
     try {
       const record = await getJson(recordPath(id));
-      if (shown === id) draw(record);
+      // The answer may have come first, and knows more.
+      if (shown === id) draw(found(id) ?? record);
     } catch (error) {
       if (shown === id) drawProblem(error);
     }
@@ -90,15 +90,17 @@ export function startDetail({ grid, more: nextPage, say }) {
       showRecord(view.open);
     }
   });
-  watch(['answer'], ({ answer }) => {
+  watch(['answer'], () => {
     if (!dialog.open) return;
-    const found = answer?.hits.find((one) => one.id === shown);
-    if (found && found.similarity !== hit?.similarity) return draw(found);
+    if (found(shown) && found(shown).similarity !== hit?.similarity) return draw(found(shown));
     showSteps();
     if (hit) showFolded(hit);
   });
   watch(['selection'], () => dialog.open && hit && showMarked(hit));
 }
+
+/** The hit with an id, be it folded into another. */
+const found = (id) => store().answer?.hits.flatMap((hit) => [hit, ...(hit.folded ?? [])]).find((hit) => hit.id === id);
 
 /** Which of all pictures it is, those that are folded counted. */
 const placeOf = (hits, at) => hits.slice(0, at).reduce((sum, hit) => sum + 1 + (isUnfolded(hit) ? 0 : hit.folded?.length ?? 0), 1);
