@@ -6,10 +6,10 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use lru::LruCache;
-use picture::{Limits, Signature};
+use picture::Limits;
 
 use crate::collection::Collection;
 use crate::duplicates::{DuplicateOptions, Look, SIGNED_EDGE};
@@ -52,15 +52,28 @@ impl Looks {
         lock().put(hash.clone(), Arc::clone(&look));
         look
     }
+}
 
-    fn kinship(&self, one: &Hit, other: &Hit) -> Kinship {
-        let is_known = one.hash.as_ref().is_some_and(|hash| !hash.is_empty());
-        if is_known && one.hash == other.hash {
+/// A picture of a part of the ranking.
+struct Candidate<'looks> {
+    rank: usize,
+    hit: Hit,
+    vector: Vec<f32>,
+    looks: &'looks Looks,
+    look: OnceLock<Arc<Look>>,
+}
+
+impl Candidate<'_> {
+    fn look(&self) -> &Look {
+        self.look.get_or_init(|| self.looks.of(&self.hit))
+    }
+
+    fn kinship(&self, other: &Self) -> Kinship {
+        let hash = self.hit.hash.as_ref().filter(|hash| !hash.is_empty());
+        if hash.is_some() && hash == other.hit.hash.as_ref() {
             return Kinship::Copies;
         }
-        // To look for crops takes a hundred times as long.
-        let distance = Signature::distance_of_wholes;
-        match self.of(one).is_like(&self.of(other), distance) {
+        match self.look().is_like_whole(other.look()) {
             true => Kinship::Unknown,
             false => Kinship::Strangers,
         }
@@ -123,20 +136,27 @@ impl Collection<'_> {
             let rank = rank.map_or(0, |(rank, _)| rank);
             match is_gone(hit.path()) {
                 true => gone.push(rank),
-                false => found.push((rank, hit, vector)),
+                false => found.push(Candidate {
+                    rank,
+                    hit,
+                    vector,
+                    looks,
+                    look: OnceLock::new(),
+                }),
             }
         }
         let mut vectors = Vectors::zero(found.len(), self.model().dimension);
-        for (n, (_, _, vector)) in found.iter().enumerate() {
-            vectors.set(n, vector);
+        for (n, candidate) in found.iter().enumerate() {
+            vectors.set(n, &candidate.vector);
         }
         let threshold = DuplicateOptions::of_model(self.model()).threshold;
-        let kinship = |one: usize, other: usize| looks.kinship(&found[one].1, &found[other].1);
+        let kinship = |one: usize, other: usize| found[one].kinship(&found[other]);
         let members = stars(&vectors, threshold, kinship, |_, _| {});
         let mut hits: Vec<(usize, Hit)> = Vec::new();
         // Where the hit of each keeper is.
         let mut places = vec![0; found.len()];
-        for (n, ((rank, hit, _), member)) in found.into_iter().zip(members).enumerate() {
+        for (n, (Candidate { rank, hit, .. }, member)) in found.into_iter().zip(members).enumerate()
+        {
             match member {
                 Some(member) => hits[places[member.keeper]].1.folded.push(hit),
                 None => {
