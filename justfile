@@ -104,11 +104,8 @@ bench WHAT *ARGS:
         download) cargo build --release --quiet && python3 tools/bench_download.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
         serve)   cargo build --release --quiet --workspace --bin clipseek --example load
                  programs="${CARGO_TARGET_DIR:-target}/release"
-<<<<<<< HEAD
                  [[ " $* " == *" --beyond "* ]] || "$programs/examples/load" words "$programs/clipseek" "$@"
                  "$programs/examples/load" vectors "$programs/clipseek" "$@" ;;
-=======
-                 "$programs/examples/load" "$programs/clipseek" "$@" ;;
         page)    cargo build --release --quiet
                  store=$1
                  folder=$(mktemp -d) && trap 'rm -rf "$folder"' EXIT
@@ -116,7 +113,6 @@ bench WHAT *ARGS:
                  npm install --silent --no-audit --no-fund --prefix "$folder"
                  python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/release/clipseek" --store "$store" \
                      node "$folder/bench.mjs" ;;
->>>>>>> b9345c5 (just bench page, just screenshot; the page is driven in CI where there is Chromium)
         duplicates) cargo build --release --quiet && python3 tools/bench_duplicates.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
         *)       echo "there are: index, ingest, picture, clip, encoder, cold, download, serve, page, duplicates" >&2; exit 2 ;;
     esac

@@ -22,6 +22,11 @@ use crate::stars::{Kinship, Vectors, stars};
 /// Pictures of a ranking that are compared with each other.
 const PART: usize = 128;
 
+/// How far a ranking goes for so many pictures: some of them may be folded.
+pub(crate) fn whole_parts(wanted: usize) -> usize {
+    (wanted / PART + 2) * PART
+}
+
 /// Files whose looks are kept, each in one or two kilobytes.
 const KEPT: NonZeroUsize = NonZeroUsize::new(16_384).expect("not 0");
 
@@ -95,6 +100,7 @@ impl Collection<'_> {
     pub(crate) fn folded(
         &self,
         ranked: &[(String, Evidence)],
+        total: usize,
         looks: &Looks,
         best: Option<f32>,
         options: &SearchOptions,
@@ -102,6 +108,10 @@ impl Collection<'_> {
         let (mut hits, mut gone, mut next) = (Vec::new(), 0, None);
         let mut start = options.offset / PART * PART;
         while next.is_none() && start < ranked.len() {
+            if hits.len() == options.top_k {
+                next = Some(start);
+                break;
+            }
             let end = (start + PART).min(ranked.len());
             let part = self.fold_part(&ranked[start..end], looks)?;
             let seen = options.offset.saturating_sub(start);
@@ -122,8 +132,9 @@ impl Collection<'_> {
             hits,
             best,
             gone,
-            total: ranked.len(),
-            next,
+            total,
+            // The ranking may go on beyond what was asked for.
+            next: next.or_else(|| (ranked.len() < total).then_some(ranked.len())),
         })
     }
 
