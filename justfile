@@ -76,7 +76,7 @@ demo:
 eval *ARGS:
     cargo run --release --quiet -- eval "$@"
 
-# Measure speed: index (with faiss-cpu and numpy), ingest FOLDER [COUNT], picture [FILE…], clip MODEL_DIR, encoder (with ONNX Runtime and OpenVINO), cold [MODEL…], download (with img2dataset), serve [--beyond]
+# Measure speed: index (with faiss-cpu and numpy), ingest FOLDER [COUNT], picture [FILE…], clip MODEL_DIR, encoder (with ONNX Runtime and OpenVINO), cold [MODEL…], download (with img2dataset), serve [--beyond], page STORE (with Chromium)
 bench WHAT *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
@@ -106,8 +106,15 @@ bench WHAT *ARGS:
                  programs="${CARGO_TARGET_DIR:-target}/release"
                  [[ " $* " == *" --beyond "* ]] || "$programs/examples/load" words "$programs/clipseek" "$@"
                  "$programs/examples/load" vectors "$programs/clipseek" "$@" ;;
+        page)    cargo build --release --quiet
+                 store=$1
+                 folder=$(mktemp -d) && trap 'rm -rf "$folder"' EXIT
+                 cp tools/page/package.json tools/page/bench.mjs "$folder"
+                 npm install --silent --no-audit --no-fund --prefix "$folder"
+                 python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/release/clipseek" --store "$store" \
+                     node "$folder/bench.mjs" ;;
         duplicates) cargo build --release --quiet && python3 tools/bench_duplicates.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
-        *)       echo "there are: index, ingest, picture, clip, encoder, cold, download, serve, duplicates" >&2; exit 2 ;;
+        *)       echo "there are: index, ingest, picture, clip, encoder, cold, download, serve, page, duplicates" >&2; exit 2 ;;
     esac
 
 # See that `cargo run` finds the program, as the README has it
@@ -197,6 +204,17 @@ check-page FOLDER="": programs
     export -f drive
     folder="$folder" python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/debug/clipseek" \
         --add demo/captions.csv bash -c 'drive "$1"' drive
+
+# Take the picture of the page for README (Debian's chromium)
+screenshot: programs
+    #!/usr/bin/env bash
+    set -euo pipefail
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    cp tools/page/package.json tools/page/screenshot.mjs "$folder"
+    npm install --silent --no-audit --no-fund --prefix "$folder"
+    python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/debug/clipseek" --add demo/captions.csv \
+        node "$folder/screenshot.mjs" docs/page.jpg
 
 # Ask `clipseek serve` whatever docs/openapi.yaml and /api/v1/openapi.json allow, and what they don't; embed by OpenAI's client (tools/fixtures/server/requirements-api.txt)
 check-api: programs

@@ -65,6 +65,8 @@ pub struct Prepared {
     pub width: u32,
     /// Height in pixels of the whole picture, upright.
     pub height: u32,
+    /// The colour of most of it, of 255: see [`Picture::dominant_colour`].
+    pub colour: [u8; 3],
     /// The (3, height, width) values that the model's vision tower takes.
     pub pixels: Pixels,
 }
@@ -341,6 +343,7 @@ impl Model {
         Ok(Prepared {
             width: reduced.size.width,
             height: reduced.size.height,
+            colour: reduced.picture.dominant_colour(),
             pixels: self.preprocess_reduced(&reduced),
         })
     }

@@ -2,10 +2,11 @@
 
 use std::borrow::Borrow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clip::Model;
 use index::Filter;
-use search::{Collection, Hits, SearchOptions};
+use search::{Collection, Hits, Looks, Order, SearchOptions};
 
 use crate::answer::{Answer, Nothing};
 use crate::clipseek::Clipseek;
@@ -190,6 +191,10 @@ pub struct Question {
     pub offset: usize,
     /// Whether it is counted how many pictures there are, up to 10,000.
     pub counted: bool,
+    /// What comes first.
+    pub order: Order,
+    /// Where near-duplicates are made one hit: what is known of their looks.
+    pub fold: Option<Arc<Looks>>,
     /// Leave out pictures and captions below this cosine similarity.
     pub threshold: Option<f32>,
     /// Only pictures whose metadata match.
@@ -216,6 +221,8 @@ impl Clipseek {
             keywords: query.keywords.clone(),
             offset: question.offset,
             counted: question.counted,
+            order: question.order,
+            fold: question.fold,
         };
         if query.terms.is_empty() && query.keywords.is_none() {
             let found = collection.newest(&options)?;

@@ -135,6 +135,35 @@ impl Picture {
         self.resample(full, window, Filter::Hamming)
     }
 
+    /// The colour of most of this picture: red, green and blue.
+    ///
+    /// The mean of the most frequent shade, by a raster of at most 64 x 64 pixels, so that it costs next to nothing.
+    pub fn dominant_colour(&self) -> [u8; 3] {
+        const RASTER: usize = 64;
+        /// Shades of a channel.
+        const SHADES: usize = 6;
+        let (width, height) = (self.size.width as usize, self.size.height as usize);
+        let (columns, rows) = (width.min(RASTER), height.min(RASTER));
+        // Of each shade, how many pixels have it, and the sums of their channels.
+        let mut shades = [[0u32; 4]; SHADES * SHADES * SHADES];
+        for at in 0..columns * rows {
+            let (column, row) = (at % columns * width / columns, at / columns * height / rows);
+            let start = 3 * (row * width + column);
+            let (mut shade, mut colour) = (0, [1, 0, 0, 0]);
+            for channel in 0..3 {
+                let level = self.pixels[start + channel];
+                shade = shade * SHADES + usize::from(level) * SHADES / 256;
+                colour[channel + 1] = u32::from(level);
+            }
+            for (sum, number) in shades[shade].iter_mut().zip(colour) {
+                *sum += number;
+            }
+        }
+        let most = shades.into_iter().max_by_key(|[count, ..]| *count);
+        let [count, sums @ ..] = most.unwrap_or([1, 0, 0, 0]);
+        sums.map(|sum| (sum / count) as u8)
+    }
+
     /// This picture as a JPEG file, at a `quality` from 1 to 100.
     ///
     /// A picture with a side of more than 65,500 pixels, which libjpeg does not read, is first made
@@ -299,6 +328,22 @@ mod tests {
                 "{quality}"
             );
         }
+    }
+
+    #[test]
+    fn the_dominant_colour_is_that_of_most() {
+        let striped = |red_rows: u32| {
+            let colour = |row: u32| match row < red_rows {
+                true => [250 - (row % 3) as u8, 2, 4],
+                false => [10, 200, 30],
+            };
+            let pixels = (0..30 * 90).flat_map(|at| colour(at / 30)).collect();
+            Picture::from_rgb(30, 90, pixels).unwrap()
+        };
+        assert_eq!(striped(60).dominant_colour(), [249, 2, 4]);
+        assert_eq!(striped(20).dominant_colour(), [10, 200, 30]);
+        let pixel = Picture::from_rgb(1, 1, vec![255, 0, 128]).unwrap();
+        assert_eq!(pixel.dominant_colour(), [255, 0, 128]);
     }
 
     proptest::proptest! {

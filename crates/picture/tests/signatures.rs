@@ -130,6 +130,26 @@ fn versions_of_a_photograph_are_known() {
     }
 }
 
+#[test]
+fn versions_of_a_whole_photograph_are_known_without_looking_for_crops() {
+    let photographs = photographs();
+    for (version, change) in VERSIONS {
+        let known = photographs.iter().filter(|(_, photograph)| {
+            let (own, other) = (
+                Signature::of(photograph),
+                Signature::of(&change(photograph)),
+            );
+            own.distance_of_wholes(&other) <= Signature::SAME
+        });
+        let (known, all) = (known.count(), photographs.len());
+        match version {
+            _ if version.starts_with("cropped") => assert!(known < all, "{version}: {known}"),
+            "much brighter" => assert!(known + 2 >= all, "{version}: {known} of {all}"),
+            _ => assert_eq!(known, all, "{version}"),
+        }
+    }
+}
+
 #[track_caller]
 fn assert_different<'a>(pictures: impl Iterator<Item = (&'a str, Signature)>) {
     let pictures: Vec<_> = pictures.collect();

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use index::Filter;
-use picture::{Limits, Picture, Signature};
+use picture::{Filter as Resampling, Limits, Picture, Signature, Size, Window};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -36,7 +36,13 @@ const MEASURED: f32 = 0.85;
 const CAUTIOUS: f32 = 0.93;
 
 /// Signatures are of pictures that are decoded with edges of at least this.
-const SIGNED_EDGE: u32 = 224;
+pub(crate) const SIGNED_EDGE: u32 = 224;
+
+/// The side of a small copy.
+const SMALL: u32 = 16;
+
+/// The correlation that small copies of versions of a whole picture have at least.
+const LEAST_WHOLE: f32 = 0.7;
 
 /// Which pictures count as duplicates.
 #[derive(Clone, Debug)]
@@ -148,11 +154,14 @@ struct Candidate {
 }
 
 /// What a file shows, read where vectors are alike.
-struct Look {
+#[derive(Debug)]
+pub(crate) struct Look {
     /// Whether the file holds more than was compared: a camera's own data, of which a small preview was looked at,
     /// further frames or pages. So does one that cannot be read.
     holds_more: bool,
     signature: Option<Signature>,
+    /// A small copy, by which most that are different are told apart at once.
+    small: Vec<f32>,
 }
 
 /// What two places have in common that lead to the same file.
@@ -282,13 +291,9 @@ impl Candidate {
         if self.hash == other.hash {
             return Kinship::Copies;
         }
-        let (one, other) = (self.look(), other.look());
-        if one.holds_more || other.holds_more {
-            return Kinship::Strangers;
-        }
-        match (&one.signature, &other.signature) {
-            (Some(one), Some(other)) if one.distance(other) <= Signature::SAME => Kinship::Unknown,
-            _ => Kinship::Strangers,
+        match self.look().is_like(other.look()) {
+            true => Kinship::Unknown,
+            false => Kinship::Strangers,
         }
     }
 
@@ -308,18 +313,83 @@ impl Candidate {
 impl Look {
     fn at(path: &Path) -> Look {
         let limits = Limits::default();
-        let Ok(bytes) = picture::read_within(path, &limits) else {
-            return Look {
-                holds_more: true,
-                signature: None,
-            };
-        };
-        let reduced = Picture::decode_reduced(&bytes, &limits, SIGNED_EDGE);
-        Look {
-            holds_more: picture::holds_more(&bytes),
-            signature: reduced.ok().map(|reduced| reduced.signature()),
+        match picture::read_within(path, &limits) {
+            Ok(bytes) => Look::of(&bytes, &limits),
+            Err(_) => Look::UNKNOWN,
         }
     }
+
+    /// That of what can't be looked at: it is like nothing.
+    pub(crate) const UNKNOWN: Look = Look {
+        holds_more: true,
+        signature: None,
+        small: Vec::new(),
+    };
+
+    /// That of a file's bytes.
+    pub(crate) fn of(bytes: &[u8], limits: &Limits) -> Look {
+        let reduced = Picture::decode_reduced(bytes, limits, SIGNED_EDGE);
+        let reduced = reduced.ok();
+        let small = reduced.as_ref().map(|reduced| small_copy(&reduced.picture));
+        Look {
+            holds_more: picture::holds_more(bytes),
+            signature: reduced.map(|reduced| reduced.signature()),
+            small: small.unwrap_or_default(),
+        }
+    }
+
+    /// Whether both are versions of one picture, or of a part of it.
+    fn is_like(&self, other: &Look) -> bool {
+        self.is_near(other, Signature::distance)
+    }
+
+    /// The same without looking for parts, which takes a hundred times as long.
+    pub(crate) fn is_like_whole(&self, other: &Look) -> bool {
+        let correlation: f32 = self
+            .small
+            .iter()
+            .zip(&other.small)
+            .map(|(a, b)| a * b)
+            .sum();
+        // Where there is nothing to see, there is nothing to compare either.
+        let is_seen = !self.small.is_empty() && !other.small.is_empty();
+        (!is_seen || correlation >= LEAST_WHOLE)
+            && self.is_near(other, Signature::distance_of_wholes)
+    }
+
+    fn is_near(&self, other: &Look, distance: impl Fn(&Signature, &Signature) -> f32) -> bool {
+        let signatures = self.signature.as_ref().zip(other.signature.as_ref());
+        let holds_more = self.holds_more || other.holds_more;
+        !holds_more
+            && signatures.is_some_and(|(one, other)| distance(one, other) <= Signature::SAME)
+    }
+}
+
+/// The luminances of a small copy, as a unit vector around their mean; empty for a blank picture.
+fn small_copy(picture: &Picture) -> Vec<f32> {
+    let size = Size {
+        width: SMALL,
+        height: SMALL,
+    };
+    let all = Window {
+        left: 0,
+        top: 0,
+        width: SMALL,
+        height: SMALL,
+    };
+    let small = picture.resample(size, all, Resampling::Bilinear);
+    let pixels = small.pixels().chunks_exact(3);
+    let mut levels: Vec<f32> = pixels
+        .map(|pixel| pixel.iter().map(|&level| f32::from(level)).sum())
+        .collect();
+    let mean = levels.iter().sum::<f32>() / levels.len() as f32;
+    levels.iter_mut().for_each(|level| *level -= mean);
+    let length = levels.iter().map(|it| it * it).sum::<f32>().sqrt();
+    if length < 1.0 {
+        return Vec::new();
+    }
+    levels.iter_mut().for_each(|level| *level /= length);
+    levels
 }
 
 impl Identity {

@@ -116,6 +116,7 @@ fn prepare(
             stamp,
             width: prepared.width,
             height: prepared.height,
+            colour: Some(prepared.colour),
             facts: facts::of(&bytes),
         };
         Ok((content, prepared.pixels))

@@ -1,5 +1,6 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use clip::Model;
 use index::{Filter, Match, Metadata};
@@ -9,6 +10,7 @@ use serde::Serialize;
 use crate::address::Address;
 use crate::collection::{CAPTIONS, Collection, IMAGES};
 use crate::error::{Error, Result};
+use crate::folding::{Looks, whole_parts};
 use crate::fusion::{CaptionMatch, Evidence, Ranking, fuse};
 use crate::keywords::Keywords;
 use crate::metadata;
@@ -37,6 +39,10 @@ pub struct SearchOptions {
     pub offset: usize,
     /// Whether it is counted how many there are. Where only a ranking can tell, it then goes as far as it can.
     pub counted: bool,
+    /// What comes first.
+    pub order: Order,
+    /// Where near-duplicates are made one hit: what is known of their looks.
+    pub fold: Option<Arc<Looks>>,
 }
 
 impl SearchOptions {
@@ -46,9 +52,13 @@ impl SearchOptions {
         let wanted = self.offset.saturating_add(self.top_k);
         let is_single = self.keywords.is_none() && self.within != Within::Both;
         match (is_single, self.counted) {
+            // By date, any of those that are found may be the first.
+            _ if self.order != Order::Best => index::TOP_K_LIMIT,
+            (true, _) if self.fold.is_some() => whole_parts(wanted).min(index::TOP_K_LIMIT),
             (true, _) => wanted,
             // The same for each part of the answer, so that its order is.
             (false, true) => index::TOP_K_LIMIT,
+            (false, false) if self.fold.is_some() => index::TOP_K_LIMIT,
             (false, false) => wanted.max(FUSED),
         }
     }
@@ -63,6 +73,18 @@ const DEEPER: usize = 4;
 /// Vectors of captions asked for at first, for each picture to be found: as many captions as a
 /// picture has in the usual sets.
 const CAPTIONS_A_PICTURE: usize = 5;
+
+/// What comes first. By date, all that was found is put in order, up to 10,000 pictures; those without a date come last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The best; without a query, the newest.
+    #[default]
+    Best,
+    /// Those taken last.
+    Newest,
+    /// Those taken first.
+    Oldest,
+}
 
 /// What a query is compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -122,6 +144,12 @@ pub struct Hit {
     /// Its height.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
+    /// The colour of most of it, where it is known.
+    #[serde(skip)]
+    pub colour: Option<[u8; 3]>,
+    /// Its near-duplicates among what was found, where they are [folded](SearchOptions::fold).
+    #[serde(skip)]
+    pub folded: Vec<Hit>,
     /// What is said about it.
     pub captions: Vec<String>,
     /// Whatever else its source said.
@@ -199,13 +227,15 @@ impl Collection<'_> {
         })
     }
 
-    /// All pictures that the filter leaves, the newest first, by when they were taken; then those without a date.
+    /// All pictures that the filter leaves, the newest first or as the options say, by when they were taken; then those
+    /// without a date.
     ///
     /// # Errors
     /// Those of the catalogue and of the engine.
     pub fn newest(&self, options: &SearchOptions) -> Result<Hits> {
         self.find(Scan::without_vector(options), options, |scan| {
-            let ids = self.catalogue.ids_by_date(self.key())?;
+            let is_newest_first = options.order != Order::Oldest;
+            let ids = self.catalogue.ids_by_date(self.key(), is_newest_first)?;
             Ok(Ranked {
                 rankings: vec![Ranking::Dates(self.matching(ids, scan)?)],
                 best: None,
@@ -230,10 +260,12 @@ impl Collection<'_> {
                 false => None,
             };
             if is_all || !options.counted || counted.is_some() {
-                let (best, ranked) = (ranked.best, fuse(ranked.rankings));
+                let best = ranked.best;
+                let ranked = self.ordered(fuse(ranked.rankings), options)?;
                 let total = counted.unwrap_or(ranked.len());
                 let found = self.hits(ranked, total, best, options)?;
-                if is_all || found.gone == 0 || found.hits.len() == options.top_k {
+                let may_be_more = found.gone > 0 || options.fold.is_some();
+                if is_all || !may_be_more || found.hits.len() == options.top_k {
                     return Ok(found);
                 }
             }
@@ -340,6 +372,26 @@ impl Collection<'_> {
         Ok(found)
     }
 
+    /// What is ranked, in the order that is wanted.
+    fn ordered(
+        &self,
+        ranked: Vec<(String, Evidence)>,
+        options: &SearchOptions,
+    ) -> Result<Vec<(String, Evidence)>> {
+        let has_query = options.keywords.is_some()
+            || ranked
+                .first()
+                .is_some_and(|(_, it)| it.image.is_some() || it.caption.is_some());
+        if options.order == Order::Best || !has_query {
+            return Ok(ranked);
+        }
+        let is_newest_first = options.order == Order::Newest;
+        let mut found: HashMap<String, Evidence> = ranked.into_iter().collect();
+        let ids = self.catalogue.ids_by_date(self.key(), is_newest_first)?;
+        let in_order = ids.into_iter();
+        Ok(in_order.filter_map(|id| found.remove_entry(&id)).collect())
+    }
+
     /// Of what is ranked, the best pictures from the offset on whose files are there, with what the engine has of them.
     fn hits(
         &self,
@@ -348,6 +400,9 @@ impl Collection<'_> {
         best: Option<f32>,
         options: &SearchOptions,
     ) -> Result<Hits> {
+        if let Some(looks) = &options.fold {
+            return self.folded(&ranked, total, looks, best, options);
+        }
         let mut seen = options.offset;
         let mut ranked = ranked.into_iter().skip(options.offset);
         let (mut hits, mut gone) = (Vec::new(), 0);
@@ -384,10 +439,20 @@ impl Collection<'_> {
     }
 
     fn hits_of(&self, ranked: Vec<(String, Evidence)>) -> Result<Vec<Hit>> {
+        let hits = self.hits_with_vectors(ranked)?;
+        Ok(hits.into_iter().map(|(hit, _)| hit).collect())
+    }
+
+    /// The hits, each with the picture's vector.
+    pub(crate) fn hits_with_vectors(
+        &self,
+        ranked: Vec<(String, Evidence)>,
+    ) -> Result<Vec<(Hit, Vec<f32>)>> {
         let ids: Vec<&str> = ranked.iter().map(|(id, _)| id.as_str()).collect();
         let vectors = self.index.fetch(IMAGES, &ids)?.into_iter();
-        let mut vectors: HashMap<String, Metadata> =
-            vectors.map(|vector| (vector.id, vector.metadata)).collect();
+        let mut vectors: HashMap<String, (Metadata, Vec<f32>)> = vectors
+            .map(|vector| (vector.id, (vector.metadata, vector.values)))
+            .collect();
         let records = self
             .catalogue
             .records_with_ids(self.key(), &ids)?
@@ -395,8 +460,8 @@ impl Collection<'_> {
         let mut records: HashMap<String, Record> =
             records.map(|record| (record.id.clone(), record)).collect();
         let found = ranked.into_iter().filter_map(|(id, evidence)| {
-            let metadata = vectors.remove(&id)?;
-            Some(hit(records.remove(&id), id, evidence, metadata))
+            let (metadata, values) = vectors.remove(&id)?;
+            Some((hit(records.remove(&id), id, evidence, metadata), values))
         });
         Ok(found.collect())
     }
@@ -511,7 +576,7 @@ impl<'a> Scan<'a> {
         Scan {
             own: HashSet::new(),
             values: Vec::new(),
-            depth: if options.counted {
+            depth: if options.counted || options.fold.is_some() {
                 index::TOP_K_LIMIT
             } else {
                 options.offset.saturating_add(options.top_k)
@@ -560,6 +625,7 @@ fn hit(record: Option<Record>, id: String, evidence: Evidence, mut metadata: Met
     });
     let size = record.as_ref().map(|it| (it.width, it.height)).unzip();
     let hash = record.as_ref().map(|it| it.hash.clone());
+    let colour = record.as_ref().and_then(|it| it.colour);
     let (place, file, image) = match record {
         Some(record) => {
             let image = metadata::relative(&record);
@@ -577,6 +643,8 @@ fn hit(record: Option<Record>, id: String, evidence: Evidence, mut metadata: Met
         place,
         image,
         file,
+        colour,
+        folded: Vec::new(),
         captions,
         metadata,
         hash,

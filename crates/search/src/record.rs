@@ -48,6 +48,9 @@ pub struct Record {
     pub width: u32,
     /// Height of the upright picture in pixels.
     pub height: u32,
+    /// The colour of most of it: red, green and blue. `None` for pictures that were added before this was kept.
+    #[serde(default)]
+    pub colour: Option<[u8; 3]>,
     /// What is said about it, in order.
     pub captions: Vec<String>,
     /// Whatever else its source said.
@@ -69,6 +72,7 @@ pub(crate) struct Content {
     /// Of the upright picture.
     pub(crate) width: u32,
     pub(crate) height: u32,
+    pub(crate) colour: Option<[u8; 3]>,
     pub(crate) facts: Metadata,
 }
 
@@ -80,6 +84,7 @@ impl Content {
             stamp: record.stamp,
             width: record.width,
             height: record.height,
+            colour: record.colour,
             facts: record.facts.clone(),
         }
     }
@@ -144,6 +149,7 @@ impl Record {
             stamp: content.stamp,
             width: content.width,
             height: content.height,
+            colour: content.colour,
             captions: if new.captions.is_empty() {
                 remains.captions
             } else {
@@ -176,6 +182,7 @@ impl Record {
         *self
             == Record {
                 stamp: self.stamp,
+                colour: self.colour,
                 contributions: self.contributions.clone(),
                 ..other.clone()
             }

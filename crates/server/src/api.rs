@@ -7,6 +7,7 @@ mod collections;
 mod embed;
 mod fields;
 mod files;
+mod first_view;
 mod given;
 mod hit;
 mod jobs;
@@ -22,6 +23,7 @@ mod thumbnails;
 mod words;
 
 pub(crate) use self::asked::{form, parsed};
+pub(crate) use self::first_view::first_view;
 pub(crate) use self::problem::Problem;
 pub(crate) use self::routes::{has, nothing, router};
 pub(crate) use self::state::ApiState;

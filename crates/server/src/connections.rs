@@ -40,6 +40,7 @@ pub use self::limits::Limits;
 pub(crate) use self::listener::{listen, serve};
 pub(crate) use self::log::Fault;
 pub use self::log::Log;
+pub(crate) use self::origin::check as check_origin;
 pub(crate) use self::refusal::Refusal;
 pub(crate) use self::request_body::discard_small;
 pub(crate) use self::requested_host::requested_host;

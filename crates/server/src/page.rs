@@ -1,23 +1,28 @@
-//! The web page. It has no data of its own: what it shows it asks the JSON API for.
+//! The web page. What it shows it asks the JSON API for; the first answer comes with it where anyone may have it.
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Path;
+use axum::extract::{Path, Request};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH,
     REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use include_dir::{Dir, File, include_dir};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::connections::{Access, Api, Gateway, Refusal, guard};
+use crate::api::{ApiState, first_view};
+use crate::connections::{Access, Api, Refusal, check_origin, guard};
 
 /// The files of the page.
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/page");
+
+/// The page itself.
+const START: &str = "index.html";
 
 /// The folder of the page's files in its addresses.
 const FOLDER: &str = "/page/";
@@ -28,7 +33,14 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' blob: data: https: http:; connect-src 'self'; form-action 'none'; \
     base-uri 'none'; frame-ancestors 'none'";
 
-/// The page, which needs no key, as it tells nothing.
+/// The page waits so long for its first answer, and comes without it then: a model may have to be loaded.
+const PATIENCE: Duration = Duration::from_millis(150);
+
+/// Where the first pictures and the first answer go in the page.
+const TILES: &str = "<!-- tiles -->";
+const ANSWER: &str = "<!-- answer -->";
+
+/// The page, which needs no key: where there are keys it tells nothing.
 const API: Api = Api {
     access: |_: &Method, _: Option<&str>| Access::Open,
     refusal_form: |_: &HeaderMap| |refusal: Refusal| refusal.to_string().into_response(),
@@ -40,15 +52,51 @@ pub(crate) fn has(path: &str) -> bool {
     path == "/" || path.starts_with(FOLDER)
 }
 
-pub(crate) fn router(gateway: &Arc<Gateway>) -> Router {
+pub(crate) fn router(state: &Arc<ApiState>) -> Router {
+    let shared = Arc::clone(state);
     let router = Router::new()
-        .route("/", get(|headers| file(headers, "index.html")))
+        .route("/", get(move |request: Request| start(shared, request)))
         .route(
             "/page/{name}",
             get(async |headers, Path(name): Path<String>| file(headers, &name).await),
         )
         .fallback(async || StatusCode::NOT_FOUND);
-    guard(router, gateway, API, None)
+    guard(router, &state.gateway, API, None)
+}
+
+/// The page, with its first pictures where nothing but the address is needed for them.
+async fn start(state: Arc<ApiState>, request: Request) -> Response {
+    // Whoever may read without a key may have the answer.
+    let is_own = check_origin(&state.gateway, API.is_for_pages, &request).is_ok();
+    let is_told = state.gateway.keys.is_empty() && is_own;
+    let (request, _) = request.into_parts();
+    let answered = match is_told {
+        true => answered(&state, &request.uri).await,
+        false => None,
+    };
+    let plain = file(request.headers, START).await;
+    let Some(answered) = answered else {
+        return plain;
+    };
+    let mut about = plain.headers().clone();
+    about.remove(ETAG);
+    about.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    (about, answered).into_response()
+}
+
+/// The page with its first answer, if there is room for the request.
+async fn answered(state: &Arc<ApiState>, uri: &Uri) -> Option<String> {
+    let _slot = state.gateway.admission.try_request()?;
+    let first = tokio::time::timeout(PATIENCE, first_view(state, uri)).await;
+    let first = first.ok()??;
+    let page = FILES.get_file(START)?.contents_utf8()?;
+    let page = page.replacen(TILES, &first.tiles.into_string(), 1);
+    Some(page.replacen(ANSWER, &data(&first.json), 1))
+}
+
+/// A block of data, which no browser runs.
+fn data(json: &str) -> String {
+    format!("<script type=\"application/json\" id=\"answer\">{json}</script>")
 }
 
 async fn file(headers: HeaderMap, name: &str) -> Response {

@@ -174,7 +174,7 @@ impl Server {
         let routers = Routers {
             api: api::router(&api),
             openai: openai::router(&api),
-            page: page::router(&gateway),
+            page: page::router(&api),
             pinecone,
         };
         let router =

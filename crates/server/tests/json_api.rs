@@ -10,7 +10,7 @@ use clipseek::picture::{Limits, Picture};
 use reqwest::{Method, multipart};
 use serde_json::{Value, json};
 use server::Keys;
-use support::{World, document, filled, filled_anew, filled_with_few};
+use support::{World, document, fill, filled, filled_anew, filled_with_few};
 
 const COLLECTION: &str = "/api/v1/collections/birds";
 
@@ -84,6 +84,80 @@ async fn words_find_pictures_in_parts() {
 }
 
 #[tokio::test]
+async fn colours_dates_and_folds() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join("pictures");
+    std::fs::create_dir(&folder).unwrap();
+    let file = picture_file("two-perch.jpg");
+    let small = Picture::decode(&file, &Limits::default()).unwrap();
+    let small = small.thumbnail(300, 300).to_jpeg(90);
+    let other = picture_file("orange-hammer.jpg");
+    for (name, bytes) in [
+        ("a.jpg", &file),
+        ("b.jpg", &file),
+        ("c.jpg", &small),
+        ("d.jpg", &other),
+    ] {
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
+    let rows = "image,caption,taken_at\na.jpg,a,30\nb.jpg,b,10\nc.jpg,c,20\nd.jpg,d,40\n";
+    std::fs::write(folder.join("table.csv"), rows).unwrap();
+    fill(directory.path(), folder.join("table.csv"), "birds");
+    let world = World::with(directory.path(), Keys::default()).await;
+    let captions = |found: &Value| -> Vec<String> {
+        let hits = found["hits"].as_array().unwrap().iter();
+        hits.map(|hit| hit["captions"][0].as_str().unwrap().to_owned())
+            .collect()
+    };
+    for (body, expected) in [
+        (json!({}), ["d", "a", "c", "b"]),
+        (json!({"sort": "oldest"}), ["b", "c", "a", "d"]),
+        (
+            json!({"sort": "oldest", "text": "fish"}),
+            ["b", "c", "a", "d"],
+        ),
+        (
+            json!({"sort": "newest", "text": "fish"}),
+            ["d", "a", "c", "b"],
+        ),
+    ] {
+        let found = world.search(body).await;
+        assert_eq!(captions(&found), expected);
+        let colour = found["hits"][0]["colour"].as_str().unwrap();
+        assert!(colour.len() == 7 && colour.starts_with('#'), "{colour}");
+        assert_eq!(found["hits"][0]["folded"], Value::Null);
+    }
+    // All pictures count, wherever they are.
+    let body = json!({"text": "fish", "sort": "oldest", "fold": true});
+    let found = world.search(body).await;
+    assert_eq!(
+        (captions(&found), &found["total"]),
+        (vec!["b".to_owned(), "d".to_owned()], &json!(4))
+    );
+    let folded: Vec<&str> = found["hits"][0]["folded"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|hit| hit["captions"][0].as_str().unwrap())
+        .collect();
+    assert_eq!(folded, ["c", "a"]);
+    // The simple form, in parts.
+    let path = format!("{COLLECTION}/search?text=fish&sort=oldest&fold=true&top_k=1&offset=");
+    let (_, first) = world.get(&format!("{path}0")).await;
+    assert_eq!(
+        (captions(&first), &first["next"]),
+        (vec!["b".to_owned()], &json!(3))
+    );
+    let (_, second) = world.get(&format!("{path}3")).await;
+    assert_eq!(
+        (captions(&second), &second["next"]),
+        (vec!["d".to_owned()], &Value::Null)
+    );
+    assert_eq!(world.refused(json!({"sort": "size"})).await.0, 400);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn every_kind_of_query_is_answered() {
     let world = World::start().await;
     let first = |found: &Value| found["hits"][0]["id"].clone();
@@ -138,6 +212,59 @@ async fn every_kind_of_query_is_answered() {
     let less =
         world.search(json!({"mix": [{"text": "a bird"}, {"text": "water", "weight": -0.5}]}));
     assert_eq!(less.await["query"], json!("a bird - 0.5 × water"));
+    world.end().await;
+}
+
+/// The page of a server, once it comes with pictures: the model has to be there in time.
+async fn page_with_pictures(world: &World, path: &str) -> String {
+    loop {
+        let page = world.request(Method::GET, path).send().await.unwrap();
+        let policy = page.headers()["content-security-policy"].clone();
+        assert!(policy.to_str().unwrap().contains("script-src 'self';"));
+        let page = page.text().await.unwrap();
+        if page.contains("data-id") {
+            return page;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_page_comes_with_its_first_pictures() {
+    let directory = tempfile::tempdir().unwrap();
+    let name = "a<b>.jpg";
+    let folder = directory.path().join("pictures");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join(name), picture_file("two-perch.jpg")).unwrap();
+    let row = format!("image,caption\n{name},\"</script><b>\"\"fish\"\"</b>\"\n");
+    std::fs::write(folder.join("table.csv"), row).unwrap();
+    fill(directory.path(), folder.join("table.csv"), "birds");
+    let world = World::with(directory.path(), Keys::default()).await;
+    for path in ["/?in=birds", "/", "/?in=birds&q=fish&term=-0.5~text~water"] {
+        let page = page_with_pictures(&world, path).await;
+        // Captions are text, in the page and in the data for its scripts.
+        assert!(page.contains(r#"&lt;/script&gt;&lt;b&gt;&quot;fish&quot;&lt;/b&gt;"#));
+        assert!(page.contains(r#"\u003c/script>\u003cb>\"fish\"\u003c/b>"#));
+        assert!(!page.contains("<b>"));
+    }
+    // What has no answer is for the page's scripts to say.
+    for path in ["/?in=nowhere", "/?q=x&term=1~url~https://example.org/a.jpg"] {
+        let page = world.request(Method::GET, path).send().await.unwrap();
+        assert!(!page.text().await.unwrap().contains("data-id"), "{path}");
+    }
+    // By DNS rebinding, another site has the server's address under its own name.
+    let foreign = world.request(Method::GET, "/?in=birds");
+    let foreign = foreign.header("host", "example.org").send().await.unwrap();
+    assert_eq!(foreign.status().as_u16(), 200);
+    assert!(!foreign.text().await.unwrap().contains("fish"));
+    world.end().await;
+    // With keys, the page tells nothing.
+    let world = World::with(directory.path(), Keys::from_iter(["secret"])).await;
+    let page = world
+        .request(Method::GET, "/?in=birds")
+        .send()
+        .await
+        .unwrap();
+    assert!(!page.text().await.unwrap().contains("fish"));
     world.end().await;
 }
 
@@ -469,7 +596,6 @@ async fn the_page_is_served() {
     assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
     let policy = page.headers()["content-security-policy"].to_str().unwrap();
     assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"));
-    let tag = page.headers()["etag"].clone();
     let page = page.text().await.unwrap();
     // All that it names is there.
     let names = page.split('"').filter(|part| part.starts_with("/page/"));
@@ -488,7 +614,11 @@ async fn the_page_is_served() {
             "{name}"
         );
     }
-    let again = world.request(Method::GET, "/").header("if-none-match", tag);
+    // The page itself has pictures in it, and is never the same.
+    let script = "/page/main.js";
+    let tag = get(script).await.unwrap().headers()["etag"].clone();
+    let again = world.request(Method::GET, script);
+    let again = again.header("if-none-match", tag);
     assert_eq!(again.send().await.unwrap().status().as_u16(), 304);
     for nothing in ["/page/", "/page/..%2Fpage.rs", "/page/none.js"] {
         assert_eq!(

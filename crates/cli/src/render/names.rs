@@ -66,6 +66,8 @@ mod tests {
             height: None,
             captions: Vec::new(),
             metadata: serde_json::Map::new(),
+            colour: None,
+            folded: Vec::new(),
             hash: None,
         };
         let hits: Vec<Hit> = paths.iter().map(hit).collect();

@@ -195,6 +195,8 @@ mod tests {
             height: None,
             captions: vec![caption.to_owned()],
             metadata: serde_json::Map::new(),
+            colour: None,
+            folded: Vec::new(),
             hash: None,
         };
         let answer = Answer {

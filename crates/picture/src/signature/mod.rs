@@ -148,6 +148,22 @@ impl Signature {
     /// It is how much of one picture's detail is not in the other, once brightness is evened out and, for photographs, one
     /// is laid on the other as a crop. Takes a few microseconds, or a millisecond where there may be a crop.
     pub fn distance(&self, other: &Signature) -> f32 {
+        self.compare(other, Signature::photograph_distance)
+    }
+
+    /// The same without looking for crops, which takes no more than a few microseconds: versions of a picture that show all
+    /// of it are found.
+    pub fn distance_of_wholes(&self, other: &Signature) -> f32 {
+        self.compare(other, |own, other| {
+            own.distance_in_frame(other) / MOST_UNLIKE
+        })
+    }
+
+    fn compare(
+        &self,
+        other: &Signature,
+        photograph_distance: impl Fn(&Signature, &Signature) -> f32,
+    ) -> f32 {
         let opacity = self.opacity_distance(other);
         if opacity > Signature::SAME {
             return opacity;
@@ -156,7 +172,7 @@ impl Signature {
         let is_flat = self.flatness >= FLAT && other.flatness >= FLAT;
         let luminance = match is_flat {
             true => self.flat_distance(other),
-            false => self.photograph_distance(other),
+            false => photograph_distance(self, other),
         };
         luminance.max(opacity)
     }

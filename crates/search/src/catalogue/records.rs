@@ -2,16 +2,16 @@ use std::path::Path;
 
 use rusqlite::{OptionalExtension, Params, Row, params};
 
+use super::schema::TAKEN;
 use super::{Catalogue, CollectionKey};
 use crate::contribution;
 use crate::error::{Error, Result};
-use crate::keys::TAKEN_AT;
 use crate::keywords;
 use crate::missing::below;
 use crate::record::Record;
 use crate::stamp::FileStamp;
 
-const RECORD: &str = "id, place, hash, width, height, captions, metadata, bytes, modified, facts, missing, file, changed, contributions";
+const RECORD: &str = "id, place, hash, width, height, captions, metadata, bytes, modified, facts, missing, file, changed, contributions, colour";
 
 /// The source of a record, by its own place.
 const SOURCE: &str = "(SELECT sources.place FROM sources WHERE sources.id = records.source)";
@@ -159,17 +159,33 @@ impl Catalogue {
         })
     }
 
-    /// The ids of all pictures that are there, the last taken first; then those without a date, by their ids.
-    pub(crate) fn ids_by_date(&self, key: CollectionKey) -> Result<Vec<String>> {
-        self.run(|connection| {
-            connection
-                .prepare_cached(
-                    "SELECT id FROM records WHERE collection = ?1 AND NOT missing
-                     ORDER BY coalesce(metadata ->> ?2, facts ->> ?2) DESC NULLS LAST, id",
-                )?
-                .query_map(params![key.0, TAKEN_AT], |row| row.get(0))?
-                .collect()
-        })
+    /// The ids of all pictures that are there, the last taken first, or the first; then those without a date, by their ids.
+    pub(crate) fn ids_by_date(
+        &self,
+        key: CollectionKey,
+        is_newest_first: bool,
+    ) -> Result<Vec<String>> {
+        let (mut dated, undated) = self.run(|connection| {
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT id, {TAKEN} IS NULL FROM records
+                 WHERE collection = ?1 AND NOT missing ORDER BY {TAKEN} DESC, id"
+            ))?;
+            let (mut dated, mut undated) = (Vec::new(), Vec::new());
+            let mut rows = statement.query([key.0])?;
+            while let Some(row) = rows.next()? {
+                let ids = if row.get(1)? {
+                    &mut undated
+                } else {
+                    &mut dated
+                };
+                ids.push(row.get(0)?);
+            }
+            Ok((dated, undated))
+        })?;
+        if !is_newest_first {
+            dated.reverse();
+        }
+        Ok([dated, undated].concat())
     }
 
     /// The sources that named records of a collection.
@@ -284,7 +300,7 @@ impl Catalogue {
                     .prepare_cached(&format!(
                         "INSERT OR REPLACE INTO records (collection, {RECORD}, source)
                          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-                                 (SELECT id FROM sources WHERE collection = ?1 AND place = ?16))"
+                                 ?16, (SELECT id FROM sources WHERE collection = ?1 AND place = ?17))"
                     ))?
                     .execute(params![
                         key.0,
@@ -302,6 +318,7 @@ impl Catalogue {
                         record.file,
                         record.changed,
                         record.contributions,
+                        record.colour,
                         record.source
                     ])?;
             }
@@ -341,6 +358,8 @@ struct RawRecord {
     file: Option<String>,
     changed: Option<i64>,
     contributions: String,
+    /// `0xrrggbb`.
+    colour: Option<u32>,
     source: Option<String>,
 }
 
@@ -361,7 +380,8 @@ impl RawRecord {
             file: row.get(11)?,
             changed: row.get(12)?,
             contributions: row.get(13)?,
-            source: row.get(14)?,
+            colour: row.get(14)?,
+            source: row.get(15)?,
         })
     }
 
@@ -388,6 +408,10 @@ impl RawRecord {
             },
             width: self.width,
             height: self.height,
+            colour: self.colour.map(|colour| {
+                let [_, red, green, blue] = colour.to_be_bytes();
+                [red, green, blue]
+            }),
             missing: self.missing,
             file: self.file,
             source: self.source,
@@ -405,6 +429,9 @@ impl RawRecord {
             hash: record.hash.clone(),
             width: record.width,
             height: record.height,
+            colour: record
+                .colour
+                .map(|[red, green, blue]| u32::from_be_bytes([0, red, green, blue])),
             captions: serde_json::to_string(&record.captions).map_err(damaged)?,
             metadata: serde_json::to_string(&record.metadata).map_err(damaged)?,
             bytes: record.stamp.bytes,
@@ -426,7 +453,37 @@ impl RawRecord {
 
 #[cfg(test)]
 mod tests {
+    use index::EngineKind;
+
     use super::*;
+    use crate::identity::ModelIdentity;
+
+    #[test]
+    fn colours_are_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let catalogue = Catalogue::open(&directory.path().join("catalogue.sqlite")).unwrap();
+        let model = ModelIdentity {
+            reference: "mini".to_owned(),
+            fingerprint: "abc".to_owned(),
+            precision: "f32".to_owned(),
+            dimension: 256,
+            text: None,
+        };
+        let engine = EngineKind::Embedded;
+        catalogue
+            .create_collection("birds", &model, engine)
+            .unwrap();
+        let key = catalogue.collection("birds").unwrap().unwrap().key;
+        let record = |id: &str, colour| Record {
+            id: id.to_owned(),
+            place: id.to_owned(),
+            colour,
+            ..Record::default()
+        };
+        let written = [record("a", Some([1, 0, 255])), record("b", None)];
+        catalogue.replace_records(key, &[], &written).unwrap();
+        assert_eq!(catalogue.records(key, None, 9).unwrap(), written);
+    }
 
     #[test]
     fn no_question_reads_all_records() {
@@ -459,5 +516,9 @@ mod tests {
             let expected = format!("SEARCH records USING INDEX {expected}");
             assert_eq!(plan(condition), [expected], "{condition}");
         }
+        // In the order of the index: nothing is sorted.
+        let by_date = plan(&format!("NOT missing ORDER BY {TAKEN} DESC, id"));
+        let expected = "SEARCH records USING INDEX records_by_date (collection=?)";
+        assert_eq!(by_date, [expected]);
     }
 }

@@ -16,8 +16,9 @@ const APPLICATION_ID: i64 = 0x636c_736b;
 /// that there was; version 4 had no pictures of URLs; version 5 no engines; version 6 counted records each time;
 /// version 7 did not know which source named a picture, nor what its file says
 /// about it beside date, camera and position: the next `add` reads each file once more;
-/// it also kept records in the order of their ids; version 8 did not know which source said what.
-const VERSION: i64 = 9;
+/// it also kept records in the order of their ids; version 8 did not know which source said what;
+/// version 9 had no colours, and sorted all records by their dates each time.
+const VERSION: i64 = 10;
 
 const COLLECTIONS: &str = "
     CREATE TABLE collections (
@@ -58,7 +59,8 @@ const RECORDS: &str = "
         file        TEXT,
         changed     INTEGER,
         source      INTEGER,
-        contributions TEXT NOT NULL DEFAULT '[]'
+        contributions TEXT NOT NULL DEFAULT '[]',
+        colour      INTEGER
     );
 ";
 
@@ -145,6 +147,7 @@ const UPDATES: [&str; VERSION as usize - 1] = [
     ",
     // The tables of version 8 are made with all columns if they are made now.
     "",
+    "",
 ];
 
 /// What turns the tables of version 8 into those of version 9.
@@ -152,6 +155,19 @@ const FROM_VERSION_8: &str = "
     ALTER TABLE records ADD COLUMN contributions TEXT NOT NULL DEFAULT '[]';
     ALTER TABLE sources ADD COLUMN columns TEXT;
 ";
+
+/// What turns the tables of version 9 into those of version 10, beside the index by dates.
+const FROM_VERSION_9: &str = "ALTER TABLE records ADD COLUMN colour INTEGER;";
+
+/// When a picture was taken, in seconds since 1970: what its source says goes before what the file says.
+pub(super) const TAKEN: &str = "coalesce(metadata ->> 'taken_at', facts ->> 'taken_at')";
+
+/// The pictures that are there, in the order of their dates.
+fn create_date_index(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(&format!(
+        "CREATE INDEX IF NOT EXISTS records_by_date ON records (collection, {TAKEN} DESC, id) WHERE NOT missing"
+    ))
+}
 
 /// Readies the database at `path`: makes the tables, or brings those of an earlier version up to this one.
 pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<()> {
@@ -219,6 +235,7 @@ fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
         for tables in [COLLECTIONS, SOURCES, RECORDS, INDEXES, UNFINISHED] {
             transaction.execute_batch(tables)?;
         }
+        create_date_index(&transaction)?;
         transaction.execute_batch(keywords::TABLE)?;
         create_triggers(&transaction)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -252,6 +269,10 @@ fn update_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     if version == 8 {
         transaction.execute_batch(FROM_VERSION_8)?;
     }
+    if (8..10).contains(&version) {
+        transaction.execute_batch(FROM_VERSION_9)?;
+    }
+    create_date_index(&transaction)?;
     if version < 7 {
         counters::fill(&transaction)?;
     }
@@ -466,6 +487,8 @@ mod tests {
             INSERT INTO sources (collection, place) VALUES (1, '/birds.csv');
             INSERT INTO records (collection, id, place, hash, width, height, captions, metadata, source)
             VALUES (1, 'a', '/a', '1', 3, 4, '[\"a wren\"]', '{\"year\": 1999}', 1);
+            DROP INDEX records_by_date;
+            ALTER TABLE records DROP COLUMN colour;
             ALTER TABLE records DROP COLUMN contributions;
             ALTER TABLE sources DROP COLUMN columns;
             PRAGMA user_version = 8;
@@ -478,7 +501,8 @@ mod tests {
         let key = catalogue.collection("birds").unwrap().unwrap().key;
         let record = catalogue.record(key, "a").unwrap().unwrap();
         assert_eq!(record.source.as_deref(), Some("/birds.csv"));
-        assert_eq!(record.contributions, []);
+        assert_eq!((record.contributions, record.colour), (vec![], None));
+        assert_eq!(catalogue.ids_by_date(key, true).unwrap(), ["a"]);
         assert_eq!(catalogue.columns(key, "/birds.csv").unwrap(), None);
         catalogue.keep_columns(key, "/birds.csv", "{}").unwrap();
         let kept = catalogue.columns(key, "/birds.csv").unwrap();

@@ -102,6 +102,7 @@ impl ContentReader<'_> {
         for twin in &twins {
             if let Some(values) = collection.image_values(twin)? {
                 (content.width, content.height) = (twin.width, twin.height);
+                content.colour = twin.colour;
                 return Ok(Seen {
                     new,
                     at_place,
@@ -113,6 +114,7 @@ impl ContentReader<'_> {
         }
         let prepared = self.decoder.prepare(&bytes)?;
         (content.width, content.height) = (prepared.width, prepared.height);
+        content.colour = Some(prepared.colour);
         Ok(Seen {
             new,
             at_place,

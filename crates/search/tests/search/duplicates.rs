@@ -5,10 +5,13 @@ use std::time::{Duration, SystemTime};
 
 use index::Filter;
 use picture::{Filter as Resampling, Picture, Size, Window};
-use search::{AddOptions, DuplicateGroup, DuplicateOptions, Duplicates, Error, NewRecord};
+use search::{
+    AddOptions, DuplicateGroup, DuplicateOptions, Duplicates, Error, Hits, NewRecord, Query,
+    SearchOptions,
+};
 use serde_json::json;
 
-use crate::world::{TestResult, World, new, stream, stripes};
+use crate::world::{TestResult, World, new, stream, stripes, top};
 
 fn options(threshold: f32) -> DuplicateOptions {
     DuplicateOptions {
@@ -304,4 +307,67 @@ fn what_holds_more_than_a_picture_is_a_duplicate_of_copies_alone() -> TestResult
     assert!(superfluous.contains(&"copy-a.gif"), "{superfluous:?}");
     assert!(superfluous.contains(&"b.gif"), "{superfluous:?}");
     Ok(())
+}
+
+/// The names of the hits, each with those that are folded into it.
+fn folded(found: &Hits) -> Vec<Vec<&str>> {
+    let hits = found.hits.iter();
+    hits.map(|hit| {
+        let others = hit.folded.iter();
+        let all = std::iter::once(hit).chain(others);
+        all.map(|hit| name(&hit.place)).collect()
+    })
+    .collect()
+}
+
+#[test]
+fn near_duplicates_are_one_hit() {
+    let world = World::filled();
+    fs::copy(world.path("4.png"), world.path("copy.png")).unwrap();
+    let whole = Picture::decode(&fs::read(world.path("2.png")).unwrap(), &Default::default());
+    fs::write(world.path("large.png"), larger(&whole.unwrap()).to_png()).unwrap();
+    add(&world, &["copy.png", "large.png"]);
+    let options = SearchOptions {
+        fold: Some(Default::default()),
+        ..top(10)
+    };
+    let words = Query::Text("a bird");
+    let plain = world.search(&words, &top(10));
+    let whole = world.search(&words, &options);
+    let shown = folded(&whole);
+    assert_eq!((plain.hits.len(), shown.len(), whole.total), (8, 6, 8));
+    let with = |name| shown.iter().find(|it| it.contains(&name)).unwrap().len();
+    assert_eq!(
+        [
+            with("4.png"),
+            with("copy.png"),
+            with("2.png"),
+            with("large.png")
+        ],
+        [2; 4]
+    );
+    // The best of each stands for the others, and parts are the whole.
+    let first: Vec<&str> = shown.iter().map(|it| it[0]).collect();
+    let ranks = first
+        .iter()
+        .map(|it| plain.hits.iter().position(|hit| name(&hit.place) == *it));
+    assert!(ranks.is_sorted());
+    let (mut together, mut offset) = (Vec::new(), Some(0));
+    while let Some(from) = offset {
+        let part = SearchOptions {
+            offset: from,
+            top_k: 1,
+            ..options.clone()
+        };
+        let part = world.search(&words, &part);
+        assert_eq!(part.hits.len(), 1);
+        offset = part.next;
+        together.extend(part.hits);
+    }
+    assert_eq!(together, whole.hits);
+    // Of copies, one whose file is there is shown.
+    fs::remove_file(world.path("4.png")).unwrap();
+    let found = world.search(&words, &options);
+    assert!(folded(&found).contains(&vec!["copy.png"]));
+    assert_eq!(found.gone, 1);
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use index::Filter;
-use search::{Error, Query, SearchOptions};
+use search::{Error, Order, Query, SearchOptions};
 use serde_json::json;
 
 use crate::world::{TestResult, World, model, names, new, top};
@@ -137,6 +137,27 @@ fn the_newest_come_first() -> TestResult {
         (all.total, all.best, all.hits[0].similarity),
         (4, None, None)
     );
+    let by_date = |order| SearchOptions {
+        order,
+        ..page(0, 10)
+    };
+    let oldest = collection.newest(&by_date(Order::Oldest))?;
+    assert_eq!(names(&oldest), ["3.png", "0.png", "2.png", "1.png"]);
+    // All that is found, and not the best of it, whatever part is asked for.
+    let words = Query::Text("a bird");
+    let found = world.search(&words, &by_date(Order::Newest));
+    assert_eq!(names(&found), names(&all));
+    let last = SearchOptions {
+        offset: 3,
+        top_k: 1,
+        ..by_date(Order::Oldest)
+    };
+    let last = world.search(&words, &last);
+    assert_eq!(
+        (names(&last), last.total, last.next),
+        (vec!["1.png"], 4, None)
+    );
+    assert!(last.hits[0].similarity.is_some());
     let odd = SearchOptions {
         filter: Some(Filter::parse(&json!({"odd": true}))?),
         ..page(0, 1)

@@ -16,8 +16,8 @@ const MOST_VALUES: usize = 50;
 
 /// A collection as the API shows it.
 #[derive(Debug, Serialize)]
-struct ShownCollection {
-    name: String,
+pub(super) struct ShownCollection {
+    pub(super) name: String,
     model: String,
     precision: String,
     dimension: usize,
@@ -47,6 +47,11 @@ impl ShownCollection {
 }
 
 pub(super) async fn list(scope: Scope) -> Result<Json<Value>, Problem> {
+    Ok(Json(json!({"collections": shown(&scope).await?})))
+}
+
+/// All collections.
+pub(super) async fn shown(scope: &Scope) -> Result<Vec<ShownCollection>, Problem> {
     let can_add = !scope.grant().is_read_only;
     let list = scope.run(move |view| {
         let mut shown = Vec::new();
@@ -58,7 +63,7 @@ pub(super) async fn list(scope: Scope) -> Result<Json<Value>, Problem> {
         }
         Ok::<_, Problem>(shown)
     });
-    Ok(Json(json!({"collections": list.await??})))
+    list.await?
 }
 
 pub(super) async fn describe(

@@ -8,24 +8,29 @@ use super::routes::PREFIX;
 /// A picture as the API shows it.
 #[derive(Debug, Serialize)]
 pub(super) struct ShownHit {
-    id: String,
+    pub(super) id: String,
     /// The cosine; none where nothing was compared.
-    similarity: Option<f32>,
+    pub(super) similarity: Option<f32>,
     /// The caption nearest to the query, where captions were compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     caption: Option<search::CaptionMatch>,
-    captions: Vec<String>,
+    pub(super) captions: Vec<String>,
     /// From the folder that holds its source on.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
-    width: Option<u32>,
-    height: Option<u32>,
+    pub(super) width: Option<u32>,
+    pub(super) height: Option<u32>,
     /// When it was taken, by the camera's clock.
     taken: Option<String>,
     metadata: Metadata,
-    thumbnail: String,
+    /// The colour of most of it, as `#rrggbb`.
+    colour: Option<String>,
+    pub(super) thumbnail: String,
+    /// Its near-duplicates, which have no hits of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    folded: Vec<ShownHit>,
 }
 
 impl ShownHit {
@@ -38,6 +43,8 @@ impl ShownHit {
         let taken = metadata.shift_remove(keys::TAKEN).filter(|_| has_taken);
         metadata.shift_remove(keys::TAKEN_AT);
         fields.bound(&mut metadata);
+        let folded = hit.folded.into_iter();
+        let colour = |[red, green, blue]: [u8; 3]| format!("#{red:02x}{green:02x}{blue:02x}");
         Self {
             thumbnail: thumbnail(collection, &hit.id, hit.hash.as_deref()),
             id: hit.id,
@@ -54,6 +61,10 @@ impl ShownHit {
             height: hit.height,
             taken: taken.and_then(|taken| taken.as_str().map(str::to_owned)),
             metadata,
+            colour: hit.colour.map(colour),
+            folded: folded
+                .map(|hit| Self::of(collection, hit, fields))
+                .collect(),
         }
     }
 }

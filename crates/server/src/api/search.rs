@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use clipseek::{Conditions, Field, Period, Query, Question, Term, TermKind};
 use index::Filter;
-use search::{Collection, Embedder, Keywords, Within, keys};
+use search::{Collection, Embedder, Keywords, Order, Within, keys};
 use serde::{Deserialize, Serialize};
 
 use super::asked::{Asked, InPath, InQuery, Upload};
@@ -62,6 +62,8 @@ pub(super) struct SearchBody {
     top_k: Option<usize>,
     offset: Option<usize>,
     fields: Option<Vec<String>>,
+    sort: Option<Sort>,
+    fold: Option<bool>,
 }
 
 /// `GET …/search`.
@@ -77,6 +79,17 @@ pub(super) struct SearchParameters {
     threshold: Option<f32>,
     top_k: Option<usize>,
     offset: Option<usize>,
+    sort: Option<Sort>,
+    fold: Option<bool>,
+}
+
+/// What comes first.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Sort {
+    Best,
+    Newest,
+    Oldest,
 }
 
 /// What is compared.
@@ -95,7 +108,7 @@ pub(super) struct Found {
     model: String,
     /// What was looked for, in words.
     query: String,
-    hits: Vec<ShownHit>,
+    pub(super) hits: Vec<ShownHit>,
     /// The best similarity there is, whatever the threshold.
     best: Option<f32>,
     /// How many pictures there are to go through, up to 10,000.
@@ -131,12 +144,14 @@ pub(super) async fn by_parameters(
         threshold: asked.threshold,
         top_k: asked.top_k,
         offset: asked.offset,
+        sort: asked.sort,
+        fold: asked.fold,
         ..SearchBody::default()
     };
     search(&state, &scope, collection, body, Vec::new()).await
 }
 
-async fn search(
+pub(super) async fn search(
     state: &ApiState,
     scope: &Scope,
     collection: String,
@@ -145,6 +160,7 @@ async fn search(
 ) -> Result<Json<Found>, Problem> {
     body.check(scope.grant().columns())?;
     let fields = Fields::of(scope.grant().columns(), body.fields.clone());
+    let fold = body.fold.unwrap_or(false).then(|| Arc::clone(&state.looks));
     let read = move |view: &View<'_>, collection: &Collection<'_>| {
         let question = body.question(view, collection, &uploads)?;
         let embedder = match question.query.terms.is_empty() {
@@ -155,6 +171,7 @@ async fn search(
     };
     // A picture may be long in coming from its server, and keeps nobody from reading.
     let (mut question, embedder) = scope.look_in(&collection, read).await?;
+    question.fold = fold;
     let title = shown_title(&question.query, &fields);
     if let Some(embedder) = &embedder {
         // Captions may have been embedded by another model, which the search itself looks at.
@@ -251,7 +268,9 @@ impl SearchBody {
         });
         let folder = self.folder.iter().map(|_| keys::FOLDERS);
         let dates = [&self.taken_after, &self.taken_before];
-        let taken = dates.into_iter().flatten().map(|_| keys::TAKEN);
+        let by_date = self.sort.filter(|sort| !matches!(sort, Sort::Best));
+        let dated = dates.into_iter().flatten().count() + usize::from(by_date.is_some());
+        let taken = std::iter::repeat_n(keys::TAKEN, dated);
         let filtered = self.filter.iter().flat_map(Filter::fields);
         let looked_into = keywords.chain(captions.copied()).chain(folder);
         seen.check(looked_into.chain(taken).chain(filtered))
@@ -298,6 +317,8 @@ impl SearchBody {
             top_k: top_k.min(FARTHEST.saturating_sub(offset)).max(1),
             offset,
             counted: true,
+            order: self.sort.map_or(Order::Best, Order::from),
+            fold: None,
             threshold: self.threshold,
             filter: filter(
                 self.filter,
@@ -347,6 +368,16 @@ fn within(name: &str, value: usize, least: usize, most: usize) -> Result<usize, 
         false => Err(Problem::invalid(format!(
             "`{name}`: {value}, expected {least} to {most}"
         ))),
+    }
+}
+
+impl From<Sort> for Order {
+    fn from(sort: Sort) -> Self {
+        match sort {
+            Sort::Best => Self::Best,
+            Sort::Newest => Self::Newest,
+            Sort::Oldest => Self::Oldest,
+        }
     }
 }
 

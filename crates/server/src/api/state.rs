@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use search::Looks;
 use tokio::sync::Semaphore;
 
 use super::jobs::Jobs;
@@ -19,6 +20,7 @@ pub(crate) struct ApiState {
     pub(super) thumbnails: Thumbnails,
     /// How many originals may be on their way at once.
     pub(super) originals: Arc<Semaphore>,
+    pub(super) looks: Arc<Looks>,
 }
 
 impl ApiState {
@@ -32,6 +34,7 @@ impl ApiState {
             words: Words::default(),
             thumbnails: Thumbnails::new(store),
             originals: Arc::new(Semaphore::new(originals)),
+            looks: Arc::default(),
         }
     }
 }

@@ -2,13 +2,14 @@
 
 /** @returns {import('./store.js').View} */
 export const emptyView = () => ({
-  collection: '', text: '', terms: [], threshold: 0, sort: 'best', after: '', before: '',
+  collection: '', text: '', terms: [], threshold: 0, sort: '', after: '', before: '',
   folder: '', keywords: '', within: '', where: {}, open: '', panel: '',
 });
 
 const NAMES = { collection: 'in', text: 'q', after: 'after', before: 'before', folder: 'folder', keywords: 'keywords',
   within: 'compare', open: 'open', panel: 'panel' };
 const COLUMN = 'is.';
+const SORTS = ['newest', 'oldest'];
 const KINDS = ['text', 'like', 'url', 'file'];
 
 /** Text stands as it is; a number or a bool stands as JSON behind a colon. */
@@ -35,7 +36,7 @@ export function encode(view) {
   for (const [key, name] of Object.entries(NAMES)) if (view[key]) written.set(name, view[key]);
   for (const term of view.terms) written.append('term', `${term.weight}~${term.kind}~${term.value}`);
   if (view.threshold > 0) written.set('threshold', String(view.threshold));
-  if (view.sort === 'date') written.set('sort', 'date');
+  if (view.sort) written.set('sort', view.sort);
   for (const [column, values] of Object.entries(view.where)) {
     for (const value of values) written.append(COLUMN + column, writeValue(value));
   }
@@ -50,7 +51,7 @@ export function decode(search) {
   view.terms = written.getAll('term').map(readTerm).filter(Boolean);
   const threshold = Number(written.get('threshold'));
   view.threshold = threshold > 0 && threshold <= 1 ? threshold : 0;
-  view.sort = written.get('sort') === 'date' ? 'date' : 'best';
+  view.sort = SORTS.includes(written.get('sort')) ? written.get('sort') : '';
   const columns = new Map();
   for (const [name, value] of written) {
     if (!name.startsWith(COLUMN)) continue;

@@ -1,11 +1,12 @@
 /** Asks the server whenever the view changes, and for the next pictures when the grid nears its end. */
 import { Lost, postWithFiles, Problem } from './api.js';
-import { build, BY_DATE, isScored, PAGE } from './query.js';
+import { build, isScored, PAGE } from './query.js';
 import { change, store, watch } from './store.js';
 
 const KEPT = 12;
 
-export function startAnswers() {
+/** @param {{collection: string, found: object}|null} given the first answer, where it came with the page */
+export function startAnswers(given) {
   /** @type {Map<string, import('./store.js').Answer>} */
   const kept = new Map();
   let controller = new AbortController();
@@ -15,7 +16,7 @@ export function startAnswers() {
   const path = () => `/api/v1/collections/${encodeURIComponent(store().view.collection)}/search`;
 
   function keyOf(view) {
-    return JSON.stringify([view.collection, build(view, store().files).body, view.terms, view.sort]);
+    return JSON.stringify([view.collection, build(view, store().files).body, view.terms]);
   }
 
   /** Asks for the view's first pictures. An older request is cancelled, so its answer can't come late. */
@@ -28,13 +29,22 @@ export function startAnswers() {
     controller.abort();
     controller = new AbortController();
     nextPage = null;
+    if (given && !anew) takeGiven(key, view, restore);
     if (kept.has(key) && !anew) return change({ answer: kept.get(key), loading: false, error: null });
     await fetchFirst(key, view, build(view, files), restore?.count);
   }
 
+  /** Keeps the answer that came with the page, if it is one to this view: the first that there is. */
+  function takeGiven(key, view, restore) {
+    const { collection, found } = given;
+    given = null;
+    if (collection !== view.collection || (view.threshold && !found.hits.length) || restore?.count > found.hits.length) return;
+    keep(toAnswer(key, view, found));
+  }
+
   async function fetchFirst(key, view, query, count) {
     const { signal } = controller;
-    const size = view.sort === 'date' && isScored(view) ? BY_DATE : Math.min(Math.max(count ?? 0, PAGE), 1000);
+    const size = Math.min(Math.max(count ?? 0, PAGE), 1000);
     change({ loading: true });
     try {
       const found = await postWithFiles(path(), { ...query.body, top_k: size, offset: 0 }, query.files, { signal });
@@ -48,30 +58,27 @@ export function startAnswers() {
   }
 
   function toAnswer(key, view, found) {
-    const hits = view.sort === 'date' && isScored(view) ? byDate(found.hits) : found.hits;
-    return { key, hits, total: found.total, best: found.best, notes: found.notes ?? [], nearest: false,
+    return { key, hits: found.hits, next: found.next, total: found.total, best: found.best, notes: found.notes ?? [], nearest: false,
       query: found.query, scored: isScored(view) };
   }
 
   /** Where nothing reaches the cut-off, the three nearest are shown as such. */
   async function withNearest(answer, query, signal) {
     if (answer.hits.length || !query.body.threshold) return answer;
-    const { threshold, ...body } = query.body;
+    const { threshold, sort, ...body } = query.body;
     const found = await postWithFiles(path(), { ...body, top_k: 3, offset: 0 }, query.files, { signal });
-    return { ...answer, hits: found.hits, best: found.best, nearest: true };
+    return { ...answer, hits: found.hits, next: null, best: found.best, nearest: true };
   }
 
   /** Asks for the pictures behind the last one, unless that is under way or there are none. */
   async function more() {
     const { answer, view, files } = store();
-    if (nextPage || !answer || answer.key !== current || answer.nearest || answer.end) return;
-    if (view.sort === 'date' && answer.scored) return;
-    if (answer.hits.length >= answer.total) return;
+    if (nextPage || !answer || answer.key !== current || answer.next === null) return;
     const { signal } = controller;
     const query = build(view, files);
-    nextPage = postWithFiles(path(), { ...query.body, top_k: PAGE, offset: answer.hits.length }, query.files, { signal });
+    nextPage = postWithFiles(path(), { ...query.body, top_k: PAGE, offset: answer.next }, query.files, { signal });
     try {
-      append(answer, await nextPage, signal);
+      append(await nextPage, signal);
     } catch (error) {
       fail(error, signal);
     } finally {
@@ -79,11 +86,12 @@ export function startAnswers() {
     }
   }
 
-  function append(answer, found, signal) {
+  function append(found, signal) {
     if (signal.aborted) return;
+    const { answer } = store();
     const known = new Set(answer.hits.map((hit) => hit.id));
     const fresh = found.hits.filter((hit) => !known.has(hit.id));
-    const grown = { ...answer, hits: [...answer.hits, ...fresh], total: found.total, end: !found.hits.length };
+    const grown = { ...answer, hits: [...answer.hits, ...fresh], total: found.total, next: found.next };
     keep(grown);
     change({ answer: grown });
   }
@@ -111,5 +119,3 @@ export function startAnswers() {
   watch(['lost'], ({ lost }) => !lost && !current && ask());
   return { ask, more, forget };
 }
-
-const byDate = (hits) => hits.toSorted((one, other) => (other.taken ?? '').localeCompare(one.taken ?? ''));

@@ -2,7 +2,7 @@
 import { caption } from './format.js';
 import { openOriginal } from './picture.js';
 import { go } from './route.js';
-import { store } from './store.js';
+import { change, store } from './store.js';
 import { add, like } from './terms.js';
 
 const fresh = { open: '', panel: '', threshold: 0 };
@@ -21,10 +21,27 @@ export function searchCaption(hit, words = caption(hit)) {
   if (words) go({ ...fresh, text: words, terms: [] });
 }
 
+/** Is the picture one of several near-duplicates? */
+export const isFolded = (hit) => Boolean(hit.within || hit.folded?.length);
+
+/** Are its near-duplicates shown beside it? */
+export const isUnfolded = (hit) => Boolean(store().answer?.hits.some((one) => one.within === hit.id));
+
+/** Shows the near-duplicates of a picture behind it, or folds them again. */
+export function unfold(hit) {
+  const { answer } = store();
+  const keeper = hit.within ?? hit.id;
+  const hits = isUnfolded({ id: keeper })
+    ? answer.hits.filter((one) => one.within !== keeper)
+    : answer.hits.flatMap((one) => (one.id === keeper ? [one, ...one.folded.map((other) => ({ ...other, within: keeper }))] : [one]));
+  change({ answer: { ...answer, hits } });
+}
+
 /** By key, the same everywhere. @returns {boolean} was it one of ours? */
 export function byKey(event, hit) {
   if (event.ctrlKey || event.metaKey || event.altKey) return false;
-  const deed = { m: () => more(hit), M: () => more(hit, true), n: () => less(hit), c: () => searchCaption(hit), o: () => openOriginal(hit) }[event.key];
+  const fold = isFolded(hit) ? { u: () => unfold(hit) } : {};
+  const deed = { ...fold, m: () => more(hit), M: () => more(hit, true), n: () => less(hit), c: () => searchCaption(hit), o: () => openOriginal(hit) }[event.key];
   deed?.();
   return Boolean(deed);
 }

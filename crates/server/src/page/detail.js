@@ -1,7 +1,7 @@
 /** One picture in full, with the query beside it. */
 import { getJson, key } from './api.js';
 import { likeness, nameOf } from './chip.js';
-import { byKey, less, more, searchCaption } from './deeds.js';
+import { byKey, isUnfolded, less, more, searchCaption, unfold } from './deeds.js';
 import { button, element, find, isWriting, safeColour } from './dom.js';
 import { count, date, fileName, score, source, title } from './format.js';
 import { blobAddress, openOriginal, original, show, thumbnail } from './picture.js';
@@ -43,11 +43,11 @@ export function startDetail({ grid, more: nextPage, say }) {
 
   async function showRecord(id) {
     shown = id;
-    const found = store().answer?.hits.find((one) => one.id === id);
-    if (found) return draw(found);
+    if (found(id)) return draw(found(id));
     try {
       const record = await getJson(recordPath(id));
-      if (shown === id) draw(record);
+      // The answer may have come first, and knows more.
+      if (shown === id) draw(found(id) ?? record);
     } catch (error) {
       if (shown === id) drawProblem(error);
     }
@@ -74,7 +74,7 @@ export function startDetail({ grid, more: nextPage, say }) {
     const at = index();
     find('#previous').disabled = at <= 0;
     find('#next').disabled = at < 0 || at >= hits.length - 1;
-    find('#place').textContent = at < 0 || store().answer.nearest ? '' : `${count(at + 1)} of ${count(store().answer.total)}`;
+    find('#place').textContent = at < 0 || store().answer.nearest ? '' : `${count(placeOf(hits, at))} of ${count(store().answer.total)}`;
     if (at > hits.length - 10) nextPage();
   }
 
@@ -90,14 +90,20 @@ export function startDetail({ grid, more: nextPage, say }) {
       showRecord(view.open);
     }
   });
-  watch(['answer'], ({ answer }) => {
+  watch(['answer'], () => {
     if (!dialog.open) return;
-    const found = answer?.hits.find((one) => one.id === shown);
-    if (found && found.similarity !== hit?.similarity) draw(found);
-    else showSteps();
+    if (found(shown) && found(shown).similarity !== hit?.similarity) return draw(found(shown));
+    showSteps();
+    if (hit) showFolded(hit);
   });
   watch(['selection'], () => dialog.open && hit && showMarked(hit));
 }
+
+/** The hit with an id, be it folded into another. */
+const found = (id) => store().answer?.hits.flatMap((hit) => [hit, ...(hit.folded ?? [])]).find((hit) => hit.id === id);
+
+/** Which of all pictures it is, those that are folded counted. */
+const placeOf = (hits, at) => hits.slice(0, at).reduce((sum, hit) => sum + 1 + (isUnfolded(hit) ? 0 : hit.folded?.length ?? 0), 1);
 
 /** The thumbnail at once, and the original over it where the server has one and the browser can show it. */
 function large(hit) {
@@ -143,6 +149,7 @@ function facts(hit, say) {
       button('plus', 'Add to the search', { words: true, class: 'quiet', onclick: () => more(hit, true), 'aria-keyshortcuts': 'Shift+M' }),
       button('minus', 'Not like this', { words: true, class: 'quiet', onclick: () => less(hit), 'aria-keyshortcuts': 'n' }),
       web && button('open', 'Open the original', { words: true, class: 'quiet', onclick: () => openOriginal(hit), 'aria-keyshortcuts': 'o' }),
+      hit.folded?.length > 0 && button('stack', foldWords(hit), { words: true, class: 'quiet fold', onclick: () => unfold(hit), 'aria-keyshortcuts': 'u' }),
       button('check', 'Select', { words: true, class: 'quiet select', 'aria-pressed': String(store().selection.has(hit.id)), onclick: () => mark(hit), 'aria-keyshortcuts': 'x' })),
     where(hit, say),
     table(hit),
@@ -151,6 +158,13 @@ function facts(hit, say) {
 
 function showMarked(hit) {
   find('#detail .select')?.setAttribute('aria-pressed', String(store().selection.has(hit.id)));
+}
+
+const foldWords = (hit) => (isUnfolded(hit) ? 'Fold near-duplicates' : `Show near-duplicates (${count(hit.folded.length)})`);
+
+function showFolded(hit) {
+  const words = find('#detail .fold span');
+  if (words) words.textContent = foldWords(hit);
 }
 
 /** What was asked, beside what was found. */

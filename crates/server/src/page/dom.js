@@ -15,6 +15,7 @@ const ICONS = {
   left: 'M14.5 5l-7 7 7 7',
   right: 'M9.5 5l7 7-7 7',
   open: 'M13 5h6v6M19 5l-9 9M10 6H5v13h13v-5',
+  stack: 'M9 9h11v11H9zM5 15.5V5h10.5',
   quote: 'M5 6h14v10H11l-4 3.5V16H5z',
   copy: 'M9 9h10v10H9zM5 15V5h10',
   download: 'M12 4v11M7 10.5l5 5 5-5M5 19.5h14',

@@ -1,5 +1,5 @@
 /** The grid of pictures. Only the rows near the window are in the document, so ten thousand tiles stay smooth. */
-import { byKey, less, more, searchCaption } from './deeds.js';
+import { byKey, less, more, searchCaption, unfold } from './deeds.js';
 import { element, find } from './dom.js';
 import { centre, layOut, ratio, rowAt, tileAt } from './layout.js';
 import { open } from './route.js';
@@ -8,6 +8,9 @@ import { store, watch } from './store.js';
 import { equip, tile } from './tile.js';
 
 const BELOW = 48;
+/** So few pictures are shown larger, in rows of this height. */
+const FEW = 6;
+const FEW_HIGH = 300;
 
 export class Grid {
   /** @param {HTMLElement} root @param {() => void} nearEnd */
@@ -19,6 +22,7 @@ export class Grid {
     this.count = 0;
     this.drawn = new Map();
     this.focused = 0;
+    this.adopted = adopt(root);
     this.listen();
   }
 
@@ -37,15 +41,18 @@ export class Grid {
   }
 
   /** Reads the room there is; kept, since reading it between changes costs a layout each time. */
-  measure() {
+  measure(few) {
     const width = this.root.clientWidth;
     const narrow = width < 600;
-    this.room = { width, gap: narrow ? 8 : 14, below: BELOW, target: narrow ? 150 : width > 1700 ? 240 : 200 };
+    const usual = narrow ? 150 : width > 1700 ? 240 : 200;
+    this.room = { width, gap: gapOf(width), below: BELOW, target: few && !narrow ? FEW_HIGH : usual };
   }
 
   update() {
     const { answer, restore } = store();
-    const grown = answer && answer.key === this.answerKey && answer.hits.length >= this.hits.length && answer.hits[0]?.id === this.hits[0]?.id;
+    const before = this.hits;
+    const still = Boolean(answer) && answer.key === this.answerKey && answer.hits[0]?.id === before[0]?.id;
+    const grown = still && answer.hits[before.length - 1]?.id === before.at(-1)?.id && answer.hits.length >= before.length;
     const held = this.root.contains(document.activeElement);
     this.answerKey = answer?.key;
     this.hits = answer?.hits ?? [];
@@ -57,8 +64,11 @@ export class Grid {
         this.draw();
       });
     }
+    const kept = still ? before.findIndex((hit, at) => hit.id !== this.hits[at]?.id) : 0;
+    if (this.answerKey && before.length) this.adopted.rows = this.adopted.rows.filter((row) => row.to <= kept);
     this.place();
     this.anchor = undefined;
+    if (still) return this.refolded(before[this.focused], held);
     this.focused = 0;
     this.redraw();
     scrollTo({ top: restore?.top ?? 0, behavior: 'instant' });
@@ -66,13 +76,21 @@ export class Grid {
     if (held && this.hits.length) this.focus(0);
   }
 
+  /** Near-duplicates came or went: the focus stays on its picture, or goes to the one that stands for it. */
+  refolded(focused, held) {
+    const index = (id) => this.hits.findIndex((hit) => hit.id === id);
+    this.focused = Math.max(0, index(focused?.id), index(focused?.within));
+    this.redraw();
+    if (held) this.cell(this.focused)?.focus({ preventScroll: true });
+  }
+
   /** Lays the tiles out anew. */
   place() {
     const { answer } = store();
-    const complete = !answer || this.hits.length >= answer.total || answer.nearest;
+    const complete = !answer || answer.next === null;
     const before = this.rows;
-    this.measure();
-    this.rows = this.room.width ? layOut(this.hits.map(ratio), this.room, complete) : [];
+    this.measure(complete && this.hits.length <= FEW);
+    this.rows = this.room.width ? layOut(this.hits.map(ratio), this.room, complete, this.room.width === this.adopted.width ? this.adopted.rows : []) : [];
     this.count = this.rows.at(-1)?.to ?? 0;
     const last = this.rows.at(-1);
     this.root.style.height = last ? `${last.top + last.height + BELOW}px` : '0';
@@ -155,7 +173,7 @@ export class Grid {
     const row = this.rows[index];
     const cells = this.hits.slice(row.from, row.to).map((hit, column) => tile(hit, {
       index: row.from + column, column: column + 1, width: row.widths[column], height: row.height, best: this.best,
-      marked: store().selection.has(hit.id),
+      marked: store().selection.has(hit.id), image: this.adopted.take(hit.id),
     }));
     const drawn = element('div', { role: 'row', class: 'row', 'aria-rowindex': index + 1 }, ...cells);
     drawn.style.transform = `translateY(${row.top}px)`;
@@ -246,6 +264,7 @@ export class Grid {
     if (deed === 'more') more(hit, event.shiftKey);
     else if (deed === 'less') less(hit);
     else if (deed === 'caption') searchCaption(hit);
+    else if (deed === 'fold') unfold(hit);
     else if (event.shiftKey) this.extend(index);
     else if (deed === 'mark' || event.ctrlKey || event.metaKey) this.mark(index);
     else open('open', hit.id);
@@ -313,6 +332,37 @@ export class Grid {
     if (hit) event.dataTransfer.setData('application/x-clipseek-id', hit.id);
   }
 }
+
+/** Takes the tiles that came with the page: their pictures are used again, and their rows stay, so that nothing jumps. */
+function adopt(root) {
+  const tiles = [...root.children];
+  const images = new Map(tiles.map((tile) => [tile.dataset.id, tile.querySelector('img')]));
+  const boxes = tiles.map((tile) => ({ top: tile.offsetTop, ...sizeOf(tile.querySelector('.frame')) }));
+  const rows = [];
+  let from = 0;
+  let top = 0;
+  boxes.forEach((box, index) => {
+    if (index === from || box.top === boxes[from].top) return;
+    const { height } = boxes[from];
+    rows.push({ from, to: index, top, height, widths: boxes.slice(from, index).map(({ width }) => width) });
+    top += height + BELOW + gapOf(root.clientWidth);
+    from = index;
+  });
+  const { clientWidth: width } = root;
+  root.replaceChildren();
+  return { width, rows, take: (id) => {
+    const image = images.get(id);
+    images.delete(id);
+    return image;
+  } };
+}
+
+function sizeOf(frame) {
+  const { width, height } = frame.getBoundingClientRect();
+  return { width, height };
+}
+
+const gapOf = (width) => (width < 600 ? 8 : 14);
 
 function same(one, other) {
   return one && other && one.from === other.from && one.to === other.to && one.top === other.top && one.height === other.height;

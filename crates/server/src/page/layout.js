@@ -15,14 +15,16 @@ export function ratio(hit) {
  * @typedef {{from: number, to: number, top: number, height: number, widths: number[]}} Row
  * @param {number[]} ratios of the tiles
  * @param {{width: number, target: number, gap: number, below: number}} room `below` is for the caption
+ * @param {Row[]} done rows that are laid out already
  * @param {boolean} complete no tiles follow. Else tiles that don't fill a row yet wait for the next ones, and nothing jumps.
  * @returns {Row[]}
  */
-export function layOut(ratios, { width, target, gap, below }, complete) {
-  const rows = [];
-  let from = 0;
+export function layOut(ratios, { width, target, gap, below }, complete, done = []) {
+  const rows = [...done];
+  const last = rows.at(-1);
+  let from = last?.to ?? 0;
   let sum = 0;
-  let top = 0;
+  let top = last ? last.top + last.height + below + gap : 0;
   const push = (to, height) => {
     const widths = ratios.slice(from, to).map((one) => one * height);
     rows.push({ from, to, top, height, widths });
@@ -31,7 +33,7 @@ export function layOut(ratios, { width, target, gap, below }, complete) {
     sum = 0;
   };
   const heightOf = (total, number) => (width - gap * (number - 1)) / total;
-  for (let index = 0; index < ratios.length; index++) {
+  for (let index = from; index < ratios.length; index++) {
     const height = heightOf(sum + ratios[index], index - from + 1);
     if (height > target) {
       sum += ratios[index];

@@ -23,14 +23,25 @@ function say(words) {
   requestAnimationFrame(() => line.classList.add('fresh'));
 }
 
-/** Reads the collections, and shows one where the address names none. */
+/** What came with the page: its collections and its first answer, where the server had them. */
+function readGiven() {
+  const data = find('#answer');
+  data?.remove();
+  return data && JSON.parse(data.textContent);
+}
+
+/** Shows these collections, and one of them where the address names none. */
+function showCollections(collections) {
+  change({ collections });
+  const { view } = store();
+  const first = collections.find((one) => one.name === 'default') ?? collections[0];
+  if (!view.collection && first) go({ collection: first.name }, 'replace');
+}
+
+/** Asks for the collections. */
 async function readCollections() {
   try {
-    const { collections } = await getJson('/api/v1/collections');
-    change({ collections });
-    const { view } = store();
-    const first = collections.find((one) => one.name === 'default') ?? collections[0];
-    if (!view.collection && first) go({ collection: first.name }, 'replace');
+    showCollections((await getJson('/api/v1/collections')).collections);
   } catch (error) {
     if (!store().lost && error.status !== 401) change({ error: { detail: error.message, hint: error.hint } });
   }
@@ -57,7 +68,8 @@ function startChooser() {
 }
 
 function start() {
-  const answers = startAnswers();
+  const given = readGiven();
+  const answers = startAnswers(given);
   const again = async () => {
     change({ error: null });
     await readCollections();
@@ -85,7 +97,8 @@ function start() {
   startConnection({ opened: again });
   watch(['lost'], ({ lost }) => !lost && !store().collections && readCollections());
   startRoute();
-  readCollections();
+  if (given) showCollections(given.collections);
+  else readCollections();
 }
 
 start();

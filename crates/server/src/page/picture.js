@@ -21,8 +21,13 @@ export function thumbnail(hit, width) {
 export function show(image, address, missing = () => {}) {
   image.onload = () => image.classList.add('here');
   image.onerror = missing;
+  if (image.getAttribute('src') === address && image.complete) {
+    if (image.naturalWidth) image.onload();
+    else missing();
+    return;
+  }
   if (!key()) {
-    image.src = address;
+    if (image.getAttribute('src') !== address) image.src = address;
     return;
   }
   blobAddress(address).then((blob) => {

@@ -2,8 +2,6 @@
 
 /** How many pictures one request asks for. */
 export const PAGE = 100;
-/** By date, so many of the best are put in order. */
-export const BY_DATE = 500;
 
 /** Does the view compare pictures with something, so that there are similarities? */
 export const isScored = (view) => Boolean(view.text.trim() || view.terms.length);
@@ -34,11 +32,12 @@ export function narrowing(view) {
 export function build(view, dropped) {
   const files = [];
   const mix = view.terms.map((term) => part(term, dropped, files)).filter(Boolean);
-  const body = narrowing(view);
+  const body = { ...narrowing(view), fold: true };
   const text = view.text.trim();
   if (mix.length) body.mix = text ? [{ text, weight: 1 }, ...mix] : mix;
   else if (text) body.text = text;
   if (view.within) body.in = [view.within];
+  if (view.sort) body.sort = view.sort;
   if (view.threshold && (mix.length || text)) body.threshold = view.threshold;
   return { body, files };
 }

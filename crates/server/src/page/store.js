@@ -3,13 +3,14 @@
  * `watch` runs a function after a change of one of the named parts.
  *
  * @typedef {{kind: 'text'|'like'|'url'|'file', value: string, weight: number}} Term
- * @typedef {{collection: string, text: string, terms: Term[], threshold: number, sort: 'best'|'date',
+ * @typedef {{collection: string, text: string, terms: Term[], threshold: number, sort: ''|'newest'|'oldest',
  *   after: string, before: string, folder: string, keywords: string, within: string,
  *   where: Record<string, Array<string|number|boolean>>, open: string, panel: string}} View
  * @typedef {{id: string, similarity: number|null, captions: string[], path?: string, url?: string, width: number|null,
  *   height: number|null, taken: string|null, metadata: Record<string, unknown>, colour: string|null,
- *   thumbnail: string}} Hit
- * @typedef {{key: string, hits: Hit[], total: number, best: number|null, notes: string[], nearest: boolean}} Answer
+ *   thumbnail: string, folded?: Hit[], within?: string}} Hit `folded`: its near-duplicates; `within`: the hit that this
+ *   one was folded into
+ * @typedef {{key: string, hits: Hit[], next: number|null, total: number, best: number|null, notes: string[], nearest: boolean}} Answer
  */
 
 const state = {

@@ -1,6 +1,7 @@
 /** One picture of the grid. */
-import { button, element, safeColour } from './dom.js';
-import { caption, date, fileName, middle, score, source } from './format.js';
+import { isUnfolded } from './deeds.js';
+import { button, element, icon, safeColour } from './dom.js';
+import { caption, count, date, fileName, middle, score, source } from './format.js';
 import { show, thumbnail } from './picture.js';
 
 const ACTIONS = [
@@ -11,11 +12,12 @@ const ACTIONS = [
 
 /**
  * @param {import('./store.js').Hit} hit
- * @param {{index: number, width: number, height: number, best: number, marked: boolean}} place
+ * @param {{index: number, width: number, height: number, best: number, marked: boolean, image?: HTMLImageElement}} place
+ *   `image`: one that shows the picture already
  */
 export function tile(hit, place) {
   const made = element('div', {
-    role: 'gridcell', class: 'tile', tabindex: '-1', 'data-index': place.index, 'aria-colindex': place.column,
+    role: 'gridcell', class: hit.within ? 'tile within' : 'tile', tabindex: '-1', 'data-index': place.index, 'aria-colindex': place.column,
     'aria-selected': String(place.marked), 'aria-label': spoken(hit),
   }, frame(hit, place), facts(hit, place.best), ' ', words(hit), ' ', element('time', {}, date(hit.taken)));
   made.style.width = `${place.width}px`;
@@ -24,14 +26,17 @@ export function tile(hit, place) {
 
 /** What a screen reader says of a tile: what can be seen, in the same order. */
 function spoken(hit) {
-  return [hit.similarity === null ? '' : score(hit.similarity), caption(hit) || name(hit), date(hit.taken)].filter(Boolean).join(' ');
+  const others = hit.folded?.length ? `, ${alike(hit)}` : '';
+  return [hit.similarity === null ? '' : score(hit.similarity), caption(hit) || name(hit), date(hit.taken)].filter(Boolean).join(' ') + others;
 }
+
+const alike = (hit) => (hit.folded.length === 1 ? '1 near-duplicate' : `${count(hit.folded.length)} near-duplicates`);
 
 const name = (hit) => middle(fileName(source(hit)), 32);
 
-function frame(hit, { width, height }) {
-  const image = element('img', { alt: '', draggable: 'true' });
-  const made = element('div', { class: 'frame' }, image, mark());
+function frame(hit, { width, height, image = element('img', { alt: '' }) }) {
+  image.setAttribute('draggable', 'true');
+  const made = element('div', { class: 'frame' }, image, mark(), hit.folded?.length && stack(hit));
   made.style.height = `${height}px`;
   made.style.backgroundColor = safeColour(hit.colour);
   if (hit.width && hit.width < width * 0.4) made.classList.add('small');
@@ -43,6 +48,13 @@ function missing(frame, image) {
   image.remove();
   frame.classList.add('missing');
   frame.prepend(element('span', {}, 'Picture not available'));
+}
+
+/** How many pictures a tile stands for. */
+function stack(hit) {
+  const shown = isUnfolded(hit);
+  const label = `${shown ? 'Fold' : 'Show'} ${alike(hit)}`;
+  return element('button', { type: 'button', class: 'stack', tabindex: '-1', 'data-do': 'fold', 'aria-label': label, title: `${label} (u)`, 'aria-expanded': String(shown), 'data-count': count(hit.folded.length + 1) }, icon('stack'));
 }
 
 /** Its tick is drawn by the style: a tile has as few elements as it can. */

@@ -1,7 +1,7 @@
 /** The line below the box: how many pictures there are, the cut-off, the order, and what went wrong. */
 import { button, element, find } from './dom.js';
 import { count, pictures, score } from './format.js';
-import { BY_DATE, conditions, isScored } from './query.js';
+import { conditions, isScored } from './query.js';
 import { go } from './route.js';
 import { collection, store, watch } from './store.js';
 
@@ -20,12 +20,13 @@ export function startTools({ again }) {
     showCutOff(Number(slider.value));
     clearTimeout(timer);
     timer = setTimeout(() => {
+      timer = 0;
       go({ threshold: Number(slider.value) }, sliding ? 'replace' : 'push');
       sliding = true;
     }, PAUSE);
   });
   slider.addEventListener('change', () => (sliding = false));
-  order.addEventListener('change', () => go({ sort: order.value }));
+  order.addEventListener('change', () => go({ sort: order.value === usual(store().view) ? '' : order.value }));
 
   function showCutOff(value) {
     find('#cut-off-value').textContent = value > 0 ? score(value) : 'off';
@@ -35,11 +36,11 @@ export function startTools({ again }) {
   watch(['view', 'answer', 'collections'], ({ view, answer }) => {
     const scored = isScored(view);
     find('#cut').hidden = !scored;
-    order.hidden = !scored;
-    find('#newest').hidden = scored;
-    order.value = view.sort;
+    order.hidden = false;
+    order.options[0].hidden = order.options[0].disabled = !scored;
+    order.value = view.sort || usual(view);
     slider.max = String(Math.max(floor(answer?.best ?? 0), view.threshold, 0.1));
-    if (Number(slider.value) !== view.threshold && !slider.matches(':active')) slider.value = String(view.threshold);
+    if (Number(slider.value) !== view.threshold && !timer && !slider.matches(':active')) slider.value = String(view.threshold);
     showCutOff(Number(slider.value));
     const number = conditions(view);
     find('#filters-open span').textContent = number ? `Filters (${number})` : 'Filters';
@@ -52,12 +53,13 @@ export function startTools({ again }) {
   watch(['loading'], ({ loading }) => document.body.classList.toggle('loading', loading));
 }
 
+const usual = (view) => (isScored(view) ? 'best' : 'newest');
+
 function showCount(view, answer) {
   const all = collection()?.pictures ?? 0;
   const number = answer.total >= MOST && all > MOST ? `first ${count(MOST)}` : count(answer.total);
   const [big, small] = [element('strong', {}, number), ` of ${count(all)}`];
-  const dated = view.sort === 'date' && answer.scored && answer.total > BY_DATE;
-  find('#count').replaceChildren(big, answer.total === all ? ` ${all === 1 ? 'picture' : 'pictures'}` : small, dated ? ` · best ${BY_DATE} by date` : '');
+  find('#count').replaceChildren(big, answer.total === all ? ` ${all === 1 ? 'picture' : 'pictures'}` : small);
   const best = answer.best === null ? '' : `, best ${score(answer.best)}`;
   const spoken = answer.nearest ? `Nothing fits${best}` : `${pictures(answer.total)}${best}`;
   if (find('#live').textContent !== spoken) find('#live').textContent = spoken;

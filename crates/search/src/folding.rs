@@ -1,0 +1,189 @@
+//! Near-duplicates of an answer made one hit.
+//!
+//! To compare all pictures of a collection takes long, so only those of a part of the ranking are compared: copies, and
+//! versions of a picture, have nearly the same similarity and nearly the same date, and so stand close together. The parts
+//! begin at fixed ranks. What is folded into what depends on the ranking alone, so answers in parts fit together.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use lru::LruCache;
+use picture::Limits;
+
+use crate::collection::Collection;
+use crate::duplicates::{DuplicateOptions, Look, SIGNED_EDGE};
+use crate::error::Result;
+use crate::fusion::Evidence;
+use crate::query::{Hit, Hits, SearchOptions};
+use crate::stamp::is_gone;
+use crate::stars::{Kinship, Vectors, stars};
+
+/// Pictures of a ranking that are compared with each other.
+const PART: usize = 128;
+
+/// How far a ranking goes for so many pictures: some of them may be folded.
+pub(crate) fn whole_parts(wanted: usize) -> usize {
+    (wanted / PART + 2) * PART
+}
+
+/// Files whose looks are kept, each in one or two kilobytes.
+const KEPT: NonZeroUsize = NonZeroUsize::new(16_384).expect("not 0");
+
+/// The memory that decoding a picture may take to look at it, in bytes; larger ones are like their copies alone.
+const MOST_MEMORY: u64 = 256 << 20;
+
+/// What pictures look like: that of the last ones is kept, by the hashes of their files.
+#[derive(Debug)]
+pub struct Looks(Mutex<LruCache<String, Arc<Look>>>);
+
+impl Default for Looks {
+    fn default() -> Looks {
+        Looks(Mutex::new(LruCache::new(KEPT)))
+    }
+}
+
+impl Looks {
+    fn of(&self, hit: &Hit) -> Arc<Look> {
+        let Some(hash) = &hit.hash else {
+            return Arc::new(Look::UNKNOWN);
+        };
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(look) = lock().get(hash) {
+            return Arc::clone(look);
+        }
+        // Others may look at pictures meanwhile.
+        let look = Arc::new(look_at(hit.path()));
+        lock().put(hash.clone(), Arc::clone(&look));
+        look
+    }
+}
+
+/// A picture of a part of the ranking.
+struct Candidate<'looks> {
+    rank: usize,
+    hit: Hit,
+    vector: Vec<f32>,
+    looks: &'looks Looks,
+    look: OnceLock<Arc<Look>>,
+}
+
+impl Candidate<'_> {
+    fn look(&self) -> &Look {
+        self.look.get_or_init(|| self.looks.of(&self.hit))
+    }
+
+    fn kinship(&self, other: &Self) -> Kinship {
+        let hash = self.hit.hash.as_ref().filter(|hash| !hash.is_empty());
+        if hash.is_some() && hash == other.hit.hash.as_ref() {
+            return Kinship::Copies;
+        }
+        match self.look().is_like_whole(other.look()) {
+            true => Kinship::Unknown,
+            false => Kinship::Strangers,
+        }
+    }
+}
+
+fn look_at(path: &Path) -> Look {
+    let limits = Limits::default();
+    match picture::read_within(path, &limits) {
+        Ok(bytes) if picture::decoding_cost(&bytes, &limits, SIGNED_EDGE) <= MOST_MEMORY => {
+            Look::of(&bytes, &limits)
+        }
+        _ => Look::UNKNOWN,
+    }
+}
+
+impl Collection<'_> {
+    /// Of what is ranked, the best pictures from the offset on whose files are there, each with its near-duplicates.
+    pub(crate) fn folded(
+        &self,
+        ranked: &[(String, Evidence)],
+        total: usize,
+        looks: &Looks,
+        best: Option<f32>,
+        options: &SearchOptions,
+    ) -> Result<Hits> {
+        let (mut hits, mut gone, mut next) = (Vec::new(), 0, None);
+        let mut start = options.offset / PART * PART;
+        while next.is_none() && start < ranked.len() {
+            if hits.len() == options.top_k {
+                next = Some(start);
+                break;
+            }
+            let end = (start + PART).min(ranked.len());
+            let part = self.fold_part(&ranked[start..end], looks)?;
+            let seen = options.offset.saturating_sub(start);
+            gone += part.gone.iter().filter(|rank| **rank >= seen).count();
+            for (rank, hit) in part.hits {
+                if rank < seen {
+                    continue;
+                }
+                if hits.len() == options.top_k {
+                    next = Some(start + rank);
+                    break;
+                }
+                hits.push(hit);
+            }
+            start = end;
+        }
+        Ok(Hits {
+            hits,
+            best,
+            gone,
+            total,
+            // The ranking may go on beyond what was asked for.
+            next: next.or_else(|| (ranked.len() < total).then_some(ranked.len())),
+        })
+    }
+
+    fn fold_part(&self, ranked: &[(String, Evidence)], looks: &Looks) -> Result<Part> {
+        let mut ranks = (0..).zip(ranked);
+        let (mut found, mut gone) = (Vec::new(), Vec::new());
+        for (hit, vector) in self.hits_with_vectors(ranked.to_vec())? {
+            // They come in the order that was asked for, without those that are not there.
+            let rank = ranks.find(|(_, (id, _))| *id == hit.id);
+            let rank = rank.map_or(0, |(rank, _)| rank);
+            match is_gone(hit.path()) {
+                true => gone.push(rank),
+                false => found.push(Candidate {
+                    rank,
+                    hit,
+                    vector,
+                    looks,
+                    look: OnceLock::new(),
+                }),
+            }
+        }
+        let mut vectors = Vectors::zero(found.len(), self.model().dimension);
+        for (n, candidate) in found.iter().enumerate() {
+            vectors.set(n, &candidate.vector);
+        }
+        let threshold = DuplicateOptions::of_model(self.model()).threshold;
+        let kinship = |one: usize, other: usize| found[one].kinship(&found[other]);
+        let members = stars(&vectors, threshold, kinship, |_, _| {});
+        let mut hits: Vec<(usize, Hit)> = Vec::new();
+        // Where the hit of each keeper is.
+        let mut places = vec![0; found.len()];
+        for (n, (Candidate { rank, hit, .. }, member)) in found.into_iter().zip(members).enumerate()
+        {
+            match member {
+                Some(member) => hits[places[member.keeper]].1.folded.push(hit),
+                None => {
+                    places[n] = hits.len();
+                    hits.push((rank, hit));
+                }
+            }
+        }
+        Ok(Part { hits, gone })
+    }
+}
+
+/// A part of a ranking.
+struct Part {
+    /// The pictures that are shown, with their ranks in it.
+    hits: Vec<(usize, Hit)>,
+    /// The ranks of those whose files are gone.
+    gone: Vec<usize>,
+}

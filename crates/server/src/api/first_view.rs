@@ -1,0 +1,207 @@
+//! What the page shows first: its address answered before any script has run.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::Query;
+use axum::http::Uri;
+use maud::{Markup, html};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::collections::{self, ShownCollection};
+use super::hit::ShownHit;
+use super::search::{Found, search};
+use super::state::ApiState;
+use crate::workspace::HasWorkspace;
+
+/// How many pictures are asked for: as many as the page asks for at a time.
+const ASKED: usize = 100;
+
+/// How many of them are painted: a large screen of them.
+const PAINTED: usize = 60;
+
+/// The collection that is shown where an address names none, if it is there.
+const DEFAULT: &str = "default";
+
+/// The proportions of tiles, as the page bounds them.
+const NARROWEST: f64 = 0.62;
+const WIDEST: f64 = 3.2;
+const UNKNOWN: f64 = 4.0 / 3.0;
+
+/// The first answer.
+pub(crate) struct FirstView {
+    /// Its first pictures.
+    pub(crate) tiles: Markup,
+    /// All of it, for the page's scripts: JSON without `<`.
+    pub(crate) json: String,
+}
+
+#[derive(Serialize)]
+struct Data {
+    collections: Vec<ShownCollection>,
+    collection: String,
+    found: Found,
+}
+
+/// The answer to an address of the page. `None` where it has none, or one that only the page's scripts can ask for.
+pub(crate) async fn first_view(state: &Arc<ApiState>, uri: &Uri) -> Option<FirstView> {
+    let Query(parameters) = Query::<Vec<(String, String)>>::try_from_uri(uri).ok()?;
+    // It is told to whoever needs no key.
+    let scope = state.workspace().unbounded();
+    let collections = collections::shown(&scope).await.ok()?;
+    let named = parameters
+        .iter()
+        .find(|(name, value)| name == "in" && !value.is_empty());
+    let collection = match named {
+        Some((_, name)) => name.clone(),
+        None => {
+            let first = collections.iter().find(|it| it.name == DEFAULT);
+            first.or(collections.first())?.name.clone()
+        }
+    };
+    let body = serde_json::from_value(body(&parameters)?).ok()?;
+    let Json(found) = search(state, &scope, collection.clone(), body, Vec::new())
+        .await
+        .ok()?;
+    let hits = found.hits.iter().take(PAINTED);
+    let tiles = html! { @for hit in hits { (tile(hit)) } };
+    let data = Data {
+        collections,
+        collection,
+        found,
+    };
+    let json = serde_json::to_string(&data).ok()?.replace('<', "\\u003c");
+    Some(FirstView { tiles, json })
+}
+
+/// What the page would ask at an address (`query.js`); `None` for pictures that are elsewhere.
+fn body(parameters: &[(String, String)]) -> Option<Value> {
+    let value = |name: &str| {
+        let found = parameters.iter().find(|(it, _)| it == name);
+        found.map_or("", |(_, value)| value.as_str())
+    };
+    let mut body = Map::new();
+    for (name, field) in [
+        ("after", "taken_after"),
+        ("before", "taken_before"),
+        ("folder", "folder"),
+        ("keywords", "keywords"),
+        ("sort", "sort"),
+    ] {
+        if !value(name).is_empty() {
+            body.insert(field.to_owned(), value(name).into());
+        }
+    }
+    let mut mix = Vec::new();
+    if !value("q").trim().is_empty() {
+        mix.push(json!({"text": value("q").trim(), "weight": 1}));
+    }
+    let mut filter = Map::new();
+    for (name, value) in parameters {
+        if name == "term" {
+            mix.push(term(value)?);
+        } else if let Some(column) = name.strip_prefix("is.") {
+            let of_column = filter.entry(column).or_insert_with(|| json!({"$in": []}));
+            of_column["$in"].as_array_mut()?.push(plain(value));
+        }
+    }
+    if !filter.is_empty() {
+        body.insert("filter".to_owned(), filter.into());
+    }
+    let threshold = value("threshold").parse::<f32>();
+    if let Some(threshold) = threshold.ok().filter(|it| *it > 0.0 && !mix.is_empty()) {
+        body.insert("threshold".to_owned(), threshold.into());
+    }
+    if !value("compare").is_empty() {
+        body.insert("in".to_owned(), json!([value("compare")]));
+    }
+    body.insert("mix".to_owned(), mix.into());
+    body.insert("fold".to_owned(), true.into());
+    body.insert("top_k".to_owned(), ASKED.into());
+    Some(body.into())
+}
+
+/// `WEIGHT~KIND~VALUE`
+fn term(written: &str) -> Option<Value> {
+    let (weight, rest) = written.split_once('~')?;
+    let (kind, value) = rest.split_once('~')?;
+    let weight: f32 = weight.parse().ok()?;
+    matches!(kind, "text" | "like").then(|| json!({kind: value, "weight": weight}))
+}
+
+/// Text stands as it is; a number or a bool as JSON behind a colon.
+fn plain(written: &str) -> Value {
+    match written.strip_prefix(':') {
+        Some(value) => serde_json::from_str(value).unwrap_or_else(|_| written.into()),
+        None => written.strip_prefix('\\').unwrap_or(written).into(),
+    }
+}
+
+fn tile(hit: &ShownHit) -> Markup {
+    let size = hit.width.zip(hit.height);
+    let ratio = size.map_or(UNKNOWN, |(width, height)| {
+        f64::from(width) / f64::from(height)
+    });
+    // The style knows proportions in tenths.
+    let ratio = (ratio.clamp(NARROWEST, WIDEST) * 10.0).round();
+    let class = format!("tile r{ratio}");
+    let small = format!("{}&width=320", hit.thumbnail);
+    html! {
+        div class=(class) data-id=(hit.id) {
+            div.frame { img alt="" src=(small); }
+            div.facts {
+                @if let Some(similarity) = hit.similarity { span.score { (format!("{similarity:.2}")) } }
+            }
+            time {}
+            p.words dir="auto" { @if let Some(caption) = hit.captions.first() { (caption) } }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_question() {
+        let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+            let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            pairs.iter().map(owned).collect()
+        };
+        let asked = pairs(&[
+            ("q", " a dog "),
+            ("term", "-0.5~text~a~b"),
+            ("term", "1~like~x"),
+            ("threshold", "0.5"),
+            ("sort", "newest"),
+            ("after", "2019"),
+            ("is.brand", "acme"),
+            ("is.brand", "\\:x"),
+            ("is.year", ":1999"),
+            ("open", "x"),
+        ]);
+        let expected = json!({
+            "taken_after": "2019", "sort": "newest",
+            "filter": {"brand": {"$in": ["acme", ":x"]}, "year": {"$in": [1999]}},
+            "threshold": 0.5,
+            "mix": [
+                {"text": "a dog", "weight": 1},
+                {"text": "a~b", "weight": -0.5},
+                {"like": "x", "weight": 1.0},
+            ],
+            "fold": true, "top_k": 100,
+        });
+        assert_eq!(body(&asked), Some(expected));
+        let start = json!({"mix": [], "fold": true, "top_k": 100});
+        assert_eq!(body(&pairs(&[("threshold", "0.5")])), Some(start));
+        for elsewhere in [
+            "1~url~https://example.org/a.jpg",
+            "1~file~1",
+            "1",
+            "x~text~y",
+        ] {
+            assert_eq!(body(&pairs(&[("term", elsewhere)])), None, "{elsewhere}");
+        }
+    }
+}
