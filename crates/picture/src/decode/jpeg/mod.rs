@@ -1,6 +1,12 @@
 //! JPEG, by libjpeg-turbo in Mozilla's version: pixels come out equal to Pillow's, bit by bit, and
 //! so do the vectors that people compare with Python's.
 
+mod bits;
+mod frequencies;
+mod header;
+mod huffman;
+mod low_frequencies;
+
 use std::{
     collections::HashMap,
     io::{BufRead, Read},
@@ -11,7 +17,7 @@ use ::image::metadata::Orientation;
 use mozjpeg::{ColorSpace, Decompress};
 
 use super::{
-    decoded::{Decoded, copy, in_eighths},
+    decoded::{Decoded, copy},
     fault::damaged,
     flatten::{Layout, to_rgb},
     orientation,
@@ -21,6 +27,7 @@ use crate::{
     container::jpeg::{
         END_OF_IMAGE, PROGRESSIVE, START_OF_IMAGE, START_OF_SCAN, Segments, next_marker,
     },
+    scale::Scale,
 };
 
 /// The most scans a picture may have. Encoders make about ten; a file of a few kilobytes could
@@ -29,6 +36,9 @@ const MOST_SCANS: usize = 100;
 
 /// The eighths of a picture's width and height that can be had for less than the whole.
 const SCALES: [u8; 4] = [1, 2, 3, 4];
+
+/// Those at which libjpeg averages samples.
+const AVERAGED: [u8; 2] = [2, 4];
 
 /// Decodes leniently, as libjpeg does: bits that make no sense leave grey or a smear, not an
 /// error, except that a file that ends early is refused, as Pillow refuses it. The rest of such a
@@ -41,12 +51,34 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Dec
         limits.check_size(size)?;
     }
     let decoded = match end {
-        End::Marked => or_fatal_message(|| decompress(bytes, limits, shortest))?,
+        End::Marked => match from_low_frequencies(bytes, shortest) {
+            Some(decoded) => decoded,
+            None => or_fatal_message(|| decompress(bytes, limits, shortest))?,
+        },
         End::Unmarked(end) => without_end(&bytes[..end], limits, shortest)?,
     };
     Ok(Decoded {
         orientation: orientation::of(Format::Jpeg, bytes),
         ..decoded
+    })
+}
+
+/// The picture where half of its sides or less is enough, quicker than by libjpeg; `None` where libjpeg has to read it.
+fn from_low_frequencies(bytes: &[u8], shortest: u32) -> Option<Decoded> {
+    let size = header_size(bytes)?;
+    let eighths = eighths(size, shortest);
+    if eighths > low_frequencies::MOST {
+        return None;
+    }
+    Some(Decoded {
+        size,
+        scale: Scale {
+            eighths,
+            is_averaged: false,
+        },
+        orientation: Orientation::NoTransforms,
+        pixels: low_frequencies::decode(bytes, eighths)?,
+        opacity: None,
     })
 }
 
@@ -149,7 +181,10 @@ fn decompress(bytes: impl BufRead, limits: &Limits, shortest: u32) -> Result<Dec
     }
     Ok(Decoded {
         size,
-        eighths,
+        scale: Scale {
+            eighths,
+            is_averaged: AVERAGED.contains(&eighths),
+        },
         orientation: Orientation::NoTransforms,
         pixels: to_rgb(samples, layout),
         opacity: None,
@@ -162,10 +197,13 @@ pub(super) fn cost(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<u64> 
         format: Format::Jpeg,
     })?;
     limits.check_size(size)?;
-    let eighths = eighths(size, shortest);
+    let scale = Scale {
+        eighths: eighths(size, shortest),
+        ..Scale::WHOLE
+    };
     let reduced = Size {
-        width: in_eighths(size.width, eighths),
-        height: in_eighths(size.height, eighths),
+        width: scale.of(size.width),
+        height: scale.of(size.height),
     };
     let channels = Channel::all(bytes);
     // Where the end has no mark, the picture is decoded twice.
@@ -230,7 +268,13 @@ fn has_several_scans(bytes: &[u8], channels: usize) -> bool {
 /// The fewest eighths of a picture of `size` that have `shortest` pixels on the shorter side.
 fn eighths(size: Size, shortest: u32) -> u8 {
     let side = size.width.min(size.height);
-    let is_enough = |&eighths: &u8| in_eighths(side, eighths) >= shortest;
+    let is_enough = |&eighths: &u8| {
+        let scale = Scale {
+            eighths,
+            ..Scale::WHOLE
+        };
+        scale.of(side) >= shortest
+    };
     SCALES.into_iter().find(is_enough).unwrap_or(8)
 }
 

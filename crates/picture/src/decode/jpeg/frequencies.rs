@@ -1,0 +1,88 @@
+use std::f64::consts::PI;
+
+use super::huffman::COEFFICIENTS;
+
+/// The most samples wide and high that a block is.
+pub(super) const BLOCK: usize = 8;
+
+/// Where a block's coefficients are in zigzag order, by row and column.
+const ZIGZAG: [usize; COEFFICIENTS] = [
+    0, 1, 5, 6, 14, 15, 27, 28, 2, 4, 7, 13, 16, 26, 29, 42, 3, 8, 12, 17, 25, 30, 41, 43, 9, 11,
+    18, 24, 31, 40, 44, 53, 10, 19, 23, 32, 39, 45, 52, 54, 20, 22, 33, 38, 46, 51, 55, 60, 21, 34,
+    37, 47, 50, 56, 59, 61, 35, 36, 48, 49, 57, 58, 62, 63,
+];
+
+/// The coefficients of a block that may be of use, row by row.
+pub(super) type Coefficients<const DOWN: usize> = [[f32; BLOCK]; DOWN];
+
+/// From the lowest frequencies of blocks to as many samples.
+pub(super) struct Frequencies {
+    across: [[f32; BLOCK]; BLOCK],
+    down: [[f32; BLOCK]; BLOCK],
+}
+
+impl Frequencies {
+    /// For blocks of so many samples from left to right and from top to bottom.
+    pub(super) fn new(across: usize, down: usize) -> Frequencies {
+        Frequencies {
+            across: cosines(across),
+            down: cosines(down),
+        }
+    }
+
+    /// The samples, row by row. They are around 0.
+    #[inline(always)]
+    pub(super) fn samples<const ACROSS: usize, const DOWN: usize>(
+        &self,
+        coefficients: &Coefficients<DOWN>,
+    ) -> [[f32; ACROSS]; DOWN] {
+        let mut samples = [[0.0; ACROSS]; DOWN];
+        for (row, samples) in samples.iter_mut().enumerate() {
+            let mut frequencies = [0.0; ACROSS];
+            for (coefficients, cosines) in coefficients.iter().zip(&self.down) {
+                for (frequency, coefficient) in frequencies.iter_mut().zip(coefficients) {
+                    *frequency += coefficient * cosines[row];
+                }
+            }
+            for (frequency, cosines) in frequencies.iter().zip(&self.across) {
+                for (sample, cosine) in samples.iter_mut().zip(cosines) {
+                    *sample += frequency * cosine;
+                }
+            }
+        }
+        samples
+    }
+}
+
+/// The last coefficient in zigzag order of those for so many samples.
+pub(super) fn last(across: usize, down: usize) -> usize {
+    let rows = ZIGZAG.chunks_exact(BLOCK).take(down);
+    rows.flat_map(|row| &row[..across])
+        .copied()
+        .max()
+        .unwrap_or(0)
+}
+
+/// By frequency and place, the cosines that together are so many samples.
+fn cosines(count: usize) -> [[f32; BLOCK]; BLOCK] {
+    let mut cosines = [[0.0; BLOCK]; BLOCK];
+    for (frequency, cosines) in cosines.iter_mut().take(count).enumerate() {
+        let height = (if frequency == 0 { 1.0_f64 } else { 2.0 } / BLOCK as f64).sqrt();
+        for (place, cosine) in cosines.iter_mut().take(count).enumerate() {
+            let angle = PI * (frequency * (2 * place + 1)) as f64 / (2 * count) as f64;
+            *cosine = (height * angle.cos()) as f32;
+        }
+    }
+    cosines
+}
+
+/// Where the coefficients are, row by row, that come in zigzag order.
+pub(super) const fn natural_order() -> [usize; COEFFICIENTS] {
+    let mut order = [0; COEFFICIENTS];
+    let mut place = 0;
+    while place < COEFFICIENTS {
+        order[ZIGZAG[place]] = place;
+        place += 1;
+    }
+    order
+}
