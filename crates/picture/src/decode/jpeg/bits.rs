@@ -48,6 +48,14 @@ impl<'a> Bits<'a> {
         }
     }
 
+    /// Fills up where there are fewer bits.
+    #[inline(always)]
+    pub(super) fn refill_below(&mut self, count: u32) {
+        if self.count < count {
+            self.refill();
+        }
+    }
+
     /// As [`refill`](Bits::refill), where there are stuffed bytes, or a marker.
     #[cold]
     #[inline(never)]

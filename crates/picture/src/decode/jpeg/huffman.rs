@@ -18,7 +18,7 @@ pub(super) const COEFFICIENTS: usize = 64;
 /// A Huffman code: which bits stand for which symbol.
 pub(super) struct Code {
     /// For the next [`SHORT`] bits, the length of the code that they begin with, and its symbol; 0 where it is longer.
-    short: Vec<(u8, u8)>,
+    short: Box<[(u8, u8); 1 << SHORT]>,
     /// For each length, the first number of 16 bits that no code of this or a lesser length begins.
     ends: [usize; LONGEST],
     /// What to add to a code of each length to have the place of its symbol.
@@ -31,7 +31,7 @@ impl Code {
     pub(super) fn new(table: CodeTable<'_>) -> Option<Code> {
         let CodeTable { counts, symbols } = table;
         let mut code = Code {
-            short: vec![(0, 0); 1 << SHORT],
+            short: Box::new([(0, 0); 1 << SHORT]),
             ends: [0; LONGEST],
             places: [0; LONGEST],
             symbols: symbols.to_vec(),
@@ -99,9 +99,9 @@ fn run(symbol: u8) -> Option<(usize, u32)> {
 pub(super) struct RunCode {
     code: Code,
     /// By the next [`RUN_WINDOW`] bits.
-    runs: Vec<Run>,
+    runs: Box<[Run; 1 << RUN_WINDOW]>,
     /// By the next [`STEP_WINDOW`] bits.
-    steps: Vec<Step>,
+    steps: Box<[Step; 1 << STEP_WINDOW]>,
 }
 
 /// A symbol that is in a window as a whole, with its number.
@@ -126,22 +126,22 @@ struct Step {
 
 impl RunCode {
     pub(super) fn new(code: Code) -> RunCode {
-        RunCode {
-            runs: (0..1 << RUN_WINDOW)
-                .map(|window| Run::of(window, &code))
-                .collect(),
-            steps: (0..1 << STEP_WINDOW)
-                .map(|window| Step::of(window, &code))
-                .collect(),
-            code,
+        let mut runs = Box::new([Run::default(); 1 << RUN_WINDOW]);
+        for (window, run) in runs.iter_mut().enumerate() {
+            *run = Run::of(window, &code);
         }
+        let mut steps = Box::new([Step::NONE; 1 << STEP_WINDOW]);
+        for (window, step) in steps.iter_mut().enumerate() {
+            *step = Step::of(window, &code);
+        }
+        RunCode { code, runs, steps }
     }
 
     /// Takes the next run of coefficients: how many they are, and the last of them, the only one that may not be 0. None are
     /// left where they are 0.
     #[inline(always)]
     pub(super) fn run(&self, bits: &mut Bits<'_>) -> Option<(usize, i32)> {
-        bits.refill();
+        bits.refill_below(RUN_WINDOW);
         let found = self.runs[bits.peek(RUN_WINDOW)];
         if found.bits > 0 {
             bits.skip(u32::from(found.bits));
@@ -152,6 +152,7 @@ impl RunCode {
 
     #[cold]
     fn long_run(&self, bits: &mut Bits<'_>) -> Option<(usize, i32)> {
+        bits.refill();
         let symbol = self.code.symbol(bits)?;
         Some(match run(symbol) {
             Some((coefficients, length)) => (coefficients, bits.number(length)),

@@ -258,8 +258,9 @@ fn behind_restart(data: &[u8], index: usize) -> Option<&[u8]> {
 /// The sample that lies so far from the middle.
 #[inline(always)]
 fn to_sample(distance: f32) -> u8 {
-    // A cast from float saturates.
-    (distance + 128.5) as u8
+    // Of numbers so large, the last bits are the whole number, rounded: compilers do this for several at once.
+    const NO_FRACTIONS: f32 = (1 << 23) as f32;
+    (distance.clamp(-128.0, 127.0) + (NO_FRACTIONS + 128.0)).to_bits() as u8
 }
 
 /// By libjpeg's arithmetic.
