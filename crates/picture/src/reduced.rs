@@ -16,13 +16,15 @@ pub struct Reduced {
 }
 
 impl Reduced {
-    /// How many times the pixels that a model wants are enough to decode: `shortest` is this times
-    /// the model's shorter side.
+    /// How many pixels on the shorter side are enough to decode for a model that sees `side`: the `shortest` of
+    /// [`Picture::decode_reduced`].
     ///
-    /// Vectors of copies are not quite those of the whole picture. The bundled model is the more sensitive: rounding pixels
-    /// once less brings its cosines to 0.9994 already. With 3, `just bench pipeline` finds them above 0.999; with 2.6, those
-    /// of pictures at a quarter go down to 0.9986.
-    pub const OVERSAMPLING: u32 = 3;
+    /// Vectors of copies are not quite those of the whole picture. The bundled model is the most sensitive: rounding pixels
+    /// in another place takes its cosines down to 0.9994 already. With 3.4 times the side, the lowest of 24 pictures each of
+    /// 12 and 3 megapixels was 0.9992; with 3, which is a quarter of 12 megapixels, 0.9986.
+    pub fn enough_for(side: u32) -> u32 {
+        side.saturating_mul(17) / 5
+    }
 
     /// As [`Picture::resample`] of the whole picture, as near as the copy comes to it.
     ///

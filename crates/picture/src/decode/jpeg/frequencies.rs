@@ -30,27 +30,31 @@ impl Frequencies {
         }
     }
 
-    /// The samples, row by row. They are around 0.
+    /// The samples, row by row, of which the first `ACROSS` count. They are around 0. `LANES`, 4 or 8, are as many as
+    /// processors compute at once.
     #[inline(always)]
-    pub(super) fn samples<const ACROSS: usize, const DOWN: usize>(
+    pub(super) fn samples<const ACROSS: usize, const DOWN: usize, const LANES: usize>(
         &self,
         coefficients: &Coefficients<DOWN>,
-    ) -> [[f32; ACROSS]; DOWN] {
-        let mut samples = [[0.0; ACROSS]; DOWN];
+    ) -> [[f32; LANES]; DOWN] {
+        let mut samples = [[0.0; LANES]; DOWN];
         for (row, samples) in samples.iter_mut().enumerate() {
-            let mut frequencies = [0.0; ACROSS];
+            let mut frequencies = [0.0; LANES];
             for (coefficients, cosines) in coefficients.iter().zip(&self.down) {
-                for (frequency, coefficient) in frequencies.iter_mut().zip(coefficients) {
-                    *frequency += coefficient * cosines[row];
-                }
+                add(&mut frequencies, coefficients, cosines[row]);
             }
-            for (frequency, cosines) in frequencies.iter().zip(&self.across) {
-                for (sample, cosine) in samples.iter_mut().zip(cosines) {
-                    *sample += frequency * cosine;
-                }
+            for (frequency, cosines) in frequencies.iter().take(ACROSS).zip(&self.across) {
+                add(samples, cosines, *frequency);
             }
         }
         samples
+    }
+}
+
+#[inline(always)]
+fn add<const LANES: usize>(sums: &mut [f32; LANES], numbers: &[f32; BLOCK], factor: f32) {
+    for (sum, number) in sums.iter_mut().zip(numbers) {
+        *sum += number * factor;
     }
 }
 

@@ -50,6 +50,7 @@ struct Blocks {
     frequencies: Frequencies,
     /// The last coefficient, in zigzag order, that is of use.
     last: usize,
+    is_chroma: bool,
     read: Read,
 }
 
@@ -61,6 +62,8 @@ type Read =
 struct Plane {
     width: usize,
     samples: Vec<u8>,
+    /// For each column, what rounding its last sample left out.
+    left_over: Vec<f32>,
 }
 
 impl<'a> Scan<'a> {
@@ -90,7 +93,10 @@ impl<'a> Scan<'a> {
             frame,
             side,
             blocks: [
-                Blocks::new(header, luma, t0, code(t0)?, side, side)?,
+                Blocks {
+                    is_chroma: false,
+                    ..Blocks::new(header, luma, t0, code(t0)?, side, side)?
+                },
                 Blocks::new(header, blue, t1, of_blue, across, down)?,
                 Blocks::new(header, red, t2, of_red, across, down)?,
             ],
@@ -107,6 +113,10 @@ impl<'a> Scan<'a> {
         let mut planes = [(); CHANNELS].map(|()| Plane {
             width,
             samples: vec![0; width * units_down * luma.down * self.side],
+            // Different, or rows of equal samples would all be rounded up or down together.
+            left_over: (0..width)
+                .map(|column| (column * 29 % 64) as f32 / 64.0 - 0.5)
+                .collect(),
         });
         let mut bits = Bits::new(data);
         let mut firsts = [0; CHANNELS];
@@ -164,28 +174,29 @@ impl Blocks {
             quantisation: quantisation.map(f32::from),
             frequencies: Frequencies::new(across, down),
             last: last(across, down),
+            is_chroma: true,
             read: match (across, down) {
-                (1, 1) => Blocks::read::<1, 1>,
-                (1, 2) => Blocks::read::<1, 2>,
-                (2, 1) => Blocks::read::<2, 1>,
-                (2, 2) => Blocks::read::<2, 2>,
-                (2, 4) => Blocks::read::<2, 4>,
-                (3, 3) => Blocks::read::<3, 3>,
-                (3, 6) => Blocks::read::<3, 6>,
-                (4, 2) => Blocks::read::<4, 2>,
-                (4, 4) => Blocks::read::<4, 4>,
-                (4, 8) => Blocks::read::<4, 8>,
-                (6, 3) => Blocks::read::<6, 3>,
-                (6, 6) => Blocks::read::<6, 6>,
-                (8, 4) => Blocks::read::<8, 4>,
-                (8, 8) => Blocks::read::<8, 8>,
+                (1, 1) => Blocks::read::<1, 1, 4>,
+                (1, 2) => Blocks::read::<1, 2, 4>,
+                (2, 1) => Blocks::read::<2, 1, 4>,
+                (2, 2) => Blocks::read::<2, 2, 4>,
+                (2, 4) => Blocks::read::<2, 4, 4>,
+                (3, 3) => Blocks::read::<3, 3, 4>,
+                (3, 6) => Blocks::read::<3, 6, 4>,
+                (4, 2) => Blocks::read::<4, 2, 4>,
+                (4, 4) => Blocks::read::<4, 4, 4>,
+                (4, 8) => Blocks::read::<4, 8, 4>,
+                (6, 3) => Blocks::read::<6, 3, 8>,
+                (6, 6) => Blocks::read::<6, 6, 8>,
+                (8, 4) => Blocks::read::<8, 4, 8>,
+                (8, 8) => Blocks::read::<8, 8, 8>,
                 _ => return None,
             },
         })
     }
 
     /// `first` is the first coefficient of the block before.
-    fn read<const ACROSS: usize, const DOWN: usize>(
+    fn read<const ACROSS: usize, const DOWN: usize, const LANES: usize>(
         &self,
         bits: &mut Bits<'_>,
         first: &mut i32,
@@ -196,14 +207,22 @@ impl Blocks {
         let mut coefficients = [[0.0; BLOCK]; DOWN];
         let is_flat = self.read_coefficients(bits, first, &mut coefficients)?;
         let samples = match is_flat {
-            true => [[coefficients[0][0] / BLOCK as f32; ACROSS]; DOWN],
-            false => self.frequencies.samples::<ACROSS, DOWN>(&coefficients),
+            true => [[coefficients[0][0] / BLOCK as f32; LANES]; DOWN],
+            false => self
+                .frequencies
+                .samples::<ACROSS, DOWN, LANES>(&coefficients),
         };
+        // Rounding makes good for that of the sample above: few samples become a pixel for a model. But where all samples of
+        // the whole picture's block are rounded alike, and in chroma, which is often so, it is left as it is.
+        let left_over = &mut plane.left_over[left * ACROSS..][..ACROSS];
+        let is_even = is_flat || self.is_chroma;
         let rows = plane.samples[top * DOWN * plane.width..].chunks_exact_mut(plane.width);
         for (row, samples) in rows.zip(samples) {
             let row = &mut row[left * ACROSS..][..ACROSS];
-            for (to, sample) in row.iter_mut().zip(samples) {
-                *to = to_sample(sample);
+            for ((to, sample), left_over) in row.iter_mut().zip(samples).zip(&mut *left_over) {
+                let exact = if is_even { sample } else { sample + *left_over };
+                let (rounded, left) = to_sample(exact);
+                (*to, *left_over) = (rounded, if is_flat { 0.0 } else { left });
             }
         }
         Some(())
@@ -255,12 +274,15 @@ fn behind_restart(data: &[u8], index: usize) -> Option<&[u8]> {
     }
 }
 
-/// The sample that lies so far from the middle.
+/// The sample that lies so far from the middle, and what rounding leaves out.
 #[inline(always)]
-fn to_sample(distance: f32) -> u8 {
-    // Of numbers so large, the last bits are the whole number, rounded: compilers do this for several at once.
-    const NO_FRACTIONS: f32 = (1 << 23) as f32;
-    (distance.clamp(-128.0, 127.0) + (NO_FRACTIONS + 128.0)).to_bits() as u8
+fn to_sample(distance: f32) -> (u8, f32) {
+    // Numbers so large have no fractions. Halves are rounded up, as by libjpeg.
+    const LARGE: f32 = (3 << 22) as f32;
+    const LITTLE: f32 = 1.0 / 1024.0;
+    let rounded = (distance + LITTLE + LARGE) - LARGE;
+    let sample = rounded.clamp(-128.0, 127.0) + (LARGE + 128.0);
+    (sample.to_bits() as u8, distance - rounded)
 }
 
 /// By libjpeg's arithmetic.
