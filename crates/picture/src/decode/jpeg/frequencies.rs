@@ -1,28 +1,30 @@
 use std::f64::consts::PI;
 
-use super::huffman::COEFFICIENTS;
+use super::header::COEFFICIENTS;
 
-/// The most samples wide and high that a block is.
+/// The samples of a whole block's side.
 pub(super) const BLOCK: usize = 8;
 
-/// Where a block's coefficients are in zigzag order, by row and column.
+/// For each coefficient of a block, row by row, its place in zigzag order (ITU T.81, figure A.6).
 const ZIGZAG: [usize; COEFFICIENTS] = [
     0, 1, 5, 6, 14, 15, 27, 28, 2, 4, 7, 13, 16, 26, 29, 42, 3, 8, 12, 17, 25, 30, 41, 43, 9, 11,
     18, 24, 31, 40, 44, 53, 10, 19, 23, 32, 39, 45, 52, 54, 20, 22, 33, 38, 46, 51, 55, 60, 21, 34,
     37, 47, 50, 56, 59, 61, 35, 36, 48, 49, 57, 58, 62, 63,
 ];
 
-/// The coefficients of a block that may be of use, row by row.
+/// The dequantised coefficients of the lowest rows of a block.
 pub(super) type Coefficients<const DOWN: usize> = [[f32; BLOCK]; DOWN];
 
-/// From the lowest frequencies of blocks to as many samples.
+/// The inverse DCT of fewer samples than a block has, from as many of its lowest frequencies each way.
+///
+/// It is A.3.3 of T.81 with the smaller numbers of samples, and factors that keep the mean.
 pub(super) struct Frequencies {
     across: [[f32; BLOCK]; BLOCK],
     down: [[f32; BLOCK]; BLOCK],
 }
 
 impl Frequencies {
-    /// For blocks of so many samples from left to right and from top to bottom.
+    /// For blocks of `across` by `down` samples.
     pub(super) fn new(across: usize, down: usize) -> Frequencies {
         Frequencies {
             across: cosines(across),
@@ -30,8 +32,8 @@ impl Frequencies {
         }
     }
 
-    /// The samples, row by row, of which the first `ACROSS` count. They are around 0. `LANES`, 4 or 8, are as many as
-    /// processors compute at once.
+    /// The samples around 0, row by row, of which the first `ACROSS` count. `LANES`, 4 or 8, are as many as processors compute
+    /// at once.
     #[inline(always)]
     pub(super) fn samples<const ACROSS: usize, const DOWN: usize, const LANES: usize>(
         &self,
@@ -58,7 +60,7 @@ fn add<const LANES: usize>(sums: &mut [f32; LANES], numbers: &[f32; BLOCK], fact
     }
 }
 
-/// The last coefficient in zigzag order of those for so many samples.
+/// The last place in zigzag order of the `across` by `down` lowest frequencies.
 pub(super) fn last(across: usize, down: usize) -> usize {
     let rows = ZIGZAG.chunks_exact(BLOCK).take(down);
     rows.flat_map(|row| &row[..across])
@@ -67,7 +69,7 @@ pub(super) fn last(across: usize, down: usize) -> usize {
         .unwrap_or(0)
 }
 
-/// By frequency and place, the cosines that together are so many samples.
+/// By frequency and place, the cosines that together are `count` samples.
 fn cosines(count: usize) -> [[f32; BLOCK]; BLOCK] {
     let mut cosines = [[0.0; BLOCK]; BLOCK];
     for (frequency, cosines) in cosines.iter_mut().take(count).enumerate() {
@@ -80,7 +82,7 @@ fn cosines(count: usize) -> [[f32; BLOCK]; BLOCK] {
     cosines
 }
 
-/// Where the coefficients are, row by row, that come in zigzag order.
+/// For each place in zigzag order, the coefficient's number row by row.
 pub(super) const fn natural_order() -> [usize; COEFFICIENTS] {
     let mut order = [0; COEFFICIENTS];
     let mut place = 0;

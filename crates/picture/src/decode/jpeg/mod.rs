@@ -1,7 +1,7 @@
 //! JPEG, by libjpeg-turbo in Mozilla's version: pixels come out equal to Pillow's, bit by bit, and
 //! so do the vectors that people compare with Python's.
 
-mod bits;
+mod bit_reader;
 mod frequencies;
 mod header;
 mod huffman;
@@ -46,16 +46,9 @@ const AVERAGED: [u8; 2] = [2, 4];
 ///
 /// Pixels are left out, by a scale of libjpeg's, as long as the shorter side has `shortest`.
 pub(super) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Decoded> {
-    let end = End::of(bytes)?;
-    if let Some(size) = header_size(bytes) {
-        limits.check_size(size)?;
-    }
-    let decoded = match end {
-        End::Marked => match from_low_frequencies(bytes, shortest) {
-            Some(decoded) => decoded,
-            None => or_fatal_message(|| decompress(bytes, limits, shortest))?,
-        },
-        End::Unmarked(end) => without_end(&bytes[..end], limits, shortest)?,
+    let decoded = match from_low_frequencies(bytes, limits, shortest) {
+        Some(decoded) => decoded,
+        None => by_libjpeg(bytes, limits, shortest)?,
     };
     Ok(Decoded {
         orientation: orientation::of(Format::Jpeg, bytes),
@@ -64,8 +57,9 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Dec
 }
 
 /// The picture where half of its sides or less is enough, quicker than by libjpeg; `None` where libjpeg has to read it.
-fn from_low_frequencies(bytes: &[u8], shortest: u32) -> Option<Decoded> {
+fn from_low_frequencies(bytes: &[u8], limits: &Limits, shortest: u32) -> Option<Decoded> {
     let size = header_size(bytes)?;
+    limits.check_size(size).ok()?;
     let eighths = eighths(size, shortest);
     if eighths > low_frequencies::MOST {
         return None;
@@ -80,6 +74,17 @@ fn from_low_frequencies(bytes: &[u8], shortest: u32) -> Option<Decoded> {
         pixels: low_frequencies::decode(bytes, eighths)?,
         opacity: None,
     })
+}
+
+fn by_libjpeg(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Decoded> {
+    let end = End::of(bytes)?;
+    if let Some(size) = header_size(bytes) {
+        limits.check_size(size)?;
+    }
+    match end {
+        End::Marked => or_fatal_message(|| decompress(bytes, limits, shortest)),
+        End::Unmarked(end) => without_end(&bytes[..end], limits, shortest),
+    }
 }
 
 /// The picture in a file that has no mark of its end: some phones leave it out, or write their own data in its place.
@@ -127,8 +132,7 @@ fn has_all_coefficients(bytes: &[u8]) -> bool {
     else {
         return false;
     };
-    let is_progressive =
-        Segments::before_scans(bytes).any(|(marker, _)| PROGRESSIVE.contains(&marker));
+    let is_progressive = is_progressive(bytes);
     let mut missing: HashMap<u8, [bool; COEFFICIENTS]> = channels
         .iter()
         .map(|&[name, ..]| (name, [true; COEFFICIENTS]))
@@ -262,7 +266,11 @@ fn has_several_scans(bytes: &[u8], channels: usize) -> bool {
     let scan = Segments(bytes).find(|&(marker, _)| marker == START_OF_SCAN);
     scan.and_then(|(_, content)| content.first())
         .is_none_or(|&in_scan| usize::from(in_scan) < channels)
-        || Segments(bytes).any(|(marker, _)| PROGRESSIVE.contains(&marker))
+        || is_progressive(bytes)
+}
+
+fn is_progressive(bytes: &[u8]) -> bool {
+    Segments::before_scans(bytes).any(|(marker, _)| PROGRESSIVE.contains(&marker))
 }
 
 /// The fewest eighths of a picture of `size` that have `shortest` pixels on the shorter side.
