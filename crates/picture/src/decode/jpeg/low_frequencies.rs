@@ -330,7 +330,10 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
-    use crate::{Limits, Picture, decode::jpeg::decompress};
+    use crate::{
+        Limits, Picture,
+        decode::jpeg::{decompress, or_fatal_message},
+    };
 
     const WIDTH: usize = 83;
     const HEIGHT: usize = 70;
@@ -376,13 +379,14 @@ mod tests {
             .unwrap()
     }
 
-    /// At three eighths libjpeg leaves frequencies out, too. Where it repeats samples of chroma, it differs.
+    /// At three eighths libjpeg leaves frequencies out, too, but rounds every sample to the nearest. Where it repeats samples of
+    /// chroma, it differs.
     #[test]
     fn as_libjpeg_where_that_does_not_average() {
         for quality in [50.0, 75.0, 99.0] {
             for chroma in [(1, 1), (2, 2)] {
                 let off = distance(&file(chroma, quality, false), 3);
-                assert!(off <= 2, "{chroma:?}, quality {quality}: {off}");
+                assert!(off <= 3, "{chroma:?}, quality {quality}: {off}");
             }
             assert!(distance(&file((1, 1), quality, false), 1) <= 2);
         }
@@ -583,7 +587,8 @@ mod tests {
             let reduced = Picture::decode_reduced(&bytes, &limits, shortest);
             prop_assert_eq!(whole.is_ok(), reduced.is_ok());
             if decode(&bytes, eighths).is_some() {
-                prop_assert!(whole.is_ok());
+                let by_libjpeg = || decompress(&bytes[..], &limits, shortest);
+                prop_assert!(or_fatal_message(by_libjpeg).is_ok());
             }
         }
     }
