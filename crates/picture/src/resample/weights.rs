@@ -32,7 +32,7 @@ impl Weights {
         let filter_scale = scale.max(1.0);
         let support = filter.support() * filter_scale;
         let (mut spans, mut weights, mut exact) = (Vec::new(), Vec::new(), Vec::new());
-        let mut sources = usize::MAX..0;
+        let (mut first_source, mut end_source) = (usize::MAX, 0);
         for index in first..first + count {
             let center = (f64::from(index) + 0.5) * scale;
             // Casts from float cut off the fraction and saturate at 0.
@@ -48,13 +48,14 @@ impl Weights {
             let start = from.contribute(start, &mut exact);
             weights.extend(exact.iter().map(|&weight| fixed_point(weight)));
             spans.push((start, weights.len()));
-            sources = sources.start.min(start)..sources.end.max(start + exact.len());
+            first_source = first_source.min(start);
+            end_source = end_source.max(start + exact.len());
         }
         spans
             .iter_mut()
-            .for_each(|(start, _)| *start -= sources.start);
+            .for_each(|(start, _)| *start -= first_source);
         Weights {
-            sources,
+            sources: first_source..end_source,
             spans,
             weights,
         }

@@ -435,8 +435,8 @@ mod tests {
                 let x = |x| at(left * BLOCK + x, top * BLOCK + y, channel);
                 lowest(std::array::from_fn(x), count)
             });
-            for x in 0..count {
-                let column = lowest(std::array::from_fn(|y| rows[y][x]), count);
+            let column = |x: usize| lowest(std::array::from_fn(|y| rows[y][x]), count);
+            for (x, column) in (0..count).map(column).enumerate() {
                 for (y, expected) in column.into_iter().enumerate() {
                     let place = (top * count + y) * width + left * count + x;
                     let off = (f64::from(got[place * COMPONENTS + channel]) - expected).abs();
