@@ -26,6 +26,9 @@ pub(super) const MOST: u8 = 4;
 const GREATEST_DC: u8 = 15;
 
 /// The pixels in RGB of `eighths` of the sides, rounded up; `None` where libjpeg has to read the file.
+///
+/// All of it is inlined, so that [`dispatch`](super::dispatch) compiles it for the instructions of several processors.
+#[inline(always)]
 pub(super) fn decode(bytes: &[u8], eighths: u8) -> Option<Vec<u8>> {
     let mut header = Header::default();
     let mut segments = Segments(bytes.strip_prefix(&[0xFF, START_OF_IMAGE])?);
@@ -57,18 +60,9 @@ struct BlockDecoder {
     /// The last coefficient, in zigzag order, that is of use.
     last: usize,
     is_chroma: bool,
-    decode: Decode,
+    /// The samples of a block, from left to right and from top to bottom.
+    size: (usize, usize),
 }
-
-/// Decodes a block into its place of a plane, counted in blocks. `predictor` is the DC coefficient of the block before.
-type Decode = fn(
-    &BlockDecoder,
-    &mut BitReader<'_>,
-    predictor: &mut i32,
-    &mut Plane,
-    top: usize,
-    left: usize,
-) -> Option<()>;
 
 /// The samples of a component, all blocks whole.
 struct Plane {
@@ -116,6 +110,7 @@ impl<'a> Scan<'a> {
     }
 
     /// The planes of the components from the entropy-coded data, which the end of the image has to follow.
+    #[inline(always)]
     fn decode(&self, data: &[u8]) -> Option<[Plane; COMPONENTS]> {
         let [luma, ..] = self.frame.components;
         let mcus_across = self.frame.width.div_ceil(BLOCK * luma.across);
@@ -151,12 +146,13 @@ impl<'a> Scan<'a> {
             for block in 0..component.across * component.down {
                 let top = row * component.down + block / component.across;
                 let left = column * component.across + block % component.across;
-                (decoder.decode)(decoder, bits, predictor, plane, top, left)?;
+                decoder.decode(bits, predictor, plane, (top, left))?;
             }
         }
         (!bits.is_overdrawn()).then_some(())
     }
 
+    #[inline(always)]
     fn to_rgb(&self, [luma, blue, red]: &[Plane; COMPONENTS]) -> Vec<u8> {
         let pixels = |side: usize| (side * self.side).div_ceil(BLOCK);
         let (width, height) = (pixels(self.frame.width), pixels(self.frame.height));
@@ -192,33 +188,45 @@ impl BlockDecoder {
             frequencies: Frequencies::new(across, down),
             last: last(across, down),
             is_chroma: true,
-            decode: match (across, down) {
-                (1, 1) => BlockDecoder::decode::<1, 1, 4>,
-                (1, 2) => BlockDecoder::decode::<1, 2, 4>,
-                (2, 1) => BlockDecoder::decode::<2, 1, 4>,
-                (2, 2) => BlockDecoder::decode::<2, 2, 4>,
-                (2, 4) => BlockDecoder::decode::<2, 4, 4>,
-                (3, 3) => BlockDecoder::decode::<3, 3, 4>,
-                (3, 6) => BlockDecoder::decode::<3, 6, 4>,
-                (4, 2) => BlockDecoder::decode::<4, 2, 4>,
-                (4, 4) => BlockDecoder::decode::<4, 4, 4>,
-                (4, 8) => BlockDecoder::decode::<4, 8, 4>,
-                (6, 3) => BlockDecoder::decode::<6, 3, 8>,
-                (6, 6) => BlockDecoder::decode::<6, 6, 8>,
-                (8, 4) => BlockDecoder::decode::<8, 4, 8>,
-                (8, 8) => BlockDecoder::decode::<8, 8, 8>,
-                _ => return None,
-            },
+            size: (across, down),
         })
     }
 
-    fn decode<const ACROSS: usize, const DOWN: usize, const LANES: usize>(
+    /// Decodes a block into its place of a plane, counted in blocks. `predictor` is the DC coefficient of the block before.
+    #[inline(always)]
+    fn decode(
         &self,
         bits: &mut BitReader<'_>,
         predictor: &mut i32,
         plane: &mut Plane,
-        top: usize,
-        left: usize,
+        place: (usize, usize),
+    ) -> Option<()> {
+        match self.size {
+            (1, 1) => self.decode_sized::<1, 1, 4>(bits, predictor, plane, place),
+            (1, 2) => self.decode_sized::<1, 2, 4>(bits, predictor, plane, place),
+            (2, 1) => self.decode_sized::<2, 1, 4>(bits, predictor, plane, place),
+            (2, 2) => self.decode_sized::<2, 2, 4>(bits, predictor, plane, place),
+            (2, 4) => self.decode_sized::<2, 4, 4>(bits, predictor, plane, place),
+            (3, 3) => self.decode_sized::<3, 3, 4>(bits, predictor, plane, place),
+            (3, 6) => self.decode_sized::<3, 6, 4>(bits, predictor, plane, place),
+            (4, 2) => self.decode_sized::<4, 2, 4>(bits, predictor, plane, place),
+            (4, 4) => self.decode_sized::<4, 4, 4>(bits, predictor, plane, place),
+            (4, 8) => self.decode_sized::<4, 8, 4>(bits, predictor, plane, place),
+            (6, 3) => self.decode_sized::<6, 3, 8>(bits, predictor, plane, place),
+            (6, 6) => self.decode_sized::<6, 6, 8>(bits, predictor, plane, place),
+            (8, 4) => self.decode_sized::<8, 4, 8>(bits, predictor, plane, place),
+            (8, 8) => self.decode_sized::<8, 8, 8>(bits, predictor, plane, place),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn decode_sized<const ACROSS: usize, const DOWN: usize, const LANES: usize>(
+        &self,
+        bits: &mut BitReader<'_>,
+        predictor: &mut i32,
+        plane: &mut Plane,
+        (top, left): (usize, usize),
     ) -> Option<()> {
         let mut coefficients = [[0.0; BLOCK]; DOWN];
         let is_flat = self.read(bits, predictor, &mut coefficients)?;
@@ -231,17 +239,21 @@ impl BlockDecoder {
         // A pixel for a model is made of few samples of a copy. So each sample of luma is rounded with what rounding the one
         // above it left out, and the errors of neighbours cancel out. Not where the whole picture's block is flat: its
         // samples are all rounded alike. Nor in chroma, where that is so more often than not.
+        let is_carried = !is_flat && !self.is_chroma;
         let left_over = &mut plane.left_over[left * ACROSS..][..ACROSS];
-        let is_even = is_flat || self.is_chroma;
+        let mut carried = [0.0; LANES];
+        if is_carried {
+            carried[..ACROSS].copy_from_slice(left_over);
+        }
         let rows = plane.samples[top * DOWN * plane.width..].chunks_exact_mut(plane.width);
         for (row, samples) in rows.zip(samples) {
-            let row = &mut row[left * ACROSS..][..ACROSS];
-            for ((to, sample), left_over) in row.iter_mut().zip(samples).zip(&mut *left_over) {
-                let exact = if is_even { sample } else { sample + *left_over };
-                let (rounded, left) = to_sample(exact);
-                (*to, *left_over) = (rounded, if is_flat { 0.0 } else { left });
+            let (rounded, left_over) = round(samples, carried);
+            row[left * ACROSS..][..ACROSS].copy_from_slice(&rounded[..ACROSS]);
+            if is_carried {
+                carried = left_over;
             }
         }
+        left_over.copy_from_slice(&carried[..ACROSS]);
         Some(())
     }
 
@@ -296,6 +308,20 @@ fn behind_restart(data: &[u8], index: usize) -> Option<&[u8]> {
         [0xFF, marker, ref rest @ ..] if usize::from(marker) == RESTART + index % 8 => Some(rest),
         _ => None,
     }
+}
+
+/// The samples with what is `carried` over to them, and what rounding leaves out.
+#[inline(always)]
+fn round<const LANES: usize>(
+    samples: [f32; LANES],
+    carried: [f32; LANES],
+) -> ([u8; LANES], [f32; LANES]) {
+    let (mut rounded, mut left_over) = ([0; LANES], [0.0; LANES]);
+    let outputs = rounded.iter_mut().zip(&mut left_over);
+    for ((sample, carried), (rounded, left_over)) in samples.iter().zip(carried).zip(outputs) {
+        (*rounded, *left_over) = to_sample(sample + carried);
+    }
+    (rounded, left_over)
 }
 
 /// The sample at this distance from the middle, and what rounding leaves out.

@@ -2,6 +2,7 @@
 //! so do the vectors that people compare with Python's.
 
 mod bit_reader;
+mod dispatch;
 mod frequencies;
 mod header;
 mod huffman;
@@ -71,7 +72,7 @@ fn from_low_frequencies(bytes: &[u8], limits: &Limits, shortest: u32) -> Option<
             is_averaged: false,
         },
         orientation: Orientation::NoTransforms,
-        pixels: low_frequencies::decode(bytes, eighths)?,
+        pixels: dispatch::decode(bytes, eighths)?,
         opacity: None,
     })
 }
