@@ -51,6 +51,14 @@ impl<'a> BitReader<'a> {
         }
     }
 
+    /// Refills where there are fewer bits than `count`.
+    #[inline(always)]
+    pub(super) fn refill_below(&mut self, count: u32) {
+        if self.count < count {
+            self.refill();
+        }
+    }
+
     /// As [`refill`](BitReader::refill), where there are stuffed bytes, or the end.
     #[cold]
     #[inline(never)]

@@ -18,7 +18,7 @@ const STEP_WINDOW: u32 = 13;
 /// A Huffman table as it is used to decode (ITU T.81, F.2.2.3).
 pub(super) struct Huffman {
     /// By the next [`SHORT`] bits, the length of the code that they begin with, and its symbol; 0 where the code is longer.
-    short: Vec<(u8, u8)>,
+    short: Box<[(u8, u8); 1 << SHORT]>,
     /// For each length, the first number of 16 bits that no code of this or a lesser length begins.
     ends: [usize; LONGEST],
     /// For each length, what to add to a code to have its symbol's place in `symbols`.
@@ -35,7 +35,7 @@ impl Huffman {
             return None;
         }
         let mut table = Huffman {
-            short: vec![(0, 0); 1 << SHORT],
+            short: Box::new([(0, 0); 1 << SHORT]),
             ends: [0; LONGEST],
             offsets: [0; LONGEST],
             symbols: symbols.to_vec(),
@@ -110,9 +110,9 @@ fn run(symbol: u8) -> Option<(usize, u32)> {
 pub(super) struct AcHuffman {
     table: Huffman,
     /// By the next [`RUN_WINDOW`] bits.
-    runs: Vec<Run>,
+    runs: Box<[Run; 1 << RUN_WINDOW]>,
     /// By the next [`STEP_WINDOW`] bits.
-    steps: Vec<Step>,
+    steps: Box<[Step; 1 << STEP_WINDOW]>,
 }
 
 /// A symbol with its number, where a window holds both.
@@ -138,15 +138,15 @@ struct Step {
 impl AcHuffman {
     pub(super) fn new(segment: TableSegment<'_>) -> Option<AcHuffman> {
         let table = Huffman::new(segment, u8::MAX)?;
-        Some(AcHuffman {
-            runs: (0..1 << RUN_WINDOW)
-                .map(|window| Run::of(window, &table))
-                .collect(),
-            steps: (0..1 << STEP_WINDOW)
-                .map(|window| Step::of(window, &table))
-                .collect(),
-            table,
-        })
+        let mut runs = Box::new([Run::default(); 1 << RUN_WINDOW]);
+        for (window, run) in runs.iter_mut().enumerate() {
+            *run = Run::of(window, &table);
+        }
+        let mut steps = Box::new([Step::NONE; 1 << STEP_WINDOW]);
+        for (window, step) in steps.iter_mut().enumerate() {
+            *step = Step::of(window, &table);
+        }
+        Some(AcHuffman { table, runs, steps })
     }
 
     /// Reads a block's coefficients behind the first, up to the one at `last` in zigzag order, and hands those to `take` that
@@ -160,30 +160,23 @@ impl AcHuffman {
     ) -> Option<usize> {
         let mut next = 1;
         while next <= last {
-            bits.refill();
-            for _ in 0..BitReader::FILLED / RUN_WINDOW {
-                let found = self.runs[bits.peek(RUN_WINDOW)];
-                let is_long = found.bits == 0;
-                let (coefficients, number) = match is_long {
-                    true => self.long_run(bits)?,
-                    false => found.take(bits),
-                };
-                if coefficients == 0 {
-                    return Some(COEFFICIENTS);
-                }
-                next += coefficients;
-                take(next - 1, number)?;
-                if is_long || next > last {
-                    break;
-                }
+            bits.refill_below(RUN_WINDOW);
+            let found = self.runs[bits.peek(RUN_WINDOW)];
+            let (coefficients, number) = match found.bits {
+                0 => self.long_run(bits)?,
+                _ => found.take(bits),
+            };
+            if coefficients == 0 {
+                return Some(COEFFICIENTS);
             }
+            next += coefficients;
+            take(next - 1, number)?;
         }
         Some(next)
     }
 
     /// Takes the next symbol and its number: how many coefficients they are, 0 for EOB, and the last of them. The others are 0.
     #[cold]
-    #[inline(never)]
     fn long_run(&self, bits: &mut BitReader<'_>) -> Option<(usize, i32)> {
         bits.refill();
         let symbol = self.table.symbol(bits)?;
