@@ -91,7 +91,7 @@ fn by_libjpeg(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Decoded> {
 /// The picture in a file that has no mark of its end: some phones leave it out, or write their own data in its place.
 ///
 /// It is whole when its scans bring all that they announce, and when no bit is needed beyond them: then the picture is the
-/// same whatever comes behind.
+/// same whatever comes behind. All of its pixels are compared, as few of them may not show a difference.
 fn without_end(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Decoded> {
     let truncated = Error::Truncated {
         format: Format::Jpeg,
@@ -99,12 +99,16 @@ fn without_end(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Decoded> 
     if !has_all_coefficients(bytes) {
         return Err(truncated);
     }
-    let decoded = or_fatal_message(|| decompress(bytes, limits, shortest))?;
+    let whole = or_fatal_message(|| decompress(bytes, limits, u32::MAX))?;
     let noise = noise();
     let longer = bytes.chain(&noise[..]);
-    match or_fatal_message(|| decompress(longer, limits, shortest)) {
-        Ok(longer) if longer.pixels == decoded.pixels => Ok(decoded),
-        _ => Err(truncated),
+    match or_fatal_message(|| decompress(longer, limits, u32::MAX)) {
+        Ok(longer) if longer.pixels == whole.pixels => {}
+        _ => return Err(truncated),
+    }
+    match eighths(whole.size, shortest) {
+        8 => Ok(whole),
+        _ => or_fatal_message(|| decompress(bytes, limits, shortest)),
     }
 }
 
@@ -211,11 +215,10 @@ pub(super) fn cost(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<u64> 
         height: scale.of(size.height),
     };
     let channels = Channel::all(bytes);
-    // Where the end has no mark, the picture is decoded twice.
-    let copies = if bytes.ends_with(&[0xFF, END_OF_IMAGE]) {
-        1
-    } else {
-        2
+    // Where the end has no mark, the whole is decoded, twice.
+    let (decoded, copies) = match End::of(bytes)? {
+        End::Marked => (reduced, 1),
+        End::Unmarked(_) => (size, 2),
     };
     // Where a channel comes in several scans, all coefficients wait for the last: 16 bits each.
     let coefficients = if has_several_scans(bytes, channels.len()) {
@@ -224,7 +227,7 @@ pub(super) fn cost(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<u64> 
         0
     };
     let count = channels.len() as u64;
-    Ok(coefficients + reduced.pixels() * (count + copies * copy(count)))
+    Ok(coefficients + decoded.pixels() * (count + copies * copy(count)))
 }
 
 /// A channel as the frame header has it: how many samples it has in the space in which the finest
@@ -416,4 +419,42 @@ fn frame(bytes: &[u8]) -> Option<&[u8]> {
         0xC0..=0xCF => Some(content),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO_END: &[u8] = include_bytes!("../../../tests/fixtures/cases/jpg_no_eoi.jpg");
+
+    /// The last bits may be of frequencies that a reduced copy does without.
+    #[test]
+    fn a_scan_that_is_cut_off_is_refused_at_every_scale() {
+        let limits = Limits::default();
+        let side = |size: Size| size.width.min(size.height);
+        let side = header_size(NO_END).map(side).unwrap();
+        let mut refused = 0;
+        for end in NO_END.len() - 40..=NO_END.len() {
+            let whole = decode(&NO_END[..end], &limits, u32::MAX).is_ok();
+            refused += usize::from(!whole);
+            for shortest in SCALES.map(|eighths| side * u32::from(eighths) / 8) {
+                let reduced = decode(&NO_END[..end], &limits, shortest).is_ok();
+                assert_eq!(reduced, whole, "{end} bytes, {shortest} pixels");
+            }
+        }
+        assert!((1..=40).contains(&refused), "{refused}");
+    }
+
+    #[test]
+    fn without_a_mark_of_its_end_a_picture_is_decoded_whole() {
+        let limits = Limits::default();
+        let size = header_size(NO_END).unwrap();
+        let marked = [NO_END, &[0xFF, END_OF_IMAGE]].concat();
+        assert!(cost(&marked, &limits, 1).unwrap() < size.pixels());
+        // A comment that is longer than the file: the mark in it is none.
+        let hidden = [NO_END, &[0xFF, 0xFE, 0xFF, 0x81, 0xFF, END_OF_IMAGE]].concat();
+        for bytes in [NO_END, &hidden] {
+            assert!(cost(bytes, &limits, 1).unwrap() > 6 * size.pixels());
+        }
+    }
 }
