@@ -76,7 +76,7 @@ demo:
 eval *ARGS:
     cargo run --release --quiet -- eval "$@"
 
-# Measure speed: index (with faiss-cpu and numpy), ingest FOLDER [COUNT], picture [FILE…], clip MODEL_DIR, encoder (with ONNX Runtime and OpenVINO), cold [MODEL…], download (with img2dataset), serve [--beyond], page STORE (with Chromium)
+# Measure speed: index (with faiss-cpu and numpy), ingest FOLDER [COUNT], picture [FILE…], clip MODEL_DIR, encoder (with ONNX Runtime and OpenVINO), pipeline [FOLDER] (with Pillow and ONNX Runtime), cold [MODEL…], download (with img2dataset), serve [--beyond], page STORE (with Chromium)
 bench WHAT *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
@@ -92,6 +92,10 @@ bench WHAT *ARGS:
                  peers=$(mktemp -d) && trap 'rm -rf "$peers"' EXIT
                  python3 -m venv "$peers" && "$peers/bin/pip" install --quiet -r tools/fixtures/clip/encoder.txt
                  "$peers/bin/python" tools/bench_encoder.py "${CARGO_TARGET_DIR:-target}/release/examples/throughput" "$@" ;;
+        pipeline) cargo build --release --quiet
+                 peers=$(mktemp -d) && trap 'rm -rf "$peers"' EXIT
+                 python3 -m venv "$peers" && "$peers/bin/pip" install --quiet -r tools/fixtures/clip/pipeline.txt
+                 "$peers/bin/python" tools/bench_pipeline.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
         cold)    cargo build --release --quiet
                  if [[ $# -eq 0 ]]; then
                      models=$(mktemp -d) && trap 'rm -rf "$models"' EXIT
@@ -114,7 +118,7 @@ bench WHAT *ARGS:
                  python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/release/clipseek" --store "$store" \
                      node "$folder/bench.mjs" ;;
         duplicates) cargo build --release --quiet && python3 tools/bench_duplicates.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
-        *)       echo "there are: index, ingest, picture, clip, encoder, cold, download, serve, page, duplicates" >&2; exit 2 ;;
+        *)       echo "there are: index, ingest, picture, clip, encoder, pipeline, cold, download, serve, page, duplicates" >&2; exit 2 ;;
     esac
 
 # See that `cargo run` finds the program, as the README has it

@@ -208,7 +208,7 @@ impl Preprocessor {
             // By the picture's proportions.
             Resize::Patches { .. } => return None,
         };
-        Some(side.saturating_mul(Reduced::OVERSAMPLING))
+        Some(Reduced::enough_for(side))
     }
 
     fn full_size(&self, size: Size) -> Size {

@@ -30,6 +30,13 @@ impl Contents {
             mapping::will_need(map, part);
         }
     }
+
+    /// Says that `part`, which is a part of these bytes, has been copied: it need not lie in memory twice.
+    pub(crate) fn release(&self, part: &[u8]) {
+        if let Bytes::Mapped(map) = &self.0 {
+            mapping::release(map, part);
+        }
+    }
 }
 
 impl From<Vec<u8>> for Contents {

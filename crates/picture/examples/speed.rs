@@ -28,6 +28,12 @@ fn main() -> picture::Result<()> {
         println!("{file}");
         time("content hash", || ContentHash::of(&bytes));
         let picture = time("decode", || Picture::decode(&bytes, &Limits::default()))?;
+        for (name, shortest) in [("a half", 2), ("a quarter", 4), ("an eighth", 8)] {
+            let shortest = picture.width().min(picture.height()) / shortest;
+            time(&format!("decode at {name}"), || {
+                Picture::decode_reduced(&bytes, &Limits::default(), shortest)
+            })?;
+        }
         let peer = time("decode, image crate", || image::load_from_memory(&bytes));
         if let Err(error) = peer {
             println!("  the image crate: {error}");

@@ -44,6 +44,7 @@ mod picture;
 mod raw_file;
 mod reduced;
 mod resample;
+mod scale;
 mod signature;
 
 pub use content_hash::ContentHash;

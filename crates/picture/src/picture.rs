@@ -7,7 +7,7 @@ use image::{
 
 use crate::{
     Error, Filter, Result, Size, Window,
-    resample::{self, Stretch},
+    resample::{self, Side},
 };
 
 /// An upright picture: eight bits each of red, green and blue, row by row from the top, with
@@ -76,16 +76,16 @@ impl Picture {
     ///
     /// When a side of `full` or of `window` is 0.
     pub fn resample(&self, full: Size, window: Window, filter: Filter) -> Picture {
-        let columns = Stretch::whole(self.width());
-        let rows = Stretch::whole(self.height());
+        let columns = Side::whole(self.width());
+        let rows = Side::whole(self.height());
         self.resample_part(columns, rows, full, window, filter)
     }
 
-    /// As [`resample`](Picture::resample), of the part under two stretches.
+    /// As [`resample`](Picture::resample), of the picture that has these sides, of which this may be a copy.
     pub(crate) fn resample_part(
         &self,
-        columns: Stretch,
-        rows: Stretch,
+        columns: Side,
+        rows: Side,
         full: Size,
         window: Window,
         filter: Filter,

@@ -1,3 +1,6 @@
+use std::collections::VecDeque;
+use std::thread;
+
 use clip::{Model, Pixels};
 use index::Vector;
 use picture::{ContentHash, Limits};
@@ -7,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::facts;
 use crate::ingest::batch::BATCH;
 use crate::ingest::decoder::Decoder;
+use crate::ingest::join;
 use crate::ingest::report::Failure;
 use crate::ingest::spent::Spent;
 use crate::metadata::Labels;
@@ -39,6 +43,8 @@ impl Embedding {
 /// Embeds pictures and their captions as their records come, and hands them to `visit` one by one, in order; a picture
 /// that cannot be read as a failure.
 ///
+/// Two batches are on their way at once: no core waits for the last pictures of one.
+///
 /// # Errors
 /// Those of `records`, after what came before has been visited; those of `visit`; and those of the model.
 pub fn embed<E: From<Error>>(
@@ -48,24 +54,30 @@ pub fn embed<E: From<Error>>(
     mut visit: impl FnMut(Result<Embedding, Failure>) -> Result<(), E>,
 ) -> Result<(), E> {
     let spent = Spent::default();
-    let decoder = Decoder::new(model, limits, &spent);
+    let decoder = &Decoder::new(model, limits, &spent);
     let mut records = records.into_iter().fuse();
-    loop {
-        let mut failed = None;
-        let good = records
-            .by_ref()
-            .map_while(|record| record.map_err(|error| failed = Some(error)).ok());
-        let batch: Vec<NewRecord> = good.take(BATCH).collect();
-        let is_last = batch.is_empty();
-        for embedding in embed_batch(model, batch, limits, &decoder)? {
-            visit(embedding)?;
+    thread::scope(|scope| {
+        let mut begun = VecDeque::new();
+        loop {
+            let mut failed = None;
+            let good = records
+                .by_ref()
+                .map_while(|record| record.map_err(|error| failed = Some(error)).ok());
+            let batch: Vec<NewRecord> = good.take(BATCH).collect();
+            let is_last = failed.is_some() || batch.len() < BATCH;
+            begun.push_back(scope.spawn(move || embed_batch(model, batch, limits, decoder)));
+            while begun.len() > usize::from(!is_last)
+                && let Some(batch) = begun.pop_front()
+            {
+                join(batch)?.into_iter().try_for_each(&mut visit)?;
+            }
+            match failed {
+                Some(error) => return Err(error),
+                None if is_last => return Ok(()),
+                None => {}
+            }
         }
-        match failed {
-            Some(error) => return Err(error),
-            None if is_last => return Ok(()),
-            None => {}
-        }
-    }
+    })
 }
 
 fn embed_batch(

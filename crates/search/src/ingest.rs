@@ -203,6 +203,6 @@ impl Collection<'_> {
 }
 
 /// What a thread came to; its panic goes on here.
-fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+pub(crate) fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }

@@ -412,8 +412,8 @@ fn keys_come_from_a_file() {
     let world = World::new();
     for (list, expected) in [
         (
-            "secret read colections=birds",
-            "line 1: `colections=birds` is no bound",
+            "secret read kollections=birds",
+            "line 1: `kollections=birds` is no bound",
         ),
         ("# none", "there are no keys in it"),
     ] {

@@ -32,3 +32,18 @@ pub(crate) fn will_need(map: &Mmap, part: &[u8]) {
     #[cfg(not(unix))]
     let _ = (map, part);
 }
+
+/// Takes `part`, which is a part of `map`, out of this process's memory. The system may keep it in its cache.
+pub(crate) fn release(map: &Mmap, part: &[u8]) {
+    #[cfg(unix)]
+    {
+        let start = part.as_ptr().addr() - map.as_ptr().addr();
+        // SAFETY: the map is of a file and only read: who reads a page again finds the same bytes in it.
+        // It is advice: without it the part stays in memory.
+        let _ = unsafe {
+            map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, part.len())
+        };
+    }
+    #[cfg(not(unix))]
+    let _ = (map, part);
+}

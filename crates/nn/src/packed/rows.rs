@@ -320,23 +320,27 @@ fn range(numbers: &[f32], outliers: &[usize]) -> (f32, f32) {
             &copy
         }
     };
-    let (mut low, mut high) = ([0.0_f32; 16], [0.0_f32; 16]);
-    let (blocks, rest) = numbers.as_chunks::<16>();
+    (
+        extreme(numbers, |number, low| number < low),
+        extreme(numbers, |number, high| number > high),
+    )
+}
+
+/// The one of 0 and of `numbers` that goes `beyond` all others. One of the two at a time: of both in one loop, the compiler
+/// makes slow instructions.
+#[inline(always)]
+fn extreme(numbers: &[f32], beyond: impl Fn(f32, f32) -> bool) -> f32 {
+    let further = |number, extreme| match beyond(number, extreme) {
+        true => number,
+        false => extreme,
+    };
+    let mut extremes = [0.0; 64];
+    let (blocks, rest) = numbers.as_chunks::<64>();
     for block in blocks {
-        for (place, &number) in block.iter().enumerate() {
-            low[place] = if number < low[place] {
-                number
-            } else {
-                low[place]
-            };
-            high[place] = if number > high[place] {
-                number
-            } else {
-                high[place]
-            };
+        for (extreme, &number) in extremes.iter_mut().zip(block) {
+            *extreme = further(number, *extreme);
         }
     }
-    let least = low.iter().chain(rest).copied().fold(0.0, f32::min);
-    let greatest = high.iter().chain(rest).copied().fold(0.0, f32::max);
-    (least, greatest)
+    let all = rest.iter().chain(&extremes);
+    all.fold(0.0, |extreme, &number| further(number, extreme))
 }

@@ -71,6 +71,9 @@ impl Stored<'_> {
         blocks
             .zip(self.data.par_chunks(BLOCK * bytes))
             .for_each(|(numbers, data)| decode_into(data, self.element, numbers));
+        if let Cow::Borrowed(data) = self.data {
+            self.owner.release(data);
+        }
         Ok(numbers)
     }
 

@@ -46,7 +46,7 @@ impl<'a> Iterator for Segments<'a> {
 pub(crate) fn next_marker(bytes: &[u8]) -> Option<(u8, &[u8])> {
     let mut rest = bytes;
     loop {
-        let start = rest.iter().position(|&byte| byte == 0xFF)?;
+        let start = memchr::memchr(0xFF, rest)?;
         rest = &rest[start + 1..];
         match *rest.first()? {
             // A stuffed byte, a filling byte, a restart.

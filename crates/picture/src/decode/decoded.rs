@@ -1,14 +1,14 @@
 use ::image::metadata::Orientation;
 
 use super::orientation;
-use crate::{Picture, Reduced, Result, Size, signature::Grid};
+use crate::{Picture, Reduced, Result, Size, scale::Scale, signature::Grid};
 
 /// A picture as it lies in its file: RGB, not yet upright.
 pub(crate) struct Decoded {
     /// The size of the whole picture.
     pub(crate) size: Size,
-    /// How many eighths of its width and of its height the pixels are, rounded up.
-    pub(crate) eighths: u8,
+    /// How the pixels come from those of the whole.
+    pub(crate) scale: Scale,
     pub(crate) orientation: Orientation,
     pub(crate) pixels: Vec<u8>,
     /// Of the whole picture, as it lies in the file; none where all of it is solid.
@@ -18,27 +18,20 @@ pub(crate) struct Decoded {
 impl Decoded {
     pub(super) fn upright(self) -> Result<Reduced> {
         let reduced = Size {
-            width: in_eighths(self.size.width, self.eighths),
-            height: in_eighths(self.size.height, self.eighths),
+            width: self.scale.of(self.size.width),
+            height: self.scale.of(self.size.height),
         };
         let (reduced, pixels) = orientation::upright(reduced, self.pixels, self.orientation);
         Ok(Reduced {
             picture: Picture::from_rgb(reduced.width, reduced.height, pixels)?,
             size: orientation::upright_size(self.size, self.orientation),
-            eighths: self.eighths,
+            scale: self.scale,
             mirrored: orientation::mirrored(self.orientation),
             opacity: self
                 .opacity
                 .map(|grid| orientation::upright_grid(&grid, self.orientation)),
         })
     }
-}
-
-/// So many eighths of a side, rounded up.
-pub(super) fn in_eighths(side: u32, eighths: u8) -> u32 {
-    let side = u64::from(side) * u64::from(eighths);
-    // No more than the side.
-    side.div_ceil(8) as u32
 }
 
 /// The bytes of a copy of a pixel of so many channels, of which one at a time is made: in eight

@@ -10,6 +10,7 @@ use crate::{
     Error, Format, Limits, Result, Size,
     container::heif::{Aperture, Colours, Grid as Tiling, Heif},
     decoder_process,
+    scale::Scale,
     signature::Grid,
 };
 
@@ -67,7 +68,7 @@ pub(super) fn decode_here(format: Format, bytes: &[u8], limits: &Limits) -> Resu
     };
     let whole = Decoded {
         size,
-        eighths: 8,
+        scale: Scale::WHOLE,
         orientation: Orientation::NoTransforms,
         pixels,
         opacity,
@@ -342,7 +343,7 @@ fn cropped(whole: &Decoded, aperture: &Aperture) -> Decoded {
         size: Size { width, height },
         opacity: opacity.map(|grid| grid.cropped(whole.size, aperture)),
         pixels,
-        eighths: whole.eighths,
+        scale: whole.scale,
         orientation: whole.orientation,
     }
 }

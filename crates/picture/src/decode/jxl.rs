@@ -13,7 +13,7 @@ use super::{
     decoded::Decoded,
     flatten::{Layout, opacity, to_rgb},
 };
-use crate::{Error, Format, Limits, Result, Size, container::jxl, decoder_process};
+use crate::{Error, Format, Limits, Result, Size, container::jxl, decoder_process, scale::Scale};
 
 const FORMAT: Format = Format::Jxl;
 
@@ -65,7 +65,7 @@ pub(super) fn decode_here(bytes: &[u8], limits: &Limits) -> Result<Decoded> {
         opacity: opacity(&samples, layout, size),
         pixels: to_rgb(samples, layout),
         size,
-        eighths: 8,
+        scale: Scale::WHOLE,
         // The stream of samples is upright.
         orientation: Orientation::NoTransforms,
     })

@@ -104,7 +104,7 @@ pub(crate) fn here(format: Format, bytes: &[u8], limits: &Limits) -> Result<Deco
 }
 
 /// The most memory that decoding a picture with at least `shortest` pixels on the shorter side
-/// takes, in bytes, its result included and the file's `bytes` not. Reads the headers alone.
+/// takes, in bytes, its result included and the file's `bytes` not. Reads the headers, and how a JPEG ends.
 ///
 /// For bounding what is decoded at once. 0 for what is refused before it takes memory, for its size
 /// or because it is no picture.

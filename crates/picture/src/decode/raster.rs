@@ -16,7 +16,7 @@ use super::{
     flatten::{Layout, opacity, scale_16, to_rgb},
     gif, orientation, png,
 };
-use crate::{Error, Format, Limits, Result, Size, signature::Grid};
+use crate::{Error, Format, Limits, Result, Size, scale::Scale, signature::Grid};
 
 pub(super) fn decode(format: Format, bytes: &[u8], limits: &Limits) -> Result<Decoded> {
     let file = Mended::of(format, bytes)?;
@@ -27,7 +27,7 @@ pub(super) fn decode(format: Format, bytes: &[u8], limits: &Limits) -> Result<De
         })?;
     Ok(Decoded {
         size,
-        eighths: 8,
+        scale: Scale::WHOLE,
         orientation: orientation::of(format, bytes),
         pixels,
         opacity,

@@ -20,6 +20,7 @@ use ::image::metadata::Orientation;
 use crate::{
     Error, Format, Limits, Result, Size,
     decode::Decoded,
+    scale::Scale,
     signature::{CELLS, Grid},
 };
 
@@ -164,7 +165,7 @@ fn read_picture(input: &mut impl Read, limits: &Limits) -> io::Result<Decoded> {
     };
     Ok(Decoded {
         size,
-        eighths: 8,
+        scale: Scale::WHOLE,
         orientation: Orientation::NoTransforms,
         pixels: bytes(input, size.pixels() * 3)?,
         opacity,
@@ -238,7 +239,7 @@ mod tests {
                 width: 2,
                 height: 1,
             },
-            eighths: 8,
+            scale: Scale::WHOLE,
             orientation: Orientation::NoTransforms,
             pixels: vec![1, 2, 3, 4, 5, 6],
             opacity,

@@ -7,23 +7,22 @@
 
 mod dispatch;
 mod passes;
-mod stretch;
+mod side;
 mod weights;
 
 use std::iter::successors;
 
 use passes::{CHANNELS, Grid};
-pub(crate) use stretch::Stretch;
+pub(crate) use side::Side;
 use weights::Weights;
 
 use crate::{Filter, Size, Window};
 
-/// The `window`, inside `full`, of the picture `source`, of which the stretches `columns` and
-/// `rows` are resized to `full`.
+/// The `window`, inside `full`, of the picture with these sides resized to `full`; `source` are the pixels that there are.
 pub(crate) fn resample(
     source: &[u8],
-    columns: Stretch,
-    rows: Stretch,
+    columns: Side,
+    rows: Side,
     full: Size,
     window: Window,
     filter: Filter,
@@ -35,13 +34,13 @@ pub(crate) fn resample(
         return nearest(source, columns, rows, full, window);
     }
     let size = Size {
-        width: columns.side,
-        height: rows.side,
+        width: columns.whole,
+        height: rows.whole,
     };
+    let row = columns.pixels as usize * CHANNELS;
     let columns = Weights::new(filter, columns, full.width, window.left, window.width);
     let rows = Weights::new(filter, rows, full.height, window.top, window.height);
-    let needed =
-        Grid::new(source, size.width as usize * CHANNELS).cut(columns.sources(), rows.sources());
+    let needed = Grid::new(source, row).cut(columns.sources(), rows.sources());
     dispatch::resize(needed, &columns, &rows, is_vertical_first(size, full))
 }
 
@@ -55,20 +54,18 @@ fn is_vertical_first(size: Size, full: Size) -> bool {
 }
 
 /// The pixel under each new pixel's centre.
-fn nearest(source: &[u8], columns: Stretch, rows: Stretch, full: Size, window: Window) -> Vec<u8> {
+fn nearest(source: &[u8], columns: Side, rows: Side, full: Size, window: Window) -> Vec<u8> {
     // Pillow adds the scale up, step by step, and where a centre lies on the border of two pixels
     // the rounding of these additions decides. A product would decide otherwise.
-    let places = |from: Stretch, to: u32, first: u32, count: u32| -> Vec<usize> {
-        let scale = from.length / f64::from(to);
-        let centers = successors(Some(from.start + scale * 0.5), |center| {
-            Some(center + scale)
-        });
+    let places = |from: Side, to: u32, first: u32, count: u32| -> Vec<usize> {
+        let scale = f64::from(from.whole) / f64::from(to);
+        let centers = successors(Some(scale * 0.5), |center| Some(center + scale));
         let needed = centers.skip(first as usize).take(count as usize);
         needed
-            .map(|center| (center as usize).min(from.side as usize - 1))
+            .map(|center| from.pixel((center as usize).min(from.whole as usize - 1)))
             .collect()
     };
-    let width = columns.side as usize;
+    let width = columns.pixels as usize;
     let columns = places(columns, full.width, window.left, window.width);
     let rows = places(rows, full.height, window.top, window.height);
     let (pixels, _) = source.as_chunks::<CHANNELS>();

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use super::stretch::Stretch;
+use super::side::Side;
 use crate::Filter;
 
 /// Bits after the point of a weight: 32, less 8 for the sample and 2 for sums beyond 1.
@@ -19,53 +19,45 @@ pub(super) fn to_byte(sum: i32) -> u8 {
 pub(super) struct Weights {
     /// The source pixels that are used at all.
     sources: Range<usize>,
-    /// For each new pixel, its first source pixel, counted from the first used, and how many.
+    /// For each new pixel, its first source pixel, counted from the first used, and where its weights end.
     spans: Vec<(usize, usize)>,
-    /// For each new pixel, `stride` weights, zero after those of its span.
+    /// Those of all new pixels, one after the other.
     weights: Vec<i32>,
-    stride: usize,
 }
 
 impl Weights {
     /// For `count` new pixels from `first` of a side of `to` pixels that is made of `from`.
-    pub(super) fn new(filter: Filter, from: Stretch, to: u32, first: u32, count: u32) -> Weights {
-        let scale = from.length / f64::from(to);
+    pub(super) fn new(filter: Filter, from: Side, to: u32, first: u32, count: u32) -> Weights {
+        let scale = f64::from(from.whole) / f64::from(to);
         let filter_scale = scale.max(1.0);
         let support = filter.support() * filter_scale;
-        let centers =
-            (first..first + count).map(|index| from.start + (f64::from(index) + 0.5) * scale);
-
-        let mut spans: Vec<_> = centers
-            .clone()
-            .map(|center| {
-                // Casts from float cut off the fraction and saturate at 0.
-                let end = ((center + support + 0.5) as usize).min(from.side as usize);
-                let start = ((center - support + 0.5) as usize).min(end);
-                (start, end - start)
-            })
-            .collect();
-        let stride = spans.iter().map(|&(_, length)| length).max().unwrap_or(1);
-        let mut weights = vec![0; spans.len() * stride];
-        for ((center, &(start, length)), weights) in
-            centers.zip(&spans).zip(weights.chunks_exact_mut(stride))
-        {
-            let exact = (start..start + length)
-                .map(|place| filter.weight((place as f64 - center + 0.5) * (1.0 / filter_scale)));
-            fill_normalised(weights, exact);
+        let (mut spans, mut weights, mut exact) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut first_source, mut end_source) = (usize::MAX, 0);
+        for index in first..first + count {
+            let center = (f64::from(index) + 0.5) * scale;
+            // Casts from float cut off the fraction and saturate at 0.
+            let end = ((center + support + 0.5) as usize).min(from.whole as usize);
+            let start = ((center - support + 0.5) as usize).min(end);
+            exact.clear();
+            exact.extend(
+                (start..end).map(|place| {
+                    filter.weight((place as f64 - center + 0.5) * (1.0 / filter_scale))
+                }),
+            );
+            normalise(&mut exact);
+            let start = from.contribute(start, &mut exact);
+            weights.extend(exact.iter().map(|&weight| fixed_point(weight)));
+            spans.push((start, weights.len()));
+            first_source = first_source.min(start);
+            end_source = end_source.max(start + exact.len());
         }
-
-        let start = spans.iter().map(|&(start, _)| start).min().unwrap_or(0);
-        let end = spans
-            .iter()
-            .map(|&(start, length)| start + length)
-            .max()
-            .unwrap_or(0);
-        spans.iter_mut().for_each(|(first, _)| *first -= start);
+        spans
+            .iter_mut()
+            .for_each(|(start, _)| *start -= first_source);
         Weights {
-            sources: start..end,
+            sources: first_source..end_source,
             spans,
             weights,
-            stride,
         }
     }
 
@@ -79,19 +71,20 @@ impl Weights {
 
     /// For each new pixel, its first source pixel and the weights from there.
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &[i32])> {
-        let weights = self.weights.chunks_exact(self.stride);
-        self.spans
-            .iter()
-            .zip(weights)
-            .map(|(&(start, length), weights)| (start, &weights[..length]))
+        let mut begin = 0;
+        self.spans.iter().map(move |&(start, end)| {
+            let weights = &self.weights[begin..end];
+            begin = end;
+            (start, weights)
+        })
     }
 }
 
-/// Writes the weights, made to sum up to 1, as fixed-point numbers.
-fn fill_normalised(weights: &mut [i32], exact: impl Iterator<Item = f64> + Clone) {
-    let sum: f64 = exact.clone().sum();
-    for (weight, exact) in weights.iter_mut().zip(exact) {
-        *weight = fixed_point(if sum == 0.0 { exact } else { exact / sum });
+/// Makes weights sum up to 1.
+fn normalise(weights: &mut [f64]) {
+    let sum: f64 = weights.iter().sum();
+    if sum != 0.0 {
+        weights.iter_mut().for_each(|weight| *weight /= sum);
     }
 }
 

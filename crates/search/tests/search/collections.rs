@@ -398,6 +398,49 @@ fn vectors_of_two_models_are_not_mixed() {
     assert!(matches!(refused, Err(Error::OtherModel { .. })));
 }
 
+/// Pictures are embedded by batches of 32, of which several may be on their way.
+#[test]
+fn embeddings_come_in_order_up_to_what_goes_wrong() {
+    let world = World::new();
+    let place = |n: u8| match n % 7 {
+        6 => world.path("missing.png"),
+        _ => world.picture(&format!("{n}.png"), n),
+    };
+    let places: Vec<_> = (0..75).map(place).collect();
+    let expected: Vec<Option<Vec<f32>>> = places
+        .iter()
+        .map(|path| Some(world.vector(&fs::read(path).ok()?)))
+        .collect();
+    let embed = |count: usize, most: usize| {
+        let records = places[..count].iter().map(|path| Ok(new(path, &[])));
+        let records = records.chain([Err("the source ends".into())]);
+        let mut visited = Vec::new();
+        let result = search::embed::<Box<dyn std::error::Error>>(
+            &world.model,
+            records,
+            &Limits::default(),
+            |embedding| {
+                if visited.len() == most {
+                    return Err("enough".into());
+                }
+                visited.push(embedding.ok().map(|embedding| embedding.image));
+                Ok(())
+            },
+        );
+        (visited, result.unwrap_err().to_string())
+    };
+    for count in [0, 1, 31, 32, 33, 64, 75] {
+        let (visited, error) = embed(count, usize::MAX);
+        assert_eq!(error, "the source ends");
+        assert!(visited == expected[..count], "{count}");
+    }
+    for most in [0, 31, 32, 40] {
+        let (visited, error) = embed(75, most);
+        assert_eq!(error, "enough");
+        assert!(visited == expected[..most], "{most}");
+    }
+}
+
 #[test]
 fn an_export_is_what_embedding_the_source_gives() -> TestResult {
     let world = World::filled();

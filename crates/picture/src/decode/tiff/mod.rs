@@ -32,7 +32,7 @@ use super::{
     fault::damaged,
     jpeg, orientation,
 };
-use crate::{Error, Format, Limits, Result, Size};
+use crate::{Error, Format, Limits, Result, Size, scale::Scale};
 
 /// More than any kind that is read has.
 const MOST_CHANNELS: u64 = 16;
@@ -52,7 +52,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded> {
     let (pixels, opacity) = file.meaning.to_rgb(samples, file.size)?;
     Ok(Decoded {
         size: file.size,
-        eighths: 8,
+        scale: Scale::WHOLE,
         orientation: file.orientation,
         pixels,
         opacity,

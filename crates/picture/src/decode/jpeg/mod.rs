@@ -1,6 +1,13 @@
 //! JPEG, by libjpeg-turbo in Mozilla's version: pixels come out equal to Pillow's, bit by bit, and
 //! so do the vectors that people compare with Python's.
 
+mod bit_reader;
+mod dispatch;
+mod frequencies;
+mod header;
+mod huffman;
+mod low_frequencies;
+
 use std::{
     collections::HashMap,
     io::{BufRead, Read},
@@ -11,7 +18,7 @@ use ::image::metadata::Orientation;
 use mozjpeg::{ColorSpace, Decompress};
 
 use super::{
-    decoded::{Decoded, copy, in_eighths},
+    decoded::{Decoded, copy},
     fault::damaged,
     flatten::{Layout, to_rgb},
     orientation,
@@ -21,6 +28,7 @@ use crate::{
     container::jpeg::{
         END_OF_IMAGE, PROGRESSIVE, START_OF_IMAGE, START_OF_SCAN, Segments, next_marker,
     },
+    scale::Scale,
 };
 
 /// The most scans a picture may have. Encoders make about ten; a file of a few kilobytes could
@@ -30,19 +38,18 @@ const MOST_SCANS: usize = 100;
 /// The eighths of a picture's width and height that can be had for less than the whole.
 const SCALES: [u8; 4] = [1, 2, 3, 4];
 
+/// Those at which libjpeg averages samples.
+const AVERAGED: [u8; 2] = [2, 4];
+
 /// Decodes leniently, as libjpeg does: bits that make no sense leave grey or a smear, not an
 /// error, except that a file that ends early is refused, as Pillow refuses it. The rest of such a
 /// picture would be grey, and it is the mark of a download that can be repeated.
 ///
 /// Pixels are left out, by a scale of libjpeg's, as long as the shorter side has `shortest`.
 pub(super) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Decoded> {
-    let end = End::of(bytes)?;
-    if let Some(size) = header_size(bytes) {
-        limits.check_size(size)?;
-    }
-    let decoded = match end {
-        End::Marked => or_fatal_message(|| decompress(bytes, limits, shortest))?,
-        End::Unmarked(end) => without_end(&bytes[..end], limits, shortest)?,
+    let decoded = match from_low_frequencies(bytes, limits, shortest) {
+        Some(decoded) => decoded,
+        None => by_libjpeg(bytes, limits, shortest)?,
     };
     Ok(Decoded {
         orientation: orientation::of(Format::Jpeg, bytes),
@@ -50,10 +57,41 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Dec
     })
 }
 
+/// The picture where half of its sides or less is enough, quicker than by libjpeg; `None` where libjpeg has to read it.
+fn from_low_frequencies(bytes: &[u8], limits: &Limits, shortest: u32) -> Option<Decoded> {
+    let size = header_size(bytes)?;
+    limits.check_size(size).ok()?;
+    let eighths = eighths(size, shortest);
+    if eighths > low_frequencies::MOST {
+        return None;
+    }
+    Some(Decoded {
+        size,
+        scale: Scale {
+            eighths,
+            is_averaged: false,
+        },
+        orientation: Orientation::NoTransforms,
+        pixels: dispatch::decode(bytes, eighths)?,
+        opacity: None,
+    })
+}
+
+fn by_libjpeg(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Decoded> {
+    let end = End::of(bytes)?;
+    if let Some(size) = header_size(bytes) {
+        limits.check_size(size)?;
+    }
+    match end {
+        End::Marked => or_fatal_message(|| decompress(bytes, limits, shortest)),
+        End::Unmarked(end) => without_end(&bytes[..end], limits, shortest),
+    }
+}
+
 /// The picture in a file that has no mark of its end: some phones leave it out, or write their own data in its place.
 ///
 /// It is whole when its scans bring all that they announce, and when no bit is needed beyond them: then the picture is the
-/// same whatever comes behind.
+/// same whatever comes behind. All of its pixels are compared, as few of them may not show a difference.
 fn without_end(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Decoded> {
     let truncated = Error::Truncated {
         format: Format::Jpeg,
@@ -61,12 +99,16 @@ fn without_end(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Decoded> 
     if !has_all_coefficients(bytes) {
         return Err(truncated);
     }
-    let decoded = or_fatal_message(|| decompress(bytes, limits, shortest))?;
+    let whole = or_fatal_message(|| decompress(bytes, limits, u32::MAX))?;
     let noise = noise();
     let longer = bytes.chain(&noise[..]);
-    match or_fatal_message(|| decompress(longer, limits, shortest)) {
-        Ok(longer) if longer.pixels == decoded.pixels => Ok(decoded),
-        _ => Err(truncated),
+    match or_fatal_message(|| decompress(longer, limits, u32::MAX)) {
+        Ok(longer) if longer.pixels == whole.pixels => {}
+        _ => return Err(truncated),
+    }
+    match eighths(whole.size, shortest) {
+        8 => Ok(whole),
+        _ => or_fatal_message(|| decompress(bytes, limits, shortest)),
     }
 }
 
@@ -95,8 +137,7 @@ fn has_all_coefficients(bytes: &[u8]) -> bool {
     else {
         return false;
     };
-    let is_progressive =
-        Segments::before_scans(bytes).any(|(marker, _)| PROGRESSIVE.contains(&marker));
+    let is_progressive = is_progressive(bytes);
     let mut missing: HashMap<u8, [bool; COEFFICIENTS]> = channels
         .iter()
         .map(|&[name, ..]| (name, [true; COEFFICIENTS]))
@@ -149,7 +190,10 @@ fn decompress(bytes: impl BufRead, limits: &Limits, shortest: u32) -> Result<Dec
     }
     Ok(Decoded {
         size,
-        eighths,
+        scale: Scale {
+            eighths,
+            is_averaged: AVERAGED.contains(&eighths),
+        },
         orientation: Orientation::NoTransforms,
         pixels: to_rgb(samples, layout),
         opacity: None,
@@ -162,17 +206,19 @@ pub(super) fn cost(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<u64> 
         format: Format::Jpeg,
     })?;
     limits.check_size(size)?;
-    let eighths = eighths(size, shortest);
+    let scale = Scale {
+        eighths: eighths(size, shortest),
+        ..Scale::WHOLE
+    };
     let reduced = Size {
-        width: in_eighths(size.width, eighths),
-        height: in_eighths(size.height, eighths),
+        width: scale.of(size.width),
+        height: scale.of(size.height),
     };
     let channels = Channel::all(bytes);
-    // Where the end has no mark, the picture is decoded twice.
-    let copies = if bytes.ends_with(&[0xFF, END_OF_IMAGE]) {
-        1
-    } else {
-        2
+    // Where the end has no mark, the whole is decoded, twice.
+    let (decoded, copies) = match End::of(bytes)? {
+        End::Marked => (reduced, 1),
+        End::Unmarked(_) => (size, 2),
     };
     // Where a channel comes in several scans, all coefficients wait for the last: 16 bits each.
     let coefficients = if has_several_scans(bytes, channels.len()) {
@@ -181,7 +227,7 @@ pub(super) fn cost(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<u64> 
         0
     };
     let count = channels.len() as u64;
-    Ok(coefficients + reduced.pixels() * (count + copies * copy(count)))
+    Ok(coefficients + decoded.pixels() * (count + copies * copy(count)))
 }
 
 /// A channel as the frame header has it: how many samples it has in the space in which the finest
@@ -224,13 +270,23 @@ fn has_several_scans(bytes: &[u8], channels: usize) -> bool {
     let scan = Segments(bytes).find(|&(marker, _)| marker == START_OF_SCAN);
     scan.and_then(|(_, content)| content.first())
         .is_none_or(|&in_scan| usize::from(in_scan) < channels)
-        || Segments(bytes).any(|(marker, _)| PROGRESSIVE.contains(&marker))
+        || is_progressive(bytes)
+}
+
+fn is_progressive(bytes: &[u8]) -> bool {
+    Segments::before_scans(bytes).any(|(marker, _)| PROGRESSIVE.contains(&marker))
 }
 
 /// The fewest eighths of a picture of `size` that have `shortest` pixels on the shorter side.
 fn eighths(size: Size, shortest: u32) -> u8 {
     let side = size.width.min(size.height);
-    let is_enough = |&eighths: &u8| in_eighths(side, eighths) >= shortest;
+    let is_enough = |&eighths: &u8| {
+        let scale = Scale {
+            eighths,
+            ..Scale::WHOLE
+        };
+        scale.of(side) >= shortest
+    };
     SCALES.into_iter().find(is_enough).unwrap_or(8)
 }
 
@@ -363,4 +419,42 @@ fn frame(bytes: &[u8]) -> Option<&[u8]> {
         0xC0..=0xCF => Some(content),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO_END: &[u8] = include_bytes!("../../../tests/fixtures/cases/jpg_no_eoi.jpg");
+
+    /// The last bits may be of frequencies that a reduced copy does without.
+    #[test]
+    fn a_scan_that_is_cut_off_is_refused_at_every_scale() {
+        let limits = Limits::default();
+        let side = |size: Size| size.width.min(size.height);
+        let side = header_size(NO_END).map(side).unwrap();
+        let mut refused = 0;
+        for end in NO_END.len() - 40..=NO_END.len() {
+            let whole = decode(&NO_END[..end], &limits, u32::MAX).is_ok();
+            refused += usize::from(!whole);
+            for shortest in SCALES.map(|eighths| side * u32::from(eighths) / 8) {
+                let reduced = decode(&NO_END[..end], &limits, shortest).is_ok();
+                assert_eq!(reduced, whole, "{end} bytes, {shortest} pixels");
+            }
+        }
+        assert!((1..=40).contains(&refused), "{refused}");
+    }
+
+    #[test]
+    fn without_a_mark_of_its_end_a_picture_is_decoded_whole() {
+        let limits = Limits::default();
+        let size = header_size(NO_END).unwrap();
+        let marked = [NO_END, &[0xFF, END_OF_IMAGE]].concat();
+        assert!(cost(&marked, &limits, 1).unwrap() < size.pixels());
+        // A comment that is longer than the file: the mark in it is none.
+        let hidden = [NO_END, &[0xFF, 0xFE, 0xFF, 0x81, 0xFF, END_OF_IMAGE]].concat();
+        for bytes in [NO_END, &hidden] {
+            assert!(cost(bytes, &limits, 1).unwrap() > 6 * size.pixels());
+        }
+    }
 }
