@@ -104,6 +104,13 @@ impl Catalogue {
         Ok(lines)
     }
 
+    /// A number that changes with each commit of another connection than the one that reads, which never commits.
+    pub(crate) fn state(&self) -> Result<i64> {
+        self.read(|connection| {
+            connection.pragma_query_value(None, "data_version", |row| row.get(0))
+        })
+    }
+
     /// Runs `work`, which only reads, while another thread may be preparing a transaction.
     fn read<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
         self.run_on(&self.reading, work)

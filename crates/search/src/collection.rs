@@ -119,6 +119,14 @@ impl<'store> Collection<'store> {
         self.row.clone().into()
     }
 
+    /// A number that is another one after each change of the store's catalogue, by whatever process.
+    ///
+    /// # Errors
+    /// Those of the catalogue.
+    pub fn catalogue_state(&self) -> Result<i64> {
+        self.catalogue.state()
+    }
+
     /// How many captions its pictures have whose files are there.
     pub fn captions(&self) -> Result<u64> {
         Ok(self.catalogue.size(self.key())?.1)

@@ -11,6 +11,7 @@ mod first_view;
 mod given;
 mod hit;
 mod jobs;
+mod kept;
 mod openapi;
 mod pictures;
 mod problem;

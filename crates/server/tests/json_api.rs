@@ -518,6 +518,10 @@ async fn a_picture_can_be_forgotten() {
     let before = world.search(json!({"text": "a bird", "top_k": 1})).await;
     let id = ids(&before).remove(0);
     let path = format!("{COLLECTION}/records/{id}");
+    // Counts are kept only until something changes.
+    let counted = async || world.get(&format!("{COLLECTION}/facets")).await.1["undated"].clone();
+    let undated = counted().await;
+    assert_eq!(counted().await, undated);
     let answer = world.request(Method::DELETE, &path).send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 204);
     assert_eq!(world.get(&path).await.0, 404);
@@ -527,6 +531,10 @@ async fn a_picture_can_be_forgotten() {
         before["total"].as_u64().unwrap()
     );
     assert_ne!(ids(&after)[0], id);
+    assert_eq!(
+        counted().await.as_u64().unwrap() + 1,
+        undated.as_u64().unwrap()
+    );
     world.end().await;
 }
 

@@ -1,18 +1,24 @@
 use axum::Json;
-use search::{CollectionInfo, DuplicateOptions, Facets, keys};
+use axum::extract::State;
+use search::{Collection, CollectionInfo, DuplicateOptions, Facets, keys};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::asked::InPath;
 use super::fields::Fields;
 use super::hit::ShownHit;
 use super::problem::Problem;
+use super::state::ApiState;
 use crate::connections::Columns;
 use crate::workspace::Scope;
 
 /// The most values of a facet.
 const MOST_VALUES: usize = 50;
+
+/// The most groups of duplicates that are shown.
+const MOST_GROUPS: usize = 500;
 
 /// A collection as the API shows it.
 #[derive(Debug, Serialize)]
@@ -79,15 +85,15 @@ pub(super) async fn describe(
 }
 
 pub(super) async fn facets(
+    State(state): State<Arc<ApiState>>,
     scope: Scope,
     InPath(name): InPath<String>,
 ) -> Result<Json<Facets>, Problem> {
-    let read = scope.read_in(&name, |view, collection| {
-        let mut facets = collection.facets(MOST_VALUES)?;
-        bound(&mut facets, view.columns());
-        Ok(facets)
-    });
-    read.await.map(Json)
+    let find = |collection: &Collection<'_>| collection.facets(MOST_VALUES);
+    let found = state.facets.of(&scope, &name, find).await?;
+    let mut facets = Facets::clone(&found);
+    bound(&mut facets, scope.grant().columns());
+    Ok(Json(facets))
 }
 
 /// Takes out what the key doesn't see.
@@ -106,6 +112,8 @@ fn bound(facets: &mut Facets, seen: &Columns) {
 #[derive(Debug, Serialize)]
 pub(super) struct ShownDuplicates {
     groups: Vec<ShownGroup>,
+    /// Whether there are more groups.
+    more: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -115,26 +123,41 @@ struct ShownGroup {
 }
 
 pub(super) async fn duplicates(
+    State(state): State<Arc<ApiState>>,
     scope: Scope,
     InPath(name): InPath<String>,
 ) -> Result<Json<ShownDuplicates>, Problem> {
-    let read = scope.read_in(&name, |view, collection| {
+    let found = state.duplicates.of(&scope, &name, groups_of).await?;
+    let read = scope.read_in(&name, move |view, collection| {
         let fields = Fields::all(view.columns());
-        let options = DuplicateOptions::of_model(collection.model());
-        let found = collection.duplicates(&options, |_, _| {})?;
         let mut groups = Vec::new();
-        for group in found.groups {
-            let others = group.superfluous.into_iter().map(|it| it.file.id);
-            let ids: Vec<String> = std::iter::once(group.keep.id).chain(others).collect();
-            let pictures = collection.pictures_with_ids(&ids)?.into_iter();
-            let pictures = pictures.map(|hit| ShownHit::of(collection.name(), hit, &fields));
-            groups.push(ShownGroup {
-                pictures: pictures.collect(),
-            });
+        for ids in found.iter().take(MOST_GROUPS) {
+            let mut pictures = collection.pictures_with_ids(ids)?;
+            // What was found may have gone since.
+            pictures.retain(|hit| hit.path().exists());
+            let pictures = pictures
+                .into_iter()
+                .map(|hit| ShownHit::of(collection.name(), hit, &fields));
+            let pictures: Vec<ShownHit> = pictures.collect();
+            if pictures.len() > 1 {
+                groups.push(ShownGroup { pictures });
+            }
         }
-        Ok(Json(ShownDuplicates { groups }))
+        let more = found.len() > MOST_GROUPS;
+        Ok(Json(ShownDuplicates { groups, more }))
     });
     read.await
+}
+
+/// The ids of the pictures that are there several times, the one to keep first.
+fn groups_of(collection: &Collection<'_>) -> search::Result<Vec<Vec<String>>> {
+    let options = DuplicateOptions::of_model(collection.model());
+    let found = collection.duplicates(&options, |_, _| {})?;
+    let groups = found.groups.into_iter().map(|group| {
+        let others = group.superfluous.into_iter().map(|it| it.file.id);
+        std::iter::once(group.keep.id).chain(others).collect()
+    });
+    Ok(groups.collect())
 }
 
 pub(super) async fn models(scope: Scope) -> Result<Json<Value>, Problem> {

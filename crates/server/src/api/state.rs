@@ -1,10 +1,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use search::Looks;
+use search::{Facets, Looks};
 use tokio::sync::Semaphore;
 
 use super::jobs::Jobs;
+use super::kept::Kept;
 use super::thumbnails::Thumbnails;
 use super::words::Words;
 use crate::connections::Gateway;
@@ -21,6 +22,9 @@ pub(crate) struct ApiState {
     /// How many originals may be on their way at once.
     pub(super) originals: Arc<Semaphore>,
     pub(super) looks: Arc<Looks>,
+    pub(super) facets: Kept<Facets>,
+    /// The ids of the pictures of each group, the one to keep first.
+    pub(super) duplicates: Kept<Vec<Vec<String>>>,
 }
 
 impl ApiState {
@@ -35,6 +39,8 @@ impl ApiState {
             thumbnails: Thumbnails::new(store),
             originals: Arc::new(Semaphore::new(originals)),
             looks: Arc::default(),
+            facets: Kept::default(),
+            duplicates: Kept::default(),
         }
     }
 }
