@@ -26,6 +26,20 @@ pub struct TextIdentity {
     pub fingerprint: String,
 }
 
+#[cfg(test)]
+impl ModelIdentity {
+    /// That of a model that is nowhere.
+    pub(crate) fn for_tests(dimension: usize) -> ModelIdentity {
+        ModelIdentity {
+            reference: "mini".to_owned(),
+            fingerprint: "abc".to_owned(),
+            precision: "f32".to_owned(),
+            dimension,
+            text: None,
+        }
+    }
+}
+
 impl ModelIdentity {
     /// The identity of `model`, which `reference` leads to.
     pub fn of(model: &Model, reference: &str) -> ModelIdentity {

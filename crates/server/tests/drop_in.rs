@@ -13,7 +13,6 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use server::{Keys, Server, ServerError, ServerOptions};
-use support::document;
 use tokio::sync::oneshot;
 
 /// The name of the model that Immich uses by default.
@@ -95,16 +94,7 @@ impl World {
 
     /// The answer, which is as the document says.
     async fn answer(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
-        let request = request.build().unwrap();
-        let (method, path) = (request.method().clone(), request.url().path().to_owned());
-        let answer = self.client.execute(request).await.unwrap();
-        let status = answer.status().as_u16();
-        let kind = answer.headers()["content-type"]
-            .to_str()
-            .unwrap()
-            .to_owned();
-        let body = answer.json().await.unwrap();
-        document::check(method.as_str(), &path, status, &kind, &body);
+        let (status, _, body) = support::answer(&self.client, request).await;
         (status, body)
     }
 

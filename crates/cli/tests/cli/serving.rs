@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStderr, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -23,6 +23,17 @@ struct Served {
     host: String,
 }
 
+/// Where a server says that it is, and what it goes on to say.
+fn address_of(process: &mut Child) -> (String, BufReader<ChildStderr>) {
+    let mut line = String::new();
+    let mut said = BufReader::new(process.stderr.take().unwrap());
+    said.read_line(&mut line).unwrap();
+    let (_, address) = line
+        .split_once("http://")
+        .unwrap_or_else(|| panic!("{line}"));
+    (address.split(';').next().unwrap().to_owned(), said)
+}
+
 impl Served {
     fn start(world: &World) -> Served {
         let mut process = world
@@ -33,13 +44,7 @@ impl Served {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        let mut said = BufReader::new(process.stderr.take().unwrap());
-        said.read_line(&mut line).unwrap();
-        let (_, control) = line
-            .split_once("http://")
-            .unwrap_or_else(|| panic!("{line}"));
-        let control = control.split(';').next().unwrap().to_owned();
+        let (control, _) = address_of(&mut process);
         let body = json!({"name": "animals", "dimension": 2, "metric": "euclidean"});
         let mut connection = Connection::open(&control).unwrap();
         connection.ask("POST /indexes", &body.to_string()).unwrap();
@@ -433,12 +438,8 @@ fn keys_come_from_a_file() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    let mut told = BufReader::new(process.stderr.take().unwrap());
-    told.read_line(&mut line).unwrap();
-    let (_, address) = line.split_once("http://").unwrap();
-    let address = address.split(';').next().unwrap();
-    let mut connection = Connection::open(address).unwrap();
+    let (address, _told) = address_of(&mut process);
+    let mut connection = Connection::open(&address).unwrap();
     assert_eq!(connection.ask("GET /indexes", "").unwrap().0, 401);
     let pid = Pid::from_raw(process.id().try_into().unwrap());
     kill(pid, Signal::SIGINT).unwrap();

@@ -76,13 +76,7 @@ mod tests {
     fn the_columns_are_the_counts_whatever_is_written() {
         let directory = tempfile::tempdir().unwrap();
         let catalogue = Catalogue::open(&directory.path().join("catalogue.sqlite")).unwrap();
-        let model = ModelIdentity {
-            reference: "mini".to_owned(),
-            fingerprint: "abc".to_owned(),
-            precision: "f32".to_owned(),
-            dimension: 2,
-            text: None,
-        };
+        let model = ModelIdentity::for_tests(2);
         let mut state = 7u32;
         // Numerical Recipes' generator; its high bits are the better ones.
         let mut random = |below: u32| {

@@ -462,13 +462,7 @@ mod tests {
     fn colours_are_kept() {
         let directory = tempfile::tempdir().unwrap();
         let catalogue = Catalogue::open(&directory.path().join("catalogue.sqlite")).unwrap();
-        let model = ModelIdentity {
-            reference: "mini".to_owned(),
-            fingerprint: "abc".to_owned(),
-            precision: "f32".to_owned(),
-            dimension: 256,
-            text: None,
-        };
+        let model = ModelIdentity::for_tests(256);
         let engine = EngineKind::Embedded;
         catalogue
             .create_collection("birds", &model, engine)

@@ -413,13 +413,7 @@ mod tests {
     fn the_records_of_version_7_keep_their_words() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("catalogue.sqlite");
-        let model = ModelIdentity {
-            reference: "mini".to_owned(),
-            fingerprint: "abc".to_owned(),
-            precision: "f32".to_owned(),
-            dimension: 256,
-            text: None,
-        };
+        let model = ModelIdentity::for_tests(256);
         let record = |id: &str, caption: &str| Record {
             id: id.to_owned(),
             place: format!("/{id}.jpg"),

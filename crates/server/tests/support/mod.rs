@@ -125,22 +125,11 @@ impl World {
 
     /// The status and the body, which is a problem wherever the status is one, and as the document describes it.
     pub async fn answer(&self, request: RequestBuilder) -> (u16, Value) {
-        let request = request.build().unwrap();
-        let (method, path) = (request.method().clone(), request.url().path().to_owned());
-        let answer = self.client.execute(request).await.unwrap();
-        let status = answer.status().as_u16();
-        let kind = answer.headers()["content-type"]
-            .to_str()
-            .unwrap()
-            .to_owned();
+        let (status, kind, body) = answer(&self.client, request).await;
         let is_problem = kind == "application/problem+json";
         assert_eq!(is_problem, status >= 400, "{status} {kind}");
-        let body: Value = answer.json().await.unwrap();
         if is_problem {
             assert_eq!(body["status"], json!(status));
-        }
-        if path.starts_with("/api/v1/") {
-            document::check(method.as_str(), &path, status, &kind, &body);
         }
         (status, body)
     }
@@ -154,6 +143,24 @@ impl World {
         let request = request.header("content-type", "application/json");
         self.answer(request.body(body.to_string())).await
     }
+}
+
+/// The status, the kind of the body and the body, which is as the document says, where that is about it.
+pub async fn answer(client: &Client, request: RequestBuilder) -> (u16, String, Value) {
+    let request = request.build().unwrap();
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let answer = client.execute(request).await.unwrap();
+    let status = answer.status().as_u16();
+    let kind = answer.headers()["content-type"].to_str().unwrap();
+    let kind = kind.to_owned();
+    let body: Value = answer.json().await.unwrap();
+    if ["/api/v1/", "/predict", "/v1/"]
+        .iter()
+        .any(|it| path.starts_with(it))
+    {
+        document::check(method.as_str(), &path, status, &kind, &body);
+    }
+    (status, kind, body)
 }
 
 pub fn client() -> Client {
