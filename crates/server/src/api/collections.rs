@@ -149,10 +149,16 @@ pub(super) async fn duplicates(
     read.await
 }
 
-/// The ids of the pictures that are there several times, the one to keep first.
+/// The ids of the pictures that are there several times, the one to keep first. All pairs are compared: on a thread of its
+/// own, since searches would wait behind it for those that all share.
 fn groups_of(collection: &Collection<'_>) -> search::Result<Vec<Vec<String>>> {
     let options = DuplicateOptions::of_model(collection.model());
-    let found = collection.duplicates(&options, |_, _| {})?;
+    let compare = || collection.duplicates(&options, |_, _| {});
+    let found = match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
+        Ok(own) => own.install(compare),
+        // There is no thread to be had: then by those that all share.
+        Err(_) => compare(),
+    }?;
     let groups = found.groups.into_iter().map(|group| {
         let others = group.superfluous.into_iter().map(|it| it.file.id);
         std::iter::once(group.keep.id).chain(others).collect()
