@@ -10,7 +10,7 @@ fn main() -> Result<()> {
     let server = here.join("../../crates/server");
     let is_check = std::env::args().any(|argument| argument == "--check");
     let made = tempfile::tempdir()?;
-    for (folder, is_server) in [("src/pinecone/data_plane/grpc", true), ("tests/grpc", false)] {
+    for (folder, is_server) in [("src/pinecone/data_plane/grpc", true), ("tests/server/grpc", false)] {
         make(here, made.path(), is_server)?;
         // Named so for what has no package.
         let code = std::fs::read(made.path().join("_.rs"))?;

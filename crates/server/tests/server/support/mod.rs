@@ -1,8 +1,6 @@
 //! A server on loopback, its store, and a client.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-#![allow(unreachable_pub, missing_docs, reason = "it is included as a module")]
 
-pub mod document;
+pub(crate) mod document;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -18,13 +16,13 @@ use tokio::task::JoinHandle;
 
 /// A folder with the pictures that ship with clipseek, in `demo`, and a store with them in the collection `birds`. It is
 /// filled once, and not changed.
-pub fn filled() -> &'static Path {
+pub(crate) fn filled() -> &'static Path {
     static FILLED: OnceLock<tempfile::TempDir> = OnceLock::new();
     FILLED.get_or_init(filled_anew).path()
 }
 
 /// The same for one test, to change.
-pub fn filled_anew() -> tempfile::TempDir {
+pub(crate) fn filled_anew() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let table = demo::unpack(&directory.path().join("demo")).unwrap();
     fill(directory.path(), table, "birds");
@@ -32,7 +30,7 @@ pub fn filled_anew() -> tempfile::TempDir {
 }
 
 /// The same with the first pictures only.
-pub fn filled_with_few(count: usize) -> tempfile::TempDir {
+pub(crate) fn filled_with_few(count: usize) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let table = demo::unpack(&directory.path().join("demo")).unwrap();
     let few = directory.path().join("demo/few.csv");
@@ -44,7 +42,7 @@ pub fn filled_with_few(count: usize) -> tempfile::TempDir {
 }
 
 /// Adds the pictures of a source to a collection of the store in a directory.
-pub fn fill(directory: &Path, source: PathBuf, collection: &str) {
+pub(crate) fn fill(directory: &Path, source: PathBuf, collection: &str) {
     let clipseek = Clipseek::new(Settings::in_directory(&directory.join("store")));
     let request = AddRequest {
         sources: vec![source],
@@ -58,25 +56,25 @@ pub fn fill(directory: &Path, source: PathBuf, collection: &str) {
 }
 
 /// A server, and a client of it.
-pub struct World {
-    pub address: String,
-    pub client: Client,
-    pub key: &'static str,
+pub(crate) struct World {
+    pub(crate) address: String,
+    pub(crate) client: Client,
+    pub(crate) key: &'static str,
     end: oneshot::Sender<()>,
     served: JoinHandle<Result<(), ServerError>>,
 }
 
 impl World {
     /// A server of the store in a directory.
-    pub async fn with(directory: &Path, keys: Keys) -> World {
+    pub(crate) async fn with(directory: &Path, keys: Keys) -> World {
         World::of(directory, |options| options.keys = keys).await
     }
 
-    pub async fn of(directory: &Path, change: impl FnOnce(&mut ServerOptions)) -> World {
+    pub(crate) async fn of(directory: &Path, change: impl FnOnce(&mut ServerOptions)) -> World {
         World::of_settings(directory, |_| {}, change).await
     }
 
-    pub async fn of_settings(
+    pub(crate) async fn of_settings(
         directory: &Path,
         set: impl FnOnce(&mut Settings),
         change: impl FnOnce(&mut ServerOptions),
@@ -85,7 +83,7 @@ impl World {
     }
 
     /// A server of this store.
-    pub async fn of_store(
+    pub(crate) async fn of_store(
         store: &Path,
         set: impl FnOnce(&mut Settings),
         change: impl FnOnce(&mut ServerOptions),
@@ -113,18 +111,18 @@ impl World {
         }
     }
 
-    pub async fn end(self) {
+    pub(crate) async fn end(self) {
         self.end.send(()).unwrap();
         self.served.await.unwrap().unwrap();
     }
 
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = format!("{}{path}", self.address);
         self.client.request(method, url).header("Api-Key", self.key)
     }
 
     /// The status and the body, which is a problem wherever the status is one, and as the document describes it.
-    pub async fn answer(&self, request: RequestBuilder) -> (u16, Value) {
+    pub(crate) async fn answer(&self, request: RequestBuilder) -> (u16, Value) {
         let (status, kind, body) = answer(&self.client, request).await;
         let is_problem = kind == "application/problem+json";
         assert_eq!(is_problem, status >= 400, "{status} {kind}");
@@ -134,11 +132,11 @@ impl World {
         (status, body)
     }
 
-    pub async fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         self.answer(self.request(Method::GET, path)).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         let request = self.request(Method::POST, path);
         let request = request.header("content-type", "application/json");
         self.answer(request.body(body.to_string())).await
@@ -146,7 +144,7 @@ impl World {
 }
 
 /// The status, the kind of the body and the body, which is as the document says, where that is about it.
-pub async fn answer(client: &Client, request: RequestBuilder) -> (u16, String, Value) {
+pub(crate) async fn answer(client: &Client, request: RequestBuilder) -> (u16, String, Value) {
     let request = request.build().unwrap();
     let (method, path) = (request.method().clone(), request.url().path().to_owned());
     let answer = client.execute(request).await.unwrap();
@@ -163,7 +161,7 @@ pub async fn answer(client: &Client, request: RequestBuilder) -> (u16, String, V
     (status, kind, body)
 }
 
-pub fn client() -> Client {
+pub(crate) fn client() -> Client {
     let builder = net::client(&net::ClientSettings::default()).unwrap();
     builder.build().unwrap()
 }

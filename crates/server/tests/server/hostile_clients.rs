@@ -1,7 +1,5 @@
 //! What hostile clients send to the JSON API: each is refused, or harmless.
 
-mod support;
-
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::{World, filled, filled_with_few};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clipseek::picture::Picture;
 use reqwest::{Method, multipart};
 use serde_json::{Value, json};
 use server::Keys;
-use support::{World, filled, filled_with_few};
 
 const COLLECTION: &str = "/api/v1/collections/birds";
 

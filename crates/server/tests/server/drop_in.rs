@@ -1,7 +1,5 @@
 //! What takes the place of other services: clients of Immich's machine learning service and of OpenAI's embeddings.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
@@ -94,7 +92,7 @@ impl World {
 
     /// The answer, which is as the document says.
     async fn answer(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
-        let (status, _, body) = support::answer(&self.client, request).await;
+        let (status, _, body) = crate::support::answer(&self.client, request).await;
         (status, body)
     }
 

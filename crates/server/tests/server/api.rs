@@ -1,7 +1,5 @@
 //! The API as a client sees it, over a server on loopback.
 
-mod support;
-
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,7 +14,7 @@ const HANG: Duration = Duration::from_secs(60);
 
 /// A server, and a client of it.
 struct World {
-    served: support::World,
+    served: crate::support::World,
     version: &'static str,
 }
 
@@ -24,7 +22,8 @@ impl World {
     async fn start(store: &Path, keys: &[&str]) -> World {
         let keys = keys.iter().collect::<Keys>();
         World {
-            served: support::World::of_store(store, |_| {}, |options| options.keys = keys).await,
+            served: crate::support::World::of_store(store, |_| {}, |options| options.keys = keys)
+                .await,
             version: "2025-10",
         }
     }

@@ -1,9 +1,8 @@
 //! The data plane over gRPC, as a client sees it.
 
-#[path = "grpc/generated.rs"]
 #[rustfmt::skip]
 #[allow(missing_docs, unreachable_pub, rust_2018_idioms, clippy::all, clippy::pedantic)]
-mod generated;
+pub(crate) mod generated;
 
 use std::num::NonZeroU32;
 use std::path::Path;

@@ -12,7 +12,7 @@ const LOCATION: &str = "http://localhost/document";
 fn document() -> &'static Value {
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
     DOCUMENT.get_or_init(|| {
-        let text = include_str!("../../src/api/openapi.json");
+        let text = include_str!("../../../src/api/openapi.json");
         let mut document = serde_json::from_str(text).unwrap();
         close(&mut document);
         document
@@ -34,7 +34,7 @@ fn close(value: &mut Value) {
 }
 
 /// All operations: their paths, methods and descriptions.
-pub fn operations() -> impl Iterator<Item = (&'static str, String, &'static Value)> {
+pub(crate) fn operations() -> impl Iterator<Item = (&'static str, String, &'static Value)> {
     let paths = document()["paths"].as_object().unwrap().iter();
     paths.flat_map(|(path, operations)| {
         let operations = operations.as_object().unwrap().iter();
@@ -50,7 +50,7 @@ fn is_of(path: &str, template: &str) -> bool {
 }
 
 /// Follows a reference within the document.
-pub fn resolved(value: &'static Value) -> &'static Value {
+pub(crate) fn resolved(value: &'static Value) -> &'static Value {
     match value["$ref"].as_str() {
         Some(reference) => document().pointer(&reference[1..]).unwrap(),
         None => value,
@@ -59,7 +59,7 @@ pub fn resolved(value: &'static Value) -> &'static Value {
 
 /// Asserts that the document describes an answer in JSON. What no operation is asked by, it doesn't.
 #[track_caller]
-pub fn check(method: &str, path: &str, status: u16, kind: &str, answer: &Value) {
+pub(crate) fn check(method: &str, path: &str, status: u16, kind: &str, answer: &Value) {
     let operation = operations().find(|(template, its, _)| its == method && is_of(path, template));
     let Some((_, _, operation)) = operation else {
         assert!([404, 405].contains(&status), "{method} {path}: {status}");

@@ -1,12 +1,10 @@
 //! Which pages of other sites browsers let ask the server.
 
-mod support;
-
+use crate::support::{World, filled};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 use server::Keys;
-use support::{World, filled};
 
 const SHOP: &str = "https://shop.example";
 const OTHER: &str = "https://other.example";

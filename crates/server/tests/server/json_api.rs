@@ -1,16 +1,14 @@
 //! The JSON API, over a server on loopback with the pictures that ship with clipseek.
 
-mod support;
-
 use std::collections::BTreeSet;
 
+use crate::support::{World, document, fill, filled, filled_anew, filled_with_few};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clipseek::picture::{Limits, Picture};
 use reqwest::{Method, multipart};
 use serde_json::{Value, json};
 use server::Keys;
-use support::{World, document, fill, filled, filled_anew, filled_with_few};
 
 const COLLECTION: &str = "/api/v1/collections/birds";
 

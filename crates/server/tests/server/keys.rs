@@ -1,23 +1,18 @@
 //! Keys that are tied to collections and to columns: what they don't see isn't there, whichever endpoint is asked.
 
-#[path = "grpc/generated.rs"]
-#[rustfmt::skip]
-#[allow(missing_docs, unreachable_pub, rust_2018_idioms, clippy::all, clippy::pedantic)]
-mod generated;
-mod support;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use clipseek::{Clipseek, Settings};
-use generated::vector_service_client::VectorServiceClient;
-use generated::{
+use crate::grpc::generated;
+use crate::grpc::generated::vector_service_client::VectorServiceClient;
+use crate::grpc::generated::{
     DescribeIndexStatsRequest, FetchByMetadataRequest, FetchRequest, ListRequest, QueryRequest,
 };
+use crate::support::{World, fill, filled, filled_with_few};
+use clipseek::{Clipseek, Settings};
 use reqwest::{Method, RequestBuilder, multipart};
 use serde_json::{Value, json};
 use server::{Keys, endpoints};
-use support::{World, fill, filled, filled_with_few};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
@@ -126,7 +121,7 @@ fn requests(world: &World, path: &str, name: &str, job: &str) -> Vec<RequestBuil
 
 /// The paths of the JSON API, as its document has them.
 fn paths() -> BTreeSet<&'static str> {
-    let paths = support::document::operations().map(|(path, ..)| path);
+    let paths = crate::support::document::operations().map(|(path, ..)| path);
     paths.filter(|path| path.starts_with("/api/v1/")).collect()
 }
 

@@ -1,14 +1,12 @@
 //! Whole files: sent part by part, and only as long as they are what was added.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::{World, fill, filled, filled_with_few};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use server::Keys;
-use support::{World, fill, filled, filled_with_few};
 
 const COLLECTION: &str = "/api/v1/collections/birds";
 

@@ -1,17 +1,15 @@
 //! The files of uploads: they go with their picture and with their collection, and nobody else's do.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use crate::support::{World, fill, filled_with_few};
 use clipseek::picture::Picture;
 use clipseek::{Clipseek, Deletion, Settings};
 use reqwest::{Method, multipart};
 use search::{AddOptions, Store};
 use serde_json::{Value, json};
 use server::Keys;
-use support::{World, fill, filled_with_few};
 
 const COLLECTION: &str = "/api/v1/collections/birds";
 
