@@ -399,6 +399,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::limits::is_zero;
     use crate::score::Scorer;
 
     fn values(length: usize) -> impl Strategy<Value = Vec<f32>> {
@@ -429,7 +430,6 @@ mod tests {
             (query, vector) in (1..200_usize).prop_flat_map(|n| (values(n), values(n))),
         ) {
             for metric in Metric::ALL {
-                let is_zero = |values: &[f32]| values.iter().all(|&value| value == 0.0);
                 let zero = is_zero(&query) || is_zero(&vector);
                 if metric == Metric::Cosine && zero {
                     continue;
@@ -451,6 +451,10 @@ mod tests {
         fn rough_bounds_exclude_no_more_than_the_first(
             (query, vector) in (1..200_usize).prop_flat_map(|n| (values(n), values(n))),
         ) {
+            // There is no cosine of zeros, and nobody asks for its bounds.
+            if is_zero(&query) || is_zero(&vector) {
+                return Ok(());
+            }
             let estimator = Estimator::new(Metric::Cosine, &query);
             for vector in [&vector, &query] {
                 let mut high = vec![0; row_length(vector.len())];
