@@ -28,6 +28,7 @@ mod segment_name;
 mod shared;
 mod sparse_search;
 mod sparse_tables;
+mod survey;
 mod tables;
 mod view;
 
@@ -39,6 +40,7 @@ pub use self::check::{Damage, Report};
 use self::database::Database;
 pub use self::index::{EmbeddedIndex, Vectors};
 use self::shared::Shared;
+pub use self::survey::Revision;
 use crate::{Error, IndexDescription, IndexSettings, IndexSpec, Result};
 
 /// The database's name in the engine's directory.

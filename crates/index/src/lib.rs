@@ -50,7 +50,7 @@ pub mod wire;
 
 pub use deployment::Deployment;
 pub use description::{IndexDescription, IndexSettings, IndexSpec, IndexStats, NamespaceStats};
-pub use embedded::{Damage, Embedded, EmbeddedIndex, Report, Vectors};
+pub use embedded::{Damage, Embedded, EmbeddedIndex, Report, Revision, Vectors};
 pub use engine::{Engine, EngineKind, Index};
 pub use error::{Error, Result};
 pub use filter::Filter;

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use index::{
@@ -188,6 +188,7 @@ fn query(index: &EmbeddedIndex, namespace: &str, model: &Model, random: &mut Ran
         }
     };
     let expected = plain_search(model, index.metric(), &values, top_k, filter.as_ref());
+    survey(index, namespace, model, &values, filter.as_ref(), random);
     let query = Query {
         filter,
         include_values: true,
@@ -195,6 +196,50 @@ fn query(index: &EmbeddedIndex, namespace: &str, model: &Model, random: &mut Ran
         ..Query::new(by, top_k)
     };
     assert_eq!(index.query(namespace, &query).unwrap(), expected);
+}
+
+/// What is told without ranking is what a ranking of all tells.
+fn survey(
+    index: &EmbeddedIndex,
+    namespace: &str,
+    model: &Model,
+    values: &[f32],
+    filter: Option<&Filter>,
+    random: &mut Random,
+) {
+    let metric = index.metric();
+    let all = plain_search(model, metric, values, usize::MAX, filter);
+    // The score of one of them, and one that may lie between.
+    let nth = random.below(all.len().max(1) as u64) as usize;
+    let least = all.get(nth).map_or(0.5, |found| found.score);
+    for least in [least, least + 0.01, 0.0] {
+        let reaches = |score: f32| match metric.larger_is_better() {
+            true => score >= least,
+            false => score <= least,
+        };
+        let expected = all.iter().filter(|found| reaches(found.score)).count();
+        let counted = index.count_scoring(namespace, values, least, filter);
+        assert_eq!(counted.unwrap(), expected);
+    }
+    let Some(filter) = filter else { return };
+    let matching: BTreeSet<String> = all.into_iter().map(|found| found.id).collect();
+    let ids = index.ids_matching(namespace, filter, matching.len());
+    let ids = ids.unwrap().map(|ids| ids.into_iter().collect());
+    assert_eq!(ids.as_ref(), Some(&matching));
+    if let Some(too_few) = matching.len().checked_sub(1) {
+        let none = index.ids_matching(namespace, filter, too_few);
+        assert_eq!(none.unwrap(), None);
+    }
+    let mut asked: Vec<String> = model.values().map(|vector| vector.id.clone()).collect();
+    asked.push("not there".to_owned());
+    asked.reverse();
+    let expected: Vec<String> = asked
+        .iter()
+        .filter(|id| matching.contains(*id))
+        .cloned()
+        .collect();
+    let retained = index.retain_matching(namespace, filter, asked);
+    assert_eq!(retained.unwrap(), expected);
 }
 
 /// Enough for every run; `PROPTEST_CASES` asks for more.

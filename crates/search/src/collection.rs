@@ -1,5 +1,5 @@
 use clip::Model;
-use index::{EngineKind, Filter, Index};
+use index::{EngineKind, Filter, Index, Revision};
 use serde::Serialize;
 
 use crate::catalogue::{Catalogue, CollectionKey, CollectionRow};
@@ -68,6 +68,14 @@ pub struct Collection<'store> {
     row: CollectionRow,
 }
 
+/// A state of a collection: while it is the same, a question has the same answer, but for files that are gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CollectionState {
+    catalogue: i64,
+    images: Revision,
+    captions: Revision,
+}
+
 impl<'store> Collection<'store> {
     pub(crate) fn new(
         catalogue: &'store Catalogue,
@@ -125,6 +133,21 @@ impl<'store> Collection<'store> {
     /// Those of the catalogue.
     pub fn catalogue_state(&self) -> Result<i64> {
         self.catalogue.state()
+    }
+
+    /// Its state; `None` where its vectors are beyond this machine, which tells nothing of their changes.
+    ///
+    /// # Errors
+    /// Those of the catalogue and of the engine.
+    pub fn state(&self) -> Result<Option<CollectionState>> {
+        let Some(embedded) = self.index.embedded() else {
+            return Ok(None);
+        };
+        Ok(Some(CollectionState {
+            catalogue: self.catalogue.state()?,
+            images: embedded.revision(IMAGES)?,
+            captions: embedded.revision(CAPTIONS)?,
+        }))
     }
 
     /// How many captions its pictures have whose files are there.

@@ -44,7 +44,9 @@ mod vectors;
 
 pub use address::Address;
 pub use check::{CheckOptions, CheckReport, Fault, FaultKind};
-pub use collection::{CAPTIONS, Collection, CollectionInfo, IMAGES, is_of_collections};
+pub use collection::{
+    CAPTIONS, Collection, CollectionInfo, CollectionState, IMAGES, is_of_collections,
+};
 pub use contribution::Contribution;
 pub use duplicates::{Duplicate, DuplicateFile, DuplicateGroup, DuplicateOptions, Duplicates};
 pub use embedder::Embedder;
@@ -64,5 +66,5 @@ pub use merge::{MergeEvent, MergeReport};
 pub use metadata::is_taken;
 pub use query::{Hit, Hits, Order, Query, SearchOptions, Within};
 pub use record::{NewRecord, Record};
-pub use stamp::FileStamp;
+pub use stamp::{FileStamp, is_gone};
 pub use store::{Placement, Store, StoreSettings};

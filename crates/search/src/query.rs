@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clip::Model;
-use index::{Filter, Match, Metadata};
+use index::{Filter, Match, Metadata, Metric};
 use picture::{ContentHash, Limits};
 use serde::Serialize;
 
@@ -19,6 +19,9 @@ use crate::stamp::is_gone;
 
 /// Vectors fetched at a time.
 const PAGE: usize = 256;
+
+/// Up to so many times as many pictures as are wanted are put in order by date one by one.
+const FEW: usize = 16;
 
 /// How much to find, and what to leave out.
 #[derive(Clone, Debug, Default)]
@@ -49,18 +52,28 @@ impl SearchOptions {
     /// How far each ranking goes at first: where several are made one, further than the answer, since the
     /// best of all need not be the best of any.
     fn depth(&self) -> usize {
-        let wanted = self.offset.saturating_add(self.top_k);
         let is_single = self.keywords.is_none() && self.within != Within::Both;
         match (is_single, self.counted) {
             // By date, any of those that are found may be the first.
             _ if self.order != Order::Best => index::TOP_K_LIMIT,
-            (true, _) if self.fold.is_some() => whole_parts(wanted).min(index::TOP_K_LIMIT),
-            (true, _) => wanted,
+            (true, _) => self.depth_of_one().min(index::TOP_K_LIMIT),
             // The same for each part of the answer, so that its order is.
             (false, true) => index::TOP_K_LIMIT,
             (false, false) if self.fold.is_some() => index::TOP_K_LIMIT,
-            (false, false) => wanted.max(FUSED),
+            (false, false) => self.wanted().max(FUSED),
         }
+    }
+
+    /// How far a ranking goes that is the order of the answer.
+    fn depth_of_one(&self) -> usize {
+        match self.fold {
+            Some(_) => whole_parts(self.wanted()),
+            None => self.wanted(),
+        }
+    }
+
+    fn wanted(&self) -> usize {
+        self.offset.saturating_add(self.top_k)
     }
 }
 
@@ -233,11 +246,14 @@ impl Collection<'_> {
     /// # Errors
     /// Those of the catalogue and of the engine.
     pub fn newest(&self, options: &SearchOptions) -> Result<Hits> {
-        self.find(Scan::without_vector(options), options, |scan| {
+        let scan = Scan {
+            depth: options.depth_of_one().min(index::TOP_K_LIMIT),
+            ..Scan::without_vector(options)
+        };
+        self.find(scan, options, |scan| {
             let is_newest_first = options.order != Order::Oldest;
-            let ids = self.catalogue.ids_by_date(self.key(), is_newest_first)?;
             Ok(Ranked {
-                rankings: vec![Ranking::Dates(self.matching(ids, scan)?)],
+                rankings: vec![Ranking::Dates(self.by_date(scan, is_newest_first)?)],
                 best: None,
             })
         })
@@ -275,22 +291,26 @@ impl Collection<'_> {
 
     /// How many pictures a scan is about, up to 10,000, where that can be told without ranking them.
     fn count(&self, scan: &Scan<'_>, options: &SearchOptions) -> Result<Option<usize>> {
-        let is_all = options.threshold.is_none()
-            && options.keywords.is_none()
-            && options.within == Within::Images;
-        let count = match (scan.filter, self.index.embedded()) {
-            _ if !is_all => return Ok(None),
-            (None, _) => usize::try_from(self.index.count(IMAGES)?).unwrap_or(usize::MAX),
-            (Some(filter), Some(embedded)) => embedded.count_matching(IMAGES, filter)?,
-            (Some(_), None) => return Ok(None),
+        if options.keywords.is_some() || options.within != Within::Images {
+            return Ok(None);
+        }
+        let (values, filter) = (&scan.values, scan.filter);
+        let count = match (options.threshold, filter, self.index.embedded()) {
+            (None, None, _) => usize::try_from(self.index.count(IMAGES)?).unwrap_or(usize::MAX),
+            (None, Some(filter), Some(embedded)) => embedded.count_matching(IMAGES, filter)?,
+            (Some(least), _, Some(embedded)) => {
+                embedded.count_scoring(IMAGES, values, least, filter)?
+            }
+            (_, _, None) => return Ok(None),
         };
         let own: Vec<&str> = scan.own.iter().map(String::as_str).collect();
         let own = self.index.fetch(IMAGES, &own)?.into_iter();
-        let own = own.filter(|it| {
-            scan.filter
-                .is_none_or(|filter| filter.matches(&it.metadata))
-        });
-        let others = count.saturating_sub(own.count());
+        let is_counted = |own: &index::Vector| {
+            let similarity = || Metric::Cosine.score(values, &own.values);
+            filter.is_none_or(|filter| filter.matches(&own.metadata))
+                && options.threshold.is_none_or(|least| similarity() >= least)
+        };
+        let others = count.saturating_sub(own.filter(is_counted).count());
         Ok(Some(others.min(index::TOP_K_LIMIT)))
     }
 
@@ -351,11 +371,25 @@ impl Collection<'_> {
     }
 
     /// Those of the pictures that the scan's filter leaves, as many as it wants.
-    fn matching(&self, mut ids: Vec<String>, scan: &Scan<'_>) -> Result<Vec<String>> {
-        let Some(filter) = scan.filter else {
-            ids.truncate(scan.depth);
-            return Ok(ids);
+    fn matching(&self, ids: Vec<String>, scan: &Scan<'_>) -> Result<Vec<String>> {
+        let mut ids = match scan.filter {
+            Some(filter) => self.retain_matching(ids, filter, scan.depth)?,
+            None => ids,
         };
+        ids.truncate(scan.depth);
+        Ok(ids)
+    }
+
+    /// Those of the pictures that a filter leaves: all, or `limit` at least.
+    fn retain_matching(
+        &self,
+        ids: Vec<String>,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Vec<String>> {
+        if let Some(embedded) = self.index.embedded() {
+            return Ok(embedded.retain_matching(IMAGES, filter, ids)?);
+        }
         let mut found = Vec::new();
         for page in ids.chunks(PAGE) {
             let page: Vec<&str> = page.iter().map(String::as_str).collect();
@@ -364,12 +398,47 @@ impl Collection<'_> {
             let matching: HashSet<String> = matching.map(|vector| vector.id).collect();
             let in_order = page.into_iter().filter(|id| matching.contains(*id));
             found.extend(in_order.map(str::to_owned));
-            if found.len() >= scan.depth {
+            if found.len() >= limit {
                 break;
             }
         }
-        found.truncate(scan.depth);
         Ok(found)
+    }
+
+    /// The pictures that the scan's filter leaves, by when they were taken, as many as it wants.
+    fn by_date(&self, scan: &Scan<'_>, is_newest_first: bool) -> Result<Vec<String>> {
+        let page = |skipped, limit| {
+            self.catalogue
+                .ids_by_date(self.key(), is_newest_first, skipped, limit)
+        };
+        let Some(filter) = scan.filter else {
+            return page(0, scan.depth);
+        };
+        // Few are put in order by themselves. Of many, the first are soon found.
+        if let Some(embedded) = self.index.embedded()
+            && let Some(few) = embedded.ids_matching(IMAGES, filter, FEW * scan.depth)?
+        {
+            let mut ids = self.in_order_of_date(&few, is_newest_first)?;
+            ids.truncate(scan.depth);
+            return Ok(ids);
+        }
+        let (mut found, mut skipped, mut limit) = (Vec::new(), 0, 2 * scan.depth);
+        loop {
+            let ids = page(skipped, limit)?;
+            let is_last = ids.len() < limit;
+            skipped += ids.len();
+            found.extend(self.retain_matching(ids, filter, limit)?);
+            if is_last || found.len() >= scan.depth {
+                found.truncate(scan.depth);
+                return Ok(found);
+            }
+            limit *= 2;
+        }
+    }
+
+    fn in_order_of_date(&self, ids: &[String], is_newest_first: bool) -> Result<Vec<String>> {
+        self.catalogue
+            .in_order_of_date(self.key(), ids, is_newest_first)
     }
 
     /// What is ranked, in the order that is wanted.
@@ -387,8 +456,8 @@ impl Collection<'_> {
         }
         let is_newest_first = options.order == Order::Newest;
         let mut found: HashMap<String, Evidence> = ranked.into_iter().collect();
-        let ids = self.catalogue.ids_by_date(self.key(), is_newest_first)?;
-        let in_order = ids.into_iter();
+        let ids: Vec<String> = found.keys().cloned().collect();
+        let in_order = self.in_order_of_date(&ids, is_newest_first)?.into_iter();
         Ok(in_order.filter_map(|id| found.remove_entry(&id)).collect())
     }
 
@@ -579,7 +648,7 @@ impl<'a> Scan<'a> {
             depth: if options.counted || options.fold.is_some() {
                 index::TOP_K_LIMIT
             } else {
-                options.offset.saturating_add(options.top_k)
+                options.wanted()
             },
             filter: options.filter.as_ref(),
         }

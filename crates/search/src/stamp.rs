@@ -77,7 +77,7 @@ pub(crate) fn is_readable(file: &Path) -> bool {
 }
 
 /// Whether there is no file. A place that can't be looked at may have one.
-pub(crate) fn is_gone(file: &Path) -> bool {
+pub fn is_gone(file: &Path) -> bool {
     matches!(file.try_exists(), Ok(false))
 }
 

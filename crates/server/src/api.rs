@@ -1,6 +1,7 @@
 //! The JSON API for applications, under `/api/v1`.
 
 mod access;
+mod answers;
 mod asked;
 mod classify;
 mod collections;

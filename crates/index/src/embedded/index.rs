@@ -43,9 +43,12 @@ impl EmbeddedIndex {
         Self { engine, row }
     }
 
-    #[cfg(test)]
     pub(super) fn engine(&self) -> &Arc<Shared> {
         &self.engine
+    }
+
+    pub(super) fn row(&self) -> &IndexRow {
+        &self.row
     }
 
     /// The index's name.
@@ -582,7 +585,11 @@ impl EmbeddedIndex {
         check_both(name, *dimension, *metric, values, sparse_values)
     }
 
-    fn check_query(&self, values: &[f32], sparse_values: Option<&SparseValues>) -> Result<()> {
+    pub(super) fn check_query(
+        &self,
+        values: &[f32],
+        sparse_values: Option<&SparseValues>,
+    ) -> Result<()> {
         let IndexRow {
             name,
             dimension,

@@ -168,6 +168,80 @@ pub(super) fn count(view: &View, condition: Option<&Condition>) -> usize {
     counts.sum()
 }
 
+/// How many vectors of `view` fulfil `condition` and score at least `least`.
+pub(super) fn count_scoring(
+    connection: &Connection,
+    view: &View,
+    query: &[f32],
+    least: f32,
+    condition: Option<&Condition>,
+) -> Result<usize> {
+    let metric = view.subject.metric;
+    let estimator = Estimator::new(metric, query);
+    let least = goodness(metric, least);
+    let busy = Busy::enter();
+    let counts = view.parts.iter().map(|part| {
+        let scan = Scan::of(part, &estimator, condition);
+        scan.over_chunks(
+            &busy,
+            Reaching::default,
+            |reaching, chunk| scan.count_words(reaching, chunk, least),
+            Reaching::joined,
+        )
+    });
+    let reaching = counts.fold(Reaching::default(), Reaching::joined);
+    drop(busy);
+    let scorer = Scorer::new(metric, query);
+    let mut values = vec![0.0; query.len()];
+    let mut count = reaching.surely;
+    for slot in reaching.perhaps {
+        tables::read_values(connection, slot, &mut values)?;
+        count += usize::from(goodness(metric, scorer.score(&values)) >= least);
+    }
+    Ok(count)
+}
+
+/// How many vectors reach a score.
+#[derive(Debug, Default)]
+struct Reaching {
+    surely: usize,
+    /// Those whose bounds don't tell.
+    perhaps: Vec<i64>,
+}
+
+impl Reaching {
+    fn joined(mut self, other: Self) -> Self {
+        self.surely += other.surely;
+        self.perhaps.extend(other.perhaps);
+        self
+    }
+}
+
+/// A score as a number that is larger for what is better.
+fn goodness(metric: Metric, score: f32) -> f32 {
+    if metric.larger_is_better() {
+        score
+    } else {
+        -score
+    }
+}
+
+/// The slots of the vectors of `view` that fulfil `condition`, in order.
+pub(super) fn slots(view: &View, condition: &Condition) -> Vec<i64> {
+    let mut found = Vec::new();
+    for part in &view.parts {
+        let (segment, slots) = (&part.segment, part.segment.slots());
+        match wanted(part, Some(condition)) {
+            Some(wanted) => {
+                let members = wanted.members(0, segment.len().div_ceil(64));
+                found.extend(members.map(|ordinal| slots[ordinal]));
+            }
+            None => found.extend(slots),
+        }
+    }
+    found
+}
+
 /// The vectors of `part` that are there and fulfil `condition`; `None` where these are all.
 fn wanted(part: &Part, condition: Option<&Condition>) -> Option<Bitset> {
     let segment = &*part.segment;
@@ -189,23 +263,13 @@ fn scan<'a>(
     threshold: &'a Threshold,
     busy: &Busy,
 ) -> Shortlist<'a> {
-    let segment = &*part.segment;
-    let scan = Scan {
-        segment,
-        coarse: segment.coarse(),
-        fine: segment.fine(),
-        lengths: segment.lengths(),
-        estimator,
-        wanted: wanted(part, condition),
-    };
-    let chunks = 0..segment.len().div_ceil(64 * WORDS_AT_ONCE);
-    let nothing = || Shortlist::new(top_k, threshold);
-    let and_chunk = |shortlist, chunk| scan.words(shortlist, chunk * WORDS_AT_ONCE);
-    if busy.are_all() {
-        return chunks.fold(nothing(), and_chunk);
-    }
-    let parts = chunks.into_par_iter().fold(nothing, and_chunk);
-    parts.reduce(nothing, Shortlist::joined)
+    let scan = Scan::of(part, estimator, condition);
+    scan.over_chunks(
+        busy,
+        || Shortlist::new(top_k, threshold),
+        |shortlist, chunk| scan.words(shortlist, chunk),
+        Shortlist::joined,
+    )
 }
 
 /// A scan that goes on. Where there are as many as there are cores, each stays on its own thread: to wake others would only
@@ -247,24 +311,68 @@ struct Scan<'a> {
 /// A vector that the first bound did not exclude, and the product that gave it.
 type Survivor = (usize, i32);
 
-impl Scan<'_> {
-    /// Offers the wanted ones of [`WORDS_AT_ONCE`] words of vectors to `shortlist`.
-    fn words<'a>(&self, mut shortlist: Shortlist<'a>, first: usize) -> Shortlist<'a> {
+impl<'s> Scan<'s> {
+    fn of(part: &'s Part, estimator: &'s Estimator, condition: Option<&Condition>) -> Self {
+        let segment = &*part.segment;
+        Scan {
+            segment,
+            coarse: segment.coarse(),
+            fine: segment.fine(),
+            lengths: segment.lengths(),
+            estimator,
+            wanted: wanted(part, condition),
+        }
+    }
+
+    /// Goes through the segment in chunks of [`WORDS_AT_ONCE`] words of vectors, on all cores that are free.
+    fn over_chunks<T: Send>(
+        &self,
+        busy: &Busy,
+        nothing: impl Fn() -> T + Sync + Send,
+        and_chunk: impl Fn(T, usize) -> T + Sync + Send,
+        joined: impl Fn(T, T) -> T + Sync + Send,
+    ) -> T {
+        let chunks = 0..self.segment.len().div_ceil(64 * WORDS_AT_ONCE);
+        if busy.are_all() {
+            return chunks.fold(nothing(), and_chunk);
+        }
+        let parts = chunks.into_par_iter().fold(&nothing, and_chunk);
+        parts.reduce(&nothing, joined)
+    }
+
+    /// Offers the wanted ones of a chunk of vectors to `shortlist`.
+    fn words<'a>(&self, mut shortlist: Shortlist<'a>, chunk: usize) -> Shortlist<'a> {
         shortlist.listen();
+        for survivor in self.survivors(chunk, shortlist.threshold) {
+            self.offer(&mut shortlist, survivor);
+        }
+        shortlist
+    }
+
+    /// Counts the wanted ones of a chunk of vectors that score at least `least`.
+    fn count_words(&self, mut reaching: Reaching, chunk: usize, least: f32) -> Reaching {
+        for survivor in self.survivors(chunk, least) {
+            match self.bounds(survivor, least) {
+                Some(bounds) if bounds.low >= least => reaching.surely += 1,
+                Some(_) => reaching.perhaps.push(self.segment.slots()[survivor.0]),
+                None => {}
+            }
+        }
+        reaching
+    }
+
+    /// The wanted ones of a chunk of vectors that may score `threshold`, as far as their high halves tell.
+    fn survivors(&self, chunk: usize, threshold: f32) -> Vec<Survivor> {
+        let first = chunk * WORDS_AT_ONCE;
         let end = first + WORDS_AT_ONCE;
         let ordinals = 64 * first..self.segment.len().min(64 * end);
-        let threshold = shortlist.threshold;
-        let survivors = match &self.wanted {
+        match &self.wanted {
             None => self.all(ordinals, threshold, |_| true),
             Some(wanted) if READ_FOR_ONE * wanted.count(first, end) >= ordinals.len() => {
                 self.all(ordinals, threshold, |ordinal| wanted.contains(ordinal))
             }
             Some(wanted) => self.each(wanted.members(first, end), threshold),
-        };
-        for survivor in survivors {
-            self.offer(&mut shortlist, survivor);
         }
-        shortlist
     }
 
     /// Those of the vectors at `ordinals` that are wanted and may score `threshold`.
@@ -331,19 +439,26 @@ impl Scan<'_> {
         }
     }
 
-    fn offer(&self, shortlist: &mut Shortlist<'_>, (ordinal, product): Survivor) {
+    fn offer(&self, shortlist: &mut Shortlist<'_>, survivor: Survivor) {
+        if let Some(bounds) = self.bounds(survivor, shortlist.threshold) {
+            shortlist.offer(self.segment.slots()[survivor.0], bounds);
+        }
+    }
+
+    /// The bounds of a vector by all its codes; `None` where they are below `threshold`.
+    fn bounds(&self, (ordinal, product): Survivor, threshold: f32) -> Option<Bounds> {
         let segment = self.segment;
         let low = segment.low(ordinal..ordinal + 1);
         let (factor, length) = (&self.fine[ordinal], self.length(ordinal));
         let bounds = self.estimator.second_bounds(product, low, factor, length);
-        if bounds.are_below(shortlist.threshold) {
-            return;
+        if bounds.are_below(threshold) {
+            return None;
         }
         let high = segment.high(ordinal..ordinal + 1);
         let bounds = self
             .estimator
             .last_bounds(product, high, low, factor, length);
-        shortlist.offer(segment.slots()[ordinal], bounds);
+        (!bounds.are_below(threshold)).then_some(bounds)
     }
 
     /// The vector's length; under cosine it is known without a look.
@@ -366,13 +481,7 @@ fn score(
     shortlist: &[Candidate],
 ) -> Result<Vec<Found>> {
     let scorer = Scorer::new(metric, query);
-    let goodness = |score: f32| {
-        if metric.larger_is_better() {
-            score
-        } else {
-            -score
-        }
-    };
+    let goodness = |score| goodness(metric, score);
     let mut values = vec![0.0; query.len()];
     let mut best: Vec<Found> = Vec::new();
     let mut rest = shortlist;

@@ -431,6 +431,26 @@ pub(super) fn vector_by_id(
         .transpose()
 }
 
+/// The slot of a vector.
+pub(super) fn slot_of(connection: &Connection, namespace: i64, id: &str) -> Result<Option<i64>> {
+    Ok(connection
+        .prepare_cached("SELECT slot FROM vectors WHERE namespace_id = ?1 AND id = ?2")?
+        .query_row(params![namespace, id], |row| row.get(0))
+        .optional()?)
+}
+
+/// The id of the vector in `slot`.
+pub(super) fn id_in(connection: &Connection, slot: i64) -> Result<String> {
+    connection
+        .prepare_cached("SELECT id FROM vectors WHERE slot = ?1")?
+        .query_row([slot], |row| row.get(0))
+        .optional()?
+        .ok_or(Error::DamagedVector {
+            slot,
+            what: "it is missing",
+        })
+}
+
 pub(super) fn vector_by_slot(connection: &Connection, slot: i64) -> Result<VectorRow> {
     connection
         .prepare_cached(&format!("{VECTOR} WHERE slot = ?1"))?

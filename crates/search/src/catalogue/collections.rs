@@ -30,7 +30,7 @@ pub(crate) struct CollectionRow {
 impl Catalogue {
     /// All collections, by name.
     pub(crate) fn collections(&self) -> Result<Vec<CollectionRow>> {
-        self.run(|connection| {
+        self.read(|connection| {
             connection
                 .prepare(&format!(
                     "SELECT {COLLECTION} FROM collections ORDER BY name"
@@ -41,7 +41,7 @@ impl Catalogue {
     }
 
     pub(crate) fn collection(&self, name: &str) -> Result<Option<CollectionRow>> {
-        self.run(|connection| {
+        self.read(|connection| {
             connection
                 .prepare_cached(&format!(
                     "SELECT {COLLECTION} FROM collections WHERE name = ?1"
@@ -53,7 +53,7 @@ impl Catalogue {
 
     /// How many pictures a collection has that are not missing, and how many captions these have.
     pub(crate) fn size(&self, key: CollectionKey) -> Result<(u64, u64)> {
-        self.run(|connection| {
+        self.read(|connection| {
             connection
                 .prepare_cached("SELECT pictures, captions FROM collections WHERE id = ?1")?
                 .query_row([key.0], |row| {

@@ -134,7 +134,7 @@ impl Catalogue {
     /// The files in a folder, or below it, that pictures of any collection have. All records are looked at.
     pub(crate) fn files_below(&self, folder: &Path) -> Result<Vec<String>> {
         let start = below(&folder.to_string_lossy());
-        self.run(|connection| {
+        self.read(|connection| {
             connection
                 .prepare_cached(
                     "SELECT DISTINCT coalesce(file, place) FROM records
@@ -147,7 +147,7 @@ impl Catalogue {
 
     /// How many pictures of a collection have no value of their own or of their source for a key of metadata.
     pub(crate) fn count_without(&self, key: CollectionKey, name: &str) -> Result<u64> {
-        self.run(|connection| {
+        self.read(|connection| {
             connection
                 .prepare_cached(
                     "SELECT count(*) FROM records WHERE collection = ?1 AND NOT missing
@@ -159,38 +159,82 @@ impl Catalogue {
         })
     }
 
-    /// The ids of all pictures that are there, the last taken first, or the first; then those without a date, by their ids.
+    /// The ids of pictures that are there, the last taken first, or the first; then those without a date, by their ids. At
+    /// most `limit` after the first `skipped`.
     pub(crate) fn ids_by_date(
         &self,
         key: CollectionKey,
         is_newest_first: bool,
+        skipped: usize,
+        limit: usize,
     ) -> Result<Vec<String>> {
-        let (mut dated, undated) = self.run(|connection| {
-            let mut statement = connection.prepare_cached(&format!(
-                "SELECT id, {TAKEN} IS NULL FROM records
-                 WHERE collection = ?1 AND NOT missing ORDER BY {TAKEN} DESC, id"
-            ))?;
-            let (mut dated, mut undated) = (Vec::new(), Vec::new());
-            let mut rows = statement.query([key.0])?;
-            while let Some(row) = rows.next()? {
-                let ids = if row.get(1)? {
-                    &mut undated
-                } else {
-                    &mut dated
-                };
-                ids.push(row.get(0)?);
-            }
-            Ok((dated, undated))
-        })?;
-        if !is_newest_first {
-            dated.reverse();
+        let of_all = "FROM records WHERE collection = ?1 AND NOT missing";
+        let ids = |condition: &str, skipped: usize, limit: usize| {
+            self.read(|connection| {
+                connection
+                    .prepare_cached(&format!(
+                        "SELECT id {of_all} {condition} LIMIT ?3 OFFSET ?2"
+                    ))?
+                    .query_map(params![key.0, skipped as i64, limit as i64], |row| {
+                        row.get(0)
+                    })?
+                    .collect::<rusqlite::Result<Vec<String>>>()
+            })
+        };
+        if is_newest_first {
+            // Those without a date come last.
+            return ids(&format!("ORDER BY {TAKEN} DESC, id"), skipped, limit);
         }
-        Ok([dated, undated].concat())
+        let dated = format!("AND {TAKEN} IS NOT NULL");
+        let mut found = ids(
+            &format!("{dated} ORDER BY {TAKEN}, id DESC"),
+            skipped,
+            limit,
+        )?;
+        if found.len() < limit {
+            let before: i64 = self.read(|connection| {
+                connection
+                    .prepare_cached(&format!("SELECT count(*) {of_all} {dated}"))?
+                    .query_row([key.0], |row| row.get(0))
+            })?;
+            let skipped = skipped.saturating_sub(before.unsigned_abs() as usize);
+            let undated = format!("AND {TAKEN} IS NULL ORDER BY id");
+            found.extend(ids(&undated, skipped, limit - found.len())?);
+        }
+        Ok(found)
+    }
+
+    /// Those of the pictures that are there, in the order of [`ids_by_date`](Self::ids_by_date).
+    pub(crate) fn in_order_of_date(
+        &self,
+        key: CollectionKey,
+        ids: &[String],
+        is_newest_first: bool,
+    ) -> Result<Vec<String>> {
+        let ids = serde_json::json!(ids).to_string();
+        let order = match is_newest_first {
+            true => format!("{TAKEN} DESC, records.id"),
+            // Those without a date by their ids all the same.
+            false => format!(
+                "{TAKEN} IS NULL, {TAKEN}, iif({TAKEN} IS NULL, records.id, NULL), records.id DESC"
+            ),
+        };
+        self.read(|connection| {
+            connection
+                // Each is looked up: SQLite might go through all pictures instead.
+                .prepare_cached(&format!(
+                    "SELECT records.id FROM json_each(?2) AS wanted
+                     CROSS JOIN records ON collection = ?1 AND records.id = wanted.value
+                     WHERE NOT missing ORDER BY {order}"
+                ))?
+                .query_map(params![key.0, ids], |row| row.get(0))?
+                .collect()
+        })
     }
 
     /// The sources that named records of a collection.
     pub(crate) fn sources(&self, key: CollectionKey) -> Result<Vec<String>> {
-        self.run(|connection| {
+        self.read(|connection| {
             connection
                 .prepare_cached("SELECT place FROM sources WHERE collection = ?1 ORDER BY place")?
                 .query_map([key.0], |row| row.get(0))?
@@ -200,7 +244,7 @@ impl Catalogue {
 
     /// What is kept of the columns of a source.
     pub(crate) fn columns(&self, key: CollectionKey, source: &str) -> Result<Option<String>> {
-        self.run(|connection| {
+        self.read(|connection| {
             connection
                 .prepare_cached("SELECT columns FROM sources WHERE collection = ?1 AND place = ?2")?
                 .query_row(params![key.0, source], |row| row.get(0))

@@ -496,7 +496,7 @@ mod tests {
         let record = catalogue.record(key, "a").unwrap().unwrap();
         assert_eq!(record.source.as_deref(), Some("/birds.csv"));
         assert_eq!((record.contributions, record.colour), (vec![], None));
-        assert_eq!(catalogue.ids_by_date(key, true).unwrap(), ["a"]);
+        assert_eq!(catalogue.ids_by_date(key, true, 0, 9).unwrap(), ["a"]);
         assert_eq!(catalogue.columns(key, "/birds.csv").unwrap(), None);
         catalogue.keep_columns(key, "/birds.csv", "{}").unwrap();
         let kept = catalogue.columns(key, "/birds.csv").unwrap();

@@ -3,8 +3,8 @@
 use std::fs;
 
 use index::Filter;
-use search::{Error, Order, Query, SearchOptions};
-use serde_json::json;
+use search::{Error, Hit, Order, Query, SearchOptions};
+use serde_json::{Value, json};
 
 use crate::world::{TestResult, World, model, names, new, top};
 
@@ -58,6 +58,15 @@ fn one_picture_is_enough_to_count() -> TestResult {
             let expected = world.search(&query, &whole).hits.len();
             assert!([2, 3, 5, 6].contains(&expected), "{expected}");
             assert_eq!(world.search(&query, &part).total, expected);
+            let whole = world.search(&query, &whole);
+            for (n, hit) in whole.hits.iter().enumerate() {
+                let threshold = hit.similarity;
+                let part = SearchOptions {
+                    threshold,
+                    ..part.clone()
+                };
+                assert_eq!(world.search(&query, &part).total, n + 1);
+            }
         }
     }
     Ok(())
@@ -167,6 +176,63 @@ fn the_newest_come_first() -> TestResult {
         (names(&odd), odd.total, odd.next),
         (vec!["3.png"], 2, Some(1))
     );
+    Ok(())
+}
+
+/// Many pictures of a filter are looked for, few are put in order: both come to the same, in parts and as a whole.
+#[test]
+fn parts_by_date_are_the_whole() -> TestResult {
+    let world = World::new();
+    let records = (0..60_u8).map(|n| {
+        let mut record = new(&world.picture(&format!("{n}.png"), n), &[]);
+        if n % 5 != 0 {
+            // Some at the same time.
+            record
+                .metadata
+                .insert("taken_at".into(), i64::from(n / 3 * 7 % 11).into());
+        }
+        record.metadata.insert("odd".into(), (n % 2 == 1).into());
+        record.metadata.insert("third".into(), (n % 3 == 0).into());
+        record
+    });
+    world.add(records.collect());
+    let collection = world.collection();
+    let all = collection.newest(&page(0, 100))?;
+    let dated = |hit: &Hit| hit.metadata.get("taken_at").and_then(Value::as_i64);
+    let key = |hit: &Hit| (dated(hit).map_or(i64::MAX, |taken| -taken), hit.id.clone());
+    assert!(all.hits.is_sorted_by_key(key));
+    assert_eq!(all.hits.len(), 60);
+    for order in [Order::Best, Order::Oldest] {
+        for filter in [None, Some("odd"), Some("third")] {
+            let options = |offset, top_k| SearchOptions {
+                order,
+                filter: filter.map(|it| Filter::parse(&json!({it: true})).unwrap()),
+                ..page(offset, top_k)
+            };
+            let whole = collection.newest(&options(0, 100))?;
+            let is_meant = |hit: &&Hit| filter.is_none_or(|it| hit.metadata[it] == true);
+            let (mut expected, undated): (Vec<&Hit>, Vec<&Hit>) = all
+                .hits
+                .iter()
+                .filter(is_meant)
+                .partition(|hit| dated(hit).is_some());
+            if order == Order::Oldest {
+                expected.reverse();
+            }
+            expected.extend(undated);
+            assert_eq!(whole.hits.iter().collect::<Vec<_>>(), expected);
+            for size in [1, 7] {
+                let (mut together, mut offset) = (Vec::new(), Some(0));
+                while let Some(from) = offset {
+                    let part = collection.newest(&options(from, size))?;
+                    assert_eq!(part.total, whole.hits.len());
+                    offset = part.next;
+                    together.extend(part.hits);
+                }
+                assert_eq!(together, whole.hits);
+            }
+        }
+    }
     Ok(())
 }
 

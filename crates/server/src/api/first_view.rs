@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::Query;
 use axum::http::Uri;
 use maud::{Markup, html};
@@ -61,7 +60,7 @@ pub(crate) async fn first_view(state: &Arc<ApiState>, uri: &Uri) -> Option<First
         }
     };
     let body = serde_json::from_value(body(&parameters)?).ok()?;
-    let Json(found) = search(state, &scope, collection.clone(), body, Vec::new())
+    let found = search(state, &scope, collection.clone(), body, Vec::new())
         .await
         .ok()?;
     let hits = found.hits.iter().take(PAINTED);

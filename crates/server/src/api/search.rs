@@ -1,14 +1,19 @@
 //! Asking a collection.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use clipseek::{Conditions, Field, Period, Query, Question, Term, TermKind};
 use index::Filter;
 use search::{Collection, Embedder, Keywords, Order, Within, keys};
 use serde::{Deserialize, Serialize};
 
+use super::answers::Answer;
 use super::asked::{Asked, InPath, InQuery, Upload};
 use super::fields::Fields;
 use super::given::{GivenImage, GivenTerm, title};
@@ -117,6 +122,12 @@ pub(super) struct Found {
     next: Option<usize>,
     /// What is to be known of the answer, in sentences.
     notes: Vec<String>,
+    /// The files of its pictures.
+    #[serde(skip)]
+    files: Vec<PathBuf>,
+    /// Whether files were gone, which may come back.
+    #[serde(skip)]
+    misses_files: bool,
 }
 
 pub(super) async fn by_body(
@@ -124,8 +135,8 @@ pub(super) async fn by_body(
     scope: Scope,
     InPath(collection): InPath<String>,
     asked: Asked<SearchBody>,
-) -> Result<Json<Found>, Problem> {
-    search(&state, &scope, collection, asked.request, asked.pictures).await
+) -> Result<Response, Problem> {
+    answer(&state, &scope, collection, asked.request, asked.pictures).await
 }
 
 pub(super) async fn by_parameters(
@@ -133,7 +144,7 @@ pub(super) async fn by_parameters(
     scope: Scope,
     InPath(collection): InPath<String>,
     InQuery(asked): InQuery<SearchParameters>,
-) -> Result<Json<Found>, Problem> {
+) -> Result<Response, Problem> {
     let body = SearchBody {
         text: asked.text,
         like: asked.like,
@@ -148,7 +159,48 @@ pub(super) async fn by_parameters(
         fold: asked.fold,
         ..SearchBody::default()
     };
-    search(&state, &scope, collection, body, Vec::new()).await
+    answer(&state, &scope, collection, body, Vec::new()).await
+}
+
+/// The answer that is known, or that of a search.
+async fn answer(
+    state: &ApiState,
+    scope: &Scope,
+    collection: String,
+    body: SearchBody,
+    uploads: Vec<Upload>,
+) -> Result<Response, Problem> {
+    if !body.is_repeatable() {
+        let found = search(state, scope, collection, body, uploads).await?;
+        return Ok(Json(found).into_response());
+    }
+    // A key sees what others of the same columns do.
+    let question = format!("{collection} {:?} {body:?}", scope.grant().columns());
+    let (answers, asked) = (Arc::clone(&state.answers), question.clone());
+    let known = move |_: &View<'_>, collection: &Collection<'_>| {
+        let state = collection.state()?;
+        Ok((state.and_then(|state| answers.get(&asked, state)), state))
+    };
+    let (known, before) = scope.look_in(&collection, known).await?;
+    if let Some(json) = known {
+        return Ok(json_response(json));
+    }
+    let found = search(state, scope, collection, body, uploads).await?;
+    let json =
+        Bytes::from(serde_json::to_vec(&found).map_err(|error| Problem::ours(error.to_string()))?);
+    if let Some(before) = before.filter(|_| !found.misses_files) {
+        let answer = Answer {
+            state: before,
+            files: found.files,
+            json: json.clone(),
+        };
+        state.answers.keep(question, answer);
+    }
+    Ok(json_response(json))
+}
+
+fn json_response(json: Bytes) -> Response {
+    ([(CONTENT_TYPE, "application/json")], json).into_response()
 }
 
 pub(super) async fn search(
@@ -157,7 +209,7 @@ pub(super) async fn search(
     collection: String,
     body: SearchBody,
     uploads: Vec<Upload>,
-) -> Result<Json<Found>, Problem> {
+) -> Result<Found, Problem> {
     body.check(scope.grant().columns())?;
     let fields = Fields::of(scope.grant().columns(), body.fields.clone());
     let fold = body.fold.unwrap_or(false).then(|| Arc::clone(&state.looks));
@@ -189,7 +241,11 @@ pub(super) async fn search(
     let ask = move |view: &View<'_>| {
         let collection = view.collection(&collection)?;
         let answer = view.ask(&collection, embedder.as_deref(), question)?;
+        let hits = answer.found.hits.iter();
+        let files = hits.flat_map(|hit| std::iter::once(hit).chain(&hit.folded));
         Ok::<_, Problem>(Found {
+            files: files.map(|hit| hit.path().to_owned()).collect(),
+            misses_files: answer.found.gone > 0,
             query: title,
             notes: notes(&answer),
             best: answer.found.best,
@@ -209,7 +265,7 @@ pub(super) async fn search(
         true => scope.embed(ask).await?,
         false => scope.read(ask).await?,
     };
-    found.map(Json)
+    found
 }
 
 impl ApiState {
@@ -258,6 +314,15 @@ fn notes(answer: &clipseek::Answer) -> Vec<String> {
 }
 
 impl SearchBody {
+    /// Whether the same words ask the same again: a picture's URL may have another picture by then. What is long is not
+    /// looked up either.
+    fn is_repeatable(&self) -> bool {
+        let mut terms = self.mix.iter().flatten();
+        self.image.is_none()
+            && self.vector.is_none()
+            && terms.all(|term| term.image.is_none() && term.vector.is_none())
+    }
+
     /// Refuses to look into columns that the key doesn't see: answers would tell what is in them.
     fn check(&self, seen: &Columns) -> Result<(), HiddenColumn> {
         let keywords = self.keywords.iter().flat_map(|_| KEYWORD_COLUMNS);

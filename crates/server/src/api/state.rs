@@ -4,6 +4,7 @@ use std::sync::Arc;
 use search::{Facets, Looks};
 use tokio::sync::Semaphore;
 
+use super::answers::Answers;
 use super::jobs::Jobs;
 use super::kept::Kept;
 use super::thumbnails::Thumbnails;
@@ -21,6 +22,7 @@ pub(crate) struct ApiState {
     pub(super) thumbnails: Thumbnails,
     /// How many originals may be on their way at once.
     pub(super) originals: Arc<Semaphore>,
+    pub(super) answers: Arc<Answers>,
     pub(super) looks: Arc<Looks>,
     pub(super) facets: Kept<Facets>,
     /// The ids of the pictures of each group, the one to keep first.
@@ -38,6 +40,7 @@ impl ApiState {
             words: Words::default(),
             thumbnails: Thumbnails::new(store),
             originals: Arc::new(Semaphore::new(originals)),
+            answers: Arc::default(),
             looks: Arc::default(),
             facets: Kept::default(),
             duplicates: Kept::default(),

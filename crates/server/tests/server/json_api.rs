@@ -81,6 +81,47 @@ async fn words_find_pictures_in_parts() {
     world.end().await;
 }
 
+/// The same question is answered anew once the collection has changed, whoever changed it, and only to those who may see it.
+#[tokio::test]
+async fn what_was_answered_before_is_no_longer_true() {
+    let directory = filled_with_few(6);
+    let world = World::with(directory.path(), Keys::default()).await;
+    let body = json!({"text": "a bird", "top_k": 10});
+    let first = world.search(body.clone()).await;
+    assert_eq!(world.search(body.clone()).await, first);
+    let found = ids(&first);
+    let without = |gone: &[&String]| -> Vec<String> {
+        let left = found.iter().filter(|id| !gone.contains(id));
+        left.cloned().collect()
+    };
+    let path = format!("{COLLECTION}/records/{}", found[0]);
+    let answer = world.request(Method::DELETE, &path).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 204);
+    let second = world.search(body.clone()).await;
+    assert_eq!(ids(&second), without(&[&found[0]]));
+    // Its vector is deleted behind the catalogue's back, as Pinecone's API does.
+    let store = search::Store::open(&directory.path().join("store")).unwrap();
+    let index = store.engine().index("birds").unwrap();
+    let vector = index::Selection::Ids(vec![found[1].clone()]);
+    index.delete(search::IMAGES, &vector).unwrap();
+    let third = world.search(body.clone()).await;
+    assert_eq!(ids(&third), without(&[&found[0], &found[1]]));
+    // A file that is gone, and comes back.
+    let collection = store.collection("birds").unwrap();
+    let file = collection.record(&found[2]).unwrap().path().to_owned();
+    let aside = file.with_extension("aside");
+    std::fs::rename(&file, &aside).unwrap();
+    let fourth = world.search(body.clone()).await;
+    assert_eq!(ids(&fourth), without(&[&found[0], &found[1], &found[2]]));
+    assert_eq!(
+        fourth["notes"][0],
+        "1 better picture was left out: its file is gone"
+    );
+    std::fs::rename(&aside, &file).unwrap();
+    assert_eq!(world.search(body).await, third);
+    world.end().await;
+}
+
 #[tokio::test]
 async fn colours_dates_and_folds() {
     let directory = tempfile::tempdir().unwrap();
