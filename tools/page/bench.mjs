@@ -75,7 +75,7 @@ async function scrolling() {
   const page = await open();
   await page.goto(address('&q=a+dog'));
   await page.locator('.row .tile .score').first().waitFor();
-  await browser.startTracing(page, { categories: ['devtools.timeline', 'disabled-by-default-devtools.timeline.frame', '__metadata'] });
+  await browser.startTracing(page, { categories: ['devtools.timeline', 'disabled-by-default-devtools.timeline', '__metadata'] });
   const seen = await page.evaluate((step) => new Promise((resolve) => {
     const gaps = [];
     let last = performance.now();

@@ -23,18 +23,18 @@ struct Frame {
 /// How much of the detail of `part` is not in `whole`, where it fits best. `proportion` is how much flatter the whole's
 /// proportions are.
 pub(super) fn unlike_as_crop(whole: &Grid, part: &Grid, proportion: f32) -> f32 {
-    let (whole, part) = (whole.floats(), part.floats());
-    if correlation(&whole, &part) < LEAST_STRETCHED {
+    let (whole, levels) = (whole.floats(), part.floats());
+    if correlation(&whole, &levels) < LEAST_STRETCHED {
         return f32::INFINITY;
     }
     let search = Search {
-        coarse_part: halved(&part),
+        coarse_part: halved(&levels),
         whole,
-        part,
+        part: levels,
         proportion,
     };
     match search.best() {
-        Some(frame) => unlike_in_tone(&search.seen::<SIDE>(frame), &search.part),
+        Some(frame) => unlike_in_tone(&search.seen::<SIDE>(frame), part),
         None => f32::INFINITY,
     }
 }

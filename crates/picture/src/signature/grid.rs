@@ -8,6 +8,9 @@ use crate::{Size, container::heif::Aperture};
 pub(crate) const SIDE: usize = 32;
 pub(crate) const CELLS: usize = SIDE * SIDE;
 
+/// How many levels of grey there are.
+const LEVELS: usize = 256;
+
 /// The energy of detail, in squares of levels, below which there is none: rounding and noise.
 const NO_DETAIL: f32 = 2.0;
 
@@ -90,53 +93,90 @@ impl Grid {
 
     /// How much of the detail of `other` is not here.
     pub(super) fn unlike(&self, other: &Grid) -> f32 {
-        unexplained(&self.floats(), &other.floats())
+        unexplained(self.0.iter().map(|&level| f32::from(level)), other)
     }
 
     /// How far the worst cell of `other` is off, of what it may be off by where it lies, once these levels are made brighter
     /// and darker as fits it best.
     pub(super) fn farthest_in_tone(&self, other: &Grid) -> f32 {
+        let tones = self.tones(other);
         let other = other.floats();
-        let toned = toned(&self.floats(), &other);
         let parts = (0..CELLS).map(|cell| {
             let levels = near(cell).map(|cell| other[cell]);
             let least = levels.clone().fold(f32::INFINITY, f32::min);
             let greatest = levels.fold(f32::NEG_INFINITY, f32::max);
-            (toned[cell] - other[cell]).abs() / (MOST_OFF + MOST_OFF_AT_EDGES * (greatest - least))
+            let toned = tones[usize::from(self.0[cell])];
+            (toned - other[cell]).abs() / (MOST_OFF + MOST_OFF_AT_EDGES * (greatest - least))
         });
         parts.fold(0.0, f32::max)
     }
 
     /// As [`unlike`](Grid::unlike), once these levels are made brighter and darker as fits `other` best.
     pub(super) fn unlike_in_tone(&self, other: &Grid) -> f32 {
-        unlike_in_tone(&self.floats(), &other.floats())
+        let tones = self.tones(other);
+        let toned = self.0.iter().map(|&level| tones[usize::from(level)]);
+        unexplained(toned, other)
+    }
+
+    /// What the levels that are here become by the rising curve that brings them nearest to `other`.
+    fn tones(&self, other: &Grid) -> [f32; LEVELS] {
+        let mut sums = [(0_u32, 0_u32); LEVELS];
+        for (&own, &other) in self.0.iter().zip(other.0.iter()) {
+            let (sum, count) = &mut sums[usize::from(own)];
+            *sum += u32::from(other);
+            *count += 1;
+        }
+        let there = (0..LEVELS).filter(|&level| sums[level].1 > 0);
+        let mut curve = Curve::default();
+        for level in there.clone() {
+            let (sum, count) = sums[level];
+            curve.push(sum as f32, count as usize);
+        }
+        let mut tones = [0.0; LEVELS];
+        let mut runs = curve.0.into_iter();
+        let (mut tone, mut left) = (0.0, 0);
+        for level in there {
+            if left == 0 {
+                (tone, left) = runs.next().unwrap_or_default();
+            }
+            left -= sums[level].1 as usize;
+            tones[level] = tone;
+        }
+        tones
+    }
+
+    /// The energy of what is in a cell and not in those around it, in squares of levels.
+    fn detail(&self) -> f32 {
+        let (rows, _) = self.0.as_chunks::<SIDE>();
+        let around = |at: usize| [at.saturating_sub(1), at, (at + 1).min(SIDE - 1)];
+        let mut details = 0.0;
+        for (at, row) in rows.iter().enumerate() {
+            let [above, _, below] = around(at).map(|at| &rows[at]);
+            let columns: [u16; SIDE] = std::array::from_fn(|column| {
+                u16::from(above[column]) + u16::from(row[column]) + u16::from(below[column])
+            });
+            let squares: [f32; SIDE] = std::array::from_fn(|column| {
+                let [left, middle, right] = around(column).map(|column| columns[column]);
+                let mean = f32::from(left + middle + right) / 9.0;
+                (f32::from(row[column]) - mean).powi(2)
+            });
+            details = squares.iter().fold(details, |sum, square| sum + square);
+        }
+        details
     }
 }
 
-pub(super) fn unlike_in_tone(own: &[f32], other: &[f32]) -> f32 {
-    unexplained(&toned(own, other), other)
+/// As [`Grid::unlike_in_tone`], of levels that are no whole numbers.
+pub(super) fn unlike_in_tone(own: &[f32], other: &Grid) -> f32 {
+    unexplained(toned(own, &other.floats()).into_iter(), other)
 }
 
 /// The difference of two grids, as a part of the detail of the second: 0 where they are equal.
-fn unexplained(own: &[f32], other: &[f32]) -> f32 {
-    let differences = own
-        .iter()
-        .zip(other)
-        .map(|(own, other)| (own - other).powi(2));
+fn unexplained(own: impl Iterator<Item = f32>, other: &Grid) -> f32 {
+    let pairs = own.zip(other.0.iter());
+    let differences = pairs.map(|(own, &other)| (own - f32::from(other)).powi(2));
     let difference: f32 = differences.sum();
-    let blurred = blurred(other);
-    let details = other
-        .iter()
-        .zip(&blurred)
-        .map(|(level, around)| (level - around).powi(2));
-    let detail: f32 = details.sum();
-    (difference / (detail + NO_DETAIL * CELLS as f32)).sqrt()
-}
-
-/// The mean of each cell and those around it.
-fn blurred(cells: &[f32]) -> Vec<f32> {
-    let mean = |cell| near(cell).map(|cell| cells[cell]).sum::<f32>() / 9.0;
-    (0..CELLS).map(mean).collect()
+    (difference / (other.detail() + NO_DETAIL * CELLS as f32)).sqrt()
 }
 
 /// A cell and the eight around it; at the edge, some are there twice.
@@ -146,32 +186,39 @@ fn near(cell: usize) -> impl Iterator<Item = usize> + Clone {
     around(cell / SIDE).flat_map(move |row| columns.clone().map(move |column| row * SIDE + column))
 }
 
-/// `own` by the rising curve of tones that brings it nearest to `other`: isotonic regression, by pooling neighbours that
-/// fall.
+/// A rising curve of tones, that nearest to what it is given: isotonic regression, by pooling neighbours that fall. It
+/// consists of runs of one tone, each with the number of its cells.
+#[derive(Default)]
+struct Curve(Vec<(f32, usize)>);
+
+impl Curve {
+    /// Adds the cells of the next level, with the sum of what they should become.
+    fn push(&mut self, sum: f32, count: usize) {
+        let mut run = (sum / count as f32, count);
+        while let Some(&(tone, count)) = self.0.last()
+            && tone >= run.0
+        {
+            self.0.pop();
+            let sum = tone * count as f32 + run.0 * run.1 as f32;
+            run = (sum / (count + run.1) as f32, count + run.1);
+        }
+        self.0.push(run);
+    }
+}
+
+/// `own` by the rising curve of tones that brings it nearest to `other`.
 fn toned(own: &[f32], other: &[f32]) -> Vec<f32> {
     let mut order: Vec<usize> = (0..own.len()).collect();
     order.sort_by(|&a, &b| own[a].total_cmp(&own[b]));
-    // Runs of one level: their mean, and how many cells they are of.
-    let mut runs: Vec<(f32, usize)> = Vec::new();
-    let alike = order.chunk_by(|&a, &b| own[a] == own[b]);
-    for cells in alike {
-        let sum: f32 = cells.iter().map(|&cell| other[cell]).sum();
-        let mut run = (sum / cells.len() as f32, cells.len());
-        while let Some(&(level, count)) = runs.last()
-            && level >= run.0
-        {
-            runs.pop();
-            let sum = level * count as f32 + run.0 * run.1 as f32;
-            run = (sum / (count + run.1) as f32, count + run.1);
-        }
-        runs.push(run);
+    let mut curve = Curve::default();
+    for cells in order.chunk_by(|&a, &b| own[a] == own[b]) {
+        curve.push(cells.iter().map(|&cell| other[cell]).sum(), cells.len());
     }
-    let levels = runs
-        .iter()
-        .flat_map(|&(level, count)| std::iter::repeat_n(level, count));
+    let runs = curve.0.into_iter();
+    let tones = runs.flat_map(|(tone, count)| std::iter::repeat_n(tone, count));
     let mut toned = vec![0.0; own.len()];
-    for (&cell, level) in order.iter().zip(levels) {
-        toned[cell] = level;
+    for (&cell, tone) in order.iter().zip(tones) {
+        toned[cell] = tone;
     }
     toned
 }
@@ -202,6 +249,24 @@ mod tests {
         for other in [darker, curved] {
             assert!(grid.unlike(&other) > 1.0);
             assert!(grid.unlike_in_tone(&other) < 0.02);
+        }
+    }
+
+    /// Whole numbers are counted and not sorted, and means are taken row by row: to the last bit it is the same.
+    #[test]
+    fn it_is_computed_as_it_is_defined() {
+        let grids = [2.0, 3.0, 0.3, 50.0].map(waves);
+        let step = Grid::from_iter((0..CELLS).map(|at| (at / 100 * 23 % 200) as u8));
+        let grids = [&grids[..], &[step, Grid::from_iter([7; CELLS])]].concat();
+        for own in &grids {
+            for other in &grids {
+                let expected = unlike_in_tone(&own.floats(), other);
+                assert_eq!(own.unlike_in_tone(other).to_bits(), expected.to_bits());
+            }
+            let mean = |cell| near(cell).map(|at| own.floats()[at]).sum::<f32>() / 9.0;
+            let details = own.floats().into_iter().enumerate();
+            let details = details.map(|(cell, level)| (level - mean(cell)).powi(2));
+            assert_eq!(own.detail().to_bits(), details.sum::<f32>().to_bits());
         }
     }
 

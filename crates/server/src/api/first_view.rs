@@ -5,12 +5,11 @@ use std::sync::Arc;
 use axum::extract::Query;
 use axum::http::Uri;
 use maud::{Markup, html};
-use serde::Serialize;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::collections::{self, ShownCollection};
-use super::hit::ShownHit;
-use super::search::{Found, search};
+use super::collections;
+use super::search::answer;
 use super::state::ApiState;
 use crate::workspace::HasWorkspace;
 
@@ -36,11 +35,20 @@ pub(crate) struct FirstView {
     pub(crate) json: String,
 }
 
-#[derive(Serialize)]
-struct Data {
-    collections: Vec<ShownCollection>,
-    collection: String,
-    found: Found,
+/// What is painted of an answer.
+#[derive(Deserialize)]
+struct Painted {
+    hits: Vec<Tile>,
+}
+
+#[derive(Deserialize)]
+struct Tile {
+    id: String,
+    similarity: Option<f32>,
+    captions: Vec<String>,
+    width: Option<u32>,
+    height: Option<u32>,
+    thumbnail: String,
 }
 
 /// The answer to an address of the page. `None` where it has none, or one that only the page's scripts can ask for.
@@ -60,17 +68,19 @@ pub(crate) async fn first_view(state: &Arc<ApiState>, uri: &Uri) -> Option<First
         }
     };
     let body = serde_json::from_value(body(&parameters)?).ok()?;
-    let found = search(state, &scope, collection.clone(), body, Vec::new())
+    let found = answer(state, &scope, collection.clone(), body, Vec::new())
         .await
         .ok()?;
-    let hits = found.hits.iter().take(PAINTED);
-    let tiles = html! { @for hit in hits { (tile(hit)) } };
-    let data = Data {
-        collections,
-        collection,
-        found,
-    };
-    let json = serde_json::to_string(&data).ok()?.replace('<', "\\u003c");
+    let painted: Painted = serde_json::from_slice(&found).ok()?;
+    let tiles = painted.hits.iter().take(PAINTED);
+    let tiles = html! { @for it in tiles { (tile(it)) } };
+    let json = format!(
+        r#"{{"collections":{},"collection":{},"found":{}}}"#,
+        serde_json::to_string(&collections).ok()?,
+        serde_json::to_string(&collection).ok()?,
+        str::from_utf8(&found).ok()?,
+    );
+    let json = json.replace('<', "\\u003c");
     Some(FirstView { tiles, json })
 }
 
@@ -137,7 +147,7 @@ fn plain(written: &str) -> Value {
     }
 }
 
-fn tile(hit: &ShownHit) -> Markup {
+fn tile(hit: &Tile) -> Markup {
     let size = hit.width.zip(hit.height);
     let ratio = size.map_or(UNKNOWN, |(width, height)| {
         f64::from(width) / f64::from(height)

@@ -8,26 +8,26 @@ use super::routes::PREFIX;
 /// A picture as the API shows it.
 #[derive(Debug, Serialize)]
 pub(super) struct ShownHit {
-    pub(super) id: String,
+    id: String,
     /// The cosine; none where nothing was compared.
-    pub(super) similarity: Option<f32>,
+    similarity: Option<f32>,
     /// The caption nearest to the query, where captions were compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     caption: Option<search::CaptionMatch>,
-    pub(super) captions: Vec<String>,
+    captions: Vec<String>,
     /// From the folder that holds its source on.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
-    pub(super) width: Option<u32>,
-    pub(super) height: Option<u32>,
+    width: Option<u32>,
+    height: Option<u32>,
     /// When it was taken, by the camera's clock.
     taken: Option<String>,
     metadata: Metadata,
     /// The colour of most of it, as `#rrggbb`.
     colour: Option<String>,
-    pub(super) thumbnail: String,
+    thumbnail: String,
     /// Its near-duplicates, which have no hits of their own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     folded: Vec<ShownHit>,

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -108,12 +107,12 @@ enum FieldName {
 
 /// The answer.
 #[derive(Debug, Serialize)]
-pub(super) struct Found {
+struct Found {
     collection: String,
     model: String,
     /// What was looked for, in words.
     query: String,
-    pub(super) hits: Vec<ShownHit>,
+    hits: Vec<ShownHit>,
     /// The best similarity there is, whatever the threshold.
     best: Option<f32>,
     /// How many pictures there are to go through, up to 10,000.
@@ -136,7 +135,8 @@ pub(super) async fn by_body(
     InPath(collection): InPath<String>,
     asked: Asked<SearchBody>,
 ) -> Result<Response, Problem> {
-    answer(&state, &scope, collection, asked.request, asked.pictures).await
+    let json = answer(&state, &scope, collection, asked.request, asked.pictures).await?;
+    Ok(json_response(json))
 }
 
 pub(super) async fn by_parameters(
@@ -159,20 +159,24 @@ pub(super) async fn by_parameters(
         fold: asked.fold,
         ..SearchBody::default()
     };
-    answer(&state, &scope, collection, body, Vec::new()).await
+    let json = answer(&state, &scope, collection, body, Vec::new()).await?;
+    Ok(json_response(json))
 }
 
-/// The answer that is known, or that of a search.
-async fn answer(
+/// The JSON of the answer that is known, or of a search.
+pub(super) async fn answer(
     state: &ApiState,
     scope: &Scope,
     collection: String,
     body: SearchBody,
     uploads: Vec<Upload>,
-) -> Result<Response, Problem> {
+) -> Result<Bytes, Problem> {
+    let json = |found: &Found| match serde_json::to_vec(found) {
+        Ok(json) => Ok(Bytes::from(json)),
+        Err(error) => Err(Problem::ours(error.to_string())),
+    };
     if !body.is_repeatable() {
-        let found = search(state, scope, collection, body, uploads).await?;
-        return Ok(Json(found).into_response());
+        return json(&search(state, scope, collection, body, uploads).await?);
     }
     // A key sees what others of the same columns do.
     let question = format!("{collection} {:?} {body:?}", scope.grant().columns());
@@ -183,11 +187,10 @@ async fn answer(
     };
     let (known, before) = scope.look_in(&collection, known).await?;
     if let Some(json) = known {
-        return Ok(json_response(json));
+        return Ok(json);
     }
     let found = search(state, scope, collection, body, uploads).await?;
-    let json =
-        Bytes::from(serde_json::to_vec(&found).map_err(|error| Problem::ours(error.to_string()))?);
+    let json = json(&found)?;
     if let Some(before) = before.filter(|_| !found.misses_files) {
         let answer = Answer {
             state: before,
@@ -196,14 +199,14 @@ async fn answer(
         };
         state.answers.keep(question, answer);
     }
-    Ok(json_response(json))
+    Ok(json)
 }
 
 fn json_response(json: Bytes) -> Response {
     ([(CONTENT_TYPE, "application/json")], json).into_response()
 }
 
-pub(super) async fn search(
+async fn search(
     state: &ApiState,
     scope: &Scope,
     collection: String,
