@@ -14,7 +14,7 @@ use search::Store;
 use serde_json::{Value, json};
 use server::{Keys, Limits, Log, Server, ServerError, ServerOptions, Tls, TlsError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
@@ -274,6 +274,38 @@ async fn a_connection_on_which_nothing_or_half_a_head_comes_is_closed() {
     let whole = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let answered = async { while rest(begun(world.control, whole).await).await.is_empty() {} };
     timeout(HANG, answered).await.unwrap();
+    world.end().await;
+}
+
+/// Its unread responses take memory, and its connection takes room.
+#[tokio::test]
+async fn a_client_that_reads_no_responses_is_given_up() {
+    let world = World::with_limits(|limits| limits.time = SOON).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    // So few unread bytes fit on their way that the server soon has to wait.
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(world.control).await.unwrap();
+    let requests = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(100);
+    let asks = async { while stream.write_all(requests.as_bytes()).await.is_ok() {} };
+    let closed = timeout(HANG, asks).await;
+    closed.expect("the connection stays open");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_idle_connection_over_http2_is_closed() {
+    let world = World::with_limits(|limits| limits.idle = SOON).await;
+    let stream = TcpStream::connect(world.control).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let url = format!("http://{}/healthz", world.control);
+    let request = axum::http::Request::get(url).body(()).unwrap();
+    let mut client = client.ready().await.unwrap();
+    let (answer, _) = client.send_request(request, true).unwrap();
+    // A client that gets no time to ask is closed before it has.
+    let _ = timeout(HANG, answer).await.unwrap();
+    let closed = timeout(HANG, connection).await;
+    let _ = closed.expect("the connection stays open");
     world.end().await;
 }
 
