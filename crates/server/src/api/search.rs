@@ -52,23 +52,23 @@ const KEYWORD_COLUMNS: [&str; 5] = [
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SearchBody {
-    text: Option<String>,
-    image: Option<GivenImage>,
-    like: Option<String>,
-    vector: Option<Vec<f32>>,
-    mix: Option<Vec<GivenTerm>>,
-    r#in: Option<Vec<FieldName>>,
+    pub(super) text: Option<String>,
+    pub(super) image: Option<GivenImage>,
+    pub(super) like: Option<String>,
+    pub(super) vector: Option<Vec<f32>>,
+    pub(super) mix: Option<Vec<GivenTerm>>,
+    pub(super) r#in: Option<Vec<FieldName>>,
     pub(super) keywords: Option<String>,
     pub(super) filter: Option<Filter>,
     pub(super) taken_after: Option<String>,
     pub(super) taken_before: Option<String>,
     pub(super) folder: Option<String>,
-    threshold: Option<f32>,
-    top_k: Option<usize>,
-    offset: Option<usize>,
-    fields: Option<Vec<String>>,
-    sort: Option<Sort>,
-    fold: Option<bool>,
+    pub(super) threshold: Option<f32>,
+    pub(super) top_k: Option<usize>,
+    pub(super) offset: Option<usize>,
+    pub(super) fields: Option<Vec<String>>,
+    pub(super) sort: Option<Sort>,
+    pub(super) fold: Option<bool>,
 }
 
 /// `GET …/search`.
@@ -91,7 +91,7 @@ pub(super) struct SearchParameters {
 /// What comes first.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Sort {
+pub(super) enum Sort {
     Best,
     Newest,
     Oldest,
@@ -100,7 +100,7 @@ enum Sort {
 /// What is compared.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum FieldName {
+pub(super) enum FieldName {
     Images,
     Captions,
     Keywords,
