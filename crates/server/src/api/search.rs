@@ -261,11 +261,10 @@ pub(super) async fn search(
             model: answer.model,
         })
     };
-    let found = match is_to_embed {
+    match is_to_embed {
         true => scope.embed(ask).await?,
         false => scope.read(ask).await?,
-    };
-    found
+    }
 }
 
 impl ApiState {
