@@ -433,6 +433,32 @@ onPage('filters say how many pictures each value has', async (page) => {
   assert.equal(await focusedId(page), 'filters-open');
 });
 
+onPage('numbers of filters follow the other filters, and a chosen value stays', async (page) => {
+  const column = facets.columns.find((one) => one.values.length > 1);
+  const other = facets.columns.find((one) => one !== column && one.values.length > 1);
+  const numbers = async (name) => Object.fromEntries(await page.locator(`#filters details[data-name="${name}"] .value`).evaluateAll((all) =>
+    all.map((line) => [line.querySelector('.text').title, line.querySelector('.number')?.textContent])));
+  const [chosen, alternative] = column.values;
+  await visit(page, { [`is.${column.name}`]: chosen.value });
+  await page.locator('#filters-open').click();
+  // Its own column keeps all values with their numbers; the others count its pictures alone.
+  await eventually(async () => (await numbers(column.name))[alternative.value], String(alternative.count));
+  assert.equal((await numbers(column.name))[chosen.value], String(chosen.count));
+  const sum = (counts) => Object.values(counts).reduce((all, one) => all + Number(one), 0);
+  assert.ok(sum(await numbers(other.name)) <= chosen.count);
+  const [value] = Object.keys(await numbers(other.name));
+  await page.locator(`#filters details[data-name="${other.name}"] summary`).click();
+  await page.locator(`#filters details[data-name="${other.name}"] input`).first().check();
+  await eventually(() => total(page), Number((await numbers(other.name))[value]));
+  // Where no picture is left, what was chosen can be taken back.
+  await page.locator('#filters-body input[type=search]').fill('nothinghasthisword');
+  await page.keyboard.press('Enter');
+  await eventually(() => total(page), 0);
+  await eventually(async () => (await numbers(other.name))[value], '0');
+  await page.locator(`#filters details[data-name="${other.name}"] input:checked`).uncheck();
+  await eventually(() => parameter(page, `is.${other.name}`), null);
+});
+
 onPage('more like this, not like this, search this caption: by key and by button', async (page) => {
   await visit(page, { q: FIRST });
   await focusFirst(page);
@@ -557,6 +583,53 @@ onPage('selection: mark, extend, copy, mix', async (page) => {
   await page.getByRole('button', { name: 'Search with these' }).click();
   await eventually(() => parameters(page, 'term').length, 3);
   assert.equal(await page.locator('#selection').isVisible(), false);
+}, { permissions: ['clipboard-read', 'clipboard-write'] });
+
+onPage('the focus stays in sight when the selection bar goes, or a dialog does', async (page) => {
+  await visit(page);
+  await focusFirst(page);
+  await page.keyboard.press('ArrowRight');
+  for (const clear of [() => page.getByRole('button', { name: 'Clear the selection' }).press('Enter'), () => page.getByRole('button', { name: 'Download' }).press('Escape')]) {
+    await page.keyboard.press('x');
+    await page.getByRole('status').filter({ hasText: '1 selected' }).waitFor();
+    await clear();
+    await page.locator('#selection').waitFor({ state: 'hidden' });
+    assert.equal(await focusedId(page), '1');
+  }
+  for (const name of ['Keys', 'Classify a picture…', 'Collections']) {
+    await page.locator('#menu-open').press('Enter');
+    await page.locator('#menu').getByRole('button', { name }).press('Enter');
+    await page.locator('dialog[open]').waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('dialog[open]').waitFor({ state: 'detached' });
+    assert.equal(await focusedId(page), 'menu-open', name);
+  }
+});
+
+onPage('details: keys go on working after a button was pressed, and what is said is seen', async (page) => {
+  await visit(page, { q: FIRST });
+  await focusFirst(page);
+  await page.keyboard.press('Enter');
+  await page.locator('#detail .score').waitFor();
+  const opened = [parameter(page, 'open')];
+  const go = async (key) => {
+    await page.keyboard.press(key);
+    await eventually(() => parameter(page, 'open'), (open) => open && open !== opened.at(-1));
+    opened.push(parameter(page, 'open'));
+  };
+  // The button goes with its picture.
+  await page.locator('#detail .select').press('Enter');
+  await go('ArrowRight');
+  await go('ArrowRight');
+  // So does the button that leads no further.
+  await go('ArrowLeft');
+  await page.locator('#previous').press('Enter');
+  await eventually(() => parameter(page, 'open'), opened[0]);
+  await eventually(() => page.locator('#previous').isDisabled(), true);
+  opened.push(opened[0]);
+  await go('ArrowRight');
+  await page.getByRole('button', { name: 'Copy the path' }).click();
+  await page.locator('#detail #said').getByText('Copied').waitFor();
 }, { permissions: ['clipboard-read', 'clipboard-write'] });
 
 onPage('back, forward and reload give the same view', async (page) => {
@@ -800,8 +873,16 @@ onPage('a picture is classified by labels', async (page) => {
   await page.locator('#menu-open').click();
   await page.getByRole('button', { name: 'Classify a picture' }).click();
   assert.equal(parameter(page, 'panel'), 'classify');
-  await page.locator('#labels').fill('dog\ncat, horse');
+  const classify = page.locator('#classify').getByRole('button', { name: 'Classify', exact: true });
+  await classify.click();
+  await page.getByText('Choose a picture first.').waitFor();
   await page.locator('#classify-file').setInputFiles(picture);
+  await page.getByRole('button', { name: `${picture.name}; choose another picture` }).waitFor();
+  await classify.click();
+  await page.getByText('Write a label first.').waitFor();
+  assert.equal(await focusedId(page), 'labels');
+  await page.locator('#labels').fill('dog\ncat, horse');
+  await classify.click();
   await eventually(() => page.locator('.guess').count(), 3);
   const shares = (await page.locator('.guess .number').allInnerTexts()).map(parseFloat);
   assert.deepEqual(shares, shares.toSorted((one, other) => other - one));
@@ -824,6 +905,7 @@ onPage('pictures are added where the collection allows it, with progress', async
   const picture = await thumbnail(page);
   await page.locator('#add-files').setInputFiles([picture, { ...picture, name: 'b.jpg' }]);
   await page.getByText('2 of 2 read, 1 added').waitFor();
+  await page.locator('#add #said').getByText('1 picture added').waitFor();
   await page.getByText('not a picture').waitFor();
   await page.unrouteAll({ behavior: 'wait' });
 });

@@ -2,7 +2,7 @@ mod combination;
 mod parse;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{Metadata, Result, unique};
 
@@ -120,9 +120,40 @@ impl Filter {
         fields
     }
 
+    /// The filters that must all hold for this one to: one for each key of the object, and of the objects in `$and`.
+    ///
+    /// ```
+    /// let filter: index::Filter = serde_json::from_str(
+    ///     r#"{"brand": "acme", "$and": [{"year": {"$gte": 2020}}, {"$or": [{"a": 1}, {"b": 1}]}]}"#,
+    /// )?;
+    /// let fields: Vec<_> = filter.parts()?.iter().map(|part| part.fields().join(" ")).collect();
+    /// assert_eq!(fields, ["brand", "year", "a b"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`parse`](Self::parse), which has accepted the whole already.
+    pub fn parts(&self) -> Result<Vec<Self>> {
+        let mut parts = Vec::new();
+        split(&self.source, &mut parts)?;
+        Ok(parts)
+    }
+
     pub(crate) fn condition(&self) -> &Condition {
         &self.condition
     }
+}
+
+fn split(source: &Value, to: &mut Vec<Filter>) -> Result<()> {
+    for (key, operand) in source.as_object().into_iter().flatten() {
+        match operand.as_array() {
+            Some(members) if key == "$and" => {
+                members.iter().try_for_each(|member| split(member, to))?;
+            }
+            _ => to.push(Filter::parse(&json!({key: operand}))?),
+        }
+    }
+    Ok(())
 }
 
 impl Condition {

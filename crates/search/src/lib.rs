@@ -53,7 +53,7 @@ pub use embedder::Embedder;
 pub use embedding::{Embedding, embed};
 pub use error::{Error, Result};
 pub use evaluation::{Evaluation, Recall, evaluate};
-pub use facets::{Column, Count, Facets};
+pub use facets::{Column, Count, FacetOptions, Facets};
 pub use folding::Looks;
 pub use fusion::CaptionMatch;
 pub use identity::{ModelIdentity, TextIdentity};

@@ -6,6 +6,7 @@ mod asked;
 mod classify;
 mod collections;
 mod embed;
+mod facets;
 mod fields;
 mod files;
 mod first_view;

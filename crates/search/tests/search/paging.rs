@@ -3,7 +3,7 @@
 use std::fs;
 
 use index::Filter;
-use search::{Error, Hit, Order, Query, SearchOptions};
+use search::{Error, FacetOptions, Hit, Keywords, Order, Query, SearchOptions};
 use serde_json::{Value, json};
 
 use crate::world::{TestResult, World, model, names, new, top};
@@ -240,7 +240,7 @@ fn parts_by_date_are_the_whole() -> TestResult {
 fn what_pictures_can_be_told_apart_by_is_counted() -> TestResult {
     let world = World::new();
     fs::create_dir(world.path("2019"))?;
-    let record = |name: &str, n: u8, said: serde_json::Value| {
+    let record = |name: &str, n: u8, said: Value| {
         let mut record = new(&world.picture(name, n), &[]);
         record.source = world.directory.path().to_str().map(str::to_owned);
         record.metadata = said.as_object().unwrap().clone();
@@ -263,7 +263,11 @@ fn what_pictures_can_be_told_apart_by_is_counted() -> TestResult {
             json!({"brand": "other", "price": 3, "sku": "3"}),
         ),
     ]);
-    let facets = serde_json::to_value(world.collection().facets(2)?)?;
+    let two = FacetOptions {
+        most: 2,
+        ..FacetOptions::default()
+    };
+    let facets = serde_json::to_value(world.collection().facets(&two)?)?;
     let root = world
         .directory
         .path()
@@ -286,5 +290,135 @@ fn what_pictures_can_be_told_apart_by_is_counted() -> TestResult {
             {"name": "tags", "values": [{"value": "red", "count": 2}, {"value": "dog", "count": 1}], "more": false},
         ])
     );
+    Ok(())
+}
+
+/// Each column is counted under the conditions on the others.
+#[test]
+fn facets_are_counted_under_conditions() -> TestResult {
+    let world = World::new();
+    fs::create_dir(world.path("x"))?;
+    fs::create_dir(world.path("y"))?;
+    let pictures = [
+        ("x/a.png", "red", 1, "2019-01-01T00:00:00", 1_546_300_800),
+        ("x/b.png", "red", 2, "2020-01-01T00:00:00", 1_577_836_800),
+        ("x/c.png", "blue", 2, "2020-01-01T00:00:00", 1_577_836_800),
+        ("y/d.png", "blue", 3, "2020-01-01T00:00:00", 1_577_836_800),
+    ];
+    let records = (0..)
+        .zip(pictures)
+        .map(|(n, (name, colour, size, taken, taken_at))| {
+            let mut record = new(&world.picture(name, n), &[]);
+            record.source = world.directory.path().to_str().map(str::to_owned);
+            let said =
+                json!({"colour": colour, "size": size, "taken": taken, "taken_at": taken_at});
+            record.metadata = said.as_object().unwrap().clone();
+            record
+        });
+    world.add(records.collect());
+    let root = world.directory.path().file_name().unwrap();
+    let x = format!("{}/x", root.to_str().unwrap());
+    let counted = |filter: Value, keywords: Option<&str>| {
+        let options = FacetOptions {
+            most: 9,
+            filter: Some(Filter::parse(&filter)?),
+            keywords: keywords.map(Keywords::parse).transpose()?,
+        };
+        let facets = world.collection().facets(&options)?;
+        let shown = |counts: &[search::Count]| {
+            let shown = counts.iter().map(|it| format!("{}={}", it.value, it.count));
+            shown.collect::<Vec<_>>().join(" ")
+        };
+        let columns = facets.columns.iter().map(|it| shown(&it.values));
+        let folders = facets
+            .folders
+            .iter()
+            .filter(|it| it.value != json!(root.to_str()));
+        let folders: u64 = folders.map(|it| it.count).sum();
+        Ok::<_, Box<dyn std::error::Error>>((
+            columns.collect::<Vec<_>>().join("; "),
+            shown(&facets.years).replace('"', ""),
+            folders,
+        ))
+    };
+    let after = json!({"taken_at": {"$gte": 1_577_836_800}});
+    for (filter, keywords, columns, years, folders) in [
+        (
+            json!({}),
+            None,
+            "\"blue\"=2 \"red\"=2; 2=2 1=1 3=1",
+            "2020=3 2019=1",
+            4,
+        ),
+        (
+            json!({"colour": {"$in": ["red"]}}),
+            None,
+            "\"blue\"=2 \"red\"=2; 1=1 2=1",
+            "2020=1 2019=1",
+            2,
+        ),
+        // Two conditions of one column are both its own.
+        (
+            json!({"size": {"$gte": 2}, "$and": [{"size": {"$lt": 3}}]}),
+            None,
+            "\"blue\"=1 \"red\"=1; 2=2 1=1 3=1",
+            "2020=2",
+            2,
+        ),
+        (
+            json!({"colour": "red", "size": 2}),
+            None,
+            "\"blue\"=1 \"red\"=1; 1=1 2=1",
+            "2020=1",
+            1,
+        ),
+        // A value that no picture has.
+        (
+            json!({"colour": "green"}),
+            None,
+            "\"blue\"=2 \"red\"=2",
+            "",
+            0,
+        ),
+        (
+            after.clone(),
+            None,
+            "\"blue\"=2 \"red\"=1; 2=2 3=1",
+            "2020=3 2019=1",
+            3,
+        ),
+        (
+            json!({"folders": x, "colour": "blue"}),
+            None,
+            "\"red\"=2 \"blue\"=1; 2=1",
+            "2020=1",
+            2,
+        ),
+        // What is about two columns is neither's own.
+        (
+            json!({"$or": [{"colour": "red"}, {"size": 3}]}),
+            None,
+            "\"red\"=2 \"blue\"=1; 1=1 2=1 3=1",
+            "2020=2 2019=1",
+            3,
+        ),
+        (
+            json!({"$not": {"colour": "red"}}),
+            None,
+            "\"blue\"=2 \"red\"=2; 2=1 3=1",
+            "2020=2",
+            2,
+        ),
+        (
+            json!({"colour": "red"}),
+            Some("b"),
+            "\"red\"=1; 2=1",
+            "2020=1",
+            1,
+        ),
+    ] {
+        let expected = (columns.to_owned(), years.to_owned(), folders);
+        assert_eq!(counted(filter.clone(), keywords)?, expected, "{filter}");
+    }
     Ok(())
 }

@@ -1,6 +1,6 @@
 use axum::Json;
 use axum::extract::State;
-use search::{Collection, CollectionInfo, DuplicateOptions, Facets, keys};
+use search::{Collection, CollectionInfo, DuplicateOptions};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -11,11 +11,7 @@ use super::fields::Fields;
 use super::hit::ShownHit;
 use super::problem::Problem;
 use super::state::ApiState;
-use crate::connections::Columns;
 use crate::workspace::Scope;
-
-/// The most values of a facet.
-const MOST_VALUES: usize = 50;
 
 /// The most groups of duplicates that are shown.
 const MOST_GROUPS: usize = 500;
@@ -84,30 +80,6 @@ pub(super) async fn describe(
     shown.await
 }
 
-pub(super) async fn facets(
-    State(state): State<Arc<ApiState>>,
-    scope: Scope,
-    InPath(name): InPath<String>,
-) -> Result<Json<Facets>, Problem> {
-    let find = |collection: &Collection<'_>| collection.facets(MOST_VALUES);
-    let found = state.facets.of(&scope, &name, find).await?;
-    let mut facets = Facets::clone(&found);
-    bound(&mut facets, scope.grant().columns());
-    Ok(Json(facets))
-}
-
-/// Takes out what the key doesn't see.
-fn bound(facets: &mut Facets, seen: &Columns) {
-    if !seen.shows(keys::FOLDERS) {
-        facets.folders.clear();
-    }
-    if !seen.shows(keys::TAKEN) {
-        facets.years.clear();
-        facets.undated = 0;
-    }
-    facets.columns.retain(|column| seen.shows(&column.name));
-}
-
 /// `GET …/duplicates`.
 #[derive(Debug, Serialize)]
 pub(super) struct ShownDuplicates {
@@ -127,7 +99,17 @@ pub(super) async fn duplicates(
     scope: Scope,
     InPath(name): InPath<String>,
 ) -> Result<Json<ShownDuplicates>, Problem> {
-    let found = state.duplicates.of(&scope, &name, groups_of).await?;
+    let comparing = scope.clone();
+    let compared = name.clone();
+    // It takes minutes, for which no permit is held.
+    let compare = async move {
+        let groups = comparing.look_in(&compared, |_, it| Ok(groups_of(it)?));
+        groups.await
+    };
+    let found = state
+        .duplicates
+        .of(&scope, &name, String::new(), compare)
+        .await?;
     let read = scope.read_in(&name, move |view, collection| {
         let fields = Fields::all(view.columns());
         let mut groups = Vec::new();

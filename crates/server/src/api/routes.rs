@@ -8,7 +8,9 @@ use axum::response::Response;
 use super::access::API;
 use super::asked::{nowhere, otherwise};
 use super::state::ApiState;
-use super::{classify, collections, embed, files, jobs, openapi, pictures, records, search};
+use super::{
+    classify, collections, embed, facets, files, jobs, openapi, pictures, records, search,
+};
 use crate::connections::{cors, guard};
 use crate::immich;
 use crate::route::{self, Route};
@@ -62,7 +64,7 @@ pub(super) fn routes() -> Vec<Route<Arc<ApiState>>> {
         Route::new(
             Method::GET,
             "/api/v1/collections/{name}/facets",
-            collections::facets,
+            facets::facets,
         ),
         Route::new(
             Method::GET,

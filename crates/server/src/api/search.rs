@@ -51,23 +51,23 @@ const KEYWORD_COLUMNS: [&str; 5] = [
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SearchBody {
-    text: Option<String>,
-    image: Option<GivenImage>,
-    like: Option<String>,
-    vector: Option<Vec<f32>>,
-    mix: Option<Vec<GivenTerm>>,
-    r#in: Option<Vec<FieldName>>,
-    keywords: Option<String>,
-    filter: Option<Filter>,
-    taken_after: Option<String>,
-    taken_before: Option<String>,
-    folder: Option<String>,
-    threshold: Option<f32>,
-    top_k: Option<usize>,
-    offset: Option<usize>,
-    fields: Option<Vec<String>>,
-    sort: Option<Sort>,
-    fold: Option<bool>,
+    pub(super) text: Option<String>,
+    pub(super) image: Option<GivenImage>,
+    pub(super) like: Option<String>,
+    pub(super) vector: Option<Vec<f32>>,
+    pub(super) mix: Option<Vec<GivenTerm>>,
+    pub(super) r#in: Option<Vec<FieldName>>,
+    pub(super) keywords: Option<String>,
+    pub(super) filter: Option<Filter>,
+    pub(super) taken_after: Option<String>,
+    pub(super) taken_before: Option<String>,
+    pub(super) folder: Option<String>,
+    pub(super) threshold: Option<f32>,
+    pub(super) top_k: Option<usize>,
+    pub(super) offset: Option<usize>,
+    pub(super) fields: Option<Vec<String>>,
+    pub(super) sort: Option<Sort>,
+    pub(super) fold: Option<bool>,
 }
 
 /// `GET …/search`.
@@ -90,7 +90,7 @@ pub(super) struct SearchParameters {
 /// What comes first.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Sort {
+pub(super) enum Sort {
     Best,
     Newest,
     Oldest,
@@ -99,7 +99,7 @@ enum Sort {
 /// What is compared.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum FieldName {
+pub(super) enum FieldName {
     Images,
     Captions,
     Keywords,
@@ -264,11 +264,10 @@ async fn search(
             model: answer.model,
         })
     };
-    let found = match is_to_embed {
+    match is_to_embed {
         true => scope.embed(ask).await?,
         false => scope.read(ask).await?,
-    };
-    found
+    }
 }
 
 impl ApiState {
@@ -327,7 +326,7 @@ impl SearchBody {
     }
 
     /// Refuses to look into columns that the key doesn't see: answers would tell what is in them.
-    fn check(&self, seen: &Columns) -> Result<(), HiddenColumn> {
+    pub(super) fn check(&self, seen: &Columns) -> Result<(), HiddenColumn> {
         let keywords = self.keywords.iter().flat_map(|_| KEYWORD_COLUMNS);
         let captions = self.r#in.iter().flatten().flat_map(|field| match field {
             FieldName::Images => &[][..],
@@ -344,16 +343,28 @@ impl SearchBody {
         seen.check(looked_into.chain(taken).chain(filtered))
     }
 
+    /// What leaves pictures out, beside the query.
+    pub(super) fn narrowing(
+        &mut self,
+        collection: &Collection<'_>,
+    ) -> Result<(Option<Filter>, Option<Keywords>), Problem> {
+        let keywords = self.keywords.take();
+        let keywords = keywords.filter(|text| !text.trim().is_empty());
+        let keywords = keywords.map(|text| Keywords::parse(&text)).transpose()?;
+        let dates = [self.taken_after.take(), self.taken_before.take()];
+        let filter = filter(self.filter.take(), self.folder.take(), dates, collection)?;
+        Ok((filter, keywords))
+    }
+
     fn question(
-        self,
+        mut self,
         view: &View<'_>,
         collection: &Collection<'_>,
         uploads: &[Upload],
     ) -> Result<Question, Problem> {
         let top_k = within("top_k", self.top_k.unwrap_or(DEFAULT_TOP_K), 1, MOST)?;
         let offset = within("offset", self.offset.unwrap_or(0), 0, FARTHEST)?;
-        let keywords = self.keywords.filter(|text| !text.trim().is_empty());
-        let keywords = keywords.map(|text| Keywords::parse(&text)).transpose()?;
+        let (filter, keywords) = self.narrowing(collection)?;
         let single = [
             self.text
                 .filter(|text| !text.trim().is_empty())
@@ -388,12 +399,7 @@ impl SearchBody {
             order: self.sort.map_or(Order::Best, Order::from),
             fold: None,
             threshold: self.threshold,
-            filter: filter(
-                self.filter,
-                self.folder,
-                [self.taken_after, self.taken_before],
-                collection,
-            )?,
+            filter,
         })
     }
 }

@@ -79,9 +79,9 @@ export function startAdd({ again, say }) {
 
   function draw({ done, added, failed }, total, error) {
     status.replaceChildren(
-      element('progress', { value: done, max: total, 'aria-label': 'Pictures added' }),
+      done < total && !error ? element('progress', { value: done, max: total, 'aria-label': 'Pictures read' }) : '',
       element('p', {}, `${count(done)} of ${count(total)} read, ${count(added)} added`),
-      failed.length ? element('ul', { class: 'failed' }, ...failed.map(({ name, reason }) => element('li', {}, element('strong', {}, name), ` ${reason}`))) : '',
+      failed.length ? element('ul', { class: 'failed' }, ...failed.map(({ name, reason }) => element('li', {}, element('strong', {}, name), ` ${withoutName(reason, name)}`))) : '',
       error ? problem({ detail: error.message, hint: error.hint }) : '');
   }
 
@@ -95,3 +95,5 @@ export function startAdd({ again, say }) {
   };
 }
 
+/** The server's reason, which may begin with what stands before it already. */
+const withoutName = (reason, name) => (reason.startsWith(`\`${name}\` `) ? reason.slice(name.length + 3) : reason);

@@ -18,8 +18,18 @@ export function startClassify() {
   input.addEventListener('change', () => input.files[0] && take(input.files[0]));
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    classify();
+    if (!file) ask(picture, 'Choose a picture first.');
+    else if (!labels().length) ask(find('#labels'), 'Write a label first.');
+    else classify();
   });
+
+  const labels = () => [...new Set(find('#labels').value.split(/[\n,]/).map((label) => label.trim()).filter(Boolean))];
+
+  /** Says what is missing, and goes there. */
+  function ask(where, words) {
+    result.replaceChildren(element('p', { class: 'faint' }, words));
+    where.focus();
+  }
 
   function take(chosen) {
     file = chosen;
@@ -27,16 +37,17 @@ export function startClassify() {
     image.onload = () => URL.revokeObjectURL(image.src);
     image.src = URL.createObjectURL(chosen);
     picture.replaceChildren(image);
-    classify();
+    picture.setAttribute('aria-label', `${chosen.name}; choose another picture`);
+    input.value = '';
+    if (labels().length) classify();
+    else find('#labels').focus();
   }
 
   async function classify() {
-    const labels = [...new Set(find('#labels').value.split(/[\n,]/).map((label) => label.trim()).filter(Boolean))];
-    if (!file || !labels.length) return;
     const mine = ++turn;
     const template = find('#template').value.trim() || undefined;
     try {
-      const answer = await postWithFiles('/api/v1/classify', { labels, template, collection: store().view.collection }, [file]);
+      const answer = await postWithFiles('/api/v1/classify', { labels: labels(), template, collection: store().view.collection }, [file]);
       if (mine === turn) result.replaceChildren(...answer.labels.map(line));
     } catch (error) {
       if (mine === turn) result.replaceChildren(problem({ detail: error.message, hint: error.hint }));

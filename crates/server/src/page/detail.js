@@ -55,15 +55,21 @@ export function startDetail({ grid, more: nextPage, say }) {
 
   function draw(record) {
     hit = record;
+    const held = find('#detail-facts').contains(document.activeElement);
     find('#detail-picture').replaceChildren(large(record));
     find('#detail-facts').replaceChildren(...facts(record, say));
+    if (held) keepFocus();
     showSteps();
     find('#detail-facts').scrollTop = 0;
     dialog.setAttribute('aria-label', title(record));
   }
 
+  /** What had the focus is gone; where nothing has it, no key does anything. */
+  const keepFocus = () => find('#detail-picture').focus();
+
   function drawProblem({ message, hint }) {
     hit = null;
+    if (find('#detail-facts').contains(document.activeElement)) keepFocus();
     find('#detail-picture').replaceChildren();
     find('#detail-facts').replaceChildren(element('p', { role: 'alert' }, message), hint ? element('code', {}, hint) : '');
     showSteps();
@@ -72,8 +78,10 @@ export function startDetail({ grid, more: nextPage, say }) {
   function showSteps() {
     const hits = store().answer?.hits ?? [];
     const at = index();
+    const held = document.activeElement;
     find('#previous').disabled = at <= 0;
     find('#next').disabled = at < 0 || at >= hits.length - 1;
+    if (held?.disabled) keepFocus();
     find('#place').textContent = at < 0 || store().answer.nearest ? '' : `${count(placeOf(hits, at))} of ${count(store().answer.total)}`;
     if (at > hits.length - 10) nextPage();
   }

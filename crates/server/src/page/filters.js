@@ -2,12 +2,14 @@
 import { getJson } from './api.js';
 import { button, element, find } from './dom.js';
 import { count, middle } from './format.js';
-import { narrowing } from './query.js';
+import { isScored, narrowing } from './query.js';
 import { go } from './route.js';
-import { store, watch } from './store.js';
+import { collection, store, watch } from './store.js';
 import { clearFilters } from './tools.js';
 
 const SHOWN = 8;
+/** The server tells of so many folders: whether others have pictures isn't known. */
+const MOST_FOLDERS = 50;
 
 export function startFilters() {
   const panel = find('#filters');
@@ -41,12 +43,14 @@ export function startFilters() {
     const { view } = store();
     if (panel.hidden || !view.collection) return;
     const path = facetsPath(view);
-    if (path === key) return;
-    key = path;
+    const wanted = `${path} ${collection()?.pictures}`;
+    if (wanted === key) return;
+    key = wanted;
     try {
-      const facets = await readFacets(view);
-      if (key === path) draw(facets, store().view);
+      const facets = await getJson(path);
+      if (key === wanted) draw(facets, store().view);
     } catch (error) {
+      if (key !== wanted) return;
       key = '';
       body.replaceChildren(element('p', { class: 'faint' }, error.message));
     }
@@ -56,32 +60,23 @@ export function startFilters() {
     const focused = document.activeElement?.closest?.('#filters-body [data-focus]')?.dataset.focus;
     const opened = new Set([...body.querySelectorAll('details[open]')].map((one) => one.dataset.name));
     body.replaceChildren(dates(facets, view), keywords(view), within(view), folders(facets, view),
-      ...facets.columns.map((column) => columnOf(column, view, opened.has(column.name))));
+      ...withChosen(facets.columns, view).map((column) => columnOf(column, view, opened.has(column.name))));
     if (focused) [...body.querySelectorAll('[data-focus]')].find((one) => one.dataset.focus === focused)?.focus();
   }
 
   watch(['view', 'collections'], refresh);
 }
 
-/** A part that has a condition itself is counted without it, so that its other values can be chosen too. */
-async function readFacets(view) {
-  const without = (patch) => getJson(facetsPath({ ...view, ...patch }));
-  const [facets, dated, placed, ...columns] = await Promise.all([
-    without({}),
-    view.after || view.before ? without({ after: '', before: '' }) : null,
-    view.folder ? without({ folder: '' }) : null,
-    ...Object.keys(view.where).map((name) => without({ where: { ...view.where, [name]: [] } }).then((found) => found.columns.find((one) => one.name === name))),
-  ]);
-  return {
-    years: (dated ?? facets).years,
-    undated: (dated ?? facets).undated,
-    folders: (placed ?? facets).folders,
-    columns: facets.columns.map((column) => columns.find((one) => one?.name === column.name) ?? column),
-  };
+/** The columns, and those with a chosen value that no picture has under the other conditions. */
+function withChosen(columns, view) {
+  const names = Object.keys(view.where).filter((name) => view.where[name].length && !columns.some((one) => one.name === name));
+  return [...columns, ...names.map((name) => ({ name, values: [], more: false }))];
 }
 
 function facetsPath(view) {
   const { filter, ...plain } = narrowing(view);
+  // Beside a query, keywords find further pictures, and leave none out.
+  if (isScored(view)) delete plain.keywords;
   const asked = new URLSearchParams(plain);
   if (filter) asked.set('filter', JSON.stringify(filter));
   return `/api/v1/collections/${encodeURIComponent(view.collection)}/facets${asked.size ? `?${asked}` : ''}`;
@@ -93,12 +88,15 @@ function dates(facets, view) {
   const field = (label, part) => element('label', {}, element('span', {}, label), element('input', {
     type: 'date', value: view[part], 'data-focus': part, onchange: (event) => go({ [part]: event.target.value }),
   }));
-  const years = facets.years.toSorted((one, other) => String(other.value).localeCompare(String(one.value)));
+  const chosen = view.after.slice(0, 4);
+  const isYear = view.after === `${chosen}-01-01` && view.before === `${chosen}-12-31`;
+  const known = isYear && !facets.years.some((one) => one.value === chosen) ? [...facets.years, { value: chosen, count: 0 }] : facets.years;
+  const years = known.toSorted((one, other) => String(other.value).localeCompare(String(one.value)));
   const most = Math.max(1, ...years.map((year) => year.count));
   const dated = years.length > 0 || view.after || view.before;
   return group('Date', dated && element('div', { class: 'between' }, field('From', 'after'), field('To', 'before')),
     values(years.map(({ value, count: number }) => ({
-      label: String(value), number, share: number / most, on: view.after === `${value}-01-01` && view.before === `${value}-12-31`,
+      label: String(value), number, share: number / most, on: isYear && value === chosen,
       toggle: (on) => go(on ? { after: `${value}-01-01`, before: `${value}-12-31` } : { after: '', before: '' }),
     }))),
     facets.undated > 0 && element('p', { class: 'faint' }, `${count(facets.undated)} without a date`));
@@ -119,13 +117,13 @@ function within(view) {
 
 function folders(facets, view) {
   const listed = facets.folders.map(({ value, count: number }) => ({ label: value, number, on: view.folder === value, toggle: (on) => go({ folder: on ? value : '' }) }));
-  if (view.folder && !listed.some((one) => one.on)) listed.unshift({ label: view.folder, number: null, on: true, toggle: () => go({ folder: '' }) });
+  if (view.folder && !listed.some((one) => one.on)) listed.unshift({ label: view.folder, number: listed.length < MOST_FOLDERS ? 0 : null, on: true, toggle: () => go({ folder: '' }) });
   return listed.length ? group('Folder', values(listed)) : '';
 }
 
 function columnOf({ name, values: found, more }, view, opened) {
   const chosen = view.where[name] ?? [];
-  const known = [...found, ...chosen.filter((value) => !found.some((one) => one.value === value)).map((value) => ({ value, count: 0 }))];
+  const known = [...found, ...chosen.filter((value) => !found.some((one) => one.value === value)).map((value) => ({ value, count: more ? null : 0 }))];
   const listed = known.map(({ value, count: number }) => ({
     label: typeof value === 'boolean' ? (value ? 'yes' : 'no') : String(value), number, on: chosen.includes(value),
     toggle: (on) => choose(name, on ? [...chosen, value] : chosen.filter((one) => one !== value)),

@@ -7,7 +7,7 @@ const KEYS = [
   ['Everywhere', [['/', 'Search box'], ['?', 'This help'], ['f', 'Filters'], ['g', 'To the pictures'], ['Esc', 'Close, or clear the selection']]],
   ['In the box', [['Enter', 'Search now'], ['Shift Enter', 'Make the words a term'], ['Backspace', 'Remove the last term, when empty'], ['↓', 'To recent searches or pictures']]],
   ['On a picture', [['← ↑ → ↓', 'Move'], ['Home End', 'First, last'], ['PgUp PgDn', 'A screen up, down'], ['Enter', 'Details'], ['m', 'More like this'], ['Shift M', 'Add it to the search'], ['n', 'Not like this'], ['c', 'Search its caption'], ['o', 'Open the original'], ['u', 'Show or fold near-duplicates'], ['x', 'Select'], ['Shift →', 'Select further']]],
-  ['In details', [['← →', 'Previous, next'], ['m n c o x', 'As on a picture'], ['Esc', 'Back to the pictures']]],
+  ['In details', [['← →', 'Previous, next'], ['m n c o u x', 'As on a picture'], ['Esc', 'Back to the pictures']]],
 ];
 
 /** @param {{grid: import('./grid.js').Grid}} page */

@@ -16,11 +16,17 @@ import { clear, startSelection } from './selection.js';
 import { change, store, watch } from './store.js';
 import { startTools } from './tools.js';
 
+/** Says something for a moment: in the open dialog, beside which nothing is seen or heard. */
 function say(words) {
   const line = find('#said');
-  line.textContent = words;
+  const place = [...document.querySelectorAll('dialog[open]')].at(-1) ?? document.body;
+  if (line.parentNode !== place) place.append(line);
+  line.textContent = '';
   line.classList.remove('fresh');
-  requestAnimationFrame(() => line.classList.add('fresh'));
+  requestAnimationFrame(() => {
+    line.textContent = words;
+    line.classList.add('fresh');
+  });
 }
 
 /** What came with the page: its collections and its first answer, where the server had them. */
@@ -80,7 +86,7 @@ function start() {
   startAsk(startDrop(panels));
   startTools({ again });
   startFilters();
-  startSelection({ removed: again, say });
+  startSelection({ grid, removed: again, say });
   startDetail({ grid, more: () => answers.more(), say });
   const help = startHelp({ grid });
   find('#home').addEventListener('click', (event) => {
@@ -88,7 +94,11 @@ function start() {
     event.preventDefault();
     go({ ...emptyView(), collection: store().view.collection });
   });
-  find('#help-open').addEventListener('click', () => help.show());
+  find('#help-open').addEventListener('click', () => {
+    // The focus goes back to what opened the menu, and from the keys too.
+    find('#menu').hidePopover?.();
+    help.show();
+  });
   find('#skip').addEventListener('click', (event) => {
     event.preventDefault();
     grid.focus(grid.focused);

@@ -24,11 +24,11 @@ export function markTo(hits) {
 
 export const clear = () => change({ selection: new Map() });
 
-/** @param {{removed: () => void, say: (words: string) => void}} page */
-export function startSelection({ removed, say }) {
+/** @param {{grid: import('./grid.js').Grid, removed: () => void, say: (words: string) => void}} page */
+export function startSelection({ grid, removed, say }) {
   const bar = find('#selection');
   const chosen = () => [...store().selection.values()];
-  const number = element('strong');
+  const number = element('strong', { role: 'status' });
   const remove = button('remove', 'Remove', { words: true, 'aria-label': 'Remove', class: 'quiet', onclick: () => confirmRemoval() });
   bar.append(number,
     button('copy', 'Copy paths', { words: true, 'aria-label': 'Copy paths', class: 'quiet', onclick: () => copyPaths() }),
@@ -54,7 +54,7 @@ export function startSelection({ removed, say }) {
 
   function confirmRemoval() {
     const dialog = find('#confirm');
-    find('#confirm-words').textContent = `Remove ${pictures(chosen().length)} from ${store().view.collection}? Files on disk stay where they are.`;
+    find('#confirm-title').textContent = `Remove ${pictures(chosen().length)} from ${store().view.collection}?`;
     dialog.returnValue = '';
     dialog.showModal();
     dialog.onclose = () => dialog.returnValue === 'yes' && removeAll();
@@ -73,7 +73,9 @@ export function startSelection({ removed, say }) {
   }
 
   watch(['selection', 'collections'], ({ selection }) => {
+    const held = bar.contains(document.activeElement);
     bar.hidden = !selection.size;
+    if (held && bar.hidden) grid.focus(grid.focused);
     document.body.classList.toggle('marking', selection.size > 0);
     number.textContent = `${count(selection.size)} selected`;
     remove.hidden = collection()?.can_add === false;

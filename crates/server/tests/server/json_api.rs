@@ -338,6 +338,77 @@ async fn what_is_there_is_described() {
 }
 
 #[tokio::test]
+async fn facets_follow_the_conditions_on_other_columns() {
+    let world = World::start().await;
+    let facets = async |conditions: &[(&str, &str)]| {
+        let path = format!("{}{COLLECTION}/facets", world.address);
+        let url = reqwest::Url::parse_with_params(&path, conditions).unwrap();
+        let query = url.query().unwrap_or_default();
+        let (status, facets) = world.get(&format!("{COLLECTION}/facets?{query}")).await;
+        assert_eq!(status, 200, "{conditions:?} {facets}");
+        facets
+    };
+    let column = |facets: &Value, name: &str| {
+        let mut columns = facets["columns"].as_array().unwrap().iter();
+        let column = columns.find(|column| column["name"] == name);
+        column.map_or(json!([]), |column| column["values"].clone())
+    };
+    let all = facets(&[]).await;
+    let licence = column(&all, "licence")[0].clone();
+    let filter = json!({"licence": {"$in": [licence["value"]]}});
+    // Twice, as the second answer is one that was kept.
+    for _ in 0..2 {
+        let counted = facets(&[("filter", &filter.to_string())]).await;
+        // The alternatives keep their numbers; all else is of the chosen licence.
+        assert_eq!(column(&counted, "licence"), column(&all, "licence"));
+        assert_eq!(counted["folders"][0]["count"], licence["count"]);
+        assert_eq!(counted["undated"], licence["count"]);
+        let author = column(&counted, "author")[0].clone();
+        let both = json!({"licence": licence["value"], "author": author["value"]});
+        let found = world.search(json!({"filter": both, "top_k": 1})).await;
+        assert_eq!(found["total"], author["count"]);
+        assert!(column(&counted, "author") != column(&all, "author"));
+    }
+    // A value that no picture has leaves the others of its column alone.
+    let none = facets(&[("filter", r#"{"licence": "none"}"#)]).await;
+    assert_eq!(column(&none, "licence"), column(&all, "licence"));
+    assert_eq!(
+        (&none["folders"], &none["undated"]),
+        (&json!([]), &json!(0))
+    );
+    assert_eq!(column(&none, "author"), json!([]));
+    let found = world.search(json!({"keywords": "bird", "top_k": 1})).await;
+    let with_words = facets(&[("keywords", "bird")]).await;
+    assert_eq!(with_words["undated"], found["total"]);
+    let elsewhere = facets(&[("folder", "nowhere")]).await;
+    assert_eq!(elsewhere["folders"], all["folders"]);
+    assert_eq!(
+        (&elsewhere["undated"], &elsewhere["columns"]),
+        (&json!(0), &json!([]))
+    );
+    let dated = facets(&[("taken_after", "2019")]).await;
+    assert_eq!(
+        (&dated["undated"], &dated["folders"]),
+        (&all["undated"], &json!([]))
+    );
+    for (condition, said) in [
+        ("filter=%7B", "`filter`: "),
+        ("filter=%7B%22a%22%3A%7B%22%24x%22%3A1%7D%7D", "`$x`"),
+        ("taken_after=then", "`taken_after`: "),
+        ("keywords=*", "no word"),
+        ("text=bird", "unknown field `text`"),
+    ] {
+        let (status, problem) = world.get(&format!("{COLLECTION}/facets?{condition}")).await;
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(
+            status == 400 && detail.contains(said),
+            "{condition} {problem}"
+        );
+    }
+    world.end().await;
+}
+
+#[tokio::test]
 async fn pictures_come_small_and_whole() {
     let world = World::start().await;
     let hit = world.search(json!({"text": "birds", "top_k": 1})).await["hits"][0].clone();

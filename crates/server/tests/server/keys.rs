@@ -105,10 +105,10 @@ fn requests(world: &World, path: &str, name: &str, job: &str) -> Vec<RequestBuil
             post(json!({"collection": name, "labels": ["a", "b"], "like": "zq1"})),
             post(json!({"collection": name, "labels": ["a", "b"], "image": {"base64": "AAAA"}})),
         ],
+        "/collections/{name}/facets" => vec![get(&at), get(&format!("{at}?folder=zq-folder"))],
         "/embed" => vec![post(json!({"collection": name, "text": ["a"]}))],
         "/collections"
         | "/collections/{name}"
-        | "/collections/{name}/facets"
         | "/collections/{name}/duplicates"
         | "/collections/{name}/records/{id}/original"
         | "/jobs/{job}"
@@ -345,6 +345,7 @@ async fn hidden_columns_are_nowhere_in_the_json_api() {
         format!("/search?like={id}&top_k=100"),
         "/search?top_k=100".to_owned(),
         "/facets".to_owned(),
+        "/facets?filter=%7B%22licence%22%3A%7B%22%24exists%22%3Atrue%7D%7D".to_owned(),
         "/duplicates".to_owned(),
         format!("/records/{id}"),
     ] {
@@ -394,6 +395,26 @@ async fn hidden_columns_are_nowhere_in_the_json_api() {
             (status, &answer["detail"]),
             (403, &json!(expected)),
             "{body}"
+        );
+    }
+    // Numbers tell as much as hits.
+    for (condition, column) in [
+        ("filter=%7B%22author%22%3A%22x%22%7D", "author"),
+        (
+            "filter=%7B%22taken_at%22%3A%7B%22%24gte%22%3A1%7D%7D",
+            "taken_at",
+        ),
+        ("folder=demo", "folders"),
+        ("taken_after=2019", "taken"),
+        ("taken_before=2019", "taken"),
+        ("keywords=bird", "image"),
+    ] {
+        let (status, answer) = world.get(&format!("{birds}/facets?{condition}")).await;
+        let expected = format!("this API key does not see the column `{column}`");
+        assert_eq!(
+            (status, &answer["detail"]),
+            (403, &json!(expected)),
+            "{condition}"
         );
     }
     let original = world.get(&format!("{birds}/records/{id}/original")).await;
