@@ -216,7 +216,7 @@ impl Catalogue {
             true => format!("{TAKEN} DESC, records.id"),
             // Those without a date by their ids all the same.
             false => format!(
-                "{TAKEN} IS NULL, {TAKEN}, iif({TAKEN} IS NULL, records.id, NULL), records.id DESC"
+                "{TAKEN} IS NULL, {TAKEN}, CASE WHEN {TAKEN} IS NULL THEN records.id END, records.id DESC"
             ),
         };
         self.read(|connection| {
