@@ -340,7 +340,7 @@ impl Look {
 
     /// Whether both are versions of one picture, or of a part of it.
     fn is_like(&self, other: &Look) -> bool {
-        self.is_near(other, Signature::distance)
+        self.is_near(other, |own, other| own.distance(other) <= Signature::SAME)
     }
 
     /// The same without looking for parts, which takes a hundred times as long.
@@ -353,15 +353,13 @@ impl Look {
             .sum();
         // Where there is nothing to see, there is nothing to compare either.
         let is_seen = !self.small.is_empty() && !other.small.is_empty();
-        (!is_seen || correlation >= LEAST_WHOLE)
-            && self.is_near(other, Signature::distance_of_wholes)
+        (!is_seen || correlation >= LEAST_WHOLE) && self.is_near(other, Signature::shows_the_same)
     }
 
-    fn is_near(&self, other: &Look, distance: impl Fn(&Signature, &Signature) -> f32) -> bool {
+    fn is_near(&self, other: &Look, is_near: impl Fn(&Signature, &Signature) -> bool) -> bool {
         let signatures = self.signature.as_ref().zip(other.signature.as_ref());
         let holds_more = self.holds_more || other.holds_more;
-        !holds_more
-            && signatures.is_some_and(|(one, other)| distance(one, other) <= Signature::SAME)
+        !holds_more && signatures.is_some_and(|(one, other)| is_near(one, other))
     }
 }
 

@@ -120,17 +120,26 @@ impl Grid {
 
     /// What the levels that are here become by the rising curve that brings them nearest to `other`.
     fn tones(&self, other: &Grid) -> [f32; LEVELS] {
-        let mut sums = [(0_u32, 0_u32); LEVELS];
-        for (&own, &other) in self.0.iter().zip(other.0.iter()) {
-            let (sum, count) = &mut sums[usize::from(own)];
-            *sum += u32::from(other);
-            *count += 1;
+        // For each level its number of cells, and below that their sum in `other`. Neighbours are often of one level, so
+        // that they would wait for each other in one table.
+        const COUNT: u32 = 1 << 20;
+        let mut tables = [[0_u32; LEVELS]; 4];
+        let (own, _) = self.0.as_chunks::<4>();
+        let (others, _) = other.0.as_chunks::<4>();
+        for (own, others) in own.iter().zip(others) {
+            for ((table, &own), &other) in tables.iter_mut().zip(own).zip(others) {
+                table[usize::from(own)] += COUNT + u32::from(other);
+            }
         }
-        let there = (0..LEVELS).filter(|&level| sums[level].1 > 0);
+        let [first, second, third, fourth] = tables;
+        let sums: [u32; LEVELS] = std::array::from_fn(|level| {
+            first[level] + second[level] + third[level] + fourth[level]
+        });
+        let cells = |level: usize| (sums[level] / COUNT) as usize;
+        let there = (0..LEVELS).filter(|&level| cells(level) > 0);
         let mut curve = Curve::default();
         for level in there.clone() {
-            let (sum, count) = sums[level];
-            curve.push(sum as f32, count as usize);
+            curve.push((sums[level] % COUNT) as f32, cells(level));
         }
         let mut tones = [0.0; LEVELS];
         let mut runs = curve.0.into_iter();
@@ -139,7 +148,7 @@ impl Grid {
             if left == 0 {
                 (tone, left) = runs.next().unwrap_or_default();
             }
-            left -= sums[level].1 as usize;
+            left -= cells(level);
             tones[level] = tone;
         }
         tones

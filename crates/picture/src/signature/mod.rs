@@ -148,33 +148,35 @@ impl Signature {
     /// It is how much of one picture's detail is not in the other, once brightness is evened out and, for photographs, one
     /// is laid on the other as a crop. Takes a few microseconds, or a millisecond where there may be a crop.
     pub fn distance(&self, other: &Signature) -> f32 {
-        self.compare(other, Signature::photograph_distance)
-    }
-
-    /// The same without looking for crops, which takes no more than a few microseconds: versions of a picture that show all
-    /// of it are found.
-    pub fn distance_of_wholes(&self, other: &Signature) -> f32 {
-        self.compare(other, |own, other| {
-            own.distance_in_frame(other) / MOST_UNLIKE
-        })
-    }
-
-    fn compare(
-        &self,
-        other: &Signature,
-        photograph_distance: impl Fn(&Signature, &Signature) -> f32,
-    ) -> f32 {
         let opacity = self.opacity_distance(other);
         if opacity > Signature::SAME {
             return opacity;
         }
-        // A photograph that was made brighter may have become flat, as its sky is white.
-        let is_flat = self.flatness >= FLAT && other.flatness >= FLAT;
-        let luminance = match is_flat {
+        let luminance = match self.is_flat_as(other) {
             true => self.flat_distance(other),
-            false => photograph_distance(self, other),
+            false => self.photograph_distance(other),
         };
         luminance.max(opacity)
+    }
+
+    /// Whether both are versions of one picture that show all of it: crops are not looked for, so that it takes no more than
+    /// a few microseconds.
+    pub fn shows_the_same(&self, other: &Signature) -> bool {
+        if self.opacity_distance(other) > Signature::SAME {
+            return false;
+        }
+        match self.is_flat_as(other) {
+            true => {
+                self.is_alike_in_frame(other, MOST_UNLIKE_FLAT)
+                    && self.flat_distance(other) <= Signature::SAME
+            }
+            false => self.is_alike_in_frame(other, MOST_UNLIKE),
+        }
+    }
+
+    /// A photograph that was made brighter may have become flat, as its sky is white: both have to be.
+    fn is_flat_as(&self, other: &Signature) -> bool {
+        self.flatness >= FLAT && other.flatness >= FLAT
     }
 
     /// Pictures that differ in their opacity alone are different, as drawings on nothing.
@@ -231,6 +233,13 @@ impl Signature {
         let there = self.luminance.unlike_in_tone(&other.luminance);
         let back = other.luminance.unlike_in_tone(&self.luminance);
         there.max(back)
+    }
+
+    /// Whether at most so much of either's detail is not in the other, nothing being cropped.
+    fn is_alike_in_frame(&self, other: &Signature, most: f32) -> bool {
+        self.is_framed_as(other)
+            && self.luminance.unlike_in_tone(&other.luminance) <= most
+            && other.luminance.unlike_in_tone(&self.luminance) <= most
     }
 
     /// Whether the proportions are the same, but for rounding to whole pixels.
