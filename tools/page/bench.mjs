@@ -52,8 +52,8 @@ async function firstPaint(query) {
 /** How long the browser waits for answers to words that nobody has asked for yet, one at a time. */
 async function answers() {
   const page = await open();
-  await page.goto(address());
-  await page.locator('.row .tile').first().waitFor();
+  // Without the thumbnails of the start, which would still be on their way.
+  await page.goto(address(), { waitUntil: 'networkidle' });
   const words = Array.from({ length: QUESTIONS + 5 }, (_, n) => `${THINGS[n % THINGS.length]} ${PLACES[Math.floor(n / THINGS.length) % PLACES.length]}`);
   const times = await page.evaluate(async ([path, words]) => {
     const times = [];
@@ -93,11 +93,11 @@ async function scrolling() {
     };
     requestAnimationFrame(scroll);
   }), STEP);
-  const { traceEvents } = JSON.parse(await browser.stopTracing());
-  const main = new Set(traceEvents.filter((event) => event.name === 'thread_name' && event.args.name === 'CrRendererMain').map((event) => `${event.pid} ${event.tid}`));
-  const tasks = traceEvents.filter((event) => event.name === 'RunTask' && main.has(`${event.pid} ${event.tid}`)).map((event) => event.dur / 1000);
   say('scrolled past so many tiles', seen.tiles);
   say('frames: middle, longest', milliseconds(middle(seen.gaps)), milliseconds(Math.max(...seen.gaps)), `of ${seen.gaps.length}`);
+  const { traceEvents } = JSON.parse(await browser.stopTracing());
+  const main = new Set(traceEvents.filter((event) => event.name === 'thread_name' && event.args.name === 'CrRendererMain').map((event) => `${event.pid} ${event.tid}`));
+  const tasks = traceEvents.filter((event) => event.name === 'RunTask' && main.has(`${event.pid} ${event.tid}`)).map((event) => (event.dur ?? 0) / 1000);
   say('tasks of the page in the trace: longest', milliseconds(Math.max(...tasks)), `of ${tasks.length}`);
   await page.context().close();
 }
