@@ -36,6 +36,7 @@
 //! ```
 
 mod activation;
+mod apart;
 mod attention;
 mod average_pool;
 mod awake;
