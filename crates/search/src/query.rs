@@ -295,7 +295,9 @@ impl Collection<'_> {
             return Ok(None);
         }
         let (values, filter) = (&scan.values, scan.filter);
-        let count = match (options.threshold, filter, self.index.embedded()) {
+        // By date, nothing is compared that could be too unlike.
+        let threshold = options.threshold.filter(|_| !values.is_empty());
+        let count = match (threshold, filter, self.index.embedded()) {
             (None, None, _) => usize::try_from(self.index.count(IMAGES)?).unwrap_or(usize::MAX),
             (None, Some(filter), Some(embedded)) => embedded.count_matching(IMAGES, filter)?,
             (Some(least), _, Some(embedded)) => {
@@ -308,7 +310,7 @@ impl Collection<'_> {
         let is_counted = |own: &index::Vector| {
             let similarity = || Metric::Cosine.score(values, &own.values);
             filter.is_none_or(|filter| filter.matches(&own.metadata))
-                && options.threshold.is_none_or(|least| similarity() >= least)
+                && threshold.is_none_or(|least| similarity() >= least)
         };
         let others = count.saturating_sub(own.filter(is_counted).count());
         Ok(Some(others.min(index::TOP_K_LIMIT)))

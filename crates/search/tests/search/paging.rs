@@ -167,6 +167,12 @@ fn the_newest_come_first() -> TestResult {
         (vec!["1.png"], 4, None)
     );
     assert!(last.hits[0].similarity.is_some());
+    // Nothing is compared that could be too unlike.
+    let alike = SearchOptions {
+        threshold: Some(0.5),
+        ..page(0, 1)
+    };
+    assert_eq!(collection.newest(&alike)?.total, 4);
     let odd = SearchOptions {
         filter: Some(Filter::parse(&json!({"odd": true}))?),
         ..page(0, 1)

@@ -364,6 +364,11 @@ impl SearchBody {
     ) -> Result<Question, Problem> {
         let top_k = within("top_k", self.top_k.unwrap_or(DEFAULT_TOP_K), 1, MOST)?;
         let offset = within("offset", self.offset.unwrap_or(0), 0, FARTHEST)?;
+        if let Some(threshold) = self.threshold.filter(|it| !(-1.0..=1.0).contains(it)) {
+            return Err(Problem::invalid(format!(
+                "`threshold`: {threshold}, expected a cosine from -1 to 1"
+            )));
+        }
         let (filter, keywords) = self.narrowing(collection)?;
         let single = [
             self.text

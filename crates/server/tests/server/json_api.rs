@@ -460,6 +460,8 @@ async fn pictures_come_small_and_whole() {
 #[tokio::test]
 async fn what_is_wrong_is_said() {
     let world = World::start().await;
+    let no_number = format!("{COLLECTION}/search?text=a&threshold=nan");
+    assert_eq!(world.get(&no_number).await.0, 400);
     for (body, expected) in [
         (json!({"txt": "a dog"}), "unknown field `txt`"),
         (json!({"text": 1}), "invalid type"),
@@ -468,6 +470,10 @@ async fn what_is_wrong_is_said() {
             "`top_k`: 0, expected 1 to 1000",
         ),
         (json!({"text": "a", "offset": 10_001}), "`offset`: 10001"),
+        (
+            json!({"text": "a", "threshold": 60}),
+            "`threshold`: 60, expected a cosine",
+        ),
         (json!({"text": "a", "filter": {"a": {"$what": 1}}}), "$what"),
         (
             json!({"text": "a", "taken_after": "soon"}),
