@@ -283,7 +283,7 @@ mod tests {
     use crate::{Arithmetic, Precision};
 
     fn random(rows: usize, columns: usize) -> Tensor {
-        Tensor::randn(0.0_f32, 2.0, (rows, columns), &Device::Cpu).unwrap()
+        crate::random::normal(0.0, 2.0, (rows, columns))
     }
 
     #[track_caller]

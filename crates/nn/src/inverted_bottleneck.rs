@@ -155,7 +155,6 @@ impl Widen {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
 
     use super::*;
     use crate::{Arithmetic, Instructions, Precision, Weights};
@@ -164,7 +163,7 @@ mod tests {
     type Kernel = (usize, usize);
 
     fn random(shape: &[usize], scale: f32) -> Tensor {
-        Tensor::randn(0.0_f32, scale, shape, &Device::Cpu).unwrap()
+        crate::random::normal(0.0, scale, shape)
     }
 
     /// The fused form against the plain one, alone and on several threads.

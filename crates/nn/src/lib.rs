@@ -55,6 +55,8 @@ mod padded_convolution;
 mod perceptron;
 mod plane_convolution;
 pub mod ragged;
+#[cfg(test)]
+mod random;
 mod streamed_matrix;
 mod weights;
 

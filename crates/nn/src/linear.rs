@@ -296,7 +296,7 @@ mod tests {
     use crate::{Arithmetic, Instructions, Precision};
 
     fn random(shape: &[usize]) -> Tensor {
-        Tensor::randn(0.0_f32, 1.0, shape, &Device::Cpu).unwrap()
+        crate::random::normal(0.0, 1.0, shape)
     }
 
     /// The packed form against that of leaves, in every precision by all instructions: the largest difference, as a part of

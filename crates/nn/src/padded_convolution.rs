@@ -266,12 +266,12 @@ impl Block<'_> {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{Device, Var};
+    use candle_core::Var;
 
     use super::*;
 
     fn random(shape: &[usize]) -> Tensor {
-        Tensor::randn(0.0_f32, 1.0, shape, &Device::Cpu).unwrap()
+        crate::random::normal(0.0, 1.0, shape)
     }
 
     #[track_caller]

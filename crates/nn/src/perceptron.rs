@@ -63,14 +63,14 @@ impl Perceptron {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{Device, Var};
+    use candle_core::Var;
 
     use super::*;
     use crate::Weights;
 
     #[test]
     fn forms_agree() {
-        let random = |shape: &[usize]| Tensor::randn(0.0_f32, 1.0, shape, &Device::Cpu).unwrap();
+        let random = |shape: &[usize]| crate::random::normal(0.0, 1.0, shape);
         let weights = Weights::none();
         for (rows, width, inner) in [(3, 20, 40), (250, 33, 17)] {
             let tensors = [

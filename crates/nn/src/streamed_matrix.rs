@@ -212,8 +212,7 @@ mod tests {
         let contents = file(inputs, outputs, element);
         let packed = open(&contents, arithmetic);
         let streamed = packed.clone().streamed();
-        let random =
-            |rows, columns| Tensor::randn(0.0_f32, 1.0, (rows, columns), &Device::Cpu).unwrap();
+        let random = |rows, columns| crate::random::normal(0.0, 1.0, (rows, columns));
         // One input stands out, which int8 leaves out.
         let factors: Vec<f32> = (0..inputs)
             .map(|input| if input == 3 { 60.0 } else { 1.0 })
