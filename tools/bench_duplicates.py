@@ -38,7 +38,7 @@ class Store:
         lines = [json.loads(line) for line in vectors.read_text().splitlines()]
         values = {pathlib.Path(it["metadata"]["image"]).stem: it["values"] for it in lines}
         names = lambda group: [group["keep"], *group["superfluous"]]
-        return [[pathlib.Path(it["place"]).stem for it in names(group)] for group in groups], values
+        return [[pathlib.Path(it.get("path") or it["url"]).stem for it in names(group)] for group in groups], values
 
 
 def cosine(one, other):

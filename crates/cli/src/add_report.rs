@@ -24,7 +24,7 @@ pub(crate) struct ReportFile {
 
 #[derive(Serialize)]
 struct Skipped<'a> {
-    place: &'a str,
+    path: &'a str,
     line: Option<u64>,
     reason: &'a str,
     message: &'a str,
@@ -41,7 +41,7 @@ impl ReportFile {
 
     pub(crate) fn skip(&mut self, problem: &ListedProblem) -> Result<()> {
         self.skipped.push(&Skipped {
-            place: &problem.file,
+            path: &problem.file,
             line: problem.line,
             reason: &problem.summary,
             message: &problem.message,

@@ -42,7 +42,7 @@ Exit status: 0 done or found, 1 nothing found or some inputs failed, 2 wrong use
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    pub(crate) place: StoreArguments,
+    pub(crate) location: StoreArguments,
 
     #[command(subcommand)]
     pub(crate) command: Command,

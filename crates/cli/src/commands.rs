@@ -29,7 +29,7 @@ use crate::settings::settings;
 
 /// Runs the command that was asked for.
 pub(crate) fn run(arguments: Arguments) -> Result<Outcome> {
-    let clipseek = Clipseek::new(settings(arguments.place.store)?);
+    let clipseek = Clipseek::new(settings(arguments.location.store)?);
     match arguments.command {
         Command::Demo(arguments) => demo::run(&arguments, &clipseek),
         Command::Add(arguments) => add::run(&arguments, &clipseek),

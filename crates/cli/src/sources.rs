@@ -194,7 +194,7 @@ impl Skipped {
 
     /// The same of a picture.
     pub(crate) fn tell_of(&self, bar: &ProgressBar, failure: &Failure) {
-        self.tell(bar, &format!("{}: {}", failure.place, failure.message));
+        self.tell(bar, &format!("{}: {}", failure.location, failure.message));
     }
 
     /// Tells of those that were kept. Returns how many were told, and what not to tell the next time.

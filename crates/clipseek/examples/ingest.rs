@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let stop = AtomicBool::new(false);
     let report = clipseek.add(request, &stop, &|progress| match progress {
         AddProgress::Indexing { done, total, .. } => println!("{done} of {total}"),
-        AddProgress::Failed(failure) => println!("{}: {}", failure.place, failure.message),
+        AddProgress::Failed(failure) => println!("{}: {}", failure.location, failure.message),
         _ => {}
     })?;
     println!("added {} in {:.1} s", report.counts.added, report.took);

@@ -17,7 +17,7 @@ use crate::event::Note;
 use crate::fetch;
 use crate::models::NamedModel;
 use crate::real_path::resolved;
-use crate::sources::{absolute, new_record, place};
+use crate::sources::{absolute, file_location, new_record};
 use crate::table_columns::TableColumns;
 
 /// What became of the sources.
@@ -161,7 +161,7 @@ impl Clipseek {
 
     /// Remarks that the collection has pictures of a table without rows.
     fn note_without_rows(&self, store: &Store, collection: &str, location: &Path) {
-        let has_source = |path: PathBuf| store.has_source(collection, &place(&path));
+        let has_source = |path: PathBuf| store.has_source(collection, &file_location(&path));
         let is_known = dataset::absolute(location).is_ok_and(|it| has_source(it).unwrap_or(false));
         if is_known {
             let note = Note::TableWithoutRows { collection };
@@ -219,7 +219,7 @@ fn nothing_in(location: &Path) -> Error {
 
 /// Whether the collection of that name has pictures of the folder.
 fn is_known(store: &Store, collection: &str, path: &Path) -> Result<bool> {
-    match store.has_below(collection, &place(path)) {
+    match store.has_below(collection, &file_location(path)) {
         Err(search::Error::NoCollection { .. }) => Ok(false),
         known => Ok(known?),
     }
@@ -363,7 +363,7 @@ impl Adding<'_> {
         };
         // The pictures of one without any may be on a disk that is not there.
         let prune = self.request.prune && table.has_pictures;
-        collection.follow(&place(&table.path), prune, &options, |record| {
+        collection.follow(&file_location(&table.path), prune, &options, |record| {
             is_named(listing, record)
         })
     }
@@ -390,7 +390,7 @@ impl Adding<'_> {
             return Ok(());
         }
         let text = serde_json::to_string(&after).unwrap_or_default();
-        Ok(collection.keep_columns(&place(&table.path), &text)?)
+        Ok(collection.keep_columns(&file_location(&table.path), &text)?)
     }
 
     /// Remarks that pictures are named only by tables that are gone, or with `--prune` by others of the same series, such
@@ -447,10 +447,10 @@ impl Adding<'_> {
         }
         let folders = listed.folders.iter().chain(&listed.empty);
         let waiting = || self.clipseek.tell_of_waiting();
-        let is_excluded = |place: &str| listed.leaves_out(Path::new(place));
+        let is_excluded = |location: &str| listed.leaves_out(Path::new(location));
         let options = AddOptions {
             is_excluded: &is_excluded,
-            folders: folders.map(|path| place(path)).collect(),
+            folders: folders.map(|path| file_location(path)).collect(),
             // What looks like an empty folder may be the place of a disk that is not there.
             keep_missing: !listed.empty.is_empty(),
             prune: self.request.prune,

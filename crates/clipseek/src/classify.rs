@@ -87,7 +87,7 @@ impl<'a> Classifier<'a> {
         let mut failures = 0;
         search::embed(self.model, records, &Limits::default(), |embedded| {
             match embedded {
-                Ok(it) => visit(self.of_vector(it.record.place, &it.image)),
+                Ok(it) => visit(self.of_vector(it.record.location, &it.image)),
                 Err(failure) => {
                     failures += 1;
                     failed(&failure);

@@ -11,7 +11,7 @@ use search::{AddOptions, Collection, MergeEvent, MergeReport, Store, StoreSettin
 use crate::clipseek::Clipseek;
 use crate::error::{Error, Result};
 use crate::real_path::resolved;
-use crate::sources::{absolute, place};
+use crate::sources::{absolute, file_location};
 
 /// What became of the deletion of a collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum Deletion {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forgotten {
     /// The path or URL at which, and below which, they are, or the picture's id.
-    pub place: String,
+    pub location: String,
     /// How many they were.
     pub pictures: usize,
 }
@@ -109,23 +109,23 @@ impl Clipseek {
             waiting: &waiting,
             ..AddOptions::default()
         };
-        let mut place = place_of(path)?;
-        let mut pictures = collection.forget(&place, &options)?;
-        let resolved = self::place(&resolved(path));
-        if pictures == 0 && resolved != place && path.exists() {
-            place = resolved;
-            pictures = collection.forget(&place, &options)?;
+        let mut location = location_of(path)?;
+        let mut pictures = collection.forget(&location, &options)?;
+        let resolved = file_location(&resolved(path));
+        if pictures == 0 && resolved != location && path.exists() {
+            location = resolved;
+            pictures = collection.forget(&location, &options)?;
         }
         let id = path.to_str().filter(|_| pictures == 0);
         if let Some(id) = id
             && collection.forget_id(id, &options)?
         {
             return Ok(Forgotten {
-                place: id.to_owned(),
+                location: id.to_owned(),
                 pictures: 1,
             });
         }
-        Ok(Forgotten { place, pictures })
+        Ok(Forgotten { location, pictures })
     }
 
     /// Takes the pictures of collections into another, with their vectors. `progress` sees the collection that is
@@ -226,7 +226,7 @@ fn merge(
     let copy = |file: &str| {
         let copy = copied(Path::new(file), &folder)?;
         without_files += usize::from(!copy.exists());
-        Ok::<_, Error>(place(&copy))
+        Ok::<_, Error>(file_location(&copy))
     };
     let report = into.merge(other, options, copy, |event| progress(other, event))?;
     Ok(Merged {
@@ -262,10 +262,10 @@ fn copied(file: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(copy)
 }
 
-/// A path or URL as collections keep places.
-fn place_of(path: &Path) -> Result<String> {
+/// A path or URL as collections keep locations.
+fn location_of(path: &Path) -> Result<String> {
     if let Some(Address::Web(url)) = path.to_str().map(Address::of).transpose()?.flatten() {
         return Ok(url.to_string());
     }
-    Ok(place(&absolute(path)?))
+    Ok(file_location(&absolute(path)?))
 }

@@ -6,7 +6,7 @@ use search::{Collection, keys};
 use crate::error::{Error, Result};
 use crate::period::Period;
 use crate::real_path::{folder_at, resolved};
-use crate::sources::{absolute, place};
+use crate::sources::{absolute, file_location};
 
 /// Which pictures something is about: by metadata, by when they were taken, by folder. All conditions hold together.
 #[derive(Clone, Debug, Default)]
@@ -70,10 +70,10 @@ fn below(folder: &Path, collection: &Collection<'_>) -> Result<Filter> {
         return Err(Error::NoFolder { path });
     };
     let resolved = resolved(&path);
-    let given = collection.below(&place(&path));
+    let given = collection.below(&file_location(&path));
     Ok(match resolved == path {
         true => given,
-        false => Filter::either(given, collection.below(&place(&resolved))),
+        false => Filter::either(given, collection.below(&file_location(&resolved))),
     })
 }
 

@@ -18,7 +18,7 @@ use search::{AddEvent, AddOptions, Collection, Failure, IngestReport, NewRecord}
 use crate::add_request::{AddProgress, AddRequest, Fetched, Watcher};
 use crate::clipseek::Clipseek;
 use crate::error::{Error, Result};
-use crate::sources::{absolute, new_record, place};
+use crate::sources::{absolute, file_location, new_record};
 use crate::table_columns::TableColumns;
 
 /// So many that were fetched wait to be added; then no more are fetched.
@@ -224,12 +224,12 @@ fn is_no_table(error: &dataset::Error) -> bool {
 fn with_file(record: Record, picture: &FetchedPicture, folder: &Path) -> NewRecord {
     let file = picture.file.as_ref();
     NewRecord {
-        file: file.map(|file| place(&folder.join(&file.path))),
+        file: file.map(|file| file_location(&folder.join(&file.path))),
         ..new_record(record)
     }
 }
 
-fn failure(place: &str, outcome: &Outcome) -> Failure {
+fn failure(location: &str, outcome: &Outcome) -> Failure {
     let reason = outcome.result.as_ref().err();
     let reason = reason.map_or("", |reason| reason.words());
     let message = match outcome.status {
@@ -237,16 +237,16 @@ fn failure(place: &str, outcome: &Outcome) -> Failure {
         None => reason.to_owned(),
     };
     Failure {
-        place: place.to_owned(),
+        location: location.to_owned(),
         reason: reason.to_owned(),
         message,
     }
 }
 
 /// A picture that was listed, and whose row or file is gone since.
-fn vanished(place: &str) -> Failure {
+fn vanished(location: &str) -> Failure {
     Failure {
-        place: place.to_owned(),
+        location: location.to_owned(),
         reason: "vanished".to_owned(),
         message: "the table or the store changed during the run; the same command adds this picture if it is still there"
             .to_owned(),

@@ -174,7 +174,7 @@ fn spare(query: &Query, collection: &Collection<'_>, output: &Path) -> Result<()
     };
     let mut paths = query.terms.iter().filter_map(|term| term.kind.path());
     let is_asked = paths.any(|path| path.canonicalize().is_ok_and(|path| path == output));
-    if is_asked || collection.has_place(&output.to_string_lossy())? {
+    if is_asked || collection.has_location(&output.to_string_lossy())? {
         return Err(Error::OutputIsPicture { path: output });
     }
     Ok(())

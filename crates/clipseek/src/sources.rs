@@ -141,12 +141,12 @@ pub fn skipped<'a>(
 pub(crate) fn new_record(record: Record) -> NewRecord {
     NewRecord {
         id: record.id,
-        place: match &record.address {
-            Address::File(path) => place(path),
+        location: match &record.address {
+            Address::File(path) => file_location(path),
             elsewhere => elsewhere.to_string(),
         },
         file: None,
-        source: Some(place(&record.source)),
+        source: Some(file_location(&record.source)),
         captions: record.captions,
         metadata: record.metadata,
         contributions: record.contributions.into_iter().map(contribution).collect(),
@@ -155,7 +155,7 @@ pub(crate) fn new_record(record: Record) -> NewRecord {
 
 fn contribution(contribution: dataset::Contribution) -> search::Contribution {
     search::Contribution {
-        source: place(&contribution.source),
+        source: file_location(&contribution.source),
         id: contribution.id,
         captions: contribution.captions,
         metadata: contribution.metadata,
@@ -171,6 +171,6 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
 }
 
 /// A path as collections keep it. Sources report file names that are not Unicode, so nothing is lost here.
-pub(crate) fn place(path: &Path) -> String {
+pub(crate) fn file_location(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

@@ -4,7 +4,7 @@ use dataset::Columns;
 use search::Store;
 use serde::{Deserialize, Serialize};
 
-use crate::sources::{HUB, ReadOptions, place};
+use crate::sources::{HUB, ReadOptions, file_location};
 
 /// What a collection keeps of the columns of a table, so that they need not be named each time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ impl TableColumns {
     pub(crate) fn of(store: &Store, collection: &str, location: &Path) -> Option<TableColumns> {
         let source = match location.to_str().filter(|text| text.starts_with(HUB)) {
             Some(dataset) => dataset.to_owned(),
-            None => place(&dataset::absolute(location).ok()?),
+            None => file_location(&dataset::absolute(location).ok()?),
         };
         let text = store.columns(collection, &source).ok()??;
         serde_json::from_str(&text).ok()

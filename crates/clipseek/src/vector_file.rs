@@ -87,11 +87,11 @@ impl VectorFile {
                 array.write(&embedding.image)?;
                 let Record {
                     id,
-                    place,
+                    location,
                     captions,
                     ..
                 } = &embedding.record;
-                let line = json!({ "id": id, "image": place, "captions": captions });
+                let line = json!({ "id": id, "image": location, "captions": captions });
                 writeln!(names, "{line}").map_err(unwritten(&names_of(&self.path)))?;
                 self.rows += 1;
             }
@@ -159,7 +159,7 @@ fn write_rows(table: &mut EmbeddingTable, embedding: &Embedding) -> Result<usize
     let mut write = |caption: &str, text_embedding| {
         table.write(&EmbeddingRow {
             id: &record.id,
-            image: &record.place,
+            image: &record.location,
             caption,
             image_embedding: image,
             text_embedding,

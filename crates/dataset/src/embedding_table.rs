@@ -36,7 +36,7 @@ const ROWS_PER_GROUP: usize = 1 << 16;
 pub struct EmbeddingRow<'a> {
     /// The picture's id.
     pub id: &'a str,
-    /// The picture's place.
+    /// The picture's location.
     pub image: &'a str,
     /// The caption; empty where there is none.
     pub caption: &'a str,

@@ -78,7 +78,7 @@ fn record(folder: &Path, n: usize) -> NewRecord {
     ];
     let word = |at: usize| WORDS[((n * 2_654_435_761) >> at) % WORDS.len()];
     NewRecord {
-        place: path(folder, n).to_string_lossy().into_owned(),
+        location: path(folder, n).to_string_lossy().into_owned(),
         captions: vec![format!(
             "a {} {} by the {}, number {n}",
             word(8),

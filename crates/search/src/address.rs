@@ -1,9 +1,12 @@
 use std::path::{MAIN_SEPARATOR, Path};
 
+use serde::Serializer;
+use serde::ser::SerializeMap;
+
 /// Where a picture is, as its source said it.
 ///
-/// A collection and the engine keep an address as a text, and beside it the file that was fetched from there. The two
-/// tell which kind it is: a picture that is a file of this machine has no other file.
+/// A collection and the engine keep a picture's location as text, and beside it the file fetched from there. The two tell
+/// the kind: a picture that is a file of this machine has no second file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Address<'a> {
     /// A file of this machine, by its absolute path.
@@ -15,13 +18,13 @@ pub enum Address<'a> {
 }
 
 impl<'a> Address<'a> {
-    pub(crate) fn of(place: &'a str, file: Option<&str>) -> Address<'a> {
+    pub(crate) fn of(location: &'a str, file: Option<&str>) -> Address<'a> {
         if file.is_none() {
-            Address::File(Path::new(place))
-        } else if place.starts_with("http://") || place.starts_with("https://") {
-            Address::Web(place)
+            Address::File(Path::new(location))
+        } else if is_url(location) {
+            Address::Web(location)
         } else {
-            Address::Inside(place)
+            Address::Inside(location)
         }
     }
 
@@ -37,13 +40,25 @@ impl<'a> Address<'a> {
     }
 }
 
+/// Writes a location as an entry `url` or `path`.
+pub(crate) fn path_or_url<S: Serializer>(location: &str, to: S) -> Result<S::Ok, S::Error> {
+    let key = if is_url(location) { "url" } else { "path" };
+    let mut map = to.serialize_map(Some(1))?;
+    map.serialize_entry(key, location)?;
+    map.end()
+}
+
+fn is_url(location: &str) -> bool {
+    location.starts_with("http://") || location.starts_with("https://")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[track_caller]
-    fn case(place: &str, file: Option<&str>, expected: Address<'_>, name: &str) {
-        let address = Address::of(place, file);
+    fn case(location: &str, file: Option<&str>, expected: Address<'_>, name: &str) {
+        let address = Address::of(location, file);
         assert_eq!((address, address.name()), (expected, name));
     }
 

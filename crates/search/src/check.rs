@@ -67,7 +67,7 @@ impl CheckReport {
 /// Something that is wrong in a collection.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fault {
-    /// The picture's place, or the vector's id.
+    /// The picture's location, or the vector's id.
     pub subject: String,
     /// What is wrong with it.
     pub kind: FaultKind,
@@ -262,7 +262,7 @@ impl Collection<'_> {
                     report.look_at_missing(record);
                 } else if has_changed(&record, options.read) {
                     match is_readable(record.path()) {
-                        true => report.changed.push(record.place),
+                        true => report.changed.push(record.location),
                         false => unreadable.push(record),
                     }
                 }
@@ -352,7 +352,7 @@ fn is_of_captions(namespace: &str) -> bool {
 impl CheckReport {
     fn note(&mut self, kind: FaultKind, records: &[Record]) {
         let fault = |record: &Record| Fault {
-            subject: record.place.clone(),
+            subject: record.location.clone(),
             kind,
         };
         self.faults.extend(records.iter().map(fault));
@@ -366,7 +366,7 @@ impl CheckReport {
         }
         let is_back = FileStamp::of(path).is_ok_and(|stamp| stamp.is_that_of(record.stamp));
         match is_back || is_readable(path) {
-            true => self.changed.push(record.place),
+            true => self.changed.push(record.location),
             false => self.unreadable += 1,
         }
     }

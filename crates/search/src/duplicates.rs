@@ -15,7 +15,7 @@ use picture::{Filter as Resampling, Limits, Picture, Signature, Size, Window};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::address::Address;
+use crate::address::{Address, path_or_url};
 use crate::collection::{Collection, IMAGES};
 use crate::error::{Error, Result};
 use crate::identity::ModelIdentity;
@@ -117,8 +117,9 @@ pub struct DuplicateFile {
     /// Its id in the collection.
     pub id: String,
     /// Where it is: an absolute path or a URL.
-    pub place: String,
-    /// The file that was fetched from there, where the place is a URL.
+    #[serde(flatten, serialize_with = "path_or_url")]
+    pub location: String,
+    /// The file that was fetched from there, where the location is a URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// Width of the upright picture in pixels.
@@ -132,12 +133,12 @@ pub struct DuplicateFile {
 impl DuplicateFile {
     /// Where it is.
     pub fn address(&self) -> Address<'_> {
-        Address::of(&self.place, self.file.as_deref())
+        Address::of(&self.location, self.file.as_deref())
     }
 
     /// The picture's file.
     pub fn path(&self) -> &Path {
-        Path::new(self.file.as_ref().unwrap_or(&self.place))
+        Path::new(self.file.as_ref().unwrap_or(&self.location))
     }
 }
 
@@ -147,7 +148,7 @@ struct Candidate {
     hash: String,
     modified: Option<SystemTime>,
     identity: Identity,
-    /// Whether its place leads there by a link.
+    /// Whether its location leads there by a link.
     is_link: bool,
     /// See [`Candidate::look`].
     look: OnceLock<Look>,
@@ -164,7 +165,7 @@ pub(crate) struct Look {
     small: Vec<f32>,
 }
 
-/// What two places have in common that lead to the same file.
+/// What two locations have in common that lead to the same file.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Identity {
     #[cfg(unix)]
@@ -279,7 +280,7 @@ impl Candidate {
                 width: record.width,
                 height: record.height,
                 bytes: metadata.len(),
-                place: record.place,
+                location: record.location,
                 file: record.file,
             },
         })
@@ -306,7 +307,7 @@ impl Candidate {
         let Candidate { file, modified, .. } = self;
         let pixels = u64::from(file.width) * u64::from(file.height);
         let smaller = (u64::MAX - pixels, u64::MAX - file.bytes);
-        (smaller, modified.is_none(), *modified, &file.place)
+        (smaller, modified.is_none(), *modified, &file.location)
     }
 }
 
@@ -418,7 +419,7 @@ impl Duplicates {
         let mut groups: Vec<DuplicateGroup> = by_keeper.into_iter().map(group).collect();
         groups.sort_by(|one, other| {
             let by_bytes = other.bytes.cmp(&one.bytes);
-            by_bytes.then_with(|| one.keep.place.cmp(&other.keep.place))
+            by_bytes.then_with(|| one.keep.location.cmp(&other.keep.location))
         });
         Duplicates {
             superfluous: groups.iter().map(|group| group.superfluous.len()).sum(),
@@ -434,8 +435,8 @@ impl DuplicateGroup {
         others.sort_by(|one, other| {
             let by_kind = other.is_copy.cmp(&one.is_copy);
             let by_similarity = other.similarity.total_cmp(&one.similarity);
-            let by_place = one.file.place.cmp(&other.file.place);
-            by_kind.then(by_similarity).then(by_place)
+            let by_location = one.file.location.cmp(&other.file.location);
+            by_kind.then(by_similarity).then(by_location)
         });
         DuplicateGroup {
             keep: keeper.file.clone(),
@@ -454,11 +455,11 @@ fn has_changed(record: &Record, path: &Path, metadata: &Metadata) -> bool {
     is_known && (old.bytes != metadata.len() || is_later)
 }
 
-/// Leaves one place of those that lead to the same file: to delete the others would free nothing, or lose it.
+/// Leaves one location of those that lead to the same file: to delete the others would free nothing, or lose it.
 fn one_a_file(candidates: &mut Vec<Candidate>) {
     candidates.sort_by(|one, other| {
         let by_kind = one.is_link.cmp(&other.is_link);
-        by_kind.then_with(|| one.file.place.cmp(&other.file.place))
+        by_kind.then_with(|| one.file.location.cmp(&other.file.location))
     });
     let mut seen = HashSet::new();
     candidates.retain(|candidate| seen.insert(candidate.identity.clone()));

@@ -135,7 +135,7 @@ fn prepare(
     };
     match read() {
         Ok((content, pixels)) => Ok((Record::of(new, content, None), pixels)),
-        Err(error) => Err(Failure::of(new.place, &error)),
+        Err(error) => Err(Failure::of(new.location, &error)),
     }
 }
 

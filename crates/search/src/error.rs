@@ -67,7 +67,7 @@ pub enum Error {
         supported: i64,
     },
     /// The temporary file for what a run of `add` has to remember could not be used.
-    #[error("cannot use a temporary file for the places and ids of this run")]
+    #[error("cannot use a temporary file for the locations and ids of this run")]
     Notes {
         /// Why.
         #[source]

@@ -165,13 +165,13 @@ impl Collection<'_> {
         let members = stars(&vectors, threshold, kinship, |_, _| {});
         let mut hits: Vec<(usize, Hit)> = Vec::new();
         // Where the hit of each keeper is.
-        let mut places = vec![0; found.len()];
+        let mut locations = vec![0; found.len()];
         for (n, (Candidate { rank, hit, .. }, member)) in found.into_iter().zip(members).enumerate()
         {
             match member {
-                Some(member) => hits[places[member.keeper]].1.folded.push(hit),
+                Some(member) => hits[locations[member.keeper]].1.folded.push(hit),
                 None => {
-                    places[n] = hits.len();
+                    locations[n] = hits.len();
                     hits.push((rank, hit));
                 }
             }

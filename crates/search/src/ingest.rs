@@ -54,10 +54,10 @@ impl Collection<'_> {
     /// A picture that is there already, with the same bytes, captions and metadata, is left alone;
     /// one that was moved, renamed or copied is known by its content and not embedded again. What a source said
     /// before and no longer says is gone; what other sources said stays. An id that a source gave goes to another
-    /// place when the source now gives it there, unless this call also names the picture that has it.
+    /// location when the source now gives it there, unless this call also names the picture that has it.
     ///
-    /// `records` may have any length. Each place occurs once: the caller merges the rows about one picture. A second
-    /// record of a place fails with the reason `repeated`, a second picture of an id with `id is taken`. Pictures may
+    /// `records` may have any length. Each location occurs once: the caller merges the rows about one picture. A second
+    /// record of a location fails with the reason `repeated`, a second picture of an id with `id is taken`. Pictures may
     /// exchange their ids within one call, whatever the order of their records.
     ///
     /// `records` may block: it runs on a thread of its own. Nothing can interrupt it there. Once `options.stop` is set,

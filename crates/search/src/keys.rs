@@ -18,7 +18,7 @@ pub const RECORD: &str = "record";
 /// The folders that the picture is in, the innermost first: `Photos/2019`, `Photos`.
 pub const FOLDERS: &str = "folders";
 
-/// Digests of the picture's place and of the folders above it, by which a collection finds them: whole paths stay in
+/// Digests of the picture's location and of the folders above it, by which a collection finds them: whole paths stay in
 /// the catalogue.
 pub const PLACES: &str = "places";
 

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::ingest::batch::{Change, ChangeKind, Image};
 use crate::ingest::options::AddOptions;
 use crate::ingest::report::Failure;
-use crate::record::{Record, id_of_place};
+use crate::record::{Record, id_of_location};
 use crate::stamp::is_gone;
 
 /// So many pictures are written at a time.
@@ -19,9 +19,9 @@ const BATCH: usize = 256;
 pub struct MergeReport {
     /// Pictures that the other collection now has, too.
     pub added: usize,
-    /// Pictures of which it had one at the same place, and that had nothing more to say.
+    /// Pictures of which it had one at the same location, and that had nothing more to say.
     pub present: usize,
-    /// Pictures of which it had one at the same place, which now has their captions and metadata too.
+    /// Pictures of which it had one at the same location, which now has their captions and metadata too.
     pub completed: usize,
     /// Pictures without vectors: adding their source again gives them theirs.
     pub incomplete: usize,
@@ -44,7 +44,7 @@ pub enum MergeEvent<'a> {
 
 impl Collection<'_> {
     /// Takes in the pictures of `other`, with their vectors: nothing is read or embedded. A picture that this
-    /// collection has at the same place stays, and gets the captions and the metadata that it lacks. `file` says where the file of a picture of a URL is
+    /// collection has at the same location stays, and gets the captions and the metadata that it lacks. `file` says where the file of a picture of a URL is
     /// from now on.
     ///
     /// # Errors
@@ -106,17 +106,17 @@ impl Collection<'_> {
         file: &mut impl FnMut(&str) -> Result<String, E>,
     ) -> Result<TakenIn, E> {
         let mut record: Record = embedding.record;
-        if let Some(own) = self.catalogue.record_at(self.key(), &record.place)? {
+        if let Some(own) = self.catalogue.record_at(self.key(), &record.location)? {
             if let (true, Some(old)) = (is_gone(own.path()), &record.file) {
                 // Its copy did not come to be the last time.
                 file(old)?;
             }
             return Ok(self.completed(own, record, embedding.captions)?);
         }
-        if let Some(holder) = self.catalogue.place_of(self.key(), &record.id)? {
-            let own = id_of_place(&record.place);
-            if own == record.id || self.catalogue.place_of(self.key(), &own)?.is_some() {
-                let failure = Failure::of_taken_id(record.place, &record.id, &holder);
+        if let Some(holder) = self.catalogue.location_of(self.key(), &record.id)? {
+            let own = id_of_location(&record.location);
+            if own == record.id || self.catalogue.location_of(self.key(), &own)?.is_some() {
+                let failure = Failure::of_taken_id(record.location, &record.id, &holder);
                 return Ok(TakenIn::Failed(failure));
             }
             record.id = own;
@@ -156,7 +156,10 @@ impl Collection<'_> {
             return Ok(TakenIn::Present);
         };
         if let Err(error) = self.labels().check(&record) {
-            return Ok(TakenIn::Failed(Failure::of_metadata(record.place, &error)));
+            return Ok(TakenIn::Failed(Failure::of_metadata(
+                record.location,
+                &error,
+            )));
         }
         captions.append(&mut further);
         Ok(TakenIn::Completed(Box::new(Change {

@@ -27,7 +27,7 @@ pub fn is_taken(key: &str) -> bool {
     [IMAGE, CAPTIONS, FOLDERS, PLACES].contains(&key)
 }
 
-/// What a collection's metadata call places.
+/// What a collection's metadata call locations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Labels {
     /// Mixed into the digests; `None` where there are none.
@@ -80,26 +80,26 @@ impl Labels {
         }
         metadata.insert(IMAGE.to_owned(), image.into());
         if self.salt.is_some() {
-            metadata.insert(PLACES.to_owned(), self.places(record).into());
+            metadata.insert(PLACES.to_owned(), self.locations(record).into());
         }
         metadata
     }
 
-    /// The digests of a record's place and, of a file, of the folders above it, as far as there is room.
-    fn places(&self, record: &Record) -> Vec<String> {
-        let place = Path::new(&record.place);
+    /// The digests of a record's location and, of a file, of the folders above it, as far as there is room.
+    fn locations(&self, record: &Record) -> Vec<String> {
+        let location = Path::new(&record.location);
         let all = match record.file {
             Some(_) => 1,
             None => FOLDERS_ROOM / (2 * DIGEST + 3),
         };
-        let places = place.ancestors().take(all).filter_map(Path::to_str);
-        places.map(|place| self.digest(place)).collect()
+        let locations = location.ancestors().take(all).filter_map(Path::to_str);
+        locations.map(|location| self.digest(location)).collect()
     }
 
-    fn digest(&self, place: &str) -> String {
+    fn digest(&self, location: &str) -> String {
         let mut hasher = Sha256::new();
         hasher.update(self.salt.as_deref().unwrap_or_default());
-        hasher.update(place.as_bytes());
+        hasher.update(location.as_bytes());
         let mut text = String::new();
         for byte in &hasher.finalize()[..DIGEST] {
             // Writing to a text cannot fail.
@@ -108,12 +108,12 @@ impl Labels {
         text
     }
 
-    /// Whether a vector's metadata are of the picture at a place.
-    pub(crate) fn are_of(&self, metadata: &Metadata, place: &str) -> bool {
+    /// Whether a vector's metadata are of the picture at a location.
+    pub(crate) fn are_of(&self, metadata: &Metadata, location: &str) -> bool {
         match metadata.get(PLACES).and_then(Value::as_array) {
-            Some(places) => places.first() == Some(&self.digest(place).into()),
+            Some(locations) => locations.first() == Some(&self.digest(location).into()),
             // Of an earlier build, which wrote whole paths.
-            None => metadata.get(IMAGE).and_then(Value::as_str) == Some(place),
+            None => metadata.get(IMAGE).and_then(Value::as_str) == Some(location),
         }
     }
 
@@ -129,7 +129,7 @@ impl Labels {
 
 /// A picture's URL, or its path from the folder that holds its source; where that does not hold it, from its own folder.
 pub(crate) fn relative(record: &Record) -> String {
-    let place = Path::new(&record.place);
+    let location = Path::new(&record.location);
     match record.address() {
         Address::Web(url) => return url.to_owned(),
         Address::Inside(_) | Address::File(_) => {}
@@ -137,11 +137,11 @@ pub(crate) fn relative(record: &Record) -> String {
     let source = record.source.as_deref().map(Path::new);
     let bases = source.into_iter().chain(source.and_then(Path::parent));
     let base = bases
-        .filter(|base| place.starts_with(base) && *base != place)
-        .chain(place.parent())
+        .filter(|base| location.starts_with(base) && *base != location)
+        .chain(location.parent())
         .next();
     let from = base.and_then(Path::parent).unwrap_or(Path::new(""));
-    let below = place.strip_prefix(from).unwrap_or(place);
+    let below = location.strip_prefix(from).unwrap_or(location);
     let parts = below.components().filter_map(|part| match part {
         Component::Normal(name) => name.to_str(),
         _ => None,
@@ -167,9 +167,9 @@ fn folders(image: &str) -> Vec<String> {
 pub(crate) fn take_picture(metadata: &mut Metadata) -> (String, Vec<String>) {
     let image = metadata.shift_remove(IMAGE).and_then(text);
     let has_folders = metadata.shift_remove(FOLDERS).is_some();
-    let has_places = metadata.shift_remove(PLACES).is_some();
+    let has_locations = metadata.shift_remove(PLACES).is_some();
     // An earlier build wrote where the file is that was fetched from a URL.
-    if !has_folders && !has_places {
+    if !has_folders && !has_locations {
         metadata.shift_remove(FILE);
     }
     let captions = match metadata.shift_remove(CAPTIONS) {
@@ -190,9 +190,9 @@ fn text(value: Value) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn record(place: &str, source: Option<&str>, is_fetched: bool) -> Record {
+    fn record(location: &str, source: Option<&str>, is_fetched: bool) -> Record {
         Record {
-            place: place.to_owned(),
+            location: location.to_owned(),
             source: source.map(str::to_owned),
             file: is_fetched.then(|| "/store/downloads/1.jpg".to_owned()),
             ..Record::default()
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn paths_begin_with_the_folder_of_the_source() {
-        for (place, source, is_fetched, expected) in [
+        for (location, source, is_fetched, expected) in [
             (
                 "/home/a/Photos/b/c.jpg",
                 Some("/home/a/Photos"),
@@ -241,8 +241,8 @@ mod tests {
                 "d/t.parquet#12",
             ),
         ] {
-            let record = record(place, source, is_fetched);
-            assert_eq!(relative(&record), expected, "{place}");
+            let record = record(location, source, is_fetched);
+            assert_eq!(relative(&record), expected, "{location}");
         }
         assert_eq!(folders("Photos/b/c.jpg"), ["Photos/b", "Photos"]);
     }
@@ -254,7 +254,7 @@ mod tests {
         let metadata = labels.of_picture(&record);
         let text = serde_json::to_string(&metadata).unwrap();
         assert!(!text.contains("home"), "{text}");
-        assert!(labels.are_of(&metadata, &record.place));
+        assert!(labels.are_of(&metadata, &record.location));
         assert!(!labels.are_of(&metadata, "/home/a/Photos/b"));
         for folder in ["/home/a/Photos/b", "/home", "/"] {
             assert!(labels.below(folder).matches(&metadata), "{folder}");

@@ -19,21 +19,21 @@ use crate::stamp::{FileStamp, is_gone, is_readable};
 const PAGE: usize = 256;
 
 impl Collection<'_> {
-    /// Whether the picture at `place` is one of the collection's, missing or not.
-    pub fn has_place(&self, place: &str) -> Result<bool> {
-        Ok(self.catalogue.record_at(self.key(), place)?.is_some())
+    /// Whether the picture at `location` is one of the collection's, missing or not.
+    pub fn has_location(&self, location: &str) -> Result<bool> {
+        Ok(self.catalogue.record_at(self.key(), location)?.is_some())
     }
 
-    /// Takes out of the collection the picture at `place` and those below it, missing or not, and gives how
+    /// Takes out of the collection the picture at `location` and those below it, missing or not, and gives how
     /// many these were. Their files stay.
-    pub fn forget(&self, place: &str, options: &AddOptions<'_>) -> Result<usize> {
+    pub fn forget(&self, location: &str, options: &AddOptions<'_>) -> Result<usize> {
         let Some(_turn) = self.take_turn(options)? else {
             return Ok(0);
         };
         self.finish_interrupted()?;
-        let at = self.catalogue.record_at(self.key(), place)?;
+        let at = self.catalogue.record_at(self.key(), location)?;
         let mut forgotten = self.remove(at.as_slice())?;
-        let start = below(place);
+        let start = below(location);
         while !options.stop.load(Ordering::Relaxed) {
             let page = self.catalogue.records_below(self.key(), &start, "", PAGE)?;
             if page.is_empty() {
@@ -41,7 +41,7 @@ impl Collection<'_> {
             }
             forgotten += self.remove(&page)?;
         }
-        Ok(forgotten + self.forget_source(place, options)?)
+        Ok(forgotten + self.forget_source(location, options)?)
     }
 
     /// The same of the pictures that a table named first, unless another source says something of them or a folder that
@@ -58,7 +58,7 @@ impl Collection<'_> {
                 .catalogue
                 .records_of_source(self.key(), source, &after, PAGE)?;
             let Some(last) = page.last() else { break };
-            after.clone_from(&last.place);
+            after.clone_from(&last.location);
             page.retain(is_only_of);
             forgotten += self.remove(&page)?;
         }
@@ -97,10 +97,10 @@ impl Collection<'_> {
             let catalogue = self.catalogue;
             let page = catalogue.records_of_source(self.key(), source, &after, PAGE)?;
             let Some(last) = page.last() else { break };
-            after.clone_from(&last.place);
+            after.clone_from(&last.location);
             for record in page {
                 let is_its = !record.missing
-                    && record.place != source
+                    && record.location != source
                     && holder_of(&record, &folders).is_none();
                 count += u64::from(is_its && !is_named(&record)?);
             }
@@ -136,16 +136,16 @@ impl Collection<'_> {
                 .catalogue
                 .records_below(self.key(), &start, &after, PAGE)?;
             let Some(last) = page.last() else { break };
-            after.clone_from(&last.place);
+            after.clone_from(&last.location);
             let (mut gone, mut left, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
             for record in page {
-                if run.has_seen(&record.place)? {
+                if run.has_seen(&record.location)? {
                 } else if is_gone(record.path()) {
                     match removes_missing || !record.missing {
                         true => gone.push(record),
                         false => report.still_missing += 1,
                     }
-                } else if is_of_folder(&record, folder) && (options.is_excluded)(&record.place) {
+                } else if is_of_folder(&record, folder) && (options.is_excluded)(&record.location) {
                     left.push(record);
                 } else if is_unreadable(&record) {
                     unreadable.push(record);
@@ -188,7 +188,7 @@ impl Collection<'_> {
             let catalogue = self.catalogue;
             let page = catalogue.records_of_source(self.key(), source, &after, PAGE)?;
             let Some(last) = page.last() else { break };
-            after.clone_from(&last.place);
+            after.clone_from(&last.location);
             let (mut gone, mut left, mut kept) = (Vec::new(), Vec::new(), Vec::new());
             for record in page {
                 if is_named(&record)? {
@@ -297,11 +297,11 @@ fn is_unreadable(record: &Record) -> bool {
 /// The folder among some sources that holds a record's file.
 fn holder_of<'a>(record: &Record, sources: &'a [String]) -> Option<&'a str> {
     let mut sources = sources.iter().map(String::as_str);
-    let holds = |source: &&str| record.place.starts_with(&below(source));
+    let holds = |source: &&str| record.location.starts_with(&below(source));
     sources.find(holds).filter(|_| record.file.is_none())
 }
 
-/// What the places below a folder begin with.
+/// What the locations below a folder begin with.
 pub(crate) fn below(folder: &str) -> String {
     format!(
         "{}{MAIN_SEPARATOR}",

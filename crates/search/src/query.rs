@@ -7,7 +7,7 @@ use index::{Filter, Match, Metadata, Metric};
 use picture::{ContentHash, Limits};
 use serde::Serialize;
 
-use crate::address::Address;
+use crate::address::{Address, path_or_url};
 use crate::collection::{CAPTIONS, Collection, IMAGES};
 use crate::error::{Error, Result};
 use crate::folding::{Looks, whole_parts};
@@ -145,10 +145,11 @@ pub struct Hit {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyword_rank: Option<usize>,
     /// Where it is: an absolute path or a URL.
-    pub place: String,
+    #[serde(flatten, serialize_with = "path_or_url")]
+    pub location: String,
     /// The URL, or the path from the folder that holds its source: what others may be shown.
     pub image: String,
-    /// The file that was fetched from there, where the place is a URL.
+    /// The file that was fetched from there, where the location is a URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// Width of the upright picture in pixels, where it is known.
@@ -175,12 +176,12 @@ pub struct Hit {
 impl Hit {
     /// Where it is.
     pub fn address(&self) -> Address<'_> {
-        Address::of(&self.place, self.file.as_deref())
+        Address::of(&self.location, self.file.as_deref())
     }
 
     /// The picture's file.
     pub fn path(&self) -> &Path {
-        Path::new(self.file.as_ref().unwrap_or(&self.place))
+        Path::new(self.file.as_ref().unwrap_or(&self.location))
     }
 }
 
@@ -686,7 +687,7 @@ fn record_of_caption(id: &str) -> Option<(&str, usize)> {
     Some((record, n.parse().ok()?))
 }
 
-/// The hit that a picture comes to. The catalogue has its place. Another machine's has not: there, the metadata's path is
+/// The hit that a picture comes to. The catalogue has its location. Another machine's has not: there, the metadata's path is
 /// all that is known.
 fn hit(record: Option<Record>, id: String, evidence: Evidence, mut metadata: Metadata) -> Hit {
     let (image, captions) = metadata::take_picture(&mut metadata);
@@ -697,10 +698,10 @@ fn hit(record: Option<Record>, id: String, evidence: Evidence, mut metadata: Met
     let size = record.as_ref().map(|it| (it.width, it.height)).unzip();
     let hash = record.as_ref().map(|it| it.hash.clone());
     let colour = record.as_ref().and_then(|it| it.colour);
-    let (place, file, image) = match record {
+    let (location, file, image) = match record {
         Some(record) => {
             let image = metadata::relative(&record);
-            (record.place, record.file, image)
+            (record.location, record.file, image)
         }
         None => (image.clone(), None, image),
     };
@@ -711,7 +712,7 @@ fn hit(record: Option<Record>, id: String, evidence: Evidence, mut metadata: Met
         similarity: evidence.image,
         caption,
         keyword_rank: evidence.keywords,
-        place,
+        location,
         image,
         file,
         colour,

@@ -16,8 +16,8 @@ pub struct NewRecord {
     /// The source's own id, if it has one.
     pub id: Option<String>,
     /// Where the picture is: an absolute path or a URL.
-    pub place: String,
-    /// The file that was fetched from there, where the place is a URL.
+    pub location: String,
+    /// The file that was fetched from there, where the location is a URL.
     pub file: Option<String>,
     /// The source that names it: a folder, a table, a dataset. The first one counts.
     pub source: Option<String>,
@@ -35,8 +35,8 @@ pub struct Record {
     /// Unique in the collection.
     pub id: String,
     /// Where the picture is: an absolute path or a URL.
-    pub place: String,
-    /// The file that was fetched from there, where the place is a URL.
+    pub location: String,
+    /// The file that was fetched from there, where the location is a URL.
     pub file: Option<String>,
     /// The source that named it first.
     pub source: Option<String>,
@@ -93,7 +93,7 @@ impl Content {
 impl NewRecord {
     /// The picture's file.
     pub fn path(&self) -> &Path {
-        Path::new(self.file.as_ref().unwrap_or(&self.place))
+        Path::new(self.file.as_ref().unwrap_or(&self.location))
     }
 
     /// What each of its sources says, which is all that it says.
@@ -113,12 +113,12 @@ impl NewRecord {
 impl Record {
     /// Where it is.
     pub fn address(&self) -> Address<'_> {
-        Address::of(&self.place, self.file.as_deref())
+        Address::of(&self.location, self.file.as_deref())
     }
 
     /// The picture's file.
     pub fn path(&self) -> &Path {
-        Path::new(self.file.as_ref().unwrap_or(&self.place))
+        Path::new(self.file.as_ref().unwrap_or(&self.location))
     }
 
     /// Whether a file of which the system says this is, without reading it, known to be the one that was read. One that
@@ -141,8 +141,8 @@ impl Record {
             id: new
                 .id
                 .or_else(known_id)
-                .unwrap_or_else(|| id_of_place(&new.place)),
-            place: new.place,
+                .unwrap_or_else(|| id_of_location(&new.location)),
+            location: new.location,
             file: new.file,
             source: old.and_then(|old| old.source.clone()).or(new.source),
             hash: content.hash,
@@ -190,9 +190,9 @@ impl Record {
 }
 
 /// The id of a picture whose source gives none: the first 16 hexadecimal digits of the SHA-256 of
-/// its place. The same file keeps its id over runs and sources.
-pub(crate) fn id_of_place(place: &str) -> String {
-    Sha256::digest(place.as_bytes())[..8]
+/// its location. The same file keeps its id over runs and sources.
+pub(crate) fn id_of_location(location: &str) -> String {
+    Sha256::digest(location.as_bytes())[..8]
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
@@ -227,8 +227,8 @@ mod tests {
 
     #[test]
     fn ids_are_short_stable_and_distinct() {
-        assert_eq!(id_of_place("/a/b.jpg"), id_of_place("/a/b.jpg"));
-        assert_ne!(id_of_place("/a/b.jpg"), id_of_place("/a/c.jpg"));
-        assert_eq!(id_of_place("/a/b.jpg").len(), 16);
+        assert_eq!(id_of_location("/a/b.jpg"), id_of_location("/a/b.jpg"));
+        assert_ne!(id_of_location("/a/b.jpg"), id_of_location("/a/c.jpg"));
+        assert_eq!(id_of_location("/a/b.jpg").len(), 16);
     }
 }

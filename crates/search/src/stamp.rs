@@ -76,7 +76,7 @@ pub(crate) fn is_readable(file: &Path) -> bool {
     decoded.is_ok()
 }
 
-/// Whether there is no file. A place that can't be looked at may have one.
+/// Whether there is no file. A location that can't be looked at may have one.
 pub fn is_gone(file: &Path) -> bool {
     matches!(file.try_exists(), Ok(false))
 }

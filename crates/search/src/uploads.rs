@@ -39,7 +39,7 @@ impl Store {
 
     /// Whether a picture of any collection has this file.
     fn is_used(&self, file: &Path) -> Result<bool> {
-        let Some(place) = file.to_str() else {
+        let Some(location) = file.to_str() else {
             return Ok(true);
         };
         let Ok(hash) = fs::File::open(file).and_then(ContentHash::of_reader) else {
@@ -48,9 +48,9 @@ impl Store {
         };
         let hash = hash.to_string();
         for row in self.catalogue.collections()? {
-            // The place of an upload is its file; one that was fetched from a URL has it beside that.
+            // The location of an upload is its file; one that was fetched from a URL has it beside that.
             let same = self.catalogue.records_with_hash(row.key, &hash)?;
-            if self.catalogue.record_at(row.key, place)?.is_some()
+            if self.catalogue.record_at(row.key, location)?.is_some()
                 || same.iter().any(|record| record.path() == file)
             {
                 return Ok(true);

@@ -15,7 +15,7 @@ impl Collection<'_> {
     /// The vector of a record's picture.
     pub(crate) fn image_values(&self, record: &Record) -> Result<Option<Vec<f32>>> {
         let [images, _] = namespaces(record);
-        let values = self.values_at(&record.place, images, &[record.id.as_str()])?;
+        let values = self.values_at(&record.location, images, &[record.id.as_str()])?;
         Ok(values.and_then(|mut values| values.pop()))
     }
 
@@ -24,14 +24,14 @@ impl Collection<'_> {
         let [_, captions] = namespaces(record);
         let ids: Vec<String> = caption_ids(record).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        self.values_at(&record.place, captions, &ids)
+        self.values_at(&record.location, captions, &ids)
     }
 
-    /// The vectors with these ids, if all are there and are those of the picture at `place`: an id may
+    /// The vectors with these ids, if all are there and are those of the picture at `location`: an id may
     /// just have been given to another picture.
     fn values_at(
         &self,
-        place: &str,
+        location: &str,
         namespace: &str,
         ids: &[&str],
     ) -> Result<Option<Vec<Vec<f32>>>> {
@@ -39,7 +39,7 @@ impl Collection<'_> {
         let all = vectors.len() == ids.len()
             && vectors
                 .iter()
-                .all(|vector| self.labels().are_of(&vector.metadata, place));
+                .all(|vector| self.labels().are_of(&vector.metadata, location));
         Ok(all.then(|| vectors.into_iter().map(|vector| vector.values).collect()))
     }
 

@@ -25,17 +25,17 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     let stop = interrupt::flag()?;
     let mut all = true;
     for path in &arguments.paths {
-        let Forgotten { place, pictures } = clipseek.forget(&collection, path, stop)?;
+        let Forgotten { location, pictures } = clipseek.forget(&collection, path, stop)?;
         match pictures {
             0 => message!(
                 "collection {} has no picture at {}",
                 collection.name(),
-                visible(&place)
+                visible(&location)
             ),
             _ => message!(
                 "forgot {} at {}",
                 count(pictures, "picture"),
-                visible(&place)
+                visible(&location)
             ),
         }
         all &= pictures > 0;

@@ -48,7 +48,7 @@ fn line(kind: &str, file: &DuplicateFile, out: &mut dyn Write) -> Result<()> {
     Ok(writeln!(
         out,
         "{STRONG}{kind:<6}{STRONG:#}  {FAINT}{size:>11}  {bytes:>11}{FAINT:#}  {}",
-        visible(&file.place)
+        visible(&file.location)
     )?)
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn json_lines(groups: &Groups, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// The places of the superfluous copies as they are, with `end` behind each; with `near` of the others as well.
+/// The locations of the superfluous copies as they are, with `end` behind each; with `near` of the others as well.
 pub(crate) fn paths(groups: &Groups, near: bool, end: &str, out: &mut dyn Write) -> Result<()> {
     for group in &groups.found.groups {
         for other in group.superfluous.iter().filter(|it| near || it.is_copy) {
@@ -141,11 +141,11 @@ fn card(kind: &str, file: &DuplicateFile) -> Markup {
     let name = file.address().name();
     html! {
         li {
-            a href=(url(file.address())) title=(file.place) { (image(picture.as_ref(), name)) }
+            a href=(url(file.address())) title=(file.location) { (image(picture.as_ref(), name)) }
             p.caption { (pixels(file)) ", " (HumanBytes(file.bytes)) }
             p.facts {
                 span.similarity { (kind) }
-                span.name title=(file.place) { (file.place) }
+                span.name title=(file.location) { (file.location) }
             }
         }
     }

@@ -59,7 +59,7 @@ mod tests {
             similarity: None,
             caption: None,
             keyword_rank: None,
-            place: format!("/home/{path}"),
+            location: format!("/home/{path}"),
             image: (*path).to_owned(),
             file: None,
             width: None,

@@ -122,7 +122,7 @@ fn card(hit: &Hit, query: &Query, picture: Option<&Picture>) -> Markup {
     let evidence = evidence(hit);
     html! {
         li {
-            a href=(url(hit.address())) title=(hit.place) { (image(picture, label)) }
+            a href=(url(hit.address())) title=(hit.location) { (image(picture, label)) }
             p.caption title=(caption) { (caption) }
             p.facts {
                 @for (name, value) in &evidence {

@@ -141,7 +141,7 @@ fn of_caption(hit: &Hit) -> Option<String> {
     hit.caption.as_ref().map(|it| similarity(it.similarity))
 }
 
-/// The places of the hits as they are, with `end` behind each.
+/// The locations of the hits as they are, with `end` behind each.
 pub(crate) fn paths(answer: &Answer, end: &str, out: &mut dyn Write) -> Result<()> {
     for hit in &answer.found.hits {
         write!(out, "{}{end}", hit.path().display())?;
@@ -183,13 +183,13 @@ mod tests {
 
     #[test]
     fn columns_line_up() -> Result<()> {
-        let hit = |id: &str, similarity, place: &str, caption: &str| Hit {
+        let hit = |id: &str, similarity, location: &str, caption: &str| Hit {
             id: id.to_owned(),
             similarity: Some(similarity),
             caption: None,
             keyword_rank: None,
-            place: place.to_owned(),
-            image: place.to_owned(),
+            location: location.to_owned(),
+            image: location.to_owned(),
             file: None,
             width: None,
             height: None,

@@ -23,12 +23,12 @@ fn server() -> RawServer {
     })
 }
 
-fn places(ran: &Ran) -> Vec<(String, f64)> {
+fn locations(ran: &Ran) -> Vec<(String, f64)> {
     let json = ran.json();
     let hits = json["hits"].as_array().unwrap().iter();
     let hit = |hit: &serde_json::Value| {
-        let place = hit["place"].as_str().unwrap().to_owned();
-        (place, hit["similarity"].as_f64().unwrap())
+        let location = hit["path"].as_str().unwrap().to_owned();
+        (location, hit["similarity"].as_f64().unwrap())
     };
     hits.map(hit).collect()
 }
@@ -53,20 +53,24 @@ fn a_url_is_a_picture_to_ask_with_as_its_file_is() {
         &[url.as_str()],
         &[file_url.as_str()],
     ] {
-        assert_eq!(places(&search(options)), places(&by_file), "{options:?}");
+        assert_eq!(
+            locations(&search(options)),
+            locations(&by_file),
+            "{options:?}"
+        );
     }
     assert_eq!(search(&["--image", &url]).json()["query"]["image"], url);
     let mix = |picture: &str| search(&[&format!("2:a windmill + {picture} - fish")]);
     let by_file = mix(file.to_str().unwrap());
     for address in [&url, &file_url] {
-        assert_eq!(places(&mix(address)), places(&by_file), "{address}");
+        assert_eq!(locations(&mix(address)), locations(&by_file), "{address}");
     }
     // A picture of the collection is known by its bytes.
     let own = search(&["--image", &server().url("/two-perch.jpg")]);
     assert!(
-        places(&own)
+        locations(&own)
             .iter()
-            .all(|(place, _)| !place.ends_with("two-perch.jpg"))
+            .all(|(location, _)| !location.ends_with("two-perch.jpg"))
     );
 }
 
@@ -107,7 +111,7 @@ fn standard_input_is_a_picture_to_ask_with() {
         "--format",
         "json",
     ];
-    assert_eq!(places(&ran), places(&world.well(&by_file)));
+    assert_eq!(locations(&ran), locations(&world.well(&by_file)));
     let embedded = piped(&["embed", "--image", "-", "--model", "mini"]);
     let by_file = [
         "embed",

@@ -38,7 +38,7 @@ fn records(world: &World) -> Vec<Value> {
 /// The file names of the pictures, by their ids.
 fn files(world: &World) -> Vec<(String, String)> {
     let of = |hit: &Value| {
-        let path = hit["place"].as_str().unwrap().to_owned();
+        let path = hit["path"].as_str().unwrap().to_owned();
         let name = path.rsplit('/').next().unwrap().to_owned();
         (hit["id"].as_str().unwrap().to_owned(), name)
     };
@@ -109,7 +109,7 @@ fn an_id_moves_away_from_a_picture_that_a_folder_holds() {
     assert!(files.contains(&("5".to_owned(), "angel-shark.jpg".to_owned())));
     let captions = |name: &str| {
         let records = records(&world);
-        let is_it = |hit: &&Value| hit["place"].as_str().unwrap().ends_with(name);
+        let is_it = |hit: &&Value| hit["path"].as_str().unwrap().ends_with(name);
         records.iter().find(is_it).unwrap()["captions"].clone()
     };
     assert_eq!(captions("two-perch.jpg"), json!([]));

@@ -63,11 +63,11 @@ fn copies_and_resized_pictures_are_found_and_nothing_else() {
         let others = group["superfluous"].as_array().unwrap();
         assert_eq!(others.len(), 1);
         let name = |file: &serde_json::Value| {
-            let place = file["place"].as_str().unwrap().to_owned();
-            place.rsplit('/').next().unwrap().to_owned()
+            let location = file["path"].as_str().unwrap().to_owned();
+            location.rsplit('/').next().unwrap().to_owned()
         };
         bytes += others[0]["bytes"].as_u64().unwrap();
-        let size = fs::metadata(others[0]["place"].as_str().unwrap())
+        let size = fs::metadata(others[0]["path"].as_str().unwrap())
             .unwrap()
             .len();
         assert_eq!(others[0]["bytes"], size);

@@ -45,10 +45,10 @@ fn json_says_how_a_mix_was_understood() {
 #[test]
 fn what_is_subtracted_moves_down() {
     let world = World::with_pictures(PICTURES);
-    let places = |query: &str| world.well(&["search", query, "--format", "paths"]).stdout;
-    let rank = |places: &str| places.lines().position(|line| line.contains("windmill"));
-    assert_eq!(rank(&places("a landscape with a windmill")), Some(0));
-    let without = places("a landscape with a windmill - 2:a windmill");
+    let locations = |query: &str| world.well(&["search", query, "--format", "paths"]).stdout;
+    let rank = |locations: &str| locations.lines().position(|line| line.contains("windmill"));
+    assert_eq!(rank(&locations("a landscape with a windmill")), Some(0));
+    let without = locations("a landscape with a windmill - 2:a windmill");
     assert!(rank(&without).is_none_or(|rank| rank > 0), "{without}");
 }
 

@@ -36,7 +36,7 @@ fn hits(world: &World, arguments: &[&str]) -> Value {
 fn names(answer: &Value) -> Vec<&str> {
     let hits = answer["hits"].as_array().unwrap();
     let name = |hit: &'_ Value| {
-        hit["place"]
+        hit["path"]
             .as_str()
             .unwrap()
             .rsplit('/')
@@ -46,8 +46,8 @@ fn names(answer: &Value) -> Vec<&str> {
     };
     hits.iter()
         .map(|hit| {
-            let place = hit["place"].as_str().unwrap();
-            &place[place.len() - name(hit)..]
+            let location = hit["path"].as_str().unwrap();
+            &location[location.len() - name(hit)..]
         })
         .collect()
 }

@@ -53,17 +53,17 @@ fn every_format_has_the_same_hits() {
         .collect();
     assert_eq!(&from_lines, hits);
     let paths = search("paths");
-    let places: Vec<&str> = hits
+    let locations: Vec<&str> = hits
         .iter()
-        .map(|hit| hit["place"].as_str().unwrap())
+        .map(|hit| hit["path"].as_str().unwrap())
         .collect();
-    assert_eq!(paths.lines(), places);
+    assert_eq!(paths.lines(), locations);
     assert_eq!(
         search("paths0")
             .stdout
             .split_terminator('\0')
             .collect::<Vec<_>>(),
-        places
+        locations
     );
     let table = search("table");
     assert_eq!(table.lines().len(), 1 + 3);
@@ -137,7 +137,7 @@ fn like_takes_the_id_that_a_search_shows() {
         "paths",
     ]);
     assert_eq!(ran.lines().len(), 3);
-    assert!(!ran.stdout.contains(best["place"].as_str().unwrap()));
+    assert!(!ran.stdout.contains(best["path"].as_str().unwrap()));
 }
 
 #[test]
@@ -182,19 +182,19 @@ fn pictures_that_are_gone_are_left_out_and_counted() {
         world.run(&[&command, more].concat())
     };
     let ranked = world.well(&["search", "fish", "--format", "json"]).json();
-    let place = |n: usize| ranked["hits"][n]["place"].as_str().unwrap();
-    fs::remove_file(place(0)).unwrap();
+    let location = |n: usize| ranked["hits"][n]["path"].as_str().unwrap();
+    fs::remove_file(location(0)).unwrap();
     for fields in [&[][..], &["--in", "both"]] {
         let ran = search(fields);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         let found = ran.json();
         assert_eq!(found["gone"], 1, "{found}");
-        assert_ne!(found["hits"][0]["place"], place(0));
+        assert_ne!(found["hits"][0]["path"], location(0));
         let note = "1 picture is left out: its file is gone";
         assert!(ran.stderr.contains(note), "{}", ran.stderr);
     }
     let next = search(&[]).json();
-    assert_eq!(next["hits"][0]["place"], place(1));
+    assert_eq!(next["hits"][0]["path"], location(1));
     fs::remove_dir_all(world.path("pictures")).unwrap();
     let ran = search(&[]);
     assert_eq!(ran.code, 1);

@@ -279,7 +279,7 @@ fn assert_facts(world: &World, shown: &Shown) {
         let facts = format!("{}  similarity {similarity:.3}", n + 1);
         assert!(text.contains(&facts), "{facts}");
         assert!(text.contains(hit["id"].as_str().unwrap()), "{hit}");
-        let name = Path::new(hit["place"].as_str().unwrap())
+        let name = Path::new(hit["path"].as_str().unwrap())
             .file_name()
             .unwrap();
         assert!(text.contains(name.to_str().unwrap()), "{hit}");

@@ -245,13 +245,13 @@ fn a_data_set_of_the_hub_becomes_a_collection() {
 
     let found = world.well(&["search", "a windmill", "--format", "json", "--top-k", "1"]);
     let hit = found.json()["hits"][0].clone();
-    assert!(hit["place"].as_str().unwrap().contains("windmill"), "{hit}");
+    assert!(hit["url"].as_str().unwrap().contains("windmill"), "{hit}");
     assert!(
         hit["captions"][0].as_str().unwrap().contains("windmill"),
         "{hit}"
     );
     let file = hit["file"].as_str().unwrap();
-    let name = hit["place"].as_str().unwrap().rsplit('/').next().unwrap();
+    let name = hit["url"].as_str().unwrap().rsplit('/').next().unwrap();
     let name = name.split('?').next().unwrap();
     assert_eq!(
         fs::read(file).unwrap(),
@@ -696,8 +696,8 @@ fn parts_of_a_list_are_the_list() {
         parts.extend(rows(&world.read(&name)));
     }
     assert_eq!(parts.len(), whole.len());
-    let place = |row: &serde_json::Value| whole.iter().position(|other| other == row).unwrap();
-    parts.sort_by_key(place);
+    let position = |row: &serde_json::Value| whole.iter().position(|other| other == row).unwrap();
+    parts.sort_by_key(position);
     assert_eq!(parts, whole);
     let manifests = [
         "parts/manifest-1-of-3.parquet",
@@ -839,8 +839,8 @@ fn pictures_within_a_table_are_taken_out() {
     );
     let found = world.well(&["search", "a windmill", "--format", "json", "-k", "1"]);
     let hit = &found.json()["hits"][0];
-    let place = hit["place"].as_str().unwrap();
-    assert!(place.ends_with("birds.parquet#2"), "{place}");
+    let location = hit["path"].as_str().unwrap();
+    assert!(location.ends_with("birds.parquet#2"), "{location}");
     assert_eq!(hit["captions"][0], "caption 1");
     let expected = fs::read(demo().join("pictures/stone-windmill.jpg")).unwrap();
     assert_eq!(fs::read(hit["file"].as_str().unwrap()).unwrap(), expected);
@@ -937,7 +937,7 @@ fn parts_that_were_added_apart_are_merged() {
         let hit = |hit: &serde_json::Value| {
             assert!(Path::new(hit["file"].as_str().unwrap()).exists());
             (
-                hit["place"].clone(),
+                hit["url"].clone(),
                 hit["similarity"].clone(),
                 hit["captions"].clone(),
             )

@@ -128,7 +128,7 @@ fn a_table_is_a_source_of_its_own_pictures() {
     table.write(&row("7", &[1.0], None)).unwrap();
     table.finish().unwrap();
     let listing = tree.read("t.parquet");
-    assert_eq!(tree.places(&listing), ["a.jpg"]);
+    assert_eq!(tree.locations(&listing), ["a.jpg"]);
     let records = records(&listing);
     assert_eq!(records[0].id.as_deref(), Some("7"));
     assert_eq!(records[0].captions, ["b"]);

@@ -30,9 +30,9 @@ fn pictures_are_found_in_order_among_other_things() {
         .write("scan", PNG)
         .write("c.dat", PNG);
     let listing = tree.read("");
-    let places = tree.places(&listing);
+    let locations = tree.locations(&listing);
     assert_eq!(
-        places,
+        locations,
         [
             "a/b/c/deep.webp",
             "a/y.JPeG",
@@ -60,7 +60,7 @@ fn every_magic_number_is_known() {
     for content in contents {
         let tree = Tree::new(&[]);
         tree.write("unnamed", content);
-        assert_eq!(tree.places(&tree.read("")), ["unnamed"], "{content:?}");
+        assert_eq!(tree.locations(&tree.read("")), ["unnamed"], "{content:?}");
     }
 }
 
@@ -68,7 +68,10 @@ fn every_magic_number_is_known() {
 fn pictures_in_formats_that_are_not_read_are_reported() {
     let tree = Tree::new(&["one.JP2", "two.jpg", "three.nef", "four.HEIC"]);
     let listing = tree.read("");
-    assert_eq!(tree.places(&listing), ["four.HEIC", "three.nef", "two.jpg"]);
+    assert_eq!(
+        tree.locations(&listing),
+        ["four.HEIC", "three.nef", "two.jpg"]
+    );
     assert_eq!(
         tree.problems(&listing),
         ["one.JP2: pictures in the format `jp2` are not read"]
@@ -79,13 +82,13 @@ fn pictures_in_formats_that_are_not_read_are_reported() {
 #[test]
 fn one_picture_is_a_source() {
     let tree = Tree::new(&["a/b.jpg"]);
-    let place = tree.path("a/b.jpg");
+    let location = tree.path("a/b.jpg");
     assert_eq!(
         records(&tree.read("a/../a/./b.jpg")),
         [Record {
             id: None,
-            source: place.clone().into(),
-            address: Address::File(place),
+            source: location.clone().into(),
+            address: Address::File(location),
             captions: Vec::new(),
             metadata: dataset::Metadata::new(),
             contributions: Vec::new(),
@@ -94,7 +97,7 @@ fn one_picture_is_a_source() {
     tree.write("new.jp2", b"\xFF\x0A");
     assert_eq!(tree.problems(&tree.read("new.jp2")).len(), 1);
     tree.write("unnamed", PNG);
-    assert_eq!(tree.places(&tree.read("unnamed")), ["unnamed"]);
+    assert_eq!(tree.locations(&tree.read("unnamed")), ["unnamed"]);
 }
 
 #[test]
@@ -130,8 +133,8 @@ fn exclusions_work_as_in_a_gitignore() {
         "raw.jpg",
     ]);
     let case = |patterns: &[&str], expected: &[&str]| {
-        let places = tree.places(&tree.read_excluding("", patterns));
-        assert_eq!(places, expected, "{patterns:?}");
+        let locations = tree.locations(&tree.read_excluding("", patterns));
+        assert_eq!(locations, expected, "{patterns:?}");
     };
     case(&["*.png", "a.*"], &["2019/raw/b.jpg", "raw.jpg"]);
     case(
@@ -184,7 +187,7 @@ mod unix {
         symlink(tree.path("real/a.jpg"), tree.path("linked.jpg")).unwrap();
         let listing = tree.read("");
         assert_eq!(
-            tree.places(&listing),
+            tree.locations(&listing),
             [
                 "linked.jpg",
                 "outside/deep/farther.jpg",
@@ -200,7 +203,7 @@ mod unix {
     fn a_linked_folder_is_a_source() {
         let tree = Tree::new(&["real/a.jpg"]);
         symlink("real", tree.path("link")).unwrap();
-        assert_eq!(tree.places(&tree.read("link")), ["link/a.jpg"]);
+        assert_eq!(tree.locations(&tree.read("link")), ["link/a.jpg"]);
     }
 
     #[test]
@@ -209,7 +212,7 @@ mod unix {
         symlink("missing.jpg", tree.path("broken.jpg")).unwrap();
         symlink("itself", tree.path("itself")).unwrap();
         let listing = tree.read("");
-        assert_eq!(tree.places(&listing), ["a.jpg"]);
+        assert_eq!(tree.locations(&listing), ["a.jpg"]);
         assert_eq!(
             tree.problems(&listing),
             ["broken.jpg: broken link", "itself: broken link"]
@@ -228,7 +231,7 @@ mod unix {
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
         // Root reads whatever it likes.
         if is_refused {
-            assert_eq!(tree.places(&listing), ["a.jpg"]);
+            assert_eq!(tree.locations(&listing), ["a.jpg"]);
             assert_eq!(problems(&listing)[0].summary, "cannot be read");
         }
     }
@@ -246,7 +249,7 @@ mod unix {
         fs::write(folder.join("b.jpg"), b"").unwrap();
         fs::write(text, b"no picture").unwrap();
         let listing = tree.read("");
-        assert_eq!(tree.places(&listing), ["a.jpg"]);
+        assert_eq!(tree.locations(&listing), ["a.jpg"]);
         let reasons: Vec<_> = problems(&listing)
             .into_iter()
             .map(|problem| problem.summary)
@@ -262,7 +265,7 @@ mod unix {
     fn pipes_and_sockets_are_not_opened() {
         let tree = Tree::new(&["a.jpg"]);
         let _socket = std::os::unix::net::UnixListener::bind(tree.path("socket.jpg")).unwrap();
-        assert_eq!(tree.places(&tree.read("")), ["a.jpg"]);
+        assert_eq!(tree.locations(&tree.read("")), ["a.jpg"]);
         let error = tree
             .read_with("socket.jpg", SourceOptions::default())
             .unwrap_err();

@@ -75,7 +75,7 @@ fn what_several_sources_say_of_a_picture_is_joined() {
     assert_eq!(read_into(&mut listing, &tree, ""), folder);
 
     assert_eq!(
-        tree.places(&listing),
+        tree.locations(&listing),
         ["dog.jpg", "cat.jpg", "bird.jpg", "fish.jpg"]
     );
     assert_eq!(
@@ -146,7 +146,7 @@ fn a_source_that_fails_leaves_the_others() {
     assert!(matches!(error, Error::NoPathColumn { .. }));
     read_into(&mut listing, &tree, "c.csv");
     let records = records(&listing);
-    assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"]);
+    assert_eq!(tree.locations(&listing), ["dog.jpg", "cat.jpg"]);
     assert_eq!(
         (&records[0].metadata["n"], &records[1].metadata["n"]),
         (&json!(1), &json!(2))

@@ -30,7 +30,7 @@ fn every_type_in_every_codec() {
         let name = format!("typed-{form}.parquet");
         let (tree, listing) = read(&name, &["dog.jpg", "cat.jpg"]);
         assert_eq!(tree.problems(&listing), [format!("{name}:3: no path")]);
-        assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"]);
+        assert_eq!(tree.locations(&listing), ["dog.jpg", "cat.jpg"]);
         let [dog, cat] = records(&listing).try_into().unwrap();
         assert_eq!(
             (dog.id.as_deref(), cat.id.as_deref()),
@@ -64,7 +64,7 @@ fn many_batches_and_groups() {
         .collect();
     let pictures: Vec<&str> = pictures.iter().map(String::as_str).collect();
     let (tree, listing) = read("many.parquet", &pictures);
-    assert_eq!(tree.places(&listing), pictures);
+    assert_eq!(tree.locations(&listing), pictures);
     let records = records(&listing);
     assert_eq!(records[48].captions, ["caption 96", "caption 97"]);
     assert_eq!(records[48].metadata["row"], 96);
@@ -78,7 +78,7 @@ fn many_batches_and_groups() {
 #[test]
 fn bytes_that_are_not_marked_as_text() {
     let (tree, listing) = read("unmarked.parquet", &["dog.jpg"]);
-    assert_eq!(tree.places(&listing), ["dog.jpg"]);
+    assert_eq!(tree.locations(&listing), ["dog.jpg"]);
     assert_eq!(
         tree.problems(&listing),
         ["unmarked.parquet:2: column `path` is not valid UTF-8"]

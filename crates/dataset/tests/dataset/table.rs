@@ -49,7 +49,7 @@ pub(crate) fn read(name: &str, content: impl AsRef<[u8]>, problems: &[&str]) -> 
 fn captions((tree, listing): &(Tree, Listing)) -> Vec<(String, Vec<String>)> {
     records(listing)
         .iter()
-        .map(|record| (tree.place(record), record.captions.clone()))
+        .map(|record| (tree.location(record), record.captions.clone()))
         .collect()
 }
 
@@ -58,16 +58,16 @@ pub(crate) fn captioned(name: &str, content: impl AsRef<[u8]>, expected: &[(&str
     let found = captions(&read(name, content, &[]));
     let found: Vec<(&str, Vec<&str>)> = found
         .iter()
-        .map(|(place, captions)| {
+        .map(|(location, captions)| {
             (
-                place.as_str(),
+                location.as_str(),
                 captions.iter().map(String::as_str).collect(),
             )
         })
         .collect();
     let expected: Vec<(&str, Vec<&str>)> = expected
         .iter()
-        .map(|(place, captions)| (*place, captions.to_vec()))
+        .map(|(location, captions)| (*location, captions.to_vec()))
         .collect();
     assert_eq!(found, expected);
 }
@@ -77,9 +77,9 @@ fn captioned_with(name: &str, content: &str, problems: &[&str], expected: &[(&st
     let (tree, listing) = read(name, content, problems);
     let expected: Vec<(String, Vec<String>)> = expected
         .iter()
-        .map(|(place, captions)| {
+        .map(|(location, captions)| {
             let captions = captions.iter().map(|&caption| caption.to_owned());
-            ((*place).to_owned(), captions.collect())
+            ((*location).to_owned(), captions.collect())
         })
         .collect();
     assert_eq!(captions(&(tree, listing)), expected);
@@ -227,7 +227,7 @@ fn columns_are_named() {
         ..SourceOptions::default()
     };
     let record = records(&tree.read_with("t.csv", options).unwrap()).remove(0);
-    assert_eq!(tree.place(&record), "dog.jpg");
+    assert_eq!(tree.location(&record), "dog.jpg");
     assert_eq!(record.captions, ["good"]);
     assert_eq!(record.id.as_deref(), Some("dog.jpg"));
     assert_eq!(
@@ -418,7 +418,7 @@ fn a_quoted_cell_in_tsv_holds_tabs_and_lines_where_they_have_to_be() {
             "t.tsv:4: got 1 cells, expected 2",
         ],
     );
-    assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"]);
+    assert_eq!(tree.locations(&listing), ["dog.jpg", "cat.jpg"]);
     assert_eq!(records(&listing)[0].captions, ["\"one"]);
     let (_, listing) = read(
         "t.tsv",
@@ -438,7 +438,7 @@ fn a_line_of_tsv_that_is_too_long_is_left_out() {
             content,
             &["t.tsv:2: line is longer than 67108864 bytes"],
         );
-        assert_eq!(tree.places(&listing), ["dog.jpg"]);
+        assert_eq!(tree.locations(&listing), ["dog.jpg"]);
     }
 }
 
@@ -450,7 +450,7 @@ fn an_open_quote_is_reported() {
         content,
         &["t.csv:3: quoted cell is not closed before the end of the table"],
     );
-    assert_eq!(tree.places(&listing), ["dog.jpg"]);
+    assert_eq!(tree.locations(&listing), ["dog.jpg"]);
 }
 
 #[test]
@@ -481,7 +481,7 @@ fn bad_rows_are_reported_with_their_line() {
             "t.csv:12: `DATA:image/png;base64:AAAA` is malformed: expected data:image/…;base64,…",
         ],
     );
-    assert_eq!(tree.places(&listing), ["dog.jpg", "sub/bird.jpg"]);
+    assert_eq!(tree.locations(&listing), ["dog.jpg", "sub/bird.jpg"]);
     assert_eq!(records(&listing)[0].captions, ["two\r\nlines"]);
 }
 
@@ -500,7 +500,7 @@ fn bad_lines_of_json_are_reported() {
     let tree = Tree::new(PICTURES);
     tree.write("t.jsonl", content);
     let listing = tree.read("t.jsonl");
-    assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"]);
+    assert_eq!(tree.locations(&listing), ["dog.jpg", "cat.jpg"]);
     assert_eq!(
         tree.problems(&listing)[0],
         "t.jsonl:2: not valid JSON: EOF while parsing a value at column 8"
@@ -537,7 +537,7 @@ fn paths_of_many_kinds() {
     tree.write("tables/t.csv", table.as_bytes());
     let listing = tree.read("tables/t.csv");
     assert_eq!(
-        tree.places(&listing),
+        tree.locations(&listing),
         ["pictures/a.jpg", "tables/local.jpg", "pictures/b c%.jpg"]
     );
     assert_eq!(
@@ -558,13 +558,13 @@ fn exclusions_apply_to_tables() {
         b"path\ndog.jpg\ncat.jpg\nsub/bird.jpg\nmissing.png\n",
     );
     let listing = tree.read_excluding("t.csv", &["sub/", "d*.jpg", "*.png"]);
-    assert_eq!(tree.places(&listing), ["cat.jpg"]);
+    assert_eq!(tree.locations(&listing), ["cat.jpg"]);
     assert_eq!(tree.problems(&listing), [""; 0]);
 
     tree.write("sub/t.csv", b"path\n../dog.jpg\n../cat.jpg\nbird.jpg\n");
     let above = tree.root().file_name().unwrap().to_str().unwrap();
     let listing = tree.read_excluding("sub/t.csv", &["sub", above, "dog.*"]);
-    assert_eq!(tree.places(&listing), ["cat.jpg", "sub/bird.jpg"]);
+    assert_eq!(tree.locations(&listing), ["cat.jpg", "sub/bird.jpg"]);
 }
 
 #[test]
@@ -611,7 +611,7 @@ fn deep_json_is_not_valid() {
     let tree = Tree::new(PICTURES);
     tree.write("t.jsonl", content.as_bytes());
     let listing = tree.read("t.jsonl");
-    assert_eq!(tree.places(&listing), ["cat.jpg"]);
+    assert_eq!(tree.locations(&listing), ["cat.jpg"]);
     assert_eq!(problems(&listing)[0].summary, "not valid JSON");
 }
 
@@ -658,7 +658,7 @@ fn a_line_without_end_is_skipped() {
         content,
         &["t.jsonl:2: line is longer than 67108864 bytes"],
     );
-    assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"]);
+    assert_eq!(tree.locations(&listing), ["dog.jpg", "cat.jpg"]);
 }
 
 #[test]
@@ -697,7 +697,7 @@ fn tables_written_by_pandas() {
     ];
     for (name, content) in files {
         let (tree, listing) = read(name, content, &[]);
-        assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"]);
+        assert_eq!(tree.locations(&listing), ["dog.jpg", "cat.jpg"]);
         for (record, (caption, metadata)) in records(&listing).iter().zip(&expected) {
             let caption = if name == "pandas.tsv" {
                 caption.replace('\t', " ")
@@ -728,7 +728,7 @@ fn paths_and_urls_may_be_mixed() {
         "dog.jpg",
         "http://xn--tda.example/%C3%BC.jpg?x=%C3%BC",
     ];
-    assert_eq!(tree.places(&listing), expected);
+    assert_eq!(tree.locations(&listing), expected);
     assert_eq!(records(&listing)[0].captions, ["one", "three"]);
 }
 
@@ -742,13 +742,13 @@ fn a_table_of_urls_needs_no_header() {
         "http://lh6.ggpht.com/-IvRtNLNcG8o",
         "http://78.media.tumblr.com/3b1.jpg",
     ];
-    assert_eq!(tree.places(&listing), expected);
+    assert_eq!(tree.locations(&listing), expected);
     assert_eq!(
         records(&listing)[0].captions,
         ["a very typical bus station"]
     );
     let (tree, listing) = read("urls.csv", "https://example.com/a.jpg,x,7\n", &[]);
-    assert_eq!(tree.places(&listing), ["https://example.com/a.jpg"]);
+    assert_eq!(tree.locations(&listing), ["https://example.com/a.jpg"]);
     assert_eq!(records(&listing)[0].captions, ["x"]);
     assert_eq!(records(&listing)[0].metadata["column3"], 7);
 }
@@ -771,11 +771,11 @@ fn compressed_tables_are_read() {
     let zstandard = zstd::encode_all(content.as_bytes(), 1).unwrap();
     for (name, bytes) in [("t.csv.gz", twice), ("t.csv.zst", zstandard)] {
         let (tree, listing) = read(name, bytes, &[]);
-        assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"], "{name}");
+        assert_eq!(tree.locations(&listing), ["dog.jpg", "cat.jpg"], "{name}");
         assert_eq!(records(&listing)[1].captions, ["a\nb"]);
     }
     let (tree, listing) = read("t.jsonl.gz", gzipped(b"{\"image\": \"dog.jpg\"}\n"), &[]);
-    assert_eq!(tree.places(&listing), ["dog.jpg"]);
+    assert_eq!(tree.locations(&listing), ["dog.jpg"]);
     let parquet = std::fs::read("tests/data/listed.parquet").unwrap();
     let options = SourceOptions::default;
     let rows = |name: &str, bytes: &[u8]| {
@@ -826,7 +826,7 @@ fn a_folder_of_tables_is_read_in_the_order_of_names() {
     };
     let read = |limit| {
         let source = Source::table(&tree.path(""), options(limit)).unwrap();
-        tree.places(&source.read().unwrap())
+        tree.locations(&source.read().unwrap())
     };
     let expected = ["part-1.tsv.gz", "part-10.tsv.gz", "part-2.tsv.gz"];
     let expected = expected.map(|name| format!("https://example.com/{name}"));

@@ -10,9 +10,9 @@ use crate::tree::{PNG, Tree, records};
 
 /// The addresses of a list.
 #[track_caller]
-fn places(name: &str, content: &str, expected: &[&str]) {
+fn locations(name: &str, content: &str, expected: &[&str]) {
     let (tree, listing) = read(name, content, &[]);
-    assert_eq!(tree.places(&listing), expected, "{content}");
+    assert_eq!(tree.locations(&listing), expected, "{content}");
 }
 
 #[track_caller]
@@ -30,17 +30,17 @@ fn a_list_has_an_address_a_line() {
     for content in [plain, commas, even, cropped] {
         let expected: Vec<&str> = content.lines().collect();
         for name in ["urls.txt", "urls", "urls.lst", "urls.csv", "urls.tsv"] {
-            places(name, content, &expected);
-            places(name, &format!("\u{feff}{content}"), &expected);
+            locations(name, content, &expected);
+            locations(name, &format!("\u{feff}{content}"), &expected);
         }
         for name in ["urls.txt", "urls.csv"] {
-            places(name, &format!("url\n{content}"), &expected);
+            locations(name, &format!("url\n{content}"), &expected);
         }
     }
     let tabs = "a, b\thttps://a.example/a,b.jpg\nc, d\thttps://a.example/c.jpg\n";
     for name in ["t.txt", "t.tsv", "t.csv"] {
         let expected = ["https://a.example/a,b.jpg", "https://a.example/c.jpg"];
-        places(name, tabs, &expected);
+        locations(name, tabs, &expected);
     }
 }
 
@@ -50,7 +50,7 @@ fn a_list_may_have_paths() {
     tree.write("list.txt", "dog.jpg\n\nRome, Italy.jpg\n./sub/a b.png\n");
     let listing = tree.read("list.txt");
     assert_eq!(
-        tree.places(&listing),
+        tree.locations(&listing),
         ["dog.jpg", "Rome, Italy.jpg", "sub/a b.png"]
     );
     tree.write(
@@ -58,12 +58,12 @@ fn a_list_may_have_paths() {
         "file\n\"Rome, Italy.jpg\"\nRome, Italy.jpg\ndog.jpg\n",
     );
     let listing = tree.read("quoted.csv");
-    assert_eq!(tree.places(&listing), ["Rome, Italy.jpg", "dog.jpg"]);
+    assert_eq!(tree.locations(&listing), ["Rome, Italy.jpg", "dog.jpg"]);
     let mixed = "dog.jpg\nhttps://a.example/?a=1,2\n";
     tree.write("mixed.txt", mixed);
     let listing = tree.read("mixed.txt");
     assert_eq!(
-        tree.places(&listing),
+        tree.locations(&listing),
         ["dog.jpg", "https://a.example/?a=1,2"]
     );
     let error = error("prose.txt", "Some words.\nAnd more.\n");
@@ -118,7 +118,7 @@ fn paths_and_captions_need_no_header() {
     );
     for name in ["urls.txt", "urls.csv"] {
         let content = "a dog,https://a.example/a.jpg\na cat,https://a.example/b.jpg\n";
-        places(
+        locations(
             name,
             content,
             &["https://a.example/a.jpg", "https://a.example/b.jpg"],
@@ -130,7 +130,7 @@ fn paths_and_captions_need_no_header() {
         );
     }
     let pages = "https://a.example/a,https://b.example/b\n";
-    places("pages.csv", pages, &["https://a.example/a"]);
+    locations("pages.csv", pages, &["https://a.example/a"]);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn flickr30k_numbers_them_in_a_column() {
 fn a_file_name_may_end_as_a_number_does() {
     let tree = Tree::new(&["dog#2", "cat.jpg"]);
     tree.write("t.csv", "file,caption\ncat.jpg,a\ndog#2,b\n");
-    assert_eq!(tree.places(&tree.read("t.csv")), ["cat.jpg", "dog#2"]);
+    assert_eq!(tree.locations(&tree.read("t.csv")), ["cat.jpg", "dog#2"]);
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn excel_names_the_delimiter() {
                 .map(|row| row.replace(',', delimiter));
             let content = format!("{line}{ending}{}{ending}", rows.join(ending));
             let (tree, listing) = read("t.csv", content, &["t.csv:4: no such file `missing.jpg`"]);
-            assert_eq!(tree.places(&listing), ["dog.jpg"], "{line}");
+            assert_eq!(tree.locations(&listing), ["dog.jpg"], "{line}");
             assert_eq!(records(&listing)[0].captions, ["Katze"]);
         }
     }
@@ -342,13 +342,13 @@ fn an_array_of_objects_is_a_table() {
         "[]\n{\"file\": \"dog.jpg\"}\n",
         &["lines.jsonl:1: not a JSON object"],
     );
-    assert_eq!(tree.places(&listing), ["dog.jpg"]);
+    assert_eq!(tree.locations(&listing), ["dog.jpg"]);
     captioned(
         "arr.json.gz",
         crate::table::gzipped(compact.as_bytes()),
         &expected,
     );
-    places(
+    locations(
         "urls.json",
         r#"["https://a.example/a,b.jpg", "dog.jpg"]"#,
         &["https://a.example/a,b.jpg", "dog.jpg"],
@@ -372,7 +372,7 @@ fn an_array_has_problems_by_its_rows() {
             "arr.json:6: not valid JSON: the array is not closed",
         ],
     );
-    assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"]);
+    assert_eq!(tree.locations(&listing), ["dog.jpg", "cat.jpg"]);
     let long = format!(
         "[{{\"file\": \"{}\"}}, {{\"file\": \"dog.jpg\"}}] x",
         "a".repeat(65 << 20)
@@ -385,7 +385,7 @@ fn an_array_has_problems_by_its_rows() {
             "arr.json:3: not valid JSON: text after the array",
         ],
     );
-    assert_eq!(tree.places(&listing), ["dog.jpg"]);
+    assert_eq!(tree.locations(&listing), ["dog.jpg"]);
 }
 
 const COCO: &str = r#"{"info": {"year": 2014},
@@ -410,7 +410,7 @@ fn annotations_of_coco_are_joined_to_their_images() {
     let compact = COCO.replace('\n', "");
     for content in [COCO, &compact, &turned] {
         let (tree, listing) = read("t.json", content, &["t.json:3: no such file `no.jpg`"]);
-        assert_eq!(tree.places(&listing), ["dog.jpg", "cat.jpg"]);
+        assert_eq!(tree.locations(&listing), ["dog.jpg", "cat.jpg"]);
         let found = records(&listing);
         assert_eq!(found[0].captions, ["a dog"]);
         assert_eq!(found[1].captions, ["a cat", "two"]);
@@ -475,7 +475,7 @@ fn one_object_is_refused_by_its_form() {
 
 #[test]
 fn pages_leave_out_the_scheme() {
-    places(
+    locations(
         "t.txt",
         "//host.example/a.jpg\n//host.example/b,c.jpg\n",
         &["https://host.example/a.jpg", "https://host.example/b,c.jpg"],
@@ -580,7 +580,7 @@ fn a_row_is_not_longer_than_memory() {
         let problems = tree.problems(&listing);
         assert_eq!(problems[0], "t.csv:2: line is longer than 67108864 bytes");
         assert_eq!(problems.len(), if is_quoted { 2 } else { 1 });
-        assert_eq!(tree.places(&listing), ["cat.jpg"]);
+        assert_eq!(tree.locations(&listing), ["cat.jpg"]);
     }
 }
 

@@ -99,14 +99,14 @@ impl Tree {
     }
 
     /// The records' places from the folder on.
-    pub(crate) fn places(&self, listing: &Listing) -> Vec<String> {
+    pub(crate) fn locations(&self, listing: &Listing) -> Vec<String> {
         records(listing)
             .iter()
-            .map(|record| self.place(record))
+            .map(|record| self.location(record))
             .collect()
     }
 
-    pub(crate) fn place(&self, record: &Record) -> String {
+    pub(crate) fn location(&self, record: &Record) -> String {
         let path = match &record.address {
             Address::File(path) => path,
             elsewhere => return elsewhere.to_string(),

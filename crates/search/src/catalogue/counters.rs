@@ -91,11 +91,11 @@ mod tests {
         for _ in 0..300 {
             let name = ["birds", "trees"][random(2) as usize];
             let key = catalogue.collection(name).unwrap().unwrap().key;
-            // Few ids and places: records replace others of their id, of their place, and of both.
+            // Few ids and locations: records replace others of their id, of their location, and of both.
             let gone: Vec<String> = (0..random(3)).map(|_| random(12).to_string()).collect();
             let record = |_| Record {
                 id: random(12).to_string(),
-                place: format!("/{}", random(12)),
+                location: format!("/{}", random(12)),
                 captions: vec!["a wren".to_owned(); random(4) as usize],
                 missing: random(3) == 0,
                 ..Record::default()

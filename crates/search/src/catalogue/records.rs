@@ -13,7 +13,7 @@ use crate::stamp::FileStamp;
 
 const RECORD: &str = "id, place, hash, width, height, captions, metadata, bytes, modified, facts, missing, file, changed, contributions, colour";
 
-/// The source of a record, by its own place.
+/// The source of a record, by its own location.
 const SOURCE: &str = "(SELECT sources.place FROM sources WHERE sources.id = records.source)";
 
 /// Whether the content of a record's file is `?2`. The index has but the beginnings of the hashes.
@@ -29,8 +29,8 @@ impl Catalogue {
         self.one_record(key, "id", id)
     }
 
-    pub(crate) fn record_at(&self, key: CollectionKey, place: &str) -> Result<Option<Record>> {
-        self.one_record(key, "place", place)
+    pub(crate) fn record_at(&self, key: CollectionKey, location: &str) -> Result<Option<Record>> {
+        self.one_record(key, "place", location)
     }
 
     /// Those of the records with these ids that are there, all from the same moment.
@@ -52,8 +52,8 @@ impl Catalogue {
         Ok(records.into_iter().next())
     }
 
-    /// The place of the record with that id.
-    pub(crate) fn place_of(&self, key: CollectionKey, id: &str) -> Result<Option<String>> {
+    /// The location of the record with that id.
+    pub(crate) fn location_of(&self, key: CollectionKey, id: &str) -> Result<Option<String>> {
         self.read(|connection| {
             connection
                 .prepare_cached("SELECT place FROM records WHERE collection = ?1 AND id = ?2")?
@@ -96,7 +96,7 @@ impl Catalogue {
         self.select(HAS_HASH, params![key.0, hash])
     }
 
-    /// Up to `limit` records whose places begin with `start`, in the order of their places, beginning
+    /// Up to `limit` records whose locations begin with `start`, in the order of their locations, beginning
     /// after `after`.
     pub(crate) fn records_below(
         &self,
@@ -111,12 +111,12 @@ impl Catalogue {
         )?;
         let end = records
             .iter()
-            .position(|record| !record.place.starts_with(start));
+            .position(|record| !record.location.starts_with(start));
         records.truncate(end.unwrap_or(records.len()));
         Ok(records)
     }
 
-    /// Up to `limit` records that a source named first, in the order of their places, beginning after `after`.
+    /// Up to `limit` records that a source named first, in the order of their locations, beginning after `after`.
     pub(crate) fn records_of_source(
         &self,
         key: CollectionKey,
@@ -349,7 +349,7 @@ impl Catalogue {
                     .execute(params![
                         key.0,
                         record.id,
-                        record.place,
+                        record.location,
                         record.hash,
                         record.width,
                         record.height,
@@ -389,7 +389,7 @@ impl Catalogue {
 /// A record as its row has it: lists and objects as JSON text.
 struct RawRecord {
     id: String,
-    place: String,
+    location: String,
     hash: String,
     width: u32,
     height: u32,
@@ -411,7 +411,7 @@ impl RawRecord {
     fn read(row: &Row<'_>) -> rusqlite::Result<RawRecord> {
         Ok(RawRecord {
             id: row.get(0)?,
-            place: row.get(1)?,
+            location: row.get(1)?,
             hash: row.get(2)?,
             width: row.get(3)?,
             height: row.get(4)?,
@@ -443,7 +443,7 @@ impl RawRecord {
             metadata,
             facts: serde_json::from_str(&self.facts).map_err(damaged)?,
             id: self.id,
-            place: self.place,
+            location: self.location,
             hash: self.hash,
             stamp: FileStamp {
                 bytes: self.bytes,
@@ -469,7 +469,7 @@ impl RawRecord {
         };
         Ok(RawRecord {
             id: record.id.clone(),
-            place: record.place.clone(),
+            location: record.location.clone(),
             hash: record.hash.clone(),
             width: record.width,
             height: record.height,
@@ -514,7 +514,7 @@ mod tests {
         let key = catalogue.collection("birds").unwrap().unwrap().key;
         let record = |id: &str, colour| Record {
             id: id.to_owned(),
-            place: id.to_owned(),
+            location: id.to_owned(),
             colour,
             ..Record::default()
         };

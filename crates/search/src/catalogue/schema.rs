@@ -99,7 +99,7 @@ const MOVE: &str = "
 
 /// What an insertion replaces is deleted before it: `INSERT OR REPLACE` takes a record out without telling the
 /// triggers for deletions (SQLite does so only with `recursive_triggers`), be it the one of that id or the one of
-/// that place. Each is looked up by its index; asked for both at once, SQLite reads all records of the collection.
+/// that location. Each is looked up by its index; asked for both at once, SQLite reads all records of the collection.
 const BEFORE_INSERTION: &str = "
     CREATE TRIGGER records_before_insertion BEFORE INSERT ON records BEGIN
         DELETE FROM records WHERE collection = new.collection AND id = new.id;
@@ -416,7 +416,7 @@ mod tests {
         let model = ModelIdentity::for_tests(256);
         let record = |id: &str, caption: &str| Record {
             id: id.to_owned(),
-            place: format!("/{id}.jpg"),
+            location: format!("/{id}.jpg"),
             hash: format!("{id:0>64}"),
             captions: vec![caption.to_owned()],
             ..Record::default()

@@ -66,7 +66,7 @@ pub(crate) struct Change {
 pub(crate) enum ChangeKind {
     Added,
     Updated,
-    /// It was at another place, where nothing is any more.
+    /// It was at another location, where nothing is any more.
     Moved,
 }
 

@@ -18,23 +18,23 @@ use crate::stamp::FileStamp;
 /// A picture that has to be looked into.
 pub(super) struct Unread {
     pub(super) new: NewRecord,
-    /// What the catalogue has at its place.
-    pub(super) at_place: Option<Record>,
+    /// What the catalogue has at its location.
+    pub(super) at_location: Option<Record>,
     pub(super) stamp: FileStamp,
     /// Whether the file has the size and the time that it had.
     pub(super) same_file: bool,
 }
 
 impl Unread {
-    pub(super) fn of(new: NewRecord, at_place: Option<Record>) -> Unread {
+    pub(super) fn of(new: NewRecord, at_location: Option<Record>) -> Unread {
         // What is wrong with the file is found when it is read.
         let stamp = FileStamp::of(new.path()).unwrap_or_default();
-        let same_file = at_place
+        let same_file = at_location
             .as_ref()
             .is_some_and(|old| stamp.is_that_of(old.stamp) && !old.hash.is_empty());
         Unread {
             new,
-            at_place,
+            at_location,
             stamp,
             same_file,
         }
@@ -44,7 +44,7 @@ impl Unread {
 /// A picture that has been looked into.
 pub(super) struct Seen {
     pub(super) new: NewRecord,
-    pub(super) at_place: Option<Record>,
+    pub(super) at_location: Option<Record>,
     pub(super) content: Content,
     /// Those with the same content.
     pub(super) twins: Vec<Record>,
@@ -63,11 +63,11 @@ impl ContentReader<'_> {
     pub(super) fn read(&self, unread: Unread) -> Result<Seen, Trouble> {
         let Unread {
             new,
-            at_place,
+            at_location,
             stamp,
             same_file,
         } = unread;
-        if let Some(old) = at_place.as_ref().filter(|_| same_file)
+        if let Some(old) = at_location.as_ref().filter(|_| same_file)
             && let Some(values) = self.collection.image_values(old)?
         {
             return Ok(Seen {
@@ -78,7 +78,7 @@ impl ContentReader<'_> {
                 twins: Vec::new(),
                 image: Image::Vector(values),
                 new,
-                at_place,
+                at_location,
             });
         }
         let path = new.path();
@@ -105,7 +105,7 @@ impl ContentReader<'_> {
                 content.colour = twin.colour;
                 return Ok(Seen {
                     new,
-                    at_place,
+                    at_location,
                     content,
                     twins,
                     image: Image::Vector(values),
@@ -117,7 +117,7 @@ impl ContentReader<'_> {
         content.colour = Some(prepared.colour);
         Ok(Seen {
             new,
-            at_place,
+            at_location,
             content,
             twins,
             image: Image::Pixels(prepared.pixels),

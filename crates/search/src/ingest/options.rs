@@ -15,7 +15,7 @@ pub struct AddOptions<'a> {
     pub prune: bool,
     /// All the same, remove nothing whose file is gone: its disk may not be there.
     pub keep_missing: bool,
-    /// Whether a place below these folders is left out on purpose.
+    /// Whether a location below these folders is left out on purpose.
     pub is_excluded: &'a (dyn Fn(&str) -> bool + Sync),
     /// Set by another thread to end soon: what has been read is still written.
     pub stop: &'a AtomicBool,

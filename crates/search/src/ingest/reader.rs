@@ -86,18 +86,18 @@ impl Reader<'_> {
     fn take(&mut self, new: NewRecord, gathered: &mut Gathered) -> Result<()> {
         let refused = match self.decider.run.claim(&new)? {
             Claim::Granted => {
-                let at_place = self.decider.at_place(&new.place)?;
-                return match self.decider.awaited(&new, at_place.as_ref())? {
+                let at_location = self.decider.at_location(&new.location)?;
+                return match self.decider.awaited(&new, at_location.as_ref())? {
                     Some(holder) => {
                         let yields = holder.has_id_of(&new);
-                        self.decider.run.defer(&new, &holder.place, yields)
+                        self.decider.run.defer(&new, &holder.location, yields)
                     }
-                    None => self.triage(new, at_place, gathered),
+                    None => self.triage(new, at_location, gathered),
                 };
             }
-            Claim::Repeated => Failure::of_repeated(new.place),
+            Claim::Repeated => Failure::of_repeated(new.location),
             Claim::Taken { by } => {
-                Failure::of_taken_id(new.place, new.id.as_deref().unwrap_or_default(), &by)
+                Failure::of_taken_id(new.location, new.id.as_deref().unwrap_or_default(), &by)
             }
         };
         gathered.known.failed.push(refused);
@@ -114,8 +114,8 @@ impl Reader<'_> {
             after = *last;
             let mut gathered = Gathered::default();
             for (_, new) in page {
-                let at_place = self.decider.at_place(&new.place)?;
-                self.triage(new, at_place, &mut gathered)?;
+                let at_location = self.decider.at_location(&new.location)?;
+                self.triage(new, at_location, &mut gathered)?;
             }
             if !self.pass_on(gathered, batches)? {
                 break;
@@ -128,10 +128,10 @@ impl Reader<'_> {
     fn triage(
         &self,
         new: NewRecord,
-        at_place: Option<Record>,
+        at_location: Option<Record>,
         gathered: &mut Gathered,
     ) -> Result<()> {
-        let unread = Unread::of(new, at_place);
+        let unread = Unread::of(new, at_location);
         match self.decider.is_unchanged(&unread)? {
             true => gathered.known.unchanged += 1,
             false => gathered.unread.push(unread),
@@ -156,17 +156,17 @@ impl Reader<'_> {
         let content = &self.content;
         let seen: Vec<(String, Result<Seen, Trouble>)> = unread
             .into_par_iter()
-            .map(|unread| (unread.new.place.clone(), content.read(unread)))
+            .map(|unread| (unread.new.location.clone(), content.read(unread)))
             .collect();
-        for (place, seen) in seen {
+        for (location, seen) in seen {
             match seen.and_then(|seen| self.decider.settle(seen)) {
                 Ok(Outcome::Unchanged) => batch.unchanged += 1,
                 Ok(Outcome::Restamped(record)) => batch.restamped.push(*record),
                 Ok(Outcome::Changed(changes)) => batch.changed.extend(changes),
                 Err(trouble) => {
-                    self.decider.run.withdraw(&place)?;
-                    batch.lost.extend(self.decider.lost(&place, &trouble)?);
-                    batch.failed.push(trouble.failure(place)?);
+                    self.decider.run.withdraw(&location)?;
+                    batch.lost.extend(self.decider.lost(&location, &trouble)?);
+                    batch.failed.push(trouble.failure(location)?);
                 }
             }
         }

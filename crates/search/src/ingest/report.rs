@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::spent::Seconds;
+use crate::address::path_or_url;
 
 /// What became of the pictures of an [`add`](crate::Collection::add).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -11,7 +12,7 @@ pub struct IngestReport {
     pub added: usize,
     /// Pictures whose file, captions or metadata had changed.
     pub updated: usize,
-    /// Pictures that were at another place before.
+    /// Pictures that were at another location before.
     pub moved: usize,
     /// Pictures that were there already, just so.
     pub unchanged: usize,
@@ -95,7 +96,8 @@ impl IngestReport {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Failure {
     /// Where it is.
-    pub place: String,
+    #[serde(flatten, serialize_with = "path_or_url")]
+    pub location: String,
     /// Why, in one of a few fixed words.
     pub reason: String,
     /// Why, in full.
@@ -103,34 +105,34 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn of(place: String, error: &picture::Error) -> Failure {
+    pub(crate) fn of(location: String, error: &picture::Error) -> Failure {
         Failure {
-            place,
+            location,
             reason: error.reason().to_owned(),
             message: with_causes(error),
         }
     }
 
-    pub(crate) fn of_taken_id(place: String, id: &str, holder: &str) -> Failure {
+    pub(crate) fn of_taken_id(location: String, id: &str, holder: &str) -> Failure {
         Failure {
-            place,
+            location,
             reason: "id is taken".to_owned(),
             message: format!("id `{id}` is that of `{holder}`"),
         }
     }
 
-    pub(crate) fn of_repeated(place: String) -> Failure {
+    pub(crate) fn of_repeated(location: String) -> Failure {
         Failure {
-            place,
+            location,
             reason: "repeated".to_owned(),
             message: "the source names this picture more than once; the first record counts"
                 .to_owned(),
         }
     }
 
-    pub(crate) fn of_metadata(place: String, error: &index::Error) -> Failure {
+    pub(crate) fn of_metadata(location: String, error: &index::Error) -> Failure {
         Failure {
-            place,
+            location,
             reason: "metadata".to_owned(),
             message: error.to_string(),
         }

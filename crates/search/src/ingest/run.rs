@@ -14,15 +14,15 @@ use crate::error::{Error, Result};
 use crate::record::{NewRecord, Record};
 
 const TABLES: &str = "
-    -- The places that were seen. `id` is what the source wants to call the picture, unless it cannot be so.
+    -- The locations that were seen. `id` is what the source wants to call the picture, unless it cannot be so.
     CREATE TABLE places (place TEXT PRIMARY KEY, id TEXT) WITHOUT ROWID;
-    -- The ids that sources gave, and the first place that each was given to.
+    -- The ids that sources gave, and the first location that each was given to.
     CREATE TABLE claims (id TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
-    -- The ids of the pictures that this run changes, and their places.
+    -- The ids of the pictures that this run changes, and their locations.
     CREATE TABLE given (id TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
     -- The records that lost their id to another picture before it was their turn.
     CREATE TABLE displaced (place TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
-    -- The records that were put aside, and the place of the picture that has the id that each claims.
+    -- The records that were put aside, and the location of the picture that has the id that each claims.
     CREATE TABLE deferred (
         number  INTEGER PRIMARY KEY,
         place   TEXT NOT NULL UNIQUE,
@@ -44,13 +44,13 @@ pub(crate) struct Run {
 /// What a record may be in a run.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Claim {
-    /// The only one of its place and of its id.
+    /// The only one of its location and of its id.
     Granted,
-    /// A further one of its place.
+    /// A further one of its location.
     Repeated,
-    /// One whose id was given to another place.
+    /// One whose id was given to another location.
     Taken {
-        /// That place.
+        /// That location.
         by: String,
     },
 }
@@ -75,61 +75,64 @@ impl Run {
 
     /// Notes that a record has come.
     pub(crate) fn claim(&self, record: &NewRecord) -> Result<Claim> {
-        let (place, id) = (&record.place, &record.id);
+        let (location, id) = (&record.location, &record.id);
         let sql = "INSERT INTO places VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-        if self.write(sql, params![place, id])? == 0 {
+        if self.write(sql, params![location, id])? == 0 {
             return Ok(Claim::Repeated);
         }
         let Some(id) = id else {
             return Ok(Claim::Granted);
         };
         let sql = "INSERT INTO claims VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-        if self.write(sql, [id, place])? == 1 {
+        if self.write(sql, [id, location])? == 1 {
             return Ok(Claim::Granted);
         }
-        self.withdraw(place)?;
+        self.withdraw(location)?;
         let by = self.claimed_by(id)?.unwrap_or_default();
         Ok(Claim::Taken { by })
     }
 
-    /// The place that a source gave an id to.
+    /// The location that a source gave an id to.
     pub(crate) fn claimed_by(&self, id: &str) -> Result<Option<String>> {
         self.text("SELECT place FROM claims WHERE id = ?1", id)
     }
 
-    /// Notes that the picture at a place does not get the id that its source gives to it.
-    pub(crate) fn withdraw(&self, place: &str) -> Result<()> {
-        self.write("UPDATE places SET id = NULL WHERE place = ?1", [place])
+    /// Notes that the picture at a location does not get the id that its source gives to it.
+    pub(crate) fn withdraw(&self, location: &str) -> Result<()> {
+        self.write("UPDATE places SET id = NULL WHERE place = ?1", [location])
             .map(drop)
     }
 
-    /// Whether a record of that place has come.
-    pub(crate) fn has_seen(&self, place: &str) -> Result<bool> {
-        let found = self.text("SELECT place FROM places WHERE place = ?1", place)?;
+    /// Whether a record of that location has come.
+    pub(crate) fn has_seen(&self, location: &str) -> Result<bool> {
+        let found = self.text("SELECT place FROM places WHERE place = ?1", location)?;
         Ok(found.is_some())
     }
 
-    /// Whether the picture at a place is given an id by this run, and so gives up the one that it has.
-    pub(crate) fn gives_up_id(&self, place: &str) -> Result<bool> {
+    /// Whether the picture at a location is given an id by this run, and so gives up the one that it has.
+    pub(crate) fn gives_up_id(&self, location: &str) -> Result<bool> {
         let id = self.text(
             "SELECT id FROM places WHERE place = ?1 AND id IS NOT NULL",
-            place,
+            location,
         )?;
         Ok(id.is_some())
     }
 
-    /// Whether the picture at a place may yet be given another id: it has not come, or was put aside.
-    pub(crate) fn is_open(&self, place: &str) -> Result<bool> {
-        Ok(self.is_deferred(place)? || !self.has_seen(place)?)
+    /// Whether the picture at a location may yet be given another id: it has not come, or was put aside.
+    pub(crate) fn is_open(&self, location: &str) -> Result<bool> {
+        Ok(self.is_deferred(location)? || !self.has_seen(location)?)
     }
 
     /// Notes that a picture of the collection now has this id.
-    pub(crate) fn give(&self, id: &str, place: &str) -> Result<()> {
-        self.write("INSERT OR REPLACE INTO given VALUES (?1, ?2)", [id, place])
-            .map(drop)
+    pub(crate) fn give(&self, id: &str, location: &str) -> Result<()> {
+        self.write(
+            "INSERT OR REPLACE INTO given VALUES (?1, ?2)",
+            [id, location],
+        )
+        .map(drop)
     }
 
-    /// The place that this run has given an id to.
+    /// The location that this run has given an id to.
     pub(crate) fn given_to(&self, id: &str) -> Result<Option<String>> {
         self.text("SELECT place FROM given WHERE id = ?1", id)
     }
@@ -139,30 +142,32 @@ impl Run {
         self.displaces = true;
         let text = serde_json::to_string(record).map_err(|source| damaged(&record.id, source))?;
         let sql = "INSERT OR REPLACE INTO displaced VALUES (?1, ?2)";
-        self.write(sql, [&record.place, &text]).map(drop)
+        self.write(sql, [&record.location, &text]).map(drop)
     }
 
-    /// What was at a place before its id went to another picture.
-    pub(crate) fn displaced(&self, place: &str) -> Result<Option<Record>> {
+    /// What was at a location before its id went to another picture.
+    pub(crate) fn displaced(&self, location: &str) -> Result<Option<Record>> {
         if !self.displaces {
             return Ok(None);
         }
-        let text = self.text("SELECT record FROM displaced WHERE place = ?1", place)?;
+        let text = self.text("SELECT record FROM displaced WHERE place = ?1", location)?;
         let record = text.map(|text| serde_json::from_str(&text));
-        record.transpose().map_err(|source| damaged(place, source))
+        record
+            .transpose()
+            .map_err(|source| damaged(location, source))
     }
 
-    /// Puts aside a record that claims the id of the picture at the place `holder`, which `yields` it if it does not come.
+    /// Puts aside a record that claims the id of the picture at the location `holder`, which `yields` it if it does not come.
     pub(crate) fn defer(&self, record: &NewRecord, holder: &str, yields: bool) -> Result<()> {
-        let place = record.place.as_str();
-        let text = serde_json::to_string(record).map_err(|source| damaged(place, source))?;
+        let location = record.location.as_str();
+        let text = serde_json::to_string(record).map_err(|source| damaged(location, source))?;
         let sql = "INSERT INTO deferred (place, holder, yields, record) VALUES (?1, ?2, ?3, ?4)";
-        self.write(sql, params![place, holder, yields, text])
+        self.write(sql, params![location, holder, yields, text])
             .map(drop)
     }
 
-    fn is_deferred(&self, place: &str) -> Result<bool> {
-        let found = self.text("SELECT place FROM deferred WHERE place = ?1", place)?;
+    fn is_deferred(&self, location: &str) -> Result<bool> {
+        let found = self.text("SELECT place FROM deferred WHERE place = ?1", location)?;
         Ok(found.is_some())
     }
 
@@ -176,22 +181,22 @@ impl Run {
             ORDER BY number LIMIT 1";
         let mut after = 0i64;
         let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        while let Some((number, place)) = self.get(stuck, [after], read)? {
+        while let Some((number, location)) = self.get(stuck, [after], read)? {
             after = number;
-            self.refuse(place)?;
+            self.refuse(location)?;
         }
         Ok(())
     }
 
     /// Refuses a record that was put aside, and with it the one that claims the id that it keeps, and so on. As an id
     /// is claimed once, these are a chain.
-    fn refuse(&self, place: String) -> Result<()> {
-        let mut refused = Some(place);
-        while let Some(place) = refused
-            && self.gives_up_id(&place)?
+    fn refuse(&self, location: String) -> Result<()> {
+        let mut refused = Some(location);
+        while let Some(location) = refused
+            && self.gives_up_id(&location)?
         {
-            self.withdraw(&place)?;
-            refused = self.text("SELECT place FROM deferred WHERE holder = ?1", &place)?;
+            self.withdraw(&location)?;
+            refused = self.text("SELECT place FROM deferred WHERE holder = ?1", &location)?;
         }
         Ok(())
     }
@@ -252,10 +257,10 @@ fn damaged(id: &str, source: serde_json::Error) -> Error {
 mod tests {
     use super::*;
 
-    fn record(place: &str, id: Option<&str>) -> NewRecord {
+    fn record(location: &str, id: Option<&str>) -> NewRecord {
         NewRecord {
             id: id.map(str::to_owned),
-            place: place.to_owned(),
+            location: location.to_owned(),
             ..NewRecord::default()
         }
     }
@@ -263,25 +268,25 @@ mod tests {
     #[test]
     fn a_place_and_an_id_are_granted_once() {
         let run = Run::begin().unwrap();
-        let claim = |place, id| run.claim(&record(place, id)).unwrap();
+        let claim = |location, id| run.claim(&record(location, id)).unwrap();
         assert_eq!(claim("/a", Some("1")), Claim::Granted);
         assert_eq!(claim("/a", Some("2")), Claim::Repeated);
         let by = "/a".to_owned();
         assert_eq!(claim("/b", Some("1")), Claim::Taken { by });
         assert_eq!(claim("/c", None), Claim::Granted);
-        let has = |place| run.has_seen(place).unwrap();
+        let has = |location| run.has_seen(location).unwrap();
         assert!(has("/a") && has("/b") && has("/c") && !has("/d"));
-        let gives_up = |place| run.gives_up_id(place).unwrap();
+        let gives_up = |location| run.gives_up_id(location).unwrap();
         assert!(gives_up("/a") && !gives_up("/b") && !gives_up("/c"));
     }
 
-    /// Which of the records, put aside in this order, can have their ids: each is a place, and the place of the
+    /// Which of the records, put aside in this order, can have their ids: each is a location, and the location of the
     /// picture whose id it claims.
     #[track_caller]
     fn case(aside: &[(&str, &str)], expected: &[&str]) {
         let run = Run::begin().unwrap();
-        for (place, holder) in aside {
-            let record = record(place, Some(&format!("of {holder}")));
+        for (location, holder) in aside {
+            let record = record(location, Some(&format!("of {holder}")));
             assert_eq!(run.claim(&record).unwrap(), Claim::Granted);
             run.defer(&record, holder, false).unwrap();
         }
@@ -289,9 +294,9 @@ mod tests {
         run.claim(&record("/leaves", Some("new"))).unwrap();
         run.claim(&record("/stays", None)).unwrap();
         run.resolve().unwrap();
-        let places = aside.iter().map(|(place, _)| *place);
-        let granted: Vec<&str> = places
-            .filter(|place| run.gives_up_id(place).unwrap())
+        let locations = aside.iter().map(|(location, _)| *location);
+        let granted: Vec<&str> = locations
+            .filter(|location| run.gives_up_id(location).unwrap())
             .collect();
         assert_eq!(granted, expected);
         let numbers: Vec<i64> = (1..=aside.len() as i64).collect();
@@ -322,14 +327,14 @@ mod tests {
     #[test]
     fn a_picture_that_does_not_come_yields_its_id() {
         let run = Run::begin().unwrap();
-        for (place, holder) in [("/a", "/gone"), ("/b", "/there"), ("/c", "/a")] {
-            let record = record(place, Some(&format!("of {holder}")));
+        for (location, holder) in [("/a", "/gone"), ("/b", "/there"), ("/c", "/a")] {
+            let record = record(location, Some(&format!("of {holder}")));
             run.claim(&record).unwrap();
             run.defer(&record, holder, holder != "/a").unwrap();
         }
         run.claim(&record("/there", None)).unwrap();
         run.resolve().unwrap();
-        let gives_up = |place| run.gives_up_id(place).unwrap();
+        let gives_up = |location| run.gives_up_id(location).unwrap();
         assert!(gives_up("/a") && !gives_up("/b") && gives_up("/c"));
     }
 
@@ -344,7 +349,7 @@ mod tests {
         assert!(run.deferred(1, 9).unwrap().is_empty());
         let mut old = Record {
             id: "1".to_owned(),
-            place: "/b".to_owned(),
+            location: "/b".to_owned(),
             ..Record::default()
         };
         old.stamp.modified = Some(i64::MAX);

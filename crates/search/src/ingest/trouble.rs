@@ -27,12 +27,12 @@ impl Trouble {
     ///
     /// # Errors
     /// Where it is the collection's.
-    pub(super) fn failure(self, place: String) -> Result<Failure> {
+    pub(super) fn failure(self, location: String) -> Result<Failure> {
         Ok(match self {
             Trouble::Collection(error) => return Err(error),
-            Trouble::Picture(error) => Failure::of(place, &error),
-            Trouble::IdIsTaken { id, holder } => Failure::of_taken_id(place, &id, &holder),
-            Trouble::Metadata(error) => Failure::of_metadata(place, &error),
+            Trouble::Picture(error) => Failure::of(location, &error),
+            Trouble::IdIsTaken { id, holder } => Failure::of_taken_id(location, &id, &holder),
+            Trouble::Metadata(error) => Failure::of_metadata(location, &error),
         })
     }
 }

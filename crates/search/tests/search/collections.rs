@@ -242,7 +242,7 @@ fn add_with_ids(world: &World, ids: &[String]) {
     assert_eq!(found.hits.len(), ids.len(), "every picture has its vector");
     for hit in &found.hits {
         let n: usize = hit
-            .place
+            .location
             .rsplit(['/', '.'])
             .nth(1)
             .unwrap()
@@ -402,17 +402,17 @@ fn vectors_of_two_models_are_not_mixed() {
 #[test]
 fn embeddings_come_in_order_up_to_what_goes_wrong() {
     let world = World::new();
-    let place = |n: u8| match n % 7 {
+    let location = |n: u8| match n % 7 {
         6 => world.path("missing.png"),
         _ => world.picture(&format!("{n}.png"), n),
     };
-    let places: Vec<_> = (0..75).map(place).collect();
-    let expected: Vec<Option<Vec<f32>>> = places
+    let locations: Vec<_> = (0..75).map(location).collect();
+    let expected: Vec<Option<Vec<f32>>> = locations
         .iter()
         .map(|path| Some(world.vector(&fs::read(path).ok()?)))
         .collect();
     let embed = |count: usize, most: usize| {
-        let records = places[..count].iter().map(|path| Ok(new(path, &[])));
+        let records = locations[..count].iter().map(|path| Ok(new(path, &[])));
         let records = records.chain([Err("the source ends".into())]);
         let mut visited = Vec::new();
         let result = search::embed::<Box<dyn std::error::Error>>(
@@ -459,7 +459,7 @@ fn an_export_is_what_embedding_the_source_gives() -> TestResult {
         let mut again = Vec::new();
         let records = vec![NewRecord {
             id: Some(record.id.clone()),
-            place: record.place.clone(),
+            location: record.location.clone(),
             file: record.file.clone(),
             source: None,
             captions: record.captions.clone(),
@@ -566,23 +566,23 @@ fn a_mix_is_the_weighted_sum_of_its_terms() -> TestResult {
 
     let text = world.model.embed_text("some stripes")?;
     let image = world.vector(&bytes);
-    let place = world.collection().record(&id)?.place;
-    let like = world.vector(&fs::read(&place)?);
+    let location = world.collection().record(&id)?.location;
+    let like = world.vector(&fs::read(&location)?);
     let sum: Vec<f32> = (0..text.len())
         .map(|n| 2.0 * text[n] + image[n] - 0.5 * like[n])
         .collect();
     let length = dot(&sum, &sum).sqrt();
     for hit in &hits.hits {
-        let expected = dot(&sum, &world.vector(&fs::read(&hit.place)?)) / length;
-        assert!((cosine(hit) - expected).abs() < 1e-5, "{}", hit.place);
+        let expected = dot(&sum, &world.vector(&fs::read(&hit.location)?)) / length;
+        assert!((cosine(hit) - expected).abs() < 1e-5, "{}", hit.location);
     }
     // Neither picture of the query is among them.
     assert!(
         hits.hits
             .iter()
-            .all(|hit| hit.id != id && !hit.place.ends_with("2.png"))
+            .all(|hit| hit.id != id && !hit.location.ends_with("2.png"))
     );
-    let own = if place.ends_with("2.png") { 1 } else { 2 };
+    let own = if location.ends_with("2.png") { 1 } else { 2 };
     assert_eq!(hits.hits.len(), 6 - own);
     Ok(())
 }

@@ -78,8 +78,8 @@ fn the_numbers_are_those_of_the_records_whatever_has_happened() {
         match random.below(8) {
             0 => {
                 let name = format!("photos/{}.png", random.below(12));
-                let place = world.path(&name).to_str().unwrap().to_owned();
-                collection.forget(&place, &options).unwrap();
+                let location = world.path(&name).to_str().unwrap().to_owned();
+                collection.forget(&location, &options).unwrap();
             }
             1 => {
                 collection

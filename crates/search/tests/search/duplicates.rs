@@ -27,17 +27,17 @@ fn duplicates(world: &World, threshold: f32) -> Duplicates {
     found.unwrap()
 }
 
-fn name(place: &str) -> &str {
-    place.rsplit('/').next().unwrap()
+fn name(location: &str) -> &str {
+    location.rsplit('/').next().unwrap()
 }
 
 /// The names of a group, that of the picture to keep first.
 fn names(group: &DuplicateGroup) -> Vec<&str> {
-    let others = group.superfluous.iter().map(|other| &other.file.place);
-    [&group.keep.place]
+    let others = group.superfluous.iter().map(|other| &other.file.location);
+    [&group.keep.location]
         .into_iter()
         .chain(others)
-        .map(|place| name(place))
+        .map(|location| name(location))
         .collect()
 }
 
@@ -129,10 +129,10 @@ fn what_was_resized_and_compressed_is_found_and_the_largest_is_kept() {
     let found = duplicates(&world, (different + alike) / 2.0);
     assert_eq!(found.groups.len(), 1, "{found:?}");
     let group = &found.groups[0];
-    assert_eq!(name(&group.keep.place), kept);
+    assert_eq!(name(&group.keep.location), kept);
     assert_eq!((group.keep.width, group.keep.height), (120, 90));
     assert_eq!(group.superfluous.len(), 2);
-    let small = |it: &&search::Duplicate| name(&it.file.place) == "small.png";
+    let small = |it: &&search::Duplicate| name(&it.file.location) == "small.png";
     let small = group.superfluous.iter().find(small).unwrap();
     assert_eq!((small.file.width, small.file.height), (40, 30));
     assert!(!small.is_copy);
@@ -300,7 +300,7 @@ fn what_holds_more_than_a_picture_is_a_duplicate_of_copies_alone() -> TestResult
         .groups
         .iter()
         .flat_map(|group| &group.superfluous)
-        .map(|other| name(&other.file.place))
+        .map(|other| name(&other.file.location))
         .collect();
     superfluous.sort_unstable();
     assert!(!superfluous.contains(&"a.gif"), "{superfluous:?}");
@@ -315,7 +315,7 @@ fn folded(found: &Hits) -> Vec<Vec<&str>> {
     hits.map(|hit| {
         let others = hit.folded.iter();
         let all = std::iter::once(hit).chain(others);
-        all.map(|hit| name(&hit.place)).collect()
+        all.map(|hit| name(&hit.location)).collect()
     })
     .collect()
 }
@@ -350,7 +350,7 @@ fn near_duplicates_are_one_hit() {
     let first: Vec<&str> = shown.iter().map(|it| it[0]).collect();
     let ranks = first
         .iter()
-        .map(|it| plain.hits.iter().position(|hit| name(&hit.place) == *it));
+        .map(|it| plain.hits.iter().position(|hit| name(&hit.location) == *it));
     assert!(ranks.is_sorted());
     let (mut together, mut offset) = (Vec::new(), Some(0));
     while let Some(from) = offset {

@@ -48,7 +48,7 @@ impl Library {
     }
 
     fn records(&self) -> Vec<NewRecord> {
-        let mut places = Vec::new();
+        let mut locations = Vec::new();
         let mut folders = vec![self.world.path("photos")];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).unwrap() {
@@ -56,12 +56,15 @@ impl Library {
                 if path.is_dir() {
                     folders.push(path);
                 } else {
-                    places.push(path);
+                    locations.push(path);
                 }
             }
         }
-        places.sort();
-        places.iter().map(|place| new(place, &[])).collect()
+        locations.sort();
+        locations
+            .iter()
+            .map(|location| new(location, &[]))
+            .collect()
     }
 
     fn options(&self) -> AddOptions<'static> {
@@ -88,16 +91,16 @@ impl Library {
         let start = format!("{}/", self.path("").to_str().unwrap().trim_end_matches('/'));
         let mut names: Vec<String> = hits
             .iter()
-            .map(|hit| hit.place.strip_prefix(&start).unwrap().to_owned())
+            .map(|hit| hit.location.strip_prefix(&start).unwrap().to_owned())
             .collect();
         names.sort();
         names
     }
 
     fn id(&self, name: &str) -> String {
-        let place = self.path(name).to_str().unwrap().to_owned();
+        let location = self.path(name).to_str().unwrap().to_owned();
         let hits = self.world.search(&Query::Text("x"), &top(100)).hits;
-        let hit = hits.into_iter().find(|hit| hit.place == place);
+        let hit = hits.into_iter().find(|hit| hit.location == location);
         hit.unwrap().id
     }
 }
@@ -138,12 +141,12 @@ fn what_is_unchanged_is_not_even_read() {
     file.set_modified(time).unwrap();
     let metadata = path.metadata().unwrap();
     let changed = metadata.ctime() * 1_000_000_000 + metadata.ctime_nsec();
-    let place = path.to_str().unwrap();
+    let location = path.to_str().unwrap();
     Connection::open(library.world.path("store/catalogue.sqlite"))
         .unwrap()
         .execute(
             "UPDATE records SET changed = ?1 WHERE place = ?2",
-            params![changed, place],
+            params![changed, location],
         )
         .unwrap();
     check(&library.add(), [0, 0, 0, 4, 0, 0, 0]);
@@ -242,7 +245,7 @@ fn pictures_that_swap_their_names_swap_their_vectors() {
     let dot: f32 = exact.iter().zip(&text).map(|(a, b)| a * b).sum();
     let hit = hits
         .iter()
-        .find(|hit| hit.place.ends_with("/0.png"))
+        .find(|hit| hit.location.ends_with("/0.png"))
         .unwrap();
     assert!((hit.similarity.unwrap() - dot).abs() < 1e-5);
 }
@@ -385,12 +388,12 @@ fn a_check_marks_what_cannot_be_read_any_more() {
 fn what_is_excluded_is_no_longer_named_and_can_be_pruned() {
     let library = Library::of(3);
     let excluding = |prune, name: &'static str| {
-        let is_excluded = move |place: &str| place.ends_with(name);
+        let is_excluded = move |location: &str| location.ends_with(name);
         let records = library.records().into_iter().map(|record| NewRecord {
             source: Some(library.path("").to_str().unwrap().to_owned()),
             ..record
         });
-        let records: Vec<NewRecord> = records.filter(|it| !is_excluded(&it.place)).collect();
+        let records: Vec<NewRecord> = records.filter(|it| !is_excluded(&it.location)).collect();
         let options = AddOptions {
             prune,
             keep_missing: true,
@@ -485,7 +488,7 @@ fn captions_stay_with_what_was_moved() {
         ..top(9)
     };
     let hits = library.world.search(&Query::Text("x"), &options).hits;
-    assert!(hits[0].place.ends_with("/zebra.png"));
+    assert!(hits[0].location.ends_with("/zebra.png"));
 }
 
 #[test]

@@ -106,7 +106,7 @@ impl World {
 
 fn record(path: &Path, captions: &[&str]) -> NewRecord {
     NewRecord {
-        place: path.to_str().unwrap().to_owned(),
+        location: path.to_str().unwrap().to_owned(),
         captions: captions.iter().map(|&caption| caption.to_owned()).collect(),
         ..NewRecord::default()
     }
@@ -122,8 +122,8 @@ fn options(within: Within, keywords: Option<&str>) -> SearchOptions {
 }
 
 fn names(hits: &Hits) -> Vec<String> {
-    let name = |place: &str| place.rsplit('/').next().unwrap().to_owned();
-    hits.hits.iter().map(|hit| name(&hit.place)).collect()
+    let name = |location: &str| location.rsplit('/').next().unwrap().to_owned();
+    hits.hits.iter().map(|hit| name(&hit.location)).collect()
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -153,7 +153,7 @@ fn the_nearest_caption_of_a_picture_counts_once() -> TestResult {
     );
     for (hit, (name, caption, cosine)) in hits.hits.iter().zip(&expected) {
         let found = hit.caption.as_ref().unwrap();
-        assert!(hit.place.ends_with(name.as_str()));
+        assert!(hit.location.ends_with(name.as_str()));
         assert_eq!(&found.text, caption);
         assert!((found.similarity - cosine).abs() < 1e-5);
         assert_eq!((hit.similarity, hit.keyword_rank), (None, None));
@@ -350,8 +350,8 @@ fn no_keywords_break_the_search() {
 #[test]
 fn keywords_follow_whatever_is_written() {
     let world = World::filled();
-    let place = |name: &str| world.path(name).to_str().unwrap().to_owned();
-    let (a, b) = (place("beach/a.png"), place("beach/b.png"));
+    let location = |name: &str| world.path(name).to_str().unwrap().to_owned();
+    let (a, b) = (location("beach/a.png"), location("beach/b.png"));
     // Changed in place.
     world.sql(&format!(
         "UPDATE records SET captions = '[\"zebra\"]' WHERE place = '{a}'"

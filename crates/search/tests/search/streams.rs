@@ -157,7 +157,7 @@ fn an_id_that_is_kept_is_refused_to_all_who_wait_for_it() {
     let is_of = |name: &str| {
         let failure = failures
             .iter()
-            .find(|failure| failure.place.ends_with(name))
+            .find(|failure| failure.location.ends_with(name))
             .unwrap();
         failure.message.clone()
     };
@@ -176,7 +176,7 @@ fn a_place_counts_once() {
     let records = vec![new(&a, &["one"]), new(&b, &[]), new(&a, &["two"])];
     let (report, failures) = add(&world, stream(records), &AddOptions::default());
     assert_eq!((report.added, report.reasons["repeated"]), (2, 1));
-    assert_eq!(failures[0].place, a.to_str().unwrap());
+    assert_eq!(failures[0].location, a.to_str().unwrap());
     let collection = world.collection();
     assert_eq!(collection.captions().unwrap(), 1);
     // In a run of its own it has a say.
@@ -236,7 +236,7 @@ fn a_fetched_file_that_is_gone_has_not_moved() {
     let world = World::new();
     let fetched = world.picture("fetched.png", 1);
     let of_url = || NewRecord {
-        place: "https://example.org/1.png".to_owned(),
+        location: "https://example.org/1.png".to_owned(),
         file: Some(fetched.to_str().unwrap().to_owned()),
         ..new(&fetched, &["of a URL"])
     };
@@ -300,9 +300,9 @@ fn copies_far_apart_are_embedded_once() {
     let index = world.store.engine().index("c").unwrap();
     let id_of = |name: &str| {
         let mut id = None;
-        let place = world.path(name);
+        let location = world.path(name);
         let export = world.collection().export::<Error>(|embedding| {
-            if embedding.record.path() == place {
+            if embedding.record.path() == location {
                 id = Some(embedding.record.id);
             }
             Ok(())

@@ -51,7 +51,7 @@ impl World {
 
     fn records(&self, captions: &[&str]) -> Vec<NewRecord> {
         let record = |seed| NewRecord {
-            place: self
+            location: self
                 .directory
                 .path()
                 .join(format!("{seed}.png"))
@@ -123,13 +123,13 @@ fn pictures_are_found_by_words_of_another_model() {
     assert_eq!(hits.len(), 3);
     let text = model(ONE).embed_text(words).unwrap();
     for hit in &hits {
-        let bytes = std::fs::read(&hit.place).unwrap();
+        let bytes = std::fs::read(&hit.location).unwrap();
         let image = pictures().embed_bytes(&bytes, &Limits::default()).unwrap();
         let expected = dot(&text, &image);
         assert!(
             (hit.similarity.unwrap() - expected).abs() < 1e-5,
             "{}",
-            hit.place
+            hit.location
         );
     }
 }

@@ -104,7 +104,7 @@ pub(crate) fn stripes(seed: u8) -> Picture {
 
 pub(crate) fn new(path: &Path, captions: &[&str]) -> NewRecord {
     NewRecord {
-        place: path.to_str().unwrap().to_owned(),
+        location: path.to_str().unwrap().to_owned(),
         captions: captions.iter().map(|&caption| caption.to_owned()).collect(),
         ..NewRecord::default()
     }
@@ -125,6 +125,6 @@ pub(crate) fn top(top_k: usize) -> SearchOptions {
 pub(crate) fn names(hits: &Hits) -> Vec<&str> {
     hits.hits
         .iter()
-        .map(|hit| hit.place.rsplit('/').next().unwrap())
+        .map(|hit| hit.location.rsplit('/').next().unwrap())
         .collect()
 }

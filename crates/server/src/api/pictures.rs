@@ -158,12 +158,12 @@ fn keep_one(view: &View<'_>, folder: &Path, wanted: Wanted) -> Result<NewRecord,
         .to_owned();
     Ok(match url {
         Some(url) => NewRecord {
-            place: url,
+            location: url,
             file: Some(path),
             ..NewRecord::default()
         },
         None => NewRecord {
-            place: path,
+            location: path,
             ..NewRecord::default()
         },
     })
@@ -221,7 +221,7 @@ fn index(
             job.added = report.written();
         }),
         AddEvent::Failed(failure) => job.send_modify(|job| {
-            let name = Path::new(&failure.place).file_name().unwrap_or_default();
+            let name = Path::new(&failure.location).file_name().unwrap_or_default();
             job.failed.push(FailedPicture {
                 name: name.to_string_lossy().into_owned(),
                 reason: failure.reason.clone(),
