@@ -209,7 +209,7 @@ check-page FOLDER="": programs
     folder="$folder" python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/debug/clipseek" \
         --add demo/captions.csv bash -c 'drive "$1"' drive
 
-# Take the picture of the page for README (Debian's chromium)
+# Take the pictures of the page and the terminal for README (Debian's chromium, xterm, xvfb, imagemagick, fonts-dejavu-core)
 screenshot: programs
     #!/usr/bin/env bash
     set -euo pipefail
@@ -219,6 +219,7 @@ screenshot: programs
     npm install --silent --no-audit --no-fund --prefix "$folder"
     python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/debug/clipseek" --add demo/captions.csv \
         node "$folder/screenshot.mjs" docs/page.jpg
+    tools/terminal/screenshot.sh "${CARGO_TARGET_DIR:-target}/debug/clipseek" docs/terminal.jpg
 
 # Ask `clipseek serve` whatever docs/openapi.yaml and /api/v1/openapi.json allow, and what they don't; embed by OpenAI's client (tools/fixtures/server/requirements-api.txt)
 check-api: programs
