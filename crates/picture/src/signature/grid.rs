@@ -118,6 +118,38 @@ impl Grid {
         unexplained(toned, other)
     }
 
+    /// Whether [`unlike_in_tone`](Grid::unlike_in_tone) is at most `most`, where `other` has this [`detail`](Grid::detail).
+    /// Most pairs that aren't alike take a tenth of the time.
+    pub(super) fn is_like_in_tone(&self, other: &Grid, detail: f32, most: f32) -> bool {
+        // Sums of squares are rounded.
+        const ROUNDING: f32 = 1.001;
+        let most_difference = most * most * (detail + NO_DETAIL * CELLS as f32);
+        self.least_difference(other) as f32 <= ROUNDING * most_difference
+            && self.unlike_in_tone(other) <= most
+    }
+
+    /// What the sum of squared differences in [`unlike_in_tone`](Grid::unlike_in_tone) is at least.
+    ///
+    /// A curve that rises can't exchange two cells. Where the one that is darker here is brighter by `d` in `other`, or both
+    /// are equal here, any curve is off by `d² / 2` at least. Each cell is in one pair, so pairs add up.
+    fn least_difference(&self, other: &Grid) -> u32 {
+        let half = |grid: &'_ Grid| -> ([u8; CELLS / 2], [u8; CELLS / 2]) {
+            let (rows, _) = grid.0.as_chunks::<{ 2 * SIDE }>();
+            let row = |at: usize| rows[at / SIDE][at % SIDE];
+            let below = |at: usize| rows[at / SIDE][at % SIDE + SIDE];
+            (std::array::from_fn(row), std::array::from_fn(below))
+        };
+        let ((own, own_below), (other, other_below)) = (half(self), half(other));
+        let mut doubled = 0;
+        for at in 0..CELLS / 2 {
+            let here = i32::from(own[at]) - i32::from(own_below[at]);
+            let there = i32::from(other[at]) - i32::from(other_below[at]);
+            let is_kept = here != 0 && here * there >= 0;
+            doubled += if is_kept { 0 } else { there * there };
+        }
+        doubled.unsigned_abs() / 2
+    }
+
     /// What the levels that are here become by the rising curve that brings them nearest to `other`.
     fn tones(&self, other: &Grid) -> [f32; LEVELS] {
         // For each level its number of cells, and below that their sum in `other`. Neighbours are often of one level, so
@@ -155,7 +187,7 @@ impl Grid {
     }
 
     /// The energy of what is in a cell and not in those around it, in squares of levels.
-    fn detail(&self) -> f32 {
+    pub(super) fn detail(&self) -> f32 {
         let (rows, _) = self.0.as_chunks::<SIDE>();
         let around = |at: usize| [at.saturating_sub(1), at, (at + 1).min(SIDE - 1)];
         let mut details = 0.0;
@@ -277,6 +309,40 @@ mod tests {
             let details = details.map(|(cell, level)| (level - mean(cell)).powi(2));
             assert_eq!(own.detail().to_bits(), details.sum::<f32>().to_bits());
         }
+    }
+
+    #[test]
+    fn what_is_refused_early_is_unlike() {
+        let mut seed = 1_u32;
+        let mut noise = |grid: &Grid, most: u32| {
+            let level = |&level: &u8| {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                level.saturating_add((seed >> 24) as u8 % most as u8)
+            };
+            Grid::from_iter(grid.levels().iter().map(level))
+        };
+        let mut grids = vec![Grid::from_iter([7; CELLS]), waves(2.0)];
+        for period in [0.3, 2.0, 2.1, 3.0, 50.0] {
+            grids.extend([1, 8, 60, 250].map(|most| noise(&waves(period), most)));
+        }
+        let mut outcomes = [0; 2];
+        for own in &grids {
+            for other in &grids {
+                let tones = own.tones(other);
+                let pairs = own.0.iter().zip(other.0.iter());
+                let difference: f64 = pairs
+                    .map(|(&own, &other)| f64::from(tones[usize::from(own)]) - f64::from(other))
+                    .map(|difference| difference.powi(2))
+                    .sum();
+                assert!(f64::from(own.least_difference(other)) <= difference * 1.000_1);
+                for most in [0.2, 0.5, 1.0] {
+                    let is_like = own.unlike_in_tone(other) <= most;
+                    assert_eq!(own.is_like_in_tone(other, other.detail(), most), is_like);
+                    outcomes[usize::from(is_like)] += 1;
+                }
+            }
+        }
+        assert!(outcomes.iter().all(|count| *count > 100), "{outcomes:?}");
     }
 
     #[test]

@@ -29,10 +29,12 @@ use crate::{Filter, Picture, Reduced, Size, Window};
 /// assert!(signature.distance(&Signature::of(&mirrored)) > Signature::SAME);
 /// # Ok::<(), picture::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Signature {
     size: Size,
     luminance: Grid,
+    /// How much detail the luminance has.
+    detail: f32,
     opacity: Option<Grid>,
     /// The mean colour.
     mean: [u8; 3],
@@ -105,10 +107,12 @@ impl Signature {
         };
         let (luminance, opacity) = grids.split_at_checked(CELLS)?;
         let is_whole = matches!(opacity.len(), 0 | CELLS) && size.pixels() > 0;
-        let grid = |levels: &[u8]| levels.iter().copied().collect();
+        let grid = |levels: &[u8]| -> Grid { levels.iter().copied().collect() };
+        let luminance = grid(luminance);
         (version == VERSION && is_whole).then(|| Signature {
             size,
-            luminance: grid(luminance),
+            detail: luminance.detail(),
+            luminance,
             opacity: (!opacity.is_empty()).then(|| grid(opacity)),
             mean: [red, green, blue],
             flatness,
@@ -133,9 +137,11 @@ impl Signature {
         };
         let cells = small.resample(full, window, Filter::Bilinear);
         let cells = cells.pixels().as_chunks::<3>().0.iter();
+        let luminance: Grid = cells.map(luminance).collect();
         Signature {
             size,
-            luminance: Grid::from_iter(cells.map(luminance)),
+            detail: luminance.detail(),
+            luminance,
             opacity,
             mean: mean(pixels),
             flatness: flatness(pixels),
@@ -238,8 +244,12 @@ impl Signature {
     /// Whether at most so much of either's detail is not in the other, nothing being cropped.
     fn is_alike_in_frame(&self, other: &Signature, most: f32) -> bool {
         self.is_framed_as(other)
-            && self.luminance.unlike_in_tone(&other.luminance) <= most
-            && other.luminance.unlike_in_tone(&self.luminance) <= most
+            && self
+                .luminance
+                .is_like_in_tone(&other.luminance, other.detail, most)
+            && other
+                .luminance
+                .is_like_in_tone(&self.luminance, self.detail, most)
     }
 
     /// Whether the proportions are the same, but for rounding to whole pixels.
