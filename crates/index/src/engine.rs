@@ -54,7 +54,7 @@ impl FromStr for EngineKind {
 
 /// Where vectors live.
 ///
-/// Both engines take the same and answer the same; ARCHITECTURE.md has the table of where they differ. Methods
+/// Both engines take the same and answer the same; docs/pinecone.md has the table of where they differ. Methods
 /// wait for what they ask.
 #[derive(Debug, Clone)]
 pub enum Engine {

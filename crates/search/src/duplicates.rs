@@ -29,7 +29,7 @@ const PAGE: usize = 256;
 /// The bundled model, with which it was measured where duplicates and merely similar pictures part.
 const MEASURED_MODEL: &str = "mini";
 
-/// Where they part: see ARCHITECTURE.md.
+/// Where they part: see docs/choices/near-duplicates.md.
 const MEASURED: f32 = 0.85;
 
 /// For models that have not been measured: most place photographs closer together.

@@ -13,9 +13,9 @@ use tokio::sync::oneshot;
 /// A line of the table: a method, or none for all, a path, and whether it is offered.
 type Line = (Option<Method>, String, bool);
 
-/// The lines of the table of endpoints in ARCHITECTURE.md.
+/// The lines of the table of endpoints in docs/pinecone.md.
 fn table() -> BTreeSet<String> {
-    let text = document("ARCHITECTURE.md");
+    let text = document("docs/pinecone.md");
     let (_, table) = text
         .split_once("| endpoint | support |\n|---|---|\n")
         .unwrap();
