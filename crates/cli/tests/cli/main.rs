@@ -4,6 +4,7 @@ mod adding;
 mod addresses;
 mod daily_tables;
 mod demonstration;
+mod documents;
 mod duplicates;
 mod errors;
 mod hub_models;
