@@ -121,7 +121,10 @@ impl Parts {
     fn links(&self) -> Vec<&str> {
         let mut links = Vec::new();
         for paragraph in &self.prose {
-            for start in ["](", "src=\"", "href=\""] {
+            let mut starts = vec!["](", "src=\"", "href=\""];
+            // Definitions: `[name]: target`.
+            starts.extend(paragraph.starts_with('[').then_some("]: "));
+            for start in starts {
                 let targets = paragraph.split(start).skip(1);
                 links.extend(targets.filter_map(|it| it.split([')', '"', ' ']).next()));
             }
