@@ -209,6 +209,10 @@ check-page FOLDER="": programs
     folder="$folder" python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/debug/clipseek" \
         --add demo/captions.csv bash -c 'drive "$1"' drive
 
+# See that transformers loads what `clipseek train` writes (tools/fixtures/clip/requirements.txt)
+check-train: programs
+    python3 tools/fixtures/train/check.py "${CARGO_TARGET_DIR:-target}/debug/clipseek"
+
 # Take the pictures of the page and the terminal for README (Debian's chromium, xterm, xvfb, imagemagick, fonts-dejavu-core)
 screenshot: programs
     #!/usr/bin/env bash

@@ -68,6 +68,7 @@ pub(crate) enum Command {
     Dataset(commands::dataset::Command),
     Embed(commands::embed::Arguments),
     Eval(commands::eval::Arguments),
+    Train(commands::train::Arguments),
     #[command(subcommand)]
     Collection(commands::collection::Command),
     Index(commands::index::Arguments),

@@ -19,6 +19,7 @@ pub(crate) mod merge;
 pub(crate) mod model;
 pub(crate) mod search;
 pub(crate) mod serve;
+pub(crate) mod train;
 
 use anyhow::Result;
 use clipseek::Clipseek;
@@ -41,6 +42,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome> {
         Command::Serve(arguments) => serve::run(&arguments, clipseek),
         Command::Embed(arguments) => embed::run(&arguments, &clipseek),
         Command::Eval(arguments) => eval::run(&arguments, &clipseek),
+        Command::Train(arguments) => train::run(&arguments, &clipseek),
         Command::Collection(command) => collection::run(&command, &clipseek),
         Command::Index(arguments) => index::run(arguments, &clipseek),
         Command::Model(command) => model::run(&command, &clipseek),

@@ -101,6 +101,17 @@ impl Architecture {
         }
     }
 
+    /// Whether both towers have weights that can be trained. Those of the bundled model are quantised, and those of
+    /// residual networks have statistics of batches in them.
+    pub(crate) fn is_trainable(&self) -> bool {
+        match self {
+            Self::Clip(_) | Self::Chinese(_) => true,
+            Self::Siglip(config) => !config.flexible,
+            Self::OpenClip(open_clip) => open_clip.is_trainable(),
+            Self::Mini(_) | Self::Sentence(_) => false,
+        }
+    }
+
     /// Whether there is a vision tower.
     pub(crate) fn sees_pictures(&self) -> bool {
         self.sight().is_some()

@@ -191,6 +191,21 @@ pub enum Error {
         /// Length of those of the pictures' model.
         expected: usize,
     },
+    /// A model that can't be trained: its weights are quantised, or it has one tower.
+    #[error("models of the kind {family} can't be trained")]
+    NotTrainable {
+        /// The kind of model.
+        family: &'static str,
+    },
+    /// A file of a checkpoint can't be written.
+    #[error("cannot write `{file}`")]
+    WriteFile {
+        /// The file.
+        file: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// A template without a place for the label.
     #[error("template `{template}` has no place for the label")]
     Template {
@@ -259,6 +274,9 @@ impl Error {
             Self::TextModel { .. } => {
                 Some("a text model goes with the one CLIP model in whose space it puts texts")
             }
+            Self::NotTrainable { .. } => Some(
+                "begin with a model of the kind CLIP, Chinese CLIP or SigLIP, or with a transformer of open_clip",
+            ),
             Self::NoLabels => Some("give at least one label"),
             _ => None,
         }

@@ -44,6 +44,7 @@ mod sentencepiece;
 mod siglip;
 mod template;
 mod tokenizer;
+mod trainable;
 mod zero_shot;
 
 pub use checkpoint::Checkpoint;
@@ -55,4 +56,5 @@ pub use nn::{Arithmetic, Instructions, Precision};
 pub use preprocessor::Pixels;
 pub use scoring::Scoring;
 pub use template::Template;
+pub use trainable::{Tower, Trainable};
 pub use zero_shot::{LabelScore, ZeroShot};

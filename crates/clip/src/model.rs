@@ -24,11 +24,11 @@ const TEXTS_AT_ONCE: usize = 32;
 /// whether it is computed alone or among others. Loading reads the configuration; tokenizer, text tower and vision
 /// tower are each read on first use, so that a query in words never touches the vision tower's weights.
 pub struct Model {
-    checkpoint: Checkpoint,
-    architecture: Architecture,
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) architecture: Architecture,
     /// `None` where there is no vision tower.
     preprocessor: Option<Preprocessor>,
-    device: candle_core::Device,
+    pub(crate) device: candle_core::Device,
     arithmetic: Arithmetic,
     streamed: bool,
     scoring: Scoring,
@@ -440,8 +440,22 @@ impl Model {
         Ok(vectors)
     }
 
+    /// Refuses a model that can't be [trained](crate::Trainable), before any work is done for it.
+    ///
+    /// # Errors
+    /// [`Error::NotTrainable`].
+    pub fn check_trainable(&self) -> Result<()> {
+        if self.architecture.is_trainable() && self.other_texts.is_none() {
+            Ok(())
+        } else {
+            Err(Error::NotTrainable {
+                family: self.architecture.family(),
+            })
+        }
+    }
+
     /// Pixels of one size, width and height → (batch, 3, height, width).
-    fn batch<'a>(
+    pub(crate) fn batch<'a>(
         &self,
         (width, height): (usize, usize),
         pixels: impl ExactSizeIterator<Item = &'a Pixels>,

@@ -56,6 +56,11 @@ impl OpenClip {
         }
     }
 
+    /// Whether the vision tower is a transformer.
+    pub(crate) fn is_trainable(&self) -> bool {
+        !matches!(self.config.vision, Vision::ResNet(_))
+    }
+
     /// The most tokens the text tower takes.
     pub(crate) fn context(&self) -> usize {
         self.config.text.context

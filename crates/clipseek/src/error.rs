@@ -471,6 +471,8 @@ pub fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         of_dataset(error)
     } else if let Some(error) = error.downcast_ref::<clip::Error>() {
         of_clip(error)
+    } else if let Some(error) = error.downcast_ref::<train::Error>() {
+        error.hint().map(str::to_owned)
     } else if let Some(error) = error.downcast_ref::<net::Error>() {
         error.hint()
     } else {

@@ -56,6 +56,7 @@ mod search_request;
 mod settings;
 mod sources;
 mod table_columns;
+mod training;
 mod vector_file;
 
 pub use add::{AddReport, Adding};
@@ -79,11 +80,12 @@ pub use query::{Field, Query, QueryText, Sign, Term, TermKind, with_minus};
 pub use search_request::{DEFAULT_TOP_K, Question, SearchRequest};
 pub use settings::Settings;
 pub use sources::{ReadOptions, skipped};
+pub use training::examples;
 pub use vector_file::VectorFile;
 
 // The crates below, whose types stand in signatures here, so that a program needs to name no other crate.
 pub use ::search;
-pub use {clip, dataset, hub, index, picture};
+pub use {clip, dataset, hub, index, picture, train};
 
 // Those of their types that most programs name.
 pub use ::search::{

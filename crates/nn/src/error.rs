@@ -80,6 +80,15 @@ pub enum Error {
         /// The largest number allowed.
         limit: usize,
     },
+    /// A weights file can't be written.
+    #[error("cannot write `{file}`")]
+    Write {
+        /// The file.
+        file: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// The arithmetic failed.
     #[error("the model's computation failed")]
     Compute {

@@ -79,4 +79,4 @@ pub use padded_convolution::{Finish, PaddedConvolution};
 pub use perceptron::Perceptron;
 pub use plane_convolution::PlaneConvolution;
 pub use safetensors::Dtype;
-pub use weights::{Part, Place, Stored, Weights, WeightsFile, WeightsFormat};
+pub use weights::{Part, Place, Stored, Weights, WeightsFile, WeightsFormat, write_tensors};

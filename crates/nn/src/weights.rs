@@ -5,6 +5,7 @@ mod pickle;
 mod rows;
 mod safetensors_file;
 mod stored;
+mod writing;
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +16,7 @@ use candle_core::{Device, Tensor, Var};
 use safetensors::Dtype;
 
 pub(crate) use self::rows::Rows;
-pub use self::stored::Stored;
+pub use self::{stored::Stored, writing::write_tensors};
 use crate::{Arithmetic, Contents, Error, Precision, Result};
 
 /// A file of weights, for [`Weights::open`].

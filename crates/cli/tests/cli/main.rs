@@ -28,6 +28,7 @@ mod shells;
 #[cfg(unix)]
 mod terminals;
 mod text_models;
+mod training;
 mod url_lists;
 mod vectors;
 mod world;

@@ -14,13 +14,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hub", &["net"]),
     ("nn", &[]),
     ("clip", &["nn", "picture"]),
+    ("train", &["clip", "nn", "picture"]),
     ("dataset", &["hub", "picture", "net"]),
     ("index", &["net"]),
     ("search", &["clip", "index", "picture"]),
     (
         "clipseek",
         &[
-            "clip", "dataset", "hub", "index", "picture", "search", "net",
+            "clip", "dataset", "hub", "index", "picture", "search", "net", "train",
         ],
     ),
     ("server", &["clipseek", "index", "search"]),

@@ -60,7 +60,7 @@ impl Stored<'_> {
     }
 
     /// The elements as f32.
-    pub(super) fn floats(&self, name: &str) -> Result<Vec<f32>> {
+    pub fn floats(&self, name: &str) -> Result<Vec<f32>> {
         self.check_floats(name)?;
         if let Cow::Borrowed(data) = self.data {
             self.owner.will_need(data);
