@@ -30,9 +30,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         println!("{row}");
         passed &= row.passes();
     }
-    Ok(match passed {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
+    Ok(if passed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     })
 }
 
@@ -106,9 +107,10 @@ impl Display for Row {
             "{:16} {:>14.1e} {:>14.1e} {jpeg:>16} {strings:>18}",
             self.name, self.pictures, self.texts
         )?;
-        match self.passes() {
-            true => Ok(()),
-            false => write!(formatter, "  TOO FAR"),
+        if self.passes() {
+            Ok(())
+        } else {
+            write!(formatter, "  TOO FAR")
         }
     }
 }
@@ -119,9 +121,10 @@ fn tolerance(directory: &Path) -> Result<f32, Box<dyn Error>> {
         return Ok(TOLERANCE);
     };
     let config: serde_json::Value = serde_json::from_slice(&config)?;
-    match config["model_cfg"]["vision_cfg"]["layers"].is_array() {
-        true => Ok(RESIDUAL_TOLERANCE),
-        false => Ok(TOLERANCE),
+    if config["model_cfg"]["vision_cfg"]["layers"].is_array() {
+        Ok(RESIDUAL_TOLERANCE)
+    } else {
+        Ok(TOLERANCE)
     }
 }
 

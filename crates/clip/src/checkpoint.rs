@@ -169,9 +169,10 @@ impl Checkpoint {
     /// # Errors
     /// When there are none, when a file of several is missing, or when the list of them is malformed.
     pub fn weight_files(&self, names: &[&str]) -> Result<Vec<String>> {
-        let forms = match self.is_open_clip(names)? {
-            true => &OPEN_CLIP_WEIGHTS_FORMS[..],
-            false => &WEIGHTS_FORMS[..],
+        let forms = if self.is_open_clip(names)? {
+            &OPEN_CLIP_WEIGHTS_FORMS[..]
+        } else {
+            &WEIGHTS_FORMS[..]
         };
         let there = |name: &str| names.contains(&name);
         let of_form = |form: &&WeightsForm| there(&self.in_folder(form.first_file()));
@@ -380,9 +381,10 @@ impl Checkpoint {
     /// `name` with the folder of the transformer, unless it is of another folder or the directory itself.
     fn whole_name(&self, name: &str) -> String {
         let at_root = name.contains('/') || self.files.iter().any(|(file, _)| file == name);
-        match at_root {
-            true => name.to_owned(),
-            false => self.in_folder(name),
+        if at_root {
+            name.to_owned()
+        } else {
+            self.in_folder(name)
         }
     }
 

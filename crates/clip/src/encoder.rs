@@ -61,9 +61,12 @@ impl Encoder {
 impl Layer {
     fn new(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Self> {
         let norm = |name| LayerNorm::new(config.width, config.epsilon, &weights.below(name));
-        let scale = |name| match config.layer_scale {
-            true => weights.tensor(name, &[config.width]).map(Some),
-            false => Ok(None),
+        let scale = |name| {
+            if config.layer_scale {
+                weights.tensor(name, &[config.width]).map(Some)
+            } else {
+                Ok(None)
+            }
         };
         Ok(Self {
             attention_norm: norm("layer_norm1")?,

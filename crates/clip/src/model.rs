@@ -138,18 +138,20 @@ impl Model {
 
     /// In what numbers it computes; on other devices than the processor, in f32.
     pub fn precision(&self) -> Precision {
-        match self.device.is_cpu() {
-            true => self.arithmetic.precision,
-            false => Precision::F32,
+        if self.device.is_cpu() {
+            self.arithmetic.precision
+        } else {
+            Precision::F32
         }
     }
 
     fn weights(&self) -> Result<Weights<'_>> {
         let weights = self.checkpoint.weights(&self.device)?;
         let weights = weights.packed_for(self.arithmetic);
-        Ok(match self.streamed {
-            true => weights.streamed(),
-            false => weights,
+        Ok(if self.streamed {
+            weights.streamed()
+        } else {
+            weights
         })
     }
 
@@ -179,9 +181,10 @@ impl Model {
     /// # Errors
     /// When there is no vision tower.
     pub fn check_pictures(&self) -> Result<()> {
-        match self.architecture.sees_pictures() {
-            true => Ok(()),
-            false => Err(self.texts_alone()),
+        if self.architecture.sees_pictures() {
+            Ok(())
+        } else {
+            Err(self.texts_alone())
         }
     }
 

@@ -69,12 +69,13 @@ impl OpenClip {
     /// How cosines become probabilities.
     pub(crate) fn scoring(&self, weights: &Weights<'_>) -> Result<Scoring> {
         let scale = weights.scalar("logit_scale")?.exp();
-        match self.config.sigmoid {
-            true => Ok(Scoring::Sigmoid {
+        if self.config.sigmoid {
+            Ok(Scoring::Sigmoid {
                 scale,
                 bias: weights.scalar("logit_bias")?,
-            }),
-            false => Ok(Scoring::Softmax { scale }),
+            })
+        } else {
+            Ok(Scoring::Softmax { scale })
         }
     }
 
@@ -84,14 +85,13 @@ impl OpenClip {
 
     /// Whether the files are there that the tokenizer needs.
     pub(crate) fn check_tokenizer(&self, checkpoint: &Checkpoint) -> Result<()> {
-        match self.config.tokenizer.of_transformers {
-            true => {
-                siglip::check_tokenizer(checkpoint).or_else(|_| clip::check_tokenizer(checkpoint))
-            }
-            false => clip::check_tokenizer(checkpoint).map_err(|_| Error::NoTokenizer {
+        if self.config.tokenizer.of_transformers {
+            siglip::check_tokenizer(checkpoint).or_else(|_| clip::check_tokenizer(checkpoint))
+        } else {
+            clip::check_tokenizer(checkpoint).map_err(|_| Error::NoTokenizer {
                 checkpoint: checkpoint.name().to_owned(),
                 config: OPEN_CLIP_CONFIG,
-            }),
+            })
         }
     }
 
@@ -100,9 +100,10 @@ impl OpenClip {
             of_transformers,
             cleaning,
         } = self.config.tokenizer;
-        let tokenizer = match of_transformers {
-            true => self.tokenizer_of_transformers(checkpoint)?,
-            false => clip::simple_tokenizer(checkpoint, self.context())?,
+        let tokenizer = if of_transformers {
+            self.tokenizer_of_transformers(checkpoint)?
+        } else {
+            clip::simple_tokenizer(checkpoint, self.context())?
         };
         Ok(tokenizer.cleaning(cleaning))
     }

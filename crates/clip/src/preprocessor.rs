@@ -337,9 +337,10 @@ fn patches_size(width: u32, height: u32, patch: u32, most: u32) -> Size {
     let (mut lowest, mut highest) = (accuracy / 10.0, 100.0);
     while highest - lowest >= accuracy {
         let scale = (lowest + highest) / 2.0;
-        match patches(scale, width) * patches(scale, height) <= f64::from(most) {
-            true => lowest = scale,
-            false => highest = scale,
+        if patches(scale, width) * patches(scale, height) <= f64::from(most) {
+            lowest = scale
+        } else {
+            highest = scale
         }
     }
     let pixels = |size| (patches(lowest, size) as u32).saturating_mul(patch);
@@ -536,13 +537,15 @@ impl Json {
 
     fn table(&self, channel: usize) -> Vec<f32> {
         let value = |brightness: u8| {
-            let rescaled = match self.do_rescale {
-                true => (f64::from(brightness) * self.rescale_factor) as f32,
-                false => f32::from(brightness),
+            let rescaled = if self.do_rescale {
+                (f64::from(brightness) * self.rescale_factor) as f32
+            } else {
+                f32::from(brightness)
             };
-            match self.do_normalize {
-                true => (rescaled - self.image_mean[channel]) / self.image_std[channel],
-                false => rescaled,
+            if self.do_normalize {
+                (rescaled - self.image_mean[channel]) / self.image_std[channel]
+            } else {
+                rescaled
             }
         };
         (0..=u8::MAX).map(value).collect()

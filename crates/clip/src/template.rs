@@ -35,9 +35,10 @@ impl Template {
         let lines = lines.map(str::trim);
         let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
         let templates: Vec<Self> = lines.map(Self::new).collect::<Result<_>>()?;
-        match templates.is_empty() {
-            true => Err(Error::NoTemplates),
-            false => Ok(templates),
+        if templates.is_empty() {
+            Err(Error::NoTemplates)
+        } else {
+            Ok(templates)
         }
     }
 

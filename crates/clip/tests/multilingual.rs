@@ -348,9 +348,10 @@ fn copy_folder(from: &Path, to: &Path) {
     for file in fs::read_dir(from).unwrap() {
         let file = file.unwrap();
         let to = to.join(file.file_name());
-        match file.file_type().unwrap().is_dir() {
-            true => copy_folder(&file.path(), &to),
-            false => drop(fs::copy(file.path(), to).unwrap()),
+        if file.file_type().unwrap().is_dir() {
+            copy_folder(&file.path(), &to)
+        } else {
+            drop(fs::copy(file.path(), to).unwrap())
         }
     }
 }

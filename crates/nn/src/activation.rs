@@ -2,23 +2,24 @@ use candle_core::Tensor;
 
 use crate::{Result, kernel, packed};
 
-/// The function between the two products of a perceptron.
+/// The activation function between the two products of a perceptron.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
-    /// x · sigmoid(1.702 x), which OpenAI's models were trained with.
+    /// x · sigmoid(1.702 x), used by OpenAI's CLIP models.
     QuickGelu,
-    /// x · Φ(x), with the normal distribution's Φ.
+    /// x · Φ(x), where Φ is the normal distribution function ([Hendrycks and Gimpel
+    /// 2016](https://arxiv.org/abs/1606.08415)).
     Gelu,
-    /// Its approximation by a hyperbolic tangent.
+    /// GELU approximated with a hyperbolic tangent.
     GeluTanh,
-    /// 0 in place of what is below 0.
+    /// max(x, 0).
     Relu,
-    /// The same, and 6 in place of what is above 6.
+    /// min(max(x, 0), 6).
     Relu6,
 }
 
 impl Activation {
-    /// The names in configurations, as transformers' `ACT2FN` has them.
+    /// Names in configuration files, as in transformers' `ACT2FN`.
     const NAMES: [(&'static str, Self); 4] = [
         ("quick_gelu", Self::QuickGelu),
         ("gelu", Self::Gelu),
@@ -26,7 +27,7 @@ impl Activation {
         ("gelu_pytorch_tanh", Self::GeluTanh),
     ];
 
-    /// The function that configurations call `name`; `None` for an unknown name.
+    /// Returns the function that configurations call `name`, or `None` for an unknown name.
     pub fn named(name: &str) -> Option<Self> {
         Self::NAMES
             .iter()
@@ -34,13 +35,13 @@ impl Activation {
             .map(|(_, activation)| *activation)
     }
 
-    /// All names, for errors.
+    /// Lists all names, for error messages.
     pub fn names() -> String {
         let names = Self::NAMES.map(|(name, _)| format!("`{name}`"));
         format!("one of {}", names.join(", "))
     }
 
-    /// Applies the function to every number: any shape → the same.
+    /// Applies the function to every number; the shape stays the same.
     ///
     /// # Errors
     /// When the arithmetic fails.
@@ -70,7 +71,7 @@ mod tests {
 
     use super::*;
 
-    /// The fused form against the differentiable one, which a variable as input calls for.
+    /// Compares the fused form with the differentiable one, which a variable as input selects.
     #[track_caller]
     fn case(activation: Activation) {
         let numbers: Vec<f32> = (-2000..2000).map(|step| step as f32 * 0.01).collect();

@@ -1,13 +1,13 @@
-//! Threads that work together kept from sharing a core.
+//! Keeps threads that work together on different cores.
 //!
-//! A thread that is woken is often put on the core of the one that wakes it, and stays there for many milliseconds though
-//! another core is idle: to the scheduler both look as if their data were in that core's cache. On two cores a single query
-//! then takes up to twice as long.
+//! Linux often wakes a thread on the core of the thread that wakes it, and leaves it there for milliseconds while
+//! another core is idle: the scheduler assumes that both threads share that core's cache. On two cores, this doubles
+//! the time of a single query.
 
 #[cfg(target_os = "linux")]
 pub(crate) use self::linux::Apart;
 
-/// Other systems are left to decide.
+/// Other systems need no help.
 #[cfg(not(target_os = "linux"))]
 pub(crate) struct Apart;
 
@@ -26,10 +26,10 @@ mod linux {
 
     use rustix::thread::{CpuSet, Pid, gettid, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
-    /// With more threads there are more cores, of which the scheduler finds one that is idle.
+    /// With more cores than this, the scheduler finds an idle one by itself.
     const MOST: usize = 8;
 
-    /// Threads that may be moved, as long as they live.
+    /// The running threads that may be moved.
     static REGISTERED: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
     thread_local! {
@@ -55,15 +55,15 @@ mod linux {
         REGISTERED.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// While it lives, the other registered threads stay off the core that the thread was on that made it.
+    /// While this value lives, the other registered threads stay off the core of the thread that made it.
     pub(crate) struct Apart {
         others: Vec<Pid>,
     }
 
     impl Apart {
-        /// Allows the thread to be moved.
+        /// Lets this thread be moved.
         pub(crate) fn register() {
-            // A thread that is ending works no more.
+            // Registration fails only in a thread that is ending.
             let _ = REGISTRATION.try_with(|_| ());
         }
 
@@ -95,14 +95,14 @@ mod linux {
         }
     }
 
-    /// The cores that the process may use, by its first thread that asks.
+    /// The cores that the process may use, read once.
     fn allowed() -> Option<&'static CpuSet> {
         static ALLOWED: OnceLock<Option<CpuSet>> = OnceLock::new();
         let allowed = ALLOWED.get_or_init(|| sched_getaffinity(None).ok());
         allowed.as_ref()
     }
 
-    /// The others, if there are any.
+    /// All cores but one, unless that is the only one.
     fn without(cores: &CpuSet, core: usize) -> Option<CpuSet> {
         let mut others = *cores;
         others.unset(core);
@@ -111,7 +111,7 @@ mod linux {
 
     fn set(threads: &[Pid], cores: &CpuSet) {
         for &thread in threads {
-            // Where that is not allowed, they stay where they are.
+            // If the system refuses, the thread stays where it is.
             let _ = sched_setaffinity(Some(thread), cores);
         }
     }
@@ -127,7 +127,7 @@ mod linux {
         fn others_stay_off_the_core_until_it_ends() {
             let (ready, is_ready) = channel();
             let (end, ends) = channel::<()>();
-            // It isn't registered: other tests would move it too.
+            // Not registered: other tests would move it too.
             let other = thread::spawn(move || {
                 ready.send(gettid()).unwrap();
                 let _ = ends.recv();

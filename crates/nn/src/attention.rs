@@ -7,24 +7,24 @@ use crate::{
     packed::{Heads, Queries},
 };
 
-/// Where the sequences of a batch lie in its rows of tokens.
+/// The lengths of a batch's sequences, whose tokens lie in consecutive rows.
 ///
-/// Sequences of one length that follow one another are computed together: sort by length.
+/// Neighbouring sequences of equal length are computed together, so sort a batch by length.
 pub struct Sequences {
     lengths: Vec<usize>,
     causal: bool,
 }
 
-/// Sequences of one length that follow one another.
+/// Neighbouring sequences of equal length.
 struct Run {
     count: usize,
     length: usize,
-    /// The rows of its first token and up to its last.
+    /// The rows of its tokens.
     rows: Range<usize>,
 }
 
 impl Sequences {
-    /// Sequences of these lengths, in tokens. Every token sees the whole sequence.
+    /// Sequences of these lengths, in tokens, with bidirectional attention.
     pub fn open(lengths: Vec<usize>) -> Self {
         Self {
             lengths,
@@ -32,7 +32,7 @@ impl Sequences {
         }
     }
 
-    /// Sequences of these lengths, in tokens. A token sees those before it and itself.
+    /// Sequences of these lengths, in tokens, with causal attention: a token sees itself and earlier tokens.
     pub fn causal(lengths: Vec<usize>) -> Self {
         Self {
             lengths,
@@ -65,14 +65,14 @@ pub struct Attention {
     instructions: Instructions,
 }
 
-/// What makes queries, keys and values of the rows.
+/// The projections to queries, keys and values.
 enum Projections {
     Leaves {
         query: Linear,
         key: Linear,
         value: Linear,
     },
-    /// Laid out for this processor.
+    /// Packed for this processor.
     Packed {
         query: Linear,
         /// Keys and values side by side.
@@ -81,11 +81,13 @@ enum Projections {
 }
 
 impl Attention {
-    /// From projections of `width` to `width`, which is a multiple of `heads`; that of the output may have another width.
-    /// They are [packed](Linear::packed) as `weights` says.
+    /// Creates attention over `width` numbers a token; `width` is a multiple of `heads`.
+    ///
+    /// All projections are (width, width); that of the output may have another output width. `weights` decides whether
+    /// they are [packed](Linear::packed).
     ///
     /// # Errors
-    /// When the projections do not go together.
+    /// When the projections' shapes do not match.
     pub fn new(
         [query, key, value]: [Linear; 3],
         output: Linear,
@@ -105,7 +107,8 @@ impl Attention {
         })
     }
 
-    /// (tokens, width) → (tokens, width), the tokens of all `sequences` one after another; and what follows.
+    /// (tokens, width) → (tokens, width), then `then`. `hidden` holds the tokens of all `sequences`, one after
+    /// another.
     ///
     /// # Errors
     /// When `hidden` has another shape.
@@ -128,10 +131,10 @@ impl Attention {
         self.output.forward_then(&attended, then)
     }
 
-    /// The result for one token of every sequence alone, which sees its whole sequence: (tokens, width) →
-    /// (sequences, width); and what follows.
+    /// Attention for one query a sequence: (tokens, width) → (sequences, width), then `then`.
     ///
-    /// `queries`, (sequences, width), are the rows of those tokens. In causal sequences they have to be the last.
+    /// `queries`, (sequences, width), are the rows of the tokens to compute. Each sees its whole sequence, so in
+    /// causal sequences they must be the last tokens.
     ///
     /// # Errors
     /// When `queries` or `hidden` has another shape.
@@ -155,7 +158,7 @@ impl Attention {
         self.output.forward_then(&attended, then)
     }
 
-    /// → (queries, width), sequences of one length at a time.
+    /// → (queries, width), one run of equal lengths at a time.
     fn plain(
         &self,
         [query, key, value]: [&Linear; 3],
@@ -214,12 +217,12 @@ impl Attention {
     }
 }
 
-/// What is to be computed once queries, keys and values are there, as (sequences x tokens, width).
+/// Attention over sequences of one length, whose queries, keys and values are (sequences x tokens, width).
 struct Sizes {
     sequences: usize,
-    /// Queries in a sequence.
+    /// Queries a sequence.
     queries: usize,
-    /// Keys, and values, in a sequence.
+    /// Keys, and values, a sequence.
     keys: usize,
     heads: usize,
     causal: bool,
@@ -247,9 +250,10 @@ impl Sizes {
         };
         let [key, value] = key_value;
         let scores = query.matmul(&by_head(key)?.t()?)?;
-        let scores = match self.causal {
-            true => scores.broadcast_add(&causal_mask(keys, scores.device())?)?,
-            false => scores,
+        let scores = if self.causal {
+            scores.broadcast_add(&causal_mask(keys, scores.device())?)?
+        } else {
+            scores
         };
         let powers = scores
             .broadcast_sub(&scores.max_keepdim(D::Minus1)?)?
@@ -262,7 +266,7 @@ impl Sizes {
     }
 }
 
-/// 0 where the column is seen from the row, minus infinity elsewhere.
+/// 0 where the row sees the column, minus infinity elsewhere.
 fn causal_mask(length: usize, device: &Device) -> candle_core::Result<Tensor> {
     let seen = |row, column| {
         if column <= row {
@@ -321,18 +325,22 @@ mod tests {
             heads,
             instructions: Instructions::best(),
         };
-        let sequences = match causal {
-            true => Sequences::causal(lengths.to_vec()),
-            false => Sequences::open(lengths.to_vec()),
+        let sequences = if causal {
+            Sequences::causal(lengths.to_vec())
+        } else {
+            Sequences::open(lengths.to_vec())
         };
         let hidden = random(lengths.iter().sum(), width);
         let (queries, add) = (
             random(lengths.len(), width),
             random(lengths.iter().sum(), width),
         );
-        let forward = |attention: &Attention, hidden: &Tensor| match one {
-            true => attention.forward_one(&queries, hidden, &sequences, Then::default()),
-            false => attention.forward(hidden, &sequences, Then::adding(&add)),
+        let forward = |attention: &Attention, hidden: &Tensor| {
+            if one {
+                attention.forward_one(&queries, hidden, &sequences, Then::default())
+            } else {
+                attention.forward(hidden, &sequences, Then::adding(&add))
+            }
         };
         let variable = Var::from_tensor(&hidden).unwrap();
         let plain = forward(&leaves, variable.as_tensor()).unwrap();
@@ -360,7 +368,7 @@ mod tests {
         }
     }
 
-    /// Otherwise numbers that nobody wrote would be taken for results.
+    /// Otherwise uninitialised numbers would be taken for results.
     #[test]
     fn rows_that_are_in_no_sequence_are_refused() {
         let weights = Weights::none();

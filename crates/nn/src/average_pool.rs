@@ -3,9 +3,9 @@ use pulp::Arch;
 
 use crate::{Result, kernel};
 
-/// The average of every 2 x 2 pixels: (batch, height, width, channels) → (batch, height / 2, width / 2, channels).
+/// Average pooling over 2 x 2 pixels: (batch, height, width, channels) → (batch, height / 2, width / 2, channels).
 ///
-/// A last row or column without a partner is left out.
+/// Drops the last row or column of an odd size.
 ///
 /// # Errors
 /// When `input` has another shape.

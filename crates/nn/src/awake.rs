@@ -7,10 +7,10 @@ use rayon::Yield;
 
 use crate::apart::Apart;
 
-/// What `work` gives. Until it is done, the other threads of rayon's pool look for parts of its operations by themselves,
-/// where otherwise they fall asleep between two of them, and to be woken takes longer than a small operation.
+/// Runs `work` while the other threads of rayon's pool keep looking for its tasks instead of falling asleep.
 ///
-/// It is for work that is short and has many operations, one after another. Threads that have other work do that first.
+/// Waking a thread takes longer than a small operation, so this helps short work that consists of many operations in
+/// sequence. Threads that have other work do that first.
 pub fn awake<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let done = AtomicBool::new(false);
     rayon::scope(|scope| {
@@ -23,7 +23,7 @@ pub fn awake<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// Ends the looking, also where the work panics.
+/// Stops the other threads, also when the work panics.
 struct Ends<'a>(&'a AtomicBool);
 
 impl Drop for Ends<'_> {
@@ -36,7 +36,7 @@ fn look_for_work(done: &AtomicBool) {
     Apart::register();
     while !done.load(Ordering::Acquire) {
         if rayon::yield_now() != Some(Yield::Executed) {
-            // Other processes may have the core.
+            // Lets other processes have the core.
             thread::yield_now();
         }
     }

@@ -14,9 +14,10 @@ enum Bytes {
 }
 
 impl Contents {
-    /// Maps `file` into memory, so that only the parts that are used are read.
+    /// Maps `file` into memory, so that the system reads only the parts in use.
     ///
-    /// The file must not be changed in place or shortened while these contents exist; replacing it by renaming is safe.
+    /// The file must not be changed in place or shortened while these contents exist; replacing it by renaming is
+    /// safe.
     ///
     /// # Errors
     /// When the system cannot map the file.
@@ -24,14 +25,14 @@ impl Contents {
         Ok(Self(Bytes::Mapped(mapping::map(file)?)))
     }
 
-    /// Says that all of `part`, which is a part of these bytes, is about to be read.
+    /// Tells the system that all of `part`, a part of these bytes, is about to be read.
     pub(crate) fn will_need(&self, part: &[u8]) {
         if let Bytes::Mapped(map) = &self.0 {
             mapping::will_need(map, part);
         }
     }
 
-    /// Says that `part`, which is a part of these bytes, has been copied: it need not lie in memory twice.
+    /// Tells the system that `part`, a part of these bytes, has been copied and may leave memory.
     pub(crate) fn release(&self, part: &[u8]) {
         if let Bytes::Mapped(map) = &self.0 {
             mapping::release(map, part);

@@ -2,8 +2,8 @@ use candle_core::Tensor;
 
 use crate::{Linear, Result, Weights};
 
-/// A convolution whose patches neither overlap nor leave gaps: it is one product, once the pixels of every patch lie
-/// in a row.
+/// A convolution whose patches neither overlap nor leave gaps, as the first layer of a vision transformer
+/// ([Dosovitskiy et al. 2020](https://arxiv.org/abs/2010.11929)). It is one product over the pixels of every patch.
 pub struct PatchConvolution {
     product: Linear,
     channels: usize,
@@ -11,7 +11,7 @@ pub struct PatchConvolution {
 }
 
 impl PatchConvolution {
-    /// Patches of `patch` x `patch` pixels; without a bias, as `weights.weight` (width, channels, patch, patch).
+    /// Patches of `patch` x `patch` pixels without a bias. Reads `weights.weight` (width, channels, patch, patch).
     ///
     /// # Errors
     /// When a tensor is missing, or has another shape or an unreadable type.
@@ -19,7 +19,7 @@ impl PatchConvolution {
         Self::saved(channels, width, patch, weights, None)
     }
 
-    /// The same with a bias, as `weights.weight` and `weights.bias` (width).
+    /// Like [`new`](Self::new) with a bias. Reads `weights.weight` and `weights.bias` (width).
     ///
     /// # Errors
     /// When a tensor is missing, or has another shape or an unreadable type.
@@ -33,7 +33,7 @@ impl PatchConvolution {
         Self::saved(channels, width, patch, weights, Some(bias))
     }
 
-    /// The same from the weights of a product over pixels, each with its channels: `weights.weight`
+    /// Like [`with_bias`](Self::with_bias), from a matrix over pixels and their channels: reads `weights.weight`
     /// (width, patch · patch · channels) and `weights.bias` (width).
     ///
     /// # Errors
@@ -74,9 +74,9 @@ impl PatchConvolution {
         })
     }
 
-    /// (batch, channels, height, width) → (batch, patches, width), patches in rows from the top left.
+    /// (batch, channels, height, width) → (batch, patches, width), patches row by row from the top left.
     ///
-    /// Pixels at the right and at the bottom that do not fill a patch are left out.
+    /// Ignores pixels at the right and the bottom that do not fill a patch.
     ///
     /// # Errors
     /// When `pixels` has another shape.

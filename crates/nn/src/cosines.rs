@@ -1,7 +1,9 @@
 use crate::kernel::{Matrix, Threads, add_product};
 
-/// The cosines of unit vectors: a row for each of `some`, with a number for each of `others`. Vectors lie one
-/// after another. One thread computes them, so that callers can share out the work.
+/// The cosines of unit vectors: a row for each of `some`, with a number for each of `others`.
+///
+/// Both slices hold vectors of `dimension` numbers one after another. Runs on one thread, so that callers can share
+/// out the work.
 ///
 /// # Panics
 /// When `some` or `others` does not hold whole vectors of `dimension` numbers, or `dimension` is 0.

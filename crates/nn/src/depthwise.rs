@@ -4,32 +4,32 @@ use candle_core::Tensor;
 
 use crate::{Result, Weights};
 
-/// A convolution in which every channel has a square kernel of its own, followed by ReLU6 (0 below 0, 6 above 6).
+/// A depthwise convolution, followed by ReLU6: every channel has its own square kernel.
 ///
-/// The borders are filled with zeros as by TensorFlow's `SAME`: an odd pixel goes below and to the right. candle's
-/// grouped convolution runs one convolution a channel, a hundred times slower.
+/// Borders are padded with zeros as by TensorFlow's `SAME`: an odd pixel goes below and to the right. candle's grouped
+/// convolution runs one convolution a channel and is a hundred times slower.
 pub struct DepthwiseConvolution {
-    /// (kernel · kernel, channels), so that the channels of a pixel meet their weights in order.
+    /// (kernel · kernel, channels), so that a pixel's channels meet their weights in order.
     pub(crate) weight: Tensor,
     pub(crate) bias: Tensor,
     pub(crate) size: usize,
     pub(crate) stride: usize,
 }
 
-/// One axis of a picture under a convolution: how far it reaches and which of its pixels an output sees.
+/// One axis of a convolution with TensorFlow's `SAME` padding: its sizes, and the pixels that each output sees.
 #[derive(Clone, Copy)]
 pub struct SameAxis {
     pub(crate) input: usize,
     pub(crate) output: usize,
     pub(crate) stride: usize,
-    /// Zeros before the first pixel, and behind the last.
+    /// Zeros before the first pixel and after the last.
     pub(crate) before: usize,
     behind: usize,
 }
 
 impl DepthwiseConvolution {
-    /// Kernels of `size` x `size`, as `weights.weight` (size · size, channels) and `weights.bias` (channels); `stride` is
-    /// above 0.
+    /// Kernels of `size` x `size`. Reads `weights.weight` (size · size, channels) and `weights.bias` (channels).
+    /// `stride` is above 0.
     ///
     /// # Errors
     /// When a tensor is missing, or has another shape or an unreadable type.
@@ -47,8 +47,9 @@ impl DepthwiseConvolution {
         self.bias.elem_count()
     }
 
-    /// (batch, height, width, channels) → (batch, height / stride, width / stride, channels), rounded up: the sum of the picture
-    /// shifted by each place in the kernel, times that place's weights.
+    /// (batch, height, width, channels) → (batch, height / stride, width / stride, channels), rounded up.
+    ///
+    /// Sums the picture shifted to each position of the kernel, times that position's weights.
     ///
     /// # Errors
     /// When `input` has another shape.
@@ -70,7 +71,7 @@ impl DepthwiseConvolution {
 }
 
 impl SameAxis {
-    /// `input` pixels under a kernel of `size`, which moves by `stride` pixels, above 0.
+    /// `input` pixels, a kernel of `size`, and a `stride` above 0.
     pub fn new(input: usize, size: usize, stride: usize) -> Self {
         let output = input.div_ceil(stride);
         let padding = (output.saturating_sub(1) * stride + size).saturating_sub(input);
@@ -83,7 +84,7 @@ impl SameAxis {
         }
     }
 
-    /// `picture` with the zeros around the dimension `dimension`, which is this axis.
+    /// Pads `picture` with zeros along `dimension`, which is this axis.
     ///
     /// # Errors
     /// When `picture` has no such dimension.
@@ -91,7 +92,7 @@ impl SameAxis {
         Ok(picture.pad_with_zeros(dimension, self.before, self.behind)?)
     }
 
-    /// The pixels of the [padded](Self::pad) picture under the kernel's position `offset`, one for each output.
+    /// The pixel of the [padded](Self::pad) picture under the kernel's position `offset`, for each output.
     ///
     /// # Errors
     /// When `padded` has no such dimension or too few pixels.
@@ -107,7 +108,8 @@ impl SameAxis {
         Ok(padded.index_select(&Tensor::new(seen, padded.device())?, dimension)?)
     }
 
-    /// Which of `count` places are in the picture, where the first of them is `first` places behind the first zero.
+    /// Which of `count` positions lie in the picture, when the first of them is `first` positions after the first
+    /// zero.
     pub(crate) fn inside(self, first: usize, count: usize) -> Range<usize> {
         let end = count.min((self.input + self.before).saturating_sub(first));
         self.before.saturating_sub(first).min(end)..end

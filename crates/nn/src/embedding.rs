@@ -4,27 +4,28 @@ use crate::{Error, Result, Weights, kernel, weights::Rows};
 
 /// A learned vector for every token of a vocabulary.
 ///
-/// On the CPU, `forward` reads the vectors that it needs from the file.
+/// On the CPU, `forward` reads only the vectors that it needs from the file.
 pub struct Embedding {
     table: Table,
 }
 
 enum Table {
-    /// (tokens, width), wherever the model computes: it can be trained.
+    /// (tokens, width) on the model's device; trainable.
     Tensor(Tensor),
-    /// The same in the file, for the CPU.
+    /// The same rows in the file, for the CPU.
     Rows(Rows),
 }
 
 impl Embedding {
-    /// As `weights.weight` (tokens, width).
+    /// Reads `weights.weight` (tokens, width).
     ///
     /// # Errors
     /// When a tensor is missing, or has another shape or an unreadable type.
     pub fn new(tokens: usize, width: usize, weights: &Weights<'_>) -> Result<Self> {
-        let rows = match weights.are_packed() {
-            true => weights.rows("weight", [tokens, width])?,
-            false => None,
+        let rows = if weights.are_packed() {
+            weights.rows("weight", [tokens, width])?
+        } else {
+            None
         };
         let table = match rows {
             Some(rows) => Table::Rows(rows),
@@ -33,7 +34,7 @@ impl Embedding {
         Ok(Self { table })
     }
 
-    /// The vectors of `tokens`, as (tokens, width).
+    /// Returns the vectors of `tokens` as (tokens, width).
     ///
     /// # Errors
     /// [`Error::TokenId`] when an id lies outside the vocabulary.
@@ -64,8 +65,9 @@ fn look_up(rows: &Rows, tokens: &[u32]) -> Result<Tensor> {
     kernel::compute([], (tokens.len(), width), |[]| numbers)
 }
 
-/// The rows of `table`, (positions, width), for the tokens of texts that follow one another: (tokens, width). Each text
-/// begins at position 0.
+/// The position embeddings of several texts: (tokens, width) from `table`, (positions, width).
+///
+/// The texts' tokens follow one another; each text begins at position 0.
 ///
 /// # Errors
 /// When a text has more tokens than there are positions.
@@ -91,7 +93,7 @@ mod tests {
     const TOKENS: usize = 50;
     const WIDTH: usize = 12;
 
-    /// The rows that are read from the file against those of the tensor, which a device calls for.
+    /// Compares rows read from the file with those of the tensor that other devices use.
     #[track_caller]
     fn case(element: Dtype, bytes: &[u8]) {
         let view = TensorView::new(element, vec![TOKENS, WIDTH], bytes).unwrap();

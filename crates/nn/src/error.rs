@@ -2,32 +2,32 @@ mod pickle;
 
 pub use self::pickle::PickleError;
 
-/// What can go wrong with weights, token ids and tensors.
+/// An error about weights, token ids or tensors.
 ///
-/// The cause, where there is one, is the [`source`](std::error::Error::source).
+/// Its cause, if any, is the [`source`](std::error::Error::source).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The weights file is not a safetensors file.
+    /// The weights file is not a valid safetensors file.
     #[error("`{file}` is not a valid safetensors file")]
     Weights {
         /// The file.
         file: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: safetensors::SafeTensorError,
     },
-    /// The weights file of PyTorch cannot be read.
-    #[error("`{file}` is not a readable file of PyTorch weights")]
+    /// The PyTorch weights file cannot be read.
+    #[error("`{file}` is not a readable PyTorch weights file")]
     Pickle {
         /// The file.
         file: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: PickleError,
     },
-    /// In place of the weights is what Git keeps of large files.
-    #[error("`{file}` is not the weights but a pointer of Git LFS to them")]
+    /// The file is a Git LFS pointer instead of the weights.
+    #[error("`{file}` is a Git LFS pointer, not the weights")]
     Pointer {
         /// The file.
         file: String,
@@ -40,7 +40,7 @@ pub enum Error {
         /// The tensor.
         name: String,
     },
-    /// A tensor has another shape than was asked for.
+    /// A tensor does not have the requested shape.
     #[error("tensor `{name}` in `{file}` has shape {found:?}, expected {expected:?}")]
     TensorShape {
         /// The weights file.
@@ -49,19 +49,19 @@ pub enum Error {
         name: String,
         /// Its shape.
         found: Vec<usize>,
-        /// The shape that was asked for.
+        /// The requested shape.
         expected: Vec<usize>,
     },
-    /// A tensor has an element type that cannot be read.
+    /// A tensor has an unreadable element type.
     #[error("tensor `{name}` in `{file}` has type {found}, expected {expected}")]
     TensorType {
         /// The weights file.
         file: String,
         /// The tensor.
         name: String,
-        /// Its type, as the file names it.
+        /// Its type, as named in the file.
         found: String,
-        /// The types that can be read.
+        /// The readable types.
         expected: String,
     },
     /// A token id lies outside the vocabulary.
@@ -75,7 +75,7 @@ pub enum Error {
     /// A sequence of token ids is empty or too long.
     #[error("a text of {found} tokens, expected 1 to {limit}")]
     TokenCount {
-        /// How many there were.
+        /// The number of tokens found.
         found: usize,
         /// The largest number allowed.
         limit: usize,
@@ -92,14 +92,14 @@ pub enum Error {
     /// The arithmetic failed.
     #[error("the model's computation failed")]
     Compute {
-        /// Why.
+        /// The cause.
         #[from]
         source: candle_core::Error,
     },
 }
 
 impl Error {
-    /// Whether the weights are damaged, or are not those of the tensors that were asked for.
+    /// Whether the weights are damaged or belong to another model.
     pub fn is_damage(&self) -> bool {
         matches!(
             self,

@@ -6,35 +6,35 @@ use crate::{
     packed::{self, Bottleneck, Matrix, Source},
 };
 
-/// An inverted bottleneck ([Sandler et al. 2018](https://arxiv.org/abs/1801.04381)): more channels, a convolution within each
-/// of them, and fewer channels again.
+/// An inverted bottleneck ([Sandler et al. 2018](https://arxiv.org/abs/1801.04381)): a product to more channels, a
+/// depthwise convolution, and a product to fewer channels.
 pub struct InvertedBottleneck {
     widen: Widen,
     depthwise: DepthwiseConvolution,
     project: Linear,
     residual: bool,
-    /// Of the fused form: bias and weights of the convolution, as it reads them.
+    /// For the fused form: bias and weights of the convolution in the order in which it reads them.
     learned: Option<packed::Aligned>,
 }
 
-/// What makes the channels that the convolution within each of them sees; ReLU6 (0 below 0, 6 above 6) follows.
+/// The expansion to the channels of the depthwise convolution, followed by ReLU6.
 pub enum Widen {
-    /// A product with each pixel.
+    /// A product with each pixel's channels.
     Product(Linear),
-    /// A convolution of planes of colours.
+    /// A convolution over colour planes.
     Planes(PlaneConvolution),
-    /// The input has them. Nothing follows.
+    /// No expansion and no ReLU6: the input already has these channels.
     Nothing,
 }
 
 impl InvertedBottleneck {
-    /// With `residual`, the input is added to the output, which then has its shape.
+    /// Combines the three parts. With `residual`, the input is added to the output, which must have its shape.
     ///
     /// # Errors
     /// When weights cannot be read.
     ///
     /// # Panics
-    /// When the three do not go together.
+    /// When the parts' shapes do not match.
     pub fn new(
         widen: Widen,
         depthwise: DepthwiseConvolution,
@@ -46,7 +46,7 @@ impl InvertedBottleneck {
                 .linear()
                 .is_none_or(|linear| linear.outputs() == project.inputs())
                 && depthwise.channels() == project.inputs(),
-            "the three go together"
+            "the parts' shapes match"
         );
         let parameters = [&depthwise.weight, &depthwise.bias];
         let matrices = widen.linear().and_then(Linear::matrix);
@@ -68,8 +68,8 @@ impl InvertedBottleneck {
         })
     }
 
-    /// (batch, height, width, inputs), or (batch, colours, height, width) of [planes](Widen::Planes), → (batch, height / stride,
-    /// width / stride, outputs), rounded up.
+    /// (batch, height, width, inputs), or (batch, colours, height, width) for [planes](Widen::Planes), → (batch,
+    /// height / stride, width / stride, outputs), rounded up.
     ///
     /// # Errors
     /// When `input` has another shape.
@@ -95,9 +95,10 @@ impl InvertedBottleneck {
             Widen::Nothing => input.clone(),
         };
         let inner = self.depthwise.forward(&inner)?;
-        match self.residual {
-            true => self.project.forward_then(&inner, Then::adding(input)),
-            false => self.project.forward(&inner),
+        if self.residual {
+            self.project.forward_then(&inner, Then::adding(input))
+        } else {
+            self.project.forward(&inner)
         }
     }
 
@@ -159,21 +160,21 @@ mod tests {
     use super::*;
     use crate::{Arithmetic, Instructions, Precision, Weights};
 
-    /// Of a convolution: size and stride.
+    /// A convolution's size and stride.
     type Kernel = (usize, usize);
 
     fn random(shape: &[usize], scale: f32) -> Tensor {
         crate::random::normal(0.0, scale, shape)
     }
 
-    /// The fused form against the plain one, alone and on several threads.
+    /// Compares the fused form with the plain one, on one thread and on several.
     #[track_caller]
     fn case(shape: [usize; 4], planes: Option<Kernel>, inner: usize, (size, stride): Kernel) {
         let inputs = match planes {
             Some((size, _)) => size * size * shape[1],
             None => shape[3],
         };
-        // Of the input's shape wherever it can be.
+        // Of the input's shape where possible.
         let (outputs, residual) = match (planes, stride) {
             (None, 1) => (inputs, true),
             _ => (inputs + 3, false),
@@ -249,7 +250,7 @@ mod tests {
 
     #[test]
     fn large_pictures_agree() {
-        // Several steps, which keep lines.
+        // Several steps, which keep lines in between.
         case([2, 60, 58, 6], None, 40, (5, 1));
         case([1, 64, 112, 6], None, 33, (3, 2));
     }

@@ -1,4 +1,4 @@
-//! How a fused form reads and writes tensors.
+//! How the fused form of an operation reads and writes tensors.
 //!
 //! ```text
 //! if kernel::fusible(&[input, &self.weight]) {
@@ -8,8 +8,8 @@
 //! }
 //! ```
 //!
-//! Loops run in parallel by [`for_each_row`], in rayon's pool, as do matrix products
-//! ([`add_product`]): there is one pool for all that computes.
+//! Loops run in parallel with [`for_each_row`], and matrix products with [`add_product`], both in rayon's pool. All
+//! computation shares this pool.
 
 mod product;
 
@@ -21,10 +21,10 @@ pub use self::product::Threads;
 pub(crate) use self::product::{Matrix, add_product};
 use crate::Result;
 
-/// The least work, in numbers, worth handing to another thread.
+/// The smallest work, in numbers, worth handing to another thread.
 const GRAIN: usize = 16 << 10;
 
-/// Whether a fused form can take these tensors: f32, row-major, in the CPU's memory, and no gradient is wanted.
+/// Whether a fused form can take these tensors: f32, row-major, in the CPU's memory, and without a gradient.
 pub(crate) fn fusible(inputs: &[&Tensor]) -> bool {
     let plain = |tensor: &Tensor| {
         tensor.device().is_cpu()
@@ -35,7 +35,7 @@ pub(crate) fn fusible(inputs: &[&Tensor]) -> bool {
     inputs.iter().all(|tensor| plain(tensor))
 }
 
-/// A new tensor of `shape`, computed by `kernel` from the numbers of `inputs`, which have to be [`fusible`].
+/// Returns a new tensor of `shape` that `kernel` computes from the numbers of [`fusible`] `inputs`.
 pub(crate) fn compute<const N: usize>(
     inputs: [&Tensor; N],
     shape: impl Into<Shape>,
@@ -57,10 +57,10 @@ pub(crate) fn compute<const N: usize>(
 }
 
 fn refuse_gradients() -> candle_core::Result<()> {
-    bail!("gradients do not flow through packed weights: take weights that are trainable")
+    bail!("gradients do not flow through packed weights: use trainable weights")
 }
 
-/// Refuses a tensor of another shape: a fused form that writes all numbers of its result relies on it.
+/// Rejects a tensor of another shape. Fused forms rely on it because they write their whole result.
 pub(crate) fn expect_shape(tensor: &Tensor, expected: &[usize]) -> Result<()> {
     if tensor.dims() != expected {
         let found = tensor.dims();
@@ -72,7 +72,7 @@ pub(crate) fn expect_shape(tensor: &Tensor, expected: &[usize]) -> Result<()> {
     Ok(())
 }
 
-/// What `read` makes of the numbers of `tensors`, which have to be [`fusible`].
+/// Calls `read` with the numbers of [`fusible`] `tensors`.
 pub(crate) fn with_numbers<T>(tensors: &[&Tensor], read: impl FnOnce(&[&[f32]]) -> T) -> Result<T> {
     let storages: Vec<_> = tensors
         .iter()
@@ -91,9 +91,9 @@ fn numbers<'a>(storage: &'a Storage, layout: &Layout) -> candle_core::Result<&'a
     }
 }
 
-/// Calls `change` with each row of `width` numbers and its index, on several threads when there is enough to do.
+/// Calls `change` with each row of `width` numbers and its index, on several threads if that pays.
 ///
-/// The loop is compiled for each vector instruction set; `arch` says with which it runs.
+/// The loop is compiled for each vector instruction set and picks the best at run time, as `arch` says.
 pub(crate) fn for_each_row(
     arch: Arch,
     numbers: &mut [f32],
@@ -111,7 +111,7 @@ pub(crate) fn for_each_row(
     });
 }
 
-/// The sum of `term` over `numbers`, in 16 partial sums: quicker than in order, and more exact.
+/// The sum of `term` over `numbers`. 16 partial sums are faster than one and more exact.
 #[inline]
 pub(crate) fn sum(numbers: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     let (blocks, rest) = numbers.as_chunks::<16>();
@@ -124,7 +124,7 @@ pub(crate) fn sum(numbers: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     partial.iter().sum::<f32>() + rest.iter().map(|number| term(*number)).sum::<f32>()
 }
 
-/// How far the forms of an operation are from each other, for their tests.
+/// The largest difference between two forms of an operation, for tests.
 #[cfg(test)]
 pub(crate) fn largest_difference(one: &Tensor, other: &Tensor) -> f32 {
     let off = (one - other).and_then(|off| off.abs()?.max_all()?.to_scalar::<f32>());

@@ -2,8 +2,8 @@ use candle_core::{D, Tensor};
 
 use crate::{Instructions, Result, Weights, kernel, packed};
 
-/// Every row shifted and scaled to mean 0 and variance 1, then by learned numbers
-/// ([Ba et al. 2016](https://arxiv.org/abs/1607.06450)).
+/// Layer normalisation ([Ba et al. 2016](https://arxiv.org/abs/1607.06450)): every row is shifted and scaled to mean 0
+/// and variance 1, then multiplied by learned weights and shifted by learned biases.
 pub struct LayerNorm {
     weight: Tensor,
     bias: Tensor,
@@ -12,7 +12,7 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// As `weights.weight` and `weights.bias` (width); `epsilon` is added to the variance.
+    /// Reads `weights.weight` and `weights.bias` (width). `epsilon` is added to the variance.
     ///
     /// # Errors
     /// When a tensor is missing, or has another shape or an unreadable type.

@@ -1,24 +1,23 @@
-//! The operations that neural networks are made of, and the weights that they hold.
+//! Operations of neural networks, and the weights that they hold.
 //!
-//! [`Weights`] gives tensors by name and shape out of safetensors files and PyTorch's own. An operation is a struct that
-//! holds its weights, such as [`Linear`], [`Attention`] or [`LayerNorm`]. `new(…, &Weights)` asks for the tensors it
-//! needs, and `forward` takes candle tensors and returns a new one.
+//! [`Weights`] reads tensors by name and shape from safetensors and PyTorch files. An operation is a struct that owns
+//! its weights, such as [`Linear`], [`Attention`] or [`LayerNorm`]. Its `new(…, &Weights)` reads the tensors that it
+//! needs; its `forward` takes candle tensors and returns a new one.
 //!
-//! A network is written once, over these operations. How an operation computes is its own affair. It has up to two
-//! forms:
+//! A network is written once, over these operations. Each operation has up to two forms:
 //!
-//! - **differentiable**: made of candle's tensor functions. It runs on every device, and gradients flow through it to weights
-//!   that are [trainable](Weights::trainable).
-//! - **fused**: for the processor alone, where nothing is to be trained. Elementwise work is one pass over memory where candle
-//!   needs five (the private module `kernel`). Products have their weights laid out once for the instructions at hand, in f32,
-//!   bf16 or int8, and what follows a product is done while its tile is in registers (the private module `packed`).
+//! - **differentiable**: built from candle's tensor functions. It runs on every device, and gradients flow through it
+//!   to weights that are [trainable](Weights::trainable).
+//! - **fused**: for inference on the CPU. Elementwise work takes one pass over memory where candle needs five (private
+//!   module `kernel`). Products use weights that are packed once for the processor's instructions, in f32, bf16 or
+//!   int8. Bias and activation are applied while a tile is in registers (private module `packed`).
 //!
-//! A weight is kept in one form only, so that no copy can be out of date: as a leaf, or packed, or in its file, of which each
-//! use packs a little at a time ([`Weights::streamed`]). All forms give the same
-//! numbers up to the rounding of the [`Precision`]; each operation's tests compare them.
+//! Each weight exists in one form only, so no copy can be out of date: as a leaf tensor, packed, or in its file, from
+//! which each use packs a part at a time ([`Weights::streamed`]). All forms give the same numbers up to the rounding
+//! of the [`Precision`]; each operation's tests compare them.
 //!
-//! Shapes: rows of tokens are `(tokens, width)`, all sequences of a batch one after another; [`Sequences`] says
-//! where each begins. Pictures are `(batch, height, width, channels)`, except in [`PatchConvolution`].
+//! Shapes: rows of tokens are `(tokens, width)`, all sequences of a batch one after another; [`Sequences`] holds their
+//! lengths. Pictures are `(batch, height, width, channels)`, except in [`PatchConvolution`] and [`PlaneConvolution`].
 //!
 //! ```
 //! use nn::{Activation, Linear};

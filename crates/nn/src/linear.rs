@@ -6,34 +6,34 @@ use crate::{
     streamed_matrix::StreamedMatrix,
 };
 
-/// y = W x + b over the last dimension. A 1 x 1 convolution of a picture in `(…, channels)` order is the same thing.
+/// y = W x + b over the last dimension. On a picture in `(…, channels)` order, it is a 1 x 1 convolution.
 pub struct Linear {
     weight: Weight,
     inputs: usize,
     outputs: usize,
 }
 
-/// One or the other, so that no copy of a weight can be out of date.
+/// Only one of these, so that no copy of a weight can be out of date.
 enum Weight {
-    /// As the checkpoint has them, on any device: the weight (outputs, inputs), the bias (outputs). They can be trained.
+    /// The tensors of the checkpoint, on any device: weight (outputs, inputs) and bias (outputs). Trainable.
     Leaves(Tensor, Option<Tensor>),
-    /// Laid out for this processor, for use alone.
+    /// Packed for this processor, for inference only.
     Packed(Box<Matrix>),
     /// In the file.
     Streamed(Box<StreamedMatrix>),
 }
 
-/// What follows the product, in this order.
+/// Operations after the product, in this order.
 #[derive(Clone, Copy, Default)]
 pub struct Then<'a> {
-    /// A function of each output.
+    /// Applied to each output.
     pub activation: Option<Activation>,
     /// A tensor of the result's shape to add.
     pub add: Option<&'a Tensor>,
 }
 
 impl<'a> Then<'a> {
-    /// A sum with `add`.
+    /// Adds `add`.
     pub fn adding(add: &'a Tensor) -> Self {
         Self {
             activation: None,
@@ -41,7 +41,7 @@ impl<'a> Then<'a> {
         }
     }
 
-    /// A function of each output.
+    /// Applies `activation` to each output.
     pub fn activating(activation: Activation) -> Self {
         Self {
             activation: Some(activation),
@@ -51,7 +51,7 @@ impl<'a> Then<'a> {
 }
 
 impl Linear {
-    /// With a bias, as `weights.weight` (outputs, inputs) and `weights.bias` (outputs).
+    /// Reads `weights.weight` (outputs, inputs) and `weights.bias` (outputs).
     ///
     /// # Errors
     /// When a tensor is missing, or has another shape or an unreadable type.
@@ -59,7 +59,7 @@ impl Linear {
         Self::leaves(inputs, outputs, weights)?.packed(weights)
     }
 
-    /// Without a bias, as `weights.weight` (outputs, inputs).
+    /// Reads `weights.weight` (outputs, inputs); there is no bias.
     ///
     /// # Errors
     /// When a tensor is missing, or has another shape or an unreadable type.
@@ -67,7 +67,7 @@ impl Linear {
         Self::leaves_with(inputs, outputs, weights, None)?.packed(weights)
     }
 
-    /// As [`new`](Self::new), but not [`packed`](Self::packed) yet, for an operation that does it itself.
+    /// Like [`new`](Self::new), but never [packed](Self::packed), for an operation that packs it later.
     ///
     /// # Errors
     /// When a tensor is missing, or has another shape or an unreadable type.
@@ -82,9 +82,10 @@ impl Linear {
         weights: &Weights<'_>,
         bias: Option<Tensor>,
     ) -> Result<Self> {
-        let rows = match weights.are_streamed() && inputs > 0 {
-            true => weights.rows("weight", [outputs, inputs])?,
-            false => None,
+        let rows = if weights.are_streamed() && inputs > 0 {
+            weights.rows("weight", [outputs, inputs])?
+        } else {
+            None
         };
         let Some(rows) = rows else {
             return Self::from_tensors(weights.tensor("weight", &[outputs, inputs])?, bias);
@@ -103,10 +104,10 @@ impl Linear {
         }
     }
 
-    /// From a weight of (outputs, inputs) and a bias of (outputs).
+    /// Creates it from a weight (outputs, inputs) and a bias (outputs).
     ///
     /// # Errors
-    /// When the weight has another number of dimensions.
+    /// When the weight does not have two dimensions.
     pub fn from_tensors(weight: Tensor, bias: Option<Tensor>) -> Result<Self> {
         let (outputs, inputs) = weight.dims2()?;
         Ok(Self {
@@ -116,8 +117,9 @@ impl Linear {
         })
     }
 
-    /// The same laid out for this processor, in the precision of `weights`. What is on another device or can be trained
-    /// stays as it is.
+    /// Packs the weights for this processor, in the precision of `weights`.
+    ///
+    /// Trainable weights and those on another device stay as they are.
     ///
     /// # Errors
     /// When the arithmetic fails.
@@ -125,7 +127,7 @@ impl Linear {
         Self::side_by_side(&[&self], weights).map(|packed| packed.unwrap_or(self))
     }
 
-    /// Several of them with the same input, as one whose outputs follow one another; `None` where they have to stay leaves.
+    /// Joins layers with the same input into one with consecutive outputs; `None` when they must stay leaves.
     pub(crate) fn side_by_side(parts: &[&Self], weights: &Weights<'_>) -> Result<Option<Self>> {
         if !weights.are_packed() || parts.iter().any(|part| part.inputs == 0) {
             return Ok(None);
@@ -170,7 +172,7 @@ impl Linear {
         self.outputs
     }
 
-    /// `None` where its weights are leaves or in the file.
+    /// The packed weights; `None` for leaves and streamed weights.
     pub(crate) fn matrix(&self) -> Option<&Matrix> {
         match &self.weight {
             Weight::Packed(matrix) => Some(matrix),
@@ -193,7 +195,7 @@ impl Linear {
         self.forward_then(input, Then::default())
     }
 
-    /// The products of several with the same `input`: each (rows, inputs) → (rows, outputs).
+    /// Multiplies the same `input` by several layers: each (rows, inputs) → (rows, outputs).
     pub(crate) fn forward_all<const N: usize>(
         all: [&Self; N],
         input: &Tensor,
@@ -221,12 +223,12 @@ impl Linear {
         Ok(outputs.try_into().expect("one output for each"))
     }
 
-    /// (…, inputs) → (…, outputs), and what follows.
+    /// (…, inputs) → (…, outputs), then `then`.
     ///
     /// # Errors
-    /// When `input` has another last dimension, or what is added another shape.
+    /// When `input` has another last dimension, or the added tensor another shape.
     pub fn forward_then(&self, input: &Tensor, then: Then<'_>) -> Result<Tensor> {
-        // One product over all rows, however they are arranged.
+        // One product over all rows of all dimensions.
         let rows = input.reshape(((), self.inputs))?;
         let mut shape = input.dims().to_vec();
         if let Some(last) = shape.last_mut() {
@@ -299,8 +301,8 @@ mod tests {
         crate::random::normal(0.0, 1.0, shape)
     }
 
-    /// The packed form against that of leaves, in every precision by all instructions: the largest difference, as a part of
-    /// the largest result.
+    /// Compares the packed form with the leaves, for every precision and instruction set. Returns the largest
+    /// difference relative to the largest result.
     fn difference(inputs: usize, outputs: usize, arithmetic: Arithmetic, then: Then<'_>) -> f32 {
         let leaves = || {
             let bias = (outputs != 40)
@@ -369,7 +371,7 @@ mod tests {
         }
     }
 
-    /// As trained transformers have them: a few inputs are 20 to 60 times as large as the others.
+    /// As in trained transformers, a few inputs are 20 to 60 times as large as the others.
     #[test]
     fn inputs_that_stand_out_do_not_spoil_int8() {
         let (rows, inputs, outputs) = (50, 768, 96);
@@ -394,7 +396,7 @@ mod tests {
             let product = number((&exact * &found).unwrap());
             let lengths = number(exact.sqr().unwrap()) * number(found.sqr().unwrap());
             let cosine = product / lengths.sqrt();
-            // 0.99997 with the bytes of their weights.
+            // 0.99997 with the outliers' weights as bytes.
             assert!(cosine > 0.99998, "{instructions:?}: {cosine}");
         }
     }

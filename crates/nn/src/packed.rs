@@ -1,9 +1,8 @@
-//! Products with weights that were laid out once, for this processor.
+//! Products with weights that are packed once for this processor.
 //!
 //! A [`Matrix`] holds weights in the order in which the innermost loops ([`kernel`]) read them, in f32, bf16 or int8.
-//! [`Rows`] hold the input in the same lanes and are made for each product. [`multiply`] is the product. Bias, activation and
-//! the sum with another tensor follow while a tile is in the cache. A [`Bottleneck`] is two products and what lies between them,
-//! whose tiles become outputs in their registers.
+//! [`Rows`] hold a product's input in the same lanes. [`multiply`] computes the product, then bias, activation and
+//! addition while a tile is in the cache. A [`Bottleneck`] fuses two products and the convolution between them.
 
 use std::sync::OnceLock;
 
@@ -29,24 +28,26 @@ pub(crate) use product::{multiply, multiply_twice};
 pub(crate) use room::Aligned;
 pub(crate) use rows::Rows;
 
-/// In what numbers products are computed; sums are of f32, or exact.
+/// The number format of products. Sums are f32, or exact integers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precision {
-    /// As the checkpoint has them.
+    /// 32-bit floats, like the checkpoint's weights after loading.
     #[default]
     F32,
-    /// Inputs and weights rounded to bfloat16: 8 bits of mantissa.
+    /// Inputs and weights rounded to bfloat16, with 8 significant bits.
     Bf16,
-    /// Inputs as bytes, with a scale and a zero of each row; weights as bytes, with a scale of each output.
+    /// Inputs as bytes with a scale and a zero point per row, weights as bytes with a scale per output.
     Int8,
 }
 
 impl Precision {
-    /// All there are.
+    /// All precisions.
     pub const ALL: [Self; 3] = [Self::F32, Self::Bf16, Self::Int8];
 
-    /// The quicker of f32 and bf16 with `instructions` on this processor: bf16 where these have products of it, as AVX-512 on
-    /// processors with `avx512_bf16`, which all that have AMX are. Elsewhere bf16 is widened to f32 first.
+    /// The faster of f32 and bf16 with `instructions` on this processor.
+    ///
+    /// bf16 is faster only where the instructions multiply it, as AVX-512 with `avx512_bf16` does (every processor
+    /// with AMX has it). Elsewhere bf16 is widened to f32 first.
     pub fn quickest(instructions: Instructions) -> Self {
         match instructions {
             #[cfg(target_arch = "x86_64")]
@@ -55,7 +56,7 @@ impl Precision {
         }
     }
 
-    /// What to call it: `f32`, `bf16` or `int8`.
+    /// Its name: `f32`, `bf16` or `int8`.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
@@ -64,7 +65,7 @@ impl Precision {
         }
     }
 
-    /// The precision of that [name](Self::name).
+    /// Returns the precision with this [name](Self::name).
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -81,17 +82,17 @@ impl Precision {
     }
 }
 
-/// How products are computed.
+/// The precision and instructions of products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arithmetic {
-    /// In what numbers.
+    /// The number format.
     pub precision: Precision,
-    /// With which instructions.
+    /// The vector instructions.
     pub instructions: Instructions,
 }
 
 impl Default for Arithmetic {
-    /// In f32, with the [best](Instructions::best) instructions.
+    /// f32 with the [best](Instructions::best) instructions.
     fn default() -> Self {
         Self {
             precision: Precision::F32,
@@ -100,27 +101,27 @@ impl Default for Arithmetic {
     }
 }
 
-/// The vector instructions that products are computed with.
+/// The vector instructions for products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Instructions {
-    /// Registers of 512 bits; with `avx512_bf16` and `avx512_vnni` where the processor has them.
+    /// 512-bit registers; also `avx512_bf16` and `avx512_vnni` if the processor has them.
     #[cfg(target_arch = "x86_64")]
     Avx512,
-    /// Registers of 256 bits and fused multiply-add; with `avx_vnni` where the processor has it.
+    /// 256-bit registers and fused multiply-add; also `avx_vnni` if the processor has it.
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// Those of every 64-bit ARM processor.
+    /// 128-bit registers, on every 64-bit ARM processor.
     #[cfg(target_arch = "aarch64")]
     Neon,
-    /// What the compiler makes of plain loops.
+    /// Plain loops, as vectorised by the compiler.
     Portable,
 }
 
 impl Instructions {
-    /// What they are called, on processors of every kind.
+    /// The names of all instructions, on any processor.
     pub const NAMES: [&str; 4] = ["avx512", "avx2", "neon", "portable"];
 
-    /// What to call it: one of [`NAMES`](Self::NAMES).
+    /// Its name: one of [`NAMES`](Self::NAMES).
     pub fn name(self) -> &'static str {
         match self {
             #[cfg(target_arch = "x86_64")]
@@ -133,7 +134,7 @@ impl Instructions {
         }
     }
 
-    /// All that this processor has, the quickest first.
+    /// All instructions of this processor, fastest first.
     pub fn available() -> Vec<Self> {
         let all = [
             #[cfg(target_arch = "x86_64")]
@@ -147,13 +148,13 @@ impl Instructions {
         all.into_iter().filter(|set| set.is_there()).collect()
     }
 
-    /// The quickest that this processor has.
+    /// The fastest instructions of this processor.
     pub fn best() -> Self {
         static BEST: OnceLock<Instructions> = OnceLock::new();
         *BEST.get_or_init(|| Self::available().first().copied().unwrap_or(Self::Portable))
     }
 
-    /// These, or the quickest where the processor lacks them.
+    /// These instructions, or the best if the processor lacks them.
     fn or_best(self) -> Self {
         if self.is_there() { self } else { Self::best() }
     }

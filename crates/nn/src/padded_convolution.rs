@@ -6,16 +6,16 @@ use crate::{
     kernel::{self, Matrix, Threads, add_product},
 };
 
-/// Numbers in a block of unfolded pixels, which is to stay in a core's cache until its product is done.
+/// Numbers in a block of unfolded pixels, which stays in a core's cache until its product is done.
 const BLOCK: usize = 128 << 10;
-/// The fewest rows of a block: the weights are read anew for each.
+/// The fewest rows in a block: each block reads all weights again.
 const FEWEST_ROWS: usize = 128;
 
-/// A convolution with square kernels of odd size over pictures in `(…, channels)` order, with zeros around the
-/// picture, so that at stride 1 it keeps its size.
+/// A convolution with square kernels of odd size over pictures in `(…, channels)` order, padded with zeros so that
+/// stride 1 keeps the size.
 ///
-/// It is one product, once the pixels under the kernel lie in a row for every output ("im2col"). The fused form does
-/// both in blocks of rows that fit in the cache, and what follows the product as well.
+/// Pixels under the kernel are unfolded into a row for every output ("im2col"), and one product follows. The fused
+/// form unfolds, multiplies and finishes blocks of rows that fit in the cache.
 pub struct PaddedConvolution {
     /// (size · size · inputs, outputs)
     weight: Tensor,
@@ -24,19 +24,20 @@ pub struct PaddedConvolution {
     stride: usize,
 }
 
-/// What follows a convolution.
+/// The operation after a convolution.
 #[derive(Clone, Copy)]
 pub enum Finish<'a> {
-    /// Nothing: its result stays as it is.
+    /// None.
     Nothing,
-    /// 0 in place of what is below 0.
+    /// ReLU.
     Relu,
-    /// The sum with another picture of the same shape, and then 0 in place of what is below 0.
+    /// Adds another picture of the same shape, then applies ReLU.
     AddRelu(&'a Tensor),
 }
 
 impl PaddedConvolution {
-    /// From weights of (outputs, inputs, size, size), with an odd `size`, and a bias of (outputs); `stride` is above 0.
+    /// Creates it from weights (outputs, inputs, size, size) with an odd `size`, and a bias (outputs). `stride` is
+    /// above 0.
     ///
     /// # Errors
     /// When `weight` has another shape.
@@ -63,9 +64,10 @@ impl PaddedConvolution {
         if let Finish::AddRelu(other) = finish {
             tensors.push(other);
         }
-        match kernel::fusible(&tensors) {
-            true => self.fused(input, finish),
-            false => self.plain(input, finish),
+        if kernel::fusible(&tensors) {
+            self.fused(input, finish)
+        } else {
+            self.plain(input, finish)
         }
     }
 
@@ -130,13 +132,13 @@ impl PaddedConvolution {
     }
 }
 
-/// A picture under a kernel.
+/// A picture and the kernel over it.
 #[derive(Clone, Copy)]
 struct Pixels {
     height: usize,
     width: usize,
     channels: usize,
-    /// Of the kernel, in both directions.
+    /// The kernel's size in both directions.
     size: usize,
     stride: usize,
 }
@@ -152,12 +154,12 @@ impl Pixels {
         self.width.div_ceil(self.stride)
     }
 
-    /// Numbers that an output sees.
+    /// Numbers that an output depends on.
     fn seen(&self) -> usize {
         self.size * self.size * self.channels
     }
 
-    /// Adds the convolution to what `begin` makes of each row of `outputs` numbers.
+    /// Adds the convolution to the values that `begin` writes into each row of `outputs` numbers.
     fn convolve(
         &self,
         output: &mut [f32],
@@ -185,7 +187,7 @@ impl Pixels {
         });
     }
 
-    /// Copies what output `row` of a batch sees, rows and columns of the kernel from the top left.
+    /// Copies the inputs of output `row` of a batch, the kernel's rows and columns from the top left.
     fn unfold(&self, row: usize, input: &[f32], seen: &mut [f32]) {
         let (columns, line) = (self.columns(), self.width * self.channels);
         let (picture, across) = (row / columns / self.rows(), row % columns);
@@ -216,7 +218,7 @@ impl Pixels {
     }
 }
 
-/// What the convolution of some rows needs.
+/// A block of rows to convolve.
 struct Block<'a> {
     pixels: &'a Pixels,
     input: &'a [f32],
@@ -225,7 +227,7 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// The rows from `first` on.
+    /// Convolves the rows from `first` on.
     fn convolve(
         &self,
         output: &mut [f32],

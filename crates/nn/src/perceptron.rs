@@ -5,7 +5,7 @@ use crate::{
     packed::{self, Finish},
 };
 
-/// Two products with a function of each number between them.
+/// A multilayer perceptron with one hidden layer: a product, an activation and a second product.
 pub struct Perceptron {
     inner: Linear,
     activation: Activation,
@@ -13,10 +13,10 @@ pub struct Perceptron {
 }
 
 impl Perceptron {
-    /// The product to the inner width, the function, and the product from it.
+    /// Creates it from its two products and the activation in between.
     ///
     /// # Panics
-    /// When `outer` does not take what `inner` gives.
+    /// When `outer` has another number of inputs than `inner` has outputs.
     pub fn new(inner: Linear, activation: Activation, outer: Linear) -> Self {
         assert_eq!(inner.outputs(), outer.inputs(), "the products go together");
         Self {
@@ -26,10 +26,10 @@ impl Perceptron {
         }
     }
 
-    /// (…, inputs) → (…, outputs), and what follows.
+    /// (…, inputs) → (…, outputs), then `then`.
     ///
     /// # Errors
-    /// When `input` has another last dimension, or what is added another shape.
+    /// When `input` has another last dimension, or the added tensor another shape.
     pub fn forward(&self, input: &Tensor, then: Then<'_>) -> Result<Tensor> {
         if let (Some(inner), Some(outer)) = (self.inner.matrix(), self.outer.matrix()) {
             let rows = input.reshape(((), inner.inputs()))?.contiguous()?;

@@ -4,10 +4,10 @@ use candle_core::Tensor;
 
 use crate::{Activation, Linear, Result, SameAxis, Then};
 
-/// A convolution of pictures that are planes of colours, followed by ReLU6 (0 below 0, 6 above 6).
+/// A convolution over pictures in colour planes, `(batch, colours, height, width)`, followed by ReLU6.
 ///
-/// It is a product with rows of what each output sees ("im2col"): row after row of the kernel, the colours of a pixel side by
-/// side. The borders are filled with zeros as by TensorFlow's `SAME`.
+/// Pixels under the kernel are unfolded into rows ("im2col"): the kernel's rows one after another, with the colours of
+/// a pixel side by side. Borders are padded with zeros as by TensorFlow's `SAME`.
 pub struct PlaneConvolution {
     pub(crate) product: Linear,
     size: usize,
@@ -15,8 +15,7 @@ pub struct PlaneConvolution {
 }
 
 impl PlaneConvolution {
-    /// Of a product with as many inputs as there are colours under a kernel of `size` x `size`, which moves by `stride` pixels,
-    /// above 0.
+    /// Creates it from a product with `size` · `size` · colours inputs. The kernel moves by `stride` pixels, above 0.
     pub fn new(product: Linear, size: usize, stride: usize) -> Self {
         Self {
             product,
@@ -45,7 +44,7 @@ impl PlaneConvolution {
             .forward_then(&Tensor::cat(&seen, 3)?, activated)
     }
 
-    /// Those of `input`, (batch, colours, height, width).
+    /// The sizes for `input`, (batch, colours, height, width).
     pub(crate) fn planes(&self, input: &Tensor) -> Result<Planes> {
         let (_, colours, height, width) = input.dims4()?;
         Ok(Planes {
@@ -57,7 +56,7 @@ impl PlaneConvolution {
     }
 }
 
-/// Planes of colours under a square kernel.
+/// Colour planes and the square kernel over them.
 #[derive(Clone, Copy)]
 pub(crate) struct Planes {
     colours: usize,
@@ -67,28 +66,29 @@ pub(crate) struct Planes {
 }
 
 impl Planes {
-    /// Of a picture.
+    /// Numbers in a picture.
     pub(crate) fn numbers(&self) -> usize {
         self.colours * self.rows.input * self.columns.input
     }
 
-    /// Numbers that an output sees.
+    /// Numbers that an output depends on.
     pub(crate) fn seen(&self) -> usize {
         self.size * self.size * self.colours
     }
 
-    /// Numbers of a line with the zeros around it, and of what is copied behind it.
+    /// Numbers in a line with its padding, and with the surplus that `unfold` copies.
     fn line(&self) -> usize {
         let seen = (self.columns.output.max(1) - 1) * self.columns.stride + self.size;
         seen.max(self.columns.before + self.columns.input) * self.colours + COPIED
     }
 
-    /// Numbers of the lines under a kernel.
+    /// Numbers in the lines under a kernel.
     pub(crate) fn lines(&self) -> usize {
         self.size * self.line()
     }
 
-    /// Writes what each of the outputs in `rows` sees of the picture that `numbers` begin with. There is room for `lines`.
+    /// Writes the inputs of each output in `rows`, of the picture at the start of `numbers`. `lines` is working
+    /// memory.
     pub(crate) fn unfold(
         &self,
         numbers: &[f32],
@@ -106,7 +106,7 @@ impl Planes {
                 for (down, line) in lines.chunks_exact(self.line()).enumerate() {
                     let from = &line[column * step..];
                     let to = &mut output[pixel * seen + down * across..];
-                    // More than is seen is quicker to copy; what follows is written afterwards.
+                    // Copying a fixed length is faster; later writes overwrite the surplus.
                     match (from.first_chunk::<COPIED>(), to.first_chunk_mut::<COPIED>()) {
                         (Some(from), Some(to)) if across <= COPIED => *to = *from,
                         _ => to[..across].copy_from_slice(&from[..across]),
@@ -116,7 +116,7 @@ impl Planes {
         }
     }
 
-    /// Brings the colours of each pixel side by side, in the lines under the kernel of the outputs of `row`.
+    /// Interleaves the colours of each pixel in the lines under the kernel, for the outputs of `row`.
     fn interleave(&self, numbers: &[f32], row: usize, lines: &mut [f32]) {
         let (colours, width) = (self.colours, self.columns.input);
         let top = row * self.rows.stride;
@@ -140,5 +140,5 @@ impl Planes {
     }
 }
 
-/// Numbers that are copied at once.
+/// Numbers copied at once.
 const COPIED: usize = 16;

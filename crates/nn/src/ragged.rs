@@ -1,15 +1,15 @@
-//! Batches of texts that are computed each at its own length: their tokens lie one after another, without padding.
+//! Ragged batches: texts' tokens one after another, without padding, each text at its own length.
 
 use candle_core::Tensor;
 
 use crate::{Error, Result};
 
-/// What `compute` makes of the texts, a row each, in their order.
+/// Computes a row for each text, in the order of `texts`.
 ///
-/// `compute` gets them sorted by length: those of one length are computed together when they follow one another.
+/// `compute` gets the texts sorted by length, because neighbours of equal length are computed together.
 ///
 /// # Errors
-/// Those of `compute`, and when it gives another number of rows.
+/// Those of `compute`, and when it returns another number of rows.
 pub fn by_length(
     texts: &[&[u32]],
     compute: impl FnOnce(&[&[u32]]) -> Result<Tensor>,
@@ -25,10 +25,10 @@ pub fn by_length(
     Ok(rows.index_select(&Tensor::new(places, rows.device())?, 0)?)
 }
 
-/// The texts as slices, of which each has to have 1 to `limit` tokens.
+/// Returns the texts as slices after checking that each has 1 to `limit` tokens.
 ///
 /// # Errors
-/// [`Error::TokenCount`] for one that has not.
+/// [`Error::TokenCount`] for a text that is empty or too long.
 pub fn checked(texts: &[Vec<u32>], limit: usize) -> Result<Vec<&[u32]>> {
     let check = |tokens: &Vec<u32>| (1..=limit).contains(&tokens.len());
     match texts.iter().find(|tokens| !check(tokens)) {
@@ -45,10 +45,10 @@ pub fn lengths(texts: &[&[u32]]) -> Vec<usize> {
     texts.iter().map(|tokens| tokens.len()).collect()
 }
 
-/// What `pool` makes of the rows of every text, (its tokens, width), a row each: (tokens, width) → (texts, …).
+/// Applies `pool` to the rows of every text: (tokens, width) → (texts, …).
 ///
 /// # Errors
-/// Those of `pool`, and when there are fewer tokens than `lengths` says.
+/// Those of `pool`, and when `lengths` exceed the number of tokens.
 pub fn pool(
     hidden: &Tensor,
     lengths: &[usize],

@@ -1,4 +1,4 @@
-//! Random numbers for tests, the same ones in each run: what is random can fail by chance alone.
+//! Random numbers for tests, the same in each run so that no test fails by chance.
 
 use std::cell::Cell;
 
@@ -8,11 +8,11 @@ use rand::{Rng, SeedableRng};
 use rand_distr::StandardNormal;
 
 thread_local! {
-    /// Each test has a thread of its own.
+    /// Each test runs in its own thread.
     static SEED: Cell<u64> = const { Cell::new(0) };
 }
 
-/// A tensor of normally distributed numbers, other ones at each call.
+/// A tensor of normally distributed numbers, different at each call.
 pub(crate) fn normal(mean: f32, deviation: f32, shape: impl Into<Shape>) -> Tensor {
     let shape = shape.into();
     let mut random = StdRng::seed_from_u64(SEED.replace(SEED.get() + 1));

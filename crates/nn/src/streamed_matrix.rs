@@ -8,18 +8,18 @@ use crate::{
     weights::Rows,
 };
 
-/// Numbers of a strip: packed, they stay in a core's second cache.
+/// Numbers in a strip; a packed strip stays in a core's second-level cache.
 const STRIP: usize = 64 << 10;
 
-/// The outputs of a strip are a multiple of this, so that none of its panels is half empty.
+/// A strip's outputs are a multiple of this, so that none of its panels is half empty.
 const WHOLE_PANELS: usize = 32;
 
-/// A weight of (outputs, inputs) that stays in its file, and its bias.
+/// A weight (outputs, inputs) that stays in its file, and its bias.
 ///
-/// Each product packs it anew, strip by strip: a [`Matrix`] of all of it would take its size in memory, and the time to fill
-/// that, which one product does not earn. The results are those of the matrix, bit by bit.
+/// Each product packs it strip by strip. A packed [`Matrix`] would need memory for all of it, which does not pay for
+/// one product. The results equal those of the matrix bit by bit.
 pub(crate) struct StreamedMatrix {
-    /// One after another.
+    /// Joined one after another.
     weights: Vec<Rows>,
     bias: Option<Vec<f32>>,
     inputs: usize,
@@ -27,16 +27,16 @@ pub(crate) struct StreamedMatrix {
     arithmetic: Arithmetic,
 }
 
-/// Some rows of one of the weights.
+/// Consecutive rows of one of the weights.
 struct Strip<'a> {
     weight: &'a Rows,
     rows: Range<usize>,
-    /// The output of the first of them.
+    /// The output of its first row.
     first: usize,
 }
 
 impl StreamedMatrix {
-    /// Of weights that have the same `inputs`, and a bias of all outputs.
+    /// Weights with the same `inputs`, and a bias for all outputs.
     pub(crate) fn new(
         weights: Vec<Rows>,
         bias: Option<Vec<f32>>,
@@ -52,7 +52,7 @@ impl StreamedMatrix {
         }
     }
 
-    /// Several with the same inputs as one, whose outputs follow one another.
+    /// Joins several with the same inputs into one with consecutive outputs.
     pub(crate) fn side_by_side(parts: &[&Self]) -> Self {
         let weights = parts.iter().flat_map(|part| part.weights.iter().cloned());
         let biases = parts.iter().map(|part| part.bias.as_deref());
@@ -69,7 +69,7 @@ impl StreamedMatrix {
         self.outputs
     }
 
-    /// `numbers`, of which each row has as many as there are inputs, times the weight, and what follows, as (rows, outputs).
+    /// Multiplies rows of `numbers`, (rows, inputs), by the weight, then `finish`: (rows, outputs).
     pub(crate) fn multiply(&self, numbers: &[f32], finish: Finish<'_>) -> Vec<f32> {
         let rows = packed::Rows::new(numbers, &self.packed(&[], None));
         let strips: Vec<Strip<'_>> = self.strips().collect();
@@ -109,7 +109,7 @@ impl StreamedMatrix {
         Matrix::pack(weights, bias, self.inputs, self.arithmetic)
     }
 
-    /// The columns of `numbers`, (rows, outputs), that are a strip's.
+    /// The strip's columns of `numbers`, (rows, outputs).
     fn columns(&self, numbers: &[f32], strip: &Strip<'_>) -> Vec<f32> {
         let rows = numbers.chunks_exact(self.outputs);
         rows.flat_map(|row| &row[strip.outputs()])
@@ -117,7 +117,7 @@ impl StreamedMatrix {
             .collect()
     }
 
-    /// (rows, outputs) from the columns of each strip.
+    /// Joins the columns of all strips to (rows, outputs).
     fn joined(&self, strips: &[Strip<'_>], products: &[Vec<f32>], rows: usize) -> Vec<f32> {
         let mut joined = Vec::with_capacity(rows * self.outputs);
         for row in 0..rows {
@@ -155,8 +155,7 @@ mod tests {
         (0..count).map(|number| (number as f32).sin())
     }
 
-    /// Weights of `element` for the numbers `weight`, three times (outputs, inputs), and `bias`, in a file that begins at
-    /// any address.
+    /// A file with a weight (outputs, inputs) three times and `bias`, stored as `element`, that begins at any address.
     fn file(inputs: usize, outputs: usize, element: Dtype) -> Arc<Contents> {
         let numbers = sines(3 * inputs * outputs);
         let weight: Vec<u8> = match element {
@@ -182,7 +181,7 @@ mod tests {
         ))
     }
 
-    /// The second third of the weight, so that it does not begin where the file's does.
+    /// Opens the second third of the weight, so that it does not begin at the file's start.
     fn open(contents: &Arc<Contents>, arithmetic: Arithmetic) -> Weights<'_> {
         let file = WeightsFile {
             place: "model.safetensors".to_owned(),
@@ -213,7 +212,7 @@ mod tests {
         let packed = open(&contents, arithmetic);
         let streamed = packed.clone().streamed();
         let random = |rows, columns| crate::random::normal(0.0, 1.0, (rows, columns));
-        // One input stands out, which int8 leaves out.
+        // One input is an outlier, which int8 leaves out.
         let factors: Vec<f32> = (0..inputs)
             .map(|input| if input == 3 { 60.0 } else { 1.0 })
             .collect();
@@ -250,7 +249,7 @@ mod tests {
 
     #[test]
     fn forms_agree_bit_by_bit() {
-        // In one strip and in several, of which the last is narrower.
+        // In one strip and in several, the last of which is narrower.
         for (inputs, outputs) in [(21, 13), (40, 1), (512, 300), (2048, 96)] {
             for instructions in Instructions::available() {
                 for precision in Precision::ALL {

@@ -1,4 +1,4 @@
-//! Tensors by name, out of the files that hold a checkpoint's weights.
+//! Reads tensors by name from the weights files of a checkpoint.
 
 mod numbers;
 mod pickle;
@@ -19,32 +19,32 @@ pub(crate) use self::rows::Rows;
 pub use self::{stored::Stored, writing::write_tensors};
 use crate::{Arithmetic, Contents, Error, Precision, Result};
 
-/// A file of weights, for [`Weights::open`].
+/// A weights file, for [`Weights::open`].
 pub struct WeightsFile<'a> {
-    /// How errors call it.
+    /// Its path, for error messages.
     pub place: String,
     /// Its bytes.
     pub contents: &'a Arc<Contents>,
-    /// What they are.
+    /// The file's format.
     pub format: WeightsFormat,
-    /// What goes, with a dot, before its tensors' names, where several files have tensors of the same name.
+    /// A prefix, followed by a dot, for its tensors' names if several files use the same names.
     pub prefix: Option<&'a str>,
 }
 
-/// The format of a file of weights.
+/// The format of a weights file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WeightsFormat {
     /// [safetensors](https://huggingface.co/docs/safetensors/index#format).
     Safetensors,
-    /// What PyTorch's `torch.save` writes, a pickle. Nothing in it is executed.
+    /// PyTorch's `torch.save` format, a pickle. Nothing in it is executed.
     Pickle,
 }
 
-/// The weights of a checkpoint below a prefix of their names, as `VarBuilder` in other candle code.
+/// A checkpoint's weights below a prefix of their names, similar to candle's `VarBuilder`.
 ///
-/// Whatever the files are, whole or sharded, safetensors or PyTorch's own, they are a list of [`Stored`] tensors once they
-/// are open. A network asks for tensors by its own names; [`named`](Self::named) says where a checkpoint of other names
-/// keeps them. Tensors come as f32, whatever they are saved in: float32, float16 or bfloat16.
+/// Files may be whole or sharded, safetensors or PyTorch; once open, all are a list of [`Stored`] tensors. A network
+/// asks for tensors by its own names; [`named`](Self::named) maps them to the checkpoint's. Tensors are returned as
+/// f32, from float32, float16 or bfloat16.
 #[derive(Clone)]
 pub struct Weights<'a> {
     source: Arc<Source<'a>>,
@@ -52,39 +52,39 @@ pub struct Weights<'a> {
     naming: fn(&str) -> Place,
     arithmetic: Arithmetic,
     streamed: bool,
-    /// `None` where nothing is to be trained.
+    /// `None` unless trainable.
     variables: Option<Arc<Mutex<BTreeMap<String, Var>>>>,
 }
 
 struct Source<'a> {
-    /// How errors call the file, the first of several.
+    /// The first file's path, for error messages.
     file: String,
     tensors: BTreeMap<String, Stored<'a>>,
     device: Device,
 }
 
-/// Where a tensor that a network asks for is kept.
+/// Where the file holds a tensor that a network asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Place {
     /// Its full name in the file.
     pub name: String,
-    /// What of it is meant.
+    /// The part of the tensor.
     pub part: Part,
 }
 
-/// What of a tensor in the file is asked for.
+/// The part of a stored tensor that a network asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// All of it.
+    /// The whole tensor.
     Whole,
-    /// The first, second or third of three of one shape that lie one after another, as queries, keys and values do: 0, 1 or 2.
+    /// One of three equal parts along the first dimension, such as queries, keys and values: 0, 1 or 2.
     Third(usize),
-    /// Rows as columns.
+    /// The transposed tensor.
     Transposed,
 }
 
 impl Place {
-    /// All of the tensor `name`.
+    /// The whole tensor `name`.
     pub fn whole(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -94,7 +94,7 @@ impl Place {
 }
 
 impl Part {
-    /// The shape of the tensor in the file, when that of the part is `shape`.
+    /// The shape of the stored tensor, given the shape of the part.
     fn stored_shape(self, shape: &[usize]) -> Vec<usize> {
         let mut stored = shape.to_vec();
         match self {
@@ -106,7 +106,7 @@ impl Part {
     }
 }
 
-/// The tensors in a file, with their names.
+/// Reads the tensors of a file, with their names.
 fn read<'a>(
     contents: &'a Arc<Contents>,
     format: WeightsFormat,
@@ -124,10 +124,10 @@ fn read<'a>(
 }
 
 impl<'a> Weights<'a> {
-    /// Reads the headers of `files`, for tensors on `device`. Of tensors of one name, the last file's counts.
+    /// Reads the headers of `files`, for tensors on `device`. If files share a tensor's name, the last one wins.
     ///
     /// # Errors
-    /// When a file is not of its format, is damaged, or is a pointer of Git LFS.
+    /// When a file has another format, is damaged, or is a Git LFS pointer.
     pub fn open(files: &[WeightsFile<'a>], device: &Device) -> Result<Self> {
         let mut tensors = BTreeMap::new();
         for file in files {
@@ -158,18 +158,18 @@ impl<'a> Weights<'a> {
         })
     }
 
-    /// No tensors at all.
+    /// No tensors.
     #[cfg(test)]
     pub(crate) fn none() -> Self {
         Self::open(&[], &Device::Cpu).expect("no file can be damaged")
     }
 
-    /// The same tensors, of which operations pack theirs for `arithmetic` where they lie in the CPU's memory.
+    /// The same tensors. Operations pack those in the CPU's memory for `arithmetic`.
     pub fn packed_for(self, arithmetic: Arithmetic) -> Self {
         Self { arithmetic, ..self }
     }
 
-    /// The same tensors, packed in bf16 where they would be packed in int8: for inputs of which bytes lose too much.
+    /// The same tensors, packed in bf16 instead of int8, for inputs that lose too much as bytes.
     pub fn at_least_bf16(mut self) -> Self {
         if self.arithmetic.precision == Precision::Int8 {
             self.arithmetic.precision = Precision::Bf16;
@@ -177,8 +177,8 @@ impl<'a> Weights<'a> {
         self
     }
 
-    /// The same tensors, which [`Linear`](crate::Linear) streams from the file at each use where it would pack them: for a
-    /// network that is used once.
+    /// The same tensors. Instead of packing them, [`Linear`](crate::Linear) streams them from the file at each use.
+    /// This pays for a network that is used once.
     pub fn streamed(self) -> Self {
         Self {
             streamed: true,
@@ -186,8 +186,9 @@ impl<'a> Weights<'a> {
         }
     }
 
-    /// The same tensors as variables: operations leave them as they are, and gradients flow to them. Those that were
-    /// asked for are in [`variables`](Self::variables).
+    /// The same tensors as variables: operations do not pack them, and gradients flow to them.
+    ///
+    /// [`variables`](Self::variables) returns those in use.
     pub fn trainable(self) -> Self {
         Self {
             variables: Some(Arc::default()),
@@ -195,35 +196,35 @@ impl<'a> Weights<'a> {
         }
     }
 
-    /// The variables by their names in the file; none where the weights are not [trainable](Self::trainable).
+    /// The variables in use, by their names in the file. Empty unless [trainable](Self::trainable).
     pub fn variables(&self) -> BTreeMap<String, Var> {
         let variables = self.variables.as_ref();
         let variables = variables.map(|variables| lock(variables).clone());
         variables.unwrap_or_default()
     }
 
-    /// How packed weights are computed with.
+    /// Precision and instructions of packed weights.
     pub(crate) fn arithmetic(&self) -> Arithmetic {
         self.arithmetic
     }
 
-    /// Whether they are to be used and not trained, on the CPU.
+    /// Whether operations pack these weights: they are on the CPU and not trainable.
     pub(crate) fn are_packed(&self) -> bool {
         self.variables.is_none() && self.device().is_cpu()
     }
 
-    /// Whether they are to be read from the file at each use.
+    /// Whether operations stream these weights from the file at each use.
     pub(crate) fn are_streamed(&self) -> bool {
         self.streamed && self.are_packed()
     }
 
-    /// The same tensors for a network that calls them otherwise: `naming` tells where the tensor is that has the full
-    /// name it is given. Dimensions of 1 in front are of no importance to it.
+    /// The same tensors for a network with other names: `naming` maps a full name to the stored tensor. Leading
+    /// dimensions of 1 may differ.
     pub fn named(self, naming: fn(&str) -> Place) -> Self {
         Self { naming, ..self }
     }
 
-    /// The weights whose names go on with `name` and a dot.
+    /// The weights below `name` and a dot.
     pub fn below(&self, name: &str) -> Self {
         Self {
             prefix: format!("{}{name}.", self.prefix),
@@ -231,22 +232,22 @@ impl<'a> Weights<'a> {
         }
     }
 
-    /// Where the tensors that it gives lie.
+    /// The device of the tensors.
     pub fn device(&self) -> &Device {
         &self.source.device
     }
 
-    /// The file, for errors; the first of several.
+    /// The first file's path, for error messages.
     pub fn file(&self) -> &str {
         &self.source.file
     }
 
-    /// Whether there is a tensor `name`.
+    /// Whether the tensor `name` exists.
     pub fn has(&self, name: &str) -> bool {
         self.source.tensors.contains_key(&self.place(name).name)
     }
 
-    /// The tensor `name` in f32, which has to have the shape `shape`.
+    /// Returns the tensor `name`, of the shape `shape`, as f32.
     ///
     /// # Errors
     /// When it is missing, or has another shape or an unreadable type.
@@ -278,7 +279,7 @@ impl<'a> Weights<'a> {
         Ok(tensor)
     }
 
-    /// The variable that is the tensor `name`, made where it wasn't asked for yet.
+    /// The variable for the tensor `name`, created at its first use.
     fn variable(
         &self,
         variables: &Mutex<BTreeMap<String, Var>>,
@@ -297,8 +298,8 @@ impl<'a> Weights<'a> {
         Ok(tensor)
     }
 
-    /// The tensor `name`, which has to have the shape `shape`, as rows that are read when they are needed; they lie in
-    /// the CPU's memory. `None` where its rows are columns in the file.
+    /// The rows of the tensor `name`, of the shape `shape`, read from the file on demand into the CPU's memory. `None`
+    /// if the stored tensor is transposed.
     pub(crate) fn rows(&self, name: &str, [count, width]: [usize; 2]) -> Result<Option<Rows>> {
         let Place { name, part } = self.place(name);
         let stored = self.stored(&name)?;
@@ -312,8 +313,7 @@ impl<'a> Weights<'a> {
         })
     }
 
-    /// The bytes of the tensor `name`, which has to have the element type `element` and the shape `shape`:
-    /// row-major, little-endian.
+    /// Returns the bytes of the tensor `name`, of the type `element` and the shape `shape`: row-major, little-endian.
     ///
     /// # Errors
     /// When it is missing, or has another shape or type.
@@ -322,7 +322,7 @@ impl<'a> Weights<'a> {
         self.stored(&name)?.bytes(&name, element, shape)
     }
 
-    /// The single number in the tensor `name`, whether it has no dimension or one.
+    /// Returns the only number of the tensor `name`, which has no dimension or one.
     ///
     /// # Errors
     /// When it is missing, or has another shape or an unreadable type.
@@ -333,7 +333,7 @@ impl<'a> Weights<'a> {
         Ok(stored.floats(&name)?.first().copied().unwrap_or_default())
     }
 
-    /// How many numbers all tensors hold together; positions and other counters are none of them.
+    /// The number of all learned parameters, without position ids and other counters.
     pub fn parameters(&self) -> u64 {
         let sizes = self
             .tensors()
@@ -341,7 +341,7 @@ impl<'a> Weights<'a> {
         sizes.sum()
     }
 
-    /// The tensors of the files that were learned, in the order of their names.
+    /// The learned tensors of all files, sorted by name.
     pub fn tensors(&self) -> impl Iterator<Item = (&str, &Stored<'a>)> {
         let learned = |(_, stored): &(&String, &Stored<'a>)| stored.element != Dtype::I64;
         let tensors = self.source.tensors.iter().filter(learned);

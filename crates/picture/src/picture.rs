@@ -333,9 +333,12 @@ mod tests {
     #[test]
     fn the_dominant_colour_is_that_of_most() {
         let striped = |red_rows: u32| {
-            let colour = |row: u32| match row < red_rows {
-                true => [250 - (row % 3) as u8, 2, 4],
-                false => [10, 200, 30],
+            let colour = |row: u32| {
+                if row < red_rows {
+                    [250 - (row % 3) as u8, 2, 4]
+                } else {
+                    [10, 200, 30]
+                }
             };
             let pixels = (0..30 * 90).flat_map(|at| colour(at / 30)).collect();
             Picture::from_rgb(30, 90, pixels).unwrap()

@@ -85,9 +85,12 @@ mod tests {
         let whole: [f64; BLOCK] =
             std::array::from_fn(|place| wave((place as f64 + 0.5) / BLOCK as f64));
         let averaged = BLOCK / count;
-        let pixel = |pixel: usize| match is_averaged {
-            true => whole[pixel * averaged..][..averaged].iter().sum::<f64>() / averaged as f64,
-            false => wave((pixel as f64 + 0.5) / count as f64),
+        let pixel = |pixel: usize| {
+            if is_averaged {
+                whole[pixel * averaged..][..averaged].iter().sum::<f64>() / averaged as f64
+            } else {
+                wave((pixel as f64 + 0.5) / count as f64)
+            }
         };
         for (row, expected) in scale.contributions().iter().zip(whole) {
             let got: f64 = (0..count).map(|place| row[place] * pixel(place)).sum();

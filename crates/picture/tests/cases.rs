@@ -63,13 +63,19 @@ fn the_exif_of_a_heic_turns_nothing() {
 
 /// EXIF of one tag, the orientation, of a type and with these values.
 fn exif(kind: u16, count: u32, values: &[u8], is_little: bool) -> Vec<u8> {
-    let short = |number: u16| match is_little {
-        true => number.to_le_bytes(),
-        false => number.to_be_bytes(),
+    let short = |number: u16| {
+        if is_little {
+            number.to_le_bytes()
+        } else {
+            number.to_be_bytes()
+        }
     };
-    let long = |number: u32| match is_little {
-        true => number.to_le_bytes(),
-        false => number.to_be_bytes(),
+    let long = |number: u32| {
+        if is_little {
+            number.to_le_bytes()
+        } else {
+            number.to_be_bytes()
+        }
     };
     let mut block = if is_little { b"II" } else { b"MM" }.to_vec();
     block.extend(short(42));
@@ -110,9 +116,10 @@ fn orientation_is_of_any_type_of_whole_numbers() {
     for is_little in [true, false] {
         for (kind, size) in [(1, 1), (6, 1), (3, 2), (8, 2), (4, 4), (9, 4)] {
             for count in [1, 2, 5] {
-                let six = match is_little {
-                    true => 6_u32.to_le_bytes()[..size].to_vec(),
-                    false => 6_u32.to_be_bytes()[4 - size..].to_vec(),
+                let six = if is_little {
+                    6_u32.to_le_bytes()[..size].to_vec()
+                } else {
+                    6_u32.to_be_bytes()[4 - size..].to_vec()
                 };
                 let block = exif(kind, count, &six.repeat(count as usize), is_little);
                 let size = decode(&with_exif(&jpeg, &block)).unwrap().size();

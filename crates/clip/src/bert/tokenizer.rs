@@ -72,9 +72,10 @@ pub(crate) fn tokenizer(
 /// Whether the files that this needs are there.
 pub(crate) fn check_tokenizer(checkpoint: &Checkpoint) -> Result<()> {
     let there = |name| checkpoint.file(name).is_some();
-    match there(TOKENIZER) || there(WORD_PIECES) {
-        true => Ok(()),
-        false => Err(checkpoint.missing(TOKENIZER)),
+    if there(TOKENIZER) || there(WORD_PIECES) {
+        Ok(())
+    } else {
+        Err(checkpoint.missing(TOKENIZER))
     }
 }
 

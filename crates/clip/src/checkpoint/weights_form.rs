@@ -44,9 +44,10 @@ impl WeightsForm {
 
 /// The format of the weights file called `name`: by its ending, as transformers and open_clip have it.
 pub(super) fn format(name: &str) -> WeightsFormat {
-    match name.ends_with(".bin") {
-        true => WeightsFormat::Pickle,
-        false => WeightsFormat::Safetensors,
+    if name.ends_with(".bin") {
+        WeightsFormat::Pickle
+    } else {
+        WeightsFormat::Safetensors
     }
 }
 

@@ -125,8 +125,9 @@ fn replace(text: &str, resolve: impl Fn(&str) -> Option<(usize, String)>) -> Cow
         replaced.push_str(&resolved);
         rest = &entity[length..];
     }
-    match rest.len() == text.len() {
-        true => Cow::Borrowed(text),
-        false => Cow::Owned(replaced + rest),
+    if rest.len() == text.len() {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(replaced + rest)
     }
 }

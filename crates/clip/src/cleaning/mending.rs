@@ -32,9 +32,10 @@ fn mend_line(line: &str, is_html: bool) -> String {
 }
 
 fn mend_once(line: &str, is_html: bool) -> String {
-    let text = match is_html {
-        true => Cow::Borrowed(line),
-        false => entities::unescape_strictly(line),
+    let text = if is_html {
+        Cow::Borrowed(line)
+    } else {
+        entities::unescape_strictly(line)
     };
     let text = mojibake::undo(&text);
     let text = mojibake::without_controls(&text);

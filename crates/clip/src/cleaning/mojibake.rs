@@ -41,13 +41,14 @@ pub(super) fn without_controls(text: &str) -> Cow<'_, str> {
     if !text.contains(is_control) {
         return Cow::Borrowed(text);
     }
-    let meant = |character: char| match is_control(character) {
-        true => {
+    let meant = |character: char| {
+        if is_control(character) {
             let byte = [character as u8];
             let meant = WINDOWS_1252.decode_without_bom_handling(&byte).0;
             meant.chars().next().unwrap_or(character)
+        } else {
+            character
         }
-        false => character,
     };
     Cow::Owned(text.chars().map(meant).collect())
 }
@@ -71,10 +72,7 @@ fn undo_parts(characters: &[char]) -> Option<String> {
         let rest = &characters[place..characters.len().min(place + LONGEST_PART)];
         let parts = Page::of_parts().filter_map(|page| page.undo_start(rest));
         // Of several as long the one of the first page.
-        let longest = parts.reduce(|best, other| match other.0 > best.0 {
-            true => other,
-            false => best,
-        });
+        let longest = parts.reduce(|best, other| if other.0 > best.0 { other } else { best });
         let longest = longest.filter(|(length, _)| {
             let part: String = rest[..*length].iter().collect();
             is_suspicious(&part)

@@ -68,9 +68,10 @@ impl TextTransformer {
 
     /// As much of a text as changes the result.
     fn needed<'a>(&self, tokens: &'a [u32]) -> &'a [u32] {
-        match self.config.causal {
-            true => &tokens[..=self.config.pooling.position(tokens)],
-            false => tokens,
+        if self.config.causal {
+            &tokens[..=self.config.pooling.position(tokens)]
+        } else {
+            tokens
         }
     }
 
@@ -78,9 +79,10 @@ impl TextTransformer {
         let positions = positions(&self.positions, texts)?;
         let hidden = (self.tokens.forward(&texts.concat())? + positions)?;
         let lengths = ragged::lengths(texts);
-        let sequences = match self.config.causal {
-            true => Sequences::causal(lengths),
-            false => Sequences::open(lengths),
+        let sequences = if self.config.causal {
+            Sequences::causal(lengths)
+        } else {
+            Sequences::open(lengths)
         };
         let used = self.used_rows(texts, hidden.device())?;
         let pooled = self.encoder.forward(&hidden, &sequences, &used)?;

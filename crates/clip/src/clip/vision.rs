@@ -52,9 +52,10 @@ impl VisionTransformer {
                 .tensor("position_embedding.weight", &[tokens, width])?
                 .unsqueeze(0)?,
             // The spelling is the checkpoints'.
-            first_norm: match config.first_norm {
-                true => Some(norm("pre_layrnorm")?),
-                false => None,
+            first_norm: if config.first_norm {
+                Some(norm("pre_layrnorm")?)
+            } else {
+                None
             },
             encoder: Encoder::new(encoder, &model.below("encoder"))?,
             pooling: config.pooling,

@@ -95,9 +95,10 @@ fn clip(section: &mut Section, sizes: &VisionConfig, dimension: usize) -> Result
         projection,
         ..sizes.clone()
     };
-    let naming = match linear {
-        true => names::trunk,
-        false => names::trunk_with_head,
+    let naming = if linear {
+        names::trunk
+    } else {
+        names::trunk_with_head
     };
     Ok(Vision::Transformer { sizes, naming })
 }

@@ -42,9 +42,12 @@ impl Bottleneck {
 
     /// (batch, height, width, inputs) → the same, or half of height and width, with the outputs.
     pub(super) fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        let shrink = |picture: &Tensor| match self.smaller {
-            true => average_pool(picture),
-            false => Ok(picture.clone()),
+        let shrink = |picture: &Tensor| {
+            if self.smaller {
+                average_pool(picture)
+            } else {
+                Ok(picture.clone())
+            }
         };
         let hidden = self.narrow.forward(input, Finish::Relu)?;
         let hidden = shrink(&self.middle.forward(&hidden, Finish::Relu)?)?;

@@ -93,9 +93,10 @@ pub(crate) struct Dense {
 impl Dense {
     pub(crate) fn new(config: &DenseConfig, weights: &Weights<'_>) -> nn::Result<Self> {
         let weights = weights.below(&config.folder).below("linear");
-        let linear = match config.bias {
-            true => Linear::new(config.inputs, config.outputs, &weights)?,
-            false => Linear::without_bias(config.inputs, config.outputs, &weights)?,
+        let linear = if config.bias {
+            Linear::new(config.inputs, config.outputs, &weights)?
+        } else {
+            Linear::without_bias(config.inputs, config.outputs, &weights)?
         };
         Ok(Self {
             linear,
@@ -106,9 +107,10 @@ impl Dense {
     /// (texts, inputs) → (texts, outputs).
     pub(crate) fn forward(&self, vectors: &Tensor) -> nn::Result<Tensor> {
         let vectors = self.linear.forward(vectors)?;
-        match self.tanh {
-            true => Ok(vectors.tanh()?),
-            false => Ok(vectors),
+        if self.tanh {
+            Ok(vectors.tanh()?)
+        } else {
+            Ok(vectors)
         }
     }
 }

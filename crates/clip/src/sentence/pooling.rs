@@ -92,9 +92,10 @@ impl PoolingJson {
                 .map(|mode| named(mode, settings))
                 .collect::<Result<_>>()?,
         };
-        match modes.is_empty() {
-            false => Ok(modes),
-            true => Err(settings.refuse("pooling_mode", "an empty list", &names())),
+        if modes.is_empty() {
+            Err(settings.refuse("pooling_mode", "an empty list", &names()))
+        } else {
+            Ok(modes)
         }
     }
 

@@ -57,9 +57,10 @@ fn below_prefix<'a>(kind: BertKind, weights: &Weights<'a>) -> Weights<'a> {
         BertKind::DistilBert => "distilbert",
     };
     let prefixed = weights.below(prefix);
-    match prefixed.has("embeddings.word_embeddings.weight") {
-        true => prefixed,
-        false => weights.clone(),
+    if prefixed.has("embeddings.word_embeddings.weight") {
+        prefixed
+    } else {
+        weights.clone()
     }
 }
 

@@ -48,15 +48,16 @@ fn attention(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Attention>
         let key_value = weights.tensor(&format!("kv.{kind}"), two)?;
         Ok(Tensor::cat(&[query, key_value], 0)?)
     };
-    let (weight, bias) = match weights.has("q.weight") {
-        true => (
+    let (weight, bias) = if weights.has("q.weight") {
+        (
             joined("weight", &[width, width], &[2 * width, width])?,
             joined("bias", &[width], &[2 * width])?,
-        ),
-        false => (
+        )
+    } else {
+        (
             weights.tensor("in_proj_weight", &[3 * width, width])?,
             weights.tensor("in_proj_bias", &[3 * width])?,
-        ),
+        )
     };
     let third = |third| -> Result<Linear> {
         let part = |tensor: &Tensor| tensor.narrow(0, third * width, width)?.contiguous();

@@ -130,9 +130,10 @@ impl VisionJson {
             return Err(settings.refuse("vision_config.vision_use_head", false, "true"));
         }
         let patch = self.patch_size.unwrap_or(16);
-        let image = match flexible {
-            true => grid(settings, self.num_patches.unwrap_or(256))?.saturating_mul(patch),
-            false => self.image_size.unwrap_or(224),
+        let image = if flexible {
+            grid(settings, self.num_patches.unwrap_or(256))?.saturating_mul(patch)
+        } else {
+            self.image_size.unwrap_or(224)
         };
         let encoder = self.encoder.resolve(settings, "vision_config", &DEFAULTS)?;
         let channels = self.num_channels.unwrap_or(3);
@@ -143,9 +144,10 @@ impl VisionJson {
 /// The edge of the square that `patches` fill.
 fn grid(settings: &Settings, patches: usize) -> Result<usize> {
     let edge = patches.isqrt();
-    match edge * edge == patches {
-        true => Ok(edge),
-        false => Err(settings.refuse("vision_config.num_patches", patches, "a square number")),
+    if edge * edge == patches {
+        Ok(edge)
+    } else {
+        Err(settings.refuse("vision_config.num_patches", patches, "a square number"))
     }
 }
 

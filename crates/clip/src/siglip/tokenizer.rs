@@ -91,9 +91,10 @@ fn gemma(json: GemmaJson, lowercase: bool) -> tokenizers::Result<tokenizers::Tok
     let spaces = Replace::new(" ", SPACE.to_string())?;
     let split = SplitPattern::String(" ".to_owned());
     let split = Split::new(split, SplitDelimiterBehavior::MergedWithPrevious, false)?;
-    let normalizers = match lowercase {
-        true => vec![Lowercase.into(), spaces.into()],
-        false => vec![spaces.into()],
+    let normalizers = if lowercase {
+        vec![Lowercase.into(), spaces.into()]
+    } else {
+        vec![spaces.into()]
     };
     let added = json.added_tokens.into_iter().map(|token| {
         let special = token.is_special();

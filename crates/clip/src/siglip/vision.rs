@@ -34,9 +34,10 @@ impl VisionTower {
         let model = weights.below("vision_model");
         let embeddings = model.below("embeddings");
         let patches = embeddings.below("patch_embedding");
-        let patches = match flexible {
-            true => PatchConvolution::of_pixels(vision.channels, width, vision.patch, &patches),
-            false => PatchConvolution::with_bias(vision.channels, width, vision.patch, &patches),
+        let patches = if flexible {
+            PatchConvolution::of_pixels(vision.channels, width, vision.patch, &patches)
+        } else {
+            PatchConvolution::with_bias(vision.channels, width, vision.patch, &patches)
         };
         Ok(Self {
             patches: patches?,

@@ -1,11 +1,11 @@
-/// Why a file of PyTorch cannot be read.
+/// Why a PyTorch file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PickleError {
-    /// It is no such file.
+    /// It has neither of PyTorch's formats.
     #[error("it begins like neither of PyTorch's formats, a zip archive or a pickle")]
     Format,
-    /// It is a program.
+    /// It is a TorchScript program.
     #[error("it is a TorchScript program, expected a dictionary of tensors")]
     TorchScript,
     /// The zip archive is damaged.
@@ -17,27 +17,27 @@ pub enum PickleError {
         /// Its name.
         entry: String,
     },
-    /// A part of the archive is compressed, which PyTorch never does.
-    #[error("the zip archive's entry `{entry}` is compressed, expected it as it is")]
+    /// A part of the archive is compressed; PyTorch never does that.
+    #[error("the zip archive's entry `{entry}` is compressed, expected it uncompressed")]
     Compressed {
         /// Its name.
         entry: String,
     },
-    /// The numbers have their bytes in the other order.
+    /// Its numbers are big-endian.
     #[error("it was written on a big-endian machine")]
     BigEndian,
     /// It ends too early.
     #[error("it is cut off")]
     Cut,
-    /// An instruction that is unknown, or that files of weights have no use for.
+    /// An unknown instruction, or one that weights do not need.
     #[error("the pickle has the unknown instruction {code:#04x} at byte {position}")]
     Instruction {
         /// The instruction.
         code: u8,
-        /// Where it is.
+        /// Its position, in bytes.
         position: usize,
     },
-    /// An instruction takes what is not there.
+    /// An instruction lacks its operands.
     #[error("the pickle is damaged: an instruction lacks its operands")]
     Stack,
     /// A text is not UTF-8.
@@ -46,13 +46,13 @@ pub enum PickleError {
     /// There are no named tensors.
     #[error("it holds no dictionary of tensors")]
     NoTensors,
-    /// A tensor's description makes no sense.
+    /// A tensor's description is inconsistent.
     #[error("a tensor in it is described in a way that makes no sense")]
     Tensor,
-    /// Tensors share their numbers in a way that would take more memory than the file has bytes.
+    /// Tensors that share their numbers would take more memory than the file has bytes.
     #[error("many tensors in it are the same numbers in another order")]
     TooManyCopies,
-    /// A tensor reaches beyond the numbers that are there.
+    /// A tensor reaches beyond its storage.
     #[error("tensor `{name}` reaches beyond its storage")]
     Storage {
         /// Its name.

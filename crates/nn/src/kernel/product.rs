@@ -2,7 +2,7 @@
 
 use gemm::Parallelism;
 
-/// A matrix that lies in a slice: the number in row r and column c is `numbers[r * row_step + c * column_step]`.
+/// A matrix in a slice: the number in row r and column c is `numbers[r * row_step + c * column_step]`.
 #[derive(Clone, Copy)]
 pub(crate) struct Matrix<'a> {
     pub(crate) numbers: &'a [f32],
@@ -13,7 +13,7 @@ pub(crate) struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// Rows one after another.
+    /// Contiguous rows.
     pub(crate) fn packed(numbers: &'a [f32], rows: usize, columns: usize) -> Self {
         Self::spaced(numbers, rows, columns, columns)
     }
@@ -54,16 +54,16 @@ impl<'a> Matrix<'a> {
 /// How many threads share an operation.
 #[derive(Clone, Copy)]
 pub enum Threads {
-    /// The one that asks for it.
+    /// The calling thread only.
     One,
-    /// Those of rayon's pool.
+    /// All threads of rayon's pool.
     All,
 }
 
-/// `output` = `output` + `factor` · `left` · `right`, with `output`'s rows one after another.
+/// `output` = `output` + `factor` · `left` · `right`; `output` has contiguous rows.
 ///
 /// # Panics
-/// When the shapes do not go together, or a slice is too short for its matrix: both are mistakes in an operation.
+/// When the shapes do not match, or a slice is too short for its matrix. Both are bugs in an operation.
 pub(crate) fn add_product(
     output: &mut [f32],
     factor: f32,
@@ -86,8 +86,8 @@ pub(crate) fn add_product(
         Threads::One => Parallelism::None,
         Threads::All => Parallelism::Rayon(rayon::current_num_threads()),
     };
-    // SAFETY: the assertions above say that every number named by sizes and steps lies in its slice, and that the
-    // shapes agree; `output` is borrowed alone, so nothing overlaps it. Steps of slices fit in `isize`.
+    // SAFETY: by the assertions above, all numbers that sizes and steps address lie in their slices, and the shapes
+    // match. `output` is borrowed mutably, so nothing overlaps it. Steps within slices fit in `isize`.
     unsafe {
         gemm::gemm(
             rows,

@@ -9,10 +9,10 @@ use super::{
 };
 use crate::Activation;
 
-/// Numbers that one thread takes at a time.
+/// Numbers that a thread processes at a time.
 const AT_ONCE: usize = 16 << 10;
 
-/// `activation` of each number.
+/// Applies `activation` to each number.
 pub(crate) fn activate(activation: Activation, numbers: &[f32]) -> Vec<f32> {
     let kernels = Kernels::of(Arithmetic::default());
     let mut output = numbers.to_vec();
@@ -21,10 +21,10 @@ pub(crate) fn activate(activation: Activation, numbers: &[f32]) -> Vec<f32> {
     output
 }
 
-/// The same in place.
+/// Applies `activation` in place.
 ///
 /// # Safety
-/// As of [`Vector`].
+/// See [`Vector`].
 #[inline(always)]
 pub(super) unsafe fn activate_all<V: Vector>(activation: Activation, numbers: &mut [f32]) {
     // SAFETY: as the caller promises.
@@ -38,10 +38,10 @@ pub(super) unsafe fn activate_all<V: Vector>(activation: Activation, numbers: &m
 }
 
 impl Activation {
-    /// The function of each number, in a register.
+    /// Applies the function to each number of a register.
     ///
     /// # Safety
-    /// As of [`Vector`].
+    /// See [`Vector`].
     #[inline(always)]
     pub(super) unsafe fn of<V: Vector>(self, x: V) -> V {
         // SAFETY: as the caller promises.
@@ -61,8 +61,8 @@ impl Activation {
     }
 }
 
-/// The normal distribution's Φ, within 2e-7: formula 7.1.26 of
-/// [Abramowitz and Stegun](https://personal.math.ubc.ca/~cbm/aands/page_299.htm) for the error function.
+/// The normal distribution function Φ, within 2e-7, by formula 7.1.26 of [Abramowitz and
+/// Stegun](https://personal.math.ubc.ca/~cbm/aands/page_299.htm) for the error function.
 #[inline(always)]
 unsafe fn normal<V: Vector>(x: V) -> V {
     // SAFETY: as the caller promises.
@@ -77,7 +77,7 @@ unsafe fn normal<V: Vector>(x: V) -> V {
         }
         let half = polynomial.times(t).times(V::all(0.5));
         let half_tail = half.times(exp(zero.minus(y.times(y))));
-        // x / |x| is the sign; the half without it is 1/2 at 0.
+        // x / |x| is the sign; `half`, Φ without its tail, is 1/2 at 0.
         let half = V::all(0.5).minus(half_tail);
         let sign = x.over(magnitude.at_least(V::all(f32::MIN_POSITIVE)));
         sign.times_plus(half, V::all(0.5))

@@ -9,27 +9,27 @@ use super::{
 };
 use crate::kernel::sum;
 
-/// Attention over queries, keys and values that are there.
+/// Multi-head attention over computed queries, keys and values.
 pub(crate) struct Heads<'a> {
     pub(crate) count: usize,
-    /// Of the sequences, in keys.
+    /// The sequences' lengths, in keys.
     pub(crate) lengths: &'a [usize],
     pub(crate) queries: Queries,
-    /// Whether a query sees only the keys up to its own place.
+    /// Whether a query sees only keys up to its own position.
     pub(crate) causal: bool,
     pub(crate) instructions: Instructions,
 }
 
-/// How many queries a sequence has.
+/// The number of queries in a sequence.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Queries {
-    /// As many as keys.
+    /// One for each key.
     All,
     /// One, which sees all keys.
     One,
 }
 
-/// A sequence: where its queries and keys begin in those of all, and how many keys it has.
+/// A sequence: the first row of its queries and of its keys, and its number of keys.
 #[derive(Clone, Copy)]
 struct Sequence {
     query: usize,
@@ -38,9 +38,10 @@ struct Sequence {
 }
 
 impl Heads<'_> {
-    /// `query`, (queries, width), over `key_value`, (keys, 2 · width), keys and values side by side: (queries, width).
+    /// Attention of `query`, (queries, width), to `key_value`, (keys, 2 · width) with each key beside its value, as
+    /// (queries, width).
     ///
-    /// One head of one sequence at a time, so that its scores stay in the cache.
+    /// Computes one head of one sequence at a time, so that its scores stay in the cache.
     pub(crate) fn attend(&self, query: &[f32], key_value: &[f32]) -> Vec<f32> {
         let keys: usize = self.lengths.iter().sum();
         let width = key_value.len() / (2 * keys.max(1));
@@ -51,7 +52,7 @@ impl Heads<'_> {
             .sum();
         assert!(
             query.len() == queries * width && width.is_multiple_of(self.count),
-            "every number of the output is of a query and a head"
+            "every number of the output belongs to a query and a head"
         );
         let sequences = self.sequences();
         let mut output = Vec::with_capacity(query.len());
@@ -61,10 +62,10 @@ impl Heads<'_> {
             let (sequence, head) = (sequences[part / self.count], part % self.count);
             self.attend_head(sequence, head, width, query, key_value, outputs);
         });
-        // SAFETY: each head has written its part of the rows of all queries, which are all numbers.
+        // SAFETY: each head has written its part of every query's row, so all numbers are initialised.
         #[expect(
             unsafe_code,
-            reason = "what is written in full need not be cleared before"
+            reason = "the loop initialises the whole buffer"
         )]
         unsafe {
             output.set_len(query.len());
@@ -134,10 +135,10 @@ impl Heads<'_> {
     }
 }
 
-/// e to the power of each score times `scale`, as shares of their sum.
+/// Softmax of the scores times `scale`, in place.
 ///
 /// # Safety
-/// As of [`Vector`].
+/// See [`Vector`].
 #[expect(unsafe_code, reason = "vector instructions")]
 #[inline(always)]
 pub(super) unsafe fn softmax<V: Vector>(scores: &mut [f32], scale: f32) {
@@ -159,7 +160,7 @@ pub(super) unsafe fn softmax<V: Vector>(scores: &mut [f32], scale: f32) {
     }
 }
 
-/// The greatest, by 16 at a time.
+/// The greatest score, found 16 at a time.
 #[inline(always)]
 fn highest(scores: &[f32]) -> f32 {
     let mut highest = [f32::NEG_INFINITY; 16];

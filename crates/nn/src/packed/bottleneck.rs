@@ -15,31 +15,31 @@ use super::{
 };
 use crate::{Activation, SameAxis, kernel::Threads, plane_convolution::Planes};
 
-/// Outputs side by side that are computed at once, so that a weight is loaded once for all of them. Grids of 224 pixels,
-/// halved again and again, are multiples of 7.
+/// Neighbouring outputs computed at once, so that each weight is loaded once for all. Sizes of feature maps, 224
+/// halved repeatedly, are multiples of 7.
 const COLUMNS: usize = 7;
 
-/// Numbers of the lines under the kernels of a panel, which are to stay in the first cache.
+/// Numbers in the lines under a panel's kernels, which must fit in the first-level cache.
 const LINES: usize = 11 << 10;
 
-/// Lanes between the convolution and the last product, for several small pictures at once: a part of the second cache.
+/// Lanes between the convolution and the last product for several small pictures: a part of the second-level cache.
 const HIDDEN: usize = 96 << 10;
 
-/// What ReLU6 gives at the most.
+/// The largest result of ReLU6.
 const SIX: f32 = 6.0;
 
-/// Bytes between the convolution and the last product, as [`Scaled`](super::finish::Scaled) has them: ReLU6 gives 0 to 6.
+/// Scale and zero point of the bytes between convolution and last product, as in [`Scaled`](super::finish::Scaled).
 static BYTES: [[f32; 2]; 16] = [[SIX / 255.0, 0.0]; 16];
 
-/// An inverted bottleneck: a product to more channels and ReLU6, a convolution within each channel and ReLU6, and a product
-/// to fewer channels.
+/// An inverted bottleneck: a product to more channels and ReLU6, a depthwise convolution and ReLU6, and a product to
+/// fewer channels.
 ///
-/// It is computed in a few rows of outputs at a time. For these, the channels of one panel after another are widened, line
-/// by line, to where the convolution reads them, and this writes the lanes of the last product's rows. So nothing that lies
-/// between the products leaves a core's second cache.
+/// It computes a few rows of outputs at a time. For these, it widens the channels of one panel after another, line by
+/// line. The convolution reads the lines and writes the input of the last product. So nothing between the products
+/// leaves a core's second-level cache.
 pub(crate) struct Bottleneck<'a> {
     pub(crate) widen: &'a Matrix,
-    /// As [`learned`] has them.
+    /// Bias and weights in the order of [`learned`].
     pub(crate) learned: &'a [f32],
     pub(crate) size: usize,
     /// The axes of the convolution.
@@ -48,17 +48,17 @@ pub(crate) struct Bottleneck<'a> {
     pub(crate) project: &'a Matrix,
 }
 
-/// What is widened.
+/// The input of the first product.
 #[derive(Clone, Copy)]
 pub(crate) enum Source<'a> {
     /// (pictures, height, width, channels)
     Pixels(&'a [f32]),
-    /// Planes of colours, of which the first product sees what is under a kernel.
+    /// Colour planes; the first product sees the pixels under a kernel.
     Planes(&'a [f32], Planes),
 }
 
-/// Bias and weights of the convolution, panel by panel: the bias of its channels, then their weights at each place of the
-/// kernel; filled up with zeros. `weight` is (places, channels).
+/// The convolution's bias and weights, panel by panel: the bias of its channels, then their weights at each position
+/// of the kernel, padded with zeros. `weight` is (positions, channels).
 pub(crate) fn learned(weight: &[f32], bias: &[f32], widen: &Matrix) -> Aligned {
     let mut learned = Vec::new();
     for panel in 0..widen.panels() {
@@ -73,7 +73,7 @@ pub(crate) fn learned(weight: &[f32], bias: &[f32], widen: &Matrix) -> Aligned {
     Aligned::copy(&learned)
 }
 
-/// Some rows of outputs of some pictures, of which only the lines from `fresh` on are not widened yet.
+/// Some rows of outputs of some pictures. Lines before `fresh` are already widened.
 #[derive(Clone)]
 struct Pass {
     pictures: Range<usize>,
@@ -81,10 +81,10 @@ struct Pass {
     fresh: usize,
 }
 
-/// The lanes of the pixels that a pass widens.
+/// The lanes of the pixels to widen.
 struct Lanes<'a> {
     lanes: &'a [u32],
-    /// From one pixel to the next.
+    /// Lanes from one pixel to the next.
     stride: usize,
     scales: &'a [[f32; 2]],
     /// Pixels from one picture to the next.
@@ -92,7 +92,7 @@ struct Lanes<'a> {
 }
 
 impl Bottleneck<'_> {
-    /// The outputs of `pictures` pictures: (pictures, rows, columns, outputs), with `addend` of the same shape.
+    /// Returns the outputs of `pictures` pictures: (pictures, rows, columns, outputs). `addend` has the same shape.
     pub(crate) fn forward(
         &self,
         source: Source<'_>,
@@ -115,7 +115,7 @@ impl Bottleneck<'_> {
             outputs,
         };
         let rows = self.rows.output;
-        // The lines that two parts see are widened twice.
+        // Each part widens all lines that it sees, so lines at a boundary are widened twice.
         let parts = (rows / self.size).clamp(1, rayon::current_num_threads());
         match threads {
             Threads::One => run.rows(0..pictures, 0..rows, threads),
@@ -131,25 +131,25 @@ impl Bottleneck<'_> {
         output
     }
 
-    /// Pixels of a line under the kernels: the padding, the picture's, and what whole groups of outputs see.
+    /// Pixels in a line under the kernels: padding, picture, and the surplus that whole groups of outputs see.
     fn pixels(&self) -> usize {
         let outputs = self.columns.output.next_multiple_of(COLUMNS);
         let seen = (outputs - 1) * self.columns.stride + self.size;
         seen.max(self.columns.before + self.columns.input)
     }
 
-    /// Numbers of a line of the widest panel.
+    /// Numbers in a line of the widest panel.
     fn line(&self) -> usize {
         self.pixels() * self.widen.panel(0).width
     }
 
-    /// Rows of outputs that are computed at once.
+    /// Rows of outputs computed at once.
     fn step(&self) -> usize {
         let lines = LINES / self.line();
         1 + lines.saturating_sub(self.size) / self.rows.stride
     }
 
-    /// The lines under so many rows of outputs.
+    /// Lines under this many rows of outputs.
     fn lines(&self, rows: usize) -> usize {
         (rows - 1) * self.rows.stride + self.size
     }
@@ -170,7 +170,7 @@ impl Bottleneck<'_> {
     }
 }
 
-/// A bottleneck at work.
+/// One computation of a bottleneck.
 struct Run<'a> {
     of: &'a Bottleneck<'a>,
     source: Source<'a>,
@@ -179,15 +179,16 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// The outputs of `rows` of `pictures`, all of them or a part that no other thread has.
+    /// Computes the outputs of `rows` of `pictures`. No other thread may write them.
     fn rows(&self, pictures: Range<usize>, rows: Range<usize>, threads: Threads) {
         let step = self.of.step();
         if rows.len() <= step {
             let lanes = rows.len() * self.of.columns.output * self.of.hidden_stride();
-            // The outputs of parts of pictures do not follow one another.
-            let together = match rows.len() == self.of.rows.output {
-                true => (HIDDEN / lanes).max(1),
-                false => 1,
+            // Parts of different pictures are not contiguous in the output.
+            let together = if rows.len() == self.of.rows.output {
+                (HIDDEN / lanes).max(1)
+            } else {
+                1
             };
             for start in pictures.clone().step_by(together) {
                 let pictures = start..pictures.end.min(start + together);
@@ -220,7 +221,7 @@ impl Run<'_> {
         }
     }
 
-    /// `lines` hold those of all panels from one pass to the next; where there are none, no lines are kept.
+    /// Computes one pass. `lines` keep the widened lines of all panels for the next pass; if empty, no lines are kept.
     fn pass(&self, pass: &Pass, lines: &mut [f32], threads: Threads) {
         let of = self.of;
         let count = pass.pictures.len() * pass.rows.len() * of.columns.output;
@@ -251,7 +252,7 @@ impl Run<'_> {
         self.project(pass, bytemuck::cast_slice(&hidden), count, threads);
     }
 
-    /// Widens one panel and convolves it.
+    /// Widens and convolves one panel.
     fn panel(
         &self,
         pass: &Pass,
@@ -282,7 +283,7 @@ impl Run<'_> {
         }
     }
 
-    /// Writes the fresh lines of a panel, with the zeros beside them.
+    /// Writes the fresh lines of a panel and their padding.
     fn widen(
         &self,
         pass: &Pass,
@@ -315,7 +316,7 @@ impl Run<'_> {
         }
     }
 
-    /// The outputs of a pass, from what its convolution gave.
+    /// Computes the last product of a pass from the convolution's results.
     fn project(&self, pass: &Pass, hidden: &[u32], count: usize, threads: Threads) {
         let of = self.of;
         let (matrix, stride) = (of.project, of.hidden_stride());
@@ -341,7 +342,7 @@ impl Run<'_> {
         }
     }
 
-    /// What `work` makes of the lanes of the fresh lines.
+    /// Calls `work` with the lanes of the fresh lines.
     fn with_lanes(&self, pass: &Pass, work: impl FnOnce(&Lanes<'_>)) {
         let of = self.of;
         let seen = of.seen(&pass.rows);
@@ -411,20 +412,20 @@ impl Run<'_> {
 
 /// The channels of one panel in some rows of outputs of one picture.
 pub(super) struct Strip<'a> {
-    /// The panel's part of what [`learned`] gives.
+    /// The panel's part of [`learned`].
     learned: &'a [f32],
-    /// Channels.
+    /// The number of channels.
     width: usize,
-    /// Of the kernel, in both directions.
+    /// The kernel's size in both directions.
     size: usize,
-    /// Lines of [pixels](Bottleneck::pixels), the channels of a pixel side by side. Line n of the padded picture is the
-    /// n-th, counted around.
+    /// Lines of [pixels](Bottleneck::pixels), with a pixel's channels side by side, as a ring buffer: line n of the
+    /// padded picture is at n modulo their number.
     lines: &'a [f32],
     pixels: usize,
     /// Rows and columns.
     axes: [SameAxis; 2],
     rows: Range<usize>,
-    /// Of what is written, from the panel's first lane on.
+    /// The format of the written lanes, which begin with the panel's first.
     precision: Precision,
     hidden: Outputs,
 }
@@ -433,7 +434,7 @@ impl Strip<'_> {
     /// Writes the lanes of all outputs.
     ///
     /// # Safety
-    /// As of [`Vector`]; nobody else has these lanes.
+    /// See [`Vector`]. No other thread may access these lanes.
     #[inline(always)]
     pub(super) unsafe fn compute<V: Vector>(&self) {
         let registers = self.width / V::LENGTH;
@@ -448,7 +449,7 @@ impl Strip<'_> {
         }
     }
 
-    /// Compiled for the kernels that there are in networks, and for any.
+    /// Compiled for the usual kernel sizes, and once for any size.
     #[inline(always)]
     unsafe fn with_kernel<V: Vector, const N: usize>(&self) {
         let stride = self.axes[1].stride;
@@ -483,8 +484,8 @@ impl Strip<'_> {
         }
     }
 
-    /// A group of outputs, whose kernel begins at line `top` of the padded picture and the line's `pixel`; of its lines only
-    /// those of `down` are in the picture.
+    /// Sums for a group of outputs whose kernel begins at line `top` of the padded picture and at `pixel` of a line.
+    /// Only the kernel's lines `down` lie in the picture.
     #[inline(always)]
     unsafe fn sums<V: Vector, const N: usize>(
         &self,
@@ -498,7 +499,7 @@ impl Strip<'_> {
         let ring = self.lines.len() / line;
         assert!(down.end <= size && self.learned.len() >= (1 + size * size) * width);
         assert!(ring > 0 && self.pixels >= pixel + (COLUMNS - 1) * stride + size);
-        // SAFETY: the assertions say that bias, weights and pixels are there; and as the caller promises.
+        // SAFETY: by the assertions, bias, weights and pixels are in bounds; the rest as the caller promises.
         unsafe {
             let bias = self.learned.as_ptr();
             let mut sums = [[V::all(0.0); N]; COLUMNS];
@@ -532,7 +533,7 @@ impl Strip<'_> {
         }
     }
 
-    /// ReLU6 of the first `count` sums, as the lanes of the outputs from `place` on.
+    /// Applies ReLU6 to the first `count` sums and writes them as the lanes of the outputs from `place` on.
     #[inline(always)]
     unsafe fn write<V: Vector, const N: usize>(
         &self,
@@ -544,13 +545,13 @@ impl Strip<'_> {
         let stride = self.hidden.stride();
         let length = (count - 1) * stride + lanes;
         let to = self.hidden.part_of(place * stride, length);
-        // The sums stay in registers where their places are known.
+        // Fixed indices keep the sums in registers.
         for (pixel, sums) in sums.iter().enumerate() {
             if pixel == count {
                 break;
             }
             let to = to.wrapping_add(pixel * stride);
-            // SAFETY: `part_of` looked whether there are so many lanes; and as the caller promises.
+            // SAFETY: `part_of` checks the bounds; the rest as the caller promises.
             unsafe {
                 for (register, sum) in sums.iter().enumerate() {
                     let (number, place) = (Activation::Relu6.of(*sum), register * V::LENGTH);

@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use super::{Precision, matrix::Matrix, rows::Rows, vector::Vector};
 use crate::Activation;
 
-/// What follows a product, in this order.
+/// Operations after a product, in this order.
 #[derive(Clone, Copy)]
 pub(crate) struct Finish<'a> {
     pub(crate) activation: Option<Activation>,
@@ -23,44 +23,44 @@ impl Finish<'_> {
     };
 }
 
-/// What turns the sums of a tile into outputs.
+/// All that turns the sums of a product's tiles into outputs.
 pub(super) struct Finishing<'a> {
     pub(super) rows: &'a Rows<'a>,
     pub(super) matrix: &'a Matrix,
-    /// For each of the rows' outliers, its weights in all outputs.
+    /// The weights of each outlier in `rows`, by output.
     pub(super) outlier_weights: &'a [Vec<f32>],
     pub(super) finish: Finish<'a>,
 }
 
-/// What the sums of a tile become while they are in registers, and where the outputs belong.
+/// What turns the sums of one tile into outputs while they are in registers, and where it writes them.
 #[derive(Clone, Copy)]
 pub(super) struct Ending<'a> {
-    /// Of the panel's outputs, as all that there is by output.
+    /// The bias of the panel's outputs.
     pub(super) bias: &'a [f32],
-    /// Of int8.
+    /// For int8 only.
     pub(super) scaled: Option<Scaled<'a>>,
     pub(super) relu6: bool,
-    /// Numbers to add, from the first of the tile on, in rows as far apart as those of the output.
+    /// Numbers to add, from the tile's first on; rows are as far apart as in `outputs`.
     pub(super) addend: Option<&'a [f32]>,
-    /// From the first of the tile on.
+    /// The outputs, from the tile's first on.
     pub(super) outputs: Outputs,
-    /// The panel's outputs that are written.
+    /// The number of the panel's outputs to write.
     pub(super) wanted: usize,
 }
 
-/// What the sums of bytes are multiplied by.
+/// The factors that turn sums of bytes into numbers.
 #[derive(Clone, Copy)]
 pub(super) struct Scaled<'a> {
-    /// By output.
+    /// The scale of each output.
     pub(super) scales: &'a [f32],
-    /// By output, the sum of its bytes.
+    /// The sum of each output's bytes.
     pub(super) totals: &'a [f32],
-    /// By row, what its bytes are multiplied by, and which of them stands for 0.
+    /// Scale and zero point of each row.
     pub(super) rows: &'a [[f32; 2]],
 }
 
 impl Ending<'_> {
-    /// Whether there is what `count` rows of a panel so wide need, of `scaled` sums or others.
+    /// Checks that the slices are long enough for `count` rows of `width` outputs, and that `scaled` matches.
     pub(super) fn check(&self, (count, width): (usize, usize), scaled: bool) {
         let last = (count - 1) * self.outputs.stride + self.wanted;
         assert!(self.wanted <= width && self.bias.len() >= width);
@@ -73,10 +73,11 @@ impl Ending<'_> {
         }));
     }
 
-    /// Shifts, activates and writes a tile; scales it before where it is of `SCALED` sums.
+    /// Scales (only with `SCALED`), shifts, activates and writes a tile.
     ///
     /// # Safety
-    /// As of [`Vector`]; the ending was [checked](Self::check) for so many rows and registers, and nobody else has these outputs.
+    /// See [`Vector`]. [`check`](Self::check) must have passed for these rows and registers, and no other thread may
+    /// access these outputs.
     #[inline(always)]
     pub(super) unsafe fn write<
         V: Vector,
@@ -113,7 +114,7 @@ impl Ending<'_> {
         for register in 0..VECTORS {
             let column = register * V::LENGTH;
             let left = self.wanted.saturating_sub(column);
-            // SAFETY: as the caller promises; what is read and written of `addend` and output was checked.
+            // SAFETY: as the caller promises; `check` covers all reads and writes of `addend` and output.
             unsafe {
                 let bias = V::load(self.bias.as_ptr().add(column));
                 let (mut scales, mut totals) = (bias, bias);
@@ -160,13 +161,13 @@ pub(super) struct TileOf<'a> {
     /// The tile's first row and output.
     pub(super) row: usize,
     pub(super) column: usize,
-    /// Outputs of a row of `sums`; the last of them may lie beyond the matrix.
+    /// Outputs in a row of `sums`; the last of them may lie beyond the matrix.
     pub(super) width: usize,
     pub(super) sums: &'a [u32],
     pub(super) outputs: Outputs,
 }
 
-/// The numbers that a product writes, of which each tile writes its own.
+/// The output of a product, of which each tile writes its part.
 #[derive(Clone, Copy)]
 pub(super) struct Outputs {
     first: *mut f32,
@@ -179,13 +180,13 @@ pub(super) struct Outputs {
     unsafe_code,
     reason = "tiles of one output are written by several threads"
 )]
-// SAFETY: tiles do not overlap, so that no two threads write one number.
+// SAFETY: tiles do not overlap, so no two threads write the same number.
 unsafe impl Send for Outputs {}
 // SAFETY: as above.
 unsafe impl Sync for Outputs {}
 
 impl Outputs {
-    /// Rows that begin `stride` numbers apart.
+    /// Uninitialised rows that begin `stride` numbers apart.
     pub(super) fn of(numbers: &mut [MaybeUninit<f32>], stride: usize) -> Self {
         Self {
             first: numbers.as_mut_ptr().cast(),
@@ -194,7 +195,7 @@ impl Outputs {
         }
     }
 
-    /// The same of numbers that are there.
+    /// Initialised rows that begin `stride` numbers apart.
     pub(super) fn over(numbers: &mut [f32], stride: usize) -> Self {
         Self {
             first: numbers.as_mut_ptr(),
@@ -208,14 +209,14 @@ impl Outputs {
         self.stride
     }
 
-    /// Where the number `start` is, from which on there are `count`.
+    /// A pointer to the number `start`, checked to be followed by `count` numbers.
     #[inline(always)]
     pub(super) fn part_of(self, start: usize, count: usize) -> *mut f32 {
         assert!(start + count <= self.length, "a part lies in the output");
         self.first.wrapping_add(start)
     }
 
-    /// Those from the number `start` on.
+    /// The outputs from the number `start` on.
     pub(super) fn from(self, start: usize) -> Self {
         assert!(start <= self.length, "a part lies in the output");
         Self {
@@ -228,7 +229,7 @@ impl Outputs {
     /// `count` numbers from `start` on.
     ///
     /// # Safety
-    /// Nobody else has them.
+    /// No other thread may access them.
     #[expect(
         unsafe_code,
         reason = "tiles of one output are written by several threads"
@@ -236,7 +237,7 @@ impl Outputs {
     #[inline(always)]
     unsafe fn part<'a>(self, start: usize, count: usize) -> &'a mut [f32] {
         assert!(start + count <= self.length, "a tile lies in the output");
-        // SAFETY: within the output, and the caller promises that it is this tile's alone.
+        // SAFETY: within the output, and the caller promises exclusive access.
         unsafe { std::slice::from_raw_parts_mut(self.first.add(start), count) }
     }
 }
@@ -245,7 +246,7 @@ impl Finishing<'_> {
     /// Scales, shifts, activates and writes a tile.
     ///
     /// # Safety
-    /// As of [`Vector`].
+    /// See [`Vector`].
     #[inline(always)]
     pub(super) unsafe fn apply<V: Vector>(&self, tile: &TileOf<'_>) {
         let columns = self.matrix.outputs();
@@ -260,7 +261,7 @@ impl Finishing<'_> {
                 let addend = self.finish.addend;
                 let addend = addend.map(|addend| &addend[row * columns + column..][..wanted]);
                 let place = row * tile.outputs.stride + column;
-                // SAFETY: these are the tile's outputs, which no other tile has; and as the caller promises.
+                // SAFETY: no other tile has these outputs; the rest as the caller promises.
                 unsafe {
                     let numbers = self.activated(self.shifted::<V>(row, column, sums));
                     let output = tile.outputs.part(place, wanted);
@@ -270,11 +271,11 @@ impl Finishing<'_> {
         }
     }
 
-    /// The sums of a row as the product has them, with the bias.
+    /// The sums of a row as numbers, plus the bias.
     #[inline(always)]
     unsafe fn shifted<V: Vector>(&self, row: usize, column: usize, sums: &[u32]) -> V {
         assert_eq!(sums.len(), V::LENGTH);
-        // SAFETY: as the caller promises, and there are so many sums.
+        // SAFETY: as the caller promises, and the assertion checks the length.
         unsafe {
             let numbers = match self.matrix.precision() {
                 Precision::Int8 => self.scaled(row, column, sums),
@@ -291,7 +292,7 @@ impl Finishing<'_> {
     unsafe fn scaled<V: Vector>(&self, row: usize, column: usize, sums: &[u32]) -> V {
         let (scale, zero) = self.rows.scale(row);
         let (scales, totals) = self.matrix.scales();
-        // SAFETY: as the caller promises, and `at` looks whether there are so many.
+        // SAFETY: as the caller promises, and `at` checks the bounds.
         unsafe {
             let numbers = V::load_difference(sums.as_ptr(), zero, at(totals, column, V::LENGTH));
             let scales = V::load(at(scales, column, V::LENGTH));
@@ -316,10 +317,10 @@ impl Finishing<'_> {
     }
 }
 
-/// Writes as many of `numbers` as there are places in `output`.
+/// Writes as many of `numbers` as `output` has room for.
 #[inline(always)]
 unsafe fn write<V: Vector>(numbers: V, addend: Option<&[f32]>, output: &mut [f32]) {
-    // SAFETY: as the caller promises; whole registers are only written and read where they fit.
+    // SAFETY: as the caller promises; whole registers are only read and written where they fit.
     unsafe {
         if output.len() == V::LENGTH {
             let numbers = match addend {
@@ -338,7 +339,7 @@ unsafe fn write<V: Vector>(numbers: V, addend: Option<&[f32]>, output: &mut [f32
     }
 }
 
-/// Where in `numbers` those from `start` on begin, of which there are `count`.
+/// A pointer to `numbers[start]`, checked to be followed by `count` numbers.
 #[inline(always)]
 fn at<T>(numbers: &[T], start: usize, count: usize) -> *const T {
     numbers[start..start + count].as_ptr()

@@ -1,9 +1,9 @@
 //! The innermost loops: a tile of a product, by instruction set and precision.
 //!
-//! All have one shape. Numbers lie in *lanes* of 32 bits: one f32, two bf16 or four bytes, whose products with the lane
-//! of the other side are summed into the lane of the result. A *panel* holds the weights of [`Kernels::width`] outputs:
-//! for each lane of the inner dimension, those of all its outputs one after another. A tile is up to
-//! [`Kernels::rows`] rows of input by one panel; its sums stay in registers from first to last.
+//! All have one structure, known from [BLIS](https://doi.org/10.1145/2764454). Numbers lie in *lanes* of 32 bits: one
+//! f32, two bf16 or four bytes. The products of two lanes are summed into one lane of the result. A *panel* holds the
+//! weights of [`Kernels::width`] outputs: for each lane of the inner dimension, those of all its outputs side by side.
+//! A *tile* is up to [`Kernels::rows`] rows of input by one panel; its sums stay in registers from first to last.
 
 #![expect(
     unsafe_code,
@@ -29,14 +29,15 @@ use super::{
 };
 use crate::Activation;
 
-/// The sums of one tile, as the lanes of registers: rows x [`Kernels::width`], of f32, or of i32 in int8; added to those
-/// that are there where there are to be `more`.
+/// Computes the sums of one tile in registers: rows x [`Kernels::width`], as f32, or i32 for int8.
+///
+/// With `more`, they are added to `sums`; otherwise they replace them. With an `ending`, they become outputs in their
+/// registers instead, and `sums` is not used.
 ///
 /// # Safety
-/// `rows` begins as many rows as the function is for, `stride` lanes apart; each, and `panel`, has `lanes` lanes, a panel
-/// as many times its width. `sums` has room for rows x width lanes, which are filled where there are to be `more`. The
-/// processor has the function's instructions. With an `ending`, which is of as many rows, the sums become outputs in their
-/// registers, and `sums` stays as it is.
+/// `rows` points to as many rows as the function is for, `stride` lanes apart, each of `lanes` lanes. `panel` has
+/// `lanes` times its width. `sums` has room for rows x width lanes, initialised if `more`. `ending` is checked for as
+/// many rows. The processor has the function's instructions.
 pub(super) type Tile = unsafe fn(
     rows: *const u32,
     stride: usize,
@@ -47,18 +48,18 @@ pub(super) type Tile = unsafe fn(
     ending: Option<&Ending<'_>>,
 );
 
-/// The loops of one instruction set and precision.
+/// The loops for one instruction set and precision.
 #[derive(Clone, Copy)]
 pub(super) struct Kernels {
     /// Outputs in a panel: two registers of 32-bit lanes. The last panel of a matrix may be half as wide.
     pub(super) width: usize,
-    /// The most rows of a tile.
+    /// The most rows in a tile.
     pub(super) rows: usize,
-    /// Whether the sums are of bytes, which are to be scaled.
+    /// Whether the sums are of bytes and must be scaled.
     scaled: bool,
-    /// By rows less one, of whole panels.
+    /// Tiles by whole panels; the one for n rows is at n - 1.
     whole: &'static [Tile],
-    /// The same of half panels.
+    /// The same for half panels.
     half: &'static [Tile],
     finish: Apply,
     convert: Convert,
@@ -72,29 +73,29 @@ pub(super) struct Kernels {
     weights: WeightsOfInput,
 }
 
-/// What follows the sums, compiled for one instruction set, which the processor has to have.
+/// [`Finishing::apply`], compiled for one instruction set, which the processor must have.
 type Apply = unsafe fn(&Finishing<'_>, &TileOf<'_>);
-/// As [`convert`](super::rows::convert), likewise.
+/// [`convert`](super::rows::convert), likewise.
 type Convert = unsafe fn(Precision, &[f32], &[usize], &mut [u32]) -> (f32, i32);
-/// As [`largest`](super::rows::largest), likewise.
+/// [`largest`](super::rows::largest), likewise.
 type Largest = unsafe fn(&[f32], &mut [f32]);
-/// As [`pack`](super::matrix::pack), likewise.
+/// [`pack`](super::matrix::pack), likewise.
 type Pack = unsafe fn(Precision, &[f32], &mut [u32]) -> (f32, i32);
-/// As [`softmax`](super::attention::softmax), likewise.
+/// [`softmax`](super::attention::softmax), likewise.
 type Softmax = unsafe fn(&mut [f32], f32);
-/// As [`activate_all`](super::activation::activate_all), likewise.
+/// [`activate_all`](super::activation::activate_all), likewise.
 type Activate = unsafe fn(Activation, &mut [f32]);
-/// As [`normalise_row`](super::normalisation::normalise_row), likewise.
+/// [`normalise_row`](super::normalisation::normalise_row), likewise.
 type Normalise = unsafe fn(&[f32], &[f32], &[f32], f32, &mut [MaybeUninit<f32>]);
-/// As [`Narrow::convert`], likewise.
+/// [`Narrow::convert`], likewise.
 type ConvertNarrow = unsafe fn(&Narrow<'_>, &mut [u32], &mut [[f32; 2]]);
-/// As [`OfInput::weights`], likewise.
+/// [`OfInput::weights`], likewise.
 type WeightsOfInput = unsafe fn(&OfInput<'_>, &mut [f32]);
-/// As [`Strip::compute`], likewise.
+/// [`Strip::compute`], likewise.
 type Depthwise = unsafe fn(&Strip<'_>);
 
 impl Kernels {
-    /// Those of `arithmetic`, or of other instructions where the processor lacks these, or has none of them for the precision.
+    /// The loops for `arithmetic`. Falls back to instructions that the processor has for this precision.
     pub(super) fn of(arithmetic: Arithmetic) -> Self {
         let precision = arithmetic.precision;
         match arithmetic.instructions.or_best() {
@@ -112,11 +113,11 @@ impl Kernels {
 
     /// Turns the sums of a tile into outputs.
     pub(super) fn finish(&self, finishing: &Finishing<'_>, tile: &TileOf<'_>) {
-        // SAFETY: `of` gives loops of instructions that the processor has.
+        // SAFETY: `of` selects only loops whose instructions the processor has.
         unsafe { (self.finish)(finishing, tile) }
     }
 
-    /// As [`convert`](super::rows::convert).
+    /// See [`convert`](super::rows::convert).
     pub(super) fn convert(
         &self,
         precision: Precision,
@@ -128,13 +129,13 @@ impl Kernels {
         unsafe { (self.convert)(precision, numbers, outliers, lanes) }
     }
 
-    /// As [`largest`](super::rows::largest).
+    /// See [`largest`](super::rows::largest).
     pub(super) fn largest(&self, numbers: &[f32], largest: &mut [f32]) {
         // SAFETY: as above.
         unsafe { (self.largest)(numbers, largest) }
     }
 
-    /// As [`pack`](super::matrix::pack).
+    /// See [`pack`](super::matrix::pack).
     pub(super) fn pack(
         &self,
         precision: Precision,
@@ -145,13 +146,13 @@ impl Kernels {
         unsafe { (self.pack)(precision, weights, lanes) }
     }
 
-    /// As [`softmax`](super::attention::softmax).
+    /// See [`softmax`](super::attention::softmax).
     pub(super) fn softmax(&self, scores: &mut [f32], scale: f32) {
         // SAFETY: as above.
         unsafe { (self.softmax)(scores, scale) }
     }
 
-    /// As [`normalise_row`](super::normalisation::normalise_row).
+    /// See [`normalise_row`](super::normalisation::normalise_row).
     pub(super) fn normalise(
         &self,
         input: &[f32],
@@ -164,13 +165,13 @@ impl Kernels {
         unsafe { (self.normalise)(input, weight, bias, epsilon, output) }
     }
 
-    /// Replaces each number by `activation` of it.
+    /// Applies `activation` to each number in place.
     pub(super) fn activate(&self, activation: Activation, numbers: &mut [f32]) {
         // SAFETY: as above.
         unsafe { (self.activate)(activation, numbers) }
     }
 
-    /// As [`Narrow::convert`].
+    /// See [`Narrow::convert`].
     pub(super) fn convert_narrow(
         &self,
         narrow: &Narrow<'_>,
@@ -181,19 +182,19 @@ impl Kernels {
         unsafe { (self.convert_narrow)(narrow, lanes, scales) }
     }
 
-    /// As [`OfInput::weights`].
+    /// See [`OfInput::weights`].
     pub(super) fn weights(&self, of_input: &OfInput<'_>, weights: &mut [f32]) {
         // SAFETY: as above.
         unsafe { (self.weights)(of_input, weights) }
     }
 
-    /// As [`Strip::compute`].
+    /// See [`Strip::compute`].
     pub(super) fn depthwise(&self, strip: &Strip<'_>) {
         // SAFETY: as above.
         unsafe { (self.depthwise)(strip) }
     }
 
-    /// The products of the `count` rows, `stride` lanes apart, with `panel`, ended in their registers.
+    /// Multiplies `count` rows, `stride` lanes apart, by `panel` and writes the outputs as `ending` says.
     pub(super) fn multiply(
         &self,
         rows: &[u32],
@@ -205,8 +206,8 @@ impl Kernels {
         assert!(rows.len() >= (count - 1) * stride + lanes);
         ending.check((count, panel.width), self.scaled);
         let multiply = self.tile(count, panel.width);
-        // SAFETY: the assertions say that there are so many rows, and that the ending has what it needs for them; a panel has
-        // its width in each lane. Without `more`, and with an ending, no sums are read or written.
+        // SAFETY: by the assertions, there are enough rows, and the ending was checked for them; a panel has its width
+        // in each lane. Without `more` and with an ending, `sums` is not accessed.
         unsafe {
             multiply(
                 rows.as_ptr(),
@@ -222,14 +223,15 @@ impl Kernels {
 
     /// The loop for a tile of `rows` rows by a panel of `width` outputs.
     pub(super) fn tile(&self, rows: usize, width: usize) -> Tile {
-        match width == self.width {
-            true => self.whole[rows - 1],
-            false => self.half[rows - 1],
+        if width == self.width {
+            self.whole[rows - 1]
+        } else {
+            self.half[rows - 1]
         }
     }
 }
 
-/// The tiles of 1 to so many rows, for panels of `$vectors` registers.
+/// Tiles of 1 to as many rows as given, for panels of `$vectors` registers.
 macro_rules! tiles {
     ($tile:ident, $vectors:literal, [$($rows:literal)*]) => {
         &[$($tile::<$rows, $vectors> as $crate::packed::kernel::Tile),*]
@@ -237,10 +239,11 @@ macro_rules! tiles {
 }
 use tiles;
 
-/// A tile `$name` compiled for the instructions `$features`, of registers of `$length` lanes. `$load(place)` gives those of a
-/// panel, `$all(lane)` a row's lane in all places; the sums of the type `$sum` start as `$zero`, and `$add(sum, row, panel)` adds
-/// the products of a lane. `$float(sum)` is a sum as numbers in a `$vector`; `$scaled`, whether these
-/// are to be scaled.
+/// Defines the tile `$name`, compiled for the instructions `$features` with registers of `$length` lanes.
+///
+/// `$load(place)` loads a panel's lanes, and `$all(lane)` broadcasts a row's lane. Sums of the type `$sum` start as
+/// `$zero`; `$add(sum, row, panel)` adds the products of a lane. `$float(sum)` converts a sum to numbers in a
+/// `$vector`, and `$scaled` says whether to scale these.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! tile {
     ($name:ident, $features:literal, $length:literal, $load:expr, $all:expr, $sum:ty, $zero:expr, $add:expr,
@@ -298,8 +301,8 @@ macro_rules! tile {
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use tile;
 
-/// The loops around the tiles, compiled for the instructions `$features`, and what puts both together: panels of `$width`
-/// outputs, tiles of up to `$rows` rows.
+/// Defines the other loops, compiled for the instructions `$features`, and the function that joins them with the
+/// tiles: panels of `$width` outputs, tiles of up to `$rows` rows.
 macro_rules! loops {
     ($(#[$features:meta])? $vector:ty, width: $width:expr, rows: $rows:literal) => {
         const fn kernels_of(

@@ -7,25 +7,25 @@ use super::{
     rows::{bf16, rounded},
 };
 
-/// A weight of (outputs, inputs) in panels, as the innermost loops read it, and its bias.
+/// A weight (outputs, inputs) packed in panels for the innermost loops, and its bias.
 pub(crate) struct Matrix {
     precision: Precision,
     kernels: Kernels,
     outputs: usize,
     inputs: usize,
-    /// Panel after panel; in each, lane after lane of the inputs, the outputs side by side.
+    /// Panel after panel; in each, lane after lane of the inputs, with all outputs side by side.
     lanes: Vec<u32>,
     bias: Option<Vec<f32>>,
-    /// Of int8: what the bytes of an output are multiplied by, and their sum.
+    /// For int8: the scale of each output, and the sum of its bytes.
     scales: Vec<f32>,
     totals: Vec<i32>,
-    /// The same as f32.
+    /// `totals` as f32.
     float_totals: Vec<f32>,
-    /// Of int8: what each byte lacks, in the order of `lanes`, as [`pack_lost`] has it.
+    /// For int8: the rounding error of each byte, in the order of `lanes` (see [`pack_lost`]).
     lost: Vec<u32>,
 }
 
-/// Outputs of one panel.
+/// The outputs of one panel.
 #[derive(Clone, Copy)]
 pub(super) struct Panel<'a> {
     pub(super) first: usize,
@@ -34,7 +34,7 @@ pub(super) struct Panel<'a> {
 }
 
 impl Matrix {
-    /// From the rows of several weights of (outputs, inputs), one after another.
+    /// Packs the rows of several weights (outputs, inputs), one after another.
     pub(crate) fn pack(
         weights: &[&[f32]],
         bias: Option<Vec<f32>>,
@@ -66,7 +66,7 @@ impl Matrix {
         matrix
     }
 
-    /// Of `outputs` rows in f32, each of `inputs` numbers; on this thread, for one product.
+    /// Packs `rows`, each of `inputs` numbers, on this thread for one product.
     pub(super) fn of_rows(rows: &[&[f32]], inputs: usize, arithmetic: Arithmetic) -> Self {
         let mut matrix = Self::empty(rows.len(), inputs, arithmetic);
         let mut lanes = vec![0; matrix.panel_starts_at(matrix.panels())];
@@ -84,7 +84,7 @@ impl Matrix {
         matrix
     }
 
-    /// The same of columns, each the numbers of one input in all `outputs`.
+    /// Packs columns, each with the numbers of one input for all `outputs`.
     pub(super) fn of_columns(columns: &[&[f32]], outputs: usize, arithmetic: Arithmetic) -> Self {
         let mut matrix = Self::empty(outputs, columns.len(), arithmetic);
         let mut lanes = vec![0; matrix.panel_starts_at(matrix.panels())];
@@ -131,17 +131,17 @@ impl Matrix {
         &self.kernels
     }
 
-    /// Filled up to whole panels, as all that there is by output.
+    /// The bias, padded to whole panels.
     pub(super) fn bias(&self) -> Option<&[f32]> {
         self.bias.as_deref()
     }
 
-    /// Of int8, by output: what its bytes are multiplied by, and their sum.
+    /// For int8: the scale of each output, and the sum of its bytes.
     pub(super) fn scales(&self) -> (&[f32], &[i32]) {
         (&self.scales, &self.totals)
     }
 
-    /// What the sums of a panel become, of rows with the given scales, with what follows and where it belongs.
+    /// The ending of `panel`'s tiles, with the given scales of rows, operations and outputs.
     pub(super) fn ending<'a>(
         &'a self,
         panel: Panel<'a>,
@@ -182,7 +182,7 @@ impl Matrix {
         }
     }
 
-    /// Fills what there is of each output up to whole panels, so that they are read without looking where they end.
+    /// Pads values per output to whole panels, so that they can be read without a bounds check.
     fn fill_up(&mut self) {
         let whole = self.panels() * self.kernels.width;
         if let Some(bias) = &mut self.bias {
@@ -195,8 +195,9 @@ impl Matrix {
         }
     }
 
-    /// The weights of one input in all outputs, filled up as they are; of int8, nearly exact: an input that stands out
-    /// would multiply what the bytes lack.
+    /// The weights of one input for all outputs, padded to whole panels.
+    ///
+    /// For int8, they include the rounding errors of the bytes, which an outlier would magnify.
     pub(super) fn weights_of(&self, input: usize) -> Vec<f32> {
         let (lane, byte) = (input / 4, input % 4);
         let mut weights = vec![0.0; self.scales.len()];
@@ -215,7 +216,7 @@ impl Matrix {
         weights
     }
 
-    /// The last panel is half as wide where half of it would be empty.
+    /// The last panel is half as wide if its other half would be empty.
     fn width_of(&self, panel: usize) -> usize {
         let (whole, left) = (
             self.kernels.width,
@@ -224,16 +225,17 @@ impl Matrix {
         if left <= whole / 2 { whole / 2 } else { whole }
     }
 
-    /// In `lanes`.
+    /// An index into `lanes`.
     fn panel_starts_at(&self, panel: usize) -> usize {
         let inner = self.inner_lanes();
-        match panel == self.panels() && panel > 0 {
-            true => self.panel_starts_at(panel - 1) + self.width_of(panel - 1) * inner,
-            false => panel * self.kernels.width * inner,
+        if panel == self.panels() && panel > 0 {
+            self.panel_starts_at(panel - 1) + self.width_of(panel - 1) * inner
+        } else {
+            panel * self.kernels.width * inner
         }
     }
 
-    /// Writes one panel, which is of zeros. Tells of each output what its bytes are multiplied by, and their sum.
+    /// Fills one panel, initially zeros. Returns the scale of each output and the sum of its bytes.
     fn fill(&self, panel: usize, rows: &[&[f32]], lanes: &mut [u32]) -> Vec<(f32, i32)> {
         let rows = self.rows_of(panel, rows);
         let mut converted = vec![0; rows.len() * self.inner_lanes()];
@@ -244,7 +246,7 @@ impl Matrix {
         scales
     }
 
-    /// The same of what the bytes lack.
+    /// Fills a panel of `lost`.
     fn fill_lost(&self, panel: usize, rows: &[&[f32]], lanes: &mut [u32]) {
         let rows = self.rows_of(panel, rows);
         let mut converted = vec![0; rows.len() * self.inner_lanes()];
@@ -256,13 +258,13 @@ impl Matrix {
         self.interleave(panel, &converted, lanes);
     }
 
-    /// Those of a panel.
+    /// The rows of a panel.
     fn rows_of<'a, 'b>(&self, panel: usize, rows: &'b [&'a [f32]]) -> &'b [&'a [f32]] {
         let (first, width) = (panel * self.kernels.width, self.width_of(panel));
         &rows[first..(first + width).min(rows.len())]
     }
 
-    /// Brings lanes of one output after another into the order of a panel.
+    /// Interleaves the lanes of consecutive outputs into the order of a panel.
     fn interleave(&self, panel: usize, converted: &[u32], lanes: &mut [u32]) {
         let (inner, width) = (self.inner_lanes(), self.width_of(panel));
         // In blocks that stay in the cache.
@@ -280,14 +282,15 @@ impl Matrix {
     }
 }
 
-/// Of a panel, where there is none.
+/// The bias of a panel without one.
 static NO_BIAS: [f32; 32] = [0.0; 32];
 
 /// Lanes of a panel that are written together.
 const IN_BLOCK: usize = 64;
 
-/// Writes the weights of one output into `lanes`. Tells, of int8, what the bytes are multiplied by, of which the largest is
-/// 127, and their sum.
+/// Writes the weights of one output into `lanes`.
+///
+/// For int8, returns their scale, with 127 for the largest weight, and the sum of the bytes.
 #[inline(always)]
 pub(super) fn pack(precision: Precision, weights: &[f32], lanes: &mut [u32]) -> (f32, i32) {
     match precision {
@@ -314,12 +317,12 @@ pub(super) fn pack(precision: Precision, weights: &[f32], lanes: &mut [u32]) -> 
     (1.0, 0)
 }
 
-/// The bytes of one input in the outputs of a panel, and what they lack.
+/// The bytes of one input for the outputs of a panel, and their rounding errors.
 pub(super) struct OfInput<'a> {
     bytes: &'a [u32],
     lost: &'a [u32],
     scales: &'a [f32],
-    /// Which of a lane's.
+    /// The position of the byte in its lane.
     byte: usize,
 }
 
@@ -336,10 +339,10 @@ impl OfInput<'_> {
     }
 }
 
-/// The parts that what a byte lacks is counted in: at most half of them.
+/// Units of rounding errors in a byte: an error is at most half of them.
 const PARTS: f32 = 254.0;
 
-/// Writes into `lanes` what the bytes of the weights of one output lack, which are multiplied by `scale`.
+/// Writes the rounding errors of one output's bytes, whose scale is `scale`, into `lanes`.
 fn pack_lost(weights: &[f32], scale: f32, lanes: &mut [u32]) {
     let bytes: &mut [i8] = bytemuck::cast_slice_mut(lanes);
     for (byte, weight) in bytes.iter_mut().zip(weights) {

@@ -5,10 +5,10 @@ use rayon::prelude::*;
 use super::{Arithmetic, Instructions, Precision, kernel::Kernels};
 use crate::kernel::sum;
 
-/// The least work, in numbers, worth handing to another thread.
+/// The smallest work, in numbers, worth handing to another thread.
 const GRAIN: usize = 16 << 10;
 
-/// Every row of `input`, as long as `weight` and `bias`, with mean 0 and variance 1, times `weight`, plus `bias`.
+/// Normalises every row of `input` to mean 0 and variance 1, times `weight`, plus `bias`. Rows are as long as these.
 pub(crate) fn normalise(
     input: &[f32],
     weight: &[f32],
@@ -23,7 +23,7 @@ pub(crate) fn normalise(
     let width = weight.len();
     assert!(
         width == bias.len() && input.len().is_multiple_of(width),
-        "the rows are as long as what is learned"
+        "the rows are as long as the weight and the bias"
     );
     let at_once = GRAIN.div_ceil(width.max(1)) * width;
     let mut output = Vec::with_capacity(input.len());
@@ -40,7 +40,7 @@ pub(crate) fn normalise(
     // SAFETY: `normalise` writes all numbers of a row.
     #[expect(
         unsafe_code,
-        reason = "what is written in full need not be cleared before"
+        reason = "the loop initialises the whole buffer"
     )]
     unsafe {
         output.set_len(input.len());
@@ -48,7 +48,7 @@ pub(crate) fn normalise(
     output
 }
 
-/// One row.
+/// Normalises one row.
 #[inline(always)]
 pub(super) fn normalise_row(
     input: &[f32],

@@ -9,40 +9,42 @@ use super::{
 };
 use crate::Activation;
 
-/// Lanes of the inner dimension that are summed before the next ones' turn: a panel of so many stays in the second cache.
+/// Lanes of the inner dimension that are summed at a time: a panel of this many stays in the second-level cache.
 const MOST_LANES: usize = 1024;
 
-/// What so many lanes of a task's input rows take of that cache, in lanes.
+/// The part of that cache for a task's input rows, in lanes.
 const BLOCK: usize = 96 << 10;
 
-/// The most rows that are multiplied twice before the next ones' turn.
+/// The most rows in a block of [`multiply_twice`].
 const TWICE_ROWS: usize = 104;
 
-/// The most panels of a task, whose sums wait for the next lanes.
+/// The most panels in a task, whose sums are kept until the next lanes.
 const MOST_PANELS: usize = 8;
 
-/// The least outliers whose weights one thread looks up.
+/// The fewest outliers worth a thread to look up their weights.
 const OUTLIERS_AT_ONCE: usize = 8;
 
-/// The least products of numbers that are worth a task of their own.
+/// The fewest multiplications worth a task.
 const GRAIN: usize = 4 << 20;
 
-/// `rows` times `matrix`, and what follows, as (rows, outputs).
+/// Multiplies `rows` by `matrix`, then `finish`: (rows, outputs).
 pub(crate) fn multiply(rows: &Rows<'_>, matrix: &Matrix, finish: Finish<'_>) -> Vec<f32> {
     written(rows.count(), matrix, |outputs| {
         multiply_into(rows, matrix, finish, outputs);
     })
 }
 
-/// The same on this thread alone, for a matrix of f32.
+/// Like [`multiply`], on this thread only, for an f32 matrix.
 pub(super) fn multiply_alone(rows: &Rows<'_>, matrix: &Matrix) -> Vec<f32> {
     written(rows.count(), matrix, |outputs| {
         multiply_here(rows, matrix, Finish::NOTHING, outputs);
     })
 }
 
-/// The product of two: `rows`, (rows, inputs of `inner`), by `inner`, `activation` of each number, by `outer`, and what
-/// follows. What lies between is made in blocks, so that it stays in the cache.
+/// Multiplies `rows`, (rows, inputs of `inner`), by `inner`, applies `activation`, multiplies by `outer`, then
+/// `finish`.
+///
+/// Works in blocks of rows, so that the values in between stay in the cache.
 pub(crate) fn multiply_twice(
     rows: &[f32],
     inner: &Matrix,
@@ -50,7 +52,7 @@ pub(crate) fn multiply_twice(
     outer: &Matrix,
     finish: Finish<'_>,
 ) -> Vec<f32> {
-    assert_eq!(inner.outputs(), outer.inputs(), "the matrices go together");
+    assert_eq!(inner.outputs(), outer.inputs(), "the matrices' shapes match");
     let count = rows.len() / inner.inputs();
     let (inputs, columns) = (inner.inputs(), outer.outputs());
     let blocks = count.div_ceil(TWICE_ROWS);
@@ -76,7 +78,7 @@ pub(crate) fn multiply_twice(
     })
 }
 
-/// The (rows, outputs) that `write` has written in full.
+/// Returns the (rows, outputs) that `write` fills completely.
 fn written(rows: usize, matrix: &Matrix, write: impl FnOnce(Outputs)) -> Vec<f32> {
     let count = rows * matrix.outputs();
     let mut output = Vec::with_capacity(count);
@@ -84,10 +86,10 @@ fn written(rows: usize, matrix: &Matrix, write: impl FnOnce(Outputs)) -> Vec<f32
         &mut output.spare_capacity_mut()[..count],
         matrix.outputs(),
     ));
-    // SAFETY: a product writes the tiles of all rows and panels, which are all numbers.
+    // SAFETY: a product writes the tiles of all rows and panels, so all numbers are initialised.
     #[expect(
         unsafe_code,
-        reason = "what is written in full need not be cleared before"
+        reason = "the product initialises the whole buffer"
     )]
     unsafe {
         output.set_len(count);
@@ -95,7 +97,7 @@ fn written(rows: usize, matrix: &Matrix, write: impl FnOnce(Outputs)) -> Vec<f32
     output
 }
 
-/// `rows` times `matrix`, and what follows, into `outputs`, which are the caller's alone.
+/// Writes `rows` times `matrix`, then `finish`, into `outputs`, to which the caller has exclusive access.
 fn multiply_into(rows: &Rows<'_>, matrix: &Matrix, finish: Finish<'_>, outputs: Outputs) {
     let outliers = rows.outliers().par_iter().with_min_len(OUTLIERS_AT_ONCE);
     let outlier_weights: Vec<Vec<f32>> = outliers
@@ -117,7 +119,7 @@ fn multiply_into(rows: &Rows<'_>, matrix: &Matrix, finish: Finish<'_>, outputs: 
         });
 }
 
-/// The same on this thread alone, for a matrix of f32.
+/// Like [`multiply_into`], on this thread only, for an f32 matrix.
 pub(super) fn multiply_here(
     rows: &Rows<'_>,
     matrix: &Matrix,
@@ -133,7 +135,7 @@ pub(super) fn multiply_here(
     multiply_block(&finishing, 0..rows.count(), 0..matrix.panels(), outputs);
 }
 
-/// Some rows by some panels: a part of the lanes of all of them, then the next.
+/// Multiplies some rows by some panels: one part of all their lanes after another.
 fn multiply_block(
     finishing: &Finishing<'_>,
     rows: Range<usize>,
@@ -143,7 +145,7 @@ fn multiply_block(
     let (matrix, kernels) = (finishing.matrix, finishing.matrix.kernels());
     let lanes = matrix.inner_lanes();
     let parts = lanes.div_ceil(MOST_LANES).max(1);
-    // Of one tile; of all, where they wait for the next lanes.
+    // The sums of one tile, or of all tiles if they are kept until the next lanes.
     let waiting = if parts > 1 {
         rows.len() * panels.len()
     } else {
@@ -175,7 +177,7 @@ fn multiply_block(
     }
 }
 
-/// Adds the products of `lanes` to the sums of one tile, which begin as 0 with the first of them.
+/// Adds the products of `lanes` to the sums of one tile. The first lanes start from 0.
 #[expect(unsafe_code, reason = "the innermost loops take pointers")]
 fn add_products(
     finishing: &Finishing<'_>,
@@ -190,8 +192,8 @@ fn add_products(
     let weights = &panel.lanes[lanes.start * panel.width..lanes.end * panel.width];
     assert_eq!(sums.len(), tile.len() * panel.width);
     let multiply = finishing.matrix.kernels().tile(tile.len(), panel.width);
-    // SAFETY: the assertions say that rows, panel and sums are as long as the loop takes them to be. Matrices are packed
-    // for instructions that the processor has.
+    // SAFETY: by the assertions, rows, panel and sums are as long as the loop expects. Matrices are packed only for
+    // instructions that the processor has.
     unsafe {
         multiply(
             rows.as_ptr(),
@@ -205,7 +207,7 @@ fn add_products(
     }
 }
 
-/// A product in tasks: blocks of rows, each by groups of panels.
+/// A product split into tasks: blocks of rows by groups of panels.
 struct Tasks {
     rows: usize,
     blocks: usize,
@@ -233,7 +235,7 @@ impl Tasks {
         self.blocks * self.groups
     }
 
-    /// Its rows and panels.
+    /// The task's rows and panels.
     fn task(&self, task: usize) -> (Range<usize>, Range<usize>) {
         let (block, group) = (task / self.groups, task % self.groups);
         (
@@ -243,7 +245,7 @@ impl Tasks {
     }
 }
 
-/// Rows in tiles of nearly equal height, `most` at the most.
+/// Splits rows into tiles of nearly equal height, at most `most`.
 pub(super) fn tiles(rows: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
     let count = rows.len().div_ceil(most);
     (0..count).map(move |tile| {

@@ -3,17 +3,17 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-/// The most numbers of a room that is kept: 4 MiB.
+/// The largest buffer kept for reuse: 4 MiB of numbers.
 const MOST: usize = 1 << 20;
 
-/// Numbers of a cache line, with which a room begins.
+/// Numbers in a cache line.
 const LINE: usize = 16;
 
 thread_local! {
     static ROOMS: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Numbers that begin a cache line, so that no register of them lies in two.
+/// Numbers aligned to a cache line, so that no register load crosses two lines.
 pub(crate) struct Aligned {
     numbers: Vec<f32>,
     start: usize,
@@ -21,12 +21,12 @@ pub(crate) struct Aligned {
 }
 
 impl Aligned {
-    /// So many of `numbers`, or of new ones where these are too few. They are anything.
+    /// Reuses `numbers`, or allocates if they are too few. The contents are unspecified.
     fn over(mut numbers: Vec<f32>, length: usize) -> Self {
         if numbers.len() < length + LINE {
             numbers = vec![0.0; length + LINE];
         }
-        // Of a pointer that cannot be aligned, it is `usize::MAX`.
+        // `align_offset` may return `usize::MAX` when it cannot align.
         let start = numbers.as_ptr().align_offset(size_of::<[f32; LINE]>());
         Self {
             numbers,
@@ -57,12 +57,12 @@ impl DerefMut for Aligned {
     }
 }
 
-/// Numbers to work in, which are anything at first. Each thread keeps its rooms for the next work: memory that is new costs a
-/// page fault every 4 KiB.
+/// Working memory with unspecified contents. Each thread keeps its buffers for reuse: new memory costs a page fault
+/// every 4 KiB.
 pub(super) struct Room(Aligned);
 
 impl Room {
-    /// So many numbers.
+    /// A buffer of `length` numbers.
     pub(super) fn of(length: usize) -> Self {
         let numbers = ROOMS.with_borrow_mut(Vec::pop).unwrap_or_default();
         Self(Aligned::over(numbers, length))

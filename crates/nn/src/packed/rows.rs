@@ -12,27 +12,27 @@ pub(crate) struct Rows<'a> {
     count: usize,
     /// Lanes from one row to the next.
     stride: usize,
-    /// Of int8, by row: what its bytes are multiplied by, and which byte stands for 0.
+    /// For int8: scale and zero point of each row.
     scales: Vec<(f32, i32)>,
     outliers: Vec<Outlier>,
 }
 
-/// An input that is far larger than the others: it would take the bytes' range from all of them, and is left out of
-/// these and multiplied as it is, as in [LLM.int8()](https://arxiv.org/abs/2208.07339).
+/// An input far larger than the others, which would take most of the bytes' range. It is left out of the bytes and
+/// multiplied in f32, as in [LLM.int8()](https://arxiv.org/abs/2208.07339).
 pub(super) struct Outlier {
     pub(super) input: usize,
     /// Its numbers, by row.
     pub(super) inputs: Vec<f32>,
 }
 
-/// How many times the mean of all inputs' largest numbers an outlier's is.
+/// An input is an outlier if its largest number exceeds the mean of all inputs' largest numbers this many times.
 const STANDS_OUT: f32 = 4.0;
 
-/// The most rows that one thread converts at a time.
+/// The most rows that a thread converts at a time.
 const ROWS_AT_ONCE: usize = 16;
 
 impl<'a> Rows<'a> {
-    /// `numbers`, of which each row has as many as `matrix` has inputs, for a product with it.
+    /// Converts rows of `numbers`, each with one number for every input of `matrix`, for a product with it.
     pub(crate) fn new(numbers: &'a [f32], matrix: &Matrix) -> Self {
         let (inputs, lanes) = (matrix.inputs(), matrix.inner_lanes());
         let count = numbers.len() / inputs;
@@ -76,7 +76,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// In f32, `count` rows that begin `stride` numbers apart.
+    /// `count` rows of f32 that begin `stride` numbers apart.
     pub(super) fn spaced(numbers: &'a [f32], count: usize, stride: usize) -> Self {
         Self {
             lanes: Cow::Borrowed(bytemuck::cast_slice(numbers)),
@@ -87,7 +87,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The same, of which nothing is borrowed.
+    /// Copies borrowed rows.
     pub(crate) fn into_owned(self) -> Rows<'static> {
         Rows {
             lanes: Cow::Owned(self.lanes.into_owned()),
@@ -116,19 +116,18 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Whether rows of so many lanes, one behind the other, fall into few places of the first cache: those that are 4 KiB
-/// apart share one.
+/// Whether consecutive rows of this many lanes compete for the same sets of the first-level cache. Addresses 4 KiB
+/// apart share a set.
 fn lies_badly(lanes: usize) -> bool {
     lanes.is_multiple_of(256)
 }
 
-/// The distance at which rows of so many lanes lie well.
+/// The row stride, in lanes, that avoids this.
 fn spread(lanes: usize) -> usize {
     lanes.next_multiple_of(16) + 16
 }
 
-/// Those inputs whose largest number is more than [`STANDS_OUT`] times that of the others, on average; one in 32 at the
-/// most.
+/// Finds inputs whose largest number exceeds [`STANDS_OUT`] times the mean of all; at most one in 32.
 fn outliers(numbers: &[f32], matrix: &Matrix) -> Vec<Outlier> {
     let inputs = matrix.inputs();
     let blocks = numbers.par_chunks(ROWS_AT_ONCE * inputs).map(|numbers| {
@@ -161,7 +160,7 @@ fn outliers(numbers: &[f32], matrix: &Matrix) -> Vec<Outlier> {
     found.into_iter().map(outlier).collect()
 }
 
-/// Raises each of `largest` to the magnitude of the number at its place in every row.
+/// Raises each of `largest` to the largest magnitude of its column in the rows `numbers`.
 #[inline(always)]
 pub(super) fn largest(numbers: &[f32], largest: &mut [f32]) {
     for row in numbers.chunks_exact(largest.len()) {
@@ -172,8 +171,9 @@ pub(super) fn largest(numbers: &[f32], largest: &mut [f32]) {
     }
 }
 
-/// Writes the row `numbers` into `lanes` in `precision`, and tells, for int8, what its bytes are multiplied by and which
-/// of them stands for 0. The inputs `outliers` are written as 0.
+/// Writes the row `numbers` into `lanes` in `precision`, with 0 for the inputs `outliers`.
+///
+/// For int8, returns the row's scale and zero point.
 #[inline(always)]
 pub(super) fn convert(
     precision: Precision,
@@ -210,26 +210,26 @@ pub(super) fn convert(
     (1.0, 0)
 }
 
-/// Rows of numbers that become lanes, without a look at outliers: for rows that are narrow.
+/// Narrow rows to convert without a search for outliers.
 pub(super) struct Narrow<'a> {
     pub(super) precision: Precision,
-    /// Those of each row, one row after another.
+    /// All rows, one after another.
     pub(super) numbers: &'a [f32],
-    /// Numbers of a row.
+    /// Numbers in a row.
     pub(super) width: usize,
     /// Lanes from one row to the next.
     pub(super) stride: usize,
 }
 
-/// Lanes that [`Narrow::convert`] may write behind the last row.
+/// Lanes that [`Narrow::convert`] may write after the last row.
 pub(super) const BEHIND: usize = 16;
 
 impl Narrow<'_> {
-    /// Writes the lanes of all rows in bf16 or int8, with zeros where the last is not full. Of int8, `scales` are what the bytes
-    /// of each row are multiplied by, and which of them stands for 0.
+    /// Writes the lanes of all rows in bf16 or int8 and pads the last lane of a row with zeros. For int8, `scales`
+    /// receives the scale and zero point of each row.
     ///
     /// # Safety
-    /// As of [`Vector`].
+    /// See [`Vector`].
     #[inline(always)]
     pub(super) unsafe fn convert<V: Vector>(&self, lanes: &mut [u32], scales: &mut [[f32; 2]]) {
         let (width, stride) = (self.width, self.stride);
@@ -239,8 +239,8 @@ impl Narrow<'_> {
         for (row, scale) in scales.iter_mut().enumerate().take(rows) {
             let numbers = self.numbers[row * width..][..width].as_ptr();
             let to = lanes[row * stride..].as_mut_ptr();
-            // A whole register may reach into the next row, which is written afterwards, or behind the last.
-            // SAFETY: the assertions say that there are so many lanes; and as the caller promises.
+            // A whole register may reach into the next row, which is written later, or beyond the last. SAFETY: by the
+            // assertions, there are enough lanes; the rest as the caller promises.
             unsafe {
                 match self.precision {
                     Precision::F32 => unreachable!("numbers are lanes already"),
@@ -277,19 +277,20 @@ impl Narrow<'_> {
     }
 }
 
-/// The register of numbers from `place` on, of which there are `width` from the first; and zeros.
+/// Loads a register of numbers from `place` on, of a row of `width` numbers, and pads it with zeros.
 #[inline(always)]
 unsafe fn part<V: Vector>(numbers: *const f32, place: usize, width: usize) -> V {
     // SAFETY: as the caller promises.
     unsafe {
-        match width - place < V::LENGTH {
-            true => V::load_first(numbers.add(place), width - place),
-            false => V::load(numbers.add(place)),
+        if width - place < V::LENGTH {
+            V::load_first(numbers.add(place), width - place)
+        } else {
+            V::load(numbers.add(place))
         }
     }
 }
 
-/// The nearest integer within `low` and `high`; a loop over it compiles to vector instructions.
+/// Rounds to the nearest integer within `low` and `high`. Loops over it compile to vector instructions.
 #[inline(always)]
 pub(super) fn rounded(number: f32, low: f32, high: f32) -> u32 {
     // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
@@ -299,14 +300,14 @@ pub(super) fn rounded(number: f32, low: f32, high: f32) -> u32 {
     (number + ROUND).to_bits()
 }
 
-/// `number` rounded to bfloat16: to the nearest, and to the even one of two that are equally near.
+/// Rounds `number` to the nearest bfloat16, ties to even.
 #[inline(always)]
 pub(super) fn bf16(number: f32) -> u16 {
     let bits = number.to_bits();
     (bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16) as u16
 }
 
-/// The least and the greatest of 0 and those of `numbers` that are no outliers.
+/// The least and the greatest of 0 and all `numbers` except outliers.
 #[inline(always)]
 fn range(numbers: &[f32], outliers: &[usize]) -> (f32, f32) {
     let mut copy;
@@ -326,13 +327,16 @@ fn range(numbers: &[f32], outliers: &[usize]) -> (f32, f32) {
     )
 }
 
-/// The one of 0 and of `numbers` that goes `beyond` all others. One of the two at a time: of both in one loop, the compiler
-/// makes slow instructions.
+/// The most extreme of 0 and `numbers` by `beyond`. Least and greatest are found in separate loops because the
+/// compiler makes slow code of a common one.
 #[inline(always)]
 fn extreme(numbers: &[f32], beyond: impl Fn(f32, f32) -> bool) -> f32 {
-    let further = |number, extreme| match beyond(number, extreme) {
-        true => number,
-        false => extreme,
+    let further = |number, extreme| {
+        if beyond(number, extreme) {
+            number
+        } else {
+            extreme
+        }
     };
     let mut extremes = [0.0; 64];
     let (blocks, rest) = numbers.as_chunks::<64>();

@@ -1,21 +1,20 @@
 #![expect(unsafe_code, reason = "vector instructions")]
 
-//! What loops over a tile are written with: a register of f32, of the instructions they are compiled for.
+//! Vector registers of f32, the building blocks of loops over a tile.
 
 use super::rows::{bf16, rounded};
 
-/// So many f32 side by side.
+/// A register of [`LENGTH`](Self::LENGTH) f32.
 ///
 /// # Safety
-/// Functions are only called where the processor has the register's instructions, and are inlined into a function that is
-/// compiled for them.
+/// Call functions only on processors that have the register's instructions, from functions compiled for them.
 pub(super) trait Vector: Copy {
-    /// How many.
+    /// Numbers in a register.
     const LENGTH: usize;
 
-    /// Those at `from`.
+    /// Loads the numbers at `from`.
     unsafe fn load(from: *const f32) -> Self;
-    /// The integers at `from`, of 32 bits, less `factor` times those at `other`.
+    /// Loads the 32-bit integers at `from` minus `factor` times those at `other`.
     unsafe fn load_difference(from: *const u32, factor: i32, other: *const i32) -> Self;
     unsafe fn store(self, to: *mut f32);
     unsafe fn all(number: f32) -> Self;
@@ -30,7 +29,7 @@ pub(super) trait Vector: Copy {
     /// 2 to the power of the integer in the low bits.
     unsafe fn power_of_two(self) -> Self;
 
-    /// The `count` at `from`, which are fewer than a whole register, and zeros.
+    /// Loads the `count` numbers at `from`, fewer than a register, and pads them with zeros.
     unsafe fn load_first(from: *const f32, count: usize) -> Self {
         let mut all = [0.0; MOST];
         // SAFETY: as the caller promises, as below.
@@ -39,22 +38,22 @@ pub(super) trait Vector: Copy {
             Self::load(all.as_ptr())
         }
     }
-    /// Stores the first `count`, which are fewer than a whole register.
+    /// Stores the first `count` numbers, fewer than a register.
     unsafe fn store_first(self, to: *mut f32, count: usize) {
         unsafe { std::ptr::copy_nonoverlapping(self.numbers().as_ptr(), to, count) }
     }
-    /// Stores them rounded to bfloat16.
+    /// Stores the numbers rounded to bfloat16.
     unsafe fn store_halves(self, to: *mut u16) {
         let halves = unsafe { self.numbers() }.map(bf16);
         unsafe { std::ptr::copy_nonoverlapping(halves.as_ptr(), to, Self::LENGTH) }
     }
-    /// Stores them rounded to bytes; they are of 0 to 255.
+    /// Stores the numbers, from 0 to 255, rounded to bytes.
     unsafe fn store_bytes(self, to: *mut u8) {
         let bytes = unsafe { self.numbers() };
         let bytes = bytes.map(|number| rounded(number, 0.0, 255.0) as u8);
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, Self::LENGTH) }
     }
-    /// The least of them.
+    /// The least number.
     unsafe fn least(self) -> f32 {
         let numbers = unsafe { self.numbers() };
         numbers[..Self::LENGTH]
@@ -62,7 +61,7 @@ pub(super) trait Vector: Copy {
             .copied()
             .fold(f32::INFINITY, f32::min)
     }
-    /// The greatest of them.
+    /// The greatest number.
     unsafe fn greatest(self) -> f32 {
         let numbers = unsafe { self.numbers() };
         numbers[..Self::LENGTH]
@@ -70,7 +69,7 @@ pub(super) trait Vector: Copy {
             .copied()
             .fold(f32::NEG_INFINITY, f32::max)
     }
-    /// Filled up with zeros.
+    /// The numbers, padded with zeros.
     #[inline(always)]
     unsafe fn numbers(self) -> [f32; MOST] {
         let mut all = [0.0; MOST];
@@ -80,10 +79,10 @@ pub(super) trait Vector: Copy {
     }
 }
 
-/// The most numbers of a register.
+/// The most numbers in a register.
 const MOST: usize = 16;
 
-/// One after another; with fused products and sums where `$fused` says so.
+/// Implements [`Vector`] for a register type; `$fused` says whether it has fused multiply-add.
 macro_rules! vector {
     ($vector:ty, $length:literal, $load:ident, $store:ident, $all:ident, $plus:ident, $minus:ident, $times:ident,
      $over:ident, $times_plus:ident, $most:ident, $least:ident, |$from:ident, $factor:ident, $other:ident| $difference:expr,
@@ -270,7 +269,7 @@ mod arm {
     );
 }
 
-/// In plain code.
+/// A register in plain code.
 #[derive(Clone, Copy)]
 pub(super) struct Plain(pub(super) [f32; 4]);
 
@@ -338,10 +337,10 @@ impl Vector for Plain {
     }
 }
 
-/// Replaces the numbers by `function` of them.
+/// Replaces each number by `function` of it.
 ///
 /// # Safety
-/// As of [`Vector`].
+/// See [`Vector`].
 #[inline(always)]
 pub(super) unsafe fn each<V: Vector>(numbers: &mut [f32], function: impl Fn(V) -> V) {
     // SAFETY: as the caller promises; whole registers are only read and written where they fit.
@@ -358,9 +357,10 @@ pub(super) unsafe fn each<V: Vector>(numbers: &mut [f32], function: impl Fn(V) -
     }
 }
 
-/// e to the power of each, within 2 units in the last place.
+/// e to the power of each number, within 2 units in the last place.
 ///
-/// The method is Cephes' `expf`: x = n ln 2 + r, the polynomial for e^r, and n into the exponent's bits.
+/// The method of [Cephes](https://netlib.org/cephes/)' `expf`: x = n ln 2 + r, a polynomial for e^r, and n added to
+/// the exponent's bits.
 #[inline(always)]
 pub(super) unsafe fn exp<V: Vector>(x: V) -> V {
     // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.

@@ -1,7 +1,7 @@
 use half::{bf16, f16};
 use safetensors::Dtype;
 
-/// Writes the numbers in `data`, which are F32, F16 or BF16, into `output`.
+/// Decodes the numbers in `data` (F32, F16 or BF16) into `output`.
 pub(super) fn decode_into(data: &[u8], element: Dtype, output: &mut [f32]) {
     match element {
         Dtype::F16 => decode(data, output, |bytes| f16::from_le_bytes(bytes).to_f32()),

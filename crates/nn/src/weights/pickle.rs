@@ -1,6 +1,6 @@
-//! PyTorch's own files: what `torch.save` writes of a dictionary of tensors.
+//! PyTorch files: a dictionary of tensors as written by `torch.save`.
 //!
-//! Since version 1.6 that is a zip archive, nothing in it compressed:
+//! Since version 1.6, a file is an uncompressed zip archive:
 //!
 //! ```text
 //! NAME/data.pkl    a pickle of the dictionary; a tensor is (storage, offset, shape, strides)
@@ -8,8 +8,8 @@
 //! NAME/byteorder   "little" or "big"; not in older files
 //! ```
 //!
-//! Before, it was pickles one after another (a magic number, a version, the machine, the dictionary, the storages'
-//! keys in order) and then for each storage the count of its numbers, in 8 bytes, and the numbers.
+//! Before, a file was a sequence of pickles: a magic number, a version, the machine, the dictionary, and the storages'
+//! keys in order. For each storage, the count of its numbers, in 8 bytes, and the numbers followed.
 //!
 //! See [`torch/serialization.py`](https://github.com/pytorch/pytorch/blob/main/torch/serialization.py). Nothing in the
 //! pickle is executed: see [`machine::Machine`].
@@ -25,7 +25,7 @@ use self::dictionary::Origin;
 use super::Stored;
 use crate::{Contents, Error, PickleError, Result};
 
-/// The tensors in a file of PyTorch, with their names.
+/// Reads the tensors of a PyTorch file, with their names.
 pub(super) fn read<'a>(
     contents: &'a Arc<Contents>,
     file: &Arc<str>,

@@ -5,13 +5,13 @@ use safetensors::Dtype;
 use super::numbers::decode_into;
 use crate::Contents;
 
-/// A matrix that stays in its file, of which only those rows are read that are asked for.
+/// A matrix that stays in its file; only requested rows are read.
 ///
-/// The vectors of a vocabulary are up to half of a text tower; a query needs those of its few tokens.
+/// Token embeddings are up to half of a text tower, and a query needs only the rows of its tokens.
 #[derive(Clone)]
 pub(crate) struct Rows {
     owner: Arc<Contents>,
-    /// Where the matrix begins in the file.
+    /// The byte at which the matrix begins in its file.
     start: usize,
     element: Dtype,
     count: usize,
@@ -19,7 +19,7 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// The matrix of `count` rows that is `data`, a part of `owner`, in one of the types that [`decode_into`] knows.
+    /// The matrix of `count` rows in `data`, a part of `owner`, with an element type that [`decode_into`] supports.
     pub(super) fn new(
         owner: &Arc<Contents>,
         data: &[u8],
@@ -36,7 +36,7 @@ impl Rows {
         }
     }
 
-    /// The first, second or third of three matrices that lie one after another as this one, whose rows are a multiple of 3.
+    /// One of three matrices stacked in this one, whose number of rows is a multiple of 3.
     pub(super) fn third(self, third: usize) -> Self {
         let count = self.count / 3;
         Self {
@@ -54,12 +54,12 @@ impl Rows {
         self.width
     }
 
-    /// Writes the row `index`, of those that are there, into `output`, which has its width.
+    /// Reads the row `index`, which must exist, into `output`, as long as the row.
     pub(crate) fn read(&self, index: usize, output: &mut [f32]) {
         decode_into(self.bytes(index..index + 1), self.element, output);
     }
 
-    /// The numbers of the rows `range`, of those that are there: as they lie in the file where they can be used so.
+    /// The numbers of the rows `range`, which must exist; borrowed from the file if they are aligned f32.
     pub(crate) fn numbers(&self, range: Range<usize>) -> Cow<'_, [f32]> {
         let count = range.len() * self.width;
         let bytes = self.bytes(range);
@@ -74,7 +74,7 @@ impl Rows {
         Cow::Owned(numbers)
     }
 
-    /// Says that all of it is about to be read.
+    /// Tells the system that all of it is about to be read.
     pub(crate) fn will_be_needed(&self) {
         self.owner.will_need(self.bytes(0..self.count));
     }

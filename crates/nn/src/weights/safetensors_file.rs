@@ -5,7 +5,7 @@ use safetensors::SafeTensors;
 use super::Stored;
 use crate::{Contents, Error, Result};
 
-/// The tensors in a safetensors file, with their names.
+/// Reads the tensors of a safetensors file, with their names.
 pub(super) fn read<'a>(
     contents: &'a Arc<Contents>,
     file: &Arc<str>,

@@ -6,14 +6,14 @@ use safetensors::Dtype;
 use super::{Rows, numbers::decode_into};
 use crate::{Contents, Error, Result};
 
-/// Numbers decoded by one thread at a time.
+/// Numbers that a thread decodes at a time.
 const BLOCK: usize = 64 << 10;
 
-/// A tensor as it lies in a file.
+/// A tensor in a file.
 pub struct Stored<'a> {
-    /// How errors call the file.
+    /// The file's path, for error messages.
     pub(crate) file: Arc<str>,
-    /// What `data` is a part of, where it was borrowed.
+    /// The file's contents, if `data` is borrowed from them.
     pub(crate) owner: Arc<Contents>,
     pub(crate) element: Dtype,
     pub(crate) shape: Vec<usize>,
@@ -37,7 +37,7 @@ impl Stored<'_> {
         &self.data
     }
 
-    /// Refuses another shape than `expected`; dimensions of 1 in front do not count.
+    /// Rejects any shape but `expected`, ignoring leading dimensions of 1.
     pub(super) fn check_shape(&self, name: &str, expected: &[usize]) -> Result<()> {
         if squeezed(&self.shape) == squeezed(expected) {
             return Ok(());
@@ -50,7 +50,7 @@ impl Stored<'_> {
         })
     }
 
-    /// The elements as they are, which have to be of the type `element` and the shape `shape`.
+    /// The bytes of the elements, which must have the type `element` and the shape `shape`.
     pub(super) fn bytes(&self, name: &str, element: Dtype, shape: &[usize]) -> Result<&[u8]> {
         self.check_shape(name, shape)?;
         if self.element != element {
@@ -77,7 +77,7 @@ impl Stored<'_> {
         Ok(numbers)
     }
 
-    /// The elements as rows that are read when they are needed; the shape has to be (count, width).
+    /// The rows of the tensor, whose shape must be (count, width), read on demand.
     pub(super) fn rows(&self, name: &str, [count, width]: [usize; 2]) -> Result<Rows> {
         self.check_shape(name, &[count, width])?;
         self.check_floats(name)?;

@@ -78,17 +78,19 @@ impl<'a> Directories<'a> {
 
     fn short(&self, bytes: &[u8]) -> Option<u16> {
         let bytes = *bytes.first_chunk()?;
-        Some(match self.is_little {
-            true => u16::from_le_bytes(bytes),
-            false => u16::from_be_bytes(bytes),
+        Some(if self.is_little {
+            u16::from_le_bytes(bytes)
+        } else {
+            u16::from_be_bytes(bytes)
         })
     }
 
     pub(crate) fn long(&self, bytes: &[u8]) -> Option<u32> {
         let bytes = *bytes.first_chunk()?;
-        Some(match self.is_little {
-            true => u32::from_le_bytes(bytes),
-            false => u32::from_be_bytes(bytes),
+        Some(if self.is_little {
+            u32::from_le_bytes(bytes)
+        } else {
+            u32::from_be_bytes(bytes)
         })
     }
 }

@@ -279,9 +279,12 @@ fn flatten(
     }
     let opacity = opacity.to_opacity();
     for (pixel, &opacity) in pixels.as_chunks_mut::<3>().0.iter_mut().zip(&opacity) {
-        *pixel = pixel.map(|colour| match is_premultiplied {
-            true => colour.saturating_add(255 - opacity),
-            false => over_white(colour, opacity),
+        *pixel = pixel.map(|colour| {
+            if is_premultiplied {
+                colour.saturating_add(255 - opacity)
+            } else {
+                over_white(colour, opacity)
+            }
         });
     }
     let size = Size {

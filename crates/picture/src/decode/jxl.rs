@@ -110,9 +110,10 @@ fn first_frame(bytes: &[u8], memory: usize) -> Result<JxlImage> {
 
 /// What takes nothing of all that there is would go on for ever.
 fn check_progress(consumed: usize, part: &[u8], rest: &[u8]) -> Result<()> {
-    match consumed == 0 && part.len() == rest.len() {
-        true => Err(Error::Truncated { format: FORMAT }),
-        false => Ok(()),
+    if consumed == 0 && part.len() == rest.len() {
+        Err(Error::Truncated { format: FORMAT })
+    } else {
+        Ok(())
     }
 }
 
@@ -123,9 +124,10 @@ fn choose_colours(image: &mut JxlImage) {
     let is_grey = metadata.grayscale();
     if metadata.xyb_encoded || !metadata.colour_encoding.want_icc() {
         let intent = RenderingIntent::Relative;
-        image.request_color_encoding(match is_grey {
-            true => EnumColourEncoding::gray_srgb(intent),
-            false => EnumColourEncoding::srgb(intent),
+        image.request_color_encoding(if is_grey {
+            EnumColourEncoding::gray_srgb(intent)
+        } else {
+            EnumColourEncoding::srgb(intent)
         });
     }
 }

@@ -26,9 +26,10 @@ pub(super) fn mended(bytes: &[u8]) -> Result<(Cow<'_, [u8]>, bool)> {
     }
     let had_end = chunks(bytes).any(|chunk| chunk.kind == b"IEND");
     let is_plain = !chunks(bytes).any(|chunk| TROUBLESOME.contains(&chunk.kind));
-    let bytes = match had_end && is_plain {
-        true => Cow::Borrowed(bytes),
-        false => Cow::Owned(pixels_alone(bytes)),
+    let bytes = if had_end && is_plain {
+        Cow::Borrowed(bytes)
+    } else {
+        Cow::Owned(pixels_alone(bytes))
     };
     Ok((bytes, had_end))
 }

@@ -74,22 +74,24 @@ struct Scale {
 
 impl Scale {
     fn of_luma(depth: u32, is_full: bool) -> Scale {
-        match is_full {
-            true => Scale {
+        if is_full {
+            Scale {
                 zero: 0.0,
                 range: ((1u32 << depth) - 1) as f32,
-            },
-            false => Scale {
+            }
+        } else {
+            Scale {
                 zero: (16 << (depth - 8)) as f32,
                 range: (219 << (depth - 8)) as f32,
-            },
+            }
         }
     }
 
     fn of_chroma(depth: u32, is_full: bool) -> Scale {
-        let range = match is_full {
-            true => (1u32 << depth) - 1,
-            false => 224 << (depth - 8),
+        let range = if is_full {
+            (1u32 << depth) - 1
+        } else {
+            224 << (depth - 8)
         };
         Scale {
             zero: (1u32 << (depth - 1)) as f32,

@@ -25,9 +25,10 @@ impl Program {
     /// The running one. On Linux by a name that stays right when the file is replaced or removed.
     pub(super) fn running() -> Program {
         let own = Path::new("/proc/self/exe");
-        let path = match cfg!(target_os = "linux") && own.exists() {
-            true => own.to_owned(),
-            false => env::current_exe().unwrap_or_default(),
+        let path = if cfg!(target_os = "linux") && own.exists() {
+            own.to_owned()
+        } else {
+            env::current_exe().unwrap_or_default()
         };
         Program::at(path)
     }

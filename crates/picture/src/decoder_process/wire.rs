@@ -186,9 +186,10 @@ fn read_text(input: &mut impl Read) -> io::Result<String> {
 }
 
 fn check_magic(input: &mut impl Read) -> io::Result<()> {
-    match array(input)? == MAGIC {
-        true => Ok(()),
-        false => Err(io::ErrorKind::InvalidData.into()),
+    if array(input)? == MAGIC {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::InvalidData.into())
     }
 }
 
@@ -206,9 +207,10 @@ fn long(input: &mut impl Read) -> io::Result<u64> {
 fn bytes(input: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(length.min(64 << 20) as usize);
     input.take(length).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 == length {
-        true => Ok(bytes),
-        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    if bytes.len() as u64 == length {
+        Ok(bytes)
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
     }
 }
 

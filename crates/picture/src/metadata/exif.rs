@@ -188,9 +188,10 @@ fn camera(directory: &Directory<'_>) -> Option<String> {
         let beginning = model.get(..word.len());
         beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(word))
     });
-    let camera = match begins_with_make {
-        true => model,
-        false => format!("{make} {model}"),
+    let camera = if begins_with_make {
+        model
+    } else {
+        format!("{make} {model}")
     };
     text::tidy(&camera, LONGEST_NAME)
 }
@@ -214,10 +215,7 @@ fn position(directory: &Directory<'_>) -> Option<(f64, f64)> {
     if is_unset || latitude > 90.0 || longitude > 180.0 {
         return None;
     }
-    let signed = |degrees: f64, is_negative| match is_negative {
-        true => 0.0 - degrees,
-        false => degrees,
-    };
+    let signed = |degrees: f64, is_negative| if is_negative { 0.0 - degrees } else { degrees };
     Some((
         signed(latitude, north == "S"),
         signed(longitude, east == "W"),

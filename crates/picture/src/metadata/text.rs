@@ -20,9 +20,12 @@ pub(super) fn decoded(bytes: &[u8]) -> String {
 /// The text in UTF-16, up to the zero that ends it.
 pub(super) fn from_utf_16(bytes: &[u8], is_little: bool) -> String {
     let (units, _) = bytes.as_chunks::<2>();
-    let units = units.iter().map(|&unit| match is_little {
-        true => u16::from_le_bytes(unit),
-        false => u16::from_be_bytes(unit),
+    let units = units.iter().map(|&unit| {
+        if is_little {
+            u16::from_le_bytes(unit)
+        } else {
+            u16::from_be_bytes(unit)
+        }
     });
     let units = units.take_while(|&unit| unit != 0);
     char::decode_utf16(units)

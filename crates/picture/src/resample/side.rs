@@ -61,9 +61,10 @@ impl Side {
             let beyond: f64 = of_pixels.drain(there..).sum();
             of_pixels[there - 1] += beyond;
         }
-        let first = match self.is_mirrored {
-            true => self.pixels as usize - first - of_pixels.len(),
-            false => first,
+        let first = if self.is_mirrored {
+            self.pixels as usize - first - of_pixels.len()
+        } else {
+            first
         };
         if self.is_mirrored {
             of_pixels.reverse();
@@ -73,9 +74,10 @@ impl Side {
     }
 
     fn turned(self, place: usize, side: u32) -> usize {
-        match self.is_mirrored {
-            true => side as usize - 1 - place,
-            false => place,
+        if self.is_mirrored {
+            side as usize - 1 - place
+        } else {
+            place
         }
     }
 }

@@ -158,9 +158,10 @@ impl Signature {
         if opacity > Signature::SAME {
             return opacity;
         }
-        let luminance = match self.is_flat_as(other) {
-            true => self.flat_distance(other),
-            false => self.photograph_distance(other),
+        let luminance = if self.is_flat_as(other) {
+            self.flat_distance(other)
+        } else {
+            self.photograph_distance(other)
         };
         luminance.max(opacity)
     }
@@ -171,12 +172,11 @@ impl Signature {
         if self.opacity_distance(other) > Signature::SAME {
             return false;
         }
-        match self.is_flat_as(other) {
-            true => {
-                self.is_alike_in_frame(other, MOST_UNLIKE_FLAT)
-                    && self.flat_distance(other) <= Signature::SAME
-            }
-            false => self.is_alike_in_frame(other, MOST_UNLIKE),
+        if self.is_flat_as(other) {
+            self.is_alike_in_frame(other, MOST_UNLIKE_FLAT)
+                && self.flat_distance(other) <= Signature::SAME
+        } else {
+            self.is_alike_in_frame(other, MOST_UNLIKE)
         }
     }
 
@@ -212,9 +212,10 @@ impl Signature {
             .iter()
             .zip(&other.mean)
             .map(|(own, other)| own.abs_diff(*other));
-        let shift = match is_blank {
-            true => f32::from(shifts.max().unwrap_or(0)) / f32::from(MOST_SHIFT),
-            false => 0.0,
+        let shift = if is_blank {
+            f32::from(shifts.max().unwrap_or(0)) / f32::from(MOST_SHIFT)
+        } else {
+            0.0
         };
         unlike.max(there).max(back).max(shift)
     }

@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::{Kernels, loops, tile, tiles};
 use crate::packed::{Precision, vector::Vector};
 
-/// 6 rows of two registers are 12 of the 16.
+/// 6 rows of two registers take 12 of the 16.
 const F32: Kernels = kernels_of(
     false,
     tiles!(f32_tile, 2, [1 2 3 4 5 6]),
@@ -36,7 +36,7 @@ pub(super) fn kernels(precision: Precision) -> Kernels {
     }
 }
 
-/// A tile of these registers.
+/// Defines a tile with these registers.
 macro_rules! own_tile {
     ($name:ident, $features:literal, $sum:ty, $zero:expr, $add:expr, $float:expr, $scaled:literal) => {
         tile!(
@@ -80,7 +80,7 @@ own_tile!(
     |sum| sum,
     false
 );
-// Unlike `vpmaddubsw`, this does not saturate: bytes become 16 bits first.
+// Unlike `vpmaddubsw`, this does not saturate: it first widens bytes to 16 bits.
 own_tile!(
     int8_tile,
     "avx2,fma",

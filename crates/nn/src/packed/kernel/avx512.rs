@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::{Kernels, loops, tile, tiles};
 use crate::packed::{Precision, vector::Vector};
 
-/// 14 rows of two registers are 28 of the 32; two hold the panel's lanes, one the row's.
+/// 14 rows of two registers take 28 of the 32; two hold the panel's lanes, one the row's.
 const F32: Kernels = kernels_of(
     false,
     tiles!(f32_tile, 2, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]),
@@ -22,7 +22,7 @@ const INT8: Kernels = kernels_of(
     tiles!(int8_tile, 1, [1 2 3 4 5 6 7 8 9 10 11 12 13 14]),
 );
 
-/// `None` where the processor lacks the part of AVX-512 that `precision` needs.
+/// `None` if the processor lacks the part of AVX-512 that `precision` needs.
 pub(super) fn kernels(precision: Precision) -> Option<Kernels> {
     let (there, kernels) = match precision {
         Precision::F32 => (true, F32),
@@ -32,7 +32,7 @@ pub(super) fn kernels(precision: Precision) -> Option<Kernels> {
     there.then_some(kernels)
 }
 
-/// A tile of these registers.
+/// Defines a tile with these registers.
 macro_rules! own_tile {
     ($name:ident, $features:literal, $sum:ty, $zero:expr, $add:expr, $float:expr, $scaled:literal) => {
         tile!(
@@ -40,7 +40,7 @@ macro_rules! own_tile {
             $features,
             16,
             |place: *const u32| {
-                // What lies beyond the panel is only asked for.
+                // Addresses beyond the panel are only prefetched, never read.
                 _mm_prefetch::<_MM_HINT_T0>(place.wrapping_add(AHEAD).cast());
                 _mm512_loadu_si512(place.cast())
             },
@@ -55,7 +55,7 @@ macro_rules! own_tile {
     };
 }
 
-/// How far ahead of its use a panel is asked for, in lanes.
+/// How many lanes ahead of its use a panel is prefetched.
 const AHEAD: usize = 32 * 16;
 
 own_tile!(

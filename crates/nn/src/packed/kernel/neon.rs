@@ -5,7 +5,7 @@ use std::arch::aarch64::*;
 use super::{Kernels, loops, tile, tiles};
 use crate::packed::{Precision, vector::Vector};
 
-/// 12 rows of two registers are 24 of the 32.
+/// 12 rows of two registers take 24 of the 32.
 const F32: Kernels = kernels_of(
     false,
     tiles!(f32_tile, 2, [1 2 3 4 5 6 7 8 9 10 11 12]),
@@ -30,7 +30,7 @@ pub(super) fn kernels(precision: Precision) -> Kernels {
     }
 }
 
-/// A tile of these registers.
+/// Defines a tile with these registers.
 macro_rules! own_tile {
     ($name:ident, $sum:ty, $zero:expr, $add:expr, $float:expr, $scaled:literal) => {
         tile!(
@@ -85,7 +85,7 @@ own_tile!(
         let wide = |bytes| vreinterpretq_s16_u16(vmovl_u8(bytes));
         let low = (wide(vget_low_u8(row)), vmovl_s8(vget_low_s8(panel)));
         let high = (wide(vget_high_u8(row)), vmovl_s8(vget_high_s8(panel)));
-        // Pairs of products, and then pairs of these.
+        // Sums pairs of products, then pairs of these sums.
         let pairs = |(row, panel)| {
             let first = vmull_s16(vget_low_s16(row), vget_low_s16(panel));
             let second = vmull_s16(vget_high_s16(row), vget_high_s16(panel));

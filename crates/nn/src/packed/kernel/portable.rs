@@ -1,4 +1,4 @@
-#![expect(unsafe_code, reason = "one signature with the vector instructions'")]
+#![expect(unsafe_code, reason = "the same signature as with vector instructions")]
 
 use super::{Kernels, loops, tiles};
 use crate::packed::{Precision, finish::Ending, vector::Plain};
@@ -29,7 +29,7 @@ pub(super) fn kernels(precision: Precision) -> Kernels {
     }
 }
 
-/// A tile of sums of the type `$sum`, to which `$add(sum, row, panel)` adds the products of a lane.
+/// Defines a tile with sums of the type `$sum`; `$add(sum, row, panel)` adds the products of a lane.
 macro_rules! tile {
     ($name:ident, $sum:ty, $add:expr, $float:expr, $scaled:literal) => {
         unsafe fn $name<const ROWS: usize, const VECTORS: usize>(

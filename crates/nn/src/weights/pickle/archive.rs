@@ -8,7 +8,7 @@ use super::{
 };
 use crate::PickleError;
 
-/// The file as it is since PyTorch 1.6.
+/// Reads a file of PyTorch 1.6 or newer.
 pub(super) fn read<'a>(origin: Origin<'a, '_>) -> Result<Tensors<'a>, PickleError> {
     let mut archive = Archive::open(origin.contents)?;
     archive.check_byte_order()?;
@@ -23,7 +23,7 @@ pub(super) fn read<'a>(origin: Origin<'a, '_>) -> Result<Tensors<'a>, PickleErro
 struct Archive<'a> {
     bytes: &'a [u8],
     zip: ZipArchive<Cursor<&'a [u8]>>,
-    /// The directory that everything is in.
+    /// The archive's only top folder.
     folder: String,
 }
 
@@ -49,7 +49,7 @@ impl<'a> Archive<'a> {
         }
     }
 
-    /// The bytes of an entry, where they lie.
+    /// The bytes of an entry, borrowed from the file.
     fn entry(&mut self, name: &str) -> Result<&'a [u8], PickleError> {
         let name = format!("{}/{name}", self.folder);
         let index = self.zip.index_for_name(&name);

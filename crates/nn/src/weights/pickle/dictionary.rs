@@ -5,17 +5,17 @@ use safetensors::Dtype;
 use super::machine::{Machine, TensorPlace, Value};
 use crate::{Contents, PickleError, Result, Stored};
 
-/// The file that is read.
+/// The file to read.
 #[derive(Clone, Copy)]
 pub(super) struct Origin<'a, 'f> {
     pub(super) contents: &'a Arc<Contents>,
-    /// How errors call it.
+    /// Its path, for error messages.
     pub(super) file: &'f Arc<str>,
 }
 
 pub(super) type Tensors<'a> = Vec<(String, Stored<'a>)>;
 
-/// The tensors of the dictionary `root`; `storage` gives the bytes of the storage that has a key.
+/// Reads the tensors of the dictionary `root`; `storage` returns the bytes of the storage with a key.
 pub(super) fn tensors<'a>(
     machine: &Machine<'a>,
     root: Value<'a>,
@@ -23,11 +23,11 @@ pub(super) fn tensors<'a>(
     mut storage: impl FnMut(&str) -> Result<&'a [u8], PickleError>,
 ) -> Result<Tensors<'a>, PickleError> {
     let mut tensors = Vec::new();
-    // Many descriptions can share one storage. What a real file has to be copied of is not more than there is.
+    // Many tensors can share one storage. All copies together must not exceed the file's size.
     let mut room = origin.contents.len();
     for (key, value) in dictionary(machine, root)? {
         if let (Value::Text(name), Some(place)) = (key, machine.tensor(*value)) {
-            // What a wrapper for several graphics cards puts in front.
+            // `DataParallel` adds this prefix.
             let name = name.strip_prefix("module.").unwrap_or(name);
             if let Some(stored) = stored(name, place, origin, &mut storage)? {
                 if let Cow::Owned(copy) = &stored.data {
@@ -39,13 +39,14 @@ pub(super) fn tensors<'a>(
             }
         }
     }
-    match tensors.is_empty() {
-        true => Err(PickleError::NoTensors),
-        false => Ok(tensors),
+    if tensors.is_empty() {
+        Err(PickleError::NoTensors)
+    } else {
+        Ok(tensors)
     }
 }
 
-/// The dictionary of tensors: the file's value itself or, in a checkpoint of a training run, its `state_dict`.
+/// The dictionary of tensors: the file's value or, in a training checkpoint, its `state_dict`.
 fn dictionary<'m, 'a>(
     machine: &'m Machine<'a>,
     root: Value<'a>,
@@ -58,7 +59,7 @@ fn dictionary<'m, 'a>(
     Ok(inner.unwrap_or(entries))
 }
 
-/// The tensor at `place`; `None` when its numbers are of a type that no model has.
+/// The tensor described by `place`, or `None` if its element type occurs in no model.
 fn stored<'a>(
     name: &str,
     place: &TensorPlace<'a>,
@@ -85,7 +86,7 @@ fn stored<'a>(
     }))
 }
 
-/// The type of the numbers in a storage of this class; `None` for one that no model has.
+/// The element type of a storage class, or `None` if it occurs in no model.
 pub(super) fn element(class: &str) -> Option<Dtype> {
     Some(match class {
         "FloatStorage" => Dtype::F32,
@@ -102,7 +103,7 @@ pub(super) fn element(class: &str) -> Option<Dtype> {
     })
 }
 
-/// The elements of the tensor at `place`, of `size` bytes each, in row-major order; `None` when they are not all in
+/// The elements of the tensor at `place`, of `size` bytes each, in row-major order. `None` if some lie outside
 /// `storage`.
 fn elements<'a>(place: &TensorPlace<'a>, size: usize, storage: &'a [u8]) -> Option<Cow<'a, [u8]>> {
     let TensorPlace {
@@ -125,7 +126,7 @@ fn elements<'a>(place: &TensorPlace<'a>, size: usize, storage: &'a [u8]) -> Opti
         let end = count.checked_mul(size)?.checked_add(start)?;
         return storage.get(start..end).map(Cow::Borrowed);
     }
-    // More elements than the storage has would be one number in many places, which no learned tensor is.
+    // More elements than the storage holds means repeated numbers, which no learned tensor has.
     if count > storage.len() / size {
         return None;
     }
@@ -152,7 +153,7 @@ fn is_row_major(shape: &[usize], strides: &[usize]) -> bool {
     })
 }
 
-/// The next place in row-major order.
+/// Advances `index` in row-major order.
 fn advance(index: &mut [usize], shape: &[usize]) {
     for (index, &size) in index.iter_mut().zip(shape).rev() {
         *index += 1;

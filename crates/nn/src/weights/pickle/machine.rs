@@ -4,46 +4,46 @@ use crate::PickleError;
 
 type Result<T> = std::result::Result<T, PickleError>;
 
-/// What a pickle is made of, as far as weights need it.
+/// A pickled value, as far as weights need it.
 ///
-/// Texts are borrowed from the file; what holds others is a place in the [`Machine`]'s lists, so that values are small,
-/// may be shared as often as the file likes, and are never dropped by recursion.
+/// Texts are borrowed from the file, and containers are indices into the [`Machine`]'s lists. So values are small, can
+/// be shared freely, and are never dropped recursively.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Value<'a> {
     None,
     Integer(i64),
     Text(&'a str),
-    /// A class or function, by module and name. It is known by its name and never called.
+    /// A class or function, by module and name. It is never called.
     Global(&'a str, &'a str),
     Tuple(usize),
     List(usize),
     Dictionary(usize),
-    /// What `persistent_load` would be asked for: PyTorch's way to a storage.
+    /// A persistent id, which PyTorch uses to refer to a storage.
     Persistent(usize),
     Tensor(usize),
-    /// Something else, of which nothing is wanted.
+    /// Any other value.
     Other,
 }
 
-/// A tensor as a pickle describes it.
+/// A tensor as described in a pickle.
 #[derive(Clone, Debug)]
 pub(super) struct TensorPlace<'a> {
     /// The persistent id of its storage.
     pub(super) storage: Vec<Value<'a>>,
-    /// Its first element's place in the storage.
+    /// The index of its first element in the storage.
     pub(super) offset: usize,
     pub(super) shape: Vec<usize>,
     pub(super) strides: Vec<usize>,
 }
 
-/// The most items that a call, a shape or the id of a storage has.
+/// The most items in the arguments of a call, a shape, or the id of a storage.
 const MOST_ITEMS: usize = 8;
 
 /// Reads [pickles](https://docs.python.org/3/library/pickletools.html) of protocol 2 and later.
 ///
-/// A pickle is a program that may call any function by name. This machine calls none: it knows what PyTorch's few
-/// functions that make tensors and dictionaries would give, and whatever else is called gives [`Value::Other`]. All it
-/// keeps is in proportion to the bytes it has read.
+/// A pickle is a program that can call any function by name. This machine calls none: it knows the results of
+/// PyTorch's few functions that make tensors and dictionaries. All other calls return [`Value::Other`]. Its memory is
+/// proportional to the bytes read.
 pub(super) struct Machine<'a> {
     bytes: &'a [u8],
     position: usize,
@@ -70,7 +70,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Reads the next pickle and gives its value.
+    /// Reads the next pickle and returns its value.
     pub(super) fn load(&mut self) -> Result<Value<'a>> {
         self.stack.clear();
         self.marks.clear();
@@ -79,7 +79,7 @@ impl<'a> Machine<'a> {
         self.pop()
     }
 
-    /// What follows the pickles that were read.
+    /// The bytes after the pickles read so far.
     pub(super) fn rest(&self) -> &'a [u8] {
         &self.bytes[self.position..]
     }
@@ -111,13 +111,13 @@ impl<'a> Machine<'a> {
         &self.tensors
     }
 
-    /// Whether there is more to read after one instruction.
+    /// Executes one instruction and returns whether more follow.
     fn step(&mut self) -> Result<bool> {
         let start = self.position;
         let [code] = self.array()?;
         match code {
             b'.' => return Ok(false),
-            // The protocol's version, and frames, which only help to read ahead.
+            // The protocol's version, and frames, which only serve reading ahead.
             0x80 => drop(self.take(1)?),
             0x95 => drop(self.take(8)?),
             b'(' => self.marks.push(self.stack.len()),
@@ -203,10 +203,11 @@ impl<'a> Machine<'a> {
     }
 
     fn pop(&mut self) -> Result<Value<'a>> {
-        // Nothing below a mark is taken.
-        match self.stack.len() > self.marks.last().copied().unwrap_or(0) {
-            true => self.stack.pop().ok_or(PickleError::Stack),
-            false => Err(PickleError::Stack),
+        // Values below a mark must stay.
+        if self.stack.len() > self.marks.last().copied().unwrap_or(0) {
+            self.stack.pop().ok_or(PickleError::Stack)
+        } else {
+            Err(PickleError::Stack)
         }
     }
 
@@ -279,7 +280,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Byte strings. Those of Python 2 stand for texts.
+    /// Byte strings. In Python 2's pickles, they are texts.
     fn bytes(&mut self, code: u8) -> Result<()> {
         let length = self.length(match code {
             b'U' | b'C' => 1,
@@ -340,7 +341,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// What a call of the function below the arguments gives.
+    /// Executes a call of the function below the arguments.
     fn call(&mut self) -> Result<()> {
         let (function, arguments) = match self.pop_last(2)?[..] {
             [function, arguments] => (function, arguments),
@@ -355,7 +356,7 @@ impl<'a> Machine<'a> {
         let Value::Global(module, name) = function else {
             return Ok(Value::Other);
         };
-        // No function here takes more, and a long tuple could be the argument of many calls.
+        // No known function takes more, and many calls could share one long tuple.
         let arguments = self.items(arguments).unwrap_or_default();
         let arguments = arguments[..arguments.len().min(MOST_ITEMS)].to_vec();
         match (module, name) {
@@ -371,7 +372,7 @@ impl<'a> Machine<'a> {
                 Ok(arguments.first().copied().unwrap_or(Value::Other))
             }
             ("torch._tensor", "_rebuild_from_type_v2") => match arguments[..] {
-                // Once: a type does not hold another.
+                // Not recursive: a type never wraps another.
                 [function @ Value::Global("torch._utils", _), _, inner, ..] => {
                     self.apply(function, inner)
                 }
@@ -381,7 +382,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Of (storage, offset, shape, strides, …).
+    /// From the arguments (storage, offset, shape, strides, …).
     fn rebuild_tensor(&mut self, arguments: &[Value<'a>]) -> Result<Value<'a>> {
         let [storage, Value::Integer(offset), shape, strides, ..] = *arguments else {
             return Err(PickleError::Tensor);
@@ -405,7 +406,7 @@ impl<'a> Machine<'a> {
         self.few_items(value)?.iter().map(size).collect()
     }
 
-    /// What describes a tensor: few items, as many descriptions can share one sequence.
+    /// The items of a tensor's description. They are few because many descriptions can share one sequence.
     fn few_items(&self, value: Value<'a>) -> Result<&[Value<'a>]> {
         let items = self.items(value).ok_or(PickleError::Tensor)?;
         match items.len() {
@@ -483,7 +484,7 @@ mod tests {
         }
     }
 
-    /// Many calls can share one tuple: what each keeps of it has to be little.
+    /// Many calls can share one tuple, so each must keep little of it.
     #[test]
     fn a_tensor_of_many_dimensions_is_refused() {
         let tensor = |dimensions: usize| {

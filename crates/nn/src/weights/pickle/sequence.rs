@@ -11,15 +11,15 @@ const BEGINNING: [u8; 15] = [
     0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, b'.',
 ];
 
-/// Whether a file is as it was before PyTorch 1.6.
+/// Whether the file has the format before PyTorch 1.6.
 pub(super) fn is_one(bytes: &[u8]) -> bool {
     bytes.starts_with(&BEGINNING)
 }
 
-/// The file as it was before PyTorch 1.6.
+/// Reads a file in the format before PyTorch 1.6.
 pub(super) fn read<'a>(origin: Origin<'a, '_>) -> Result<Tensors<'a>, PickleError> {
     let mut machine = Machine::new(&origin.contents[BEGINNING.len()..]);
-    // The version of the format, and what machine it was.
+    // The version of the format, and the machine that wrote the file.
     machine.load()?;
     let system = machine.load()?;
     let little = (Value::Text("little_endian"), Value::Integer(0));

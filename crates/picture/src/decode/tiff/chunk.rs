@@ -129,8 +129,9 @@ pub(super) fn bytes_of(file: &[u8], place: u64, length: u64) -> Option<&[u8]> {
 
 /// A chunk with its bits in the usual order.
 pub(super) fn in_order(chunk: &[u8], is_reversed: bool) -> Cow<'_, [u8]> {
-    match is_reversed {
-        true => Cow::Owned(reversed(chunk)),
-        false => Cow::Borrowed(chunk),
+    if is_reversed {
+        Cow::Owned(reversed(chunk))
+    } else {
+        Cow::Borrowed(chunk)
     }
 }

@@ -138,9 +138,10 @@ impl<'a> File<'a> {
         let compression = CompressionMethod::from_u16_exhaustive(compression);
         let meaning = Meaning::of(&mut reader, channels).map_err(failed)?;
         // In JPEG, subsampling is evened out.
-        let subsampling = match compression != CompressionMethod::ModernJPEG && meaning.is_ycbcr() {
-            true => Subsampling::of(&mut reader).map_err(failed)?,
-            false => None,
+        let subsampling = if compression != CompressionMethod::ModernJPEG && meaning.is_ycbcr() {
+            Subsampling::of(&mut reader).map_err(failed)?
+        } else {
+            None
         };
         Ok(File {
             bytes,
@@ -278,13 +279,12 @@ impl<'a> File<'a> {
             height,
             ..
         } = self.chunks;
-        let rows = match is_tiled {
-            true => height,
-            false => {
-                let above = (number as u64).saturating_mul(u64::from(height));
-                let below = u64::from(self.size.height).saturating_sub(above);
-                below.min(u64::from(height)) as u32
-            }
+        let rows = if is_tiled {
+            height
+        } else {
+            let above = (number as u64).saturating_mul(u64::from(height));
+            let below = u64::from(self.size.height).saturating_sub(above);
+            below.min(u64::from(height)) as u32
         };
         limits.check_size(Size {
             width,
@@ -308,9 +308,10 @@ impl<'a> File<'a> {
         lengths: Vec<u64>,
     ) {
         const NOT_PACKED: u16 = 1;
-        let compression = match is_unpacked {
-            true => NOT_PACKED,
-            false => self.compression.to_u16(),
+        let compression = if is_unpacked {
+            NOT_PACKED
+        } else {
+            self.compression.to_u16()
         };
         let channels = self.coded_channels();
         let (width, height) = self.coded(self.size.width, self.size.height);
@@ -367,9 +368,10 @@ impl Chunks {
     fn of(reader: &mut Reader<'_>, size: Size) -> TiffResult<Chunks> {
         let is_tiled = reader.find_tag(Tag::TileOffsets)?.is_some();
         let (width, height) = reader.chunk_dimensions();
-        let (places, lengths) = match is_tiled {
-            true => (Tag::TileOffsets, Tag::TileByteCounts),
-            false => (Tag::StripOffsets, Tag::StripByteCounts),
+        let (places, lengths) = if is_tiled {
+            (Tag::TileOffsets, Tag::TileByteCounts)
+        } else {
+            (Tag::StripOffsets, Tag::StripByteCounts)
         };
         Ok(Chunks {
             is_tiled,

@@ -115,9 +115,10 @@ impl<'a> Plane<'a> {
     }
 
     fn number(&self, number: u64, size: usize) -> Vec<u8> {
-        match self.is_little {
-            true => number.to_le_bytes()[..size].to_vec(),
-            false => number.to_be_bytes()[8 - size..].to_vec(),
+        if self.is_little {
+            number.to_le_bytes()[..size].to_vec()
+        } else {
+            number.to_be_bytes()[8 - size..].to_vec()
         }
     }
 }

@@ -68,9 +68,10 @@ fn range(planes: &[DecodingResult]) -> (f32, f32) {
         }
     }
     let (least, greatest) = range;
-    match (least < 0.0 || greatest > 1.0) && greatest > least {
-        true => range,
-        false => (0.0, 1.0),
+    if (least < 0.0 || greatest > 1.0) && greatest > least {
+        range
+    } else {
+        (0.0, 1.0)
     }
 }
 

@@ -37,14 +37,13 @@ impl Subsampling {
         let fits = is_side(self.across)
             && is_side(self.down)
             && (chunk_height >= height || chunk_height.is_multiple_of(self.down));
-        match fits {
-            true => Ok(()),
-            false => {
-                let Subsampling { across, down } = self;
-                Err(unsupported(format!(
-                    "TIFF with chroma for {across}x{down} pixels"
-                )))
-            }
+        if fits {
+            Ok(())
+        } else {
+            let Subsampling { across, down } = self;
+            Err(unsupported(format!(
+                "TIFF with chroma for {across}x{down} pixels"
+            )))
         }
     }
 
