@@ -1,10 +1,9 @@
-//! Decodes the hostile pictures that `tools/corpus/make.py` makes, or any others, in one process.
+//! Decodes the hostile pictures of `tools/corpus/make.py`, or any others, in one process.
 //!
 //!     cargo run --release -p picture --example corpus -- FOLDER
 //!
-//! With a `cases.tsv` in the folder, fails where an outcome is not as expected there. Without one,
-//! decodes every file under the folder. In both cases fails for a caught panic, a file that takes
-//! more than ten seconds, and memory of more than a gigabyte.
+//! If the folder has a `cases.tsv`, fails when an outcome differs from it. Otherwise decodes every file under the
+//! folder. Also fails when it catches a panic, a file takes more than ten seconds, or memory exceeds a gigabyte.
 
 use std::{
     collections::BTreeMap,
@@ -31,7 +30,7 @@ fn main() -> Result<ExitCode, Box<dyn StdError>> {
     table.print();
     let memory = most_memory();
     if let Some(memory) = memory {
-        println!("most memory {:.0} MB", memory as f64 / 1e6);
+        println!("peak memory {:.0} MB", memory as f64 / 1e6);
     }
     let passed = table.failures == 0 && memory.is_none_or(|memory| memory <= MOST_MEMORY);
     Ok(if passed {
@@ -41,7 +40,7 @@ fn main() -> Result<ExitCode, Box<dyn StdError>> {
     })
 }
 
-/// A file and what may come of it.
+/// A file and its expected outcome.
 struct Case {
     file: PathBuf,
     format: String,
@@ -50,7 +49,7 @@ struct Case {
 }
 
 struct Outcome {
-    /// `indexed`, or the reason why not.
+    /// `indexed`, or the error's reason.
     name: String,
     panicked: bool,
     time: Duration,
@@ -70,7 +69,7 @@ impl Case {
                 Ok(_) => "indexed".to_owned(),
                 Err(error) => error.reason().to_owned(),
             },
-            // These decoders are known to fail, in processes of their own.
+            // These decoders are known to fail, and run in child processes.
             panicked: matches!(picture, Err(Error::DecoderFailed { format, .. }) if !matches!(format, Format::Avif | Format::Jxl)),
             time: start.elapsed(),
         }
@@ -86,7 +85,7 @@ impl Case {
     }
 }
 
-/// Those of the table, or every file under `folder`.
+/// The cases of the table, or every file under `folder`.
 fn cases(folder: &Path) -> Result<Vec<Case>, Box<dyn StdError>> {
     let table = folder.join("cases.tsv");
     if !table.exists() {
@@ -166,14 +165,14 @@ impl Table {
                 .collect();
             println!("{format:8} {kind:10} {count:5}  {}", outcomes.join(", "));
         }
-        println!("{} files, {} not as expected", self.cases, self.failures);
+        println!("{} files, {} unexpected outcomes", self.cases, self.failures);
         if let Some((time, file)) = &self.slowest {
             println!("slowest {time:.1?}, {}", file.display());
         }
     }
 }
 
-/// The most memory that this process had at once, in bytes, where the system tells.
+/// The process's peak memory in bytes, if the system reports it.
 fn most_memory() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status

@@ -1,10 +1,9 @@
-//! Compares pictures by their signatures: which are versions of one?
+//! Finds versions of the same picture by their signatures.
 //!
 //!     cargo run --release -p picture --example signatures -- FOLDER
 //!
-//! Prints every pair of files in the folder that is within `Signature::SAME`, the nearest pairs that are not, and how many
-//! pairs were compared how quickly. `tools/fixtures/picture/documents.py` renders documents that are alike, and versions of
-//! photographs.
+//! Prints every pair of files in the folder within `Signature::SAME`, the nearest pairs beyond it, and the number and
+//! time of comparisons. `tools/fixtures/picture/documents.py` renders similar documents and versions of photographs.
 
 use std::{error::Error, fs, time::Instant};
 
@@ -25,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         signatures.push((name.into_owned(), reduced.signature()));
     }
-    println!("{} files, read in {:.1?}", files.len(), start.elapsed());
+    println!("read {} files in {:.1?}", files.len(), start.elapsed());
     let start = Instant::now();
     let mut pairs = Vec::new();
     for (index, (name, signature)) in signatures.iter().enumerate() {
@@ -33,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             pairs.push((signature.distance(other_signature), other, name));
         }
     }
-    println!("{} pairs, compared in {:.1?}", pairs.len(), start.elapsed());
+    println!("compared {} pairs in {:.1?}", pairs.len(), start.elapsed());
     pairs.sort_by(|left, right| left.0.total_cmp(&right.0));
     let same = pairs.partition_point(|pair| pair.0 <= Signature::SAME);
     for (distance, first, second) in &pairs[..same] {

@@ -1,9 +1,9 @@
-//! How long the steps from a file to a model's input take, single-threaded.
+//! Times each step from a file to a model's input, on one thread.
 //!
 //!     cargo run --release -p picture --example speed -- [FILE...]
 //!
-//! Without files, resamples drawings. With files, reads, decodes and resamples each; the `image` crate
-//! decodes it too, for comparison.
+//! Without files, resamples generated drawings. With files, reads, decodes and resamples each, and compares decoding
+//! with the `image` crate.
 
 use std::{path::Path, time::Instant};
 
@@ -55,7 +55,7 @@ fn time_steps(picture: &Picture) {
     time("thumbnail to JPEG", || thumbnail.to_jpeg(85));
 }
 
-/// The shortest edge to `edge`, then the middle: CLIP's preprocessing.
+/// CLIP's preprocessing: the shortest edge resized to `edge`, then a centre crop.
 fn middle(picture: &Picture, edge: u32) -> (Size, Window) {
     let shortest = u64::from(picture.width().min(picture.height()));
     let side = |side: u32| (u64::from(edge) * u64::from(side) / shortest) as u32;

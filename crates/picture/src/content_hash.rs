@@ -4,9 +4,9 @@ use sha2::{Digest, Sha256};
 
 use crate::Error;
 
-/// The SHA-256 of a file's bytes: two files with one hash are the same file.
+/// The SHA-256 of a file's bytes, which identifies its content.
 ///
-/// Written and parsed as 64 hexadecimal digits.
+/// Displayed and parsed as 64 hexadecimal digits.
 ///
 /// ```
 /// use picture::ContentHash;
@@ -20,15 +20,15 @@ use crate::Error;
 pub struct ContentHash([u8; 32]);
 
 impl ContentHash {
-    /// The hash of `bytes`.
+    /// Hashes `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The hash of what is read, to its end.
+    /// Hashes everything that `reader` returns.
     ///
     /// # Errors
-    /// Those of reading.
+    /// When reading fails.
     pub fn of_reader(mut reader: impl io::Read) -> io::Result<Self> {
         let (mut digest, mut part) = (Sha256::new(), [0; 16 << 10]);
         loop {
@@ -41,7 +41,7 @@ impl ContentHash {
         }
     }
 
-    /// A hash computed before and kept as bytes.
+    /// Restores a hash from its bytes.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn hashes_as_sha_256_does() {
-        // The two vectors of FIPS 180-2, appendix B, that are short.
+        // The two short test vectors of FIPS 180-2, appendix B.
         assert_eq!(
             ContentHash::of(b"abc").to_string(),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -5,10 +5,10 @@ use crate::Format;
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The cause inside an error, from the system or from a format's decoder.
+/// The cause of an error, from the system or a decoder.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why there is no picture.
+/// Why a picture cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -17,10 +17,10 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The path leads to something without an end or without content of its own.
+    /// The path leads to a folder, a pipe or a device.
     #[error("`{}` is {kind}, not a file", path.display())]
     NotAFile {
         /// The path.
@@ -28,16 +28,16 @@ pub enum Error {
         /// What it is instead: "a folder", "a pipe".
         kind: &'static str,
     },
-    /// There are no bytes at all.
+    /// There are no bytes.
     #[error("no bytes, expected a picture")]
     Empty,
-    /// The bytes begin like none of the formats read here.
+    /// The content matches no supported format.
     #[error("not a picture of a known format")]
     NotAPicture,
     /// The file is larger than the limit.
     #[error("{bytes} bytes or more, expected at most {limit}")]
     TooManyBytes {
-        /// The size, as far as it was looked at.
+        /// The size, or the part read so far.
         bytes: u64,
         /// The limit.
         limit: u64,
@@ -60,7 +60,7 @@ pub enum Error {
         /// The height.
         height: u32,
     },
-    /// Decoding would take more memory than pictures within the limits need.
+    /// Decoding would take more memory than a picture within the limits needs.
     #[error("the {} decoder needs more memory than its limit of {limit} bytes", format.name())]
     TooMuchMemory {
         /// The format.
@@ -76,12 +76,12 @@ pub enum Error {
         /// The limit, in seconds.
         seconds: u64,
     },
-    /// There is no process to decode in: see [`decoder_process`](crate::decoder_process).
+    /// No process can be started to decode in: see [`decoder_process`](crate::decoder_process).
     #[error("cannot start a process to decode {}", format.name())]
     NoDecoder {
         /// The format.
         format: Format,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The file ends before the picture does.
@@ -90,31 +90,31 @@ pub enum Error {
         /// The format.
         format: Format,
     },
-    /// The file breaks the rules of its format.
+    /// The file violates its format.
     #[error("damaged {} file", format.name())]
     Damaged {
         /// The format.
         format: Format,
-        /// What the decoder said, for who looks after it. Left out of the message and its causes.
+        /// The decoder's error, for developers. It is not part of the message or the sources.
         cause: Cause,
     },
-    /// The file is of a kind, within its format, that cannot be read here.
+    /// The file uses an unsupported variant of its format.
     #[error("unsupported: {kind}")]
     Unsupported {
         /// The format.
         format: Format,
-        /// The kind, in words for people: "Apple CgBI PNG".
+        /// The variant, in words for people: "Apple CgBI PNG".
         kind: Cow<'static, str>,
     },
-    /// The decoder met a state that its authors thought impossible.
-    #[error("damaged {} file, at which the decoder failed", format.name())]
+    /// The decoder panicked.
+    #[error("damaged {} file: its decoder failed", format.name())]
     DecoderFailed {
         /// The format.
         format: Format,
-        /// The decoder's last words, for who looks after it. Left out of the message.
+        /// The decoder's message, for developers. It is not part of this error's message.
         message: String,
     },
-    /// Pixels that do not fit the width and height given with them.
+    /// The number of pixels does not match the width and height.
     #[error("{got} bytes of pixels for {width}x{height}, expected {expected}")]
     WrongLength {
         /// The width.
@@ -123,10 +123,10 @@ pub enum Error {
         height: u32,
         /// Three times width times height.
         expected: u64,
-        /// The bytes there were.
+        /// The number of bytes found.
         got: u64,
     },
-    /// Text that is no content hash.
+    /// A text is not a content hash.
     #[error("`{text}` is not a content hash, expected 64 hexadecimal digits")]
     NotAHash {
         /// The text.
@@ -135,13 +135,13 @@ pub enum Error {
 }
 
 impl Error {
-    /// The error for what a decoder can't do, without saying why.
+    /// The error for a feature that the decoder does not support or name.
     pub(crate) fn unsupported(format: Format) -> Error {
         let kind = format!("a rare kind of {}", format.name()).into();
         Error::Unsupported { format, kind }
     }
 
-    /// Why, in a few fixed words that reports can be grouped by.
+    /// A short fixed phrase for grouping errors in reports.
     pub fn reason(&self) -> &'static str {
         match self {
             Error::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => "not found",

@@ -6,10 +6,10 @@ use std::{
 
 use crate::{Error, Limits, Result};
 
-/// The bytes of the file at `path`, when it is a file and within the limit on bytes.
+/// Reads the file at `path` if it is a regular file within the limit on bytes.
 ///
-/// The size is checked before reading, and while reading because a file can grow or lie about its
-/// size. A pipe, a device or a folder is an error at once: reading one could wait for ever.
+/// The size is checked before and during reading, because a file can grow or misreport its size. A pipe, a device or a
+/// folder is an error at once, because reading one could block forever.
 ///
 /// # Errors
 ///
@@ -27,8 +27,8 @@ pub fn read_within(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The file at `path`, opened to be read, when it is a file and within the limit on bytes, and what the system says of
-/// it. It may grow afterwards.
+/// Opens the file at `path` if it is a regular file within the limit on bytes, and returns its metadata. It may grow
+/// afterwards.
 ///
 /// # Errors
 ///
@@ -38,8 +38,8 @@ pub fn open_within(path: &Path, limits: &Limits) -> Result<(File, Metadata)> {
         path: path.to_owned(),
         source,
     };
-    // Looked at before opening, since opening a device can do things, and again once open, since
-    // what a path leads to can change in between.
+    // Checked before opening, because opening a device can have effects, and again once open, because the path may
+    // have changed in between.
     check_is_file(path, &path.metadata().map_err(cannot_read)?)?;
     let file = open(path).map_err(cannot_read)?;
     let metadata = file.metadata().map_err(cannot_read)?;
@@ -48,7 +48,7 @@ pub fn open_within(path: &Path, limits: &Limits) -> Result<(File, Metadata)> {
     Ok((file, metadata))
 }
 
-/// Opens without waiting: a pipe that took the file's place opens at once, to be refused.
+/// Opens without blocking: a pipe that replaced the file opens at once and is then rejected.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);

@@ -1,27 +1,26 @@
 use std::f64::consts::PI;
 
-/// How a picture is resampled: Pillow's filters, under Pillow's names.
+/// A resampling filter, with Pillow's name.
 ///
-/// All but `Nearest` widen when they shrink a picture, so that every source pixel counts
-/// (antialiasing).
+/// All but `Nearest` widen when they shrink a picture, so that every source pixel counts (antialiasing).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Filter {
-    /// One source pixel, the one under the centre of the new pixel.
+    /// The source pixel under the centre of the new pixel.
     Nearest,
-    /// The mean of the source pixels that the new pixel covers.
+    /// The mean of the source pixels under the new pixel.
     Box,
     /// A triangle over two pixels.
     Bilinear,
-    /// As wide as `Bilinear` and nearly as sharp as `Bicubic`, when shrinking.
+    /// As wide as `Bilinear`; when shrinking, nearly as sharp as `Bicubic`.
     Hamming,
-    /// A cubic over four pixels, with a = -0.5. What CLIP's preprocessing uses.
+    /// A cubic over four pixels with a = -0.5, used by CLIP's preprocessing.
     Bicubic,
     /// A windowed sinc over six pixels.
     Lanczos3,
 }
 
 impl Filter {
-    /// How far the filter reaches to either side, in pixels. `Nearest` does not weigh pixels.
+    /// The filter's radius in pixels. `Nearest` has none.
     pub(crate) fn support(self) -> f64 {
         match self {
             Filter::Nearest | Filter::Box => 0.5,

@@ -1,36 +1,36 @@
 use crate::{container::jxl, raw_file};
 
-/// A kind of picture file that this crate knows.
+/// A picture file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     /// JPEG: baseline and progressive; grey, YCbCr, RGB, CMYK and YCCK.
     Jpeg,
     /// PNG, and the first frame of an animated PNG.
     Png,
-    /// WebP, lossy and lossless, and the first frame of an animated one.
+    /// WebP, lossy and lossless, and the first frame of an animated WebP.
     WebP,
     /// The first frame of a GIF.
     Gif,
     /// Windows bitmaps.
     Bmp,
-    /// Portable anymaps: PBM, PGM and PPM, as text or not.
+    /// Portable anymaps: PBM, PGM and PPM, plain and binary.
     Pnm,
     /// The first picture of a TIFF.
     Tiff,
-    /// Raw files of cameras, by the JPEG that the camera put inside.
+    /// Camera raw files, decoded by their embedded JPEG preview.
     Raw,
-    /// AVIF, grids too, and the still picture of an animated one. Decoded in a
-    /// [process](crate::decoder_process) apart.
+    /// AVIF, including grids and the still picture of an animation. Decoded in a [child
+    /// process](crate::decoder_process).
     Avif,
-    /// HEIC: HEVC in HEIF, and grids of it. Other codings are recognised, and refused.
+    /// HEIC: HEVC in HEIF, and grids of it. Other codecs in HEIF are recognised, but unsupported.
     Heif,
-    /// JPEG XL, bare or in boxes, and the first picture of an animated one. Decoded in a
-    /// [process](crate::decoder_process) apart.
+    /// JPEG XL, bare or in boxes, and the first picture of an animation. Decoded in a [child
+    /// process](crate::decoder_process).
     Jxl,
 }
 
 impl Format {
-    /// All the formats.
+    /// All formats.
     pub const ALL: [Format; 11] = [
         Format::Jpeg,
         Format::Png,
@@ -45,10 +45,10 @@ impl Format {
         Format::Jxl,
     ];
 
-    /// The format of a file that begins with `bytes`.
+    /// Recognises the format of a file that begins with `bytes`.
     ///
-    /// Twenty bytes are enough to know whether it is a picture. Most raw files begin like TIFF, and
-    /// are taken for TIFF unless the whole file is there to look further.
+    /// Twenty bytes suffice to recognise a picture. Most raw files begin like TIFF, and are reported as TIFF unless
+    /// `bytes` is the whole file.
     pub fn of(bytes: &[u8]) -> Option<Format> {
         match bytes {
             [0xFF, 0xD8, 0xFF, ..] => Some(Format::Jpeg),
@@ -93,7 +93,7 @@ impl Format {
         }
     }
 
-    /// The format's name, as people write it.
+    /// The format's usual name.
     pub fn name(self) -> &'static str {
         match self {
             Format::Jpeg => "JPEG",
@@ -110,8 +110,8 @@ impl Format {
         }
     }
 
-    /// The usual extensions of such files, in lower case, the commonest first. For finding files
-    /// worth opening: what a file is, its content says.
+    /// The usual file extensions, in lower case, most common first. Use them to find files worth opening; only the
+    /// content determines the format.
     pub fn extensions(self) -> &'static [&'static str] {
         match self {
             Format::Jpeg => &["jpg", "jpeg", "jpe", "jfif"],
@@ -133,8 +133,8 @@ impl Format {
     }
 }
 
-/// The format of boxes by their brand: the first one, or, where that tells only that there are
-/// pictures, the one after the version that names their coding.
+/// The format of an ISO base media file: by its major brand or, if that is a generic one, by the first compatible
+/// brand, which names the codec.
 fn of_brands(brands: &[u8]) -> Option<Format> {
     let (brands, _) = brands.as_chunks::<4>();
     match brands.first()? {

@@ -36,7 +36,7 @@ impl Window {
         }
     }
 
-    /// The part of this window that lies inside a picture of `size`, which may be empty.
+    /// The part of this window inside a picture of `size`; it may be empty.
     pub(crate) fn clipped(&self, size: Size) -> Window {
         Window {
             left: self.left,

@@ -1,14 +1,13 @@
-//! Untrusted bytes in, upright RGB pictures out.
+//! Decodes untrusted bytes to upright RGB pictures.
 //!
-//! JPEG, PNG, WebP, GIF, BMP, PNM, TIFF, HEIC, AVIF, JPEG XL and the raw files of cameras, recognised by their content and never by a name, become one form: eight bits a channel, red, green and blue, turned upright as the file's EXIF says. What
-//! this costs is bounded before it is spent, by [`Limits`] on bytes and on pixels. A file that is
-//! no picture, damaged, cut off, too large or of a kind nobody can read is an [`Error`] with a
-//! short [`reason`](Error::reason), never a panic.
+//! Reads JPEG, PNG, WebP, GIF, BMP, PNM, TIFF, HEIC, AVIF, JPEG XL and camera raw files, recognised by content, not by
+//! name. Every [`Picture`] has the same form: eight bits each of red, green and blue, upright as its EXIF says.
+//! [`Limits`] on bytes and pixels bound the cost before it arises. A file that is not a picture, damaged, truncated,
+//! too large or unsupported is an [`Error`] with a short [`reason`](Error::reason), never a panic.
 //!
-//! A [`Picture`] can be [resampled](Picture::resample) as Pillow does it, to the bit, which is what
-//! models trained behind Pillow expect; made into a [thumbnail](Picture::thumbnail); and written
-//! as JPEG or PNG. A [`ContentHash`] names a file by its bytes, a
-//! [`Signature`] tells versions of one picture from different ones, and [`Metadata`] is what cameras and people noted in it.
+//! A picture can be [resampled](Picture::resample) bit-exactly like Pillow, as models trained with Pillow expect;
+//! reduced to a [thumbnail](Picture::thumbnail); and written as JPEG or PNG. A [`ContentHash`] identifies a file's
+//! bytes, a [`Signature`] recognises versions of a picture, and [`Metadata`] holds its EXIF, XMP and IPTC.
 //!
 //! ```
 //! use picture::{Filter, Limits, Picture, Size, Window};
@@ -18,7 +17,7 @@
 //! let picture = Picture::decode(&drawing.to_png(), &Limits::default())?;
 //! assert_eq!(picture.pixels(), drawing.pixels());
 //!
-//! // Twice as large, of which only the left half is computed.
+//! // Enlarge it twofold, but compute only the left half.
 //! let full = Size { width: 4, height: 2 };
 //! let window = Window { left: 0, top: 0, width: 2, height: 2 };
 //! let half = picture.resample(full, window, Filter::Box);

@@ -1,20 +1,20 @@
 use crate::{Error, Result, Size};
 
-/// How much a picture may cost, checked before it is read and before it is decoded.
+/// Limits on pictures, checked before reading and before decoding.
 ///
-/// A decoded picture takes three bytes a pixel. Decoding it takes a few times as much for a moment:
-/// 4 to 10 bytes a pixel for most files, about 20 for AVIF and for a TIFF of four 32-bit floats, and
-/// up to 36 for HEIC and 48 for JPEG XL, which may have a quarter as many pixels therefore.
+/// A decoded picture takes three bytes a pixel. Decoding temporarily takes 4 to 10 bytes a pixel for most files, and
+/// about 20 for AVIF and for a TIFF of four 32-bit floats. HEIC takes up to 36 and JPEG XL up to 48, so these may have
+/// only a quarter of the pixels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The largest file, in bytes.
     pub bytes: u64,
-    /// The most pixels: width times height, as the file's header has them.
+    /// The most pixels: width times height in the file's header.
     pub pixels: u64,
 }
 
 impl Default for Limits {
-    /// 128 MiB and 200 million pixels: a panorama of 20,000 x 10,000.
+    /// 128 MiB and 200 million pixels, such as a panorama of 20,000 x 10,000.
     fn default() -> Self {
         Self {
             bytes: 128 << 20,
@@ -49,8 +49,8 @@ impl Limits {
         Ok(())
     }
 
-    /// What a decoder may allocate: 16 bytes for each pixel allowed, and as much again for tables
-    /// and metadata as the largest file could hold.
+    /// The most memory, in bytes, that a decoder may allocate: 16 bytes for each allowed pixel, and the largest file's
+    /// size for tables and metadata.
     pub(crate) fn allocation(&self) -> u64 {
         self.pixels.saturating_mul(16).saturating_add(self.bytes)
     }

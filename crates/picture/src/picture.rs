@@ -10,8 +10,8 @@ use crate::{
     resample::{self, Side},
 };
 
-/// An upright picture: eight bits each of red, green and blue, row by row from the top, with
-/// nothing between the rows. At least one pixel.
+/// An upright picture: eight bits each of red, green and blue, row by row from the top, without padding. It has at
+/// least one pixel.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Picture {
     size: Size,
@@ -19,12 +19,11 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// A picture from its pixels: red, green, blue, row by row from the top.
+    /// Creates a picture from its pixels: red, green, blue, row by row from the top.
     ///
     /// # Errors
     ///
-    /// [`Error::NoPixels`] when a side is 0, [`Error::WrongLength`] unless there are three bytes
-    /// a pixel.
+    /// [`Error::NoPixels`] if a side is 0, [`Error::WrongLength`] unless there are three bytes a pixel.
     pub fn from_rgb(width: u32, height: u32, pixels: Vec<u8>) -> Result<Picture> {
         if width == 0 || height == 0 {
             return Err(Error::NoPixels { width, height });
@@ -46,17 +45,17 @@ impl Picture {
         })
     }
 
-    /// Pixels from left to right.
+    /// Its width in pixels.
     pub fn width(&self) -> u32 {
         self.size.width
     }
 
-    /// Pixels from top to bottom.
+    /// Its height in pixels.
     pub fn height(&self) -> u32 {
         self.size.height
     }
 
-    /// Width and height.
+    /// Its width and height.
     pub fn size(&self) -> Size {
         self.size
     }
@@ -66,11 +65,11 @@ impl Picture {
         &self.pixels
     }
 
-    /// The `window` of this picture resized to `full`.
+    /// Resizes this picture to `full` and returns the part in `window`.
     ///
-    /// Equals Pillow's `resize(full, filter).crop(window)` to the bit, and so is black where the
-    /// window reaches beyond `full`. Only the window is computed, from the source rows and columns
-    /// under it: the middle of a picture of 1x10,000 made 224 wide costs as little as any other.
+    /// Equals Pillow's `resize(full, filter).crop(window)` bit for bit; outside `full`, the window is black. Only the
+    /// window is computed, from the source pixels under it, so the middle of a 10,000-pixel strip costs no more than
+    /// that of any other picture.
     ///
     /// # Panics
     ///
@@ -81,7 +80,7 @@ impl Picture {
         self.resample_part(columns, rows, full, window, filter)
     }
 
-    /// As [`resample`](Picture::resample), of the picture that has these sides, of which this may be a copy.
+    /// Like [`resample`](Picture::resample), for a picture with these sides, of which this may be a reduced copy.
     pub(crate) fn resample_part(
         &self,
         columns: Side,
@@ -110,9 +109,9 @@ impl Picture {
         }
     }
 
-    /// This picture made to fit into `max_width` by `max_height`, its shape kept.
+    /// Shrinks this picture to fit into `max_width` by `max_height`, keeping its proportions.
     ///
-    /// Never enlarged, and at least 1x1.
+    /// Never enlarges, and returns at least 1x1.
     pub fn thumbnail(&self, max_width: u32, max_height: u32) -> Picture {
         let Size { width, height } = self.size;
         let scale = (f64::from(max_width) / f64::from(width))
@@ -131,20 +130,20 @@ impl Picture {
             width: full.width,
             height: full.height,
         };
-        // For shrinking, half the work of `Bicubic` and hardly a visible difference.
+        // For shrinking, half the work of `Bicubic` with hardly a visible difference.
         self.resample(full, window, Filter::Hamming)
     }
 
-    /// The colour of most of this picture: red, green and blue.
+    /// The dominant colour of this picture: red, green and blue.
     ///
-    /// The mean of the most frequent shade, by a raster of at most 64 x 64 pixels, so that it costs next to nothing.
+    /// The mean of the most frequent shade in a raster of at most 64 x 64 pixels, which is cheap.
     pub fn dominant_colour(&self) -> [u8; 3] {
         const RASTER: usize = 64;
-        /// Shades of a channel.
+        /// Shades a channel.
         const SHADES: usize = 6;
         let (width, height) = (self.size.width as usize, self.size.height as usize);
         let (columns, rows) = (width.min(RASTER), height.min(RASTER));
-        // Of each shade, how many pixels have it, and the sums of their channels.
+        // For each shade, its number of pixels and the sums of their channels.
         let mut shades = [[0u32; 4]; SHADES * SHADES * SHADES];
         for at in 0..columns * rows {
             let (column, row) = (at % columns * width / columns, at / columns * height / rows);
@@ -164,10 +163,9 @@ impl Picture {
         sums.map(|sum| (sum / count) as u8)
     }
 
-    /// This picture as a JPEG file, at a `quality` from 1 to 100.
+    /// Encodes this picture as JPEG, at a `quality` from 1 to 100.
     ///
-    /// A picture with a side of more than 65,500 pixels, which libjpeg does not read, is first made
-    /// smaller to fit.
+    /// A picture with a side of more than 65,500 pixels, the limit of libjpeg, is first shrunk to fit.
     pub fn to_jpeg(&self, quality: u8) -> Vec<u8> {
         const LONGEST: u32 = 65_500;
         if self.width().max(self.height()) > LONGEST {
@@ -181,7 +179,7 @@ impl Picture {
         bytes
     }
 
-    /// This picture as a PNG file.
+    /// Encodes this picture as PNG.
     pub fn to_png(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.write(PngEncoder::new(&mut bytes));
@@ -196,7 +194,7 @@ impl Picture {
                 self.height(),
                 ExtendedColorType::Rgb8,
             )
-            .expect("memory takes any number of bytes, and the format these sides");
+            .expect("writing to memory does not fail, and PNG allows these sides");
     }
 }
 
@@ -351,7 +349,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// A window is what the whole has in its place, whatever is left out to compute it.
+        /// A window equals the same part of the whole result, although less is computed.
         #[test]
         fn a_window_equals_the_same_part_of_the_whole(
             size in (1_u32..40, 1_u32..40),

@@ -1,8 +1,8 @@
-//! What tells the raw files of cameras from other files.
+//! Recognises camera raw files.
 
 use crate::container::directory::{Directories, Directory};
 
-/// More directories than any camera writes; a file could have them lead in circles.
+/// More directories than any camera writes. A file's directories could form a cycle.
 const MOST_DIRECTORIES: usize = 64;
 
 // Tags of TIFF, TIFF/EP and DNG.
@@ -10,7 +10,7 @@ const PHOTOMETRIC_INTERPRETATION: u16 = 262;
 const SUB_DIRECTORIES: u16 = 330;
 const DNG_VERSION: u16 = 50_706;
 
-/// Photometric interpretations: a filter of colours over the sensor, or its values in a line.
+/// Photometric interpretations of sensor data: a colour filter array, and linear raw.
 const OF_SENSORS: [u32; 2] = [32_803, 34_892];
 
 /// Whether a file is raw, by its first bytes.
@@ -24,7 +24,7 @@ pub(crate) fn has_signature(bytes: &[u8]) -> bool {
         b"FUJIFILMCCD-RAW",
         b"FOVb",
         b"\0MRM",
-        // Canon before and after those that begin like TIFF.
+        // Canon's formats before and after those that begin like TIFF.
         b"II\x1A\0\0\0HEAPCCDR",
     ];
     let is_canon = matches!(
@@ -51,8 +51,8 @@ pub(crate) fn has_signature(bytes: &[u8]) -> bool {
             .any(|signature| bytes.starts_with(signature))
 }
 
-/// Whether a file that begins like TIFF is raw, by what its directories say: DNG and the formats of
-/// Nikon, Sony, Pentax, Samsung, Hasselblad and Phase One. Canon's has its mark in the header.
+/// Whether a file that begins like TIFF is raw, by its directories: DNG and the formats of Nikon, Sony, Pentax,
+/// Samsung, Hasselblad and Phase One. Canon's has a mark in its header.
 pub(crate) fn is_raw_tiff(bytes: &[u8]) -> bool {
     bytes.get(8..11) == Some(b"CR\x02")
         || directories(bytes).iter().any(|directory| {
@@ -60,13 +60,13 @@ pub(crate) fn is_raw_tiff(bytes: &[u8]) -> bool {
         })
 }
 
-/// Whether a directory is of what the sensor saw.
+/// Whether a directory describes sensor data.
 pub(crate) fn is_of_sensor(directory: &Directory<'_>) -> bool {
     let photometric = directory.number(PHOTOMETRIC_INTERPRETATION);
     photometric.is_some_and(|photometric| OF_SENSORS.contains(&photometric))
 }
 
-/// The directories of a file that begins like TIFF, and those under them.
+/// The directories of a file that begins like TIFF, and their subdirectories.
 pub(crate) fn directories(bytes: &[u8]) -> Vec<Directory<'_>> {
     let first = Directories::new(bytes).and_then(|directories| directories.first());
     let mut found: Vec<_> = first.into_iter().collect();

@@ -1,35 +1,34 @@
 use crate::{Filter, Picture, Size, Window, resample::Side, scale::Scale, signature::Grid};
 
-/// A picture made smaller while it was decoded: see [`Picture::decode_reduced`].
+/// A picture decoded at a reduced size: see [`Picture::decode_reduced`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reduced {
-    /// The picture, upright, or a copy of fewer pixels.
+    /// The picture, upright, or a copy with fewer pixels.
     pub picture: Picture,
     /// The size of the whole picture, upright.
     pub size: Size,
-    /// How the picture's pixels come from those of the whole.
+    /// How the copy's pixels derive from those of the whole.
     pub(crate) scale: Scale,
-    /// Whether columns, and rows, were turned round after making the picture smaller.
+    /// Whether columns, and rows, were mirrored after the reduction.
     pub(crate) mirrored: (bool, bool),
-    /// The opacity of the whole; none where it is solid.
+    /// The opacity of the whole; `None` if opaque.
     pub(crate) opacity: Option<Grid>,
 }
 
 impl Reduced {
-    /// How many pixels on the shorter side are enough to decode for a model that sees `side`: the `shortest` of
-    /// [`Picture::decode_reduced`].
+    /// The `shortest` of [`Picture::decode_reduced`] that suffices for a model with an input of `side` pixels.
     ///
-    /// Vectors of copies are not quite those of the whole picture. With 3.4 times the side, the lowest cosines of 40 pictures
-    /// each of 12 and 3 megapixels were 0.99999 with a vision transformer and 0.9983 with the bundled model. The latter is as
-    /// sensitive to a change of one level in a tenth of the pixels that it sees.
+    /// Embeddings of reduced copies differ slightly from those of whole pictures. With 3.4 times the side, the lowest
+    /// cosines of 40 pictures each of 12 and 3 megapixels were 0.99999 with a vision transformer and 0.9983 with the
+    /// bundled model. The latter reacts as much to a change of one level in a tenth of its input pixels.
     pub fn enough_for(side: u32) -> u32 {
         side.saturating_mul(17) / 5
     }
 
-    /// As [`Picture::resample`] of the whole picture, as near as the copy comes to it.
+    /// Approximates [`Picture::resample`] of the whole picture.
     ///
-    /// Better than resampling `picture`: an eighth of 1001 pixels is 125 and a bit, for which the
-    /// copy has 126 pixels. Here the last of them counts for that bit, and nothing is squeezed.
+    /// More exact than resampling `picture`: an eighth of 1001 pixels is 125 and a fraction, for which the copy has
+    /// 126 pixels. This method counts the last one only for that fraction, so nothing is distorted.
     ///
     /// # Panics
     ///
@@ -47,7 +46,7 @@ mod tests {
     use super::*;
     use crate::Limits;
 
-    /// Waves of many lengths, which no block of JPEG flattens.
+    /// Waves of many lengths, so that no JPEG block is flat.
     fn waves(width: u32, height: u32) -> Picture {
         let wave = |place: u32, length: f64| (f64::from(place) / length).sin();
         let mut pixels = Vec::new();
@@ -104,7 +103,7 @@ mod tests {
         assert_eq!(reduced.unwrap_err().reason(), "too many pixels");
     }
 
-    /// A file whose EXIF asks for `orientation`.
+    /// A file with this `orientation` in its EXIF.
     fn turned(picture: &Picture, orientation: u8) -> Vec<u8> {
         let mut bytes = picture.to_jpeg(95);
         let mut segment = b"\xFF\xE1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01".to_vec();
@@ -113,8 +112,8 @@ mod tests {
         bytes
     }
 
-    /// Sides that are no multiples of eight, turned every way: where the last, partial pixel of
-    /// the copy went to the wrong side, the edges differ.
+    /// Sides that are not multiples of eight, in every orientation: if the copy's last, partial pixel ended up on the
+    /// wrong side, the edges would differ.
     #[test]
     fn resampled_as_the_whole_would_be() {
         let picture = waves(301, 203);

@@ -1,34 +1,34 @@
 use std::f64::consts::PI;
 
-/// How the pixels of a copy come from those of the whole picture, whose blocks of 8 x 8 became smaller ones.
+/// How the pixels of a reduced copy derive from the whole picture's, whose blocks of 8 x 8 were reduced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Scale {
-    /// How many pixels wide and high a block is, from 1 to 8.
+    /// The width and height of a reduced block in pixels, from 1 to 8.
     pub(crate) eighths: u8,
-    /// Whether a pixel of the copy is the mean of those that it stands for. If not, the copy has the block's lowest
-    /// frequencies, as they are, and no others.
+    /// Whether a pixel of the copy is a mean of the whole's pixels. Otherwise the copy has exactly the lowest
+    /// frequencies of each block.
     pub(crate) is_averaged: bool,
 }
 
-/// The pixels of a block's side in the whole picture.
+/// The side of a block in the whole picture, in pixels.
 pub(crate) const BLOCK: usize = 8;
 
 impl Scale {
-    /// That of the picture itself.
+    /// No reduction.
     pub(crate) const WHOLE: Scale = Scale {
         eighths: 8,
         is_averaged: false,
     };
 
-    /// The pixels of a side that has so many in the whole picture, of which the last may stand for less than others.
+    /// The copy's side in pixels, for the whole picture's. The last pixel may stand for a part of a block.
     pub(crate) fn of(self, side: u32) -> u32 {
         let side = u64::from(side) * u64::from(self.eighths);
-        // No more than the side.
+        // At most the whole side.
         side.div_ceil(BLOCK as u64) as u32
     }
 
-    /// For each pixel along a block of the whole picture, how much each of the copy's pixels contributes to it: the
-    /// cosines through the copy's pixels, which the whole has at the same frequencies.
+    /// For each pixel of a block of the whole picture, the contribution of each of the copy's pixels: interpolation by
+    /// the discrete cosine transform.
     pub(crate) fn contributions(self) -> [[f64; BLOCK]; BLOCK] {
         let count = usize::from(self.eighths);
         let cosine = |frequency: usize, place: usize, count: usize| {
@@ -37,7 +37,7 @@ impl Scale {
         };
         let mut contributions = [[0.0; BLOCK]; BLOCK];
         if self == Scale::WHOLE {
-            // Without the rounding of cosines.
+            // Exact, without the rounding of cosines.
             (0..BLOCK).for_each(|place| contributions[place][place] = 1.0);
             return contributions;
         }
@@ -54,7 +54,7 @@ impl Scale {
         contributions
     }
 
-    /// What makes good for the averaging, which lowers high frequencies.
+    /// Compensates for the averaging, which attenuates high frequencies.
     fn gain(self, frequency: usize) -> f64 {
         let averaged = BLOCK / usize::from(self.eighths);
         if frequency == 0 || !self.is_averaged {
@@ -69,7 +69,7 @@ impl Scale {
 mod tests {
     use super::*;
 
-    /// A slope of cosines that a copy of so many pixels can have, and the copy.
+    /// Reduces a sum of cosines that a copy with this scale can represent, and reconstructs it.
     #[track_caller]
     fn case(eighths: u8, is_averaged: bool) {
         let scale = Scale {

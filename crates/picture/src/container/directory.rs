@@ -1,22 +1,21 @@
-//! TIFF's directories, in which EXIF is written, and most camera raw files.
+//! TIFF's image file directories (TIFF 6.0, section 2), which EXIF and most camera raw files also use.
 //!
-//! A header gives the byte order and the place of the first directory. A directory is a count,
-//! entries of twelve bytes, and the place of the next directory. An entry is a tag, a type, a count
-//! and the values, or their place where they need more than four bytes. Nothing here copies, and
-//! what lies outside of the bytes is not there.
+//! A header gives the byte order and the offset of the first directory. A directory is a count, entries of twelve
+//! bytes, and the offset of the next directory. An entry is a tag, a type, a count and the values, or their offset if
+//! they need more than four bytes. Nothing is copied, and whatever lies outside the file counts as missing.
 
-/// The bytes that directories are in.
+/// The bytes that hold directories.
 #[derive(Clone, Copy)]
 pub(crate) struct Directories<'a> {
     bytes: &'a [u8],
     is_little: bool,
 }
 
-/// What one directory says.
+/// One directory.
 #[derive(Clone, Copy)]
 pub(crate) struct Directory<'a> {
     within: Directories<'a>,
-    /// Whole entries.
+    /// All complete entries.
     entries: &'a [u8],
     next: u32,
 }
@@ -31,7 +30,7 @@ struct Entry<'a> {
 
 const ENTRY: usize = 12;
 
-// The types of values.
+// Types of values.
 const BYTE: u16 = 1;
 const TEXT: u16 = 2;
 const SHORT: u16 = 3;
@@ -48,8 +47,8 @@ const DIRECTORY: u16 = 13;
 const UTF_8: u16 = 129;
 
 impl<'a> Directories<'a> {
-    /// Those of a file, or of a block of EXIF. The number after the byte order, 42 in TIFF, is the
-    /// caller's to check: makers of cameras have numbers of their own.
+    /// The directories of a file or an EXIF block. The caller checks the number after the byte order: it is 42 in
+    /// TIFF, but camera makers use their own.
     pub(crate) fn new(bytes: &'a [u8]) -> Option<Directories<'a>> {
         let is_little = match bytes.first_chunk()? {
             b"II" => true,
@@ -101,28 +100,28 @@ impl<'a> Directory<'a> {
         self.within.at(Some(self.next).filter(|&place| place > 0)?)
     }
 
-    /// The directories whose places a tag has.
+    /// The directories to whose offsets a tag points.
     pub(crate) fn directories(&self, tag: u16) -> impl Iterator<Item = Directory<'a>> {
         let within = self.within;
         self.numbers(tag).filter_map(move |place| within.at(place))
     }
 
-    /// Whether numbers have the lowest byte first.
+    /// Whether numbers are little-endian.
     pub(crate) fn is_little(&self) -> bool {
         self.within.is_little
     }
 
-    /// The first whole number of a tag.
+    /// The first integer of a tag.
     pub(crate) fn number(&self, tag: u16) -> Option<u32> {
         self.numbers(tag).next()
     }
 
-    /// The whole numbers of a tag.
+    /// The integers of a tag.
     pub(crate) fn numbers(&self, tag: u16) -> impl Iterator<Item = u32> {
         self.entry(tag).into_iter().flat_map(Entry::numbers)
     }
 
-    /// The text of a tag up to the zero that ends it; what is no UTF-8 is replaced.
+    /// The text of a tag up to its terminating zero. Invalid UTF-8 is replaced.
     pub(crate) fn text(&self, tag: u16) -> Option<String> {
         let is_text = |entry: &Entry<'_>| matches!(entry.kind, TEXT | UTF_8);
         let entry = self.entry(tag).filter(is_text)?;
@@ -130,12 +129,12 @@ impl<'a> Directory<'a> {
         Some(String::from_utf8_lossy(text).into_owned())
     }
 
-    /// The values of a tag as they lie in the file, whatever their type.
+    /// The raw values of a tag, of any type.
     pub(crate) fn bytes(&self, tag: u16) -> Option<&'a [u8]> {
         self.entry(tag).map(|entry| entry.values)
     }
 
-    /// The fractions of a tag: numerators and denominators.
+    /// The rationals of a tag: numerators and denominators.
     pub(crate) fn fractions(&self, tag: u16) -> impl Iterator<Item = (u32, u32)> {
         let entry = self.entry(tag).filter(|entry| entry.kind == RATIONAL);
         entry.into_iter().flat_map(|entry| {
@@ -177,7 +176,7 @@ impl<'a> Directory<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// Whole numbers; negative ones are left out.
+    /// Integers; negative ones are skipped.
     fn numbers(self) -> impl Iterator<Item = u32> + use<'a> {
         let size = match self.kind {
             BYTE | SIGNED_BYTE => 1,

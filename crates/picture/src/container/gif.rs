@@ -1,32 +1,32 @@
 //! The blocks of a GIF file.
 
-/// The signature and the logical screen: its width, its height, flags, a colour and a proportion.
+/// The signature and the logical screen: width, height, flags, background colour and aspect ratio.
 const HEADER: usize = 13;
 
-/// Where the width and height of the logical screen are.
+/// The offset of the logical screen's width and height.
 pub(crate) const SCREEN: usize = 6;
 
-/// A block, by its place in the file.
+/// A block and its offset in the file.
 pub(crate) enum Block {
-    /// What is said about the next frame: its delay and which colour is clear.
+    /// The graphic control extension of the next frame: its delay and transparent colour.
     Control { start: usize, end: usize },
     Frame {
         start: usize,
         right: u16,
         bottom: u16,
     },
-    /// Bytes that are no block. Decoders of old passed over them.
+    /// Bytes that are not a block. Old decoders skip them.
     Garbage,
 }
 
-/// Where the blocks begin, behind the colours of the file.
+/// The offset of the first block, after the global colour table.
 pub(crate) fn start(bytes: &[u8]) -> Option<usize> {
     let flags = *bytes.get(HEADER - 3)?;
     let start = HEADER + colours(flags);
     (start <= bytes.len()).then_some(start)
 }
 
-/// The blocks that matter, up to the end or the first that is cut off.
+/// The relevant blocks, up to the trailer or the first truncated block.
 pub(crate) fn blocks(bytes: &[u8]) -> impl Iterator<Item = Block> {
     let mut place = start(bytes).unwrap_or(bytes.len());
     std::iter::from_fn(move || {
@@ -63,7 +63,7 @@ pub(crate) fn blocks(bytes: &[u8]) -> impl Iterator<Item = Block> {
     })
 }
 
-/// The bytes of a table of colours, of which there is one when the first bit says so.
+/// The size in bytes of a colour table, which exists if the highest bit is set.
 fn colours(flags: u8) -> usize {
     match flags & 0x80 {
         0 => 0,
@@ -71,7 +71,7 @@ fn colours(flags: u8) -> usize {
     }
 }
 
-/// The place behind data in parts, each behind its length, the last of which is 0.
+/// The offset after data sub-blocks. Each starts with its length; the last has length 0.
 fn behind_parts(bytes: &[u8], start: usize) -> Option<usize> {
     let mut place = start;
     loop {

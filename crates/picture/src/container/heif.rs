@@ -1,9 +1,9 @@
-//! The boxes of HEIF (ISO/IEC 23008-12), in which AVIF and HEIC keep their pictures.
+//! The boxes of HEIF (ISO/IEC 23008-12), the container of AVIF and HEIC.
 //!
-//! A file is a sequence of boxes. The box `meta` lists items: coded pictures, grids of them, EXIF.
-//! `iinf` has their kinds, `iloc` where their bytes are, `iref` what they have to do with each other,
-//! and `ipco` and `ipma` their properties: size, colours, turns. Nothing here copies what it can
-//! borrow, and all that it keeps is bounded by the file's own length.
+//! A file is a sequence of boxes. The box `meta` lists items: coded pictures, grids of them, EXIF. `iinf` has their
+//! types, `iloc` the location of their bytes, `iref` the references between them, and `ipco` and `ipma` their
+//! properties: size, colours, rotation. Data is borrowed if possible, and everything else is bounded by the file's
+//! length.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -17,7 +17,7 @@ pub(crate) struct Heif<'a> {
     items: HashMap<u32, Item>,
     references: Vec<Reference>,
     properties: Vec<Property<'a>>,
-    /// Data of items inside of `meta`.
+    /// The data of items stored inside `meta`.
     data: &'a [u8],
 }
 
@@ -29,7 +29,7 @@ struct Item {
     properties: Vec<usize>,
 }
 
-/// A piece of an item's bytes.
+/// A part of an item's bytes.
 struct Extent {
     place: Place,
     offset: u64,
@@ -49,7 +49,7 @@ struct Reference {
     to: Vec<u32>,
 }
 
-/// A box that says something about items.
+/// A box with a property of items.
 #[derive(Clone, Copy)]
 pub(crate) struct Property<'a> {
     pub(crate) kind: [u8; 4],
@@ -57,7 +57,7 @@ pub(crate) struct Property<'a> {
 }
 
 impl<'a> Heif<'a> {
-    /// The items of a file that is known to be of `format`.
+    /// Reads the items of a file, which must have the format `format`.
     pub(crate) fn open(bytes: &'a [u8], format: Format) -> Result<Heif<'a>> {
         let meta = top_level(bytes, format, *b"meta")?;
         let heif = Self::parse(bytes, format, meta);
@@ -137,7 +137,7 @@ impl<'a> Heif<'a> {
                     offset,
                     length,
                 });
-                // Extents without a size of their own could be repeated for nothing.
+                // Extents without any bytes of their own could be repeated endlessly.
                 (offset_size + length_size > 0 || extents.len() == 1).then_some(())?;
             }
             self.items.entry(id).or_default().extents = extents;
@@ -189,25 +189,25 @@ impl<'a> Heif<'a> {
         Some(())
     }
 
-    /// The item that is the picture.
+    /// The main picture.
     pub(crate) fn primary(&self) -> u32 {
         self.primary
     }
 
-    /// What kind of item it is: `av01`, `hvc1`, `grid`, `Exif`.
+    /// The item's type: `av01`, `hvc1`, `grid`, `Exif`.
     pub(crate) fn kind(&self, item: u32) -> Option<[u8; 4]> {
         self.items.get(&item).map(|item| item.kind)
     }
 
-    /// The item's properties, in the order in which they are to be applied.
+    /// The item's properties, in the order of application.
     pub(crate) fn properties(&self, item: u32) -> impl Iterator<Item = Property<'a>> {
         let indices = self.items.get(&item).map(|item| &item.properties[..]);
         let indices = indices.unwrap_or_default().iter();
-        // They count from one.
+        // Indices start at 1.
         indices.filter_map(|&index| self.properties.get(index.checked_sub(1)?).copied())
     }
 
-    /// What a property says, behind its version where it has one.
+    /// The content of a property, after its version and flags if it has them.
     pub(crate) fn property(&self, item: u32, kind: [u8; 4]) -> Option<&'a [u8]> {
         let mut properties = self.properties(item);
         properties
@@ -215,21 +215,21 @@ impl<'a> Heif<'a> {
             .map(|property| property.content)
     }
 
-    /// The width and height that the item is said to have.
+    /// The item's declared width and height.
     pub(crate) fn size(&self, item: u32) -> Option<(u32, u32)> {
         let mut reader = Reader(self.property(item, *b"ispe")?);
         reader.version()?;
         Some((reader.sized(4)? as u32, reader.sized(4)? as u32))
     }
 
-    /// The items that `from` is made of or says something about, such as `dimg` of a grid.
+    /// The items that `from` refers to, such as the tiles (`dimg`) of a grid.
     pub(crate) fn referred(&self, from: u32, kind: [u8; 4]) -> &[u32] {
         let mut references = self.references.iter();
         let found = references.find(|reference| reference.from == from && reference.kind == kind);
         found.map_or(&[], |reference| &reference.to)
     }
 
-    /// The items that say something about `to`, such as `auxl` of a picture.
+    /// The items that refer to `to`, such as the auxiliary pictures (`auxl`) of a picture.
     pub(crate) fn referring(&self, to: u32, kind: [u8; 4]) -> impl Iterator<Item = u32> {
         let about =
             move |reference: &&Reference| reference.kind == kind && reference.to.contains(&to);
@@ -239,7 +239,7 @@ impl<'a> Heif<'a> {
             .map(|reference| reference.from)
     }
 
-    /// How long the item's bytes are, at most.
+    /// An upper bound of the item's length in bytes.
     pub(crate) fn length(&self, item: u32) -> u64 {
         let extents = self.items.get(&item).map_or(&[][..], |item| &item.extents);
         let lengths = extents.iter().map(|extent| match extent.length {
@@ -258,7 +258,7 @@ impl<'a> Heif<'a> {
         if self.length(item) > self.bytes.len() as u64 {
             return Err(damaged(
                 self.format,
-                "an item in it is longer than the file",
+                "an item is longer than the file",
             ));
         }
         let mut content = Vec::new();
@@ -283,7 +283,7 @@ impl<'a> Heif<'a> {
         let start = usize::try_from(extent.offset).ok();
         let rest = start.and_then(|start| within.get(start..));
         let length = match extent.length {
-            // As far as there is something.
+            // A length of 0 means the rest of the data.
             0 => rest.map(<[u8]>::len),
             length => usize::try_from(length).ok(),
         };
@@ -294,7 +294,7 @@ impl<'a> Heif<'a> {
             })
     }
 
-    /// The packet of XMP that is about the picture. Items that hold none of their kind are left out.
+    /// The XMP packet of the main picture. Items of another kind are skipped.
     pub(crate) fn xmp(&self) -> Option<Cow<'a, [u8]>> {
         const NAME: &[u8] = b"http://ns.adobe.com/xap/1.0/";
         let mut about = self.referring(self.primary, *b"cdsc");
@@ -306,12 +306,12 @@ impl<'a> Heif<'a> {
         })
     }
 
-    /// The EXIF that is about the picture, as a file of TIFF's form.
+    /// The EXIF of the main picture, as a TIFF file.
     pub(crate) fn exif(&self) -> Option<Cow<'a, [u8]>> {
         let mut about = self.referring(self.primary, *b"cdsc");
         let item = about.find(|&item| self.kind(item) == Some(*b"Exif"))?;
         let content = self.content(item).ok()?;
-        // The place of the block behind the number that says so.
+        // The item starts with the offset of the block.
         let skipped = Reader(&content).sized(4)? as usize + 4;
         match content {
             Cow::Borrowed(content) => content.get(skipped..).map(Cow::Borrowed),
@@ -322,7 +322,7 @@ impl<'a> Heif<'a> {
     }
 }
 
-/// A box of the file itself.
+/// A top-level box.
 fn top_level(bytes: &[u8], format: Format, kind: [u8; 4]) -> Result<&[u8]> {
     let mut rest = bytes;
     while let Some((found, after)) = next_box(rest) {
@@ -338,7 +338,7 @@ fn top_level(bytes: &[u8], format: Format, kind: [u8; 4]) -> Result<&[u8]> {
     Err(Error::Truncated { format })
 }
 
-/// The boxes in `bytes`, up to the first that is broken.
+/// The boxes in `bytes`, up to the first broken one.
 fn boxes(bytes: &[u8]) -> impl Iterator<Item = Option<Property<'_>>> {
     let mut rest = Some(bytes);
     std::iter::from_fn(move || {
@@ -352,7 +352,7 @@ fn boxes(bytes: &[u8]) -> impl Iterator<Item = Option<Property<'_>>> {
     })
 }
 
-/// The first box and what comes after it, which is not there when the box is cut off.
+/// The first box and the bytes after it, or `None` for these if the box is truncated.
 pub(crate) fn next_box(bytes: &[u8]) -> Option<(Property<'_>, Option<&[u8]>)> {
     let mut reader = Reader(bytes);
     let size = reader.sized(4)?;
@@ -368,7 +368,7 @@ pub(crate) fn next_box(bytes: &[u8]) -> Option<(Property<'_>, Option<&[u8]>)> {
     Some((Property { kind, content }, reader.0.get(length..)))
 }
 
-/// Numbers from the front of bytes, the highest byte first.
+/// Reads big-endian numbers from the front of bytes.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -378,7 +378,7 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 
-    /// A number of so many bytes, at most eight.
+    /// A number of `size` bytes, at most eight.
     fn sized(&mut self, size: usize) -> Option<u64> {
         let bytes = (size <= 8).then(|| self.take(size))??;
         Some(
@@ -388,7 +388,7 @@ impl<'a> Reader<'a> {
         )
     }
 
-    /// The version and flags that many boxes begin with.
+    /// The version and flags at the start of many boxes.
     fn version(&mut self) -> Option<(u8, u32)> {
         let word = self.sized(4)?;
         Some(((word >> 24) as u8, word as u32 & 0xFF_FFFF))
@@ -400,7 +400,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How an item is made of others: `ImageGrid`.
+/// How a grid is assembled: `ImageGrid`.
 pub(crate) struct Grid {
     pub(crate) rows: usize,
     pub(crate) columns: usize,
@@ -422,7 +422,7 @@ impl Grid {
     }
 }
 
-/// The part of a picture that is to be seen: `clap`, in whole pixels.
+/// The visible part of a picture (clean aperture, `clap`), in whole pixels.
 pub(crate) struct Aperture {
     pub(crate) left: u32,
     pub(crate) top: u32,
@@ -431,7 +431,7 @@ pub(crate) struct Aperture {
 }
 
 impl Aperture {
-    /// Of a picture of this size. Nothing where it reaches out of it.
+    /// The aperture of a picture of this size, or `None` if it lies partly outside.
     pub(crate) fn parse(content: &[u8], (width, height): (u32, u32)) -> Option<Aperture> {
         let mut reader = Reader(content);
         let mut fraction = || {
@@ -441,7 +441,7 @@ impl Aperture {
         };
         let [inner_width, inner_height] = [fraction()?, fraction()?];
         let [right, down] = [fraction()?, fraction()?];
-        // The middle is off that of the whole picture by so much.
+        // The offset between the aperture's centre and the picture's.
         let side = |whole: u32, inner: f64, off: f64| {
             let inner = inner.round();
             let start = (off + (f64::from(whole) - inner) / 2.0).floor();
@@ -459,7 +459,7 @@ impl Aperture {
     }
 }
 
-/// How samples become colours, by the numbers of ITU-T H.273: `colr`.
+/// Conversion from samples to colours (`colr`), with the codes of ITU-T H.273.
 #[derive(Clone, Copy)]
 pub(crate) struct Colours {
     pub(crate) matrix: u8,

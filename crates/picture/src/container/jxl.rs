@@ -1,19 +1,19 @@
-//! JPEG XL (ISO/IEC 18181): a codestream, or boxes with one inside.
+//! JPEG XL (ISO/IEC 18181): a bare codestream, or boxes that contain one.
 //!
-//! The codestream begins with `FF 0A` and the size, in bits from the lowest of each byte. In boxes it is `jxlc`, or, in
-//! several parts, `jxlp`, which begin with their number. `Exif` has four bytes before the block, and `xml ` is XMP; what
-//! is compressed (`brob`) is left out.
+//! The codestream begins with `FF 0A` and the size, in bits from the lowest of each byte. In boxes it is one `jxlc`,
+//! or several `jxlp`, each of which begins with its index. `Exif` has a four-byte offset before the block; `xml ` is
+//! XMP. Compressed metadata (`brob`) is ignored.
 
 use super::heif::next_box;
 use crate::Size;
 
-/// What a file of boxes begins with.
+/// The signature of a file in boxes.
 pub(crate) const SIGNATURE: [u8; 12] = *b"\0\0\0\x0CJXL \r\n\x87\n";
 
-/// What a codestream begins with.
+/// The signature of a bare codestream.
 pub(crate) const START: [u8; 2] = [0xFF, 0x0A];
 
-/// The width and height in the header, before any turn. Nothing where the file ends before that or has no codestream.
+/// The width and height in the header, before orientation. `None` if the header is truncated or missing.
 pub(crate) fn size(bytes: &[u8]) -> Option<Size> {
     let codestream = match bytes.strip_prefix(&SIGNATURE) {
         Some(_) => content(bytes, b"jxlc").or_else(|| content(bytes, b"jxlp")?.get(4..))?,
@@ -22,18 +22,18 @@ pub(crate) fn size(bytes: &[u8]) -> Option<Size> {
     Bits::new(codestream.strip_prefix(&START)?).size()
 }
 
-/// The block of EXIF, in the form of TIFF.
+/// The EXIF block, as a TIFF file.
 pub(crate) fn exif(bytes: &[u8]) -> Option<&[u8]> {
     let (place, block) = content(bytes, b"Exif")?.split_first_chunk()?;
     block.get(u32::from_be_bytes(*place) as usize..)
 }
 
-/// The packet of XMP.
+/// The XMP packet.
 pub(crate) fn xmp(bytes: &[u8]) -> Option<&[u8]> {
     content(bytes, b"xml ")
 }
 
-/// What the first box of this kind holds, as far as it is there.
+/// The content of the first box of this type, as far as the file has it.
 fn content<'a>(bytes: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
     let mut rest = Some(bytes).filter(|bytes| bytes.starts_with(&SIGNATURE));
     loop {
@@ -45,7 +45,7 @@ fn content<'a>(bytes: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
     }
 }
 
-/// The first bits of a codestream, and how many there are.
+/// The first bits of a codestream, and their number.
 struct Bits {
     bits: u128,
     left: u32,
@@ -53,7 +53,7 @@ struct Bits {
 
 impl Bits {
     fn new(codestream: &[u8]) -> Bits {
-        // More than the size takes.
+        // More than the size needs.
         let bytes = &codestream[..codestream.len().min(16)];
         let bits = bytes
             .iter()
@@ -94,5 +94,5 @@ impl Bits {
     }
 }
 
-/// Widths for a height, by their number in the header.
+/// Aspect ratios by their code in the header: width, height.
 const RATIOS: [(u64, u64); 7] = [(1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1)];

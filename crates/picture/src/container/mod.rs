@@ -1,6 +1,6 @@
-//! How files are put together: the pieces of each format, found without decoding anything.
+//! Parsers of file structure: they find the parts of each format without decoding pixels.
 //!
-//! Nothing here copies what it can borrow. A piece that reaches beyond the end of the file ends there, or is left out.
+//! Parts are borrowed if possible. A part that reaches beyond the end of the file is cut short or skipped.
 
 pub(crate) mod directory;
 pub(crate) mod gif;

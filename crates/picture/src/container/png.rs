@@ -4,10 +4,10 @@ use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 
-/// The signature that files begin with.
+/// The length of the file signature.
 pub(crate) const SIGNATURE: usize = 8;
 
-/// A chunk that is there as a whole, except perhaps for its checksum.
+/// A complete chunk, except perhaps for its checksum.
 #[derive(Clone, Copy)]
 pub(crate) struct Chunk<'a> {
     pub(crate) kind: &'a [u8; 4],
@@ -15,7 +15,7 @@ pub(crate) struct Chunk<'a> {
     pub(crate) checksum: Option<&'a [u8; 4]>,
 }
 
-/// The chunks of a file, up to `IEND` or the first that is cut off.
+/// The chunks of a file, up to `IEND` or the first truncated one.
 pub(crate) fn chunks(bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
     let mut rest = bytes.get(SIGNATURE..).unwrap_or_default();
     std::iter::from_fn(move || {
@@ -44,7 +44,7 @@ pub(crate) fn keyword<'a>(chunk: Chunk<'a>) -> Option<&'a [u8]> {
         .map(|(keyword, _)| keyword)
 }
 
-/// The text of a text chunk. At most `most` bytes are unpacked.
+/// The text of a text chunk, decompressed to at most `most` bytes.
 pub(crate) fn text(chunk: Chunk<'_>, most: usize) -> Option<Vec<u8>> {
     let (_keyword, rest) = split_at_zero(chunk.content)?;
     let plain = |text: &[u8]| text[..text.len().min(most)].to_vec();
@@ -64,7 +64,7 @@ pub(crate) fn text(chunk: Chunk<'_>, most: usize) -> Option<Vec<u8>> {
     }
 }
 
-/// ImageMagick's way to keep a block of metadata in a text: a name, its length, and its bytes in hexadecimal.
+/// Decodes ImageMagick's raw profiles, metadata blocks as text: a name, a length, and the bytes in hexadecimal.
 pub(crate) fn raw_profile(text: &[u8]) -> Option<Vec<u8>> {
     let mut words = text
         .split(u8::is_ascii_whitespace)

@@ -1,6 +1,6 @@
-//! The chunks of a RIFF file, as WebP is one.
+//! The chunks of a RIFF file, the container of WebP.
 
-/// The chunks behind the file's header, in order: their names and contents. The last may be cut off.
+/// The names and contents of the chunks after the file's header, in order. The last may be truncated.
 pub(crate) fn chunks(bytes: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
     const HEADER: usize = 12;
     let mut rest = bytes.get(HEADER..).unwrap_or_default();

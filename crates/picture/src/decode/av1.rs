@@ -1,4 +1,4 @@
-//! Pictures coded as AV1, by `rav1d`, the port of dav1d to Rust.
+//! AV1 pictures, decoded by `rav1d`, the Rust port of dav1d.
 
 use re_rav1d::{
     Decoder, Error as Failure, Picture, PixelLayout, PlanarImageComponent, Settings,
@@ -8,10 +8,10 @@ use re_rav1d::{
 use super::yuv::{Chroma, Yuv};
 use crate::{Error, Format, Result, container::heif::Colours};
 
-/// More than any picture needs.
+/// More iterations than any picture needs.
 const MOST_TURNS: usize = 1000;
 
-/// The first frame of `data`, which has to be of this size.
+/// Decodes the first frame of `data`, which must have this size.
 pub(super) fn decode(format: Format, data: &[u8], (width, height): (u32, u32)) -> Result<Yuv> {
     let failed = |cause: &'static str| Error::Damaged {
         format,
@@ -34,7 +34,7 @@ pub(super) fn decode(format: Format, data: &[u8], (width, height): (u32, u32)) -
     })?;
     if (picture.width(), picture.height()) != (width, height) {
         return Err(failed(
-            "a picture in it is of another size than its boxes say",
+            "the coded picture's size differs from its boxes",
         ));
     }
     samples(&picture).ok_or_else(|| failed("a picture in it lacks samples"))
@@ -42,14 +42,14 @@ pub(super) fn decode(format: Format, data: &[u8], (width, height): (u32, u32)) -
 
 fn first_frame(data: &[u8], limit: u32) -> Result<Picture, Failure> {
     let mut settings = Settings::new();
-    // In this thread, so that pictures share the machine as all others do.
+    // Stay on this thread: callers decode pictures in parallel.
     settings.set_n_threads(1);
     settings.set_max_frame_delay(1);
     settings.set_all_layers(false);
     settings.set_frame_size_limit(limit);
     let mut decoder = Decoder::with_settings(&settings)?;
     let mut sent = decoder.send_data(data.to_vec(), None, None, None);
-    // Each turn takes a part of the data; one that takes none would go on for ever.
+    // Each iteration consumes a part of the data; one that consumes nothing would loop forever.
     for _ in 0..MOST_TURNS {
         match sent {
             Ok(()) => return decoder.get_picture(),
@@ -100,7 +100,7 @@ fn samples(picture: &Picture) -> Option<Yuv> {
     })
 }
 
-/// A plane's samples without what fills up its rows. Nothing where it is smaller than said.
+/// A plane's samples without row padding, or `None` if it is smaller than declared.
 fn plane(
     picture: &Picture,
     component: PlanarImageComponent,
@@ -121,7 +121,7 @@ fn plane(
     Some(samples)
 }
 
-/// The number that H.273 has for it.
+/// The matrix's code in H.273.
 fn matrix(coefficients: MatrixCoefficients) -> u8 {
     match coefficients {
         MatrixCoefficients::Identity => 0,

@@ -1,17 +1,17 @@
-//! Headers of BMP that the decoder refuses, in the words of one that it reads.
+//! Rewrites BMP headers that the decoder rejects into one that it accepts.
 
 use std::borrow::Cow;
 
 use crate::{Error, Format, Result};
 
-/// The file's own header, before that of the picture.
+/// The length of the file header, before the picture's header.
 const FILE_HEADER: usize = 14;
-/// The length of Windows' header, from which all later ones differ by what they have more.
+/// The length of Windows' `BITMAPINFOHEADER`, which all later headers extend.
 const INFO_HEADER: usize = 40;
-/// The length of the header that has masks for red, green, blue and alpha.
+/// The length of the header with masks for red, green, blue and alpha.
 const MASKS_HEADER: u32 = 56;
 
-// Places in the file.
+// Offsets in the file.
 const DATA: usize = 10;
 const LENGTH: usize = FILE_HEADER;
 const PLANES_OF_CORE: usize = 22;
@@ -23,12 +23,12 @@ const COLOURS: usize = 46;
 const BIT_FIELDS: u32 = 3;
 const ALPHA_BIT_FIELDS: u32 = 6;
 
-/// The file, or a copy that the decoder reads:
+/// Returns the file, or a repaired copy:
 ///
-/// - The headers of OS/2 2.x, of 16 to 64 bytes, begin as Windows' does.
-/// - Planes are 1, whatever number there is.
-/// - Masks with alpha, as Windows CE has them, lie where a later header has them.
-/// - There are no more colours than samples can name.
+/// - The headers of OS/2 2.x, of 16 to 64 bytes, begin like Windows' and become one.
+/// - The number of planes becomes 1.
+/// - Masks with alpha, as written by Windows CE, move to where a later header has them.
+/// - The palette has at most as many colours as samples can address.
 pub(super) fn mended(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
     let mut copy = Cow::Borrowed(bytes);
     let Some(length) = long(bytes, LENGTH).map(|length| length as usize) else {
@@ -59,7 +59,7 @@ pub(super) fn mended(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
     Ok(copy)
 }
 
-/// With Windows' header in the place of one of `length`, which begins with the same fields as far as it goes.
+/// Replaces the header of `length` bytes, which begins with the same fields, by Windows'.
 fn with_info_header(bytes: &[u8], length: usize) -> Result<Vec<u8>> {
     let (header, rest) = bytes[FILE_HEADER..].split_at(length);
     let mut own = [0; INFO_HEADER];
@@ -67,7 +67,7 @@ fn with_info_header(bytes: &[u8], length: usize) -> Result<Vec<u8>> {
     own[..shared].copy_from_slice(&header[..shared]);
     own[..4].copy_from_slice(&(INFO_HEADER as u32).to_le_bytes());
     let mut copy = [&bytes[..FILE_HEADER], &own, rest].concat();
-    // OS/2 has codes of its own from here on.
+    // From here on, OS/2 has its own codes.
     if long(&copy, COMPRESSION).is_some_and(|compression| compression >= BIT_FIELDS) {
         return Err(Error::Unsupported {
             format: Format::Bmp,
@@ -94,7 +94,7 @@ fn long(bytes: &[u8], place: usize) -> Option<u32> {
         .map(|bytes| u32::from_le_bytes(*bytes))
 }
 
-/// Copies only where it is another number.
+/// Copies the file only if the number changes.
 fn set_short(bytes: &mut Cow<'_, [u8]>, place: usize, value: u16) {
     if short(bytes, place).is_some_and(|old| old != value) {
         bytes.to_mut()[place..place + 2].copy_from_slice(&value.to_le_bytes());

@@ -3,15 +3,15 @@ use ::image::metadata::Orientation;
 use super::orientation;
 use crate::{Picture, Reduced, Result, Size, scale::Scale, signature::Grid};
 
-/// A picture as it lies in its file: RGB, not yet upright.
+/// A decoded picture in RGB, before orientation.
 pub(crate) struct Decoded {
     /// The size of the whole picture.
     pub(crate) size: Size,
-    /// How the pixels come from those of the whole.
+    /// How the pixels derive from those of the whole.
     pub(crate) scale: Scale,
     pub(crate) orientation: Orientation,
     pub(crate) pixels: Vec<u8>,
-    /// Of the whole picture, as it lies in the file; none where all of it is solid.
+    /// The opacity of the whole picture before orientation; `None` if opaque.
     pub(crate) opacity: Option<Grid>,
 }
 
@@ -34,7 +34,7 @@ impl Decoded {
     }
 }
 
-/// The bytes of a copy of a pixel of so many channels, of which one at a time is made: in eight
+/// The size in bytes of a temporary copy of a pixel with `channels` channels. Only one copy exists at a time: in eight
 /// bits, in RGB, or upright.
 pub(super) fn copy(channels: u64) -> u64 {
     channels.max(3)

@@ -1,4 +1,4 @@
-//! What goes wrong in the decoders: their panics and their errors, as errors of this crate.
+//! Converts panics and errors of decoders to errors of this crate.
 
 use std::{
     any::Any,
@@ -8,13 +8,12 @@ use std::{
 
 use crate::{Error, Format, Result};
 
-/// Runs a decoder so that a panic inside it is an error.
+/// Runs a decoder and turns a panic into an error.
 ///
-/// The decoders are other people's code that indexes and does arithmetic on hostile numbers. They
-/// are fuzzed and mean never to panic, but new panics are found in them every year, and one file
-/// must not take down the indexing of a million. This is the last line of defence, not the first:
-/// the panic hook still reports where it happened. A panic leaves nothing half-changed behind,
-/// since all that the closure can write to is dropped with it.
+/// The decoders are third-party code that indexes and calculates with hostile numbers. They are fuzzed and should
+/// never panic, but new panics are found every year, and one file must not stop the indexing of a million. This is the
+/// last line of defence: the panic hook still reports the location. A panic leaves no inconsistent state, because
+/// everything that the closure can write to is dropped with it.
 pub(super) fn guarded<T>(format: Format, decode: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
         Err(Error::DecoderFailed {
@@ -34,7 +33,7 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
         .unwrap_or_else(|| "no message".to_owned())
 }
 
-/// The error for what a decoder of `format` reported: truncated when it ran out of bytes.
+/// Converts an error of a decoder: [`Error::Truncated`] if it ran out of bytes, else [`Error::Damaged`].
 pub(super) fn damaged(
     format: Format,
     cause: impl std::error::Error + Send + Sync + 'static,
@@ -48,7 +47,7 @@ pub(super) fn damaged(
     }
 }
 
-/// Whether the end of the file is among the causes of `error`.
+/// Whether `error` was caused by the end of the file.
 fn is_out_of_bytes(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -59,8 +58,7 @@ fn is_out_of_bytes(error: &(dyn std::error::Error + 'static)) -> bool {
             if error.kind() == io::ErrorKind::UnexpectedEof {
                 return true;
             }
-            // An `io::Error` leaves itself out of its chain of sources: the error it wraps comes
-            // from `get_ref`.
+            // `io::Error::source` skips the error that it wraps; `get_ref` returns it.
             if let Some(inner) = error.get_ref() {
                 return is_out_of_bytes(inner);
             }
@@ -82,7 +80,7 @@ mod tests {
         assert_eq!(error.reason(), "damaged");
         assert_eq!(
             error.to_string(),
-            "damaged GIF file, at which the decoder failed"
+            "damaged GIF file: its decoder failed"
         );
         assert!(format!("{error:?}").contains("index out of bounds"));
     }

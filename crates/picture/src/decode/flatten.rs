@@ -1,27 +1,27 @@
-//! Samples of every kind, made into eight-bit RGB.
+//! Converts samples of every kind to eight-bit RGB.
 //!
-//! Deep samples are scaled, not cut off; alpha is composited over white, as people see pictures
-//! on a page, not dropped, which would show what was meant to be hidden.
+//! Deep samples are scaled, not truncated. Alpha is composited over white, as on a page; dropping it would reveal
+//! colours that are meant to be hidden.
 
 use crate::{Size, signature::Grid};
 
-/// How the eight-bit samples of a pixel are to be read.
+/// The meaning of the eight-bit samples of a pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
     Grey,
     GreyAlpha,
-    /// Grey multiplied by its alpha already.
+    /// Grey premultiplied by alpha.
     GreyPremultiplied,
     Rgb,
     RgbAlpha,
-    /// Colours multiplied by their alpha already.
+    /// RGB premultiplied by alpha.
     RgbPremultiplied,
-    /// Ink: 0 is none.
+    /// Amounts of ink; 0 means no ink.
     Cmyk,
     YCbCr,
 }
 
-/// RGB from interleaved samples.
+/// Converts interleaved samples to RGB.
 pub(super) fn to_rgb(samples: Vec<u8>, layout: Layout) -> Vec<u8> {
     match layout {
         Layout::Rgb => samples,
@@ -43,7 +43,7 @@ pub(super) fn to_rgb(samples: Vec<u8>, layout: Layout) -> Vec<u8> {
     }
 }
 
-/// The opacity of samples laid out like this; none where all of them are solid.
+/// The opacity of samples in this layout; `None` if all are opaque.
 pub(super) fn opacity(samples: &[u8], layout: Layout, size: Size) -> Option<Grid> {
     let (channels, alpha) = match layout {
         Layout::GreyAlpha | Layout::GreyPremultiplied => (2, 1),
@@ -67,32 +67,32 @@ fn map<const N: usize>(samples: &[u8], pixel: impl Fn(&[u8; N]) -> [u8; 3]) -> V
     rgb
 }
 
-/// `colour` at `alpha` over white.
+/// Composites `colour` with `alpha` over white.
 pub(super) fn over_white(colour: u8, alpha: u8) -> u8 {
     let (colour, alpha) = (u32::from(colour), u32::from(alpha));
     ((colour * alpha + 255 * (255 - alpha) + 127) / 255) as u8
 }
 
-/// The product of two fractions of 255.
+/// Multiplies two fractions of 255.
 fn multiply(left: u8, right: u8) -> u8 {
     ((u32::from(left) * u32::from(right) + 127) / 255) as u8
 }
 
-/// 16 bits to 8, rounded: 65,535 is 255 times 257.
+/// Rounds 16 bits to 8: 65,535 is 255 times 257.
 pub(super) fn scale_16(sample: u16) -> u8 {
     ((u32::from(sample) + 128) / 257) as u8
 }
 
-/// 0 to 1, clamped, to 8 bits. What is not a number is black.
+/// Clamps a float to 0 to 1 and scales it to 8 bits. NaN becomes black.
 pub(super) fn scale_float(sample: f32) -> u8 {
     (sample * 255.0).round() as u8
 }
 
-/// ITU-R BT.601 at full range, as JPEG uses it.
+/// Converts by ITU-R BT.601 at full range, as in JPEG.
 fn ycbcr_to_rgb(&[luma, blue, red]: &[u8; 3]) -> [u8; 3] {
     let luma = f32::from(luma);
     let (blue, red) = (f32::from(blue) - 128.0, f32::from(red) - 128.0);
-    // A cast from float saturates.
+    // Casts from float saturate.
     [
         (luma + 1.402 * red).round() as u8,
         (luma - 0.344_136 * blue - 0.714_136 * red).round() as u8,

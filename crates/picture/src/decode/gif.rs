@@ -1,22 +1,22 @@
-//! What the decoder of GIF refuses or cuts off.
+//! Repairs GIF files that the decoder rejects or crops.
 
 use std::borrow::Cow;
 
 use crate::container::gif::{Block, SCREEN, blocks, start};
 
-/// The file, or a copy whose screen is as large as its first frame, and that has nothing before that but what is said
-/// about it.
+/// Returns the file, or a copy whose screen covers its first frame and that has only that frame's graphic control
+/// extension before it.
 pub(super) fn mended(bytes: &[u8]) -> Cow<'_, [u8]> {
     copy(bytes).map_or(Cow::Borrowed(bytes), Cow::Owned)
 }
 
-/// Whether there is a frame after the first.
+/// Whether a second frame follows.
 pub(super) fn has_frames(bytes: &[u8]) -> bool {
     let frames = blocks(bytes).filter(|block| matches!(block, Block::Frame { .. }));
     frames.take(2).count() == 2
 }
 
-/// None where no copy is needed.
+/// The repaired copy; `None` if the file needs none.
 fn copy(bytes: &[u8]) -> Option<Vec<u8>> {
     let (mut control, mut has_garbage) = (0..0, false);
     let (frame, right, bottom) = blocks(bytes).find_map(|block| {

@@ -1,7 +1,7 @@
-//! AVIF and HEIC: a picture, or a grid of pictures, in the boxes of HEIF.
+//! AVIF and HEIC: a picture, or a grid of pictures, in a HEIF container.
 //!
-//! What an item is coded as is said by its kind, whatever brand the file has. The sizes in the boxes
-//! are checked against the limits, and the coder is held to them.
+//! An item's type determines its codec, regardless of the file's brand. The sizes in the boxes are checked against the
+//! limits, and the decoder must keep to them.
 
 use ::image::metadata::Orientation;
 
@@ -14,10 +14,10 @@ use crate::{
     signature::Grid,
 };
 
-/// Bytes a pixel of AV1: what the coder has, samples, colours, and a copy of them to turn.
+/// Bytes a pixel of AV1: the decoder's frame, samples, colours, and a copy to rotate.
 const AV1_COST: u64 = 20;
 
-/// The same of HEVC, whose decoder has each sample in four bytes, and tiles beside their whole.
+/// Bytes a pixel of HEVC, whose decoder uses four bytes a sample and keeps tiles beside the whole.
 const HEVC_COST: u64 = 36;
 
 pub(super) fn decode(format: Format, bytes: &[u8], limits: &Limits) -> Result<Decoded> {
@@ -32,7 +32,7 @@ pub(super) fn decode(format: Format, bytes: &[u8], limits: &Limits) -> Result<De
     }
 }
 
-/// The coding of a picture within the limits, and its size before cropping and turning.
+/// Checks the limits. Returns the picture's codec, and its size before cropping and rotation.
 fn checked(heif: &Heif<'_>, format: Format, limits: &Limits) -> Result<(Coding, Size)> {
     let coding = Coding::of(heif, heif.primary()).ok_or_else(|| unsupported(format))?;
     let size = size(heif, format)?;
@@ -40,7 +40,7 @@ fn checked(heif: &Heif<'_>, format: Format, limits: &Limits) -> Result<(Coding, 
     Ok((coding, size))
 }
 
-/// The same in this process, whatever becomes of it.
+/// Decodes in this process, without protection.
 pub(super) fn decode_here(format: Format, bytes: &[u8], limits: &Limits) -> Result<Decoded> {
     let heif = Heif::open(bytes, format)?;
     let (coding, size) = checked(&heif, format, limits)?;
@@ -76,7 +76,7 @@ pub(super) fn decode_here(format: Format, bytes: &[u8], limits: &Limits) -> Resu
     transformed(&heif, whole, format)
 }
 
-/// The memory that decoding takes.
+/// The memory, in bytes, that decoding takes.
 pub(super) fn cost(format: Format, bytes: &[u8]) -> Result<u64> {
     let heif = Heif::open(bytes, format)?;
     let coding = Coding::of(&heif, heif.primary()).ok_or_else(|| unsupported(format))?;
@@ -108,7 +108,7 @@ impl Coding {
         }
     }
 
-    /// The decoder of HEVC takes more memory for a pixel than others do, so a picture may have a quarter as many.
+    /// Limits HEVC to a quarter of the pixels, because its decoder takes more memory a pixel.
     fn check_size(&self, size: Size, limits: &Limits) -> Result<()> {
         let pixels = match self {
             Coding::Av1 => limits.pixels,
@@ -122,7 +122,7 @@ impl Coding {
     }
 }
 
-/// The size before cropping and turning.
+/// The size before cropping and rotation.
 fn size(heif: &Heif<'_>, format: Format) -> Result<Size> {
     let item = heif.primary();
     let (width, height) = if heif.kind(item) == Some(*b"grid") {
@@ -139,7 +139,7 @@ fn grid(heif: &Heif<'_>, format: Format, item: u32) -> Result<Tiling> {
     Tiling::parse(&heif.content(item)?).ok_or_else(|| damaged(format, "its grid is broken"))
 }
 
-/// The picture of an item and of all that it is made of, not yet cropped or turned.
+/// Decodes an item and everything that it consists of, before cropping and rotation.
 fn av1_picture(heif: &Heif<'_>, format: Format, item: u32) -> Result<Yuv> {
     let mut picture = if heif.kind(item) == Some(*b"grid") {
         av1_grid(heif, format, item)?
@@ -162,7 +162,7 @@ fn av1_item(heif: &Heif<'_>, format: Format, item: u32) -> Result<Yuv> {
     if heif.kind(item) != Some(*b"av01") {
         return Err(damaged(
             format,
-            "a picture in it is of another kind than the others",
+            "its tiles have different formats",
         ));
     }
     av1::decode(format, &heif.content(item)?, size)
@@ -189,8 +189,8 @@ fn av1_grid(heif: &Heif<'_>, format: Format, item: u32) -> Result<Yuv> {
     Ok(whole)
 }
 
-/// The items of a grid, which have to cover it and no more: what decoding them takes is what the
-/// grid's own size allows.
+/// The items of a grid, which must cover it exactly, so that the limit on the grid's size also bounds the work to
+/// decode them.
 fn tiles<'h>(heif: &'h Heif<'_>, format: Format, item: u32, grid: &Tiling) -> Result<&'h [u32]> {
     let tiles = heif.referred(item, *b"dimg");
     let (Some(&first), true) = (tiles.first(), tiles.len() == grid.rows * grid.columns) else {
@@ -212,7 +212,7 @@ fn tiles<'h>(heif: &'h Heif<'_>, format: Format, item: u32, grid: &Tiling) -> Re
     Err(damaged(format, "its grid is not the size of its pictures"))
 }
 
-/// The checks for a decoder that reads the boxes by itself: that it copies no more than there is.
+/// Checks for a decoder that reads the boxes itself: it must not copy more than the file has.
 fn check_tiles(heif: &Heif<'_>, format: Format, bytes: &[u8]) -> Result<()> {
     let items = [Some(heif.primary()), alpha(heif)];
     for item in items.into_iter().flatten() {
@@ -235,7 +235,7 @@ fn check_tiles(heif: &Heif<'_>, format: Format, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The item that has the picture's opacity.
+/// The item with the picture's opacity.
 fn alpha(heif: &Heif<'_>) -> Option<u32> {
     let mut items = heif.referring(heif.primary(), *b"auxl");
     items.find(|&item| {
@@ -258,7 +258,7 @@ fn to_rgb(picture: &Yuv, format: Format) -> Result<Vec<u8>> {
     picture.to_rgb().ok_or_else(|| Error::Unsupported {
         format,
         kind: format!(
-            "{} with the colour matrix {}",
+            "{} with colour matrix {}",
             format.name(),
             picture.colours.matrix
         )
@@ -266,7 +266,7 @@ fn to_rgb(picture: &Yuv, format: Format) -> Result<Vec<u8>> {
     })
 }
 
-/// Puts colours of this opacity over white.
+/// Composites colours with this opacity over white.
 fn flatten(
     pixels: &mut [u8],
     opacity: &Yuv,
@@ -295,7 +295,7 @@ fn flatten(
     Ok(is_clear.then(|| Grid::of(size, |pixel| opacity[pixel])))
 }
 
-/// Cropped and turned as the boxes say, in their order.
+/// Crops, rotates and mirrors as the boxes say, in their order.
 fn transformed(heif: &Heif<'_>, whole: Decoded, format: Format) -> Result<Decoded> {
     let mut seen = whole;
     for property in heif.properties(heif.primary()) {
@@ -309,7 +309,7 @@ fn transformed(heif: &Heif<'_>, whole: Decoded, format: Format) -> Result<Decode
                 seen = cropped(&seen, &aperture);
                 continue;
             }
-            // Against the clock, by so many quarters.
+            // Anticlockwise, in quarter turns.
             b"irot" => match turn & 3 {
                 0 => Orientation::NoTransforms,
                 1 => Orientation::Rotate270,

@@ -1,7 +1,7 @@
-//! Pictures coded as HEVC, which cameras of phones write, by `heic-decoder`.
+//! HEVC pictures, as written by phones, decoded by `heic-decoder`.
 //!
-//! It reads the boxes by itself. That no picture in them is larger than the file says is checked here
-//! first, by the headers that it would decode by.
+//! The decoder reads the boxes itself. So this module first checks, with the headers that the decoder will use, that
+//! no coded picture is larger than the file declares.
 
 use heic_decoder::{
     DecodeOptions, DecodedImage, HeifError,
@@ -17,8 +17,8 @@ use heic_decoder::{
 use super::yuv::{Chroma, Yuv};
 use crate::{Error, Format, Result, Size, container::heif::Colours};
 
-/// The picture of this size, and what is opaque of it with whether its colours are multiplied by
-/// that already; neither cropped nor turned.
+/// Decodes the picture of this size, before cropping and rotation. Also returns its opacity, if any, and whether
+/// colours are premultiplied by it.
 pub(super) fn decode(
     format: Format,
     bytes: &[u8],
@@ -33,13 +33,13 @@ pub(super) fn decode(
     if (image.width, image.height) != (size.width as usize, size.height as usize) {
         return Err(damaged(
             format,
-            "its picture is of another size than its boxes say",
+            "the coded picture's size differs from its boxes",
         ));
     }
     Ok(samples(image))
 }
 
-/// Coders fill up pictures to whole blocks, and grids to whole tiles.
+/// Encoders pad pictures to whole blocks, and grids to whole tiles.
 fn check_pixels(parsed: &ParsedHeif, format: Format, size: Size) -> Result<()> {
     const BLOCK: u64 = 64;
     let side = |side: u32| u64::from(side).next_multiple_of(BLOCK);
@@ -63,7 +63,7 @@ fn check_pixels(parsed: &ParsedHeif, format: Format, size: Size) -> Result<()> {
         if pixels.is_none_or(|pixels| pixels > limit) {
             return Err(damaged(
                 format,
-                "a picture in it is larger than its boxes say",
+                "a coded picture is larger than its boxes",
             ));
         }
     }
@@ -83,7 +83,7 @@ fn samples(image: DecodedImage) -> (Yuv, Option<(Yuv, bool)>) {
         2 => Some((true, false)),
         _ => Some((false, false)),
     };
-    // Chroma may be deeper or less deep than luma.
+    // The bit depth of chroma may differ from that of luma.
     let (of_chroma, of_luma) = (image.bit_depth_chroma, depth);
     let same_depth = move |sample: i32| {
         let sample = i64::from(sample) << of_luma >> of_chroma;

@@ -1,7 +1,7 @@
-//! JPEG XL, by `jxl-oxide`.
+//! JPEG XL, decoded by `jxl-oxide` in a child process.
 //!
-//! In a process apart: it keeps to a bound on memory and has no `panic` by design, but parts of it are unsafe, and a small
-//! file can keep it busy for long.
+//! The decoder respects a memory limit and should never panic, but parts of it are unsafe, and a small file can keep
+//! it busy for long.
 
 use ::image::metadata::Orientation;
 use jxl_oxide::{
@@ -17,7 +17,7 @@ use crate::{Error, Format, Limits, Result, Size, container::jxl, decoder_process
 
 const FORMAT: Format = Format::Jxl;
 
-/// Bytes a pixel: samples of four channels in four bytes, and as much again for filters and blending.
+/// Bytes a pixel: four channels of four bytes, and the same again for filters and blending.
 const COST: u64 = 48;
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded> {
@@ -26,7 +26,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded> {
     decoder_process::decode(FORMAT, bytes, limits, of_size(size))
 }
 
-/// The memory that decoding takes.
+/// The memory, in bytes, that decoding takes.
 pub(super) fn cost(bytes: &[u8]) -> Result<u64> {
     size(bytes).map(of_size)
 }
@@ -39,7 +39,7 @@ fn size(bytes: &[u8]) -> Result<Size> {
     jxl::size(bytes).ok_or(Error::Truncated { format: FORMAT })
 }
 
-/// It takes more memory for a pixel than others, so a picture may have a quarter as many.
+/// Limits files to a quarter of the pixels, because the decoder takes more memory a pixel.
 fn check_size(size: Size, limits: &Limits) -> Result<()> {
     let limits = Limits {
         pixels: limits.pixels / 4,
@@ -48,7 +48,7 @@ fn check_size(size: Size, limits: &Limits) -> Result<()> {
     limits.check_size(size)
 }
 
-/// The same in this process, whatever becomes of it.
+/// Decodes in this process, without protection.
 pub(super) fn decode_here(bytes: &[u8], limits: &Limits) -> Result<Decoded> {
     let cost = cost(bytes)?;
     let memory = cost.saturating_add(limits.bytes);
@@ -66,16 +66,16 @@ pub(super) fn decode_here(bytes: &[u8], limits: &Limits) -> Result<Decoded> {
         pixels: to_rgb(samples, layout),
         size,
         scale: Scale::WHOLE,
-        // The stream of samples is upright.
+        // The decoder returns upright samples.
         orientation: Orientation::NoTransforms,
     })
 }
 
-/// The image with as much of it loaded as its first picture needs.
+/// Loads only as much of the file as its first picture needs.
 fn first_frame(bytes: &[u8], memory: usize) -> Result<JxlImage> {
     const FIRST: usize = 1 << 14;
     let mut header = JxlImage::builder()
-        // In this thread, so that pictures share the machine as all others do.
+        // Stay on this thread: callers decode pictures in parallel.
         .pool(JxlThreadPool::none())
         .alloc_tracker(AllocTracker::with_limit(memory))
         .build_uninit();
@@ -88,7 +88,7 @@ fn first_frame(bytes: &[u8], memory: usize) -> Result<JxlImage> {
         let consumed = header.feed_bytes(part).map_err(damaged)?;
         check_progress(consumed, part, rest)?;
         rest = &rest[consumed..];
-        // It looks at the whole header each time.
+        // The decoder parses the whole header at each attempt.
         step = step.saturating_mul(2);
         match header.try_init().map_err(damaged)? {
             InitializeResult::NeedMoreData(more) => header = more,
@@ -108,7 +108,7 @@ fn first_frame(bytes: &[u8], memory: usize) -> Result<JxlImage> {
     Ok(image)
 }
 
-/// What takes nothing of all that there is would go on for ever.
+/// Rejects a file of which the decoder consumes nothing, which would loop forever.
 fn check_progress(consumed: usize, part: &[u8], rest: &[u8]) -> Result<()> {
     if consumed == 0 && part.len() == rest.len() {
         Err(Error::Truncated { format: FORMAT })
@@ -117,8 +117,8 @@ fn check_progress(consumed: usize, part: &[u8], rest: &[u8]) -> Result<()> {
     }
 }
 
-/// What is coded as people see colours has none of its own, and what is described in numbers is known: both become sRGB.
-/// A profile is ignored, as in other formats.
+/// Chooses sRGB for XYB-coded pictures, which have no colour space of their own, and for colour spaces described by
+/// numbers. ICC profiles are ignored, as in other formats.
 fn choose_colours(image: &mut JxlImage) {
     let metadata = &image.image_header().metadata;
     let is_grey = metadata.grayscale();
@@ -154,7 +154,7 @@ fn layout(image: &JxlImage) -> Result<Layout> {
     })
 }
 
-/// In eight bits, deep ones and floats scaled.
+/// Eight-bit samples, scaled from deeper ones and floats.
 fn samples(render: &Render, size: Size, layout: Layout) -> Result<Vec<u8>> {
     let mut stream = render.stream();
     let channels = match layout {
@@ -166,7 +166,7 @@ fn samples(render: &Render, size: Size, layout: Layout) -> Result<Vec<u8>> {
     let said = (stream.width(), stream.height(), stream.channels());
     if said != (size.width, size.height, channels) {
         return Err(damaged(
-            "its picture is of another size than it says".into(),
+            "the coded picture's size differs from its header".into(),
         ));
     }
     let mut samples = vec![0; size.pixels() as usize * channels as usize];

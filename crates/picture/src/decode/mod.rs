@@ -1,7 +1,7 @@
-//! From bytes of a known format to upright RGB.
+//! Decodes bytes of a known format to upright RGB.
 //!
-//! Each format's module checks the header's size against the limits, decodes, and flattens to
-//! eight-bit RGB ([`flatten`]); the turn that EXIF asks for comes last ([`orientation`]).
+//! Each format's module checks the header's size against the limits, decodes, and flattens to eight-bit RGB
+//! ([`flatten`]). EXIF's orientation is applied last ([`orientation`]).
 
 mod av1;
 mod bmp;
@@ -30,40 +30,38 @@ pub use surplus::holds_more;
 use crate::{Error, Format, Limits, Picture, Reduced, Result, read_within};
 
 impl Picture {
-    /// The picture in a file's `bytes`.
+    /// Decodes a file's `bytes`.
     ///
-    /// - The format is known by the content; see [`Format`].
-    /// - EXIF's orientation is applied, or else XMP's. Broken blocks are ignored, and so are both in HEIC and AVIF: these
-    ///   have boxes of their own for turning (`irot`, `imir`), and what writes them leaves EXIF's orientation as it was.
-    /// - 16-bit and float samples are scaled to eight bits: floats from 0 to 1, or, where some are not, from the file's
-    ///   least to its greatest. Alpha is composited over white, palettes and ink (CMYK, YCCK) become RGB. Colour profiles
-    ///   are ignored, but JPEG XL that describes its colours in numbers becomes sRGB.
-    /// - Of an animation or a file of several pictures, the first is read; a GIF's or WebP's first
+    /// - The content determines the format; see [`Format`].
+    /// - EXIF's orientation is applied, or else XMP's. Broken metadata is ignored. HEIC and AVIF rotate by their own
+    ///   boxes (`irot`, `imir`) instead, because their encoders leave EXIF's orientation unchanged.
+    /// - 16-bit and float samples are scaled to eight bits. Floats range from 0 to 1, or from the file's least to its
+    ///   greatest if some lie outside. Alpha is composited over white; palettes, CMYK and YCCK become RGB. Colour
+    ///   profiles are ignored, except that JPEG XL's numeric colour spaces become sRGB.
+    /// - Of an animation or a file with several pictures, only the first is decoded; for GIF and WebP, it is the first
     ///   frame on its canvas.
-    /// - A file that ends too early is an error ([`Error::Truncated`]), as in Pillow, even where
-    ///   the top of the picture could be had. Where all pixels are there, the format's mark of the end may be missing. Bits
-    ///   that changed on the way may go unnoticed.
+    /// - A truncated file is an error ([`Error::Truncated`]), as in Pillow, even if the top of the picture could be
+    ///   decoded. If all pixels are present, the end marker may be missing. Flipped bits may go unnoticed.
     ///
     /// # Errors
     ///
-    /// Any but those of files and parsing. No input makes this panic, wait, or take memory beyond
-    /// what `limits` imply.
+    /// All but those of files and parsing. No input makes this panic, block, or take more memory than `limits` imply.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture> {
         Picture::decode_reduced(bytes, limits, u32::MAX).map(|whole| whole.picture)
     }
 
-    /// The picture in a file's `bytes`, made smaller where that saves work, but with at least
-    /// `shortest` pixels on its shorter side. See [`Reduced`].
+    /// Decodes a file's `bytes` at a reduced size if that saves work, with at least `shortest` pixels on the shorter
+    /// side. See [`Reduced`].
     ///
     /// # Errors
     ///
-    /// Those of [`decode`](Picture::decode). The limit on pixels is for the whole picture, though
-    /// less memory is taken for a reduced one.
+    /// Those of [`decode`](Picture::decode). The limit on pixels applies to the whole picture, although a reduced one
+    /// takes less memory.
     pub fn decode_reduced(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Reduced> {
         decode(bytes, limits, shortest)
     }
 
-    /// The picture in the file at `path`: [`read_within`], then [`decode`](Picture::decode).
+    /// Reads the file at `path` with [`read_within`] and [decodes](Picture::decode) it.
     ///
     /// # Errors
     ///
@@ -73,7 +71,7 @@ impl Picture {
     }
 }
 
-/// With at least `shortest` pixels on the shorter side, where the file has as many.
+/// Decodes with at least `shortest` pixels on the shorter side, if the file has as many.
 fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Reduced> {
     if bytes.is_empty() {
         return Err(Error::Empty);
@@ -95,7 +93,7 @@ fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Reduced> {
     })
 }
 
-/// The picture in `bytes` of a format that is decoded in processes apart, which this is one of.
+/// Decodes a format that needs a child process, in that process.
 pub(crate) fn here(format: Format, bytes: &[u8], limits: &Limits) -> Result<Decoded> {
     match format {
         Format::Jxl => jxl::decode_here(bytes, limits),
@@ -103,11 +101,10 @@ pub(crate) fn here(format: Format, bytes: &[u8], limits: &Limits) -> Result<Deco
     }
 }
 
-/// The most memory that decoding a picture with at least `shortest` pixels on the shorter side
-/// takes, in bytes, its result included and the file's `bytes` not. Reads the headers, and how a JPEG ends.
+/// The peak memory, in bytes, to decode a picture with at least `shortest` pixels on the shorter side. It includes the
+/// result but not the file's `bytes`. Reads only the headers, and how a JPEG ends.
 ///
-/// For bounding what is decoded at once. 0 for what is refused before it takes memory, for its size
-/// or because it is no picture.
+/// Use it to bound how much is decoded at once. 0 for a file that is rejected before decoding.
 pub fn decoding_cost(bytes: &[u8], limits: &Limits, shortest: u32) -> u64 {
     let Some(format) = Format::of(bytes) else {
         return 0;
@@ -125,7 +122,7 @@ pub fn decoding_cost(bytes: &[u8], limits: &Limits, shortest: u32) -> u64 {
     cost.unwrap_or(0)
 }
 
-/// What `read` gives, or nothing where it panics: for what is worth no error.
+/// The result of `read`, or the default if it panics; for metadata, which is not worth an error.
 pub(crate) fn or_default<T: Default>(format: Format, read: impl FnOnce() -> T) -> T {
     guarded(format, || Ok(read())).unwrap_or_default()
 }

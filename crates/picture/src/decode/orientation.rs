@@ -1,4 +1,4 @@
-//! Turning a picture upright.
+//! Rotates and mirrors a picture upright.
 
 use ::image::metadata::Orientation;
 
@@ -9,19 +9,19 @@ use crate::{
     signature::{Grid, SIDE},
 };
 
-/// The side of the tiles that are turned one at a time: 64 rows of 64 pixels stay in the cache,
-/// while whole columns of a large picture would not.
+/// The side, in pixels, of the tiles that are rotated one at a time: a tile stays in the cache, whole columns of a
+/// large picture would not.
 const TILE: usize = 64;
 
 const ORIENTATION: u16 = 274;
 
-/// The orientation that a file's metadata has: EXIF's, else XMP's. No turn when they are broken: they are never worth
-/// refusing a picture for.
+/// The orientation in a file's metadata: EXIF's, else XMP's. Broken metadata means no rotation: it is no reason to
+/// reject a picture.
 pub(super) fn of(format: Format, bytes: &[u8]) -> Orientation {
     find(format, bytes).unwrap_or(Orientation::NoTransforms)
 }
 
-/// The orientation that a file's metadata has, if any.
+/// The orientation in a file's metadata, if any.
 pub(super) fn find(format: Format, bytes: &[u8]) -> Option<Orientation> {
     let blocks = Blocks::of(format, bytes);
     let mut exif = blocks.exif.iter();
@@ -33,14 +33,14 @@ pub(super) fn find(format: Format, bytes: &[u8]) -> Option<Orientation> {
     })
 }
 
-/// The orientation in a block of EXIF: the first number of the tag, of whatever type of whole numbers.
+/// The orientation in an EXIF block: the tag's first number, of any integer type.
 pub(super) fn in_block(block: &[u8]) -> Option<Orientation> {
     let directory = Directories::new(block)?.first()?;
     let orientation = u8::try_from(directory.number(ORIENTATION)?).ok()?;
     Orientation::from_exif(orientation)
 }
 
-/// The picture turned as `orientation` says, with its new size.
+/// Applies `orientation` to a picture and returns its new size and pixels.
 pub(super) fn upright(size: Size, pixels: Vec<u8>, orientation: Orientation) -> (Size, Vec<u8>) {
     let Some(turn) = Turn::new(size, orientation) else {
         return (size, pixels);
@@ -49,7 +49,7 @@ pub(super) fn upright(size: Size, pixels: Vec<u8>, orientation: Orientation) -> 
     (turn.size, turned.into_flattened())
 }
 
-/// The same for a grid over a picture.
+/// Applies `orientation` to a grid over a picture.
 pub(super) fn upright_grid(grid: &Grid, orientation: Orientation) -> Grid {
     let side = SIDE as u32;
     let size = Size {
@@ -61,12 +61,12 @@ pub(super) fn upright_grid(grid: &Grid, orientation: Orientation) -> Grid {
     turned.into_iter().step_by(3).collect()
 }
 
-/// The size of a picture of `size` turned as `orientation` says.
+/// The size of a picture of `size` after `orientation`.
 pub(super) fn upright_size(size: Size, orientation: Orientation) -> Size {
     Turn::new(size, orientation).map_or(size, |turn| turn.size)
 }
 
-/// Whether the turned picture's columns, and its rows, run against those of the file they come from.
+/// Whether the upright picture's columns, and its rows, run against those of the stored picture.
 pub(super) fn mirrored(orientation: Orientation) -> (bool, bool) {
     match orientation {
         Orientation::NoTransforms | Orientation::Rotate90FlipH => (false, false),
@@ -76,8 +76,8 @@ pub(super) fn mirrored(orientation: Orientation) -> (bool, bool) {
     }
 }
 
-/// Where the pixels of the turned picture come from: the pixel at column x and row y from
-/// `origin + x * column_step + y * row_step`.
+/// How to read the upright picture's pixels: the one at column x and row y is at `origin + x * column_step + y *
+/// row_step`.
 struct Turn {
     size: Size,
     origin: usize,
@@ -135,7 +135,7 @@ impl Turn {
 mod tests {
     use super::*;
 
-    /// Turning is checked on files by the formats' tests; here, that no shape is special.
+    /// The formats' tests check orientations on files; this test checks that every shape works.
     #[test]
     fn every_shape_turns_both_ways() {
         for (width, height) in [(1, 1), (1, 7), (7, 1), (2, 3), (65, 130)] {

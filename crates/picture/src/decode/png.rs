@@ -1,4 +1,4 @@
-//! What the decoder of PNG makes too much of, or has no name for.
+//! Repairs PNG files that the decoder rejects, and names those that it cannot read.
 
 use std::borrow::Cow;
 
@@ -9,11 +9,10 @@ use crate::{
     container::png::{SIGNATURE, chunks},
 };
 
-/// Chunks that pixels don't need, and for whose contents the decoder may refuse the file.
+/// Chunks that pixels do not need, but whose contents may make the decoder reject the file.
 const TROUBLESOME: [&[u8; 4]; 5] = [b"cICP", b"mDCV", b"cLLI", b"iCCP", b"bKGD"];
 
-/// The file, or a copy of those chunks alone that pixels are made of, with an end; and whether it had
-/// one.
+/// Returns the file, or a copy with an end and only the chunks that pixels need, and whether the file had an end.
 pub(super) fn mended(bytes: &[u8]) -> Result<(Cow<'_, [u8]>, bool)> {
     if chunks(bytes)
         .next()
@@ -34,7 +33,7 @@ pub(super) fn mended(bytes: &[u8]) -> Result<(Cow<'_, [u8]>, bool)> {
     Ok((bytes, had_end))
 }
 
-/// The size in the header of a file, before anything is made of it.
+/// The size in the header of a file, before decoding.
 pub(super) fn size(bytes: &[u8]) -> Option<Size> {
     let header = chunks(bytes).next().filter(|chunk| chunk.kind == b"IHDR")?;
     let number = |at: usize| {

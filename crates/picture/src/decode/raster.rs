@@ -1,4 +1,4 @@
-//! PNG, WebP, GIF, BMP and PNM, through the decoders of the `image` crate.
+//! PNG, WebP, GIF, BMP and PNM, decoded by the `image` crate.
 
 use std::{borrow::Cow, io::Cursor};
 
@@ -44,7 +44,7 @@ fn read(format: Format, bytes: &[u8], limits: &Limits) -> Result<(Size, Flat)> {
     Ok((size, flatten(format, picture, size)?))
 }
 
-/// The memory that decoding takes.
+/// The memory, in bytes, that decoding takes.
 pub(super) fn cost(format: Format, bytes: &[u8], limits: &Limits) -> Result<u64> {
     let file = Mended::of(format, bytes)?;
     let copied = match file.bytes {
@@ -53,7 +53,7 @@ pub(super) fn cost(format: Format, bytes: &[u8], limits: &Limits) -> Result<u64>
     };
     let decoder = open(format, &file.bytes, limits)?;
     let colours = decoder.color_type();
-    // What the decoder has of its own: a canvas and a frame.
+    // The decoder's own memory: a canvas and a frame.
     let own = match format {
         Format::Gif | Format::WebP => 8,
         _ => 0,
@@ -63,10 +63,10 @@ pub(super) fn cost(format: Format, bytes: &[u8], limits: &Limits) -> Result<u64>
     Ok(pixels.saturating_add(copied))
 }
 
-/// A file as its decoder reads it.
+/// A file, repaired if its decoder needs that.
 struct Mended<'a> {
     bytes: Cow<'a, [u8]>,
-    /// Whether it had an end before it was given one.
+    /// Whether the original had its end.
     had_end: bool,
 }
 
@@ -94,7 +94,7 @@ fn open<'a>(
     }
     let reader = Cursor::new(bytes);
     let decoder = match format {
-        // PNG takes its limits early, since metadata before the pixels can be compressed.
+        // Set PNG's limits early, because metadata before the pixels may be compressed.
         Format::Png => {
             if let Some(size) = png::size(bytes) {
                 limits.check_size(size)?;
@@ -118,8 +118,8 @@ fn size(decoder: &dyn ImageDecoder) -> Size {
     Size { width, height }
 }
 
-/// Whether all the bytes are there that the second word of a RIFF file counts, as libwebp demands.
-/// The decoder would call what is cut off by other names.
+/// Checks that the file is as long as its RIFF header says, as libwebp does. The decoder would report a truncated file
+/// as another error.
 fn check_riff_length(bytes: &[u8]) -> Result<()> {
     const NAME_AND_LENGTH: u64 = 8;
     let length = bytes
@@ -172,7 +172,7 @@ fn flatten(format: Format, picture: DynamicImage, size: Size) -> Result<Flat> {
     Ok((to_rgb(samples, layout), opacity))
 }
 
-/// Takes a bitmap that is clear everywhere for opaque, as viewers do: programs that know no alpha leave zeros.
+/// Treats a bitmap with alpha 0 everywhere as opaque, as viewers do: programs without alpha support write zeros.
 fn make_visible(samples: &mut [u8]) {
     let (pixels, _) = samples.as_chunks_mut::<4>();
     if pixels.iter().all(|&[.., alpha]| alpha == 0) {
@@ -191,7 +191,7 @@ fn from_image_error(format: Format, error: ImageError, limits: &Limits) -> Error
             limit: limits.allocation(),
         },
         ImageError::Unsupported(_) => Error::unsupported(format),
-        // Taken out, since as an `ImageError` it would not be among its own causes.
+        // Unwrapped, because an `ImageError` does not list it among its causes.
         ImageError::IoError(error) => damaged(format, error),
         error => damaged(format, error),
     }

@@ -1,9 +1,8 @@
-//! Raw files of cameras, by the JPEG that the camera put inside.
+//! Camera raw files, decoded by their embedded JPEG preview.
 //!
-//! What the sensor saw is not developed: every camera writes a picture of its own making beside it,
-//! in many a model as large as the sensor. Where it is, each maker says in another way; that it is
-//! a JPEG, all agree on. So every JPEG in the file is looked at, and the largest is the picture.
-//! Lossless JPEG is how some makers compress what the sensor saw, and is passed over.
+//! Sensor data is not developed: every camera embeds its own rendering, in many models at full size. Makers store it
+//! in different ways, but always as JPEG. So this module looks at every JPEG in the file and takes the largest. It
+//! skips lossless JPEG, with which some makers compress sensor data.
 
 use std::{borrow::Cow, collections::HashSet};
 
@@ -17,16 +16,16 @@ use crate::{
     raw_file::{directories, is_of_sensor},
 };
 
-/// How many previews are tried, from the largest, before giving up.
+/// How many previews to try, from the largest.
 const MOST_TRIED: usize = 4;
 
-/// More strips or tiles than matter. Each may be a JPEG.
+/// More strips or tiles than a file needs. Each may be a JPEG.
 const MOST_STRIPS: usize = 1 << 16;
 
 // Tags of TIFF, TIFF/EP and DNG.
 const STRIP_OFFSETS: u16 = 273;
 const TILE_OFFSETS: u16 = 324;
-/// JPEGInterchangeFormat.
+/// The tag `JPEGInterchangeFormat`.
 const JPEG_OFFSET: u16 = 513;
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Decoded> {
@@ -42,7 +41,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Dec
                     ..decoded
                 });
             }
-            // The file ends here: a smaller preview is not what whoever repeats a download wants.
+            // The file is truncated: a smaller preview would hide that the download must be repeated.
             Err(error @ Error::Truncated { .. }) => return Err(of_preview(error)),
             Err(error) => failure = failure.or(Some(of_preview(error))),
         }
@@ -50,12 +49,12 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Dec
     Err(failure.unwrap_or_else(|| without_preview(bytes)))
 }
 
-/// The error for a file in which there is no preview, or none any more.
+/// The error for a file without a usable preview.
 fn without_preview(bytes: &[u8]) -> Error {
     let format = Format::Raw;
     let directories = directories(bytes);
     if directories.is_empty() && Directories::new(bytes).is_some() {
-        // The first directory is beyond the end.
+        // The first directory lies beyond the end.
         return Error::Truncated { format };
     }
     let mut places = directories.iter().flat_map(|directory| {
@@ -64,7 +63,7 @@ fn without_preview(bytes: &[u8]) -> Error {
     });
     let is_cut_off = |place: u32| match bytes.get(place as usize..) {
         None | Some([]) => true,
-        // A JPEG that has begun, and ends before it says of what size it is.
+        // A JPEG that ends before its size.
         Some(there) => there.starts_with(&[0xFF, 0xD8]) && jpeg::header_size(there).is_none(),
     };
     let is_tiff = Directories::new(bytes).is_some();
@@ -77,14 +76,14 @@ fn without_preview(bytes: &[u8]) -> Error {
     }
 }
 
-/// The memory that decoding takes.
+/// The memory, in bytes, that decoding takes.
 pub(super) fn cost(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<u64> {
     let previews = previews(bytes).into_iter().take(MOST_TRIED);
     let costs = previews.map(|preview| jpeg::cost(&bytes[preview.place..], limits, shortest));
     Ok(costs.filter_map(Result::ok).max().unwrap_or(0))
 }
 
-/// Where EXIF may be: in the file's own directories, in Canon's boxes, in the previews.
+/// The blocks that may hold EXIF: the file's own directories, Canon's boxes, the previews.
 pub(crate) fn exif_blocks(bytes: &[u8]) -> Vec<Cow<'_, [u8]>> {
     let own = Directories::new(bytes).map(|_| bytes).into_iter();
     let previews = previews(bytes);
@@ -102,7 +101,7 @@ struct Preview {
     pixels: u64,
 }
 
-/// The JPEGs that may be previews, from the largest.
+/// Possible previews, from the largest.
 fn previews(bytes: &[u8]) -> Vec<Preview> {
     let sensor = sensor_places(bytes);
     let mut previews: Vec<Preview> = jpeg::places(bytes)
@@ -116,7 +115,7 @@ fn previews(bytes: &[u8]) -> Vec<Preview> {
     previews
 }
 
-/// The places of strips and tiles of what the sensor saw, which may be JPEG too.
+/// The offsets of sensor data's strips and tiles, which may be JPEG too.
 fn sensor_places(bytes: &[u8]) -> HashSet<usize> {
     let directories = directories(bytes);
     let of_sensor = directories
@@ -137,8 +136,8 @@ fn orientation(bytes: &[u8]) -> Option<Orientation> {
     orientation::in_block(bytes).or_else(|| canon_blocks(bytes).find_map(orientation::in_block))
 }
 
-/// The boxes in which Canon's newer format has the directories of EXIF: `CMT1`, the first, `CMT2`,
-/// of the photograph, and `CMT4`, of the position. They come early.
+/// The boxes of Canon's CR3 that hold EXIF directories: `CMT1` (the first), `CMT2` (the photograph) and `CMT4` (the
+/// position). They come early in the file.
 fn canon_blocks(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     const REACH: usize = 1 << 16;
     let is_canon = bytes.get(4..8) == Some(b"ftyp");
@@ -155,7 +154,7 @@ fn canon_blocks(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     names.map(|(place, _)| &bytes[place + 4..])
 }
 
-/// An error with the preview, as one of the raw file.
+/// Converts an error about the preview to one about the raw file.
 fn of_preview(error: Error) -> Error {
     let format = Format::Raw;
     match error {

@@ -1,4 +1,4 @@
-//! Whether a file holds more than the picture that is read of it.
+//! Finds out whether a file holds more than the picture that is decoded.
 
 use std::io::Cursor;
 
@@ -15,9 +15,10 @@ use crate::{
     },
 };
 
-/// Whether a file holds more than the picture that [`Picture::decode`](crate::Picture::decode) makes of it: a camera's own
-/// data, further frames or pages, a second picture or a video behind a JPEG, or depth and brightness, as phones put into
-/// HEIC. So with what cannot be read: nobody knows.
+/// Whether a file holds more than the picture that [`Picture::decode`](crate::Picture::decode) returns: sensor data,
+/// further frames or pages, a second picture or a video after a JPEG, or depth and gain maps, as in phones' HEIC.
+///
+/// Also `true` for unreadable files, because their content is unknown.
 pub fn holds_more(bytes: &[u8]) -> bool {
     let Some(format) = Format::of(bytes) else {
         return true;
@@ -38,12 +39,12 @@ pub fn holds_more(bytes: &[u8]) -> bool {
     .unwrap_or(true)
 }
 
-/// Whether the list of CIPA's Multi-Picture Format has another picture than the first and its previews.
+/// Whether the index of CIPA's Multi-Picture Format lists pictures other than the first and its previews.
 fn lists_pictures(bytes: &[u8]) -> bool {
     entries(bytes).is_some_and(|entries| entries.skip(1).any(|kind| !is_preview(kind)))
 }
 
-/// The kinds of the pictures in that list.
+/// The types of the pictures in that index.
 fn entries(bytes: &[u8]) -> Option<impl Iterator<Item = u32>> {
     const ENTRIES: u16 = 0xB002;
     const KIND: u32 = 0xFF_FFFF;
@@ -61,12 +62,12 @@ fn entries(bytes: &[u8]) -> Option<impl Iterator<Item = u32>> {
     )
 }
 
-/// Large thumbnails, for screens of two sizes.
+/// Large thumbnails, in two sizes.
 fn is_preview(kind: u32) -> bool {
     matches!(kind, 0x01_0001 | 0x01_0002)
 }
 
-/// Whether there is a JPEG or a video in what lies behind the picture.
+/// Whether a JPEG or a video follows the picture.
 fn has_film_or_picture(bytes: &[u8]) -> bool {
     let mut segments = Segments(bytes);
     let mut behind = bytes;
@@ -78,10 +79,10 @@ fn has_film_or_picture(bytes: &[u8]) -> bool {
             break;
         }
     }
-    // The first box of a video is short, and so its length has three zeros.
+    // The first box of a video is short, so its length begins with three zeros.
     let is_film = |start: &[u8]| matches!(start, [0, 0, 0, _, b'f', b't', b'y', b'p']);
     let is_picture = |start: &[u8]| start.starts_with(&[0xFF, START_OF_IMAGE, 0xFF]);
-    // Previews that the list has are there too.
+    // Previews in the index also follow the picture.
     let has_previews = entries(bytes).is_some();
     behind
         .windows(8)

@@ -1,30 +1,29 @@
-//! Luma and chroma, made into eight-bit RGB.
+//! Converts luma and chroma to eight-bit RGB.
 
 use crate::container::heif::Colours;
 
-/// A picture as its coder has it: samples of `depth` bits, with chroma of full or half its width
-/// and height.
+/// A decoded frame: samples of `depth` bits, with chroma of full or half its width and height.
 pub(super) struct Yuv {
     pub(super) width: usize,
     pub(super) height: usize,
     pub(super) depth: u32,
     pub(super) colours: Colours,
     pub(super) luma: Vec<u16>,
-    /// Nothing where the picture is grey.
+    /// `None` if the picture is grey.
     pub(super) chroma: Option<Chroma>,
 }
 
 pub(super) struct Chroma {
-    /// Whether it has half the width, and half the height.
+    /// Whether chroma has half the width, and half the height.
     pub(super) halved: (bool, bool),
-    /// Whether it is blended where it is enlarged, as libavif does, or repeated, as libheif does:
-    /// by one of these Python sees the same files.
+    /// Whether chroma is upsampled by interpolation, as in libavif, or by repetition, as in libheif. Python reads
+    /// these formats with these libraries.
     pub(super) is_blended: bool,
     pub(super) blue: Vec<u16>,
     pub(super) red: Vec<u16>,
 }
 
-/// How a matrix of H.273 gives colours.
+/// The conversion of one of H.273's matrices.
 enum Matrix {
     /// By the weights of red and blue in luma.
     Weights(f32, f32),
@@ -38,7 +37,7 @@ impl Matrix {
         Some(match code {
             0 => Matrix::Identity,
             1 => Matrix::Weights(0.2126, 0.0722),
-            // What is not said is taken for BT.601, as most readers do.
+            // Unspecified means BT.601, as in most readers.
             2 | 5 | 6 => Matrix::Weights(0.299, 0.114),
             4 => Matrix::Weights(0.30, 0.11),
             7 => Matrix::Weights(0.212, 0.087),
@@ -48,7 +47,7 @@ impl Matrix {
         })
     }
 
-    /// Colours from luma, 0 to 1, and chroma, -0.5 to 0.5.
+    /// Converts luma, 0 to 1, and chroma, -0.5 to 0.5, to RGB.
     fn rgb(&self, luma: f32, blue: f32, red: f32) -> [f32; 3] {
         match *self {
             Matrix::Weights(of_red, of_blue) => {
@@ -66,7 +65,7 @@ impl Matrix {
     }
 }
 
-/// From a sample to a fraction of its range.
+/// The conversion of a sample to a fraction of its range.
 struct Scale {
     zero: f32,
     range: f32,
@@ -105,7 +104,7 @@ impl Scale {
 }
 
 impl Yuv {
-    /// A grey picture of this size, for others to be put in.
+    /// A grey picture of this size, to hold tiles.
     pub(super) fn blank(width: usize, height: usize, like: &Yuv) -> Yuv {
         let chroma = like.chroma.as_ref().map(|chroma| {
             let (columns, rows) = chroma.size(width, height);
@@ -126,8 +125,7 @@ impl Yuv {
         }
     }
 
-    /// Puts `other` with its corner at this place, as far as it fits. Nothing when it is of another
-    /// kind.
+    /// Pastes `other` with its corner here, as far as it fits. `None` if its format differs.
     pub(super) fn put(&mut self, left: usize, top: usize, other: &Yuv) -> Option<()> {
         let (size, within) = ((other.width, other.height), (self.width, self.height));
         put(&mut self.luma, within, (left, top), &other.luma, size);
@@ -144,7 +142,7 @@ impl Yuv {
         Some(())
     }
 
-    /// Eight-bit RGB. Nothing where the matrix is of a kind that nobody writes.
+    /// Converts to eight-bit RGB. `None` if the matrix is unsupported.
     pub(super) fn to_rgb(&self) -> Option<Vec<u8>> {
         let matrix = Matrix::new(self.colours.matrix)?;
         let scale = Scale::of_luma(self.depth, self.colours.is_full_range);
@@ -177,7 +175,7 @@ impl Yuv {
         Some(rgb)
     }
 
-    /// The luma alone, in eight bits: what a picture of opacity is.
+    /// The luma in eight bits, which is the opacity in an alpha picture.
     pub(super) fn to_opacity(&self) -> Vec<u8> {
         let scale = Scale::of_luma(self.depth, self.colours.is_full_range);
         let samples = self.luma.iter();
@@ -188,14 +186,14 @@ impl Yuv {
 }
 
 impl Chroma {
-    /// The size of the planes for a picture of this size.
+    /// The size of the chroma planes for a picture of this size.
     pub(super) fn size(&self, width: usize, height: usize) -> (usize, usize) {
         let side = |side: usize, is_halved| if is_halved { side.div_ceil(2) } else { side };
         (side(width, self.halved.0), side(height, self.halved.1))
     }
 
-    /// A row of a plane at the picture's full width. What is halved lies in the middle of its two, so
-    /// that neighbours are blended three to one.
+    /// A row of a plane at the picture's full width. A halved sample lies in the middle of its two pixels, so
+    /// neighbours are blended three to one.
     fn row(&self, plane: &[u16], row: usize, (width, height): (usize, usize), out: &mut [f32]) {
         let (columns, rows) = self.size(width, height);
         let line = |row: usize| &plane[row * columns..][..columns];
@@ -208,7 +206,7 @@ impl Chroma {
         }
     }
 
-    /// The sample that a place is in, and the one that it is blended with.
+    /// The sample at this position, and the neighbour to blend it with.
     fn neighbours(&self, place: usize, samples: usize, is_halved: bool) -> (usize, usize) {
         if !is_halved {
             return (place, place);
@@ -238,6 +236,6 @@ fn put(
 }
 
 fn to_byte(fraction: f32) -> u8 {
-    // A cast from float saturates.
+    // Casts from float saturate.
     (fraction * 255.0).round() as u8
 }

@@ -1,16 +1,16 @@
-//! What a child may take, which it sees to by itself, before it decodes.
+//! Resource limits that a child sets for itself before it decodes.
 
 use std::time::Duration;
 
-/// Beyond what a picture takes: the file twice, tables, and what an allocator keeps.
+/// Memory beyond a picture's cost: the file twice, tables, and what an allocator keeps.
 const SLACK: u64 = 512 << 20;
 
-/// The memory for a picture that takes so many bytes to decode.
+/// The memory limit for a picture that takes `cost` bytes to decode.
 pub(super) fn memory(cost: u64) -> u64 {
     cost.saturating_mul(2).saturating_add(SLACK)
 }
 
-/// Lets this process take so much more memory and time of the processor than it has taken.
+/// Limits this process to this much more memory and CPU time than it has used so far.
 #[cfg(unix)]
 pub(super) fn allow(memory: u64, processor: Duration) {
     use rustix::{
@@ -18,16 +18,16 @@ pub(super) fn allow(memory: u64, processor: Duration) {
         time::{ClockId, clock_gettime},
     };
     let used = clock_gettime(ClockId::ProcessCPUTime).tv_sec as u64;
-    // The rest of a second that has begun counts.
+    // A started second counts.
     let processor = used + 1 + processor.as_secs();
     let memory = address_space().map(|own| (Resource::As, own.saturating_add(memory)));
-    // A file of the memory would be of no use, and large.
+    // A core dump would be useless and large.
     let bounds = [(Resource::Cpu, processor), (Resource::Core, 0)];
     let bounds = bounds.into_iter().chain(memory);
     for (resource, bound) in bounds {
         let most = rustix::process::getrlimit(resource).maximum;
         let bound = most.map_or(bound, |most| bound.min(most));
-        // Where the system refuses, the time on the clock is left.
+        // If the system refuses, the limit on wall-clock time remains.
         let _ = setrlimit(
             resource,
             Rlimit {
@@ -41,8 +41,8 @@ pub(super) fn allow(memory: u64, processor: Duration) {
 #[cfg(not(unix))]
 pub(super) fn allow(_memory: u64, _processor: Duration) {}
 
-/// What this process has mapped so far, in bytes: its own code and libraries for the most part. Linux tells;
-/// elsewhere the bound would be of no effect, or below what there is already.
+/// The memory, in bytes, that this process has mapped so far, mostly code and libraries. Only Linux reports it; on
+/// other systems the limit would have no effect, or be below the memory in use.
 #[cfg(unix)]
 fn address_space() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -63,7 +63,7 @@ mod tests {
 
     use super::*;
 
-    /// Runs a test that is a double for a decoder in a process of its own.
+    /// Runs a test that acts as a decoder in its own process.
     fn run(double: &str) -> Output {
         let name = format!("decoder_process::bounds::tests::{double}");
         let mut command = Command::new(env::current_exe().unwrap());

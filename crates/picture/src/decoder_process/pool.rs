@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// Pictures after which a child is replaced, so that nothing that a decoder forgets to free adds up.
+/// Pictures after which a child is replaced, so that a decoder's memory leaks do not add up.
 const MOST_PICTURES: u32 = 1000;
 
-/// The children without work.
+/// The idle children.
 pub(super) struct Pool(Mutex<State>);
 
 struct State {
@@ -36,10 +36,10 @@ impl Pool {
         state.idle.clear();
     }
 
-    /// What a child replies.
+    /// Sends a request to a child and returns its reply.
     ///
-    /// One that has decoded before may have ended for another reason than this picture, such as a minute without work: then
-    /// a new one is asked.
+    /// If a reused child fails, the reason may be another than this picture, such as its idle timeout. So the request
+    /// is sent again to a new child.
     pub(super) fn ask(
         &self,
         request: &Request<'_>,
@@ -56,7 +56,7 @@ impl Pool {
         Ok(self.kept(worker, reply))
     }
 
-    /// The reply, after which the child waits for more.
+    /// Returns the reply and keeps the child for reuse.
     fn kept(&self, worker: Worker, reply: Result<Reply, Failure>) -> Result<Reply, Failure> {
         if reply.is_ok() && worker.pictures() < MOST_PICTURES {
             self.lock().idle.push(worker);
@@ -86,7 +86,7 @@ impl Pool {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Whole at any moment.
+        // The state is consistent at any time.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use super::ARGUMENT;
 
-/// A program that decodes when it is asked to.
+/// A program that can decode as a child.
 #[derive(Clone, Debug)]
 pub(super) struct Program {
     path: PathBuf,
@@ -22,7 +22,7 @@ impl Program {
         }
     }
 
-    /// The running one. On Linux by a name that stays right when the file is replaced or removed.
+    /// The running program. On Linux, its name stays right when the file is replaced or removed.
     pub(super) fn running() -> Program {
         let own = Path::new("/proc/self/exe");
         let path = if cfg!(target_os = "linux") && own.exists() {
@@ -33,7 +33,7 @@ impl Program {
         Program::at(path)
     }
 
-    /// Any other, for tests.
+    /// Another program, for tests.
     #[cfg(test)]
     pub(super) fn with_arguments(path: &str, arguments: &[&str]) -> Program {
         Program {
@@ -54,7 +54,7 @@ impl Program {
     }
 }
 
-/// Out of the reach of Ctrl-C.
+/// Keeps Ctrl-C from the child.
 #[cfg(unix)]
 fn apart(command: &mut Command) {
     std::os::unix::process::CommandExt::process_group(command, 0);

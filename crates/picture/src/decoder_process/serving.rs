@@ -1,4 +1,4 @@
-//! The child: a request after the other from standard input, the replies to standard output.
+//! The child: reads requests from standard input one by one and writes replies to standard output.
 
 use std::{
     io::{self, Write},
@@ -19,7 +19,7 @@ const IDLE: Duration = Duration::from_secs(60);
 
 pub(super) fn serve() -> ! {
     let (sender, requests) = mpsc::sync_channel(1);
-    // Reads on while a picture is decoded, since the end of the input says that the parent is gone.
+    // Keeps reading while a picture is decoded: the end of input means that the parent is gone.
     thread::spawn(move || {
         let mut input = io::stdin().lock();
         while let Ok(request) = Request::read(&mut input) {
@@ -31,7 +31,7 @@ pub(super) fn serve() -> ! {
     });
     let mut largest = 0;
     while let Ok(request) = requests.recv_timeout(IDLE) {
-        // What earlier pictures took may be kept by the allocator.
+        // The allocator may keep the memory of earlier pictures.
         largest = request.cost.max(largest);
         bounds::allow(bounds::memory(largest), patience(largest).processor);
         let reply = answer(&request);
@@ -47,7 +47,7 @@ pub(super) fn serve() -> ! {
     process::exit(0)
 }
 
-/// A panic ends the child; the parent reads of it what went to standard error.
+/// A panic ends the child; the parent reads its message from standard error.
 fn answer(request: &Request<'_>) -> Reply {
     decode::here(request.format, &request.bytes, &request.limits).into()
 }

@@ -1,4 +1,4 @@
-//! What goes through the pipes. Numbers have their lowest byte first.
+//! The protocol of the pipes. Numbers are little-endian.
 //!
 //! ```text
 //! request  "PIC1", format u8, most bytes u64, most pixels u64, cost u64, length u64, the file
@@ -30,7 +30,7 @@ const MAGIC: [u8; 4] = *b"PIC1";
 pub(super) struct Request<'a> {
     pub(super) format: Format,
     pub(super) limits: Limits,
-    /// The memory that decoding it takes, by its headers.
+    /// The memory, in bytes, that decoding takes according to its headers.
     pub(super) cost: u64,
     pub(super) bytes: Cow<'a, [u8]>,
 }
@@ -74,7 +74,7 @@ impl Request<'_> {
     }
 }
 
-/// What came of it.
+/// The outcome of a request.
 pub(super) struct Reply(Outcome);
 
 enum Outcome {
@@ -93,7 +93,7 @@ impl From<Result<Decoded>> for Reply {
             Err(Error::Unsupported { kind, .. }) => Outcome::Unsupported(kind.into_owned()),
             Err(Error::TooMuchMemory { limit, .. }) => Outcome::TooMuchMemory(limit),
             Err(Error::Damaged { cause, .. }) => Outcome::Damaged(cause.to_string()),
-            // What the headers say was checked before.
+            // The parent has checked the headers before.
             Err(other) => Outcome::Damaged(other.to_string()),
         })
     }
@@ -139,7 +139,7 @@ impl Reply {
         }
     }
 
-    /// A reply that keeps to `limits`, whatever the child has become.
+    /// Reads a reply and checks it against `limits`, because the child may be compromised.
     pub(super) fn read(input: &mut impl Read, limits: &Limits) -> io::Result<Reply> {
         check_magic(input)?;
         let [kind] = array(input)?;
@@ -203,7 +203,7 @@ fn long(input: &mut impl Read) -> io::Result<u64> {
     Ok(u64::from_le_bytes(array(input)?))
 }
 
-/// So many bytes, which are not taken for granted before they are there.
+/// Reads `length` bytes, without allocating them before they arrive.
 fn bytes(input: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(length.min(64 << 20) as usize);
     input.take(length).read_to_end(&mut bytes)?;

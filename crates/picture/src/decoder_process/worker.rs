@@ -11,10 +11,10 @@ use super::{
     wire::{Reply, Request},
 };
 
-/// More than a panic says.
+/// More bytes than a panic message has.
 const MOST_WORDS: u64 = 4096;
 
-/// A child that decodes.
+/// A child process that decodes.
 pub(super) struct Worker {
     child: Child,
     requests: ChildStdin,
@@ -26,7 +26,7 @@ pub(super) struct Worker {
 /// Why a child did not reply.
 #[derive(Debug, PartialEq)]
 pub(super) enum Failure {
-    /// It ended, with these words.
+    /// It exited, with this message.
     Died(String),
     TookMemory,
     TookTime,
@@ -48,7 +48,7 @@ impl Worker {
         })
     }
 
-    /// How many it was asked for.
+    /// The number of requests sent to it.
     pub(super) fn pictures(&self) -> u32 {
         self.pictures
     }
@@ -57,7 +57,7 @@ impl Worker {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// What it replies within this time. After a failure it is of no use any more.
+    /// Sends a request and returns the reply within the time limits. After a failure, the child is unusable.
     pub(super) fn ask(
         &mut self,
         request: &Request<'_>,
@@ -83,9 +83,9 @@ impl Worker {
         })
     }
 
-    /// Why it ended, when it did not reply.
+    /// Why it exited without a reply.
     fn failure(&mut self, error: &io::Error) -> Failure {
-        // One that replies something else is still there.
+        // A child that sent an invalid reply is still running.
         let _ = self.child.kill();
         let status = self.child.wait();
         let mut words = Vec::new();
@@ -104,13 +104,14 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // Both fail where it has ended, and then there is nothing to do.
+        // Both fail if it has exited; then nothing is left to do.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Whether it was killed. Counts seconds one by one, so that those in which this process was stopped are not among them.
+/// Kills the child after its time and returns whether it did. Counts seconds one by one, so that seconds in which this
+/// process is stopped do not count.
 fn kill_after(patience: Duration, child: &mut Child, is_done: &Receiver<()>) -> bool {
     const TICK: Duration = Duration::from_secs(1);
     let mut left = patience;
@@ -125,7 +126,7 @@ fn kill_after(patience: Duration, child: &mut Child, is_done: &Receiver<()>) -> 
     true
 }
 
-/// Whether the system ended it for the processor's time.
+/// Whether the system killed it for its CPU time.
 #[cfg(unix)]
 fn is_out_of_time(status: ExitStatus) -> bool {
     std::os::unix::process::ExitStatusExt::signal(&status) == Some(libc::SIGXCPU)
@@ -141,7 +142,7 @@ mod tests {
     use super::*;
     use crate::{Format, Limits};
 
-    /// What comes of a child that is a double: it runs this script.
+    /// The failure of a child that runs this script.
     fn ask(script: &str, patience: Duration) -> Failure {
         let program = Program::with_arguments("/bin/sh", &["-c", script]);
         let request = Request {
@@ -188,7 +189,7 @@ mod tests {
     fn one_that_replies_nonsense_is_killed() {
         let failure = ask("echo hello; exec cat >/dev/null", LONG);
         assert!(matches!(failure, Failure::Died(_)), "{failure:?}");
-        // No picture has so many pixels.
+        // Far more pixels than any limit.
         let size = "\\377\\377\\377\\377";
         let script = format!("printf 'PIC1\\0{size}{size}\\0'; exec cat >/dev/null");
         let failure = ask(&script, LONG);

@@ -1,4 +1,4 @@
-//! The blocks of metadata in a file, whatever its format.
+//! Finds the metadata blocks in a file of any format.
 
 use std::borrow::Cow;
 
@@ -14,13 +14,13 @@ use crate::{
     decode::raw,
 };
 
-/// More than cameras and programs write. What is longer is not read.
+/// The longest block to read; more than cameras and programs write.
 const LONGEST: usize = 4 << 20;
 
-/// More texts of PNG than there are kinds of metadata. What comes after them is not read.
+/// The most PNG texts to read; more than there are kinds of metadata.
 const MOST_TEXTS: usize = 16;
 
-/// What a segment of JPEG with XMP begins with.
+/// The prefix of a JPEG segment with XMP.
 const XMP_NAME: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
 // Tags of TIFF.
@@ -28,10 +28,10 @@ const XMP: u16 = 700;
 const IPTC: u16 = 33_723;
 const PHOTOSHOP: u16 = 34_377;
 
-/// Each kind's blocks, the best first. Several only where a file has them in parts.
+/// The blocks of each kind, best first. A file may have several.
 #[derive(Default)]
 pub(crate) struct Blocks<'a> {
-    /// Directories in the form of TIFF.
+    /// TIFF directories.
     pub(crate) exif: Vec<Cow<'a, [u8]>>,
     /// Packets in XML.
     pub(crate) xmp: Vec<Cow<'a, [u8]>>,
@@ -77,7 +77,7 @@ impl<'a> Blocks<'a> {
                 && let Some(part) = content.strip_prefix(b"Photoshop 3.0\0")
                 && resources.len() + part.len() <= LONGEST
             {
-                // What is too long for one segment goes on in the next.
+                // A resource too long for one segment continues in the next.
                 resources.extend_from_slice(part);
             }
         }
@@ -108,14 +108,14 @@ impl<'a> Blocks<'a> {
                 profiles.push((kind.to_vec(), content));
             }
         }
-        // What PNG has a chunk for comes first.
+        // PNG's own chunks take precedence.
         for (kind, content) in profiles {
             blocks.add_profile(&kind, &content);
         }
         blocks
     }
 
-    /// Adds a block out of a text of ImageMagick's. `APP1` is a segment of JPEG: EXIF or XMP.
+    /// Adds a block from an ImageMagick text. `APP1` is a JPEG segment: EXIF or XMP.
     fn add_profile(&mut self, kind: &[u8], content: &[u8]) {
         let named_xmp = content.strip_prefix(XMP_NAME);
         match kind {
@@ -170,7 +170,7 @@ impl<'a> Blocks<'a> {
     }
 }
 
-/// Without the name that a block has in JPEG, and that some writers take along.
+/// Removes the prefix that a block has in JPEG, which some writers copy.
 fn without_name(block: &[u8]) -> &[u8] {
     block.strip_prefix(b"Exif\0\0").unwrap_or(block)
 }

@@ -1,10 +1,10 @@
-//! Dates as cameras and programs write them.
+//! Parses dates as written by cameras and programs.
 
-/// `2019:07:14 18:02:11` and its kin in the form of ISO 8601: `2019-07-14T18:02:11.25+02:00`.
+/// Converts dates like `2019:07:14 18:02:11` to ISO 8601: `2019-07-14T18:02:11.25+02:00`.
 ///
-/// The date is separated by colons, hyphens, slashes or dots. The time may be missing, or its seconds; a fraction and a time
-/// zone may follow. Numbers may be padded with a blank, and hour 24 is the next day's 0. None for what can't be, such as
-/// the thirtieth of February.
+/// Colons, hyphens, slashes or dots separate the date. The time may be missing, or its seconds; a fraction and a time
+/// zone may follow. Numbers may be padded with a space, and hour 24 is hour 0 of the next day. `None` for invalid
+/// dates, such as 30 February.
 pub(super) fn parse(text: &str) -> Option<String> {
     let mut reader = Reader(text.trim_matches(|sign: char| sign.is_whitespace() || sign == '\0'));
     let year = reader.number(4)?;
@@ -12,7 +12,7 @@ pub(super) fn parse(text: &str) -> Option<String> {
     let month = reader.number(2)?;
     reader.one_of(b":-/.")?;
     let day = reader.number(2)?;
-    // Photography is of 1826.
+    // The oldest photograph is of 1826.
     if year < 1826 || !(1..=12).contains(&month) || !(1..=days(year, month)).contains(&day) {
         return None;
     }
@@ -38,7 +38,7 @@ pub(super) fn parse(text: &str) -> Option<String> {
     ))
 }
 
-/// A time zone as ISO 8601 writes it, `+02:00`, of `+02:00`, `+0200`, `+02` or `Z`.
+/// Converts `+02:00`, `+0200`, `+02` or `Z` to ISO 8601's `+02:00`.
 pub(super) fn zone(text: &str) -> Option<String> {
     let text = text.trim();
     if text == "Z" {
@@ -56,7 +56,7 @@ pub(super) fn zone(text: &str) -> Option<String> {
     is_zone.then(|| format!("{sign}{hour:02}:{minute:02}"))
 }
 
-/// The digits of a fraction of a second, with the point before them.
+/// The digits of a fraction of a second, after a point.
 pub(super) fn fraction(text: &str) -> Option<String> {
     const MOST: usize = 9;
     let digits = text.trim();
@@ -103,15 +103,15 @@ impl Time {
     }
 }
 
-/// Numbers and what is between them, from the front.
+/// Reads numbers and separators from the front of a text.
 struct Reader<'a>(&'a str);
 
 impl Reader<'_> {
-    /// A number of so many digits, of which the first may be blanks.
+    /// A number of `width` digits, the first of which may be spaces.
     fn number(&mut self, width: usize) -> Option<u32> {
         let (number, rest) = self.0.split_at_checked(width)?;
         let digits = number.trim_start_matches(' ');
-        // `parse` takes a sign too.
+        // `parse` also accepts a sign.
         let is_number = digits.bytes().all(|digit| digit.is_ascii_digit());
         let number = is_number.then(|| digits.parse().ok())??;
         self.0 = rest;

@@ -1,11 +1,11 @@
-//! EXIF: directories in the form of TIFF, by the names of Exif 2.32.
+//! EXIF 2.32, in TIFF directories.
 
 use std::borrow::Cow;
 
 use super::{date, stars, text};
 use crate::container::directory::{Directories, Directory};
 
-/// What is read of the blocks.
+/// The fields read from the blocks.
 #[derive(Default)]
 pub(super) struct Exif {
     pub(super) taken: Option<String>,
@@ -30,9 +30,9 @@ impl Exif {
         exif
     }
 
-    /// Takes what is not known yet.
+    /// Fills fields that are still missing.
     fn complete(&mut self, directory: &Directory<'_>) {
-        // Where parts of EXIF lie in blocks of their own, they are the first directory themselves.
+        // If a part of EXIF has its own block, its directory is the first.
         let within = |tag| directory.directories(tag).next().unwrap_or(*directory);
         let photograph = within(PHOTOGRAPH);
         if self.taken.is_none() {
@@ -68,9 +68,9 @@ const MAKE: u16 = 0x010F;
 const MODEL: u16 = 0x0110;
 const DATE_TIME: u16 = 0x0132;
 const RATING: u16 = 0x4746;
-/// ExifIFD.
+/// The tag `ExifIFD`.
 const PHOTOGRAPH: u16 = 0x8769;
-/// GPSInfo.
+/// The tag `GPSInfo`.
 const POSITION: u16 = 0x8825;
 const DATE_TIME_ORIGINAL: u16 = 0x9003;
 const DATE_TIME_DIGITIZED: u16 = 0x9004;
@@ -81,7 +81,7 @@ const USER_COMMENT: u16 = 0x9286;
 const SUBSECONDS: u16 = 0x9290;
 const SUBSECONDS_ORIGINAL: u16 = 0x9291;
 const SUBSECONDS_DIGITIZED: u16 = 0x9292;
-// Microsoft's, in UTF-16.
+// Microsoft's tags, in UTF-16.
 const XP_TITLE: u16 = 0x9C9B;
 const XP_COMMENT: u16 = 0x9C9C;
 const XP_KEYWORDS: u16 = 0x9C9E;
@@ -91,10 +91,10 @@ const LATITUDE: u16 = 2;
 const LONGITUDE_REFERENCE: u16 = 3;
 const LONGITUDE: u16 = 4;
 
-/// The longest text that is taken over.
+/// The longest camera name to keep.
 const LONGEST_NAME: usize = 100;
 
-/// What cameras write as a description by themselves, in lower case and as it begins.
+/// Prefixes of descriptions that cameras write automatically, in lower case.
 const BY_CAMERAS: [&str; 10] = [
     "olympus digital camera",
     "olympus camera",
@@ -144,7 +144,7 @@ fn taken(directory: &Directory<'_>, photograph: &Directory<'_>) -> Option<String
     .or_else(|| at(directory, DATE_TIME, SUBSECONDS, OFFSET_TIME))
 }
 
-/// The first that somebody wrote.
+/// The first description that a person wrote.
 fn description(directory: &Directory<'_>, photograph: &Directory<'_>) -> Option<String> {
     let description = directory.bytes(IMAGE_DESCRIPTION).map(text::decoded);
     description
@@ -164,18 +164,18 @@ fn windows_text(directory: &Directory<'_>, tag: u16) -> Option<String> {
     Some(text).filter(|text| !text.trim().is_empty())
 }
 
-/// A text behind the name of its encoding.
+/// A text after the name of its encoding.
 fn user_comment(photograph: &Directory<'_>) -> Option<String> {
     let (encoding, comment) = photograph.bytes(USER_COMMENT)?.split_first_chunk::<8>()?;
     match encoding {
         b"ASCII\0\0\0" | [0, 0, 0, 0, 0, 0, 0, 0] => Some(text::decoded(comment)),
         b"UNICODE\0" => Some(text::from_utf_16(comment, photograph.is_little())),
-        // Japanese industry's own encoding.
+        // JIS, the encoding of Japanese industry.
         _ => None,
     }
 }
 
-/// Make and model, the make once: many a model begins with it, or with its first word.
+/// Make and model. The make is left out if the model begins with it or with its first word.
 fn camera(directory: &Directory<'_>) -> Option<String> {
     let name = |tag| {
         directory
@@ -210,7 +210,7 @@ fn position(directory: &Directory<'_>) -> Option<(f64, f64)> {
         reference(LATITUDE_REFERENCE),
         reference(LONGITUDE_REFERENCE),
     );
-    // Cameras that had no signal leave zeros.
+    // Cameras without a signal write zeros.
     let is_unset = latitude == 0.0 && longitude == 0.0;
     if is_unset || latitude > 90.0 || longitude > 180.0 {
         return None;
@@ -222,7 +222,7 @@ fn position(directory: &Directory<'_>) -> Option<(f64, f64)> {
     ))
 }
 
-/// Degrees, minutes and seconds, of which the later may be missing, or 0/0, which is no number.
+/// Converts degrees, minutes and seconds. The latter two may be missing, or 0/0, which counts as missing.
 fn degrees(directory: &Directory<'_>, tag: u16) -> Option<f64> {
     let mut unit = 1.0;
     let mut sum = None;

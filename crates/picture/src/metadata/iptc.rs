@@ -1,17 +1,17 @@
-//! IPTC-IIM: title, caption, keywords and date as news agencies have noted them since 1991.
+//! IPTC-IIM, used by news agencies since 1991: title, caption, keywords and date.
 //!
-//! A record is a byte 0x1C, the numbers of its record and data set, its length, and a text
-//! (<https://www.iptc.org/std/IIM/4.2/specification/IIMV4.2.pdf>). Photoshop keeps them in one of its resources.
+//! A data set is a byte 0x1C, its record and data set numbers, its length, and a text
+//! (<https://www.iptc.org/std/IIM/4.2/specification/IIMV4.2.pdf>). Photoshop stores them in one of its resources.
 
 use super::text;
 
-/// What is read of the records.
+/// The fields read from the data sets.
 #[derive(Default)]
 pub(super) struct Iptc {
     pub(super) title: Option<String>,
     pub(super) description: Option<String>,
     pub(super) keywords: Vec<String>,
-    /// As in ISO 8601, but for how many digits there are.
+    /// The date in ISO 8601, if it has the right number of digits.
     pub(super) created: Option<String>,
 }
 
@@ -45,7 +45,7 @@ impl Iptc {
     }
 }
 
-/// `20150822` and `100819+0200` with what ISO 8601 has between the numbers.
+/// Adds ISO 8601's separators to `20150822` and `100819+0200`.
 fn created(date: &str, time: Option<&str>) -> Option<String> {
     let (year, month, day) = (date.get(..4)?, date.get(4..6)?, date.get(6..8)?);
     let date = format!("{year}-{month}-{day}");
@@ -56,9 +56,9 @@ fn created(date: &str, time: Option<&str>) -> Option<String> {
     Some(date + &time.unwrap_or_default())
 }
 
-/// The records of number 2, which are about the picture: data sets and their contents.
+/// The data sets of record 2, which describe the picture: numbers and contents.
 fn records_of(bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
-    /// Lengths from here on say how many bytes the length itself has.
+    /// If this bit is set, the field holds the size of the length that follows.
     const LONG: u16 = 0x8000;
     let mut rest = bytes;
     std::iter::from_fn(move || {
@@ -75,7 +75,7 @@ fn records_of(bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     .filter_map(|(record, data_set, content)| (record == 2).then_some((data_set, content)))
 }
 
-/// The records in Photoshop's resources: each is `8BIM`, a number, a name and its content, of even lengths.
+/// The IPTC-IIM in Photoshop's resources. Each is `8BIM`, a number, a name and its content, padded to even lengths.
 pub(super) fn in_resources(bytes: &[u8]) -> Option<&[u8]> {
     const IPTC: [u8; 2] = [0x04, 0x04];
     let mut rest = bytes;

@@ -1,4 +1,4 @@
-//! What a picture's file says about it.
+//! Reads a file's metadata.
 
 mod blocks;
 mod date;
@@ -17,31 +17,31 @@ use self::{
 };
 use crate::{Format, decode};
 
-/// What a picture's file says about it: when, where and with what it was taken, and what people have written to it.
+/// The metadata of a picture file: when, where and with which camera it was taken, and what people wrote about it.
 ///
-/// From EXIF, XMP and IPTC-IIM, in JPEG, PNG, WebP, TIFF, HEIC, AVIF, JPEG XL and camera raw files. All of it is what the file's
-/// last writer put there: unproven, and as personal as that may be.
+/// Read from EXIF, XMP and IPTC-IIM, in JPEG, PNG, WebP, TIFF, HEIC, AVIF, JPEG XL and camera raw files. It is
+/// unverified and may be personal.
 ///
-/// Texts are trimmed, with one space between words and nothing that can't be printed, and of bounded length: 10,000
+/// Texts are trimmed, with one space between words and without control characters. Their lengths are bounded: 10,000
 /// characters for a description, 1,000 for a title, and 200 for each of at most 200 keywords.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metadata {
     /// XMP's `dc:title` or `photoshop:Headline`, IPTC's object name or headline, or EXIF's `XPTitle`.
     pub title: Option<String>,
-    /// XMP's `dc:description`, IPTC's caption, or EXIF's `ImageDescription`, `XPSubject`, `XPComment` or `UserComment`.
-    /// Not what cameras put there by themselves, such as `OLYMPUS DIGITAL CAMERA`.
+    /// XMP's `dc:description`, IPTC's caption, or EXIF's `ImageDescription`, `XPSubject`, `XPComment` or
+    /// `UserComment`. Texts that cameras write automatically, such as `OLYMPUS DIGITAL CAMERA`, are ignored.
     pub description: Option<String>,
-    /// Those of XMP's `dc:subject`, IPTC and EXIF's `XPKeywords`, each once, in this order.
+    /// The keywords of XMP's `dc:subject`, IPTC and EXIF's `XPKeywords`, without duplicates, in this order.
     pub keywords: Vec<String>,
-    /// From 1 to 5 stars, or -1 for what was rejected, by XMP's or EXIF's `Rating`. None where it is 0: not rated.
+    /// 1 to 5 stars, or -1 if rejected, from XMP's or EXIF's `Rating`. `None` for 0, which means not rated.
     pub rating: Option<i8>,
-    /// When, by the camera's clock, in ISO 8601: `2019-07-14T18:02:11`, with a fraction and the time zone where they are
-    /// known (`2019-07-14T18:02:11.25+02:00`), or the date alone (`2019-07-14`). Of EXIF, else of XMP
-    /// (`exif:DateTimeOriginal`, `photoshop:DateCreated`, `xmp:CreateDate`), else of IPTC.
+    /// The time by the camera's clock, in ISO 8601: `2019-07-14T18:02:11`, with a fraction and the time zone if known
+    /// (`2019-07-14T18:02:11.25+02:00`), or only the date (`2019-07-14`). From EXIF, else from XMP
+    /// (`exif:DateTimeOriginal`, `photoshop:DateCreated`, `xmp:CreateDate`), else from IPTC.
     pub taken: Option<String>,
     /// The camera's make and model: `Canon EOS 5D`.
     pub camera: Option<String>,
-    /// Degrees north of the equator, from -90 to 90. There is no latitude without a longitude. None at 0°N 0°E, which
+    /// Degrees north of the equator, from -90 to 90. Set only together with the longitude. `None` for 0°N 0°E, which
     /// devices without a signal write.
     pub latitude: Option<f64>,
     /// Degrees east of Greenwich, from -180 to 180.
@@ -49,8 +49,8 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// What a file's `bytes` say. Nothing, where there is no metadata, or it is broken, or says what can't be: the
-    /// thirtieth of February, a latitude of 95 degrees, 0/0.
+    /// Reads the metadata of a file's `bytes`. Missing, broken or impossible values, such as 30 February, a latitude
+    /// of 95 degrees or 0/0, are left out.
     pub fn of(bytes: &[u8]) -> Metadata {
         let Some(format) = Format::of(bytes) else {
             return Metadata::default();
@@ -95,7 +95,7 @@ impl Metadata {
     }
 }
 
-/// Each once, tidied.
+/// Tidies keywords and removes duplicates.
 fn keywords(sources: [Vec<String>; 3]) -> Vec<String> {
     let mut keywords = Vec::new();
     for keyword in sources.into_iter().flatten() {

@@ -1,14 +1,14 @@
-//! Texts out of files, of which nobody knows who wrote them.
+//! Decodes and tidies untrusted texts.
 
-/// The most keywords that are taken over.
+/// The most keywords to keep.
 pub(super) const MOST_KEYWORDS: usize = 200;
 
-/// Characters of a keyword, a title and a description that are taken over.
+/// The most characters to keep of a keyword, a title and a description.
 pub(super) const LONGEST_KEYWORD: usize = 200;
 pub(super) const LONGEST_TITLE: usize = 1_000;
 pub(super) const LONGEST_DESCRIPTION: usize = 10_000;
 
-/// The text in `bytes`, up to the zero that ends it: UTF-8, or else Latin-1, which is what older programs wrote.
+/// Decodes `bytes` up to a terminating zero: UTF-8, or else Latin-1, which older programs wrote.
 pub(super) fn decoded(bytes: &[u8]) -> String {
     let text = bytes.split(|&byte| byte == 0).next().unwrap_or_default();
     match std::str::from_utf8(text) {
@@ -17,7 +17,7 @@ pub(super) fn decoded(bytes: &[u8]) -> String {
     }
 }
 
-/// The text in UTF-16, up to the zero that ends it.
+/// Decodes UTF-16 up to a terminating zero.
 pub(super) fn from_utf_16(bytes: &[u8], is_little: bool) -> String {
     let (units, _) = bytes.as_chunks::<2>();
     let units = units.iter().map(|&unit| {
@@ -33,7 +33,7 @@ pub(super) fn from_utf_16(bytes: &[u8], is_little: bool) -> String {
         .collect()
 }
 
-/// One space between words, nothing that can't be printed, and no more than `most` characters. None where nothing is left.
+/// Normalises spaces, removes control characters and truncates to `most` characters. `None` if nothing is left.
 pub(super) fn tidy(text: &str, most: usize) -> Option<String> {
     let words = text
         .split(|sign: char| sign.is_whitespace() || sign.is_control())

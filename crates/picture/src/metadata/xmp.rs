@@ -1,8 +1,8 @@
 //! XMP: a packet of RDF in XML (<https://github.com/adobe/xmp-docs>, part 1 of the specification).
 //!
-//! Of all that RDF allows, XMP has one form: `rdf:RDF` holds `rdf:Description`, whose attributes and elements are
-//! properties. A property's value is a text, or items `rdf:li` in `rdf:Alt`, `rdf:Bag` or `rdf:Seq`. The parser bounds
-//! nesting and namespaces, and entities other than XML's own are left out.
+//! XMP uses one form of RDF: `rdf:RDF` holds `rdf:Description`, whose attributes and elements are properties. A
+//! property's value is a text, or items `rdf:li` in `rdf:Alt`, `rdf:Bag` or `rdf:Seq`. The parser limits nesting and
+//! namespaces, and ignores entities other than XML's own.
 
 use quick_xml::{
     XmlVersion,
@@ -14,7 +14,7 @@ use quick_xml::{
 
 use super::text::{LONGEST_DESCRIPTION, MOST_KEYWORDS};
 
-/// What is read of a packet.
+/// The fields read from a packet.
 #[derive(Default)]
 pub(crate) struct Xmp {
     pub(super) title: Option<String>,
@@ -31,7 +31,7 @@ pub(crate) struct Xmp {
     orientation: Option<String>,
 }
 
-/// An element or attribute, as far as it matters.
+/// The name of a relevant element or attribute.
 #[derive(Clone, Copy, PartialEq)]
 enum Name {
     Rdf,
@@ -81,10 +81,10 @@ impl Name {
 }
 
 impl Xmp {
-    /// What a packet says up to where it is broken, if it is.
+    /// Reads a packet, up to the first error if it is broken.
     pub(crate) fn of(packet: &[u8]) -> Xmp {
         let packet = String::from_utf8_lossy(packet);
-        // Before the first element there may be marks of the byte order, and after the last there is padding.
+        // Byte order marks may precede the first element, and padding may follow the last.
         let packet = packet.trim_matches(|sign| matches!(sign, '\0' | '\u{FEFF}'));
         let mut reader = NsReader::from_str(packet);
         reader.config_mut().allow_dangling_amp = true;
@@ -113,7 +113,7 @@ impl Xmp {
         walk.xmp
     }
 
-    /// From 1 to 8, as EXIF counts.
+    /// EXIF's orientation, from 1 to 8.
     pub(crate) fn orientation(&self) -> Option<u8> {
         self.orientation.as_deref()?.trim().parse().ok()
     }
@@ -136,7 +136,7 @@ impl Xmp {
             Property::Orientation => &mut self.orientation,
             Property::Subject => return,
         };
-        // Of a text in several languages, the one that is said to be the default.
+        // The default language of a text in several languages.
         let default = values.iter().position(|value| value.is_default);
         let best = default.unwrap_or(0);
         if place.is_none() && best < values.len() {
@@ -152,21 +152,21 @@ struct Value {
     is_default: bool,
 }
 
-/// How far a packet has been read.
+/// The state of the parser.
 #[derive(Default)]
 struct Walk {
     xmp: Xmp,
     depth: usize,
-    /// How deep `rdf:RDF` lies.
+    /// The depth of `rdf:RDF`.
     root: Option<usize>,
     property: Option<Property>,
-    /// The items of the property, once there is one.
+    /// The items of the open property.
     items: Vec<Value>,
-    /// The text of the property itself, or of the item that is open.
+    /// The text of the open property or item.
     text: String,
 }
 
-/// How deep under `rdf:RDF` descriptions, their properties and the items of these are.
+/// Depths below `rdf:RDF` of descriptions, their properties and the items of these.
 const DESCRIPTION: usize = 1;
 const PROPERTY: usize = 2;
 const ITEM: usize = 4;

@@ -8,7 +8,7 @@ use super::{
     weights::Weights,
 };
 
-/// The same passes, compiled for the best instructions that this processor has.
+/// [`passes::resize`], compiled for the best instructions of this processor.
 pub(super) fn resize(
     source: Grid<'_>,
     columns: &Weights,
@@ -17,14 +17,13 @@ pub(super) fn resize(
 ) -> Vec<u8> {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has just been asked for AVX2.
+        // SAFETY: AVX2 was just detected.
         return unsafe { resize_avx2(source, columns, rows, is_vertical_first) };
     }
     passes::resize(source, columns, rows, is_vertical_first)
 }
 
-/// The baseline of x86-64 has no multiplication of 32-bit numbers in vectors; AVX2 makes the
-/// passes more than twice as fast.
+/// Baseline x86-64 cannot multiply 32-bit numbers in vectors; AVX2 makes the passes more than twice as fast.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn resize_avx2(

@@ -1,9 +1,8 @@
-//! Resampling with Pillow's arithmetic, of one window.
+//! Resamples one window with Pillow's arithmetic.
 //!
-//! Follows Pillow 13's `src/libImaging/Resample.c` to the bit: weights in `f64`, normalised, then
-//! rounded to fixed-point numbers ([`weights`]); a pass along the rows and one along the columns,
-//! the first of which rounds to bytes for the second ([`passes`]). Source rows and columns that
-//! the window does not need are left out.
+//! Follows Pillow 13's `src/libImaging/Resample.c` bit for bit: weights in `f64`, normalised, then rounded to
+//! fixed-point numbers ([`weights`]); a pass along the rows and one along the columns, the first of which rounds to
+//! bytes for the second ([`passes`]). Source rows and columns that the window does not need are skipped.
 
 mod dispatch;
 mod passes;
@@ -18,7 +17,8 @@ use weights::Weights;
 
 use crate::{Filter, Size, Window};
 
-/// The `window`, inside `full`, of the picture with these sides resized to `full`; `source` are the pixels that there are.
+/// Returns the `window`, inside `full`, of the picture with these sides resized to `full`. `source` holds the stored
+/// pixels.
 pub(crate) fn resample(
     source: &[u8],
     columns: Side,
@@ -44,9 +44,8 @@ pub(crate) fn resample(
     dispatch::resize(needed, &columns, &rows, is_vertical_first(size, full))
 }
 
-/// Whether Pillow makes the vertical pass first, which leaves less to do when a picture loses
-/// many rows and few columns. It matters to the result, since the first pass cuts off what the
-/// filter overshoots. Pillow before 13 never does.
+/// Whether the vertical pass comes first, as in Pillow 13, because it saves work when a picture loses many rows and
+/// few columns. The order affects the result, because the first pass clamps the filter's overshoot.
 fn is_vertical_first(size: Size, full: Size) -> bool {
     let fewer_rows = i64::from(size.height) - i64::from(full.height);
     let fewer_columns = i64::from(size.width) - i64::from(full.width);
@@ -55,8 +54,8 @@ fn is_vertical_first(size: Size, full: Size) -> bool {
 
 /// The pixel under each new pixel's centre.
 fn nearest(source: &[u8], columns: Side, rows: Side, full: Size, window: Window) -> Vec<u8> {
-    // Pillow adds the scale up, step by step, and where a centre lies on the border of two pixels
-    // the rounding of these additions decides. A product would decide otherwise.
+    // Pillow accumulates the scale step by step. If a centre lies on the border of two pixels, the rounding of these
+    // additions decides; a product would round differently.
     let places = |from: Side, to: u32, first: u32, count: u32| -> Vec<usize> {
         let scale = f64::from(from.whole) / f64::from(to);
         let centers = successors(Some(scale * 0.5), |center| Some(center + scale));

@@ -4,26 +4,26 @@ use std::ops::Range;
 
 use super::weights::{HALF, Weights, to_byte};
 
-/// The bytes of a pixel.
+/// Bytes a pixel.
 pub(super) const CHANNELS: usize = 3;
 
-/// The rows that are weighted at once: two registers of eight sums.
+/// Rows that are weighted at once: two registers of eight sums.
 const BAND: usize = 16;
 
 /// A part of a picture.
 #[derive(Clone, Copy)]
 pub(super) struct Grid<'a> {
-    /// From the first sample on.
+    /// The samples from the part's first on.
     samples: &'a [u8],
     /// Samples from one row of the picture to the next.
     stride: usize,
-    /// Samples of a row of the part.
+    /// Samples in a row of the part.
     row: usize,
     rows: usize,
 }
 
 impl<'a> Grid<'a> {
-    /// A whole picture, with rows of so many samples.
+    /// A whole picture, with rows of `row` samples.
     pub(super) fn new(samples: &'a [u8], row: usize) -> Grid<'a> {
         Grid {
             samples,
@@ -33,7 +33,7 @@ impl<'a> Grid<'a> {
         }
     }
 
-    /// The part of some columns and rows.
+    /// A part of the columns and rows.
     pub(super) fn cut(self, columns: Range<usize>, rows: Range<usize>) -> Grid<'a> {
         Grid {
             samples: &self.samples[rows.start * self.stride + columns.start * CHANNELS..],
@@ -65,8 +65,8 @@ pub(super) fn resize(
     }
 }
 
-/// Along the rows: as many as fill bands in bands, the rest, of which there are few, one by one.
-/// A band is as large as its rows, and one for fewer could be larger than the picture.
+/// Resamples along the rows: whole bands first, then the few remaining rows one by one. A band is as large as its
+/// rows; a band for fewer rows could be larger than the picture.
 #[inline(always)]
 fn horizontal(source: Grid<'_>, columns: &Weights) -> Vec<u8> {
     let row = columns.len() * CHANNELS;
@@ -82,8 +82,8 @@ fn horizontal(source: Grid<'_>, columns: &Weights) -> Vec<u8> {
     narrow
 }
 
-/// [`BAND`] rows at once, turned so that their samples of one column lie side by side: then each
-/// weight applies to a register full, and no sum has to be collected from one.
+/// Transposes [`BAND`] rows at once, so that the samples of a column lie side by side. Then each weight applies to a
+/// full register, and no sum is spread over one.
 #[inline(always)]
 fn horizontal_in_bands(source: Grid<'_>, columns: &Weights, narrow: &mut [u8]) {
     let row = columns.len() * CHANNELS;
@@ -115,7 +115,7 @@ fn horizontal_in_row(row: &[u8], columns: &Weights, narrow: &mut [u8]) {
     }
 }
 
-/// [`BAND`] rows, turned.
+/// [`BAND`] rows, transposed.
 struct Band {
     columns: Vec<[u8; BAND]>,
 }
@@ -127,7 +127,7 @@ impl Band {
         }
     }
 
-    /// Takes the rows from `first` on.
+    /// Fills the band with the rows from `first` on.
     #[inline(always)]
     fn fill(&mut self, source: Grid<'_>, first: usize) {
         for (index, columns) in self
@@ -149,12 +149,12 @@ impl Band {
         }
     }
 
-    /// A new sample of each row, from every third column from `start` on.
+    /// One new sample of each row, from every third column from `start` on.
     #[inline(always)]
     fn weighted(&self, start: usize, weights: &[i32]) -> [u8; BAND] {
         let mut sums = [HALF; BAND];
-        // Compilers see through a loop over whole pixels and vectorise that one, across the
-        // weights, which takes twice as long. Stepping keeps it to the loop over the rows.
+        // Given whole pixels, compilers vectorise across the weights, which takes twice as long. With `step_by`, they
+        // vectorise over the rows.
         for (samples, &weight) in self.columns[start..].iter().step_by(CHANNELS).zip(weights) {
             add_weighted(&mut sums, samples, weight);
         }
@@ -173,8 +173,8 @@ fn add_weighted(sums: &mut [i32], samples: &[u8], weight: i32) {
     }
 }
 
-/// Rows become columns. In four riffles: each moves the upper bit of the eight in a byte's place
-/// to the lower end, so that after four the row's bits and the column's have changed places.
+/// Transposes a block in four shuffles. Each moves the upper of the eight index bits to the lower end, so that after
+/// four the bits of row and column have changed places.
 #[inline(always)]
 fn turned(block: [[u8; BAND]; BAND]) -> [[u8; BAND]; BAND] {
     const { assert!(BAND == 16) };

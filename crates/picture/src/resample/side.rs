@@ -1,16 +1,16 @@
 use crate::scale::{BLOCK, Scale};
 
-/// A side of the picture that is resampled: of a whole one, or of a copy that stands for it.
+/// A side of the picture to resample, whole or reduced.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Side {
-    /// The pixels of the whole picture.
+    /// The whole picture's pixels.
     pub(super) whole: u32,
-    /// The pixels that there are.
+    /// The stored pixels.
     pub(super) pixels: u32,
     scale: Scale,
-    /// For each pixel of a block of the whole, how much the copy's pixels contribute to it.
+    /// For each pixel of a block of the whole, the contribution of each of the copy's pixels.
     contributions: [[f64; BLOCK]; BLOCK],
-    /// Whether the copy was turned round after it was made.
+    /// Whether the copy was mirrored after the reduction.
     is_mirrored: bool,
 }
 
@@ -19,7 +19,7 @@ impl Side {
         Side::reduced(pixels, Scale::WHOLE, false)
     }
 
-    /// That of a copy of a picture which has so many pixels.
+    /// A side of a reduced copy of a picture with `whole` pixels.
     pub(crate) fn reduced(whole: u32, scale: Scale, is_mirrored: bool) -> Side {
         Side {
             whole,
@@ -30,14 +30,15 @@ impl Side {
         }
     }
 
-    /// The pixel that stands for one of the whole.
+    /// The stored pixel nearest to one of the whole.
     pub(super) fn pixel(self, place: usize) -> usize {
         let place = self.turned(place, self.whole);
         let pixel = place * usize::from(self.scale.eighths) / BLOCK;
         self.turned(pixel, self.pixels)
     }
 
-    /// For weights of pixels of the whole from `start` on, the first pixel that there is of those to weight, and the weights.
+    /// Converts weights for pixels of the whole from `start` on to weights for stored pixels. Returns the first of
+    /// these.
     pub(super) fn contribute(&self, start: usize, weights: &mut Vec<f64>) -> usize {
         if self.scale == Scale::WHOLE || weights.is_empty() {
             return start;
@@ -54,7 +55,7 @@ impl Side {
                 *sum += weight * contribution;
             }
         }
-        // The last block may not be whole. Then its last pixel stands for those beyond.
+        // The last block may be partial. Then its last pixel also stands for those beyond.
         let first = first * count;
         let there = self.pixels as usize - first;
         if there < of_pixels.len() {

@@ -3,30 +3,30 @@ use std::ops::Range;
 use super::side::Side;
 use crate::Filter;
 
-/// Bits after the point of a weight: 32, less 8 for the sample and 2 for sums beyond 1.
+/// Fractional bits of a weight: 32, less 8 for the sample and 2 for sums beyond 1.
 const PRECISION: u32 = 32 - 8 - 2;
 
-/// A sum of weighted samples begins with a half, so that cutting off its fraction rounds.
+/// The start value of a sum of weighted samples, so that truncation rounds to nearest.
 pub(super) const HALF: i32 = 1 << (PRECISION - 1);
 
-/// The byte of a sum that began with [`HALF`].
+/// The byte for a sum that began with [`HALF`].
 #[inline(always)]
 pub(super) fn to_byte(sum: i32) -> u8 {
     (sum >> PRECISION).clamp(0, 255) as u8
 }
 
-/// For each new pixel along one side, the source pixels it is made from and their weights.
+/// The source pixels of each new pixel along one side, and their weights.
 pub(super) struct Weights {
-    /// The source pixels that are used at all.
+    /// The range of all source pixels in use.
     sources: Range<usize>,
-    /// For each new pixel, its first source pixel, counted from the first used, and where its weights end.
+    /// For each new pixel, its first source pixel, counted from the first in use, and the end of its weights.
     spans: Vec<(usize, usize)>,
-    /// Those of all new pixels, one after the other.
+    /// The weights of all new pixels, one after another.
     weights: Vec<i32>,
 }
 
 impl Weights {
-    /// For `count` new pixels from `first` of a side of `to` pixels that is made of `from`.
+    /// The weights for `count` new pixels from `first` on, when `from` is resized to `to` pixels.
     pub(super) fn new(filter: Filter, from: Side, to: u32, first: u32, count: u32) -> Weights {
         let scale = f64::from(from.whole) / f64::from(to);
         let filter_scale = scale.max(1.0);
@@ -35,7 +35,7 @@ impl Weights {
         let (mut first_source, mut end_source) = (usize::MAX, 0);
         for index in first..first + count {
             let center = (f64::from(index) + 0.5) * scale;
-            // Casts from float cut off the fraction and saturate at 0.
+            // Casts from float truncate, and saturate at 0.
             let end = ((center + support + 0.5) as usize).min(from.whole as usize);
             let start = ((center - support + 0.5) as usize).min(end);
             exact.clear();
@@ -69,7 +69,7 @@ impl Weights {
         self.spans.len()
     }
 
-    /// For each new pixel, its first source pixel and the weights from there.
+    /// For each new pixel, its first source pixel and the weights from there on.
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &[i32])> {
         let mut begin = 0;
         self.spans.iter().map(move |&(start, end)| {
@@ -80,7 +80,7 @@ impl Weights {
     }
 }
 
-/// Makes weights sum up to 1.
+/// Makes the weights sum up to 1.
 fn normalise(weights: &mut [f64]) {
     let sum: f64 = weights.iter().sum();
     if sum != 0.0 {
@@ -88,7 +88,7 @@ fn normalise(weights: &mut [f64]) {
     }
 }
 
-/// Rounded, away from zero at a half.
+/// Rounds to nearest, halves away from zero.
 fn fixed_point(weight: f64) -> i32 {
     let half = if weight < 0.0 { -0.5 } else { 0.5 };
     (half + weight * f64::from(1 << PRECISION)) as i32

@@ -1,18 +1,18 @@
-//! One picture laid on another, of which it may be a part.
+//! Finds a picture as a crop of another.
 
 use super::grid::{Grid, SIDE, unlike_in_tone};
 
-/// The least part of a side that a crop keeps.
+/// The smallest part of a side that a crop keeps.
 const LEAST: f32 = 0.75;
 
-/// The correlation that a crop has with its whole at least, both stretched over the same frame. Of pairs of different
-/// photographs, one in five has as much.
+/// The least correlation of a crop with its whole, both stretched to the same frame. One in five pairs of different
+/// photographs reaches it.
 const LEAST_STRETCHED: f32 = 0.2;
 
-/// The correlation that is worth a closer look.
+/// The correlation from which a closer look pays.
 const PROMISING: f32 = 0.8;
 
-/// The part of a picture that another is thought to be: its left upper corner and its width, in widths and heights.
+/// The presumed crop: its left upper corner and its width, in fractions of the whole.
 #[derive(Clone, Copy)]
 struct Frame {
     left: f32,
@@ -20,8 +20,8 @@ struct Frame {
     width: f32,
 }
 
-/// How much of the detail of `part` is not in `whole`, where it fits best. `proportion` is how much flatter the whole's
-/// proportions are.
+/// How much of the detail of `part` is missing from `whole` in the best alignment. `proportion` is the ratio of the
+/// aspect ratios.
 pub(super) fn unlike_as_crop(whole: &Grid, part: &Grid, proportion: f32) -> f32 {
     let (whole, levels) = (whole.floats(), part.floats());
     if correlation(&whole, &levels) < LEAST_STRETCHED {
@@ -42,7 +42,7 @@ pub(super) fn unlike_as_crop(whole: &Grid, part: &Grid, proportion: f32) -> f32 
 struct Search {
     whole: Vec<f32>,
     part: Vec<f32>,
-    /// The part in cells of twice the side.
+    /// The part at half the resolution.
     coarse_part: Vec<f32>,
     proportion: f32,
 }
@@ -50,7 +50,7 @@ struct Search {
 const COARSE: usize = SIDE / 2;
 
 impl Search {
-    /// The best frame, if any is promising: the best of a coarse raster, improved in ever smaller steps.
+    /// The best frame, if any is promising: the best of a coarse raster, refined in ever smaller steps.
     fn best(&self) -> Option<Frame> {
         const ROUNDS: usize = 4;
         let likenesses = self.raster().map(|frame| {
@@ -72,7 +72,7 @@ impl Search {
         Some(frame)
     }
 
-    /// Frames of every size, a cell from each other.
+    /// Frames of every size, one cell apart.
     fn raster(&self) -> impl Iterator<Item = Frame> {
         const SIZES: usize = 7;
         let cells = |room: f32| (room.max(0.0) * SIDE as f32 + 0.001) as usize + 1;
@@ -89,7 +89,7 @@ impl Search {
         })
     }
 
-    /// The best neighbour, if it is better by more than rounding.
+    /// The best neighbouring frame, if it is better by more than rounding.
     fn better(&self, frame: Frame, likeness: f32, step: f32) -> Option<(f32, Frame)> {
         const LEAST_GAIN: f32 = 1e-5;
         let neighbours = (0..27).map(|neighbour| {
@@ -105,7 +105,7 @@ impl Search {
         best.filter(|best| best.0 > likeness + LEAST_GAIN)
     }
 
-    /// The correlation of the part with what the frame shows; -1 for frames that reach out of the whole or are too small.
+    /// The correlation of the part with the frame's content; -1 for frames that leave the whole or are too small.
     fn likeness<const ACROSS: usize>(&self, frame: Frame, part: &[f32]) -> f32 {
         const SLACK: f32 = 0.01;
         let Frame { left, top, width } = frame;
@@ -119,7 +119,7 @@ impl Search {
         correlation(&self.seen::<ACROSS>(frame), part)
     }
 
-    /// What a frame shows, in so many cells across and down.
+    /// The content of a frame in `ACROSS` cells across and down.
     fn seen<const ACROSS: usize>(&self, frame: Frame) -> Vec<f32> {
         let columns = taps::<ACROSS>(frame.left, frame.width);
         let rows = taps::<ACROSS>(frame.top, frame.width * self.proportion);
@@ -147,7 +147,7 @@ impl Search {
     }
 }
 
-/// Pearson's correlation; 0 where one of them is of one level.
+/// Pearson's correlation; 0 if one of them is constant.
 fn correlation(own: &[f32], other: &[f32]) -> f32 {
     let mean = |cells: &[f32]| cells.iter().sum::<f32>() / cells.len() as f32;
     let (own_mean, other_mean) = (mean(own), mean(other));
@@ -162,7 +162,7 @@ fn correlation(own: &[f32], other: &[f32]) -> f32 {
     if scale > 0.0 { product / scale } else { 0.0 }
 }
 
-/// The means of two by two cells.
+/// The means of 2 x 2 cells.
 fn halved(cells: &[f32]) -> Vec<f32> {
     let mean = |at: usize| {
         let corner = at / COARSE * 2 * SIDE + at % COARSE * 2;
@@ -172,8 +172,8 @@ fn halved(cells: &[f32]) -> Vec<f32> {
     (0..COARSE * COARSE).map(mean).collect()
 }
 
-/// For each of the cells that a part of a side is divided into, the four cells of the whole around its middle, and their
-/// weights by Keys' cubic with a = -0.5.
+/// For each cell of a part of a side, the four nearest cells of the whole, and their weights by Keys' cubic with a =
+/// -0.5.
 fn taps<const ACROSS: usize>(start: f32, length: f32) -> [[(usize, f32); 4]; ACROSS] {
     std::array::from_fn(|cell| {
         let middle = (start + (cell as f32 + 0.5) / ACROSS as f32 * length) * SIDE as f32 - 0.5;

@@ -1,4 +1,4 @@
-//! 32 x 32 levels of grey, and how unlike two such grids are.
+//! A grid of 32 x 32 grey levels, and measures of how much two differ.
 
 use std::fmt;
 
@@ -8,16 +8,16 @@ use crate::{Size, container::heif::Aperture};
 pub(crate) const SIDE: usize = 32;
 pub(crate) const CELLS: usize = SIDE * SIDE;
 
-/// How many levels of grey there are.
+/// The number of grey levels.
 const LEVELS: usize = 256;
 
-/// The energy of detail, in squares of levels, below which there is none: rounding and noise.
+/// The energy of detail, in squared levels, up to which it counts as rounding and noise.
 const NO_DETAIL: f32 = 2.0;
 
-/// Levels by which a cell of a version may be off, and which part of the range of the cells around it.
+/// The tolerance of a cell in levels, and as a fraction of the range of the cells around it.
 ///
-/// Versions of 60 rendered documents (JPEG of quality 20, half and a quarter as large) were off by up to 0.7 times that, and
-/// different forms and slides by 1.27 times and more (100 of each).
+/// Versions of 60 rendered documents (JPEG of quality 20, half and a quarter as large) differed by at most 0.7 times
+/// the tolerance; different forms and slides (100 of each) by at least 1.27 times.
 const MOST_OFF: f32 = 4.0;
 const MOST_OFF_AT_EDGES: f32 = 0.3;
 
@@ -26,7 +26,7 @@ const MOST_OFF_AT_EDGES: f32 = 0.3;
 pub(crate) struct Grid(Box<[u8; CELLS]>);
 
 impl FromIterator<u8> for Grid {
-    /// Cells that are missing are 0.
+    /// Missing cells are 0.
     fn from_iter<I: IntoIterator<Item = u8>>(levels: I) -> Grid {
         let mut cells = Box::new([0; CELLS]);
         for (cell, level) in cells.iter_mut().zip(levels) {
@@ -43,7 +43,7 @@ impl fmt::Debug for Grid {
 }
 
 impl Grid {
-    /// The means of a picture's cells. Where it has fewer pixels than cells, these share them.
+    /// The means of a picture's cells. With fewer pixels than cells, several cells share a pixel.
     pub(crate) fn of(size: Size, pixel: impl Fn(usize) -> u8) -> Grid {
         let (width, height) = (size.width as usize, size.height as usize);
         let pixels = |cell: usize, side: usize| {
@@ -61,7 +61,7 @@ impl Grid {
         (0..CELLS).map(mean).collect()
     }
 
-    /// The cells under a part of the picture of `size`, each the nearest one.
+    /// The cells of a part of the picture of `size`, each the nearest one.
     pub(crate) fn cropped(&self, size: Size, part: &Aperture) -> Grid {
         let place = |cell: usize, start: u32, length: u32, side: u32| {
             let middle = f64::from(start) + (cell as f64 + 0.5) / SIDE as f64 * f64::from(length);
@@ -91,13 +91,13 @@ impl Grid {
         (squares.sum::<f32>() / CELLS as f32).sqrt()
     }
 
-    /// How much of the detail of `other` is not here.
+    /// How much of the detail of `other` is missing here.
     pub(super) fn unlike(&self, other: &Grid) -> f32 {
         unexplained(self.0.iter().map(|&level| f32::from(level)), other)
     }
 
-    /// How far the worst cell of `other` is off, of what it may be off by where it lies, once these levels are made brighter
-    /// and darker as fits it best.
+    /// The largest deviation of a cell from `other`, as a multiple of its tolerance, after fitting this grid's tones
+    /// to it.
     pub(super) fn farthest_in_tone(&self, other: &Grid) -> f32 {
         let tones = self.tones(other);
         let other = other.floats();
@@ -111,27 +111,28 @@ impl Grid {
         parts.fold(0.0, f32::max)
     }
 
-    /// As [`unlike`](Grid::unlike), once these levels are made brighter and darker as fits `other` best.
+    /// Like [`unlike`](Grid::unlike), after fitting this grid's tones to `other`.
     pub(super) fn unlike_in_tone(&self, other: &Grid) -> f32 {
         let tones = self.tones(other);
         let toned = self.0.iter().map(|&level| tones[usize::from(level)]);
         unexplained(toned, other)
     }
 
-    /// Whether [`unlike_in_tone`](Grid::unlike_in_tone) is at most `most`, where `other` has this [`detail`](Grid::detail).
-    /// Most pairs that aren't alike take a tenth of the time.
+    /// Whether [`unlike_in_tone`](Grid::unlike_in_tone) is at most `most`, given the [`detail`](Grid::detail) of `other`.
+    ///
+    /// Most pairs of different pictures take a tenth of the time.
     pub(super) fn is_like_in_tone(&self, other: &Grid, detail: f32, most: f32) -> bool {
-        // Sums of squares are rounded.
+        // Tolerates rounding in the sums of squares.
         const ROUNDING: f32 = 1.001;
         let most_difference = most * most * (detail + NO_DETAIL * CELLS as f32);
         self.least_difference(other) as f32 <= ROUNDING * most_difference
             && self.unlike_in_tone(other) <= most
     }
 
-    /// What the sum of squared differences in [`unlike_in_tone`](Grid::unlike_in_tone) is at least.
+    /// A lower bound of the sum of squared differences in [`unlike_in_tone`](Grid::unlike_in_tone).
     ///
-    /// A curve that rises can't exchange two cells. Where the one that is darker here is brighter by `d` in `other`, or both
-    /// are equal here, any curve is off by `d² / 2` at least. Each cell is in one pair, so pairs add up.
+    /// A rising curve keeps the order of two cells. If the darker cell is brighter by `d` in `other`, or both are equal here,
+    /// every curve is off by at least `d² / 2`. Each cell is in one pair, so pairs add up.
     fn least_difference(&self, other: &Grid) -> u32 {
         let half = |grid: &'_ Grid| -> ([u8; CELLS / 2], [u8; CELLS / 2]) {
             let (rows, _) = grid.0.as_chunks::<{ 2 * SIDE }>();
@@ -150,10 +151,10 @@ impl Grid {
         doubled.unsigned_abs() / 2
     }
 
-    /// What the levels that are here become by the rising curve that brings them nearest to `other`.
+    /// For each level, its new level by the rising tone curve that brings this grid nearest to `other`.
     fn tones(&self, other: &Grid) -> [f32; LEVELS] {
-        // For each level its number of cells, and below that their sum in `other`. Neighbours are often of one level, so
-        // that they would wait for each other in one table.
+        // For each level, the number of its cells and, in the low bits, their sum in `other`. Neighbours often share a
+        // level, so a single table would serialise the additions.
         const COUNT: u32 = 1 << 20;
         let mut tables = [[0_u32; LEVELS]; 4];
         let (own, _) = self.0.as_chunks::<4>();
@@ -186,7 +187,7 @@ impl Grid {
         tones
     }
 
-    /// The energy of what is in a cell and not in those around it, in squares of levels.
+    /// The energy of each cell's deviation from its neighbours, in squared levels.
     pub(super) fn detail(&self) -> f32 {
         let (rows, _) = self.0.as_chunks::<SIDE>();
         let around = |at: usize| [at.saturating_sub(1), at, (at + 1).min(SIDE - 1)];
@@ -207,12 +208,12 @@ impl Grid {
     }
 }
 
-/// As [`Grid::unlike_in_tone`], of levels that are no whole numbers.
+/// Like [`Grid::unlike_in_tone`], for fractional levels.
 pub(super) fn unlike_in_tone(own: &[f32], other: &Grid) -> f32 {
     unexplained(toned(own, &other.floats()).into_iter(), other)
 }
 
-/// The difference of two grids, as a part of the detail of the second: 0 where they are equal.
+/// The difference of two grids as a fraction of the detail of the second; 0 if they are equal.
 fn unexplained(own: impl Iterator<Item = f32>, other: &Grid) -> f32 {
     let pairs = own.zip(other.0.iter());
     let differences = pairs.map(|(own, &other)| (own - f32::from(other)).powi(2));
@@ -220,20 +221,20 @@ fn unexplained(own: impl Iterator<Item = f32>, other: &Grid) -> f32 {
     (difference / (other.detail() + NO_DETAIL * CELLS as f32)).sqrt()
 }
 
-/// A cell and the eight around it; at the edge, some are there twice.
+/// A cell and its eight neighbours; at the edge, some occur twice.
 fn near(cell: usize) -> impl Iterator<Item = usize> + Clone {
     let around = |at: usize| [at.saturating_sub(1), at, (at + 1).min(SIDE - 1)].into_iter();
     let columns = around(cell % SIDE);
     around(cell / SIDE).flat_map(move |row| columns.clone().map(move |column| row * SIDE + column))
 }
 
-/// A rising curve of tones, that nearest to what it is given: isotonic regression, by pooling neighbours that fall. It
-/// consists of runs of one tone, each with the number of its cells.
+/// The rising tone curve nearest to its input: isotonic regression by the pool-adjacent-violators algorithm. It
+/// consists of runs of equal tone, each with its number of cells.
 #[derive(Default)]
 struct Curve(Vec<(f32, usize)>);
 
 impl Curve {
-    /// Adds the cells of the next level, with the sum of what they should become.
+    /// Adds the cells of the next level: their number, and the sum of their targets.
     fn push(&mut self, sum: f32, count: usize) {
         let mut run = (sum / count as f32, count);
         while let Some(&(tone, count)) = self.0.last()
@@ -247,7 +248,7 @@ impl Curve {
     }
 }
 
-/// `own` by the rising curve of tones that brings it nearest to `other`.
+/// Applies the rising tone curve that brings `own` nearest to `other`.
 fn toned(own: &[f32], other: &[f32]) -> Vec<f32> {
     let mut order: Vec<usize> = (0..own.len()).collect();
     order.sort_by(|&a, &b| own[a].total_cmp(&own[b]));
@@ -293,7 +294,7 @@ mod tests {
         }
     }
 
-    /// Whole numbers are counted and not sorted, and means are taken row by row: to the last bit it is the same.
+    /// Counting integers instead of sorting, and taking means row by row, gives the same result to the last bit.
     #[test]
     fn it_is_computed_as_it_is_defined() {
         let grids = [2.0, 3.0, 0.3, 50.0].map(waves);

@@ -1,4 +1,4 @@
-//! Which pictures are versions of one.
+//! Recognises versions of the same picture.
 
 mod alignment;
 mod grid;
@@ -6,14 +6,16 @@ mod grid;
 pub(crate) use self::grid::{CELLS, Grid, SIDE};
 use crate::{Filter, Picture, Reduced, Size, Window};
 
-/// What a picture looks like, in one or two kilobytes: a perceptual hash that keeps levels of grey in place of bits.
+/// A perceptual hash of a picture, with grey levels instead of bits, in one or two kilobytes.
 ///
-/// It holds 32 x 32 luminances of the upright picture over white, as many opacities where there are any, its proportions,
-/// its mean colour, and how much of it is of one shade. From these, [`distance`](Signature::distance) tells versions of one
-/// picture (JPEG at any quality, other sizes, up to about 10 % cropped from each side, other brightness or contrast) from
-/// different pictures. Two pictures of which a third or more is of one shade, as documents, screenshots and drawings are, have to agree in
-/// more: in their frame and nearly every detail, and where there is hardly any detail in their colour. So crops of
-/// photographs before a plain ground are taken for different pictures.
+/// It holds 32 x 32 luminances of the upright picture over white, as many opacities unless it is opaque, its
+/// proportions, its mean colour, and the share of its most frequent shade. [`distance`](Signature::distance) compares
+/// these. It recognises versions of a picture: JPEG at any quality, other sizes, up to about 10 % cropped from each
+/// side, other brightness or contrast.
+///
+/// If a third or more of both pictures has one shade, as in documents, screenshots and drawings, the comparison is
+/// stricter: their frames and nearly every detail must agree and, if there is hardly any detail, their colours. So it
+/// does not recognise crops of photographs with a plain background.
 ///
 /// ```
 /// use picture::{Picture, Signature, Size, Window, Filter};
@@ -38,21 +40,21 @@ pub struct Signature {
     opacity: Option<Grid>,
     /// The mean colour.
     mean: [u8; 3],
-    /// How much of the picture is of one shade, of 255.
+    /// The share of the most frequent shade, in 255ths.
     flatness: u8,
 }
 
-/// Changes with what signatures hold, and how it is computed.
+/// Changes when signatures' contents or computation change.
 const VERSION: u8 = 1;
 
-/// With so much of one shade, of 255, a picture is a document or a drawing. Of 300 rendered documents, all had 112 and more;
-/// of 300 photographs of Flickr8k, 9 in 10 had 56 and less.
+/// From this share of one shade, in 255ths, a picture counts as a document or a drawing. All of 300 rendered documents
+/// had 112 or more; of 300 photographs of Flickr8k, 9 in 10 had 56 or less.
 const FLAT: u8 = 90;
 
 /// Levels by which the means of two nearly blank pictures may differ.
 const MOST_SHIFT: u8 = 10;
 
-/// How much of the detail may be unlike, in two flat pictures and in two others.
+/// How much of the detail may differ, in two flat pictures and in two others.
 const MOST_UNLIKE_FLAT: f32 = 0.2;
 const MOST_UNLIKE: f32 = 0.5;
 
@@ -60,15 +62,15 @@ impl Signature {
     /// The greatest [`distance`](Signature::distance) of two versions of one picture.
     pub const SAME: f32 = 1.0;
 
-    /// The most bytes that a signature takes; 1,024 less for a picture without opacity.
+    /// The maximum length of a signature in bytes; that of an opaque picture is 1,024 less.
     pub const MOST_BYTES: usize = 13 + 2 * CELLS;
 
-    /// The signature of a picture without opacity. For a decoded file, see [`Reduced::signature`].
+    /// The signature of an opaque picture. For a decoded file, see [`Reduced::signature`].
     pub fn of(picture: &Picture) -> Signature {
         Signature::new(picture, picture.size(), None)
     }
 
-    /// The signature as bytes to keep, at most [`MOST_BYTES`](Signature::MOST_BYTES).
+    /// Serialises the signature to at most [`MOST_BYTES`](Signature::MOST_BYTES) bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION];
         bytes.extend(self.size.width.to_le_bytes());
@@ -80,8 +82,8 @@ impl Signature {
         bytes
     }
 
-    /// A signature that was kept as bytes. None for other bytes, and for those of another version of this crate whose
-    /// signatures can't be compared with this one's.
+    /// Reads a signature from its bytes. `None` if they are invalid, or come from a version of this crate with
+    /// incompatible signatures.
     pub fn from_bytes(bytes: &[u8]) -> Option<Signature> {
         let (
             &[
@@ -120,7 +122,7 @@ impl Signature {
     }
 
     fn new(picture: &Picture, size: Size, opacity: Option<Grid>) -> Signature {
-        /// Large enough for shades to stay what they are, and the same for versions of other sizes.
+        /// Large enough to keep shades, and the same for versions of other sizes.
         const LARGEST: u32 = 256;
         let small = picture.thumbnail(LARGEST, LARGEST);
         let (pixels, _) = small.pixels().as_chunks::<3>();
@@ -148,11 +150,12 @@ impl Signature {
         }
     }
 
-    /// How unlike two pictures are: 0 for equal ones, at most [`SAME`](Signature::SAME) for versions of one picture, more
-    /// for different ones. The same both ways.
+    /// The distance of two pictures: 0 if equal, at most [`SAME`](Signature::SAME) for versions of one picture, more
+    /// for different ones. It is symmetric.
     ///
-    /// It is how much of one picture's detail is not in the other, once brightness is evened out and, for photographs, one
-    /// is laid on the other as a crop. Takes a few microseconds, or a millisecond where there may be a crop.
+    /// It measures how much of one picture's detail is missing from the other, after adjusting brightness and, for
+    /// photographs, aligning one as a crop of the other. Takes a few microseconds, or a millisecond to look for a
+    /// crop.
     pub fn distance(&self, other: &Signature) -> f32 {
         let opacity = self.opacity_distance(other);
         if opacity > Signature::SAME {
@@ -166,8 +169,8 @@ impl Signature {
         luminance.max(opacity)
     }
 
-    /// Whether both are versions of one picture that show all of it: crops are not looked for, so that it takes no more than
-    /// a few microseconds.
+    /// Whether both are versions of one picture without cropping. Takes only a few microseconds because it does not
+    /// look for crops.
     pub fn shows_the_same(&self, other: &Signature) -> bool {
         if self.opacity_distance(other) > Signature::SAME {
             return false;
@@ -180,12 +183,12 @@ impl Signature {
         }
     }
 
-    /// A photograph that was made brighter may have become flat, as its sky is white: both have to be.
+    /// Both must be flat: a brightened photograph may become flat when its sky turns white.
     fn is_flat_as(&self, other: &Signature) -> bool {
         self.flatness >= FLAT && other.flatness >= FLAT
     }
 
-    /// Pictures that differ in their opacity alone are different, as drawings on nothing.
+    /// Pictures that differ only in their opacity, such as drawings on a transparent ground, are different.
     fn opacity_distance(&self, other: &Signature) -> f32 {
         if self.opacity.is_none() && other.opacity.is_none() {
             return 0.0;
@@ -196,8 +199,7 @@ impl Signature {
         own.unlike(other).max(other.unlike(own)) / MOST_UNLIKE_FLAT
     }
 
-    /// Forms that are filled in differently differ in few places, but by much. Where there is little to see, the colour has
-    /// to be the same.
+    /// Forms with different entries differ in few cells, but by much. With little detail, the colours must agree.
     fn flat_distance(&self, other: &Signature) -> f32 {
         const LITTLE: f32 = 6.0;
         let unlike = self.distance_in_frame(other) / MOST_UNLIKE_FLAT;
@@ -232,7 +234,7 @@ impl Signature {
         in_frame.min(within).min(around) / MOST_UNLIKE
     }
 
-    /// How much of one's detail is not in the other, nothing being cropped.
+    /// How much of either's detail is missing from the other, without cropping.
     fn distance_in_frame(&self, other: &Signature) -> f32 {
         if !self.is_framed_as(other) {
             return f32::INFINITY;
@@ -242,7 +244,7 @@ impl Signature {
         there.max(back)
     }
 
-    /// Whether at most so much of either's detail is not in the other, nothing being cropped.
+    /// Whether at most `most` of either's detail is missing from the other, without cropping.
     fn is_alike_in_frame(&self, other: &Signature, most: f32) -> bool {
         self.is_framed_as(other)
             && self
@@ -253,7 +255,7 @@ impl Signature {
                 .is_like_in_tone(&self.luminance, self.detail, most)
     }
 
-    /// Whether the proportions are the same, but for rounding to whole pixels.
+    /// Whether the proportions agree up to rounding to whole pixels.
     fn is_framed_as(&self, other: &Signature) -> bool {
         const ROUNDING: f32 = 0.02;
         (self.proportion() / other.proportion()).ln().abs() <= ROUNDING
@@ -265,13 +267,13 @@ impl Signature {
 }
 
 impl Reduced {
-    /// What the picture looks like, its opacity included, which the pixels have no more.
+    /// The signature of the picture with its opacity, which `picture` no longer has.
     pub fn signature(&self) -> Signature {
         Signature::new(&self.picture, self.size, self.opacity.clone())
     }
 }
 
-/// As Pillow makes grey of RGB: ITU-R BT.601 in whole numbers.
+/// Pillow's conversion of RGB to grey: ITU-R BT.601 in integers.
 fn luminance(&[red, green, blue]: &[u8; 3]) -> u8 {
     let [red, green, blue] = [red, green, blue].map(u32::from);
     ((red * 19_595 + green * 38_470 + blue * 7_471 + 0x8000) >> 16) as u8
@@ -287,7 +289,7 @@ fn mean(pixels: &[[u8; 3]]) -> [u8; 3] {
     sums.map(|sum| (sum / pixels.len() as u64) as u8)
 }
 
-/// The part of the pixels whose luminance is within three levels of the commonest, of 255.
+/// The share, in 255ths, of pixels whose luminance is within three levels of the most frequent.
 fn flatness(pixels: &[[u8; 3]]) -> u8 {
     const WINDOW: usize = 7;
     let mut counts = [0_u64; 256];

@@ -23,7 +23,7 @@ pub(super) fn read<'a>(origin: Origin<'a, '_>) -> Result<Tensors<'a>, PickleErro
 struct Archive<'a> {
     bytes: &'a [u8],
     zip: ZipArchive<Cursor<&'a [u8]>>,
-    /// The archive's only top folder.
+    /// The top folder that holds all entries.
     folder: String,
 }
 

@@ -1,28 +1,28 @@
-//! Strips and tiles that the `tiff` crate does not unpack by itself.
+//! Unpacks strips and tiles in compressions that the `tiff` crate does not support.
 
 use std::{borrow::Cow, io::Read};
 
 use hayro_ccitt::{DecodeSettings, Decoder, DecoderContext, EncodingMode};
 use zstd::stream::read::Decoder as ZstdDecoder;
 
-/// Each byte with its first bit last.
+/// Reverses the bits of each byte.
 pub(super) fn reversed(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().map(|byte| byte.reverse_bits()).collect()
 }
 
-/// How chunks are packed, as far as they are unpacked here.
+/// The compressions that this module unpacks.
 #[derive(Clone, Copy)]
 pub(super) enum Packing {
-    /// Runs in one dimension, each row from a new byte on: "CCITT modified Huffman".
+    /// CCITT modified Huffman: one-dimensional runs, with each row starting at a new byte.
     Runs,
-    /// CCITT group 3, in one dimension or two.
+    /// CCITT group 3, one-dimensional or two-dimensional.
     Group3 {
         is_two_dimensional: bool,
     },
     Zstandard,
 }
 
-/// The size of a chunk: its rows, the bytes of each, and the pixels of each.
+/// The size of a chunk: its rows, and the bytes and pixels of each.
 #[derive(Clone, Copy)]
 pub(super) struct Extent {
     pub(super) rows: u32,
@@ -31,7 +31,7 @@ pub(super) struct Extent {
 }
 
 impl Packing {
-    /// The rows in `packed`, or none where it ends too early.
+    /// The rows in `packed`, or `None` if it ends too early.
     pub(super) fn unpack(self, packed: &[u8], extent: Extent) -> Option<Vec<u8>> {
         let length = extent.row_bytes.checked_mul(extent.rows as usize)?;
         let encoding = match self {
@@ -55,7 +55,7 @@ impl Packing {
             invert_black: false,
         });
         let mut rows = Rows::new(length);
-        // Bits that make no sense at the end are padding, or lines that are missing below.
+        // Invalid bits at the end are padding, or rows are missing below.
         let _ = hayro_ccitt::decode(packed, &mut rows, &mut context);
         (rows.bytes.len() == length).then_some(rows.bytes)
     }
@@ -71,7 +71,7 @@ fn unpack_zstandard(packed: &[u8], length: usize) -> Option<Vec<u8>> {
     (unpacked.len() == length).then_some(unpacked)
 }
 
-/// Rows of bits, 0 for white, each from a new byte on.
+/// Rows of bits, 0 for white; each starts at a new byte.
 struct Rows {
     bytes: Vec<u8>,
     most: usize,
@@ -120,7 +120,7 @@ impl Decoder for Rows {
     }
 }
 
-/// The bytes of a chunk, or what there is of them.
+/// The bytes of a chunk, cut short if the file ends.
 pub(super) fn bytes_of(file: &[u8], place: u64, length: u64) -> Option<&[u8]> {
     let start = usize::try_from(place).ok()?;
     let end = start.checked_add(usize::try_from(length).ok()?)?;

@@ -1,4 +1,4 @@
-//! What samples mean.
+//! Photometric interpretation: which samples are colours and opacity.
 
 use ::tiff::{
     TiffResult,
@@ -15,7 +15,7 @@ use crate::{
 /// Pixels and their opacity.
 type Flat = (Vec<u8>, Option<Grid>);
 
-/// The colours of the first channels, and which of the others is opacity.
+/// The colours of the first channels, and which other channel is opacity.
 pub(super) struct Meaning {
     colours: Colours,
     opacity: Option<Opacity>,
@@ -23,20 +23,20 @@ pub(super) struct Meaning {
 
 enum Colours {
     Grey,
-    /// Grey of which 0 is white.
+    /// Grey with 0 for white.
     InvertedGrey,
     Rgb,
     Cmyk,
     YCbCr,
-    /// Indexes into these colours.
+    /// Indices into these colours.
     Palette(Vec<[u8; 3]>),
-    /// By its number.
+    /// Any other interpretation, by its number.
     Unknown(u16),
 }
 
 struct Opacity {
     channel: usize,
-    /// Whether colours are multiplied by it.
+    /// Whether colours are premultiplied by it.
     is_premultiplied: bool,
 }
 
@@ -57,7 +57,7 @@ impl Meaning {
         if samples.channels < count {
             let channels = samples.channels;
             return Err(unsupported(format!(
-                "TIFF with {channels} of {count} channels of colour"
+                "TIFF with {channels} of {count} colour channels"
             )));
         }
         match &self.colours {
@@ -124,7 +124,7 @@ impl Colours {
         }
     }
 
-    /// The first of the channels beyond the colours that is said to be opacity, or, where nothing is said, the only one.
+    /// The first extra channel that is declared as opacity or, without a declaration, the only one.
     fn opacity(&self, channels: usize, extra: Option<&[u16]>) -> Option<Opacity> {
         const PREMULTIPLIED: u16 = 1;
         const PLAIN: u16 = 2;
@@ -138,7 +138,7 @@ impl Colours {
                 is_premultiplied: false,
             });
         };
-        // There are as many as the last channels.
+        // The declarations are for the last channels.
         let first = channels.checked_sub(extra.len())?.max(count);
         let place = extra
             .iter()
@@ -151,8 +151,8 @@ impl Colours {
     }
 }
 
-/// Colours from a map that holds all the reds, then the greens, then the blues. The upper byte is
-/// right for both kinds of writers, those who scale to 16 bits by 257 and those who do by 256.
+/// Reads the colours of a map: all reds, then all greens, then all blues. The upper byte is right whether a writer
+/// scaled to 16 bits by 257 or by 256.
 fn palette(map: &[u16]) -> Vec<[u8; 3]> {
     let (reds, rest) = map.split_at(map.len() / 3);
     let (greens, blues) = rest.split_at(rest.len() / 2);
@@ -163,7 +163,7 @@ fn palette(map: &[u16]) -> Vec<[u8; 3]> {
 }
 
 impl Samples {
-    /// Makes the largest number 255, and turns dark into light where `is_inverted`; opacity stays as it is.
+    /// Scales the largest number to 255, and inverts colours but not opacity if `is_inverted`.
     fn scale(&mut self, is_inverted: bool) {
         // 255 is divisible by the largest value of each depth.
         let factor = 255 / self.largest;
@@ -177,7 +177,7 @@ impl Samples {
         }
     }
 
-    /// The first `count` channels, and one more.
+    /// The first `count` channels, and possibly another.
     fn picked(self, count: usize, another: Option<usize>) -> Vec<u8> {
         let is_all = self.channels == count + usize::from(another.is_some());
         if is_all && another.is_none_or(|another| another == count) {

@@ -1,8 +1,8 @@
 //! TIFF.
 //!
-//! The `tiff` crate is used directly, and for unpacking alone: it refuses palettes, extra samples of unknown meaning, planes
-//! of tiles, subsampled YCbCr and some ways of packing, and does not convert colours. So it is shown a file of our own
-//! making, in which every sample is grey ([`Plane`]), one for each plane; what comes out has a meaning by the real tags
+//! The `tiff` crate only unpacks chunks here. It rejects palettes, extra samples of unknown meaning, tiles in planes,
+//! subsampled YCbCr and some compressions, and does not convert colours. So this module gives it a synthetic file in
+//! which every sample is grey ([`Plane`]), one for each plane. The real tags then determine what the samples mean
 //! ([`Meaning`]).
 
 mod chunk;
@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{Error, Format, Limits, Result, Size, scale::Scale};
 
-/// More than any kind that is read has.
+/// More channels than any supported kind has.
 const MOST_CHANNELS: u64 = 16;
 
 type Reader<'a> = Decoder<Cursor<&'a [u8]>>;
@@ -59,12 +59,12 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded> {
     })
 }
 
-/// The memory that decoding takes.
+/// The memory, in bytes, that decoding takes.
 pub(super) fn cost(bytes: &[u8], limits: &Limits) -> Result<u64> {
     let file = File::open(bytes, limits)?;
     let channels = u64::from(file.channels);
     let sample = u64::from(file.bits).div_ceil(8);
-    // A strip, which may be the whole, and the picture.
+    // A strip, which may be the whole picture, and the picture.
     let pixel = 2 * channels * sample + copy(channels);
     // A copy of the chunks that are unpacked here.
     let unpacked = match file.packing() {
@@ -83,15 +83,15 @@ pub(super) fn cost(bytes: &[u8], limits: &Limits) -> Result<u64> {
         .saturating_add(reversed))
 }
 
-/// What the first directory says.
+/// The contents of the first directory.
 struct File<'a> {
     bytes: &'a [u8],
     size: Size,
     channels: u16,
     bits: u16,
-    /// 1 for whole numbers, 3 for floats.
+    /// 1 for integers, 3 for floats.
     sample_format: u16,
-    /// How many pictures of one channel there are, one behind the other. 1 where channels are side by side.
+    /// The number of one-channel planes, stored one after another; 1 for interleaved channels.
     planes: u16,
     compression: CompressionMethod,
     predictor: u16,
@@ -100,12 +100,12 @@ struct File<'a> {
     is_reversed: bool,
     chunks: Chunks,
     meaning: Meaning,
-    /// None where each pixel has all its samples, or the `tiff` crate sees to that.
+    /// `None` if each pixel has all its samples, or the `tiff` crate upsamples.
     subsampling: Option<Subsampling>,
     orientation: Orientation,
 }
 
-/// Strips, which are as wide as the picture, or tiles.
+/// Strips, as wide as the picture, or tiles.
 struct Chunks {
     is_tiled: bool,
     width: u32,
@@ -137,7 +137,7 @@ impl<'a> File<'a> {
         let orientation = upright(&mut reader, bytes);
         let compression = CompressionMethod::from_u16_exhaustive(compression);
         let meaning = Meaning::of(&mut reader, channels).map_err(failed)?;
-        // In JPEG, subsampling is evened out.
+        // The JPEG decoder upsamples itself.
         let subsampling = if compression != CompressionMethod::ModernJPEG && meaning.is_ycbcr() {
             Subsampling::of(&mut reader).map_err(failed)?
         } else {
@@ -163,7 +163,7 @@ impl<'a> File<'a> {
         })
     }
 
-    /// How chunks are packed, where they are to be unpacked here.
+    /// The compression of the chunks, if they are unpacked here.
     fn packing(&self) -> Result<Option<Packing>> {
         const TWO_DIMENSIONAL: u32 = 1;
         Ok(match self.compression {
@@ -186,7 +186,7 @@ impl<'a> File<'a> {
         })
     }
 
-    /// The samples of one plane, or of all channels where there are no planes.
+    /// Reads the samples of one plane, or of all interleaved channels.
     fn read(&self, plane: u16, limits: &Limits) -> Result<DecodingResult> {
         let failed = |error| from_tiff_error(error, limits);
         let mut reader = open(self.plane(plane, limits)?, limits).map_err(failed)?;
@@ -203,7 +203,7 @@ impl<'a> File<'a> {
         }
     }
 
-    /// Refuses subsampling that nobody writes: in planes, with more channels, or with other samples than bytes.
+    /// Rejects subsampling in planes, with more channels, or with samples other than bytes; nobody writes these.
     fn check_subsampling(&self) -> Result<()> {
         let Some(subsampling) = self.subsampling else {
             return Ok(());
@@ -214,12 +214,12 @@ impl<'a> File<'a> {
         subsampling.check(self.chunks.height, self.size.height)
     }
 
-    /// The channels in one plane.
+    /// The number of channels in one plane.
     fn channels_of_plane(&self) -> u16 {
         self.channels / self.planes
     }
 
-    /// Samples from left to right and from top to bottom that lie so many pixels beside and below each other.
+    /// The number of stored samples across and down for this many pixels.
     fn coded(&self, width: u32, height: u32) -> (u32, u32) {
         match self.subsampling {
             None => (width, height),
@@ -227,7 +227,7 @@ impl<'a> File<'a> {
         }
     }
 
-    /// The channels that the `tiff` crate is to see.
+    /// The number of channels to declare to the `tiff` crate.
     fn coded_channels(&self) -> u16 {
         match self.subsampling {
             None => self.channels_of_plane(),
@@ -271,7 +271,7 @@ impl<'a> File<'a> {
         Ok(plane.finish())
     }
 
-    /// The size of the chunk of this number in its plane.
+    /// The size of a chunk, given its number in the plane.
     fn extent(&self, number: usize, limits: &Limits) -> Result<Extent> {
         let Chunks {
             is_tiled,
@@ -299,7 +299,7 @@ impl<'a> File<'a> {
         })
     }
 
-    /// The directory of a plane.
+    /// Writes the directory of a plane.
     fn describe(
         &self,
         plane: &mut Plane<'_>,
@@ -346,8 +346,8 @@ impl<'a> File<'a> {
         }
     }
 
-    /// Refuses strips and tiles of JPEG that claim to be larger than their place in the picture. The `tiff` crate would
-    /// decode each in full, and so let a file get round the limit on pixels.
+    /// Rejects JPEG strips and tiles that claim to be larger than their part of the picture. The `tiff` crate would
+    /// decode each in full, which would circumvent the limit on pixels.
     fn check_jpeg_chunks(&self, limits: &Limits) -> Result<()> {
         let Chunks { width, height, .. } = self.chunks;
         limits.check_size(Size { width, height })?;
@@ -376,7 +376,7 @@ impl Chunks {
         Ok(Chunks {
             is_tiled,
             width,
-            // A picture in one strip may say that the strip has 4,294,967,295 rows.
+            // A picture in one strip may declare 4,294,967,295 rows a strip.
             height: if is_tiled {
                 height
             } else {
@@ -411,7 +411,7 @@ fn first(reader: &mut Reader<'_>, tag: Tag, default: u16) -> TiffResult<u16> {
     Ok(numbers.first().copied().unwrap_or(default))
 }
 
-/// The tag, of whatever type of whole numbers, or else XMP's.
+/// The orientation in the tag, of any integer type, or else in XMP.
 fn upright(reader: &mut Reader<'_>, bytes: &[u8]) -> Orientation {
     let tag = reader.find_tag(Tag::Orientation).ok().flatten();
     let number = tag.and_then(|value| value.into_i64_vec().ok()?.first().copied());

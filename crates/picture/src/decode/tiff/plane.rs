@@ -1,17 +1,17 @@
-//! A TIFF of one plane of plain samples, over the bytes of another.
+//! A synthetic TIFF with one plane of grey samples, over the bytes of a real file.
 //!
-//! The `tiff` crate unpacks, and puts strips and tiles together; what samples mean is decided here. So it is shown a file
-//! in which all samples are grey: a BigTIFF whose header lies before the bytes of the real file, and whose directory and
-//! newly unpacked chunks lie behind them.
+//! The `tiff` crate unpacks it and joins strips and tiles; other modules interpret the samples. The synthetic file is
+//! a BigTIFF: its header precedes the bytes of the real file, and its directory and any newly unpacked chunks follow
+//! them.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
 use ::tiff::tags::Tag;
 
-/// Between the real file and what is behind it: a chunk that the file ends in does not go on there.
+/// A gap after the real file, so that a truncated last chunk does not continue in the bytes after it.
 const GAP: usize = 1;
 
-/// The header of BigTIFF: byte order, version, the length of offsets, and the place of the directory.
+/// The length of BigTIFF's header: byte order, version, size of offsets, and offset of the directory.
 const HEADER: usize = 16;
 
 pub(super) struct Plane<'a> {
@@ -45,12 +45,12 @@ impl<'a> Plane<'a> {
         }
     }
 
-    /// Where in this file a place of the real one is.
+    /// Maps an offset in the real file to this one.
     pub(super) fn moved(place: u64) -> u64 {
         place.saturating_add(HEADER as u64)
     }
 
-    /// Puts bytes behind the real file, and gives their place.
+    /// Appends bytes and returns their offset.
     pub(super) fn append(&mut self, bytes: &[u8]) -> u64 {
         let place = self.length();
         self.behind.extend_from_slice(bytes);

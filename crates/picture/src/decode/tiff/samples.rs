@@ -1,4 +1,4 @@
-//! Samples of every type, as eight-bit ones.
+//! Converts samples of every type to eight bits.
 
 use ::tiff::decoder::DecodingResult;
 
@@ -8,17 +8,17 @@ use crate::{
     decode::flatten::{scale_16, scale_float},
 };
 
-/// The samples of a picture, those of a pixel side by side.
+/// The interleaved samples of a picture.
 pub(super) struct Samples {
-    /// One a byte, as numbers: of 2 bits, from 0 to 3.
+    /// One sample a byte, unscaled: 2-bit samples range from 0 to 3.
     pub(super) bytes: Vec<u8>,
     pub(super) channels: usize,
-    /// The largest number that a sample can be.
+    /// The largest possible value of a sample.
     pub(super) largest: u8,
 }
 
 impl Samples {
-    /// From planes, or from one that has all the channels.
+    /// Joins planes, or takes one with all channels.
     pub(super) fn new(planes: Vec<DecodingResult>, file: &File<'_>) -> Result<Samples> {
         let bits = file.bits;
         let channels = usize::from(file.channels);
@@ -50,8 +50,8 @@ impl Samples {
     }
 }
 
-/// The least and the greatest float, where one is below 0 or above 1: then the file has a range of its own, which is
-/// stretched over black to white.
+/// The least and the greatest float if one lies outside 0 to 1. Such a file has its own range, which is stretched from
+/// black to white.
 fn range(planes: &[DecodingResult]) -> (f32, f32) {
     let mut range = (f32::INFINITY, f32::NEG_INFINITY);
     let mut extend = |value: f32| {
@@ -76,7 +76,7 @@ fn range(planes: &[DecodingResult]) -> (f32, f32) {
 }
 
 fn eight_bits(plane: DecodingResult, (least, greatest): (f32, f32)) -> Result<Vec<u8>> {
-    // Halved, since the difference of two floats may be none.
+    // Halved, because the difference of two floats may overflow.
     let width = greatest / 2.0 - least / 2.0;
     let scaled = |value: f32| scale_float((value / 2.0 - least / 2.0) / width);
     Ok(match plane {
@@ -97,7 +97,7 @@ fn eight_bits(plane: DecodingResult, (least, greatest): (f32, f32)) -> Result<Ve
             .collect(),
         _ => {
             return Err(unsupported(
-                "TIFF with samples that are signed or of 64 bits".to_owned(),
+                "TIFF with signed or 64-bit samples".to_owned(),
             ));
         }
     })
@@ -107,12 +107,12 @@ fn packed(plane: DecodingResult) -> Result<Vec<u8>> {
     match plane {
         DecodingResult::U8(values) => Ok(values),
         _ => Err(unsupported(
-            "TIFF with packed samples that are signed".to_owned(),
+            "TIFF with signed samples of less than 8 bits".to_owned(),
         )),
     }
 }
 
-/// Samples of fewer than eight bits, one a byte. Each row begins at a byte.
+/// Unpacks samples of fewer than eight bits to one a byte. Each row begins at a new byte.
 fn unpacked(packed: &[u8], size: Size, bits: usize, channels: usize) -> Vec<u8> {
     let columns = size.width as usize * channels;
     let row_bytes = (columns * bits).div_ceil(8);
@@ -126,7 +126,7 @@ fn unpacked(packed: &[u8], size: Size, bits: usize, channels: usize) -> Vec<u8> 
         .collect()
 }
 
-/// One sample of each part after the other.
+/// Interleaves the samples of all parts.
 fn interleaved(mut parts: Vec<Vec<u8>>) -> Vec<u8> {
     if parts.len() == 1 {
         return parts.remove(0);

@@ -1,14 +1,14 @@
-//! YCbCr with fewer samples of chroma than of luma, outside of JPEG.
+//! YCbCr with subsampled chroma, outside JPEG.
 //!
-//! The samples of a block of pixels lie together (TIFF 6.0, section 21): those of luma row by row, then one of blue and one
-//! of red. So a row of blocks is unpacked as if it were a row of grey samples.
+//! The samples of a block of pixels are stored together (TIFF 6.0, section 21): those of luma row by row, then one of
+//! blue and one of red. So a row of blocks is unpacked like a row of grey samples.
 
 use ::tiff::{TiffResult, tags::Tag};
 
 use super::{Reader, unsupported};
 use crate::{Result, Size};
 
-/// The pixels that share a sample of chroma.
+/// The size, in pixels, of the block that shares a chroma sample.
 #[derive(Clone, Copy)]
 pub(super) struct Subsampling {
     across: u32,
@@ -16,7 +16,7 @@ pub(super) struct Subsampling {
 }
 
 impl Subsampling {
-    /// Nothing where each pixel has its own.
+    /// `None` if each pixel has its own.
     pub(super) fn of(reader: &mut Reader<'_>) -> TiffResult<Option<Subsampling>> {
         let sides: Option<Vec<u16>> = reader.find_tag_unsigned_vec(Tag::ChromaSubsampling)?;
         let (across, down) = match sides.as_deref() {
@@ -31,7 +31,7 @@ impl Subsampling {
         Ok(Some(subsampling).filter(|_| (across, down) != (1, 1)))
     }
 
-    /// Refuses what TIFF does not allow, and chunks that end within a block.
+    /// Rejects sizes that TIFF does not allow, and chunks that end within a block.
     pub(super) fn check(self, chunk_height: u32, height: u32) -> Result<()> {
         let is_side = |side| matches!(side, 1 | 2 | 4);
         let fits = is_side(self.across)
@@ -42,24 +42,24 @@ impl Subsampling {
         } else {
             let Subsampling { across, down } = self;
             Err(unsupported(format!(
-                "TIFF with chroma for {across}x{down} pixels"
+                "TIFF with {across}x{down} chroma subsampling"
             )))
         }
     }
 
-    /// The samples in a row of blocks.
+    /// The number of samples in a row of blocks.
     pub(super) fn columns(self, width: u32) -> u32 {
         width
             .div_ceil(self.across)
             .saturating_mul(self.across * self.down + 2)
     }
 
-    /// The rows of blocks.
+    /// The number of rows of blocks.
     pub(super) fn rows(self, height: u32) -> u32 {
         height.div_ceil(self.down)
     }
 
-    /// Three samples for each pixel, from rows of blocks. Nothing where there are too few.
+    /// Upsamples rows of blocks to three samples a pixel. `None` if there are too few.
     pub(super) fn evened(self, blocks: &[u8], size: Size) -> Option<Vec<u8>> {
         let (across, down) = (self.across as usize, self.down as usize);
         let (width, height) = (size.width as usize, size.height as usize);
