@@ -1,6 +1,8 @@
-//! How far vectors are from the reference's at true size: `cargo run --release -p clip --example parity -- DIR…`, where
-//! the recipes in `tools/fixtures/clip/` wrote a model of some family into each DIR by `--full DIR`, with inputs and
-//! results. Fails where something is farther off than it may be.
+//! Compares vectors of full-size models with reference vectors: `cargo run --release -p clip --example parity --
+//! DIR…`.
+//!
+//! The recipes in `tools/fixtures/clip/` write a model, its inputs and its results into each DIR with `--full DIR`.
+//! Fails if a difference exceeds its tolerance.
 
 use std::{env, error::Error, fmt::Display, fs, path::Path, process::ExitCode};
 
@@ -8,11 +10,11 @@ use clip::{Checkpoint, Model, Pixels};
 use picture::{Limits, Picture};
 use safetensors::{SafeTensors, tensor::TensorView};
 
-/// How far a number of a unit vector may be off, from equal pixels or token ids.
+/// The tolerance for a number of a unit vector, given equal pixels or token ids.
 const TOLERANCE: f32 = 1e-5;
-/// The same for residual networks, in which rounding adds up over many more layers.
+/// The tolerance for residual networks, in which rounding errors accumulate over many more layers.
 const RESIDUAL_TOLERANCE: f32 = 1e-4;
-/// The least cosine between vectors of one JPEG file, which two libraries decode.
+/// The lowest cosine of two vectors of a JPEG file, which different libraries decode.
 const LEAST_COSINE: f32 = 0.9999;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -37,16 +39,16 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
-/// What was measured with one model.
+/// The measurements of one model.
 struct Row {
     name: String,
     tolerance: f32,
-    /// The farthest number of all vectors of pixels, and of token ids.
+    /// The largest difference in vectors of pixels, and of token ids.
     pictures: f32,
     texts: f32,
     /// The lowest cosine.
     jpeg: Option<f32>,
-    /// Strings with other token ids, and all.
+    /// The number of strings with different token ids, and of all strings.
     strings: Option<(usize, usize)>,
 }
 
@@ -59,7 +61,7 @@ impl Row {
             Ok(rows(&expected.tensor(name)?, f32::from_le_bytes))
         };
         let size = model.description().image_size;
-        let size = size.ok_or("a model of texts alone")?;
+        let size = size.ok_or("a text-only model")?;
         let pixels = floats("pixel_values")?.into_iter();
         let pixels = pixels
             .map(|values| Pixels::new(size, size, values))
@@ -115,7 +117,7 @@ impl Display for Row {
     }
 }
 
-/// By whether a list of stages says that the vision tower is a residual network.
+/// A residual network is recognised by its list of stages.
 fn tolerance(directory: &Path) -> Result<f32, Box<dyn Error>> {
     let Ok(config) = fs::read(directory.join("open_clip_config.json")) else {
         return Ok(TOLERANCE);
@@ -128,7 +130,7 @@ fn tolerance(directory: &Path) -> Result<f32, Box<dyn Error>> {
     }
 }
 
-/// The vectors of the files in `directory`, in the order of their names.
+/// The vectors of the files in `directory`, sorted by name.
 fn embed_files(model: &Model, directory: &Path) -> Result<Vec<Vec<f32>>, Box<dyn Error>> {
     let files = fs::read_dir(directory)?.map(|file| file.map(|file| file.path()));
     let mut files = files.collect::<Result<Vec<_>, _>>()?;
@@ -140,14 +142,14 @@ fn embed_files(model: &Model, directory: &Path) -> Result<Vec<Vec<f32>>, Box<dyn
     Ok(model.embed_pictures(&pictures)?)
 }
 
-/// How many strings have other token ids than the file says, and how many there are; `None` without a file.
+/// The number of strings whose token ids differ from the file, and of all strings; `None` without a file.
 fn compare_strings(model: &Model, file: &Path) -> Result<Option<(usize, usize)>, Box<dyn Error>> {
     if !file.exists() {
         return Ok(None);
     }
     let (mut count, mut wrong) = (0, 0);
     for line in fs::read_to_string(file)?.split_terminator('\n') {
-        // CLIP's vocabulary is in two files, as that of the first list of ids.
+        // CLIP's vocabulary comes in two files; the first list of ids is for that form.
         let row: Vec<serde_json::Value> = serde_json::from_str(line)?;
         let expected: Vec<u32> = serde_json::from_value(row[1].clone())?;
         count += 1;

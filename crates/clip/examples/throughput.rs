@@ -1,11 +1,10 @@
-//! Pictures and texts a second with the model in a directory, in each precision:
-//! `cargo run --release -p clip --example throughput -- DIR`. Each figure is the best of five, as other work on the machine
-//! only ever adds time.
+//! Measures pictures and texts a second with the model in a directory, in each precision: `cargo run --release -p clip
+//! --example throughput -- DIR`. Reports the best of five runs, because other work on the machine only adds time.
 //!
-//! With `--asked` behind it, it answers `tools/bench_encoder.py`, which times it and its peers in turn: each line of the input
-//! is a precision, `pictures` or `texts`, and how many at once; `texts` are followed by how many
-//! tokens each has. The answer is the seconds that it took. A `vector` in place of a number of pictures is answered with the
-//! vector of the picture in the file that follows, in little-endian f32 of (3, height, width).
+//! With `--asked` after DIR, it serves `tools/bench_encoder.py`, which times it and other libraries in turn. Each
+//! input line is a precision, `pictures` or `texts`, and a batch size; `texts` also has the tokens of each text. The
+//! answer is the time in seconds. `vector` and a file instead of a batch size are answered with the embedding of the
+//! file's pixels, little-endian f32 of (3, height, width).
 
 use std::{
     collections::HashMap,

@@ -16,24 +16,24 @@ use crate::{
     tokenizer::Tokenizer,
 };
 
-/// The kinds of model there are, by `model_type` in `config.json`: a kind more is a variant more in each of the
-/// three enums of this file.
+/// The model families. Families are chosen by `model_type` in `config.json`; a new one is a variant in each of the
+/// three enums in this file.
 pub(crate) enum Architecture {
     /// Hugging Face's `CLIPModel`.
     Clip(ClipConfig),
-    /// A repository of open_clip's.
+    /// An open_clip repository.
     OpenClip(OpenClip),
-    /// The bundled model's own kind.
+    /// The bundled model.
     Mini(MiniConfig),
     /// Hugging Face's `ChineseCLIPModel`.
     Chinese(ChineseConfig),
-    /// A text tower of sentence-transformers, without one for pictures.
+    /// A sentence-transformers text tower without a vision tower.
     Sentence(SentenceConfig),
     /// Hugging Face's `SiglipModel` and `Siglip2Model`.
     Siglip(SiglipConfig),
 }
 
-/// A tower that turns pictures into vectors.
+/// A tower that embeds pictures.
 pub(crate) enum VisionTower {
     Clip(VisionTransformer),
     OpenClip(open_clip::VisionTower),
@@ -41,7 +41,7 @@ pub(crate) enum VisionTower {
     Siglip(siglip::VisionTower),
 }
 
-/// A tower that turns texts into vectors.
+/// A tower that embeds texts.
 pub(crate) enum TextTower {
     Clip(TextTransformer),
     Mini(mini::TextTower),
@@ -50,7 +50,7 @@ pub(crate) enum TextTower {
 }
 
 impl Architecture {
-    /// The values of `model_type` that are understood.
+    /// The supported values of `model_type`.
     const SUPPORTED: &str =
         "`clip`, `chinese_clip`, `siglip`, `siglip2`, `bert`, `distilbert`, `clipseek-mini`";
 
@@ -88,14 +88,14 @@ impl Architecture {
         }
     }
 
-    /// What to call it.
+    /// Its name for people.
     pub(crate) fn family(&self) -> &'static str {
         match self {
             Self::Clip(_) => "CLIP",
             Self::OpenClip(_) => "open_clip",
             Self::Mini(_) => "mini",
             Self::Chinese(_) => "Chinese CLIP",
-            Self::Sentence(_) => "texts alone, of sentence-transformers",
+            Self::Sentence(_) => "sentence-transformers (texts only)",
             Self::Siglip(config) if config.flexible => "SigLIP 2 NaFlex",
             Self::Siglip(_) => "SigLIP",
         }
@@ -117,7 +117,7 @@ impl Architecture {
         self.sight().is_some()
     }
 
-    /// Length of the vectors.
+    /// Length of the embeddings.
     pub(crate) fn dimension(&self) -> usize {
         match self {
             Self::Clip(config) => config.projection,
@@ -129,7 +129,8 @@ impl Architecture {
         }
     }
 
-    /// Width and height, in pixels, of the pictures that the vision tower takes, or was made for; 0 where there is none.
+    /// The vision tower's input width and height in pixels, or those it was trained for if flexible; 0 without a
+    /// vision tower.
     pub(crate) fn image_size(&self) -> usize {
         match self {
             Self::Clip(config) => config.vision.image,
@@ -141,7 +142,7 @@ impl Architecture {
         }
     }
 
-    /// What pictures the vision tower takes; `None` where there is none.
+    /// The vision tower's input shape; `None` without a vision tower.
     pub(crate) fn sight(&self) -> Option<Sight> {
         match self {
             Self::Sentence(_) => None,
@@ -150,7 +151,7 @@ impl Architecture {
         }
     }
 
-    /// The most tokens the text tower takes.
+    /// The text tower's context length in tokens.
     pub(crate) fn context(&self) -> usize {
         match self {
             Self::Clip(config) => config.text.context,
@@ -169,7 +170,7 @@ impl Architecture {
                 scale: weights.scalar("logit_scale")?.exp(),
             }),
             Self::OpenClip(open_clip) => open_clip.scoring(weights),
-            // The scale belongs to the pictures' model. Cosines as they are.
+            // Only the pictures' model has a learned scale, so cosines stay unscaled.
             Self::Sentence(_) => Ok(Scoring::Softmax { scale: 1.0 }),
             Self::Siglip(_) => Ok(Scoring::Sigmoid {
                 scale: weights.scalar("logit_scale")?.exp(),
@@ -178,7 +179,7 @@ impl Architecture {
         }
     }
 
-    /// How pictures are prepared; `None` where there is no tower for them.
+    /// The picture preprocessing; `None` without a vision tower.
     pub(crate) fn preprocessor(&self, checkpoint: &Checkpoint) -> Result<Option<Preprocessor>> {
         match (self, self.sight()) {
             (Self::OpenClip(open_clip), _) => open_clip.preprocessor(checkpoint).map(Some),
@@ -187,7 +188,7 @@ impl Architecture {
         }
     }
 
-    /// Whether the files that the tokenizer needs are there.
+    /// Checks that the tokenizer's files exist.
     pub(crate) fn check_tokenizer(&self, checkpoint: &Checkpoint) -> Result<()> {
         match self {
             Self::Clip(_) | Self::Mini(_) => clip::check_tokenizer(checkpoint),
@@ -257,13 +258,13 @@ impl Architecture {
     }
 }
 
-/// Refuses what was saved as one tower, or with a head for another task, of a family that is otherwise supported: it lacks
-/// weights. Classes that transformers does not have are let through.
+/// Rejects models of a supported family that lack weights: a single tower, or a head for another task. Unknown classes
+/// are accepted.
 fn refuse_parts(checkpoint: &Checkpoint, kind: &Kind) -> Result<()> {
     let (prefixes, whole): (&[&str], _) = match kind.model_type.as_deref() {
         Some("clip") => (&["CLIP"], "CLIPModel"),
         Some("chinese_clip") => (&["ChineseCLIP"], "ChineseCLIPModel"),
-        // Models of SigLIP 2 with one size of picture are SigLIP's to transformers.
+        // transformers loads SigLIP 2 models with a fixed picture size as SigLIP.
         Some("siglip") => (&["Siglip2", "Siglip"], "SiglipModel"),
         Some("siglip2") => (&["Siglip2", "Siglip"], "Siglip2Model"),
         _ => return Ok(()),
@@ -291,17 +292,17 @@ fn refuse_parts(checkpoint: &Checkpoint, kind: &Kind) -> Result<()> {
 }
 
 impl Checkpoint {
-    /// The kind of model, for people: `CLIP`. The weights need not be there.
+    /// The model family's name for people, such as `CLIP`. Does not need the weights.
     ///
     /// # Errors
-    /// When the kind is not supported, or a file that says it is missing or malformed.
+    /// When the family is not supported, or a file that determines it is missing or malformed.
     pub fn family(&self) -> Result<&'static str> {
         Architecture::read(self).map(|architecture| architecture.family())
     }
 }
 
 impl VisionTower {
-    /// (batch, 3, height, width) → (batch, dimension), of any length.
+    /// (batch, 3, height, width) → (batch, dimension), not normalised.
     pub(crate) fn forward(&self, pixels: &Tensor) -> nn::Result<Tensor> {
         match self {
             Self::Clip(tower) => tower.forward(pixels),
@@ -313,7 +314,7 @@ impl VisionTower {
 }
 
 impl TextTower {
-    /// Token ids as the tokenizer gives them → (texts, dimension), of any length.
+    /// The tokenizer's token ids → (texts, dimension), not normalised.
     pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> nn::Result<Tensor> {
         match self {
             Self::Clip(tower) => tower.forward(texts),

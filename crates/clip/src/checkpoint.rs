@@ -28,7 +28,7 @@ pub(crate) const SENTENCEPIECE: &str = "spiece.model";
 pub(crate) const WORD_PIECES: &str = "vocab.txt";
 pub(crate) const SENTENCE_CONFIG: &str = "sentence_bert_config.json";
 
-/// Files that are read whole when a checkpoint is opened, in the order in which the fingerprint takes them.
+/// Files that are read whole when opening a checkpoint, in the order in which the fingerprint hashes them.
 pub(crate) const SMALL_FILES: [&str; 12] = [
     CONFIG,
     PREPROCESSOR,
@@ -44,41 +44,41 @@ pub(crate) const SMALL_FILES: [&str; 12] = [
     PROCESSOR,
 ];
 
-/// Files of sentence-transformers that lie in the directory itself, whatever is in folders.
+/// Files of sentence-transformers that are always in the directory itself.
 const ROOT_FILES: [&str; 2] = [MODULES, PROMPTS];
 pub(crate) const PROMPTS: &str = "config_sentence_transformers.json";
 
-/// The named files of a model, in the form of a Hugging Face repository.
+/// The files of a model, laid out like a Hugging Face repository.
 ///
-/// | file | what it holds |
+/// | file | contents |
 /// |---|---|
-/// | `config.json`, or `open_clip_config.json` | the kind of model and its sizes |
+/// | `config.json`, or `open_clip_config.json` | the model family and its sizes |
 /// | `model.safetensors`, `pytorch_model.bin`, either of them in shards with an index, `open_clip_model.safetensors` or `open_clip_pytorch_model.bin` | the weights, in float32, float16 or bfloat16 |
 /// | `tokenizer.json`, or `vocab.json` and `merges.txt`, or `spiece.model` | the vocabulary |
-/// | `preprocessor_config.json`, or `processor_config.json` of transformers 5 | how pictures become pixels |
+/// | `preprocessor_config.json`, or `processor_config.json` of transformers 5 | the picture preprocessing |
 /// | `tokenizer_config.json`, `special_tokens_map.json` | optional: the special tokens |
 ///
-/// A checkpoint of sentence-transformers has a `modules.json`, which lists folders: that of the transformer, with the
-/// files above, and those of the steps behind it, with a `config.json` and weights each.
+/// A sentence-transformers checkpoint has a `modules.json` that lists folders: the transformer's, with the files
+/// above, and those of later modules, with a `config.json` and weights each.
 ///
-/// Opening reads the small files and maps the weights; which files a model needs is found out when it is
-/// [loaded](crate::Model::load).
+/// Opening reads the small files and maps the weights. [Loading](crate::Model::load) checks that all required files
+/// exist.
 pub struct Checkpoint {
     name: String,
-    /// With the folder, from the directory on.
+    /// By their paths relative to the directory.
     files: Vec<(String, Arc<Contents>)>,
     modules: Vec<Module>,
 }
 
-/// What `config.json` says of the kind of model.
+/// The part of `config.json` that determines the family.
 #[derive(Deserialize)]
 pub(crate) struct Kind {
     pub(crate) model_type: Option<String>,
-    /// The classes of transformers that it was saved from.
+    /// The transformers classes that it was saved from.
     pub(crate) architectures: Option<Vec<String>>,
 }
 
-/// `processor_config.json`, as far as it matters: transformers 5 has the settings of the picture processor in it.
+/// The part of `processor_config.json` in use: since transformers 5, it contains the picture processor's settings.
 #[derive(Deserialize)]
 struct Processor {
     image_processor: Option<Map<String, Value>>,
@@ -119,10 +119,10 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
-    /// A model whose files, as (name, bytes), are compiled into the program.
+    /// Opens a model whose files, as (name, bytes), are compiled into the program.
     ///
     /// # Errors
-    /// When there is no `config.json` among them.
+    /// When they do not include `config.json`.
     pub fn bundled(files: &'static [(&'static str, &'static [u8])]) -> Result<Self> {
         let files = files
             .iter()
@@ -142,12 +142,13 @@ impl Checkpoint {
         &self.name
     }
 
-    /// Of the files called `names` in a repository, those that say what the model is and where its weights are: all
-    /// but the weights. A program that downloads models fetches these first, opens the directory, and asks it for the
+    /// Selects from a repository's file `names` all that this crate needs except the weights.
+    ///
+    /// To download a model, fetch these first, open the directory, and ask it for the
     /// [`weight_files`](Self::weight_files).
     pub fn description_files<'a>(names: &[&'a str]) -> Vec<&'a str> {
         let small = |name: &str| small_files().any(|small| small == name);
-        // Of a module: those of other folders, which may hold other forms of the model, are not read.
+        // Configurations of modules. Other folders may contain other formats of the model and are ignored.
         let of_module = |name: &str| {
             name.split_once('/').is_some_and(|(folder, name)| {
                 folder.starts_with(|first: char| first.is_ascii_digit()) && small(name)
@@ -157,17 +158,17 @@ impl Checkpoint {
         names.iter().filter(wanted).copied().collect()
     }
 
-    /// All names that a [`description_file`](Self::description_files) can have. Which of them a model has decides its
-    /// fingerprint: it is whole when of each it is known that it is here or that there is none.
+    /// All names that a [`description_file`](Self::description_files) can have.
+    ///
+    /// The fingerprint depends on which of them exist, so it is final only once the existence of each is known.
     pub fn possible_description_files() -> Vec<&'static str> {
         small_files().chain(ROOT_FILES).collect()
     }
 
-    /// Of the files called `names`, those that hold the weights. Where there are several forms of them, safetensors
-    /// are preferred, then files that are whole.
+    /// Selects from a repository's file `names` those with the weights. Prefers safetensors, then unsharded files.
     ///
     /// # Errors
-    /// When there are none, when a file of several is missing, or when the list of them is malformed.
+    /// When there are none, a shard is missing, or the index of shards is malformed.
     pub fn weight_files(&self, names: &[&str]) -> Result<Vec<String>> {
         let forms = if self.is_open_clip(names)? {
             &OPEN_CLIP_WEIGHTS_FORMS[..]
@@ -205,8 +206,8 @@ impl Checkpoint {
         Ok(Weights::open(&files.collect::<Result<Vec<_>>>()?, device)?)
     }
 
-    /// Whether the checkpoint, whose repository holds `names`, is to be read in open_clip's form: transformers' own
-    /// form goes first where it is whole.
+    /// Whether to read the checkpoint, whose repository has `names`, as an open_clip repository. A complete
+    /// transformers checkpoint takes precedence.
     pub(crate) fn is_open_clip(&self, names: &[&str]) -> Result<bool> {
         if self.file(OPEN_CLIP_CONFIG).is_none() {
             return Ok(false);
@@ -218,28 +219,28 @@ impl Checkpoint {
         Ok(!of_transformers || !WEIGHTS_FORMS.iter().any(weights))
     }
 
-    /// The names of all files that are here.
+    /// The names of all opened files.
     pub(crate) fn names(&self) -> Vec<&str> {
         self.files.iter().map(|(name, _)| name.as_str()).collect()
     }
 
-    /// The files that an index of shards lists, each once.
+    /// The files in an index of shards, without duplicates.
     fn shards(&self, index: &str) -> Result<Vec<String>> {
         let ShardIndex { weight_map } = self.require_json(index)?;
         let files: BTreeSet<String> = weight_map.into_values().collect();
-        // They come from a file: nothing outside the directory is read.
+        // The names come from a file, so they must not leave the directory.
         match files.iter().find(|file| file.contains(['/', '\\'])) {
             Some(file) => Err(Error::setting(
                 &self.place(index),
                 "weight_map",
                 format!("`{file}`"),
-                "names of files beside it",
+                "names of files in the same folder",
             )),
             None => Ok(files.iter().map(|file| self.in_folder(file)).collect()),
         }
     }
 
-    /// The modules that `modules.json` lists, if there is one.
+    /// The modules in `modules.json`, if it exists.
     fn listed_modules(&self) -> Result<Vec<Module>> {
         let modules: Vec<Module> = self.json(MODULES)?.unwrap_or_default();
         match modules.iter().find(|module| !module.is_inside()) {
@@ -248,28 +249,28 @@ impl Checkpoint {
                 &self.place(MODULES),
                 "path",
                 format!("`{}`", module.path),
-                "the name of a folder beside it",
+                "the name of a subfolder",
             )),
         }
     }
 
-    /// The modules of sentence-transformers that the model consists of; none where it is of another form.
+    /// The sentence-transformers modules of the model; empty for other models.
     pub(crate) fn modules(&self) -> &[Module] {
         &self.modules
     }
 
-    /// Those behind the transformer.
+    /// The modules after the transformer.
     fn steps(&self) -> impl Iterator<Item = &Module> {
         self.modules.iter().skip(1)
     }
 
-    /// The files called `name` of the modules behind the transformer, where they have a folder.
+    /// The paths of the files `name` of the modules after the transformer that have a folder.
     fn module_files(&self, name: &str) -> Vec<String> {
         let steps = self.steps().filter(|module| !module.path.is_empty());
         steps.map(|module| module.file(name)).collect()
     }
 
-    /// The file called `name` of the transformer, which may have a folder.
+    /// The path of the transformer's file `name`.
     fn in_folder(&self, name: &str) -> String {
         match self.modules.first() {
             Some(module) => module.file(name),
@@ -277,14 +278,14 @@ impl Checkpoint {
         }
     }
 
-    /// The folder of the file called `file`, when it is that of a module behind the transformer.
+    /// The folder of `file` if it belongs to a module after the transformer.
     fn step_of(&self, file: &str) -> Option<&str> {
         let (folder, _) = file.split_once('/')?;
         let mut steps = self.steps().map(|module| module.path.as_str());
         steps.find(|path| *path == folder)
     }
 
-    /// The kind of every module behind the transformer, and its `config.json`.
+    /// The kind of every module after the transformer, and its `config.json`.
     pub(crate) fn step_contents(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.steps().map(|module| {
             let config = (!module.path.is_empty()).then(|| self.file(&module.file(CONFIG)));
@@ -295,13 +296,13 @@ impl Checkpoint {
         })
     }
 
-    /// The error for a module of a class that cannot be here.
+    /// The error for a module of an unsupported class.
     pub(crate) fn refuse_module(&self, module: &Module, expected: &str) -> Error {
         let found = format!("`{}`", module.class);
         Error::setting(&self.place(MODULES), "type", found, expected)
     }
 
-    /// Reads a small file, if it is there.
+    /// Reads a small file, if it exists.
     fn read(&mut self, directory: &Path, name: String) -> Result<()> {
         if let Some(contents) = file::read(&directory.join(&name))? {
             self.files.push((name, Arc::new(contents)));
@@ -309,8 +310,8 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// Drops a `processor_config.json` that says nothing of pictures, as older versions of transformers wrote it: it
-    /// changes no vector, and so no fingerprint.
+    /// Drops a `processor_config.json` without picture settings, as written by older versions of transformers. It does
+    /// not affect vectors and so must not affect the fingerprint.
     fn drop_idle_processor(&mut self) {
         if let Ok(Some(Processor {
             image_processor: None,
@@ -321,7 +322,7 @@ impl Checkpoint {
         }
     }
 
-    /// How pictures become pixels, and the file that says it: the newer of the two wins, as in transformers.
+    /// The picture preprocessing and its file. The newer format wins, as in transformers.
     pub(crate) fn picture_settings(&self) -> Result<(&'static str, Map<String, Value>)> {
         match self.json(PROCESSOR)? {
             Some(Processor {
@@ -331,7 +332,7 @@ impl Checkpoint {
         }
     }
 
-    /// The names that weights can have here.
+    /// All names that weights can have in this checkpoint.
     fn possible_weights(&self) -> Result<BTreeSet<String>> {
         let mut names = BTreeSet::new();
         for form in WEIGHTS_FORMS.iter().chain(&OPEN_CLIP_WEIGHTS_FORMS) {
@@ -351,26 +352,26 @@ impl Checkpoint {
         Ok(names)
     }
 
-    /// The bytes of the file called `name`, where there is one: of the transformer, or with a folder.
+    /// The bytes of the file `name`, if it exists: the transformer's, or with a folder.
     pub(crate) fn file(&self, name: &str) -> Option<&[u8]> {
         let found = |wanted: &str| self.files.iter().find(|(file, _)| file == wanted);
         let file = found(&self.in_folder(name)).or_else(|| found(name));
         file.map(|(_, contents)| &***contents)
     }
 
-    /// The bytes of the file called `name`.
+    /// The bytes of the file `name`.
     pub(crate) fn require(&self, name: &str) -> Result<&[u8]> {
         self.file(name).ok_or_else(|| self.missing(name))
     }
 
-    /// The file called `name`, to be held on to.
+    /// The shared contents of the file `name`.
     fn contents(&self, name: &str) -> Result<&Arc<Contents>> {
         let file = self.files.iter().find(|(file, _)| file == name);
         file.map(|(_, contents)| contents)
             .ok_or_else(|| self.missing(name))
     }
 
-    /// The error for files, named in words, that are not there.
+    /// The error for missing files, described in words.
     pub(crate) fn missing(&self, file: &str) -> Error {
         Error::MissingFile {
             checkpoint: self.name.clone(),
@@ -378,7 +379,7 @@ impl Checkpoint {
         }
     }
 
-    /// `name` with the folder of the transformer, unless it is of another folder or the directory itself.
+    /// `name` with the transformer's folder, unless it has a folder or belongs to the directory itself.
     fn whole_name(&self, name: &str) -> String {
         let at_root = name.contains('/') || self.files.iter().any(|(file, _)| file == name);
         if at_root {
@@ -388,12 +389,12 @@ impl Checkpoint {
         }
     }
 
-    /// The JSON in the file called `name`, where there is one.
+    /// The JSON in the file `name`, if it exists.
     pub(crate) fn json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
         let Some(bytes) = self.file(name) else {
             return Ok(None);
         };
-        // Some editors leave a byte order mark at the beginning.
+        // Some editors write a byte order mark at the beginning.
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         serde_json::from_slice(text)
             .map(Some)
@@ -403,12 +404,12 @@ impl Checkpoint {
             })
     }
 
-    /// The JSON in the file called `name`.
+    /// The JSON in the file `name`.
     pub(crate) fn require_json<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
         self.json(name)?.ok_or_else(|| self.missing(name))
     }
 
-    /// How errors call the file called `name`.
+    /// The path of the file `name`, for error messages.
     pub(crate) fn place(&self, name: &str) -> String {
         format!("{}/{}", self.name, self.whole_name(name))
     }
@@ -432,7 +433,7 @@ impl fmt::Debug for Checkpoint {
 #[expect(dead_code, reason = "shown by `Debug`")]
 struct Sizes<'a>(Vec<(&'a String, usize)>);
 
-/// All files that are read whole: those of the fingerprint, and the lists of shards.
+/// All files that are read whole: those of the fingerprint, and the indices of shards.
 fn small_files() -> impl Iterator<Item = &'static str> {
     let lists = WEIGHTS_FORMS.iter().filter_map(|form| match form {
         WeightsForm::Sharded(index) => Some(*index),

@@ -1,6 +1,6 @@
-//! Chinese CLIP ([Yang et al. 2022](https://arxiv.org/abs/2211.01335)), as transformers'
+//! Chinese CLIP ([Yang et al. 2022](https://arxiv.org/abs/2211.01335)), equal to transformers'
 //! [`ChineseCLIPModel`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/chinese_clip/modeling_chinese_clip.py):
-//! CLIP whose text tower is a BERT.
+//! CLIP with a BERT as text tower.
 
 use candle_core::Tensor;
 use nn::{Linear, Weights, ragged};
@@ -14,9 +14,9 @@ use crate::{
     config::Settings,
 };
 
-/// What `config.json` says of both towers.
+/// The settings of both towers from `config.json`.
 pub(crate) struct ChineseConfig {
-    /// Of whose two towers that for pictures is meant.
+    /// The settings of the vision tower; those of its text tower are unused.
     pub(crate) clip: ClipConfig,
     pub(crate) text: BertConfig,
 }
@@ -42,7 +42,7 @@ impl ChineseConfig {
     }
 }
 
-/// The text tower: its first token stands for the text.
+/// The text tower, which pools the first token.
 pub(crate) struct ChineseTextTower {
     transformer: BertTransformer,
     projection: Linear,
@@ -61,7 +61,7 @@ impl ChineseTextTower {
         })
     }
 
-    /// Texts as token ids, every one at its own length → (texts, projection).
+    /// Token ids of texts, without padding → (texts, projection).
     pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> nn::Result<Tensor> {
         let first = |hidden: &Tensor, lengths: &[usize]| {
             ragged::pool(hidden, lengths, |tokens| tokens.get(0))

@@ -1,7 +1,9 @@
-//! How open_clip cleans a text before its tokenizer sees it, as its
-//! [`tokenizer.py`](https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/tokenizer.py) does: text that went
-//! wrong is mended as by [ftfy](https://ftfy.readthedocs.io) ([`mending`]), HTML entities are resolved twice
-//! ([`entities`]), and white space, case and punctuation go as the model's settings say.
+//! Cleans texts like open_clip's
+//! [`tokenizer.py`](https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/tokenizer.py) before
+//! tokenization.
+//!
+//! Repairs broken text like [ftfy](https://ftfy.readthedocs.io) ([`mending`]) and resolves HTML entities twice
+//! ([`entities`]). The model's settings decide about white space, case and punctuation.
 
 mod characters;
 mod entities;
@@ -10,19 +12,19 @@ mod mojibake;
 
 use crate::siglip::is_python_space;
 
-/// What open_clip's `get_clean_fn` knows.
+/// The cleaning functions of open_clip's `get_clean_fn`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cleaning {
-    /// Single spaces.
+    /// Collapses white space to single spaces.
     Whitespace,
-    /// And lower case.
+    /// Also lower-cases.
     Lower,
-    /// And no punctuation of ASCII, which all text models of SigLIP's want.
+    /// Also removes ASCII punctuation, as all SigLIP text models expect.
     Canonical,
 }
 
 impl Cleaning {
-    /// The one that open_clip calls `name`.
+    /// The function with this name in open_clip.
     pub(crate) fn named(name: &str) -> Option<Self> {
         match name {
             "whitespace" => Some(Self::Whitespace),
@@ -44,7 +46,7 @@ impl Cleaning {
     }
 }
 
-/// A text without punctuation of ASCII, in lower case, with single spaces.
+/// Removes ASCII punctuation, lower-cases, and collapses white space.
 fn canonical(text: &str) -> String {
     let spaced = text.replace('_', " ");
     let kept: String = spaced
@@ -54,7 +56,7 @@ fn canonical(text: &str) -> String {
     single_spaces(&kept.to_lowercase())
 }
 
-/// A text whose words have one space between them, and none around.
+/// Puts one space between words and none around them.
 fn single_spaces(text: &str) -> String {
     let words = text.split(is_python_space).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")

@@ -1,6 +1,6 @@
-//! CLIP ([Radford et al. 2021](https://arxiv.org/abs/2103.00020)), as transformers'
+//! CLIP ([Radford et al. 2021](https://arxiv.org/abs/2103.00020)), equal to transformers'
 //! [`CLIPModel`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/modeling_clip.py).
-//! Its transformers, of other sizes and with weights of other names, are towers of other families too.
+//! Other families reuse its transformers with other sizes and names of weights.
 
 mod config;
 mod projection;

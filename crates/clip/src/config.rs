@@ -1,5 +1,4 @@
-//! What the configurations of several families share: the sizes of a stack of transformer layers, and how a setting that
-//! cannot be used is refused.
+//! Settings that several families share: the sizes of transformer layers, and errors for unsupported values.
 
 use std::fmt::Display;
 
@@ -8,25 +7,25 @@ use serde::Deserialize;
 
 use crate::{Error, Result};
 
-/// The largest width and height of a picture that a model can want: memory is taken by this number.
+/// The largest supported picture width and height, which bounds memory.
 pub(crate) const IMAGE_LIMIT: usize = 1 << 14;
 
 /// The sizes of a stack of transformer layers.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct EncoderConfig {
     pub(crate) width: usize,
-    /// Width between the two products of the perceptron.
+    /// Hidden width of the perceptron.
     pub(crate) inner: usize,
     pub(crate) heads: usize,
     pub(crate) layers: usize,
     pub(crate) epsilon: f64,
     pub(crate) activation: Activation,
-    /// Whether what attention and perceptron add is multiplied by learned numbers
-    /// ([Touvron et al. 2021](https://arxiv.org/abs/2103.17239)).
+    /// Whether layer scale multiplies the outputs of attention and perceptron ([Touvron et al.
+    /// 2021](https://arxiv.org/abs/2103.17239)).
     pub(crate) layer_scale: bool,
 }
 
-/// An encoder's settings as transformers writes them; what is absent has a default.
+/// An encoder's settings in transformers' form; absent ones get defaults.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct EncoderJson {
@@ -38,7 +37,7 @@ pub(crate) struct EncoderJson {
     hidden_act: Option<String>,
 }
 
-/// What stands for the settings of an encoder that are absent.
+/// Defaults for absent encoder settings.
 pub(crate) struct EncoderDefaults {
     pub(crate) width: usize,
     pub(crate) inner: usize,
@@ -82,13 +81,13 @@ impl EncoderJson {
     }
 }
 
-/// The activation that is called `found`.
+/// The activation named `found`.
 pub(crate) fn activation(settings: &Settings, setting: &str, found: &str) -> Result<Activation> {
     Activation::named(found)
         .ok_or_else(|| settings.refuse(setting, format!("`{found}`"), &Activation::names()))
 }
 
-/// The file that settings come from, for errors.
+/// The file with the settings, for error messages.
 pub(crate) struct Settings {
     pub(crate) file: String,
 }

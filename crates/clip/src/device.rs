@@ -1,19 +1,19 @@
 use crate::{Error, Result};
 
-/// Where a model computes.
+/// The device that computes a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Device {
-    /// The processor, on all its cores.
+    /// All cores of the CPU.
     #[default]
     Cpu,
-    /// The first NVIDIA graphics card; in builds with the feature `cuda`.
+    /// The first NVIDIA GPU, in builds with the feature `cuda`.
     Cuda,
-    /// Apple's graphics processor; in builds with the feature `metal`.
+    /// The Apple GPU, in builds with the feature `metal`.
     Metal,
 }
 
 impl Device {
-    /// The quickest that this build and this machine have.
+    /// The fastest device that this build and this machine have.
     pub fn best() -> Self {
         let there = |device: &Self| device.open().is_ok();
         [Self::Cuda, Self::Metal]
@@ -22,7 +22,7 @@ impl Device {
             .unwrap_or(Self::Cpu)
     }
 
-    /// What to call it.
+    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",

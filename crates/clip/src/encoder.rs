@@ -37,10 +37,10 @@ impl Encoder {
         Ok(hidden)
     }
 
-    /// The last layer's vector for one token of every sequence: (tokens, width) → (sequences, width). That layer is
-    /// computed for those tokens alone.
+    /// The last layer's vector for one token of every sequence: (tokens, width) → (sequences, width). The last layer
+    /// computes only these.
     ///
-    /// `used` are the rows of those tokens. In causal sequences they have to be the last.
+    /// `used` are the rows of these tokens. In causal sequences they must be the last.
     pub(crate) fn forward(
         &self,
         hidden: &Tensor,
@@ -87,7 +87,7 @@ impl Layer {
         self.think(&attended?)
     }
 
-    /// The same for the rows `used` alone.
+    /// Computes only the rows `used`.
     fn forward_one(&self, hidden: &Tensor, sequences: &Sequences, used: &Tensor) -> Result<Tensor> {
         let normed = self.attention_norm.forward(hidden)?;
         let queries = normed.index_select(used, 0)?;
@@ -119,7 +119,7 @@ fn added(
     }
 }
 
-/// With the names that transformers gives the projections of CLIP.
+/// Attention with transformers' names for CLIP's projections.
 fn attention(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Attention> {
     let width = config.width;
     let projection = |name| Linear::leaves(width, width, &weights.below(name));
@@ -135,7 +135,7 @@ fn attention(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Attention>
     )
 }
 
-/// The two products of a transformer layer, with the names that transformers gives them.
+/// A transformer layer's perceptron with transformers' names.
 pub(crate) fn perceptron(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Perceptron> {
     let inner = Linear::new(config.width, config.inner, &weights.below("fc1"))?;
     let outer = Linear::new(config.inner, config.width, &weights.below("fc2"))?;

@@ -1,37 +1,36 @@
 use std::{fmt::Display, io, path::PathBuf};
 
-/// What can go wrong between a checkpoint and a vector.
+/// An error on the way from a checkpoint to an embedding.
 ///
-/// The cause, where there is one, is the [`source`](std::error::Error::source); a way out, where one is known,
-/// is the [`hint`](Error::hint).
+/// Its cause, if any, is the [`source`](std::error::Error::source); a remedy, if known, is the [`hint`](Error::hint).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The place given for a checkpoint is not a directory that can be read.
+    /// The path of a checkpoint is not a readable directory.
     #[error("`{}` is not a readable model directory", directory.display())]
     Directory {
-        /// The place that was given.
+        /// The path.
         directory: PathBuf,
-        /// Why it cannot be read.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// A file that the checkpoint needs is not there.
+    /// A required file of the checkpoint is missing.
     #[error("`{file}` is missing from the model `{checkpoint}`")]
     MissingFile {
         /// The checkpoint's directory or name.
         checkpoint: String,
-        /// The file, or the alternatives, that were looked for.
+        /// The missing file, or alternatives.
         file: String,
     },
-    /// A model in open_clip's form whose tokenizer is the one inside open_clip.
+    /// An open_clip model relies on the tokenizer built into open_clip.
     #[error(
-        "the model `{checkpoint}` has no tokenizer: by its `{config}` it is the one inside open_clip"
+        "the model `{checkpoint}` has no tokenizer: its `{config}` relies on the one built into open_clip"
     )]
     NoTokenizer {
         /// The checkpoint's directory or name.
         checkpoint: String,
-        /// The file that says so.
+        /// The file that refers to it.
         config: &'static str,
     },
     /// A file of the checkpoint cannot be read.
@@ -39,30 +38,30 @@ pub enum Error {
     ReadFile {
         /// The file.
         file: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// A file is larger than anything of its name should be.
+    /// A file is larger than plausible for its name.
     #[error("`{file}` has {bytes} bytes, expected at most {limit}")]
     LargeFile {
         /// The file.
         file: String,
         /// Its size.
         bytes: u64,
-        /// The largest size that is read.
+        /// The largest accepted size.
         limit: u64,
     },
-    /// A file does not hold the JSON that it should.
+    /// A file does not contain the expected JSON.
     #[error("`{file}` is not valid")]
     Json {
         /// The file.
         file: String,
-        /// Where and why.
+        /// Position and cause.
         #[source]
         source: serde_json::Error,
     },
-    /// A setting has a value that cannot be used.
+    /// A setting has an unsupported value.
     #[error("`{setting}` in `{file}` is {found}, expected {expected}")]
     Setting {
         /// The file.
@@ -71,22 +70,22 @@ pub enum Error {
         setting: String,
         /// Its value.
         found: String,
-        /// What it can be.
+        /// The supported values.
         expected: String,
     },
-    /// The checkpoint is of a kind that is not supported.
+    /// The model type is not supported.
     #[error("model type `{found}` in `{file}` is not supported, expected one of {supported}")]
     ModelType {
         /// The file that names the type.
         file: String,
         /// The type it names.
         found: String,
-        /// The types that are supported.
+        /// The supported types.
         supported: String,
     },
-    /// A text model that is none of sentence-transformers, which alone share the space of a CLIP model.
+    /// A text model that is not from sentence-transformers. Only those share the embedding space of a CLIP model.
     #[error(
-        "`{file}` describes a plain `{model_type}`, expected a text model of sentence-transformers, with a `modules.json`"
+        "`{file}` describes a plain `{model_type}`, expected a sentence-transformers model with a `modules.json`"
     )]
     PlainText {
         /// The file that names the type.
@@ -102,7 +101,7 @@ pub enum Error {
     Tokenizer {
         /// The file.
         file: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: tokenizers::Error,
     },
@@ -111,121 +110,120 @@ pub enum Error {
     Tokenize {
         /// The text's length.
         bytes: usize,
-        /// Why not.
+        /// The cause.
         #[source]
         source: tokenizers::Error,
     },
-    /// A file that is not a picture, or not one within the limits.
+    /// A file is not a picture, or exceeds the limits.
     #[error(transparent)]
     Picture(#[from] picture::Error),
-    /// Pixels of another size than the model takes.
+    /// The pixels do not have the model's input size.
     #[error(
         "pixels of {found_width} x {found_height}, expected {expected_width} x {expected_height}"
     )]
     PixelSize {
-        /// Width that was given.
+        /// The given width.
         found_width: usize,
-        /// Height that was given.
+        /// The given height.
         found_height: usize,
-        /// Width that the model takes.
+        /// The model's input width.
         expected_width: usize,
-        /// Height that the model takes.
+        /// The model's input height.
         expected_height: usize,
     },
-    /// Pixels that are not patches of the size that the model takes.
+    /// The pixels' size is not a multiple of the model's patch size.
     #[error("pixels of {width} x {height}, expected multiples of {patch}")]
     PixelPatches {
-        /// Width that was given.
+        /// The given width.
         width: usize,
-        /// Height that was given.
+        /// The given height.
         height: usize,
-        /// Width and height of a patch.
+        /// The patch's width and height.
         patch: usize,
     },
-    /// Not as many values as the pixels of a picture need.
+    /// The number of values does not match the number of pixels.
     #[error("{found} values for {width} x {height} pixels, expected 3 for each")]
     PixelCount {
         /// Width in pixels.
         width: usize,
         /// Height in pixels.
         height: usize,
-        /// How many values there were.
+        /// The given number of values.
         found: usize,
     },
-    /// The device is not compiled in.
+    /// This build does not support the device.
     #[error("this build cannot compute on `{device}`")]
     DeviceNotBuilt {
-        /// The device that was asked for.
+        /// The requested device.
         device: &'static str,
     },
-    /// The device is not there, or refuses to work.
+    /// The device does not exist or fails.
     #[error("cannot compute on `{device}`")]
     Device {
-        /// The device that was asked for.
+        /// The requested device.
         device: &'static str,
-        /// Why not.
+        /// The cause.
         #[source]
         source: candle_core::Error,
     },
-    /// A vector that cannot be scaled to unit length: the weights or the input hold infinities or nothing but zeros.
-    #[error("the model gave a vector of length {length}, expected a finite one above 0")]
+    /// A vector that cannot be normalised, because the weights or the input contain infinities or only zeros.
+    #[error("the model returned a vector of length {length}, expected a finite length above 0")]
     Degenerate {
         /// The vector's length.
         length: f32,
     },
-    /// A picture for a model that has no vision tower.
-    #[error("the model `{model}` is for texts alone, it cannot see pictures")]
+    /// A picture was given to a model without a vision tower.
+    #[error("the model `{model}` embeds only texts, not pictures")]
     TextsAlone {
         /// The checkpoint's directory or name.
         model: String,
     },
-    /// A text model over another space than the pictures' model.
+    /// A text model has another embedding space than the pictures' model.
     #[error(
-        "the text model `{model}` gives vectors of {found} numbers, expected {expected}, as many as the pictures' model"
+        "the text model `{model}` has {found} dimensions, expected {expected} as in the pictures' model"
     )]
     TextModel {
         /// The text model's directory or name.
         model: String,
-        /// Length of its vectors.
+        /// Length of its embeddings.
         found: usize,
-        /// Length of those of the pictures' model.
+        /// Length of the pictures' model's embeddings.
         expected: usize,
     },
-    /// A model that can't be trained: its weights are quantised, or it has one tower.
-    #[error("models of the kind {family} can't be trained")]
+    /// The model cannot be trained, because its weights are quantised or it has only one tower.
+    #[error("{family} models cannot be trained")]
     NotTrainable {
-        /// The kind of model.
+        /// The model family.
         family: &'static str,
     },
-    /// A file of a checkpoint can't be written.
+    /// A file of the checkpoint cannot be written.
     #[error("cannot write `{file}`")]
     WriteFile {
         /// The file.
         file: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// A template without a place for the label.
-    #[error("template `{template}` has no place for the label")]
+    /// A template has no placeholder for the label.
+    #[error("template `{template}` has no placeholder for the label")]
     Template {
         /// The template.
         template: String,
     },
-    /// Zero-shot classification without labels.
+    /// Zero-shot classification needs labels.
     #[error("no labels to choose from")]
     NoLabels,
-    /// Zero-shot classification without a sentence to put labels into.
-    #[error("no templates to put labels into")]
+    /// Zero-shot classification needs templates.
+    #[error("no templates for the labels")]
     NoTemplates,
 }
 
-/// The hint for a file whose contents make no sense.
-const DAMAGED_FILE: &str =
-    "the file may be cut off or belong to another model: copy it again from the model's repository";
+/// The hint for a file with invalid contents.
+const DAMAGED_FILE: &str = "the file may be truncated or belong to another model: copy it again from the model's repository";
 
 impl Error {
-    /// The value `found` of `setting`, in `file`, cannot be used.
+    /// An unsupported value `found` of `setting` in `file`.
     pub(crate) fn setting(file: &str, setting: &str, found: impl Display, expected: &str) -> Self {
         Self::Setting {
             file: file.to_owned(),
@@ -235,7 +233,7 @@ impl Error {
         }
     }
 
-    /// Whether a file of the checkpoint is damaged, or is not that of this model.
+    /// Whether a file of the checkpoint is damaged or belongs to another model.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Json { .. } | Self::Tokenizer { .. } => true,
@@ -244,11 +242,11 @@ impl Error {
         }
     }
 
-    /// What to do about it, where there is something to say.
+    /// A remedy, if one is known.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Directory { .. } => Some(
-                "give a directory that holds a model in Hugging Face form: `config.json`, `model.safetensors`, \
+                "pass a directory with a Hugging Face model: `config.json`, `model.safetensors`, \
                  tokenizer and preprocessor files",
             ),
             Self::NoTokenizer { .. } => Some(
@@ -261,21 +259,21 @@ impl Error {
             Self::Json { .. } => Some(DAMAGED_FILE),
             Self::Nn(error) => weights_hint(error),
             Self::PlainText { .. } => Some(
-                "take a text model that shares a CLIP model's space: `sentence-transformers/clip-ViT-B-32-multilingual-v1`",
+                "use a text model that shares a CLIP model's embedding space: `sentence-transformers/clip-ViT-B-32-multilingual-v1`",
             ),
             Self::DeviceNotBuilt { device: "cuda" } => Some("build with `--features cuda`"),
             Self::DeviceNotBuilt { .. } => Some("build with `--features metal`"),
             Self::Template { .. } => {
                 Some("write `{}` where the label goes, as in `a photo of a {}`")
             }
-            Self::TextsAlone { .. } => Some(
-                "take it as the text model of the CLIP model in whose space it puts texts, and that for the pictures",
-            ),
+            Self::TextsAlone { .. } => {
+                Some("use it as the text model of the CLIP model whose embedding space it shares")
+            }
             Self::TextModel { .. } => {
-                Some("a text model goes with the one CLIP model in whose space it puts texts")
+                Some("use a text model with the CLIP model whose embedding space it shares")
             }
             Self::NotTrainable { .. } => Some(
-                "begin with a model of the kind CLIP, Chinese CLIP or SigLIP, or with a transformer of open_clip",
+                "start from a CLIP, Chinese CLIP or SigLIP model, or from a transformer of open_clip",
             ),
             Self::NoLabels => Some("give at least one label"),
             _ => None,

@@ -1,4 +1,4 @@
-//! What tells one model from another: vectors of different models must not be compared.
+//! A model's fingerprint, because embeddings of different models must not be compared.
 
 use std::fmt::Write;
 
@@ -7,17 +7,21 @@ use sha2::{Digest, Sha256};
 
 use crate::{Checkpoint, checkpoint::SMALL_FILES};
 
-/// How much of each tensor is looked into.
+/// The bytes of each tensor that are hashed.
 const SAMPLE_BYTES: usize = 1024;
 
-/// SHA-256, in hexadecimal, over what decides which vectors come out.
+/// The SHA-256, in hexadecimal, of everything that determines embeddings.
 ///
-/// In this order: for every small file that is there, its name, its length (8 bytes, little-endian) and its bytes, and
-/// the same for the kind and the `config.json` of every module of sentence-transformers behind the transformer;
-/// for every tensor of the weights but those of I64, in the order of their names, its name, element type and shape, and
-/// 1 KiB from its middle. So the same weights have the same fingerprint whether they are whole or in shards, in
-/// safetensors or in PyTorch's form. Reading 600 MB would take half a second; models of which but one tensor was trained
-/// further differ in it, and a copy that differs in a few bytes only is a damaged file, not another model.
+/// It hashes, in this order:
+///
+/// - for every existing small file: its name, its length (8 bytes, little-endian) and its bytes;
+/// - the same for the kind and the `config.json` of every sentence-transformers module after the transformer;
+/// - for every tensor except those of I64, sorted by name: its name, element type and shape, and 1 KiB from its
+///   middle.
+///
+/// So equal weights have equal fingerprints, whole or in shards, in safetensors or PyTorch's format. Samples suffice:
+/// hashing 600 MB would take half a second, and even fine-tuning of one tensor changes its sample. A copy that differs
+/// in a few bytes is a damaged file, not another model.
 pub(crate) fn fingerprint(checkpoint: &Checkpoint, weights: &Weights<'_>) -> String {
     let mut hash = Sha256::new();
     for name in SMALL_FILES {

@@ -2,9 +2,9 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::Result;
 
-/// A value made on first use, once, by whichever thread comes first; the others wait for it.
+/// A value computed once, on first use, by one thread; other threads wait for it.
 ///
-/// A failure is not kept: the next use tries again.
+/// An error is not kept: the next use tries again.
 pub(crate) struct Lazy<T> {
     value: OnceLock<T>,
     making: Mutex<()>,

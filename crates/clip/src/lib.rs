@@ -1,8 +1,8 @@
-//! CLIP: pictures and texts to vectors that can be compared.
+//! CLIP embeddings of pictures and texts.
 //!
-//! A [`Checkpoint`] is the files of a model in Hugging Face form; a [`Model`] made of it turns texts and pictures into
-//! vectors of unit length, whose dot product says how well they fit. [`ZeroShot`] tells pictures apart by labels.
-//! Everything about a model is read from its files: sizes, activation, preprocessing, tokenizer.
+//! A [`Checkpoint`] holds the files of a Hugging Face model. A [`Model`] loaded from it embeds texts and pictures as
+//! unit vectors; the dot product of two is their cosine similarity. [`ZeroShot`] classifies pictures by labels. A
+//! model's files determine everything: sizes, activation, preprocessing, tokenizer.
 //!
 //! ```
 //! use clip::{Checkpoint, Model};

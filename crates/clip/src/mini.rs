@@ -1,5 +1,5 @@
-//! The bundled model: EfficientNet-Lite0 and MiniLM-L6, each with a head trained to meet the other. `models/mini` has
-//! the recipe's figures and describes the files.
+//! The bundled model: EfficientNet-Lite0 and MiniLM-L6 with heads trained to align them. `models/mini/README.md`
+//! describes its files and has the figures of its recipe.
 
 mod config;
 mod perceptron;

@@ -13,20 +13,20 @@ use crate::{
     tokenizer::Tokenizer,
 };
 
-/// The most pictures in one pass through the vision tower: more are no quicker, and need more memory.
+/// The most pictures in one pass through the vision tower. More are not faster and need more memory.
 const PICTURES_AT_ONCE: usize = 8;
 /// The most texts in one pass through the text tower.
 const TEXTS_AT_ONCE: usize = 32;
 
-/// A model that gives pictures and texts vectors that can be compared.
+/// A model that embeds pictures and texts in a common space.
 ///
-/// All vectors have unit length, so that their dot product is the cosine. A vector is the same, up to rounding,
-/// whether it is computed alone or among others. Loading reads the configuration; tokenizer, text tower and vision
-/// tower are each read on first use, so that a query in words never touches the vision tower's weights.
+/// All embeddings have unit length, so their dot product is the cosine. An embedding does not depend, up to rounding,
+/// on the rest of its batch. Loading reads only the configuration. Tokenizer, text tower and vision tower are read on
+/// first use, so a text query never touches the vision tower's weights.
 pub struct Model {
     pub(crate) checkpoint: Checkpoint,
     pub(crate) architecture: Architecture,
-    /// `None` where there is no vision tower.
+    /// `None` without a vision tower.
     preprocessor: Option<Preprocessor>,
     pub(crate) device: candle_core::Device,
     arithmetic: Arithmetic,
@@ -37,53 +37,53 @@ pub struct Model {
     tokenizer: Lazy<Tokenizer>,
     vision: Lazy<VisionTower>,
     text: Lazy<TextTower>,
-    /// The model that texts are given to instead.
+    /// Another model that embeds the texts.
     other_texts: Option<Box<Self>>,
 }
 
-/// What there is to say of a model.
+/// Properties of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
-    /// The kind of model, for people: `CLIP`.
+    /// The model family's name for people, such as `CLIP`.
     pub family: &'static str,
-    /// Where it was loaded from.
+    /// The checkpoint's directory or name.
     pub checkpoint: String,
-    /// Length of its vectors.
+    /// Length of its embeddings.
     pub dimension: usize,
-    /// Width and height, in pixels, at which it sees pictures; `None` for a model of texts alone.
+    /// The input width and height in pixels; `None` for a text-only model.
     pub image_size: Option<usize>,
-    /// The most tokens of a text that it reads.
+    /// The context length in tokens.
     pub context: usize,
-    /// Numbers in its weights.
+    /// The number of parameters.
     pub parameters: u64,
 }
 
 /// A picture, decoded and preprocessed for one model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prepared {
-    /// Width in pixels of the whole picture, upright, however small the decoded copy was.
+    /// Width in pixels of the whole upright picture, not of a reduced copy.
     pub width: u32,
-    /// Height in pixels of the whole picture, upright.
+    /// Height in pixels of the whole upright picture.
     pub height: u32,
-    /// The colour of most of it, of 255: see [`Picture::dominant_colour`].
+    /// The dominant colour: see [`Picture::dominant_colour`].
     pub colour: [u8; 3],
-    /// The (3, height, width) values that the model's vision tower takes.
+    /// The vision tower's input, (3, height, width).
     pub pixels: Pixels,
 }
 
 impl Model {
-    /// Reads the configuration of `checkpoint` and the list of its weights, to compute on the processor.
+    /// Loads `checkpoint` to compute on the CPU.
     ///
     /// # Errors
-    /// As [`load_on`](Self::load_on).
+    /// Those of [`load_on`](Self::load_on).
     pub fn load(checkpoint: Checkpoint) -> Result<Self> {
         Self::load_on(checkpoint, Device::Cpu)
     }
 
-    /// Reads the configuration of `checkpoint` and the list of its weights, to compute on `device`.
+    /// Loads `checkpoint` to compute on `device`. Reads the configuration and the headers of the weights.
     ///
     /// # Errors
-    /// When a file is missing or malformed, the kind of model is not supported, or the device is not there.
+    /// When a file is missing or malformed, the model family is not supported, or the device is unavailable.
     pub fn load_on(checkpoint: Checkpoint, device: Device) -> Result<Self> {
         let device = device.open()?;
         let architecture = Architecture::read(&checkpoint)?;
@@ -113,8 +113,7 @@ impl Model {
         })
     }
 
-    /// The same model, of which what lies on the processor is computed by `arithmetic`. Of a model with
-    /// [another for texts](Self::with_text), both are.
+    /// Sets precision and instructions of computation on the CPU, also for [another text model](Self::with_text).
     pub fn computed_by(mut self, arithmetic: Arithmetic) -> Self {
         self.arithmetic = arithmetic;
         self.vision = Lazy::new();
@@ -125,9 +124,11 @@ impl Model {
         self
     }
 
-    /// The same model for a single query, or a few. The processor reads weights from the checkpoint's files at each use, instead
-    /// of laying them out in memory at the first. A query takes longer, but the first one less time and memory; vectors are the
-    /// same. Of a model with [another for texts](Self::with_text), both are.
+    /// Optimises for one or a few queries: weights are read from the checkpoint's files at each use instead of being
+    /// packed in memory at the first.
+    ///
+    /// A query takes longer, but the first one takes less time and memory. Embeddings are the same. Also applies to
+    /// [another text model](Self::with_text), and only to the CPU.
     pub fn streamed(mut self) -> Self {
         self.streamed = true;
         self.vision = Lazy::new();
@@ -136,7 +137,7 @@ impl Model {
         self
     }
 
-    /// In what numbers it computes; on other devices than the processor, in f32.
+    /// The precision of computation; always f32 on devices other than the CPU.
     pub fn precision(&self) -> Precision {
         if self.device.is_cpu() {
             self.arithmetic.precision
@@ -155,14 +156,14 @@ impl Model {
         })
     }
 
-    /// The model whose pictures are this one's and whose texts are those of `text`.
+    /// Embeds texts with another model, `text`, and pictures with this one.
     ///
-    /// A text model for many languages, as `sentence-transformers/clip-ViT-B-32-multilingual-v1`, puts texts into the
-    /// space of one CLIP model, `openai/clip-vit-base-patch32`, and has no pictures of its own. That the two belong
-    /// together cannot be told from their files.
+    /// A multilingual text model such as `sentence-transformers/clip-ViT-B-32-multilingual-v1` shares the embedding
+    /// space of one CLIP model, `openai/clip-vit-base-patch32`, and has no vision tower. The files do not tell which
+    /// models belong together.
     ///
     /// # Errors
-    /// When this model is for texts alone, or the vectors of the two have not the same length.
+    /// When this is a text-only model, or the two models' embeddings differ in length.
     pub fn with_text(mut self, text: Self) -> Result<Self> {
         self.check_pictures()?;
         if text.dimension() != self.dimension() {
@@ -176,7 +177,7 @@ impl Model {
         Ok(self)
     }
 
-    /// Refuses a model that is for texts alone.
+    /// Checks that this model can embed pictures.
     ///
     /// # Errors
     /// When there is no vision tower.
@@ -194,10 +195,10 @@ impl Model {
         }
     }
 
-    /// Embeds a text and a picture, where there is a tower for them: what can fail in the files fails now.
+    /// Embeds a text and, with a vision tower, a picture, so that errors in the files surface now.
     ///
     /// # Errors
-    /// As [`embed_texts`](Self::embed_texts) and [`embed_pixels`](Self::embed_pixels).
+    /// Those of [`embed_texts`](Self::embed_texts) and [`embed_pixels`](Self::embed_pixels).
     pub fn check(&self) -> Result<()> {
         self.embed_text("a photo")?;
         if self.architecture.sees_pictures() {
@@ -207,21 +208,20 @@ impl Model {
         Ok(())
     }
 
-    /// Length of the vectors.
+    /// Length of the embeddings.
     pub fn dimension(&self) -> usize {
         self.architecture.dimension()
     }
 
-    /// 64 hexadecimal digits that tell this model from others.
+    /// 64 hexadecimal digits that identify this model.
     ///
-    /// SHA-256 over `config.json`, preprocessor and tokenizer files, and over names, shapes and evenly spread samples
-    /// of the weights: the same model has the same, wherever it lies and in whatever kind of file its weights are.
+    /// The SHA-256 of `config.json`, the preprocessor and tokenizer files, the names and shapes of the weights, and
+    /// samples of each tensor. It does not depend on the model's path or the format of its weights.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 
-    /// The same of the model whose texts they are, which is this one unless there is
-    /// [another for them](Self::with_text).
+    /// The fingerprint of the model that embeds texts: this one, or [another](Self::with_text).
     pub fn text_fingerprint(&self) -> &str {
         match &self.other_texts {
             Some(text) => text.text_fingerprint(),
@@ -229,7 +229,7 @@ impl Model {
         }
     }
 
-    /// What there is to say of this model; of its context, what there is to say of that for texts.
+    /// This model's properties. The context length is that of the model that embeds texts.
     pub fn description(&self) -> Description {
         Description {
             family: self.architecture.family(),
@@ -247,14 +247,14 @@ impl Model {
         }
     }
 
-    /// How the model turns cosines into probabilities. A model of texts alone has not learned to: cosines count as
-    /// they are.
+    /// How the model converts cosines to probabilities. A text-only model has no learned scale, so cosines are used
+    /// unscaled.
     pub fn scoring(&self) -> Scoring {
         self.scoring
     }
 
-    /// The token ids of `text`, beginning and end included, cut to what the model reads, or padded to it where the
-    /// model was trained so, as SigLIP was.
+    /// Tokenizes `text`. The ids include the beginning and end tokens, and are truncated to the context length. Models
+    /// that were trained with padding, such as SigLIP, get padding.
     ///
     /// # Errors
     /// When the tokenizer's files are malformed.
@@ -266,19 +266,19 @@ impl Model {
         self.tokenizer.get_or_make(read)?.encode(text)
     }
 
-    /// The vector of `text`.
+    /// Embeds `text`.
     ///
     /// # Errors
-    /// As [`embed_texts`](Self::embed_texts).
+    /// Those of [`embed_texts`](Self::embed_texts).
     pub fn embed_text(&self, text: &str) -> Result<Vec<f32>> {
         self.embed_texts(&[text])
             .map(|mut vectors| vectors.remove(0))
     }
 
-    /// The vectors of `texts`, in their order.
+    /// Embeds `texts`, in their order.
     ///
-    /// White space around a text does not count, whatever the tokenizer makes of it: words of a command and a cell of a
-    /// table have one vector.
+    /// White space around a text is ignored, even if the tokenizer would keep it, so that a query and a table's cell
+    /// with the same words have the same embedding.
     ///
     /// # Errors
     /// When the tokenizer's files or the text tower's weights are malformed.
@@ -287,11 +287,10 @@ impl Model {
         self.embed_tokens(&tokens.collect::<Result<Vec<_>>>()?)
     }
 
-    /// The vectors of texts given as token ids, each with those for beginning and end.
+    /// Embeds texts given as token ids, including the beginning and end tokens.
     ///
     /// # Errors
-    /// When there is an id that the model does not know, or none, or too many; or as
-    /// [`embed_texts`](Self::embed_texts).
+    /// When a text is empty or too long or has an unknown id, and those of [`embed_texts`](Self::embed_texts).
     pub fn embed_tokens(&self, texts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>> {
         if let Some(other) = &self.other_texts {
             return other.embed_tokens(texts);
@@ -310,8 +309,8 @@ impl Model {
         Ok(parts.concat())
     }
 
-    /// What `compute` makes of parts of `inputs`, of up to `most` of them. On the processor, each core has parts of its own:
-    /// it need not wait for others after each operation.
+    /// Applies `compute` to chunks of `inputs` of at most `most`. On the CPU, each core works on its own chunks, so
+    /// that it does not wait for others after each operation.
     fn in_parts<I: Sync, T: Send>(
         &self,
         inputs: &[I],
@@ -323,7 +322,7 @@ impl Model {
         }
         let threads = rayon::current_num_threads();
         if inputs.len() < threads {
-            // Too few for all cores, which share each operation instead.
+            // Too few chunks for all cores, which share each operation instead.
             return nn::awake(|| inputs.chunks(most).map(&compute).collect());
         }
         let share = inputs.len().div_ceil(threads);
@@ -331,13 +330,13 @@ impl Model {
         parts.map(&compute).collect()
     }
 
-    /// Decodes the picture file in `bytes` and preprocesses it for the vision tower. Many threads can do this at once.
+    /// Decodes the picture file in `bytes` and preprocesses it for the vision tower. Can be called from many threads.
     ///
-    /// A large JPEG is decoded at a reduced size, because the model sees so few pixels of it. The vector of the reduced
-    /// copy is close to that of the whole picture, but not equal. So every caller that has a file's bytes must come
-    /// through here or [`embed_bytes`](Self::embed_bytes); otherwise one file has two vectors.
+    /// A large JPEG is decoded at a reduced size, because the model's input is so much smaller. The embedding of the
+    /// reduced copy is close, but not equal, to that of the whole picture. So every caller that has a file's bytes
+    /// must use this method or [`embed_bytes`](Self::embed_bytes); otherwise one file gets two different embeddings.
     ///
-    /// A model for texts alone gives empty pixels, which [`embed_pixels`](Self::embed_pixels) refuses.
+    /// A text-only model returns empty pixels, which [`embed_pixels`](Self::embed_pixels) rejects.
     ///
     /// # Errors
     /// When `bytes` are not a picture that can be read within `limits`.
@@ -351,31 +350,32 @@ impl Model {
         })
     }
 
-    /// The vector of the picture file in `bytes`: a unit vector of [`dimension`](Self::dimension) numbers.
+    /// Embeds the picture file in `bytes`: a unit vector of [`dimension`](Self::dimension) numbers.
     ///
     /// # Errors
-    /// [`Error::Picture`] when [`prepare`](Self::prepare) fails; otherwise as [`embed_pixels`](Self::embed_pixels).
+    /// [`Error::Picture`] when [`prepare`](Self::prepare) fails, and those of [`embed_pixels`](Self::embed_pixels).
     pub fn embed_bytes(&self, bytes: &[u8], limits: &Limits) -> Result<Vec<f32>> {
         let prepared = self.prepare(bytes, limits)?;
         self.embed_pixels(&[prepared.pixels])
             .map(|mut vectors| vectors.remove(0))
     }
 
-    /// The vector of `picture`.
+    /// Embeds `picture`.
     ///
-    /// A picture that was decoded whole has not quite the vector of its file: [`embed_bytes`](Self::embed_bytes).
+    /// The embedding of a wholly decoded picture differs slightly from that of its file by
+    /// [`embed_bytes`](Self::embed_bytes).
     ///
     /// # Errors
-    /// As [`embed_pixels`](Self::embed_pixels).
+    /// Those of [`embed_pixels`](Self::embed_pixels).
     pub fn embed_picture(&self, picture: &Picture) -> Result<Vec<f32>> {
         self.embed_pixels(&[self.preprocess(picture)])
             .map(|mut vectors| vectors.remove(0))
     }
 
-    /// The vectors of `pictures`, in their order.
+    /// Embeds `pictures`, in their order.
     ///
     /// # Errors
-    /// As [`embed_pixels`](Self::embed_pixels).
+    /// Those of [`embed_pixels`](Self::embed_pixels).
     pub fn embed_pictures(&self, pictures: &[Picture]) -> Result<Vec<Vec<f32>>> {
         let mut vectors = Vec::with_capacity(pictures.len());
         for pictures in pictures.chunks(PICTURES_AT_ONCE) {
@@ -388,9 +388,9 @@ impl Model {
         Ok(vectors)
     }
 
-    /// `picture` as the vision tower wants it. This can be done on many threads at once.
+    /// Preprocesses `picture` for the vision tower. Can be called from many threads.
     ///
-    /// For a model of texts alone it is nothing, which [`embed_pixels`](Self::embed_pixels) then refuses.
+    /// A text-only model returns empty pixels, which [`embed_pixels`](Self::embed_pixels) rejects.
     pub fn preprocess(&self, picture: &Picture) -> Pixels {
         match &self.preprocessor {
             Some(preprocessor) => preprocessor.apply(picture),
@@ -398,8 +398,8 @@ impl Model {
         }
     }
 
-    /// The same from a copy that was decoded with [`useful_side`](Self::useful_side) pixels: next to
-    /// no difference, and much less work.
+    /// Preprocesses a copy that was decoded with [`useful_side`](Self::useful_side): nearly the same result with much
+    /// less work.
     pub fn preprocess_reduced(&self, reduced: &Reduced) -> Pixels {
         match &self.preprocessor {
             Some(preprocessor) => preprocessor.apply_to_reduced(reduced),
@@ -407,8 +407,10 @@ impl Model {
         }
     }
 
-    /// How many pixels of a picture's shorter side are of use, for [`Picture::decode_reduced`]; `u32::MAX`
-    /// where that depends on its proportions, where every pixel may count, and for a model of texts alone.
+    /// The shortest side, in pixels, to pass to [`Picture::decode_reduced`].
+    ///
+    /// `u32::MAX`, for no reduction, if that depends on the picture's proportions, if every pixel may count, and for a
+    /// text-only model.
     pub fn useful_side(&self) -> u32 {
         self.preprocessor
             .as_ref()
@@ -416,17 +418,17 @@ impl Model {
             .unwrap_or(u32::MAX)
     }
 
-    /// The vectors of preprocessed pictures, in their order.
+    /// Embeds preprocessed pictures, in their order.
     ///
     /// # Errors
-    /// When pixels are not of the size that the model sees, the vision tower's weights are malformed, or the model is
-    /// for texts alone.
+    /// When the pixels do not have the model's input shape, the vision tower's weights are malformed, or the model is
+    /// text-only.
     pub fn embed_pixels(&self, pixels: &[Pixels]) -> Result<Vec<Vec<f32>>> {
         self.check_pictures()?;
         let make = || self.architecture.vision_tower(&self.weights()?);
         let size = |&index: &usize| (pixels[index].width(), pixels[index].height());
         let mut order: Vec<usize> = (0..pixels.len()).collect();
-        // Pictures of one size are computed together.
+        // Pictures of equal size are computed together.
         order.sort_by_key(size);
         let mut vectors = vec![Vec::new(); pixels.len()];
         for equal in order.chunk_by(|one, other| size(one) == size(other)) {
@@ -443,10 +445,10 @@ impl Model {
         Ok(vectors)
     }
 
-    /// Refuses a model that can't be [trained](crate::Trainable), before any work is done for it.
+    /// Checks that this model can be [trained](crate::Trainable).
     ///
     /// # Errors
-    /// [`Error::NotTrainable`].
+    /// [`Error::NotTrainable`] if its weights are quantised or it has only one tower.
     pub fn check_trainable(&self) -> Result<()> {
         if self.architecture.is_trainable() && self.other_texts.is_none() {
             Ok(())
@@ -457,7 +459,7 @@ impl Model {
         }
     }
 
-    /// Pixels of one size, width and height → (batch, 3, height, width).
+    /// Pixels of equal width and height → (batch, 3, height, width).
     pub(crate) fn batch<'a>(
         &self,
         (width, height): (usize, usize),
@@ -477,7 +479,7 @@ impl Model {
     }
 }
 
-/// The rows of `vectors`, scaled to unit length.
+/// Scales the rows of `vectors` to unit length.
 fn unit_rows(vectors: &Tensor) -> Result<Vec<Vec<f32>>> {
     let mut rows = vectors.to_vec2::<f32>()?;
     for row in &mut rows {
@@ -499,8 +501,8 @@ mod tests {
 
     use super::{Checkpoint, Model, Pixels, Tensor, unit_rows};
 
-    /// The towers' own results, of any length, as transformers' `get_image_features` and `get_text_features` give
-    /// them: unit vectors, which the integration tests compare, would hide a wrong factor.
+    /// Compares the towers' unscaled results with transformers' `get_image_features` and `get_text_features`. The
+    /// integration tests compare unit vectors, which would hide a wrong factor.
     #[test]
     fn features_before_scaling_equal_transformers() {
         for name in [
@@ -548,14 +550,14 @@ mod tests {
             assert_close(&found, &floats("image_features"));
             let found = text.forward(&tokens("input_ids")).unwrap();
             assert_close(&found, &floats("text_features"));
-            // A fixture that the integration tests cannot load, as its sizes are those of these tests alone.
+            // The integration tests cannot load this fixture, because only these tests define its sizes.
             if ["open-clip-siglip", "open-clip-worldwide"].contains(&name) {
                 let texts = std::fs::read(directory.join("texts.json")).unwrap();
                 let texts: Vec<String> = serde_json::from_slice(&texts).unwrap();
                 let found = texts.iter().map(|text| model.tokenize(text).unwrap());
                 assert_eq!(found.collect::<Vec<_>>(), tokens("input_ids"));
             }
-            // SigLIP's towers take rows without padding too, and of several lengths at once.
+            // SigLIP's towers also accept rows without padding, and of several lengths at once.
             if name.starts_with("siglip") {
                 let short = tokens("short_ids");
                 let found = text.forward(&short).unwrap();
@@ -573,7 +575,7 @@ mod tests {
         }
     }
 
-    /// Pictures of any proportions, alone and in one call.
+    /// Pictures of any proportions, separately and in one call.
     #[test]
     fn pictures_of_several_shapes_equal_transformers() {
         let directory = Path::new("tests/fixtures/siglip2-naflex");
@@ -595,7 +597,7 @@ mod tests {
                 vectors.push(features.get(picture).unwrap());
             }
         }
-        // Sizes that do not follow one another.
+        // Equal sizes are not adjacent.
         let order: Vec<usize> = (0..pixels.len()).map(|place| place * 3 % 10).collect();
         let shuffled: Vec<Pixels> = order.iter().map(|&place| pixels[place].clone()).collect();
         let found = model.embed_pixels(&shuffled).unwrap();
@@ -631,7 +633,7 @@ mod tests {
         assert!(off <= limit, "off by {off:e}, expected at most {limit:e}");
     }
 
-    /// Nothing of a weight that is trained is kept in another form, which a step would leave behind.
+    /// No trained weight may have a second copy, which an optimiser step would not update.
     #[test]
     fn gradients_reach_every_weight_and_each_step_counts() {
         for name in ["quick-gelu", "gelu", "open-clip-vit", "siglip"] {
@@ -669,7 +671,7 @@ mod tests {
                 .unwrap()
                 .max_all()
                 .unwrap();
-            // The same number added to all scores of a query changes no share.
+            // Adding the same number to all scores of a query does not change its softmax.
             let counts = !name.contains("k_proj.bias");
             assert_eq!(
                 off.to_scalar::<f32>().unwrap() > 1e-4,

@@ -1,4 +1,4 @@
-//! What the modules of sentence-transformers would add to a model.
+//! sentence-transformers modules of models that do not need them.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,7 +11,7 @@ struct PromptsJson {
     default_prompt_name: Option<String>,
 }
 
-/// Refuses modules, and a prompt, that would change the vectors of a model that is complete without them.
+/// Rejects modules, and a prompt, that would change the embeddings of a model that is complete without them.
 pub(crate) fn expect_none_that_matter(checkpoint: &Checkpoint) -> Result<()> {
     refuse_prompts(checkpoint)?;
     let others = checkpoint.modules().iter().skip(1);
@@ -24,7 +24,7 @@ pub(crate) fn expect_none_that_matter(checkpoint: &Checkpoint) -> Result<()> {
     }
 }
 
-/// Refuses a prompt that would be put before every text.
+/// Rejects a prompt that would precede every text.
 pub(crate) fn refuse_prompts(checkpoint: &Checkpoint) -> Result<()> {
     let json: PromptsJson = checkpoint.json(PROMPTS)?.unwrap_or_default();
     match json.default_prompt_name {

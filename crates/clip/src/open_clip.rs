@@ -1,11 +1,11 @@
-//! Checkpoints in the form of [open_clip](https://github.com/mlfoundations/open_clip)'s repositories: sizes and
-//! preprocessing in `open_clip_config.json`, weights under open_clip's names.
+//! [open_clip](https://github.com/mlfoundations/open_clip) repositories: sizes and preprocessing in
+//! `open_clip_config.json`, and weights under open_clip's names.
 //!
-//! Vision and text transformers are those of the other CLIP checkpoints, with weights of other names ([`names`]);
-//! residual networks are [`ResNet`](crate::resnet::ResNet)s, and SigLIP's vision towers [`siglip::VisionTower`]s.
+//! Vision and text transformers are those of the other CLIP checkpoints with renamed weights ([`names`]). Residual
+//! networks are [`ResNet`](crate::resnet::ResNet)s, and SigLIP's vision towers [`siglip::VisionTower`]s.
 //!
-//! Token ids are those of open_clip: of the repository's tokenizer where the settings name one of transformers', else of
-//! open_clip's own over the repository's vocabulary. Either sees texts that were [cleaned](crate::cleaning).
+//! Token ids equal open_clip's: from the repository's tokenizer if the settings name one of transformers', otherwise
+//! from open_clip's own over the repository's vocabulary. Both get [cleaned](crate::cleaning) texts.
 
 mod config;
 mod model;
@@ -31,7 +31,7 @@ use crate::{
     tokenizer::{Tokenizer, TokenizerConfig as Settings},
 };
 
-/// A repository in open_clip's form.
+/// An open_clip repository.
 pub(crate) struct OpenClip {
     config: OpenClipConfig,
 }
@@ -43,12 +43,12 @@ impl OpenClip {
         })
     }
 
-    /// Length of the vectors.
+    /// Length of the embeddings.
     pub(crate) fn dimension(&self) -> usize {
         self.config.dimension
     }
 
-    /// Width and height, in pixels, of the pictures that the vision tower takes.
+    /// The vision tower's input width and height in pixels.
     pub(crate) fn image_size(&self) -> usize {
         match &self.config.vision {
             Vision::Transformer { sizes, .. } | Vision::Siglip(sizes) => sizes.image,
@@ -61,7 +61,7 @@ impl OpenClip {
         !matches!(self.config.vision, Vision::ResNet(_))
     }
 
-    /// The most tokens the text tower takes.
+    /// The text tower's context length in tokens.
     pub(crate) fn context(&self) -> usize {
         self.config.text.context
     }
@@ -83,7 +83,7 @@ impl OpenClip {
         preprocess::read(checkpoint, self.image_size())
     }
 
-    /// Whether the files are there that the tokenizer needs.
+    /// Checks that the tokenizer's files exist.
     pub(crate) fn check_tokenizer(&self, checkpoint: &Checkpoint) -> Result<()> {
         if self.config.tokenizer.of_transformers {
             siglip::check_tokenizer(checkpoint).or_else(|_| clip::check_tokenizer(checkpoint))
@@ -108,16 +108,17 @@ impl OpenClip {
         Ok(tokenizer.cleaning(cleaning))
     }
 
-    /// As transformers' `AutoTokenizer` makes it, by the class that `tokenizer_config.json` names.
+    /// Opens a tokenizer like transformers' `AutoTokenizer`, by the class in `tokenizer_config.json`.
     fn tokenizer_of_transformers(&self, checkpoint: &Checkpoint) -> Result<Tokenizer> {
         let settings: Option<Settings> = checkpoint.json(TOKENIZER_CONFIG)?;
         let settings = settings.unwrap_or_default();
         let is_saved = checkpoint.file(TOKENIZER).is_some();
         let is_clip = settings.is_clip() && (settings.class().is_some() || !is_saved);
-        match is_clip && !self.config.text.is_read_whole() {
-            true => clip::tokenizer(checkpoint, self.context()),
-            // Padding is cut off again where it changes nothing.
-            false => siglip::open_tokenizer(checkpoint, self.context()),
+        if is_clip && !self.config.text.is_read_whole() {
+            clip::tokenizer(checkpoint, self.context())
+        } else {
+            // `encode` removes padding that does not affect the result.
+            siglip::open_tokenizer(checkpoint, self.context())
         }
     }
 
@@ -127,8 +128,8 @@ impl OpenClip {
 
     pub(crate) fn text_tower(&self, weights: &Weights<'_>) -> nn::Result<TextTransformer> {
         let text = &self.config.text;
-        // Models with `custom_text` have the text tower's weights below a name of their own; older files of the same
-        // models do not, which open_clip allows for as well.
+        // Models with `custom_text` have the text tower's weights below a prefix, but older files of the same models
+        // do not. Like open_clip, accept both.
         let below = weights.has("text.token_embedding.weight");
         let weights = weights.clone().named(names::text(below, text.projection));
         TextTransformer::new(text, self.dimension(), &weights)

@@ -1,7 +1,8 @@
 use candle_core::Tensor;
 use nn::{Attention, LayerNorm, Perceptron, Result, Sequences, Then};
 
-/// A transformer layer with its norms behind the sums, as BERT's ([Devlin et al. 2018](https://arxiv.org/abs/1810.04805)).
+/// A transformer layer with norms after its residual sums, as in BERT ([Devlin et al.
+/// 2018](https://arxiv.org/abs/1810.04805)).
 pub(crate) struct PostNormLayer {
     pub(crate) attention: Attention,
     pub(crate) attention_norm: LayerNorm,

@@ -1,11 +1,12 @@
-//! How a picture becomes pixels, by `preprocessor_config.json` or the `image_processor` in `processor_config.json`, as
-//! transformers'
+//! Picture preprocessing by `preprocessor_config.json`, or by the `image_processor` in `processor_config.json`.
+//!
+//! Equals transformers'
 //! [`CLIPImageProcessorPil`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/image_processing_pil_clip.py)
 //! and
-//! [`SiglipImageProcessorPil`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/siglip/image_processing_pil_siglip.py)
-//! do it, which differ in what stands for settings that are absent, and as
-//! [`Siglip2ImageProcessorPil`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/siglip2/image_processing_pil_siglip2.py)
-//! does, which keeps a picture's proportions.
+//! [`SiglipImageProcessorPil`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/siglip/image_processing_pil_siglip.py),
+//! which differ in their defaults, and
+//! [`Siglip2ImageProcessorPil`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/siglip2/image_processing_pil_siglip2.py),
+//! which keeps a picture's proportions.
 
 use std::fmt::Display;
 
@@ -18,7 +19,7 @@ use crate::{
     checkpoint::{CONFIG, Kind},
 };
 
-/// A picture as a vision tower wants it: f32, one channel after another, each row by row from the top left.
+/// A vision tower's input: f32, one channel after another, each row by row from the top left.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pixels {
     width: usize,
@@ -27,10 +28,10 @@ pub struct Pixels {
 }
 
 impl Pixels {
-    /// From 3 x `height` x `width` values.
+    /// Creates pixels from 3 x `height` x `width` values.
     ///
     /// # Errors
-    /// When there are more or fewer values.
+    /// When the number of values differs.
     pub fn new(width: usize, height: usize, values: Vec<f32>) -> Result<Self> {
         if width
             .checked_mul(height)
@@ -50,7 +51,7 @@ impl Pixels {
         })
     }
 
-    /// Those of no picture.
+    /// Pixels without a picture.
     pub(crate) fn none() -> Self {
         Self {
             width: 0,
@@ -75,17 +76,17 @@ impl Pixels {
     }
 }
 
-/// What pictures a vision tower takes.
+/// The shape of a vision tower's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sight {
-    /// Of this width and height.
+    /// A square of this width and height, in pixels.
     Square(usize),
-    /// Of any number of patches of this width and height.
+    /// Any number of square patches of this width and height, in pixels.
     Patches(usize),
 }
 
 impl Sight {
-    /// Refuses pixels of another size.
+    /// Rejects pixels of another size.
     pub(crate) fn check(self, width: usize, height: usize) -> Result<()> {
         match self {
             Self::Square(size) if (width, height) != (size, size) => Err(Error::PixelSize {
@@ -110,7 +111,7 @@ impl Sight {
     }
 }
 
-/// The most patches of a picture and the most pixels in all of them: memory is taken by these numbers.
+/// The most patches of a picture, and the most pixels in all of them, which bounds memory.
 const PATCHES_LIMIT: u32 = 1 << 14;
 const PIXELS_LIMIT: u32 = 1 << 28;
 
@@ -120,42 +121,42 @@ pub(crate) struct Preprocessor {
     pub(crate) filter: Filter,
     pub(crate) crop: Option<Size>,
     pub(crate) centring: Centring,
-    /// The brightness of what lies beyond the picture.
+    /// The brightness outside the picture.
     pub(crate) fill: u8,
-    /// For each channel, the value that each of the 256 brightnesses becomes.
+    /// For each channel, the values of the 256 brightness levels.
     pub(crate) values: [Vec<f32>; 3],
 }
 
 #[derive(Clone, Copy)]
 pub(crate) enum Resize {
     ShortestEdge(u32),
-    /// To the largest size that fits into a square of these edges.
+    /// To the largest size that fits into a square of this side.
     LongestEdge(u32),
     Exactly(Size),
-    /// To patches of this width and height, of which there are `most` at most.
+    /// To whole patches of this width and height, at most `most` of them.
     Patches {
         patch: u32,
         most: u32,
     },
 }
 
-/// Where a crop begins when what is left over cannot be halved.
+/// How a centre crop rounds an odd margin.
 #[derive(Clone, Copy)]
 pub(crate) enum Centring {
     /// As transformers does.
     Transformers,
-    /// As torchvision does: to the even pixel.
+    /// As in torchvision: to the even pixel.
     Torchvision,
 }
 
 impl Preprocessor {
-    /// Reads the steps, which have to end in pictures as `sight` wants them.
+    /// Reads the steps for a vision tower's input shape.
     pub(crate) fn read(checkpoint: &Checkpoint, sight: Sight) -> Result<Self> {
         let (name, found) = checkpoint.picture_settings()?;
         let file = checkpoint.place(name);
         let class = Class::of(checkpoint, &file, &found)?;
         let mut settings = class.defaults();
-        // As in transformers, `null` leaves the default.
+        // As in transformers, `null` keeps the default.
         settings.extend(found.into_iter().filter(|(_, value)| !value.is_null()));
         let json: Json = match serde_json::from_value(settings.into()) {
             Ok(json) => json,
@@ -174,7 +175,7 @@ impl Preprocessor {
         })
     }
 
-    /// The same, from a copy that was made smaller.
+    /// Resizes, crops and normalises a reduced copy.
     pub(crate) fn apply_to_reduced(&self, reduced: &Reduced) -> Pixels {
         self.apply_to(reduced.size, |full, window| {
             reduced.resample(full, window, self.filter)
@@ -196,16 +197,16 @@ impl Preprocessor {
         self.normalise(&part, crop, pad_left as usize, pad_top as usize)
     }
 
-    /// How many pixels of a picture's shorter side are of use; more change next to nothing.
+    /// The shortest side, in pixels, to decode; more pixels make hardly any difference.
     pub(crate) fn useful_side(&self) -> Option<u32> {
         if self.filter == Filter::Nearest {
-            // Which takes single pixels as they are.
+            // This filter takes single pixels.
             return None;
         }
         let side = match self.resize? {
             Resize::ShortestEdge(edge) | Resize::LongestEdge(edge) => edge,
             Resize::Exactly(size) => size.width.max(size.height),
-            // By the picture's proportions.
+            // Depends on the picture's proportions.
             Resize::Patches { .. } => return None,
         };
         Some(Reduced::enough_for(side))
@@ -218,7 +219,7 @@ impl Preprocessor {
             Some(Resize::Exactly(size)) => size,
             Some(Resize::Patches { patch, most }) => patches_size(width, height, patch, most),
             Some(Resize::LongestEdge(edge)) => {
-                // By Python's arithmetic: halves go to the even number.
+                // Python rounds halves to even.
                 let ratio = f64::from(width.max(height)) / f64::from(edge);
                 let side = |length: u32| (f64::from(length) / ratio).round_ties_even().max(1.0);
                 Size {
@@ -237,7 +238,7 @@ impl Preprocessor {
         }
     }
 
-    /// The values of `part`, which lies in a picture of one colour of size `full`.
+    /// The values of `part`, which lies in a picture of size `full` with a uniform background.
     fn normalise(&self, part: &Picture, full: Size, left: usize, top: usize) -> Pixels {
         let (width, height) = (full.width as usize, full.height as usize);
         let mut values = Vec::with_capacity(3 * width * height);
@@ -260,7 +261,7 @@ impl Preprocessor {
     }
 }
 
-/// The classes of transformers that the file can be for: it names one, or else the model has one.
+/// transformers' classes for the file: it names one, or the model determines one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
     Clip,
@@ -289,7 +290,7 @@ impl Class {
         })
     }
 
-    /// The class of that name, of any of the forms in which transformers has had it.
+    /// The class with this name, in any of its variants in transformers.
     fn named(name: &str) -> Option<Self> {
         let forms = [
             "ImageProcessor",
@@ -305,7 +306,7 @@ impl Class {
         }
     }
 
-    /// Its defaults, where they are not CLIP's.
+    /// Its defaults that differ from CLIP's.
     fn defaults(self) -> Map<String, Value> {
         let defaults = match self {
             Self::Clip => json!({}),
@@ -325,9 +326,9 @@ impl Class {
     }
 }
 
-/// The size of a picture of `width` x `height` in whole patches, as many as there may be.
+/// The size of a picture of `width` x `height` in as many whole patches as allowed.
 ///
-/// The same search as transformers': its steps decide between sizes.
+/// Uses the same search as transformers, because its steps affect the result.
 fn patches_size(width: u32, height: u32, patch: u32, most: u32) -> Size {
     let patches = |scale: f64, size: u32| {
         let patches = (f64::from(size) * scale / f64::from(patch)).ceil();
@@ -350,15 +351,15 @@ fn patches_size(width: u32, height: u32, patch: u32, most: u32) -> Size {
     }
 }
 
-/// `edge * long / short`, rounded down, by Python's arithmetic.
+/// `edge * long / short`, rounded down with Python's arithmetic.
 ///
-/// A picture so narrow that the result does not fit is squeezed.
+/// A picture so narrow that the result overflows is distorted.
 fn scaled(edge: u32, long: u32, short: u32) -> u32 {
     (f64::from(edge) * f64::from(long) / f64::from(short.max(1))) as u32
 }
 
 impl Centring {
-    /// Where the middle `crop` of `full` begins, how much of it there is, and how much is missing before it.
+    /// The start of a centre crop of `full`, its length, and the padding before it.
     fn centre(self, full: u32, crop: u32) -> (u32, u32, u32) {
         match self {
             Self::Transformers if crop <= full => ((full - crop) / 2, crop, 0),
@@ -372,7 +373,7 @@ impl Centring {
     }
 }
 
-/// The file as it is written, with `CLIPImageProcessor`'s defaults.
+/// The file's JSON, with `CLIPImageProcessor`'s defaults.
 #[derive(Deserialize)]
 #[serde(default)]
 struct Json {
@@ -409,7 +410,7 @@ impl Default for Json {
     }
 }
 
-/// A size as files of different ages have it.
+/// A size, in the forms of older and newer files.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(
     untagged,
@@ -552,7 +553,7 @@ impl Json {
     }
 }
 
-/// What refusals say besides the setting.
+/// Context for error messages.
 struct Refusal {
     file: String,
     image: usize,

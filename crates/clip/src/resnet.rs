@@ -1,9 +1,8 @@
-//! The residual network of CLIP's article ([Radford et al. 2021](https://arxiv.org/abs/2103.00020)), as open_clip's
-//! [`ModifiedResNet`](https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/modified_resnet.py): three
-//! convolutions at the beginning, an average over 2 x 2 pixels wherever a picture becomes smaller, and attention at the
-//! end.
+//! CLIP's residual network ([Radford et al. 2021](https://arxiv.org/abs/2103.00020)), equal to open_clip's
+//! [`ModifiedResNet`](https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/modified_resnet.py).
 //!
-//! Pictures are in `(batch, height, width, channels)` order within.
+//! It has a stem of three convolutions, downsamples by 2 x 2 average pooling, and ends in attention pooling. Pictures
+//! are in `(batch, height, width, channels)` order inside.
 
 mod attention_pool;
 mod bottleneck;
@@ -16,7 +15,7 @@ use nn::{Finish, PaddedConvolution, Result, Weights, average_pool};
 pub(crate) use self::config::ResNetConfig;
 use self::{attention_pool::AttentionPool, bottleneck::Bottleneck};
 
-/// The network: a stem, four stages of blocks, and attention at the end.
+/// The network: a stem, four stages of blocks, and attention pooling.
 pub(crate) struct ResNet {
     stem: [PaddedConvolution; 3],
     blocks: Vec<Bottleneck>,
@@ -24,7 +23,7 @@ pub(crate) struct ResNet {
 }
 
 impl ResNet {
-    /// A tower that ends in vectors of length `dimension`.
+    /// Reads a tower with embeddings of length `dimension`.
     pub(crate) fn new(
         config: &ResNetConfig,
         dimension: usize,

@@ -1,13 +1,13 @@
-/// How the cosines between a picture and labels become probabilities.
+/// The conversion of cosines between a picture and labels to probabilities.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scoring {
-    /// The labels share one: the softmax of the cosines times `scale`, as CLIP was trained
-    /// ([Radford et al. 2021](https://arxiv.org/abs/2103.00020)).
+    /// Probabilities sum to 1 over the labels: the softmax of the cosines times `scale`, as in CLIP ([Radford et al.
+    /// 2021](https://arxiv.org/abs/2103.00020)).
     Softmax {
         /// 100 for OpenAI's models.
         scale: f32,
     },
-    /// Each label has one of its own: the sigmoid of the cosine times `scale` plus `bias`, as SigLIP was trained
+    /// Each label has an independent probability: the sigmoid of the cosine times `scale` plus `bias`, as in SigLIP
     /// ([Zhai et al. 2023](https://arxiv.org/abs/2303.15343)).
     Sigmoid {
         /// About 100.
@@ -18,14 +18,14 @@ pub enum Scoring {
 }
 
 impl Scoring {
-    /// What cosines are multiplied by.
+    /// The factor of the cosines.
     pub fn scale(self) -> f32 {
         match self {
             Self::Softmax { scale } | Self::Sigmoid { scale, .. } => scale,
         }
     }
 
-    /// The probability of each of the labels that have these cosines.
+    /// The probabilities of labels with these cosines.
     pub fn probabilities(self, similarities: &[f32]) -> Vec<f32> {
         match self {
             Self::Softmax { scale } => softmax(similarities, scale),

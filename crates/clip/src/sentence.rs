@@ -1,7 +1,7 @@
-//! Text towers of sentence-transformers over the space of a CLIP model, as
+//! Text towers of sentence-transformers that share a CLIP model's embedding space, such as
 //! [clip-ViT-B-32-multilingual-v1](https://huggingface.co/sentence-transformers/clip-ViT-B-32-multilingual-v1)
-//! ([Reimers and Gurevych 2020](https://arxiv.org/abs/2004.09813)): a transformer, pooling, and steps behind it.
-//! Such a model has no vision tower; pictures are those of the CLIP model whose space it was taught.
+//! ([Reimers and Gurevych 2020](https://arxiv.org/abs/2004.09813)): a transformer, pooling, and further steps. They
+//! have no vision tower; the CLIP model embeds the pictures.
 
 mod config;
 mod dense;

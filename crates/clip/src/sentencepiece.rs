@@ -1,8 +1,8 @@
-//! Unigram models of [SentencePiece](https://github.com/google/sentencepiece), computed as its own library does: the same
-//! pieces for every text.
+//! Unigram models of [SentencePiece](https://github.com/google/sentencepiece), with the same pieces as its own
+//! library.
 //!
-//! The crate `tokenizers` has a unigram model and a normaliser for such files too, but its results differ: it normalises
-//! by grapheme where SentencePiece takes the longest rule, and adds scores in f64.
+//! The unigram model and normaliser of the crate `tokenizers` give other results: it normalises by grapheme, while
+//! SentencePiece takes the longest rule, and it adds scores in f64.
 
 mod model;
 mod normalizer;

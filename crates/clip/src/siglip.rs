@@ -1,6 +1,8 @@
-//! SigLIP ([Zhai et al. 2023](https://arxiv.org/abs/2303.15343)) and the models of SigLIP 2
-//! ([Tschannen et al. 2025](https://arxiv.org/abs/2502.14786)). The latter with one size of picture differ in their
-//! tokenizer alone; those named NaFlex take pictures of any proportions. Names and defaults are those of transformers'
+//! SigLIP ([Zhai et al. 2023](https://arxiv.org/abs/2303.15343)) and SigLIP 2 ([Tschannen et al.
+//! 2025](https://arxiv.org/abs/2502.14786)).
+//!
+//! SigLIP 2's fixed-size models differ only in their tokenizer; its NaFlex models take pictures of any proportions.
+//! Names and defaults are those of transformers'
 //! [`SiglipModel`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/siglip/modeling_siglip.py)
 //! and
 //! [`Siglip2Model`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/siglip2/modeling_siglip2.py).
@@ -19,7 +21,7 @@ use nn::{Place, Result, Weights};
 
 use crate::clip::TextTransformer;
 
-/// CLIP's text transformer with SigLIP's settings; its projection has another name.
+/// CLIP's text transformer with SigLIP's settings and another name for its projection.
 pub(crate) fn text_tower(config: &SiglipConfig, weights: &Weights<'_>) -> Result<TextTransformer> {
     let weights = weights
         .clone()

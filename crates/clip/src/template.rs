@@ -2,17 +2,17 @@ use std::str::FromStr;
 
 use crate::{Error, Result};
 
-/// A sentence with a place for a label, such as `a photo of a {}`.
+/// A sentence with a placeholder for a label, such as `a photo of a {}`.
 ///
-/// The place is written `{}` or `{label}`, and may come more than once.
+/// The placeholder is `{}` or `{label}`, and may occur more than once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template(String);
 
 impl Template {
-    /// Takes `template` apart.
+    /// Checks `template`.
     ///
     /// # Errors
-    /// When there is no place for the label.
+    /// When there is no placeholder.
     pub fn new(template: &str) -> Result<Self> {
         if ["{}", "{label}"]
             .iter()
@@ -26,10 +26,10 @@ impl Template {
         }
     }
 
-    /// The templates in a list, one a line; blank lines and those that begin with `#` are left out.
+    /// Reads a list of templates, one a line. Skips blank lines and those that begin with `#`.
     ///
     /// # Errors
-    /// When one has no place for the label, or there are none.
+    /// When a template has no placeholder, or there are none.
     pub fn list(text: &str) -> Result<Vec<Self>> {
         let lines = text.strip_prefix('\u{feff}').unwrap_or(text).lines();
         let lines = lines.map(str::trim);
@@ -44,14 +44,14 @@ impl Template {
 
     /// The sentence for `label`.
     pub fn fill(&self, label: &str) -> String {
-        // Cut first: a label may itself hold the characters of a place.
+        // Split first, because a label may contain a placeholder's characters.
         let pieces = self.0.split("{label}").flat_map(|piece| piece.split("{}"));
         pieces.collect::<Vec<_>>().join(label)
     }
 }
 
 impl Default for Template {
-    /// The sentence that CLIP's authors suggest when nothing is known of the labels.
+    /// The template that CLIP's authors suggest for labels of any kind.
     fn default() -> Self {
         Self("a photo of a {}".to_owned())
     }
@@ -93,10 +93,10 @@ mod tests {
         let expected = ["a photo of a {}", "art of {label}"].map(|text| Template(text.to_owned()));
         assert_eq!(list, expected);
         for (text, expected) in [
-            ("# nothing\n", "no templates to put labels into"),
+            ("# nothing\n", "no templates for the labels"),
             (
                 "{}\na photo\n",
-                "template `a photo` has no place for the label",
+                "template `a photo` has no placeholder for the label",
             ),
         ] {
             assert_eq!(Template::list(text).unwrap_err().to_string(), expected);
@@ -108,7 +108,7 @@ mod tests {
         let error = Template::new("a photo").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "template `a photo` has no place for the label"
+            "template `a photo` has no placeholder for the label"
         );
         assert_eq!(
             error.hint(),

@@ -1,5 +1,5 @@
-//! What tokenizers of all families share: the files that describe them, and the way from a text to token ids. How a
-//! family's tokenizer is made of its files is told in the family's folder.
+//! The files of tokenizers, and the conversion of texts to token ids, for all families. Each family's module builds
+//! its tokenizer from these files.
 
 mod byte_pairs;
 mod config;
@@ -27,20 +27,20 @@ use crate::{
     cleaning::Cleaning,
 };
 
-/// Texts to token ids, with those for the beginning and the end.
+/// Converts texts to token ids, including the beginning and end tokens.
 pub(crate) struct Tokenizer {
     inner: Box<dyn Encode>,
-    /// What is done to a text first.
+    /// Applied to a text first.
     cleaning: Option<Cleaning>,
 }
 
-/// What finds the token ids of a text: the crate `tokenizers`, or a family's own code.
+/// Converts texts to token ids: the crate `tokenizers`, or a family's own code.
 pub(crate) trait Encode: Send + Sync {
-    /// The ids of `text`, with those for the beginning and the end.
+    /// The ids of `text`, including the beginning and end tokens.
     fn encode(&self, text: &str) -> Result<Vec<u32>>;
 }
 
-/// The steps of the crate `tokenizers` around the model `M`.
+/// A tokenizer of the crate `tokenizers` around the model `M`.
 pub(crate) type Steps<M> =
     TokenizerImpl<M, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
 
@@ -56,12 +56,12 @@ impl<M: Model + Send + Sync> Encode for Steps<M> {
 }
 
 impl Tokenizer {
-    /// The tokenizer that `tokenizer.json` describes, whatever it is. Texts are cut to `context` tokens.
+    /// Opens any `tokenizer.json`. Texts are truncated to `context` tokens.
     pub(crate) fn saved(checkpoint: &Checkpoint, context: usize) -> Result<Self> {
         Self::new(as_saved(checkpoint)?.into_inner(), checkpoint, context)
     }
 
-    /// One that cuts and pads texts by itself.
+    /// Wraps a tokenizer that truncates and pads texts itself.
     pub(crate) fn own(inner: impl Encode + 'static) -> Self {
         Self {
             inner: Box::new(inner),
@@ -69,7 +69,7 @@ impl Tokenizer {
         }
     }
 
-    /// The same for texts that are cleaned first.
+    /// Cleans texts first.
     pub(crate) fn cleaning(self, cleaning: Cleaning) -> Self {
         Self {
             cleaning: Some(cleaning),
@@ -77,7 +77,7 @@ impl Tokenizer {
         }
     }
 
-    /// `inner`, with texts cut to `limit` tokens and padded.
+    /// Wraps `inner`, truncates texts to `limit` tokens, and pads them.
     pub(crate) fn padded(
         inner: tokenizers::Tokenizer,
         checkpoint: &Checkpoint,
@@ -87,7 +87,7 @@ impl Tokenizer {
         Self::with_padding(inner.into_inner(), checkpoint, limit, Some(padding))
     }
 
-    /// `inner`, whose texts are cut to `limit` tokens.
+    /// Wraps `inner` and truncates texts to `limit` tokens.
     pub(crate) fn new<M: Model + Send + Sync + 'static>(
         inner: Steps<M>,
         checkpoint: &Checkpoint,
@@ -107,7 +107,7 @@ impl Tokenizer {
         Ok(Self::own(inner))
     }
 
-    /// The ids of `text`, without padding unless the model was trained with it.
+    /// The ids of `text`. Padding is removed unless the model was trained with it.
     pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let clean = self.cleaning.map(|cleaning| cleaning.clean(text));
         let text = clean.as_deref().unwrap_or(text);
@@ -115,14 +115,14 @@ impl Tokenizer {
     }
 }
 
-/// The tokenizer that `tokenizer.json` describes, before texts are cut.
+/// Opens `tokenizer.json` without truncation.
 pub(crate) fn as_saved(checkpoint: &Checkpoint) -> Result<tokenizers::Tokenizer> {
     let bytes = checkpoint.require(TOKENIZER)?;
     tokenizers::Tokenizer::from_bytes(bytes).map_err(unusable(checkpoint, TOKENIZER))
 }
 
 fn truncate<M: Model>(inner: &mut Steps<M>, checkpoint: &Checkpoint, limit: usize) -> Result<()> {
-    // The library would subtract below 0.
+    // The library would underflow.
     let added = inner
         .get_post_processor()
         .map_or(0, |processor| processor.added_tokens(false));

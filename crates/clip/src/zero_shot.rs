@@ -1,31 +1,30 @@
 use crate::{Error, Model, Result, Scoring, Template};
 
-/// Labels to tell pictures apart by, without training
-/// ([Radford et al. 2021, section 3.1](https://arxiv.org/abs/2103.00020)).
+/// Zero-shot classification of pictures ([Radford et al. 2021, section 3.1](https://arxiv.org/abs/2103.00020)).
 pub struct ZeroShot {
     labels: Vec<(String, Vec<f32>)>,
     scoring: Scoring,
 }
 
-/// How well a label fits.
+/// A label's score for a picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LabelScore {
-    /// The label, as it was given.
+    /// The label, unchanged.
     pub label: String,
-    /// The cosine between the picture and the label's sentences, -1 to 1.
+    /// The cosine between the picture and the label's sentences, from -1 to 1.
     pub similarity: f32,
-    /// How likely the label is, 0 to 1, by the model's [`Scoring`].
+    /// The label's probability, from 0 to 1, by the model's [`Scoring`].
     pub probability: f32,
 }
 
 impl ZeroShot {
-    /// Embeds the sentences that `templates` make of each label.
+    /// Embeds the sentences of each label, one for each of `templates`.
     ///
-    /// With several templates, a label's vector is the mean of its sentences' vectors, scaled to unit length, as in
-    /// [CLIP's notebook](https://github.com/openai/CLIP/blob/main/notebooks/Prompt_Engineering_for_ImageNet.ipynb).
+    /// With several templates, a label's embedding is the mean of its sentences' embeddings, scaled to unit length, as
+    /// in [CLIP's notebook](https://github.com/openai/CLIP/blob/main/notebooks/Prompt_Engineering_for_ImageNet.ipynb).
     ///
     /// # Errors
-    /// When there are no labels or no templates, a sentence cannot be embedded, or the model is for texts alone.
+    /// When there are no labels or no templates, a sentence cannot be embedded, or the model is text-only.
     pub fn new(model: &Model, labels: &[String], templates: &[Template]) -> Result<Self> {
         if labels.is_empty() {
             return Err(Error::NoLabels);
@@ -51,7 +50,7 @@ impl ZeroShot {
         })
     }
 
-    /// All labels, the best first. `embedding` is a picture's, from the same model.
+    /// Returns all labels, best first, for the `embedding` of a picture by the same model.
     pub fn classify(&self, embedding: &[f32]) -> Vec<LabelScore> {
         let similarities: Vec<f32> = self
             .labels
@@ -72,7 +71,7 @@ impl ZeroShot {
     }
 }
 
-/// The mean of vectors of one length, scaled to unit length.
+/// The mean of vectors of equal length, scaled to unit length.
 fn mean(vectors: &[Vec<f32>]) -> Result<Vec<f32>> {
     if let [vector] = vectors {
         return Ok(vector.clone());

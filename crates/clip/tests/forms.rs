@@ -114,7 +114,7 @@ fn shards_that_cannot_be_had_are_named() {
     let list = r#"{"weight_map": {"logit_scale": "../model.safetensors"}}"#;
     let copy = Copy::without_weights().with("model.safetensors.index.json", list);
     copy.assert_says(
-        "`weight_map` in `DIR/model.safetensors.index.json` is `../model.safetensors`, expected names of files beside it",
+        "`weight_map` in `DIR/model.safetensors.index.json` is `../model.safetensors`, expected names of files in the same folder",
     );
 }
 
@@ -122,7 +122,7 @@ fn shards_that_cannot_be_had_are_named() {
 fn pointers_to_weights_are_no_weights() {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n";
     let copy = Copy::without_weights().with("model.safetensors", pointer);
-    copy.assert_says("`DIR/model.safetensors` is not the weights but a pointer of Git LFS to them");
+    copy.assert_says("`DIR/model.safetensors` is a Git LFS pointer, not the weights");
     assert_eq!(
         copy.error().hint(),
         Some("run `git lfs pull` in the model's directory")
@@ -132,7 +132,7 @@ fn pointers_to_weights_are_no_weights() {
 #[track_caller]
 fn case(contents: &[u8], expected: &PickleError) {
     let copy = Copy::without_weights().with("pytorch_model.bin", contents);
-    copy.assert_says("`DIR/pytorch_model.bin` is not a readable file of PyTorch weights");
+    copy.assert_says("`DIR/pytorch_model.bin` is not a readable PyTorch weights file");
     let cause = copy.error().source().unwrap().to_string();
     assert_eq!(cause, expected.to_string());
 }

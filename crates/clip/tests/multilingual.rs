@@ -212,12 +212,12 @@ fn a_model_of_texts_alone_sees_no_pictures() {
     let description = model.description();
     assert_eq!(description.image_size, None);
     assert_eq!((description.dimension, description.context), (20, 128));
-    assert_eq!(description.family, "texts alone, of sentence-transformers");
+    assert_eq!(description.family, "sentence-transformers (texts only)");
     let directory = Path::new(FAMILY).join("distilbert");
     assert_eq!(
         model.check_pictures().unwrap_err().to_string(),
         format!(
-            "the model `{}` is for texts alone, it cannot see pictures",
+            "the model `{}` embeds only texts, not pictures",
             directory.display()
         )
     );
@@ -349,9 +349,9 @@ fn copy_folder(from: &Path, to: &Path) {
         let file = file.unwrap();
         let to = to.join(file.file_name());
         if file.file_type().unwrap().is_dir() {
-            copy_folder(&file.path(), &to)
+            copy_folder(&file.path(), &to);
         } else {
-            drop(fs::copy(file.path(), to).unwrap())
+            fs::copy(file.path(), to).unwrap();
         }
     }
 }
@@ -437,7 +437,7 @@ fn modules_of_other_kinds_are_refused_by_name() {
     Copy::of("distilbert")
         .without("modules.json")
         .refuses(
-            "`DIR/config.json` describes a plain `distilbert`, expected a text model of sentence-transformers, with a \
+            "`DIR/config.json` describes a plain `distilbert`, expected a sentence-transformers model with a \
              `modules.json`",
         );
 }
@@ -513,7 +513,7 @@ fn folders_outside_the_model_are_not_read() {
     for path in ["..", "../x", "/etc", "a/b", "a\\b", "."] {
         let copy = Copy::of("distilbert").set("modules.json", "/2/path", json!(path));
         copy.refuses(&format!(
-            "`path` in `DIR/modules.json` is `{path}`, expected the name of a folder beside it"
+            "`path` in `DIR/modules.json` is `{path}`, expected the name of a subfolder"
         ));
     }
 }

@@ -165,7 +165,10 @@ impl Table {
                 .collect();
             println!("{format:8} {kind:10} {count:5}  {}", outcomes.join(", "));
         }
-        println!("{} files, {} unexpected outcomes", self.cases, self.failures);
+        println!(
+            "{} files, {} unexpected outcomes",
+            self.cases, self.failures
+        );
         if let Some((time, file)) = &self.slowest {
             println!("slowest {time:.1?}, {}", file.display());
         }

@@ -64,10 +64,12 @@ fn the_cost_is_known_before_decoding() {
         // These are decoded with more around them than is seen.
         let is_cropped = file.starts_with("cropped") || file.ends_with(".heic");
         // These are decoded in floats.
-        let most = match file.ends_with(".jxl") {
-            true => pixels * 16 + 1,
-            false if is_cropped => u64::MAX,
-            false => pixels * 8,
+        let most = if file.ends_with(".jxl") {
+            pixels * 16 + 1
+        } else if is_cropped {
+            u64::MAX
+        } else {
+            pixels * 8
         };
         assert!(
             (pixels..most).contains(&cost(file)),

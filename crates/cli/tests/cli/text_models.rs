@@ -99,7 +99,7 @@ fn a_model_of_texts_alone_says_so() {
     assert_eq!(
         error,
         format!(
-            "error: the model `{many}` is for texts alone, it cannot see pictures\n\
+            "error: the model `{many}` embeds only texts, not pictures\n\
              hint: name the CLIP model whose space it shares for the pictures, and this one for the words: \
              --model MODEL --text-model {many}\n"
         )
@@ -123,10 +123,13 @@ fn a_model_of_texts_alone_says_so() {
         &["eval", "table.csv", "--model", &many],
     ] {
         let error = world.fails(arguments);
-        assert!(error.contains("is for texts alone"), "{error}");
+        assert!(error.contains("embeds only texts"), "{error}");
     }
     let info = world.well(&["model", "info", &many]).stdout;
-    assert!(info.contains("family       texts alone"), "{info}");
+    assert!(
+        info.contains("family       sentence-transformers (texts only)"),
+        "{info}"
+    );
     assert!(
         info.contains("pictures     none: give it as --text-model"),
         "{info}"
@@ -177,7 +180,7 @@ fn a_text_model_of_another_space_is_refused() {
     assert_eq!(
         error.lines().next().unwrap(),
         format!(
-            "error: the text model `{}` gives vectors of 20 numbers, expected 256, as many as the pictures' model",
+            "error: the text model `{}` has 20 dimensions, expected 256 as in the pictures' model",
             many()
         )
     );

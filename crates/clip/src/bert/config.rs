@@ -11,22 +11,22 @@ use crate::{
 pub(crate) struct BertConfig {
     pub(crate) kind: BertKind,
     pub(crate) encoder: EncoderConfig,
-    /// How many tokens there are.
+    /// The number of tokens.
     pub(crate) vocabulary: usize,
-    /// The most tokens a text can have.
+    /// The context length in tokens.
     pub(crate) context: usize,
 }
 
-/// Which of the two, as they call their weights and settings otherwise.
+/// Which of the two; their weights and settings have different names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BertKind {
-    /// With this many kinds of tokens, of which texts have the first alone.
+    /// With token type embeddings, of which texts use only the first.
     Bert { token_types: usize },
-    /// Without kinds of tokens.
+    /// Without token types.
     DistilBert,
 }
 
-/// The settings of either, under the names of either.
+/// The settings of BERT or DistilBERT, each under its own names.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct BertJson {
@@ -48,17 +48,17 @@ pub(crate) struct BertJson {
     is_decoder: Option<bool>,
 }
 
-/// The epsilon that DistilBERT's norms have, whatever the configuration says.
+/// The norms' epsilon in DistilBERT, which the configuration cannot change.
 const EPSILON: f64 = 1e-12;
 
 impl BertConfig {
-    /// From `config.json`, which says `model_type: bert`.
+    /// Reads a `config.json` with `model_type: bert`.
     pub(crate) fn bert(checkpoint: &Checkpoint) -> Result<Self> {
         let json: BertJson = checkpoint.require_json(CONFIG)?;
         json.bert(&settings(checkpoint), "")
     }
 
-    /// From `config.json`, which says `model_type: distilbert`.
+    /// Reads a `config.json` with `model_type: distilbert`.
     pub(crate) fn distilbert(checkpoint: &Checkpoint) -> Result<Self> {
         let json: BertJson = checkpoint.require_json(CONFIG)?;
         json.distilbert(&settings(checkpoint))
@@ -72,7 +72,7 @@ fn settings(checkpoint: &Checkpoint) -> Settings {
 }
 
 impl BertJson {
-    /// `section`, with a dot at its end, goes before the settings' names in errors.
+    /// Checks the settings. `section`, which ends in a dot, precedes their names in errors.
     pub(crate) fn bert(self, settings: &Settings, section: &str) -> Result<BertConfig> {
         let name = |setting: &str| format!("{section}{setting}");
         if let Some(type_) = self.position_embedding_type.filter(|it| it != "absolute") {

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// `tokenizer_config.json`, as far as only BERT's tokenizer has it.
+/// The settings in `tokenizer_config.json` that only BERT's tokenizer has.
 #[derive(Deserialize)]
 #[serde(default)]
 struct Settings {
@@ -34,24 +34,25 @@ impl Default for Settings {
     }
 }
 
-/// The classes that are built from the vocabulary, as transformers does since its version 5.
+/// Tokenizers that are rebuilt from their vocabulary, as in transformers 5.
 const CLASSES: [&str; 2] = ["BertTokenizer", "DistilBertTokenizer"];
 
-/// What sentence-transformers asks of a tokenizer beside its own files.
+/// Changes that sentence-transformers makes to a tokenizer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TokenizerWishes {
-    /// The most tokens of a text, instead of what `tokenizer_config.json` says.
+    /// The most tokens of a text, overriding `tokenizer_config.json`.
     pub(crate) limit: Option<usize>,
-    /// Texts in lower case, whatever the tokenizer does.
+    /// Whether to lower-case texts first.
     pub(crate) lowercase: bool,
 }
 
-/// The tokenizer of a BERT or DistilBERT, from `tokenizer.json` or `vocab.txt`. Texts are cut to `context` tokens or
-/// less; the token for the end is kept.
+/// Opens a BERT or DistilBERT tokenizer from `tokenizer.json` or `vocab.txt`. Texts are truncated to at most `context`
+/// tokens, including the end token.
 ///
-/// As transformers' [`BertTokenizer`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/bert/tokenization_bert.py)
-/// does since its version 5, only vocabulary and added tokens are taken from `tokenizer.json` and the rest from
-/// `tokenizer_config.json`, unless that names another class: then `tokenizer.json` is taken as it is.
+/// As in transformers 5's
+/// [`BertTokenizer`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/bert/tokenization_bert.py),
+/// `tokenizer.json` provides only vocabulary and added tokens, and `tokenizer_config.json` the settings. If the latter
+/// names another class, all of `tokenizer.json` applies.
 pub(crate) fn tokenizer(
     checkpoint: &Checkpoint,
     context: usize,
@@ -69,7 +70,7 @@ pub(crate) fn tokenizer(
     Tokenizer::new(inner.into_inner(), checkpoint, limit)
 }
 
-/// Whether the files that this needs are there.
+/// Checks that the tokenizer's files exist.
 pub(crate) fn check_tokenizer(checkpoint: &Checkpoint) -> Result<()> {
     let there = |name| checkpoint.file(name).is_some();
     if there(TOKENIZER) || there(WORD_PIECES) {
@@ -92,8 +93,7 @@ fn inner(checkpoint: &Checkpoint, config: &TokenizerConfig) -> Result<tokenizers
     }
 }
 
-/// Puts lower case before all that is done to a text, unless it is a step of its own already, as
-/// sentence-transformers does for `do_lower_case`.
+/// Inserts lower-casing as the first step unless it exists, as sentence-transformers does for `do_lower_case`.
 fn lowercase(tokenizer: &mut tokenizers::Tokenizer) -> tokenizers::Result<()> {
     let mut steps = match tokenizer.get_normalizer().cloned() {
         None => Vec::new(),
@@ -179,7 +179,7 @@ fn build(
     Ok(tokenizer)
 }
 
-/// `vocab.txt`: a token a line, whose number, from 0, is its id.
+/// Reads `vocab.txt`: one token a line; its id is the line's index from 0.
 fn lines(checkpoint: &Checkpoint) -> Result<Vocab> {
     let text = std::str::from_utf8(checkpoint.require(WORD_PIECES)?);
     let text = text.map_err(|error| unusable(checkpoint, WORD_PIECES)(error.into()))?;

@@ -10,17 +10,17 @@ use crate::{
     post_norm::PostNormLayer,
 };
 
-/// The transformer: tokens to a vector for each of them.
+/// The transformer: a vector for each token.
 pub(crate) struct BertTransformer {
     words: Embedding,
-    /// (context, width), that of the first kind of tokens added where there are kinds.
+    /// (context, width); for BERT, the first token type's embedding is added.
     positions: Tensor,
     norm: LayerNorm,
     layers: Vec<PostNormLayer>,
     context: usize,
 }
 
-/// What a layer's parts are called.
+/// The names of a layer's weights.
 struct Names {
     layers: &'static str,
     query: &'static str,
@@ -87,8 +87,8 @@ impl BertTransformer {
         })
     }
 
-    /// Texts as token ids, every one at its own length → (texts, …), what `pool` makes of all their tokens, (tokens,
-    /// width), and their lengths.
+    /// Token ids of texts, without padding → (texts, …). `pool` gets all tokens, (tokens, width), and the texts'
+    /// lengths.
     pub(crate) fn forward(
         &self,
         texts: &[Vec<u32>],

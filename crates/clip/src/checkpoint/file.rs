@@ -8,10 +8,10 @@ use nn::Contents;
 
 use crate::{Error, Result};
 
-/// The largest of them known, a tokenizer of 250,000 tokens, has 17 MB.
+/// The largest known small file, a tokenizer with 250,000 tokens, has 17 MB.
 const SMALL_FILE_LIMIT: u64 = 64 << 20;
 
-/// Reads the small file at `path`; `None` when there is none.
+/// Reads the small file at `path`; `None` if it does not exist.
 pub(super) fn read(path: &Path) -> Result<Option<Contents>> {
     let Some((file, bytes)) = open(path)? else {
         return Ok(None);
@@ -33,7 +33,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Contents>> {
     Ok(Some(contents.into()))
 }
 
-/// Maps the file at `path` into memory; `None` when there is none.
+/// Maps the file at `path` into memory; `None` if it does not exist.
 pub(super) fn map(path: &Path) -> Result<Option<Contents>> {
     let Some((file, _)) = open(path)? else {
         return Ok(None);
@@ -45,7 +45,7 @@ pub(super) fn map(path: &Path) -> Result<Option<Contents>> {
     Ok(Some(contents))
 }
 
-/// Opens the file at `path` and tells its size in bytes; `None` when there is none.
+/// Opens the file at `path` and returns its size in bytes; `None` if it does not exist.
 fn open(path: &Path) -> Result<Option<(File, u64)>> {
     let failed = |source| Error::ReadFile {
         file: path.display().to_string(),

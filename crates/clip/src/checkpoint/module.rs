@@ -1,13 +1,13 @@
 use serde::Deserialize;
 
-/// The file that lists the modules of a checkpoint of sentence-transformers.
+/// The file that lists the modules of a sentence-transformers checkpoint.
 pub(crate) const MODULES: &str = "modules.json";
 
-/// A part of a checkpoint of sentence-transformers, as
-/// [`modules.json`](https://github.com/huggingface/sentence-transformers/blob/main/sentence_transformers/base/model.py) has it.
+/// A sentence-transformers module, as listed in
+/// [`modules.json`](https://github.com/huggingface/sentence-transformers/blob/main/sentence_transformers/base/model.py).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Module {
-    /// The folder of its files; empty where they lie beside `modules.json`.
+    /// The folder of its files; empty if they are beside `modules.json`.
     pub(crate) path: String,
     /// Its Python class.
     #[serde(rename = "type")]
@@ -15,12 +15,13 @@ pub(crate) struct Module {
 }
 
 impl Module {
-    /// Whether its folder is the directory itself or one in it. The path comes from a file: nothing outside is read.
+    /// Whether its folder is the directory itself or inside it. The path comes from a file, so it must not leave the
+    /// directory.
     pub(crate) fn is_inside(&self) -> bool {
         !self.path.contains(['/', '\\', '\0']) && self.path != "." && self.path != ".."
     }
 
-    /// The name of the file that its folder has as `name`.
+    /// The path of its file `name`.
     pub(crate) fn file(&self, name: &str) -> String {
         match self.path.as_str() {
             "" => name.to_owned(),
@@ -28,7 +29,7 @@ impl Module {
         }
     }
 
-    /// The class without where it lies, which changes from version to version; `None` for classes of others.
+    /// The class without its Python module, which differs between versions; `None` for third-party classes.
     pub(crate) fn kind(&self) -> Option<&str> {
         let class = self.class.strip_prefix("sentence_transformers.")?;
         class.rsplit('.').next()

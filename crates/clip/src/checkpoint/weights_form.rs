@@ -3,10 +3,10 @@ use std::collections::BTreeMap;
 use nn::WeightsFormat;
 use serde::Deserialize;
 
-/// The file that most models have.
+/// The weights file of most models.
 const WEIGHTS: &str = "model.safetensors";
 
-/// The forms that transformers keeps weights in, the preferred one first.
+/// The weights files of transformers, in order of preference.
 pub(super) const WEIGHTS_FORMS: [WeightsForm; 4] = [
     WeightsForm::Whole(WEIGHTS),
     WeightsForm::Sharded("model.safetensors.index.json"),
@@ -14,7 +14,7 @@ pub(super) const WEIGHTS_FORMS: [WeightsForm; 4] = [
     WeightsForm::Sharded("pytorch_model.bin.index.json"),
 ];
 
-/// Those of open_clip. Where its own names are there as well, the others can hold the vision tower alone.
+/// The weights files of open_clip. If its own names exist, the others may contain only the vision tower.
 pub(super) const OPEN_CLIP_WEIGHTS_FORMS: [WeightsForm; 4] = [
     WeightsForm::Whole("open_clip_model.safetensors"),
     WeightsForm::Whole("open_clip_pytorch_model.bin"),
@@ -22,15 +22,15 @@ pub(super) const OPEN_CLIP_WEIGHTS_FORMS: [WeightsForm; 4] = [
     WeightsForm::Whole("pytorch_model.bin"),
 ];
 
-/// Those of the modules of sentence-transformers behind the transformer.
+/// The weights files of sentence-transformers modules after the transformer.
 pub(super) const MODULE_WEIGHTS: [&str; 2] = [WEIGHTS, "pytorch_model.bin"];
 
-/// A form that weights are kept in.
+/// A layout of weights files.
 #[derive(Clone, Copy)]
 pub(super) enum WeightsForm {
     /// One file.
     Whole(&'static str),
-    /// Several, and this one that lists them.
+    /// Several files, listed in this index.
     Sharded(&'static str),
 }
 
@@ -42,7 +42,7 @@ impl WeightsForm {
     }
 }
 
-/// The format of the weights file called `name`: by its ending, as transformers and open_clip have it.
+/// The format of the weights file `name` by its extension, as in transformers and open_clip.
 pub(super) fn format(name: &str) -> WeightsFormat {
     if name.ends_with(".bin") {
         WeightsFormat::Pickle
@@ -51,7 +51,7 @@ pub(super) fn format(name: &str) -> WeightsFormat {
     }
 }
 
-/// The list of a sharded checkpoint's files.
+/// The index of a sharded checkpoint.
 #[derive(Deserialize)]
 pub(super) struct ShardIndex {
     /// The file of each tensor.

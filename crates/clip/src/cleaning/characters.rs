@@ -2,8 +2,8 @@
 
 use tokenizers::NormalizedString;
 
-/// What stands for `character` where that is another one, or several, or nothing; as ftfy's `fix_latin_ligatures`,
-/// `fix_character_width`, `uncurl_quotes` and `remove_control_chars`, one after another, have it.
+/// The replacement of `character`, which may be several characters or none; `None` if it stays. Combines ftfy's
+/// `fix_latin_ligatures`, `fix_character_width`, `uncurl_quotes` and `remove_control_chars` in this order.
 pub(super) fn replacement(character: char) -> Option<String> {
     if let Some(letters) = ligature(character) {
         return Some(letters.to_owned());
@@ -18,12 +18,12 @@ pub(super) fn replacement(character: char) -> Option<String> {
     }
 }
 
-/// Ligatures of Latin letters, and letters of two that Unicode has for older encodings.
+/// Splits Latin ligatures and Unicode's legacy digraphs.
 fn ligature(character: char) -> Option<&'static str> {
     Some(match character {
         'Ĳ' => "IJ",
         'ĳ' => "ij",
-        // Of which the first half is a quote, which is straightened as well.
+        // Its first half is a quote, which is straightened too.
         'ŉ' => "'n",
         'Ǆ' => "DŽ",
         'ǅ' => "Dž",
@@ -48,14 +48,14 @@ fn ligature(character: char) -> Option<&'static str> {
     })
 }
 
-/// A letter as wide as usual, in place of one as wide or narrow as those of East Asia.
+/// Replaces East Asian full-width and half-width forms by the usual ones.
 fn full_width(character: char) -> Option<String> {
     let mut usual = NormalizedString::from(character.to_string());
     usual.nfkc();
     Some(usual.get().to_owned()).filter(|usual| !usual.starts_with(character))
 }
 
-/// Characters that control devices, and leave no trace.
+/// Control characters that leave no visible trace.
 fn is_for_machines(character: char) -> bool {
     matches!(
         character,

@@ -1,15 +1,15 @@
-//! HTML entities, as Python's [`html.unescape`](https://docs.python.org/3/library/html.html#html.unescape) and ftfy's
-//! `unescape_html` resolve them.
+//! Resolves HTML entities like Python's [`html.unescape`](https://docs.python.org/3/library/html.html#html.unescape)
+//! and ftfy's `unescape_html`.
 
 use std::borrow::Cow;
 
 use encoding_rs::WINDOWS_1252;
 use htmlize::ENTITIES;
 
-/// The most characters of a name.
+/// The maximum length of a name.
 const LONGEST_NAME: usize = 32;
 
-/// `text` with every entity resolved, those without a semicolon too, by the longest name that fits.
+/// Resolves every entity in `text`. Without a semicolon, the longest matching name counts.
 pub(super) fn unescape(text: &str) -> Cow<'_, str> {
     replace(text, |rest| {
         if let Some(number) = Number::read(rest) {
@@ -24,7 +24,7 @@ pub(super) fn unescape(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// `text` with those entities resolved that end in a semicolon, and names in capitals of those in small letters.
+/// Resolves only entities that end in a semicolon. Names of lower-case letters also match in capitals.
 pub(super) fn unescape_strictly(text: &str) -> Cow<'_, str> {
     replace(text, |rest| {
         if let Some(number) = Number::read(rest) {
@@ -45,7 +45,7 @@ pub(super) fn unescape_strictly(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// What a name in capitals means, as in `&EACUTE;`, where nothing else is meant by its beginning, as in `&GTDOT;`.
+/// The meaning of a name in capitals, such as `&EACUTE;`, unless a prefix of it has another meaning, as in `&GTDOT;`.
 fn in_capitals(entity: &str) -> Option<String> {
     let is_capital = !entity.contains(|letter: char| letter.is_ascii_lowercase());
     let small = named(&entity.to_ascii_lowercase()).filter(|_| is_capital)?;
@@ -53,13 +53,13 @@ fn in_capitals(entity: &str) -> Option<String> {
     is_free.then(|| small.to_uppercase())
 }
 
-/// What `entity`, which begins with an ampersand, stands for.
+/// The meaning of `entity`, which begins with an ampersand.
 fn named(entity: &str) -> Option<String> {
     let characters = ENTITIES.get(entity.as_bytes())?;
     String::from_utf8(characters.to_vec()).ok()
 }
 
-/// The characters behind the ampersand that can be a name, semicolon included.
+/// The characters after the ampersand that can be a name, including the semicolon.
 fn name(rest: &str) -> &str {
     let ends = |letter: char| matches!(letter, '\t' | '\n' | '\u{c}' | ' ' | '<' | '&' | '#' | ';');
     let behind = &rest[1..];
@@ -70,12 +70,12 @@ fn name(rest: &str) -> &str {
     &behind[..end + semicolon]
 }
 
-/// A character by its number, as `&#65;` or `&#x41`.
+/// A numeric character reference, such as `&#65;` or `&#x41`.
 struct Number {
-    /// Bytes of all of it.
+    /// Its length in bytes.
     length: usize,
     digits: usize,
-    /// Beyond Unicode where it is too large.
+    /// The number; beyond Unicode if too large.
     value: u32,
 }
 
@@ -100,7 +100,7 @@ impl Number {
         })
     }
 
-    /// The character, or nothing where it is for machines.
+    /// The character, or nothing for control characters.
     fn resolved(&self) -> String {
         match self.value {
             0 => '\u{fffd}'.into(),
@@ -115,7 +115,8 @@ impl Number {
     }
 }
 
-/// `text` with what `resolve` makes of each ampersand and what follows: how many bytes it takes, and what stands for them.
+/// Replaces entities in `text`. `resolve` gets the text from an ampersand on, and returns the entity's length in bytes
+/// and its replacement.
 fn replace(text: &str, resolve: impl Fn(&str) -> Option<(usize, String)>) -> Cow<'_, str> {
     let (mut replaced, mut rest) = (String::new(), text);
     while let Some(place) = rest.find('&') {

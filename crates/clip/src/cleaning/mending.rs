@@ -1,4 +1,4 @@
-//! What ftfy's [`fix_text`](https://ftfy.readthedocs.io/en/latest/config.html) does with its defaults.
+//! Repairs text like ftfy's [`fix_text`](https://ftfy.readthedocs.io/en/latest/config.html) with its defaults.
 
 use std::borrow::Cow;
 
@@ -6,10 +6,10 @@ use tokenizers::NormalizedString;
 
 use super::{characters::replacement, entities, mojibake};
 
-/// How often a line is gone over, at most, until nothing changes: each time takes a layer of entities off.
+/// The most passes over a line; each removes one layer of entities. Usually, nothing changes after a few.
 const ROUNDS: usize = 64;
 
-/// `text` mended line by line. From the first line on that has a `<`, which looks like HTML, entities stay.
+/// Repairs `text` line by line. From the first line with a `<`, which looks like HTML, entities stay unresolved.
 pub(super) fn mend(text: &str) -> String {
     let mut is_html = false;
     let lines = text.split_inclusive('\n').map(|line| {
@@ -54,7 +54,7 @@ fn mend_once(line: &str, is_html: bool) -> String {
     composed.get().to_owned()
 }
 
-/// With one kind of line break, and without what colours a terminal's text.
+/// Unifies line breaks and removes terminal escape sequences.
 fn plain_lines(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
     let text = text.replace(['\r', '\u{2028}', '\u{2029}', '\u{85}'], "\n");

@@ -12,10 +12,10 @@ use crate::{
     config::{EncoderConfig, EncoderDefaults, EncoderJson, IMAGE_LIMIT, Settings},
 };
 
-/// What `config.json` says of both towers.
+/// The settings of both towers from `config.json`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ClipConfig {
-    /// Length of the vectors that both towers end in.
+    /// Length of the embeddings of both towers.
     pub(crate) projection: usize,
     pub(crate) text: TextConfig,
     pub(crate) vision: VisionConfig,
@@ -24,14 +24,14 @@ pub(crate) struct ClipConfig {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TextConfig {
     pub(crate) encoder: EncoderConfig,
-    /// How many tokens there are.
+    /// The number of tokens.
     pub(crate) vocabulary: usize,
-    /// The most tokens a text can have.
+    /// The context length in tokens.
     pub(crate) context: usize,
     pub(crate) pooling: TextPooling,
-    /// Whether a token sees only those before it, and itself.
+    /// Whether attention is causal: a token sees only itself and earlier tokens.
     pub(crate) causal: bool,
-    /// What every text is filled up with to `context` tokens, where these are seen or pooled.
+    /// The padding token, if padding to `context` tokens affects the result.
     pub(crate) padding: Option<u32>,
     pub(crate) projection: Projection,
 }
@@ -40,51 +40,50 @@ pub(crate) struct TextConfig {
 pub(crate) struct VisionConfig {
     pub(crate) encoder: EncoderConfig,
     pub(crate) channels: usize,
-    /// Width and height of the picture.
+    /// The picture's width and height in pixels.
     pub(crate) image: usize,
-    /// Width and height of a patch.
+    /// A patch's width and height in pixels.
     pub(crate) patch: usize,
-    /// Whether tokens are normed before the first layer.
+    /// Whether a norm precedes the first layer.
     pub(crate) first_norm: bool,
     pub(crate) pooling: VisionPooling,
     pub(crate) projection: Projection,
 }
 
-/// What stands for the picture.
+/// How the tokens become one vector.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum VisionPooling {
-    /// The class token, normed.
+    /// The class token after the norm.
     Class,
-    /// The average of the patches, each normed.
+    /// The mean of the patches after the norm.
     AverageOfNormed,
-    /// The average of the patches, normed.
+    /// The mean of the patches, then the norm.
     NormOfAverage,
 }
 
-/// Which token's vector stands for the text.
+/// The token whose vector represents the text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum TextPooling {
-    /// The one with the highest id, the first of several. OpenAI's configurations say `eos_token_id: 2`, which is
-    /// wrong and which transformers
-    /// [takes to mean this](https://github.com/huggingface/transformers/pull/24773).
+    /// The first token with the highest id. OpenAI's configurations have a wrong `eos_token_id` of 2, which
+    /// transformers [interprets this way](https://github.com/huggingface/transformers/pull/24773).
     HighestId,
-    /// The first with this id; the first of all when there is none.
+    /// The first token with this id, or the first of all if it does not occur.
     First(u32),
-    /// The first of all.
+    /// The first token.
     Beginning,
-    /// The last of all.
+    /// The last token.
     Last,
 }
 
 impl TextConfig {
-    /// Whether what follows a text's end changes the result.
+    /// Whether tokens after a text's end, such as padding, affect the result.
     pub(crate) fn is_read_whole(&self) -> bool {
         !self.causal || self.pooling == TextPooling::Last
     }
 }
 
 impl TextPooling {
-    /// The position of the token that stands for `tokens`.
+    /// The position of the token that represents the text.
     pub(crate) fn position(self, tokens: &[u32]) -> usize {
         let wanted = match self {
             Self::HighestId => tokens.iter().copied().max(),
@@ -100,7 +99,7 @@ impl TextPooling {
 }
 
 impl VisionConfig {
-    /// From the settings of `vision_config`.
+    /// Reads the settings of `vision_config`.
     pub(crate) fn new(
         settings: &Settings,
         encoder: EncoderConfig,
@@ -126,7 +125,7 @@ impl VisionConfig {
         Ok(config)
     }
 
-    /// Patches in a row, and rows of them.
+    /// The number of patches in a row, and of rows.
     pub(crate) fn grid(&self) -> usize {
         self.image / self.patch
     }
@@ -140,7 +139,7 @@ impl ClipConfig {
         })
     }
 
-    /// The same of a model whose text tower is of another kind: what is said of texts is CLIP's defaults.
+    /// Reads a model whose text tower is not CLIP's; the text settings are CLIP's defaults.
     pub(crate) fn for_pictures(checkpoint: &Checkpoint) -> Result<Self> {
         let json: PicturesJson = checkpoint.require_json(CONFIG)?;
         let json = ClipJson {
@@ -155,20 +154,20 @@ impl ClipConfig {
     }
 }
 
-/// The file as it is written. What is absent or `null` has a default; old configurations hold only what differs.
+/// The file's JSON. Absent and `null` values get defaults; old configurations contain only differences.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct ClipJson {
     projection_dim: Option<usize>,
     text_config: Option<TextJson>,
     vision_config: Option<VisionJson>,
-    // Files from before 2022-12 have these as well or instead. transformers completes them with the defaults and
-    // then lets them replace every value of `text_config` and `vision_config`.
+    // Files from before 2022-12 have these in addition or instead. transformers completes them with the defaults, then
+    // overrides every value of `text_config` and `vision_config` with them.
     text_config_dict: Option<TextJson>,
     vision_config_dict: Option<VisionJson>,
 }
 
-/// The part of the file that is of pictures.
+/// The part of the file about pictures.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct PicturesJson {

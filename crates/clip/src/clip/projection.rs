@@ -1,16 +1,16 @@
 use nn::{Linear, Result, Weights};
 
-/// What brings a tower's vector into the space of both.
+/// The projection of a tower's output to the embedding space.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Projection {
-    /// The vector stays as it is.
+    /// No projection.
     Nothing,
     Plain,
     Biased,
 }
 
 impl Projection {
-    /// From vectors of length `width` to those of length `dimension`, as `weights.weight` and `weights.bias`.
+    /// Reads `weights.weight` (dimension, width) and, with a bias, `weights.bias`.
     pub(crate) fn read(
         self,
         width: usize,

@@ -5,7 +5,7 @@ use nn::{Embedding, LayerNorm, Linear, Result, Sequences, Weights, positions, ra
 
 use crate::{clip::TextConfig, encoder::Encoder};
 
-/// CLIP's text transformer, as transformers' `CLIPTextModelWithProjection`.
+/// CLIP's text transformer, equal to transformers' `CLIPTextModelWithProjection`.
 pub(crate) struct TextTransformer {
     tokens: Embedding,
     /// (context, width)
@@ -17,7 +17,7 @@ pub(crate) struct TextTransformer {
 }
 
 impl TextTransformer {
-    /// A tower that ends in vectors of length `dimension`.
+    /// Reads a tower with embeddings of length `dimension`.
     pub(crate) fn new(text: &TextConfig, dimension: usize, weights: &Weights<'_>) -> Result<Self> {
         let width = text.encoder.width;
         let model = weights.below("text_model");
@@ -40,10 +40,10 @@ impl TextTransformer {
         })
     }
 
-    /// Texts as token ids → (texts, dimension).
+    /// Token ids of texts → (texts, dimension).
     ///
-    /// Where a token sees those before it alone, whatever follows the one that stands for the text is left out, padding
-    /// too, and every text is computed at its own length.
+    /// With causal attention, the tokens after the pooled one, including padding, are skipped, and every text is
+    /// computed at its own length.
     pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
         let texts = ragged::checked(texts, self.config.context)?.into_iter();
         let filled: Vec<Cow<'_, [u32]>> = texts.map(|tokens| self.fill(tokens)).collect();
@@ -51,7 +51,7 @@ impl TextTransformer {
         ragged::by_length(&needed, |sorted| self.forward_sorted(sorted))
     }
 
-    /// A text with its padding, where that counts.
+    /// A text with its padding, if that affects the result.
     fn fill<'a>(&self, tokens: &'a [u32]) -> Cow<'a, [u32]> {
         let TextConfig {
             context, padding, ..
@@ -66,7 +66,7 @@ impl TextTransformer {
         }
     }
 
-    /// As much of a text as changes the result.
+    /// The tokens that affect the result.
     fn needed<'a>(&self, tokens: &'a [u32]) -> &'a [u32] {
         if self.config.causal {
             &tokens[..=self.config.pooling.position(tokens)]
@@ -93,7 +93,7 @@ impl TextTransformer {
         }
     }
 
-    /// The row of every text's token that stands for it.
+    /// The row of the pooled token of every text.
     fn used_rows(&self, texts: &[&[u32]], device: &Device) -> Result<Tensor> {
         let rows = texts.iter().scan(0, |start, tokens| {
             let row = *start + self.config.pooling.position(tokens);

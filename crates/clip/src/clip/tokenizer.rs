@@ -18,28 +18,27 @@ use crate::{
     },
 };
 
-/// Words in CLIP's vocabulary are cut out of a text by this.
+/// Splits a text into words of CLIP's vocabulary.
 const WORDS: &str =
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
-/// The same in open_clip, whose texts may have capitals, and which knows other marks.
+/// Splits like open_clip, whose texts may have capitals, and which has other special tokens.
 const OPEN_CLIP_WORDS: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
-/// What the last letter of a word has behind it in the vocabulary.
+/// The suffix of a word's last letter in the vocabulary.
 const END_OF_WORD: &str = "</w>";
 
-/// Whose tokenizer over CLIP's vocabulary.
+/// The library whose tokenizer over CLIP's vocabulary is used.
 #[derive(Clone, Copy)]
 enum Library {
     Transformers,
     OpenClip,
 }
 
-/// The tokenizer of a CLIP model, from `tokenizer.json`, or from `vocab.json` and `merges.txt`.
+/// Opens a CLIP tokenizer from `tokenizer.json`, or from `vocab.json` and `merges.txt`.
 ///
-/// As transformers does since its version 5, only vocabulary, merges and added tokens are taken from
-/// `tokenizer.json`, unless `tokenizer_config.json` names another class than `CLIPTokenizer`. Texts are cut to
-/// `context` tokens, or to the `model_max_length` of `tokenizer_config.json` when that is less; the token for the
-/// end is kept.
+/// As in transformers 5, `tokenizer.json` provides only vocabulary, merges and added tokens, unless
+/// `tokenizer_config.json` names a class other than `CLIPTokenizer`. Texts are truncated, including the end token, to
+/// `context` tokens or the `model_max_length` of `tokenizer_config.json` if that is less.
 pub(crate) fn tokenizer(checkpoint: &Checkpoint, context: usize) -> Result<Tokenizer> {
     let config: TokenizerConfig = checkpoint.json(TOKENIZER_CONFIG)?.unwrap_or_default();
     let limit = config.limit(context);
@@ -50,17 +49,19 @@ pub(crate) fn tokenizer(checkpoint: &Checkpoint, context: usize) -> Result<Token
     Tokenizer::new(inner, checkpoint, limit)
 }
 
-/// open_clip's own
-/// [`SimpleTokenizer`](https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/tokenizer.py), for texts that
-/// have been cleaned, over the vocabulary of the same files. The marks for beginning and end, written out, are plain
-/// characters to it; its own, `<start_of_text>` and `<end_of_text>`, which nobody writes, are here as well.
+/// Opens open_clip's own
+/// [`SimpleTokenizer`](https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/tokenizer.py) over the
+/// vocabulary of the same files. It expects cleaned texts.
+///
+/// CLIP's beginning and end tokens, written out in a text, are plain characters to it. Its own, `<start_of_text>` and
+/// `<end_of_text>`, are recognised.
 pub(crate) fn simple_tokenizer(checkpoint: &Checkpoint, context: usize) -> Result<Tokenizer> {
     let config: TokenizerConfig = checkpoint.json(TOKENIZER_CONFIG)?.unwrap_or_default();
     let inner = inner(checkpoint, &config, Library::OpenClip)?;
     Tokenizer::new(inner, checkpoint, context)
 }
 
-/// Whether the files that this needs are there.
+/// Checks that the tokenizer's files exist.
 pub(crate) fn check_tokenizer(checkpoint: &Checkpoint) -> Result<()> {
     let there = |name| checkpoint.file(name).is_some();
     match (there(TOKENIZER), there(VOCABULARY), there(MERGES)) {
@@ -71,9 +72,9 @@ pub(crate) fn check_tokenizer(checkpoint: &Checkpoint) -> Result<()> {
     }
 }
 
-/// The steps of transformers'
-/// [`CLIPTokenizer`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/tokenization_clip.py),
-/// or those of open_clip.
+/// Builds transformers'
+/// [`CLIPTokenizer`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/tokenization_clip.py)
+/// or open_clip's tokenizer.
 fn inner(
     checkpoint: &Checkpoint,
     config: &TokenizerConfig,
@@ -164,8 +165,8 @@ mod tests {
     use super::*;
     use crate::cleaning::Cleaning;
 
-    /// Reads the tokenizer in `tests/fixtures/strings/{form}` and compares its ids with transformers', which are in
-    /// column `column` of `strings.jsonl`, or in column 1 when both forms have the same.
+    /// Compares the tokenizer in `tests/fixtures/strings/{form}` with transformers' ids in column `column` of
+    /// `strings.jsonl`, or in column 1 if both forms have the same.
     #[track_caller]
     fn case(form: &str, column: usize) {
         let strings = Path::new("tests/fixtures/strings");
@@ -198,7 +199,7 @@ mod tests {
         case("whole", 2);
     }
 
-    /// All but a few: text that both mend, each in its own way.
+    /// A few differ: texts that both repair, but not in the same way.
     #[test]
     fn ids_of_cleaned_texts_equal_open_clips() {
         let strings = Path::new("tests/fixtures/strings");
@@ -213,7 +214,7 @@ mod tests {
         let differs = |(text, ids): (String, Vec<u32>)| tokenizer.encode(&text).unwrap() != ids;
         let differences: Vec<bool> = rows.map(differs).collect();
         let count = |part: &[bool]| part.iter().filter(|differs| **differs).count();
-        // Awkward strings, HTML entities, and text that was spoilt on purpose.
+        // Difficult strings, HTML entities, and deliberately garbled text.
         let (awkward, rest) = differences.split_at(differences.len() - 1570);
         let (entities, spoilt) = rest.split_at(rest.len() - 1000);
         assert_eq!(rest.len(), 1570);

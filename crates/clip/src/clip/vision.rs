@@ -6,11 +6,11 @@ use crate::{
     encoder::Encoder,
 };
 
-/// CLIP's vision transformer ([Radford et al. 2021](https://arxiv.org/abs/2103.00020)), as transformers'
+/// CLIP's vision transformer ([Radford et al. 2021](https://arxiv.org/abs/2103.00020)), equal to transformers'
 /// `CLIPVisionModelWithProjection`.
 pub(crate) struct VisionTransformer {
     patches: PatchConvolution,
-    /// (1, 1, width): the token that ends up standing for the picture.
+    /// (1, 1, width): the class token.
     class: Tensor,
     /// (1, 1 + patches, width)
     positions: Tensor,
@@ -22,7 +22,7 @@ pub(crate) struct VisionTransformer {
 }
 
 impl VisionTransformer {
-    /// A tower that ends in vectors of length `dimension`.
+    /// Reads a tower with embeddings of length `dimension`.
     pub(crate) fn new(
         config: &VisionConfig,
         dimension: usize,
@@ -51,7 +51,7 @@ impl VisionTransformer {
             positions: embeddings
                 .tensor("position_embedding.weight", &[tokens, width])?
                 .unsqueeze(0)?,
-            // The spelling is the checkpoints'.
+            // Checkpoints misspell the name.
             first_norm: if config.first_norm {
                 Some(norm("pre_layrnorm")?)
             } else {

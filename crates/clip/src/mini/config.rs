@@ -1,4 +1,4 @@
-//! `config.json` of a `clipseek-mini` model; every setting has to be there.
+//! `config.json` of a `clipseek-mini` model; every setting is required.
 
 use serde::Deserialize;
 
@@ -6,7 +6,7 @@ use crate::{Checkpoint, Error, Result, checkpoint::CONFIG};
 
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct MiniConfig {
-    /// Length of the vectors that both towers end in.
+    /// Length of the embeddings of both towers.
     pub(crate) projection_dim: usize,
     pub(crate) vision_config: VisionConfig,
     pub(crate) text_config: TextConfig,
@@ -26,13 +26,13 @@ pub(crate) struct GroupConfig {
 
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct VisionConfig {
-    /// Width and height of the picture.
+    /// The picture's width and height in pixels.
     pub(crate) image_size: usize,
     pub(crate) stem: StemConfig,
     pub(crate) blocks: Vec<BlockConfig>,
-    /// The block whose output the head sees as well, from 0.
+    /// The index, from 0, of an earlier block whose output the head uses too.
     pub(crate) middle_block: usize,
-    /// Outputs of the last convolution.
+    /// Output channels of the last convolution.
     pub(crate) head_channels: usize,
     pub(crate) num_classes: usize,
     pub(crate) perceptron_size: usize,
@@ -49,7 +49,7 @@ pub(crate) struct StemConfig {
 pub(crate) struct BlockConfig {
     pub(crate) input_channels: usize,
     pub(crate) output_channels: usize,
-    /// How many times more channels there are inside the block.
+    /// The factor by which the block expands its channels.
     pub(crate) expansion: usize,
     pub(crate) kernel_size: usize,
     pub(crate) stride: usize,
@@ -64,7 +64,7 @@ pub(crate) struct TextConfig {
     pub(crate) intermediate_size: usize,
     pub(crate) layer_norm_eps: f64,
     pub(crate) max_position_embeddings: usize,
-    /// How many of the last layers the head sees, each as the mean of its tokens.
+    /// The number of last layers that the head uses, each as the mean over its tokens.
     pub(crate) mean_layers: usize,
     pub(crate) perceptron_size: usize,
 }
@@ -84,7 +84,7 @@ impl MiniConfig {
             (
                 "vision_config.middle_block",
                 vision.middle_block < blocks,
-                "the number of a block",
+                "the index of a block",
             ),
             (
                 "vision_config.blocks",

@@ -3,7 +3,7 @@ use nn::{Activation, Linear, Result, Then, Weights};
 
 use super::quantised;
 
-/// The end of each head: features scaled as they were in training, then one hidden layer.
+/// The end of each head: features standardised as in training, then one hidden layer.
 pub(super) struct Perceptron {
     scale: Tensor,
     shift: Tensor,

@@ -3,17 +3,16 @@ use nn::{Activation, Linear, Result, Then, Weights};
 
 use crate::mini::{config::MiniConfig, perceptron::Perceptron, quantised};
 
-/// Makes a vector of what EfficientNet sees.
+/// Computes an embedding from EfficientNet's features, as the sum of two parts.
 ///
-/// One part learned from captions: a perceptron over averages of two blocks and of the last convolution. The other
-/// part knows the names of objects: the probabilities of EfficientNet's classifier, each times the vector that the
-/// text tower gives its class.
+/// A perceptron over the mean features of two blocks and of the last convolution, trained on captions. And the class
+/// probabilities of EfficientNet's classifier, each times the text tower's embedding of the class's name.
 pub(super) struct PictureHead {
-    /// The last convolution, of 1 x 1.
+    /// The last 1 x 1 convolution.
     last: Linear,
     perceptron: Perceptron,
     classifier: Linear,
-    /// Without a bias.
+    /// The class vectors, without a bias.
     classes: Linear,
 }
 
@@ -37,7 +36,7 @@ impl PictureHead {
         })
     }
 
-    /// The outputs of the middle and of the last block, each (batch, rows, columns, channels) → (batch, projection).
+    /// The outputs of the middle and the last block, each (batch, rows, columns, channels) → (batch, projection).
     pub(super) fn forward(&self, middle: &Tensor, last: &Tensor) -> Result<Tensor> {
         let features = self
             .last
@@ -50,8 +49,8 @@ impl PictureHead {
     }
 }
 
-/// Of the pixels: (batch, rows, columns, channels) → (batch, channels). As products it is far quicker than candle's sum over a
-/// dimension but the last.
+/// The mean over all pixels: (batch, rows, columns, channels) → (batch, channels). A product is far faster than
+/// candle's sum over a dimension other than the last.
 fn mean(pictures: &Tensor) -> Result<Tensor> {
     let (batch, rows, columns, _) = pictures.dims4()?;
     let count = rows * columns;
@@ -61,7 +60,7 @@ fn mean(pictures: &Tensor) -> Result<Tensor> {
     Ok(Tensor::cat(&means, 0)?)
 }
 
-/// Of every row.
+/// Softmax of every row.
 fn softmax(rows: &Tensor) -> Result<Tensor> {
     let powers = rows.broadcast_sub(&rows.max_keepdim(1)?)?.exp()?;
     Ok(powers.broadcast_div(&powers.sum_keepdim(1)?)?)

@@ -1,10 +1,10 @@
-//! The two integer forms of the weights: int8 with a scale for each row, int4 with a scale for each group of columns.
+//! Quantised weights: int8 with a scale per row, and int4 with a scale per group of columns.
 
 use candle_core::{Device, Tensor};
 use half::f16;
 use nn::{Dtype, Error, Linear, Result, Weights};
 
-/// The matrix (outputs, inputs) whose rows are `weights.weight`, of int8, times `weights.scale`.
+/// Dequantises a matrix (outputs, inputs): the int8 `weights.weight` times `weights.scale` per row.
 pub(super) fn matrix(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Tensor> {
     let bytes = weights.bytes("weight", Dtype::I8, &[outputs, inputs])?;
     let scales = weights
@@ -23,20 +23,20 @@ pub(super) fn matrix(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Re
     )?)
 }
 
-/// A product with such a matrix, and with the bias `weights.bias`.
+/// A product with such a matrix and the bias `weights.bias`.
 pub(super) fn linear(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Linear> {
     leaves(inputs, outputs, weights)?.packed(weights)
 }
 
-/// As [`linear`], but not packed yet, as attention wants it.
+/// Like [`linear`], but not packed yet, as attention needs it.
 pub(super) fn leaves(inputs: usize, outputs: usize, weights: &Weights<'_>) -> Result<Linear> {
     let bias = weights.tensor("bias", &[outputs])?;
     Linear::from_tensors(matrix(inputs, outputs, weights)?, Some(bias))
 }
 
-/// A table of vectors in int4, of which only those looked up are computed.
+/// A table of int4 vectors, dequantised on lookup.
 pub(super) struct PackedEmbedding {
-    /// Two columns a byte, the lower half first; a half holds the value plus 8.
+    /// Two columns a byte, the lower half first; each half is the value plus 8.
     packed: Vec<u8>,
     /// One for each group of columns of each row.
     scales: Vec<f16>,
@@ -46,8 +46,8 @@ pub(super) struct PackedEmbedding {
 }
 
 impl PackedEmbedding {
-    /// `count` vectors of `width` numbers, as `weights.weight` (count, width / 2) and `weights.scale` (count,
-    /// width / group).
+    /// Reads `count` vectors of `width` numbers: `weights.weight` (count, width / 2) and `weights.scale` (count, width
+    /// / group).
     pub(super) fn new(
         count: usize,
         width: usize,
@@ -86,7 +86,7 @@ impl PackedEmbedding {
         )?)
     }
 
-    /// Adds the vector of `id` to `numbers`.
+    /// Appends the vector of `id` to `numbers`.
     fn unpack(&self, id: u32, numbers: &mut Vec<f32>) -> Result<()> {
         let vocabulary = self.packed.len() / (self.width / 2);
         let row = id as usize;

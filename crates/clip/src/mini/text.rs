@@ -11,10 +11,10 @@ use crate::{
 };
 
 /// MiniLM-L6 ([the reference](https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2)), a small BERT, and the
-/// head that makes a vector of its tokens.
+/// head that pools its tokens.
 pub(crate) struct TextTower {
     words: PackedEmbedding,
-    /// (context, width), the embedding of the only token type added.
+    /// (context, width), including the embedding of the only token type.
     positions: Tensor,
     norm: LayerNorm,
     layers: Vec<PostNormLayer>,
@@ -49,14 +49,14 @@ impl TextTower {
         })
     }
 
-    /// Texts as token ids, every one at its own length → (texts, projection).
+    /// Token ids of texts, without padding → (texts, projection).
     pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
         let texts = ragged::checked(texts, self.context)?;
         let pooled = ragged::by_length(&texts, |sorted| self.pool(sorted))?;
         self.perceptron.forward(&pooled)
     }
 
-    /// The means of every text's tokens behind each of the last layers: (texts, mean layers · width).
+    /// The means of every text's tokens after each of the last layers: (texts, mean layers · width).
     fn pool(&self, texts: &[&[u32]]) -> Result<Tensor> {
         let lengths = ragged::lengths(texts);
         let sequences = Sequences::open(lengths.clone());

@@ -11,18 +11,19 @@ use crate::mini::{
     quantised,
 };
 
-/// The most pixels of a picture that is computed together with others, as the weights take more of the cache than it.
+/// Feature maps of at most this many pixels are computed in batches, because the weights take more cache than they do.
 const FEW_PIXELS: usize = 14 * 14;
 
-/// EfficientNet-Lite0 ([the reference](https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite))
-/// up to its last grid of features, and the head that makes a vector of it.
+/// EfficientNet-Lite0 ([the
+/// reference](https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite)) up to its last feature
+/// map, and the head that makes an embedding of it.
 pub(crate) struct VisionTower {
-    /// The first convolution, where it is not the first block's.
+    /// The first convolution, unless it is fused with the first block.
     stem: Option<PlaneConvolution>,
     blocks: Vec<InvertedBottleneck>,
-    /// Those at the start whose pictures are large.
+    /// The number of first blocks with large feature maps.
     large_blocks: usize,
-    /// The block whose average output the head sees as well.
+    /// The block whose mean output the head uses too.
     middle_block: usize,
     head: PictureHead,
 }
@@ -68,7 +69,8 @@ impl VisionTower {
         self.forward_on(Threads::One, pixels)
     }
 
-    /// Each picture alone as long as it is large, so that it stays in the cache, then all together.
+    /// Computes each picture separately while its feature maps are large, so that they stay in the cache, then all
+    /// together.
     fn forward_on(&self, threads: Threads, pixels: &Tensor) -> Result<Tensor> {
         let (large, small) = self.blocks.split_at(self.large_blocks);
         let pictures = (0..pixels.dim(0)?).map(|index| {
@@ -94,7 +96,7 @@ impl VisionTower {
     }
 }
 
-/// How many blocks at the start, before the middle one, have large pictures as input.
+/// The number of blocks before the middle one whose input is large.
 fn large_blocks(config: &VisionConfig) -> usize {
     let mut side = config.image_size.div_ceil(config.stem.stride);
     let blocks = config.blocks.iter().take(config.middle_block);
@@ -106,7 +108,7 @@ fn large_blocks(config: &VisionConfig) -> usize {
     large.count()
 }
 
-/// Bytes of pixels with a scale for each place would lose too much: a picture's cosine to that of f32 falls from 0.9994 to 0.973.
+/// At least bf16: with int8 pixels, a picture's cosine to its f32 embedding falls from 0.9994 to 0.973.
 fn stem(config: &StemConfig, weights: &Weights<'_>) -> Result<PlaneConvolution> {
     let StemConfig {
         output_channels,

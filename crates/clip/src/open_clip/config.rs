@@ -6,22 +6,22 @@ use crate::{
     resnet::ResNetConfig,
 };
 
-/// Where the weights of a tower are.
+/// Maps a weight's name to its location in the file.
 pub(super) type Naming = fn(&str) -> Place;
 
-/// What `open_clip_config.json` says of the model.
+/// The model's settings from `open_clip_config.json`.
 #[derive(Debug)]
 pub(super) struct OpenClipConfig {
-    /// Length of the vectors that both towers end in.
+    /// Length of the embeddings of both towers.
     pub(super) dimension: usize,
     pub(super) vision: Vision,
     pub(super) text: TextConfig,
     pub(super) tokenizer: TokenizerConfig,
-    /// Whether every label has a probability of its own.
+    /// Whether labels have independent probabilities.
     pub(super) sigmoid: bool,
 }
 
-/// The kinds of vision tower.
+/// The kinds of vision towers.
 #[derive(Debug)]
 pub(super) enum Vision {
     Transformer {
@@ -29,15 +29,15 @@ pub(super) enum Vision {
         naming: Naming,
     },
     ResNet(ResNetConfig),
-    /// SigLIP's transformer, in timm.
+    /// SigLIP's transformer from timm.
     Siglip(VisionConfig),
 }
 
-/// What tokenizer makes token ids.
+/// The tokenizer.
 #[derive(Debug)]
 pub(super) struct TokenizerConfig {
     /// Whether it is one of transformers'; otherwise it is CLIP's.
     pub(super) of_transformers: bool,
-    /// What is done to a text first.
+    /// The cleaning of texts before tokenization.
     pub(super) cleaning: Cleaning,
 }

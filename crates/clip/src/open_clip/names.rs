@@ -1,10 +1,10 @@
-//! What open_clip and timm call the weights that transformers has for CLIP.
+//! Maps transformers' names of CLIP's weights to those of open_clip and timm.
 
 use nn::{Part, Place};
 
 use crate::clip::Projection;
 
-/// Names of one library for the parts of a transformer layer: (transformers', the other's).
+/// Names of a transformer layer's parts: (transformers', the other library's).
 type LayerNames = &'static [(&'static str, &'static str)];
 
 const OPEN_CLIP_LAYER: LayerNames = &[
@@ -28,7 +28,7 @@ const TIMM_LAYER: LayerNames = &[
     ("self_attn.qkv.", "attn.qkv."),
 ];
 
-/// The vision transformer of open_clip.
+/// open_clip's vision transformer.
 pub(super) fn vision(name: &str) -> Place {
     const NAMES: &[(&str, &str)] = &[
         ("embeddings.patch_embedding.", "visual.conv1."),
@@ -50,12 +50,12 @@ pub(super) fn vision(name: &str) -> Place {
     }
 }
 
-/// The vision transformer of timm, with open_clip's projection behind it.
+/// timm's vision transformer, followed by open_clip's projection.
 pub(super) fn trunk(name: &str) -> Place {
     in_trunk(name, "visual.head.proj.")
 }
 
-/// The vision transformer of timm, with its classes as projection.
+/// timm's vision transformer, with its classifier as projection.
 pub(super) fn trunk_with_head(name: &str) -> Place {
     in_trunk(name, "visual.trunk.head.")
 }
@@ -83,7 +83,7 @@ fn in_trunk(name: &str, projection: &'static str) -> Place {
     }
 }
 
-/// SigLIP's vision transformer of timm.
+/// timm's SigLIP vision transformer.
 pub(super) fn siglip_trunk(name: &str) -> Place {
     const NAMES: &[(&str, &str)] = &[
         ("probe", "latent"),
@@ -97,7 +97,7 @@ pub(super) fn siglip_trunk(name: &str) -> Place {
     }
 }
 
-/// The text transformer of open_clip, which lies `below` the name `text` or not.
+/// open_clip's text transformer, whose names are `below` the prefix `text` or not.
 pub(super) fn text(below: bool, projection: Projection) -> fn(&str) -> Place {
     match (below, projection == Projection::Biased) {
         (false, false) => |name| text_place(name, "", false),
@@ -125,7 +125,7 @@ fn text_place(name: &str, prefix: &str, biased: bool) -> Place {
             ),
             None => Place::whole(format!("{prefix}{}", renamed(rest, NAMES))),
         },
-        // With a bias it is a layer, whose rows are outputs; without, a matrix.
+        // With a bias it is a linear layer (outputs, inputs); without, a matrix (inputs, outputs).
         None if name == "text_projection.weight" && !biased => {
             transposed(&format!("{prefix}text_projection"))
         }
@@ -133,7 +133,7 @@ fn text_place(name: &str, prefix: &str, biased: bool) -> Place {
     }
 }
 
-/// The tensor of a layer, whose number and name are in `rest`.
+/// The tensor of a layer, whose index and name are in `rest`.
 fn layer(layers: &str, rest: &str, names: LayerNames) -> Place {
     let (number, name) = rest.split_once('.').unwrap_or((rest, ""));
     let thirds = [
@@ -158,7 +158,7 @@ fn layer(layers: &str, rest: &str, names: LayerNames) -> Place {
     }
 }
 
-/// `name` with the first beginning that is among `names` replaced.
+/// `name` with the first matching prefix in `names` replaced.
 fn renamed(name: &str, names: &[(&str, &str)]) -> String {
     let replaced = names.iter().find_map(|(beginning, replacement)| {
         let rest = name.strip_prefix(beginning)?;

@@ -1,5 +1,5 @@
-//! `preprocess_cfg`: how a picture becomes pixels, as open_clip's
-//! [`image_transform`](https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/transform.py) does it.
+//! `preprocess_cfg`: the picture preprocessing, equal to open_clip's
+//! [`image_transform`](https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/transform.py).
 
 use picture::{Filter, Size};
 use serde::Deserialize;
@@ -21,10 +21,10 @@ enum Colours {
     Each([f32; 3]),
 }
 
-/// Reads the steps to pictures of `image` x `image` pixels.
+/// Reads the preprocessing to pictures of `image` x `image` pixels.
 ///
-/// `size` counts for nothing, as in open_clip: the vision tower knows its own. What else is not known is passed over as
-/// it is there.
+/// As in open_clip, `size` has no effect, because the vision tower determines it, and other unknown settings are
+/// ignored.
 pub(super) fn read(checkpoint: &Checkpoint, image: usize) -> Result<Preprocessor> {
     let mut section = Section::of_file(checkpoint, "preprocess_cfg")?;
     if let Some(mode) = section.optional::<String>("mode")?
@@ -71,7 +71,7 @@ fn resize(section: &mut Section, size: Size) -> Result<Resize> {
 
 fn filter(section: &mut Section) -> Result<Filter> {
     match section.optional::<String>("interpolation")?.as_deref() {
-        // At random is for training; otherwise it means bicubic.
+        // `random` is for training; otherwise it means bicubic.
         None | Some("bicubic" | "random") => Ok(Filter::Bicubic),
         Some("bilinear") => Ok(Filter::Bilinear),
         Some(other) => {

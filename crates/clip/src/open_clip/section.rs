@@ -5,12 +5,12 @@ use serde_json::{Map, Value};
 
 use crate::{Checkpoint, Error, Result, checkpoint::OPEN_CLIP_CONFIG};
 
-/// The largest size that is believed: what is computed from several of them stays in range.
+/// The largest accepted size, so that products of several sizes do not overflow.
 const LARGEST: usize = 1 << 20;
 
-/// An object of `open_clip_config.json` whose settings are taken out one by one.
+/// An object in `open_clip_config.json` whose settings are taken out one by one.
 ///
-/// What nobody took is refused at the [`end`](Self::end): a setting that is not known may change the result.
+/// [`end`](Self::end) rejects the remaining ones, because an unknown setting may change the result.
 pub(super) struct Section {
     file: String,
     path: String,
@@ -18,7 +18,7 @@ pub(super) struct Section {
 }
 
 impl Section {
-    /// The object `name` at the top of the file.
+    /// The top-level object `name` of the file.
     pub(super) fn of_file(checkpoint: &Checkpoint, name: &str) -> Result<Self> {
         let mut file: Map<String, Value> = checkpoint.require_json(OPEN_CLIP_CONFIG)?;
         let mut section = Self {
@@ -32,7 +32,7 @@ impl Section {
         section.below(name)
     }
 
-    /// The object `name` in this one; an empty one where there is none.
+    /// The object `name` in this one; empty if absent.
     pub(super) fn below(&mut self, name: &str) -> Result<Self> {
         let settings = self.optional(name)?.unwrap_or_default();
         Ok(Self {
@@ -42,7 +42,7 @@ impl Section {
         })
     }
 
-    /// The setting `name`; `None` where there is none, or `null`.
+    /// The setting `name`; `None` if absent or `null`.
     pub(super) fn optional<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>> {
         match self.settings.remove(name) {
             None | Some(Value::Null) => Ok(None),
@@ -61,7 +61,7 @@ impl Section {
         }
     }
 
-    /// Whether the setting `name`, not taken yet, is there as `null`, which is not always its default.
+    /// Whether the setting `name`, not taken yet, is `null`, which is not always its default.
     pub(super) fn is_null(&self, name: &str) -> bool {
         self.settings.get(name).is_some_and(Value::is_null)
     }
@@ -74,7 +74,7 @@ impl Section {
         }
     }
 
-    /// `found`, where it can be a size.
+    /// Checks that `found` can be a size.
     pub(super) fn check_size(&self, name: &str, found: usize) -> Result<usize> {
         match found {
             1..=LARGEST => Ok(found),
@@ -82,7 +82,7 @@ impl Section {
         }
     }
 
-    /// `width` times the ratio called `name`, as open_clip rounds it.
+    /// `width` times the ratio `name`, rounded as in open_clip.
     pub(super) fn multiple(&mut self, name: &str, width: usize) -> Result<usize> {
         let ratio: f64 = self.optional(name)?.unwrap_or(4.0);
         let found = width as f64 * ratio;
@@ -93,44 +93,42 @@ impl Section {
         }
     }
 
-    /// A switch that is off where it is not there.
+    /// A switch, off by default.
     pub(super) fn flag(&mut self, name: &str) -> Result<bool> {
         Ok(self.optional(name)?.unwrap_or(false))
     }
 
-    /// Passes over settings that change nothing here, whatever they are.
+    /// Ignores settings that do not affect embeddings.
     pub(super) fn ignore(&mut self, names: &[&str]) {
         for name in names {
             self.settings.remove(*name);
         }
     }
 
-    /// Passes over switches that have to be off, or not there.
+    /// Checks that switches are off or absent.
     pub(super) fn off(&mut self, names: &[&str]) -> Result<()> {
         for name in names {
             let off = match self.settings.remove(*name) {
                 None | Some(Value::Null | Value::Bool(false)) => continue,
                 Some(value) => value,
             };
-            return Err(self.refuse(name, off, "it not to be set"));
+            return Err(self.refuse(name, off, "false"));
         }
         Ok(())
     }
 
-    /// Refuses what was not taken.
+    /// Rejects settings that were not taken.
     pub(super) fn end(mut self) -> Result<()> {
         self.settings.retain(|_, value| !value.is_null());
         match self.settings.iter().next() {
-            Some((name, value)) => Err(self.refuse(
-                name,
-                value,
-                "it not to be there, as a setting that is not known",
-            )),
+            Some((name, value)) => {
+                Err(self.refuse(name, value, "no such setting, because it is unknown"))
+            }
             None => Ok(()),
         }
     }
 
-    /// The error for a value that cannot be used.
+    /// The error for an unsupported value.
     pub(super) fn refuse(&self, name: &str, found: impl Display, expected: &str) -> Error {
         Error::setting(&self.file, &self.path(name), found, expected)
     }

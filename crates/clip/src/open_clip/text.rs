@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl EncoderConfig {
-    /// Switches for layers of other kinds.
+    /// Switches for unsupported kinds of layers.
     pub(super) const OPEN_CLIP_VARIANTS: [&str; 7] = [
         "block_type",
         "qk_norm",
@@ -36,7 +36,7 @@ pub(super) fn read(
     if section.flag("embed_cls")? {
         return Err(section.refuse("embed_cls", true, "no text tower of CoCa's, which has it"));
     }
-    // Of text towers of transformers', of CoCa's mask, and of a model in training.
+    // Settings for transformers' text towers, CoCa's mask, and training.
     section.ignore(&[
         "hf_model_pretrained",
         "hf_proj_type",
@@ -62,10 +62,10 @@ pub(super) fn read(
         projection: projection(&mut section, width, dimension)?,
     };
     if config.is_read_whole() && !tokenizer.of_transformers {
-        // open_clip's tokenizer fills up with 0; those of transformers do so by themselves, each with its own token.
+        // open_clip's tokenizer pads with 0; those of transformers pad with their own tokens.
         config.padding = Some(0);
     }
-    // Both norms of a text have the same effect, as one token alone is pooled.
+    // The order does not matter, because only one token is pooled.
     section.ignore(&["final_ln_after_pool"]);
     section.end()?;
     Ok((config, tokenizer))
@@ -142,14 +142,14 @@ fn projection(section: &mut Section, width: usize, dimension: usize) -> Result<P
     }
 }
 
-/// How open_clip cleans a text before its tokenizer sees it.
+/// Settings of the cleaning before tokenization.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct TokenizerSettings {
     clean: Option<String>,
 }
 
-/// Memory is taken by this number.
+/// Bounded, because it determines memory.
 fn context(section: &mut Section) -> Result<usize> {
     let context = section.size("context_length", Some(77))?;
     match context {

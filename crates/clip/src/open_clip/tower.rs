@@ -11,7 +11,7 @@ use crate::{
     siglip,
 };
 
-/// The vision tower, of one of the kinds that open_clip has.
+/// One of open_clip's kinds of vision towers.
 pub(crate) enum VisionTower {
     Transformer(VisionTransformer),
     ResNet(ResNet),

@@ -7,8 +7,8 @@ use crate::{
     open_clip::{config::Vision, names, section::Section},
 };
 
-/// The sizes of timm's vision transformers that are CLIP's, by the word in their names
-/// ([the reference](https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/vision_transformer.py)).
+/// The sizes of timm's CLIP vision transformers, by the word in their names ([the
+/// reference](https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/vision_transformer.py)).
 const SIZES: &[Sizes] = &[
     Sizes::new("xsmall", 256, 10, 4, 4.0),
     Sizes::new("medium", 512, 12, 8, 4.0),
@@ -22,7 +22,7 @@ const SIZES: &[Sizes] = &[
     Sizes::new("pico", 24, 2, 3, 4.0),
 ];
 
-/// Those that are SigLIP's.
+/// The sizes of timm's SigLIP vision transformers.
 const SIGLIP_SIZES: &[Sizes] = &[
     Sizes::new("base", 768, 12, 12, 4.0),
     Sizes::new("large", 1024, 24, 16, 4.0),
@@ -32,7 +32,7 @@ const SIGLIP_SIZES: &[Sizes] = &[
     Sizes::new("pico", 24, 2, 3, 4.0),
 ];
 
-/// How the names begin of those whose GELU is the one by a hyperbolic tangent.
+/// Prefixes of the names of models with the tanh approximation of GELU.
 const SIGLIP_TANH: [&str; 4] = [
     "vit_base_patch32_siglip_",
     "vit_large_patch16_siglip_512",
@@ -66,20 +66,20 @@ impl Sizes {
     }
 }
 
-/// Reads the settings of a vision tower of timm's that is called `name`.
+/// Reads the settings of timm's vision tower `name`.
 pub(super) fn read(
     section: &mut Section,
     name: &str,
     image: usize,
     dimension: usize,
 ) -> Result<Vision> {
-    // open_clip takes all of these from the name.
+    // open_clip derives all of these from the name.
     section.ignore(&["layers", "width", "head_width", "mlp_ratio", "patch_size"]);
     if let Some(trunk) = Trunk::named(name, "_clip_", SIZES) {
         return clip(section, &trunk.sizes(section, image, 1e-5)?, dimension);
     }
     if let Some(trunk) = Trunk::named(name, "_siglip_", SIGLIP_SIZES) {
-        // timm's own default, which SigLIP was trained with.
+        // timm's default epsilon, with which SigLIP was trained.
         let sizes = trunk.sizes(section, image, 1e-6)?;
         return siglip(section, sizes, dimension);
     }
@@ -123,7 +123,7 @@ fn siglip(section: &mut Section, sizes: VisionConfig, dimension: usize) -> Resul
     Ok(Vision::Siglip(sizes))
 }
 
-/// What a name of timm's says.
+/// The parts of a name in timm.
 struct Trunk {
     sizes: &'static Sizes,
     patch: usize,
@@ -131,8 +131,8 @@ struct Trunk {
 }
 
 impl Trunk {
-    /// `vit_base_patch16_clip_224`, `vit_base_patch16_clip_quickgelu_224` or `vit_base_patch16_siglip_224`, by what is in
-    /// the middle.
+    /// Parses `vit_base_patch16_clip_224`, `vit_base_patch16_clip_quickgelu_224` or `vit_base_patch16_siglip_224`;
+    /// `family` is the word in the middle.
     fn named(name: &str, family: &str, sizes: &'static [Sizes]) -> Option<Self> {
         let (word, rest) = name.strip_prefix("vit_")?.split_once("_patch")?;
         let (patch, rest) = rest.split_once(family)?;
@@ -186,7 +186,7 @@ impl Trunk {
     }
 }
 
-/// And whether it is a layer of open_clip's own, behind the trunk. `null` is the trunk's own.
+/// The projection, and whether it is open_clip's own layer after the trunk. `null` means the trunk's own.
 fn projection(section: &mut Section, width: usize, dimension: usize) -> Result<(Projection, bool)> {
     let bias = section.flag("timm_proj_bias")?;
     let is_null = section.is_null("timm_proj");
@@ -208,7 +208,7 @@ fn projection(section: &mut Section, width: usize, dimension: usize) -> Result<(
     }
 }
 
-/// `null` is the trunk's own, which is by its class token.
+/// `null` means the trunk's own pooling, which uses the class token.
 fn pooling(section: &mut Section, linear: bool) -> Result<VisionPooling> {
     let is_null = section.is_null("timm_pool");
     let pooling: Option<String> = section.optional("timm_pool")?;

@@ -10,7 +10,7 @@ use crate::{
 
 /// Reads `vision_cfg`.
 pub(super) fn read(mut section: Section, dimension: usize, quick_gelu: bool) -> Result<Vision> {
-    // What is for training.
+    // Settings for training.
     section.ignore(&[
         "patch_dropout",
         "timm_model_pretrained",
@@ -50,7 +50,7 @@ enum Image {
 
 fn image(section: &mut Section) -> Result<usize> {
     let check = |section: &Section, size| match section.check_size("image_size", size)? {
-        // Memory is taken by this number.
+        // Bounded, because it determines memory.
         size @ ..=IMAGE_LIMIT => Ok(size),
         size => Err(section.refuse("image_size", size, &format!("at most {IMAGE_LIMIT}"))),
     };
@@ -79,7 +79,7 @@ fn transformer(
     if heads == 0 || !width.is_multiple_of(heads) {
         return Err(section.refuse("head_width", head, "a width that divides `width`"));
     }
-    // Saved with the weights, however they were made.
+    // The embedding is saved with the weights, regardless of its kind.
     if let Some(kind) = section.optional::<String>("pos_embed_type")?
         && !["learnable", "sin_cos_2d"].contains(&kind.as_str())
     {
@@ -117,7 +117,7 @@ fn pooling(section: &mut Section) -> Result<VisionPooling> {
 }
 
 fn resnet(section: &mut Section, layers: [usize; 4], image: usize) -> Result<ResNetConfig> {
-    // open_clip passes these over as well.
+    // open_clip ignores these too.
     section.ignore(&[
         "patch_size",
         "mlp_ratio",

@@ -3,9 +3,9 @@ use nn::{Attention, Linear, Result, Sequences, Then, Weights};
 
 use super::config::ResNetConfig;
 
-/// What the average of all places makes of them by attention.
+/// Attention pooling: the mean of all pixels is the query.
 pub(super) struct AttentionPool {
-    /// (1, 1 + places, features)
+    /// (1, 1 + pixels, features)
     positions: Tensor,
     attention: Attention,
 }

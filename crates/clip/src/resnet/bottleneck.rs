@@ -3,20 +3,20 @@ use nn::{Finish, PaddedConvolution, Result, Weights, average_pool};
 
 use super::normed_convolution;
 
-/// Fewer channels, a convolution over 3 x 3 pixels, and more channels again, added to what came in
-/// ([He et al. 2015](https://arxiv.org/abs/1512.03385)).
+/// A residual bottleneck ([He et al. 2015](https://arxiv.org/abs/1512.03385)): fewer channels, a 3 x 3 convolution,
+/// more channels, and the sum with the input.
 pub(super) struct Bottleneck {
     narrow: PaddedConvolution,
     middle: PaddedConvolution,
     widen: PaddedConvolution,
-    /// What brings that which came in to the shape of the result, where it has another.
+    /// Projects the input to the output's shape if they differ.
     shortcut: Option<PaddedConvolution>,
-    /// Whether the result has half the width and height.
+    /// Whether the output has half the width and height.
     smaller: bool,
 }
 
 impl Bottleneck {
-    /// How many times the inner channels there are at the end.
+    /// The ratio of output channels to inner channels.
     pub(super) const EXPANSION: usize = 4;
 
     pub(super) fn new(
@@ -40,7 +40,7 @@ impl Bottleneck {
         })
     }
 
-    /// (batch, height, width, inputs) → the same, or half of height and width, with the outputs.
+    /// (batch, height, width, inputs) → (batch, height, width, outputs), or half of height and width.
     pub(super) fn forward(&self, input: &Tensor) -> Result<Tensor> {
         let shrink = |picture: &Tensor| {
             if self.smaller {

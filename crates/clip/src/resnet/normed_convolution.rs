@@ -1,14 +1,14 @@
 use candle_core::Tensor;
 use nn::{PaddedConvolution, Result, Weights};
 
-/// PyTorch's default, which open_clip keeps.
+/// PyTorch's default, which open_clip uses.
 const EPSILON: f64 = 1e-5;
 
-/// The convolution `convolution`, of [inputs, outputs, size], with the batch norm `norm` that follows it
-/// ([Ioffe and Szegedy 2015](https://arxiv.org/abs/1502.03167)).
+/// Reads `convolution`, of [inputs, outputs, size], and folds in the batch norm `norm` that follows it ([Ioffe and
+/// Szegedy 2015](https://arxiv.org/abs/1502.03167)).
 ///
-/// Once trained, the norm is a factor and a summand for each channel, which go into the convolution's weights and bias
-/// here. They are computed in f64, so that each number is rounded once.
+/// After training, the norm is a factor and a summand per channel. They are folded in f64, so that each number is
+/// rounded once.
 pub(super) fn read(
     weights: &Weights<'_>,
     convolution: &str,

@@ -12,24 +12,24 @@ use crate::{
     },
 };
 
-/// What the files of a checkpoint of sentence-transformers say.
+/// The settings from the files of a sentence-transformers checkpoint.
 pub(crate) struct SentenceConfig {
     pub(crate) transformer: BertConfig,
     pub(crate) tokenizer: TokenizerWishes,
     pub(crate) pooling: Vec<Pooling>,
     pub(crate) steps: Vec<Step>,
-    /// Length of the vectors behind the last step.
+    /// Length of the embeddings after the last step.
     pub(crate) dimension: usize,
 }
 
-/// What is done to a pooled vector.
+/// A step after pooling.
 pub(crate) enum Step {
     Dense(DenseConfig),
-    /// To unit length.
+    /// Scales to unit length.
     Normalize,
 }
 
-/// The file that is beside the transformer's `config.json`.
+/// The settings file beside the transformer's `config.json`.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct SentenceJson {
@@ -37,11 +37,11 @@ struct SentenceJson {
     do_lower_case: Option<bool>,
 }
 
-/// The modules that there can be, for errors.
+/// The supported modules, for error messages.
 const KINDS: &str = "`Transformer`, then `Pooling`, then any of `Dense` and `Normalize`";
 
 impl SentenceConfig {
-    /// From `modules.json` and what it lists, around `transformer`.
+    /// Reads `modules.json` and the modules' files, around `transformer`.
     pub(crate) fn read(checkpoint: &Checkpoint, transformer: BertConfig) -> Result<Self> {
         refuse_prompts(checkpoint)?;
         let (pooling, steps) = match checkpoint.modules() {
@@ -81,7 +81,7 @@ impl SentenceConfig {
         })
     }
 
-    /// The most tokens of a text that are read.
+    /// The context length in tokens.
     pub(crate) fn context(&self) -> usize {
         let limit = self.tokenizer.limit.unwrap_or(usize::MAX);
         limit.min(self.transformer.context)
@@ -108,8 +108,8 @@ fn module_config<T: serde::de::DeserializeOwned>(
     module: &Module,
 ) -> Result<T> {
     if module.path.is_empty() {
-        // Its file would be the transformer's.
-        let expected = "the name of a folder";
+        // In the root folder, its file would be the transformer's.
+        let expected = "the name of a subfolder";
         return Err(Error::setting(
             &checkpoint.place(MODULES),
             "path",

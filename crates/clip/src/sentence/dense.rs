@@ -4,16 +4,16 @@ use serde::Deserialize;
 
 use crate::{Result, config::Settings};
 
-/// What `config.json` says of a product with a learned matrix, as sentence-transformers'
+/// The settings of a linear layer, equal to sentence-transformers'
 /// [`Dense`](https://github.com/huggingface/sentence-transformers/blob/main/sentence_transformers/base/modules/dense.py).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DenseConfig {
-    /// The folder, which its weights' names begin with.
+    /// The folder, the prefix of its weights' names.
     pub(crate) folder: String,
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
     bias: bool,
-    /// Whether a hyperbolic tangent follows.
+    /// Whether a tanh follows.
     tanh: bool,
 }
 
@@ -29,11 +29,11 @@ pub(crate) struct DenseJson {
     use_residual: Option<bool>,
 }
 
-/// What the pooled vector is called among the modules.
+/// The modules' name for the pooled vector.
 const VECTOR: &str = "sentence_embedding";
 
 impl DenseJson {
-    /// Of the module in `folder`, which gets vectors of length `inputs`.
+    /// The settings of the module in `folder`, which gets vectors of length `inputs`.
     pub(crate) fn resolve(
         self,
         settings: &Settings,
@@ -84,7 +84,7 @@ fn is_tanh(class: Option<&str>, settings: &Settings) -> Result<bool> {
     }
 }
 
-/// The product, and the tangent behind it.
+/// The linear layer and its activation.
 pub(crate) struct Dense {
     linear: Linear,
     tanh: bool,

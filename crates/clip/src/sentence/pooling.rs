@@ -4,26 +4,26 @@ use serde::Deserialize;
 
 use crate::{Result, config::Settings};
 
-/// How the vectors of a text's tokens become one, as sentence-transformers'
+/// How the vectors of a text's tokens are pooled, equal to sentence-transformers'
 /// [`Pooling`](https://github.com/huggingface/sentence-transformers/blob/main/sentence_transformers/sentence_transformer/modules/pooling.py).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pooling {
-    /// The first token's.
+    /// The first token.
     Class,
-    /// The highest number in each place.
+    /// The maximum of each dimension.
     Maximum,
     Mean,
-    /// The sum over the root of the count.
+    /// The sum divided by the square root of the number of tokens.
     MeanOverRoot,
-    /// Tokens count for more the further back they are: 1, 2, 3, …
+    /// The mean with the weights 1, 2, 3, …
     Weighted,
-    /// The last token's.
+    /// The last token.
     Last,
 }
 
 impl Pooling {
-    /// The modes in the order in which they are put together, with their name and that of the setting that older files
-    /// have for each.
+    /// The modes in the order of concatenation, with their names and the names of the corresponding settings in older
+    /// files.
     const NAMES: [(&'static str, &'static str, Self); 6] = [
         ("cls", "pooling_mode_cls_token", Self::Class),
         ("max", "pooling_mode_max_tokens", Self::Maximum),
@@ -41,7 +41,7 @@ impl Pooling {
         ("lasttoken", "pooling_mode_lasttoken", Self::Last),
     ];
 
-    /// A vector a text of its tokens': (tokens, width) → (texts, width).
+    /// Pools every text: (tokens, width) → (texts, width).
     pub(crate) fn forward(self, hidden: &Tensor, lengths: &[usize]) -> nn::Result<Tensor> {
         ragged::pool(hidden, lengths, |tokens| self.pool(tokens))
     }
@@ -65,7 +65,7 @@ impl Pooling {
     }
 }
 
-/// `config.json` of the module: a setting for each mode in older files, the modes themselves in newer ones.
+/// `config.json` of the module: older files have a setting for each mode, newer ones a list of modes.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct PoolingJson {
@@ -82,7 +82,7 @@ enum Modes {
 }
 
 impl PoolingJson {
-    /// At least one mode.
+    /// Returns at least one mode.
     pub(crate) fn resolve(self, settings: &Settings) -> Result<Vec<Pooling>> {
         let modes = match self.pooling_mode {
             None => self.older(settings)?,
@@ -114,10 +114,11 @@ impl PoolingJson {
         let modes = Pooling::NAMES.iter();
         let modes = modes.filter(|(_, setting, _)| chosen.iter().any(|name| name == setting));
         let modes: Vec<Pooling> = modes.map(|(_, _, mode)| *mode).collect();
-        match modes.is_empty() {
-            // sentence-transformers takes the mean where a file says nothing.
-            true => Ok(vec![Pooling::Mean]),
-            false => Ok(modes),
+        if modes.is_empty() {
+            // sentence-transformers' default.
+            Ok(vec![Pooling::Mean])
+        } else {
+            Ok(modes)
         }
     }
 }
@@ -151,7 +152,7 @@ mod tests {
         })
     }
 
-    /// The hidden vectors 1, 2 and 4, and 8, of a text of three tokens and one of one.
+    /// Pools hidden vectors 1, 2 and 4 of a text of three tokens, and 8 of a text of one.
     #[track_caller]
     fn case(pooling: Pooling, expected: [f32; 2]) {
         let hidden = Tensor::new(&[[1.0_f32], [2.0], [4.0], [8.0]], &Device::Cpu).unwrap();

@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// The transformer, pooling, and what is done to the pooled vectors.
+/// A transformer, pooling, and the steps after it.
 pub(crate) struct SentenceTower {
     transformer: BertTransformer,
     pooling: Vec<Pooling>,
@@ -34,7 +34,7 @@ impl SentenceTower {
         })
     }
 
-    /// Texts as token ids, every one at its own length → (texts, dimension).
+    /// Token ids of texts, without padding → (texts, dimension).
     pub(crate) fn forward(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
         let mut vectors = self.transformer.forward(texts, |hidden, lengths| {
             let pooled = self.pooling.iter().map(|it| it.forward(hidden, lengths));
@@ -50,7 +50,7 @@ impl SentenceTower {
     }
 }
 
-/// A model that was saved with a head, as for training on masked words, has the transformer's name before its weights'.
+/// Handles models saved with a head, such as for masked language modelling: the transformer's weights have a prefix.
 fn below_prefix<'a>(kind: BertKind, weights: &Weights<'a>) -> Weights<'a> {
     let prefix = match kind {
         BertKind::Bert { .. } => "bert",
@@ -79,8 +79,8 @@ mod tests {
     use super::*;
     use crate::{Checkpoint, bert::BertConfig};
 
-    /// Vectors of any length, as sentence-transformers gives them: unit vectors, which the integration tests compare,
-    /// would hide a wrong factor.
+    /// Compares unscaled vectors with sentence-transformers'. The integration tests compare unit vectors, which would
+    /// hide a wrong factor.
     #[test]
     fn vectors_before_scaling_equal_sentence_transformers() {
         let directory = Path::new("tests/fixtures/multilingual/distilbert");

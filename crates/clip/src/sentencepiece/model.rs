@@ -7,16 +7,16 @@ use super::{
     wire::fields,
 };
 
-/// A model of type unigram, as a file `spiece.model` holds it.
+/// A unigram model from a `spiece.model`.
 pub(crate) struct SentencePiece {
     normalizer: Normalizer,
     unigram: Unigram,
     unknown: u32,
-    /// The ids of the 256 bytes, where what is unknown is taken apart into them.
+    /// The ids of the 256 bytes, if unknown characters are split into bytes.
     bytes: Option<Vec<u32>>,
 }
 
-/// What matters of the settings that the model was trained with.
+/// The relevant settings of the training.
 #[derive(Default)]
 struct Training {
     space_behind: bool,
@@ -53,7 +53,7 @@ impl SentencePiece {
     ) -> Result<Self> {
         let mut unknown = kind_ids(&pieces, PieceKind::Unknown);
         let (Some(first), None) = (unknown.next(), unknown.next()) else {
-            return Err("there is not exactly one piece for what is unknown".into());
+            return Err("expected exactly one unknown piece".into());
         };
         drop(unknown);
         Ok(Self {
@@ -67,17 +67,17 @@ impl SentencePiece {
         })
     }
 
-    /// Puts no space before texts any more.
+    /// Stops inserting a space before texts.
     pub(crate) fn drop_leading_space(&mut self) {
         self.normalizer.drop_leading_space();
     }
 
-    /// The id of the piece `text`, of whatever kind.
+    /// The id of the piece `text`, of any kind.
     pub(crate) fn id(&self, text: &str) -> Option<u32> {
         self.unigram.id(text)
     }
 
-    /// The ids of `text`: what is unknown between known pieces is one id, or one for each of its bytes.
+    /// The ids of `text`. An unknown sequence becomes one id, or one for each of its bytes.
     pub(crate) fn encode(&self, text: &str) -> Vec<u32> {
         let text = self.normalizer.apply(text);
         let mut ids = Vec::new();
@@ -85,7 +85,7 @@ impl SentencePiece {
             match &self.bytes {
                 _ if id != self.unknown => ids.push(id),
                 Some(bytes) => ids.extend(text[range].bytes().map(|byte| bytes[byte as usize])),
-                // The library gives what is unknown as text, which may happen to be a piece.
+                // The library returns an unknown sequence as text, which may be equal to a piece.
                 None => ids.push(self.id(&text[range]).unwrap_or(self.unknown)),
             }
         }
@@ -112,7 +112,7 @@ fn byte_ids(pieces: &[Piece]) -> Result<Vec<u32>> {
         }
     }
     let ids: Option<Vec<u32>> = ids.into_iter().collect();
-    ids.ok_or_else(|| "there is not a piece for every byte".into())
+    ids.ok_or_else(|| "a byte piece is missing".into())
 }
 
 fn parse_piece(message: &[u8]) -> Result<Piece> {
@@ -201,14 +201,14 @@ mod tests {
     #[test]
     fn what_makes_no_model_is_refused() {
         let unknown = piece("<unk>", 2);
-        refused(b"", "there is not exactly one piece for what is unknown");
+        refused(b"", "expected exactly one unknown piece");
         refused(
             &[unknown.clone(), unknown.clone()].concat(),
-            "there is not exactly one piece for what is unknown",
+            "expected exactly one unknown piece",
         );
         refused(
             &[unknown.clone(), piece("a", 1), piece("a", 1)].concat(),
-            "the piece `a` is there twice",
+            "duplicate piece `a`",
         );
         refused(
             &[unknown.clone(), piece("a", 9)].concat(),
@@ -220,12 +220,12 @@ mod tests {
         );
         refused(
             &[unknown.clone(), message(2, &[0x98, 2, 1])].concat(),
-            "there is not a piece for every byte",
+            "a byte piece is missing",
         );
         refused(&unknown[..5], "the file ends in the middle of a field");
         refused(
             &[unknown, message(3, &message(2, &[9, 0, 0, 0, 1]))].concat(),
-            "the rules of normalisation are cut off",
+            "the normalisation rules are truncated",
         );
     }
 }

@@ -2,10 +2,10 @@ use tokenizers::Result;
 
 use super::piece::{Piece, PieceKind};
 
-/// Stands for a space in pieces.
+/// Represents a space in pieces.
 const SPACE: &str = "\u{2581}";
 
-/// How texts are normalised.
+/// The settings of normalisation.
 pub(super) struct Normalization<'a> {
     pub(super) rules: &'a [u8],
     pub(super) leading_space: bool,
@@ -14,11 +14,11 @@ pub(super) struct Normalization<'a> {
     pub(super) space_behind: bool,
 }
 
-/// Replaces characters by rules and brings spaces in order, as
-/// [`normalizer.cc`](https://github.com/google/sentencepiece/blob/master/src/normalizer.cc) does.
+/// Replaces characters by rules and normalises spaces, equal to
+/// [`normalizer.cc`](https://github.com/google/sentencepiece/blob/master/src/normalizer.cc).
 pub(super) struct Normalizer {
     rules: Rules,
-    /// Pieces that are left as they are, the longest first.
+    /// Pieces that must not change, longest first.
     kept: Vec<String>,
     leading_space: bool,
     single_spaces: bool,
@@ -47,7 +47,7 @@ impl Normalizer {
         self.leading_space = false;
     }
 
-    /// `text` as the pieces have it.
+    /// Normalises `text`.
     pub(super) fn apply(&self, text: &str) -> String {
         let mut rest = text;
         if self.single_spaces {
@@ -91,7 +91,7 @@ impl Normalizer {
         }
     }
 
-    /// What the beginning of `text` becomes, and the text behind it.
+    /// The normalised start of `text`, and the rest of it.
     fn next<'a>(&'a self, text: &'a str) -> Option<(&'a str, &'a str)> {
         if let Some(kept) = self.kept.iter().find(|kept| text.starts_with(*kept)) {
             return Some(text.split_at(kept.len()));
@@ -104,8 +104,8 @@ impl Normalizer {
     }
 }
 
-/// Which text becomes which: a double array as [darts-clone](https://github.com/s-yata/darts-clone) makes it, whose values
-/// are places in a block of texts that end in 0.
+/// Replacement rules: a [darts-clone](https://github.com/s-yata/darts-clone) double array whose values are offsets
+/// into a block of zero-terminated texts.
 #[derive(Default)]
 struct Rules {
     units: Vec<Unit>,
@@ -125,7 +125,7 @@ impl Unit {
         (self.0 & 0x7fff_ffff) as usize
     }
 
-    /// The byte that leads here; more than a byte for a value.
+    /// The byte of the edge to this node; above 255 for a value.
     fn label(self) -> u32 {
         self.0 & 0x8000_00ff
     }
@@ -140,7 +140,7 @@ impl Rules {
         if blob.is_empty() {
             return Ok(Self::default());
         }
-        let cut_off = || "the rules of normalisation are cut off";
+        let cut_off = || "the normalisation rules are truncated";
         let (length, rest) = blob.split_first_chunk::<4>().ok_or_else(cut_off)?;
         let length = u32::from_le_bytes(*length) as usize;
         let (units, texts) = rest.split_at_checked(length).ok_or_else(cut_off)?;
@@ -154,7 +154,7 @@ impl Rules {
         })
     }
 
-    /// The longest beginning of `text` that there is a rule for: its length, and what it becomes.
+    /// The longest prefix of `text` with a rule: its length and its replacement.
     fn longest(&self, text: &str) -> Option<(usize, &str)> {
         let mut place = self.units.first()?.offset();
         let mut found = None;
@@ -217,7 +217,7 @@ mod tests {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 state >> 3
             };
-            // The first 256 lead on from their byte to anywhere; the others are places in the texts, or beyond.
+            // The first 256 lead from their byte to any node; the others are offsets of texts, valid or not.
             let mut unit = |number: u32| match number {
                 0 => (random() % 2 * (random() % 512)) << 10,
                 1..256 => number | (random() % 2) << 8 | (random() % 512) << 10,
@@ -232,7 +232,7 @@ mod tests {
                 ..normalizer(true, false)
             };
             for text in ["abc", "é", "\0\0", "漢字"] {
-                // Slicing a text panics where it would tear a character.
+                // Slicing a text panics inside a character.
                 let mut rest = text;
                 while let Some((_, after)) = damaged.next(rest) {
                     assert!(after.len() < rest.len());

@@ -7,21 +7,21 @@ pub(super) struct Piece {
     pub(super) kind: PieceKind,
 }
 
-/// [What a piece is for](https://github.com/google/sentencepiece/blob/master/src/sentencepiece_model.proto).
+/// The [type of a piece](https://github.com/google/sentencepiece/blob/master/src/sentencepiece_model.proto).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PieceKind {
     Normal,
     Unknown,
-    /// Never found in a text.
+    /// Never matches text.
     Control,
-    /// Always found in a text as it is.
+    /// Always matches text, unchanged.
     UserDefined,
     Unused,
     Byte,
 }
 
 impl PieceKind {
-    /// By its number in the file.
+    /// The type with this number in the file.
     pub(super) fn numbered(number: u64) -> Result<Self> {
         Ok(match number {
             1 => Self::Normal,

@@ -4,34 +4,34 @@ use tokenizers::Result;
 
 use super::piece::{Piece, PieceKind};
 
-/// How much less likely an unknown character is than the least likely piece.
+/// The difference in score between the least likely piece and an unknown character.
 const UNKNOWN_PENALTY: f32 = 10.0;
 
-/// The likeliest way to cut a text into pieces ([Kudo 2018](https://arxiv.org/abs/1804.10959)), with the arithmetic of
-/// [`EncodeOptimized`](https://github.com/google/sentencepiece/blob/master/src/unigram_model.cc): ties are broken alike.
+/// Finds the most likely segmentation of a text ([Kudo 2018](https://arxiv.org/abs/1804.10959)). Arithmetic and ties
+/// equal [`EncodeOptimized`](https://github.com/google/sentencepiece/blob/master/src/unigram_model.cc).
 pub(super) struct Unigram {
     pieces: Vec<Piece>,
-    /// The ids of all pieces in the order of their bytes.
+    /// The ids of all pieces, sorted by their bytes.
     sorted: Vec<u32>,
-    /// Those of them that can be found in a text.
+    /// The ids of pieces that can match text, sorted by their bytes.
     found: Vec<u32>,
     unknown: u32,
     unknown_score: f32,
     highest_score: f32,
 }
 
-/// A piece's id and its place in the text.
+/// A piece's id and its range in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) id: u32,
     pub(super) range: Range<usize>,
 }
 
-/// The best way to some place of the text.
+/// The best path to a position in the text.
 #[derive(Clone, Copy)]
 struct Path {
     score: f32,
-    /// The last piece on it, and where that begins.
+    /// The last piece on it, and where it begins.
     id: u32,
     start: Option<usize>,
 }
@@ -46,7 +46,7 @@ impl Unigram {
             .find(|pair| text(pair[0]) == text(pair[1]))
         {
             let text = &pieces[pair[0] as usize].text;
-            return Err(format!("the piece `{text}` is there twice").into());
+            return Err(format!("duplicate piece `{text}`").into());
         }
         let findable = |id: &u32| {
             let kind = pieces[*id as usize].kind;
@@ -60,7 +60,7 @@ impl Unigram {
         Ok(Self {
             unknown,
             unknown_score: scores.clone().fold(f32::MAX, f32::min) - UNKNOWN_PENALTY,
-            // The library begins with C's FLT_MIN, the least positive number.
+            // The library starts with C's FLT_MIN, the least positive normal number.
             highest_score: scores.fold(f32::MIN_POSITIVE, f32::max),
             pieces,
             sorted,
@@ -77,7 +77,7 @@ impl Unigram {
         Some(self.sorted[place])
     }
 
-    /// The pieces of `text`. Unknown characters that follow one another are one part.
+    /// Segments `text` into pieces and sequences of unknown characters.
     pub(super) fn split(&self, text: &str) -> Vec<Part> {
         let mut parts: Vec<Part> = Vec::new();
         for part in self.characters_and_pieces(text) {
@@ -91,7 +91,7 @@ impl Unigram {
         parts
     }
 
-    /// The pieces of `text`, and its unknown characters, each for itself.
+    /// Segments `text` into pieces and single unknown characters.
     fn characters_and_pieces(&self, text: &str) -> Vec<Part> {
         let paths = self.best_paths(text);
         let (mut parts, mut end) = (Vec::new(), text.len());
@@ -106,7 +106,7 @@ impl Unigram {
         parts
     }
 
-    /// For every place in `text`, the best way there from its beginning.
+    /// For every position in `text`, the best path to it.
     fn best_paths(&self, text: &str) -> Vec<Path> {
         let none = Path {
             score: 0.0,
@@ -139,7 +139,7 @@ impl Unigram {
         }
     }
 
-    /// Calls `found` with every piece that `text` begins with and its length, the shortest first.
+    /// Calls `found` with every piece that is a prefix of `text`, and its length, shortest first.
     fn for_each_piece(&self, text: &[u8], mut found: impl FnMut(u32, usize)) {
         let mut candidates = self.found.as_slice();
         for (depth, byte) in text.iter().enumerate() {
@@ -162,7 +162,7 @@ impl Unigram {
 }
 
 impl Path {
-    /// Takes a way of `score` if it is better.
+    /// Replaces the path if `score` is better.
     fn improve(&mut self, score: f32, id: u32, start: usize) {
         if self.start.is_none() || score > self.score {
             *self = Self {
@@ -207,7 +207,7 @@ mod tests {
         let model = model(&[("a", -1.0), ("b", -1.0), ("ab", -1.5), ("abc", -9.0)]);
         case(&model, "ab", &[(3, 0..2)]);
         case(&model, "ba", &[(2, 0..1), (1, 1..2)]);
-        // A piece of low score is likelier than an unknown character.
+        // A piece with a low score is more likely than an unknown character.
         case(&model, "abc", &[(4, 0..3)]);
         case(&model, "", &[]);
     }

@@ -1,4 +1,4 @@
-//! The fields of a message in the [wire format of protocol buffers](https://protobuf.dev/programming-guides/encoding/).
+//! Reads messages in the [wire format of protocol buffers](https://protobuf.dev/programming-guides/encoding/).
 
 use std::str;
 
@@ -10,9 +10,9 @@ pub(super) type Field<'a> = (u64, Value<'a>);
 #[derive(Clone, Copy)]
 pub(super) enum Value<'a> {
     Number(u64),
-    /// A number of 4 bytes: here a float.
+    /// 4 bytes: a float here.
     Four([u8; 4]),
-    /// A number of 8 bytes, of which there are none here.
+    /// 8 bytes: unused here.
     Eight,
     /// A text, bytes or another message.
     Bytes(&'a [u8]),
@@ -26,21 +26,21 @@ impl<'a> Value<'a> {
     pub(super) fn number(self) -> Result<u64> {
         match self {
             Self::Number(number) => Ok(number),
-            _ => Err("a field has another type than expected, a number".into()),
+            _ => Err("a field has the wrong type, expected a number".into()),
         }
     }
 
     pub(super) fn float(self) -> Result<f32> {
         match self {
             Self::Four(bytes) => Ok(f32::from_le_bytes(bytes)),
-            _ => Err("a field has another type than expected, a float".into()),
+            _ => Err("a field has the wrong type, expected a float".into()),
         }
     }
 
     pub(super) fn bytes(self) -> Result<&'a [u8]> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
-            _ => Err("a field has another type than expected, bytes".into()),
+            _ => Err("a field has the wrong type, expected bytes".into()),
         }
     }
 
@@ -90,7 +90,7 @@ fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8]> {
     Ok(taken)
 }
 
-/// A number of 7 bits a byte, the lowest first.
+/// A variable-length integer: 7 bits a byte, lowest first.
 fn varint(rest: &mut &[u8]) -> Result<u64> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {

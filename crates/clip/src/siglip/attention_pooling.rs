@@ -3,7 +3,7 @@ use nn::{Attention, LayerNorm, Linear, Perceptron, Result, Sequences, Then, Weig
 
 use crate::{config::EncoderConfig, encoder::perceptron};
 
-/// A learned query that looks at all patches of a picture once, and a perceptron behind it, as transformers'
+/// Attention pooling with a learned query over all patches of a picture, and a perceptron, equal to transformers'
 /// `SiglipMultiheadAttentionPoolingHead`.
 pub(crate) struct AttentionPooling {
     /// (1, width): the query.
@@ -39,8 +39,8 @@ impl AttentionPooling {
     }
 }
 
-/// The weights of PyTorch's `MultiheadAttention`, which keeps the projections of queries, keys and values in one, or of
-/// timm's, which keeps that of queries apart.
+/// Reads the weights of PyTorch's `MultiheadAttention`, with one tensor for queries, keys and values, or of timm's,
+/// with a separate tensor for queries.
 fn attention(config: &EncoderConfig, weights: &Weights<'_>) -> Result<Attention> {
     let width = config.width;
     let joined = |kind: &str, one: &[usize], two: &[usize]| -> Result<Tensor> {

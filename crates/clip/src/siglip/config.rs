@@ -8,21 +8,21 @@ use crate::{
     config::{EncoderDefaults, EncoderJson, Settings},
 };
 
-/// What `config.json` says of both towers, with the defaults of transformers'
+/// The settings of both towers from `config.json`, with the defaults of transformers'
 /// [`SiglipConfig`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/siglip/configuration_siglip.py).
 ///
-/// Its `pad_token_id`, `bos_token_id` and `eos_token_id` are of no use: the tokenizer has others.
+/// Its `pad_token_id`, `bos_token_id` and `eos_token_id` are unused, because the tokenizer has others.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SiglipConfig {
     pub(crate) text: TextConfig,
     pub(crate) vision: VisionConfig,
-    /// Whether pictures keep their proportions, as in SigLIP 2's NaFlex models. `vision.image` is then the size of those
-    /// that the positions are made for.
+    /// Whether pictures keep their proportions, as in SigLIP 2's NaFlex models. `vision.image` is then the size for
+    /// which the position embeddings were made.
     pub(crate) flexible: bool,
 }
 
 impl SiglipConfig {
-    /// Of a model of type `siglip`, or `siglip2`, whose pictures are `flexible`.
+    /// Reads a model of type `siglip`, or of `siglip2`, whose pictures are `flexible`.
     pub(crate) fn read(checkpoint: &Checkpoint, flexible: bool) -> Result<Self> {
         let json: SiglipJson = checkpoint.require_json(CONFIG)?;
         let settings = Settings {
@@ -31,13 +31,13 @@ impl SiglipConfig {
         json.resolve(&settings, flexible)
     }
 
-    /// Length of the vectors that both towers end in: the vision tower has no projection of its own.
+    /// Length of the embeddings. The vision tower has no projection of its own.
     pub(crate) fn dimension(&self) -> usize {
         self.vision.encoder.width
     }
 }
 
-/// The file as it is written: the hub's hold little more than what differs from the defaults.
+/// The file's JSON. Files on the hub contain little more than differences from the defaults.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct SiglipJson {
@@ -67,7 +67,7 @@ struct VisionJson {
     vision_use_head: Option<bool>,
 }
 
-/// The most tokens that every text can be padded to: memory is taken by this number.
+/// The longest supported padding in tokens, which bounds memory.
 pub(crate) const CONTEXT_LIMIT: usize = 1 << 12;
 
 const DEFAULTS: EncoderDefaults = EncoderDefaults {
@@ -113,9 +113,9 @@ impl TextJson {
                 self.max_position_embeddings.unwrap_or(64),
                 CONTEXT_LIMIT,
             )?,
-            // Every token sees every other and the last stands for the text. SigLIP was trained on texts that are
-            // padded to one length, without a mask: the padding, which the tokenizer adds, is seen too, and what stands
-            // for a short text is a token of it.
+            // Attention is bidirectional, and the last token is pooled. SigLIP was trained on texts padded to one
+            // length without a mask, so the padding takes part in attention, and the pooled token of a short text is
+            // padding.
             causal: false,
             pooling: TextPooling::Last,
             padding: None,
@@ -141,7 +141,7 @@ impl VisionJson {
     }
 }
 
-/// The edge of the square that `patches` fill.
+/// The side, in patches, of the square that `patches` fill.
 fn grid(settings: &Settings, patches: usize) -> Result<usize> {
     let edge = patches.isqrt();
     if edge * edge == patches {

@@ -3,7 +3,7 @@ use std::ops::Range;
 use candle_core::Tensor;
 use nn::{Result, Weights};
 
-/// What is added to patches by their place: a vector for each place of a square grid.
+/// Position embeddings: a vector for each cell of a square grid.
 pub(crate) struct Positions {
     /// (grid x grid, width)
     table: Tensor,
@@ -11,15 +11,15 @@ pub(crate) struct Positions {
 }
 
 impl Positions {
-    /// From `weights.position_embedding.weight`.
+    /// Reads `weights.position_embedding.weight`.
     pub(crate) fn new(grid: usize, width: usize, weights: &Weights<'_>) -> Result<Self> {
         let table = weights.tensor("position_embedding.weight", &[grid * grid, width])?;
         Ok(Self { table, grid })
     }
 
-    /// Those for a grid of another size: (1, rows x columns, width).
+    /// Resizes the embeddings to another grid: (1, rows x columns, width).
     ///
-    /// Bilinear, with wider weights where the grid gets smaller, as PyTorch's
+    /// Bilinear, and antialiased when the grid shrinks, equal to PyTorch's
     /// [`interpolate`](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html) with
     /// `antialias`.
     pub(crate) fn resized(&self, rows: usize, columns: usize) -> Result<Tensor> {
@@ -39,7 +39,7 @@ impl Positions {
         Ok(table.reshape((1, rows * columns, width))?)
     }
 
-    /// The share that each of the grid's lines has in each of `lines` lines: (lines, grid).
+    /// The weights of the grid's lines in each of `lines` new lines: (lines, grid).
     fn weights(&self, lines: usize) -> Result<Tensor> {
         let mut weights = vec![0.0; lines * self.grid];
         for (line, weights) in weights.chunks_exact_mut(self.grid).enumerate() {
@@ -51,7 +51,7 @@ impl Positions {
     }
 }
 
-/// The lines, of `grid` lines, that line number `line` of `lines` is made of, and their shares.
+/// The grid's lines that contribute to new line `line` of `lines`, and their weights.
 fn shares(line: usize, lines: usize, grid: usize) -> (Range<usize>, Vec<f32>) {
     let scale = grid as f32 / lines as f32;
     let support = scale.max(1.0);

@@ -16,10 +16,10 @@ use crate::{
     },
 };
 
-/// Stands for a space in the vocabularies.
+/// Represents a space in the vocabularies.
 const SPACE: char = '\u{2581}';
 
-/// Whether the files are there that the tokenizer of a SigLIP model needs.
+/// Checks that the tokenizer's files exist.
 pub(crate) fn check_tokenizer(checkpoint: &Checkpoint) -> Result<()> {
     match [SENTENCEPIECE, TOKENIZER].map(|name| checkpoint.file(name)) {
         [None, None] => Err(checkpoint.missing("tokenizer.json` or `spiece.model")),
@@ -27,11 +27,11 @@ pub(crate) fn check_tokenizer(checkpoint: &Checkpoint) -> Result<()> {
     }
 }
 
-/// The tokenizer of a SigLIP model, which brings every text to one length: `context` tokens, or the
-/// `model_max_length` of `tokenizer_config.json` when that is less.
+/// Opens a SigLIP tokenizer, which truncates or pads every text to `context` tokens, or to the `model_max_length` of
+/// `tokenizer_config.json` if that is less.
 ///
-/// As in transformers, `tokenizer_class` in `tokenizer_config.json` says which: `SiglipTokenizer` is read from
-/// `spiece.model` and, where there is none, from `tokenizer.json`; every other from `tokenizer.json`.
+/// As in transformers, `tokenizer_class` in `tokenizer_config.json` selects the files: `SiglipTokenizer` reads
+/// `spiece.model` or, if absent, `tokenizer.json`; other classes read `tokenizer.json`.
 pub(crate) fn open_tokenizer(checkpoint: &Checkpoint, context: usize) -> Result<Tokenizer> {
     let config: TokenizerConfig = checkpoint.json(TOKENIZER_CONFIG)?.unwrap_or_default();
     let limit = config.limit(context);
@@ -44,7 +44,7 @@ pub(crate) fn open_tokenizer(checkpoint: &Checkpoint, context: usize) -> Result<
     }
 }
 
-/// From `tokenizer.json`.
+/// Opens a `tokenizer.json`.
 fn saved(checkpoint: &Checkpoint, config: &TokenizerConfig, limit: usize) -> Result<Tokenizer> {
     let lowercase = match config.class() {
         Some("GemmaTokenizer") => Some(false),
@@ -60,7 +60,7 @@ fn saved(checkpoint: &Checkpoint, config: &TokenizerConfig, limit: usize) -> Res
     Tokenizer::padded(inner, checkpoint, limit, padding)
 }
 
-/// `tokenizer.json`, as far as it matters for Gemma's tokenizers.
+/// The parts of `tokenizer.json` that Gemma's tokenizers use.
 #[derive(Deserialize)]
 struct GemmaJson {
     #[serde(default)]
@@ -70,10 +70,12 @@ struct GemmaJson {
     padding: Option<PaddingParams>,
 }
 
-/// As transformers does since its version 5, takes from `tokenizer.json` what is known, not what is done: SigLIP 2 was
-/// trained on texts in lower case, and class
+/// Builds a tokenizer like transformers 5, which takes only the vocabulary from `tokenizer.json`, not the processing
+/// steps.
+///
+/// SigLIP 2 was trained on lower-case texts. The class
 /// [`Siglip2Tokenizer`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/siglip2/tokenization_siglip2.py)
-/// makes them so; class
+/// lower-cases; the class
 /// [`GemmaTokenizer`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/gemma/tokenization_gemma.py)
 /// does not.
 fn gemma(json: GemmaJson, lowercase: bool) -> tokenizers::Result<tokenizers::Tokenizer> {
@@ -111,7 +113,7 @@ fn gemma(json: GemmaJson, lowercase: bool) -> tokenizers::Result<tokenizers::Tok
     Ok(tokenizer)
 }
 
-/// What `tokenizer_config.json` says of padding counts for more than what `tokenizer.json` says.
+/// The padding in `tokenizer_config.json` overrides that in `tokenizer.json`.
 fn padding(
     checkpoint: &Checkpoint,
     config: &TokenizerConfig,
@@ -152,17 +154,17 @@ fn no_token(checkpoint: &Checkpoint, setting: &str, token: &str) -> Error {
     )
 }
 
-/// `spiece.model` and what transformers'
+/// A `spiece.model` and the steps of transformers'
 /// [`SiglipTokenizer`](https://github.com/huggingface/transformers/blob/main/src/transformers/models/siglip/tokenization_siglip.py)
-/// does around it: lower case, no punctuation of ASCII, single spaces.
+/// around it: lower-casing, removing ASCII punctuation, and collapsing spaces.
 struct SiglipTokenizer {
     model: SentencePiece,
-    /// Found in a text as they are.
+    /// Matched in the text before the model.
     added: Vec<Added>,
     lowercase: bool,
-    /// Put before every part of a text, so that the model leaves the part's first space where it is.
+    /// A prefix for every part of a text, so that the model does not add a space at the part's start.
     guard: String,
-    /// How many tokens that makes.
+    /// The number of the prefix's tokens.
     guard_tokens: usize,
     end: u32,
     padding: u32,
@@ -170,12 +172,12 @@ struct SiglipTokenizer {
     limit: usize,
 }
 
-/// A token that is found in a text before it is cut into pieces.
+/// A token that is matched before a text is split into pieces.
 struct Added {
     text: String,
     id: u32,
     special: bool,
-    /// Whether space before it belongs to it.
+    /// Whether it includes the space before it.
     takes_left: bool,
     takes_right: bool,
 }
@@ -186,7 +188,7 @@ enum Part<'a> {
 }
 
 impl Encode for SiglipTokenizer {
-    /// The ids of `text`, cut or padded to the model's length.
+    /// The ids of `text`, truncated or padded to the model's length.
     fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let mut ids = self.pieces(text);
         ids.truncate(self.limit - 1);
@@ -248,7 +250,7 @@ impl SiglipTokenizer {
         })
     }
 
-    /// The ids of `text` without the end.
+    /// The ids of `text` without the end token.
     fn pieces(&self, text: &str) -> Vec<u32> {
         let text = format!("{SPACE}{}", text.replace(SPACE, " "));
         let parts = self.parts(&text);
@@ -271,7 +273,7 @@ impl SiglipTokenizer {
         ids
     }
 
-    /// `text` cut at the added tokens, of which the longest is taken where several begin.
+    /// Splits `text` at the added tokens; the longest match wins.
     fn parts<'a>(&'a self, text: &'a str) -> Vec<Part<'a>> {
         let (mut parts, mut start) = (Vec::new(), 0);
         for (place, _) in text.char_indices() {
@@ -307,16 +309,16 @@ impl SiglipTokenizer {
         ids
     }
 
-    /// As SigLIP's texts were in training.
+    /// Normalises text as in SigLIP's training.
     fn canonical(&self, text: &str) -> String {
         let lower = self.lowercase.then(|| text.to_lowercase());
         let text = lower.as_deref().unwrap_or(text);
         let mut canonical = String::with_capacity(text.len());
         for character in text.chars().filter(|kept| !kept.is_ascii_punctuation()) {
-            match is_python_space(character) {
-                true if canonical.is_empty() || canonical.ends_with(' ') => {}
-                true => canonical.push(' '),
-                false => canonical.push(character),
+            if !is_python_space(character) {
+                canonical.push(character);
+            } else if !canonical.is_empty() && !canonical.ends_with(' ') {
+                canonical.push(' ');
             }
         }
         canonical.truncate(canonical.trim_end_matches(' ').len());
@@ -338,7 +340,7 @@ impl<'a> Part<'a> {
     }
 }
 
-/// `text` without the space that belongs to the tokens beside it.
+/// `text` without the spaces that belong to the neighbouring tokens.
 fn between<'a>(mut text: &'a str, left: Option<&Added>, right: Option<&Added>) -> &'a str {
     if left.is_some_and(|token| token.takes_right) {
         text = text.trim_start_matches(is_python_space);
@@ -367,7 +369,7 @@ fn saved_tokens(config: &TokenizerConfig) -> Vec<Added> {
         .collect()
 }
 
-/// The place of a named token among those `added`, where it is put unless it is there; `None` when the model lacks it.
+/// The index of a named token in `added`, to which it is added if absent; `None` if the model lacks it.
 fn add_named(added: &mut Vec<Added>, json: &TokenJson, model: &SentencePiece) -> Option<usize> {
     let known = added.iter().position(|token| token.text == json.text());
     if let Some(place) = known {
@@ -386,7 +388,7 @@ fn add_named(added: &mut Vec<Added>, json: &TokenJson, model: &SentencePiece) ->
     Some(added.len() - 1)
 }
 
-/// What Python's `str.isspace` says, which counts four separators of ASCII in.
+/// Python's `str.isspace`, which includes ASCII's four separators.
 pub(crate) fn is_python_space(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
 }
@@ -403,7 +405,7 @@ mod tests {
 
     const FIXTURES: &str = "tests/fixtures";
 
-    /// All strings that there are ids of.
+    /// All strings with known ids.
     fn strings() -> Vec<String> {
         let rows = |name: &str| {
             let rows = fs::read_to_string(Path::new(FIXTURES).join(name)).unwrap();
@@ -440,7 +442,7 @@ mod tests {
         compare(&directory, &directory.join("ids.safetensors"), padding, 1);
     }
 
-    /// Every `step`th string.
+    /// Compares every `step`th string.
     #[track_caller]
     fn compare(directory: &Path, ids: &Path, padding: u32, step: usize) {
         let tokenizer = open_tokenizer(&Checkpoint::open(directory).unwrap(), 64).unwrap();
@@ -473,7 +475,7 @@ mod tests {
         case("siglip2", 0);
     }
 
-    /// A copy of `directory` whose `tokenizer_config.json` has other `settings`; `null` is left out.
+    /// A copy of `directory` with other `settings` in its `tokenizer_config.json`; `null` removes a setting.
     fn copy(directory: &str, settings: &Value) -> TempDir {
         let copy = TempDir::new().unwrap();
         let directory = Path::new(FIXTURES).join(directory);

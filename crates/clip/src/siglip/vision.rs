@@ -7,8 +7,8 @@ use crate::{
     siglip::{attention_pooling::AttentionPooling, config::SiglipConfig, positions::Positions},
 };
 
-/// SigLIP's vision transformer, as transformers' `SiglipVisionModel` and `Siglip2VisionModel`: no class token, attention
-/// pooling at the end.
+/// SigLIP's vision transformer, equal to transformers' `SiglipVisionModel` and `Siglip2VisionModel`: without a class
+/// token, with attention pooling.
 pub(crate) struct VisionTower {
     patches: PatchConvolution,
     patch: usize,
@@ -23,7 +23,7 @@ impl VisionTower {
         Self::of_sizes(&config.vision, config.flexible, weights)
     }
 
-    /// Of these sizes, in whatever form of checkpoint, for pictures of any proportions where they are `flexible`.
+    /// Reads a tower of these sizes from any form of checkpoint, for pictures of any proportions if `flexible`.
     pub(crate) fn of_sizes(
         vision: &VisionConfig,
         flexible: bool,
@@ -49,7 +49,7 @@ impl VisionTower {
         })
     }
 
-    /// (batch, 3, height, width) → (batch, width), of `image` x `image` pixels unless pictures are flexible.
+    /// (batch, 3, height, width) → (batch, width). Unless flexible, pictures have `image` x `image` pixels.
     pub(crate) fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
         let (_, _, height, width) = pixels.dims4()?;
         let positions = self

@@ -15,30 +15,30 @@ use super::MergeJson;
 
 /// Byte pair encoding ([Sennrich et al. 2016](https://arxiv.org/abs/1508.07909)) of words whose last letter is marked.
 ///
-/// The crate `tokenizers` has the same in [`BPE`](tokenizers::models::bpe::BPE), with more settings. It keeps every token
-/// twice and takes copies of all merges, so that CLIP's 49,000 take it as long to prepare as a query takes in all else.
+/// Equals [`BPE`](tokenizers::models::bpe::BPE) of the crate `tokenizers`, which has more settings. That keeps every
+/// token twice and copies all merges, which takes CLIP's 49,000 as long as the rest of a query.
 pub(crate) struct BytePairs {
     ids: Vocab,
-    /// By the ids of two neighbours, the lower rank first.
+    /// By the ids of two neighbours; the lowest rank is merged first.
     merges: AHashMap<(u32, u32), Merge>,
-    /// What the last letter of a word has behind it in the vocabulary.
+    /// The suffix of a word's last letter in the vocabulary.
     end: &'static str,
-    /// Stands for a letter that the vocabulary lacks.
+    /// The token for letters that the vocabulary lacks.
     unknown: String,
 }
 
 #[derive(Clone, Copy)]
 struct Merge {
     rank: u32,
-    /// The token that two become.
+    /// The resulting token.
     id: u32,
 }
 
-/// A token of a word that is being merged, with its neighbours.
+/// A token of a partly merged word, in a linked list.
 #[derive(Clone, Copy)]
 struct Piece {
     id: u32,
-    /// Where it lies in the word; empty once it was merged into the one before.
+    /// Its offset in the word; it is empty once merged into its predecessor.
     start: usize,
     length: usize,
     before: Option<usize>,
@@ -46,10 +46,10 @@ struct Piece {
 }
 
 impl BytePairs {
-    /// From the ids of the tokens, and the merges in the order of their rank.
+    /// Creates it from token ids, and merges in the order of their rank.
     ///
     /// # Errors
-    /// When a merge is malformed, or names a token that has no id.
+    /// When a merge is malformed, or names a token without an id.
     pub(crate) fn new(
         ids: Vocab,
         merges: &[MergeJson],
@@ -104,7 +104,7 @@ impl BytePairs {
         Ok(letters)
     }
 
-    /// Merges neighbours, those of the lowest rank first, and of these the leftmost.
+    /// Merges neighbours: the lowest rank first, then the leftmost.
     fn merge(&self, pieces: &mut [Piece]) {
         let merge_at = |pieces: &[Piece], place: usize| {
             let after = pieces[place].after?;
@@ -115,7 +115,7 @@ impl BytePairs {
         let mut waiting: BinaryHeap<_> =
             places.filter_map(|place| merge_at(pieces, place)).collect();
         while let Some((Reverse((_, place)), id)) = waiting.pop() {
-            // What waits may have been merged otherwise since.
+            // Another merge may have changed these pieces since.
             let there = merge_at(pieces, place).is_some_and(|(_, there)| there == id);
             let Some(after) = pieces[place].after.filter(|_| there) else {
                 continue;
@@ -132,7 +132,7 @@ impl BytePairs {
     }
 }
 
-/// Makes the piece at `after` a part of that at `place`, which becomes the token `id`.
+/// Merges the piece at `after` into the one at `place`, which becomes the token `id`.
 fn join(pieces: &mut [Piece], place: usize, after: usize, id: u32) {
     let second = pieces[after];
     pieces[after].length = 0;
@@ -204,7 +204,7 @@ mod tests {
 
     const END: &str = "</w>";
 
-    /// Merges that overlap, of letters and of each other, over an alphabet of three letters, and `tokenizers`' own.
+    /// This encoding and `tokenizers`', with overlapping merges over an alphabet of three letters.
     fn both(choices: &[(usize, usize)]) -> (BytePairs, BPE) {
         let mut tokens: Vec<String> = ["a", "b", "c", "a</w>", "b</w>", "c</w>", "?"]
             .map(String::from)

@@ -4,12 +4,12 @@ use serde::Deserialize;
 
 use super::token::TokenJson;
 
-/// `tokenizer_config.json`, as far as it matters.
+/// The used parts of `tokenizer_config.json`.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct TokenizerConfig {
     tokenizer_class: Option<String>,
-    /// A floating-point number, because transformers writes 10^30 for "no limit".
+    /// A float, because transformers writes 10^30 for "no limit".
     model_max_length: Option<f64>,
     pub(crate) added_tokens_decoder: Option<BTreeMap<u32, TokenJson>>,
     pub(crate) do_lower_case: Option<bool>,
@@ -20,25 +20,25 @@ pub(crate) struct TokenizerConfig {
 }
 
 impl TokenizerConfig {
-    /// The class that transformers is to use, by the name it has without and with `Fast`.
+    /// transformers' class, with or without the suffix `Fast`.
     pub(crate) fn class(&self) -> Option<&str> {
         let class = self.tokenizer_class.as_deref()?;
         Some(class.strip_suffix("Fast").unwrap_or(class))
     }
 
-    /// Whether it is CLIP's, which it is where nothing is said.
+    /// Whether the class is CLIP's, which is the default.
     pub(crate) fn is_clip(&self) -> bool {
         matches!(self.class(), None | Some("CLIPTokenizer"))
     }
 
-    /// The most tokens of a text, of `context`.
+    /// The most tokens of a text, at most `context`.
     pub(crate) fn limit(&self, context: usize) -> usize {
         self.model_max_length
             .map_or(context, |limit| context.min(limit as usize))
     }
 }
 
-/// The tokens that have a name, as files of settings have them.
+/// Named tokens in a settings file.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct NamedTokens {

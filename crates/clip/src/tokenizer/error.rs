@@ -1,6 +1,6 @@
 use crate::{Checkpoint, Error};
 
-/// The error for the tokenizer's file called `name`, for what the crate `tokenizers` says of it.
+/// Wraps an error of the crate `tokenizers` about the file `name`.
 pub(crate) fn unusable(
     checkpoint: &Checkpoint,
     name: &str,

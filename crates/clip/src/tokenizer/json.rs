@@ -12,10 +12,10 @@ use crate::{
     checkpoint::{MERGES, TOKENIZER, VOCABULARY},
 };
 
-/// `tokenizer.json`, as far as it matters.
+/// The used parts of `tokenizer.json`.
 #[derive(Deserialize)]
 pub(crate) struct TokenizerJson {
-    /// The file to blame.
+    /// The file to name in errors.
     #[serde(skip, default = "tokenizer_file")]
     pub(crate) file: &'static str,
     #[serde(default)]
@@ -35,13 +35,13 @@ pub(crate) struct ModelJson {
     pub(crate) merges: Vec<MergeJson>,
 }
 
-/// Two pieces, with a space between in older files.
+/// A pair of pieces; older files join them with a space.
 pub(crate) enum MergeJson {
     Line(String),
     Pair(String, String),
 }
 
-// Written by hand, as `untagged` would keep a copy of each of the 580,000 merges that some models have.
+// Manual, because `untagged` would copy each of up to 580,000 merges.
 impl<'de> Deserialize<'de> for MergeJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Either;
@@ -83,7 +83,7 @@ impl MergeJson {
 }
 
 impl TokenizerJson {
-    /// From `vocab.json` and `merges.txt`.
+    /// Reads `vocab.json` and `merges.txt`.
     pub(crate) fn of_parts(checkpoint: &Checkpoint) -> Result<Self> {
         let vocab = checkpoint.require_json(VOCABULARY)?;
         let merges = std::str::from_utf8(checkpoint.require(MERGES)?);

@@ -6,9 +6,9 @@ use super::{
 };
 use crate::{Checkpoint, Result, checkpoint::SPECIAL_TOKENS};
 
-/// The tokens that are found in a text before it is cut into words.
+/// Tokens that are matched before a text is split into words.
 pub(crate) struct SpecialTokens {
-    /// Those that the files list.
+    /// The tokens listed in the files.
     pub(crate) added: Vec<AddedToken>,
     pub(crate) beginning: AddedToken,
     pub(crate) end: AddedToken,
@@ -18,10 +18,10 @@ pub(crate) struct SpecialTokens {
 }
 
 impl SpecialTokens {
-    /// From `tokenizer_config.json`. When that is of the old kind, without `added_tokens_decoder`, those of
-    /// `tokenizer.json` stand for it, and `special_tokens_map.json` counts for more.
+    /// Reads `tokenizer_config.json`. If it is of the old form without `added_tokens_decoder`, the tokens come from
+    /// `tokenizer.json`, and `special_tokens_map.json` takes precedence.
     ///
-    /// `choose` says which there are, with what finds a token in the files or takes its default.
+    /// `choose` selects the special tokens with a function that looks up a token in the files or returns its default.
     pub(crate) fn read(
         checkpoint: &Checkpoint,
         config: &TokenizerConfig,
@@ -49,7 +49,7 @@ impl SpecialTokens {
         })
     }
 
-    /// All of them. Of several with one text the first counts.
+    /// All tokens. Of duplicates, the first wins.
     pub(crate) fn all(&self) -> Vec<AddedToken> {
         let mut all: Vec<AddedToken> = Vec::new();
         let named = [&self.beginning, &self.end, &self.unknown, &self.padding];

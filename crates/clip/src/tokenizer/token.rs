@@ -1,7 +1,7 @@
 use serde::Deserialize;
 use tokenizers::AddedToken;
 
-/// A special token as files of different ages have it.
+/// A special token, in the forms of older and newer files.
 #[derive(Clone, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum TokenJson {

@@ -63,10 +63,7 @@ impl Heads<'_> {
             self.attend_head(sequence, head, width, query, key_value, outputs);
         });
         // SAFETY: each head has written its part of every query's row, so all numbers are initialised.
-        #[expect(
-            unsafe_code,
-            reason = "the loop initialises the whole buffer"
-        )]
+        #[expect(unsafe_code, reason = "the loop initialises the whole buffer")]
         unsafe {
             output.set_len(query.len());
         }

@@ -38,10 +38,7 @@ pub(crate) fn normalise(
         }
     });
     // SAFETY: `normalise` writes all numbers of a row.
-    #[expect(
-        unsafe_code,
-        reason = "the loop initialises the whole buffer"
-    )]
+    #[expect(unsafe_code, reason = "the loop initialises the whole buffer")]
     unsafe {
         output.set_len(input.len());
     }

@@ -52,7 +52,11 @@ pub(crate) fn multiply_twice(
     outer: &Matrix,
     finish: Finish<'_>,
 ) -> Vec<f32> {
-    assert_eq!(inner.outputs(), outer.inputs(), "the matrices' shapes match");
+    assert_eq!(
+        inner.outputs(),
+        outer.inputs(),
+        "the matrices' shapes match"
+    );
     let count = rows.len() / inner.inputs();
     let (inputs, columns) = (inner.inputs(), outer.outputs());
     let blocks = count.div_ceil(TWICE_ROWS);
@@ -87,10 +91,7 @@ fn written(rows: usize, matrix: &Matrix, write: impl FnOnce(Outputs)) -> Vec<f32
         matrix.outputs(),
     ));
     // SAFETY: a product writes the tiles of all rows and panels, so all numbers are initialised.
-    #[expect(
-        unsafe_code,
-        reason = "the product initialises the whole buffer"
-    )]
+    #[expect(unsafe_code, reason = "the product initialises the whole buffer")]
     unsafe {
         output.set_len(count);
     }

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     picture::decoder_process::serve_if_asked();
-    eprintln!("picture-decoder only decodes pictures for other programs, which start it themselves");
+    eprintln!(
+        "picture-decoder only decodes pictures for other programs, which start it themselves"
+    );
     ExitCode::from(2)
 }

@@ -256,10 +256,7 @@ impl<'a> Heif<'a> {
             return self.piece(extent).map(Cow::Borrowed);
         }
         if self.length(item) > self.bytes.len() as u64 {
-            return Err(damaged(
-                self.format,
-                "an item is longer than the file",
-            ));
+            return Err(damaged(self.format, "an item is longer than the file"));
         }
         let mut content = Vec::new();
         for extent in extents {

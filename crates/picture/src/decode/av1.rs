@@ -33,9 +33,7 @@ pub(super) fn decode(format: Format, data: &[u8], (width, height): (u32, u32)) -
         },
     })?;
     if (picture.width(), picture.height()) != (width, height) {
-        return Err(failed(
-            "the coded picture's size differs from its boxes",
-        ));
+        return Err(failed("the coded picture's size differs from its boxes"));
     }
     samples(&picture).ok_or_else(|| failed("a picture in it lacks samples"))
 }

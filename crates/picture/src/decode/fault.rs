@@ -78,10 +78,7 @@ mod tests {
             panic!("expected an error");
         };
         assert_eq!(error.reason(), "damaged");
-        assert_eq!(
-            error.to_string(),
-            "damaged GIF file: its decoder failed"
-        );
+        assert_eq!(error.to_string(), "damaged GIF file: its decoder failed");
         assert!(format!("{error:?}").contains("index out of bounds"));
     }
 }

@@ -160,10 +160,7 @@ fn av1_item(heif: &Heif<'_>, format: Format, item: u32) -> Result<Yuv> {
         .size(item)
         .ok_or_else(|| damaged(format, "a picture in it has no size"))?;
     if heif.kind(item) != Some(*b"av01") {
-        return Err(damaged(
-            format,
-            "its tiles have different formats",
-        ));
+        return Err(damaged(format, "its tiles have different formats"));
     }
     av1::decode(format, &heif.content(item)?, size)
 }

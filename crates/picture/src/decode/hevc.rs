@@ -61,10 +61,7 @@ fn check_pixels(parsed: &ParsedHeif, format: Format, size: Size) -> Result<()> {
         });
         let pixels: Option<u64> = pixels.sum();
         if pixels.is_none_or(|pixels| pixels > limit) {
-            return Err(damaged(
-                format,
-                "a coded picture is larger than its boxes",
-            ));
+            return Err(damaged(format, "a coded picture is larger than its boxes"));
         }
     }
     Ok(())

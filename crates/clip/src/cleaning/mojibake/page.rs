@@ -5,14 +5,14 @@ use encoding_rs::{
     WINDOWS_1254, WINDOWS_1257,
 };
 
-/// Stands in a code page of Windows for the character that says that one was lost.
+/// Replaces a lost character in Windows' code pages.
 const LOST: u8 = 0x1a;
 
-/// The upper half of code page 437, of the first PCs.
+/// The upper half of code page 437, used by the first PCs.
 const PC: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀\
                   αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
 
-/// In the order in which they are tried.
+/// The code pages, in the order of attempts.
 pub(super) static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| {
     let latin = (0x80..=0xff).map(|byte: u8| char::from(byte));
     let windows = [
@@ -30,20 +30,20 @@ pub(super) static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| {
     pages[MACINTOSH_PLACE].has_spaces = false;
     pages
 });
-/// Those with which parts of a text are put back: Latin-1 and those of Windows.
+/// The number of pages for parts of a text: Latin-1 and Windows' pages.
 const PAGES_OF_PARTS: usize = 7;
 const MACINTOSH_PLACE: usize = 8;
 
-/// A code page of one byte for a character, the lower half of which is ASCII.
+/// A single-byte code page with ASCII as its lower half.
 pub(super) struct Page {
     bytes: HashMap<char, u8>,
-    /// Whether a space may stand for the one that does not break, whose byte is part of many sequences.
+    /// Whether a space may stand for the non-breaking space, whose byte occurs in many UTF-8 sequences.
     has_spaces: bool,
     /// Whether characters may be lost.
     is_lossy: bool,
 }
 
-/// The characters of the bytes from 0x80; bytes without one are the control characters that they are in Latin-1.
+/// The characters of the bytes from 0x80 on. Undefined bytes are Latin-1's control characters.
 fn upper_half(encoding: &'static Encoding) -> impl Iterator<Item = char> {
     (0x80..=0xff).map(move |byte: u8| {
         let bytes = [byte];
@@ -85,7 +85,7 @@ impl Page {
             .map(|(&character, &byte)| (character, byte))
     }
 
-    /// All of a text, where it is of this page and its bytes are UTF-8, some of it perhaps lost.
+    /// Decodes a whole text if it is in this code page and its bytes are UTF-8, perhaps with losses.
     pub(super) fn undo(&self, characters: &[char]) -> Option<String> {
         let bytes = characters.iter().map(|&character| self.byte(character));
         let bytes: Vec<u8> = bytes.collect::<Option<_>>()?;
@@ -102,7 +102,7 @@ impl Page {
         Some(undone)
     }
 
-    /// The beginning of a text that is nothing but sequences of UTF-8: how many characters, and what they were.
+    /// Decodes the UTF-8 sequences at the start of a text. Returns their number of characters and the decoded text.
     pub(super) fn undo_start(&self, characters: &[char]) -> Option<(usize, String)> {
         let (mut undone, mut length) = (String::new(), 0);
         loop {
@@ -116,11 +116,11 @@ impl Page {
         }
     }
 
-    /// The character of several bytes that `rest` begins with, and how many they are.
+    /// Decodes the multi-byte character at the start of `rest`. Returns its length in bytes.
     fn sequence(&self, rest: &[u8]) -> Option<(usize, char)> {
         let length = sequence_length(rest[0])?;
         if self.has_spaces && rest.starts_with(b"\xc3 ") && is_word(&rest[2..]) {
-            // The space stays, which is between two words.
+            // Keeps the space, which separates two words.
             return Some((1, 'à'));
         }
         let sequence = rest.get(..length)?;
@@ -129,7 +129,7 @@ impl Page {
             .or_else(|| self.with_loss(sequence))
     }
 
-    /// A sequence one of whose bytes has become a space, where that makes a letter that is in use.
+    /// Decodes a sequence with a byte that became a space, if the result is a common letter.
     fn with_space(&self, sequence: &[u8]) -> Option<(usize, char)> {
         let place = sequence.iter().position(|&byte| byte == b' ')?;
         let is_usual = match (sequence[0], place) {
@@ -145,7 +145,7 @@ impl Page {
         whole_sequence(&whole)
     }
 
-    /// A sequence one of whose bytes was replaced, which leaves no more than that something was there.
+    /// Decodes a sequence with a lost byte to the replacement character.
     fn with_loss(&self, sequence: &[u8]) -> Option<(usize, char)> {
         let behind = &sequence[1..];
         let is_question = |byte: &&u8| **byte == b'?';
@@ -157,20 +157,20 @@ impl Page {
     }
 }
 
-/// Whether what follows `Ã ` is a word of its own, and not the rest of a Portuguese one that begins with `à`.
+/// Whether a separate word follows `Ã `, rather than the rest of a Portuguese word with `à`.
 fn is_word(rest: &[u8]) -> bool {
     let joined: [&[u8]; 5] = [b" ", b"quele", b"quela", b"quilo", b"s "];
     !joined.iter().any(|start| rest.starts_with(start))
 }
 
-/// The character that `bytes` begin with, of several bytes of UTF-8, and how many they are.
+/// Decodes a complete multi-byte sequence at the start of `bytes`. Returns its length in bytes.
 fn whole_sequence(bytes: &[u8]) -> Option<(usize, char)> {
     let length = sequence_length(*bytes.first()?)?;
     let text = std::str::from_utf8(bytes.get(..length)?).ok()?;
     Some((length, text.chars().next()?))
 }
 
-/// How long a sequence is that begins with `first`.
+/// The length of a sequence that begins with `first`.
 pub(super) fn sequence_length(first: u8) -> Option<usize> {
     match first {
         0xc2..=0xdf => Some(2),

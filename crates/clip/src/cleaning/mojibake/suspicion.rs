@@ -1,4 +1,4 @@
-//! Whether a text looks as if it had been read wrongly, by which kinds of characters follow one another.
+//! Detects mojibake by unusual combinations of characters.
 
 use std::sync::LazyLock;
 
@@ -6,25 +6,25 @@ use tokenizers::utils::SysRegex;
 
 use super::page::{PAGES, Page, sequence_length};
 
-/// Kinds of characters, as [`kind`] calls them, that hardly ever follow one another.
+/// Combinations of character [kinds](kind) that hardly ever occur.
 static UNUSUAL: LazyLock<Option<SysRegex>> = LazyLock::new(|| {
     let rules = [
-        // Controls, and signs beside letters or other signs.
+        // Control characters, and symbols next to letters or other symbols.
         "1",
         "[BaAXSECNW]B|B[aAXSECNW]|[ul][gG]B",
-        // Capitals within words, or behind signs.
+        // Capitals within words, or after symbols.
         "[agXECN]A|[XECN]a",
-        // Money, numbers, degrees and paragraphs behind letters.
+        // Currency signs, numbers, degree and paragraph signs after letters.
         "[aXE]C|sAC|lA[SC]|[AX][NW]|AO",
-        // Quotes that open where nothing begins, or close within a word.
+        // Opening quotes where nothing begins, and closing quotes within a word.
         "[CNX]S|[aAXCE]SN|[aACNXW]ES|[aA][SE][uldaAgGwF]",
-        // Boxes that are no boxes.
+        // Box-drawing characters outside boxes.
         "X[FO]|[aACNSEW]X|XE",
     ];
     SysRegex::new(&rules.join("|")).ok()
 });
 
-/// How bytes E2 80 look, with which quotes and dashes begin, in each code page but Latin-1.
+/// The bytes E2 80, with which quotes and dashes begin, in each code page but Latin-1.
 static DASHES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let pages = PAGES.iter().skip(1);
     let characters = |page: &Page| {
@@ -46,7 +46,7 @@ pub(super) fn is_suspicious(text: &str) -> bool {
             .any(|page| has_pairs(page, text, kinds.as_bytes()))
 }
 
-/// Whether there is an Â or Ã before a sign: what Latin-1 becomes most often.
+/// Whether an Â or Ã precedes a symbol, the most frequent mojibake of Latin-1.
 fn has_lone_capital(text: &str, kinds: &[u8]) -> bool {
     let capitals = text.chars().enumerate();
     let mut capitals = capitals.filter(|(_, character)| matches!(character, 'Â' | 'Ã'));
@@ -57,7 +57,7 @@ fn has_lone_capital(text: &str, kinds: &[u8]) -> bool {
     })
 }
 
-/// Whether two sequences of two bytes follow one another that stand for letters of Europe and the Near East.
+/// Whether two consecutive two-byte sequences stand for European or Near Eastern letters.
 fn has_pairs(page: &Page, text: &str, kinds: &[u8]) -> bool {
     let bytes: Vec<Option<u8>> = text.chars().map(|character| page.byte(character)).collect();
     let is_pair = |place: usize| {
@@ -71,7 +71,7 @@ fn has_pairs(page: &Page, text: &str, kinds: &[u8]) -> bool {
     (0..bytes.len()).any(|place| is_pair(place) && is_pair(place + 2))
 }
 
-/// What a character is, of those that text read wrongly is made of.
+/// The kind of a character that occurs in mojibake.
 fn kind(character: char) -> char {
     match character {
         '_' | '0'..='9' => 'd',
@@ -81,7 +81,7 @@ fn kind(character: char) -> char {
         '\0'..='\x7f' => '.',
         '\u{80}'..='\u{9f}' => '1',
         '\u{a0}' | '\u{ad}' | '·' | '´' | '–' | '—' | '―' | '…' | '’' => 'M',
-        // Which hardly anybody writes.
+        // Rare symbols.
         '¤' | '¦' | '¨' | '¬' | '¯' | '¸' | 'ª' | 'º' | 'ƒ' | 'ˆ' | 'ˇ' | '˘' | '˛' | '˜' | '†'
         | '‡' | '‰' | '⌐' | '◊' | '\u{fffd}' => 'B',
         '²' | '³' | '¹' | '±' | '¼' | '½' | '¾' | '×' | 'µ' | '÷' | '⁄' | '∂' | '∆' | '∏' | '∑'
@@ -92,7 +92,7 @@ fn kind(character: char) -> char {
             'S'
         }
         '®' | '»' | '˝' | '”' | '›' | '™' => 'E',
-        // Of which faces are made, as `ò_ó`.
+        // Letters in emoticons, such as `ò_ó`.
         'Ò'..='Ö' | 'Ù'..='Ü' | 'ò'..='ö' | 'ø'..='ü' | 'Ő' | 'Ō' | 'Ū' | 'Ų' => 'F',
         '°' => 'O',
         '─' => '?',

@@ -96,9 +96,7 @@ fn eight_bits(plane: DecodingResult, (least, greatest): (f32, f32)) -> Result<Ve
             .map(|value| scaled(value as f32))
             .collect(),
         _ => {
-            return Err(unsupported(
-                "TIFF with signed or 64-bit samples".to_owned(),
-            ));
+            return Err(unsupported("TIFF with signed or 64-bit samples".to_owned()));
         }
     })
 }
