@@ -1,4 +1,4 @@
-# Every recipe of the project. `just ci` is what has to pass before a commit.
+# All recipes of the project. `just ci` must pass before a commit.
 
 set positional-arguments
 
@@ -6,59 +6,59 @@ set positional-arguments
 default:
     @just --list
 
-# Format, spelling, dependencies, lints, tests and documentation
+# Check format, spelling, dependencies, lints, tests and documentation
 ci: fmt spelling dependencies lint test doc
 
 # Check the format
 fmt:
     cargo fmt --all --check
 
-# Look for words that are spelt wrong; `pip install typos` has the program
+# Find misspelt words; needs `pip install typos`
 spelling:
     typos
 
-# Check the licences of what the program is built from, and that no crate is there twice without a reason
+# Check the licences of all dependencies, and that duplicate versions have a documented reason
 dependencies:
     python3 tools/ci/dependencies.py
 
-# Lint, warnings denied
+# Lint; warnings are errors
 lint:
     cargo clippy --workspace --all-targets -- -D warnings
 
-# Test; needs nothing but the toolchain
+# Run the tests; needs only the toolchain
 test:
     cargo test
 
-# Build the programs that checks run, as the tests have built them
+# Build the programs for checks with the same features as the tests
 [private]
 programs:
     cargo test --workspace --no-run --quiet
 
-# Build the documentation, warnings denied
+# Build the documentation; warnings are errors
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
 
-# Type-check the feature `cuda`; a stand-in for CUDA's compiler serves where there is none
+# Type-check the feature `cuda`, without CUDA by a stand-in for its compiler
 check-cuda:
     NVCC="$(command -v nvcc || echo "$PWD/tools/ci/nvcc")" CUDA_COMPUTE_CAP=80 CUDARC_CUDA_VERSION=13000 \
         cargo check -p clip --features cuda
 
-# Type-check the feature `metal` for Apple's machines, from any other; what is written in C is left out
+# Type-check the feature `metal` on any machine, without C code
 check-metal:
     CC_aarch64_apple_darwin=true CXX_aarch64_apple_darwin=true AR_aarch64_apple_darwin=true \
         cargo check -p clip --features metal --target aarch64-apple-darwin
 
-# Run the tests of `nn` in forms that this machine may lack, emulated: AVX2 without AVX-512, neither, NEON (Debian's qemu-user and gcc-aarch64-linux-gnu)
+# Run the tests of `nn` under emulation: AVX2 without AVX-512, portable code, NEON; needs Debian's qemu-user and gcc-aarch64-linux-gnu
 check-neon:
     #!/usr/bin/env bash
     set -euo pipefail
-    # What it emulates at most has AVX2 and no AVX-512.
+    # qemu's `max` has AVX2 but not AVX-512.
     for processor in max Nehalem; do
         echo "emulated: $processor"
         CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="qemu-x86_64 -cpu $processor" cargo test -p nn --lib
     done
     echo "emulated: 64-bit ARM"
-    # The standard library for it comes by rustup, where there is one with a network, or with Debian's compiler.
+    # The standard library comes from rustup or, without rustup or a network, from Debian.
     target="${CARGO_TARGET_DIR:-target}"
     if ! rustup target add aarch64-unknown-linux-gnu; then
         RUSTC=$(tools/ci/debian_rust.sh "$target/debian-rust")
@@ -68,7 +68,7 @@ check-neon:
     CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
         cargo test -p nn --lib --target aarch64-unknown-linux-gnu
 
-# Index the bundled pictures, search twice, write a page
+# Run the demo: index the bundled pictures, search twice, write a page
 demo:
     cargo run --release -- demo
 
@@ -118,14 +118,14 @@ bench WHAT *ARGS:
                  python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/release/clipseek" --store "$store" \
                      node "$folder/bench.mjs" ;;
         duplicates) cargo build --release --quiet && python3 tools/bench_duplicates.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@" ;;
-        *)       echo "there are: index, ingest, picture, clip, encoder, pipeline, cold, download, serve, page, duplicates" >&2; exit 2 ;;
+        *)       echo "expected index, ingest, picture, clip, encoder, pipeline, cold, download, serve, page, duplicates" >&2; exit 2 ;;
     esac
 
-# See that `cargo run` finds the program, as the README has it
+# Check the README's `cargo run`
 check-run: programs
     cargo run --quiet -- --version
 
-# Export with clipseek, and read it with pandas, pyarrow and NumPy (tools/fixtures/dataset/requirements.txt)
+# Check that pandas, pyarrow and NumPy read exported embeddings (tools/fixtures/dataset/requirements.txt)
 check-export: programs
     #!/usr/bin/env bash
     set -euo pipefail
@@ -145,7 +145,7 @@ check-export: programs
     check 2 "$folder/embedded.npy"
     check 2 "$folder/exported.npy"
 
-# Run the examples of the library: index the bundled pictures, search them, classify one
+# Check the library's examples: index the bundled pictures, search them, classify one
 check-examples: programs
     #!/usr/bin/env bash
     set -euo pipefail
@@ -156,14 +156,14 @@ check-examples: programs
     "$examples/search" "$folder" "a bird on a branch" | sed -n 1p | grep shrike-on-a-twig
     "$examples/classify" demo/pictures/two-perch.jpg fish car | sed -n 1p | grep fish
 
-# Share a cache with Python's huggingface_hub, both ways (tools/fixtures/hub/requirements.txt)
+# Check sharing a cache with Python's huggingface_hub, in both directions (tools/fixtures/hub/requirements.txt)
 check-hub: programs
     #!/usr/bin/env bash
     set -euo pipefail
     programs="${CARGO_TARGET_DIR:-target}/debug"
     python3 tools/fixtures/hub/check_cache.py "$programs/examples/serve" "$programs/examples/pull"
 
-# Clients and stores of Pinecone against `clipseek serve`: Python's three releases with Haystack, LlamaIndex and LangChain (tools/fixtures/server/requirements*.txt), JavaScript's two (Node.js 20)
+# Check Pinecone's clients with `clipseek serve`: three releases of Python's with Haystack, LlamaIndex and LangChain (tools/fixtures/server/requirements*.txt), two of JavaScript's (Node.js 20)
 check-sdk: programs
     #!/usr/bin/env bash
     set -euo pipefail
@@ -171,7 +171,7 @@ check-sdk: programs
     trap 'rm -rf "$folder"' EXIT
     fixtures=tools/fixtures/server
     with_server() { python3 "$fixtures/serving.py" "${CARGO_TARGET_DIR:-target}/debug/clipseek" "$@"; }
-    # The older clients are installed while the newest is checked.
+    # Install older clients while the newest is checked.
     installing=()
     for release in 7 9; do
         python3 -m venv "$folder/$release"
@@ -193,7 +193,7 @@ check-sdk: programs
     with_server node "$folder/check_sdk.mjs"
     with_server node "$folder/check_sdk_5.mjs"
 
-# Drive the page in Chromium (Debian's chromium), over the bundled pictures; FOLDER keeps Node's packages
+# Test the web page in Debian's chromium with the bundled pictures; FOLDER keeps Node's packages
 check-page FOLDER="": programs
     #!/usr/bin/env bash
     set -euo pipefail
@@ -209,11 +209,11 @@ check-page FOLDER="": programs
     folder="$folder" python3 tools/fixtures/server/serving.py "${CARGO_TARGET_DIR:-target}/debug/clipseek" \
         --add demo/captions.csv bash -c 'drive "$1"' drive
 
-# See that transformers loads what `clipseek train` writes (tools/fixtures/clip/requirements.txt)
+# Check that transformers loads the output of `clipseek train` (tools/fixtures/clip/requirements.txt)
 check-train: programs
     python3 tools/fixtures/train/check.py "${CARGO_TARGET_DIR:-target}/debug/clipseek"
 
-# Take the pictures of the page and the terminal for README (Debian's chromium, xterm, xvfb, imagemagick, fonts-dejavu-core)
+# Take the README's screenshots of the web page and the terminal (Debian's chromium, xterm, xvfb, imagemagick, fonts-dejavu-core)
 screenshot: programs
     #!/usr/bin/env bash
     set -euo pipefail
@@ -225,7 +225,7 @@ screenshot: programs
         node "$folder/screenshot.mjs" docs/page.jpg
     tools/terminal/screenshot.sh "${CARGO_TARGET_DIR:-target}/debug/clipseek" docs/terminal.jpg
 
-# Ask `clipseek serve` whatever docs/openapi.yaml and /api/v1/openapi.json allow, and what they don't; embed by OpenAI's client (tools/fixtures/server/requirements-api.txt)
+# Send valid and invalid requests by docs/openapi.yaml and /api/v1/openapi.json to `clipseek serve`, and embed with OpenAI's client (tools/fixtures/server/requirements-api.txt)
 check-api: programs
     #!/usr/bin/env bash
     set -euo pipefail
@@ -235,15 +235,15 @@ check-api: programs
     with_server --add demo/captions.csv --as demo python3 "$fixtures/check_json_api.py"
     with_server python3 "$fixtures/check_openai.py"
 
-# Make the code of the gRPC messages anew from tools/protocol/vector_service.proto
+# Regenerate the gRPC code from tools/protocol/vector_service.proto
 protocol:
     cd tools/protocol && cargo run --quiet
 
-# See that the code of the gRPC messages is what tools/protocol/vector_service.proto says
+# Check that the gRPC code matches tools/protocol/vector_service.proto
 check-protocol:
     cd tools/protocol && cargo run --quiet -- --check
 
-# See that groff has nothing to say against the man pages
+# Check that groff reports no warnings about the man pages
 check-man: programs
     #!/usr/bin/env bash
     set -euo pipefail
@@ -255,20 +255,20 @@ check-man: programs
         [ -z "$warnings" ] || { echo "$warnings"; exit 1; }
     done
 
-# Memory that is asked for and not touched costs nothing: the limit of one allocation is higher than that of all.
-# RUSTC_BOOTSTRAP=1 stands in for nightly Rust.
-# Fuzz what reads untrusted bytes, each target for SECONDS; needs nightly Rust and `cargo install cargo-fuzz`
+# Allocated but untouched memory costs nothing, so a single allocation may exceed the limit on all memory.
+# RUSTC_BOOTSTRAP=1 replaces nightly Rust.
+# Fuzz all parsers of untrusted bytes, each target for SECONDS; needs nightly Rust and `cargo install cargo-fuzz`
 fuzz SECONDS="600":
     #!/usr/bin/env bash
     set -euo pipefail
     if [[ -z ${RUSTC_BOOTSTRAP:-} ]]; then
         rustc +nightly --version >/dev/null || {
-            echo "there is no nightly Rust: rustup toolchain install nightly, or set RUSTC_BOOTSTRAP=1" >&2
+            echo "nightly Rust is missing: rustup toolchain install nightly, or set RUSTC_BOOTSTRAP=1" >&2
             exit 2
         }
         export RUSTUP_TOOLCHAIN=nightly
     fi
-    cargo fuzz --version >/dev/null || { echo "there is no cargo-fuzz: cargo install cargo-fuzz" >&2; exit 2; }
+    cargo fuzz --version >/dev/null || { echo "cargo-fuzz is missing: cargo install cargo-fuzz" >&2; exit 2; }
     failed=()
     for target in filter tokenizer table weights picture metadata; do
         fuzz/seeds.sh "$target" "fuzz/corpus/$target"
@@ -276,9 +276,9 @@ fuzz SECONDS="600":
             -max_total_time="$1" -rss_limit_mb=1024 -malloc_limit_mb=4096 -timeout=10 -print_final_stats=1 \
             || failed+=("$target")
     done
-    [[ ${#failed[@]} -eq 0 ]] || { echo "findings in: ${failed[*]}, see fuzz/artifacts" >&2; exit 1; }
+    [[ ${#failed[@]} -eq 0 ]] || { echo "failed targets: ${failed[*]}; see fuzz/artifacts" >&2; exit 1; }
 
-# Make hostile pictures and tables of every format in DIR, read them, and see that all ends as it should
+# Generate hostile pictures and tables of every format in DIR, read them, and check the outcomes
 corpus DIR="":
     #!/usr/bin/env bash
     set -euo pipefail
@@ -292,8 +292,8 @@ corpus DIR="":
     cargo run --release --quiet -p picture --example corpus -- "$folder/pictures"
     cargo run --release --quiet -p dataset --example tables -- "$folder/tables"
 
-# Compare models of true size with Python's; needs tools/fixtures/clip/requirements.txt and open_clip_torch's wheel.
-# `just parity WHEEL [FAMILY…]`, of b32, l14, rn50, siglip, siglip2
+# Compare full-size models with Python's; needs tools/fixtures/clip/requirements.txt and open_clip_torch's wheel.
+# `just parity WHEEL [FAMILY…]`; families are b32, l14, rn50, siglip, siglip2
 parity WHEEL *FAMILY:
     #!/usr/bin/env bash
     set -euo pipefail
@@ -309,23 +309,23 @@ parity WHEEL *FAMILY:
             rn50)    recipe=(open_clip_form.py --full) ;;
             siglip)  recipe=(siglip.py --full) ;;
             siglip2) recipe=(siglip.py --full2) ;;
-            *)       echo "there are: b32, l14, rn50, siglip, siglip2" >&2; exit 2 ;;
+            *)       echo "expected b32, l14, rn50, siglip, siglip2" >&2; exit 2 ;;
         esac
         python3 "tools/fixtures/clip/${recipe[0]}" "${recipe[@]:1}" "$folder/$family" "$wheel"
     done
     cargo run --release --quiet -p clip --example parity -- "$folder"/*
 
-# Check the real openai/clip-vit-base-patch32 against published figures, and each precision against f32; needs a network, but not
-# with `--model DIR`, which measures the precisions of another model alone. `just verify-real [SOURCE]`
+# Compare openai/clip-vit-base-patch32 with published figures, and each precision with f32; needs a network.
+# `just verify-real [SOURCE]`; with `--model DIR`, measures only the precisions of another model, without a network
 verify-real *SOURCE:
     cargo build --release
     python3 tools/verify_real.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@"
 
-# Ask the bundled model for things by name in a folder with Flickr8k's dev.tsv
+# Search objects by name with the bundled model; DATA is a folder with Flickr8k's dev.tsv
 objects DATA:
     cargo build --release
     python3 tools/mini/name_objects.py "$1"
 
-# Train and export the bundled model anew from a folder with Flickr8k's train.tsv and dev.tsv
+# Train and export the bundled model; DATA is a folder with Flickr8k's train.tsv and dev.tsv
 mini DATA:
     tools/mini/make.sh "$1"
