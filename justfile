@@ -292,8 +292,8 @@ corpus DIR="":
     cargo run --release --quiet -p picture --example corpus -- "$folder/pictures"
     cargo run --release --quiet -p dataset --example tables -- "$folder/tables"
 
-# Compare full-size models with Python's; needs tools/fixtures/clip/requirements.txt and open_clip_torch's wheel.
-# `just parity WHEEL [FAMILY…]`; families are b32, l14, rn50, siglip, siglip2
+# `just parity WHEEL [FAMILY…]`; families are b32, l14, rn50, siglip, siglip2.
+# Compare full-size models with Python's; needs tools/fixtures/clip/requirements.txt and open_clip_torch's wheel
 parity WHEEL *FAMILY:
     #!/usr/bin/env bash
     set -euo pipefail
@@ -315,8 +315,8 @@ parity WHEEL *FAMILY:
     done
     cargo run --release --quiet -p clip --example parity -- "$folder"/*
 
-# Compare openai/clip-vit-base-patch32 with published figures, and each precision with f32; needs a network.
-# `just verify-real [SOURCE]`; with `--model DIR`, measures only the precisions of another model, without a network
+# `just verify-real [SOURCE]`; with `--model DIR`, measures only the precisions of another model, without a network.
+# Compare openai/clip-vit-base-patch32 with published figures, and each precision with f32; needs a network
 verify-real *SOURCE:
     cargo build --release
     python3 tools/verify_real.py "${CARGO_TARGET_DIR:-target}/release/clipseek" "$@"

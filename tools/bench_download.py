@@ -1,29 +1,29 @@
 #!/usr/bin/env python3
-"""Measures `clipseek download` and img2dataset on one list of URLs, one after the other.
+"""Compares `clipseek download` with img2dataset on one list of URLs, one after the other.
 
     just bench download [--pictures FOLDER] [--count 10000] [--concurrency 128] [--repeat 2]
     just bench download --synthetic 3300000
 
-The first fetches a list of COUNT URLs from a server on the loopback, of which 20 % are bad: missing
-pages, HTML with status 200, JPEGs cut in half, empty bodies, connections refused, circles of
-redirects, and at most 50 that never answer. The good ones are all different: JPEGs of FOLDER (by
-default 1,000 of 500x375 that are made for this) with a comment that numbers them. Both programs get
-as many requests in flight, the same time limit and as many attempts, and keep bytes as they came.
+The first command fetches a list of COUNT URLs from a server on the loopback interface. 20 % are bad:
+missing pages, HTML with status 200, JPEGs cut in half, empty bodies, refused connections, redirect
+loops, and at most 50 that never answer. The good ones are all different: JPEGs of FOLDER (by default
+1,000 generated ones of 500x375) with a numbered comment. Both programs get the same concurrency,
+timeout and number of attempts, and keep the bytes unchanged.
 
-- `bytes`: img2dataset with its re-encoding off, which is its fastest setting: it looks at no picture,
-  and keeps whatever comes with a good status. With one process and with two.
+- `bytes`: img2dataset without re-encoding, which is its fastest setting: it does not look at pictures
+  and keeps everything with a good status. With one process and with two.
 - `decoded`: img2dataset decodes each picture, as clipseek does, and keeps the bytes of those that
-  OpenCV takes.
+  OpenCV reads.
 
-`kept` is what the program counts as a success, `right` how many of the files it left are, byte for
-byte, good pictures of the list. Times are of the whole process; `fetching` is the time that the
-program itself gives for its work, without its start. Pictures per second are right ones. The server
-shares the cores with what it serves; how much of them each took is printed, and how fast the server
-is by itself. FOLDER needs about 4 GB.
+`kept` is the number of successes that the program reports. `right` is the number of files that equal
+a good picture of the list byte for byte; rates count only these. Times are of the whole process;
+`fetching` is the time that the program itself reports, without its start. The server shares the cores
+with the programs, so the benchmark prints how much of them each used, and how fast the server is by
+itself. FOLDER needs about 4 GB.
 
-The second makes a list of that many rows, each with a URL of its own, of which 10 % are missing and
-the others a tiny picture, and tests it with --check-only: what counts is the rate and that the memory
-does not grow with the list.
+The second command makes a list of that many rows, each with its own URL, of which 10 % are missing
+and the others a tiny picture, and tests it with --check-only. It shows the rate, and that memory does
+not grow with the list.
 """
 
 import argparse
@@ -52,15 +52,15 @@ except ImportError:
 
 PICTURES = 1_000
 SILENT = 50
-# What the other bad URLs are, in parts of 20.
+# The other bad URLs, in 20ths.
 BAD = {"missing": 7, "html": 4, "cut": 3, "empty": 2, "refused": 2, "circle": 2}
-# A program that takes longer has hung.
+# A program that takes longer hangs.
 LONGEST_RUN = 3_600
 HTML = b"<!doctype html><title>Moved</title><p>This picture is not here any more.</p>\n" * 20
 
 
 def made_pictures(folder, count):
-    """JPEGs with about as many bytes as photographs of their size have."""
+    """JPEGs of about the same size in bytes as photographs."""
     try:
         from PIL import Image
     except ImportError as error:
@@ -77,21 +77,21 @@ def made_pictures(folder, count):
 
 
 def halves(jpeg):
-    """A JPEG up to the end of its first segment, which names the format, and what follows."""
+    """Splits a JPEG after its first segment, which names the format."""
     is_named = jpeg[2:3] == b"\xff" and 0xE0 <= jpeg[3] <= 0xEF
     end = 4 + struct.unpack(">H", jpeg[4:6])[0] if is_named else 2
     return jpeg[:end], jpeg[end:]
 
 
 def parts(pictures, number):
-    """The good picture of that number. Its comment makes it differ from all others."""
+    """The good picture with this number, unique by its comment."""
     first, rest = pictures[number % len(pictures)]
     text = b"number %d" % number
     return first + b"\xff\xfe" + struct.pack(">H", len(text) + 2) + text, rest
 
 
 def tiny_picture():
-    """A PNG of 8x8."""
+    """An 8x8 PNG."""
 
     def chunk(name, content):
         check = struct.pack(">I", zlib.crc32(name + content))
@@ -111,7 +111,7 @@ def answer(status, kind, length, more=b""):
 
 
 class Answering(asyncio.Protocol):
-    """One connection of the server. Nothing is parsed but the first line and `Connection: close`."""
+    """A connection of the server. Parses only the request line and `Connection: close`."""
 
     def __init__(self, pictures, counters):
         self.pictures = pictures
@@ -160,14 +160,14 @@ class Answering(asyncio.Protocol):
 
 
 class Server:
-    """A server on the loopback, in a process of its own."""
+    """A server on the loopback interface, in its own process."""
 
     def __init__(self, pictures):
         context = multiprocessing.get_context("fork")
         self.counters = context.Array("Q", 2, lock=False)
         listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
         self.port = listening.getsockname()[1]
-        # A port that is taken and does not listen refuses.
+        # A bound port that does not listen refuses connections.
         self.refusing = socket.socket()
         self.refusing.bind(("127.0.0.1", 0))
         arguments = (listening, pictures, self.counters)
@@ -180,7 +180,7 @@ class Server:
         return f"http://127.0.0.1:{port}/{kind}/{number}"
 
     def cpu_seconds(self):
-        # The fields come after the name, which may have blanks.
+        # The fields follow the name, which may contain spaces.
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -197,7 +197,7 @@ def serve(listening, pictures, counters):
 
 
 class Asking(asyncio.Protocol):
-    """One connection that asks for one thing after the other, and drops what comes."""
+    """A connection that sends one request after another and discards the responses."""
 
     def __init__(self, requests, ended, keeps):
         self.requests = requests
@@ -235,7 +235,7 @@ class Asking(asyncio.Protocol):
 
 
 def ask_for_all(port, kind, count, keeps, to):
-    """Asks the server for so many, on 64 connections at a time, and sends how long it took."""
+    """Sends `count` requests on 64 connections at a time, and reports the time."""
     header = b" HTTP/1.1\r\nHost: 127.0.0.1\r\n" + (b"" if keeps else b"Connection: close\r\n") + b"\r\n"
     requests = (b"GET /%s/%d" % (kind, number) + header for number in range(count))
     loop = new_event_loop()
@@ -277,13 +277,13 @@ def measure_server(server, kind, count, keeps):
 
 
 class Ran:
-    """A program that has run: how long, on how much of the cores, with how much memory."""
+    """A finished program: its time, CPU usage and memory."""
 
     def __init__(self, command, server, folder):
-        # What earlier runs wrote is not to be written during this one.
+        # Write back the data of earlier runs first.
         os.sync()
         counters, server_cpu = list(server.counters), server.cpu_seconds()
-        # Not everything that img2dataset puts into temporary folders is removed by it.
+        # img2dataset does not remove all of its temporary files.
         environment = {**os.environ, "TMPDIR": str(folder)}
         with tempfile.TemporaryFile("w+") as output:
             start = time.perf_counter()
@@ -310,7 +310,7 @@ class Ran:
         )
 
     def use(self):
-        """For how long it and the server kept a core busy, and what it asked for."""
+        """CPU time of the program and the server, and the requests."""
         return (
             f"{self.cpu:.1f} s of a core, server {self.server_cpu:.1f} s; "
             f"{self.requests} requests on {self.connections} connections"
@@ -318,7 +318,7 @@ class Ran:
 
 
 def figure(pid, file, name):
-    """What the kernel says of a process itself. What it gives at the end counts the parent's memory, too."""
+    """The kernel's figures for a running process. Those after its end include the parent's memory."""
     try:
         found = re.search(rf"^{name}:\s+(\d+)", Path(f"/proc/{pid}/{file}").read_text(), re.MULTILINE)
     except OSError:
@@ -327,7 +327,7 @@ def figure(pid, file, name):
 
 
 def kinds(count):
-    """What each URL of the list is, in a random order that is always the same."""
+    """The kind of each URL in the list, in a fixed random order."""
     bad = count // 5
     silent = min(SILENT, bad // 20)
     others = []
@@ -337,8 +337,8 @@ def kinds(count):
     each = ["good"] * (count - bad) + others
     chance = random.Random(7)
     chance.shuffle(each)
-    # None of the silent ones comes late, neither in the list nor in the halves that two processes get:
-    # to wait for the last one with nothing else to do is not what is measured here.
+    # No silent URL comes late, neither in the list nor in the halves that two processes get:
+    # waiting for the last one with nothing else to do is not what this benchmark measures.
     early = [*range(count // 4), *range(count // 2, count * 3 // 4)]
     for position in sorted(chance.sample(early, silent)):
         each.insert(position, "silent")
@@ -363,7 +363,7 @@ def clipseek(arguments, table, to):
 
 def img2dataset(arguments, table, to, processes, decoded):
     program = Path(sys.executable).parent / "img2dataset"
-    # Each process has one shard at a time, and each its share of what may be in flight.
+    # Each process has one shard at a time, and its share of the concurrency.
     command = [program, "--url_list", table, "--output_folder", to]
     command += ["--input_format", "tsv", "--url_col", "url", "--caption_col", "caption"]
     command += ["--output_format", "files", "--resize_mode", "no", "--extract_exif", "False"]
@@ -375,10 +375,10 @@ def img2dataset(arguments, table, to, processes, decoded):
 
 
 def clipseek_counts(ran, to):
-    """How many pictures it counts, its own time, and the files."""
+    """The program's number of pictures, its own time, and the files."""
     found = re.search(r"(\d+) pictures? in \d+ rows?: \d+ URLs in ([\d.]+) s", ran.output)
     if not found:
-        sys.exit(f"error: clipseek ended with {ran.code}:\n{ran.output}")
+        sys.exit(f"error: clipseek exited with {ran.code}:\n{ran.output}")
     files = (file for file in (to / "images").rglob("*") if file.is_file())
     return int(found[1]), float(found[2]), files
 
@@ -386,7 +386,7 @@ def clipseek_counts(ran, to):
 def img2dataset_counts(ran, to):
     shards = [json.loads(file.read_text()) for file in to.glob("*_stats.json")]
     if not shards or ran.code:
-        sys.exit(f"error: img2dataset ended with {ran.code}:\n{ran.output}")
+        sys.exit(f"error: img2dataset exited with {ran.code}:\n{ran.output}")
     own = max(it["end_time"] for it in shards) - min(it["start_time"] for it in shards)
     return sum(it["successes"] for it in shards), own, to.glob("*/*.jpg")
 
@@ -402,8 +402,8 @@ def opens(content):
 
 
 def one_run(name, command, counts, server, folder, right):
-    # All is left there until the end: for a minute after many files were deleted, ext4 takes long to
-    # make new ones.
+    # Remove all folders only at the end: for a minute after deleting many files, ext4 is slow to create
+    # new ones.
     to = Path(tempfile.mkdtemp(dir=folder))
     ran = Ran(command(to), server, folder)
     kept, own, files = counts(ran, to)
@@ -433,15 +433,15 @@ def compare(arguments, folder):
     files = sorted((arguments.pictures or folder / "pictures").rglob("*.jp*g"))
     pictures = [halves(file.read_bytes()) for file in files]
     if not pictures:
-        sys.exit(f"error: there is no JPEG in {arguments.pictures}")
+        sys.exit(f"error: {arguments.pictures} contains no JPEG")
     each = kinds(arguments.count)
     digests = (hashlib.sha256(b"".join(parts(pictures, n))).digest() for n, it in enumerate(each) if it == "good")
     right = set(digests)
     size = sum(len(first) + len(rest) for first, rest in pictures) / len(pictures)
     print(f"{arguments.count} URLs: " + ", ".join(f"{each.count(kind)} {kind}" for kind in sorted(set(each))))
-    print(f"pictures: {len(pictures)} of {size / 1024:.0f} KiB on average, numbered to {len(right)} different ones")
-    print(f"{arguments.concurrency} requests in flight, limit {arguments.timeout} s, {arguments.retries} retries")
-    print(f"{os.cpu_count()} cores, shared by the server and what it serves; load {os.getloadavg()[0]:.1f}")
+    print(f"pictures: {len(pictures)} of {size / 1024:.0f} KiB on average, {len(right)} different ones by their comments")
+    print(f"{arguments.concurrency} requests in flight, timeout {arguments.timeout} s, {arguments.retries} retries")
+    print(f"{os.cpu_count()} cores, shared with the server; load {os.getloadavg()[0]:.1f}")
 
     server = Server(pictures)
     try:
@@ -464,7 +464,7 @@ def compare(arguments, folder):
                 best[name] = [max(pair) for pair in zip(best[name], figures)]
     finally:
         server.stop()
-    print("best of each, and clipseek's rate over the other's:")
+    print("best run of each, and clipseek's rate divided by the other's:")
     for name, (rate, own_rate, found) in best.items():
         ours, ours_own, _ = best["clipseek"]
         print(
@@ -474,7 +474,7 @@ def compare(arguments, folder):
 
 
 def check_synthetic(arguments, folder):
-    print(f"{os.cpu_count()} cores, shared by the server and what it serves; load {os.getloadavg()[0]:.1f}")
+    print(f"{os.cpu_count()} cores, shared with the server; load {os.getloadavg()[0]:.1f}")
     server = Server([])
     try:
         measure_server(server, b"tiny", 50_000, True)
@@ -496,21 +496,21 @@ def check_synthetic(arguments, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clipseek", help="the binary")
-    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="JPEGs to serve; some are made by default")
-    parser.add_argument("--count", type=int, default=10_000, help="how many URLs the list has")
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="JPEGs to serve; generated by default")
+    parser.add_argument("--count", type=int, default=10_000, help="number of URLs in the list")
     parser.add_argument("--concurrency", type=int, help="requests in flight; 128 by default, 256 with --synthetic")
-    parser.add_argument("--timeout", type=int, default=5, help="seconds that a picture may take")
+    parser.add_argument("--timeout", type=int, default=5, help="timeout in seconds")
     parser.add_argument("--retries", type=int, default=0, help="attempts after the first")
-    parser.add_argument("--repeat", type=int, default=2, help="how often each program runs")
-    parser.add_argument("--synthetic", type=int, metavar="ROWS", help="test a list of so many URLs instead")
-    parser.add_argument("--folder", type=Path, help="where to work; a temporary folder by default")
+    parser.add_argument("--repeat", type=int, default=2, help="runs of each program")
+    parser.add_argument("--synthetic", type=int, metavar="ROWS", help="check a list of this many URLs instead")
+    parser.add_argument("--folder", type=Path, help="working folder; temporary by default")
     arguments = parser.parse_args()
     arguments.concurrency = arguments.concurrency or (256 if arguments.synthetic else 128)
-    # The server has as many connections open as the client.
+    # Both the server and the client need many open connections.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if not arguments.synthetic and not (Path(sys.executable).parent / "img2dataset").exists():
-        sys.exit("error: there is no img2dataset\nhint: python3 -m pip install img2dataset, in a virtual environment")
+        sys.exit("error: img2dataset is not installed\nhint: python3 -m pip install img2dataset, in a virtual environment")
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         (check_synthetic if arguments.synthetic else compare)(arguments, Path(folder))
 

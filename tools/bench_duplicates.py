@@ -1,10 +1,11 @@
-"""Measures `clipseek collection duplicates` on documents that are alike and on versions of photographs.
+"""Measures `clipseek collection duplicates` on similar documents and on versions of photographs.
 
     python3 tools/bench_duplicates.py CLIPSEEK FOLDER
 
-FOLDER is what tools/fixtures/picture/documents.py has written: `documents`, of which no two are the same, and
-`versions`, of which those of one number are. Prints how many documents are taken for duplicates, and how many versions
-of each kind are found: by vectors and pixels, as clipseek does it, and by vectors alone. Exits with 1 if any document is.
+FOLDER is the output of tools/fixtures/picture/documents.py: `documents`, all different, and `versions`, where those
+with the same number belong together. Prints how many documents are wrongly reported as duplicates, and how many versions
+of each kind are found: with embeddings and signatures, as in clipseek, and with embeddings only. Exits with 1 if any
+document is wrongly reported.
 """
 
 import collections
@@ -56,12 +57,12 @@ def main():
             any(cosine(vector, other) >= THRESHOLD for other in vectors[:n]) for n, vector in enumerate(vectors)
         )
         false = sum(len(group) - 1 for group in groups)
-        print(f"{len(vectors)} different documents: {false} taken for duplicates; {near} by vectors alone")
+        print(f"{len(vectors)} different documents: {false} reported as duplicates; {near} by embeddings only")
         by_kind = collections.defaultdict(list)
         for file in sorted((folder / "versions").iterdir()):
             by_kind[file.stem.split("-", 1)[1]].append(file)
         originals = by_kind.pop("original")
-        print(f"{'version':<10}{'found':>8}{'by vectors alone':>18}")
+        print(f"{'version':<10}{'found':>8}{'embeddings only':>18}")
         for kind, files in sorted(by_kind.items()):
             pictures = scratch / kind
             pictures.mkdir()

@@ -1,8 +1,8 @@
-"""Time the encoder beside ONNX Runtime and OpenVINO, on the same random ViT-B/32 and on the bundled model, in the same run.
+"""Compares the encoder with ONNX Runtime and OpenVINO on a random ViT-B/32 and on the bundled model.
 
-`just bench encoder`, or `python3 tools/bench_encoder.py PROGRAM [--rounds N] [--model vit|mini]`, where PROGRAM is the example
-`throughput` of the crate `clip`. The peers need the packages of tools/fixtures/clip/encoder.txt. All work on two threads and in turn; of each, the median
-counts.
+`just bench encoder`, or `python3 tools/bench_encoder.py PROGRAM [--rounds N] [--model vit|mini]`, where PROGRAM is the
+example `throughput` of the crate `clip`. The other libraries are in tools/fixtures/clip/encoder.txt. All use two threads
+and take turns; medians are reported.
 """
 
 import argparse
@@ -23,13 +23,13 @@ from random_clip import CONTEXT, IMAGE, weights, write_checkpoint, write_empty_t
 from vit_graph import text_graph, vision_graph
 
 THREADS = 2
-# Seconds before each turn, and the calls in it that count.
+# Seconds of rest before each turn, and timed calls in a turn.
 REST, BURST = 0.3, 4
 MINI = Path(__file__).resolve().parents[1] / "models/mini"
 
 
 def ids_of(count, tokens, length, ends=(49406, 49407)):
-    """The texts that the example makes, padded to `length`."""
+    """The texts of the example, padded to `length`."""
     ids = np.full((count, length), ends[1], np.int64)
     for text in range(count):
         ids[text, :tokens] = [ends[0], *(320 + 7 * place + 131 * text for place in range(tokens - 2)), ends[1]]
@@ -37,7 +37,7 @@ def ids_of(count, tokens, length, ends=(49406, 49407)):
 
 
 class Noise:
-    """Pictures that a static quantisation takes its scales from. Only their speed counts here."""
+    """Pictures for static quantisation. Only speed matters here."""
 
     def __init__(self):
         random = np.random.default_rng(1)
@@ -94,7 +94,7 @@ class Clipseek:
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if not answer:
-            sys.exit(f"the program ended at `{question}`")
+            sys.exit(f"the program exited at `{question}`")
         return answer
 
 
@@ -117,7 +117,7 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--without-openvino", action="store_true")
-    parser.add_argument("--model", choices=("vit", "mini"), help="one of the two alone")
+    parser.add_argument("--model", choices=("vit", "mini"), help="only one of the two models")
     arguments = parser.parse_args()
     print(machine())
     if arguments.model != "mini":
@@ -129,7 +129,7 @@ def main():
 
 
 def measure_vit(folder, arguments):
-    """Peers get texts padded to the context, as most users run it."""
+    """The other libraries get texts padded to the context length, as most users run them."""
     print("\nViT-B/32, random weights")
     tensors = weights(np.random.default_rng(7))
     write_checkpoint(folder, tensors)
@@ -144,9 +144,10 @@ def measure_vit(folder, arguments):
 
 
 def measure_mini(folder, arguments):
-    """ONNX Runtime computes convolutions in int8 well only where a static quantisation gave the scales of the activations
-    (`ort qdq`); the dynamic one leaves them in f32, as its ConvInteger takes several times as long. Texts have one length,
-    so that nothing is padded."""
+    """ONNX Runtime is fast at int8 convolutions only with static quantisation, which provides the scales of activations
+    (`ort qdq`). Dynamic quantisation leaves them in f32 here, because ConvInteger is several times slower. All texts have
+    the same length, so nothing is padded.
+    """
     print("\nmini")
     paths = [folder / "vision.onnx", folder / "text.onnx"]
     mini_graph.write(MINI, *paths)
@@ -178,7 +179,7 @@ def static(folder, path):
 
 
 def measure(folder, checkpoint, paths, small, texts, arguments):
-    """`checkpoint` in each precision beside the peers, which have its towers' graphs at `paths`, and those of `small`."""
+    """Compares `checkpoint` in each precision with the other libraries, whose graphs are at `paths` and `small`."""
     peers = {"ort f32": OnnxRuntime(paths)} | {name: OnnxRuntime(paths) for name, paths in small.items()}
     if not arguments.without_openvino:
         peers |= {"openvino f32": OpenVino(paths, "f32"), "openvino bf16": OpenVino(paths, "bf16")}
@@ -215,8 +216,9 @@ def fidelity(folder, peers, ours, random):
 
 
 def compare(title, count, rounds, peers, ours, tower, value, question):
-    """In turn, and whose turn is the first changes from round to round. After a rest, in which the threads of the one before
-    fall asleep, each is called once, and then the calls that count come one after another, as when pictures are indexed."""
+    """Takes turns; the first one changes from round to round. Each turn starts with a rest, in which the previous program's
+    threads fall asleep, and an untimed call. The timed calls follow without a pause, as in indexing.
+    """
 
     def timed(peer):
         start = time.perf_counter()
@@ -233,7 +235,7 @@ def compare(title, count, rounds, peers, ours, tower, value, question):
             call()
             times[name] += [call() for _ in range(BURST)]
     median = {name: statistics.median(all) for name, all in times.items()}
-    print(f"\n{title}: a second, and as a part of each peer's rate")
+    print(f"\n{title}: rate a second, and relative to each other library")
     for name in peers:
         print(f"  {name:14} {count / median[name]:7.1f}")
     for name in ours:

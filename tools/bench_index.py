@@ -1,20 +1,19 @@
 #!/usr/bin/env python3
-"""Measures the embedded engine and faiss on the same vectors, one after the other, on one core.
+"""Compares the embedded engine with faiss on the same vectors, one after the other, on one core.
 
     just bench index [--base VECTORS.npy] [--count 1000000] [--hnsw 1000000] [--folder FOLDER]
 
-Two sets of 512-d unit vectors are made in turn:
+There are two sets of 512-d unit vectors:
 
-- `photographs`: rows of VECTORS.npy (by default the vectors that the bundled model gives for the
-  demo's pictures), drawn at random, filled up with zeros to 512 dimensions, turned by a fixed random
-  rotation, with normal noise of half their length added. So each picture has COUNT / rows
-  near relatives, with cosines of about 0.8 among them.
-- `uniform`: uniform on the sphere, which is the worst case: every vector is about as far from a
-  query as any other.
+- `photographs`: random rows of VECTORS.npy (by default the bundled model's embeddings of the demo's
+  pictures), zero-padded to 512 dimensions, rotated by a fixed random rotation, plus normal noise of
+  half their length. So each picture has COUNT / rows near relatives with cosines of about 0.8.
+- `uniform`: uniform on the sphere. This is the worst case, because all vectors are about equally far
+  from a query.
 
-Queries are made in the same way and are not among the vectors. Recall is against a plain search in
-f32 by NumPy: a match counts if its score is at least that of the last true one, less 1e-6. FOLDER
-needs about 6 GB for a million vectors, and is left empty.
+Queries are generated the same way and are not in the set. Recall is relative to exhaustive f32 search
+with NumPy: a match counts if its score is at least that of the last true one, less 1e-6. FOLDER needs
+about 6 GB for a million vectors, and is empty afterwards.
 """
 
 import argparse
@@ -74,13 +73,13 @@ def write(path, kind, random, count):
 
 
 def selected(count, percent):
-    """The numbers of the vectors that the engine's filter lets pass."""
+    """The indices of vectors that pass the engine's filter."""
     numbers = np.arange(count, dtype=np.int64)
     return numbers[numbers * 7919 % 100 < percent]
 
 
 def plain(vectors, queries, top_k, members):
-    """The score of the last of the best matches, by comparing all."""
+    """The score of the last of the best matches, by exhaustive search."""
     best = np.full((len(queries), top_k), -2, np.float32)
     for first in range(0, len(members), BATCH):
         scores = queries @ vectors[members[first : first + BATCH]].T
@@ -89,7 +88,7 @@ def plain(vectors, queries, top_k, members):
 
 
 def true_matches(vectors, queries):
-    """By filter, the score that a match of each query must have."""
+    """For each filter, the lowest score of a true match of each query."""
     filters = FILTERS.values()
     return {p: plain(vectors, queries, 10, selected(len(vectors), p)) for p in filters}
 
@@ -140,7 +139,7 @@ def compare(name, kind, arguments, folder, random):
     write(queries_file, kind, random, QUERIES)
     results = folder / "results.json"
     command = [arguments.measure, folder / "engine", vectors_file, queries_file, results]
-    # Filled with all cores, then measured with one.
+    # Filled with all cores, measured with one.
     subprocess.run(command, check=True)
     print("on one core, in a new process:", flush=True)
     subprocess.run(command, check=True, env={**os.environ, "RAYON_NUM_THREADS": "1"})
@@ -186,13 +185,13 @@ def demo_vectors(clipseek, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("measure", help="the example `measure` of the crate `index`")
-    parser.add_argument("clipseek", help="the binary, for the demo's vectors")
-    parser.add_argument("--base", type=Path, help="a .npy file of vectors of pictures")
+    parser.add_argument("clipseek", help="the binary, for the demo's embeddings")
+    parser.add_argument("--base", type=Path, help="a .npy file with picture embeddings")
     parser.add_argument("--count", type=int, default=1_000_000)
-    parser.add_argument("--hnsw", type=int, default=1_000_000, help="how many of them HNSW gets; 0: none")
+    parser.add_argument("--hnsw", type=int, default=1_000_000, help="number of vectors for HNSW; 0 for none")
     sets = ["photographs", "uniform"]
     parser.add_argument("--sets", nargs="+", choices=sets, default=sets)
-    parser.add_argument("--folder", type=Path, help="where to work; a temporary folder by default")
+    parser.add_argument("--folder", type=Path, help="working folder; temporary by default")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         folder = Path(folder)

@@ -1,14 +1,14 @@
-"""Time the whole way from picture files to vectors beside Python's, on the same random ViT-B/32 in the same run.
+"""Compares the way from picture files to embeddings with Python's, on a random ViT-B/32.
 
-`just bench pipeline [DATA]`, or `python3 tools/bench_pipeline.py PROGRAM [DATA] [options]`, where PROGRAM is `clipseek` and
-DATA a folder of photographs, by default the bundled ones. The peer needs the packages of tools/fixtures/clip/pipeline.txt:
-Pillow, which decodes JPEG at the smallest scale that is enough (`draft`), and ONNX Runtime. Both work on two threads and
-in turn; the median counts. What starting and loading take is left out of the rates: for clipseek, a run on one picture.
+`just bench pipeline [DATA]`, or `python3 tools/bench_pipeline.py PROGRAM [DATA] [options]`, where PROGRAM is `clipseek`
+and DATA a folder of photographs, by default the bundled ones. The other side uses Pillow, which decodes JPEG at the
+smallest sufficient scale (`draft`), and ONNX Runtime (tools/fixtures/clip/pipeline.txt). Both use two threads and take
+turns; medians are reported. Rates exclude starting and loading: for clipseek, the time of a run on one picture.
 
-The JPEGs are made of the photographs: enlarged, with the detail of another photograph and grain, so that those of 12
-megapixels have 3 to 6 MB as a camera's do. How much of clipseek's time the encoder takes is told by a run on the same
-pictures, resized and in BMP. Then vectors of pictures decoded at a reduced scale are compared with those of the same pictures
-decoded whole and resized by Pillow.
+The JPEGs are photographs, enlarged, with grain and the detail of another photograph, so that those of 12 megapixels have
+3 to 6 MB, as from a camera. A run on the same pictures, resized and in BMP, shows how much of clipseek's time the encoder
+takes. Finally, embeddings of pictures decoded at a reduced scale are compared with those of the same pictures decoded
+whole and resized by Pillow.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from vit_graph import vision_graph
 
 ROOT = Path(__file__).parent.parent
 SMALL, LARGE = (500, 375), (4000, 3000)
-# Sizes that are decoded at an eighth, a quarter, three eighths and half.
+# Sizes that are decoded at 1/8, 1/4, 3/8 and 1/2.
 REDUCED = [LARGE, (6000, 4000), (2048, 1536), (1632, 1224), (1024, 768)]
 BATCH = 4
 
@@ -71,7 +71,7 @@ def make(photographs, folder, size, count):
 
 
 def fitted(picture):
-    """Resized to the model's size on the shorter side, and the middle."""
+    """Resized to the model's size on the shorter side, and centre-cropped."""
     scale = IMAGE / min(picture.size)
     width, height = (max(IMAGE, int(side * scale)) for side in picture.size)
     picture = picture.resize((width, height), Image.Resampling.BICUBIC)
@@ -80,7 +80,7 @@ def fitted(picture):
 
 
 def peer(graph, folder):
-    """The peer, in a process of its own: each of two threads decodes a batch and computes its vectors."""
+    """The Python side, in its own process: each of two threads decodes a batch and embeds it."""
     model = OnnxRuntime([graph], threads=1)
 
     def prepare(path):
@@ -102,7 +102,7 @@ def peer(graph, folder):
     np.save(Path(folder).parent / "peer.npy", vectors)
 
 
-# A program started by this one would count this one's memory as its own: the system carries the peak over `exec`.
+# A direct child of this process would report at least this process's memory: the peak survives `exec`.
 MEASURED = """
 import resource, subprocess, sys, time
 start = time.perf_counter()
@@ -113,7 +113,7 @@ sys.exit(code)
 
 
 def run(command):
-    """What it writes on its standard output, seconds, and the most memory in MB."""
+    """The program's standard output, seconds, and peak memory in MB."""
     environment = {**os.environ, "RAYON_NUM_THREADS": str(THREADS)}
     measured = [sys.executable, "-c", MEASURED, *map(str, command)]
     ran = subprocess.run(measured, capture_output=True, text=True, env=environment)
@@ -128,7 +128,7 @@ class Clipseek:
         self.program, self.work = program, work
 
     def embed(self, source, model, precision="f32"):
-        """The vectors by the names of the files, seconds and memory."""
+        """The embeddings by file name, seconds and memory."""
         output = self.work / "vectors.npy"
         store = ["--store", self.work / "store"]
         command = [self.program, *store, "embed", source, "--model", model, "--precision", precision, "--to", output]
@@ -141,7 +141,7 @@ class Clipseek:
 
 
 def resize(folder):
-    """The pictures as the model sees them, in a folder of BMPs."""
+    """Writes the pictures at the model's input size to a folder of BMPs."""
     resized = folder.parent / f"{folder.name}-resized"
     if not resized.exists():
         resized.mkdir()
@@ -179,7 +179,7 @@ def compare(title, folder, rounds, clipseek, checkpoint, precision, graph):
 
 
 def fidelity(photographs, work, count, clipseek, checkpoint):
-    """Vectors of pictures decoded at a reduced scale beside those of the same decoded whole."""
+    """Compares embeddings of pictures decoded at a reduced scale with those decoded whole."""
     for size in REDUCED:
         folder = work / f"reduced-{size[0]}"
         make(photographs, folder, size, count)
@@ -199,14 +199,14 @@ def main():
     parser.add_argument("program")
     parser.add_argument("data", nargs="?", default=ROOT / "demo" / "pictures")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--small", type=int, default=500, help="how many JPEGs of 500x375")
-    parser.add_argument("--large", type=int, default=200, help="how many JPEGs of 12 megapixels")
-    parser.add_argument("--reduced", type=int, default=40, help="how many to compare with whole decoding, of each size")
-    parser.add_argument("--work", help="where the pictures go; made there, and used again")
+    parser.add_argument("--small", type=int, default=500, help="number of JPEGs of 500x375")
+    parser.add_argument("--large", type=int, default=200, help="number of JPEGs of 12 megapixels")
+    parser.add_argument("--reduced", type=int, default=40, help="number of pictures of each size to compare with whole decoding")
+    parser.add_argument("--work", help="folder for the pictures, which are reused")
     arguments = parser.parse_args()
     photographs = sorted(Path(arguments.data).rglob("*.jpg"))
     if not photographs:
-        sys.exit(f"{arguments.data} holds no .jpg")
+        sys.exit(f"{arguments.data} contains no .jpg")
     print(machine())
     with tempfile.TemporaryDirectory(dir=arguments.work) as folder:
         work = Path(folder)

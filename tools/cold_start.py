@@ -1,10 +1,10 @@
-"""Time `clipseek search` in words from a cold start: a new process for each query.
+"""Times `clipseek search` with words from a cold start: each query is a new process.
 
     python3 tools/cold_start.py CLIPSEEK [--pictures N] MODEL…
 
-MODEL is a directory or `mini`. Adds N generated pictures with each model and asks in every precision, with the model's files in
-the system's cache; then in f32 after a directory's files were put out of it. Prints of each the median and the least time, the
-time of all cores, and the peak memory. That is the resident set, so pages of mapped files count while they are mapped.
+MODEL is a directory or `mini`. Adds N generated pictures with each model. Then searches in every precision with the
+model's files in the system's cache, and in f32 after evicting them. Prints the median and the minimum of time, the time
+of all cores, and peak memory. Memory is the resident set, which includes mapped pages of files.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def main():
 
 
 def make_pictures(folder, count):
-    """BMP files of noise."""
+    """Writes BMP files of noise."""
     folder.mkdir()
     noise, size = random.Random(7), 3 * SIDE * SIDE
     header = struct.pack("<2sIIIIiiHHIIiiII", b"BM", 54 + size, 0, 54, 40, SIDE, SIDE, 1, 24, 0, size, 0, 0, 0, 0)
@@ -51,7 +51,7 @@ def measure(clipseek, store, pictures, model):
     command = [clipseek, "--store", store, "add", pictures, "--model", model, "--precision", "int8"]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     runs = {precision: [] for precision in PRECISIONS}
-    # In turn, so that what else the machine does falls on all of them.
+    # Takes turns, so that other load on the machine affects all alike.
     for _ in range(WARM):
         for precision, found in runs.items():
             found.append(search(clipseek, store, precision))
@@ -68,7 +68,7 @@ def measure(clipseek, store, pictures, model):
 
 
 def search(clipseek, store, precision):
-    """Seconds, seconds of all cores, and peak MB. This process has to be smaller: a child's peak begins with its parent's."""
+    """Seconds, CPU seconds, and peak MB. This process must be smaller: a child's peak begins with its parent's."""
     command = [clipseek, "--store", store, "search", "a dog", "--precision", precision]
     start = time.perf_counter()
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -95,7 +95,7 @@ def evict(directory):
 
 
 def resident(directory):
-    """Megabytes of the weights in the system's cache, and of the weights."""
+    """The megabytes of the weights in the system's cache, and of all weights."""
     pages, size = 0, 0
     for file in pathlib.Path(directory).iterdir():
         if file.suffix in WEIGHTS:

@@ -1,15 +1,14 @@
-"""How clipseek does on a photo library: makes one, and measures.
+"""Makes a photo library, and measures clipseek on it.
 
     python3 tools/library.py make PHOTOGRAPHS FOLDER COUNT    needs Pillow
     python3 tools/library.py measure CLIPSEEK FOLDER
 
-A library is made of the photographs in a folder: each is cropped anew, mirrored or not, made larger or
-smaller and compressed again, so that no two pictures are equal. Of 20 pictures, 16 are of about 500x375
-pixels, 3 of 2048x1536 and one of 4000x3000, in folders of 500.
+`make` uses the photographs in a folder: each is cropped, perhaps mirrored, resized and compressed again,
+so that no two pictures are equal. Of 20 pictures, 16 have about 500x375 pixels, 3 have 2048x1536 and one
+has 4000x3000. There are 500 in a folder.
 
-`measure` adds the library with the bundled model to a new store, then looks what a second run costs, ten
-more pictures, a renamed folder, copies up to two and a half times the number, and a search from a new
-process.
+`measure` adds the library with the bundled model to a new store. Then it measures a second run, ten more
+pictures, a renamed folder, copies up to two and a half times the number, and a search in a new process.
 """
 
 import json
@@ -55,7 +54,7 @@ def make_one(task):
 def make(photographs, folder, count):
     sources = sorted(path for path in Path(photographs).rglob("*") if path.suffix in {".jpg", ".jpeg"})
     if not sources:
-        sys.exit(f"{photographs} holds no .jpg")
+        sys.exit(f"{photographs} contains no .jpg")
     tasks = []
     for number in range(count):
         parent = Path(folder) / f"{number // 500:03}"
@@ -72,7 +71,7 @@ class Clipseek:
         self.command = [program, "--store", store]
 
     def run(self, *arguments):
-        """Seconds, the most memory in MiB, and what it said on standard error."""
+        """Seconds, peak memory in MiB, and standard error."""
         start = time.perf_counter()
         process = subprocess.Popen(
             [*self.command, *map(str, arguments)],

@@ -1,7 +1,7 @@
 """The towers of the bundled model as ONNX graphs, for `tools/bench_encoder.py`.
 
-The weights are those of models/mini/model.safetensors, its integers expanded to f32. A picture's tower is as exporters write
-convolutional networks, channels before rows and columns; a text's takes texts of one length and needs no mask.
+The weights are those of models/mini/model.safetensors, dequantised to f32. The picture tower has channels before rows and
+columns, like exported convolutional networks. The text tower takes texts of one length and needs no mask.
 """
 
 import json
@@ -173,6 +173,6 @@ def write(directory: Path, pictures: Path, texts: Path):
 
 
 def ends(directory: Path):
-    """The ids that begin and end a text."""
+    """The ids of the beginning and the end of a text."""
     vocabulary = json.loads((directory / "tokenizer.json").read_text())["model"]["vocab"]
     return vocabulary["[CLS]"], vocabulary["[SEP]"]

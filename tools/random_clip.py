@@ -1,8 +1,8 @@
-"""A CLIP ViT-B/32 with random weights, for measuring.
+"""A CLIP ViT-B/32 with random weights, for benchmarks.
 
     python3 tools/random_clip.py DIRECTORY WHEEL
 
-writes it with CLIP's tokenizer, which is in open_clip_torch's WHEEL. Needs NumPy.
+Writes it with CLIP's tokenizer from open_clip_torch's WHEEL. Needs NumPy.
 """
 
 import json
@@ -17,7 +17,7 @@ TEXT = {"width": 512, "inner": 2048, "heads": 8, "layers": 12}
 
 
 def weights(random):
-    """Of a CLIP ViT-B/32 in transformers' names."""
+    """The weights of a CLIP ViT-B/32 with transformers' names."""
     tensors = {"logit_scale": np.array(4.6, np.float32)}
 
     def normal(name, *shape, scale):
@@ -56,7 +56,7 @@ def weights(random):
 
 
 def write_checkpoint(directory, tensors):
-    """In Hugging Face form, without the files of the tokenizer."""
+    """Writes the model in Hugging Face form, without the tokenizer's files."""
     config = {
         "model_type": "clip",
         "projection_dim": DIMENSION,
@@ -95,7 +95,7 @@ def write_checkpoint(directory, tensors):
 
 
 def write_empty_tokenizer(directory):
-    """Where texts are given as ids, or none are."""
+    """For benchmarks that pass token ids, or no texts."""
     (directory / "vocab.json").write_text(json.dumps({"<|startoftext|>": 49406, "<|endoftext|>": 49407}))
     (directory / "merges.txt").write_text("#version: 0.2\n")
 

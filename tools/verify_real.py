@@ -1,13 +1,13 @@
-"""Check the real openai/clip-vit-base-patch32 against what others have published of it, and each precision against f32.
+"""Compares the real openai/clip-vit-base-patch32 with published figures, and each precision with f32.
 
     python3 tools/verify_real.py CLIPSEEK [SOURCE] [--model MODEL]
 
-runs the program CLIPSEEK. It needs a network: the model (600 MB) comes from the Hugging Face hub into the shared cache,
-two pictures from where the figures were taken. SOURCE is a set of pictures with captions for `clipseek eval`; without
-one the demo's serves. Exit status 1 when a figure is off.
+Runs the program CLIPSEEK. Needs a network: the model (600 MB) comes from the Hugging Face hub into the shared cache, two
+pictures from the sources of the figures. SOURCE is a set of pictures with captions for `clipseek eval`, by default the
+demo's. Exits with 1 if a figure differs.
 
-With another MODEL, which may be a directory, there are no published figures and nothing is fetched: only the precisions are
-measured.
+With another MODEL, which may be a directory, there are no published figures and nothing is fetched: it measures only the
+precisions.
 """
 
 import argparse
@@ -24,14 +24,14 @@ DEMO = pathlib.Path(__file__).resolve().parents[1] / "demo/captions.csv"
 TEXTS = ["a dog", "two children play football on the beach", "a red car in front of a house", "a photo of a cat"]
 PRECISIONS = ("f32", "bf16", "int8")
 LOWEST_COSINE = 0.999
-# In percent points at 10.
+# In percentage points at 10.
 MOST_RECALL_LOST = 0.5
 CATS = "http://images.cocodataset.org/val2017/000000039769.jpg"
 DIAGRAM = "https://raw.githubusercontent.com/openai/CLIP/main/CLIP.png"
 
 
 def run(*command):
-    """What a command prints, as JSON."""
+    """The JSON that a command prints."""
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
@@ -46,12 +46,12 @@ def compare(name, found, expected, tolerance):
     off = max(abs(one - other) for one, other in zip(found, expected))
     verdict = "ok" if off <= tolerance else "OFF"
     figures = ", ".join(f"{one:.4f} ({other:.4f})" for one, other in zip(found, expected))
-    print(f"{verdict:>3}  {name}: {figures}; off by {off:.4f}, allowed {tolerance}")
+    print(f"{verdict:>3}  {name}: {figures}; difference {off:.4f}, allowed {tolerance}")
     return off <= tolerance
 
 
 def published(clipseek):
-    """Whether the published figures are found."""
+    """Whether the figures match the published ones."""
     subprocess.run([clipseek, "model", "pull", MODEL], check=True)
     info = run(clipseek, "model", "info", MODEL, "--json")
     scale = info["logit_scale"]
@@ -62,9 +62,9 @@ def published(clipseek):
             urllib.request.urlretrieve(url, pictures[url])
         cats = classify(clipseek, pictures[CATS], ["cat", "dog"], "a photo of a {}")
         diagram = classify(clipseek, pictures[DIAGRAM], ["a diagram", "a dog", "a cat"], "{}")
-    print("figures found (and published):")
+    print("measured figures (and published ones):")
     return [
-        # 100, to which training was held.
+        # 100, the limit during training.
         compare("the scale of the logits", [scale], [100.0], 0.01),
         # https://github.com/huggingface/transformers/blob/main/tests/models/clip/test_modeling_clip.py
         compare("transformers' two cats, logits of cat and dog", [scale * cosine for cosine, _ in cats], [24.5701, 19.3049], 0.05),
@@ -79,22 +79,23 @@ def cosine(one, other):
 
 
 def vectors(clipseek, source, model, precision):
-    """Of the pictures of `source` by id, and of a few texts."""
+    """Embeddings of the pictures of `source` by id, and of a few texts."""
     options = ["--model", model, "--device", "cpu", "--precision", precision]
     with tempfile.TemporaryDirectory() as directory:
         path = pathlib.Path(directory) / "vectors.jsonl"
-        # Pictures that cannot be read are told of, and are no matter here.
+        # Pictures that cannot be read are reported and do not matter here.
         embedded = subprocess.run([clipseek, "embed", source, "--to", str(path), *options])
         if embedded.returncode not in (0, 1):
-            sys.exit(f"{source} could not be embedded")
+            sys.exit(f"cannot embed {source}")
         lines = [json.loads(line) for line in path.read_text().splitlines()]
     found = {line["id"]: line["values"] for line in lines}
     return found, {text: run(clipseek, "embed", text, *options) for text in TEXTS}
 
 
 def precisions(clipseek, source, model):
-    """Whether each precision is close to f32: the lowest cosine of a picture and of a text, and the recall. The demo is too small
-    for a verdict on that: a caption is more than a point."""
+    """Whether each precision is close to f32: the lowest cosine of a picture and of a text, and the recall. The demo is too
+    small to judge recall: a caption is more than a point.
+    """
     judged = source != str(DEMO)
     evaluate = lambda name: run(clipseek, "eval", source, "--model", model, "--device", "cpu", "--precision", name, "--format", "json")
     exact, recall = vectors(clipseek, source, model, "f32"), {name: evaluate(name) for name in PRECISIONS}

@@ -1,4 +1,4 @@
-"""The towers of a CLIP ViT-B/32 as ONNX graphs, for benchmarks beside ONNX Runtime."""
+"""The towers of a CLIP ViT-B/32 as ONNX graphs, for benchmarks with ONNX Runtime."""
 
 import numpy as np
 import onnx
@@ -73,7 +73,7 @@ def vision_graph(tensors, path):
     patches = graph.add("Conv", "pixels", weight, kernel_shape=[PATCH, PATCH], strides=[PATCH, PATCH])
     shape = graph.constant(np.array([0, VISION["width"], -1], np.int64))
     patches = graph.add("Transpose", graph.add("Reshape", patches, shape), perm=[0, 2, 1])
-    # The class token as a patch of zeros in front, whose position has it added.
+    # The class token is a zero patch in front; its embedding is added to the position.
     pads = graph.constant(np.array([0, 1, 0, 0, 0, 0], np.int64))
     positions = tensors["vision_model.embeddings.position_embedding.weight"].copy()
     positions[0] += tensors["vision_model.embeddings.class_embedding"]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Unpacks Debian's Rust compiler into DIR, with the standard library for 64-bit ARM beside that of this machine, and prints the
-# path of the compiler: for machines where rustup has no network and Debian's packages are at hand. Nothing is installed.
+# Unpacks Debian's Rust compiler into DIR, with the standard libraries of this machine and of 64-bit ARM, and prints the
+# compiler's path. For machines without access to rustup's server but to Debian's packages. Installs nothing.
 #
 #     tools/ci/debian_rust.sh DIR
 set -euo pipefail
@@ -16,7 +16,7 @@ Dir::Cache "$folder/cache";
 END
     export APT_CONFIG=$folder/apt.conf
     apt-get update >&2
-    # The versions are in the names.
+    # The packages' names contain versions.
     dependency() { apt-cache depends "$1:amd64" | grep -Eo "$2[0-9.]+" | head -n 1; }
     library=$(dependency libstd-rust-web-dev libstd-rust-web-)
     llvm=$(dependency "$library" libllvm)

@@ -1,12 +1,14 @@
-"""Checks what the program is built from: every licence is one of those that a binary may be shipped under, and no crate
-is there in two versions without a reason. `cargo metadata` says what there is; nothing is built."""
+"""Checks the dependencies: their licences must allow shipping a binary, and duplicate versions of a crate need a reason.
+
+Reads `cargo metadata` and builds nothing.
+"""
 
 import json
 import re
 import subprocess
 import sys
 
-# Licences that ask for no more than NOTICE gives.
+# Licences that require no more than NOTICE.
 LICENCES = {
     "0BSD",
     "Apache-2.0",
@@ -26,7 +28,7 @@ LICENCES = {
     "Zlib",
 }
 
-# Crates that are there in several versions, and who asks for the others than the newest.
+# Crates with several versions, and the dependents of all but the newest.
 SEVERAL = {
     "base64": "spm_precompiled (0.13), tonic (0.22)",
     "bit-set": "fancy-regex",
@@ -46,7 +48,7 @@ SEVERAL = {
 
 
 def is_allowed(expression):
-    """Whether one of the licences of an SPDX expression, or all where it says AND, may be shipped."""
+    """Whether an SPDX expression allows shipping: one of its licences, or all of those joined by AND."""
     tokens = re.findall(r"\(|\)|AND|OR|[^\s()/]+(?: WITH [^\s()]+)?", expression.replace("/", " OR "))
     words = [
         {"AND": "and", "OR": "or"}.get(token, token if token in "()" else str(token in LICENCES))
@@ -56,7 +58,7 @@ def is_allowed(expression):
 
 
 def host():
-    """The platform that is built for."""
+    """The target platform."""
     said = subprocess.run(["rustc", "-vV"], check=True, stdout=subprocess.PIPE, text=True).stdout
     return re.search("^host: (.*)$", said, re.MULTILINE).group(1)
 

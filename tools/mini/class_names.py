@@ -6,13 +6,13 @@ TEMPLATES = ["{name}", "{article} {name}", "a photo of {article} {name}", "a pic
 
 
 def class_names() -> list[list[str]]:
-    """For each class its names: the clearest first, then synonyms, and last broader words."""
+    """For each class, its names: the clearest first, then synonyms, then broader words."""
     lines = Path(__file__).with_name("class_names.txt").read_text().splitlines()
     return [line.split("; ") for line in lines]
 
 
 def prompts() -> tuple[list[str], list[int], list[str]]:
-    """Every name in every template, and the class and the name of each."""
+    """Every name in every template, with its class and the index of its name."""
     texts, classes, made_of = [], [], []
     for index, names in enumerate(class_names()):
         for name in names:

@@ -9,7 +9,7 @@ RANKS = (1, 5, 10)
 
 @dataclass
 class Recall:
-    """Percent of queries whose answer is among the best 1, 5 and 10, and the median rank."""
+    """Percent of queries with the answer among the best 1, 5 and 10, and the median rank."""
 
     at: tuple[float, float, float]
     median: int
@@ -24,7 +24,7 @@ class Recall:
 
 
 def recalls(pictures: torch.Tensor, captions: torch.Tensor) -> tuple[Recall, Recall]:
-    """Text to image and image to text, of unit vectors with the same number of captions for each picture in turn."""
+    """Text to image and image to text, for unit vectors with the same number of consecutive captions for each picture."""
     count, each = len(pictures), len(captions) // len(pictures)
     similarities = captions @ pictures.T
     own = similarities.gather(1, torch.arange(count).repeat_interleave(each)[:, None])

@@ -42,14 +42,14 @@ def is_head_matrix(name: str) -> bool:
 
 @torch.inference_mode()
 def head_tensors(heads: Heads, class_names: torch.Tensor) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """The weights of both heads; the classes' vectors, times their gain, are a matrix like the others."""
+    """The weights of both heads. The class vectors, times their gain, are exported like other matrices."""
     picture, words = dict(heads.picture.state_dict()), dict(heads.text.state_dict())
     picture["classes.weight"] = (picture.pop("gain") * heads.text(class_names)).T.contiguous()
     return picture, words
 
 
 def rounded(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """What is left of a head's weights after the export."""
+    """A head's weights after the export's rounding."""
     return {
         name: quantise.from_int8(*quantise.int8(tensor)) if is_head_matrix(name) else tensor.half().float()
         for name, tensor in tensors.items()
@@ -57,7 +57,7 @@ def rounded(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 class Exported:
-    """The heads as they come back out of the export, for measuring."""
+    """The heads after the export's rounding, for evaluation."""
 
     def __init__(self, heads: Heads, class_names: torch.Tensor):
         picture, words = (rounded(part) for part in head_tensors(heads, class_names))

@@ -1,4 +1,4 @@
-"""The trained parts: what makes vectors of the frozen backbones' features."""
+"""The trained heads, which compute embeddings from the frozen backbones' features."""
 
 import torch
 import torch.nn.functional as F
@@ -8,14 +8,14 @@ from picture_features import Features
 
 DIMENSION = 256
 PICTURE_HIDDEN, TEXT_HIDDEN = 640, 640
-FIRST_GAIN = 4.0  # beside a perceptron whose vectors are about as long
+FIRST_GAIN = 4.0  # relative to the perceptron, whose vectors have about unit length
 
 
 class Perceptron(nn.Module):
-    """Features scaled to mean 0 and deviation 1 over the training data, then one hidden layer."""
+    """Features standardised by the training data, then one hidden layer."""
 
     def __init__(self, examples: torch.Tensor, hidden: int, dropout: tuple[float, float]):
-        """Scales as `examples` (n, features) want it; `dropout` of the features and of the hidden layer."""
+        """Standardises by `examples` (n, features); `dropout` of the features and of the hidden layer."""
         super().__init__()
         deviation = examples.std(dim=0) + 1e-3
         self.register_buffer("scale", 1 / deviation)
@@ -32,8 +32,8 @@ class Perceptron(nn.Module):
 class PictureHead(nn.Module):
     """Features of pictures → unit vectors.
 
-    To the perceptron's vector comes, for the names of objects, the mean of the classes' vectors
-    weighted by the classifier's probabilities.
+    For object names, the mean of the class vectors, weighted by the classifier's probabilities, is added
+    to the perceptron's vector.
     """
 
     def __init__(self, examples: torch.Tensor, dropout: tuple[float, float]):
@@ -42,7 +42,7 @@ class PictureHead(nn.Module):
         self.gain = nn.Parameter(torch.tensor(FIRST_GAIN))
 
     def forward(self, features: Features, classes: torch.Tensor) -> torch.Tensor:
-        """`classes` (classes, dimension) are the text head's vectors of their names."""
+        """`classes` (classes, dimension) are the text head's embeddings of their names."""
         return F.normalize(self.perceptron(features.seen) + self.gain * features.probabilities @ classes, dim=1)
 
 

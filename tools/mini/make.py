@@ -1,4 +1,4 @@
-"""Makes the bundled model: features, training, export, figures. Called by make.sh."""
+"""Makes the bundled model: features, training, export, evaluation. Called by make.sh."""
 
 import argparse
 from pathlib import Path
@@ -41,10 +41,10 @@ def captions(data: Path, split: str) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path, help="the folder of train.tsv, dev.tsv and images/")
-    parser.add_argument("cache", type=Path, help="features are kept here")
-    parser.add_argument("model", type=Path, help="the folder to write")
-    parser.add_argument("reference", type=Path, help="the file of the Rust tests' vectors to write")
+    parser.add_argument("data", type=Path, help="folder with train.tsv, dev.tsv and images/")
+    parser.add_argument("cache", type=Path, help="folder for features")
+    parser.add_argument("model", type=Path, help="output folder")
+    parser.add_argument("reference", type=Path, help="output file with the Rust tests' reference vectors")
     arguments = parser.parse_args()
     data, cache = arguments.data, arguments.cache
 

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Makes models/mini anew: tools/mini/make.sh DATA [WORK]
+# Trains and exports models/mini: tools/mini/make.sh DATA [WORK]
 #
 # DATA is a folder with Flickr8k's `train.tsv` and `dev.tsv` (columns `image` and `caption`, one row a caption) and
-# the pictures they name. WORK (default: target/mini) keeps the virtual environment and the features; delete it to
-# start over. Needs Python 3.11 or newer, 8 GB of memory and about half an hour on two cores.
+# their pictures. WORK (default: target/mini) keeps the virtual environment and the features; delete it to start over.
+# Needs Python 3.11 or newer, 8 GB of memory and about half an hour on two cores.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)

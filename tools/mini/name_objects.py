@@ -1,10 +1,10 @@
-"""Asks the bundled model for things by name, and checks by the captions of what it finds.
+"""Searches objects by name with the bundled model, and checks the captions of the results.
 
     cargo build --release
     python3 tools/mini/name_objects.py DATA
 
-indexes DATA/dev.tsv (Flickr8k's dev split) in a store of its own, searches "a NAME" for each name below, and counts
-how often the first photograph, and how many of the first five, have a caption with one of the name's words.
+Indexes DATA/dev.tsv (Flickr8k's dev split) in a temporary store and searches "a NAME" for each name below. Counts how
+often the first photograph, and how many of the first five, have a caption with one of the name's words.
 """
 
 import json
@@ -16,7 +16,7 @@ from pathlib import Path
 
 CLIPSEEK = Path(__file__).resolve().parents[2] / "target/release/clipseek"
 
-# A name, and the words by which a caption shows that the thing is there.
+# A name, and the words in a caption that confirm it.
 NAMES = {
     "dog": "dog puppy dogs",
     "bicycle": "bicycle bike bikes bicyclist cyclist biker",
@@ -60,7 +60,7 @@ NAMES = {
 
 
 def search(store: str, name: str) -> list[set[str]]:
-    """The words of the captions of the five best photographs."""
+    """The words in the captions of the five best photographs."""
     query = f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
     command = [CLIPSEEK, "--store", store, "search", query, "--top-k", "5", "--format", "json"]
     hits = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)["hits"]

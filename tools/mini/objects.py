@@ -1,8 +1,8 @@
-"""Pictures of objects that no photograph shows: features that the classifier takes for a class.
+"""Synthetic pictures of objects: features that the classifier assigns to a class.
 
-The features of a photograph are moved along the direction that raises the class's logit the
-most for how far they get from the photographs' distribution: the covariance of the features
-times the class's row of weights. Features the classifier does not see move as they would with it.
+The features of a photograph are moved in the direction that raises the class's logit most for the
+distance from the photographs' distribution: the covariance of the features times the class's row of
+weights. Features that the classifier does not use move along by their covariance.
 """
 
 import numpy as np
@@ -11,13 +11,13 @@ import torch
 import class_names
 from picture_features import WIDTHS, Features
 
-LARGEST_MARGIN = 5.0  # of the class's logit over the sum of the others
+LARGEST_MARGIN = 5.0  # of the class's logit over all others
 CORRECTIONS = 4
 
 
 class Objects:
     def __init__(self, seen: torch.Tensor, classifier: tuple[torch.Tensor, torch.Tensor]):
-        """Of the features `seen` the classifier, (weight, bias), takes the last."""
+        """Of the features `seen`, the classifier (weight, bias) uses the last."""
         self.classifier = classifier
         weight, _ = classifier
         centred_features, centred_weight = seen - seen.mean(dim=0), weight - weight.mean(dim=0)
@@ -26,7 +26,7 @@ class Objects:
         self.gain = (self.direction[:, -weight.shape[1] :] * centred_weight).sum(dim=1)
 
     def lack(self, seen: torch.Tensor, classes: torch.Tensor, margin: torch.Tensor) -> torch.Tensor:
-        """What the logits of `classes` lack for `margin` over all others."""
+        """How much the logits of `classes` lack to exceed all others by `margin`."""
         weight, bias = self.classifier
         logits = seen[:, -weight.shape[1] :] @ weight.T + bias
         own = logits.gather(1, classes[:, None]).squeeze(1)
@@ -34,7 +34,7 @@ class Objects:
         return others + margin - own
 
     def moved(self, seen: torch.Tensor, classes: torch.Tensor, margin: torch.Tensor) -> Features:
-        """`seen`, one picture a class, moved until their classes win by `margin`."""
+        """Moves `seen`, one picture a class, until their classes win by `margin`."""
         distance = torch.zeros(len(classes))
         moved = seen
         for _ in range(CORRECTIONS):
@@ -45,7 +45,7 @@ class Objects:
 
 
 class Prompts:
-    """The class-name prompts, and which classes each of them fits."""
+    """The prompts of class names, and the classes that each of them fits."""
 
     def __init__(self):
         texts, classes, names = class_names.prompts()
@@ -61,10 +61,10 @@ class Prompts:
         return np.array([chance.choice(self.by_class[index]) for index in classes])
 
     def of_classes(self, means: torch.Tensor) -> torch.Tensor:
-        """For each class the average of `means` over the prompts of its clearest name."""
+        """For each class, the average of `means` over the prompts of its clearest name."""
         count = len(class_names.TEMPLATES)
         return torch.stack([means[rows[:count]].mean(dim=0) for rows in self.by_class])
 
     def matches(self, prompts: np.ndarray, classes: np.ndarray) -> torch.Tensor:
-        """1 where prompt (row) fits class (column): broad names fit many."""
+        """1 where the prompt (row) fits the class (column): broad names fit many."""
         return torch.tensor([[float(index in self.fits[prompt]) for index in classes] for prompt in prompts])

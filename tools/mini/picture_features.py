@@ -1,7 +1,7 @@
-"""What the frozen picture backbone says about every view of every photograph, kept on disk.
+"""Features of the frozen picture backbone for every view of every photograph, cached on disk.
 
 The stored photographs were squashed to squares. A view stretches one back to a plausible
-shape, cuts a random square of it and perhaps flips it; view 0 is the photograph as stored.
+shape, crops a random square and perhaps mirrors it; view 0 is the photograph as stored.
 """
 
 import csv
@@ -35,7 +35,7 @@ def read_captions(table: Path) -> dict[str, list[str]]:
 
 
 def square(picture: Image.Image, shape: float, zoom: float, place: tuple[float, float]) -> Image.Image:
-    """`picture` stretched to `shape` (width / height), and of that the 224x224 at `place`."""
+    """Stretches `picture` to `shape` (width / height), and crops the 224x224 at `place`."""
     size = vision.IMAGE_SIZE
     shortest = round(size * zoom)
     width, height = round(shortest * max(shape, 1)), round(shortest * max(1 / shape, 1))
@@ -44,7 +44,7 @@ def square(picture: Image.Image, shape: float, zoom: float, place: tuple[float, 
 
 
 def train_view(picture: Image.Image, name: str, view: int) -> Image.Image:
-    """View 0 is `picture` itself and 1 its mirror image; the others are random, the same in every run."""
+    """View 0 is `picture` itself and 1 its mirror image; the others are random but deterministic."""
     if view >= 2:
         chance = random.Random(f"{name} {view}")
         place = (chance.random(), chance.random())
@@ -53,7 +53,7 @@ def train_view(picture: Image.Image, name: str, view: int) -> Image.Image:
 
 
 def dev_view(picture: Image.Image, _name: str, view: int) -> Image.Image:
-    """View 0 as stored; 1 what a centre crop leaves of the photograph in the shape 3:2."""
+    """View 0 as stored; 1 a centre crop of the photograph stretched to 3:2."""
     return picture if view == 0 else square(picture, 3 / 2, 1, (0.5, 0.5))
 
 
@@ -64,14 +64,14 @@ def to_pixels(picture: Image.Image | np.ndarray) -> np.ndarray:
 
 
 def session(network: Path) -> onnxruntime.InferenceSession:
-    """One thread a process and one picture at a time: the activations then stay in the cache."""
+    """One thread a process and one picture at a time, so that activations stay in the cache."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(str(network), options, providers=["CPUExecutionProvider"])
 
 
 def extract_part(network: Path, data: Path, output: Path, split: str, views: int, part: slice) -> None:
-    """Fills the rows `part` of every view of the split's arrays."""
+    """Fills the rows `part` of the arrays of every view of the split."""
     backbone, view_of = session(network), train_view if split == "train" else dev_view
     names = list(read_captions(data / f"{split}.tsv"))
     for view in range(views):
@@ -106,9 +106,9 @@ def extract(data: Path, output: Path, split: str, views: int, workers: int = 2) 
 
 @dataclass
 class Features:
-    """What the head sees of each of n pictures."""
+    """The head's inputs for each of n pictures."""
 
-    seen: torch.Tensor  # (n, widths), the three averages in order
+    seen: torch.Tensor  # (n, widths), the three means in order
     probabilities: torch.Tensor  # (n, classes)
 
     def __len__(self) -> int:
@@ -119,7 +119,7 @@ class Features:
 
     @classmethod
     def of(cls, seen: torch.Tensor, classifier: tuple[torch.Tensor, torch.Tensor]) -> "Features":
-        """With the probabilities of the classifier, (weight, bias), which takes the last of the averages."""
+        """Adds the probabilities of the classifier (weight, bias), which uses the last of the means."""
         logits = torch.nn.functional.linear(seen[:, -WIDTHS["pooled"] :], *classifier)
         return cls(seen, logits.softmax(dim=1))
 

@@ -10,7 +10,7 @@ GROUP = 32
 
 
 def int8(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows `matrix` (rows, columns) as int8 and one f32 scale a row."""
+    """Quantises the rows of `matrix` (rows, columns) to int8 with one f32 scale a row."""
     scale = matrix.abs().amax(dim=1).clamp(min=1e-12) / 127
     return (matrix / scale[:, None]).round().clamp(-127, 127).to(torch.int8), scale
 
@@ -20,11 +20,11 @@ def from_int8(quantised: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
 
 
 def int4(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """`matrix` as bytes (rows, columns / 2) and f16 scales (rows, columns / GROUP).
+    """Quantises `matrix` to bytes (rows, columns / 2) and f16 scales (rows, columns / GROUP).
 
-    The low half of byte `i` is column `2 i`, the high half column `2 i + 1`; a half
-    holds the value plus 8. Of sixteen candidates the scale with the least squared
-    error is taken, for the largest value of a group is rarely worth a clean fit.
+    The low half of byte `i` is column `2 i`, the high half column `2 i + 1`; a half is the value
+    plus 8. Of sixteen candidates for the scale, takes the one with the least squared error, because
+    fitting the largest value of a group exactly rarely pays.
     """
     rows, columns = matrix.shape
     groups = matrix.reshape(rows, columns // GROUP, GROUP)

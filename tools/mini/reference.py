@@ -1,4 +1,4 @@
-"""Vectors of a few texts and drawn pictures, for the Rust tests to compare theirs with."""
+"""Embeddings of a few texts and drawn pictures, as references for the Rust tests."""
 
 import json
 from pathlib import Path

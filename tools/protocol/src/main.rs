@@ -1,5 +1,5 @@
-//! Makes the code of `vector_service.proto`: the server's, and a client's for the tests. `just protocol` runs it. With
-//! `--check` it sees instead that what is there is what it would make, as `just check-protocol` does.
+//! Generates the code of `vector_service.proto`: the server's, and a client's for the tests. `just protocol` runs it. With
+//! `--check`, as in `just check-protocol`, it only checks that the existing code is up to date.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ fn main() -> Result<()> {
     let made = tempfile::tempdir()?;
     for (folder, is_server) in [("src/pinecone/data_plane/grpc", true), ("tests/server/grpc", false)] {
         make(here, made.path(), is_server)?;
-        // Named so for what has no package.
+        // The output's name for a file without a package.
         let code = std::fs::read(made.path().join("_.rs"))?;
         let kept = server.join(folder).join("generated.rs");
         if !is_check {
@@ -20,7 +20,7 @@ fn main() -> Result<()> {
         } else if std::fs::read(&kept)? != code {
             let kept = kept.display();
             return Err(format!(
-                "{kept} is not what vector_service.proto says: `just protocol` makes it anew"
+                "{kept} is out of date: run `just protocol`"
             )
             .into());
         }
@@ -28,7 +28,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Writes the code of the messages, and of a server or a client, into `folder`.
+/// Generates the code of the messages, and of a server or a client, in `folder`.
 fn make(here: &Path, folder: &Path, server: bool) -> Result<()> {
     let messages = protox::compile(["vector_service.proto"], [here])?;
     tonic_prost_build::configure()
