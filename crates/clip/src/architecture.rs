@@ -9,7 +9,7 @@ use crate::{
     clip::{self, ClipConfig, TextTransformer, VisionTransformer},
     mini::{self, MiniConfig},
     open_clip::{self, OpenClip},
-    preprocessor::{Preprocessor, Sight},
+    preprocessor::{InputShape, Preprocessor},
     scoring::Scoring,
     sentence::{SentenceConfig, SentenceTower},
     siglip::{self, SiglipConfig},
@@ -59,12 +59,12 @@ impl Architecture {
             return Ok(Self::OpenClip(OpenClip::read(checkpoint)?));
         }
         let kind: Kind = checkpoint.require_json(CONFIG)?;
-        refuse_parts(checkpoint, &kind)?;
+        reject_parts(checkpoint, &kind)?;
         let sentence = |transformer| {
             let model_type = kind.model_type.clone().unwrap_or_default();
             match checkpoint.modules() {
                 [] => Err(Error::PlainText {
-                    file: checkpoint.place(CONFIG),
+                    file: checkpoint.path_of(CONFIG),
                     model_type,
                 }),
                 _ => SentenceConfig::read(checkpoint, transformer),
@@ -81,7 +81,7 @@ impl Architecture {
             Some("siglip2") => Ok(Self::Siglip(SiglipConfig::read(checkpoint, true)?)),
             Some("clipseek-mini") => Ok(Self::Mini(MiniConfig::read(checkpoint)?)),
             other => Err(Error::ModelType {
-                file: checkpoint.place(CONFIG),
+                file: checkpoint.path_of(CONFIG),
                 found: other.unwrap_or("none").to_owned(),
                 supported: Self::SUPPORTED.to_owned(),
             }),
@@ -114,7 +114,7 @@ impl Architecture {
 
     /// Whether there is a vision tower.
     pub(crate) fn sees_pictures(&self) -> bool {
-        self.sight().is_some()
+        self.input_shape().is_some()
     }
 
     /// Length of the embeddings.
@@ -143,11 +143,13 @@ impl Architecture {
     }
 
     /// The vision tower's input shape; `None` without a vision tower.
-    pub(crate) fn sight(&self) -> Option<Sight> {
+    pub(crate) fn input_shape(&self) -> Option<InputShape> {
         match self {
             Self::Sentence(_) => None,
-            Self::Siglip(config) if config.flexible => Some(Sight::Patches(config.vision.patch)),
-            _ => Some(Sight::Square(self.image_size())),
+            Self::Siglip(config) if config.flexible => {
+                Some(InputShape::Patches(config.vision.patch))
+            }
+            _ => Some(InputShape::Square(self.image_size())),
         }
     }
 
@@ -181,9 +183,9 @@ impl Architecture {
 
     /// The picture preprocessing; `None` without a vision tower.
     pub(crate) fn preprocessor(&self, checkpoint: &Checkpoint) -> Result<Option<Preprocessor>> {
-        match (self, self.sight()) {
+        match (self, self.input_shape()) {
             (Self::OpenClip(open_clip), _) => open_clip.preprocessor(checkpoint).map(Some),
-            (_, Some(sight)) => Preprocessor::read(checkpoint, sight).map(Some),
+            (_, Some(input_shape)) => Preprocessor::read(checkpoint, input_shape).map(Some),
             (_, None) => Ok(None),
         }
     }
@@ -260,7 +262,7 @@ impl Architecture {
 
 /// Rejects models of a supported family that lack weights: a single tower, or a head for another task. Unknown classes
 /// are accepted.
-fn refuse_parts(checkpoint: &Checkpoint, kind: &Kind) -> Result<()> {
+fn reject_parts(checkpoint: &Checkpoint, kind: &Kind) -> Result<()> {
     let (prefixes, whole): (&[&str], _) = match kind.model_type.as_deref() {
         Some("clip") => (&["CLIP"], "CLIPModel"),
         Some("chinese_clip") => (&["ChineseCLIP"], "ChineseCLIPModel"),
@@ -280,7 +282,7 @@ fn refuse_parts(checkpoint: &Checkpoint, kind: &Kind) -> Result<()> {
         None => Ok(()),
         Some(class) => {
             let expected = format!("`{whole}`, which has a tower for pictures and one for texts");
-            let file = checkpoint.place(CONFIG);
+            let file = checkpoint.path_of(CONFIG);
             Err(Error::setting(
                 &file,
                 "architectures",

@@ -197,7 +197,7 @@ impl Checkpoint {
         let names = self.weight_files(&self.names())?;
         let files = names.iter().map(|name| {
             Ok(WeightsFile {
-                place: self.place(name),
+                path: self.path_of(name),
                 contents: self.contents(name)?,
                 format: weights_form::format(name),
                 prefix: self.step_of(name),
@@ -231,7 +231,7 @@ impl Checkpoint {
         // The names come from a file, so they must not leave the directory.
         match files.iter().find(|file| file.contains(['/', '\\'])) {
             Some(file) => Err(Error::setting(
-                &self.place(index),
+                &self.path_of(index),
                 "weight_map",
                 format!("`{file}`"),
                 "names of files in the same folder",
@@ -246,7 +246,7 @@ impl Checkpoint {
         match modules.iter().find(|module| !module.is_inside()) {
             None => Ok(modules),
             Some(module) => Err(Error::setting(
-                &self.place(MODULES),
+                &self.path_of(MODULES),
                 "path",
                 format!("`{}`", module.path),
                 "the name of a subfolder",
@@ -297,9 +297,9 @@ impl Checkpoint {
     }
 
     /// The error for a module of an unsupported class.
-    pub(crate) fn refuse_module(&self, module: &Module, expected: &str) -> Error {
+    pub(crate) fn unsupported_module(&self, module: &Module, expected: &str) -> Error {
         let found = format!("`{}`", module.class);
-        Error::setting(&self.place(MODULES), "type", found, expected)
+        Error::setting(&self.path_of(MODULES), "type", found, expected)
     }
 
     /// Reads a small file, if it exists.
@@ -399,7 +399,7 @@ impl Checkpoint {
         serde_json::from_slice(text)
             .map(Some)
             .map_err(|source| Error::Json {
-                file: self.place(name),
+                file: self.path_of(name),
                 source,
             })
     }
@@ -410,7 +410,7 @@ impl Checkpoint {
     }
 
     /// The path of the file `name`, for error messages.
-    pub(crate) fn place(&self, name: &str) -> String {
+    pub(crate) fn path_of(&self, name: &str) -> String {
         format!("{}/{}", self.name, self.whole_name(name))
     }
 }

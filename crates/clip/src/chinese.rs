@@ -32,7 +32,7 @@ impl ChineseConfig {
     pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self> {
         let json: ChineseJson = checkpoint.require_json(CONFIG)?;
         let settings = Settings {
-            file: checkpoint.place(CONFIG),
+            file: checkpoint.path_of(CONFIG),
         };
         let text = json.text_config_dict.or(json.text_config);
         Ok(Self {

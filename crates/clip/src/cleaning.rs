@@ -2,13 +2,13 @@
 //! [`tokenizer.py`](https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/tokenizer.py) before
 //! tokenization.
 //!
-//! Repairs broken text like [ftfy](https://ftfy.readthedocs.io) ([`mending`]) and resolves HTML entities twice
+//! Repairs broken text like [ftfy](https://ftfy.readthedocs.io) ([`repair`]) and resolves HTML entities twice
 //! ([`entities`]). The model's settings decide about white space, case and punctuation.
 
 mod characters;
 mod entities;
-mod mending;
 mod mojibake;
+mod repair;
 
 use crate::siglip::is_python_space;
 
@@ -35,8 +35,8 @@ impl Cleaning {
     }
 
     pub(crate) fn clean(self, text: &str) -> String {
-        let mended = mending::mend(text);
-        let once = entities::unescape(&mended);
+        let repaired = repair::repair(text);
+        let once = entities::unescape(&repaired);
         let text = entities::unescape(&once);
         match self {
             Self::Whitespace => single_spaces(&text),

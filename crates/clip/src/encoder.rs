@@ -84,7 +84,7 @@ impl Layer {
         let attended = added(hidden, scale, |then| {
             self.attention.forward(&normed, sequences, then)
         });
-        self.think(&attended?)
+        self.feed_forward(&attended?)
     }
 
     /// Computes only the rows `used`.
@@ -96,10 +96,10 @@ impl Layer {
             self.attention
                 .forward_one(&queries, &normed, sequences, then)
         });
-        self.think(&attended?)
+        self.feed_forward(&attended?)
     }
 
-    fn think(&self, hidden: &Tensor) -> Result<Tensor> {
+    fn feed_forward(&self, hidden: &Tensor) -> Result<Tensor> {
         let normed = self.perceptron_norm.forward(hidden)?;
         added(hidden, self.perceptron_scale.as_ref(), |then| {
             self.perceptron.forward(&normed, then)

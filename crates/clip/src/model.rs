@@ -89,7 +89,7 @@ impl Model {
         let architecture = Architecture::read(&checkpoint)?;
         let preprocessor = architecture.preprocessor(&checkpoint)?;
         if preprocessor.is_some() {
-            modules::expect_none_that_matter(&checkpoint)?;
+            modules::reject_relevant_modules(&checkpoint)?;
         }
         architecture.check_tokenizer(&checkpoint)?;
         let weights = checkpoint.weights(&device)?;
@@ -323,7 +323,7 @@ impl Model {
         let threads = rayon::current_num_threads();
         if inputs.len() < threads {
             // Too few chunks for all cores, which share each operation instead.
-            return nn::awake(|| inputs.chunks(most).map(&compute).collect());
+            return nn::with_awake_threads(|| inputs.chunks(most).map(&compute).collect());
         }
         let share = inputs.len().div_ceil(threads);
         let parts = inputs.par_chunks(share.clamp(1, most)).with_max_len(1);
@@ -465,11 +465,11 @@ impl Model {
         (width, height): (usize, usize),
         pixels: impl ExactSizeIterator<Item = &'a Pixels>,
     ) -> Result<Tensor> {
-        let sight = self
+        let input_shape = self
             .architecture
-            .sight()
+            .input_shape()
             .ok_or_else(|| self.texts_alone())?;
-        sight.check(width, height)?;
+        input_shape.check(width, height)?;
         let shape = (pixels.len(), 3, height, width);
         let mut values = Vec::with_capacity(pixels.len() * 3 * height * width);
         for pixels in pixels {

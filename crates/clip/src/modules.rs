@@ -12,25 +12,27 @@ struct PromptsJson {
 }
 
 /// Rejects modules, and a prompt, that would change the embeddings of a model that is complete without them.
-pub(crate) fn expect_none_that_matter(checkpoint: &Checkpoint) -> Result<()> {
-    refuse_prompts(checkpoint)?;
+pub(crate) fn reject_relevant_modules(checkpoint: &Checkpoint) -> Result<()> {
+    reject_prompts(checkpoint)?;
     let others = checkpoint.modules().iter().skip(1);
     match others
         .into_iter()
         .find(|module| module.kind() != Some("Normalize"))
     {
         None => Ok(()),
-        Some(module) => Err(checkpoint.refuse_module(module, "`Normalize` behind a CLIP model")),
+        Some(module) => {
+            Err(checkpoint.unsupported_module(module, "`Normalize` behind a CLIP model"))
+        }
     }
 }
 
 /// Rejects a prompt that would precede every text.
-pub(crate) fn refuse_prompts(checkpoint: &Checkpoint) -> Result<()> {
+pub(crate) fn reject_prompts(checkpoint: &Checkpoint) -> Result<()> {
     let json: PromptsJson = checkpoint.json(PROMPTS)?.unwrap_or_default();
     match json.default_prompt_name {
         None => Ok(()),
         Some(name) => Err(Error::setting(
-            &checkpoint.place(PROMPTS),
+            &checkpoint.path_of(PROMPTS),
             "default_prompt_name",
             Value::String(name),
             "none",

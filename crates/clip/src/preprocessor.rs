@@ -78,14 +78,14 @@ impl Pixels {
 
 /// The shape of a vision tower's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sight {
+pub(crate) enum InputShape {
     /// A square of this width and height, in pixels.
     Square(usize),
     /// Any number of square patches of this width and height, in pixels.
     Patches(usize),
 }
 
-impl Sight {
+impl InputShape {
     /// Rejects pixels of another size.
     pub(crate) fn check(self, width: usize, height: usize) -> Result<()> {
         match self {
@@ -151,9 +151,9 @@ pub(crate) enum Centring {
 
 impl Preprocessor {
     /// Reads the steps for a vision tower's input shape.
-    pub(crate) fn read(checkpoint: &Checkpoint, sight: Sight) -> Result<Self> {
+    pub(crate) fn read(checkpoint: &Checkpoint, input_shape: InputShape) -> Result<Self> {
         let (name, found) = checkpoint.picture_settings()?;
-        let file = checkpoint.place(name);
+        let file = checkpoint.path_of(name);
         let class = Class::of(checkpoint, &file, &found)?;
         let mut settings = class.defaults();
         // As in transformers, `null` keeps the default.
@@ -162,9 +162,9 @@ impl Preprocessor {
             Ok(json) => json,
             Err(source) => return Err(Error::Json { file, source }),
         };
-        match sight {
-            Sight::Square(image) => json.resolve(&Refusal { file, image }),
-            Sight::Patches(patch) => json.resolve_patches(&file, class, patch),
+        match input_shape {
+            InputShape::Square(image) => json.resolve(&Refusal { file, image }),
+            InputShape::Patches(patch) => json.resolve_patches(&file, class, patch),
         }
     }
 

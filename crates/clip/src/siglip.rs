@@ -17,14 +17,14 @@ pub(crate) use config::{CONTEXT_LIMIT, SiglipConfig};
 pub(crate) use tokenizer::{check_tokenizer, is_python_space, open_tokenizer};
 pub(crate) use vision::VisionTower;
 
-use nn::{Place, Result, Weights};
+use nn::{Result, TensorLocation, Weights};
 
 use crate::clip::TextTransformer;
 
 /// CLIP's text transformer with SigLIP's settings and another name for its projection.
 pub(crate) fn text_tower(config: &SiglipConfig, weights: &Weights<'_>) -> Result<TextTransformer> {
-    let weights = weights
-        .clone()
-        .named(|name| Place::whole(name.replacen("text_projection", "text_model.head", 1)));
+    let weights = weights.clone().named(|name| {
+        TensorLocation::whole(name.replacen("text_projection", "text_model.head", 1))
+    });
     TextTransformer::new(&config.text, config.dimension(), &weights)
 }

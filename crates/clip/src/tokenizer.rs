@@ -129,7 +129,7 @@ fn truncate<M: Model>(inner: &mut Steps<M>, checkpoint: &Checkpoint, limit: usiz
     if limit <= added {
         let expected = format!("more than the {added} tokens that every text has");
         return Err(Error::setting(
-            &checkpoint.place(CONFIG),
+            &checkpoint.path_of(CONFIG),
             "max_position_embeddings",
             limit,
             &expected,

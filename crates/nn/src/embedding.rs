@@ -100,7 +100,7 @@ mod tests {
         let file = safetensors::serialize([("words.weight", view)], None).unwrap();
         let contents = Arc::new(Contents::from(file));
         let file = WeightsFile {
-            place: "model.safetensors".to_owned(),
+            path: "model.safetensors".to_owned(),
             contents: &contents,
             format: WeightsFormat::Safetensors,
             prefix: None,

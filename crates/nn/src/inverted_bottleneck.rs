@@ -9,7 +9,7 @@ use crate::{
 /// An inverted bottleneck ([Sandler et al. 2018](https://arxiv.org/abs/1801.04381)): a product to more channels, a
 /// depthwise convolution, and a product to fewer channels.
 pub struct InvertedBottleneck {
-    widen: Widen,
+    widen: Expansion,
     depthwise: DepthwiseConvolution,
     project: Linear,
     residual: bool,
@@ -18,7 +18,7 @@ pub struct InvertedBottleneck {
 }
 
 /// The expansion to the channels of the depthwise convolution, followed by ReLU6.
-pub enum Widen {
+pub enum Expansion {
     /// A product with each pixel's channels.
     Product(Linear),
     /// A convolution over colour planes.
@@ -36,7 +36,7 @@ impl InvertedBottleneck {
     /// # Panics
     /// When the parts' shapes do not match.
     pub fn new(
-        widen: Widen,
+        widen: Expansion,
         depthwise: DepthwiseConvolution,
         project: Linear,
         residual: bool,
@@ -68,7 +68,7 @@ impl InvertedBottleneck {
         })
     }
 
-    /// (batch, height, width, inputs), or (batch, colours, height, width) for [planes](Widen::Planes), → (batch,
+    /// (batch, height, width, inputs), or (batch, colours, height, width) for [planes](Expansion::Planes), → (batch,
     /// height / stride, width / stride, outputs), rounded up.
     ///
     /// # Errors
@@ -88,11 +88,11 @@ impl InvertedBottleneck {
 
     fn plain(&self, input: &Tensor) -> Result<Tensor> {
         let inner = match &self.widen {
-            Widen::Product(product) => {
+            Expansion::Product(product) => {
                 product.forward_then(input, Then::activating(Activation::Relu6))?
             }
-            Widen::Planes(convolution) => convolution.forward(input)?,
-            Widen::Nothing => input.clone(),
+            Expansion::Planes(convolution) => convolution.forward(input)?,
+            Expansion::Nothing => input.clone(),
         };
         let inner = self.depthwise.forward(&inner)?;
         if self.residual {
@@ -110,7 +110,7 @@ impl InvertedBottleneck {
     ) -> Result<Tensor> {
         let batch = input.dim(0)?;
         let planes = match &self.widen {
-            Widen::Planes(convolution) => Some(convolution.planes(input)?),
+            Expansion::Planes(convolution) => Some(convolution.planes(input)?),
             _ => None,
         };
         let (height, width, inputs) = match planes {
@@ -144,7 +144,7 @@ impl InvertedBottleneck {
     }
 }
 
-impl Widen {
+impl Expansion {
     fn linear(&self) -> Option<&Linear> {
         match self {
             Self::Product(linear) => Some(linear),
@@ -198,9 +198,9 @@ mod tests {
             };
             let widen = match planes {
                 Some((size, stride)) => {
-                    Widen::Planes(PlaneConvolution::new(linear(0), size, stride))
+                    Expansion::Planes(PlaneConvolution::new(linear(0), size, stride))
                 }
-                None => Widen::Product(linear(0)),
+                None => Expansion::Product(linear(0)),
             };
             let depthwise = DepthwiseConvolution {
                 weight: tensors[2].clone(),
@@ -275,7 +275,7 @@ mod tests {
             size: 3,
             stride: 1,
         };
-        let widen = Widen::Product(linear(4, 8));
+        let widen = Expansion::Product(linear(4, 8));
         let bottleneck = InvertedBottleneck::new(widen, depthwise, linear(8, 4), true).unwrap();
         for shape in [[1, 5, 5, 3], [1, 5, 5, 8]] {
             let input = random(&shape, 1.0);

@@ -35,10 +35,9 @@
 //! ```
 
 mod activation;
-mod apart;
 mod attention;
 mod average_pool;
-mod awake;
+mod awake_threads;
 mod contents;
 mod convolution;
 mod cosines;
@@ -56,20 +55,21 @@ mod plane_convolution;
 pub mod ragged;
 #[cfg(test)]
 mod random;
+mod reserved_core;
 mod streamed_matrix;
 mod weights;
 
 pub use activation::Activation;
 pub use attention::{Attention, Sequences};
 pub use average_pool::average_pool;
-pub use awake::awake;
+pub use awake_threads::with_awake_threads;
 pub use contents::Contents;
 pub use convolution::PatchConvolution;
 pub use cosines::cosines;
 pub use depthwise::{DepthwiseConvolution, SameAxis};
 pub use embedding::{Embedding, positions};
 pub use error::{Error, PickleError, Result};
-pub use inverted_bottleneck::{InvertedBottleneck, Widen};
+pub use inverted_bottleneck::{Expansion, InvertedBottleneck};
 pub use kernel::Threads;
 pub use layer_norm::LayerNorm;
 pub use linear::{Linear, Then};
@@ -78,4 +78,6 @@ pub use padded_convolution::{Finish, PaddedConvolution};
 pub use perceptron::Perceptron;
 pub use plane_convolution::PlaneConvolution;
 pub use safetensors::Dtype;
-pub use weights::{Part, Place, Stored, Weights, WeightsFile, WeightsFormat, write_tensors};
+pub use weights::{
+    Part, Stored, TensorLocation, Weights, WeightsFile, WeightsFormat, write_tensors,
+};

@@ -2,7 +2,7 @@ use candle_core::Tensor;
 
 use crate::{
     Activation, Result, Weights, kernel,
-    packed::{self, Finish, Matrix, Rows},
+    packed::{self, Epilogue, Matrix, Rows},
     streamed_matrix::StreamedMatrix,
 };
 
@@ -214,7 +214,7 @@ impl Linear {
             outputs.push(match (&shared, matrix) {
                 (Some(rows), Some(matrix)) => {
                     kernel::compute([], (input.dim(0)?, linear.outputs), |[]| {
-                        packed::multiply(rows, matrix, Finish::NOTHING)
+                        packed::multiply(rows, matrix, Epilogue::NOTHING)
                     })?
                 }
                 _ => linear.forward(input)?,
@@ -238,13 +238,13 @@ impl Linear {
         let add = add.transpose()?;
         let output = match &self.weight {
             Weight::Packed(matrix) => {
-                let multiply = |rows: &[f32], finish: Finish<'_>| {
+                let multiply = |rows: &[f32], finish: Epilogue<'_>| {
                     packed::multiply(&Rows::new(rows, matrix), matrix, finish)
                 };
                 fused(self.outputs, &rows, then.activation, add.as_ref(), multiply)?
             }
             Weight::Streamed(matrix) => {
-                let multiply = |rows: &[f32], finish: Finish<'_>| matrix.multiply(rows, finish);
+                let multiply = |rows: &[f32], finish: Epilogue<'_>| matrix.multiply(rows, finish);
                 fused(self.outputs, &rows, then.activation, add.as_ref(), multiply)?
             }
             Weight::Leaves(weight, bias) => {
@@ -276,14 +276,14 @@ fn fused(
     rows: &Tensor,
     activation: Option<Activation>,
     add: Option<&Tensor>,
-    multiply: impl Fn(&[f32], Finish<'_>) -> Vec<f32>,
+    multiply: impl Fn(&[f32], Epilogue<'_>) -> Vec<f32>,
 ) -> Result<Tensor> {
     let shape = (rows.dim(0)?, outputs);
     let rows = rows.contiguous()?;
 
     let add = add.map(Tensor::contiguous).transpose()?;
     let multiply =
-        |rows: &[f32], addend: Option<&[f32]>| multiply(rows, Finish { activation, addend });
+        |rows: &[f32], addend: Option<&[f32]>| multiply(rows, Epilogue { activation, addend });
     match &add {
         Some(add) => kernel::compute([&rows, add], shape, |[rows, add]| multiply(rows, Some(add))),
         None => kernel::compute([&rows], shape, |[rows]| multiply(rows, None)),

@@ -9,24 +9,24 @@ use std::sync::OnceLock;
 mod activation;
 mod attention;
 mod bottleneck;
-mod finish;
+mod epilogue;
 mod kernel;
 mod matrix;
 mod normalisation;
 mod product;
-mod room;
 mod rows;
+mod scratch;
 mod vector;
 
 pub(crate) use activation::activate;
 pub(crate) use attention::{Heads, Queries};
 pub(crate) use bottleneck::{Bottleneck, Source, learned};
-pub(crate) use finish::Finish;
+pub(crate) use epilogue::Epilogue;
 pub(crate) use matrix::Matrix;
 pub(crate) use normalisation::normalise;
 pub(crate) use product::{multiply, multiply_twice};
-pub(crate) use room::Aligned;
 pub(crate) use rows::Rows;
+pub(crate) use scratch::Aligned;
 
 /// The number format of products. Sums are f32, or exact integers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

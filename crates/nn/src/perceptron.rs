@@ -2,7 +2,7 @@ use candle_core::Tensor;
 
 use crate::{
     Activation, Linear, Result, Then, kernel,
-    packed::{self, Finish},
+    packed::{self, Epilogue},
 };
 
 /// A multilayer perceptron with one hidden layer: a product, an activation and a second product.
@@ -37,7 +37,7 @@ impl Perceptron {
             let add = then.add.map(|add| add.reshape(shape)?.contiguous());
             let add = add.transpose()?;
             let multiply = |rows: &[f32], addend: Option<&[f32]>| {
-                let finish = Finish {
+                let finish = Epilogue {
                     activation: then.activation,
                     addend,
                 };

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::{
     Arithmetic,
-    packed::{self, Finish, Matrix},
+    packed::{self, Epilogue, Matrix},
     weights::Rows,
 };
 
@@ -70,12 +70,12 @@ impl StreamedMatrix {
     }
 
     /// Multiplies rows of `numbers`, (rows, inputs), by the weight, then `finish`: (rows, outputs).
-    pub(crate) fn multiply(&self, numbers: &[f32], finish: Finish<'_>) -> Vec<f32> {
+    pub(crate) fn multiply(&self, numbers: &[f32], finish: Epilogue<'_>) -> Vec<f32> {
         let rows = packed::Rows::new(numbers, &self.packed(&[], None));
         let strips: Vec<Strip<'_>> = self.strips().collect();
         let products = strips.par_iter().with_max_len(1).map(|strip| {
             let addend = finish.addend.map(|addend| self.columns(addend, strip));
-            let finish = Finish {
+            let finish = Epilogue {
                 addend: addend.as_deref(),
                 ..finish
             };
@@ -145,7 +145,7 @@ mod tests {
     use safetensors::{Dtype, tensor::TensorView};
 
     use crate::{
-        Activation, Contents, Instructions, Linear, Part, Place, Precision, Then, Weights,
+        Activation, Contents, Instructions, Linear, Part, Precision, TensorLocation, Then, Weights,
         WeightsFile, WeightsFormat,
     };
 
@@ -184,7 +184,7 @@ mod tests {
     /// Opens the second third of the weight, so that it does not begin at the file's start.
     fn open(contents: &Arc<Contents>, arithmetic: Arithmetic) -> Weights<'_> {
         let file = WeightsFile {
-            place: "model.safetensors".to_owned(),
+            path: "model.safetensors".to_owned(),
             contents,
             format: WeightsFormat::Safetensors,
             prefix: None,
@@ -193,11 +193,11 @@ mod tests {
             .unwrap()
             .packed_for(arithmetic);
         weights.named(|name| match name {
-            "weight" => Place {
+            "weight" => TensorLocation {
                 name: name.to_owned(),
                 part: Part::Third(1),
             },
-            _ => Place::whole(name),
+            _ => TensorLocation::whole(name),
         })
     }
 

@@ -22,7 +22,7 @@ use crate::{Arithmetic, Contents, Error, Precision, Result};
 /// A weights file, for [`Weights::open`].
 pub struct WeightsFile<'a> {
     /// Its path, for error messages.
-    pub place: String,
+    pub path: String,
     /// Its bytes.
     pub contents: &'a Arc<Contents>,
     /// The file's format.
@@ -49,7 +49,7 @@ pub enum WeightsFormat {
 pub struct Weights<'a> {
     source: Arc<Source<'a>>,
     prefix: String,
-    naming: fn(&str) -> Place,
+    naming: fn(&str) -> TensorLocation,
     arithmetic: Arithmetic,
     streamed: bool,
     /// `None` unless trainable.
@@ -65,7 +65,7 @@ struct Source<'a> {
 
 /// Where the file holds a tensor that a network asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct TensorLocation {
     /// Its full name in the file.
     pub name: String,
     /// The part of the tensor.
@@ -83,7 +83,7 @@ pub enum Part {
     Transposed,
 }
 
-impl Place {
+impl TensorLocation {
     /// The whole tensor `name`.
     pub fn whole(name: impl Into<String>) -> Self {
         Self {
@@ -131,8 +131,8 @@ impl<'a> Weights<'a> {
     pub fn open(files: &[WeightsFile<'a>], device: &Device) -> Result<Self> {
         let mut tensors = BTreeMap::new();
         for file in files {
-            let place: Arc<str> = file.place.as_str().into();
-            let read = read(file.contents, file.format, &place)?.into_iter();
+            let path: Arc<str> = file.path.as_str().into();
+            let read = read(file.contents, file.format, &path)?.into_iter();
             match file.prefix {
                 Some(prefix) => {
                     tensors.extend(read.map(|(name, stored)| (format!("{prefix}.{name}"), stored)));
@@ -143,7 +143,7 @@ impl<'a> Weights<'a> {
         let source = Source {
             file: files
                 .first()
-                .map(|file| file.place.clone())
+                .map(|file| file.path.clone())
                 .unwrap_or_default(),
             tensors,
             device: device.clone(),
@@ -151,7 +151,7 @@ impl<'a> Weights<'a> {
         Ok(Self {
             source: Arc::new(source),
             prefix: String::new(),
-            naming: |name| Place::whole(name),
+            naming: |name| TensorLocation::whole(name),
             arithmetic: Arithmetic::default(),
             streamed: false,
             variables: None,
@@ -220,7 +220,7 @@ impl<'a> Weights<'a> {
 
     /// The same tensors for a network with other names: `naming` maps a full name to the stored tensor. Leading
     /// dimensions of 1 may differ.
-    pub fn named(self, naming: fn(&str) -> Place) -> Self {
+    pub fn named(self, naming: fn(&str) -> TensorLocation) -> Self {
         Self { naming, ..self }
     }
 
@@ -244,7 +244,7 @@ impl<'a> Weights<'a> {
 
     /// Whether the tensor `name` exists.
     pub fn has(&self, name: &str) -> bool {
-        self.source.tensors.contains_key(&self.place(name).name)
+        self.source.tensors.contains_key(&self.location(name).name)
     }
 
     /// Returns the tensor `name`, of the shape `shape`, as f32.
@@ -252,20 +252,20 @@ impl<'a> Weights<'a> {
     /// # Errors
     /// When it is missing, or has another shape or an unreadable type.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        let place = self.place(name);
-        let stored = self.stored(&place.name)?;
-        let expected = place.part.stored_shape(shape);
-        stored.check_shape(&place.name, &expected)?;
+        let location = self.location(name);
+        let stored = self.stored(&location.name)?;
+        let expected = location.part.stored_shape(shape);
+        stored.check_shape(&location.name, &expected)?;
         if let Some(variables) = &self.variables {
-            let stored = self.variable(variables, &place.name, stored, &expected)?;
-            return Ok(match place.part {
+            let stored = self.variable(variables, &location.name, stored, &expected)?;
+            return Ok(match location.part {
                 Part::Whole => stored,
                 Part::Third(third) => stored.narrow(0, third * shape[0], shape[0])?,
                 Part::Transposed => stored.t()?,
             });
         }
-        let numbers = stored.floats(&place.name)?;
-        let tensor = match place.part {
+        let numbers = stored.floats(&location.name)?;
+        let tensor = match location.part {
             Part::Whole => Tensor::from_vec(numbers, shape, self.device())?,
             Part::Third(third) => {
                 let length = numbers.len() / 3;
@@ -301,7 +301,7 @@ impl<'a> Weights<'a> {
     /// The rows of the tensor `name`, of the shape `shape`, read from the file on demand into the CPU's memory. `None`
     /// if the stored tensor is transposed.
     pub(crate) fn rows(&self, name: &str, [count, width]: [usize; 2]) -> Result<Option<Rows>> {
-        let Place { name, part } = self.place(name);
+        let TensorLocation { name, part } = self.location(name);
         let stored = self.stored(&name)?;
         Ok(match part {
             Part::Whole => Some(stored.rows(&name, [count, width])?),
@@ -318,7 +318,7 @@ impl<'a> Weights<'a> {
     /// # Errors
     /// When it is missing, or has another shape or type.
     pub fn bytes(&self, name: &str, element: Dtype, shape: &[usize]) -> Result<&[u8]> {
-        let name = self.place(name).name;
+        let name = self.location(name).name;
         self.stored(&name)?.bytes(&name, element, shape)
     }
 
@@ -327,7 +327,7 @@ impl<'a> Weights<'a> {
     /// # Errors
     /// When it is missing, or has another shape or an unreadable type.
     pub fn scalar(&self, name: &str) -> Result<f32> {
-        let name = self.place(name).name;
+        let name = self.location(name).name;
         let stored = self.stored(&name)?;
         stored.check_shape(&name, &[])?;
         Ok(stored.floats(&name)?.first().copied().unwrap_or_default())
@@ -348,7 +348,7 @@ impl<'a> Weights<'a> {
         tensors.map(|(name, stored)| (name.as_str(), stored))
     }
 
-    fn place(&self, name: &str) -> Place {
+    fn location(&self, name: &str) -> TensorLocation {
         (self.naming)(&format!("{}{name}", self.prefix))
     }
 

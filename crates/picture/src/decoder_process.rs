@@ -20,9 +20,9 @@
 //!   `RLIMIT_CPU` on Unix, wall-clock time everywhere. On other systems, only the limit on pixels bounds memory.
 //! - It isolates faults but is not a sandbox: a child has all rights of the program.
 
-mod bounds;
 mod pool;
 mod program;
+mod resource_limits;
 mod serving;
 mod wire;
 mod worker;
@@ -62,24 +62,24 @@ pub(crate) fn decode(format: Format, bytes: &[u8], limits: &Limits, cost: u64) -
         cost,
         bytes: bytes.into(),
     };
-    let patience = patience(cost);
-    let reply = POOL.ask(&request, patience.wall)?;
+    let limits = time_limits(cost);
+    let reply = POOL.ask(&request, limits.wall)?;
     let reply = reply.map_err(|failure| match failure {
         Failure::Died(message) => Error::DecoderFailed { format, message },
         Failure::TookMemory => Error::TooMuchMemory {
             format,
-            limit: bounds::memory(cost),
+            limit: resource_limits::memory(cost),
         },
         Failure::TookTime => Error::TooMuchTime {
             format,
-            seconds: patience.processor.as_secs(),
+            seconds: limits.processor.as_secs(),
         },
     })?;
     reply.into_result(format)
 }
 
 /// A child's time limits.
-struct Patience {
+struct TimeLimits {
     /// CPU time.
     processor: Duration,
     /// Wall-clock time; far more, because other work may have the CPU.
@@ -87,9 +87,9 @@ struct Patience {
 }
 
 /// The time limits for a picture that takes `cost` bytes to decode. Decoders take about a second for 100 to 400 MB.
-fn patience(cost: u64) -> Patience {
+fn time_limits(cost: u64) -> TimeLimits {
     let seconds = 10 + cost / 20_000_000;
-    Patience {
+    TimeLimits {
         processor: Duration::from_secs(seconds),
         wall: Duration::from_secs(20 + 4 * seconds),
     }

@@ -104,7 +104,7 @@ mod tests {
     }
 
     /// A file with this `orientation` in its EXIF.
-    fn turned(picture: &Picture, orientation: u8) -> Vec<u8> {
+    fn with_orientation(picture: &Picture, orientation: u8) -> Vec<u8> {
         let mut bytes = picture.to_jpeg(95);
         let mut segment = b"\xFF\xE1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01".to_vec();
         segment.extend([1, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0]);
@@ -118,7 +118,7 @@ mod tests {
     fn resampled_as_the_whole_would_be() {
         let picture = waves(301, 203);
         for orientation in 1..=8 {
-            let bytes = turned(&picture, orientation);
+            let bytes = with_orientation(&picture, orientation);
             let reduced = Picture::decode_reduced(&bytes, &Limits::default(), 70).unwrap();
             let whole = Picture::decode(&bytes, &Limits::default()).unwrap();
             assert_eq!(reduced.size, whole.size());

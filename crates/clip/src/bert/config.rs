@@ -67,7 +67,7 @@ impl BertConfig {
 
 fn settings(checkpoint: &Checkpoint) -> Settings {
     Settings {
-        file: checkpoint.place(CONFIG),
+        file: checkpoint.path_of(CONFIG),
     }
 }
 

@@ -85,7 +85,7 @@ fn inner(checkpoint: &Checkpoint, config: &TokenizerConfig) -> Result<tokenizers
         None => of_vocabulary(checkpoint, config),
         Some(_) if checkpoint.file(TOKENIZER).is_some() => as_saved(checkpoint),
         Some(class) => Err(Error::setting(
-            &checkpoint.place(TOKENIZER_CONFIG),
+            &checkpoint.path_of(TOKENIZER_CONFIG),
             "tokenizer_class",
             format!("`{class}`"),
             &format!("one of {}, or a `tokenizer.json`", quoted(&CLASSES)),

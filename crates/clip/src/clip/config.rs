@@ -135,7 +135,7 @@ impl ClipConfig {
     pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self> {
         let json: ClipJson = checkpoint.require_json(CONFIG)?;
         json.resolve(&Settings {
-            file: checkpoint.place(CONFIG),
+            file: checkpoint.path_of(CONFIG),
         })
     }
 
@@ -149,7 +149,7 @@ impl ClipConfig {
             ..ClipJson::default()
         };
         json.resolve(&Settings {
-            file: checkpoint.place(CONFIG),
+            file: checkpoint.path_of(CONFIG),
         })
     }
 }

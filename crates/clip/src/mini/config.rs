@@ -110,7 +110,7 @@ impl MiniConfig {
         match checks.into_iter().find(|(_, holds, _)| !holds) {
             None => Ok(config),
             Some((setting, _, expected)) => Err(Error::Setting {
-                file: checkpoint.place(CONFIG),
+                file: checkpoint.path_of(CONFIG),
                 setting: setting.to_owned(),
                 found: "something else".to_owned(),
                 expected: expected.to_owned(),

@@ -1,7 +1,7 @@
 use candle_core::Tensor;
 use nn::{
-    DepthwiseConvolution, InvertedBottleneck, Linear, PlaneConvolution, Result, Threads, Weights,
-    Widen,
+    DepthwiseConvolution, Expansion, InvertedBottleneck, Linear, PlaneConvolution, Result, Threads,
+    Weights,
 };
 use rayon::prelude::*;
 
@@ -38,11 +38,11 @@ impl VisionTower {
             let weights = weights.below(&format!("blocks.{index}"));
             let inner = config.input_channels * config.expansion;
             let widen = match (index, config.expansion) {
-                (0, 1) => stem.take().map_or(Widen::Nothing, Widen::Planes),
-                (_, 1) => Widen::Nothing,
+                (0, 1) => stem.take().map_or(Expansion::Nothing, Expansion::Planes),
+                (_, 1) => Expansion::Nothing,
                 _ => {
                     let weights = weights.below("expand");
-                    Widen::Product(quantised::linear(config.input_channels, inner, &weights)?)
+                    Expansion::Product(quantised::linear(config.input_channels, inner, &weights)?)
                 }
             };
             blocks.push(block(config, widen, &weights)?);
@@ -122,7 +122,11 @@ fn stem(config: &StemConfig, weights: &Weights<'_>) -> Result<PlaneConvolution> 
     Ok(PlaneConvolution::new(product, size, stride))
 }
 
-fn block(config: &BlockConfig, widen: Widen, weights: &Weights<'_>) -> Result<InvertedBottleneck> {
+fn block(
+    config: &BlockConfig,
+    widen: Expansion,
+    weights: &Weights<'_>,
+) -> Result<InvertedBottleneck> {
     let BlockConfig {
         input_channels,
         output_channels,

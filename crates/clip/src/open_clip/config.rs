@@ -1,4 +1,4 @@
-use nn::Place;
+use nn::TensorLocation;
 
 use crate::{
     cleaning::Cleaning,
@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Maps a weight's name to its location in the file.
-pub(super) type Naming = fn(&str) -> Place;
+pub(super) type Naming = fn(&str) -> TensorLocation;
 
 /// The model's settings from `open_clip_config.json`.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Maps transformers' names of CLIP's weights to those of open_clip and timm.
 
-use nn::{Part, Place};
+use nn::{Part, TensorLocation};
 
 use crate::clip::Projection;
 
@@ -29,7 +29,7 @@ const TIMM_LAYER: LayerNames = &[
 ];
 
 /// open_clip's vision transformer.
-pub(super) fn vision(name: &str) -> Place {
+pub(super) fn vision(name: &str) -> TensorLocation {
     const NAMES: &[(&str, &str)] = &[
         ("embeddings.patch_embedding.", "visual.conv1."),
         ("embeddings.class_embedding", "visual.class_embedding"),
@@ -43,24 +43,24 @@ pub(super) fn vision(name: &str) -> Place {
     match name.strip_prefix("vision_model.") {
         Some(rest) => match rest.strip_prefix("encoder.layers.") {
             Some(rest) => layer("visual.transformer.resblocks.", rest, OPEN_CLIP_LAYER),
-            None => Place::whole(renamed(rest, NAMES)),
+            None => TensorLocation::whole(renamed(rest, NAMES)),
         },
         None if name == "visual_projection.weight" => transposed("visual.proj"),
-        None => Place::whole(name),
+        None => TensorLocation::whole(name),
     }
 }
 
 /// timm's vision transformer, followed by open_clip's projection.
-pub(super) fn trunk(name: &str) -> Place {
+pub(super) fn trunk(name: &str) -> TensorLocation {
     in_trunk(name, "visual.head.proj.")
 }
 
 /// timm's vision transformer, with its classifier as projection.
-pub(super) fn trunk_with_head(name: &str) -> Place {
+pub(super) fn trunk_with_head(name: &str) -> TensorLocation {
     in_trunk(name, "visual.trunk.head.")
 }
 
-fn in_trunk(name: &str, projection: &'static str) -> Place {
+fn in_trunk(name: &str, projection: &'static str) -> TensorLocation {
     const NAMES: &[(&str, &str)] = &[
         (
             "embeddings.patch_embedding.",
@@ -77,14 +77,14 @@ fn in_trunk(name: &str, projection: &'static str) -> Place {
     match name.strip_prefix("vision_model.") {
         Some(rest) => match rest.strip_prefix("encoder.layers.") {
             Some(rest) => layer("visual.trunk.blocks.", rest, TIMM_LAYER),
-            None => Place::whole(renamed(rest, NAMES)),
+            None => TensorLocation::whole(renamed(rest, NAMES)),
         },
-        None => Place::whole(renamed(name, &[("visual_projection.", projection)])),
+        None => TensorLocation::whole(renamed(name, &[("visual_projection.", projection)])),
     }
 }
 
 /// timm's SigLIP vision transformer.
-pub(super) fn siglip_trunk(name: &str) -> Place {
+pub(super) fn siglip_trunk(name: &str) -> TensorLocation {
     const NAMES: &[(&str, &str)] = &[
         ("probe", "latent"),
         ("attention.out_proj.", "proj."),
@@ -92,22 +92,24 @@ pub(super) fn siglip_trunk(name: &str) -> Place {
         ("layernorm.", "norm."),
     ];
     match name.strip_prefix("vision_model.head.") {
-        Some(rest) => Place::whole(format!("visual.trunk.attn_pool.{}", renamed(rest, NAMES))),
+        Some(rest) => {
+            TensorLocation::whole(format!("visual.trunk.attn_pool.{}", renamed(rest, NAMES)))
+        }
         None => trunk(name),
     }
 }
 
 /// open_clip's text transformer, whose names are `below` the prefix `text` or not.
-pub(super) fn text(below: bool, projection: Projection) -> fn(&str) -> Place {
+pub(super) fn text(below: bool, projection: Projection) -> fn(&str) -> TensorLocation {
     match (below, projection == Projection::Biased) {
-        (false, false) => |name| text_place(name, "", false),
-        (false, true) => |name| text_place(name, "", true),
-        (true, false) => |name| text_place(name, "text.", false),
-        (true, true) => |name| text_place(name, "text.", true),
+        (false, false) => |name| text_location(name, "", false),
+        (false, true) => |name| text_location(name, "", true),
+        (true, false) => |name| text_location(name, "text.", false),
+        (true, true) => |name| text_location(name, "text.", true),
     }
 }
 
-fn text_place(name: &str, prefix: &str, biased: bool) -> Place {
+fn text_location(name: &str, prefix: &str, biased: bool) -> TensorLocation {
     const NAMES: &[(&str, &str)] = &[
         ("embeddings.token_embedding.", "token_embedding."),
         (
@@ -123,18 +125,18 @@ fn text_place(name: &str, prefix: &str, biased: bool) -> Place {
                 rest,
                 OPEN_CLIP_LAYER,
             ),
-            None => Place::whole(format!("{prefix}{}", renamed(rest, NAMES))),
+            None => TensorLocation::whole(format!("{prefix}{}", renamed(rest, NAMES))),
         },
         // With a bias it is a linear layer (outputs, inputs); without, a matrix (inputs, outputs).
         None if name == "text_projection.weight" && !biased => {
             transposed(&format!("{prefix}text_projection"))
         }
-        None => Place::whole(format!("{prefix}{name}")),
+        None => TensorLocation::whole(format!("{prefix}{name}")),
     }
 }
 
 /// The tensor of a layer, whose index and name are in `rest`.
-fn layer(layers: &str, rest: &str, names: LayerNames) -> Place {
+fn layer(layers: &str, rest: &str, names: LayerNames) -> TensorLocation {
     let (number, name) = rest.split_once('.').unwrap_or((rest, ""));
     let thirds = [
         "self_attn.q_proj.",
@@ -152,7 +154,7 @@ fn layer(layers: &str, rest: &str, names: LayerNames) -> Place {
         }
         None => (renamed(name, names), Part::Whole),
     };
-    Place {
+    TensorLocation {
         name: format!("{layers}{number}.{name}"),
         part,
     }
@@ -167,8 +169,8 @@ fn renamed(name: &str, names: &[(&str, &str)]) -> String {
     replaced.unwrap_or_else(|| name.to_owned())
 }
 
-fn transposed(name: &str) -> Place {
-    Place {
+fn transposed(name: &str) -> TensorLocation {
+    TensorLocation {
         name: name.to_owned(),
         part: Part::Transposed,
     }
@@ -179,8 +181,8 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn case(naming: fn(&str) -> Place, name: &str, expected: &str, part: Part) {
-        let expected = Place {
+    fn case(naming: fn(&str) -> TensorLocation, name: &str, expected: &str, part: Part) {
+        let expected = TensorLocation {
             name: expected.to_owned(),
             part,
         };

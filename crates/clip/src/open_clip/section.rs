@@ -22,7 +22,7 @@ impl Section {
     pub(super) fn of_file(checkpoint: &Checkpoint, name: &str) -> Result<Self> {
         let mut file: Map<String, Value> = checkpoint.require_json(OPEN_CLIP_CONFIG)?;
         let mut section = Self {
-            file: checkpoint.place(OPEN_CLIP_CONFIG),
+            file: checkpoint.path_of(OPEN_CLIP_CONFIG),
             path: String::new(),
             settings: Map::new(),
         };

@@ -5,7 +5,7 @@ use crate::{
     bert::{BertConfig, TokenizerWishes},
     checkpoint::{CONFIG, MODULES, Module, SENTENCE_CONFIG},
     config::Settings,
-    modules::refuse_prompts,
+    modules::reject_prompts,
     sentence::{
         dense::{DenseConfig, DenseJson},
         pooling::{Pooling, PoolingJson},
@@ -43,16 +43,16 @@ const KINDS: &str = "`Transformer`, then `Pooling`, then any of `Dense` and `Nor
 impl SentenceConfig {
     /// Reads `modules.json` and the modules' files, around `transformer`.
     pub(crate) fn read(checkpoint: &Checkpoint, transformer: BertConfig) -> Result<Self> {
-        refuse_prompts(checkpoint)?;
+        reject_prompts(checkpoint)?;
         let (pooling, steps) = match checkpoint.modules() {
             [] => return Err(checkpoint.missing(MODULES)),
             [transformer, ..] if transformer.kind() != Some("Transformer") => {
-                return Err(checkpoint.refuse_module(transformer, KINDS));
+                return Err(checkpoint.unsupported_module(transformer, KINDS));
             }
             [_, pooling, steps @ ..] if pooling.kind() == Some("Pooling") => (pooling, steps),
-            [_, other, ..] => return Err(checkpoint.refuse_module(other, KINDS)),
+            [_, other, ..] => return Err(checkpoint.unsupported_module(other, KINDS)),
             [_] => {
-                let (file, expected) = (checkpoint.place(MODULES), KINDS);
+                let (file, expected) = (checkpoint.path_of(MODULES), KINDS);
                 return Err(Error::setting(
                     &file,
                     "type",
@@ -98,7 +98,7 @@ impl Step {
                     .map(Self::Dense)
             }
             Some("Normalize") => Ok(Self::Normalize),
-            _ => Err(checkpoint.refuse_module(module, KINDS)),
+            _ => Err(checkpoint.unsupported_module(module, KINDS)),
         }
     }
 }
@@ -111,7 +111,7 @@ fn module_config<T: serde::de::DeserializeOwned>(
         // In the root folder, its file would be the transformer's.
         let expected = "the name of a subfolder";
         return Err(Error::setting(
-            &checkpoint.place(MODULES),
+            &checkpoint.path_of(MODULES),
             "path",
             "empty",
             expected,
@@ -122,7 +122,7 @@ fn module_config<T: serde::de::DeserializeOwned>(
 
 fn settings(checkpoint: &Checkpoint, module: &Module) -> Settings {
     Settings {
-        file: checkpoint.place(&module.file(CONFIG)),
+        file: checkpoint.path_of(&module.file(CONFIG)),
     }
 }
 

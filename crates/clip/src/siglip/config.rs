@@ -26,7 +26,7 @@ impl SiglipConfig {
     pub(crate) fn read(checkpoint: &Checkpoint, flexible: bool) -> Result<Self> {
         let json: SiglipJson = checkpoint.require_json(CONFIG)?;
         let settings = Settings {
-            file: checkpoint.place(CONFIG),
+            file: checkpoint.path_of(CONFIG),
         };
         json.resolve(&settings, flexible)
     }

@@ -145,7 +145,7 @@ fn padding(
 }
 
 fn no_token(checkpoint: &Checkpoint, setting: &str, token: &str) -> Error {
-    let file = checkpoint.place(TOKENIZER_CONFIG);
+    let file = checkpoint.path_of(TOKENIZER_CONFIG);
     Error::setting(
         &file,
         setting,
@@ -212,9 +212,9 @@ impl SiglipTokenizer {
         }
         if limit < 2 {
             let expected = "more than the 1 token that every text has";
-            let place = checkpoint.place(CONFIG);
+            let path = checkpoint.path_of(CONFIG);
             return Err(Error::setting(
-                &place,
+                &path,
                 "max_position_embeddings",
                 limit,
                 expected,

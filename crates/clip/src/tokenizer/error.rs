@@ -5,6 +5,6 @@ pub(crate) fn unusable(
     checkpoint: &Checkpoint,
     name: &str,
 ) -> impl FnOnce(tokenizers::Error) -> Error {
-    let file = checkpoint.place(name);
+    let file = checkpoint.path_of(name);
     move |source| Error::Tokenizer { file, source }
 }

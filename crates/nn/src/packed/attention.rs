@@ -1,8 +1,8 @@
 use rayon::prelude::*;
 
 use super::{
-    Arithmetic, Finish, Instructions, Matrix, Precision, Rows,
-    finish::Outputs,
+    Arithmetic, Epilogue, Instructions, Matrix, Precision, Rows,
+    epilogue::Outputs,
     kernel::Kernels,
     product,
     vector::{Vector, each, exp},
@@ -128,7 +128,7 @@ impl Heads<'_> {
         let scores = Rows::spaced(&scores, queries, length);
         let values = Matrix::of_columns(&values, size, arithmetic);
         let outputs = outputs.from(sequence.query * width + first);
-        product::multiply_here(&scores, &values, Finish::NOTHING, outputs);
+        product::multiply_here(&scores, &values, Epilogue::NOTHING, outputs);
     }
 }
 

@@ -6,11 +6,11 @@ use rayon::prelude::*;
 
 use super::{
     Matrix, Precision,
-    finish::Outputs,
+    epilogue::Outputs,
     matrix::Panel,
     product::{share, tiles},
-    room::{Aligned, Room},
     rows::{BEHIND, Narrow},
+    scratch::{Aligned, Scratch},
     vector::Vector,
 };
 use crate::{Activation, SameAxis, kernel::Threads, plane_convolution::Planes};
@@ -28,7 +28,7 @@ const HIDDEN: usize = 96 << 10;
 /// The largest result of ReLU6.
 const SIX: f32 = 6.0;
 
-/// Scale and zero point of the bytes between convolution and last product, as in [`Scaled`](super::finish::Scaled).
+/// Scale and zero point of the bytes between convolution and last product, as in [`Scaled`](super::epilogue::Scaled).
 static BYTES: [[f32; 2]; 16] = [[SIX / 255.0, 0.0]; 16];
 
 /// An inverted bottleneck: a product to more channels and ReLU6, a depthwise convolution and ReLU6, and a product to
@@ -203,7 +203,7 @@ impl Run<'_> {
             return;
         }
         let panels = self.of.widen.panels();
-        let mut lines = Room::of(panels * self.of.lines(step) * self.of.line());
+        let mut lines = Scratch::of(panels * self.of.lines(step) * self.of.line());
         for picture in pictures {
             let mut fresh = 0;
             for start in rows.clone().step_by(step) {
@@ -226,10 +226,10 @@ impl Run<'_> {
         let of = self.of;
         let count = pass.pictures.len() * pass.rows.len() * of.columns.output;
         let stride = of.hidden_stride();
-        let mut hidden = Room::of(count * stride);
+        let mut hidden = Scratch::of(count * stride);
         self.with_lanes(pass, |lanes| {
             let hidden = Outputs::over(&mut hidden, stride);
-            let room = of.lines(pass.rows.len()) * of.line();
+            let length = of.lines(pass.rows.len()) * of.line();
             let panels = 0..of.widen.panels();
             match threads {
                 _ if !lines.is_empty() => {
@@ -239,13 +239,13 @@ impl Run<'_> {
                     }
                 }
                 Threads::One => {
-                    let mut room = Room::of(room);
+                    let mut lines = Scratch::of(length);
                     for panel in panels {
-                        self.panel(pass, panel, lanes, &mut room, hidden);
+                        self.panel(pass, panel, lanes, &mut lines, hidden);
                     }
                 }
                 Threads::All => panels.into_par_iter().with_max_len(1).for_each(|panel| {
-                    self.panel(pass, panel, lanes, &mut Room::of(room), hidden);
+                    self.panel(pass, panel, lanes, &mut Scratch::of(length), hidden);
                 }),
             }
         });
@@ -365,7 +365,7 @@ impl Run<'_> {
             Source::Pixels(_) => (0, 0),
             Source::Planes(_, planes) => (count * inputs, planes.lines()),
         };
-        let (mut unfolded, mut line) = (Room::of(unfolded), Room::of(line));
+        let (mut unfolded, mut line) = (Scratch::of(unfolded), Scratch::of(line));
         if let Source::Planes(numbers, planes) = self.source {
             let pictures = unfolded.chunks_exact_mut((picture * inputs).max(1));
             for (index, output) in pass.pictures.clone().zip(pictures) {
@@ -382,7 +382,10 @@ impl Run<'_> {
             });
         }
         let stride = of.widen.inner_lanes();
-        let (mut lanes, mut scales) = (Room::of(count * stride + BEHIND), vec![[1.0, 0.0]; count]);
+        let (mut lanes, mut scales) = (
+            Scratch::of(count * stride + BEHIND),
+            vec![[1.0, 0.0]; count],
+        );
         let lanes: &mut [u32] = bytemuck::cast_slice_mut(&mut lanes);
         for (index, part) in pass.pictures.clone().enumerate() {
             let numbers = match self.source {

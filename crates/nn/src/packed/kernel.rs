@@ -23,7 +23,7 @@ use std::mem::MaybeUninit;
 use super::{
     Arithmetic, Instructions, Precision,
     bottleneck::Strip,
-    finish::{Ending, Finishing, TileOf},
+    epilogue::{ProductEpilogue, TileEpilogue, TileSums},
     matrix::{OfInput, Panel},
     rows::Narrow,
 };
@@ -45,7 +45,7 @@ pub(super) type Tile = unsafe fn(
     lanes: usize,
     sums: *mut u32,
     more: bool,
-    ending: Option<&Ending<'_>>,
+    ending: Option<&TileEpilogue<'_>>,
 );
 
 /// The loops for one instruction set and precision.
@@ -73,8 +73,8 @@ pub(super) struct Kernels {
     weights: WeightsOfInput,
 }
 
-/// [`Finishing::apply`], compiled for one instruction set, which the processor must have.
-type Apply = unsafe fn(&Finishing<'_>, &TileOf<'_>);
+/// [`ProductEpilogue::apply`], compiled for one instruction set, which the processor must have.
+type Apply = unsafe fn(&ProductEpilogue<'_>, &TileSums<'_>);
 /// [`convert`](super::rows::convert), likewise.
 type Convert = unsafe fn(Precision, &[f32], &[usize], &mut [u32]) -> (f32, i32);
 /// [`largest`](super::rows::largest), likewise.
@@ -112,7 +112,7 @@ impl Kernels {
     }
 
     /// Turns the sums of a tile into outputs.
-    pub(super) fn finish(&self, finishing: &Finishing<'_>, tile: &TileOf<'_>) {
+    pub(super) fn finish(&self, finishing: &ProductEpilogue<'_>, tile: &TileSums<'_>) {
         // SAFETY: `of` selects only loops whose instructions the processor has.
         unsafe { (self.finish)(finishing, tile) }
     }
@@ -200,7 +200,7 @@ impl Kernels {
         rows: &[u32],
         (count, stride): (usize, usize),
         panel: Panel<'_>,
-        ending: &Ending<'_>,
+        ending: &TileEpilogue<'_>,
     ) {
         let lanes = panel.lanes.len() / panel.width;
         assert!(rows.len() >= (count - 1) * stride + lanes);
@@ -256,7 +256,7 @@ macro_rules! tile {
             lanes: usize,
             sums: *mut u32,
             more: bool,
-            ending: Option<&$crate::packed::finish::Ending<'_>>,
+            ending: Option<&$crate::packed::epilogue::TileEpilogue<'_>>,
         ) {
             let mut totals = [[$zero; VECTORS]; ROWS];
             // SAFETY: as the caller promises of `rows`, `panel` and `sums`.
@@ -331,8 +331,8 @@ macro_rules! loops {
 
         $(#[$features])?
         unsafe fn finish(
-            finishing: &$crate::packed::finish::Finishing<'_>,
-            tile: &$crate::packed::finish::TileOf<'_>,
+            finishing: &$crate::packed::epilogue::ProductEpilogue<'_>,
+            tile: &$crate::packed::epilogue::TileSums<'_>,
         ) {
             // SAFETY: as the caller promises.
             unsafe { finishing.apply::<$vector>(tile) }

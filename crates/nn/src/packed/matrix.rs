@@ -2,7 +2,7 @@ use rayon::prelude::*;
 
 use super::{
     Arithmetic, Precision,
-    finish::{Ending, Outputs, Scaled},
+    epilogue::{Outputs, Scaled, TileEpilogue},
     kernel::Kernels,
     rows::{bf16, rounded},
 };
@@ -21,8 +21,8 @@ pub(crate) struct Matrix {
     totals: Vec<i32>,
     /// `totals` as f32.
     float_totals: Vec<f32>,
-    /// For int8: the rounding error of each byte, in the order of `lanes` (see [`pack_lost`]).
-    lost: Vec<u32>,
+    /// For int8: the rounding error of each byte, in the order of `lanes` (see [`pack_rounding_errors`]).
+    errors: Vec<u32>,
 }
 
 /// The outputs of one panel.
@@ -58,10 +58,10 @@ impl Matrix {
         matrix.fill_up();
         matrix.lanes = lanes;
         if arithmetic.precision == Precision::Int8 {
-            let mut lost = vec![0; matrix.lanes.len()];
-            let panels = lost.par_chunks_mut(whole.max(1)).enumerate();
-            panels.for_each(|(panel, lanes)| matrix.fill_lost(panel, &rows, lanes));
-            matrix.lost = lost;
+            let mut errors = vec![0; matrix.lanes.len()];
+            let panels = errors.par_chunks_mut(whole.max(1)).enumerate();
+            panels.for_each(|(panel, lanes)| matrix.fill_rounding_errors(panel, &rows, lanes));
+            matrix.errors = errors;
         }
         matrix
     }
@@ -111,7 +111,7 @@ impl Matrix {
             scales: Vec::new(),
             totals: Vec::new(),
             float_totals: Vec::new(),
-            lost: Vec::new(),
+            errors: Vec::new(),
         }
     }
 
@@ -148,13 +148,13 @@ impl Matrix {
         rows: &'a [[f32; 2]],
         (relu6, addend): (bool, Option<&'a [f32]>),
         outputs: Outputs,
-    ) -> Ending<'a> {
+    ) -> TileEpilogue<'a> {
         let scaled = (self.precision == Precision::Int8).then(|| Scaled {
             scales: &self.scales[panel.first..],
             totals: &self.float_totals[panel.first..],
             rows,
         });
-        Ending {
+        TileEpilogue {
             bias: self.bias().map_or(&NO_BIAS, |bias| &bias[panel.first..]),
             scaled,
             relu6,
@@ -206,7 +206,7 @@ impl Matrix {
             let start = self.panel_starts_at(index) + place;
             let of_input = OfInput {
                 bytes: &panel.lanes[place..place + panel.width],
-                lost: &self.lost[start..start + panel.width],
+                errors: &self.errors[start..start + panel.width],
                 scales: &self.scales[panel.first..panel.first + panel.width],
                 byte,
             };
@@ -246,14 +246,14 @@ impl Matrix {
         scales
     }
 
-    /// Fills a panel of `lost`.
-    fn fill_lost(&self, panel: usize, rows: &[&[f32]], lanes: &mut [u32]) {
+    /// Fills a panel of `errors`.
+    fn fill_rounding_errors(&self, panel: usize, rows: &[&[f32]], lanes: &mut [u32]) {
         let rows = self.rows_of(panel, rows);
         let mut converted = vec![0; rows.len() * self.inner_lanes()];
         let scales = &self.scales[panel * self.kernels.width..];
         let converting = converted.chunks_exact_mut(self.inner_lanes());
         for ((lanes, row), scale) in converting.zip(rows).zip(scales) {
-            pack_lost(row, *scale, lanes);
+            pack_rounding_errors(row, *scale, lanes);
         }
         self.interleave(panel, &converted, lanes);
     }
@@ -320,7 +320,7 @@ pub(super) fn pack(precision: Precision, weights: &[f32], lanes: &mut [u32]) -> 
 /// The bytes of one input for the outputs of a panel, and their rounding errors.
 pub(super) struct OfInput<'a> {
     bytes: &'a [u32],
-    lost: &'a [u32],
+    errors: &'a [u32],
     scales: &'a [f32],
     /// The position of the byte in its lane.
     byte: usize,
@@ -332,9 +332,9 @@ impl OfInput<'_> {
     pub(super) fn weights(&self, weights: &mut [f32]) {
         let up = 24 - 8 * self.byte as u32;
         let number = |lane: u32| ((lane << up).cast_signed() >> 24) as f32;
-        let bytes = self.bytes.iter().zip(self.lost).zip(self.scales);
-        for (weight, ((byte, lost), scale)) in weights.iter_mut().zip(bytes) {
-            *weight = (number(*byte) + number(*lost) * (1.0 / PARTS)) * scale;
+        let bytes = self.bytes.iter().zip(self.errors).zip(self.scales);
+        for (weight, ((byte, errors), scale)) in weights.iter_mut().zip(bytes) {
+            *weight = (number(*byte) + number(*error) * (1.0 / PARTS)) * scale;
         }
     }
 }
@@ -343,11 +343,11 @@ impl OfInput<'_> {
 const PARTS: f32 = 254.0;
 
 /// Writes the rounding errors of one output's bytes, whose scale is `scale`, into `lanes`.
-fn pack_lost(weights: &[f32], scale: f32, lanes: &mut [u32]) {
+fn pack_rounding_errors(weights: &[f32], scale: f32, lanes: &mut [u32]) {
     let bytes: &mut [i8] = bytemuck::cast_slice_mut(lanes);
     for (byte, weight) in bytes.iter_mut().zip(weights) {
         let number = weight * (1.0 / scale);
-        let lost = number - f32::from(rounded(number, -127.0, 127.0) as i8);
-        *byte = rounded(lost * PARTS, -127.0, 127.0) as i8;
+        let error = number - f32::from(rounded(number, -127.0, 127.0) as i8);
+        *byte = rounded(error * PARTS, -127.0, 127.0) as i8;
     }
 }

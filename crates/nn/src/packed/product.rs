@@ -3,8 +3,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{
-    Finish, Matrix, Rows,
-    finish::{Finishing, Outputs, TileOf},
+    Epilogue, Matrix, Rows,
+    epilogue::{Outputs, ProductEpilogue, TileSums},
     matrix::Panel,
 };
 use crate::Activation;
@@ -28,7 +28,7 @@ const OUTLIERS_AT_ONCE: usize = 8;
 const GRAIN: usize = 4 << 20;
 
 /// Multiplies `rows` by `matrix`, then `finish`: (rows, outputs).
-pub(crate) fn multiply(rows: &Rows<'_>, matrix: &Matrix, finish: Finish<'_>) -> Vec<f32> {
+pub(crate) fn multiply(rows: &Rows<'_>, matrix: &Matrix, finish: Epilogue<'_>) -> Vec<f32> {
     written(rows.count(), matrix, |outputs| {
         multiply_into(rows, matrix, finish, outputs);
     })
@@ -37,7 +37,7 @@ pub(crate) fn multiply(rows: &Rows<'_>, matrix: &Matrix, finish: Finish<'_>) -> 
 /// Like [`multiply`], on this thread only, for an f32 matrix.
 pub(super) fn multiply_alone(rows: &Rows<'_>, matrix: &Matrix) -> Vec<f32> {
     written(rows.count(), matrix, |outputs| {
-        multiply_here(rows, matrix, Finish::NOTHING, outputs);
+        multiply_here(rows, matrix, Epilogue::NOTHING, outputs);
     })
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn multiply_twice(
     inner: &Matrix,
     activation: Activation,
     outer: &Matrix,
-    finish: Finish<'_>,
+    finish: Epilogue<'_>,
 ) -> Vec<f32> {
     assert_eq!(
         inner.outputs(),
@@ -60,7 +60,7 @@ pub(crate) fn multiply_twice(
     let count = rows.len() / inner.inputs();
     let (inputs, columns) = (inner.inputs(), outer.outputs());
     let blocks = count.div_ceil(TWICE_ROWS);
-    let between = Finish {
+    let between = Epilogue {
         activation: Some(activation),
         addend: None,
     };
@@ -75,7 +75,7 @@ pub(crate) fn multiply_twice(
                 let addend = finish.addend;
                 let addend =
                     addend.map(|addend| &addend[block.start * columns..block.end * columns]);
-                let finish = Finish { addend, ..finish };
+                let finish = Epilogue { addend, ..finish };
                 let outputs = outputs.from(block.start * columns);
                 multiply_into(&Rows::new(&hidden, outer), outer, finish, outputs);
             });
@@ -99,12 +99,12 @@ fn written(rows: usize, matrix: &Matrix, write: impl FnOnce(Outputs)) -> Vec<f32
 }
 
 /// Writes `rows` times `matrix`, then `finish`, into `outputs`, to which the caller has exclusive access.
-fn multiply_into(rows: &Rows<'_>, matrix: &Matrix, finish: Finish<'_>, outputs: Outputs) {
+fn multiply_into(rows: &Rows<'_>, matrix: &Matrix, finish: Epilogue<'_>, outputs: Outputs) {
     let outliers = rows.outliers().par_iter().with_min_len(OUTLIERS_AT_ONCE);
     let outlier_weights: Vec<Vec<f32>> = outliers
         .map(|outlier| matrix.weights_of(outlier.input))
         .collect();
-    let finishing = Finishing {
+    let finishing = ProductEpilogue {
         rows,
         matrix,
         outlier_weights: &outlier_weights,
@@ -124,10 +124,10 @@ fn multiply_into(rows: &Rows<'_>, matrix: &Matrix, finish: Finish<'_>, outputs: 
 pub(super) fn multiply_here(
     rows: &Rows<'_>,
     matrix: &Matrix,
-    finish: Finish<'_>,
+    finish: Epilogue<'_>,
     outputs: Outputs,
 ) {
-    let finishing = Finishing {
+    let finishing = ProductEpilogue {
         rows,
         matrix,
         outlier_weights: &[],
@@ -138,7 +138,7 @@ pub(super) fn multiply_here(
 
 /// Multiplies some rows by some panels: one part of all their lanes after another.
 fn multiply_block(
-    finishing: &Finishing<'_>,
+    finishing: &ProductEpilogue<'_>,
     rows: Range<usize>,
     panels: Range<usize>,
     outputs: Outputs,
@@ -161,7 +161,7 @@ fn multiply_block(
                 let sums = &mut sums[first..][..tile.len() * panel.width];
                 add_products(finishing, &tile, panel, share(lanes, parts, part), sums);
                 if part + 1 == parts {
-                    let tile = &TileOf {
+                    let tile = &TileSums {
                         row: tile.start,
                         column: panel.first,
                         width: panel.width,
@@ -181,7 +181,7 @@ fn multiply_block(
 /// Adds the products of `lanes` to the sums of one tile. The first lanes start from 0.
 #[expect(unsafe_code, reason = "the innermost loops take pointers")]
 fn add_products(
-    finishing: &Finishing<'_>,
+    finishing: &ProductEpilogue<'_>,
     tile: &Range<usize>,
     panel: Panel<'_>,
     lanes: Range<usize>,

@@ -26,7 +26,7 @@ pub(super) struct Outlier {
 }
 
 /// An input is an outlier if its largest number exceeds the mean of all inputs' largest numbers this many times.
-const STANDS_OUT: f32 = 4.0;
+const OUTLIER_FACTOR: f32 = 4.0;
 
 /// The most rows that a thread converts at a time.
 const ROWS_AT_ONCE: usize = 16;
@@ -37,7 +37,7 @@ impl<'a> Rows<'a> {
         let (inputs, lanes) = (matrix.inputs(), matrix.inner_lanes());
         let count = numbers.len() / inputs;
         let precision = matrix.precision();
-        if precision == Precision::F32 && !lies_badly(lanes) {
+        if precision == Precision::F32 && !has_cache_conflicts(lanes) {
             return Self {
                 lanes: Cow::Borrowed(bytemuck::cast_slice(numbers)),
                 count,
@@ -46,7 +46,7 @@ impl<'a> Rows<'a> {
                 outliers: Vec::new(),
             };
         }
-        let stride = spread(lanes);
+        let stride = conflict_free_stride(lanes);
         let outliers = match precision {
             Precision::Int8 => outliers(numbers, matrix),
             _ => Vec::new(),
@@ -118,16 +118,16 @@ impl<'a> Rows<'a> {
 
 /// Whether consecutive rows of this many lanes compete for the same sets of the first-level cache. Addresses 4 KiB
 /// apart share a set.
-fn lies_badly(lanes: usize) -> bool {
+fn has_cache_conflicts(lanes: usize) -> bool {
     lanes.is_multiple_of(256)
 }
 
 /// The row stride, in lanes, that avoids this.
-fn spread(lanes: usize) -> usize {
+fn conflict_free_stride(lanes: usize) -> usize {
     lanes.next_multiple_of(16) + 16
 }
 
-/// Finds inputs whose largest number exceeds [`STANDS_OUT`] times the mean of all; at most one in 32.
+/// Finds inputs whose largest number exceeds [`OUTLIER_FACTOR`] times the mean of all; at most one in 32.
 fn outliers(numbers: &[f32], matrix: &Matrix) -> Vec<Outlier> {
     let inputs = matrix.inputs();
     let blocks = numbers.par_chunks(ROWS_AT_ONCE * inputs).map(|numbers| {
@@ -142,7 +142,7 @@ fn outliers(numbers: &[f32], matrix: &Matrix) -> Vec<Outlier> {
         one
     });
     let largest = largest.unwrap_or_default();
-    let limit = STANDS_OUT * largest.iter().sum::<f32>() / inputs as f32;
+    let limit = OUTLIER_FACTOR * largest.iter().sum::<f32>() / inputs as f32;
     let mut found: Vec<usize> = (0..largest.len())
         .filter(|&input| largest[input] > limit)
         .collect();

@@ -9,7 +9,7 @@ use super::yuv::{Chroma, Yuv};
 use crate::{Error, Format, Result, container::heif::Colours};
 
 /// More iterations than any picture needs.
-const MOST_TURNS: usize = 1000;
+const MOST_ITERATIONS: usize = 1000;
 
 /// Decodes the first frame of `data`, which must have this size.
 pub(super) fn decode(format: Format, data: &[u8], (width, height): (u32, u32)) -> Result<Yuv> {
@@ -48,7 +48,7 @@ fn first_frame(data: &[u8], limit: u32) -> Result<Picture, Failure> {
     let mut decoder = Decoder::with_settings(&settings)?;
     let mut sent = decoder.send_data(data.to_vec(), None, None, None);
     // Each iteration consumes a part of the data; one that consumes nothing would loop forever.
-    for _ in 0..MOST_TURNS {
+    for _ in 0..MOST_ITERATIONS {
         match sent {
             Ok(()) => return decoder.get_picture(),
             Err(Failure::Again) => match decoder.get_picture() {

@@ -29,7 +29,7 @@ const ALPHA_BIT_FIELDS: u32 = 6;
 /// - The number of planes becomes 1.
 /// - Masks with alpha, as written by Windows CE, move to where a later header has them.
 /// - The palette has at most as many colours as samples can address.
-pub(super) fn mended(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
+pub(super) fn repaired(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
     let mut copy = Cow::Borrowed(bytes);
     let Some(length) = long(bytes, LENGTH).map(|length| length as usize) else {
         return Ok(copy);

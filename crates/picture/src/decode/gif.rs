@@ -6,7 +6,7 @@ use crate::container::gif::{Block, SCREEN, blocks, start};
 
 /// Returns the file, or a copy whose screen covers its first frame and that has only that frame's graphic control
 /// extension before it.
-pub(super) fn mended(bytes: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn repaired(bytes: &[u8]) -> Cow<'_, [u8]> {
     copy(bytes).map_or(Cow::Borrowed(bytes), Cow::Owned)
 }
 

@@ -296,8 +296,8 @@ fn flatten(
 fn transformed(heif: &Heif<'_>, whole: Decoded, format: Format) -> Result<Decoded> {
     let mut seen = whole;
     for property in heif.properties(heif.primary()) {
-        let turn = property.content.first().copied().unwrap_or(0);
-        let turn = match &property.kind {
+        let value = property.content.first().copied().unwrap_or(0);
+        let orientation = match &property.kind {
             b"clap" => {
                 let Size { width, height } = seen.size;
                 let aperture = Aperture::parse(property.content, (width, height));
@@ -307,19 +307,19 @@ fn transformed(heif: &Heif<'_>, whole: Decoded, format: Format) -> Result<Decode
                 continue;
             }
             // Anticlockwise, in quarter turns.
-            b"irot" => match turn & 3 {
+            b"irot" => match value & 3 {
                 0 => Orientation::NoTransforms,
                 1 => Orientation::Rotate270,
                 2 => Orientation::Rotate180,
                 _ => Orientation::Rotate90,
             },
-            b"imir" if turn & 1 == 0 => Orientation::FlipVertical,
+            b"imir" if value & 1 == 0 => Orientation::FlipVertical,
             b"imir" => Orientation::FlipHorizontal,
             _ => continue,
         };
-        (seen.size, seen.pixels) = orientation::upright(seen.size, seen.pixels, turn);
+        (seen.size, seen.pixels) = orientation::upright(seen.size, seen.pixels, orientation);
         let opacity = seen.opacity.as_ref();
-        seen.opacity = opacity.map(|grid| orientation::upright_grid(grid, turn));
+        seen.opacity = opacity.map(|grid| orientation::upright_grid(grid, orientation));
     }
     Ok(seen)
 }

@@ -6,6 +6,7 @@
 mod av1;
 mod bmp;
 mod decoded;
+mod extra_content;
 mod fault;
 mod flatten;
 mod gif;
@@ -17,15 +18,14 @@ mod orientation;
 mod png;
 mod raster;
 pub(crate) mod raw;
-mod surplus;
 mod tiff;
 mod yuv;
 
 use std::path::Path;
 
 pub(crate) use decoded::Decoded;
+pub use extra_content::holds_more;
 use fault::guarded;
-pub use surplus::holds_more;
 
 use crate::{Error, Format, Limits, Picture, Reduced, Result, read_within};
 

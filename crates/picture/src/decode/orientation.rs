@@ -42,11 +42,11 @@ pub(super) fn in_block(block: &[u8]) -> Option<Orientation> {
 
 /// Applies `orientation` to a picture and returns its new size and pixels.
 pub(super) fn upright(size: Size, pixels: Vec<u8>, orientation: Orientation) -> (Size, Vec<u8>) {
-    let Some(turn) = Turn::new(size, orientation) else {
+    let Some(traversal) = Traversal::new(size, orientation) else {
         return (size, pixels);
     };
-    let turned = turn.apply(pixels.as_chunks().0);
-    (turn.size, turned.into_flattened())
+    let turned = traversal.apply(pixels.as_chunks().0);
+    (traversal.size, turned.into_flattened())
 }
 
 /// Applies `orientation` to a grid over a picture.
@@ -63,7 +63,7 @@ pub(super) fn upright_grid(grid: &Grid, orientation: Orientation) -> Grid {
 
 /// The size of a picture of `size` after `orientation`.
 pub(super) fn upright_size(size: Size, orientation: Orientation) -> Size {
-    Turn::new(size, orientation).map_or(size, |turn| turn.size)
+    Traversal::new(size, orientation).map_or(size, |traversal| traversal.size)
 }
 
 /// Whether the upright picture's columns, and its rows, run against those of the stored picture.
@@ -78,15 +78,15 @@ pub(super) fn mirrored(orientation: Orientation) -> (bool, bool) {
 
 /// How to read the upright picture's pixels: the one at column x and row y is at `origin + x * column_step + y *
 /// row_step`.
-struct Turn {
+struct Traversal {
     size: Size,
     origin: usize,
     column_step: isize,
     row_step: isize,
 }
 
-impl Turn {
-    fn new(size: Size, orientation: Orientation) -> Option<Turn> {
+impl Traversal {
+    fn new(size: Size, orientation: Orientation) -> Option<Traversal> {
         let (width, height) = (size.width as usize, size.height as usize);
         let (right, down) = (1, width as isize);
         let (last_column, last_row) = (width - 1, (height - 1) * width);
@@ -104,7 +104,7 @@ impl Turn {
             Orientation::Rotate270FlipH => (lying, last_row + last_column, -down, -right),
             Orientation::Rotate270 => (lying, last_column, down, -right),
         };
-        Some(Turn {
+        Some(Traversal {
             size,
             origin,
             column_step,

@@ -13,7 +13,7 @@ use crate::{
 const TROUBLESOME: [&[u8; 4]; 5] = [b"cICP", b"mDCV", b"cLLI", b"iCCP", b"bKGD"];
 
 /// Returns the file, or a copy with an end and only the chunks that pixels need, and whether the file had an end.
-pub(super) fn mended(bytes: &[u8]) -> Result<(Cow<'_, [u8]>, bool)> {
+pub(super) fn repaired(bytes: &[u8]) -> Result<(Cow<'_, [u8]>, bool)> {
     if chunks(bytes)
         .next()
         .is_some_and(|chunk| chunk.kind == b"CgBI")

@@ -19,7 +19,7 @@ use super::{
 use crate::{Error, Format, Limits, Result, Size, scale::Scale, signature::Grid};
 
 pub(super) fn decode(format: Format, bytes: &[u8], limits: &Limits) -> Result<Decoded> {
-    let file = Mended::of(format, bytes)?;
+    let file = Repaired::of(format, bytes)?;
     let (size, (pixels, opacity)) =
         read(format, &file.bytes, limits).map_err(|error| match error {
             Error::Damaged { .. } if !file.had_end => Error::Truncated { format },
@@ -46,7 +46,7 @@ fn read(format: Format, bytes: &[u8], limits: &Limits) -> Result<(Size, Flat)> {
 
 /// The memory, in bytes, that decoding takes.
 pub(super) fn cost(format: Format, bytes: &[u8], limits: &Limits) -> Result<u64> {
-    let file = Mended::of(format, bytes)?;
+    let file = Repaired::of(format, bytes)?;
     let copied = match file.bytes {
         Cow::Borrowed(_) => 0,
         Cow::Owned(ref copy) => copy.len() as u64,
@@ -64,21 +64,21 @@ pub(super) fn cost(format: Format, bytes: &[u8], limits: &Limits) -> Result<u64>
 }
 
 /// A file, repaired if its decoder needs that.
-struct Mended<'a> {
+struct Repaired<'a> {
     bytes: Cow<'a, [u8]>,
     /// Whether the original had its end.
     had_end: bool,
 }
 
-impl<'a> Mended<'a> {
-    fn of(format: Format, bytes: &'a [u8]) -> Result<Mended<'a>> {
+impl<'a> Repaired<'a> {
+    fn of(format: Format, bytes: &'a [u8]) -> Result<Repaired<'a>> {
         let (bytes, had_end) = match format {
-            Format::Png => png::mended(bytes)?,
-            Format::Gif => (gif::mended(bytes), true),
-            Format::Bmp => (bmp::mended(bytes)?, true),
+            Format::Png => png::repaired(bytes)?,
+            Format::Gif => (gif::repaired(bytes), true),
+            Format::Bmp => (bmp::repaired(bytes)?, true),
             _ => (Cow::Borrowed(bytes), true),
         };
-        Ok(Mended { bytes, had_end })
+        Ok(Repaired { bytes, had_end })
     }
 }
 

@@ -43,16 +43,16 @@ impl Pool {
     pub(super) fn ask(
         &self,
         request: &Request<'_>,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Result<Reply, Failure>> {
         if let Some(mut worker) = self.idle() {
-            let reply = worker.ask(request, patience);
+            let reply = worker.ask(request, timeout);
             if !matches!(reply, Err(Failure::Died(_))) {
                 return Ok(self.kept(worker, reply));
             }
         }
         let mut worker = self.start(request)?;
-        let reply = worker.ask(request, patience);
+        let reply = worker.ask(request, timeout);
         Ok(self.kept(worker, reply))
     }
 

@@ -49,22 +49,22 @@ impl Program {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        apart(&mut command);
+        in_own_group(&mut command);
         command
     }
 }
 
 /// Keeps Ctrl-C from the child.
 #[cfg(unix)]
-fn apart(command: &mut Command) {
+fn in_own_group(command: &mut Command) {
     std::os::unix::process::CommandExt::process_group(command, 0);
 }
 
 #[cfg(windows)]
-fn apart(command: &mut Command) {
+fn in_own_group(command: &mut Command) {
     const CREATE_NO_WINDOW: u32 = 0x0800_0000;
     std::os::windows::process::CommandExt::creation_flags(command, CREATE_NO_WINDOW);
 }
 
 #[cfg(not(any(unix, windows)))]
-fn apart(_command: &mut Command) {}
+fn in_own_group(_command: &mut Command) {}

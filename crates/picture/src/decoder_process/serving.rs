@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    bounds, patience,
+    resource_limits, time_limits,
     wire::{Reply, Request},
 };
 use crate::decode;
@@ -33,7 +33,10 @@ pub(super) fn serve() -> ! {
     while let Ok(request) = requests.recv_timeout(IDLE) {
         // The allocator may keep the memory of earlier pictures.
         largest = request.cost.max(largest);
-        bounds::allow(bounds::memory(largest), patience(largest).processor);
+        resource_limits::allow(
+            resource_limits::memory(largest),
+            time_limits(largest).processor,
+        );
         let reply = answer(&request);
         let mut output = io::stdout().lock();
         if reply

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// More bytes than a panic message has.
-const MOST_WORDS: u64 = 4096;
+const MOST_MESSAGE_BYTES: u64 = 4096;
 
 /// A child process that decodes.
 pub(super) struct Worker {
@@ -61,14 +61,14 @@ impl Worker {
     pub(super) fn ask(
         &mut self,
         request: &Request<'_>,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Reply, Failure> {
         self.pictures += 1;
         let (done, is_done) = channel::<()>();
         let (child, requests, replies) = (&mut self.child, &mut self.requests, &mut self.replies);
         let (reply, was_killed) = thread::scope(|scope| {
             let watching = thread::Builder::new()
-                .spawn_scoped(scope, move || kill_after(patience, child, &is_done))?;
+                .spawn_scoped(scope, move || kill_after(timeout, child, &is_done))?;
             let reply = request
                 .write(requests)
                 .and_then(|()| requests.flush())
@@ -89,7 +89,9 @@ impl Worker {
         let _ = self.child.kill();
         let status = self.child.wait();
         let mut words = Vec::new();
-        let _ = (&mut self.words).take(MOST_WORDS).read_to_end(&mut words);
+        let _ = (&mut self.words)
+            .take(MOST_MESSAGE_BYTES)
+            .read_to_end(&mut words);
         let words = String::from_utf8_lossy(&words);
         if words.contains("memory allocation of") {
             return Failure::TookMemory;
@@ -112,9 +114,9 @@ impl Drop for Worker {
 
 /// Kills the child after its time and returns whether it did. Counts seconds one by one, so that seconds in which this
 /// process is stopped do not count.
-fn kill_after(patience: Duration, child: &mut Child, is_done: &Receiver<()>) -> bool {
+fn kill_after(timeout: Duration, child: &mut Child, is_done: &Receiver<()>) -> bool {
     const TICK: Duration = Duration::from_secs(1);
-    let mut left = patience;
+    let mut left = timeout;
     while !left.is_zero() {
         let tick = left.min(TICK);
         if is_done.recv_timeout(tick) != Err(RecvTimeoutError::Timeout) {
@@ -143,7 +145,7 @@ mod tests {
     use crate::{Format, Limits};
 
     /// The failure of a child that runs this script.
-    fn ask(script: &str, patience: Duration) -> Failure {
+    fn ask(script: &str, timeout: Duration) -> Failure {
         let program = Program::with_arguments("/bin/sh", &["-c", script]);
         let request = Request {
             format: Format::Avif,
@@ -153,7 +155,7 @@ mod tests {
             bytes: vec![0; 1 << 20].into(),
         };
         let mut worker = Worker::start(&program).unwrap();
-        let failure = worker.ask(&request, patience).err().unwrap();
+        let failure = worker.ask(&request, timeout).err().unwrap();
         assert!(!worker.is_alive());
         failure
     }
@@ -178,11 +180,11 @@ mod tests {
 
     #[test]
     fn one_that_hangs_is_killed() {
-        let patience = Duration::from_millis(50);
-        assert_eq!(ask("exec sleep 10000", patience), Failure::TookTime);
-        assert_eq!(ask("while true; do :; done", patience), Failure::TookTime);
+        let timeout = Duration::from_millis(50);
+        assert_eq!(ask("exec sleep 10000", timeout), Failure::TookTime);
+        assert_eq!(ask("while true; do :; done", timeout), Failure::TookTime);
         let flood = "while true; do echo more words than anybody reads >&2; done";
-        assert_eq!(ask(flood, patience), Failure::TookTime);
+        assert_eq!(ask(flood, timeout), Failure::TookTime);
     }
 
     #[test]

@@ -145,7 +145,7 @@ impl Band {
                     None => line[..samples.len()].copy_from_slice(samples),
                 }
             }
-            *columns = turned(block);
+            *columns = transposed(block);
         }
     }
 
@@ -176,7 +176,7 @@ fn add_weighted(sums: &mut [i32], samples: &[u8], weight: i32) {
 /// Transposes a block in four shuffles. Each moves the upper of the eight index bits to the lower end, so that after
 /// four the bits of row and column have changed places.
 #[inline(always)]
-fn turned(block: [[u8; BAND]; BAND]) -> [[u8; BAND]; BAND] {
+fn transposed(block: [[u8; BAND]; BAND]) -> [[u8; BAND]; BAND] {
     const { assert!(BAND == 16) };
     let mut cards = block;
     for _ in 0..4 {

@@ -32,9 +32,9 @@ impl Side {
 
     /// The stored pixel nearest to one of the whole.
     pub(super) fn pixel(self, place: usize) -> usize {
-        let place = self.turned(place, self.whole);
+        let place = self.mirrored(place, self.whole);
         let pixel = place * usize::from(self.scale.eighths) / BLOCK;
-        self.turned(pixel, self.pixels)
+        self.mirrored(pixel, self.pixels)
     }
 
     /// Converts weights for pixels of the whole from `start` on to weights for stored pixels. Returns the first of
@@ -44,12 +44,12 @@ impl Side {
             return start;
         }
         let count = usize::from(self.scale.eighths);
-        let ends =
-            [start, start + weights.len() - 1].map(|place| self.turned(place, self.whole) / BLOCK);
+        let ends = [start, start + weights.len() - 1]
+            .map(|place| self.mirrored(place, self.whole) / BLOCK);
         let (first, last) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
         let mut of_pixels = vec![0.0; (last + 1 - first) * count];
         for (place, weight) in (start..).zip(weights.iter()) {
-            let place = self.turned(place, self.whole);
+            let place = self.mirrored(place, self.whole);
             let pixels = &mut of_pixels[(place / BLOCK - first) * count..][..count];
             for (sum, contribution) in pixels.iter_mut().zip(self.contributions[place % BLOCK]) {
                 *sum += weight * contribution;
@@ -74,7 +74,7 @@ impl Side {
         first
     }
 
-    fn turned(self, place: usize, side: u32) -> usize {
+    fn mirrored(self, place: usize, side: u32) -> usize {
         if self.is_mirrored {
             side as usize - 1 - place
         } else {

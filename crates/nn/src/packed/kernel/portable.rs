@@ -1,7 +1,7 @@
 #![expect(unsafe_code, reason = "the same signature as with vector instructions")]
 
 use super::{Kernels, loops, tiles};
-use crate::packed::{Precision, finish::Ending, vector::Plain};
+use crate::packed::{Precision, epilogue::TileEpilogue, vector::Plain};
 
 const VECTOR: usize = 4;
 
@@ -39,7 +39,7 @@ macro_rules! tile {
             lanes: usize,
             sums: *mut u32,
             more: bool,
-            ending: Option<&Ending<'_>>,
+            ending: Option<&TileEpilogue<'_>>,
         ) {
             let mut totals = [[[<$sum>::default(); VECTOR]; VECTORS]; ROWS];
             // SAFETY: as the caller promises of `rows`, `panel` and `sums`.

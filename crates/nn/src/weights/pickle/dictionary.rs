@@ -2,7 +2,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use safetensors::Dtype;
 
-use super::machine::{Machine, TensorPlace, Value};
+use super::machine::{Machine, TensorDescription, Value};
 use crate::{Contents, PickleError, Result, Stored};
 
 /// The file to read.
@@ -62,7 +62,7 @@ fn dictionary<'m, 'a>(
 /// The tensor described by `place`, or `None` if its element type occurs in no model.
 fn stored<'a>(
     name: &str,
-    place: &TensorPlace<'a>,
+    place: &TensorDescription<'a>,
     origin: Origin<'a, '_>,
     storage: &mut impl FnMut(&str) -> Result<&'a [u8], PickleError>,
 ) -> Result<Option<Stored<'a>>, PickleError> {
@@ -105,8 +105,12 @@ pub(super) fn element(class: &str) -> Option<Dtype> {
 
 /// The elements of the tensor at `place`, of `size` bytes each, in row-major order. `None` if some lie outside
 /// `storage`.
-fn elements<'a>(place: &TensorPlace<'a>, size: usize, storage: &'a [u8]) -> Option<Cow<'a, [u8]>> {
-    let TensorPlace {
+fn elements<'a>(
+    place: &TensorDescription<'a>,
+    size: usize,
+    storage: &'a [u8],
+) -> Option<Cow<'a, [u8]>> {
+    let TensorDescription {
         offset,
         shape,
         strides,
@@ -170,7 +174,7 @@ mod tests {
 
     #[track_caller]
     fn case(offset: usize, shape: &[usize], strides: &[usize], expected: Option<&[u8]>) {
-        let place = TensorPlace {
+        let place = TensorDescription {
             storage: Vec::new(),
             offset,
             shape: shape.to_vec(),

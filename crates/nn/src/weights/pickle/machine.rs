@@ -27,7 +27,7 @@ pub(super) enum Value<'a> {
 
 /// A tensor as described in a pickle.
 #[derive(Clone, Debug)]
-pub(super) struct TensorPlace<'a> {
+pub(super) struct TensorDescription<'a> {
     /// The persistent id of its storage.
     pub(super) storage: Vec<Value<'a>>,
     /// The index of its first element in the storage.
@@ -53,7 +53,7 @@ pub(super) struct Machine<'a> {
     /// The contents of tuples, lists and persistent ids.
     sequences: Vec<Vec<Value<'a>>>,
     dictionaries: Vec<Vec<(Value<'a>, Value<'a>)>>,
-    tensors: Vec<TensorPlace<'a>>,
+    tensors: Vec<TensorDescription<'a>>,
 }
 
 impl<'a> Machine<'a> {
@@ -100,14 +100,14 @@ impl<'a> Machine<'a> {
         }
     }
 
-    pub(super) fn tensor(&self, value: Value<'a>) -> Option<&TensorPlace<'a>> {
+    pub(super) fn tensor(&self, value: Value<'a>) -> Option<&TensorDescription<'a>> {
         match value {
             Value::Tensor(place) => self.tensors.get(place),
             _ => None,
         }
     }
 
-    pub(super) fn tensors(&self) -> &[TensorPlace<'a>] {
+    pub(super) fn tensors(&self) -> &[TensorDescription<'a>] {
         &self.tensors
     }
 
@@ -387,7 +387,7 @@ impl<'a> Machine<'a> {
         let [storage, Value::Integer(offset), shape, strides, ..] = *arguments else {
             return Err(PickleError::Tensor);
         };
-        let tensor = TensorPlace {
+        let tensor = TensorDescription {
             storage: self.few_items(storage)?.to_vec(),
             offset: usize::try_from(offset).map_err(|_| PickleError::Tensor)?,
             shape: self.sizes(shape)?,

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::{
     dictionary::{Origin, Tensors, element, tensors},
-    machine::{Machine, TensorPlace, Value},
+    machine::{Machine, TensorDescription, Value},
 };
 use crate::PickleError;
 
@@ -65,7 +65,7 @@ fn storages<'a>(
 impl<'a> Machine<'a> {
     /// The class of each storage that a tensor lies in, by key.
     fn storage_classes(&self) -> HashMap<&'a str, &'a str> {
-        let class = |place: &TensorPlace<'a>| match place.storage[..] {
+        let class = |place: &TensorDescription<'a>| match place.storage[..] {
             [_, Value::Global(_, class), Value::Text(key), ..] => Some((key, class)),
             _ => None,
         };

@@ -3,10 +3,10 @@
 //! The `tiff` crate only unpacks chunks here. It rejects palettes, extra samples of unknown meaning, tiles in planes,
 //! subsampled YCbCr and some compressions, and does not convert colours. So this module gives it a synthetic file in
 //! which every sample is grey ([`Plane`]), one for each plane. The real tags then determine what the samples mean
-//! ([`Meaning`]).
+//! ([`Interpretation`]).
 
 mod chunk;
-mod meaning;
+mod interpretation;
 mod plane;
 mod samples;
 mod subsampling;
@@ -22,7 +22,7 @@ use ::tiff::{
 
 use self::{
     chunk::{Extent, Packing, bytes_of, in_order},
-    meaning::Meaning,
+    interpretation::Interpretation,
     plane::Plane,
     samples::Samples,
     subsampling::Subsampling,
@@ -49,7 +49,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded> {
     let planes = (0..file.planes).map(|plane| file.read(plane, limits));
     let planes = planes.collect::<Result<Vec<_>>>()?;
     let samples = Samples::new(planes, &file)?;
-    let (pixels, opacity) = file.meaning.to_rgb(samples, file.size)?;
+    let (pixels, opacity) = file.interpretation.to_rgb(samples, file.size)?;
     Ok(Decoded {
         size: file.size,
         scale: Scale::WHOLE,
@@ -99,7 +99,7 @@ struct File<'a> {
     fax_options: u32,
     is_reversed: bool,
     chunks: Chunks,
-    meaning: Meaning,
+    interpretation: Interpretation,
     /// `None` if each pixel has all its samples, or the `tiff` crate upsamples.
     subsampling: Option<Subsampling>,
     orientation: Orientation,
@@ -136,13 +136,14 @@ impl<'a> File<'a> {
         let size = Size { width, height };
         let orientation = upright(&mut reader, bytes);
         let compression = CompressionMethod::from_u16_exhaustive(compression);
-        let meaning = Meaning::of(&mut reader, channels).map_err(failed)?;
+        let interpretation = Interpretation::of(&mut reader, channels).map_err(failed)?;
         // The JPEG decoder upsamples itself.
-        let subsampling = if compression != CompressionMethod::ModernJPEG && meaning.is_ycbcr() {
-            Subsampling::of(&mut reader).map_err(failed)?
-        } else {
-            None
-        };
+        let subsampling =
+            if compression != CompressionMethod::ModernJPEG && interpretation.is_ycbcr() {
+                Subsampling::of(&mut reader).map_err(failed)?
+            } else {
+                None
+            };
         Ok(File {
             bytes,
             size,
@@ -157,7 +158,7 @@ impl<'a> File<'a> {
             is_reversed: number(&mut reader, Tag::FillOrder, 1).map_err(failed)?
                 == FILL_ORDER_LAST_FIRST,
             chunks: Chunks::of(&mut reader, size).map_err(failed)?,
-            meaning,
+            interpretation,
             subsampling,
             orientation,
         })

@@ -5,18 +5,18 @@
 //! the time of a single query.
 
 #[cfg(target_os = "linux")]
-pub(crate) use self::linux::Apart;
+pub(crate) use self::linux::ReservedCore;
 
 /// Other systems need no help.
 #[cfg(not(target_os = "linux"))]
-pub(crate) struct Apart;
+pub(crate) struct ReservedCore;
 
 #[cfg(not(target_os = "linux"))]
-impl Apart {
+impl ReservedCore {
     pub(crate) fn register() {}
 
-    pub(crate) fn of_others() -> Apart {
-        Apart
+    pub(crate) fn of_others() -> ReservedCore {
+        ReservedCore
     }
 }
 
@@ -56,25 +56,25 @@ mod linux {
     }
 
     /// While this value lives, the other registered threads stay off the core of the thread that made it.
-    pub(crate) struct Apart {
+    pub(crate) struct ReservedCore {
         others: Vec<Pid>,
     }
 
-    impl Apart {
+    impl ReservedCore {
         /// Lets this thread be moved.
         pub(crate) fn register() {
             // Registration fails only in a thread that is ending.
             let _ = REGISTRATION.try_with(|_| ());
         }
 
-        pub(crate) fn of_others() -> Apart {
+        pub(crate) fn of_others() -> ReservedCore {
             let own = gettid();
             let mut others = registered().clone();
             others.retain(|&thread| thread != own);
-            Apart::of(others)
+            ReservedCore::of(others)
         }
 
-        fn of(mut others: Vec<Pid>) -> Apart {
+        fn of(mut others: Vec<Pid>) -> ReservedCore {
             if others.len() >= MOST {
                 others.clear();
             }
@@ -83,11 +83,11 @@ mod linux {
                 Some(elsewhere) => set(&others, &elsewhere),
                 None => others.clear(),
             }
-            Apart { others }
+            ReservedCore { others }
         }
     }
 
-    impl Drop for Apart {
+    impl Drop for ReservedCore {
         fn drop(&mut self) {
             if let Some(allowed) = allowed() {
                 set(&self.others, allowed);
@@ -135,9 +135,9 @@ mod linux {
             let thread = is_ready.recv().unwrap();
             let cores = || sched_getaffinity(Some(thread)).unwrap();
             let all = cores();
-            let apart = Apart::of(vec![thread]);
+            let reserved = ReservedCore::of(vec![thread]);
             assert_eq!(cores().count(), (all.count() - 1).max(1));
-            drop(apart);
+            drop(reserved);
             assert_eq!(cores(), all);
             drop(end);
             other.join().unwrap();
@@ -146,8 +146,8 @@ mod linux {
         #[test]
         fn threads_are_registered_while_they_live() {
             let thread = thread::spawn(|| {
-                Apart::register();
-                Apart::register();
+                ReservedCore::register();
+                ReservedCore::register();
                 let own = gettid();
                 let entries = registered().iter().filter(|&&it| it == own).count();
                 (own, entries)

@@ -65,7 +65,7 @@ mod tests {
 
     /// Runs a test that acts as a decoder in its own process.
     fn run(double: &str) -> Output {
-        let name = format!("decoder_process::bounds::tests::{double}");
+        let name = format!("decoder_process::resource_limits::tests::{double}");
         let mut command = Command::new(env::current_exe().unwrap());
         let command = command.args(["--exact", &name, "--ignored", "--nocapture"]);
         let output = command.output().unwrap();

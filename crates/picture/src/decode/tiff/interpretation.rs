@@ -16,7 +16,7 @@ use crate::{
 type Flat = (Vec<u8>, Option<Grid>);
 
 /// The colours of the first channels, and which other channel is opacity.
-pub(super) struct Meaning {
+pub(super) struct Interpretation {
     colours: Colours,
     opacity: Option<Opacity>,
 }
@@ -40,12 +40,12 @@ struct Opacity {
     is_premultiplied: bool,
 }
 
-impl Meaning {
-    pub(super) fn of(reader: &mut Reader<'_>, channels: u16) -> TiffResult<Meaning> {
+impl Interpretation {
+    pub(super) fn of(reader: &mut Reader<'_>, channels: u16) -> TiffResult<Interpretation> {
         let colours = Colours::of(reader)?;
         let extra: Option<Vec<u16>> = reader.find_tag_unsigned_vec(Tag::ExtraSamples)?;
         let opacity = colours.opacity(usize::from(channels), extra.as_deref());
-        Ok(Meaning { colours, opacity })
+        Ok(Interpretation { colours, opacity })
     }
 
     pub(super) fn is_ycbcr(&self) -> bool {

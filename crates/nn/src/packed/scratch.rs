@@ -10,7 +10,7 @@ const MOST: usize = 1 << 20;
 const LINE: usize = 16;
 
 thread_local! {
-    static ROOMS: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
+    static BUFFERS: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Numbers aligned to a cache line, so that no register load crosses two lines.
@@ -59,26 +59,26 @@ impl DerefMut for Aligned {
 
 /// Working memory with unspecified contents. Each thread keeps its buffers for reuse: new memory costs a page fault
 /// every 4 KiB.
-pub(super) struct Room(Aligned);
+pub(super) struct Scratch(Aligned);
 
-impl Room {
+impl Scratch {
     /// A buffer of `length` numbers.
     pub(super) fn of(length: usize) -> Self {
-        let numbers = ROOMS.with_borrow_mut(Vec::pop).unwrap_or_default();
+        let numbers = BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_default();
         Self(Aligned::over(numbers, length))
     }
 }
 
-impl Drop for Room {
+impl Drop for Scratch {
     fn drop(&mut self) {
         let numbers = std::mem::take(&mut self.0.numbers);
         if numbers.len() <= MOST {
-            ROOMS.with_borrow_mut(|rooms| rooms.push(numbers));
+            BUFFERS.with_borrow_mut(|buffers| buffers.push(numbers));
         }
     }
 }
 
-impl Deref for Room {
+impl Deref for Scratch {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
@@ -86,7 +86,7 @@ impl Deref for Room {
     }
 }
 
-impl DerefMut for Room {
+impl DerefMut for Scratch {
     fn deref_mut(&mut self) -> &mut [f32] {
         &mut self.0
     }

@@ -10,28 +10,28 @@ use super::{characters::replacement, entities, mojibake};
 const ROUNDS: usize = 64;
 
 /// Repairs `text` line by line. From the first line with a `<`, which looks like HTML, entities stay unresolved.
-pub(super) fn mend(text: &str) -> String {
+pub(super) fn repair(text: &str) -> String {
     let mut is_html = false;
     let lines = text.split_inclusive('\n').map(|line| {
         is_html |= line.contains('<');
-        mend_line(line, is_html)
+        repair_line(line, is_html)
     });
     lines.collect()
 }
 
-fn mend_line(line: &str, is_html: bool) -> String {
-    let mut mended = line.to_owned();
+fn repair_line(line: &str, is_html: bool) -> String {
+    let mut repaired = line.to_owned();
     for _ in 0..ROUNDS {
-        let next = mend_once(&mended, is_html);
-        if next == mended {
+        let next = repair_once(&repaired, is_html);
+        if next == repaired {
             break;
         }
-        mended = next;
+        repaired = next;
     }
-    mended
+    repaired
 }
 
-fn mend_once(line: &str, is_html: bool) -> String {
+fn repair_once(line: &str, is_html: bool) -> String {
     let text = if is_html {
         Cow::Borrowed(line)
     } else {

@@ -5,16 +5,16 @@ use std::{
 
 use rayon::Yield;
 
-use crate::apart::Apart;
+use crate::reserved_core::ReservedCore;
 
 /// Runs `work` while the other threads of rayon's pool keep looking for its tasks instead of falling asleep.
 ///
 /// Waking a thread takes longer than a small operation, so this helps short work that consists of many operations in
 /// sequence. Threads that have other work do that first.
-pub fn awake<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+pub fn with_awake_threads<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let done = AtomicBool::new(false);
     rayon::scope(|scope| {
-        let _apart = Apart::of_others();
+        let _reserved_core = ReservedCore::of_others();
         for _ in 1..rayon::current_num_threads() {
             scope.spawn(|_| look_for_work(&done));
         }
@@ -33,7 +33,7 @@ impl Drop for Ends<'_> {
 }
 
 fn look_for_work(done: &AtomicBool) {
-    Apart::register();
+    ReservedCore::register();
     while !done.load(Ordering::Acquire) {
         if rayon::yield_now() != Some(Yield::Executed) {
             // Lets other processes have the core.
@@ -50,9 +50,12 @@ mod tests {
     fn work_is_done_and_its_panic_is_passed_on() {
         use rayon::prelude::*;
         let sum = || (0..1000_u64).into_par_iter().sum::<u64>();
-        assert_eq!(awake(|| sum() + awake(sum)), 999_000);
-        let failed = std::panic::catch_unwind(|| awake(|| panic!("as it should")));
+        assert_eq!(
+            with_awake_threads(|| sum() + with_awake_threads(sum)),
+            999_000
+        );
+        let failed = std::panic::catch_unwind(|| with_awake_threads(|| panic!("as it should")));
         assert!(failed.is_err());
-        assert_eq!(awake(sum), 499_500);
+        assert_eq!(with_awake_threads(sum), 499_500);
     }
 }

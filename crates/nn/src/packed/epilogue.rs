@@ -10,13 +10,13 @@ use crate::Activation;
 
 /// Operations after a product, in this order.
 #[derive(Clone, Copy)]
-pub(crate) struct Finish<'a> {
+pub(crate) struct Epilogue<'a> {
     pub(crate) activation: Option<Activation>,
     /// Numbers of the product's shape to add.
     pub(crate) addend: Option<&'a [f32]>,
 }
 
-impl Finish<'_> {
+impl Epilogue<'_> {
     pub(crate) const NOTHING: Self = Self {
         activation: None,
         addend: None,
@@ -24,17 +24,17 @@ impl Finish<'_> {
 }
 
 /// All that turns the sums of a product's tiles into outputs.
-pub(super) struct Finishing<'a> {
+pub(super) struct ProductEpilogue<'a> {
     pub(super) rows: &'a Rows<'a>,
     pub(super) matrix: &'a Matrix,
     /// The weights of each outlier in `rows`, by output.
     pub(super) outlier_weights: &'a [Vec<f32>],
-    pub(super) finish: Finish<'a>,
+    pub(super) finish: Epilogue<'a>,
 }
 
 /// What turns the sums of one tile into outputs while they are in registers, and where it writes them.
 #[derive(Clone, Copy)]
-pub(super) struct Ending<'a> {
+pub(super) struct TileEpilogue<'a> {
     /// The bias of the panel's outputs.
     pub(super) bias: &'a [f32],
     /// For int8 only.
@@ -59,7 +59,7 @@ pub(super) struct Scaled<'a> {
     pub(super) rows: &'a [[f32; 2]],
 }
 
-impl Ending<'_> {
+impl TileEpilogue<'_> {
     /// Checks that the slices are long enough for `count` rows of `width` outputs, and that `scaled` matches.
     pub(super) fn check(&self, (count, width): (usize, usize), scaled: bool) {
         let last = (count - 1) * self.outputs.stride + self.wanted;
@@ -157,7 +157,7 @@ impl Ending<'_> {
 }
 
 /// The sums of one tile, and where its outputs belong.
-pub(super) struct TileOf<'a> {
+pub(super) struct TileSums<'a> {
     /// The tile's first row and output.
     pub(super) row: usize,
     pub(super) column: usize,
@@ -242,13 +242,13 @@ impl Outputs {
     }
 }
 
-impl Finishing<'_> {
+impl ProductEpilogue<'_> {
     /// Scales, shifts, activates and writes a tile.
     ///
     /// # Safety
     /// See [`Vector`].
     #[inline(always)]
-    pub(super) unsafe fn apply<V: Vector>(&self, tile: &TileOf<'_>) {
+    pub(super) unsafe fn apply<V: Vector>(&self, tile: &TileSums<'_>) {
         let columns = self.matrix.outputs();
         for (index, sums) in tile.sums.chunks_exact(tile.width).enumerate() {
             let row = tile.row + index;
