@@ -281,7 +281,7 @@ fn reject_parts(checkpoint: &Checkpoint, kind: &Kind) -> Result<()> {
     match classes.find(is_part) {
         None => Ok(()),
         Some(class) => {
-            let expected = format!("`{whole}`, which has a tower for pictures and one for texts");
+            let expected = format!("`{whole}`, with both towers");
             let file = checkpoint.path_of(CONFIG);
             Err(Error::setting(
                 &file,

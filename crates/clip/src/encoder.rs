@@ -107,7 +107,7 @@ impl Layer {
     }
 }
 
-/// `hidden` + `scale` · what `part` computes.
+/// `hidden` + `scale` · the result of `part`.
 fn added(
     hidden: &Tensor,
     scale: Option<&Tensor>,

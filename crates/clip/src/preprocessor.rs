@@ -278,7 +278,7 @@ impl Class {
             return Self::named(class).ok_or_else(|| {
                 let found = format!("`{class}`");
                 let expected =
-                    "that of CLIP, Chinese CLIP, SigLIP or SigLIP 2, as `CLIPImageProcessor`";
+                    "the processor of CLIP, Chinese CLIP, SigLIP or SigLIP 2, such as `CLIPImageProcessor`";
                 Error::setting(file, "image_processor_type", found, expected)
             });
         }

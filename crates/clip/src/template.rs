@@ -29,7 +29,7 @@ impl Template {
     /// Reads a list of templates, one a line. Skips blank lines and those that begin with `#`.
     ///
     /// # Errors
-    /// When a template has no placeholder, or there are none.
+    /// When a template has no placeholder, or the list is empty.
     pub fn list(text: &str) -> Result<Vec<Self>> {
         let lines = text.strip_prefix('\u{feff}').unwrap_or(text).lines();
         let lines = lines.map(str::trim);

@@ -127,7 +127,7 @@ fn truncate<M: Model>(inner: &mut Steps<M>, checkpoint: &Checkpoint, limit: usiz
         .get_post_processor()
         .map_or(0, |processor| processor.added_tokens(false));
     if limit <= added {
-        let expected = format!("more than the {added} tokens that every text has");
+        let expected = format!("more than the {added} special tokens of every text");
         return Err(Error::setting(
             &checkpoint.path_of(CONFIG),
             "max_position_embeddings",

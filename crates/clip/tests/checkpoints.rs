@@ -1,4 +1,4 @@
-//! What is said of checkpoints that lack something, are damaged or of another kind, and what is not read.
+//! Errors about incomplete, damaged or unsupported checkpoints, and files that are ignored.
 
 use std::{error::Error as _, fs, path::Path};
 
@@ -8,7 +8,7 @@ use safetensors::{SafeTensors, tensor::TensorView};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A copy of a checkpoint in `fixtures`, to be spoilt.
+/// A copy of a checkpoint in `fixtures`, to be modified.
 struct Copy(TempDir);
 
 impl Copy {
@@ -42,7 +42,7 @@ impl Copy {
         self.with(file, json.to_string())
     }
 
-    /// Leaves out the weights whose names begin with `prefix`.
+    /// Removes the weights whose names begin with `prefix`.
     fn without_weights(self, prefix: &str) -> Self {
         let bytes = self.bytes("model.safetensors");
         let tensors = SafeTensors::deserialize(&bytes).unwrap().tensors();
@@ -74,7 +74,7 @@ impl Copy {
             .unwrap_err()
     }
 
-    /// The error's text without the directory, which has another name each time.
+    /// Compares the error's text, with `DIR` for the directory, whose name differs each time.
     #[track_caller]
     fn assert_says(&self, error: &Error, expected: &str) {
         let directory = self.0.path().display().to_string();
@@ -155,7 +155,7 @@ fn files_that_are_not_json_are_named() {
     );
 }
 
-/// Transformers 5 has the settings of the picture processor in `processor_config.json`, which wins.
+/// transformers 5 stores the picture processor's settings in `processor_config.json`, which takes precedence.
 #[test]
 fn the_processor_of_transformers_5_goes_first() {
     let preprocessor = "preprocessor_config.json";
@@ -295,7 +295,7 @@ fn a_damaged_tokenizer_is_named() {
     let cause = error.source().unwrap().to_string();
     assert_eq!(
         cause,
-        "the merge `a b c` has not two pieces with a space between"
+        "the merge `a b c` is not two pieces separated by a space"
     );
 }
 
@@ -363,7 +363,7 @@ fn a_fingerprint_is_of_the_contents() {
     let original = fingerprint(Copy::new());
     assert_eq!(original.len(), 64);
     assert_eq!(original, fingerprint(Copy::new()));
-    // As when a projection alone is trained further.
+    // As after fine-tuning only a projection.
     let weights = Copy::new().bytes("model.safetensors");
     let tensors = SafeTensors::deserialize(&weights).unwrap().tensors();
     let negative = |name: &str, data: &[u8]| -> Vec<u8> {
@@ -386,7 +386,7 @@ fn a_fingerprint_is_of_the_contents() {
         original,
         fingerprint(Copy::new().with("model.safetensors", turned))
     );
-    // As in further training, every number changes.
+    // As after fine-tuning: every number changes.
     let mut weights = Copy::new().bytes("model.safetensors");
     let numbers = 8 + u64::from_le_bytes(weights[..8].try_into().unwrap()) as usize;
     weights[numbers..].iter_mut().for_each(|byte| *byte ^= 1);
@@ -414,8 +414,7 @@ fn parts_of_a_model_and_other_heads_are_refused_by_name() {
     };
     let refused = |fixture: &str, class: &str, whole: &str| {
         let expected = format!(
-            "`architectures` in `DIR/config.json` is `{class}`, expected `{whole}`, which has a tower for pictures and one \
-             for texts"
+            "`architectures` in `DIR/config.json` is `{class}`, expected `{whole}`, with both towers"
         );
         case(of_class(fixture, class), &expected);
     };
@@ -468,7 +467,7 @@ fn what_fails_later_fails_in_a_check() {
 
 #[test]
 fn white_space_around_a_text_does_not_count() {
-    // A tokenizer that does not pass over it.
+    // A tokenizer that does not ignore it.
     let model = Copy::of("siglip2").load().unwrap();
     let vector = |text: &str| model.embed_text(text).unwrap();
     let ids = |text: &str| model.tokenize(text).unwrap();
@@ -489,7 +488,7 @@ fn a_model_describes_itself() {
         ),
         (20, Some(24), 16)
     );
-    // From 4 bytes a number, the file less its header.
+    // The file without its header has 4 bytes a number.
     let bytes = copy.bytes("model.safetensors");
     let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     assert_eq!(
@@ -558,7 +557,7 @@ fn what_a_siglip_lacks_is_named() {
         Copy::of("siglip2").without("tokenizer.json"),
         "`tokenizer.json` or `spiece.model` is missing from the model `DIR`",
     );
-    // A class that is not read from a sentencepiece model.
+    // A class that does not read SentencePiece models.
     let model = siglip().bytes("spiece.model");
     case(
         Copy::of("siglip2")
@@ -595,7 +594,7 @@ fn a_damaged_sentencepiece_model_is_named() {
         );
         assert!(error.source().is_some());
     }
-    // Anything else in it: an error or other pieces, and no panic.
+    // Any other change gives an error or other pieces, but no panic.
     for place in (0..whole.len()).step_by(1 + whole.len() / 300) {
         let mut spoilt = whole.clone();
         spoilt[place] ^= 0x55;
@@ -684,7 +683,7 @@ fn a_preprocessor_of_another_kind_is_refused() {
                 json!({ name: "ViTImageProcessor" }).to_string(),
             ),
             "`image_processor_type` in `DIR/preprocessor_config.json` is `ViTImageProcessor`, \
-             expected that of CLIP, Chinese CLIP, SigLIP or SigLIP 2, as `CLIPImageProcessor`",
+             expected the processor of CLIP, Chinese CLIP, SigLIP or SigLIP 2, such as `CLIPImageProcessor`",
         );
     }
     case(

@@ -1,5 +1,5 @@
-//! What transformers and open_clip compute with the checkpoints in `fixtures/`, which the recipes in
-//! `tools/fixtures/clip/` wrote.
+//! Compares embeddings with those of transformers and open_clip for the checkpoints in `fixtures/`, written by the
+//! recipes in `tools/fixtures/clip/`.
 
 use std::{fs, path::Path};
 
@@ -21,7 +21,7 @@ const CHECKPOINTS: [&str; 11] = [
     "siglip2-naflex",
 ];
 
-/// How far numbers of unit vectors may be from the reference's.
+/// The tolerance for numbers of unit vectors.
 const TOLERANCE: f32 = 1e-5;
 
 fn load(name: &str) -> (Model, Expected) {
@@ -174,7 +174,7 @@ fn pictures_get_transformers_pixels() {
         {
             let picture = Picture::open(file, &Limits::default()).unwrap();
             let found = model.preprocess(&picture);
-            // A brightness step of 1/255, by the smallest deviation among the fixtures and the largest factor.
+            // A brightness step of 1/255, for the smallest deviation among the fixtures and the largest factor.
             let step = match name {
                 "old-config" => 1.0 / 127.5 / 0.8,
                 "siglip" | "siglip2" | "siglip2-naflex" => 1.0 / 255.0 / 0.5,
@@ -189,7 +189,7 @@ fn pictures_get_transformers_pixels() {
             compared += 1;
         }
         let expected = match name {
-            // open_clip fails with the narrowest.
+            // open_clip fails on the narrowest.
             "open-clip-custom" => 5,
             "open-clip-resnet" | "open-clip-worldwide" => 2,
             _ => 6,
@@ -241,7 +241,7 @@ fn zero_shot_gives_transformers_probabilities() {
         assert!((model.scoring().scale() - 20.0).abs() < 0.1);
         let classified = model.embed_pixels(&expected.pixels()).unwrap();
         for (vector, expected) in classified.iter().zip(expected.rows("probabilities")) {
-            // Softmax: the file's rows have more texts than have labels, so compare relative to those that have.
+            // Softmax: the file has more texts than labels, so compare relative to the labels' sum.
             let sum: f32 = match model.scoring() {
                 Scoring::Softmax { .. } => expected[..labels.len()].iter().sum(),
                 Scoring::Sigmoid { bias, .. } => {

@@ -1,5 +1,5 @@
-//! Weights in other files than one of safetensors: `fixtures/forms`, which `tools/fixtures/clip/forms.py` wrote, holds
-//! those of `fixtures/old-config` in every form.
+//! Weights in other formats than a single safetensors file: `fixtures/forms`, written by
+//! `tools/fixtures/clip/forms.py`, has the weights of `fixtures/old-config` in every format.
 
 use std::{error::Error as _, fs, path::Path};
 
@@ -63,7 +63,7 @@ impl Copy {
     }
 }
 
-/// The vectors of a text and of a picture.
+/// The embeddings of a text and of a picture.
 fn vectors(model: &Model) -> Result<Vec<Vec<f32>>> {
     let values = (0..3 * 24 * 24).map(|number| (number as f32).sin());
     let pixels = Pixels::new(24, 24, values.collect()).unwrap();
@@ -146,7 +146,7 @@ fn files_that_hold_no_weights_are_refused() {
     case(&program, &PickleError::TorchScript);
 }
 
-/// Some of the damage leaves numbers that are only wrong; none of it may do worse than an error.
+/// Some damage only changes numbers; none of it may do worse than an error.
 #[test]
 fn damaged_files_do_no_harm() {
     let mut random = 1_u64;
@@ -166,7 +166,7 @@ fn damaged_files_do_no_harm() {
             if round % 3 == 0 {
                 bytes.truncate(next(whole.len()));
             } else {
-                // Where the pickle and the archive's lists are.
+                // The location of the pickle and of the archive's directory.
                 let start = [0, whole.len() - 8000][round % 2];
                 for _ in 0..1 + next(4) {
                     bytes[start + next(8000)] = next(256) as u8;

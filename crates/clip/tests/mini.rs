@@ -1,4 +1,4 @@
-//! The bundled model against the recipe that made it (`tools/mini`), and against common sense.
+//! Compares the bundled model with its recipe (`tools/mini`), and with common sense.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use clip::{Arithmetic, Checkpoint, Instructions, Model, Precision};
 use picture::{Limits, Picture};
 use serde::Deserialize;
 
-/// What `tools/mini` computed with PyTorch from the weights that it wrote.
+/// Results of `tools/mini` in PyTorch with the weights that it wrote.
 #[derive(Deserialize)]
 struct Reference {
     texts: Vec<TextReference>,
@@ -40,7 +40,7 @@ fn reference() -> Reference {
     serde_json::from_str(include_str!("fixtures/mini.json")).unwrap()
 }
 
-/// The pictures that the recipe draws, 224 x 224, so that nothing is resized.
+/// The recipe's pictures, 224 x 224, so that nothing is resized.
 fn pattern(name: &str) -> Picture {
     let mut noise = 1_u32;
     let mut value = |x: u32, y: u32, channel: u32| match name {
@@ -158,7 +158,7 @@ fn pictures_are_nearest_to_what_they_show() {
     }
 }
 
-/// Every form that this processor can run, on texts and pictures.
+/// All precisions and instructions of this processor, on texts and pictures.
 #[test]
 fn all_precisions_and_instructions_agree() {
     let embed = |model: &Model| {

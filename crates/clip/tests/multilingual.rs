@@ -1,6 +1,6 @@
-//! Text towers of BERT and DistilBERT over CLIP's space: what sentence-transformers and transformers compute with the
-//! checkpoints in `fixtures/multilingual`, which `tools/fixtures/clip/multilingual.py` wrote, what is refused, and how
-//! they go together with a model of pictures.
+//! BERT and DistilBERT text towers in CLIP's space: compares them with sentence-transformers and transformers on the
+//! checkpoints in `fixtures/multilingual`, written by `tools/fixtures/clip/multilingual.py`. Also tests rejected
+//! files, and the combination with a model for pictures.
 
 use std::{error::Error as _, fs, path::Path};
 
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 const FAMILY: &str = "tests/fixtures/multilingual";
 
-/// How far numbers of unit vectors may be from the reference's.
+/// The tolerance for numbers of unit vectors.
 const TOLERANCE: f32 = 1e-5;
 
 fn open(directory: impl AsRef<Path>) -> Result<Model> {
@@ -29,7 +29,7 @@ fn texts(name: &str) -> Vec<String> {
     serde_json::from_slice(&texts).unwrap()
 }
 
-/// The rows of a tensor of f32 in `expected.safetensors`.
+/// The rows of an f32 tensor in `expected.safetensors`.
 fn rows(directory: impl AsRef<Path>, tensor: &str) -> Vec<Vec<f32>> {
     let bytes = fs::read(directory.as_ref().join("expected.safetensors")).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
@@ -40,7 +40,7 @@ fn rows(directory: impl AsRef<Path>, tensor: &str) -> Vec<Vec<f32>> {
     rows.map(<[f32]>::to_vec).collect()
 }
 
-/// The token ids in `expected.safetensors`, without the minus ones behind them.
+/// The token ids in `expected.safetensors`, without the trailing -1.
 fn token_ids(name: &str) -> Vec<Vec<u32>> {
     let bytes = fs::read(Path::new(FAMILY).join(name).join("expected.safetensors")).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
@@ -103,7 +103,7 @@ fn one_at_a_time_equals_many() {
     }
 }
 
-/// What `tools/fixtures/clip/multilingual.py` keeps of a text's ids.
+/// The checksum of a text's ids by `tools/fixtures/clip/multilingual.py`.
 fn checksum(ids: &[u32]) -> String {
     let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
     let hash = Sha256::digest(ids.join(" "));
@@ -174,7 +174,7 @@ fn a_clip_model_among_modules_is_that_clip_model() {
         open("tests/fixtures/quick-gelu").unwrap(),
     );
     assert_eq!(model.fingerprint(), plain.fingerprint());
-    // The recipe has made sure that sentence-transformers computes the same.
+    // The recipe has checked that sentence-transformers computes the same.
     let texts: Vec<String> =
         serde_json::from_slice(&fs::read("tests/fixtures/quick-gelu/texts.json").unwrap()).unwrap();
     let expected = rows("tests/fixtures/quick-gelu", "text_embeds");
@@ -340,7 +340,7 @@ fn files_are_found_in_a_list_of_names() {
     assert_eq!(checkpoint.weight_files(&names).unwrap(), names[1..]);
 }
 
-/// A copy of a checkpoint of the family, to be spoilt.
+/// A copy of a checkpoint of the family, to be modified.
 struct Copy(TempDir);
 
 fn copy_folder(from: &Path, to: &Path) {
@@ -380,7 +380,7 @@ impl Copy {
         self.with(file, json.to_string())
     }
 
-    /// Sets `pointer`, whose parent has to be there, in the JSON of `file`.
+    /// Sets `pointer`, whose parent must exist, in the JSON of `file`.
     fn set(self, file: &str, pointer: &str, value: Value) -> Self {
         let (parent, name) = pointer.rsplit_once('/').unwrap();
         self.edit(file, |json| match json.pointer_mut(parent).unwrap() {
@@ -393,14 +393,14 @@ impl Copy {
         open(self.0.path())
     }
 
-    /// Loading it, or embedding a text, gives this error; the directory is called `DIR`.
+    /// Checks that loading it, or embedding a text, fails with this error; the directory is called `DIR`.
     #[track_caller]
     fn refuses(&self, expected: &str) {
         let error = self.load().and_then(|model| model.embed_text("a cat"));
         let directory = self.0.path().display().to_string();
         let error = error.unwrap_err();
         assert_eq!(error.to_string().replace(&directory, "DIR"), expected);
-        // No message hides what it is about in its cause alone.
+        // The message itself, not only its cause, must name the file.
         assert!(error.source().is_none() || expected.contains("DIR"));
     }
 }
@@ -421,7 +421,7 @@ fn modules_of_other_kinds_are_refused_by_name() {
         let found = format!("`type` in `DIR/modules.json` is `{class}`, {expected}");
         type_of(module, class).refuses(&found);
     }
-    // Names of newer versions.
+    // Names in newer versions.
     type_of(
         1,
         "sentence_transformers.sentence_transformer.modules.pooling.Pooling",
@@ -467,7 +467,7 @@ fn settings_that_would_change_vectors_are_refused() {
         "2_Dense/config.json",
         "/in_features",
         json!(25),
-        "`in_features` in `DIR/2_Dense/config.json` is 25, expected 24, what the module before gives",
+        "`in_features` in `DIR/2_Dense/config.json` is 25, expected 24, the previous module's output",
     );
     case(
         "2_Dense/config.json",

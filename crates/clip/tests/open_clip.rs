@@ -1,4 +1,4 @@
-//! What is said of repositories in open_clip's form that cannot be read, and which of two forms is.
+//! Errors about unsupported open_clip repositories, and the choice between the two formats.
 
 use std::{fs, path::Path};
 
@@ -26,7 +26,7 @@ impl Copy {
         }
     }
 
-    /// With `value` at `pointer` of the configuration, whose last part can be new.
+    /// Sets `value` at `pointer` of the configuration, whose last part may be new.
     fn set(self, pointer: &str, value: Value) -> Self {
         let path = self.0.path().join(CONFIG);
         let mut json: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -51,7 +51,7 @@ impl Copy {
         Model::load(Checkpoint::open(self.0.path())?)
     }
 
-    /// The first error of loading, a text and a picture.
+    /// The first error of loading, embedding a text, and embedding a picture.
     fn error(&self) -> Error {
         let used = self.load().and_then(|model| {
             let size = model.description().image_size.unwrap();
@@ -69,7 +69,7 @@ impl Copy {
     }
 }
 
-/// Sets `value` at `pointer` of `model_cfg` and expects the error that names the setting.
+/// Sets `value` at `pointer` of `model_cfg` and expects an error that names the setting.
 #[track_caller]
 fn refused(fixture: &str, pointer: &str, value: Value, expected: &str) {
     let copy = Copy::of(fixture).set(&format!("/model_cfg/{pointer}"), value);
@@ -102,7 +102,7 @@ fn towers_of_other_kinds_are_refused_by_name() {
         "open-clip-vit",
         "multimodal_cfg",
         json!({"layers": 12}),
-        "{\"layers\":12}, expected no CoCa model, which has it",
+        "{\"layers\":12}, expected no CoCa model",
     );
     refused(
         "open-clip-vit",
@@ -146,7 +146,7 @@ fn settings_that_cannot_be_used_are_named() {
     case(
         "vision_cfg/mlp_ratio",
         json!(0.001),
-        "0.001, expected a ratio that leaves something of `width`",
+        "0.001, expected a ratio that gives a width above 0",
     );
     case(
         "vision_cfg/head_width",
@@ -199,7 +199,7 @@ fn settings_that_cannot_be_used_are_named() {
     );
 }
 
-/// The models of these trunks are too large to load: what is said of settings comes before their weights.
+/// The models of these trunks are too large to load, but settings are checked before weights.
 #[test]
 fn null_is_what_the_trunk_of_timm_has_itself() {
     let siglip = |name: &str, value: Value| {
@@ -227,7 +227,7 @@ fn texts_are_cleaned_as_open_clip_cleans_them() {
     let clean = "\"naïve\" café & fish, \"it's\" ok";
     let own = Copy::of("open-clip-vit").load().unwrap();
     assert_eq!(vector(&own, messy), vector(&own, clean));
-    // Which keeps the case, and does no more.
+    // This cleaning keeps the case and does nothing else.
     let of_transformers = Copy::of("open-clip-worldwide").load().unwrap();
     assert_ne!(
         vector(&of_transformers, messy),
@@ -238,7 +238,7 @@ fn texts_are_cleaned_as_open_clip_cleans_them() {
         vector(&of_transformers, messy),
         vector(&of_transformers, cased)
     );
-    // What `tokenizer_kwargs` say counts.
+    // `tokenizer_kwargs` take precedence.
     let kwargs = |clean: &str| {
         let copy = Copy::of("open-clip-vit");
         copy.set(
@@ -255,13 +255,13 @@ fn texts_are_cleaned_as_open_clip_cleans_them() {
         "`model_cfg.text_cfg.tokenizer_kwargs` in `DIR/{CONFIG}` is `upper`, expected `clean` to be `lower`, \
          `whitespace` or `canonicalize`"
     ));
-    // transformers' own tokenizer of CLIP's mends nothing.
+    // transformers' own CLIP tokenizer repairs nothing.
     let clip = Checkpoint::open(Path::new("tests/fixtures/quick-gelu")).unwrap();
     let clip = Model::load(clip).unwrap();
     assert_ne!(vector(&clip, "“it’s”"), vector(&clip, "\"it's\""));
 }
 
-/// A causal text tower behind whatever tokenizer `AutoTokenizer` makes of the files.
+/// A causal text tower with any tokenizer that `AutoTokenizer` makes of the files.
 #[test]
 fn a_tokenizer_of_another_kind_is_read_whatever_class_it_names() {
     let ids = |copy: &Copy| copy.load().unwrap().tokenize("a photo of a cat").unwrap();
@@ -378,7 +378,7 @@ fn transformers_form_goes_first() {
     let without_weights = both.without("model.safetensors");
     let family = without_weights.load().unwrap().description().family;
     assert_eq!(family, "open_clip");
-    // What timm writes beside it is no configuration of transformers'.
+    // timm's file beside it is not a configuration of transformers.
     let of_timm = fs::read_to_string("tests/fixtures/open-clip-vit/config.json").unwrap();
     assert!(of_timm.contains("architecture"));
 }

@@ -1,5 +1,6 @@
-//! int8 on a vision transformer some of whose activations are 20 to 60 times as large as the others, as trained ones have
-//! them ([Dettmers et al. 2022](https://arxiv.org/abs/2208.07339), [Sun et al. 2024](https://arxiv.org/abs/2402.17762)).
+//! int8 on a vision transformer with outliers: some activations are 20 to 60 times as large as the others, as in
+//! trained models ([Dettmers et al. 2022](https://arxiv.org/abs/2208.07339), [Sun et al.
+//! 2024](https://arxiv.org/abs/2402.17762)).
 
 use std::{cell::Cell, collections::HashMap, fs, path::Path};
 
@@ -15,7 +16,7 @@ const IMAGE: usize = 112;
 const PATCH: usize = 16;
 const DIMENSION: usize = 128;
 
-/// The channels that stand out, of the residual stream and of what each product takes, and how many times.
+/// The outlier channels, in the residual stream and in each product's input, and their factors.
 const OUTLIERS: [(usize, f32); 6] = [
     (5, 60.0),
     (77, 25.0),
@@ -25,7 +26,7 @@ const OUTLIERS: [(usize, f32); 6] = [
     (383, 50.0),
 ];
 
-/// Numbers that look random, the same each time; nearly normal, of variance 1.
+/// Pseudo-random numbers, deterministic and nearly normal with variance 1.
 struct Random(u64);
 
 impl Random {
@@ -120,9 +121,9 @@ impl Weights {
         self.plant();
     }
 
-    /// Puts outliers into what each of a layer's products takes, and into the residual stream.
+    /// Adds outliers to the inputs of each of a layer's products, and to the residual stream.
     fn plant(&mut self) {
-        // Of the stream: by the first norm's bias, and by that of the perceptrons.
+        // In the stream: by the biases of the first norm and of the perceptrons.
         self.change("vision_model.pre_layrnorm.bias", |channel, bias| {
             bias + factor(channel).map_or(0.0, |factor| factor / 10.0)
         });
@@ -131,8 +132,8 @@ impl Weights {
             self.change(&format!("{name}.mlp.fc2.bias"), |channel, bias| {
                 bias + factor(channel).map_or(0.0, |factor| factor / 40.0)
             });
-            // Of the attention's and the perceptron's inputs: by the norms' gains. As where training has made them, what
-            // is large is not worth as much more: the columns for it are small.
+            // In the inputs of attention and perceptron: by the norms' gains. As in trained models, the columns for
+            // outliers are small.
             for (norm, products) in [
                 (
                     "layer_norm1",
@@ -149,7 +150,7 @@ impl Weights {
                     });
                 }
             }
-            // Of what the attention and the perceptron put out inside: by biases.
+            // Inside attention and perceptron: by biases.
             for (inner, outer, inputs) in [
                 ("self_attn.v_proj", "self_attn.out_proj", WIDTH),
                 ("mlp.fc1", "mlp.fc2", INNER),
@@ -173,7 +174,7 @@ impl Weights {
         self.insert(name, numbers.collect(), &shape);
     }
 
-    /// A checkpoint in Hugging Face form. Texts are of no concern here.
+    /// Writes a checkpoint in Hugging Face form. Texts do not matter here.
     fn write(&self, directory: &Path) {
         let config = json!({
             "model_type": "clip",
@@ -206,17 +207,17 @@ impl Weights {
     }
 }
 
-/// How many times the others' size a channel that stands out has.
+/// The factor of an outlier channel.
 fn factor(channel: usize) -> Option<f32> {
     let outlier = OUTLIERS.iter().find(|(outlier, _)| *outlier == channel);
     outlier.map(|(_, factor)| *factor)
 }
 
-/// The vision tower over candle's functions, with products by `product(input, weight)`.
+/// The vision tower with candle's functions, and with products by `product(input, weight)`.
 struct Reference<'a> {
     weights: &'a Weights,
     product: fn(&Tensor, &Tensor) -> Result<Tensor>,
-    /// How many times the median input the largest is, in the product where that is the least.
+    /// The ratio of the largest to the median input, in the product where it is lowest.
     outliers: Cell<f32>,
 }
 
@@ -227,7 +228,7 @@ impl Reference<'_> {
         (self.product)(input, weight)?.broadcast_add(self.weights.tensor(&format!("{name}.bias")))
     }
 
-    /// Remembers how far the largest input stands out.
+    /// Records how much the largest input stands out.
     fn look(&self, input: &Tensor) -> Result<()> {
         let mut largest = input.abs()?.max(0)?.to_vec1::<f32>()?;
         largest.sort_by(f32::total_cmp);
@@ -265,7 +266,7 @@ impl Reference<'_> {
         self.linear(&format!("{name}.out_proj"), &mixed)
     }
 
-    /// (3 · image · image) → (dimension), not of unit length.
+    /// (3 · image · image) → (dimension), not normalised.
     fn embed(&self, pixels: &[f32]) -> Result<Vec<f32>> {
         let embeddings = "vision_model.embeddings";
         let pixels = Tensor::new(pixels, &Device::Cpu)?.reshape((1, 3, IMAGE, IMAGE))?;
@@ -304,7 +305,7 @@ fn exact(input: &Tensor, weight: &Tensor) -> Result<Tensor> {
     input.matmul(&weight.t()?)
 }
 
-/// int8 with one scale and one zero a row of inputs, and one scale an output, without a thought for outliers.
+/// int8 with one scale and zero point a row of inputs, and one scale an output, without special treatment of outliers.
 fn plain_int8(input: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let zeros = input.narrow(1, 0, 1)?.zeros_like()?;
     let low = input.min_keepdim(1)?.minimum(&zeros)?;

@@ -1,4 +1,4 @@
-//! From a picture's file to its vector: the one way there, alone and among others.
+//! The way from a picture's file to its embedding, alone and in batches.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ fn load(directory: &str) -> Model {
     Model::load(Checkpoint::open(&directory).unwrap()).unwrap()
 }
 
-/// A JPEG so large that a model which sees 24 x 24 pixels is given a reduced copy.
+/// A JPEG so large that a model with an input of 24 x 24 pixels gets a reduced copy.
 fn large_jpeg() -> Vec<u8> {
     let (width, height) = (900, 700);
     let value =
@@ -23,7 +23,7 @@ fn large_jpeg() -> Vec<u8> {
         .to_jpeg(90)
 }
 
-/// Twenty pictures of the demo: more than one batch of the vision tower, and of several proportions.
+/// Twenty pictures of the demo: more than one batch, with several proportions.
 fn demo_files() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/pictures");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
@@ -62,7 +62,7 @@ fn a_file_has_the_vector_of_its_prepared_pixels() {
     }
 }
 
-/// Without this the test above would not show that `embed_bytes` decodes at a reduced size.
+/// Otherwise the test above would not show that `embed_bytes` decodes at a reduced size.
 #[test]
 fn a_large_jpeg_is_prepared_from_a_reduced_copy() {
     let (model, limits) = (load("tests/fixtures/quick-gelu"), Limits::default());
@@ -81,8 +81,8 @@ fn what_is_no_picture_is_the_pictures_error() {
     assert!(matches!(error, Error::Picture(picture::Error::NotAPicture)));
 }
 
-/// Not to the bit: sums in a product are formed in another order when it has more rows. Measured on x86-64 with AVX-512:
-/// at most 3e-7 for the checkpoints of random weights, and 0 for the bundled model.
+/// Not bit-exact: with more rows, a product adds in another order. Measured on x86-64 with AVX-512: at most 3e-7 for
+/// the checkpoints with random weights, and 0 for the bundled model.
 #[test]
 fn a_batch_gives_each_file_nearly_the_vector_it_has_alone() {
     let limits = Limits::default();

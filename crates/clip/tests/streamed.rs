@@ -1,10 +1,10 @@
-//! A model whose weights are read at each use is the same model.
+//! A model that reads its weights at each use gives the same embeddings.
 
 use std::fs;
 
 use clip::{Arithmetic, Checkpoint, Model, Pixels, Precision};
 
-/// The vectors of a text and, where it sees some, of a picture.
+/// The embeddings of a text and, with a vision tower, of a picture.
 fn vectors(model: &Model) -> Vec<Vec<f32>> {
     let mut vectors = model.embed_texts(&["two dogs in the snow"]).unwrap();
     if let Some(size) = model.description().image_size {
@@ -24,7 +24,7 @@ fn every_family_has_the_same_vectors() {
     let mut models = 0;
     for folder in folders.map(|folder| folder.unwrap().path()) {
         let load = || Model::load(Checkpoint::open(&folder)?);
-        // Others hold files alone.
+        // Other folders contain no model.
         if load().is_err() {
             continue;
         }

@@ -93,7 +93,7 @@ fn numbers<'a>(storage: &'a Storage, layout: &Layout) -> candle_core::Result<&'a
 
 /// Calls `change` with each row of `width` numbers and its index, on several threads if that pays.
 ///
-/// The loop is compiled for each vector instruction set and picks the best at run time, as `arch` says.
+/// The loop is compiled for each vector instruction set; `arch` selects one.
 pub(crate) fn for_each_row(
     arch: Arch,
     numbers: &mut [f32],

@@ -1,4 +1,4 @@
-//! Files that other programs stumble over, against what `tools/fixtures/picture/cases.py` expects.
+//! Files that other programs fail on, compared with the expectations of `tools/fixtures/picture/cases.py`.
 
 use std::{fs, path::PathBuf};
 
@@ -50,7 +50,7 @@ fn xcodes_png_is_named() {
     assert_eq!(error.to_string(), "unsupported: Apple CgBI PNG");
 }
 
-/// `irot` and `imir` turn a HEIC, EXIF does not.
+/// `irot` and `imir` rotate and mirror a HEIC, EXIF does not.
 #[test]
 fn the_exif_of_a_heic_turns_nothing() {
     let picture = decode(&fixture("cases/h_exif6_noirot.heic")).unwrap();
@@ -61,7 +61,7 @@ fn the_exif_of_a_heic_turns_nothing() {
     assert_eq!(picture.size(), expected);
 }
 
-/// EXIF of one tag, the orientation, of a type and with these values.
+/// EXIF with one tag, the orientation, of this type and with these values.
 fn exif(kind: u16, count: u32, values: &[u8], is_little: bool) -> Vec<u8> {
     let short = |number: u16| {
         if is_little {
@@ -126,7 +126,7 @@ fn orientation_is_of_any_type_of_whole_numbers() {
                 assert_eq!(size, turned, "type {kind}, {count}, little: {is_little}");
             }
         }
-        // A text, a fraction, a negative number, a number too large.
+        // A text, a rational, a negative number, a number too large.
         for (kind, values) in [
             (2, &b"6\0"[..]),
             (5, &[0, 0, 0, 6, 0, 0, 0, 1]),
@@ -151,7 +151,7 @@ const JPEGS: [&str; 8] = [
     "progressive-grey.jpg",
 ];
 
-/// Phones leave out the mark of the end, or write their own data behind the scans.
+/// Phones omit the end marker, or write their own data after the scans.
 #[test]
 fn a_jpeg_ends_where_its_scans_do() {
     let trailers = [
@@ -186,7 +186,7 @@ fn a_jpeg_whose_scans_are_cut_off_is_truncated() {
             );
         }
     }
-    // A scan is missing as a whole, or a part between restarts.
+    // A missing scan, or a missing part between restart markers.
     for (name, marker) in [
         ("progressive.jpg", 0xDA),
         ("progressive.jpg", 0xC4),
@@ -221,7 +221,7 @@ fn a_png_may_lack_its_end() {
     }
 }
 
-/// Chunks that say nothing about pixels, and are not of the form they should have.
+/// Malformed chunks that do not affect pixels.
 #[test]
 fn no_chunk_that_can_be_ignored_spoils_a_png() {
     let png = fixture("formats/palette.png");
@@ -288,14 +288,14 @@ fn files_of_more_than_a_still_are_known() {
         holds_more(&[&plain[..], &plain].concat()),
         "a second picture"
     );
-    // A thumbnail in EXIF is none.
+    // A thumbnail in EXIF does not count.
     assert!(!holds_more(&with_exif(
         &plain,
         &scans[..1000.min(scans.len())]
     )));
 }
 
-/// A list of pictures, as cameras write it: of two equal ones, or of one and its preview.
+/// The index of a Multi-Picture file, with two equal pictures, or with one and its preview.
 #[test]
 fn previews_in_a_list_are_not_more() {
     let plain = fixture("formats/420.jpg");
@@ -319,7 +319,7 @@ fn garbage_is_no_frame() {
     assert!(!holds_more(&fixture("cases/cicp_matrix1.png")));
 }
 
-/// What decoders say is for those who look after them.
+/// Decoders' messages are for developers.
 #[test]
 fn errors_say_nothing_in_decoders_words() {
     let mut damaged = fixture("formats/rgb.png");
@@ -349,7 +349,7 @@ fn errors_say_nothing_in_decoders_words() {
     }
 }
 
-/// Metadata that lies about its own size takes neither time nor memory.
+/// Metadata with a false size takes neither time nor memory.
 #[test]
 fn metadata_is_bounded() {
     let bomb = {

@@ -1,4 +1,4 @@
-//! Decoding in processes apart: that they are reused, that none is left, and that one which dies costs nothing but its file.
+//! Decoding in child processes: they are reused, none remains, and a crash affects only its file.
 
 #![cfg(target_os = "linux")]
 
@@ -14,12 +14,12 @@ use std::{
 
 use picture::{Error, Limits, Picture, decoder_process::set_program};
 
-/// The tests count the children of this process, so they take turns.
+/// The tests count this process's children, so they run one at a time.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn turn() -> MutexGuard<'static, ()> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    // Those that are there end.
+    // Existing children exit.
     set_program(env!("CARGO_BIN_EXE_picture-decoder").into());
     turn
 }
@@ -33,7 +33,7 @@ fn decode(name: &str) -> picture::Result<Picture> {
     Picture::decode(&fixture(name), &Limits::default())
 }
 
-/// The children of a process, by its id.
+/// The children of a process.
 fn children(parent: u32) -> Vec<u32> {
     let status = |id: u32| fs::read_to_string(format!("/proc/{id}/status")).ok();
     let ids = fs::read_dir("/proc").unwrap().filter_map(|entry| {
@@ -51,7 +51,7 @@ fn kill(id: u32) {
     assert!(status.unwrap().success());
 }
 
-/// Waits for what has to come, for as long as the test is let run.
+/// Waits for a condition, as long as the test may run.
 fn wait_until(mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         thread::sleep(Duration::from_millis(5));
@@ -104,7 +104,7 @@ fn a_child_has_no_file_of_its_parent_and_a_group_of_its_own() {
     let _open = fs::File::open("/dev/zero").unwrap();
     decode("formats/444.avif").unwrap();
     let child = children(process::id())[0];
-    // What this process was started with may be passed on, but nothing that it opened.
+    // A child may inherit what this process inherited, but nothing that it opened.
     for file in fs::read_dir(format!("/proc/{child}/fd")).unwrap() {
         let file = file.unwrap().file_name().into_string().unwrap();
         let own = fs::read_to_string(format!("/proc/self/fdinfo/{file}"));
@@ -114,7 +114,7 @@ fn a_child_has_no_file_of_its_parent_and_a_group_of_its_own() {
         let is_passed_on = flags & libc::O_CLOEXEC as u32 == 0;
         assert!(is_passed_on || matches!(&*file, "0" | "1" | "2"), "{file}");
     }
-    // Behind the name in brackets: state, parent, group.
+    // After the name in brackets: state, parent, group.
     let stat = fs::read_to_string(format!("/proc/{child}/stat")).unwrap();
     let fields = stat.rsplit(") ").next().unwrap();
     assert_eq!(fields.split(' ').nth(2), Some(&*child.to_string()));
@@ -127,7 +127,7 @@ fn a_program_that_cannot_be_started_is_named_as_the_cause() {
     let error = decode("formats/444.avif").unwrap_err();
     assert_eq!(error.reason(), "no decoder");
     assert_eq!(error.to_string(), "cannot start a process to decode AVIF");
-    // One that does its own work instead.
+    // A program that does its own work instead.
     set_program("/bin/true".into());
     let error = decode("formats/444.avif").unwrap_err();
     assert!(matches!(error, Error::DecoderFailed { .. }), "{error:?}");
@@ -158,7 +158,7 @@ fn no_child_outlives_its_parent() {
     assert!(Path::new(&status).exists());
     kill(parent.id());
     parent.wait().unwrap();
-    // Nobody else's process gets this name so soon.
+    // The process id is not reused so soon.
     wait_until(|| {
         let status = fs::read_to_string(&status);
         status.map_or(true, |status| status.contains("\nState:\tZ"))

@@ -1,4 +1,4 @@
-//! Reading files: what is read, what is refused, and that nothing waits.
+//! Reading files: which are read, which are rejected, and that nothing blocks.
 
 use std::{fs, io::Write, path::Path};
 
@@ -88,7 +88,7 @@ fn pipes_and_devices_are_refused_at_once() {
     }
 }
 
-/// Its metadata says 0 bytes, and reading it gives more.
+/// Its metadata reports 0 bytes, but reading it returns more.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_file_that_is_larger_than_it_says_is_cut_short() {

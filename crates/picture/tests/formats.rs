@@ -1,4 +1,4 @@
-//! A file of every kind against the upright RGB that `tools/fixtures/picture/make.py` expects.
+//! Compares a file of every kind with the upright RGB that `tools/fixtures/picture/make.py` expects.
 
 use std::{fs, path::PathBuf};
 
@@ -22,7 +22,7 @@ fn expected(name: &str) -> Picture {
     Picture::from_rgb(width.parse().unwrap(), height.parse().unwrap(), pixels).unwrap()
 }
 
-/// What is wrong with the file, if anything.
+/// The difference from the expected picture, if any.
 fn complaint(file: &str, expected: &Picture, tolerance: u8) -> Option<String> {
     let picture = match Picture::decode(&fixture(file), &Limits::default()) {
         Ok(picture) => picture,
@@ -54,16 +54,16 @@ fn every_kind_is_decoded_upright_and_flat() {
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
-/// What memory they take at least: their pixels, and a second form of them where there is one.
+/// Files take at least their pixels' memory, and that of a second form if there is one.
 #[test]
 fn the_cost_is_known_before_decoding() {
     let cost = |file: &str| decoding_cost(&fixture(file), &Limits::default(), u32::MAX);
     for line in include_str!("fixtures/formats.tsv").lines() {
         let file = line.split('\t').next().unwrap();
         let pixels = expected(line.split('\t').nth(1).unwrap()).pixels().len() as u64;
-        // These are decoded with more around them than is seen.
+        // These are decoded with their cropped parts.
         let is_cropped = file.starts_with("cropped") || file.ends_with(".heic");
-        // These are decoded in floats.
+        // These are decoded as floats.
         let most = if file.ends_with(".jxl") {
             pixels * 16 + 1
         } else if is_cropped {

@@ -8,7 +8,7 @@ use picture::{
 };
 use proptest::prelude::*;
 
-/// Small, so that a header that was made to lie is refused quickly.
+/// Small, so that false headers are rejected quickly.
 const LIMITS: Limits = Limits {
     bytes: 1 << 20,
     pixels: 1 << 16,
@@ -21,7 +21,7 @@ fn fixtures() -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// Those, and the ones that are troublesome already.
+/// All fixtures of the formats' tests, and files that once caused trouble.
 fn all_fixtures() -> Vec<(String, Vec<u8>)> {
     [fixtures(), files_in("cases"), files_in("metadata")].concat()
 }
@@ -47,7 +47,7 @@ fn files_in(folder: &str) -> Vec<(String, Vec<u8>)> {
 
 static DECODER: Once = Once::new();
 
-/// A decoder's panic fails the test even when it is caught: the net is for what nobody knows yet.
+/// A decoder's panic fails the test even if it is caught: catching is for unknown panics only.
 #[track_caller]
 fn decode(name: &str, bytes: &[u8]) -> picture::Result<Picture> {
     DECODER.call_once(|| set_program(env!("CARGO_BIN_EXE_picture-decoder").into()));
@@ -62,7 +62,7 @@ fn decode(name: &str, bytes: &[u8]) -> picture::Result<Picture> {
             let pixels = u64::from(picture.width()) * u64::from(picture.height());
             assert!(pixels <= LIMITS.pixels, "{name}: {picture:?}");
         }
-        // These decoders are known to fail, in processes of their own.
+        // These decoders are known to fail, in child processes.
         Err(Error::DecoderFailed { format, message }) => assert!(
             matches!(format, Format::Avif | Format::Jxl),
             "{name}: {message}"
@@ -72,7 +72,7 @@ fn decode(name: &str, bytes: &[u8]) -> picture::Result<Picture> {
     result
 }
 
-/// One in so many changes is tried: each costs a turn of a process for the formats that are decoded in one.
+/// Tries only every n-th change for formats that are decoded in a child process, because each costs a request.
 fn step(bytes: &[u8]) -> usize {
     match Format::of(bytes) {
         Some(Format::Avif) => 29,
@@ -84,7 +84,7 @@ fn step(bytes: &[u8]) -> usize {
 #[test]
 fn files_cut_off_anywhere() {
     for (name, bytes) in all_fixtures() {
-        // All of a small file, and of a large one its head, its tail and some places between.
+        // Every length of a small file; the head, the tail and some lengths in between of a large one.
         let is_near_end = |length: &usize| {
             *length < 2000 || length.is_multiple_of(101) || length + 300 > bytes.len()
         };
@@ -100,7 +100,7 @@ fn half_a_file_is_truncated() {
     for (name, bytes) in fixtures() {
         let is_raw = Format::of(&bytes) == Some(Format::Raw);
         if name.starts_with("animated") || is_raw {
-            // Half of it may hold the first frame, or the preview.
+            // Half of it may contain the first frame, or the preview.
             continue;
         }
         let error = decode(&name, &bytes[..bytes.len() / 2]).expect_err(&name);
@@ -123,7 +123,7 @@ fn files_with_flipped_bits() {
     }
 }
 
-/// Numbers in headers are where lies are dangerous: sizes, lengths, offsets, counts.
+/// False numbers in headers are dangerous: sizes, lengths, offsets, counts.
 #[test]
 fn headers_with_extreme_numbers() {
     for (name, bytes) in all_fixtures() {
@@ -189,7 +189,7 @@ fn planes_of_tiles_are_read() {
     assert_eq!(picture.pixels(), [77; 16 * 16 * 3]);
 }
 
-/// What the first directory points to is gone with the end of the file.
+/// The data that the first directory points to is missing.
 #[test]
 fn a_raw_file_without_its_preview_is_truncated() {
     for name in [
@@ -214,7 +214,7 @@ fn a_raw_file_that_never_had_a_preview_is_unsupported() {
     assert_eq!(error.reason(), "unsupported");
 }
 
-/// Whatever is shown to the decoder behind the end of the file is not its pixels.
+/// Data that the decoder gets after the end of the file must not become pixels.
 #[test]
 fn a_tiff_without_its_last_pixels_is_truncated() {
     let (_, bytes) = fixture("planes.tif");
@@ -224,7 +224,7 @@ fn a_tiff_without_its_last_pixels_is_truncated() {
     }
 }
 
-/// Directories that are their own next, and under themselves.
+/// Directories that are their own successors or children.
 #[test]
 fn directories_in_circles_end() {
     let mut bytes = b"II*\0\x08\0\0\0\x01\0".to_vec();
@@ -242,7 +242,7 @@ fn png_bomb(side: [u8; 4]) -> Vec<u8> {
     bytes
 }
 
-/// The size that a box says, of a picture that is smaller.
+/// A HEIF file whose boxes declare a size larger than the coded picture.
 fn heif_bomb(name: &str) -> Vec<u8> {
     let (_, mut bytes) = fixture(name);
     let size = bytes.windows(4).position(|kind| kind == b"ispe").unwrap() + 8;
@@ -250,7 +250,7 @@ fn heif_bomb(name: &str) -> Vec<u8> {
     bytes
 }
 
-/// What the boxes say of the size is what decoding is held to.
+/// The decoder must keep to the size in the boxes.
 #[test]
 fn a_coded_picture_larger_than_its_boxes_say_is_damaged() {
     {
@@ -263,7 +263,7 @@ fn a_coded_picture_larger_than_its_boxes_say_is_damaged() {
     }
 }
 
-/// A height of 2^18 and a width twice that, in bits from the lowest.
+/// A height of 2^18 and twice the width, in bits from the lowest.
 fn jxl_bomb() -> Vec<u8> {
     let (_, bytes) = fixture("lossless.jxl");
     let size: u64 = 2 << 1 | ((1 << 18) - 1) << 3 | 7 << 21;
@@ -276,7 +276,7 @@ fn gif_bomb() -> Vec<u8> {
     bytes
 }
 
-/// A header, a directory of width and height, and nothing else.
+/// A header, and a directory with only width and height.
 fn tiff_bomb() -> Vec<u8> {
     let entry = |tag: u16, value: u32| {
         let mut entry = [tag.to_le_bytes(), 4_u16.to_le_bytes()].concat();
@@ -333,7 +333,7 @@ fn fixture(name: &str) -> (String, Vec<u8>) {
         .unwrap()
 }
 
-/// The checksum of PNG, a bit at a time.
+/// PNG's checksum, computed bit by bit.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |checksum, &byte| {
         (0..8).fold(checksum ^ u32::from(byte), |checksum, _| {
@@ -357,7 +357,7 @@ fn a_jpeg_of_too_many_scans_is_refused() {
     assert_eq!(decode("scans", &bomb).unwrap_err().reason(), "unsupported");
 }
 
-/// A small TIFF whose JPEG strip says that it is 65,535 rows high.
+/// A small TIFF whose JPEG strip claims 65,535 rows.
 #[test]
 fn a_tiff_cannot_hide_a_large_jpeg() {
     let (_, mut bytes) = fixture("jpeg.tif");
@@ -384,7 +384,7 @@ fn the_limit_on_pixels_is_exact() {
     for (name, bytes) in fixtures() {
         let picture = decode(&name, &bytes).unwrap();
         let pixels = u64::from(picture.width()) * u64::from(picture.height());
-        // What is cropped counts, and these take more memory for a pixel than others.
+        // Cropped parts count, and these formats take more memory a pixel than others.
         let is_costly = matches!(Format::of(&bytes), Some(Format::Heif | Format::Jxl));
         let is_exact = !is_costly && !name.starts_with("cropped");
         if is_exact {
@@ -397,7 +397,7 @@ fn the_limit_on_pixels_is_exact() {
         };
         let error = Picture::decode(&bytes, &less);
         if let (Ok(smaller), Some(Format::Raw)) = (&error, Format::of(&bytes)) {
-            // Where the largest preview is too large, a smaller one will do.
+            // If the largest preview is too large, a smaller one is used.
             let size = u64::from(smaller.width()) * u64::from(smaller.height());
             assert!(size < pixels, "{name}: {smaller:?}");
             continue;
@@ -456,7 +456,7 @@ proptest! {
     }
 }
 
-/// A generator of numbers that look random and are always the same (SplitMix64).
+/// A deterministic pseudo-random number generator (SplitMix64).
 struct Random(u64);
 
 impl Random {

@@ -1,4 +1,4 @@
-//! What files say about themselves, against what `tools/fixtures/picture/make.py` and `metadata.py` wrote into them.
+//! Compares files' metadata with what `tools/fixtures/picture/make.py` and `metadata.py` wrote into them.
 
 use std::{fs, path::PathBuf};
 
@@ -10,7 +10,7 @@ fn fixture(name: &str) -> Vec<u8> {
     fs::read(folder.join(name)).unwrap()
 }
 
-/// As the recipe writes it: degrees with six places, without zeros at the end.
+/// In the recipe's form: degrees with six decimals, without trailing zeros.
 fn degrees(value: Option<f64>) -> String {
     let rounded = value.map(|value| (value * 1e6).round() / 1e6);
     rounded.map(|value| value.to_string()).unwrap_or_default()
@@ -67,7 +67,7 @@ fn people_say_what_a_picture_is() {
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
-/// A JPEG with a packet of XMP.
+/// A JPEG with an XMP packet.
 fn with_xmp(packet: &str) -> Vec<u8> {
     let jpeg = Picture::from_rgb(1, 1, vec![0; 3]).unwrap().to_jpeg(50);
     let content = [b"http://ns.adobe.com/xap/1.0/\0", packet.as_bytes()].concat();
@@ -75,7 +75,7 @@ fn with_xmp(packet: &str) -> Vec<u8> {
     [&jpeg[..2], &[0xFF, 0xE1], &length, &content, &jpeg[2..]].concat()
 }
 
-/// A packet with this in its description.
+/// A packet with these properties in its description.
 fn packet(properties: &str) -> String {
     format!(
         "<r:RDF xmlns:r='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>\
@@ -103,11 +103,11 @@ fn a_property_is_known_by_its_namespace() {
         None,
         "a prefix that nobody declared"
     );
-    // What the picture was made of has a title of its own.
+    // A picture's ingredient has its own title.
     let ingredient = format!("<d:source><r:Description>{text}</r:Description></d:source>");
     assert_eq!(title(&packet(&ingredient)), None);
     assert_eq!(title(&packet(&format!("{ingredient}{text}"))), said);
-    // What comes before a fault counts.
+    // Everything before an error counts.
     assert_eq!(title(&packet(&format!("{text}<broken"))), said);
 }
 
@@ -132,7 +132,7 @@ fn texts_and_keywords_are_bounded() {
     assert_eq!(metadata.keywords.len(), 200);
 }
 
-/// Deep nesting, attributes without number, and namespaces without number.
+/// Deep nesting, and countless attributes and namespaces.
 #[test]
 fn hostile_packets_say_nothing() {
     let deep = "<a>".repeat(20_000);

@@ -1,12 +1,11 @@
-//! Resampling against Pillow's, to the bit. The expectations come from
-//! `tools/fixtures/picture/make.py`.
+//! Checks that resampling equals Pillow's bit for bit. The expected hashes come from `tools/fixtures/picture/make.py`.
 
 mod pattern;
 
 use pattern::pattern;
 use picture::{ContentHash, Filter, Picture, Size, Window};
 
-/// A line of the table: resize a pattern, keep a window, hash the pixels.
+/// A line of the table: resize a pattern, crop a window, hash the pixels.
 struct Case {
     numbers: [u32; 8],
     filter: Filter,

@@ -1,4 +1,4 @@
-//! Which pictures are versions of one: photographs of the demo, and documents that are drawn here.
+//! Recognition of versions of a picture, with photographs of the demo and generated documents.
 
 use std::{fs, path::PathBuf};
 
@@ -18,7 +18,7 @@ fn fixture(name: &str) -> Vec<u8> {
     fs::read(folder.join(name)).unwrap()
 }
 
-/// Photographs of the demo, each third.
+/// Every third photograph of the demo.
 fn photographs() -> Vec<(String, Picture)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../demo/pictures");
     let mut files: Vec<_> = fs::read_dir(folder)
@@ -51,7 +51,7 @@ fn scaled(picture: &Picture, scale: f64) -> Picture {
     picture.resample(full, window, Filter::Lanczos3)
 }
 
-/// Without these parts of the left, top, right and bottom.
+/// Crops these fractions from the left, top, right and bottom.
 fn cropped(picture: &Picture, [left, top, right, bottom]: [f64; 4]) -> Picture {
     let part = |side: u32, part: f64| (f64::from(side) * part) as u32;
     let (width, height) = (picture.width(), picture.height());
@@ -99,7 +99,7 @@ const VERSIONS: [Version; 12] = [
     }),
 ];
 
-/// All but crops of photographs before a plain ground, which count as drawings: of those, no part is looked for.
+/// Except crops of photographs with a plain background, which count as drawings and are not searched for crops.
 #[test]
 fn versions_of_a_photograph_are_known() {
     const BEFORE_PLAIN_GROUND: usize = 6;
@@ -117,7 +117,7 @@ fn versions_of_a_photograph_are_known() {
             .map(|(name, _)| name)
             .collect();
         let most_missed = match version {
-            // What was drawn before a plain ground has become white.
+            // The plain background became white.
             "much brighter" => 2,
             _ if version.starts_with("cropped") => BEFORE_PLAIN_GROUND,
             _ => 0,
@@ -144,7 +144,7 @@ fn versions_of_a_whole_photograph_are_known_without_looking_for_crops() {
         let (known, all) = (known.count(), photographs.len());
         match version {
             _ if version.starts_with("cropped") => assert!(known < all, "{version}: {known}"),
-            // What was drawn before a plain ground has become white; one more needs its parts to be known.
+            // The plain background became white; one more picture needs the search for crops.
             "much brighter" => assert!(known + 3 >= all, "{version}: {known} of {all}"),
             _ => assert_eq!(known, all, "{version}"),
         }
@@ -199,7 +199,7 @@ fn versions_of_a_document_are_known() {
     }
 }
 
-/// White shapes on nothing: over white, all of them are the same.
+/// White shapes on a transparent ground, which are equal over white.
 #[test]
 fn pictures_that_differ_in_opacity_alone_are_different() {
     let shapes = ["bars", "ring", "tri"];
@@ -226,7 +226,7 @@ fn pictures_that_differ_in_opacity_alone_are_different() {
     }
 }
 
-/// Opacity of every format, and turned as the picture is.
+/// The opacity of every format, in the picture's orientation.
 #[test]
 fn opacity_is_that_of_the_upright_picture() {
     let png = decode(&fixture("formats/rgb-alpha.png")).signature();
@@ -241,7 +241,7 @@ fn opacity_is_that_of_the_upright_picture() {
     assert!(heic.signature().distance(&Signature::of(&heic.picture)) > Signature::SAME);
 }
 
-/// Blank pages of another shade or colour are other pictures.
+/// Blank pages with another shade or colour are different pictures.
 #[test]
 fn blank_pictures_are_known_by_their_colour() {
     let blank = |colour: [u8; 3]| {

@@ -126,7 +126,7 @@ fn of_vocabulary(
     let mark = |token: &str| match vocabulary.get(token) {
         Some(&id) => Ok((token.to_owned(), id)),
         None => {
-            let cause = format!("there is no token `{token}`");
+            let cause = format!("the vocabulary lacks the token `{token}`");
             Err(unusable(checkpoint, file)(cause.into()))
         }
     };

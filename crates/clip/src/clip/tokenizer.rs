@@ -89,7 +89,7 @@ fn inner(
     let mark = |token: &AddedToken| match json.model.vocab.get(&token.content) {
         Some(id) => Ok((token.content.clone(), *id)),
         None => Err(unusable()(
-            format!("there is no token `{}`", token.content).into(),
+            format!("the vocabulary lacks the token `{}`", token.content).into(),
         )),
     };
     let marks = RobertaProcessing::new(mark(&special.end)?, mark(&special.beginning)?);
@@ -228,7 +228,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .ends_with("is 2, expected more than the 2 tokens that every text has"),
+                .ends_with("is 2, expected more than the 2 special tokens of every text"),
             "{error}"
         );
     }

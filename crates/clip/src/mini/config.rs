@@ -89,7 +89,7 @@ impl MiniConfig {
             (
                 "vision_config.blocks",
                 strides.min() > Some(0),
-                "of strides above 0",
+                "with strides above 0",
             ),
             (
                 "text_config.mean_layers",

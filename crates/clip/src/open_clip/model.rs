@@ -8,7 +8,7 @@ use crate::{
 pub(super) fn read(checkpoint: &Checkpoint) -> Result<OpenClipConfig> {
     let mut model = Section::of_file(checkpoint, "model_cfg")?;
     if let Some(settings) = model.optional::<serde_json::Value>("multimodal_cfg")? {
-        return Err(model.refuse("multimodal_cfg", settings, "no CoCa model, which has it"));
+        return Err(model.refuse("multimodal_cfg", settings, "no CoCa model"));
     }
     let dimension = model.size("embed_dim", None)?;
     let quick_gelu = model.flag("quick_gelu")?;

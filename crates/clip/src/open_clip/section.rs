@@ -89,7 +89,7 @@ impl Section {
         if (1.0..=LARGEST as f64).contains(&found) {
             Ok(found as usize)
         } else {
-            Err(self.refuse(name, ratio, "a ratio that leaves something of `width`"))
+            Err(self.refuse(name, ratio, "a ratio that gives a width above 0"))
         }
     }
 

@@ -44,7 +44,7 @@ impl DenseJson {
             let found = self
                 .in_features
                 .map_or("absent".to_owned(), |found| found.to_string());
-            let expected = format!("{inputs}, what the module before gives");
+            let expected = format!("{inputs}, the previous module's output");
             return Err(settings.refuse("in_features", found, &expected));
         }
         for (name, found) in [

@@ -74,9 +74,9 @@ impl MergeJson {
             Self::Pair(first, second) => Ok((first, second)),
             Self::Line(line) => match line.split_once(' ') {
                 Some((first, second)) if !second.contains(' ') => Ok((first, second)),
-                _ => Err(
-                    format!("the merge `{line}` has not two pieces with a space between").into(),
-                ),
+                _ => {
+                    Err(format!("the merge `{line}` is not two pieces separated by a space").into())
+                }
             },
         }
     }

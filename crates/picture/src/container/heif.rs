@@ -330,7 +330,7 @@ fn top_level(bytes: &[u8], format: Format, kind: [u8; 4]) -> Result<&[u8]> {
         rest = after.ok_or(Error::Truncated { format })?;
     }
     if rest.is_empty() {
-        return Err(damaged(format, "there is no list of pictures in it"));
+        return Err(damaged(format, "it lists no pictures"));
     }
     Err(Error::Truncated { format })
 }

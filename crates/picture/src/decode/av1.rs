@@ -23,7 +23,7 @@ pub(super) fn decode(format: Format, data: &[u8], (width, height): (u32, u32)) -
     let limit = width.checked_mul(height).filter(|&pixels| pixels > 0);
     let picture = first_frame(
         data,
-        limit.ok_or_else(|| failed("a picture in it has no size"))?,
+        limit.ok_or_else(|| failed("a coded picture has no size"))?,
     );
     let picture = picture.map_err(|cause| match cause {
         Failure::UnsupportedBitstream => Error::unsupported(format),
@@ -35,7 +35,7 @@ pub(super) fn decode(format: Format, data: &[u8], (width, height): (u32, u32)) -
     if (picture.width(), picture.height()) != (width, height) {
         return Err(failed("the coded picture's size differs from its boxes"));
     }
-    samples(&picture).ok_or_else(|| failed("a picture in it lacks samples"))
+    samples(&picture).ok_or_else(|| failed("a coded picture lacks samples"))
 }
 
 fn first_frame(data: &[u8], limit: u32) -> Result<Picture, Failure> {

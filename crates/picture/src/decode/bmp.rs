@@ -71,7 +71,7 @@ fn with_info_header(bytes: &[u8], length: usize) -> Result<Vec<u8>> {
     if long(&copy, COMPRESSION).is_some_and(|compression| compression >= BIT_FIELDS) {
         return Err(Error::Unsupported {
             format: Format::Bmp,
-            kind: "BMP in a compression of OS/2".into(),
+            kind: "BMP with OS/2 compression".into(),
         });
     }
     let data = long(bytes, DATA).unwrap_or(0) as usize;

@@ -158,7 +158,7 @@ fn av1_picture(heif: &Heif<'_>, format: Format, item: u32) -> Result<Yuv> {
 fn av1_item(heif: &Heif<'_>, format: Format, item: u32) -> Result<Yuv> {
     let size = heif
         .size(item)
-        .ok_or_else(|| damaged(format, "a picture in it has no size"))?;
+        .ok_or_else(|| damaged(format, "a coded picture has no size"))?;
     if heif.kind(item) != Some(*b"av01") {
         return Err(damaged(format, "its tiles have different formats"));
     }
@@ -177,11 +177,11 @@ fn av1_grid(heif: &Heif<'_>, format: Format, item: u32) -> Result<Yuv> {
         if decoded.depth != whole.depth
             || (decoded.width, decoded.height) != (first.width, first.height)
         {
-            return Err(damaged(format, "the pictures of its grid are not alike"));
+            return Err(damaged(format, "its tiles differ in size or format"));
         }
         whole
             .put(column * first.width, row * first.height, &decoded)
-            .ok_or_else(|| damaged(format, "the pictures of its grid are not alike"))?;
+            .ok_or_else(|| damaged(format, "its tiles differ in size or format"))?;
     }
     Ok(whole)
 }
@@ -272,7 +272,7 @@ fn flatten(
     format: Format,
 ) -> Result<Option<Grid>> {
     if (opacity.width, opacity.height) != (picture.width, picture.height) {
-        return Err(damaged(format, "its opacity is of another size"));
+        return Err(damaged(format, "its opacity has another size"));
     }
     let opacity = opacity.to_opacity();
     for (pixel, &opacity) in pixels.as_chunks_mut::<3>().0.iter_mut().zip(&opacity) {
@@ -301,8 +301,7 @@ fn transformed(heif: &Heif<'_>, whole: Decoded, format: Format) -> Result<Decode
             b"clap" => {
                 let Size { width, height } = seen.size;
                 let aperture = Aperture::parse(property.content, (width, height));
-                let aperture =
-                    aperture.ok_or_else(|| damaged(format, "it is cropped to nothing"))?;
+                let aperture = aperture.ok_or_else(|| damaged(format, "its crop is empty"))?;
                 seen = cropped(&seen, &aperture);
                 continue;
             }
@@ -358,6 +357,6 @@ fn damaged(format: Format, cause: &'static str) -> Error {
 fn unsupported(format: Format) -> Error {
     Error::Unsupported {
         format,
-        kind: "HEIF that is coded neither as HEVC nor as AV1; convert it to JPEG or PNG".into(),
+        kind: "HEIF with a codec other than HEVC and AV1; convert it to JPEG or PNG".into(),
     }
 }

@@ -72,7 +72,7 @@ fn without_preview(bytes: &[u8]) -> Error {
     }
     Error::Unsupported {
         format,
-        kind: "camera raw without a preview in JPEG".into(),
+        kind: "camera raw without a JPEG preview".into(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The picture that `tools/fixtures/picture/make.py` gives to Pillow, made the same way.
+//! The test picture that `tools/fixtures/picture/make.py` passes to Pillow.
 
 use picture::Picture;
 

@@ -1,9 +1,9 @@
-//! 300 documents that are alike: pages of text, forms, code, chats, slides and receipts, light and dark, of several sizes,
-//! in a script of no language.
+//! 300 similar generated documents: pages of text, forms, code, chats, slides and receipts, light and dark, of several
+//! sizes, in an invented script.
 
 use picture::Picture;
 
-/// Their names, and what they look like.
+/// The documents and their names.
 pub(crate) fn documents() -> Vec<(String, Picture)> {
     type Kind = (&'static str, [(u32, u32); 3], fn(&mut Page));
     let kinds: [Kind; 6] = [
@@ -17,7 +17,7 @@ pub(crate) fn documents() -> Vec<(String, Picture)> {
     let mut documents = Vec::new();
     for (kind, sizes, draw) in kinds {
         for number in 0..50 {
-            // Most are of one size, and half of them dark.
+            // Most have one size, and half of them are dark.
             let size = if number % 5 == 0 {
                 sizes[number / 5 % 3]
             } else {
@@ -125,7 +125,7 @@ fn receipt(page: &mut Page) {
     page.fill(16, y, width - 32, 1, 200);
 }
 
-/// A page of one shade, on which is written in another.
+/// A page of one shade with text in another.
 struct Page {
     width: usize,
     height: usize,
@@ -149,7 +149,7 @@ impl Page {
         }
     }
 
-    /// A number that looks random and is always the same (SplitMix64).
+    /// A deterministic pseudo-random number below `limit` (SplitMix64).
     fn below(&mut self, limit: usize) -> usize {
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut number = self.random;
@@ -158,7 +158,7 @@ impl Page {
         ((number ^ (number >> 31)) % limit.max(1) as u64) as usize
     }
 
-    /// Words of letters of this size, as many as fit into `length`.
+    /// Writes words of random letters of this size, as many as fit into `length`.
     fn line(&mut self, x: usize, y: usize, length: usize, size: usize) {
         let letters = length / (6 * size);
         let line: Vec<Option<Letter>> = (0..letters)
@@ -167,7 +167,7 @@ impl Page {
         self.write(x, y, &line, size);
     }
 
-    /// The same letters for the same text.
+    /// Letters for a text; the same text gets the same letters.
     fn words(&self, text: &str) -> Vec<Option<Letter>> {
         let letter = |byte: u8| {
             let mut page = Page::new((1, 1), false, byte.into());

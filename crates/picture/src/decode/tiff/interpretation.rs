@@ -62,7 +62,9 @@ impl Interpretation {
         }
         match &self.colours {
             Colours::Unknown(number) => {
-                return Err(unsupported(format!("TIFF with colours of kind {number}")));
+                return Err(unsupported(format!(
+                    "TIFF with photometric interpretation {number}"
+                )));
             }
             Colours::Palette(palette) => {
                 // An index beyond the palette is black, as in Pillow.

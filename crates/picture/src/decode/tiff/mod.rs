@@ -182,7 +182,7 @@ impl<'a> File<'a> {
             | CompressionMethod::Fax4 => None,
             other => {
                 let number = other.to_u16();
-                return Err(unsupported(format!("TIFF of the compression {number}")));
+                return Err(unsupported(format!("TIFF with compression {number}")));
             }
         })
     }
@@ -358,7 +358,9 @@ impl<'a> File<'a> {
                 .and_then(|place| self.bytes.get(place..));
             let size = chunk.and_then(jpeg::header_size);
             if size.is_some_and(|size| size.width > width || size.height > height) {
-                return Err(damaged_because("a JPEG in it is larger than its place"));
+                return Err(damaged_because(
+                    "a JPEG strip or tile is larger than its part of the picture",
+                ));
             }
         }
         Ok(())
@@ -428,7 +430,7 @@ fn unsupported(kind: String) -> Error {
 }
 
 fn unsupported_subsampling() -> Error {
-    unsupported("TIFF with a rare kind of subsampling".to_owned())
+    unsupported("TIFF with unsupported chroma subsampling".to_owned())
 }
 
 fn truncated() -> Error {
