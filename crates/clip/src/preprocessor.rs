@@ -339,9 +339,9 @@ fn patches_size(width: u32, height: u32, patch: u32, most: u32) -> Size {
     while highest - lowest >= accuracy {
         let scale = (lowest + highest) / 2.0;
         if patches(scale, width) * patches(scale, height) <= f64::from(most) {
-            lowest = scale
+            lowest = scale;
         } else {
-            highest = scale
+            highest = scale;
         }
     }
     let pixels = |size| (patches(lowest, size) as u32).saturating_mul(patch);

@@ -333,7 +333,7 @@ impl OfInput<'_> {
         let up = 24 - 8 * self.byte as u32;
         let number = |lane: u32| ((lane << up).cast_signed() >> 24) as f32;
         let bytes = self.bytes.iter().zip(self.errors).zip(self.scales);
-        for (weight, ((byte, errors), scale)) in weights.iter_mut().zip(bytes) {
+        for (weight, ((byte, error), scale)) in weights.iter_mut().zip(bytes) {
             *weight = (number(*byte) + number(*error) * (1.0 / PARTS)) * scale;
         }
     }
