@@ -211,7 +211,7 @@ impl SiglipTokenizer {
             model.drop_leading_space();
         }
         if limit < 2 {
-            let expected = "more than the 1 token that every text has";
+            let expected = "more than the 1 special tokens of every text";
             let path = checkpoint.path_of(CONFIG);
             return Err(Error::setting(
                 &path,
@@ -562,7 +562,7 @@ mod tests {
             let copy = copy(directory, &json!({}));
             let error = encode(&copy, 1, "a").unwrap_err().to_string();
             assert!(
-                error.contains("is 1, expected more than the 1 token"),
+                error.contains("is 1, expected more than the 1 special token"),
                 "{error}"
             );
         }
