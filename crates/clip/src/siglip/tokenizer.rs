@@ -211,7 +211,7 @@ impl SiglipTokenizer {
             model.drop_leading_space();
         }
         if limit < 2 {
-            let expected = "more than the 1 special tokens of every text";
+            let expected = "more than the 1 special token of every text";
             let path = checkpoint.path_of(CONFIG);
             return Err(Error::setting(
                 &path,
