@@ -259,8 +259,7 @@ fn texts_of_another_space_are_refused() {
     let error = pictures.with_text(load("distilbert")).err().unwrap();
     assert_eq!(
         error.to_string(),
-        "the text model `tests/fixtures/multilingual/distilbert` gives vectors of 20 numbers, expected 28, as many as \
-         the pictures' model"
+        "the text model `tests/fixtures/multilingual/distilbert` has 20 dimensions, expected 28 as in the pictures' model"
     );
     assert!(error.hint().is_some());
 }
