@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-/// A repository of the double, at one commit.
+/// A repository of the double at one commit.
 #[derive(Clone, Debug)]
 pub struct Repository {
     pub(crate) kind: &'static str,
@@ -18,7 +18,7 @@ pub struct Repository {
     pub(crate) files: BTreeMap<String, StoredFile>,
 }
 
-/// Who may have the files.
+/// Who may download the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Public,
@@ -29,9 +29,9 @@ pub(crate) enum Access {
 #[derive(Clone, Debug)]
 pub(crate) struct StoredFile {
     pub(crate) bytes: Vec<u8>,
-    /// Large files are stored elsewhere.
+    /// Whether the file is large, so that the storage sends it.
     pub(crate) is_large: bool,
-    /// What the listing says its size is.
+    /// The size in the listing.
     pub(crate) said_size: usize,
 }
 
@@ -58,13 +58,13 @@ impl Repository {
         }
     }
 
-    /// With a file that the hub sends itself.
+    /// Adds a file that the Hub sends itself.
     #[must_use]
     pub fn file(self, name: &str, bytes: impl Into<Vec<u8>>) -> Self {
         self.with(name, bytes.into(), false)
     }
 
-    /// With a file that is stored elsewhere.
+    /// Adds a file that the storage sends.
     #[must_use]
     pub fn large_file(self, name: &str, bytes: impl Into<Vec<u8>>) -> Self {
         self.with(name, bytes.into(), true)
@@ -81,7 +81,7 @@ impl Repository {
         self
     }
 
-    /// With a file that is said to have this size, whatever it has.
+    /// Sets a file's size in the listing, whatever its real size.
     #[must_use]
     pub fn said_to_have(mut self, name: &str, size: usize) -> Self {
         if let Some(file) = self.files.get_mut(name) {
@@ -90,31 +90,31 @@ impl Repository {
         self
     }
 
-    /// On another branch than `main`.
+    /// Sets a branch other than `main`.
     #[must_use]
     pub fn on_branch(mut self, branch: &str) -> Self {
         branch.clone_into(&mut self.branch);
         self
     }
 
-    /// For those who accepted its terms.
+    /// Requires accepted terms.
     #[must_use]
     pub fn gated(mut self) -> Self {
         self.access = Access::Gated;
         self
     }
 
-    /// Seen by nobody without a token.
+    /// Hides the repository without a token.
     #[must_use]
     pub fn private(mut self) -> Self {
         self.access = Access::Private;
         self
     }
 
-    /// With the files of a folder; weights are large files, and everything above 1 MB is.
+    /// Adds the files of a folder. Weights and all files above 1 MB are large files.
     ///
     /// # Errors
-    /// When the folder cannot be read.
+    /// If the folder can't be read.
     pub fn files_of(mut self, folder: &Path) -> io::Result<Self> {
         self.collect(folder, "")?;
         Ok(self)
@@ -144,7 +144,7 @@ impl Repository {
         Ok(())
     }
 
-    /// The hash of the commit, which is another when a file is.
+    /// The hash of the commit, which depends on the files.
     #[must_use]
     pub fn commit(&self) -> String {
         let mut hash = Sha1::new();
@@ -156,7 +156,7 @@ impl Repository {
         hexadecimal(&hash.finalize())
     }
 
-    /// What `/api/models/{id}/revision/{revision}?blobs=true` says.
+    /// The response to `/api/models/{id}/revision/{revision}?blobs=true`.
     pub(crate) fn description(&self) -> Value {
         let siblings: Vec<Value> = self
             .files
@@ -179,7 +179,7 @@ impl Repository {
         })
     }
 
-    /// What `/api/models/{id}/tree/{revision}?recursive=true` says.
+    /// The response to `/api/models/{id}/tree/{revision}?recursive=true`.
     pub(crate) fn tree(&self) -> Value {
         self.files
             .iter()
@@ -197,7 +197,7 @@ impl Repository {
 }
 
 impl StoredFile {
-    /// The hash that names the content: SHA-256 of a large file, git's else.
+    /// The hash that identifies the content: SHA-256 for a large file, otherwise Git's.
     pub(crate) fn etag(&self) -> String {
         if self.is_large {
             hexadecimal(&Sha256::digest(&self.bytes))
@@ -206,7 +206,7 @@ impl StoredFile {
         }
     }
 
-    /// A large file's is that of the pointer that stands for it; nobody looks at that one.
+    /// Git's hash. For a large file the Hub has its pointer's hash here, which no client uses.
     fn git_hash(&self) -> String {
         let mut hash = Sha1::new();
         hash.update(format!("blob {}\0", self.bytes.len()));
@@ -222,7 +222,7 @@ impl StoredFile {
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
+        // Writing to a string can't fail.
         let _ = write!(text, "{byte:02x}");
         text
     })

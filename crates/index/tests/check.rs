@@ -99,12 +99,12 @@ fn damaged_vector(change: &str, id: &str, what: &str) {
 #[test]
 fn vectors_that_cannot_be_used() {
     for id in ["0005", "2000"] {
-        damaged_vector("vector = x'00'", id, "its values have another length");
+        damaged_vector("vector = x'00'", id, "its values have the wrong length");
         damaged_vector("vector = zeroblob(12)", id, "all its values are zero");
-        let what = "one of its values is no finite number";
+        let what = "one of its values is not a finite number";
         damaged_vector("vector = x'0000c07f0000803f0000803f'", id, what);
-        damaged_vector("metadata = '[1'", id, "its metadata is no JSON object");
-        let what = "its id or metadata is no text";
+        damaged_vector("metadata = '[1'", id, "its metadata is not a JSON object");
+        let what = "its id or metadata is not text";
         damaged_vector("metadata = CAST(x'ff' AS TEXT)", id, what);
     }
 }

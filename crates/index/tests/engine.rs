@@ -74,7 +74,7 @@ fn indexes_come_and_go() {
         .unwrap();
     fails(
         engine.create_index(&spec("photos", Metric::Cosine)),
-        "index `photos` exists already",
+        "index `photos` already exists",
     );
     let names: Vec<_> = engine
         .list_indexes()
@@ -369,13 +369,13 @@ fn other_files_are_refused() {
     in_database(directory.path(), "PRAGMA user_version = 4");
     fails(
         Embedded::open(directory.path()),
-        &format!("`{shown}` has format version 4, newer than version 3, the newest known here"),
+        &format!("`{shown}` has format version 4; this program reads versions up to 3"),
     );
     in_database(
         directory.path(),
         "PRAGMA user_version = 1; PRAGMA application_id = 7",
     );
-    let foreign = format!("`{shown}` is not a vector database of clipseek");
+    let foreign = format!("`{shown}` is not a clipseek vector database");
     fails(Embedded::open(directory.path()), &foreign);
     fs::write(
         &path,

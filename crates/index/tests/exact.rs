@@ -213,9 +213,12 @@ fn survey(
     let nth = random.below(all.len().max(1) as u64) as usize;
     let least = all.get(nth).map_or(0.5, |found| found.score);
     for least in [least, least + 0.01, 0.0] {
-        let reaches = |score: f32| match metric.larger_is_better() {
-            true => score >= least,
-            false => score <= least,
+        let reaches = |score: f32| {
+            if metric.larger_is_better() {
+                score >= least
+            } else {
+                score <= least
+            }
         };
         let expected = all.iter().filter(|found| reaches(found.score)).count();
         let counted = index.count_scoring(namespace, values, least, filter);

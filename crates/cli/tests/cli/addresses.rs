@@ -167,7 +167,7 @@ fn what_cannot_be_fetched_is_told_with_its_address_and_a_way_out() {
             "ftp://host/a.jpg".to_owned(),
             "expected http://, https:// or file://",
         ),
-        ("http://".to_owned(), "is no URL"),
+        ("http://".to_owned(), "is not a URL"),
         (
             "file:///no/such%20file.jpg".to_owned(),
             "`/no/such file.jpg` cannot be the query",

@@ -11,8 +11,8 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 use dataset::{
-    Download, DownloadError, DownloadOptions, FetchOptions, Outcome, Progress, Reach, Reason,
-    Source, SourceOptions, WebAddress, addresses,
+    AllowedAddresses, Download, DownloadError, DownloadOptions, FetchOptions, Outcome, Progress,
+    Reason, Source, SourceOptions, WebAddress, addresses,
 };
 use hub_double::{RawAnswer, RawServer};
 use parquet::data_type::{ByteArray, ByteArrayType};
@@ -245,7 +245,7 @@ fn options() -> DownloadOptions {
             connect: LONGEST_WAIT,
             stall: LONGEST_WAIT,
             whole: LONGEST_WAIT,
-            reach: Reach::PublicAnd(vec![Ipv4Addr::LOCALHOST.into()]),
+            allowed_addresses: AllowedAddresses::PublicAnd(vec![Ipv4Addr::LOCALHOST.into()]),
             ..FetchOptions::default()
         },
         ..DownloadOptions::default()
@@ -389,9 +389,10 @@ fn every_trouble_has_its_reason_and_the_good_ones_arrive() {
     let rows = manifest(&to);
     assert_eq!(rows.len(), cases.len());
     for (row, (url, expected)) in rows.iter().zip(&cases) {
-        let got = match row["is_valid"].as_bool().unwrap() {
-            true => Ok(()),
-            false => Err((row["reason"].as_str().unwrap(), row["status"].as_u64())),
+        let got = if row["is_valid"].as_bool().unwrap() {
+            Ok(())
+        } else {
+            Err((row["reason"].as_str().unwrap(), row["status"].as_u64()))
         };
         let expected = expected.map_err(|(reason, status)| (reason.words(), status.map(u64::from)));
         assert_eq!(got, expected, "{url}");

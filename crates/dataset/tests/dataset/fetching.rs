@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use dataset::{Address, FetchError, FetchOptions, Reach, WebAddress, fetch};
+use dataset::{Address, AllowedAddresses, FetchError, FetchOptions, WebAddress, fetch};
 use hub_double::{RawAnswer, RawServer};
 
 /// As much of a picture as is looked at here.
@@ -28,7 +28,7 @@ fn options() -> FetchOptions {
         connect: LONGEST_WAIT,
         stall: LONGEST_WAIT,
         whole: LONGEST_WAIT,
-        reach: Reach::Anywhere,
+        allowed_addresses: AllowedAddresses::Anywhere,
         ..FetchOptions::default()
     }
 }
@@ -123,7 +123,7 @@ fn redirects_are_followed_but_not_forever() {
     assert_eq!(fetched(&server.url("/1"), &options()).unwrap(), PICTURE);
     for (path, fault) in [
         ("/loop", "redirects too often"),
-        ("/file", "redirects to no address"),
+        ("/file", "redirects without a valid address"),
     ] {
         let said = fetched(&server.url(path), &options())
             .unwrap_err()
@@ -265,12 +265,15 @@ fn no_server_is_blamed_while_the_program_itself_stands_still() {
 #[test]
 fn what_is_cut_off_is_no_picture() {
     let length = format!("content-length: {}", 2 * PICTURE.len());
-    let error = fails(RawAnswer::http("200 OK", &[&length], PICTURE), "broke off");
+    let error = fails(
+        RawAnswer::http("200 OK", &[&length], PICTURE),
+        "ended before",
+    );
     assert!(matches!(error, FetchError::BrokenOff { .. }));
     let chunked = &["transfer-encoding: chunked"];
     fails(
         RawAnswer::http("200 OK", chunked, b"ff\r\n\x89PNG"),
-        "broke off",
+        "ended before",
     );
     let nonsense = RawAnswer::Bytes(b"nonsense\r\n\r\n".to_vec());
     let error = fails(nonsense, "is not valid HTTP");

@@ -74,7 +74,7 @@ fn pictures_in_formats_that_are_not_read_are_reported() {
     );
     assert_eq!(
         tree.problems(&listing),
-        ["one.JP2: pictures in the format `jp2` are not read"]
+        ["one.JP2: pictures in the format `jp2` are not supported"]
     );
     assert_eq!(problems(&listing)[0].summary, "format not read");
 }

@@ -81,7 +81,7 @@ fn what_several_sources_say_of_a_picture_is_joined() {
     assert_eq!(
         tree.problems(&listing),
         [
-            "b.csv:4: id `8` is left out: the picture is already that of id `7`",
+            "b.csv:4: id `8` is ignored: the picture already has id `7`",
             "b.csv:5: id `7` already names another picture",
             "b.csv:6: no such file `missing.jpg`"
         ]

@@ -121,7 +121,7 @@ fn the_first_row_that_has_a_value_gives_it() {
          ,dog.jpg,,Rome\n\
          7,dog.jpg,2019,Oslo\n\
          8,dog.jpg,2020,Bonn\n",
-        &["t.csv:4: id `8` is left out: the picture is already that of id `7`"],
+        &["t.csv:4: id `8` is ignored: the picture already has id `7`"],
     );
     let records = records(&listing);
     assert_eq!(records[0].id.as_deref(), Some("7"));
@@ -136,7 +136,7 @@ fn a_further_id_of_a_picture_is_reported() {
     captioned_with(
         "t.csv",
         "id,path,text\n7,dog.jpg,one\n8,dog.jpg,two\n7,dog.jpg,three\n",
-        &["t.csv:3: id `8` is left out: the picture is already that of id `7`"],
+        &["t.csv:3: id `8` is ignored: the picture already has id `7`"],
         &[("dog.jpg", &["one", "two", "three"])],
     );
 }
@@ -252,7 +252,7 @@ fn a_missing_column_is_an_error_that_lists_the_columns() {
         };
         assert_eq!(
             error,
-            format!("no column of `{name}` is known to hold the pictures' paths, {unknown}")
+            format!("cannot tell which column of `{name}` has the pictures' paths, {unknown}")
         );
     }
     let named = |path, caption, id| {
@@ -477,7 +477,7 @@ fn bad_rows_are_reported_with_their_line() {
             "t.csv:8: no such file `missing.jpg`",
             "t.csv:9: no path",
             "t.csv:10: `sub` is not a file",
-            "t.csv:11: `ftp://example.com/a.jpg` is not a URL that can be fetched: expected http:// or https://",
+            "t.csv:11: `ftp://example.com/a.jpg` is not a supported URL: expected http:// or https://",
             "t.csv:12: `DATA:image/png;base64:AAAA` is malformed: expected data:image/…;base64,…",
         ],
     );
@@ -721,7 +721,7 @@ fn paths_and_urls_may_be_mixed() {
     let (tree, listing) = read(
         "t.csv",
         content,
-        &["t.csv:6: `https://` is not a URL that can be fetched: expected http:// or https://"],
+        &["t.csv:6: `https://` is not a supported URL: expected http:// or https://"],
     );
     let expected = [
         "https://example.com/a%20b.jpg",
@@ -836,7 +836,7 @@ fn a_folder_of_tables_is_read_in_the_order_of_names() {
     assert!(
         error
             .to_string()
-            .ends_with("is not a table and no folder of tables")
+            .ends_with("is neither a table nor a folder of tables")
     );
 }
 

@@ -281,7 +281,7 @@ fn two_columns_of_one_name_are_refused() {
         "t.jsonl",
         "{\"file\": \"dog.jpg\", \"caption\": \"one\", \"caption\": \"two\"}\n\
          {\"file\": \"dog.jpg\", \"caption\": \"x\", \"a\": {\"b\": 1, \"b\": 2}}\n",
-        &["t.jsonl:1: key `caption` is there twice"],
+        &["t.jsonl:1: duplicate key `caption`"],
     );
     assert_eq!(records(&listing)[0].captions, ["x"]);
 }
@@ -454,7 +454,7 @@ fn one_object_is_refused_by_its_form() {
         .replace("{\"info\"", "{\n  \"info\"")
         .replace(", \"", ",\n  \"");
     let empty = &COCO.replace("\"images\"", "\"images\": [], \"pictures\"");
-    let expected = "expected an object for each picture, in an array or one a line";
+    let expected = "expected an object for each picture, in an array or one per line";
     for content in [coco, &spread] {
         assert_eq!(
             error("captions.json", content),

@@ -119,7 +119,7 @@ fn a_disk_that_gets_full_keeps_what_fitted_for_when_there_is_room() {
             return;
         }
     };
-    assert!(said.contains("is too full: "), "{said}");
+    assert!(said.contains("not enough space on the disk"), "{said}");
     let length = said
         .split_once("kept ")
         .unwrap()

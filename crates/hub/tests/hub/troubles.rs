@@ -78,7 +78,7 @@ fn an_interrupted_pull_is_taken_up_by_the_next() {
     let (pulled, requests, _) = world.pull_weights();
     let error = pulled.unwrap_err();
     assert!(matches!(error, Error::BrokenOff { .. }), "{error}");
-    assert!(error.hint().unwrap().contains("goes on where it stopped"));
+    assert!(error.hint().unwrap().contains("resumes where it stopped"));
     assert_eq!(starts(&requests), [0, 20_000, 40_000, 60_000]);
     assert_eq!(world.parts()[0].metadata().unwrap().len(), 80_000);
     let snapshots = fs::read_dir(world.of_model("snapshots"));
@@ -293,7 +293,7 @@ fn a_server_that_does_not_recover_is_given_up() {
         .trouble("GET", "/api/", usize::MAX, Trouble::Status(503, vec![]));
     let error = world.pull().unwrap_err();
     assert!(
-        error.to_string().ends_with("answered with status 503"),
+        error.to_string().ends_with("responded with status 503"),
         "{error}"
     );
     assert_eq!(world.double.requests().len(), 4);
@@ -336,11 +336,11 @@ fn too_long_a_wait_is_an_error_that_says_so() {
     let error = world.pull().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the hub was asked too often, and asks to wait 3600 s"
+        "the hub's rate limit was exceeded, retry after 3600 s"
     );
     assert_eq!(
         error.hint().unwrap(),
-        "try again later; with a token, in HF_TOKEN, the hub allows more"
+        "try again later; with a token in HF_TOKEN, the rate limit is higher"
     );
 }
 

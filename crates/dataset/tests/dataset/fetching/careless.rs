@@ -314,7 +314,10 @@ fn locations_are_followed_in_every_form() {
     for location in [&b""[..], b"  ", b"http://", b"data:image/png,", b"//\xe4/b"] {
         let server = redirecting("302 Found", location, "/none");
         let error = fetched(&server.url("/"), &options()).unwrap_err();
-        assert!(error.to_string().contains("to no address"), "{error}");
+        assert!(
+            error.to_string().contains("without a valid address"),
+            "{error}"
+        );
     }
 }
 
@@ -345,7 +348,7 @@ fn every_redirect_is_kept_from_private_addresses() {
     let inside = RawServer::start(|_| panic!("a private address was asked"));
     let inside = inside.url("/b\u{e4}.png").replace("127.0.0.1", "127.0.0.2");
     let public = FetchOptions {
-        reach: Reach::PublicAnd(vec![Ipv4Addr::LOCALHOST.into()]),
+        allowed_addresses: AllowedAddresses::PublicAnd(vec![Ipv4Addr::LOCALHOST.into()]),
         ..options()
     };
     for location in [inside.as_str(), inside.strip_prefix("http:").unwrap()] {
