@@ -1,4 +1,4 @@
-//! Pictures from servers, on loopback.
+//! Pictures from local servers.
 
 mod careless;
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 use dataset::{Address, AllowedAddresses, FetchError, FetchOptions, WebAddress, fetch};
 use hub_double::{RawAnswer, RawServer};
 
-/// As much of a picture as is looked at here.
+/// The part of a picture that is examined here.
 const PICTURE: &[u8] = b"\x89PNG\r\n\x1A\n and so on";
 
 fn address(url: &str) -> WebAddress {
@@ -20,7 +20,7 @@ fn address(url: &str) -> WebAddress {
     }
 }
 
-/// Longer than anything takes on a machine as busy as can be.
+/// A timeout that even a very busy machine meets.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
 fn options() -> FetchOptions {
@@ -41,7 +41,7 @@ fn fetched(url: &str, options: &FetchOptions) -> Result<Vec<u8>, FetchError> {
     runtime.block_on(fetch(&address(url), options))
 }
 
-/// What comes of a server that answers so.
+/// The result for a server with this response.
 fn answered(answer: RawAnswer) -> Result<Vec<u8>, FetchError> {
     let server = RawServer::start(move |_| answer.clone());
     fetched(&server.url("/a.png"), &options())
@@ -181,7 +181,7 @@ fn what_is_too_large_is_refused_whether_it_says_so_or_not() {
     };
     let length = format!("content-length: {}", PICTURE.len());
     let declared = RawServer::start(move |_| {
-        // Its body never comes: it has to be refused before.
+        // Its body never arrives: it must be refused before.
         let RawAnswer::Bytes(head) = RawAnswer::http("200 OK", &[&length], b"") else {
             unreachable!()
         };
@@ -223,7 +223,8 @@ fn nobody_is_waited_for_forever() {
     assert!(matches!(error, FetchError::TooSlow { .. }), "{error}");
 }
 
-/// Asks a server that answers while the one thread of the event loop is blocked, for longer than servers may be silent.
+/// Requests a picture from a server that responds while the event loop's only thread is blocked, for longer
+/// than servers may be silent.
 fn fetched_by_a_blocked_loop(answer: RawAnswer) -> Result<Vec<u8>, FetchError> {
     let (asked, is_asked) = mpsc::channel();
     let (block, is_blocked) = mpsc::channel();
@@ -287,7 +288,7 @@ fn where_no_server_is_that_is_said() {
     drop(listener);
     let error = fetched(&format!("http://127.0.0.1:{port}/a.png"), &options()).unwrap_err();
     assert!(matches!(error, FetchError::Unreachable { .. }), "{error}");
-    // A server that does not speak TLS. It answers before it is asked.
+    // A server that doesn't use TLS. It responds before the request.
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let url = format!("https://{}/", listener.local_addr().unwrap());
     let answering = std::thread::spawn(move || {
@@ -295,7 +296,7 @@ fn where_no_server_is_that_is_said() {
         stream
             .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             .unwrap();
-        // Until the client hangs up, however it does.
+        // Waits until the client closes the connection in any way.
         let _ = stream.read_to_end(&mut Vec::new());
     });
     let error = fetched(&url, &options()).unwrap_err();

@@ -216,7 +216,7 @@ fn quotation_marks_may_have_a_backslash() {
         ];
         captioned("spark.csv", &content, &expected);
     }
-    // Elsewhere a backslash is one.
+    // Elsewhere a backslash is an ordinary character.
     for caption in ["C:\\dir\\", "\\", "12\\\" wide"] {
         captioned(
             "t.csv",
@@ -400,7 +400,7 @@ fn annotations_of_coco_are_joined_to_their_images() {
         COCO.find("\"images").unwrap(),
         COCO.find("\"licenses").unwrap(),
     );
-    // Annotations first, and more of them than is looked at to know the form.
+    // Annotations first, and more of them than are examined to detect the format.
     let long = format!("\"description\": \"{}\",", "x".repeat(2 << 20));
     let turned = format!(
         "{{{}, {long} {}\"info\": []}}",

@@ -1,4 +1,4 @@
-//! Disks that are full, and caches that cannot be written to.
+//! Full disks and read-only caches.
 #![cfg(unix)]
 
 use std::fs;
@@ -32,7 +32,7 @@ fn what_will_not_fit_is_refused_before_it_is_fetched() {
     assert!(error.hint().unwrap().contains("HF_HUB_CACHE"));
 }
 
-/// The part leads to a device that is always full.
+/// The part is a link to a device that is always full.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_disk_that_gets_full_says_what_is_needed() {
@@ -63,8 +63,8 @@ fn a_disk_that_gets_full_says_what_is_needed() {
     world.pull().unwrap();
 }
 
-/// A small disk of the test's own, which another process fills once the first 20,000 bytes are on it. The rest comes
-/// after that.
+/// A small disk that another process fills once the first 20,000 bytes are on it. The rest arrives
+/// afterwards.
 const SMALL_DISK: &str = r#"
     mount -t tmpfs -o size=400k none "$1" || exit 77
     (
@@ -81,7 +81,7 @@ const SMALL_DISK: &str = r#"
     cp -r "$1/." "$2"
 "#;
 
-/// Only where the system lets a test have a disk; there is a full device in the test above.
+/// Only if the system allows mounting a disk. The test above uses a full device instead.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_disk_that_gets_full_keeps_what_fitted_for_when_there_is_room() {
@@ -164,7 +164,7 @@ fn a_cache_that_is_read_only_still_serves_and_says_so_when_it_lacks() {
     let (here, lacking) = (world.pull(), pull(&world.hub(), &other));
     forbid(0o755);
     here.unwrap();
-    // The superuser may write everywhere.
+    // Root may write everywhere.
     if !is_allowed_all {
         let error = lacking.unwrap_err();
         assert!(matches!(error, Error::ReadOnly { .. }), "{error}");

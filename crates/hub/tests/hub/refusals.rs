@@ -158,7 +158,7 @@ fn what_is_no_hub_is_said_to_be_none() {
 #[test]
 fn a_hub_that_is_not_there_could_not_be_reached() {
     let world = World::new();
-    // At port 1 nobody listens; one that was free a moment ago may be another test's by now.
+    // Nothing listens at port 1. A port that was free a moment ago may be another test's by now.
     let hub = world.hub_with(|settings| settings.endpoint = "http://127.0.0.1:1".to_owned());
     let error = listing(&hub, &Revision::main()).unwrap_err();
     assert_eq!(error.to_string(), "cannot reach 127.0.0.1:1");

@@ -10,7 +10,7 @@ use crate::world::{World, listing, model, pull, wait, weights};
 
 const SIZE: usize = 300_000;
 
-/// Where the downloads from storage began.
+/// The offsets at which the downloads from storage began.
 fn starts(requests: &[Request]) -> Vec<usize> {
     requests
         .iter()
@@ -110,7 +110,7 @@ fn headway_counts_as_no_failure() {
     assert_eq!(starts(&requests).len(), 7);
 }
 
-/// The hub is gone from the first wait on, and back at the fourth.
+/// The Hub is unreachable from the first wait on, and back at the fourth.
 #[test]
 fn a_network_that_is_away_for_a_while_ends_no_download() {
     let world = World::with_model(SIZE);
@@ -250,7 +250,7 @@ fn a_small_file_that_changed_behind_its_etag_is_sent_whole() {
         fs::read(snapshot.path("vocab.json")).unwrap(),
         weights(5000)
     );
-    // Cut off, then taken from the beginning and not put behind what was there: nothing is asked a third time.
+    // Cut off, then downloaded from the beginning and not appended: there is no third request.
     let requests = world.double.take_requests();
     let starts: Vec<usize> = requests
         .iter()
@@ -344,8 +344,8 @@ fn too_long_a_wait_is_an_error_that_says_so() {
     );
 }
 
-/// On a busy machine the limit is reached elsewhere, too. Every attempt begins where the last one ended, and only one
-/// that begins at the place of the stall gets past it.
+/// On a busy machine, the timeout expires at other places too. Every attempt resumes where the last one
+/// ended. Only an attempt that begins at the stall gets past it.
 #[test]
 fn a_stalled_body_goes_on_after_the_limit() {
     let world = World::with_model(SIZE);
@@ -377,7 +377,7 @@ fn a_silent_server_is_left_after_the_limit() {
         error.to_string().ends_with("sent nothing for 0.1 s"),
         "{error}"
     );
-    // One attempt more than waits for the next.
+    // One attempt more than there are waits.
     let waits = told.iter().filter(|line| line.contains("NextAttempt"));
     assert_eq!(waits.count(), 3, "{told:?}");
 }

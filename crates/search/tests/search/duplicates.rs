@@ -1,4 +1,4 @@
-//! Pictures that are there several times.
+//! Duplicate pictures.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
@@ -31,7 +31,7 @@ fn name(location: &str) -> &str {
     location.rsplit('/').next().unwrap()
 }
 
-/// The names of a group, that of the picture to keep first.
+/// The names of a group, beginning with the picture to keep.
 fn names(group: &DuplicateGroup) -> Vec<&str> {
     let others = group.duplicates.iter().map(|other| &other.file.location);
     [&group.keep.location]
@@ -61,7 +61,7 @@ fn larger(picture: &Picture) -> Picture {
     picture.resample(size, all, Resampling::Bicubic)
 }
 
-/// Makes a file older by so many hours.
+/// Makes a file older by this many hours.
 fn age(world: &World, name: &str, hours: u64) {
     let file = fs::File::options()
         .write(true)
@@ -219,13 +219,13 @@ fn files_that_are_gone_or_have_changed_are_left_out() -> TestResult {
     }
     add(&world, &["a.png", "b.png", "c.png"]);
     assert_eq!(duplicates(&world, 1.0).duplicates, 3);
-    // Two that would have been kept: one is gone, in the place of the other there is something else.
+    // Two candidates to keep: one file is gone, the other was replaced by something else.
     fs::remove_file(world.path("a.png"))?;
     fs::write(world.path("b.png"), stripes(9).to_png())?;
     let found = duplicates(&world, 1.0);
     assert_eq!((found.left_out, found.duplicates), (2, 1));
     assert_eq!(names(&found.groups[0]), ["c.png", "0.png"]);
-    // Marked as missing, it does not even count.
+    // Marked as missing, it isn't counted.
     let options = AddOptions {
         folders: vec![world.directory.path().to_str().unwrap().to_owned()],
         ..AddOptions::default()
@@ -272,7 +272,7 @@ fn a_threshold_out_of_range_is_refused() {
     }
 }
 
-/// Only the first frame was compared; who deletes the file loses the others.
+/// Only the first frame was compared; deleting the file would lose the others.
 #[test]
 fn what_holds_more_than_a_picture_is_a_duplicate_of_copies_alone() -> TestResult {
     let world = World::new();
@@ -310,7 +310,7 @@ fn what_holds_more_than_a_picture_is_a_duplicate_of_copies_alone() -> TestResult
     Ok(())
 }
 
-/// The names of the hits, each with those that are folded into it.
+/// The names of the hits, each with the names folded into it.
 fn folded(found: &Hits) -> Vec<Vec<&str>> {
     let hits = found.hits.iter();
     hits.map(|hit| {
@@ -347,7 +347,7 @@ fn near_duplicates_are_one_hit() {
         ],
         [2; 4]
     );
-    // The best of each stands for the others, and parts are the whole.
+    // The best of each group stands for the others, and pages together equal the whole.
     let first: Vec<&str> = shown.iter().map(|it| it[0]).collect();
     let ranks = first
         .iter()
@@ -366,7 +366,7 @@ fn near_duplicates_are_one_hit() {
         together.extend(part.hits);
     }
     assert_eq!(together, whole.hits);
-    // Of copies, one whose file is there is shown.
+    // Of several copies, one with an existing file is shown.
     fs::remove_file(world.path("4.png")).unwrap();
     let found = world.search(&words, &options);
     assert!(folded(&found).contains(&vec!["copy.png"]));

@@ -1,4 +1,4 @@
-//! Servers that answer carelessly, as browsers and curl put up with.
+//! Careless responses that browsers and curl accept.
 
 use std::io::Write;
 use std::sync::Mutex;
@@ -190,7 +190,7 @@ fn malformed_headers_are_skipped_or_understood() {
     let refused = [
         ("too many", endless.as_bytes()),
         ("a NUL", b"x: a\0b\r\n"),
-        // curl reads it; hyper has no switch for it.
+        // curl accepts it; hyper has no option for it.
         ("CR CR LF", b"x: a\r\r\n"),
         (
             "other lengths",
@@ -213,7 +213,7 @@ fn headers_in_a_careless_form_count() {
         let error = answered(with_headers(headers)).unwrap_err();
         assert!(matches!(error, FetchError::OptedOut { .. }), "{error}");
     }
-    // The length is known: the rest is not waited for.
+    // The length is known, so the client doesn't wait for the rest.
     let length = format!("content-length : {}\r\n", PICTURE.len());
     let RawAnswer::Bytes(bytes) = with_headers(length.as_bytes()) else {
         unreachable!()
@@ -263,7 +263,7 @@ fn bodies_end_as_http_lets_them() {
     ] {
         arrives(&lengths, with_headers(lengths.as_bytes()));
     }
-    // What comes behind the length is not read.
+    // Bytes after the length aren't read.
     let short = format!("content-length: {}\r\n", length - 1);
     let bytes = answered(with_headers(short.as_bytes())).unwrap();
     assert_eq!(bytes, PICTURE[..length - 1]);
@@ -388,7 +388,7 @@ fn a_redirect_to_itself_gets_its_cookie_back() {
     for _ in 0..2 {
         let got = fetched(&server.url("/a.png"), &options());
         assert_eq!(got.unwrap(), PICTURE);
-        // The next fetch knows nothing of the cookies.
+        // The next fetch starts without cookies.
         let got = std::mem::take(&mut *heads.lock().unwrap());
         assert_eq!(got, ["", "seen=1", "seen=1; more=\"2\""]);
     }
