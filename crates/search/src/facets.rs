@@ -119,7 +119,8 @@ impl Collection<'_> {
     /// Counts the pictures for each value. Reads all records once.
     ///
     /// # Errors
-    /// [`Error::Catalogue`], [`Error::DamagedRecord`] and [`Error::Index`].
+    /// [`Error::Catalogue`](crate::Error::Catalogue), [`Error::DamagedRecord`](crate::Error::DamagedRecord) and
+    /// [`Error::Index`](crate::Error::Index).
     pub fn facets(&self, options: &FacetOptions) -> Result<Facets> {
         let conditions = self.conditions(options)?;
         let (mut counting, mut after) = (Counting::default(), String::new());

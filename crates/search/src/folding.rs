@@ -156,7 +156,7 @@ impl Collection<'_> {
                     vector,
                     looks,
                     look: OnceLock::new(),
-                })
+                });
             }
         }
         let mut vectors = Vectors::zero(found.len(), self.model().dimension);

@@ -276,17 +276,4 @@ mod tests {
         let members = group(&Vectors::zero(3, 4), 0.01, |_, _| Relation::Same, |_, _| {});
         assert_eq!(members, [None; 3]);
     }
-
-    /// `cargo test --release -p search -- --ignored --nocapture seconds`
-    #[test]
-    #[ignore = "takes minutes, and is to be looked at"]
-    fn seconds_of_many_vectors() {
-        for (count, dimension) in [(20_000, 256), (100_000, 256), (100_000, 512)] {
-            let vectors = clusters(count, dimension, count / 2, 0.2);
-            let start = std::time::Instant::now();
-            let members = group(&vectors, 0.95, |_, _| Relation::Unknown, |_, _| {});
-            let (seconds, taken) = (start.elapsed(), members.iter().flatten().count());
-            println!("{count} x {dimension}: {seconds:.1?}, {taken} members");
-        }
-    }
 }

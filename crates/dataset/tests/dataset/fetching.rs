@@ -80,7 +80,7 @@ fn what_the_server_calls_a_picture_does_not_count() {
     for page in ["<!DOCTYPE html><p>not here", "\n <HTML>"] {
         let error = fails(
             RawAnswer::http("200 OK", kind, page.as_bytes()),
-            "is a page",
+            "is a web page",
         );
         assert!(matches!(error, FetchError::Page { .. }));
     }
@@ -89,7 +89,7 @@ fn what_the_server_calls_a_picture_does_not_count() {
         &["Content-Type: text/HTML; charset=utf-8"],
         b"hello",
     );
-    fails(page, "is a page");
+    fails(page, "is a web page");
     fails(
         RawAnswer::http("200 OK", kind, b"hello"),
         "is not a picture",

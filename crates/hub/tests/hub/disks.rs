@@ -57,7 +57,7 @@ fn a_disk_that_gets_full_says_what_is_needed() {
         ),
         "{error:?}"
     );
-    assert!(error.to_string().contains("300.0 kB are needed"), "{error}");
+    assert!(error.to_string().contains("300.0 kB needed"), "{error}");
 
     fs::remove_file(part).unwrap();
     world.pull().unwrap();

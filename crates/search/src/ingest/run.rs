@@ -15,15 +15,15 @@ use crate::error::{Error, Result};
 use crate::record::{NewRecord, Record};
 
 const TABLES: &str = "
-    -- The locations that were seen. `id` is what the source wants to call the picture, unless it cannot be so.
+    -- The seen locations. `id` is the id that the source claims, unless it was refused.
     CREATE TABLE places (place TEXT PRIMARY KEY, id TEXT) WITHOUT ROWID;
-    -- The ids that sources gave, and the first location that each was given to.
+    -- The ids that sources gave, each with the first location.
     CREATE TABLE claims (id TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
-    -- The ids of the pictures that this run changes, and their locations.
+    -- The ids and locations of the pictures that this run changes.
     CREATE TABLE given (id TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
-    -- The records that lost their id to another picture before it was their turn.
+    -- The records that lost their id to another picture before the run saw them.
     CREATE TABLE displaced (place TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
-    -- The records that were put aside, and the location of the picture that has the id that each claims.
+    -- The deferred records, each with the location of the picture whose id it claims.
     CREATE TABLE deferred (
         number  INTEGER PRIMARY KEY,
         place   TEXT NOT NULL UNIQUE,

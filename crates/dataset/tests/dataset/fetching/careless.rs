@@ -153,7 +153,7 @@ fn what_cannot_be_unpacked_says_why() {
         ("gzip", gzip(page)),
         ("deflate", deflate(page)),
     ] {
-        fails(encoded(encoding, &body), "is a page");
+        fails(encoded(encoding, &body), "is a web page");
     }
     fails(encoded("gzip", b""), "is empty");
     fails(encoded("gzip", &gzip(b"")), "is empty");
@@ -340,7 +340,7 @@ fn statuses_that_redirect_are_followed_and_others_are_not() {
     }
     fails(RawAnswer::http("300 Multiple Choices", &[], b""), "300");
     let refresh = RawAnswer::http("200 OK", &["refresh: 0; url=/b.png"], b"<html>wait");
-    fails(refresh, "is a page");
+    fails(refresh, "is a web page");
 }
 
 #[test]
