@@ -26,7 +26,7 @@ impl Default for CellType {
 
 impl CellType {
     /// Includes a cell that isn't empty.
-    pub(crate) fn see(&mut self, text: &str) {
+    pub(crate) fn include(&mut self, text: &str) {
         self.number &= number(text).is_some();
         self.boolean &= boolean(text).is_some();
     }

@@ -290,7 +290,7 @@ impl Fetcher {
         let limit = self.options.bytes;
         let Body { bytes, share } = packed;
         let share = match share.filter(|_| declared.packing().is_some()) {
-            // The share matches the compressed length or nothing. It's returned before reserving a new one.
+            // The old share, if any, is for the compressed length. It's returned before a new one is reserved.
             None => self.share(UNTOLD).await,
             share => share,
         };

@@ -39,7 +39,7 @@ impl Answer {
     }
 
     /// Injects the errors that apply before anything is sent.
-    pub(crate) fn spoilt(mut self, trouble: Option<&Trouble>) -> Self {
+    pub(crate) fn with_trouble(mut self, trouble: Option<&Trouble>) -> Self {
         match trouble {
             Some(Trouble::Status(status, headers)) => {
                 let empty = Self::new(*status);

@@ -156,7 +156,7 @@ fn converse(stream: &TcpStream, server: Server, shared: &Shared) {
         } else {
             Answer::new(401).header("www-authenticate", "Basic realm=\"mirror\"")
         };
-        let answer = answer.spoilt(trouble);
+        let answer = answer.with_trouble(trouble);
         let without_body = request.method == "HEAD";
         match answer.send(stream, without_body, trouble, &shared.stopped) {
             Ok(true) => {}

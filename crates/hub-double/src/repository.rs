@@ -32,7 +32,7 @@ pub(crate) struct StoredFile {
     /// Whether the file is large, so that the storage sends it.
     pub(crate) is_large: bool,
     /// The size in the listing.
-    pub(crate) said_size: usize,
+    pub(crate) listed_size: usize,
 }
 
 impl Repository {
@@ -71,11 +71,11 @@ impl Repository {
     }
 
     fn with(mut self, name: &str, bytes: Vec<u8>, is_large: bool) -> Self {
-        let said_size = bytes.len();
+        let listed_size = bytes.len();
         let file = StoredFile {
             bytes,
             is_large,
-            said_size,
+            listed_size,
         };
         self.files.insert(name.to_owned(), file);
         self
@@ -83,9 +83,9 @@ impl Repository {
 
     /// Sets a file's size in the listing, whatever its real size.
     #[must_use]
-    pub fn said_to_have(mut self, name: &str, size: usize) -> Self {
+    pub fn with_listed_size(mut self, name: &str, size: usize) -> Self {
         if let Some(file) = self.files.get_mut(name) {
-            file.said_size = size;
+            file.listed_size = size;
         }
         self
     }
@@ -133,11 +133,11 @@ impl Repository {
                 .iter()
                 .any(|ending| name.ends_with(ending));
             let is_large = is_weights || bytes.len() > 1_000_000;
-            let said_size = bytes.len();
+            let listed_size = bytes.len();
             let file = StoredFile {
                 bytes,
                 is_large,
-                said_size,
+                listed_size,
             };
             self.files.insert(name, file);
         }
@@ -163,7 +163,7 @@ impl Repository {
             .iter()
             .map(|(name, file)| {
                 let mut sibling = json!({
-                    "rfilename": name, "size": file.said_size, "blobId": file.git_hash(),
+                    "rfilename": name, "size": file.listed_size, "blobId": file.git_hash(),
                 });
                 if let Some(lfs) = file.lfs("sha256") {
                     sibling["lfs"] = lfs;
@@ -185,7 +185,7 @@ impl Repository {
             .iter()
             .map(|(name, file)| {
                 let mut entry = json!({
-                    "type": "file", "path": name, "size": file.said_size, "oid": file.git_hash(),
+                    "type": "file", "path": name, "size": file.listed_size, "oid": file.git_hash(),
                 });
                 if let Some(lfs) = file.lfs("oid") {
                     entry["lfs"] = lfs;
@@ -216,7 +216,7 @@ impl StoredFile {
 
     fn lfs(&self, hash: &str) -> Option<Value> {
         self.is_large
-            .then(|| json!({ hash: self.etag(), "size": self.said_size, "pointerSize": 134 }))
+            .then(|| json!({ hash: self.etag(), "size": self.listed_size, "pointerSize": 134 }))
     }
 }
 

@@ -111,7 +111,7 @@ impl Shelf {
                 .header("location", address)
                 .header("x-repo-commit", commit)
                 .header("x-linked-etag", format!("\"{etag}\""))
-                .header("x-linked-size", file.said_size.to_string())
+                .header("x-linked-size", file.listed_size.to_string())
                 .body("Found. Redirecting elsewhere");
         }
         // The name as sent, percent-encoded.

@@ -44,7 +44,7 @@ impl Client {
         let http = builder.build().map_err(|source| Error::Client {
             source: source.without_url(),
         })?;
-        // Only one fits into the header. Python's client prefers the URL's name and password too.
+        // `Authorization` has room for one. Like Python's client, prefers the URL's name and password.
         let has_password = !endpoint.username().is_empty() || endpoint.password().is_some();
         Ok(Self {
             http,

@@ -114,12 +114,12 @@ pub enum Error {
     #[error("the hub rejected the token")]
     BadToken,
     /// The Hub denied access for another reason.
-    #[error("the hub denied access to {repository}: {said}")]
+    #[error("the hub denied access to {repository}: {message}")]
     Forbidden {
         /// The repository.
         repository: Repository,
         /// The Hub's message.
-        said: String,
+        message: String,
     },
     /// The Hub's rate limit was exceeded.
     #[error("the hub's rate limit was exceeded{}", after(wait.as_ref()))]

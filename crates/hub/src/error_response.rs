@@ -69,14 +69,14 @@ fn refused(response: &Response, subject: &Subject<'_>, client: &Client) -> Error
     let repository = subject.repository.clone();
     let revision = subject.revision.to_owned();
     let with_token = client.has_token();
-    let said = header("x-error-message").unwrap_or_default();
+    let message = header("x-error-message").unwrap_or_default();
     // The storage knows nothing about repositories, so a status has less meaning there.
     let is_the_hub = client.is_endpoint(response.url());
     match (
         header("x-error-code").as_deref(),
         response.status().as_u16(),
     ) {
-        (_, 401) if said == BAD_TOKEN => Error::BadToken,
+        (_, 401) if message == BAD_TOKEN => Error::BadToken,
         (Some("GatedRepo"), _) => Error::Gated {
             page: client.page(&repository),
             repository,
@@ -101,7 +101,10 @@ fn refused(response: &Response, subject: &Subject<'_>, client: &Client) -> Error
             repository,
             with_token,
         },
-        (_, 403) if !said.is_empty() => Error::Forbidden { repository, said },
+        (_, 403) if !message.is_empty() => Error::Forbidden {
+            repository,
+            message,
+        },
         _ => status_of(response),
     }
 }

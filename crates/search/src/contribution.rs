@@ -44,23 +44,23 @@ pub(crate) struct Remains {
 }
 
 impl Remains {
-    /// What remains when `said` is all that its sources say now. Values whose names they still give aren't
+    /// What remains when `given` is all that its sources say now. Values whose names they still give aren't
     /// removed.
     pub(crate) fn of(
         captions: &[String],
         metadata: &Metadata,
         known: &[Contribution],
-        said: &[Contribution],
+        given: &[Contribution],
     ) -> Remains {
-        let speaks = |old: &Contribution| said.iter().any(|new| new.source == old.source);
-        let gives = |name: &String| said.iter().any(|new| new.metadata.contains(name));
+        let speaks = |old: &Contribution| given.iter().any(|new| new.source == old.source);
+        let gives = |name: &String| given.iter().any(|new| new.metadata.contains(name));
         let (taken, kept): (Vec<_>, Vec<_>) = known.iter().partition(|old| speaks(old));
         let has_lost = taken.iter().any(|it| it.captions) && !kept.iter().any(|it| it.captions);
         let lost: BTreeSet<&String> = taken.iter().flat_map(|it| &it.metadata).collect();
         let mut metadata = metadata.clone();
         metadata.retain(|name, _| !lost.contains(name) || gives(name));
-        let has_id = said.iter().any(|new| new.id);
-        let has_captions = said.iter().any(|new| new.captions);
+        let has_id = given.iter().any(|new| new.id);
+        let has_captions = given.iter().any(|new| new.captions);
         let kept = kept.into_iter().map(|old| Contribution {
             source: old.source.clone(),
             id: old.id && !has_id,
@@ -72,7 +72,7 @@ impl Remains {
                 .cloned()
                 .collect(),
         });
-        let mut contributions: Vec<Contribution> = kept.chain(said.iter().cloned()).collect();
+        let mut contributions: Vec<Contribution> = kept.chain(given.iter().cloned()).collect();
         contributions.retain(|it| !it.is_empty());
         contributions.sort_by(|one, other| one.source.cmp(&other.source));
         Remains {
@@ -182,8 +182,8 @@ mod tests {
         ];
         let all = metadata(json!({"price": 3, "colour": "red", "year": 1999, "old": 1}));
         let captions = ["a wren".to_owned()];
-        let said = [contribution("/a", &["price"])];
-        let remains = Remains::of(&captions, &all, &known, &said);
+        let given = [contribution("/a", &["price"])];
+        let remains = Remains::of(&captions, &all, &known, &given);
         let left = metadata(json!({"price": 3, "year": 1999, "old": 1}));
         assert_eq!(remains.metadata, left);
         assert_eq!(remains.captions, captions);
@@ -193,10 +193,10 @@ mod tests {
         ];
         assert_eq!(remains.contributions, expected);
         // A name belongs to the last source that gave it.
-        let said = [contribution("/a", &["year"])];
-        let remains = Remains::of(&captions, &all, &known, &said);
+        let given = [contribution("/a", &["year"])];
+        let remains = Remains::of(&captions, &all, &known, &given);
         assert_eq!(remains.metadata, metadata(json!({"year": 1999, "old": 1})));
-        assert_eq!(remains.contributions, said);
+        assert_eq!(remains.contributions, given);
     }
 
     #[test]
@@ -206,9 +206,9 @@ mod tests {
             ..contribution(source, &[])
         };
         let captions = ["a wren".to_owned()];
-        let said = [contribution("/a", &[])];
+        let given = [contribution("/a", &[])];
         let left = |known: &[Contribution]| {
-            Remains::of(&captions, &Metadata::new(), known, &said).captions
+            Remains::of(&captions, &Metadata::new(), known, &given).captions
         };
         assert!(left(&[of("/a")]).is_empty());
         assert_eq!(left(&[of("/a"), of("/b")]), captions);

@@ -131,7 +131,7 @@ impl Collection<'_> {
             };
             after.clone_from(&last.id);
             for record in records.iter().filter(|record| !record.missing) {
-                counting.see(record, &self.counted_in(record, &conditions));
+                counting.count(record, &self.counted_in(record, &conditions));
             }
         }
     }
@@ -212,24 +212,24 @@ impl CountedIn<'_> {
 }
 
 impl Counting {
-    fn see(&mut self, record: &Record, counted_in: &CountedIn<'_>) {
+    fn count(&mut self, record: &Record, counted_in: &CountedIn<'_>) {
         if counted_in.has(&Facet::Folders) {
-            self.see_folders(&metadata::relative(record));
+            self.count_folders(&metadata::relative(record));
         }
         // A value of the source takes precedence over one of the file.
         let own = record.facts.iter();
         let own = own.filter(|(name, _)| !record.metadata.contains_key(*name));
-        let said = own.chain(&record.metadata);
+        let entries = own.chain(&record.metadata);
         if counted_in.has(&Facet::Dates) {
-            let taken = said.clone().find(|(name, _)| *name == keys::TAKEN);
-            self.see_date(taken.and_then(|(_, value)| value.as_str()));
+            let taken = entries.clone().find(|(name, _)| *name == keys::TAKEN);
+            self.count_date(taken.and_then(|(_, value)| value.as_str()));
         }
-        for (name, value) in said.filter(|(name, _)| counted_in.has_column(name)) {
-            self.see_value(name, value);
+        for (name, value) in entries.filter(|(name, _)| counted_in.has_column(name)) {
+            self.count_value(name, value);
         }
     }
 
-    fn see_folders(&mut self, image: &str) {
+    fn count_folders(&mut self, image: &str) {
         if !image.contains("://") {
             for (end, _) in image.rmatch_indices('/') {
                 *self.folders.entry(image[..end].to_owned()).or_default() += 1;
@@ -237,7 +237,7 @@ impl Counting {
         }
     }
 
-    fn see_date(&mut self, taken: Option<&str>) {
+    fn count_date(&mut self, taken: Option<&str>) {
         match taken {
             Some(taken) => {
                 let year = taken.chars().take(4).collect();
@@ -247,14 +247,14 @@ impl Counting {
         }
     }
 
-    fn see_value(&mut self, name: &str, value: &Value) {
+    fn count_value(&mut self, name: &str, value: &Value) {
         if LEFT_OUT.contains(&name) {
             return;
         }
         let values = self.columns.entry(name.to_owned()).or_default();
         match value {
-            Value::Array(all) => all.iter().for_each(|value| values.see(value)),
-            value => values.see(value),
+            Value::Array(all) => all.iter().for_each(|value| values.count(value)),
+            value => values.count(value),
         }
     }
 
@@ -279,7 +279,7 @@ impl Counting {
 }
 
 impl Values {
-    fn see(&mut self, value: &Value) {
+    fn count(&mut self, value: &Value) {
         // As JSON, which distinguishes a number from its digits.
         let value = value.to_string();
         if self.counts.len() >= MOST_VALUES && !self.counts.contains_key(&value) {

@@ -101,13 +101,13 @@ impl Keywords {
     /// [`Error::NoKeywords`] if one of the texts contains no word.
     pub fn without(text: &str, unwanted: &[&str]) -> Result<Keywords> {
         let mut expression = all_of(text)?;
-        let mut said = text.trim().to_owned();
+        let mut full_text = text.trim().to_owned();
         for unwanted in unwanted {
             expression = format!("({expression}) NOT ({})", all_of(unwanted)?);
-            said = format!("{said} - {}", unwanted.trim());
+            full_text = format!("{full_text} - {}", unwanted.trim());
         }
         Ok(Keywords {
-            text: said,
+            text: full_text,
             expression,
         })
     }

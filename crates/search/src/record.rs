@@ -130,10 +130,10 @@ impl Record {
     /// Merges a new record with the stored one. Replaces everything the new record's sources said before, and
     /// keeps what other sources said.
     pub(crate) fn of(new: NewRecord, content: Content, old: Option<&Record>) -> Record {
-        let said = new.contributions();
+        let given = new.contributions();
         let mut remains = match old {
-            Some(old) => Remains::of(&old.captions, &old.metadata, &old.contributions, &said),
-            None => Remains::of(&[], &Metadata::new(), &[], &said),
+            Some(old) => Remains::of(&old.captions, &old.metadata, &old.contributions, &given),
+            None => Remains::of(&[], &Metadata::new(), &[], &given),
         };
         remains.metadata.extend(new.metadata);
         let known_id = || old.map(|old| old.id.clone());
@@ -164,17 +164,17 @@ impl Record {
 
     /// Whether one of the sources of `new` named this picture first.
     pub(crate) fn is_first_of(&self, new: &NewRecord) -> bool {
-        let said = new.contributions();
+        let given = new.contributions();
         let first = self.source.as_ref();
-        first.is_some_and(|first| said.iter().any(|it| it.source == *first))
+        first.is_some_and(|first| given.iter().any(|it| it.source == *first))
     }
 
     /// Whether one of the sources of `new` gave this picture its id.
     pub(crate) fn has_id_of(&self, new: &NewRecord) -> bool {
         let giver = self.contributions.iter().find(|it| it.id);
         let giver = giver.map(|it| &it.source).or(self.source.as_ref());
-        let said = new.contributions();
-        giver.is_some_and(|giver| said.iter().any(|it| it.source == *giver))
+        let given = new.contributions();
+        giver.is_some_and(|giver| given.iter().any(|it| it.source == *giver))
     }
 
     /// Whether its vectors and metadata equal those of `other`.

@@ -41,7 +41,7 @@ impl Dialect {
         };
         let quoting = match delimiter {
             NONE => Quoting::Off,
-            // As the text of tabs is passed on.
+            // `TabText` converts the quotation marks to this.
             b'\t' => Quoting::Doubled,
             _ => Quoting::of(text.start(), delimiter, ending),
         };

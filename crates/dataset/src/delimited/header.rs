@@ -84,7 +84,7 @@ impl Header {
             if self.roles.has(index) {
                 row.set(&self.roles, index, text.into());
             } else if !text.is_empty() && !name.is_empty() {
-                self.types[index].see(text);
+                self.types[index].include(text);
                 row.metadata.insert(name.clone(), text.into());
             }
         }

@@ -19,7 +19,7 @@ fn what_will_not_fit_is_refused_before_it_is_fetched() {
     world.double.add(
         hub_double::Repository::model(ID)
             .large_file("model.safetensors", "small")
-            .said_to_have("model.safetensors", huge),
+            .with_listed_size("model.safetensors", huge),
     );
     let (pulled, requests, _) = world.pull_weights();
     let error = pulled.unwrap_err();

@@ -113,7 +113,7 @@ impl<'a> Shortlist<'a> {
     }
 
     /// Takes over the threshold of other threads.
-    fn listen(&mut self) {
+    fn update_threshold(&mut self) {
         self.threshold = self.threshold.max(self.shared.get());
     }
 
@@ -183,17 +183,17 @@ pub(super) fn count_scoring(
         let scan = Scan::of(part, &estimator, condition);
         scan.over_chunks(
             &busy,
-            Reaching::default,
-            |reaching, chunk| scan.count_words(reaching, chunk, least),
-            Reaching::joined,
+            ScoreCount::default,
+            |counted, chunk| scan.count_words(counted, chunk, least),
+            ScoreCount::joined,
         )
     });
-    let reaching = counts.fold(Reaching::default(), Reaching::joined);
+    let counted = counts.fold(ScoreCount::default(), ScoreCount::joined);
     drop(busy);
     let scorer = Scorer::new(metric, query);
     let mut values = vec![0.0; query.len()];
-    let mut count = reaching.surely;
-    for slot in reaching.perhaps {
+    let mut count = counted.surely;
+    for slot in counted.perhaps {
         tables::read_values(connection, slot, &mut values)?;
         count += usize::from(goodness(metric, scorer.score(&values)) >= least);
     }
@@ -202,13 +202,13 @@ pub(super) fn count_scoring(
 
 /// The number of vectors that reach a score.
 #[derive(Debug, Default)]
-struct Reaching {
+struct ScoreCount {
     surely: usize,
     /// The vectors whose bounds don't decide.
     perhaps: Vec<i64>,
 }
 
-impl Reaching {
+impl ScoreCount {
     fn joined(mut self, other: Self) -> Self {
         self.surely += other.surely;
         self.perhaps.extend(other.perhaps);
@@ -341,7 +341,7 @@ impl<'s> Scan<'s> {
 
     /// Offers the wanted vectors of a chunk to `shortlist`.
     fn words<'a>(&self, mut shortlist: Shortlist<'a>, chunk: usize) -> Shortlist<'a> {
-        shortlist.listen();
+        shortlist.update_threshold();
         for survivor in self.survivors(chunk, shortlist.threshold) {
             self.offer(&mut shortlist, survivor);
         }
@@ -349,15 +349,15 @@ impl<'s> Scan<'s> {
     }
 
     /// Counts the wanted vectors of a chunk that score at least `least`.
-    fn count_words(&self, mut reaching: Reaching, chunk: usize, least: f32) -> Reaching {
+    fn count_words(&self, mut counted: ScoreCount, chunk: usize, least: f32) -> ScoreCount {
         for survivor in self.survivors(chunk, least) {
             match self.bounds(survivor, least) {
-                Some(bounds) if bounds.low >= least => reaching.surely += 1,
-                Some(_) => reaching.perhaps.push(self.segment.slots()[survivor.0]),
+                Some(bounds) if bounds.low >= least => counted.surely += 1,
+                Some(_) => counted.perhaps.push(self.segment.slots()[survivor.0]),
                 None => {}
             }
         }
-        reaching
+        counted
     }
 
     /// The wanted vectors of a chunk that may score `threshold`, judging by their high halves.
@@ -400,7 +400,7 @@ impl<'s> Scan<'s> {
                 if high < threshold || !is_wanted(ordinal) {
                     continue;
                 }
-                self.survive(&mut survivors, ordinal, product, threshold);
+                self.keep_unless_excluded(&mut survivors, ordinal, product, threshold);
             }
         }
         survivors
@@ -421,14 +421,20 @@ impl<'s> Scan<'s> {
             }
             let mut product = [0];
             self.estimator.products(row(ordinal), &mut product);
-            self.survive(&mut survivors, ordinal, product[0], threshold);
+            self.keep_unless_excluded(&mut survivors, ordinal, product[0], threshold);
         }
         survivors
     }
 
     /// Adds a vector to `survivors` unless its high halves exclude it.
     #[inline]
-    fn survive(&self, survivors: &mut Vec<Survivor>, ordinal: usize, product: i32, threshold: f32) {
+    fn keep_unless_excluded(
+        &self,
+        survivors: &mut Vec<Survivor>,
+        ordinal: usize,
+        product: i32,
+        threshold: f32,
+    ) {
         let (factor, length) = (&self.coarse[ordinal], self.length(ordinal));
         let bounds = self.estimator.first_bounds(product, factor, length);
         if !bounds.are_below(threshold) {

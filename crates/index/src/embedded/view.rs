@@ -54,7 +54,7 @@ impl Part {
     }
 
     /// Marks the vector in `slot` as removed. Returns whether it was live here.
-    fn bury(&mut self, slot: i64) -> bool {
+    fn remove(&mut self, slot: i64) -> bool {
         let Ok(ordinal) = self.segment.slots().binary_search(&slot) else {
             return false;
         };
@@ -165,7 +165,7 @@ impl View {
         } = self.subject;
         for slot in tables::removals(connection, namespace, revision)? {
             // A missing one was added and removed since.
-            let _ = self.parts.iter_mut().any(|part| part.bury(slot));
+            let _ = self.parts.iter_mut().any(|part| part.remove(slot));
         }
         Ok(())
     }

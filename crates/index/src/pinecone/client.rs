@@ -237,16 +237,16 @@ async fn refused(request: &Request, response: Response) -> Failure {
 /// The message of an error response, in the form of the control plane or data plane, or as plain text.
 fn message_of(text: &str) -> String {
     let json: Value = serde_json::from_str(text).unwrap_or_default();
-    let said = [&json["error"]["message"], &json["message"], &json["error"]]
+    let message = [&json["error"]["message"], &json["message"], &json["error"]]
         .into_iter()
         .find_map(Value::as_str)
         .unwrap_or(text);
-    let said: Vec<&str> = said.split_whitespace().collect();
-    let said = said.join(" ");
-    if said.is_empty() {
+    let words: Vec<&str> = message.split_whitespace().collect();
+    let message = words.join(" ");
+    if message.is_empty() {
         "no reason given".to_owned()
     } else {
-        said.chars().take(MESSAGE_LIMIT).collect()
+        message.chars().take(MESSAGE_LIMIT).collect()
     }
 }
 
