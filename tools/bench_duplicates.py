@@ -38,7 +38,7 @@ class Store:
         self.run("collection", "export", name, "--to", vectors)
         lines = [json.loads(line) for line in vectors.read_text().splitlines()]
         values = {pathlib.Path(it["metadata"]["image"]).stem: it["values"] for it in lines}
-        names = lambda group: [group["keep"], *group["superfluous"]]
+        names = lambda group: [group["keep"], *group["duplicates"]]
         return [[pathlib.Path(it.get("path") or it["url"]).stem for it in names(group)] for group in groups], values
 
 

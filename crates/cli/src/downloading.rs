@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use clap::Args;
-use dataset::{DownloadOptions, FetchOptions, Keeping, Progress, Reach, Reason, Resizing};
+use dataset::{
+    AllowedAddresses, DownloadOptions, FetchOptions, Keeping, Progress, Reason, Resizing,
+};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
 use crate::environment;
@@ -104,7 +106,7 @@ impl DownloadArguments {
                 connect: self.connect_timeout,
                 stall: self.stall_timeout,
                 whole: self.timeout,
-                reach: self.reach(),
+                allowed_addresses: self.allowed_addresses(),
                 ignore_opt_out: self.ignore_opt_out,
                 ..usual.fetch
             },
@@ -127,11 +129,11 @@ impl DownloadArguments {
         self.retry_failed
     }
 
-    fn reach(&self) -> Reach {
+    fn allowed_addresses(&self) -> AllowedAddresses {
         match &self.allow_private {
-            None => Reach::Public,
-            Some(all) if all.is_empty() => Reach::Anywhere,
-            Some(some) => Reach::PublicAnd(some.clone()),
+            None => AllowedAddresses::Public,
+            Some(all) if all.is_empty() => AllowedAddresses::Anywhere,
+            Some(some) => AllowedAddresses::PublicAnd(some.clone()),
         }
     }
 }

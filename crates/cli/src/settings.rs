@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clipseek::{FetchOptions, Settings, StoreSettings};
-use dataset::Reach;
+use dataset::AllowedAddresses;
 
 use crate::environment;
 use crate::error::Error;
@@ -22,7 +22,7 @@ pub(crate) fn settings(store: Option<PathBuf>) -> Result<Settings, Error> {
         // Who names a picture may have it from wherever it is, and is no crawler.
         fetch: FetchOptions {
             client: environment::client_settings(),
-            reach: Reach::Anywhere,
+            allowed_addresses: AllowedAddresses::Anywhere,
             ignore_opt_out: true,
             ..FetchOptions::default()
         },

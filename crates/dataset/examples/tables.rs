@@ -1,9 +1,9 @@
-//! Reads the hostile tables that `tools/corpus/tables.py` makes, in one process.
+//! Reads the hostile tables that `tools/corpus/tables.py` creates, in one process.
 //!
 //!     cargo run --release -p dataset --example tables -- FOLDER
 //!
-//! Fails where an outcome is not as the folder's `cases.tsv` has it, for a table that takes more than
-//! ten seconds, and for memory of more than a gigabyte. A panic ends it.
+//! Fails if an outcome differs from the folder's `cases.tsv`, if a table takes more than ten seconds, or if
+//! the process uses more than a gigabyte of memory. A panic ends it.
 
 use std::{
     collections::BTreeMap,
@@ -61,7 +61,7 @@ fn main() -> Result<ExitCode, Box<dyn StdError>> {
     })
 }
 
-/// What comes of a table, in a few words.
+/// The outcome of a table, in a few words.
 fn outcome(table: &Path) -> String {
     let listing = Source::open(table, SourceOptions::default()).and_then(|source| source.read());
     match listing {
@@ -100,7 +100,7 @@ fn contents(listing: &Listing) -> Result<String, Error> {
     Ok(words.join(", "))
 }
 
-/// The most memory that this process had at once, in bytes, where the system tells.
+/// The peak memory of this process in bytes, if the system reports it.
 fn most_memory() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status

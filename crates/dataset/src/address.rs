@@ -8,14 +8,14 @@ use crate::fetch_error::FetchError;
 use crate::problem::ProblemReason;
 use crate::{data_url, paths};
 
-/// Where a picture is, said as a URL.
+/// The location of a picture, given as a URL.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
-    /// On a server.
+    /// A URL on a server.
     Web(WebAddress),
-    /// On this machine.
+    /// A local file.
     File(PathBuf),
-    /// Within a table: the table, `#`, and the row, as in `/data/birds.parquet#12`.
+    /// A row of a table: the table's path, `#`, and the row, as in `/data/birds.parquet#12`.
     Inside(String),
 }
 
@@ -28,7 +28,7 @@ pub(crate) enum AddressKind {
 }
 
 impl Address {
-    /// The address that `text` is; `None` where it has not the form of one, `SCHEME://…`.
+    /// Parses `text`; `None` if it doesn't have the form `SCHEME://…`.
     ///
     /// # Errors
     /// [`FetchError::Address`] and [`FetchError::Scheme`].
@@ -47,7 +47,7 @@ impl Address {
             }
             "file" => {
                 let path = path_of_file_url(rest);
-                let path = path.ok_or_else(|| malformed("it names no file of this machine"))?;
+                let path = path.ok_or_else(|| malformed("it names no local file"))?;
                 Ok(Some(Address::File(path)))
             }
             _ => Err(FetchError::Scheme {
@@ -56,10 +56,11 @@ impl Address {
         }
     }
 
-    /// Where the path or URL in a row leads, from the table's folder. Nothing is looked for.
+    /// The address of the path or URL in a row, relative to the table's folder. Doesn't check that the file
+    /// exists.
     pub(crate) fn resolve(folder: &Path, written: &str) -> Result<Self, ProblemReason> {
         let text = || written.to_owned();
-        // No file system takes a NUL, and the system's own words for that say little.
+        // No file system allows NUL, and the system's own error for it is unclear.
         if written.contains('\0') {
             return Err(ProblemReason::NoSuchFile { path: text() });
         }
@@ -74,12 +75,12 @@ impl Address {
         }
     }
 
-    /// That of the picture in a row of a table.
+    /// The address of the picture in a row of a table.
     pub(crate) fn inside(table: &Path, line: u64) -> Address {
         Address::Inside(format!("{}#{line}", table.to_string_lossy()))
     }
 
-    /// Which variant it is.
+    /// The variant.
     pub(crate) fn kind(&self) -> AddressKind {
         match self {
             Address::Web(_) => AddressKind::Web,
@@ -97,7 +98,7 @@ impl Address {
         }
     }
 
-    /// The address with this [`kind`](Self::kind) and this [`text`](Self::text).
+    /// The address with this [`kind`](Self::kind) and [`text`](Self::text).
     pub(crate) fn of_kind(kind: AddressKind, text: &str) -> Result<Self, url::ParseError> {
         Ok(match kind {
             AddressKind::Web => Address::Web(WebAddress(Url::parse(text)?)),
@@ -106,7 +107,7 @@ impl Address {
         })
     }
 
-    /// The file, of one on this machine.
+    /// The path of a local file.
     pub fn file(&self) -> Option<&Path> {
         match self {
             Address::File(path) => Some(path),
@@ -114,20 +115,20 @@ impl Address {
         }
     }
 
-    /// Whether `text` begins as an address that can be read, `http://`, `https://` or `file://`.
+    /// Whether `text` begins like a supported URL: `http://`, `https://` or `file://`.
     pub fn is_meant(text: &str) -> bool {
         scheme_and_rest(text)
             .is_some_and(|(scheme, _)| ["http", "https", "file"].contains(&scheme.as_str()))
     }
 
-    /// Whether `text` begins as an address that a row of a table can have, also `//host/…` and `data:…`.
+    /// Whether `text` begins like a URL that a table's row may have, including `//host/…` and `data:…`.
     pub(crate) fn is_meant_in_a_table(text: &str) -> bool {
         Self::is_meant(text) || data_url::is_meant(text) || without_scheme(text).is_some()
     }
 }
 
-/// The https URL that `//host/path` stands for, as pages write it. The host has a dot: `//home/me/a.jpg`
-/// is a path.
+/// The https URL for `//host/path`, as pages write it. The host must contain a dot: `//home/me/a.jpg` is a
+/// path.
 fn without_scheme(text: &str) -> Option<String> {
     let (host, _) = text.strip_prefix("//")?.split_once('/')?;
     let is_host = host.contains('.') && !host.starts_with('.') && !host.contains(' ');
@@ -148,8 +149,8 @@ fn is_file_url(text: &str) -> bool {
     scheme_and_rest(text).is_some_and(|(scheme, _)| scheme == "file")
 }
 
-/// The path of a `file://` URL with its escapes decoded; `rest` is `/path` or `localhost/path`. Files have
-/// no query and no fragment, so `?` and `#` are part of the name.
+/// The path of a `file://` URL, percent-decoded; `rest` is `/path` or `localhost/path`. File URLs have no
+/// query and no fragment here, so `?` and `#` are part of the name.
 fn path_of_file_url(rest: &str) -> Option<PathBuf> {
     let (host, path) = rest.split_at(rest.find('/')?);
     if !host.is_empty() && !host.eq_ignore_ascii_case("localhost") {
@@ -173,11 +174,11 @@ fn path_of_bytes(bytes: Vec<u8>) -> Option<PathBuf> {
 #[cfg(not(unix))]
 fn path_of_bytes(bytes: Vec<u8>) -> Option<PathBuf> {
     let path = String::from_utf8(bytes).ok()?;
-    // `file:///C:/pictures` has a slash that a Windows path has not.
+    // `file:///C:/pictures` has a leading slash that a Windows path lacks.
     Some(path.trim_start_matches('/').into())
 }
 
-/// `text` with escapes such as `%20` decoded. A percent sign that starts no escape stays.
+/// Decodes percent escapes such as `%20`. A percent sign without an escape stays.
 fn percent_decoded(text: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -206,7 +207,7 @@ fn hexadecimal(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
-/// A text that should have been an address, without what stands before its last `@`.
+/// A malformed URL without the part before its last `@`, which may be a password.
 fn without_password(text: &str) -> String {
     match text.split_once("://") {
         Some((scheme, rest)) => {
@@ -228,17 +229,17 @@ impl fmt::Display for Address {
     }
 }
 
-/// An address of http or https. It shows without name and password.
+/// An http or https URL. Displayed without user name and password.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct WebAddress(pub(crate) Url);
 
 impl WebAddress {
-    /// The whole URL, with a name and password that may be in it.
+    /// The whole URL, including any user name and password.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
-    /// The host's name or number.
+    /// The host's name or IP address.
     pub fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
     }
@@ -247,7 +248,7 @@ impl WebAddress {
 impl fmt::Display for WebAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut url = self.0.clone();
-        // It has a host, so that both can be taken away.
+        // It has a host, so both can be removed.
         let _ = url.set_username("").and_then(|()| url.set_password(None));
         url.fmt(f)
     }
@@ -279,7 +280,7 @@ mod tests {
         file("FILE:///a.jpg", "/a.jpg");
         file("file://LocalHost/a.jpg", "/a.jpg");
         file("file:///a/./b/../c.jpg", "/a/c.jpg");
-        // What people write by hand.
+        // URLs as people write them by hand.
         file("file:///a b/100%.jpg", "/a b/100%.jpg");
         file("file:///a/what?#1.jpg", "/a/what?#1.jpg");
         for text in [

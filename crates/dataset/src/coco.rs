@@ -1,5 +1,5 @@
-//! [COCO's annotations](https://cocodataset.org/#format-data): one object with the lists `images` and `annotations`, of
-//! which each names its picture by `image_id`.
+//! [COCO's annotations](https://cocodataset.org/#format-data): one object with the lists `images` and
+//! `annotations`. Each annotation names its picture by `image_id`.
 //!
 //! Either list may come first and be larger than memory, so they are joined in a temporary database.
 
@@ -32,7 +32,7 @@ const TABLES: &str = "
 
 type Object = Map<String, Value>;
 
-/// What of an annotation is of use.
+/// The used fields of an annotation.
 #[derive(Deserialize)]
 struct Annotation {
     #[serde(default)]
@@ -41,7 +41,7 @@ struct Annotation {
     caption: Value,
 }
 
-/// Whether a text begins with an object whose list of images or annotations is as in COCO.
+/// Whether a text begins with an object that has a list of images or annotations as in COCO.
 pub(crate) fn is_meant(start: &[u8], columns: &Columns) -> bool {
     let has_path = |names: &mut dyn Iterator<Item = &String>| {
         let names: Vec<&str> = names.map(String::as_str).collect();
@@ -66,14 +66,14 @@ pub(crate) fn is_meant(start: &[u8], columns: &Columns) -> bool {
     is_coco.get() && !has_path(&mut names.iter())
 }
 
-/// The images of a file, each with its captions as the member `caption`.
+/// The images of a file, each with its captions in the field `caption`.
 pub(crate) struct Coco<'a> {
     path: &'a Path,
     database: Connection,
 }
 
 impl<'a> Coco<'a> {
-    /// Reads the file at `path`, whose text this is.
+    /// Reads the file at `path` from its `text`.
     pub(crate) fn read(path: &'a Path, text: impl Read) -> Result<Self> {
         let database = temporary_database()?;
         database.execute_batch(TABLES)?;
@@ -87,7 +87,7 @@ impl<'a> Coco<'a> {
         let mut add_caption = database.prepare("INSERT INTO captions VALUES (?1, ?2, ?3)")?;
         let mut number = 0;
         let members = Members {
-            // What is passed over takes no memory.
+            // Skipped values take no memory.
             name: &mut |name| left.set(if is_list(name) { LONGEST } else { u64::MAX }),
             image: &mut |image| {
                 let id = image.get("id").unwrap_or(&Value::Null).to_string();
@@ -111,7 +111,7 @@ impl<'a> Coco<'a> {
         Ok(Self { path, database })
     }
 
-    /// Hands the images to `take`, with their numbers from 1 on, for as long as it answers `true`. Returns how many.
+    /// Calls `take` with the images, numbered from 1, until it returns false. Returns their number.
     pub(crate) fn images(&self, mut take: impl FnMut(u64, Object) -> bool) -> Result<u64> {
         let mut images = self
             .database
@@ -141,7 +141,7 @@ fn is_list(name: &str) -> bool {
     matches!(name, "images" | "annotations")
 }
 
-/// Goes through the members of the object. What takes the elements of a list keeps its errors to itself.
+/// Visits the members of the object. The callback for list elements stores its own errors.
 struct Members<'a, Of> {
     name: &'a mut dyn FnMut(&str),
     image: &'a mut dyn FnMut(Object) -> Result<(), ()>,
@@ -168,7 +168,7 @@ impl<'de, Of: Deserialize<'de>> Visitor<'de> for Members<'_, Of> {
     }
 }
 
-/// Goes through the elements of a list.
+/// Visits the elements of a list.
 struct Elements<'a, Of>(&'a mut dyn FnMut(Of) -> Result<(), ()>);
 
 impl<'de, Of: Deserialize<'de>> DeserializeSeed<'de> for Elements<'_, Of> {
@@ -194,7 +194,7 @@ impl<'de, Of: Deserialize<'de>> Visitor<'de> for Elements<'_, Of> {
     }
 }
 
-/// A text of which only so much is read until more is allowed: an element may not fill the memory.
+/// A reader that stops at a limit until more is allowed, so that no element fills the memory.
 struct Bounded<'a, R> {
     text: R,
     left: &'a Cell<u64>,

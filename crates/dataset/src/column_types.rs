@@ -4,12 +4,11 @@ use serde_json::{Number, Value};
 
 use crate::Metadata;
 
-/// What the cells of a column have in common, of those seen so far.
+/// The type that all cells of a column seen so far share.
 ///
-/// A column is one of numbers when each of its cells is empty or a number as programs write it
-/// (`7`, `-0.25`, `1e-05`; not `007`, `+7`, `1e3`, nor whole numbers of more than 15 digits), one of
-/// booleans when each is empty or `true` or `false`, and one of text otherwise: a column of
-/// postcodes is text as soon as one begins with a zero.
+/// A column has numbers if each of its cells is empty or a number as programs write it: `7`, `-0.25`,
+/// `1e-05`, but not `007`, `+7`, `1e3`, or integers of more than 15 digits. It has booleans if each is empty,
+/// `true` or `false`. Otherwise it has text: a column of postcodes is text as soon as one begins with a zero.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CellType {
     number: bool,
@@ -26,8 +25,8 @@ impl Default for CellType {
 }
 
 impl CellType {
-    /// Takes a cell into account that is not empty.
-    pub(crate) fn see(&mut self, text: &str) {
+    /// Includes a cell that isn't empty.
+    pub(crate) fn include(&mut self, text: &str) {
         self.number &= number(text).is_some();
         self.boolean &= boolean(text).is_some();
     }
@@ -37,7 +36,7 @@ impl CellType {
         self.boolean &= other.boolean;
     }
 
-    /// Turns the text of one of the cells into what the column holds.
+    /// Converts the text of a cell to the column's type.
     fn apply(self, cell: &mut Value) {
         let text = cell.as_str().unwrap_or_default();
         let typed = match self {
@@ -51,13 +50,13 @@ impl CellType {
     }
 }
 
-/// The types of the metadata columns of CSV and TSV, which are known when all rows have been read.
+/// The types of the metadata columns of CSV and TSV. Known after all rows have been read.
 #[derive(Debug, Default)]
 pub(crate) struct ColumnTypes(BTreeMap<String, CellType>);
 
 impl ColumnTypes {
-    /// Adds the columns of another table of the same data set. Columns of one name get a type that fits
-    /// both.
+    /// Adds the columns of another table of the same data set. Columns with the same name get a type that
+    /// fits both.
     pub(crate) fn join(&mut self, other: Self) {
         self.extend(other.0);
     }
@@ -102,7 +101,7 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// A number as programs write it. What has a leading zero or sixteen digits is a code or an id.
+/// Parses a number as programs write it. A text with a leading zero or sixteen digits is a code or an id.
 fn number(text: &str) -> Option<Number> {
     const DIGITS: usize = 15;
     let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
@@ -123,7 +122,7 @@ fn number(text: &str) -> Option<Number> {
     }
 }
 
-/// What is before the first `separator`, and what is after it, if there is one.
+/// The text before the first `separator`, and the text after it, if any.
 fn split_optional(text: &str, separator: char) -> (&str, Option<&str>) {
     match text.split_once(separator) {
         Some((before, after)) => (before, Some(after)),

@@ -1,10 +1,10 @@
-//! Parquet.
+//! Reads Parquet tables.
 //!
-//! Columns of strings, numbers, booleans, dates, times and lists of strings are read; the others
-//! (bytes, structures, lists of numbers, such as the vectors that data sets carry) are not even
-//! decoded, and the pictures that they carry only where they are wanted. Only the path, the caption and the id may be bytes without the mark that
-//! they are text, which old writers leave out. Dates and times become text as in ISO 8601, decimals
-//! numbers; nulls, empty strings and numbers that are not finite are left out.
+//! Reads columns of strings, numbers, booleans, dates, times and lists of strings. Other columns (bytes,
+//! structures, lists of numbers such as vectors) aren't decoded. Pictures within the table are decoded only
+//! if requested. The path, the caption and the id may be bytes without the annotation that they are text,
+//! which old writers omit. Dates and times become ISO 8601 text, decimals become numbers. Nulls, empty
+//! strings and non-finite numbers are left out.
 
 use std::fs::File;
 use std::io;
@@ -32,20 +32,20 @@ mod column;
 mod content;
 mod local_file;
 
-/// Rows decoded at once.
+/// Rows decoded at a time.
 const BATCH: usize = 1024;
-/// Pictures decoded at once, which may be large.
+/// Pictures decoded at a time, as they may be large.
 const PICTURES: usize = 16;
 
-/// What is wanted of a table.
+/// The parts of a table to read.
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted<'a> {
     pub(crate) columns: &'a Columns,
-    /// The pictures that are in the table, too.
+    /// Whether to read the pictures within the table too.
     pub(crate) pictures: bool,
 }
 
-/// Hands the rows of the table at `path` that `cursor` wants to `take`.
+/// Calls `take` with the rows of the table at `path` that `cursor` selects.
 pub(crate) fn read(
     path: &Path,
     wanted: Wanted<'_>,
@@ -56,7 +56,7 @@ pub(crate) fn read(
     read_from(file, &|_| Ok(()), path, wanted, (&mut 1, cursor), take)
 }
 
-/// The same of a table of the hub.
+/// Calls `take` with the rows of a table on the Hub that `cursor` selects.
 pub(crate) fn read_hub(
     table: &HubTable,
     wanted: Wanted<'_>,
@@ -75,13 +75,13 @@ pub(crate) fn read_hub(
     Ok(())
 }
 
-/// How many rows the table at `path` has.
+/// The number of rows of the table at `path`.
 pub(crate) fn count(path: &Path) -> Result<u64> {
     let file = open(path).map_err(Error::read(path))?;
     guarded(path, || count_in(file, path))
 }
 
-/// The same of a table of the hub.
+/// The number of rows of a table on the Hub.
 pub(crate) fn count_hub(table: &HubTable) -> Result<u64> {
     let path = table.title.as_ref();
     table
@@ -100,7 +100,7 @@ fn count_in(file: impl ChunkReader + 'static, path: &Path) -> Result<u64> {
         .unwrap_or_default())
 }
 
-/// Hands the rows of a file on. `load` brings what is needed of a group of rows.
+/// Reads the rows of a file. `load` fetches the needed parts of a row group.
 fn read_from<R: ChunkReader + 'static>(
     file: R,
     load: &dyn Fn(Vec<Range<u64>>) -> Result<(), ParquetError>,
@@ -135,8 +135,8 @@ fn read_from<R: ChunkReader + 'static>(
     })
 }
 
-/// What comes of reading a file: the library means to answer a damaged one with an error, and mostly
-/// does.
+/// Reads a file, and turns a panic of the library into an error. It usually reports a damaged file as an
+/// error itself.
 fn guarded<T>(path: &Path, reading: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(reading)).unwrap_or_else(|_| {
         Err(damaged(
@@ -146,8 +146,8 @@ fn guarded<T>(path: &Path, reading: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-/// The file, decompressed into one without a name if its own says that it is compressed as a whole:
-/// Parquet is read from its end.
+/// Opens the file. If its name says that it's compressed, decompresses it into an unnamed file, as Parquet is
+/// read from the end.
 fn open(path: &Path) -> io::Result<LocalFile> {
     if Compression::of(path).is_none() {
         return File::open(path).map(LocalFile);
@@ -171,19 +171,19 @@ fn damaged(path: &Path, source: ParquetError) -> Error {
     }
 }
 
-/// The columns to be read, and what they are.
+/// The columns to read, and their types.
 struct Table {
     columns: Vec<Column>,
     roles: Roles,
     inside: Inside,
-    /// The names of the columns that are not read.
+    /// The names of the columns that aren't read.
     left_out: Vec<String>,
 }
 
 /// Whether the pictures are in the table.
 enum Inside {
     No,
-    /// They are, and are not wanted.
+    /// They are, but aren't requested.
     Unread,
     Read(Column),
 }

@@ -2,31 +2,30 @@ use std::path::Path;
 
 use crate::{Error, Result};
 
-/// Which columns of a table hold what. `None`: found by the usual names, whatever their case;
-/// `-` and spaces in them count as `_`.
+/// The columns of a table by role. `None` means the first column with a usual name, ignoring case; `-` and
+/// spaces count as `_`.
 ///
-/// | role | usual names, the first that the table has |
+/// | role | usual names, in order of preference |
 /// |---|---|
 /// | path | `path`, `image_path`, `file_path`, `filepath`, `file_name`, `filename`, `file`, `image_file`, `image_filename`, `image_name`, `image`, `img_path`, `img`, `picture`, `photo`, `url`, `image_url` |
 /// | caption | `caption`, `captions`, `text`, `description`, `alt_text`, `alt`, `comment`, `title` |
 /// | id | `id`, `image_id`, `picture_id`, `photo_id`, `uid`, `uuid`, `key` |
 ///
-/// A `label` is not taken for a caption: it is a class number more often than words.
+/// A `label` isn't used as a caption: it's more often a class number than words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns {
-    /// The column of the pictures' paths.
+    /// The column with the pictures' paths.
     pub path: Option<String>,
-    /// The column of their captions.
+    /// The column with their captions.
     pub caption: Option<String>,
-    /// The column of their ids.
+    /// The column with their ids.
     pub id: Option<String>,
-    /// The columns that these were the last time. Where none is asked for, they come before those of usual names, if
-    /// they are there.
+    /// The columns used last time. If the table has them, they take precedence over usual names.
     pub before: Option<Box<Columns>>,
 }
 
 impl Columns {
-    /// Whether no column is asked for.
+    /// Whether no column is named.
     pub(crate) fn are_any(&self) -> bool {
         [&self.path, &self.caption, &self.id]
             .iter()
@@ -34,7 +33,7 @@ impl Columns {
     }
 }
 
-/// What a column can be for a record. Every other column is metadata.
+/// The roles of a column. A column without a role is metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Path,
@@ -94,7 +93,7 @@ impl Role {
         }
     }
 
-    /// The name that was asked for.
+    /// The requested column for this role.
     pub(crate) fn named(self, columns: &Columns) -> Option<&str> {
         match self {
             Self::Path => columns.path.as_deref(),
@@ -103,7 +102,7 @@ impl Role {
         }
     }
 
-    /// The position among `names` of the column with this role.
+    /// The position of the column with this role among `names`.
     pub(crate) fn find<'a>(
         self,
         columns: &Columns,
@@ -129,8 +128,8 @@ impl Role {
             .find_map(|usual| names.iter().position(|name| name == usual))
     }
 
-    /// What it means that none of the columns `found` in a table has this role: an error for the
-    /// path, and for a column that was asked for.
+    /// The error if none of the columns `found` in a table has this role: for the path, and for a requested
+    /// column.
     pub(crate) fn missing(
         self,
         columns: &Columns,
@@ -154,7 +153,7 @@ impl Role {
     }
 }
 
-/// Which column has which role; one may have several.
+/// The roles of the columns. A column may have several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Roles {
     pub(crate) path: Option<usize>,
@@ -171,7 +170,7 @@ impl Roles {
         })
     }
 
-    /// The roles of the columns of a table whose header is `names`.
+    /// The roles of the columns with these names.
     pub(crate) fn of_header(columns: &Columns, table: &Path, names: &[String]) -> Result<Self> {
         Self::try_find(
             |role| match role.find(columns, names.iter().map(String::as_str)) {
@@ -189,7 +188,7 @@ impl Roles {
         }
     }
 
-    /// Whether a column has any role.
+    /// Whether a column has a role.
     pub(crate) fn has(&self, column: usize) -> bool {
         [self.path, self.caption, self.id].contains(&Some(column))
     }

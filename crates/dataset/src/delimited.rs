@@ -1,15 +1,17 @@
-//! CSV, TSV and lists of addresses.
+//! Reads CSV, TSV and lists of URLs.
 //!
-//! The delimiter is the one of `,` `;` tab `|` that makes most sense of the first row, or the one of
-//! Excel's `sep=;` before it; without any, a line is a cell. Cells between commas, semicolons and bars
-//! are quoted as RFC 4180 says, or with a backslash before a quotation mark inside, and may hold line
-//! breaks. Between tabs a quotation mark is a character like any other, so that a caption which begins
-//! with one does not swallow the rows after it; a cell wholly within quotation marks is taken out of
-//! them. It may hold tabs and line breaks where its row has as many cells as the header only if it does.
+//! The delimiter is the one of `,` `;` tab `|` that best fits the first row, or the one of Excel's `sep=;`
+//! before it. If none fits, each line is one cell.
 //!
-//! Columns of metadata are typed: see [`CellType`](crate::column_types::CellType). Empty cells and
-//! `\N`, the null of MySQL and PostgreSQL, are left out, and so are columns without a name, such as
-//! the index that pandas writes.
+//! Cells between commas, semicolons and bars are quoted as in RFC 4180, or with a backslash before a
+//! quotation mark inside, and may contain line breaks. In tab-separated text, a quotation mark is an ordinary
+//! character, so a caption that begins with one doesn't swallow the rows after it. A cell wholly within
+//! quotation marks is unquoted. It may contain tabs and line breaks only if its row then has as many cells as
+//! the header.
+//!
+//! Metadata columns are typed: see [`CellType`](crate::column_types::CellType). Empty cells and `\N`, the
+//! null of MySQL and PostgreSQL, are left out. So are columns without a name, such as the index that pandas
+//! writes.
 
 mod cell;
 mod dialect;
@@ -31,7 +33,7 @@ use crate::row::Take;
 use crate::text_stream::TextStream;
 use crate::{ProblemReason, Result};
 
-/// Hands the rows of the table at `path` to `take`; gives what its columns of metadata hold.
+/// Calls `take` with the rows of the table at `path`. Returns the types of its metadata columns.
 pub(crate) fn read(path: &Path, columns: &Columns, take: &mut Take<'_>) -> Result<ColumnTypes> {
     let mut text = TextStream::open(path)?;
     let dialect = Dialect::of(&mut text, columns)?;
@@ -45,7 +47,7 @@ pub(crate) fn read(path: &Path, columns: &Columns, take: &mut Take<'_>) -> Resul
     let mut row = RawRow::default();
     while is_there {
         std::mem::swap(&mut row, &mut next);
-        // Whether a row is the last is known when there is no other.
+        // Only the attempt to read another row tells whether this is the last.
         is_there = rows.read(&mut next)?;
         if row.is_blank() || header.is_repeated_by(&row.cells) {
             continue;

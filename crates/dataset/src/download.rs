@@ -1,22 +1,21 @@
-//! Testing the URLs of a list and fetching their pictures: many at once, each within limits, none
-//! twice.
+//! Checks the URLs of a list and downloads their pictures: many at once, each within limits, none twice.
 //!
 //! A [`Download`] is a folder:
 //!
 //! ```text
-//! images/ab/abcd….jpg    the pictures, by the SHA-256 of what the server sent
-//! manifest.parquet       a row for each row of the list, and what came of it
-//! journal.sqlite3        what came of each URL so far
+//! images/ab/abcd….jpg    the pictures, by the SHA-256 of the bytes the server sent
+//! manifest.parquet       a row for each row of the list, with the outcome
+//! journal.sqlite3        the outcome of each URL so far
 //! ```
 //!
-//! What comes of a URL is written to the journal, together with that of others, a few times a second.
-//! A run that was interrupted, however, goes on from there: what the journal has is not asked for
-//! again. The journal knows URLs and not rows, so that the list may change meanwhile, and the same
-//! URL in two rows is fetched once. The manifest is made at the end from the list and the journal.
+//! Outcomes are written to the journal in batches, a few times a second. An interrupted run continues from
+//! there: URLs in the journal aren't requested again. The journal has URLs and not rows. So the list may
+//! change meanwhile, and a URL in two rows is fetched once. The manifest is written at the end, from the list
+//! and the journal.
 //!
-//! A URL goes through four stages, each with room for so many: its turn at its host, a request's slot,
-//! decoding, which takes as many threads as there are, and being written. Rows are read as there
-//! is room, so that memory does not grow with the list.
+//! A URL passes through four stages of limited capacity: waiting for its host, a request slot, decoding on as
+//! many threads as the machine has, and writing. Rows are read only as there is room, so memory doesn't grow
+//! with the list.
 
 mod error;
 mod hosts;
@@ -63,26 +62,27 @@ pub use self::shard::Shard;
 use self::shelf::Shelf;
 use crate::{Address, ProblemReason, Row, Source, WebAddress};
 
-/// So many pictures that are in a table are decoded and kept at a time.
+/// Pictures within tables that are decoded and stored at a time.
 const KEPT_AT_ONCE: usize = 64;
 
-/// A folder of fetched pictures, and what came of their URLs.
+/// A folder of downloaded pictures, and the outcomes of their URLs.
 #[derive(Debug)]
 pub struct Download {
     folder: PathBuf,
     options: DownloadOptions,
     journal: Journal,
     shelf: Arc<Shelf>,
-    /// Held as long as this is there: one process at a time changes the folder.
+    /// The folder's lock: one process at a time changes the folder.
     _lock: File,
 }
 
 impl Download {
-    /// Opens the folder, which is made if it is not there.
+    /// Opens the folder. Creates it if it doesn't exist.
     ///
     /// # Errors
-    /// [`DownloadError::Busy`] while another process has it open, [`DownloadError::OtherKeeping`] when
-    /// its pictures were kept in another way, and when it cannot be written to.
+    /// [`DownloadError::Busy`] if another process has it open, [`DownloadError::OtherKeeping`] if its
+    /// pictures were stored in another way, [`DownloadError::Journal`] or [`DownloadError::NotAJournal`], and
+    /// [`DownloadError::Write`].
     pub fn open(folder: &Path, options: DownloadOptions) -> Result<Self, DownloadError> {
         let write_error = DownloadError::write(folder);
         fs::create_dir_all(folder).map_err(&write_error)?;
@@ -138,7 +138,7 @@ impl Download {
         &self.folder
     }
 
-    /// What came of a URL, if something did.
+    /// The outcome of a URL, if known.
     ///
     /// # Errors
     /// [`DownloadError::Journal`].
@@ -146,12 +146,12 @@ impl Download {
         self.known(Key::of(address.as_str()))
     }
 
-    /// Fetches what `feed` hands over, until `stop`. `done` sees what came of each, once it is in the
-    /// journal. A URL that is handed over while it is being fetched is not fetched again.
+    /// Downloads the URLs of `feed` until `stop` is set. Calls `done` with each outcome once it is in the
+    /// journal. A URL that is already being fetched isn't fetched again.
     ///
     /// # Errors
-    /// What `feed` or `done` fail with, [`DownloadError::Journal`] and [`DownloadError::Write`]. What is
-    /// wrong with a URL is an [`Outcome`].
+    /// Those of `feed` and `done`, [`DownloadError::Journal`] and [`DownloadError::Write`]. A bad URL is an
+    /// [`Outcome`], not an error.
     pub fn run<E: From<DownloadError> + Send>(
         &self,
         stop: &AtomicBool,
@@ -177,30 +177,31 @@ impl Download {
                             false
                         }
                     };
-                    match is_taken {
-                        true => ControlFlow::Continue(()),
-                        false => ControlFlow::Break(()),
+                    if is_taken {
+                        ControlFlow::Continue(())
+                    } else {
+                        ControlFlow::Break(())
                     }
                 });
                 fed.and(failed.map_or(Ok(()), |error| Err(error.into())))
             });
             let run = Run::new(&self.journal, stop, in_flight);
-            // The feeder ends when nobody takes what it hands over.
+            // The feeder ends when its receiver is dropped.
             let progress = runtime.block_on(run.all(&self.options, &self.shelf, handed, &mut done));
             let fed = feeding.join();
             fed.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
                 .and(progress)
         });
-        // Requests that were given up are not waited for.
+        // Don't wait for abandoned requests.
         runtime.shutdown_background();
         progress
     }
 
-    /// Keeps the pictures that are in the tables of a source, as those of URLs are kept, until `stop`.
-    /// `done` sees how far it has come.
+    /// Stores the pictures within the tables of a source like downloaded ones, until `stop` is set. Calls
+    /// `done` with the progress.
     ///
     /// # Errors
-    /// When the source cannot be read, or a picture not be kept.
+    /// If the source can't be read, or a picture can't be stored.
     pub fn take_inside(
         &self,
         source: &Source,
@@ -255,7 +256,7 @@ impl Download {
             limits, keeping, ..
         } = &self.options;
         let outcomes = std::mem::take(pending).into_par_iter().map(|(key, bytes)| {
-            // The row may hold another picture by now.
+            // The row may contain another picture by now.
             if let Some(known) = self.known(key)?
                 && let Ok(picture) = &known.result
                 && picture.sha256 == ContentHash::of(&bytes)
@@ -281,7 +282,7 @@ impl Download {
         Ok(())
     }
 
-    /// What came of the picture in a row, by its [`Address::Inside`].
+    /// The outcome of the picture in a row, by its [`Address::Inside`].
     ///
     /// # Errors
     /// [`DownloadError::Journal`].
@@ -289,7 +290,7 @@ impl Download {
         self.known(Key::of(text))
     }
 
-    /// Where the manifest is, or that of a part.
+    /// The path of the manifest, or of a part's manifest.
     pub fn manifest(&self, shard: Option<Shard>) -> PathBuf {
         let name = match shard {
             None => "manifest.parquet".to_owned(),
@@ -301,12 +302,13 @@ impl Download {
         self.folder.join(name)
     }
 
-    /// Writes the manifest of the rows of `sources`, in their order: `manifest.parquet` and, if
-    /// `with_lines` or if there is one already, `manifest.jsonl`; with `-N-of-COUNT` before the dot, if of a
-    /// part. URLs of which nothing has come are left out.
+    /// Writes the manifest of the rows of `sources`, in their order.
+    ///
+    /// Writes `manifest.parquet` and, if `with_lines` or if it already exists, `manifest.jsonl`; for a part,
+    /// with `-N-of-COUNT` before the dot. Leaves out URLs without an outcome.
     ///
     /// # Errors
-    /// When a source cannot be read, or a manifest not be written.
+    /// If a source can't be read, or a manifest can't be written.
     pub fn write_manifest(
         &self,
         sources: &[Source],
@@ -314,7 +316,7 @@ impl Download {
         with_lines: bool,
     ) -> Result<ManifestReport, DownloadError> {
         let path = self.manifest(shard);
-        // One that is not of the same rows any more would mislead.
+        // An existing one of other rows would mislead.
         let with_lines = with_lines || path.with_extension("jsonl").exists();
         let mut writer = ManifestWriter::create(&path, with_lines)?;
         let mut report = ManifestReport::default();
@@ -381,7 +383,7 @@ impl Download {
         }
     }
 
-    /// What came of a URL before, if its picture is still there.
+    /// The earlier outcome of a URL, if its picture still exists.
     fn known(&self, key: Key) -> Result<Option<Outcome>, DownloadError> {
         let outcome = self.journal.outcome(key)?;
         Ok(outcome.filter(|outcome| match &outcome.result {
@@ -392,7 +394,7 @@ impl Download {
         }))
     }
 
-    /// What there is to do about a URL; nothing if it is being done.
+    /// The work to do for a URL; `None` if it's already being done.
     fn item(
         &self,
         address: WebAddress,

@@ -4,15 +4,15 @@ use std::path::Path;
 use crate::unfinished::Unfinished;
 use crate::{Error, Result};
 
-/// The header's length: the least multiple of 64 that holds any two numbers, so that the count of
+/// The length of the header: the smallest multiple of 64 that fits any two numbers, so that the number of
 /// rows can be filled in at the end.
 const HEADER: usize = 128;
 
-/// Vectors as a NumPy array: shape (rows, dimension), little-endian float32, C order, format
-/// version 1.0 (<https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>).
+/// Vectors as a NumPy array: shape (rows, dimension), little-endian float32, C order, format version 1.0
+/// (<https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>).
 ///
-/// Written beside its path and renamed by [`finish`](Self::finish); dropped before, it leaves
-/// nothing behind.
+/// Written to a temporary file that [`finish`](Self::finish) renames. If dropped before, it leaves nothing
+/// behind.
 #[derive(Debug)]
 pub struct EmbeddingArray {
     file: BufWriter<Unfinished>,
@@ -21,10 +21,10 @@ pub struct EmbeddingArray {
 }
 
 impl EmbeddingArray {
-    /// Begins the array at `path`, an existing file of which is replaced at the end.
+    /// Starts an array that will replace any file at `path`.
     ///
     /// # Errors
-    /// [`Error::Write`] when the folder cannot be written to.
+    /// [`Error::Write`] if the folder isn't writable.
     pub fn create(path: &Path, dimension: usize) -> Result<Self> {
         let mut array = Self {
             file: BufWriter::new(Unfinished::create(path)?),
@@ -59,7 +59,7 @@ impl EmbeddingArray {
         Ok(())
     }
 
-    /// Completes the array and gives it its name.
+    /// Completes the array and renames it to its path.
     ///
     /// # Errors
     /// [`Error::Write`].

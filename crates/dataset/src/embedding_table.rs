@@ -12,7 +12,7 @@ use parquet::schema::parser::parse_message_type;
 use crate::unfinished::Unfinished;
 use crate::{Error, Result};
 
-/// Lists in the three levels of the format's specification, which every reader takes for lists
+/// Lists in the three-level form of the format's specification, which every reader understands
 /// (<https://github.com/apache/parquet-format/blob/master/LogicalTypes.md#lists>).
 const SCHEMA: &str = "
     message embeddings {
@@ -27,7 +27,7 @@ const SCHEMA: &str = "
         }
     }";
 
-/// Numbers held back for one group of rows, 16 MiB of them: what a reader must hold at once, too.
+/// Numbers in a row group, 16 MiB: the amount that a reader must hold at once, too.
 const NUMBERS_PER_GROUP: usize = 4 << 20;
 const ROWS_PER_GROUP: usize = 1 << 16;
 
@@ -38,7 +38,7 @@ pub struct EmbeddingRow<'a> {
     pub id: &'a str,
     /// The picture's location.
     pub image: &'a str,
-    /// The caption; empty where there is none.
+    /// The caption, or an empty text.
     pub caption: &'a str,
     /// The picture's vector.
     pub image_embedding: &'a [f32],
@@ -46,11 +46,11 @@ pub struct EmbeddingRow<'a> {
     pub text_embedding: Option<&'a [f32]>,
 }
 
-/// Embeddings as a Parquet table: `id`, `image`, `caption` (strings), `image_embedding` and
-/// `text_embedding` (lists of float32, the latter null where there is none).
+/// Embeddings as a Parquet table: `id`, `image`, `caption` (strings), `image_embedding` and `text_embedding`
+/// (lists of float32; the latter may be null).
 ///
-/// Written in groups of rows, beside its path, and renamed by [`finish`](Self::finish); dropped
-/// before, it leaves nothing behind.
+/// Written in row groups to a temporary file that [`finish`](Self::finish) renames. If dropped before, it
+/// leaves nothing behind.
 #[derive(Debug)]
 pub struct EmbeddingTable {
     writer: SerializedFileWriter<BufWriter<Unfinished>>,
@@ -59,15 +59,15 @@ pub struct EmbeddingTable {
 }
 
 impl EmbeddingTable {
-    /// Begins the table at `path`, an existing file of which is replaced at the end.
+    /// Starts a table that will replace any file at `path`.
     ///
     /// # Errors
-    /// [`Error::Write`] when the folder cannot be written to.
+    /// [`Error::Write`] if the folder isn't writable.
     pub fn create(path: &Path) -> Result<Self> {
         let file = Unfinished::create(path)?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            // Numbers hardly repeat, but the rows of one picture do, which zstd finds.
+            // Numbers rarely repeat. The rows of one picture do, which zstd exploits.
             .set_dictionary_enabled(false)
             .set_statistics_enabled(EnabledStatistics::None)
             .build();
@@ -83,7 +83,7 @@ impl EmbeddingTable {
         })
     }
 
-    /// Adds a row. All vectors of a table have one length, the first one's.
+    /// Adds a row. All vectors of a table have the dimension of the first one.
     ///
     /// # Errors
     /// [`Error::Dimension`] for a vector of another length, [`Error::Write`].
@@ -108,7 +108,7 @@ impl EmbeddingTable {
         }
     }
 
-    /// Completes the table and gives it its name.
+    /// Completes the table and renames it to its path.
     ///
     /// # Errors
     /// [`Error::Write`].
@@ -140,7 +140,7 @@ impl EmbeddingTable {
     }
 }
 
-/// An error of the Parquet library, which is the system's when there is one inside.
+/// An error of the Parquet library, or the system's error inside it.
 pub(crate) fn write_error(path: &Path, error: ParquetError) -> Error {
     let source = match error {
         ParquetError::External(error) => match error.downcast() {
@@ -152,7 +152,7 @@ pub(crate) fn write_error(path: &Path, error: ParquetError) -> Error {
     Error::write(path)(source)
 }
 
-/// The rows of one group, by column.
+/// The rows of a row group, by column.
 #[derive(Debug, Default)]
 struct Group {
     ids: Vec<ByteArray>,
@@ -196,8 +196,8 @@ impl Group {
     }
 }
 
-/// Writes the next column of a group: its values, the definition level of each where some may be
-/// missing, and the repetition level of each for a list.
+/// Writes the next column of a row group: its values, the definition level of each if some may be null, and
+/// the repetition level of each for a list.
 pub(crate) fn write_column<T: DataType, W: std::io::Write + Send>(
     writer: &mut SerializedRowGroupWriter<'_, W>,
     values: &[T::T],
@@ -215,8 +215,8 @@ pub(crate) fn write_column<T: DataType, W: std::io::Write + Send>(
     column.close()
 }
 
-/// Lists of numbers as Parquet lays them out: a definition level says how much of the path to a
-/// number exists, a repetition level whether it begins a row (0) or goes on in its list (1).
+/// Lists of numbers as Parquet stores them. A definition level says how much of the path to a number exists.
+/// A repetition level says whether it begins a row (0) or continues its list (1).
 #[derive(Debug, Default)]
 struct Lists {
     numbers: Vec<f32>,
@@ -225,7 +225,7 @@ struct Lists {
 }
 
 impl Lists {
-    /// Adds a list whose presence is the definition level `present`: 1 in a column with nulls, else 0.
+    /// Adds a list. `present` is the definition level of a list that exists: 1 in a nullable column, else 0.
     fn add(&mut self, list: Option<&[f32]>, present: i16) {
         let numbers = list.unwrap_or_default();
         if numbers.is_empty() {

@@ -1,12 +1,12 @@
-//! The encodings of texts.
+//! Text encodings.
 
 use crate::text_stream::TextStream;
 use crate::{Error, Result};
 
-/// The byte order mark that Windows programs put before UTF-8, where it says nothing.
+/// The byte order mark that Windows programs put before UTF-8 text, where it has no meaning.
 pub(crate) const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Whether a text begins like UTF-16 or UTF-32, with a byte order mark or without.
+/// Whether a text begins like UTF-16 or UTF-32, with or without a byte order mark.
 pub(crate) fn is_utf16(start: &[u8]) -> bool {
     let marks: [&[u8]; 3] = [b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff"];
     let is_ascii = |index: usize| start.get(index).is_some_and(|&byte| byte >= b' ');
@@ -16,7 +16,7 @@ pub(crate) fn is_utf16(start: &[u8]) -> bool {
         || is_zero(0) && is_ascii(1) && is_zero(2)
 }
 
-/// Passes over the marks of UTF-8 with which a text begins.
+/// Skips byte order marks at the beginning of a UTF-8 text.
 ///
 /// # Errors
 /// [`Error::Utf16`].
@@ -31,7 +31,7 @@ pub(crate) fn begin(text: &mut TextStream) -> Result<()> {
     Ok(())
 }
 
-/// A row without the mark that stands before it where files were joined.
+/// A row without the byte order mark that joining files leaves in the middle of a text.
 pub(crate) fn without_mark(row: &[u8]) -> &[u8] {
     row.strip_prefix(UTF8_MARK).unwrap_or(row)
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 /// The result of reading a source or writing embeddings.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a source could not be read or embeddings could not be written.
+/// Errors of reading a source or writing embeddings.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -13,11 +13,11 @@ pub enum Error {
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// The file is no picture and no table.
+    /// The file is neither a picture nor a table.
     #[error(
         "`{}` is not a folder, a picture or a table: expected .csv, .tsv, .txt, .json, .jsonl, .ndjson or .parquet",
         path.display()
@@ -26,34 +26,33 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// A data set of the hub has no such configuration or split, or has several of which one has to be
-    /// named.
+    /// A data set on the Hub lacks the configuration or split, or has several and none was named.
     #[error("{}", no_such_part(repository, what, wanted.as_deref(), there))]
     NoSuchPart {
         /// The data set.
         repository: String,
         /// `configuration` or `split`.
         what: &'static str,
-        /// The one that was asked for.
+        /// The requested one.
         wanted: Option<String>,
-        /// Those that there are.
+        /// The existing ones.
         there: Vec<String>,
     },
-    /// The hub did not answer, or not with what was asked for.
+    /// The Hub didn't respond as requested.
     #[error(transparent)]
     Hub(#[from] hub::Error),
-    /// There is no table where one is wanted.
-    #[error("`{}` is not a table and no folder of tables", path.display())]
+    /// The path isn't a table or a folder of tables.
+    #[error("`{}` is neither a table nor a folder of tables", path.display())]
     NoTable {
         /// The file or folder.
         path: PathBuf,
     },
-    /// A pattern of files to exclude is malformed.
-    #[error("`{pattern}` is not a pattern of files to exclude")]
+    /// An exclude pattern is malformed.
+    #[error("invalid exclude pattern `{pattern}`")]
     Exclude {
         /// The pattern as given.
         pattern: String,
-        /// What is wrong with it.
+        /// The fault.
         #[source]
         source: globset::Error,
     },
@@ -66,7 +65,7 @@ pub enum Error {
         /// The table.
         path: PathBuf,
     },
-    /// A table has no bytes.
+    /// A table is empty.
     #[error("`{}` is empty", path.display())]
     EmptyTable {
         /// The table.
@@ -81,7 +80,7 @@ pub enum Error {
         /// The table.
         path: PathBuf,
     },
-    /// Two columns of a table have one name.
+    /// Two columns of a table have the same name.
     #[error("`{}` has two columns named `{column}`: rename one of them", path.display())]
     RepeatedColumn {
         /// The table.
@@ -89,7 +88,7 @@ pub enum Error {
         /// The name.
         column: String,
     },
-    /// A file is one JSON object.
+    /// A JSON file is one object, not a table.
     #[error("{}", one_object(path, keys))]
     OneObject {
         /// The file.
@@ -99,17 +98,17 @@ pub enum Error {
     },
     /// No column of a table has a usual name for a picture's path.
     #[error(
-        "no column of `{}` is known to hold the pictures' paths, got {}: name it with `--path-column`",
+        "cannot tell which column of `{}` has the pictures' paths, got {}: name it with `--path-column`",
         path.display(),
         list(columns)
     )]
     NoPathColumn {
         /// The table.
         path: PathBuf,
-        /// The columns that it has.
+        /// The table's columns.
         columns: Vec<String>,
     },
-    /// A column that was asked for by name is not in the table, or holds no text.
+    /// A requested column isn't in the table, or doesn't contain text.
     #[error(
         "no column `{column}` in `{}` for `{flag}`, got {}",
         path.display(),
@@ -118,42 +117,42 @@ pub enum Error {
     NoSuchColumn {
         /// The table.
         path: PathBuf,
-        /// The column asked for.
+        /// The requested column.
         column: String,
-        /// The flag that asks for it.
+        /// The flag that names it.
         flag: &'static str,
-        /// The columns that it has.
+        /// The table's columns.
         columns: Vec<String>,
     },
-    /// A Parquet table is damaged, or made in a way that is not read.
+    /// A Parquet table is damaged or uses unsupported features.
     #[error("cannot read `{}` as Parquet", path.display())]
     Parquet {
         /// The table.
         path: PathBuf,
-        /// What the reader said.
+        /// The reader's error.
         #[source]
         source: parquet::errors::ParquetError,
     },
     /// Embeddings could not be written.
     #[error("cannot write `{}`", path.display())]
     Write {
-        /// The file that was to be.
+        /// The file to write.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// A [`Listing`](crate::Listing) cannot be written or read, most likely because the disk is full.
+    /// A [`Listing`](crate::Listing) can't be written or read, probably because the disk is full.
     #[error("cannot store the list of pictures: check the free space of the temporary folder")]
     Listing {
-        /// What SQLite said.
+        /// SQLite's error.
         #[from]
         source: rusqlite::Error,
     },
-    /// A vector's length differs from that of the others in its file.
+    /// A vector's dimension differs from that of the others in its file.
     #[error("got a vector of dimension {got}, expected {expected}")]
     Dimension {
-        /// The vector's length.
+        /// The vector's dimension.
         got: usize,
         /// The file's dimension.
         expected: usize,
@@ -161,7 +160,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What makes an [`Error::Read`] of what the system says about the file or folder at `path`.
+    /// Maps a system error to an [`Error::Read`] of `path`.
     pub(crate) fn read(path: &Path) -> impl Fn(io::Error) -> Self {
         move |source| Self::Read {
             path: path.to_owned(),
@@ -169,7 +168,7 @@ impl Error {
         }
     }
 
-    /// What makes an [`Error::Write`] of what the system says about the file at `path`.
+    /// Maps a system error to an [`Error::Write`] of `path`.
     pub(crate) fn write(path: &Path) -> impl Fn(io::Error) -> Self {
         move |source| Self::Write {
             path: path.to_owned(),
@@ -178,7 +177,7 @@ impl Error {
     }
 }
 
-/// Column names for a message, cut where the list gets long.
+/// Column names for a message. A long list is truncated.
 fn list(columns: &[String]) -> String {
     const SHOWN: usize = 30;
     if columns.is_empty() {
@@ -197,12 +196,13 @@ fn list(columns: &[String]) -> String {
 
 fn one_object(path: &Path, keys: &[String]) -> String {
     let has = |name: &str| keys.iter().any(|key| key == name);
-    let form = match has("images") {
-        true => "annotations as COCO has them",
-        false => "one JSON object",
+    let form = if has("images") {
+        "annotations as COCO has them"
+    } else {
+        "one JSON object"
     };
     format!(
-        "`{}` is {form}, with {}: expected an object for each picture, in an array or one a line",
+        "`{}` is {form}, with {}: expected an object for each picture, in an array or one per line",
         path.display(),
         list(keys)
     )
@@ -216,7 +216,7 @@ fn no_such_part(repository: &str, what: &str, wanted: Option<&str>, there: &[Str
             list(there)
         ),
         (None, _) => format!(
-            "data set `{repository}` has several {what}s, of which one has to be named: {}",
+            "data set `{repository}` has several {what}s: name one of {}",
             list(there)
         ),
     }

@@ -4,9 +4,9 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::{Error, Result};
 
-/// Files and folders to leave out, named as in a `.gitignore`: a pattern without a slash matches a
-/// name at any depth, one with a slash the path from the folder, one that ends in a slash only
-/// folders. What is in an excluded folder is excluded.
+/// Files and folders to exclude, as in a `.gitignore`. A pattern without a slash matches a name at any depth,
+/// one with a slash the path from the folder, and one that ends in a slash only folders. Everything in an
+/// excluded folder is excluded.
 #[derive(Debug)]
 pub struct Exclusions {
     anything: GlobSet,
@@ -18,7 +18,7 @@ impl Exclusions {
         self.anything.is_empty() && self.folders.is_empty()
     }
 
-    /// Those that some patterns name.
+    /// Parses the patterns.
     ///
     /// # Errors
     /// [`Error::Exclude`] for a malformed pattern.
@@ -64,7 +64,8 @@ impl Exclusions {
         self.anything.is_match(relative) || (is_folder && self.folders.is_match(relative))
     }
 
-    /// Whether this file, or a folder that it is in, is excluded; `relative` begins at the source's folder.
+    /// Whether this file, or a folder that contains it, is excluded; `relative` begins at the source's
+    /// folder.
     pub fn exclude_within(&self, relative: &Path) -> bool {
         let folders = relative.ancestors().skip(1);
         self.exclude(relative, false) || folders.into_iter().any(|path| self.exclude(path, true))

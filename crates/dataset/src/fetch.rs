@@ -1,4 +1,4 @@
-//! Fetching a picture from a server.
+//! Downloads a picture from a server.
 
 mod cookies;
 mod opt_out;
@@ -21,50 +21,48 @@ use url::Host;
 use self::cookies::Cookies;
 use self::opt_out::opt_out;
 use self::packing::{Declared, Fault as PackingFault};
-use crate::Reach;
+use crate::AllowedAddresses;
 use crate::address::WebAddress;
 use crate::fetch_error::FetchError;
 use crate::resolver::{Fault, Resolver};
 
-/// For so long a connection is kept that nothing is asked on.
+/// How long idle connections are kept.
 const IDLE: Duration = Duration::from_secs(20);
-/// Pages redirect once or twice.
-const MOST_REDIRECTS: usize = 10;
 
-/// What bodies may take together until they are dropped, in MiB; of each the first is not counted.
+/// The memory for all response bodies, in MiB. The first MiB of each isn't counted.
 const MEMORY: u32 = 256;
 const MIB: usize = 1 << 20;
-/// What is set apart for a body that does not say how long it is.
+/// The memory reserved for a body of unknown length.
 const UNTOLD: u32 = MEMORY / 4;
 
-/// How pictures are fetched. Limits of time are of the time during which the event loop turns: where the program itself gets
-/// no processor, no server is blamed.
+/// How pictures are fetched. Timeouts run only while the event loop does: if the program itself gets no
+/// processor, no server is blamed.
 #[derive(Clone, Debug)]
 pub struct FetchOptions {
-    /// How the program names itself to servers.
+    /// The `User-Agent` of requests.
     pub user_agent: String,
-    /// The certificates to trust, and the proxies to ask through.
+    /// The certificates and proxies.
     pub client: ClientSettings,
-    /// The most bytes that a picture may have.
+    /// The maximum size of a picture in bytes.
     pub bytes: u64,
-    /// How long to wait for a connection.
+    /// The timeout for a connection.
     pub connect: Duration,
-    /// How long to wait for an answer to begin, once connected, and for the next bytes of it.
+    /// The timeout for the response to begin, and for further bytes of it.
     pub stall: Duration,
-    /// In that time so many bytes have to come, or all that are left.
+    /// The number of bytes that must arrive within that time, unless the body ends.
     pub least: u64,
-    /// How long it all may take.
+    /// The timeout for the whole request.
     pub whole: Duration,
-    /// Which addresses may be asked.
-    pub reach: Reach,
-    /// Take also what servers say is not for machines: `X-Robots-Tag` with `noai`, `noimageai`, `noml`,
-    /// `noindex`, `noimageindex` or `none`, alone or behind the name of a crawler.
+    /// The IP addresses that may be requested.
+    pub allowed_addresses: AllowedAddresses,
+    /// Whether to ignore a server's opt-out of use by machines: `X-Robots-Tag` with `noai`, `noimageai`,
+    /// `noml`, `noindex`, `noimageindex` or `none`, with or without a crawler's name.
     pub ignore_opt_out: bool,
 }
 
 impl Default for FetchOptions {
-    /// 10 s for a connection, 20 s for the next 1,024 bytes, two minutes for all, and as many bytes as
-    /// pictures may have.
+    /// 10 s for a connection, 20 s for the next 1,024 bytes, two minutes for the whole request, and the
+    /// picture limit in bytes.
     fn default() -> Self {
         Self {
             user_agent: concat!("clipseek/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -74,22 +72,22 @@ impl Default for FetchOptions {
             stall: Duration::from_secs(20),
             least: 1024,
             whole: Duration::from_secs(120),
-            reach: Reach::default(),
+            allowed_addresses: AllowedAddresses::default(),
             ignore_opt_out: false,
         }
     }
 }
 
-/// The bytes of the picture at an address. By their beginning they are a picture's; they have not been decoded.
+/// Downloads the bytes of a picture. Checks that they begin like a picture, but doesn't decode them.
 ///
 /// # Errors
-/// Any [`FetchError`] but those of what is no address.
+/// Any [`FetchError`] except [`Address`](FetchError::Address) and [`Scheme`](FetchError::Scheme).
 pub async fn fetch(address: &WebAddress, options: &FetchOptions) -> Result<Vec<u8>, FetchError> {
     let answer = Fetcher::new(options.clone())?.fetch(address).await;
     Ok(answer.body?.bytes)
 }
 
-/// Fetches pictures, with the same connections where it can.
+/// Downloads pictures and reuses connections.
 #[derive(Debug)]
 pub(crate) struct Fetcher {
     client: Client,
@@ -98,12 +96,12 @@ pub(crate) struct Fetcher {
     clock: LoopClock,
 }
 
-/// What came of asking for a picture.
+/// The result of a request for a picture.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// The status of the last answer, if there was one.
+    /// The status of the last response, if any.
     pub(crate) status: Option<u16>,
-    /// What came, or why nothing did.
+    /// The body, or why there is none.
     pub(crate) body: Result<Body, FetchError>,
 }
 
@@ -111,7 +109,7 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(crate) struct Body {
     pub(crate) bytes: Vec<u8>,
-    /// Its share of what bodies may take.
+    /// Its share of the memory for bodies.
     share: Option<OwnedSemaphorePermit>,
 }
 
@@ -120,7 +118,7 @@ impl Fetcher {
         let client = net::client(&options.client)?
             .user_agent(&options.user_agent)
             .connect_timeout(options.connect)
-            .dns_resolver(Resolver::new(options.reach.clone()))
+            .dns_resolver(Resolver::new(options.allowed_addresses.clone()))
             .pool_idle_timeout(IDLE)
             .build();
         Ok(Self {
@@ -151,7 +149,7 @@ impl Fetcher {
         let status = response.status();
         answered.store(status.as_u16(), Ordering::Relaxed);
         if !status.is_success() {
-            let wait = net::asked_wait(response.headers());
+            let wait = net::retry_after(response.headers());
             return Err(FetchError::Status {
                 url: url(),
                 status,
@@ -163,7 +161,7 @@ impl Fetcher {
         }
         let is_page = header(&response, CONTENT_TYPE).is_some_and(|it| it.starts_with("text/html"));
         let declared = Declared::of(response.headers());
-        // Of what is packed, the length says little.
+        // A compressed body's length doesn't tell its final size.
         let length = response.content_length();
         let length = length.filter(|_| declared.packing().is_none());
         let mut body = self.body(response, length, address, &mut patience).await?;
@@ -184,7 +182,7 @@ impl Fetcher {
         )
     }
 
-    /// The answer at the end of redirects.
+    /// The response after redirects.
     async fn answer(
         &self,
         address: &WebAddress,
@@ -192,7 +190,7 @@ impl Fetcher {
     ) -> Result<Response, FetchError> {
         let mut at = address.clone();
         let mut cookies = Cookies::default();
-        for _ in 0..=MOST_REDIRECTS {
+        for _ in 0..=net::MOST_REDIRECTS {
             self.check_reach(&at)?;
             let cookie = cookies.header(&at.0);
             let send = || {
@@ -213,7 +211,7 @@ impl Fetcher {
                 return Ok(response);
             };
             if target.origin() == address.0.origin() && target.username().is_empty() {
-                // A redirect comes without them. It has a host, so that both can be set.
+                // A redirect comes without them. The URL has a host, so both can be set.
                 let _ = target.set_username(address.0.username());
                 let _ = target.set_password(address.0.password());
             }
@@ -225,22 +223,23 @@ impl Fetcher {
         })
     }
 
-    /// Refuses a host that is a number; of others the [`Resolver`] knows.
+    /// Refuses an IP address that isn't allowed. The [`Resolver`] checks names.
     fn check_reach(&self, at: &WebAddress) -> Result<(), FetchError> {
         let number: Option<IpAddr> = match at.0.host() {
             Some(Host::Ipv4(number)) => Some(number.into()),
             Some(Host::Ipv6(number)) => Some(number.into()),
             Some(Host::Domain(_)) | None => None,
         };
-        match number.is_none_or(|number| self.options.reach.includes(number)) {
-            true => Ok(()),
-            false => Err(FetchError::PrivateAddress {
+        if number.is_none_or(|number| self.options.allowed_addresses.includes(number)) {
+            Ok(())
+        } else {
+            Err(FetchError::PrivateAddress {
                 url: at.to_string(),
-            }),
+            })
         }
     }
 
-    /// The body of an answer, of which `length` is known or not.
+    /// Reads a response's body, whose `length` may be unknown.
     async fn body(
         &self,
         mut response: Response,
@@ -260,7 +259,7 @@ impl Fetcher {
         if let Some(length) = length.filter(|&it| it > MIB as u64) {
             share = patience.pause(self.share(mebibytes(length))).await;
         }
-        // As large as it will be: one that grows takes twice as much.
+        // At its final size: a growing buffer takes twice as much.
         let mut bytes = Vec::with_capacity(usize::try_from(length.unwrap_or(0)).unwrap_or(0));
         while let Some(chunk) = patience.chunk(address, &mut response).await? {
             let came = bytes.len() + chunk.len();
@@ -275,13 +274,13 @@ impl Fetcher {
         Ok(Body { bytes, share })
     }
 
-    /// A share of the memory. Who has one may not ask for another: all might wait then.
+    /// Reserves memory. A holder may not reserve more: all might wait for each other.
     async fn share(&self, mebibytes: u32) -> Option<OwnedSemaphorePermit> {
         let memory = Arc::clone(&self.memory);
         memory.acquire_many_owned(mebibytes.min(MEMORY)).await.ok()
     }
 
-    /// A body without the packing that some servers put on it unasked.
+    /// Decodes the compression that some servers apply unasked.
     async fn unpacked(
         &self,
         packed: Body,
@@ -291,7 +290,7 @@ impl Fetcher {
         let limit = self.options.bytes;
         let Body { bytes, share } = packed;
         let share = match share.filter(|_| declared.packing().is_some()) {
-            // By the length of the packed body, or none. It is given back first.
+            // The old share, if any, is for the compressed length. It's returned before a new one is reserved.
             None => self.share(UNTOLD).await,
             share => share,
         };
@@ -311,7 +310,7 @@ impl Fetcher {
 }
 
 impl Body {
-    /// Gives back what it does not need of its share, now that its length is known.
+    /// Returns the unneeded part of its share, now that the length is known.
     fn give_back(&mut self) {
         let needed = match self.bytes.len() {
             0..=MIB => 0,
@@ -327,15 +326,15 @@ fn mebibytes(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(MIB as u64)).unwrap_or(u32::MAX)
 }
 
-/// How long is waited for a server: for the next bytes, and for all of them.
+/// The timeouts of a request: for the next bytes and for all of them.
 struct Patience<'a> {
     options: &'a FetchOptions,
     clock: &'a LoopClock,
-    /// Until then some bytes have to come,
+    /// The time by which some bytes have to arrive.
     window: Duration,
-    /// of which so many have,
+    /// The bytes that arrived in this window.
     came: u64,
-    /// and all of them until then.
+    /// The time by which all bytes have to arrive.
     whole: Duration,
 }
 
@@ -357,7 +356,7 @@ impl<'a> Patience<'a> {
         self.came = 0;
     }
 
-    /// Waits for something of our own, for which the server is not to blame.
+    /// Waits for something of our own, without counting it against the server.
     async fn pause<T>(&mut self, coming: impl Future<Output = T>) -> T {
         let start = self.clock.now();
         let came = coming.await;
@@ -400,7 +399,7 @@ impl<'a> Patience<'a> {
             .map_err(|error| failure(at, error))
     }
 
-    /// Why it is waited no longer.
+    /// The error of the timeout that expired.
     fn lost(&self, url: String) -> FetchError {
         let &FetchOptions {
             stall,
@@ -442,13 +441,13 @@ fn failure(at: &WebAddress, error: reqwest::Error) -> FetchError {
     }
 }
 
-/// What a header of an answer says, in small letters.
+/// A response header in lower case.
 fn header(response: &Response, name: HeaderName) -> Option<String> {
     let value = response.headers().get(name)?.to_str().ok()?;
     Some(value.trim().to_ascii_lowercase())
 }
 
-/// Whether bytes begin as a page does.
+/// Whether bytes begin like an HTML page.
 fn looks_like_a_page(bytes: &[u8]) -> bool {
     let start = bytes.trim_ascii_start();
     let begins = |with: &[u8]| {
@@ -471,15 +470,15 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
-    /// How late a loop may be without being noticed.
+    /// The delay of the loop that goes unnoticed.
     const TICK: Duration = Duration::from_millis(50);
 
-    /// Whose body is waited for here.
+    /// The address for bodies in these tests.
     fn somewhere() -> WebAddress {
         WebAddress("http://host.example/".parse().unwrap())
     }
 
-    /// By a clock that goes on by itself where nothing else is to be done.
+    /// Runs with a paused clock, which advances when all tasks are idle.
     fn wait<T>(coming: impl Future<Output = T>) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -489,7 +488,7 @@ mod tests {
         runtime.block_on(coming)
     }
 
-    /// A body of so many pieces of one length, each of which comes after a pause.
+    /// A body of equal chunks with a pause before each.
     struct Slow {
         pieces: usize,
         length: usize,
@@ -515,7 +514,7 @@ mod tests {
         }
     }
 
-    /// What comes of such a body, whose length is told or not. Others have all the memory for as long as `taken`.
+    /// The result for a body of known or unknown length. Other bodies take all memory for as long as `taken`.
     async fn fetched(
         (pieces, length, pause): (usize, usize, Duration),
         told: Option<usize>,
@@ -585,7 +584,7 @@ mod tests {
         assert!(matches!(error, FetchError::Stalled { .. }), "{error}");
     }
 
-    /// By the clock on the wall, as the loop is blocked by that.
+    /// By the wall clock, as this blocks the loop.
     #[test]
     fn a_loop_that_stood_still_has_not_waited() {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -602,7 +601,7 @@ mod tests {
             let late = async {
                 tokio::task::yield_now().await;
                 std::thread::sleep(2 * options.stall);
-                // Later than what is read in one more turn.
+                // Later than the loop's last turn reads.
                 sleep(3 * TICK).await;
                 Ok(())
             };

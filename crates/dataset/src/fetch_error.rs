@@ -1,199 +1,199 @@
 use std::time::Duration;
 
-use net::Again;
+use net::RetryAdvice;
 
-/// Why a picture could not be fetched. Addresses are named without name and password.
+/// Why a picture couldn't be downloaded. URLs are shown without user name and password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// Not an address.
-    #[error("`{text}` is no URL: {fault}")]
+    /// The text isn't a valid URL.
+    #[error("`{text}` is not a URL: {fault}")]
     Address {
-        /// What was given.
+        /// The given text.
         text: String,
-        /// What is wrong with it.
+        /// The fault.
         fault: String,
     },
-    /// An address of another kind.
-    #[error("`{text}` is not a URL that can be fetched: expected http://, https:// or file://")]
+    /// The URL has an unsupported scheme.
+    #[error("`{text}` is not a supported URL: expected http://, https:// or file://")]
     Scheme {
-        /// What was given.
+        /// The given text.
         text: String,
     },
-    /// The name of the host leads nowhere.
-    #[error("there is no host of `{url}`")]
+    /// The host's name can't be resolved.
+    #[error("cannot resolve the host of `{url}`")]
     NoSuchHost {
-        /// The address.
+        /// The URL.
         url: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: reqwest::Error,
     },
-    /// The host is not on the internet.
+    /// The host has a private IP address.
     #[error("`{url}` is at a private address")]
     PrivateAddress {
-        /// The address.
+        /// The URL.
         url: String,
     },
-    /// There is no connection.
-    #[error("`{url}` could not be reached")]
+    /// The connection failed.
+    #[error("cannot reach `{url}`")]
     Unreachable {
-        /// The address.
+        /// The URL.
         url: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: reqwest::Error,
     },
-    /// The server's certificate is not trusted.
+    /// The server's certificate isn't trusted.
     #[error("the certificate of `{url}` is not trusted")]
     Untrusted {
-        /// The address.
+        /// The URL.
         url: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: reqwest::Error,
     },
-    /// The connection could not be secured.
-    #[error("no secure connection to `{url}`")]
+    /// The TLS connection failed.
+    #[error("cannot connect securely to `{url}`")]
     Tls {
-        /// The address.
+        /// The URL.
         url: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: reqwest::Error,
     },
-    /// Nothing came for too long.
+    /// The server sent nothing for too long.
     #[error("`{url}` sent nothing for {} s", limit.as_secs_f32())]
     Stalled {
-        /// The address.
+        /// The URL.
         url: String,
-        /// For so long.
+        /// The timeout.
         limit: Duration,
     },
-    /// What came was too little.
+    /// The server sent too little.
     #[error("`{url}` sent less than {least} bytes in {} s", limit.as_secs_f32())]
     Trickled {
-        /// The address.
+        /// The URL.
         url: String,
-        /// So many bytes would have been enough.
+        /// The minimum number of bytes.
         least: u64,
-        /// In so long.
+        /// The time for them.
         limit: Duration,
     },
-    /// It all took too long.
-    #[error("`{url}` was not there after {} s", limit.as_secs_f32())]
+    /// The whole request took too long.
+    #[error("`{url}` was incomplete after {} s", limit.as_secs_f32())]
     TooSlow {
-        /// The address.
+        /// The URL.
         url: String,
-        /// After so long.
+        /// The timeout.
         limit: Duration,
     },
     /// The connection ended too early.
-    #[error("the connection broke off before `{url}` was there")]
+    #[error("the connection ended before `{url}` was complete")]
     BrokenOff {
-        /// The address.
+        /// The URL.
         url: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: reqwest::Error,
     },
-    /// The response is not HTTP, or breaks its rules beyond what is put up with.
+    /// The response isn't valid HTTP.
     #[error("the server's response to `{url}` is not valid HTTP")]
     Malformed {
-        /// The address.
+        /// The URL.
         url: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: reqwest::Error,
     },
-    /// The server says no.
+    /// The server responded with an error status.
     #[error("the server answered {status} to `{url}`")]
     Status {
-        /// The address.
+        /// The URL.
         url: String,
-        /// The number and its words.
+        /// The status code and its name.
         status: reqwest::StatusCode,
-        /// How long it asks to wait.
+        /// The requested wait before a retry.
         wait: Option<Duration>,
     },
-    /// The server says that the picture is not for machines.
-    #[error("the server does not want `{url}` to be used so: `{header}`")]
+    /// The server opts out of use by machines.
+    #[error("the server opts `{url}` out of use by machines: `{header}`")]
     OptedOut {
-        /// The address.
+        /// The URL.
         url: String,
-        /// What it says.
+        /// The header.
         header: String,
     },
-    /// A redirect that is not followed.
+    /// The redirect can't be followed.
     #[error("`{url}` redirects {fault}")]
     Redirect {
-        /// The address that redirects.
+        /// The URL that redirects.
         url: String,
-        /// What is wrong with it.
+        /// The fault.
         fault: &'static str,
     },
-    /// More bytes than a picture may have.
+    /// The picture has too many bytes.
     #[error("`{url}` is larger than {limit} bytes")]
     TooLarge {
-        /// The address.
+        /// The URL.
         url: String,
-        /// The most that a picture may have.
+        /// The maximum number of bytes.
         limit: u64,
     },
-    /// Nothing in the place of a picture.
+    /// The body is empty.
     #[error("`{url}` is empty")]
     Empty {
-        /// The address.
+        /// The URL.
         url: String,
     },
-    /// A body that was packed, and cannot be unpacked.
-    #[error("`{url}` is packed in a way that is not read: `{encoding}`")]
+    /// The body's compression is damaged or unknown.
+    #[error("cannot decode `{url}`, which is compressed as `{encoding}`")]
     Encoding {
-        /// The address.
+        /// The URL.
         url: String,
-        /// How.
+        /// The content encoding.
         encoding: String,
     },
-    /// A page in the place of a picture.
-    #[error("`{url}` is a page, not a picture")]
+    /// The body is an HTML page.
+    #[error("`{url}` is a web page, not a picture")]
     Page {
-        /// The address.
+        /// The URL.
         url: String,
     },
-    /// Bytes that are none of a picture.
+    /// The body isn't a picture.
     #[error("`{url}` is not a picture")]
     NotAPicture {
-        /// The address.
+        /// The URL.
         url: String,
     },
-    /// Connections cannot be secured.
+    /// TLS can't be set up.
     #[error(transparent)]
     Web(#[from] net::Error),
-    /// The client could not be set up.
-    #[error("the client that fetches pictures could not be set up")]
+    /// The HTTP client can't be set up.
+    #[error("cannot set up the HTTP client for pictures")]
     Client {
-        /// Why.
+        /// The cause.
         #[source]
         source: reqwest::Error,
     },
 }
 
 impl FetchError {
-    /// Whether another attempt may succeed.
-    pub(crate) fn again(&self) -> Again {
+    /// Whether to retry.
+    pub(crate) fn retry_advice(&self) -> RetryAdvice {
         match self {
             Self::Status { status, wait, .. } => match (status.as_u16(), wait) {
-                (429 | 503, Some(wait)) => Again::After(*wait),
-                (408 | 425 | 429 | 500 | 502 | 503 | 504, _) => Again::Soon,
-                _ => Again::Never,
+                (429 | 503, Some(wait)) => RetryAdvice::After(*wait),
+                (408 | 425 | 429 | 500 | 502 | 503 | 504, _) => RetryAdvice::WithBackoff,
+                _ => RetryAdvice::Never,
             },
-            Self::BrokenOff { .. } => Again::Soon,
-            Self::Unreachable { .. } | Self::Stalled { .. } => Again::Briefly,
-            _ => Again::Never,
+            Self::BrokenOff { .. } => RetryAdvice::WithBackoff,
+            Self::Unreachable { .. } | Self::Stalled { .. } => RetryAdvice::Briefly,
+            _ => RetryAdvice::Never,
         }
     }
 
-    /// What to do about it, where that is known.
+    /// A hint for the user, if there is one.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Address { .. } => "expected something like https://example.org/beach.jpg",
@@ -203,29 +203,29 @@ impl FetchError {
             | Self::Encoding { .. }
             | Self::Page { .. }
             | Self::NotAPicture { .. } => {
-                "give the address of the picture itself, or save it and name the file"
+                "use the URL of the picture itself, or save the picture and use its path"
             }
-            Self::PrivateAddress { .. } => "`--allow-private` lets it",
-            Self::OptedOut { .. } => "`--ignore-opt-out` takes it nevertheless",
+            Self::PrivateAddress { .. } => "allow it with `--allow-private`",
+            Self::OptedOut { .. } => "fetch it anyway with `--ignore-opt-out`",
             Self::Unreachable { .. } | Self::NoSuchHost { .. } => {
-                "see whether the address is right and the network is there; HTTPS_PROXY and HTTP_PROXY name a proxy"
+                "check the URL and the network; set HTTPS_PROXY and HTTP_PROXY to use a proxy"
             }
             Self::Untrusted { .. } => {
-                "SSL_CERT_FILE names other certificates to trust, as that of a proxy that opens connections"
+                "set SSL_CERT_FILE to trust other certificates, such as those of a TLS-inspecting proxy"
             }
             Self::Tls { .. }
             | Self::Stalled { .. }
             | Self::Trickled { .. }
             | Self::TooSlow { .. }
-            | Self::BrokenOff { .. } => "try again later",
+            | Self::BrokenOff { .. } => "try retry_advice later",
             Self::Status { status, .. } => match status.as_u16() {
-                401 | 403 => "the server gives it to some only; save it and name the file",
-                404 | 410 => "see whether the address is right",
-                429 | 500.. => "try again later",
-                _ => "see whether the address is right, or save the picture and name the file",
+                401 | 403 => "the server restricts access; save the picture and use its path",
+                404 | 410 => "check the URL",
+                429 | 500.. => "try retry_advice later",
+                _ => "check the URL, or save the picture and use its path",
             },
-            Self::Redirect { .. } => "give the address that it leads to in the end",
-            Self::TooLarge { .. } => "save it, make it smaller and name the file",
+            Self::Redirect { .. } => "use the final URL",
+            Self::TooLarge { .. } => "save the picture, make it smaller and use its path",
             Self::Web(error) => return error.hint(),
             Self::Client { .. } => return None,
         };

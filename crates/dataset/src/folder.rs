@@ -9,8 +9,8 @@ use crate::exclusions::Exclusions;
 use crate::form::Form;
 use crate::{Error, Listing, Problem, ProblemReason, paths};
 
-/// Names that systems, cameras' disks and file servers leave in people's folders, in lower case.
-/// Names that begin with a dot (`.DS_Store`, `._dog.jpg`) are skipped as well.
+/// Names that systems, cameras and file servers leave in people's folders, in lower case. Names that begin
+/// with a dot (`.DS_Store`, `._dog.jpg`) are skipped as well.
 const JUNK: &[&str] = &[
     "#recycle",
     "#snapshot",
@@ -24,11 +24,10 @@ const JUNK: &[&str] = &[
     "thumbs.db",
 ];
 
-/// Extensions of pictures that are not read. They are reported: a library of nothing but these
-/// would seem empty otherwise.
+/// Extensions of unsupported picture formats. They are reported, as a library of only these would seem empty.
 const UNREAD_PICTURES: &[&str] = &["j2k", "jp2", "jpf"];
 
-/// What a file is to a folder of pictures.
+/// The kind of a file in a folder of pictures.
 #[derive(Debug, PartialEq, Eq)]
 enum Kind {
     Picture,
@@ -36,12 +35,12 @@ enum Kind {
     Other,
 }
 
-/// Whether the file at `path` is taken for a picture, of a format that is read or not.
+/// Whether the file at `path` looks like a picture, supported or not.
 pub(crate) fn is_picture(path: &Path) -> io::Result<bool> {
     kind(path).map(|kind| kind != Kind::Other)
 }
 
-/// Whether the file at `path` is a picture that can be listed.
+/// Checks that the file at `path` is a picture that can be listed.
 pub(crate) fn check_picture(path: &Path) -> Result<bool, Problem> {
     let reason = match kind(path) {
         Ok(Kind::Other) => return Ok(false),
@@ -59,8 +58,7 @@ pub(crate) fn check_picture(path: &Path) -> Result<bool, Problem> {
     })
 }
 
-/// By a picture's extension, or by the first bytes where it has another one or none: only such
-/// files are opened, for 16 bytes.
+/// Decides by a picture's extension. With another extension or none, reads the first 16 bytes of the file.
 fn kind(path: &Path) -> io::Result<Kind> {
     let extension = paths::extension(path);
     let extension = extension.as_str();
@@ -73,21 +71,21 @@ fn kind(path: &Path) -> io::Result<Kind> {
     let mut start = Vec::with_capacity(16);
     File::open(path)?.take(16).read_to_end(&mut start)?;
     Ok(match Format::of(&start) {
-        // Many a text begins with `BM`; in a bitmap four reserved bytes are zero.
+        // Many texts begin with `BM`. In a bitmap, four reserved bytes are zero.
         Some(Format::Bmp) if start.get(6..10) != Some(&[0; 4]) => Kind::Other,
         Some(_) => Kind::Picture,
         None => Kind::Other,
     })
 }
 
-/// Whether files with this extension, in lower case, are pictures that are read.
+/// Whether files with this lower-case extension are supported pictures.
 fn is_extension(extension: &str) -> bool {
     Format::ALL
         .iter()
         .any(|format| format.extensions().contains(&extension))
 }
 
-/// Whether `text` ends as a picture's name does. Nothing is opened.
+/// Whether `text` ends like a picture's name. Opens no file.
 pub(crate) fn is_picture_name(text: &str) -> bool {
     is_extension(&paths::extension(Path::new(text)))
 }
@@ -118,7 +116,7 @@ pub(crate) fn read(
     walk.listing.add_sorted(source)
 }
 
-/// The tables in `folder` itself, by their names' endings, in the order of their names.
+/// The tables directly in `folder`, by their extensions, sorted by name.
 pub(crate) fn tables(folder: &Path) -> io::Result<Vec<(PathBuf, Form)>> {
     let mut tables = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -138,9 +136,9 @@ struct Walk<'a> {
     root: &'a Path,
     exclusions: &'a Exclusions,
     folders: Vec<PathBuf>,
-    /// Entered after the others, so that a folder with a path of its own is found under that path.
+    /// Entered after the others, so that a folder that isn't only linked is found under its own path.
     linked_folders: BTreeSet<PathBuf>,
-    /// The real paths of the folders entered: links cannot lead in circles.
+    /// The real paths of the entered folders, so that links can't lead in circles.
     entered: HashSet<PathBuf>,
     listing: &'a mut Listing,
 }
@@ -152,11 +150,12 @@ impl Walk<'_> {
             .or_else(|| self.linked_folders.pop_first())
     }
 
-    /// What is in a folder that was not entered before.
+    /// The entries of a folder that wasn't entered before.
     fn enter(&mut self, folder: &Path) -> io::Result<Option<ReadDir>> {
-        match self.entered.insert(fs::canonicalize(folder)?) {
-            true => fs::read_dir(folder).map(Some),
-            false => Ok(None),
+        if self.entered.insert(fs::canonicalize(folder)?) {
+            fs::read_dir(folder).map(Some)
+        } else {
+            Ok(None)
         }
     }
 
@@ -184,7 +183,7 @@ impl Walk<'_> {
         match status(&path) {
             Ok((metadata, is_link)) if metadata.is_dir() => self.add_folder(path, is_link),
             Ok((metadata, _)) if metadata.is_file() => self.add_file(&path),
-            // Sockets, pipes and devices.
+            // Sockets, pipes and devices are ignored.
             Ok(_) => Ok(()),
             Err(_) if self.is_excluded(&path, false) => Ok(()),
             Err(reason) => self.problem(path, reason),
@@ -232,7 +231,7 @@ impl Walk<'_> {
     }
 }
 
-/// What is at `path`, links followed, and whether it is a link.
+/// The metadata at `path`, following links, and whether it's a link.
 fn status(path: &Path) -> Result<(FileMetadata, bool), ProblemReason> {
     let unreadable = |source| ProblemReason::Unreadable { source };
     let own = fs::symlink_metadata(path).map_err(unreadable)?;

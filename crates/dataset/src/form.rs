@@ -4,17 +4,17 @@ use std::path::Path;
 use crate::text_stream::{self, Compression};
 use crate::{delimited, encoding, json_array, paths};
 
-/// How a table is written.
+/// The format of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     Delimited,
-    /// Or a JSON array.
+    /// JSON Lines or a JSON array.
     JsonLines,
     Parquet,
 }
 
 impl Form {
-    /// What a table's name says.
+    /// The format by the file's name.
     pub(crate) fn of_name(path: &Path) -> Option<Self> {
         match paths::extension(&Compression::uncompressed_name(path)).as_str() {
             "csv" | "tsv" | "tab" => Some(Self::Delimited),
@@ -24,7 +24,7 @@ impl Form {
         }
     }
 
-    /// What a file with an extension that says nothing begins like: Flickr8k's captions, for one,
+    /// The format by the file's content, for an extension without meaning: Flickr8k's captions, for example,
     /// are CSV in `captions.txt`.
     pub(crate) fn of_content(path: &Path) -> io::Result<Option<Self>> {
         let mut start = Vec::new();
@@ -32,7 +32,7 @@ impl Form {
             .take(4096)
             .read_to_end(&mut start)?;
         if encoding::is_utf16(&start) {
-            // Which is refused there by name.
+            // The delimited reader then refuses it with a clear error.
             return Ok(Some(Self::Delimited));
         }
         let text = encoding::without_mark(&start).trim_ascii_start();

@@ -15,15 +15,15 @@ pub(crate) struct Gathering<'a> {
     listing: &'a mut Listing,
     source: usize,
     counts: ColumnCounts,
-    /// How many pictures are no files.
+    /// The number of pictures whose file doesn't exist.
     missing: u64,
-    /// The table of the last row that is not valid UTF-8, and how many more rows of it are not.
+    /// The table of the last row that isn't valid UTF-8, and the number of further ones.
     not_utf8: Option<NotUtf8>,
     /// The record of the previous row: rows of one picture are often adjacent.
     last: Option<(Address, Known)>,
 }
 
-/// Rows of a table that are not valid UTF-8, after the first.
+/// Rows of a table that aren't valid UTF-8, after the first.
 struct NotUtf8 {
     table: PathBuf,
     rows: u64,
@@ -31,11 +31,11 @@ struct NotUtf8 {
     line: Option<u64>,
 }
 
-/// Why a row was not added.
+/// Why a row wasn't added.
 enum Refusal {
-    /// Something is wrong with the row.
+    /// The row is bad.
     Row(ProblemReason),
-    /// Something is wrong with the listing.
+    /// The listing failed.
     Listing(Error),
 }
 
@@ -52,7 +52,7 @@ impl From<Error> for Refusal {
 }
 
 impl<'a> Gathering<'a> {
-    /// Starts the source at `path`, whose tables have paths relative to the absolute path `folder`.
+    /// Starts the source at `path`. The paths in its tables are relative to the absolute path `folder`.
     pub(crate) fn new(
         path: &Path,
         folder: &'a Path,
@@ -71,7 +71,7 @@ impl<'a> Gathering<'a> {
         })
     }
 
-    /// Adds the row of `table` that begins on `line`, or reports why it cannot be read.
+    /// Adds the row of `table` that begins on `line`, or reports why it can't be read.
     pub(crate) fn add(
         &mut self,
         table: &Path,
@@ -98,8 +98,8 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Counts a row of a table that is not valid UTF-8, of which the first is reported. The others, most likely all that
-    /// are not ASCII, are told as a number.
+    /// Counts a row of a table that isn't valid UTF-8. The first is reported; the others, probably all that
+    /// aren't ASCII, are only counted.
     fn is_known_not_utf8(&mut self, table: &Path, line: u64) -> Result<bool> {
         match &mut self.not_utf8 {
             Some(known) if known.table == table => {
@@ -130,7 +130,7 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Ends the source, now that the types of its columns are known. Returns how many of its pictures are no files.
+    /// Ends the source, now that the types of its columns are known. Returns the number of missing files.
     pub(crate) fn finish(mut self, types: ColumnTypes) -> Result<u64> {
         self.report_not_utf8()?;
         self.listing.end_source(self.source, types, self.counts);
@@ -139,7 +139,7 @@ impl<'a> Gathering<'a> {
 
     fn add_row(&mut self, table: &Path, line: u64, row: Row) -> Result<(), Refusal> {
         let path = row.path.trim();
-        // The manifest of a download says so of what came to nothing.
+        // A download's manifest has rows without a picture and says why.
         if path.is_empty() && row.metadata.get("is_valid") == Some(&Value::Bool(false)) {
             return Ok(());
         }
@@ -153,7 +153,7 @@ impl<'a> Gathering<'a> {
         let mut known = self.find(&address)?;
         if let (Address::File(file), None) = (&address, known) {
             let existing = match paths::existing(file.clone(), path) {
-                // One line a picture, however many rows name it.
+                // One problem per picture, however many rows name it.
                 Err(_) if !self.is_news(&address.text())? => return Ok(()),
                 existing => existing?,
             };
@@ -170,9 +170,10 @@ impl<'a> Gathering<'a> {
             && let Some(holder) = self.listing.holder(id)?
             && known.is_none_or(|known| known.number != holder)
         {
-            return match self.is_news(&format!("{id}\0{}", address.text()))? {
-                true => Err(ProblemReason::DuplicateId { id: id.clone() }.into()),
-                false => Ok(()),
+            return if self.is_news(&format!("{id}\0{}", address.text()))? {
+                Err(ProblemReason::DuplicateId { id: id.clone() }.into())
+            } else {
+                Ok(())
             };
         }
         let other_id = match (&id, known) {
@@ -194,8 +195,8 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// What is wrong with a row that gives `id` to a picture that has another one. Its captions are taken all the same:
-    /// tables of captions may have an id a row.
+    /// The problem of a row that gives `id` to a picture with another id. Its captions are still added, as
+    /// tables of captions may have an id per row.
     fn other_id(&mut self, id: &str, known: Known) -> Result<Option<ProblemReason>> {
         let holder = self.listing.id(known)?.filter(|holder| holder != id);
         Ok(holder.map(|holder| ProblemReason::OtherId {
@@ -204,7 +205,7 @@ impl<'a> Gathering<'a> {
         }))
     }
 
-    /// Whether nothing of that name was refused before.
+    /// Whether nothing with this name was refused before.
     fn is_news(&mut self, name: &str) -> Result<bool> {
         self.listing.refuse(self.source, name)
     }
@@ -217,20 +218,20 @@ impl<'a> Gathering<'a> {
     }
 
     fn is_excluded(&self, address: &Address) -> bool {
-        // Patterns are of files.
+        // Patterns apply to files.
         let Address::File(path) = address else {
             return false;
         };
         match (path.strip_prefix(self.folder), path.file_name()) {
             (Ok(relative), _) => self.exclusions.exclude_within(relative),
-            // Patterns say nothing of the folders above the source.
+            // Patterns don't apply to the folders above the source.
             (Err(_), Some(name)) => self.exclusions.exclude(Path::new(name), false),
             (Err(_), None) => false,
         }
     }
 }
 
-/// The captions without white space around them, and without empty ones.
+/// The captions without surrounding white space, and without empty ones.
 fn trimmed(mut captions: Vec<String>) -> Vec<String> {
     captions.retain_mut(|caption| {
         let trimmed = caption.trim();

@@ -1,5 +1,5 @@
-//! Tables of data sets of the Hugging Face hub, read there: of each row group only the columns that are
-//! needed, and of groups that are not wanted nothing.
+//! Tables of data sets on the Hugging Face Hub, read remotely: only the needed columns of the wanted row
+//! groups are fetched.
 
 use std::io::Cursor as IoCursor;
 use std::ops::Range;
@@ -14,23 +14,23 @@ use tokio::runtime::Runtime;
 use crate::strict::Strict;
 use crate::{Error, Result};
 
-/// Where the hub keeps all data sets as Parquet
+/// The revision with the Hub's Parquet conversion of each data set
 /// (<https://huggingface.co/docs/dataset-viewer/parquet>).
 const CONVERTED: &str = "refs/convert/parquet";
-/// So much is read at once where nobody has said what is needed: of a file's end, the footer.
+/// Bytes read at once if it's unknown what is needed. At a file's end, this covers the footer.
 const AHEAD: u64 = 64 << 10;
-/// Ranges with less between them are read as one.
+/// Ranges with smaller gaps are read as one.
 const GAP: u64 = 64 << 10;
 
-/// A data set of the hub, as it is written: `owner/name` or `owner/name@revision`.
+/// A data set on the Hub: `owner/name` or `owner/name@revision`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubDataset {
     repository: Repository,
-    /// The revision, where one is named: its own Parquet files are read then.
+    /// The revision, if one is named: its own Parquet files are read then.
     revision: Option<Revision>,
-    /// The configuration, by default the only one or `default`.
+    /// The configuration. Defaults to the only one or `default`.
     pub config: Option<String>,
-    /// The split, by default the only one or `train`.
+    /// The split. Defaults to the only one or `train`.
     pub split: Option<String>,
 }
 
@@ -43,10 +43,10 @@ struct SplitFile<'a> {
 }
 
 impl HubDataset {
-    /// What `text` names.
+    /// Parses a data set's name.
     ///
     /// # Errors
-    /// [`Error::Hub`] when it names nothing that can be.
+    /// [`Error::Hub`] if the name is invalid.
     pub fn parse(text: &str) -> Result<Self> {
         let (id, revision) = match text.split_once('@') {
             Some((id, revision)) => (id, Some(Revision::new(revision)?)),
@@ -60,8 +60,8 @@ impl HubDataset {
         })
     }
 
-    /// Asks the hub for the files of the split. Without a revision, they are those that the hub makes of
-    /// every data set, or else the repository's own.
+    /// Asks the Hub for the files of the split. Without a revision, uses the Hub's conversion, or else the
+    /// repository's own Parquet files.
     pub(crate) fn open(&self, hub: Arc<Hub>) -> Result<HubTable> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -87,7 +87,7 @@ impl HubDataset {
             let there = files.iter().map(|file| file.split);
             self.chosen("split", split, Some(split), there)?;
         }
-        // Only those that have the split, where one is named.
+        // Only those with the requested split, if any.
         let configs = files
             .iter()
             .filter(|file| split.is_none_or(|split| file.split == split));
@@ -113,7 +113,7 @@ impl HubDataset {
         })
     }
 
-    /// The one that is wanted of those that there are.
+    /// Chooses the requested item, or the default.
     fn chosen<'a>(
         &self,
         what: &'static str,
@@ -139,8 +139,9 @@ impl HubDataset {
 }
 
 impl<'a> SplitFile<'a> {
-    /// The file of that name, if it is one of a split: `config/split/0000.parquet`, as the hub converts
-    /// them, or `config/split-00000-of-00002.parquet`, `data/…` or without a folder, as people push them.
+    /// The file with this name, if it belongs to a split: `config/split/0000.parquet`, as in the Hub's
+    /// conversion, or `config/split-00000-of-00002.parquet`, `data/…` or without a folder, as people upload
+    /// them.
     fn of(name: &'a str) -> Option<Self> {
         let stem = name.strip_suffix(".parquet")?;
         let parts: Vec<&str> = stem.split('/').collect();
@@ -153,7 +154,7 @@ impl<'a> SplitFile<'a> {
         };
         Some(Self {
             config,
-            // Parts of splits that were too large to convert: what there is of them is read.
+            // Splits too large to convert are converted in part; that part is read.
             split: split.strip_prefix("partial-").unwrap_or(split),
             name,
         })
@@ -163,7 +164,7 @@ impl<'a> SplitFile<'a> {
 /// The Parquet files of a split.
 #[derive(Clone, Debug)]
 pub(crate) struct HubTable {
-    /// How it is named in messages.
+    /// Its name in messages.
     pub(crate) title: String,
     names: Vec<String>,
     shared: Arc<Shared>,
@@ -198,18 +199,18 @@ impl HubTable {
     }
 }
 
-/// A file of the hub that is read in parts.
+/// A file on the Hub that is read in ranges.
 #[derive(Clone, Debug)]
 pub(crate) struct HubFile {
     shared: Arc<Shared>,
     name: String,
     length: u64,
-    /// What has been read, with where it begins.
+    /// The bytes read so far, with their offsets.
     parts: Arc<Mutex<Vec<(u64, Bytes)>>>,
 }
 
 impl HubFile {
-    /// Reads these ranges, and forgets what was read before.
+    /// Reads these ranges, and drops the bytes read before.
     pub(crate) fn load(&self, mut ranges: Vec<Range<u64>>) -> Result<(), ParquetError> {
         ranges.sort_unstable_by_key(|range| range.start);
         let mut joined: Vec<Range<u64>> = Vec::new();
@@ -241,7 +242,7 @@ impl HubFile {
         Ok((range.start, bytes.into()))
     }
 
-    /// What is there from `start` on, at least so many bytes unless the file ends.
+    /// The bytes from `start` on: at least `least`, unless the file ends.
     fn from(&self, start: u64, least: u64) -> Result<Bytes, ParquetError> {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         let least = least.min(self.length.saturating_sub(start));
@@ -251,7 +252,7 @@ impl HubFile {
         if let Some((first, bytes)) = parts.iter().find(holds) {
             return Ok(bytes.slice(usize::try_from(start - first)?..));
         }
-        // What is asked for near the end is the footer, of which more will be.
+        // A read near the end is the footer, so read more of it at once.
         let first = start.min(self.length.saturating_sub(AHEAD));
         let part = self.read(first..start + least.max(AHEAD))?;
         let bytes = part.1.slice(usize::try_from(start - first)?..);
@@ -275,9 +276,10 @@ impl ChunkReader for HubFile {
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
         let bytes = self.from(start, length as u64)?;
-        match bytes.len() >= length {
-            true => Ok(bytes.slice(..length)),
-            false => Err(ParquetError::EOF("file ends too early".to_owned())),
+        if bytes.len() >= length {
+            Ok(bytes.slice(..length))
+        } else {
+            Err(ParquetError::EOF("file ends too early".to_owned()))
         }
     }
 }

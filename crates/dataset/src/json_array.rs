@@ -1,11 +1,12 @@
-//! The elements of a JSON array, one after the other: a table may be larger than memory.
+//! The elements of a JSON array, read one by one, as a table may be larger than memory.
 
 use std::io::{self, BufRead};
 
 use crate::ProblemReason;
 use crate::row::LONGEST;
 
-/// Whether a text begins as an array of objects or of texts. An empty one before something else is a line of JSON Lines.
+/// Whether a text begins like an array of objects or strings. An empty array before something else is a line
+/// of JSON Lines.
 pub(crate) fn is_meant(start: &[u8]) -> bool {
     let inner = start.trim_ascii_start().strip_prefix(b"[");
     match inner.unwrap_or_default().trim_ascii_start() {
@@ -15,7 +16,7 @@ pub(crate) fn is_meant(start: &[u8]) -> bool {
     }
 }
 
-/// The text of the elements of an array, or of several arrays after each other.
+/// Reads the texts of the elements of an array, or of several arrays in sequence.
 pub(crate) struct Elements<R> {
     text: R,
     is_inside: bool,
@@ -29,8 +30,8 @@ impl<R: BufRead> Elements<R> {
         }
     }
 
-    /// Reads the text of the next element, which may be malformed; `None` after the last. After a
-    /// text that is outside of an array, or an array that is not closed, there is nothing more.
+    /// Reads the text of the next element, which may be malformed; `None` after the last. After text outside
+    /// of an array, or an unclosed array, reading stops.
     pub(crate) fn next(
         &mut self,
         element: &mut Vec<u8>,
@@ -48,7 +49,7 @@ impl<R: BufRead> Elements<R> {
                 }
                 (_, true) => return self.read(element).map(Some),
                 (_, false) => {
-                    // Nothing of it is a row.
+                    // None of it is a row.
                     while self.peek()?.is_some() {
                         let length = self.text.fill_buf()?.len();
                         self.text.consume(length);
@@ -78,9 +79,10 @@ impl<R: BufRead> Elements<R> {
             let is_end = end.is_some() || bytes.is_empty();
             self.text.consume(count);
             if is_end {
-                return Ok(match length <= LONGEST {
-                    true => Ok(()),
-                    false => Err(ProblemReason::LineTooLong { limit: LONGEST }),
+                return Ok(if length <= LONGEST {
+                    Ok(())
+                } else {
+                    Err(ProblemReason::LineTooLong { limit: LONGEST })
                 });
             }
         }
@@ -93,7 +95,7 @@ fn malformed(message: &str) -> ProblemReason {
     }
 }
 
-/// Where in an element a byte is.
+/// The position within an element's nested structure.
 #[derive(Debug, Default)]
 struct Nesting {
     depth: u64,
@@ -102,7 +104,7 @@ struct Nesting {
 }
 
 impl Nesting {
-    /// Takes the next byte, unless it is the one after the element.
+    /// Processes the next byte. Returns true, without consuming it, if it comes after the element.
     fn ends_before(&mut self, byte: u8) -> bool {
         if self.is_quoted {
             self.is_quoted = self.is_escaped || byte != b'"';

@@ -1,8 +1,8 @@
-//! JSON: an object a line, an array of objects, or COCO's annotations.
+//! Reads JSON tables: one object per line, an array of objects, or COCO's annotations.
 //!
-//! Each object's columns are its own, so each finds its own path, caption and id. A caption is a
-//! string or a list of strings. Of the metadata strings, numbers, booleans and lists of strings are
-//! kept; `null`, objects, other and empty lists are left out. In an array, a string is an address.
+//! Each object has its own columns, so each finds its own path, caption and id. A caption is a string or a
+//! list of strings. Metadata are strings, numbers, booleans and lists of strings; `null`, objects, and other
+//! or empty lists are left out. In an array, a string is a URL or path.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::row::{LONGEST, Row, Take};
 use crate::text_stream::TextStream;
 use crate::{Error, ProblemReason, Result, encoding, value};
 
-/// Hands the rows of the table at `path` to `take`.
+/// Calls `take` with the rows of the table at `path`.
 pub(crate) fn read(path: &Path, columns: &Columns, take: &mut Take<'_>) -> Result<()> {
     let mut text = TextStream::open(path)?;
     encoding::begin(&mut text)?;
@@ -33,9 +33,10 @@ pub(crate) fn read(path: &Path, columns: &Columns, take: &mut Take<'_>) -> Resul
         }
         read_lines(path, text, &mut objects, take)?
     };
-    match is_whole {
-        true => objects.require_columns(path),
-        false => Ok(()),
+    if is_whole {
+        objects.require_columns(path)
+    } else {
+        Ok(())
     }
 }
 
@@ -98,9 +99,10 @@ fn read_lines(
         if is_whole && bytes.trim_ascii().is_empty() {
             continue;
         }
-        let row = match is_whole {
-            true => objects.row(encoding::without_mark(&bytes)),
-            false => Err(ProblemReason::LineTooLong { limit: LONGEST }),
+        let row = if is_whole {
+            objects.row(encoding::without_mark(&bytes))
+        } else {
+            Err(ProblemReason::LineTooLong { limit: LONGEST })
         };
         has_long |= !is_whole;
         if take(line, row).is_break() {
@@ -108,16 +110,17 @@ fn read_lines(
         }
     }
     let is_alone = objects.count == usize::from(!has_long);
-    match is_alone && (has_long || objects.is_nested) {
-        true => Err(Error::OneObject {
+    if is_alone && (has_long || objects.is_nested) {
+        Err(Error::OneObject {
             path: path.to_owned(),
             keys,
-        }),
-        false => Ok(true),
+        })
+    } else {
+        Ok(true)
     }
 }
 
-/// Whether a text begins with an object that goes on over lines, so that none of them is a row.
+/// Whether a text begins with an object spread over several lines, so that no line is a row.
 fn is_spread(start: &[u8]) -> bool {
     let start = start.trim_ascii_start();
     let mut lines = start.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
@@ -133,8 +136,7 @@ fn one_object(path: &Path, start: &[u8]) -> Error {
     }
 }
 
-/// Reads the next line, or as much of it as is allowed: then the rest is skipped, and the answer is
-/// `false`.
+/// Reads the next line. Returns false, and skips the rest, if it exceeds the limit.
 fn read_line(file: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     file.take(LONGEST).read_until(b'\n', line)?;
     if line.len() as u64 == LONGEST && !line.ends_with(b"\n") {
@@ -144,21 +146,21 @@ fn read_line(file: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     Ok(true)
 }
 
-/// The objects of a table, and what was learnt about its columns from them.
+/// The objects of a table, and what they tell about its columns.
 struct Objects<'a> {
     columns: &'a Columns,
     /// The columns of the latest object, and their roles.
     names: Vec<String>,
     roles: Roles,
-    /// Columns of any object.
+    /// The columns of all objects.
     all_names: Vec<String>,
-    /// Roles that any object has a column for.
+    /// The roles for which some object has a column.
     found: Vec<Role>,
-    /// How many there are.
+    /// The number of objects.
     count: usize,
-    /// Whether the first has nothing but objects and lists of objects, as a file has that is no table.
+    /// Whether the first object contains only objects and lists of objects, so that the file isn't a table.
     is_nested: bool,
-    /// Whether a text alone is a row.
+    /// Whether a string alone is a row.
     takes_texts: bool,
 }
 
@@ -208,7 +210,7 @@ impl<'a> Objects<'a> {
         row
     }
 
-    /// Which columns of `object` have which role. Most objects have the columns of the one before.
+    /// The roles of the columns of `object`. Most objects have the columns of the one before.
     fn roles(&mut self, object: &Map<String, Value>) -> Roles {
         if !object.keys().eq(&self.names) {
             self.names = object.keys().cloned().collect();
@@ -230,7 +232,7 @@ impl<'a> Objects<'a> {
         index
     }
 
-    /// Keeps names of columns for the message that one is missing.
+    /// Remembers column names for the error that one is missing.
     fn remember_names(&mut self) {
         const ENOUGH: usize = 100;
         for name in &self.names {
@@ -240,7 +242,7 @@ impl<'a> Objects<'a> {
         }
     }
 
-    /// An error when objects were read and none had a column that is needed.
+    /// Fails if objects were read and none had a required column.
     fn require_columns(&self, path: &Path) -> Result<()> {
         for role in [Role::Path, Role::Caption, Role::Id] {
             if !self.found.contains(&role) && !self.all_names.is_empty() {
@@ -251,8 +253,8 @@ impl<'a> Objects<'a> {
     }
 }
 
-/// Whether an object has lists of objects and objects by name, as COCO's annotations, or nothing else, as
-/// what pandas writes by column.
+/// Whether an object has lists of objects and objects by name, as COCO's annotations, or only objects, as
+/// pandas writes columns.
 fn is_nested(object: &Map<String, Value>) -> bool {
     let is_list = |value: &Value| {
         let first = value.as_array().and_then(|values| values.first());

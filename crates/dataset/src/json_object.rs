@@ -1,5 +1,5 @@
-//! A JSON object as Python writes it: `NaN`, `Infinity` and `-Infinity`, which are no JSON, are `null`, and
-//! half of a surrogate pair, which is no character, is U+FFFD.
+//! A JSON object as Python writes it: the invalid `NaN`, `Infinity` and `-Infinity` are read as `null`, and
+//! half of a surrogate pair as U+FFFD.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 
 use crate::ProblemReason;
 
-/// What a row of JSON is.
+/// A parsed row of JSON.
 #[derive(Debug)]
 pub(crate) enum Parsed {
     Object(Map<String, Value>),
     Text(String),
     Other,
-    /// An object that has two members of this name.
+    /// An object with two members of this name.
     Repeated(String),
 }
 
@@ -30,7 +30,7 @@ impl Parsed {
     }
 }
 
-/// The first keys of the object that a text begins with.
+/// The first keys of the object at the beginning of a text.
 pub(crate) fn keys(start: &[u8]) -> Vec<String> {
     let mut keys = Vec::new();
     let mut parser = serde_json::Deserializer::from_slice(start);
@@ -57,7 +57,7 @@ impl<'de> Visitor<'de> for KeysVisitor<'_> {
     }
 }
 
-/// The parser counts lines, of which there is one to most rows.
+/// Drops the parser's line number, as most rows are one line.
 fn invalid(error: &serde_json::Error) -> ProblemReason {
     let message = error
         .to_string()
@@ -65,7 +65,7 @@ fn invalid(error: &serde_json::Error) -> ProblemReason {
     ProblemReason::InvalidJson { message }
 }
 
-/// The text as JSON, if there is anything of Python's in it.
+/// The text as valid JSON, if it contains Python's extensions.
 fn mended(text: &[u8]) -> Option<Vec<u8>> {
     const NOT_FINITE: [&[u8]; 3] = [b"NaN", b"Infinity", b"-Infinity"];
     let mut mended = Vec::with_capacity(text.len());
@@ -86,7 +86,7 @@ fn mended(text: &[u8]) -> Option<Vec<u8>> {
     (mended != text).then_some(mended)
 }
 
-/// What is to be written for the escape that a text begins with, and how long that is.
+/// The replacement for the escape at the beginning of a text, and the escape's length.
 fn escape(text: &[u8]) -> (&[u8], usize) {
     let is_high = |unit: u16| (0xd800..0xdc00).contains(&unit);
     let is_low = |unit: u16| (0xdc00..0xe000).contains(&unit);
@@ -97,7 +97,7 @@ fn escape(text: &[u8]) -> (&[u8], usize) {
     }
 }
 
-/// The number of `\u1234`.
+/// The code unit of `\u1234`.
 fn unit(text: &[u8]) -> Option<u16> {
     let digits = text.strip_prefix(br"\u")?.get(..4)?;
     u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()

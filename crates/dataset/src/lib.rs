@@ -1,9 +1,9 @@
-//! Where pictures come from, and where their embeddings go.
+//! Reads sources of pictures, downloads pictures, and writes embeddings.
 //!
-//! A [`Source`] is a folder of pictures, one picture, or a table that names pictures (CSV, TSV,
-//! JSON Lines, Parquet). Reading it gives a [`Listing`]: the [`Record`]s found, and a [`Problem`]
-//! for each file or row that could not become one. A listing is kept on disk, so that a table may be
-//! larger than memory, and several sources can be read into one. No picture is decoded here.
+//! A [`Source`] is a folder of pictures, one picture, or a table that names pictures (CSV, TSV, JSON Lines,
+//! Parquet). Reading it gives a [`Listing`]: the [`Record`]s found, and a [`Problem`] for each file or row
+//! that couldn't become one. A listing is stored on disk, so a table may be larger than memory, and several
+//! sources can be read into one listing. This crate decodes pictures only to check downloads.
 //!
 //! ```
 //! use dataset::{Source, SourceOptions};
@@ -36,6 +36,7 @@
 //! ```
 
 mod address;
+mod allowed_addresses;
 mod coco;
 mod column_types;
 mod columnar;
@@ -60,7 +61,6 @@ mod json_object;
 mod listing;
 mod paths;
 mod problem;
-mod reach;
 mod record;
 mod resolver;
 mod row;
@@ -72,6 +72,7 @@ mod unfinished;
 mod value;
 
 pub use address::{Address, WebAddress};
+pub use allowed_addresses::AllowedAddresses;
 pub use columns::Columns;
 pub use download::{
     Download, DownloadError, DownloadOptions, FetchedPicture, Keeping, KeptFile, ManifestReport,
@@ -88,7 +89,6 @@ pub use listing::{CellCounts, Listing, Problems, Records};
 pub use net::ClientSettings;
 pub use paths::absolute;
 pub use problem::{ListedProblem, Problem, ProblemReason};
-pub use reach::Reach;
 pub use record::{Contribution, Metadata, Record};
 pub use row::{Inside, Row};
 pub use slice::Slice;

@@ -1,7 +1,7 @@
 //! The pictures of one or several sources, and what was skipped in them.
 //!
-//! A [`Listing`] is a private SQLite database. SQLite writes what exceeds its cache to a temporary
-//! file, which no other process can open and which disappears with the listing.
+//! A [`Listing`] is a private SQLite database. SQLite writes what exceeds its cache to a temporary file,
+//! which no other process can open and which disappears with the listing.
 //!
 //! ```text
 //! records       address, id and first row of each picture, numbered by first mention
@@ -10,12 +10,12 @@
 //! ids           hash of an id ─► record
 //! captions      hashes of the captions of pictures that several rows name
 //! problems      files and rows that were skipped
-//! refused       what of each source was reported, so that it is reported once
+//! refused       what was reported for each source, so that it is reported once
 //! unsorted      what the walk through a folder has found so far
 //! ```
 //!
-//! Rows are stored as they come and merged when a record is read, because the type of a column is
-//! only known after its last row.
+//! Rows are stored as they come and merged when a record is read, because the type of a column is only known
+//! after its last row.
 
 mod cell_counts;
 mod database;
@@ -28,7 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::cell_counts::CellCounts;
 pub(crate) use self::cell_counts::ColumnCounts;
-use self::database::{Database, Said};
+use self::database::{Database, RowContent};
 pub(crate) use self::database::{Known, temporary_database};
 pub use self::problems::Problems;
 pub use self::records::Records;
@@ -37,10 +37,16 @@ use crate::column_types::ColumnTypes;
 use crate::problem::ListedProblem;
 use crate::{Address, Metadata, Problem, Record, Result};
 
-/// The pictures and problems of one or several sources. A large listing is kept on disk.
+/// Records or problems read at a time.
+const PAGE: i64 = 256;
+
+/// The size in bytes at which a page ends, even with fewer of them.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// The pictures and problems of one or several sources. A large listing is stored on disk.
 ///
-/// Rows that name the same picture become one [`Record`], also across sources. The record has the
-/// captions of all rows, and the id and metadata of the first row that has them.
+/// Rows that name the same picture become one [`Record`], even across sources. The record has the captions of
+/// all rows, and the id and metadata of the first row that has them.
 #[derive(Debug)]
 pub struct Listing {
     database: Mutex<Database>,
@@ -49,7 +55,7 @@ pub struct Listing {
     mentions: u64,
     captions: u64,
     problems: u64,
-    /// How many rows named a picture that was listed already.
+    /// The number of rows that named an already listed picture.
     further_rows: u64,
     sources: Vec<ListedSource>,
     columns: ColumnCounts,
@@ -65,7 +71,7 @@ pub(crate) struct ListedSource {
 
 /// A row that names a picture.
 pub(crate) struct Mention {
-    /// The number that [`Listing::begin_source`] gave.
+    /// The source's number, from [`Listing::begin_source`].
     pub(crate) source: usize,
     pub(crate) id: Option<String>,
     /// None of them empty.
@@ -92,53 +98,53 @@ impl Listing {
         })
     }
 
-    /// How many pictures there are.
+    /// The number of pictures.
     pub fn pictures(&self) -> u64 {
         self.pictures
     }
 
-    /// How many of the pictures are files of this machine.
+    /// The number of pictures that are local files.
     pub fn file_count(&self) -> u64 {
         self.files
     }
 
-    /// How many times pictures were named.
+    /// The number of rows and files that named a picture.
     pub(crate) fn mentions(&self) -> u64 {
         self.mentions
     }
 
-    /// How many captions they have together.
+    /// The number of captions of all pictures.
     pub fn captions(&self) -> u64 {
         self.captions
     }
 
-    /// How many problems there are.
+    /// The number of problems.
     pub fn problems(&self) -> u64 {
         self.problems
     }
 
-    /// Whether there is neither a picture nor a problem.
+    /// Whether there are no pictures and no problems.
     pub fn is_empty(&self) -> bool {
         self.pictures == 0 && self.problems == 0
     }
 
-    /// The pictures, in the order of their first mention: those of a folder in the order of their
-    /// paths, those of a table in the order of their rows.
+    /// The pictures in the order of their first mention: in a folder sorted by path, in a table in the order
+    /// of rows.
     pub fn records(&self) -> Records<'_> {
         self.records_of(None)
     }
 
-    /// The pictures that are files of this machine.
+    /// The pictures that are local files.
     pub fn files(&self) -> Records<'_> {
         self.records_of(Some(AddressKind::File))
     }
 
-    /// The pictures that are within tables.
+    /// The pictures within tables.
     pub fn inside(&self) -> Records<'_> {
         self.records_of(Some(AddressKind::Inside))
     }
 
-    /// The pictures that are on servers.
+    /// The pictures on servers.
     pub fn web(&self) -> Records<'_> {
         self.records_of(Some(AddressKind::Web))
     }
@@ -160,13 +166,13 @@ impl Listing {
         }
     }
 
-    /// The files and rows that could not become a record, in the order in which they were found.
+    /// The files and rows that couldn't become a record, in the order of discovery.
     pub fn listed_problems(&self) -> Problems<'_> {
         Problems::new(&self.database)
     }
 
-    /// Counts of the cells of each metadata column, by the column's name. Columns after the first 4096
-    /// are ignored.
+    /// Counts of the cells of each metadata column, by the column's name. Columns after the first 4096 are
+    /// ignored.
     pub fn columns(&self) -> &BTreeMap<String, CellCounts> {
         self.columns.by_name()
     }
@@ -184,7 +190,7 @@ impl Listing {
 
     /// Starts the source at `path` and returns its number.
     pub(crate) fn begin_source(&mut self, path: &Path) -> Result<usize> {
-        // A source that failed may have left something.
+        // A failed source may have left some.
         self.database_mut().clear_unsorted()?;
         self.sources.push(ListedSource {
             path: path.into(),
@@ -217,19 +223,20 @@ impl Listing {
 
     /// The id of a record.
     pub(crate) fn id(&mut self, known: Known) -> Result<Option<String>> {
-        match known.has_id {
-            true => Ok(self.database_mut().id(known.number)?),
-            false => Ok(None),
+        if known.has_id {
+            Ok(self.database_mut().id(known.number)?)
+        } else {
+            Ok(None)
         }
     }
 
-    /// Notes that something of a source, by a name of the caller's, was refused; `false` if it was before.
+    /// Notes that a name of a source was refused. Returns false if it was refused before.
     pub(crate) fn refuse(&mut self, source: usize, name: &str) -> Result<bool> {
         Ok(self.database_mut().refuse(source, name)?)
     }
 
-    /// Adds a row to the record at `address`: the `known` one, or a new one. The caller has checked that
-    /// no other record has the row's id. Returns the record as it is now.
+    /// Adds a row to the record at `address`: the `known` one, or a new one. The caller has checked that no
+    /// other record has the row's id. Returns the updated record.
     pub(crate) fn add(
         &mut self,
         address: &Address,
@@ -242,50 +249,55 @@ impl Listing {
             captions,
             metadata,
         } = mention;
-        let mut said = Said {
+        let mut content = RowContent {
             captions,
             metadata,
-            ..Said::of(source)
+            ..RowContent::of(source)
         };
-        remove_repeated(&mut said.captions);
+        remove_repeated(&mut content.captions);
         self.mentions += 1;
         let Some(mut known) = known else {
-            return self.insert(address, id.as_deref(), &said);
+            return self.insert(address, id.as_deref(), &content);
         };
         let sequence = self.further_rows.cast_signed();
         self.further_rows += 1;
         let database = self.database_mut();
-        database.add_row(&mut known, sequence, id.as_deref(), &mut said)?;
-        self.captions += said.captions.len() as u64;
+        database.add_row(&mut known, sequence, id.as_deref(), &mut content)?;
+        self.captions += content.captions.len() as u64;
         Ok(known)
     }
 
-    /// Adds a picture without captions and metadata, unless it is listed already.
+    /// Adds a picture without captions and metadata, unless it's already listed.
     pub(crate) fn add_address(&mut self, source: usize, address: &Address) -> Result<()> {
         self.mentions += 1;
         if self.find(address)?.is_none() {
-            self.insert(address, None, &Said::of(source))?;
+            self.insert(address, None, &RowContent::of(source))?;
         }
         Ok(())
     }
 
-    fn insert(&mut self, address: &Address, id: Option<&str>, said: &Said) -> Result<Known> {
+    fn insert(
+        &mut self,
+        address: &Address,
+        id: Option<&str>,
+        content: &RowContent,
+    ) -> Result<Known> {
         let number = self.pictures.cast_signed() + 1;
         let database = self.database_mut();
-        let known = database.insert_record(number, address, id, said)?;
+        let known = database.insert_record(number, address, id, content)?;
         self.pictures += 1;
         self.files += u64::from(address.file().is_some());
-        self.captions += said.captions.len() as u64;
+        self.captions += content.captions.len() as u64;
         Ok(known)
     }
 
-    /// Keeps a picture or a problem at `path` until [`add_sorted`](Self::add_sorted).
+    /// Stores a picture or a problem at `path` until [`add_sorted`](Self::add_sorted).
     pub(crate) fn set_aside(&mut self, path: &Path, problem: Option<&Problem>) -> Result<()> {
         let problem = problem.map(ListedProblem::from);
         Ok(self.database_mut().set_aside(path, problem.as_ref())?)
     }
 
-    /// Adds what was set aside, in the order of paths.
+    /// Adds the stored pictures and problems, sorted by path.
     pub(crate) fn add_sorted(&mut self, source: usize) -> Result<()> {
         let database = self.database.get_mut();
         let database = database.unwrap_or_else(PoisonError::into_inner);
@@ -303,7 +315,7 @@ impl Listing {
                             pictures.cast_signed(),
                             &address,
                             None,
-                            &Said::of(source),
+                            &RowContent::of(source),
                         )?;
                     }
                 }
@@ -323,7 +335,7 @@ impl Listing {
     }
 }
 
-/// Keeps the first of equal captions.
+/// Removes duplicate captions, keeping the first.
 fn remove_repeated(captions: &mut Vec<String>) {
     if captions.len() < 2 {
         return;

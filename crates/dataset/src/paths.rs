@@ -1,4 +1,4 @@
-//! Paths of files.
+//! File paths.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::ProblemReason;
 
-/// `path` made absolute from the current directory and without `.` and `..`; links are not resolved.
+/// Makes `path` absolute, without `.` and `..`. Doesn't resolve links.
 pub fn absolute(path: &Path) -> io::Result<PathBuf> {
     Ok(clean(&std::path::absolute(path)?))
 }
@@ -27,8 +27,8 @@ pub(crate) fn clean(path: &Path) -> PathBuf {
     cleaned
 }
 
-/// The path itself or the path with slashes for backslashes, whichever is a file: a table made on
-/// Windows names `images\dog.jpg`. Errors quote `written`, the path as the table has it.
+/// The path itself, or the path with slashes instead of backslashes, whichever is a file: a table made on
+/// Windows names `images\dog.jpg`. Errors quote `written`, the path in the table.
 pub(crate) fn existing(path: PathBuf, written: &str) -> Result<PathBuf, ProblemReason> {
     let result = check(&path, written);
     if result.is_ok() {
@@ -64,7 +64,7 @@ fn check(path: &Path, written: &str) -> Result<(), ProblemReason> {
     }
 }
 
-/// The extension of a path in lower case; empty where there is none.
+/// The extension of a path in lower case, or an empty text.
 pub(crate) fn extension(path: &Path) -> String {
     path.extension()
         .map(OsStr::to_string_lossy)

@@ -4,14 +4,14 @@ use std::fmt::{self, Display, Formatter};
 use std::io;
 use std::path::PathBuf;
 
-/// A file or a row that could not become a record. Reading goes on after it.
+/// A file or a row that couldn't become a record. It doesn't stop the reading.
 #[derive(Debug)]
 pub struct Problem {
     /// The table, or the file or folder itself.
     pub file: PathBuf,
-    /// The line of the table on which the row begins, from 1; in Parquet and JSON arrays the row, from 1.
+    /// The line of the table on which the row begins, from 1. In Parquet and JSON arrays, the row from 1.
     pub line: Option<u64>,
-    /// What is wrong.
+    /// The reason.
     pub reason: ProblemReason,
 }
 
@@ -21,18 +21,18 @@ impl Display for Problem {
     }
 }
 
-/// A [`Problem`] as text, the form in which a [`Listing`](crate::Listing) stores it.
+/// A [`Problem`] as text, as stored in a [`Listing`](crate::Listing).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedProblem {
     /// The table, or the file or folder itself. Names that aren't UTF-8 have replacement characters.
     pub file: String,
     /// The line of the table on which the row begins, as in [`Problem::line`].
     pub line: Option<u64>,
-    /// The reason in a few fixed words, to count problems by: [`ProblemReason::summary`].
+    /// The reason as one of a few fixed phrases, to count problems by: [`ProblemReason::summary`].
     pub summary: String,
     /// The reason in full.
     pub message: String,
-    /// The error behind the reason, in the system's words.
+    /// The underlying error of the system.
     pub cause: Option<String>,
 }
 
@@ -67,10 +67,10 @@ impl Display for ListedProblem {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProblemReason {
-    /// The file, folder or link's target could not be read.
+    /// The file, folder or link's target can't be read.
     #[error("cannot be read")]
     Unreadable {
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
@@ -80,11 +80,11 @@ pub enum ProblemReason {
     /// A file or folder whose name is not valid UTF-8.
     #[error("name is not valid UTF-8")]
     NameNotUtf8,
-    /// One of several sources is no folder, no picture and no table.
+    /// One of several sources isn't a folder, a picture or a table.
     #[error("is not a folder, a picture or a table")]
     NotASource,
-    /// A picture in a format that is known by its name and not read: JPEG XL.
-    #[error("pictures in the format `{extension}` are not read")]
+    /// The picture's format is known by its extension but unsupported, such as JPEG 2000.
+    #[error("pictures in the format `{extension}` are not supported")]
     FormatNotRead {
         /// The file's extension in lower case.
         extension: String,
@@ -92,82 +92,81 @@ pub enum ProblemReason {
     /// A row names a file that does not exist.
     #[error("no such file `{}`", start(path))]
     NoSuchFile {
-        /// The path as the row has it.
+        /// The path in the row.
         path: String,
     },
-    /// A row names something that is not a file.
+    /// A row names something that isn't a file.
     #[error("`{}` is not a file", start(path))]
     NotAFile {
-        /// The path as the row has it.
+        /// The path in the row.
         path: String,
     },
     /// A row has no path, or an empty one.
     #[error("no path")]
     NoPath,
-    /// A row names its picture by something that looks like a URL and is none that can be fetched.
+    /// A row names its picture by an invalid or unsupported URL.
     #[error(
-        "`{}` is not a URL that can be fetched: expected http:// or https://",
+        "`{}` is not a supported URL: expected http:// or https://",
         start(url)
     )]
     Url {
-        /// The URL as the row has it.
+        /// The URL in the row.
         url: String,
     },
-    /// A row has its picture as a `data:` URL that is malformed or empty.
+    /// A row has a malformed or empty `data:` URL.
     #[error("`{}` is malformed: expected data:image/…;base64,…", start(url))]
     DataUrl {
-        /// The URL as the row has it.
+        /// The URL in the row.
         url: String,
     },
-    /// A picture is on a server, where one is wanted that is here.
-    #[error(
-        "`{url}` has to be fetched first: `clipseek download` does, and writes a table of the files"
-    )]
+    /// A picture is on a server, but a local one is needed.
+    #[error("`{url}` must be downloaded first: `clipseek download` writes a table of the files")]
     NotHere {
         /// The URL.
         url: String,
     },
-    /// A row's id belongs to another picture of the same listing.
+    /// Another picture of the listing has the row's id.
     #[error("id `{}` already names another picture", start(id))]
     DuplicateId {
         /// The id.
         id: String,
     },
-    /// A row gives another id to a picture that has one: of two products with one photograph the first counts.
+    /// A row gives another id to a picture that has one: if two products share a photograph, the first
+    /// counts.
     #[error(
-        "id `{}` is left out: the picture is already that of id `{}`",
+        "id `{}` is ignored: the picture already has id `{}`",
         start(id),
         start(holder)
     )]
     OtherId {
         /// The id.
         id: String,
-        /// The id that the picture has.
+        /// The picture's id.
         holder: String,
     },
     /// A row has more or fewer cells than the header.
     #[error("got {got} cells, expected {expected}")]
     UnequalLength {
-        /// Cells in the row.
+        /// The number of cells in the row.
         got: usize,
-        /// Cells in the header.
+        /// The number of cells in the header.
         expected: usize,
     },
-    /// A quotation mark opens a cell and none closes it: the rest of the table is inside.
+    /// A quoted cell is never closed, so the rest of the table is inside it.
     #[error("quoted cell is not closed before the end of the table")]
     OpenQuote,
-    /// A quoted cell goes on after its closing quotation mark.
+    /// A quoted cell continues after its closing quotation mark.
     #[error(
         "text after the closing quotation mark of a cell: write a quotation mark inside a cell as `\"\"`"
     )]
     TextAfterQuote,
-    /// A cell is not valid UTF-8.
+    /// A cell isn't valid UTF-8.
     #[error("column `{column}` is not valid UTF-8")]
     CellNotUtf8 {
         /// The cell's column.
         column: String,
     },
-    /// A cell of a text is not valid UTF-8; it may be Windows-1252.
+    /// A cell of a text table isn't valid UTF-8. It may be Windows-1252.
     #[error(
         "column `{column}` is not valid UTF-8: convert the table, for example with `iconv -f WINDOWS-1252 -t UTF-8`"
     )]
@@ -175,37 +174,37 @@ pub enum ProblemReason {
         /// The cell's column.
         column: String,
     },
-    /// Further rows of a text are not valid UTF-8.
+    /// Further rows of a text table aren't valid UTF-8.
     #[error("{rows} more row{} not valid UTF-8", if *rows == 1 { " is" } else { "s are" })]
     MoreNotUtf8 {
-        /// How many, after the first.
+        /// The number of rows after the first.
         rows: u64,
     },
-    /// A line of a JSON Lines table is not valid JSON.
+    /// A line of a JSON Lines table isn't valid JSON.
     #[error("not valid JSON: {message}")]
     InvalidJson {
-        /// What the parser said.
+        /// The parser's error.
         message: String,
     },
-    /// A JSON object has two members of one name.
-    #[error("key `{}` is there twice", start(key))]
+    /// A JSON object has a duplicate key.
+    #[error("duplicate key `{}`", start(key))]
     RepeatedKey {
-        /// The name.
+        /// The key.
         key: String,
     },
-    /// A line of a JSON Lines table is JSON, but no object.
+    /// A line of a JSON Lines table is JSON, but not an object.
     #[error("not a JSON object")]
     NotAnObject,
     /// A line is longer than a row can be.
     #[error("line is longer than {limit} bytes")]
     LineTooLong {
-        /// The longest line that is read.
+        /// The maximum length of a line.
         limit: u64,
     },
 }
 
 impl ProblemReason {
-    /// The reason in a few fixed words, to count problems by.
+    /// The reason as one of a few fixed phrases, to count problems by.
     #[must_use]
     pub fn summary(&self) -> &'static str {
         match self {

@@ -4,29 +4,29 @@ use std::sync::Arc;
 
 use crate::Address;
 
-/// What a table says about a picture besides its captions: strings, numbers, booleans and lists of
-/// strings, the values an index can filter on.
+/// A picture's metadata in a table: strings, numbers, booleans and lists of strings, the values that an index
+/// can filter.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;
 
 /// One picture of a source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// What the table calls the picture; unique within one listing.
+    /// The table's id for the picture; unique within one listing.
     pub id: Option<String>,
-    /// Where it is. A file's path is absolute, without `.` and `..`, symbolic links left as they are,
-    /// valid UTF-8.
+    /// The picture's location. A file's path is absolute and valid UTF-8, without `.` and `..`; links aren't
+    /// resolved.
     pub address: Address,
-    /// The source that named it first: an absolute path, or the name of a dataset of the hub.
+    /// The source that named it first: an absolute path, or the name of a data set on the Hub.
     pub source: Arc<Path>,
-    /// The captions in the order of their rows, none empty, none twice.
+    /// The captions in the order of their rows, without empty ones and duplicates.
     pub captions: Vec<String>,
     /// The table's other columns.
     pub metadata: Metadata,
-    /// Which source gave what of this, where the listing has several sources; otherwise empty.
+    /// What each source gave, if the listing has several sources; otherwise empty.
     pub contributions: Vec<Contribution>,
 }
 
-/// What one of several sources gave of a record.
+/// The part of a record that one of several sources gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contribution {
     /// The source.
@@ -40,7 +40,7 @@ pub struct Contribution {
 }
 
 impl Record {
-    /// A picture of which no more is known than where it is.
+    /// A picture of which only the location is known.
     pub(crate) fn at(address: Address, source: Arc<Path>) -> Self {
         Self {
             id: None,
@@ -52,7 +52,7 @@ impl Record {
         }
     }
 
-    /// What a source gave, which is added if it is not there yet.
+    /// The contribution of a source, added if it's missing.
     pub(crate) fn contribution(&mut self, source: &Arc<Path>) -> &mut Contribution {
         let known = self
             .contributions

@@ -8,26 +8,25 @@ use std::time::{Duration, Instant};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::{OnceCell, Semaphore};
 
-use crate::Reach;
+use crate::AllowedAddresses;
 
-/// So many names are asked for at once: systems and home routers fail to answer more.
+/// The maximum number of concurrent lookups: systems and home routers drop more.
 const AT_ONCE: usize = 32;
-/// For so long an answer is kept.
+/// How long a result is cached.
 const KEPT: Duration = Duration::from_secs(300);
-/// And one that there is no such host.
+/// How long a failed lookup is cached.
 const FAILURE_KEPT: Duration = Duration::from_secs(60);
-/// With so many names, old ones are forgotten.
+/// The number of cached names from which old ones are dropped.
 const MOST: usize = 1 << 16;
 
-/// Finds the addresses of hosts by the system, asks for each once, and lets only those pass that
-/// may be reached. It is what connections are made to, so that nobody can change an address in
-/// between.
+/// Resolves host names with the system's resolver, caches the results, and returns only allowed addresses.
+/// Connections are made to these addresses, so a name can't change its address in between.
 #[derive(Clone, Debug)]
 pub(crate) struct Resolver(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    reach: Reach,
+    allowed_addresses: AllowedAddresses,
     known: Mutex<HashMap<String, Entry>>,
     slots: Semaphore,
 }
@@ -38,12 +37,12 @@ struct Entry {
     answer: Arc<OnceCell<Result<Vec<IpAddr>, Fault>>>,
 }
 
-/// Why a name led nowhere.
+/// Why a name couldn't be resolved.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
     /// All its addresses are private.
     Private,
-    /// The system has none; its words.
+    /// The system found none; its message.
     Unknown(String),
 }
 
@@ -59,7 +58,7 @@ impl fmt::Display for Fault {
 impl StdError for Fault {}
 
 impl Fault {
-    /// The fault at the bottom of an error.
+    /// The fault at the root of an error.
     pub(crate) fn within<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
         match error.downcast_ref() {
             None => error.source().and_then(Self::within),
@@ -69,9 +68,9 @@ impl Fault {
 }
 
 impl Resolver {
-    pub(crate) fn new(reach: Reach) -> Self {
+    pub(crate) fn new(allowed_addresses: AllowedAddresses) -> Self {
         Self(Arc::new(Shared {
-            reach,
+            allowed_addresses,
             known: Mutex::default(),
             slots: Semaphore::new(AT_ONCE),
         }))
@@ -83,7 +82,7 @@ impl Resolve for Resolver {
         let shared = Arc::clone(&self.0);
         Box::pin(async move {
             let addresses = shared.addresses(name.as_str()).await?;
-            // The port is put in by whoever connects.
+            // The connector sets the port.
             let addresses = addresses.into_iter().map(|it| SocketAddr::new(it, 0));
             Ok(Box::new(addresses) as Addrs)
         })
@@ -96,9 +95,9 @@ impl Shared {
         entry.get_or_init(|| self.ask(host)).await.clone()
     }
 
-    /// Where the answer for a host is kept, or will be.
+    /// The cache entry of a host.
     fn entry(&self, host: &str) -> Arc<OnceCell<Result<Vec<IpAddr>, Fault>>> {
-        // A map is whole whatever panicked.
+        // The map is valid even after a panic.
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST {
             known.retain(|_, entry| entry.is_fresh());
@@ -123,7 +122,7 @@ impl Shared {
         let found = found.map_err(|error| Fault::Unknown(error.to_string()))?;
         let mut found: Vec<IpAddr> = found.map(|address| address.ip()).collect();
         let has_none = found.is_empty();
-        found.retain(|&address| self.reach.includes(address));
+        found.retain(|&address| self.allowed_addresses.includes(address));
         match (has_none, found.is_empty()) {
             (true, _) => Err(Fault::Unknown("the host has no address".to_owned())),
             (_, true) => Err(Fault::Private),

@@ -1,13 +1,14 @@
 use std::ops::ControlFlow;
 
-/// Which rows of a table are read.
+/// The rows of a table to read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Slice {
-    /// So many rows are passed over.
+    /// The number of rows to skip.
     pub offset: u64,
-    /// So many are read.
+    /// The maximum number of rows to read.
     pub limit: Option<u64>,
-    /// So many, drawn at random from those, in their order. The same of the same number of rows each time.
+    /// The number of rows to sample from those, keeping their order. Deterministic for the same number of
+    /// rows.
     pub sample: Option<u64>,
 }
 
@@ -17,7 +18,7 @@ impl Slice {
         self == Slice::default()
     }
 
-    /// The rows to be read, where `count` says how many there are; it is asked if that matters.
+    /// The cursor over the rows to read. Calls `count` only if the total number matters.
     pub(crate) fn cursor<E>(self, count: impl FnOnce() -> Result<u64, E>) -> Result<Cursor, E> {
         let end = self
             .limit
@@ -33,8 +34,8 @@ impl Slice {
     }
 }
 
-/// So many of the numbers from `start` to `end`, ascending (R. W. Floyd's algorithm: J. Bentley,
-/// "Programming Pearls: a sample of brilliance", 1987).
+/// Samples `many` numbers from `start` to `end`, ascending (R. W. Floyd's algorithm: J. Bentley, "Programming
+/// Pearls: a sample of brilliance", 1987).
 fn draw(start: u64, end: u64, many: u64) -> Vec<u64> {
     let count = end - start;
     let mut state = 0x636c_6970_7365_656b;
@@ -51,7 +52,7 @@ fn draw(start: u64, end: u64, many: u64) -> Vec<u64> {
     drawn.into_iter().map(|number| start + number).collect()
 }
 
-/// `splitmix64`: its state, and the number that it gives.
+/// A step of `splitmix64`: the state's next value.
 fn next(state: u64) -> u64 {
     state.wrapping_add(0x9e37_79b9_7f4a_7c15)
 }
@@ -66,11 +67,11 @@ fn mix(state: u64) -> u64 {
 enum Rows {
     /// From the first of these numbers, up to the other.
     Between(u64, u64),
-    /// These, ascending.
+    /// These numbers, ascending.
     These(Vec<u64>),
 }
 
-/// Goes through the rows of a table, or of several, and says which are wanted.
+/// Iterates over the rows of one or several tables and selects the wanted ones.
 #[derive(Debug)]
 pub(crate) struct Cursor {
     rows: Rows,
@@ -79,7 +80,7 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    /// Whether the next row is wanted; nothing more is, if it breaks.
+    /// Whether the next row is wanted. Breaks if no further row is.
     pub(crate) fn take(&mut self) -> ControlFlow<(), bool> {
         let row = self.next;
         self.next += 1;
@@ -89,7 +90,7 @@ impl Cursor {
         ControlFlow::Continue(self.has_any(row, row + 1))
     }
 
-    /// Passes over the next `count` rows if none of them is wanted.
+    /// Skips the next `count` rows if none of them is wanted.
     pub(crate) fn skip(&mut self, count: u64) -> bool {
         let end = self.next.saturating_add(count);
         let is_wanted = self.has_any(self.next, end);
@@ -99,7 +100,7 @@ impl Cursor {
         !is_wanted
     }
 
-    /// Whether nothing more is wanted.
+    /// Whether no further row is wanted.
     pub(crate) fn is_done(&self) -> bool {
         self.is_past(self.next)
     }

@@ -16,37 +16,35 @@ use crate::slice::{Cursor, Slice};
 use crate::{Address, Columns, Error, Listing, ProblemReason, Result};
 use crate::{columnar, delimited, folder, json_lines, paths};
 
-/// How to read a source.
+/// The options for reading a source.
 #[derive(Clone, Debug, Default)]
 pub struct SourceOptions {
-    /// Files and folders to leave out, as in a `.gitignore`: `*.gif` and `drafts` match a name at
-    /// any depth, `2019/*.png` the path from the source's folder (a table's own folder), `raw/`
-    /// only folders. What is in an excluded folder is excluded. There is no `!`.
+    /// Files and folders to exclude, as in a `.gitignore`: `*.gif` and `drafts` match a name at any depth,
+    /// `2019/*.png` the path from the source's folder (a table's own folder), `raw/` only folders. Everything
+    /// in an excluded folder is excluded. `!` isn't supported.
     pub exclude: Vec<String>,
-    /// Which columns of a table hold what.
+    /// The columns of a table by role.
     pub columns: Columns,
-    /// Which rows of a table are read.
+    /// The rows of a table to read.
     pub slice: Slice,
 }
 
-/// Where pictures come from: a folder, one picture, or a table.
+/// A source of pictures: a folder, one picture, or a table.
 ///
-/// **Folder.** Read recursively. Hidden files and what systems leave behind (`._*`, `.DS_Store`,
-/// `Thumbs.db`, `@eaDir`, `__MACOSX`, …) are skipped. Links are followed; a folder that several
-/// paths lead to is read once, under the path without links where there is one. A file counts as a
-/// picture by its extension (`jpg jpeg jpe jfif png apng webp gif bmp dib tif tiff`, any case), or,
-/// with any other extension or none, by its first 16 bytes: each such file is opened, which costs
-/// about as much as asking for its size. JPEG XL, known by its extension, is
-/// reported as not read; everything else is silently no picture.
+/// **Folder.** Read recursively. Hidden files and those of systems (`._*`, `.DS_Store`, `Thumbs.db`,
+/// `@eaDir`, `__MACOSX`, …) are skipped. Links are followed. A folder that several paths lead to is read
+/// once, preferably under the path without links. A file is a picture by its extension (`jpg jpeg jpe jfif
+/// png apng webp gif bmp dib tif tiff`, any case), or, with any other extension or none, by its first 16
+/// bytes. Opening a file costs about as much as reading its size. JPEG 2000, known by its extension, is
+/// reported as unsupported. Other files are ignored silently.
 ///
-/// **Table.** CSV, TSV, JSON Lines, a JSON array of objects, COCO's annotations or Parquet, by extension or else by
-/// content, each perhaps compressed (`.gz`, `.zst`), with a path column and perhaps captions, ids and
-/// metadata: see [`Columns`]. A CSV or TSV whose first row names a picture, by a URL or a file name
-/// with a picture's extension, has no header. A text with one address a line is a table of one column.
-/// Paths are relative to the table's folder; backslashes and `file://` are understood, and URLs, also
-/// `//host/…` (which is https) and `data:…` (a picture within the table). Rows that name the same picture are
-/// one record, whose captions are in the order of the rows and whose id and metadata are the first
-/// row's that has them.
+/// **Table.** CSV, TSV, JSON Lines, a JSON array of objects, COCO's annotations or Parquet, by extension or
+/// else by content, optionally compressed (`.gz`, `.zst`). It has a path column and optionally captions, ids
+/// and metadata: see [`Columns`]. A CSV or TSV whose first row names a picture, by a URL or a file name with
+/// a picture's extension, has no header. A text with one URL per line is a table with one column. Paths are
+/// relative to the table's folder. Backslashes, `file://` and URLs are understood, including `//host/…`
+/// (https) and `data:…` (a picture within the table). Rows that name the same picture become one record. It
+/// has the captions in the order of the rows, and the id and metadata of the first row that has them.
 #[derive(Debug)]
 pub struct Source {
     path: PathBuf,
@@ -59,27 +57,27 @@ pub struct Source {
 /// What reading a source added to a listing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// New pictures: those that were listed already don't count.
+    /// The number of new pictures.
     pub pictures: u64,
-    /// How many times the source names a picture, also one that was listed already.
+    /// How often the source names a picture, including already listed ones.
     pub mentions: u64,
-    /// New problems.
+    /// The number of new problems.
     pub problems: u64,
-    /// How many captions the source gives that were not there yet.
+    /// The number of new captions.
     pub captions: u64,
-    /// How many pictures a table names that are no files: each counts once.
+    /// The number of pictures in a table whose file doesn't exist. Each counts once.
     pub missing: u64,
-    /// The folder that a table's paths are relative to.
+    /// The folder to which a table's paths are relative.
     pub base: Option<PathBuf>,
     /// The absolute path of the folder, if the source is one.
     pub folder: Option<PathBuf>,
-    /// The absolute path of the table, or the name of the dataset of the hub, if the source is one and no rows were
-    /// left out.
+    /// The absolute path of the table, or the name of the data set on the Hub, if the source is one and all
+    /// rows were read.
     pub table: Option<PathBuf>,
 }
 
 impl Found {
-    /// Whether there was neither a picture nor a problem.
+    /// Whether there were no pictures and no problems.
     pub fn is_empty(&self) -> bool {
         self.mentions == 0 && self.problems == 0
     }
@@ -89,7 +87,7 @@ impl Found {
 enum Kind {
     Folder,
     Picture,
-    /// One, or a data set in several files, in order.
+    /// One table, or the files of a data set in order.
     Tables(Vec<Table>),
     Hub(HubTable),
 }
@@ -101,11 +99,12 @@ struct Table {
 }
 
 impl Source {
-    /// Finds out what is at `location`.
+    /// Opens the source at `location`.
     ///
     /// # Errors
-    /// [`Error::Read`] when there is nothing or it cannot be read, [`Error::UnknownKind`] when it
-    /// is neither folder nor picture nor table, [`Error::EmptyTable`] for a table without a byte, [`Error::Exclude`] for a malformed pattern.
+    /// [`Error::Read`] if it doesn't exist or is unreadable, [`Error::UnknownKind`] if it's neither folder
+    /// nor picture nor table, [`Error::EmptyTable`] for a table without a byte, [`Error::Exclude`] for a
+    /// malformed pattern.
     pub fn open(location: &Path, options: SourceOptions) -> Result<Self> {
         let exclusions = Exclusions::new(&options.exclude)?;
         let path = paths::absolute(location).map_err(Error::read(location))?;
@@ -119,11 +118,10 @@ impl Source {
         })
     }
 
-    /// The table at `location`, or the data set in several files that the tables of a folder are, in the
-    /// order of their names.
+    /// Opens the table at `location`. A folder of tables is one data set in several files, sorted by name.
     ///
     /// # Errors
-    /// As [`Source::open`]; [`Error::NoTable`] for a folder without one, and for a picture.
+    /// As [`Source::open`]; [`Error::NoTable`] for a folder without tables, and for a picture.
     pub fn table(location: &Path, options: SourceOptions) -> Result<Self> {
         let mut source = Self::open(location, options)?;
         if matches!(source.kind, Kind::Folder) {
@@ -143,11 +141,10 @@ impl Source {
         }
     }
 
-    /// A data set of the Hugging Face hub, of which the files of the split are asked for now.
+    /// Opens a data set on the Hugging Face Hub. Requests the list of the split's files.
     ///
     /// # Errors
-    /// [`Error::Hub`]; [`Error::NoSuchPart`] when the configuration or split is not there or has to be
-    /// named.
+    /// [`Error::Hub`]; [`Error::NoSuchPart`] if the configuration or split doesn't exist or must be named.
     pub fn hub(dataset: &HubDataset, hub: Arc<Hub>, options: SourceOptions) -> Result<Self> {
         let table = dataset.open(hub)?;
         Ok(Self {
@@ -159,7 +156,7 @@ impl Source {
         })
     }
 
-    /// The folder from which a table's paths lead.
+    /// The folder to which a table's paths are relative.
     pub(crate) fn folder(&self) -> &Path {
         match &self.kind {
             Kind::Tables(tables) => {
@@ -170,8 +167,8 @@ impl Source {
         }
     }
 
-    /// Whether pictures are in the tables, of those rows too that are left out. Of a Parquet table the first row that
-    /// can be read decides; in a text, one row may have its picture within the table and another not.
+    /// Whether pictures are within the tables, including rows that are left out. For Parquet, the first
+    /// readable row decides. In a text, some rows may have their picture within the table and others not.
     ///
     /// # Errors
     /// As [`Source::read`].
@@ -180,9 +177,10 @@ impl Source {
         let mut look = |row: Result<Row, ProblemReason>, is_text: bool| {
             let row = row.and_then(|row| row.with_picture(false)).ok();
             has_inside |= row.as_ref().is_some_and(|row| row.inside.is_some());
-            match has_inside || row.is_some() && !is_text {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
+            if has_inside || row.is_some() && !is_text {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
             }
         };
         let wanted = Wanted {
@@ -213,25 +211,25 @@ impl Source {
         }
     }
 
-    /// Where it is; of a data set of the hub, how it is named.
+    /// The path, or the name of a data set on the Hub.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Reads the source. What cannot be read of it is in the listing's problems.
+    /// Reads the source. Unreadable parts become problems of the listing.
     ///
     /// # Errors
-    /// When the source as a whole cannot be read: [`Error::Read`]; for a table also
-    /// [`Error::NoPathColumn`], [`Error::NoSuchColumn`], [`Error::Utf16`],
-    /// [`Error::HeaderNotUtf8`], [`Error::RepeatedColumn`], [`Error::OneObject`]. [`Error::Listing`] when the listing cannot be stored.
+    /// If the source as a whole can't be read: [`Error::Read`]; for a table also [`Error::NoPathColumn`],
+    /// [`Error::NoSuchColumn`], [`Error::Utf16`], [`Error::HeaderNotUtf8`], [`Error::RepeatedColumn`],
+    /// [`Error::OneObject`]. [`Error::Listing`] if the listing can't be stored.
     pub fn read(&self) -> Result<Listing> {
         let mut listing = Listing::new()?;
         self.read_into(&mut listing)?;
         Ok(listing)
     }
 
-    /// Reads the source into a listing, which may hold other sources. Rows that name the same picture
-    /// become one record, also across sources.
+    /// Reads the source into a listing, which may contain other sources. Rows that name the same picture
+    /// become one record, even across sources.
     ///
     /// # Errors
     /// As [`Source::read`]. The listing keeps what was read before the error.
@@ -261,7 +259,7 @@ impl Source {
         is_table && self.slice.is_all() && self.exclusions.is_empty()
     }
 
-    /// Adds the rows. Returns how many pictures are no files.
+    /// Adds the rows. Returns the number of missing files.
     fn gather(&self, listing: &mut Listing) -> Result<u64> {
         let mut gathering = Gathering::new(&self.path, self.folder(), &self.exclusions, listing)?;
         let mut added = Ok(());
@@ -276,9 +274,9 @@ impl Source {
         gathering.finish(types)
     }
 
-    /// Hands the rows of a table to `take` one by one, until it says that it is enough: a table may
-    /// be larger than memory. With each come its table and its line, as in a
-    /// [`Problem`](crate::Problem). Metadata of CSV and TSV is text. A folder and a picture have no rows.
+    /// Calls `take` with the rows of a table one by one, until it breaks: a table may be larger than memory.
+    /// Each row comes with its table and line, as in a [`Problem`](crate::Problem). Metadata of CSV and TSV
+    /// are text. A folder and a picture have no rows.
     ///
     /// # Errors
     /// As [`Source::read`].
@@ -289,7 +287,7 @@ impl Source {
         self.hand_rows(&mut take).map(drop)
     }
 
-    /// As [`rows`](Self::rows), with the bytes of the pictures that are in the tables.
+    /// Like [`rows`](Self::rows), with the bytes of the pictures within the tables.
     ///
     /// # Errors
     /// As [`Source::read`].
@@ -304,8 +302,8 @@ impl Source {
         self.hand_wanted(take, false)
     }
 
-    /// Hands the rows of all tables to `take`. Returns the types of the metadata columns of CSV and TSV:
-    /// a column has the same type in all tables.
+    /// Calls `take` with the rows of all tables. Returns the types of the metadata columns of CSV and TSV: a
+    /// column has the same type in all tables.
     fn hand_wanted(&self, take: &mut TakeOf<'_>, pictures: bool) -> Result<ColumnTypes> {
         let wanted = Wanted {
             columns: &self.columns,
@@ -339,7 +337,7 @@ impl Source {
         Ok(types)
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     fn count(&self) -> Result<u64> {
         match &self.kind {
             Kind::Folder | Kind::Picture => Ok(0),
@@ -359,7 +357,7 @@ impl Source {
 }
 
 impl Table {
-    /// Hands the rows that `cursor` wants to `take`. Returns the types of the metadata columns of CSV and
+    /// Calls `take` with the rows that `cursor` selects. Returns the types of the metadata columns of CSV and
     /// TSV.
     fn rows(
         &self,
@@ -367,7 +365,7 @@ impl Table {
         cursor: &mut Cursor,
         take: &mut Take<'_>,
     ) -> Result<ColumnTypes> {
-        // What is not wanted of a text has to be read to know where the next row begins.
+        // Unwanted rows of a text have to be read to find the next row.
         let columns = wanted.columns;
         let mut selected = |line, row| match cursor.take() {
             ControlFlow::Continue(true) => take(line, row),
@@ -412,7 +410,7 @@ impl Kind {
         if metadata.is_dir() {
             return Ok(Self::Folder);
         }
-        // A pipe would be waited for, and can be read only once.
+        // Opening a pipe would block, and it can be read only once.
         if !metadata.is_file() {
             return Err(Error::UnknownKind {
                 path: path.to_owned(),

@@ -1,8 +1,7 @@
 use std::io::{self, Read};
 
-/// Fails at its end instead of saying that nothing comes any more: the library passes over as many
-/// elements as a damaged file claims, and would look for two thousand million of them behind the
-/// end.
+/// A reader that fails at its end instead of returning nothing. The Parquet library skips as many elements as
+/// a damaged file claims, and would search two thousand million of them past the end.
 pub(crate) struct Strict<R>(pub(crate) R);
 
 impl<R: Read> Read for Strict<R> {

@@ -6,7 +6,7 @@ use flate2::read::MultiGzDecoder;
 
 use crate::{Error, Result, paths};
 
-/// So much of a text's beginning is looked at before it is read.
+/// How much of a text's beginning is examined before it's read.
 const LONGEST_START: u64 = 1 << 20;
 
 /// The text of a table, decompressed if its name ends in `.gz` or `.zst`.
@@ -29,19 +29,19 @@ impl TextStream {
         })
     }
 
-    /// The beginning of what has not been read, as far as it is looked at.
+    /// The examined beginning of the unread text.
     pub(crate) fn start(&self) -> &[u8] {
         let start = self.rest.get_ref().0;
         let read = usize::try_from(start.position()).unwrap_or(usize::MAX);
         start.get_ref().get(read..).unwrap_or_default()
     }
 
-    /// Whether the beginning is all there is.
+    /// Whether the beginning is the whole text.
     pub(crate) fn is_short(&self) -> bool {
         (self.rest.get_ref().0.get_ref().len() as u64) < LONGEST_START
     }
 
-    /// Passes over bytes of the beginning.
+    /// Skips bytes of the beginning.
     pub(crate) fn skip(&mut self, count: usize) {
         let start = self.rest.get_mut().0;
         start.set_position(start.position() + count as u64);
@@ -64,7 +64,7 @@ pub(crate) fn decompressed(path: &Path) -> io::Result<Box<dyn Read + Send>> {
     })
 }
 
-/// How a table's file is compressed.
+/// The compression of a table's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Compression {
     Gzip,
@@ -72,7 +72,7 @@ pub(crate) enum Compression {
 }
 
 impl Compression {
-    /// By the extension of a file's name.
+    /// The compression by a file's extension.
     pub(crate) fn of(path: &Path) -> Option<Self> {
         match paths::extension(path).as_str() {
             "gz" => Some(Self::Gzip),
@@ -81,7 +81,7 @@ impl Compression {
         }
     }
 
-    /// The name that the file has when it is decompressed.
+    /// The file's name without the extension for compression.
     pub(crate) fn uncompressed_name(path: &Path) -> PathBuf {
         match Self::of(path) {
             Some(_) => path.with_extension(""),

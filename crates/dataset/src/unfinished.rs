@@ -6,8 +6,8 @@ use tempfile::NamedTempFile;
 
 use crate::{Error, Result};
 
-/// A file that is written beside its path and takes its name when it is finished. Dropped before,
-/// it leaves nothing behind.
+/// A temporary file beside its path that is renamed when finished. If dropped before, it leaves nothing
+/// behind.
 #[derive(Debug)]
 pub struct Unfinished {
     path: PathBuf,
@@ -15,15 +15,15 @@ pub struct Unfinished {
 }
 
 impl Unfinished {
-    /// Begins a file that is to be `path`.
+    /// Starts a file that will become `path`.
     ///
     /// # Errors
-    /// [`Error::Write`] when the folder cannot be written to, or something else than a file has the name.
+    /// [`Error::Write`] if the folder isn't writable, or if something other than a file has the name.
     pub fn create(path: &Path) -> Result<Self> {
-        // A link stays a link: what it leads to is replaced.
+        // A link stays: the file that it leads to is replaced.
         let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
         if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
             return Err(Error::write(path)(source));
         }
         let folder = match path.parent() {
@@ -33,11 +33,11 @@ impl Unfinished {
         fs::metadata(folder).map_err(Error::write(path))?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(".clipseek-").suffix(".part");
-        // Temporary files are private by default; this one becomes a file like any other.
+        // Temporary files are private by default; this one becomes an ordinary file.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let file = builder.tempfile_in(folder);
-        // The library's error names the temporary file, which says nothing to anyone.
+        // The library's error names the temporary file, which confuses users.
         let file = file.map_err(|error| Error::write(path)(error.kind().into()))?;
         Ok(Self {
             path: path.to_owned(),
@@ -45,7 +45,7 @@ impl Unfinished {
         })
     }
 
-    /// Brings the content to the disk and gives the file its name, in place of one that has it.
+    /// Writes the content durably and renames the file, replacing an existing one.
     ///
     /// # Errors
     /// [`Error::Write`].

@@ -1,4 +1,4 @@
-//! Typed values of JSON Lines and Parquet as what a record is made of.
+//! Converts typed values of JSON Lines and Parquet to the parts of a record.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ pub(crate) fn text(value: Value) -> Option<String> {
     }
 }
 
-/// A value as captions: a text, or those in a list.
+/// A value as captions: a string, or the strings of a list.
 pub(crate) fn texts(value: Value) -> Vec<String> {
     match value {
         Value::Array(values) => values.into_iter().filter_map(text).collect(),
@@ -20,8 +20,7 @@ pub(crate) fn texts(value: Value) -> Vec<String> {
     }
 }
 
-/// A value as metadata, `None` for what an index does not take. An empty string says nothing and
-/// is left out, as in CSV.
+/// A value as metadata; `None` if an index doesn't accept it. An empty string is left out, as in CSV.
 pub(crate) fn for_metadata(value: Value) -> Option<Value> {
     let is_kept = match &value {
         Value::Null | Value::Object(_) => false,
@@ -32,7 +31,7 @@ pub(crate) fn for_metadata(value: Value) -> Option<Value> {
     is_kept.then_some(value)
 }
 
-/// Whether metadata leaves a value out although it says something.
+/// Whether a value that isn't empty is left out of the metadata.
 pub(crate) fn is_unfit(value: &Value) -> bool {
     match value {
         Value::Object(fields) => !fields.is_empty(),

@@ -1,5 +1,7 @@
-//! Serves a folder as the hub: `cargo run -p hub-double --example serve -- FOLDER [PORT]`, where FOLDER/owner/name holds the files of the
-//! model `owner/name`. Says its address, then each request as it was answered; ends with standard input.
+//! Serves a folder like the Hub: `cargo run -p hub-double --example serve -- FOLDER [PORT]`.
+//!
+//! FOLDER/owner/name has the files of the model `owner/name`. Prints the address, then each request. Ends
+//! with standard input.
 
 use std::fs;
 use std::io::{self, Read};

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use crate::trouble::Trouble;
 
-/// How often is looked whether an answer is to be held any longer.
+/// How often to check whether to go on holding a response.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// An answer, and what goes wrong with it.
+/// A response, and the errors to inject.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// Where in the whole file the body begins.
+    /// The offset of the body in the whole file.
     pub(crate) start: usize,
 }
 
@@ -38,8 +38,8 @@ impl Answer {
         self
     }
 
-    /// Applies what can be applied before anything is sent.
-    pub(crate) fn spoilt(mut self, trouble: Option<&Trouble>) -> Self {
+    /// Injects the errors that apply before anything is sent.
+    pub(crate) fn with_trouble(mut self, trouble: Option<&Trouble>) -> Self {
         match trouble {
             Some(Trouble::Status(status, headers)) => {
                 let empty = Self::new(*status);
@@ -70,7 +70,7 @@ impl Answer {
         self
     }
 
-    /// Sends it. False when the connection is of no more use.
+    /// Sends the response. Returns false if the connection can't be reused.
     pub(crate) fn send(
         &self,
         mut stream: &TcpStream,
@@ -118,7 +118,7 @@ impl Answer {
     }
 
     fn head(&self) -> String {
-        let mut head = format!("HTTP/1.1 {} Said\r\n", self.status);
+        let mut head = format!("HTTP/1.1 {} Status\r\n", self.status);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -134,7 +134,7 @@ impl Answer {
     }
 }
 
-/// Keeps the connection open until the other side leaves or the double stops.
+/// Keeps the connection open until the client closes it or the double stops.
 fn hold(stream: &TcpStream, stopped: &AtomicBool) -> io::Result<()> {
     stream.set_read_timeout(Some(LOOK_EVERY))?;
     while !stopped.load(Ordering::Relaxed) {

@@ -1,8 +1,8 @@
-/// The token that opens every repository of the double. It knows no other but [`OTHER_TOKEN`].
+/// The token that has access to every repository. The only other valid one is [`OTHER_TOKEN`].
 pub const TOKEN: &str = "hf_the_token_that_opens";
 
-/// A token of an account that has accepted no terms.
+/// The token of an account that hasn't accepted any terms.
 pub const OTHER_TOKEN: &str = "hf_the_token_of_another";
 
-/// What signs the addresses in the double's storage.
+/// The signature in URLs of the double's storage.
 pub const SIGNATURE: &str = "the-secret-signature";

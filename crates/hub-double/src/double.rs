@@ -10,7 +10,7 @@ use crate::request::{Request, Server};
 use crate::serving::Shelf;
 use crate::trouble::{Script, Trouble};
 
-/// A running double of the hub. It stops when it is dropped: nobody listens at its ports then.
+/// A running double of the Hub. It stops when dropped, and closes its ports.
 #[derive(Debug)]
 pub struct HubDouble {
     shared: Arc<Shared>,
@@ -24,26 +24,26 @@ struct Shared {
     shelf: Mutex<Shelf>,
     scripts: Mutex<Vec<Script>>,
     requests: Mutex<Vec<Request>>,
-    /// What opens the hub, where it is a mirror with a password.
+    /// The required `Authorization` header, if it's a mirror with a password.
     password: Mutex<Option<String>>,
     stopped: AtomicBool,
     storage_address: String,
 }
 
 impl HubDouble {
-    /// Starts a double with nothing in it.
+    /// Starts an empty double.
     ///
     /// # Panics
-    /// Where no server can be started on loopback.
+    /// If no server can be started on loopback.
     #[must_use]
     pub fn start() -> Self {
         Self::start_at(0)
     }
 
-    /// Starts it at this port.
+    /// Starts an empty double at this port.
     ///
     /// # Panics
-    /// Where no server can be started there.
+    /// If no server can be started there.
     #[must_use]
     pub fn start_at(port: u16) -> Self {
         let listen =
@@ -51,7 +51,7 @@ impl HubDouble {
         let (hub, storage) = (listen(port), listen(0));
         let address = |listener: &TcpListener| listener.local_addr().expect("a bound address");
         let shared = Arc::new(Shared {
-            // Another name for the same machine is another host.
+            // Another name for the same machine counts as another host.
             storage_address: format!("http://localhost:{}", address(&storage).port()),
             ..Shared::default()
         });
@@ -75,23 +75,22 @@ impl HubDouble {
         format!("http://{}", self.hub)
     }
 
-    /// Serves a repository, or another commit of one.
+    /// Adds a repository, or another commit of one.
     pub fn add(&self, repository: Repository) {
         lock(&self.shared.shelf).add(repository);
     }
 
-    /// Answers the hub's requests only with this header `Authorization`, as a mirror with a password does; it knows no
-    /// tokens then.
+    /// Requires this `Authorization` header, like a mirror with a password. Tokens are then unknown.
     pub fn require(&self, authorization: &str) {
         *lock(&self.shared.password) = Some(authorization.to_owned());
     }
 
-    /// Answers what is asked about `old` with a redirect to `new`.
+    /// Redirects requests for `old` to `new`.
     pub fn rename(&self, old: &str, new: &str) {
         lock(&self.shared.shelf).rename(old, new);
     }
 
-    /// Makes this trouble with the next so many requests of this method whose path has this part.
+    /// Injects this error into the next `times` requests of this method whose path contains this part.
     pub fn trouble(&self, method: &'static str, path_part: &str, times: usize, trouble: Trouble) {
         lock(&self.shared.scripts).push(Script {
             method,
@@ -107,7 +106,7 @@ impl HubDouble {
         lock(&self.shared.requests).clone()
     }
 
-    /// The requests so far, which are forgotten.
+    /// Returns the requests so far, and forgets them.
     pub fn take_requests(&self) -> Vec<Request> {
         std::mem::take(&mut lock(&self.shared.requests))
     }
@@ -120,7 +119,7 @@ impl Drop for HubDouble {
             .into_iter()
             .zip(self.accepting.drain(..))
         {
-            // Wakes who waits for the next connection.
+            // Wakes the thread that waits for the next connection.
             if TcpStream::connect(address).is_ok() {
                 let _ = accepting.join();
             }
@@ -139,10 +138,10 @@ fn accept(listener: &TcpListener, server: Server, shared: &Arc<Shared>) {
     }
 }
 
-/// Answers the requests of one connection.
+/// Handles the requests of one connection.
 fn converse(stream: &TcpStream, server: Server, shared: &Shared) {
     let Ok(copy) = stream.try_clone() else { return };
-    // Answers are small and quick; waiting to fill packets would slow every test.
+    // Responses are small; waiting to fill packets would slow down every test.
     let _ = stream.set_nodelay(true);
     let mut reader = BufReader::new(copy);
     while let Some(request) = Request::read(&mut reader, server) {
@@ -152,11 +151,12 @@ fn converse(stream: &TcpStream, server: Server, shared: &Shared) {
         lock(&shared.requests).push(request.clone());
         let trouble = shared.next_trouble(&request);
         let trouble = trouble.as_ref();
-        let answer = match shared.is_let_in(&request) {
-            true => lock(&shared.shelf).answer(&request, &shared.storage_address, trouble),
-            false => Answer::new(401).header("www-authenticate", "Basic realm=\"mirror\""),
+        let answer = if shared.is_let_in(&request) {
+            lock(&shared.shelf).answer(&request, &shared.storage_address, trouble)
+        } else {
+            Answer::new(401).header("www-authenticate", "Basic realm=\"mirror\"")
         };
-        let answer = answer.spoilt(trouble);
+        let answer = answer.with_trouble(trouble);
         let without_body = request.method == "HEAD";
         match answer.send(stream, without_body, trouble, &shared.stopped) {
             Ok(true) => {}
@@ -185,7 +185,7 @@ impl Shared {
     }
 }
 
-/// A test that failed elsewhere is no reason to fail here too.
+/// A panic in another test is no reason to fail here.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

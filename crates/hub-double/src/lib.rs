@@ -1,9 +1,9 @@
-//! A double of the Hugging Face hub, for tests: a server on loopback that answers as the hub does, and
-//! makes the trouble that it is told to make.
+//! A test double of the Hugging Face Hub: a local server that responds like the Hub, and injects errors on
+//! request.
 //!
-//! It serves what `huggingface_hub` and our client ask for: listings and trees of repositories, and their
-//! files with etags, commits and ranges. Small files come from itself, large ones by a redirect with a
-//! signed address to another host, its storage. Every request is written down.
+//! It serves what `huggingface_hub` and our client request: listings and trees of repositories, and their
+//! files with etags, commits and ranges. It sends small files itself. For large ones, it redirects with a
+//! signed URL to another host, its storage. It records every request.
 //!
 //! ```
 //! use hub_double::{HubDouble, Repository};

@@ -7,27 +7,26 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-/// What a [`RawServer`] does with a request.
+/// The response of a [`RawServer`] to a request.
 #[derive(Clone, Debug)]
 pub enum RawAnswer {
     /// Sends these bytes and closes the connection.
     Bytes(Vec<u8>),
-    /// Sends these bytes, and then nothing for as long as the other side waits.
+    /// Sends these bytes, and then nothing until the client closes the connection.
     Stall(Vec<u8>),
-    /// Sends the first bytes, and the others once all have come that the barrier is for.
+    /// Sends the first bytes, and the others once all participants have reached the barrier.
     Held(Vec<u8>, Arc<Barrier>, Vec<u8>),
-    /// Sends the first bytes, and then the others again and again for as long as the other side takes
-    /// them.
+    /// Sends the first bytes, then repeats the others until the client closes the connection.
     Endless(Vec<u8>, Vec<u8>),
-    /// Sends the first bytes, and then so many that are 0.
+    /// Sends the first bytes, then this many zeros.
     Padded(Vec<u8>, usize),
-    /// Sends these bytes and resets the connection, which may take back those that the other side has not read. It has
-    /// read some when there are more than systems keep for it, about a megabyte.
+    /// Sends these bytes and resets the connection. A reset may discard bytes that the client hasn't read. If
+    /// there are more than systems buffer, about a megabyte, the client has read some.
     Reset(Vec<u8>),
 }
 
 impl RawAnswer {
-    /// A whole answer of HTTP with this status, these header lines and this body.
+    /// A complete HTTP response with this status, these header lines and this body.
     #[must_use]
     pub fn http(status: &str, headers: &[&str], body: &[u8]) -> Self {
         let mut head = format!("HTTP/1.1 {status}\r\nconnection: close\r\n");
@@ -40,26 +39,25 @@ impl RawAnswer {
     }
 }
 
-/// A server on loopback that answers with bytes as they are, also such as no server should send. It answers for
-/// as long as the process lives.
+/// A local server that sends raw bytes, even invalid HTTP. It runs until the process ends.
 #[derive(Clone, Copy, Debug)]
 pub struct RawServer {
     address: SocketAddr,
-    /// How many connections are open.
+    /// The number of open connections.
     open: &'static AtomicUsize,
 }
 
-/// How many bytes the system keeps of what is to be reset.
+/// The size of the system's send buffer before a reset.
 const SMALL: usize = 4096;
 
-/// How long [`RawServer::settle`] waits, on a machine as busy as can be.
+/// How long [`RawServer::settle`] waits, even on a very busy machine.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 impl RawServer {
-    /// Starts a server that answers to the lines of a request's head, of which the first is `GET /path HTTP/1.1`.
+    /// Starts a server. `answer` gets the lines of a request's head; the first is `GET /path HTTP/1.1`.
     ///
     /// # Panics
-    /// Where no server can be started on loopback.
+    /// If no server can be started on loopback.
     #[must_use]
     pub fn start(answer: impl Fn(&[String]) -> RawAnswer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
@@ -71,7 +69,7 @@ impl RawServer {
                 let answer = Arc::clone(&answer);
                 let counted = Counted::new(open);
                 thread::spawn(move || {
-                    // Whoever hangs up is a test's affair.
+                    // If the client closes the connection, the test handles it.
                     let _ = converse(&stream, &*answer);
                     drop((stream, counted));
                 });
@@ -80,13 +78,13 @@ impl RawServer {
         Self { address, open }
     }
 
-    /// Waits until all connections that clients have made so far are over. After the clients' end, no request of
-    /// theirs comes any more then.
+    /// Waits until all connections so far are closed. If the clients are gone, no request of theirs arrives
+    /// afterwards.
     ///
     /// # Panics
-    /// Where a client keeps a connection open.
+    /// If a client keeps a connection open.
     pub fn settle(&self) {
-        // The server accepts connections in their order: after this one it has accepted all earlier ones.
+        // The server accepts connections in order: after this one, it has accepted all earlier ones.
         let last = TcpStream::connect(self.address).and_then(|mut stream| {
             stream.shutdown(Shutdown::Write)?;
             stream.read(&mut [0])
@@ -99,14 +97,14 @@ impl RawServer {
         }
     }
 
-    /// The address of that path.
+    /// The URL of this path.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 }
 
-/// A connection that is counted until it is over, also by a panic.
+/// A connection that is counted until it's closed, even by a panic.
 struct Counted(&'static AtomicUsize);
 
 impl Counted {
@@ -136,14 +134,14 @@ fn converse(
         head.push(line);
     }
     if head.is_empty() {
-        // Whoever connected has gone.
+        // The client closed the connection.
         return Ok(());
     }
     match answer(&head) {
         RawAnswer::Bytes(bytes) => stream.write_all(&bytes)?,
         RawAnswer::Stall(bytes) => {
             stream.write_all(&bytes)?;
-            // Until the other side hangs up.
+            // Waits until the client closes the connection.
             reader.fill_buf()?;
         }
         RawAnswer::Held(first, barrier, others) => {

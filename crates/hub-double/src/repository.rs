@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-/// A repository of the double, at one commit.
+/// A repository of the double at one commit.
 #[derive(Clone, Debug)]
 pub struct Repository {
     pub(crate) kind: &'static str,
@@ -18,7 +18,7 @@ pub struct Repository {
     pub(crate) files: BTreeMap<String, StoredFile>,
 }
 
-/// Who may have the files.
+/// Who may download the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Public,
@@ -29,10 +29,10 @@ pub(crate) enum Access {
 #[derive(Clone, Debug)]
 pub(crate) struct StoredFile {
     pub(crate) bytes: Vec<u8>,
-    /// Large files are stored elsewhere.
+    /// Whether the file is large, so that the storage sends it.
     pub(crate) is_large: bool,
-    /// What the listing says its size is.
-    pub(crate) said_size: usize,
+    /// The size in the listing.
+    pub(crate) listed_size: usize,
 }
 
 impl Repository {
@@ -58,63 +58,63 @@ impl Repository {
         }
     }
 
-    /// With a file that the hub sends itself.
+    /// Adds a file that the Hub sends itself.
     #[must_use]
     pub fn file(self, name: &str, bytes: impl Into<Vec<u8>>) -> Self {
         self.with(name, bytes.into(), false)
     }
 
-    /// With a file that is stored elsewhere.
+    /// Adds a file that the storage sends.
     #[must_use]
     pub fn large_file(self, name: &str, bytes: impl Into<Vec<u8>>) -> Self {
         self.with(name, bytes.into(), true)
     }
 
     fn with(mut self, name: &str, bytes: Vec<u8>, is_large: bool) -> Self {
-        let said_size = bytes.len();
+        let listed_size = bytes.len();
         let file = StoredFile {
             bytes,
             is_large,
-            said_size,
+            listed_size,
         };
         self.files.insert(name.to_owned(), file);
         self
     }
 
-    /// With a file that is said to have this size, whatever it has.
+    /// Sets a file's size in the listing, whatever its real size.
     #[must_use]
-    pub fn said_to_have(mut self, name: &str, size: usize) -> Self {
+    pub fn with_listed_size(mut self, name: &str, size: usize) -> Self {
         if let Some(file) = self.files.get_mut(name) {
-            file.said_size = size;
+            file.listed_size = size;
         }
         self
     }
 
-    /// On another branch than `main`.
+    /// Sets a branch other than `main`.
     #[must_use]
     pub fn on_branch(mut self, branch: &str) -> Self {
         branch.clone_into(&mut self.branch);
         self
     }
 
-    /// For those who accepted its terms.
+    /// Requires accepted terms.
     #[must_use]
     pub fn gated(mut self) -> Self {
         self.access = Access::Gated;
         self
     }
 
-    /// Seen by nobody without a token.
+    /// Hides the repository without a token.
     #[must_use]
     pub fn private(mut self) -> Self {
         self.access = Access::Private;
         self
     }
 
-    /// With the files of a folder; weights are large files, and everything above 1 MB is.
+    /// Adds the files of a folder. Weights and all files above 1 MB are large files.
     ///
     /// # Errors
-    /// When the folder cannot be read.
+    /// If the folder can't be read.
     pub fn files_of(mut self, folder: &Path) -> io::Result<Self> {
         self.collect(folder, "")?;
         Ok(self)
@@ -133,18 +133,18 @@ impl Repository {
                 .iter()
                 .any(|ending| name.ends_with(ending));
             let is_large = is_weights || bytes.len() > 1_000_000;
-            let said_size = bytes.len();
+            let listed_size = bytes.len();
             let file = StoredFile {
                 bytes,
                 is_large,
-                said_size,
+                listed_size,
             };
             self.files.insert(name, file);
         }
         Ok(())
     }
 
-    /// The hash of the commit, which is another when a file is.
+    /// The hash of the commit, which depends on the files.
     #[must_use]
     pub fn commit(&self) -> String {
         let mut hash = Sha1::new();
@@ -156,14 +156,14 @@ impl Repository {
         hexadecimal(&hash.finalize())
     }
 
-    /// What `/api/models/{id}/revision/{revision}?blobs=true` says.
+    /// The response to `/api/models/{id}/revision/{revision}?blobs=true`.
     pub(crate) fn description(&self) -> Value {
         let siblings: Vec<Value> = self
             .files
             .iter()
             .map(|(name, file)| {
                 let mut sibling = json!({
-                    "rfilename": name, "size": file.said_size, "blobId": file.git_hash(),
+                    "rfilename": name, "size": file.listed_size, "blobId": file.git_hash(),
                 });
                 if let Some(lfs) = file.lfs("sha256") {
                     sibling["lfs"] = lfs;
@@ -179,13 +179,13 @@ impl Repository {
         })
     }
 
-    /// What `/api/models/{id}/tree/{revision}?recursive=true` says.
+    /// The response to `/api/models/{id}/tree/{revision}?recursive=true`.
     pub(crate) fn tree(&self) -> Value {
         self.files
             .iter()
             .map(|(name, file)| {
                 let mut entry = json!({
-                    "type": "file", "path": name, "size": file.said_size, "oid": file.git_hash(),
+                    "type": "file", "path": name, "size": file.listed_size, "oid": file.git_hash(),
                 });
                 if let Some(lfs) = file.lfs("oid") {
                     entry["lfs"] = lfs;
@@ -197,7 +197,7 @@ impl Repository {
 }
 
 impl StoredFile {
-    /// The hash that names the content: SHA-256 of a large file, git's else.
+    /// The hash that identifies the content: SHA-256 for a large file, otherwise Git's.
     pub(crate) fn etag(&self) -> String {
         if self.is_large {
             hexadecimal(&Sha256::digest(&self.bytes))
@@ -206,7 +206,7 @@ impl StoredFile {
         }
     }
 
-    /// A large file's is that of the pointer that stands for it; nobody looks at that one.
+    /// Git's hash. For a large file the Hub has its pointer's hash here, which no client uses.
     fn git_hash(&self) -> String {
         let mut hash = Sha1::new();
         hash.update(format!("blob {}\0", self.bytes.len()));
@@ -216,13 +216,13 @@ impl StoredFile {
 
     fn lfs(&self, hash: &str) -> Option<Value> {
         self.is_large
-            .then(|| json!({ hash: self.etag(), "size": self.said_size, "pointerSize": 134 }))
+            .then(|| json!({ hash: self.etag(), "size": self.listed_size, "pointerSize": 134 }))
     }
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
+        // Writing to a string can't fail.
         let _ = write!(text, "{byte:02x}");
         text
     })

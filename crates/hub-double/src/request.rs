@@ -1,25 +1,25 @@
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 
-/// Which of the double's two servers was asked.
+/// One of the double's two servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Server {
-    /// The hub itself.
+    /// The Hub itself.
     Hub,
-    /// Where it stores large files: another host.
+    /// The storage for large files, on another host.
     Storage,
 }
 
-/// A request that arrived.
+/// A received request.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Who was asked.
+    /// The server that received it.
     pub server: Server,
     /// `GET` or `HEAD`.
     pub method: String,
-    /// The path, as it was written, without the query.
+    /// The path as sent, without the query.
     pub path: String,
-    /// What stands behind the question mark.
+    /// The query, without the question mark.
     pub query: String,
     headers: Vec<(String, String)>,
 }
@@ -35,25 +35,25 @@ impl Request {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The first byte that is asked for.
+    /// The first requested byte.
     #[must_use]
     pub fn range_start(&self) -> Option<usize> {
         let range = self.header("range")?.strip_prefix("bytes=")?;
         range.split('-').next()?.parse().ok()
     }
 
-    /// The last byte that is asked for, if it is said.
+    /// The last requested byte, if given.
     pub(crate) fn range_end(&self) -> Option<usize> {
         self.header("range")?.split_once('-')?.1.parse().ok()
     }
 
-    /// The path's parts, decoded.
+    /// The decoded parts of the path.
     pub(crate) fn parts(&self) -> Vec<String> {
         let parts = self.path.split('/').filter(|part| !part.is_empty());
         parts.map(decoded).collect()
     }
 
-    /// Reads the next request of a connection; none at its end.
+    /// Reads the next request of a connection; `None` at its end.
     pub(crate) fn read(reader: &mut BufReader<TcpStream>, server: Server) -> Option<Self> {
         let line = line(reader)?;
         let mut words = line.split(' ');

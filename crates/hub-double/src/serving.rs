@@ -1,4 +1,5 @@
-//! What the hub answers, as far as `huggingface_hub`'s sources tell; it was not compared with huggingface.co itself.
+//! The Hub's responses, according to `huggingface_hub`'s source code. Not compared with huggingface.co
+//! itself.
 
 use std::collections::HashMap;
 
@@ -11,9 +12,9 @@ use crate::trouble::Trouble;
 /// Everything that the double serves.
 #[derive(Debug, Default)]
 pub(crate) struct Shelf {
-    /// By kind, id and commit.
+    /// Repositories by kind, id and commit.
     commits: HashMap<(String, String, String), Repository>,
-    /// From kind, id and branch to a commit.
+    /// Commits by kind, id and branch.
     branches: HashMap<(String, String, String), String>,
     renamed: HashMap<String, String>,
     /// Large files by hash.
@@ -82,7 +83,7 @@ impl Shelf {
         }
     }
 
-    /// Leads to a file: to the storage if it is large, else to the hub's own cache of small files.
+    /// Redirects to a file: to the storage if it's large, otherwise to the Hub's cache of small files.
     fn resolve(
         &self,
         request: &Request,
@@ -110,10 +111,10 @@ impl Shelf {
                 .header("location", address)
                 .header("x-repo-commit", commit)
                 .header("x-linked-etag", format!("\"{etag}\""))
-                .header("x-linked-size", file.said_size.to_string())
+                .header("x-linked-size", file.listed_size.to_string())
                 .body("Found. Redirecting elsewhere");
         }
-        // The name as it was written, percent-encoded.
+        // The name as sent, percent-encoded.
         let written = request.path.split('/').filter(|part| !part.is_empty());
         let written: Vec<&str> = written.collect();
         let start = written.len() - (parts.len() - verb - 2);
@@ -147,7 +148,7 @@ impl Shelf {
         }
     }
 
-    /// The file, for who may have it.
+    /// Returns the file if the client has access.
     fn find_file(
         &self,
         request: &Request,
@@ -165,7 +166,7 @@ impl Shelf {
         Ok((repository, file))
     }
 
-    /// The repository at the revision, for who may see it.
+    /// Returns the repository at the revision if the client may see it.
     fn find(
         &self,
         request: &Request,
@@ -210,7 +211,7 @@ impl Shelf {
             .and_then(|hash| self.storage.get(&hash));
         match file {
             Some(file) if request.query.contains(SIGNATURE) => {
-                // Where files are stored etags are other ones.
+                // The storage uses other etags.
                 ranged(
                     file,
                     "\"d41d8cd98f00b204e9800998ecf8427e-1\"",
@@ -223,10 +224,10 @@ impl Shelf {
     }
 }
 
-/// The token that was sent.
+/// The token of the request.
 fn token(request: &Request) -> Result<Option<&str>, Answer> {
     let authorization = request.header("authorization");
-    // Who has come past a mirror's password has shown no token.
+    // A client with a mirror's password has no token.
     let token = authorization
         .filter(|value| !value.starts_with("Basic "))
         .map(|value| value.trim_start_matches("Bearer "));
@@ -240,7 +241,7 @@ fn token(request: &Request) -> Result<Option<&str>, Answer> {
     }
 }
 
-/// Lets those through who have accepted the repository's terms.
+/// Checks that the client has accepted the repository's terms.
 fn gate(repository: &Repository, request: &Request) -> Result<(), Answer> {
     match (repository.access, token(request)?) {
         (Access::Gated, None) => Err(refusal(
@@ -267,7 +268,7 @@ fn refusal(status: u16, code: &str, message: &str) -> Answer {
     }
 }
 
-/// The file, or the range of it that is asked for.
+/// Returns the file, or the requested range.
 fn ranged(file: &StoredFile, etag: &str, request: &Request, trouble: Option<&Trouble>) -> Answer {
     let size = file.bytes.len();
     let whole = || Answer::new(200).body(file.bytes.clone());

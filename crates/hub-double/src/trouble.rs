@@ -1,33 +1,33 @@
 use std::path::PathBuf;
 
-/// What goes wrong with an answer.
+/// An error to inject into a response.
 #[derive(Clone, Debug)]
 pub enum Trouble {
-    /// The answer is this status with these headers, and no body.
+    /// Respond with this status and these headers, without a body.
     Status(u16, Vec<(&'static str, String)>),
-    /// The connection is closed after so many bytes of the body.
+    /// Close the connection after this many bytes of the body.
     Cut(usize),
-    /// The byte at this place of the whole file is changed.
+    /// Change the byte at this offset of the whole file.
     Corrupt(usize),
-    /// Nothing more comes after so many bytes of the body.
+    /// Stop sending after this many bytes of the body.
     Stall(usize),
-    /// Nothing comes from this place of the whole file on, unless the answer begins there or later.
+    /// Stop sending at this offset of the whole file, unless the response begins there or later.
     StallAt(usize),
-    /// What follows so many bytes of the body comes once there is a file at this path.
+    /// Stop after this many bytes of the body until a file exists at this path.
     Held(usize, PathBuf),
-    /// Nothing comes at all.
+    /// Send nothing.
     Silence,
-    /// The whole file comes, though a range was asked for.
+    /// Send the whole file in response to a range request.
     IgnoreRange,
-    /// The range comes, but another one than was asked for.
+    /// Send a range other than the requested one.
     OtherRange,
-    /// The answer has no such header.
+    /// Leave out this header.
     Without(&'static str),
-    /// This header has this value.
+    /// Set this header to this value.
     With(&'static str, String),
 }
 
-/// A trouble, and which requests it is for.
+/// An error to inject, and the requests that it applies to.
 #[derive(Debug)]
 pub(crate) struct Script {
     pub(crate) method: &'static str,

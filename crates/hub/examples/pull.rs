@@ -1,5 +1,6 @@
-//! Pulls all files of a model: `pull OWNER/NAME [REVISION]`, with the variables that `huggingface_hub`
-//! knows. Offline it looks into the cache alone. Says the snapshot's folder, and then how much came.
+//! Downloads all files of a model: `pull OWNER/NAME [REVISION]`. Uses the environment variables of
+//! `huggingface_hub`; offline, it only reads the cache. Prints the snapshot's folder, then the downloaded
+//! size.
 
 use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,11 +1,11 @@
-//! The cache's layout, which is that of Python's `huggingface_hub`:
+//! The layout of the cache, the same as in Python's `huggingface_hub`:
 //!
 //! ```text
 //! .locks/models--owner--name/<hash>.lock
 //! models--owner--name/
-//!     refs/main                              the commit that a branch or tag was at last
-//!     blobs/<hash>                           contents, by git's SHA-1 or by SHA-256
-//!     blobs/<hash>.incomplete                what is being fetched
+//!     refs/main                              the last known commit of a branch or tag
+//!     blobs/<hash>                           contents, by Git's SHA-1 or by SHA-256
+//!     blobs/<hash>.incomplete                a download in progress
 //!     snapshots/<commit>/config.json         a relative link to a blob
 //!     .no_exist/<commit>/vocab.json          empty: the commit has no such file
 //! ```
@@ -19,32 +19,32 @@ use crate::digest::Digest;
 use crate::revision::is_commit;
 use crate::{Error, Kind, Repository, Result, Revision, Snapshot, link};
 
-/// What marks a folder as one that backups may leave out, see <https://bford.info/cachedir/>.
+/// Marks a folder that backups may leave out, see <https://bford.info/cachedir/>.
 const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This file is a cache directory tag. It marks the Hugging Face cache.\n\
     # See https://bford.info/cachedir/\n";
 
-/// What the cache has of one repository.
+/// The cached files of a repository.
 #[derive(Clone, Debug)]
 pub struct CachedRepository {
     /// The repository.
     pub repository: Repository,
-    /// Its commits of which there are files, sorted by hash.
+    /// The commits with cached files, sorted by hash.
     pub revisions: Vec<CachedRevision>,
-    /// Bytes on the disk, what commits have in common counted once.
+    /// The size on disk in bytes, counting files shared by commits once.
     pub size: u64,
 }
 
-/// What the cache has of one commit.
+/// The cached files of a commit.
 #[derive(Clone, Debug)]
 pub struct CachedRevision {
-    /// The branches and tags that were at this commit when they were last asked for.
+    /// The branches and tags that last pointed to this commit.
     pub references: Vec<String>,
     /// Its files.
     pub snapshot: Snapshot,
 }
 
-/// The cache as a folder.
+/// The cache folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Cache {
     root: PathBuf,
@@ -76,7 +76,7 @@ impl Cache {
         self.blobs(repository).join(name)
     }
 
-    /// The name of a part that nobody else uses.
+    /// A unique name for a partial download.
     pub(crate) fn own_part(&self, repository: &Repository, digest: &Digest) -> PathBuf {
         let name = format!("{}.{:08x}.incomplete", digest.as_str(), fastrand::u32(..));
         self.blobs(repository).join(name)
@@ -95,19 +95,19 @@ impl Cache {
         self.folder(repository).join(".no_exist").join(commit)
     }
 
-    /// What is here of a commit.
+    /// The cached files of a commit.
     ///
     /// # Errors
-    /// When the cache cannot be read.
+    /// If the cache can't be read.
     pub(crate) fn commit(&self, repository: &Repository, commit: &str) -> Result<Option<Snapshot>> {
         let directory = self.snapshot_folder(repository, commit);
         Snapshot::read(directory, &self.absent_folder(repository, commit), commit)
     }
 
-    /// What is here of the repository at the revision.
+    /// The cached files of a repository at a revision.
     ///
     /// # Errors
-    /// When the cache cannot be read.
+    /// If the cache can't be read.
     pub(crate) fn snapshot(
         &self,
         repository: &Repository,
@@ -124,7 +124,7 @@ impl Cache {
         }
     }
 
-    /// The commit that the revision was at last.
+    /// The last known commit of a revision.
     fn reference(&self, repository: &Repository, revision: &Revision) -> Result<Option<String>> {
         let path = self.reference_path(repository, revision);
         match fs::read_to_string(&path) {
@@ -138,10 +138,10 @@ impl Cache {
         self.folder(repository).join("refs").join(revision.name())
     }
 
-    /// Remembers which commit the revision is at, if that is news.
+    /// Stores the commit of a revision, if it's new.
     ///
     /// # Errors
-    /// When the cache cannot be written to.
+    /// If the cache isn't writable.
     pub(crate) fn remember(
         &self,
         repository: &Repository,
@@ -155,10 +155,10 @@ impl Cache {
         link::write(&self.reference_path(repository, revision), commit)
     }
 
-    /// Remembers that a commit has no such file.
+    /// Records that a commit has no such file.
     ///
     /// # Errors
-    /// When the cache cannot be written to.
+    /// If the cache isn't writable.
     pub(crate) fn remember_absence(
         &self,
         repository: &Repository,
@@ -172,10 +172,10 @@ impl Cache {
         link::write(&path, "")
     }
 
-    /// Makes the folders that fetching needs.
+    /// Creates the folders for a download.
     ///
     /// # Errors
-    /// When the cache cannot be written to.
+    /// If the cache isn't writable.
     pub(crate) fn prepare(&self, repository: &Repository) -> Result<()> {
         let blobs = self.blobs(repository);
         fs::create_dir_all(&blobs).map_err(Error::of(&blobs))?;
@@ -186,10 +186,11 @@ impl Cache {
         Ok(())
     }
 
-    /// Everything of one kind that is here, sorted by id. What is not of the cache's form is left out.
+    /// All cached repositories of a kind, sorted by id. Ignores entries that don't belong to the cache's
+    /// layout.
     ///
     /// # Errors
-    /// When the cache's folder is there and cannot be read.
+    /// If the cache's folder exists and can't be read.
     pub(crate) fn repositories(&self, kind: Kind) -> Result<Vec<CachedRepository>> {
         let listing = match fs::read_dir(&self.root) {
             Err(error) if is_absence(&error) => return Ok(Vec::new()),
@@ -239,7 +240,7 @@ impl Cache {
     }
 }
 
-/// Whether the blob is there, with as many bytes as it has to have.
+/// Whether the blob exists with the expected size.
 pub(crate) fn is_whole(blob: &Path, size: u64) -> bool {
     fs::metadata(blob).is_ok_and(|metadata| metadata.is_file() && metadata.len() == size)
 }
@@ -251,7 +252,7 @@ fn is_absence(error: &std::io::Error) -> bool {
     )
 }
 
-/// References by commit. They may have folders of their own: `refs/pr/15`.
+/// References by commit. Their names may contain slashes: `refs/pr/15`.
 fn collect_references(folder: &Path, prefix: &str, found: &mut HashMap<String, Vec<String>>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let Ok(name) = entry.file_name().into_string() else {

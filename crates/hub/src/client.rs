@@ -5,41 +5,38 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Method, Response, Url};
 
-use net::{Again, LoopClock};
+use net::{LoopClock, RetryAdvice};
 
 use crate::failure::Failure;
 use crate::{Error, Limits, Repository, Result, Settings};
 
-/// Requests to the hub and to where it redirects. Redirects are followed here and not by reqwest: the
-/// token goes to the endpoint's own scheme, host and port and nowhere else.
+/// Sends requests to the Hub and to its redirects. It follows redirects itself instead of reqwest, because
+/// the token may only go to the endpoint's own scheme, host and port.
 pub(crate) struct Client {
     http: reqwest::Client,
     endpoint: Url,
     token: Option<crate::Token>,
-    /// Of the time during which the event loop turns.
+    /// The timeouts, which run only while the event loop does.
     limits: Limits,
-    /// The servers that have answered.
+    /// The servers that have responded before.
     known: Mutex<HashSet<String>>,
 }
 
 /// When to stop following redirects.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Follow {
-    /// Never: to the content.
+    /// Never: follow to the content.
     ToTheEnd,
-    /// At an answer that leads to another host and describes the file that is there.
+    /// At a response that describes the file and redirects to another host.
     ToTheDescription,
 }
 
-/// The hub takes one or two.
-const MOST_REDIRECTS: usize = 10;
-
-/// The header with the etag of the file that a redirect leads to.
+/// The header with the etag of a redirect's target.
 pub(crate) const LINKED_ETAG: &str = "x-linked-etag";
 
 impl Client {
     /// # Errors
-    /// When connections cannot be secured.
+    /// If TLS or the client can't be set up.
     pub(crate) fn new(settings: &Settings, endpoint: Url) -> Result<Self> {
         let builder = net::client(&settings.client)?
             .user_agent(&settings.user_agent)
@@ -47,7 +44,7 @@ impl Client {
         let http = builder.build().map_err(|source| Error::Client {
             source: source.without_url(),
         })?;
-        // There is one header for either; Python's client sends the address's own name and password too.
+        // `Authorization` has room for one. Like Python's client, prefers the URL's name and password.
         let has_password = !endpoint.username().is_empty() || endpoint.password().is_some();
         Ok(Self {
             http,
@@ -63,33 +60,33 @@ impl Client {
         self.token.is_some()
     }
 
-    /// Whether an address is one of the endpoint.
+    /// Whether a URL belongs to the endpoint.
     pub(crate) fn is_endpoint(&self, url: &Url) -> bool {
         url.origin() == self.endpoint.origin()
     }
 
-    /// The endpoint's address with these parts after it, each percent-encoded as a whole.
+    /// The endpoint's URL with these path parts, each percent-encoded as a whole.
     pub(crate) fn url<'a>(&self, parts: impl IntoIterator<Item = &'a str>) -> Url {
         let mut url = self.endpoint.clone();
-        // The endpoint is http or https, whose addresses have a path.
+        // The endpoint is http or https, so its URL has a path.
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(parts);
         }
         url
     }
 
-    /// The page of a repository, for people.
+    /// The web page of a repository.
     pub(crate) fn page(&self, repository: &Repository) -> String {
         let mut page = self.url(repository.path_parts());
-        // A mirror's address may hold a name and a password.
+        // A mirror's URL may contain a name and a password.
         let _ = page.set_username("").and_then(|()| page.set_password(None));
         page.into()
     }
 
-    /// Asks once, and follows redirects. The answer may have any status but those of redirects.
+    /// Sends one request and follows redirects. The response may have any status except a redirect's.
     ///
     /// # Errors
-    /// When there is no answer, or a redirect that is not to be followed.
+    /// If there is no response, or a redirect must not be followed.
     pub(crate) async fn ask(
         &self,
         method: &Method,
@@ -98,7 +95,7 @@ impl Client {
         follow: Follow,
     ) -> Result<Response, Failure> {
         let mut url = url;
-        for _ in 0..=MOST_REDIRECTS {
+        for _ in 0..=net::MOST_REDIRECTS {
             let response = self.send(method, &url, headers).await?;
             let Some(target) = redirect_of(&response)? else {
                 return Ok(response);
@@ -121,8 +118,8 @@ impl Client {
     ) -> Result<Response, Failure> {
         let (mut address, mut headers) = (url.clone(), headers.clone());
         if self.is_endpoint(url) {
-            // A redirect, also to the endpoint itself, leads to an address without them. It has a host, so that both
-            // can be set.
+            // A redirect leads to a URL without them, even if it leads to the endpoint. The URL has a host,
+            // so both can be set.
             let _ = address.set_username(self.endpoint.username());
             let _ = address.set_password(self.endpoint.password());
             headers.extend(
@@ -158,23 +155,24 @@ impl Client {
             return Error::Untrusted { host, source }.into();
         }
         if unreachable {
-            // Who had a network a moment ago will have it again.
-            let again = match self.known().contains(&host) {
-                true => Again::Soon,
-                false => Again::Briefly,
+            // The network worked a moment ago, so it's probably back soon.
+            let retry_advice = if self.known().contains(&host) {
+                RetryAdvice::WithBackoff
+            } else {
+                RetryAdvice::Briefly
             };
             return Failure {
                 error: Box::new(Error::Unreachable { host, source }),
-                again,
+                retry_advice,
             };
         }
         broken_off(host, source)
     }
 
-    /// The next bytes of a body; none at its end.
+    /// The next bytes of a body; `None` at its end.
     ///
     /// # Errors
-    /// When the connection breaks off, or nothing comes for too long.
+    /// If the connection breaks, or nothing arrives in time.
     pub(crate) async fn chunk(
         &self,
         response: &mut Response,
@@ -187,8 +185,8 @@ impl Client {
     }
 }
 
-/// Waits for what comes from the server of an address. A clock is of one event loop, and a client of any, so that each
-/// wait has its own.
+/// Waits for a response or data from a server. Each wait has its own clock, as a clock belongs to one event
+/// loop and a client may be used in several.
 async fn within<T>(
     clock: &LoopClock,
     limit: Duration,
@@ -203,7 +201,7 @@ async fn within<T>(
     })
 }
 
-/// What isn't valid HTTP won't be the next time either.
+/// Invalid HTTP won't become valid with a retry.
 fn broken_off(host: String, source: reqwest::Error) -> Failure {
     if net::is_malformed_response(&source) {
         return Error::Malformed { host, source }.into();
@@ -214,7 +212,7 @@ fn broken_off(host: String, source: reqwest::Error) -> Failure {
     })
 }
 
-/// Where an answer redirects to, if it does.
+/// The target of a redirect; `None` for other responses.
 fn redirect_of(response: &Response) -> Result<Option<Url>> {
     net::redirect_of(response).map_err(|fault| redirect_fault(response.url(), fault))
 }
@@ -226,7 +224,7 @@ fn redirect_fault(from: &Url, fault: &'static str) -> Error {
     }
 }
 
-/// The server of an address, without whatever else is in it: paths and queries can be signed.
+/// The host and port of a URL. Leaves out paths and queries, which may be signed.
 pub(crate) fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {
@@ -247,7 +245,7 @@ mod tests {
 
     use super::*;
 
-    /// A body of pieces, each of which comes after a pause.
+    /// A body of chunks with a pause before each.
     struct Slow {
         pieces: usize,
         pause: Duration,
@@ -284,7 +282,7 @@ mod tests {
         }
     }
 
-    /// The number of chunks of a body, by a clock that goes on by itself where nothing else is to be done.
+    /// The number of chunks of a body, with a paused clock that advances when all tasks are idle.
     fn chunks(pieces: usize, pause: Duration) -> (Result<usize, Failure>, Duration) {
         let mut settings = Settings::new("cache");
         settings.limits.stall = Duration::from_secs(10);
@@ -321,7 +319,7 @@ mod tests {
             .unwrap()
     }
 
-    /// By the clock on the wall, as the loop is blocked by that.
+    /// By the wall clock, as this blocks the loop.
     #[test]
     fn a_loop_that_stood_still_has_not_waited() {
         let limit = Duration::from_millis(500);
@@ -330,7 +328,7 @@ mod tests {
             let late = async {
                 tokio::task::yield_now().await;
                 std::thread::sleep(2 * limit);
-                // Later than what is read in one more turn.
+                // Later than the loop's last round reads.
                 sleep(Duration::from_millis(150)).await;
             };
             let clock = LoopClock::default();
@@ -345,7 +343,7 @@ mod tests {
     fn a_client_is_of_no_event_loop() {
         let settings = Settings::new("cache");
         let client = Client::new(&settings, "http://127.0.0.1:1".parse().unwrap()).unwrap();
-        // Neither goes on while the other does.
+        // Neither runs while the other does.
         let runtimes = [runtime(true), runtime(true)];
         for runtime in &runtimes {
             let lost = runtime.block_on(async {
@@ -361,7 +359,7 @@ mod tests {
         let (all, time) = chunks(1, Duration::from_secs(11));
         let failure = all.err().unwrap();
         assert!(matches!(*failure.error, Error::Stalled { .. }));
-        assert_eq!(failure.again, Again::Soon);
+        assert_eq!(failure.retry_advice, RetryAdvice::WithBackoff);
         assert_eq!(time.as_secs(), 10);
     }
 }

@@ -6,25 +6,25 @@ use std::path::Path;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
-/// The hash that a file has to have. The hub's etag says it: the SHA-256 of a large file, else the
-/// SHA-1 that git gives the file as a blob.
+/// The expected hash of a file, from the Hub's etag: the SHA-256 of a large file, otherwise the SHA-1 of the
+/// file as a Git blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Digest(String);
 
 impl Digest {
-    /// The hash in an etag without its quotes. None when it is no hash.
+    /// The hash in an etag without its quotes; `None` if it isn't a hash.
     pub(crate) fn of_etag(etag: &str) -> Option<Self> {
         let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         let is_hash = matches!(etag.len(), 40 | 64) && etag.bytes().all(digit);
         is_hash.then(|| Self(etag.to_owned()))
     }
 
-    /// Its hexadecimal digits, which name the blob in the cache.
+    /// Its hexadecimal digits, the name of the blob in the cache.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The hash of this kind that the file at `path` has.
+    /// Computes the hash of this kind for the file at `path`.
     pub(crate) fn of_file(&self, path: &Path) -> io::Result<Digest> {
         let mut file = File::open(path)?;
         let mut hasher = self.hasher(file.metadata()?.len());
@@ -37,7 +37,7 @@ impl Digest {
         }
     }
 
-    /// What computes the hash of a file of `size` bytes.
+    /// A hasher for a file of `size` bytes.
     pub(crate) fn hasher(&self, size: u64) -> Hasher {
         if self.0.len() == 64 {
             return Hasher::Sha256(Sha256::new());
@@ -71,7 +71,7 @@ impl Hasher {
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
+        // Writing to a string can't fail.
         let _ = write!(text, "{byte:02x}");
         text
     })

@@ -6,14 +6,14 @@ use reqwest::{Method, Response, StatusCode, Url};
 use crate::cache::{Cache, is_whole};
 use crate::client::{Client, Follow};
 use crate::digest::Digest;
+use crate::error_response::{self, Subject};
 use crate::failure::Failure;
 use crate::lock::Lock;
 use crate::metadata::Metadata;
 use crate::part::{OwnPart, Part};
-use crate::refusal::{self, Subject};
-use crate::{Error, Progress, Repository, Result, Retry, Waiting, link, retry, space};
+use crate::{Error, Progress, Repository, Result, Retry, Waiting, disk_space, link, retry};
 
-/// The fetching of one file of one commit into the cache.
+/// The download of one file of one commit into the cache.
 pub(crate) struct Download<'a> {
     pub(crate) client: &'a Client,
     pub(crate) cache: &'a Cache,
@@ -22,18 +22,18 @@ pub(crate) struct Download<'a> {
     pub(crate) progress: &'a (dyn Fn(Progress<'_>) + Sync),
     pub(crate) repository: &'a Repository,
     pub(crate) commit: &'a str,
-    /// Checked to be a path below its folder.
+    /// Verified to be a path below its folder.
     pub(crate) name: &'a str,
 }
 
-/// A download that got on by this much before it broke off is not counted as having failed.
+/// After this many bytes, an interrupted download doesn't count as a failed attempt.
 const HEADWAY: u64 = 1 << 20;
 
 impl Download<'_> {
-    /// Fetches the file, unless its content is here already, and gives it its name in the snapshot.
+    /// Downloads the file, unless the cache has its content, and links it into the snapshot.
     ///
     /// # Errors
-    /// When it cannot be fetched, verified or stored.
+    /// If it can't be downloaded, verified or stored.
     pub(crate) async fn run(&self) -> Result<()> {
         let url = self.url();
         let subject = self.subject();
@@ -95,7 +95,7 @@ impl Download<'_> {
         blob: &Path,
     ) -> Result<()> {
         let mut part = open(part, metadata.digest.clone(), metadata.size).await?;
-        space::require(blob.parent().unwrap_or(blob), part.missing())?;
+        disk_space::require(blob.parent().unwrap_or(blob), part.missing())?;
         (self.progress)(Progress::Started {
             name: self.name,
             size: metadata.size,
@@ -117,7 +117,7 @@ impl Download<'_> {
         blocking(move || part.finish(&blob)).await
     }
 
-    /// Fetches what the part lacks, in as many attempts as it takes and is allowed.
+    /// Downloads the rest of the part, with retries.
     async fn complete(&self, url: &Url, metadata: &Metadata, part: &mut Part) -> Result<()> {
         let mut attempts = self.retry.attempts();
         while part.missing() > 0 {
@@ -146,13 +146,13 @@ impl Download<'_> {
             .await?;
         if response.status() == StatusCode::RANGE_NOT_SATISFIABLE && part.length() > 0 {
             self.throw_away(part)?;
-            return Err(Failure::passing(refusal::status_of(&response)));
+            return Err(Failure::passing(error_response::status_of(&response)));
         }
-        response = refusal::check(response, &self.subject(), self.client)?;
+        response = error_response::check(response, &self.subject(), self.client)?;
         if part.length() > 0 && !continues(&response, part.length(), metadata.size) {
             self.throw_away(part)?;
             if response.status() == StatusCode::PARTIAL_CONTENT {
-                return Err(Failure::passing(refusal::status_of(&response)));
+                return Err(Failure::passing(error_response::status_of(&response)));
             }
         }
         self.receive(&mut response, part).await
@@ -166,7 +166,7 @@ impl Download<'_> {
                     source: None,
                 }));
             };
-            // More than was announced is of no use; the hash tells whether what came is right.
+            // Excess bytes are dropped; the hash tells whether the rest is right.
             let chunk = chunk.as_ref();
             let useful = chunk
                 .len()
@@ -190,8 +190,8 @@ impl Download<'_> {
     }
 }
 
-/// Whether the content is here already. A blob can have been damaged since it came, and who brought it need not have
-/// looked at its hash.
+/// Whether the cache has the content. A blob may have been damaged since, or stored without verification, so
+/// this checks its hash.
 async fn is_here(blob: &Path, metadata: &Metadata) -> Result<bool> {
     if !is_whole(blob, metadata.size) {
         return Ok(false);
@@ -204,7 +204,7 @@ async fn is_here(blob: &Path, metadata: &Metadata) -> Result<bool> {
     .await
 }
 
-/// The headers that ask for what comes after `length` bytes.
+/// The headers of a request for the bytes after `length`.
 fn range(length: u64, metadata: &Metadata) -> HeaderMap {
     let mut headers = HeaderMap::new();
     if length == 0 {
@@ -212,7 +212,7 @@ fn range(length: u64, metadata: &Metadata) -> HeaderMap {
     }
     let value = |text: String| HeaderValue::try_from(text).ok();
     headers.extend(value(format!("bytes={length}-")).map(|value| (RANGE, value)));
-    // Where large files are stored, etags are other ones; their addresses already name one content.
+    // The storage uses other etags, and its URLs already identify one content.
     if metadata.is_direct {
         let etag = value(format!("\"{}\"", metadata.digest.as_str()));
         headers.extend(etag.map(|value| (IF_RANGE, value)));
@@ -220,7 +220,7 @@ fn range(length: u64, metadata: &Metadata) -> HeaderMap {
     headers
 }
 
-/// Whether an answer begins after `length` bytes of a file of `size`.
+/// Whether a response continues a file of `size` bytes after `length`.
 fn continues(response: &Response, length: u64, size: u64) -> bool {
     let range = response.headers().get(CONTENT_RANGE);
     let range = range
@@ -231,18 +231,18 @@ fn continues(response: &Response, length: u64, size: u64) -> bool {
     response.status() == StatusCode::PARTIAL_CONTENT && begins && is_of_size
 }
 
-/// Hashing what is there takes seconds for a large part.
+/// Runs on another thread, as hashing a large part takes seconds.
 async fn open(path: PathBuf, digest: Digest, size: u64) -> Result<Part> {
     blocking(move || Part::open(path, digest, size)).await
 }
 
-/// Runs what takes long, and does not wait for a network, beside the others.
+/// Runs blocking work, such as hashing or disk access, on another thread.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        // The task is never cancelled: only a panic leads here.
+        // The task is never cancelled, so this is a panic.
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
@@ -259,10 +259,10 @@ mod tests {
     use super::*;
     use crate::{Limits, Settings};
 
-    /// Of the content below.
+    /// The hash of the content below.
     const HASH: &str = "08f166476de183f7a1b2874d544d37912aaf8d19b92013e1aafe233ba231024a";
 
-    /// No file system at hand lacks locks: this begins where the lock was asked for in vain.
+    /// Starts where the lock is unavailable, as all file systems at hand support locks.
     #[test]
     fn downloads_without_locks_do_not_disturb_each_other() {
         let folder = tempfile::tempdir().unwrap();
@@ -287,7 +287,7 @@ mod tests {
         cache.prepare(&repository).unwrap();
         let digest = Digest::of_etag(HASH).unwrap();
         let blob = cache.blob(&repository, &digest);
-        // Each on a thread and with connections of its own.
+        // Each on its own thread with its own connections.
         let fetch = |progress: &(dyn Fn(Progress<'_>) + Sync)| {
             let client = Client::new(&settings, endpoint.clone()).unwrap();
             let download = Download {
@@ -315,7 +315,7 @@ mod tests {
             let seen = fs::read(&blob).unwrap_or_else(|_| content.clone());
             assert!(seen == content, "what is seen is whole at any time");
         };
-        // One breaks off; the other is done before it goes on, and then finds itself damaged.
+        // One is interrupted. The other finishes before it resumes, and then fails verification.
         let is_done = AtomicBool::new(false);
         fetch(&|progress| {
             look();

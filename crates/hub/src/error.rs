@@ -5,62 +5,60 @@ use std::time::Duration;
 use crate::status::is_transient;
 use crate::{Repository, Revision};
 
-/// The result of asking the hub or its cache.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why something of the hub could not be had. No message holds a token or a signed address.
+/// Errors of the Hub or its cache. Messages never contain a token or a signed URL.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No variable says where the cache is, nor where the home directory is.
-    #[error("there is no home directory to find the Hugging Face cache in")]
+    /// Neither the cache's folder nor a home directory is set.
+    #[error("cannot locate the Hugging Face cache: no home directory")]
     NoHome,
-    /// A variable's value is of the wrong form.
+    /// An environment variable has an invalid value.
     #[error("variable {name} is not {expected}")]
     Variable {
         /// The variable.
         name: &'static str,
-        /// What it has to be.
+        /// The expected form.
         expected: &'static str,
     },
-    /// The file with the token is there and cannot be read.
-    #[error("the hub's token in `{}` could not be read", path.display())]
+    /// The token's file exists but can't be read.
+    #[error("cannot read the hub's token in `{}`", path.display())]
     TokenFile {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// The token has characters that no token has.
-    #[error("the hub's token has characters that no token has")]
+    /// The token contains invalid characters.
+    #[error("the hub's token contains invalid characters")]
     Token,
-    /// The endpoint is no address.
-    #[error("the hub's address is not one that begins with https:// or http://")]
+    /// The endpoint is invalid.
+    #[error("the hub's address must begin with https:// or http://")]
     Endpoint,
-    /// No repository can have this id.
-    #[error("`{id}` is not the id of a repository, expected `owner/name`")]
+    /// The repository id is invalid.
+    #[error("invalid repository id `{id}`, expected `owner/name`")]
     RepositoryId {
         /// The id.
         id: String,
     },
-    /// No revision can have this name.
-    #[error("`{name}` is not the name of a branch, a tag or a commit")]
+    /// The revision is invalid.
+    #[error("`{name}` is not a valid branch, tag or commit")]
     Revision {
         /// The name.
         name: String,
     },
-    /// A repository holds a file whose name would lead out of the cache.
-    #[error(
-        "the name `{name}` of a file in the repository is refused: it is no path below its folder"
-    )]
+    /// A file's name in the repository would lead out of the cache.
+    #[error("the repository contains a file with the unsafe name `{name}`")]
     FileName {
-        /// The name, its unusual characters escaped.
+        /// The name, with unusual characters escaped.
         name: String,
     },
-    /// Asking the hub is forbidden, and the cache does not have what is wanted.
+    /// The Hub may not be contacted, and the cache lacks the files.
     #[error(
-        "{repository} at `{revision}` is not in the cache `{}` {}, and {variable} forbids asking the hub",
+        "{repository} at `{revision}` is not in the cache `{}` {}, and {variable} forbids network access",
         cache.display(),
         how_much(present)
     )]
@@ -69,29 +67,29 @@ pub enum Error {
         repository: Repository,
         /// Its revision.
         revision: Revision,
-        /// Where it was looked for.
+        /// The cache's folder.
         cache: PathBuf,
-        /// The files of it that are there.
+        /// The cached files of the repository.
         present: Vec<String>,
-        /// The variable that is set.
+        /// The environment variable that forbids network access.
         variable: &'static str,
     },
-    /// The repository's terms have to be accepted first.
-    #[error("{repository} is for those who accepted its terms")]
+    /// The repository is gated: its terms must be accepted first.
+    #[error("{repository} is gated: its terms must be accepted first")]
     Gated {
         /// The repository.
         repository: Repository,
         /// The page with the terms.
         page: String,
-        /// Whether a token was sent.
+        /// Whether the request had a token.
         with_token: bool,
     },
-    /// There is no such repository, or the token does not open it.
+    /// The repository doesn't exist, or the token has no access.
     #[error("there is no {repository} on the hub, or it is private")]
     NotFound {
         /// The repository.
         repository: Repository,
-        /// Whether a token was sent.
+        /// Whether the request had a token.
         with_token: bool,
     },
     /// The repository has no such revision.
@@ -112,39 +110,39 @@ pub enum Error {
         /// The file.
         name: String,
     },
-    /// The hub does not take the token.
-    #[error("the hub does not take the token")]
+    /// The Hub rejected the token.
+    #[error("the hub rejected the token")]
     BadToken,
-    /// The hub refuses for another reason.
-    #[error("the hub refuses {repository}: {said}")]
+    /// The Hub denied access for another reason.
+    #[error("the hub denied access to {repository}: {message}")]
     Forbidden {
         /// The repository.
         repository: Repository,
-        /// The hub's own words.
-        said: String,
+        /// The Hub's message.
+        message: String,
     },
-    /// The hub was asked too often.
-    #[error("the hub was asked too often{}", after(wait.as_ref()))]
+    /// The Hub's rate limit was exceeded.
+    #[error("the hub's rate limit was exceeded{}", after(wait.as_ref()))]
     RateLimited {
-        /// How long it asks to wait.
+        /// The wait that it requests.
         wait: Option<Duration>,
-        /// Whether a token was sent.
+        /// Whether the request had a token.
         with_token: bool,
     },
-    /// A server answers with an error.
-    #[error("{host} answered with status {status}")]
+    /// A server responded with an error status.
+    #[error("{host} responded with status {status}")]
     Status {
         /// The server.
         host: String,
         /// The status.
         status: u16,
     },
-    /// A server cannot be reached.
-    #[error("{host} could not be reached")]
+    /// A server is unreachable.
+    #[error("cannot reach {host}")]
     Unreachable {
         /// The server.
         host: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: reqwest::Error,
     },
@@ -153,63 +151,63 @@ pub enum Error {
     Untrusted {
         /// The server.
         host: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: reqwest::Error,
     },
-    /// A server does not answer in time.
+    /// A server didn't respond in time.
     #[error("{host} sent nothing for {} s", limit.as_secs_f32())]
     Stalled {
         /// The server.
         host: String,
-        /// The time limit.
+        /// The timeout.
         limit: Duration,
     },
-    /// The connection broke off.
-    #[error("the connection to {host} broke off")]
+    /// The connection ended too early.
+    #[error("the connection to {host} ended too early")]
     BrokenOff {
         /// The server.
         host: String,
-        /// What happened; nothing when the body just ended too early.
+        /// The error; `None` if the body just ended too early.
         #[source]
         source: Option<reqwest::Error>,
     },
-    /// A response is not HTTP, or breaks its rules beyond what is put up with.
+    /// A response isn't valid HTTP.
     #[error("the response of {host} is not valid HTTP")]
     Malformed {
         /// The server.
         host: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: reqwest::Error,
     },
-    /// A redirect that is not followed.
+    /// A redirect that must not be followed.
     #[error("{host} redirects {fault}")]
     Redirect {
         /// The server.
         host: String,
-        /// What is wrong about it.
+        /// The fault.
         fault: &'static str,
     },
-    /// What answers lacks something that the hub always says.
-    #[error("{host} does not answer as the hub does: {lacks}")]
+    /// A response lacks something that the Hub always sends.
+    #[error("{host} does not respond as the hub does: {lacks}")]
     NotTheHub {
         /// The server.
         host: String,
         /// What is missing or wrong.
         lacks: &'static str,
     },
-    /// A file is not the one that the hub announced, twice.
+    /// A downloaded file failed verification twice.
     #[error("`{name}` arrived damaged twice: its hash is not {expected}")]
     Damaged {
         /// The file.
         name: String,
-        /// The hash it has to have.
+        /// The expected hash.
         expected: String,
     },
-    /// The disk has too little space.
+    /// The disk is full.
     #[error(
-        "the disk of `{}` is too full: {} are needed, {} are free",
+        "not enough space on the disk of `{}`: {} needed, {} free",
         path.display(),
         bytes(*needed),
         bytes(*free)
@@ -217,50 +215,50 @@ pub enum Error {
     DiskFull {
         /// The folder.
         path: PathBuf,
-        /// Bytes still to be written.
+        /// The number of bytes still to write.
         needed: u64,
-        /// Bytes there is room for.
+        /// The number of free bytes.
         free: u64,
     },
-    /// The cache cannot be written to.
-    #[error("the cache cannot be written to: `{}`", path.display())]
+    /// The cache isn't writable.
+    #[error("cannot write to the cache: `{}`", path.display())]
     ReadOnly {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// Something in the cache can be neither read nor written.
-    #[error("`{}` in the cache could not be used", path.display())]
+    /// A file or folder of the cache can't be read or written.
+    #[error("cannot use `{}` in the cache", path.display())]
     Cache {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// Connections cannot be secured.
+    /// TLS can't be set up.
     #[error(transparent)]
     Web(#[from] net::Error),
-    /// The client could not be set up.
-    #[error("the hub's client could not be set up")]
+    /// The HTTP client can't be set up.
+    #[error("cannot set up the HTTP client for the hub")]
     Client {
-        /// Why.
+        /// The cause.
         #[source]
         source: reqwest::Error,
     },
 }
 
 impl Error {
-    /// What to do about it, where that is known.
+    /// A hint for the user, if there is one.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NoHome => "name a directory with HF_HOME".to_owned(),
-            Self::Endpoint => "HF_ENDPOINT names the hub, or a mirror of it".to_owned(),
+            Self::NoHome => "set HF_HOME to a directory".to_owned(),
+            Self::Endpoint => "set HF_ENDPOINT to the address of the hub or a mirror".to_owned(),
             Self::Token | Self::BadToken | Self::TokenFile { .. } => {
-                "make a token at https://huggingface.co/settings/tokens and set HF_TOKEN to it".to_owned()
+                "create a token at https://huggingface.co/settings/tokens and set HF_TOKEN to it".to_owned()
             }
             Self::RepositoryId { .. } => "for example openai/clip-vit-base-patch32".to_owned(),
             Self::Offline { variable, .. } => {
@@ -273,40 +271,40 @@ impl Error {
                 repository,
                 with_token,
             } => not_found(repository, *with_token),
-            Self::NoRevision { .. } => "without a revision, it is `main`".to_owned(),
+            Self::NoRevision { .. } => "the default revision is `main`".to_owned(),
             Self::RateLimited {
                 with_token: false, ..
-            } => "try again later; with a token, in HF_TOKEN, the hub allows more".to_owned(),
+            } => "try again later; with a token in HF_TOKEN, the rate limit is higher".to_owned(),
             Self::RateLimited { .. } => "try again later".to_owned(),
             Self::Unreachable { .. } => {
-                "check the connection; HTTPS_PROXY names a proxy, HF_ENDPOINT a mirror of the hub"
+                "check the connection; set HTTPS_PROXY to use a proxy, or HF_ENDPOINT to use a mirror of the hub"
                     .to_owned()
             }
             Self::Untrusted { .. } => {
-                "where a proxy opens connections, SSL_CERT_FILE names the certificate that it signs with".to_owned()
+                "behind a TLS-inspecting proxy, set SSL_CERT_FILE to the proxy's certificate".to_owned()
             }
             Self::Web(error) => return error.hint(),
             Self::Status { status, .. } if !is_transient(*status) => {
-                "the server will not do this; HF_ENDPOINT names another, HTTPS_PROXY a proxy between".to_owned()
+                "set HF_ENDPOINT to use another server, or HTTPS_PROXY to use a proxy".to_owned()
             }
             Self::Stalled { .. } | Self::BrokenOff { .. } | Self::Status { .. } => {
-                "try again later: a download goes on where it stopped".to_owned()
+                "try again later: a download resumes where it stopped".to_owned()
             }
             Self::NotTheHub { .. } | Self::Malformed { .. } | Self::Redirect { .. } => {
-                "HF_ENDPOINT, if it is set, has to name the hub or a mirror; else see the proxy's settings"
+                "check that HF_ENDPOINT, if set, is the hub or a mirror, and check the proxy's settings"
                     .to_owned()
             }
             Self::Damaged { .. } => {
-                "something between the hub and this machine changes files: a proxy, or a faulty disk"
+                "a proxy or a faulty disk may be changing files"
                     .to_owned()
             }
             Self::DiskFull { .. } => {
-                "make room, or name a folder on another disk with HF_HUB_CACHE; \
-                 a download goes on where it stopped"
+                "free some space, or set HF_HUB_CACHE to a folder on another disk; \
+                 a download resumes where it stopped"
                     .to_owned()
             }
             Self::ReadOnly { .. } => {
-                "name a folder that can be written to with HF_HUB_CACHE".to_owned()
+                "set HF_HUB_CACHE to a writable folder".to_owned()
             }
             Self::Variable { .. }
             | Self::Revision { .. }
@@ -318,7 +316,7 @@ impl Error {
         })
     }
 
-    /// What makes an error of what the system says about the file or folder at `path`.
+    /// Maps a system error for the file or folder at `path`.
     pub(crate) fn of(path: &Path) -> impl Fn(io::Error) -> Self {
         move |source| {
             let path = path.to_owned();
@@ -363,11 +361,11 @@ fn how_much(present: &[String]) -> String {
 
 fn after(wait: Option<&Duration>) -> String {
     wait.map_or_else(String::new, |wait| {
-        format!(", and asks to wait {} s", wait.as_secs())
+        format!(", retry after {} s", wait.as_secs())
     })
 }
 
-/// A count of bytes as people say it.
+/// A size in the largest fitting unit.
 fn bytes(count: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
     match UNITS.iter().find(|(size, _)| count >= *size) {

@@ -1,10 +1,10 @@
-//! Paths in variables may begin with `~` and hold `$NAME` or `${NAME}`, as in Python's
-//! `os.path.expanduser` and `os.path.expandvars`.
+//! Expands `~`, `$NAME` and `${NAME}` in paths from environment variables, like Python's `os.path.expanduser`
+//! and `os.path.expandvars`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// The path that `written` means. What is no Unicode is taken as it is.
+/// Expands a path. A path that isn't Unicode stays unchanged.
 pub(crate) fn expand(
     written: OsString,
     home: Option<&PathBuf>,
@@ -26,7 +26,7 @@ fn below_home(text: &str, home: Option<&PathBuf>) -> PathBuf {
     }
 }
 
-/// Unknown variables stay as they are written.
+/// Expands variables. Unknown ones stay unchanged.
 fn with_variables(text: &str, variable: &dyn Fn(&str) -> Option<OsString>) -> String {
     let mut expanded = String::new();
     let mut rest = text;
@@ -47,7 +47,7 @@ fn with_variables(text: &str, variable: &dyn Fn(&str) -> Option<OsString>) -> St
     expanded
 }
 
-/// The name that a text beginning with `$` names first, and how long it is written.
+/// The variable's name at the beginning of a text after `$`, and the length of the expression.
 fn name_after(text: &str) -> (&str, usize) {
     let after = &text[1..];
     if let Some((name, _)) = after

@@ -1,29 +1,29 @@
-use net::Again;
+use net::RetryAdvice;
 
 use crate::Error;
 
-/// Why one attempt failed, and whether another may succeed.
+/// The error of one attempt, and whether to retry.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) error: Box<Error>,
-    pub(crate) again: Again,
+    pub(crate) retry_advice: RetryAdvice,
 }
 
 impl Failure {
     pub(crate) fn passing(error: Error) -> Self {
         Self {
             error: Box::new(error),
-            again: Again::Soon,
+            retry_advice: RetryAdvice::WithBackoff,
         }
     }
 }
 
-/// What nothing else is said of will not pass.
+/// Other errors aren't retried.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self {
             error: Box::new(error),
-            again: Again::Never,
+            retry_advice: RetryAdvice::Never,
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Names of files in a repository come from a server, and become paths here.
+//! Checks the names of a repository's files, which come from a server and become local paths.
 
 use crate::{Error, Result};
 
-/// Longer names fit no file system.
+/// The maximum length of a name. No file system allows longer ones.
 const LONGEST: usize = 1024;
 
-/// Lets a name pass that leads to a file below the folder it is joined to, on every system.
+/// Checks that a name leads to a file below its folder on every system.
 ///
 /// # Errors
 /// [`Error::FileName`] for `..`, absolute names, backslashes, drives and control characters.
@@ -19,13 +19,13 @@ pub(crate) fn checked(name: &str) -> Result<&str> {
     }
 }
 
-/// Whether `name` is one or more plain parts with `/` between them.
+/// Whether `name` consists of plain parts separated by `/`.
 pub(crate) fn is_relative(name: &str) -> bool {
     name.len() <= LONGEST && name.split('/').all(is_plain)
 }
 
 fn is_plain(part: &str) -> bool {
-    // Windows takes `C:x` for a path on another drive.
+    // On Windows, `C:x` is a path on another drive.
     let is_drive = part.as_bytes().get(1) == Some(&b':');
     !matches!(part, "" | "." | "..")
         && !is_drive

@@ -11,10 +11,10 @@ use crate::digest::Digest;
 use crate::download::Download;
 use crate::{
     Error, Kind, Listing, Progress, Repository, RepositoryFile, Result, Revision, Settings,
-    Snapshot, SnapshotFile, Waiting, file_name, listing, space,
+    Snapshot, SnapshotFile, Waiting, disk_space, file_name, listing,
 };
 
-/// The hub and its cache.
+/// The Hub and its cache.
 pub struct Hub {
     settings: Settings,
     endpoint: Url,
@@ -23,7 +23,7 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// The hub with these settings. Nobody is asked yet.
+    /// A client with these settings. Sends no request yet.
     ///
     /// # Errors
     /// [`Error::Endpoint`].
@@ -40,33 +40,33 @@ impl Hub {
         })
     }
 
-    /// Its settings.
+    /// The settings.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// What the cache has of the repository at the revision; nobody is asked. A branch is at the commit
-    /// where it was when it was asked for last.
+    /// The cached files of a repository at a revision, without network access. A branch means the commit at
+    /// the last request.
     ///
     /// # Errors
-    /// When the cache cannot be read.
+    /// If the cache can't be read.
     pub fn cached(&self, repository: &Repository, revision: &Revision) -> Result<Option<Snapshot>> {
         self.cache.snapshot(repository, revision)
     }
 
-    /// The models that the cache has files of.
+    /// The cached models.
     ///
     /// # Errors
-    /// When the cache cannot be read.
+    /// If the cache can't be read.
     pub fn models(&self) -> Result<Vec<CachedRepository>> {
         self.cache.repositories(Kind::Model)
     }
 
-    /// Asks the hub what is in the repository at the revision.
+    /// Requests the list of files of a repository at a revision.
     ///
     /// # Errors
-    /// When asking is forbidden, the hub refuses or cannot be reached.
+    /// If network access is forbidden, or the Hub refuses or is unreachable.
     pub async fn listing(
         &self,
         repository: &Repository,
@@ -90,11 +90,11 @@ impl Hub {
         .await
     }
 
-    /// Brings files of a listing into the cache, those that are not there yet; from then on the revision is at
-    /// the listing's commit. When it fails, what has arrived stays, and the next call goes on from there.
+    /// Downloads files of a listing into the cache, except those already cached. Then stores the listing's
+    /// commit as that of the revision. After an error, downloaded files stay, and the next call continues.
     ///
     /// # Errors
-    /// As [`fetch`](Self::fetch), and when something was fetched but the revision's commit cannot be written down.
+    /// As [`fetch`](Self::fetch), and if files were downloaded but the revision's commit can't be stored.
     pub async fn pull(
         &self,
         listing: &Listing,
@@ -108,17 +108,17 @@ impl Hub {
             self.cache
                 .remember(&listing.repository, &listing.revision, &listing.commit);
         match remembered {
-            // A cache that cannot be written to still serves what it has.
+            // A read-only cache still serves its files.
             Err(_) if was_whole => Ok(present),
             remembered => remembered.map(|()| present),
         }
     }
 
-    /// Brings files of a listing into the cache as [`pull`](Self::pull) does, but leaves the revision at the commit
-    /// where it was: for files that are of no use alone.
+    /// Downloads files of a listing into the cache, like [`pull`](Self::pull), but doesn't update the
+    /// revision's commit. For files that are useless alone.
     ///
     /// # Errors
-    /// When a file is not in the listing, or cannot be fetched, verified or stored.
+    /// If a file isn't in the listing, or can't be downloaded, verified or stored.
     pub async fn fetch(
         &self,
         listing: &Listing,
@@ -160,11 +160,11 @@ impl Hub {
         Ok(self.cache.commit(repository, commit)?.unwrap_or(present))
     }
 
-    /// Removes those of `names` in `snapshot` that no longer have the hash that names them in the cache, and gives
-    /// their names: the next [`pull`](Self::pull) brings them again.
+    /// Removes those of `names` in `snapshot` whose hash no longer matches their name in the cache, and
+    /// returns their names. The next [`pull`](Self::pull) downloads them again.
     ///
     /// # Errors
-    /// When a file cannot be read or removed.
+    /// If a file can't be read or removed.
     pub fn discard_damaged(
         &self,
         snapshot: &Snapshot,
@@ -176,7 +176,7 @@ impl Hub {
             let link = snapshot.path(&file.name);
             let blob = fs::canonicalize(&link).map_err(Error::of(&link))?;
             let name = blob.file_name().and_then(OsStr::to_str);
-            // Where links cannot be made, the hash is not known.
+            // Without links, the hash is unknown.
             let Some(digest) = name.and_then(Digest::of_etag) else {
                 continue;
             };
@@ -189,11 +189,11 @@ impl Hub {
         Ok(damaged)
     }
 
-    /// Writes down which of `names` the listing does not have, so that nobody has to ask again: they are
-    /// [`Snapshot::absent`] from then on, and Python's libraries know it too.
+    /// Records which of `names` the listing lacks, so that they aren't requested again. They become
+    /// [`Snapshot::absent`], and Python's libraries see this too.
     ///
     /// # Errors
-    /// When the cache cannot be written to, or a name leads out of it.
+    /// If the cache isn't writable, or a name leads out of it.
     pub fn remember_absent(&self, listing: &Listing, names: &[impl AsRef<str>]) -> Result<()> {
         let names = names.iter().map(AsRef::as_ref);
         for name in names.filter(|name| listing.file(name).is_none()) {
@@ -204,7 +204,7 @@ impl Hub {
         Ok(())
     }
 
-    /// What is here of the listing's commit.
+    /// The cached files of the listing's commit.
     fn present(&self, listing: &Listing) -> Result<Snapshot> {
         let (repository, commit) = (&listing.repository, &listing.commit);
         let present = self.cache.commit(repository, commit)?;
@@ -244,7 +244,7 @@ impl Hub {
         })
     }
 
-    /// Refuses at once what will not fit, rather than after an hour.
+    /// Fails early if the files won't fit, rather than after an hour.
     fn require_space(&self, listing: &Listing, missing: &[&str]) -> Result<()> {
         let needed = self.still_to_come(listing, missing);
         let blobs = self.cache.blobs(&listing.repository);
@@ -257,10 +257,11 @@ impl Hub {
             .filter_map(|entry| entry.metadata().ok())
             .map(|metadata| metadata.len())
             .fold(0_u64, u64::saturating_add);
-        space::require(&blobs, needed.saturating_sub(there))
+        disk_space::require(&blobs, needed.saturating_sub(there))
     }
 
-    /// The bytes of the files that no commit has brought yet. Where snapshots are copies, each has its own.
+    /// The size of the files that aren't cached from any commit. If snapshots are copies, each has its own
+    /// files.
     fn still_to_come(&self, listing: &Listing, missing: &[&str]) -> u64 {
         let is_here = |file: &RepositoryFile, size| {
             let digest = file.digest.as_ref().filter(|_| self.settings.symlinks);
@@ -274,7 +275,7 @@ impl Hub {
     }
 }
 
-/// Those of `names` that are not `present` with the size that they have to have.
+/// Those of `names` that aren't `present` with the expected size.
 fn missing<'a>(
     listing: &Listing,
     names: &'a [impl AsRef<str>],

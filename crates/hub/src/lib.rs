@@ -1,12 +1,12 @@
-//! A client of the Hugging Face hub that keeps what it fetches in the cache that Python's
-//! `huggingface_hub` keeps, in the same form: what one has fetched, the other finds.
+//! A client of the Hugging Face Hub that shares the cache of Python's `huggingface_hub`: what one has
+//! downloaded, the other finds.
 //!
-//! [`Hub::cached`] looks into the cache and asks nobody. [`Hub::listing`] asks what a repository
-//! holds, [`Hub::pull`] brings chosen files of it here. Every file that it puts into a snapshot is
-//! verified by its hash before, also where its content was in the cache already; what was interrupted
-//! goes on where it stopped; processes that want the same file, be they Python's, fetch it once.
+//! [`Hub::cached`] reads the cache without network access. [`Hub::listing`] requests the files of a
+//! repository, and [`Hub::pull`] downloads some of them. Every file is verified by its hash before it's put
+//! into a snapshot, even if the cache already had its content. Interrupted downloads resume. If several
+//! processes need the same file, including Python's, it's downloaded once.
 //!
-//! What the files mean is for the caller to know.
+//! The caller interprets the files.
 //!
 //! ```
 //! use hub::{Hub, Repository, Revision, Settings};
@@ -31,7 +31,7 @@
 //! # }
 //! ```
 //!
-//! Otherwise, within an asynchronous function:
+//! In an asynchronous function, with network access:
 //!
 //! ```no_run
 //! # use hub::{Hub, Progress, Repository, Revision};
@@ -47,8 +47,10 @@
 mod cache;
 mod client;
 mod digest;
+mod disk_space;
 mod download;
 mod error;
+mod error_response;
 mod expansion;
 mod failure;
 mod file_name;
@@ -60,13 +62,11 @@ mod metadata;
 mod part;
 mod progress;
 mod range;
-mod refusal;
 mod repository;
 mod retry;
 mod revision;
 mod settings;
 mod snapshot;
-mod space;
 mod status;
 mod token;
 

@@ -1,5 +1,5 @@
-//! How a snapshot names its blobs: by relative symbolic links, so that a cache can be moved. Where links
-//! can't be made, by copies.
+//! Links a snapshot's files to their blobs with relative symbolic links, so that a cache can be moved. Copies
+//! them where links are impossible.
 
 use std::fs;
 use std::io;
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
 
-/// Gives the file `name` in `snapshot` the content of `blob`, in place of whatever is there.
+/// Puts the content of `blob` at `name` in `snapshot`, replacing any file there.
 ///
 /// # Errors
-/// When neither a link nor a copy can be made.
+/// If neither a link nor a copy can be created.
 pub(crate) fn place(blob: &Path, snapshot: &Path, name: &str, symlinks: bool) -> Result<()> {
     let path = snapshot.join(name);
     let folder = path.parent().unwrap_or(snapshot);
@@ -24,16 +24,16 @@ pub(crate) fn place(blob: &Path, snapshot: &Path, name: &str, symlinks: bool) ->
     };
     made.and_then(|()| fs::rename(&unnamed, &path))
         .map_err(|error| {
-            // It may not have been made at all.
+            // It may not exist.
             let _ = fs::remove_file(&unnamed);
             Error::of(&path)(error)
         })
 }
 
-/// Writes a small file so that readers see the old content or the new.
+/// Writes a small file atomically: readers see the old content or the new.
 ///
 /// # Errors
-/// When it cannot be written.
+/// If it can't be written.
 pub(crate) fn write(path: &Path, content: &str) -> Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(Error::of(folder))?;
@@ -46,7 +46,7 @@ pub(crate) fn write(path: &Path, content: &str) -> Result<()> {
     })
 }
 
-/// A name in the same folder that nobody else uses.
+/// A unique name in the same folder.
 fn beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{:08x}.tmp", fastrand::u32(..)));

@@ -6,32 +6,32 @@ use serde::Deserialize;
 
 use crate::client::{Client, Follow, host};
 use crate::digest::Digest;
+use crate::error_response::{self, Subject};
 use crate::failure::Failure;
-use crate::refusal::{self, Subject};
 use crate::revision::is_commit;
 use crate::{Error, Repository, Result, Retry, Revision, retry};
 
-/// What a repository holds at a revision.
+/// The files of a repository at a revision.
 #[derive(Clone, Debug)]
 pub struct Listing {
     /// The repository.
     pub repository: Repository,
-    /// The revision that was asked for.
+    /// The requested revision.
     pub revision: Revision,
-    /// The commit that it is at.
+    /// Its commit.
     pub commit: String,
-    /// The files, in the hub's order.
+    /// The files, in the Hub's order.
     pub files: Vec<RepositoryFile>,
 }
 
 /// A file of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepositoryFile {
-    /// Its name, as the server says it: it is checked before it becomes a path.
+    /// Its name, as sent by the server. It's checked before it becomes a path.
     pub name: String,
-    /// Its bytes, where the server says so.
+    /// Its size in bytes, if the server reports it.
     pub size: Option<u64>,
-    /// The hash that names its content, where the server says so.
+    /// The hash of its content, if the server reports it.
     pub(crate) digest: Option<Digest>,
 }
 
@@ -48,10 +48,10 @@ impl Listing {
     }
 }
 
-/// The largest repositories have 100,000 files, of 200 bytes each here.
+/// The maximum size of the response. The largest repositories have 100,000 files with 200 bytes each here.
 const LARGEST: usize = 64 << 20;
 
-/// The hub's answer, as far as it is used.
+/// The used fields of the Hub's response.
 #[derive(Deserialize)]
 struct Answer {
     sha: String,
@@ -62,7 +62,7 @@ struct Answer {
 struct Sibling {
     rfilename: String,
     size: Option<u64>,
-    /// Git's hash; of a large file that of the pointer that stands for it.
+    /// Git's hash. For a large file, that of its pointer.
     #[serde(rename = "blobId")]
     git: Option<String>,
     lfs: Option<LargeFile>,
@@ -87,10 +87,10 @@ impl From<Sibling> for RepositoryFile {
     }
 }
 
-/// Asks the hub what is in `repository` at `revision`.
+/// Requests the list of files of `repository` at `revision`.
 ///
 /// # Errors
-/// When the hub refuses, or cannot be asked.
+/// If the Hub refuses or is unreachable.
 pub(crate) async fn fetch(
     client: &Client,
     repository: &Repository,
@@ -120,7 +120,7 @@ pub(crate) async fn fetch(
                 Follow::ToTheEnd,
             )
             .await?;
-        let response = refusal::check(response, &subject, client)?;
+        let response = error_response::check(response, &subject, client)?;
         read(client, response).await
     })
     .await?;
@@ -142,13 +142,13 @@ async fn read(client: &Client, mut response: Response) -> Result<Answer, Failure
     while let Some(chunk) = client.chunk(&mut response).await? {
         body.extend_from_slice(chunk.as_ref());
         if body.len() > LARGEST {
-            return Err(lacks("its list of files has no end").into());
+            return Err(lacks("its list of files does not end").into());
         }
     }
     let answer: Answer =
-        serde_json::from_slice(&body).map_err(|_| lacks("it sends no list of files"))?;
+        serde_json::from_slice(&body).map_err(|_| lacks("no valid list of files"))?;
     if !is_commit(&answer.sha) {
-        return Err(lacks("it names no commit").into());
+        return Err(lacks("no commit").into());
     }
     Ok(answer)
 }

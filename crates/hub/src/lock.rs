@@ -4,21 +4,21 @@ use std::time::Duration;
 
 use crate::{Error, Result};
 
-/// The right to fetch one blob, among all processes that use the cache: a lock (`flock`) on
-/// `.locks/<repository>/<hash>.lock`, the file and the kind that `huggingface_hub` locks. Given back when
-/// it is dropped, or when the process ends, however it ends. The file stays, as Python's does.
+/// An exclusive lock on the download of a blob, among all processes that share the cache. It's an `flock` on
+/// `.locks/<repository>/<hash>.lock`, the same file and kind as in `huggingface_hub`. Released on drop, or
+/// whenever the process ends. The file stays, as with Python.
 pub(crate) struct Lock {
     file: Option<File>,
 }
 
-/// How often is looked whether the lock is free.
+/// How often to try to acquire the lock.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl Lock {
-    /// Waits for the lock; `waiting` is told once if there is something to wait for.
+    /// Acquires the lock. Calls `waiting` once if another process holds it.
     ///
     /// # Errors
-    /// When the file cannot be made.
+    /// If the file can't be created.
     pub(crate) async fn acquire(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(Error::of(folder))?;
@@ -35,7 +35,7 @@ impl Lock {
         }
     }
 
-    /// Whether others are kept away. They are not on file systems without locks.
+    /// Whether the lock is held. It isn't on file systems without locks.
     pub(crate) fn is_held(&self) -> bool {
         self.file.is_some()
     }
@@ -46,7 +46,7 @@ impl Lock {
             Ok(()) if is_removed(&file) => Ok(None),
             Ok(()) => Ok(Some(Self { file: Some(file) })),
             Err(TryLockError::WouldBlock) => Ok(None),
-            // A file system without locks. What is fetched twice then is written to parts of their own.
+            // The file system doesn't support locks. Concurrent downloads then use separate parts.
             Err(TryLockError::Error(_)) => Ok(Some(Self::none())),
         }
     }
@@ -59,13 +59,13 @@ impl Lock {
 fn open(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    // Those who share a cache have to be able to wait for each other.
+    // Users who share a cache must be able to lock each other's files.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o664);
     options.open(path).map_err(Error::of(path))
 }
 
-/// Whether the file lost its name between opening and locking: others lock another one then.
+/// Whether the file was deleted between opening and locking: others then lock another file.
 #[cfg(unix)]
 fn is_removed(file: &File) -> bool {
     use std::os::unix::fs::MetadataExt;

@@ -3,23 +3,23 @@ use reqwest::{Method, Response, Url};
 
 use crate::client::{Client, Follow, LINKED_ETAG, host};
 use crate::digest::Digest;
+use crate::error_response::{self, Subject};
 use crate::failure::Failure;
-use crate::refusal::{self, Subject};
 use crate::{Error, Result};
 
-/// What the hub says of a file before it sends it.
+/// The Hub's metadata for a file.
 pub(crate) struct Metadata {
     pub(crate) digest: Digest,
     pub(crate) size: u64,
-    /// Whether the hub sends it itself, and knows its etag when asked for a range.
+    /// Whether the Hub sends the file itself, so that it checks its etag in range requests.
     pub(crate) is_direct: bool,
 }
 
 impl Metadata {
-    /// Asks the hub about the file at `url`, not where it is stored.
+    /// Requests the metadata of the file at `url` from the Hub, not from the storage.
     ///
     /// # Errors
-    /// When the hub refuses, cannot be asked, or does not say what it has to.
+    /// If the Hub refuses, is unreachable, or sends incomplete metadata.
     pub(crate) async fn ask(
         client: &Client,
         url: &Url,
@@ -33,7 +33,7 @@ impl Metadata {
                 Follow::ToTheDescription,
             )
             .await?;
-        let response = refusal::check(response, subject, client)?;
+        let response = error_response::check(response, subject, client)?;
         Ok(Self::read(&response)?)
     }
 
@@ -44,7 +44,7 @@ impl Metadata {
             lacks,
         };
         if header("x-repo-commit").is_none() {
-            return Err(lacks("it names no commit"));
+            return Err(lacks("no commit"));
         }
         let etag = header(LINKED_ETAG).or_else(|| header(ETAG.as_str()));
         let digest = etag
@@ -55,7 +55,7 @@ impl Metadata {
         let size = header("x-linked-size")
             .or(own_size)
             .and_then(|size| size.parse().ok())
-            .ok_or_else(|| lacks("it does not say how large a file is"))?;
+            .ok_or_else(|| lacks("no size of a file"))?;
         Ok(Self {
             digest,
             size,

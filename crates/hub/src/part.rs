@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use crate::cache::is_whole;
 use crate::digest::{Digest, Hasher};
-use crate::space;
+use crate::disk_space;
 use crate::{Error, Result};
 
-/// A file that is being fetched: `blobs/<hash>.incomplete`, which becomes `blobs/<hash>` when it is
-/// whole and its hash is right. It stays when fetching is interrupted, to go on from there.
+/// A partial download: `blobs/<hash>.incomplete`, which becomes `blobs/<hash>` when it's complete and
+/// verified. It stays after an interruption, so that the download can resume.
 ///
-/// The name is that of `huggingface_hub` before 1.0, whose parts are therefore taken up too; since then
-/// each of its processes has a part of its own, which it removes.
+/// `huggingface_hub` before 1.0 uses the same name, so its parts are resumed too. Newer versions give each
+/// process its own part and delete it.
 ///
-/// There is one writer: who holds the lock, or who has [taken the part away](OwnPart).
+/// There is one writer: the holder of the lock, or of an [`OwnPart`].
 pub(crate) struct Part {
     path: PathBuf,
     file: File,
@@ -23,14 +23,14 @@ pub(crate) struct Part {
     length: u64,
 }
 
-/// How much is read at once to hash what is there.
+/// The number of bytes hashed at a time when resuming.
 const READ_AT_ONCE: usize = 1 << 20;
 
 impl Part {
-    /// Takes up the part at `path` of a file with this size and hash, or begins it.
+    /// Opens the part at `path` of a file with this size and hash, or creates it.
     ///
     /// # Errors
-    /// When it can be neither made nor read.
+    /// If it can be neither created nor read.
     pub(crate) fn open(path: PathBuf, digest: Digest, size: u64) -> Result<Self> {
         let file = OpenOptions::new()
             .read(true)
@@ -56,20 +56,20 @@ impl Part {
         Ok(part)
     }
 
-    /// How many bytes of the file are there.
+    /// The number of downloaded bytes.
     pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
-    /// How many bytes are still to come.
+    /// The number of missing bytes.
     pub(crate) fn missing(&self) -> u64 {
         self.size - self.length
     }
 
-    /// Takes more bytes, no more than are missing.
+    /// Appends bytes, at most as many as are missing.
     ///
     /// # Errors
-    /// [`Error::DiskFull`], and when the part cannot be written to.
+    /// [`Error::DiskFull`], and if the part isn't writable.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<()> {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -87,10 +87,10 @@ impl Part {
         Ok(())
     }
 
-    /// Throws away what is there.
+    /// Deletes the downloaded bytes.
     ///
     /// # Errors
-    /// When the part cannot be written to.
+    /// If the part isn't writable.
     pub(crate) fn start_over(&mut self) -> Result<()> {
         let emptied = self.file.set_len(0).and_then(|()| self.file.rewind());
         emptied.map_err(Error::of(&self.path))?;
@@ -99,10 +99,10 @@ impl Part {
         Ok(())
     }
 
-    /// Whether the bytes are those that were announced. When they are not, they are thrown away.
+    /// Whether the bytes have the expected hash. Deletes them if not.
     ///
     /// # Errors
-    /// When the part cannot be written to.
+    /// If the part isn't writable.
     pub(crate) fn verify(&mut self) -> Result<bool> {
         let hasher = std::mem::replace(&mut self.hasher, self.digest.hasher(self.size));
         let right = self.length == self.size && hasher.finish() == self.digest;
@@ -112,16 +112,16 @@ impl Part {
         Ok(right)
     }
 
-    /// Brings a verified part to the disk and gives it its name, in place of whatever has it.
+    /// Writes a verified part durably and renames it to the blob, replacing any file there.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the system refuses.
     pub(crate) fn finish(self, blob: &Path) -> Result<()> {
         if let Err(error) = self.file.sync_all() {
             return Err(self.cannot_write(error));
         }
         match fs::rename(&self.path, blob) {
-            // Who clears parts away may have taken this one for another's leavings, once the file was there.
+            // Another process may have deleted this part as a leftover after the blob existed.
             Err(error) if error.kind() == ErrorKind::NotFound && is_whole(blob, self.size) => {}
             renamed => renamed.map_err(Error::of(blob))?,
         }
@@ -129,15 +129,15 @@ impl Part {
         Ok(())
     }
 
-    /// Removes the part.
+    /// Deletes the part.
     pub(crate) fn discard(self) {
-        // What stays behind is empty, and taken up by the next attempt.
+        // If this fails, the next attempt resumes the empty part.
         let _ = fs::remove_file(&self.path);
     }
 
     fn hash_what_is_there(&mut self) -> io::Result<()> {
         let mut buffer = vec![0; READ_AT_ONCE];
-        // A device in the part's place would be read without end.
+        // Limits the read: a device at this path would never end.
         let limit = self.file.metadata()?.len();
         let mut there = (&self.file).take(limit);
         loop {
@@ -164,22 +164,22 @@ impl Part {
         Error::DiskFull {
             path: folder.to_owned(),
             needed: self.missing(),
-            free: space::free(folder).unwrap_or(0),
+            free: disk_space::free(folder).unwrap_or(0),
         }
     }
 }
 
-/// The name of a part that nobody else writes to, for where no lock keeps others away. What an earlier download left
-/// under the name that all know is taken away to go on from, and what is left is given back.
+/// A uniquely named part, for file systems without locks. Renames an earlier download from the shared name to
+/// resume it, and renames an unfinished part back.
 pub(crate) struct OwnPart {
     path: PathBuf,
     known: PathBuf,
 }
 
 impl OwnPart {
-    /// Takes what there is at `known` away to `path`.
+    /// Renames the part at `known`, if any, to `path`.
     pub(crate) fn take(known: PathBuf, path: PathBuf) -> Self {
-        // There need not be anything, and another may be quicker.
+        // It may not exist, and another process may be faster.
         let _ = fs::rename(&known, &path);
         Self { path, known }
     }
@@ -191,12 +191,12 @@ impl OwnPart {
 
 impl Drop for OwnPart {
     fn drop(&mut self) {
-        // A part that became the blob is no longer there.
+        // A finished part no longer exists.
         let _ = fs::rename(&self.path, &self.known);
     }
 }
 
-/// Makes a rename last through a loss of power, where the system can.
+/// Makes a rename durable, if the system supports it.
 fn sync_folder(blob: &Path) {
     if let Some(Ok(folder)) = blob.parent().map(File::open) {
         // Not every file system syncs folders; the file itself is on the disk.

@@ -1,48 +1,48 @@
 use std::time::Duration;
 
-/// How a pull gets on. Files come in any order, several at once.
+/// The progress of a pull. Files arrive in any order, several at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress<'a> {
-    /// A file is being fetched.
+    /// A file's download starts.
     Started {
         /// The file.
         name: &'a str,
-        /// Its bytes.
+        /// Its size in bytes.
         size: u64,
-        /// The bytes of it that are here already.
+        /// The number of bytes from an earlier download.
         present: u64,
     },
-    /// More of it is here.
+    /// Further bytes of a file arrived.
     Received {
         /// The file.
         name: &'a str,
-        /// How many bytes more.
+        /// The number of further bytes.
         bytes: u64,
     },
-    /// What is here of it is of no use: it is fetched from its beginning.
+    /// The downloaded bytes are unusable: the file's download starts over.
     StartedOver {
         /// The file.
         name: &'a str,
     },
-    /// It goes on later.
+    /// The download waits.
     Waiting {
-        /// The file; none for the repository's listing.
+        /// The file; `None` for the repository's listing.
         name: Option<&'a str>,
-        /// What for.
+        /// What it waits for.
         for_what: Waiting,
     },
-    /// It is verified and in its place.
+    /// The file is verified and in its snapshot.
     Finished {
         /// The file.
         name: &'a str,
     },
 }
 
-/// What is waited for.
+/// What a download waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waiting {
-    /// Another process that fetches the same file.
+    /// Another process that is downloading the same file.
     OtherProcess,
-    /// The next attempt, in this time.
+    /// A retry after this time.
     NextAttempt(Duration),
 }

@@ -1,4 +1,4 @@
-//! Parts of files, asked for by their place.
+//! Reads ranges of files.
 
 use std::ops::Range;
 
@@ -6,17 +6,18 @@ use reqwest::header::{CONTENT_RANGE, HeaderMap, HeaderValue, RANGE};
 use reqwest::{Method, Response, StatusCode};
 
 use crate::client::{Client, Follow, host};
+use crate::error_response::{self, Subject};
 use crate::failure::Failure;
 use crate::hub::Hub;
-use crate::refusal::{self, Subject};
 use crate::{Error, Listing, Progress, Result, Waiting, retry};
 
 impl Hub {
-    /// Bytes of a file of a listing, straight from the hub: they are not put into the cache, and nobody
-    /// verifies them, as hashes are of whole files.
+    /// Reads a range of bytes of a listing's file from the Hub. The bytes aren't cached and aren't verified,
+    /// as hashes are of whole files.
     ///
     /// # Errors
-    /// When asking is forbidden, the hub refuses or cannot be reached, or does not send what was asked for.
+    /// If network access is forbidden, the Hub refuses or is unreachable, or it doesn't send the requested
+    /// range.
     pub async fn read_range(
         &self,
         listing: &Listing,
@@ -51,7 +52,7 @@ impl Hub {
             let response = client
                 .ask(&Method::GET, url.clone(), &headers, Follow::ToTheEnd)
                 .await?;
-            let response = refusal::check(response, &subject, client)?;
+            let response = error_response::check(response, &subject, client)?;
             receive(client, response, &range).await
         })
         .await
@@ -67,7 +68,7 @@ async fn receive(
     if !is_of(&response, range) {
         return Err(Failure::from(Error::NotTheHub {
             host,
-            lacks: "it sends other bytes of a file than it was asked for",
+            lacks: "other bytes of a file than requested",
         }));
     }
     let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
@@ -82,7 +83,7 @@ async fn receive(
     Ok(bytes)
 }
 
-/// Whether an answer has the bytes of this range.
+/// Whether a response has the bytes of this range.
 fn is_of(response: &Response, range: &Range<u64>) -> bool {
     let is_whole = response.status() == StatusCode::OK && range.start == 0;
     let sent = response.headers().get(CONTENT_RANGE);

@@ -2,18 +2,18 @@ use std::fmt;
 
 use crate::{Error, Result};
 
-/// What a repository holds.
+/// The kinds of repositories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
     /// A model.
     Model,
-    /// A dataset.
+    /// A data set.
     Dataset,
 }
 
 impl Kind {
-    /// `models` or `datasets`: how the API and the cache name the kind.
+    /// `models` or `datasets`: the kind's name in the API and the cache.
     pub(crate) fn plural(self) -> &'static str {
         match self {
             Self::Model => "models",
@@ -31,21 +31,21 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A repository of the hub, by its id: `openai/clip-vit-base-patch32`, or `gpt2` for a few old ones.
+/// A repository on the Hub, by its id: `openai/clip-vit-base-patch32`, or `gpt2` for a few old ones.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Repository {
     kind: Kind,
     id: String,
 }
 
-/// The hub's own limit, which `huggingface_hub` checks too.
+/// The Hub's own limit, which `huggingface_hub` checks too.
 const LONGEST_PART: usize = 96;
 
 impl Repository {
     /// The model with this id.
     ///
     /// # Errors
-    /// [`Error::RepositoryId`] when no repository can have it.
+    /// [`Error::RepositoryId`] if the id is invalid.
     pub fn model(id: &str) -> Result<Self> {
         Self::new(Kind::Model, id)
     }
@@ -53,7 +53,7 @@ impl Repository {
     /// The repository of this kind with this id.
     ///
     /// # Errors
-    /// [`Error::RepositoryId`] when no repository can have it.
+    /// [`Error::RepositoryId`] if the id is invalid.
     pub fn new(kind: Kind, id: &str) -> Result<Self> {
         let well_formed = id.split('/').count() <= 2 && id.split('/').all(is_part);
         if !well_formed || id.contains("--") || id.contains("..") || id.ends_with(".git") {
@@ -65,7 +65,7 @@ impl Repository {
         })
     }
 
-    /// What it holds.
+    /// The kind.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
@@ -83,7 +83,7 @@ impl Repository {
     }
 }
 
-/// Owner or name: letters, digits, `-`, `_` and `.`, of which `-` and `.` not at the ends.
+/// Whether a text is a valid owner or name: letters, digits, `-`, `_` and `.`; no `-` or `.` at the ends.
 fn is_part(part: &str) -> bool {
     let inner = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let at_end = |c: char| c == '-' || c == '.';
@@ -93,7 +93,7 @@ fn is_part(part: &str) -> bool {
         && !part.ends_with(at_end)
 }
 
-/// `model openai/clip-vit-base-patch32`, with the id in backticks.
+/// For example ``model `openai/clip-vit-base-patch32` ``.
 impl fmt::Display for Repository {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} `{}`", self.kind, self.id)
@@ -101,7 +101,7 @@ impl fmt::Display for Repository {
 }
 
 impl Repository {
-    /// What its addresses begin with, after the endpoint's.
+    /// The beginning of its URLs' paths, after the endpoint's.
     pub(crate) fn path_parts(&self) -> impl Iterator<Item = &str> {
         let datasets = (self.kind() == Kind::Dataset).then_some("datasets");
         datasets.into_iter().chain(self.id().split('/'))

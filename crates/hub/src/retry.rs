@@ -5,7 +5,8 @@ use net::{Attempts, Retry};
 use crate::Result;
 use crate::failure::Failure;
 
-/// Does it until it succeeds, fails for good or the attempts are spent. `waiting` is told of waits.
+/// Runs `attempt` until it succeeds, fails permanently, or the retries are used up. Calls `waiting` before
+/// each wait.
 pub(crate) async fn run<T>(
     retry: Retry,
     waiting: &dyn Fn(Duration),
@@ -20,16 +21,16 @@ pub(crate) async fn run<T>(
     }
 }
 
-/// Waits until it is worth trying again.
+/// Waits before a retry.
 ///
 /// # Errors
-/// The failure's error, when it will not pass or has come too often.
+/// The failure's error, if it shouldn't be retried or the retries are used up.
 pub(crate) async fn pause(
     attempts: &mut Attempts,
     failure: Failure,
     waiting: &dyn Fn(Duration),
 ) -> Result<()> {
-    let Some(wait) = attempts.wait(failure.again) else {
+    let Some(wait) = attempts.wait(failure.retry_advice) else {
         return Err(*failure.error);
     };
     waiting(wait);

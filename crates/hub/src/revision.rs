@@ -8,7 +8,7 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Revision(String);
 
-/// A commit's hash, in hexadecimal digits.
+/// The length of a commit's hash, in hexadecimal digits.
 const COMMIT_LENGTH: usize = 40;
 
 impl Revision {
@@ -21,7 +21,7 @@ impl Revision {
     /// The revision with this name.
     ///
     /// # Errors
-    /// [`Error::Revision`] when none can have it.
+    /// [`Error::Revision`] if the name is invalid.
     pub fn new(name: &str) -> Result<Self> {
         if file_name::is_relative(name) && name.chars().all(|c| !c.is_whitespace()) {
             Ok(Self(name.to_owned()))
@@ -38,14 +38,14 @@ impl Revision {
         &self.0
     }
 
-    /// Whether it is a whole commit hash, which always means the same files.
+    /// Whether it's a full commit hash, which always means the same files.
     #[must_use]
     pub fn is_commit(&self) -> bool {
         is_commit(&self.0)
     }
 }
 
-/// Whether `text` is a whole commit hash.
+/// Whether `text` is a full commit hash.
 pub(crate) fn is_commit(text: &str) -> bool {
     let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     text.len() == COMMIT_LENGTH && text.bytes().all(digit)

@@ -9,48 +9,49 @@ use net::ClientSettings;
 use crate::expansion::expand;
 use crate::{Error, Result, Retry, Token};
 
-/// Where the hub is asked when no variable says otherwise.
+/// The default endpoint.
 pub(crate) const ENDPOINT: &str = "https://huggingface.co";
 
-/// Where the cache is, whom to ask, and how patiently.
+/// The cache's folder, the endpoint, and how to connect.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The folder with `models--owner--name` and `.locks`.
+    /// The folder that contains `models--owner--name` and `.locks`.
     pub cache: PathBuf,
-    /// The hub's address, or a mirror's: `https://name:password@host/path`. Name and password are sent to nobody else.
+    /// The address of the Hub or a mirror: `https://name:password@host/path`. Name and password are sent only
+    /// there.
     pub endpoint: String,
-    /// Sent to the endpoint and to nobody else; not sent where the endpoint has a name or a password, which goes in the
-    /// same header.
+    /// The token, which is sent only to the endpoint. Not sent if the endpoint has a name or a password, as
+    /// these use the same header.
     pub token: Option<Token>,
-    /// The variable that forbids asking the hub, if one does.
+    /// The environment variable that forbids network access, if any.
     pub offline: Option<&'static str>,
-    /// Whether snapshots may be symbolic links to blobs; else they are copies.
+    /// Whether snapshots may use symbolic links to blobs; otherwise they are copies.
     pub symlinks: bool,
-    /// The certificates to trust, and the proxies to ask through.
+    /// The certificates and proxies.
     pub client: ClientSettings,
-    /// How the program names itself to servers.
+    /// The `User-Agent` of requests.
     pub user_agent: String,
-    /// How long to wait.
+    /// The timeouts.
     pub limits: Limits,
-    /// How often to try again.
+    /// The retries.
     pub retry: Retry,
-    /// How many files are fetched at once.
+    /// The number of files downloaded at once.
     pub at_once: usize,
 }
 
-/// How long is waited for servers. A download as a whole may take as long as it takes.
+/// Timeouts for servers. A whole download has none.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// For a connection.
+    /// The timeout for a connection.
     pub connect: Duration,
-    /// For an answer to begin, once asked.
+    /// The timeout for a response to begin.
     pub answer: Duration,
-    /// For the next byte of a file.
+    /// The timeout for the next byte of a file.
     pub stall: Duration,
 }
 
 impl Default for Limits {
-    /// Ten seconds for an answer, connecting included, and for a byte, as in `huggingface_hub`.
+    /// Ten seconds for a response, including the connection, and for a byte, as in `huggingface_hub`.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(5),
@@ -61,7 +62,7 @@ impl Default for Limits {
 }
 
 impl Settings {
-    /// The public hub without a token, and this cache.
+    /// The public Hub without a token, and this cache.
     #[must_use]
     pub fn new(cache: impl Into<PathBuf>) -> Self {
         Self {
@@ -78,8 +79,8 @@ impl Settings {
         }
     }
 
-    /// The settings that Python's `huggingface_hub` would have with these environment variables. An
-    /// empty variable counts as one that is not set.
+    /// The settings that Python's `huggingface_hub` would use with these environment variables. An empty
+    /// variable counts as unset.
     ///
     /// | setting | variable, the first that is set |
     /// |---|---|
@@ -89,11 +90,10 @@ impl Settings {
     /// | offline | `HF_HUB_OFFLINE`, `TRANSFORMERS_OFFLINE` |
     /// | symlinks | not with `HF_HUB_DISABLE_SYMLINKS` |
     /// | client | those of [`ClientSettings::from_variables`] |
-    /// | wait for an answer, for a byte | `HF_HUB_ETAG_TIMEOUT`, `HF_HUB_DOWNLOAD_TIMEOUT`, in seconds |
+    /// | timeouts for a response and a byte | `HF_HUB_ETAG_TIMEOUT`, `HF_HUB_DOWNLOAD_TIMEOUT`, in seconds |
     ///
     /// # Errors
-    /// When a variable's value is of the wrong form, the token's file cannot be read, or nothing says
-    /// where the cache is.
+    /// If a variable's value is invalid, the token's file can't be read, or the cache can't be located.
     pub fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
         let variables = Variables(&variable);
         let home = variables.hugging_face_home();
@@ -144,7 +144,7 @@ impl Variables<'_> {
     fn seconds(&self, name: &'static str) -> Result<Option<Duration>> {
         let seconds = self.text(name)?.map(|text| text.trim().parse::<u32>());
         match seconds.transpose() {
-            // None at all is Python's way to say: the default.
+            // In Python, zero means the default.
             Ok(seconds) => Ok(seconds
                 .filter(|&seconds| seconds > 0)
                 .map(|seconds| Duration::from_secs(seconds.into()))),
@@ -160,7 +160,7 @@ impl Variables<'_> {
         self.get(name).map(PathBuf::from)
     }
 
-    /// The first of these that is set, as a path.
+    /// The first of these variables that is set, as a path.
     fn path(&self, names: &[&str]) -> Option<PathBuf> {
         let written = names.iter().find_map(|name| self.get(name))?;
         Some(expand(written, self.home().as_ref(), &|name| {
@@ -177,7 +177,7 @@ impl Variables<'_> {
         })
     }
 
-    /// `HF_HUB_OFFLINE=0` goes before `TRANSFORMERS_OFFLINE=1`.
+    /// `HF_HUB_OFFLINE=0` takes precedence over `TRANSFORMERS_OFFLINE=1`.
     fn offline(&self) -> Option<&'static str> {
         let first = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"]
             .into_iter()

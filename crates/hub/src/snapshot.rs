@@ -3,16 +3,16 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
 
-/// The files of one commit of a repository that are in the cache. That need not be all of them.
+/// The cached files of one commit of a repository. They may be incomplete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The folder they are in.
+    /// The folder of the files.
     pub directory: PathBuf,
     /// The commit's hash.
     pub commit: String,
     /// The files, sorted by name.
     pub files: Vec<SnapshotFile>,
-    /// Files that somebody looked for and that the commit does not have, sorted by name.
+    /// Files that the commit is known not to have, sorted by name.
     pub absent: Vec<String>,
 }
 
@@ -21,19 +21,19 @@ pub struct Snapshot {
 pub struct SnapshotFile {
     /// Its name in the repository: `config.json`, `1_Pooling/config.json`.
     pub name: String,
-    /// Its bytes.
+    /// Its size in bytes.
     pub size: u64,
 }
 
-/// Deeper folders are not looked into; repositories have two or three.
+/// The maximum depth of folders. Repositories have two or three levels.
 const DEEPEST: usize = 16;
 
 impl Snapshot {
-    /// Reads which files are in `directory`, and which are marked as absent in the folder `absent`. None where
-    /// there is no such directory.
+    /// Reads the files in `directory`, and those marked as absent in the folder `absent`. `None` if the
+    /// directory doesn't exist.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it can't be read.
     pub(crate) fn read(directory: PathBuf, absent: &Path, commit: &str) -> Result<Option<Self>> {
         if !directory.is_dir() {
             return Ok(None);
@@ -57,14 +57,14 @@ impl Snapshot {
         self.files.iter().map(|file| file.name.as_str())
     }
 
-    /// The path of a file, whether it is there or not.
+    /// The path of a file, whether it exists or not.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 }
 
-/// The files in a folder and its folders, sorted by name.
+/// The files in a folder and its subfolders, sorted by name.
 fn read_files(folder: &Path) -> Result<Vec<SnapshotFile>> {
     let mut files = Vec::new();
     collect(folder, "", DEEPEST, &mut files)?;
@@ -84,7 +84,7 @@ fn collect(folder: &Path, prefix: &str, depth: usize, files: &mut Vec<SnapshotFi
             collect(&entry.path(), &format!("{name}/"), depth - 1, files)?;
             continue;
         }
-        // A link to a blob that is gone is no file.
+        // A link to a deleted blob doesn't count as a file.
         match fs::metadata(entry.path()) {
             Ok(metadata) if metadata.is_file() => files.push(SnapshotFile {
                 name,

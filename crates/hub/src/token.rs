@@ -4,15 +4,15 @@ use reqwest::header::HeaderValue;
 
 use crate::{Error, Result};
 
-/// A token of the hub. It is never shown, not by `{:?}` either.
+/// An access token of the Hub. It's never displayed, not even by `{:?}`.
 #[derive(Clone)]
 pub struct Token(HeaderValue);
 
 impl Token {
-    /// The token in `text`, without the white space around it; none where nothing is left.
+    /// Parses a token without surrounding white space; `None` if nothing is left.
     ///
     /// # Errors
-    /// [`Error::Token`] when it has characters that no token has.
+    /// [`Error::Token`] if it contains invalid characters.
     pub fn new(text: &str) -> Result<Option<Self>> {
         let text = text.trim();
         if text.is_empty() {
@@ -27,7 +27,7 @@ impl Token {
         Ok(Some(Self(header)))
     }
 
-    /// The value of the header `Authorization`.
+    /// The value of the `Authorization` header.
     pub(crate) fn header(&self) -> HeaderValue {
         self.0.clone()
     }

@@ -1,9 +1,9 @@
-//! How long searches take: `measure DIRECTORY VECTORS.npy QUERIES.npy RESULTS.json`.
+//! Measures search times: `measure DIRECTORY VECTORS.npy QUERIES.npy RESULTS.json`.
 //!
-//! Fills the directory with the vectors on the first run; later it is used as it is, as a new
-//! process would find it. The `.npy` files have a row of `<f4` for each vector. What the queries
-//! find is written to the results, for others to check. Set `RAYON_NUM_THREADS=1` for one core.
-//! `tools/bench_index.py` makes the vectors, runs this, and measures faiss beside it.
+//! Fills the directory with the vectors on the first run, and reuses it later as a new process would. The
+//! `.npy` files have a row of `<f4` for each vector. The results list the matches of the queries, to be
+//! compared with another program's. Set `RAYON_NUM_THREADS=1` for one core. `tools/bench_index.py` creates
+//! the vectors, runs this, and measures faiss for comparison.
 
 use std::error::Error;
 use std::fs::File;
@@ -67,7 +67,7 @@ impl Rows {
                 dimension,
                 left,
             }),
-            _ => Err(format!("`{}` is no matrix of `<f4`", path.display()).into()),
+            _ => Err(format!("`{}` is not a matrix of `<f4`", path.display()).into()),
         }
     }
 
@@ -131,7 +131,7 @@ fn vector(number: usize, values: Vec<f32>) -> Vector {
     }
 }
 
-/// Times the queries, unfiltered and filtered; gives what was found, by filter and query.
+/// Times the queries, with and without filters. Returns the matches by filter and query.
 fn measure(index: &EmbeddedIndex, queries: &[Vec<f32>]) -> Result<Vec<Vec<Vec<Match>>>> {
     let filter = |percent: i32| Some(json!({"hundredth": {"$lt": percent}}));
     let mut found = Vec::new();
@@ -175,7 +175,7 @@ fn time(
     Ok(found)
 }
 
-/// What a few new vectors cost: their refresh, and the first query of an engine opened after it.
+/// Times adding a few vectors: their refresh, and the first query of an engine opened after it.
 fn add_ten(directory: &Path, queries: &[Vec<f32>]) -> Result<()> {
     let index = Embedded::open(directory)?.index("measure")?;
     let new = queries.iter().take(10).cloned();
@@ -192,7 +192,7 @@ fn add_ten(directory: &Path, queries: &[Vec<f32>]) -> Result<()> {
     let query = Query::new(QueryBy::Values(queries[0].clone()), 10);
     let best = index.query("", &query)?;
     let cold = milliseconds(start);
-    assert_eq!(best[0].id, vectors[0].id, "what was added is found");
+    assert_eq!(best[0].id, vectors[0].id, "the added vector is found");
     let ids = vectors.into_iter().map(|vector| vector.id).collect();
     index.delete("", &index::Selection::Ids(ids))?;
     print(
@@ -207,8 +207,8 @@ fn milliseconds(start: Instant) -> f64 {
     elapsed.as_secs_f64() * 1000.0
 }
 
-/// What this process has in memory, where the system says: files that are mapped count, and can be
-/// let go of at any time.
+/// The memory of this process, if the system reports it. Includes mapped files, which can be dropped at any
+/// time.
 fn memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let lines = status

@@ -1,36 +1,36 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// Where and on what an index was asked to run, as Pinecone's `deployment` has it.
+/// The requested deployment of an index, as Pinecone's `deployment`.
 ///
-/// A directory of this machine keeps it for those who ask, and heeds none of it.
+/// The embedded engine stores it for clients but ignores it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "deployment_type", rename_all = "lowercase")]
 pub enum Deployment {
-    /// Serverless: on as many machines as it takes.
+    /// Serverless.
     Managed {
-        /// Whose cloud: `aws`, `gcp` or `azure`.
+        /// The cloud provider: `aws`, `gcp` or `azure`.
         cloud: String,
-        /// Where in that cloud.
+        /// The provider's region.
         region: String,
     },
-    /// On machines of its own.
+    /// On dedicated machines.
     Pod {
-        /// Where they are.
+        /// The environment of the machines.
         environment: String,
-        /// What they are.
+        /// The type of the machines.
         #[serde(default = "usual_pod")]
         pod_type: String,
-        /// How many hold the same.
+        /// The number of replicas.
         #[serde(default = "one")]
         replicas: u64,
-        /// On how many it is spread.
+        /// The number of shards.
         #[serde(default = "one")]
         shards: u64,
     },
     /// In the user's own cloud.
     Byoc {
-        /// Where.
+        /// The environment in that cloud.
         environment: String,
     },
 }
@@ -44,7 +44,7 @@ fn one() -> u64 {
 }
 
 impl Deployment {
-    /// It from a `spec`, as API versions before 2026-07 have it: `{"serverless": {"cloud": …, "region": …}}`.
+    /// Parses a `spec`, as in API versions before 2026-07: `{"serverless": {"cloud": …, "region": …}}`.
     ///
     /// # Errors
     /// What is wrong with the `spec`.
@@ -53,32 +53,29 @@ impl Deployment {
         let named = kinds
             .into_iter()
             .find_map(|(key, kind)| Some((key, kind, spec.get(key)?.as_object()?)));
-        let (key, kind, fields) =
-            named.ok_or("`spec` has none of `serverless`, `pod` and `byoc`")?;
+        let (key, kind, fields) = named.ok_or("`spec` lacks `serverless`, `pod` or `byoc`")?;
         let mut tagged = fields.clone();
         tagged.insert("deployment_type".to_owned(), kind.into());
-        Self::from_fields(tagged)
-            .map_err(|error| format!("`spec.{key}` is not what is expected: {error}"))
+        Self::from_fields(tagged).map_err(|error| format!("invalid `spec.{key}`: {error}"))
     }
 
-    /// It from a `deployment`, as API versions since 2026-07 have it: `{"deployment_type": "managed", …}`.
+    /// Parses a `deployment`, as in API versions since 2026-07: `{"deployment_type": "managed", …}`.
     ///
     /// # Errors
     /// What is wrong with the `deployment`.
     pub fn from_json(deployment: &Value) -> Result<Self, String> {
         let fields = deployment.as_object().cloned();
-        let fields = fields.ok_or("`deployment` is no object")?;
-        Self::from_fields(fields)
-            .map_err(|error| format!("`deployment` is not what is expected: {error}"))
+        let fields = fields.ok_or("`deployment` is not an object")?;
+        Self::from_fields(fields).map_err(|error| format!("invalid `deployment`: {error}"))
     }
 
-    /// It from its fields, of which those that are `null` are unset.
+    /// Parses the fields. `null` stands for an unset field.
     fn from_fields(mut fields: Map<String, Value>) -> serde_json::Result<Self> {
         fields.retain(|_, value| !value.is_null());
         serde_json::from_value(Value::Object(fields))
     }
 
-    /// It as a `spec`.
+    /// The deployment as a `spec`.
     pub fn to_spec(&self) -> Value {
         match self {
             Self::Managed { cloud, region } => {

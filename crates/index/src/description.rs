@@ -5,19 +5,19 @@ use serde::{Deserialize, Serialize};
 use crate::limits::{check_dimension, check_index_name};
 use crate::{Deployment, Error, Metric, Result};
 
-/// An index to be created.
+/// An index to create.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexSpec {
     /// The name: 1 to 45 characters of `[a-z0-9-]`, no `-` at either end.
     pub name: String,
     /// The dimension of its vectors: 1 to 20,000; 0 for an index of sparse vectors.
     pub dimension: usize,
-    /// How its vectors are compared.
+    /// The metric of its vectors.
     pub metric: Metric,
 }
 
 impl IndexSpec {
-    /// Refuses what no engine makes.
+    /// Checks the limits that all engines share.
     pub(crate) fn check(&self) -> Result<()> {
         check_index_name(&self.name)?;
         match (self.dimension, self.metric) {
@@ -28,26 +28,24 @@ impl IndexSpec {
     }
 }
 
-/// What is kept with an index beside its vectors. Dropping it heeds the protection; the rest is for whoever
-/// serves it.
+/// The settings of an index. Engines honour the deletion protection; the others are for the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct IndexSettings {
-    /// Whether it can't be dropped.
+    /// Whether the index is protected from deletion.
     pub deletion_protection: bool,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// Where and on what it was asked to run.
+    /// The requested deployment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployment: Option<Deployment>,
-    /// The port that it is served at.
+    /// The port at which it is served.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// Whether it was asked for with sparse vectors beside the dense ones. It takes them anyway, where it compares
-    /// by dot product.
+    /// Whether sparse vectors were requested beside dense ones. Every `dotproduct` index accepts them.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_hybrid: bool,
-    /// Namespaces that are there without a vector, too.
+    /// Namespaces that exist even without vectors.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub namespaces: BTreeSet<String>,
 }
@@ -61,39 +59,39 @@ pub struct IndexDescription {
     /// The dimension of its vectors; 0, which JSON leaves out, if they are sparse.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub dimension: usize,
-    /// How its vectors are compared.
+    /// The metric of its vectors.
     pub metric: Metric,
-    /// How many vectors it has in all namespaces, where the engine knows without counting.
+    /// The number of vectors in all namespaces, if the engine knows it without counting.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vector_count: Option<u64>,
-    /// Where it is served, if by another machine.
+    /// The host that serves it, if it's remote.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// Its state, where it takes time to be made.
+    /// Its state, if creation takes time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
 }
 
-/// What is in an index.
+/// The contents of an index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IndexStats {
-    /// What is in each namespace; the default namespace is `""`.
+    /// The contents of each namespace; the default namespace is `""`.
     pub namespaces: BTreeMap<String, NamespaceStats>,
     /// The dimension of its vectors; 0, which JSON leaves out, if they are sparse.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub dimension: usize,
-    /// How many vectors it has in all namespaces.
+    /// The number of vectors in all namespaces.
     pub total_vector_count: u64,
-    /// How its vectors are compared.
+    /// The metric of its vectors.
     pub metric: Metric,
 }
 
-/// What is in a namespace.
+/// The contents of a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NamespaceStats {
-    /// How many vectors it has.
+    /// The number of vectors.
     pub vector_count: u64,
 }
 

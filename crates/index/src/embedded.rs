@@ -1,16 +1,16 @@
-//! The engine in a directory.
+//! The embedded engine, which stores vectors in a local directory.
 //!
-//! One SQLite database is the truth: indexes, namespaces, and each vector as it was given, with a
-//! transaction for each call that writes ([`database`] has the schema, [`change`] what a write
-//! does). Queries scan something else, which is derived from it and can be thrown away at any
-//! time: [`segment`]s, with the vectors in four and eight bits ([`quantise`]) and an inverted index of their
-//! metadata ([`columns`]). A [`view`] is a namespace as of one revision, in segments: some in
-//! mapped files, as far as they reach, and what came later in memory. [`publish`] writes a new file
-//! when those there are fall behind. A query brings its namespace's view up to date, in the
-//! transaction that it runs in, and [`scan`]s it.
+//! One SQLite database is authoritative. It has the indexes, the namespaces and each vector as given. Each
+//! write is one transaction ([`database`] has the schema, [`change`] the steps of a write).
 //!
-//! So a write costs about what it writes, and a query writes nothing; and whatever happens to the
-//! derived files, a query gives the right answer, if later.
+//! Queries scan derived data, which can be deleted at any time: [`segment`]s, with the vectors in four and
+//! eight bits ([`quantise`]) and an inverted index of their metadata ([`columns`]). A [`view`] is a namespace
+//! at one revision, as a list of segments: older ones in mapped files, newer ones in memory. [`publish`]
+//! writes a new file when the files fall behind. A query updates its namespace's view, in the transaction in
+//! which it runs, and [`scan`]s it.
+//!
+//! So the cost of a write is proportional to its size, and a query writes nothing. If derived files are lost
+//! or damaged, queries are slower but still correct.
 
 mod bitset;
 mod change;
@@ -43,29 +43,29 @@ use self::shared::Shared;
 pub use self::survey::Revision;
 use crate::{Error, IndexDescription, IndexSettings, IndexSpec, Result};
 
-/// The database's name in the engine's directory.
+/// The name of the database in the engine's directory.
 const DATABASE: &str = "vectors.sqlite3";
-/// The directory of derived files there, which may be deleted at any time.
+/// The directory of derived files, which may be deleted at any time.
 const SEGMENTS: &str = "segments";
 
-/// A vector engine in a directory of this machine.
+/// A vector engine in a local directory.
 ///
-/// It can be shared between threads, and the directory between processes: one writes at a time,
-/// any number query, each of which sees the whole of a write or nothing of it.
+/// Threads can share it, and processes can share the directory. One process writes at a time; any number may
+/// query. A query sees all of a write or nothing.
 #[derive(Debug, Clone)]
 pub struct Embedded {
     engine: Arc<Shared>,
 }
 
 impl Embedded {
-    /// Opens the engine in `directory`, which is created if it is missing.
+    /// Opens the engine in `directory`. Creates it if it doesn't exist.
+    ///
+    /// A read-only directory is opened for searches; every change then fails with `ReadOnly`.
     ///
     /// # Errors
-    /// `Io`, `DiskFull` or `Database` if the directory can't be used, `ForeignFile` or
-    /// `NewerVersion` if what is in it is not ours or too new.
-    ///
-    /// What cannot be written to is opened for searches, and every change fails with `ReadOnly`;
-    /// `UnfinishedChanges` if a crash left it as no one can read it without writing.
+    /// `Io`, `DiskFull` or `Database` if the directory can't be used; `ForeignFile` or `NewerVersion` if its
+    /// database is another program's or too new; `UnfinishedChanges` if a crash left a read-only database
+    /// that can't be read without writing.
     pub fn open(directory: &Path) -> Result<Self> {
         let (database, segments) = (directory.join(DATABASE), directory.join(SEGMENTS));
         let made = std::fs::create_dir_all(&segments);
@@ -85,16 +85,16 @@ impl Embedded {
         })
     }
 
-    /// Whether the database file was deleted or moved since it was opened, so that nothing can be written any more.
+    /// Whether the database file was deleted or moved after it was opened, so that writes fail.
     pub fn is_gone(&self) -> bool {
         let writable = self.engine.database.check_writable();
         matches!(writable, Err(Error::Gone { .. }))
     }
 
-    /// What the user should know about how the engine works here, if it isn't as it should.
+    /// A warning for the user if the engine works with limitations.
     pub fn notice(&self) -> Option<&'static str> {
         if self.engine.database.check_writable().is_err() {
-            return Some("the vector database cannot be written to here: searches alone work");
+            return Some("the vector database is read-only here: only searches work");
         }
         if self.engine.database.waits_for_others() {
             return Some(
@@ -110,11 +110,12 @@ impl Embedded {
             )
     }
 
-    /// What SQLite finds wrong with the database file, a line each; nothing if it is sound. It reads
-    /// the whole file. What it finds can't be repaired: the vectors have to be written again.
+    /// What SQLite's integrity check reports, one line each; empty if the database is sound.
+    ///
+    /// Reads the whole file. A damaged database can't be repaired: the vectors have to be written again.
     ///
     /// # Errors
-    /// `Database` if the file is damaged so that it can't even be looked at.
+    /// `Database` if the file is too damaged to check.
     pub fn check(&self) -> Result<Vec<String>> {
         self.engine
             .read(|transaction| check::check_database(transaction))
@@ -144,7 +145,7 @@ impl Embedded {
         })
     }
 
-    /// The indexes there are, by name.
+    /// All indexes, sorted by name.
     ///
     /// # Errors
     /// `Database` or `Busy`.
@@ -158,7 +159,7 @@ impl Embedded {
         })
     }
 
-    /// What is known of the index `name`.
+    /// The description of the index `name`.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -178,7 +179,7 @@ impl Embedded {
         })
     }
 
-    /// Changes the settings of the index `name`; gives them as they are now.
+    /// Changes the settings of the index `name`. Returns the new settings.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -196,7 +197,7 @@ impl Embedded {
         })
     }
 
-    /// Drops the index `name` with all that is in it.
+    /// Deletes the index `name` with all its vectors.
     ///
     /// # Errors
     /// `IndexNotFound`, or `DeletionProtected` if its settings say so.
@@ -214,7 +215,7 @@ impl Embedded {
         Ok(())
     }
 
-    /// The index `name`, to work with.
+    /// Opens the index `name`.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -257,7 +258,7 @@ mod tests {
         engine.index("test").unwrap()
     }
 
-    /// How many vectors of a newly opened engine come from each file, and how many from memory.
+    /// The number of vectors that a newly opened engine reads from each file, and into memory.
     fn parts(directory: &Path) -> (Vec<usize>, usize) {
         let engine = Embedded::open(directory).unwrap().engine;
         let row = engine
@@ -292,7 +293,7 @@ mod tests {
         index.upsert("", &vectors(50_100..52_000)).unwrap();
         index.refresh("").unwrap();
         has(&[50_000, 2_100], 0);
-        // Smaller files are merged with what comes after them, the large one is left alone.
+        // Smaller files are merged with what comes after them; the large one stays.
         index.upsert("", &vectors(52_000..60_500)).unwrap();
         has(&[50_000, 10_600], 0);
         // An eighth has been removed.

@@ -1,4 +1,4 @@
-//! The seam: what every engine does, each in its way.
+//! The interface that all engines share.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,21 +12,21 @@ use crate::{
     Page, Query, Result, Selection, Update, Vector,
 };
 
-/// Which engine.
+/// The kinds of engines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum EngineKind {
-    /// A directory of this machine.
+    /// A local directory.
     #[default]
     Embedded,
-    /// Pinecone's cloud, or what speaks its API.
+    /// Pinecone's cloud, or another server with its API.
     Pinecone,
 }
 
 impl EngineKind {
-    /// All there are.
+    /// All kinds.
     pub const ALL: [Self; 2] = [Self::Embedded, Self::Pinecone];
 
-    /// Its name.
+    /// The kind's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Embedded => "embedded",
@@ -52,20 +52,20 @@ impl FromStr for EngineKind {
     }
 }
 
-/// Where vectors live.
+/// A vector engine.
 ///
-/// Both engines take the same and answer the same; docs/pinecone.md has the table of where they differ. Methods
-/// wait for what they ask.
+/// All engines accept the same input and give the same results; docs/pinecone.md lists the differences.
+/// Methods block.
 #[derive(Debug, Clone)]
 pub enum Engine {
-    /// A directory of this machine.
+    /// A local directory.
     Embedded(Embedded),
-    /// Pinecone's cloud, or what speaks its API.
+    /// Pinecone's cloud, or another server with its API.
     Pinecone(Pinecone),
 }
 
 impl Engine {
-    /// Which it is.
+    /// The kind of this engine.
     pub fn kind(&self) -> EngineKind {
         match self {
             Self::Embedded(_) => EngineKind::Embedded,
@@ -73,7 +73,7 @@ impl Engine {
         }
     }
 
-    /// Creates an index; it can be used when this returns.
+    /// Creates an index. It's ready when this returns.
     ///
     /// # Errors
     /// `InvalidIndexName`, `InvalidDimension` or `IndexExists`.
@@ -84,10 +84,10 @@ impl Engine {
         }
     }
 
-    /// The indexes there are, by name.
+    /// All indexes, sorted by name.
     ///
     /// # Errors
-    /// When the engine can't be asked.
+    /// Those of the engine: `Database` or `Busy`; `Unreachable`, `Silent` or `Refused`.
     pub fn list_indexes(&self) -> Result<Vec<IndexDescription>> {
         match self {
             Self::Embedded(engine) => engine.list_indexes(),
@@ -95,7 +95,7 @@ impl Engine {
         }
     }
 
-    /// What is known of the index `name`.
+    /// The description of the index `name`.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -117,7 +117,7 @@ impl Engine {
         }
     }
 
-    /// Changes the settings of the index `name`; gives them as they are now.
+    /// Changes the settings of the index `name`. Returns the new settings.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -132,7 +132,7 @@ impl Engine {
         }
     }
 
-    /// Drops the index `name` with all that is in it.
+    /// Deletes the index `name` with all its vectors.
     ///
     /// # Errors
     /// `IndexNotFound`, or `DeletionProtected` if its settings say so.
@@ -143,7 +143,7 @@ impl Engine {
         }
     }
 
-    /// The index `name`, to work with.
+    /// Opens the index `name`.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -160,13 +160,13 @@ impl Engine {
 
 /// An index of an [`Engine`].
 ///
-/// A namespace is made by the first vector upserted into it; one that does not exist looks empty. The default
-/// namespace is `""`. Every method fails with `IndexNotFound` once the index has been dropped.
+/// The first vector upserted into a namespace creates it; a missing namespace looks empty. The default
+/// namespace is `""`. Every method fails with `IndexNotFound` after the index was deleted.
 #[derive(Debug, Clone)]
 pub enum Index {
-    /// In a directory of this machine.
+    /// In a local directory.
     Embedded(EmbeddedIndex),
-    /// At Pinecone, or what speaks its API.
+    /// At Pinecone, or another server with its API.
     Pinecone(Arc<PineconeIndex>),
 }
 
@@ -187,7 +187,7 @@ impl Index {
         }
     }
 
-    /// How its vectors are compared.
+    /// The metric of its vectors.
     pub fn metric(&self) -> Metric {
         match self {
             Self::Embedded(index) => index.metric(),
@@ -195,7 +195,7 @@ impl Index {
         }
     }
 
-    /// The index in its directory, if it is in one: for what only that can do.
+    /// The index as an embedded one, if it is: for operations that only that engine has.
     pub fn embedded(&self) -> Option<&EmbeddedIndex> {
         match self {
             Self::Embedded(index) => Some(index),
@@ -203,11 +203,11 @@ impl Index {
         }
     }
 
-    /// Inserts `vectors`, each instead of the one that had its id; gives how many were written. Of several with
-    /// one id the last counts. They are kept when this returns.
+    /// Inserts or replaces `vectors`. Returns the number written. If an id occurs twice, the last one counts.
+    /// They are stored durably when this returns.
     ///
-    /// Bad ones are refused before any is written. After a failure on the way the embedded engine has written
-    /// none, Pinecone may have written some.
+    /// Invalid vectors are refused before any is written. After a later failure, the embedded engine has
+    /// written none; Pinecone may have written some.
     ///
     /// # Errors
     /// `InvalidId`, `InvalidNamespace`, `DimensionMismatch`, `NotFinite`, `ZeroVector` (cosine),
@@ -219,12 +219,11 @@ impl Index {
         }
     }
 
-    /// The best matches in a namespace, best first. By cosine, every vector has score 0 for a query of
-    /// zeros: the embedded engine then gives the first ids.
+    /// The best matches in a namespace, best first. By cosine, every vector has score 0 for an all-zero
+    /// query: the embedded engine then returns the first ids.
     ///
     /// # Errors
-    /// `InvalidTopK`, `DimensionMismatch`, `NotFinite`, or `VectorNotFound` for a query by an id that
-    /// does not exist.
+    /// `InvalidTopK`, `DimensionMismatch`, `NotFinite`, or `VectorNotFound` if a query's id doesn't exist.
     pub fn query(&self, namespace: &str, query: &Query) -> Result<Vec<Match>> {
         match self {
             Self::Embedded(index) => index.query(namespace, query),
@@ -232,7 +231,7 @@ impl Index {
         }
     }
 
-    /// The vectors with these ids, in their order; those that do not exist are left out.
+    /// The vectors with these ids, in their order, without missing ones.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -243,7 +242,7 @@ impl Index {
         }
     }
 
-    /// At most `limit` ids in order that begin with `prefix`; `token` is the `next` of the page before.
+    /// Up to `limit` sorted ids that begin with `prefix`. `token` is the `next` of the previous page.
     ///
     /// # Errors
     /// `InvalidToken`.
@@ -264,7 +263,7 @@ impl Index {
         }
     }
 
-    /// How many vectors a namespace has.
+    /// The number of vectors in a namespace.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -275,10 +274,10 @@ impl Index {
         }
     }
 
-    /// Changes the vector `id`.
+    /// Updates the vector `id`.
     ///
     /// # Errors
-    /// `VectorNotFound`, or what `upsert` would fail with.
+    /// `VectorNotFound`, or those of [`upsert`](Self::upsert).
     pub fn update(&self, namespace: &str, id: &str, update: &Update) -> Result<()> {
         match self {
             Self::Embedded(index) => index.update(namespace, id, update),
@@ -286,7 +285,7 @@ impl Index {
         }
     }
 
-    /// At most `limit` vectors whose metadata `filter` matches; `token` is the `next` of the page before.
+    /// Up to `limit` vectors that match `filter`. `token` is the `next` of the previous page.
     ///
     /// # Errors
     /// `InvalidToken`.
@@ -307,7 +306,7 @@ impl Index {
         }
     }
 
-    /// How many vectors of a namespace `filter` matches.
+    /// The number of vectors in a namespace that match `filter`.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -318,10 +317,10 @@ impl Index {
         }
     }
 
-    /// Sets `metadata` in all vectors that `filter` matches; gives how many those are.
+    /// Sets `metadata` in all vectors that match `filter`. Returns their number.
     ///
     /// # Errors
-    /// `InvalidMetadata`, `InvalidMetadataKey` or `MetadataTooLarge`: then none has changed.
+    /// `InvalidMetadata`, `InvalidMetadataKey` or `MetadataTooLarge`; then nothing has changed.
     pub fn update_matching(
         &self,
         namespace: &str,
@@ -334,7 +333,7 @@ impl Index {
         }
     }
 
-    /// Deletes vectors; gives how many there were, where the engine says so.
+    /// Deletes vectors. Returns their number, if the engine reports it.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -345,7 +344,7 @@ impl Index {
         }
     }
 
-    /// The namespaces that there are, in order.
+    /// All namespaces, sorted by name.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -353,7 +352,7 @@ impl Index {
         Ok(self.stats()?.namespaces.into_keys().collect())
     }
 
-    /// What is in the index.
+    /// The contents of the index.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -364,7 +363,7 @@ impl Index {
         }
     }
 
-    /// Readies a namespace for searches after many writes, where that is for the caller to do: see
+    /// Prepares a namespace for searches after many writes, if the engine needs it: see
     /// [`EmbeddedIndex::refresh`].
     ///
     /// # Errors
@@ -376,8 +375,8 @@ impl Index {
         }
     }
 
-    /// Waits until searches of a namespace regard what was written to it through this; whether they do. Pinecone
-    /// takes its time, of which it is given some.
+    /// Waits until searches of a namespace see all writes made through this index. Returns whether they do;
+    /// the wait for Pinecone is limited.
     ///
     /// # Errors
     /// `IndexNotFound`.

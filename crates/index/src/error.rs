@@ -1,4 +1,4 @@
-//! What can go wrong, one variant a cause.
+//! Errors of the engines, one variant per cause.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::{EngineKind, Metric};
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong in an engine.
+/// Errors of an engine.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -21,7 +21,7 @@ pub enum Error {
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
@@ -29,43 +29,43 @@ pub enum Error {
     /// SQLite failed.
     #[error("the vector database failed")]
     Database {
-        /// What SQLite said.
+        /// SQLite's error.
         #[source]
         source: rusqlite::Error,
     },
 
-    /// Another process held the database for longer than this one waits.
+    /// Another process locked the database for too long.
     #[error("the vector database is in use by another process")]
     Busy {
-        /// What SQLite said.
+        /// SQLite's error.
         #[source]
         source: rusqlite::Error,
     },
 
-    /// The disk is full. What was acknowledged before is there, what was to be written is not.
+    /// The disk is full. Changes acknowledged before are kept; this write is not.
     #[error(
-        "the disk is full: `{}` could not be written; nothing that was stored before is lost",
+        "the disk is full: could not write `{}`; nothing stored before is lost",
         path.display()
     )]
     DiskFull {
-        /// The file that was to be written.
+        /// The file to write.
         path: PathBuf,
-        /// What SQLite or the system said.
+        /// The error of SQLite or the system.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
-    /// The engine's directory, its files or their file system cannot be written to.
-    #[error("`{}` is read-only here: its vectors can be searched, not changed", path.display())]
+    /// The engine's directory, files or file system are read-only.
+    #[error("`{}` is read-only here: its vectors can be searched but not changed", path.display())]
     ReadOnly {
         /// The database.
         path: PathBuf,
     },
 
-    /// The database cannot be written to, and has changes that must be before it can be read.
+    /// The database is read-only, but a log left by a crash must be written before it can be read.
     #[error(
-        "`{}` is read-only here and has changes in a log that a crash left: it must be opened once \
-         where it can be written",
+        "`{}` is read-only here and has unfinished changes from a crash: open it once where it is \
+         writable",
         path.display()
     )]
     UnfinishedChanges {
@@ -73,35 +73,35 @@ pub enum Error {
         path: PathBuf,
     },
 
-    /// Another process changed a database that cannot be locked here while it was being read.
+    /// Another process changed a database that can't be locked here while this one read it.
     #[error("`{}` was changed while it was being read: try again", path.display())]
     ChangedMeanwhile {
         /// The database.
         path: PathBuf,
     },
 
-    /// The file in the database's place belongs to another program.
-    #[error("`{}` is not a vector database of clipseek", path.display())]
+    /// The database file belongs to another program.
+    #[error("`{}` is not a clipseek vector database", path.display())]
     ForeignFile {
         /// The file.
         path: PathBuf,
     },
 
-    /// The database was written by a newer version of this program.
+    /// A newer version of this program wrote the database.
     #[error(
-        "`{}` has format version {got}, newer than version {supported}, the newest known here",
+        "`{}` has format version {got}; this program reads versions up to {supported}",
         path.display()
     )]
     NewerVersion {
         /// The file.
         path: PathBuf,
-        /// The version it has.
+        /// Its version.
         got: i64,
-        /// The newest version this program can read.
+        /// The newest version that this program reads.
         supported: i64,
     },
 
-    /// A stored vector is not what was written.
+    /// A stored vector is damaged.
     #[error("the stored vector in slot {slot} is damaged: {what}")]
     DamagedVector {
         /// The vector's slot, `vectors.slot` in the database.
@@ -110,46 +110,46 @@ pub enum Error {
         what: &'static str,
     },
 
-    /// There is an index of this name already.
-    #[error("index `{name}` exists already")]
+    /// An index of this name already exists.
+    #[error("index `{name}` already exists")]
     IndexExists {
         /// The index.
         name: String,
     },
 
-    /// There is no index of this name, or it has been dropped.
+    /// No index has this name, or it was deleted.
     #[error("index `{name}` does not exist")]
     IndexNotFound {
         /// The index.
         name: String,
     },
 
-    /// An index is protected from being dropped.
+    /// The index is protected from deletion.
     #[error("index `{name}` is protected from deletion")]
     DeletionProtected {
         /// The index.
         name: String,
     },
 
-    /// The stored settings of an index are not what was written.
+    /// The stored settings of an index are damaged.
     #[error("the stored settings of index `{index}` are damaged")]
     DamagedSettings {
         /// The index.
         index: String,
     },
 
-    /// There is no vector with this id.
+    /// No vector has this id.
     #[error("index `{index}` has no vector `{id}` in namespace `{namespace}`")]
     VectorNotFound {
         /// The index.
         index: String,
         /// The namespace.
         namespace: String,
-        /// The id asked for.
+        /// The requested id.
         id: String,
     },
 
-    /// An index name is too long or has other characters than Pinecone allows.
+    /// An index name is too long or has characters that Pinecone doesn't allow.
     #[error(
         "index name `{name}` is not 1 to {INDEX_NAME_LIMIT} characters of `a`-`z`, `0`-`9` and `-` \
          that neither begin nor end with `-`"
@@ -159,41 +159,41 @@ pub enum Error {
         name: String,
     },
 
-    /// An index was to have no dimension, or too many.
+    /// An index's dimension is out of range.
     #[error("dimension {got} is not between 1 and {DIMENSION_LIMIT}")]
     InvalidDimension {
-        /// The dimension asked for.
+        /// The requested dimension.
         got: usize,
     },
 
-    /// A metric that does not exist was named.
+    /// The metric is unknown.
     #[error("metric `{got}` is unknown: expected `cosine`, `dotproduct` or `euclidean`")]
     UnknownMetric {
         /// The metric's name.
         got: String,
     },
 
-    /// A vector has another dimension than its index.
+    /// A vector's dimension differs from its index's.
     #[error("index `{index}` has dimension {expected}, the vector has {got}")]
     DimensionMismatch {
         /// The index.
         index: String,
         /// The index's dimension.
         expected: usize,
-        /// The vector's.
+        /// The vector's dimension.
         got: usize,
     },
 
-    /// A vector has NaN or an infinity in it.
+    /// A vector contains NaN or an infinity.
     #[error("value {position} of the vector is {got}, not a finite number")]
     NotFinite {
-        /// Where in the vector, from 0.
+        /// The position in the vector, from 0.
         position: usize,
         /// The value.
         got: f32,
     },
 
-    /// A vector of zeros has no direction, so no cosine.
+    /// An all-zero vector has no direction, so no cosine.
     #[error(
         "cosine similarity is undefined for an all-zero vector, which index `{index}` can't store"
     )]
@@ -209,28 +209,28 @@ pub enum Error {
         got: usize,
     },
 
-    /// The name of a namespace is too long.
+    /// A namespace's name is too long.
     #[error("a namespace of {got} bytes is longer than {NAMESPACE_LIMIT}")]
     InvalidNamespace {
         /// The name's length in bytes.
         got: usize,
     },
 
-    /// A metadata key is one that a filter could not name.
-    #[error("metadata key `{key}` begins with `$`, which is kept for operators")]
+    /// A metadata key looks like a filter operator.
+    #[error("metadata key `{key}` begins with `$`, which is reserved for operators")]
     InvalidMetadataKey {
         /// The key.
         key: String,
     },
 
-    /// A metadata value is of a type that cannot be kept.
+    /// A metadata value has an unsupported type.
     #[error(
         "metadata key `{key}` is {got}: expected a string, a number, a boolean or a list of strings"
     )]
     InvalidMetadata {
         /// The key.
         key: String,
-        /// What its value is.
+        /// The type of its value.
         got: &'static str,
     },
 
@@ -243,28 +243,28 @@ pub enum Error {
         got: usize,
     },
 
-    /// A query asks for no match, or for too many.
+    /// A query's `top_k` is out of range.
     #[error("top_k {got} is not between 1 and {TOP_K_LIMIT}")]
     InvalidTopK {
-        /// The number asked for.
+        /// The requested number.
         got: usize,
     },
 
-    /// The database file is not the one any more that was opened.
-    #[error("`{}` was deleted or moved while it was in use", path.display())]
+    /// The database file was deleted or replaced after it was opened.
+    #[error("`{}` was deleted or moved while in use", path.display())]
     Gone {
         /// The file.
         path: PathBuf,
     },
 
-    /// A page is asked for with a token that is no page's.
-    #[error("`{got}` is no token of a page: expected the `next` of the one before")]
+    /// A page token is invalid.
+    #[error("invalid page token `{got}`: expected the `next` of the previous page")]
     InvalidToken {
         /// The token.
         got: String,
     },
 
-    /// A filter has an operator that does not exist.
+    /// A filter operator is unknown.
     #[error(
         "filter operator `{operator}` is unknown: expected `$eq`, `$ne`, `$gt`, `$gte`, `$lt`, \
          `$lte`, `$in`, `$nin`, `$exists`, `$and`, `$or` or `$not`"
@@ -274,14 +274,14 @@ pub enum Error {
         operator: String,
     },
 
-    /// A filter's operand is not what its operator takes.
-    #[error("filter `{place}` takes {expected}, not {got}")]
+    /// A filter's operand has the wrong type.
+    #[error("filter `{place}` expects {expected}, not {got}")]
     InvalidFilter {
         /// The operator or field.
         place: String,
-        /// What it takes.
+        /// The expected type.
         expected: &'static str,
-        /// What it was given.
+        /// The given type.
         got: &'static str,
     },
 
@@ -290,129 +290,129 @@ pub enum Error {
     TooManyFilterValues {
         /// The operator.
         place: String,
-        /// How many it lists.
+        /// The number of values.
         got: usize,
     },
 
-    /// A sparse vector is none.
-    #[error("the sparse vector is none: {what}")]
+    /// A sparse vector is invalid.
+    #[error("invalid sparse vector: {what}")]
     InvalidSparse {
         /// What is wrong with it.
         what: String,
     },
 
-    /// An index takes no sparse values.
-    #[error("index `{index}` takes no sparse values: only those compared by `dotproduct` do")]
+    /// The index accepts no sparse values.
+    #[error("index `{index}` accepts no sparse values: only `dotproduct` indexes do")]
     NoSparseValues {
         /// The index.
         index: String,
     },
 
-    /// An index of sparse vectors was given dense values, or none.
-    #[error("index `{index}` has sparse vectors: expected sparse values, and no others")]
+    /// An index of sparse vectors got dense values, or no values.
+    #[error("index `{index}` has sparse vectors: expected only sparse values")]
     SparseOnly {
         /// The index.
         index: String,
     },
 
-    /// An index of sparse vectors was to compare them by another metric.
-    #[error("sparse vectors are compared by `dotproduct`, not by `{got}`")]
+    /// An index of sparse vectors must use `dotproduct`.
+    #[error("sparse vectors need the metric `dotproduct`, not `{got}`")]
     SparseMetric {
-        /// The metric asked for.
+        /// The requested metric.
         got: Metric,
     },
 
-    /// An engine that does not exist was named.
+    /// The engine is unknown.
     #[error("engine `{got}` is unknown: expected `embedded` or `pinecone`")]
     UnknownEngine {
         /// The engine's name.
         got: String,
     },
 
-    /// There is no key to name to Pinecone.
+    /// Pinecone's API key is missing or invalid.
     #[error("{KEY_VARIABLE} is missing or invalid")]
     NoKey,
 
-    /// The address of a server is none.
-    #[error("`{got}` is not the address of a server: {expected}")]
+    /// A server's address is invalid.
+    #[error("invalid server address `{got}`: {expected}")]
     InvalidHost {
-        /// What was given.
+        /// The given address.
         got: String,
-        /// What was expected.
+        /// The expected form.
         expected: &'static str,
     },
 
-    /// A client could not be set up.
-    #[error("requests to Pinecone cannot be made")]
+    /// The HTTP client couldn't be set up.
+    #[error("cannot set up requests to Pinecone")]
     Client {
-        /// Why.
+        /// The cause.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
-    /// A server refused the key.
-    #[error("`{host}` refused the key")]
+    /// A server rejected the API key.
+    #[error("`{host}` rejected the API key")]
     KeyRefused {
         /// The server.
         host: String,
     },
 
-    /// A server could not be reached, or the connection broke.
-    #[error("`{host}` cannot be reached")]
+    /// A server is unreachable, or the connection broke.
+    #[error("cannot reach `{host}`")]
     Unreachable {
         /// The server.
         host: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
-    /// A server did not answer.
-    #[error("`{host}` did not answer within {seconds} s")]
+    /// A server didn't respond in time.
+    #[error("`{host}` did not respond within {seconds} s")]
     Silent {
         /// The server.
         host: String,
-        /// How long was waited for it each time.
+        /// The timeout of each attempt.
         seconds: u64,
     },
 
-    /// A server refused a request.
-    #[error("`{host}` refused a request: {message} (status {status})")]
+    /// A server rejected a request.
+    #[error("`{host}` rejected a request: {message} (status {status})")]
     Refused {
         /// The server.
         host: String,
-        /// The status of its answer.
+        /// The status of the response.
         status: u16,
-        /// What it said.
+        /// The server's message.
         message: String,
     },
 
-    /// A server's answer is not what Pinecone's API has.
-    #[error("`{host}` does not answer as Pinecone does: {what}")]
+    /// A response doesn't follow Pinecone's API.
+    #[error("`{host}` does not respond as Pinecone does: {what}")]
     NotPinecone {
         /// The server.
         host: String,
-        /// What is wrong with its answer.
+        /// What is wrong with the response.
         what: String,
     },
 
-    /// An index was not ready in time.
+    /// An index wasn't ready in time.
     #[error("index `{name}` is not ready after {seconds} s: its state is `{state}`")]
     NotReady {
         /// The index.
         name: String,
-        /// How long was waited.
+        /// The timeout.
         seconds: u64,
         /// Its state.
         state: String,
     },
 
-    /// An engine cannot do something.
-    #[error("the engine `{engine}` cannot {what}")]
+    /// The engine doesn't support an operation.
+    #[error("engine `{engine}` cannot {what}")]
     Unsupported {
         /// The engine.
         engine: EngineKind,
-        /// What it cannot.
+        /// The operation.
         what: &'static str,
     },
 
@@ -422,7 +422,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the database's file is damaged, or none of this program's.
+    /// Whether the database file is damaged or belongs to another program.
     pub fn is_damage(&self) -> bool {
         let code = match self {
             Self::Database { source } => source.sqlite_error_code(),

@@ -4,7 +4,7 @@ mod parse;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::{Metadata, Result, unique};
+use crate::{Metadata, Result, unique_keys};
 
 /// A condition on a vector's metadata.
 ///
@@ -19,30 +19,28 @@ use crate::{Metadata, Result, unique};
 /// ```
 ///
 /// # The language
-/// It is Pinecone's. A filter is a JSON object. Each key is a field with a condition, or `$and`,
-/// `$or` (lists of filters) or `$not` (a filter); several keys must all hold; `{}` matches
-/// everything. A condition is a value, which is short for `$eq`, or an object of operators, which
-/// must all hold:
+/// The language is Pinecone's. A filter is a JSON object. Each key is a field with a condition, or `$and`,
+/// `$or` (lists of filters) or `$not` (a filter). All keys must hold; `{}` matches everything. A condition is
+/// a value, short for `$eq`, or an object of operators, which must all hold:
 ///
 /// | operator | operand | holds if the field |
 /// |---|---|---|
-/// | `$eq` | string, number, boolean | is the operand, or is a list with the operand in it |
-/// | `$in` | list of those | is one of them, or is a list with one of them in it |
+/// | `$eq` | string, number, boolean | equals the operand, or is a list that contains it |
+/// | `$in` | list of those | equals one of them, or is a list that contains one |
 /// | `$gt` `$gte` `$lt` `$lte` | number | is a number, and more (…) than the operand |
-/// | `$exists` | boolean | is there, or (`false`) is not |
-/// | `$ne` `$nin` | as `$eq` `$in` | is not what those match: also if the field is missing |
-/// | `$not` | object of operators | does not fulfil them: also if the field is missing |
+/// | `$exists` | boolean | exists, or (`false`) doesn't |
+/// | `$ne` `$nin` | as `$eq` `$in` | doesn't match `$eq` or `$in`, or is missing |
+/// | `$not` | object of operators | doesn't match them, or is missing |
 ///
-/// Numbers are compared as 64-bit floats, whatever they look like in JSON: `1` is `1.0`. A value
-/// never equals one of another type: `"1"` is not `1`, and `1` is not `true`. An empty list is a
-/// field that is there and has nothing in it.
+/// Numbers are compared as 64-bit floats: `1` equals `1.0`. Values of different types are never equal: `"1"`
+/// isn't `1`, and `1` isn't `true`. An empty list is an existing field without values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
     condition: Condition,
     source: Value,
 }
 
-/// A filter reduced to what has to be evaluated: `$ne` is `Not` of `Among`, `$eq` is `Among` of one.
+/// A filter in normal form: `$ne` is `Not` of `Among`, `$eq` is `Among` with one value.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Condition {
     And(Vec<Condition>),
@@ -76,11 +74,11 @@ pub(crate) enum Comparison {
 }
 
 impl Filter {
-    /// Reads a filter.
+    /// Parses a filter.
     ///
     /// # Errors
-    /// `UnknownOperator`, `InvalidFilter` or `TooManyFilterValues`, which name the operator or
-    /// field at fault, or `FilterTooDeep`.
+    /// `UnknownOperator`, `InvalidFilter` or `TooManyFilterValues`, which name the operator or field at
+    /// fault, or `FilterTooDeep`.
     pub fn parse(source: &Value) -> Result<Self> {
         Ok(Self {
             condition: parse::filter(source, 0)?,
@@ -88,7 +86,7 @@ impl Filter {
         })
     }
 
-    /// The filter as it was written, or would be.
+    /// The filter as JSON.
     pub fn as_json(&self) -> &Value {
         &self.source
     }
@@ -100,13 +98,13 @@ impl Filter {
             .is_some_and(serde_json::Map::is_empty)
     }
 
-    /// Whether `metadata` fulfils the filter. This defines what a filter means; the engine's own
-    /// evaluation agrees with it.
+    /// Whether `metadata` match the filter. This defines a filter's meaning; the engine's own evaluation
+    /// agrees.
     pub fn matches(&self, metadata: &Metadata) -> bool {
         self.condition.matches(metadata)
     }
 
-    /// The fields that it looks at, each as often as it does.
+    /// The fields that the filter uses, one item per use.
     ///
     /// ```
     /// let filter: index::Filter =
@@ -120,7 +118,7 @@ impl Filter {
         fields
     }
 
-    /// The filters that must all hold for this one to: one for each key of the object, and of the objects in `$and`.
+    /// The filters whose conjunction this is: one for each key of the object, and of the objects in `$and`.
     ///
     /// ```
     /// let filter: index::Filter = serde_json::from_str(
@@ -132,7 +130,7 @@ impl Filter {
     /// ```
     ///
     /// # Errors
-    /// Those of [`parse`](Self::parse), which has accepted the whole already.
+    /// Those of [`parse`](Self::parse), which has already accepted the whole.
     pub fn parts(&self) -> Result<Vec<Self>> {
         let mut parts = Vec::new();
         split(&self.source, &mut parts)?;
@@ -227,7 +225,7 @@ impl Serialize for Filter {
 
 impl<'de> Deserialize<'de> for Filter {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let source = unique::value(deserializer)?;
+        let source = unique_keys::value(deserializer)?;
         let condition = parse::filter(&source, 0).map_err(serde::de::Error::custom)?;
         Ok(Self { condition, source })
     }

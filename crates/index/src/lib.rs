@@ -44,7 +44,7 @@ mod pinecone;
 mod query;
 mod score;
 mod sparse;
-mod unique;
+mod unique_keys;
 mod vector;
 pub mod wire;
 
@@ -66,5 +66,5 @@ pub use pinecone::{
 };
 pub use query::{Match, Query, QueryBy};
 pub use sparse::{SPARSE_LIMIT, SparseValues};
-pub use unique::parse_json;
+pub use unique_keys::parse_json;
 pub use vector::{Metadata, Selection, Update, Vector};

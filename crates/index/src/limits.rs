@@ -1,24 +1,24 @@
-//! The limits, which are Pinecone's, so that what one engine takes the others take too.
+//! Pinecone's limits, which all engines enforce.
 
 use serde_json::Value;
 
 use crate::{Error, Metadata, Metric, Result, SparseValues};
 
-/// The longest id of a vector, in characters.
+/// The maximum length of a vector's id, in characters.
 pub const ID_LIMIT: usize = 512;
-/// The longest name of a namespace, in bytes.
+/// The maximum length of a namespace's name, in bytes.
 pub const NAMESPACE_LIMIT: usize = 512;
-/// The largest metadata of a vector, in bytes of compact JSON.
+/// The maximum size of a vector's metadata, in bytes of compact JSON.
 pub const METADATA_LIMIT: usize = 40 * 1024;
-/// The most matches that a query may ask for.
+/// The maximum number of matches of a query.
 pub const TOP_K_LIMIT: usize = 10_000;
-/// The largest dimension of an index.
+/// The maximum dimension of an index.
 pub const DIMENSION_LIMIT: usize = 20_000;
-/// The longest name of an index, in characters.
+/// The maximum length of an index's name, in characters.
 pub const INDEX_NAME_LIMIT: usize = 45;
-/// How deep a filter may be nested: more than anyone writes, less than overflows a stack.
+/// The maximum nesting of a filter, low enough not to overflow the stack.
 pub const FILTER_DEPTH_LIMIT: usize = 64;
-/// The most values that `$in` and `$nin` may list.
+/// The maximum number of values in `$in` and `$nin`.
 pub const FILTER_VALUES_LIMIT: usize = 10_000;
 
 pub(crate) fn check_index_name(name: &str) -> Result<()> {
@@ -53,7 +53,7 @@ pub(crate) fn check_top_k(got: usize) -> Result<()> {
 }
 
 pub(crate) fn check_id(id: &str) -> Result<()> {
-    // No character is longer than four bytes: a huge id need not be counted to its end.
+    // A character has at most four bytes, so a huge id isn't counted to its end.
     let got = if id.len() > 4 * ID_LIMIT {
         id.len() / 4
     } else {
@@ -107,22 +107,23 @@ pub(crate) fn check_values(
     check_direction(index, metric, values)
 }
 
-/// Refuses a vector that has no cosine where cosines are compared.
+/// Checks that a vector has a direction if the metric is cosine.
 fn check_direction(index: &str, metric: Metric, values: &[f32]) -> Result<()> {
-    match metric == Metric::Cosine && is_zero(values) {
-        true => Err(Error::ZeroVector {
+    if metric == Metric::Cosine && is_zero(values) {
+        Err(Error::ZeroVector {
             index: index.to_owned(),
-        }),
-        false => Ok(()),
+        })
+    } else {
+        Ok(())
     }
 }
 
-/// Whether all values are zero, so that there is no cosine.
+/// Whether all values are zero, so that the cosine is undefined.
 pub(crate) fn is_zero(values: &[f32]) -> bool {
     values.iter().all(|&value| value == 0.0)
 }
 
-/// Checks the values of a vector: dense ones, sparse ones, or both.
+/// Checks the values of a vector: dense, sparse, or both.
 pub(crate) fn check_both(
     index: &str,
     dimension: usize,
@@ -156,7 +157,7 @@ pub(crate) fn check_query(
     }
 }
 
-/// Checks `metadata` and gives its JSON text.
+/// Checks `metadata` and returns them as JSON text.
 pub(crate) fn checked_metadata(id: &str, metadata: &Metadata) -> Result<String> {
     for (key, value) in metadata {
         check_metadata_value(key, value)?;
@@ -180,7 +181,7 @@ fn check_metadata_value(key: &str, value: &Value) -> Result<()> {
     let got = match value {
         Value::String(_) | Value::Number(_) | Value::Bool(_) => return Ok(()),
         Value::Array(members) if members.iter().all(Value::is_string) => return Ok(()),
-        Value::Array(_) => "a list of other things than strings",
+        Value::Array(_) => "a list with items other than strings",
         Value::Null | Value::Object(_) => kind_of(value),
     };
     Err(Error::InvalidMetadata {
@@ -189,7 +190,7 @@ fn check_metadata_value(key: &str, value: &Value) -> Result<()> {
     })
 }
 
-/// What `value` is, in words.
+/// The type of `value` in words.
 pub(crate) fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -259,7 +260,7 @@ mod tests {
         metadata(
             &json!(["a", 1]),
             Some(
-                "metadata key `key` is a list of other things than strings: expected a string, a number, a boolean or a list of strings",
+                "metadata key `key` is a list with items other than strings: expected a string, a number, a boolean or a list of strings",
             ),
         );
         metadata(

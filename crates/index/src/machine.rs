@@ -1,4 +1,4 @@
-//! What Rust cannot check: mapping a file, and instructions that not every processor has.
+//! Memory-mapped files and SIMD instructions that not every processor has.
 #![expect(unsafe_code, reason = "file maps and SIMD, behind safe functions")]
 
 use std::fs::File;
@@ -8,43 +8,42 @@ use memmap2::Mmap;
 
 /// Codes are stored, and queries padded, in multiples of this many elements.
 pub(crate) const BLOCK: usize = 128;
-/// How many bytes a block's codes take, at four bits each.
+/// The size of a block's codes in bytes, at four bits each.
 pub(crate) const BLOCK_BYTES: usize = BLOCK / 2;
 
-/// The inner products of a query with each of some rows, which lie one after another.
+/// The inner products of a query with consecutive rows.
 ///
-/// A query is a multiple of [`BLOCK`] integers; a row has as many of 0 to 15. Byte `n` of a block
-/// of a row holds the block's integer `n` in its low half and integer `n + 64` in its high half.
-/// There are as many sums as rows. The result is the same whatever instructions compute it, as
-/// integers are exact.
+/// A query is a multiple of [`BLOCK`] integers; a row has as many of 0 to 15. Byte `n` of a block of a row
+/// holds the block's integer `n` in its low half and integer `n + 64` in its high half. There are as many
+/// sums as rows. All implementations give the same result, as integers are exact.
 pub(crate) type Dots = fn(query: &[i8], rows: &[u8], sums: &mut [i32]);
 
 /// Maps a file that no one writes to or truncates.
 pub(crate) fn map(file: &File) -> io::Result<Mmap> {
-    // SAFETY: segment files are complete before they get their name, and are never changed after:
-    // they are replaced by files of other names, and deleting a mapped file leaves its pages.
+    // SAFETY: segment files are complete before they get their name and never change afterwards. They're
+    // replaced by files with other names, and a deleted file keeps its mapped pages.
     unsafe { Mmap::map(file) }
 }
 
-/// Asks for `bytes` to be brought near: the processor does not foresee jumps.
+/// Prefetches `bytes`: the processor can't predict jumps.
 #[inline]
 pub(crate) fn prefetch(bytes: &[u8]) {
     #[cfg(target_arch = "x86_64")]
     for line in bytes.chunks(64) {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // SAFETY: the address is that of a slice, and a prefetch changes nothing one can see.
+        // SAFETY: the address is that of a slice, and a prefetch has no observable effect.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = bytes;
 }
 
-/// The fastest [`Dots`] of this processor.
+/// The fastest [`Dots`] on this processor.
 pub(crate) fn dots() -> Dots {
     available().next().map_or(portable, |(_, dots)| dots)
 }
 
-/// What this processor can do, fastest first.
+/// The implementations that this processor supports, fastest first.
 fn available() -> impl Iterator<Item = (&'static str, Dots)> {
     let portable: (&str, Dots) = ("portable", portable);
     #[cfg(target_arch = "x86_64")]
@@ -54,7 +53,7 @@ fn available() -> impl Iterator<Item = (&'static str, Dots)> {
     special.chain([portable])
 }
 
-/// Written so that compilers turn it into the vector instructions that every processor has.
+/// Written so that compilers vectorise it with the instructions of every processor.
 fn portable(query: &[i8], rows: &[u8], sums: &mut [i32]) {
     let query = query.as_chunks::<BLOCK>().0;
     for (row, sum) in rows.chunks_exact(query.len() * BLOCK_BYTES).zip(sums) {
@@ -85,12 +84,12 @@ mod x86 {
     }
 
     fn with_avx512(query: &[i8], rows: &[u8], sums: &mut [i32]) {
-        // SAFETY: `available` gives this function only where the processor has the instructions.
+        // SAFETY: `available` returns this function only if the processor has the instructions.
         unsafe { avx512(query, rows, sums) }
     }
 
     fn with_avx2(query: &[i8], rows: &[u8], sums: &mut [i32]) {
-        // SAFETY: `available` gives this function only where the processor has the instructions.
+        // SAFETY: `available` returns this function only if the processor has the instructions.
         unsafe { avx2(query, rows, sums) }
     }
 
@@ -128,11 +127,11 @@ mod x86 {
         for (row, sum) in rows.chunks_exact(query.len() * BLOCK_BYTES).zip(sums) {
             let mut all = _mm256_setzero_si256();
             for (query, codes) in query.iter().zip(row.as_chunks::<BLOCK_BYTES>().0) {
-                // Four sums of two products of at most 15 · 128 fit 16 bits.
+                // Four sums of two products of at most 15 · 128 fit into 16 bits.
                 let mut block = _mm256_setzero_si256();
                 for half in [0, 32] {
-                    // SAFETY: both halves of 32 bytes lie within the block's 64, and those of the
-                    // query within its 128.
+                    // SAFETY: both halves of 32 bytes lie within the block's 64, and those of the query
+                    // within its 128.
                     let (codes, low, high) = unsafe {
                         (
                             _mm256_loadu_si256(codes.as_ptr().add(half).cast()),
@@ -199,7 +198,7 @@ mod tests {
         }
     }
 
-    /// The definition of [`Dots`], word by word.
+    /// The definition of [`Dots`], without optimisations.
     fn plain(query: &[i8], row: &[u8]) -> i32 {
         (0..query.len())
             .map(|position| {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::score::Scorer;
 
-/// How the vectors of an index are compared.
+/// The metric of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Metric {
@@ -14,7 +14,7 @@ pub enum Metric {
     Cosine,
     /// The inner product. Larger is better.
     Dotproduct,
-    /// The square of the Euclidean distance, as Pinecone gives it. Smaller is better.
+    /// The squared Euclidean distance, as in Pinecone. Smaller is better.
     Euclidean,
 }
 
@@ -22,7 +22,7 @@ impl Metric {
     /// All metrics.
     pub const ALL: [Self; 3] = [Self::Cosine, Self::Dotproduct, Self::Euclidean];
 
-    /// The metric's name on the wire.
+    /// The metric's name in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cosine => "cosine",
@@ -31,15 +31,15 @@ impl Metric {
         }
     }
 
-    /// The score of `vector` for `query`, exactly as searches give it.
+    /// The score of `vector` for `query`, exactly as in searches.
     ///
-    /// It is summed in `f64` and rounded once, so it is the same on every machine. The cosine of
-    /// a vector of zeros is undefined; its score is 0.
+    /// Summed in `f64` and rounded once, so it's the same on every machine. The cosine of an all-zero vector
+    /// is undefined; its score is 0.
     pub fn score(self, query: &[f32], vector: &[f32]) -> f32 {
         Scorer::new(self, query).score(vector)
     }
 
-    /// Whether a larger score is a better one.
+    /// Whether larger scores are better.
     pub fn larger_is_better(self) -> bool {
         self != Self::Euclidean
     }

@@ -4,20 +4,20 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use crate::wire::Pagination;
 use crate::{Error, Result};
 
-/// What is before the id in a token.
+/// The prefix of the id in a token.
 const MARK: &str = "after ";
 
-/// A part of a list, and where the next one begins.
+/// A page of a list, and the token of the next one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<T> {
-    /// What is on it.
+    /// The items.
     pub items: Vec<T>,
-    /// What to ask with for the next page; none after the last.
+    /// The token of the next page; `None` on the last.
     pub next: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// A page of at most `limit`, whose last one's id is where the next begins.
+    /// A page of up to `limit` items. The next page begins after the last item's id.
     pub fn of(items: Vec<T>, limit: usize, id: impl FnOnce(&T) -> &str) -> Self {
         let last = items.last().filter(|_| items.len() == limit);
         let next = last.map(|last| Pagination::after(id(last)).next);
@@ -26,17 +26,17 @@ impl<T> Page<T> {
 }
 
 impl Pagination {
-    /// After the one with this id, or of this name. The token's form keeps clients from making up their own.
+    /// A page that ends with this id or name. Tokens are encoded so that clients don't build their own.
     pub fn after(last: &str) -> Self {
         Self {
             next: BASE64_URL_SAFE_NO_PAD.encode(format!("{MARK}{last}")),
         }
     }
 
-    /// After which a page begins that is asked for with this token.
+    /// The id after which the page of this token begins.
     ///
     /// # Errors
-    /// `InvalidToken` if it is none of [`after`](Self::after).
+    /// `InvalidToken` if [`after`](Self::after) didn't create it.
     pub fn place(token: &str) -> Result<String> {
         let text = BASE64_URL_SAFE_NO_PAD.decode(token).ok();
         let text = text.and_then(|bytes| String::from_utf8(bytes).ok());

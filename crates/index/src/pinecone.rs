@@ -1,4 +1,4 @@
-//! The engine at Pinecone, over REST (<https://docs.pinecone.io/reference/api/2025-10>).
+//! The client for Pinecone, over REST (<https://docs.pinecone.io/reference/api/2025-10>).
 
 mod client;
 mod index;
@@ -19,10 +19,10 @@ use crate::limits::check_index_name;
 use crate::wire::{DeletionProtection, IndexList, IndexModel};
 use crate::{Deployment, Error, IndexDescription, IndexSettings, IndexSpec, Result};
 
-/// Pinecone's cloud, or what speaks its API.
+/// Pinecone's cloud, or another server with its API.
 ///
-/// What Pinecone acknowledges is kept, and found some time later: by its own words usually within seconds. A
-/// search straight after a write may not see it; [`Index::settle`](crate::Index::settle) waits until it does.
+/// Writes are eventually consistent, according to Pinecone usually within seconds. A search right after a
+/// write may not see it; [`Index::settle`](crate::Index::settle) waits until it does.
 #[derive(Debug, Clone)]
 pub struct Pinecone {
     shared: Arc<Shared>,
@@ -35,11 +35,11 @@ struct Shared {
 }
 
 impl Pinecone {
-    /// The engine, asked as `settings` say. Nothing is asked yet.
+    /// A client with these `settings`. Sends no request yet.
     ///
     /// # Errors
-    /// `NoKey` or `InvalidHost` if the settings have no key or no valid address; `Client` if requests can't be made
-    /// on this machine.
+    /// `NoKey` or `InvalidHost` if the settings have no key or no valid address; `Client` if the HTTP client
+    /// can't be set up.
     pub fn new(settings: PineconeSettings) -> Result<Self> {
         let client = Client::new(settings)?;
         let runtime = Builder::new_multi_thread()
@@ -59,7 +59,7 @@ impl Pinecone {
         &self.shared.client
     }
 
-    /// Waits for `work`.
+    /// Blocks until `work` is done.
     fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         self.shared.runtime.block_on(work)
     }
@@ -68,8 +68,8 @@ impl Pinecone {
         Request::new(method, self.client().controller(), path)
     }
 
-    /// See [`Engine::create_index`](crate::Engine::create_index). Without a deployment it is serverless, where
-    /// every plan may have one.
+    /// See [`Engine::create_index`](crate::Engine::create_index). The default deployment is serverless, in a
+    /// region that every plan offers.
     pub(crate) fn create_index(&self, spec: &IndexSpec, settings: &IndexSettings) -> Result<()> {
         spec.check()?;
         let usual = || Deployment::Managed {
@@ -170,7 +170,7 @@ impl Pinecone {
         model.map_err(|error| not_found(error, name))
     }
 
-    /// Waits until an index can be used.
+    /// Waits until an index is ready.
     async fn ready(&self, name: &str) -> Result<IndexModel> {
         let limit = self.client().settings().ready_limit;
         let began = Instant::now();
@@ -195,7 +195,7 @@ fn bytes(body: &Value) -> Vec<u8> {
     body.to_string().into_bytes()
 }
 
-/// No index has a name that none may have, and no path has it in it.
+/// Checks the name of an index to look up. An invalid name can't exist, and never becomes part of a URL.
 fn check_known(name: &str) -> Result<()> {
     check_index_name(name).map_err(|_| Error::IndexNotFound {
         name: name.to_owned(),
@@ -226,13 +226,13 @@ fn settings_of(model: IndexModel) -> IndexSettings {
     IndexSettings {
         deletion_protection: model.deletion_protection == DeletionProtection::Enabled,
         tags: model.tags.unwrap_or_default(),
-        // One of a kind that is not known here is left as it is.
+        // An unknown kind of deployment is left out.
         deployment: Deployment::from_spec(&model.spec).ok(),
         ..IndexSettings::default()
     }
 }
 
-/// The body that turns `old` into `new`; a tag without a text is taken away.
+/// The body that changes `old` to `new`. An empty text deletes a tag.
 fn changes(old: &IndexSettings, new: &IndexSettings) -> Map<String, Value> {
     let mut changes = Map::new();
     if old.deletion_protection != new.deletion_protection {

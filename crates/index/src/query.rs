@@ -2,33 +2,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Filter, Metadata, SparseValues};
 
-/// A search for the vectors nearest to one.
+/// A search for the nearest vectors.
 ///
-/// On the wire it is Pinecone's: `{"vector": […], "topK": 10, "filter": {…}}`.
+/// In JSON as Pinecone's: `{"vector": […], "topK": 10, "filter": {…}}`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Query {
-    /// What to search by.
+    /// The vector to search by.
     #[serde(flatten)]
     pub by: QueryBy,
-    /// The sparse values to search by, beside or instead of the others.
+    /// Sparse values to search by, in addition to or instead of dense ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sparse_vector: Option<SparseValues>,
-    /// How many matches at most: 1 to 10,000.
+    /// The maximum number of matches: 1 to 10,000.
     pub top_k: usize,
-    /// Which vectors to search among; all of the namespace by default.
+    /// The filter on vectors; all of the namespace by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
-    /// Whether matches carry their values.
+    /// Whether matches include their values.
     #[serde(default)]
     pub include_values: bool,
-    /// Whether matches carry their metadata.
+    /// Whether matches include their metadata.
     #[serde(default)]
     pub include_metadata: bool,
 }
 
 impl Query {
-    /// A search by `by` for `top_k` matches: unfiltered, ids and scores alone.
+    /// A query by `by` for `top_k` matches, without filter, values and metadata.
     pub fn new(by: QueryBy, top_k: usize) -> Self {
         Self {
             by,
@@ -41,13 +41,13 @@ impl Query {
     }
 }
 
-/// What a query searches by.
+/// The vector that a query searches by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum QueryBy {
-    /// A vector; empty to search by sparse values alone.
+    /// A vector; empty to search only by sparse values.
     #[serde(rename = "vector")]
     Values(Vec<f32>),
-    /// The stored vector of this id, which is among the matches too.
+    /// The stored vector with this id, which is among the matches.
     #[serde(rename = "id")]
     Id(String),
 }
@@ -60,13 +60,13 @@ pub struct Match {
     pub id: String,
     /// The score by the index's metric.
     pub score: f32,
-    /// The values, if asked for.
+    /// The values, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<Vec<f32>>,
-    /// The sparse values, if asked for and there.
+    /// The sparse values, if requested and present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sparse_values: Option<SparseValues>,
-    /// The metadata, if asked for.
+    /// The metadata, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
 }

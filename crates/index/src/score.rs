@@ -1,14 +1,14 @@
-//! The score of a vector, defined once: what a plain scan gives, and the engine too.
+//! The score of a vector, defined once for all searches.
 //!
-//! Products of two `f32` are exact in `f64`, and sums are taken in an order that no machine
-//! changes, so that a score is the same everywhere. Only the end result is rounded to `f32`.
+//! Products of two `f32` are exact in `f64`, and sums have a fixed order, so a score is the same on every
+//! machine. Only the end result is rounded to `f32`.
 
 use crate::Metric;
 
-/// Independent sums, so that the compiler can use wide registers without reordering.
+/// Independent sums, so that the compiler can vectorise without reordering.
 const LANES: usize = 8;
 
-/// A query's vector, ready to be compared.
+/// A query's vector, prepared for comparisons.
 #[derive(Debug)]
 pub(crate) struct Scorer<'a> {
     metric: Metric,
@@ -39,7 +39,7 @@ impl<'a> Scorer<'a> {
 }
 
 impl Scorer<'_> {
-    /// The dot product with `vector`, not rounded.
+    /// The dot product with `vector`, unrounded.
     pub(crate) fn dot(&self, vector: &[f32]) -> f64 {
         dot(self.query, vector)
     }
@@ -50,7 +50,7 @@ pub(crate) fn length(vector: &[f32]) -> f64 {
     dot(vector, vector).sqrt()
 }
 
-/// Rounds a finite number to a finite `f32`, keeping the order; no zero is negative.
+/// Rounds a finite number to a finite `f32`, keeping the order; zeros are positive.
 pub(crate) fn to_f32(score: f64) -> f32 {
     (score as f32).clamp(f32::MIN, f32::MAX) + 0.0
 }

@@ -2,20 +2,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// The most values of a sparse vector that are not zero.
+/// The maximum number of nonzero values of a sparse vector.
 pub const SPARSE_LIMIT: usize = 2_048;
 
-/// The values of a sparse vector that are not zero.
+/// The nonzero values of a sparse vector.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SparseValues {
-    /// Where they are.
+    /// The positions of the values.
     pub indices: Vec<u32>,
-    /// What they are, in the same order.
+    /// The values, in the order of `indices`.
     pub values: Vec<f32>,
 }
 
 impl SparseValues {
-    /// Checks that it is a vector.
+    /// Checks that the values form a valid sparse vector.
     ///
     /// # Errors
     /// `InvalidSparse`, or `NotFinite`.
@@ -33,7 +33,7 @@ impl SparseValues {
         let mut sorted = indices.clone();
         sorted.sort_unstable();
         if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-            return invalid(format!("index {} is there twice", pair[0]));
+            return invalid(format!("index {} occurs twice", pair[0]));
         }
         match values.iter().position(|value| !value.is_finite()) {
             Some(position) => Err(Error::NotFinite {
@@ -52,7 +52,7 @@ impl SparseValues {
             .zip(self.values.iter().copied())
     }
 
-    /// As bytes: pairs of an index and a value, in little-endian order.
+    /// The bytes: pairs of an index and a value, little-endian.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let pair = |(index, value): (u32, f32)| {
             let (index, value) = (index.to_le_bytes(), value.to_le_bytes());
@@ -61,7 +61,7 @@ impl SparseValues {
         self.pairs().flat_map(pair).collect()
     }
 
-    /// It from its bytes; `None` if these are not what was written.
+    /// Reads the output of [`to_bytes`](Self::to_bytes); `None` if the bytes are invalid.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (pairs, rest) = bytes.as_chunks::<8>();
         let read = |pair: &[u8; 8]| {

@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{check_id, checked_metadata};
-use crate::{Filter, Result, SparseValues, unique};
+use crate::{Filter, Result, SparseValues, unique_keys};
 
-/// What is known of a vector beside its values: strings, numbers, booleans and lists of strings.
+/// A vector's metadata: strings, numbers, booleans and lists of strings.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;
 
 /// A vector as it is stored and fetched.
@@ -12,10 +12,10 @@ pub type Metadata = serde_json::Map<String, serde_json::Value>;
 pub struct Vector {
     /// The id, unique in its namespace: 1 to 512 characters.
     pub id: String,
-    /// The values, as many as the index has dimensions: none if its vectors are sparse.
+    /// The values, as many as the index has dimensions; empty if its vectors are sparse.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<f32>,
-    /// The values of a sparse vector, which a dense one may have beside it if the index compares by dot product.
+    /// The values of a sparse vector. A dense vector of a `dotproduct` index may have them too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sparse_values: Option<SparseValues>,
     /// The metadata, at most 40 KB of JSON.
@@ -23,7 +23,7 @@ pub struct Vector {
     pub metadata: Metadata,
 }
 
-/// A vector as it is written, with values of one kind or the other.
+/// A vector as written, with dense or sparse values.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Line {
@@ -31,7 +31,7 @@ struct Line {
     values: Option<Vec<f32>>,
     #[serde(alias = "sparse_values")]
     sparse_values: Option<SparseValues>,
-    #[serde(default, deserialize_with = "unique::metadata")]
+    #[serde(default, deserialize_with = "unique_keys::metadata")]
     metadata: Option<Metadata>,
 }
 
@@ -52,8 +52,11 @@ impl TryFrom<Line> for Vector {
 }
 
 impl Vector {
-    /// Checks what does not depend on the index: that the id and the metadata are ones that every
-    /// engine takes. An upsert of many can so be cleared of bad ones before it is made.
+    /// Checks the parts that don't depend on an index: the id and the metadata. So invalid vectors can be
+    /// left out of a large upsert beforehand.
+    ///
+    /// # Errors
+    /// `InvalidId`, `InvalidMetadata`, `InvalidMetadataKey` or `MetadataTooLarge`.
     pub fn check(id: &str, metadata: &Metadata) -> Result<()> {
         check_id(id)?;
         checked_metadata(id, metadata).map(drop)
@@ -63,20 +66,20 @@ impl Vector {
 /// A change to one vector.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Update {
-    /// New values instead of the old ones.
+    /// New values.
     pub values: Option<Vec<f32>>,
-    /// New sparse values instead of the old ones.
+    /// New sparse values.
     pub sparse_values: Option<SparseValues>,
-    /// Keys to set; the keys not named here stay.
+    /// Metadata keys to set; other keys stay.
     pub metadata: Option<Metadata>,
 }
 
-/// Which vectors to delete.
+/// The vectors to delete.
 #[derive(Debug, Clone)]
 pub enum Selection {
-    /// Those with these ids; ids that do not exist are passed over.
+    /// Those with these ids. Missing ids are ignored.
     Ids(Vec<String>),
-    /// Those whose metadata the filter matches.
+    /// Those that match the filter.
     Filter(Filter),
     /// All in the namespace.
     All,

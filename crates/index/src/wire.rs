@@ -1,5 +1,5 @@
-//! Requests and answers of Pinecone's data plane, as JSON has them, for who serves it and who asks it
-//! (<https://github.com/pinecone-io/pinecone-api>, versions 2024-07 to 2026-07, which are alike here).
+//! Requests and responses of Pinecone's data plane as JSON, for servers and clients
+//! (<https://github.com/pinecone-io/pinecone-api>; versions 2024-07 to 2026-07 agree here).
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,21 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 pub use crate::SparseValues;
-use crate::{Filter, Metadata, Metric, Vector, unique};
+use crate::{Filter, Metadata, Metric, Vector, unique_keys};
 
-/// How the default namespace, `""`, is called where it needs a name.
+/// The default namespace's name where one is required, instead of `""`.
 pub const DEFAULT_NAMESPACE: &str = "__default__";
 
-/// The most vectors of one upsert, and the most ids of one fetch or deletion.
+/// The maximum number of vectors in an upsert, and of ids in a fetch or deletion.
 pub const BATCH_LIMIT: usize = 1000;
 
-/// The largest upsert, in bytes as [`UpsertRequest::binary_size`] counts them.
+/// The maximum size of an upsert, in bytes as [`UpsertRequest::binary_size`] counts them.
 pub const UPSERT_LIMIT: usize = 2 << 20;
 
-/// The most ids that [`ListResponse`] has at once.
+/// The maximum number of ids in a [`ListResponse`].
 pub const PAGE_LIMIT: usize = 100;
 
-/// Reads a value for which `null` stands for the default.
+/// Deserialises a value for which `null` means the default.
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -39,8 +39,8 @@ pub struct UpsertRequest {
 }
 
 impl UpsertRequest {
-    /// How many bytes the vectors take in binary form, however many digits JSON gives their numbers: four
-    /// for each value and each sparse index, eight for each number of the metadata, and all text.
+    /// The size of the vectors in binary form, regardless of the digits in JSON: four bytes for each value
+    /// and each sparse index, eight for each number in the metadata, and all text.
     pub fn binary_size(&self) -> usize {
         self.vectors.iter().map(WireVector::binary_size).sum()
     }
@@ -109,7 +109,7 @@ pub struct WireVector {
         deserialize_with = "or_default"
     )]
     pub values: Vec<f32>,
-    /// The values that are not zero, of a sparse vector.
+    /// The nonzero values of a sparse vector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(alias = "sparse_values")]
     pub sparse_values: Option<SparseValues>,
@@ -117,16 +117,16 @@ pub struct WireVector {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "unique::metadata"
+        deserialize_with = "unique_keys::metadata"
     )]
     pub metadata: Option<Metadata>,
 }
 
-/// What came of an upsert.
+/// The response to an upsert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UpsertResponse {
-    /// How many vectors were written.
+    /// The number of vectors written.
     pub upserted_count: usize,
 }
 
@@ -137,31 +137,31 @@ pub struct QueryRequest {
     /// The namespace.
     #[serde(default, deserialize_with = "or_default")]
     pub namespace: String,
-    /// How many matches at most.
+    /// The maximum number of matches.
     #[serde(alias = "top_k")]
     pub top_k: usize,
-    /// Which vectors to search among.
+    /// The filter on vectors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
-    /// Whether matches carry their values.
+    /// Whether matches include their values.
     #[serde(default, alias = "include_values", deserialize_with = "or_default")]
     pub include_values: bool,
-    /// Whether matches carry their metadata.
+    /// Whether matches include their metadata.
     #[serde(default, alias = "include_metadata", deserialize_with = "or_default")]
     pub include_metadata: bool,
-    /// The vector to search by,
+    /// The vector to search by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vector: Option<Vec<f32>>,
-    /// or a sparse one,
+    /// The sparse vector to search by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(alias = "sparse_vector")]
     pub sparse_vector: Option<SparseValues>,
-    /// or the id of one that is stored.
+    /// The id of a stored vector to search by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 }
 
-/// What a query found.
+/// The response to a query.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QueryResponse {
     /// The matches, best first.
@@ -169,7 +169,7 @@ pub struct QueryResponse {
     /// The namespace.
     #[serde(default, deserialize_with = "or_default")]
     pub namespace: String,
-    /// What it cost.
+    /// The cost of the request.
     #[serde(default, deserialize_with = "or_default")]
     pub usage: Usage,
 }
@@ -183,19 +183,19 @@ pub struct ScoredVector {
     /// The score by the index's metric.
     #[serde(default, deserialize_with = "or_default")]
     pub score: f32,
-    /// The values, if asked for.
+    /// The values, if requested.
     #[serde(default, deserialize_with = "or_default")]
     pub values: Vec<f32>,
-    /// The sparse values, if asked for and there.
+    /// The sparse values, if requested and present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(alias = "sparse_values")]
     pub sparse_values: Option<SparseValues>,
-    /// The metadata, if asked for.
+    /// The metadata, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
 }
 
-/// What a request cost, in Pinecone's read units.
+/// The cost of a request in Pinecone's read units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Usage {
@@ -203,7 +203,7 @@ pub struct Usage {
     pub read_units: u32,
 }
 
-/// What `GET /vectors/fetch` and `POST /vectors/fetch_by_metadata` answer.
+/// The response to `GET /vectors/fetch` and `POST /vectors/fetch_by_metadata`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FetchResponse {
     /// The vectors by their ids.
@@ -212,15 +212,15 @@ pub struct FetchResponse {
     /// The namespace.
     #[serde(default, deserialize_with = "or_default")]
     pub namespace: String,
-    /// What it cost.
+    /// The cost of the request.
     #[serde(default, deserialize_with = "or_default")]
     pub usage: Usage,
-    /// Where to go on, if there may be more.
+    /// The token of the next page, if there may be more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pagination: Option<Pagination>,
 }
 
-/// Writes vectors with their `values` even where there are none: Python's client 7 reads them always.
+/// Writes vectors with their `values` even if empty: Python's client 7 always reads them.
 fn with_values<S: Serializer>(
     vectors: &BTreeMap<String, WireVector>,
     serializer: S,
@@ -254,37 +254,37 @@ pub struct FetchByMetadataRequest {
     /// The namespace.
     #[serde(default, deserialize_with = "or_default")]
     pub namespace: String,
-    /// Which vectors.
+    /// The filter on vectors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
-    /// At most so many, by default [`PAGE_LIMIT`].
+    /// The maximum number of vectors; by default [`PAGE_LIMIT`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
-    /// Where the page before ended.
+    /// The token of the page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(alias = "pagination_token")]
     pub pagination_token: Option<String>,
 }
 
-/// Where to go on.
+/// The token of the next page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pagination {
-    /// The token to ask with.
+    /// The token.
     pub next: String,
 }
 
-/// What `GET /vectors/list` answers.
+/// The response to `GET /vectors/list`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListResponse {
     /// The ids.
     pub vectors: Vec<ListItem>,
-    /// Where to go on, if there may be more.
+    /// The token of the next page, if there may be more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pagination: Option<Pagination>,
     /// The namespace.
     #[serde(default, deserialize_with = "or_default")]
     pub namespace: String,
-    /// What it cost.
+    /// The cost of the request.
     #[serde(default, deserialize_with = "or_default")]
     pub usage: Usage,
 }
@@ -296,7 +296,7 @@ pub struct ListItem {
     pub id: String,
 }
 
-/// `POST /vectors/update`: one vector by its id, or the metadata of all that a filter matches.
+/// `POST /vectors/update`: one vector by its id, or the metadata of all vectors that match a filter.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct UpdateRequest {
@@ -313,26 +313,26 @@ pub struct UpdateRequest {
     /// Keys to set.
     #[serde(
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "unique::metadata"
+        deserialize_with = "unique_keys::metadata"
     )]
     #[serde(alias = "set_metadata")]
     pub set_metadata: Option<Metadata>,
     /// The namespace.
     #[serde(deserialize_with = "or_default")]
     pub namespace: String,
-    /// Which vectors, instead of an id.
+    /// The filter on vectors, instead of an id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
-    /// Only count those that the filter matches.
+    /// Whether only to count the matching vectors.
     #[serde(alias = "dry_run", deserialize_with = "or_default")]
     pub dry_run: bool,
 }
 
-/// What came of an update.
+/// The response to an update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateResponse {
-    /// How many the filter matched, if there was one.
+    /// The number of matching vectors, if there was a filter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matched_records: Option<usize>,
 }
@@ -341,16 +341,16 @@ pub struct UpdateResponse {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DeleteRequest {
-    /// Those with these ids.
+    /// The ids to delete.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
     pub ids: Vec<String>,
-    /// All of the namespace.
+    /// Whether to delete the whole namespace.
     #[serde(alias = "delete_all", deserialize_with = "or_default")]
     pub delete_all: bool,
     /// The namespace.
     #[serde(deserialize_with = "or_default")]
     pub namespace: String,
-    /// Those that this matches.
+    /// The filter on vectors to delete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
 }
@@ -358,26 +358,26 @@ pub struct DeleteRequest {
 /// `POST /describe_index_stats`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StatsRequest {
-    /// Count only what this matches.
+    /// Count only vectors that match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
 }
 
-/// What is in an index.
+/// The contents of an index.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatsResponse {
-    /// What is in each namespace.
+    /// The contents of each namespace.
     pub namespaces: BTreeMap<String, NamespaceSummary>,
     /// The dimension of its vectors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dimension: Option<usize>,
-    /// How full it is; 0 where it grows.
+    /// How full the index is; 0 if it grows.
     #[serde(default, deserialize_with = "or_default")]
     pub index_fullness: f32,
-    /// How many vectors it has.
+    /// The number of vectors.
     pub total_vector_count: u64,
-    /// How its vectors are compared.
+    /// The metric of its vectors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<Metric>,
     /// `dense` or `sparse`.
@@ -385,15 +385,15 @@ pub struct StatsResponse {
     pub vector_type: Option<String>,
 }
 
-/// What is in a namespace.
+/// The contents of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NamespaceSummary {
-    /// How many vectors it has.
+    /// The number of vectors.
     pub vector_count: u64,
 }
 
-/// What `GET /indexes` answers.
+/// The response to `GET /indexes`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct IndexList {
     /// The indexes.
@@ -401,7 +401,7 @@ pub struct IndexList {
     pub indexes: Vec<IndexModel>,
 }
 
-/// An index as `GET /indexes/{name}` describes it, up to version 2026-04.
+/// An index as in `GET /indexes/{name}`, up to version 2026-04.
 #[derive(Clone, Debug, Deserialize)]
 pub struct IndexModel {
     /// The name.
@@ -412,17 +412,17 @@ pub struct IndexModel {
     /// `dense` or `sparse`.
     #[serde(default)]
     pub vector_type: Option<String>,
-    /// How its vectors are compared.
+    /// The metric of its vectors.
     pub metric: Metric,
-    /// Where its data plane is.
+    /// The host of its data plane.
     #[serde(default, deserialize_with = "or_default")]
     pub host: String,
-    /// Where and on what it runs.
+    /// Its deployment, as a `spec`.
     #[serde(default, deserialize_with = "or_default")]
     pub spec: Value,
-    /// Whether it can be used.
+    /// Its status.
     pub status: IndexStatus,
-    /// Whether it can be dropped.
+    /// Its deletion protection.
     #[serde(default, deserialize_with = "or_default")]
     pub deletion_protection: DeletionProtection,
     /// Its tags.
@@ -430,32 +430,33 @@ pub struct IndexModel {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-/// Whether an index can be used.
+/// The status of an index.
 #[derive(Clone, Debug, Deserialize)]
 pub struct IndexStatus {
-    /// Whether it can be.
+    /// Whether it's ready.
     pub ready: bool,
-    /// What it is doing.
+    /// Its state in words.
     #[serde(default, deserialize_with = "or_default")]
     pub state: String,
 }
 
-/// Whether an index is kept from being dropped.
+/// The deletion protection of an index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeletionProtection {
-    /// It is.
+    /// The index can't be deleted.
     Enabled,
-    /// It is not.
+    /// The index can be deleted.
     #[default]
     Disabled,
 }
 
 impl From<bool> for DeletionProtection {
     fn from(enabled: bool) -> Self {
-        match enabled {
-            true => Self::Enabled,
-            false => Self::Disabled,
+        if enabled {
+            Self::Enabled
+        } else {
+            Self::Disabled
         }
     }
 }
@@ -466,10 +467,10 @@ pub struct Record(pub Metadata);
 
 impl<'de> Deserialize<'de> for Record {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let record = unique::metadata(deserializer)?;
+        let record = unique_keys::metadata(deserializer)?;
         record
             .map(Self)
-            .ok_or_else(|| serde::de::Error::custom("a record that is no object"))
+            .ok_or_else(|| serde::de::Error::custom("the record is not an object"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whatever is damaged is found by a check, and a repair leaves what can be used.
+//! A check finds all damage, and a repair keeps everything usable.
 
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -17,7 +17,7 @@ fn vector(number: usize) -> Vector {
     }
 }
 
-/// An index with a file, some vectors that are not in it, and some that have been removed from it.
+/// An index with a file, vectors that aren't in it, and removed vectors.
 fn index() -> (TempDir, EmbeddedIndex) {
     let directory = tempfile::tempdir().unwrap();
     let engine = Embedded::open(directory.path()).unwrap();
@@ -44,7 +44,7 @@ fn in_database(directory: &TempDir, statement: &str) {
     );
 }
 
-/// Damages an index, checks, and repairs it.
+/// Damages an index, then checks and repairs it.
 #[track_caller]
 fn case(damage: impl FnOnce(&TempDir), expected: &Report, left: usize) {
     let (directory, index) = index();
@@ -99,12 +99,12 @@ fn damaged_vector(change: &str, id: &str, what: &str) {
 #[test]
 fn vectors_that_cannot_be_used() {
     for id in ["0005", "2000"] {
-        damaged_vector("vector = x'00'", id, "its values have another length");
+        damaged_vector("vector = x'00'", id, "its values have the wrong length");
         damaged_vector("vector = zeroblob(12)", id, "all its values are zero");
-        let what = "one of its values is no finite number";
+        let what = "one of its values is not a finite number";
         damaged_vector("vector = x'0000c07f0000803f0000803f'", id, what);
-        damaged_vector("metadata = '[1'", id, "its metadata is no JSON object");
-        let what = "its id or metadata is no text";
+        damaged_vector("metadata = '[1'", id, "its metadata is not a JSON object");
+        let what = "its id or metadata is not text";
         damaged_vector("metadata = CAST(x'ff' AS TEXT)", id, what);
     }
 }
@@ -200,7 +200,7 @@ fn a_damaged_database() {
         .open(path)
         .unwrap();
     let mut page = vec![0; 16_384];
-    // Pages of the tables begin with what kind they are: the largest part of the file is such.
+    // The first byte of a page is its type. Most of the file is pages of tables.
     for number in 8..12 {
         file.seek(SeekFrom::Start(number * 16_384)).unwrap();
         file.read_exact(&mut page).unwrap();

@@ -1,4 +1,4 @@
-//! What was acknowledged is there after SIGKILL, and nothing by halves.
+//! Acknowledged writes survive SIGKILL, and none is half done.
 #![cfg(unix)]
 
 use std::ffi::OsString;
@@ -14,10 +14,10 @@ use serde_json::json;
 const DIRECTORY: &str = "INDEX_TEST_DIRECTORY";
 const BATCH: usize = 50;
 const ROUNDS: u64 = 12;
-/// Longer than anything takes on a machine as busy as can be.
+/// A timeout that even a very busy machine meets.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
-/// Batch `number`: as many vectors as any other, all of which know the number.
+/// Batch `number`: each has the same number of vectors, and all of them carry the batch's number.
 fn batch(number: u64) -> Vec<Vector> {
     (0..BATCH)
         .map(|position| Vector {
@@ -29,8 +29,8 @@ fn batch(number: u64) -> Vec<Vector> {
         .collect()
 }
 
-/// Not a test by itself: the process that the test below kills. It replaces one batch by the next,
-/// searches, writes derived files, and prints each number once it is acknowledged.
+/// Not a test by itself: the process that the test below kills. It replaces one batch by the next, searches,
+/// writes derived files, and prints each number once it's acknowledged.
 #[test]
 #[ignore = "the process that another test kills"]
 fn writer() {
@@ -57,7 +57,7 @@ fn writer() {
     }
 }
 
-/// The number of the batch that is stored, which must be whole, both by ids and by a search.
+/// The number of the stored batch, which must be complete, both by ids and by a search.
 fn stored(index: &index::EmbeddedIndex) -> Option<u64> {
     let vectors: Vec<_> = index.vectors("").map(Result::unwrap).collect();
     let number = vectors.first()?.metadata["batch"].as_u64()?;
@@ -68,7 +68,7 @@ fn stored(index: &index::EmbeddedIndex) -> Option<u64> {
     Some(number)
 }
 
-/// The number of the batch that a search finds, which must be whole.
+/// The number of the batch that a search finds, which must be complete.
 fn searched(index: &index::EmbeddedIndex) -> u64 {
     let query = Query::new(QueryBy::Values(vec![1.0, 0.0]), 2 * BATCH);
     let found = index.query("", &query).unwrap();
@@ -80,7 +80,7 @@ fn searched(index: &index::EmbeddedIndex) -> u64 {
 /// The length and the time of each file in a directory.
 fn files(directory: &Path) -> Vec<(OsString, Option<(u64, SystemTime)>)> {
     let state = |entry: DirEntry| {
-        // It may be gone again.
+        // It may be deleted meanwhile.
         let metadata = entry.metadata().ok();
         let state = metadata.map(|it| (it.len(), it.modified().unwrap()));
         (entry.file_name(), state)
@@ -89,7 +89,7 @@ fn files(directory: &Path) -> Vec<(OsString, Option<(u64, SystemTime)>)> {
     entries.map(|entry| state(entry.unwrap())).collect()
 }
 
-/// Waits until one of the directory's files has changed.
+/// Waits until one of the directory's files changes.
 fn await_change(directory: &Path) {
     let (before, start) = (files(directory), Instant::now());
     while files(directory) == before {
@@ -119,7 +119,7 @@ fn what_was_acknowledged_survives_sigkill() {
             .lines()
             .map(Result::unwrap);
         let number = |line: String| line.strip_prefix("acknowledged ")?.parse::<u64>().ok();
-        // At least one is acknowledged before the kill, and then goes on.
+        // Waits for at least one acknowledgement before the kill, and then a little longer.
         let first = lines.by_ref().find_map(number).expect("the writer writes");
         for _ in 0..5 {
             searched(&beside);

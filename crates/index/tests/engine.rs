@@ -1,4 +1,4 @@
-//! What the engine promises beside exact searches: errors, limits, wire forms, versions, sharing.
+//! What the engine guarantees besides exact searches: errors, limits, JSON forms, versions, sharing.
 
 use std::fs;
 use std::path::Path;
@@ -25,7 +25,7 @@ fn engine() -> (TempDir, Embedded) {
     (directory, engine)
 }
 
-/// An index of dimension 3. The directory goes with the first value.
+/// An index of dimension 3. Keep the first value alive: it's the directory.
 fn index(metric: Metric) -> (TempDir, EmbeddedIndex) {
     let (directory, engine) = engine();
     engine.create_index(&spec("photos", metric)).unwrap();
@@ -74,7 +74,7 @@ fn indexes_come_and_go() {
         .unwrap();
     fails(
         engine.create_index(&spec("photos", Metric::Cosine)),
-        "index `photos` exists already",
+        "index `photos` already exists",
     );
     let names: Vec<_> = engine
         .list_indexes()
@@ -96,7 +96,7 @@ fn indexes_come_and_go() {
     engine
         .create_index(&spec("photos", Metric::Cosine))
         .unwrap();
-    // The old handle does not write into the new index of that name.
+    // The old handle doesn't write into the new index with that name.
     fails(
         photos.upsert("", &[vector("a", [1.0, 0.0, 0.0])]),
         "index `photos` does not exist",
@@ -369,13 +369,13 @@ fn other_files_are_refused() {
     in_database(directory.path(), "PRAGMA user_version = 4");
     fails(
         Embedded::open(directory.path()),
-        &format!("`{shown}` has format version 4, newer than version 3, the newest known here"),
+        &format!("`{shown}` has format version 4; this program reads versions up to 3"),
     );
     in_database(
         directory.path(),
         "PRAGMA user_version = 1; PRAGMA application_id = 7",
     );
-    let foreign = format!("`{shown}` is not a vector database of clipseek");
+    let foreign = format!("`{shown}` is not a clipseek vector database");
     fails(Embedded::open(directory.path()), &foreign);
     fs::write(
         &path,
@@ -393,7 +393,7 @@ fn a_file_in_the_directories_place_is_an_error() {
     assert!(matches!(Embedded::open(&path), Err(Error::Io { .. })));
 }
 
-/// A database that was restored from a copy must not be searched with files made after it.
+/// A database restored from a backup must not be searched with newer files.
 #[test]
 fn files_of_another_history_are_not_used() {
     let (directory, index) = index(Metric::Dotproduct);
@@ -456,8 +456,8 @@ fn open_by_many() {
     );
 }
 
-/// Each write replaces all vectors by ones of the same sum: a search that saw a part of a write
-/// would see another sum.
+/// Each write replaces all vectors by ones with the same sum. A search that saw part of a write would see
+/// another sum.
 #[test]
 fn searches_see_whole_writes() {
     let (directory, writer) = index(Metric::Dotproduct);

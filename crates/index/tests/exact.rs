@@ -1,4 +1,4 @@
-//! The engine's answers against those of a plain search, whatever was done before.
+//! Compares the engine's results with those of a plain search after arbitrary changes.
 
 mod support;
 
@@ -42,7 +42,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// An engine, opened twice, and what it should hold.
+/// An engine, opened twice, and its expected content.
 struct World<'a> {
     directory: &'a Path,
     handles: [EmbeddedIndex; 2],
@@ -198,7 +198,7 @@ fn query(index: &EmbeddedIndex, namespace: &str, model: &Model, random: &mut Ran
     assert_eq!(index.query(namespace, &query).unwrap(), expected);
 }
 
-/// What is told without ranking is what a ranking of all tells.
+/// Counts without ranking equal those of a full ranking.
 fn survey(
     index: &EmbeddedIndex,
     namespace: &str,
@@ -209,13 +209,16 @@ fn survey(
 ) {
     let metric = index.metric();
     let all = plain_search(model, metric, values, usize::MAX, filter);
-    // The score of one of them, and one that may lie between.
+    // The score of one of them, and one between scores.
     let nth = random.below(all.len().max(1) as u64) as usize;
     let least = all.get(nth).map_or(0.5, |found| found.score);
     for least in [least, least + 0.01, 0.0] {
-        let reaches = |score: f32| match metric.larger_is_better() {
-            true => score >= least,
-            false => score <= least,
+        let reaches = |score: f32| {
+            if metric.larger_is_better() {
+                score >= least
+            } else {
+                score <= least
+            }
         };
         let expected = all.iter().filter(|found| reaches(found.score)).count();
         let counted = index.count_scoring(namespace, values, least, filter);
@@ -242,7 +245,7 @@ fn survey(
     assert_eq!(retained.unwrap(), expected);
 }
 
-/// Enough for every run; `PROPTEST_CASES` asks for more.
+/// Enough for every run; `PROPTEST_CASES` sets more.
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").map_or(48, |cases| cases.parse().unwrap())
 }
@@ -301,7 +304,7 @@ proptest! {
     }
 }
 
-/// Enough vectors that writes make files of their own accord, and more than any `top_k`.
+/// Enough vectors for writes to create files by themselves, and more than any `top_k`.
 #[test]
 fn large_namespaces_are_searched_exactly() {
     for metric in Metric::ALL {

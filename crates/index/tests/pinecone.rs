@@ -1,5 +1,5 @@
-//! How the engine `pinecone` takes what a server may do to it. The server here is a double that answers as each
-//! test says; what Pinecone's API does right is tested against `clipseek serve`, by the crate `server`.
+//! How the engine `pinecone` handles a server's errors. The server is a double that responds as each test
+//! says. The crate `server` tests the regular API against `clipseek serve`.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,10 +15,10 @@ use index::{
 use net::Retry;
 use serde_json::{Value, json};
 
-/// Longer than anything takes on a machine as busy as can be.
+/// A timeout that even a very busy machine meets.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
-/// What was asked of the double.
+/// A request to the double.
 #[derive(Clone, Debug)]
 struct Asked {
     line: String,
@@ -33,7 +33,7 @@ struct Double {
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
-/// How the double answers: by what was asked, and how often something was before.
+/// The double's response, depending on the request and how often it came before.
 type Answer = fn(&Asked, usize, &str) -> Option<String>;
 
 impl Double {
@@ -92,7 +92,7 @@ fn converse(stream: TcpStream, asked: &Mutex<Vec<Asked>>, answer: Answer, url: &
             asked.len() - 1
         };
         let Some(answer) = answer(&request, before, url) else {
-            // Says nothing until the other side hangs up.
+            // Sends nothing until the client closes the connection.
             let _ = reader.read(&mut [0]);
             return;
         };
@@ -156,7 +156,7 @@ fn model(host: &str, ready: bool) -> Value {
     })
 }
 
-/// An index that is there, whose host answers as `data` says.
+/// An existing index whose host responds as `data` says.
 fn with_index(asked: &Asked, url: &str, data: impl FnOnce() -> Option<String>) -> Option<String> {
     match asked.line.as_str() {
         "GET /indexes/things" => ok(&model(url, true)),
@@ -266,9 +266,9 @@ fn what_does_not_pass_is_said() {
     let host = &double.url;
     assert_eq!(
         error,
-        format!("`{host}` refused a request: out of order (status 500)")
+        format!("`{host}` rejected a request: out of order (status 500)")
     );
-    // Once, and three times again.
+    // One attempt and three retries.
     assert_eq!(double.lines().len(), 1 + 4);
 }
 
@@ -298,7 +298,7 @@ fn a_refused_key_is_said_and_not_shown() {
     let error = double.engine().list_indexes().unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("`{}` refused the key", double.url)
+        format!("`{}` rejected the API key", double.url)
     );
     assert!(!format!("{error:?}").contains("secret-key"));
     assert_eq!(double.lines().len(), 1);
@@ -315,24 +315,27 @@ fn a_server_that_stops_answering_is_given_up() {
         WAITS.fetch_add(1, Ordering::Relaxed);
     });
     let engine = Engine::Pinecone(Pinecone::new(settings).unwrap());
-    // On a busy machine what is answered takes longer than that, too.
+    // On a busy machine, regular responses take longer than this too.
     let index = (0..100).find_map(|_| engine.index("things").ok()).unwrap();
     let before = WAITS.load(Ordering::Relaxed);
     let error = index.query("", &query()).unwrap_err().to_string();
-    assert_eq!(error, format!("`{}` did not answer within 1 s", double.url));
+    assert_eq!(
+        error,
+        format!("`{}` did not respond within 1 s", double.url)
+    );
     assert_eq!(WAITS.load(Ordering::Relaxed), before + 1);
 }
 
 #[test]
 fn who_cannot_be_reached_is_named() {
-    // At port 1 nobody listens; one that was free a moment ago may be another test's by now.
+    // Nothing listens at port 1. A port that was free a moment ago may be another test's by now.
     let nobody = "http://127.0.0.1:1";
     let double = Double::new(|_, _, _| None);
     let mut settings = double.settings();
     settings.controller = nobody.to_owned();
     let engine = Engine::Pinecone(Pinecone::new(settings).unwrap());
     let error = engine.list_indexes().unwrap_err().to_string();
-    assert_eq!(error, format!("`{nobody}` cannot be reached"));
+    assert_eq!(error, format!("cannot reach `{nobody}`"));
 }
 
 #[test]
@@ -342,10 +345,7 @@ fn other_servers_are_not_taken_for_pinecone() {
     assert!(matches!(error, Error::NotPinecone { .. }), "{error}");
     let elsewhere = Double::new(|_, _, _| answer("302 Found", "location: /login\r\n", ""));
     let error = elsewhere.engine().list_indexes().unwrap_err().to_string();
-    assert!(
-        error.ends_with("it sends clients somewhere else"),
-        "{error}"
-    );
+    assert!(error.ends_with("it redirects to another server"), "{error}");
     let missing = Double::new(|_, _, _| answer("404 Not Found", "", ""));
     let error = missing.engine().index("things").unwrap_err().to_string();
     assert_eq!(error, "index `things` does not exist");
@@ -398,7 +398,7 @@ fn what_pods_cannot_is_said() {
     let refused = index.list("", "", 10, None).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "the engine `pinecone` cannot list the ids of an index on pods"
+        "engine `pinecone` cannot list the ids of an index on pods"
     );
     let filter = index::Filter::parse(&json!({"a": 1})).unwrap();
     for refused in [
@@ -416,7 +416,7 @@ fn what_pods_cannot_is_said() {
     ));
 }
 
-/// A write has number 7; the searches after it regard one write more each time, from 5.
+/// A write has number 7. Each later search reflects one more write, starting from 5.
 fn with_numbers(asked: &Asked, before: usize, url: &str) -> Option<String> {
     with_index(asked, url, || match asked.line.as_str() {
         "POST /query" => {
@@ -437,7 +437,7 @@ fn what_was_written_is_waited_for() {
     assert_eq!(double.lines().len(), 2);
     assert!(index.settle("some").unwrap());
     assert_eq!(double.lines()[2..], ["POST /query"; 3]);
-    // Of a namespace that is gone nothing will be regarded.
+    // No search reflects writes to a deleted namespace.
     index.delete("some", &Selection::All).unwrap();
     assert!(index.settle("some").unwrap());
     assert_eq!(double.lines().len(), 6);

@@ -1,5 +1,5 @@
-//! Places that cannot be written to, or no further. They are mounted, which takes a system that
-//! lets this user mount; elsewhere the tests say that they did nothing.
+//! Read-only and full file systems. Needs permission to mount them; otherwise the tests print that they were
+//! skipped.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -9,14 +9,14 @@ use std::process::{Command, Stdio};
 use index::{Embedded, EmbeddedIndex, Error, IndexSpec, Metadata, Metric, Query, QueryBy, Vector};
 use tempfile::TempDir;
 
-/// A mounted directory, until it goes out of scope.
+/// A mounted directory, unmounted on drop.
 struct Mount {
     path: PathBuf,
     _directory: TempDir,
 }
 
 impl Mount {
-    /// `None` where mounting is not allowed.
+    /// `None` if mounting isn't allowed.
     fn new(options: &[&str], source: &str) -> Option<Self> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().to_owned();
@@ -120,7 +120,7 @@ fn a_read_only_file_system_is_searched() {
     assert_eq!(index.count("").unwrap(), 5_000);
 }
 
-/// As a snapshot of a file system has it, taken while a writer is at work.
+/// Like a snapshot of a file system taken during a write.
 #[test]
 fn a_read_only_copy_with_a_log_is_searched() {
     let Some(place) = Mount::in_memory("size=64m") else {
@@ -155,8 +155,7 @@ fn a_log_that_cannot_be_read_is_not_passed_over() {
     }
 }
 
-/// Another way leads to the same files, by which they can be written: so it is with a directory
-/// that is another user's.
+/// The same files are writable through another path, as in a directory of another user.
 #[test]
 fn a_read_only_directory_follows_its_writer() {
     let writable = tempfile::tempdir().unwrap();
@@ -229,7 +228,7 @@ fn a_full_disk_is_named_by_refresh() {
     );
 }
 
-/// What is acknowledged is there for the next one who opens the directory.
+/// Acknowledged writes are there for the next process that opens the directory.
 #[cfg(unix)]
 #[test]
 fn a_directory_that_is_gone_takes_no_more() {
@@ -243,7 +242,7 @@ fn a_directory_that_is_gone_takes_no_more() {
     fs::rename(&place, &moved).unwrap();
     is_gone(index.upsert("", &vectors(10..20)));
     assert_eq!(index.count("").unwrap(), 10);
-    // Another one in its place is not the same.
+    // A replaced file isn't the same.
     let other = create(&place);
     is_gone(index.upsert("", &vectors(10..20)));
     assert_eq!(other.count("").unwrap(), 0);

@@ -17,13 +17,13 @@ use crate::{Error, Result};
 /// The certificates that a client trusts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Certificates {
-    /// Those that the system trusts; Mozilla's where the system has none, as in a bare container.
+    /// The system's certificates, or Mozilla's if the system has none, as in a bare container.
     ///
-    /// On Linux and the BSDs, the crate `rustls-native-certs` finds them. It reads `SSL_CERT_FILE` and `SSL_CERT_DIR`
-    /// of the process itself.
+    /// On Linux and the BSDs, the crate `rustls-native-certs` finds them. It reads `SSL_CERT_FILE` and
+    /// `SSL_CERT_DIR` from the environment itself.
     #[default]
     System,
-    /// Those of these files, and of the files in these directories, in PEM form. No others.
+    /// Only those in these files, and in the files of these directories, in PEM form.
     Of(Vec<PathBuf>),
 }
 
@@ -33,16 +33,17 @@ impl Certificates {
         let directories = variable("SSL_CERT_DIR").unwrap_or_default();
         let directories = split_paths(&directories).filter(|path| !path.as_os_str().is_empty());
         let paths: Vec<_> = file.into_iter().chain(directories).collect();
-        match paths.is_empty() {
-            true => Self::System,
-            false => Self::Of(paths),
+        if paths.is_empty() {
+            Self::System
+        } else {
+            Self::Of(paths)
         }
     }
 
-    /// The configuration of TLS that trusts them.
+    /// The TLS configuration that trusts these certificates.
     ///
     /// # Errors
-    /// [`Error::Security`], and [`Error::Certificates`] where paths were given and no certificate is there.
+    /// [`Error::Security`], and [`Error::Certificates`] if paths were given but have no certificate.
     pub(crate) fn configuration(&self) -> Result<ClientConfig> {
         let with_roots = match self {
             Self::System => match builder()?.with_platform_verifier() {
@@ -64,9 +65,9 @@ fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
         .map_err(|source| Error::Security { source })
 }
 
-/// The certificates at these paths. A part that cannot be read does not matter as long as there is another.
+/// The certificates at these paths. An unreadable part is ignored as long as there is another.
 fn roots(paths: &[PathBuf]) -> Result<RootCertStore> {
-    // Directories for OpenSSL hold each file again, as a link.
+    // OpenSSL's directories contain each file twice, once as a link.
     let (mut found, mut failure) = (HashSet::new(), None);
     for path in paths {
         match read(path) {
@@ -76,16 +77,17 @@ fn roots(paths: &[PathBuf]) -> Result<RootCertStore> {
     }
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(found);
-    match roots.is_empty() {
-        true => Err(Error::Certificates {
+    if roots.is_empty() {
+        Err(Error::Certificates {
             paths: paths.to_vec(),
             source: failure,
-        }),
-        false => Ok(roots),
+        })
+    } else {
+        Ok(roots)
     }
 }
 
-/// The certificates of a file, or of the files in a directory.
+/// The certificates in a file, or in the files of a directory.
 fn read(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
     if !path.is_dir() {
         return read_file(path);
@@ -93,7 +95,7 @@ fn read(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(path)? {
         let file = entry?.path();
-        // Files of other kinds may lie there too, and links that lead nowhere.
+        // A directory may contain other entries and broken links.
         if file.is_file() {
             found.extend(read_file(&file).unwrap_or_default());
         }

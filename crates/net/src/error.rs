@@ -1,31 +1,31 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Why there is no client.
+/// Errors of setting up a client.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There are no certificates at the given paths.
+    /// The given paths contain no certificates.
     #[error("no certificate found in {}", shown(paths))]
     Certificates {
         /// The paths.
         paths: Vec<PathBuf>,
-        /// Why the first of them could not be read, if that is so.
+        /// Why the first of them couldn't be read, if so.
         #[source]
         source: Option<io::Error>,
     },
-    /// The address of a proxy is invalid.
+    /// A proxy's address is invalid.
     #[error("the address of the proxy for {scheme} is invalid")]
     Proxy {
         /// `http` or `https`.
         scheme: &'static str,
-        /// Why.
+        /// The cause.
         #[source]
         source: reqwest::Error,
     },
-    /// The client could not be set up.
-    #[error("connections cannot be made securely")]
+    /// TLS couldn't be set up.
+    #[error("cannot set up TLS")]
     Security {
-        /// Why.
+        /// The cause.
         #[source]
         source: rustls::Error,
     },
@@ -40,11 +40,11 @@ fn shown(paths: &[PathBuf]) -> String {
 }
 
 impl Error {
-    /// What to do about it, where that is known.
+    /// A hint for the user, if there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Certificates { .. } => Some(
-                "SSL_CERT_FILE and SSL_CERT_DIR must name certificates in PEM form; without them the system's are trusted"
+                "SSL_CERT_FILE and SSL_CERT_DIR must name certificates in PEM form; unset them to trust the system's"
                     .to_owned(),
             ),
             Self::Proxy { scheme, .. } => Some(format!(
@@ -56,5 +56,5 @@ impl Error {
     }
 }
 
-/// A result of this crate.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,5 +1,5 @@
-//! The HTTP client of all that asks servers: which certificates it trusts, what it says where one is refused, when to
-//! try again, and a clock for its limits.
+//! The HTTP client of all crates that send requests: certificates, proxies, retries, and a clock for
+//! timeouts.
 //!
 //! ```
 //! let settings = net::ClientSettings::default();
@@ -7,38 +7,39 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod asked_wait;
 mod certificates;
 mod error;
 mod loop_clock;
-mod malformed;
+mod malformed_response;
 mod proxies;
 mod redirect;
-mod refused;
 mod retry;
+mod retry_after;
 mod settings;
+mod tls_failure;
 
-pub use asked_wait::asked_wait;
 pub use certificates::Certificates;
 pub use error::{Error, Result};
 pub use loop_clock::LoopClock;
-pub use malformed::is_malformed_response;
+pub use malformed_response::is_malformed_response;
 pub use proxies::Proxies;
-pub use redirect::redirect_of;
-pub use refused::{is_refused_certificate, is_tls_failure};
-pub use retry::{Again, Attempts, Retry};
+pub use redirect::{MOST_REDIRECTS, redirect_of};
+pub use retry::{Attempts, Retry, RetryAdvice};
+pub use retry_after::retry_after;
 pub use settings::ClientSettings;
+pub use tls_failure::{is_refused_certificate, is_tls_failure};
 
-/// The most headers of a response, as with curl. Together they have at most 400 KiB, hyper's limit.
+/// The maximum number of headers in a response, as in curl. Their total size is limited to 400 KiB by hyper.
 const MOST_HEADERS: usize = 5000;
 
-/// A client over TLS by `rustls`. Redirects are for the caller to follow: who asks decides where to.
+/// A client that uses TLS by `rustls`. It doesn't follow redirects, as callers decide where requests may go.
 ///
-/// Responses of careless servers are read as browsers and curl do: headers that go on in the next line, a blank before the
-/// colon, up to 5,000 headers. Other malformed headers are skipped. A lone carriage return and a NUL are refused.
+/// Responses of careless servers are parsed as in browsers and curl: headers may continue on the next line,
+/// have a space before the colon, and number up to 5,000. Other malformed headers are skipped. A lone
+/// carriage return or NUL is an error.
 ///
 /// # Errors
-/// [`Error`]
+/// [`Error::Certificates`], [`Error::Proxy`] and [`Error::Security`].
 pub fn client(settings: &ClientSettings) -> Result<reqwest::ClientBuilder> {
     let builder = reqwest::Client::builder()
         .tls_backend_preconfigured(settings.certificates.configuration()?)

@@ -5,53 +5,55 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// How often the clock looks whether its loop still turns.
+/// How often the clock checks that its event loop runs.
 const TICK: Duration = Duration::from_millis(50);
 
-/// The time during which one event loop of tokio turns.
+/// A clock that runs only while one tokio event loop does.
 ///
-/// Where the process gets no processor, what a server has sent is read late, and a deadline by the wall clock blames the
-/// server. A task that wakes every 50 ms tells how late the loop is; this clock stands still meanwhile.
+/// If the process gets no processor time, responses are read late, and a deadline by the wall clock would
+/// blame the server. A task that wakes every 50 ms measures how late the loop is, and this clock leaves out
+/// that time.
 #[derive(Debug, Default)]
 pub struct LoopClock {
-    turns: Arc<Turns>,
+    state: Arc<SharedLoopState>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Debug)]
-struct Turns(Mutex<Turn>);
+struct SharedLoopState(Mutex<LoopState>);
 
-/// What is known of the loop.
+/// The measurements of an event loop.
 #[derive(Debug)]
-struct Turn {
+struct LoopState {
     start: Instant,
-    /// All that it was late by.
+    /// The total delay of the loop.
     late: Duration,
-    /// When the task wakes next.
+    /// When the task should wake next.
     next: Instant,
 }
 
 impl LoopClock {
-    /// Starts the clock in the current event loop. In another one, it goes on only when this one has ended.
+    /// Starts the clock in the current event loop. If it already runs in another loop, it moves only after
+    /// that one ended.
     pub fn start(&self) {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if task.as_ref().is_none_or(JoinHandle::is_finished) {
-            let turns = Arc::clone(&self.turns);
+            let state = Arc::clone(&self.state);
             *task = Some(tokio::spawn(async move {
                 loop {
-                    sleep_until(turns.turn()).await;
+                    sleep_until(state.note()).await;
                 }
             }));
         }
     }
 
-    /// The time since the clock was made.
+    /// The time since the clock was created.
     pub fn now(&self) -> Duration {
-        let (turn, now) = (self.turns.lock(), Instant::now());
-        now - turn.start - turn.late - now.saturating_duration_since(turn.next)
+        let (state, now) = (self.state.lock(), Instant::now());
+        now - state.start - state.late - now.saturating_duration_since(state.next)
     }
 
-    /// Waits for `coming` until this clock shows `end`; `None` if it hasn't come by then.
+    /// Waits for `coming` until this clock shows `end`; `None` if it isn't ready by then.
     pub async fn until<T>(&self, end: Duration, coming: impl Future<Output = T>) -> Option<T> {
         let mut coming = pin!(coming);
         while self.now() < end {
@@ -60,12 +62,12 @@ impl LoopClock {
                 return Some(came);
             }
         }
-        // What came while the loop stood still is read in one more turn of it.
+        // One more round of the loop reads what arrived while it stood still.
         timeout(TICK, coming).await.ok()
     }
 
-    /// Sends a request of a client whose `connect_timeout` is `limit`, and again where the client gave up connecting
-    /// although the loop stood still for half of that time: reqwest goes by the wall clock.
+    /// Sends a request with a client whose `connect_timeout` is `limit`. Sends it again if connecting timed
+    /// out although the loop stood still for half of that time: reqwest uses the wall clock.
     ///
     /// # Errors
     /// Those of `send`.
@@ -97,26 +99,26 @@ impl Drop for LoopClock {
     }
 }
 
-impl Turns {
-    /// Notes how late the task has woken, and says when it has to wake again.
-    fn turn(&self) -> Instant {
-        let (mut turn, now) = (self.lock(), Instant::now());
-        let late = now.saturating_duration_since(turn.next);
-        turn.late += late;
-        turn.next = now + TICK;
-        turn.next
+impl SharedLoopState {
+    /// Records how late the task woke. Returns when it has to wake next.
+    fn note(&self) -> Instant {
+        let (mut state, now) = (self.lock(), Instant::now());
+        let late = now.saturating_duration_since(state.next);
+        state.late += late;
+        state.next = now + TICK;
+        state.next
     }
 
-    /// A turn is whole whatever panicked.
-    fn lock(&self) -> MutexGuard<'_, Turn> {
+    /// The state is valid even after a panic.
+    fn lock(&self) -> MutexGuard<'_, LoopState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Default for Turns {
+impl Default for SharedLoopState {
     fn default() -> Self {
         let start = Instant::now();
-        Self(Mutex::new(Turn {
+        Self(Mutex::new(LoopState {
             start,
             late: Duration::ZERO,
             next: start + TICK,
@@ -143,16 +145,16 @@ mod tests {
         run(async {
             let clock = LoopClock::default();
             clock.start();
-            // The task's first turn.
+            // The task's first round.
             tokio::task::yield_now().await;
             let before = clock.now();
             std::thread::sleep(20 * TICK);
             assert!(clock.now() - before <= TICK);
             tokio::task::yield_now().await;
-            let turned = clock.now();
-            assert!(turned - before <= TICK);
-            // It goes on.
-            while clock.now() < turned + 2 * TICK {
+            let after_block = clock.now();
+            assert!(after_block - before <= TICK);
+            // It runs on.
+            while clock.now() < after_block + 2 * TICK {
                 tokio::time::sleep(TICK).await;
             }
         });
@@ -177,7 +179,8 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_millis(200);
 
-    /// Finds this machine, after the loop has stood still for too long the first time or, if `never`, not at all.
+    /// Resolves to this machine after blocking the loop for too long: the first time or, if `never`, not at
+    /// all.
     #[derive(Debug)]
     struct Slow {
         asked: Arc<AtomicUsize>,
@@ -201,7 +204,7 @@ mod tests {
         }
     }
 
-    /// Whether a request was answered, and how often its host was asked for.
+    /// Whether a request succeeded, and how often its host was resolved.
     async fn ask(never: bool) -> (bool, usize) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -232,7 +235,7 @@ mod tests {
     fn connecting_is_tried_again_if_the_loop_stood_still() {
         run(async {
             assert_eq!(ask(false).await, (true, 2));
-            // Here the server alone is late.
+            // Here only the server is late.
             assert_eq!(ask(true).await, (false, 1));
         });
     }

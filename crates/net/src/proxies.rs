@@ -5,19 +5,19 @@ use reqwest::{ClientBuilder, NoProxy, Proxy};
 
 use crate::{Error, Result};
 
-/// The variable that a web server sets for each program that it runs (CGI), together with `HTTP_PROXY` from a header
+/// The variable that a web server sets for each CGI program. `HTTP_PROXY` is then set from a request header
 /// that anybody can send (<https://httpoxy.org>).
 const CGI_VARIABLE: &str = "REQUEST_METHOD";
 
-/// The proxies that a client asks through. The default is none.
+/// The proxies of a client. The default has none.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Proxies {
     /// The address of the proxy for `https`, such as `http://name:password@host:3128`.
     pub https: Option<String>,
     /// The address of the proxy for `http`.
     pub http: Option<String>,
-    /// The hosts that are asked without a proxy, separated by commas: names, which include those below them,
-    /// addresses, networks such as `10.0.0.0/8`, or `*`.
+    /// The hosts to connect to directly, separated by commas: names, which include subdomains; addresses;
+    /// networks such as `10.0.0.0/8`; or `*`.
     pub except: String,
 }
 
@@ -37,7 +37,7 @@ impl Proxies {
         }
     }
 
-    /// Lets `builder` use these proxies, and no others.
+    /// Makes `builder` use only these proxies.
     ///
     /// # Errors
     /// [`Error::Proxy`]
@@ -53,7 +53,7 @@ impl Proxies {
     }
 
     fn proxy(&self, scheme: &'static str, proxy: reqwest::Result<Proxy>) -> Result<Proxy> {
-        // The address may hold a password.
+        // The address may contain a password.
         let proxy = proxy.map_err(|source| Error::Proxy {
             scheme,
             source: source.without_url(),
@@ -63,7 +63,7 @@ impl Proxies {
 }
 
 impl fmt::Debug for Proxies {
-    /// Without the addresses, which may hold passwords.
+    /// Leaves out the addresses, which may contain passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hidden = |proxy: &Option<String>| proxy.as_ref().map(|_| "…");
         f.debug_struct("Proxies")

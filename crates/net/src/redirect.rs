@@ -1,10 +1,13 @@
 use reqwest::header::LOCATION;
 use reqwest::{Response, StatusCode, Url};
 
-/// Where an answer redirects to, if it does.
+/// The maximum number of redirects to follow. Servers need one or two.
+pub const MOST_REDIRECTS: usize = 10;
+
+/// The target of a redirect; `None` for other responses.
 ///
 /// # Errors
-/// What is wrong with the redirect.
+/// The fault of the redirect.
 pub fn redirect_of(response: &Response) -> Result<Option<Url>, &'static str> {
     let location = response.headers().get(LOCATION);
     let is_redirect = match response.status() {
@@ -13,7 +16,7 @@ pub fn redirect_of(response: &Response) -> Result<Option<Url>, &'static str> {
         | StatusCode::SEE_OTHER
         | StatusCode::TEMPORARY_REDIRECT
         | StatusCode::PERMANENT_REDIRECT => true,
-        // The server may choose for the client.
+        // With a location, the server prefers one of the choices.
         StatusCode::MULTIPLE_CHOICES => location.is_some(),
         _ => false,
     };
@@ -26,19 +29,20 @@ pub fn redirect_of(response: &Response) -> Result<Option<Url>, &'static str> {
         .filter(|location| !location.trim().is_empty())
         .and_then(|location| from.join(&location).ok())
         .filter(|target| matches!(target.scheme(), "http" | "https") && target.has_host())
-        .ok_or("to no address")?;
+        .ok_or("without a valid address")?;
     if from.scheme() == "https" && target.scheme() == "http" {
         return Err("from https to http");
     }
     Ok(Some(target))
 }
 
-/// A location with its bytes beyond ASCII escaped, in whatever character set they are, as browsers and curl ask for it.
+/// Percent-encodes the non-ASCII bytes of a location in any character set, as browsers and curl do.
 fn escaped(location: &[u8]) -> String {
     location.iter().fold(String::new(), |mut escaped, &byte| {
-        match byte.is_ascii() {
-            true => escaped.push(char::from(byte)),
-            false => escaped.push_str(&format!("%{byte:02X}")),
+        if byte.is_ascii() {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
         }
         escaped
     })

@@ -1,21 +1,21 @@
 use std::time::Duration;
 
-/// How often what can pass is tried again, and how long is waited before: twice as long each time,
-/// less a random part, so that many clients do not come back at once.
+/// How often transient errors are retried, and how long to wait before: twice as long each time, less a
+/// random part so that many clients don't retry at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Retry {
-    /// How often, after the first time. A download that got on in between counts anew.
+    /// The maximum number of retries. A download that made progress starts counting again.
     pub attempts: u32,
     /// The first wait.
     pub first_wait: Duration,
-    /// The longest wait that is chosen here.
+    /// The maximum wait, unless the server requests a longer one.
     pub longest_wait: Duration,
-    /// The longest wait that a server may ask for (`Retry-After`); for more, the failure is final.
+    /// The maximum wait that a server may request (`Retry-After`). If it requests more, the error is final.
     pub longest_asked: Duration,
 }
 
 impl Default for Retry {
-    /// Five times, within half a minute. The Hugging Face hub counts requests in windows of five minutes.
+    /// Five retries within half a minute. The Hugging Face Hub counts requests in windows of five minutes.
     fn default() -> Self {
         Self {
             attempts: 5,
@@ -26,23 +26,23 @@ impl Default for Retry {
     }
 }
 
-/// How often a server is tried again that could not be reached yet.
+/// The maximum number of retries for a server that was never reached.
 const BRIEFLY: u32 = 2;
 
-/// Whether another attempt may succeed.
+/// Whether and when to retry after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Again {
-    /// No.
+pub enum RetryAdvice {
+    /// Don't retry.
     Never,
-    /// A few times: who has no network should not wait long to learn it.
+    /// Retry a few times: a user without a network shouldn't wait long for the error.
     Briefly,
-    /// Yes, after a while.
-    Soon,
-    /// The server said when.
+    /// Retry with backoff.
+    WithBackoff,
+    /// Retry after the time that the server requested.
     After(Duration),
 }
 
-/// The attempts of one thing.
+/// Counts the attempts of one operation.
 #[derive(Clone, Debug)]
 pub struct Attempts {
     retry: Retry,
@@ -50,7 +50,7 @@ pub struct Attempts {
 }
 
 impl Retry {
-    /// The attempts of one thing, none made yet.
+    /// A new count of attempts.
     pub fn attempts(self) -> Attempts {
         Attempts {
             retry: self,
@@ -60,25 +60,24 @@ impl Retry {
 }
 
 impl Attempts {
-    /// There was headway: the count begins anew.
+    /// Starts counting again after progress.
     pub fn forget(&mut self) {
         self.failed = 0;
     }
 
-    /// How long to wait after an attempt that failed; `None` when it will not pass or has come too
-    /// often.
-    pub fn wait(&mut self, again: Again) -> Option<Duration> {
+    /// How long to wait after a failed attempt; `None` if it shouldn't be retried or the retries are used up.
+    pub fn wait(&mut self, retry_advice: RetryAdvice) -> Option<Duration> {
         self.failed += 1;
-        let most = match again {
-            Again::Never => 0,
-            Again::Briefly => self.retry.attempts.min(BRIEFLY),
-            Again::Soon | Again::After(_) => self.retry.attempts,
+        let most = match retry_advice {
+            RetryAdvice::Never => 0,
+            RetryAdvice::Briefly => self.retry.attempts.min(BRIEFLY),
+            RetryAdvice::WithBackoff | RetryAdvice::After(_) => self.retry.attempts,
         };
         if self.failed > most {
             return None;
         }
-        match again {
-            Again::After(asked) => (asked <= self.retry.longest_asked).then_some(asked),
+        match retry_advice {
+            RetryAdvice::After(asked) => (asked <= self.retry.longest_asked).then_some(asked),
             _ => Some(self.chosen().mul_f64(1.0 - fastrand::f64() / 2.0)),
         }
     }
@@ -98,22 +97,28 @@ mod tests {
     fn waits_double_up_to_the_longest_and_end() {
         let mut attempts = Retry::default().attempts();
         for expected in [1, 2, 4, 8, 10] {
-            let wait = attempts.wait(Again::Soon).unwrap().as_secs_f64();
+            let wait = attempts
+                .wait(RetryAdvice::WithBackoff)
+                .unwrap()
+                .as_secs_f64();
             let expected = f64::from(expected);
             assert!(
                 (expected / 2.0..=expected).contains(&wait),
                 "{wait} for {expected}"
             );
         }
-        assert_eq!(attempts.wait(Again::Soon), None);
+        assert_eq!(attempts.wait(RetryAdvice::WithBackoff), None);
     }
 
     #[test]
     fn what_the_server_asks_for_is_kept_within_the_limit() {
         let mut attempts = Retry::default().attempts();
         let asked = Duration::from_secs(42);
-        assert_eq!(attempts.wait(Again::After(asked)), Some(asked));
-        assert_eq!(attempts.wait(Again::After(Duration::from_secs(301))), None);
-        assert_eq!(attempts.wait(Again::Never), None);
+        assert_eq!(attempts.wait(RetryAdvice::After(asked)), Some(asked));
+        assert_eq!(
+            attempts.wait(RetryAdvice::After(Duration::from_secs(301))),
+            None
+        );
+        assert_eq!(attempts.wait(RetryAdvice::Never), None);
     }
 }

@@ -7,21 +7,21 @@ use crate::{Certificates, Proxies};
 /// The default trusts the system's certificates and uses no proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientSettings {
-    /// The certificates to trust.
+    /// The trusted certificates.
     pub certificates: Certificates,
-    /// The proxies to ask through.
+    /// The proxies.
     pub proxies: Proxies,
 }
 
 impl ClientSettings {
-    /// The settings that these environment variables ask for. An empty variable counts as one that is not set.
+    /// The settings in these environment variables. An empty variable counts as unset.
     ///
     /// | setting | variable, the first that is set |
     /// |---|---|
     /// | trusted certificates | `SSL_CERT_FILE`, a file in PEM form, and `SSL_CERT_DIR`, directories of such files |
     /// | proxy for https | `HTTPS_PROXY`, `https_proxy`, `ALL_PROXY`, `all_proxy` |
     /// | proxy for http | `HTTP_PROXY`, `http_proxy`, `ALL_PROXY`, `all_proxy` |
-    /// | hosts that are asked without a proxy | `NO_PROXY`, `no_proxy` |
+    /// | hosts without a proxy | `NO_PROXY`, `no_proxy` |
     ///
     /// ```
     /// let settings = net::ClientSettings::from_variables(|name| std::env::var_os(name));

@@ -1,10 +1,10 @@
-//! How fast pictures are added, and in how much memory, from the first to the last.
+//! Measures how fast pictures are added and how much memory this takes, from the first to the last.
 //!
-//! `cargo run --release -p search --example ingest_rate -- FOLDER [COUNT]` adds COUNT tiny pictures (300,000 if it is not
-//! said), a caption each, to a new collection in FOLDER. The pictures are made the first time and stay there; the
-//! collection is deleted. The model is a random one of a few thousand weights: what is measured is the catalogue, the
-//! keywords and the engine. After each tenth it says how fast that was, how much was written for each picture and how
-//! much memory the process has.
+//! `cargo run --release -p search --example ingest_rate -- FOLDER [COUNT]` adds COUNT (default: 300,000) tiny
+//! pictures with a caption each to a new collection in FOLDER. The pictures are created the first time and
+//! kept; the collection is deleted. The model is random with a few thousand weights, so this measures the
+//! catalogue, the keywords and the engine. After each tenth, it prints the rate, the bytes written per
+//! picture and the memory of the process.
 
 use std::error::Error;
 use std::fs;
@@ -56,7 +56,7 @@ fn make_pictures(folder: &Path, count: usize) -> Result {
             fs::create_dir_all(path.parent().unwrap_or(folder))?;
         }
         if !path.exists() {
-            // Three bytes tell it from all others; the rest is there to be seen.
+            // Three bytes make the picture unique; the rest makes it visible.
             let [.., a, b, c] = n.to_be_bytes();
             let pixels =
                 (0..64u8).flat_map(|at| [a ^ at, b.wrapping_add(at), c.wrapping_mul(at | 1)]);
@@ -89,7 +89,7 @@ fn record(folder: &Path, n: usize) -> NewRecord {
     }
 }
 
-/// How it goes, tenth by tenth.
+/// Measures each tenth.
 struct Tenths {
     count: usize,
     reached: usize,
@@ -134,18 +134,18 @@ impl Tenths {
     }
 }
 
-/// What all threads together have used of the processor; none where the system does not tell.
+/// The processor time of all threads; 0 if the system doesn't report it.
 fn processor_seconds() -> f64 {
-    /// Linux counts in hundredths, whatever the kernel does.
+    /// Linux counts in hundredths, whatever the kernel's tick.
     const TICKS: f64 = 100.0;
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit(')').next().unwrap_or_default();
-    // The 14th and 15th of all are time in the program and in the kernel; the first two are cut off.
+    // The 14th and 15th fields are the times in user and kernel mode; the first two are cut off.
     let times = fields.split_whitespace().skip(11).take(2);
     times.filter_map(|it| it.parse::<f64>().ok()).sum::<f64>() / TICKS
 }
 
-/// What has been written to files, in KiB; none where the system does not tell.
+/// The amount written to files, in KiB; NaN if the system doesn't report it.
 fn written() -> f64 {
     let io = fs::read_to_string("/proc/self/io").unwrap_or_default();
     let bytes = io.lines().find_map(|line| line.strip_prefix("wchar: "));
@@ -155,8 +155,8 @@ fn written() -> f64 {
         / 1024.0
 }
 
-/// What of the process's memory is in the machine's, in MiB; none where the system does not tell. `VmRSS`
-/// has the pages of files that are mapped, too, which cost nothing when memory is short; `RssAnon` has not.
+/// The resident memory of the process, in MiB; NaN if the system doesn't report it. `VmRSS` includes the
+/// pages of mapped files, which can be dropped when memory is short; `RssAnon` doesn't.
 fn memory(kind: &str) -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(kind));

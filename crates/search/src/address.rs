@@ -3,17 +3,17 @@ use std::path::{MAIN_SEPARATOR, Path};
 use serde::Serializer;
 use serde::ser::SerializeMap;
 
-/// Where a picture is, as its source said it.
+/// Where a picture is.
 ///
-/// A collection and the engine keep a picture's location as text, and beside it the file fetched from there. The two tell
-/// the kind: a picture that is a file of this machine has no second file.
+/// A collection and the engine store a picture's location as text, and beside it the downloaded file.
+/// Together they tell the kind: a local picture has no second file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Address<'a> {
-    /// A file of this machine, by its absolute path.
+    /// A local file, by its absolute path.
     File(&'a Path),
-    /// On a server, by its URL.
+    /// A URL.
     Web(&'a str),
-    /// Inside a table: the table's path, `#`, and the row.
+    /// A cell of a table: the table's path, `#`, and the row.
     Inside(&'a str),
 }
 
@@ -28,7 +28,7 @@ impl<'a> Address<'a> {
         }
     }
 
-    /// The last part of it: a file's name, or what follows the last slash of a URL.
+    /// The last part: a file's name, or what follows the last slash of a URL.
     pub fn name(&self) -> &'a str {
         let (text, separator) = match *self {
             Address::File(path) => (path.to_str().unwrap_or_default(), MAIN_SEPARATOR),
@@ -40,7 +40,7 @@ impl<'a> Address<'a> {
     }
 }
 
-/// Writes a location as an entry `url` or `path`.
+/// Serialises a location as a field `url` or `path`.
 pub(crate) fn path_or_url<S: Serializer>(location: &str, to: S) -> Result<S::Ok, S::Error> {
     let key = if is_url(location) { "url" } else { "path" };
     let mut map = to.serialize_map(Some(1))?;

@@ -1,13 +1,13 @@
-//! The catalogue: which collections there are and which pictures they hold.
+//! The catalogue: the collections and their pictures.
 //!
-//! One SQLite file. Vectors live in the engine; a record is written here after its vectors are
-//! there, so that whatever the catalogue names can be found.
+//! One SQLite file. Vectors live in the engine. A record is written after its vectors, so every record in the
+//! catalogue has them.
 
 mod collections;
 mod counters;
 mod records;
 mod schema;
-mod turn;
+mod write_lock;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -17,17 +17,17 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 pub(crate) use self::collections::{CollectionKey, CollectionRow};
-pub(crate) use self::turn::Turn;
+pub(crate) use self::write_lock::WriteLock;
 use crate::error::{Error, Result};
 
-/// The directory of a store that has what was fetched.
+/// The folder for downloads in a store.
 pub(crate) const DOWNLOADS: &str = "downloads";
 
 /// How long to wait for another process that is writing.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How much SQLite may keep of the file for the connection that writes, in KiB: the pages that a group of batches
-/// changes. If it had to write some before the end of the transaction, nobody could read from then on.
+/// SQLite's cache for the writing connection, in KiB: enough for the pages that a group of batches changes.
+/// If it spilled pages before the end of the transaction, readers would be blocked.
 const CACHE: i64 = 32 << 10;
 
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(crate) struct Catalogue {
     path: PathBuf,
     /// The store's directory.
     home: PathBuf,
-    /// What writes; `reading` need not wait for it.
+    /// The connection that writes. `reading` doesn't wait for it.
     connection: Mutex<Connection>,
     reading: Mutex<Connection>,
 }
@@ -62,8 +62,8 @@ impl Catalogue {
         })
     }
 
-    /// Where a file is that was written down as `file`. What was fetched lies in the store, which may have been moved
-    /// or copied since.
+    /// The current path of a stored file path. Downloads are relative to the store, which may have been moved
+    /// or copied.
     pub(crate) fn found(&self, file: String) -> String {
         let path = Path::new(&file);
         if path.starts_with(&self.home) {
@@ -81,18 +81,18 @@ impl Catalogue {
         }
     }
 
-    /// Waits for the turn to change the collection of that name; `None` if `stop` came first.
-    pub(crate) fn turn(
+    /// Acquires a collection's write lock; `None` if `stop` was set first.
+    pub(crate) fn write_lock(
         &self,
         name: &str,
         stop: &AtomicBool,
         waiting: &(dyn Fn() + Sync),
-    ) -> Result<Option<Turn>> {
+    ) -> Result<Option<WriteLock>> {
         let file = self.path.with_file_name(format!("{name}.adding"));
-        Turn::take(&file, stop, waiting)
+        WriteLock::acquire(&file, stop, waiting)
     }
 
-    /// What SQLite finds wrong with the database file, a line each; nothing if it is sound.
+    /// What SQLite's integrity check reports, one line each; empty if the database is sound.
     pub(crate) fn check(&self) -> Result<Vec<String>> {
         let mut lines: Vec<String> = self.read(|connection| {
             connection
@@ -104,14 +104,14 @@ impl Catalogue {
         Ok(lines)
     }
 
-    /// A number that changes with each commit of another connection than the one that reads, which never commits.
+    /// A number that changes with each commit of another connection. The reading connection never commits.
     pub(crate) fn state(&self) -> Result<i64> {
         self.read(|connection| {
             connection.pragma_query_value(None, "data_version", |row| row.get(0))
         })
     }
 
-    /// Runs `work`, which only reads, while another thread may be preparing a transaction.
+    /// Runs `work`, which only reads. Another thread may be preparing a transaction meanwhile.
     fn read<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
         self.run_on(&self.reading, work)
     }
@@ -132,15 +132,15 @@ impl Catalogue {
     }
 }
 
-/// Sets up the connection that writes.
+/// Sets up the writing connection.
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "foreign_keys", true)?;
-    // What a rollback journal needs for a commit to be on the disk.
+    // With a rollback journal, commits are durable only with this setting.
     connection.pragma_update(None, "synchronous", "EXTRA")?;
     connection.pragma_update(None, "cache_size", -CACHE)
 }
 
 fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
-    // A panic while the lock was held cannot leave a half-written row: SQLite rolls back.
+    // A panic can't leave a half-written row: SQLite rolls back.
     connection.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,5 @@
-//! Whether a collection is whole: every record has its vectors, every vector its record, every file is
-//! where it was.
+//! Checks that a collection is consistent: every record has its vectors, every vector has its record, and
+//! every file exists unchanged.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,148 +7,148 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use picture::{ContentHash, Limits};
 use serde::Serialize;
 
-use crate::collection::{CAPTIONS, Collection, MISSING_CAPTIONS, MISSING_IMAGES, NAMESPACES};
+use crate::collection::{CAPTIONS, Collection, MISSING_CAPTIONS, MISSING_IMAGES, NAMESPACES, PAGE};
 use crate::error::Result;
+use crate::file_stamp::{FileStamp, is_gone, is_readable};
 use crate::ingest::options::AddOptions;
 use crate::record::{Record, caption_ids, record_of_caption};
-use crate::stamp::{FileStamp, is_gone, is_readable};
 
-/// Records or vectors looked at together.
-const PAGE: usize = 256;
-
-/// The records of which something is known to be wrong, or not done.
+/// The records that are already known to be damaged or unfinished.
 struct Known {
     unfinished: HashSet<String>,
     damaged: HashSet<String>,
 }
 
-/// What a [`check`](Collection::check) looks at and does.
+/// The options of a [`check`](Collection::check).
 #[derive(Clone, Copy)]
 pub struct CheckOptions<'a> {
-    /// Whether to read every file and compare its bytes with those that were indexed.
+    /// Whether to read every file and compare its bytes with the indexed ones.
     pub read: bool,
-    /// Whether to mend what can be mended.
+    /// Whether to repair what can be repaired.
     pub repair: bool,
-    /// Set by another thread to end soon.
+    /// Set by another thread to stop early.
     pub stop: &'a AtomicBool,
-    /// Called if another process is adding to the collection, which is waited for.
+    /// Called once if the check has to wait for another process that holds the write lock.
     pub waiting: &'a (dyn Fn() + Sync),
 }
 
-/// What a [`check`](Collection::check) found.
+/// The result of a [`check`](Collection::check).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct CheckReport {
-    /// Records looked at.
+    /// The number of checked records.
     pub pictures: usize,
-    /// Those that are marked as missing.
+    /// Records marked as missing.
     pub missing: usize,
-    /// Those of the missing whose files are there, but can't be read as pictures any more.
+    /// Missing records whose files exist but are unreadable.
     pub unreadable: usize,
-    /// Those that were being written when an `add` was interrupted, or that a repair left to be embedded
-    /// again. The next `add` takes care of them.
+    /// Records whose `add` was interrupted, or whose repair needs them embedded again. The next `add` does
+    /// both.
     pub unfinished: usize,
-    /// Files that have changed since they were indexed, or are back. The next `add` takes them up.
+    /// Files that changed since they were indexed, or came back. The next `add` updates them.
     pub changed: Vec<String>,
-    /// What is wrong.
+    /// The faults found.
     pub faults: Vec<Fault>,
-    /// How many faults have been mended.
+    /// How many faults were repaired.
     pub repaired: usize,
-    /// Whether it was stopped before the end.
+    /// Whether the check was stopped early.
     pub stopped: bool,
 }
 
 impl CheckReport {
-    /// Whether nothing is wrong that has not been mended.
+    /// Whether all faults were repaired.
     pub fn is_clean(&self) -> bool {
         self.faults.len() == self.repaired
     }
 }
 
-/// Something that is wrong in a collection.
+/// A fault of a collection.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fault {
     /// The picture's location, or the vector's id.
     pub subject: String,
-    /// What is wrong with it.
+    /// The kind of fault.
     pub kind: FaultKind,
 }
 
-/// What can be wrong in a collection.
+/// The kinds of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
-    /// The picture's file is gone, and the collection did not know. Mended by marking it as missing.
+    /// The picture's file is gone, but the record isn't marked as missing. A repair marks it.
     FileGone,
-    /// The picture's file is there and can't be read as a picture any more, and the collection did not know. Mended by
-    /// marking it as missing.
+    /// The picture's file exists but is unreadable, and the record isn't marked as missing. A repair marks
+    /// it.
     Unreadable,
-    /// The picture lacks its vector or those of its captions. Mended in that the next `add` of its
-    /// source embeds it again.
+    /// The picture lacks its vector or caption vectors. After a repair, the next `add` of its source embeds
+    /// it again.
     NoVectors,
-    /// There is a vector of no picture. Mended by deleting it.
+    /// A vector belongs to no picture. A repair deletes it.
     NoRecord,
-    /// A stored vector cannot be used. Mended by deleting it, and in that the next `add` of its source
-    /// embeds the picture again.
+    /// A stored vector is damaged. A repair deletes it, and the next `add` of its source embeds the picture
+    /// again.
     DamagedVector,
-    /// What searches read does not agree with the vectors that are stored. Mended by making it anew.
+    /// The derived files that searches read disagree with the stored vectors. A repair rebuilds them.
     StaleFiles,
-    /// SQLite finds a database damaged. Only a copy of the store, or a new one, mends that.
+    /// SQLite reports a damaged database. Only a backup of the store, or a new one, helps.
     DamagedDatabase,
 }
 
 impl FaultKind {
-    /// What it is, in words.
+    /// A description of the fault.
     pub fn describe(self) -> &'static str {
         match self {
             FaultKind::FileGone => "the file is gone",
-            FaultKind::Unreadable => "the file cannot be read as a picture any more",
-            FaultKind::NoVectors => "vectors are lacking",
-            FaultKind::NoRecord => "a vector of no picture",
+            FaultKind::Unreadable => "the file is no longer readable as a picture",
+            FaultKind::NoVectors => "vectors are missing",
+            FaultKind::NoRecord => "the vector belongs to no picture",
             FaultKind::DamagedVector => "the vector is damaged",
-            FaultKind::StaleFiles => {
-                "the files for searching are not of the vectors that are stored"
-            }
+            FaultKind::StaleFiles => "the search files do not match the stored vectors",
             FaultKind::DamagedDatabase => "the database is damaged",
         }
     }
 
-    /// What a repair does about it.
+    /// What a repair does.
     pub fn remedy(self) -> &'static str {
         match self {
             FaultKind::FileGone => "marked as missing",
-            FaultKind::Unreadable => "left out of searches until it can be read",
+            FaultKind::Unreadable => "left out of searches until it is readable",
             FaultKind::NoVectors => "embedded again when its source is added again",
             FaultKind::NoRecord => "deleted",
             FaultKind::DamagedVector => "deleted, embedded again when its source is added again",
-            FaultKind::StaleFiles => "made anew",
+            FaultKind::StaleFiles => "rebuilt",
             FaultKind::DamagedDatabase => {
-                "not to be mended: put back a copy of the store, or make a new one"
+                "not repairable: restore a backup of the store, or create a new one"
             }
         }
     }
 }
 
 impl Collection<'_> {
-    /// Looks at every record and every vector. `progress` sees how many records have been looked at.
+    /// Checks every record and every vector. `progress` gets the number of checked records.
+    ///
+    /// # Errors
+    /// [`Error::Lock`](crate::Error::Lock), except on a read-only store that isn't repaired;
+    /// [`Error::Deleted`](crate::Error::Deleted), [`Error::Catalogue`](crate::Error::Catalogue),
+    /// [`Error::DamagedRecord`](crate::Error::DamagedRecord) and [`Error::Index`](crate::Error::Index).
     pub fn check(
         &self,
         options: &CheckOptions<'_>,
         mut progress: impl FnMut(usize),
     ) -> Result<CheckReport> {
         let mut report = CheckReport::default();
-        // What is just being written would look wrong. Where nothing can be written, nothing is.
-        let turn = AddOptions {
+        // A write in progress would look like a fault. A read-only store has none.
+        let lock_options = AddOptions {
             stop: options.stop,
             waiting: options.waiting,
             ..AddOptions::default()
         };
-        let _turn = match self.take_turn(&turn) {
+        let _lock = match self.write_lock(&lock_options) {
             Ok(None) => {
                 report.stopped = true;
                 return Ok(report);
             }
             Err(error) if options.repair || !error.is_read_only() => return Err(error),
-            turn => turn,
+            lock => lock,
         };
         if options.repair {
             self.finish_interrupted()?;
@@ -183,7 +183,8 @@ impl Collection<'_> {
         Ok(())
     }
 
-    /// Has the engine look at its own, and mend it, where it is on this machine. Gives the records whose vectors are, or were, damaged.
+    /// Lets a local engine check, and repair, its own data. Returns the records whose vectors are or were
+    /// damaged.
     fn check_engine(
         &self,
         options: &CheckOptions<'_>,
@@ -197,9 +198,10 @@ impl Collection<'_> {
             if options.stop.load(Ordering::Relaxed) {
                 break;
             }
-            let found = match options.repair {
-                true => index.repair(namespace)?,
-                false => index.check(namespace, 1)?,
+            let found = if options.repair {
+                index.repair(namespace)?
+            } else {
+                index.check(namespace, 1)?
             };
             let mut faults = Vec::new();
             if !found.is_derived() {
@@ -252,7 +254,7 @@ impl Collection<'_> {
                 let is_complete = self.has_vectors(&record)?;
                 if !record.missing && is_gone(record.path()) {
                     if !is_complete {
-                        // To be read when it is back.
+                        // An empty hash makes the next `add` read the file when it's back.
                         record.hash.clear();
                     }
                     gone.push(record);
@@ -261,9 +263,10 @@ impl Collection<'_> {
                 } else if record.missing {
                     report.look_at_missing(record);
                 } else if has_changed(&record, options.read) {
-                    match is_readable(record.path()) {
-                        true => report.changed.push(record.location),
-                        false => unreadable.push(record),
+                    if is_readable(record.path()) {
+                        report.changed.push(record.location);
+                    } else {
+                        unreadable.push(record);
                     }
                 }
             }
@@ -292,7 +295,7 @@ impl Collection<'_> {
         self.catalogue.replace_records(self.key(), &[], &records)
     }
 
-    /// Looks for vectors in a namespace that belong to no record.
+    /// Finds vectors in a namespace that belong to no record.
     fn check_vectors(
         &self,
         namespace: &str,
@@ -337,11 +340,12 @@ impl Collection<'_> {
     }
 }
 
-/// The record whose vector it is.
+/// The id of the record that owns a vector.
 fn owner_of<'a>(namespace: &str, id: &'a str) -> &'a str {
-    match is_of_captions(namespace) {
-        true => record_of_caption(id).unwrap_or_default(),
-        false => id,
+    if is_of_captions(namespace) {
+        record_of_caption(id).unwrap_or_default()
+    } else {
+        id
     }
 }
 
@@ -358,21 +362,22 @@ impl CheckReport {
         self.faults.extend(records.iter().map(fault));
     }
 
-    /// Sees whether the file of a missing picture is there, and is the one that was indexed or another picture.
+    /// Checks whether a missing picture's file is back, as the indexed file or another picture.
     fn look_at_missing(&mut self, record: Record) {
         let path = record.path();
         if is_gone(path) {
             return;
         }
         let is_back = FileStamp::of(path).is_ok_and(|stamp| stamp.is_that_of(record.stamp));
-        match is_back || is_readable(path) {
-            true => self.changed.push(record.location),
-            false => self.unreadable += 1,
+        if is_back || is_readable(path) {
+            self.changed.push(record.location);
+        } else {
+            self.unreadable += 1;
         }
     }
 }
 
-/// Whether a file is another than the one that was indexed; by its size and time, or by its bytes.
+/// Whether a file isn't the indexed one, by its size and times, or by its bytes.
 fn has_changed(record: &Record, read: bool) -> bool {
     let path = record.path();
     if read {

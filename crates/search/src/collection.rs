@@ -9,38 +9,41 @@ use crate::keys;
 use crate::metadata::Labels;
 use crate::record::Record;
 
-/// The namespace of a collection's image vectors; their ids are the records'.
+/// The namespace of a collection's image vectors. Their ids are the record ids.
 pub const IMAGES: &str = "images";
 
-/// The namespace of a collection's caption vectors; their ids are `RECORD#0`, `RECORD#1`, …
+/// The namespace of a collection's caption vectors. Their ids are `RECORD#0`, `RECORD#1`, …
 pub const CAPTIONS: &str = "captions";
 
-/// The namespaces of the vectors of pictures whose files are gone, and of their captions.
+/// The namespaces of the image and caption vectors of pictures whose files are missing.
 pub(crate) const MISSING_IMAGES: &str = "missing-images";
 pub(crate) const MISSING_CAPTIONS: &str = "missing-captions";
 
-/// All of them.
+/// All namespaces of a collection.
 pub(crate) const NAMESPACES: [&str; 4] = [IMAGES, MISSING_IMAGES, CAPTIONS, MISSING_CAPTIONS];
 
-/// Whether a namespace of a collection's index is for the collection alone.
+/// Whether a namespace of a collection's index is reserved for the collection.
 pub fn is_of_collections(namespace: &str) -> bool {
     NAMESPACES.contains(&namespace)
 }
 
-/// A collection at a glance.
+/// Records read from the catalogue, and vectors from the engine, at a time.
+pub(crate) const PAGE: usize = 256;
+
+/// A summary of a collection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CollectionInfo {
     /// Its name.
     pub name: String,
-    /// Where its vectors are.
+    /// The engine that holds its vectors.
     #[serde(serialize_with = "by_name")]
     pub engine: EngineKind,
     /// The model that made its vectors.
     pub model: ModelIdentity,
-    /// How many pictures it has whose files are there and could be read.
+    /// The number of pictures, without the missing ones.
     pub pictures: u64,
-    /// How many pictures it has whose files were gone, or could not be read any more, when they were last looked for.
-    /// They are not found.
+    /// The number of missing pictures: their files were gone or unreadable when last checked. Searches leave
+    /// them out.
     pub missing: u64,
 }
 
@@ -68,7 +71,7 @@ pub struct Collection<'store> {
     row: CollectionRow,
 }
 
-/// A state of a collection: while it is the same, a question has the same answer, but for files that are gone.
+/// A state of a collection. While it's unchanged, a query has the same answer unless files disappear.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CollectionState {
     catalogue: i64,
@@ -97,7 +100,7 @@ impl<'store> Collection<'store> {
         &self.row.labels
     }
 
-    /// The filter for the pictures in a folder, given by its absolute path, and those below it.
+    /// A filter for the pictures in a folder, given by its absolute path, and its subfolders.
     pub fn below(&self, folder: &str) -> Filter {
         self.labels().below(folder)
     }
@@ -107,7 +110,7 @@ impl<'store> Collection<'store> {
         &self.row.name
     }
 
-    /// Where its vectors are.
+    /// The engine that holds its vectors.
     pub fn engine(&self) -> EngineKind {
         self.row.engine
     }
@@ -117,28 +120,28 @@ impl<'store> Collection<'store> {
         &self.row.model
     }
 
-    /// How many pictures it had when it was opened.
+    /// The number of pictures when it was opened.
     pub fn pictures(&self) -> u64 {
         self.row.pictures
     }
 
-    /// All of that at a glance.
+    /// The collection's summary.
     pub fn info(&self) -> CollectionInfo {
         self.row.clone().into()
     }
 
-    /// A number that is another one after each change of the store's catalogue, by whatever process.
+    /// A number that changes with each change of the store's catalogue by any process.
     ///
     /// # Errors
-    /// Those of the catalogue.
+    /// [`Error::Catalogue`].
     pub fn catalogue_state(&self) -> Result<i64> {
         self.catalogue.state()
     }
 
-    /// Its state; `None` where its vectors are beyond this machine, which tells nothing of their changes.
+    /// The collection's state. `None` for a remote engine, which doesn't report changes.
     ///
     /// # Errors
-    /// Those of the catalogue and of the engine.
+    /// [`Error::Catalogue`] and [`Error::Index`].
     pub fn state(&self) -> Result<Option<CollectionState>> {
         let Some(embedded) = self.index.embedded() else {
             return Ok(None);
@@ -150,17 +153,26 @@ impl<'store> Collection<'store> {
         }))
     }
 
-    /// How many captions its pictures have whose files are there.
+    /// The number of captions of all pictures that aren't missing.
+    ///
+    /// # Errors
+    /// [`Error::Catalogue`].
     pub fn captions(&self) -> Result<u64> {
         Ok(self.catalogue.size(self.key())?.1)
     }
 
-    /// How many of its pictures have no date. All records are looked at.
+    /// The number of pictures without a date. Reads all records.
+    ///
+    /// # Errors
+    /// [`Error::Catalogue`].
     pub fn undated(&self) -> Result<u64> {
         self.catalogue.count_without(self.key(), keys::TAKEN_AT)
     }
 
-    /// The record with that id.
+    /// Returns the record with this id.
+    ///
+    /// # Errors
+    /// [`Error::NoRecord`], [`Error::Catalogue`] and [`Error::DamagedRecord`].
     pub fn record(&self, id: &str) -> Result<Record> {
         self.catalogue
             .record(self.key(), id)?
@@ -170,7 +182,10 @@ impl<'store> Collection<'store> {
             })
     }
 
-    /// Refuses a model that would put its vectors among those of another.
+    /// Checks that `model` may add vectors to the collection.
+    ///
+    /// # Errors
+    /// [`Error::OtherModel`] and [`Error::OtherPrecision`].
     pub fn accept(&self, model: &ModelIdentity) -> Result<()> {
         let own = self.model();
         self.accept_space(&model.fingerprint)?;
@@ -184,13 +199,13 @@ impl<'store> Collection<'store> {
         }
     }
 
-    /// Refuses a model whose pictures may not be put among the collection's.
+    /// Checks that `model` may add vectors to the collection.
     pub(crate) fn accept_model(&self, model: &Model) -> Result<()> {
         self.accept(&ModelIdentity::of(model, &self.model().reference))
     }
 
-    /// Refuses a model, of that fingerprint, whose vectors can't be compared with the collection's. Those of another
-    /// precision can.
+    /// Checks that vectors of the model with this fingerprint are comparable with the collection's. The
+    /// precision may differ.
     pub(crate) fn accept_space(&self, fingerprint: &str) -> Result<()> {
         let own = self.model();
         if own.fingerprint == fingerprint {
@@ -203,7 +218,7 @@ impl<'store> Collection<'store> {
         }
     }
 
-    /// Refuses a model whose texts may not be compared with the captions, as they are another's.
+    /// Checks that the collection's captions were embedded by `model`'s text model.
     pub(crate) fn accept_texts(&self, model: &Model) -> Result<()> {
         if model.text_fingerprint() == self.model().text_fingerprint() {
             Ok(())

@@ -1,29 +1,29 @@
-//! Which source said what about a picture.
+//! What each source said about a picture.
 //!
-//! A source that no longer says something takes it back; what another source said stays. So a record keeps, for each
-//! source, whether it gave the id and captions, and the names of the metadata that it gave. Each name has one source: the
-//! last that gave a value.
+//! When a source is added again, its new data replace its old data; data of other sources stay. So a record
+//! keeps, for each source, whether it gave the id and the captions, and the names of the metadata that it
+//! gave. Each name belongs to one source: the last that gave a value.
 
 use std::collections::BTreeSet;
 
 use index::Metadata;
 use serde::{Deserialize, Serialize};
 
-/// What one source has said about a picture.
+/// The part of a record that comes from one source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contribution {
-    /// The source: a table, a dataset.
+    /// The source: a table or a dataset.
     pub source: String,
-    /// Whether the picture's id is the source's.
+    /// Whether the source gave the picture's id.
     pub id: bool,
-    /// Whether captions are the source's.
+    /// Whether the source gave the captions.
     pub captions: bool,
-    /// The names of the metadata that are the source's.
+    /// The names of the metadata that the source gave.
     pub metadata: BTreeSet<String>,
 }
 
 impl Contribution {
-    /// One without anything.
+    /// An empty contribution.
     pub fn of(source: String) -> Contribution {
         Contribution {
             source,
@@ -36,7 +36,7 @@ impl Contribution {
     }
 }
 
-/// What sources that speak anew leave of the captions and metadata of a picture, and who says what from then on.
+/// The captions, metadata and contributions that remain when sources give new data.
 pub(crate) struct Remains {
     pub(crate) captions: Vec<String>,
     pub(crate) metadata: Metadata,
@@ -44,23 +44,23 @@ pub(crate) struct Remains {
 }
 
 impl Remains {
-    /// Of what is known, when `said` is all that its sources now say. The values of names that these still give are left
-    /// where they are.
+    /// What remains when `given` is all that its sources say now. Values whose names they still give aren't
+    /// removed.
     pub(crate) fn of(
         captions: &[String],
         metadata: &Metadata,
         known: &[Contribution],
-        said: &[Contribution],
+        given: &[Contribution],
     ) -> Remains {
-        let speaks = |old: &Contribution| said.iter().any(|new| new.source == old.source);
-        let gives = |name: &String| said.iter().any(|new| new.metadata.contains(name));
+        let speaks = |old: &Contribution| given.iter().any(|new| new.source == old.source);
+        let gives = |name: &String| given.iter().any(|new| new.metadata.contains(name));
         let (taken, kept): (Vec<_>, Vec<_>) = known.iter().partition(|old| speaks(old));
         let has_lost = taken.iter().any(|it| it.captions) && !kept.iter().any(|it| it.captions);
         let lost: BTreeSet<&String> = taken.iter().flat_map(|it| &it.metadata).collect();
         let mut metadata = metadata.clone();
         metadata.retain(|name, _| !lost.contains(name) || gives(name));
-        let has_id = said.iter().any(|new| new.id);
-        let has_captions = said.iter().any(|new| new.captions);
+        let has_id = given.iter().any(|new| new.id);
+        let has_captions = given.iter().any(|new| new.captions);
         let kept = kept.into_iter().map(|old| Contribution {
             source: old.source.clone(),
             id: old.id && !has_id,
@@ -72,7 +72,7 @@ impl Remains {
                 .cloned()
                 .collect(),
         });
-        let mut contributions: Vec<Contribution> = kept.chain(said.iter().cloned()).collect();
+        let mut contributions: Vec<Contribution> = kept.chain(given.iter().cloned()).collect();
         contributions.retain(|it| !it.is_empty());
         contributions.sort_by(|one, other| one.source.cmp(&other.source));
         Remains {
@@ -87,23 +87,23 @@ impl Remains {
     }
 }
 
-/// A contribution as the catalogue has it, without what can be told from the record: most pictures have one source, which
+/// A contribution as stored. Leaves out what follows from the record, as most pictures have one source that
 /// gave all of the metadata.
 #[derive(Serialize, Deserialize)]
 struct Stored {
-    /// `None`: the source that named the picture first.
+    /// `None` stands for the source that named the picture first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     id: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     captions: bool,
-    /// `None`: all there are.
+    /// `None` stands for all names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     metadata: Option<BTreeSet<String>>,
 }
 
-/// The contributions to a record, whose first source and metadata these are, as JSON.
+/// The contributions to a record with this first source and these metadata, as JSON.
 pub(crate) fn to_json(
     contributions: &[Contribution],
     source: Option<&String>,
@@ -124,7 +124,7 @@ fn is_all(names: &BTreeSet<String>, metadata: &Metadata) -> bool {
     names.len() == metadata.len() && names.iter().all(|name| metadata.contains_key(name))
 }
 
-/// What [`to_json`] has written.
+/// Reads the output of [`to_json`].
 pub(crate) fn of_json(
     text: &str,
     source: Option<&String>,
@@ -142,7 +142,7 @@ pub(crate) fn of_json(
     Ok(stored.into_iter().map(of).collect())
 }
 
-/// The contribution of one source that says all of this.
+/// The contribution of a source that gave all of the metadata.
 pub(crate) fn of_one(
     source: String,
     id: bool,
@@ -182,8 +182,8 @@ mod tests {
         ];
         let all = metadata(json!({"price": 3, "colour": "red", "year": 1999, "old": 1}));
         let captions = ["a wren".to_owned()];
-        let said = [contribution("/a", &["price"])];
-        let remains = Remains::of(&captions, &all, &known, &said);
+        let given = [contribution("/a", &["price"])];
+        let remains = Remains::of(&captions, &all, &known, &given);
         let left = metadata(json!({"price": 3, "year": 1999, "old": 1}));
         assert_eq!(remains.metadata, left);
         assert_eq!(remains.captions, captions);
@@ -192,11 +192,11 @@ mod tests {
             contribution("/b", &["year"]),
         ];
         assert_eq!(remains.contributions, expected);
-        // A name belongs to the last that gave it.
-        let said = [contribution("/a", &["year"])];
-        let remains = Remains::of(&captions, &all, &known, &said);
+        // A name belongs to the last source that gave it.
+        let given = [contribution("/a", &["year"])];
+        let remains = Remains::of(&captions, &all, &known, &given);
         assert_eq!(remains.metadata, metadata(json!({"year": 1999, "old": 1})));
-        assert_eq!(remains.contributions, said);
+        assert_eq!(remains.contributions, given);
     }
 
     #[test]
@@ -206,9 +206,9 @@ mod tests {
             ..contribution(source, &[])
         };
         let captions = ["a wren".to_owned()];
-        let said = [contribution("/a", &[])];
+        let given = [contribution("/a", &[])];
         let left = |known: &[Contribution]| {
-            Remains::of(&captions, &Metadata::new(), known, &said).captions
+            Remains::of(&captions, &Metadata::new(), known, &given).captions
         };
         assert!(left(&[of("/a")]).is_empty());
         assert_eq!(left(&[of("/a"), of("/b")]), captions);

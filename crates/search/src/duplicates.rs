@@ -1,8 +1,8 @@
-//! Pictures that are there several times: as copies of a file, or resized, cropped and saved once more.
+//! Duplicate pictures: copies of a file, or versions that were resized, cropped or saved again.
 //!
-//! Likeness is not transitive: where each picture of a burst is like the next, the first and the last need
-//! not be alike. So a group is no chain. It is a picture to keep and those that are like that very picture
-//! ([`stars`](crate::stars)).
+//! Similarity isn't transitive: if each picture of a burst resembles the next, the first and the last need
+//! not resemble each other. So a group isn't a chain. It has one picture to keep, and each duplicate
+//! resembles that picture ([`grouping`](crate::grouping)).
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::Metadata;
@@ -16,47 +16,44 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::address::{Address, path_or_url};
-use crate::collection::{Collection, IMAGES};
+use crate::collection::{Collection, IMAGES, PAGE};
 use crate::error::{Error, Result};
+use crate::file_stamp::FileStamp;
+use crate::grouping::{Member, Relation, Vectors, group};
 use crate::identity::ModelIdentity;
 use crate::record::Record;
-use crate::stamp::FileStamp;
-use crate::stars::{Kinship, Member, Vectors, stars};
 
-/// Records taken from the catalogue, and vectors from the engine, at a time.
-const PAGE: usize = 256;
-
-/// The bundled model, with which it was measured where duplicates and merely similar pictures part.
+/// The bundled model, for which the threshold was measured.
 const MEASURED_MODEL: &str = "mini";
 
-/// Where they part: see docs/choices/near-duplicates.md.
+/// The cosine that separates duplicates from similar pictures: see docs/choices/near-duplicates.md.
 const MEASURED: f32 = 0.85;
 
-/// For models that have not been measured: most place photographs closer together.
+/// The threshold for models that weren't measured. Most place photographs closer together.
 const CAUTIOUS: f32 = 0.93;
 
-/// Signatures are of pictures that are decoded with edges of at least this.
+/// Signatures are computed from pictures decoded with edges of at least this many pixels.
 pub(crate) const SIGNED_EDGE: u32 = 224;
 
-/// The side of a small copy.
+/// The side of a small copy in pixels.
 const SMALL: u32 = 16;
 
-/// The correlation that small copies of versions of a whole picture have at least.
+/// The minimum correlation of the small copies of two versions of a whole picture.
 const LEAST_WHOLE: f32 = 0.7;
 
 /// Which pictures count as duplicates.
 #[derive(Clone, Debug)]
 pub struct DuplicateOptions {
-    /// Two pictures whose cosine is at least this, and which look alike by their [`Signature`], are taken for the
-    /// same: above 0, up to 1. Files with the same bytes are, whatever it is. Files that hold more than a picture ([`picture::holds_more`]) are
-    /// duplicates of their copies alone.
+    /// Two pictures are duplicates if their cosine is at least this (above 0, up to 1) and their
+    /// [`Signature`]s match. Files with the same bytes always are. A file that holds more than one picture
+    /// ([`picture::holds_more`]) is a duplicate only of its exact copies.
     pub threshold: f32,
     /// Compare only pictures whose metadata match.
     pub filter: Option<Filter>,
 }
 
 impl DuplicateOptions {
-    /// The threshold that suits the model of a collection, all its pictures being compared.
+    /// The threshold for the model of a collection, comparing all pictures.
     pub fn of_model(model: &ModelIdentity) -> DuplicateOptions {
         DuplicateOptions {
             threshold: match model.reference.as_str() {
@@ -71,43 +68,43 @@ impl DuplicateOptions {
 /// The duplicates of a collection.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Duplicates {
-    /// How many pictures were compared. Places that lead to the same file count once.
+    /// How many pictures were compared. Paths that lead to the same file count once.
     pub pictures: usize,
-    /// How many were left out, as their files are gone or have changed since they were indexed, or as they
-    /// have no vector. The next `add` takes care of them.
+    /// How many were left out because their files are gone or changed since they were indexed, or because
+    /// they have no vector. The next `add` updates them.
     pub left_out: usize,
-    /// How many of these are gone.
+    /// How many of the left-out files are gone.
     pub gone: usize,
-    /// How many of these have changed.
+    /// How many of the left-out files changed.
     pub changed: usize,
-    /// How many could be done without.
-    pub superfluous: usize,
-    /// What these take on the disk.
+    /// The number of duplicates that could be deleted.
+    pub duplicates: usize,
+    /// Their total size in bytes.
     pub bytes: u64,
-    /// The groups, beginning with that which would free most.
+    /// The groups, sorted by the space they would free, largest first.
     pub groups: Vec<DuplicateGroup>,
 }
 
 /// A picture and its duplicates.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DuplicateGroup {
-    /// The one to keep: that with the most pixels, of these the largest file, of these the oldest.
+    /// The picture to keep: the one with the most pixels, then the largest file, then the oldest.
     pub keep: DuplicateFile,
-    /// The others, each like the one to keep; the most similar first.
-    pub superfluous: Vec<Duplicate>,
-    /// What the others take on the disk.
+    /// The duplicates of the picture to keep, most similar first.
+    pub duplicates: Vec<Duplicate>,
+    /// The total size of the duplicates in bytes.
     pub bytes: u64,
 }
 
-/// A picture that could be done without.
+/// A duplicate of the picture to keep.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Duplicate {
     /// The picture.
     #[serde(flatten)]
     pub file: DuplicateFile,
-    /// Its cosine to the one to keep.
+    /// Its cosine to the picture to keep.
     pub similarity: f32,
-    /// Whether its file has the same bytes.
+    /// Whether its file has the same bytes as the picture to keep.
     pub is_copy: bool,
 }
 
@@ -119,14 +116,14 @@ pub struct DuplicateFile {
     /// Where it is: an absolute path or a URL.
     #[serde(flatten, serialize_with = "path_or_url")]
     pub location: String,
-    /// The file that was fetched from there, where the location is a URL.
+    /// The downloaded file, if the location is a URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// Width of the upright picture in pixels.
     pub width: u32,
     /// Height of the upright picture in pixels.
     pub height: u32,
-    /// The file's size.
+    /// The file's size in bytes.
     pub bytes: u64,
 }
 
@@ -142,30 +139,30 @@ impl DuplicateFile {
     }
 }
 
-/// A picture to be compared, and what decides which to keep.
+/// A picture to compare, and what decides which to keep.
 struct Candidate {
     file: DuplicateFile,
     hash: String,
     modified: Option<SystemTime>,
     identity: Identity,
-    /// Whether its location leads there by a link.
+    /// Whether its path leads there through a link.
     is_link: bool,
     /// See [`Candidate::look`].
     look: OnceLock<Look>,
 }
 
-/// What a file shows, read where vectors are alike.
+/// What a file looks like. Computed only if vectors are similar.
 #[derive(Debug)]
 pub(crate) struct Look {
-    /// Whether the file holds more than was compared: a camera's own data, of which a small preview was looked at,
-    /// further frames or pages. So does one that cannot be read.
+    /// Whether the file holds more than was compared: raw camera data behind a small preview, further frames
+    /// or pages. True for an unreadable file.
     holds_more: bool,
     signature: Option<Signature>,
-    /// A small copy, by which most that are different are told apart at once.
+    /// A small copy, which quickly tells most different pictures apart.
     small: Vec<f32>,
 }
 
-/// What two locations have in common that lead to the same file.
+/// What identifies a file that several paths lead to.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Identity {
     #[cfg(unix)]
@@ -175,11 +172,11 @@ enum Identity {
 }
 
 impl Collection<'_> {
-    /// The pictures that are there several times. Nothing is changed. `progress` sees how many pairs have been
-    /// compared, and of how many.
+    /// Finds groups of duplicates. Changes nothing. `progress` gets the number of compared pairs and of all
+    /// pairs.
     ///
     /// # Errors
-    /// Among others [`Error::DuplicateThreshold`].
+    /// [`Error::DuplicateThreshold`], [`Error::Catalogue`], [`Error::DamagedRecord`] and [`Error::Index`].
     pub fn duplicates(
         &self,
         options: &DuplicateOptions,
@@ -191,8 +188,8 @@ impl Collection<'_> {
         }
         let (candidates, [gone, changed]) = self.candidates(options.filter.as_ref())?;
         let (vectors, lacking) = self.vectors_of(&candidates)?;
-        let kinship = |one: usize, other: usize| candidates[one].kinship(&candidates[other]);
-        let members = stars(&vectors, threshold, kinship, progress);
+        let relation = |one: usize, other: usize| candidates[one].relation(&candidates[other]);
+        let members = group(&vectors, threshold, relation, progress);
         Ok(Duplicates {
             pictures: candidates.len() - lacking,
             left_out: gone + changed + lacking,
@@ -202,7 +199,7 @@ impl Collection<'_> {
         })
     }
 
-    /// The pictures to be compared, those to be kept before others first, and how many are gone and have changed.
+    /// The pictures to compare, those to keep first, and how many files are gone and changed.
     fn candidates(&self, filter: Option<&Filter>) -> Result<(Vec<Candidate>, [usize; 2])> {
         let (mut candidates, mut gone, mut changed) = (Vec::new(), 0, 0);
         let mut after: Option<String> = None;
@@ -229,10 +226,10 @@ impl Collection<'_> {
         Ok((candidates, [gone, changed]))
     }
 
-    /// The vectors of the pictures, in their order, and how many have none.
+    /// The image vectors of the candidates, in their order, and how many have none.
     fn vectors_of(&self, candidates: &[Candidate]) -> Result<(Vectors, usize)> {
         let mut vectors = Vectors::zero(candidates.len(), self.model().dimension);
-        // As they lie in the database.
+        // In the order of the ids, as the database stores them.
         let mut order: Vec<usize> = (0..candidates.len()).collect();
         order.sort_unstable_by_key(|&n| &candidates[n].file.id);
         let mut found = 0;
@@ -243,7 +240,7 @@ impl Collection<'_> {
                 .collect();
             let mut rest = page.iter();
             for vector in self.index.fetch(IMAGES, &ids)? {
-                // They come in the order that was asked for, without those that are not there.
+                // The engine returns them in the requested order, without the missing ones.
                 if let Some(&n) = rest.find(|&&n| candidates[n].file.id == vector.id) {
                     vectors.set(n, &vector.values);
                     found += 1;
@@ -261,8 +258,8 @@ enum Lost {
 }
 
 impl Candidate {
-    /// None where the file is gone, or is not the one that was indexed: whoever deletes the others relies
-    /// on what is kept.
+    /// Fails if the file is gone or isn't the one that was indexed: deleting the duplicates relies on what is
+    /// kept.
     fn of(record: Record) -> Result<Candidate, Lost> {
         let path = record.path();
         let metadata = path.metadata().map_err(|_| Lost::Gone)?;
@@ -286,15 +283,16 @@ impl Candidate {
         })
     }
 
-    /// Vectors tell what a picture is of: two screenshots of text have nearly the same. So pictures have to look alike
-    /// as well.
-    fn kinship(&self, other: &Candidate) -> Kinship {
+    /// Vectors tell what a picture shows: two screenshots of text have nearly the same. So the pictures must
+    /// look alike too.
+    fn relation(&self, other: &Candidate) -> Relation {
         if self.hash == other.hash {
-            return Kinship::Copies;
+            return Relation::Same;
         }
-        match self.look().is_like(other.look()) {
-            true => Kinship::Unknown,
-            false => Kinship::Strangers,
+        if self.look().is_like(other.look()) {
+            Relation::Unknown
+        } else {
+            Relation::Different
         }
     }
 
@@ -302,7 +300,7 @@ impl Candidate {
         self.look.get_or_init(|| Look::at(self.file.path()))
     }
 
-    /// Pictures in the order of this: the first is kept.
+    /// The sort key of pictures: the first is kept.
     fn precedence(&self) -> impl Ord + use<'_> {
         let Candidate { file, modified, .. } = self;
         let pixels = u64::from(file.width) * u64::from(file.height);
@@ -320,14 +318,14 @@ impl Look {
         }
     }
 
-    /// That of what can't be looked at: it is like nothing.
+    /// The look of an unreadable file, which is like no other.
     pub(crate) const UNKNOWN: Look = Look {
         holds_more: true,
         signature: None,
         small: Vec::new(),
     };
 
-    /// That of a file's bytes.
+    /// The look of a file's bytes.
     pub(crate) fn of(bytes: &[u8], limits: &Limits) -> Look {
         let reduced = Picture::decode_reduced(bytes, limits, SIGNED_EDGE);
         let reduced = reduced.ok();
@@ -339,12 +337,12 @@ impl Look {
         }
     }
 
-    /// Whether both are versions of one picture, or of a part of it.
+    /// Whether both are versions of one picture or of a part of it.
     fn is_like(&self, other: &Look) -> bool {
         self.is_near(other, |own, other| own.distance(other) <= Signature::SAME)
     }
 
-    /// The same without looking for parts, which takes a hundred times as long.
+    /// Like [`is_like`](Self::is_like), but without comparing parts, which is a hundred times slower.
     pub(crate) fn is_like_whole(&self, other: &Look) -> bool {
         let correlation: f32 = self
             .small
@@ -352,7 +350,7 @@ impl Look {
             .zip(&other.small)
             .map(|(a, b)| a * b)
             .sum();
-        // Where there is nothing to see, there is nothing to compare either.
+        // A blank picture has nothing to compare.
         let is_seen = !self.small.is_empty() && !other.small.is_empty();
         (!is_seen || correlation >= LEAST_WHOLE) && self.is_near(other, Signature::shows_the_same)
     }
@@ -364,7 +362,7 @@ impl Look {
     }
 }
 
-/// The luminances of a small copy, as a unit vector around their mean; empty for a blank picture.
+/// The luminances of a small copy as a unit vector around their mean; empty for a blank picture.
 fn small_copy(picture: &Picture) -> Vec<f32> {
     let size = Size {
         width: SMALL,
@@ -422,7 +420,7 @@ impl Duplicates {
             by_bytes.then_with(|| one.keep.location.cmp(&other.keep.location))
         });
         Duplicates {
-            superfluous: groups.iter().map(|group| group.superfluous.len()).sum(),
+            duplicates: groups.iter().map(|group| group.duplicates.len()).sum(),
             bytes: groups.iter().map(|group| group.bytes).sum(),
             groups,
             ..Duplicates::default()
@@ -441,13 +439,12 @@ impl DuplicateGroup {
         DuplicateGroup {
             keep: keeper.file.clone(),
             bytes: others.iter().map(|other| other.file.bytes).sum(),
-            superfluous: others,
+            duplicates: others,
         }
     }
 }
 
-/// Whether a file is another than the one that was indexed. Of what was indexed by an early version, nothing
-/// is known.
+/// Whether a file isn't the one that was indexed. Unknown, so false, for records of early versions.
 fn has_changed(record: &Record, path: &Path, metadata: &Metadata) -> bool {
     let (old, new) = (record.stamp, FileStamp::of(path).unwrap_or_default());
     let is_known = old != FileStamp::default();
@@ -455,7 +452,8 @@ fn has_changed(record: &Record, path: &Path, metadata: &Metadata) -> bool {
     is_known && (old.bytes != metadata.len() || is_later)
 }
 
-/// Leaves one location of those that lead to the same file: to delete the others would free nothing, or lose it.
+/// Keeps one path of those that lead to the same file: deleting the others would free nothing, or lose the
+/// file.
 fn one_a_file(candidates: &mut Vec<Candidate>) {
     candidates.sort_by(|one, other| {
         let by_kind = one.is_link.cmp(&other.is_link);

@@ -3,11 +3,11 @@ use picture::Limits;
 
 use crate::error::Result;
 
-/// A model for those who have words and pictures and want vectors.
+/// Embeds words and pictures without a collection.
 pub struct Embedder(Model);
 
 impl Embedder {
-    /// One that embeds by `model`.
+    /// An embedder with `model`.
     pub fn new(model: Model) -> Self {
         Self(model)
     }
@@ -17,18 +17,19 @@ impl Embedder {
         &self.0
     }
 
-    /// The unit vector of words.
+    /// Embeds words as a unit vector.
     ///
     /// # Errors
-    /// `Clip` if they cannot be embedded.
+    /// [`Error::Clip`](crate::Error::Clip) if the model fails.
     pub fn text(&self, words: &str) -> Result<Vec<f32>> {
         Ok(self.0.embed_text(words)?)
     }
 
-    /// The unit vector of a picture's file, which is read as those of a source are.
+    /// Embeds a picture's file as a unit vector, decoded as the pictures of a source are.
     ///
     /// # Errors
-    /// `Picture` if it is none, or larger than the limits.
+    /// [`Error::Picture`](crate::Error::Picture) if it can't be decoded or exceeds the limits, and
+    /// [`Error::Clip`](crate::Error::Clip) if the model fails.
     pub fn picture(&self, bytes: &[u8]) -> Result<Vec<f32>> {
         Ok(self.0.embed_bytes(bytes, &Limits::default())?)
     }

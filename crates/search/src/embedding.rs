@@ -8,16 +8,16 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::facts;
+use crate::file_stamp::FileStamp;
 use crate::ingest::batch::BATCH;
 use crate::ingest::decoder::Decoder;
 use crate::ingest::join;
 use crate::ingest::report::Failure;
-use crate::ingest::spent::Spent;
+use crate::ingest::step_times::StepTimes;
 use crate::metadata::Labels;
 use crate::record::{Content, NewRecord, Record};
-use crate::stamp::FileStamp;
 
-/// A picture and its captions as unit vectors, in no collection.
+/// A picture and its captions as unit vectors, outside of any collection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Embedding {
     /// The picture.
@@ -29,7 +29,7 @@ pub struct Embedding {
 }
 
 impl Embedding {
-    /// The picture's vector with the metadata that it has in a collection.
+    /// The image vector with the metadata that it would have in a collection.
     pub fn vector(&self) -> Vector {
         Vector {
             id: self.record.id.clone(),
@@ -40,21 +40,22 @@ impl Embedding {
     }
 }
 
-/// Embeds pictures and their captions as their records come, and hands them to `visit` one by one, in order; a picture
-/// that cannot be read as a failure.
+/// Embeds pictures and their captions as their records arrive. Calls `visit` with each, in order; with a
+/// failure if a picture can't be read.
 ///
-/// Two batches are on their way at once: no core waits for the last pictures of one.
+/// Two batches are processed at once, so that no core waits for the last pictures of a batch.
 ///
 /// # Errors
-/// Those of `records`, after what came before has been visited; those of `visit`; and those of the model.
+/// Those of `records`, after the records before were visited; those of `visit`; and [`Error::Clip`] if the
+/// model fails.
 pub fn embed<E: From<Error>>(
     model: &Model,
     records: impl IntoIterator<Item = Result<NewRecord, E>>,
     limits: &Limits,
     mut visit: impl FnMut(Result<Embedding, Failure>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let spent = Spent::default();
-    let decoder = &Decoder::new(model, limits, &spent);
+    let times = StepTimes::default();
+    let decoder = &Decoder::new(model, limits, &times);
     let mut records = records.into_iter().fuse();
     thread::scope(|scope| {
         let mut begun = VecDeque::new();
@@ -139,7 +140,7 @@ fn prepare(
     }
 }
 
-/// The vectors of the captions of each record.
+/// The caption vectors of each record.
 fn embed_captions(model: &Model, records: &[&Record]) -> Result<Vec<Vec<Vec<f32>>>> {
     let texts: Vec<&str> = records
         .iter()

@@ -1,11 +1,11 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-/// What can go wrong in a store, a collection or a query.
+/// Errors of a store, a collection or a query.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The store's directory could not be made or used.
+    /// The store's directory could not be created or used.
     #[error("the store `{}` cannot be used", path.display())]
     Store {
         /// The directory.
@@ -20,7 +20,7 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
-    /// A file that was uploaded could not be removed.
+    /// An uploaded file could not be removed.
     #[error("cannot remove `{}`", path.display())]
     RemoveUpload {
         /// The file.
@@ -29,8 +29,8 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// The file that lets one process at a time change a collection could not be locked.
-    #[error("cannot lock `{}`, by which one process at a time changes a collection", path.display())]
+    /// A collection's lock file could not be locked.
+    #[error("cannot lock `{}`, the write lock of a collection", path.display())]
     Lock {
         /// The file.
         path: PathBuf,
@@ -47,15 +47,15 @@ pub enum Error {
         #[source]
         source: rusqlite::Error,
     },
-    /// The file is a database of something else.
-    #[error("`{}` is not a catalogue of clipseek", path.display())]
+    /// The file is an SQLite database of another program.
+    #[error("`{}` is not a clipseek catalogue", path.display())]
     NotACatalogue {
         /// The database file.
         path: PathBuf,
     },
     /// The catalogue was written by a newer clipseek.
     #[error(
-        "the catalogue `{}` has version {found}, this clipseek reads up to version {supported}",
+        "the catalogue `{}` has version {found}; this clipseek reads versions up to {supported}",
         path.display()
     )]
     NewerCatalogue {
@@ -63,17 +63,17 @@ pub enum Error {
         path: PathBuf,
         /// Its version.
         found: i64,
-        /// The newest version understood here.
+        /// The newest version that this program reads.
         supported: i64,
     },
-    /// The temporary file for what a run of `add` has to remember could not be used.
+    /// The temporary database for the locations and ids of an `add` could not be used.
     #[error("cannot use a temporary file for the locations and ids of this run")]
     Notes {
         /// Why.
         #[source]
         source: rusqlite::Error,
     },
-    /// A stored value is not what this program writes.
+    /// A record's stored value is not valid JSON of the expected shape.
     #[error("record `{id}` of the catalogue is damaged")]
     DamagedRecord {
         /// The record.
@@ -82,7 +82,7 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
-    /// A name that no collection may have.
+    /// The name is not a valid collection name.
     #[error(
         "`{name}` cannot name a collection: expected 1 to 45 of a-z, 0-9 and `-`, \
          beginning and ending with a letter or digit"
@@ -91,74 +91,78 @@ pub enum Error {
         /// The name.
         name: String,
     },
-    /// There is no such collection.
+    /// No collection has this name.
     #[error("there is no collection `{name}`")]
     NoCollection {
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// Those there are.
+        /// The names of the existing collections.
         existing: Vec<String>,
     },
-    /// The collection was deleted by another process since it was opened.
-    #[error("collection `{collection}` was deleted meanwhile")]
+    /// Another process deleted the collection after it was opened.
+    #[error("collection `{collection}` was deleted by another process")]
     Deleted {
         /// The collection.
         collection: String,
     },
-    /// The collection is known, and its vectors are not there any more.
+    /// The catalogue lists the collection, but its vectors no longer exist.
     #[error(
-        "the vectors of collection `{collection}` are gone: the engine `{engine}` has no index of its name"
+        "the vectors of collection `{collection}` are gone: engine `{engine}` has no index of that name"
     )]
     IndexGone {
         /// The collection.
         collection: String,
-        /// Where its vectors were.
+        /// The engine that held its vectors.
         engine: index::EngineKind,
     },
-    /// The index of the collection's name is another: somebody deleted its own, and made one.
+    /// The index was replaced: its dimension or metric does not fit the collection.
     #[error(
-        "index `{collection}` of the engine `{engine}` is not the collection's: it has dimension {dimension} and metric \
+        "index `{collection}` of engine `{engine}` does not belong to the collection: it has dimension {dimension} and metric \
          {metric}, expected {expected} and cosine"
     )]
     OtherIndex {
         /// The collection.
         collection: String,
-        /// Where its vectors were.
+        /// The engine that holds its vectors.
         engine: index::EngineKind,
-        /// The dimension that the index has.
+        /// The dimension of the index.
         dimension: usize,
-        /// Its metric.
+        /// The metric of the index.
         metric: index::Metric,
-        /// The dimension that it should have.
+        /// The dimension of the collection's vectors.
         expected: usize,
     },
     /// The collection's vectors are in another engine.
-    #[error("collection `{collection}` is in the engine `{expected}`, not in `{given}`")]
+    #[error("collection `{collection}` is in engine `{expected}`, not in `{given}`")]
     OtherEngine {
         /// The collection.
         collection: String,
-        /// Where its vectors are.
+        /// The engine that holds its vectors.
         expected: index::EngineKind,
-        /// What was asked for.
+        /// The requested engine.
         given: index::EngineKind,
     },
-    /// The collection was made with another model.
-    #[error("collection `{collection}` was made with model `{expected}`, not with the given one")]
+    /// The collection was created with another model.
+    #[error(
+        "collection `{collection}` was created with model `{expected}`, not with the given one"
+    )]
     OtherModel {
         /// The collection.
         collection: String,
-        /// The model it remembers.
+        /// The collection's model.
         expected: String,
     },
-    /// The collection was made in another precision.
-    #[error("collection `{collection}` was made in the precision {expected}, not in the given one")]
+    /// The collection was created with another precision.
+    #[error(
+        "collection `{collection}` was created with precision {expected}, not with the given one"
+    )]
     OtherPrecision {
         /// The collection.
         collection: String,
-        /// The precision it remembers.
+        /// The collection's precision.
         expected: String,
     },
-    /// The collection's captions were embedded by another text model.
+    /// Another text model embedded the collection's captions.
     #[error(
         "the captions of collection `{collection}` were embedded with text model `{expected}`, \
          not with the given one"
@@ -166,18 +170,18 @@ pub enum Error {
     OtherTextModel {
         /// The collection.
         collection: String,
-        /// The text model it remembers.
+        /// The collection's text model.
         expected: String,
     },
-    /// There is no such record in the collection.
-    #[error("there is no picture with id `{id}` in collection `{collection}`")]
+    /// The collection has no record with this id.
+    #[error("collection `{collection}` has no picture with id `{id}`")]
     NoRecord {
         /// The collection.
         collection: String,
-        /// The id asked for.
+        /// The requested id.
         id: String,
     },
-    /// A picture of the catalogue has no vector: an addition was interrupted, or the engine lost.
+    /// A picture of the catalogue has no vector, because an `add` was interrupted or vectors were lost.
     #[error("picture `{id}` of collection `{collection}` has no vector")]
     NoVector {
         /// The collection.
@@ -185,27 +189,27 @@ pub enum Error {
         /// The picture's id.
         id: String,
     },
-    /// The terms of a mix take each other away.
-    #[error("the terms of the query cancel each other: nothing is left to look for")]
+    /// The weighted terms of a mixed query add up to zero.
+    #[error("the terms of the query cancel each other out: nothing is left to search for")]
     Vanished,
-    /// A vector that was given has not as many numbers as the collection's.
-    #[error("the vector has {found} numbers, expected {expected}")]
+    /// A given vector's dimension differs from the collection's.
+    #[error("the vector has dimension {found}, expected {expected}")]
     VectorLength {
-        /// How many it has.
+        /// The dimension of the given vector.
         found: usize,
-        /// How many the collection's have.
+        /// The dimension of the collection's vectors.
         expected: usize,
     },
-    /// A threshold under which everything would be a duplicate, or nothing.
-    #[error("`{threshold}` is no threshold for duplicates: expected a cosine above 0, up to 1")]
+    /// The threshold for duplicates is out of range.
+    #[error("invalid duplicate threshold `{threshold}`: expected a cosine above 0, up to 1")]
     DuplicateThreshold {
         /// The threshold.
         threshold: f32,
     },
-    /// Keywords without a word in them.
-    #[error("there is no word to look up in `{text}`")]
+    /// The keywords contain no word.
+    #[error("`{text}` contains no word to look up")]
     NoKeywords {
-        /// The keywords as they were written.
+        /// The keywords as given.
         text: String,
     },
     /// The engine failed.
@@ -219,7 +223,7 @@ pub enum Error {
     Clip(clip::Error),
 }
 
-/// A result of this crate.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl From<clip::Error> for Error {
@@ -232,7 +236,7 @@ impl From<clip::Error> for Error {
 }
 
 impl Error {
-    /// Whether the store's directory cannot be written to.
+    /// Whether the store's directory is read-only.
     pub(crate) fn is_read_only(&self) -> bool {
         let kind = match self {
             Error::Store { source, .. } | Error::Lock { source, .. } => Some(source.kind()),
@@ -244,7 +248,7 @@ impl Error {
         )
     }
 
-    /// Whether the catalogue's file is damaged, or none of SQLite's.
+    /// Whether the catalogue's file is damaged or is not an SQLite database.
     pub fn is_damage(&self) -> bool {
         let code = match self {
             Error::Catalogue { source, .. } => source.sqlite_error_code(),
@@ -256,7 +260,7 @@ impl Error {
         )
     }
 
-    /// Whether there was no room on the disk for the catalogue or for temporary files. What was acknowledged before is there.
+    /// Whether the disk was full. Changes acknowledged before are kept.
     pub fn is_disk_full(&self) -> bool {
         let code = match self {
             Error::Catalogue { source, .. } | Error::Notes { source } => source.sqlite_error_code(),

@@ -1,42 +1,41 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
-/// How well captions find their pictures and pictures their captions.
+/// How well captions find their pictures, and pictures their captions.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evaluation {
-    /// How many pictures there were.
+    /// The number of pictures.
     pub pictures: usize,
-    /// How many captions there were.
+    /// The number of captions.
     pub captions: usize,
-    /// Each caption looks for its picture among all pictures.
+    /// Each caption searches for its picture among all pictures.
     pub text_to_image: Recall,
-    /// Each picture with captions looks for one of its own among all captions.
+    /// Each picture with captions searches for one of its own among all captions.
     pub image_to_text: Recall,
 }
 
-/// Recall at cut-offs, in percent of the queries, and the median rank of the first right answer.
+/// Recall at cut-offs, in percent of the queries, and the median rank of the first correct answer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recall {
-    /// Percent of queries whose best hit is right.
+    /// The percentage of queries whose best hit is correct.
     pub at_1: f64,
-    /// Percent of queries with a right hit among the best five.
+    /// The percentage of queries with a correct hit among the best five.
     pub at_5: f64,
-    /// Percent of queries with a right hit among the best ten.
+    /// The percentage of queries with a correct hit among the best ten.
     pub at_10: f64,
-    /// Median over the queries of the rank of the best right hit; 1 is perfect.
+    /// The median rank of the best correct hit; 1 is perfect.
     pub median_rank: f64,
 }
 
-/// Evaluates retrieval as is usual for Flickr8k, Flickr30k and COCO (Hodosh et al. 2013,
-/// "Framing Image Description as a Ranking Task").
+/// Evaluates retrieval as is usual for Flickr8k, Flickr30k and COCO (Hodosh et al. 2013, "Framing Image
+/// Description as a Ranking Task").
 ///
-/// `images` and `captions` are unit vectors of one dimension; caption `n` describes picture
-/// `picture_of[n]`. A wrong answer with the same score as a right one counts as ranked before it,
-/// so that a model which cannot tell them apart gains nothing.
+/// `images` and `captions` are unit vectors of one dimension; caption `n` describes picture `picture_of[n]`.
+/// A wrong answer with the same score as a correct one is ranked before it, so ties don't favour the model.
 ///
 /// # Panics
 ///
-/// Panics if `picture_of` names a picture that is not there.
+/// Panics if `picture_of` contains an index outside `images`.
 pub fn evaluate(images: &[Vec<f32>], captions: &[Vec<f32>], picture_of: &[usize]) -> Evaluation {
     let text_to_image: Vec<usize> = captions
         .par_iter()
@@ -61,7 +60,7 @@ pub fn evaluate(images: &[Vec<f32>], captions: &[Vec<f32>], picture_of: &[usize]
     }
 }
 
-/// The rank, from 1, of the best right answer among the candidates.
+/// The rank, from 1, of the best correct answer among the candidates.
 fn rank(query: &[f32], candidates: &[Vec<f32>], is_right: impl Fn(usize) -> bool) -> usize {
     let scores: Vec<f32> = candidates
         .iter()
@@ -77,7 +76,7 @@ fn rank(query: &[f32], candidates: &[Vec<f32>], is_right: impl Fn(usize) -> bool
         .count()
 }
 
-/// The dot product in eight running sums, which the compiler turns into vector instructions.
+/// The dot product in eight running sums, which the compiler vectorises.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a, a_rest) = a.as_chunks::<8>();
     let (b, b_rest) = b.as_chunks::<8>();
@@ -107,7 +106,7 @@ impl Recall {
     }
 }
 
-/// The median of sorted numbers; 0 where there are none.
+/// The median of sorted numbers; 0 if there are none.
 fn median(sorted: &[usize]) -> f64 {
     match sorted.len() {
         0 => 0.0,
@@ -137,12 +136,12 @@ mod tests {
     #[test]
     fn ranks_are_counted_from_the_best_right_answer() {
         let images = [unit(0.0), unit(1.0), unit(2.0)];
-        // The caption of picture 2 lies at picture 0: rank 3. That of picture 1 at itself: rank 1.
+        // The caption of picture 2 equals picture 0: rank 3. That of picture 1 equals it: rank 1.
         let evaluation = evaluate(&images, &[unit(0.0), unit(1.0)], &[2, 1]);
         assert_eq!(evaluation.text_to_image.at_1, 50.0);
         assert_eq!(evaluation.text_to_image.at_5, 100.0);
         assert_eq!(evaluation.text_to_image.median_rank, 2.0);
-        // Picture 0 has no caption and asks nothing.
+        // Picture 0 has no caption and isn't a query.
         assert_eq!(evaluation.image_to_text.at_1, 50.0);
     }
 

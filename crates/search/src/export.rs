@@ -2,18 +2,17 @@ use std::collections::HashMap;
 
 use index::Vector;
 
-use crate::collection::{CAPTIONS, Collection, IMAGES};
+use crate::collection::{CAPTIONS, Collection, IMAGES, PAGE};
 use crate::embedding::Embedding;
 use crate::error::{Error, Result};
 use crate::record::{Record, caption_ids};
 
-/// Records taken from the catalogue at a time.
-const PAGE: usize = 256;
-
 impl Collection<'_> {
-    /// Hands every picture with its vectors to `visit`, in the order of their ids, and says how
-    /// many have none: adding their source again gives them theirs. Those whose files are gone are left
-    /// out.
+    /// Calls `visit` with every picture and its vectors, sorted by id. Leaves out missing pictures. Returns
+    /// how many pictures have no vectors; adding their source again embeds them.
+    ///
+    /// # Errors
+    /// Those of `visit`, [`Error::Catalogue`], [`Error::DamagedRecord`] and [`Error::Index`].
     pub fn export<E: From<Error>>(
         &self,
         mut visit: impl FnMut(Embedding) -> Result<(), E>,

@@ -14,32 +14,32 @@ use crate::record::Record;
 /// Records read at a time.
 const PAGE: usize = 1024;
 
-/// The most values that are told apart in a column; beyond them, values that are new are not counted.
+/// The maximum number of distinct values counted in a column. Further new values are ignored.
 const MOST_VALUES: usize = 10_000;
 
-/// Which pictures are counted, and how many of their values.
+/// Which pictures to count, and how many values to return.
 #[derive(Clone, Debug, Default)]
 pub struct FacetOptions {
-    /// At most this many values of each column.
+    /// The maximum number of values of each column.
     pub most: usize,
-    /// Count only pictures whose metadata match. The values of a column are counted without the conditions on that column
-    /// alone, so that alternatives to a chosen value keep their numbers; years without those on the date, and folders
-    /// without those on folders.
+    /// Count only pictures whose metadata match. The values of a column are counted without the conditions on
+    /// that column, so the alternatives to a selected value keep their counts. The same holds for years with
+    /// conditions on the date, and for folders.
     pub filter: Option<Filter>,
-    /// Count only pictures that have these words.
+    /// Count only pictures that have these keywords.
     pub keywords: Option<Keywords>,
 }
 
-/// What the pictures of a collection can be told apart by, with how many pictures have each value.
+/// The values by which a collection can be filtered, with the number of pictures for each.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Facets {
-    /// The folders that pictures are in, those above included, by their paths from the folder of the source.
+    /// The folders that contain pictures, with their parents, as paths relative to the source's folder.
     pub folders: Vec<Count>,
-    /// The years in which they were taken, the last first.
+    /// The years in which pictures were taken, newest first.
     pub years: Vec<Count>,
-    /// How many pictures have no date.
+    /// The number of pictures without a date.
     pub undated: u64,
-    /// What sources and files said of them.
+    /// The columns of metadata.
     pub columns: Vec<Column>,
 }
 
@@ -48,22 +48,22 @@ pub struct Facets {
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// Its values, those of most pictures first. Those of a list are counted one by one.
+    /// Its values, most frequent first. The items of a list are counted separately.
     pub values: Vec<Count>,
     /// Whether there are more values.
     pub more: bool,
 }
 
-/// How many pictures have a value.
+/// A value and its number of pictures.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Count {
-    /// The value: a text, a number or a boolean.
+    /// The value: a string, a number or a boolean.
     pub value: Value,
     /// The number of pictures.
     pub count: u64,
 }
 
-/// Columns whose values are all different, or that are told otherwise.
+/// Columns whose values are all different, or that have a facet of another kind.
 const LEFT_OUT: [&str; 6] = [
     keys::TAKEN,
     keys::TAKEN_AT,
@@ -87,7 +87,7 @@ struct Values {
     more: bool,
 }
 
-/// What is counted on its own.
+/// A facet that is counted separately.
 #[derive(PartialEq, Eq)]
 enum Facet {
     Folders,
@@ -95,7 +95,7 @@ enum Facet {
     Column(String),
 }
 
-/// The conditions, one by one.
+/// The parts of the filter.
 struct Conditions {
     parts: Vec<Part>,
     /// The ids of the pictures with the keywords.
@@ -104,22 +104,23 @@ struct Conditions {
 
 struct Part {
     filter: Filter,
-    /// What it is about, if it is about one facet alone.
+    /// The facet of this condition, if there's only one.
     own: Option<Facet>,
 }
 
-/// The facets that a picture counts for.
-enum Reach<'a> {
+/// The facets in which a picture is counted.
+enum CountedIn<'a> {
     All,
     One(&'a Facet),
     None,
 }
 
 impl Collection<'_> {
-    /// What its pictures can be told apart by. All records are read, once.
+    /// Counts the pictures for each value. Reads all records once.
     ///
     /// # Errors
-    /// Those of the catalogue.
+    /// [`Error::Catalogue`](crate::Error::Catalogue), [`Error::DamagedRecord`](crate::Error::DamagedRecord) and
+    /// [`Error::Index`](crate::Error::Index).
     pub fn facets(&self, options: &FacetOptions) -> Result<Facets> {
         let conditions = self.conditions(options)?;
         let (mut counting, mut after) = (Counting::default(), String::new());
@@ -130,7 +131,7 @@ impl Collection<'_> {
             };
             after.clone_from(&last.id);
             for record in records.iter().filter(|record| !record.missing) {
-                counting.see(record, &self.reach(record, &conditions));
+                counting.count(record, &self.counted_in(record, &conditions));
             }
         }
     }
@@ -149,13 +150,13 @@ impl Collection<'_> {
         })
     }
 
-    fn reach<'a>(&self, record: &Record, conditions: &'a Conditions) -> Reach<'a> {
+    fn counted_in<'a>(&self, record: &Record, conditions: &'a Conditions) -> CountedIn<'a> {
         let ids = conditions.with_keywords.as_ref();
         if ids.is_some_and(|ids| !ids.contains(&record.id)) {
-            return Reach::None;
+            return CountedIn::None;
         }
         if conditions.parts.is_empty() {
-            return Reach::All;
+            return CountedIn::All;
         }
         let metadata = self.labels().of_picture(record);
         let mut failed = conditions
@@ -163,11 +164,11 @@ impl Collection<'_> {
             .iter()
             .filter(|part| !part.filter.matches(&metadata));
         let Some(first) = failed.next() else {
-            return Reach::All;
+            return CountedIn::All;
         };
         match &first.own {
-            Some(own) if failed.all(|part| part.own.as_ref() == Some(own)) => Reach::One(own),
-            _ => Reach::None,
+            Some(own) if failed.all(|part| part.own.as_ref() == Some(own)) => CountedIn::One(own),
+            _ => CountedIn::None,
         }
     }
 }
@@ -182,7 +183,7 @@ impl Part {
 }
 
 impl Facet {
-    /// The one that a condition on a field is about.
+    /// The facet of a condition on a field.
     fn of(field: &str) -> Self {
         match field {
             keys::FOLDERS | keys::PLACES => Self::Folders,
@@ -192,7 +193,7 @@ impl Facet {
     }
 }
 
-impl Reach<'_> {
+impl CountedIn<'_> {
     fn has(&self, facet: &Facet) -> bool {
         match self {
             Self::All => true,
@@ -211,24 +212,24 @@ impl Reach<'_> {
 }
 
 impl Counting {
-    fn see(&mut self, record: &Record, reach: &Reach<'_>) {
-        if reach.has(&Facet::Folders) {
-            self.see_folders(&metadata::relative(record));
+    fn count(&mut self, record: &Record, counted_in: &CountedIn<'_>) {
+        if counted_in.has(&Facet::Folders) {
+            self.count_folders(&metadata::relative(record));
         }
-        // What its source says counts more than what its file says.
+        // A value of the source takes precedence over one of the file.
         let own = record.facts.iter();
         let own = own.filter(|(name, _)| !record.metadata.contains_key(*name));
-        let said = own.chain(&record.metadata);
-        if reach.has(&Facet::Dates) {
-            let taken = said.clone().find(|(name, _)| *name == keys::TAKEN);
-            self.see_date(taken.and_then(|(_, value)| value.as_str()));
+        let entries = own.chain(&record.metadata);
+        if counted_in.has(&Facet::Dates) {
+            let taken = entries.clone().find(|(name, _)| *name == keys::TAKEN);
+            self.count_date(taken.and_then(|(_, value)| value.as_str()));
         }
-        for (name, value) in said.filter(|(name, _)| reach.has_column(name)) {
-            self.see_value(name, value);
+        for (name, value) in entries.filter(|(name, _)| counted_in.has_column(name)) {
+            self.count_value(name, value);
         }
     }
 
-    fn see_folders(&mut self, image: &str) {
+    fn count_folders(&mut self, image: &str) {
         if !image.contains("://") {
             for (end, _) in image.rmatch_indices('/') {
                 *self.folders.entry(image[..end].to_owned()).or_default() += 1;
@@ -236,7 +237,7 @@ impl Counting {
         }
     }
 
-    fn see_date(&mut self, taken: Option<&str>) {
+    fn count_date(&mut self, taken: Option<&str>) {
         match taken {
             Some(taken) => {
                 let year = taken.chars().take(4).collect();
@@ -246,14 +247,14 @@ impl Counting {
         }
     }
 
-    fn see_value(&mut self, name: &str, value: &Value) {
+    fn count_value(&mut self, name: &str, value: &Value) {
         if LEFT_OUT.contains(&name) {
             return;
         }
         let values = self.columns.entry(name.to_owned()).or_default();
         match value {
-            Value::Array(all) => all.iter().for_each(|value| values.see(value)),
-            value => values.see(value),
+            Value::Array(all) => all.iter().for_each(|value| values.count(value)),
+            value => values.count(value),
         }
     }
 
@@ -278,8 +279,8 @@ impl Counting {
 }
 
 impl Values {
-    fn see(&mut self, value: &Value) {
-        // As JSON, which tells a number from its digits.
+    fn count(&mut self, value: &Value) {
+        // As JSON, which distinguishes a number from its digits.
         let value = value.to_string();
         if self.counts.len() >= MOST_VALUES && !self.counts.contains_key(&value) {
             self.more = true;
@@ -288,7 +289,7 @@ impl Values {
         *self.counts.entry(value).or_default() += 1;
     }
 
-    /// `None` where no value is of two pictures: such a column finds single pictures, and tells none apart.
+    /// `None` if no two pictures share a value: such a column doesn't narrow a search.
     fn column(self, name: String, most: usize) -> Option<Column> {
         let is_telling = self.counts.len() <= most || self.counts.values().any(|count| *count > 1);
         let counts = self.counts.into_iter().filter_map(|(value, count)| {
@@ -303,7 +304,7 @@ impl Values {
     }
 }
 
-/// Most first, equal ones by value.
+/// Sorts by count, most frequent first, then by value.
 fn order(counts: &mut [Count]) {
     counts.sort_by(|a, b| {
         let by_value = || a.value.to_string().cmp(&b.value.to_string());

@@ -1,4 +1,4 @@
-//! What a picture's file says about it, as metadata to filter by and to look words up in.
+//! Metadata from a picture's file, for filters and keywords.
 
 use std::ops::Range;
 
@@ -9,10 +9,10 @@ use crate::keys::{
     CAMERA, DESCRIPTION, KEYWORDS, LATITUDE, LONGITUDE, RATING, TAKEN, TAKEN_AT, TITLE,
 };
 
-/// Bytes of a description, and of all keywords, that become metadata: engines bound those of a vector.
+/// The maximum size of a description, and of all keywords, in bytes: engines limit a vector's metadata.
 const LONGEST: usize = 4 << 10;
 
-/// The facts in a file's `bytes`.
+/// The metadata in a file's `bytes`.
 pub(crate) fn of(bytes: &[u8]) -> Metadata {
     let found = picture::Metadata::of(bytes);
     let description = found.description.map(|text| cut(text, LONGEST));
@@ -35,7 +35,7 @@ pub(crate) fn of(bytes: &[u8]) -> Metadata {
     facts.collect()
 }
 
-/// The first keywords that take no more than so many bytes together, if there are any.
+/// The first keywords that fit into the limit, if any.
 fn keywords(mut keywords: Vec<String>) -> Option<Value> {
     let mut room = LONGEST;
     keywords.retain(|keyword| {
@@ -46,7 +46,7 @@ fn keywords(mut keywords: Vec<String>) -> Option<Value> {
     (!keywords.is_empty()).then(|| keywords.into())
 }
 
-/// The start of a text, of at most so many bytes.
+/// The start of a text, at most `most` bytes.
 fn cut(mut text: String, most: usize) -> String {
     let mut end = most.min(text.len());
     while !text.is_char_boundary(end) {
@@ -56,8 +56,8 @@ fn cut(mut text: String, most: usize) -> String {
     text
 }
 
-/// `2019-07-14T18:02:11` in seconds since 1970, of a date alone those of its beginning; what comes behind it is not
-/// looked at.
+/// Converts `2019-07-14T18:02:11` to seconds since 1970; a date alone counts from midnight. Ignores anything
+/// after the seconds.
 fn seconds(taken: &str) -> Option<i64> {
     let number = |range: Range<usize>| taken.get(range)?.parse::<i64>().ok();
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
@@ -68,8 +68,8 @@ fn seconds(taken: &str) -> Option<i64> {
     Some(((days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second)
 }
 
-/// Days from 1970-01-01 to a day of the Gregorian calendar. Years begin in March here, so that the day
-/// that leap years have more is their last (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+/// The days from 1970-01-01 to a Gregorian date. Years begin in March here, so that the leap day is the last
+/// of the year (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;

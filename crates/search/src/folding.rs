@@ -1,8 +1,9 @@
-//! Near-duplicates of an answer made one hit.
+//! Near-duplicates of an answer, folded into one hit.
 //!
-//! To compare all pictures of a collection takes long, so only those of a part of the ranking are compared: copies, and
-//! versions of a picture, have nearly the same similarity and nearly the same date, and so stand close together. The parts
-//! begin at fixed ranks. What is folded into what depends on the ranking alone, so answers in parts fit together.
+//! Comparing all pictures of a collection is slow, so only those in the same part of the ranking are
+//! compared. Copies and versions of a picture have nearly the same similarity and date, so they are close in
+//! the ranking. The parts begin at fixed ranks. So folding depends on the ranking alone, and the pages of an
+//! answer fit together.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -14,26 +15,26 @@ use picture::Limits;
 use crate::collection::Collection;
 use crate::duplicates::{DuplicateOptions, Look, SIGNED_EDGE};
 use crate::error::Result;
+use crate::file_stamp::is_gone;
 use crate::fusion::Evidence;
+use crate::grouping::{Relation, Vectors, group};
 use crate::query::{Hit, Hits, SearchOptions};
-use crate::stamp::is_gone;
-use crate::stars::{Kinship, Vectors, stars};
 
-/// Pictures of a ranking that are compared with each other.
+/// The number of ranks in a part: pictures are compared within it.
 const PART: usize = 128;
 
-/// How far a ranking goes for so many pictures: some of them may be folded.
+/// The depth of a ranking for `wanted` hits, as some of them may be folded.
 pub(crate) fn whole_parts(wanted: usize) -> usize {
     (wanted / PART + 2) * PART
 }
 
-/// Files whose looks are kept, each in one or two kilobytes.
+/// The maximum number of cached looks, of one or two kilobytes each.
 const KEPT: NonZeroUsize = NonZeroUsize::new(16_384).expect("not 0");
 
-/// The memory that decoding a picture may take to look at it, in bytes; larger ones are like their copies alone.
+/// The memory limit for decoding a picture, in bytes. Larger pictures are duplicates only of exact copies.
 const MOST_MEMORY: u64 = 256 << 20;
 
-/// What pictures look like: that of the last ones is kept, by the hashes of their files.
+/// A cache of the looks of recent pictures, by the hashes of their files.
 #[derive(Debug)]
 pub struct Looks(Mutex<LruCache<String, Arc<Look>>>);
 
@@ -52,7 +53,7 @@ impl Looks {
         if let Some(look) = lock().get(hash) {
             return Arc::clone(look);
         }
-        // Others may look at pictures meanwhile.
+        // Decode without holding the lock.
         let look = Arc::new(look_at(hit.path()));
         lock().put(hash.clone(), Arc::clone(&look));
         look
@@ -73,14 +74,15 @@ impl Candidate<'_> {
         self.look.get_or_init(|| self.looks.of(&self.hit))
     }
 
-    fn kinship(&self, other: &Self) -> Kinship {
+    fn relation(&self, other: &Self) -> Relation {
         let hash = self.hit.hash.as_ref().filter(|hash| !hash.is_empty());
         if hash.is_some() && hash == other.hit.hash.as_ref() {
-            return Kinship::Copies;
+            return Relation::Same;
         }
-        match self.look().is_like_whole(other.look()) {
-            true => Kinship::Unknown,
-            false => Kinship::Strangers,
+        if self.look().is_like_whole(other.look()) {
+            Relation::Unknown
+        } else {
+            Relation::Different
         }
     }
 }
@@ -96,7 +98,7 @@ fn look_at(path: &Path) -> Look {
 }
 
 impl Collection<'_> {
-    /// Of what is ranked, the best pictures from the offset on whose files are there, each with its near-duplicates.
+    /// The best pictures from the offset on whose files exist, each with its near-duplicates.
     pub(crate) fn folded(
         &self,
         ranked: &[(String, Evidence)],
@@ -133,7 +135,7 @@ impl Collection<'_> {
             best,
             gone,
             total,
-            // The ranking may go on beyond what was asked for.
+            // The ranking may go on beyond what was requested.
             next: next.or_else(|| (ranked.len() < total).then_some(ranked.len())),
         })
     }
@@ -142,18 +144,19 @@ impl Collection<'_> {
         let mut ranks = (0..).zip(ranked);
         let (mut found, mut gone) = (Vec::new(), Vec::new());
         for (hit, vector) in self.hits_with_vectors(ranked.to_vec())? {
-            // They come in the order that was asked for, without those that are not there.
+            // The hits are in the requested order, without the missing ones.
             let rank = ranks.find(|(_, (id, _))| *id == hit.id);
             let rank = rank.map_or(0, |(rank, _)| rank);
-            match is_gone(hit.path()) {
-                true => gone.push(rank),
-                false => found.push(Candidate {
+            if is_gone(hit.path()) {
+                gone.push(rank);
+            } else {
+                found.push(Candidate {
                     rank,
                     hit,
                     vector,
                     looks,
                     look: OnceLock::new(),
-                }),
+                });
             }
         }
         let mut vectors = Vectors::zero(found.len(), self.model().dimension);
@@ -161,10 +164,10 @@ impl Collection<'_> {
             vectors.set(n, &candidate.vector);
         }
         let threshold = DuplicateOptions::of_model(self.model()).threshold;
-        let kinship = |one: usize, other: usize| found[one].kinship(&found[other]);
-        let members = stars(&vectors, threshold, kinship, |_, _| {});
+        let relation = |one: usize, other: usize| found[one].relation(&found[other]);
+        let members = group(&vectors, threshold, relation, |_, _| {});
         let mut hits: Vec<(usize, Hit)> = Vec::new();
-        // Where the hit of each keeper is.
+        // The index of each keeper's hit.
         let mut locations = vec![0; found.len()];
         for (n, (Candidate { rank, hit, .. }, member)) in found.into_iter().zip(members).enumerate()
         {
@@ -182,8 +185,8 @@ impl Collection<'_> {
 
 /// A part of a ranking.
 struct Part {
-    /// The pictures that are shown, with their ranks in it.
+    /// The hits, with their ranks in the part.
     hits: Vec<(usize, Hit)>,
-    /// The ranks of those whose files are gone.
+    /// The ranks of pictures whose files are missing.
     gone: Vec<usize>,
 }

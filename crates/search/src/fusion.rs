@@ -1,44 +1,43 @@
-//! Rankings of different kinds made one, by reciprocal rank fusion (Cormack, Clarke and Büttcher
-//! 2009, "Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning Methods").
+//! Fuses rankings of different kinds by reciprocal rank fusion (Cormack, Clarke and Büttcher 2009,
+//! "Reciprocal Rank Fusion outperforms Condorcet and individual Rank Learning Methods").
 //!
-//! Cosines of words with pictures and of words with words lie in different ranges, and BM25 in
-//! none, so that adding them would let one kind outshout the others. Ranks can be added: each
-//! ranking gives a picture 1 / (60 + rank).
+//! Cosines of words with pictures and of words with words have different ranges, and BM25 has none. Added up,
+//! one kind would drown the others. Ranks can be added: each ranking gives a picture 1 / (60 + rank).
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 
-/// The constant of the paper: how slowly the weight of a rank falls.
+/// The paper's constant: how slowly the weight of a rank falls.
 const K: f64 = 60.0;
 
-/// What speaks for a picture. What is `None` was not asked, or did not find it.
+/// The scores of a picture. A field is `None` if its ranking wasn't requested or didn't find the picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Evidence {
-    /// Its sum of reciprocal ranks.
+    /// The sum of its reciprocal ranks.
     pub(crate) score: f64,
-    /// The cosine of its vector.
+    /// The cosine of its image vector.
     pub(crate) image: Option<f32>,
-    /// Which of its captions is nearest, and the cosine of that.
+    /// The number of its nearest caption, and its cosine.
     pub(crate) caption: Option<(usize, f32)>,
-    /// Its rank among those that have the keywords.
+    /// Its rank among the pictures with the keywords.
     pub(crate) keywords: Option<usize>,
 }
 
-/// Pictures by one kind of evidence, best first.
+/// Pictures ranked by one kind of score, best first.
 pub(crate) enum Ranking {
-    /// By the cosines of their vectors.
+    /// By the cosines of their image vectors.
     Images(Vec<(String, f32)>),
     /// By the cosines of their nearest captions, each with its number.
     Captions(Vec<(String, usize, f32)>),
-    /// By how well keywords match.
+    /// By keyword match.
     Keywords(Vec<String>),
-    /// By when they were taken, which says nothing of how well they match.
+    /// By date, which isn't a measure of similarity.
     Dates(Vec<String>),
 }
 
 impl Ranking {
-    /// The best cosine in it.
+    /// The best cosine of the ranking.
     pub(crate) fn best(&self) -> Option<f32> {
         match self {
             Ranking::Images(found) => found.first().map(|(_, cosine)| *cosine),
@@ -47,7 +46,7 @@ impl Ranking {
         }
     }
 
-    /// How many pictures it has.
+    /// The number of ranked pictures.
     pub(crate) fn len(&self) -> usize {
         match self {
             Ranking::Images(found) => found.len(),
@@ -56,7 +55,7 @@ impl Ranking {
         }
     }
 
-    /// Takes out what is less similar than `threshold`; keywords have no similarity.
+    /// Removes pictures less similar than `threshold`. Keywords have no similarity.
     pub(crate) fn cut(&mut self, threshold: f32) {
         match self {
             Ranking::Images(found) => found.retain(|(_, cosine)| *cosine >= threshold),
@@ -66,8 +65,7 @@ impl Ranking {
     }
 }
 
-/// The pictures of all rankings, best first; of a single one, in its order. Equal scores come in
-/// the order of their ids.
+/// The pictures of all rankings, best first. A single ranking keeps its order. Equal scores are sorted by id.
 pub(crate) fn fuse(rankings: Vec<Ranking>) -> Vec<(String, Evidence)> {
     let mut pictures = Pictures::default();
     for ranking in rankings {
@@ -103,7 +101,7 @@ pub(crate) fn fuse(rankings: Vec<Ranking>) -> Vec<(String, Evidence)> {
 struct Pictures(HashMap<String, Evidence>);
 
 impl Pictures {
-    /// The evidence for a picture, which a ranking has at `rank`.
+    /// The evidence for a picture that a ranking has at `rank`.
     fn at(&mut self, id: String, rank: usize) -> &mut Evidence {
         let evidence = self.0.entry(id).or_default();
         evidence.score += 1.0 / (K + rank as f64);
@@ -111,12 +109,12 @@ impl Pictures {
     }
 }
 
-/// A caption that is like the query.
+/// The caption nearest to a query.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CaptionMatch {
     /// The caption.
     pub text: String,
-    /// The cosine between the query's vector and the caption's.
+    /// The cosine of the query's vector and the caption's.
     pub similarity: f32,
 }
 

@@ -1,23 +1,23 @@
 use clip::Model;
 use serde::Serialize;
 
-/// What a collection remembers of its model, so that it never mixes vectors of two.
+/// The model of a collection, stored so that vectors of two models are never mixed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ModelIdentity {
-    /// How to find the model again: `mini`, a directory, or an id of the hub.
+    /// How to find the model again: `mini`, a directory, or an id on the Hugging Face Hub.
     pub reference: String,
     /// [`Model::fingerprint`].
     pub fingerprint: String,
-    /// The name of the precision it computed in.
+    /// The name of the precision in which it computes.
     pub precision: String,
-    /// Numbers in a vector.
+    /// The dimension of its vectors.
     pub dimension: usize,
-    /// Whose texts they are, where they are another model's ([`Model::with_text`]).
+    /// The model of the captions, if it's another one ([`Model::with_text`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<TextIdentity>,
 }
 
-/// What a collection remembers of the model of its captions, where that is not the model of its pictures.
+/// The model of a collection's captions, if it isn't the model of its pictures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TextIdentity {
     /// How to find the model again.
@@ -28,7 +28,7 @@ pub struct TextIdentity {
 
 #[cfg(test)]
 impl ModelIdentity {
-    /// That of a model that is nowhere.
+    /// A made-up model.
     pub(crate) fn for_tests(dimension: usize) -> ModelIdentity {
         ModelIdentity {
             reference: "mini".to_owned(),
@@ -41,7 +41,7 @@ impl ModelIdentity {
 }
 
 impl ModelIdentity {
-    /// The identity of `model`, which `reference` leads to.
+    /// The identity of `model`, which is found at `reference`.
     pub fn of(model: &Model, reference: &str) -> ModelIdentity {
         ModelIdentity {
             reference: reference.to_owned(),
@@ -52,7 +52,7 @@ impl ModelIdentity {
         }
     }
 
-    /// The same of a `model` whose texts are those of the model that `reference` leads to.
+    /// Sets the text model: that of `model`, which is found at `reference`.
     #[must_use]
     pub fn with_text(mut self, model: &Model, reference: &str) -> ModelIdentity {
         let fingerprint = model.text_fingerprint().to_owned();
@@ -63,14 +63,14 @@ impl ModelIdentity {
         self
     }
 
-    /// What leads to the model of the texts.
+    /// Where the text model is found.
     pub fn text_reference(&self) -> &str {
         self.text
             .as_ref()
             .map_or(&self.reference, |text| &text.reference)
     }
 
-    /// The fingerprint of the model of the texts.
+    /// The fingerprint of the text model.
     pub(crate) fn text_fingerprint(&self) -> &str {
         self.text
             .as_ref()

@@ -1,9 +1,9 @@
 //! Adding the pictures of a source.
 //!
-//! Records stream through four threads: one takes them from the source as they come ([`feed`]), one reads the files
-//! and finds what has changed ([`reader`], [`decision`]), one computes vectors ([`encoder`]), and one writes
-//! ([`writer`]), several batches at a time if they come fast ([`groups`]). What a run has to know of all its records is on
-//! the disk ([`run`]), so that its memory is that of two groups of batches.
+//! Records stream through four threads. The first takes them from the source ([`feed`]). The second reads the
+//! files and finds what has changed ([`reader`], [`decision`]). The third computes vectors ([`encoder`]). The
+//! fourth writes ([`writer`]), several batches at once if they come fast ([`groups`]). State about all
+//! records of the run is on disk ([`run`]), so memory is bounded by two groups of batches.
 
 pub(crate) mod batch;
 pub(crate) mod budget;
@@ -17,7 +17,7 @@ pub(crate) mod options;
 mod reader;
 pub(crate) mod report;
 pub(crate) mod run;
-pub(crate) mod spent;
+pub(crate) mod step_times;
 mod trouble;
 mod writer;
 
@@ -39,41 +39,45 @@ use self::options::AddOptions;
 use self::reader::Reader;
 use self::report::{AddEvent, IngestReport};
 use self::run::Run;
-use self::spent::{Spent, Step};
-use crate::catalogue::Turn;
+use self::step_times::{Step, StepTimes};
+use crate::catalogue::WriteLock;
 use crate::collection::{CAPTIONS, Collection, IMAGES};
 use crate::error::{Error, Result};
 use crate::record::NewRecord;
 
 impl Collection<'_> {
-    /// Adds pictures and their captions as their records come. Batches of them are read, embedded and written, all at
-    /// the same time; a batch waits at most a second for more records. Batches that come within half a second
-    /// are written together, but for the first. `progress` is told when they are on the disk, and of each picture that
-    /// failed.
+    /// Adds pictures and their captions as their records arrive. Batches are read, embedded and written in
+    /// parallel.
     ///
-    /// A picture that is there already, with the same bytes, captions and metadata, is left alone;
-    /// one that was moved, renamed or copied is known by its content and not embedded again. What a source said
-    /// before and no longer says is gone; what other sources said stays. An id that a source gave goes to another
-    /// location when the source now gives it there, unless this call also names the picture that has it.
+    /// A batch waits at most a second for more records. Batches that arrive within half a second are written
+    /// together, except the first. `progress` gets an event when a group is on the disk, and for each picture
+    /// that failed.
     ///
-    /// `records` may have any length. Each location occurs once: the caller merges the rows about one picture. A second
-    /// record of a location fails with the reason `repeated`, a second picture of an id with `id is taken`. Pictures may
-    /// exchange their ids within one call, whatever the order of their records.
+    /// An unchanged picture (same bytes, captions and metadata) is skipped. A moved, renamed or copied
+    /// picture is recognised by its content and not embedded again. What a source said before and no longer
+    /// says is removed; what other sources said stays. An id given by a source moves to another location if
+    /// the source now gives it there, unless this call also names the picture that has it.
     ///
-    /// `records` may block: it runs on a thread of its own. Nothing can interrupt it there. Once `options.stop` is set,
-    /// this writes what has been read, and returns when `records` gives its next item or ends. So let it end, too, when
-    /// `options.stop` is set.
+    /// `records` may have any length. Each location occurs once: the caller merges the rows about one
+    /// picture. A second record of a location fails with the reason `repeated`, a second picture of an id
+    /// with `id is taken`. Pictures may exchange their ids within one call, in any order.
     ///
-    /// A picture of the collection whose file can't be read any more keeps its record and its vectors, but searches leave
-    /// it out until it can be read again.
+    /// `records` may block: it runs on its own thread, where nothing can interrupt it. Once `options.stop` is
+    /// set, `add` writes what has been read, and returns when `records` yields its next item or ends. So it
+    /// should end when `options.stop` is set.
     ///
-    /// What the report counts is on the disk. An interruption at any moment costs no more than what
-    /// has been read and not yet written: a few batches, or some thousand pictures if these come that fast. The same
-    /// call goes on from there.
+    /// A picture whose file is no longer readable keeps its record and vectors, but searches leave it out
+    /// until it's readable again.
+    ///
+    /// Everything the report counts is on the disk. An interruption loses only what was read but not yet
+    /// written: a few batches, or some thousand pictures if they come fast. The same call continues from
+    /// there.
     ///
     /// # Errors
-    /// Those of `records`, after what came before has been written; [`Error::OtherModel`] and [`Error::OtherTextModel`];
-    /// and those of the model, the catalogue and the engine.
+    /// Those of `records`, after the records before were written; [`Error::OtherModel`],
+    /// [`Error::OtherPrecision`] and [`Error::OtherTextModel`] if `model` isn't the collection's;
+    /// [`Error::Clip`] if the model fails; [`Error::Lock`], [`Error::Deleted`], [`Error::Notes`],
+    /// [`Error::Catalogue`], [`Error::DamagedRecord`] and [`Error::Index`].
     pub fn add<E: From<Error> + Send>(
         &self,
         model: &Model,
@@ -84,16 +88,16 @@ impl Collection<'_> {
         self.accept_model(model)?;
         self.accept_texts(model)?;
         let mut report = IngestReport::default();
-        let Some(_turn) = self.take_turn(options)? else {
+        let Some(_lock) = self.write_lock(options)? else {
             report.stopped = true;
             return Ok(report);
         };
         self.finish_interrupted()?;
-        let spent = Spent::default();
-        let reader = self.reader(model, options, &spent)?;
+        let times = StepTimes::default();
+        let reader = self.reader(model, options, &times)?;
         let run = self.run(model, reader, records, |mut batch| {
             let failed = std::mem::take(&mut batch.failed);
-            spent.on(Step::Writing, || self.write(batch, &mut report))?;
+            times.on(Step::Writing, || self.write(batch, &mut report))?;
             for failure in &failed {
                 report.count(failure);
                 progress(AddEvent::Failed(failure));
@@ -108,20 +112,21 @@ impl Collection<'_> {
             report.late = !self.refresh()?;
         }
         report.stopped = options.stop.load(Ordering::Relaxed);
-        report.seconds = spent.seconds();
+        report.seconds = times.seconds();
         Ok(report)
     }
 
-    pub(crate) fn take_turn(&self, options: &AddOptions<'_>) -> Result<Option<Turn>> {
-        let turn = self
+    pub(crate) fn write_lock(&self, options: &AddOptions<'_>) -> Result<Option<WriteLock>> {
+        let lock = self
             .catalogue
-            .turn(self.name(), options.stop, options.waiting)?;
+            .write_lock(self.name(), options.stop, options.waiting)?;
         let now = self.catalogue.collection(self.name())?;
-        match now.is_some_and(|now| now.key == self.key()) {
-            true => Ok(turn),
-            false => Err(Error::Deleted {
+        if now.is_some_and(|now| now.key == self.key()) {
+            Ok(lock)
+        } else {
+            Err(Error::Deleted {
                 collection: self.name().to_owned(),
-            }),
+            })
         }
     }
 
@@ -129,14 +134,14 @@ impl Collection<'_> {
         &'a self,
         model: &'a Model,
         options: &'a AddOptions<'_>,
-        spent: &'a Spent,
+        times: &'a StepTimes,
     ) -> Result<Reader<'a>> {
         Ok(Reader {
             content: ContentReader {
                 collection: self,
                 limits: &options.limits,
-                decoder: Decoder::new(model, &options.limits, spent),
-                spent,
+                decoder: Decoder::new(model, &options.limits, times),
+                times,
             },
             decider: Decider {
                 collection: self,
@@ -148,9 +153,9 @@ impl Collection<'_> {
         })
     }
 
-    /// The steps at once: a thread each takes records, reads and embeds, and this one writes. Between reading and
-    /// embedding there is room for one batch, between embedding and writing for a group, which bounds memory. Gives the
-    /// notes of the run.
+    /// Runs the steps in parallel: one thread each takes records, reads and embeds, and this one writes. The
+    /// channel to embedding holds one batch and the channel to writing one group, which bounds memory.
+    /// Returns the notes of the run.
     fn run<E: From<Error> + Send>(
         &self,
         model: &Model,
@@ -158,7 +163,7 @@ impl Collection<'_> {
         records: impl Iterator<Item = Result<NewRecord, E>> + Send,
         mut write: impl FnMut(Batch) -> Result<()>,
     ) -> Result<Run, E> {
-        let spent = reader.content.spent;
+        let times = reader.content.times;
         thread::scope(|scope| {
             let (feeder, feed) = Feed::of(BATCH);
             let (read_in, read) = sync_channel(1);
@@ -166,8 +171,9 @@ impl Collection<'_> {
             let feeding = scope.spawn(move || feeder.feed(records));
             let reading = scope.spawn(move || reader.read_all(&feed, &read_in));
             let embedding =
-                scope.spawn(move || encoder::embed_all(model, &read, &embedded_in, spent));
-            // Those who have failed have hung up. `embedded` is dropped with this line, so that the others see it and end.
+                scope.spawn(move || encoder::embed_all(model, &read, &embedded_in, times));
+            // A failed thread closes its channel. This line drops `embedded`, so that the others see it and
+            // end.
             let written = embedded.into_iter().try_for_each(&mut write);
             let embedded = join(embedding);
             let run = join(reading);
@@ -178,8 +184,8 @@ impl Collection<'_> {
         })
     }
 
-    /// How many batches are written together at most. After an interruption each of their pictures is looked up in the
-    /// engine, which takes a request each where that is on another machine.
+    /// The maximum number of batches written together. After an interruption, each of their pictures is
+    /// looked up in the engine, which costs a request each on a remote one.
     fn batches_in_group(&self) -> usize {
         match self.engine() {
             EngineKind::Embedded => GROUP,
@@ -187,14 +193,15 @@ impl Collection<'_> {
         }
     }
 
-    /// Whether there are as many vectors as the catalogue has pictures and captions. If not,
-    /// something was interrupted or deleted by hand.
+    /// Whether there are as many vectors as the catalogue has pictures and captions. If not, a run was
+    /// interrupted or somebody deleted vectors.
     fn is_whole(&self) -> Result<bool> {
         let vectors = (self.index.count(IMAGES)?, self.index.count(CAPTIONS)?);
         Ok(vectors == self.catalogue.size(self.key())?)
     }
 
-    /// Readies the engine for searches, so that the first need not; whether they find all that was written.
+    /// Prepares the engine for searches, so that the first isn't slow. Returns whether they find everything
+    /// written.
     pub(crate) fn refresh(&self) -> Result<bool> {
         self.index.refresh(IMAGES)?;
         self.index.refresh(CAPTIONS)?;
@@ -202,7 +209,7 @@ impl Collection<'_> {
     }
 }
 
-/// What a thread came to; its panic goes on here.
+/// Returns the result of a thread, or resumes its panic.
 pub(crate) fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }

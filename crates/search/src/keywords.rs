@@ -1,10 +1,10 @@
-//! Words looked up in captions, file names, folders and what files say about their pictures, by SQLite's FTS5.
+//! Keyword search in captions, file names, folders and the files' own metadata, with SQLite's FTS5.
 //!
-//! The table of words follows the table `records` by triggers, whatever writes there. It holds no
-//! copy of the texts (`content=''`). Its row numbers are those of the records.
+//! Triggers keep the table of words in step with the table `records`. It stores no copy of the texts
+//! (`content=''`), and its row numbers are those of the records.
 //!
-//! Words are what `unicode61` takes for words: letters and digits, without case and diacritics.
-//! Scripts that set no blanks between words, such as Chinese, are one word from mark to mark.
+//! Words are those of the tokenizer `unicode61`: letters and digits, without case and diacritics. In scripts
+//! without spaces between words, such as Chinese, everything between two punctuation marks is one word.
 
 use rusqlite::Connection;
 
@@ -19,13 +19,13 @@ pub(crate) const TABLE: &str = "
     );
 ";
 
-/// Takes out the tables of earlier versions.
+/// Drops the tables of earlier versions.
 pub(crate) const DROP: &str = "
     DROP TABLE IF EXISTS keywords;
     DROP TABLE IF EXISTS keyword_rows;
 ";
 
-/// What the columns of the table have of a row of `records`, its number first.
+/// The values of the table's columns for a row of `records`, beginning with its number.
 fn values(row: &str) -> String {
     format!(
         "{row}number,
@@ -36,7 +36,7 @@ fn values(row: &str) -> String {
     )
 }
 
-/// Makes what keeps the table up with the records.
+/// Creates the triggers that keep the table in step with the records.
 pub(crate) fn create_triggers(connection: &Connection) -> rusqlite::Result<()> {
     let insert = format!(
         "INSERT INTO keywords (rowid, captions, place, facts) VALUES ({});",
@@ -51,7 +51,7 @@ pub(crate) fn create_triggers(connection: &Connection) -> rusqlite::Result<()> {
     ))
 }
 
-/// Fills the table from records that were there before it.
+/// Fills the table from existing records.
 pub(crate) fn fill(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(&format!(
         "INSERT INTO keywords (rowid, captions, place, facts) SELECT {} FROM records;",
@@ -59,18 +59,18 @@ pub(crate) fn fill(connection: &Connection) -> rusqlite::Result<()> {
     ))
 }
 
-/// The records of a collection that an expression matches and whose files are there, best first (by BM25).
+/// The records of a collection that match an expression and aren't missing, best first (by BM25).
 pub(crate) const MATCHES: &str = "
     SELECT id FROM keywords JOIN records ON number = keywords.rowid
     WHERE keywords MATCH ?2 AND collection = ?1 AND NOT missing
     ORDER BY rank, number
 ";
 
-/// Words to be found in a picture's captions, its file name or folders, or the title, description and keywords in its
-/// file: all of them.
+/// Words to find in a picture's captions, file name, folders, or in the title, description and keywords of
+/// its file. All words must occur.
 ///
-/// Words in double quotes stand beside each other; a `*` behind a word or a quoted one stands for
-/// any ending. Everything else that is no letter or digit separates words.
+/// Words in double quotes must be adjacent; a `*` after a word or a quoted phrase matches any ending. All
+/// other characters that aren't letters or digits separate words.
 ///
 /// ```
 /// # fn main() -> search::Result<()> {
@@ -87,43 +87,43 @@ pub struct Keywords {
 }
 
 impl Keywords {
-    /// Reads keywords.
+    /// Parses keywords.
     ///
     /// # Errors
-    /// [`Error::NoKeywords`] where there is no word in the text.
+    /// [`Error::NoKeywords`] if the text contains no word.
     pub fn parse(text: &str) -> Result<Keywords> {
         Keywords::without(text, &[])
     }
 
-    /// The same, leaving out pictures that have all words of one of the `unwanted` texts.
+    /// Parses keywords that leave out pictures with all words of one of the `unwanted` texts.
     ///
     /// # Errors
-    /// [`Error::NoKeywords`] where there is no word in one of the texts.
+    /// [`Error::NoKeywords`] if one of the texts contains no word.
     pub fn without(text: &str, unwanted: &[&str]) -> Result<Keywords> {
         let mut expression = all_of(text)?;
-        let mut said = text.trim().to_owned();
+        let mut full_text = text.trim().to_owned();
         for unwanted in unwanted {
             expression = format!("({expression}) NOT ({})", all_of(unwanted)?);
-            said = format!("{said} - {}", unwanted.trim());
+            full_text = format!("{full_text} - {}", unwanted.trim());
         }
         Ok(Keywords {
-            text: said,
+            text: full_text,
             expression,
         })
     }
 
-    /// The keywords as they were written.
+    /// The keywords as given.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The same in FTS5's language.
+    /// The keywords as an FTS5 expression.
     pub(crate) fn expression(&self) -> &str {
         &self.expression
     }
 }
 
-/// FTS5's expression for all words of a text. Each is quoted, so that none is taken for an operator.
+/// An FTS5 expression for all words of a text. Each is quoted, so none is parsed as an operator.
 fn all_of(text: &str) -> Result<String> {
     let phrases: Vec<String> = phrases(text)
         .into_iter()
@@ -133,15 +133,16 @@ fn all_of(text: &str) -> Result<String> {
             format!("\"{words}\"{star}")
         })
         .collect();
-    match phrases.is_empty() {
-        true => Err(Error::NoKeywords {
+    if phrases.is_empty() {
+        Err(Error::NoKeywords {
             text: text.to_owned(),
-        }),
-        false => Ok(phrases.join(" ")),
+        })
+    } else {
+        Ok(phrases.join(" "))
     }
 }
 
-/// The words of a text, and whether a `*` is behind them; quoted ones together.
+/// The words and quoted phrases of a text, and whether a `*` follows each.
 fn phrases(text: &str) -> Vec<(String, bool)> {
     // A zero byte would end the expression early.
     let text = text.replace(char::is_control, " ");

@@ -1,9 +1,8 @@
-//! Collections of pictures: ingest, queries with words or with a picture, evaluation.
+//! Collections of pictures: adding, searching with words or pictures, evaluation.
 //!
-//! A [`Store`] is a local directory with the catalogue of collections and their records (SQLite)
-//! and the embedded vector engine beside it. A [`Collection`] is pictures embedded by one model:
-//! its image vectors are the namespace [`IMAGES`] and its caption vectors the namespace
-//! [`CAPTIONS`] of one index named after it.
+//! A [`Store`] is a local directory that holds an SQLite catalogue of collections and their records, and the
+//! embedded vector engine. A [`Collection`] holds pictures embedded by one model. Its vectors are in an index
+//! with the collection's name: image vectors in the namespace [`IMAGES`], caption vectors in [`CAPTIONS`].
 //!
 //! ```
 //! # let directory = tempfile::tempdir()?;
@@ -25,8 +24,10 @@ mod evaluation;
 mod export;
 mod facets;
 mod facts;
+mod file_stamp;
 mod folding;
 mod fusion;
+mod grouping;
 mod identity;
 mod ingest;
 pub mod keys;
@@ -36,8 +37,6 @@ mod metadata;
 mod missing;
 mod query;
 mod record;
-mod stamp;
-mod stars;
 mod store;
 mod uploads;
 mod vectors;
@@ -54,17 +53,17 @@ pub use embedding::{Embedding, embed};
 pub use error::{Error, Result};
 pub use evaluation::{Evaluation, Recall, evaluate};
 pub use facets::{Column, Count, FacetOptions, Facets};
+pub use file_stamp::{FileStamp, is_gone};
 pub use folding::Looks;
 pub use fusion::CaptionMatch;
 pub use identity::{ModelIdentity, TextIdentity};
 pub use ingest::budget::Budget;
 pub use ingest::options::AddOptions;
 pub use ingest::report::{AddEvent, Failure, IngestReport};
-pub use ingest::spent::Seconds;
+pub use ingest::step_times::Seconds;
 pub use keywords::Keywords;
 pub use merge::{MergeEvent, MergeReport};
 pub use metadata::is_taken;
 pub use query::{Hit, Hits, Order, Query, SearchOptions, Within};
 pub use record::{NewRecord, Record};
-pub use stamp::{FileStamp, is_gone};
 pub use store::{Placement, Store, StoreSettings};

@@ -5,50 +5,53 @@ use serde::Serialize;
 use crate::collection::Collection;
 use crate::embedding::Embedding;
 use crate::error::{Error, Result};
+use crate::file_stamp::is_gone;
 use crate::ingest::batch::{Change, ChangeKind, Image};
 use crate::ingest::options::AddOptions;
 use crate::ingest::report::Failure;
 use crate::record::{Record, id_of_location};
-use crate::stamp::is_gone;
 
-/// So many pictures are written at a time.
+/// Pictures written at a time.
 const BATCH: usize = 256;
 
-/// What became of the pictures of a collection that was merged into another.
+/// The result of merging a collection into another.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct MergeReport {
-    /// Pictures that the other collection now has, too.
+    /// Pictures added to this collection.
     pub added: usize,
-    /// Pictures of which it had one at the same location, and that had nothing more to say.
+    /// Pictures that this collection already had at the same location, without anything new.
     pub present: usize,
-    /// Pictures of which it had one at the same location, which now has their captions and metadata too.
+    /// Pictures that this collection already had at the same location and that got captions or metadata.
     pub completed: usize,
-    /// Pictures without vectors: adding their source again gives them theirs.
+    /// Pictures without vectors. Adding their source again embeds them.
     pub incomplete: usize,
-    /// Pictures whose id another picture has, and that cannot have one of their own.
+    /// Pictures whose id is taken and that can't get another.
     pub failed: usize,
-    /// Whether it was stopped before the end.
+    /// Whether the merge was stopped early.
     pub stopped: bool,
-    /// Whether the engine, which keeps all that was written, may not find all of it yet.
+    /// Whether the engine may not find all written vectors yet.
     pub late: bool,
 }
 
-/// What a [`merge`](Collection::merge) tells while it runs.
+/// An event of a running [`merge`](Collection::merge).
 #[derive(Clone, Copy, Debug)]
 pub enum MergeEvent<'a> {
-    /// A batch is on the disk; this is the report so far.
+    /// A batch is on the disk. This is the report so far.
     Progress(&'a MergeReport),
-    /// A picture could not be taken in.
+    /// A picture couldn't be merged.
     Failed(&'a Failure),
 }
 
 impl Collection<'_> {
-    /// Takes in the pictures of `other`, with their vectors: nothing is read or embedded. A picture that this
-    /// collection has at the same location stays, and gets the captions and the metadata that it lacks. `file` says where the file of a picture of a URL is
-    /// from now on.
+    /// Merges the pictures of `other` with their vectors, without reading or embedding files.
+    ///
+    /// A picture that this collection has at the same location stays, and gets the captions and metadata that
+    /// it lacks. `file` returns the new path of the downloaded file of a URL.
     ///
     /// # Errors
-    /// When `other` was made by another model, and what `file` fails with.
+    /// [`Error::OtherModel`], [`Error::OtherPrecision`] and [`Error::OtherTextModel`] if `other` has another
+    /// model; those of `file`; [`Error::Lock`], [`Error::Deleted`], [`Error::Catalogue`],
+    /// [`Error::DamagedRecord`] and [`Error::Index`].
     pub fn merge<E: From<Error>>(
         &self,
         other: &Collection<'_>,
@@ -61,7 +64,7 @@ impl Collection<'_> {
             return Err(self.other_text_model().into());
         }
         let mut report = MergeReport::default();
-        let Some(_turn) = self.take_turn(options)? else {
+        let Some(_lock) = self.write_lock(options)? else {
             report.stopped = true;
             return Ok(report);
         };
@@ -99,7 +102,7 @@ impl Collection<'_> {
         Ok(report)
     }
 
-    /// What becomes of a picture of another collection.
+    /// Merges one picture of another collection.
     fn taken_in<E: From<Error>>(
         &self,
         embedding: Embedding,
@@ -108,7 +111,7 @@ impl Collection<'_> {
         let mut record: Record = embedding.record;
         if let Some(own) = self.catalogue.record_at(self.key(), &record.location)? {
             if let (true, Some(old)) = (is_gone(own.path()), &record.file) {
-                // Its copy did not come to be the last time.
+                // Its copy failed last time.
                 file(old)?;
             }
             return Ok(self.completed(own, record, embedding.captions)?);
@@ -133,8 +136,8 @@ impl Collection<'_> {
         })))
     }
 
-    /// What becomes of a picture of this collection in the light of the same of another, whose captions have these
-    /// vectors.
+    /// Adds to a picture of this collection what the other collection's record has. `values` are the vectors
+    /// of the other record's captions.
     fn completed(&self, own: Record, other: Record, values: Vec<Vec<f32>>) -> Result<TakenIn> {
         let mut record = own.clone();
         for (key, value) in other.metadata {
@@ -152,7 +155,7 @@ impl Collection<'_> {
         }
         let vectors = (self.image_values(&own)?, self.caption_values(&own)?);
         let (Some(image), Some(mut captions)) = vectors else {
-            // To be embedded with its own source again.
+            // Its own source embeds it again.
             return Ok(TakenIn::Present);
         };
         if let Err(error) = self.labels().check(&record) {
@@ -171,7 +174,7 @@ impl Collection<'_> {
         })))
     }
 
-    /// Writes changes. What was missing stays so.
+    /// Writes changes. Missing pictures stay missing.
     fn write_merged(&self, changed: Vec<Change>) -> Result<()> {
         let missing = changed.iter().map(|change| &change.record);
         let missing: Vec<Record> = missing.filter(|it| it.missing).cloned().collect();
@@ -180,7 +183,7 @@ impl Collection<'_> {
     }
 }
 
-/// What became of a picture of another collection.
+/// The result of merging one picture.
 enum TakenIn {
     Change(Box<Change>),
     Present,

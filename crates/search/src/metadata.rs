@@ -1,9 +1,9 @@
-//! The metadata of a collection's vectors: what the file and its source said of the picture, and beside it the
-//! picture's captions and its path.
+//! The metadata stored with a collection's vectors: those of the file and its source, the captions and the
+//! path.
 //!
-//! Others may read them: an engine can be shared, and a server shows what it has. So the path begins with the source's
-//! folder, and no whole path is among them. What finds pictures by their whole paths are digests with a salt, which
-//! the catalogue keeps. Where a source uses one of these keys itself, ours wins.
+//! Others may read them, as engines can be shared and servers show them. So the path is relative to the
+//! folder that holds the source, and absolute paths are stored only as salted digests. The catalogue keeps
+//! the salt. If a source uses one of these keys itself, ours takes precedence.
 
 use std::fmt::Write;
 use std::path::{Component, Path};
@@ -16,31 +16,31 @@ use crate::address::Address;
 use crate::keys::{CAPTION, CAPTIONS, FILE, FOLDERS, IMAGE, PLACES, RECORD};
 use crate::record::{Record, caption_id};
 
-/// Bytes that the names of folders may take: engines bound the metadata of a vector.
+/// The maximum size of all folder names in bytes: engines limit a vector's metadata.
 const FOLDERS_ROOM: usize = 8 << 10;
 
-/// The bytes of a digest that are kept. Two of a million folders have the same in one of 10^7 collections.
+/// The length of a digest in bytes. Among a million folders, two digests collide with a probability of 10^-7.
 const DIGEST: usize = 8;
 
-/// Whether a source's own value of this key is left out, as the name is taken.
+/// Whether a source's own value of this key is ignored because the key is reserved.
 pub fn is_taken(key: &str) -> bool {
     [IMAGE, CAPTIONS, FOLDERS, PLACES].contains(&key)
 }
 
-/// What a collection's metadata call locations.
+/// How a collection's metadata identify locations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Labels {
-    /// Mixed into the digests; `None` where there are none.
+    /// The salt of the digests; `None` for a collection without digests.
     salt: Option<Vec<u8>>,
 }
 
 impl Labels {
-    /// Those of a collection with that salt.
+    /// The labels of a collection with this salt.
     pub(crate) fn of_collection(salt: Option<Vec<u8>>) -> Labels {
         Labels { salt }
     }
 
-    /// Refuses a record that the engine would refuse, and with it all that is written together.
+    /// Checks that the engine accepts a record, since one bad record would fail its whole batch.
     pub(crate) fn check(&self, record: &Record) -> Result<(), index::Error> {
         Vector::check(&record.id, &self.of_picture(record))?;
         record
@@ -62,7 +62,7 @@ impl Labels {
         metadata
     }
 
-    /// The metadata of the vector of one of a record's captions.
+    /// The metadata of a caption vector.
     pub(crate) fn of_caption(&self, record: &Record, caption: &str) -> Metadata {
         let mut metadata = self.of_record(record);
         metadata.insert(RECORD.to_owned(), record.id.clone().into());
@@ -70,7 +70,7 @@ impl Labels {
         metadata
     }
 
-    /// What the file says of itself, what its source says of it, which counts more, and its path.
+    /// The metadata of the file and of its source, which takes precedence, and the path.
     fn of_record(&self, record: &Record) -> Metadata {
         let mut metadata = record.facts.clone();
         metadata.extend(record.metadata.clone());
@@ -85,7 +85,7 @@ impl Labels {
         metadata
     }
 
-    /// The digests of a record's location and, of a file, of the folders above it, as far as there is room.
+    /// The digests of a record's location and of its parent folders, as many as fit.
     fn locations(&self, record: &Record) -> Vec<String> {
         let location = Path::new(&record.location);
         let all = match record.file {
@@ -102,24 +102,24 @@ impl Labels {
         hasher.update(location.as_bytes());
         let mut text = String::new();
         for byte in &hasher.finalize()[..DIGEST] {
-            // Writing to a text cannot fail.
+            // Writing to a string can't fail.
             let _ = write!(text, "{byte:02x}");
         }
         text
     }
 
-    /// Whether a vector's metadata are of the picture at a location.
+    /// Whether a vector's metadata belong to the picture at a location.
     pub(crate) fn are_of(&self, metadata: &Metadata, location: &str) -> bool {
         match metadata.get(PLACES).and_then(Value::as_array) {
             Some(locations) => locations.first() == Some(&self.digest(location).into()),
-            // Of an earlier build, which wrote whole paths.
+            // Earlier versions stored absolute paths.
             None => metadata.get(IMAGE).and_then(Value::as_str) == Some(location),
         }
     }
 
-    /// The pictures in a folder and those below it.
+    /// A filter for the pictures in a folder and its subfolders.
     pub(crate) fn below(&self, folder: &str) -> Filter {
-        // Vectors of an earlier build have whole paths until their source is added again.
+        // Vectors of earlier versions have absolute paths until their source is added again.
         Filter::either(
             Filter::contains(PLACES, &self.digest(folder)),
             Filter::contains(FOLDERS, folder),
@@ -127,7 +127,7 @@ impl Labels {
     }
 }
 
-/// A picture's URL, or its path from the folder that holds its source; where that does not hold it, from its own folder.
+/// A picture's URL, or its path relative to the folder that holds its source, or else to its own folder.
 pub(crate) fn relative(record: &Record) -> String {
     let location = Path::new(&record.location);
     match record.address() {
@@ -149,7 +149,7 @@ pub(crate) fn relative(record: &Record) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// The folders of a relative path, the innermost first, as far as there is room for their names.
+/// The folders of a relative path, innermost first, as many as fit.
 fn folders(image: &str) -> Vec<String> {
     let mut room = FOLDERS_ROOM;
     let ends = image.rmatch_indices('/').map(|(end, _)| &image[..end]);
@@ -162,13 +162,13 @@ fn folders(image: &str) -> Vec<String> {
     taken.map(str::to_owned).collect()
 }
 
-/// Takes what is ours out of an image vector's metadata; what the file and its source said remains. Gives the path and
-/// the captions.
+/// Removes our own keys from an image vector's metadata, leaving those of the file and its source. Returns
+/// the path and the captions.
 pub(crate) fn take_picture(metadata: &mut Metadata) -> (String, Vec<String>) {
     let image = metadata.shift_remove(IMAGE).and_then(text);
     let has_folders = metadata.shift_remove(FOLDERS).is_some();
     let has_locations = metadata.shift_remove(PLACES).is_some();
-    // An earlier build wrote where the file is that was fetched from a URL.
+    // An earlier version stored the path of a downloaded file.
     if !has_folders && !has_locations {
         metadata.shift_remove(FILE);
     }

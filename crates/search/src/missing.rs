@@ -1,33 +1,40 @@
-//! Records whose files are gone, or can't be read any more.
+//! Records whose files are missing or unreadable.
 //!
-//! A file that is gone may come back: a disk is plugged in again, a folder is renamed back. One that was damaged may be
-//! restored. So its record stays, marked, and its vectors go to namespaces that searches do not see.
+//! A missing file may come back: a disk is mounted again, a folder is renamed back. A damaged file may be
+//! restored. So the record stays, marked as missing, and its vectors move to namespaces that searches don't
+//! read.
 
 use std::collections::HashSet;
 use std::path::{MAIN_SEPARATOR, Path};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
+use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES, PAGE};
 use crate::error::{Error, Result};
+use crate::file_stamp::{FileStamp, is_gone, is_readable};
 use crate::ingest::options::AddOptions;
 use crate::ingest::report::IngestReport;
 use crate::ingest::run::Run;
 use crate::record::{Record, caption_ids, ids_of};
-use crate::stamp::{FileStamp, is_gone, is_readable};
-
-/// Records taken from the catalogue at a time.
-const PAGE: usize = 256;
 
 impl Collection<'_> {
-    /// Whether the picture at `location` is one of the collection's, missing or not.
+    /// Whether the collection has a picture at `location`, missing or not.
+    ///
+    /// # Errors
+    /// [`Error::Catalogue`](crate::Error::Catalogue) and
+    /// [`Error::DamagedRecord`](crate::Error::DamagedRecord).
     pub fn has_location(&self, location: &str) -> Result<bool> {
         Ok(self.catalogue.record_at(self.key(), location)?.is_some())
     }
 
-    /// Takes out of the collection the picture at `location` and those below it, missing or not, and gives how
-    /// many these were. Their files stay.
+    /// Removes the pictures at `location`, below it, or named by it if it's a table; missing ones included.
+    /// Returns their number. Files stay.
+    ///
+    /// # Errors
+    /// [`Error::Lock`](crate::Error::Lock), [`Error::Deleted`](crate::Error::Deleted),
+    /// [`Error::Catalogue`](crate::Error::Catalogue), [`Error::DamagedRecord`](crate::Error::DamagedRecord)
+    /// and [`Error::Index`](crate::Error::Index).
     pub fn forget(&self, location: &str, options: &AddOptions<'_>) -> Result<usize> {
-        let Some(_turn) = self.take_turn(options)? else {
+        let Some(_lock) = self.write_lock(options)? else {
             return Ok(0);
         };
         self.finish_interrupted()?;
@@ -44,8 +51,8 @@ impl Collection<'_> {
         Ok(forgotten + self.forget_source(location, options)?)
     }
 
-    /// The same of the pictures that a table named first, unless another source says something of them or a folder that
-    /// was added holds them.
+    /// Removes the pictures that a table named first, unless another source names them too or an added folder
+    /// holds them.
     fn forget_source(&self, source: &str, options: &AddOptions<'_>) -> Result<usize> {
         let folders = self.catalogue.sources(self.key())?;
         let is_only_of = |record: &Record| {
@@ -68,23 +75,25 @@ impl Collection<'_> {
     /// The sources that named pictures of the collection.
     ///
     /// # Errors
-    /// Those of the catalogue.
+    /// [`Error::Catalogue`](crate::Error::Catalogue).
     pub fn sources(&self) -> Result<Vec<String>> {
         self.catalogue.sources(self.key())
     }
 
-    /// Keeps a text about the columns of a source, for [`Store::columns`](crate::Store::columns).
+    /// Stores a text about the columns of a source, for [`Store::columns`](crate::Store::columns).
     ///
     /// # Errors
-    /// Those of the catalogue.
+    /// [`Error::Catalogue`](crate::Error::Catalogue).
     pub fn keep_columns(&self, source: &str, columns: &str) -> Result<()> {
         self.catalogue.keep_columns(self.key(), source, columns)
     }
 
-    /// How many pictures a source named first that are not `is_named`, nor missing, nor below a folder that was added.
+    /// The number of pictures that a source named first but that aren't `is_named` now. Leaves out missing
+    /// pictures and those in an added folder.
     ///
     /// # Errors
-    /// Those of `is_named` and of the catalogue.
+    /// Those of `is_named`, [`Error::Catalogue`](crate::Error::Catalogue) and
+    /// [`Error::DamagedRecord`](crate::Error::DamagedRecord).
     pub fn count_of_source<E: From<Error>>(
         &self,
         source: &str,
@@ -108,9 +117,12 @@ impl Collection<'_> {
         Ok(count)
     }
 
-    /// Takes the picture with that id out of the collection, if there is one. Its file stays.
+    /// Removes the picture with this id. Returns whether it existed. Its file stays.
+    ///
+    /// # Errors
+    /// As [`forget`](Self::forget).
     pub fn forget_id(&self, id: &str, options: &AddOptions<'_>) -> Result<bool> {
-        let Some(_turn) = self.take_turn(options)? else {
+        let Some(_lock) = self.write_lock(options)? else {
             return Ok(false);
         };
         self.finish_interrupted()?;
@@ -118,9 +130,9 @@ impl Collection<'_> {
         Ok(self.remove(record.as_slice())? > 0)
     }
 
-    /// Marks the records below `folder` whose files are gone, or with `prune` removes them. Those that
-    /// `run` has seen are known to be there. Those that the folder no longer yields, as they are excluded, are
-    /// counted as left, or with `prune` removed too.
+    /// Marks the records below `folder` as missing if their files are gone, or removes them with `prune`.
+    /// Files that `run` has seen exist. Records that the folder excludes by now are counted as left, or
+    /// removed with `prune`.
     pub(crate) fn sweep(
         &self,
         folder: &str,
@@ -141,9 +153,10 @@ impl Collection<'_> {
             for record in page {
                 if run.has_seen(&record.location)? {
                 } else if is_gone(record.path()) {
-                    match removes_missing || !record.missing {
-                        true => gone.push(record),
-                        false => report.still_missing += 1,
+                    if removes_missing || !record.missing {
+                        gone.push(record);
+                    } else {
+                        report.still_missing += 1;
                     }
                 } else if is_of_folder(&record, folder) && (options.is_excluded)(&record.location) {
                     left.push(record);
@@ -152,24 +165,27 @@ impl Collection<'_> {
                 }
             }
             report.unreadable += self.mark_missing(unreadable)?;
-            match removes_missing {
-                true => report.removed += self.remove(&gone)?,
-                false => report.missing += self.mark_missing(gone)?,
+            if removes_missing {
+                report.removed += self.remove(&gone)?;
+            } else {
+                report.missing += self.mark_missing(gone)?;
             }
-            match options.prune {
-                true => report.removed += self.remove(&left)?,
-                false => report.left += left.len(),
+            if options.prune {
+                report.removed += self.remove(&left)?;
+            } else {
+                report.left += left.len();
             }
         }
         Ok(())
     }
 
-    /// Looks for pictures of a table, or of another source that lists its pictures, that it no longer names: `is_named`
-    /// says which it does. Those whose file is gone are marked as missing. The others are counted as left, unless a
-    /// folder that was added holds them: then they are that folder's. With `prune`, both are removed.
+    /// Handles the pictures that a table, or another listing, no longer names according to `is_named`. Those
+    /// whose file is gone are marked as missing. The others are counted as left, unless an added folder holds
+    /// them. With `prune`, both are removed.
     ///
     /// # Errors
-    /// Those of `is_named`, of the catalogue and of the engine.
+    /// Those of `is_named`, [`Error::Catalogue`](crate::Error::Catalogue),
+    /// [`Error::DamagedRecord`](crate::Error::DamagedRecord) and [`Error::Index`](crate::Error::Index).
     pub fn follow<E: From<Error>>(
         &self,
         source: &str,
@@ -178,7 +194,7 @@ impl Collection<'_> {
         mut is_named: impl FnMut(&Record) -> Result<bool, E>,
     ) -> Result<IngestReport, E> {
         let mut report = IngestReport::default();
-        let Some(_turn) = self.take_turn(options)? else {
+        let Some(_lock) = self.write_lock(options)? else {
             report.stopped = true;
             return Ok(report);
         };
@@ -231,7 +247,7 @@ impl Collection<'_> {
         Ok(records.len())
     }
 
-    /// Takes records and their vectors out of the collection.
+    /// Removes records and their vectors.
     pub(crate) fn remove(&self, records: &[Record]) -> Result<usize> {
         self.announce(records)?;
         let (images, captions) = ids_of(records);
@@ -245,9 +261,8 @@ impl Collection<'_> {
         self.catalogue.announce(self.key(), ids)
     }
 
-    /// Brings order to what an interrupted run left between the engine and the catalogue: vectors of
-    /// records that were never written go, and records whose vectors may be other than they were are
-    /// to be read again.
+    /// Reconciles the engine and the catalogue after an interrupted run. Deletes vectors whose records were
+    /// never written, and marks records whose vectors may have changed to be read again.
     pub(crate) fn finish_interrupted(&self) -> Result<()> {
         let unfinished = self.catalogue.unfinished(self.key())?;
         if unfinished.is_empty() {
@@ -281,27 +296,27 @@ impl Collection<'_> {
     }
 }
 
-/// Whether a record was named by a folder, or by another folder in it.
+/// Whether a folder, or one inside it, named the record.
 fn is_of_folder(record: &Record, folder: &str) -> bool {
     let is_within = |source: &str| source.starts_with(&below(folder)) && Path::new(source).is_dir();
     let source = record.source.as_deref();
     source.is_some_and(|source| source == folder || is_within(source))
 }
 
-/// Whether a record's file is no longer the one that was indexed, and no picture at all.
+/// Whether a record's file has changed and is no longer a readable picture.
 fn is_unreadable(record: &Record) -> bool {
     let is_same = || FileStamp::of(record.path()).is_ok_and(|it| it.is_that_of(record.stamp));
     !record.missing && !is_same() && !is_readable(record.path())
 }
 
-/// The folder among some sources that holds a record's file.
+/// The folder among `sources` that holds a record's file.
 fn holder_of<'a>(record: &Record, sources: &'a [String]) -> Option<&'a str> {
     let mut sources = sources.iter().map(String::as_str);
     let holds = |source: &&str| record.location.starts_with(&below(source));
     sources.find(holds).filter(|_| record.file.is_none())
 }
 
-/// What the locations below a folder begin with.
+/// The prefix of all locations below a folder.
 pub(crate) fn below(folder: &str) -> String {
     format!(
         "{}{MAIN_SEPARATOR}",

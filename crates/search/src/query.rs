@@ -8,63 +8,59 @@ use picture::{ContentHash, Limits};
 use serde::Serialize;
 
 use crate::address::{Address, path_or_url};
-use crate::collection::{CAPTIONS, Collection, IMAGES};
+use crate::collection::{CAPTIONS, Collection, IMAGES, PAGE};
 use crate::error::{Error, Result};
+use crate::file_stamp::is_gone;
 use crate::folding::{Looks, whole_parts};
 use crate::fusion::{CaptionMatch, Evidence, Ranking, fuse};
 use crate::keywords::Keywords;
 use crate::metadata;
 use crate::record::Record;
-use crate::stamp::is_gone;
 
-/// Vectors fetched at a time.
-const PAGE: usize = 256;
-
-/// Up to so many times as many pictures as are wanted are put in order by date one by one.
+/// Sort pictures by date one by one if there are at most this many times the wanted number.
 const FEW: usize = 16;
 
-/// How much to find, and what to leave out.
+/// How many pictures to find, and which to leave out.
 #[derive(Clone, Debug, Default)]
 pub struct SearchOptions {
-    /// At most this many hits: 1 to 10,000.
+    /// The maximum number of hits: 1 to 10,000.
     pub top_k: usize,
-    /// Leave out what is less similar than this cosine: pictures and captions, each as its own
-    /// vector has it. Where both are searched, a picture stays if one of the two is similar enough,
-    /// or if it has the keywords.
+    /// Leave out pictures and captions whose own cosine is below this. If both are searched, a picture stays
+    /// if either is similar enough or if it has the keywords.
     pub threshold: Option<f32>,
     /// Leave out pictures whose metadata do not match.
     pub filter: Option<Filter>,
-    /// What the query is compared with.
+    /// Which vectors to compare with the query.
     pub within: Within,
-    /// Words to be looked up beside.
+    /// Keywords to look up in addition.
     pub keywords: Option<Keywords>,
-    /// How many of the best are left out, as they were shown before.
+    /// How many of the best hits to skip because they were shown before.
     pub offset: usize,
-    /// Whether it is counted how many there are. Where only a ranking can tell, it then goes as far as it can.
+    /// Whether to count all matching pictures. This may need the longest possible ranking.
     pub counted: bool,
-    /// What comes first.
+    /// The order of the hits.
     pub order: Order,
-    /// Where near-duplicates are made one hit: what is known of their looks.
+    /// Fold near-duplicates into one hit, using this cache of their looks.
     pub fold: Option<Arc<Looks>>,
 }
 
 impl SearchOptions {
-    /// How far each ranking goes at first: where several are made one, further than the answer, since the
-    /// best of all need not be the best of any.
+    /// The initial depth of each ranking. Rankings that are fused go deeper than the answer: the best picture
+    /// of the fused ranking need not be the best of any.
     fn depth(&self) -> usize {
         let is_single = self.keywords.is_none() && self.within != Within::Both;
         match (is_single, self.counted) {
-            // By date, any of those that are found may be the first.
+            // When sorting by date, any match may be the first.
             _ if self.order != Order::Best => index::TOP_K_LIMIT,
             (true, _) => self.depth_of_one().min(index::TOP_K_LIMIT),
-            // The same for each part of the answer, so that its order is.
+            // The same depth for each page, so that the pages have one order.
             (false, true) => index::TOP_K_LIMIT,
             (false, false) if self.fold.is_some() => index::TOP_K_LIMIT,
             (false, false) => self.wanted().max(FUSED),
         }
     }
 
-    /// How far a ranking goes that is the order of the answer.
+    /// The depth of a ranking whose order is the answer's.
     fn depth_of_one(&self) -> usize {
         match self.fold {
             Some(_) => whole_parts(self.wanted()),
@@ -77,57 +73,58 @@ impl SearchOptions {
     }
 }
 
-/// Each ranking of several goes at least this far.
+/// The minimum depth of rankings that are fused.
 const FUSED: usize = 1000;
 
-/// How many times further rankings go where too many files are gone.
+/// The factor by which rankings deepen if too many files are missing.
 const DEEPER: usize = 4;
 
-/// Vectors of captions asked for at first, for each picture to be found: as many captions as a
-/// picture has in the usual sets.
+/// Caption vectors initially requested for each wanted picture: common data sets have five captions a
+/// picture.
 const CAPTIONS_A_PICTURE: usize = 5;
 
-/// What comes first. By date, all that was found is put in order, up to 10,000 pictures; those without a date come last.
+/// The order of hits. Sorting by date covers up to 10,000 matches; pictures without a date come last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
-    /// The best; without a query, the newest.
+    /// By similarity; without a query, the newest first.
     #[default]
     Best,
-    /// Those taken last.
+    /// The last taken first.
     Newest,
-    /// Those taken first.
+    /// The first taken first.
     Oldest,
 }
 
-/// What a query is compared with.
+/// Which vectors a query is compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Within {
-    /// Pictures.
+    /// Image vectors.
     #[default]
     Images,
-    /// Captions: of a picture's, the nearest counts. At most the 10,000 nearest captions are seen.
+    /// Caption vectors. A picture's nearest caption counts; at most the 10,000 nearest captions are
+    /// considered.
     Captions,
-    /// Both, joined by rank.
+    /// Both, fused by rank.
     Both,
 }
 
-/// What to look for.
+/// What to search for.
 #[derive(Clone, Debug)]
 pub enum Query<'a> {
     /// Words.
     Text(&'a str),
-    /// A picture's file. It is known by its content if it is in the collection.
+    /// A picture's file. If the collection contains the same bytes, that picture is left out of the hits.
     Picture(&'a [u8]),
     /// A picture of the collection, by its id.
     Like(&'a str),
     /// A vector of the model's space, of any length but 0.
     Vector(&'a [f32]),
-    /// Several of those, each with its weight: negative where what it shows should not be there.
+    /// A weighted sum of queries. A negative weight moves away from a term.
     Mix(Vec<(f32, Query<'a>)>),
 }
 
-/// A mix of unit vectors that is shorter than this, for each unit of weight, is nothing but
-/// rounding: the direction that is left says nothing.
+/// The minimum length of a weighted sum of unit vectors, relative to the sum of the weights. The direction of
+/// a shorter one is nothing but rounding errors.
 const VANISHED: f32 = 1e-4;
 
 /// A picture that was found.
@@ -135,40 +132,40 @@ const VANISHED: f32 = 1e-4;
 pub struct Hit {
     /// Its id in the collection.
     pub id: String,
-    /// The cosine between the query's vector and the picture's, where that found it.
+    /// The cosine of the query's vector and the image vector, if that ranking found it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub similarity: Option<f32>,
-    /// The caption nearest to the query, where that found it.
+    /// The caption nearest to the query, if that ranking found it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caption: Option<CaptionMatch>,
-    /// Its rank among the pictures that have the keywords, where those found it.
+    /// Its rank among the pictures with the keywords, if that ranking found it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyword_rank: Option<usize>,
     /// Where it is: an absolute path or a URL.
     #[serde(flatten, serialize_with = "path_or_url")]
     pub location: String,
-    /// The URL, or the path from the folder that holds its source: what others may be shown.
+    /// The URL, or the path relative to the folder that holds its source. Safe to show to others.
     pub image: String,
-    /// The file that was fetched from there, where the location is a URL.
+    /// The downloaded file, if the location is a URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// Width of the upright picture in pixels, where it is known.
+    /// The width of the upright picture in pixels, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,
-    /// Its height.
+    /// The height of the upright picture in pixels, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
-    /// The colour of most of it, where it is known.
+    /// Its dominant colour as red, green and blue, if known.
     #[serde(skip)]
     pub colour: Option<[u8; 3]>,
-    /// Its near-duplicates among what was found, where they are [folded](SearchOptions::fold).
+    /// Its near-duplicates among the matches, if they are [folded](SearchOptions::fold).
     #[serde(skip)]
     pub folded: Vec<Hit>,
-    /// What is said about it.
+    /// Its captions.
     pub captions: Vec<String>,
-    /// Whatever else its source said.
+    /// The other metadata of its source.
     pub metadata: Metadata,
-    /// SHA-256 of the file's bytes, in hexadecimal, where it is known.
+    /// The SHA-256 of the file's bytes in hexadecimal, if known.
     #[serde(skip)]
     pub hash: Option<String>,
 }
@@ -190,25 +187,30 @@ impl Hit {
 pub struct Hits {
     /// The pictures, best first.
     pub hits: Vec<Hit>,
-    /// The best cosine there was, whatever the threshold. `None` where nothing was compared.
+    /// The best cosine, regardless of the threshold. `None` if no vectors were compared.
     pub best: Option<f32>,
-    /// How many better pictures were left out because their files are gone.
+    /// How many better pictures were left out because their files are missing.
     pub gone: usize,
-    /// How many pictures were ranked: all that there are, up to 10,000, where they are [counted](SearchOptions::counted).
+    /// How many pictures were ranked. If they are [counted](SearchOptions::counted): all matches, up to
+    /// 10,000.
     pub total: usize,
-    /// The offset at which these hits go on; `None` where they were the last.
+    /// The offset of the next page; `None` if this was the last.
     pub next: Option<usize>,
 }
 
 impl Collection<'_> {
-    /// The pictures most similar to what the query names; where it is looked for in several ways,
-    /// those that rank best in all of them together.
+    /// Returns the pictures most similar to the query. Several rankings (images, captions, keywords) are
+    /// fused.
     ///
-    /// A query picture that is itself in the collection (a file with the same bytes) is left out.
+    /// A query picture that is in the collection (a file with the same bytes) is left out.
     ///
     /// # Errors
-    /// Among others [`Error::OtherTextModel`], where words are compared with captions of another
-    /// text model, and [`Error::Vanished`].
+    /// - [`Error::OtherModel`] if `model` isn't the collection's.
+    /// - [`Error::OtherTextModel`] if words are compared with captions that another text model embedded.
+    /// - [`Error::NoRecord`] and [`Error::NoVector`] for [`Query::Like`].
+    /// - [`Error::VectorLength`] for [`Query::Vector`], and [`Error::Vanished`] if a vector or a mix is zero.
+    /// - [`Error::Picture`] and [`Error::Clip`] if the query can't be embedded.
+    /// - [`Error::Catalogue`], [`Error::DamagedRecord`] and [`Error::Index`].
     pub fn search(
         &self,
         model: &Model,
@@ -228,10 +230,10 @@ impl Collection<'_> {
         self.find(scan, options, |scan| self.rank(scan, options))
     }
 
-    /// The pictures whose captions, file name or folders have the keywords, best first.
+    /// Returns the pictures whose captions, file name or folders have the keywords, best first.
     ///
     /// # Errors
-    /// Those of the catalogue and of the engine.
+    /// [`Error::Catalogue`], [`Error::DamagedRecord`] and [`Error::Index`].
     pub fn search_keywords(&self, keywords: &Keywords, options: &SearchOptions) -> Result<Hits> {
         self.find(Scan::without_vector(options), options, |scan| {
             Ok(Ranked {
@@ -241,11 +243,11 @@ impl Collection<'_> {
         })
     }
 
-    /// All pictures that the filter leaves, the newest first or as the options say, by when they were taken; then those
-    /// without a date.
+    /// Returns all pictures that match the filter, sorted by date: newest first unless the options say
+    /// otherwise. Pictures without a date come last.
     ///
     /// # Errors
-    /// Those of the catalogue and of the engine.
+    /// [`Error::Catalogue`], [`Error::DamagedRecord`] and [`Error::Index`].
     pub fn newest(&self, options: &SearchOptions) -> Result<Hits> {
         let scan = Scan {
             depth: options.depth_of_one().min(index::TOP_K_LIMIT),
@@ -260,8 +262,8 @@ impl Collection<'_> {
         })
     }
 
-    /// The hits of the rankings. Where files are gone, the rankings go on until enough pictures are there, and where
-    /// pictures are to be counted, until that is known.
+    /// Returns the hits of the rankings. Deepens the rankings until enough files exist and, if pictures are
+    /// to be counted, until the count is known.
     fn find(
         &self,
         mut scan: Scan<'_>,
@@ -272,9 +274,10 @@ impl Collection<'_> {
             let ranked = rank(&scan)?;
             let is_all = scan.depth >= index::TOP_K_LIMIT
                 || ranked.rankings.iter().all(|it| it.len() < scan.depth);
-            let counted = match options.counted && !is_all {
-                true => self.count(&scan, options)?,
-                false => None,
+            let counted = if options.counted && !is_all {
+                self.count(&scan, options)?
+            } else {
+                None
             };
             if is_all || !options.counted || counted.is_some() {
                 let best = ranked.best;
@@ -290,13 +293,13 @@ impl Collection<'_> {
         }
     }
 
-    /// How many pictures a scan is about, up to 10,000, where that can be told without ranking them.
+    /// How many pictures match, up to 10,000, if this is known without ranking them.
     fn count(&self, scan: &Scan<'_>, options: &SearchOptions) -> Result<Option<usize>> {
         if options.keywords.is_some() || options.within != Within::Images {
             return Ok(None);
         }
         let (values, filter) = (&scan.values, scan.filter);
-        // By date, nothing is compared that could be too unlike.
+        // Sorting by date compares no vectors, so the threshold doesn't apply.
         let threshold = options.threshold.filter(|_| !values.is_empty());
         let count = match (threshold, filter, self.index.embedded()) {
             (None, None, _) => usize::try_from(self.index.count(IMAGES)?).unwrap_or(usize::MAX),
@@ -338,7 +341,7 @@ impl Collection<'_> {
     }
 
     fn rank_images(&self, scan: &Scan<'_>) -> Result<Ranking> {
-        // Room for the query's own pictures, which the engine knows nothing of.
+        // Room for the query's own pictures, which are left out afterwards.
         let top_k = scan.depth + scan.own.len();
         let matches = self.index.query(IMAGES, &scan.request(top_k))?;
         let others = matches
@@ -348,8 +351,8 @@ impl Collection<'_> {
         Ok(Ranking::Images(found.take(scan.depth).collect()))
     }
 
-    /// Captions of one picture stand close to each other, so it takes more of them to find enough
-    /// pictures: how many more is found out.
+    /// Ranks pictures by their nearest caption. Captions of one picture are near each other, so the search
+    /// deepens until enough pictures are found.
     fn rank_captions(&self, scan: &Scan<'_>) -> Result<Ranking> {
         let mut top_k = (scan.depth + scan.own.len()) * CAPTIONS_A_PICTURE;
         loop {
@@ -373,7 +376,7 @@ impl Collection<'_> {
         Ok(Ranking::Keywords(self.matching(ids, scan)?))
     }
 
-    /// Those of the pictures that the scan's filter leaves, as many as it wants.
+    /// Those of the pictures that match the scan's filter, as many as it needs.
     fn matching(&self, ids: Vec<String>, scan: &Scan<'_>) -> Result<Vec<String>> {
         let mut ids = match scan.filter {
             Some(filter) => self.retain_matching(ids, filter, scan.depth)?,
@@ -383,7 +386,7 @@ impl Collection<'_> {
         Ok(ids)
     }
 
-    /// Those of the pictures that a filter leaves: all, or `limit` at least.
+    /// Keeps the pictures that match a filter: all, or at least `limit`.
     fn retain_matching(
         &self,
         ids: Vec<String>,
@@ -408,7 +411,7 @@ impl Collection<'_> {
         Ok(found)
     }
 
-    /// The pictures that the scan's filter leaves, by when they were taken, as many as it wants.
+    /// The pictures that match the scan's filter, sorted by date, as many as it needs.
     fn by_date(&self, scan: &Scan<'_>, is_newest_first: bool) -> Result<Vec<String>> {
         let page = |skipped, limit| {
             self.catalogue
@@ -417,7 +420,7 @@ impl Collection<'_> {
         let Some(filter) = scan.filter else {
             return page(0, scan.depth);
         };
-        // Few are put in order by themselves. Of many, the first are soon found.
+        // Few matches are sorted one by one. Of many, the first are found quickly in the index by date.
         if let Some(embedded) = self.index.embedded()
             && let Some(few) = embedded.ids_matching(IMAGES, filter, FEW * scan.depth)?
         {
@@ -444,7 +447,7 @@ impl Collection<'_> {
             .in_order_of_date(self.key(), ids, is_newest_first)
     }
 
-    /// What is ranked, in the order that is wanted.
+    /// The ranking in the requested order.
     fn ordered(
         &self,
         ranked: Vec<(String, Evidence)>,
@@ -464,7 +467,7 @@ impl Collection<'_> {
         Ok(in_order.filter_map(|id| found.remove_entry(&id)).collect())
     }
 
-    /// Of what is ranked, the best pictures from the offset on whose files are there, with what the engine has of them.
+    /// Returns the best pictures from the offset on whose files exist, with their metadata from the engine.
     fn hits(
         &self,
         ranked: Vec<(String, Evidence)>,
@@ -501,10 +504,10 @@ impl Collection<'_> {
         })
     }
 
-    /// The pictures with these ids, as a search that says nothing of them finds them; those that aren't there are left out.
+    /// Returns the pictures with these ids. Unknown ids are left out.
     ///
     /// # Errors
-    /// Those of the catalogue and of the engine.
+    /// [`Error::Catalogue`], [`Error::DamagedRecord`] and [`Error::Index`].
     pub fn pictures_with_ids(&self, ids: &[String]) -> Result<Vec<Hit>> {
         let ids = ids.iter().map(|id| (id.clone(), Evidence::default()));
         self.hits_of(ids.collect())
@@ -538,7 +541,7 @@ impl Collection<'_> {
         Ok(found.collect())
     }
 
-    /// The unit vector to look for.
+    /// The unit vector of a query.
     fn vector_of(&self, model: &Model, query: &Query<'_>) -> Result<Vec<f32>> {
         match query {
             Query::Text(words) => Ok(model.embed_text(words)?),
@@ -553,7 +556,7 @@ impl Collection<'_> {
         }
     }
 
-    /// A vector that was given, made one of length 1.
+    /// A given vector, scaled to length 1.
     fn unit_vector(&self, values: &[f32]) -> Result<Vec<f32>> {
         let expected = self.model().dimension;
         if values.len() != expected {
@@ -563,7 +566,7 @@ impl Collection<'_> {
         mixed(&[(1.0, values.to_vec())])
     }
 
-    /// The vector of a picture of the collection.
+    /// The image vector of a picture of the collection.
     fn stored_vector(&self, id: &str) -> Result<Vec<f32>> {
         let record = self.record(id)?;
         let vectors = self.index.fetch(IMAGES, &[record.id.as_str()])?;
@@ -596,7 +599,7 @@ impl Collection<'_> {
     }
 }
 
-/// The weighted sum of unit vectors, made a unit vector again.
+/// The weighted sum of unit vectors, scaled to length 1.
 fn mixed(terms: &[(f32, Vec<f32>)]) -> Result<Vec<f32>> {
     let mut sum = vec![0.0f32; terms.first().map_or(0, |(_, vector)| vector.len())];
     for (weight, vector) in terms {
@@ -606,7 +609,7 @@ fn mixed(terms: &[(f32, Vec<f32>)]) -> Result<Vec<f32>> {
     }
     let length = sum.iter().map(|value| value * value).sum::<f32>().sqrt();
     let weights: f32 = terms.iter().map(|(weight, _)| weight.abs()).sum();
-    // Not more: a length that is no number has vanished too.
+    // Not `<=`: a length of NaN is an error too.
     if length > VANISHED * weights {
         Ok(sum.into_iter().map(|value| value / length).collect())
     } else {
@@ -615,7 +618,7 @@ fn mixed(terms: &[(f32, Vec<f32>)]) -> Result<Vec<f32>> {
 }
 
 impl Query<'_> {
-    /// Whether it takes a text model to answer it.
+    /// Whether the query needs a text model.
     fn has_words(&self) -> bool {
         match self {
             Query::Text(_) => true,
@@ -625,10 +628,10 @@ impl Query<'_> {
     }
 }
 
-/// What a query ranks.
+/// The rankings of a query.
 struct Ranked {
     rankings: Vec<Ranking>,
-    /// The best cosine, whatever the threshold.
+    /// The best cosine, regardless of the threshold.
     best: Option<f32>,
 }
 
@@ -636,9 +639,9 @@ struct Ranked {
 struct Scan<'a> {
     /// The query's vector.
     values: Vec<f32>,
-    /// The records that are the query itself.
+    /// The ids of the records that are the query itself.
     own: HashSet<String>,
-    /// How many pictures to rank at most.
+    /// The maximum number of pictures to rank.
     depth: usize,
     filter: Option<&'a Filter>,
 }
@@ -668,8 +671,7 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// The nearest caption of each picture, best first: the picture's id, the caption's number and its
-/// cosine.
+/// The nearest caption of each picture, best first: the picture's id, the caption's number and its cosine.
 fn nearest_captions(matches: Vec<Match>, own: &HashSet<String>) -> Vec<(String, usize, f32)> {
     let mut seen = HashSet::new();
     let captions = matches.into_iter().filter_map(|found| {
@@ -681,14 +683,14 @@ fn nearest_captions(matches: Vec<Match>, own: &HashSet<String>) -> Vec<(String, 
         .collect()
 }
 
-/// The record of a caption's id, and the number of the caption.
+/// The record and the number of a caption, from its id.
 fn record_of_caption(id: &str) -> Option<(&str, usize)> {
     let (record, n) = id.rsplit_once('#')?;
     Some((record, n.parse().ok()?))
 }
 
-/// The hit that a picture comes to. The catalogue has its location. Another machine's has not: there, the metadata's path is
-/// all that is known.
+/// Builds a hit. The location comes from the catalogue. A catalogue of another machine doesn't have it; then
+/// the relative path of the metadata is used.
 fn hit(record: Option<Record>, id: String, evidence: Evidence, mut metadata: Metadata) -> Hit {
     let (image, captions) = metadata::take_picture(&mut metadata);
     let caption = evidence.caption.map(|(n, similarity)| CaptionMatch {

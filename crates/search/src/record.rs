@@ -8,24 +8,24 @@ use sha2::{Digest, Sha256};
 
 use crate::address::Address;
 use crate::contribution::{self, Contribution, Remains};
-use crate::stamp::FileStamp;
+use crate::file_stamp::FileStamp;
 
-/// A picture as a source names it, before it has been read.
+/// A picture as its source names it, before its file is read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NewRecord {
-    /// The source's own id, if it has one.
+    /// The source's own id, if any.
     pub id: Option<String>,
-    /// Where the picture is: an absolute path or a URL.
+    /// The location: an absolute path or a URL.
     pub location: String,
-    /// The file that was fetched from there, where the location is a URL.
+    /// The downloaded file, if the location is a URL.
     pub file: Option<String>,
-    /// The source that names it: a folder, a table, a dataset. The first one counts.
+    /// The source that names it first: a folder, a table or a dataset.
     pub source: Option<String>,
-    /// What is said about it, in order.
+    /// Its captions, in order.
     pub captions: Vec<String>,
-    /// Whatever else the source says: strings, numbers, booleans and lists of strings.
+    /// The other metadata of its source: strings, numbers, booleans and lists of strings.
     pub metadata: Metadata,
-    /// Who says what of this, where several sources do; each says no more than this. Empty: all of it is the source's.
+    /// What each source says, if there are several. Empty if all of it is from `source`.
     pub contributions: Vec<Contribution>,
 }
 
@@ -34,37 +34,37 @@ pub struct NewRecord {
 pub struct Record {
     /// Unique in the collection.
     pub id: String,
-    /// Where the picture is: an absolute path or a URL.
+    /// The location: an absolute path or a URL.
     pub location: String,
-    /// The file that was fetched from there, where the location is a URL.
+    /// The downloaded file, if the location is a URL.
     pub file: Option<String>,
     /// The source that named it first.
     pub source: Option<String>,
-    /// SHA-256 of the file's bytes, in hexadecimal.
+    /// The SHA-256 of the file's bytes in hexadecimal.
     pub hash: String,
-    /// What told the file from others when it was read.
+    /// The file's size and times when it was read.
     pub stamp: FileStamp,
-    /// Width of the upright picture in pixels.
+    /// The width of the upright picture in pixels.
     pub width: u32,
-    /// Height of the upright picture in pixels.
+    /// The height of the upright picture in pixels.
     pub height: u32,
-    /// The colour of most of it: red, green and blue. `None` for pictures that were added before this was kept.
+    /// The dominant colour as red, green and blue. `None` for pictures added by an early version.
     #[serde(default)]
     pub colour: Option<[u8; 3]>,
-    /// What is said about it, in order.
+    /// Its captions, in order.
     pub captions: Vec<String>,
-    /// Whatever else its source said.
+    /// The other metadata of its sources.
     pub metadata: Metadata,
-    /// Who said what of this, in the order of the sources. What is nobody's was said before this was kept.
+    /// What each source says, in the order of the sources. Empty for pictures added by an early version.
     #[serde(default)]
     pub contributions: Vec<Contribution>,
-    /// What the file says of itself: when it was taken, by which camera, where.
+    /// Metadata from the file itself, such as date, camera and position.
     pub facts: Metadata,
-    /// Whether the file was gone when it was last looked for, or could not be read as a picture any more.
+    /// Whether the file was gone or unreadable when last checked.
     pub missing: bool,
 }
 
-/// What a file says of itself.
+/// What is read from a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Content {
     pub(crate) hash: String,
@@ -77,7 +77,7 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    /// What `record` has of it.
+    /// The content that `record` stores.
     pub(crate) fn of(record: &Record) -> Content {
         Content {
             hash: record.hash.clone(),
@@ -96,7 +96,7 @@ impl NewRecord {
         Path::new(self.file.as_ref().unwrap_or(&self.location))
     }
 
-    /// What each of its sources says, which is all that it says.
+    /// What each source says.
     pub(crate) fn contributions(&self) -> Vec<Contribution> {
         match &self.source {
             Some(source) if self.contributions.is_empty() => vec![contribution::of_one(
@@ -111,7 +111,7 @@ impl NewRecord {
 }
 
 impl Record {
-    /// Where it is.
+    /// The picture's location.
     pub fn address(&self) -> Address<'_> {
         Address::of(&self.location, self.file.as_deref())
     }
@@ -121,19 +121,19 @@ impl Record {
         Path::new(self.file.as_ref().unwrap_or(&self.location))
     }
 
-    /// Whether a file of which the system says this is, without reading it, known to be the one that was read. One that
-    /// isn't may still have the same content.
+    /// Whether `file` is the file that was read, judging by its size and times alone. If not, the content may
+    /// still be the same.
     pub fn is_of(&self, file: &fs::Metadata) -> bool {
         FileStamp::at(file, SystemTime::now()).is_that_of(self.stamp)
     }
 
-    /// What a new record comes to, in the light of what was known of the picture: what its sources said before and no
-    /// longer say is gone, and what others said stays as it was.
+    /// Merges a new record with the stored one. Replaces everything the new record's sources said before, and
+    /// keeps what other sources said.
     pub(crate) fn of(new: NewRecord, content: Content, old: Option<&Record>) -> Record {
-        let said = new.contributions();
+        let given = new.contributions();
         let mut remains = match old {
-            Some(old) => Remains::of(&old.captions, &old.metadata, &old.contributions, &said),
-            None => Remains::of(&[], &Metadata::new(), &[], &said),
+            Some(old) => Remains::of(&old.captions, &old.metadata, &old.contributions, &given),
+            None => Remains::of(&[], &Metadata::new(), &[], &given),
         };
         remains.metadata.extend(new.metadata);
         let known_id = || old.map(|old| old.id.clone());
@@ -162,22 +162,22 @@ impl Record {
         }
     }
 
-    /// Whether one of the sources that say `new` named it first.
+    /// Whether one of the sources of `new` named this picture first.
     pub(crate) fn is_first_of(&self, new: &NewRecord) -> bool {
-        let said = new.contributions();
+        let given = new.contributions();
         let first = self.source.as_ref();
-        first.is_some_and(|first| said.iter().any(|it| it.source == *first))
+        first.is_some_and(|first| given.iter().any(|it| it.source == *first))
     }
 
-    /// Whether its id is that of one of the sources that say `new`.
+    /// Whether one of the sources of `new` gave this picture its id.
     pub(crate) fn has_id_of(&self, new: &NewRecord) -> bool {
         let giver = self.contributions.iter().find(|it| it.id);
         let giver = giver.map(|it| &it.source).or(self.source.as_ref());
-        let said = new.contributions();
-        giver.is_some_and(|giver| said.iter().any(|it| it.source == *giver))
+        let given = new.contributions();
+        giver.is_some_and(|giver| given.iter().any(|it| it.source == *giver))
     }
 
-    /// Whether its vectors are those of `other`, with the same metadata.
+    /// Whether its vectors and metadata equal those of `other`.
     pub(crate) fn looks_like(&self, other: &Record) -> bool {
         *self
             == Record {
@@ -189,8 +189,8 @@ impl Record {
     }
 }
 
-/// The id of a picture whose source gives none: the first 16 hexadecimal digits of the SHA-256 of
-/// its location. The same file keeps its id over runs and sources.
+/// The id of a picture whose source gives none: the first 16 hexadecimal digits of the SHA-256 of its
+/// location. So a file keeps its id across runs and sources.
 pub(crate) fn id_of_location(location: &str) -> String {
     Sha256::digest(location.as_bytes())[..8]
         .iter()
@@ -198,12 +198,12 @@ pub(crate) fn id_of_location(location: &str) -> String {
         .collect()
 }
 
-/// The id of a record's `n`th caption in the namespace of captions.
+/// The id of a record's caption number `n` in the namespace of captions.
 pub(crate) fn caption_id(record: &str, n: usize) -> String {
     format!("{record}#{n}")
 }
 
-/// The id of the record that a caption's id belongs to.
+/// The record id in a caption's id.
 pub(crate) fn record_of_caption(id: &str) -> Option<&str> {
     Some(id.rsplit_once('#')?.0)
 }
@@ -213,7 +213,7 @@ pub(crate) fn caption_ids(record: &Record) -> impl Iterator<Item = String> {
     (0..record.captions.len()).map(|n| caption_id(&record.id, n))
 }
 
-/// The ids of the vectors of records' pictures and captions.
+/// The ids of the image and caption vectors of records.
 pub(crate) fn ids_of(records: &[Record]) -> (Vec<String>, Vec<String>) {
     (
         records.iter().map(|record| record.id.clone()).collect(),

@@ -26,29 +26,37 @@ pub struct Store {
     settings: StoreSettings,
 }
 
-/// How a store reaches the engines beyond this machine.
+/// How a store connects to remote engines.
 #[derive(Clone, Debug, Default)]
 pub struct StoreSettings {
-    /// How Pinecone is asked, where a collection has its vectors there.
+    /// The connection to Pinecone, for collections whose vectors are there.
     pub pinecone: PineconeSettings,
 }
 
-/// Where the vectors of a new collection go.
+/// Where the vectors of a new collection are stored.
 #[derive(Clone, Debug, Default)]
 pub struct Placement {
-    /// The engine; by default that of the collection, if it is there, or this machine.
+    /// The engine. The default is the engine of an existing collection, and the embedded one for a new
+    /// collection.
     pub engine: Option<EngineKind>,
-    /// Where in that.
+    /// The deployment within the engine.
     pub deployment: Option<Deployment>,
 }
 
 impl Store {
-    /// Opens the store in `directory` with the default settings. Makes it if it is not there.
+    /// Opens the store in `directory` with the default settings. Creates it if it doesn't exist.
+    ///
+    /// # Errors
+    /// As [`open_with`](Self::open_with).
     pub fn open(directory: &Path) -> Result<Store> {
         Self::open_with(directory, StoreSettings::default())
     }
 
-    /// Opens the store in `directory` with these settings. Makes it if it is not there.
+    /// Opens the store in `directory`. Creates it if it doesn't exist.
+    ///
+    /// # Errors
+    /// [`Error::StoreIsFile`], [`Error::Store`] if the directory can't be created, [`Error::Catalogue`],
+    /// [`Error::NotACatalogue`], [`Error::NewerCatalogue`], and [`Error::Index`] from the embedded engine.
     pub fn open_with(directory: &Path, settings: StoreSettings) -> Result<Store> {
         if directory.is_file() {
             return Err(Error::StoreIsFile {
@@ -68,26 +76,25 @@ impl Store {
         })
     }
 
-    /// Whether there is a store in `directory`.
+    /// Whether `directory` contains a store.
     pub fn is_at(directory: &Path) -> bool {
         directory.join(CATALOGUE).exists()
     }
 
-    /// Where the store is.
+    /// The store's directory.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Where pictures lie that were fetched for the collection of that name. They are found there wherever the store
-    /// is.
+    /// The folder of the pictures downloaded for a collection. It moves with the store.
     pub fn downloads(&self, collection: &str) -> PathBuf {
         self.directory.join(DOWNLOADS).join(collection)
     }
 
-    /// The engine of this kind. Pinecone is asked as the settings say.
+    /// Returns the engine of this kind, connected as the settings say.
     ///
     /// # Errors
-    /// When the settings have no key, or no valid address.
+    /// [`Error::Index`] if Pinecone's settings lack a key or have an invalid address.
     pub fn engine_of(&self, kind: EngineKind) -> Result<Engine> {
         match (kind, self.pinecone.get()) {
             (EngineKind::Embedded, _) => Ok(Engine::Embedded(self.engine.clone())),
@@ -101,39 +108,50 @@ impl Store {
         }
     }
 
-    /// The engine of this machine, for raw vectors.
+    /// The embedded engine, for raw vectors.
     pub fn engine(&self) -> &Embedded {
         &self.engine
     }
 
-    /// The collections, in the order of their names.
+    /// Returns all collections, sorted by name.
+    ///
+    /// # Errors
+    /// [`Error::Catalogue`] and [`Error::DamagedRecord`].
     pub fn collections(&self) -> Result<Vec<CollectionInfo>> {
         let rows = self.catalogue.collections()?;
         Ok(rows.into_iter().map(CollectionInfo::from).collect())
     }
 
-    /// The collection of that name at a glance.
+    /// Returns a summary of one collection.
+    ///
+    /// # Errors
+    /// [`Error::NoCollection`], [`Error::Catalogue`] and [`Error::DamagedRecord`].
     pub fn info(&self, name: &str) -> Result<CollectionInfo> {
         Ok(self.row(name)?.into())
     }
 
-    /// The collection of that name.
+    /// Opens a collection.
     ///
     /// # Errors
-    /// `IndexGone` if its engine has no index of its name any more, `OtherIndex` if it is not the collection's.
+    /// [`Error::NoCollection`]; [`Error::IndexGone`] if its engine no longer has an index of this name;
+    /// [`Error::OtherIndex`] if that index doesn't fit the collection; [`Error::Catalogue`],
+    /// [`Error::DamagedRecord`] and [`Error::Index`].
     pub fn collection(&self, name: &str) -> Result<Collection<'_>> {
         let row = self.row(name)?;
         match self.engine_of(row.engine)?.index(name) {
-            Ok(index) => match is_of(&index, &row.model) {
-                true => Ok(Collection::new(&self.catalogue, row, index)),
-                false => Err(Error::OtherIndex {
-                    dimension: index.dimension(),
-                    metric: index.metric(),
-                    expected: row.model.dimension,
-                    collection: row.name,
-                    engine: row.engine,
-                }),
-            },
+            Ok(index) => {
+                if is_of(&index, &row.model) {
+                    Ok(Collection::new(&self.catalogue, row, index))
+                } else {
+                    Err(Error::OtherIndex {
+                        dimension: index.dimension(),
+                        metric: index.metric(),
+                        expected: row.model.dimension,
+                        collection: row.name,
+                        engine: row.engine,
+                    })
+                }
+            }
             Err(index::Error::IndexNotFound { .. }) => Err(Error::IndexGone {
                 collection: row.name,
                 engine: row.engine,
@@ -142,11 +160,13 @@ impl Store {
         }
     }
 
-    /// The same, for who fills it. An index that is missing, after an interrupted deletion or because somebody
-    /// deleted it, is made anew where `deployment` says: adding the sources again fills it.
+    /// Opens a collection to add pictures to it.
+    ///
+    /// Creates its index again, where `deployment` says, if a deletion was interrupted or somebody deleted
+    /// the index. Adding the sources again then restores the vectors.
     ///
     /// # Errors
-    /// When the index cannot be made.
+    /// As [`collection`](Self::collection), without [`Error::IndexGone`].
     pub fn collection_to_fill(
         &self,
         name: &str,
@@ -158,7 +178,7 @@ impl Store {
                 let settings = settings(deployment);
                 let engine = self.engine_of(engine)?;
                 match engine.create_index(&spec(name, &row.model), &settings) {
-                    // Another process has just made it.
+                    // Another process has just created it.
                     Ok(()) | Err(index::Error::IndexExists { .. }) => self.collection(name),
                     Err(error) => Err(error.into()),
                 }
@@ -167,17 +187,21 @@ impl Store {
         }
     }
 
-    /// Whether the collection of that name has pictures below `folder`, missing ones too.
+    /// Whether a collection has pictures in `folder` or its subfolders, missing ones included.
     ///
     /// # Errors
-    /// `NoCollection`.
+    /// [`Error::NoCollection`], [`Error::Catalogue`] and [`Error::DamagedRecord`].
     pub fn has_below(&self, name: &str, folder: &str) -> Result<bool> {
         let key = self.row(name)?.key;
         let first = self.catalogue.records_below(key, &below(folder), "", 1)?;
         Ok(!first.is_empty())
     }
 
-    /// What [`Collection::keep_columns`] has kept of a source of the collection of that name, if both are there.
+    /// Returns the columns stored for a source by [`Collection::keep_columns`]; `None` if the collection or
+    /// the source is unknown.
+    ///
+    /// # Errors
+    /// [`Error::Catalogue`] and [`Error::DamagedRecord`].
     pub fn columns(&self, name: &str, source: &str) -> Result<Option<String>> {
         match self.catalogue.collection(name)? {
             Some(row) => self.catalogue.columns(row.key, source),
@@ -185,7 +209,10 @@ impl Store {
         }
     }
 
-    /// Whether the collection of that name, if it is there, has pictures that a source named first.
+    /// Whether a collection has pictures that `source` named first. A missing collection has none.
+    ///
+    /// # Errors
+    /// [`Error::Catalogue`] and [`Error::DamagedRecord`].
     pub fn has_source(&self, name: &str, source: &str) -> Result<bool> {
         let Some(row) = self.catalogue.collection(name)? else {
             return Ok(false);
@@ -208,7 +235,10 @@ impl Store {
         }
     }
 
-    /// Refuses a name that no collection may have.
+    /// Checks that `name` is a valid collection name.
+    ///
+    /// # Errors
+    /// [`Error::CollectionName`].
     pub fn check_name(name: &str) -> Result<()> {
         if is_collection_name(name) {
             return Ok(());
@@ -218,21 +248,22 @@ impl Store {
         })
     }
 
-    /// The collection of that name, made for `model` if it is not there. Its captions will be embedded by
-    /// the text model of `model`.
+    /// Opens a collection, or creates it for `model`. The text model of `model` embeds its captions.
     ///
-    /// One that is empty, as an `add` of nothing but bad pictures leaves it, takes another model.
+    /// An empty collection, such as an `add` of nothing but unreadable pictures leaves, may change its model.
     ///
     /// # Errors
-    /// When it was made with another model, or has captions that another text model embedded.
+    /// As [`collection_or_new_at`](Self::collection_or_new_at), without [`Error::OtherEngine`].
     pub fn collection_or_new(&self, name: &str, model: &ModelIdentity) -> Result<Collection<'_>> {
         self.collection_or_new_at(name, model, &Placement::default())
     }
 
-    /// The same, with its vectors in an engine of one's choice.
+    /// Opens a collection, or creates it for `model` with its vectors in the engine of `placement`.
     ///
     /// # Errors
-    /// Also when the collection is there, in another engine.
+    /// [`Error::CollectionName`]; [`Error::OtherEngine`], [`Error::OtherModel`], [`Error::OtherPrecision`]
+    /// and [`Error::OtherTextModel`] if the existing collection differs; and the errors of
+    /// [`collection_to_fill`](Self::collection_to_fill).
     pub fn collection_or_new_at(
         &self,
         name: &str,
@@ -245,7 +276,7 @@ impl Store {
             self.delete_collection(name, &AddOptions::default())?;
         }
         if self.catalogue.collection(name)?.is_none() {
-            // An interrupted deletion may have left the files of another collection of that name.
+            // An interrupted deletion may have left files of an earlier collection with this name.
             self.remove_uploads_of_deleted()?;
             self.create_index(name, model, placement)?;
             let engine = placement.engine.unwrap_or_default();
@@ -257,7 +288,7 @@ impl Store {
         self.refer_to(collection, model)
     }
 
-    /// Refuses another engine than that of the collection, if it is there.
+    /// Checks that an existing collection is in `engine`.
     fn check_engine(&self, name: &str, engine: Option<EngineKind>) -> Result<()> {
         match (self.catalogue.collection(name)?, engine) {
             (Some(row), Some(given)) if row.engine != given => Err(Error::OtherEngine {
@@ -269,7 +300,7 @@ impl Store {
         }
     }
 
-    /// Whether there is a collection of that name, of another model, with nothing in it.
+    /// Whether the collection exists, is empty and has another model.
     fn is_void_for(&self, name: &str, model: &ModelIdentity) -> Result<bool> {
         let Some(row) = self.catalogue.collection(name)? else {
             return Ok(false);
@@ -279,7 +310,7 @@ impl Store {
             && self.catalogue.unfinished(row.key)?.is_empty())
     }
 
-    /// The collection remembering where `model`, which is its own, was found this time.
+    /// Stores where the collection's own `model` was found this time.
     fn refer_to<'store>(
         &'store self,
         collection: Collection<'store>,
@@ -292,7 +323,7 @@ impl Store {
         self.collection(collection.name())
     }
 
-    /// The collection with the texts of `model` for its captions; it takes another's only as long as it has none.
+    /// Sets the collection's text model. Another text model is accepted only while there are no captions.
     fn with_texts_of<'store>(
         &'store self,
         collection: Collection<'store>,
@@ -301,17 +332,18 @@ impl Store {
         if collection.model().text_fingerprint() == model.text_fingerprint() {
             return Ok(collection);
         }
-        match self
+        if self
             .catalogue
             .set_text_model(collection.key(), model.text.as_ref())?
         {
-            true => self.collection(collection.name()),
-            false => Err(collection.other_text_model()),
+            self.collection(collection.name())
+        } else {
+            Err(collection.other_text_model())
         }
     }
 
-    /// Makes the index of a new collection. One that is there already is taken if it is empty and
-    /// fits, as an interrupted call leaves it, or if another process has just made the collection.
+    /// Creates the index of a new collection. Uses an existing index if it's empty and fits, as an
+    /// interrupted call leaves it, or if another process has just created the collection.
     fn create_index(&self, name: &str, model: &ModelIdentity, placement: &Placement) -> Result<()> {
         let spec = spec(name, model);
         let settings = settings(placement.deployment.as_ref());
@@ -331,15 +363,20 @@ impl Store {
         }
     }
 
-    /// Deletes a collection with its records and vectors, when it is the turn; false if it was stopped before. The
-    /// pictures' files stay.
+    /// Deletes a collection with its records and vectors, but not the pictures' files.
+    ///
+    /// Waits for the collection's write lock. Returns false if `options.stop` was set meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::NoCollection`], [`Error::Lock`], [`Error::Catalogue`], [`Error::DamagedRecord`] and
+    /// [`Error::Index`].
     pub fn delete_collection(&self, name: &str, options: &AddOptions<'_>) -> Result<bool> {
         let AddOptions { stop, waiting, .. } = *options;
-        let Some(_turn) = self.catalogue.turn(name, stop, waiting)? else {
+        let Some(_lock) = self.catalogue.write_lock(name, stop, waiting)? else {
             return Ok(false);
         };
         let row = self.row(name)?;
-        // Vectors first: an interruption leaves a collection that can be deleted again.
+        // Vectors first: after an interruption, the collection can be deleted again.
         match self.engine_of(row.engine)?.drop_index(name) {
             Ok(()) | Err(index::Error::IndexNotFound { .. }) => {}
             Err(error) => return Err(error.into()),
@@ -356,12 +393,12 @@ fn settings(deployment: Option<&Deployment>) -> IndexSettings {
     }
 }
 
-/// Whether the vectors of `model` are kept in this index as a collection's are.
+/// Whether this index has the dimension and metric of a collection of `model`.
 fn is_of(index: &Index, model: &ModelIdentity) -> bool {
     (index.dimension(), index.metric()) == (model.dimension, Metric::Cosine)
 }
 
-/// The index of a collection.
+/// The specification of a collection's index.
 fn spec(name: &str, model: &ModelIdentity) -> IndexSpec {
     IndexSpec {
         name: name.to_owned(),
@@ -370,7 +407,8 @@ fn spec(name: &str, model: &ModelIdentity) -> IndexSpec {
     }
 }
 
-/// A collection's name is its index's, so it has the form that every engine takes.
+/// Whether a name is a valid collection name. It's also the index name, so it has the form that every engine
+/// accepts.
 fn is_collection_name(name: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=45).contains(&name.len())

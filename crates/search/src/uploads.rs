@@ -1,4 +1,4 @@
-//! Pictures that were uploaded to a server. Their files are the store's own: they go with their pictures, and with their
+//! Pictures uploaded to a server. The store owns their files and deletes them with their pictures or
 //! collection.
 
 use std::collections::HashSet;
@@ -11,11 +11,11 @@ use picture::ContentHash;
 use crate::error::{Error, Result};
 use crate::store::Store;
 
-/// The folder of pictures that were uploaded.
+/// The folder of uploaded pictures.
 const UPLOADS: &str = "uploads";
 
 impl Store {
-    /// Where pictures lie that were uploaded to the collection of that name.
+    /// The folder of the pictures uploaded to a collection.
     pub fn uploads(&self, collection: &str) -> PathBuf {
         let uploads = self.all_uploads().join(collection);
         std::path::absolute(&uploads).unwrap_or(uploads)
@@ -25,11 +25,11 @@ impl Store {
         self.directory().join(UPLOADS)
     }
 
-    /// Removes a file that was uploaded to the collection of that name, unless a picture of any collection needs it.
-    /// Says whether it did; a file from elsewhere stays.
+    /// Deletes an uploaded file of a collection, unless a picture of any collection uses it. Returns whether
+    /// it did. Files outside the folder of uploads stay.
     ///
     /// # Errors
-    /// [`Error::RemoveUpload`], and those of the catalogue.
+    /// [`Error::RemoveUpload`], [`Error::Catalogue`] and [`Error::DamagedRecord`].
     pub fn remove_upload(&self, collection: &str, file: &Path) -> Result<bool> {
         if file.parent() != Some(&*self.uploads(collection)) || self.is_used(file)? {
             return Ok(false);
@@ -43,12 +43,12 @@ impl Store {
             return Ok(true);
         };
         let Ok(hash) = fs::File::open(file).and_then(ContentHash::of_reader) else {
-            // Of a file that can't be read, nobody knows; one that is gone needs no removal.
+            // An unreadable file may be used; a missing one needs no deletion.
             return Ok(true);
         };
         let hash = hash.to_string();
         for row in self.catalogue.collections()? {
-            // The location of an upload is its file; one that was fetched from a URL has it beside that.
+            // The location of an upload is its file. A picture of a URL has the file beside its location.
             let same = self.catalogue.records_with_hash(row.key, &hash)?;
             if self.catalogue.record_at(row.key, location)?.is_some()
                 || same.iter().any(|record| record.path() == file)
@@ -59,11 +59,11 @@ impl Store {
         Ok(false)
     }
 
-    /// Removes the files that were uploaded to collections which are there no more, also where the deletion was
-    /// interrupted. Those that pictures of other collections need stay. Says how many these were.
+    /// Deletes the files uploaded to collections that no longer exist, after an interrupted deletion too.
+    /// Keeps files that pictures of other collections use. Returns the number of deleted files.
     ///
     /// # Errors
-    /// [`Error::RemoveUpload`], and those of the catalogue.
+    /// [`Error::RemoveUpload`], [`Error::Catalogue`] and [`Error::DamagedRecord`].
     pub fn remove_uploads_of_deleted(&self) -> Result<usize> {
         let mut count = 0;
         for folder in entries(&self.all_uploads()) {
@@ -77,17 +77,17 @@ impl Store {
             for file in files.filter(|file| !used.contains(file)) {
                 count += usize::from(removed(&file)?);
             }
-            // Where files were left, it stays.
+            // Fails, and should, if it isn't empty.
             let _ = fs::remove_dir(&folder);
         }
         Ok(count)
     }
 
-    /// The files uploaded to the collection of that name that pictures of any collection have.
+    /// The uploaded files of a collection that pictures of any collection use.
     fn used_below(&self, name: &str) -> Result<HashSet<PathBuf>> {
         let (uploads, given) = (self.uploads(name), self.all_uploads().join(name));
         let all = self.catalogue.files_below(&uploads)?.into_iter();
-        // As the folder is walked.
+        // With the same folder path as the walk yields.
         let names = all.filter_map(|file| Some(given.join(Path::new(&file).file_name()?)));
         Ok(names.collect())
     }

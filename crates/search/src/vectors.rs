@@ -1,4 +1,4 @@
-//! The vectors of a collection's records, in the namespaces where they belong.
+//! The vectors of a collection's records, in the namespaces for existing and for missing pictures.
 
 use index::{Selection, Vector};
 
@@ -7,19 +7,19 @@ use crate::error::Result;
 use crate::record::{Record, caption_ids};
 
 impl Collection<'_> {
-    /// Whether the vectors of a record are all where they belong.
+    /// Whether all vectors of a record are in their namespaces.
     pub(crate) fn has_vectors(&self, record: &Record) -> Result<bool> {
         Ok(self.image_values(record)?.is_some() && self.caption_values(record)?.is_some())
     }
 
-    /// The vector of a record's picture.
+    /// A record's image vector.
     pub(crate) fn image_values(&self, record: &Record) -> Result<Option<Vec<f32>>> {
         let [images, _] = namespaces(record);
         let values = self.values_at(&record.location, images, &[record.id.as_str()])?;
         Ok(values.and_then(|mut values| values.pop()))
     }
 
-    /// The vectors of a record's captions, if all are there.
+    /// A record's caption vectors, if all exist.
     pub(crate) fn caption_values(&self, record: &Record) -> Result<Option<Vec<Vec<f32>>>> {
         let [_, captions] = namespaces(record);
         let ids: Vec<String> = caption_ids(record).collect();
@@ -27,8 +27,8 @@ impl Collection<'_> {
         self.values_at(&record.location, captions, &ids)
     }
 
-    /// The vectors with these ids, if all are there and are those of the picture at `location`: an id may
-    /// just have been given to another picture.
+    /// The vectors with these ids, if all exist and belong to the picture at `location`. An id may have just
+    /// moved to another picture.
     fn values_at(
         &self,
         location: &str,
@@ -43,7 +43,7 @@ impl Collection<'_> {
         Ok(all.then(|| vectors.into_iter().map(|vector| vector.values).collect()))
     }
 
-    /// Deletes vectors wherever they are.
+    /// Deletes vectors from all namespaces.
     pub(crate) fn delete_vectors(&self, images: Vec<String>, captions: Vec<String>) -> Result<()> {
         let (images, captions) = (Selection::Ids(images), Selection::Ids(captions));
         self.index.delete(IMAGES, &images)?;
@@ -53,7 +53,7 @@ impl Collection<'_> {
         Ok(())
     }
 
-    /// Brings vectors from one namespace to another.
+    /// Moves vectors from one namespace to another.
     pub(crate) fn transfer(&self, from: &str, to: &str, ids: Vec<String>) -> Result<()> {
         let borrowed: Vec<&str> = ids.iter().map(String::as_str).collect();
         let vectors: Vec<Vector> = self.index.fetch(from, &borrowed)?;
@@ -63,10 +63,11 @@ impl Collection<'_> {
     }
 }
 
-/// Where the vectors of a record's picture and of its captions belong.
+/// The namespaces of a record's image and caption vectors.
 pub(crate) fn namespaces(record: &Record) -> [&'static str; 2] {
-    match record.missing {
-        false => [IMAGES, CAPTIONS],
-        true => [MISSING_IMAGES, MISSING_CAPTIONS],
+    if record.missing {
+        [MISSING_IMAGES, MISSING_CAPTIONS]
+    } else {
+        [IMAGES, CAPTIONS]
     }
 }

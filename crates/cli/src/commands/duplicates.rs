@@ -119,7 +119,7 @@ fn explain(found: &Duplicates) {
 
 /// Says how many near-duplicates are not named.
 fn tell_of_near(found: &Duplicates) {
-    let others = found.groups.iter().flat_map(|group| &group.superfluous);
+    let others = found.groups.iter().flat_map(|group| &group.duplicates);
     let near = others.filter(|other| !other.is_copy).count();
     if near > 0 {
         message!(

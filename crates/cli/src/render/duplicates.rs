@@ -35,7 +35,7 @@ pub(crate) struct Groups {
 pub(crate) fn table(groups: &Groups, out: &mut dyn Write) -> Result<()> {
     for group in &groups.found.groups {
         line("keep", &group.keep, out)?;
-        for other in &group.superfluous {
+        for other in &group.duplicates {
             line(&kind(other), &other.file, out)?;
         }
         writeln!(out)?;
@@ -68,7 +68,7 @@ fn total(found: &Duplicates) -> String {
     format!(
         "{}, {} of {} superfluous, {} could be freed",
         count(found.groups.len(), "group"),
-        found.superfluous,
+        found.duplicates,
         count(found.pictures, "picture"),
         HumanBytes(found.bytes)
     )
@@ -92,7 +92,7 @@ pub(crate) fn json_lines(groups: &Groups, out: &mut dyn Write) -> Result<()> {
 /// The locations of the superfluous copies as they are, with `end` behind each; with `near` of the others as well.
 pub(crate) fn paths(groups: &Groups, near: bool, end: &str, out: &mut dyn Write) -> Result<()> {
     for group in &groups.found.groups {
-        for other in group.superfluous.iter().filter(|it| near || it.is_copy) {
+        for other in group.duplicates.iter().filter(|it| near || it.is_copy) {
             write!(out, "{}{end}", other.file.path().display())?;
         }
     }
@@ -130,7 +130,7 @@ fn section(group: &DuplicateGroup) -> Markup {
             p.about { (HumanBytes(group.bytes)) " could be freed" }
             ol.hits {
                 (card("keep", &group.keep))
-                @for other in &group.superfluous { (card(&kind(other), &other.file)) }
+                @for other in &group.duplicates { (card(&kind(other), &other.file)) }
             }
         }
     }

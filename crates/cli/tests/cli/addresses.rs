@@ -162,12 +162,12 @@ fn what_cannot_be_fetched_is_told_with_its_address_and_a_way_out() {
     let server = server();
     for (address, expected) in [
         (server.url("/gone.jpg"), "the server answered 404 Not Found"),
-        (server.url("/page"), "is a page, not a picture"),
+        (server.url("/page"), "is a web page, not a picture"),
         (
             "ftp://host/a.jpg".to_owned(),
             "expected http://, https:// or file://",
         ),
-        ("http://".to_owned(), "is no URL"),
+        ("http://".to_owned(), "is not a URL"),
         (
             "file:///no/such%20file.jpg".to_owned(),
             "`/no/such file.jpg` cannot be the query",

@@ -124,7 +124,7 @@ fn an_id_of_another_table_is_not_taken() {
     world.write("one.csv", "id,photo\n5,pictures/two-perch.jpg\n");
     said(&world, &["one.csv"], "added 1 in");
     world.write("two.csv", "id,photo\n5,pictures/angel-shark.jpg\n");
-    said(&world, &["two.csv"], "id `5` is that of");
+    said(&world, &["two.csv"], "id `5` belongs to");
     assert_eq!(files(&world), pairs(&[("5", "two-perch.jpg")]));
 }
 
@@ -221,7 +221,7 @@ fn a_second_product_of_one_photograph_is_reported() {
     );
     let (code, said) = add(&world, &["shop.csv"]);
     assert_eq!(code, 1);
-    let line = "shop.csv:3: id `6` is left out: the picture is already that of id `5`";
+    let line = "shop.csv:3: id `6` is ignored: the picture already has id `5`";
     assert!(said.contains(line), "{said}");
     assert!(said.contains("added 1, failed 1 in"), "{said}");
 }

@@ -53,14 +53,14 @@ fn copies_and_resized_pictures_are_found_and_nothing_else() {
     let json = world.well(&with(&["--format", "json"])).json();
     assert_eq!(json["collection"], "default");
     assert_eq!(
-        (&json["pictures"], &json["superfluous"]),
+        (&json["pictures"], &json["duplicates"]),
         (&5.into(), &2.into())
     );
     let groups = json["groups"].as_array().unwrap();
     let mut bytes = 0;
     let mut found: Vec<(String, String, bool)> = Vec::new();
     for group in groups {
-        let others = group["superfluous"].as_array().unwrap();
+        let others = group["duplicates"].as_array().unwrap();
         assert_eq!(others.len(), 1);
         let name = |file: &serde_json::Value| {
             let location = file["path"].as_str().unwrap().to_owned();
@@ -154,7 +154,7 @@ fn a_narrower_question_has_a_narrower_answer() {
         (
             ran.code,
             ran.json()["pictures"].clone(),
-            ran.json()["superfluous"].clone(),
+            ran.json()["duplicates"].clone(),
         )
     };
     assert_eq!(

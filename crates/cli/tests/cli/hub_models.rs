@@ -189,7 +189,7 @@ fn a_gated_model_shows_where_its_terms_are() {
         fails(&world, &double, &["embed", "a dog", "--model", ID]),
         format!(
             "error: model `{ID}` could not be had\n  \
-             caused by: model `{ID}` is for those who accepted its terms\n\
+             caused by: model `{ID}` is gated: its terms must be accepted first\n\
              hint: accept them at {page}, then set HF_TOKEN to a token of your account; \
              or try clipseek out with the bundled model: --model mini\n"
         )
@@ -251,7 +251,7 @@ fn offline_without_the_files_the_variable_is_named() {
         "{error}"
     );
     assert!(
-        error.contains("and HF_HUB_OFFLINE forbids asking the hub\n"),
+        error.contains("and HF_HUB_OFFLINE forbids network access\n"),
         "{error}"
     );
     assert!(

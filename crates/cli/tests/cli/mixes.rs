@@ -178,7 +178,7 @@ fn what_cannot_be_mixed_says_why() {
     for (query, error) in [
         (
             "a fish - a fish",
-            "error: the terms of the query cancel each other: nothing is left to look for\n",
+            "error: the terms of the query cancel each other out: nothing is left to search for\n",
         ),
         (
             "a fish + 0:a mill",

@@ -74,7 +74,7 @@ fn links_and_pipes_stay_what_they_are() {
     let made = std::process::Command::new("mkfifo").arg(&pipe).status();
     assert!(made.unwrap().success());
     let said = world.fails(&["collection", "export", "--to", "pipe.parquet"]);
-    assert!(said.contains("no regular file"), "{said}");
+    assert!(said.contains("not a regular file"), "{said}");
     assert!(!pipe.metadata().unwrap().is_file());
 }
 

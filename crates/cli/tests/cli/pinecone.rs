@@ -147,8 +147,7 @@ fn a_collection_may_have_its_vectors_elsewhere() {
 
     let error = pinecone.fails(&world, &[&add[..], &["--engine", "embedded"]].concat());
     assert!(
-        error
-            .contains("error: collection `default` is in the engine `pinecone`, not in `embedded`"),
+        error.contains("error: collection `default` is in engine `pinecone`, not in `embedded`"),
         "{error}"
     );
     let error = pinecone.fails(
@@ -183,7 +182,10 @@ fn vectors_that_others_deleted_are_missed_and_made_again() {
         let check = ["collection", "check", "--repair"];
         for command in [&["search", "a fish"][..], &check, &add] {
             let error = pinecone.fails(&world, command);
-            assert!(error.contains("is not the collection's"), "{error}");
+            assert!(
+                error.contains("does not belong to the collection"),
+                "{error}"
+            );
         }
         pinecone.well(&World::new(), &drop);
     }
@@ -227,7 +229,7 @@ fn what_stands_in_the_way_is_said() {
     let mut command = world.command(&list);
     pinecone.variables(&mut command);
     let refused = Ran::of(command.env("PINECONE_API_KEY", "another").output().unwrap());
-    let expected = format!("error: `{}` refused the key\n", pinecone.address);
+    let expected = format!("error: `{}` rejected the API key\n", pinecone.address);
     assert!(refused.stderr.starts_with(&expected), "{}", refused.stderr);
     let mut command = world.command(&list);
     pinecone.variables(&mut command);
@@ -236,7 +238,7 @@ fn what_stands_in_the_way_is_said() {
     assert!(
         elsewhere
             .stderr
-            .contains("`ftp://elsewhere` is not the address of a server"),
+            .contains("invalid server address `ftp://elsewhere`"),
         "{}",
         elsewhere.stderr
     );

@@ -18,7 +18,7 @@ fn a_collection_remembers_its_precision() {
     let again = world.well(&["add", pictures]);
     assert!(again.stderr.contains("unchanged 82"), "{}", again.stderr);
     let refused = world.fails(&["add", pictures, "--precision", "f32"]);
-    let expected = "error: collection `default` was made in the precision bf16, not in the given one\n\
+    let expected = "error: collection `default` was created with precision bf16, not with the given one\n\
                     hint: leave --precision out to add in bf16, or name another collection with --collection\n";
     assert!(refused.ends_with(expected), "{refused}");
 

@@ -106,7 +106,7 @@ fn keywords_alone_take_no_model() {
     for (arguments, error) in [
         (
             &["--keywords", "*"][..],
-            "error: there is no word to look up in `*`\n",
+            "error: `*` contains no word to look up\n",
         ),
         (
             &["--keywords", "a", "--in", "both"],

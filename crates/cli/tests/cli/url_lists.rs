@@ -272,9 +272,7 @@ fn a_data_set_of_the_hub_becomes_a_collection() {
     // One of several has to be named, and has to be there.
     let error = run(&["add", &source, "--model", "mini"]).stderr;
     assert!(
-        error.contains(
-            "several configurations, of which one has to be named: `labeled`, `unlabeled`"
-        ),
+        error.contains("several configurations: name one of `labeled`, `unlabeled`"),
         "{error}"
     );
     let error = run(&["add", &source, "--split", "test", "--model", "mini"]).stderr;
@@ -775,7 +773,7 @@ fn a_list_is_looked_into_before_it_is_fetched() {
     world.copy_pictures(&["two-perch.jpg"]);
     let error = world.fails(&["dataset", "head", "pictures"]);
     assert!(
-        error.contains("`pictures` is not a table and no folder of tables"),
+        error.contains("`pictures` is neither a table nor a folder of tables"),
         "{error}"
     );
 }

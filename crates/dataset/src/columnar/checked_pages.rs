@@ -2,24 +2,24 @@ use parquet::basic::Type;
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::ParquetError;
 
-/// A column's pages, without dictionaries that claim more values than they have bytes for: the library
-/// makes room for as many as they claim.
+/// A column's pages. Rejects dictionaries that claim more values than fit into their bytes, as the library
+/// would allocate memory for all of them.
 pub(super) struct CheckedPages {
     pages: Box<dyn PageReader>,
-    /// The fewest bytes that a value takes in a dictionary.
+    /// The minimum size of a value in a dictionary, in bytes.
     least: usize,
 }
 
 impl CheckedPages {
-    /// Of a column of this type; of a length, where the type has one.
+    /// Checks pages of a column of this type, and of this length if the type has one.
     pub(super) fn new(pages: Box<dyn PageReader>, kind: Type, length: i32) -> Self {
         let least = match kind {
-            // Their lengths are four bytes.
+            // Their lengths take four bytes.
             Type::BYTE_ARRAY | Type::INT32 | Type::FLOAT => 4,
             Type::INT64 | Type::DOUBLE => 8,
             Type::INT96 => 12,
             Type::FIXED_LEN_BYTE_ARRAY => usize::try_from(length).unwrap_or_default().max(1),
-            // Has no dictionaries, by the format's specification.
+            // Dictionaries of booleans aren't allowed by the format's specification.
             Type::BOOLEAN => 1,
         };
         Self { pages, least }

@@ -15,11 +15,11 @@ use crate::columns::Role;
 /// A value; a null is [`Value::Null`].
 pub(super) type Cell = Result<Value, Utf8Error>;
 
-/// A column that can be read.
+/// A readable column.
 #[derive(Debug)]
 pub(super) struct Column {
     pub(super) name: String,
-    /// Its place among the file's columns of values.
+    /// Its position among the file's columns of values.
     pub(super) leaf: usize,
     pub(super) content: Content,
     is_list: bool,
@@ -28,7 +28,7 @@ pub(super) struct Column {
 }
 
 impl Column {
-    /// The column of values number `leaf`, if it is one of scalars or of a list of strings.
+    /// The column of values number `leaf`, if it has scalars or lists of strings.
     pub(super) fn new(schema: &SchemaDescriptor, leaf: usize) -> Option<Self> {
         let descriptor = schema.column(leaf);
         let root = schema.get_column_root(leaf);
@@ -53,8 +53,8 @@ impl Column {
         })
     }
 
-    /// The column of values number `leaf`, if it is one of pictures as data sets of the hub carry them:
-    /// `bytes` within a group that is named for pictures.
+    /// The column of values number `leaf`, if it has pictures as in data sets on the Hub: `bytes` within a
+    /// group with a picture column's name.
     pub(super) fn of_pictures(schema: &SchemaDescriptor, leaf: usize) -> Option<Self> {
         let descriptor = schema.column(leaf);
         let is_of_pictures = descriptor.physical_type() == Type::BYTE_ARRAY
@@ -69,14 +69,14 @@ impl Column {
         })
     }
 
-    /// The next `rows` pictures, fewer at the end of the group.
+    /// The next `rows` pictures; fewer at the end of the row group.
     pub(super) fn read_pictures(
         &self,
         reader: &mut ColumnReader,
         rows: usize,
     ) -> Result<Vec<Option<Vec<u8>>>, ParquetError> {
         let ColumnReader::ByteArrayColumnReader(reader) = reader else {
-            return Err(ParquetError::General("pictures are no bytes".to_owned()));
+            return Err(ParquetError::General("pictures are not bytes".to_owned()));
         };
         let (mut definitions, mut values) = (Vec::new(), Vec::new());
         reader.read_records(rows, Some(&mut definitions), None, &mut values)?;
@@ -84,16 +84,17 @@ impl Column {
         if self.present == 0 {
             return Ok(values.map(Some).collect());
         }
-        let pictures = definitions
-            .iter()
-            .map(|&level| match level == self.present {
-                true => values.next(),
-                false => None,
-            });
+        let pictures = definitions.iter().map(|&level| {
+            if level == self.present {
+                values.next()
+            } else {
+                None
+            }
+        });
         Ok(pictures.collect())
     }
 
-    /// Whether the column's values can be what the role needs.
+    /// Whether the column's values are suitable for the role.
     pub(super) fn fits(&self, role: Role) -> bool {
         let is_text = matches!(self.content, Content::Text | Content::Bytes);
         match role {
@@ -106,7 +107,7 @@ impl Column {
         }
     }
 
-    /// Begins to read it in a group of rows.
+    /// Starts reading the column in a row group.
     pub(super) fn open(&self, group: &dyn RowGroupReader) -> Result<ColumnReader, ParquetError> {
         let pages = group.get_column_page_reader(self.leaf)?;
         let descriptor = group.metadata().schema_descr().column(self.leaf);
@@ -115,7 +116,7 @@ impl Column {
         Ok(get_column_reader(descriptor, Box::new(pages)))
     }
 
-    /// The next `rows` cells, fewer at the end of the group.
+    /// The next `rows` cells; fewer at the end of the row group.
     pub(super) fn read(
         &self,
         reader: &mut ColumnReader,
@@ -179,7 +180,7 @@ impl Column {
     }
 }
 
-/// Puts values together into a list a row: one begins where the repetition level is zero.
+/// Groups values into one list per row: a list begins where the repetition level is zero.
 fn lists(
     present: i16,
     definitions: &[i16],

@@ -3,7 +3,7 @@ use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as PhysicalType}
 use parquet::schema::types::ColumnDescriptor;
 use serde_json::{Number, Value};
 
-/// What the values of a column mean.
+/// The meaning of a column's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     Text,
@@ -13,7 +13,7 @@ pub(super) enum Content {
     Integer,
     Unsigned,
     Float,
-    /// An integer to be divided by ten to this power.
+    /// An integer to divide by ten to this power.
     Decimal(i32),
     Date,
     Timestamp(Unit, Zone),
@@ -33,7 +33,7 @@ pub(super) enum Zone {
 }
 
 impl Content {
-    /// `None` for what is not read.
+    /// The meaning by the column's type; `None` if it's unsupported.
     pub(super) fn of(descriptor: &ColumnDescriptor) -> Option<Self> {
         use ConvertedType as Converted;
         let (converted, logical) = (descriptor.converted_type(), descriptor.logical_type_ref());
@@ -86,7 +86,7 @@ impl Content {
         }
     }
 
-    /// A decimal whose digits are an integer of up to 16 bytes, the highest first.
+    /// A decimal whose digits are a big-endian integer of up to 16 bytes.
     pub(super) fn decimal(self, bytes: &[u8]) -> Value {
         let (Self::Decimal(scale), 1..=16) = (self, bytes.len()) else {
             return Value::Null;
@@ -98,7 +98,7 @@ impl Content {
         (digits as f64 / 10_f64.powi(scale)).into()
     }
 
-    /// What an integer stands for.
+    /// The value of an integer.
     pub(super) fn integer(self, value: i64) -> Value {
         match self {
             Self::Unsigned => value.cast_unsigned().into(),
@@ -125,7 +125,7 @@ impl Content {
     }
 }
 
-/// The number that the float is written as: 0.1 stays 0.1, and is not 0.10000000149011612.
+/// The shortest decimal that reads as this float: 0.1, not 0.10000000149011612.
 pub(super) fn float(value: f32) -> Value {
     value
         .to_string()

@@ -7,7 +7,7 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use crate::strict::Strict;
 
-/// A file on this machine.
+/// A local file.
 pub(super) struct LocalFile(pub(super) File);
 
 impl Length for LocalFile {

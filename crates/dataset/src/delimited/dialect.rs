@@ -7,24 +7,24 @@ use crate::text_stream::{Compression, TextStream};
 use crate::{Address, Result, encoding, folder, paths};
 
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
-/// No text has it: the delimiter where a line is a cell.
+/// The delimiter if each line is one cell. No text contains it.
 const NONE: u8 = 0;
-/// So many of a table's first lines are looked at.
+/// The number of a table's first lines that are examined.
 const LOOKED_AT: usize = 100;
 
-/// How a table is written.
+/// The dialect of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Dialect {
     pub(super) delimiter: u8,
-    /// What lines end with: `\n`, before which there may be `\r`, or, as on old Macs, `\r` alone.
+    /// The last byte of a line: `\n`, optionally after `\r`, or `\r` alone, as on old Macs.
     pub(super) ending: u8,
     pub(super) quoting: Quoting,
-    /// The lines before the header.
+    /// The number of lines before the header.
     pub(super) skipped_lines: u64,
 }
 
 impl Dialect {
-    /// Finds out, and leaves the text at the first byte of its header.
+    /// Detects the dialect, and moves the text to its header.
     pub(super) fn of(text: &mut TextStream, columns: &Columns) -> Result<Self> {
         encoding::begin(text)?;
         let ending = ending(text.start());
@@ -41,7 +41,7 @@ impl Dialect {
         };
         let quoting = match delimiter {
             NONE => Quoting::Off,
-            // As it is handed on.
+            // `TabText` converts the quotation marks to this.
             b'\t' => Quoting::Doubled,
             _ => Quoting::of(text.start(), delimiter, ending),
         };
@@ -56,9 +56,10 @@ impl Dialect {
 
 fn ending(start: &[u8]) -> u8 {
     let line = first_line(start, b'\n');
-    match line.len() == start.len() && line.contains(&b'\r') {
-        true => b'\r',
-        false => b'\n',
+    if line.len() == start.len() && line.contains(&b'\r') {
+        b'\r'
+    } else {
+        b'\n'
     }
 }
 
@@ -67,7 +68,7 @@ fn first_line(start: &[u8], ending: u8) -> &[u8] {
     lines.next().unwrap_or_default()
 }
 
-/// The delimiter of Excel's first line, `sep=;`, and the length of that line.
+/// The delimiter in Excel's first line, `sep=;`, and the length of that line.
 fn named_delimiter(start: &[u8], ending: u8) -> Option<(u8, usize)> {
     let line = first_line(start, ending);
     let text = line.strip_suffix(b"\r").unwrap_or(line);
@@ -85,7 +86,7 @@ fn named_delimiter(start: &[u8], ending: u8) -> Option<(u8, usize)> {
     }
 }
 
-/// The first lines that are whole and not empty.
+/// The first lines that are complete and not empty.
 fn lines(start: &[u8], ending: u8, is_all: bool) -> Vec<&[u8]> {
     let mut pieces: Vec<&[u8]> = start
         .split(|&byte| byte == ending)
@@ -98,7 +99,7 @@ fn lines(start: &[u8], ending: u8, is_all: bool) -> Vec<&[u8]> {
     pieces
 }
 
-/// The delimiter of a table of these lines that is at `path`.
+/// The delimiter of a table at `path` with these lines.
 fn delimiter(lines: &[&[u8]], path: &Path, columns: &Columns) -> u8 {
     let usual = usual_delimiter(path);
     let Some(first) = lines.first() else {
@@ -110,12 +111,12 @@ fn delimiter(lines: &[&[u8]], path: &Path, columns: &Columns) -> u8 {
     let there = DELIMITERS
         .into_iter()
         .filter(|&it| count_unquoted(first, it) > 0);
-    // The one that comes first where nothing speaks for either.
+    // If nothing favours either, the one that occurs first.
     let best = there.min_by_key(|&candidate| {
         let count = count_unquoted(first, candidate);
         let is_usual = candidate == usual.unwrap_or(b',');
         let sense = Sense::of(first, candidate, columns);
-        // A row may have any of them in a caption or a URL, except a tab.
+        // Any delimiter except a tab may occur in a caption or a URL.
         let speaks_for_row = match sense {
             Sense::Row => [
                 candidate == b'\t',
@@ -131,7 +132,7 @@ fn delimiter(lines: &[&[u8]], path: &Path, columns: &Columns) -> u8 {
     best.unwrap_or(NONE)
 }
 
-/// What a name's ending says; `None` for one that says nothing.
+/// The delimiter by the file's extension; `None` if the extension has no meaning.
 fn usual_delimiter(path: &Path) -> Option<u8> {
     let name = Compression::uncompressed_name(path);
     match paths::extension(&name).as_str() {
@@ -141,7 +142,7 @@ fn usual_delimiter(path: &Path) -> Option<u8> {
     }
 }
 
-/// What a delimiter makes of the first row.
+/// The meaning of the first row with a delimiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Sense {
     None,
@@ -158,19 +159,20 @@ impl Sense {
         if Role::Path.find(columns, names.clone()).is_some() {
             return Sense::Header;
         }
-        match names.clone().any(names_picture) {
-            true => Sense::Row,
-            false => Sense::None,
+        if names.clone().any(names_picture) {
+            Sense::Row
+        } else {
+            Sense::None
         }
     }
 }
 
-/// Whether a cell is an address or the name of a picture, as Flickr8k has it with `#0` or without.
+/// Whether a cell is a URL or the name of a picture, optionally with `#0` as in Flickr8k.
 pub(super) fn names_picture(cell: &str) -> bool {
     Address::is_meant_in_a_table(cell) || folder::is_picture_name(without_number(cell))
 }
 
-/// `dog.jpg` of `dog.jpg#0`: the number of a caption in Flickr8k and Flickr30k.
+/// `dog.jpg` for `dog.jpg#0`, the number of a caption in Flickr8k and Flickr30k.
 pub(super) fn without_number(path: &str) -> &str {
     match path.rsplit_once('#') {
         Some((name, number)) if is_number(number) && !Address::is_meant_in_a_table(name) => name,
@@ -182,15 +184,15 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether a text whose name says nothing begins like a table, or like a list of addresses.
+/// Whether a text begins like a table or a list of URLs. For extensions without meaning.
 pub(crate) fn is_list(start: &[u8]) -> bool {
     let lines = lines(start, ending(start), false);
     let is_header = |line: &[u8]| Sense::of(line, NONE, &Columns::default()) == Sense::Header;
     are_addresses(&lines, false) || lines.first().is_some_and(|line| is_header(line))
 }
 
-/// Whether each line is an address, commas included. In a file that is `named` a CSV or TSV there has to be a
-/// reason not to cut at commas.
+/// Whether each line is a URL or path, including any commas. If the file is `named` a CSV or TSV, there must
+/// be a reason not to split at commas.
 fn are_addresses(lines: &[&[u8]], named: bool) -> bool {
     let mut pieces = Vec::with_capacity(lines.len());
     for line in lines {
@@ -206,7 +208,7 @@ fn are_addresses(lines: &[&[u8]], named: bool) -> bool {
     };
     let has_even = (0..DELIMITERS.len()).any(is_even);
     if has_even && pieces.iter().all(|line| !line.is_url) {
-        // A caption and a path, rather than paths that all have a comma.
+        // A caption and a path, rather than paths that all contain a comma.
         return false;
     }
     if !named {
@@ -216,14 +218,14 @@ fn are_addresses(lines: &[&[u8]], named: bool) -> bool {
     pieces.iter().all(is_cut) && (!has_even || pieces.iter().all(|line| line.goes_on))
 }
 
-/// A line that is an address.
+/// A line that is a URL or path.
 struct Line {
     is_url: bool,
-    /// How many there are of each.
+    /// The number of each delimiter.
     delimiters: [usize; 4],
-    /// Whether a delimiter would cut a picture's name in two, or the rest off a URL.
+    /// Whether a delimiter would split a picture's name, or cut off a URL.
     is_cut: bool,
-    /// Whether what is behind the first delimiter reads like the rest of a URL.
+    /// Whether the text after the first delimiter reads like the rest of a URL.
     goes_on: bool,
 }
 
@@ -237,10 +239,11 @@ impl Line {
         let ends_as_picture = folder::is_picture_name(text);
         let is_whole = ends_as_picture && (is_cut || first == text);
         let is_url = Address::is_meant_in_a_table(text);
-        // A URL behind something else is in a cell of its own.
-        let is_address = match is_url {
-            true => is_whole || !text.contains(char::is_whitespace),
-            false => is_whole && !text.contains("://"),
+        // A URL after other text is in its own cell.
+        let is_address = if is_url {
+            is_whole || !text.contains(char::is_whitespace)
+        } else {
+            is_whole && !text.contains("://")
         };
         (is_address && !text.contains('\t')).then(|| Self {
             is_url,
@@ -261,7 +264,7 @@ fn count_unquoted(line: &[u8], delimiter: u8) -> usize {
     count
 }
 
-/// The cells of a line, without white space and quotation marks around them.
+/// The cells of a line, without surrounding white space and quotation marks.
 fn split_unquoted(line: &[u8], delimiter: u8) -> Vec<String> {
     let mut quoted = false;
     let cells = line.split(|&byte| {

@@ -16,14 +16,14 @@ pub(super) struct Header {
     types: Vec<CellType>,
     dialect: Dialect,
     kind: Kind,
-    /// Whether paths have the number of the caption behind them, `dog.jpg#0`; known after the first row.
+    /// Whether paths end with the caption's number, `dog.jpg#0`. Known after the first row.
     is_numbered: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Named,
-    /// There is no header: what stands in its place is a row.
+    /// There is no header: the first line is a row.
     Row,
 }
 
@@ -60,12 +60,12 @@ impl Header {
         })
     }
 
-    /// Whether there is no header, but a row in its place.
+    /// Whether there is no header.
     pub(super) fn is_a_row(&self) -> bool {
         self.kind == Kind::Row
     }
 
-    /// Whether the row is the header again, where tables were joined.
+    /// Whether the row repeats the header, where tables were joined.
     pub(super) fn is_repeated_by(&self, cells: &ByteRecord) -> bool {
         self.kind == Kind::Named
             && cells.len() == self.names.len()
@@ -84,7 +84,7 @@ impl Header {
             if self.roles.has(index) {
                 row.set(&self.roles, index, text.into());
             } else if !text.is_empty() && !name.is_empty() {
-                self.types[index].see(text);
+                self.types[index].include(text);
                 row.metadata.insert(name.clone(), text.into());
             }
         }
@@ -92,13 +92,14 @@ impl Header {
         Ok(row)
     }
 
-    /// Empty cells behind the last column say nothing.
+    /// Checks the number of cells. Empty cells after the last column are ignored.
     fn check_length(&self, cells: &ByteRecord) -> Result<(), ProblemReason> {
         let (got, expected) = (cells.len(), self.names.len());
         let mut more = cells.iter().skip(expected);
-        match got >= expected && more.all(|cell| cell.trim_ascii().is_empty()) {
-            true => Ok(()),
-            false => Err(ProblemReason::UnequalLength { got, expected }),
+        if got >= expected && more.all(|cell| cell.trim_ascii().is_empty()) {
+            Ok(())
+        } else {
+            Err(ProblemReason::UnequalLength { got, expected })
         }
     }
 
@@ -115,7 +116,7 @@ impl Header {
     }
 }
 
-/// The cells as names of columns; `None` where one is not valid UTF-8.
+/// The cells as column names; `None` if one isn't valid UTF-8.
 fn names(cells: &ByteRecord, dialect: Dialect) -> Option<Vec<String>> {
     let names = (0..cells.len()).map(|index| {
         let cell = cell(cells, index, dialect);
@@ -125,7 +126,7 @@ fn names(cells: &ByteRecord, dialect: Dialect) -> Option<Vec<String>> {
     names.collect()
 }
 
-/// Of two columns of one name, one would hide the other.
+/// Checks that no two columns have the same name: one would hide the other.
 fn require_unique(path: &Path, names: &[String]) -> Result<()> {
     let mut sorted: Vec<&String> = names.iter().filter(|name| !name.is_empty()).collect();
     sorted.sort_unstable();
@@ -138,8 +139,8 @@ fn require_unique(path: &Path, names: &[String]) -> Result<()> {
     }
 }
 
-/// The roles of the columns of a table without a header, as Conceptual Captions has them (caption, tab, URL)
-/// and Flickr8k (path, tab, caption). It is known by a picture where a name should be.
+/// The roles of the columns of a table without a header, such as Conceptual Captions (caption, tab, URL) and
+/// Flickr8k (path, tab, caption). It's recognised by a picture instead of a column name.
 fn unnamed_roles(columns: &Columns, cells: &[String]) -> Option<Roles> {
     if !columns.are_any() {
         return None;

@@ -1,17 +1,17 @@
 use memchr::{memchr, memchr2, memrchr};
 
-/// How a quotation mark inside a quoted cell is written.
+/// How quotation marks inside a quoted cell are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Quoting {
     /// Cells are not quoted.
     Off,
-    /// `""`, as RFC 4180 says.
+    /// `""`, as in RFC 4180.
     Doubled,
-    /// `\"`, as Spark and MySQL write it, beside `""`.
+    /// `\"`, as in Spark and MySQL, or `""`.
     Escaped,
 }
 
-/// Where in a row a byte is.
+/// The state of the parser within a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     CellStart,
@@ -19,13 +19,13 @@ enum State {
     Quoted,
     /// After a backslash in a quoted cell.
     Escape,
-    /// After a quotation mark in a quoted cell: the end, or the first of two.
+    /// After a quotation mark in a quoted cell: the cell's end, or the first of two marks.
     Closed,
-    /// In white space after that.
+    /// In white space after the cell's end.
     Spaced,
 }
 
-/// Follows the quotation marks through a text, byte by byte.
+/// Tracks the quotation marks of a text byte by byte.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Quotes {
     delimiter: u8,
@@ -44,8 +44,8 @@ impl Quotes {
         }
     }
 
-    /// Takes the next byte and adds what an RFC 4180 reader should see to `out`. Returns whether the byte
-    /// may stand there.
+    /// Processes the next byte, and appends its RFC 4180 form to `out`. Returns whether the byte is allowed
+    /// there.
     pub(super) fn take(&mut self, byte: u8, out: &mut Vec<u8>) -> bool {
         if self.state == State::Escape {
             self.state = State::Quoted;
@@ -68,7 +68,7 @@ impl Quotes {
         next.is_some()
     }
 
-    /// How many of the next bytes are to be handed on as they are, and change nothing: what is within a cell, or rows
+    /// The number of next bytes that can be copied without changing the state: the inside of a cell, or rows
     /// without quotation marks.
     pub(super) fn run(&self, bytes: &[u8]) -> usize {
         let end = match self.state {
@@ -101,19 +101,19 @@ impl Quotes {
         })
     }
 
-    /// Whether a quoted cell has begun and not ended.
+    /// Whether a quoted cell is open.
     pub(super) fn is_open(&self) -> bool {
         matches!(self.state, State::Quoted | State::Escape)
     }
 
-    /// Begins with the next line, whatever was open.
+    /// Starts over with the next line, even within a cell.
     pub(super) fn restart(&mut self) {
         self.state = State::CellStart;
     }
 }
 
 impl Quoting {
-    /// How quotation marks are written in a text that begins with `start`.
+    /// Detects the quoting of a text that begins with `start`.
     pub(super) fn of(start: &[u8], delimiter: u8, ending: u8) -> Self {
         let doubled = Faults::of(start, Quotes::new(delimiter, ending, Quoting::Doubled));
         if doubled.misplaced == 0 && doubled.after_backslash == 0 {
@@ -125,18 +125,19 @@ impl Quoting {
             0 => escaped.misplaced == 0 && !escaped.is_open,
             misplaced => escaped.misplaced < misplaced,
         };
-        match is_escaped {
-            true => Quoting::Escaped,
-            false => Quoting::Doubled,
+        if is_escaped {
+            Quoting::Escaped
+        } else {
+            Quoting::Doubled
         }
     }
 }
 
-/// What speaks against a kind of quoting.
+/// The errors of a text under one kind of quoting.
 struct Faults {
-    /// Bytes after a closing quotation mark.
+    /// The number of bytes after a closing quotation mark.
     misplaced: usize,
-    /// Closing quotation marks after a backslash.
+    /// The number of closing quotation marks after a backslash.
     after_backslash: usize,
     is_open: bool,
 }

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
-/// A line of cells between tabs whose quotation marks are as RFC 4180 says: a cell that begins with one is put between
-/// quotation marks, unless it's wholly within them already.
+/// Converts a line of tab-separated cells to RFC 4180: quotes a cell that begins with a quotation mark,
+/// unless it's already wholly quoted.
 pub(super) fn requoted(line: &[u8], ending: u8) -> Vec<u8> {
     let mut written = Vec::with_capacity(line.len() + 16);
     let text = line.strip_suffix(&[ending]).unwrap_or(line);
@@ -10,9 +10,10 @@ pub(super) fn requoted(line: &[u8], ending: u8) -> Vec<u8> {
         if index > 0 {
             written.push(b'\t');
         }
-        match cell.starts_with(b"\"") {
-            true => write_quoted(&unquoted(cell), &mut written),
-            false => written.extend_from_slice(cell),
+        if cell.starts_with(b"\"") {
+            write_quoted(&unquoted(cell), &mut written);
+        } else {
+            written.extend_from_slice(cell);
         }
     }
     written.extend_from_slice(&line[text.len()..]);
@@ -30,7 +31,8 @@ fn write_quoted(cell: &[u8], written: &mut Vec<u8>) {
     written.push(b'"');
 }
 
-/// `"a ""b"""` and `"a \"b\""` are `a "b"`; whatever is not wholly quoted stays as it is.
+/// Unquotes a cell: `"a ""b"""` and `"a \"b\""` become `a "b"`. A cell that isn't wholly quoted stays
+/// unchanged.
 pub(super) fn unquoted(cell: &[u8]) -> Cow<'_, [u8]> {
     let Some(inner) = cell
         .strip_prefix(b"\"")

@@ -13,7 +13,7 @@ use crate::{Error, ProblemReason, Result};
 
 const READ_AT_ONCE: usize = 1 << 16;
 
-/// The rows of a table as cells.
+/// Reads the rows of a table as cells.
 pub(super) struct Rows {
     reader: csv::Reader<CheckedText>,
     dialect: Dialect,
@@ -22,12 +22,12 @@ pub(super) struct Rows {
 #[derive(Default)]
 pub(super) struct RawRow {
     pub(super) cells: ByteRecord,
-    /// Why the cells are not what is written.
+    /// Why the cells differ from the text.
     pub(super) fault: Option<ProblemReason>,
 }
 
 impl RawRow {
-    /// A line with nothing but white space; those without even that the reader skips itself.
+    /// Whether the line is only white space. The reader skips empty lines itself.
     pub(super) fn is_blank(&self) -> bool {
         self.cells.len() == 1 && self.cells[0].trim_ascii().is_empty()
     }
@@ -39,7 +39,7 @@ impl Rows {
             .delimiter(dialect.delimiter)
             .quoting(dialect.quoting != Quoting::Off)
             .flexible(true)
-            // The default, either of `\r` and `\n`, counts lines wrongly in files that have both.
+            // The default terminator, either of `\r` and `\n`, counts lines wrongly in files with both.
             .terminator(Terminator::Any(dialect.ending))
             .has_headers(false)
             .buffer_capacity(READ_AT_ONCE)
@@ -47,7 +47,7 @@ impl Rows {
         Self { reader, dialect }
     }
 
-    /// Reads the next row; `false` if there is none.
+    /// Reads the next row. Returns false at the end.
     pub(super) fn read(&mut self, row: &mut RawRow) -> Result<bool> {
         let is_there = self.reader.read_byte_record(&mut row.cells);
         let end = self.reader.position().byte();
@@ -67,30 +67,30 @@ impl Rows {
         line + self.dialect.skipped_lines
     }
 
-    /// Whether the last row ends with a quoted cell that nothing closed.
+    /// Whether the last row ends within a quoted cell.
     pub(super) fn is_open(&self) -> bool {
         self.reader.get_ref().quotes.is_open()
     }
 }
 
-/// A text whose quotation marks are all as RFC 4180 says and whose rows have at most [`LONGEST`] bytes:
-/// of longer ones the rest of the line is left out.
+/// Passes on a text with RFC 4180 quotation marks and rows of at most [`LONGEST`] bytes. Cuts longer rows at
+/// the end of the line.
 struct CheckedText {
     path: PathBuf,
     text: Box<dyn Read>,
     quotes: Quotes,
     ending: u8,
-    /// What has been read of the text.
+    /// The bytes read from the text.
     bytes: Vec<u8>,
-    /// What is to be handed on, and how much of it has been.
+    /// The bytes to pass on, and how many of them have been.
     ready: Vec<u8>,
     handed: usize,
-    /// The number of bytes handed on before `ready`.
+    /// The number of bytes passed on before `ready`.
     before: u64,
-    /// Where the row began, in bytes handed on.
+    /// The start of the row, in passed-on bytes.
     row_start: u64,
     is_skipping: bool,
-    /// The first fault of a row, and where it is.
+    /// The first fault of each row, and its position.
     faults: VecDeque<(u64, ProblemReason)>,
 }
 
@@ -114,7 +114,7 @@ impl CheckedText {
         }
     }
 
-    /// The fault of the row that ends before `end`, in bytes handed on.
+    /// The fault of the row that ends before `end`, in passed-on bytes.
     fn fault_before(&mut self, end: u64) -> Option<ProblemReason> {
         let mut first = None;
         while self.faults.front().is_some_and(|(at, _)| *at < end) {
@@ -128,7 +128,7 @@ impl CheckedText {
         self.before += self.ready.len() as u64;
         self.ready.clear();
         self.handed = 0;
-        // A text that begins with a skipped line or a backslash may give nothing at first.
+        // A text that begins with a skipped line or a backslash may yield no bytes at first.
         while self.ready.is_empty() {
             let mut bytes = std::mem::take(&mut self.bytes);
             let count = self.text.read(&mut bytes)?;
@@ -151,17 +151,18 @@ impl CheckedText {
         Ok(())
     }
 
-    /// How many of the next bytes need no look.
+    /// The number of next bytes that need no checks.
     fn run(&self, rest: &[u8]) -> usize {
         let run = self.quotes.run(rest);
         let length = self.at() - self.row_start;
-        match self.is_skipping || length + run as u64 >= LONGEST {
-            true => 0,
-            false => run,
+        if self.is_skipping || length + run as u64 >= LONGEST {
+            0
+        } else {
+            run
         }
     }
 
-    /// Hands a run on, and returns what comes after it.
+    /// Passes a run on. Returns the bytes after it.
     fn hand<'a>(&mut self, rest: &'a [u8], run: usize) -> &'a [u8] {
         let (run, after) = rest.split_at(run);
         self.ready.extend_from_slice(run);

@@ -10,17 +10,17 @@ use crate::row::LONGEST;
 const READ_AT_ONCE: usize = 1 << 16;
 const TAB: u8 = b'\t';
 
-/// A text of cells between tabs, with quotation marks as RFC 4180 says.
+/// Converts tab-separated text to RFC 4180 quoting.
 ///
-/// A row is a line: a quotation mark is a character like any other. A cell between quotation marks that is longer than
-/// its line, or has a tab, is known by the number of cells: those of the first line, which its line alone doesn't have
-/// or the next lines don't.
+/// A row is a line, and a quotation mark is an ordinary character. A quoted cell may contain tabs or continue
+/// on further lines. It's recognised by the number of cells: the row then has as many as the first line,
+/// while its line alone or the next lines don't.
 pub(super) struct TabText<R> {
     text: BufReader<R>,
     ending: u8,
-    /// How many cells a row has.
+    /// The number of cells in a row.
     cells: Option<usize>,
-    /// Lines that were read and not handed on.
+    /// Lines that were read ahead.
     ahead: VecDeque<Vec<u8>>,
     ready: Vec<u8>,
     handed: usize,
@@ -52,7 +52,7 @@ impl<R: Read> TabText<R> {
         Ok(())
     }
 
-    /// Takes the next lines without quotation marks, as far as they have been read.
+    /// Passes on the next lines without quotation marks, as far as they have been read.
     fn take_plain(&mut self) -> io::Result<()> {
         if self.cells.is_none() || !self.ahead.is_empty() {
             return Ok(());
@@ -135,17 +135,17 @@ impl<R: Read> Read for TabText<R> {
     }
 }
 
-/// How many cells a line has where quotation marks mean nothing.
+/// The number of cells of a line, ignoring quotation marks.
 fn count(line: &[u8]) -> usize {
     1 + line.iter().filter(|&&byte| byte == TAB).count()
 }
 
-/// Lines read as RFC 4180 says.
+/// Lines joined into a row by RFC 4180.
 struct Joined {
     text: Vec<u8>,
     quotes: Quotes,
     cells: usize,
-    /// Whether all quotation marks are where they may be.
+    /// Whether all quotation marks are in allowed positions.
     is_sound: bool,
 }
 
@@ -166,7 +166,7 @@ impl Joined {
         }
     }
 
-    /// Whether there may be more of it.
+    /// Whether the row may continue.
     fn is_open(&self) -> bool {
         self.is_sound && self.quotes.is_open()
     }

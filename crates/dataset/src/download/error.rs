@@ -3,17 +3,16 @@ use std::path::{Path, PathBuf};
 
 use crate::FetchError;
 
-/// Why pictures could not be downloaded. What is wrong with one of them is no error, but an
-/// [`Outcome`](super::Outcome).
+/// Errors of a download. A failed picture isn't an error, but an [`Outcome`](super::Outcome).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DownloadError {
-    /// The folder cannot be written to.
+    /// The folder isn't writable.
     #[error("cannot write to `{}`", folder.display())]
     Write {
         /// The folder.
         folder: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
@@ -23,41 +22,41 @@ pub enum DownloadError {
         /// The folder.
         folder: PathBuf,
     },
-    /// The folder has pictures that were kept in another way.
+    /// The folder's pictures were stored in another way.
     #[error("the pictures in `{}` are kept {before}, not {now}", folder.display())]
     OtherKeeping {
         /// The folder.
         folder: PathBuf,
-        /// How they are kept.
+        /// How they were stored.
         before: String,
-        /// How they were to be kept now.
+        /// How they should be stored now.
         now: String,
     },
-    /// The journal cannot be read or written.
+    /// The journal can't be read or written.
     #[error("cannot use the journal `{}`", path.display())]
     Journal {
         /// The journal.
         path: PathBuf,
-        /// What SQLite said.
+        /// SQLite's error.
         #[source]
         source: rusqlite::Error,
     },
-    /// The journal is none, or one of a later version.
-    #[error("`{}` is not a journal of downloads that this version knows", path.display())]
+    /// The file isn't a journal, or is one of a later version.
+    #[error("`{}` is not a download journal, or is one of a newer version", path.display())]
     NotAJournal {
         /// The file.
         path: PathBuf,
     },
-    /// Nothing can be fetched at all.
+    /// No picture can be downloaded.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// A source cannot be read, or a manifest not be written.
+    /// A source can't be read, or a manifest can't be written.
     #[error(transparent)]
     Dataset(#[from] crate::Error),
 }
 
 impl DownloadError {
-    /// What makes a [`DownloadError::Write`] of what the system says.
+    /// Maps a system error to a [`DownloadError::Write`].
     pub(super) fn write(folder: &Path) -> impl Fn(io::Error) -> Self {
         move |source| Self::Write {
             folder: folder.to_owned(),
@@ -72,16 +71,14 @@ impl DownloadError {
         }
     }
 
-    /// What to do about it, where that is known.
+    /// A hint for the user, if there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Busy { .. } => Some("wait for it, or name another folder".to_owned()),
+            Self::Busy { .. } => Some("wait for it, or use another folder".to_owned()),
             Self::OtherKeeping { .. } => {
-                Some("name another folder, or keep them as before".to_owned())
+                Some("use another folder, or store them as before".to_owned())
             }
-            Self::NotAJournal { .. } => {
-                Some("name another folder, or use the newer version".to_owned())
-            }
+            Self::NotAJournal { .. } => Some("use another folder, or the newer version".to_owned()),
             Self::Fetch(error) => error.hint(),
             Self::Write { .. } | Self::Journal { .. } | Self::Dataset(_) => None,
         }

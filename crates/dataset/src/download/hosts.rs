@@ -5,11 +5,10 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-/// With so many hosts known, those are forgotten that nobody is asking.
+/// The number of known hosts from which idle ones are dropped.
 const MOST: usize = 1 << 14;
 
-/// The hosts that are being asked: so many requests each at a time, and none while it has asked to be
-/// left alone.
+/// Limits the requests to each host: a number at a time, and none during a wait that the host requested.
 #[derive(Debug)]
 pub(super) struct Hosts {
     per_host: usize,
@@ -19,7 +18,7 @@ pub(super) struct Hosts {
 #[derive(Debug)]
 pub(super) struct Host {
     slots: Semaphore,
-    /// No request before.
+    /// The end of the wait that the host requested.
     not_before: Mutex<Option<Instant>>,
 }
 
@@ -31,7 +30,7 @@ impl Hosts {
         }
     }
 
-    /// The host of that name.
+    /// The host with this name.
     pub(super) fn host(&self, name: &str) -> Arc<Host> {
         let mut hosts = lock(&self.hosts);
         if let Some(host) = hosts.get(name) {
@@ -54,7 +53,7 @@ impl Hosts {
 }
 
 impl Host {
-    /// Waits until it may be asked.
+    /// Waits until a request to the host is allowed.
     pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         let slot = self.slots.acquire().await.ok();
         loop {
@@ -66,7 +65,7 @@ impl Host {
         }
     }
 
-    /// Leaves it alone for a while.
+    /// Delays further requests to the host.
     pub(super) fn pause(&self, wait: Duration) {
         let end = Instant::now() + wait;
         let mut not_before = lock(&self.not_before);
@@ -74,7 +73,7 @@ impl Host {
     }
 }
 
-/// What is within is whole whatever panicked.
+/// The content is valid even after a panic.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

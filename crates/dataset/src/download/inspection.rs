@@ -2,17 +2,17 @@ use picture::{ContentHash, Format, Limits, Picture, Size};
 
 use super::keeping::Keeping;
 
-/// What looking into a picture's bytes came to.
+/// The result of decoding a picture.
 #[derive(Debug)]
 pub(super) struct Inspected {
-    /// Of the upright picture.
+    /// The size of the upright picture.
     pub(super) size: Size,
     pub(super) sha256: ContentHash,
-    /// What is to be kept, and the extension for it.
+    /// The bytes to store, and their file extension.
     pub(super) kept: Option<(Vec<u8>, &'static str)>,
 }
 
-/// Decodes a picture, as far as is needed to know that it can be.
+/// Decodes a picture, as far as needed to know that it's valid.
 pub(super) fn inspect(
     bytes: Vec<u8>,
     limits: &Limits,

@@ -10,7 +10,7 @@ use super::key::Key;
 use super::outcome::{FetchedPicture, KeptFile, Outcome};
 use super::reason::Reason;
 
-/// "clsd", in the file's header: says whose database this is.
+/// "clsd" in the file's header, which identifies a download journal.
 const APPLICATION_ID: i64 = 0x636c_7364;
 /// The version of the tables.
 const VERSION: i64 = 1;
@@ -31,22 +31,22 @@ const TABLES: &str = "
     ) WITHOUT ROWID;
 ";
 
-/// What came of each URL so far: what is written here is not asked for again.
+/// The outcome of each URL so far. URLs in it aren't requested again.
 ///
-/// An SQLite file, with a row for each URL by its [`Key`]. A transaction that has been committed
-/// survives the end of the process at any moment; a power cut may take the last of them.
+/// An SQLite file with a row for each URL by its [`Key`]. A committed transaction survives the end of the
+/// process at any moment; a power failure may lose the latest.
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
     connection: Mutex<Connection>,
 }
 
-/// What failed for `reason`.
+/// The SQL that deletes outcomes that failed for `reason`.
 pub(super) fn failed_for(reason: Reason) -> String {
     format!("DELETE FROM outcomes WHERE reason = '{}'", reason.words())
 }
 
-/// What was tested and not kept.
+/// The SQL that deletes outcomes of pictures that were tested but not stored.
 pub(super) const NOT_KEPT: &str = "DELETE FROM outcomes WHERE reason IS NULL AND file IS NULL";
 
 impl Journal {
@@ -82,7 +82,7 @@ impl Journal {
         })
     }
 
-    /// What the setting `name` is, if there is one.
+    /// The value of the setting `name`, if any.
     pub(super) fn setting(&self, name: &str) -> Result<Option<String>, DownloadError> {
         self.run(|connection| {
             let sql = "SELECT value FROM settings WHERE name = ?1";
@@ -92,7 +92,7 @@ impl Journal {
         })
     }
 
-    /// Sets `name` to `value`, and forgets what the statement `forgotten` says together with it.
+    /// Sets `name` to `value`, and runs the statement `forgotten` in the same transaction.
     pub(super) fn set(
         &self,
         name: &str,
@@ -120,7 +120,7 @@ impl Journal {
         })
     }
 
-    /// Writes outcomes, together.
+    /// Writes outcomes in one transaction.
     pub(super) fn write(&self, outcomes: &[(Key, Outcome)]) -> Result<(), DownloadError> {
         self.run(|connection| {
             let transaction = connection.unchecked_transaction()?;
@@ -131,7 +131,7 @@ impl Journal {
         })
     }
 
-    /// Forgets what failed.
+    /// Deletes the outcomes of failed URLs.
     pub(super) fn forget_failed(&self) -> Result<(), DownloadError> {
         self.run(|connection| {
             connection.execute("DELETE FROM outcomes WHERE reason IS NOT NULL", [])?;
@@ -139,7 +139,7 @@ impl Journal {
         })
     }
 
-    /// Forgets what came of all URLs. Their files stay.
+    /// Deletes all outcomes. Their files stay.
     pub(super) fn forget_all(&self) -> Result<(), DownloadError> {
         self.run(|connection| connection.execute("DELETE FROM outcomes", []).map(drop))
     }
@@ -151,7 +151,7 @@ impl Journal {
         work(&self.lock()).map_err(|source| DownloadError::journal(&self.path, source))
     }
 
-    /// A transaction that panicked was rolled back.
+    /// If a transaction panicked, it was rolled back.
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection
             .lock()
@@ -184,7 +184,7 @@ fn insert(connection: &Connection, key: Key, outcome: &Outcome) -> rusqlite::Res
 fn outcome(row: &Row<'_>) -> rusqlite::Result<Outcome> {
     let reason: Option<String> = row.get(0)?;
     let result = match reason {
-        // Words of a later version, which says no more than that it failed.
+        // An unknown reason of a later version is still a failure.
         Some(words) => Err(Reason::of_words(&words).unwrap_or(Reason::BadRow)),
         None => Ok(picture(row)?),
     };

@@ -2,22 +2,22 @@ use std::fmt;
 
 use picture::Size;
 
-/// What becomes of a picture that was fetched.
+/// What happens to a downloaded picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Keeping {
-    /// It is kept as the server sent it.
+    /// It is stored as the server sent it.
     #[default]
     Original,
-    /// It is made smaller and kept.
+    /// It is resized and stored.
     Resized(Resizing),
-    /// It is tested only.
+    /// It is only tested.
     Nothing,
 }
 
-/// How pictures are made smaller.
+/// How pictures are resized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resizing {
-    /// The shorter side, in pixels. Pictures that have no more are kept as they are.
+    /// The shorter side in pixels. Smaller pictures are stored unchanged.
     pub side: u32,
     /// The quality of the JPEG file, 1 to 100.
     pub quality: u8,
@@ -36,7 +36,7 @@ impl fmt::Display for Keeping {
 }
 
 impl Resizing {
-    /// The size that a picture is to have; `None` if it is small enough.
+    /// The size of the resized picture; `None` if it's small enough.
     pub(super) fn shrunk(self, size: Size) -> Option<Size> {
         let shorter = size.width.min(size.height);
         let scale = f64::from(self.side) / f64::from(shorter);

@@ -1,6 +1,6 @@
 use sha2::{Digest, Sha256};
 
-/// What stands for a URL in the journal: the first half of its SHA-256.
+/// Identifies a URL in the journal: the first half of its SHA-256.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key(pub(super) [u8; 16]);
 

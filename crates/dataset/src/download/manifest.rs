@@ -35,18 +35,18 @@ const SCHEMA: &str = "
 
 const ROWS_PER_GROUP: usize = 1 << 16;
 
-/// What the rows of a list came to.
+/// The outcomes of the rows of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ManifestReport {
-    /// How many rows the manifest has.
+    /// The number of rows in the manifest.
     pub rows: u64,
-    /// How many of them are pictures.
+    /// The number of rows with a picture.
     pub valid: u64,
-    /// How many are not, by reason.
+    /// The number of rows without, by reason.
     pub invalid: BTreeMap<Reason, u64>,
 }
 
-/// A row of a list, and what came of it.
+/// A row of a list, with its outcome.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct ManifestRow<'a> {
     pub(super) url: &'a str,
@@ -87,7 +87,7 @@ fn milliseconds(time: SystemTime) -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The manifest in its forms: written beside their paths, and renamed at the end.
+/// Writes the manifest in its formats to temporary files that are renamed at the end.
 pub(super) struct ManifestWriter {
     table: SerializedFileWriter<BufWriter<Unfinished>>,
     lines: Option<BufWriter<Unfinished>>,
@@ -95,7 +95,7 @@ pub(super) struct ManifestWriter {
 }
 
 impl ManifestWriter {
-    /// Begins `PATH.parquet` and, if `with_lines`, `PATH.jsonl`.
+    /// Starts `PATH.parquet` and, if `with_lines`, `PATH.jsonl`.
     pub(super) fn create(path: &Path, with_lines: bool) -> Result<Self> {
         let table = path.with_extension("parquet");
         let file = Unfinished::create(&table)?;
@@ -107,11 +107,12 @@ impl ManifestWriter {
                 SerializedFileWriter::new(BufWriter::new(file), Arc::new(schema), properties.into())
             })
             .map_err(|source| write_error(&table, source))?;
-        let lines = match with_lines {
-            true => Some(BufWriter::new(Unfinished::create(
+        let lines = if with_lines {
+            Some(BufWriter::new(Unfinished::create(
                 &path.with_extension("jsonl"),
-            )?)),
-            false => None,
+            )?))
+        } else {
+            None
         };
         Ok(Self {
             table,
@@ -129,9 +130,10 @@ impl ManifestWriter {
             written.map_err(Error::write(lines.get_ref().path()))?;
         }
         self.group.add(row);
-        match self.group.urls.len() >= ROWS_PER_GROUP {
-            true => self.write_group(),
-            false => Ok(()),
+        if self.group.urls.len() >= ROWS_PER_GROUP {
+            self.write_group()
+        } else {
+            Ok(())
         }
     }
 
@@ -161,7 +163,7 @@ fn finish(file: BufWriter<Unfinished>) -> Result<()> {
     file.map_err(Error::write(&path))?.finish()
 }
 
-/// The rows of one group, by column.
+/// The rows of a row group, by column.
 #[derive(Default)]
 struct Group {
     urls: Vec<ByteArray>,
@@ -218,7 +220,7 @@ impl Group {
     }
 }
 
-/// A column in which some rows have nothing.
+/// A nullable column.
 struct Optional<T> {
     values: Vec<T>,
     definitions: Vec<i16>,

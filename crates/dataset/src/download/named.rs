@@ -40,7 +40,7 @@ impl Named {
         }
     }
 
-    /// The URL in its usual form; of anything else what is `written`.
+    /// The URL in its normalised form; otherwise `written`.
     pub(super) fn text<'a>(&'a self, written: &'a str) -> &'a str {
         match self {
             Self::Web(address) => address.as_str(),
@@ -50,7 +50,7 @@ impl Named {
     }
 }
 
-/// The URLs of the rows of a source, handed to `take`.
+/// Calls `take` with the URLs of the rows of a source.
 ///
 /// # Errors
 /// As [`Source::rows`].

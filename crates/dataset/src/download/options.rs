@@ -7,30 +7,30 @@ use super::keeping::Keeping;
 use super::reason::Reason;
 use crate::fetch::FetchOptions;
 
-/// How a list's pictures are fetched.
+/// How a list's pictures are downloaded.
 #[derive(Clone, Debug)]
 pub struct DownloadOptions {
-    /// How each is fetched.
+    /// The options of each request.
     pub fetch: FetchOptions,
-    /// How many requests may be in flight.
+    /// The maximum number of concurrent requests.
     pub at_once: usize,
-    /// How many of them to one host.
+    /// The maximum number of concurrent requests to one host.
     pub per_host: usize,
-    /// How often what can pass is tried again.
+    /// The retries of transient errors.
     pub retry: Retry,
-    /// What a picture may cost to decode.
+    /// The limits for decoding a picture.
     pub limits: Limits,
-    /// What becomes of the pictures.
+    /// What happens to the pictures.
     pub keeping: Keeping,
-    /// Try again what failed in an earlier run.
+    /// Retry what failed in an earlier run.
     pub retry_failed: bool,
-    /// Fetch also what came in an earlier run: there may be another picture at the URL by now.
+    /// Download again what an earlier run downloaded, as pictures may have changed.
     pub refetch: bool,
 }
 
 impl Default for DownloadOptions {
-    /// 256 requests, 16 to one host; two attempts more, after at most 10 s, or a minute if the server
-    /// asks for it.
+    /// 256 requests, 16 to one host; two retries, after at most 10 s, or up to a minute if the server asks
+    /// for it.
     fn default() -> Self {
         Self {
             fetch: FetchOptions::default(),
@@ -50,17 +50,21 @@ impl Default for DownloadOptions {
 }
 
 impl DownloadOptions {
-    /// What refuses URLs, by name, with the reason that they fail for: those are asked again once it has
-    /// changed.
+    /// The settings that refuse URLs: the name under which each is stored, its value, and the reason of
+    /// refused URLs. These URLs are requested again after the setting changes.
     pub(super) fn refusals(&self) -> [(&'static str, String, Reason); 3] {
         let FetchOptions {
-            reach,
+            allowed_addresses,
             ignore_opt_out,
             bytes,
             ..
         } = &self.fetch;
         [
-            ("reach", format!("{reach:?}"), Reason::PrivateAddress),
+            (
+                "reach",
+                format!("{allowed_addresses:?}"),
+                Reason::PrivateAddress,
+            ),
             (
                 "ignore opt-out",
                 ignore_opt_out.to_string(),

@@ -7,44 +7,44 @@ use super::inspection::{Inspected, inspect};
 use super::keeping::Keeping;
 use super::reason::Reason;
 
-/// What came of a URL.
+/// The outcome of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// The picture, or why there is none.
+    /// The picture, or why it failed.
     pub result: Result<FetchedPicture, Reason>,
-    /// The status of the last answer, where there was one.
+    /// The status of the last response, if any.
     pub status: Option<u16>,
-    /// When it was known.
+    /// The time of the outcome.
     pub time: SystemTime,
 }
 
-/// A picture that was fetched.
+/// A downloaded picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchedPicture {
-    /// Its length in bytes, as the server sent it.
+    /// The number of bytes that the server sent.
     pub bytes: u64,
-    /// Its width, upright, as the server sent it.
+    /// The width in pixels, upright, before resizing.
     pub width: u32,
-    /// Its height.
+    /// The height in pixels, upright, before resizing.
     pub height: u32,
-    /// Of the bytes that the server sent.
+    /// The hash of the bytes that the server sent.
     pub sha256: ContentHash,
-    /// The file, where it was kept.
+    /// The file, if it was stored.
     pub file: Option<KeptFile>,
 }
 
 /// A picture's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptFile {
-    /// Its path from the download's folder, with `/` between its parts. A file that the list itself
-    /// names has its own, absolute path.
+    /// The path relative to the download's folder, with `/` as separator. A local file named by the list has
+    /// its own absolute path.
     pub path: String,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub length: u64,
 }
 
 impl Outcome {
-    /// What comes of a file that a list names.
+    /// The outcome of a local file named by a list.
     pub(super) fn of_file(path: &Path, limits: &Limits) -> Self {
         let picture = picture::read_within(path, limits).and_then(|bytes| {
             let length = bytes.len() as u64;

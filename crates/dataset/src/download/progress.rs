@@ -3,25 +3,25 @@ use std::collections::BTreeMap;
 use super::outcome::Outcome;
 use super::reason::Reason;
 
-/// How far a run has come.
+/// The progress of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// URLs of which something has come, in this run or before.
+    /// The number of URLs with an outcome, from this run or before.
     pub done: u64,
-    /// Those of which something had come before.
+    /// The number of URLs with an outcome from before.
     pub known: u64,
-    /// Those that are pictures.
+    /// The number of URLs that are pictures.
     pub pictures: u64,
-    /// How many are not, by reason.
+    /// The number of failed URLs, by reason.
     pub failed: BTreeMap<Reason, u64>,
-    /// The bytes of the pictures that came in this run.
+    /// The bytes of the pictures downloaded in this run.
     pub bytes: u64,
-    /// Whether it was stopped before the end.
+    /// Whether the run was stopped early.
     pub stopped: bool,
 }
 
 impl Progress {
-    /// Takes in how far another has come.
+    /// Adds another run's progress.
     pub fn join(&mut self, other: Self) {
         self.done += other.done;
         self.known += other.known;

@@ -2,54 +2,54 @@ use std::fmt;
 
 use crate::FetchError;
 
-/// Why a row of a list came to no picture, in a few fixed words.
+/// Why a row of a list has no picture, as one of a few fixed phrases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The row could not be read, or names no picture.
+    /// The row can't be read, or names no picture.
     BadRow,
-    /// What the row has is no URL that can be fetched.
+    /// The URL is invalid or unsupported.
     InvalidUrl,
-    /// A file that is not there or cannot be read.
+    /// The file doesn't exist or can't be read.
     NoSuchFile,
-    /// The host is not on the internet.
+    /// The host has a private IP address.
     PrivateAddress,
-    /// The name of the host leads nowhere.
+    /// The host's name can't be resolved.
     NoSuchHost,
-    /// There is no connection.
+    /// The connection failed.
     Unreachable,
-    /// The connection could not be secured.
+    /// The TLS connection failed.
     Tls,
-    /// Nothing came for too long.
+    /// The server sent nothing for too long.
     Stalled,
-    /// It came too slowly.
+    /// The server sent too slowly.
     TooSlow,
     /// The connection ended too early.
     BrokenOff,
-    /// A redirect that is not followed.
+    /// The redirect can't be followed.
     BadRedirect,
-    /// A response that is not valid HTTP.
+    /// The response isn't valid HTTP.
     BadResponse,
-    /// The server says no; its status says how.
+    /// The server responded with an error status.
     HttpError,
-    /// The server says that the picture is not for machines.
+    /// The server opts out of use by machines.
     OptedOut,
-    /// More bytes than a picture may have.
+    /// The picture has too many bytes.
     TooManyBytes,
-    /// Nothing came.
+    /// The body is empty.
     Empty,
-    /// Packed in a way that is not read.
+    /// The body's compression is unknown.
     UnknownEncoding,
-    /// A page, or other bytes that are no picture.
+    /// The body is a web page, or not a picture.
     NotAPicture,
-    /// A picture that cannot be decoded.
+    /// The picture can't be decoded.
     Damaged,
-    /// More pixels than a picture may have.
+    /// The picture has too many pixels.
     TooManyPixels,
 }
 
 impl Reason {
-    /// All of them.
+    /// All reasons.
     pub const ALL: [Self; 20] = [
         Self::BadRow,
         Self::InvalidUrl,
@@ -73,7 +73,7 @@ impl Reason {
         Self::TooManyPixels,
     ];
 
-    /// The words.
+    /// The phrase.
     pub fn words(self) -> &'static str {
         match self {
             Self::BadRow => "bad row",
@@ -99,12 +99,12 @@ impl Reason {
         }
     }
 
-    /// The reason with these words.
+    /// The reason with this phrase.
     pub(super) fn of_words(words: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.words() == words)
     }
 
-    /// The reason that an error of fetching comes to; `None` for one that is not the address's.
+    /// The reason for a fetch error; `None` if the URL isn't to blame.
     pub(super) fn of_fetching(error: &FetchError) -> Option<Self> {
         Some(match error {
             FetchError::Address { .. } | FetchError::Scheme { .. } => Self::InvalidUrl,
@@ -127,7 +127,7 @@ impl Reason {
         })
     }
 
-    /// The reason why bytes are no picture.
+    /// The reason for a decoding error.
     pub(super) fn of_decoding(error: &picture::Error) -> Self {
         match error {
             picture::Error::Read { .. } | picture::Error::NotAFile { .. } => Self::NoSuchFile,

@@ -16,27 +16,26 @@ use super::shelf::Shelf;
 use super::worker::Worker;
 use crate::address::WebAddress;
 
-/// So many URLs wait for their turn, for each that can be asked at once: others go on while some wait
-/// for a slow host.
+/// The number of waiting URLs for each concurrent request: others proceed while some wait for a slow host.
 const WAITING: usize = 8;
-/// The journal is written after so many outcomes,
+/// The journal is written after this many outcomes.
 const WRITTEN_AT_ONCE: usize = 512;
-/// or after this time.
+/// The journal is written after this time at the latest.
 const WRITTEN_AFTER: Duration = Duration::from_millis(100);
 
-/// A URL, and what is known of it.
+/// A URL, and what is known about it.
 pub(super) struct Item {
     pub(super) address: WebAddress,
     pub(super) key: Key,
     pub(super) known: Option<Outcome>,
 }
 
-/// The URLs that are being fetched.
+/// The URLs that are being downloaded.
 #[derive(Debug, Default)]
 pub(super) struct InFlight(Mutex<HashSet<Key>>);
 
 impl InFlight {
-    /// Begins with a URL; `false` if that has begun already.
+    /// Starts a URL. Returns false if it was already started.
     pub(super) fn begin(&self, key: Key) -> bool {
         self.lock().insert(key)
     }
@@ -45,7 +44,7 @@ impl InFlight {
         self.lock().remove(&key);
     }
 
-    /// The set is whole whatever panicked.
+    /// The set is valid even after a panic.
     fn lock(&self) -> MutexGuard<'_, HashSet<Key>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -57,7 +56,7 @@ pub(super) struct Run<'a> {
     stop: &'a AtomicBool,
     in_flight: &'a InFlight,
     progress: Progress,
-    /// What has come and is not in the journal yet.
+    /// Outcomes that aren't in the journal yet.
     unwritten: Vec<(WebAddress, Key, Outcome)>,
     written_at: Instant,
 }
@@ -74,7 +73,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Takes what is `handed` over, until that ends or `stop` is set. `done` sees what came of each.
+    /// Processes the `handed` items until they end or `stop` is set. Calls `done` with each outcome.
     pub(super) async fn all<E: From<DownloadError>>(
         mut self,
         options: &DownloadOptions,
@@ -127,13 +126,14 @@ impl<'a> Run<'a> {
         done: &mut impl FnMut(&WebAddress, &Outcome, &Progress) -> Result<(), E>,
     ) -> Result<(), E> {
         let is_much = self.unwritten.len() >= WRITTEN_AT_ONCE;
-        match is_much || self.written_at.elapsed() >= WRITTEN_AFTER {
-            true => self.write(done),
-            false => Ok(()),
+        if is_much || self.written_at.elapsed() >= WRITTEN_AFTER {
+            self.write(done)
+        } else {
+            Ok(())
         }
     }
 
-    /// Writes what has come to the journal, and then tells of it.
+    /// Writes the collected outcomes to the journal, then reports them.
     fn write<E: From<DownloadError>>(
         &mut self,
         done: &mut impl FnMut(&WebAddress, &Outcome, &Progress) -> Result<(), E>,

@@ -3,21 +3,21 @@ use std::str::FromStr;
 
 use super::key::Key;
 
-/// A part of a list, of several that are worked on apart from each other. Which URLs it has depends on
-/// them alone, so that a URL is in one part however often the list has it.
+/// A part of a list, for parallel processing on several machines. A URL's part depends only on the URL, so
+/// duplicates are in the same part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
     number: u32,
     count: u32,
 }
 
-/// A text that names no part of a list.
+/// The text isn't a valid part.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a part and how many there are, as in 3/64, the first being 1/64")]
+#[error("expected PART/COUNT, as in 3/64; the first part is 1/64")]
 pub struct NotAShard;
 
 impl Shard {
-    /// Whether a URL is in it.
+    /// Whether a URL belongs to the part.
     pub(super) fn has(self, url: &str) -> bool {
         let Key([a, b, c, d, e, f, g, h, ..]) = Key::of(url);
         let place = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
@@ -32,9 +32,10 @@ impl FromStr for Shard {
         let (number, count) = text.split_once('/').ok_or(NotAShard)?;
         let number: u32 = number.parse().map_err(|_| NotAShard)?;
         let count: u32 = count.parse().map_err(|_| NotAShard)?;
-        match (1..=count).contains(&number) {
-            true => Ok(Self { number, count }),
-            false => Err(NotAShard),
+        if (1..=count).contains(&number) {
+            Ok(Self { number, count })
+        } else {
+            Err(NotAShard)
         }
     }
 }

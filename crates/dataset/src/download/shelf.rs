@@ -10,19 +10,19 @@ use super::keeping::Keeping;
 use super::outcome::{FetchedPicture, KeptFile};
 use super::reason::Reason;
 
-/// The folder of pictures, each under the hash of its content: a picture of two URLs is there once.
+/// The folder of pictures, named by the hash of their content. So a picture of two URLs is stored once.
 #[derive(Debug)]
 pub(super) struct Shelf {
     folder: PathBuf,
 }
 
-/// The pictures' folder within a download's.
+/// The folder of pictures within a download's folder.
 const IMAGES: &str = "images";
-/// Where files are until they are whole, which is within, so that they can be renamed.
+/// The folder of incomplete files. It's inside, so that files can be renamed into place.
 const UNFINISHED: &str = ".unfinished";
 
 impl Shelf {
-    /// Opens the shelf in the folder of a download; what an interrupted run had not finished goes away.
+    /// Opens the shelf in a download's folder. Deletes incomplete files of an interrupted run.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         let unfinished = folder.join(IMAGES).join(UNFINISHED);
         match fs::remove_dir_all(&unfinished) {
@@ -34,7 +34,7 @@ impl Shelf {
         })
     }
 
-    /// Decodes a picture, and keeps it as it is to be kept.
+    /// Decodes a picture and stores it as the options say.
     pub(super) fn take(
         &self,
         bytes: Vec<u8>,
@@ -57,7 +57,7 @@ impl Shelf {
         }))
     }
 
-    /// Keeps `bytes` under the hash `sha256`, if they are not there already.
+    /// Stores `bytes` under the hash `sha256`, unless they exist.
     fn keep(&self, sha256: &ContentHash, extension: &str, bytes: &[u8]) -> io::Result<KeptFile> {
         let sha256 = sha256.to_string();
         let file = KeptFile {
@@ -72,7 +72,7 @@ impl Shelf {
             fs::create_dir_all(parent)?;
         }
         let mut builder = tempfile::Builder::new();
-        // Temporary files are private by default; this one becomes a file like any other.
+        // Temporary files are private by default; this one becomes an ordinary file.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let mut unfinished = builder.tempfile_in(self.folder.join(IMAGES).join(UNFINISHED))?;
@@ -81,7 +81,7 @@ impl Shelf {
         Ok(file)
     }
 
-    /// Whether a file is there and whole: after a power cut it may be shorter than it was written.
+    /// Whether a file exists and is complete. After a power failure it may be shorter than written.
     pub(super) fn has(&self, file: &KeptFile) -> bool {
         let metadata = self.folder.join(&file.path).metadata();
         metadata.is_ok_and(|metadata| metadata.len() == file.length)
@@ -90,7 +90,7 @@ impl Shelf {
 
 impl Drop for Shelf {
     fn drop(&mut self) {
-        // Empty, or an interrupted run's, of which the next one takes care.
+        // Empty, or left by an interrupted run for the next one to delete.
         let _ = fs::remove_dir(self.folder.join(IMAGES).join(UNFINISHED));
     }
 }

@@ -2,7 +2,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use net::{Again, Retry};
+use net::{Retry, RetryAdvice};
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 use super::error::DownloadError;
@@ -15,7 +15,7 @@ use super::shelf::Shelf;
 use crate::fetch::{Answer, Body, Fetcher};
 use crate::{FetchError, WebAddress};
 
-/// What the pictures that are being decoded may take together, in MiB.
+/// The memory for decoding pictures at the same time, in MiB.
 const MEMORY: u32 = 512;
 
 /// What all URLs of a run share.
@@ -44,15 +44,15 @@ impl Worker {
         })
     }
 
-    /// What comes of a URL.
+    /// The outcome of a URL.
     ///
     /// # Errors
-    /// What is not the URL's fault.
+    /// Errors that aren't the URL's fault.
     pub(super) async fn outcome(
         self: Arc<Self>,
         address: &WebAddress,
     ) -> Result<Outcome, DownloadError> {
-        // The slot is held until the body is decoded: what has come and waits takes memory, too.
+        // The slot is held until the body is decoded, as waiting bodies take memory too.
         let (Answer { status, body }, _slot) = self.answer(address).await;
         match body {
             Ok(body) => Ok(Outcome {
@@ -67,7 +67,7 @@ impl Worker {
         }
     }
 
-    /// Asks in as many attempts as it takes and is allowed. Who waits holds no slot.
+    /// Requests the URL, with retries. Holds no slot while waiting.
     async fn answer(&self, address: &WebAddress) -> (Answer, Option<SemaphorePermit<'_>>) {
         let host = self.hosts.host(address.host());
         let mut attempts = self.retry.attempts();
@@ -81,16 +81,16 @@ impl Worker {
                 return (answer, slot);
             };
             drop(slot);
-            let again = error.again();
-            match (attempts.wait(again), again) {
+            let retry_advice = error.retry_advice();
+            match (attempts.wait(retry_advice), retry_advice) {
                 (None, _) => return (answer, None),
-                (Some(_), Again::After(wait)) => host.pause(wait),
+                (Some(_), RetryAdvice::After(wait)) => host.pause(wait),
                 (Some(wait), _) => tokio::time::sleep(wait).await,
             }
         }
     }
 
-    /// Decodes what came, on the threads that compute, and keeps it.
+    /// Decodes the body on the threads for computation, and stores it.
     async fn inspected(
         self: Arc<Self>,
         body: Body,
@@ -102,13 +102,13 @@ impl Worker {
         let (sender, receiver) = oneshot::channel();
         rayon::spawn(move || {
             let work = AssertUnwindSafe(|| worker.keep(body));
-            // Whoever waited has been given up.
+            // The receiver may have been dropped.
             let _ = sender.send(catch_unwind(work));
         });
         match receiver.await {
             Ok(Ok(kept)) => kept,
             Ok(Err(panic)) => resume_unwind(panic),
-            Err(_) => unreachable!("it is sent whatever happens"),
+            Err(_) => unreachable!("the result is always sent"),
         }
     }
 

@@ -1,17 +1,17 @@
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderValue, SET_COOKIE};
 
-/// A cookie that is longer is dropped, as browsers do.
+/// The maximum length of a cookie. Longer ones are dropped, as in browsers.
 const LONGEST: usize = 4096;
-/// The most cookies that are kept.
+/// The maximum number of cookies.
 const MOST: usize = 50;
-/// The most bytes of cookies that a request carries, as with curl.
+/// The maximum size of the cookies in a request, in bytes, as in curl.
 const MOST_BYTES: usize = 8190;
 
 /// The cookies that servers set during one fetch. Some servers redirect until they get theirs back.
 ///
-/// A cookie goes back to the host that set it and to no other, whatever `Domain` it names. `Path` and `Expires` are not
-/// looked at: all that a chain of redirects asks for is one picture.
+/// A cookie is sent only to the host that set it, ignoring `Domain`. `Path` and `Expires` are ignored too, as
+/// a chain of redirects is for one picture.
 #[derive(Debug, Default)]
 pub(super) struct Cookies(Vec<Cookie>);
 
@@ -21,12 +21,12 @@ struct Cookie {
     name: Vec<u8>,
     /// `NAME=VALUE`
     pair: Vec<u8>,
-    /// Whether it goes over `https` only.
+    /// Whether the cookie is sent over `https` only.
     secure: bool,
 }
 
 impl Cookies {
-    /// Keeps the cookies that a response from this address sets.
+    /// Stores the cookies that a response from this URL sets.
     pub(super) fn keep(&mut self, from: &Url, headers: &HeaderMap) {
         let Some(host) = from.host_str() else { return };
         for set in headers.get_all(SET_COOKIE) {
@@ -54,7 +54,7 @@ impl Cookies {
         }
     }
 
-    /// The header `Cookie` of a request to this address.
+    /// The `Cookie` header of a request to this URL.
     pub(super) fn header(&self, to: &Url) -> Option<HeaderValue> {
         let is_secure = to.scheme() == "https";
         let cookies = self

@@ -1,6 +1,6 @@
 use reqwest::header::HeaderMap;
 
-/// The directives that say that machines should not use a picture.
+/// The directives that opt a picture out of use by machines.
 const OPT_OUTS: [&str; 6] = [
     "noai",
     "noimageai",
@@ -9,7 +9,7 @@ const OPT_OUTS: [&str; 6] = [
     "noimageindex",
     "none",
 ];
-/// The directives with a value, which may read like one of [`OPT_OUTS`].
+/// The directives with a value, which may look like one of [`OPT_OUTS`].
 const WITH_VALUE: [&str; 4] = [
     "max-image-preview",
     "max-snippet",
@@ -17,8 +17,8 @@ const WITH_VALUE: [&str; 4] = [
     "unavailable_after",
 ];
 
-/// The header that says that machines should not use a picture, if there is one: for all, or for a crawler by name, as
-/// in `X-Robots-Tag: some-bot: noai`
+/// The header that opts a picture out of use by machines, if any: for all, or for a crawler by name, as in
+/// `X-Robots-Tag: some-bot: noai`
 /// (<https://developers.google.com/search/docs/crawling-indexing/robots-meta-tag>).
 pub(super) fn opt_out(headers: &HeaderMap) -> Option<String> {
     let tags = headers.get_all("x-robots-tag").iter();

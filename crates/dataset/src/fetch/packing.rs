@@ -4,11 +4,11 @@ use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use picture::Format;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 
-/// Some servers pack twice.
+/// The maximum number of compression layers. Some servers compress twice.
 const MOST_LAYERS: usize = 3;
 /// The largest window of Zstandard over HTTP, 8 MiB (<https://www.rfc-editor.org/rfc/rfc9659>).
 const WINDOW_LOG: u32 = 23;
-/// What stands in `Content-Encoding` where nothing is packed: mostly by mistake, as a character set.
+/// Values of `Content-Encoding` without compression. Most are mistakes, such as character sets.
 const NOT_PACKED: [&str; 8] = [
     "",
     "identity",
@@ -24,7 +24,7 @@ const NOT_PACKED: [&str; 8] = [
 #[derive(Clone, Debug)]
 pub(super) struct Declared(String);
 
-/// How a body is packed.
+/// The compression of a body.
 #[derive(Clone, Copy, Debug)]
 enum Packing {
     Gzip,
@@ -33,12 +33,12 @@ enum Packing {
     Zstandard,
 }
 
-/// Why a body could not be unpacked.
+/// Why a body couldn't be decompressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// It has more bytes than allowed.
     TooLarge,
-    /// Its packing is damaged or unknown.
+    /// Its compression is damaged or unknown.
     Unreadable,
 }
 
@@ -51,20 +51,20 @@ impl Declared {
         Self(values.join(", ").trim().to_ascii_lowercase())
     }
 
-    /// What the header says, if it names a packing.
+    /// The declared compression, if any.
     pub(super) fn packing(&self) -> Option<&str> {
         let mut names = self.0.split(',').map(str::trim);
         let is_packed = names.any(|name| !NOT_PACKED.contains(&name));
         is_packed.then_some(self.0.as_str())
     }
 
-    /// Whether this body may be a packed picture.
+    /// Whether this body may be a compressed picture.
     pub(super) fn is_packed(&self, body: &[u8]) -> bool {
         let is_one = self.packing().is_some() || self.packing_of(body).is_some();
         is_one && !body.is_empty() && Format::of(body).is_none()
     }
 
-    /// The packing of a body by its first bytes. Deflate has no signature: it is taken for granted where it is declared.
+    /// The compression by a body's first bytes. Deflate has no signature, so a declaration of it is trusted.
     fn packing_of(&self, body: &[u8]) -> Option<Packing> {
         match body {
             [0x1F, 0x8B, 8, ..] => Some(Packing::Gzip),
@@ -77,14 +77,15 @@ impl Declared {
         }
     }
 
-    /// The picture within a packed body. What comes out of each layer has at most `limit` bytes.
+    /// Decompresses a picture. The output of each layer has at most `limit` bytes.
     pub(super) fn unpack(&self, packed: Vec<u8>, limit: u64) -> Result<Vec<u8>, Fault> {
         let packing = self.packing_of(&packed).ok_or(Fault::Unreadable)?;
         let mut bytes = packing.unpack(&packed, limit)?;
-        // Two layers take memory at a time, not three.
+        // So that only two layers take memory at a time, not three.
         drop(packed);
         for _ in 1..MOST_LAYERS {
-            // Without a signature, whatever came out of one layer would be taken for another.
+            // Deflate is trusted only for the first layer: without a signature, any output would look like
+            // another layer.
             match self.packing_of(&bytes) {
                 None | Some(Packing::Deflate) => break,
                 Some(_) if Format::of(&bytes).is_some() => break,
@@ -104,9 +105,10 @@ impl Packing {
             Self::Zstandard => zstandard(packed).and_then(|decoder| read(decoder, limit)),
         };
         let unpacked = unpacked.map_err(|_| Fault::Unreadable)?;
-        match unpacked.len() as u64 > limit {
-            true => Err(Fault::TooLarge),
-            false => Ok(unpacked),
+        if unpacked.len() as u64 > limit {
+            Err(Fault::TooLarge)
+        } else {
+            Ok(unpacked)
         }
     }
 }
@@ -117,7 +119,7 @@ fn zstandard(packed: &[u8]) -> io::Result<zstd::Decoder<'static, BufReader<&[u8]
     Ok(decoder)
 }
 
-/// At most one byte more than `limit`.
+/// Reads at most one byte more than `limit`.
 fn read(unpacked: impl Read, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     unpacked.take(limit + 1).read_to_end(&mut bytes)?;

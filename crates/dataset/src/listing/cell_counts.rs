@@ -4,22 +4,22 @@ use serde_json::Value;
 
 use crate::Metadata;
 
-/// Further columns are ignored: in JSON Lines, every object may have other columns.
+/// The maximum number of columns, as in JSON Lines every object may have different ones.
 const MOST_COLUMNS: usize = 1 << 12;
-/// In characters.
+/// The maximum length of an example in characters.
 const LONGEST_EXAMPLE: usize = 200;
 
-/// What the cells of a metadata column are, counted over all rows that became part of a record.
-/// Booleans and lists are not counted.
+/// Counts of the cells of a metadata column, over all rows that became part of a record. Booleans and lists
+/// aren't counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CellCounts {
     /// Numbers, and texts that can be parsed as numbers.
     pub numbers: u64,
     /// Other texts.
     pub others: u64,
-    /// Those of them that are numbers with a comma, as `3,50`.
+    /// Other texts that are numbers with a decimal comma, as `3,50`.
     pub commas: u64,
-    /// Cells that are no metadata, and are left out: objects, bytes, and lists of anything but texts.
+    /// Cells that can't be metadata and are left out: objects, bytes, and lists of anything but strings.
     pub left_out: u64,
     /// The first of the other texts, truncated to 200 characters.
     pub example: Option<String>,
@@ -48,7 +48,7 @@ impl CellCounts {
     }
 }
 
-/// Whether a text is a number as it is written where a comma begins the fraction: `3,50`, `-1.234,5`.
+/// Whether a text is a number with a decimal comma: `3,50`, `-1.234,5`.
 fn is_with_comma(text: &str) -> bool {
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
     let text = text.strip_prefix('-').unwrap_or(text);

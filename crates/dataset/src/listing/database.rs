@@ -64,7 +64,7 @@ pub(super) struct Database {
     hasher: RandomState,
 }
 
-/// A record that exists, as far as adding a row to it needs to know it.
+/// What adding a row to an existing record needs to know.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Known {
     pub(crate) number: i64,
@@ -77,18 +77,18 @@ pub(crate) struct Known {
 
 /// The contents of a row besides address and id.
 #[derive(Debug, Default)]
-pub(super) struct Said {
+pub(super) struct RowContent {
     pub(super) source: i64,
     pub(super) captions: Vec<String>,
     pub(super) metadata: Metadata,
 }
 
-impl Said {
-    /// That of a row of a source, without captions and metadata.
-    pub(super) fn of(source: usize) -> Said {
-        Said {
+impl RowContent {
+    /// The content of a row of a source, without captions and metadata.
+    pub(super) fn of(source: usize) -> RowContent {
+        RowContent {
             source: i64::try_from(source).unwrap_or(i64::MAX),
-            ..Said::default()
+            ..RowContent::default()
         }
     }
 
@@ -109,7 +109,7 @@ impl Said {
 pub(crate) fn temporary_database() -> Result<Connection> {
     let connection = Connection::open("")?;
     connection.execute_batch(SETTINGS)?;
-    // Never committed: a transaction per row would cost as much as the insert.
+    // One transaction, never committed: one per row would cost as much as the insert.
     connection.execute_batch("BEGIN")?;
     Ok(connection)
 }
@@ -167,7 +167,7 @@ impl Database {
         statement.query_row([number], |row| row.get(0))
     }
 
-    /// Notes that something of a source was refused; `false` if it was before.
+    /// Notes that a name of a source was refused. Returns false if it was refused before.
     pub(super) fn refuse(&self, source: usize, name: &str) -> Result<bool> {
         let sql = "INSERT OR IGNORE INTO refused VALUES (?1, ?2)";
         let mut statement = self.connection.prepare_cached(sql)?;
@@ -195,13 +195,13 @@ impl Database {
         }
     }
 
-    /// Adds the record `number` with its first row. No record may have this address or this id.
+    /// Adds the record `number` with its first row. No other record may have this address or id.
     pub(super) fn insert_record(
         &self,
         number: i64,
         address: &Address,
         id: Option<&str>,
-        said: &Said,
+        content: &RowContent,
     ) -> Result<Known> {
         let (kind, text) = (code(address.kind()), address.text());
         let hash = self.hash(kind, &text);
@@ -212,13 +212,13 @@ impl Database {
         )?;
         let sql = "INSERT INTO records VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?5)";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let (captions, metadata) = (said.captions()?, said.metadata()?);
+        let (captions, metadata) = (content.captions()?, content.metadata()?);
         statement.execute(params![
             number,
             kind,
             text,
             id,
-            said.source,
+            content.source,
             captions,
             metadata
         ])?;
@@ -228,7 +228,7 @@ impl Database {
         Ok(Known {
             number,
             has_id: id.is_some(),
-            source: said.source,
+            source: content.source,
             is_repeated: false,
         })
     }
@@ -238,7 +238,7 @@ impl Database {
         self.enter(sql, self.hash(0, id), number)
     }
 
-    /// Enters a record number under the first free hash from `hash` on.
+    /// Inserts a record number under the first free hash from `hash` on.
     fn enter(&self, sql: &str, mut hash: i64, number: i64) -> Result<()> {
         let mut statement = self.connection.prepare_cached(sql)?;
         while statement.execute([hash, number])? == 0 {
@@ -247,28 +247,28 @@ impl Database {
         Ok(())
     }
 
-    /// Adds a further row to a record, without the captions that the record has already. The rows of a
-    /// record are merged in the order of `sequence`.
+    /// Adds a further row to a record, without the captions that the record already has. The rows of a record
+    /// are merged in the order of `sequence`.
     pub(super) fn add_row(
         &self,
         known: &mut Known,
         sequence: i64,
         id: Option<&str>,
-        said: &mut Said,
+        content: &mut RowContent,
     ) -> Result<()> {
         if let (Some(id), false) = (id, known.has_id) {
-            self.set_id(known.number, id, said.source)?;
+            self.set_id(known.number, id, content.source)?;
             known.has_id = true;
         }
-        if !said.captions.is_empty() {
+        if !content.captions.is_empty() {
             if !known.is_repeated {
                 self.remember_captions(known.number)?;
                 known.is_repeated = true;
             }
-            self.retain_new(known.number, &mut said.captions)?;
+            self.retain_new(known.number, &mut content.captions)?;
         }
-        let (captions, metadata) = (said.captions()?, said.metadata()?);
-        if captions.is_none() && metadata.is_none() && known.source == said.source {
+        let (captions, metadata) = (content.captions()?, content.metadata()?);
+        if captions.is_none() && metadata.is_none() && known.source == content.source {
             return Ok(());
         }
         let sql = "INSERT INTO further_rows VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -276,14 +276,14 @@ impl Database {
         statement.execute(params![
             known.number,
             sequence,
-            said.source,
+            content.source,
             captions,
             metadata
         ])?;
         Ok(())
     }
 
-    /// Sets the id of a record without one. No record may have this id.
+    /// Sets the id of a record without one. No other record may have this id.
     fn set_id(&self, number: i64, id: &str, source: i64) -> Result<()> {
         let sql = "UPDATE records SET id = ?2, id_source = ?3 WHERE number = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
@@ -291,7 +291,7 @@ impl Database {
         self.enter_id(number, id)
     }
 
-    /// Retains the captions that are new to the record, and enters them.
+    /// Keeps only the captions that are new to the record, and inserts them.
     fn retain_new(&self, number: i64, captions: &mut Vec<String>) -> Result<()> {
         let is_new = captions
             .iter()
@@ -302,8 +302,8 @@ impl Database {
         Ok(())
     }
 
-    /// Enters the captions of a record's first row into the table `captions`. This waits for the second
-    /// row with captions, because most records have one row.
+    /// Inserts the captions of a record's first row into the table `captions`. Called for the second row with
+    /// captions, because most records have one row.
     fn remember_captions(&self, number: i64) -> Result<()> {
         let sql = "SELECT captions FROM records WHERE number = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
@@ -317,9 +317,9 @@ impl Database {
         Ok(())
     }
 
-    /// Enters a caption of a record; returns `false` if the record has it already. A caption is
-    /// identified by two hashes, 96 bits together. The first starts with the record number, which keeps
-    /// the entries of a record on the same pages.
+    /// Inserts a caption of a record. Returns false if the record already has it. A caption is identified by
+    /// two hashes, 96 bits together. The first starts with the record number, which keeps the entries of a
+    /// record on the same pages.
     fn remember_caption(&self, number: i64, caption: &str) -> Result<bool> {
         let other_hash = self.hash(number, caption);
         let mut hash = (number << 32) | (self.hash(-1, caption) & 0xffff_ffff);
@@ -349,7 +349,7 @@ impl Database {
         Ok(())
     }
 
-    /// Keeps a picture or a problem at `path` until [`visit_sorted`](Self::visit_sorted).
+    /// Stores a picture or a problem at `path` until [`visit_sorted`](Self::visit_sorted).
     pub(super) fn set_aside(&self, path: &Path, problem: Option<&ListedProblem>) -> Result<()> {
         let sql = "INSERT INTO unsorted VALUES (?1, ?2, ?3, ?4)";
         let mut statement = self.connection.prepare_cached(sql)?;
@@ -362,7 +362,7 @@ impl Database {
         Ok(())
     }
 
-    /// Visits what was set aside, in the order of paths.
+    /// Visits the stored pictures and problems, sorted by path.
     pub(super) fn visit_sorted(
         &self,
         mut visit: impl FnMut(std::result::Result<PathBuf, ListedProblem>) -> Result<()>,
@@ -399,20 +399,19 @@ impl Database {
     }
 }
 
-/// The bytes of a path with separators as zeros. They compare as paths do: `a/b` is less than `a.b`.
+/// The bytes of a path with zeros as separators. They sort like paths: `a/b` before `a.b`.
 fn sortable(path: &Path) -> Vec<u8> {
     let mut bytes = path.as_os_str().as_encoded_bytes().to_vec();
     for byte in &mut bytes {
         if char::from(*byte) == MAIN_SEPARATOR {
-            // No path contains a zero.
+            // No path contains a zero byte.
             *byte = 0;
         }
     }
     bytes
 }
 
-/// The path of [`sortable`] bytes. Only paths of problems may lose something: those of pictures are
-/// UTF-8.
+/// The path of [`sortable`] bytes. Only paths of problems may be lossy, as those of pictures are UTF-8.
 fn of_sortable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace('\0', std::path::MAIN_SEPARATOR_STR)
 }
@@ -426,12 +425,12 @@ pub(super) fn of_json<T: DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(unreadable)
 }
 
-/// The error for a stored value that cannot be read back.
+/// The error for an unreadable stored value.
 pub(super) fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error))
 }
 
-/// How a kind of address is stored.
+/// The stored code of a kind of address.
 pub(super) fn code(kind: AddressKind) -> i64 {
     match kind {
         AddressKind::File => 0,
@@ -440,7 +439,7 @@ pub(super) fn code(kind: AddressKind) -> i64 {
     }
 }
 
-/// The kind that is stored as `code`.
+/// The kind of address with a stored code.
 pub(super) fn kind(code: i64) -> AddressKind {
     match code {
         0 => AddressKind::File,
@@ -459,7 +458,7 @@ mod tests {
 
     fn insert(database: &Database, number: i64, text: &str, id: &str) -> Known {
         database
-            .insert_record(number, &address(text), Some(id), &Said::default())
+            .insert_record(number, &address(text), Some(id), &RowContent::default())
             .unwrap()
     }
 

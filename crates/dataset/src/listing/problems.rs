@@ -4,15 +4,11 @@ use std::vec;
 use rusqlite::{Result, params};
 
 use super::database::Database;
+use super::{PAGE, PAGE_BYTES};
 use crate::problem::ListedProblem;
 
-/// Problems per page.
-const PAGE: i64 = 256;
-/// A page ends when it has this many bytes.
-const LARGE: usize = 4 << 20;
-
-/// An iterator over the problems of a [`Listing`](crate::Listing), in the order in which they were
-/// found. It reads some hundred problems at a time, and ends after an error.
+/// An iterator over the problems of a [`Listing`](crate::Listing) in the order of discovery. Reads some
+/// hundred problems at a time, and ends after an error.
 #[derive(Debug)]
 pub struct Problems<'a> {
     database: &'a Mutex<Database>,
@@ -32,7 +28,7 @@ impl<'a> Problems<'a> {
         }
     }
 
-    fn turn(&mut self) -> Result<()> {
+    fn read_page(&mut self) -> Result<()> {
         let database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
         let mut statement = database.connection.prepare_cached(
             "SELECT number, file, line, summary, message, cause FROM problems
@@ -40,7 +36,7 @@ impl<'a> Problems<'a> {
         )?;
         let mut rows = statement.query(params![self.last, PAGE])?;
         let (mut page, mut bytes) = (Vec::new(), 0);
-        while bytes < LARGE
+        while bytes < PAGE_BYTES
             && let Some(row) = rows.next()?
         {
             let problem = ListedProblem {
@@ -66,7 +62,7 @@ impl Iterator for Problems<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         if self.page.len() == 0
             && !self.is_done
-            && let Err(error) = self.turn()
+            && let Err(error) = self.read_page()
         {
             self.is_done = true;
             return Some(Err(error.into()));

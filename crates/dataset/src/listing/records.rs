@@ -4,18 +4,13 @@ use std::vec;
 
 use rusqlite::{Result, Row, params};
 
-use super::ListedSource;
 use super::database::{Database, code, kind as kind_of, of_json, unreadable};
+use super::{ListedSource, PAGE, PAGE_BYTES};
 use crate::address::{Address, AddressKind};
 use crate::{Metadata, Record};
 
-/// Records per page.
-const PAGE: i64 = 256;
-/// A page that has this many bytes ends with its current record.
-const LARGE: usize = 4 << 20;
-
-/// An iterator over the pictures of a [`Listing`](crate::Listing), in the order of their first mention.
-/// It reads some hundred records at a time, and ends after an error.
+/// An iterator over the pictures of a [`Listing`](crate::Listing) in the order of their first mention. Reads
+/// some hundred records at a time, and ends after an error.
 #[derive(Debug)]
 pub struct Records<'a> {
     database: &'a Mutex<Database>,
@@ -43,7 +38,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    fn turn(&mut self) -> Result<()> {
+    fn read_page(&mut self) -> Result<()> {
         let database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
         let mut heads = heads(&database, self.sources, self.last, self.kind, PAGE)?;
         complete(&database, self.sources, &mut heads)?;
@@ -63,7 +58,7 @@ impl Iterator for Records<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         if self.page.len() == 0
             && !self.is_done
-            && let Err(error) = self.turn()
+            && let Err(error) = self.read_page()
         {
             self.is_done = true;
             return Some(Err(error.into()));
@@ -83,7 +78,7 @@ pub(super) fn record(
     Ok(heads.pop().map(|(_, record)| record))
 }
 
-/// At most `most` records after the number `after`, each with its first row.
+/// Up to `most` records after the number `after`, each with its first row.
 fn heads(
     database: &Database,
     sources: &[ListedSource],
@@ -97,7 +92,7 @@ fn heads(
     )?;
     let mut rows = statement.query(params![after, kind.map(code), most])?;
     let (mut heads, mut bytes) = (Vec::new(), 0);
-    while bytes < LARGE
+    while bytes < PAGE_BYTES
         && let Some(row) = rows.next()?
     {
         let text = row.get_ref(2)?.as_str()?;
@@ -120,7 +115,7 @@ fn heads(
     Ok(heads)
 }
 
-/// Merges further rows into the records. Removes records from the end where the page gets too large.
+/// Merges further rows into the records. Removes records from the end if the page gets too large.
 fn complete(
     database: &Database,
     sources: &[ListedSource],
@@ -139,7 +134,7 @@ fn complete(
         let number: i64 = row.get(0)?;
         let start = at;
         at += heads[at..].partition_point(|(head, _)| *head < number);
-        if at > start && bytes >= LARGE {
+        if at > start && bytes >= PAGE_BYTES {
             heads.truncate(at);
             return Ok(());
         }
@@ -153,7 +148,7 @@ fn complete(
     Ok(())
 }
 
-/// The source of a row, whose number is in a column.
+/// The source of a row, from the column with its number.
 fn source_of<'a>(
     sources: &'a [ListedSource],
     row: &Row<'_>,
@@ -172,7 +167,7 @@ fn merge(
     column: usize,
 ) -> Result<usize> {
     let mut bytes = 0;
-    // One that gives nothing is named, too: it may have given something before.
+    // A source that gives nothing is recorded too, as it may have given something before.
     let source = source_of(sources, row, column)?;
     let giver = source.filter(|_| sources.len() > 1).map(|it| &it.path);
     if let Some(giver) = giver {

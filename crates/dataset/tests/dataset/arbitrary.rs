@@ -1,4 +1,4 @@
-//! Whatever the bytes, reading them ends in a listing or an error, and never in a panic.
+//! Reading arbitrary bytes ends in a listing or an error, never in a panic.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ fn read(name: &str, content: &[u8]) {
     }
 }
 
-/// Bytes in which what matters to a table is frequent.
+/// Random bytes that contain many characters with a meaning in tables.
 fn text() -> impl Strategy<Value = Vec<u8>> {
     let pieces: [&[u8]; 25] = [
         b"a.jpg",

@@ -1,4 +1,4 @@
-//! Downloads of lists of URLs, from a server on loopback that makes every trouble it can.
+//! Downloads of lists of URLs from a local server that causes every kind of error.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,8 +11,8 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 use dataset::{
-    Download, DownloadError, DownloadOptions, FetchOptions, Outcome, Progress, Reach, Reason,
-    Source, SourceOptions, WebAddress, addresses,
+    AllowedAddresses, Download, DownloadError, DownloadOptions, FetchOptions, Outcome, Progress,
+    Reason, Source, SourceOptions, WebAddress, addresses,
 };
 use hub_double::{RawAnswer, RawServer};
 use parquet::data_type::{ByteArray, ByteArrayType};
@@ -22,7 +22,7 @@ use picture::Picture;
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
-/// A picture like no other of another number.
+/// A picture that differs for each number.
 fn jpeg(number: u32) -> Vec<u8> {
     let pixels = (0..48 * 32).flat_map(|n| {
         let shade = (n * 7 + number * 13) as u8;
@@ -45,7 +45,7 @@ fn deflated(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A PNG whose header says that it has 60,000 by 60,000 pixels.
+/// A PNG whose header claims 60,000 by 60,000 pixels.
 fn bomb() -> Vec<u8> {
     let mut png = Picture::from_rgb(8, 8, vec![0; 192]).unwrap().to_png();
     png[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
@@ -55,7 +55,7 @@ fn bomb() -> Vec<u8> {
     png
 }
 
-/// How often each path was asked for.
+/// The number of requests for each path.
 type Asked = Arc<Mutex<BTreeMap<String, usize>>>;
 
 fn ok(body: &[u8]) -> RawAnswer {
@@ -70,7 +70,7 @@ fn head(status: &str, headers: &[&str]) -> Vec<u8> {
     }
 }
 
-/// What the server answers to a path that was asked for before so many times.
+/// The response to a path that was requested `before` times.
 fn answer(path: &str, before: usize, meeting: &Arc<Barrier>, elsewhere: &str) -> RawAnswer {
     let picture = jpeg(1);
     let redirect = |to: &str| RawAnswer::http("302 Found", &[&format!("location: {to}")], b"");
@@ -91,7 +91,7 @@ fn answer(path: &str, before: usize, meeting: &Arc<Barrier>, elsewhere: &str) ->
             body.extend_from_slice(b"\r\n0\r\n\r\n");
             RawAnswer::http("200 OK", &["transfer-encoding: chunked"], &body)
         }
-        // The rest of the one comes once the other has been asked for as well.
+        // The rest of one is sent once the other has been requested too.
         "in-parts" => {
             let (first, rest) = picture.split_at(picture.len() / 2);
             let first = [&head("200 OK", &[]), first].concat();
@@ -180,7 +180,7 @@ fn answer(path: &str, before: usize, meeting: &Arc<Barrier>, elsewhere: &str) ->
     }
 }
 
-/// The address of a server that answers at once, and without TLS.
+/// The address of a server that responds at once, without TLS.
 fn without_tls() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -201,7 +201,7 @@ impl Chaos {
     fn start() -> Self {
         let asked = Asked::default();
         let counted = Arc::clone(&asked);
-        // Only 127.0.0.1 is let in here.
+        // Only 127.0.0.1 is allowed here.
         let elsewhere = RawServer::start(|_| panic!("a private address was asked"));
         let elsewhere = elsewhere.url("/secret").replace("127.0.0.1", "127.0.0.2");
         let meeting = Arc::new(Barrier::new(2));
@@ -232,10 +232,10 @@ impl Chaos {
     }
 }
 
-/// Longer than anything takes on a machine as busy as can be.
+/// A timeout that even a very busy machine meets.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
-/// How long those are waited for who never answer. Who answers at all does so within that time.
+/// The timeout for servers that never respond. All other servers respond in this time.
 const SOON: Duration = Duration::from_secs(5);
 
 fn options() -> DownloadOptions {
@@ -245,7 +245,7 @@ fn options() -> DownloadOptions {
             connect: LONGEST_WAIT,
             stall: LONGEST_WAIT,
             whole: LONGEST_WAIT,
-            reach: Reach::PublicAnd(vec![Ipv4Addr::LOCALHOST.into()]),
+            allowed_addresses: AllowedAddresses::PublicAnd(vec![Ipv4Addr::LOCALHOST.into()]),
             ..FetchOptions::default()
         },
         ..DownloadOptions::default()
@@ -255,7 +255,7 @@ fn options() -> DownloadOptions {
     options
 }
 
-/// The table `rows` of URLs and captions in a folder of its own.
+/// A table with the URLs and captions `rows` in its own folder.
 fn list(folder: &Path, rows: &[(String, String)]) -> Source {
     let path = folder.join("list.tsv");
     let rows = rows
@@ -389,9 +389,10 @@ fn every_trouble_has_its_reason_and_the_good_ones_arrive() {
     let rows = manifest(&to);
     assert_eq!(rows.len(), cases.len());
     for (row, (url, expected)) in rows.iter().zip(&cases) {
-        let got = match row["is_valid"].as_bool().unwrap() {
-            true => Ok(()),
-            false => Err((row["reason"].as_str().unwrap(), row["status"].as_u64())),
+        let got = if row["is_valid"].as_bool().unwrap() {
+            Ok(())
+        } else {
+            Err((row["reason"].as_str().unwrap(), row["status"].as_u64()))
         };
         let expected = expected.map_err(|(reason, status)| (reason.words(), status.map(u64::from)));
         assert_eq!(got, expected, "{url}");
@@ -408,11 +409,11 @@ fn every_trouble_has_its_reason_and_the_good_ones_arrive() {
     assert_eq!(report.rows, cases.len() as u64);
     assert_eq!(report.valid, 15);
     assert_eq!(progress.pictures, 15);
-    // What will not pass is asked for once.
+    // Permanent errors are requested once.
     for path in ["/404", "/html", "/noai", "/429", "/bomb", "/nonsense"] {
         assert_eq!(chaos.asked(path), 1, "{path}");
     }
-    // What may pass is asked for twice more.
+    // Transient errors are retried twice.
     for path in ["/500", "/reset", "/reset-body"] {
         assert_eq!(chaos.asked(path), 3, "{path}");
     }
@@ -471,7 +472,7 @@ fn pictures_of_data_urls_are_taken_out() {
     assert_eq!(rows[3]["reason"], "invalid URL");
 }
 
-/// A Parquet table with one column of texts, or of pictures as data sets carry them.
+/// A Parquet table with one column of texts, or of pictures as in data sets.
 fn parquet(path: &Path, schema: &str, value: &[u8]) {
     let schema = Arc::new(parse_message_type(schema).unwrap());
     let file = fs::File::create(path).unwrap();
@@ -502,7 +503,7 @@ fn each_table_of_a_folder_says_whether_it_has_pictures() {
     assert_eq!(taken.unwrap().pictures, 1);
 }
 
-/// The server answers nobody before all have asked.
+/// The server responds to none before all have sent requests.
 #[test]
 fn urls_are_waited_for_together() {
     const MANY: u32 = 40;

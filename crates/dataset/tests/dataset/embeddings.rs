@@ -55,7 +55,7 @@ fn write_npy<'a>(
 fn a_table_is_read_back() {
     let tree = Tree::new(&[]);
     let path = tree.path("t.parquet");
-    // Enough rows for several groups of each bound.
+    // Enough rows for several row groups of each bound.
     let rows = 70_000;
     let mut table = EmbeddingTable::create(&path).unwrap();
     for index in 0..rows {

@@ -1,4 +1,4 @@
-//! Pictures from servers, on loopback.
+//! Pictures from local servers.
 
 mod careless;
 
@@ -7,10 +7,10 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use dataset::{Address, FetchError, FetchOptions, Reach, WebAddress, fetch};
+use dataset::{Address, AllowedAddresses, FetchError, FetchOptions, WebAddress, fetch};
 use hub_double::{RawAnswer, RawServer};
 
-/// As much of a picture as is looked at here.
+/// The part of a picture that is examined here.
 const PICTURE: &[u8] = b"\x89PNG\r\n\x1A\n and so on";
 
 fn address(url: &str) -> WebAddress {
@@ -20,7 +20,7 @@ fn address(url: &str) -> WebAddress {
     }
 }
 
-/// Longer than anything takes on a machine as busy as can be.
+/// A timeout that even a very busy machine meets.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
 fn options() -> FetchOptions {
@@ -28,7 +28,7 @@ fn options() -> FetchOptions {
         connect: LONGEST_WAIT,
         stall: LONGEST_WAIT,
         whole: LONGEST_WAIT,
-        reach: Reach::Anywhere,
+        allowed_addresses: AllowedAddresses::Anywhere,
         ..FetchOptions::default()
     }
 }
@@ -41,7 +41,7 @@ fn fetched(url: &str, options: &FetchOptions) -> Result<Vec<u8>, FetchError> {
     runtime.block_on(fetch(&address(url), options))
 }
 
-/// What comes of a server that answers so.
+/// The result for a server with this response.
 fn answered(answer: RawAnswer) -> Result<Vec<u8>, FetchError> {
     let server = RawServer::start(move |_| answer.clone());
     fetched(&server.url("/a.png"), &options())
@@ -80,7 +80,7 @@ fn what_the_server_calls_a_picture_does_not_count() {
     for page in ["<!DOCTYPE html><p>not here", "\n <HTML>"] {
         let error = fails(
             RawAnswer::http("200 OK", kind, page.as_bytes()),
-            "is a page",
+            "is a web page",
         );
         assert!(matches!(error, FetchError::Page { .. }));
     }
@@ -89,7 +89,7 @@ fn what_the_server_calls_a_picture_does_not_count() {
         &["Content-Type: text/HTML; charset=utf-8"],
         b"hello",
     );
-    fails(page, "is a page");
+    fails(page, "is a web page");
     fails(
         RawAnswer::http("200 OK", kind, b"hello"),
         "is not a picture",
@@ -123,7 +123,7 @@ fn redirects_are_followed_but_not_forever() {
     assert_eq!(fetched(&server.url("/1"), &options()).unwrap(), PICTURE);
     for (path, fault) in [
         ("/loop", "redirects too often"),
-        ("/file", "redirects to no address"),
+        ("/file", "redirects without a valid address"),
     ] {
         let said = fetched(&server.url(path), &options())
             .unwrap_err()
@@ -181,7 +181,7 @@ fn what_is_too_large_is_refused_whether_it_says_so_or_not() {
     };
     let length = format!("content-length: {}", PICTURE.len());
     let declared = RawServer::start(move |_| {
-        // Its body never comes: it has to be refused before.
+        // Its body never arrives: it must be refused before.
         let RawAnswer::Bytes(head) = RawAnswer::http("200 OK", &[&length], b"") else {
             unreachable!()
         };
@@ -223,7 +223,8 @@ fn nobody_is_waited_for_forever() {
     assert!(matches!(error, FetchError::TooSlow { .. }), "{error}");
 }
 
-/// Asks a server that answers while the one thread of the event loop is blocked, for longer than servers may be silent.
+/// Requests a picture from a server that responds while the event loop's only thread is blocked, for longer
+/// than servers may be silent.
 fn fetched_by_a_blocked_loop(answer: RawAnswer) -> Result<Vec<u8>, FetchError> {
     let (asked, is_asked) = mpsc::channel();
     let (block, is_blocked) = mpsc::channel();
@@ -265,12 +266,15 @@ fn no_server_is_blamed_while_the_program_itself_stands_still() {
 #[test]
 fn what_is_cut_off_is_no_picture() {
     let length = format!("content-length: {}", 2 * PICTURE.len());
-    let error = fails(RawAnswer::http("200 OK", &[&length], PICTURE), "broke off");
+    let error = fails(
+        RawAnswer::http("200 OK", &[&length], PICTURE),
+        "ended before",
+    );
     assert!(matches!(error, FetchError::BrokenOff { .. }));
     let chunked = &["transfer-encoding: chunked"];
     fails(
         RawAnswer::http("200 OK", chunked, b"ff\r\n\x89PNG"),
-        "broke off",
+        "ended before",
     );
     let nonsense = RawAnswer::Bytes(b"nonsense\r\n\r\n".to_vec());
     let error = fails(nonsense, "is not valid HTTP");
@@ -284,7 +288,7 @@ fn where_no_server_is_that_is_said() {
     drop(listener);
     let error = fetched(&format!("http://127.0.0.1:{port}/a.png"), &options()).unwrap_err();
     assert!(matches!(error, FetchError::Unreachable { .. }), "{error}");
-    // A server that does not speak TLS. It answers before it is asked.
+    // A server that doesn't use TLS. It responds before the request.
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let url = format!("https://{}/", listener.local_addr().unwrap());
     let answering = std::thread::spawn(move || {
@@ -292,7 +296,7 @@ fn where_no_server_is_that_is_said() {
         stream
             .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             .unwrap();
-        // Until the client hangs up, however it does.
+        // Waits until the client closes the connection in any way.
         let _ = stream.read_to_end(&mut Vec::new());
     });
     let error = fetched(&url, &options()).unwrap_err();

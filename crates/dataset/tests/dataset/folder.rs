@@ -74,7 +74,7 @@ fn pictures_in_formats_that_are_not_read_are_reported() {
     );
     assert_eq!(
         tree.problems(&listing),
-        ["one.JP2: pictures in the format `jp2` are not read"]
+        ["one.JP2: pictures in the format `jp2` are not supported"]
     );
     assert_eq!(problems(&listing)[0].summary, "format not read");
 }
@@ -229,7 +229,7 @@ mod unix {
         let is_refused = fs::read_dir(&closed).is_err();
         let listing = tree.read("");
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
-        // Root reads whatever it likes.
+        // Root ignores permissions.
         if is_refused {
             assert_eq!(tree.locations(&listing), ["a.jpg"]);
             assert_eq!(problems(&listing)[0].summary, "cannot be read");

@@ -1,4 +1,4 @@
-//! What several sources, or very many rows, make of one listing.
+//! Listings of several sources, and of very many rows.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -81,7 +81,7 @@ fn what_several_sources_say_of_a_picture_is_joined() {
     assert_eq!(
         tree.problems(&listing),
         [
-            "b.csv:4: id `8` is left out: the picture is already that of id `7`",
+            "b.csv:4: id `8` is ignored: the picture already has id `7`",
             "b.csv:5: id `7` already names another picture",
             "b.csv:6: no such file `missing.jpg`"
         ]
@@ -90,7 +90,7 @@ fn what_several_sources_say_of_a_picture_is_joined() {
     let dog = &records[0];
     assert_eq!(dog.id.as_deref(), Some("7"));
     assert_eq!(dog.captions, ["one", "two"]);
-    // The first row's cell is of the first table, whose years are all numbers.
+    // The first row's cell is from the first table, whose years are all numbers.
     assert_eq!(
         Value::Object(dog.metadata.clone()),
         json!({"year": 2019, "place": "Oslo"})
@@ -155,7 +155,7 @@ fn a_source_that_fails_leaves_the_others() {
 
 const MANY: usize = 2000;
 
-/// A table whose second half names the pictures of the first again, in the other order.
+/// A table whose second half names the pictures of the first again, in another order.
 fn twice(tree: &Tree) -> Listing {
     let mut table = "url,caption,first,second\n".to_owned();
     for n in 0..MANY {
@@ -212,7 +212,7 @@ fn several_threads_read_a_listing() {
         let first = here.next().unwrap().unwrap();
         let there = scope.spawn(|| check_twice(&records(&listing)));
         let mut all = vec![first];
-        // An iterator may go to another thread midway.
+        // An iterator may move to another thread midway.
         let rest = scope.spawn(move || here.map(Result::unwrap).collect::<Vec<_>>());
         assert_eq!(problems(&listing).len(), MANY);
         all.extend(rest.join().unwrap());
@@ -337,7 +337,7 @@ fn the_cells_of_columns_are_counted() {
     assert_eq!(columns, expected);
 }
 
-/// A row, with the numbers of what it says.
+/// A row, with the numbers of its captions and metadata.
 #[derive(Clone, Debug)]
 struct Row {
     picture: u8,
@@ -372,7 +372,7 @@ fn row() -> impl Strategy<Value = Row> {
     )
 }
 
-/// What rows come to, said plainly: the records, and how many rows are refused.
+/// The expected records, and the number of refused rows, by a plain implementation.
 fn merged(rows: &[Row], cut: usize) -> (Vec<Record>, u64) {
     let (mut records, mut refused): (Vec<Record>, u64) = (Vec::new(), 0);
     let mut told = HashSet::new();
@@ -382,7 +382,7 @@ fn merged(rows: &[Row], cut: usize) -> (Vec<Record>, u64) {
         let at = records.iter().position(|it| it.address.to_string() == url);
         let holder = records.iter().position(|it| it.id.is_some() && it.id == id);
         if holder.is_some() && holder != at {
-            // Once a table, however many rows say so.
+            // Once per table, even if many rows say so.
             refused += u64::from(told.insert((number < cut, url, id)));
             continue;
         }

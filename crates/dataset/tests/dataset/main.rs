@@ -1,4 +1,4 @@
-//! The crate from outside: sources in, listings and files out.
+//! Tests of the crate's public API: reading sources, writing listings and files.
 
 mod arbitrary;
 mod downloads;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::tree::{Tree, records};
 
-/// A table that pandas or pyarrow wrote (`tools/fixtures/dataset/make.py`).
+/// A table written by pandas or pyarrow (`tools/fixtures/dataset/make.py`).
 pub(crate) fn fixture(name: &str) -> Vec<u8> {
     fs::read(
         Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -119,7 +119,7 @@ fn what_is_no_parquet_is_an_error() {
     }
 }
 
-/// Found by fuzzing: its dictionary says that it has 671 million numbers.
+/// Found by fuzzing: its dictionary claims 671 million numbers.
 #[test]
 fn a_dictionary_that_lies_takes_no_memory() {
     let tree = Tree::new(&[]);
@@ -132,8 +132,8 @@ fn a_dictionary_that_lies_takes_no_memory() {
     );
 }
 
-/// Found by fuzzing: a page's header has a list of more elements than one can wait for. Reading fails
-/// where the file ends, long before them.
+/// Found by fuzzing: a page's header has a list with more elements than can be read in reasonable time.
+/// Reading fails at the end of the file, long before them.
 #[test]
 fn a_header_that_lies_is_read_no_further_than_the_file() {
     let tree = Tree::new(&[]);

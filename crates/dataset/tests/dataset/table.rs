@@ -35,7 +35,7 @@ fn columns_of_the_last_time_come_before_usual_ones() {
     assert!(of("path,other\ndog.jpg,one\n").is_empty());
 }
 
-/// The listing of a table in a folder with the three pictures, checked for problems.
+/// The listing of a table in a folder with three pictures. Checks its problems.
 #[track_caller]
 pub(crate) fn read(name: &str, content: impl AsRef<[u8]>, problems: &[&str]) -> (Tree, Listing) {
     let tree = Tree::new(PICTURES);
@@ -45,7 +45,7 @@ pub(crate) fn read(name: &str, content: impl AsRef<[u8]>, problems: &[&str]) -> 
     (tree, listing)
 }
 
-/// Place and captions of each record.
+/// The location and captions of each record.
 fn captions((tree, listing): &(Tree, Listing)) -> Vec<(String, Vec<String>)> {
     records(listing)
         .iter()
@@ -121,7 +121,7 @@ fn the_first_row_that_has_a_value_gives_it() {
          ,dog.jpg,,Rome\n\
          7,dog.jpg,2019,Oslo\n\
          8,dog.jpg,2020,Bonn\n",
-        &["t.csv:4: id `8` is left out: the picture is already that of id `7`"],
+        &["t.csv:4: id `8` is ignored: the picture already has id `7`"],
     );
     let records = records(&listing);
     assert_eq!(records[0].id.as_deref(), Some("7"));
@@ -136,7 +136,7 @@ fn a_further_id_of_a_picture_is_reported() {
     captioned_with(
         "t.csv",
         "id,path,text\n7,dog.jpg,one\n8,dog.jpg,two\n7,dog.jpg,three\n",
-        &["t.csv:3: id `8` is left out: the picture is already that of id `7`"],
+        &["t.csv:3: id `8` is ignored: the picture already has id `7`"],
         &[("dog.jpg", &["one", "two", "three"])],
     );
 }
@@ -252,7 +252,7 @@ fn a_missing_column_is_an_error_that_lists_the_columns() {
         };
         assert_eq!(
             error,
-            format!("no column of `{name}` is known to hold the pictures' paths, {unknown}")
+            format!("cannot tell which column of `{name}` has the pictures' paths, {unknown}")
         );
     }
     let named = |path, caption, id| {
@@ -378,7 +378,7 @@ fn a_quotation_mark_in_tsv_swallows_no_rows() {
     );
 }
 
-/// As pandas writes and reads them, and DuckDB.
+/// As pandas and DuckDB write and read them.
 #[test]
 fn a_quoted_cell_in_tsv_holds_tabs_and_lines_where_they_have_to_be() {
     let content = "image\tcaption\tyear\n\
@@ -398,7 +398,7 @@ fn a_quoted_cell_in_tsv_holds_tabs_and_lines_where_they_have_to_be() {
         content.replace("9\n", "9\r\n").replace("\"\n", "\"\r\n"),
         &expected,
     );
-    // Lines that are rows by themselves are.
+    // Lines that are rows by themselves stay rows.
     captioned(
         "t.tsv",
         "image\tcaption\ndog.jpg\t\" one\ncat.jpg\ttwo \"\n",
@@ -409,7 +409,7 @@ fn a_quoted_cell_in_tsv_holds_tabs_and_lines_where_they_have_to_be() {
         "image\tcaption\ndog.jpg\t\"one\ntwo\"\ncat.jpg\t\"\n",
         &[("dog.jpg", &["one\ntwo"]), ("cat.jpg", &["\""])],
     );
-    // Of what isn't closed, each line is read as before.
+    // After an unclosed cell, each line is read as before.
     let (tree, listing) = read(
         "t.tsv",
         "image\tcaption\ndog.jpg\t\"one\ntwo\nthree\"x\ncat.jpg\ty\n",
@@ -477,7 +477,7 @@ fn bad_rows_are_reported_with_their_line() {
             "t.csv:8: no such file `missing.jpg`",
             "t.csv:9: no path",
             "t.csv:10: `sub` is not a file",
-            "t.csv:11: `ftp://example.com/a.jpg` is not a URL that can be fetched: expected http:// or https://",
+            "t.csv:11: `ftp://example.com/a.jpg` is not a supported URL: expected http:// or https://",
             "t.csv:12: `DATA:image/png;base64:AAAA` is malformed: expected data:image/…;base64,…",
         ],
     );
@@ -721,7 +721,7 @@ fn paths_and_urls_may_be_mixed() {
     let (tree, listing) = read(
         "t.csv",
         content,
-        &["t.csv:6: `https://` is not a URL that can be fetched: expected http:// or https://"],
+        &["t.csv:6: `https://` is not a supported URL: expected http:// or https://"],
     );
     let expected = [
         "https://example.com/a%20b.jpg",
@@ -732,7 +732,7 @@ fn paths_and_urls_may_be_mixed() {
     assert_eq!(records(&listing)[0].captions, ["one", "three"]);
 }
 
-/// Conceptual Captions' own form.
+/// The original form of Conceptual Captions.
 #[test]
 fn a_table_of_urls_needs_no_header() {
     let content = "a very typical bus station\thttp://lh6.ggpht.com/-IvRtNLNcG8o\n\
@@ -762,7 +762,7 @@ pub(crate) fn gzipped(content: &[u8]) -> Vec<u8> {
 #[test]
 fn compressed_tables_are_read() {
     let content = "image,caption\ndog.jpg,a dog\ncat.jpg,\"a\nb\"\n";
-    // Of several members, as parallel compressors write.
+    // With several members, as parallel compressors write it.
     let twice = [
         gzipped(&content.as_bytes()[..20]),
         gzipped(&content.as_bytes()[20..]),
@@ -836,7 +836,7 @@ fn a_folder_of_tables_is_read_in_the_order_of_names() {
     assert!(
         error
             .to_string()
-            .ends_with("is not a table and no folder of tables")
+            .ends_with("is neither a table nor a folder of tables")
     );
 }
 

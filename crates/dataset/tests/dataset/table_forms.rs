@@ -216,7 +216,7 @@ fn quotation_marks_may_have_a_backslash() {
         ];
         captioned("spark.csv", &content, &expected);
     }
-    // Elsewhere a backslash is one.
+    // Elsewhere a backslash is an ordinary character.
     for caption in ["C:\\dir\\", "\\", "12\\\" wide"] {
         captioned(
             "t.csv",
@@ -281,7 +281,7 @@ fn two_columns_of_one_name_are_refused() {
         "t.jsonl",
         "{\"file\": \"dog.jpg\", \"caption\": \"one\", \"caption\": \"two\"}\n\
          {\"file\": \"dog.jpg\", \"caption\": \"x\", \"a\": {\"b\": 1, \"b\": 2}}\n",
-        &["t.jsonl:1: key `caption` is there twice"],
+        &["t.jsonl:1: duplicate key `caption`"],
     );
     assert_eq!(records(&listing)[0].captions, ["x"]);
 }
@@ -400,7 +400,7 @@ fn annotations_of_coco_are_joined_to_their_images() {
         COCO.find("\"images").unwrap(),
         COCO.find("\"licenses").unwrap(),
     );
-    // Annotations first, and more of them than is looked at to know the form.
+    // Annotations first, and more of them than are examined to detect the format.
     let long = format!("\"description\": \"{}\",", "x".repeat(2 << 20));
     let turned = format!(
         "{{{}, {long} {}\"info\": []}}",
@@ -454,7 +454,7 @@ fn one_object_is_refused_by_its_form() {
         .replace("{\"info\"", "{\n  \"info\"")
         .replace(", \"", ",\n  \"");
     let empty = &COCO.replace("\"images\"", "\"images\": [], \"pictures\"");
-    let expected = "expected an object for each picture, in an array or one a line";
+    let expected = "expected an object for each picture, in an array or one per line";
     for content in [coco, &spread] {
         assert_eq!(
             error("captions.json", content),

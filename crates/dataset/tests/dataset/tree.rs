@@ -25,13 +25,13 @@ pub(crate) fn problems(listing: &Listing) -> Vec<ListedProblem> {
     problems
 }
 
-/// A temporary folder to put sources in.
+/// A temporary folder for sources.
 pub(crate) struct Tree {
     folder: TempDir,
 }
 
 impl Tree {
-    /// A folder with these files, which are empty.
+    /// A folder with these empty files.
     #[track_caller]
     pub(crate) fn new(files: &[&str]) -> Self {
         let tree = Self {
@@ -59,7 +59,7 @@ impl Tree {
         self.folder.path()
     }
 
-    /// What the source at `file` holds; an empty name is the folder itself.
+    /// The listing of the source at `file`; an empty name is the folder itself.
     #[track_caller]
     pub(crate) fn read(&self, file: &str) -> Listing {
         self.read_with(file, SourceOptions::default()).unwrap()
@@ -98,7 +98,7 @@ impl Tree {
         self.shorten(&self.read_with(file, options).unwrap_err().to_string())
     }
 
-    /// The records' places from the folder on.
+    /// The records' locations relative to the folder.
     pub(crate) fn locations(&self, listing: &Listing) -> Vec<String> {
         records(listing)
             .iter()
@@ -116,7 +116,7 @@ impl Tree {
         relative.to_str().unwrap().replace('\\', "/")
     }
 
-    /// The problems, with their places from the folder on.
+    /// The problems, with locations relative to the folder.
     pub(crate) fn problems(&self, listing: &Listing) -> Vec<String> {
         problems(listing)
             .iter()

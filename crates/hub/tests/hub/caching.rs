@@ -34,8 +34,8 @@ fn offline_what_is_here_is_found_and_what_is_not_is_named() {
     assert_eq!(
         error.to_string(),
         format!(
-            "model `owner/name` at `v2` is not in the cache `{}` at all, and HF_HUB_OFFLINE forbids asking \
-             the hub",
+            "model `owner/name` at `v2` is not in the cache `{}` at all, and HF_HUB_OFFLINE forbids network \
+             access",
             world.cache().display()
         )
     );

@@ -1,4 +1,4 @@
-//! Disks that are full, and caches that cannot be written to.
+//! Full disks and read-only caches.
 #![cfg(unix)]
 
 use std::fs;
@@ -19,7 +19,7 @@ fn what_will_not_fit_is_refused_before_it_is_fetched() {
     world.double.add(
         hub_double::Repository::model(ID)
             .large_file("model.safetensors", "small")
-            .said_to_have("model.safetensors", huge),
+            .with_listed_size("model.safetensors", huge),
     );
     let (pulled, requests, _) = world.pull_weights();
     let error = pulled.unwrap_err();
@@ -32,7 +32,7 @@ fn what_will_not_fit_is_refused_before_it_is_fetched() {
     assert!(error.hint().unwrap().contains("HF_HUB_CACHE"));
 }
 
-/// The part leads to a device that is always full.
+/// The part is a link to a device that is always full.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_disk_that_gets_full_says_what_is_needed() {
@@ -57,14 +57,14 @@ fn a_disk_that_gets_full_says_what_is_needed() {
         ),
         "{error:?}"
     );
-    assert!(error.to_string().contains("300.0 kB are needed"), "{error}");
+    assert!(error.to_string().contains("300.0 kB needed"), "{error}");
 
     fs::remove_file(part).unwrap();
     world.pull().unwrap();
 }
 
-/// A small disk of the test's own, which another process fills once the first 20,000 bytes are on it. The rest comes
-/// after that.
+/// A small disk that another process fills once the first 20,000 bytes are on it. The rest arrives
+/// afterwards.
 const SMALL_DISK: &str = r#"
     mount -t tmpfs -o size=400k none "$1" || exit 77
     (
@@ -81,7 +81,7 @@ const SMALL_DISK: &str = r#"
     cp -r "$1/." "$2"
 "#;
 
-/// Only where the system lets a test have a disk; there is a full device in the test above.
+/// Only if the system allows mounting a disk. The test above uses a full device instead.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_disk_that_gets_full_keeps_what_fitted_for_when_there_is_room() {
@@ -119,7 +119,7 @@ fn a_disk_that_gets_full_keeps_what_fitted_for_when_there_is_room() {
             return;
         }
     };
-    assert!(said.contains("is too full: "), "{said}");
+    assert!(said.contains("not enough space on the disk"), "{said}");
     let length = said
         .split_once("kept ")
         .unwrap()
@@ -164,7 +164,7 @@ fn a_cache_that_is_read_only_still_serves_and_says_so_when_it_lacks() {
     let (here, lacking) = (world.pull(), pull(&world.hub(), &other));
     forbid(0o755);
     here.unwrap();
-    // The superuser may write everywhere.
+    // Root may write everywhere.
     if !is_allowed_all {
         let error = lacking.unwrap_err();
         assert!(matches!(error, Error::ReadOnly { .. }), "{error}");

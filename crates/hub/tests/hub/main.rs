@@ -1,4 +1,4 @@
-//! The client against a double of the hub.
+//! Tests the client against a double of the Hub.
 
 mod caching;
 mod disks;

@@ -1,4 +1,4 @@
-//! Several processes with one cache. The other processes are this test's own program again.
+//! Several processes with one cache. The other processes run this test program again.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -33,7 +33,7 @@ pub(crate) fn command(world: &World, files: &str) -> Command {
     command
 }
 
-/// What the other processes do.
+/// The work of the other processes.
 #[test]
 #[ignore = "the process that other tests start"]
 fn a_pull_by_another_process() {
@@ -54,7 +54,7 @@ fn a_pull_by_another_process() {
     }
 }
 
-/// The lines that the process says, as it says them.
+/// The lines that the process prints, as they arrive.
 fn lines(child: &mut Child) -> impl Iterator<Item = String> + use<> {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     lines.map(Result::unwrap)
@@ -87,7 +87,7 @@ fn several_processes_fetch_each_file_once() {
             said
         }));
     }
-    // The two that do not fetch the weights wait for the one that does.
+    // The two that don't download the weights wait for the one that does.
     let waited = [(); 2].map(|()| waits.recv_timeout(LONGEST_WAIT));
     fs::write(go_on, "").unwrap();
     let said = readers.into_iter().map(|reader| reader.join().unwrap());
@@ -118,7 +118,7 @@ fn a_killed_process_leaves_a_part_that_the_next_takes_up() {
     world
         .double
         .trouble("GET", "/storage/", 1, Trouble::Stall(1_500_000));
-    // `kill` is SIGKILL: the process can do nothing about it.
+    // `kill` sends SIGKILL, which a process can't handle.
     let mut child = command(&world, "model.safetensors").spawn().unwrap();
     let start = Instant::now();
     while world

@@ -32,7 +32,7 @@ fn a_pull_leaves_the_cache_that_python_leaves() {
     #[cfg(unix)]
     {
         let link = fs::read_link(snapshot.path("1_Pooling/config.json")).unwrap();
-        // The blob's hash is git's for `{}`.
+        // The blob's hash is Git's for `{}`.
         let hash = "9e26dfeeb6e641a33dae4961196235bdb965b21b";
         assert_eq!(link, std::path::Path::new("../../../blobs").join(hash));
         let lock = world
@@ -91,7 +91,7 @@ fn a_new_commit_fetches_what_changed() {
         sent,
         [format!("/owner/name/resolve/{}/config.json", second.commit)]
     );
-    // The old commit is still here, by its hash.
+    // The old commit is still cached under its hash.
     let old = Revision::new(&first.commit).unwrap();
     assert_eq!(
         world.hub().cached(&repository(), &old).unwrap(),

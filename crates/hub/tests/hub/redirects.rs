@@ -146,7 +146,7 @@ fn no_message_holds_a_token_or_a_signature() {
     }
 }
 
-/// All that an error could show: its chain, its hint and its debugging form.
+/// All texts of an error: its causes, its hint and its debug form.
 fn shown(error: &Error) -> String {
     let mut text = format!("{error:?} {:?}", error.hint());
     let mut cause: Option<&dyn std::error::Error> = Some(error);

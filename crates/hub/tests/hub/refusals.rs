@@ -29,7 +29,7 @@ fn a_gated_model_shows_where_its_terms_are() {
     let error = refused(&world, "");
     assert_eq!(
         error.to_string(),
-        "model `owner/name` is for those who accepted its terms"
+        "model `owner/name` is gated: its terms must be accepted first"
     );
     assert_eq!(
         error.hint().unwrap(),
@@ -75,7 +75,7 @@ fn a_missing_and_a_private_model_look_the_same() {
 fn a_token_that_the_hub_does_not_know_is_said_to_be_bad() {
     let world = World::with_model(10);
     let error = refused(&world, "hf_expired");
-    assert_eq!(error.to_string(), "the hub does not take the token");
+    assert_eq!(error.to_string(), "the hub rejected the token");
     assert!(error.hint().unwrap().contains("settings/tokens"));
 }
 
@@ -116,7 +116,7 @@ fn other_refusals_are_told_in_the_hubs_words() {
     let error = world.pull().unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("the hub refuses model `owner/name`: {words}")
+        format!("the hub denied access to model `owner/name`: {words}")
     );
     assert_eq!(world.double.requests().len(), 1);
 }
@@ -130,7 +130,7 @@ fn what_is_no_hub_is_said_to_be_none() {
     assert!(
         error
             .to_string()
-            .contains("does not answer as the hub does"),
+            .contains("does not respond as the hub does"),
         "{error}"
     );
     for header in ["x-repo-commit", "etag"] {
@@ -158,10 +158,10 @@ fn what_is_no_hub_is_said_to_be_none() {
 #[test]
 fn a_hub_that_is_not_there_could_not_be_reached() {
     let world = World::new();
-    // At port 1 nobody listens; one that was free a moment ago may be another test's by now.
+    // Nothing listens at port 1. A port that was free a moment ago may be another test's by now.
     let hub = world.hub_with(|settings| settings.endpoint = "http://127.0.0.1:1".to_owned());
     let error = listing(&hub, &Revision::main()).unwrap_err();
-    assert_eq!(error.to_string(), "127.0.0.1:1 could not be reached");
+    assert_eq!(error.to_string(), "cannot reach 127.0.0.1:1");
     assert!(error.hint().unwrap().contains("HTTPS_PROXY"));
 }
 

@@ -10,7 +10,7 @@ use crate::world::{World, listing, model, pull, wait, weights};
 
 const SIZE: usize = 300_000;
 
-/// Where the downloads from storage began.
+/// The offsets at which the downloads from storage began.
 fn starts(requests: &[Request]) -> Vec<usize> {
     requests
         .iter()
@@ -78,7 +78,7 @@ fn an_interrupted_pull_is_taken_up_by_the_next() {
     let (pulled, requests, _) = world.pull_weights();
     let error = pulled.unwrap_err();
     assert!(matches!(error, Error::BrokenOff { .. }), "{error}");
-    assert!(error.hint().unwrap().contains("goes on where it stopped"));
+    assert!(error.hint().unwrap().contains("resumes where it stopped"));
     assert_eq!(starts(&requests), [0, 20_000, 40_000, 60_000]);
     assert_eq!(world.parts()[0].metadata().unwrap().len(), 80_000);
     let snapshots = fs::read_dir(world.of_model("snapshots"));
@@ -110,7 +110,7 @@ fn headway_counts_as_no_failure() {
     assert_eq!(starts(&requests).len(), 7);
 }
 
-/// The hub is gone from the first wait on, and back at the fourth.
+/// The Hub is unreachable from the first wait on, and back at the fourth.
 #[test]
 fn a_network_that_is_away_for_a_while_ends_no_download() {
     let world = World::with_model(SIZE);
@@ -250,7 +250,7 @@ fn a_small_file_that_changed_behind_its_etag_is_sent_whole() {
         fs::read(snapshot.path("vocab.json")).unwrap(),
         weights(5000)
     );
-    // Cut off, then taken from the beginning and not put behind what was there: nothing is asked a third time.
+    // Cut off, then downloaded from the beginning and not appended: there is no third request.
     let requests = world.double.take_requests();
     let starts: Vec<usize> = requests
         .iter()
@@ -293,7 +293,7 @@ fn a_server_that_does_not_recover_is_given_up() {
         .trouble("GET", "/api/", usize::MAX, Trouble::Status(503, vec![]));
     let error = world.pull().unwrap_err();
     assert!(
-        error.to_string().ends_with("answered with status 503"),
+        error.to_string().ends_with("responded with status 503"),
         "{error}"
     );
     assert_eq!(world.double.requests().len(), 4);
@@ -336,16 +336,16 @@ fn too_long_a_wait_is_an_error_that_says_so() {
     let error = world.pull().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the hub was asked too often, and asks to wait 3600 s"
+        "the hub's rate limit was exceeded, retry after 3600 s"
     );
     assert_eq!(
         error.hint().unwrap(),
-        "try again later; with a token, in HF_TOKEN, the hub allows more"
+        "try again later; with a token in HF_TOKEN, the rate limit is higher"
     );
 }
 
-/// On a busy machine the limit is reached elsewhere, too. Every attempt begins where the last one ended, and only one
-/// that begins at the place of the stall gets past it.
+/// On a busy machine, the timeout expires at other places too. Every attempt resumes where the last one
+/// ended. Only an attempt that begins at the stall gets past it.
 #[test]
 fn a_stalled_body_goes_on_after_the_limit() {
     let world = World::with_model(SIZE);
@@ -377,7 +377,7 @@ fn a_silent_server_is_left_after_the_limit() {
         error.to_string().ends_with("sent nothing for 0.1 s"),
         "{error}"
     );
-    // One attempt more than waits for the next.
+    // One attempt more than there are waits.
     let waits = told.iter().filter(|line| line.contains("NextAttempt"));
     assert_eq!(waits.count(), 3, "{told:?}");
 }

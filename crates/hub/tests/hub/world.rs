@@ -9,12 +9,12 @@ use hub::{
 use hub_double::{HubDouble, Request};
 use tempfile::TempDir;
 
-/// The model that most tests pull.
+/// The model of most tests.
 pub(crate) const ID: &str = "owner/name";
 
 pub(crate) const CONFIG: &[u8] = b"{\"model_type\": \"clip\"}\n";
 
-/// A double of the hub and an empty cache.
+/// A double of the Hub and an empty cache.
 pub(crate) struct World {
     pub(crate) double: HubDouble,
     folder: TempDir,
@@ -28,7 +28,7 @@ impl World {
         }
     }
 
-    /// With the model, a small file, one in a folder, and weights of `size` bytes.
+    /// A double with the model: a small file, one in a folder, and weights of `size` bytes.
     pub(crate) fn with_model(size: usize) -> World {
         let world = World::new();
         world.double.add(model(size));
@@ -39,7 +39,7 @@ impl World {
         self.folder.path().join("cache")
     }
 
-    /// A folder of the model's part of the cache.
+    /// A folder of the model in the cache.
     pub(crate) fn of_model(&self, name: &str) -> PathBuf {
         self.cache().join("models--owner--name").join(name)
     }
@@ -63,7 +63,7 @@ impl World {
         pull(&self.hub(), &Revision::main())
     }
 
-    /// Pulls the weights alone, and gives what was asked for them, and what was told.
+    /// Pulls only the weights. Returns the requests for them and the progress.
     pub(crate) fn pull_weights(&self) -> (Result<Snapshot>, Vec<Request>, Vec<String>) {
         let hub = self.hub();
         let listing = listing(&hub, &Revision::main()).unwrap();
@@ -78,7 +78,7 @@ impl World {
         )
     }
 
-    /// The parts that lie in the cache.
+    /// The partial downloads in the cache.
     pub(crate) fn parts(&self) -> Vec<PathBuf> {
         let blobs = std::fs::read_dir(self.of_model("blobs"));
         let blobs = blobs
@@ -92,10 +92,10 @@ impl World {
     }
 }
 
-/// Longer than anything takes on a machine as busy as can be.
+/// A timeout that even a very busy machine meets.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
-/// Patient with servers, and quick to ask again.
+/// Long timeouts and short waits before retries.
 pub(crate) fn settings(cache: PathBuf, endpoint: String) -> Settings {
     let mut settings = Settings::new(cache);
     settings.endpoint = endpoint;
@@ -120,7 +120,7 @@ pub(crate) fn model(size: usize) -> hub_double::Repository {
         .large_file("model.safetensors", weights(size))
 }
 
-/// Bytes that tell their place.
+/// Bytes that depend on their position.
 pub(crate) fn weights(size: usize) -> Vec<u8> {
     (0_u32..)
         .flat_map(|word| word.wrapping_mul(2_654_435_761).to_le_bytes())

@@ -1,4 +1,4 @@
-/// A set of the ordinals 0 to a limit, a bit each.
+/// A set of ordinals below a limit, one bit each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Bitset {
     words: Vec<u64>,
@@ -19,7 +19,7 @@ impl Bitset {
         set
     }
 
-    /// Adds `ordinal`, if it is below the limit; says whether it was missing.
+    /// Adds `ordinal` if it's below the limit. Returns whether it was missing.
     pub(super) fn insert(&mut self, ordinal: usize) -> bool {
         if ordinal >= self.limit {
             return false;
@@ -65,7 +65,7 @@ impl Bitset {
         }
     }
 
-    /// How many members there are from `64 * first` to below `64 * end`.
+    /// The number of members from `64 * first` to below `64 * end`.
     pub(super) fn count(&self, first: usize, end: usize) -> usize {
         let words = &self.words[first..end.min(self.words.len())];
         words.iter().map(|word| word.count_ones() as usize).sum()

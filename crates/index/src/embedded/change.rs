@@ -5,23 +5,20 @@ use super::sparse_tables;
 use super::tables::{self, IndexRow, NamespaceRow};
 use crate::{Result, SparseValues};
 
-/// So many removals may be on record however few vectors there are.
-const REMOVALS_FLOOR: i64 = 4096;
-
-/// What a change leaves.
+/// The effect of a change on the derived files.
 pub(super) enum Outcome {
-    /// The derived files are as good as they were.
+    /// The derived files are still recent enough.
     Near,
-    /// They have become so old that new ones pay.
+    /// The derived files are so old that new ones pay off.
     Far,
-    /// Nothing: this was the namespace.
+    /// The namespace was deleted.
     Gone(NamespaceRow),
 }
 
 /// The changes of one transaction to one namespace.
 pub(super) struct Change<'a> {
     pub(super) connection: &'a Connection,
-    /// The namespace as it was before, unless it is new.
+    /// The namespace before the change; `None` if it's new.
     pub(super) namespace: Option<NamespaceRow>,
     index: &'a IndexRow,
     name: &'a str,
@@ -46,7 +43,7 @@ impl<'a> Change<'a> {
         })
     }
 
-    /// Writes a vector, instead of the one that had its id if there is one.
+    /// Writes a vector. Replaces the one with its id, if any.
     pub(super) fn replace(
         &mut self,
         id: &str,
@@ -69,7 +66,7 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    /// Removes the vector `id`; says whether there was one.
+    /// Removes the vector `id`. Returns whether it existed.
     pub(super) fn remove(&mut self, id: &str) -> Result<bool> {
         let Some(namespace) = &self.namespace else {
             return Ok(false);
@@ -91,7 +88,7 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    /// Brings the namespace's own row up to date, or deletes it with its last vector.
+    /// Updates the namespace's row, or deletes it with its last vector.
     pub(super) fn end(self) -> Result<Outcome> {
         let Some(mut namespace) = self.namespace else {
             return Ok(Outcome::Near);
@@ -106,8 +103,8 @@ impl<'a> Change<'a> {
             tables::delete_namespace(self.connection, &namespace)?;
             return Ok(Outcome::Gone(namespace));
         }
-        if namespace.removal_count > namespace.vector_count.max(REMOVALS_FLOOR) {
-            // To follow them costs a reader more than to start afresh.
+        if namespace.removal_count > namespace.vector_count.max(publish::REMOVALS_FLOOR) {
+            // Following so many removals costs a reader more than starting afresh.
             tables::delete_removals(self.connection, namespace.id, namespace.revision)?;
             namespace.removal_count = 0;
             namespace.removals_since = namespace.revision;

@@ -1,4 +1,4 @@
-//! Whether what is stored is whole, and what can be done where it is not.
+//! Checks and repairs stored data.
 
 use rusqlite::Connection;
 use serde::Serialize;
@@ -9,28 +9,28 @@ use super::tables::{self, IndexRow, NamespaceRow};
 use super::view::View;
 use crate::Result;
 
-/// What a check of a namespace found: see [`EmbeddedIndex::check`](super::EmbeddedIndex::check).
+/// The result of a namespace's check: see [`EmbeddedIndex::check`](super::EmbeddedIndex::check).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// How many vectors there are.
+    /// The number of vectors.
     pub vector_count: u64,
-    /// The vectors that cannot be used, in the order in which they were written.
+    /// The damaged vectors, in the order of writing.
     pub damaged: Vec<Damage>,
-    /// The number of vectors on record, if it is another.
+    /// The recorded number of vectors, if it's wrong.
     pub recorded_count: Option<i64>,
-    /// The derived files that are missing, damaged or on other data.
+    /// The derived files that are missing, damaged or of other data.
     pub bad_files: Vec<String>,
-    /// The ids of vectors that the derived files lack or have otherwise than they are.
+    /// The ids of vectors that the derived files lack or store incorrectly.
     pub not_derived: Vec<String>,
-    /// How many vectors the derived files have that are no more.
+    /// The number of deleted vectors that the derived files still have.
     pub left_over: usize,
 }
 
-/// A vector that cannot be used.
+/// A damaged vector.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Damage {
-    /// Its id, as far as it can be read.
+    /// Its id, as far as it's readable.
     pub id: String,
     /// What is wrong with it.
     pub what: &'static str,
@@ -48,7 +48,7 @@ impl Report {
         *self == expected
     }
 
-    /// Whether the count on record and the derived files are those of the vectors.
+    /// Whether the recorded count and the derived files match the vectors.
     pub fn is_derived(&self) -> bool {
         self.recorded_count.is_none()
             && self.bad_files.is_empty()
@@ -57,7 +57,7 @@ impl Report {
     }
 }
 
-/// Checks a namespace; of the derived codes those of one vector in `one_in`.
+/// Checks a namespace, including the derived codes of one vector in `one_in`.
 pub(super) fn check(
     connection: &Connection,
     engine: &Shared,
@@ -105,7 +105,7 @@ fn bad_files(engine: &Shared, index: &IndexRow, row: &NamespaceRow) -> Vec<Strin
     bad.map(ToString::to_string).collect()
 }
 
-/// Deletes the `damaged` vectors, counts the others, and drops the derived files.
+/// Deletes the `damaged` vectors, counts the others and drops the derived files.
 pub(super) fn repair(engine: &Shared, namespace: i64, damaged: &[Damage]) -> Result<()> {
     let mut dropped = Vec::new();
     engine.write(|transaction| {
@@ -131,7 +131,7 @@ pub(super) fn repair(engine: &Shared, namespace: i64, damaged: &[Damage]) -> Res
     Ok(())
 }
 
-/// What SQLite finds wrong with the database.
+/// What SQLite's integrity check reports.
 pub(super) fn check_database(connection: &Connection) -> Result<Vec<String>> {
     let mut statement = connection.prepare("PRAGMA quick_check")?;
     let lines = statement.query_map([], |row| row.get(0))?;

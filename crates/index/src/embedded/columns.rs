@@ -1,11 +1,9 @@
-//! Which vectors of a segment have which metadata: an inverted index that is used as it lies in
-//! the file.
+//! An inverted index of a segment's metadata, used directly from the mapped file.
 //!
-//! A *column* holds the values of one field that are of one kind. Its sorted distinct values, the
-//! *keys*, each have the *ordinals* of the vectors with that value, ascending. The ordinals of all
-//! keys lie one after another, so that a range of keys is a range of ordinals: a comparison is two
-//! binary searches. Everything is a `u64` but for text and ordinals, and begins at a multiple of 8
-//! bytes:
+//! A *column* holds the values of one type of one field. Its sorted distinct values, the *keys*, each have
+//! the *ordinals* of the vectors with that value, ascending. The ordinals of all keys are consecutive, so a
+//! range of keys is a range of ordinals, and a comparison is two binary searches. Everything except text and
+//! ordinals is a `u64`, and every part begins at a multiple of 8 bytes:
 //!
 //! ```text
 //! column    = kind  name-length  key-count  text-length  ordinal-count  name  keys  ends  text  ordinals
@@ -24,7 +22,7 @@ pub(super) use self::builder::ColumnsBuilder;
 use super::bitset::Bitset;
 use crate::filter::{Comparison, Condition, Scalar, Test};
 
-/// What the values of a column are.
+/// The type of a column's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Strings,
@@ -37,13 +35,13 @@ impl Kind {
     const ALL: [Self; 4] = [Self::Strings, Self::Numbers, Self::Booleans, Self::None];
 }
 
-/// The columns of a segment, found in its bytes.
+/// The positions of a segment's columns.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
     fields: BTreeMap<String, Vec<Column>>,
 }
 
-/// Where in the segment's bytes a column's parts lie.
+/// The positions of a column's parts in the segment's bytes.
 #[derive(Debug)]
 struct Column {
     kind: Kind,
@@ -54,7 +52,7 @@ struct Column {
 }
 
 impl Columns {
-    /// Finds the columns in `bytes`; `None` if they are not what was written.
+    /// Locates the columns in `bytes`; `None` if they're invalid.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut columns = Self::default();
         let mut reader = Reader { bytes, position: 0 };
@@ -65,7 +63,7 @@ impl Columns {
         Some(columns)
     }
 
-    /// Which of `count` vectors fulfil `condition`.
+    /// The vectors among `count` that match `condition`.
     pub(super) fn select(&self, bytes: &[u8], condition: &Condition, count: usize) -> Bitset {
         let select = |condition| self.select(bytes, condition, count);
         match condition {
@@ -122,7 +120,7 @@ impl Column {
         }
     }
 
-    /// The keys that compare so with `operand`.
+    /// The keys that compare with `operand` as requested.
     fn compared(&self, bytes: &[u8], comparison: Comparison, operand: f64) -> Range<usize> {
         let keys = longs(bytes, &self.keys);
         let operand = to_ordered(operand);
@@ -174,7 +172,7 @@ impl Column {
     }
 }
 
-/// The range from where the parts before `range` end to where its last one does.
+/// The range from the end of the part before `range` to the end of its last part.
 fn nth(ends: &[u64], range: Range<usize>) -> Range<usize> {
     let end = |count: usize| match count.checked_sub(1) {
         Some(last) => ends.get(last).map_or(0, |&end| end as usize),
@@ -197,7 +195,7 @@ fn words<'a>(bytes: &'a [u8], range: &Range<usize>) -> &'a [u32] {
     bytemuck::cast_slice(&bytes[range.clone()])
 }
 
-/// Maps a number to an integer that has the same place in their order; both zeros are one.
+/// Maps a number to an integer that sorts the same; both zeros are equal.
 fn to_ordered(number: f64) -> u64 {
     let bits = (number + 0.0).to_bits();
     if bits >> 63 == 1 {

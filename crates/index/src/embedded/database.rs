@@ -1,4 +1,4 @@
-//! The database file: how it is opened, its schema and its version.
+//! The database file: opening, schema and version.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -10,32 +10,32 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 
 use crate::{Error, Result};
 
-/// `clix`, in the file's header: tells our database from another program's.
+/// `clix` in the file's header, which identifies our databases.
 const APPLICATION_ID: i32 = 0x636c_6978;
 /// The version of [`SCHEMA`] with [`SETTINGS`] and [`SPARSE`].
 const VERSION: i64 = 3;
-/// A vector of 512 dimensions takes 2,345 bytes a row at this size, 4,106 at SQLite's default.
+/// A row with 512 dimensions takes 2,345 bytes at this page size, 4,106 at SQLite's default.
 const PAGE_SIZE: i64 = 16_384;
-/// How long to wait for another process: longer than any one transaction takes.
+/// How long to wait for another process: longer than any transaction takes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long to wait before trying again where SQLite does not wait by itself.
+/// The pause between attempts where SQLite doesn't wait by itself.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
-/// How large the write-ahead log grows before it is written to the database, and what it is cut down to after a large
-/// write, in bytes. Ids are random, so that small writes change all pages of their index again and again: the larger
-/// the log, the more changes of a page are written to the database at once.
+/// The size of the write-ahead log at which it's checkpointed, and to which it's truncated after a large
+/// write, in bytes. Ids are random, so small writes change all pages of their index again and again. The
+/// larger the log, the more changes of a page are checkpointed at once.
 const LOG_LIMIT: i64 = 64 << 20;
 
 /// The tables.
 ///
-/// - A vector's *slot* is never used twice, and what is in a slot never changes: an update takes
-///   a new slot. So what was derived from a slot stays right for as long as the slot lives.
-/// - A namespace's *revision* counts the transactions that changed it. `removals` has the slots
-///   vacated since revision `removals_since`. With the slots above the highest one it has seen,
-///   they are all that a reader needs to follow.
-/// - `segment` names the derived files, if any, with spaces between. The first holds the namespace
-///   as of `removals_since`, each of the others the vectors in later slots as of a later revision.
+/// - A vector's *slot* is never reused, and its content never changes: an update takes a new slot. So data
+///   derived from a slot stay valid as long as the slot exists.
+/// - A namespace's *revision* counts the transactions that changed it. `removals` lists the slots vacated
+///   since revision `removals_since`. With the slots above the highest one seen, this is all that a reader
+///   needs to follow the changes.
+/// - `segment` names the derived files, if any, separated by spaces. The first holds the namespace at
+///   `removals_since`; each further one holds the vectors in later slots, at a later revision.
 /// - A namespace exists as long as it has vectors.
 const SCHEMA: &str = "
 CREATE TABLE indexes (
@@ -72,7 +72,7 @@ CREATE TABLE removals (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// What version 2 has and version 1 had not: the settings of those indexes that have any, as JSON.
+/// New in version 2: the settings of indexes that have any, as JSON.
 const SETTINGS: &str = "
 CREATE TABLE settings (
     index_id INTEGER PRIMARY KEY REFERENCES indexes (id) ON DELETE CASCADE,
@@ -80,8 +80,7 @@ CREATE TABLE settings (
 ) STRICT;
 ";
 
-/// What version 3 has and version 2 had not: the sparse values of those vectors that have any, and which vectors
-/// have a value at an index.
+/// New in version 3: sparse values, and which vectors have a value at an index.
 const SPARSE: &str = "
 CREATE TABLE sparse (
     slot INTEGER PRIMARY KEY,
@@ -96,19 +95,18 @@ CREATE TABLE postings (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// How SQLite keeps transactions whole on this file system.
+/// SQLite's journal mode on this file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Journal {
-    /// Readers and the writer don't wait for each other.
+    /// Readers and the writer don't block each other.
     WriteAhead,
-    /// Readers and the writer wait for each other: all that a file system without shared memory
-    /// between processes allows.
+    /// Readers and the writer block each other. The only mode for a file system without shared memory.
     Rollback,
 }
 
 impl Journal {
-    /// What it takes for a committed transaction to be on the disk. A rollback journal must also
-    /// be seen to be gone.
+    /// SQLite's setting for durable commits. With a rollback journal, the deletion of the journal must be
+    /// durable too.
     fn synchronous(self) -> &'static str {
         match self {
             Self::WriteAhead => "FULL",
@@ -117,26 +115,25 @@ impl Journal {
     }
 }
 
-/// What can be done with the file here.
+/// How the file can be accessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
     ReadWrite,
-    /// SQLite sees to it that what is read is whole.
+    /// Read-only, with SQLite's locks.
     ReadOnly,
-    /// There is no write-ahead log, and none can be made, which is how SQLite would lock out
-    /// writers. The file is read as if it never changed, and looked at afterwards: it does not
-    /// while a reader has it, or what was read counts for nothing.
+    /// Read-only, without locks: there's no write-ahead log and none can be created. The file is read as if
+    /// it were immutable, and checked afterwards. If it changed meanwhile, the result is discarded.
     Unlocked(Unlocked),
 }
 
-/// What a file looked like: SQLite changes at least one of these when it writes.
+/// The state of a file: SQLite changes at least one of these when it writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Unlocked {
     length: u64,
     modified: SystemTime,
 }
 
-/// The database file and the connections to it that lie ready.
+/// The database file and its idle connections.
 #[derive(Debug)]
 pub(super) struct Database {
     path: PathBuf,
@@ -144,11 +141,11 @@ pub(super) struct Database {
     access: Access,
     virtual_file_system: Option<&'static str>,
     idle: Mutex<Vec<Connection>>,
-    /// Which file it was when it was opened.
+    /// The identity of the file when it was opened.
     file: Option<FileId>,
 }
 
-/// Which file a path leads to, where files can be deleted or moved while they are open.
+/// The identity of a file, on systems where open files can be deleted or moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FileId {
     #[cfg(unix)]
@@ -182,7 +179,7 @@ impl Database {
         opened
     }
 
-    /// Opens a file that cannot be written to.
+    /// Opens a read-only file.
     fn open_read_only(path: &Path) -> Result<Self> {
         let mut database = Self {
             path: path.to_owned(),
@@ -208,14 +205,14 @@ impl Database {
         Ok(database)
     }
 
-    /// The write-ahead log.
+    /// The path of the write-ahead log.
     fn log(&self) -> PathBuf {
         let mut name = self.path.clone().into_os_string();
         name.push("-wal");
         name.into()
     }
 
-    /// Fails if the database cannot be written to, or if what is written would not be there.
+    /// Fails if the database is read-only, or if writes to it would be lost.
     pub(super) fn check_writable(&self) -> Result<()> {
         match self.access {
             Access::ReadWrite if self.file != FileId::of(&self.path) => Err(Error::Gone {
@@ -254,18 +251,18 @@ impl Database {
         Ok(database)
     }
 
-    /// Whether only the slower journal is possible here.
+    /// Whether only the slower journal works here.
     pub(super) fn waits_for_others(&self) -> bool {
         self.journal == Journal::Rollback
     }
 
-    /// Runs `work` on one state of the database.
+    /// Runs `work` on one snapshot of the database.
     pub(super) fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
         self.with(|connection| work(&connection.transaction()?))
     }
 
-    /// Runs `work` as one change, which is on the disk when this returns `Ok`, and has not
-    /// happened when it returns `Err`.
+    /// Runs `work` as one transaction. It is durable if this returns `Ok`, and rolled back if this returns
+    /// `Err`.
     pub(super) fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
         self.check_writable()?;
         self.with(|connection| {
@@ -302,7 +299,7 @@ impl Database {
         result
     }
 
-    /// Says of what SQLite calls a failure what it means here.
+    /// Translates SQLite's error into this engine's.
     fn explained(&self, error: Error) -> Error {
         let Error::Database { source } = error else {
             return error;
@@ -318,8 +315,7 @@ impl Database {
         }
     }
 
-    /// Whether a change could begin at once: no one else is making one, and the disk can be
-    /// written to.
+    /// Whether a transaction could begin at once: nobody holds the lock, and the disk is writable.
     pub(super) fn is_free(&self) -> bool {
         if self.check_writable().is_err() {
             return false;
@@ -374,8 +370,8 @@ impl Database {
         Ok(connection)
     }
 
-    /// As [`prepare`](Self::prepare), until no other process is doing the same. SQLite waits for
-    /// locks by itself, but not for the one that a switch to the write-ahead log takes.
+    /// Like [`prepare`](Self::prepare), but waits for other processes that do the same. SQLite itself doesn't
+    /// wait for the lock that switching to the write-ahead log needs.
     fn prepare_patiently(&mut self) -> Result<Connection> {
         let start = Instant::now();
         loop {
@@ -388,7 +384,7 @@ impl Database {
         }
     }
 
-    /// Makes the file what it must be: ours, of this version, with the best journal possible.
+    /// Checks that the file is ours, migrates it to this version, and sets the best possible journal mode.
     fn prepare(&mut self) -> Result<Connection> {
         if self.journal == Journal::Rollback {
             leave_write_ahead_log(&self.open_file()?)?;
@@ -413,10 +409,10 @@ impl Database {
         Ok(connection)
     }
 
-    /// Writes what the schema lacks.
+    /// Creates what the schema lacks.
     fn bring_schema_up(&self, connection: &mut Connection) -> Result<()> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // Another process may have come first.
+        // Another process may have migrated it first.
         let version = self.version(&transaction)?;
         if version < 1 {
             transaction.execute_batch(SCHEMA)?;
@@ -433,8 +429,8 @@ impl Database {
         Ok(())
     }
 
-    /// The version of the schema that is there, 0 for none; an error if the file is not ours or too
-    /// new. In a transaction, as another process may be writing the schema just now.
+    /// The version of the schema, 0 for none; an error if the file isn't ours or is too new. Needs a
+    /// transaction, as another process may be writing the schema.
     fn version(&self, connection: &Transaction<'_>) -> Result<i64> {
         let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         let (application_id, version) = (pragma("application_id")?, pragma("user_version")?);
@@ -474,7 +470,7 @@ impl Unlocked {
     }
 }
 
-/// Whether neither the file nor its directory can be written to.
+/// Whether the file and its directory are read-only.
 fn is_read_only(path: &Path) -> bool {
     let is_refused = |error: io::Error| {
         use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
@@ -492,7 +488,7 @@ fn is_read_only(path: &Path) -> bool {
     file.is_err_and(is_refused) || made.is_err_and(is_refused)
 }
 
-/// The address by which SQLite takes a file for one that never changes.
+/// The URI by which SQLite treats a file as immutable.
 fn immutable(path: &Path) -> PathBuf {
     let mut address = String::from("file:");
     for byte in path.as_os_str().as_encoded_bytes() {
@@ -509,7 +505,7 @@ fn immutable(path: &Path) -> PathBuf {
 
 /// Switches to the write-ahead log, if the virtual file system claims to support it.
 fn enter_write_ahead_log(connection: &Connection) -> Result<bool> {
-    // Where it is in use already, to switch to it would wait for others.
+    // If it's already in use, switching to it would wait for others.
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
     if mode == "wal" {
         return Ok(true);
@@ -519,8 +515,8 @@ fn enter_write_ahead_log(connection: &Connection) -> Result<bool> {
     Ok(mode == "wal")
 }
 
-/// Switches from the write-ahead log without the shared memory that can't be had: a connection
-/// that has the file to itself needs none.
+/// Switches away from the write-ahead log where shared memory is unavailable: a connection with exclusive
+/// access needs none.
 fn leave_write_ahead_log(connection: &Connection) -> Result<()> {
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     connection.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;
@@ -531,7 +527,7 @@ fn is_no_database(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::NotADatabase)
 }
 
-/// Whether SQLite failed as it does where memory can't be shared or locked between processes.
+/// Whether SQLite failed because memory can't be shared or locked between processes.
 fn is_refused_write_ahead_log(error: &Error) -> bool {
     use rusqlite::ffi;
     let Error::Database { source } = error else {
@@ -556,7 +552,7 @@ fn is_refused_write_ahead_log(error: &Error) -> bool {
 mod tests {
     use super::*;
 
-    /// A virtual file system without shared memory, as a network file system is.
+    /// A virtual file system without shared memory, like a network file system.
     const WITHOUT_SHARED_MEMORY: Option<&str> = Some("unix-dotfile");
 
     fn write(database: &Database) -> Result<()> {

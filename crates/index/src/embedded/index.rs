@@ -21,17 +21,17 @@ use crate::{
     Selection, SparseValues, Update, Vector,
 };
 
-/// How many vectors [`EmbeddedIndex::vectors`] reads at a time.
+/// Vectors that [`EmbeddedIndex::vectors`] reads at a time.
 const PAGE: usize = 256;
 
-/// What a query looks for: dense values and sparse ones.
+/// A query's values: dense and sparse.
 type Sought<'a> = (Cow<'a, [f32]>, Option<Cow<'a, SparseValues>>);
 
 /// An index of an [`Embedded`](super::Embedded) engine.
 ///
-/// A namespace is made by the first vector upserted into it and gone with its last; one that does
-/// not exist looks empty. The default namespace is `""`. Every method fails with `IndexNotFound`
-/// once the index has been dropped, and with `Database` or `Busy` if SQLite does.
+/// The first vector upserted into a namespace creates it, and its last deletes it; a missing namespace looks
+/// empty. The default namespace is `""`. Every method fails with `IndexNotFound` after the index was deleted,
+/// and with `Database` or `Busy` if SQLite does.
 #[derive(Debug, Clone)]
 pub struct EmbeddedIndex {
     engine: Arc<Shared>,
@@ -61,20 +61,20 @@ impl EmbeddedIndex {
         self.row.dimension
     }
 
-    /// Whether `other` is this very index, and not one that was made later by its name.
+    /// Whether `other` is the same index, not a later one with its name.
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.engine, &other.engine) && self.row.id == other.row.id
     }
 
-    /// How its vectors are compared.
+    /// The metric of its vectors.
     pub fn metric(&self) -> Metric {
         self.row.metric
     }
 
-    /// Inserts `vectors`, each instead of the one that had its id; gives how many were written.
+    /// Inserts or replaces `vectors`. Returns the number written.
     ///
-    /// All are written or none, and they are on the disk when this returns. Of several with one
-    /// id the last counts.
+    /// All are written or none, and they are on the disk when this returns. If an id occurs twice, the last
+    /// one counts.
     ///
     /// # Errors
     /// `InvalidId`, `InvalidNamespace`, `DimensionMismatch`, `NotFinite`, `ZeroVector` (cosine),
@@ -96,7 +96,7 @@ impl EmbeddedIndex {
         })
     }
 
-    /// The vectors that are to be written, with their metadata as JSON: the last of each id.
+    /// The vectors to write, with their metadata as JSON: the last of each id.
     fn checked<'a>(&self, vectors: &'a [Vector]) -> Result<Vec<(&'a Vector, String)>> {
         let mut last = HashMap::with_capacity(vectors.len());
         for (position, vector) in vectors.iter().enumerate() {
@@ -112,14 +112,13 @@ impl EmbeddedIndex {
             .collect()
     }
 
-    /// The best matches in a namespace, best first; equal scores in order of ids.
+    /// The best matches in a namespace, best first; equal scores sorted by id.
     ///
-    /// They are exact: those that comparing every vector would give. By cosine, every vector has score 0
-    /// for a query of zeros, so that the first ids match.
+    /// Results are exact: the same as comparing every vector. By cosine, every vector has score 0 for an
+    /// all-zero query, so the first ids match.
     ///
     /// # Errors
-    /// `InvalidTopK`, `DimensionMismatch`, `NotFinite`, or `VectorNotFound` for a query by an id that
-    /// does not exist.
+    /// `InvalidTopK`, `DimensionMismatch`, `NotFinite`, or `VectorNotFound` if a query's id doesn't exist.
     pub fn query(&self, namespace: &str, query: &Query) -> Result<Vec<Match>> {
         check_top_k(query.top_k)?;
         if let QueryBy::Values(values) = &query.by {
@@ -137,8 +136,7 @@ impl EmbeddedIndex {
         }
     }
 
-    /// What a query finds in a namespace, by dense values and, where there are some, sparse ones; `None` if there
-    /// is no such namespace.
+    /// The matches by dense values and, if given, sparse ones; `None` if the namespace doesn't exist.
     fn query_dense(&self, namespace: &str, query: &Query) -> Result<Option<Vec<Match>>> {
         let found = self
             .engine
@@ -163,13 +161,14 @@ impl EmbeddedIndex {
         }))
     }
 
-    /// Whether it is a query of zeros, for which all vectors are alike.
+    /// Whether the query is all-zero under cosine, so that all scores are 0.
     fn has_no_cosine(&self, query: &Query) -> bool {
         let is_zero = matches!(&query.by, QueryBy::Values(values) if is_zero(values));
         is_zero && self.row.metric == Metric::Cosine
     }
 
-    /// The first vectors that the query's filter matches, all with score 0; `None` if there is no such namespace.
+    /// The first vectors that match the query's filter, all with score 0; `None` if the namespace doesn't
+    /// exist.
     fn first(&self, namespace: &str, query: &Query) -> Result<Option<Vec<Match>>> {
         self.engine.read(|transaction| {
             let Some(row) = tables::namespace(transaction, &self.row, namespace)? else {
@@ -186,7 +185,7 @@ impl EmbeddedIndex {
         })
     }
 
-    /// What a query finds in a namespace of an index of sparse vectors.
+    /// The matches in an index of sparse vectors; `None` if the namespace doesn't exist.
     fn query_sparse(&self, namespace: &str, query: &Query) -> Result<Option<Vec<Match>>> {
         self.engine.read(|transaction| {
             let Some(row) = tables::namespace(transaction, &self.row, namespace)? else {
@@ -203,7 +202,7 @@ impl EmbeddedIndex {
         })
     }
 
-    /// What a query looks for, of both kinds.
+    /// The dense and sparse values of a query.
     fn query_values<'a>(
         &self,
         connection: &Connection,
@@ -224,11 +223,11 @@ impl EmbeddedIndex {
         Ok((Cow::Owned(row.values), sparse_values))
     }
 
-    /// Checks the derived files of a namespace, and writes what is missing or damaged and all that
-    /// they do not have, if that is more than can be read from the database in no time.
+    /// Checks the derived files of a namespace. Writes missing or damaged files, and a new one if many
+    /// vectors have none.
     ///
-    /// Writes do so too when they see that it pays. After the last of many writes this spares
-    /// queries of new processes the work. A namespace that does not exist is passed over.
+    /// Writes do this too when it pays off. After the last of many writes, it spares the queries of new
+    /// processes this work. A missing namespace is ignored.
     ///
     /// # Errors
     /// `Io` or `DiskFull` if a file can't be written, `ReadOnly`.
@@ -248,9 +247,9 @@ impl EmbeddedIndex {
         }
     }
 
-    /// Checks a namespace: that each vector can be used, that as many are there as should be, and
-    /// that the derived files hold what was derived. The latter is computed again for one vector
-    /// in `one_in`; 1 means all. A namespace that does not exist is sound.
+    /// Checks a namespace: that each vector is valid, that their number is right, and that the derived files
+    /// match them. The codes of one vector in `one_in` are computed again; 1 means all. A missing namespace
+    /// is sound.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -263,10 +262,10 @@ impl EmbeddedIndex {
         })
     }
 
-    /// What SQLite finds wrong with the database file that the index is in: see [`Embedded::check`].
+    /// What SQLite's integrity check of the index's database reports: see [`Embedded::check`].
     ///
     /// # Errors
-    /// `Database` if the file is damaged so that it can't even be looked at.
+    /// `Database` if the file is too damaged to check.
     ///
     /// [`Embedded::check`]: super::Embedded::check
     pub fn check_database(&self) -> Result<Vec<String>> {
@@ -274,12 +273,11 @@ impl EmbeddedIndex {
             .read(|transaction| check::check_database(transaction))
     }
 
-    /// Repairs a namespace: vectors that can't be used are deleted, the others counted, and the
-    /// derived files made anew. Gives what [`check`](Self::check) of all had found; the `damaged`
-    /// vectors are those that are gone.
+    /// Repairs a namespace: deletes damaged vectors, counts the others and rebuilds the derived files.
+    /// Returns the result of a full [`check`](Self::check) before; its `damaged` vectors are deleted now.
     ///
     /// # Errors
-    /// `ReadOnly`, and what `refresh` fails with.
+    /// `ReadOnly`, and those of [`refresh`](Self::refresh).
     pub fn repair(&self, namespace: &str) -> Result<Report> {
         self.engine.database.check_writable()?;
         let report = self.check(namespace, 1)?;
@@ -293,8 +291,8 @@ impl EmbeddedIndex {
         Ok(report)
     }
 
-    /// Writes derived files after a change that made those there are too old. It is worth no error
-    /// and no waiting: without them, searches start slower.
+    /// Writes derived files after a change that left them too old. Ignores errors and doesn't wait: without
+    /// the files, searches only start slower.
     fn publish(&self, namespace: &str) {
         if let Ok(_publishing) = self.engine.publishing.try_lock()
             && self.engine.can_publish()
@@ -304,7 +302,7 @@ impl EmbeddedIndex {
         }
     }
 
-    /// Writes what this query had to read from the database for want of a file.
+    /// Writes a file of what this query had to read from the database because files are missing.
     fn replace_files_if_lacking(&self, namespace: &str, view: &View) {
         let has_none = view.row().segments.is_empty();
         if (view.lacks_files() || has_none && view.tail_length() > TAIL_LIMIT)
@@ -315,7 +313,7 @@ impl EmbeddedIndex {
         }
     }
 
-    /// The vectors with these ids, in their order; those that do not exist are left out.
+    /// The vectors with these ids, in their order, without missing ones.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -328,8 +326,7 @@ impl EmbeddedIndex {
         })
     }
 
-    /// At most `limit` ids in order (of their bytes): those that begin with `prefix` and come
-    /// after `after`.
+    /// Up to `limit` ids, sorted by their bytes, that begin with `prefix` and come after `after`.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -348,9 +345,9 @@ impl EmbeddedIndex {
         })
     }
 
-    /// All vectors of a namespace in order of their ids, read a page at a time.
+    /// All vectors of a namespace, sorted by id and read in pages.
     ///
-    /// What is written meanwhile may or may not be among them.
+    /// Concurrent writes may or may not be included.
     pub fn vectors(&self, namespace: &str) -> Vectors<'_> {
         Vectors {
             index: self,
@@ -361,7 +358,7 @@ impl EmbeddedIndex {
         }
     }
 
-    /// How many vectors a namespace has.
+    /// The number of vectors in a namespace.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -372,10 +369,10 @@ impl EmbeddedIndex {
         })
     }
 
-    /// Changes the vector `id`.
+    /// Updates the vector `id`.
     ///
     /// # Errors
-    /// `VectorNotFound`, or what `upsert` would fail with.
+    /// `VectorNotFound`, or those of [`upsert`](Self::upsert).
     pub fn update(&self, namespace: &str, id: &str, update: &Update) -> Result<()> {
         let Update {
             values,
@@ -399,8 +396,7 @@ impl EmbeddedIndex {
         })
     }
 
-    /// At most `limit` vectors in order of their ids, those after `after` whose metadata `filter`
-    /// matches.
+    /// Up to `limit` vectors after `after` that match `filter`, sorted by id.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -420,7 +416,7 @@ impl EmbeddedIndex {
         })
     }
 
-    /// How many vectors of a namespace `filter` matches.
+    /// The number of vectors in a namespace that match `filter`.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -444,10 +440,10 @@ impl EmbeddedIndex {
         })
     }
 
-    /// Sets `metadata` in all vectors that `filter` matches; gives how many those are.
+    /// Sets `metadata` in all vectors that match `filter`. Returns their number.
     ///
     /// # Errors
-    /// `InvalidMetadata`, `InvalidMetadataKey` or `MetadataTooLarge`: then none has changed.
+    /// `InvalidMetadata`, `InvalidMetadataKey` or `MetadataTooLarge`; then nothing has changed.
     pub fn update_matching(
         &self,
         namespace: &str,
@@ -474,7 +470,7 @@ impl EmbeddedIndex {
         })
     }
 
-    /// Deletes vectors; gives how many there were.
+    /// Deletes vectors. Returns their number.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -506,7 +502,7 @@ impl EmbeddedIndex {
         }
     }
 
-    /// The namespaces that have vectors, in order.
+    /// The namespaces with vectors, sorted by name.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -517,7 +513,7 @@ impl EmbeddedIndex {
         Ok(rows.into_iter().map(|row| row.name).collect())
     }
 
-    /// Deletes a namespace with all its vectors; gives how many there were.
+    /// Deletes a namespace with all its vectors. Returns their number.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -533,7 +529,7 @@ impl EmbeddedIndex {
         Ok(row.map_or(0, |row| row.vector_count as usize))
     }
 
-    /// What is in the index.
+    /// The contents of the index.
     ///
     /// # Errors
     /// `IndexNotFound`.
@@ -608,14 +604,14 @@ impl EmbeddedIndex {
     }
 }
 
-/// Whether `view` has so much in memory only that a file is worth its while.
+/// Whether enough of `view` is only in memory for a file to pay off.
 fn is_worth_a_file(view: &View) -> bool {
-    /// Read from the database in a few milliseconds.
+    /// The database yields this many in a few milliseconds.
     const NO_TIME: usize = 1024;
     view.lacks_files() || view.tail_length() > NO_TIME || has_many_removals(view.row())
 }
 
-/// The vectors of a namespace with these ids, in their order; those that do not exist are left out.
+/// The vectors of a namespace with these ids, in their order, without missing ones.
 fn vectors_of<'a>(
     connection: &Connection,
     namespace: i64,
@@ -632,7 +628,7 @@ fn filled(connection: &Connection, query: &Query, found: Vec<Found>) -> Result<V
     found.map(|found| fill(connection, query, found)).collect()
 }
 
-/// A match with what `query` wants to know of it.
+/// A match with the data that `query` requests.
 fn fill(connection: &Connection, query: &Query, found: Found) -> Result<Match> {
     let Found { id, slot, score } = found;
     if !query.include_values && !query.include_metadata {
@@ -646,9 +642,10 @@ fn fill(connection: &Connection, query: &Query, found: Found) -> Result<Match> {
     }
     let row = tables::vector_by_slot(connection, slot)?;
     let metadata = query.include_metadata.then(|| row.metadata()).transpose()?;
-    let sparse_values = match query.include_values {
-        true => sparse_tables::read(connection, slot)?,
-        false => None,
+    let sparse_values = if query.include_values {
+        sparse_tables::read(connection, slot)?
+    } else {
+        None
     };
     Ok(Match {
         id,
@@ -659,7 +656,7 @@ fn fill(connection: &Connection, query: &Query, found: Found) -> Result<Match> {
     })
 }
 
-/// The vectors of a namespace in order of their ids: see [`EmbeddedIndex::vectors`].
+/// The vectors of a namespace sorted by id: see [`EmbeddedIndex::vectors`].
 #[derive(Debug)]
 pub struct Vectors<'a> {
     index: &'a EmbeddedIndex,

@@ -1,10 +1,9 @@
-//! Writing a namespace's files.
+//! Writes a namespace's derived files.
 //!
-//! A file that is there stays as it is: what came after it is written to a new one, with those
-//! before it only where they are small beside it, so that a namespace has few files and a write
-//! costs about what it writes. Where much has been removed all is written anew, and removals can
-//! be forgotten. Who writes vectors pays for files; a query does only where it could not use those
-//! that there should be, so that the next can.
+//! Existing files stay. Later vectors go to a new file, merged with earlier files only if these are small in
+//! comparison. So a namespace has few files, and a write costs about what it writes. After many removals, all
+//! is rewritten, and the removals are forgotten. Writes pay for files. A query writes one only if files were
+//! missing or damaged, to help the next query.
 
 use std::fs::{self, File};
 use std::io;
@@ -20,16 +19,16 @@ use super::tables::{self, NamespaceRow};
 use super::view::{Part, View};
 use crate::{Error, Result};
 
-/// What files end with that are being written.
+/// The extension of files being written.
 const PARTIAL: &str = "partial";
 /// No file takes longer than this from its first byte to being recorded.
 const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
-/// So many vectors are read from the database faster than anyone notices.
+/// The database yields this many vectors faster than anyone notices.
 pub(super) const TAIL_LIMIT: usize = 4096;
-/// So many removals may be on record, however few vectors there are, before all is written anew.
-const REMOVALS_FLOOR: i64 = 4096;
+/// The number of removals that may be recorded in any namespace, even in a small one.
+pub(super) const REMOVALS_FLOOR: i64 = 4096;
 
-/// Whether to follow the files has become so much work that a new one pays.
+/// Whether reading on from the files takes so long that a new file pays off.
 pub(super) fn is_far_behind(connection: &Connection, row: &NamespaceRow) -> Result<bool> {
     let last_slot = row.segments.last().map_or(0, |name| name.last_slot);
     Ok(
@@ -38,26 +37,26 @@ pub(super) fn is_far_behind(connection: &Connection, row: &NamespaceRow) -> Resu
     )
 }
 
-/// Whether so much of the files is dead that all should be written anew.
+/// Whether so much of the files is dead that all should be rewritten.
 pub(super) fn has_many_removals(row: &NamespaceRow) -> bool {
     !row.segments.is_empty() && row.removal_count > REMOVALS_FLOOR.max(row.vector_count / 8)
 }
 
-/// Writes what `view` has in memory only to a new file, records it in the database and gives a
-/// view of it; `merges` small files into it.
+/// Writes the in-memory part of `view` to a new file and records it in the database. With `merges`, includes
+/// small files. Returns a view with the file.
 ///
-/// `None` if there is nothing to write or someone else got ahead. The file gets a name of its own
-/// and is complete and on the disk before the database names it, so that whatever a reader finds
-/// named is whole.
+/// `None` if there is nothing to write or another process was first. The file has a unique name, and is
+/// complete and on the disk before the database names it. So every file named in the database is whole.
 pub(super) fn publish(
     database: &Database,
     segments: &Path,
     view: &View,
     merges: bool,
 ) -> Result<Option<View>> {
-    let kept = match merges && has_many_removals(view.row()) {
-        true => 0,
-        false => view.kept(merges),
+    let kept = if merges && has_many_removals(view.row()) {
+        0
+    } else {
+        view.kept(merges)
     };
     let segment = view.merged(kept);
     if segment.len() == 0 {
@@ -70,7 +69,7 @@ pub(super) fn publish(
         token: database.read(|transaction| tables::random(transaction))?,
     };
     let path = segments.join(name.to_string());
-    // It is opened before others can know of it, and replace it.
+    // Opened before others know of it and can replace it.
     let segment = write(&path, &segment)
         .and_then(|()| Segment::open(&path, &view.subject))
         .map_err(|source| {
@@ -85,9 +84,9 @@ pub(super) fn publish(
     Ok(recorded?.map(|row| view.with_file(kept, file, row)))
 }
 
-/// Names the file in the database after those that are `kept`. If none is, the removals that it
-/// has no need of are forgotten. `None` if the namespace is gone, others have put files in the
-/// place of those that are kept, or readers need not look at revisions as old as the file's.
+/// Records the file in the database after the `kept` ones. If none is kept, forgets the removals that it
+/// already reflects. `None` if the namespace was deleted, if the `kept` files were replaced, or if the file's
+/// revision is too old for readers.
 fn record(
     database: &Database,
     segments: &Path,
@@ -132,9 +131,9 @@ fn write(path: &Path, segment: &SegmentBuilder) -> io::Result<()> {
     written
 }
 
-/// Deletes the files that `names` doesn't have: those of dropped namespaces, and what a crash left.
+/// Deletes the files that `names` lacks: those of deleted namespaces, and leftovers of a crash.
 ///
-/// Young ones may be about to be recorded by another process.
+/// Keeps young files, which another process may be about to record.
 pub(super) fn sweep(directory: &Path, names: &[String]) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -153,7 +152,7 @@ fn is_abandoned(path: &Path) -> io::Result<bool> {
     Ok(age.is_ok_and(|age| age > ABANDONED_AFTER))
 }
 
-/// Deletes a derived file. If that fails it costs room, no more: `sweep` tries again.
+/// Deletes a derived file. A failure only wastes space: `sweep` tries again.
 pub(super) fn discard(path: &Path) {
     let _ = fs::remove_file(path);
 }

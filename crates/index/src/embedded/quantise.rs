@@ -1,39 +1,36 @@
-//! Vectors in four and in eight bits, and how far a score computed from them can be from the true
-//! one.
+//! Vectors in four and eight bits, and bounds on the error of scores computed from them.
 //!
 //! # The codes
-//! A vector (divided by its length under cosine) is [rotated](super::rotation), which changes no
-//! inner product, and stored as odd integers `c` of −255 to 255 with a scale `a`, so that `x ≈ a·c`.
-//! Each is split, `c = 16·h + l`, into two halves, odd integers of −15 to 15 that take four bits
-//! and lie in places of their own. So the high halves are codes too, coarse ones, with a scale of
-//! their own: `x ≈ A·h`. A query reads the high halves of all vectors, and the low ones of those
-//! only that may still be among the best.
+//! A vector (divided by its length under cosine) is [rotated](super::rotation), which changes no inner
+//! product, and stored as odd integers `c` of −255 to 255 with a scale `a`, so that `x ≈ a·c`. Each is split,
+//! `c = 16·h + l`, into two halves, odd integers of −15 to 15 in four bits, which are stored separately. So
+//! the high halves are codes too, coarse ones with their own scale: `x ≈ A·h`. A query reads the high halves
+//! of all vectors, and the low ones only of those that may still be among the best.
 //!
 //! # The bound
-//! Let `q` be the query, rotated and divided as the vectors are. Beside codes and scale lies the
-//! length of what they lose, the *residual* `r ≥ ‖x − a·c‖`. The query is rounded too, to
-//! `q ≈ b·p` with integers `p`, and `e ≥ ‖q − b·p‖`. Then
+//! Let `q` be the query, rotated and divided as the vectors are. Beside codes and scale, each vector stores
+//! the length of what they lose, the *residual* `r ≥ ‖x − a·c‖`. The query is rounded too, to `q ≈ b·p` with
+//! integers `p`, and `e ≥ ‖q − b·p‖`. Then
 //!
 //! ```text
 //! q·x − a·b·(p·c) = q·(x − a·c) + (q − b·p)·(a·c)
 //! ```
 //!
-//! and by Cauchy and Schwarz, and because `‖a·c‖ ≤ ‖x‖ + r`,
+//! and by the Cauchy–Schwarz inequality, and because `‖a·c‖ ≤ ‖x‖ + r`,
 //!
 //! ```text
 //! |q·x − a·b·(p·c)| ≤ ‖q‖·r + e·(‖x‖ + r)
 //! ```
 //!
-//! whatever `a`, `c`, `b` and `p` are: for coarse codes as for fine ones, and for a query of eight
-//! bits or of fifteen. `p·c` is an integer and exact. All else is computed in `f64` with relative
-//! errors of at most a few times `dimension · 2⁻⁵³`, both here and in the true score; [`ROUNDING`]
-//! times the largest value that any term can have is more than that for the largest dimension
-//! there is. The squared distance is `‖q‖² + ‖x‖² − 2·q·x`: twice the bound, and the rounding of
-//! the squares.
+//! for any `a`, `c`, `b` and `p`: for coarse and fine codes, and for queries of eight or fifteen bits. `p·c`
+//! is an integer and exact. All else is computed in `f64` with relative errors of at most a few times
+//! `dimension · 2⁻⁵³`, both here and in the true score. [`ROUNDING`] times the largest possible value of any
+//! term exceeds that for the largest dimension. The squared distance is `‖q‖² + ‖x‖² − 2·q·x`: twice the
+//! bound, and the rounding of the squares.
 //!
-//! Bounds are rounded to `f32` as scores are, which keeps their order: a vector whose upper bound
-//! is less than `k` others' lower bounds cannot have a score that ties with theirs. Should a bound
-//! overflow to an infinity or NaN, `min` and `max` turn it into one that excludes nothing.
+//! Bounds are rounded to `f32` as scores are, which keeps their order. So if a vector's upper bound is less
+//! than `k` others' lower bounds, its score can't tie with theirs. If a bound overflows to infinity or NaN,
+//! `min` and `max` turn it into one that excludes nothing.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -45,12 +42,12 @@ use crate::score::{length, to_f32};
 
 /// The largest code.
 const CODE_LIMIT: i32 = 255;
-/// What part of the largest value the largest code stands for. To cut a little off the few values
-/// above it costs the codes less than wider steps cost the high halves.
-const REACH: f64 = 0.95;
+/// The fraction of the largest value that the largest code stands for. Clipping the few values above it costs
+/// the codes less than wider steps would cost the high halves.
+const CLIP_FRACTION: f64 = 0.95;
 /// The largest code of a query: its high half is 127.
 const QUERY_LIMIT: i32 = 127 * QUERY_HALF;
-/// What a query's high half counts.
+/// The weight of a query's high half.
 const QUERY_HALF: i32 = 128;
 /// The largest half of a code. A half is stored as `(h + 15) / 2`.
 const HALF_LIMIT: i32 = 15;
@@ -60,38 +57,38 @@ const ROUNDING: f64 = 1.0 / (1_u64 << 34) as f64;
 const ROUNDING_SINGLE: f32 = 8.0 * f32::EPSILON;
 const _: () = assert!(ROUNDING > 16.0 * DIMENSION_LIMIT as f64 * f64::EPSILON / 2.0);
 
-/// How many codes a vector of `dimension` has.
+/// The number of codes of a vector.
 fn code_count(dimension: usize) -> usize {
     dimension.next_multiple_of(BLOCK)
 }
 
-/// How many bytes the high halves of a vector's codes take, and the low ones.
+/// The size in bytes of the high halves of a vector's codes, and of the low ones.
 pub(super) fn row_length(dimension: usize) -> usize {
     code_count(dimension) / 2
 }
 
-/// What belongs to codes.
+/// The scale and residual of codes.
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct Factor {
-    /// `a`: a code of 1 is this much.
+    /// `a`: the value of a code of 1.
     scale: f32,
-    /// `r`: at least the length of what the codes leave out.
+    /// `r`: at least the length of what the codes lose.
     residual: f32,
 }
 
 impl Factor {
-    /// The factor of `codes` for `values`, if a code of 1 is about `scale`.
+    /// The factor of `codes` for `values`, with a scale near `scale`.
     fn new(scale: f64, values: &[f64], codes: &[i32]) -> Self {
         let scale = to_f32(scale);
-        // Rounding to nearest, then up, adds at least half a unit in the last place: more than the
-        // sum's own rounding.
+        // Rounding to nearest, then up, adds at least half a unit in the last place: more than the sum's own
+        // rounding.
         let residual = (lost(values, f64::from(scale), codes) as f32).next_up();
         Self { scale, residual }
     }
 }
 
-/// What belongs to a vector's codes.
+/// The factors of a vector's codes, and its length.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Factors {
     pub(super) coarse: Factor,
@@ -100,11 +97,11 @@ pub(super) struct Factors {
     pub(super) length: f64,
 }
 
-/// Turns `values` into the high and low halves of codes.
+/// Quantises `values` into the high and low halves of codes.
 pub(super) fn quantise(metric: Metric, values: &[f32], high: &mut [u8], low: &mut [u8]) -> Factors {
     let (unit, length) = unit(metric, values);
     let values = rotate(values, unit, code_count(values.len()));
-    let scale = to_f32(REACH * largest(&values) / f64::from(CODE_LIMIT));
+    let scale = to_f32(CLIP_FRACTION * largest(&values) / f64::from(CODE_LIMIT));
     let codes = round_to_odd(&values, f64::from(scale));
     let highs: Vec<_> = codes.iter().map(|&code| high_half(code)).collect();
     let lows: Vec<_> = codes
@@ -121,7 +118,7 @@ pub(super) fn quantise(metric: Metric, values: &[f32], high: &mut [u8], low: &mu
     }
 }
 
-/// `values` as integers of at most `limit` times `scale`.
+/// Divides `values` by `scale` and rounds to integers of at most `limit`.
 fn round(values: &[f64], scale: f64, limit: i32) -> Vec<i32> {
     /// Adding and subtracting this rounds a small number to an integer, without a function call.
     const ROUNDS: f64 = 1.5 * (1_u64 << 52) as f64;
@@ -135,7 +132,7 @@ fn round(values: &[f64], scale: f64, limit: i32) -> Vec<i32> {
     rounded.collect()
 }
 
-/// `values` as odd integers of at most [`CODE_LIMIT`] times `scale`.
+/// Divides `values` by `scale` and rounds to odd integers of at most [`CODE_LIMIT`].
 fn round_to_odd(values: &[f64], scale: f64) -> Vec<i32> {
     let per_step = if scale > 0.0 {
         (2.0 * scale).recip()
@@ -155,7 +152,7 @@ fn high_half(code: i32) -> i32 {
     2 * (step >> 4) - HALF_LIMIT
 }
 
-/// The length of what `codes` times `scale` lose of `values`.
+/// The length of the difference between `values` and `codes` times `scale`.
 fn lost(values: &[f64], scale: f64, codes: &[i32]) -> f64 {
     let lost = values
         .iter()
@@ -164,7 +161,7 @@ fn lost(values: &[f64], scale: f64, codes: &[i32]) -> f64 {
     lost.map(|lost| lost * lost).sum::<f64>().sqrt()
 }
 
-/// The scale with which `codes` lose least of `values`.
+/// The scale at which `codes` lose least of `values`.
 fn best_scale(values: &[f64], codes: &[i32]) -> f64 {
     let (mut product, mut square) = (0.0, 0.0);
     for (value, &code) in values.iter().zip(codes) {
@@ -174,7 +171,7 @@ fn best_scale(values: &[f64], codes: &[i32]) -> f64 {
     if square > 0.0 { product / square } else { 0.0 }
 }
 
-/// Puts halves of codes where [`Dots`] has them.
+/// Packs halves of codes as [`Dots`] expects them.
 fn pack(halves: &[i32], bytes: &mut [u8]) {
     let blocks = halves.as_chunks::<BLOCK>().0;
     for (block, bytes) in blocks.iter().zip(bytes.as_chunks_mut::<BLOCK_BYTES>().0) {
@@ -186,7 +183,7 @@ fn pack(halves: &[i32], bytes: &mut [u8]) {
     }
 }
 
-/// What `values` are divided by, and their length after that.
+/// The divisor of `values`, and their length after division.
 fn unit(metric: Metric, values: &[f32]) -> (f64, f64) {
     match metric {
         Metric::Cosine => (length(values), 1.0),
@@ -200,17 +197,17 @@ fn largest(values: &[f64]) -> f64 {
         .fold(0.0, |largest, value| value.abs().max(largest))
 }
 
-/// A query, ready to bound the scores of quantised vectors.
+/// A query, prepared to bound the scores of quantised vectors.
 #[derive(Debug)]
 pub(super) struct Estimator {
     metric: Metric,
     dots: Dots,
-    /// The codes' high halves, which are codes too, and the low ones.
+    /// The high halves of the query's codes, which are codes too, and the low ones.
     high: Half,
     low: Half,
-    /// The coarse codes' `b` and `e`.
+    /// `b` and `e` of the coarse codes.
     coarse: Rounded,
-    /// All the codes'.
+    /// `b` and `e` of all codes.
     fine: Rounded,
     /// `‖q‖`.
     length: f64,
@@ -224,7 +221,7 @@ struct Half {
     sum: i32,
 }
 
-/// How a query was rounded.
+/// The step and error of a query's rounding.
 #[derive(Debug, Clone, Copy)]
 struct Rounded {
     /// `b`.
@@ -233,7 +230,7 @@ struct Rounded {
     lost: f64,
 }
 
-/// Between what a vector's score is; larger is better, whatever the metric.
+/// The bounds of a vector's score. Larger is better for every metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Bounds {
     pub(super) low: f32,
@@ -241,7 +238,7 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// Whether the score is surely less than `threshold`.
+    /// Whether the score is certainly less than `threshold`.
     #[inline]
     pub(super) fn are_below(&self, threshold: f32) -> bool {
         self.high < threshold
@@ -255,7 +252,7 @@ impl Half {
         Self { codes, sum }
     }
 
-    /// The inner product with halves of codes, from that with what they are stored as.
+    /// The inner product with halves of codes, from that with their stored form.
     #[inline]
     fn product(&self, stored: i32) -> i32 {
         2 * stored - self.sum
@@ -306,14 +303,14 @@ impl Estimator {
         self.metric
     }
 
-    /// The first bound's integers for each of `rows`, of vectors' high halves.
+    /// The integers of the first bound for each of `rows`, the high halves of vectors.
     #[inline]
     pub(super) fn products(&self, rows: &[u8], products: &mut [i32]) {
         (self.dots)(&self.high.codes, rows, products);
     }
 
-    /// At least the upper ends of the [first bounds](Self::first_bounds) under cosine, many at a time and in single precision:
-    /// most vectors are excluded by them already. Of other metrics, nothing is said.
+    /// Rough upper ends of the [first bounds](Self::first_bounds) under cosine, many at a time and in single
+    /// precision. They already exclude most vectors. Infinite for other metrics.
     #[inline]
     pub(super) fn rough_highs<const N: usize>(
         &self,
@@ -335,7 +332,7 @@ impl Estimator {
         })
     }
 
-    /// Bounds a score from a vector's high halves, of which `product` is.
+    /// Bounds a score from a vector's high halves, given their `product`.
     #[inline]
     pub(super) fn first_bounds(&self, product: i32, factor: &Factor, length: f64) -> Bounds {
         let product = f64::from(self.high.product(product));
@@ -451,7 +448,7 @@ mod tests {
         fn rough_bounds_exclude_no_more_than_the_first(
             (query, vector) in (1..200_usize).prop_flat_map(|n| (values(n), values(n))),
         ) {
-            // There is no cosine of zeros, and nobody asks for its bounds.
+            // An all-zero vector has no cosine, so its bounds aren't used.
             if is_zero(&query) || is_zero(&vector) {
                 return Ok(());
             }

@@ -1,15 +1,15 @@
-//! A fixed rotation, after which no dimension of a vector is much larger than the others.
+//! A fixed rotation that makes all dimensions of a vector similarly large.
 //!
-//! Many models give vectors in which a few dimensions are many times as large as the rest. Codes
-//! of few bits must reach those and would have nothing left for the others. A rotation changes no
-//! inner product and no length; this one flips signs and applies a Hadamard matrix, as in
-//! [FJLT](https://doi.org/10.1145/1132516.1132597), to as many dimensions at a time as the largest
-//! power of two that divides their number. It costs an addition a dimension and power.
+//! In the vectors of many models, a few dimensions are many times as large as the rest. Codes of few bits
+//! would have to cover those and lose precision for the others. A rotation changes no inner product and no
+//! length. This one flips signs and applies a Hadamard matrix, as in
+//! [FJLT](https://doi.org/10.1145/1132516.1132597), to blocks whose size is the largest power of two that
+//! divides the dimension. It costs one addition per dimension and step.
 //!
-//! In `f64` each of its at most 15 steps is off by `2⁻⁵³` of the vector's length, and the scale
-//! by as much again.
+//! In `f64`, each of its at most 15 steps has an error of `2⁻⁵³` of the vector's length, and the scale has
+//! the same.
 
-/// `values`, divided by `unit`, filled up with zeros to `count` and rotated.
+/// Divides `values` by `unit`, pads them with zeros to `count` and rotates them.
 pub(super) fn rotate(values: &[f32], unit: f64, count: usize) -> Vec<f64> {
     let per_unit = unit.recip();
     let mut rotated = vec![0.0; count];
@@ -23,7 +23,7 @@ pub(super) fn rotate(values: &[f32], unit: f64, count: usize) -> Vec<f64> {
     rotated
 }
 
-/// 1 or −1, as if by chance: the finaliser of `splitmix64`.
+/// A pseudorandom 1 or −1: the finaliser of `splitmix64`.
 fn sign(position: usize) -> f64 {
     let mixed = (position as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -31,7 +31,7 @@ fn sign(position: usize) -> f64 {
     if mixed >> 63 == 0 { 1.0 } else { -1.0 }
 }
 
-/// Multiplies `values`, a power of two of them, by the Hadamard matrix of length 1.
+/// Multiplies `values`, whose number is a power of two, by the normalised Hadamard matrix.
 fn hadamard(values: &mut [f64]) {
     let scale = (values.len() as f64).sqrt().recip();
     for value in values.iter_mut() {

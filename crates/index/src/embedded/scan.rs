@@ -1,5 +1,5 @@
-//! The exact search: bound every score from four bits, those that may count from eight, then
-//! compute those that still may.
+//! The exact search. Bounds every score from four bits, the promising ones from eight, and computes those
+//! that may still be among the best.
 
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
@@ -16,20 +16,19 @@ use crate::filter::Condition;
 use crate::score::Scorer;
 use crate::{Metric, Result, machine};
 
-/// How many words of 64 vectors a thread takes at a time: few enough that what was read of them
-/// first is still near when it is needed again.
+/// Words of 64 vectors that a thread handles at a time: few enough that their data stay in the cache.
 const WORDS_AT_ONCE: usize = 16;
-/// How many vectors that follow each other are bounded at a time.
+/// Consecutive vectors bounded at a time.
 const VECTORS_AT_ONCE: usize = 8;
-/// How many vectors ahead to ask for one: about as many as fit the time that memory takes.
+/// How many vectors ahead to prefetch: about as many as are handled during a memory access.
 const VECTORS_AHEAD: usize = 48;
-/// Of so many vectors one must be wanted for all of them to be read. Memory is read in long runs
-/// faster than in pieces.
+/// Read consecutive vectors as a whole if at least one in this many is wanted. Sequential reads are faster
+/// than scattered ones.
 const READ_FOR_ONE: usize = 3;
-/// How many vectors are scored at a time, at least.
+/// The minimum number of vectors scored at a time.
 const SCORED_AT_ONCE: usize = 32;
 
-/// The `top_k` best vectors of `view` that fulfil `condition`, best first, equal ones by id.
+/// The `top_k` best vectors of `view` that match `condition`, best first, equal scores sorted by id.
 pub(super) fn search(
     connection: &Connection,
     view: &View,
@@ -52,14 +51,14 @@ pub(super) fn search(
     score(connection, metric, query, top_k, &shortlist)
 }
 
-/// A vector whose score lies within bounds.
+/// A vector with bounds of its score.
 #[derive(Debug, Clone, Copy)]
 struct Candidate {
     slot: i64,
     bounds: Bounds,
 }
 
-/// What `top_k` vectors are known to score at least, by all threads together.
+/// The minimum score of the `top_k` best vectors, as all threads together know it.
 #[derive(Debug)]
 struct Threshold(AtomicI32);
 
@@ -78,20 +77,20 @@ impl Threshold {
     }
 }
 
-/// The bits of an `f32` as an integer that has the same place in their order, and the way back.
+/// Maps the bits of an `f32` to an integer that sorts the same, and back.
 fn ordered(bits: u32) -> i32 {
     let bits = bits.cast_signed();
     bits ^ ((bits >> 31).cast_unsigned() >> 1).cast_signed()
 }
 
-/// The vectors that may be among the `top_k` best of those seen so far.
+/// The vectors that may be among the `top_k` best so far.
 #[derive(Debug)]
 struct Shortlist<'a> {
     top_k: usize,
     candidates: Vec<Candidate>,
-    /// How many candidates to let come together before those that have fallen out are dropped.
+    /// How many candidates to collect before excluded ones are dropped.
     limit: usize,
-    /// `top_k` vectors are known to score at least this.
+    /// At least `top_k` vectors have this score or a better one.
     threshold: f32,
     shared: &'a Threshold,
 }
@@ -107,14 +106,14 @@ impl<'a> Shortlist<'a> {
         }
     }
 
-    /// How many candidates may come together before the threshold is raised: few, as it spares the
-    /// scan more than it costs.
+    /// How many candidates to collect before raising the threshold. Few: a high threshold saves more work
+    /// than it costs.
     fn more(top_k: usize) -> usize {
         16 + top_k / 8
     }
 
-    /// Learns what other threads have found.
-    fn listen(&mut self) {
+    /// Takes over the threshold of other threads.
+    fn update_threshold(&mut self) {
         self.threshold = self.threshold.max(self.shared.get());
     }
 
@@ -151,7 +150,7 @@ impl<'a> Shortlist<'a> {
         self
     }
 
-    /// The candidates by what they may score at best.
+    /// The candidates, sorted by the upper ends of their bounds.
     fn best_first(mut self) -> Vec<Candidate> {
         self.candidates
             .sort_unstable_by(|one, other| other.bounds.high.total_cmp(&one.bounds.high));
@@ -159,7 +158,7 @@ impl<'a> Shortlist<'a> {
     }
 }
 
-/// How many vectors of `view` fulfil `condition`.
+/// The number of vectors of `view` that match `condition`.
 pub(super) fn count(view: &View, condition: Option<&Condition>) -> usize {
     let counts = view.parts.iter().map(|part| {
         let all = part.segment.len();
@@ -168,7 +167,7 @@ pub(super) fn count(view: &View, condition: Option<&Condition>) -> usize {
     counts.sum()
 }
 
-/// How many vectors of `view` fulfil `condition` and score at least `least`.
+/// The number of vectors of `view` that match `condition` and score at least `least`.
 pub(super) fn count_scoring(
     connection: &Connection,
     view: &View,
@@ -184,32 +183,32 @@ pub(super) fn count_scoring(
         let scan = Scan::of(part, &estimator, condition);
         scan.over_chunks(
             &busy,
-            Reaching::default,
-            |reaching, chunk| scan.count_words(reaching, chunk, least),
-            Reaching::joined,
+            ScoreCount::default,
+            |counted, chunk| scan.count_words(counted, chunk, least),
+            ScoreCount::joined,
         )
     });
-    let reaching = counts.fold(Reaching::default(), Reaching::joined);
+    let counted = counts.fold(ScoreCount::default(), ScoreCount::joined);
     drop(busy);
     let scorer = Scorer::new(metric, query);
     let mut values = vec![0.0; query.len()];
-    let mut count = reaching.surely;
-    for slot in reaching.perhaps {
+    let mut count = counted.surely;
+    for slot in counted.perhaps {
         tables::read_values(connection, slot, &mut values)?;
         count += usize::from(goodness(metric, scorer.score(&values)) >= least);
     }
     Ok(count)
 }
 
-/// How many vectors reach a score.
+/// The number of vectors that reach a score.
 #[derive(Debug, Default)]
-struct Reaching {
+struct ScoreCount {
     surely: usize,
-    /// Those whose bounds don't tell.
+    /// The vectors whose bounds don't decide.
     perhaps: Vec<i64>,
 }
 
-impl Reaching {
+impl ScoreCount {
     fn joined(mut self, other: Self) -> Self {
         self.surely += other.surely;
         self.perhaps.extend(other.perhaps);
@@ -217,7 +216,7 @@ impl Reaching {
     }
 }
 
-/// A score as a number that is larger for what is better.
+/// A score for which larger is better, whatever the metric.
 fn goodness(metric: Metric, score: f32) -> f32 {
     if metric.larger_is_better() {
         score
@@ -226,7 +225,7 @@ fn goodness(metric: Metric, score: f32) -> f32 {
     }
 }
 
-/// The slots of the vectors of `view` that fulfil `condition`, in order.
+/// The slots of the vectors of `view` that match `condition`, ascending.
 pub(super) fn slots(view: &View, condition: &Condition) -> Vec<i64> {
     let mut found = Vec::new();
     for part in &view.parts {
@@ -242,7 +241,7 @@ pub(super) fn slots(view: &View, condition: &Condition) -> Vec<i64> {
     found
 }
 
-/// The vectors of `part` that are there and fulfil `condition`; `None` where these are all.
+/// The live vectors of `part` that match `condition`; `None` stands for all.
 fn wanted(part: &Part, condition: Option<&Condition>) -> Option<Bitset> {
     let segment = &*part.segment;
     let mut wanted = condition.map(|condition| segment.select(condition));
@@ -254,7 +253,7 @@ fn wanted(part: &Part, condition: Option<&Condition>) -> Option<Bitset> {
     wanted
 }
 
-/// Bounds the scores of the vectors of `part` that fulfil `condition`.
+/// Bounds the scores of the vectors of `part` that match `condition`.
 fn scan<'a>(
     part: &Part,
     estimator: &Estimator,
@@ -272,11 +271,11 @@ fn scan<'a>(
     )
 }
 
-/// A scan that goes on. Where there are as many as there are cores, each stays on its own thread: to wake others would only
-/// cost.
+/// Marks a running scan. With at least as many scans as cores, each stays on its own thread, as waking others
+/// would only cost time.
 struct Busy;
 
-/// How many scans go on in this process.
+/// The number of running scans in this process.
 static SCANS: AtomicUsize = AtomicUsize::new(0);
 
 impl Busy {
@@ -285,7 +284,7 @@ impl Busy {
         Self
     }
 
-    /// Whether all cores have a scan.
+    /// Whether every core has a scan.
     fn are_all(&self) -> bool {
         SCANS.load(Ordering::Relaxed) >= rayon::current_num_threads()
     }
@@ -300,7 +299,7 @@ impl Drop for Busy {
 /// A search through one segment.
 struct Scan<'a> {
     segment: &'a Segment,
-    /// Parts of the segment, found once.
+    /// Parts of the segment, located once.
     coarse: &'a [Factor],
     fine: &'a [Factor],
     lengths: &'a [f64],
@@ -308,7 +307,7 @@ struct Scan<'a> {
     wanted: Option<Bitset>,
 }
 
-/// A vector that the first bound did not exclude, and the product that gave it.
+/// A vector that the first bound didn't exclude, and the product of that bound.
 type Survivor = (usize, i32);
 
 impl<'s> Scan<'s> {
@@ -324,7 +323,7 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// Goes through the segment in chunks of [`WORDS_AT_ONCE`] words of vectors, on all cores that are free.
+    /// Processes the segment in chunks of [`WORDS_AT_ONCE`] words of vectors, on all free cores.
     fn over_chunks<T: Send>(
         &self,
         busy: &Busy,
@@ -340,28 +339,28 @@ impl<'s> Scan<'s> {
         parts.reduce(&nothing, joined)
     }
 
-    /// Offers the wanted ones of a chunk of vectors to `shortlist`.
+    /// Offers the wanted vectors of a chunk to `shortlist`.
     fn words<'a>(&self, mut shortlist: Shortlist<'a>, chunk: usize) -> Shortlist<'a> {
-        shortlist.listen();
+        shortlist.update_threshold();
         for survivor in self.survivors(chunk, shortlist.threshold) {
             self.offer(&mut shortlist, survivor);
         }
         shortlist
     }
 
-    /// Counts the wanted ones of a chunk of vectors that score at least `least`.
-    fn count_words(&self, mut reaching: Reaching, chunk: usize, least: f32) -> Reaching {
+    /// Counts the wanted vectors of a chunk that score at least `least`.
+    fn count_words(&self, mut counted: ScoreCount, chunk: usize, least: f32) -> ScoreCount {
         for survivor in self.survivors(chunk, least) {
             match self.bounds(survivor, least) {
-                Some(bounds) if bounds.low >= least => reaching.surely += 1,
-                Some(_) => reaching.perhaps.push(self.segment.slots()[survivor.0]),
+                Some(bounds) if bounds.low >= least => counted.surely += 1,
+                Some(_) => counted.perhaps.push(self.segment.slots()[survivor.0]),
                 None => {}
             }
         }
-        reaching
+        counted
     }
 
-    /// The wanted ones of a chunk of vectors that may score `threshold`, as far as their high halves tell.
+    /// The wanted vectors of a chunk that may score `threshold`, judging by their high halves.
     fn survivors(&self, chunk: usize, threshold: f32) -> Vec<Survivor> {
         let first = chunk * WORDS_AT_ONCE;
         let end = first + WORDS_AT_ONCE;
@@ -375,7 +374,7 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// Those of the vectors at `ordinals` that are wanted and may score `threshold`.
+    /// The wanted vectors at consecutive `ordinals` that may score `threshold`.
     fn all(
         &self,
         ordinals: std::ops::Range<usize>,
@@ -401,13 +400,13 @@ impl<'s> Scan<'s> {
                 if high < threshold || !is_wanted(ordinal) {
                     continue;
                 }
-                self.survive(&mut survivors, ordinal, product, threshold);
+                self.keep_unless_excluded(&mut survivors, ordinal, product, threshold);
             }
         }
         survivors
     }
 
-    /// Those of the vectors at `ordinals`, which lie apart, that may score `threshold`.
+    /// The vectors at scattered `ordinals` that may score `threshold`.
     fn each(&self, ordinals: impl Iterator<Item = usize> + Clone, threshold: f32) -> Vec<Survivor> {
         let row = |ordinal| self.segment.high(ordinal..ordinal + 1);
         let mut survivors = Vec::new();
@@ -422,14 +421,20 @@ impl<'s> Scan<'s> {
             }
             let mut product = [0];
             self.estimator.products(row(ordinal), &mut product);
-            self.survive(&mut survivors, ordinal, product[0], threshold);
+            self.keep_unless_excluded(&mut survivors, ordinal, product[0], threshold);
         }
         survivors
     }
 
-    /// Adds a vector to `survivors` if its high halves do not exclude it.
+    /// Adds a vector to `survivors` unless its high halves exclude it.
     #[inline]
-    fn survive(&self, survivors: &mut Vec<Survivor>, ordinal: usize, product: i32, threshold: f32) {
+    fn keep_unless_excluded(
+        &self,
+        survivors: &mut Vec<Survivor>,
+        ordinal: usize,
+        product: i32,
+        threshold: f32,
+    ) {
         let (factor, length) = (&self.coarse[ordinal], self.length(ordinal));
         let bounds = self.estimator.first_bounds(product, factor, length);
         if !bounds.are_below(threshold) {
@@ -445,7 +450,7 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// The bounds of a vector by all its codes; `None` where they are below `threshold`.
+    /// The bounds of a vector from all its codes; `None` if they are below `threshold`.
     fn bounds(&self, (ordinal, product): Survivor, threshold: f32) -> Option<Bounds> {
         let segment = self.segment;
         let low = segment.low(ordinal..ordinal + 1);
@@ -461,7 +466,7 @@ impl<'s> Scan<'s> {
         (!bounds.are_below(threshold)).then_some(bounds)
     }
 
-    /// The vector's length; under cosine it is known without a look.
+    /// The vector's length. Under cosine it's 1, without a memory access.
     #[inline]
     fn length(&self, ordinal: usize) -> f64 {
         if self.estimator.metric() == Metric::Cosine {
@@ -472,7 +477,7 @@ impl<'s> Scan<'s> {
     }
 }
 
-/// Scores `shortlist` in order, until no more of it can be among the `top_k` best.
+/// Scores `shortlist` in order, until the rest can't be among the `top_k` best.
 fn score(
     connection: &Connection,
     metric: Metric,

@@ -1,12 +1,12 @@
 //! Vectors of a namespace in the form that queries scan, in a mapped file or in memory.
 //!
-//! Everything here is derived from the database, and never changed once it is made. A file is in
-//! the byte order of the machine that wrote it; on another one its first word is not [`MAGIC`],
-//! and it is made anew. All parts begin at a multiple of 8 bytes, the codes at one of 64:
+//! Segments are derived from the database and immutable. A file has the byte order of the machine that wrote
+//! it. On another machine its first word isn't [`MAGIC`], and the file is rebuilt. All parts begin at a
+//! multiple of 8 bytes, the codes at one of 64:
 //!
 //! ```text
 //! file     = header  slots  lengths  coarse  fine  padding  high  low  columns
-//! slots    = i64 …        ascending; a vector's place among them is its ordinal
+//! slots    = i64 …        ascending; a vector's position among them is its ordinal
 //! lengths  = f64 …
 //! coarse   = Factor …     of the codes' high halves, 8 bytes each
 //! fine     = Factor …     of the codes
@@ -15,9 +15,9 @@
 //! columns  = see `columns`
 //! ```
 //!
-//! The header has a checksum of itself and one of all that follows. Both are verified when the
-//! file is opened: at 1 million vectors of 512 dimensions that takes less than the first query,
-//! which has to read the same pages.
+//! The header has a checksum of itself and one of everything after it. Both are verified when the file is
+//! opened. At 1 million vectors of 512 dimensions, this takes less time than the first query, which reads the
+//! same pages.
 
 mod builder;
 
@@ -39,9 +39,9 @@ use crate::{Metric, machine};
 
 /// `clipsegm`, read as a number.
 const MAGIC: u64 = u64::from_be_bytes(*b"clipsegm");
-/// The version of the format: of the file's parts and of what they mean.
+/// The version of the file format.
 const VERSION: u32 = 2;
-/// How much is checked at a time, in bytes.
+/// Bytes checked at a time.
 const CHECKED_AT_ONCE: usize = 1 << 20;
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -56,17 +56,17 @@ struct Header {
     revision: i64,
     columns_length: u64,
     body_checksum: u32,
-    /// Of all the fields above.
+    /// The checksum of the fields above.
     checksum: u32,
 }
 
-/// What a segment is of.
+/// The data that a segment is derived from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Subject {
     pub(super) namespace: i64,
     pub(super) metric: Metric,
     pub(super) dimension: usize,
-    /// The namespace's revision that the segment holds.
+    /// The namespace's revision of the segment.
     pub(super) revision: i64,
 }
 
@@ -101,7 +101,7 @@ impl Header {
         crc32fast::hash(&bytes[..bytes.len() - 4])
     }
 
-    /// Whether this is the header of a whole file, of `length` bytes, on `subject`.
+    /// Whether this is the header of a complete file of `length` bytes on `subject`.
     fn fits(&self, subject: &Subject, length: usize) -> bool {
         let expected = Self {
             body_checksum: self.body_checksum,
@@ -113,7 +113,7 @@ impl Header {
     }
 }
 
-/// Where the parts of a segment lie.
+/// The positions of a segment's parts.
 #[derive(Debug, Clone)]
 struct Layout {
     slots: Range<usize>,
@@ -152,7 +152,7 @@ impl Layout {
         })
     }
 
-    /// The rows of vectors within the part of the file that has them all.
+    /// The rows of the vectors `ordinals` within the part `all`.
     #[inline]
     fn rows(&self, all: &Range<usize>, ordinals: Range<usize>) -> Range<usize> {
         let start = |ordinal: usize| all.start + ordinal * self.row_length;
@@ -175,7 +175,7 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    /// Opens the file at `path`; `InvalidData` if it is not whole or not on `subject`.
+    /// Opens the file at `path`. Fails with `InvalidData` if it's incomplete or not on `subject`.
     pub(super) fn open(path: &Path, subject: &Subject) -> io::Result<Self> {
         let map = machine::map(&File::open(path)?)?;
         let header = map
@@ -200,12 +200,12 @@ impl Segment {
         })
     }
 
-    /// How many vectors there are.
+    /// The number of vectors.
     pub(super) fn len(&self) -> usize {
         self.slots().len()
     }
 
-    /// How many bytes they take.
+    /// The size in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.layout.columns.end
     }
@@ -220,35 +220,35 @@ impl Segment {
         bytemuck::cast_slice(self.part(&self.layout.lengths))
     }
 
-    /// What belongs to the high halves of the vectors' codes.
+    /// The factors of the codes' high halves.
     pub(super) fn coarse(&self) -> &[Factor] {
         bytemuck::cast_slice(self.part(&self.layout.coarse))
     }
 
-    /// What belongs to the vectors' codes.
+    /// The factors of the codes.
     pub(super) fn fine(&self) -> &[Factor] {
         bytemuck::cast_slice(self.part(&self.layout.fine))
     }
 
-    /// The high halves of the codes of vectors that follow each other.
+    /// The high halves of the codes of consecutive vectors.
     #[inline]
     pub(super) fn high(&self, ordinals: Range<usize>) -> &[u8] {
         &self.bytes.as_slice()[self.layout.rows(&self.layout.high, ordinals)]
     }
 
-    /// The low halves of their codes.
+    /// The low halves of the codes of consecutive vectors.
     #[inline]
     pub(super) fn low(&self, ordinals: Range<usize>) -> &[u8] {
         &self.bytes.as_slice()[self.layout.rows(&self.layout.low, ordinals)]
     }
 
-    /// Which vectors fulfil `condition`.
+    /// The vectors that match `condition`.
     pub(super) fn select(&self, condition: &Condition) -> Bitset {
         self.columns
             .select(self.part(&self.layout.columns), condition, self.len())
     }
 
-    /// Whether the vector `ordinal` is `values`, as they are quantised.
+    /// Whether the vector `ordinal` is `values`, after quantisation.
     pub(super) fn holds(&self, ordinal: usize, metric: Metric, values: &[f32]) -> bool {
         let mut high = vec![0; self.layout.row_length];
         let mut low = high.clone();

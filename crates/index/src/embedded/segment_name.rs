@@ -1,18 +1,18 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What files end with that are whole.
+/// The extension of complete files.
 pub(super) const COMPLETE: &str = "segment";
 
-/// The name of a segment's file: no two files ever have the same.
+/// The unique name of a segment's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SegmentName {
     pub(super) namespace: i64,
-    /// The namespace's revision that the file holds.
+    /// The namespace's revision of the file.
     pub(super) revision: i64,
-    /// The file holds vectors up to this slot: those from the end of the file before it.
+    /// The file holds vectors up to this slot, from the end of the file before it.
     pub(super) last_slot: i64,
-    /// Drawn by lot.
+    /// A random number.
     pub(super) token: u64,
 }
 
@@ -53,13 +53,13 @@ impl FromStr for SegmentName {
     }
 }
 
-/// A list of names as the database has it: older files first, with a space between.
+/// The list of names as stored in the database: older files first, separated by spaces.
 pub(super) fn to_list(names: &[SegmentName]) -> Option<String> {
     let names: Vec<_> = names.iter().map(ToString::to_string).collect();
     (!names.is_empty()).then(|| names.join(" "))
 }
 
-/// The names of a list; none if any is not of this form, as in lists of other versions.
+/// Parses a list of names. Empty if any name is invalid, as in lists of other versions.
 pub(super) fn from_list(list: Option<&str>) -> Vec<SegmentName> {
     let names = list.unwrap_or_default().split_whitespace().map(str::parse);
     names.collect::<Result<_, _>>().unwrap_or_default()

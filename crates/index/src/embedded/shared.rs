@@ -11,21 +11,21 @@ use super::tables::{self, IndexRow, NamespaceRow};
 use super::view::View;
 use crate::{Error, Result};
 
-/// What all who use an engine share: its files, and the newest views of what is in them.
+/// The files of an engine and the newest views of their contents, shared by all its users.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) database: Database,
     pub(super) segments: PathBuf,
-    /// The newest view of each namespace that has been searched.
+    /// The newest view of each searched namespace.
     views: Mutex<HashMap<(i64, String), Arc<NewestView>>>,
-    /// Held by whoever is writing a file.
+    /// Held while writing a file.
     pub(super) publishing: Mutex<()>,
-    /// Set once a file could not be written.
+    /// Set after a file couldn't be written.
     pub(super) cannot_publish: AtomicBool,
 }
 
-/// Locked before the transaction that it is brought up to date from begins, so that no view is
-/// ever newer than the transaction it serves.
+/// Locked before the transaction from which the view is updated begins, so that no view is newer than the
+/// transaction that uses it.
 type NewestView = Mutex<Option<Arc<View>>>;
 
 impl Shared {
@@ -49,8 +49,8 @@ impl Shared {
         self.database.write(work)
     }
 
-    /// Runs `work` on one state of a namespace and the view of it; `None` if there is no such
-    /// namespace. Gives the view too.
+    /// Runs `work` on one snapshot of a namespace and its view; `None` if the namespace doesn't exist.
+    /// Returns the view too.
     pub(super) fn read_view<T>(
         &self,
         index: &IndexRow,
@@ -81,7 +81,7 @@ impl Shared {
         !self.cannot_publish.load(Ordering::Relaxed) && self.database.is_free()
     }
 
-    /// Writes a file of what `view` has in memory. The caller holds `publishing`.
+    /// Writes a file of the in-memory part of `view`. The caller holds `publishing`.
     pub(super) fn publish(
         &self,
         index: &IndexRow,
@@ -101,7 +101,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Lets go of namespaces that have been deleted.
+    /// Drops the views of deleted namespaces.
     pub(super) fn forget(&self, namespaces: &[NamespaceRow]) {
         for name in namespaces.iter().flat_map(|namespace| &namespace.segments) {
             publish::discard(&self.segments.join(name.to_string()));
@@ -118,7 +118,7 @@ impl Shared {
     }
 }
 
-/// Locks `mutex`, whatever happened to the thread that held it: what is in it is whole.
+/// Locks `mutex` even if a thread panicked: its content is always valid.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

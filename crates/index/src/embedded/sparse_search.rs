@@ -1,4 +1,4 @@
-//! The search by sparse values, which reads what its own values share with others.
+//! The search by sparse values, through an inverted index.
 
 use rusqlite::Connection;
 
@@ -7,7 +7,7 @@ use super::{sparse_tables, tables};
 use crate::score::{Scorer, to_f32};
 use crate::{Filter, Metric, Query, Result, SparseValues};
 
-/// What a search by sparse values looks for.
+/// The parameters of a search by sparse values.
 pub(super) struct Search<'a> {
     values: &'a [f32],
     sparse_values: &'a SparseValues,
@@ -26,11 +26,12 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The vectors whose products of both kinds are largest, largest first, equal ones by id; among sparse vectors,
-/// those that share an index with it.
+/// The vectors with the largest sum of both products, largest first, equal ones sorted by id. In an index of
+/// sparse vectors, only those that share an index with the query.
 ///
-/// `dense` gives so many of the best by their dense values alone. Those that share no index are among them, if
-/// they are to be among the best: for each that the sparse values put behind, one more is asked for.
+/// `dense` returns the given number of the best by dense values alone. This covers all vectors that share no
+/// index with the query but may be among the best: for each vector that sparse values rank lower, one more is
+/// requested.
 pub(super) fn search(
     connection: &Connection,
     namespace: i64,
@@ -58,7 +59,7 @@ pub(super) fn search(
     best(connection, candidates, search)
 }
 
-/// The first of `candidates` that the filter matches.
+/// The first of `candidates` that match the filter.
 fn best(
     connection: &Connection,
     candidates: Vec<Found>,

@@ -1,4 +1,4 @@
-//! The tables of sparse values: those of each vector, and an inverted index of them. Both change in the transaction
+//! The tables of sparse values: those of each vector, and an inverted index. Both change in the transaction
 //! that changes the vector.
 
 use std::collections::HashMap;
@@ -26,8 +26,7 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// The sparse values of the vector in `slot`, if it has any. A database of an earlier version that cannot be
-/// written to has none.
+/// The sparse values of the vector in `slot`, if any. A read-only database of an earlier version has none.
 pub(super) fn read(connection: &Connection, slot: i64) -> Result<Option<SparseValues>> {
     if !has_tables(connection)? {
         return Ok(None);
@@ -39,7 +38,7 @@ pub(super) fn read(connection: &Connection, slot: i64) -> Result<Option<SparseVa
     let read = |bytes: Vec<u8>| {
         SparseValues::from_bytes(&bytes).ok_or(Error::DamagedVector {
             slot,
-            what: "its sparse values have another length",
+            what: "its sparse values have the wrong length",
         })
     };
     bytes.map(read).transpose()
@@ -52,7 +51,7 @@ fn has_tables(connection: &Connection) -> Result<bool> {
     Ok(version >= 3)
 }
 
-/// Deletes the sparse values of the vector in `slot`, if it has any.
+/// Deletes the sparse values of the vector in `slot`, if any.
 pub(super) fn delete(connection: &Connection, namespace: i64, slot: i64) -> Result<()> {
     let bytes: Option<Vec<u8>> = connection
         .prepare_cached("DELETE FROM sparse WHERE slot = ?1 RETURNING pairs")?
@@ -68,7 +67,7 @@ pub(super) fn delete(connection: &Connection, namespace: i64, slot: i64) -> Resu
     Ok(())
 }
 
-/// Deletes the sparse values of all vectors of a namespace, which are still there.
+/// Deletes the sparse values of all vectors of a namespace. The vectors must still exist.
 pub(super) fn delete_namespace(connection: &Connection, namespace: i64) -> Result<()> {
     connection.execute(
         "DELETE FROM sparse WHERE slot IN (SELECT slot FROM vectors WHERE namespace_id = ?1)",
@@ -78,7 +77,7 @@ pub(super) fn delete_namespace(connection: &Connection, namespace: i64) -> Resul
     Ok(())
 }
 
-/// The products of `values` with those of all vectors that share an index with it, by their slots.
+/// The products of `values` with those of all vectors that share an index with it, by slot.
 pub(super) fn products(
     connection: &Connection,
     namespace: i64,
@@ -90,7 +89,7 @@ pub(super) fn products(
     }
     let mut postings = connection
         .prepare_cached("SELECT slot, value FROM postings WHERE namespace_id = ?1 AND at = ?2")?;
-    // In an order that does not depend on how the query is written: sums of floats do.
+    // Sorted, so that the order of the query's values doesn't affect the sums of floats.
     let mut pairs: Vec<_> = values.pairs().collect();
     pairs.sort_unstable_by_key(|(at, _)| *at);
     for (at, weight) in pairs {

@@ -1,14 +1,14 @@
-//! What is in a namespace, told without ranking it.
+//! Facts about a namespace that need no ranking.
 
 use super::index::EmbeddedIndex;
 use super::{scan, tables};
 use crate::limits::is_zero;
 use crate::{Error, Filter, Metric, Result};
 
-/// A state of a namespace: it changes with each transaction that changes the namespace.
+/// A state of a namespace. It changes with each transaction that changes the namespace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Revision {
-    /// That of the namespace, which another one of its name hasn't; 0 where there is none.
+    /// The namespace's own id, which a later namespace of its name doesn't have; 0 if it doesn't exist.
     namespace: i64,
     number: i64,
 }
@@ -28,10 +28,11 @@ impl EmbeddedIndex {
         }))
     }
 
-    /// How many vectors of a namespace score `least` or better for the dense values `query`: of all, or of those that
-    /// `filter` matches.
+    /// The number of vectors of a namespace that match `filter` and score `least` or better for the dense
+    /// values `query`.
     ///
-    /// It is exact: as many as a query with a large enough `top_k` would give. It takes about as long as one for a few.
+    /// Exact: the number of matches of a query with a large enough `top_k`. Takes about as long as a query
+    /// for a few.
     ///
     /// # Errors
     /// `DimensionMismatch`, `NotFinite`, or `SparseOnly` for an index without dense values.
@@ -49,7 +50,7 @@ impl EmbeddedIndex {
             .engine()
             .read_view(self.row(), namespace, |transaction, view| {
                 if is_alike {
-                    // The score is 0 for all, which is no cosine that could be bounded.
+                    // All scores are 0 by definition, not by a cosine that could be bounded.
                     return Ok(usize::from(least <= 0.0) * scan::count(view, condition));
                 }
                 scan::count_scoring(transaction, view, query, least, condition)
@@ -57,8 +58,8 @@ impl EmbeddedIndex {
         Ok(counted.map_or(0, |(count, _)| count))
     }
 
-    /// The ids of the vectors of a namespace that `filter` matches, in the order in which they were written. `None` if
-    /// they are more than `limit`.
+    /// The ids of the vectors of a namespace that match `filter`, in the order of writing. `None` if there
+    /// are more than `limit`.
     ///
     /// # Errors
     /// `SparseOnly` for an index without dense values.
@@ -84,7 +85,7 @@ impl EmbeddedIndex {
         Ok(found.map_or(Some(Vec::new()), |(ids, _)| ids))
     }
 
-    /// Those of the ids whose vectors `filter` matches, in their order.
+    /// The ids whose vectors match `filter`, in their order.
     ///
     /// # Errors
     /// `SparseOnly` for an index without dense values.

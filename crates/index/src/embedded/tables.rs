@@ -27,7 +27,7 @@ pub(super) struct NamespaceRow {
     pub(super) revision: i64,
     pub(super) removal_count: i64,
     pub(super) removals_since: i64,
-    /// The derived files, older ones first.
+    /// The derived files, oldest first.
     pub(super) segments: Vec<SegmentName>,
 }
 
@@ -45,7 +45,7 @@ impl VectorRow {
         parse_metadata(self.slot, &self.metadata)
     }
 
-    /// The vector with its sparse values, which are in a table of their own.
+    /// The vector with its sparse values, which are in another table.
     pub(super) fn into_vector(self, connection: &Connection) -> Result<Vector> {
         let sparse_values = sparse_tables::read(connection, self.slot)?;
         Ok(Vector {
@@ -60,11 +60,11 @@ impl VectorRow {
 fn parse_metadata(slot: i64, text: &str) -> Result<Metadata> {
     serde_json::from_str(text).map_err(|_| Error::DamagedVector {
         slot,
-        what: "its metadata is no JSON object",
+        what: "its metadata is not a JSON object",
     })
 }
 
-/// A number that no one has used before, as far as anyone can tell.
+/// A random number, almost certainly unique.
 pub(super) fn random(connection: &Connection) -> Result<u64> {
     let number: i64 = connection.query_row("SELECT random()", [], |row| row.get(0))?;
     Ok(number.cast_unsigned())
@@ -98,7 +98,7 @@ pub(super) fn index_by_name(connection: &Connection, name: &str) -> Result<Index
         })?
 }
 
-/// Fails if `index` has been dropped, even if another of its name exists.
+/// Fails if `index` has been deleted, even if another with its name exists.
 pub(super) fn check_index(connection: &Connection, index: &IndexRow) -> Result<()> {
     connection
         .prepare_cached("SELECT 1 FROM indexes WHERE id = ?1")?
@@ -131,7 +131,7 @@ pub(super) fn describe(connection: &Connection, index: &IndexRow) -> Result<Inde
     })
 }
 
-/// The settings of an index. A database of version 1 that cannot be written to has none.
+/// The settings of an index. A read-only database of version 1 has none.
 pub(super) fn settings(connection: &Connection, index: &IndexRow) -> Result<IndexSettings> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version < 2 {
@@ -310,7 +310,7 @@ pub(super) fn removals(connection: &Connection, namespace: i64, revision: i64) -
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Forgets the slots vacated up to `revision`; gives how many there were.
+/// Forgets the slots vacated up to `revision`. Returns their number.
 pub(super) fn delete_removals(
     connection: &Connection,
     namespace: i64,
@@ -357,7 +357,7 @@ pub(super) fn insert_vector(
     Ok(())
 }
 
-/// Deletes a vector by id; gives the slot it had.
+/// Deletes a vector by id. Returns its slot.
 pub(super) fn delete_vector(
     connection: &Connection,
     namespace: i64,
@@ -370,8 +370,7 @@ pub(super) fn delete_vector(
     Ok(slot)
 }
 
-/// The slots and ids of at most `limit` vectors in order of ids: those after `after` whose metadata `filter`
-/// matches, if there is one.
+/// The slots and ids of up to `limit` vectors after `after` that match `filter`, sorted by id.
 pub(super) fn matching(
     connection: &Connection,
     namespace: i64,
@@ -479,8 +478,8 @@ pub(super) fn for_each_vector_after(
     Ok(())
 }
 
-/// Calls `visit` with each vector of a namespace in order of slots, or with what is wrong with it
-/// and as much of its id as can be read.
+/// Calls `visit` with each vector of a namespace, sorted by slot. For a damaged vector, passes the fault and
+/// the readable part of its id.
 pub(super) fn for_each_checked(
     connection: &Connection,
     index: &IndexRow,
@@ -498,7 +497,7 @@ pub(super) fn for_each_checked(
     Ok(())
 }
 
-/// The values of a row, or what is wrong with it.
+/// The values of a row, or its fault.
 fn checked_row(
     row: &Row<'_>,
     index: &IndexRow,
@@ -506,7 +505,7 @@ fn checked_row(
     let slot = row.get(0)?;
     let (id, metadata) = (row.get_ref(1)?.as_str(), row.get_ref(2)?.as_str());
     let (Ok(_), Ok(metadata)) = (id, metadata) else {
-        return Ok(Err("its id or metadata is no text"));
+        return Ok(Err("its id or metadata is not text"));
     };
     let mut values = vec![0.0; index.dimension];
     let blob = row.get_ref(3)?.as_blob().unwrap_or_default();
@@ -519,7 +518,7 @@ fn checked_row(
             match check_values(&index.name, index.dimension, index.metric, &values) {
                 Ok(()) => Ok(values),
                 Err(Error::ZeroVector { .. }) => Err("all its values are zero"),
-                Err(_) => Err("one of its values is no finite number"),
+                Err(_) => Err("one of its values is not a finite number"),
             }
         }
     })
@@ -531,13 +530,13 @@ pub(super) fn delete_slot(connection: &Connection, slot: i64) -> Result<()> {
     Ok(())
 }
 
-/// How many vectors a namespace has, counted.
+/// The number of vectors in a namespace, by counting.
 pub(super) fn count_vectors(connection: &Connection, namespace: i64) -> Result<i64> {
     let sql = "SELECT count(*) FROM vectors WHERE namespace_id = ?1";
     Ok(connection.query_row(sql, [namespace], |row| row.get(0))?)
 }
 
-/// The id and values of the vector in `slot`, the latter written into `values`.
+/// Reads the vector in `slot`: its values into `values`, its id as the result.
 pub(super) fn read_values(
     connection: &Connection,
     slot: i64,
@@ -556,7 +555,7 @@ pub(super) fn read_values(
         }))
 }
 
-/// At most `limit` ids in order, those after `after` that begin with `prefix`.
+/// Up to `limit` sorted ids after `after` that begin with `prefix`.
 pub(super) fn ids(
     connection: &Connection,
     namespace: i64,
@@ -564,8 +563,7 @@ pub(super) fn ids(
     limit: usize,
     after: Option<&str>,
 ) -> Result<Vec<String>> {
-    // Every id that begins with `prefix` comes at or after it, and before any later one that
-    // doesn't.
+    // In the sort order, all ids that begin with `prefix` are consecutive, beginning at it.
     let mut statement = connection.prepare_cached(
         "SELECT id FROM vectors WHERE namespace_id = ?1 AND id >= ?2 AND (?3 IS NULL OR id > ?3) \
          ORDER BY id",
@@ -607,7 +605,7 @@ fn fill_from_blob(slot: i64, blob: &[u8], values: &mut [f32]) -> Result<()> {
     if blob.len() != 4 * values.len() {
         return Err(Error::DamagedVector {
             slot,
-            what: "its values have another length",
+            what: "its values have the wrong length",
         });
     }
     for (value, bytes) in values.iter_mut().zip(blob.as_chunks::<4>().0) {

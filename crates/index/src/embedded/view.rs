@@ -1,9 +1,9 @@
-//! A namespace in the form that queries scan, as of one revision.
+//! A namespace at one revision, in the form that queries scan.
 //!
-//! A view is a list of *parts*, older before newer, each a segment and the ordinals in it that have
-//! died since. The first are the namespace's files, as far as they can be used; what came after
-//! them is in memory, and is merged as it grows, so that there are few parts. To follow a newer
-//! revision, a view buries the slots that `removals` lists and reads the slots above its last one.
+//! A view is a list of *parts*, oldest first. Each is a segment and the ordinals in it that have been removed
+//! since. The first parts are the namespace's files, as far as they're usable. Later vectors are in memory,
+//! in segments that are merged as they grow, so that there are few. To follow a newer revision, a view
+//! removes the slots listed in `removals` and reads the slots above its last one.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,22 +16,21 @@ use super::segment_name::SegmentName;
 use super::tables::{self, IndexRow, NamespaceRow};
 use crate::{Error, Result};
 
-/// Files are merged with those after them once these are so many times as many vectors. So there
-/// are few files, and a vector is rewritten about as often as the logarithm of their number to
-/// this base and one.
+/// Files are merged with later ones when those have this many times as many vectors. So there are few files,
+/// and a vector is rewritten about as often as the logarithm of their number to this base plus one.
 const MERGED_WHEN: usize = 4;
 
-/// No file is merged with those after it if together they take more than this, in bytes: a merged file is made in
-/// memory, which should not grow with the namespace. So a large namespace has a file for each fifth of this at least.
+/// Files aren't merged beyond this size in bytes, as a merged file is built in memory, which shouldn't grow
+/// with the namespace. So a large namespace has at least one file per fifth of this size.
 const MERGED_LIMIT: usize = 256 << 20;
 
-/// A segment and which of its vectors are no more.
+/// A segment and the set of its removed vectors.
 #[derive(Debug, Clone)]
 pub(super) struct Part {
     pub(super) segment: Arc<Segment>,
     pub(super) dead: Arc<Bitset>,
     dead_count: usize,
-    /// The file's, if the segment is in one.
+    /// The name of the file, if the segment is in one.
     name: Option<SegmentName>,
 }
 
@@ -54,8 +53,8 @@ impl Part {
         self.segment.len() - self.dead_count
     }
 
-    /// Buries the vector in `slot`, if it is here.
-    fn bury(&mut self, slot: i64) -> bool {
+    /// Marks the vector in `slot` as removed. Returns whether it was live here.
+    fn remove(&mut self, slot: i64) -> bool {
         let Ok(ordinal) = self.segment.slots().binary_search(&slot) else {
             return false;
         };
@@ -64,21 +63,21 @@ impl Part {
     }
 }
 
-/// A namespace as of one revision.
+/// A namespace at one revision.
 #[derive(Debug, Clone)]
 pub(super) struct View {
     pub(super) subject: Subject,
     last_slot: i64,
     pub(super) parts: Vec<Part>,
-    /// The namespace's row when this was brought up to date.
+    /// The namespace's row at the last update.
     row: NamespaceRow,
     /// Whether files are missing or damaged.
     lacks_files: bool,
 }
 
 impl View {
-    /// A view of the namespace as it is in `connection`'s transaction, made from `older` or from
-    /// the namespace's files where they help.
+    /// The view of the namespace in `connection`'s transaction, made from `older` or from the namespace's
+    /// files.
     pub(super) fn at(
         connection: &Connection,
         directory: &Path,
@@ -95,7 +94,7 @@ impl View {
             None => Self::from_files(directory, index, row),
         };
         view.follow(connection, row)?;
-        // Holds unless a file is on other data than its name says.
+        // Holds unless a file has other data than its name says.
         if view.live_count() as i64 == row.vector_count {
             return Ok(Arc::new(view));
         }
@@ -110,7 +109,7 @@ impl View {
             && (row.removals_since..=row.revision).contains(&self.subject.revision)
     }
 
-    /// Nothing yet.
+    /// An empty view.
     fn empty(index: &IndexRow, row: &NamespaceRow, revision: i64) -> Self {
         Self {
             subject: subject(index, row, revision),
@@ -121,7 +120,7 @@ impl View {
         }
     }
 
-    /// What is in the namespace's files, up to the first that can't be used.
+    /// The view of the namespace's files, up to the first unusable one.
     fn from_files(directory: &Path, index: &IndexRow, row: &NamespaceRow) -> Self {
         let mut view = Self::empty(index, row, row.removals_since);
         for name in &row.segments {
@@ -139,14 +138,14 @@ impl View {
             view.parts.push(Part::new(segment, Some(name.clone())));
         }
         if view.parts.is_empty() {
-            // Removals from before do not concern it.
+            // Earlier removals don't concern it.
             view.subject.revision = row.revision;
         }
         view
     }
 
-    /// A view of nothing but the namespace's files, without what has been removed since, and
-    /// without a look at the vectors in the database.
+    /// The view of only the namespace's files, without later removals and without reading vectors from the
+    /// database.
     pub(super) fn of_files(
         connection: &Connection,
         directory: &Path,
@@ -165,13 +164,13 @@ impl View {
             ..
         } = self.subject;
         for slot in tables::removals(connection, namespace, revision)? {
-            // One that is not here came and went since.
-            let _ = self.parts.iter_mut().any(|part| part.bury(slot));
+            // A missing one was added and removed since.
+            let _ = self.parts.iter_mut().any(|part| part.remove(slot));
         }
         Ok(())
     }
 
-    /// Where the vector in `slot` is, if it lives.
+    /// The position of the vector in `slot`, if it's live.
     pub(super) fn find(&self, slot: i64) -> Option<(&Segment, usize)> {
         self.parts.iter().find_map(|part| {
             let ordinal = part.segment.slots().binary_search(&slot).ok()?;
@@ -179,7 +178,7 @@ impl View {
         })
     }
 
-    /// Takes in all that has happened since this view's revision.
+    /// Applies all changes since this view's revision.
     fn follow(&mut self, connection: &Connection, row: &NamespaceRow) -> Result<()> {
         self.bury_removals(connection)?;
         self.subject.revision = row.revision;
@@ -187,7 +186,7 @@ impl View {
         let mut builder = SegmentBuilder::new(self.subject);
         tables::for_each_vector_after(connection, row.id, self.last_slot, |vector| {
             if vector.values.len() != self.subject.dimension {
-                let (slot, what) = (vector.slot, "it has another dimension than its index");
+                let (slot, what) = (vector.slot, "its dimension differs from its index's");
                 return Err(Error::DamagedVector { slot, what });
             }
             builder.push(vector.slot, &vector.values, &vector.metadata()?);
@@ -222,7 +221,7 @@ impl View {
         self.parts.iter().take_while(is_file).count()
     }
 
-    /// How many vectors came from the database.
+    /// The number of vectors that came from the database.
     pub(super) fn tail_length(&self) -> usize {
         let tail = &self.parts[self.file_count()..];
         tail.iter().map(|part| part.segment.len()).sum()
@@ -236,7 +235,7 @@ impl View {
         self.lacks_files
     }
 
-    /// How many of the first parts are in files that need not be written anew.
+    /// The number of first parts whose files don't need rewriting.
     pub(super) fn kept(&self, merges: bool) -> usize {
         let named = self.parts.iter().zip(&self.row.segments);
         let named = named
@@ -247,9 +246,10 @@ impl View {
             bytes: part.segment.bytes(),
         };
         let sizes: Vec<Size> = self.parts.iter().map(size).collect();
-        match merges {
-            true => first_merged(&sizes, named),
-            false => named,
+        if merges {
+            first_merged(&sizes, named)
+        } else {
+            named
         }
     }
 
@@ -263,12 +263,12 @@ impl View {
         self.last_slot
     }
 
-    /// All that lives in the parts from `kept` on, as one segment to be written.
+    /// All live vectors of the parts from `kept` on, as one segment to write.
     pub(super) fn merged(&self, kept: usize) -> SegmentBuilder {
         merge(self.subject, &self.parts[kept..].iter().collect::<Vec<_>>())
     }
 
-    /// This view with its parts from `kept` on in one file, which `row` names.
+    /// This view with the parts from `kept` on replaced by one file. `row` names it.
     pub(super) fn with_file(&self, kept: usize, file: Part, row: NamespaceRow) -> Self {
         let parts = self.parts[..kept].iter().cloned().chain([file]).collect();
         Self {
@@ -279,7 +279,7 @@ impl View {
         }
     }
 
-    /// How many vectors are in each file and how many in memory only.
+    /// The number of vectors in each file, and of those only in memory.
     #[cfg(test)]
     pub(super) fn lengths(&self) -> (Vec<usize>, usize) {
         let files = self.parts[..self.file_count()].iter();
@@ -297,15 +297,15 @@ pub(super) fn subject(index: &IndexRow, row: &NamespaceRow, revision: i64) -> Su
     }
 }
 
-/// What decides whether parts are merged.
+/// The sizes that decide whether parts are merged.
 #[derive(Clone, Copy)]
 struct Size {
     vectors: usize,
     bytes: usize,
 }
 
-/// The first of the files that is small beside what comes after it, and can be merged with that; of `files` files,
-/// which are the first of the parts, their number if none is.
+/// The first of the files that is small compared with what comes after it, and may be merged with it. The
+/// first `files` parts are in files; returns `files` if none is.
 fn first_merged(parts: &[Size], files: usize) -> usize {
     let is_merged = |&file: &usize| {
         let after: usize = parts[file + 1..].iter().map(|part| part.vectors).sum();
@@ -327,7 +327,7 @@ fn merge(subject: Subject, parts: &[&Part]) -> SegmentBuilder {
 mod tests {
     use super::*;
 
-    /// Parts of so many thousand vectors, of a KiB each, all but the last in files.
+    /// Parts of so many thousand vectors of one KiB, all but the last in files.
     #[track_caller]
     fn case(thousands: &[usize], expected: usize) {
         let size = |&thousands: &usize| Size {

@@ -1,23 +1,23 @@
-//! Filters made by a program instead of read from JSON.
+//! Filters built by a program instead of parsed from JSON.
 
 use serde_json::{Number, Value, json};
 
 use super::{Comparison, Condition, Filter, Scalar, Test};
 
 impl Filter {
-    /// Holds where `field` is a number of at least that: `{"field": {"$gte": number}}`.
+    /// Matches if `field` is a number of at least `number`: `{"field": {"$gte": number}}`.
     ///
-    /// A field's name does not begin with `$`, here and below: in JSON it would be an operator.
+    /// A field's name must not begin with `$`, here and below: in JSON it would be an operator.
     pub fn at_least(field: &str, number: impl Into<Number>) -> Self {
         Self::compare(field, Comparison::GreaterOrEqual, number.into())
     }
 
-    /// Holds where `field` is a number below that: `{"field": {"$lt": number}}`.
+    /// Matches if `field` is a number below `number`: `{"field": {"$lt": number}}`.
     pub fn below(field: &str, number: impl Into<Number>) -> Self {
         Self::compare(field, Comparison::Less, number.into())
     }
 
-    /// Holds where `field` is that text, or a list with that text in it: `{"field": {"$in": [text]}}`.
+    /// Matches if `field` is `text` or a list that contains it: `{"field": {"$in": [text]}}`.
     pub fn contains(field: &str, text: &str) -> Self {
         Self {
             source: json!({field: {"$in": [text]}}),
@@ -28,8 +28,8 @@ impl Filter {
         }
     }
 
-    /// Holds where all of `filters` do: `{"$and": [filter, …]}`. A single one stays as it is; of none there is no
-    /// filter.
+    /// Matches if all of `filters` do: `{"$and": [filter, …]}`. A single filter stays as given; without
+    /// filters, the result is `None`.
     ///
     /// ```
     /// use index::Filter;
@@ -57,7 +57,7 @@ impl Filter {
         })
     }
 
-    /// The filter that one of two conditions is enough for.
+    /// Matches if at least one of two filters does.
     pub fn either(one: Self, other: Self) -> Self {
         Self {
             source: json!({"$or": [one.source, other.source]}),
@@ -66,7 +66,7 @@ impl Filter {
     }
 
     fn compare(field: &str, comparison: Comparison, number: Number) -> Self {
-        // Each number of JSON has a float that is nearest to it; no value compares with what is none.
+        // Every JSON number has a nearest float; no value compares with NaN.
         let operand = number.as_f64().unwrap_or(f64::NAN);
         Self {
             source: json!({field: {comparison.operator(): Value::Number(number)}}),
@@ -93,7 +93,7 @@ impl Comparison {
 mod tests {
     use super::*;
 
-    /// Condition and JSON are those of the parsed form, and so is what it matches.
+    /// Compares a built filter with its parsed JSON, and checks what it matches.
     #[track_caller]
     #[expect(clippy::needless_pass_by_value, reason = "reads better in a table")]
     fn case(filter: Filter, source: Value, matched: Value, other: Value) {

@@ -1,4 +1,4 @@
-//! JSON to [`Condition`].
+//! Parses JSON to a [`Condition`].
 
 use serde_json::{Map, Value};
 
@@ -6,7 +6,7 @@ use super::{Comparison, Condition, Scalar, Test};
 use crate::limits::{FILTER_DEPTH_LIMIT, FILTER_VALUES_LIMIT, kind_of};
 use crate::{Error, Result};
 
-/// The grammar's `filter`: an object of fields and of `$and`, `$or`, `$not`.
+/// Parses a filter: an object of fields and of `$and`, `$or`, `$not`.
 pub(super) fn filter(source: &Value, depth: usize) -> Result<Condition> {
     let depth = deeper(depth)?;
     let Value::Object(entries) = source else {
@@ -30,7 +30,7 @@ fn filters(operator: &str, operand: &Value, depth: usize) -> Result<Vec<Conditio
     }
 }
 
-/// What follows a field: an object of operators, or a value.
+/// Parses a field's condition: an object of operators, or a value.
 fn condition(field: &str, operand: &Value, depth: usize) -> Result<Condition> {
     match operand {
         Value::Object(operators) if !operators.is_empty() => {
@@ -167,43 +167,43 @@ mod tests {
     fn errors() {
         case(
             json!([]),
-            "filter `filter` takes an object, not an empty list",
+            "filter `filter` expects an object, not an empty list",
         );
         case(
             json!({"a": {"$gt": "x"}}),
-            "filter `$gt` takes a number, not a string",
+            "filter `$gt` expects a number, not a string",
         );
         case(
             json!({"a": ["x"]}),
-            "filter `a` takes a string, a number or a boolean, not a list",
+            "filter `a` expects a string, a number or a boolean, not a list",
         );
         case(
             json!({"a": null}),
-            "filter `a` takes a string, a number or a boolean, not null",
+            "filter `a` expects a string, a number or a boolean, not null",
         );
         case(
             json!({"a": {}}),
-            "filter `a` takes a string, a number or a boolean, not an empty object",
+            "filter `a` expects a string, a number or a boolean, not an empty object",
         );
         case(
             json!({"a": {"$in": "x"}}),
-            "filter `$in` takes a list of values, not a string",
+            "filter `$in` expects a list of values, not a string",
         );
         case(
             json!({"$or": []}),
-            "filter `$or` takes a list of filters, not an empty list",
+            "filter `$or` expects a list of filters, not an empty list",
         );
         case(
             json!({"$and": {"a": 1}}),
-            "filter `$and` takes a list of filters, not an object",
+            "filter `$and` expects a list of filters, not an object",
         );
         case(
             json!({"a": {"$exists": 1}}),
-            "filter `$exists` takes a boolean, not a number",
+            "filter `$exists` expects a boolean, not a number",
         );
         case(
             json!({"a": {"$not": 1}}),
-            "filter `$not` takes an object of operators, not a number",
+            "filter `$not` expects an object of operators, not a number",
         );
         case(
             json!({"a": {"$in": vec![1; 10_001]}}),

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use net::Again;
+use net::RetryAdvice;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
@@ -9,13 +9,13 @@ use serde_json::Value;
 use super::settings::{PineconeSettings, host};
 use crate::{Error, Result};
 
-/// The version of the API that is asked for.
+/// The API version to request.
 const API_VERSION: &str = "2025-10";
 
-/// As much as is shown of what a server says.
+/// The maximum length of a server's message in an error.
 const MESSAGE_LIMIT: usize = 500;
 
-/// Requests, each tried again where that may help.
+/// Sends requests, and retries after transient errors.
 #[derive(Debug)]
 pub(super) struct Client {
     http: reqwest::Client,
@@ -23,7 +23,7 @@ pub(super) struct Client {
     settings: PineconeSettings,
 }
 
-/// What is asked of a server.
+/// A request to a server.
 #[derive(Debug, Clone)]
 pub(super) struct Request {
     method: Method,
@@ -32,10 +32,10 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// Asks `host` for the path of these parts, each percent-encoded as a whole.
+    /// A request to `host`. Each part of the path is percent-encoded as a whole.
     pub(super) fn new(method: Method, host: &Url, path: &[&str]) -> Self {
         let mut url = host.clone();
-        // The host is http or https, whose addresses have a path.
+        // The scheme is http or https, whose URLs always have a path.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
@@ -46,13 +46,13 @@ impl Request {
         }
     }
 
-    /// With a parameter.
+    /// Adds a query parameter.
     pub(super) fn with(mut self, name: &str, value: &str) -> Self {
         self.url.query_pairs_mut().append_pair(name, value);
         self
     }
 
-    /// With a body of JSON.
+    /// Sets a JSON body.
     pub(super) fn body(mut self, body: Vec<u8>) -> Self {
         self.body = Some(body);
         self
@@ -63,18 +63,18 @@ impl Request {
     }
 }
 
-/// What a server answered.
+/// A server's response.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
     pub(super) body: Vec<u8>,
-    /// The number of a write.
+    /// The sequence number of a write.
     pub(super) written: Option<u64>,
-    /// The number of the last write to a namespace that a search of it regards.
+    /// The sequence number of the last write that a search of the namespace sees.
     pub(super) regarded: Option<u64>,
 }
 
 impl Answer {
-    /// The numbers are Pinecone's
+    /// Reads a response, with Pinecone's log sequence numbers
     /// (<https://docs.pinecone.io/guides/index-data/check-data-freshness>).
     async fn of(response: Response) -> reqwest::Result<Self> {
         let number = |name| response.headers().get(name)?.to_str().ok()?.parse().ok();
@@ -88,10 +88,10 @@ impl Answer {
     }
 }
 
-/// An attempt that failed, and whether another may succeed.
+/// A failed attempt, and whether to retry.
 struct Failure {
     error: Error,
-    again: Again,
+    retry_advice: RetryAdvice,
 }
 
 impl Client {
@@ -129,16 +129,16 @@ impl Client {
         &self.settings
     }
 
-    /// The answer, as JSON.
+    /// Sends a request and parses the JSON response.
     pub(super) async fn ask<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
         let answer = self.send(request).await?;
         serde_json::from_slice(&answer.body).map_err(|error| Error::NotPinecone {
             host: request.host(),
-            what: format!("its answer is not what is expected: {error}"),
+            what: format!("unexpected response: {error}"),
         })
     }
 
-    /// The answer.
+    /// Sends a request and returns the response.
     pub(super) async fn send(&self, request: &Request) -> Result<Answer> {
         let mut attempts = self.settings.retry.attempts();
         loop {
@@ -146,7 +146,7 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            match attempts.wait(failure.again) {
+            match attempts.wait(failure.retry_advice) {
                 Some(wait) => {
                     self.settings.on_retry.call(&failure.error, wait);
                     tokio::time::sleep(wait).await;
@@ -176,40 +176,45 @@ impl Client {
         }
     }
 
-    /// A request without an answer.
+    /// The failure of a request without a response.
     fn broken(&self, request: &Request, source: reqwest::Error) -> Failure {
         let host = request.host();
         let is_silent = source.is_timeout() && !source.is_connect();
-        let again = match net::is_tls_failure(&source) {
-            true => Again::Never,
-            false => Again::Briefly,
+        let retry_advice = if net::is_tls_failure(&source) {
+            RetryAdvice::Never
+        } else {
+            RetryAdvice::Briefly
         };
-        let error = match is_silent {
-            true => Error::Silent {
+        let error = if is_silent {
+            Error::Silent {
                 host,
                 seconds: self.settings.answer_limit.as_secs(),
-            },
-            false => Error::Unreachable {
+            }
+        } else {
+            Error::Unreachable {
                 host,
                 source: source.without_url().into(),
-            },
+            }
         };
-        Failure { error, again }
+        Failure {
+            error,
+            retry_advice,
+        }
     }
 }
 
-/// A request with an answer other than hoped for.
+/// The failure of a request with an error response.
 async fn refused(request: &Request, response: Response) -> Failure {
     let host = request.host();
     let status = response.status();
-    let asked = net::asked_wait(response.headers());
+    let asked = net::retry_after(response.headers());
     let is_redirect = status.is_redirection();
     let text = response.text().await.unwrap_or_default();
     let error = match status {
         StatusCode::UNAUTHORIZED => Error::KeyRefused { host },
         _ if is_redirect => Error::NotPinecone {
             host,
-            what: "it sends clients somewhere else".to_owned(),
+            what: "it redirects to another server".to_owned(),
         },
         _ => Error::Refused {
             host,
@@ -217,29 +222,35 @@ async fn refused(request: &Request, response: Response) -> Failure {
             message: message_of(&text),
         },
     };
-    let again = match status.as_u16() {
-        408 | 429 | 500 | 502 | 503 | 504 => asked.map_or(Again::Soon, Again::After),
-        _ => Again::Never,
+    let retry_advice = match status.as_u16() {
+        408 | 429 | 500 | 502 | 503 | 504 => {
+            asked.map_or(RetryAdvice::WithBackoff, RetryAdvice::After)
+        }
+        _ => RetryAdvice::Never,
     };
-    Failure { error, again }
-}
-
-/// What a server says of its refusal: in the forms of the control plane and of the data plane, or as plain text.
-fn message_of(text: &str) -> String {
-    let json: Value = serde_json::from_str(text).unwrap_or_default();
-    let said = [&json["error"]["message"], &json["message"], &json["error"]]
-        .into_iter()
-        .find_map(Value::as_str)
-        .unwrap_or(text);
-    let said: Vec<&str> = said.split_whitespace().collect();
-    let said = said.join(" ");
-    match said.is_empty() {
-        true => "it does not say why".to_owned(),
-        false => said.chars().take(MESSAGE_LIMIT).collect(),
+    Failure {
+        error,
+        retry_advice,
     }
 }
 
-/// How long to wait before asking again whether an index is ready, or finds what was written.
+/// The message of an error response, in the form of the control plane or data plane, or as plain text.
+fn message_of(text: &str) -> String {
+    let json: Value = serde_json::from_str(text).unwrap_or_default();
+    let message = [&json["error"]["message"], &json["message"], &json["error"]]
+        .into_iter()
+        .find_map(Value::as_str)
+        .unwrap_or(text);
+    let words: Vec<&str> = message.split_whitespace().collect();
+    let message = words.join(" ");
+    if message.is_empty() {
+        "no reason given".to_owned()
+    } else {
+        message.chars().take(MESSAGE_LIMIT).collect()
+    }
+}
+
+/// The pause before checking again whether an index is ready or sees a write.
 pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
@@ -257,7 +268,7 @@ mod tests {
             "bad"
         );
         assert_eq!(message_of("<html>\n  Bad gateway"), "<html> Bad gateway");
-        assert_eq!(message_of(""), "it does not say why");
+        assert_eq!(message_of(""), "no reason given");
     }
 
     #[test]

@@ -25,26 +25,26 @@ use crate::{
     QueryBy, Result, Selection, SparseValues, Update, Vector,
 };
 
-/// The largest body of an upsert, in bytes.
+/// The maximum size of an upsert's body, in bytes.
 const BODY_LIMIT: usize = 2_000_000;
 
-/// The most bytes of ids in an address.
+/// The maximum size of the ids in a URL, in bytes.
 const ADDRESS_LIMIT: usize = 4_000;
 
-/// An index at Pinecone, or at what speaks its API: see [`Index`](crate::Index).
+/// An index at Pinecone, or another server with its API: see [`Index`](crate::Index).
 #[derive(Debug)]
 pub struct PineconeIndex {
     engine: Pinecone,
     host: Url,
     model: IndexModel,
     dimension: usize,
-    /// The number of the last write to each namespace.
+    /// The sequence number of the last write to each namespace.
     written: Mutex<HashMap<String, u64>>,
 }
 
 impl PineconeIndex {
     /// # Errors
-    /// `NotPinecone` if the control plane names no host, or one that the key must not be sent to.
+    /// `NotPinecone` if the control plane names no host, or one to which the key must not be sent.
     pub(super) fn new(engine: Pinecone, model: IndexModel) -> Result<Self> {
         let controller = engine.client().controller();
         let host = settings::host(&model.host)?;
@@ -53,7 +53,7 @@ impl PineconeIndex {
             what: format!("index `{}` {what}", model.name),
         };
         if controller.scheme() == "https" && host.scheme() == "http" {
-            return Err(odd("is at a host without TLS, which no key is sent to"));
+            return Err(odd("is at a host without TLS, so the key is not sent"));
         }
         let is_sparse = model.vector_type.as_deref() == Some("sparse");
         let dimension = match (is_sparse, model.dimension) {
@@ -95,7 +95,7 @@ impl PineconeIndex {
         Ok(vectors.len())
     }
 
-    /// The vectors that are to be written: the last of each id.
+    /// The vectors to write: the last of each id.
     fn checked<'a>(&self, vectors: &'a [Vector]) -> Result<Vec<&'a Vector>> {
         let mut last = HashMap::with_capacity(vectors.len());
         for (position, vector) in vectors.iter().enumerate() {
@@ -135,7 +135,7 @@ impl PineconeIndex {
         if let QueryBy::Id(id) = &query.by
             && found.matches.is_empty()
         {
-            // There is no telling from this whether the id or what is like it is missing.
+            // The response doesn't tell whether the id or the similar vectors are missing.
             self.check_vector(namespace, id)?;
         }
         let matches = found.matches.into_iter().map(|found| Match {
@@ -209,7 +209,7 @@ impl PineconeIndex {
     }
 
     pub(crate) fn update(&self, namespace: &str, id: &str, update: &Update) -> Result<()> {
-        // Pinecone says nothing of an id that does not exist.
+        // Pinecone doesn't report a missing id.
         let old = self.check_vector(namespace, id)?;
         let sparse_values = update.sparse_values.as_ref();
         self.check_both(
@@ -275,7 +275,7 @@ impl PineconeIndex {
         self.set_matching(namespace, filter, Some(metadata))
     }
 
-    /// Sets metadata where there is some to set; without, nothing changes. Gives how many vectors match.
+    /// Sets metadata, if any are given. Returns the number of matching vectors.
     fn set_matching(
         &self,
         namespace: &str,
@@ -330,12 +330,12 @@ impl PineconeIndex {
         };
         match self.change(namespace, requests) {
             Ok(_) => {}
-            // There is no such namespace.
+            // The namespace doesn't exist.
             Err(Error::Refused { status: 404, .. }) => {}
             Err(error) => return Err(error),
         }
         if matches!(selection, Selection::All) {
-            // The namespace went with its vectors, so no search of it regards anything.
+            // The namespace is deleted with its vectors, so no search sees a sequence number.
             self.all_written().remove(name_of(namespace));
         }
         Ok(())
@@ -357,7 +357,7 @@ impl PineconeIndex {
         })
     }
 
-    /// Asks for anything until the answer regards what was written.
+    /// Queries until the response reflects all writes.
     pub(crate) fn settle(&self, namespace: &str) -> Result<bool> {
         let last = self.all_written().get(name_of(namespace)).copied();
         let Some(last) = last else {
@@ -383,7 +383,7 @@ impl PineconeIndex {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A query that every such index answers.
+    /// A query that every index of this kind answers.
     fn probe(&self, namespace: &str) -> QueryRequest {
         let sparse = SparseValues {
             indices: vec![0],
@@ -413,7 +413,7 @@ impl PineconeIndex {
         answer.map_err(|error| self.explained(error))
     }
 
-    /// Sends what changes a namespace; gives the answers in order.
+    /// Sends requests that change a namespace. Returns the responses in order.
     fn change(
         &self,
         namespace: &str,
@@ -428,7 +428,7 @@ impl PineconeIndex {
         Ok(answers)
     }
 
-    /// Sends some at once; gives the answers in order.
+    /// Sends several requests concurrently. Returns the responses in order.
     fn send_all(&self, requests: impl Iterator<Item = Request>) -> Result<Vec<Answer>> {
         let answers = self.engine.wait(self.sent(requests.enumerate().collect()));
         answers.map_err(|error| self.explained(error))
@@ -463,11 +463,11 @@ impl PineconeIndex {
     fn read<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T> {
         serde_json::from_slice(bytes).map_err(|error| Error::NotPinecone {
             host: self.host.origin().ascii_serialization(),
-            what: format!("its answer is not what is expected: {error}"),
+            what: format!("unexpected response: {error}"),
         })
     }
 
-    /// What a failure means, if the index is gone.
+    /// Translates a failure if the index was deleted.
     fn explained(&self, error: Error) -> Error {
         let may_be_gone = matches!(
             error,
@@ -479,7 +479,7 @@ impl PineconeIndex {
         }
     }
 
-    /// What a refusal means that is none where an index is serverless.
+    /// Translates an error that only indexes on pods return.
     fn of_pods(&self, error: Error, what: &'static str) -> Error {
         let is_on_pods = self.model.spec.get("pod").is_some();
         match error {
@@ -494,14 +494,15 @@ impl PineconeIndex {
         }
     }
 
-    /// Refuses an index that has been dropped, even if another of its name exists.
+    /// Fails if the index was deleted, even if another of its name exists.
     fn still_there(&self) -> Result<()> {
         let model = self.engine.wait(self.engine.model(self.name()))?;
-        match model.host == self.model.host {
-            true => Ok(()),
-            false => Err(Error::IndexNotFound {
+        if model.host == self.model.host {
+            Ok(())
+        } else {
+            Err(Error::IndexNotFound {
                 name: self.name().to_owned(),
-            }),
+            })
         }
     }
 
@@ -525,7 +526,7 @@ impl PineconeIndex {
     }
 }
 
-/// How a namespace is called on the wire.
+/// A namespace's name in requests.
 fn name_of(namespace: &str) -> &str {
     match namespace {
         "" => DEFAULT_NAMESPACE,
@@ -534,14 +535,15 @@ fn name_of(namespace: &str) -> &str {
 }
 
 fn space_of(name: String) -> String {
-    match name == DEFAULT_NAMESPACE {
-        true => String::new(),
-        false => name,
+    if name == DEFAULT_NAMESPACE {
+        String::new()
+    } else {
+        name
     }
 }
 
 fn json(body: &impl Serialize) -> Vec<u8> {
-    // Serde's own types and maps with keys of text are always JSON.
+    // Serialisation can't fail: the keys of all maps are strings.
     serde_json::to_vec(body).unwrap_or_default()
 }
 
@@ -568,7 +570,7 @@ fn upsert_bodies(namespace: &str, vectors: &[&Vector]) -> Vec<Vec<u8>> {
     bodies.collect()
 }
 
-/// `items` in parts of at most `count`, and of at most `size` in all unless a single one is larger.
+/// `items` in batches of at most `count` items and `size` bytes. A single item may be larger.
 fn batches_of<T>(
     items: &[T],
     size_of: impl Fn(&T) -> usize,
@@ -595,9 +597,9 @@ fn vector(wire: WireVector) -> Vector {
     vector
 }
 
-/// Metadata with whole numbers as such: Pinecone has floats alone.
+/// Converts whole floats in metadata to integers, as Pinecone returns only floats.
 fn plain(mut metadata: Metadata) -> Metadata {
-    /// Up to here, floats have each whole number.
+    /// Up to here, floats represent each integer.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     for value in metadata.values_mut() {
         if let Some(number) = value.as_f64().filter(|_| value.is_f64())

@@ -9,24 +9,24 @@ use reqwest::header::HeaderValue;
 
 use crate::{Error, Result};
 
-/// The variable with the key.
+/// The environment variable for the API key.
 pub const KEY_VARIABLE: &str = "PINECONE_API_KEY";
 
-/// The variable with the address of another control plane than Pinecone's.
+/// The environment variable for the address of a control plane other than Pinecone's.
 pub const CONTROLLER_VARIABLE: &str = "PINECONE_CONTROLLER_HOST";
 
 /// Pinecone's control plane.
 const CONTROLLER: &str = "https://api.pinecone.io";
 
-/// A key, which is sent and never shown.
+/// An API key. It is sent but never shown.
 #[derive(Clone)]
 pub struct ApiKey(HeaderValue);
 
 impl ApiKey {
-    /// The key.
+    /// Parses a key.
     ///
     /// # Errors
-    /// `NoKey` if it is empty or has characters that no header may have.
+    /// `NoKey` if it's empty or has characters that are invalid in a header.
     pub fn new(key: &str) -> Result<Self> {
         let key = key.trim();
         let mut value = HeaderValue::from_str(key).map_err(|_| Error::NoKey)?;
@@ -48,33 +48,33 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// How Pinecone is asked. The default has no key, which [`Pinecone::new`](crate::Pinecone::new) refuses.
+/// The connection to Pinecone. The default has no key, which [`Pinecone::new`](crate::Pinecone::new) refuses.
 #[derive(Debug, Clone)]
 pub struct PineconeSettings {
-    /// The key.
+    /// The API key.
     pub key: Option<ApiKey>,
-    /// The address of the control plane; one without a scheme is asked by https.
+    /// The address of the control plane. The default scheme is https.
     pub controller: String,
-    /// The certificates to trust, and the proxies to ask through.
+    /// The certificates and proxies.
     pub client: ClientSettings,
-    /// How long to wait for a connection.
+    /// The timeout for a connection.
     pub connect_limit: Duration,
-    /// How long to wait for an answer.
+    /// The timeout for a response.
     pub answer_limit: Duration,
-    /// How long to wait for an index that is being made.
+    /// The timeout for a new index to become ready.
     pub ready_limit: Duration,
-    /// How long to wait until what was written is found.
+    /// The timeout for a write to become visible.
     pub settle_limit: Duration,
     /// Called before each retry.
     pub on_retry: OnRetry,
-    /// How often to ask again.
+    /// The retries.
     pub retry: Retry,
-    /// How many requests of one call are on their way at once.
+    /// The maximum number of concurrent requests of a call.
     pub concurrency: usize,
 }
 
 impl Default for PineconeSettings {
-    /// No key, Pinecone's own address, ten seconds for a connection and 30 for an answer.
+    /// No key, Pinecone's own address, ten seconds for a connection and 30 for a response.
     fn default() -> Self {
         Self {
             key: None,
@@ -92,10 +92,10 @@ impl Default for PineconeSettings {
 }
 
 impl PineconeSettings {
-    /// The settings that these environment variables ask for. An empty variable counts as one that is not set.
+    /// The settings in these environment variables. An empty variable counts as unset.
     ///
-    /// Nothing is checked here: a key that is missing or invalid, or an invalid address, is an error of
-    /// [`Pinecone::new`](crate::Pinecone::new).
+    /// Nothing is validated here: [`Pinecone::new`](crate::Pinecone::new) fails if the key is missing or
+    /// invalid, or the address is invalid.
     ///
     /// | setting | variable |
     /// |---|---|
@@ -117,14 +117,14 @@ impl PineconeSettings {
     }
 }
 
-/// What is called with a transient error and the time until the retry. The default does nothing.
+/// A callback for a transient error and the time until the retry. The default does nothing.
 #[derive(Clone)]
 pub struct OnRetry(Arc<Callback>);
 
 type Callback = dyn Fn(&Error, Duration) + Send + Sync;
 
 impl OnRetry {
-    /// Calls `callback`.
+    /// Wraps `callback`.
     #[must_use]
     pub fn new(callback: impl Fn(&Error, Duration) + Send + Sync + 'static) -> Self {
         Self(Arc::new(callback))
@@ -147,15 +147,16 @@ impl fmt::Debug for OnRetry {
     }
 }
 
-/// A host's address; one without a scheme is asked by https.
+/// Parses a host's address. The default scheme is https.
 pub(super) fn host(name: &str) -> Result<Url> {
     let invalid = |expected| Error::InvalidHost {
         got: name.to_owned(),
         expected,
     };
-    let whole = match name.contains("://") {
-        true => name.to_owned(),
-        false => format!("https://{name}"),
+    let whole = if name.contains("://") {
+        name.to_owned()
+    } else {
+        format!("https://{name}")
     };
     let url: Url = whole
         .parse()
@@ -166,7 +167,7 @@ pub(super) fn host(name: &str) -> Result<Url> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Error::InvalidHost {
             got: url.host_str().unwrap_or_default().to_owned(),
-            expected: "a name and a password have no place in it",
+            expected: "expected no name and password",
         });
     }
     Ok(url)

@@ -1,4 +1,4 @@
-//! Vectors, metadata and filters to test with, and the plain search that the engine must equal.
+//! Vectors, metadata and filters for tests, and the plain search that the engine must equal.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(unreachable_pub, missing_docs, reason = "it is included as a module")]
 
@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use index::{Filter, Match, Metadata, Metric, Vector};
 use serde_json::{Value, json};
 
-/// What a namespace should hold.
+/// The expected content of a namespace.
 pub type Model = BTreeMap<String, Vector>;
 
-/// A small generator of numbers, the same on every run.
+/// A small deterministic random number generator.
 #[derive(Debug, Clone)]
 pub struct Random(pub u64);
 
@@ -43,8 +43,8 @@ impl Random {
     }
 }
 
-/// Values of many kinds: plain ones, ones that differ by a millionth from others, exact copies,
-/// and long and short ones. Never all zeros.
+/// Values of many kinds: plain ones, ones that differ by a millionth from others, exact copies, and long and
+/// short ones. Never all zeros.
 pub fn awkward_values(random: &mut Random, dimension: usize) -> Vec<f32> {
     let mut values = Random(random.below(5)).values(dimension);
     match random.below(6) {
@@ -91,7 +91,7 @@ fn operand(random: &mut Random) -> Value {
     ])
 }
 
-/// A filter of at most so many levels.
+/// A filter with at most `depth` levels.
 pub fn filter(random: &mut Random, levels: u64) -> Value {
     match random.below(if levels == 0 { 1 } else { 6 }) {
         1 => json!({"$and": [filter(random, levels - 1), filter(random, levels - 1)]}),
@@ -121,7 +121,7 @@ fn condition(random: &mut Random) -> Value {
     }
 }
 
-/// The search that looks at every vector.
+/// Compares the query with every vector.
 pub fn plain_search(
     model: &Model,
     metric: Metric,
@@ -159,7 +159,8 @@ pub fn segments(directory: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
-/// Harms every derived file, as a crash or a disk might: replaced, as a mapped file may not change.
+/// Damages every derived file, as a crash or a disk might. Replaces the files, as a mapped file must not
+/// change.
 pub fn damage(directory: &Path, random: &mut Random) {
     for path in segments(directory) {
         let mut bytes = fs::read(&path).unwrap();

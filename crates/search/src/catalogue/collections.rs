@@ -21,14 +21,14 @@ pub(crate) struct CollectionRow {
     pub(crate) name: String,
     pub(crate) engine: EngineKind,
     pub(crate) model: ModelIdentity,
-    /// Those whose files are there.
+    /// The number of pictures that aren't missing.
     pub(crate) pictures: u64,
     pub(crate) missing: u64,
     pub(crate) labels: Labels,
 }
 
 impl Catalogue {
-    /// All collections, by name.
+    /// All collections, sorted by name.
     pub(crate) fn collections(&self) -> Result<Vec<CollectionRow>> {
         self.read(|connection| {
             connection
@@ -51,7 +51,7 @@ impl Catalogue {
         })
     }
 
-    /// How many pictures a collection has that are not missing, and how many captions these have.
+    /// The number of pictures of a collection that aren't missing, and of their captions.
     pub(crate) fn size(&self, key: CollectionKey) -> Result<(u64, u64)> {
         self.read(|connection| {
             connection
@@ -64,7 +64,7 @@ impl Catalogue {
         })
     }
 
-    /// Writes a new collection; `false` if its name is taken.
+    /// Writes a new collection. Returns false if its name is taken.
     pub(crate) fn create_collection(
         &self,
         name: &str,
@@ -92,7 +92,7 @@ impl Catalogue {
         })
     }
 
-    /// Writes what leads to a collection's models.
+    /// Writes where a collection's models are found.
     pub(crate) fn set_references(&self, key: CollectionKey, model: &ModelIdentity) -> Result<()> {
         self.run(|connection| {
             connection.execute(
@@ -107,8 +107,8 @@ impl Catalogue {
         })
     }
 
-    /// Writes which model embeds a collection's captions, `None` being that of its pictures; `false` if it has
-    /// captions, which are of the one it had, or is just being given some.
+    /// Writes the model of a collection's captions; `None` is that of its pictures. Returns false if the
+    /// collection has captions, or if some are being written.
     pub(crate) fn set_text_model(
         &self,
         key: CollectionKey,
@@ -165,7 +165,7 @@ fn collection_row(row: &Row<'_>) -> rusqlite::Result<CollectionRow> {
     })
 }
 
-/// The engine of that name, which a later version may have.
+/// The engine with this name, which may be from a later version.
 fn engine_named(name: &str) -> rusqlite::Result<EngineKind> {
     let failed = |error: index::Error| {
         rusqlite::Error::FromSqlConversionFailure(8, rusqlite::types::Type::Text, Box::new(error))

@@ -1,15 +1,15 @@
-//! How many pictures and captions each collection has.
+//! The number of pictures and captions of each collection.
 //!
-//! Three columns of the table `collections` hold the numbers, so that to read them costs the same however large
-//! a collection is. Triggers on `records` keep them up, whatever writes there.
+//! Three columns of the table `collections` hold the numbers, so reading them is fast in a collection of any
+//! size. Triggers on `records` update them.
 
 use rusqlite::Connection;
 
 /// The columns.
 pub(super) const COLUMNS: [&str; 3] = ["pictures", "missing", "captions"];
 
-/// What a row of `records` adds to each of the columns. Pictures and captions are those whose file is there.
-/// Captions that are no JSON count as none: a damaged record can still be deleted.
+/// What a row of `records` adds to each column. Missing pictures and their captions don't count. Captions
+/// that aren't valid JSON count as none, so that a damaged record can be deleted.
 fn parts(row: &str) -> [String; 3] {
     [
         format!("NOT {row}missing"),
@@ -21,7 +21,7 @@ fn parts(row: &str) -> [String; 3] {
     ]
 }
 
-/// Adds or subtracts what the `old` or `new` row of a trigger counts for.
+/// An update that adds or subtracts the `old` or `new` row of a trigger.
 fn count(sign: char, row: &str) -> String {
     let parts = COLUMNS.into_iter().zip(parts(&format!("{row}.")));
     let parts: Vec<String> = parts
@@ -31,7 +31,7 @@ fn count(sign: char, row: &str) -> String {
     format!("UPDATE collections SET {parts} WHERE id = {row}.collection;")
 }
 
-/// Makes the triggers that keep the columns up.
+/// Creates the triggers that update the columns.
 pub(super) fn create_triggers(connection: &Connection) -> rusqlite::Result<()> {
     let (add, subtract) = (count('+', "new"), count('-', "old"));
     connection.execute_batch(&format!(
@@ -42,7 +42,7 @@ pub(super) fn create_triggers(connection: &Connection) -> rusqlite::Result<()> {
     ))
 }
 
-/// Counts the records that were there before the columns.
+/// Counts existing records.
 pub(super) fn fill(connection: &Connection) -> rusqlite::Result<()> {
     let parts = COLUMNS.into_iter().zip(parts(""));
     let sums: Vec<String> = parts
@@ -63,7 +63,7 @@ mod tests {
     use crate::identity::ModelIdentity;
     use crate::record::Record;
 
-    /// The numbers as a count of all records gives them.
+    /// The numbers by counting all records.
     fn counted(catalogue: &Catalogue, key: CollectionKey) -> (u64, u64, u64) {
         let records = catalogue.records(key, None, usize::MAX >> 1).unwrap();
         let there: Vec<_> = records.iter().filter(|record| !record.missing).collect();
@@ -91,7 +91,7 @@ mod tests {
         for _ in 0..300 {
             let name = ["birds", "trees"][random(2) as usize];
             let key = catalogue.collection(name).unwrap().unwrap().key;
-            // Few ids and locations: records replace others of their id, of their location, and of both.
+            // With few ids and locations, records replace others with the same id, location, or both.
             let gone: Vec<String> = (0..random(3)).map(|_| random(12).to_string()).collect();
             let record = |_| Record {
                 id: random(12).to_string(),

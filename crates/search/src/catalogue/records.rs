@@ -6,20 +6,20 @@ use super::schema::TAKEN;
 use super::{Catalogue, CollectionKey};
 use crate::contribution;
 use crate::error::{Error, Result};
+use crate::file_stamp::FileStamp;
 use crate::keywords;
 use crate::missing::below;
 use crate::record::Record;
-use crate::stamp::FileStamp;
 
 const RECORD: &str = "id, place, hash, width, height, captions, metadata, bytes, modified, facts, missing, file, changed, contributions, colour";
 
-/// The source of a record, by its own location.
+/// The source of a record.
 const SOURCE: &str = "(SELECT sources.place FROM sources WHERE sources.id = records.source)";
 
-/// Whether the content of a record's file is `?2`. The index has but the beginnings of the hashes.
+/// Whether a record's content hash is `?2`. The index has only the beginnings of the hashes.
 const HAS_HASH: &str = "substr(hash, 1, 16) = substr(?2, 1, 16) AND hash = ?2";
 
-/// Selects the records of a collection, which is the first of the parameters, that fulfil a condition.
+/// Selects the records of a collection (the first parameter) that match a condition.
 fn select(condition: &str) -> String {
     format!("SELECT {RECORD}, {SOURCE} FROM records WHERE collection = ?1 AND {condition}")
 }
@@ -33,7 +33,7 @@ impl Catalogue {
         self.one_record(key, "place", location)
     }
 
-    /// Those of the records with these ids that are there, all from the same moment.
+    /// The records with these ids that exist, from one snapshot.
     pub(crate) fn records_with_ids(&self, key: CollectionKey, ids: &[&str]) -> Result<Vec<Record>> {
         let rows: Vec<RawRecord> = self.read(|connection| {
             let transaction = connection.transaction()?;
@@ -52,7 +52,7 @@ impl Catalogue {
         Ok(records.into_iter().next())
     }
 
-    /// The location of the record with that id.
+    /// The location of the record with this id.
     pub(crate) fn location_of(&self, key: CollectionKey, id: &str) -> Result<Option<String>> {
         self.read(|connection| {
             connection
@@ -62,7 +62,7 @@ impl Catalogue {
         })
     }
 
-    /// The records of a collection, which is the first of the parameters, that fulfil a condition.
+    /// The records of a collection (the first parameter) that match a condition.
     fn select(&self, condition: &str, parameters: impl Params) -> Result<Vec<Record>> {
         let rows: Vec<RawRecord> = self.read(|connection| {
             connection
@@ -79,7 +79,7 @@ impl Catalogue {
         Ok(record)
     }
 
-    /// The ids of the records whose file has the given content.
+    /// The ids of the records with this content hash.
     pub(crate) fn ids_with_hash(&self, key: CollectionKey, hash: &str) -> Result<Vec<String>> {
         self.read(|connection| {
             connection
@@ -91,13 +91,12 @@ impl Catalogue {
         })
     }
 
-    /// The records whose file has the given content.
+    /// The records with this content hash.
     pub(crate) fn records_with_hash(&self, key: CollectionKey, hash: &str) -> Result<Vec<Record>> {
         self.select(HAS_HASH, params![key.0, hash])
     }
 
-    /// Up to `limit` records whose locations begin with `start`, in the order of their locations, beginning
-    /// after `after`.
+    /// Up to `limit` records whose locations begin with `start`, sorted by location, after `after`.
     pub(crate) fn records_below(
         &self,
         key: CollectionKey,
@@ -116,7 +115,7 @@ impl Catalogue {
         Ok(records)
     }
 
-    /// Up to `limit` records that a source named first, in the order of their locations, beginning after `after`.
+    /// Up to `limit` records that a source named first, sorted by location, after `after`.
     pub(crate) fn records_of_source(
         &self,
         key: CollectionKey,
@@ -131,7 +130,7 @@ impl Catalogue {
         )
     }
 
-    /// The files in a folder, or below it, that pictures of any collection have. All records are looked at.
+    /// The files in a folder or below it that pictures of any collection have. Reads all records.
     pub(crate) fn files_below(&self, folder: &Path) -> Result<Vec<String>> {
         let start = below(&folder.to_string_lossy());
         self.read(|connection| {
@@ -145,7 +144,7 @@ impl Catalogue {
         })
     }
 
-    /// How many pictures of a collection have no value of their own or of their source for a key of metadata.
+    /// How many pictures of a collection have no value for a metadata key, from file or source.
     pub(crate) fn count_without(&self, key: CollectionKey, name: &str) -> Result<u64> {
         self.read(|connection| {
             connection
@@ -159,8 +158,8 @@ impl Catalogue {
         })
     }
 
-    /// The ids of pictures that are there, the last taken first, or the first; then those without a date, by their ids. At
-    /// most `limit` after the first `skipped`.
+    /// The ids of pictures that aren't missing, sorted by date in either direction; then those without a
+    /// date, sorted by id. At most `limit` after the first `skipped`.
     pub(crate) fn ids_by_date(
         &self,
         key: CollectionKey,
@@ -182,7 +181,7 @@ impl Catalogue {
             })
         };
         if is_newest_first {
-            // Those without a date come last.
+            // Pictures without a date come last.
             return ids(&format!("ORDER BY {TAKEN} DESC, id"), skipped, limit);
         }
         let dated = format!("AND {TAKEN} IS NOT NULL");
@@ -204,7 +203,7 @@ impl Catalogue {
         Ok(found)
     }
 
-    /// Those of the pictures that are there, in the order of [`ids_by_date`](Self::ids_by_date).
+    /// The given pictures without the missing ones, in the order of [`ids_by_date`](Self::ids_by_date).
     pub(crate) fn in_order_of_date(
         &self,
         key: CollectionKey,
@@ -212,16 +211,17 @@ impl Catalogue {
         is_newest_first: bool,
     ) -> Result<Vec<String>> {
         let ids = serde_json::json!(ids).to_string();
-        let order = match is_newest_first {
-            true => format!("{TAKEN} DESC, records.id"),
-            // Those without a date by their ids all the same.
-            false => format!(
+        let order = if is_newest_first {
+            format!("{TAKEN} DESC, records.id")
+        } else {
+            // Pictures without a date are sorted by id in both directions.
+            format!(
                 "{TAKEN} IS NULL, {TAKEN}, CASE WHEN {TAKEN} IS NULL THEN records.id END, records.id DESC"
-            ),
+            )
         };
         self.read(|connection| {
             connection
-                // Each is looked up: SQLite might go through all pictures instead.
+                // The `CROSS JOIN` looks up each id. Otherwise, SQLite might scan all pictures.
                 .prepare_cached(&format!(
                     "SELECT records.id FROM json_each(?2) AS wanted
                      CROSS JOIN records ON collection = ?1 AND records.id = wanted.value
@@ -242,7 +242,7 @@ impl Catalogue {
         })
     }
 
-    /// What is kept of the columns of a source.
+    /// The stored columns of a source.
     pub(crate) fn columns(&self, key: CollectionKey, source: &str) -> Result<Option<String>> {
         self.read(|connection| {
             connection
@@ -253,7 +253,7 @@ impl Catalogue {
         })
     }
 
-    /// Keeps something of the columns of a source.
+    /// Stores the columns of a source.
     pub(crate) fn keep_columns(
         &self,
         key: CollectionKey,
@@ -272,8 +272,8 @@ impl Catalogue {
         })
     }
 
-    /// Remembers the ids of records that are about to change, until
-    /// [`replace_records`](Catalogue::replace_records) says that they have.
+    /// Marks the ids of records that are about to change as unfinished, until
+    /// [`replace_records`](Catalogue::replace_records) has changed them.
     pub(crate) fn announce<'a>(
         &self,
         key: CollectionKey,
@@ -290,7 +290,7 @@ impl Catalogue {
         })
     }
 
-    /// The ids that were announced and whose change was interrupted.
+    /// The ids of unfinished records, whose change was interrupted.
     pub(crate) fn unfinished(&self, key: CollectionKey) -> Result<Vec<String>> {
         self.read(|connection| {
             connection
@@ -300,7 +300,7 @@ impl Catalogue {
         })
     }
 
-    /// Up to `limit` records in the order of their ids, beginning after `after`.
+    /// Up to `limit` records sorted by id, after `after`.
     pub(crate) fn records(
         &self,
         key: CollectionKey,
@@ -313,7 +313,7 @@ impl Catalogue {
         )
     }
 
-    /// Takes `gone` out and writes `records`, in one transaction: nothing is unfinished after it.
+    /// Deletes `gone` and writes `records` in one transaction. No record is unfinished afterwards.
     pub(crate) fn replace_records(
         &self,
         key: CollectionKey,
@@ -339,7 +339,7 @@ impl Catalogue {
                         )?
                         .execute(params![key.0, source])?;
                 }
-                // A trigger deletes what this replaces.
+                // A trigger deletes the replaced records.
                 transaction
                     .prepare_cached(&format!(
                         "INSERT OR REPLACE INTO records (collection, {RECORD}, source)
@@ -371,7 +371,7 @@ impl Catalogue {
         })
     }
 
-    /// The ids of the records that an expression of FTS5 matches, best first.
+    /// The ids of the records that match an FTS5 expression, best first.
     pub(crate) fn ids_with_keywords(
         &self,
         key: CollectionKey,
@@ -386,7 +386,7 @@ impl Catalogue {
     }
 }
 
-/// A record as its row has it: lists and objects as JSON text.
+/// A record as stored: lists and objects are JSON text.
 struct RawRecord {
     id: String,
     location: String,
@@ -554,7 +554,7 @@ mod tests {
             let expected = format!("SEARCH records USING INDEX {expected}");
             assert_eq!(plan(condition), [expected], "{condition}");
         }
-        // In the order of the index: nothing is sorted.
+        // In the order of the index, without sorting.
         let by_date = plan(&format!("NOT missing ORDER BY {TAKEN} DESC, id"));
         let expected = "SEARCH records USING INDEX records_by_date (collection=?)";
         assert_eq!(by_date, [expected]);

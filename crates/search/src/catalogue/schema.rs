@@ -1,4 +1,4 @@
-//! The tables of the catalogue, and what turns those of earlier versions into them.
+//! The tables of the catalogue, and migrations from earlier versions.
 
 use std::path::Path;
 
@@ -8,16 +8,21 @@ use super::counters;
 use crate::error::{Error, Result};
 use crate::keywords;
 
-/// "clsk", in the file's header: says whose database this is.
+/// "clsk" in the file's header, which identifies a clipseek database.
 const APPLICATION_ID: i64 = 0x636c_736b;
 
-/// The version of the tables below. Version 1 had no columns for a text model; version 2 no keywords,
-/// and none for what a file is known by and says of itself; those of version 3 took time for each record
-/// that there was; version 4 had no pictures of URLs; version 5 no engines; version 6 counted records each time;
-/// version 7 did not know which source named a picture, nor what its file says
-/// about it beside date, camera and position: the next `add` reads each file once more;
-/// it also kept records in the order of their ids; version 8 did not know which source said what;
-/// version 9 had no colours, and sorted all records by their dates each time.
+/// The version of the tables below. What earlier versions lacked:
+///
+/// - 1: text models.
+/// - 2: keywords, file stamps and metadata from the files.
+/// - 3: a fast trigger for the table of words; each insertion read all records.
+/// - 4: pictures of URLs.
+/// - 5: engines.
+/// - 6: counters; records were counted each time.
+/// - 7: the source of each picture, and the files' metadata other than date, camera and position. The next
+///   `add` reads each file once more. Records were stored in the order of their ids.
+/// - 8: what each source said.
+/// - 9: colours, and an index by date.
 const VERSION: i64 = 10;
 
 const COLLECTIONS: &str = "
@@ -38,9 +43,9 @@ const COLLECTIONS: &str = "
     );
 ";
 
-/// Records are stored in the order in which they were written. Ids and hashes are random: each record that is written
-/// changes a random page of what is in their order. So only narrow indexes are, and that of the hashes has just enough
-/// of each to tell most from the others.
+/// Records are stored in the order of writing. Ids and hashes are random, so each written record changes a
+/// random page of an index on them. So only narrow indexes exist, and the one on hashes has only their
+/// beginnings.
 const RECORDS: &str = "
     CREATE TABLE records (
         number      INTEGER PRIMARY KEY,
@@ -97,9 +102,10 @@ const MOVE: &str = "
     DROP TABLE earlier;
 ";
 
-/// What an insertion replaces is deleted before it: `INSERT OR REPLACE` takes a record out without telling the
-/// triggers for deletions (SQLite does so only with `recursive_triggers`), be it the one of that id or the one of
-/// that location. Each is looked up by its index; asked for both at once, SQLite reads all records of the collection.
+/// Deletes the records that an insertion replaces, with the same id or the same location. `INSERT OR REPLACE`
+/// would delete them without firing delete triggers (SQLite does that only with `recursive_triggers`). The
+/// two are looked up separately, each by its index: for both at once, SQLite scans all records of the
+/// collection.
 const BEFORE_INSERTION: &str = "
     CREATE TRIGGER records_before_insertion BEFORE INSERT ON records BEGIN
         DELETE FROM records WHERE collection = new.collection AND id = new.id;
@@ -107,7 +113,7 @@ const BEFORE_INSERTION: &str = "
     END;
 ";
 
-/// What turns the tables of each version into those of the next.
+/// The migrations from each version to the next.
 const UPDATES: [&str; VERSION as usize - 1] = [
     "
     ALTER TABLE collections ADD COLUMN text_model TEXT;
@@ -145,31 +151,31 @@ const UPDATES: [&str; VERSION as usize - 1] = [
     ALTER TABLE collections ADD COLUMN salt BLOB;
     UPDATE collections SET salt = randomblob(16);
     ",
-    // The tables of version 8 are made with all columns if they are made now.
+    // Version 8 creates its tables with all columns.
     "",
     "",
 ];
 
-/// What turns the tables of version 8 into those of version 9.
+/// The migration from version 8 to 9.
 const FROM_VERSION_8: &str = "
     ALTER TABLE records ADD COLUMN contributions TEXT NOT NULL DEFAULT '[]';
     ALTER TABLE sources ADD COLUMN columns TEXT;
 ";
 
-/// What turns the tables of version 9 into those of version 10, beside the index by dates.
+/// The migration from version 9 to 10, without the index by date.
 const FROM_VERSION_9: &str = "ALTER TABLE records ADD COLUMN colour INTEGER;";
 
-/// When a picture was taken, in seconds since 1970: what its source says goes before what the file says.
+/// When a picture was taken, in seconds since 1970. The source's value takes precedence over the file's.
 pub(super) const TAKEN: &str = "coalesce(metadata ->> 'taken_at', facts ->> 'taken_at')";
 
-/// The pictures that are there, in the order of their dates.
+/// Creates an index by date of the pictures that aren't missing.
 fn create_date_index(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(&format!(
         "CREATE INDEX IF NOT EXISTS records_by_date ON records (collection, {TAKEN} DESC, id) WHERE NOT missing"
     ))
 }
 
-/// Readies the database at `path`: makes the tables, or brings those of an earlier version up to this one.
+/// Prepares the database at `path`: creates the tables or migrates those of an earlier version.
 pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<()> {
     let at = |source| Error::Catalogue {
         path: path.to_owned(),
@@ -188,7 +194,7 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What a database file says of itself.
+/// What the header of a database file says.
 struct State {
     application: i64,
     version: i64,
@@ -196,7 +202,7 @@ struct State {
 }
 
 impl State {
-    /// In a transaction, as another process may be making the tables just now.
+    /// In a transaction, as another process may be creating the tables.
     fn read(connection: &Transaction<'_>) -> rusqlite::Result<State> {
         let number = |query| connection.query_row(query, [], |row| row.get(0));
         Ok(State {
@@ -210,7 +216,7 @@ impl State {
         self.tables == 0
     }
 
-    /// Refuses a file that is not ours, or newer than this program.
+    /// Checks that the file is a clipseek database of a supported version.
     fn check(&self, path: &Path) -> Result<()> {
         let path = path.to_owned();
         if !self.is_empty() && self.application != APPLICATION_ID {
@@ -229,7 +235,7 @@ impl State {
 }
 
 fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
-    // Immediate: of two processes that open a new store at once, one makes the tables.
+    // Immediate: if two processes open a new store at once, only one creates the tables.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if State::read(&transaction)?.is_empty() {
         for tables in [COLLECTIONS, SOURCES, RECORDS, INDEXES, UNFINISHED] {
@@ -250,9 +256,9 @@ fn create_triggers(connection: &Connection) -> rusqlite::Result<()> {
     counters::create_triggers(connection)
 }
 
-/// Brings the tables of an earlier version up to this one. Its programs refuse the file from then on.
+/// Migrates the tables of an earlier version. Programs of that version refuse the file afterwards.
 fn update_tables(connection: &mut Connection) -> rusqlite::Result<()> {
-    // Immediate, and looked at once more: another process may have done it just now.
+    // Immediate, and checked again inside: another process may have migrated it.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version = State::read(&transaction)?.version.clamp(1, VERSION);
     for update in &UPDATES[version as usize - 1..] {
@@ -277,7 +283,7 @@ fn update_tables(connection: &mut Connection) -> rusqlite::Result<()> {
         counters::fill(&transaction)?;
     }
     if version < 8 {
-        // Earlier ones are gone with the table that they were on.
+        // Earlier triggers were dropped with their table.
         create_triggers(&transaction)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
@@ -293,7 +299,7 @@ mod tests {
     use crate::identity::{ModelIdentity, TextIdentity};
     use crate::record::Record;
 
-    /// The tables of a catalogue of version 1, with a collection and a picture.
+    /// The tables of version 1, with a collection and a picture.
     const VERSION_1: &str = "
         CREATE TABLE collections (
             id          INTEGER PRIMARY KEY,
@@ -329,7 +335,7 @@ mod tests {
         let old = Connection::open(&path).unwrap();
         old.execute_batch(VERSION_1).unwrap();
         drop(old);
-        // Twice: the second time there is nothing to do.
+        // The second time, there is nothing to do.
         for _ in 0..2 {
             let catalogue = Catalogue::open(&path).unwrap();
             let row = catalogue.collection("birds").unwrap().unwrap();
@@ -367,7 +373,7 @@ mod tests {
         assert_eq!(name, "records_before_insertion");
     }
 
-    /// Makes the tables those of version 7, all but what its triggers do.
+    /// Changes the tables back to version 7, apart from the triggers' work.
     const TO_VERSION_7: &str = "
         CREATE TABLE version_7 (
             collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
@@ -426,7 +432,7 @@ mod tests {
             .create_collection("birds", &model, EngineKind::Embedded)
             .unwrap();
         let key = catalogue.collection("birds").unwrap().unwrap().key;
-        // Neither in the order of their ids, nor numbered without a gap.
+        // Neither sorted by id nor numbered without gaps.
         let written = [
             record("gone", "a jay"),
             record("wren", "a wren"),
@@ -456,7 +462,7 @@ mod tests {
             );
         }
         assert_eq!(catalogue.size(key).unwrap(), (2, 2));
-        // What keeps up the words and the numbers is there, too.
+        // The triggers for words and counters exist too.
         let changed = record("owl", "a fish");
         catalogue
             .replace_records(key, &["wren".to_owned()], &[changed])
@@ -503,7 +509,7 @@ mod tests {
         assert_eq!(kept.as_deref(), Some("{}"));
     }
 
-    /// Makes the tables of version 7 those of version 6.
+    /// Changes the tables of version 7 back to version 6.
     const TO_VERSION_6: &str = "
         DROP TRIGGER records_before_insertion;
         DROP TRIGGER counters_after_update;

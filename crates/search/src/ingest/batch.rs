@@ -1,4 +1,4 @@
-//! Pictures on their way through an `add`, some at a time: read, then embedded, then written.
+//! Batches of pictures on their way through an `add`: read, embedded, written.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -10,24 +10,24 @@ use crate::record::Record;
 /// Pictures read and embedded at a time.
 pub(crate) const BATCH: usize = 32;
 
-/// Batches written together at most. Their pictures are a few more than the engine leaves without a file of their own,
-/// so that it writes one for each full group, and merges small files early.
+/// The maximum number of batches written together. Their pictures are slightly more than the engine leaves
+/// without a file, so that it writes one file for each full group and merges small files early.
 pub(crate) const GROUP: usize = 4096 / BATCH + 1;
 
-/// More batches than may be between the one that is read and those that are on the disk for sure: one is being read,
-/// one embedded, one waits between these, a group waits to be written, and another is being written.
+/// More batches than can be in flight between reading and the disk: one being read, one being embedded, one
+/// in between, a group waiting to be written and another being written.
 const IN_FLIGHT: usize = 8 + 2 * GROUP;
 
-/// What reading some pictures came to.
+/// The result of reading some pictures.
 #[derive(Default)]
 pub(crate) struct Batch {
-    /// Those to be written.
+    /// The changes to write.
     pub(crate) changed: Vec<Change>,
-    /// Those of which only the file's time has changed.
+    /// Records of which only the file's times changed.
     pub(crate) restamped: Vec<Record>,
     pub(crate) unchanged: usize,
     pub(crate) failed: Vec<Failure>,
-    /// What the catalogue has of those that failed because their file can't be read any more.
+    /// The records of pictures that failed because their file is no longer readable.
     pub(crate) lost: Vec<Record>,
 }
 
@@ -40,7 +40,7 @@ impl Batch {
             && self.lost.is_empty()
     }
 
-    /// Adds what the next batch has.
+    /// Appends the next batch.
     pub(crate) fn append(&mut self, mut next: Batch) {
         self.changed.append(&mut next.changed);
         self.restamped.append(&mut next.restamped);
@@ -50,38 +50,38 @@ impl Batch {
     }
 }
 
-/// A picture that is to be written.
+/// A picture to write.
 pub(crate) struct Change {
     pub(crate) record: Record,
     pub(crate) image: Image,
-    /// The vectors of the captions, where they are known.
+    /// The caption vectors, if known.
     pub(crate) captions: Option<Vec<Vec<f32>>>,
     pub(crate) kind: ChangeKind,
-    /// What the catalogue has of the picture, and of another picture that gives up its id.
+    /// The replaced records: the picture's own, and another picture's that gives up its id.
     pub(crate) replaced: Vec<Record>,
 }
 
-/// What a picture is to the collection.
+/// The kind of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChangeKind {
     Added,
     Updated,
-    /// It was at another location, where nothing is any more.
+    /// Its earlier location has no file any more.
     Moved,
 }
 
-/// Where a picture's vector comes from.
+/// The source of a picture's image vector.
 pub(crate) enum Image {
-    /// The model is to make it.
+    /// The model embeds it.
     Pixels(Pixels),
-    /// The collection has a picture of the same content.
+    /// The collection has a picture with the same content.
     Vector(Vec<f32>),
-    /// The picture with this id, which was read before in the same run, has the same content.
+    /// The picture with this id, read earlier in the same run, has the same content.
     CopyOf(String),
 }
 
-/// The pictures of the last batches that need a new vector: the ids by the hashes of their contents. Those of earlier
-/// batches are found in the catalogue.
+/// The pictures of recent batches that need a new vector: their ids by the hashes of their contents. Those of
+/// earlier batches are found in the catalogue.
 #[derive(Default)]
 pub(crate) struct Fresh {
     ids: HashMap<String, String>,
@@ -90,7 +90,7 @@ pub(crate) struct Fresh {
 }
 
 impl Fresh {
-    /// Begins another batch.
+    /// Starts the next batch.
     pub(crate) fn begin_batch(&mut self) {
         self.batches.push_back(Vec::new());
         if self.batches.len() > IN_FLIGHT {
@@ -100,12 +100,12 @@ impl Fresh {
         }
     }
 
-    /// The first picture of this content.
+    /// The first picture with this content.
     pub(crate) fn first_of(&self, hash: &str) -> Option<&str> {
         self.ids.get(hash).map(String::as_str)
     }
 
-    /// Notes that a picture is the first of its content.
+    /// Notes the first picture with this content.
     pub(crate) fn insert(&mut self, hash: &str, id: &str) {
         if let Some(batch) = self.batches.back_mut() {
             batch.push(hash.to_owned());

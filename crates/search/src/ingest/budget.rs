@@ -1,6 +1,6 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Memory that the pictures being decoded share, so that large ones are not decoded all at once.
+/// Memory shared by the pictures being decoded, so that large ones aren't decoded all at once.
 #[derive(Debug)]
 pub struct Budget {
     bytes: u64,
@@ -9,7 +9,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// So many bytes.
+    /// A budget of `bytes` bytes.
     pub fn of(bytes: u64) -> Budget {
         Budget {
             bytes,
@@ -18,8 +18,7 @@ impl Budget {
         }
     }
 
-    /// Does work that takes so many bytes, when there is room. What needs more than there is at all waits
-    /// until it is alone.
+    /// Runs `work` when `bytes` bytes are free. Work that needs more than the whole budget runs alone.
     pub fn with<T>(&self, bytes: u64, work: impl FnOnce() -> T) -> T {
         let _share = self.take(bytes.min(self.bytes));
         work()
@@ -41,12 +40,12 @@ impl Budget {
     }
 
     fn lock(&self) -> MutexGuard<'_, u64> {
-        // A number is whole whatever panicked.
+        // The number is valid even after a panic.
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Bytes that are returned when this is dropped, after a panic too.
+/// Bytes that are returned on drop, after a panic too.
 struct Share<'a> {
     budget: &'a Budget,
     bytes: u64,

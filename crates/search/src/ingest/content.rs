@@ -1,33 +1,32 @@
-//! Looking into the files of pictures.
+//! Reads the contents of pictures' files.
 //!
-//! A file that has the size and the time of its record is not read again. Of those that are read, only
-//! the ones whose content is new to the collection are decoded: a picture that was moved, renamed or
-//! copied has the vector that it had.
+//! A file whose size and times equal its record's isn't read again. Of the files that are read, only those
+//! with new content are decoded: a moved, renamed or copied picture already has a vector.
 
 use picture::{ContentHash, Limits};
 
 use super::batch::Image;
 use super::decoder::Decoder;
-use super::spent::{Spent, Step};
+use super::step_times::{Step, StepTimes};
 use super::trouble::Trouble;
 use crate::collection::Collection;
 use crate::facts;
+use crate::file_stamp::FileStamp;
 use crate::record::{Content, NewRecord, Record};
-use crate::stamp::FileStamp;
 
-/// A picture that has to be looked into.
+/// A picture whose file has to be read.
 pub(super) struct Unread {
     pub(super) new: NewRecord,
-    /// What the catalogue has at its location.
+    /// The record at its location.
     pub(super) at_location: Option<Record>,
     pub(super) stamp: FileStamp,
-    /// Whether the file has the size and the time that it had.
+    /// Whether the file's size and times are unchanged.
     pub(super) same_file: bool,
 }
 
 impl Unread {
     pub(super) fn of(new: NewRecord, at_location: Option<Record>) -> Unread {
-        // What is wrong with the file is found when it is read.
+        // An error shows again when the file is read.
         let stamp = FileStamp::of(new.path()).unwrap_or_default();
         let same_file = at_location
             .as_ref()
@@ -41,22 +40,22 @@ impl Unread {
     }
 }
 
-/// A picture that has been looked into.
+/// A picture whose file was read.
 pub(super) struct Seen {
     pub(super) new: NewRecord,
     pub(super) at_location: Option<Record>,
     pub(super) content: Content,
-    /// Those with the same content.
+    /// The records with the same content.
     pub(super) twins: Vec<Record>,
     pub(super) image: Image,
 }
 
-/// What looks into files. It may do so on many threads at once.
+/// Reads files, on many threads at once.
 pub(super) struct ContentReader<'a> {
     pub(super) collection: &'a Collection<'a>,
     pub(super) limits: &'a Limits,
     pub(super) decoder: Decoder<'a>,
-    pub(super) spent: &'a Spent,
+    pub(super) times: &'a StepTimes,
 }
 
 impl ContentReader<'_> {
@@ -82,9 +81,9 @@ impl ContentReader<'_> {
             });
         }
         let path = new.path();
-        // Before the bytes: a file that changes in between will not have this stamp.
+        // Before the bytes: if the file changes in between, its stamp will differ.
         let stamp = FileStamp::of(path).unwrap_or_default();
-        let (bytes, hash) = self.spent.on(Step::Reading, || {
+        let (bytes, hash) = self.times.on(Step::Reading, || {
             let bytes = picture::read_within(path, self.limits)?;
             let hash = ContentHash::of(&bytes).to_string();
             Ok::<_, picture::Error>((bytes, hash))

@@ -1,4 +1,4 @@
-//! What a picture that was read is to the collection: one that is new, has changed, or has moved.
+//! Decides whether a read picture is new, changed or moved.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use super::trouble::Trouble;
 use crate::collection::Collection;
 use crate::contribution::Contribution;
 use crate::error::Result;
+use crate::file_stamp::is_gone;
 use crate::record::{Content, NewRecord, Record, id_of_location};
-use crate::stamp::is_gone;
 
 pub(super) enum Outcome {
     Unchanged,
@@ -18,7 +18,7 @@ pub(super) enum Outcome {
     Changed(Vec<Change>),
 }
 
-/// What decides.
+/// Decides for one picture after another.
 pub(crate) struct Decider<'a> {
     pub(crate) collection: &'a Collection<'a>,
     /// Whether every record of the catalogue has its vectors.
@@ -28,7 +28,7 @@ pub(crate) struct Decider<'a> {
 }
 
 impl Decider<'_> {
-    /// What the catalogue has at a location, or had before the id went to another picture.
+    /// The record at a location, or the one there before its id went to another picture.
     pub(super) fn at_location(&self, location: &str) -> Result<Option<Record>> {
         let collection = self.collection;
         match self.run.displaced(location)? {
@@ -37,7 +37,7 @@ impl Decider<'_> {
         }
     }
 
-    /// What the catalogue has of a picture, where that was found until now and its file can't be read any more.
+    /// The record of a picture whose file is no longer readable.
     pub(super) fn lost(&self, location: &str, trouble: &Trouble) -> Result<Option<Record>> {
         if !matches!(trouble, Trouble::Picture(_)) || self.run.displaced(location)?.is_some() {
             return Ok(None);
@@ -47,7 +47,8 @@ impl Decider<'_> {
         Ok(record.filter(|record| !record.missing))
     }
 
-    /// The location of the picture that has the id of a new record, where it may yet come in this run and give up the id.
+    /// The location of the picture that has a new record's id, if it may still come in this run and give up
+    /// the id.
     pub(super) fn awaited(
         &self,
         new: &NewRecord,
@@ -65,7 +66,7 @@ impl Decider<'_> {
         Ok(is_awaited.then_some(holder))
     }
 
-    /// Whether a picture is there already, just so.
+    /// Whether a picture is in the collection unchanged.
     pub(super) fn is_unchanged(&self, unread: &Unread) -> Result<bool> {
         let Some(old) = unread.at_location.as_ref().filter(|_| unread.same_file) else {
             return Ok(false);
@@ -86,8 +87,7 @@ impl Decider<'_> {
         Ok(self.whole || self.collection.has_vectors(record)?)
     }
 
-    /// Decides what a picture is to the collection. One after the other, as each may take what the
-    /// next would have.
+    /// Decides what happens to a picture. Runs one after another, as each may take what the next would have.
     pub(super) fn settle(&mut self, seen: Seen) -> Result<Outcome, Trouble> {
         let Seen {
             new,
@@ -99,8 +99,8 @@ impl Decider<'_> {
         let holder = self.holder(&new)?;
         let moved = match &at_location {
             Some(_) => None,
-            // A picture whose id is at a location where nothing is any more has moved here, and one whose source now gives
-            // its id to this location.
+            // A picture moved here if its id's old location has no file. Or the source now gives the id to
+            // this location.
             None => match holder.clone() {
                 Some(holder)
                     if is_gone(holder.path())
@@ -122,9 +122,10 @@ impl Decider<'_> {
             && self.has_vectors(old)?
             && record.looks_like(old)
         {
-            return Ok(match record == *old {
-                true => Outcome::Unchanged,
-                false => Outcome::Restamped(Box::new(record)),
+            return Ok(if record == *old {
+                Outcome::Unchanged
+            } else {
+                Outcome::Restamped(Box::new(record))
             });
         }
         let checked = self.collection.labels().check(&record);
@@ -132,7 +133,7 @@ impl Decider<'_> {
         let kind = match (&at_location, &moved) {
             (Some(_), _) => ChangeKind::Updated,
             (None, Some(old)) if is_gone(old.path()) => ChangeKind::Moved,
-            // The picture of that id is another file.
+            // The id belongs to another file.
             (None, Some(_)) => ChangeKind::Updated,
             (None, None) => ChangeKind::Added,
         };
@@ -165,8 +166,8 @@ impl Decider<'_> {
         ))
     }
 
-    /// What becomes of a picture that yields its id to a new record, where another source named it first: it stays, with
-    /// an id made of its location and without what the record's source said of it.
+    /// The change to a picture that yields its id to a new record although another source named it first. It
+    /// stays, with an id made of its location and without the data of the record's source.
     fn staying(&self, holder: &Record, new: &NewRecord) -> Result<Option<Change>> {
         if holder.is_first_of(new) || is_gone(holder.path()) || !self.yields(holder, new)? {
             return Ok(None);
@@ -183,9 +184,10 @@ impl Decider<'_> {
             ..NewRecord::default()
         };
         let record = Record::of(silent, Content::of(holder), Some(holder));
-        let captions = match record.captions == holder.captions {
-            true => self.collection.caption_values(holder)?,
-            false => None,
+        let captions = if record.captions == holder.captions {
+            self.collection.caption_values(holder)?
+        } else {
+            None
         };
         Ok(Some(Change {
             record,
@@ -196,8 +198,7 @@ impl Decider<'_> {
         }))
     }
 
-    /// Those of the records in a picture's way that go: what another picture of this run has been given is its own
-    /// by now.
+    /// The replaced records, without those of pictures that this run has already given their own data.
     fn replaced(
         &mut self,
         record: &Record,
@@ -217,13 +218,13 @@ impl Decider<'_> {
         Ok(replaced)
     }
 
-    /// The record of the same content that has lost its file and so has come here; of several
-    /// rather the one of the same name.
+    /// The record of the same content whose file is gone, so that it moved here. Of several, the one with the
+    /// same name is preferred.
     fn moved_twin(&self, new: &NewRecord, twins: Vec<Record>) -> Result<Option<Record>> {
         let name = |location: &str| Path::new(location).file_name().map(ToOwned::to_owned);
         let mut lost = Vec::new();
         for twin in twins {
-            // A picture of a URL or of a table has a file of ours, which may be gone while the picture is not.
+            // A picture of a URL or a table has a file of ours. It may be gone although the picture isn't.
             let is_ours = twin.file.is_some();
             if !is_ours && is_gone(twin.path()) && self.run.given_to(&twin.id)?.is_none() {
                 lost.push(twin);
@@ -233,14 +234,14 @@ impl Decider<'_> {
         Ok(lost.into_iter().next())
     }
 
-    /// Whether a picture that has the id of a new record yields it: the id is the source's, which in this run names that
-    /// location no more.
+    /// Whether a picture yields its id to a new record: the source gave the id, and this run's source no
+    /// longer names that location.
     fn yields(&self, holder: &Record, new: &NewRecord) -> Result<bool> {
         Ok(holder.has_id_of(new) && !self.run.has_seen(&holder.location)?)
     }
 
-    /// The record of another location that has a new record's id and gives it up: its file is gone, the same run gives it
-    /// another id, or it yields it. If it does not, the new record cannot have the id.
+    /// The record of another location that has a new record's id and gives it up: its file is gone, this run
+    /// gives it another id, or it yields. Fails if it keeps the id.
     fn holder(&self, new: &NewRecord) -> Result<Option<Record>, Trouble> {
         let Some(id) = &new.id else { return Ok(None) };
         let Some(holder) = self.record_with(id)? else {
@@ -259,7 +260,7 @@ impl Decider<'_> {
         })
     }
 
-    /// The id of a picture: the one that its source gives, or the one that it had, or one made of its location.
+    /// A picture's id: the source's, the one it had, or one made of its location.
     fn id_of(&self, new: &NewRecord, old: Option<&Record>) -> Result<Option<String>, Trouble> {
         if let Some(id) = &new.id {
             return match self
@@ -282,8 +283,8 @@ impl Decider<'_> {
         Ok(Some(self.free_id(&new.location)?))
     }
 
-    /// An id made of a location that no other picture has. That of another may be made of the same location: it was there
-    /// before it was moved.
+    /// An unused id made of a location. The usual id of the location may belong to a picture that was moved
+    /// away.
     fn free_id(&self, location: &str) -> Result<String> {
         let mut id = id_of_location(location);
         let mut attempt = 1;

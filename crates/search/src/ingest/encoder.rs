@@ -1,24 +1,24 @@
-//! Computing the vectors of batches.
+//! Computes the vectors of batches.
 
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use clip::Model;
 
 use super::batch::{Batch, Change, Image};
-use super::spent::{Spent, Step};
+use super::step_times::{Step, StepTimes};
 use crate::error::Result;
 
-/// Embeds what the batches have of pixels and captions.
+/// Embeds the pixels and captions of the batches.
 pub(crate) fn embed_all(
     model: &Model,
     batches: &Receiver<Batch>,
     embedded: &SyncSender<Batch>,
-    spent: &Spent,
+    times: &StepTimes,
 ) -> Result<()> {
     for mut batch in batches {
-        spent.on(Step::Encoding, || embed(model, &mut batch.changed))?;
+        times.on(Step::Encoding, || embed(model, &mut batch.changed))?;
         if embedded.send(batch).is_err() {
-            // Whoever takes them has failed, and says why.
+            // The receiver has failed and reports why.
             break;
         }
     }

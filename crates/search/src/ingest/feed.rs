@@ -1,4 +1,4 @@
-//! Records as they arrive: a folder's at once, downloads a few a second.
+//! Receives records as they arrive: all at once from a folder, a few a second from downloads.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -6,22 +6,22 @@ use std::time::{Duration, Instant};
 
 use crate::record::NewRecord;
 
-/// How long the first record of a batch waits for others: after that, fewer are embedded together.
+/// How long the first record of a batch waits for others. After that, a smaller batch is embedded.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often one that waits for a record looks whether to stop.
+/// How often a waiting thread checks whether to stop.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// Where a [`Feeder`] puts the records that it takes from an iterator, which may block.
+/// The receiver of the records that a [`Feeder`] takes from an iterator, which may block.
 pub(crate) struct Feed<E> {
     records: Receiver<Result<NewRecord, E>>,
 }
 
-/// What comes next.
+/// The next item of a feed.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Next<E> {
     Record(Box<NewRecord>),
-    /// None for the time being.
+    /// No record for the time being.
     Pause,
     End(End<E>),
 }
@@ -29,7 +29,7 @@ pub(crate) enum Next<E> {
 /// Why no more records come.
 #[derive(Debug, PartialEq)]
 pub(crate) enum End<E> {
-    /// These were all.
+    /// The source has ended.
     Complete,
     /// The run was stopped.
     Stopped,
@@ -37,19 +37,19 @@ pub(crate) enum End<E> {
     Failed(E),
 }
 
-/// The other end of a [`Feed`].
+/// The sender of a [`Feed`].
 pub(crate) struct Feeder<E> {
     records: SyncSender<Result<NewRecord, E>>,
 }
 
 impl<E> Feed<E> {
-    /// One with room for so many records that nobody has taken yet.
+    /// A channel with room for `room` records.
     pub(crate) fn of(room: usize) -> (Feeder<E>, Feed<E>) {
         let (feeder, feed) = sync_channel(room);
         (Feeder { records: feeder }, Feed { records: feed })
     }
 
-    /// Waits for the next record; where some have come `since`, only as long as these can wait.
+    /// Waits for the next record. If earlier ones have been waiting `since`, waits only as long as these may.
     pub(crate) fn next(&self, since: Option<Instant>, stop: &AtomicBool) -> Next<E> {
         while !stop.load(Ordering::Relaxed) {
             let left = match since {
@@ -71,7 +71,7 @@ impl<E> Feed<E> {
 }
 
 impl<E> Feeder<E> {
-    /// Takes records until there are no more, one is an error, or nobody wants them any more.
+    /// Sends records until they end, one is an error, or the receiver is dropped.
     pub(crate) fn feed(self, records: impl Iterator<Item = Result<NewRecord, E>>) {
         for record in records {
             let is_last = record.is_err();

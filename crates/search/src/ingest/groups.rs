@@ -1,31 +1,31 @@
-//! Batches that are written together, as in a group commit.
+//! Groups of batches that are written together (group commit).
 //!
-//! A transaction waits for the disk some times, and writes a page of each index for nearly every picture, as ids and
-//! hashes are random. Pictures that are written together wait together, and share pages.
+//! A transaction waits for the disk several times, and writes a page of each index for nearly every picture,
+//! as ids and hashes are random. Pictures written together share the wait and the pages.
 //!
-//! The first batch is written alone, so that one sees soon that something happens, and each group may be five times
-//! as large as the one before it.
+//! The first batch is written alone, so that progress shows early. Each group may be five times as large as
+//! the one before.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
 
-/// How long the first batch of a group waits for others: hardly anyone notices, and a model that takes so long for a
-/// batch has more to do than to write.
+/// How long the first batch of a group waits for others: short enough not to be noticed. If a model takes
+/// longer for a batch, writing isn't the bottleneck.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Groups of the batches that come from another thread, until it hangs up.
+/// Groups the batches from another thread, until it drops its sender.
 pub(crate) struct Groups {
     batches: Receiver<Batch>,
-    /// How many batches the next group has at most.
+    /// The maximum number of batches in the next group.
     size: usize,
-    /// How many any has.
+    /// The maximum number of batches in any group.
     limit: usize,
 }
 
 impl Groups {
-    /// Those of up to `limit` batches, with room for as many that nobody has taken yet.
+    /// A channel for batches with room for `limit`, and its groups of up to `limit` batches.
     pub(crate) fn of(limit: usize) -> (SyncSender<Batch>, Groups) {
         let (sender, batches) = sync_channel(limit);
         let groups = Groups {

@@ -3,23 +3,23 @@ use std::sync::atomic::AtomicBool;
 
 use picture::Limits;
 
-/// How an [`add`](crate::Collection::add) goes about it.
+/// The options of an [`add`](crate::Collection::add).
 #[derive(Clone)]
 pub struct AddOptions<'a> {
-    /// What a picture may cost.
+    /// The limits for decoding a picture.
     pub limits: Limits,
-    /// Folders of which the records are all there is: what the collection has below them besides, and
-    /// whose file is gone, is marked as missing.
+    /// Folders that the records list completely. Other pictures of the collection below them are marked as
+    /// missing if their files are gone.
     pub folders: Vec<String>,
-    /// Remove what is missing below these folders, and what they no longer yield.
+    /// Remove pictures below these folders if they're missing or no longer listed.
     pub prune: bool,
-    /// All the same, remove nothing whose file is gone: its disk may not be there.
+    /// Even with `prune`, keep pictures whose files are gone: their disk may be unmounted.
     pub keep_missing: bool,
-    /// Whether a location below these folders is left out on purpose.
+    /// Whether a location below these folders is excluded on purpose.
     pub is_excluded: &'a (dyn Fn(&str) -> bool + Sync),
-    /// Set by another thread to end soon: what has been read is still written.
+    /// Set by another thread to stop early. What has been read is still written.
     pub stop: &'a AtomicBool,
-    /// Called if another process is adding to the collection, which is waited for.
+    /// Called once if the call has to wait for another process that holds the write lock.
     pub waiting: &'a (dyn Fn() + Sync),
 }
 

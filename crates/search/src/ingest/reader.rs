@@ -1,4 +1,4 @@
-//! Reading the records of a source, batch by batch, as they come.
+//! Reads the records of a source in batches.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -16,22 +16,22 @@ use super::trouble::Trouble;
 use crate::error::{Error, Result};
 use crate::record::{NewRecord, Record};
 
-/// So many pictures are known to be unchanged, or refused, before that is told.
+/// Unchanged or refused pictures are reported after at most this many.
 const KNOWN_AT_A_TIME: usize = 1024;
 
-/// What the records of an [`add`](crate::Collection::add) are read with.
+/// The state of reading the records of an [`add`](crate::Collection::add).
 pub(crate) struct Reader<'a> {
     pub(crate) content: ContentReader<'a>,
     pub(crate) decider: Decider<'a>,
     pub(crate) stop: &'a AtomicBool,
 }
 
-/// Pictures that are looked into together, and what is known of others without.
+/// Pictures whose files are read together, and those that need no reading.
 #[derive(Default)]
 struct Gathered {
     unread: Vec<Unread>,
     known: Batch,
-    /// When the first of them came.
+    /// When the first of them arrived.
     since: Option<Instant>,
 }
 
@@ -43,7 +43,7 @@ impl Gathered {
 }
 
 impl Reader<'_> {
-    /// Reads all records, until they end, the run is stopped, or nobody takes the batches any more. Gives the notes of
+    /// Reads all records until they end, the run is stopped, or the receiver is dropped. Returns the notes of
     /// the run.
     pub(crate) fn read_all<E: From<Error>>(
         mut self,
@@ -66,7 +66,7 @@ impl Reader<'_> {
         Ok(self.decider.run)
     }
 
-    /// Takes records as they come, until there are enough or the first has waited long enough.
+    /// Takes records until there are enough or the first has waited long enough.
     fn gather<E>(&mut self, records: &Feed<E>) -> Result<(Gathered, Option<End<E>>)> {
         let mut gathered = Gathered::default();
         while !gathered.is_full() {
@@ -82,7 +82,7 @@ impl Reader<'_> {
         Ok((gathered, None))
     }
 
-    /// Looks at a record that has just come.
+    /// Handles one record.
     fn take(&mut self, new: NewRecord, gathered: &mut Gathered) -> Result<()> {
         let refused = match self.decider.run.claim(&new)? {
             Claim::Granted => {
@@ -104,7 +104,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Reads the records that were put aside, now that it is known which pictures give up their ids.
+    /// Reads the deferred records, now that it's known which pictures give up their ids.
     fn read_deferred(&mut self, batches: &SyncSender<Batch>) -> Result<()> {
         self.decider.run.resolve()?;
         let mut after = 0;
@@ -124,7 +124,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Sorts out pictures that are there already, just so, from those that have to be looked into.
+    /// Separates unchanged pictures from those whose files have to be read.
     fn triage(
         &self,
         new: NewRecord,
@@ -132,15 +132,16 @@ impl Reader<'_> {
         gathered: &mut Gathered,
     ) -> Result<()> {
         let unread = Unread::of(new, at_location);
-        match self.decider.is_unchanged(&unread)? {
-            true => gathered.known.unchanged += 1,
-            false => gathered.unread.push(unread),
+        if self.decider.is_unchanged(&unread)? {
+            gathered.known.unchanged += 1;
+        } else {
+            gathered.unread.push(unread);
         }
         Ok(())
     }
 
-    /// Looks into pictures and hands on what they come to; `false` where nobody takes it any more, who then has
-    /// failed and says why.
+    /// Reads the pictures' files and sends the result. Returns false if the receiver was dropped; it then
+    /// reports why.
     fn pass_on(&mut self, gathered: Gathered, batches: &SyncSender<Batch>) -> Result<bool> {
         let batch = self.batch(gathered)?;
         Ok(batch.is_empty() || batches.send(batch).is_ok())

@@ -2,55 +2,54 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::spent::Seconds;
+use super::step_times::Seconds;
 use crate::address::path_or_url;
 
-/// What became of the pictures of an [`add`](crate::Collection::add).
+/// The result of an [`add`](crate::Collection::add).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct IngestReport {
-    /// Pictures that were not in the collection.
+    /// Pictures that were new to the collection.
     pub added: usize,
     /// Pictures whose file, captions or metadata had changed.
     pub updated: usize,
-    /// Pictures that were at another location before.
+    /// Pictures that had moved from another location.
     pub moved: usize,
-    /// Pictures that were there already, just so.
+    /// Unchanged pictures.
     pub unchanged: usize,
-    /// Pictures whose file is gone, found to be so this time.
+    /// Pictures whose file was found to be gone.
     pub missing: usize,
-    /// Pictures whose file was gone before, and still is.
+    /// Pictures whose file was already gone before.
     pub still_missing: usize,
-    /// Pictures of the collection whose file is there and can't be read any more, found to be so this time. They count
-    /// as failed as well.
+    /// Pictures whose existing file was found to be unreadable. They count as failed too.
     pub unreadable: usize,
-    /// Pictures that were taken out because their file is gone, or their source no longer names them.
+    /// Pictures that were removed because their file is gone or their source no longer names them.
     pub removed: usize,
-    /// Pictures that their source no longer names: a table lost their row, or a folder's are excluded. They stay until
-    /// they are removed.
+    /// Pictures that their source no longer names: a table lost their row, or a folder excludes them. They
+    /// stay until removed.
     pub left: usize,
-    /// Pictures that could not be indexed.
+    /// Pictures that couldn't be indexed.
     pub failed: usize,
-    /// How many pictures failed for each [reason](Failure::reason).
+    /// The number of failed pictures for each [reason](Failure::reason).
     pub reasons: BTreeMap<String, usize>,
-    /// Whether it was stopped before the end.
+    /// Whether the run was stopped early.
     pub stopped: bool,
-    /// Whether the engine, which keeps all that was written, may not find all of it yet.
+    /// Whether the engine may not find all written vectors yet.
     pub late: bool,
-    /// Where the time went.
+    /// The time spent on each step.
     pub seconds: Seconds,
 }
 
-/// What an [`add`](crate::Collection::add) tells while it runs.
+/// An event of a running [`add`](crate::Collection::add).
 #[derive(Clone, Copy, Debug)]
 pub enum AddEvent<'a> {
-    /// A batch is on the disk; this is the report so far.
+    /// A group of batches is on the disk. This is the report so far.
     Progress(&'a IngestReport),
-    /// A picture could not be indexed.
+    /// A picture couldn't be indexed.
     Failed(&'a Failure),
 }
 
 impl IngestReport {
-    /// How many pictures have been dealt with.
+    /// The number of handled pictures.
     pub fn done(&self) -> usize {
         self.written() + self.unchanged + self.failed
     }
@@ -60,18 +59,18 @@ impl IngestReport {
         self.written() + self.missing + self.unreadable + self.removed > 0
     }
 
-    /// How many pictures have been written.
+    /// The number of written pictures.
     pub fn written(&self) -> usize {
         self.added + self.updated + self.moved
     }
 
-    /// Counts a picture that failed.
+    /// Counts a failed picture.
     pub fn count(&mut self, failure: &Failure) {
         self.failed += 1;
         *self.reasons.entry(failure.reason.clone()).or_default() += 1;
     }
 
-    /// Takes in what became of further pictures.
+    /// Adds the counts of further pictures.
     pub fn join(&mut self, other: IngestReport) {
         self.added += other.added;
         self.updated += other.updated;
@@ -92,15 +91,15 @@ impl IngestReport {
     }
 }
 
-/// A picture that could not be indexed.
+/// A picture that couldn't be indexed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Failure {
-    /// Where it is.
+    /// Its location.
     #[serde(flatten, serialize_with = "path_or_url")]
     pub location: String,
-    /// Why, in one of a few fixed words.
+    /// The reason, as one of a few fixed phrases.
     pub reason: String,
-    /// Why, in full.
+    /// The reason in full.
     pub message: String,
 }
 
@@ -117,7 +116,7 @@ impl Failure {
         Failure {
             location,
             reason: "id is taken".to_owned(),
-            message: format!("id `{id}` is that of `{holder}`"),
+            message: format!("id `{id}` belongs to `{holder}`"),
         }
     }
 
@@ -139,7 +138,7 @@ impl Failure {
     }
 }
 
-/// An error and what caused it, in one line.
+/// An error and its causes in one line.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))

@@ -1,12 +1,13 @@
-//! What one run of `add` remembers of every record that it has seen.
+//! The notes of an `add`: what it remembers of every record that it has seen.
 //!
-//! A run may see more records than fit into memory. So its notes are an SQLite database without a name: SQLite keeps it
-//! in memory while it is small, moves it to a temporary file when it grows, and deletes it with the run.
+//! A run may see more records than fit into memory. So the notes are an SQLite database without a name.
+//! SQLite keeps it in memory while it's small, moves it to a temporary file when it grows, and deletes it
+//! with the run.
 //!
-//! A record may claim an id that another picture of the collection still has. That picture may come later in the same
-//! run and get another id: ids may be shifted, swapped, or go round in a circle. So the run puts a record aside whose id
-//! is not free yet, and looks at it again when it has seen all others. An id that came from the record's own source is
-//! the source's to give: the picture that has it yields it, unless the run sees that picture.
+//! A record may claim an id that another picture of the collection has. That picture may come later in the
+//! same run and get another id: ids may be shifted, swapped or rotated. So the run defers a record whose id
+//! isn't free yet, and handles it after all others. If the id came from the record's own source, the picture
+//! that has it yields it unless the run sees that picture.
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
@@ -14,15 +15,15 @@ use crate::error::{Error, Result};
 use crate::record::{NewRecord, Record};
 
 const TABLES: &str = "
-    -- The locations that were seen. `id` is what the source wants to call the picture, unless it cannot be so.
+    -- The seen locations. `id` is the id that the source claims, unless it was refused.
     CREATE TABLE places (place TEXT PRIMARY KEY, id TEXT) WITHOUT ROWID;
-    -- The ids that sources gave, and the first location that each was given to.
+    -- The ids that sources gave, each with the first location.
     CREATE TABLE claims (id TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
-    -- The ids of the pictures that this run changes, and their locations.
+    -- The ids and locations of the pictures that this run changes.
     CREATE TABLE given (id TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
-    -- The records that lost their id to another picture before it was their turn.
+    -- The records that lost their id to another picture before the run saw them.
     CREATE TABLE displaced (place TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
-    -- The records that were put aside, and the location of the picture that has the id that each claims.
+    -- The deferred records, each with the location of the picture whose id it claims.
     CREATE TABLE deferred (
         number  INTEGER PRIMARY KEY,
         place   TEXT NOT NULL UNIQUE,
@@ -37,30 +38,30 @@ const TABLES: &str = "
 #[derive(Debug)]
 pub(crate) struct Run {
     notes: Connection,
-    /// Whether any record was displaced: most runs need not look.
+    /// Whether any record was displaced. Most runs displace none and skip the lookup.
     displaces: bool,
 }
 
-/// What a record may be in a run.
+/// The result of claiming a location and an id.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Claim {
-    /// The only one of its location and of its id.
+    /// The record is the first with its location and id.
     Granted,
-    /// A further one of its location.
+    /// The location was claimed before.
     Repeated,
-    /// One whose id was given to another location.
+    /// The id was given to another location.
     Taken {
-        /// That location.
+        /// The other location.
         by: String,
     },
 }
 
 impl Run {
-    /// One that has seen nothing.
+    /// The notes of a new run.
     pub(crate) fn begin() -> Result<Run> {
         let open = || {
             let notes = Connection::open("")?;
-            // Nothing is ever rolled back or read again by others.
+            // Nothing is rolled back, and no other connection reads it.
             notes.pragma_update(None, "journal_mode", "OFF")?;
             notes.pragma_update(None, "synchronous", "OFF")?;
             notes.execute_batch(TABLES)?;
@@ -73,7 +74,7 @@ impl Run {
         })
     }
 
-    /// Notes that a record has come.
+    /// Claims a record's location and id.
     pub(crate) fn claim(&self, record: &NewRecord) -> Result<Claim> {
         let (location, id) = (&record.location, &record.id);
         let sql = "INSERT INTO places VALUES (?1, ?2) ON CONFLICT DO NOTHING";
@@ -92,24 +93,24 @@ impl Run {
         Ok(Claim::Taken { by })
     }
 
-    /// The location that a source gave an id to.
+    /// The location to which a source gave an id.
     pub(crate) fn claimed_by(&self, id: &str) -> Result<Option<String>> {
         self.text("SELECT place FROM claims WHERE id = ?1", id)
     }
 
-    /// Notes that the picture at a location does not get the id that its source gives to it.
+    /// Notes that the picture at a location doesn't get the id that its source gives.
     pub(crate) fn withdraw(&self, location: &str) -> Result<()> {
         self.write("UPDATE places SET id = NULL WHERE place = ?1", [location])
             .map(drop)
     }
 
-    /// Whether a record of that location has come.
+    /// Whether the run has seen a record of this location.
     pub(crate) fn has_seen(&self, location: &str) -> Result<bool> {
         let found = self.text("SELECT place FROM places WHERE place = ?1", location)?;
         Ok(found.is_some())
     }
 
-    /// Whether the picture at a location is given an id by this run, and so gives up the one that it has.
+    /// Whether this run gives another id to the picture at a location, so that it gives up its own.
     pub(crate) fn gives_up_id(&self, location: &str) -> Result<bool> {
         let id = self.text(
             "SELECT id FROM places WHERE place = ?1 AND id IS NOT NULL",
@@ -118,7 +119,7 @@ impl Run {
         Ok(id.is_some())
     }
 
-    /// Whether the picture at a location may yet be given another id: it has not come, or was put aside.
+    /// Whether the picture at a location may still get another id: it hasn't been seen, or was deferred.
     pub(crate) fn is_open(&self, location: &str) -> Result<bool> {
         Ok(self.is_deferred(location)? || !self.has_seen(location)?)
     }
@@ -132,7 +133,7 @@ impl Run {
         .map(drop)
     }
 
-    /// The location that this run has given an id to.
+    /// The location to which this run gave an id.
     pub(crate) fn given_to(&self, id: &str) -> Result<Option<String>> {
         self.text("SELECT place FROM given WHERE id = ?1", id)
     }
@@ -145,7 +146,7 @@ impl Run {
         self.write(sql, [&record.location, &text]).map(drop)
     }
 
-    /// What was at a location before its id went to another picture.
+    /// The record at a location before its id went to another picture.
     pub(crate) fn displaced(&self, location: &str) -> Result<Option<Record>> {
         if !self.displaces {
             return Ok(None);
@@ -157,7 +158,8 @@ impl Run {
             .map_err(|source| damaged(location, source))
     }
 
-    /// Puts aside a record that claims the id of the picture at the location `holder`, which `yields` it if it does not come.
+    /// Defers a record that claims the id of the picture at `holder`. With `yields`, that picture gives up
+    /// the id unless the run sees it.
     pub(crate) fn defer(&self, record: &NewRecord, holder: &str, yields: bool) -> Result<()> {
         let location = record.location.as_str();
         let text = serde_json::to_string(record).map_err(|source| damaged(location, source))?;
@@ -171,8 +173,8 @@ impl Run {
         Ok(found.is_some())
     }
 
-    /// Finds the records put aside that cannot have their ids, now that all have come: those that claim the id
-    /// of a picture that keeps it, and those that claim the id of one of them.
+    /// Refuses the deferred records that can't have their ids, now that all records have been seen: those
+    /// that claim the id of a picture that keeps it, and those that claim the id of a refused one.
     pub(crate) fn resolve(&self) -> Result<()> {
         let stuck = "
             SELECT number, place FROM deferred WHERE number > ?1 AND NOT EXISTS
@@ -188,8 +190,8 @@ impl Run {
         Ok(())
     }
 
-    /// Refuses a record that was put aside, and with it the one that claims the id that it keeps, and so on. As an id
-    /// is claimed once, these are a chain.
+    /// Refuses a deferred record, the one that claims the id that it keeps, and so on. As an id is claimed
+    /// once, these form a chain.
     fn refuse(&self, location: String) -> Result<()> {
         let mut refused = Some(location);
         while let Some(location) = refused
@@ -201,7 +203,7 @@ impl Run {
         Ok(())
     }
 
-    /// Up to `limit` of the records that were put aside, with their numbers, after the number `after`.
+    /// Up to `limit` deferred records with their numbers, after the number `after`.
     pub(crate) fn deferred(&self, after: i64, limit: usize) -> Result<Vec<(i64, NewRecord)>> {
         let sql = "SELECT number, record FROM deferred WHERE number > ?1 ORDER BY number LIMIT ?2";
         let read = || {
@@ -280,8 +282,8 @@ mod tests {
         assert!(gives_up("/a") && !gives_up("/b") && !gives_up("/c"));
     }
 
-    /// Which of the records, put aside in this order, can have their ids: each is a location, and the location of the
-    /// picture whose id it claims.
+    /// Defers records in this order, and checks which can have their ids. Each is a location, and the
+    /// location of the picture whose id it claims.
     #[track_caller]
     fn case(aside: &[(&str, &str)], expected: &[&str]) {
         let run = Run::begin().unwrap();
@@ -290,7 +292,7 @@ mod tests {
             assert_eq!(run.claim(&record).unwrap(), Claim::Granted);
             run.defer(&record, holder, false).unwrap();
         }
-        // One that is given another id, and one that is not.
+        // One gets another id, the other doesn't.
         run.claim(&record("/leaves", Some("new"))).unwrap();
         run.claim(&record("/stays", None)).unwrap();
         run.resolve().unwrap();

@@ -1,8 +1,7 @@
 use super::report::Failure;
 use crate::error::{Error, Result};
 
-/// Why a picture was not prepared: its own fault, which is reported, or the collection's, which
-/// ends the run.
+/// Why a picture wasn't prepared: its own fault, which is reported, or the collection's, which ends the run.
 pub(super) enum Trouble {
     Picture(picture::Error),
     Metadata(index::Error),
@@ -23,10 +22,10 @@ impl<E: Into<Error>> From<E> for Trouble {
 }
 
 impl Trouble {
-    /// What is told of it.
+    /// The failure to report.
     ///
     /// # Errors
-    /// Where it is the collection's.
+    /// The error, if it is the collection's.
     pub(super) fn failure(self, location: String) -> Result<Failure> {
         Ok(match self {
             Trouble::Collection(error) => return Err(error),

@@ -1,4 +1,4 @@
-//! Writing batches to the engine and the catalogue.
+//! Writes batches to the engine and the catalogue.
 
 use std::collections::HashSet;
 
@@ -8,12 +8,12 @@ use super::batch::{Batch, Change, ChangeKind, Image};
 use super::report::IngestReport;
 use crate::collection::{CAPTIONS, Collection, IMAGES, MISSING_CAPTIONS, MISSING_IMAGES};
 use crate::error::Result;
+use crate::file_stamp::is_gone;
 use crate::metadata::Labels;
 use crate::record::{Record, caption_id, caption_ids, ids_of};
-use crate::stamp::is_gone;
 
 impl Collection<'_> {
-    /// Writes a batch, and counts it.
+    /// Writes a batch and counts it.
     pub(crate) fn write(&self, batch: Batch, report: &mut IngestReport) -> Result<()> {
         for change in &batch.changed {
             match change.kind {
@@ -41,8 +41,8 @@ impl Collection<'_> {
         Ok(())
     }
 
-    /// Vectors first, then the catalogue: a record is there when its vectors are. What is about to
-    /// change is announced, so that an interruption in between can be made good.
+    /// Writes vectors first, then records, so every record has its vectors. The ids are marked as unfinished
+    /// before, so that an interruption in between can be repaired.
     pub(crate) fn write_changed(&self, changed: Vec<Change>) -> Result<()> {
         let (mut records, mut replaced) = (Vec::new(), Vec::new());
         let (mut images, mut captions) = (Vec::new(), Vec::new());
@@ -58,7 +58,7 @@ impl Collection<'_> {
             records.push(it.record);
             replaced.extend(it.replaced);
         }
-        // Neighbours in an index are written one after the other, and their page once.
+        // Sorted by id, neighbours in an index are written together, and each page once.
         images.sort_by(|one, other| one.id.cmp(&other.id));
         captions.sort_by(|one, other| one.id.cmp(&other.id));
         records.sort_by(|one, other| one.id.cmp(&other.id));
@@ -80,7 +80,7 @@ impl Collection<'_> {
         self.catalogue.replace_records(self.key(), &gone, &records)
     }
 
-    /// Refuses captions whose text model has been changed by another process before they were announced.
+    /// Fails if another process changed the captions' text model before these captions were announced.
     fn check_texts(&self, records: &[Record]) -> Result<()> {
         if records.iter().all(|record| record.captions.is_empty()) {
             return Ok(());
@@ -95,7 +95,7 @@ impl Collection<'_> {
         }
     }
 
-    /// The vector of a picture; `earlier` are those of the same batch.
+    /// The image vector of a picture; `earlier` are those of the same batch.
     fn resolve(&self, image: Image, earlier: &[Vector]) -> Result<Vec<f32>> {
         let id = match image {
             Image::Vector(values) => return Ok(values),
@@ -107,7 +107,7 @@ impl Collection<'_> {
         }
         match self.index.fetch(IMAGES, &[id.as_str()])?.pop() {
             Some(vector) => Ok(vector.values),
-            // Written by this run, and taken away by hand since.
+            // Written by this run, and deleted by somebody since.
             None => Err(index::Error::VectorNotFound {
                 index: self.name().to_owned(),
                 namespace: IMAGES.to_owned(),
@@ -118,7 +118,7 @@ impl Collection<'_> {
     }
 }
 
-/// A vector a caption.
+/// One vector for each caption.
 fn caption_vectors(
     labels: &Labels,
     record: &Record,
@@ -133,7 +133,7 @@ fn caption_vectors(
     })
 }
 
-/// The ids that are not those of any of the vectors.
+/// The ids that none of the vectors has.
 fn ids_without(ids: impl Iterator<Item = String>, vectors: &[Vector]) -> Vec<String> {
     let written: HashSet<&str> = vectors.iter().map(|vector| vector.id.as_str()).collect();
     ids.filter(|id| !written.contains(id.as_str())).collect()

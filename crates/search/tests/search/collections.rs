@@ -1,4 +1,4 @@
-//! Collections of small pictures: what is in them and what is found.
+//! Collections of small pictures: their content and search results.
 
 use std::fs;
 use std::path::Path;
@@ -73,7 +73,7 @@ fn the_queries_own_picture_is_left_out_and_only_then() -> TestResult {
         assert_eq!(hits.hits.len(), 5, "{own}");
         assert!(!names(&hits).contains(&"2.png"), "{own}");
     }
-    // The same pixels in another file are another picture: nothing is dropped.
+    // Another file with the same pixels is another picture, and stays in the hits.
     fs::write(world.path("other.jpg"), stripes(2).to_jpeg(95))?;
     let hits = query(&world.path("other.jpg"))?;
     assert_eq!(hits.hits.len(), 6);
@@ -81,7 +81,7 @@ fn the_queries_own_picture_is_left_out_and_only_then() -> TestResult {
     Ok(())
 }
 
-/// A JPEG so large that the model is given a reduced copy.
+/// A JPEG large enough to be decoded at a reduced size.
 fn twelve_megapixels() -> Vec<u8> {
     let (width, height) = (4000u32, 3000u32);
     let wave = |x: u32, y: u32| ((x / 3) ^ (y / 5)) as u8;
@@ -128,7 +128,7 @@ fn a_large_picture_has_one_vector_whatever_asks_for_it() -> TestResult {
     )?;
     assert_eq!(embedded, std::slice::from_ref(&expected));
 
-    // As a query it finds what the engine finds by the stored vector, to the last bit.
+    // As a query it gives exactly the results of the stored vector.
     let hits = world.search(&Query::Picture(&bytes), &top(6)).hits;
     let index = world.store.engine().index("c")?;
     let by = index::QueryBy::Values(expected.clone());
@@ -190,7 +190,7 @@ fn the_same_again_changes_nothing() {
         .collect();
     let report = world.add(again);
     assert_eq!((report.added, report.updated, report.unchanged), (0, 0, 6));
-    // A source without captions has taken none away.
+    // A source without captions removed none.
     assert_eq!(world.collection().captions().unwrap(), 6);
 }
 
@@ -227,7 +227,7 @@ fn an_id_that_a_source_gives_replaces_the_made_one() {
     assert_eq!(world.search(&Query::Text("x"), &top(100)).hits.len(), 6);
 }
 
-/// Adds pictures with the ids that `id` gives to them, and checks that all are there.
+/// Adds pictures with the ids from `id`, and checks that all exist.
 #[track_caller]
 fn add_with_ids(world: &World, ids: &[String]) {
     let records = ids.iter().enumerate().map(|(n, id)| NewRecord {
@@ -293,10 +293,10 @@ fn an_id_is_not_taken_from_a_picture_that_is_there() {
         names(&world.search(&Query::Text("x"), &top(9))),
         ["first.png"]
     );
-    // Not even where the picture comes along, but gets no other id.
+    // Not even if the picture is in the run but gets no other id.
     let together = world.add(vec![new(&world.path("first.png"), &[]), second.clone()]);
     assert_eq!((together.unchanged, together.failed), (1, 1));
-    // Where nothing is any more, the picture has moved.
+    // If the old location has no file, the picture has moved.
     fs::remove_file(world.path("first.png")).unwrap();
     assert_eq!(world.add(vec![second]).moved, 1);
     assert_eq!(
@@ -325,14 +325,14 @@ fn vectors_that_are_missing_are_made_again() -> TestResult {
     let report = world.add(again());
     assert_eq!((report.updated, report.unchanged), (1, 5));
     engine.drop_index("c")?;
-    // Who only looks makes nothing anew.
+    // Reading creates nothing.
     let gone = world.store.collection("c").unwrap_err();
     assert!(matches!(gone, Error::IndexGone { .. }), "{gone}");
     assert!(engine.list_indexes()?.is_empty());
     assert_eq!(world.add(again()).updated, 6);
     assert_eq!(world.search(&Query::Text("x"), &top(9)).hits.len(), 6);
     assert_eq!(world.collection().captions()?, 6);
-    // Without its index a collection can be deleted, too.
+    // A collection can be deleted even without its index.
     engine.drop_index("c")?;
     world.store.delete_collection("c", &AddOptions::default())?;
     assert!(world.store.collections()?.is_empty());
@@ -398,7 +398,7 @@ fn vectors_of_two_models_are_not_mixed() {
     assert!(matches!(refused, Err(Error::OtherModel { .. })));
 }
 
-/// Pictures are embedded by batches of 32, of which several may be on their way.
+/// Pictures are embedded in batches of 32, several of them at once.
 #[test]
 fn embeddings_come_in_order_up_to_what_goes_wrong() {
     let world = World::new();
@@ -628,7 +628,7 @@ fn a_merge_brings_captions_to_pictures_that_are_there() {
     other
         .add(&world.model, stream(records), &options, |_| {})
         .unwrap();
-    // Missing here, and known to be there in the other.
+    // Missing here, and existing in the other.
     fs::rename(&paths[2], world.path("away.png")).unwrap();
     let gone = AddOptions {
         folders: vec![world.path("").to_str().unwrap().to_owned()],

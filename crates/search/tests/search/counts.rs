@@ -1,4 +1,4 @@
-//! The numbers of pictures and captions, however a collection came to be what it is.
+//! The numbers of pictures and captions after arbitrary changes.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use search::{AddOptions, ModelIdentity, NewRecord};
 
 use crate::world::{World, new, stream};
 
-/// Pseudo-random numbers, the same each time.
+/// Pseudorandom numbers, always the same.
 struct Random(u32);
 
 impl Random {
@@ -17,7 +17,8 @@ impl Random {
     }
 }
 
-/// Pictures, missing ones and captions of the collection: as it says, and as its records are counted.
+/// Pictures, missing pictures and captions of the collection: as it reports them, and by counting its
+/// records.
 fn counts(world: &World) -> [(u64, u64, u64); 2] {
     let info = world.store.info("c").unwrap();
     let captions = world.collection().captions().unwrap();

@@ -1,4 +1,4 @@
-//! Pictures that are there several times.
+//! Duplicate pictures.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
@@ -31,9 +31,9 @@ fn name(location: &str) -> &str {
     location.rsplit('/').next().unwrap()
 }
 
-/// The names of a group, that of the picture to keep first.
+/// The names of a group, beginning with the picture to keep.
 fn names(group: &DuplicateGroup) -> Vec<&str> {
-    let others = group.superfluous.iter().map(|other| &other.file.location);
+    let others = group.duplicates.iter().map(|other| &other.file.location);
     [&group.keep.location]
         .into_iter()
         .chain(others)
@@ -61,7 +61,7 @@ fn larger(picture: &Picture) -> Picture {
     picture.resample(size, all, Resampling::Bicubic)
 }
 
-/// Makes a file older by so many hours.
+/// Makes a file older by this many hours.
 fn age(world: &World, name: &str, hours: u64) {
     let file = fs::File::options()
         .write(true)
@@ -81,7 +81,7 @@ fn copies_are_found_whatever_the_threshold_and_the_oldest_is_kept() {
     add(&world, &["a copy.png", "b.png"]);
     let found = duplicates(&world, 1.0);
     assert_eq!(
-        (found.pictures, found.left_out, found.superfluous),
+        (found.pictures, found.left_out, found.duplicates),
         (8, 0, 2)
     );
     let [group] = found.groups.as_slice() else {
@@ -90,7 +90,7 @@ fn copies_are_found_whatever_the_threshold_and_the_oldest_is_kept() {
     assert_eq!(names(group), ["b.png", "4.png", "a copy.png"]);
     assert!(
         group
-            .superfluous
+            .duplicates
             .iter()
             .all(|it| it.is_copy && it.similarity == 1.0)
     );
@@ -116,9 +116,10 @@ fn what_was_resized_and_compressed_is_found_and_the_largest_is_kept() {
     };
     let keep = fs::metadata(world.path("large.png")).unwrap().len();
     let jpeg = fs::metadata(world.path("large.jpg")).unwrap().len();
-    let kept = match keep > jpeg {
-        true => "large.png",
-        false => "large.jpg",
+    let kept = if keep > jpeg {
+        "large.png"
+    } else {
+        "large.jpg"
     };
     let alike = cosine(&stripes(1), &picture).min(cosine(&picture, &decoded(&picture.to_jpeg(80))));
     let different = cosine(&stripes(4), &picture);
@@ -131,12 +132,12 @@ fn what_was_resized_and_compressed_is_found_and_the_largest_is_kept() {
     let group = &found.groups[0];
     assert_eq!(name(&group.keep.location), kept);
     assert_eq!((group.keep.width, group.keep.height), (120, 90));
-    assert_eq!(group.superfluous.len(), 2);
+    assert_eq!(group.duplicates.len(), 2);
     let small = |it: &&search::Duplicate| name(&it.file.location) == "small.png";
-    let small = group.superfluous.iter().find(small).unwrap();
+    let small = group.duplicates.iter().find(small).unwrap();
     assert_eq!((small.file.width, small.file.height), (40, 30));
     assert!(!small.is_copy);
-    let sum: u64 = group.superfluous.iter().map(|it| it.file.bytes).sum();
+    let sum: u64 = group.duplicates.iter().map(|it| it.file.bytes).sum();
     assert_eq!((group.bytes, found.bytes), (sum, sum));
 }
 
@@ -158,7 +159,7 @@ fn groups_are_those_of_the_similarities_that_a_search_shows() {
     for group in &found.groups {
         let query = search::Query::Like(&group.keep.id);
         let hits = world.search(&query, &crate::world::top(8));
-        for other in &group.superfluous {
+        for other in &group.duplicates {
             let hit = hits
                 .hits
                 .iter()
@@ -203,7 +204,7 @@ fn a_filter_leaves_out_of_account_what_it_leaves_out() {
             ..options(1.0)
         };
         let found = world.collection().duplicates(&options, |_, _| {}).unwrap();
-        (found.pictures, found.superfluous)
+        (found.pictures, found.duplicates)
     };
     assert_eq!(within(json!({"seed": {"$in": [2, 7]}})), (2, 1));
     assert_eq!(within(json!({"seed": {"$lt": 7}})), (6, 0));
@@ -217,14 +218,14 @@ fn files_that_are_gone_or_have_changed_are_left_out() -> TestResult {
         age(&world, copy, 9);
     }
     add(&world, &["a.png", "b.png", "c.png"]);
-    assert_eq!(duplicates(&world, 1.0).superfluous, 3);
-    // Two that would have been kept: one is gone, in the place of the other there is something else.
+    assert_eq!(duplicates(&world, 1.0).duplicates, 3);
+    // Two candidates to keep: one file is gone, the other was replaced by something else.
     fs::remove_file(world.path("a.png"))?;
     fs::write(world.path("b.png"), stripes(9).to_png())?;
     let found = duplicates(&world, 1.0);
-    assert_eq!((found.left_out, found.superfluous), (2, 1));
+    assert_eq!((found.left_out, found.duplicates), (2, 1));
     assert_eq!(names(&found.groups[0]), ["c.png", "0.png"]);
-    // Marked as missing, it does not even count.
+    // Marked as missing, it isn't counted.
     let options = AddOptions {
         folders: vec![world.directory.path().to_str().unwrap().to_owned()],
         ..AddOptions::default()
@@ -235,7 +236,7 @@ fn files_that_are_gone_or_have_changed_are_left_out() -> TestResult {
         .add(&world.model, stream(records.to_vec()), &options, |_| {})?;
     let found = duplicates(&world, 1.0);
     assert_eq!(
-        (found.pictures, found.left_out, found.superfluous),
+        (found.pictures, found.left_out, found.duplicates),
         (8, 0, 1)
     );
     Ok(())
@@ -252,7 +253,7 @@ fn places_that_lead_to_the_same_file_are_no_duplicates() -> TestResult {
     assert!(duplicates(&world, 1.0).groups.is_empty());
     add(&world, &["copy.png"]);
     let found = duplicates(&world, 1.0);
-    assert_eq!((found.pictures, found.superfluous), (7, 1));
+    assert_eq!((found.pictures, found.duplicates), (7, 1));
     assert_eq!(names(&found.groups[0]), ["3.png", "copy.png"]);
     Ok(())
 }
@@ -271,7 +272,7 @@ fn a_threshold_out_of_range_is_refused() {
     }
 }
 
-/// Only the first frame was compared; who deletes the file loses the others.
+/// Only the first frame was compared; deleting the file would lose the others.
 #[test]
 fn what_holds_more_than_a_picture_is_a_duplicate_of_copies_alone() -> TestResult {
     let world = World::new();
@@ -296,20 +297,20 @@ fn what_holds_more_than_a_picture_is_a_duplicate_of_copies_alone() -> TestResult
     ];
     add(&world, &pictures);
     let found = duplicates(&world, 0.01);
-    let mut superfluous: Vec<&str> = found
+    let mut duplicates: Vec<&str> = found
         .groups
         .iter()
-        .flat_map(|group| &group.superfluous)
+        .flat_map(|group| &group.duplicates)
         .map(|other| name(&other.file.location))
         .collect();
-    superfluous.sort_unstable();
-    assert!(!superfluous.contains(&"a.gif"), "{superfluous:?}");
-    assert!(superfluous.contains(&"copy-a.gif"), "{superfluous:?}");
-    assert!(superfluous.contains(&"b.gif"), "{superfluous:?}");
+    duplicates.sort_unstable();
+    assert!(!duplicates.contains(&"a.gif"), "{duplicates:?}");
+    assert!(duplicates.contains(&"copy-a.gif"), "{duplicates:?}");
+    assert!(duplicates.contains(&"b.gif"), "{duplicates:?}");
     Ok(())
 }
 
-/// The names of the hits, each with those that are folded into it.
+/// The names of the hits, each with the names folded into it.
 fn folded(found: &Hits) -> Vec<Vec<&str>> {
     let hits = found.hits.iter();
     hits.map(|hit| {
@@ -346,7 +347,7 @@ fn near_duplicates_are_one_hit() {
         ],
         [2; 4]
     );
-    // The best of each stands for the others, and parts are the whole.
+    // The best of each group stands for the others, and pages together equal the whole.
     let first: Vec<&str> = shown.iter().map(|it| it[0]).collect();
     let ranks = first
         .iter()
@@ -365,7 +366,7 @@ fn near_duplicates_are_one_hit() {
         together.extend(part.hits);
     }
     assert_eq!(together, whole.hits);
-    // Of copies, one whose file is there is shown.
+    // Of several copies, one with an existing file is shown.
     fs::remove_file(world.path("4.png")).unwrap();
     let found = world.search(&words, &options);
     assert!(folded(&found).contains(&vec!["copy.png"]));

@@ -22,7 +22,7 @@ struct Library {
 }
 
 impl Library {
-    /// Of `count` pictures, written an hour ago.
+    /// A folder of `count` pictures, written an hour ago.
     fn of(count: u8) -> Library {
         let library = Library {
             world: World::new(),
@@ -85,7 +85,7 @@ impl Library {
             .unwrap()
     }
 
-    /// The names of all that can be found, in order.
+    /// The sorted names of all pictures that searches find.
     fn found(&self) -> Vec<String> {
         let hits = self.world.search(&Query::Text("x"), &top(100)).hits;
         let start = format!("{}/", self.path("").to_str().unwrap().trim_end_matches('/'));
@@ -130,7 +130,7 @@ fn check(report: &IngestReport, expected: [usize; 7]) {
 fn what_is_unchanged_is_not_even_read() {
     let library = Library::of(4);
     check(&library.add(), [4, 0, 0, 0, 0, 0, 0]);
-    // Other bytes, under the same size and times: who read them would notice.
+    // Other bytes with the same size and times: reading the file would notice.
     let path = library.path("2.png");
     let (time, length) = (
         path.metadata().unwrap().modified().unwrap(),
@@ -289,7 +289,7 @@ fn what_was_deleted_is_not_found_and_comes_back() {
     check(&report, [0, 1, 0, 3, 0, 0, 0]);
     assert_eq!(report.seconds.decoding, 0.0, "its vector was kept");
     assert_eq!(library.found(), ["0.png", "1.png", "2.png", "4.png"]);
-    // Under another name it is a move, even of what was missing.
+    // Under another name it counts as moved, even if it was missing.
     fs::rename(
         library.world.path("elsewhere/3.png"),
         library.path("three.png"),
@@ -315,7 +315,7 @@ fn pruning_removes_what_is_gone_and_nothing_else() {
     };
     check(&library.add_with(&options), [0, 0, 0, 3, 0, 1, 0]);
     let info = library.world.store.info("c").unwrap();
-    // What is outside of the folder is not its business.
+    // Pictures outside of the folder aren't affected.
     assert_eq!((info.pictures, info.missing), (4, 0));
 }
 
@@ -342,7 +342,7 @@ fn what_cannot_be_read_any_more_is_not_found_until_it_can() {
     let library = Library::of(3);
     check(&library.add(), [3, 0, 0, 0, 0, 0, 0]);
     let good = fs::read(library.path("1.png")).unwrap();
-    // As many bytes, and half of them.
+    // The same number of bytes, but half a picture.
     fs::write(library.path("1.png"), vec![7; good.len()]).unwrap();
     let half = fs::read(library.path("2.png")).unwrap();
     fs::write(library.path("2.png"), &half[..half.len() / 2]).unwrap();
@@ -359,7 +359,7 @@ fn what_cannot_be_read_any_more_is_not_found_until_it_can() {
     let found = checked(&library, false);
     assert_eq!((found.missing, found.unreadable), (2, 2));
     assert!(found.faults.is_empty() && found.changed.is_empty());
-    // Known by now; and --prune keeps it, as its file is there.
+    // Already known. `--prune` keeps it, as its file exists.
     let pruned = library.add_with(&AddOptions {
         prune: true,
         ..library.options()
@@ -434,7 +434,7 @@ fn a_run_that_is_stopped_goes_on_where_it_stopped() {
     };
     let mut told = 0;
     let collection = library.world.collection();
-    // The source does not give them all before it is stopped.
+    // The run is stopped before the source ends.
     let records = library
         .records()
         .into_iter()
@@ -517,7 +517,7 @@ fn a_damaged_vector_and_stale_files_are_found_and_mended() {
     assert_eq!(faults(&library, false), []);
 }
 
-/// What a check finds wrong; all of it mended, if it is to be.
+/// The faults that a check finds. With `repair`, all are repaired.
 fn checked(library: &Library, repair: bool) -> CheckReport {
     let options = CheckOptions {
         read: false,

@@ -1,4 +1,4 @@
-//! Collections, with random models, on a real disk.
+//! Collections with random models on a real disk.
 
 mod collections;
 mod counts;

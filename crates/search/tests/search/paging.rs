@@ -1,4 +1,4 @@
-//! Answers in parts, and what a collection can be asked without words.
+//! Paged answers, and queries without words.
 
 use std::fs;
 
@@ -34,7 +34,7 @@ fn parts_are_the_whole() -> TestResult {
     Ok(())
 }
 
-/// The first part says how many pictures a whole answer has, whatever leaves pictures out of it.
+/// The first page reports the total of the whole answer, whatever leaves pictures out.
 #[test]
 fn one_picture_is_enough_to_count() -> TestResult {
     let world = World::new();
@@ -72,7 +72,7 @@ fn one_picture_is_enough_to_count() -> TestResult {
     Ok(())
 }
 
-/// Where a file is gone, the next picture takes its place, and none comes twice.
+/// If a file is gone, the next picture takes its place, and none comes twice.
 #[test]
 fn what_is_gone_moves_no_part() -> TestResult {
     let world = World::filled();
@@ -152,7 +152,7 @@ fn the_newest_come_first() -> TestResult {
     };
     let oldest = collection.newest(&by_date(Order::Oldest))?;
     assert_eq!(names(&oldest), ["3.png", "0.png", "2.png", "1.png"]);
-    // All that is found, and not the best of it, whatever part is asked for.
+    // The total, and not just the best, for every page.
     let words = Query::Text("a bird");
     let found = world.search(&words, &by_date(Order::Newest));
     assert_eq!(names(&found), names(&all));
@@ -167,7 +167,7 @@ fn the_newest_come_first() -> TestResult {
         (vec!["1.png"], 4, None)
     );
     assert!(last.hits[0].similarity.is_some());
-    // Nothing is compared that could be too unlike.
+    // No vectors are compared, so the threshold doesn't apply.
     let alike = SearchOptions {
         threshold: Some(0.5),
         ..page(0, 1)
@@ -185,14 +185,15 @@ fn the_newest_come_first() -> TestResult {
     Ok(())
 }
 
-/// Many pictures of a filter are looked for, few are put in order: both come to the same, in parts and as a whole.
+/// Many matches of a filter are looked up in the index, few are sorted. Both give the same order, in pages
+/// and as a whole.
 #[test]
 fn parts_by_date_are_the_whole() -> TestResult {
     let world = World::new();
     let records = (0..60_u8).map(|n| {
         let mut record = new(&world.picture(&format!("{n}.png"), n), &[]);
         if n % 5 != 0 {
-            // Some at the same time.
+            // Some with the same time.
             record
                 .metadata
                 .insert("taken_at".into(), i64::from(n / 3 * 7 % 11).into());
@@ -287,7 +288,7 @@ fn what_pictures_can_be_told_apart_by_is_counted() -> TestResult {
     );
     assert_eq!(facets["years"], json!([{"value": "2019", "count": 1}]));
     assert_eq!(facets["undated"], json!(2));
-    // Three different numbers of articles tell no pictures apart, where two values are shown.
+    // Three different article numbers aren't a facet where two values are shown.
     assert_eq!(
         facets["columns"],
         json!([
@@ -363,7 +364,7 @@ fn facets_are_counted_under_conditions() -> TestResult {
             "2020=1 2019=1",
             2,
         ),
-        // Two conditions of one column are both its own.
+        // Two conditions on one column both belong to it.
         (
             json!({"size": {"$gte": 2}, "$and": [{"size": {"$lt": 3}}]}),
             None,
@@ -400,7 +401,7 @@ fn facets_are_counted_under_conditions() -> TestResult {
             "2020=1",
             2,
         ),
-        // What is about two columns is neither's own.
+        // A condition on two columns belongs to neither.
         (
             json!({"$or": [{"colour": "red"}, {"size": 3}]}),
             None,

@@ -94,7 +94,7 @@ impl World {
         names(&collection.search_keywords(&keywords, &top(10)).unwrap())
     }
 
-    /// The catalogue, for writing to it as any program may.
+    /// The catalogue, opened for writing like any program may.
     fn sql(&self, statements: &str) {
         let connection = Connection::open(self.path("store/catalogue.sqlite")).unwrap();
         connection
@@ -358,7 +358,7 @@ fn keywords_follow_whatever_is_written() {
     ));
     assert_eq!(world.with_keywords("zebra"), ["a.png"]);
     assert_eq!(world.with_keywords("red shoes"), ["c.png"]);
-    // Replaced by another id at the same place, which no trigger for deletions sees.
+    // Replaced by another id at the same location, which fires no delete trigger.
     world.sql(&format!(
         "INSERT OR REPLACE INTO records (collection, id, place, hash, width, height, captions, metadata)
          SELECT collection, 'other', place, hash, width, height,
@@ -373,7 +373,7 @@ fn keywords_follow_whatever_is_written() {
     ));
     assert!(world.with_keywords("zebra").is_empty());
     assert_eq!(world.with_keywords("okapi"), ["a.png"]);
-    // Written over.
+    // Overwritten.
     world.sql(&format!(
         "INSERT INTO records (collection, id, place, hash, width, height, captions, metadata)
          SELECT collection, id, place, hash, width, height, '[\"ibex\"]', metadata
@@ -384,7 +384,7 @@ fn keywords_follow_whatever_is_written() {
     assert_eq!(world.with_keywords("ibex"), ["a.png"]);
     world.sql(&format!("DELETE FROM records WHERE place = '{a}'"));
     assert!(world.with_keywords("ibex").is_empty());
-    // With all of its collection.
+    // Deleted with the collection.
     world
         .store
         .delete_collection("c", &AddOptions::default())
@@ -399,7 +399,7 @@ fn keywords_follow_whatever_is_written() {
 #[test]
 fn an_earlier_store_gets_its_keywords() {
     let world = World::filled();
-    // What version 2 had.
+    // The tables of version 2.
     world.sql(
         "CREATE TABLE version_2 (
              collection  INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,

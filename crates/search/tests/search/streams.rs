@@ -1,4 +1,4 @@
-//! Records that come one after the other, in any order, as slowly as they like.
+//! Records that arrive one by one, in any order and at any speed.
 
 use std::fs;
 use std::iter;
@@ -11,13 +11,13 @@ use search::{AddEvent, AddOptions, Embedding, Error, Failure, IMAGES, IngestRepo
 
 use crate::world::{World, new, stream};
 
-/// Long enough for anything that happens at all.
+/// A timeout for anything that happens at all.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// More pictures than are read at a time.
 const COUNT: usize = 80;
 
-/// Pictures `0.png`, `1.png`, …, each with its number as its id and a caption of its own.
+/// Pictures `0.png`, `1.png`, …, each with its number as its id and its own caption.
 fn numbered() -> World {
     let world = World::new();
     let record = |n: usize| NewRecord {
@@ -40,7 +40,7 @@ fn caption(n: usize) -> String {
     format!("picture {n}")
 }
 
-/// Adds pictures in the order of `order`, giving `ids[n]` to picture `n` where it is not empty, and saying nothing of
+/// Adds pictures in the order of `order`, giving `ids[n]` to picture `n` if it isn't empty, and without
 /// captions.
 fn give(world: &World, ids: &[String], order: &[usize]) -> (IngestReport, Vec<Failure>) {
     let records = order.iter().map(|&n| NewRecord {
@@ -68,7 +68,7 @@ fn add(
     (report, failures)
 }
 
-/// Checks that picture `n` is there with the id `ids[n]`, its own captions, and its own vector.
+/// Checks that picture `n` has the id `ids[n]`, its own captions, and its own vector.
 #[track_caller]
 fn check(world: &World, ids: &[String]) {
     let mut embeddings: Vec<Embedding> = Vec::new();
@@ -108,7 +108,7 @@ fn ids_change_places_in_any_order() {
     let world = numbered();
     let forwards: Vec<usize> = (0..COUNT).collect();
     let backwards: Vec<usize> = (0..COUNT).rev().collect();
-    // 37 and 80 have no divisor in common: every picture, far from its neighbours.
+    // 37 and 80 are coprime: every picture comes once, far from its neighbours.
     let scattered: Vec<usize> = (0..COUNT).map(|n| n * 37 % COUNT).collect();
     let swapped = |n: usize| match n {
         0 => 1,
@@ -130,9 +130,9 @@ fn ids_change_places_in_any_order() {
         (numbers(|n| n), &forwards),
         (numbers(|n| (n + 1) % COUNT), &backwards),
         (numbers(|n| n * 37 % COUNT), &scattered),
-        // Nobody had these.
+        // Unused ids.
         (numbers(|n| n + 1000), &forwards),
-        // As before, but for the last, which has a new one.
+        // As before, except the last, which has a new one.
         (numbers(|n| n + 1001), &forwards),
         (numbers(|n| n + 1002), &backwards),
     ] {
@@ -164,7 +164,7 @@ fn an_id_that_is_kept_is_refused_to_all_who_wait_for_it() {
     assert!(is_of("/39.png").ends_with("/40.png`"));
     assert!(is_of("/59.png").ends_with("/60.png`"));
     assert_eq!((report.unchanged, report.updated), (1, 19));
-    // What was refused is as it was.
+    // Refused records are unchanged.
     let expected = numbers(|n| if n > 60 { n + 1 } else { n });
     check(&world, &expected);
 }
@@ -179,7 +179,7 @@ fn a_place_counts_once() {
     assert_eq!(failures[0].location, a.to_str().unwrap());
     let collection = world.collection();
     assert_eq!(collection.captions().unwrap(), 1);
-    // In a run of its own it has a say.
+    // In a run of its own, it keeps its id.
     assert_eq!(world.add(vec![new(&a, &["two", "three"])]).updated, 1);
     assert_eq!(collection.captions().unwrap(), 2);
 }
@@ -189,7 +189,7 @@ fn an_id_made_of_a_place_yields_to_the_picture_that_has_it() {
     let world = World::new();
     let a = world.picture("a.png", 1);
     world.add(vec![new(&a, &["the first"])]);
-    // It is moved, and keeps the id that was made of its place, where another is put.
+    // It is moved, and keeps the id made of its old location, where another picture is put.
     let b = world.path("b.png");
     fs::rename(&a, &b).unwrap();
     assert_eq!(world.add(vec![new(&b, &[])]).moved, 1);
@@ -249,7 +249,7 @@ fn a_fetched_file_that_is_gone_has_not_moved() {
     assert_eq!(world.add(vec![of_url()]).unchanged, 1);
 }
 
-/// Sends what is added so far, as it is written.
+/// Sends the number of pictures added so far after each write.
 fn telling(world: &World, told: &Sender<usize>, records: Vec<NewRecord>, last: Last<'_>) -> usize {
     let then = iter::once_with(last).flatten();
     let records = stream(records).chain(then);
@@ -263,10 +263,10 @@ fn telling(world: &World, told: &Sender<usize>, records: Vec<NewRecord>, last: L
     report.unwrap().added
 }
 
-/// What comes after the records that are there at once.
+/// The records after those that are available at once.
 type Last<'a> = &'a (dyn Fn() -> Option<search::Result<NewRecord>> + Sync);
 
-/// A receiver for several threads, of which one uses it.
+/// A receiver shared by several threads, used by one.
 struct Told(std::sync::Mutex<Receiver<usize>>);
 
 impl Told {
@@ -284,7 +284,7 @@ fn told() -> (Sender<usize>, Told) {
 #[test]
 fn copies_far_apart_are_embedded_once() {
     let world = World::new();
-    // More than can be on their way at a time.
+    // More than can be in flight at a time.
     let count = 320;
     let record = |n: usize| {
         let path = world.path(&name(n));
@@ -310,7 +310,7 @@ fn copies_far_apart_are_embedded_once() {
         export.unwrap();
         id.unwrap()
     };
-    // Once the first is written, its vector is changed: whoever embeds the copy anew gets another one.
+    // After the first is written, its vector is changed. Embedding the copy again would give another one.
     let last = || {
         told.wait_for(32);
         let mut vector = index.fetch(IMAGES, &[&id_of("0.png")]).unwrap().remove(0);
@@ -407,7 +407,7 @@ fn what_came_before_the_source_failed_is_kept() {
         error,
         SourceError::Search(Error::OtherModel { .. })
     ));
-    // The same of embedding into no collection.
+    // The same for embedding without a collection.
     let mut seen = 0;
     let records = [
         Ok(new(&world.path("0.png"), &[])),

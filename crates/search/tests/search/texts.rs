@@ -1,4 +1,4 @@
-//! Collections whose words and captions are of another model than their pictures.
+//! Collections whose captions are embedded by another model than their pictures.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn pictures() -> Model {
     model("quick-gelu")
 }
 
-/// The pictures' model with the texts of another.
+/// The pictures' model with the text model of another.
 fn multilingual(text: &str) -> Model {
     pictures().with_text(model(text)).unwrap()
 }
@@ -67,7 +67,7 @@ impl World {
         self.store.collection_or_new("c", identity)
     }
 
-    /// A collection that `model` made.
+    /// A collection created with `model`.
     fn filled(&self, model: &Model, text: &str, captions: &[&str]) -> Collection<'_> {
         let collection = self.open(&identity(model, text)).unwrap();
         add(&collection, model, self.records(captions)).unwrap();
@@ -199,7 +199,7 @@ fn the_pictures_model_is_still_what_counts() {
         top_k: 3,
         ..SearchOptions::default()
     };
-    // Words of any model over the pictures' space may ask.
+    // Queries may use the text model of any model with the same image space.
     for model in [pictures(), multilingual(OTHER)] {
         let hits = collection.search(&model, &Query::Text("a square"), &options);
         assert_eq!(hits.unwrap().hits.len(), 3);

@@ -1,4 +1,4 @@
-//! A store and a folder of small pictures, indexed with a random checkpoint of CLIP's form.
+//! A store and a folder of small pictures, indexed with a random CLIP checkpoint.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 pub(crate) type TestResult = std::result::Result<(), Box<dyn std::error::Error>>;
 
-/// A store, and a folder of pictures beside it.
+/// A store and a folder of pictures.
 pub(crate) struct World {
     pub(crate) directory: TempDir,
     pub(crate) store: Store,
@@ -34,7 +34,7 @@ impl World {
         self.directory.path().join(name)
     }
 
-    /// Writes a picture of stripes that no other seed has.
+    /// Writes a picture with stripes that no other seed has.
     pub(crate) fn picture(&self, name: &str, seed: u8) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, stripes(seed).to_png()).unwrap();

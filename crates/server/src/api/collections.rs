@@ -142,7 +142,7 @@ fn groups_of(collection: &Collection<'_>) -> search::Result<Vec<Vec<String>>> {
         Err(_) => compare(),
     }?;
     let groups = found.groups.into_iter().map(|group| {
-        let others = group.superfluous.into_iter().map(|it| it.file.id);
+        let others = group.duplicates.into_iter().map(|it| it.file.id);
         std::iter::once(group.keep.id).chain(others).collect()
     });
     Ok(groups.collect())

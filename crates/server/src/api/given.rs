@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use clipseek::dataset::Reach;
+use clipseek::dataset::AllowedAddresses;
 use clipseek::{FetchOptions, PictureInput, Sign, Term, TermKind};
 use search::Collection;
 use serde::Deserialize;
@@ -87,7 +87,7 @@ fn fetched(view: &View<'_>, url: &str) -> Result<PictureInput, Problem> {
     }
     // Whoever asks here may be elsewhere, and has no business in this machine's network.
     let fetch = FetchOptions {
-        reach: Reach::Public,
+        allowed_addresses: AllowedAddresses::Public,
         ..view.fetch_options()
     };
     Ok(PictureInput::at(url.as_ref(), &fetch)?)

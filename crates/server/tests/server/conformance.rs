@@ -217,7 +217,7 @@ fn indexes_are_made_described_and_dropped(engine: &Engine) {
     assert_eq!(names(), ["drawings", "maps", "photos"]);
     fails(
         engine.create_index(&spec("maps", Metric::Cosine), &IndexSettings::default()),
-        "index `maps` exists already",
+        "index `maps` already exists",
     );
     engine.drop_index("maps").unwrap();
     assert_eq!(names(), ["drawings", "photos"]);

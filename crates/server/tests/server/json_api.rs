@@ -491,7 +491,7 @@ async fn what_is_wrong_is_said() {
         (json!({"mix": [{"text": " "}]}), "no words"),
         (
             json!({"vector": [1.0]}),
-            "the vector has 1 numbers, expected 256",
+            "the vector has dimension 1, expected 256",
         ),
         (
             json!({"image": {}}),

@@ -1,4 +1,4 @@
-//! Servers that answer carelessly, as browsers and curl put up with.
+//! Careless responses that browsers and curl accept.
 
 use std::io::Write;
 use std::sync::Mutex;
@@ -153,7 +153,7 @@ fn what_cannot_be_unpacked_says_why() {
         ("gzip", gzip(page)),
         ("deflate", deflate(page)),
     ] {
-        fails(encoded(encoding, &body), "is a page");
+        fails(encoded(encoding, &body), "is a web page");
     }
     fails(encoded("gzip", b""), "is empty");
     fails(encoded("gzip", &gzip(b"")), "is empty");
@@ -190,7 +190,7 @@ fn malformed_headers_are_skipped_or_understood() {
     let refused = [
         ("too many", endless.as_bytes()),
         ("a NUL", b"x: a\0b\r\n"),
-        // curl reads it; hyper has no switch for it.
+        // curl accepts it; hyper has no option for it.
         ("CR CR LF", b"x: a\r\r\n"),
         (
             "other lengths",
@@ -213,7 +213,7 @@ fn headers_in_a_careless_form_count() {
         let error = answered(with_headers(headers)).unwrap_err();
         assert!(matches!(error, FetchError::OptedOut { .. }), "{error}");
     }
-    // The length is known: the rest is not waited for.
+    // The length is known, so the client doesn't wait for the rest.
     let length = format!("content-length : {}\r\n", PICTURE.len());
     let RawAnswer::Bytes(bytes) = with_headers(length.as_bytes()) else {
         unreachable!()
@@ -263,7 +263,7 @@ fn bodies_end_as_http_lets_them() {
     ] {
         arrives(&lengths, with_headers(lengths.as_bytes()));
     }
-    // What comes behind the length is not read.
+    // Bytes after the length aren't read.
     let short = format!("content-length: {}\r\n", length - 1);
     let bytes = answered(with_headers(short.as_bytes())).unwrap();
     assert_eq!(bytes, PICTURE[..length - 1]);
@@ -314,7 +314,10 @@ fn locations_are_followed_in_every_form() {
     for location in [&b""[..], b"  ", b"http://", b"data:image/png,", b"//\xe4/b"] {
         let server = redirecting("302 Found", location, "/none");
         let error = fetched(&server.url("/"), &options()).unwrap_err();
-        assert!(error.to_string().contains("to no address"), "{error}");
+        assert!(
+            error.to_string().contains("without a valid address"),
+            "{error}"
+        );
     }
 }
 
@@ -337,7 +340,7 @@ fn statuses_that_redirect_are_followed_and_others_are_not() {
     }
     fails(RawAnswer::http("300 Multiple Choices", &[], b""), "300");
     let refresh = RawAnswer::http("200 OK", &["refresh: 0; url=/b.png"], b"<html>wait");
-    fails(refresh, "is a page");
+    fails(refresh, "is a web page");
 }
 
 #[test]
@@ -345,7 +348,7 @@ fn every_redirect_is_kept_from_private_addresses() {
     let inside = RawServer::start(|_| panic!("a private address was asked"));
     let inside = inside.url("/b\u{e4}.png").replace("127.0.0.1", "127.0.0.2");
     let public = FetchOptions {
-        reach: Reach::PublicAnd(vec![Ipv4Addr::LOCALHOST.into()]),
+        allowed_addresses: AllowedAddresses::PublicAnd(vec![Ipv4Addr::LOCALHOST.into()]),
         ..options()
     };
     for location in [inside.as_str(), inside.strip_prefix("http:").unwrap()] {
@@ -385,7 +388,7 @@ fn a_redirect_to_itself_gets_its_cookie_back() {
     for _ in 0..2 {
         let got = fetched(&server.url("/a.png"), &options());
         assert_eq!(got.unwrap(), PICTURE);
-        // The next fetch knows nothing of the cookies.
+        // The next fetch starts without cookies.
         let got = std::mem::take(&mut *heads.lock().unwrap());
         assert_eq!(got, ["", "seen=1", "seen=1; more=\"2\""]);
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Columns, Kind, longs, to_ordered, words};
 use crate::Metadata;
 
-/// Columns being gathered.
+/// Builds the columns of a segment.
 #[derive(Debug, Default)]
 pub(in crate::embedded) struct ColumnsBuilder {
     fields: BTreeMap<String, FieldBuilder>,
@@ -29,8 +29,8 @@ impl ColumnsBuilder {
         }
     }
 
-    /// Adds the columns of another segment. `ordinals` gives its vectors' new ordinals, or `None`
-    /// for those that are left out.
+    /// Adds the columns of another segment. `ordinals` maps its vectors to new ordinals, or to `None` to
+    /// leave them out.
     pub(in crate::embedded) fn append(
         &mut self,
         bytes: &[u8],
@@ -83,7 +83,7 @@ impl ColumnsBuilder {
     }
 }
 
-/// The ordinals of `text`, without a copy of it if it is there.
+/// The ordinals of `text`, copying the text only if it's new.
 fn postings<'a>(strings: &'a mut Postings<Box<str>>, text: &str) -> &'a mut Vec<u32> {
     if !strings.contains_key(text) {
         strings.insert(text.into(), Vec::new());
@@ -109,7 +109,7 @@ impl FieldBuilder {
             },
             Value::Null | Value::Object(_) => &mut self.none,
         };
-        // A list may name a member twice.
+        // A list may contain an item twice.
         if posting.last() != Some(&ordinal) {
             posting.push(ordinal);
         }

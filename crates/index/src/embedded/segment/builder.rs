@@ -7,7 +7,7 @@ use crate::embedded::bitset::Bitset;
 use crate::embedded::columns::ColumnsBuilder;
 use crate::embedded::quantise::{Factor, quantise, row_length};
 
-/// A segment being made.
+/// Builds a segment.
 #[derive(Debug)]
 pub(in crate::embedded) struct SegmentBuilder {
     subject: Subject,
@@ -34,7 +34,7 @@ impl SegmentBuilder {
         }
     }
 
-    /// How many vectors there are.
+    /// The number of vectors.
     pub(in crate::embedded) fn len(&self) -> usize {
         self.slots.len()
     }
@@ -59,7 +59,7 @@ impl SegmentBuilder {
         self.fine.push(factors.fine);
     }
 
-    /// Adds the vectors of `segment`, but for `dead` ones; their slots are higher than any before.
+    /// Adds the vectors of `segment` without the `dead` ones. Their slots are higher than any before.
     pub(in crate::embedded) fn append(&mut self, segment: &Segment, dead: &Bitset) {
         let mut ordinals = vec![None; segment.len()];
         self.high.reserve(segment.layout.high.len());
@@ -109,7 +109,7 @@ impl SegmentBuilder {
         Ok(())
     }
 
-    /// All that follows the header.
+    /// Everything after the header.
     fn parts<'a>(&'a self, columns: &'a [u8]) -> [&'a [u8]; 8] {
         const PADDING: [u8; 64] = [0; 64];
         let (slots, lengths): (&[u8], &[u8]) = (

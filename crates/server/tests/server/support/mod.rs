@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
-use clipseek::dataset::Reach;
+use clipseek::dataset::AllowedAddresses;
 use clipseek::{AddRequest, Clipseek, ModelChoice, Settings, demo};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -92,7 +92,7 @@ impl World {
         change(&mut options);
         let mut settings = Settings::in_directory(store);
         // As at the terminal, where people fetch from their own network.
-        settings.fetch.reach = Reach::Anywhere;
+        settings.fetch.allowed_addresses = AllowedAddresses::Anywhere;
         set(&mut settings);
         let server = Server::bind(Clipseek::new(settings), options)
             .await

@@ -1,10 +1,10 @@
-//! Room on disks.
+//! Free disk space.
 
 use std::path::Path;
 
 use crate::{Error, Result};
 
-/// Refuses where `needed` bytes do not fit on the disk of `folder`, as far as the system tells.
+/// Checks that `needed` bytes fit on the disk of `folder`, if the system reports the free space.
 ///
 /// # Errors
 /// [`Error::DiskFull`].
@@ -19,14 +19,14 @@ pub(crate) fn require(folder: &Path, needed: u64) -> Result<()> {
     }
 }
 
-/// The bytes that can still be written to the disk of `folder`. None where the system does not say.
+/// The free bytes on the disk of `folder`; `None` if the system doesn't report them.
 #[cfg(unix)]
 pub(crate) fn free(folder: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
-/// The bytes that can still be written to the disk of `folder`. None where the system does not say.
+/// The free bytes on the disk of `folder`; `None` if the system doesn't report them.
 #[cfg(not(unix))]
 pub(crate) fn free(_folder: &Path) -> Option<u64> {
     None

@@ -2,9 +2,9 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-/// How long the server asks to wait: `Retry-After` in seconds or as a date, or the time in the hub's
-/// `RateLimit: "api";r=0;t=55`, which counts when nothing remains.
-pub fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
+/// The wait that a server requests: `Retry-After` in seconds or as a date, or the time in the Hub's
+/// `RateLimit: "api";r=0;t=55`, which counts if no requests remain.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let retry_after = headers
         .get(RETRY_AFTER)
         .and_then(|value| value.to_str().ok());
@@ -33,7 +33,7 @@ mod tests {
     fn wait(name: &'static str, value: &str) -> Option<Duration> {
         let mut headers = HeaderMap::new();
         headers.insert(name, value.parse().unwrap());
-        asked_wait(&headers)
+        retry_after(&headers)
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-/// What the time of an [`add`](crate::Collection::add) is spent on.
+/// The steps of an [`add`](crate::Collection::add) whose time is measured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
     Reading,
@@ -13,12 +13,12 @@ pub(crate) enum Step {
     Writing,
 }
 
-/// The time that all threads together have spent so far, by step, in nanoseconds.
+/// The time that all threads have spent so far on each step, in nanoseconds.
 #[derive(Debug, Default)]
-pub(crate) struct Spent([AtomicU64; 4]);
+pub(crate) struct StepTimes([AtomicU64; 4]);
 
-impl Spent {
-    /// Does some work of a step.
+impl StepTimes {
+    /// Runs `work` and adds its time to a step.
     pub(crate) fn on<T>(&self, step: Step, work: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let result = work();
@@ -40,13 +40,13 @@ impl Spent {
     }
 }
 
-/// Seconds spent on each step, summed over the threads that work on it. Steps overlap, so that
-/// together they are more than the whole took.
+/// Seconds spent on each step, summed over the threads that work on it. Steps overlap, so their sum exceeds
+/// the elapsed time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Seconds {
     /// Reading files and hashing them.
     pub reading: f64,
-    /// Decoding pictures and making them fit the model.
+    /// Decoding and preprocessing pictures.
     pub decoding: f64,
     /// Computing vectors.
     pub encoding: f64,

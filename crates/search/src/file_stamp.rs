@@ -6,26 +6,26 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use picture::{Limits, Picture};
 use serde::{Deserialize, Serialize};
 
-/// A file that has been left alone for so long has the time of its last change: clocks of file
-/// systems are as coarse as two seconds (FAT).
+/// The age from which a file's modification time is reliable: file systems' clocks are as coarse as two
+/// seconds (FAT).
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
-/// What tells, without reading it, whether a file is as it was: its size and when it was changed. Programs that edit
-/// metadata in place can keep both (`exiftool -P`), so the file system's own time of the last change counts too.
+/// The size and times of a file, which tell whether it changed without reading it. Programs that edit
+/// metadata in place can keep the size and modification time (`exiftool -P`), so `ctime` is part of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStamp {
     /// The file's size in bytes.
     pub bytes: u64,
-    /// When it was last changed, in nanoseconds since 1970. `None` where that was so recent that
-    /// another change might not show.
+    /// The modification time in nanoseconds since 1970. `None` if it was so recent that another change might
+    /// not show.
     pub modified: Option<i64>,
-    /// When the file or its attributes last changed (`ctime`), in nanoseconds since 1970. `None` where the system
-    /// does not tell, and in records of earlier builds.
+    /// The time of the last change of the file or its attributes (`ctime`), in nanoseconds since 1970. `None`
+    /// if the system doesn't report it, and in records of early versions.
     pub changed: Option<i64>,
 }
 
 impl FileStamp {
-    /// The stamp of the file at `path` as it is now.
+    /// The current stamp of the file at `path`.
     pub(crate) fn of(path: &Path) -> io::Result<FileStamp> {
         let metadata = path.metadata()?;
         Ok(FileStamp::at(&metadata, SystemTime::now()))
@@ -39,7 +39,7 @@ impl FileStamp {
         }
     }
 
-    /// Whether the file is the one that had this stamp.
+    /// Whether `file` is the stamp of the same, unchanged file.
     pub(crate) fn is_that_of(self, file: FileStamp) -> bool {
         self.modified.is_some()
             && (self.bytes, self.modified) == (file.bytes, file.modified)
@@ -76,7 +76,7 @@ pub(crate) fn is_readable(file: &Path) -> bool {
     decoded.is_ok()
 }
 
-/// Whether there is no file. A location that can't be looked at may have one.
+/// Whether the file doesn't exist. False for a path that can't be accessed.
 pub fn is_gone(file: &Path) -> bool {
     matches!(file.try_exists(), Ok(false))
 }

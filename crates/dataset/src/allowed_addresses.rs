@@ -1,20 +1,22 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Which addresses may be asked. A list of URLs that others made may name the inside of a network, and
-/// so may a server that redirects.
+/// The IP addresses to which requests may be sent. Lists of URLs from others, and redirects, may point into a
+/// private network.
+///
+/// A download's journal stores the `Debug` form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Reach {
-    /// Those of the internet, not private, loopback and link-local ones.
+pub enum AllowedAddresses {
+    /// Public addresses only: no private, loopback or link-local ones.
     #[default]
     Public,
-    /// Those of the internet and these.
+    /// Public addresses and these.
     PublicAnd(Vec<IpAddr>),
-    /// All.
+    /// All addresses.
     Anywhere,
 }
 
-impl Reach {
-    /// Whether this address may be asked.
+impl AllowedAddresses {
+    /// Whether requests to this address are allowed.
     pub fn includes(&self, address: IpAddr) -> bool {
         match self {
             Self::Anywhere => true,
@@ -24,8 +26,7 @@ impl Reach {
     }
 }
 
-/// Whether an address is one of the internet: none of those that IANA's registries of special
-/// addresses call not globally reachable
+/// Whether an address is globally reachable according to IANA's registries of special addresses
 /// (<https://www.iana.org/assignments/iana-ipv4-special-registry>,
 /// <https://www.iana.org/assignments/iana-ipv6-special-registry>).
 fn is_public(address: IpAddr) -> bool {
@@ -54,13 +55,13 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    // The addresses that stand for one of version 4 lead to it.
+    // Addresses that embed an IPv4 address lead to it.
     if let Some(inner) = inner_v4(address) {
         return is_public_v4(inner);
     }
     let [a, b, ..] = address.segments();
-    // 2000::/3 is all that has been given out; of it, protocols (with Teredo and benchmarks) and
-    // documentation have their own.
+    // Only 2000::/3 has been assigned. Within it, protocols (with Teredo and benchmarks) and documentation
+    // have their own ranges.
     matches!(a, 0x2000..=0x3fff)
         && !matches!(
             (a, b),
@@ -68,7 +69,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         )
 }
 
-/// The address of version 4 within `::ffff:0:0/96`, `64:ff9b::/96` (NAT64) and `2002::/16` (6to4).
+/// The IPv4 address within `::ffff:0:0/96`, `64:ff9b::/96` (NAT64) and `2002::/16` (6to4).
 fn inner_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let v4 = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
     match address.segments() {
@@ -122,7 +123,7 @@ mod tests {
             "ff02::1",
         ] {
             assert!(
-                !Reach::Public.includes(address.parse().unwrap()),
+                !AllowedAddresses::Public.includes(address.parse().unwrap()),
                 "{address}"
             );
         }
@@ -142,7 +143,7 @@ mod tests {
             "2001:4860:4860::8888",
         ] {
             assert!(
-                Reach::Public.includes(address.parse().unwrap()),
+                AllowedAddresses::Public.includes(address.parse().unwrap()),
                 "{address}"
             );
         }
@@ -152,8 +153,8 @@ mod tests {
     fn others_may_be_let_in() {
         let one: IpAddr = "127.0.0.1".parse().unwrap();
         let other: IpAddr = "127.0.0.2".parse().unwrap();
-        let reach = Reach::PublicAnd(vec![one]);
-        assert!(reach.includes(one) && !reach.includes(other));
-        assert!(Reach::Anywhere.includes(other));
+        let allowed_addresses = AllowedAddresses::PublicAnd(vec![one]);
+        assert!(allowed_addresses.includes(one) && !allowed_addresses.includes(other));
+        assert!(AllowedAddresses::Anywhere.includes(other));
     }
 }

@@ -1,4 +1,4 @@
-//! One process at a time changes a collection.
+//! The lock that lets one process at a time change a collection.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -8,23 +8,23 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 
-/// How often one that waits looks whether it is its turn.
+/// How often to try to acquire the lock.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// The right to change a collection. It ends when this is dropped, or with the process.
+/// A held write lock. Released when dropped, or when the process ends.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct WriteLock {
     _file: File,
 }
 
-impl Turn {
-    /// Waits for the turn, which the lock on the file at `path` stands for. `waiting` is called once
-    /// if there is something to wait for; `None` if `stop` came first.
-    pub(super) fn take(
+impl WriteLock {
+    /// Locks the file at `path`. Calls `waiting` once if another process holds the lock. Returns `None` if
+    /// `stop` was set first.
+    pub(super) fn acquire(
         path: &Path,
         stop: &AtomicBool,
         waiting: &(dyn Fn() + Sync),
-    ) -> Result<Option<Turn>> {
+    ) -> Result<Option<WriteLock>> {
         let failed = |source| Error::Lock {
             path: path.to_owned(),
             source,
@@ -38,7 +38,7 @@ impl Turn {
         let mut told = false;
         while !stop.load(Ordering::Relaxed) {
             match file.try_lock() {
-                Ok(()) => return Ok(Some(Turn { _file: file })),
+                Ok(()) => return Ok(Some(WriteLock { _file: file })),
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
                 Err(TryLockError::WouldBlock) => {}
             }

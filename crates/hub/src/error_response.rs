@@ -1,6 +1,6 @@
-//! What an answer with an error's status means.
+//! Interprets error responses.
 
-use net::{Again, asked_wait};
+use net::{RetryAdvice, retry_after};
 use reqwest::Response;
 use reqwest::header::HeaderMap;
 
@@ -9,24 +9,24 @@ use crate::failure::Failure;
 use crate::status::is_transient;
 use crate::{Error, Repository};
 
-/// What was asked for.
+/// The subject of a request.
 pub(crate) struct Subject<'a> {
     pub(crate) repository: &'a Repository,
     pub(crate) revision: &'a str,
-    /// None when it was the repository itself.
+    /// The file; `None` for the repository itself.
     pub(crate) name: Option<&'a str>,
 }
 
-/// Longer words of a server are cut.
+/// The maximum length of a server's message.
 const LONGEST_SAYING: usize = 300;
 
-/// The hub's own words for a token that it does not know.
+/// The Hub's message for an invalid token.
 const BAD_TOKEN: &str = "Invalid credentials in Authorization header";
 
-/// Lets an answer that is none of an error pass.
+/// Passes on a response without an error status.
 ///
 /// # Errors
-/// What the status and the hub's headers `X-Error-Code` and `X-Error-Message` say.
+/// The error of the status and of the Hub's headers `X-Error-Code` and `X-Error-Message`.
 pub(crate) fn check(
     response: Response,
     subject: &Subject<'_>,
@@ -36,11 +36,11 @@ pub(crate) fn check(
     if status < 400 {
         return Ok(response);
     }
-    let wait = asked_wait(response.headers());
-    let again = match (is_transient(status), wait) {
-        (true, Some(wait)) => Again::After(wait),
-        (true, None) => Again::Soon,
-        (false, _) => Again::Never,
+    let wait = retry_after(response.headers());
+    let retry_advice = match (is_transient(status), wait) {
+        (true, Some(wait)) => RetryAdvice::After(wait),
+        (true, None) => RetryAdvice::WithBackoff,
+        (false, _) => RetryAdvice::Never,
     };
     let error = match status {
         429 => Error::RateLimited {
@@ -52,11 +52,11 @@ pub(crate) fn check(
     };
     Err(Failure {
         error: Box::new(error),
-        again,
+        retry_advice,
     })
 }
 
-/// An error of which nothing more is known.
+/// The error for a status without further information.
 pub(crate) fn status_of(response: &Response) -> Error {
     Error::Status {
         host: host(response.url()),
@@ -69,14 +69,14 @@ fn refused(response: &Response, subject: &Subject<'_>, client: &Client) -> Error
     let repository = subject.repository.clone();
     let revision = subject.revision.to_owned();
     let with_token = client.has_token();
-    let said = header("x-error-message").unwrap_or_default();
-    // Where files are stored nothing is known of repositories: a status says less there.
+    let message = header("x-error-message").unwrap_or_default();
+    // The storage knows nothing about repositories, so a status has less meaning there.
     let is_the_hub = client.is_endpoint(response.url());
     match (
         header("x-error-code").as_deref(),
         response.status().as_u16(),
     ) {
-        (_, 401) if said == BAD_TOKEN => Error::BadToken,
+        (_, 401) if message == BAD_TOKEN => Error::BadToken,
         (Some("GatedRepo"), _) => Error::Gated {
             page: client.page(&repository),
             repository,
@@ -95,18 +95,21 @@ fn refused(response: &Response, subject: &Subject<'_>, client: &Client) -> Error
             repository,
             with_token,
         },
-        // Who asks without a token is told this about missing repositories too.
+        // Without a token, the Hub sends this for missing repositories too.
         (None, 401) if is_the_hub && with_token => Error::BadToken,
         (None, 401 | 404) if is_the_hub => Error::NotFound {
             repository,
             with_token,
         },
-        (_, 403) if !said.is_empty() => Error::Forbidden { repository, said },
+        (_, 403) if !message.is_empty() => Error::Forbidden {
+            repository,
+            message,
+        },
         _ => status_of(response),
     }
 }
 
-/// A header as text to show.
+/// A header as text for display.
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     let value = headers.get(name)?.to_str().ok()?;
     let shown = value.chars().filter(|c| !c.is_control());

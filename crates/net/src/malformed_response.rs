@@ -1,6 +1,6 @@
 use std::error::Error;
 
-/// Whether a server's response was not valid HTTP, or its headers were too many.
+/// Whether a server's response was invalid HTTP or had too many headers.
 pub fn is_malformed_response(error: &(dyn Error + 'static)) -> bool {
     match error.downcast_ref::<hyper::Error>() {
         Some(error) => error.is_parse(),

@@ -1,5 +1,4 @@
-//! JSON in which no object has a key twice. Of two values of one key a reader would have to pass over one, and which
-//! one differs from reader to reader.
+//! JSON without duplicate keys. Of two values with one key a parser ignores one, and parsers differ in which.
 
 use std::fmt;
 
@@ -9,30 +8,30 @@ use serde_json::{Map, Value};
 
 use crate::Metadata;
 
-/// A value of JSON, all of whose keys are unique.
+/// A JSON value whose keys are all unique.
 struct Unique(Value);
 
-/// Reads such a value.
+/// Deserialises a JSON value with unique keys.
 pub(crate) fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
     Unique::deserialize(deserializer).map(|unique| unique.0)
 }
 
-/// What `text` says in JSON.
+/// Parses JSON.
 ///
 /// # Errors
-/// Where it is no JSON, or an object has a key twice: which of the values counts differs from reader to reader.
+/// If `text` isn't JSON, or an object has a duplicate key: parsers differ in which value they take.
 pub fn parse_json(text: &str) -> serde_json::Result<Value> {
     serde_json::from_str::<Unique>(text).map(|unique| unique.0)
 }
 
-/// Reads metadata, if there is any, as such a value.
+/// Deserialises optional metadata with unique keys.
 pub(crate) fn metadata<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Metadata>, D::Error> {
     match value(deserializer)? {
         Value::Null => Ok(None),
         Value::Object(metadata) => Ok(Some(metadata)),
-        _ => Err(D::Error::custom("metadata that is no object")),
+        _ => Err(D::Error::custom("metadata is not an object")),
     }
 }
 
@@ -56,7 +55,7 @@ impl<'de> Visitor<'de> for UniqueVisitor {
     type Value = Value;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a value of JSON")
+        formatter.write_str("a JSON value")
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
@@ -99,7 +98,7 @@ impl<'de> Visitor<'de> for UniqueVisitor {
         let mut map = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             if map.contains_key(&key) {
-                return Err(A::Error::custom(format!("the key `{key}` is there twice")));
+                return Err(A::Error::custom(format!("duplicate key `{key}`")));
             }
             let value = entries.next_value_seed(UniqueVisitor)?;
             map.insert(key, value);
@@ -131,7 +130,7 @@ mod tests {
             let error = serde_json::from_str::<Unique>(text)
                 .map(|unique| unique.0)
                 .unwrap_err();
-            assert!(error.to_string().contains("`a` is there twice"), "{error}");
+            assert!(error.to_string().contains("duplicate key `a`"), "{error}");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Groups of vectors that are like one of them.
+//! Groups vectors around representatives (leader clustering).
 //!
-//! Vectors come in the order of their precedence. The first keeps its place, and takes as its members all that
-//! are like it; then the next that is nobody's member does so with what is left. This makes stars, not
-//! chains: each member is like its keeper, and no keeper is like an earlier one. Nothing is stored but the
-//! keeper of each, however many pairs are alike.
+//! Vectors are sorted by precedence. The first becomes a keeper, and all vectors that are like it become its
+//! members. The next vector that isn't a member becomes a keeper of those left, and so on. So each member is
+//! like its keeper, and no keeper is like an earlier one. Only the keeper of each vector is stored, so memory
+//! doesn't grow with the number of similar pairs.
 //!
 //! All pairs are compared, as matrix products of a block of keepers and chunks of later vectors.
 
@@ -12,33 +12,33 @@ use rayon::prelude::*;
 /// Vectors that are compared with all later ones at a time.
 const BLOCK: usize = 256;
 
-/// Later vectors in a product: so many that a product's numbers stay in the cache.
+/// Later vectors in a product: few enough for the result to stay in the cache.
 const CHUNK: usize = 512;
 
-/// Cosines looked at together.
+/// Cosines checked together.
 const LANES: usize = 32;
 
-/// How far a cosine of the matrix product may be off.
+/// The maximum error of a cosine of the matrix product.
 const SLACK: f32 = 1e-4;
 
-/// Vectors of one dimension, one after another.
+/// Vectors of one dimension, stored one after another.
 pub(crate) struct Vectors {
     numbers: Vec<f32>,
     dimension: usize,
 }
 
-/// What is known of two vectors beside their cosine.
+/// What is known about two vectors besides their cosine.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Kinship {
-    /// They are of the same thing: their cosine is 1.
-    Copies,
-    /// They are not to be taken for each other, whatever their cosine.
-    Strangers,
+pub(crate) enum Relation {
+    /// They are of the same file: their cosine is 1.
+    Same,
+    /// They aren't duplicates, whatever their cosine.
+    Different,
     /// Nothing.
     Unknown,
 }
 
-/// What a vector is a member of.
+/// The group of a vector.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Member {
     pub(crate) keeper: usize,
@@ -47,7 +47,7 @@ pub(crate) struct Member {
 }
 
 impl Vectors {
-    /// So many vectors, which are like nothing.
+    /// `count` zero vectors, which are like no other.
     pub(crate) fn zero(count: usize, dimension: usize) -> Vectors {
         Vectors {
             numbers: vec![0.0; count * dimension],
@@ -55,7 +55,7 @@ impl Vectors {
         }
     }
 
-    /// Puts a unit vector in its place.
+    /// Sets the unit vector number `n`.
     pub(crate) fn set(&mut self, n: usize, values: &[f32]) {
         self.numbers[n * self.dimension..][..self.dimension].copy_from_slice(values);
     }
@@ -68,7 +68,7 @@ impl Vectors {
         &self.numbers[n * self.dimension..][..self.dimension]
     }
 
-    /// The same for the same two vectors, wherever they are.
+    /// The cosine. Unlike the matrix product's, it doesn't depend on the vectors' positions.
     fn cosine(&self, one: usize, other: usize) -> f32 {
         let pairs = self.get(one).iter().zip(self.get(other));
         let cosine: f64 = pairs.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
@@ -76,19 +76,19 @@ impl Vectors {
     }
 }
 
-/// The keeper of each vector that has one: two are alike if their cosine is at least `threshold` and `kinship`
-/// does not say otherwise. `progress` sees how many pairs have been compared, and
-/// of how many.
-pub(crate) fn stars(
+/// Returns the keeper of each vector that has one. Two vectors are alike if their cosine is at least
+/// `threshold` and `relation` doesn't say otherwise. `progress` gets the number of compared pairs and of all
+/// pairs.
+pub(crate) fn group(
     vectors: &Vectors,
     threshold: f32,
-    kinship: impl Fn(usize, usize) -> Kinship + Sync,
+    relation: impl Fn(usize, usize) -> Relation + Sync,
     mut progress: impl FnMut(u64, u64),
 ) -> Vec<Option<Member>> {
-    let sky = Sky {
+    let grouping = Grouping {
         vectors,
         threshold,
-        kinship,
+        relation,
     };
     let count = vectors.len();
     let pairs = |count: usize| count as u64 * (count as u64).saturating_sub(1) / 2;
@@ -97,7 +97,7 @@ pub(crate) fn stars(
         progress(pairs(count) - pairs(count - start), pairs(count));
         let end = (start + BLOCK).min(count);
         let (block, later) = members[start..].split_at_mut(end - start);
-        sky.group_block(start, block);
+        grouping.group_block(start, block);
         let keepers: Vec<usize> = (start..end)
             .filter(|n| block[n - start].is_none())
             .collect();
@@ -107,21 +107,22 @@ pub(crate) fn stars(
             .copied()
             .collect();
         let chunks = later.par_chunks_mut(CHUNK).enumerate();
-        chunks.for_each(|(n, chunk)| sky.take(&keepers, &keeping, end + n * CHUNK, chunk));
+        chunks.for_each(|(n, chunk)| grouping.take(&keepers, &keeping, end + n * CHUNK, chunk));
     }
     progress(pairs(count), pairs(count));
     members
 }
 
-/// What is grouped, and by what.
-struct Sky<'a, F> {
+/// The vectors to group, and the criteria.
+struct Grouping<'a, F> {
     vectors: &'a Vectors,
     threshold: f32,
-    kinship: F,
+    relation: F,
 }
 
-impl<F: Fn(usize, usize) -> Kinship> Sky<'_, F> {
-    /// Groups the vectors of a block among themselves: there, who keeps depends on who was taken before.
+impl<F: Fn(usize, usize) -> Relation> Grouping<'_, F> {
+    /// Groups the vectors of a block. Within it, they are compared one after another, since keepers depend on
+    /// earlier ones.
     fn group_block(&self, start: usize, block: &mut [Option<Member>]) {
         for n in 0..block.len() {
             if block[n].is_none() {
@@ -132,7 +133,7 @@ impl<F: Fn(usize, usize) -> Kinship> Sky<'_, F> {
         }
     }
 
-    /// Gives to each vector of `chunk`, which begins at `start`, the first of `keepers` that it is like.
+    /// Gives each vector of `chunk`, which begins at `start`, the first of `keepers` that it is like.
     fn take(&self, keepers: &[usize], keeping: &[f32], start: usize, chunk: &mut [Option<Member>]) {
         let (count, dimension) = (chunk.len(), self.vectors.dimension);
         if keepers.is_empty() || count == 0 {
@@ -143,7 +144,7 @@ impl<F: Fn(usize, usize) -> Kinship> Sky<'_, F> {
         let least = self.threshold - SLACK;
         for (&keeper, row) in keepers.iter().zip(cosines.chunks_exact(count)) {
             for (n, lanes) in row.chunks(LANES).enumerate() {
-                // Without a way out, for the compiler to compare many at once: hardly ever is there one.
+                // No early exit, so that the compiler vectorises the loop. Matches are rare.
                 if !lanes.iter().fold(false, |any, &it| any | (it >= least)) {
                     continue;
                 }
@@ -157,10 +158,10 @@ impl<F: Fn(usize, usize) -> Kinship> Sky<'_, F> {
     }
 
     fn member(&self, keeper: usize, other: usize) -> Option<Member> {
-        let similarity = match (self.kinship)(keeper, other) {
-            Kinship::Copies => 1.0,
-            Kinship::Strangers => return None,
-            Kinship::Unknown => self.vectors.cosine(keeper, other),
+        let similarity = match (self.relation)(keeper, other) {
+            Relation::Same => 1.0,
+            Relation::Different => return None,
+            Relation::Unknown => self.vectors.cosine(keeper, other),
         };
         (similarity >= self.threshold).then_some(Member { keeper, similarity })
     }
@@ -170,7 +171,7 @@ impl<F: Fn(usize, usize) -> Kinship> Sky<'_, F> {
 mod tests {
     use super::*;
 
-    /// Unit vectors around some centres, the same for the same seed.
+    /// Unit vectors around some centres, always the same.
     fn clusters(count: usize, dimension: usize, centres: usize, spread: f32) -> Vectors {
         let mut state = 7u64;
         let mut random = move || {
@@ -197,7 +198,7 @@ mod tests {
         vectors
     }
 
-    /// The definition, word by word.
+    /// The definition, without optimisations.
     fn naive(vectors: &Vectors, threshold: f32) -> Vec<Option<Member>> {
         let mut members: Vec<Option<Member>> = vec![None; vectors.len()];
         for keeper in 0..vectors.len() {
@@ -220,10 +221,10 @@ mod tests {
             let vectors = clusters(count, dimension, 40, 0.4);
             for threshold in [0.5, 0.9, 0.95, 1.0] {
                 let (mut last, mut all) = (0, 0);
-                let members = stars(
+                let members = group(
                     &vectors,
                     threshold,
-                    |_, _| Kinship::Unknown,
+                    |_, _| Relation::Unknown,
                     |done, of| {
                         assert!(last <= done && done <= of);
                         (last, all) = (done, of);
@@ -237,10 +238,10 @@ mod tests {
                 assert_eq!(last, all);
             }
         }
-        let alike = stars(
+        let alike = group(
             &clusters(1500, 24, 40, 0.4),
             0.9,
-            |_, _| Kinship::Unknown,
+            |_, _| Relation::Unknown,
             |_, _| {},
         );
         let taken = alike.iter().flatten().count();
@@ -255,7 +256,7 @@ mod tests {
             let angle = (10.0 * n as f32).to_radians();
             vectors.set(n, &[angle.cos(), angle.sin()]);
         }
-        let members = stars(&vectors, 0.98, |_, _| Kinship::Unknown, |_, _| {});
+        let members = group(&vectors, 0.98, |_, _| Relation::Unknown, |_, _| {});
         let keepers: Vec<Option<usize>> = members.iter().map(|it| it.map(|it| it.keeper)).collect();
         let pair = |n| [None, Some(n)];
         assert_eq!(keepers, [0, 2, 4, 6, 8].map(pair).concat());
@@ -264,7 +265,7 @@ mod tests {
     #[test]
     fn ever_so_many_of_one_picture_are_one_group() {
         let vectors = clusters(3000, 16, 1, 0.0);
-        let members = stars(&vectors, 1.0, |_, _| Kinship::Copies, |_, _| {});
+        let members = group(&vectors, 1.0, |_, _| Relation::Same, |_, _| {});
         assert!(members[0].is_none());
         let first = |member: &Option<Member>| member.is_some_and(|it| it.keeper == 0);
         assert!(members[1..].iter().all(first));
@@ -272,25 +273,7 @@ mod tests {
 
     #[test]
     fn what_has_no_vector_is_like_nothing() {
-        let members = stars(
-            &Vectors::zero(3, 4),
-            0.01,
-            |_, _| Kinship::Copies,
-            |_, _| {},
-        );
+        let members = group(&Vectors::zero(3, 4), 0.01, |_, _| Relation::Same, |_, _| {});
         assert_eq!(members, [None; 3]);
-    }
-
-    /// `cargo test --release -p search -- --ignored --nocapture seconds`
-    #[test]
-    #[ignore = "takes minutes, and is to be looked at"]
-    fn seconds_of_many_vectors() {
-        for (count, dimension) in [(20_000, 256), (100_000, 256), (100_000, 512)] {
-            let vectors = clusters(count, dimension, count / 2, 0.2);
-            let start = std::time::Instant::now();
-            let members = stars(&vectors, 0.95, |_, _| Kinship::Unknown, |_, _| {});
-            let (seconds, taken) = (start.elapsed(), members.iter().flatten().count());
-            println!("{count} x {dimension}: {seconds:.1?}, {taken} members");
-        }
     }
 }

@@ -1,16 +1,15 @@
-/// Whether a certificate was refused.
+/// Whether a certificate was rejected.
 pub fn is_refused_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
     let failure = tls_failure(error);
     failure.is_some_and(|error| matches!(error, rustls::Error::InvalidCertificate(_)))
 }
 
-/// Whether a connection could not be secured, because of its certificate or otherwise.
+/// Whether the TLS connection failed, because of the certificate or otherwise.
 pub fn is_tls_failure(error: &(dyn std::error::Error + 'static)) -> bool {
     tls_failure(error).is_some()
 }
 
-/// What went wrong with TLS, at whatever depth that is said: errors of input and output do not show
-/// what they hold as their source.
+/// The TLS error at any depth of the causes. I/O errors don't expose their inner error as their source.
 fn tls_failure<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
     if let Some(error) = error.downcast_ref() {
         return Some(error);
