@@ -1,4 +1,4 @@
-//! `clipseek`: find pictures with words or with another picture.
+//! The `clipseek` command: find pictures with words or with another picture.
 
 mod add_display;
 mod add_report;
@@ -12,11 +12,11 @@ mod engines;
 mod environment;
 mod error;
 mod exit;
+mod filter_arguments;
 mod graphics;
 mod interrupt;
 mod listener;
 mod models;
-mod narrowing;
 mod output;
 mod picture_argument;
 mod progress;

@@ -6,21 +6,27 @@ use crate::arguments;
 use crate::exit::Outcome;
 use crate::output;
 
-/// Print what lets a shell complete clipseek's commands, options and values
+/// Print a completion script for your shell
 #[derive(Args, Debug)]
-#[command(after_help = "Where shells look for it:
+#[command(after_help = "Install the script where the shell looks for it:
   bash        clipseek completions bash > ~/.local/share/bash-completion/completions/clipseek
-              (needs the package bash-completion; or: source <(clipseek completions bash))
+              This needs the package bash-completion.
+
+              Alternatively: source <(clipseek completions bash)
+
   zsh         clipseek completions zsh > ~/.zfunc/_clipseek
-              with, in ~/.zshrc: fpath=(~/.zfunc $fpath); autoload -Uz compinit; compinit
+              In ~/.zshrc: fpath=(~/.zfunc $fpath); autoload -Uz compinit; compinit
+
   fish        clipseek completions fish > ~/.config/fish/completions/clipseek.fish
+
   elvish      clipseek completions elvish > ~/.config/elvish/lib/clipseek.elv
-              with, in ~/.config/elvish/rc.elv: use clipseek
+              In ~/.config/elvish/rc.elv: use clipseek
+
   powershell  clipseek completions powershell >> $PROFILE
 
-Directories have to be there. A new shell knows it; do it again after an update.")]
+Create the directory first if it is missing, and start a new shell. Repeat this after an update.")]
 pub(crate) struct Arguments {
-    /// The shell
+    /// Shell to print the script for
     #[arg(value_enum)]
     shell: Shell,
 }

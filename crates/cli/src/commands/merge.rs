@@ -14,15 +14,15 @@ use crate::terminal::message;
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// The collections to take from
+    /// Collections to copy from
     #[arg(required = true, value_name = "FROM")]
     from: Vec<String>,
 
-    /// The collection to take them into
+    /// Copy into this collection
     #[arg(long, value_name = "NAME")]
     into: String,
 
-    /// The store of the collections to take from [default: the same]
+    /// Copy from collections in this store [default: the same store]
     #[arg(long, value_name = "DIR")]
     from_store: Option<PathBuf>,
 }
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     for merged in merged? {
         let report = &merged.report;
         if report.stopped {
-            message!("stopped; the same command goes on from here");
+            message!("stopped; run the same command to resume");
             return Ok(Outcome::Interrupted);
         }
         well &= report.failed == 0 && report.incomplete == 0 && merged.without_files == 0;
@@ -64,12 +64,12 @@ fn summarise(merged: &Merged, into: &str) {
     for (number, word) in [
         (
             report.completed,
-            "already there, given further captions or metadata",
+            "already there, with new captions or metadata",
         ),
         (report.present, "already there"),
-        (report.incomplete, "without vectors, left out"),
+        (report.incomplete, "left out without embeddings"),
         (report.failed, "failed"),
-        (merged.without_files, "whose files are gone"),
+        (merged.without_files, "with missing files"),
     ] {
         if number > 0 {
             parts.push(format!("{number} {word}"));

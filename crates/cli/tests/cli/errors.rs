@@ -208,21 +208,6 @@ fn words_of_blanks_are_no_words() {
 }
 
 #[test]
-fn every_command_has_an_example_or_explains_itself() {
-    let world = World::new();
-    for command in [
-        "", "demo", "add", "search", "classify", "embed", "eval", "index",
-    ] {
-        let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
-        let help = world.well(&arguments).stdout;
-        assert!(
-            command == "demo" || help.contains("Examples:"),
-            "{command}: {help}"
-        );
-    }
-}
-
-#[test]
 fn labels_say_something_each() {
     let world = World::new();
     let perch = crate::world::demo().join("pictures/two-perch.jpg");
