@@ -102,7 +102,7 @@ impl AddDisplay {
                     bar.set_message(format!("indexing, {failed} failed"));
                 }
             }
-            AddProgress::TakingOut(progress) => {
+            AddProgress::Extracting(progress) => {
                 state.show(Shown::Extracting);
                 let done = downloading::state(progress, state.since.elapsed());
                 let text = format!("extracting pictures from the table: {done}");

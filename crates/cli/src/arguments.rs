@@ -20,7 +20,7 @@ const STYLES: Styles = Styles::styled()
 const EXAMPLES: &str = "Examples:
   clipseek demo                            try it, offline
   clipseek add ~/Photos --model mini       index a folder
-  clipseek search \"a dog on the beach\"    find pictures with words
+  clipseek search \"a dog on the beach\"     find pictures with words
   clipseek search --image beach.jpg        find pictures like this one
   clipseek browse                          search in the browser";
 

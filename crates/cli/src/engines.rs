@@ -45,11 +45,21 @@ impl EngineArguments {
 #[command(next_help_heading = "Options for a new index at Pinecone")]
 pub(crate) struct DeploymentArguments {
     /// Create a serverless index in this cloud: aws, gcp or azure [default: aws]
-    #[arg(long, value_name = "CLOUD", requires = "region", hide_short_help = true)]
+    #[arg(
+        long,
+        value_name = "CLOUD",
+        requires = "region",
+        hide_short_help = true
+    )]
     cloud: Option<String>,
 
     /// Create it in this region of the cloud [default: us-east-1]
-    #[arg(long, value_name = "REGION", conflicts_with = "environment", hide_short_help = true)]
+    #[arg(
+        long,
+        value_name = "REGION",
+        conflicts_with = "environment",
+        hide_short_help = true
+    )]
     region: Option<String>,
 
     /// Create a pod-based index in this environment
@@ -67,11 +77,23 @@ pub(crate) struct DeploymentArguments {
     pod_type: String,
 
     /// Create this many replicas
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "environment", hide_short_help = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        requires = "environment",
+        hide_short_help = true
+    )]
     replicas: u64,
 
     /// Split the index into this many shards
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "environment", hide_short_help = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        requires = "environment",
+        hide_short_help = true
+    )]
     shards: u64,
 }
 

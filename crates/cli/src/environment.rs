@@ -85,11 +85,7 @@ const fn line(
 
 /// The variables of clipseek.
 const OWN: &[Line] = &[
-    line(
-        &[STORE],
-        "store directory",
-        Some("see --store"),
-    ),
+    line(&[STORE], "store directory", Some("see --store")),
     line(&[MODEL], "default model", Some(DEFAULT_MODEL)),
     line(&[COLLECTION], "collection to use", Some("default")),
     line(&[PICTURES], "see `search --pictures`", Some("auto")),
@@ -108,40 +104,36 @@ const OWN: &[Line] = &[
         "API keys for `serve`, separated by commas",
         None,
     ),
-    line(
-        &[READ_ONLY_KEYS],
-        "read-only API keys for `serve`",
-        None,
-    ),
+    line(&[READ_ONLY_KEYS], "read-only API keys for `serve`", None),
 ];
 
 /// The variables shared with Python's `huggingface_hub`. The crate `hub` reads their older names too.
 const HUB: &[Line] = &[
-    line(
-        &["HF_HUB_CACHE"],
-        "model cache",
-        Some("HF_HOME/hub"),
-    ),
-    line(
-        &["HF_HOME"],
-        "Hugging Face directory",
-        Some("~/.cache/huggingface"),
-    ),
+    line(&["HF_HUB_CACHE"], "model cache", Some("HF_HOME/hub")),
+    line(&["HF_HOME"], "base directory", Some("~/.cache/huggingface")),
     line(
         &["HF_ENDPOINT"],
         "hub or mirror",
         Some("https://huggingface.co"),
     ),
-    line(&["HF_TOKEN"], "access token for gated and private models", None),
+    line(
+        &["HF_TOKEN"],
+        "access token for gated and private models",
+        None,
+    ),
     line(
         &["HF_TOKEN_PATH"],
         "file with the token",
         Some("HF_HOME/token"),
     ),
-    line(&["HF_HUB_OFFLINE"], "1: use only cached files, no network", None),
+    line(
+        &["HF_HUB_OFFLINE"],
+        "1: use only cached files, no network",
+        None,
+    ),
     line(
         &["HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT"],
-        "timeouts for a response and for data, in s",
+        "response and data timeouts in s",
         Some("10"),
     ),
 ];
@@ -165,7 +157,7 @@ const CONNECTIONS: &[Line] = &[
     ),
     line(
         &["SSL_CERT_FILE", "SSL_CERT_DIR"],
-        "trusted certificates in PEM form",
+        "trusted certificates, PEM",
         Some("the system's"),
     ),
 ];
@@ -307,10 +299,7 @@ mod tests {
             assert!(is_known, "{name} is not listed");
         }
         for name in listed {
-            assert!(
-                asked.contains(name),
-                "{name} is listed but never read"
-            );
+            assert!(asked.contains(name), "{name} is listed but never read");
         }
     }
 

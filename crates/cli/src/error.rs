@@ -22,7 +22,9 @@ pub(crate) enum Error {
     },
     #[error("index `{name}` belongs to the collection `{name}`; refusing to change it directly")]
     IndexOfCollection { name: String },
-    #[error("line {line} is not a vector; expected {{\"id\": …, \"values\": […], \"metadata\": {{…}}}}")]
+    #[error(
+        "line {line} is not a vector; expected {{\"id\": …, \"values\": […], \"metadata\": {{…}}}}"
+    )]
     VectorLine {
         line: usize,
         #[source]
@@ -72,9 +74,7 @@ impl Error {
             Error::IndexOfCollection { name } => format!(
                 "change it with `clipseek add` or delete it with `clipseek collection delete {name}`"
             ),
-            Error::NoDeployment => {
-                "add --engine pinecone or leave these options out".to_owned()
-            }
+            Error::NoDeployment => "add --engine pinecone or leave these options out".to_owned(),
             Error::OutputIsInput { .. } => "choose another file name".to_owned(),
             Error::OutputIsPicture { .. } => {
                 "choose another file name, or delete this file first".to_owned()

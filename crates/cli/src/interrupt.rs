@@ -19,7 +19,9 @@ pub(crate) fn flag() -> Result<&'static AtomicBool> {
             if STOP.swap(true, Ordering::Relaxed) {
                 process::exit(130);
             }
-            message!("stopping after writing what has been read; press Ctrl-C again to stop at once");
+            message!(
+                "stopping after writing what has been read; press Ctrl-C again to stop at once"
+            );
         })
         .context("could not install a handler for Ctrl-C")?;
     }

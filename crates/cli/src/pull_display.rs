@@ -36,7 +36,10 @@ impl PullDisplay {
             Progress::Finished { name } => self.with(name, ProgressBar::finish),
             Progress::Waiting { name, for_what } => self.say(&match for_what {
                 Waiting::OtherProcess => {
-                    format!("waiting for another process that is downloading {}", name_of(name))
+                    format!(
+                        "waiting for another process that is downloading {}",
+                        name_of(name)
+                    )
                 }
                 Waiting::NextAttempt(wait) => format!(
                     "retrying {} in {:.0} s",

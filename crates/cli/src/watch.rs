@@ -72,7 +72,10 @@ impl Watch {
     /// Waits for the end of a burst of changes. Returns `false` if `stop` was set first.
     pub(crate) fn wait(&mut self, stop: &AtomicBool) -> bool {
         let next_scan = Instant::now() + SCAN_INTERVAL;
-        while Instant::now() < next_scan && !self.happens_within(POLL_INTERVAL) && !self.finds_again() {
+        while Instant::now() < next_scan
+            && !self.happens_within(POLL_INTERVAL)
+            && !self.finds_again()
+        {
             if stop.load(Ordering::Relaxed) {
                 return false;
             }

@@ -23,11 +23,11 @@ use crate::watch::Watch;
 #[command(after_long_help = "Examples:
   clipseek add ~/Photos --model mini
   clipseek add captions.tsv --collection flickr8k --model mini
-  clipseek add products.csv --path-column photo --caption-column title --model ./clip-vit-b32
-  clipseek add untertitel.csv --model ./clip-vit-b32 --text-model ./clip-multilingual
+  clipseek add products.csv --path-column photo --caption-column title
+  clipseek add untertitel.csv --model ./clip-b32 --text-model ./clip-multilingual
   clipseek add ~/Photos --watch
   clipseek add Train_GCC-training.tsv --model mini
-  clipseek add hf:google-research-datasets/conceptual_captions --split validation --limit 300
+  clipseek add hf:google-research-datasets/conceptual_captions --limit 300
   clipseek add ~/Photos --collection shared --engine pinecone --model mini
 
 Folders:

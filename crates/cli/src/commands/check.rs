@@ -52,7 +52,9 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         read: arguments.read,
         repair: arguments.repair,
         stop: interrupt::flag()?,
-        waiting: &|| message!("waiting for another clipseek process that is adding to this collection"),
+        waiting: &|| {
+            message!("waiting for another clipseek process that is adding to this collection")
+        },
     };
     let bar = progress::bar((info.pictures + info.missing) as usize, "checking");
     let report = collection.check(&options, |done| bar.set_position(done as u64));

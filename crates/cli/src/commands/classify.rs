@@ -23,8 +23,8 @@ use crate::terminal::{FAINT, STRONG, visible};
 #[command(after_long_help = "Examples:
   clipseek classify rex.jpg --labels dog,car,plane --model mini
   clipseek classify https://example.org/rex.jpg --labels dog,car --model mini
-  clipseek classify ~/Photos --labels \"a person,a landscape\" --template \"a photo of {}\"
-  clipseek classify ~/Photos --labels-file birds.txt --templates photo.txt --format json
+  clipseek classify ~/Photos --labels indoors,outdoors --template \"a photo taken {}\"
+  clipseek classify ~/Photos --labels-file birds.txt --templates photo.txt
 
 Each label is inserted into the template. With several templates, their embeddings are averaged. \
 Probabilities are the softmax of the cosine similarities times the model's logit scale, and add up to 1. SigLIP \
@@ -134,7 +134,11 @@ impl Arguments {
         let mut templates: Vec<Template> = given.collect::<Result<_, _>>()?;
         if let Some(file) = &self.templates {
             let list = Template::list(&read(file)?);
-            templates.extend(list.with_context(|| format!("could not use the templates in `{}`", file.display()))?);
+            templates.extend(
+                list.with_context(|| {
+                    format!("could not use the templates in `{}`", file.display())
+                })?,
+            );
         }
         if templates.is_empty() {
             templates.push(Template::default());

@@ -136,10 +136,7 @@ pub(crate) fn run(command: &Command, clipseek: &Clipseek) -> Result<Outcome> {
 fn list(arguments: &Listing, store: &Store) -> Result<Outcome> {
     let collections = store.collections()?;
     if collections.is_empty() {
-        message!(
-            "no collections in {}",
-            store.directory().display()
-        );
+        message!("no collections in {}", store.directory().display());
     }
     output::write(None, |out| match arguments.format {
         Format::Json => json(&collections, out),
@@ -264,12 +261,8 @@ fn delete(arguments: &Delete, clipseek: &Clipseek) -> Result<Outcome> {
             with_fetched,
             with_uploaded,
         } => match (with_fetched, with_uploaded) {
-            (true, false) => {
-                "with its downloaded pictures; other files stay where they are"
-            }
-            (false, true) => {
-                "with its uploaded pictures; other files stay where they are"
-            }
+            (true, false) => "with its downloaded pictures; other files stay where they are",
+            (false, true) => "with its uploaded pictures; other files stay where they are",
             (true, true) => {
                 "with its downloaded and uploaded pictures; other files stay where they are"
             }

@@ -9,22 +9,18 @@ use crate::output;
 /// Print a completion script for your shell
 #[derive(Args, Debug)]
 #[command(after_help = "Install the script where the shell looks for it:
-  bash        clipseek completions bash > ~/.local/share/bash-completion/completions/clipseek
-              This needs the package bash-completion.
+  bash (with the package bash-completion):
+    clipseek completions bash > ~/.local/share/bash-completion/completions/clipseek
+  zsh, with `fpath=(~/.zfunc $fpath); autoload -Uz compinit; compinit` in ~/.zshrc:
+    clipseek completions zsh > ~/.zfunc/_clipseek
+  fish:
+    clipseek completions fish > ~/.config/fish/completions/clipseek.fish
+  elvish, with `use clipseek` in ~/.config/elvish/rc.elv:
+    clipseek completions elvish > ~/.config/elvish/lib/clipseek.elv
+  powershell:
+    clipseek completions powershell >> $PROFILE
 
-              Alternatively: source <(clipseek completions bash)
-
-  zsh         clipseek completions zsh > ~/.zfunc/_clipseek
-              In ~/.zshrc: fpath=(~/.zfunc $fpath); autoload -Uz compinit; compinit
-
-  fish        clipseek completions fish > ~/.config/fish/completions/clipseek.fish
-
-  elvish      clipseek completions elvish > ~/.config/elvish/lib/clipseek.elv
-              In ~/.config/elvish/rc.elv: use clipseek
-
-  powershell  clipseek completions powershell >> $PROFILE
-
-Create the directory first if it is missing, and start a new shell. Repeat this after an update.")]
+Create missing directories first, and start a new shell afterwards. Repeat this after an update.")]
 pub(crate) struct Arguments {
     /// Shell to print the script for
     #[arg(value_enum)]

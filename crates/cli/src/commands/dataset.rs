@@ -22,7 +22,7 @@ pub(crate) enum Command {
     /// Print the first rows
     #[command(after_help = "Examples:
   clipseek dataset head Train_GCC-training.tsv
-  clipseek dataset head hf:google-research-datasets/conceptual_captions --split validation --rows 3
+  clipseek dataset head hf:google-research-datasets/conceptual_captions --rows 3
   clipseek dataset head urls.parquet --sample 5 --format jsonl")]
     Head(Head),
     /// Count rows, pictures, captions and hosts

@@ -42,7 +42,10 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         ..AddRequest::default()
     })?;
     let (pictures, captions) = adding.size();
-    message!("adding {} that ship with clipseek", size(pictures, captions));
+    message!(
+        "adding {} that ship with clipseek",
+        size(pictures, captions)
+    );
     let display = AddDisplay::new(SourceArguments::default().skipped(), None)?;
     let report = adding.run(interrupt::flag()?, &|progress| display.show(&progress));
     let report = display.finish(report)?.report;

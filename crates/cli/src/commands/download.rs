@@ -20,7 +20,7 @@ use crate::terminal::{count, message, visible};
   clipseek download Train_GCC-training.tsv --to cc3m
   clipseek download urls.parquet --to cc3m --resize 256
   clipseek download urls.csv --to tested --check-only
-  clipseek download hf:google-research-datasets/conceptual_captions --config unlabeled --to cc3m
+  clipseek download hf:google-research-datasets/conceptual_captions --to cc3m
   clipseek download cc3m.parquet --to part3 --shard 3/64
   clipseek add cc3m/manifest.parquet
 

@@ -13,8 +13,8 @@ use crate::progress;
 use crate::sources::{Readings, SourceArguments};
 use crate::terminal::{count, message};
 
-/// What the picture is for, in errors: `could not … as …`.
-const PURPOSE: &str = "embedded";
+/// What the picture is for, in errors: `could not embed …`.
+const PURPOSE: &str = "embed";
 
 /// Embed words, a picture or a whole source
 #[derive(Args, Debug)]

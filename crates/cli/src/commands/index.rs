@@ -29,7 +29,7 @@ const BATCH: usize = 1000;
 #[command(after_long_help = format!("Examples:
   clipseek index create articles --dimension 256 --metric cosine
   clipseek index upsert articles vectors.jsonl
-  clipseek embed \"a dog\" --model mini | clipseek index query articles --vector - --top-k 4
+  clipseek embed \"a dog\" --model mini | clipseek index query articles --vector -
   clipseek index drop articles
   clipseek index list --engine pinecone
 
@@ -350,7 +350,9 @@ impl Work<'_> {
 /// Parses a dimension. 0 is refused: in [`IndexSpec`] it stands for sparse vectors.
 fn dimension(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(0) => Err("the dimension must be at least 1; for sparse vectors use --sparse".to_owned()),
+        Ok(0) => {
+            Err("the dimension must be at least 1; for sparse vectors use --sparse".to_owned())
+        }
         Ok(dimension) => Ok(dimension),
         Err(_) => Err("expected a number".to_owned()),
     }
@@ -468,7 +470,10 @@ fn query(arguments: &QueryArguments, work: &Work<'_>) -> Result<Outcome> {
         (Some(id), _) => QueryBy::Id(id.clone()),
         (None, Some("-")) => {
             let stdin = std::io::stdin().lock();
-            QueryBy::Values(serde_json::from_reader(stdin).context("standard input is not a vector; expected a JSON array of numbers")?)
+            QueryBy::Values(
+                serde_json::from_reader(stdin)
+                    .context("standard input is not a vector; expected a JSON array of numbers")?,
+            )
         }
         (None, Some(vector)) => QueryBy::Values(parse(vector, "--vector")?),
         (None, None) => QueryBy::Values(Vec::new()),
@@ -630,10 +635,7 @@ fn tell_of_namespaces(index: &Index, namespace: &str) -> Result<()> {
         }
     });
     let all: Vec<String> = all.collect();
-    message!(
-        "the index has {asked}; it has: {}",
-        all.join(", ")
-    );
+    message!("the index has {asked}; it has: {}", all.join(", "));
     Ok(())
 }
 

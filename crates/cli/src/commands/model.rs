@@ -151,7 +151,10 @@ fn line_of(model: &LocalModel) -> (String, String) {
             format!("bundled, {size}: small and fast, less accurate than CLIP")
         }
         Some(_) if !model.is_complete => {
-            format!("incomplete, {size}; to finish: clipseek model pull {}", model.name)
+            format!(
+                "incomplete, {size}; to finish: clipseek model pull {}",
+                model.name
+            )
         }
         Some(revision) => {
             let commit = revision.snapshot.commit.get(..SHOWN_DIGITS);
@@ -180,7 +183,8 @@ fn json_of(model: &LocalModel) -> Value {
 }
 
 /// Shown for a text-only model.
-const NO_PICTURES: &str = "none; use it as --text-model with the --model whose vector space it shares";
+const NO_PICTURES: &str =
+    "none; use it as --text-model with the --model whose vector space it shares";
 
 fn info(arguments: &Info, models: &Models) -> Result<Outcome> {
     let NamedModel {

@@ -36,7 +36,7 @@ use crate::terminal::{message, visible};
   clipseek search \"sunset\" -k 100 --threshold 0.25 --format paths
   clipseek search \"two friends laughing\" --in both
   clipseek search --keywords \"lisbon tram*\"
-  clipseek search \"a tram\" --keywords lisbon --taken-after 2019 --folder ~/Photos
+  clipseek search \"a tram\" --keywords lisbon --taken-after 2019
   clipseek search \"собака в снегу\" --text-model ./clip-multilingual
 
 Mixing terms:
@@ -177,7 +177,9 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     arguments.show(&answer, format)?;
     let has_line_break = |hit: &search::Hit| hit.path().to_string_lossy().contains('\n');
     if format == Format::Paths && answer.found.hits.iter().any(has_line_break) {
-        message!("note: a path contains a line break; --format paths0 separates paths by zero bytes");
+        message!(
+            "note: a path contains a line break; --format paths0 separates paths by zero bytes"
+        );
     }
     Ok(Outcome::of(answer.nothing.is_none()))
 }

@@ -23,11 +23,11 @@ const LAST_WORK: Duration = Duration::from_secs(1);
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   clipseek serve
-  clipseek serve --bind 0.0.0.0:8080 --keys keys.txt --tls-cert cert.pem --tls-key key.pem")]
+  clipseek serve --bind 0.0.0.0:443 --keys keys --tls-cert tls.crt --tls-key tls.key")]
 #[command(after_long_help = "Examples:
   clipseek serve
-  PINECONE_CONTROLLER_HOST=http://127.0.0.1:8080 PINECONE_API_KEY=any python notebook.py
-  CLIPSEEK_API_KEYS=KEY clipseek serve --bind 0.0.0.0:8080 --tls-cert cert.pem --tls-key key.pem
+  CLIPSEEK_API_KEYS=KEY clipseek serve --bind 0.0.0.0:8080
+  clipseek serve --bind 0.0.0.0:443 --keys keys --tls-cert tls.crt --tls-key tls.key
 
 Endpoints:
   /               the search page
@@ -35,13 +35,13 @@ Endpoints:
   /predict        embeddings for Immich's smart search
   /v1/embeddings  embeddings for OpenAI clients
   /healthz        200 while the process runs; needs no key
-  /readyz         200 once the store is readable and its models are loaded; needs no key
+  /readyz         200 once the store and its models are loaded; needs no key
   /metrics        metrics for Prometheus; needs a key if there are keys
 
   /readyz does not wait for models that would have to be downloaded.
 
 Pinecone's API:
-  Pinecone clients use the address as control plane. Each index has its own port, which stays the same and must be \
+  Pinecone clients use the address as control plane: set PINECONE_CONTROLLER_HOST=http://127.0.0.1:8080. Each index has its own port, which stays the same and must be \
 reachable; --public-host serves all indexes at the address instead.
 
   Collections are indexes too: their pictures are in the namespace `images`, their captions in `captions`. Clients can \
@@ -147,8 +147,9 @@ enum Logging {
 /// Parses an address; host names such as `localhost` are resolved.
 fn address(text: &str) -> Result<SocketAddr, String> {
     let found = text.to_socket_addrs().ok().and_then(|mut all| all.next());
-    found
-        .ok_or_else(|| "expected an address or host name with a port, such as 127.0.0.1:8080".to_owned())
+    found.ok_or_else(|| {
+        "expected an address or host name with a port, such as 127.0.0.1:8080".to_owned()
+    })
 }
 
 fn positive() -> clap::builder::RangedI64ValueParser<u32> {
@@ -159,8 +160,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: Clipseek) -> Result<Outcome> 
     let options = arguments.options()?;
     if let Some(threads) = arguments.threads {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads as usize);
-        pool.build_global()
-            .context("could not start threads")?;
+        pool.build_global().context("could not start threads")?;
     }
     serve(options, clipseek, |server| {
         message!(
@@ -168,7 +168,9 @@ pub(crate) fn run(arguments: &Arguments, clipseek: Clipseek) -> Result<Outcome> 
             url = server.url()
         );
         for Displaced { name, own, address } in server.displaced() {
-            message!("note: port {own} of index {name} is in use; serving it at {address} this time");
+            message!(
+                "note: port {own} of index {name} is in use; serving it at {address} this time"
+            );
         }
     })
 }

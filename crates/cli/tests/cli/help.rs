@@ -11,7 +11,10 @@ fn help(world: &World, command: &[String], flag: &str, columns: usize) -> String
     let mut arguments: Vec<&str> = command.iter().map(String::as_str).collect();
     arguments.push(flag);
     let mut command = world.command(&arguments);
-    let output = command.env("COLUMNS", columns.to_string()).output().unwrap();
+    let output = command
+        .env("COLUMNS", columns.to_string())
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{arguments:?}");
     String::from_utf8(output.stdout).unwrap()
 }

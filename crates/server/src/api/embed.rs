@@ -50,7 +50,7 @@ pub(super) async fn embed(
     let embedded = scope.embed(move |_| {
         let model = embedder.model();
         let words: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let images = images.iter().map(|image| image.embed(model, "embedded"));
+        let images = images.iter().map(|image| image.embed(model, "embed"));
         Ok::<_, clipseek::Error>(Embedded {
             dimension: model.dimension(),
             text: model.embed_texts(&words)?,

@@ -159,7 +159,7 @@ fn status_of(error: &clipseek::Error) -> StatusCode {
         E::NoCollections { .. } | E::ModelNotHere { .. } | E::NotAnId { .. } => {
             StatusCode::NOT_FOUND
         }
-        E::ModelNotHad { .. }
+        E::ModelDownload { .. }
         | E::ModelMoved { .. }
         | E::ModelChanged
         | E::NoModelDirectory { .. }
