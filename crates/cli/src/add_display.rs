@@ -9,7 +9,7 @@ use clipseek::{AddProgress, AddReport};
 use indicatif::ProgressBar;
 
 use crate::add_report::ReportFile;
-use crate::downloading;
+use crate::download_arguments;
 use crate::progress;
 use crate::sources::{Skipped, Told};
 use crate::terminal::{message, visible};
@@ -104,13 +104,13 @@ impl AddDisplay {
             }
             AddProgress::Extracting(progress) => {
                 state.show(Shown::Extracting);
-                let done = downloading::state(progress, state.since.elapsed());
+                let done = download_arguments::state(progress, state.since.elapsed());
                 let text = format!("extracting pictures from the table: {done}");
                 state.bar.set_message(text);
             }
             AddProgress::Fetching { progress, indexed } => {
                 state.show(Shown::Fetching);
-                let done = downloading::state(progress, state.since.elapsed());
+                let done = download_arguments::state(progress, state.since.elapsed());
                 let text = format!("downloading: {done}; {indexed} indexed");
                 state.bar.set_message(text);
             }
@@ -147,7 +147,7 @@ impl State {
             self.bar = match shown {
                 Shown::Nothing => ProgressBar::hidden(),
                 Shown::Indexing => progress::bar(0, "indexing").with_elapsed(self.begun.elapsed()),
-                Shown::Extracting | Shown::Fetching => downloading::line(),
+                Shown::Extracting | Shown::Fetching => download_arguments::line(),
             };
             self.shown = shown;
             self.since = Instant::now();

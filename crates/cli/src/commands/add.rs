@@ -7,12 +7,12 @@ use clipseek::{AddProgress, AddReport, AddRequest, Adding, Clipseek, DEFAULT_COL
 use search::IngestReport;
 
 use crate::add_display::AddDisplay;
-use crate::downloading::{self, DownloadArguments};
-use crate::engines::{DeploymentArguments, EngineArguments, tell_of_late};
+use crate::download_arguments::{self, DownloadArguments};
+use crate::engine_arguments::{DeploymentArguments, EngineArguments, tell_of_late};
 use crate::environment;
 use crate::exit::Outcome;
 use crate::interrupt;
-use crate::models::ModelArguments;
+use crate::model_arguments::ModelArguments;
 use crate::output;
 use crate::sources::{SourceArguments, Told, size};
 use crate::terminal::{count, message, print_error};
@@ -212,9 +212,9 @@ impl Arguments {
             return;
         };
         if progress.done > progress.known {
-            message!("fetched {}", downloading::state(progress, *took));
+            message!("fetched {}", download_arguments::state(progress, *took));
         }
-        downloading::tell_of_refusals(&progress.failed);
+        download_arguments::tell_of_refusals(&progress.failed);
         let is_known = progress.known > 0 && !self.download.retries_failed();
         if is_known && progress.failed.values().any(|&number| number > 0) {
             message!("to retry failed downloads: --retry-failed");

@@ -7,13 +7,13 @@ use clap::{Args, ValueEnum};
 use clip::Template;
 use clipseek::{Classified, Classifier, Clipseek, check_labels};
 
-use crate::argument_group::one_of;
 use crate::error::Error;
 use crate::exit::Outcome;
-use crate::models::ModelArguments;
+use crate::model_arguments::ModelArguments;
 use crate::output;
 use crate::picture_argument;
 use crate::progress;
+use crate::required_group::one_of;
 use crate::sources::{Readings, SourceArguments};
 use crate::terminal::{FAINT, STRONG, visible};
 

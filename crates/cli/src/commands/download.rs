@@ -7,7 +7,7 @@ use clap::Args;
 use clipseek::Clipseek;
 use dataset::{Download, ManifestReport, Progress, Shard, WebAddress, addresses};
 
-use crate::downloading::{self, DownloadArguments};
+use crate::download_arguments::{self, DownloadArguments};
 use crate::exit::Outcome;
 use crate::interrupt;
 use crate::output;
@@ -83,11 +83,11 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         }
     }
     let start = Instant::now();
-    let line = downloading::line();
+    let line = download_arguments::line();
     let mut inside = Progress::default();
     for list in &lists {
         let show = |progress: &Progress| {
-            line.set_message(downloading::state(progress, start.elapsed()));
+            line.set_message(download_arguments::state(progress, start.elapsed()));
         };
         inside.join(download.take_inside(list, arguments.shard, stop, show)?);
     }
@@ -105,14 +105,14 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         anyhow::Ok(())
     };
     let progress = download.run(stop, feed, |_, _, progress| {
-        line.set_message(downloading::state(progress, start.elapsed()));
+        line.set_message(download_arguments::state(progress, start.elapsed()));
         anyhow::Ok(())
     });
     line.finish_and_clear();
     let mut progress = progress?;
     progress.join(inside);
     if progress.stopped {
-        message!("{}", downloading::state(&progress, start.elapsed()));
+        message!("{}", download_arguments::state(&progress, start.elapsed()));
         message!("stopped; run the same command to resume");
         return Ok(Outcome::Interrupted);
     }
@@ -135,10 +135,10 @@ impl Arguments {
         let ManifestReport { rows, valid, .. } = report;
         let pictures = count(*valid as usize, "picture");
         message!("{pictures} in {}{rate}", count(*rows as usize, "row"));
-        for (reason, number) in downloading::by_reason(&report.invalid) {
+        for (reason, number) in download_arguments::by_reason(&report.invalid) {
             message!("  {reason}: {number}");
         }
-        downloading::tell_of_refusals(&report.invalid);
+        download_arguments::tell_of_refusals(&report.invalid);
         let is_known = progress.known > 0 && !self.download.retries_failed();
         if is_known && progress.failed.values().any(|&number| number > 0) {
             message!("to retry failed URLs: --retry-failed");

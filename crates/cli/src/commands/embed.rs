@@ -4,12 +4,12 @@ use anyhow::Result;
 use clap::Args;
 use clipseek::{Clipseek, VectorFile, embed_listing};
 
-use crate::argument_group::one_of;
 use crate::exit::Outcome;
-use crate::models::ModelArguments;
+use crate::model_arguments::ModelArguments;
 use crate::output;
 use crate::picture_argument;
 use crate::progress;
+use crate::required_group::one_of;
 use crate::sources::{Readings, SourceArguments};
 use crate::terminal::{count, message};
 

@@ -8,7 +8,7 @@ use search::{Evaluation, Recall};
 use serde::Serialize;
 
 use crate::exit::Outcome;
-use crate::models::ModelArguments;
+use crate::model_arguments::ModelArguments;
 use crate::output;
 use crate::progress;
 use crate::sources::{Readings, SourceArguments};

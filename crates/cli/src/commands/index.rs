@@ -13,12 +13,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::argument_group::one_of;
-use crate::engines::{DeploymentArguments, EngineArguments, tell_of_late};
+use crate::engine_arguments::{DeploymentArguments, EngineArguments, tell_of_late};
 use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::output;
+use crate::required_group::one_of;
 use crate::terminal::{count, message};
 
 /// The number of vectors in a batch of `index upsert`.

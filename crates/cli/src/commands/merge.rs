@@ -5,7 +5,7 @@ use clap::Args;
 use clipseek::{Clipseek, MergeRequest, Merged};
 use search::{Collection, MergeEvent};
 
-use crate::engines::tell_of_late;
+use crate::engine_arguments::tell_of_late;
 use crate::exit::Outcome;
 use crate::interrupt;
 use crate::progress;

@@ -5,16 +5,16 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use clipseek::{Answer, Clipseek, Field, QueryText, SearchRequest};
 
-use crate::argument_group::one_of;
 use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::filter_arguments::FilterArguments;
 use crate::graphics::GraphicsArguments;
-use crate::models::ModelArguments;
+use crate::model_arguments::ModelArguments;
 use crate::output;
 use crate::picture_argument;
 use crate::render;
+use crate::required_group::one_of;
 use crate::terminal::{message, visible};
 
 /// Find pictures with words, with a picture or by id

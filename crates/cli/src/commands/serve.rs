@@ -13,7 +13,7 @@ use server::{Displaced, Keys, Limits, Log, Origin, PublicHost, Server, ServerOpt
 
 use crate::environment;
 use crate::exit::Outcome;
-use crate::models::DeviceChoice;
+use crate::model_arguments::DeviceChoice;
 use crate::terminal::message;
 
 /// How long unfinished work may delay the end of the process.

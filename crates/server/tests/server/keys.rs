@@ -216,7 +216,7 @@ async fn every_endpoint_of_pinecone_keeps_what_is_hidden() {
                 there.2
             );
             if key == "tied" && (endpoint.is_data || endpoint.path.contains("{name}")) {
-                let expected = if endpoint.is_offered || endpoint.is_data {
+                let expected = if endpoint.is_supported || endpoint.is_data {
                     404
                 } else {
                     501
