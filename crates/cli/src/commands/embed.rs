@@ -116,8 +116,8 @@ fn embed_source(
 /// Reports how many rows were written to which files.
 pub(crate) fn say_written(rows: usize, to: &Path) {
     let rows = match output::ending(to).as_str() {
-        "parquet" => format!("{}, one per caption", count(rows, "row")),
-        "npy" => format!("{}, one per picture", count(rows, "row")),
+        "parquet" => format!("{} (one per caption)", count(rows, "row")),
+        "npy" => format!("{} (one per picture)", count(rows, "row")),
         _ => count(rows, "row"),
     };
     match VectorFile::files(to).as_slice() {

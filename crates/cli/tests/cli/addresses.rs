@@ -122,10 +122,7 @@ fn standard_input_is_a_picture_to_ask_with() {
     ];
     assert_eq!(embedded.stdout, world.well(&by_file).stdout);
     let said = world.fails(&["search", "--image", "-"]);
-    assert!(
-        said.contains("there is no picture on standard input"),
-        "{said}"
-    );
+    assert!(said.contains("standard input is empty"), "{said}");
 }
 
 #[test]

@@ -240,17 +240,17 @@ fn exports_of_other_days_are_told_of() {
     write("export-2.csv", &NAMES[..1]);
     said(&world, &["export-1.csv"], "added 3 in");
     let (_, quiet) = add(&world, &["export-2.csv"]);
-    assert!(!quiet.contains("named only"), "{quiet}");
+    assert!(!quiet.contains("listed only"), "{quiet}");
     let note = format!(
-        "2 pictures are named only by {}: `clipseek collection forget",
+        "2 pictures are listed only by {}; to remove them: clipseek collection forget",
         world.path("export-1.csv").display()
     );
     said(&world, &["export-2.csv", "--prune"], &note);
     fs::remove_file(world.path("export-1.csv")).unwrap();
-    said(&world, &["export-2.csv"], "export-1.csv, which is gone:");
+    said(&world, &["export-2.csv"], "export-1.csv, which is missing;");
     world.well(&["collection", "forget", "export-1.csv"]);
     let (_, quiet) = add(&world, &["export-2.csv", "--prune"]);
-    assert!(!quiet.contains("named only"), "{quiet}");
+    assert!(!quiet.contains("listed only"), "{quiet}");
     assert_eq!(files(&world).len(), 1);
 }
 
@@ -282,14 +282,14 @@ fn tables_without_rows_say_so() {
     let said = world.fails(&["add", "shop.csv", "--prune"]);
     assert!(said.contains("`shop.csv` has no rows"), "{said}");
     assert!(
-        said.contains("collection default keeps its pictures"),
+        said.contains("collection default keeps the pictures"),
         "{said}"
     );
     fs::create_dir(world.path("daily")).unwrap();
     world.write("daily/1.csv", "photo\npictures/two-perch.jpg\n");
     let said = world.fails(&["add", "daily"]);
     assert!(
-        said.contains("`daily` holds no pictures, but tables"),
+        said.contains("`daily` has tables but no pictures"),
         "{said}"
     );
     assert!(said.contains("clipseek add daily/1.csv"), "{said}");

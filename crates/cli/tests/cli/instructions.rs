@@ -69,8 +69,8 @@ fn instructions_that_are_not_there_are_refused() {
     assert_eq!(
         refused(lacking),
         format!(
-            "error: CLIPSEEK_INSTRUCTIONS is `{lacking}`, which this processor lacks\n\
-             hint: this processor has {}\n",
+            "error: CLIPSEEK_INSTRUCTIONS is `{lacking}`, which this processor does not support\n\
+             hint: this processor supports {}\n",
             available.join(", ")
         )
     );

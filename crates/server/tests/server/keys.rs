@@ -492,14 +492,14 @@ async fn hidden_columns_are_nowhere_in_pinecones_api() {
     ] {
         let (status, _, told) = post(path, body).await;
         assert_eq!(status, 403, "{path} {told}");
-        assert!(told.contains("does not see the column `author`"), "{told}");
+        assert!(told.contains("cannot access the column `author`"), "{told}");
     }
     // Over gRPC, too.
     let mut grpc = Grpc::of(directory.path(), "birds", "columns").await;
     let filtered = |status: Status| (status.code(), status.message().to_owned());
     let refused = (
         Code::PermissionDenied,
-        "this API key does not see the column `author`".to_owned(),
+        "this API key cannot access the column `author`".to_owned(),
     );
     let exists = |name: &str| {
         let value = |kind| prost_types::Value { kind: Some(kind) };
