@@ -11,13 +11,13 @@ use indicatif::ProgressBar;
 use crate::add_report::ReportFile;
 use crate::download_arguments;
 use crate::progress;
-use crate::sources::{Skipped, Told};
+use crate::sources::{Reported, SkippedReport};
 use crate::terminal::{message, visible};
 
 /// Shows a bar while pictures are indexed, a line while they are downloaded.
 pub(crate) struct AddDisplay {
     state: Mutex<State>,
-    skipped: Skipped,
+    skipped: SkippedReport,
 }
 
 struct State {
@@ -36,9 +36,9 @@ struct State {
 pub(crate) struct Ended {
     pub(crate) report: AddReport,
     /// The number of failures reported.
-    pub(crate) news: usize,
+    pub(crate) new_failures: usize,
     /// The failures that `--watch` need not report again.
-    pub(crate) told: Told,
+    pub(crate) reported: Reported,
 }
 
 /// What is shown now.
@@ -52,7 +52,7 @@ enum Shown {
 
 impl AddDisplay {
     /// A display that reports skipped files to `skipped` and writes a report to the file `report`.
-    pub(crate) fn new(skipped: Skipped, report: Option<&Path>) -> Result<AddDisplay> {
+    pub(crate) fn new(skipped: SkippedReport, report: Option<&Path>) -> Result<AddDisplay> {
         Ok(AddDisplay {
             state: Mutex::new(State {
                 bar: ProgressBar::hidden(),
@@ -70,11 +70,11 @@ impl AddDisplay {
         let mut state = self.state();
         match progress {
             AddProgress::Skipped(problem) => {
-                self.skipped.tell(&state.bar, &problem.to_string());
+                self.skipped.add(&state.bar, &problem.to_string());
                 state.record(|report| report.skip(problem));
             }
             AddProgress::Failed(failure) => {
-                self.skipped.tell_of(&state.bar, failure);
+                self.skipped.add_picture(&state.bar, failure);
                 state.record(|report| report.fail(failure));
             }
             AddProgress::EmptyFolder { path, is_excluding } => state.bar.suspend(|| {
@@ -123,7 +123,7 @@ impl AddDisplay {
         let state = self.state.into_inner();
         let state = state.unwrap_or_else(PoisonError::into_inner);
         state.bar.finish_and_clear();
-        let (news, told) = self.skipped.finish();
+        let (new_failures, reported) = self.skipped.finish();
         let report = report?;
         if let Some(failure) = state.failure {
             return Err(failure);
@@ -131,7 +131,11 @@ impl AddDisplay {
         if let Some(file) = state.report {
             file.finish(&report)?;
         }
-        Ok(Ended { report, news, told })
+        Ok(Ended {
+            report,
+            new_failures,
+            reported,
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -167,7 +167,7 @@ pub(crate) fn state(progress: &Progress, took: Duration) -> String {
 }
 
 /// Names the options that allow what was refused.
-pub(crate) fn tell_of_refusals(failed: &BTreeMap<Reason, u64>) {
+pub(crate) fn suggest_options(failed: &BTreeMap<Reason, u64>) {
     for (reason, option) in [
         (Reason::PrivateAddress, "--allow-private"),
         (Reason::OptedOut, "--ignore-opt-out"),

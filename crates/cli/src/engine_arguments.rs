@@ -25,7 +25,7 @@ fn kinds() -> impl TypedValueParser<Value = EngineKind> {
 }
 
 /// Says that new vectors may not be searchable yet.
-pub(crate) fn tell_of_late() {
+pub(crate) fn note_delay() {
     message!("note: everything is stored, but searches at Pinecone may not find all of it yet");
 }
 

@@ -34,14 +34,14 @@ pub(crate) fn listener() -> Listener {
             Event::WaitingForWriter => {
                 message!("waiting for another clipseek process that is adding to this collection");
             }
-            Event::EngineRetry { error, wait } => tell_of_retry(error, wait),
+            Event::EngineRetry { error, wait } => report_retry(error, wait),
             _ => {}
         }
     })
 }
 
 /// Reports a retry of a request to Pinecone.
-fn tell_of_retry(error: &index::Error, wait: Duration) {
+fn report_retry(error: &index::Error, wait: Duration) {
     use index::Error::{Silent, Unreachable};
     if wait < UNNOTICED && !matches!(error, Silent { .. } | Unreachable { .. }) {
         return;

@@ -109,13 +109,13 @@ impl SourceArguments {
     /// Reads the sources in order. Reports problems and skips what has them.
     pub(crate) fn read(&self, clipseek: &Clipseek, locations: &[PathBuf]) -> Result<Readings> {
         let listing = clipseek.read(locations, &self.options())?;
-        let (told, bar) = (self.skipped(), ProgressBar::hidden());
+        let (report, bar) = (self.skipped(), ProgressBar::hidden());
         let mut is_complete = true;
         for problem in skipped(&listing, locations) {
-            told.tell(&bar, &problem?.to_string());
+            report.add(&bar, &problem?.to_string());
             is_complete = false;
         }
-        told.finish();
+        report.finish();
         Ok(Readings {
             listing,
             is_complete,
@@ -123,8 +123,8 @@ impl SourceArguments {
     }
 
     /// The report of skipped files.
-    pub(crate) fn skipped(&self) -> Skipped {
-        Skipped::new(self.verbose)
+    pub(crate) fn skipped(&self) -> SkippedReport {
+        SkippedReport::new(self.verbose)
     }
 }
 
@@ -137,59 +137,59 @@ pub(crate) struct Readings {
 
 /// Reports skipped files, one per line. With `at_once` it prints each immediately; otherwise it prints the first ones at
 /// the end and counts the rest, so that memory use is bounded.
-pub(crate) struct Skipped {
+pub(crate) struct SkippedReport {
     at_once: bool,
     /// Hashes of the lines of the last round, which are not printed again.
-    told: Option<Told>,
+    reported: Option<Reported>,
     kept: Mutex<Kept>,
 }
 
 /// Hashes of the lines reported in one round.
-pub(crate) type Told = HashSet<u64>;
+pub(crate) type Reported = HashSet<u64>;
 
 #[derive(Default)]
 struct Kept {
     lines: Vec<String>,
     more: usize,
-    told: Told,
-    news: usize,
+    reported: Reported,
+    new: usize,
 }
 
-impl Skipped {
+impl SkippedReport {
     /// A report that prints every line.
-    pub(crate) fn all() -> Skipped {
-        Skipped::new(true)
+    pub(crate) fn all() -> SkippedReport {
+        SkippedReport::new(true)
     }
 
-    fn new(at_once: bool) -> Skipped {
-        Skipped {
+    fn new(at_once: bool) -> SkippedReport {
+        SkippedReport {
             at_once,
-            told: None,
+            reported: None,
             kept: Mutex::default(),
         }
     }
 
     /// The same without lines that were reported before.
-    pub(crate) fn after(self, told: Told) -> Skipped {
-        Skipped {
-            told: Some(told),
+    pub(crate) fn without(self, reported: Reported) -> SkippedReport {
+        SkippedReport {
+            reported: Some(reported),
             ..self
         }
     }
 
     /// Reports a skipped file while `bar` is on the screen.
-    pub(crate) fn tell(&self, bar: &ProgressBar, what: &str) {
+    pub(crate) fn add(&self, bar: &ProgressBar, what: &str) {
         let mut kept = self.kept();
-        if let Some(told) = &self.told {
+        if let Some(reported) = &self.reported {
             let mut hasher = DefaultHasher::new();
             what.hash(&mut hasher);
             let hash = hasher.finish();
-            kept.told.insert(hash);
-            if told.contains(&hash) {
+            kept.reported.insert(hash);
+            if reported.contains(&hash) {
                 return;
             }
         }
-        kept.news += 1;
+        kept.new += 1;
         if self.at_once {
             bar.suspend(|| message!("{}", wrapped(&format!("skipped {}", visible(what)))));
         } else if kept.lines.len() < SHOWN {
@@ -200,12 +200,12 @@ impl Skipped {
     }
 
     /// Reports a skipped picture.
-    pub(crate) fn tell_of(&self, bar: &ProgressBar, failure: &Failure) {
-        self.tell(bar, &format!("{}: {}", failure.location, failure.message));
+    pub(crate) fn add_picture(&self, bar: &ProgressBar, failure: &Failure) {
+        self.add(bar, &format!("{}: {}", failure.location, failure.message));
     }
 
     /// Prints the lines that were kept. Returns how many problems were new, and the hashes for the next round.
-    pub(crate) fn finish(&self) -> (usize, Told) {
+    pub(crate) fn finish(&self) -> (usize, Reported) {
         let kept = std::mem::take(&mut *self.kept());
         for line in &kept.lines {
             message!("{}", wrapped(&format!("skipped {}", visible(line))));
@@ -213,7 +213,7 @@ impl Skipped {
         if kept.more > 0 {
             message!("skipped {} more; --verbose lists them all", kept.more);
         }
-        (kept.news, kept.told)
+        (kept.new, kept.reported)
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

@@ -24,11 +24,11 @@ pub(crate) fn print_error(error: &anyhow::Error) {
         "{ERROR}error:{ERROR:#} {}",
         visible(&error.to_string())
     );
-    let mut said = error.to_string();
+    let mut printed = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !said.contains(&cause) {
+        if !printed.contains(&cause) {
             let _ = writeln!(stderr, "  caused by: {}", visible(&cause));
-            said = cause;
+            printed = cause;
         }
     }
     if let Some(hint) = crate::error::hint(error) {

@@ -8,13 +8,13 @@ use search::IngestReport;
 
 use crate::add_display::AddDisplay;
 use crate::download_arguments::{self, DownloadArguments};
-use crate::engine_arguments::{DeploymentArguments, EngineArguments, tell_of_late};
+use crate::engine_arguments::{DeploymentArguments, EngineArguments, note_delay};
 use crate::environment;
 use crate::exit::Outcome;
 use crate::interrupt;
 use crate::model_arguments::ModelArguments;
 use crate::output;
-use crate::sources::{SourceArguments, Told, size};
+use crate::sources::{Reported, SourceArguments, size};
 use crate::terminal::{count, message, print_error};
 use crate::watch::Watch;
 
@@ -110,13 +110,13 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         "adding {size} to collection {name} (model {})",
         adding.model().name()
     );
-    let mut told = watch.is_some().then(Told::new);
-    let mut outcome = arguments.add(&mut adding, stop, &mut told)?;
+    let mut reported = watch.is_some().then(Reported::new);
+    let mut outcome = arguments.add(&mut adding, stop, &mut reported)?;
     if let Some(mut watch) = watch {
         message!("watching for changes; press Ctrl-C to stop");
         let mut trouble = None;
         while watch.wait(stop) {
-            outcome = match arguments.add_again(&mut adding, stop, &mut told) {
+            outcome = match arguments.add_again(&mut adding, stop, &mut reported) {
                 Ok(outcome) => {
                     trouble = None;
                     outcome
@@ -154,10 +154,10 @@ impl Arguments {
         &self,
         adding: &mut Adding<'_>,
         stop: &AtomicBool,
-        told: &mut Option<Told>,
+        reported: &mut Option<Reported>,
     ) -> Result<Outcome> {
-        let (report, _) = self.ingest(adding, stop, told)?;
-        self.tell_of_fetching(&report);
+        let (report, _) = self.ingest(adding, stop, reported)?;
+        self.summarise_downloads(&report);
         summarise_all(&report);
         if report.counts.stopped && !self.watch {
             message!("stopped; run the same command to resume");
@@ -178,43 +178,43 @@ impl Arguments {
         &self,
         adding: &mut Adding<'_>,
         stop: &AtomicBool,
-        told: &mut Option<Told>,
+        reported: &mut Option<Reported>,
     ) -> Result<Outcome> {
-        let (report, failures) = self.ingest(adding, stop, told)?;
+        let (report, failures) = self.ingest(adding, stop, reported)?;
         if report.has_changes() || failures > 0 {
-            self.tell_of_fetching(&report);
+            self.summarise_downloads(&report);
             summarise_all(&report);
         }
         Ok(Outcome::of(report.is_complete()))
     }
 
-    /// Adds the sources and shows progress. Failures that are in `told` are not reported again. Also returns the number of
+    /// Adds the sources and shows progress. Failures that are in `reported` are not reported again. Also returns the number of
     /// failures reported.
     fn ingest(
         &self,
         adding: &mut Adding<'_>,
         stop: &AtomicBool,
-        told: &mut Option<Told>,
+        reported: &mut Option<Reported>,
     ) -> Result<(AddReport, usize)> {
-        let skipped = match told.take() {
-            Some(told) => self.source.skipped().after(told),
+        let skipped = match reported.take() {
+            Some(reported) => self.source.skipped().without(reported),
             None => self.source.skipped(),
         };
         let display = AddDisplay::new(skipped, self.report.as_deref())?;
         let report = adding.run(stop, &|progress: AddProgress<'_>| display.show(&progress));
         let ended = display.finish(report)?;
-        *told = self.watch.then_some(ended.told);
-        Ok((ended.report, ended.news))
+        *reported = self.watch.then_some(ended.reported);
+        Ok((ended.report, ended.new_failures))
     }
 
-    fn tell_of_fetching(&self, report: &AddReport) {
+    fn summarise_downloads(&self, report: &AddReport) {
         let Some(Fetched { progress, took }) = &report.fetched else {
             return;
         };
         if progress.done > progress.known {
             message!("fetched {}", download_arguments::state(progress, *took));
         }
-        download_arguments::tell_of_refusals(&progress.failed);
+        download_arguments::suggest_options(&progress.failed);
         let is_known = progress.known > 0 && !self.download.retries_failed();
         if is_known && progress.failed.values().any(|&number| number > 0) {
             message!("to retry failed downloads: --retry-failed");
@@ -277,6 +277,6 @@ pub(crate) fn summarise(counts: &IngestReport, skipped: usize, took: f64) {
         message!("{pictures} can no longer be read; searches leave out unreadable pictures");
     }
     if counts.late {
-        tell_of_late();
+        note_delay();
     }
 }

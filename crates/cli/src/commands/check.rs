@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
             serde_json::to_writer_pretty(&mut *out, &report)?;
             Ok(writeln!(out)?)
         })?,
-        Format::Table => tell(&report, arguments.repair),
+        Format::Table => print(&report, arguments.repair),
     }
     if report.stopped {
         return Ok(Outcome::Interrupted);
@@ -82,7 +82,7 @@ fn lacking(report: &CheckReport) -> usize {
     kinds.filter(lacking).count()
 }
 
-fn tell(report: &CheckReport, repair: bool) {
+fn print(report: &CheckReport, repair: bool) {
     for fault in report.faults.iter().take(SHOWN) {
         let done = if repair {
             format!(": {}", fault.kind.remedy())

@@ -95,7 +95,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     };
     let failed = classifier.listing(&listing, visit, |failure| {
         bar.inc(1);
-        skipped.tell_of(&bar, failure);
+        skipped.add_picture(&bar, failure);
     })?;
     bar.finish_and_clear();
     skipped.finish();

@@ -8,7 +8,7 @@ use index::EngineKind;
 use search::{CollectionInfo, Store};
 use serde::Serialize;
 
-use super::embed::say_written;
+use super::embed::print_written;
 use super::{check, duplicates, forget, merge};
 use crate::collection_argument::CollectionArgument;
 use crate::error::Error;
@@ -232,7 +232,7 @@ fn export(arguments: &Export, clipseek: &Clipseek) -> Result<Outcome> {
     let collection = clipseek.collection(arguments.collection.name())?;
     let mut file = VectorFile::create(&arguments.to, collection.model().dimension)?;
     let missing = collection.export(|embedding| file.write(&embedding))?;
-    say_written(file.finish()?, &arguments.to);
+    print_written(file.finish()?, &arguments.to);
     if missing > 0 {
         let pictures = count(missing, "picture");
         message!("left out {pictures} without an embedding; add their sources again to embed them");

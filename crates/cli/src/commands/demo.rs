@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     output::write(Some(&arguments.to), |out| {
         Ok(out.write_all(render::page(&answers).as_bytes())?)
     })?;
-    say_what_next(&arguments.to);
+    print_next_steps(&arguments.to);
     Ok(Outcome::Done)
 }
 
@@ -84,7 +84,7 @@ fn ask(clipseek: &Clipseek, model: &NamedModel, request: SearchRequest) -> Resul
     Ok(answer)
 }
 
-fn say_what_next(page: &Path) {
+fn print_next_steps(page: &Path) {
     let url = std::path::absolute(page).unwrap_or_else(|_| page.to_owned());
     message!(
         "

@@ -138,7 +138,7 @@ impl Arguments {
         for (reason, number) in download_arguments::by_reason(&report.invalid) {
             message!("  {reason}: {number}");
         }
-        download_arguments::tell_of_refusals(&report.invalid);
+        download_arguments::suggest_options(&report.invalid);
         let is_known = progress.known > 0 && !self.download.retries_failed();
         if is_known && progress.failed.values().any(|&number| number > 0) {
             message!("to retry failed URLs: --retry-failed");

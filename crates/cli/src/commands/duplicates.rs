@@ -86,7 +86,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     };
     explain(&groups.found);
     if !arguments.near && matches!(format, Format::Paths | Format::Paths0) {
-        tell_of_near(&groups.found);
+        note_near_duplicates(&groups.found);
     }
     show(&groups, format, arguments)?;
     Ok(Outcome::of(!groups.found.groups.is_empty()))
@@ -119,7 +119,7 @@ fn explain(found: &Duplicates) {
 }
 
 /// Reports how many near-duplicates are not listed.
-fn tell_of_near(found: &Duplicates) {
+fn note_near_duplicates(found: &Duplicates) {
     let others = found.groups.iter().flat_map(|group| &group.superfluous);
     let near = others.filter(|other| !other.is_copy).count();
     if near > 0 {

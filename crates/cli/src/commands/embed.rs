@@ -105,16 +105,16 @@ fn embed_source(
     };
     let failed = embed_listing(&model, &listing, visit, |failure| {
         bar.inc(1);
-        skipped.tell_of(&bar, failure);
+        skipped.add_picture(&bar, failure);
     })?;
     bar.finish_and_clear();
     skipped.finish();
-    say_written(file.finish()?, to);
+    print_written(file.finish()?, to);
     Ok(Outcome::of(failed == 0 && is_complete))
 }
 
 /// Reports how many rows were written to which files.
-pub(crate) fn say_written(rows: usize, to: &Path) {
+pub(crate) fn print_written(rows: usize, to: &Path) {
     let rows = match output::ending(to).as_str() {
         "parquet" => format!("{} (one per caption)", count(rows, "row")),
         "npy" => format!("{} (one per picture)", count(rows, "row")),

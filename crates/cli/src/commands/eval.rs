@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     let (evaluation, failed) = evaluate(&model.model, source, &listing, |failure| {
         bar.inc(1);
         if let Some(failure) = failure {
-            skipped.tell_of(&bar, failure);
+            skipped.add_picture(&bar, failure);
         }
     })?;
     bar.finish_and_clear();

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::engine_arguments::{DeploymentArguments, EngineArguments, tell_of_late};
+use crate::engine_arguments::{DeploymentArguments, EngineArguments, note_delay};
 use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
@@ -452,7 +452,7 @@ fn upsert(arguments: &Upsert, work: &Work<'_>) -> Result<Outcome> {
 /// Waits until the next command can find what this one has written.
 fn settle(index: &Index, namespace: &str) -> Result<()> {
     if !index.settle(namespace)? {
-        tell_of_late();
+        note_delay();
     }
     Ok(())
 }
@@ -603,7 +603,7 @@ fn delete(arguments: &Delete, work: &Work<'_>) -> Result<Outcome> {
         Some(deleted) => {
             message!("deleted {}", count(deleted, "vector"));
             if deleted == 0 {
-                tell_of_namespaces(&index, namespace)?;
+                list_namespaces(&index, namespace)?;
             }
             Ok(Outcome::of(deleted > 0))
         }
@@ -618,7 +618,7 @@ fn delete(arguments: &Delete, work: &Work<'_>) -> Result<Outcome> {
 }
 
 /// Lists the namespaces of an index that lacks `namespace`.
-fn tell_of_namespaces(index: &Index, namespace: &str) -> Result<()> {
+fn list_namespaces(index: &Index, namespace: &str) -> Result<()> {
     let namespaces = index.stats()?.namespaces;
     if namespaces.contains_key(namespace) || namespaces.is_empty() {
         return Ok(());

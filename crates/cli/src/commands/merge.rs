@@ -5,11 +5,11 @@ use clap::Args;
 use clipseek::{Clipseek, MergeRequest, Merged};
 use search::{Collection, MergeEvent};
 
-use crate::engine_arguments::tell_of_late;
+use crate::engine_arguments::note_delay;
 use crate::exit::Outcome;
 use crate::interrupt;
 use crate::progress;
-use crate::sources::Skipped;
+use crate::sources::SkippedReport;
 use crate::terminal::message;
 
 #[derive(Args, Debug)]
@@ -34,13 +34,13 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         into: arguments.into.clone(),
     };
     let bar = progress::bar(0, "merging");
-    let skipped = Skipped::all();
+    let skipped = SkippedReport::all();
     let progress = |from: &Collection<'_>, event: MergeEvent<'_>| match event {
         MergeEvent::Progress(report) => {
             bar.set_length(from.pictures());
             bar.set_position((report.added + report.completed + report.present) as u64);
         }
-        MergeEvent::Failed(failure) => skipped.tell_of(&bar, failure),
+        MergeEvent::Failed(failure) => skipped.add_picture(&bar, failure),
     };
     let merged = clipseek.merge(&request, interrupt::flag()?, progress, |merged| {
         bar.suspend(|| summarise(merged, &arguments.into));
@@ -77,6 +77,6 @@ fn summarise(merged: &Merged, into: &str) {
     }
     message!("{from} into {into}: {}", parts.join(", "));
     if report.late {
-        tell_of_late();
+        note_delay();
     }
 }

@@ -86,8 +86,8 @@ async fn run(
         Ok(Ok(records)) => records,
         _ => Vec::new(),
     };
-    let told = job.clone();
-    let work = scope.write(move |view| index(view, &collection, &embedder, records, &told));
+    let progress = job.clone();
+    let work = scope.write(move |view| index(view, &collection, &embedder, records, &progress));
     let outcome = work.await;
     job.send_modify(|job| match outcome {
         Ok(Ok(())) => job.state = JobState::Done,
