@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
                 collection.name()
             ),
             _ => message!(
-                "removed {} at {}",
+                "forgot {} at {}",
                 count(pictures, "picture"),
                 visible(&location)
             ),

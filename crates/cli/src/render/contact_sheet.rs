@@ -96,7 +96,7 @@ impl<'a> Sheet<'a> {
         };
         add(FAINT, &|n| match drawings[n] {
             Some(_) => String::new(),
-            None => "file can no longer be read".to_owned(),
+            None => "file cannot be read".to_owned(),
         });
         add(STRONG, &|n| facts(before + n + 1, &hits[n]));
         add(anstyle::Style::new(), &|n| padded_path(&names[n], width));

@@ -167,7 +167,7 @@ fn what_cannot_be_fetched_is_told_with_its_address_and_a_way_out() {
         ("http://".to_owned(), "is no URL"),
         (
             "file:///no/such%20file.jpg".to_owned(),
-            "`/no/such file.jpg` cannot be the query",
+            "could not search with `/no/such file.jpg`",
         ),
     ] {
         let said = world.fails(&["search", "--image", &address]);

@@ -192,7 +192,7 @@ fn a_caption_column_is_remembered() {
     said(&world, &["shop.csv"], "updated 1 in");
     assert_eq!(records(&world)[0]["captions"], json!(["perch"]));
     write("rubric", "perch");
-    let note = "no caption column found in";
+    let note = "no caption column in";
     said(&world, &["shop.csv"], note);
     assert_eq!(records(&world)[0]["captions"], json!([]));
     let (_, again) = add(&world, &["shop.csv"]);
@@ -260,10 +260,7 @@ fn a_table_whose_pictures_are_elsewhere_says_where_they_were_looked_for() {
     fs::create_dir(world.path("exports")).unwrap();
     world.write("exports/shop.csv", "photo\npictures/two-perch.jpg\n");
     let folder = world.path("exports");
-    let note = format!(
-        "its paths are relative to its own folder, {}",
-        folder.display()
-    );
+    let note = format!("its paths are relative to its folder, {}", folder.display());
     said(&world, &["exports/shop.csv"], &note);
 }
 
@@ -280,7 +277,7 @@ fn tables_without_rows_say_so() {
     said(&world, &["shop.csv"], "added 1 in");
     world.write("shop.csv", "photo\n");
     let said = world.fails(&["add", "shop.csv", "--prune"]);
-    assert!(said.contains("`shop.csv` has no rows"), "{said}");
+    assert!(said.contains("no rows in `shop.csv`"), "{said}");
     assert!(
         said.contains("collection default keeps the pictures"),
         "{said}"
@@ -307,7 +304,7 @@ fn a_report_that_cannot_be_written_is_told_before_anything_is_done() {
         "none/report.json",
     ]);
     assert!(
-        said.contains("`none/report.json` could not be written"),
+        said.contains("could not write `none/report.json`"),
         "{said}"
     );
     assert!(!world.path("store").exists());

@@ -133,7 +133,7 @@ fn a_table_tells_the_sum_and_a_page_shows_the_pictures() {
     assert!(lines[0].starts_with("keep  "), "{table}");
     assert!(table.contains("\ncopy  "), "{table}");
     assert!(
-        lines[6].starts_with("2 groups, 2 of 5 pictures superfluous, "),
+        lines[6].starts_with("2 groups: 2 of 5 pictures can be deleted, "),
         "{table}"
     );
     world.well(&with(&["--to", "found.html"]));

@@ -175,7 +175,7 @@ fn models_on_this_machine_are_listed() {
         world.fails(&["model", "info", ID]),
         format!(
             "error: model `{ID}` is not on this machine\n\
-             hint: download it: clipseek model pull {ID}\n"
+             hint: to download it: clipseek model pull {ID}\n"
         )
     );
 }
@@ -316,7 +316,7 @@ fn what_python_left_is_used_when_the_hub_cannot_be_asked() {
     let expired = Trouble::Status(401, vec![("x-error-code", "RepoNotFound".to_owned())]);
     double.trouble("GET", "/api/", 1, expired);
     let ran = well(&world, &double, &["embed", "a dog", "--model", ID]);
-    assert!(ran.stderr.starts_with("note: ") && ran.stderr.contains("using what the cache has"));
+    assert!(ran.stderr.starts_with("note: ") && ran.stderr.contains("using the cached files"));
     let offline = world.well(&["embed", "a dog", "--model", ID]);
     assert_eq!(
         (offline.stdout, offline.stderr),
@@ -438,7 +438,7 @@ fn a_collection_that_remembers_no_commit_finds_its_own_by_the_fingerprint() {
     let error = world.fails(&[&SEARCH[..], &["--model", ID]].concat());
     assert!(
         error.ends_with(&format!(
-            "hint: use --model {ID}, or {ID}@COMMIT if it has changed on the hub since, \
+            "hint: use --model {ID}, or {ID}@COMMIT if it has changed on the hub since then, \
              or another collection: --collection NAME\n"
         )),
         "{error}"

@@ -312,7 +312,7 @@ fn columns_that_are_left_out_are_named() {
     let row = serde_json::json!({"image": "pictures/two-perch.jpg", "box": {"x": 1}, "year": 2019});
     world.write("table.jsonl", row.to_string());
     let ran = world.well(&["add", "table.jsonl", "--model", "mini"]);
-    let note = "the column box is left out in 1 row:";
+    let note = "left out the column box in 1 row;";
     assert!(ran.stderr.contains(note), "{}", ran.stderr);
     assert!(!ran.stderr.contains("year"), "{}", ran.stderr);
 }
@@ -682,7 +682,7 @@ fn pictures_are_forgotten_whether_their_files_are_there_or_not() {
 
     fs::remove_dir_all(world.path("pictures")).unwrap();
     let said = world.fails(&["add", "pictures", "--prune"]);
-    let note = "not there now, as when a disk is not connected. Collection default keeps";
+    let note = "is missing, perhaps because a disk is not connected; collection default keeps";
     assert!(said.contains(note), "{said}");
     assert!(
         said.contains("clipseek collection forget pictures"),

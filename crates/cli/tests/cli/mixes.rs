@@ -151,7 +151,7 @@ fn the_name_of_a_picture_file_is_that_picture() {
     std::fs::write(world.path("broken.jpg"), "no picture").unwrap();
     for command in [&["search", "broken.jpg"][..], &["embed", "broken.jpg"]] {
         let error = world.fails(command);
-        assert!(error.contains("`broken.jpg` cannot be"), "{error}");
+        assert!(error.contains("`broken.jpg`"), "{error}");
     }
 }
 

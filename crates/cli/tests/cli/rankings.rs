@@ -110,7 +110,7 @@ fn keywords_alone_take_no_model() {
         ),
         (
             &["--keywords", "a", "--in", "both"],
-            "error: there are keywords alone",
+            "error: the query has only keywords",
         ),
         (
             &["--image", "x.jpg", "--in", "keywords"],

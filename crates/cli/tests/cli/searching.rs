@@ -323,7 +323,7 @@ fn labels_and_templates_come_from_files() {
         templates.to_str().unwrap(),
     ];
     let error = world.fails(&arguments);
-    let cause = "templates.txt` cannot be used\n  caused by: template `a photo` has no place for the label\n";
+    let cause = "templates.txt`\n  caused by: template `a photo` has no place for the label\n";
     assert!(error.contains(cause), "{error}");
 }
 

@@ -247,7 +247,7 @@ fn a_picture_that_is_damaged_leaves_its_place_empty() {
     let shown = A_KITTY.run(world.command(&SEARCH));
     shown.assert_clean();
     assert_eq!(kitty_pictures(&shown.text()).len(), 2);
-    assert!(shown.text().contains("can no longer be read"));
+    assert!(shown.text().contains("file cannot be read"));
     assert_facts(&world, &shown);
 }
 

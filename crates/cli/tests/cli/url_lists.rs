@@ -909,7 +909,7 @@ fn parts_that_were_added_apart_are_merged() {
     let lacking = merge("two");
     assert_eq!(lacking.code, 1);
     assert!(
-        lacking.stderr.contains("1 whose files are gone"),
+        lacking.stderr.contains("1 with missing files"),
         "{}",
         lacking.stderr
     );
