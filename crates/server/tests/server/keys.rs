@@ -390,7 +390,7 @@ async fn hidden_columns_are_nowhere_in_the_json_api() {
         (json!({"text": "bird", "in": ["keywords"]}), "image"),
     ] {
         let (status, answer) = world.post(&search, &body).await;
-        let expected = format!("this API key does not see the column `{column}`");
+        let expected = format!("this API key cannot access the column `{column}`");
         assert_eq!(
             (status, &answer["detail"]),
             (403, &json!(expected)),
@@ -410,7 +410,7 @@ async fn hidden_columns_are_nowhere_in_the_json_api() {
         ("keywords=bird", "image"),
     ] {
         let (status, answer) = world.get(&format!("{birds}/facets?{condition}")).await;
-        let expected = format!("this API key does not see the column `{column}`");
+        let expected = format!("this API key cannot access the column `{column}`");
         assert_eq!(
             (status, &answer["detail"]),
             (403, &json!(expected)),
@@ -580,7 +580,7 @@ async fn the_vectors_of_hidden_captions_are_hidden() {
     let body = json!({"text": "a bird", "in": ["captions"]});
     let search = "/api/v1/collections/birds/search";
     let (status, answer) = world.post(search, &body).await;
-    let expected = "this API key does not see the column `captions`";
+    let expected = "this API key cannot access the column `captions`";
     assert_eq!((status, &answer["detail"]), (403, &json!(expected)));
     let (_, found) = world.post(search, &json!({"text": "a bird"})).await;
     assert_eq!(found["hits"][0]["captions"], json!([]));
