@@ -53,7 +53,7 @@ CLIPSEEK_READ_ONLY_KEYS hold keys separated by commas. Each line of the --keys f
 
   # the shop's page, a photographer, an administrator
   w4X9… read collections=shop columns=image,brand,'price in euros'
-  Zp0q… collections=shop,drafts
+  zp0q… collections=shop,drafts
   k77f…
 
   read          forbids changes
