@@ -596,7 +596,7 @@ onPage('the focus stays in sight when the selection bar goes, or a dialog does',
     await page.locator('#selection').waitFor({ state: 'hidden' });
     assert.equal(await focusedId(page), '1');
   }
-  for (const name of ['Keys', 'Classify a picture…', 'Collections']) {
+  for (const name of ['Keyboard shortcuts', 'Classify a picture…', 'Collections']) {
     await page.locator('#menu-open').press('Enter');
     await page.locator('#menu').getByRole('button', { name }).press('Enter');
     await page.locator('dialog[open]').waitFor();

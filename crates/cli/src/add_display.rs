@@ -1,4 +1,4 @@
-//! How adding gets on, on the terminal and in a report.
+//! The progress of an `add`, on the terminal and in a report.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,50 +9,50 @@ use clipseek::{AddProgress, AddReport};
 use indicatif::ProgressBar;
 
 use crate::add_report::ReportFile;
-use crate::downloading;
+use crate::download_arguments;
 use crate::progress;
-use crate::sources::{Skipped, Told};
+use crate::sources::{Reported, SkippedReport};
 use crate::terminal::{message, visible};
 
-/// A bar while pictures are indexed, a line while they are fetched.
+/// Shows a bar while pictures are indexed, a line while they are downloaded.
 pub(crate) struct AddDisplay {
     state: Mutex<State>,
-    skipped: Skipped,
+    skipped: SkippedReport,
 }
 
 struct State {
     bar: ProgressBar,
     shown: Shown,
-    /// Since when something has been done.
+    /// When the work began.
     begun: Instant,
-    /// Since when that is shown.
+    /// When the current bar or line appeared.
     since: Instant,
     report: Option<ReportFile>,
-    /// What could not be written of the report.
+    /// The first failure to write the report.
     failure: Option<anyhow::Error>,
 }
 
-/// How an `add` has ended.
+/// The result of an `add`.
 pub(crate) struct Ended {
     pub(crate) report: AddReport,
-    /// How many failures were told.
-    pub(crate) news: usize,
-    /// The failures that a watcher need not be told again.
-    pub(crate) told: Told,
+    /// The number of failures reported.
+    pub(crate) new_failures: usize,
+    /// The failures that `--watch` need not report again.
+    pub(crate) reported: Reported,
 }
 
-/// What is shown at a time.
+/// What is shown now.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shown {
     Nothing,
     Indexing,
-    TakingOut,
+    Extracting,
     Fetching,
 }
 
 impl AddDisplay {
-    /// With what was skipped told by `skipped`, and a report to be written at `report`.
-    pub(crate) fn new(skipped: Skipped, report: Option<&Path>) -> Result<AddDisplay> {
+    /// A display that reports skipped files to `skipped` and writes a report to the file `report`.
+    pub(crate) fn new(skipped: SkippedReport, report: Option<&Path>) -> Result<AddDisplay> {
         Ok(AddDisplay {
             state: Mutex::new(State {
                 bar: ProgressBar::hidden(),
@@ -70,23 +70,24 @@ impl AddDisplay {
         let mut state = self.state();
         match progress {
             AddProgress::Skipped(problem) => {
-                self.skipped.tell(&state.bar, &problem.to_string());
+                self.skipped.add(&state.bar, &problem.to_string());
                 state.record(|report| report.skip(problem));
             }
             AddProgress::Failed(failure) => {
-                self.skipped.tell_of(&state.bar, failure);
+                self.skipped.add_picture(&state.bar, failure);
                 state.record(|report| report.fail(failure));
             }
             AddProgress::EmptyFolder { path, is_excluding } => state.bar.suspend(|| {
                 let path = path.to_string_lossy();
                 let path = visible(&path);
-                match is_excluding {
-                    true => message!("{path} holds no pictures but those that --exclude leaves out"),
-                    false => message!(
-                        "{path} holds no pictures now. Those indexed from it stay in the collection, and are found \
-                         again once they are back and it is added again. To take them out for good: clipseek \
-                         collection forget {path}"
-                    ),
+                if *is_excluding {
+                    message!("{path} has no pictures apart from those that --exclude skips");
+                } else {
+                    message!(
+                        "{path} has no pictures any more; its indexed pictures stay in the collection, and searches find \
+                         them again once the files are back and added"
+                    );
+                    message!("to remove them for good: clipseek collection forget {path}");
                 }
             }),
             AddProgress::Indexing {
@@ -101,28 +102,28 @@ impl AddDisplay {
                     bar.set_message(format!("indexing, {failed} failed"));
                 }
             }
-            AddProgress::TakingOut(progress) => {
-                state.show(Shown::TakingOut);
-                let done = downloading::state(progress, state.since.elapsed());
-                let text = format!("taking pictures out of the table: {done}");
+            AddProgress::Extracting(progress) => {
+                state.show(Shown::Extracting);
+                let done = download_arguments::state(progress, state.since.elapsed());
+                let text = format!("extracting pictures from the table: {done}");
                 state.bar.set_message(text);
             }
             AddProgress::Fetching { progress, indexed } => {
                 state.show(Shown::Fetching);
-                let done = downloading::state(progress, state.since.elapsed());
-                let text = format!("fetching: {done}; {indexed} indexed");
+                let done = download_arguments::state(progress, state.since.elapsed());
+                let text = format!("downloading: {done}; {indexed} indexed");
                 state.bar.set_message(text);
             }
             _ => {}
         }
     }
 
-    /// Clears the screen, tells what was skipped, and writes the report.
+    /// Removes the bar, reports skipped files, and writes the report.
     pub(crate) fn finish(self, report: clipseek::Result<AddReport>) -> Result<Ended> {
         let state = self.state.into_inner();
         let state = state.unwrap_or_else(PoisonError::into_inner);
         state.bar.finish_and_clear();
-        let (news, told) = self.skipped.finish();
+        let (new_failures, reported) = self.skipped.finish();
         let report = report?;
         if let Some(failure) = state.failure {
             return Err(failure);
@@ -130,7 +131,11 @@ impl AddDisplay {
         if let Some(file) = state.report {
             file.finish(&report)?;
         }
-        Ok(Ended { report, news, told })
+        Ok(Ended {
+            report,
+            new_failures,
+            reported,
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -139,14 +144,14 @@ impl AddDisplay {
 }
 
 impl State {
-    /// The bar or the line for what is done now, in place of what was shown before.
+    /// Replaces the current bar or line.
     fn show(&mut self, shown: Shown) -> &ProgressBar {
         if self.shown != shown {
             self.bar.finish_and_clear();
             self.bar = match shown {
                 Shown::Nothing => ProgressBar::hidden(),
                 Shown::Indexing => progress::bar(0, "indexing").with_elapsed(self.begun.elapsed()),
-                Shown::TakingOut | Shown::Fetching => downloading::line(),
+                Shown::Extracting | Shown::Fetching => download_arguments::line(),
             };
             self.shown = shown;
             self.since = Instant::now();
@@ -154,7 +159,7 @@ impl State {
         &self.bar
     }
 
-    /// Writes to the report, if there is one. What fails is told in the end.
+    /// Writes to the report, if there is one. A failure is reported at the end.
     fn record(&mut self, write: impl FnOnce(&mut ReportFile) -> Result<()>) {
         if let (None, Some(report)) = (&self.failure, &mut self.report) {
             self.failure = write(report).err();

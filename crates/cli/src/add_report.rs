@@ -1,5 +1,5 @@
-//! The report of an `add`, a JSON object. What failed is kept in files until it is written, so that memory does not
-//! grow with the number of failures.
+//! The JSON report of an `add`. Failures are kept in temporary files until the report is written, so that memory use is
+//! bounded.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Seek, Write};
@@ -14,11 +14,11 @@ use serde_json::{Map, Value};
 
 use crate::output;
 
-/// A report that is being collected.
+/// A report in progress.
 pub(crate) struct ReportFile {
     path: PathBuf,
     failed: Lines,
-    /// Files and rows that were no pictures to begin with.
+    /// Files and rows that are not pictures.
     skipped: Lines,
 }
 
@@ -52,10 +52,10 @@ impl ReportFile {
         self.failed.push(failure)
     }
 
-    /// Writes the object: what was counted, and the two lists.
+    /// Writes the object: the counts and the two lists.
     pub(crate) fn finish(self, report: &AddReport) -> Result<()> {
         let mut counts: Map<String, Value> = serde_json::from_value(serde_json::to_value(report)?)?;
-        // The lists say it in full.
+        // The lists replace these counts.
         for name in ["failed", "skipped", "reasons"] {
             counts.shift_remove(name);
         }
@@ -73,12 +73,12 @@ impl ReportFile {
     }
 }
 
-/// Values of JSON in a file without a name, a line each.
+/// JSON values in an unnamed temporary file, one per line.
 struct Lines(BufWriter<File>);
 
 impl Lines {
     fn new() -> Result<Lines> {
-        let file = tempfile::tempfile().context("a temporary file could not be made")?;
+        let file = tempfile::tempfile().context("could not create a temporary file")?;
         Ok(Lines(BufWriter::new(file)))
     }
 
@@ -87,7 +87,7 @@ impl Lines {
         Ok(self.0.write_all(b"\n")?)
     }
 
-    /// Writes them as a list.
+    /// Writes the values as a JSON array.
     fn write(self, out: &mut dyn Write) -> Result<()> {
         let mut file = self
             .0

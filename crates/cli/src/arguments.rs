@@ -16,7 +16,15 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// Find pictures with words or with another picture.
+/// Shown below the commands by `-h` and `--help`.
+const EXAMPLES: &str = "Examples:
+  clipseek demo                            try it, offline
+  clipseek add ~/Photos --model mini       index a folder
+  clipseek search \"a dog on the beach\"     find pictures with words
+  clipseek search --image beach.jpg        find pictures like this one
+  clipseek browse                          search in the browser";
+
+/// Find pictures with words or with another picture
 #[derive(Debug, Parser)]
 #[command(
     name = "clipseek",
@@ -24,21 +32,19 @@ const STYLES: Styles = Styles::styled()
     styles = STYLES,
     max_term_width = 100,
     arg_required_else_help = true,
-    after_help = format!("Examples:
-  clipseek demo                                         try it, offline
-  clipseek add ~/Photos --model mini                    index a folder
-  clipseek search \"a dog on the beach\"                  find pictures with words
-  clipseek search --image beach.jpg --to found.html     or with a picture, as a page
-  clipseek add ~/Photos --collection better             with CLIP, which is downloaded first
-  clipseek download urls.tsv --to pictures              fetch the pictures of a list of URLs
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}
 
 {}
 
 `clipseek model pull --help` lists the variables for the Hugging Face hub, \
 `clipseek index --help` those for Pinecone.
 
-Exit status: 0 done or found, 1 nothing found or some inputs failed, 2 wrong use or a failure, \
-130 ended by Ctrl-C.", environment::own())
+Exit status:
+  0    success, or something was found
+  1    nothing was found, or some inputs failed
+  2    usage error or failure
+  130  interrupted by Ctrl-C", environment::own())
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -48,12 +54,18 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-/// Where the store is.
+/// Global options are listed after those of the command.
+const LAST: usize = 900;
+
+/// The option that names the store.
 #[derive(Args, Debug)]
 pub(crate) struct StoreArguments {
-    // Not from clap's `env`: usage lines would have it in every command.
-    /// Directory of the store: collections and vectors [default: CLIPSEEK_STORE, else the platform's data directory]
-    #[arg(long, global = true, value_name = "DIR")]
+    // Without clap's `env`, which would add the option to the usage line of every command.
+    /// Keep collections and their vectors in this directory
+    ///
+    /// The default is CLIPSEEK_STORE, else clipseek/ in the user's data directory: $XDG_DATA_HOME or ~/.local/share, on
+    /// Windows %APPDATA%.
+    #[arg(long, global = true, value_name = "DIR", display_order = LAST)]
     pub(crate) store: Option<PathBuf>,
 }
 
@@ -80,11 +92,11 @@ pub(crate) enum Command {
     Man(commands::man::Arguments),
 }
 
-/// Ends the program with what is wrong with the arguments, or with the help that was asked for.
+/// Prints an argument error, or the requested help, and exits.
 pub(crate) fn refuse(error: &clap::Error) -> ! {
     let given: Vec<String> = std::env::args().collect();
     let search = given.iter().position(|it| it == "search");
-    // The words stand before the first option.
+    // The words of the query come before the first option.
     let words = given.iter().skip(search.unwrap_or(given.len()) + 1);
     let is_option = |it: &&String| it.starts_with("--") || (it.starts_with('-') && it.len() == 2);
     let words: Vec<&str> = words
@@ -96,15 +108,15 @@ pub(crate) fn refuse(error: &clap::Error) -> ! {
         written.is_some_and(|(weight, _)| weight.parse::<f32>().is_ok())
     };
     if words.first().is_some_and(|it| is_weight(it)) && error.kind() == ErrorKind::UnknownArgument {
-        message!("error: a weight is a number above 0, and this one has a minus");
+        message!("error: negative weight: weights must be above 0");
         message!(
-            "{HINT}hint:{HINT:#} to subtract, put a minus between terms: clipseek search \"cat - dog\""
+            "{HINT}hint:{HINT:#} to subtract a term, put \" - \" before it: clipseek search \"cat - dog\""
         );
         std::process::exit(exit::FAILURE.into())
     }
     match clipseek::with_minus(&words.join(" ")) {
         Some(meant) if error.kind() == ErrorKind::UnknownArgument => {
-            message!("error: a word that begins with a dash is taken for options");
+            message!("error: a word that begins with `-` was parsed as an option");
             message!("{HINT}hint:{HINT:#} clipseek search \"{meant}\"");
             std::process::exit(exit::FAILURE.into())
         }
@@ -112,30 +124,30 @@ pub(crate) fn refuse(error: &clap::Error) -> ! {
     }
 }
 
-/// The arguments that name a collection. As variables they may be empty, which stands for none.
+/// The arguments that name a collection. An empty environment variable counts as unset.
 const NAMES: [&str; 2] = ["collection", "name"];
 
-/// Whether an argument stands on the command line.
+/// Whether an argument was given on the command line.
 fn is_given(matches: &ArgMatches, name: &str) -> bool {
     let is_known = matches.try_contains_id(name).unwrap_or(false);
     is_known && matches.value_source(name) == Some(ValueSource::CommandLine)
 }
 
-/// Refuses an empty name, or two, that was given as an argument: a script's own variable is not set, and another collection
-/// would be changed than is meant.
+/// Refuses an empty collection name, or two names. An empty one usually comes from an unset variable in a script, and the
+/// command would change another collection than intended.
 pub(crate) fn refuse_empty_names(matches: &ArgMatches) {
     let is_empty = |name: &&&str| {
         let value = matches.try_get_one::<String>(name).ok().flatten();
         value.is_some_and(String::is_empty) && is_given(matches, name)
     };
     if let Some(name) = NAMES.iter().find(is_empty) {
-        let message = format!("the {name} is empty: name one, or leave it out");
+        let message = format!("the {name} is empty; give a name or leave it out");
         Arguments::command()
             .error(ErrorKind::InvalidValue, message)
             .exit();
     }
     if NAMES.iter().all(|name| is_given(matches, name)) {
-        let message = "the collection is named twice, by an argument and with --collection";
+        let message = "the collection is given twice, as an argument and with --collection";
         Arguments::command()
             .error(ErrorKind::ArgumentConflict, message)
             .exit();
@@ -151,16 +163,23 @@ mod tests {
 
     use super::*;
 
-    /// A paragraph with line breaks of its own is broken twice on a narrow terminal.
+    /// Whether a line of help is prose, not an example or a row of a list: ` Text …`.
+    fn is_prose(line: &str) -> bool {
+        let mut letters = line.trim_start().chars();
+        let is_word = letters.next().is_some_and(char::is_uppercase)
+            && letters.next().is_some_and(char::is_lowercase);
+        is_word && !line.ends_with(':')
+    }
+
+    /// clap wraps help. A paragraph with line breaks in the source would be wrapped twice on a narrow terminal.
     fn assert_unbroken(command: &Command) {
-        let help = command
-            .get_after_help()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let is_text = |line: &&str| !line.is_empty() && !line.starts_with(' ');
-        for (line, next) in help.lines().zip(help.lines().skip(1)) {
-            let is_broken = is_text(&line) && is_text(&next);
-            assert!(!is_broken, "{}: {line} / {next}", command.get_name());
+        let help = [command.get_after_help(), command.get_after_long_help()];
+        for help in help.into_iter().flatten() {
+            let help = help.to_string();
+            for (line, next) in help.lines().zip(help.lines().skip(1)) {
+                let is_broken = is_prose(line) && !next.is_empty();
+                assert!(!is_broken, "{}: {line} / {next}", command.get_name());
+            }
         }
         command.get_subcommands().for_each(assert_unbroken);
     }

@@ -1,17 +1,19 @@
-//! The collection that a command is about.
+//! The argument that names a command's collection.
 
 use clap::Args;
 
 use crate::environment;
 
-/// The collection that a command is about, by the command's argument, or by the option that other commands have.
+/// A command's collection, given as its argument or with the option that other commands have.
 #[derive(Args, Debug)]
 pub(crate) struct CollectionArgument {
-    /// The collection [default: `default`, or the only one there is]
+    /// Collection [default: `default`, or the only one]
     name: Option<String>,
 
-    /// The same, as an option
-    #[arg(short, long, value_name = "NAME", env = environment::COLLECTION, hide_env_values = true)]
+    /// Use this collection, like the argument
+    ///
+    /// CLIPSEEK_COLLECTION sets another default.
+    #[arg(short, long, value_name = "NAME", env = environment::COLLECTION, hide_env = true)]
     collection: Option<String>,
 }
 

@@ -28,7 +28,7 @@ use crate::arguments::{Arguments, Command};
 use crate::exit::Outcome;
 use crate::settings::settings;
 
-/// Runs the command that was asked for.
+/// Runs the command.
 pub(crate) fn run(arguments: Arguments) -> Result<Outcome> {
     let clipseek = Clipseek::new(settings(arguments.location.store)?);
     match arguments.command {

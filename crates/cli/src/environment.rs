@@ -1,16 +1,16 @@
-//! The environment variables that clipseek reads: their names, their list for help, and the settings made of them.
+//! The environment variables that clipseek reads: their names, their list for help, and the settings made from them.
 //!
-//! This is the one place that reads variables, beside the `env` attributes of options, which name them by these
-//! constants. The libraries below take settings. A flag goes before its variable.
+//! Only this module and the `env` attributes of options read variables; the attributes use the constants below. Library
+//! crates take settings. An option overrides its variable.
 //!
-//! Other crates read some variables themselves:
+//! These dependencies read variables themselves:
 //!
 //! | variable | crate | for |
 //! |---|---|---|
 //! | `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`, `COLORTERM`, `TERM`, `CI` | `anstream` | colours on a terminal |
-//! | `RAYON_NUM_THREADS` | `rayon`, `candle-core` | how many threads compute [default: one per core] |
+//! | `RAYON_NUM_THREADS` | `rayon`, `candle-core` | the number of compute threads [default: one per core] |
 //! | `TMPDIR` (on Windows `TMP`) | `tempfile` | the folder for temporary files [default: the system's] |
-//! | `SSL_CERT_FILE`, `SSL_CERT_DIR` | `rustls-native-certs` | as below; where they are set, clipseek reads the files |
+//! | `SSL_CERT_FILE`, `SSL_CERT_DIR` | `rustls-native-certs` | as below; clipseek reads the files if they are set |
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -37,22 +37,22 @@ pub(crate) const PICTURES: &str = "CLIPSEEK_PICTURES";
 /// The vector instructions that the encoder computes with.
 pub(crate) const INSTRUCTIONS: &str = "CLIPSEEK_INSTRUCTIONS";
 
-/// The keys that clients of `clipseek serve` have to name, with commas between.
+/// The API keys that `clipseek serve` accepts, separated by commas.
 pub(crate) const API_KEYS: &str = "CLIPSEEK_API_KEYS";
 
-/// Those of them, or others, that may only read.
+/// The read-only API keys that `clipseek serve` accepts, separated by commas.
 pub(crate) const READ_ONLY_KEYS: &str = "CLIPSEEK_READ_ONLY_KEYS";
 
-/// How many seconds to wait for a reply of the terminal, as a whole number.
+/// The timeout for replies of the terminal, in whole seconds.
 pub(crate) const TERMINAL_TIMEOUT: &str = "CLIPSEEK_TERMINAL_TIMEOUT";
 
-/// The kind of terminal.
+/// The type of the terminal.
 pub(crate) const TERM: &str = "TERM";
 
 /// The program that draws the terminal.
 pub(crate) const TERM_PROGRAM: &str = "TERM_PROGRAM";
 
-/// The same in a session on another machine, as iTerm2 sends it.
+/// The same in a remote session; iTerm2 sets it.
 pub(crate) const LC_TERMINAL: &str = "LC_TERMINAL";
 
 /// Set inside tmux.
@@ -64,7 +64,7 @@ pub(crate) const STY: &str = "STY";
 /// Set in a shell within Emacs.
 pub(crate) const INSIDE_EMACS: &str = "INSIDE_EMACS";
 
-/// A line of the list in help.
+/// A variable in the list that help shows.
 struct Line {
     names: &'static [&'static str],
     does: &'static str,
@@ -83,112 +83,104 @@ const fn line(
     }
 }
 
-/// Clipseek's own.
+/// The variables of clipseek.
 const OWN: &[Line] = &[
-    line(
-        &[STORE],
-        "directory of the store",
-        Some("the platform's data directory"),
-    ),
-    line(&[MODEL], "model to embed with", Some(DEFAULT_MODEL)),
-    line(&[COLLECTION], "collection to work on", Some("default")),
-    line(&[PICTURES], "how the terminal shows pictures", Some("auto")),
+    line(&[STORE], "store directory", Some("see --store")),
+    line(&[MODEL], "default model", Some(DEFAULT_MODEL)),
+    line(&[COLLECTION], "collection to use", Some("default")),
+    line(&[PICTURES], "see `search --pictures`", Some("auto")),
     line(
         &[TERMINAL_TIMEOUT],
-        "seconds to wait for a reply of the terminal",
+        "terminal query timeout in seconds",
         Some("1"),
     ),
     line(
         &[INSTRUCTIONS],
-        "avx512, avx2, neon or portable: how models compute",
-        Some("the quickest there are"),
+        "avx512, avx2, neon or portable",
+        Some("the fastest"),
     ),
     line(
         &[API_KEYS],
-        "keys that `serve` accepts, separated by commas",
+        "API keys for `serve`, separated by commas",
         None,
     ),
-    line(
-        &[READ_ONLY_KEYS],
-        "keys that `serve` accepts for reading only",
-        None,
-    ),
+    line(&[READ_ONLY_KEYS], "read-only API keys for `serve`", None),
 ];
 
-/// Those that Python's `huggingface_hub` reads too. The crate `hub` reads its older names as well.
+/// The variables shared with Python's `huggingface_hub`. The crate `hub` reads their older names too.
 const HUB: &[Line] = &[
-    line(
-        &["HF_HUB_CACHE"],
-        "where models are kept",
-        Some("HF_HOME/hub"),
-    ),
-    line(
-        &["HF_HOME"],
-        "folder of Hugging Face's programs",
-        Some("~/.cache/huggingface"),
-    ),
+    line(&["HF_HUB_CACHE"], "model cache", Some("HF_HOME/hub")),
+    line(&["HF_HOME"], "base directory", Some("~/.cache/huggingface")),
     line(
         &["HF_ENDPOINT"],
-        "the hub, or a mirror of it",
+        "hub or mirror",
         Some("https://huggingface.co"),
     ),
-    line(&["HF_TOKEN"], "a token, for gated and private models", None),
+    line(
+        &["HF_TOKEN"],
+        "access token for gated and private models",
+        None,
+    ),
     line(
         &["HF_TOKEN_PATH"],
-        "the file with the token",
+        "file with the token",
         Some("HF_HOME/token"),
     ),
-    line(&["HF_HUB_OFFLINE"], "1: use what is here, ask nobody", None),
+    line(
+        &["HF_HUB_OFFLINE"],
+        "1: use only cached files, no network",
+        None,
+    ),
     line(
         &["HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT"],
-        "seconds to wait for an answer, and for the next byte",
+        "response and data timeouts in s",
         Some("10"),
     ),
 ];
 
-/// Those of Pinecone's SDKs.
+/// The variables shared with Pinecone's SDKs.
 const PINECONE: &[Line] = &[
-    line(&[KEY_VARIABLE], "the key", None),
+    line(&[KEY_VARIABLE], "API key", None),
     line(
         &[CONTROLLER_VARIABLE],
-        "the address to ask",
+        "control plane",
         Some("https://api.pinecone.io"),
     ),
 ];
 
-/// Those of every program that connects to servers.
+/// The usual variables of network programs.
 const CONNECTIONS: &[Line] = &[
     line(
         &["HTTPS_PROXY", "NO_PROXY"],
-        "a proxy, and the hosts to ask without it",
+        "proxy, and hosts to reach without it",
         None,
     ),
     line(
         &["SSL_CERT_FILE", "SSL_CERT_DIR"],
-        "certificates to trust, in PEM form",
+        "trusted certificates, PEM",
         Some("the system's"),
     ),
 ];
 
-/// Clipseek's own variables, for help.
+/// The list of clipseek's variables, for help.
 pub(crate) fn own() -> String {
     format!("Environment:{}", list(&[OWN]))
 }
 
-/// The variables for the Hugging Face hub, for help.
+/// The list of variables for the Hugging Face hub, for help.
 pub(crate) fn of_the_hub() -> String {
     format!(
-        "Environment, as for Python's huggingface_hub:{}",
+        "Environment (as in Python's huggingface_hub):{}",
         list(&[HUB, CONNECTIONS])
     )
 }
 
-/// The variables for Pinecone, for help.
+/// The list of variables for Pinecone, for help.
 pub(crate) fn of_pinecone() -> String {
     format!("Environment:{}", list(&[PINECONE, CONNECTIONS]))
 }
 
-/// Where what a variable does begins, in the list.
+/// The width of the list's first column.
 const COLUMN: usize = 25;
 
 fn list(groups: &[&[Line]]) -> String {
@@ -199,13 +191,14 @@ fn shown(line: &Line) -> String {
     let (names, does) = (line.names.join(", "), line.does);
     let default = line.default.map(|default| format!(" [default: {default}]"));
     let default = default.unwrap_or_default();
-    match names.len() < COLUMN {
-        true => format!("\n  {names:COLUMN$}{does}{default}"),
-        false => format!("\n  {names}\n  {:COLUMN$}{does}{default}", ""),
+    if names.len() < COLUMN {
+        format!("\n  {names:COLUMN$}{does}{default}")
+    } else {
+        format!("\n  {names}\n  {:COLUMN$}{does}{default}", "")
     }
 }
 
-/// The value of a variable. An empty one counts as one that is not set.
+/// The value of a variable; `None` if it is unset or empty.
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
@@ -215,22 +208,22 @@ pub(crate) fn text(name: &str) -> Option<String> {
     variable(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// How servers of pictures are connected to.
+/// The settings for connections to picture servers.
 pub(crate) fn client_settings() -> ClientSettings {
     ClientSettings::from_variables(variable)
 }
 
-/// How Pinecone is asked.
+/// The settings for Pinecone.
 pub(crate) fn pinecone_settings() -> PineconeSettings {
     PineconeSettings::from_variables(variable)
 }
 
-/// How the Hugging Face hub is asked, and where its cache is.
+/// The settings for the Hugging Face hub and its cache.
 pub(crate) fn hub_settings() -> hub::Result<hub::Settings> {
     hub::Settings::from_variables(variable)
 }
 
-/// The instructions to compute with, where some are named.
+/// The vector instructions that the environment selects.
 pub(crate) fn instructions() -> Result<Option<Instructions>, Error> {
     text(INSTRUCTIONS).map(instructions_named).transpose()
 }
@@ -244,12 +237,12 @@ fn instructions_named(name: String) -> Result<Instructions, Error> {
     }
 }
 
-/// The directory of the store, where none is named.
+/// The store directory to use without `--store`.
 pub(crate) fn store() -> Option<PathBuf> {
     variable(STORE).map(PathBuf::from).or_else(data_directory)
 }
 
-/// The platform's directory for the data of programs, if the environment says where the user's home is.
+/// clipseek's folder in the user's data directory; `None` without a home directory.
 fn data_directory() -> Option<PathBuf> {
     use etcetera::BaseStrategy;
     let strategy = etcetera::choose_base_strategy().ok()?;
@@ -263,7 +256,7 @@ mod tests {
 
     use super::*;
 
-    /// Older names, and those which no user sets for clipseek.
+    /// Older names, and variables that nobody sets for clipseek.
     const UNLISTED: [&str; 15] = [
         "HUGGINGFACE_HUB_CACHE",
         "HUGGING_FACE_HUB_TOKEN",
@@ -306,10 +299,7 @@ mod tests {
             assert!(is_known, "{name} is not listed");
         }
         for name in listed {
-            assert!(
-                asked.contains(name),
-                "{name} is listed, and nobody reads it"
-            );
+            assert!(asked.contains(name), "{name} is listed but never read");
         }
     }
 

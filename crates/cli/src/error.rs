@@ -1,4 +1,4 @@
-//! What the terminal itself finds wrong, and the way out of whatever went wrong.
+//! Errors of the command line, and hints for all errors.
 
 use std::path::PathBuf;
 
@@ -6,56 +6,58 @@ use clip::Instructions;
 
 use crate::environment;
 
-/// A failure of the terminal's own.
+/// An error of the command line itself.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("there is no picture on standard input")]
+    #[error("standard input is empty; expected a picture")]
     NoInput,
     #[error("standard input is larger than {limit} bytes")]
     InputTooLarge { limit: u64 },
-    #[error("{format} would be written to the terminal")]
+    #[error("refusing to write {format} to the terminal")]
     NotForATerminal { format: &'static str },
-    #[error("`{}` does not say in which format to write", path.display())]
+    #[error("unknown output format `{}`", path.display())]
     UnknownExtension {
         path: PathBuf,
         expected: &'static str,
     },
-    #[error("index `{name}` belongs to the collection of that name, which would be damaged")]
+    #[error("index `{name}` belongs to the collection `{name}`; refusing to change it directly")]
     IndexOfCollection { name: String },
-    #[error("line {line} is not a vector of the form {{\"id\", \"values\", \"metadata\"}}")]
+    #[error(
+        "line {line} is not a vector; expected {{\"id\": …, \"values\": […], \"metadata\": {{…}}}}"
+    )]
     VectorLine {
         line: usize,
         #[source]
         source: serde_json::Error,
     },
-    #[error("where an index is in Pinecone's clouds was said, and not --engine pinecone")]
+    #[error("--cloud, --region and --environment need --engine pinecone")]
     NoDeployment,
-    #[error("`{}` is what is read, and would be written over", path.display())]
+    #[error("refusing to overwrite the input `{}`", path.display())]
     OutputIsInput { path: PathBuf },
-    #[error("`{}` is a picture, and would be written over", path.display())]
+    #[error("refusing to overwrite the picture `{}`", path.display())]
     OutputIsPicture { path: PathBuf },
-    #[error("a grid holds {most} pictures at most, {found} were found")]
+    #[error("too many pictures for a grid: {found}, at most {most} fit")]
     GridTooLarge { most: usize, found: usize },
-    #[error("there is no command `clipseek {name}`")]
+    #[error("no command `clipseek {name}`")]
     NoCommand { name: String, existing: Vec<String> },
-    #[error("deleting collection `{name}` was not confirmed")]
+    #[error("deleting collection `{name}` needs confirmation")]
     NotConfirmed { name: String },
     #[error(
-        "{} is `{name}`, which this processor lacks",
+        "{} is `{name}`, which this processor does not support",
         environment::INSTRUCTIONS
     )]
     NoInstructions { name: String },
-    #[error("{} is `{name}`, expected one of {}", environment::INSTRUCTIONS, Instructions::NAMES.join(", "))]
+    #[error("{} is `{name}`; expected one of {}", environment::INSTRUCTIONS, Instructions::NAMES.join(", "))]
     UnknownInstructions { name: String },
-    #[error("clipseek itself is at fault: {panic}")]
+    #[error("internal error in clipseek: {panic}")]
     Bug { panic: String },
-    #[error("`{}` could not be written", path.display())]
+    #[error("could not write `{}`", path.display())]
     Write {
         path: PathBuf,
         #[source]
         source: std::io::Error,
     },
-    #[error("`{}` could not be read", path.display())]
+    #[error("could not read `{}`", path.display())]
     Read {
         path: PathBuf,
         #[source]
@@ -66,33 +68,30 @@ pub(crate) enum Error {
 impl Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Error::NoInput => "pipe one in: clipseek search --image - < beach.jpg".to_owned(),
-            Error::NotForATerminal { .. } => "name a file with --to".to_owned(),
-            Error::UnknownExtension { expected, .. } => format!("expected {expected}"),
+            Error::NoInput => "clipseek search --image - < beach.jpg".to_owned(),
+            Error::NotForATerminal { .. } => "write to a file: --to FILE".to_owned(),
+            Error::UnknownExtension { expected, .. } => (*expected).to_owned(),
             Error::IndexOfCollection { name } => format!(
-                "change it with `clipseek add`, delete it with `clipseek collection delete {name}`"
+                "change it with `clipseek add` or delete it with `clipseek collection delete {name}`"
             ),
-            Error::NoDeployment => {
-                "say --engine pinecone, too, or leave --cloud, --region and --environment out"
-                    .to_owned()
-            }
-            Error::OutputIsInput { .. } => "name another".to_owned(),
+            Error::NoDeployment => "add --engine pinecone or leave these options out".to_owned(),
+            Error::OutputIsInput { .. } => "choose another file name".to_owned(),
             Error::OutputIsPicture { .. } => {
-                "name another file, or delete this one before".to_owned()
+                "choose another file name, or delete this file first".to_owned()
             }
             Error::GridTooLarge { .. } => {
-                "ask for fewer with --top-k, or for a page: --format html".to_owned()
+                "limit the number with --top-k, or write a page with --format html".to_owned()
             }
             Error::NoCommand { existing, .. } if existing.is_empty() => return None,
-            Error::NoCommand { existing, .. } => format!("there are: {}", existing.join(", ")),
-            Error::NotConfirmed { .. } => "say --yes to delete without being asked".to_owned(),
+            Error::NoCommand { existing, .. } => format!("commands: {}", existing.join(", ")),
+            Error::NotConfirmed { .. } => "to delete without confirmation: --yes".to_owned(),
             Error::NoInstructions { .. } => {
                 let available = Instructions::available().into_iter();
                 let names: Vec<&str> = available.map(Instructions::name).collect();
-                format!("this processor has {}", names.join(", "))
+                format!("this processor supports {}", names.join(", "))
             }
             Error::Bug { .. } => {
-                "this should not happen; please report it with the command and the files".to_owned()
+                "this is a bug; please report it with the command and the input files".to_owned()
             }
             Error::InputTooLarge { .. }
             | Error::UnknownInstructions { .. }
@@ -103,14 +102,14 @@ impl Error {
     }
 }
 
-/// The way out of an error, where there is one.
+/// The hint for an error, if there is one.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         if let Some(error) = cause.downcast_ref::<Error>() {
             error.hint()
         } else if let Some(server::ServerError::Open { .. }) = cause.downcast_ref() {
             Some(format!(
-                "name keys that clients have to name in {} or --keys FILE, or listen at 127.0.0.1",
+                "set API keys with {} or --keys FILE, or listen on 127.0.0.1",
                 environment::API_KEYS
             ))
         } else if let Some(server::ServerError::Store(error)) = cause.downcast_ref() {
@@ -118,7 +117,7 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
         } else if let Some(server::ServerError::Index(error)) = cause.downcast_ref() {
             clipseek::hint(error)
         } else if let Some(server::TlsError::Unusable { .. }) = cause.downcast_ref() {
-            Some("openssl x509 -in FILE -noout -text shows what is in a certificate".to_owned())
+            Some("to inspect a certificate: openssl x509 -in FILE -noout -text".to_owned())
         } else {
             clipseek::hint(cause)
         }

@@ -1,24 +1,24 @@
-//! Exit codes. What clap refuses ends with 2 as well.
+//! Exit codes. clap's usage errors exit with 2 too.
 
 use std::io;
 use std::process::ExitCode;
 
-/// Wrong use, or a failure.
+/// The exit code of usage errors and failures.
 pub(crate) const FAILURE: u8 = 2;
 
-/// How a command that got through ended.
+/// How a command without an error ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Done, or something found: 0.
+    /// Success, or something was found: 0.
     Done,
-    /// Nothing found, or some inputs failed: 1.
+    /// Nothing was found, or some inputs failed: 1.
     Lacking,
-    /// Ended by the user: 130, as shells have it of Ctrl-C.
+    /// Interrupted by Ctrl-C: 130, as in shells.
     Interrupted,
 }
 
 impl Outcome {
-    /// [`Done`](Outcome::Done) if all is well.
+    /// [`Done`](Outcome::Done) if all went well, else [`Lacking`](Outcome::Lacking).
     pub(crate) fn of(well: bool) -> Outcome {
         if well {
             Outcome::Done
@@ -38,7 +38,7 @@ impl From<Outcome> for ExitCode {
     }
 }
 
-/// Whether the reader of our output went away (`clipseek … | head`), which is no failure.
+/// Whether the reader closed our output (`clipseek … | head`), which is not a failure.
 pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);

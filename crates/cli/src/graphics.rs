@@ -1,6 +1,6 @@
-//! Pictures on the terminal: whether it shows any, and in which way it is told to.
+//! Pictures on the terminal: detection of its graphics protocol, and drawing.
 //!
-//! The environment says where nothing is to be tried; the terminal says the rest itself, when it is asked.
+//! The environment rules out terminals that must not be queried; the others are asked what they support.
 
 mod iterm;
 mod kitty;
@@ -20,13 +20,13 @@ use picture::{Picture, Size};
 use crate::environment;
 use crate::terminal::message;
 
-/// The cell of a terminal that does not say how large its cells are, in pixels.
+/// The assumed cell size of a terminal that does not report it, in pixels.
 const CELL: Size = Size {
     width: 8,
     height: 16,
 };
 
-/// Terminals smaller than this have no room for pictures, in cells.
+/// The smallest terminal that shows pictures, in cells.
 const SMALLEST: Size = Size {
     width: 20,
     height: 12,
@@ -37,33 +37,35 @@ const COLOURS: usize = 256;
 
 #[derive(Args, Debug)]
 pub(crate) struct GraphicsArguments {
-    /// Show pictures instead of the table where standard output is a terminal
+    /// Show pictures on the terminal with this protocol
+    ///
+    /// Pictures replace the table if standard output is a terminal. CLIPSEEK_PICTURES sets another default.
     #[arg(long, value_name = "HOW", value_enum, default_value_t = When::Auto,
-          env = environment::PICTURES, hide_env_values = true)]
+          env = environment::PICTURES, hide_env = true)]
     pictures: When,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum When {
-    /// Where the terminal says that it can; never inside tmux and screen
+    /// Ask the terminal what it supports; no pictures inside tmux and screen
     #[value(alias = "")]
     Auto,
-    /// By kitty's protocol: kitty, Ghostty, Konsole
+    /// kitty's protocol: kitty, Ghostty, Konsole
     Kitty,
-    /// By iTerm2's protocol: iTerm2, WezTerm, mintty
+    /// iTerm2's protocol: iTerm2, WezTerm, mintty
     Iterm,
-    /// As sixels: foot, xterm, Windows Terminal, and tmux where it was built for them
+    /// Sixels: foot, xterm, Windows Terminal, and tmux built with them
     Sixel,
     /// Show the table
     Never,
 }
 
-/// How a terminal takes pictures.
+/// A graphics protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Kitty,
     Iterm,
-    /// With that many colours in a picture.
+    /// Sixels with at most `colours` colours per picture.
     Sixel {
         colours: usize,
     },
@@ -79,16 +81,16 @@ pub(crate) struct Graphics {
     pub(crate) cell: Size,
 }
 
-/// A picture as the terminal takes it.
+/// A picture encoded for the terminal.
 pub(crate) struct Drawing {
-    /// What to write where its upper left corner shall be.
+    /// The escape sequence to write at its upper left corner.
     pub(crate) escape: String,
-    /// How many lines it covers.
+    /// The number of lines that it covers.
     pub(crate) lines: u32,
 }
 
 impl GraphicsArguments {
-    /// How standard output takes pictures, if it is a terminal that does and nobody forbids it.
+    /// How to draw on standard output; `None` if it is no terminal that shows pictures, or `--pictures never` is given.
     pub(crate) fn graphics(&self) -> Option<Graphics> {
         if self.pictures == When::Never || !io::stdout().is_terminal() {
             return None;
@@ -119,10 +121,10 @@ impl When {
     }
 }
 
-/// As the user says, without asking the terminal.
+/// The protocol that the user chose, without asking the terminal.
 fn named(protocol: Protocol, window: Size) -> Option<Graphics> {
     if is_multiplexed() && !matches!(protocol, Protocol::Sixel { .. }) {
-        message!("note: of pictures, tmux and screen let only sixels through: --pictures sixel");
+        message!("note: tmux and screen pass on only sixels; use --pictures sixel");
         return None;
     }
     Some(Graphics {
@@ -132,7 +134,7 @@ fn named(protocol: Protocol, window: Size) -> Option<Graphics> {
     })
 }
 
-/// As the terminal says.
+/// The protocol that the terminal reports.
 #[cfg(unix)]
 fn asked(window: Size) -> Option<Graphics> {
     if is_multiplexed() || is_simple() {
@@ -146,13 +148,13 @@ fn asked(window: Size) -> Option<Graphics> {
     })
 }
 
-/// Elsewhere nobody is asked yet.
+/// Other platforms are not supported yet.
 #[cfg(not(unix))]
 fn asked(_window: Size) -> Option<Graphics> {
     None
 }
 
-/// The size of a cell: what the terminal replied, or the system knows, or else the usual one.
+/// The size of a cell: from the terminal's reply, else from the system, else [`CELL`].
 fn cell_of(replied: Option<Size>) -> Size {
     #[cfg(unix)]
     let known = query::known_cell;
@@ -164,7 +166,7 @@ fn cell_of(replied: Option<Size>) -> Size {
     cell.or_else(|| known().filter(is_likely)).unwrap_or(CELL)
 }
 
-/// Whether a multiplexer stands between us and the terminal, where pictures get lost or become noise.
+/// Whether a multiplexer runs in between, which drops pictures or garbles them.
 fn is_multiplexed() -> bool {
     let term = variable(environment::TERM);
     !variable(environment::TMUX).is_empty()
@@ -172,8 +174,7 @@ fn is_multiplexed() -> bool {
         || ["tmux", "screen"].iter().any(|name| term.starts_with(name))
 }
 
-/// Whether this is a terminal that may show questions as noise instead of answering them. None of these
-/// shows pictures.
+/// Whether this terminal may print queries as garbage instead of answering them. None of these shows pictures.
 #[cfg(unix)]
 fn is_simple() -> bool {
     let term = variable(environment::TERM);
@@ -183,7 +184,7 @@ fn is_simple() -> bool {
         || variable(environment::TERM_PROGRAM) == "Apple_Terminal"
 }
 
-/// Whether the environment is iTerm2's. Its earlier versions do not reply with their name.
+/// Whether the environment says that the terminal is iTerm2, whose earlier versions do not report their name.
 #[cfg(unix)]
 fn is_iterm() -> bool {
     variable(environment::TERM_PROGRAM) == "iTerm.app"
@@ -195,7 +196,7 @@ fn variable(name: &str) -> String {
 }
 
 impl Graphics {
-    /// How many pixels a picture should have that is shown as large as that many cells.
+    /// The size in pixels of a picture that covers `cells`.
     pub(crate) fn pixels(&self, cells: Size) -> Size {
         let density = self.density();
         Size {
@@ -204,7 +205,7 @@ impl Graphics {
         }
     }
 
-    /// A picture of such a size, for this terminal.
+    /// Encodes a picture of such a size for this terminal.
     pub(crate) fn draw(&self, picture: &Picture) -> Drawing {
         let density = self.density();
         let cells = Size {
@@ -222,7 +223,7 @@ impl Graphics {
         }
     }
 
-    /// iTerm2 tells the size of its cells in points, of which a sharp screen has two pixels each way.
+    /// Pixels per reported unit. iTerm2 reports cells in points, which are two pixels wide on a high-density screen.
     fn density(&self) -> u32 {
         match self.protocol {
             Protocol::Iterm => 2,

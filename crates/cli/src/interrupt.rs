@@ -1,4 +1,4 @@
-//! Ctrl-C during long work.
+//! Ctrl-C during long operations.
 
 use std::process;
 use std::sync::OnceLock;
@@ -8,11 +8,10 @@ use anyhow::{Context, Result};
 
 use crate::terminal::message;
 
-/// Set when the user wants an end.
+/// Set once the user has pressed Ctrl-C.
 static STOP: AtomicBool = AtomicBool::new(false);
 
-/// From now on Ctrl-C, and what asks a process to end, sets the flag that comes back; for the second
-/// time it ends the program at once.
+/// Makes Ctrl-C and SIGTERM set the returned flag. A second one ends the process at once.
 pub(crate) fn flag() -> Result<&'static AtomicBool> {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     if INSTALLED.set(()).is_ok() {
@@ -20,18 +19,19 @@ pub(crate) fn flag() -> Result<&'static AtomicBool> {
             if STOP.swap(true, Ordering::Relaxed) {
                 process::exit(130);
             }
-            message!("stopping: what has been read is still written; once more to stop at once");
+            message!(
+                "stopping after writing what has been read; press Ctrl-C again to stop at once"
+            );
         })
-        .context("Ctrl-C cannot be listened to")?;
+        .context("could not install a handler for Ctrl-C")?;
     }
     Ok(&STOP)
 }
 
-/// From now on Ctrl-C, and what asks a process to end, does this first. Where [`flag`] was asked for, the
-/// work goes on to its own end instead.
+/// Makes Ctrl-C and SIGTERM call `act` before the process ends. After [`flag`] it does nothing.
 #[cfg(unix)]
 pub(crate) fn before_end(act: fn()) {
-    // An error says that there is a handler, which is `flag`'s or this one.
+    // An error means that a handler exists already: that of `flag` or this one.
     let _ = ctrlc::set_handler(move || {
         act();
         process::exit(130);

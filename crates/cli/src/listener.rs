@@ -1,4 +1,4 @@
-//! What happens on the way, on the terminal.
+//! Prints events of the library on the terminal.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,10 +8,10 @@ use clipseek::{Event, Listener};
 use crate::pull_display::PullDisplay;
 use crate::terminal::{message, visible, wrapped};
 
-/// Waits that nobody notices.
+/// Shorter waits are not reported.
 const UNNOTICED: Duration = Duration::from_secs(2);
 
-/// Shows on standard error what happens on the way.
+/// A listener that prints events to standard error.
 pub(crate) fn listener() -> Listener {
     let pull: Mutex<Option<PullDisplay>> = Mutex::default();
     Listener::new(move |event| {
@@ -20,31 +20,31 @@ pub(crate) fn listener() -> Listener {
             Event::Pull(progress) => pull.get_or_insert_with(PullDisplay::new).show(progress),
             Event::DamagedFile { name } => pull
                 .get_or_insert_with(PullDisplay::new)
-                .say(&format!("`{name}` is damaged and is fetched again")),
+                .say(&format!("`{name}` is damaged; downloading it again")),
             Event::PullEnded => {
                 if let Some(display) = pull.take() {
                     display.finish();
                 }
             }
-            Event::Mix { query } => message!("looking for {}", visible(&query.explanation())),
+            Event::Mix { query } => message!("searching for {}", visible(&query.explanation())),
             Event::Note(note) => {
                 let note = format!("note: {note}");
                 message!("{}", wrapped(&visible(&note)));
             }
             Event::WaitingForWriter => {
-                message!("waiting for another clipseek that adds to this collection");
+                message!("waiting for another clipseek process that is adding to this collection");
             }
-            Event::EngineRetry { error, wait } => tell_of_retry(error, wait),
+            Event::EngineRetry { error, wait } => report_retry(error, wait),
             _ => {}
         }
     })
 }
 
-/// Pinecone is asked again after a while.
-fn tell_of_retry(error: &index::Error, wait: Duration) {
+/// Reports a retry of a request to Pinecone.
+fn report_retry(error: &index::Error, wait: Duration) {
     use index::Error::{Silent, Unreachable};
     if wait < UNNOTICED && !matches!(error, Silent { .. } | Unreachable { .. }) {
         return;
     }
-    message!("{error}; asking again in {:.1} s", wait.as_secs_f64());
+    message!("{error}; retrying in {:.1} s", wait.as_secs_f64());
 }

@@ -1,27 +1,27 @@
-//! `clipseek`: find pictures with words or with another picture.
+//! The `clipseek` command: find pictures with words or with another picture.
 
 mod add_display;
 mod add_report;
-mod argument_group;
 mod arguments;
-mod bug;
 mod collection_argument;
 mod commands;
-mod downloading;
-mod engines;
+mod download_arguments;
+mod engine_arguments;
 mod environment;
 mod error;
 mod exit;
+mod filter_arguments;
 mod graphics;
 mod interrupt;
 mod listener;
-mod models;
-mod narrowing;
+mod model_arguments;
 mod output;
+mod panics;
 mod picture_argument;
 mod progress;
 mod pull_display;
 mod render;
+mod required_group;
 mod settings;
 mod sources;
 mod terminal;
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     let matches = matches.unwrap_or_else(|error| arguments::refuse(&error));
     arguments::refuse_empty_names(&matches);
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    match bug::guard(|| commands::run(arguments)) {
+    match panics::guard(|| commands::run(arguments)) {
         Ok(outcome) => outcome.into(),
         Err(error) if exit::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

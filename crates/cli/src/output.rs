@@ -1,4 +1,4 @@
-//! Where data goes: standard output, or a file that is there whole or not at all.
+//! Output to standard output, or to a file that is replaced as a whole.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -11,7 +11,7 @@ use dataset::Unfinished;
 
 use crate::error::Error;
 
-/// Hands `write` what it should write to: standard output, or the file `to`.
+/// Calls `write` with the file `to` or with standard output.
 pub(crate) fn write(
     to: Option<&Path>,
     write: impl FnOnce(&mut dyn Write) -> Result<()>,
@@ -35,7 +35,7 @@ pub(crate) fn write(
     Ok(file.finish()?)
 }
 
-/// What has that name and can be written to, but is no file: a device, a pipe.
+/// Opens `path` if it is a device or a pipe, which cannot be replaced.
 fn device(path: &Path) -> Result<Option<File>, Error> {
     match path.metadata() {
         Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
@@ -49,7 +49,7 @@ fn device(path: &Path) -> Result<Option<File>, Error> {
     }
 }
 
-/// Refuses a file whose folder is not there, before there is something to write.
+/// Refuses a file whose folder does not exist, before the work begins.
 pub(crate) fn check_folder(to: &Path) -> Result<(), Error> {
     let folder = to.parent().filter(|it| !it.as_os_str().is_empty());
     match folder.map_or(Ok(()), |folder| folder.metadata().map(drop)) {
@@ -61,9 +61,9 @@ pub(crate) fn check_folder(to: &Path) -> Result<(), Error> {
     }
 }
 
-/// Refuses to write something else over a picture: it would be meant by nobody.
+/// Refuses to overwrite a picture with something else, which is surely a mistake.
 pub(crate) fn spare_picture(to: &Path) -> Result<(), Error> {
-    // What is no file, such as a pipe, is not read.
+    // Pipes and devices must not be read.
     if to.is_file() && clipseek::is_picture(to) {
         return Err(Error::OutputIsPicture {
             path: to.to_owned(),
@@ -72,13 +72,13 @@ pub(crate) fn spare_picture(to: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a file's name ends in, in small letters.
+/// The extension of a file name in lower case.
 pub(crate) fn ending(path: &Path) -> String {
     let ending = path.extension().unwrap_or_default();
     ending.to_string_lossy().to_lowercase()
 }
 
-/// Refuses to write over what the command reads.
+/// Refuses to overwrite an input of the command.
 pub(crate) fn spare(input: &Path, to: &Path) -> Result<(), Error> {
     let same = match (input.canonicalize(), to.canonicalize()) {
         (Ok(input), Ok(to)) => input == to,
@@ -92,7 +92,7 @@ pub(crate) fn spare(input: &Path, to: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// As [`write()`], for text with styles: they are taken out where they would not show.
+/// Like [`write()`] for text with styles, which are removed unless the output shows them.
 pub(crate) fn write_styled(
     to: Option<&Path>,
     text: impl FnOnce(&mut dyn Write) -> Result<()>,
@@ -108,7 +108,7 @@ pub(crate) fn write_styled(
     })
 }
 
-/// Whether styles would not show on standard output, or are not wanted.
+/// Whether standard output gets no styles.
 pub(crate) fn is_plain() -> bool {
     AutoStream::choice(&io::stdout()) == ColorChoice::Never
 }

@@ -1,4 +1,4 @@
-//! Pictures that are named on the command line.
+//! Pictures given on the command line.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use picture::Limits;
 
 use crate::error::Error;
 
-/// What stands for standard input.
+/// The argument that means standard input.
 const STANDARD_INPUT: &str = "-";
 
-/// The picture at a path or a URL, or with `-` that of standard input, which is read now.
+/// The picture at a path or URL; `-` reads one from standard input.
 pub(crate) fn given(at: &Path) -> Result<GivenPicture> {
     if at == Path::new(STANDARD_INPUT) {
         return of_standard_input().map(GivenPicture::Read);
@@ -20,7 +20,7 @@ pub(crate) fn given(at: &Path) -> Result<GivenPicture> {
     Ok(GivenPicture::At(at.to_owned()))
 }
 
-/// Those of several, apart: files, which may be sources, and what is received.
+/// Splits arguments into files, which may be sources, and pictures from URLs or standard input.
 pub(crate) fn pictures(
     clipseek: &Clipseek,
     all: &[PathBuf],
@@ -40,7 +40,7 @@ fn of_standard_input() -> Result<PictureInput> {
     let mut input = std::io::stdin().lock().take(limit + 1);
     input
         .read_to_end(&mut bytes)
-        .context("standard input could not be read")?;
+        .context("could not read standard input")?;
     match bytes.len() as u64 {
         0 => Err(Error::NoInput.into()),
         length if length > limit => Err(Error::InputTooLarge { limit }.into()),

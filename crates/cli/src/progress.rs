@@ -3,17 +3,17 @@ use std::time::Duration;
 
 use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
-/// A rate over less than this says nothing.
+/// The shortest time to measure a rate over.
 const SHORT: Duration = Duration::from_millis(500);
 
-/// A bar on standard error with rate and time left. Nothing is drawn where that is no terminal.
+/// A progress bar on standard error with rate and remaining time. Nothing is drawn unless that is a terminal.
 pub(crate) fn bar(total: usize, doing: &'static str) -> ProgressBar {
     let bar = ProgressBar::new(total as u64).with_message(doing);
     let template = "{msg} {wide_bar:.cyan} {human_pos}/{human_len}{rate} ";
     if let Ok(style) = ProgressStyle::with_template(template) {
         let style = style.with_key("rate", |state: &ProgressState, text: &mut dyn Write| {
             if let Some((rate, left)) = rate(state.pos(), state.len(), state.elapsed()) {
-                // A failure to draw is no failure of the work.
+                // Failing to draw is no reason to stop the work.
                 let _ = write!(text, "  {rate:.1}/s  {:#} left", HumanDuration(left));
             }
         });
@@ -23,7 +23,7 @@ pub(crate) fn bar(total: usize, doing: &'static str) -> ProgressBar {
     bar
 }
 
-/// How many are done a second, and how long the rest takes, once that can be known.
+/// The rate per second and the remaining time, once they can be measured.
 fn rate(done: u64, total: Option<u64>, took: Duration) -> Option<(f64, Duration)> {
     if done == 0 || took < SHORT {
         return None;

@@ -7,7 +7,7 @@ use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::terminal::{message, visible};
 
-/// What is seen of a download: on a terminal a bar a file, elsewhere a line a file.
+/// The progress of a model download: a bar per file on a terminal, elsewhere a line per file.
 pub(crate) struct PullDisplay {
     bars: MultiProgress,
     by_file: Mutex<HashMap<String, ProgressBar>>,
@@ -23,7 +23,7 @@ impl PullDisplay {
         }
     }
 
-    /// Shows how it gets on.
+    /// Shows progress.
     pub(crate) fn show(&self, progress: Progress<'_>) {
         match progress {
             Progress::Started {
@@ -36,18 +36,21 @@ impl PullDisplay {
             Progress::Finished { name } => self.with(name, ProgressBar::finish),
             Progress::Waiting { name, for_what } => self.say(&match for_what {
                 Waiting::OtherProcess => {
-                    format!("waiting for another download of {}", of(name))
+                    format!(
+                        "waiting for another process that is downloading {}",
+                        name_of(name)
+                    )
                 }
                 Waiting::NextAttempt(wait) => format!(
-                    "trying {} again in {:.0} s",
-                    of(name),
+                    "retrying {} in {:.0} s",
+                    name_of(name),
                     wait.as_secs_f64().ceil()
                 ),
             }),
         }
     }
 
-    /// Leaves the screen to what comes next.
+    /// Removes the bars.
     pub(crate) fn finish(&self) {
         for bar in self.by_file().values() {
             bar.finish_and_clear();
@@ -58,7 +61,7 @@ impl PullDisplay {
         if !self.is_terminal {
             let there = match present {
                 0 => String::new(),
-                present => format!(", {} of which are here", HumanBytes(present)),
+                present => format!(", {} already downloaded", HumanBytes(present)),
             };
             message!(
                 "downloading {} ({}{there})",
@@ -74,7 +77,7 @@ impl PullDisplay {
             bar.set_style(style.progress_chars("━╸ "));
         }
         let bar = self.bars.add(bar);
-        // What was here before says nothing of the rate.
+        // Bytes that were here before must not count for the rate.
         bar.set_position(present);
         bar.reset_eta();
         self.by_file().insert(name.to_owned(), bar);
@@ -86,7 +89,7 @@ impl PullDisplay {
         }
     }
 
-    /// Says a line above the bars.
+    /// Prints a line above the bars.
     pub(crate) fn say(&self, line: &str) {
         self.bars.suspend(|| message!("{}", visible(line)));
     }
@@ -96,6 +99,6 @@ impl PullDisplay {
     }
 }
 
-fn of(name: Option<&str>) -> &str {
+fn name_of(name: Option<&str>) -> &str {
     name.unwrap_or("the list of files")
 }

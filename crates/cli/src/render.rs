@@ -1,4 +1,4 @@
-//! What a search shows: one answer, in many forms.
+//! Search results in all output formats.
 
 mod canvas;
 mod contact_sheet;
@@ -29,7 +29,7 @@ pub(crate) fn json(answer: &Answer, out: &mut dyn Write) -> Result<()> {
     Ok(writeln!(out)?)
 }
 
-/// One JSON object a hit, a line each.
+/// One JSON object per hit and line.
 pub(crate) fn json_lines(answer: &Answer, out: &mut dyn Write) -> Result<()> {
     for hit in answer.ranked() {
         serde_json::to_writer(&mut *out, &hit)?;
@@ -38,8 +38,7 @@ pub(crate) fn json_lines(answer: &Answer, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// The caption that found a hit, or else its first; where it has none, what its file says of it: rather a text that has
-/// one of the keywords.
+/// The caption that matched, else the first caption, else a text in the file, preferably one with a keyword.
 pub(crate) fn caption<'a>(hit: &'a Hit, query: &Query) -> Option<&'a str> {
     let found = hit.caption.as_ref().map(|caption| &caption.text);
     let caption = found.or(hit.captions.first()).map(String::as_str);
@@ -67,7 +66,7 @@ fn text_in_file<'a>(hit: &'a Hit, query: &Query) -> Option<&'a str> {
     matching.or(texts.first()).copied()
 }
 
-/// What speaks for a hit: the name of each kind of evidence, and how strong it is.
+/// Why a hit was found: the name and the value of each score.
 pub(crate) fn evidence(hit: &Hit) -> Vec<(&'static str, String)> {
     let image = hit.similarity.map(|it| ("Similarity", similarity(it)));
     let caption = hit.caption.as_ref();

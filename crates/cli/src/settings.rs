@@ -8,10 +8,10 @@ use crate::environment;
 use crate::error::Error;
 use crate::listener::listener;
 
-/// The settings that the variables come to, for this store if one was named.
+/// The settings from the environment, with the store of `--store` if given.
 ///
 /// # Errors
-/// When a variable names instructions that the processor lacks.
+/// When `CLIPSEEK_INSTRUCTIONS` names instructions that are unknown or that the processor lacks.
 pub(crate) fn settings(store: Option<PathBuf>) -> Result<Settings, Error> {
     Ok(Settings {
         store: store.or_else(environment::store),
@@ -19,7 +19,7 @@ pub(crate) fn settings(store: Option<PathBuf>) -> Result<Settings, Error> {
             pinecone: environment::pinecone_settings(),
         },
         hub: environment::hub_settings().map_err(Arc::new),
-        // Who names a picture may have it from wherever it is, and is no crawler.
+        // A picture that the user names may be at any address, and fetching it is not crawling.
         fetch: FetchOptions {
             client: environment::client_settings(),
             allowed_addresses: AllowedAddresses::Anywhere,

@@ -1,4 +1,4 @@
-//! Sources of pictures: the options that say how they are read, and what is told of them.
+//! The options for reading sources of pictures, and the report of what was skipped.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,43 +14,47 @@ use search::Failure;
 
 use crate::terminal::{count, message, visible, wrapped};
 
-/// So many problems are shown one by one; the rest are counted.
+/// The number of problems shown one by one; the rest are only counted.
 const SHOWN: usize = 20;
 
-/// How tables are to be read.
+/// The options for reading tables.
 #[derive(Args, Debug, Default)]
-#[command(next_help_heading = "Tables")]
+#[command(next_help_heading = "Table options")]
 pub(crate) struct TableArguments {
-    /// A table's column with the pictures' paths or URLs [default: found by its name]
+    /// Read paths or URLs from this column [default: found by name]
     #[arg(long, value_name = "NAME")]
     path_column: Option<String>,
 
-    /// A table's column with captions [default: found by its name]
+    /// Read captions from this column [default: found by name]
     #[arg(long, value_name = "NAME")]
     caption_column: Option<String>,
 
-    /// A table's column with ids [default: found by its name]
-    #[arg(long, value_name = "NAME")]
+    /// Read ids from this column [default: found by name]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     id_column: Option<String>,
 
-    /// Pass over so many rows
-    #[arg(long, value_name = "ROWS", default_value_t = 0)]
+    /// Skip this many rows
+    #[arg(long, value_name = "ROWS", default_value_t = 0, hide_short_help = true)]
     offset: u64,
 
-    /// Read so many rows
+    /// Read at most this many rows
     #[arg(long, value_name = "ROWS")]
     limit: Option<u64>,
 
-    /// Read so many rows, drawn at random, the same each time
+    /// Read this many random rows, the same ones every time
     #[arg(long, value_name = "ROWS")]
     sample: Option<u64>,
 
-    /// The configuration of a data set of the hub [default: the only one, or `default`]
-    #[arg(long, value_name = "NAME")]
+    /// Read this configuration of a Hugging Face data set
+    ///
+    /// The default is the only configuration, or `default`.
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     config: Option<String>,
 
-    /// The split of a data set of the hub [default: the only one, or `train`]
-    #[arg(long, value_name = "NAME")]
+    /// Read this split of a Hugging Face data set
+    ///
+    /// The default is the only split, or `train`.
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     split: Option<String>,
 }
 
@@ -77,19 +81,22 @@ impl TableArguments {
     }
 }
 
-/// How a source is to be read.
+/// The options for reading a source.
 #[derive(Args, Debug, Default)]
 pub(crate) struct SourceArguments {
-    /// Leave out files that match, as in `--exclude '*.gif' --exclude raw/`
+    /// Skip files that match this glob; may be repeated
+    ///
+    /// For example: --exclude '*.gif' --exclude raw/
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
 
-    #[command(flatten)]
-    pub(crate) table: TableArguments,
-
-    /// Name every file that is skipped, not just the first
+    /// List every skipped file, not only the first 20
     #[arg(short, long)]
     pub(crate) verbose: bool,
+
+    // Last: its heading applies to all options that follow.
+    #[command(flatten)]
+    pub(crate) table: TableArguments,
 }
 
 impl SourceArguments {
@@ -99,90 +106,90 @@ impl SourceArguments {
         options
     }
 
-    /// Reads the sources one after the other. What is wrong in them is told and left out.
+    /// Reads the sources in order. Reports problems and skips what has them.
     pub(crate) fn read(&self, clipseek: &Clipseek, locations: &[PathBuf]) -> Result<Readings> {
         let listing = clipseek.read(locations, &self.options())?;
-        let (told, bar) = (self.skipped(), ProgressBar::hidden());
+        let (report, bar) = (self.skipped(), ProgressBar::hidden());
         let mut is_complete = true;
         for problem in skipped(&listing, locations) {
-            told.tell(&bar, &problem?.to_string());
+            report.add(&bar, &problem?.to_string());
             is_complete = false;
         }
-        told.finish();
+        report.finish();
         Ok(Readings {
             listing,
             is_complete,
         })
     }
 
-    /// What tells of the things that went wrong.
-    pub(crate) fn skipped(&self) -> Skipped {
-        Skipped::new(self.verbose)
+    /// The report of skipped files.
+    pub(crate) fn skipped(&self) -> SkippedReport {
+        SkippedReport::new(self.verbose)
     }
 }
 
-/// What sources hold.
+/// The contents of sources.
 pub(crate) struct Readings {
     pub(crate) listing: Listing,
     /// Whether nothing in them was skipped.
     pub(crate) is_complete: bool,
 }
 
-/// Tells of things that went wrong, a line each: as they come, if all are to be named; otherwise the first at the end,
-/// and how many more there were. So memory does not grow with their number.
-pub(crate) struct Skipped {
+/// Reports skipped files, one per line. With `at_once` it prints each immediately; otherwise it prints the first ones at
+/// the end and counts the rest, so that memory use is bounded.
+pub(crate) struct SkippedReport {
     at_once: bool,
-    /// What was told the last time, by hash, where the same is not told again.
-    told: Option<Told>,
+    /// Hashes of the lines of the last round, which are not printed again.
+    reported: Option<Reported>,
     kept: Mutex<Kept>,
 }
 
-/// Hashes of the lines that were told in one round.
-pub(crate) type Told = HashSet<u64>;
+/// Hashes of the lines reported in one round.
+pub(crate) type Reported = HashSet<u64>;
 
 #[derive(Default)]
 struct Kept {
     lines: Vec<String>,
     more: usize,
-    told: Told,
-    news: usize,
+    reported: Reported,
+    new: usize,
 }
 
-impl Skipped {
-    /// One that names all.
-    pub(crate) fn all() -> Skipped {
-        Skipped::new(true)
+impl SkippedReport {
+    /// A report that prints every line.
+    pub(crate) fn all() -> SkippedReport {
+        SkippedReport::new(true)
     }
 
-    fn new(at_once: bool) -> Skipped {
-        Skipped {
+    fn new(at_once: bool) -> SkippedReport {
+        SkippedReport {
             at_once,
-            told: None,
+            reported: None,
             kept: Mutex::default(),
         }
     }
 
-    /// The same without what was told before.
-    pub(crate) fn after(self, told: Told) -> Skipped {
-        Skipped {
-            told: Some(told),
+    /// The same without lines that were reported before.
+    pub(crate) fn without(self, reported: Reported) -> SkippedReport {
+        SkippedReport {
+            reported: Some(reported),
             ..self
         }
     }
 
-    /// Tells of one while `bar` is on the screen.
-    pub(crate) fn tell(&self, bar: &ProgressBar, what: &str) {
+    /// Reports a skipped file while `bar` is on the screen.
+    pub(crate) fn add(&self, bar: &ProgressBar, what: &str) {
         let mut kept = self.kept();
-        if let Some(told) = &self.told {
+        if let Some(reported) = &self.reported {
             let mut hasher = DefaultHasher::new();
             what.hash(&mut hasher);
             let hash = hasher.finish();
-            kept.told.insert(hash);
-            if told.contains(&hash) {
+            kept.reported.insert(hash);
+            if reported.contains(&hash) {
                 return;
             }
         }
-        kept.news += 1;
+        kept.new += 1;
         if self.at_once {
             bar.suspend(|| message!("{}", wrapped(&format!("skipped {}", visible(what)))));
         } else if kept.lines.len() < SHOWN {
@@ -192,21 +199,21 @@ impl Skipped {
         }
     }
 
-    /// The same of a picture.
-    pub(crate) fn tell_of(&self, bar: &ProgressBar, failure: &Failure) {
-        self.tell(bar, &format!("{}: {}", failure.location, failure.message));
+    /// Reports a skipped picture.
+    pub(crate) fn add_picture(&self, bar: &ProgressBar, failure: &Failure) {
+        self.add(bar, &format!("{}: {}", failure.location, failure.message));
     }
 
-    /// Tells of those that were kept. Returns how many were told, and what not to tell the next time.
-    pub(crate) fn finish(&self) -> (usize, Told) {
+    /// Prints the lines that were kept. Returns how many problems were new, and the hashes for the next round.
+    pub(crate) fn finish(&self) -> (usize, Reported) {
         let kept = std::mem::take(&mut *self.kept());
         for line in &kept.lines {
             message!("{}", wrapped(&format!("skipped {}", visible(line))));
         }
         if kept.more > 0 {
-            message!("skipped {} more; --verbose names them", kept.more);
+            message!("skipped {} more; --verbose lists them all", kept.more);
         }
-        (kept.news, kept.told)
+        (kept.new, kept.reported)
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

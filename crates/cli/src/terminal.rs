@@ -1,4 +1,4 @@
-//! What people read on the terminal: messages, errors, text that comes from outside.
+//! Messages and errors on the terminal, and escaping of untrusted text.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -6,29 +6,29 @@ use std::io::Write;
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
 
-/// Errors begin in this style.
+/// The style of `error:`.
 const ERROR: Style = AnsiColor::Red.on_default().bold();
-/// Ways out begin in this style.
+/// The style of `hint:`.
 pub(crate) const HINT: Style = AnsiColor::Cyan.on_default().bold();
-/// What stands back.
+/// The style of secondary text.
 pub(crate) const FAINT: Style = Style::new().dimmed();
-/// What stands out.
+/// The style of important text.
 pub(crate) const STRONG: Style = Style::new().bold();
 
-/// Prints an error with its causes and, where there is one, the way out.
+/// Prints an error with its causes and its hint, if any.
 pub(crate) fn print_error(error: &anyhow::Error) {
     let mut stderr = anstream::stderr().lock();
-    // Nothing can be done about a failure to report a failure.
+    // A failure to report a failure cannot be reported.
     let _ = writeln!(
         stderr,
         "{ERROR}error:{ERROR:#} {}",
         visible(&error.to_string())
     );
-    let mut said = error.to_string();
+    let mut printed = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !said.contains(&cause) {
+        if !printed.contains(&cause) {
             let _ = writeln!(stderr, "  caused by: {}", visible(&cause));
-            said = cause;
+            printed = cause;
         }
     }
     if let Some(hint) = crate::error::hint(error) {
@@ -36,7 +36,7 @@ pub(crate) fn print_error(error: &anyhow::Error) {
     }
 }
 
-/// Prints a message, which is not data, to standard error.
+/// Prints a message to standard error.
 macro_rules! message {
     ($($argument:tt)*) => {
         anstream::eprintln!($($argument)*)
@@ -44,8 +44,8 @@ macro_rules! message {
 }
 pub(crate) use message;
 
-/// Text from outside as it may be printed: control characters, which could move the cursor or
-/// change the terminal's state, become U+FFFD.
+/// Makes untrusted text safe to print: control characters, which could move the cursor or change the state of the
+/// terminal, become U+FFFD.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     if text.chars().any(is_unsafe) {
         text.chars()
@@ -57,12 +57,12 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Control characters, and those that turn the direction of what follows.
+/// Whether a character is a control character or changes the direction of text.
 fn is_unsafe(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A message in lines that the terminal has room for, broken at blanks; as it is where standard error is none.
+/// Wraps a message at spaces to the width of the terminal; unchanged if standard error is no terminal.
 pub(crate) fn wrapped(text: &str) -> String {
     let size = terminal_size::terminal_size_of(std::io::stderr());
     match size {

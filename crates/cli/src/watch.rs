@@ -1,4 +1,4 @@
-//! Waiting for something to change in folders.
+//! Waits for changes in folders.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,36 +8,36 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-/// How often it is looked whether the user wants an end.
-const GLANCE: Duration = Duration::from_millis(200);
-/// Changes come in bursts: this long a silence ends one.
-const SILENCE: Duration = Duration::from_secs(1);
-/// A burst that does not end is not waited for any longer.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Network file systems tell nobody what others change in them: it is looked without being told.
-const ROUND: Duration = Duration::from_secs(600);
+/// The interval of checks for Ctrl-C.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// Changes come in bursts; a pause of this length ends one.
+const QUIET_PERIOD: Duration = Duration::from_secs(1);
+/// The longest wait for the end of a burst.
+const LONGEST_BURST: Duration = Duration::from_secs(30);
+/// The interval of scans without a notification: network file systems do not report changes by other machines.
+const SCAN_INTERVAL: Duration = Duration::from_secs(600);
 
-/// Sources under watch.
+/// Watched sources.
 pub(crate) struct Watch {
     sources: Vec<PathBuf>,
     events: Receiver<()>,
     watcher: RecommendedWatcher,
-    /// Sources that are gone, and may come back.
+    /// Missing sources, which may come back.
     lost: Vec<PathBuf>,
 }
 
 impl Watch {
-    /// Watches folders with all below them, and single files.
+    /// Watches folders with their subfolders, and single files.
     pub(crate) fn of(sources: &[PathBuf]) -> Result<Watch> {
         let (sender, events) = channel();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Being read is no change. What could not be understood may have been one.
+            // Reads are no changes; an error may hide one.
             if !matches!(event, Ok(event) if matches!(event.kind, EventKind::Access(_))) {
-                // Nobody listens any more when the program ends.
+                // The receiver is gone when the program ends.
                 let _ = sender.send(());
             }
         })
-        .context("changes cannot be watched")?;
+        .context("could not watch for changes")?;
         let mut watch = Watch {
             sources: sources.to_vec(),
             events,
@@ -47,7 +47,7 @@ impl Watch {
         for source in sources {
             watch
                 .watch(source)
-                .with_context(|| format!("`{}` cannot be watched", source.display()))?;
+                .with_context(|| format!("could not watch `{}`", source.display()))?;
         }
         Ok(watch)
     }
@@ -57,31 +57,34 @@ impl Watch {
         self.watcher.watch(path, mode)
     }
 
-    /// Watches the sources once more: what has a source's name now may be another folder than it was.
+    /// Watches the sources again: a source may have been replaced by another folder of the same name.
     fn watch_again(&mut self) {
         let mut sources = self.sources.clone();
         sources.retain(|source| self.watch(source).is_err() && !source.exists());
         self.lost = sources;
     }
 
-    /// Whether a source that was gone has come back.
+    /// Whether a missing source has come back.
     fn finds_again(&self) -> bool {
         self.lost.iter().any(|source| source.exists())
     }
 
-    /// Waits until something has changed and it is quiet again; `false` if `stop` came first.
+    /// Waits for the end of a burst of changes. Returns `false` if `stop` was set first.
     pub(crate) fn wait(&mut self, stop: &AtomicBool) -> bool {
-        let round = Instant::now() + ROUND;
-        while Instant::now() < round && !self.happens_within(GLANCE) && !self.finds_again() {
+        let next_scan = Instant::now() + SCAN_INTERVAL;
+        while Instant::now() < next_scan
+            && !self.happens_within(POLL_INTERVAL)
+            && !self.finds_again()
+        {
             if stop.load(Ordering::Relaxed) {
                 return false;
             }
         }
-        let patience = Instant::now() + PATIENCE;
-        let mut quiet = Instant::now() + SILENCE;
-        while Instant::now() < quiet.min(patience) && !stop.load(Ordering::Relaxed) {
-            if self.happens_within(GLANCE) {
-                quiet = Instant::now() + SILENCE;
+        let latest = Instant::now() + LONGEST_BURST;
+        let mut quiet = Instant::now() + QUIET_PERIOD;
+        while Instant::now() < quiet.min(latest) && !stop.load(Ordering::Relaxed) {
+            if self.happens_within(POLL_INTERVAL) {
+                quiet = Instant::now() + QUIET_PERIOD;
             }
         }
         self.watch_again();
@@ -103,7 +106,8 @@ impl Watch {
     }
 }
 
-/// A file is watched by its folder: editors replace files, and the watch would go with the old one.
+/// The path to watch for a source. A file is watched through its folder, because editors replace files and the watch
+/// would stay with the old one.
 fn target(source: &Path) -> (&Path, RecursiveMode) {
     if source.is_dir() {
         return (source, RecursiveMode::Recursive);

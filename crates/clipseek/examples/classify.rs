@@ -1,4 +1,4 @@
-//! Says what a picture shows: `cargo run --example classify -- PICTURE LABEL…`.
+//! Classifies a picture: `cargo run --example classify -- PICTURE LABEL…`.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use clipseek::{
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Lets AVIF and JPEG XL be decoded, in processes of their own.
+    // Enables decoding of AVIF and JPEG XL, in child processes.
     clipseek::picture::decoder_process::serve_if_asked();
     let mut arguments = std::env::args().skip(1);
     let picture = arguments.next().ok_or("usage: classify PICTURE LABEL…")?;

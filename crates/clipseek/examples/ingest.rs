@@ -1,4 +1,4 @@
-//! Indexes a folder or a table and shows how it gets on: `cargo run --example ingest -- STORE SOURCE`.
+//! Indexes a folder or a table and shows progress: `cargo run --example ingest -- STORE SOURCE`.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use clipseek::{AddProgress, AddRequest, Clipseek, MINI, ModelChoice, Settings};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Lets AVIF and JPEG XL be decoded, in processes of their own.
+    // Enables decoding of AVIF and JPEG XL, in child processes.
     clipseek::picture::decoder_process::serve_if_asked();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [store, source] = arguments.as_slice() else {

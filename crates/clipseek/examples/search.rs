@@ -5,7 +5,7 @@ use std::path::Path;
 use clipseek::{Clipseek, SearchRequest, Settings, similarity};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Lets AVIF and JPEG XL be decoded, in processes of their own.
+    // Enables decoding of AVIF and JPEG XL, in child processes.
     clipseek::picture::decoder_process::serve_if_asked();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [store, words] = arguments.as_slice() else {

@@ -20,21 +20,21 @@ use crate::real_path::resolved;
 use crate::sources::{absolute, file_location, new_record};
 use crate::table_columns::TableColumns;
 
-/// What became of the sources.
+/// The result of an `add`.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct AddReport {
-    /// What became of the pictures.
+    /// The counts of pictures.
     #[serde(flatten)]
     pub counts: IngestReport,
-    /// How many files and rows were no pictures to begin with.
+    /// The number of files and rows that are not pictures.
     pub skipped: usize,
-    /// How many of these there were for each reason.
+    /// The same by reason.
     #[serde(skip)]
     pub skipped_reasons: BTreeMap<String, usize>,
-    /// How fetching went, if there was something to fetch.
+    /// The result of downloads, if there were any.
     #[serde(skip)]
     pub fetched: Option<Fetched>,
-    /// Seconds.
+    /// The duration in seconds.
     pub took: f64,
 }
 
@@ -49,7 +49,7 @@ impl AddReport {
         self.counts.has_changes() || self.counts.left > 0
     }
 
-    /// How many files, rows and pictures were not indexed, for each reason.
+    /// The number of files, rows and pictures that were not indexed, by reason.
     pub fn reasons(&self) -> BTreeMap<&str, usize> {
         let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
         for (reason, number) in self.counts.reasons.iter().chain(&self.skipped_reasons) {
@@ -60,11 +60,11 @@ impl AddReport {
 }
 
 impl Clipseek {
-    /// Reads what the sources hold and loads the model. Nothing is indexed yet.
+    /// Reads the sources and loads the model. Nothing is indexed yet.
     ///
     /// # Errors
-    /// When a source cannot be read or holds nothing, before a model is loaded; those of the model; and
-    /// [`Error::Search`] for a name that no collection may have.
+    /// When a source cannot be read or is empty, before a model is loaded; errors of the model; [`Error::Search`] for an
+    /// invalid collection name.
     pub fn adding(&self, request: AddRequest) -> Result<Adding<'_>> {
         Store::check_name(request.collection_name())?;
         let store = self.store()?;
@@ -83,7 +83,7 @@ impl Clipseek {
     /// Adds sources: [`adding`](Self::adding) and one [`run`](Adding::run).
     ///
     /// # Errors
-    /// Those of the two.
+    /// The errors of both.
     pub fn add(
         &self,
         request: AddRequest,
@@ -93,7 +93,7 @@ impl Clipseek {
         self.adding(request)?.run(stop, watcher)
     }
 
-    /// The model that was named; else that of the collection, if it is there; else the default one.
+    /// The model of the request, else that of an existing collection, else the default one.
     fn model_to_add_with(&self, store: &Store, request: &AddRequest) -> Result<NamedModel> {
         let mut collections = store.collections()?.into_iter();
         match collections.find(|info| info.name == request.collection_name()) {
@@ -102,7 +102,7 @@ impl Clipseek {
         }
     }
 
-    /// Lists the sources. Each has to hold something, or have held something when it was added before.
+    /// Lists the sources. Each must contain pictures now, or have contained some when it was added before.
     fn list(&self, store: &Store, request: &AddRequest) -> Result<Listed> {
         let name = request.collection_name();
         let mut all = Listed {
@@ -147,7 +147,7 @@ impl Clipseek {
         Ok(all)
     }
 
-    /// Remarks that no picture that a table names is a file.
+    /// Notes that no picture of a table exists.
     fn note_all_missing(&self, table: &Path, found: &Found) {
         if let Some(base) = &found.base
             && found.mentions == 0
@@ -159,7 +159,7 @@ impl Clipseek {
         }
     }
 
-    /// Remarks that the collection has pictures of a table without rows.
+    /// Notes that the collection has pictures of a table that is now empty.
     fn note_without_rows(&self, store: &Store, collection: &str, location: &Path) {
         let has_source = |path: PathBuf| store.has_source(collection, &file_location(&path));
         let is_known = dataset::absolute(location).is_ok_and(|it| has_source(it).unwrap_or(false));
@@ -169,7 +169,7 @@ impl Clipseek {
         }
     }
 
-    /// Remarks that a source that is gone is one of which the collection has pictures.
+    /// Notes that the collection has pictures of a missing source.
     fn note_if_known(&self, store: &Store, collection: &str, location: &Path) {
         let is_known = |path: PathBuf| is_known(store, collection, &path).unwrap_or(false);
         if !location.exists() && dataset::absolute(location).is_ok_and(is_known) {
@@ -182,32 +182,35 @@ impl Clipseek {
     }
 }
 
-/// The path by which a source is listed: the one without links. A source that the collection knows by the path that was
-/// given keeps that: it may have been moved, with a link left in its place.
+/// The path to list a source by: the one without symbolic links. A source that the collection knows by the given path keeps
+/// it: the folder may have been moved and replaced by a link.
 fn followed(store: &Store, collection: &str, location: &Path) -> Result<PathBuf> {
     let (resolved, given) = (resolved(location), absolute(location)?);
     if resolved == given || !location.exists() {
         return Ok(location.to_owned());
     }
-    let folder = |path: &Path| match location.is_dir() {
-        true => path.to_owned(),
-        false => path.parent().unwrap_or(path).to_owned(),
+    let folder = |path: &Path| {
+        if location.is_dir() {
+            path.to_owned()
+        } else {
+            path.parent().unwrap_or(path).to_owned()
+        }
     };
     let keeps_given = is_known(store, collection, &folder(&given))?
         && !is_known(store, collection, &folder(&resolved))?;
-    Ok(match keeps_given {
-        true => location.to_owned(),
-        false => resolved,
+    Ok(if keeps_given {
+        location.to_owned()
+    } else {
+        resolved
     })
 }
 
-/// Why a source that holds nothing cannot be added.
+/// The error for an empty source.
 fn nothing_in(location: &Path) -> Error {
     let path = location.to_owned();
-    let tables = match location.is_dir() {
-        true => Source::table(location, SourceOptions::default()).ok(),
-        false => None,
-    };
+    let is_folder = location.is_dir();
+    let tables = is_folder.then(|| Source::table(location, SourceOptions::default()));
+    let tables = tables.and_then(Result::ok);
     match tables.and_then(|tables| tables.first_table()) {
         Some(table) => Error::FolderOfTables {
             table: location.join(table.file_name().unwrap_or_default()),
@@ -217,7 +220,7 @@ fn nothing_in(location: &Path) -> Error {
     }
 }
 
-/// Whether the collection of that name has pictures of the folder.
+/// Whether the collection has pictures of the folder.
 fn is_known(store: &Store, collection: &str, path: &Path) -> Result<bool> {
     match store.has_below(collection, &file_location(path)) {
         Err(search::Error::NoCollection { .. }) => Ok(false),
@@ -225,21 +228,21 @@ fn is_known(store: &Store, collection: &str, path: &Path) -> Result<bool> {
     }
 }
 
-/// What the sources hold.
+/// The contents of the sources.
 struct Listed {
     listing: Listing,
-    /// The folders among them that hold something.
+    /// The folders that contain pictures.
     folders: Vec<PathBuf>,
-    /// The tables and datasets that were read to their end.
+    /// The tables and data sets that were read completely.
     tables: Vec<Table>,
-    /// Those that hold nothing, as far as they are known to have held something.
+    /// The empty folders that contained pictures before.
     empty: Vec<PathBuf>,
     exclusions: Exclusions,
 }
 
 impl Listed {
     /// Whether a file below one of the folders is excluded.
-    fn leaves_out(&self, path: &Path) -> bool {
+    fn excludes(&self, path: &Path) -> bool {
         let folders = self.folders.iter().chain(&self.empty);
         let relative = folders.filter_map(|it| path.strip_prefix(it).ok());
         let mut relative = relative.peekable();
@@ -247,24 +250,24 @@ impl Listed {
     }
 }
 
-/// A table or dataset that was read to its end.
+/// A table or data set that was read completely.
 struct Table {
     path: PathBuf,
     /// Whether any of its pictures could be listed.
     has_pictures: bool,
-    /// Whether it gives captions.
+    /// Whether it has captions.
     has_captions: bool,
-    /// What was kept of its columns.
+    /// Its columns when it was added before.
     before: Option<TableColumns>,
 }
 
-/// Sources that are about to be added, and what they are added to.
+/// Sources to be added to a collection.
 pub struct Adding<'a> {
     clipseek: &'a Clipseek,
     store: &'a Store,
     request: AddRequest,
     model: NamedModel,
-    /// What the sources hold, until it is added.
+    /// The contents of the sources, until the first run.
     listed: Option<Listed>,
 }
 
@@ -279,18 +282,17 @@ impl Adding<'_> {
         &self.model
     }
 
-    /// How many pictures, and captions of them, were listed and are still to be added.
+    /// The numbers of pictures and captions that were listed for the first run.
     pub fn size(&self) -> (u64, u64) {
         let listing = self.listed.as_ref().map(|listed| &listed.listing);
         listing.map_or((0, 0), |it| (it.pictures(), it.captions()))
     }
 
-    /// Indexes the pictures of the sources: those that were listed, or, another time, those that the sources hold by
-    /// then. When `stop` is set, what has been read is still written, and the next run goes on from there.
+    /// Indexes the pictures of the sources. The first run takes the pictures that were listed, later runs list the sources
+    /// again. When `stop` is set, pictures that have been read are still written; the next run resumes.
     ///
     /// # Errors
-    /// When the collection was made by another model, is being used otherwise, or its engine fails. Pictures that
-    /// cannot be read are no errors, but counted.
+    /// When the collection has another model or is in use, or its engine fails. Unreadable pictures are counted, not errors.
     pub fn run(&mut self, stop: &AtomicBool, watcher: &Watcher<'_>) -> Result<AddReport> {
         let is_first = self.listed.is_some();
         let listed = match self.listed.take() {
@@ -300,12 +302,12 @@ impl Adding<'_> {
         if is_first {
             columns::note(&listed.listing, &self.clipseek.settings().listener);
         }
-        let (skipped, skipped_reasons) = tell_of_problems(&listed.listing, watcher)?;
+        let (skipped, skipped_reasons) = report_problems(&listed.listing, watcher)?;
         let start = Instant::now();
         let identity = self.model.identity();
         let placement = &self.request.placement;
         let name = self.request.collection_name();
-        // One that was deleted while its sources are watched is not made again.
+        // A collection that was deleted while its sources are watched is not created again.
         let collection = if is_first {
             self.store
                 .collection_or_new_at(name, &identity, placement)?
@@ -347,7 +349,7 @@ impl Adding<'_> {
         })
     }
 
-    /// Looks for pictures that a table no longer names.
+    /// Handles pictures that a table no longer lists.
     fn follow(
         &self,
         collection: &Collection<'_>,
@@ -355,20 +357,20 @@ impl Adding<'_> {
         listing: &Listing,
         stop: &AtomicBool,
     ) -> Result<IngestReport> {
-        let waiting = || self.clipseek.tell_of_waiting();
+        let waiting = || self.clipseek.report_waiting();
         let options = AddOptions {
             stop,
             waiting: &waiting,
             ..AddOptions::default()
         };
-        // The pictures of one without any may be on a disk that is not there.
+        // If the table has no readable pictures, their disk may be missing.
         let prune = self.request.prune && table.has_pictures;
         collection.follow(&file_location(&table.path), prune, &options, |record| {
             is_named(listing, record)
         })
     }
 
-    /// Keeps the columns of a table, and remarks that it gives no captions any more.
+    /// Remembers the columns of a table, and notes that it has no captions any more.
     fn keep_columns(
         &self,
         collection: &Collection<'_>,
@@ -393,8 +395,7 @@ impl Adding<'_> {
         Ok(collection.keep_columns(&file_location(&table.path), &text)?)
     }
 
-    /// Remarks that pictures are named only by tables that are gone, or with `--prune` by others of the same series, such
-    /// as those of other days.
+    /// Notes pictures that only missing tables list, or with `--prune` only tables of the same series, such as one per day.
     fn note_other_tables(
         &self,
         collection: &Collection<'_>,
@@ -446,12 +447,12 @@ impl Adding<'_> {
             watcher(AddProgress::EmptyFolder { path, is_excluding });
         }
         let folders = listed.folders.iter().chain(&listed.empty);
-        let waiting = || self.clipseek.tell_of_waiting();
-        let is_excluded = |location: &str| listed.leaves_out(Path::new(location));
+        let waiting = || self.clipseek.report_waiting();
+        let is_excluded = |location: &str| listed.excludes(Path::new(location));
         let options = AddOptions {
             is_excluded: &is_excluded,
             folders: folders.map(|path| file_location(path)).collect(),
-            // What looks like an empty folder may be the place of a disk that is not there.
+            // An empty folder may be the mount point of a missing disk.
             keep_missing: !listed.empty.is_empty(),
             prune: self.request.prune,
             stop,
@@ -472,7 +473,7 @@ impl Adding<'_> {
     }
 }
 
-/// Whether a listing names a picture of a collection.
+/// Whether a listing contains a picture of a collection.
 fn is_named(listing: &Listing, record: &Record) -> Result<bool> {
     let address = match record.address() {
         search::Address::File(path) => Some(Address::File(path.to_owned())),
@@ -485,7 +486,7 @@ fn is_named(listing: &Listing, record: &Record) -> Result<bool> {
     }
 }
 
-/// Whether the names of two files of a folder differ only in digits, as those of exports of two days do.
+/// Whether two files of a folder have names that differ only in digits, like daily exports.
 fn is_like(one: &Path, other: &Path) -> bool {
     let without_digits = |path: &Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -494,8 +495,8 @@ fn is_like(one: &Path, other: &Path) -> bool {
     one.parent() == other.parent() && without_digits(one) == without_digits(other)
 }
 
-/// Tells of what in the sources is no picture; how many these are, and how many for each reason.
-fn tell_of_problems(
+/// Reports files and rows that are not pictures. Returns their number, in total and by reason.
+fn report_problems(
     listing: &Listing,
     watcher: &Watcher<'_>,
 ) -> Result<(usize, BTreeMap<String, usize>)> {

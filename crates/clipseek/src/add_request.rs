@@ -1,4 +1,4 @@
-//! What is added, how it gets on, and how fetching went.
+//! The request of an `add`, its progress, and the result of its downloads.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,22 +10,22 @@ use crate::clipseek::DEFAULT_COLLECTION;
 use crate::models::ModelChoice;
 use crate::sources::ReadOptions;
 
-/// What is added, to what, and how.
+/// A request to add sources to a collection.
 #[derive(Clone, Debug, Default)]
 pub struct AddRequest {
-    /// Folders, tables, single pictures, datasets of the hub.
+    /// Folders, tables, single pictures or data sets of the hub.
     pub sources: Vec<PathBuf>,
-    /// The collection, made if it is not there; `None` for [`DEFAULT_COLLECTION`].
+    /// The collection, created if needed; `None` for [`DEFAULT_COLLECTION`].
     pub collection: Option<String>,
     /// The model; by default that of the collection, else the default one.
     pub model: ModelChoice,
-    /// Where the vectors of a new collection go.
+    /// Where to store the vectors of a new collection.
     pub placement: Placement,
-    /// How the sources are read.
+    /// How to read the sources.
     pub read: ReadOptions,
-    /// How pictures of URLs are fetched.
+    /// How to download pictures.
     pub download: DownloadOptions,
-    /// Whether pictures that are gone from the folders are taken out of the collection.
+    /// Whether to remove pictures that are gone from the sources.
     pub prune: bool,
 }
 
@@ -38,49 +38,49 @@ impl AddRequest {
     }
 }
 
-/// How adding gets on. It comes from several threads.
+/// Progress of an `add`, reported from several threads.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AddProgress<'a> {
-    /// A file or a row that is no picture.
+    /// A file or row that is not a picture.
     Skipped(&'a ListedProblem),
-    /// A folder that held pictures before, and holds none now.
+    /// A folder that contained pictures before and is empty now.
     EmptyFolder {
         /// The folder.
         path: &'a Path,
-        /// Whether files are left out, so that it may be for that.
+        /// Whether exclusions are set, which may be the reason.
         is_excluding: bool,
     },
-    /// Pictures of this machine are indexed.
+    /// Local pictures are being indexed.
     Indexing {
-        /// How many have been dealt with.
+        /// The number processed.
         done: usize,
-        /// How many there are.
+        /// The total number.
         total: u64,
-        /// How many of them failed.
+        /// The number of failures.
         failed: usize,
     },
-    /// Pictures are taken out of the tables that they are in.
-    TakingOut(&'a dataset::Progress),
-    /// Pictures of URLs are fetched, and indexed as they come.
+    /// Pictures inside tables are being extracted.
+    Extracting(&'a dataset::Progress),
+    /// Pictures are being downloaded, and indexed as they arrive.
     Fetching {
-        /// How fetching gets on.
+        /// The progress of downloads.
         progress: &'a dataset::Progress,
-        /// How many of them are indexed.
+        /// The number of downloaded pictures that are indexed.
         indexed: usize,
     },
-    /// A picture that could not be fetched or indexed.
+    /// A picture that could not be downloaded or indexed.
     Failed(&'a Failure),
 }
 
-/// Is told how adding gets on.
+/// A callback for progress.
 pub type Watcher<'a> = dyn Fn(AddProgress<'_>) + Sync + 'a;
 
-/// How fetching went.
+/// The result of downloads.
 #[derive(Clone, Debug, Default)]
 pub struct Fetched {
-    /// What came of the URLs.
+    /// The counts of URLs.
     pub progress: dataset::Progress,
-    /// How long it took, indexing of what came included.
+    /// The duration, including indexing.
     pub took: Duration,
 }

@@ -6,23 +6,23 @@ use serde::{Serialize, Serializer};
 use crate::conditions::Conditions;
 use crate::query::{Query, Term, TermKind};
 
-/// A query and what was found. Its JSON form is that of `clipseek search --format json`.
+/// A query and its results. Its JSON form is that of `clipseek search --format json`.
 #[derive(Debug)]
 pub struct Answer {
-    /// What was looked for.
+    /// The query.
     pub query: Query,
-    /// Where it was looked for.
+    /// The name of the collection.
     pub collection: String,
-    /// What leads to the collection's model.
+    /// The reference to the collection's model.
     pub model: String,
-    /// What was found.
+    /// The results.
     pub found: Hits,
-    /// Why nothing was found, if that is so.
+    /// Why nothing was found; `None` if there are results.
     pub nothing: Option<Nothing>,
 }
 
 impl Answer {
-    /// The pictures with their ranks, from 1 on.
+    /// The results with their ranks, from 1 on.
     pub fn ranked(&self) -> impl Iterator<Item = RankedHit<'_>> {
         let hits = self.found.hits.iter().enumerate();
         hits.map(|(n, hit)| RankedHit { rank: n + 1, hit })
@@ -47,12 +47,12 @@ impl Serialize for Answer {
     }
 }
 
-/// A picture that was found, and its rank.
+/// A result and its rank.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct RankedHit<'a> {
-    /// From 1 on.
+    /// The rank, from 1 on.
     pub rank: usize,
-    /// The picture.
+    /// The result.
     #[serde(flatten)]
     pub hit: &'a Hit,
 }
@@ -60,13 +60,13 @@ pub struct RankedHit<'a> {
 #[derive(Serialize)]
 struct JsonAnswer<'a> {
     query: JsonQuery<'a>,
-    /// What was searched.
+    /// The fields that were searched.
     r#in: Vec<&'static str>,
     collection: &'a str,
     model: &'a str,
-    /// The best similarity there was, whatever the threshold.
+    /// The best similarity, even below the threshold.
     best: Option<f32>,
-    /// How many better pictures were left out because their files are gone.
+    /// The number of better pictures left out because their files are gone.
     gone: usize,
     hits: Vec<RankedHit<'a>>,
 }
@@ -120,29 +120,29 @@ impl<'a> JsonTerm<'a> {
     }
 }
 
-/// Why a query found nothing. It shows as a sentence.
+/// Why a query found nothing. `Display` shows it as a sentence.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Nothing {
-    /// All is less similar than the threshold.
+    /// All similarities are below the threshold.
     BelowThreshold {
         /// The threshold.
         threshold: f32,
-        /// The best similarity there was.
+        /// The best similarity.
         best: f32,
     },
     /// The files of all matching pictures are gone.
     Gone {
         /// The collection.
         collection: String,
-        /// How many there are.
+        /// Their number.
         pictures: usize,
     },
     /// All pictures of the collection are missing.
     Missing {
         /// The collection.
         collection: String,
-        /// How many there are.
+        /// Their number.
         pictures: u64,
     },
     /// The collection has no pictures.
@@ -154,25 +154,25 @@ pub enum Nothing {
     Keywords {
         /// The keywords.
         keywords: String,
-        /// Whether only some of the pictures were asked for.
+        /// Whether a filter was set.
         is_filtered: bool,
     },
     /// No picture meets the conditions.
     Conditions {
-        /// The options that set them.
+        /// The options of the conditions.
         options: Vec<&'static str>,
     },
-    /// Captions were asked for, and there are none.
+    /// Captions were searched, and there are none.
     NoCaptions {
         /// The collection.
         collection: String,
     },
-    /// Pictures were asked for, and they have no vectors.
+    /// The pictures have no embeddings.
     NoVectors {
         /// The collection.
         collection: String,
     },
-    /// The query's own picture is the only one.
+    /// The query picture is the only one.
     NoOther {
         /// The collection.
         collection: String,
@@ -231,7 +231,7 @@ impl fmt::Display for Nothing {
         match self {
             Nothing::BelowThreshold { threshold, best } => write!(
                 f,
-                "nothing is as similar as {}: the best is {}",
+                "nothing reaches a similarity of {}; the best is {}",
                 similarity(*threshold),
                 similarity(*best)
             ),
@@ -240,10 +240,10 @@ impl fmt::Display for Nothing {
                 pictures,
             } => {
                 let files = match pictures {
-                    1 => "the file of the 1 matching picture".to_owned(),
-                    more => format!("the files of all {more} matching pictures"),
+                    1 => "the file of the only matching picture is missing".to_owned(),
+                    more => format!("the files of all {more} matching pictures are missing"),
                 };
-                write!(f, "{files} in collection {collection} cannot be found")
+                write!(f, "{files} (collection {collection})")
             }
             Nothing::Missing {
                 collection,
@@ -264,13 +264,13 @@ impl fmt::Display for Nothing {
                 is_filtered,
             } => {
                 let among = if *is_filtered {
-                    " of the pictures asked for"
+                    " that matches the filters"
                 } else {
                     ""
                 };
                 write!(
                     f,
-                    "no caption, file name, folder or text in a file{among} has all of these words: {keywords}"
+                    "no picture{among} has all of these words in its captions, file name, folders or file texts: {keywords}"
                 )
             }
             Nothing::Conditions { options } => {
@@ -281,16 +281,16 @@ impl fmt::Display for Nothing {
             }
             Nothing::NoVectors { collection } => write!(
                 f,
-                "the pictures of collection {collection} have no vectors: see clipseek collection check"
+                "the pictures of collection {collection} have no embeddings; to check it: clipseek collection check {collection}"
             ),
             Nothing::NoOther { collection } => {
-                write!(f, "there is no other picture in collection {collection}")
+                write!(f, "no other picture in collection {collection}")
             }
         }
     }
 }
 
-/// A similarity as it is shown: the raw cosine, with three digits.
+/// Formats a similarity: the raw cosine with three decimals.
 pub fn similarity(value: f32) -> String {
     let shown = format!("{value:.3}");
     match shown.as_str() {

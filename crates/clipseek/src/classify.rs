@@ -1,4 +1,4 @@
-//! Saying what pictures show, among labels (zero-shot classification).
+//! Zero-shot classification of pictures.
 
 use clip::{LabelScore, Model, Template, ZeroShot};
 use dataset::Listing;
@@ -10,10 +10,10 @@ use crate::error::{Error, Result};
 use crate::picture_input::PictureInput;
 use crate::sources::new_record;
 
-/// What a picture shows.
+/// A picture with its labels.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Classified {
-    /// The picture: its path, or what it is called.
+    /// The path or name of the picture.
     pub image: String,
     /// The labels, the most probable first.
     pub labels: Vec<Label>,
@@ -24,9 +24,9 @@ pub struct Classified {
 pub struct Label {
     /// The label.
     pub label: String,
-    /// The softmax of the cosines by the model's scale; of models of the SigLIP kind, a sigmoid of its own.
+    /// The softmax of the scaled cosine similarities; for SigLIP models, an independent sigmoid.
     pub probability: f32,
-    /// The cosine.
+    /// The cosine similarity.
     pub similarity: f32,
 }
 
@@ -40,17 +40,17 @@ impl From<LabelScore> for Label {
     }
 }
 
-/// Labels, and the model that tells them apart.
+/// A zero-shot classifier.
 pub struct Classifier<'a> {
     model: &'a Model,
     zero_shot: ZeroShot,
 }
 
 impl<'a> Classifier<'a> {
-    /// A classifier for these labels, each put into all of the templates.
+    /// A classifier for these labels, each inserted into every template.
     ///
     /// # Errors
-    /// Those of the model, [`clip::Error::NoLabels`] among them.
+    /// Errors of the model, among them [`clip::Error::NoLabels`].
     pub fn new(model: &'a Model, labels: &[String], templates: &[Template]) -> Result<Self> {
         Ok(Classifier {
             model,
@@ -58,20 +58,19 @@ impl<'a> Classifier<'a> {
         })
     }
 
-    /// What a picture shows.
+    /// Classifies a picture.
     ///
     /// # Errors
-    /// [`Error::Picture`], and those of the model.
+    /// [`Error::Picture`], and errors of the model.
     pub fn picture(&self, picture: &PictureInput) -> Result<Classified> {
-        let vector = picture.embed(self.model, "classified")?;
+        let vector = picture.embed(self.model, "classify")?;
         Ok(self.of_vector(picture.to_string(), &vector))
     }
 
-    /// What the pictures of a listing show that are files, in order. Those that cannot be read are handed to `failed`;
-    /// gives how many these were.
+    /// Classifies the picture files of a listing, in order. Calls `failed` for unreadable pictures and returns their number.
     ///
     /// # Errors
-    /// Those of the listing and of the model.
+    /// Errors of the listing and of the model.
     pub fn listing(
         &self,
         listing: &Listing,
@@ -107,17 +106,17 @@ impl<'a> Classifier<'a> {
     }
 }
 
-/// The labels without blanks around them.
+/// Trims labels.
 ///
 /// # Errors
-/// [`Error::Label`] for one that says nothing, or nothing that another does not say.
+/// [`Error::Label`] for an empty or repeated label.
 pub fn check_labels(given: &[String]) -> Result<Vec<String>> {
     let mut labels: Vec<String> = Vec::new();
     for label in given.iter().map(|label| label.trim().to_owned()) {
         let fault = if label.is_empty() {
             "is empty"
         } else if labels.contains(&label) {
-            "is there twice"
+            "is given twice"
         } else {
             labels.push(label);
             continue;

@@ -9,12 +9,12 @@ use crate::event::{Event, Note};
 use crate::models::Models;
 use crate::settings::Settings;
 
-/// The collection that is used where none is named.
+/// The collection to use if none is named.
 pub const DEFAULT_COLLECTION: &str = "default";
 
-/// The application: a store with its collections, and the models that are at hand.
+/// The application: a store with its collections, and the available models.
 ///
-/// Making one opens nothing. The store is opened when it is first needed, each model when it is loaded.
+/// [`new`](Self::new) opens nothing. The store is opened on first use, models when they are loaded.
 #[derive(Debug)]
 pub struct Clipseek {
     settings: Settings,
@@ -23,7 +23,7 @@ pub struct Clipseek {
 }
 
 impl Clipseek {
-    /// The application with these settings.
+    /// Creates the application with these settings.
     pub fn new(settings: Settings) -> Clipseek {
         Clipseek {
             models: Models::new(&settings),
@@ -32,20 +32,20 @@ impl Clipseek {
         }
     }
 
-    /// The models at hand.
+    /// The available models.
     pub fn models(&self) -> &Models {
         &self.models
     }
 
-    /// The settings it was made with.
+    /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// The store, made if it is not there.
+    /// The store, created if needed.
     ///
     /// # Errors
-    /// [`Error::NoStore`] if the settings name none, [`Error::Search`] if its directory cannot be used.
+    /// [`Error::NoStore`] if the settings have none, [`Error::Search`] if its directory cannot be used.
     pub fn store(&self) -> Result<&Arc<Store>> {
         if let Some(store) = self.store.get() {
             return Ok(store);
@@ -57,13 +57,13 @@ impl Clipseek {
         Ok(self.store.get_or_init(|| Arc::new(store)))
     }
 
-    /// The store to look at what is in it: none is made of a mistyped name.
+    /// The existing store. Unlike [`store`](Self::store), it creates none, so that a mistyped name is noticed.
     ///
     /// # Errors
-    /// [`Error::NoCollections`] if there is none; those of [`store`](Self::store).
+    /// [`Error::NoCollections`] if there is none, and the errors of [`store`](Self::store).
     pub fn existing_store(&self) -> Result<&Arc<Store>> {
         let directory = self.directory()?;
-        // What is a file is no store, which opening it says.
+        // Opening a file fails with a better error.
         if Store::is_at(directory) || directory.is_file() {
             return self.store();
         }
@@ -76,21 +76,21 @@ impl Clipseek {
         self.settings.store.as_deref().ok_or(Error::NoStore)
     }
 
-    /// The collection of that name; without a name the default one, or the only one there is.
+    /// The collection `name`; without a name `default`, or the only one.
     ///
     /// # Errors
-    /// Those of [`collection_name`](Self::collection_name), and [`Error::Search`] if the collection cannot be used.
+    /// The errors of [`collection_name`](Self::collection_name), and [`Error::Search`] if the collection cannot be used.
     pub fn collection(&self, name: Option<&str>) -> Result<Collection<'_>> {
         let name = self.collection_name(name)?;
         Ok(self.existing_store()?.collection(&name)?)
     }
 
-    /// The name of that collection.
+    /// The name of the same collection.
     ///
     /// # Errors
-    /// [`Error::NoCollections`] if there are none, [`Error::WhichCollection`] if one has to be named.
+    /// [`Error::NoCollections`] if there are none, [`Error::WhichCollection`] if there are several.
     pub fn collection_name(&self, name: Option<&str>) -> Result<String> {
-        // An empty variable names none.
+        // An empty variable counts as unset.
         if let Some(name) = name.filter(|name| !name.is_empty()) {
             return Ok(name.to_owned());
         }
@@ -109,18 +109,18 @@ impl Clipseek {
         }
     }
 
-    /// How engines are reached, with retries told to the listener.
+    /// The settings of engines, with retries reported to the listener.
     pub(crate) fn engines(&self) -> StoreSettings {
         let mut settings = self.settings.engines.clone();
         let listener = self.settings.listener.clone();
         settings.pinecone.on_retry = OnRetry::new(move |error, wait| {
-            listener.tell(Event::EngineRetry { error, wait });
+            listener.send(Event::EngineRetry { error, wait });
         });
         settings
     }
 
-    /// Says that another process is waited for.
-    pub(crate) fn tell_of_waiting(&self) {
-        self.settings.listener.tell(Event::WaitingForWriter);
+    /// Reports that another process is waited for.
+    pub(crate) fn report_waiting(&self) {
+        self.settings.listener.send(Event::WaitingForWriter);
     }
 }

@@ -1,4 +1,4 @@
-//! Collections as a whole: deleting and merging them.
+//! Deleting and merging collections, and removing pictures.
 
 use std::fs;
 use std::io;
@@ -13,60 +13,60 @@ use crate::error::{Error, Result};
 use crate::real_path::resolved;
 use crate::sources::{absolute, file_location};
 
-/// What became of the deletion of a collection.
+/// The result of deleting a collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deletion {
-    /// It is gone.
+    /// It was deleted.
     Done {
-        /// Whether pictures that had been fetched for it went with it.
+        /// Whether downloaded pictures were deleted with it.
         with_fetched: bool,
-        /// Whether pictures that had been uploaded to it went with it.
+        /// Whether uploaded pictures were deleted with it.
         with_uploaded: bool,
     },
-    /// It was stopped before.
+    /// The deletion was stopped first.
     Stopped,
 }
 
-/// Pictures that were taken out of a collection.
+/// Pictures removed from a collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forgotten {
-    /// The path or URL at which, and below which, they are, or the picture's id.
+    /// Their path, folder or URL, or the id of the picture.
     pub location: String,
-    /// How many they were.
+    /// Their number.
     pub pictures: usize,
 }
 
-/// Collections that are merged into another.
+/// A request to merge collections into another.
 #[derive(Clone, Debug)]
 pub struct MergeRequest {
-    /// The collections to take from.
+    /// The sources.
     pub from: Vec<String>,
-    /// The store of these; `None` for the same.
+    /// The store of the sources; `None` for the same store.
     pub from_store: Option<PathBuf>,
-    /// The collection to take them into, made if it is not there.
+    /// The target, created if needed.
     pub into: String,
 }
 
-/// What became of the pictures of one collection that was merged.
+/// The result of merging one collection.
 #[derive(Clone, Debug)]
 pub struct Merged {
     /// The collection.
     pub name: String,
-    /// What became of its pictures.
+    /// The counts of pictures.
     pub report: MergeReport,
-    /// How many of them are of URLs and have lost their files.
+    /// The number of downloaded pictures whose files are missing.
     pub without_files: usize,
 }
 
 impl Clipseek {
-    /// Deletes a collection, with its vectors and the pictures that were fetched for it or uploaded to it. Other files
-    /// stay, and uploads that another collection has, too.
+    /// Deletes a collection with its vectors and its downloaded and uploaded pictures. Other files stay, and so do uploads
+    /// that another collection contains.
     ///
     /// # Errors
-    /// [`Error::Search`] if it is not there or its engine fails, [`Error::Remove`].
+    /// [`Error::Search`] if it does not exist or its engine fails, [`Error::Remove`].
     pub fn delete_collection(&self, name: &str, stop: &AtomicBool) -> Result<Deletion> {
         let store = self.existing_store()?;
-        let waiting = || self.tell_of_waiting();
+        let waiting = || self.report_waiting();
         let options = AddOptions {
             stop,
             waiting: &waiting,
@@ -92,18 +92,18 @@ impl Clipseek {
         })
     }
 
-    /// Takes the picture at a path or a URL out of a collection, and those below it, whether their files are there or
-    /// not; where there is none, the picture with that id. The files stay.
+    /// Removes pictures from a collection: those at or below a path or URL, or else the one with that id. The files stay, and
+    /// need not exist.
     ///
     /// # Errors
-    /// [`Error::Fetch`] for what looks like a URL and is none, and those of the collection.
+    /// [`Error::Fetch`] for an invalid URL, and errors of the collection.
     pub fn forget(
         &self,
         collection: &Collection<'_>,
         path: &Path,
         stop: &AtomicBool,
     ) -> Result<Forgotten> {
-        let waiting = || self.tell_of_waiting();
+        let waiting = || self.report_waiting();
         let options = AddOptions {
             stop,
             waiting: &waiting,
@@ -128,12 +128,12 @@ impl Clipseek {
         Ok(Forgotten { location, pictures })
     }
 
-    /// Takes the pictures of collections into another, with their vectors. `progress` sees the collection that is
-    /// taken in, and what becomes of its pictures; `merged` what became of each collection. It ends early when `stop` is set.
+    /// Copies the pictures of collections into another, with their embeddings. Calls `progress` for the pictures of each
+    /// source, `merged` after each source. Ends early when `stop` is set.
     ///
     /// # Errors
-    /// [`Error::MergeIntoItself`], [`Error::MergeOfModels`], [`Error::NoCollections`] for a store that is not there,
-    /// and those of the stores.
+    /// [`Error::MergeIntoItself`], [`Error::MergeOfModels`], [`Error::NoCollections`] for a missing store, and errors of
+    /// the stores.
     pub fn merge(
         &self,
         request: &MergeRequest,
@@ -153,7 +153,7 @@ impl Clipseek {
             from.push(from_store.collection(name)?);
         }
         check_models(&from)?;
-        let waiting = || self.tell_of_waiting();
+        let waiting = || self.report_waiting();
         let options = AddOptions {
             stop,
             waiting: &waiting,
@@ -189,7 +189,7 @@ impl MergeRequest {
     }
 }
 
-/// Before anything is made: they have to be of one model.
+/// Checks that all collections have the same model, before anything is created.
 fn check_models(from: &[Collection<'_>]) -> Result<()> {
     let [first, others @ ..] = from else {
         return Ok(());
@@ -200,7 +200,7 @@ fn check_models(from: &[Collection<'_>]) -> Result<()> {
     })
 }
 
-/// An error of two collections that do not go together.
+/// The error of merging two incompatible collections.
 fn explained(error: search::Error, name: &str, into: &str) -> Error {
     match error {
         search::Error::OtherModel { .. }
@@ -213,7 +213,7 @@ fn explained(error: search::Error, name: &str, into: &str) -> Error {
     }
 }
 
-/// Merges one collection, and counts the pictures of URLs whose files are gone.
+/// Merges one collection, and counts its downloaded pictures whose files are missing.
 fn merge(
     store: &Store,
     into: &Collection<'_>,
@@ -236,8 +236,8 @@ fn merge(
     })
 }
 
-/// The copy of a fetched picture among those of another collection: a link to the same content where that can be. One
-/// that is gone has no copy, and is found to be missing there as well.
+/// Copies a downloaded picture to another collection, as a hard link if possible. A missing file is not copied, and is
+/// missing there too.
 fn copied(file: &Path, folder: &Path) -> Result<PathBuf> {
     let name = file.file_name().unwrap_or_default();
     let group = file.parent().and_then(Path::file_name).unwrap_or_default();
@@ -250,7 +250,7 @@ fn copied(file: &Path, folder: &Path) -> Result<PathBuf> {
         if fs::hard_link(file, &copy).is_ok() {
             return Ok(());
         }
-        // Renamed when it is whole.
+        // Renamed when it is complete.
         let beside = copy.with_extension("part");
         fs::copy(file, &beside)?;
         fs::rename(&beside, &copy)
@@ -262,7 +262,7 @@ fn copied(file: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(copy)
 }
 
-/// A path or URL as collections keep locations.
+/// A path or URL in the form that collections store.
 fn location_of(path: &Path) -> Result<String> {
     if let Some(Address::Web(url)) = path.to_str().map(Address::of).transpose()?.flatten() {
         return Ok(url.to_string());

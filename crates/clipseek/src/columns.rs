@@ -1,14 +1,14 @@
-//! What columns of tables come to that their owner may not expect.
+//! Notes about table columns with unexpected types or names.
 
 use dataset::{CellCounts, Listing};
 use search::is_taken;
 
 use crate::event::{Listener, Note};
 
-/// Of a column whose cells are numbers in at least so many of a hundred, all are meant to be.
-const MEANT: u64 = 50;
+/// A column with at least this percentage of numbers is meant to be numeric.
+const NUMERIC_PERCENT: u64 = 50;
 
-/// Remarks which columns are left out, as their names are taken, and which are texts because of a few cells.
+/// Notes columns that are left out, and columns that are text because of a few cells.
 pub(crate) fn note(listing: &Listing, listener: &Listener) {
     for (name, column) in listing.columns() {
         if is_taken(name) {
@@ -26,14 +26,14 @@ pub(crate) fn note(listing: &Listing, listener: &Listener) {
     }
 }
 
-/// Whether it is text because its numbers have commas.
+/// Whether a column is text because its numbers have commas.
 fn has_commas(column: &CellCounts) -> bool {
     column.commas > 0 && column.commas >= column.others.div_ceil(2)
 }
 
-/// Whether its numbers are texts because of a few cells.
+/// Whether a column of numbers is text because of a few cells.
 fn is_spoilt(column: &CellCounts) -> bool {
-    column.others > 0 && 100 * column.numbers >= MEANT * (column.numbers + column.others)
+    column.others > 0 && 100 * column.numbers >= NUMERIC_PERCENT * (column.numbers + column.others)
 }
 
 #[cfg(test)]

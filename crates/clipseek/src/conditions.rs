@@ -8,16 +8,16 @@ use crate::period::Period;
 use crate::real_path::{folder_at, resolved};
 use crate::sources::{absolute, file_location};
 
-/// Which pictures something is about: by metadata, by when they were taken, by folder. All conditions hold together.
+/// Conditions on pictures: metadata, date and folder. A picture must meet all of them.
 #[derive(Clone, Debug, Default)]
 pub struct Conditions {
-    /// Only pictures whose metadata match: JSON, in Pinecone's filter language.
+    /// Only pictures whose metadata match this JSON in Pinecone's filter language.
     pub filter: Option<String>,
-    /// Only pictures taken then or later, by their camera's clock.
+    /// Only pictures taken in this period or later, by the camera's clock.
     pub taken_after: Option<Period>,
-    /// Only pictures taken then or earlier.
+    /// Only pictures taken in this period or earlier.
     pub taken_before: Option<Period>,
-    /// Only pictures in this folder and those below it.
+    /// Only pictures in this folder and its subfolders.
     pub folder: Option<PathBuf>,
 }
 
@@ -26,7 +26,7 @@ impl Conditions {
         self.taken_after.is_some() || self.taken_before.is_some()
     }
 
-    /// The options that were given.
+    /// The options of the conditions that are set.
     pub(crate) fn options(&self) -> Vec<&'static str> {
         let given = [
             (self.filter.is_some(), "--filter"),
@@ -38,10 +38,11 @@ impl Conditions {
         given.map(|(_, option)| *option).collect()
     }
 
-    /// The filter that all of it comes to in a collection, if there is any.
+    /// The combined filter for a collection; `None` without conditions.
     ///
     /// # Errors
-    /// Those of [`parse_filter`], [`Error::NoTime`] if the dates exclude each other, [`Error::NoFolder`], [`Error::Read`] if nothing is known of the current directory.
+    /// The errors of [`parse_filter`]; [`Error::NoTime`] if the dates exclude each other; [`Error::NoFolder`];
+    /// [`Error::Read`] if the current directory is unknown.
     pub fn filter(&self, collection: &Collection<'_>) -> Result<Option<Filter>> {
         let filter = self.filter.as_deref().map(parse_filter).transpose()?;
         if let (Some(after), Some(before)) = (self.taken_after, self.taken_before)
@@ -63,7 +64,7 @@ impl Conditions {
     }
 }
 
-/// The filter for the pictures in a folder: by the path that was given, and by the one without links.
+/// The filter for the pictures in a folder, by the given path and by the path without symbolic links.
 fn below(folder: &Path, collection: &Collection<'_>) -> Result<Filter> {
     let path = absolute(folder)?;
     let Some(path) = folder_at(&path) else {
@@ -71,13 +72,14 @@ fn below(folder: &Path, collection: &Collection<'_>) -> Result<Filter> {
     };
     let resolved = resolved(&path);
     let given = collection.below(&file_location(&path));
-    Ok(match resolved == path {
-        true => given,
-        false => Filter::either(given, collection.below(&file_location(&resolved))),
-    })
+    if resolved == path {
+        return Ok(given);
+    }
+    let resolved = collection.below(&file_location(&resolved));
+    Ok(Filter::either(given, resolved))
 }
 
-/// A filter as somebody writes it: JSON, in Pinecone's filter language.
+/// Parses a filter: JSON in Pinecone's filter language.
 ///
 /// # Errors
 /// [`Error::FilterJson`] and [`Error::FilterLanguage`].

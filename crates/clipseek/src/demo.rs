@@ -1,4 +1,4 @@
-//! The pictures that ship with clipseek, and their captions.
+//! The bundled pictures and their captions.
 
 use std::fs;
 use std::io::Write;
@@ -11,14 +11,14 @@ use crate::error::{Error, Result};
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../demo");
 
-/// A picture of the demo, from the folder that [`unpack`] fills.
+/// A bundled picture, relative to the folder that [`unpack`] fills.
 pub const PICTURE: &str = "pictures/two-perch.jpg";
 
-/// Writes the pictures that ship with clipseek into `directory`, and gives the table of their captions, which can be
-/// added. Files that are there already, and whole, are left alone.
+/// Writes the bundled pictures to `directory`, except files that are there already. Returns the path of the table with
+/// their captions, which can be added.
 ///
 /// # Errors
-/// [`Error::Write`], and [`Error::Dataset`] if a file cannot be put there.
+/// [`Error::Write`], and [`Error::Dataset`] if a file cannot be created.
 pub fn unpack(directory: &Path) -> Result<PathBuf> {
     let pictures = directory.join("pictures");
     fs::create_dir_all(&pictures).map_err(|source| Error::Write {

@@ -1,4 +1,4 @@
-//! Vectors of words, of pictures and of whole sources, in no collection.
+//! Embeddings of pictures and of whole sources, without a collection.
 
 use clip::Model;
 use dataset::Listing;
@@ -10,20 +10,20 @@ use crate::picture_input::PictureInput;
 use crate::sources::new_record;
 
 impl PictureInput {
-    /// Reads it and sees whether it can be decoded, before a model is loaded for it.
+    /// Checks that the picture can be decoded, before a model is loaded for it.
     ///
     /// # Errors
-    /// [`Error::Picture`], which says that it cannot be `purpose`.
+    /// [`Error::Picture`], with `purpose` as the verb of its message.
     pub fn check(&self, purpose: &'static str) -> Result<()> {
         let decoded = Picture::decode_reduced(&self.read(purpose)?, &Limits::default(), 1);
         decoded.map_err(|source| self.unusable(purpose, source))?;
         Ok(())
     }
 
-    /// Its unit vector by `model`, of as many numbers as the model's dimension says.
+    /// Embeds the picture. Returns a unit vector with the dimension of `model`.
     ///
     /// # Errors
-    /// [`Error::Picture`], which says that it cannot be `purpose`, and those of the model.
+    /// [`Error::Picture`], with `purpose` as the verb of its message, and errors of the model.
     pub fn embed(&self, model: &Model, purpose: &'static str) -> Result<Vec<f32>> {
         let bytes = self.read(purpose)?;
         let embedded = model.embed_bytes(&bytes, &Limits::default());
@@ -34,11 +34,11 @@ impl PictureInput {
     }
 }
 
-/// Embeds the pictures of a listing that are files, and their captions, in order. What cannot be read is handed to
-/// `failed`.
+/// Embeds the picture files of a listing and their captions, in order. Calls `failed` for unreadable pictures and returns
+/// their number.
 ///
 /// # Errors
-/// Those of the listing and of the model, and what `visit` fails with.
+/// Errors of the listing, of the model and of `visit`.
 pub fn embed_listing(
     model: &Model,
     listing: &Listing,

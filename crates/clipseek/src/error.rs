@@ -1,4 +1,4 @@
-//! What goes wrong above the crates below, and the way out of whatever went wrong.
+//! Errors of this crate, and hints for errors of this crate and those below.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,53 +8,53 @@ use dataset::DownloadError;
 use crate::hub_model::HubModel;
 use crate::period::Period;
 
-/// A failure of something that was asked for.
+/// An error of a request.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A model that may not be downloaded now is not on this machine.
+    /// The model is not on this machine and must not be downloaded now.
     #[error("model `{name}` is not on this machine")]
     ModelNotHere {
         /// The model.
         name: String,
     },
-    /// A name without the form of an id.
-    #[error("`{name}` is not the id of a model on the Hugging Face hub")]
+    /// The name does not have the form of a model id.
+    #[error("`{name}` is not a Hugging Face model id")]
     NotAnId {
         /// What was given.
         name: String,
     },
-    /// The model's files could not be downloaded.
-    #[error("model `{name}` could not be had")]
-    ModelNotHad {
+    /// The files of the model could not be downloaded.
+    #[error("could not download model `{name}`")]
+    ModelDownload {
         /// The model.
         name: String,
-        /// Whether another can be taken instead: that of a collection cannot.
+        /// Whether the user can choose another model; the model of a collection is fixed.
         is_choice: bool,
         /// Why.
         #[source]
         source: Box<hub::Error>,
     },
     /// Neither `mini`, nor a directory, nor an id.
-    #[error("there is no model directory `{path}`")]
+    #[error("model directory `{path}` does not exist")]
     NoModelDirectory {
         /// What was given.
         path: String,
     },
-    /// The model of a collection is no longer where it was.
-    #[error("the collection was made with the model in `{path}`, which is no longer there")]
+    /// The model of a collection is no longer in its directory.
+    #[error("the model of the collection is no longer in `{path}`")]
     ModelMoved {
-        /// Where it was.
+        /// The directory.
         path: String,
     },
-    /// A repository of something else.
-    #[error("`{name}` holds no model: there is no `config.json` in it")]
+    /// The repository holds no model.
+    #[error("repository `{name}` has no model: `config.json` is missing")]
     NoModelIn {
         /// The repository.
         name: String,
     },
-    /// A downloaded model that cannot be used.
-    #[error("model `{name}`, of the hub, cannot be used")]
+    /// A downloaded model cannot be used.
+    #[error("could not use the downloaded model `{name}`")]
     HubModel {
         /// The model.
         name: String,
@@ -62,29 +62,29 @@ pub enum Error {
         #[source]
         source: Box<clip::Error>,
     },
-    /// The settings of the hub are no settings.
+    /// The settings of the hub are invalid.
     #[error(transparent)]
     HubSettings(Arc<hub::Error>),
-    /// A model that was found is another than the one that made the collection.
-    #[error("the model has changed since the collection was made")]
+    /// The model differs from the one that embedded the collection.
+    #[error("the model has changed since the collection was created")]
     ModelChanged,
-    /// Source and target of a merge are one.
-    #[error("`{name}` cannot be merged into itself")]
+    /// Source and target of a merge are the same collection.
+    #[error("cannot merge collection `{name}` into itself")]
     MergeIntoItself {
         /// The collection.
         name: String,
     },
-    /// Vectors of two models cannot be compared.
-    #[error("collection `{name}` was made by another model than `{into}`")]
+    /// The collections of a merge have different models.
+    #[error("collections `{name}` and `{into}` have different models")]
     MergeOfModels {
-        /// The collection to take from.
+        /// The source.
         name: String,
-        /// The collection to take into.
+        /// The target.
         into: String,
     },
-    /// The folder of a collection's fetched pictures cannot be used.
-    #[error("the pictures of collection `{collection}` could not be fetched")]
-    FetchedPictures {
+    /// The folder of a collection's downloaded pictures cannot be used.
+    #[error("could not download pictures for collection `{collection}`")]
+    PictureDownload {
         /// The collection.
         collection: String,
         /// Why.
@@ -92,42 +92,42 @@ pub enum Error {
         source: Box<DownloadError>,
     },
     /// The settings name no store.
-    #[error("there is no home directory to keep the store in")]
+    #[error("no directory for the store: the home directory is unknown")]
     NoStore,
-    /// There is no store, or nothing in it.
-    #[error("there are no collections in `{}` yet", store.display())]
+    /// The store does not exist or is empty.
+    #[error("no collections in `{}`", store.display())]
     NoCollections {
-        /// Where the store is, or would be.
+        /// The directory of the store.
         store: PathBuf,
     },
-    /// A collection has to be named.
-    #[error("there are several collections: {}", names.join(", "))]
+    /// There are several collections, and none was named.
+    #[error("which collection? there are several: {}", names.join(", "))]
     WhichCollection {
-        /// Those there are.
+        /// Their names.
         names: Vec<String>,
     },
-    /// A source without pictures.
-    #[error("`{}` holds no pictures", path.display())]
+    /// The source has no pictures.
+    #[error("no pictures in `{}`", path.display())]
     NoPictures {
         /// The source.
         path: PathBuf,
     },
-    /// A table without rows.
-    #[error("`{}` has no rows", path.display())]
+    /// The table has no rows.
+    #[error("no rows in `{}`", path.display())]
     TableWithoutRows {
         /// The table.
         path: PathBuf,
     },
-    /// A folder without pictures that has tables.
-    #[error("`{}` holds no pictures, but tables", path.display())]
+    /// The folder has tables but no pictures.
+    #[error("`{}` has tables but no pictures", path.display())]
     FolderOfTables {
         /// The folder.
         path: PathBuf,
         /// One of its tables.
         table: PathBuf,
     },
-    /// A source that cannot be evaluated.
-    #[error("`{}` has no captions to evaluate with", path.display())]
+    /// The source has no captions, which an evaluation needs.
+    #[error("no captions in `{}`", path.display())]
     NoCaptions {
         /// The source.
         path: PathBuf,
@@ -135,126 +135,127 @@ pub enum Error {
     /// Every picture of a source failed.
     #[error("none of the pictures could be read")]
     NothingReadable,
-    /// The answer would replace a picture.
-    #[error("`{}` is a picture, and would be written over", path.display())]
+    /// The output would overwrite a picture.
+    #[error("refusing to overwrite the picture `{}`", path.display())]
     OutputIsPicture {
         /// The file.
         path: PathBuf,
     },
-    /// A path where no file is.
-    #[error("{} `{}`", match path.is_dir() {
-        true => "a folder is no picture to look for:",
-        false => "there is no file",
-    }, path.display())]
+    /// The path is not a file.
+    #[error("`{}` {}", path.display(), if path.is_dir() {
+        "is a folder, not a picture"
+    } else {
+        "does not exist"
+    })]
     NoFile {
         /// The path.
         path: PathBuf,
     },
-    /// The model that was named is another than the one that made a collection.
-    #[error("the collection was made by model `{expected}`, not by `{named}`")]
+    /// The named model is not the model of the collection.
+    #[error("the collection has model `{expected}`, not `{named}`")]
     OtherModel {
-        /// The model that was named.
+        /// The named model.
         named: String,
         /// The model of the collection.
         expected: String,
     },
-    /// A query without any term.
-    #[error("no words to look for")]
+    /// The query is empty.
+    #[error("nothing to search for")]
     NoWords,
-    /// An operator of a mix has nothing beside it.
-    #[error("nothing stands beside a ` + ` or ` - `")]
+    /// An operator of a mix lacks a term.
+    #[error("missing term next to ` + ` or ` - `")]
     EmptyTerm,
-    /// A weight that counts for nothing.
-    #[error("`{weight}` is no weight for `{term}`: expected a number above 0, up to 1000")]
+    /// The weight of a term is out of range.
+    #[error("invalid weight `{weight}` of `{term}`: expected a number above 0, at most 1000")]
     TermWeight {
-        /// The weight as it is written.
+        /// The weight as written.
         weight: String,
-        /// What it is for.
+        /// The term.
         term: String,
     },
-    /// Pictures or captions are to be compared with nothing.
-    #[error("there are keywords alone, and nothing to compare with pictures or captions")]
+    /// The query has only keywords, which cannot be compared with pictures or captions.
+    #[error("the query has only keywords, which cannot be compared with pictures or captions")]
     NothingToCompare,
-    /// Something without words is to be looked up.
+    /// A query without words cannot search keywords.
     #[error("{what} has no keywords")]
     NoKeywordsIn {
-        /// What it is.
+        /// The kind of query, such as `a picture`.
         what: &'static str,
     },
     /// The dates exclude each other.
     #[error("--taken-after {after} is later than --taken-before {before}")]
     NoTime {
-        /// From when on.
+        /// The start.
         after: Period,
-        /// Until when.
+        /// The end.
         before: Period,
     },
-    /// A folder that is not there, or no folder.
-    #[error("there is no folder `{}`", path.display())]
+    /// The folder does not exist.
+    #[error("folder `{}` does not exist", path.display())]
     NoFolder {
         /// The path.
         path: PathBuf,
     },
-    /// The captions of a source are of pictures that are not on this machine.
-    #[error("the pictures of `{}` are URLs", path.display())]
+    /// The pictures of the source are URLs.
+    #[error("the pictures of `{}` are URLs, not files", path.display())]
     PicturesNotHere {
         /// The source.
         path: PathBuf,
     },
-    /// Nothing that is downloaded is taken any more: adding it has failed, and says why.
-    #[error("adding failed, so downloads were stopped")]
+    /// Downloads were stopped because adding failed; the other error says why.
+    #[error("stopped downloads because adding failed")]
     AddingEnded,
-    /// A filter that is no JSON.
-    #[error("--filter is not JSON")]
+    /// The filter is not JSON.
+    #[error("--filter is not valid JSON")]
     FilterJson {
-        /// Why not.
+        /// Why.
         #[source]
         source: serde_json::Error,
     },
-    /// A filter that is not of the filter language.
-    #[error("--filter is not understood")]
+    /// The filter is not valid in the filter language.
+    #[error("--filter is not a valid filter")]
     FilterLanguage {
-        /// Why not.
+        /// Why.
         #[source]
         source: Box<index::Error>,
     },
-    /// A name that says no form of file.
-    #[error("`{}` does not say in which format to write", path.display())]
+    /// The extension of the output file is unknown.
+    #[error("unknown output format `{}`", path.display())]
     UnknownExtension {
         /// The file.
         path: PathBuf,
-        /// What it may be.
+        /// What to do.
         expected: &'static str,
     },
-    /// Rows are picked, of a folder.
-    #[error("{option} picks rows of tables, and `{}` is a folder", path.display())]
+    /// An option that selects rows was given for a folder.
+    #[error("{option} selects rows of tables, but `{}` is a folder", path.display())]
     NoRows {
         /// The folder.
         path: PathBuf,
-        /// What picks them.
+        /// The option.
         option: &'static str,
     },
-    /// A label that cannot be told from others.
+    /// A label is empty or repeated.
     #[error("label `{label}` {fault}")]
     Label {
         /// The label.
         label: String,
-        /// What is wrong with it.
+        /// The fault.
         fault: &'static str,
     },
-    /// A picture that was given cannot be used.
-    #[error("`{name}` cannot be {purpose}")]
+    /// A given picture cannot be read or decoded.
+    #[error("could not {purpose} `{name}`")]
     Picture {
-        /// Its file, its URL, or what else it is called.
+        /// Its file, URL or other name.
         name: String,
-        /// What it was for: `the query`, `embedded`, `classified`.
+        /// What it was for: `search with`, `embed` or `classify`.
         purpose: &'static str,
         /// Why.
         #[source]
         source: Box<picture::Error>,
     },
     /// A file could not be read.
-    #[error("`{}` could not be read", path.display())]
+    #[error("could not read `{}`", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -263,7 +264,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file could not be written.
-    #[error("`{}` could not be written", path.display())]
+    #[error("could not write `{}`", path.display())]
     Write {
         /// The file.
         path: PathBuf,
@@ -271,8 +272,8 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// A fetched picture could not be brought to another collection.
-    #[error("cannot copy `{}`", path.display())]
+    /// A downloaded picture could not be copied to another collection.
+    #[error("could not copy `{}`", path.display())]
     Copy {
         /// The picture's file.
         path: PathBuf,
@@ -281,7 +282,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A folder could not be removed.
-    #[error("cannot remove `{}`", path.display())]
+    #[error("could not remove `{}`", path.display())]
     Remove {
         /// The folder.
         path: PathBuf,
@@ -289,8 +290,8 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// No thread or event loop could be started.
-    #[error("could not start what waits for the network")]
+    /// The async runtime could not be started.
+    #[error("could not start the network runtime")]
     Runtime(#[source] std::io::Error),
     /// The store, a collection or a query failed.
     #[error(transparent)]
@@ -304,7 +305,7 @@ pub enum Error {
     /// A download failed as a whole.
     #[error(transparent)]
     Download(Box<DownloadError>),
-    /// A URL could not be fetched, or is none.
+    /// A URL is invalid or could not be fetched.
     #[error(transparent)]
     Fetch(Box<dataset::FetchError>),
     /// The hub failed.
@@ -315,7 +316,7 @@ pub enum Error {
     Clip(Box<clip::Error>),
 }
 
-/// Boxed, so that a result is not much larger than what it holds when all is well.
+/// Errors are boxed to keep results small.
 macro_rules! boxed {
     ($($variant:ident: $error:ty),*) => {$(
         impl From<$error> for Error {
@@ -339,85 +340,80 @@ boxed!(
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// The way out, where there is one: a sentence, or a command to copy.
+    /// The hint, if there is one: what to do, or a command to copy.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Error::NotAnId { .. } => {
                 "expected OWNER/NAME or OWNER/NAME@REVISION, such as openai/clip-vit-base-patch32"
                     .to_owned()
             }
-            Error::ModelNotHere { name } => format!("download it: clipseek model pull {name}"),
-            Error::ModelNotHad {
+            Error::ModelNotHere { name } => format!("to download it: clipseek model pull {name}"),
+            Error::ModelDownload {
                 source, is_choice, ..
             } => return of_missing_model(source, *is_choice),
             Error::ModelMoved { .. } => {
-                "say where it is now with --model DIR; the same model is known by its contents"
-                    .to_owned()
+                "if it was moved, give its new directory with --model DIR".to_owned()
             }
             Error::NoModelIn { .. } => "choose a repository with a CLIP model".to_owned(),
             Error::HubModel { name, source } => return of_hub_model(name, source),
             Error::NoModelDirectory { .. } => {
-                "give a directory with the files of a model, an id of the Hugging Face \
-                 hub (OWNER/NAME), or: --model mini"
-                    .to_owned()
+                "expected a directory, a Hugging Face model id (OWNER/NAME) or `mini`".to_owned()
             }
-            Error::NoStore => "name a directory with --store".to_owned(),
+            Error::NoStore => "choose a directory with --store DIR".to_owned(),
             Error::NoCollections { .. } => {
-                "index some pictures: clipseek add FOLDER --model mini; or see: clipseek demo"
-                    .to_owned()
+                "to index pictures: clipseek add FOLDER --model mini".to_owned()
             }
-            Error::WhichCollection { .. } => "name one with --collection".to_owned(),
+            Error::WhichCollection { .. } => "choose one with --collection NAME".to_owned(),
             Error::NoCaptions { .. } => {
-                "give a table (CSV, TSV, JSONL, Parquet) with a caption column".to_owned()
+                "expected a table (CSV, TSV, JSONL or Parquet) with a caption column".to_owned()
             }
             Error::FolderOfTables { table, .. } => {
-                format!("name its tables: clipseek add {}", table.display())
+                format!("to add a table: clipseek add {}", table.display())
             }
-            Error::UnknownExtension { expected, .. } => format!("expected {expected}"),
+            Error::UnknownExtension { expected, .. } => (*expected).to_owned(),
             Error::NoFile { path } if path.is_dir() => {
-                format!("to search in it: --folder {}", path.display())
+                format!("to search in this folder: --folder {}", path.display())
             }
             Error::NoFile { .. } => {
-                "words that begin like a path, or have a slash and a picture's ending, are taken for one".to_owned()
+                "a query that looks like a path names a picture file; to search for words, leave out slashes or the extension".to_owned()
             }
             Error::OtherModel { expected, .. } => own_model("--model", expected),
             Error::TermWeight { weight, .. } if weight.starts_with('-') => {
-                "to subtract a term, put it behind a minus with a blank on both sides: cat - dog".to_owned()
+                "to subtract a term, put a minus with spaces around it: cat - dog".to_owned()
             }
-            Error::NoWords => "clipseek search \"a dog on the beach\", or --image FILE".to_owned(),
+            Error::NoWords => "clipseek search \"a dog on the beach\"".to_owned(),
             Error::NothingToCompare => {
-                "say in words what to look for beside the keywords, or leave out --in".to_owned()
+                "add words or a picture to the query, or leave out --in".to_owned()
             }
             Error::NoKeywordsIn { .. } => {
-                "compare pictures too, and name the keywords: --in images --keywords WORDS"
-                    .to_owned()
+                "give keywords separately: --in images --keywords WORDS".to_owned()
             }
-            Error::FetchedPictures { source, .. } => match &**source {
+            Error::PictureDownload { source, .. } => match &**source {
                 DownloadError::OtherKeeping { .. } => {
-                    "name another collection with --collection, or keep them as before".to_owned()
+                    "use the same --resize as before, or another collection: --collection NAME".to_owned()
                 }
-                DownloadError::Busy { .. } => "wait for it to end".to_owned(),
+                DownloadError::Busy { .. } => "wait until it ends".to_owned(),
                 source => return source.hint(),
             },
             Error::MergeOfModels { .. } => {
-                "vectors of two models can't be compared: add one's pictures again with the other's model"
+                "embeddings of different models cannot be compared; add the sources of one again with the other's model"
                     .to_owned()
             }
             Error::NoRows { .. } => {
-                "name a table, or a smaller folder; --exclude leaves files out".to_owned()
+                "give a table or a smaller folder, or skip files with --exclude GLOB".to_owned()
             }
             Error::PicturesNotHere { path } => format!(
-                "download them first: clipseek download {path} --to FOLDER, then give FOLDER/manifest.parquet",
+                "download them first: clipseek download {path} --to FOLDER; then use FOLDER/manifest.parquet",
                 path = path.display()
             ),
             Error::OutputIsPicture { .. } => {
-                "name another file, or delete this one before".to_owned()
+                "choose another file name, or delete this file first".to_owned()
             }
             Error::NoTime { .. } => {
-                "--taken-after is where the time begins, --taken-before where it ends".to_owned()
+                "swap the two dates".to_owned()
             }
             Error::HubSettings(error) => {
-                let mini = "or try clipseek out with the bundled model: --model mini";
+                let mini = "or try the bundled model: --model mini";
                 match error.hint() {
                     Some(hint) => format!("{hint}; {mini}"),
                     None => mini.to_owned(),
@@ -452,8 +448,8 @@ impl Error {
     }
 }
 
-/// The way out of an error of this crate or of one below, where there is one. Callers that wrap errors ask for each
-/// cause in turn.
+/// The hint for an error of this crate or a crate below, if there is one. Callers that wrap errors ask for each cause in
+/// turn.
 pub fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<Error>() {
         error.hint()
@@ -482,20 +478,20 @@ pub fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
 
 fn of_missing_model(source: &hub::Error, is_choice: bool) -> Option<String> {
     let no_directory = matches!(source, hub::Error::NotFound { .. })
-        .then(|| "there is no directory of that name here either".to_owned());
-    let mini =
-        is_choice.then(|| "or try clipseek out with the bundled model: --model mini".to_owned());
+        .then(|| "there is no local directory with this name either".to_owned());
+    let mini = is_choice.then(|| "or try the bundled model: --model mini".to_owned());
     let hints = [source.hint(), no_directory, mini].into_iter().flatten();
     let hints: Vec<String> = hints.collect();
     (!hints.is_empty()).then(|| hints.join("; "))
 }
 
 fn of_hub_model(name: &str, source: &clip::Error) -> Option<String> {
-    match source.is_damage() {
-        true => Some(format!(
-            "see whether its files are damaged: clipseek model pull {name}"
-        )),
-        false => source.hint().map(str::to_owned),
+    if source.is_damage() {
+        Some(format!(
+            "to replace damaged files: clipseek model pull {name}"
+        ))
+    } else {
+        source.hint().map(str::to_owned)
     }
 }
 
@@ -509,8 +505,7 @@ fn of_dataset(error: &dataset::Error) -> Option<String> {
 fn of_clip(error: &clip::Error) -> Option<String> {
     match error {
         clip::Error::TextsAlone { model } => Some(format!(
-            "name the CLIP model whose space it shares for the pictures, and this one for the words: \
-             --model MODEL --text-model {model}"
+            "use it together with the CLIP model whose vector space it shares: --model MODEL --text-model {model}"
         )),
         _ => error.hint().map(str::to_owned),
     }
@@ -519,23 +514,23 @@ fn of_clip(error: &clip::Error) -> Option<String> {
 fn of_index(error: &index::Error) -> Option<String> {
     match error {
         index::Error::DeletionProtected { name } => Some(format!(
-            "lift the protection: clipseek index configure {name} --deletion-protection disabled, with the same --engine"
+            "to allow deletion: clipseek index configure {name} --deletion-protection disabled (with the same --engine)"
         )),
         index::Error::IndexNotFound { .. } => {
-            Some("see `clipseek index list`, with the --engine that it is in".to_owned())
+            Some("to list the indexes: clipseek index list (with the same --engine)".to_owned())
         }
         index::Error::IndexExists { name } => Some(format!(
-            "choose another name; clipseek index drop {name}, with the same --engine, deletes that one with all that is in it"
+            "choose another name, or delete the index with all its vectors: clipseek index drop {name} (with the same --engine)"
         )),
         index::Error::DiskFull { .. } => {
-            Some("make room and run the same command: it goes on where it stopped".to_owned())
+            Some("free some space and run the same command to resume".to_owned())
         }
         index::Error::ReadOnly { .. } => {
-            Some("--store names another store, which can be written to".to_owned())
+            Some("choose a writable store with --store DIR".to_owned())
         }
-        index::Error::Gone { .. } => Some("put it back, or begin again without it".to_owned()),
+        index::Error::Gone { .. } => Some("put it back, or start again without it".to_owned()),
         index::Error::UnfinishedChanges { .. } => Some(
-            "run `clipseek collection list` on it where it can be written to, then copy it anew"
+            "run `clipseek collection list` where the store is writable, then copy it again"
                 .to_owned(),
         ),
         error if error.is_damage() => Some(DAMAGED_STORE.to_owned()),
@@ -547,44 +542,45 @@ fn of_index(error: &index::Error) -> Option<String> {
 fn of_pinecone(error: &index::Error) -> Option<String> {
     match error {
         index::Error::NoKey => Some(format!(
-            "{}=KEY, as Pinecone's console shows it; for `clipseek serve` without keys any will do",
+            "set {}=KEY to a key from Pinecone's console; `clipseek serve` without keys accepts any",
             index::KEY_VARIABLE
         )),
         index::Error::KeyRefused { .. } => Some(format!(
-            "{} has to be a key of the project that is at this address",
+            "{} must be a key of the project at this address",
             index::KEY_VARIABLE
         )),
         index::Error::Unreachable { source, .. } if net::is_tls_failure(&**source) => Some(
-            "SSL_CERT_FILE can name the certificates to trust, in PEM; a server's own must not be one that vouches \
-             for others (basicConstraints CA:FALSE)"
+            "set SSL_CERT_FILE to the trusted certificates in PEM form; a server certificate must not be a CA certificate \
+             (basicConstraints CA:FALSE)"
                 .to_owned(),
         ),
         index::Error::Unreachable { .. }
         | index::Error::NotPinecone { .. }
         | index::Error::InvalidHost { .. } => Some(format!(
-            "is {} right? Without it Pinecone's own address is asked",
+            "check {}; without it, Pinecone's own address is used",
             index::CONTROLLER_VARIABLE
         )),
         index::Error::Silent { .. } => {
-            Some("try again later: the same command goes on where it stopped".to_owned())
+            Some("try again later; the same command resumes".to_owned())
         }
         index::Error::NotReady { name, .. } => Some(format!(
-            "try again later; how far it is says: clipseek index describe {name} --engine pinecone"
+            "try again later; to see its state: clipseek index describe {name} --engine pinecone"
         )),
         _ => None,
     }
 }
 
-/// What is left to do where SQLite cannot read its own.
-const DAMAGED_STORE: &str = "put back a copy of the store's directory; or move the directory away and add the sources \
-                             again: only what was fetched from URLs is in it, in its `downloads`";
+/// The hint for a damaged database.
+const DAMAGED_STORE: &str = "restore the store's directory from a backup; or move it away and add the sources again \
+                             (pictures that were downloaded are in its folder `downloads`)";
 
-/// How to name a collection's own model. Collections of earlier versions do not say at which commit it was.
+/// The hint to use a collection's own model. Collections of earlier versions do not record its commit.
 fn own_model(option: &str, reference: &str) -> String {
     let is_lasting = HubModel::parse(reference).is_none_or(|model| model.revision.is_commit());
-    let commit = match is_lasting {
-        true => String::new(),
-        false => format!(", or {reference}@COMMIT if it has changed on the hub since"),
+    let commit = if is_lasting {
+        String::new()
+    } else {
+        format!(", or {reference}@COMMIT if it has changed on the hub since then")
     };
     format!("use {option} {reference}{commit}, or another collection: --collection NAME")
 }
@@ -592,50 +588,49 @@ fn own_model(option: &str, reference: &str) -> String {
 fn of_search(error: &search::Error) -> Option<String> {
     Some(match error {
         search::Error::NoCollection { existing, .. } if existing.is_empty() => {
-            "there are none yet: clipseek add FOLDER --model mini".to_owned()
+            "to index pictures: clipseek add FOLDER --model mini".to_owned()
         }
         search::Error::NoCollection { existing, .. } => {
-            format!("there are: {}", existing.join(", "))
+            format!("collections: {}", existing.join(", "))
         }
         search::Error::IndexGone { collection, .. } => format!(
-            "add its sources again, which embeds them anew; or: clipseek collection delete {collection}"
+            "add its sources again to embed them again, or delete it: clipseek collection delete {collection}"
         ),
         search::Error::OtherIndex { collection, .. } => format!(
-            "`clipseek collection delete {collection}` deletes it with the collection; or name another collection"
+            "choose another collection, or delete this one with its index: clipseek collection delete {collection}"
         ),
         search::Error::OtherEngine { collection, .. } => format!(
-            "leave --engine out to add to it, name another collection with --collection, or: clipseek \
-             collection delete {collection}"
+            "leave --engine out, choose another collection with --collection NAME, or delete this one: clipseek collection \
+             delete {collection}"
         ),
         search::Error::OtherModel { expected, .. } => own_model("--model", expected),
         search::Error::OtherPrecision { expected, .. } => {
             format!(
-                "leave --precision out to add in {expected}, or name another collection with --collection"
+                "leave --precision out to use {expected}, or choose another collection with --collection NAME"
             )
         }
         search::Error::OtherTextModel { expected, .. } => own_model("--text-model", expected),
         search::Error::NoRecord { .. } => {
-            "ids are shown by `clipseek search`; a file is given with --image".to_owned()
+            "`clipseek search` shows ids; to search with a file: --image FILE".to_owned()
         }
         search::Error::NoVector { .. } => {
-            "add its source again, or see: clipseek collection check".to_owned()
+            "add its source again, or check the collection: clipseek collection check".to_owned()
         }
         search::Error::Notes { .. } => {
-            "make room for temporary files, or name another directory for them in TMPDIR".to_owned()
+            "free some space for temporary files, or set TMPDIR to another directory".to_owned()
         }
         error if error.is_disk_full() => {
-            "make room and run the same command: it goes on where it stopped".to_owned()
+            "free some space and run the same command to resume".to_owned()
         }
         error if error.is_damage() => DAMAGED_STORE.to_owned(),
         search::Error::NoKeywords { .. } => {
-            "keywords are of letters and digits; signs and emoji aren't looked up".to_owned()
+            "keywords consist of letters and digits; punctuation and emoji are ignored".to_owned()
         }
         search::Error::Catalogue { .. }
         | search::Error::Store { .. }
         | search::Error::Lock { .. }
         | search::Error::StoreIsFile { .. } => {
-            "the store has to be a directory that can be written to; --store names another"
-                .to_owned()
+            "the store must be a writable directory; to choose another: --store DIR".to_owned()
         }
         search::Error::NewerCatalogue { .. } => "update clipseek".to_owned(),
         search::Error::Index(error) => return of_index(error),

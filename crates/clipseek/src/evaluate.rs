@@ -7,11 +7,11 @@ use search::{Evaluation, Failure};
 use crate::embed::embed_listing;
 use crate::error::{Error, Result};
 
-/// Measures how well captions find their pictures by `model`, and pictures their captions. `seen` is called for each
-/// picture, with its failure if it could not be read; also tells how many could not. The listing is that of `source`.
+/// Measures how well captions find their pictures with `model`, and pictures their captions. `listing` is that of `source`.
+/// Calls `seen` for each picture, with its failure if it is unreadable. Also returns the number of failures.
 ///
 /// # Errors
-/// [`Error::NoCaptions`], [`Error::NothingReadable`], and those of [`embed_listing`].
+/// [`Error::NoCaptions`], [`Error::NothingReadable`], and the errors of [`embed_listing`].
 pub fn evaluate(
     model: &Model,
     source: &Path,
@@ -35,7 +35,7 @@ pub fn evaluate(
     Ok((evaluation, failed))
 }
 
-/// Refuses a listing without captions, before a model is loaded for it.
+/// Checks that a listing has captions, before a model is loaded for it.
 ///
 /// # Errors
 /// [`Error::NoCaptions`], [`Error::PicturesNotHere`].
@@ -46,8 +46,8 @@ pub fn check_captions(source: &Path, listing: &Listing) -> Result<()> {
         }
     }
     let path = source.to_owned();
-    match listing.file_count() == 0 && listing.web().next().is_some() {
-        true => Err(Error::PicturesNotHere { path }),
-        false => Err(Error::NoCaptions { path }),
+    if listing.file_count() == 0 && listing.web().next().is_some() {
+        return Err(Error::PicturesNotHere { path });
     }
+    Err(Error::NoCaptions { path })
 }

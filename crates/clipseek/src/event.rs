@@ -5,165 +5,165 @@ use std::time::Duration;
 
 use crate::query::Query;
 
-/// Something that happens on the way, and that a face may show. None of it is a failure.
+/// An event during a request that a user interface may show. None is a failure.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// A file of a model is being downloaded.
     Pull(hub::Progress<'a>),
-    /// A cached file of a model is damaged, and is downloaded again.
+    /// A cached file of a model is damaged and is downloaded again.
     DamagedFile {
         /// The file.
         name: &'a str,
     },
-    /// The downloads of a model have ended, well or not.
+    /// The downloads of a model have ended, successfully or not.
     PullEnded,
-    /// A remark about what was asked for.
+    /// A note about the request.
     Note(Note<'a>),
-    /// How a query of several terms was understood.
+    /// The terms of a mix, as they were parsed.
     Mix {
         /// The query.
         query: &'a Query,
     },
-    /// Another process adds to the collection, and is waited for.
+    /// The request waits for another process that is adding to the collection.
     WaitingForWriter,
-    /// The engine is asked again after a while.
+    /// A request to the engine failed and is retried.
     EngineRetry {
-        /// What went wrong.
+        /// The error.
         error: &'a index::Error,
-        /// How long until it is asked again.
+        /// The time until the retry.
         wait: Duration,
     },
 }
 
-/// A remark about what was asked for. It shows as a sentence.
+/// A note about the request. `Display` shows it as a sentence.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Note<'a> {
-    /// Words that look like the name of a picture's file, which does not exist.
+    /// The words look like the name of a picture file that does not exist.
     WordsLookLikeFile {
         /// The words.
         words: &'a str,
     },
-    /// Words that name a folder.
+    /// The words name a folder.
     WordsAreFolder {
         /// The words.
         words: &'a str,
     },
-    /// Words that end in a plus or minus.
+    /// The words end with a plus or minus.
     OperatorAtEnd {
         /// The words.
         words: &'a str,
     },
-    /// Words with a minus that subtracts nothing, as it has no blank behind it.
+    /// The words have a minus that does not subtract, because no space follows it.
     MinusWithoutBlank {
         /// The words.
         words: &'a str,
-        /// The same with blanks around the minus.
+        /// The same with spaces around the minus.
         meant: &'a str,
     },
-    /// Dates were asked for, and pictures without one are left out.
+    /// Pictures without a date are left out because of a date filter.
     Undated {
-        /// How many.
+        /// Their number.
         pictures: u64,
     },
-    /// Pictures that rank before the last hit were left out.
+    /// Matching pictures were left out because their files are gone.
     FilesGone {
-        /// How many.
+        /// Their number.
         pictures: usize,
     },
-    /// The model of the words has pictures of its own, so that it may have another space.
+    /// The text model can embed pictures itself, so that its vector space may differ.
     TextModelHasPictures {
-        /// The model of the words.
+        /// The text model.
         text_model: &'a str,
-        /// The model of the pictures.
+        /// The model for pictures.
         model: &'a str,
     },
-    /// The query is computed in another precision than the pictures were.
+    /// The query is computed in another precision than the pictures.
     OtherPrecision {
-        /// That of the query.
+        /// The precision of the query.
         given: &'a str,
-        /// That of the pictures.
+        /// The precision of the pictures.
         own: &'a str,
     },
-    /// The hub could not say whether there is more of a model; the cached files do.
+    /// The hub could not be reached to complete a model; the cached files are used.
     CacheUsed {
-        /// The model's repository.
+        /// The repository of the model.
         repository: &'a str,
-        /// Why the hub could not say.
+        /// The error of the hub.
         error: &'a hub::Error,
     },
-    /// The hub is not asked whether a model has changed.
+    /// The cached model is used without checking for a newer one.
     Offline {
         /// The model.
         model: &'a str,
     },
-    /// The store is kept in another way than usual, such as on a network's file system.
+    /// The store works in an unusual mode, such as on a network file system.
     Store {
-        /// How.
+        /// A description of the mode.
         notice: &'a str,
     },
-    /// A source is gone, and the collection has pictures of it.
+    /// A source with pictures in the collection is missing.
     SourceGone {
         /// The collection.
         collection: &'a str,
         /// The source.
         path: &'a Path,
     },
-    /// A column of a table is left out, as its name is taken.
+    /// A column is left out because its name is reserved.
     ColumnTaken {
         /// The column.
         name: &'a str,
     },
-    /// Cells of a column are left out, as they are objects, bytes, or lists of anything but texts.
+    /// Cells of a column are left out: objects, bytes, or lists of anything but texts.
     ColumnLeftOut {
         /// The column.
         name: &'a str,
-        /// How many cells.
+        /// The number of cells.
         cells: u64,
     },
-    /// The numbers of a column are kept as texts because of a few cells.
+    /// A column of numbers is text because of a few cells.
     ColumnIsText {
         /// The column.
         name: &'a str,
         /// One of these cells.
         example: &'a str,
     },
-    /// A column is text, as its numbers are written with commas.
+    /// A column is text because its numbers have commas.
     ColumnHasCommas {
         /// The column.
         name: &'a str,
         /// One of its cells.
         example: &'a str,
     },
-    /// No picture that a table names is a file.
+    /// None of the files that a table lists exists.
     AllMissing {
         /// The table.
         table: &'a Path,
         /// The folder that its paths are relative to.
         base: &'a Path,
     },
-    /// A table has no rows, and the collection has pictures of it.
+    /// A table with pictures in the collection has no rows any more.
     TableWithoutRows {
         /// The collection.
         collection: &'a str,
     },
-    /// A table that gave captions gives none any more.
+    /// A table with captions has none any more.
     NoCaptions {
         /// The table.
         table: &'a Path,
-        /// The column that they were in, where it was named.
+        /// The column of the captions, if it was given.
         column: Option<&'a str>,
     },
-    /// Pictures are named only by other tables than those that were added.
+    /// Pictures are listed only by other tables than the added ones.
     OtherTables {
-        /// How many pictures.
+        /// The number of pictures.
         pictures: u64,
         /// The first of these tables.
         table: &'a str,
-        /// How many more there are.
+        /// The number of further tables.
         more: usize,
-        /// Whether it is gone.
+        /// Whether the first table is missing.
         is_gone: bool,
     },
 }
@@ -173,96 +173,93 @@ impl fmt::Display for Note<'_> {
         match self {
             Note::WordsLookLikeFile { words } => write!(
                 f,
-                "there is no file `{words}`, so its name is taken as words"
+                "file `{words}` does not exist; searching for these words"
             ),
             Note::WordsAreFolder { words } => write!(
                 f,
-                "`{words}` is a folder, and its name is taken as words; to search in it: --folder {words}"
+                "`{words}` is a folder; searching for this word; to search in the folder: --folder {words}"
             ),
             Note::OperatorAtEnd { words } => write!(
                 f,
-                "nothing follows the operator at the end of `{words}`, so all of it is taken as words"
+                "no term follows the operator at the end of `{words}`; searching for it as words"
             ),
             Note::MinusWithoutBlank { words, meant } => write!(
                 f,
-                "`{words}` is taken as words; to subtract, put a blank on both sides of the minus: `{meant}`"
+                "searching for `{words}` as words; to subtract, put spaces around the minus: `{meant}`"
             ),
             Note::Undated { pictures } => {
                 let left_out = match pictures {
-                    1 => "1 picture has no date and is".to_owned(),
-                    more => format!("{more} pictures have no date and are"),
+                    1 => "1 picture".to_owned(),
+                    more => format!("{more} pictures"),
                 };
-                write!(f, "{left_out} left out")
+                write!(f, "left out {left_out} without a date")
             }
             Note::FilesGone { pictures } => {
                 let left_out = match pictures {
-                    1 => "1 picture is left out: its file is".to_owned(),
-                    more => format!("{more} pictures are left out: their files are"),
+                    1 => "1 picture whose file is gone".to_owned(),
+                    more => format!("{more} pictures whose files are gone"),
                 };
                 write!(
                     f,
-                    "{left_out} gone; if they were moved, add the folder where they are now"
+                    "left out {left_out}; if files were moved, add their new folder"
                 )
             }
             Note::TextModelHasPictures { text_model, model } => write!(
                 f,
-                "{text_model} has pictures of its own; its words are comparable with the pictures of {model} only if \
-                 it was taught their space"
+                "{text_model} is not a text-only model; its words can be compared with the pictures of {model} only if both \
+                 share a vector space"
             ),
             Note::OtherPrecision { given, own } => write!(
                 f,
-                "the pictures were embedded in {own} and the query is in {given}, so similarities differ slightly"
+                "the pictures were embedded in {own} and the query in {given}; similarities differ slightly"
             ),
             Note::CacheUsed { repository, error } => {
-                write!(f, "{error}: using what the cache has of {repository}")
+                write!(f, "{error}; using the cached files of {repository}")
             }
-            Note::Offline { model } => write!(f, "offline, so {model} stays as the cache has it"),
+            Note::Offline { model } => write!(f, "offline; using the cached files of {model}"),
             Note::Store { notice } => f.write_str(notice),
             Note::SourceGone { collection, path } => write!(
                 f,
-                "{path} is not there now, as when a disk is not connected. Collection {collection} keeps the pictures \
-                 indexed from it, and finds them again once it is back. If it is gone for good: clipseek collection \
-                 forget {path}",
+                "{path} is missing, perhaps because a disk is not connected; collection {collection} keeps its pictures, and \
+                 searches find them again once it is back; to remove them for good: clipseek collection forget {path}",
                 path = path.display()
             ),
             Note::ColumnTaken { name } => write!(
                 f,
-                "the column {name} is left out, as its name is taken: by another it can be filtered by"
+                "left out the column {name}, whose name is reserved; rename it to filter by it"
             ),
             Note::ColumnLeftOut { name, cells } => write!(
                 f,
-                "the column {name} is left out in {cells} row{}: only texts, numbers, booleans and lists of texts \
-                 can be filtered by",
+                "left out the column {name} in {cells} row{}; only texts, numbers, booleans and lists of texts can be filtered \
+                 by",
                 if *cells == 1 { "" } else { "s" }
             ),
             Note::ColumnIsText { name, example } => write!(
                 f,
-                "the column {name} is text, as not all of it is numbers: `{example}` for one"
+                "the column {name} is text because not all cells are numbers, for example `{example}`"
             ),
             Note::ColumnHasCommas { name, example } => write!(
                 f,
-                "the column {name} is text, as its numbers have commas, such as `{example}`: write them with a point \
-                 to filter by them as numbers"
+                "the column {name} is text because its numbers have commas, for example `{example}`; write them with a \
+                 point to filter by numbers"
             ),
             Note::AllMissing { table, base } => write!(
                 f,
-                "`{}` names no file that exists: its paths are relative to its own folder, {}",
+                "none of the files in `{}` exists; its paths are relative to its folder, {}",
                 table.display(),
                 base.display()
             ),
             Note::TableWithoutRows { collection } => write!(
                 f,
-                "collection {collection} keeps its pictures of this table: `clipseek collection forget` with the \
-                 table's path takes them out"
+                "collection {collection} keeps the pictures of this table; to remove them: clipseek collection forget TABLE"
             ),
             Note::NoCaptions { table, column } => {
                 let before = column
-                    .map(|it| format!(" (before: {it})"))
+                    .map(|it| format!(" (it was {it})"))
                     .unwrap_or_default();
                 write!(
                     f,
-                    "no caption column found in `{}`{before}, so its captions are taken out: name the column with \
-                     --caption-column",
+                    "no caption column in `{}`{before}; removing its captions; to name the column: --caption-column NAME",
                     table.display()
                 )
             }
@@ -277,36 +274,36 @@ impl fmt::Display for Note<'_> {
                     many => format!("{many} pictures are"),
                 };
                 let tables = match (more, is_gone) {
-                    (0, true) => format!("{table}, which is gone"),
+                    (0, true) => format!("{table}, which is missing"),
                     (0, false) => table.to_string(),
-                    (more, _) => format!("{table} and {more} more of earlier tables"),
+                    (more, _) => format!("{table} and {more} more earlier tables"),
                 };
                 write!(
                     f,
-                    "{pictures} named only by {tables}: `clipseek collection forget {table}` takes them out; \
-                     a table that keeps its path from day to day is followed by --prune"
+                    "{pictures} listed only by {tables}; to remove them: clipseek collection forget {table} (--prune does this \
+                     for a table that keeps its path)"
                 )
             }
         }
     }
 }
 
-/// Is told of [`Event`]s. The default one shows nothing.
+/// A callback for [`Event`]s. The default one does nothing.
 #[derive(Clone)]
 pub struct Listener(Arc<dyn Fn(Event<'_>) + Send + Sync>);
 
 impl Listener {
-    /// A listener that hands each event to `hear`, from whichever thread it comes.
+    /// A listener that calls `hear` with each event, from any thread.
     pub fn new(hear: impl Fn(Event<'_>) + Send + Sync + 'static) -> Listener {
         Listener(Arc::new(hear))
     }
 
-    pub(crate) fn tell(&self, event: Event<'_>) {
+    pub(crate) fn send(&self, event: Event<'_>) {
         (self.0)(event);
     }
 
     pub(crate) fn note(&self, note: Note<'_>) {
-        self.tell(Event::Note(note));
+        self.send(Event::Note(note));
     }
 }
 

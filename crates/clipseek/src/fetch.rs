@@ -1,5 +1,5 @@
-//! Adding pictures that are not files yet: those of URLs, which are fetched, decoded and embedded at the same time,
-//! and those within tables.
+//! Adding pictures that are not local files: pictures behind URLs, which are downloaded, decoded and embedded at the same
+//! time, and pictures inside tables.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -21,17 +21,17 @@ use crate::error::{Error, Result};
 use crate::sources::{absolute, file_location, new_record};
 use crate::table_columns::TableColumns;
 
-/// So many that were fetched wait to be added; then no more are fetched.
+/// The maximum number of downloaded pictures that wait to be added.
 const WAITING: usize = 1024;
 
-/// Whether some of the listing's pictures are not files of this machine.
+/// Whether the listing has pictures that are not local files.
 pub(crate) fn is_needed(listing: &Listing) -> Result<bool> {
     let mut others = listing.inside().chain(listing.web());
     Ok(others.next().transpose()?.is_some())
 }
 
-/// Brings the pictures of the listing that are elsewhere into the store, and adds them. Also tells how fetching went,
-/// if anything was fetched.
+/// Downloads or extracts the pictures of the listing that are not local files, and adds them. Also returns the result of
+/// downloads, if there were any.
 pub(crate) fn add(
     clipseek: &Clipseek,
     request: &AddRequest,
@@ -41,7 +41,7 @@ pub(crate) fn add(
     stop: &AtomicBool,
     watcher: &Watcher<'_>,
 ) -> Result<(IngestReport, Option<Fetched>)> {
-    let failed = |source| Error::FetchedPictures {
+    let failed = |source| Error::PictureDownload {
         collection: collection.name().to_owned(),
         source: Box::new(source),
     };
@@ -59,7 +59,7 @@ pub(crate) fn add(
         failures: Mutex::default(),
         indexed: AtomicUsize::new(0),
     };
-    fetching.take_out()?;
+    fetching.extract()?;
     fetching.run()
 }
 
@@ -70,18 +70,18 @@ struct Fetching<'a> {
     collection: &'a Collection<'a>,
     listing: &'a Listing,
     download: Download,
-    /// The folder of the collection's fetched pictures.
+    /// The folder of the collection's downloaded pictures.
     folder: PathBuf,
     stop: &'a AtomicBool,
     watcher: &'a Watcher<'a>,
-    /// How many could not be fetched, for each reason.
+    /// The number of failed downloads by reason.
     failures: Mutex<BTreeMap<String, usize>>,
     indexed: AtomicUsize,
 }
 
 impl Fetching<'_> {
-    /// Takes the pictures that are inside tables out of them.
-    fn take_out(&self) -> Result<()> {
+    /// Extracts pictures from tables.
+    fn extract(&self) -> Result<()> {
         if self.listing.inside().next().transpose()?.is_none() {
             return Ok(());
         }
@@ -91,28 +91,28 @@ impl Fetching<'_> {
             let before = TableColumns::of(store, self.collection.name(), location);
             let read = request.read.with_columns(before.as_ref());
             let table = match self.clipseek.table(location, &read) {
-                // Whatever else is among the sources has no pictures inside.
+                // Other sources have no pictures inside.
                 Err(Error::Dataset(error)) if is_no_table(&error) => continue,
                 table => table?,
             };
-            let show = |progress: &Progress| (self.watcher)(AddProgress::TakingOut(progress));
+            let show = |progress: &Progress| (self.watcher)(AddProgress::Extracting(progress));
             self.download.take_inside(&table, None, self.stop, show)?;
         }
         Ok(())
     }
 
-    /// Adds the pictures that were inside tables, and at the same time fetches and adds those of URLs.
+    /// Adds the extracted pictures, and at the same time downloads and adds the others.
     fn run(&self) -> Result<(IngestReport, Option<Fetched>)> {
         let has_urls = self.listing.web().next().transpose()?.is_some();
         let start = Instant::now();
         let (arrived, arriving) = sync_channel(WAITING);
         let (added, fetched) = thread::scope(|scope| {
-            let fetching = scope.spawn(move || match has_urls {
-                true => self.fetch(&arrived).map(Some),
-                false => Ok(None),
+            let fetching = scope.spawn(move || {
+                let fetched = has_urls.then(|| self.fetch(&arrived));
+                fetched.transpose()
             });
             let inside = self.listing.inside();
-            let inside = inside.filter_map(|record| self.taken_out(record).transpose());
+            let inside = inside.filter_map(|record| self.extracted(record).transpose());
             let added = self.add(inside.chain(arriving.into_iter().map(Ok)), has_urls);
             let fetched = fetching.join().unwrap_or_else(|panic| resume_unwind(panic));
             (added, fetched)
@@ -129,13 +129,13 @@ impl Fetching<'_> {
         Ok((report, fetched))
     }
 
-    /// Adds pictures, within the limits that they were fetched with.
+    /// Adds pictures, with the limits of the download.
     fn add(
         &self,
         records: impl Iterator<Item = Result<NewRecord>> + Send,
         is_fetching: bool,
     ) -> Result<IngestReport> {
-        let waiting = || self.clipseek.tell_of_waiting();
+        let waiting = || self.clipseek.report_waiting();
         let options = AddOptions {
             limits: self.request.download.limits.clone(),
             stop: self.stop,
@@ -145,7 +145,7 @@ impl Fetching<'_> {
         let model = self.model;
         self.collection
             .add(model, records, &options, |event| match event {
-                // While URLs are fetched, that tells how it gets on.
+                // During downloads, their progress is reported instead.
                 AddEvent::Progress(report) if is_fetching => {
                     self.indexed.store(report.done(), Ordering::Relaxed);
                 }
@@ -158,8 +158,8 @@ impl Fetching<'_> {
             })
     }
 
-    /// What is to be added of a picture inside a table; none of one that came to nothing, or that a stop left there.
-    fn taken_out(&self, record: dataset::Result<Record>) -> Result<Option<NewRecord>> {
+    /// The record of an extracted picture; `None` if it failed or a stop came first.
+    fn extracted(&self, record: dataset::Result<Record>) -> Result<Option<NewRecord>> {
         let record = record?;
         let Address::Inside(text) = &record.address else {
             return Ok(None);
@@ -176,7 +176,7 @@ impl Fetching<'_> {
         Ok(None)
     }
 
-    /// Fetches the pictures of URLs, and sends on those that come.
+    /// Downloads pictures and sends them to the thread that adds them.
     fn fetch(&self, arrived: &SyncSender<NewRecord>) -> Result<Progress> {
         let feed = |take: &mut dyn FnMut(WebAddress) -> ControlFlow<()>| {
             for record in self.listing.web() {
@@ -200,7 +200,7 @@ impl Fetching<'_> {
                     return Ok(());
                 };
                 let sent = arrived.send(with_file(record, picture, &self.folder));
-                // Nobody takes more: it was stopped, and the download ends by itself; or adding has failed, and says why.
+                // The receiver is gone after a stop, where the download ends by itself, or because adding failed.
                 if sent.is_err() && !self.stop.load(Ordering::Relaxed) {
                     return Err(Error::AddingEnded);
                 }
@@ -220,7 +220,7 @@ fn is_no_table(error: &dataset::Error) -> bool {
     matches!(error, NoTable { .. } | UnknownKind { .. })
 }
 
-/// What the collection needs of a picture that is now a file.
+/// The record of a picture that is now a file.
 fn with_file(record: Record, picture: &FetchedPicture, folder: &Path) -> NewRecord {
     let file = picture.file.as_ref();
     NewRecord {
@@ -243,12 +243,12 @@ fn failure(location: &str, outcome: &Outcome) -> Failure {
     }
 }
 
-/// A picture that was listed, and whose row or file is gone since.
+/// The failure of a picture whose row or file disappeared after it was listed.
 fn vanished(location: &str) -> Failure {
     Failure {
         location: location.to_owned(),
         reason: "vanished".to_owned(),
-        message: "the table or the store changed during the run; the same command adds this picture if it is still there"
+        message: "the table or the store changed during the run; run the same command again"
             .to_owned(),
     }
 }

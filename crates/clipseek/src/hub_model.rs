@@ -2,7 +2,7 @@ use std::fmt;
 
 use hub::{Repository, Revision};
 
-/// A model's id and revision, written `owner/name` or `owner/name@revision`.
+/// The id and revision of a model, written `owner/name` or `owner/name@revision`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubModel {
     /// The repository, `owner/name`.
@@ -12,7 +12,7 @@ pub struct HubModel {
 }
 
 impl HubModel {
-    /// The model that `name` names, if it has the form of an id; what is written like a path is none.
+    /// Parses a model id. Returns `None` for other names, such as paths.
     pub fn parse(name: &str) -> Option<HubModel> {
         let (id, revision) = name.split_once('@').unwrap_or((name, "main"));
         if !id.contains('/') {
@@ -27,7 +27,7 @@ impl HubModel {
     /// The same model at one commit.
     ///
     /// # Errors
-    /// The hub's, for what cannot name a commit.
+    /// The error of the hub for an invalid commit.
     pub fn at(&self, commit: &str) -> hub::Result<HubModel> {
         Ok(HubModel {
             repository: self.repository.clone(),

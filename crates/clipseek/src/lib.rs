@@ -1,11 +1,11 @@
-//! What a person can ask clipseek for, independent of any user interface: the terminal, a server and a program in Rust all call this.
+//! The application without a user interface: the command line, the server and Rust programs all call it.
 //!
-//! A [`Clipseek`] has a store of collections and the models at hand. It adds sources to a collection, asks one with
-//! words or pictures, classifies, embeds and evaluates. Nothing here prints, parses arguments or reads the environment:
-//! [`Settings`] say what to work with, and what happens on the way comes out as [`Event`]s and [`AddProgress`].
+//! A [`Clipseek`] has a store of collections and access to models. It adds sources to a collection, searches, classifies,
+//! embeds and evaluates. Nothing here prints, parses arguments or reads the environment: [`Settings`] configure it, and
+//! progress is reported as [`Event`]s and [`AddProgress`].
 //!
-//! AVIF and JPEG XL are decoded in processes of their own: a program that is to read them calls
-//! [`picture::decoder_process::serve_if_asked`] first in its `main`.
+//! AVIF and JPEG XL are decoded in child processes. A program that reads them calls
+//! [`picture::decoder_process::serve_if_asked`] first in `main`.
 //!
 //! ```
 //! use std::sync::atomic::AtomicBool;
@@ -83,11 +83,11 @@ pub use sources::{ReadOptions, skipped};
 pub use training::examples;
 pub use vector_file::VectorFile;
 
-// The crates below, whose types stand in signatures here, so that a program needs to name no other crate.
+// The crates whose types occur in signatures here, so that programs need no other dependency.
 pub use ::search;
 pub use {clip, dataset, hub, index, picture, train};
 
-// Those of their types that most programs name.
+// The types that most programs need.
 pub use ::search::{
     AddOptions, CaptionMatch, Collection, CollectionInfo, Duplicates, Embedder, Embedding, Failure,
     Hit, Hits, IngestReport, Keywords, MergeReport, ModelIdentity, Placement, Store, StoreSettings,

@@ -1,4 +1,4 @@
-//! The model that ships with the program, in its files.
+//! The files of the bundled model.
 
 use clip::{Checkpoint, Result};
 
@@ -28,7 +28,7 @@ pub(crate) fn checkpoint() -> Result<Checkpoint> {
     Checkpoint::bundled(FILES)
 }
 
-/// How many bytes it has.
+/// The size of its files in bytes.
 pub(crate) fn size() -> u64 {
     FILES.iter().map(|(_, bytes)| bytes.len() as u64).sum()
 }

@@ -1,37 +1,35 @@
-//! The language of weighted mixes: `2:golden retriever + ./beach.jpg - people`.
+//! The parser of weighted mixes: `2:golden retriever + ./beach.jpg - people`.
 //!
-//! Terms are joined by ` + ` and ` - `, with a blank on both sides, so that `black-and-white` and
-//! `C++` stay words. A term may have a weight in front, `2:` or `0.5:`. A term in double quotes is
-//! taken literally.
+//! Terms are joined by ` + ` and ` - ` with a space on both sides, so that `black-and-white` and `C++` stay words. A term may
+//! begin with a weight, `2:` or `0.5:`. A term in double quotes is literal.
 
 use crate::error::{Error, Result};
 
-/// The most that a term may count: beside it, a term of weight 1 is below what numbers can tell.
+/// The maximum weight. Next to larger ones, a term of weight 1 has no measurable effect.
 const WEIGHT_LIMIT: f32 = 1000.0;
 
-/// A part of a mix.
+/// A term of a mix.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct MixTerm {
-    /// How much it counts: negative where it is subtracted.
+    /// The weight, negative if the term is subtracted.
     pub(crate) weight: f32,
-    /// What it says, without blanks around it.
+    /// The trimmed text.
     pub(crate) text: String,
-    /// Whether it stood in quotes, so that it can be nothing but words.
+    /// Whether it was in quotes and can only be words.
     pub(crate) is_literal: bool,
 }
 
 impl MixTerm {
-    /// The terms of a mix; `None` where nothing joins any, so that the text is words as it is.
+    /// Parses the terms of a mix. Returns `None` for a text without operators, which is plain words.
     ///
     /// # Errors
-    /// [`Error::EmptyTerm`] where nothing stands beside a ` + ` or ` - `, and [`Error::TermWeight`]
-    /// for a weight that is zero or above 1,000.
+    /// [`Error::EmptyTerm`] for a ` + ` or ` - ` without a term, [`Error::TermWeight`] for a weight of zero or above 1,000.
     pub(crate) fn parse(text: &str) -> Result<Option<Vec<MixTerm>>> {
         let mut terms = Vec::new();
         let (mut sign, mut rest) = (1.0, text.trim());
         loop {
-            let (weight, said) = weight_of(rest);
-            let (term, joined) = Cut::of(said);
+            let (weight, text) = weight_of(rest);
+            let (term, joined) = FirstTerm::of(text);
             if let (true, None) = (terms.is_empty(), &joined) {
                 return Ok(None);
             }
@@ -44,10 +42,10 @@ impl MixTerm {
     }
 }
 
-/// A weight as it is written, if one is, and what follows it, with the blanks before it.
+/// Splits off a weight, if there is one, with the spaces before it. Returns it as written, and the rest.
 fn weight_of(text: &str) -> (Option<&str>, &str) {
     let is_number = |written: &str| {
-        // A negative one is refused, with what to do instead.
+        // A negative weight is refused later, with a hint.
         let written = written.strip_prefix('-').unwrap_or(written);
         written.starts_with(|c: char| c.is_ascii_digit())
             && written.chars().all(|c| c.is_ascii_digit() || c == '.')
@@ -55,22 +53,22 @@ fn weight_of(text: &str) -> (Option<&str>, &str) {
     };
     let split = text.trim_start().split_once(':');
     match split {
-        Some((written, said)) if is_number(written) => (Some(written), said),
+        Some((written, rest)) if is_number(written) => (Some(written), rest),
         _ => (None, text),
     }
 }
 
-/// The first term of a text, cut off.
-struct Cut<'a> {
+/// The first term of a text.
+struct FirstTerm<'a> {
     text: &'a str,
     is_literal: bool,
 }
 
-/// The sign of an operator, and what follows it.
-type Joined<'a> = (f32, &'a str);
+/// The sign of an operator, and the text that follows.
+type Rest<'a> = (f32, &'a str);
 
-impl Cut<'_> {
-    fn of(text: &str) -> (Cut<'_>, Option<Joined<'_>>) {
+impl FirstTerm<'_> {
+    fn of(text: &str) -> (FirstTerm<'_>, Option<Rest<'_>>) {
         if let Some(quoted) = quoted(text) {
             return quoted;
         }
@@ -84,7 +82,7 @@ impl Cut<'_> {
         };
         let text = text[..end].trim();
         let is_literal = false;
-        (Cut { text, is_literal }, joined)
+        (FirstTerm { text, is_literal }, joined)
     }
 
     fn into_mix_term(self, sign: f32, weight: Option<&str>) -> Result<MixTerm> {
@@ -106,23 +104,23 @@ impl Cut<'_> {
     }
 }
 
-/// A term in quotes: the quote that ends it is followed by an operator or by nothing.
-fn quoted(text: &str) -> Option<(Cut<'_>, Option<Joined<'_>>)> {
+/// Parses a term in quotes. An operator or the end of the text must follow the closing quote.
+fn quoted(text: &str) -> Option<(FirstTerm<'_>, Option<Rest<'_>>)> {
     let inner = text.trim_start().strip_prefix('"')?;
     inner.match_indices('"').find_map(|(end, _)| {
         let after = &inner[end + 1..];
         let joined = operator(after);
         let is_end = joined.is_some() || after.trim().is_empty();
-        let cut = Cut {
+        let term = FirstTerm {
             text: inner[..end].trim(),
             is_literal: true,
         };
-        is_end.then_some((cut, joined))
+        is_end.then_some((term, joined))
     })
 }
 
-/// The operator that a text begins with, blanks and all.
-fn operator(text: &str) -> Option<Joined<'_>> {
+/// Parses an operator, with the spaces around it.
+fn operator(text: &str) -> Option<Rest<'_>> {
     let sign = text.trim_start();
     let after = match sign.chars().next()? {
         '+' => (1.0, &sign[1..]),
@@ -195,12 +193,12 @@ mod tests {
         let terms = MixTerm::parse("2:\"red - blue\" - \"like:1\" + \"10:30\"")
             .unwrap()
             .unwrap();
-        let said: Vec<(f32, &str, bool)> = terms
+        let terms: Vec<(f32, &str, bool)> = terms
             .iter()
             .map(|term| (term.weight, term.text.as_str(), term.is_literal))
             .collect();
         assert_eq!(
-            said,
+            terms,
             [
                 (2.0, "red - blue", true),
                 (-1.0, "like:1", true),

@@ -1,4 +1,4 @@
-//! The files of a model of the Hugging Face hub: in the cache that all programs share, or else downloaded into it.
+//! The files of a Hugging Face model, in the shared cache or downloaded into it.
 
 use std::path::Path;
 
@@ -11,88 +11,88 @@ use crate::hub_model::HubModel;
 use crate::models::Models;
 use crate::runtime::block_on;
 
-/// How much of a model the cache has.
+/// How complete a model in the cache is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Extent {
-    /// Not enough to be used.
+pub(crate) enum Completeness {
+    /// Not usable.
     Part,
-    /// Description and weights. There may be small files that nobody has looked for yet.
+    /// Configuration and weights are present; optional files may be missing.
     Usable,
-    /// All that belongs to it.
+    /// Complete.
     Whole,
 }
 
-/// Which files of a model are downloaded.
+/// Which files of a model to download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Care {
-    /// Those that are not here.
-    Absent,
-    /// And those that are, but not as they were downloaded.
-    AbsentAndDamaged,
+enum FilesToFetch {
+    /// Missing files.
+    Missing,
+    /// Missing files, and files that differ from what was downloaded.
+    MissingAndDamaged,
 }
 
 impl Models {
-    /// Downloads the model of the hub as it is now, whole and undamaged; as the cache has it where nobody may be asked.
+    /// Downloads the current version of a model, and replaces damaged files. Offline, it returns the cached version.
     ///
     /// # Errors
-    /// Those of the hub, [`Error::NoModelIn`], and those of a model that cannot be used.
+    /// Errors of the hub, [`Error::NoModelIn`], and errors of an unusable model.
     pub fn pull(&self, model: &HubModel) -> Result<Snapshot> {
         let hub = self.hub()?;
         if hub.settings().offline.is_none() {
-            return self.download(model, Care::AbsentAndDamaged);
+            return self.download(model, FilesToFetch::MissingAndDamaged);
         }
         match hub.cached(&model.repository, &model.revision)? {
-            Some(snapshot) if extent(&snapshot) >= Extent::Usable => {
+            Some(snapshot) if completeness(&snapshot) >= Completeness::Usable => {
                 let model = &model.to_string();
                 self.listener.note(Note::Offline { model });
                 Ok(snapshot)
             }
-            _ => self.download(model, Care::Absent),
+            _ => self.download(model, FilesToFetch::Missing),
         }
     }
 
-    /// Its files. Nobody is asked when the cache has it whole; what can be used stays at the commit where it is.
+    /// The files of a model. A complete model in the cache needs no network; a usable one stays at its commit.
     pub(crate) fn obtain(&self, model: &HubModel) -> Result<Snapshot> {
         match self.in_cache(model)? {
-            Some((cached, Extent::Whole)) => Ok(cached),
-            Some((cached, Extent::Usable)) => self.complete(model, cached),
-            Some((_, Extent::Part)) | None => self.download(model, Care::Absent),
+            Some((cached, Completeness::Whole)) => Ok(cached),
+            Some((cached, Completeness::Usable)) => self.complete(model, cached),
+            Some((_, Completeness::Part)) | None => self.download(model, FilesToFetch::Missing),
         }
     }
 
-    /// Its files in the cache; nobody is asked.
+    /// The files of a model in the cache, without network.
     pub(crate) fn find(&self, model: &HubModel) -> Result<Snapshot> {
         match self.in_cache(model)? {
-            Some((cached, Extent::Usable | Extent::Whole)) => Ok(cached),
+            Some((cached, Completeness::Usable | Completeness::Whole)) => Ok(cached),
             _ => Err(Error::ModelNotHere {
                 name: model.to_string(),
             }),
         }
     }
 
-    /// All commits of it that are in the cache and can be used.
+    /// All usable commits of a model in the cache.
     pub(crate) fn commits(&self, model: &HubModel) -> Result<Vec<Snapshot>> {
         let cached = self.hub()?.models()?.into_iter();
         let own = cached.filter(|cached| cached.repository == model.repository);
         let snapshots = own.flat_map(|cached| cached.revisions);
         Ok(snapshots
             .map(|revision| revision.snapshot)
-            .filter(|snapshot| extent(snapshot) >= Extent::Usable)
+            .filter(|snapshot| completeness(snapshot) >= Completeness::Usable)
             .collect())
     }
 
-    fn in_cache(&self, model: &HubModel) -> Result<Option<(Snapshot, Extent)>> {
+    fn in_cache(&self, model: &HubModel) -> Result<Option<(Snapshot, Completeness)>> {
         let cached = self.hub()?.cached(&model.repository, &model.revision)?;
         Ok(cached.map(|snapshot| {
-            let extent = extent(&snapshot);
-            (snapshot, extent)
+            let completeness = completeness(&snapshot);
+            (snapshot, completeness)
         }))
     }
 
-    /// Downloads what the cache lacks of the commit that it has.
+    /// Downloads the missing files of the commit in the cache.
     fn complete(&self, model: &HubModel, cached: Snapshot) -> Result<Snapshot> {
-        match self.download(&model.at(&cached.commit)?, Care::Absent) {
-            // Who is not online, or whose token has expired, can use what is here.
+        match self.download(&model.at(&cached.commit)?, FilesToFetch::Missing) {
+            // Without network or with an expired token, the cached files are used.
             Err(Error::Hub(error)) => {
                 if !matches!(*error, hub::Error::Offline { .. }) {
                     self.listener.note(Note::CacheUsed {
@@ -106,26 +106,26 @@ impl Models {
         }
     }
 
-    /// Downloads what the cache lacks of the model as it is now.
-    fn download(&self, model: &HubModel, care: Care) -> Result<Snapshot> {
-        let pulled = block_on(self.download_files(model, care));
-        self.listener.tell(Event::PullEnded);
+    /// Downloads the missing files of the current version.
+    fn download(&self, model: &HubModel, files: FilesToFetch) -> Result<Snapshot> {
+        let pulled = block_on(self.download_files(model, files));
+        self.listener.send(Event::PullEnded);
         pulled?
     }
 
-    async fn download_files(&self, model: &HubModel, care: Care) -> Result<Snapshot> {
+    async fn download_files(&self, model: &HubModel, files: FilesToFetch) -> Result<Snapshot> {
         let hub = self.hub()?;
-        let progress = |progress: hub::Progress<'_>| self.listener.tell(Event::Pull(progress));
+        let progress = |progress: hub::Progress<'_>| self.listener.send(Event::Pull(progress));
         let listing = hub
             .listing(&model.repository, &model.revision, &progress)
             .await?;
         let names: Vec<&str> = listing.names().collect();
         let description = Checkpoint::description_files(&names);
-        if care == Care::AbsentAndDamaged {
+        if files == FilesToFetch::MissingAndDamaged {
             self.discard_damaged(&listing, &description)?;
         }
-        // The commit that is here counts until the new one is whole. What cannot be used is refused before its
-        // weights are downloaded.
+        // The cached commit is used until the new one is complete. An unusable model is refused before its weights are
+        // downloaded.
         let snapshot = hub.fetch(&listing, &description, &progress).await?;
         if description.is_empty() {
             return Err(Error::NoModelIn {
@@ -135,7 +135,7 @@ impl Models {
         let checkpoint = Checkpoint::open(&snapshot.directory)?;
         checkpoint.family()?;
         let weights = checkpoint.weight_files(&names)?;
-        if care == Care::AbsentAndDamaged {
+        if files == FilesToFetch::MissingAndDamaged {
             self.discard_damaged(&listing, &weights)?;
         }
         let description = description.iter().copied();
@@ -143,13 +143,12 @@ impl Models {
             .chain(weights.iter().map(String::as_str))
             .collect();
         let snapshot = hub.pull(&listing, &whole, &progress).await?;
-        // A cache that cannot be written to is asked about again, no more.
+        // If the cache is read-only, the hub is asked again next time.
         let _ = hub.remember_absent(&listing, &Checkpoint::possible_description_files());
         Ok(snapshot)
     }
 
-    /// Removes those of the files about to be pulled that are damaged. What is not pulled again, as other programs'
-    /// forms of the weights, is not touched.
+    /// Removes damaged files among `names`, which are downloaded again. Other files, such as other weight formats, stay.
     fn discard_damaged(&self, listing: &Listing, names: &[impl AsRef<str>]) -> Result<()> {
         let hub = self.hub()?;
         let commit = Revision::new(&listing.commit)?;
@@ -157,14 +156,14 @@ impl Models {
             return Ok(());
         };
         for name in &hub.discard_damaged(&here, names)? {
-            self.listener.tell(Event::DamagedFile { name });
+            self.listener.send(Event::DamagedFile { name });
         }
         Ok(())
     }
 }
 
-/// How much of a model a snapshot is.
-pub(crate) fn extent(snapshot: &Snapshot) -> Extent {
+/// How complete a snapshot of a model is.
+pub(crate) fn completeness(snapshot: &Snapshot) -> Completeness {
     let names: Vec<&str> = snapshot.names().collect();
     let is_usable = opened(&snapshot.directory).is_some_and(|checkpoint| {
         let is_supported = checkpoint.family().is_ok();
@@ -174,15 +173,15 @@ pub(crate) fn extent(snapshot: &Snapshot) -> Extent {
         |name: &&str| names.contains(name) || snapshot.absent.iter().any(|absent| absent == name);
     let mut description = Checkpoint::possible_description_files().into_iter();
     if !is_usable {
-        Extent::Part
+        Completeness::Part
     } else if description.all(|name| is_settled(&name)) {
-        Extent::Whole
+        Completeness::Whole
     } else {
-        Extent::Usable
+        Completeness::Usable
     }
 }
 
-/// The kind of model a snapshot is of; none when clipseek cannot use it.
+/// The model family of a snapshot; `None` if it is not supported.
 pub(crate) fn family(snapshot: &Snapshot) -> Option<&'static str> {
     opened(&snapshot.directory)?.family().ok()
 }

@@ -2,29 +2,29 @@ use hub::{CachedRepository, CachedRevision, Repository};
 
 use crate::error::Result;
 use crate::mini::{self, MINI};
-use crate::model_files::{Extent, extent, family};
+use crate::model_files::{Completeness, completeness, family};
 use crate::models::Models;
 
 /// A model on this machine.
 #[derive(Clone, Debug)]
 pub struct LocalModel {
-    /// The name that leads to it.
+    /// The name to load it by.
     pub name: String,
-    /// The kind of model that it is.
+    /// The model family.
     pub family: &'static str,
-    /// Bytes of its files.
+    /// The size of its files in bytes.
     pub size: u64,
-    /// Whether it can be used: description and weights are there.
+    /// Whether it is usable: configuration and weights are present.
     pub is_complete: bool,
-    /// Its revision in the cache of the hub; none for the bundled one.
+    /// Its revision in the hub cache; `None` for the bundled model.
     pub revision: Option<CachedRevision>,
 }
 
 impl Models {
-    /// The bundled model, and those of the hub that are in its cache.
+    /// The models in the hub cache.
     ///
     /// # Errors
-    /// [`HubSettings`](crate::Error::HubSettings) where nothing says where the cache is, and
+    /// [`HubSettings`](crate::Error::HubSettings) if the location of the cache is unknown,
     /// [`Hub`](crate::Error::Hub) if it cannot be read.
     pub fn cached(&self) -> Result<Vec<LocalModel>> {
         let cached = self.hub()?.models()?;
@@ -33,7 +33,7 @@ impl Models {
 }
 
 impl LocalModel {
-    /// The bundled one.
+    /// The bundled model.
     pub fn mini() -> LocalModel {
         LocalModel {
             name: MINI.to_owned(),
@@ -49,7 +49,7 @@ impl LocalModel {
         revisions.filter_map(|revision| LocalModel::of(&cached.repository, revision))
     }
 
-    /// A model of the hub; none when it is one of another kind.
+    /// A cached model; `None` if its family is not supported.
     fn of(repository: &Repository, revision: &CachedRevision) -> Option<LocalModel> {
         let family = family(&revision.snapshot)?;
         let mut references = revision.references.iter();
@@ -64,7 +64,7 @@ impl LocalModel {
             name,
             family,
             size: revision.snapshot.files.iter().map(|file| file.size).sum(),
-            is_complete: extent(&revision.snapshot) != Extent::Part,
+            is_complete: completeness(&revision.snapshot) != Completeness::Part,
             revision: Some(revision.clone()),
         })
     }

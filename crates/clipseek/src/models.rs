@@ -1,4 +1,4 @@
-//! Which model is meant: the bundled one, a directory, or one of the hub.
+//! Loading of models: the bundled one, a directory, or one from the Hugging Face hub.
 
 use std::fmt;
 use std::path::Path;
@@ -14,37 +14,36 @@ use crate::hub_model::HubModel;
 use crate::mini::{self, MINI};
 use crate::settings::Settings;
 
-/// The model that is used where none is named.
+/// The model to use if none is named.
 pub const DEFAULT_MODEL: &str = "openai/clip-vit-base-patch32";
 
-/// How many digits of a commit are shown.
+/// The number of digits of a commit to show.
 pub const SHOWN_DIGITS: usize = 7;
 
-/// Which model is wanted, and where it computes.
+/// The choice of a model and its device.
 #[derive(Clone, Debug, Default)]
 pub struct ModelChoice {
-    /// `mini`, a directory, or an id of the hub. `None` stands for the model of the collection, or else the default
-    /// one; so does an empty name.
+    /// `mini`, a directory or a model id. `None` or an empty name means the model of the collection, else the default.
     pub model: Option<String>,
-    /// The model of words and captions, where that is another: one that was taught the space of `model`.
+    /// Another model for words and captions, which shares the vector space of `model`.
     pub text_model: Option<String>,
-    /// Where to compute; `None` for the quickest there is.
+    /// The device; `None` for the fastest available.
     pub device: Option<Device>,
-    /// In what numbers to compute on the processor; `None` for that of the collection, or else f32.
+    /// The precision on the processor; `None` for that of the collection, else f32.
     pub precision: Option<PrecisionChoice>,
 }
 
-/// In what numbers to compute on the processor.
+/// The precision on the processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PrecisionChoice {
-    /// As the collection does, or else in the [quickest](Precision::quickest) of f32 and bf16.
+    /// The precision of the collection, else the [faster](Precision::quickest) of f32 and bf16.
     Auto,
-    /// In these, which have to be the collection's where pictures are added.
+    /// This precision. To add pictures, it must be that of the collection.
     Of(Precision),
 }
 
 impl ModelChoice {
-    /// The model of that name, on the quickest device.
+    /// The model `name` on the fastest device.
     pub fn named(name: &str) -> ModelChoice {
         ModelChoice {
             model: Some(name.to_owned()),
@@ -52,7 +51,7 @@ impl ModelChoice {
         }
     }
 
-    /// In what numbers to compute for a collection in `own`, or for none.
+    /// The precision for a collection with precision `own`, or without a collection.
     fn precision(&self, own: Option<Precision>, instructions: Instructions) -> Precision {
         match self.precision {
             Some(PrecisionChoice::Of(precision)) => precision,
@@ -61,13 +60,13 @@ impl ModelChoice {
         }
     }
 
-    /// An empty one names none.
+    /// The name, unless it is empty.
     fn name(&self) -> Option<&str> {
         self.model.as_deref().filter(|name| !name.is_empty())
     }
 }
 
-/// The models that can be had: the bundled one, directories, and those of the Hugging Face hub.
+/// The available models: the bundled one, directories, and those of the Hugging Face hub.
 pub struct Models {
     default: String,
     instructions: Instructions,
@@ -88,10 +87,10 @@ impl Models {
         }
     }
 
-    /// The hub, as the settings describe it.
+    /// The hub of the settings.
     ///
     /// # Errors
-    /// [`Error::HubSettings`] if the settings say no place for a cache, or something else that cannot be.
+    /// [`Error::HubSettings`] if the settings have no cache directory or are invalid.
     pub fn hub(&self) -> Result<&Arc<Hub>> {
         if let Some(hub) = self.hub.get() {
             return Ok(hub);
@@ -102,10 +101,10 @@ impl Models {
         Ok(self.hub.get_or_init(|| hub))
     }
 
-    /// The model that was named, or the default one. It is downloaded if it is not here.
+    /// Loads the chosen or the default model. It is downloaded if needed.
     ///
     /// # Errors
-    /// [`Error::NoModelDirectory`], [`Error::ModelNotHad`], [`Error::HubModel`] and those of the model itself.
+    /// [`Error::NoModelDirectory`], [`Error::ModelDownload`], [`Error::HubModel`], and errors of the model.
     pub fn load(&self, choice: &ModelChoice) -> Result<NamedModel> {
         let name = choice.name().unwrap_or(&self.default);
         let model = self.load_named(name, choice.device)?;
@@ -116,13 +115,13 @@ impl Models {
         Ok(self.computed_in(model, choice.precision(None, self.instructions)))
     }
 
-    /// The models that were named, or those which made the collection.
+    /// Loads the chosen models or those of the collection.
     ///
     /// # Errors
-    /// Those of [`load`](Self::load), [`Error::OtherModel`] and [`Error::ModelMoved`].
+    /// The errors of [`load`](Self::load), [`Error::OtherModel`] and [`Error::ModelMoved`].
     pub fn load_for(&self, choice: &ModelChoice, made_with: &ModelIdentity) -> Result<NamedModel> {
         let model = self.load_pictures_for(choice, made_with)?;
-        // A model that is not the collection's is refused for that, not for how its texts go with it.
+        // If the model is not that of the collection, the caller reports that, not a mismatch of the text model.
         let is_own = model.model.fingerprint() == made_with.fingerprint;
         let precision = model.model.precision();
         let model = match (&choice.text_model, &made_with.text) {
@@ -137,10 +136,10 @@ impl Models {
         Ok(self.computed_in(model, precision))
     }
 
-    /// The same where there are no words.
+    /// The same without the text model.
     ///
     /// # Errors
-    /// Those of [`load_for`](Self::load_for).
+    /// The errors of [`load_for`](Self::load_for).
     pub fn load_pictures_for(
         &self,
         choice: &ModelChoice,
@@ -159,8 +158,8 @@ impl Models {
         Ok(self.computed_in(model, choice.precision(own, self.instructions)))
     }
 
-    /// Refuses a model of the hub that would be downloaded, and is another than the one that made a collection by its
-    /// id alone. A collection of a directory's model may have been made by any.
+    /// Refuses a model that would be downloaded if its id shows that it is not that of the collection. The model of a
+    /// directory may have any id.
     fn refuse_other(&self, name: &str, made_with: &ModelIdentity) -> Result<()> {
         let expected = &made_with.reference;
         let (named, own) = (HubModel::parse(name), HubModel::parse(expected));
@@ -180,10 +179,10 @@ impl Models {
         Ok(())
     }
 
-    /// What embeds words and pictures for a collection: its own models, on `device`; `None` for the quickest there is.
+    /// Loads the models of a collection on `device`; `None` for the fastest available.
     ///
     /// # Errors
-    /// Those of [`load_for`](Self::load_for), and [`Error::ModelChanged`] if what is found is another model by now.
+    /// The errors of [`load_for`](Self::load_for), and [`Error::ModelChanged`] if the model has changed.
     pub fn embedder(&self, made_with: &ModelIdentity, device: Option<Device>) -> Result<Embedder> {
         let choice = ModelChoice {
             device,
@@ -208,11 +207,10 @@ impl Models {
         is_here(&made_with.reference) && is_here(made_with.text_reference())
     }
 
-    /// The bundled model, or one of the hub that is on this machine, computed in f32: nothing is downloaded, and no
-    /// directory is opened.
+    /// Loads the bundled model or a model in the hub cache, in f32. Downloads nothing and opens no directory.
     ///
     /// # Errors
-    /// [`Error::NotAnId`], [`Error::ModelNotHere`], and those of the model itself.
+    /// [`Error::NotAnId`], [`Error::ModelNotHere`], and errors of the model.
     pub fn load_cached(&self, name: &str, device: Option<Device>) -> Result<NamedModel> {
         let model = match (name, HubModel::parse(name)) {
             (MINI, _) => Self::load_bundled(device)?,
@@ -226,10 +224,10 @@ impl Models {
         Ok(self.computed_in(model, Precision::F32))
     }
 
-    /// The model of that name, if it is on this machine: nothing is downloaded.
+    /// Loads a model that is on this machine. Downloads nothing.
     ///
     /// # Errors
-    /// [`Error::ModelNotHere`], and those of [`load`](Self::load).
+    /// [`Error::ModelNotHere`], and the errors of [`load`](Self::load).
     pub fn load_local(&self, name: &str) -> Result<NamedModel> {
         self.load_from(name, Some(Device::Cpu), |model| self.find(model))
     }
@@ -238,8 +236,8 @@ impl Models {
         self.load_from(name, device, |model| self.obtain_named(model, true))
     }
 
-    /// Loads the model that a collection remembers by `reference`: `mini`, a directory's whole path, or an id with a
-    /// commit, which no directory of that name stands for.
+    /// Loads the model of a collection by `reference`: `mini`, an absolute path, or an id with a commit, which is never taken
+    /// for a directory.
     fn load_remembered(
         &self,
         reference: &str,
@@ -266,7 +264,7 @@ impl Models {
         }
     }
 
-    /// The commit with that fingerprint, of those that are here. Collections of earlier versions remember an id alone.
+    /// The cached commit with that fingerprint. Collections of earlier versions store only an id.
     fn of_earlier_commit(
         &self,
         model: &HubModel,
@@ -277,7 +275,7 @@ impl Models {
             let loaded = NamedModel::of_hub(&model.at(&snapshot.commit)?, &snapshot, device);
             match loaded {
                 Ok(loaded) if loaded.model.fingerprint() == fingerprint => return Ok(Some(loaded)),
-                // What is damaged is not the one.
+                // A damaged commit cannot be the one.
                 _ => {}
             }
         }
@@ -314,11 +312,10 @@ impl Models {
         Ok(NamedModel::new(model, MINI.to_owned()))
     }
 
-    /// The files of a model of the hub, downloaded if they are not here; `is_choice` when another could be named
-    /// instead.
+    /// The files of a model, downloaded if needed. `is_choice` says whether the user can choose another model.
     fn obtain_named(&self, model: &HubModel, is_choice: bool) -> Result<Snapshot> {
         self.obtain(model).map_err(|error| match error {
-            Error::Hub(source) => Error::ModelNotHad {
+            Error::Hub(source) => Error::ModelDownload {
                 name: model.to_string(),
                 is_choice,
                 source,
@@ -327,7 +324,7 @@ impl Models {
         })
     }
 
-    /// The same model, computed in that precision with the instructions of the settings.
+    /// The same model with that precision and the instructions of the settings.
     fn computed_in(&self, model: NamedModel, precision: Precision) -> NamedModel {
         let arithmetic = Arithmetic {
             precision,
@@ -339,7 +336,7 @@ impl Models {
         }
     }
 
-    /// The model with the texts of the model that `name` leads to.
+    /// Combines a model with the text model `name`.
     fn with_text(
         &self,
         model: NamedModel,
@@ -366,7 +363,7 @@ impl fmt::Debug for Models {
     }
 }
 
-/// The device for the model called `name`. The bundled one is quickest on the processor.
+/// The device for the model `name`. The bundled model is fastest on the processor.
 fn device_for(name: &str, device: Option<Device>) -> Device {
     match device {
         Some(device) => device,
@@ -375,39 +372,39 @@ fn device_for(name: &str, device: Option<Device>) -> Device {
     }
 }
 
-/// A model, and what leads to it.
+/// A model and the names to load it by.
 pub struct NamedModel {
     /// The model.
     pub model: Model,
-    /// The name that leads to it: `mini`, a directory's whole path, or an id of the hub.
+    /// `mini`, an absolute path, or a model id.
     pub reference: String,
-    /// The same for ever: of the hub with the commit, as its branches move.
-    lasting: String,
-    /// What leads to the model of its texts, where that was named.
+    /// The same with a fixed commit: branches move.
+    pinned: String,
+    /// The name of the text model, if there is one.
     pub text_reference: Option<String>,
-    text_lasting: Option<String>,
+    text_pinned: Option<String>,
 }
 
 impl NamedModel {
     fn new(model: Model, reference: String) -> NamedModel {
         NamedModel {
             model,
-            lasting: reference.clone(),
+            pinned: reference.clone(),
             reference,
             text_reference: None,
-            text_lasting: None,
+            text_pinned: None,
         }
     }
 
-    /// The model of the hub with these files.
+    /// The model of the hub from these files.
     fn of_hub(model: &HubModel, files: &Snapshot, device: Option<Device>) -> Result<NamedModel> {
         let reference = model.to_string();
-        let lasting = model.at(&files.commit)?.to_string();
+        let pinned = model.at(&files.commit)?.to_string();
         let loaded = Checkpoint::open(&files.directory)
             .and_then(|checkpoint| Model::load_on(checkpoint, device_for(&reference, device)));
         match loaded {
             Ok(model) => Ok(NamedModel {
-                lasting,
+                pinned,
                 ..Self::new(model, reference)
             }),
             Err(source) => Err(Error::HubModel {
@@ -417,7 +414,7 @@ impl NamedModel {
         }
     }
 
-    /// The same model, which is to answer soon rather than many times.
+    /// The same model, optimised for a single query.
     pub(crate) fn for_one_query(self) -> NamedModel {
         NamedModel {
             model: self.model.streamed(),
@@ -429,12 +426,12 @@ impl NamedModel {
         Ok(NamedModel {
             model: self.model.with_text(text.model)?,
             text_reference: Some(text.reference),
-            text_lasting: Some(text.lasting),
+            text_pinned: Some(text.pinned),
             ..self
         })
     }
 
-    /// What to call it.
+    /// The name to show.
     pub fn name(&self) -> String {
         let pictures = shown(&self.reference);
         match &self.text_reference {
@@ -443,10 +440,10 @@ impl NamedModel {
         }
     }
 
-    /// What a collection remembers of it.
+    /// The identity that a collection stores.
     pub fn identity(&self) -> ModelIdentity {
-        let identity = ModelIdentity::of(&self.model, &self.lasting);
-        match &self.text_lasting {
+        let identity = ModelIdentity::of(&self.model, &self.pinned);
+        match &self.text_pinned {
             Some(text) => identity.with_text(&self.model, text),
             None => identity,
         }
@@ -459,7 +456,7 @@ impl fmt::Debug for NamedModel {
     }
 }
 
-/// What a collection remembers a model by, for people: of a commit the first digits.
+/// Shortens a reference for people: only the first digits of a commit.
 pub(crate) fn shown(reference: &str) -> &str {
     let is_commit = HubModel::parse(reference).is_some_and(|model| model.revision.is_commit());
     let digits = reference.rfind('@').filter(|_| is_commit);

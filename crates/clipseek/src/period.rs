@@ -1,8 +1,8 @@
 use std::fmt;
 
-/// A span of time that a date stands for: all of a year, of a day, of a second.
+/// The period of a date: a whole year, month, day, hour, minute or second.
 ///
-/// In seconds since 1970 by a clock on the wall: cameras rarely say in which time zone they were.
+/// In seconds since 1970 in local time: cameras rarely record a time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
     /// The first second.
@@ -11,14 +11,14 @@ pub struct Period {
     pub end: i64,
 }
 
-/// What a date looks like.
+/// The expected forms of a date.
 const EXPECTED: &str = "expected a date such as 2019, 2019-07, 2019-07-14 or 2019-07-14T18:02:11";
 
 impl Period {
-    /// Reads an ISO 8601 date of any precision, without a time zone.
+    /// Parses an ISO 8601 date of any precision, without a time zone.
     ///
     /// # Errors
-    /// What was expected, in words.
+    /// The expected forms, as text.
     pub fn parse(text: &str) -> Result<Period, String> {
         let expected = || EXPECTED.to_owned();
         let text = text.trim();
@@ -32,10 +32,10 @@ impl Period {
             Some(time) if date.len() == 3 => numbers(time, ':', &[2, 2, 2]).ok_or_else(expected)?,
             Some(_) => return Err(expected()),
         };
-        Period::of(&date, &time).ok_or_else(|| format!("there is no such date; {EXPECTED}"))
+        Period::of(&date, &time).ok_or_else(|| format!("no such date; {EXPECTED}"))
     }
 
-    /// The period of a date and a time of day, as many numbers of each as there are.
+    /// The period of a date and a time of day, either of any precision.
     fn of(date: &[i64], time: &[i64]) -> Option<Period> {
         let (year, month, day) = (date[0], date.get(1), date.get(2));
         let first = month.copied().unwrap_or(1);
@@ -70,7 +70,7 @@ impl Period {
     }
 }
 
-/// As it is read, as precise as it is.
+/// The date in the form that [`Period::parse`] reads, with the same precision.
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = date_of(self.start.div_euclid(DAY));
@@ -112,7 +112,7 @@ fn date_of(day: i64) -> (i64, i64, i64) {
 
 const DAY: i64 = 86_400;
 
-/// The numbers that a text is of, each of so many digits; the later ones may be missing.
+/// Parses numbers of fixed lengths; the last ones may be missing.
 fn numbers(text: &str, between: char, digits: &[usize]) -> Option<Vec<i64>> {
     let parts: Vec<&str> = text.split(between).collect();
     if parts.len() > digits.len() {
@@ -132,7 +132,7 @@ fn day_number(year: i64, month: i64) -> i64 {
     let leap_days = past / 4 - past / 100 + past / 400;
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let leap_day = i64::from(is_leap && month > 2);
-    // 719,162 days lie between the first days of the years 1 and 1970.
+    // Days from 1 January 1 to 1 January 1970.
     past * 365 + leap_days + BEFORE[month as usize - 1] + leap_day - 719_162
 }
 

@@ -10,30 +10,30 @@ use picture::{Format, Limits};
 use crate::error::{Error, Result};
 use crate::runtime::block_on;
 
-/// A picture that somebody gives: a file of this machine, or bytes from elsewhere.
+/// A picture given by the user: a local file or bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub enum PictureInput {
-    /// A file, which is read when it is needed.
+    /// A file, read when needed.
     File(PathBuf),
-    /// The bytes of a picture's file.
+    /// The encoded bytes of a picture.
     Bytes {
-        /// What to call it: the URL without a password, `standard input`, the name of an upload.
+        /// Its name: the URL without a password, `standard input`, the name of an upload.
         name: String,
         /// The bytes.
         bytes: Vec<u8>,
     },
 }
 
-/// A picture as somebody gives it.
+/// A picture as given: a location or the picture itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GivenPicture {
-    /// The one at a path or a URL.
+    /// A path or URL.
     At(PathBuf),
     /// The picture itself.
     Read(PictureInput),
 }
 
-/// Whether a file begins as pictures do.
+/// Whether a file begins like a picture.
 pub fn is_picture(file: &Path) -> bool {
     let mut start = [0; 64];
     let read = File::open(file).and_then(|mut file| file.read(&mut start));
@@ -41,10 +41,10 @@ pub fn is_picture(file: &Path) -> bool {
 }
 
 impl PictureInput {
-    /// The picture of a file or a URL. That of a URL is fetched now.
+    /// The picture at a path or URL. A URL is fetched now.
     ///
     /// # Errors
-    /// [`Error::Fetch`] for what looks like a URL and is none, and for one that cannot be fetched.
+    /// [`Error::Fetch`] for a URL that is invalid or cannot be fetched.
     pub fn at(location: &Path, options: &FetchOptions) -> Result<PictureInput> {
         let address = location.to_str().map(Address::of).transpose()?.flatten();
         Ok(match address {
@@ -57,10 +57,10 @@ impl PictureInput {
         })
     }
 
-    /// Its bytes; `purpose` says what they are for, if they cannot be read.
+    /// Its encoded bytes.
     ///
     /// # Errors
-    /// [`Error::Picture`] if the file cannot be read, or is larger than a picture may be.
+    /// [`Error::Picture`] if the file cannot be read or is too large, with `purpose` as the verb of its message.
     pub fn read(&self, purpose: &'static str) -> Result<Cow<'_, [u8]>> {
         match self {
             PictureInput::Bytes { bytes, .. } => Ok(bytes.into()),
@@ -72,7 +72,7 @@ impl PictureInput {
         }
     }
 
-    /// The error of a picture that is none.
+    /// The error of an unusable picture.
     pub(crate) fn unusable(&self, purpose: &'static str, source: picture::Error) -> Error {
         Error::Picture {
             name: self.to_string(),
@@ -81,7 +81,7 @@ impl PictureInput {
         }
     }
 
-    /// The file, if it is one.
+    /// The path, if it is a file.
     pub fn path(&self) -> Option<&Path> {
         match self {
             PictureInput::File(path) => Some(path),
@@ -90,7 +90,7 @@ impl PictureInput {
     }
 }
 
-/// The file's path, or what the picture is called.
+/// The path or the name of the picture.
 impl fmt::Display for PictureInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! What is looked for.
+//! Queries, and how they are parsed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,41 +14,41 @@ use crate::event::Note;
 use crate::mix::MixTerm;
 use crate::picture_input::{GivenPicture, PictureInput, is_picture};
 
-/// Begins a term of a mix that is a picture of the collection.
+/// The prefix of a term that is a picture of the collection.
 const LIKE: &str = "like:";
 
-/// What a vector is called.
+/// The name of a vector term.
 const A_VECTOR: &str = "a vector";
 
-/// What a query picture that cannot be read cannot be.
-const PURPOSE: &str = "the query";
+/// What the picture is for, in errors: `could not search with …`.
+const PURPOSE: &str = "search with";
 
-/// A query: terms that are added up, and keywords beside them.
+/// A query: a sum of terms, and keywords.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
-    /// What is compared; nothing where keywords are looked up alone.
+    /// The terms; empty if only keywords are searched.
     pub terms: Vec<Term>,
-    /// What it is compared with.
+    /// What to compare the terms with.
     pub within: Within,
-    /// Words to be looked up.
+    /// The keywords.
     pub keywords: Option<Keywords>,
 }
 
 /// A term of a query.
 #[derive(Clone, Debug)]
 pub struct Term {
-    /// How much it counts: negative where it is subtracted.
+    /// The weight, negative if the term is subtracted.
     pub weight: f32,
-    /// What it is.
+    /// The kind and content of the term.
     pub kind: TermKind,
 }
 
-/// What a term is.
+/// The kind and content of a term.
 #[derive(Clone, Debug)]
 pub enum TermKind {
     /// Words.
     Words(String),
-    /// A picture that was given.
+    /// A given picture.
     Picture(PictureInput),
     /// A picture of the collection.
     Like {
@@ -57,40 +57,40 @@ pub enum TermKind {
         /// Its file.
         path: PathBuf,
     },
-    /// A vector of the model's space.
+    /// A vector in the model's space.
     Vector(Vec<f32>),
 }
 
-/// What a query is compared with, as somebody chooses it.
+/// A field that a query is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// The pictures.
+    /// Pictures.
     Images,
-    /// Their captions, of which the nearest counts.
+    /// Captions; the most similar caption of a picture counts.
     Captions,
-    /// Pictures and captions, joined by rank.
+    /// Pictures and captions, combined by rank.
     Both,
-    /// The query's words, looked up as keywords.
+    /// The words of the query, as keywords.
     Keywords,
 }
 
-/// A query as somebody writes it.
+/// A query as the user writes it.
 #[derive(Clone, Debug, Default)]
 pub struct QueryText {
-    /// Words, or a mix of words and pictures, as in `2:dog + ./beach.jpg - people`; perhaps empty.
+    /// Words, or a mix of words and pictures, as in `2:dog + ./beach.jpg - people`; may be empty.
     pub words: String,
     /// Pictures, each added to the words.
     pub pictures: Vec<GivenPicture>,
     /// Ids of pictures of the collection, each added to the words.
     pub like: Vec<String>,
-    /// Words to be looked up in captions, file names and folders.
+    /// Keywords to find in captions, file names and folders.
     pub keywords: Option<String>,
-    /// What to compare with; empty for pictures.
+    /// The fields to compare with; empty for pictures.
     pub fields: Vec<Field>,
 }
 
 impl Clipseek {
-    /// The query that somebody wrote, about a collection. Pictures of URLs are fetched now.
+    /// Parses a query for a collection. URLs are fetched now.
     pub(crate) fn query(&self, text: &QueryText, collection: &Collection<'_>) -> Result<Query> {
         let mut query = Query::default();
         if !text.words.trim().is_empty() {
@@ -106,14 +106,14 @@ impl Clipseek {
             return Err(Error::NoWords);
         }
         query.keywords = text.keywords.as_deref().map(Keywords::parse).transpose()?;
-        query.direct(&text.fields)?;
+        query.set_fields(&text.fields)?;
         Ok(query)
     }
 
-    /// The picture that was given. That of a URL is fetched now, as the settings say.
+    /// The given picture. A URL is fetched now.
     ///
     /// # Errors
-    /// Those of [`PictureInput::at`].
+    /// The errors of [`PictureInput::at`].
     pub fn picture(&self, given: &GivenPicture) -> Result<PictureInput> {
         match given {
             GivenPicture::At(location) => self.picture_at(location),
@@ -125,10 +125,10 @@ impl Clipseek {
         PictureInput::at(location, &self.settings().fetch)
     }
 
-    /// The picture file that words name, if there is one. Remarks what the words may mean instead.
+    /// The picture file that words name, if there is one. Notes other possible meanings of the words.
     ///
     /// # Errors
-    /// [`Error::NoFile`] for what is written like a path where no file is.
+    /// [`Error::NoFile`] for words that look like the path of a missing file.
     pub fn picture_named(&self, words: &str) -> Result<Option<PictureInput>> {
         let trimmed = words.trim();
         let path = Path::new(trimmed);
@@ -150,7 +150,7 @@ impl Clipseek {
         Ok(None)
     }
 
-    /// The terms that words come to: one, or those of a mix.
+    /// Parses words: a single term or a mix.
     fn terms_of(&self, words: &str, collection: &Collection<'_>) -> Result<Vec<Term>> {
         let trimmed = words.trim();
         let single = match MixTerm::parse(words)? {
@@ -177,7 +177,7 @@ impl Clipseek {
         Ok(vec![Term::of(single)])
     }
 
-    /// A term of a mix: `like:ID`, a URL, a file that is there, or else words.
+    /// Parses a term of a mix: `like:ID`, a URL, an existing file, or words.
     fn kind_of(&self, term: &MixTerm, collection: &Collection<'_>) -> Result<TermKind> {
         let text = term.text.as_str();
         if term.is_literal {
@@ -194,15 +194,15 @@ impl Clipseek {
     }
 }
 
-/// Refuses what is written like the path of a file, where there is none.
+/// Refuses a text that looks like the path of a missing file.
 fn refuse_path(text: &str) -> Result<()> {
-    match is_path(text) {
-        true => Err(Error::NoFile { path: text.into() }),
-        false => Ok(()),
+    if is_path(text) {
+        return Err(Error::NoFile { path: text.into() });
     }
+    Ok(())
 }
 
-/// Whether a text is written as paths are and words are not: `./beach`, `/photos`, `photos/beach.jpg`.
+/// Whether a text looks like a path and not like words: `./beach`, `/photos`, `photos/beach.jpg`.
 fn is_path(text: &str) -> bool {
     let begins = ["./", "../", "/", "~/"]
         .iter()
@@ -210,7 +210,7 @@ fn is_path(text: &str) -> bool {
     begins || (text.contains(std::path::is_separator) && has_picture_name(text.as_ref()))
 }
 
-/// Whether that seems to be the name of a picture's file.
+/// Whether a text looks like the name of a picture file.
 fn looks_like_file(path: &Path) -> bool {
     let has_blanks = path.to_string_lossy().contains(char::is_whitespace);
     !has_blanks && has_picture_name(path)
@@ -223,7 +223,7 @@ fn has_picture_name(path: &Path) -> bool {
     extensions.any(|known| *known == extension)
 }
 
-/// `dog -snow` as `dog - snow`, which subtracts; `None` where no word begins with a minus.
+/// Rewrites `dog -snow` as `dog - snow`, which subtracts. `None` if no word begins with a minus.
 pub fn with_minus(words: &str) -> Option<String> {
     let is_minus = |word: &&str| {
         let rest = word.strip_prefix('-');
@@ -233,11 +233,11 @@ pub fn with_minus(words: &str) -> Option<String> {
     if !words.iter().skip(1).any(is_minus) {
         return None;
     }
-    let blank = |word: &&str| match word.strip_prefix('-') {
+    let separate = |word: &&str| match word.strip_prefix('-') {
         Some(rest) if is_minus(word) => format!("- {rest}"),
         _ => (*word).to_owned(),
     };
-    let words: Vec<String> = words.iter().map(blank).collect();
+    let words: Vec<String> = words.iter().map(separate).collect();
     Some(words.join(" "))
 }
 
@@ -250,18 +250,18 @@ impl Query {
         }
     }
 
-    /// A query of these terms and keywords, of which there is at least one; compared with `fields`, with pictures where none
-    /// is named. Without terms and keywords, and without fields, it asks for all pictures.
+    /// A query of terms and keywords, compared with `fields`; without fields, with pictures. Without terms, keywords and
+    /// fields it matches all pictures.
     ///
     /// # Errors
-    /// [`Error::NothingToCompare`] and [`Error::NoKeywordsIn`] for fields that don't go with it.
+    /// [`Error::NothingToCompare`] and [`Error::NoKeywordsIn`] for fields that don't fit the query.
     pub fn with(terms: Vec<Term>, keywords: Option<Keywords>, fields: &[Field]) -> Result<Query> {
         let mut query = Query {
             terms,
             keywords,
             ..Query::default()
         };
-        query.direct(fields)?;
+        query.set_fields(fields)?;
         Ok(query)
     }
 
@@ -274,8 +274,8 @@ impl Query {
         self.terms.push(Term::of(kind));
     }
 
-    /// Sets what the query is compared with.
-    fn direct(&mut self, fields: &[Field]) -> Result<()> {
+    /// Sets the fields that the query is compared with.
+    fn set_fields(&mut self, fields: &[Field]) -> Result<()> {
         let has = |some: &[Field]| some.iter().any(|field| fields.contains(field));
         let images = fields.is_empty() || has(&[Field::Images, Field::Both]);
         let captions = has(&[Field::Captions, Field::Both]);
@@ -305,7 +305,7 @@ impl Query {
         Ok(())
     }
 
-    /// The keywords that the words of the query come to; what is subtracted should not be there.
+    /// The words of the query as keywords. Words of subtracted terms must not occur.
     fn words_as_keywords(&self) -> Result<Keywords> {
         let words = |is_wanted: bool| {
             let terms = self.terms.iter();
@@ -320,7 +320,7 @@ impl Query {
         Ok(Keywords::without(&wanted.join(" "), &unwanted)?)
     }
 
-    /// What it is compared with, by name: `images`, `captions`, `keywords`.
+    /// The names of the fields that are compared: `images`, `captions`, `keywords`.
     pub fn fields(&self) -> Vec<&'static str> {
         let mut fields = match self.within {
             _ if self.terms.is_empty() => vec![],
@@ -332,23 +332,23 @@ impl Query {
         fields
     }
 
-    /// Whether it takes a sum to answer it.
+    /// Whether it has several terms.
     pub fn is_mix(&self) -> bool {
         self.terms.len() > 1
     }
 
-    /// Whether it takes a text model to answer it.
+    /// Whether it needs a text model.
     pub fn has_words(&self) -> bool {
         self.terms.iter().any(|term| term.kind.words().is_some())
     }
 
-    /// Whether one of its terms is a picture.
+    /// Whether a term is a picture or vector.
     pub fn has_pictures(&self) -> bool {
         let is_words = |term: &Term| term.kind.words().is_some();
         !self.terms.iter().all(is_words)
     }
 
-    /// The query in a few words.
+    /// A short description.
     pub fn title(&self) -> String {
         match (self.terms.as_slice(), &self.keywords) {
             ([], Some(keywords)) => keywords.text().to_owned(),
@@ -357,7 +357,7 @@ impl Query {
         }
     }
 
-    /// How a mix was understood, term by term.
+    /// The parsed terms of a mix.
     pub fn explanation(&self) -> String {
         joined(self.terms.iter().map(|term| {
             let what = match &term.kind {
@@ -370,7 +370,7 @@ impl Query {
         }))
     }
 
-    /// Reads the pictures that have to be read, and hands the query on. There has to be a term.
+    /// Reads the pictures and calls `ask` with the query. There must be a term.
     pub(crate) fn ask<T>(&self, ask: impl FnOnce(&VectorQuery<'_>) -> Result<T>) -> Result<T> {
         let read = self.terms.iter().map(|term| term.kind.read());
         let read: Vec<Option<Cow<'_, [u8]>>> = read.collect::<Result<_>>()?;
@@ -384,7 +384,7 @@ impl Query {
         }
     }
 
-    /// The collection's error; that of a picture names the picture.
+    /// Converts an error of the collection. An error of a picture gets its name.
     pub(crate) fn explain(&self, error: search::Error) -> Error {
         let search::Error::Picture(source) = error else {
             return error.into();
@@ -411,7 +411,7 @@ impl Term {
 }
 
 impl TermKind {
-    /// The picture of the collection with that id.
+    /// The picture of the collection with this id.
     ///
     /// # Errors
     /// [`Error::Search`] if there is none.
@@ -423,7 +423,7 @@ impl TermKind {
         })
     }
 
-    /// The file of the picture that it is, if it is one.
+    /// The path, if it is a picture file.
     pub fn path(&self) -> Option<&Path> {
         match self {
             TermKind::Words(_) | TermKind::Vector(_) => None,
@@ -441,7 +441,7 @@ impl TermKind {
         }
     }
 
-    /// What to call it beside others.
+    /// A short name.
     pub fn name(&self) -> String {
         match self {
             TermKind::Words(words) => words.clone(),
@@ -490,12 +490,12 @@ fn joined(terms: impl Iterator<Item = (f32, String)>) -> String {
     text.trim_start().to_owned()
 }
 
-/// What stands in front of a term: ` + `, ` - 2 × `.
+/// The sign and weight before a term: ` + `, ` - 2 × `.
 #[derive(Clone, Copy, Debug)]
 pub struct Sign {
-    /// How much the term counts.
+    /// The weight of the term.
     pub weight: f32,
-    /// Whether no term stands before it.
+    /// Whether it is the first term.
     pub is_first: bool,
 }
 

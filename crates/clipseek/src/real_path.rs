@@ -1,4 +1,4 @@
-//! Where files really are: links resolved, and names spelled as the disk spells them.
+//! Real paths: symbolic links resolved, and names in the Unicode form of the disk.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -6,18 +6,19 @@ use std::path::{Path, PathBuf};
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-/// The path of a source without links, so that a folder is one library by whichever path it is named. The last name
-/// of a file stays: folders list linked files by their own names as well. What is not there stays as it is written.
+/// The path of a source without symbolic links, so that all paths to a folder mean the same source. The file name itself is
+/// not resolved: listings of folders keep the names of linked files too. A missing path stays unchanged.
 pub(crate) fn resolved(path: &Path) -> PathBuf {
-    // There, resolved paths have a form that few programs understand.
+    // On Windows, resolved paths have a form that few programs understand.
     if cfg!(windows) {
         return path.to_owned();
     }
     let resolved = match (path.is_dir(), path.parent(), path.file_name()) {
         (false, Some(folder), Some(name)) => {
-            let folder = match folder.as_os_str().is_empty() {
-                true => Path::new("."),
-                false => folder,
+            let folder = if folder.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                folder
             };
             fs::canonicalize(folder).map(|folder| folder.join(name))
         }
@@ -26,20 +27,21 @@ pub(crate) fn resolved(path: &Path) -> PathBuf {
     resolved.unwrap_or_else(|_| path.to_owned())
 }
 
-/// The folder at a path, whose names may be written in another form of Unicode than the disk has (NFC, NFD).
+/// The folder at a path, whose names may be in another Unicode form than on the disk (NFC, NFD).
 pub(crate) fn folder_at(path: &Path) -> Option<PathBuf> {
     let mut found = PathBuf::new();
     for part in path.components() {
         let next = found.join(part);
-        found = match next.exists() {
-            true => next,
-            false => spelled(&found, part.as_os_str())?,
+        found = if next.exists() {
+            next
+        } else {
+            spelled(&found, part.as_os_str())?
         };
     }
     found.is_dir().then_some(found)
 }
 
-/// What is in a folder under a name that reads the same.
+/// The entry of a folder whose name is the same after normalisation.
 fn spelled(folder: &Path, name: &OsStr) -> Option<PathBuf> {
     let composed = |name: &OsStr| {
         let nfc = ComposingNormalizerBorrowed::new_nfc();

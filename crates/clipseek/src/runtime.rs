@@ -1,6 +1,6 @@
 use crate::error::{Error, Result};
 
-/// Waits for what waits for a network.
+/// Runs a future on a single-threaded runtime.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,4 +1,4 @@
-//! Asking a collection.
+//! Searching a collection.
 
 use std::borrow::Borrow;
 use std::path::{Path, PathBuf};
@@ -17,30 +17,30 @@ use crate::models::{ModelChoice, NamedModel};
 use crate::picture_input::GivenPicture;
 use crate::query::{Query, QueryText};
 
-/// How many pictures are found where nobody says how many.
+/// The default number of results.
 pub const DEFAULT_TOP_K: usize = 4;
 
-/// A question to a collection.
+/// A search request as the user writes it.
 #[derive(Clone, Debug)]
 pub struct SearchRequest {
-    /// The collection; `None` for the default one, or the only one there is.
+    /// The collection; `None` for `default`, or the only one.
     pub collection: Option<String>,
-    /// What to look for.
+    /// The query.
     pub query: QueryText,
     /// At most this many pictures: 1 to 10,000.
     pub top_k: usize,
     /// Leave out pictures and captions below this cosine similarity.
     pub threshold: Option<f32>,
-    /// Only these pictures.
+    /// Conditions on pictures.
     pub conditions: Conditions,
     /// The model that embeds the query; by default that of the collection.
     pub model: ModelChoice,
-    /// A file that the caller writes afterwards. It must not be a picture of the query or of the collection.
+    /// A file that the caller writes afterwards. It must not be a picture of the query or the collection.
     pub output: Option<PathBuf>,
 }
 
 impl SearchRequest {
-    /// A question in words, or a mix, to the default collection.
+    /// A search for words or a mix in the default collection.
     pub fn words(words: &str) -> SearchRequest {
         SearchRequest {
             query: QueryText {
@@ -51,7 +51,7 @@ impl SearchRequest {
         }
     }
 
-    /// A question for pictures like this one, to the default collection.
+    /// A search for pictures like this one in the default collection.
     pub fn picture(picture: GivenPicture) -> SearchRequest {
         SearchRequest {
             query: QueryText {
@@ -78,22 +78,22 @@ impl Default for SearchRequest {
 }
 
 impl Clipseek {
-    /// Asks a collection. Pictures of URLs are fetched, and the model is loaded if the query takes one.
+    /// Searches a collection. Fetches URLs, and loads the model if the query needs one.
     ///
     /// # Errors
     /// [`Error::NoWords`] for an empty query, [`Error::NothingToCompare`] and [`Error::NoKeywordsIn`] for fields that
-    /// don't go with it, [`Error::OutputIsPicture`]; those of the conditions, of the collection, of the model, and of
-    /// query pictures that cannot be fetched or read.
+    /// don't fit the query, [`Error::OutputIsPicture`]; errors of the conditions, the collection, the model, and of query
+    /// pictures that cannot be fetched or read.
     pub fn search(&self, request: &SearchRequest) -> Result<Answer> {
         self.answer(request, |query, collection| {
             self.model_for(query, collection, &request.model)
         })
     }
 
-    /// Asks a collection with a model that is loaded, whichever the request names.
+    /// Searches a collection with a loaded model. Ignores the model of the request.
     ///
     /// # Errors
-    /// Those of [`search`](Self::search).
+    /// The errors of [`search`](Self::search).
     pub fn search_with(&self, model: &NamedModel, request: &SearchRequest) -> Result<Answer> {
         self.answer(request, |_, _| Ok(Some(model)))
     }
@@ -110,7 +110,7 @@ impl Clipseek {
             spare(&query, &collection, output)?;
         }
         if query.is_mix() {
-            self.settings().listener.tell(Event::Mix { query: &query });
+            self.settings().listener.send(Event::Mix { query: &query });
         }
         if request.conditions.has_dates() {
             self.note_undated(&collection)?;
@@ -143,7 +143,7 @@ impl Clipseek {
         Ok(())
     }
 
-    /// The model that a query takes; none where keywords are looked up alone.
+    /// The model for a query; `None` if it has only keywords.
     fn model_for(
         &self,
         query: &Query,
@@ -154,9 +154,10 @@ impl Clipseek {
         if query.terms.is_empty() {
             return Ok(None);
         }
-        let model = match query.has_words() {
-            true => self.models().load_for(choice, made_with)?,
-            false => self.models().load_pictures_for(choice, made_with)?,
+        let model = if query.has_words() {
+            self.models().load_for(choice, made_with)?
+        } else {
+            self.models().load_pictures_for(choice, made_with)?
         };
         let (given, own) = (model.model.precision().name(), made_with.precision.as_str());
         if given != own {
@@ -167,7 +168,7 @@ impl Clipseek {
     }
 }
 
-/// Refuses an output that is a picture of the query or of the collection.
+/// Refuses to overwrite a picture of the query or the collection.
 fn spare(query: &Query, collection: &Collection<'_>, output: &Path) -> Result<()> {
     let Ok(output) = output.canonicalize() else {
         return Ok(());
@@ -180,20 +181,20 @@ fn spare(query: &Query, collection: &Collection<'_>, output: &Path) -> Result<()
     Ok(())
 }
 
-/// A question whose query is put together, as programs ask.
+/// A search with a query that a program has built.
 #[derive(Clone, Debug, Default)]
 pub struct Question {
-    /// What to look for: without terms and keywords, all pictures, the newest first.
+    /// The query; without terms and keywords it matches all pictures, newest first.
     pub query: Query,
     /// At most this many pictures: 1 to 10,000.
     pub top_k: usize,
-    /// How many of the best are left out, as they were shown before.
+    /// The number of best results to skip, for paging.
     pub offset: usize,
-    /// Whether it is counted how many pictures there are, up to 10,000.
+    /// Whether to count all results, up to 10,000.
     pub counted: bool,
-    /// What comes first.
+    /// The sort order.
     pub order: Order,
-    /// Where near-duplicates are made one hit: what is known of their looks.
+    /// Data to fold near-duplicates into one result; `None` to list them separately.
     pub fold: Option<Arc<Looks>>,
     /// Leave out pictures and captions below this cosine similarity.
     pub threshold: Option<f32>,
@@ -202,10 +203,10 @@ pub struct Question {
 }
 
 impl Clipseek {
-    /// Asks a collection, by a model that is loaded; it takes none where the query has no terms.
+    /// Searches a collection with a loaded model, which is not needed for a query without terms.
     ///
     /// # Errors
-    /// [`Error::Search`], and those of query pictures that cannot be read.
+    /// [`Error::Search`], and errors of query pictures that cannot be read.
     pub fn ask(
         &self,
         collection: &Collection<'_>,

@@ -7,29 +7,30 @@ use search::StoreSettings;
 
 use crate::event::Listener;
 
-/// What a [`Clipseek`](crate::Clipseek) works with. Nothing is read from the environment: a program that wants its
-/// variables to count reads them and sets these fields.
+/// The settings of a [`Clipseek`](crate::Clipseek). The environment is not read: a program that supports variables sets these
+/// fields itself.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The directory of the store: the catalogue of collections, and the embedded engine. What concerns no collection
-    /// goes without.
+    /// The directory of the store: the catalogue of collections and the embedded engine. Requests without a collection
+    /// need none.
     pub store: Option<PathBuf>,
-    /// How the store's engines are reached. Their retries are told to the listener, whatever `on_retry` says.
+    /// The settings of engines. Retries are reported to the listener; `on_retry` is ignored.
     pub engines: StoreSettings,
-    /// How models and datasets are downloaded. The user agent is always clipseek's. What is wrong with it concerns those alone who need the hub.
+    /// The settings for downloads of models and data sets. The user agent is always clipseek's. An error is reported only when
+    /// the hub is needed.
     pub hub: Result<hub::Settings, Arc<hub::Error>>,
-    /// How the pictures of queries are fetched that are given as URLs.
+    /// How to fetch query pictures from URLs.
     pub fetch: FetchOptions,
-    /// The model that is used where none is named; `None` for [`DEFAULT_MODEL`](crate::DEFAULT_MODEL).
+    /// The model to use if none is named; `None` for [`DEFAULT_MODEL`](crate::DEFAULT_MODEL).
     pub model: Option<String>,
-    /// The vector instructions that models compute with on the processor; `None` for the quickest there are.
+    /// The vector instructions for the processor; `None` for the fastest available.
     pub instructions: Option<Instructions>,
-    /// Is told what happens on the way.
+    /// The listener for events.
     pub listener: Listener,
 }
 
 impl Settings {
-    /// The store in `directory`, models in its folder `models`, and nothing to be told.
+    /// Settings with the store in `directory`, models in its folder `models`, and no listener.
     pub fn in_directory(directory: &Path) -> Settings {
         Settings {
             store: Some(directory.to_owned()),

@@ -1,4 +1,4 @@
-//! Sources of pictures: folders, tables, single files, datasets of the hub.
+//! Sources of pictures: folders, tables, single files, and data sets of the hub.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,23 +12,23 @@ use search::NewRecord;
 use crate::clipseek::Clipseek;
 use crate::error::{Error, Result};
 
-/// What begins the name of a dataset of the Hugging Face hub.
+/// The prefix of a Hugging Face data set.
 pub(crate) const HUB: &str = "hf:";
 
-/// How sources are read.
+/// Options for reading sources.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
-    /// What is left out, which columns hold what, and which rows are read.
+    /// Exclusions, columns and rows.
     pub source: SourceOptions,
-    /// The configuration of a dataset of the hub; `None` for the only one, or `default`.
+    /// The configuration of a data set of the hub; `None` for the only one, or `default`.
     pub config: Option<String>,
-    /// The split of a dataset of the hub; `None` for the only one, or `train`.
+    /// The split of a data set of the hub; `None` for the only one, or `train`.
     pub split: Option<String>,
 }
 
 impl ReadOptions {
-    /// The option that picks rows, if there is one.
-    fn picks(&self) -> Option<&'static str> {
+    /// The first option that selects rows, if there is one.
+    fn row_option(&self) -> Option<&'static str> {
         let slice = &self.source.slice;
         let given = [
             (slice.offset > 0, "--offset"),
@@ -41,7 +41,7 @@ impl ReadOptions {
 }
 
 impl Clipseek {
-    /// The table, or the folder of tables, at `location`, or the dataset of the hub that it names (`hf:OWNER/NAME`).
+    /// Opens the table, folder of tables or data set of the hub (`hf:OWNER/NAME`) at `location`.
     ///
     /// # Errors
     /// [`Error::Dataset`] if there is none.
@@ -52,10 +52,10 @@ impl Clipseek {
         }
     }
 
-    /// Reads sources whose pictures are to be files of this machine. [`skipped`] has what is something else.
+    /// Lists sources whose pictures must be local files. [`skipped`] lists the others.
     ///
     /// # Errors
-    /// [`Error::NoPictures`] for a source that holds nothing, [`Error::NoRows`] where rows are picked of a folder, and
+    /// [`Error::NoPictures`] for an empty source, [`Error::NoRows`] if rows of a folder are selected, and
     /// [`Error::Dataset`] if a source cannot be read at all.
     pub fn read(&self, locations: &[PathBuf], options: &ReadOptions) -> Result<Listing> {
         let mut listing = Listing::new()?;
@@ -69,8 +69,8 @@ impl Clipseek {
         Ok(listing)
     }
 
-    /// Reads one of some sources, which may hold nothing. Where `*` named them, there may be files among them that are
-    /// no sources: these are a problem each.
+    /// Lists one of several sources, which may be empty. A file that is no source is reported as a problem, because `*` may have
+    /// matched it.
     pub(crate) fn read_into(
         &self,
         listing: &mut Listing,
@@ -81,7 +81,7 @@ impl Clipseek {
         if let Some(source) = self.hub_dataset(location, options)? {
             return Ok(source.read_into(listing)?);
         }
-        if let (true, Some(option)) = (location.is_dir(), options.picks()) {
+        if let (true, Some(option)) = (location.is_dir(), options.row_option()) {
             let path = location.to_owned();
             return Err(Error::NoRows { path, option });
         }
@@ -101,7 +101,7 @@ impl Clipseek {
         }
     }
 
-    /// The dataset of the hub that `location` names, if it names one.
+    /// The data set of the hub at `location`, if it names one.
     fn hub_dataset(&self, location: &Path, options: &ReadOptions) -> Result<Option<Source>> {
         let id = location.to_str().and_then(|text| text.strip_prefix(HUB));
         let Some(id) = id else { return Ok(None) };
@@ -113,8 +113,8 @@ impl Clipseek {
     }
 }
 
-/// What is skipped where pictures have to be files of this machine: the listing's problems, and the pictures that would
-/// have to be fetched or taken out of a table. `locations` are the sources that were read.
+/// Lists what is skipped if pictures must be local files: problems, and pictures behind URLs or inside tables. `locations` are
+/// the sources of the listing.
 pub fn skipped<'a>(
     listing: &'a Listing,
     locations: &'a [PathBuf],
@@ -137,7 +137,7 @@ pub fn skipped<'a>(
     problems.chain(listing.inside().chain(listing.web()).map(not_here))
 }
 
-/// What a collection needs of a source's record.
+/// Converts a record of a source for a collection.
 pub(crate) fn new_record(record: Record) -> NewRecord {
     NewRecord {
         id: record.id,
@@ -162,7 +162,7 @@ fn contribution(contribution: dataset::Contribution) -> search::Contribution {
     }
 }
 
-/// A path made absolute from the current directory.
+/// Makes a path absolute.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
     dataset::absolute(path).map_err(|source| Error::Read {
         path: path.to_owned(),
@@ -170,7 +170,7 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
     })
 }
 
-/// A path as collections keep it. Sources report file names that are not Unicode, so nothing is lost here.
+/// A path in the form that collections store. Sources report file names that are not Unicode, so nothing is lost here.
 pub(crate) fn file_location(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::sources::{HUB, ReadOptions, file_location};
 
-/// What a collection keeps of the columns of a table, so that they need not be named each time.
+/// The columns of a table that a collection remembers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TableColumns {
     path: Option<String>,
     pub(crate) caption: Option<String>,
     id: Option<String>,
-    /// Whether there were captions.
+    /// Whether it had captions.
     pub(crate) has_captions: bool,
 }
 
 impl TableColumns {
-    /// Those of a table that was added before. What cannot be read is as good as not kept.
+    /// The columns of a table that was added before; `None` if they cannot be read.
     pub(crate) fn of(store: &Store, collection: &str, location: &Path) -> Option<TableColumns> {
         let source = match location.to_str().filter(|text| text.starts_with(HUB)) {
             Some(dataset) => dataset.to_owned(),
@@ -36,7 +36,7 @@ impl TableColumns {
         }
     }
 
-    /// What is to be kept when columns are asked for now.
+    /// The columns to remember, given the current options.
     pub(crate) fn after(&self, asked: &Columns, has_captions: bool) -> TableColumns {
         let or = |asked: &Option<String>, before: &Option<String>| asked.clone().or(before.clone());
         TableColumns {
@@ -49,7 +49,7 @@ impl TableColumns {
 }
 
 impl ReadOptions {
-    /// The same, with the columns that a table had before.
+    /// The same options with the remembered columns of a table.
     pub(crate) fn with_columns(&self, before: Option<&TableColumns>) -> ReadOptions {
         let mut options = self.clone();
         options.source.columns.before = before.map(|it| Box::new(it.columns()));

@@ -7,14 +7,14 @@ use serde_json::json;
 
 use crate::error::{Error, Result};
 
-/// A file of vectors for other programs, in the form that its name's ending says.
+/// A file of embeddings for other programs, in the format of its extension.
 pub struct VectorFile {
     path: PathBuf,
     rows: usize,
     form: Form,
 }
 
-/// What a name says of the form.
+/// A supported extension.
 #[derive(Clone, Copy)]
 enum Extension {
     Parquet,
@@ -23,22 +23,22 @@ enum Extension {
 }
 
 enum Form {
-    /// A row a caption; one with an empty caption for a picture without any.
+    /// One row per caption; one with an empty caption for a picture without captions.
     Parquet(Box<EmbeddingTable>),
-    /// A row a picture, and beside it a file with a line of JSON a row, which says what the row is.
+    /// One row per picture, and next to it a file with a JSON line per row that describes the picture.
     Npy {
         array: EmbeddingArray,
         names: BufWriter<Unfinished>,
     },
-    /// A line of JSON a picture, as `clipseek index upsert` takes them.
+    /// One JSON line per picture, as `clipseek index upsert` reads them.
     Lines(BufWriter<Unfinished>),
 }
 
 impl VectorFile {
-    /// Begins a file of vectors of `dimension` numbers. It is there when it is [finished](VectorFile::finish).
+    /// Starts a file of vectors of length `dimension`. It appears once it is [finished](VectorFile::finish).
     ///
     /// # Errors
-    /// [`Error::UnknownExtension`], and when the file cannot be made.
+    /// [`Error::UnknownExtension`], or an error if the file cannot be created.
     pub fn create(path: &Path, dimension: usize) -> Result<VectorFile> {
         let form = match Self::extension(path)? {
             Extension::Parquet => Form::Parquet(Box::new(EmbeddingTable::create(path)?)),
@@ -55,7 +55,7 @@ impl VectorFile {
         })
     }
 
-    /// Refuses a name that says no form.
+    /// Refuses an unknown extension.
     ///
     /// # Errors
     /// [`Error::UnknownExtension`].
@@ -71,7 +71,7 @@ impl VectorFile {
             Some("jsonl") => Ok(Extension::Lines),
             _ => Err(Error::UnknownExtension {
                 path: path.to_owned(),
-                expected: "a name ending in .parquet, .npy or .jsonl",
+                expected: "use .parquet, .npy or .jsonl",
             }),
         }
     }
@@ -106,10 +106,10 @@ impl VectorFile {
         Ok(())
     }
 
-    /// Puts the file in its place, and tells how many rows are in it.
+    /// Completes the file. Returns its number of rows.
     ///
     /// # Errors
-    /// When the disk is full or the file cannot be put there.
+    /// When the disk is full or the file cannot be created.
     pub fn finish(self) -> Result<usize> {
         match self.form {
             Form::Parquet(table) => table.finish()?,
@@ -122,7 +122,7 @@ impl VectorFile {
         Ok(self.rows)
     }
 
-    /// The files that are written for `path`: beside an array there is one that names its rows.
+    /// The files that are written for `path`: an array has a second file that describes its rows.
     pub fn files(path: &Path) -> Vec<PathBuf> {
         let mut files = vec![path.to_owned()];
         if let Ok(Extension::Npy) = Self::extension(path) {
@@ -142,14 +142,14 @@ fn unwritten(path: &Path) -> impl FnOnce(io::Error) -> Error {
     |source| Error::Write { path, source }
 }
 
-/// The file beside an array that names its rows.
+/// The file that describes the rows of an array.
 fn names_of(array: &Path) -> PathBuf {
     let mut name = array.as_os_str().to_owned();
     name.push(".jsonl");
     name.into()
 }
 
-/// Writes the rows of a picture, and says how many they were.
+/// Writes the rows of a picture. Returns their number.
 fn write_rows(table: &mut EmbeddingTable, embedding: &Embedding) -> Result<usize> {
     let Embedding {
         record,

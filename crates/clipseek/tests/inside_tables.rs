@@ -53,7 +53,7 @@ fn add(folder: &Path, taken_out: impl Fn(&Path) + Sync) -> AddReport {
         ..AddRequest::default()
     };
     let watcher = |progress: AddProgress<'_>| {
-        if let AddProgress::TakingOut(_) = progress {
+        if let AddProgress::Extracting(_) = progress {
             taken_out(&store);
         }
     };

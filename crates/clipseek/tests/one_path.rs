@@ -102,7 +102,7 @@ fn a_large_jpeg_has_one_vector() {
         name: "upload".to_owned(),
         bytes: jpeg.clone(),
     };
-    assert_eq!(given.embed(&model, "embedded").unwrap(), added);
+    assert_eq!(given.embed(&model, "embed").unwrap(), added);
 
     // `embed SOURCE` and `eval`.
     let listing = world

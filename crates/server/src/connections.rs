@@ -1,8 +1,8 @@
-//! What lies between the network and an API: listening, TLS, limits, keys, metrics and the log.
+//! The layer between the network and the APIs: listening, TLS, limits, keys, metrics and the log.
 //!
-//! A connection arrives at the [`listener`], takes room by [`admission`], and its requests pass the [guard](mod@guard) on
-//! their way to a router. Which APIs the router serves is not known here: an [`Api`] says what access each of
-//! its requests needs and which form its refusals have.
+//! The [`listener`] accepts a connection within the limits of [`admission`]; its requests pass the [guard](mod@guard) on
+//! their way to a router. This layer does not know the APIs: an [`Api`] describes what access a request needs and how
+//! refusals are formatted.
 
 mod activity;
 mod admission;

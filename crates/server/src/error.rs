@@ -2,27 +2,27 @@ use std::net::SocketAddr;
 
 use crate::workspace::WorkPanicked;
 
-/// Why a server cannot start or go on.
+/// Why a server cannot start or continue.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
-    /// Other machines can reach the address, and without keys everyone could change the indexes.
-    #[error("`{address}` can be reached from other machines, and no key is asked for")]
+    /// Other machines can reach the address; without keys, everyone could change the indexes.
+    #[error("other machines can reach `{address}`, but no API keys are set")]
     Open {
         /// The address.
         address: SocketAddr,
     },
-    /// The server cannot listen at the address.
-    #[error("`{address}` cannot be listened at")]
+    /// The server cannot listen on the address.
+    #[error("could not listen on `{address}`")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: std::io::Error,
     },
-    /// This should not happen.
-    #[error("this should not happen; please report it")]
+    /// An internal error.
+    #[error("internal error; please report it")]
     Bug,
     /// The engine failed.
     #[error(transparent)]

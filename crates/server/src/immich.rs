@@ -1,6 +1,6 @@
-//! The part of Immich's machine learning service that smart search needs, so that Immich's server can use clipseek in its place.
+//! The part of Immich's machine learning API that smart search needs, so that Immich can use clipseek as its server.
 //!
-//! The form of requests and answers is that of Immich's client,
+//! Requests and responses have the form that Immich's client expects:
 //! [`machine-learning.repository.ts`](https://github.com/immich-app/immich/blob/main/server/src/repositories/machine-learning.repository.ts).
 
 mod entries;

@@ -1,8 +1,8 @@
-//! Pinecone's API over a store: what an official client of Pinecone does, it does here unchanged.
+//! An HTTP server over a store: the search page, a JSON API, Pinecone's API, and embeddings for Immich and OpenAI clients.
 //!
-//! The control plane, which makes and describes indexes, is at the server's own address. Pinecone's clients ask
-//! it where an index is and then talk to that host, with paths that begin at its root: so each index has a port
-//! of its own, which it keeps when the server is started again. There it is asked over HTTP or over gRPC.
+//! The control plane of Pinecone's API, which creates and describes indexes, is at the server's own address. Pinecone
+//! clients ask it for the host of an index and send requests there with paths from the root. So each index has its own
+//! port, which stays the same after a restart, for REST and gRPC.
 
 mod api;
 mod connections;

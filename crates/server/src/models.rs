@@ -7,22 +7,21 @@ use clipseek::Device;
 use lru::LruCache;
 use search::{Embedder, ModelIdentity};
 
-/// How many models stay loaded that clients named and no collection has.
+/// The number of loaded models that clients name and no collection has.
 const NAMED: NonZeroUsize = NonZeroUsize::new(2).expect("not 0");
 
-/// The models of the collections that were searched by words or pictures, each loaded once, and the last ones that clients
-/// named.
+/// The loaded models: those of collections, and the last ones that clients named.
 pub(crate) struct Models {
-    /// Where they compute; `None` for the quickest there is.
+    /// The device; `None` for the fastest available.
     device: Option<Device>,
     of_collections: Mutex<HashMap<String, Slot>>,
     named: Mutex<LruCache<String, Arc<Embedder>>>,
 }
 
-/// Locked while its model is loaded, so that others who need it wait.
+/// A model, locked while it is loaded so that other requests wait for it.
 type Slot = Arc<Mutex<Option<Arc<Embedder>>>>;
 
-/// Why there is no model.
+/// Why a model could not be loaded.
 #[derive(Debug, thiserror::Error)]
 #[error("could not load model `{reference}`: {}", with_causes(reason))]
 pub(crate) struct ModelError {
@@ -31,20 +30,20 @@ pub(crate) struct ModelError {
 }
 
 impl ModelError {
-    /// What went wrong.
+    /// The cause.
     pub(crate) fn into_reason(self) -> clipseek::Error {
         self.reason
     }
 }
 
-/// An error and what caused it, in one line.
+/// An error and its causes in one line.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 impl Models {
-    /// None yet; they are to compute on `device`.
+    /// No models yet, for `device`.
     pub(crate) fn new(device: Option<Device>) -> Self {
         Self {
             device,
@@ -53,7 +52,7 @@ impl Models {
         }
     }
 
-    /// The model with this identity, which `models` loads if it isn't yet.
+    /// The model with this identity, loaded by `models` if needed.
     pub(crate) fn get(
         &self,
         models: &clipseek::Models,
@@ -76,19 +75,19 @@ impl Models {
         Ok(Arc::clone(slot.insert(Arc::new(model))))
     }
 
-    /// The bundled model, or the model of the hub's cache with this name.
+    /// The bundled model or a model in the hub cache.
     pub(crate) fn named(
         &self,
         models: &clipseek::Models,
         name: &str,
     ) -> clipseek::Result<Arc<Embedder>> {
-        // Loading reads no weights yet, so others can wait for it.
+        // Loading does not read the weights yet, so holding the lock is cheap.
         let mut named = locked(&self.named);
         if let Some(model) = named.get(name) {
             return Ok(Arc::clone(model));
         }
         let model = models.load_cached(name, self.device)?;
-        // That of a collection is not loaded a second time.
+        // Reuse a collection's model.
         let slot = locked(&self.of_collections)
             .get(&key(&model.identity()))
             .cloned();
@@ -99,7 +98,7 @@ impl Models {
     }
 }
 
-/// What tells models apart that give different vectors.
+/// A key that differs for models with different vectors.
 fn key(identity: &ModelIdentity) -> String {
     let ModelIdentity {
         fingerprint,

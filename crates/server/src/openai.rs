@@ -1,5 +1,5 @@
-//! `POST /v1/embeddings` in the form of [OpenAI's API](https://platform.openai.com/docs/api-reference/embeddings), for programs that
-//! embed texts with OpenAI's client.
+//! `POST /v1/embeddings` in the form of [OpenAI's API](https://platform.openai.com/docs/api-reference/embeddings), for programs
+//! that embed texts with an OpenAI client.
 
 mod access;
 mod api_error;

@@ -1,4 +1,4 @@
-//! The web page. What it shows it asks the JSON API for; the first answer comes with it where anyone may have it.
+//! The web page. It gets its data from the JSON API. Without keys, the first search result is embedded in the page.
 
 use axum::Router;
 use axum::body::Body;
@@ -24,30 +24,29 @@ static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/page");
 /// The page itself.
 const START: &str = "index.html";
 
-/// The folder of the page's files in its addresses.
+/// The URL path of the page's files.
 const FOLDER: &str = "/page/";
 
-/// Scripts and styles come from here alone, and the page talks to nobody else; pictures of the web are shown from where
-/// they are.
+/// Scripts, styles and connections are limited to this server. Pictures may come from any web server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' blob: data: https: http:; connect-src 'self'; form-action 'none'; \
     base-uri 'none'; frame-ancestors 'none'";
 
-/// The page waits so long for its first answer, and comes without it then: a model may have to be loaded.
-const PATIENCE: Duration = Duration::from_millis(150);
+/// The timeout for the first search result, which may have to load a model. After that, the page is sent without it.
+const FIRST_TIMEOUT: Duration = Duration::from_millis(150);
 
-/// Where the first pictures and the first answer go in the page.
+/// The placeholders for the first tiles and the first search result.
 const TILES: &str = "<!-- tiles -->";
 const ANSWER: &str = "<!-- answer -->";
 
-/// The page, which needs no key: where there are keys it tells nothing.
+/// The page needs no key, and contains no data if there are keys.
 const API: Api = Api {
     access: |_: &Method, _: Option<&str>| Access::Open,
     refusal_form: |_: &HeaderMap| |refusal: Refusal| refusal.to_string().into_response(),
     is_for_pages: false,
 };
 
-/// Whether the page answers at a path.
+/// Whether a path belongs to the page.
 pub(crate) fn has(path: &str) -> bool {
     path == "/" || path.starts_with(FOLDER)
 }
@@ -64,15 +63,16 @@ pub(crate) fn router(state: &Arc<ApiState>) -> Router {
     guard(router, &state.gateway, API, None)
 }
 
-/// The page, with its first pictures where nothing but the address is needed for them.
+/// The page, with its first search result if that needs no key.
 async fn start(state: Arc<ApiState>, request: Request) -> Response {
-    // Whoever may read without a key may have the answer.
+    // A client that may search without a key may have the result.
     let is_own = check_origin(&state.gateway, API.is_for_pages, &request).is_ok();
-    let is_told = state.gateway.keys.is_empty() && is_own;
+    let has_access = state.gateway.keys.is_empty() && is_own;
     let (request, _) = request.into_parts();
-    let answered = match is_told {
-        true => answered(&state, &request.uri).await,
-        false => None,
+    let answered = if has_access {
+        answered(&state, &request.uri).await
+    } else {
+        None
     };
     let plain = file(request.headers, START).await;
     let Some(answered) = answered else {
@@ -84,17 +84,17 @@ async fn start(state: Arc<ApiState>, request: Request) -> Response {
     (about, answered).into_response()
 }
 
-/// The page with its first answer, if there is room for the request.
+/// The page with its first search result, within the limit of requests.
 async fn answered(state: &Arc<ApiState>, uri: &Uri) -> Option<String> {
     let _slot = state.gateway.admission.try_request()?;
-    let first = tokio::time::timeout(PATIENCE, first_view(state, uri)).await;
+    let first = tokio::time::timeout(FIRST_TIMEOUT, first_view(state, uri)).await;
     let first = first.ok()??;
     let page = FILES.get_file(START)?.contents_utf8()?;
     let page = page.replacen(TILES, &first.tiles.into_string(), 1);
     Some(page.replacen(ANSWER, &data(&first.json), 1))
 }
 
-/// A block of data, which no browser runs.
+/// A block of JSON data, which browsers do not run.
 fn data(json: &str) -> String {
     format!("<script type=\"application/json\" id=\"answer\">{json}</script>")
 }
@@ -105,24 +105,25 @@ async fn file(headers: HeaderMap, name: &str) -> Response {
     };
     let tag = tag_of(file);
     let is_known = headers.get(IF_NONE_MATCH).is_some_and(|known| known == tag);
-    let response = match is_known {
-        true => StatusCode::NOT_MODIFIED.into_response(),
-        false => Body::from(file.contents()).into_response(),
+    let response = if is_known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Body::from(file.contents()).into_response()
     };
-    let plain = HeaderValue::from_static;
+    let value = HeaderValue::from_static;
     let about: [(HeaderName, HeaderValue); 6] = [
-        (CONTENT_TYPE, plain(kind)),
-        // A new build has new files under the old names.
-        (CACHE_CONTROL, plain("no-cache")),
+        (CONTENT_TYPE, value(kind)),
+        // A new build has changed files with the same names.
+        (CACHE_CONTROL, value("no-cache")),
         (ETAG, tag),
-        (CONTENT_SECURITY_POLICY, plain(POLICY)),
-        (X_CONTENT_TYPE_OPTIONS, plain("nosniff")),
-        (REFERRER_POLICY, plain("no-referrer")),
+        (CONTENT_SECURITY_POLICY, value(POLICY)),
+        (X_CONTENT_TYPE_OPTIONS, value("nosniff")),
+        (REFERRER_POLICY, value("no-referrer")),
     ];
     (about, response).into_response()
 }
 
-/// `None` for what isn't the page's.
+/// The content type; `None` for other files.
 fn kind_of(name: &str) -> Option<&'static str> {
     match name.rsplit_once('.')?.1 {
         "html" => Some("text/html; charset=utf-8"),

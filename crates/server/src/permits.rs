@@ -2,18 +2,18 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How much work of each kind goes on at once. Whoever has to wait gets a permit in the order of asking.
+/// Limits of parallel work by kind. Permits are given in the order of the requests.
 #[derive(Debug)]
 pub(crate) struct Permits {
-    /// Twice as many as there are cores.
+    /// Two per core.
     read: Arc<Semaphore>,
-    /// One: SQLite has one writer, and lets the waiting ones in by chance.
+    /// One: SQLite has one writer, and wakes waiting ones in random order.
     write: Arc<Semaphore>,
-    /// One: a picture may take much memory, and all cores.
+    /// One: a picture may need much memory and all cores.
     embed: Arc<Semaphore>,
 }
 
-/// A permit, until it is dropped. Nobody closes the semaphores, so there always is one.
+/// A permit, held until it is dropped. It is always `Some`, as the semaphores are never closed.
 pub(crate) type Permit = Option<OwnedSemaphorePermit>;
 
 impl Permits {
@@ -37,7 +37,7 @@ impl Permits {
         Arc::clone(&self.write).acquire_owned().await.ok()
     }
 
-    /// Waits for the permit to embed, for which no other work waits.
+    /// Waits for the permit to embed, which other work does not need.
     pub(crate) async fn embed(&self) -> Permit {
         Arc::clone(&self.embed).acquire_owned().await.ok()
     }

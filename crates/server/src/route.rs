@@ -3,7 +3,7 @@ use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 
-/// A path with what answers there. Routes are data, so that the documents of an API can be held against them.
+/// A path and its handler. Routes are data, so that tests can compare them with the documentation.
 pub(crate) struct Route<S> {
     method: Option<Method>,
     path: &'static str,
@@ -24,7 +24,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         }
     }
 
-    /// A path that answers every method.
+    /// A path that accepts every method.
     pub(crate) fn any<T: 'static>(path: &'static str, handler: impl Handler<T, S>) -> Self {
         Self {
             method: None,
@@ -33,7 +33,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         }
     }
 
-    /// The method; `None` if the path answers every method.
+    /// The method; `None` if the path accepts every method.
     pub(crate) fn method(&self) -> Option<&Method> {
         self.method.as_ref()
     }

@@ -25,26 +25,26 @@ use crate::workspace::{HasWorkspace, Workspace};
 pub struct ServerOptions {
     /// The address of the control plane; port 0 means any free one.
     pub address: SocketAddr,
-    /// The keys of which clients must name one; without any, every client may do everything.
+    /// The API keys. Without keys, every client has full access.
     pub keys: Keys,
-    /// How much the server takes on.
+    /// The limits of requests and connections.
     pub limits: Limits,
-    /// The certificate that connections are encrypted with, if they are.
+    /// The certificate and key for TLS; `None` for plain HTTP.
     pub tls: Option<Tls>,
-    /// Where requests are logged, if they are.
+    /// The log of requests; `None` to log nothing.
     pub log: Option<Log>,
-    /// The sites whose pages may ask the JSON API, beside the page that is served.
+    /// Other sites whose pages may use the JSON API.
     pub origins: Vec<Origin>,
-    /// How clients name the hosts of indexes, if not by their ports.
+    /// The public host names of indexes, if they are not reached by port.
     pub public_host: Option<PublicHost>,
-    /// Whether the page and its API are served alone, without Pinecone's API and the ports of indexes.
+    /// Whether to serve only the page and its API, without Pinecone's API and the ports of indexes.
     pub only_page: bool,
-    /// Where models compute; `None` for the quickest there is.
+    /// The device for models; `None` for the fastest available.
     pub device: Option<Device>,
 }
 
 impl ServerOptions {
-    /// The default limits, without TLS and log.
+    /// Options with the default limits, without TLS and log.
     pub fn new(address: SocketAddr, keys: Keys) -> Self {
         Self {
             address,
@@ -60,7 +60,7 @@ impl ServerOptions {
     }
 }
 
-/// A server that listens.
+/// A listening server.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
@@ -72,19 +72,19 @@ pub struct Server {
     only_page: bool,
 }
 
-/// An index that is not at its own port, which something else has taken.
+/// An index that is not at its own port, because the port is in use.
 #[derive(Clone, Debug)]
 pub struct Displaced {
     /// The index.
     pub name: String,
     /// Its own port.
     pub own: u16,
-    /// Where it is this time.
+    /// Its current address.
     pub address: SocketAddr,
 }
 
 impl Server {
-    /// Begins to listen, for the control plane and for each index there is.
+    /// Listens on the port of the control plane and on those of all indexes.
     ///
     /// # Errors
     /// [`ServerError`]
@@ -104,7 +104,7 @@ impl Server {
             return Err(ServerError::Open { address });
         }
         if device.is_some() {
-            // A device that isn't there is told now, not to the first who asks.
+            // Report a missing device now, not at the first request.
             clipseek.models().load_cached(MINI, device)?;
         }
         let failed = |source| ServerError::Listen { address, source };
@@ -122,9 +122,10 @@ impl Server {
         tidy(&store)?;
         let workspace = Arc::new(Workspace::new(clipseek, device)?);
         let control = ControlState::new(&gateway, &workspace, address.ip(), public_host);
-        let displaced = match only_page {
-            true => Vec::new(),
-            false => displaced(&store, &control).await?,
+        let displaced = if only_page {
+            Vec::new()
+        } else {
+            displaced(&store, &control).await?
         };
         let api = Arc::new(ApiState::new(&gateway, &workspace, store.directory()));
         Ok(Self {
@@ -138,7 +139,7 @@ impl Server {
         })
     }
 
-    /// Where the control plane is.
+    /// The address of the control plane.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -148,16 +149,16 @@ impl Server {
         &self.displaced
     }
 
-    /// Where clients find the control plane.
+    /// The URL of the control plane.
     pub fn url(&self) -> String {
         let scheme = self.gateway.scheme();
         format!("{scheme}://{}", self.address)
     }
 
-    /// Serves until `end`; requests in progress are then still answered, as far as there is time for them.
+    /// Serves until `end`, then waits for requests in progress within the grace period.
     ///
     /// # Errors
-    /// [`ServerError::Listen`] when it cannot go on.
+    /// [`ServerError::Listen`] when it cannot continue.
     pub async fn run(self, end: impl Future<Output = ()> + Send) -> Result<(), ServerError> {
         let Self {
             listener,
@@ -167,9 +168,10 @@ impl Server {
             only_page,
             ..
         } = self;
-        let pinecone = match only_page {
-            true => api::nothing(),
-            false => pinecone::router(&control),
+        let pinecone = if only_page {
+            api::nothing()
+        } else {
+            pinecone::router(&control)
         };
         let routers = Routers {
             api: api::router(&api),
@@ -202,13 +204,13 @@ impl Server {
     }
 }
 
-/// What answers at the server's own address.
+/// The routers at the server's own address.
 #[derive(Clone)]
 struct Routers {
     api: Router,
     openai: Router,
     page: Router,
-    /// What answers where none of the others does.
+    /// The router for all other paths.
     pinecone: Router,
 }
 
@@ -228,7 +230,7 @@ impl Routers {
     }
 }
 
-/// Finishes deletions that were interrupted. A store that only can be read is left as it is.
+/// Finishes interrupted deletions, unless the store is read-only.
 fn tidy(store: &Store) -> clipseek::Result<()> {
     match store.remove_uploads_of_deleted() {
         Ok(_) | Err(search::Error::RemoveUpload { .. }) => Ok(()),
@@ -236,7 +238,7 @@ fn tidy(store: &Store) -> clipseek::Result<()> {
     }
 }
 
-/// Begins to listen for all indexes; returns those that are not at their own ports.
+/// Listens on the ports of all indexes. Returns the indexes that are not at their own ports.
 async fn displaced(store: &Store, control: &ControlState) -> Result<Vec<Displaced>, ServerError> {
     let mut displaced = Vec::new();
     for index in store.engine().list_indexes()? {

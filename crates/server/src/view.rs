@@ -8,7 +8,7 @@ use search::{AddOptions, Collection, CollectionInfo, Embedder, ModelIdentity, St
 use crate::connections::{Columns, Grant};
 use crate::models::{ModelError, Models};
 
-/// The store as a key sees it: what lies beyond its bounds isn't there.
+/// The store with the permissions of a key. Everything else seems not to exist.
 #[derive(Debug)]
 pub(crate) struct View<'a> {
     clipseek: &'a Clipseek,
@@ -32,33 +32,33 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The columns of metadata that are seen.
+    /// The visible metadata columns.
     pub(crate) fn columns(&self) -> &Columns {
         self.grant.columns()
     }
 
-    /// The collections, in the order of their names.
+    /// The visible collections, sorted by name.
     pub(crate) fn collections(&self) -> search::Result<Vec<CollectionInfo>> {
         let mut collections = self.store.collections()?;
         collections.retain(|info| self.grant.sees(&info.name));
         Ok(collections)
     }
 
-    /// The collection of that name at a glance.
+    /// A summary of the collection `name`.
     pub(crate) fn info(&self, name: &str) -> search::Result<CollectionInfo> {
         self.check(name)?;
         let info = self.store.info(name);
         info.map_err(|error| self.without_others(error))
     }
 
-    /// The collection of that name.
+    /// The collection `name`.
     pub(crate) fn collection(&self, name: &str) -> search::Result<Collection<'a>> {
         self.check(name)?;
         let collection = self.store.collection(name);
         collection.map_err(|error| self.without_others(error))
     }
 
-    /// Fails as for a collection that isn't there.
+    /// Fails for a hidden collection in the same way as for a missing one.
     fn check(&self, name: &str) -> search::Result<()> {
         if self.grant.sees(name) {
             return Ok(());
@@ -70,7 +70,7 @@ impl<'a> View<'a> {
         })
     }
 
-    /// The error without the names of collections that aren't seen.
+    /// Removes the names of hidden collections from an error.
     fn without_others(&self, mut error: search::Error) -> search::Error {
         if let search::Error::NoCollection { existing, .. } = &mut error {
             existing.retain(|name| self.grant.sees(name));
@@ -78,7 +78,7 @@ impl<'a> View<'a> {
         error
     }
 
-    /// Asks a collection.
+    /// Searches a collection.
     pub(crate) fn ask(
         &self,
         collection: &Collection<'_>,
@@ -89,13 +89,13 @@ impl<'a> View<'a> {
         self.clipseek.ask(collection, model, question)
     }
 
-    /// The model with this identity, which is loaded if it isn't yet.
+    /// The model with this identity, loaded if needed.
     pub(crate) fn embedder(&self, identity: &ModelIdentity) -> Result<Arc<Embedder>, ModelError> {
         self.models.get(self.clipseek.models(), identity)
     }
 
-    /// The model that a client names: that of a collection as `GET /api/v1/models` names it, the bundled one, or one of the hub
-    /// that is on this machine.
+    /// The model that a client names: that of a collection (see `GET /api/v1/models`), the bundled one, or one in the hub
+    /// cache.
     pub(crate) fn named_embedder(&self, name: &str) -> clipseek::Result<Arc<Embedder>> {
         let mut collections = self.collections()?.into_iter();
         match collections.find(|info| info.model.reference == name) {
@@ -104,7 +104,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Loads a model, if it is on this machine. What is wrong with it is told to whoever asks for it.
+    /// Loads a model that is on this machine. Errors are reported by the first request that needs it.
     pub(crate) fn warm_up(&self, model: &ModelIdentity) {
         if self.clipseek.models().are_here(model)
             && let Ok(embedder) = self.embedder(model)
@@ -113,12 +113,12 @@ impl<'a> View<'a> {
         }
     }
 
-    /// How pictures are fetched from URLs.
+    /// The options for fetching pictures from URLs.
     pub(crate) fn fetch_options(&self) -> FetchOptions {
         self.clipseek.settings().fetch.clone()
     }
 
-    /// Takes a picture out of a collection, with its file if that was uploaded.
+    /// Removes a picture from a collection, and its file if it was uploaded.
     pub(crate) fn forget(&self, collection: &str, id: &str) -> search::Result<()> {
         let opened = self.collection(collection)?;
         let record = opened.record(id)?;
@@ -126,30 +126,29 @@ impl<'a> View<'a> {
         self.remove_upload(collection, record.path())
     }
 
-    /// Removes a file that was uploaded to a collection, unless a picture has it.
+    /// Removes an uploaded file, unless a picture uses it.
     pub(crate) fn remove_upload(&self, collection: &str, file: &Path) -> search::Result<()> {
         self.check(collection)?;
         self.store.remove_upload(collection, file)?;
         Ok(())
     }
 
-    /// Where pictures lie that were uploaded to a collection.
+    /// The folder of the uploads of a collection.
     pub(crate) fn uploads(&self, collection: &str) -> search::Result<PathBuf> {
         self.check(collection)?;
         Ok(self.store.uploads(collection))
     }
 
-    /// The engine of this machine, to work on the index of that name.
+    /// The embedded engine, to work on the index `index`.
     pub(crate) fn engine_of(&self, index: &str) -> index::Result<&Embedded> {
-        match self.grant.sees(index) {
-            true => Ok(self.store.engine()),
-            false => Err(index::Error::IndexNotFound {
-                name: index.to_owned(),
-            }),
+        if self.grant.sees(index) {
+            return Ok(self.store.engine());
         }
+        let name = index.to_owned();
+        Err(index::Error::IndexNotFound { name })
     }
 
-    /// The indexes, in the order of their names.
+    /// The visible indexes, sorted by name.
     pub(crate) fn indexes(&self) -> index::Result<Vec<IndexDescription>> {
         let mut indexes = self.store.engine().list_indexes()?;
         indexes.retain(|index| self.grant.sees(&index.name));

@@ -12,34 +12,32 @@ use crate::models::Models;
 use crate::permits::{Permit, Permits};
 use crate::view::View;
 
-/// What every API of a server works on: the application, its store, and the models of its collections.
-///
-/// Requests reach none of it but through their [`Scope`].
+/// The state that all APIs share: the application, its store, and the loaded models. Requests access it through a [`Scope`].
 #[derive(Debug)]
 pub(crate) struct Workspace {
     clipseek: Clipseek,
     store: Arc<Store>,
     models: Models,
     permits: Permits,
-    /// Whether the collections' models are loaded, as far as they can be.
+    /// Whether the models of the collections are loaded, except those that are not on this machine.
     is_warm: AtomicBool,
 }
 
-/// The workspace as far as the key of a request reaches. Its work gets a [`View`] of the store.
+/// The workspace with the permissions of a request. Work in it gets a [`View`] of the store.
 #[derive(Clone, Debug)]
 pub(crate) struct Scope {
     workspace: Arc<Workspace>,
     grant: Arc<Grant>,
 }
 
-/// What a router's handlers share has a workspace, of which they extract a [`Scope`].
+/// The state of a router, from whose workspace handlers extract a [`Scope`].
 pub(crate) trait HasWorkspace {
     fn workspace(&self) -> &Arc<Workspace>;
 }
 
 /// The work panicked.
 #[derive(Debug, thiserror::Error)]
-#[error("this should not happen; please report it")]
+#[error("internal error; please report it")]
 pub(crate) struct WorkPanicked;
 
 impl<S: HasWorkspace + Sync> FromRequestParts<S> for Scope {
@@ -52,11 +50,11 @@ impl<S: HasWorkspace + Sync> FromRequestParts<S> for Scope {
 }
 
 impl Workspace {
-    /// Models compute on `device`; `None` for the quickest there is.
+    /// A workspace whose models compute on `device`; `None` for the fastest available.
     pub(crate) fn new(clipseek: Clipseek, device: Option<Device>) -> clipseek::Result<Self> {
         let store = Arc::clone(clipseek.store()?);
         Ok(Self {
-            // What cannot be read says so to whoever asks for it.
+            // Errors are reported by the first request.
             is_warm: store.collections().is_ok_and(|all| all.is_empty()).into(),
             store,
             clipseek,
@@ -65,7 +63,7 @@ impl Workspace {
         })
     }
 
-    /// How far a request reaches, by the grant that the gateway put among its extensions: without one, nowhere.
+    /// The scope of a request, from the grant in its extensions; `None` without a grant.
     pub(crate) fn scope(self: &Arc<Self>, of: &axum::http::Extensions) -> Option<Scope> {
         Some(Scope {
             workspace: Arc::clone(self),
@@ -73,7 +71,7 @@ impl Workspace {
         })
     }
 
-    /// The scope of the server itself, for what it does in no client's name.
+    /// The unlimited scope of the server itself.
     pub(crate) fn unbounded(self: &Arc<Self>) -> Scope {
         Scope {
             workspace: Arc::clone(self),
@@ -81,8 +79,8 @@ impl Workspace {
         }
     }
 
-    /// Loads the models of the collections, so that no request has to wait for them. Models that are not on this machine are left
-    /// to the first request, which downloads them.
+    /// Loads the models of the collections, so that no request waits for them. Models that are not on this machine are
+    /// downloaded by the first request.
     pub(crate) async fn warm_up(self: &Arc<Self>) {
         let scope = self.unbounded();
         let collections = scope.run(|view| view.collections().unwrap_or_default());
@@ -99,7 +97,7 @@ impl Workspace {
         self.is_warm.store(true, Ordering::Release);
     }
 
-    /// Whether the models of the collections are loaded, as far as they can be.
+    /// Whether the models of the collections are loaded, except those that are not on this machine.
     pub(crate) fn is_warm(&self) -> bool {
         self.is_warm.load(Ordering::Acquire)
     }
@@ -110,17 +108,17 @@ impl Workspace {
 }
 
 impl Scope {
-    /// What the request may do.
+    /// The permissions of the request.
     pub(crate) fn grant(&self) -> &Grant {
         &self.grant
     }
 
-    /// Whether the models of the collections are loaded, as far as they can be.
+    /// Whether the models of the collections are loaded, except those that are not on this machine.
     pub(crate) fn is_warm(&self) -> bool {
         self.workspace.is_warm()
     }
 
-    /// Runs what reads or computes, once there is a permit, on a thread for blocking work.
+    /// Runs work that reads or computes, on a blocking thread, once there is a permit.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&View<'_>) -> T + Send + 'static,
@@ -129,7 +127,7 @@ impl Scope {
         self.run_with(permit, work).await
     }
 
-    /// Runs what embeds: one at a time.
+    /// Runs work that embeds, one at a time.
     pub(crate) async fn embed<T: Send + 'static>(
         &self,
         work: impl FnOnce(&View<'_>) -> T + Send + 'static,
@@ -138,7 +136,7 @@ impl Scope {
         self.run_with(permit, work).await
     }
 
-    /// Runs what changes the store: one at a time.
+    /// Runs work that changes the store, one at a time.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&View<'_>) -> T + Send + 'static,
@@ -147,12 +145,12 @@ impl Scope {
         self.run_with(permit, work).await
     }
 
-    /// Waits until it may embed, for work of [`run_with`](Self::run_with).
+    /// Waits for the permit to embed, for [`run_with`](Self::run_with).
     pub(crate) async fn permit_to_embed(&self) -> Permit {
         self.workspace.permits.embed().await
     }
 
-    /// The work keeps the permit until it is done, even if nobody waits for it any more.
+    /// Runs work with a permit. It keeps the permit until it is done, even if its request is gone.
     pub(crate) async fn run_with<T: Send + 'static>(
         &self,
         permit: Permit,
@@ -165,7 +163,7 @@ impl Scope {
         self.run(work).await
     }
 
-    /// Runs what waits for the disk at once, without a permit.
+    /// Runs blocking work immediately, without a permit.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&View<'_>) -> T + Send + 'static,

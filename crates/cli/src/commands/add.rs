@@ -7,78 +7,88 @@ use clipseek::{AddProgress, AddReport, AddRequest, Adding, Clipseek, DEFAULT_COL
 use search::IngestReport;
 
 use crate::add_display::AddDisplay;
-use crate::downloading::{self, DownloadArguments};
-use crate::engines::{DeploymentArguments, EngineArguments, tell_of_late};
+use crate::download_arguments::{self, DownloadArguments};
+use crate::engine_arguments::{DeploymentArguments, EngineArguments, note_delay};
 use crate::environment;
 use crate::exit::Outcome;
 use crate::interrupt;
-use crate::models::ModelArguments;
+use crate::model_arguments::ModelArguments;
 use crate::output;
-use crate::sources::{SourceArguments, Told, size};
-use crate::terminal::{message, print_error};
+use crate::sources::{Reported, SourceArguments, size};
+use crate::terminal::{count, message, print_error};
 use crate::watch::Watch;
 
-/// Index pictures: a folder, a table of paths or URLs with captions, or single files
+/// Index pictures from folders, tables or single files
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:
+#[command(after_long_help = "Examples:
   clipseek add ~/Photos --model mini
   clipseek add captions.tsv --collection flickr8k --model mini
-  clipseek add products.csv --path-column photo --caption-column title --model ./clip-vit-b32
-  clipseek add untertitel.csv --model ./clip-vit-b32 --text-model ./clip-multilingual
-  clipseek add ~/Photos --watch                          and go on as the folder changes
-  clipseek add Train_GCC-training.tsv --model mini       fetches the pictures of the URLs
-  clipseek add hf:google-research-datasets/conceptual_captions --split validation --limit 300
+  clipseek add products.csv --path-column photo --caption-column title
+  clipseek add untertitel.csv --model ./clip-b32 --text-model ./clip-multilingual
+  clipseek add ~/Photos --watch
+  clipseek add Train_GCC-training.tsv --model mini
+  clipseek add hf:google-research-datasets/conceptual_captions --limit 300
   clipseek add ~/Photos --collection shared --engine pinecone --model mini
 
-A table is CSV, TSV, JSONL or Parquet. Paths in it are relative to the table. Rows that name the \
-same picture give it several captions; of anything else that they say, the first counts. Columns that are \
-neither path, caption nor id become metadata to filter by: texts, numbers, booleans and lists of texts; \
-nested values are left out. Hidden files and folders are skipped, and pictures of more than 200 million pixels \
-(HEIC, JPEG XL: 50 million) or 128 MiB are refused.
+Folders:
+  Hidden files and folders are skipped. A symbolic link to a folder counts as that folder. Pictures of more \
+than 200 megapixels (HEIC, JPEG XL: 50) or 128 MiB are refused.
 
-The same command again takes up what is new or has changed, and reads nothing else. Pictures that were \
-moved or renamed are known by their content. Those of a folder whose files are gone are not found any \
-more, nor are those whose files can no longer be read; they come back with their files, and --prune forgets \
-those that are gone. A folder that is a link is the folder that it leads to. What a table gave and no longer gives is \
-taken out, and an id goes along when its path changes. Columns named by an option are remembered for the \
-table. A picture is fetched from its URL once; --refetch fetches all again. Ctrl-C ends it cleanly, and the same \
-command goes on from there.")]
+Tables:
+  A table is CSV, TSV, JSONL or Parquet. Paths in it are relative to the table. Pictures behind URLs are \
+downloaded once. Rows with the same path give one picture several captions; in all other columns the first row wins.
+
+  Columns that are neither path, caption nor id become metadata for --filter: texts, numbers, booleans and \
+lists of texts. Nested values are left out. --path-column, --caption-column and --id-column are remembered for the table.
+
+Adding again:
+  The same command adds new and changed files and reads nothing else. Moved or renamed pictures are \
+recognised by content and not embedded again. Searches leave out pictures whose files are gone or unreadable \
+until the files return; --prune removes the ones that are gone for good.
+
+  Captions and metadata that a table no longer has are removed. A picture's id stays with its row when its \
+path changes.
+
+  Ctrl-C stops cleanly; the same command resumes.")]
 pub(crate) struct Arguments {
-    /// Folders, tables or picture files
+    /// Folders, tables or picture files to index
     #[arg(required = true, value_name = "SOURCE")]
     sources: Vec<PathBuf>,
 
-    /// The collection to add to, made if it is not there [default: default]
-    #[arg(short, long, value_name = "NAME", env = environment::COLLECTION, hide_env_values = true)]
+    /// Add to this collection, creating it if needed
+    ///
+    /// The default is CLIPSEEK_COLLECTION, else `default`.
+    #[arg(short, long, value_name = "NAME", env = environment::COLLECTION, hide_env = true)]
     collection: Option<String>,
-
-    #[command(flatten)]
-    engine: EngineArguments,
 
     #[command(flatten)]
     model: ModelArguments,
 
     #[command(flatten)]
-    source: SourceArguments,
+    engine: EngineArguments,
 
-    /// Forget pictures whose files are gone, and those that their source no longer names: a row went, or --exclude leaves
-    /// them out
+    /// Remove pictures whose files are gone or no longer listed
+    ///
+    /// A picture is no longer listed if its row has disappeared from the table or --exclude now skips it.
     #[arg(long)]
     prune: bool,
 
-    /// Go on watching the sources, and take up what changes in them
+    /// Keep running and index changes as they happen
     #[arg(long)]
     watch: bool,
+
+    /// Write results and failures to this file as JSON
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+
+    #[command(flatten)]
+    source: SourceArguments,
 
     #[command(flatten)]
     download: DownloadArguments,
 
     #[command(flatten)]
     deployment: DeploymentArguments,
-
-    /// Write what became of the pictures, and why some failed, to this file as JSON
-    #[arg(long, value_name = "FILE")]
-    report: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome> {
@@ -92,28 +102,26 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     arguments.deployment.check(arguments.engine)?;
     let stop = interrupt::flag()?;
     let mut adding = clipseek.adding(arguments.request())?;
-    let watch = match arguments.watch {
-        true => Some(Watch::of(&arguments.sources)?),
-        false => None,
-    };
+    let watch = arguments.watch.then(|| Watch::of(&arguments.sources));
+    let watch = watch.transpose()?;
     let (pictures, captions) = adding.size();
     let (size, name) = (size(pictures, captions), adding.collection_name());
     message!(
-        "{size} into collection {name} (model {})",
+        "adding {size} to collection {name} (model {})",
         adding.model().name()
     );
-    let mut told = watch.is_some().then(Told::new);
-    let mut outcome = arguments.add(&mut adding, stop, &mut told)?;
+    let mut reported = watch.is_some().then(Reported::new);
+    let mut outcome = arguments.add(&mut adding, stop, &mut reported)?;
     if let Some(mut watch) = watch {
-        message!("watching; Ctrl-C to end");
+        message!("watching for changes; press Ctrl-C to stop");
         let mut trouble = None;
         while watch.wait(stop) {
-            outcome = match arguments.add_again(&mut adding, stop, &mut told) {
+            outcome = match arguments.add_again(&mut adding, stop, &mut reported) {
                 Ok(outcome) => {
                     trouble = None;
                     outcome
                 }
-                // A source that is gone may come back.
+                // A missing source may come back.
                 Err(error) if is_of_source(&error) => {
                     let text = format!("{error:#}");
                     if trouble.as_ref() != Some(&text) {
@@ -146,13 +154,13 @@ impl Arguments {
         &self,
         adding: &mut Adding<'_>,
         stop: &AtomicBool,
-        told: &mut Option<Told>,
+        reported: &mut Option<Reported>,
     ) -> Result<Outcome> {
-        let (report, _) = self.ingest(adding, stop, told)?;
-        self.tell_of_fetching(&report);
+        let (report, _) = self.ingest(adding, stop, reported)?;
+        self.summarise_downloads(&report);
         summarise_all(&report);
         if report.counts.stopped && !self.watch {
-            message!("stopped; the same command goes on from here");
+            message!("stopped; run the same command to resume");
             return Ok(Outcome::Interrupted);
         }
         if report.counts.added > 0 {
@@ -165,56 +173,56 @@ impl Arguments {
         Ok(Outcome::of(report.is_complete()))
     }
 
-    /// Takes up what has changed; says nothing if nothing has.
+    /// Adds changes. Prints nothing if there are none.
     fn add_again(
         &self,
         adding: &mut Adding<'_>,
         stop: &AtomicBool,
-        told: &mut Option<Told>,
+        reported: &mut Option<Reported>,
     ) -> Result<Outcome> {
-        let (report, failures) = self.ingest(adding, stop, told)?;
+        let (report, failures) = self.ingest(adding, stop, reported)?;
         if report.has_changes() || failures > 0 {
-            self.tell_of_fetching(&report);
+            self.summarise_downloads(&report);
             summarise_all(&report);
         }
         Ok(Outcome::of(report.is_complete()))
     }
 
-    /// Adds what the sources hold, and shows how it gets on. Where `told` has the failures of the last time, only others
-    /// are told; also returns how many those were.
+    /// Adds the sources and shows progress. Failures that are in `reported` are not reported again. Also returns the number of
+    /// failures reported.
     fn ingest(
         &self,
         adding: &mut Adding<'_>,
         stop: &AtomicBool,
-        told: &mut Option<Told>,
+        reported: &mut Option<Reported>,
     ) -> Result<(AddReport, usize)> {
-        let skipped = match told.take() {
-            Some(told) => self.source.skipped().after(told),
+        let skipped = match reported.take() {
+            Some(reported) => self.source.skipped().without(reported),
             None => self.source.skipped(),
         };
         let display = AddDisplay::new(skipped, self.report.as_deref())?;
         let report = adding.run(stop, &|progress: AddProgress<'_>| display.show(&progress));
         let ended = display.finish(report)?;
-        *told = self.watch.then_some(ended.told);
-        Ok((ended.report, ended.news))
+        *reported = self.watch.then_some(ended.reported);
+        Ok((ended.report, ended.new_failures))
     }
 
-    fn tell_of_fetching(&self, report: &AddReport) {
+    fn summarise_downloads(&self, report: &AddReport) {
         let Some(Fetched { progress, took }) = &report.fetched else {
             return;
         };
         if progress.done > progress.known {
-            message!("fetched {}", downloading::state(progress, *took));
+            message!("fetched {}", download_arguments::state(progress, *took));
         }
-        downloading::tell_of_refusals(&progress.failed);
+        download_arguments::suggest_options(&progress.failed);
         let is_known = progress.known > 0 && !self.download.retries_failed();
         if is_known && progress.failed.values().any(|&number| number > 0) {
-            message!("what could not be fetched before is tried again with --retry-failed");
+            message!("to retry failed downloads: --retry-failed");
         }
     }
 }
 
-/// Whether an error is one of reading a source.
+/// Whether reading a source failed.
 fn is_of_source(error: &anyhow::Error) -> bool {
     use clipseek::Error::{Dataset, FolderOfTables, NoPictures, NoRows, TableWithoutRows};
     matches!(
@@ -229,7 +237,7 @@ fn is_of_source(error: &anyhow::Error) -> bool {
     )
 }
 
-/// Says what became of the sources, and why some of it failed.
+/// Prints the summary of an `add`, with the reasons of failures.
 fn summarise_all(report: &AddReport) {
     summarise(&report.counts, report.skipped, report.took);
     if report.counts.failed + report.skipped > 1 {
@@ -239,7 +247,7 @@ fn summarise_all(report: &AddReport) {
     }
 }
 
-/// Says in a line what became of the pictures, of which `skipped` were none.
+/// Prints the counts on one line; `skipped` files count as failed.
 pub(crate) fn summarise(counts: &IngestReport, skipped: usize, took: f64) {
     let mut parts = vec![format!("added {}", counts.added)];
     for (number, word) in [
@@ -249,7 +257,7 @@ pub(crate) fn summarise(counts: &IngestReport, skipped: usize, took: f64) {
         (counts.missing, "missing"),
         (counts.still_missing, "still missing"),
         (counts.removed, "removed"),
-        (counts.left, "no longer named"),
+        (counts.left, "no longer listed"),
         (counts.failed + skipped, "failed"),
     ] {
         if number > 0 {
@@ -262,19 +270,13 @@ pub(crate) fn summarise(counts: &IngestReport, skipped: usize, took: f64) {
     };
     message!("{} in {took:.1} s{rate}", parts.join(", "));
     if counts.left > 0 {
-        message!("--prune forgets the pictures that their source no longer names");
+        message!("to remove pictures that are no longer listed: --prune");
     }
     if counts.unreadable > 0 {
-        let cannot = match counts.unreadable {
-            1 => "1 indexed picture can no longer be read: searches leave it out until it can"
-                .to_owned(),
-            more => format!(
-                "{more} indexed pictures can no longer be read: searches leave them out until they can"
-            ),
-        };
-        message!("{cannot}");
+        let pictures = count(counts.unreadable, "indexed picture");
+        message!("{pictures} can no longer be read; searches leave out unreadable pictures");
     }
     if counts.late {
-        tell_of_late();
+        note_delay();
     }
 }

@@ -10,23 +10,23 @@ use crate::collection_argument::CollectionArgument;
 use crate::exit::Outcome;
 use crate::terminal::message;
 
-/// Search pictures on a page in the browser
+/// Open a search page in the browser
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   clipseek browse
   clipseek browse photos
   clipseek browse --no-open --port 8080
 
-The page is for this machine alone. clipseek serve shows it to others.")]
+Only this machine can reach the page. For other machines use `clipseek serve`.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     collection: CollectionArgument,
 
-    /// Say the page's address, and open no browser
+    /// Print the address without opening a browser
     #[arg(long)]
     no_open: bool,
 
-    /// The port of this machine [default: any that is free]
+    /// Listen on this port [default: any free port]
     #[arg(
         long,
         value_name = "PORT",
@@ -47,9 +47,9 @@ pub(crate) fn run(arguments: &Arguments, clipseek: Clipseek) -> Result<Outcome> 
     };
     serve::serve(options, clipseek, |server| {
         let url = format!("{}/?in={name}", server.url());
-        message!("the page is at {url}; Ctrl-C to end");
+        message!("serving the page at {url}; press Ctrl-C to stop");
         if !arguments.no_open && open::that_detached(&url).is_err() {
-            message!("note: no browser could be opened: open the address yourself");
+            message!("note: could not open a browser; open the address yourself");
         }
     })
 }

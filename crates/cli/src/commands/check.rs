@@ -10,7 +10,7 @@ use crate::output;
 use crate::progress;
 use crate::terminal::{count, message, visible};
 
-/// So many faults are shown one by one; the rest are counted.
+/// The number of faults shown one by one; the rest are only counted.
 const SHOWN: usize = 20;
 
 #[derive(Args, Debug)]
@@ -18,22 +18,22 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     collection: CollectionArgument,
 
-    /// Read every file, to see whether it is the one that was indexed
+    /// Read every file and compare it with what was indexed
     #[arg(long)]
     read: bool,
 
-    /// Mend what can be mended
+    /// Repair what can be repaired
     #[arg(long)]
     repair: bool,
 
-    /// The form of the answer
+    /// Print the report in this format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Text for reading
+    /// Human-readable text
     Table,
     /// JSON
     Json,
@@ -52,7 +52,9 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         read: arguments.read,
         repair: arguments.repair,
         stop: interrupt::flag()?,
-        waiting: &|| message!("waiting for another clipseek that adds to this collection"),
+        waiting: &|| {
+            message!("waiting for another clipseek process that is adding to this collection")
+        },
     };
     let bar = progress::bar((info.pictures + info.missing) as usize, "checking");
     let report = collection.check(&options, |done| bar.set_position(done as u64));
@@ -63,7 +65,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
             serde_json::to_writer_pretty(&mut *out, &report)?;
             Ok(writeln!(out)?)
         })?,
-        Format::Table => tell(&report, arguments.repair),
+        Format::Table => print(&report, arguments.repair),
     }
     if report.stopped {
         return Ok(Outcome::Interrupted);
@@ -72,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     Ok(Outcome::of(is_in_order))
 }
 
-/// How many pictures are to be embedded again, which no repair does.
+/// The number of pictures that must be embedded again, which no repair does.
 fn lacking(report: &CheckReport) -> usize {
     let kinds = report.faults.iter().map(|fault| fault.kind);
     let lacking =
@@ -80,11 +82,12 @@ fn lacking(report: &CheckReport) -> usize {
     kinds.filter(lacking).count()
 }
 
-fn tell(report: &CheckReport, repair: bool) {
+fn print(report: &CheckReport, repair: bool) {
     for fault in report.faults.iter().take(SHOWN) {
-        let done = match repair {
-            true => format!(": {}", fault.kind.remedy()),
-            false => String::new(),
+        let done = if repair {
+            format!(": {}", fault.kind.remedy())
+        } else {
+            String::new()
         };
         message!(
             "{}: {}{done}",
@@ -94,26 +97,26 @@ fn tell(report: &CheckReport, repair: bool) {
     }
     if report.faults.len() > SHOWN {
         message!(
-            "{} more; --format json has all",
+            "{} more; --format json lists them all",
             report.faults.len() - SHOWN
         );
     }
     for (number, what) in [
         (
             report.missing - report.unreadable,
-            "missing, found again once the file is back",
+            "missing; searches find it again once its file is back",
         ),
         (
             report.unreadable,
-            "the file can no longer be read; found again once it can",
+            "unreadable; searches find it again once its file can be read",
         ),
         (
             report.unfinished,
-            "not done with; the next add of the source goes on",
+            "incomplete; add the source again to finish",
         ),
         (
             report.changed.len(),
-            "changed or back; the next add of the source takes that up",
+            "changed or back; add the source again to update",
         ),
     ] {
         if number > 0 {
@@ -123,19 +126,19 @@ fn tell(report: &CheckReport, repair: bool) {
     let is_plain = report.missing + report.unfinished + report.changed.len() == 0;
     let pictures = count(report.pictures, "picture");
     match (report.faults.len(), repair) {
-        (0, _) if is_plain => message!("{pictures}, all in order"),
-        (0, _) => message!("{pictures}, no other fault"),
+        (0, _) if is_plain => message!("{pictures}, no faults"),
+        (0, _) => message!("{pictures}, no other faults"),
         (faults, true) if lacking(report) == 0 => {
-            message!("{pictures}, {} mended", count(faults, "fault"));
+            message!("{pictures}, {} repaired", count(faults, "fault"));
         }
         (faults, true) => message!(
-            "{pictures}, {}: {} mended, {} once their sources are added again",
+            "{pictures}, {}: {} repaired; add the sources again for the other {}",
             count(faults, "fault"),
             faults - lacking(report),
             lacking(report)
         ),
         (faults, false) => message!(
-            "{pictures}, {}; --repair mends what can be mended",
+            "{pictures}, {}; to repair: --repair",
             count(faults, "fault")
         ),
     }

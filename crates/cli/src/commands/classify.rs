@@ -7,50 +7,54 @@ use clap::{Args, ValueEnum};
 use clip::Template;
 use clipseek::{Classified, Classifier, Clipseek, check_labels};
 
-use crate::argument_group::one_of;
 use crate::error::Error;
 use crate::exit::Outcome;
-use crate::models::ModelArguments;
+use crate::model_arguments::ModelArguments;
 use crate::output;
 use crate::picture_argument;
 use crate::progress;
+use crate::required_group::one_of;
 use crate::sources::{Readings, SourceArguments};
 use crate::terminal::{FAINT, STRONG, visible};
 
-/// Say what pictures show, among labels of your choice (zero-shot classification)
+/// Classify pictures with labels of your choice (zero-shot)
 #[derive(Args, Debug)]
 #[command(group = one_of("what", ["labels", "labels_file"]))]
-#[command(after_help = "Examples:
+#[command(after_long_help = "Examples:
   clipseek classify rex.jpg --labels dog,car,plane --model mini
   clipseek classify https://example.org/rex.jpg --labels dog,car --model mini
-  clipseek classify ~/Photos --labels \"a person,a landscape\" --template \"a photo of {}\"
-  clipseek classify ~/Photos --labels-file birds.txt --templates photo.txt --format json
+  clipseek classify ~/Photos --labels indoors,outdoors --template \"a photo taken {}\"
+  clipseek classify ~/Photos --labels-file birds.txt --templates photo.txt
 
-Each label is put into the template, or into each of several, whose vectors are averaged. The \
-probabilities are the softmax of the cosines by the model's scale and add up to 1; models of the \
-SigLIP kind give each label one of its own. The table shows the five best, JSON all.")]
+Each label is inserted into the template. With several templates, their embeddings are averaged. \
+Probabilities are the softmax of the cosine similarities times the model's logit scale, and add up to 1. SigLIP \
+models give each label an independent probability. The table shows the five best labels, JSON shows all.")]
 pub(crate) struct Arguments {
-    /// Picture files, folders or tables; URLs of pictures, - for standard input
+    /// Picture files, folders, tables or URLs to classify; `-` is standard input
     #[arg(required = true, value_name = "PICTURE")]
     pictures: Vec<PathBuf>,
 
-    /// What the pictures may show
+    /// Choose between these labels
     #[arg(short, long, value_delimiter = ',', value_name = "LABEL,…")]
     labels: Vec<String>,
 
-    /// A file of labels, one a line, beside those of --labels
+    /// Read more labels from this file, one per line
     #[arg(long, value_name = "FILE")]
     labels_file: Option<PathBuf>,
 
-    /// The sentence that a label is put into; several are averaged [default: "a photo of a {}"]
+    /// Insert each label into this template [default: "a photo of a {}"]
+    ///
+    /// May be repeated: the embeddings of all templates are averaged.
     #[arg(short, long)]
     template: Vec<String>,
 
-    /// A file of such sentences, one a line; lines that begin with # are left out
+    /// Read templates from this file, one per line
+    ///
+    /// Lines that begin with # are comments.
     #[arg(long, value_name = "FILE")]
     templates: Option<PathBuf>,
 
-    /// The form of the answer
+    /// Print results in this format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 
@@ -65,9 +69,9 @@ pub(crate) struct Arguments {
 enum Format {
     /// The five most probable labels of each picture
     Table,
-    /// One JSON list
+    /// One JSON array
     Json,
-    /// A JSON object a picture, a line each
+    /// One JSON object per picture and line
     Jsonl,
 }
 
@@ -91,7 +95,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     };
     let failed = classifier.listing(&listing, visit, |failure| {
         bar.inc(1);
-        skipped.tell_of(&bar, failure);
+        skipped.add_picture(&bar, failure);
     })?;
     bar.finish_and_clear();
     skipped.finish();
@@ -110,7 +114,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
 }
 
 impl Arguments {
-    /// The labels, each of which says something that no other says.
+    /// The labels, which must be distinct and not empty.
     fn labels(&self) -> Result<Vec<String>> {
         let mut given = self.labels.clone();
         if let Some(file) = &self.labels_file {
@@ -130,7 +134,11 @@ impl Arguments {
         let mut templates: Vec<Template> = given.collect::<Result<_, _>>()?;
         if let Some(file) = &self.templates {
             let list = Template::list(&read(file)?);
-            templates.extend(list.with_context(|| format!("`{}` cannot be used", file.display()))?);
+            templates.extend(
+                list.with_context(|| {
+                    format!("could not use the templates in `{}`", file.display())
+                })?,
+            );
         }
         if templates.is_empty() {
             templates.push(Template::default());

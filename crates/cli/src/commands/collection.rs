@@ -8,7 +8,7 @@ use index::EngineKind;
 use search::{CollectionInfo, Store};
 use serde::Serialize;
 
-use super::embed::say_written;
+use super::embed::print_written;
 use super::{check, duplicates, forget, merge};
 use crate::collection_argument::CollectionArgument;
 use crate::error::Error;
@@ -17,67 +17,67 @@ use crate::interrupt;
 use crate::output;
 use crate::terminal::{count, message};
 
-/// List, describe, check, export, merge and delete collections; find duplicates, forget pictures
+/// List, describe, check, export, merge and delete collections
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List the collections
     List(Listing),
     /// Describe a collection
     Info(Info),
-    /// Write the vectors of a collection to a file for other programs
-    #[command(after_help = "Examples:
+    /// Write the embeddings of a collection to a file for other programs
+    #[command(after_long_help = "Examples:
   clipseek collection export flickr8k --to flickr8k.parquet
   clipseek collection export --to vectors.npy
 
-A Parquet file has a row a caption with `id`, `image`, `caption`, `image_embedding` and \
-`text_embedding`; an .npy file has a row a picture, and a file of its name and .jsonl says which.")]
+A Parquet file has one row per caption with the columns `id`, `image`, `caption`, `image_embedding` and \
+`text_embedding`. An .npy file has one row per picture; the file next to it with .jsonl added to its name lists the \
+pictures.")]
     Export(Export),
-    /// See whether a collection is whole, and mend it
+    /// Check a collection for faults, and repair them
     Check(check::Arguments),
-    /// Find pictures that are there several times, and what could be freed
-    #[command(after_help = "Examples:
+    /// Find copies and near-duplicates, and how much space they take
+    #[command(after_long_help = "Examples:
   clipseek collection duplicates
   clipseek collection duplicates --folder ~/Photos/2019 --to duplicates.html
   clipseek collection duplicates --threshold 1 --format json
   clipseek collection duplicates --format paths0 | xargs -0 rm --
 
-A group is a picture to keep and those like it: as copies of its file, or resized, cropped, saved once \
-more. To keep is the one with the most pixels, of these the largest file, of these the oldest. Every \
-other picture of a group is like that one, so that no chain of likenesses joins what differs.
+A group has one picture to keep and its duplicates: copies of the file, and versions that were resized, cropped or \
+saved again. The picture to keep has the most pixels; ties are broken by the larger, then by the older file. Every \
+duplicate is similar to the picture to keep, so that no chain of similar pictures joins different ones.
 
-Two pictures are near-duplicates if their vectors are as similar as --threshold and their pixels look the same: \
-resized, saved as another JPEG, brighter or darker, cropped a little. Different documents are not, however alike their \
-vectors. With the model mini, versions of 40 photographs were found: all of those saved as JPEG of quality 50, 98 % of \
-those cropped by 5 % on each side, 78 % of those half as large. Other models have not been measured.
+Two pictures are near-duplicates if the cosine similarity of their embeddings reaches --threshold and their pixels look \
+the same: resized, recompressed, brighter or darker, or slightly cropped. Different documents are not near-duplicates, even \
+if their embeddings are similar. With the model mini, a test on 40 photographs found all versions saved as JPEG of quality \
+50, 98 % of those cropped by 5 % on each side, and 78 % of those at half size. Other models have not been measured.
 
-Nothing is deleted. --format paths and paths0 name exact copies; with --near also near-duplicates: look at \
-them before you delete them (--to duplicates.html), as a burst of photographs may be as alike as versions are.
+Nothing is deleted. --format paths and paths0 list exact copies; --near adds near-duplicates. Look at those before \
+you delete them (--to duplicates.html): the pictures of a burst can be as similar as versions are.
 
-The exit code is 1 where there are no duplicates.")]
+The exit status is 1 if there are no duplicates.")]
     Duplicates(duplicates::Arguments),
-    /// Take pictures out of a collection, whether their files are there or not; the files stay
-    #[command(after_help = "Examples:
+    /// Remove pictures from a collection; their files stay
+    #[command(after_long_help = "Examples:
   clipseek collection forget ~/Photos/Screenshots
   clipseek collection forget /mnt/old-disk --collection archive
 
-Adding a source again takes up those of its pictures that are there.")]
+The files need not exist any more. Adding a source again adds its pictures again.")]
     Forget(forget::Arguments),
-    /// Take the pictures of collections into another, with their vectors
-    #[command(after_help = "Examples:
+    /// Copy the pictures of collections into another, with their embeddings
+    #[command(after_long_help = "Examples:
   clipseek collection merge italy spain --into europe
   clipseek collection merge default --from-store /mnt/part2/store --into cc3m
 
-Nothing is embedded again: the collections have to be of one model. The one that is merged into is made if it \
-is not there, and keeps what it has at the same place. Fetched pictures are copied into its store; other \
-files stay where they are.")]
+Nothing is embedded again, so all collections must have the same model. The target is created if needed; pictures that \
+it already has at the same location stay. Downloaded pictures are copied into its store. Other files stay where they are.")]
     Merge(merge::Arguments),
-    /// Delete a collection with its vectors; pictures' files stay, unless they were fetched or uploaded
+    /// Delete a collection; picture files stay unless downloaded or uploaded
     Delete(Delete),
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Listing {
-    /// The form of the answer
+    /// Print the result in this format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -87,7 +87,7 @@ pub(crate) struct Info {
     #[command(flatten)]
     collection: CollectionArgument,
 
-    /// The form of the answer
+    /// Print the result in this format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -97,24 +97,24 @@ pub(crate) struct Export {
     #[command(flatten)]
     collection: CollectionArgument,
 
-    /// The file to write: .parquet or .npy
+    /// Write this file: .parquet, .npy or .jsonl
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Delete {
-    /// The collection
+    /// Collection to delete
     name: String,
 
-    /// Do not ask
+    /// Delete without asking
     #[arg(short, long)]
     yes: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
-    /// Text for reading
+    /// Human-readable text
     Table,
     /// JSON
     Json,
@@ -136,10 +136,7 @@ pub(crate) fn run(command: &Command, clipseek: &Clipseek) -> Result<Outcome> {
 fn list(arguments: &Listing, store: &Store) -> Result<Outcome> {
     let collections = store.collections()?;
     if collections.is_empty() {
-        message!(
-            "there are no collections in {}",
-            store.directory().display()
-        );
+        message!("no collections in {}", store.directory().display());
     }
     output::write(None, |out| match arguments.format {
         Format::Json => json(&collections, out),
@@ -178,7 +175,7 @@ fn list(arguments: &Listing, store: &Store) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// What `collection info` says.
+/// The output of `collection info`.
 #[derive(Serialize)]
 struct Description {
     #[serde(flatten)]
@@ -209,7 +206,7 @@ fn info(arguments: &Info, clipseek: &Clipseek) -> Result<Outcome> {
             if *missing > 0 {
                 writeln!(
                     out,
-                    "missing      {missing}, found again when their files are back"
+                    "missing      {missing}; searches find them again once their files are back"
                 )?;
             }
             writeln!(out, "captions     {}", description.captions)?;
@@ -235,10 +232,10 @@ fn export(arguments: &Export, clipseek: &Clipseek) -> Result<Outcome> {
     let collection = clipseek.collection(arguments.collection.name())?;
     let mut file = VectorFile::create(&arguments.to, collection.model().dimension)?;
     let missing = collection.export(|embedding| file.write(&embedding))?;
-    say_written(file.finish()?, &arguments.to);
+    print_written(file.finish()?, &arguments.to);
     if missing > 0 {
         let pictures = count(missing, "picture");
-        message!("{pictures} without vectors left out: add their source again to embed them");
+        message!("left out {pictures} without an embedding; add their sources again to embed them");
     }
     Ok(Outcome::of(missing == 0))
 }
@@ -255,7 +252,7 @@ fn delete(arguments: &Delete, clipseek: &Clipseek) -> Result<Outcome> {
         count(info.pictures as usize, "picture")
     );
     if !arguments.yes && !confirmed(&question, &arguments.name)? {
-        message!("{} stays as it is", arguments.name);
+        message!("kept {}", arguments.name);
         return Ok(Outcome::Done);
     }
     let files = match clipseek.delete_collection(&arguments.name, interrupt::flag()?)? {
@@ -264,23 +261,19 @@ fn delete(arguments: &Delete, clipseek: &Clipseek) -> Result<Outcome> {
             with_fetched,
             with_uploaded,
         } => match (with_fetched, with_uploaded) {
-            (true, false) => {
-                "with the pictures that were fetched for it; other files are where they were"
-            }
-            (false, true) => {
-                "with the pictures that were uploaded to it; other files are where they were"
-            }
+            (true, false) => "with its downloaded pictures; other files stay where they are",
+            (false, true) => "with its uploaded pictures; other files stay where they are",
             (true, true) => {
-                "with the pictures that were fetched for it or uploaded to it; other files are where they were"
+                "with its downloaded and uploaded pictures; other files stay where they are"
             }
-            (false, false) => "the pictures' files are where they were",
+            (false, false) => "the picture files stay where they are",
         },
     };
     message!("deleted {}; {files}", arguments.name);
     Ok(Outcome::Done)
 }
 
-/// Asks on the terminal whether to delete what has that name.
+/// Asks on the terminal whether to delete the collection `name`.
 fn confirmed(question: &str, name: &str) -> Result<bool> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {

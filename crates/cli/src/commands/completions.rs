@@ -6,21 +6,23 @@ use crate::arguments;
 use crate::exit::Outcome;
 use crate::output;
 
-/// Print what lets a shell complete clipseek's commands, options and values
+/// Print a completion script for your shell
 #[derive(Args, Debug)]
-#[command(after_help = "Where shells look for it:
-  bash        clipseek completions bash > ~/.local/share/bash-completion/completions/clipseek
-              (needs the package bash-completion; or: source <(clipseek completions bash))
-  zsh         clipseek completions zsh > ~/.zfunc/_clipseek
-              with, in ~/.zshrc: fpath=(~/.zfunc $fpath); autoload -Uz compinit; compinit
-  fish        clipseek completions fish > ~/.config/fish/completions/clipseek.fish
-  elvish      clipseek completions elvish > ~/.config/elvish/lib/clipseek.elv
-              with, in ~/.config/elvish/rc.elv: use clipseek
-  powershell  clipseek completions powershell >> $PROFILE
+#[command(after_help = "Install the script where the shell looks for it:
+  bash (with the package bash-completion):
+    clipseek completions bash > ~/.local/share/bash-completion/completions/clipseek
+  zsh, with `fpath=(~/.zfunc $fpath); autoload -Uz compinit; compinit` in ~/.zshrc:
+    clipseek completions zsh > ~/.zfunc/_clipseek
+  fish:
+    clipseek completions fish > ~/.config/fish/completions/clipseek.fish
+  elvish, with `use clipseek` in ~/.config/elvish/rc.elv:
+    clipseek completions elvish > ~/.config/elvish/lib/clipseek.elv
+  powershell:
+    clipseek completions powershell >> $PROFILE
 
-Directories have to be there. A new shell knows it; do it again after an update.")]
+Create missing directories first, and start a new shell afterwards. Repeat this after an update.")]
 pub(crate) struct Arguments {
-    /// The shell
+    /// Shell to print the script for
     #[arg(value_enum)]
     shell: Shell,
 }

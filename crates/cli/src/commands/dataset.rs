@@ -13,16 +13,16 @@ use crate::output;
 use crate::sources::TableArguments;
 use crate::terminal::{count, visible};
 
-/// So many hosts and reasons are shown.
+/// The number of hosts shown.
 const SHOWN: usize = 10;
 
-/// Look into a table, a folder of tables, or a data set of the Hugging Face hub
+/// Inspect a table, a folder of tables or a Hugging Face data set
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show the first rows
+    /// Print the first rows
     #[command(after_help = "Examples:
   clipseek dataset head Train_GCC-training.tsv
-  clipseek dataset head hf:google-research-datasets/conceptual_captions --split validation --rows 3
+  clipseek dataset head hf:google-research-datasets/conceptual_captions --rows 3
   clipseek dataset head urls.parquet --sample 5 --format jsonl")]
     Head(Head),
     /// Count rows, pictures, captions and hosts
@@ -34,14 +34,14 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct Head {
-    /// A table, a folder of tables, or hf:OWNER/NAME
+    /// Table, folder of tables, or hf:OWNER/NAME
     source: PathBuf,
 
-    /// So many rows
+    /// Print this many rows
     #[arg(short = 'n', long, value_name = "N", default_value_t = 5)]
     rows: usize,
 
-    /// The form of the answer
+    /// Print the result in this format
     #[arg(long, value_enum, default_value_t = HeadFormat::Text)]
     format: HeadFormat,
 
@@ -51,10 +51,10 @@ pub(crate) struct Head {
 
 #[derive(Args, Debug)]
 pub(crate) struct Stats {
-    /// A table, a folder of tables, or hf:OWNER/NAME
+    /// Table, folder of tables, or hf:OWNER/NAME
     source: PathBuf,
 
-    /// The form of the answer
+    /// Print the result in this format
     #[arg(long, value_enum, default_value_t = StatsFormat::Text)]
     format: StatsFormat,
 
@@ -64,15 +64,15 @@ pub(crate) struct Stats {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum HeadFormat {
-    /// Text for reading
+    /// Human-readable text
     Text,
-    /// A JSON object a line
+    /// One JSON object per line
     Jsonl,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum StatsFormat {
-    /// Text for reading
+    /// Human-readable text
     Text,
     /// JSON
     Json,
@@ -91,9 +91,10 @@ fn head(arguments: &Head, clipseek: &Clipseek) -> Result<Outcome> {
     if arguments.rows > 0 {
         source.rows(|_, line, row| {
             rows.push((line, row));
-            match rows.len() < arguments.rows {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
+            if rows.len() < arguments.rows {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
             }
         })?;
     }
@@ -145,16 +146,16 @@ fn text(line: u64, row: &Row, out: &mut dyn std::io::Write) -> Result<()> {
     Ok(())
 }
 
-/// What is counted.
+/// The counts of `dataset stats`.
 #[derive(Default)]
 struct Counts {
     rows: u64,
-    /// Rows that cannot be read, by reason.
+    /// Unreadable rows by reason.
     unread: BTreeMap<&'static str, u64>,
     urls: u64,
     paths: u64,
     captions: u64,
-    /// Of captions.
+    /// Words of all captions.
     words: u64,
     longest: usize,
     hosts: HashMap<String, u64>,
@@ -191,7 +192,7 @@ impl Counts {
         }
     }
 
-    /// The commonest hosts.
+    /// The most frequent hosts.
     fn common_hosts(&self) -> Vec<(&str, u64)> {
         let mut hosts: Vec<(&str, u64)> = self
             .hosts

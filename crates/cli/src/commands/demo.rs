@@ -19,16 +19,16 @@ use crate::terminal::{STRONG, message};
 /// The collection that the demo makes.
 const COLLECTION: &str = "demo";
 
-/// What the demo looks for, in words.
+/// The words that the demo searches for.
 const WORDS: &str = "a bird on a branch";
 
-/// How many pictures it shows.
+/// The number of results that it shows.
 const TOP_K: usize = 6;
 
-/// Try clipseek: bundled model, bundled pictures, two searches and a page; offline
+/// Try clipseek offline with a bundled model and bundled pictures
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// Where to write the page
+    /// Write the result page to this file
     #[arg(long, value_name = "FILE", default_value = "clipseek-demo.html")]
     to: PathBuf,
 }
@@ -42,7 +42,10 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         ..AddRequest::default()
     })?;
     let (pictures, captions) = adding.size();
-    message!("{} that ship with clipseek", size(pictures, captions));
+    message!(
+        "adding {} that ship with clipseek",
+        size(pictures, captions)
+    );
     let display = AddDisplay::new(SourceArguments::default().skipped(), None)?;
     let report = adding.run(interrupt::flag()?, &|progress| display.show(&progress));
     let report = display.finish(report)?.report;
@@ -59,11 +62,11 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     output::write(Some(&arguments.to), |out| {
         Ok(out.write_all(render::page(&answers).as_bytes())?)
     })?;
-    say_what_next(&arguments.to);
+    print_next_steps(&arguments.to);
     Ok(Outcome::Done)
 }
 
-/// Asks, and shows the answer on the terminal.
+/// Searches, and prints the results.
 fn ask(clipseek: &Clipseek, model: &NamedModel, request: SearchRequest) -> Result<Answer> {
     let start = Instant::now();
     let request = SearchRequest {
@@ -81,11 +84,11 @@ fn ask(clipseek: &Clipseek, model: &NamedModel, request: SearchRequest) -> Resul
     Ok(answer)
 }
 
-fn say_what_next(page: &Path) {
+fn print_next_steps(page: &Path) {
     let url = std::path::absolute(page).unwrap_or_else(|_| page.to_owned());
     message!(
         "
-The pictures are in {page}: open {url} in a browser.
+The pictures are in {page}; open {url} in a browser.
 
 Try next:
   clipseek browse {COLLECTION}
@@ -94,7 +97,7 @@ Try next:
   clipseek add ~/Pictures --model mini
   clipseek search \"a dog on the beach\"
 
-The bundled model `mini` is small, for trying out. clipseek works with CLIP checkpoints:
+The bundled model `mini` is small and meant for trying clipseek out. To see the CLIP models you can use:
   clipseek model list",
         page = page.display(),
         url = url.display(),

@@ -7,53 +7,57 @@ use clap::Args;
 use clipseek::Clipseek;
 use dataset::{Download, ManifestReport, Progress, Shard, WebAddress, addresses};
 
-use crate::downloading::{self, DownloadArguments};
+use crate::download_arguments::{self, DownloadArguments};
 use crate::exit::Outcome;
 use crate::interrupt;
 use crate::output;
 use crate::sources::TableArguments;
 use crate::terminal::{count, message, visible};
 
-/// Test the URLs of a list and fetch their pictures
+/// Download the pictures of a list of URLs, or only check the URLs
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:
+#[command(after_long_help = "Examples:
   clipseek download Train_GCC-training.tsv --to cc3m
   clipseek download urls.parquet --to cc3m --resize 256
   clipseek download urls.csv --to tested --check-only
-  clipseek download hf:google-research-datasets/conceptual_captions --config unlabeled --to cc3m
+  clipseek download hf:google-research-datasets/conceptual_captions --to cc3m
   clipseek download cc3m.parquet --to part3 --shard 3/64
-  clipseek add cc3m/manifest.parquet                     to search what was fetched
+  clipseek add cc3m/manifest.parquet
 
-A list is CSV, TSV, JSONL or Parquet, each perhaps compressed (.gz, .zst), a folder of such, or \
-hf:OWNER/NAME, a data set of the Hugging Face hub: a column with URLs, and perhaps one with captions. A CSV or TSV without a header, as Conceptual Captions is, is known \
-by the URL in its first row. Of data sets that carry their pictures in a column, those are kept likewise.
+Input:
+  A list is a table with a URL column and optionally a caption column: CSV, TSV, JSONL or Parquet, compressed (.gz, \
+.zst) or not. A folder of tables or a Hugging Face data set (hf:OWNER/NAME) works too. In a CSV or TSV file without a header, \
+such as Conceptual Captions, the first row with a URL tells which column to use. Pictures stored inside a data set are \
+extracted in the same way.
 
-In FOLDER come images/, by the hash of what was sent, and manifest.parquet: a row for each row of the list \
-with url, caption, is_valid, status, reason, bytes, width, height, sha256, file and time; bytes, width, \
-height and sha256 are of what was sent, also if a smaller copy is kept. A picture has to be one by its bytes, \
-whatever its server calls it, and has to decode; it has at most 100 megapixels. The manifest of a part is \
-manifest-3-of-64.parquet.
+Output:
+  FOLDER gets images/, with files named by the hash of the response, and manifest.parquet with one row per input row: \
+url, caption, is_valid, status, reason, bytes, width, height, sha256, file and time. bytes, width, height and sha256 \
+describe the response even if --resize keeps a smaller copy. With --shard, the manifest is named like manifest-3-of-64.parquet.
 
-Ctrl-C ends it cleanly, and the same command goes on from there: no URL of which something has come is asked \
-for again, unless --retry-failed asks for it or what refused it is lifted. Then the manifest is made.")]
+  A picture is recognised by its bytes, not by its Content-Type. It must decode and have at most 100 megapixels.
+
+Resuming:
+  Ctrl-C stops cleanly; the same command resumes and then writes the manifest. URLs that got a response are not requested \
+again, unless --retry-failed is given or an option now allows what was refused.")]
 pub(crate) struct Arguments {
-    /// Lists of URLs, or folders of such
+    /// Lists of URLs, or folders of lists
     #[arg(required = true, value_name = "LIST")]
     lists: Vec<PathBuf>,
 
-    /// The folder for pictures and manifest
+    /// Write pictures and manifest to this folder
     #[arg(long, value_name = "FOLDER")]
     to: PathBuf,
 
-    /// Test only, and keep no picture
+    /// Check the URLs without keeping pictures
     #[arg(long, conflicts_with = "resize")]
     check_only: bool,
 
-    /// Work on one of several parts of the list, as in 3/64
+    /// Process only this part of the list, such as 3/64
     #[arg(long, value_name = "N/COUNT")]
     shard: Option<Shard>,
 
-    /// Write the manifest as manifest.jsonl, too
+    /// Write the manifest as manifest.jsonl too
     #[arg(long)]
     jsonl: bool,
 
@@ -79,16 +83,16 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         }
     }
     let start = Instant::now();
-    let line = downloading::line();
+    let line = download_arguments::line();
     let mut inside = Progress::default();
     for list in &lists {
         let show = |progress: &Progress| {
-            line.set_message(downloading::state(progress, start.elapsed()));
+            line.set_message(download_arguments::state(progress, start.elapsed()));
         };
         inside.join(download.take_inside(list, arguments.shard, stop, show)?);
     }
     let feed = |take: &mut dyn FnMut(WebAddress) -> ControlFlow<()>| {
-        // What a list hands over is taken until the end, so that only a stop ends the lists.
+        // Addresses are accepted until a stop; only a stop skips the remaining lists.
         let mut flow = ControlFlow::Continue(());
         for list in &lists {
             if flow.is_continue() {
@@ -101,15 +105,15 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         anyhow::Ok(())
     };
     let progress = download.run(stop, feed, |_, _, progress| {
-        line.set_message(downloading::state(progress, start.elapsed()));
+        line.set_message(download_arguments::state(progress, start.elapsed()));
         anyhow::Ok(())
     });
     line.finish_and_clear();
     let mut progress = progress?;
     progress.join(inside);
     if progress.stopped {
-        message!("{}", downloading::state(&progress, start.elapsed()));
-        message!("stopped; the same command goes on from here");
+        message!("{}", download_arguments::state(&progress, start.elapsed()));
+        message!("stopped; run the same command to resume");
         return Ok(Outcome::Interrupted);
     }
     let took = start.elapsed().as_secs_f64();
@@ -131,13 +135,13 @@ impl Arguments {
         let ManifestReport { rows, valid, .. } = report;
         let pictures = count(*valid as usize, "picture");
         message!("{pictures} in {}{rate}", count(*rows as usize, "row"));
-        for (reason, number) in downloading::by_reason(&report.invalid) {
+        for (reason, number) in download_arguments::by_reason(&report.invalid) {
             message!("  {reason}: {number}");
         }
-        downloading::tell_of_refusals(&report.invalid);
+        download_arguments::suggest_options(&report.invalid);
         let is_known = progress.known > 0 && !self.download.retries_failed();
         if is_known && progress.failed.values().any(|&number| number > 0) {
-            message!("what failed before is tried again with --retry-failed");
+            message!("to retry failed URLs: --retry-failed");
         }
         let manifest = manifest.to_string_lossy();
         message!("manifest: {}", visible(&manifest));

@@ -10,7 +10,7 @@ use super::search::cosine;
 use crate::collection_argument::CollectionArgument;
 use crate::error::Error;
 use crate::exit::Outcome;
-use crate::narrowing::Narrowing;
+use crate::filter_arguments::FilterArguments;
 use crate::output;
 use crate::progress;
 use crate::render::{Groups, duplicates};
@@ -21,40 +21,41 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     collection: CollectionArgument,
 
-    /// From which cosine on the pixels of two pictures are compared: above 0, up to 1, which finds copies
-    /// alone [default: 0.85 with the model mini, 0.93 with others]
+    /// Compare the pixels of pictures from this cosine similarity on
+    ///
+    /// Above 0 and at most 1; 1 finds only exact copies. The default is 0.85 with the model mini and 0.93 with others.
     #[arg(short, long, value_name = "COSINE", value_parser = cosine, allow_negative_numbers = true)]
     threshold: Option<f32>,
 
     #[command(flatten)]
-    narrowing: Narrowing,
+    filters: FilterArguments,
 
-    /// The form of the answer [default: by the ending of --to, or a table]
+    /// Write this format [default: from the extension of --to, else table]
     #[arg(long, value_enum)]
     format: Option<Format>,
 
-    /// Write the answer to this file
+    /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 
-    /// With --format paths and paths0: name near-duplicates too, not only exact copies
+    /// With --format paths or paths0, list near-duplicates too
     #[arg(long)]
     near: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Groups for reading
+    /// Human-readable groups
     Table,
     /// One JSON object
     Json,
-    /// A JSON object a group, a line each
+    /// One JSON object per group and line
     Jsonl,
-    /// A page with the pictures side by side, that needs nothing else
+    /// A self-contained page with the pictures side by side
     Html,
-    /// The paths of superfluous copies, a line each
+    /// The paths of the copies that can be deleted, one per line
     Paths,
-    /// The same for `xargs -0`: each ends with a zero byte
+    /// The same paths, each followed by a zero byte, for `xargs -0`
     Paths0,
 }
 
@@ -65,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         output::spare_picture(to)?;
     }
     let collection = clipseek.collection(arguments.collection.name())?;
-    let filter = arguments.narrowing.conditions().filter(&collection)?;
+    let filter = arguments.filters.conditions().filter(&collection)?;
     let default = DuplicateOptions::of_model(collection.model());
     let options = DuplicateOptions {
         threshold: arguments.threshold.unwrap_or(default.threshold),
@@ -85,21 +86,21 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     };
     explain(&groups.found);
     if !arguments.near && matches!(format, Format::Paths | Format::Paths0) {
-        tell_of_near(&groups.found);
+        note_near_duplicates(&groups.found);
     }
     show(&groups, format, arguments)?;
     Ok(Outcome::of(!groups.found.groups.is_empty()))
 }
 
-/// Says what was left out, and what there is where there is nothing.
+/// Reports what was left out, and that there are no duplicates.
 fn explain(found: &Duplicates) {
     if found.left_out > 0 {
         let reasons = [
             (found.gone, "gone"),
-            (found.changed, "changed since"),
+            (found.changed, "changed"),
             (
                 found.left_out - found.gone - found.changed,
-                "without a vector",
+                "without an embedding",
             ),
         ];
         let reasons = reasons.iter().filter(|(number, _)| *number > 0);
@@ -107,7 +108,7 @@ fn explain(found: &Duplicates) {
             .map(|(number, reason)| format!("{number} {reason}"))
             .collect();
         message!(
-            "{} left out ({}); add their source again to compare them too",
+            "left out {} ({}); add their sources again to compare them too",
             count(found.left_out, "picture"),
             reasons.join(", ")
         );
@@ -117,13 +118,13 @@ fn explain(found: &Duplicates) {
     }
 }
 
-/// Says how many near-duplicates are not named.
-fn tell_of_near(found: &Duplicates) {
+/// Reports how many near-duplicates are not listed.
+fn note_near_duplicates(found: &Duplicates) {
     let others = found.groups.iter().flat_map(|group| &group.duplicates);
     let near = others.filter(|other| !other.is_copy).count();
     if near > 0 {
         message!(
-            "{} not named; --near names them too",
+            "{} not listed; to list them too: --near",
             count(near, "near-duplicate")
         );
     }
@@ -155,7 +156,7 @@ impl Arguments {
             (None, None) => Format::Table,
         };
         if format == Format::Html && self.to.is_none() && std::io::stdout().is_terminal() {
-            return Err(Error::NotForATerminal { format: "a page" });
+            return Err(Error::NotForATerminal { format: "HTML" });
         }
         Ok(format)
     }
@@ -170,7 +171,7 @@ impl Format {
             "txt" => Ok(Format::Table),
             _ => Err(Error::UnknownExtension {
                 path: path.to_owned(),
-                expected: "a name ending in .html, .json, .jsonl or .txt, or --format",
+                expected: "use .html, .json, .jsonl or .txt, or --format",
             }),
         }
     }

@@ -4,22 +4,22 @@ use anyhow::Result;
 use clap::Args;
 use clipseek::{Clipseek, VectorFile, embed_listing};
 
-use crate::argument_group::one_of;
 use crate::exit::Outcome;
-use crate::models::ModelArguments;
+use crate::model_arguments::ModelArguments;
 use crate::output;
 use crate::picture_argument;
 use crate::progress;
+use crate::required_group::one_of;
 use crate::sources::{Readings, SourceArguments};
 use crate::terminal::{count, message};
 
-/// What a picture that cannot be read cannot be.
-const PURPOSE: &str = "embedded";
+/// What the picture is for, in errors: `could not embed …`.
+const PURPOSE: &str = "embed";
 
-/// Turn words, a picture or a whole source into vectors
+/// Embed words, a picture or a whole source
 #[derive(Args, Debug)]
 #[command(group = one_of("what", ["input", "image"]))]
-#[command(after_help = "Examples:
+#[command(after_long_help = "Examples:
   clipseek embed \"a dog on the beach\" --model mini
   clipseek embed --image beach.jpg --model mini
   clipseek embed --image https://example.org/beach.jpg --model mini
@@ -27,20 +27,22 @@ const PURPOSE: &str = "embedded";
   clipseek embed ~/Photos --to vectors.npy --model mini
   clipseek embed captions.tsv --to vectors.jsonl --model mini
 
-A single vector is printed as a JSON list; the name of a picture file that exists is taken as that picture. A source needs --to: a Parquet file has a row a caption with \
-`id`, `image`, `caption`, `image_embedding` and `text_embedding`; an .npy file has a row a picture, and \
-VECTORS.npy.jsonl beside it says which; a .jsonl file has a line a picture, as `clipseek index upsert` \
-takes them.")]
+A single embedding is printed as a JSON array. An argument that names an existing picture file is that picture, \
+not words.
+
+A whole source needs --to. A .parquet file has one row per caption with the columns `id`, `image`, `caption`, \
+`image_embedding` and `text_embedding`. An .npy file has one row per picture; VECTORS.npy.jsonl next to it lists the \
+pictures. A .jsonl file has one line per picture, as `clipseek index upsert` reads them.")]
 pub(crate) struct Arguments {
-    /// Words or a picture file; with --to a folder, a table or a picture file
+    /// Words or a picture file; with --to a folder, table or picture file
     #[arg(value_name = "WORDS|SOURCE")]
     input: Option<String>,
 
-    /// Embed the picture of this file or URL, or with - of standard input
+    /// Embed this picture file or URL; `-` is standard input
     #[arg(short, long, value_name = "FILE|URL", conflicts_with_all = ["input", "to"])]
     image: Option<PathBuf>,
 
-    /// Embed a source into this file: .parquet, .npy or .jsonl
+    /// Embed a whole source into this file: .parquet, .npy or .jsonl
     #[arg(long, value_name = "FILE", requires = "input")]
     to: Option<PathBuf>,
 
@@ -61,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         Some(at) => Some(clipseek.picture(&picture_argument::given(at)?)?),
         None => clipseek.picture_named(words)?,
     };
-    // Before a model is downloaded for it.
+    // Fail before downloading a model.
     if let Some(picture) = &picture {
         picture.check(PURPOSE)?;
     }
@@ -103,29 +105,29 @@ fn embed_source(
     };
     let failed = embed_listing(&model, &listing, visit, |failure| {
         bar.inc(1);
-        skipped.tell_of(&bar, failure);
+        skipped.add_picture(&bar, failure);
     })?;
     bar.finish_and_clear();
     skipped.finish();
-    say_written(file.finish()?, to);
+    print_written(file.finish()?, to);
     Ok(Outcome::of(failed == 0 && is_complete))
 }
 
-/// Says how many rows were written to which files.
-pub(crate) fn say_written(rows: usize, to: &Path) {
+/// Reports how many rows were written to which files.
+pub(crate) fn print_written(rows: usize, to: &Path) {
     let rows = match output::ending(to).as_str() {
-        "parquet" => format!("{}, one for each caption", count(rows, "row")),
-        "npy" => format!("{}, one for each picture", count(rows, "row")),
+        "parquet" => format!("{} (one per caption)", count(rows, "row")),
+        "npy" => format!("{} (one per picture)", count(rows, "row")),
         _ => count(rows, "row"),
     };
     match VectorFile::files(to).as_slice() {
         [array, names] => {
             message!(
-                "{rows} in {}, named in {}",
+                "wrote {rows} to {} and their names to {}",
                 array.display(),
                 names.display()
             );
         }
-        _ => message!("{rows} in {}", to.display()),
+        _ => message!("wrote {rows} to {}", to.display()),
     }
 }

@@ -8,25 +8,25 @@ use search::{Evaluation, Recall};
 use serde::Serialize;
 
 use crate::exit::Outcome;
-use crate::models::ModelArguments;
+use crate::model_arguments::ModelArguments;
 use crate::output;
 use crate::progress;
 use crate::sources::{Readings, SourceArguments};
 use crate::terminal::count;
 
-/// Measure how well captions find their pictures, and pictures their captions
+/// Measure retrieval quality on pictures with captions
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:
+#[command(after_long_help = "Examples:
   clipseek eval flickr8k/dev.tsv --model mini
   clipseek eval captions.parquet --model ./clip-vit-b32 --format json
 
-Prints recall at 1, 5 and 10 in percent, and the median rank of the right answer, as in Hodosh et \
-al. 2013 and after: each caption looks for its picture among all, each picture for one of its captions.")]
+Prints recall at 1, 5 and 10 in percent and the median rank of the right result, as in Hodosh et al. (2013). Each \
+caption searches for its picture among all pictures, and each picture for any of its captions.")]
 pub(crate) struct Arguments {
-    /// A table of pictures and captions
+    /// Table of pictures and captions
     source: PathBuf,
 
-    /// The form of the answer
+    /// Print the result in this format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 
@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
-    /// Columns for reading
+    /// Human-readable columns
     Table,
     /// One JSON object
     Json,
@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     let (evaluation, failed) = evaluate(&model.model, source, &listing, |failure| {
         bar.inc(1);
         if let Some(failure) = failure {
-            skipped.tell_of(&bar, failure);
+            skipped.add_picture(&bar, failure);
         }
     })?;
     bar.finish_and_clear();

@@ -11,12 +11,16 @@ use crate::terminal::{count, message, visible};
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// Pictures' files, URLs or ids; folders, for all pictures below them; tables, for what only they name
+    /// Files, URLs or ids of pictures; folders; or tables
+    ///
+    /// A folder stands for all pictures below it, a table for the pictures that only it lists.
     #[arg(required = true, value_name = "PATH|URL|ID")]
     paths: Vec<PathBuf>,
 
-    /// The collection [default: `default`, or the only one there is]
-    #[arg(short, long, value_name = "NAME", env = environment::COLLECTION, hide_env_values = true)]
+    /// Use this collection [default: `default`, or the only one]
+    ///
+    /// CLIPSEEK_COLLECTION sets another default.
+    #[arg(short, long, value_name = "NAME", env = environment::COLLECTION, hide_env = true)]
     collection: Option<String>,
 }
 
@@ -28,9 +32,9 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         let Forgotten { location, pictures } = clipseek.forget(&collection, path, stop)?;
         match pictures {
             0 => message!(
-                "collection {} has no picture at {}",
-                collection.name(),
-                visible(&location)
+                "no picture at {} in collection {}",
+                visible(&location),
+                collection.name()
             ),
             _ => message!(
                 "forgot {} at {}",

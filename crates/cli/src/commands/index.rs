@@ -13,28 +13,28 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::argument_group::one_of;
-use crate::engines::{DeploymentArguments, EngineArguments, tell_of_late};
+use crate::engine_arguments::{DeploymentArguments, EngineArguments, note_delay};
 use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
 use crate::output;
+use crate::required_group::one_of;
 use crate::terminal::{count, message};
 
-/// Vectors read and written at a time by `index upsert`.
+/// The number of vectors in a batch of `index upsert`.
 const BATCH: usize = 1000;
 
-/// Work with raw vectors: indexes, namespaces, upsert, query, fetch, update, delete
+/// Work with raw vectors: indexes, namespaces, upserts, queries
 #[derive(Args, Debug)]
-#[command(after_help = format!("Examples:
+#[command(after_long_help = format!("Examples:
   clipseek index create articles --dimension 256 --metric cosine
   clipseek index upsert articles vectors.jsonl
-  clipseek embed \"a dog\" --model mini | clipseek index query articles --vector - --top-k 4 --include-metadata
+  clipseek embed \"a dog\" --model mini | clipseek index query articles --vector -
   clipseek index drop articles
-  clipseek index list --engine pinecone                  the same commands, at Pinecone
+  clipseek index list --engine pinecone
 
-A collection is an index too: its pictures are namespace `images`, its captions namespace `captions`. \
-Answers are JSON in the form of Pinecone's API.
+A collection is an index too: its pictures are in the namespace `images`, its captions in `captions`. Results are \
+JSON in the form of Pinecone's API. With --engine pinecone, the same commands work on indexes at Pinecone.
 
 {}", environment::of_pinecone()))]
 pub(crate) struct Arguments {
@@ -47,53 +47,55 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make an index
+    /// Create an index
     Create(Create),
-    /// Change what is kept of an index beside its vectors
+    /// Change deletion protection and tags of an index
     Configure(Configure),
     /// List the indexes
     List,
     /// Describe an index
     Describe(Name),
-    /// Count the vectors of an index and of its namespaces
+    /// Count the vectors in an index and in each namespace
     Stats(Name),
-    /// Write vectors: lines of {"id": …, "values": […], "metadata": {…}}
+    /// Insert or replace vectors from a JSONL file
+    ///
+    /// Each line is an object: {"id": …, "values": […], "metadata": {…}}
     Upsert(Upsert),
-    /// Find the vectors nearest to a vector, or to one of the index
+    /// Find the nearest vectors to a vector or id
     Query(QueryArguments),
-    /// Show vectors by their ids
+    /// Print vectors by id or filter
     Fetch(Fetch),
-    /// List the ids of a namespace
+    /// List the ids in a namespace
     Ids(Ids),
-    /// Change the values or some metadata of a vector
+    /// Change values or metadata of vectors
     Update(UpdateArguments),
-    /// Delete vectors by id, by filter, or all of a namespace
+    /// Delete vectors by id, by filter, or all in a namespace
     Delete(Delete),
-    /// Delete an index with all its vectors
+    /// Delete an index and all its vectors
     Drop(Name),
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Name {
-    /// The index
+    /// Name of the index
     name: String,
 }
 
 #[derive(Args, Debug)]
 #[command(group = one_of("what", ["dimension", "sparse"]))]
 pub(crate) struct Create {
-    /// The index: up to 45 of a-z, 0-9 and -
+    /// Name of the new index: up to 45 of a-z, 0-9 and -
     name: String,
 
-    /// Numbers in a vector
+    /// Set the dimension of vectors
     #[arg(short, long, value_name = "N", value_parser = dimension)]
     dimension: Option<usize>,
 
-    /// For sparse vectors, which have no dimension
+    /// Create an index for sparse vectors, which have no dimension
     #[arg(long, conflicts_with_all = ["dimension", "metric"])]
     sparse: bool,
 
-    /// How vectors are compared
+    /// Compare vectors by this metric
     #[arg(short, long, value_enum, default_value_t = MetricName::Cosine)]
     metric: MetricName,
 
@@ -103,14 +105,14 @@ pub(crate) struct Create {
 
 #[derive(Args, Debug)]
 pub(crate) struct Configure {
-    /// The index
+    /// Name of the index
     name: String,
 
-    /// Whether it is kept from being dropped
+    /// Allow or prevent deletion of the index
     #[arg(long, value_enum, value_name = "enabled|disabled")]
     deletion_protection: Option<Protection>,
 
-    /// A tag to set, as NAME=TEXT; without a text it is taken away
+    /// Set a tag; NAME= without a text removes it
     #[arg(long = "tag", value_name = "NAME=TEXT")]
     tags: Vec<String>,
 }
@@ -123,11 +125,11 @@ enum Protection {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum MetricName {
-    /// The cosine of the angle; more is nearer
+    /// Cosine similarity; higher is nearer
     Cosine,
-    /// The dot product; more is nearer
+    /// Dot product; higher is nearer
     Dotproduct,
-    /// The squared distance; less is nearer
+    /// Squared Euclidean distance; lower is nearer
     Euclidean,
 }
 
@@ -144,10 +146,10 @@ impl From<MetricName> for Metric {
 /// A namespace of an index.
 #[derive(Args, Debug)]
 pub(crate) struct Namespace {
-    /// The index
+    /// Name of the index
     name: String,
 
-    /// The namespace [default: the one without a name]
+    /// Use this namespace [default: the unnamed one]
     #[arg(short, long, default_value = "", hide_default_value = true)]
     namespace: String,
 }
@@ -157,7 +159,7 @@ pub(crate) struct Upsert {
     #[command(flatten)]
     target: Namespace,
 
-    /// The file of vectors, or - for standard input
+    /// JSONL file of vectors; `-` is standard input
     #[arg(default_value = "-", value_name = "FILE")]
     file: PathBuf,
 }
@@ -168,31 +170,35 @@ pub(crate) struct QueryArguments {
     #[command(flatten)]
     target: Namespace,
 
-    /// The vector as a JSON list, or - to read it from standard input
+    /// Search near this JSON array; `-` reads it from standard input
     #[arg(long, value_name = "JSON")]
     vector: Option<String>,
 
-    /// A sparse vector, beside the other or instead of it: {"indices": […], "values": […]}
+    /// Search near this sparse vector
+    ///
+    /// Its form is {"indices": […], "values": […]}. It can be combined with --vector.
     #[arg(long, value_name = "JSON")]
     sparse_vector: Option<String>,
 
-    /// Like the vector with this id
+    /// Search near the vector with this id
     #[arg(long, conflicts_with_all = ["vector", "sparse_vector"])]
     id: Option<String>,
 
-    /// How many vectors to find at most
+    /// Return at most this many vectors
     #[arg(short = 'k', long, value_name = "N", default_value_t = 10)]
     top_k: usize,
 
-    /// Only vectors whose metadata match, in Pinecone's filter language
+    /// Search only vectors whose metadata match this filter
+    ///
+    /// The filter is in Pinecone's filter language.
     #[arg(short, long, value_name = "JSON")]
     filter: Option<String>,
 
-    /// Show the values of what is found
+    /// Include values in the result
     #[arg(long)]
     include_values: bool,
 
-    /// Show the metadata of what is found
+    /// Include metadata in the result
     #[arg(long)]
     include_metadata: bool,
 }
@@ -203,19 +209,21 @@ pub(crate) struct Fetch {
     #[command(flatten)]
     target: Namespace,
 
-    /// The vectors' ids
+    /// Ids of vectors
     #[arg(value_name = "ID")]
     ids: Vec<String>,
 
-    /// Those whose metadata match, in Pinecone's filter language
+    /// Print vectors whose metadata match this filter
+    ///
+    /// The filter is in Pinecone's filter language.
     #[arg(short, long, value_name = "JSON", conflicts_with = "ids")]
     filter: Option<String>,
 
-    /// How many at most, of those that match
+    /// Return at most this many vectors with --filter
     #[arg(long, default_value_t = 100, requires = "filter")]
     limit: usize,
 
-    /// Go on after a page: what its `pagination.next` says
+    /// Continue with this `pagination.next` of the previous page
     #[arg(long, value_name = "TOKEN", requires = "filter")]
     token: Option<String>,
 }
@@ -225,30 +233,34 @@ pub(crate) struct Ids {
     #[command(flatten)]
     target: Namespace,
 
-    /// Only ids that begin so
+    /// List only ids with this prefix
     #[arg(long, default_value = "", hide_default_value = true)]
     prefix: String,
 
-    /// How many at most
+    /// Return at most this many ids
     #[arg(long, default_value_t = 100)]
     limit: usize,
 
-    /// Go on after a page: what its `pagination.next` says
+    /// Continue with this `pagination.next` of the previous page
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
 }
 
 #[derive(Args, Debug)]
 #[command(group = one_of("what", ["values", "sparse_values", "metadata"]))]
+#[command(override_usage = "clipseek index update [OPTIONS] <NAME> <ID>
+       clipseek index update [OPTIONS] <NAME> --filter <JSON> --metadata <JSON>")]
 pub(crate) struct UpdateArguments {
     #[command(flatten)]
     target: Namespace,
 
-    /// The vector's id
+    /// Id of the vector to update
     #[arg(required_unless_present = "filter")]
     id: Option<String>,
 
-    /// All whose metadata match, in Pinecone's filter language; the answer says how many
+    /// Update all vectors whose metadata match this filter
+    ///
+    /// The filter is in Pinecone's filter language. Prints the number of vectors that matched.
     #[arg(
         short,
         long,
@@ -258,15 +270,15 @@ pub(crate) struct UpdateArguments {
     )]
     filter: Option<String>,
 
-    /// New values, as a JSON list
+    /// Set these values, as a JSON array
     #[arg(long, value_name = "JSON")]
     values: Option<String>,
 
-    /// New sparse values: {"indices": […], "values": […]}
+    /// Set these sparse values: {"indices": […], "values": […]}
     #[arg(long, value_name = "JSON")]
     sparse_values: Option<String>,
 
-    /// Metadata to set, as a JSON object; other keys stay
+    /// Set these metadata, as a JSON object; other keys stay
     #[arg(long, value_name = "JSON")]
     metadata: Option<String>,
 }
@@ -277,15 +289,17 @@ pub(crate) struct Delete {
     #[command(flatten)]
     target: Namespace,
 
-    /// The vectors' ids
+    /// Ids of vectors
     #[arg(value_name = "ID")]
     ids: Vec<String>,
 
-    /// Those whose metadata match, in Pinecone's filter language
+    /// Delete vectors whose metadata match this filter
+    ///
+    /// The filter is in Pinecone's filter language.
     #[arg(short, long, value_name = "JSON", conflicts_with = "ids")]
     filter: Option<String>,
 
-    /// All of the namespace
+    /// Delete all vectors in the namespace
     #[arg(long, conflicts_with_all = ["ids", "filter"])]
     all: bool,
 }
@@ -313,32 +327,32 @@ pub(crate) fn run(arguments: Arguments, clipseek: &Clipseek) -> Result<Outcome> 
     }
 }
 
-/// What commands work on.
+/// The store and the engine that commands work on.
 struct Work<'a> {
     store: &'a Store,
     engine: Engine,
 }
 
 impl Work<'_> {
-    /// Refuses the index of a collection, which the collection alone changes.
+    /// Refuses the index of a collection, which only the collection may change.
     fn refuse_collection(&self, name: &str) -> Result<()> {
         let engine = self.engine.kind();
         let collections = self.store.collections()?;
         let is_its = |info: &search::CollectionInfo| info.name == name && info.engine == engine;
-        match collections.iter().any(is_its) {
-            true => Err(Error::IndexOfCollection {
-                name: name.to_owned(),
-            }
-            .into()),
-            false => Ok(()),
+        if collections.iter().any(is_its) {
+            let name = name.to_owned();
+            return Err(Error::IndexOfCollection { name }.into());
         }
+        Ok(())
     }
 }
 
-/// A dimension that vectors can have; 0 stands for sparse vectors elsewhere.
+/// Parses a dimension. 0 is refused: in [`IndexSpec`] it stands for sparse vectors.
 fn dimension(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(0) => Err("vectors have at least one number; sparse ones come with --sparse".to_owned()),
+        Ok(0) => {
+            Err("the dimension must be at least 1; for sparse vectors use --sparse".to_owned())
+        }
         Ok(dimension) => Ok(dimension),
         Err(_) => Err("expected a number".to_owned()),
     }
@@ -348,9 +362,10 @@ fn create(arguments: &Create, engine: &Engine) -> Result<Outcome> {
     let spec = IndexSpec {
         name: arguments.name.clone(),
         dimension: arguments.dimension.unwrap_or_default(),
-        metric: match arguments.sparse {
-            true => Metric::Dotproduct,
-            false => arguments.metric.into(),
+        metric: if arguments.sparse {
+            Metric::Dotproduct
+        } else {
+            arguments.metric.into()
         },
     };
     let settings = IndexSettings {
@@ -382,7 +397,7 @@ impl Namespace {
         Ok(work.engine.index(&self.name)?)
     }
 
-    /// Opens an index to change a namespace. Those of a collection are changed by the collection alone.
+    /// Opens an index to change a namespace. Refuses the namespaces of a collection.
     fn open_to_change(&self, work: &Work<'_>) -> Result<Index> {
         if is_of_collections(&self.namespace) {
             work.refuse_collection(&self.name)?;
@@ -409,7 +424,7 @@ fn upsert(arguments: &Upsert, work: &Work<'_>) -> Result<Outcome> {
     let (mut written, mut last) = (0, 0);
     for (n, line) in lines.lines().enumerate() {
         let line = line.map_err(read)?;
-        // Some programs begin files with it.
+        // Some programs write a byte order mark.
         let line = line.trim_start_matches('\u{feff}');
         if line.trim().is_empty() {
             continue;
@@ -434,19 +449,19 @@ fn upsert(arguments: &Upsert, work: &Work<'_>) -> Result<Outcome> {
     print(&json!({ "upsertedCount": written }))
 }
 
-/// The next command is to find what this one has written.
+/// Waits until the next command can find what this one has written.
 fn settle(index: &Index, namespace: &str) -> Result<()> {
     if !index.settle(namespace)? {
-        tell_of_late();
+        note_delay();
     }
     Ok(())
 }
 
-/// What an upsert that fails at a batch has and has not written.
+/// What a failed upsert has written so far.
 fn refused(written: usize, line: usize) -> String {
     match written {
-        0 => format!("none of the lines up to {line} was written"),
-        _ => format!("only the first {written} vectors of the lines up to {line} were written"),
+        0 => format!("no vectors up to line {line} were written"),
+        _ => format!("only the first {written} vectors up to line {line} were written"),
     }
 }
 
@@ -455,7 +470,10 @@ fn query(arguments: &QueryArguments, work: &Work<'_>) -> Result<Outcome> {
         (Some(id), _) => QueryBy::Id(id.clone()),
         (None, Some("-")) => {
             let stdin = std::io::stdin().lock();
-            QueryBy::Values(serde_json::from_reader(stdin).context("standard input is no vector")?)
+            QueryBy::Values(
+                serde_json::from_reader(stdin)
+                    .context("standard input is not a vector; expected a JSON array of numbers")?,
+            )
         }
         (None, Some(vector)) => QueryBy::Values(parse(vector, "--vector")?),
         (None, None) => QueryBy::Values(Vec::new()),
@@ -516,7 +534,7 @@ fn ids(arguments: &Ids, work: &Work<'_>) -> Result<Outcome> {
     ))
 }
 
-/// An answer with where the next page begins, if there is one.
+/// Adds the token of the next page to a result, if there is one.
 fn paged(mut answer: serde_json::Value, next: Option<String>) -> serde_json::Value {
     if let Some(next) = next {
         answer["pagination"] = json!({ "next": next });
@@ -570,7 +588,7 @@ fn delete(arguments: &Delete, work: &Work<'_>) -> Result<Outcome> {
         Some(text) => {
             let filter = parse_filter(text)?;
             if filter.is_empty() {
-                bail!("--filter is empty, which is all of the namespace: --all says so");
+                bail!("--filter is empty and matches everything; to delete all vectors use --all");
             }
             Selection::Filter(filter)
         }
@@ -585,13 +603,13 @@ fn delete(arguments: &Delete, work: &Work<'_>) -> Result<Outcome> {
         Some(deleted) => {
             message!("deleted {}", count(deleted, "vector"));
             if deleted == 0 {
-                tell_of_namespaces(&index, namespace)?;
+                list_namespaces(&index, namespace)?;
             }
             Ok(Outcome::of(deleted > 0))
         }
         None => {
             message!(
-                "deleted what there was: {} does not say how many",
+                "deleted; {} does not report how many vectors",
                 EngineKind::Pinecone
             );
             Ok(Outcome::Done)
@@ -599,28 +617,25 @@ fn delete(arguments: &Delete, work: &Work<'_>) -> Result<Outcome> {
     }
 }
 
-/// Says which namespaces an index has, where it has none of that name.
-fn tell_of_namespaces(index: &Index, namespace: &str) -> Result<()> {
+/// Lists the namespaces of an index that lacks `namespace`.
+fn list_namespaces(index: &Index, namespace: &str) -> Result<()> {
     let namespaces = index.stats()?.namespaces;
     if namespaces.contains_key(namespace) || namespaces.is_empty() {
         return Ok(());
     }
     let asked = match namespace {
-        "" => "no vectors outside of its namespaces".to_owned(),
+        "" => "no vectors in the unnamed namespace".to_owned(),
         name => format!("no namespace `{name}`"),
     };
     let all = namespaces.iter().map(|(name, stats)| {
         let vectors = count(stats.vector_count as usize, "vector");
         match name.as_str() {
-            "" => format!("{vectors} without a namespace"),
+            "" => format!("{vectors} in the unnamed namespace"),
             name => format!("{name} ({vectors})"),
         }
     });
     let all: Vec<String> = all.collect();
-    message!(
-        "the index has {asked}; --namespace can be: {}",
-        all.join(", ")
-    );
+    message!("the index has {asked}; it has: {}", all.join(", "));
     Ok(())
 }
 
@@ -633,7 +648,7 @@ fn drop_index(name: &str, work: &Work<'_>) -> Result<Outcome> {
 
 fn parse<T: DeserializeOwned>(text: &str, flag: &str) -> Result<T> {
     let value = index::parse_json(text).and_then(serde_json::from_value);
-    value.with_context(|| format!("{flag} is not the JSON that is expected"))
+    value.with_context(|| format!("{flag} is not valid JSON of the expected form"))
 }
 
 fn print(value: &impl Serialize) -> Result<Outcome> {

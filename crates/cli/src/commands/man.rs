@@ -13,18 +13,19 @@ use crate::exit::Outcome;
 use crate::output;
 use crate::terminal::{count, message};
 
-/// Print a page for `man`, or write those of all commands to a directory
+/// Print the man page of a command, or write all man pages
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   clipseek man | man -l -
   clipseek man collection export | man -l -
-  clipseek man --to ~/.local/share/man/man1        and then: man clipseek-search")]
+  clipseek man --to ~/.local/share/man/man1
+  man clipseek-search")]
 pub(crate) struct Arguments {
-    /// The command that the page is about [default: clipseek itself]
+    /// Command to describe [default: clipseek itself]
     #[arg(conflicts_with = "to")]
     command: Vec<String>,
 
-    /// Write the pages of all commands to this directory
+    /// Write the man pages of all commands to this directory
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
 }
@@ -54,14 +55,14 @@ fn write_all(root: &Command, directory: &Path) -> Result<()> {
         output::write(Some(&path), |out| Ok(out.write_all(&page)?))?;
     }
     message!(
-        "{} in {}",
-        count(commands.len(), "page"),
+        "wrote {} to {}",
+        count(commands.len(), "man page"),
         directory.display()
     );
     Ok(())
 }
 
-/// A command and all below it.
+/// A command and all its subcommands.
 fn all(command: &Command) -> Vec<&Command> {
     let below = command.get_subcommands().flat_map(all);
     std::iter::once(command).chain(below).collect()
@@ -83,7 +84,7 @@ fn named<'a>(root: &'a Command, names: &[String]) -> Result<&'a Command, Error> 
     Ok(command)
 }
 
-/// The page of a command, in the language of `man`.
+/// The man page of a command, as roff.
 fn page(command: &Command) -> Result<Vec<u8>> {
     let man = Man::new(command.clone());
     let mut page = Vec::new();
@@ -94,10 +95,11 @@ fn page(command: &Command) -> Result<Vec<u8>> {
     if command.has_subcommands() {
         man.render_subcommands_section(&mut page)?;
     }
-    if let Some(notes) = command.get_after_help() {
+    let notes = command.get_after_long_help();
+    if let Some(notes) = notes.or_else(|| command.get_after_help()) {
         write_notes(&notes.to_string(), &mut page)?;
     }
-    // The library leaves out that there is no date, and the version would be taken for one.
+    // clap_mangen omits the empty date, so that the version would stand in its place.
     let name = command.get_display_name().unwrap_or(command.get_name());
     let title = format!(
         ".TH {name} 1 \"\" \"clipseek {}\"\n",
@@ -106,19 +108,20 @@ fn page(command: &Command) -> Result<Vec<u8>> {
     Ok(tidy(&(title + &String::from_utf8(page)?)).into_bytes())
 }
 
-/// What `groff` and `mandoc` would warn of, in other words: letters beyond ASCII, and paragraphs broken twice.
+/// Replaces what `groff` and `mandoc` warn about: non-ASCII letters and double line breaks.
 fn tidy(page: &str) -> String {
     let mut tidy = String::with_capacity(page.len());
     for c in page.replace(".br\n\n.br\n", ".sp\n").chars() {
-        match c.is_ascii() {
-            true => tidy.push(c),
-            false => tidy.push_str(&format!("\\[u{:04X}]", u32::from(c))),
+        if c.is_ascii() {
+            tidy.push(c);
+        } else {
+            tidy.push_str(&format!("\\[u{:04X}]", u32::from(c)));
         }
     }
     tidy
 }
 
-/// What stands below the options in `--help`, its lines kept as they are.
+/// Writes the text below the options in `--help`, with its line breaks.
 fn write_notes(notes: &str, page: &mut dyn Write) -> Result<()> {
     let mut roff = Roff::new();
     roff.control("SH", ["NOTES"]).control("nf", []);

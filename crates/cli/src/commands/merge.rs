@@ -5,24 +5,24 @@ use clap::Args;
 use clipseek::{Clipseek, MergeRequest, Merged};
 use search::{Collection, MergeEvent};
 
-use crate::engines::tell_of_late;
+use crate::engine_arguments::note_delay;
 use crate::exit::Outcome;
 use crate::interrupt;
 use crate::progress;
-use crate::sources::Skipped;
+use crate::sources::SkippedReport;
 use crate::terminal::message;
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// The collections to take from
+    /// Collections to copy from
     #[arg(required = true, value_name = "FROM")]
     from: Vec<String>,
 
-    /// The collection to take them into
+    /// Copy into this collection
     #[arg(long, value_name = "NAME")]
     into: String,
 
-    /// The store of the collections to take from [default: the same]
+    /// Copy from collections in this store [default: the same store]
     #[arg(long, value_name = "DIR")]
     from_store: Option<PathBuf>,
 }
@@ -34,13 +34,13 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         into: arguments.into.clone(),
     };
     let bar = progress::bar(0, "merging");
-    let skipped = Skipped::all();
+    let skipped = SkippedReport::all();
     let progress = |from: &Collection<'_>, event: MergeEvent<'_>| match event {
         MergeEvent::Progress(report) => {
             bar.set_length(from.pictures());
             bar.set_position((report.added + report.completed + report.present) as u64);
         }
-        MergeEvent::Failed(failure) => skipped.tell_of(&bar, failure),
+        MergeEvent::Failed(failure) => skipped.add_picture(&bar, failure),
     };
     let merged = clipseek.merge(&request, interrupt::flag()?, progress, |merged| {
         bar.suspend(|| summarise(merged, &arguments.into));
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     for merged in merged? {
         let report = &merged.report;
         if report.stopped {
-            message!("stopped; the same command goes on from here");
+            message!("stopped; run the same command to resume");
             return Ok(Outcome::Interrupted);
         }
         well &= report.failed == 0 && report.incomplete == 0 && merged.without_files == 0;
@@ -64,12 +64,12 @@ fn summarise(merged: &Merged, into: &str) {
     for (number, word) in [
         (
             report.completed,
-            "already there, given further captions or metadata",
+            "already there, with new captions or metadata",
         ),
         (report.present, "already there"),
-        (report.incomplete, "without vectors, left out"),
+        (report.incomplete, "left out without embeddings"),
         (report.failed, "failed"),
-        (merged.without_files, "whose files are gone"),
+        (merged.without_files, "with missing files"),
     ] {
         if number > 0 {
             parts.push(format!("{number} {word}"));
@@ -77,6 +77,6 @@ fn summarise(merged: &Merged, into: &str) {
     }
     message!("{from} into {into}: {}", parts.join(", "));
     if report.late {
-        tell_of_late();
+        note_delay();
     }
 }

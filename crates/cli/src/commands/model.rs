@@ -14,26 +14,26 @@ use crate::terminal::{FAINT, message};
 
 /// Download, list and describe models
 #[derive(Debug, Subcommand)]
-#[command(after_help = environment::of_the_hub())]
+#[command(after_long_help = environment::of_the_hub())]
 pub(crate) enum Command {
     Pull(Pull),
     List(List),
     Info(Info),
 }
 
-/// Download a model from the Hugging Face hub, or what is new of it
+/// Download or update a model from the Hugging Face hub
 #[derive(Args, Debug)]
-#[command(after_help = format!("Examples:
+#[command(after_long_help = format!("Examples:
   clipseek model pull openai/clip-vit-base-patch32
   clipseek model pull laion/CLIP-ViT-H-14-laion2B-s32B-b79K
   clipseek model pull openai/clip-vit-large-patch14@refs/pr/15
 
-Prints the directory. An interrupted download goes on where it stopped. What Python's libraries \
-have downloaded is not downloaded again.
+Prints the directory of the model. An interrupted download resumes. The cache is shared with Python's \
+huggingface_hub, so that nothing is downloaded twice.
 
 {}", environment::of_the_hub()))]
 pub(crate) struct Pull {
-    /// OWNER/NAME, or OWNER/NAME@REVISION for another branch, tag or commit than `main`
+    /// OWNER/NAME or OWNER/NAME@REVISION; the revision is a branch, tag or commit
     #[arg(value_name = "ID", default_value = DEFAULT_MODEL)]
     model: String,
 
@@ -42,7 +42,7 @@ pub(crate) struct Pull {
     json: bool,
 }
 
-/// List the bundled model and those of the hub that are on this machine
+/// List the bundled and the downloaded models
 #[derive(Args, Debug)]
 pub(crate) struct List {
     /// Print JSON
@@ -50,10 +50,10 @@ pub(crate) struct List {
     json: bool,
 }
 
-/// Describe a model that is on this machine
+/// Describe a bundled, downloaded or local model
 #[derive(Args, Debug)]
 pub(crate) struct Info {
-    /// `mini`, a directory in Hugging Face form, OWNER/NAME or OWNER/NAME@REVISION of the hub
+    /// `mini`, a directory, OWNER/NAME or OWNER/NAME@REVISION
     #[arg(default_value = MINI)]
     model: String,
 
@@ -73,7 +73,7 @@ pub(crate) fn run(command: &Command, clipseek: &Clipseek) -> Result<Outcome> {
 
 fn pull(arguments: &Pull, models: &Models) -> Result<Outcome> {
     if arguments.model == MINI {
-        message!("{MINI} is bundled: there is nothing to download");
+        message!("{MINI} is bundled; nothing to download");
         return Ok(Outcome::Done);
     }
     let model = HubModel::parse(&arguments.model).ok_or_else(|| Error::NotAnId {
@@ -110,15 +110,15 @@ fn list(arguments: &List, models: &Models) -> Result<Outcome> {
     }
     let mut lines: Vec<(String, String)> = rows.iter().map(line_of).collect();
     if rows.iter().all(|row| row.name != DEFAULT_MODEL) {
-        let words = "the default; not on this machine yet: clipseek model pull";
+        let words = "the default, not downloaded yet; to download: clipseek model pull";
         lines.push((DEFAULT_MODEL.to_owned(), words.to_owned()));
     }
     for (name, words) in [
         (
             "OWNER/NAME",
-            "any other of the Hugging Face hub, downloaded when it is used",
+            "any other model of the Hugging Face hub, downloaded on first use",
         ),
-        ("DIR", "a directory with the files of a model"),
+        ("DIR", "a directory with model files"),
     ] {
         lines.push((name.to_owned(), words.to_owned()));
     }
@@ -132,7 +132,7 @@ fn list(arguments: &List, models: &Models) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The models in the cache, where there is a place for one.
+/// The models in the cache; none without a home directory.
 fn cached(models: &Models) -> Result<Vec<LocalModel>> {
     match models.cached() {
         Err(clipseek::Error::HubSettings(error)) if matches!(*error, hub::Error::NoHome) => {
@@ -143,15 +143,18 @@ fn cached(models: &Models) -> Result<Vec<LocalModel>> {
     }
 }
 
-/// What is said of a model in a line: its name, and the rest.
+/// The line of a model in the list: its name and a description.
 fn line_of(model: &LocalModel) -> (String, String) {
     let size = HumanBytes(model.size);
     let words = match &model.revision {
         None => {
-            format!("bundled, {size}: small and fast, for trying clipseek out; not as good as CLIP")
+            format!("bundled, {size}: small and fast, less accurate than CLIP")
         }
         Some(_) if !model.is_complete => {
-            format!("incomplete, {size}: clipseek model pull {}", model.name)
+            format!(
+                "incomplete, {size}; to finish: clipseek model pull {}",
+                model.name
+            )
         }
         Some(revision) => {
             let commit = revision.snapshot.commit.get(..SHOWN_DIGITS);
@@ -179,14 +182,15 @@ fn json_of(model: &LocalModel) -> Value {
     object
 }
 
-/// Said of a model of texts alone.
-const NO_PICTURES: &str = "none: give it as --text-model beside the --model whose space it shares";
+/// Shown for a text-only model.
+const NO_PICTURES: &str =
+    "none; use it as --text-model with the --model whose vector space it shares";
 
 fn info(arguments: &Info, models: &Models) -> Result<Outcome> {
     let NamedModel {
         model, reference, ..
     } = models.load_local(&arguments.model)?;
-    // Otherwise a model would be described that no other command can use.
+    // Do not describe a model that no other command can use.
     model.check()?;
     let description = model.description();
     let logit_bias = match model.scoring() {
@@ -202,7 +206,7 @@ fn info(arguments: &Info, models: &Models) -> Result<Outcome> {
         ("context", json!(description.context)),
         (
             "logit_scale",
-            // A model of texts alone has learned none.
+            // A text-only model has no logit scale.
             json!(description.image_size.map(|_| model.scoring().scale())),
         ),
         ("logit_bias", json!(logit_bias)),

@@ -5,96 +5,107 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use clipseek::{Answer, Clipseek, Field, QueryText, SearchRequest};
 
-use crate::argument_group::one_of;
 use crate::environment;
 use crate::error::Error;
 use crate::exit::Outcome;
+use crate::filter_arguments::FilterArguments;
 use crate::graphics::GraphicsArguments;
-use crate::models::ModelArguments;
-use crate::narrowing::Narrowing;
+use crate::model_arguments::ModelArguments;
 use crate::output;
 use crate::picture_argument;
 use crate::render;
+use crate::required_group::one_of;
 use crate::terminal::{message, visible};
 
-/// Find pictures with words, with a picture, or like one of the collection
+/// Find pictures with words, with a picture or by id
 #[derive(Args, Debug)]
 #[command(group = one_of("question", ["words", "image", "like", "keywords"]))]
 #[command(after_help = "Examples:
   clipseek search \"a dog on the beach\"
+  clipseek search --image beach.jpg --to found.html
+  clipseek search \"red shoes\" --filter '{\"price\": {\"$lt\": 50}}' --format json")]
+#[command(after_long_help = "Examples:
+  clipseek search \"a dog on the beach\"
+  clipseek search beach.jpg
   clipseek search --image beach.jpg --top-k 12 --to found.html
   clipseek search --image https://example.org/beach.jpg
+  clipseek search \"at night\" --image street.jpg
+  clipseek search \"2:golden retriever + ./beach.jpg - people\"
   clipseek search --like 3f2a90c1d4e5b677 --format grid --to found.png
   clipseek search \"red shoes\" --filter '{\"price\": {\"$lt\": 50}}' --format json
   clipseek search \"sunset\" -k 100 --threshold 0.25 --format paths
-  clipseek search \"собака в снегу\" --text-model ./clip-multilingual
-  clipseek search beach.jpg
-  clipseek search \"2:golden retriever + ./beach.jpg - people\"
-  clipseek search \"at night\" --image street.jpg
   clipseek search \"two friends laughing\" --in both
   clipseek search --keywords \"lisbon tram*\"
-  clipseek search \"a tram\" --keywords lisbon --taken-after 2019 --taken-before 2020-06 --folder ~/Photos
+  clipseek search \"a tram\" --keywords lisbon --taken-after 2019
+  clipseek search \"собака в снегу\" --text-model ./clip-multilingual
 
-Terms of a mix are joined by + and - with a blank on both sides; a number and a colon in front say how \
-much a term counts. A term is a picture if it is a file that is there, begins with http://, \
-https:// or file://, or is like:ID; in double quotes it is words, whatever it says.
+Mixing terms:
+  Join terms with \" + \" and \" - \", with a space on both sides. A number and a colon in front of a term set its \
+weight. A term is a picture if it names an existing file, begins with http://, https:// or file://, or is like:ID. \
+Double quotes make a term words in any case.
 
---in captions compares with captions instead of pictures, --in both with either. Where there are several \
-rankings, of pictures, captions and keywords, they are joined by rank (reciprocal rank fusion), and each \
-hit says what found it; --threshold is then for each cosine by itself, and not for keywords. --keywords \
-without anything else to look for takes no model.
+Rankings:
+  --in captions compares the query with captions, --in both with pictures and captions. The rankings of pictures, captions \
+and keywords are combined by reciprocal rank fusion, and each result says what found it. --threshold applies to each \
+cosine similarity, not to keywords. --keywords alone needs no model.
 
-On a terminal that shows pictures, pictures stand in the place of the table, unless --pictures never or \
---format table says otherwise. Whether it does is asked of the terminal itself. What is not a terminal, such \
-as a pipe or a file, never gets any.
+Pictures on the terminal:
+  A terminal that supports it shows pictures instead of the table, unless --pictures never or --format table is given. \
+clipseek asks the terminal itself. Pipes and files never get pictures.
 
-Similarity is the cosine of two vectors, shown as the raw number. Words against pictures rarely reach \
-0.35 even for a perfect match, pictures against pictures often lie above 0.5: a threshold suits one \
-kind of query. A query picture that is itself in the collection is left out of the results.")]
+Similarity:
+  Similarity is the cosine of two embeddings. Words and pictures rarely reach 0.35 even for a perfect match, while two \
+pictures often reach 0.5, so that each kind of query needs its own --threshold. A query picture that is in the collection \
+itself is left out of the results.")]
 pub(crate) struct Arguments {
-    /// What to look for: words, or a mix of words and pictures, as in `2:dog + ./beach.jpg - people`
+    /// Words, a picture file, or a mix: `2:dog + ./beach.jpg - people`
     #[arg(value_name = "WORDS")]
     words: Vec<String>,
 
-    /// Find pictures like that of this file or URL, or with - of standard input; several, and words, are
-    /// added up
+    /// Find pictures like this file or URL; `-` is standard input
+    ///
+    /// May be repeated. Several pictures and words are combined.
     #[arg(short, long, value_name = "FILE|URL")]
     image: Vec<PathBuf>,
 
-    /// Find pictures like that with this id
+    /// Find pictures like the one with this id
     #[arg(short, long, value_name = "ID")]
     like: Vec<String>,
 
-    /// The collection to search [default: `default`, or the only one there is]
-    #[arg(short, long, value_name = "NAME", env = environment::COLLECTION, hide_env_values = true)]
+    /// Search this collection [default: `default`, or the only one]
+    ///
+    /// CLIPSEEK_COLLECTION sets another default.
+    #[arg(short, long, value_name = "NAME", env = environment::COLLECTION, hide_env = true)]
     collection: Option<String>,
 
-    /// How many pictures to find at most
+    /// Return at most this many pictures
     #[arg(short = 'k', long, alias = "limit", value_name = "N", default_value_t = 4,
           value_parser = clap::value_parser!(u32).range(1..=index::TOP_K_LIMIT as i64))]
     top_k: u32,
 
-    /// What to compare with, one or more of these [default: images]
+    /// Compare with these fields [default: images]
     #[arg(long = "in", value_name = "WHERE", value_enum, value_delimiter = ',')]
     fields: Vec<FieldName>,
 
-    /// Words to look up in captions, file names, folders, and titles, descriptions and keywords of files: all of them; "words in quotes" stand
-    /// together, word* stands for any ending
+    /// Find pictures whose texts contain all these words
+    ///
+    /// Searches captions, file names, folder names, and the titles, descriptions and keywords in files. "Words in quotes"
+    /// must be adjacent; word* matches any ending.
     #[arg(long, value_name = "WORDS")]
     keywords: Option<String>,
 
-    /// Leave out pictures, and captions, less similar than this cosine
+    /// Drop pictures and captions below this cosine similarity
     #[arg(short, long, value_name = "COSINE", value_parser = cosine, allow_negative_numbers = true)]
     threshold: Option<f32>,
 
     #[command(flatten)]
-    narrowing: Narrowing,
+    filters: FilterArguments,
 
-    /// The form of the answer [default: by the ending of --to, or a table]
+    /// Write this format [default: from the extension of --to, else table]
     #[arg(long, value_enum)]
     format: Option<Format>,
 
-    /// Write the answer to this file
+    /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 
@@ -105,16 +116,16 @@ pub(crate) struct Arguments {
     model: ModelArguments,
 }
 
-/// What a query is compared with.
+/// A field to compare the query with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum FieldName {
-    /// The pictures
+    /// Pictures
     Images,
-    /// Their captions, of which the nearest counts
+    /// Captions; the most similar caption of a picture counts
     Captions,
-    /// Pictures and captions, joined by rank
+    /// Pictures and captions, combined by rank
     Both,
-    /// The question's words, as with --keywords
+    /// The words of the query as keywords, like --keywords
     Keywords,
 }
 
@@ -131,19 +142,19 @@ impl From<FieldName> for Field {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Columns for reading
+    /// Human-readable columns
     Table,
     /// One JSON object
     Json,
-    /// A JSON object a picture, a line each
+    /// One JSON object per picture and line
     Jsonl,
-    /// A page that needs nothing else
+    /// A self-contained page
     Html,
-    /// A PNG: the query beside its results
+    /// A PNG picture of the query and its results
     Grid,
-    /// The pictures' paths, a line each
+    /// The paths of the pictures, one per line
     Paths,
-    /// The same for `xargs -0`: each ends with a zero byte
+    /// The same paths, each followed by a zero byte, for `xargs -0`
     Paths0,
 }
 
@@ -156,7 +167,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         }
     }
     let answer = clipseek.search(&arguments.request()?)?;
-    // JSON says it itself.
+    // JSON has the name.
     if arguments.collection.is_none() && format != Format::Json {
         message!("searched collection {}", answer.collection);
     }
@@ -166,7 +177,9 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     arguments.show(&answer, format)?;
     let has_line_break = |hit: &search::Hit| hit.path().to_string_lossy().contains('\n');
     if format == Format::Paths && answer.found.hits.iter().any(has_line_break) {
-        message!("note: a name has a line break in it; --format paths0 keeps names apart");
+        message!(
+            "note: a path contains a line break; --format paths0 separates paths by zero bytes"
+        );
     }
     Ok(Outcome::of(answer.nothing.is_none()))
 }
@@ -193,7 +206,7 @@ impl Arguments {
         })
     }
 
-    /// The table, or pictures where nobody asked for the one and the terminal shows the other.
+    /// Prints the table, or pictures if the terminal shows them and no format was asked for.
     fn show_table(&self, answer: &Answer, to: Option<&Path>) -> Result<()> {
         let is_free = self.format.is_none() && to.is_none();
         match is_free.then(|| self.graphics.graphics()).flatten() {
@@ -210,7 +223,7 @@ impl Arguments {
             query: self.query()?,
             top_k: self.top_k as usize,
             threshold: self.threshold,
-            conditions: self.narrowing.conditions(),
+            conditions: self.filters.conditions(),
             model: self.model.choice(),
             output: self.to.clone(),
         })
@@ -235,8 +248,8 @@ impl Arguments {
         };
         self.note_format(format);
         let bulky = match format {
-            Format::Html => "a page",
-            Format::Grid => "a PNG picture",
+            Format::Html => "HTML",
+            Format::Grid => "PNG",
             _ => return Ok(format),
         };
         if self.to.is_none() && std::io::stdout().is_terminal() {
@@ -247,16 +260,16 @@ impl Arguments {
 }
 
 impl Arguments {
-    /// Says so where the file's name promises another form than --format.
+    /// Notes that --format differs from the file's extension.
     fn note_format(&self, format: Format) {
         let Some(to) = &self.to else { return };
-        // A text may have any of the forms for reading.
+        // Any text format may be written to a .txt file.
         let promised = Format::of_file(to).ok().filter(|it| *it != Format::Table);
         if promised.is_some_and(|promised| promised != format)
             && let Some(format) = format.to_possible_value()
         {
             message!(
-                "note: {} is written as {}, as --format says",
+                "note: writing {} as {}, as --format says",
                 visible(&to.to_string_lossy()),
                 format.get_name()
             );
@@ -274,17 +287,17 @@ impl Format {
             "txt" => Ok(Format::Table),
             _ => Err(Error::UnknownExtension {
                 path: path.to_owned(),
-                expected: "a name ending in .html, .png, .json, .jsonl or .txt, or --format",
+                expected: "use .html, .png, .json, .jsonl or .txt, or --format",
             }),
         }
     }
 }
 
-/// A cosine; percents are the usual slip.
+/// Parses a cosine. The usual mistake is a percentage.
 pub(crate) fn cosine(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(value) if (-1.0..=1.0).contains(&value) => Ok(value),
-        Ok(_) => Err("expected a cosine from -1 to 1; 60 % is 0.6".to_owned()),
+        Ok(_) => Err("expected a cosine similarity from -1 to 1; write 60 % as 0.6".to_owned()),
         Err(_) => Err("expected a number from -1 to 1".to_owned()),
     }
 }

@@ -13,101 +13,125 @@ use server::{Displaced, Keys, Limits, Log, Origin, PublicHost, Server, ServerOpt
 
 use crate::environment;
 use crate::exit::Outcome;
-use crate::models::DeviceChoice;
+use crate::model_arguments::DeviceChoice;
 use crate::terminal::message;
 
-/// How long work that was not done in time may hold up the end of the process.
+/// How long unfinished work may delay the end of the process.
 const LAST_WORK: Duration = Duration::from_secs(1);
 
-/// Serve a page to search on, a JSON API, and Pinecone's API
+/// Serve the search page, a JSON API and Pinecone's API over HTTP
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   clipseek serve
-  PINECONE_CONTROLLER_HOST=http://127.0.0.1:8080 PINECONE_API_KEY=any python notebook.py
-  CLIPSEEK_API_KEYS=KEY clipseek serve --bind 0.0.0.0:8080 --tls-cert cert.pem --tls-key key.pem
+  clipseek serve --bind 0.0.0.0:443 --keys keys --tls-cert tls.crt --tls-key tls.key")]
+#[command(after_long_help = "Examples:
+  clipseek serve
+  CLIPSEEK_API_KEYS=KEY clipseek serve --bind 0.0.0.0:8080
+  clipseek serve --bind 0.0.0.0:443 --keys keys --tls-cert tls.crt --tls-key tls.key
 
-At the address is a page on which the pictures are searched, and below /api/v1 a JSON API for programs \
-(see docs/api.md). Immich's smart search (/predict) and OpenAI's clients (/v1/embeddings) get their embeddings here, too.
+Endpoints:
+  /               the search page
+  /api/v1         the JSON API (see docs/api.md)
+  /predict        embeddings for Immich's smart search
+  /v1/embeddings  embeddings for OpenAI clients
+  /healthz        200 while the process runs; needs no key
+  /readyz         200 once the store and its models are loaded; needs no key
+  /metrics        metrics for Prometheus; needs a key if there are keys
 
-Pinecone's own clients find the indexes through the control plane, which is at the address; each index has a \
-port of its own, which it keeps, and must be reachable there, unless --public-host says otherwise. Collections are indexes, too: their pictures are namespace `images`, their \
-captions namespace `captions`; through the API they can be searched, also with words and pictures, which \
-their model embeds (`/records/namespaces/images/search`), not changed.
+  /readyz does not wait for models that would have to be downloaded.
 
-Without keys, any key is taken, and only an address of this machine can be listened at. The keys of \
-CLIPSEEK_READ_ONLY_KEYS change nothing. It and CLIPSEEK_API_KEYS hold keys with commas between. In the file of --keys, \
-each line is a key and its bounds:
+Pinecone's API:
+  Pinecone clients use the address as control plane: set PINECONE_CONTROLLER_HOST=http://127.0.0.1:8080. Each index has its own port, which stays the same and must be \
+reachable; --public-host serves all indexes at the address instead.
 
-  # the shop's page, a photographer, and whoever may do everything
+  Collections are indexes too: their pictures are in the namespace `images`, their captions in `captions`. Clients can \
+search them, also with words and pictures (`/records/namespaces/images/search`), but not change them.
+
+API keys:
+  Without keys, any key is accepted, and only addresses of this machine can be listened on. CLIPSEEK_API_KEYS and \
+CLIPSEEK_READ_ONLY_KEYS hold keys separated by commas. Each line of the --keys file has a key and its permissions:
+
+  # the shop's page, a photographer, an administrator
   w4X9… read collections=shop columns=image,brand,'price in euros'
-  Zp0q… collections=shop,drafts
+  zp0q… collections=shop,drafts
   k77f…
 
-`read`: it changes nothing. `collections=`: it sees and changes these collections and indexes, and learns of no other. \
-`columns=`: of the metadata it sees these columns, and filters by no other.
+  read          forbids changes
+  collections=  hides all other collections and indexes
+  columns=      hides all other metadata columns and forbids filters on them
 
-Pages of other sites can't read answers in their visitors' browsers, unless --allow-origin names them; then they ask \
-/api/v1, not Pinecone's API. A key that a page uses is known to all visitors: let it read only.
+Browsers:
+  Pages of other sites cannot use the JSON API unless --allow-origin names their origin; Pinecone's API is never \
+open to them. A key in a page is known to all its visitors: make it read-only.
 
-At the address there are /healthz (the process lives) and /readyz (the store can be read, and the models of its \
-collections are loaded, except those that would have to be downloaded), which ask for no key, and /metrics, in Prometheus's form, which does if there are keys.
-
-Ctrl-C, or the signal to terminate, ends it once what has been asked is answered; once more ends it at once.")]
+Stopping:
+  Ctrl-C or SIGTERM stops the server once all requests are answered; a second one stops it at once.")]
 pub(crate) struct Arguments {
-    /// Where to listen
+    /// Listen on this address
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = address)]
     bind: SocketAddr,
 
-    /// A certificate in PEM, followed by those that vouch for it, to encrypt with
+    /// Read the TLS certificate chain from this PEM file
+    ///
+    /// The server's own certificate comes first, then the intermediate ones.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
 
-    /// Its private key in PEM
+    /// Read the TLS private key from this PEM file
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
-    /// A file of API keys, one a line, with what each may do
+    /// Read API keys and their permissions from this file
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
 
-    /// How clients name the host of an index where a proxy stands between, such as https://{index}.example.com: all
-    /// are answered at the address
+    /// Set the public host name of indexes behind a proxy
+    ///
+    /// For example https://{index}.example.com. All indexes are then served at the address of --bind.
     #[arg(long, value_name = "HOST")]
     public_host: Option<PublicHost>,
 
-    /// A site whose pages may ask the JSON API, such as https://shop.example; may be repeated
+    /// Let pages of this origin use the JSON API; may be repeated
+    ///
+    /// For example https://shop.example.
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<Origin>,
 
-    /// How many requests a second each key may make; without keys, all clients together
+    /// Limit requests per second for each key
+    ///
+    /// Without keys, all clients share the limit. Excess requests get 429 with Retry-After.
     #[arg(long, value_name = "N")]
     rate: Option<NonZeroU32>,
 
-    /// How many requests are taken on at once; more are told to try again
+    /// Process at most this many requests at a time
+    ///
+    /// Excess requests get 503 with Retry-After.
     #[arg(long, value_name = "N", default_value = "128", value_parser = positive())]
     at_once: u32,
 
-    /// How many connections there may be, of all ports together
+    /// Accept at most this many connections on all ports together
     #[arg(long, value_name = "N", default_value = "1000", value_parser = positive())]
     connections: u32,
 
-    /// How long a request may take, its body included
+    /// Set the timeout for a request, including its body
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = positive())]
     time_limit: u32,
 
-    /// Where models compute
+    /// Compute on this device
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
 
-    /// How many threads compute [default: one for each core]
+    /// Compute with this many threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = positive())]
     threads: Option<u32>,
 
-    /// How long the end waits for what has been asked
+    /// Wait this long for running requests when stopping
     #[arg(long, value_name = "SECONDS", default_value = "30")]
     grace: u32,
 
-    /// Whether requests are logged to standard error, a line of JSON each; auto: unless that is a terminal
+    /// Log requests to standard error as JSON lines
+    ///
+    /// `auto` logs unless standard error is a terminal.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     log: Logging,
 }
@@ -120,11 +144,12 @@ enum Logging {
     Off,
 }
 
-/// An address, also by a name such as `localhost`.
+/// Parses an address; host names such as `localhost` are resolved.
 fn address(text: &str) -> Result<SocketAddr, String> {
     let found = text.to_socket_addrs().ok().and_then(|mut all| all.next());
-    found
-        .ok_or_else(|| "expected an address or a name with a port, as in 127.0.0.1:8080".to_owned())
+    found.ok_or_else(|| {
+        "expected an address or host name with a port, such as 127.0.0.1:8080".to_owned()
+    })
 }
 
 fn positive() -> clap::builder::RangedI64ValueParser<u32> {
@@ -135,28 +160,29 @@ pub(crate) fn run(arguments: &Arguments, clipseek: Clipseek) -> Result<Outcome> 
     let options = arguments.options()?;
     if let Some(threads) = arguments.threads {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads as usize);
-        pool.build_global()
-            .context("threads could not be started")?;
+        pool.build_global().context("could not start threads")?;
     }
     serve(options, clipseek, |server| {
         message!(
-            "serving at {url}; open it in a browser to search; Ctrl-C to end",
+            "serving at {url}; open it in a browser to search; press Ctrl-C to stop",
             url = server.url()
         );
         for Displaced { name, own, address } in server.displaced() {
-            message!("note: port {own} of index {name} is taken: it is at {address} for this time");
+            message!(
+                "note: port {own} of index {name} is in use; serving it at {address} this time"
+            );
         }
     })
 }
 
-/// Serves until it is asked to end. What listens is shown to `say` before.
+/// Serves until it is asked to stop. Calls `say` once the server listens.
 pub(super) fn serve(
     options: ServerOptions,
     clipseek: Clipseek,
     say: impl FnOnce(&Server),
 ) -> Result<Outcome> {
-    raise_the_limit_of_files();
-    let runtime = tokio::runtime::Runtime::new().context("threads could not be started")?;
+    raise_open_file_limit();
+    let runtime = tokio::runtime::Runtime::new().context("could not start threads")?;
     let served = runtime.block_on(async {
         let server = Server::bind(clipseek, options).await?;
         let end = asked_to_end();
@@ -190,7 +216,7 @@ impl Arguments {
                 ..Limits::default()
             },
             tls,
-            log: log.context("threads could not be started")?,
+            log: log.context("could not start threads")?,
             origins: self.allowed_origins.clone(),
             public_host: self.public_host.clone(),
             device: self.device.device(),
@@ -198,7 +224,7 @@ impl Arguments {
         })
     }
 
-    /// The keys of the environment and of the file.
+    /// The keys from the environment and the file.
     fn keys(&self) -> Result<Keys> {
         let keys = keys_of(environment::API_KEYS)?
             .into_iter()
@@ -207,38 +233,38 @@ impl Arguments {
         let Some(path) = &self.keys else {
             return Ok(keys);
         };
-        let failed = || format!("could not read the keys in `{}`", path.display());
+        let failed = || format!("could not read API keys from `{}`", path.display());
         let list = read_keys(path).with_context(failed)?;
         keys.with_list(&list).with_context(failed)
     }
 }
 
-/// The largest file of keys, in bytes.
+/// The size limit of the key file, in bytes.
 const LARGEST_LIST: u64 = 1 << 20;
 
 fn read_keys(path: &Path) -> Result<String> {
     let mut list = String::new();
     let file = File::open(path)?;
     file.take(LARGEST_LIST + 1).read_to_string(&mut list)?;
-    match list.len() as u64 > LARGEST_LIST {
-        true => bail!("it is larger than {LARGEST_LIST} bytes"),
-        false => Ok(list),
+    if list.len() as u64 > LARGEST_LIST {
+        bail!("the file is larger than {LARGEST_LIST} bytes");
     }
+    Ok(list)
 }
 
-/// The keys of a variable. One that is set and has none is a mistake, which would open the server to all.
+/// The keys in a variable. Refuses one that is set but has no keys: the mistake would open the server to all.
 fn keys_of(variable: &str) -> Result<Vec<String>> {
     let text = environment::text(variable).unwrap_or_default();
     let keys = text.split(',').map(|key| key.trim().to_owned());
     let keys: Vec<_> = keys.filter(|key| !key.is_empty()).collect();
-    match keys.is_empty() && !text.is_empty() {
-        true => bail!("{variable} is set and has no key"),
-        false => Ok(keys),
+    if keys.is_empty() && !text.is_empty() {
+        bail!("{variable} is set but has no keys");
     }
+    Ok(keys)
 }
 
-/// Each connection is an open file, and of those many systems let a process have few until it asks for more.
-fn raise_the_limit_of_files() {
+/// Raises the limit of open files to the maximum: each connection is an open file, and the default is low on many systems.
+fn raise_open_file_limit() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -247,12 +273,12 @@ fn raise_the_limit_of_files() {
             current: limit.maximum,
             maximum: limit.maximum,
         };
-        // Some systems have a lower limit than they say; then it stays as it was.
+        // Some systems report a higher limit than they allow; then it stays unchanged.
         let _ = setrlimit(Resource::Nofile, raised);
     }
 }
 
-/// Listens from now on for Ctrl-C, or for what asks a process to end. For the second time that ends it at once.
+/// Handles Ctrl-C and SIGTERM from now on. The future completes at the first; a second one ends the process at once.
 fn asked_to_end() -> impl Future<Output = ()> + Send {
     let (asked, end) = tokio::sync::oneshot::channel();
     let mut signals = Signals::listen();
@@ -267,7 +293,7 @@ fn asked_to_end() -> impl Future<Output = ()> + Send {
     }
 }
 
-/// What asks a process to end.
+/// The signals that ask the process to end.
 struct Signals {
     #[cfg(unix)]
     terminated: Option<tokio::signal::unix::Signal>,
@@ -279,7 +305,7 @@ impl Signals {
     #[cfg(unix)]
     fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        // Without handlers the system ends the process.
+        // Without handlers the signals end the process.
         Self {
             terminated: signal(SignalKind::terminate()).ok(),
             interrupted: signal(SignalKind::interrupt()).ok(),

@@ -5,8 +5,8 @@ use picture::{Picture, Size};
 /// The quality of the JPEG that is sent.
 const QUALITY: u8 = 88;
 
-/// A picture by [iTerm2's protocol](https://iterm2.com/documentation-images.html), made to fit into that
-/// many cells.
+/// A picture by [iTerm2's protocol](https://iterm2.com/documentation-images.html), scaled
+/// to fit into `cells`.
 pub(super) fn escape(picture: &Picture, cells: Size) -> String {
     let file = picture.to_jpeg(QUALITY);
     format!(

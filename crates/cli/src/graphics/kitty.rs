@@ -8,7 +8,7 @@ use picture::Picture;
 const CHUNK: usize = 4096;
 
 /// A picture by [kitty's protocol](https://sw.kovidgoyal.net/kitty/graphics-protocol/): a PNG in chunks,
-/// shown where the cursor is, which stays there (`C=1`). Nothing is replied (`q=2`).
+/// shown at the cursor, which does not move (`C=1`). The terminal does not reply (`q=2`).
 pub(super) fn escape(picture: &Picture) -> String {
     let data = STANDARD.encode(picture.to_png());
     let chunks = data.as_bytes().chunks(CHUNK);

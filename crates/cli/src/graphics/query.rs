@@ -1,7 +1,7 @@
-//! Questions to the terminal, and what it replies.
+//! Queries to the terminal.
 //!
-//! Every terminal replies to `CSI c`, so its reply ends the waiting for those that may not come. What only
-//! newer terminals read over without a trace is asked once the first replies have shown that it is one.
+//! Every terminal replies to `CSI c`, so this query comes last and its reply ends the wait. Queries that older terminals
+//! would print as garbage are sent only after the first replies show a newer terminal.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -20,24 +20,24 @@ use super::raw::Raw;
 use super::reply::{KITTY_ID, Reply};
 use crate::environment;
 
-/// How long a reply may take where the environment does not say: enough for most terminals that are far away.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The default timeout of a reply, long enough for most remote terminals.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// More than all replies and some typing come to.
-const LONGEST: usize = 4096;
+/// The size limit of the replies, in bytes.
+const LONGEST_REPLY: usize = 4096;
 
 /// Name and version (XTVERSION), then attributes (DA1).
 const FIRST: &str = "\u{1b}[>q\u{1b}[c";
 
-/// The terminal's replies. Nothing where it cannot be asked, or says nothing.
+/// The replies of the terminal; `None` if it cannot be queried or does not reply.
 pub(super) fn ask() -> Option<Reply> {
     let mut terminal = open().ok()?;
-    // Elsewhere than in the foreground, the system would stop us for touching the terminal.
+    // The system stops a background process that changes the terminal.
     if tcgetpgrp(&terminal).ok()? != getpgrp() {
         return None;
     }
     let raw = Raw::enter(&terminal).ok()?;
-    // What has been typed ahead belongs to the shell.
+    // Pending input belongs to the shell.
     if ioctl_fionread(&terminal).ok()? > 0 {
         return None;
     }
@@ -55,7 +55,7 @@ pub(super) fn ask() -> Option<Reply> {
     }
 }
 
-/// The size of a cell, as far as the system knows it.
+/// The size of a cell, if the system knows it.
 pub(super) fn known_cell() -> Option<Size> {
     let size = tcgetwinsize(io::stdout()).ok()?;
     let (columns, lines) = (size.ws_col, size.ws_row);
@@ -65,7 +65,7 @@ pub(super) fn known_cell() -> Option<Size> {
     })
 }
 
-/// The terminal that standard output is, for reading too.
+/// Opens the terminal of standard output for reading and writing.
 fn open() -> io::Result<File> {
     let name = ttyname(io::stdout(), Vec::new())?;
     OpenOptions::new()
@@ -76,7 +76,7 @@ fn open() -> io::Result<File> {
 }
 
 fn exchange(terminal: &mut File) -> io::Result<Reply> {
-    let first = question(terminal, FIRST)?;
+    let first = query(terminal, FIRST)?;
     if first.is_interrupted || !first.is_whole() {
         return Ok(first);
     }
@@ -92,31 +92,31 @@ fn exchange(terminal: &mut File) -> io::Result<Reply> {
     if second.is_empty() {
         return Ok(first);
     }
-    let rest = question(terminal, &format!("{second}\u{1b}[16t\u{1b}[c"))?;
+    let rest = query(terminal, &format!("{second}\u{1b}[16t\u{1b}[c"))?;
     Ok(Reply {
         version: first.version,
         ..rest
     })
 }
 
-/// Asks, and waits for what is replied up to the attributes.
-fn question(terminal: &mut File, question: &str) -> io::Result<Reply> {
-    terminal.write_all(question.as_bytes())?;
-    let end = Instant::now() + patience();
+/// Sends a query and reads replies up to the attributes.
+fn query(terminal: &mut File, query: &str) -> io::Result<Reply> {
+    terminal.write_all(query.as_bytes())?;
+    let end = Instant::now() + reply_timeout();
     let mut bytes = Vec::new();
     let mut buffer = [0; 256];
     loop {
         let count = terminal.read(&mut buffer)?;
         bytes.extend_from_slice(&buffer[..count]);
         let reply = Reply::parse(&bytes);
-        if reply.is_whole() || bytes.len() > LONGEST || Instant::now() > end {
+        if reply.is_whole() || bytes.len() > LONGEST_REPLY || Instant::now() > end {
             return Ok(reply);
         }
     }
 }
 
-fn patience() -> Duration {
+fn reply_timeout() -> Duration {
     let seconds = environment::text(environment::TERMINAL_TIMEOUT);
     let seconds = seconds.and_then(|text| text.parse::<u32>().ok());
-    seconds.map_or(PATIENCE, |seconds| Duration::from_secs(seconds.into()))
+    seconds.map_or(REPLY_TIMEOUT, |seconds| Duration::from_secs(seconds.into()))
 }

@@ -1,4 +1,4 @@
-//! A terminal while it is asked: nothing is echoed, and bytes come as they are sent.
+//! Raw mode of the terminal during a query: no echo, no line buffering.
 
 use std::fs::File;
 use std::io;
@@ -10,7 +10,7 @@ use rustix::termios::{
 
 use crate::interrupt;
 
-/// What is put back at the end, however that comes.
+/// The modes to restore when the query or the process ends.
 static BEFORE: Mutex<Option<Before>> = Mutex::new(None);
 
 struct Before {
@@ -18,13 +18,13 @@ struct Before {
     modes: Termios,
 }
 
-/// Puts the terminal back when it is dropped.
+/// Raw mode; dropping it restores the terminal.
 pub(super) struct Raw;
 
 impl Raw {
-    /// Reading waits a tenth of a second at most from now on.
+    /// Enters raw mode. Each read then waits at most a tenth of a second.
     pub(super) fn enter(terminal: &File) -> io::Result<Raw> {
-        interrupt::before_end(put_back);
+        interrupt::before_end(restore_now);
         let modes = tcgetattr(terminal)?;
         let mut raw = modes.clone();
         raw.local_modes
@@ -40,7 +40,7 @@ impl Raw {
         Ok(entered)
     }
 
-    /// Puts the terminal back, and throws away what has come and was not read.
+    /// Restores the terminal and discards unread input.
     pub(super) fn leave_and_flush(self) {
         restore(OptionalActions::Flush);
     }
@@ -48,17 +48,17 @@ impl Raw {
 
 impl Drop for Raw {
     fn drop(&mut self) {
-        put_back();
+        restore_now();
     }
 }
 
-fn put_back() {
+fn restore_now() {
     restore(OptionalActions::Now);
 }
 
 fn restore(when: OptionalActions) {
     if let Some(before) = before().take() {
-        // A terminal that is gone needs no modes.
+        // A closed terminal needs no modes.
         let _ = tcsetattr(&before.terminal, when, &before.modes);
     }
 }

@@ -1,34 +1,34 @@
-//! What a terminal replies.
+//! Replies of a terminal.
 
 use picture::Size;
 
 use super::{COLOURS, Protocol};
 
-/// Fewer colours than this are no picture.
+/// The fewest colours to show pictures with.
 const FEWEST_COLOURS: usize = 16;
 
-/// The bit of kitty's question that its answer repeats.
+/// The id in kitty's query, which its reply repeats.
 pub(super) const KITTY_ID: u32 = 31;
 
-/// What is known of a terminal by its replies.
+/// The parsed replies of a terminal.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Reply {
-    /// What it can do, by DEC's numbers (DA1). Every terminal replies with them, so they are asked for last.
+    /// Its attributes (DA1). Every terminal reports them, so they are queried last.
     pub(super) attributes: Option<Vec<u32>>,
     /// Its name and version (XTVERSION).
     pub(super) version: Option<String>,
-    /// Whether it takes pictures by kitty's protocol.
+    /// Whether it supports kitty's protocol.
     pub(super) kitty: bool,
     /// The size of a cell, in pixels.
     pub(super) cell: Option<Size>,
-    /// How many colours a sixel picture may have.
+    /// The number of colours of a sixel picture.
     pub(super) colours: Option<usize>,
-    /// Whether Ctrl-C was among what came.
+    /// Whether the input contained Ctrl-C.
     pub(super) is_interrupted: bool,
 }
 
 impl Reply {
-    /// The replies among what came, in which there may also be keys that somebody pressed.
+    /// Parses input, in which key presses may be mixed with replies.
     pub(super) fn parse(bytes: &[u8]) -> Reply {
         let mut reply = Reply::default();
         let mut rest = bytes;
@@ -45,18 +45,18 @@ impl Reply {
         reply
     }
 
-    /// Whether it is all there.
+    /// Whether all replies have arrived.
     pub(super) fn is_whole(&self) -> bool {
         self.attributes.is_some() || self.is_interrupted
     }
 
     pub(super) fn has_sixels(&self) -> bool {
-        // The first number is the terminal's class.
+        // The first number is the terminal class.
         let numbers = self.attributes.iter().flat_map(|it| it.iter().skip(1));
         numbers.copied().any(|number| number == 4)
     }
 
-    /// The best way to show pictures. iTerm2 of earlier versions is known by its environment alone.
+    /// The best protocol. Earlier versions of iTerm2 are recognised only by the environment.
     pub(super) fn protocol(&self, is_iterm: bool) -> Option<Protocol> {
         let version = self.version.as_deref().unwrap_or_default();
         let colours = self.colours.unwrap_or(COLOURS).min(COLOURS);
@@ -71,7 +71,7 @@ impl Reply {
         }
     }
 
-    /// Takes a control sequence, without its introducer, and gives what follows it.
+    /// Parses a control sequence after its introducer. Returns the rest of the input.
     fn take_sequence<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let Some(end) = bytes.iter().position(|byte| (0x40..=0x7e).contains(byte)) else {
             return &[];
@@ -92,7 +92,7 @@ impl Reply {
         &bytes[end + 1..]
     }
 
-    /// Takes a device control string or an application's command, and gives what follows it.
+    /// Parses a device control string or an application program command. Returns the rest of the input.
     fn take_string<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let Some(end) = bytes.windows(2).position(|pair| pair == b"\x1b\\") else {
             return &[];

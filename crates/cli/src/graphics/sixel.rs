@@ -1,5 +1,5 @@
-//! [Sixels](https://vt100.net/docs/vt3xx-gp/chapter14.html): a palette, then bands six pixels high. In a
-//! band each colour has its turn; a character says in which of a column's six pixels it is.
+//! [Sixels](https://vt100.net/docs/vt3xx-gp/chapter14.html): a palette, then bands six pixels high. A
+//! band has a run of characters per colour; each character is a bit mask of the six pixels of a column.
 
 use std::fmt::Write;
 
@@ -9,10 +9,10 @@ use picture::Picture;
 /// The height of a band.
 const BAND: usize = 6;
 
-/// One of how many pixels the palette is learned from.
+/// The palette is computed from one in this many pixels.
 const SAMPLING: i32 = 4;
 
-/// A picture as sixels. Pixels that are not drawn stay as they are (`0;1;0`).
+/// Encodes a picture as sixels. Pixels that are not drawn keep their colour (`0;1;0`).
 pub(super) fn escape(picture: &Picture, colours: usize) -> String {
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let (palette, indices) = quantise(picture, colours);
@@ -53,7 +53,7 @@ fn write_band(sixels: &mut String, band: &[u8], width: usize, colours: usize) {
     }
 }
 
-/// The columns of one colour; equal ones beside each other are counted. Empty ones at the end are left out.
+/// Writes the columns of one colour, run-length encoded, without empty columns at the end.
 fn write_runs(sixels: &mut String, bits: &[u8]) {
     let end = bits.iter().rposition(|&it| it != 0).map_or(0, |at| at + 1);
     for run in bits[..end].chunk_by(|a, b| a == b) {
@@ -66,8 +66,7 @@ fn write_runs(sixels: &mut String, bits: &[u8]) {
     }
 }
 
-/// The picture's palette, and each pixel's place in it. What a pixel is off is passed on to its neighbours
-/// (Floyd and Steinberg's error diffusion).
+/// Quantises a picture: returns the palette and the palette index of each pixel, with Floyd–Steinberg dithering.
 fn quantise(picture: &Picture, colours: usize) -> (Vec<[u8; 3]>, Vec<u8>) {
     let pixels = picture.pixels().as_chunks::<3>().0;
     let opaque: Vec<u8> = pixels
@@ -78,7 +77,7 @@ fn quantise(picture: &Picture, colours: usize) -> (Vec<[u8; 3]>, Vec<u8>) {
     let map = network.color_map_rgb();
     let palette = map.as_chunks::<3>().0.to_vec();
     let width = picture.width() as usize;
-    // A column more on both sides takes what would be passed on over the edge.
+    // One more column on both sides receives the error beyond the edge.
     let mut here = vec![[0_i32; 3]; width + 2];
     let mut below = here.clone();
     let mut indices = Vec::with_capacity(pixels.len());

@@ -4,13 +4,13 @@ use picture::Picture;
 
 use super::lines;
 
-/// DejaVu Sans: Latin, Greek, Cyrillic and more. Chinese, Japanese, Korean and emoji show as boxes,
-/// and letters are set one by one from left to right, which is not how all scripts are written.
+/// DejaVu Sans: Latin, Greek, Cyrillic and more. Chinese, Japanese, Korean and emoji show as boxes. Text is always set
+/// from left to right and without ligatures.
 const FONT: &[u8] = include_bytes!("../../assets/fonts/DejaVuSans.ttf");
 
 pub(super) type Colour = [u8; 3];
 
-/// A picture to draw on.
+/// A canvas to draw on.
 pub(super) struct Canvas {
     width: usize,
     height: usize,
@@ -36,7 +36,7 @@ impl Canvas {
         )?)
     }
 
-    /// Fills a rectangle, as far as it lies on the canvas.
+    /// Fills a rectangle, clipped to the canvas.
     pub(super) fn fill(&mut self, x: usize, y: usize, width: usize, height: usize, colour: Colour) {
         let right = (x + width).min(self.width);
         for row in y..(y + height).min(self.height) {
@@ -46,7 +46,7 @@ impl Canvas {
         }
     }
 
-    /// Puts a picture with its upper left corner at `x`, `y`. It has to lie on the canvas.
+    /// Draws a picture with its upper left corner at `x`, `y`. It must fit on the canvas.
     pub(super) fn draw(&mut self, picture: &Picture, x: usize, y: usize) {
         let bytes = 3 * picture.width() as usize;
         for (row, source) in picture.pixels().chunks_exact(bytes).enumerate() {
@@ -71,7 +71,7 @@ impl Canvas {
         }
     }
 
-    /// The glyphs of a line, each in its place.
+    /// The glyphs of a line with their positions.
     fn glyphs(&self, text: &str, size: f32, x: f32, y: f32) -> Vec<Glyph> {
         let font = self.font.as_scaled(PxScale::from(size));
         let baseline = y + font.ascent();
@@ -93,8 +93,8 @@ impl Canvas {
         text.chars().map(|c| font.h_advance(font.glyph_id(c))).sum()
     }
 
-    /// Breaks a text into at most `most` lines of at most `width` pixels, at blanks where that is
-    /// possible. What is left out shows as `…`.
+    /// Breaks a text into at most `most` lines of at most `width` pixels, at spaces if
+    /// possible. Omitted text becomes `…`.
     pub(super) fn wrap(&self, text: &str, size: f32, width: usize, most: usize) -> Vec<String> {
         lines::wrap(text, most, |line| {
             self.text_width(line, size) <= width as f32

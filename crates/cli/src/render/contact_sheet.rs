@@ -14,17 +14,17 @@ use super::{caption, evidence, tile};
 use crate::graphics::{Drawing, Graphics};
 use crate::terminal::{FAINT, STRONG, visible};
 
-/// The least width of a tile, in columns, and the blank between tiles.
+/// The minimum width of a tile and the gap between tiles, in columns.
 const TILE: u32 = 24;
 const GAP: u32 = 2;
 
-/// Lines of caption under a picture at most.
+/// The maximum number of caption lines below a picture.
 const CAPTION_LINES: usize = 2;
 
-/// Lines under a picture at most: what speaks for it, file name, caption, id; and the blank after them.
+/// The maximum number of lines below a picture: scores, file name, caption, id, and a blank line.
 const TEXT: u32 = 3 + CAPTION_LINES as u32 + 1;
 
-/// Pictures side by side on the terminal, with what the table says under each.
+/// Draws pictures side by side on the terminal, each with the data of its table row.
 pub(crate) fn contact_sheet(
     answer: &Answer,
     graphics: &Graphics,
@@ -43,12 +43,12 @@ pub(crate) fn contact_sheet(
     Ok(())
 }
 
-/// How tiles lie on the terminal.
+/// The layout of tiles on the terminal.
 struct Sheet<'a> {
     graphics: &'a Graphics,
     query: &'a Query,
     columns: u32,
-    /// The place of a picture in a tile, in cells.
+    /// The size of a picture in a tile, in cells.
     frame: Size,
 }
 
@@ -57,7 +57,7 @@ impl<'a> Sheet<'a> {
         let window = graphics.window;
         let columns = ((window.width + GAP) / (TILE + GAP)).max(1);
         let width = (window.width + GAP) / columns - GAP;
-        // Photographs are three by four or less high, and a row has to fit on the terminal.
+        // Most photographs are at most 3:4 high, and a row must fit on the terminal.
         let height = width * graphics.cell.width * 3 / (4 * graphics.cell.height);
         let most = window.height.saturating_sub(TEXT + 1);
         Sheet {
@@ -77,7 +77,7 @@ impl<'a> Sheet<'a> {
         Some(self.graphics.draw(&picture))
     }
 
-    /// The lines of a row of tiles from its top; pictures come over those that begin it.
+    /// The lines of a row of tiles. Pictures cover the first ones.
     fn lines(
         &self,
         hits: &[Hit],
@@ -96,7 +96,7 @@ impl<'a> Sheet<'a> {
         };
         add(FAINT, &|n| match drawings[n] {
             Some(_) => String::new(),
-            None => "cannot be read any more".to_owned(),
+            None => "file cannot be read".to_owned(),
         });
         add(STRONG, &|n| facts(before + n + 1, &hits[n]));
         add(anstyle::Style::new(), &|n| padded_path(&names[n], width));
@@ -116,7 +116,7 @@ impl<'a> Sheet<'a> {
         wrap(&caption, CAPTION_LINES, |line| line.width() <= width)
     }
 
-    /// Writes the lines, so that the terminal has room for them, and the pictures over them.
+    /// Writes the lines first, which scrolls the terminal, then the pictures over them.
     fn write_row(
         &self,
         lines: &[String],
@@ -125,9 +125,10 @@ impl<'a> Sheet<'a> {
         out: &mut dyn Write,
     ) -> Result<()> {
         for line in lines {
-            match is_plain {
-                true => writeln!(out, "{}", strip_str(line).to_string().trim_end())?,
-                false => writeln!(out, "{line}")?,
+            if is_plain {
+                writeln!(out, "{}", strip_str(line).to_string().trim_end())?;
+            } else {
+                writeln!(out, "{line}")?;
             }
         }
         let up = lines.len();
@@ -144,7 +145,7 @@ impl<'a> Sheet<'a> {
     }
 }
 
-/// The escape that moves the cursor; a terminal takes none at all for one.
+/// The escape sequence that moves the cursor. A count of 0 would move it by 1.
 fn moved(count: u32, direction: char) -> String {
     match count {
         0 => String::new(),
@@ -152,7 +153,7 @@ fn moved(count: u32, direction: char) -> String {
     }
 }
 
-/// The rank of a hit, and what speaks for it.
+/// The rank of a hit and its scores.
 fn facts(rank: usize, hit: &Hit) -> String {
     let facts = evidence(hit).into_iter();
     let facts = facts.map(|(name, value)| format!("  {} {value}", name.to_lowercase()));

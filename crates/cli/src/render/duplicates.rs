@@ -1,4 +1,4 @@
-//! Groups of duplicates, in many forms.
+//! Groups of duplicates in all output formats.
 
 use std::io::Write;
 
@@ -15,13 +15,13 @@ use super::page::{document, image, url};
 use super::tile;
 use crate::terminal::{FAINT, STRONG, count, visible};
 
-/// The longest edges of a picture on the page, in pixels.
+/// The longest side of a picture on the page, in pixels.
 const EDGE: u32 = 360;
 
-/// Groups on a page at most: each picture takes some 30 kB there.
+/// The maximum number of groups on a page; each picture takes about 30 kB.
 const ON_A_PAGE: usize = 500;
 
-/// The duplicates of a collection, and how they were looked for.
+/// The duplicates of a collection, with the parameters of the search.
 #[derive(Debug, Serialize)]
 pub(crate) struct Groups {
     pub(crate) collection: String,
@@ -31,7 +31,7 @@ pub(crate) struct Groups {
     pub(crate) found: Duplicates,
 }
 
-/// A block of lines a group, and what it comes to in the end.
+/// A block of lines per group, and the totals.
 pub(crate) fn table(groups: &Groups, out: &mut dyn Write) -> Result<()> {
     for group in &groups.found.groups {
         line("keep", &group.keep, out)?;
@@ -52,11 +52,12 @@ fn line(kind: &str, file: &DuplicateFile, out: &mut dyn Write) -> Result<()> {
     )?)
 }
 
-/// How a picture is like the one to keep.
+/// How a duplicate relates to the picture to keep: `copy` or the similarity.
 fn kind(other: &Duplicate) -> String {
-    match other.is_copy {
-        true => "copy".to_owned(),
-        false => similarity(other.similarity),
+    if other.is_copy {
+        "copy".to_owned()
+    } else {
+        similarity(other.similarity)
     }
 }
 
@@ -66,7 +67,7 @@ fn pixels(file: &DuplicateFile) -> String {
 
 fn total(found: &Duplicates) -> String {
     format!(
-        "{}, {} of {} superfluous, {} could be freed",
+        "{}: {} of {} can be deleted, which frees {}",
         count(found.groups.len(), "group"),
         found.duplicates,
         count(found.pictures, "picture"),
@@ -80,7 +81,7 @@ pub(crate) fn json(groups: &Groups, out: &mut dyn Write) -> Result<()> {
     Ok(writeln!(out)?)
 }
 
-/// One JSON object a group, a line each.
+/// One JSON object per group and line.
 pub(crate) fn json_lines(groups: &Groups, out: &mut dyn Write) -> Result<()> {
     for group in &groups.found.groups {
         serde_json::to_writer(&mut *out, group)?;
@@ -89,7 +90,7 @@ pub(crate) fn json_lines(groups: &Groups, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// The locations of the superfluous copies as they are, with `end` behind each; with `near` of the others as well.
+/// The locations of exact copies, each followed by `end`; with `near` also of near-duplicates.
 pub(crate) fn paths(groups: &Groups, near: bool, end: &str, out: &mut dyn Write) -> Result<()> {
     for group in &groups.found.groups {
         for other in group.duplicates.iter().filter(|it| near || it.is_copy) {
@@ -99,7 +100,7 @@ pub(crate) fn paths(groups: &Groups, near: bool, end: &str, out: &mut dyn Write)
     Ok(())
 }
 
-/// One HTML file that needs nothing else, with a section a group.
+/// A self-contained HTML page with a section per group.
 pub(crate) fn page(groups: &Groups) -> String {
     let (found, shown) = (&groups.found, groups.found.groups.len().min(ON_A_PAGE));
     let sections: Vec<Markup> = found.groups[..shown].par_iter().map(section).collect();
@@ -111,14 +112,13 @@ pub(crate) fn page(groups: &Groups) -> String {
                 "Collection " strong { (groups.collection) } ", by model " strong { (groups.model) } ": "
                 (total(found)) "."
                 @if shown < found.groups.len() {
-                    " The " (shown) " groups that would free most are shown; --format json has all."
+                    " The page shows the " (shown) " groups that free the most space; --format json has all."
                 }
             }
             @for section in &sections { (section) }
         },
         &format!(
-            "Similarity is the cosine between the vectors of a picture and of the one to keep; from {} on two \
-             are taken for the same.",
+            "Similarity is the cosine of the embeddings of a picture and of the one to keep. Pictures are compared from {} on.",
             similarity(groups.threshold)
         ),
     )
@@ -127,7 +127,7 @@ pub(crate) fn page(groups: &Groups) -> String {
 fn section(group: &DuplicateGroup) -> Markup {
     html! {
         section.group {
-            p.about { (HumanBytes(group.bytes)) " could be freed" }
+            p.about { (HumanBytes(group.bytes)) " can be freed" }
             ol.hits {
                 (card("keep", &group.keep))
                 @for other in &group.duplicates { (card(&kind(other), &other.file)) }

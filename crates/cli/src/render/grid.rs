@@ -15,24 +15,24 @@ const INK: Colour = [29, 29, 31];
 const FAINT: Colour = [109, 109, 114];
 const ACCENT: Colour = [180, 69, 31];
 
-/// Results beside each other at most; the query has a column of its own before them.
+/// The maximum number of columns of results, next to the column of the query.
 const COLUMNS: usize = 4;
-/// The edge of the square that a picture fits into.
+/// The side of the square that a picture fits into.
 const EDGE: usize = 280;
-/// The edge of a picture that is one of several parts of the query.
+/// The same for a picture in a query with several terms.
 const TERM_EDGE: usize = 132;
-/// Pictures on a grid at most: more would make a file that few programs open.
+/// The maximum number of pictures on a grid; few programs open larger files.
 const MOST: usize = 200;
-/// The blank between things.
+/// The gap between elements.
 const GAP: usize = 24;
-/// The size of captions, and the height of their lines.
+/// The size of captions and their line height.
 const TEXT: f32 = 17.0;
 const LINE: usize = 22;
-/// Lines of caption under a picture, before the one or two of what speaks for it.
+/// The maximum number of caption lines below a picture; one or two lines of scores follow.
 const CAPTION_LINES: usize = 3;
 const CELL: usize = EDGE + 8 + (CAPTION_LINES + 2) * LINE;
 
-/// The query beside its results, as a picture: caption and similarity stand under each.
+/// Draws the query next to its results, each with caption and similarity.
 pub(crate) fn grid(answer: &Answer) -> Result<Picture> {
     let hits = &answer.found.hits;
     if hits.len() > MOST {
@@ -70,7 +70,7 @@ pub(crate) fn grid(answer: &Answer) -> Result<Picture> {
     canvas.into_picture()
 }
 
-/// A term of the query as it is drawn: a line with its sign, and words or a picture under it.
+/// A drawn term of the query: a line with its sign, and words or a picture below.
 struct Block {
     label: String,
     size: f32,
@@ -78,14 +78,14 @@ struct Block {
     picture: Option<Square>,
 }
 
-/// A picture, unless its file is gone, in a square of an edge.
+/// A picture in a square of side `edge`; `None` if its file cannot be read.
 struct Square {
     picture: Option<Picture>,
     edge: usize,
 }
 
 impl Block {
-    /// The blocks of a query. A single one is large; those of a mix share the column.
+    /// The blocks of a query. A single block is large; those of a mix share the column.
     fn of_query(query: &Query, canvas: &Canvas) -> Vec<Block> {
         let is_mix = query.is_mix();
         let terms = query.terms.iter().enumerate();
@@ -185,7 +185,7 @@ fn draw_hit(canvas: &mut Canvas, hit: &Hit, label: &str, x: usize, y: usize) {
     }
 }
 
-/// Draws a picture into the middle of its square; an empty square where there is none.
+/// Draws a picture centred in its square; an empty square if there is none.
 fn draw_picture(canvas: &mut Canvas, picture: Option<&Picture>, edge: usize, x: usize, y: usize) {
     canvas.fill(x, y, edge, edge, EMPTY);
     let Some(picture) = picture else {

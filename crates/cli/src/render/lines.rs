@@ -1,9 +1,9 @@
-//! Text in lines of limited width, whatever width is measured in.
+//! Line breaking and cutting of text, for any measure of width.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Breaks a text into at most `most` lines that fit, at blanks where that is possible. What is left out
-/// shows as `…`.
+/// Breaks a text into at most `most` lines that fit, at spaces if possible. Omitted text
+/// becomes `…`.
 pub(super) fn wrap(text: &str, most: usize, fits: impl Fn(&str) -> bool) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut rest = text.trim();
@@ -21,8 +21,7 @@ pub(super) fn wrap(text: &str, most: usize, fits: impl Fn(&str) -> bool) -> Vec<
     lines
 }
 
-/// As many words of the text as fit on a line; of a word that is longer than a line, as many
-/// letters as fit, and at least one.
+/// The words that fit on a line. Of a word longer than a line, the letters that fit, at least one.
 fn first_line(text: &str, fits: impl Fn(&str) -> bool) -> &str {
     let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
     let longest = ends.take_while(|&end| fits(text[..end].trim_end())).last();
@@ -36,14 +35,14 @@ fn first_line(text: &str, fits: impl Fn(&str) -> bool) -> &str {
     }
 }
 
-/// Exactly `width` columns of text: cut, or filled with blanks.
+/// Cuts text or pads it with spaces to exactly `width` columns.
 pub(super) fn padded(text: &str, width: usize) -> String {
     let text = cut(text, width);
     let blanks = width - text.width();
     text + &" ".repeat(blanks)
 }
 
-/// At most `width` columns of text. What is left out shows as `…`.
+/// Cuts text to at most `width` columns. Omitted text becomes `…`.
 pub(super) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -60,7 +59,7 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     kept
 }
 
-/// The same for paths, of which the end says the most: what is left out is in front.
+/// Like [`padded`] for paths, which are cut at the front.
 pub(super) fn padded_path(path: &str, width: usize) -> String {
     if path.width() <= width || !path.contains('/') {
         return padded(path, width);

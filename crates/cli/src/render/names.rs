@@ -2,8 +2,7 @@ use std::collections::{HashMap, HashSet};
 
 use search::Hit;
 
-/// What to call hits beside each other: the names of their files, and of those that have the same name as much of the
-/// path before it as tells them apart.
+/// Display names of hits: file names, with as many parent folders as needed to tell equal names apart.
 pub(super) fn names(hits: &[Hit]) -> Vec<String> {
     let mut alike: HashMap<&str, Vec<&Hit>> = HashMap::new();
     for hit in hits {
@@ -23,7 +22,7 @@ pub(super) fn names(hits: &[Hit]) -> Vec<String> {
     hits.iter().map(name).collect()
 }
 
-/// How many parts of their paths, from the end, tell hits of one name apart.
+/// The number of path components from the end that tell hits with the same name apart.
 fn depth(hits: &[&Hit]) -> usize {
     let most = hits.iter().map(|hit| hit.image.split('/').count()).max();
     let tells_apart = |depth: &usize| {

@@ -8,7 +8,7 @@ use search::{Address, Hit};
 
 use super::{caption, evidence, tile};
 
-/// The longest edges of a picture on the page, in pixels: sharp on a screen of double density.
+/// The longest side of a picture on the page, in pixels; sharp on a high-density screen.
 const EDGE: u32 = 480;
 
 /// The quality of the pictures on the page.
@@ -16,17 +16,17 @@ const QUALITY: u8 = 82;
 
 const STYLE: &str = include_str!("page.css");
 
-/// One HTML file that needs nothing else, with a section an answer.
+/// A self-contained HTML page with a section per answer.
 pub(crate) fn page(answers: &[Answer]) -> String {
     let titles: Vec<String> = answers.iter().map(|it| it.query.title()).collect();
     document(
         &titles.join(" · "),
         &html! { @for answer in answers { (section(answer)) } },
-        "Similarity is the cosine between the vectors of the query and of the picture, or of its caption.",
+        "Similarity is the cosine of the embeddings of the query and of the picture or caption.",
     )
 }
 
-/// A page with that in its title, that in its body and that below it.
+/// A page with a title, a body and a footer.
 pub(super) fn document(title: &str, body: &Markup, foot: &str) -> String {
     html! {
         (DOCTYPE)
@@ -94,7 +94,7 @@ fn query_parts(query: &Query) -> Markup {
     }
 }
 
-/// A term of the query: its kind with sign and weight, and what it is.
+/// A term of the query with its kind, sign and weight.
 fn term_of_query(term: &Term, is_first: bool) -> Markup {
     let weight = term.weight;
     let sign = Sign { weight, is_first };
@@ -144,12 +144,12 @@ pub(super) fn image(picture: Option<&Picture>, text: &str) -> Markup {
                 img src={ "data:image/jpeg;base64," (STANDARD.encode(picture.to_jpeg(QUALITY))) }
                     width=(picture.width()) height=(picture.height()) alt=(text);
             }
-            None => div.missing { "the file cannot be read any more" }
+            None => div.missing { "file can no longer be read" }
         }
     }
 }
 
-/// The URL that leads to a picture: its own, or the `file:` URL of an absolute path (RFC 8089).
+/// The URL of a picture: its own, or the `file:` URL of an absolute path (RFC 8089).
 pub(super) fn url(address: Address<'_>) -> String {
     let path = match address {
         Address::Web(url) => return url.to_owned(),

@@ -10,20 +10,20 @@ use super::lines::{cut, padded, padded_path};
 use super::names::names;
 use crate::terminal::{FAINT, STRONG, visible};
 
-/// The width of a line where nothing says how wide the terminal is.
+/// The line width if standard output is no terminal.
 const PIPE_WIDTH: usize = 120;
 
-/// The widest that a column of file names or ids becomes.
+/// The maximum width of the columns of file names and ids.
 const NAME_WIDTH: usize = 36;
 
-/// The narrowest that a column of file names becomes to make room for others.
+/// The minimum width of the column of file names.
 const LEAST_NAME_WIDTH: usize = 12;
 
-/// What captions have at least, as long as names or ids can give way.
+/// The minimum width of captions, as far as names and ids can shrink.
 const CAPTION_WIDTH: usize = 16;
 
-/// A line a hit: rank, what speaks for it, file name, id and caption, in columns. On a terminal names are cut, ids left
-/// out and captions cut where the line ends.
+/// A line per hit with columns for rank, scores, file name, id and caption. On a terminal, names and captions are cut and
+/// ids left out to fit the width.
 pub(crate) fn table(answer: &Answer, out: &mut dyn Write) -> Result<()> {
     let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     table_within(answer, width, out)
@@ -60,11 +60,11 @@ fn table_within(answer: &Answer, width: Option<usize>, out: &mut dyn Write) -> R
     Ok(())
 }
 
-/// How wide the columns are of which that is not fixed; 0 for ids that have no room.
+/// The widths of the variable columns; 0 if there is no room for ids.
 struct Columns {
     names: usize,
     ids: usize,
-    /// That of captions.
+    /// The width of captions.
     rest: usize,
 }
 
@@ -94,14 +94,14 @@ impl Columns {
     }
 }
 
-/// The columns of what speaks for hits, each with two blanks behind it.
+/// The score columns, each followed by two spaces.
 struct Evidence(Vec<Column>);
 
-/// A column's head, and what it says of a hit.
+/// A column: its head, and its text for a hit.
 type Column = (&'static str, fn(&Hit) -> Option<String>);
 
 impl Evidence {
-    /// The columns of what a query asks for.
+    /// The score columns of a query.
     fn of(query: &Query) -> Evidence {
         let fields = query.fields();
         let column = |field: &&str| -> Column {
@@ -114,7 +114,7 @@ impl Evidence {
                 _ => ("similarity", |hit| hit.similarity.map(similarity)),
             }
         };
-        // The rank says it already.
+        // With keywords alone, the rank says the same.
         let is_known = fields.as_slice() == ["keywords"];
         let fields = fields.iter().filter(|_| !is_known);
         Evidence(fields.map(column).collect())
@@ -141,7 +141,7 @@ fn of_caption(hit: &Hit) -> Option<String> {
     hit.caption.as_ref().map(|it| similarity(it.similarity))
 }
 
-/// The locations of the hits as they are, with `end` behind each.
+/// The locations of the hits, each followed by `end`.
 pub(crate) fn paths(answer: &Answer, end: &str, out: &mut dyn Write) -> Result<()> {
     for hit in &answer.found.hits {
         write!(out, "{}{end}", hit.path().display())?;
@@ -229,7 +229,7 @@ mod tests {
                 "   2      -0.020  cat.jpeg  b22  a cat\n",
             )
         );
-        // Ids give way to captions.
+        // Ids are left out first.
         assert_eq!(
             shown(45)?,
             concat!(

@@ -5,11 +5,10 @@ use clipseek::{PictureInput, TermKind};
 use picture::{Filter, Limits, Picture, Size, Window, decoding_cost, read_within};
 use search::Budget;
 
-/// The memory that all pictures together take which are decoded at the same time.
+/// The memory for decoding pictures in parallel.
 static MEMORY: LazyLock<Budget> = LazyLock::new(|| Budget::of(1 << 30));
 
-/// The picture of that file, small enough to stand beside others; `None` where it can't be read
-/// any more.
+/// The thumbnail of a picture file; `None` if the file can no longer be read.
 pub(super) fn thumbnail(path: &Path, width: u32, height: u32) -> Option<Picture> {
     small(&read_within(path, &Limits::default()).ok()?, width, height)
 }
@@ -23,7 +22,7 @@ fn small(bytes: &[u8], width: u32, height: u32) -> Option<Picture> {
     })
 }
 
-/// The picture that a term of a query is, small as well.
+/// The thumbnail of a picture in a query.
 pub(super) fn of_term(term: &TermKind, width: u32, height: u32) -> Option<Picture> {
     if let TermKind::Picture(PictureInput::Bytes { bytes, .. }) = term {
         return small(bytes, width, height);
@@ -31,12 +30,12 @@ pub(super) fn of_term(term: &TermKind, width: u32, height: u32) -> Option<Pictur
     thumbnail(term.path()?, width, height)
 }
 
-/// The picture of that file, as large as fits into a frame.
+/// The picture of a file, scaled to fit into a frame.
 pub(super) fn fitted(path: &Path, width: u32, height: u32) -> Option<Picture> {
     Some(enlarged(thumbnail(path, width, height)?, width, height))
 }
 
-/// A picture made larger where it is smaller than would fit into a frame.
+/// Enlarges a picture that is smaller than its frame.
 pub(super) fn enlarged(picture: Picture, width: u32, height: u32) -> Picture {
     let scale = (f64::from(width) / f64::from(picture.width()))
         .min(f64::from(height) / f64::from(picture.height()));

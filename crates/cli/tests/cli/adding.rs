@@ -69,7 +69,7 @@ fn an_empty_folder_is_an_error_that_says_so() {
     let world = World::new();
     fs::create_dir(world.path("empty")).unwrap();
     let error = world.fails(&["add", "empty", "--model", "mini"]);
-    assert_eq!(error, "error: `empty` holds no pictures\n");
+    assert_eq!(error, "error: no pictures in `empty`\n");
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn collections_are_listed_described_and_deleted() {
         (&2.into(), &"mini".into())
     );
     let error = world.fails(&["collection", "delete", "default"]);
-    assert!(error.contains("was not confirmed"), "{error}");
+    assert!(error.contains("needs confirmation"), "{error}");
     let terminal = PlayedTerminal {
         typed: "n\n",
         ..PlayedTerminal::default()
@@ -93,7 +93,7 @@ fn collections_are_listed_described_and_deleted() {
     let declined = terminal.run(world.command(&["collection", "delete", "default"]));
     assert_eq!(declined.code, Some(0));
     let text = declined.text();
-    assert!(text.contains("default stays as it is"), "{text}");
+    assert!(text.contains("kept default"), "{text}");
     assert!(!text.contains("error"), "{text}");
     assert_eq!(world.well(&["collection", "list"]).lines().len(), 1);
     world.well(&["collection", "delete", "default", "--yes"]);

@@ -122,10 +122,7 @@ fn standard_input_is_a_picture_to_ask_with() {
     ];
     assert_eq!(embedded.stdout, world.well(&by_file).stdout);
     let said = world.fails(&["search", "--image", "-"]);
-    assert!(
-        said.contains("there is no picture on standard input"),
-        "{said}"
-    );
+    assert!(said.contains("standard input is empty"), "{said}");
 }
 
 #[test]
@@ -170,7 +167,7 @@ fn what_cannot_be_fetched_is_told_with_its_address_and_a_way_out() {
         ("http://".to_owned(), "is not a URL"),
         (
             "file:///no/such%20file.jpg".to_owned(),
-            "`/no/such file.jpg` cannot be the query",
+            "could not search with `/no/such file.jpg`",
         ),
     ] {
         let said = world.fails(&["search", "--image", &address]);

@@ -192,7 +192,7 @@ fn a_caption_column_is_remembered() {
     said(&world, &["shop.csv"], "updated 1 in");
     assert_eq!(records(&world)[0]["captions"], json!(["perch"]));
     write("rubric", "perch");
-    let note = "no caption column found in";
+    let note = "no caption column in";
     said(&world, &["shop.csv"], note);
     assert_eq!(records(&world)[0]["captions"], json!([]));
     let (_, again) = add(&world, &["shop.csv"]);
@@ -240,17 +240,17 @@ fn exports_of_other_days_are_told_of() {
     write("export-2.csv", &NAMES[..1]);
     said(&world, &["export-1.csv"], "added 3 in");
     let (_, quiet) = add(&world, &["export-2.csv"]);
-    assert!(!quiet.contains("named only"), "{quiet}");
+    assert!(!quiet.contains("listed only"), "{quiet}");
     let note = format!(
-        "2 pictures are named only by {}: `clipseek collection forget",
+        "2 pictures are listed only by {}; to remove them: clipseek collection forget",
         world.path("export-1.csv").display()
     );
     said(&world, &["export-2.csv", "--prune"], &note);
     fs::remove_file(world.path("export-1.csv")).unwrap();
-    said(&world, &["export-2.csv"], "export-1.csv, which is gone:");
+    said(&world, &["export-2.csv"], "export-1.csv, which is missing;");
     world.well(&["collection", "forget", "export-1.csv"]);
     let (_, quiet) = add(&world, &["export-2.csv", "--prune"]);
-    assert!(!quiet.contains("named only"), "{quiet}");
+    assert!(!quiet.contains("listed only"), "{quiet}");
     assert_eq!(files(&world).len(), 1);
 }
 
@@ -260,10 +260,7 @@ fn a_table_whose_pictures_are_elsewhere_says_where_they_were_looked_for() {
     fs::create_dir(world.path("exports")).unwrap();
     world.write("exports/shop.csv", "photo\npictures/two-perch.jpg\n");
     let folder = world.path("exports");
-    let note = format!(
-        "its paths are relative to its own folder, {}",
-        folder.display()
-    );
+    let note = format!("its paths are relative to its folder, {}", folder.display());
     said(&world, &["exports/shop.csv"], &note);
 }
 
@@ -280,16 +277,16 @@ fn tables_without_rows_say_so() {
     said(&world, &["shop.csv"], "added 1 in");
     world.write("shop.csv", "photo\n");
     let said = world.fails(&["add", "shop.csv", "--prune"]);
-    assert!(said.contains("`shop.csv` has no rows"), "{said}");
+    assert!(said.contains("no rows in `shop.csv`"), "{said}");
     assert!(
-        said.contains("collection default keeps its pictures"),
+        said.contains("collection default keeps the pictures"),
         "{said}"
     );
     fs::create_dir(world.path("daily")).unwrap();
     world.write("daily/1.csv", "photo\npictures/two-perch.jpg\n");
     let said = world.fails(&["add", "daily"]);
     assert!(
-        said.contains("`daily` holds no pictures, but tables"),
+        said.contains("`daily` has tables but no pictures"),
         "{said}"
     );
     assert!(said.contains("clipseek add daily/1.csv"), "{said}");
@@ -307,7 +304,7 @@ fn a_report_that_cannot_be_written_is_told_before_anything_is_done() {
         "none/report.json",
     ]);
     assert!(
-        said.contains("`none/report.json` could not be written"),
+        said.contains("could not write `none/report.json`"),
         "{said}"
     );
     assert!(!world.path("store").exists());

@@ -98,7 +98,7 @@ fn paths_are_those_that_can_be_deleted() {
     let copies = world.well(&with(&["--format", "paths0"]));
     assert!(copies.stdout.ends_with("/more/perch again.jpg\0"));
     assert_eq!(copies.stdout.split_terminator('\0').count(), 1);
-    let told = "1 near-duplicate not named; --near names them too";
+    let told = "1 near-duplicate not listed; to list them too: --near";
     assert!(copies.stderr.contains(told), "{}", copies.stderr);
     let paths = world.well(&with(&["--format", "paths0", "--near"])).stdout;
     let paths: Vec<&str> = paths.split_terminator('\0').collect();
@@ -113,7 +113,7 @@ fn paths_are_those_that_can_be_deleted() {
     let ran = world.run(&with(&["--format", "paths"]));
     assert_eq!((ran.code, ran.stdout.as_str()), (1, ""));
     assert!(
-        ran.stderr.contains("2 pictures left out ("),
+        ran.stderr.contains("left out 2 pictures ("),
         "{}",
         ran.stderr
     );
@@ -133,7 +133,7 @@ fn a_table_tells_the_sum_and_a_page_shows_the_pictures() {
     assert!(lines[0].starts_with("keep  "), "{table}");
     assert!(table.contains("\ncopy  "), "{table}");
     assert!(
-        lines[6].starts_with("2 groups, 2 of 5 pictures superfluous, "),
+        lines[6].starts_with("2 groups: 2 of 5 pictures can be deleted, "),
         "{table}"
     );
     world.well(&with(&["--to", "found.html"]));
@@ -177,6 +177,6 @@ fn a_threshold_has_to_be_a_cosine_above_nothing() {
         assert!(said.contains("expected"), "{threshold}: {said}");
     }
     let said = world.fails(&with(&["--to", "found.png"]));
-    assert!(said.contains("does not say in which format"), "{said}");
+    assert!(said.contains("unknown output format"), "{said}");
     assert_eq!(world.run(&DUPLICATES).code, 1);
 }

@@ -138,7 +138,7 @@ fn models_on_this_machine_are_listed() {
     let (world, double) = (World::new(), HubDouble::start());
     let before = world.well(&["model", "list"]).stdout;
     assert!(
-        before.contains("not on this machine yet: clipseek model pull"),
+        before.contains("not downloaded yet; to download: clipseek model pull"),
         "{before}"
     );
     double.add(checkpoint());
@@ -175,7 +175,7 @@ fn models_on_this_machine_are_listed() {
         world.fails(&["model", "info", ID]),
         format!(
             "error: model `{ID}` is not on this machine\n\
-             hint: download it: clipseek model pull {ID}\n"
+             hint: to download it: clipseek model pull {ID}\n"
         )
     );
 }
@@ -188,10 +188,10 @@ fn a_gated_model_shows_where_its_terms_are() {
     assert_eq!(
         fails(&world, &double, &["embed", "a dog", "--model", ID]),
         format!(
-            "error: model `{ID}` could not be had\n  \
+            "error: could not download model `{ID}`\n  \
              caused by: model `{ID}` is gated: its terms must be accepted first\n\
              hint: accept them at {page}, then set HF_TOKEN to a token of your account; \
-             or try clipseek out with the bundled model: --model mini\n"
+             or try the bundled model: --model mini\n"
         )
     );
     let mut embed = command(&world, &double, &["embed", "a dog", "--model", ID]);
@@ -247,7 +247,7 @@ fn offline_without_the_files_the_variable_is_named() {
     world.write("a.jpg", "");
     let error = world.fails(&["add", "a.jpg"]);
     assert!(
-        error.starts_with("error: model `openai/clip-vit-base-patch32` could not be had\n"),
+        error.starts_with("error: could not download model `openai/clip-vit-base-patch32`\n"),
         "{error}"
     );
     assert!(
@@ -316,7 +316,7 @@ fn what_python_left_is_used_when_the_hub_cannot_be_asked() {
     let expired = Trouble::Status(401, vec![("x-error-code", "RepoNotFound".to_owned())]);
     double.trouble("GET", "/api/", 1, expired);
     let ran = well(&world, &double, &["embed", "a dog", "--model", ID]);
-    assert!(ran.stderr.starts_with("note: ") && ran.stderr.contains("using what the cache has"));
+    assert!(ran.stderr.starts_with("note: ") && ran.stderr.contains("using the cached files"));
     let offline = world.well(&["embed", "a dog", "--model", ID]);
     assert_eq!(
         (offline.stdout, offline.stderr),
@@ -438,7 +438,7 @@ fn a_collection_that_remembers_no_commit_finds_its_own_by_the_fingerprint() {
     let error = world.fails(&[&SEARCH[..], &["--model", ID]].concat());
     assert!(
         error.ends_with(&format!(
-            "hint: use --model {ID}, or {ID}@COMMIT if it has changed on the hub since, \
+            "hint: use --model {ID}, or {ID}@COMMIT if it has changed on the hub since then, \
              or another collection: --collection NAME\n"
         )),
         "{error}"
@@ -481,9 +481,7 @@ fn a_pull_mends_a_damaged_file() {
     std::fs::write(std::fs::canonicalize(&weights).unwrap(), &damaged).unwrap();
     let error = world.fails(&["embed", "a dog", "--model", ID]);
     assert!(
-        error.ends_with(
-            "hint: see whether its files are damaged: clipseek model pull owner/tiny-clip\n"
-        ),
+        error.ends_with("hint: to replace damaged files: clipseek model pull owner/tiny-clip\n"),
         "{error}"
     );
     // As long as the hub has not been asked, it is all there is.
@@ -494,7 +492,7 @@ fn a_pull_mends_a_damaged_file() {
     assert!(
         mended
             .stderr
-            .contains("`model.safetensors` is damaged and is fetched again"),
+            .contains("`model.safetensors` is damaged; downloading it again"),
         "{}",
         mended.stderr
     );
@@ -540,7 +538,9 @@ fn a_repository_without_a_model_says_so() {
     double.add(Repository::model("owner/empty").file("README.md", "nothing"));
     let error = fails(&world, &double, &["model", "pull", "owner/empty"]);
     assert!(
-        error.starts_with("error: `owner/empty` holds no model: there is no `config.json` in it\n"),
+        error.starts_with(
+            "error: repository `owner/empty` has no model: `config.json` is missing\n"
+        ),
         "{error}"
     );
 }
@@ -584,8 +584,8 @@ fn a_model_that_was_moved_is_asked_for() {
     std::fs::rename(&old, &new).unwrap();
     let error = world.fails(&["search", "a dog"]);
     assert!(
-        error.starts_with("error: the collection was made with the model in `")
-            && error.contains("hint: say where it is now with --model DIR"),
+        error.starts_with("error: the model of the collection is no longer in `")
+            && error.contains("hint: if it was moved, give its new directory with --model DIR"),
         "{error}"
     );
     let model = ["--model", new.to_str().unwrap()];

@@ -57,7 +57,7 @@ fn instructions_that_are_not_there_are_refused() {
     };
     assert_eq!(
         refused("sse"),
-        "error: CLIPSEEK_INSTRUCTIONS is `sse`, expected one of avx512, avx2, neon, portable\n"
+        "error: CLIPSEEK_INSTRUCTIONS is `sse`; expected one of avx512, avx2, neon, portable\n"
     );
     let lacking = if cfg!(target_arch = "aarch64") {
         "avx2"
@@ -69,8 +69,8 @@ fn instructions_that_are_not_there_are_refused() {
     assert_eq!(
         refused(lacking),
         format!(
-            "error: CLIPSEEK_INSTRUCTIONS is `{lacking}`, which this processor lacks\n\
-             hint: this processor has {}\n",
+            "error: CLIPSEEK_INSTRUCTIONS is `{lacking}`, which this processor does not support\n\
+             hint: this processor supports {}\n",
             available.join(", ")
         )
     );

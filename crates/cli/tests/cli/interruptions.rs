@@ -78,7 +78,7 @@ fn is_stopped_by(name: &str) -> bool {
         return false;
     }
     assert_eq!(stopped.code, 130, "{}", stopped.stderr);
-    let said = "\nstopped; the same command goes on from here\n";
+    let said = "\nstopped; run the same command to resume\n";
     assert!(stopped.stderr.ends_with(said), "{}", stopped.stderr);
     assert!(!stopped.stderr.contains("error"), "{}", stopped.stderr);
     world.well(&["collection", "check"]);

@@ -112,7 +112,7 @@ fn what_cannot_be_read_any_more_is_told_by_add_and_check() {
     assert_eq!(found.lines().len(), 1);
     let checked = world.run(&["collection", "check"]);
     assert_eq!(checked.code, 1);
-    let said = "1 picture: the file can no longer be read; found again once it can\n2 pictures, no other fault\n";
+    let said = "1 picture: unreadable; searches find it again once its file can be read\n2 pictures, no other faults\n";
     assert_eq!(checked.stderr, said);
 }
 
@@ -121,7 +121,7 @@ fn what_is_excluded_later_can_be_pruned() {
     let world = World::with_pictures(&["two-perch.jpg", "stone-windmill.jpg"]);
     let exclude = ["add", "pictures", "--exclude", "two-*"];
     let ran = world.well(&exclude);
-    let said = "unchanged 1, no longer named 1";
+    let said = "unchanged 1, no longer listed 1";
     assert!(ran.stderr.contains(said), "{}", ran.stderr);
     let ran = world.well(&[&exclude[..], &["--prune"]].concat());
     assert!(ran.stderr.contains("removed 1"), "{}", ran.stderr);
@@ -179,7 +179,7 @@ fn a_folder_that_lost_all_its_pictures_is_not_pruned() {
     fs::rename(world.path("pictures"), world.path("unplugged")).unwrap();
     fs::create_dir(world.path("pictures")).unwrap();
     let ran = world.well(&["add", "pictures", "--prune"]);
-    let said = "pictures holds no pictures now. Those indexed from it stay";
+    let said = "pictures has no pictures any more; its indexed pictures stay";
     assert!(ran.stderr.contains(said), "{}", ran.stderr);
     assert!(ran.stderr.contains("missing 1"), "{}", ran.stderr);
     let again = world.well(&["add", "pictures", "--prune"]);
@@ -209,7 +209,7 @@ fn a_watched_folder_is_followed() {
     };
     // Changes count from this line on. The rest is read so that the pipe never fills.
     let mut said = BufReader::new(watching.stderr.take().unwrap()).lines();
-    assert!(said.any(|line| line.unwrap().starts_with("watching; ")));
+    assert!(said.any(|line| line.unwrap().starts_with("watching for changes; ")));
     let reading = thread::spawn(move || said.for_each(drop));
     fs::create_dir(world.path("pictures/new")).unwrap();
     copy(&world, "stone-windmill.jpg", "pictures/new/mill.jpg");
@@ -252,15 +252,15 @@ fn a_table_is_followed() {
     assert!(add(&[]).contains("added 3 in"));
     write(&names[..2]);
     let said = add(&["--limit", "1"]);
-    assert!(!said.contains("no longer named"), "{said}");
+    assert!(!said.contains("no longer listed"), "{said}");
     let said = add(&[]);
-    assert!(said.contains("unchanged 2, no longer named 1"), "{said}");
-    assert!(said.contains("--prune forgets"), "{said}");
+    assert!(said.contains("unchanged 2, no longer listed 1"), "{said}");
+    assert!(said.contains("no longer listed: --prune"), "{said}");
     assert_eq!(found(), 3);
     // A row without its file, like any other file that is gone.
     fs::rename(world.path("pictures/two-perch.jpg"), world.path("away.jpg")).unwrap();
     let said = add(&[]);
-    assert!(said.contains("missing 1, no longer named 1"), "{said}");
+    assert!(said.contains("missing 1, no longer listed 1"), "{said}");
     assert_eq!(found(), 2);
     fs::rename(world.path("away.jpg"), world.path("pictures/two-perch.jpg")).unwrap();
     assert!(add(&["--prune"]).contains("removed 1"));
@@ -312,7 +312,7 @@ fn columns_that_are_left_out_are_named() {
     let row = serde_json::json!({"image": "pictures/two-perch.jpg", "box": {"x": 1}, "year": 2019});
     world.write("table.jsonl", row.to_string());
     let ran = world.well(&["add", "table.jsonl", "--model", "mini"]);
-    let note = "the column box is left out in 1 row:";
+    let note = "left out the column box in 1 row;";
     assert!(ran.stderr.contains(note), "{}", ran.stderr);
     assert!(!ran.stderr.contains("year"), "{}", ran.stderr);
 }
@@ -338,7 +338,7 @@ fn a_watcher_tells_of_a_failure_once() {
             }
         }
     };
-    read_until("watching; ");
+    read_until("watching for changes; ");
     for (name, to) in [
         ("stone-windmill.jpg", "pictures/mill.jpg"),
         ("angel-shark.jpg", "pictures/shark.jpg"),
@@ -420,7 +420,11 @@ fn interrupted(world: &World, all: u64) -> Option<u64> {
         return None;
     }
     assert_eq!(ran.code, 130, "{}", ran.stderr);
-    assert!(ran.stderr.contains("goes on from here"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("run the same command to resume"),
+        "{}",
+        ran.stderr
+    );
     Some(so_far)
 }
 
@@ -590,7 +594,7 @@ fn a_check_finds_what_is_wrong_and_mends_it() {
     let world = World::with_pictures(&["two-perch.jpg", "stone-windmill.jpg", "angel-shark.jpg"]);
     let ran = world.well(&["collection", "check"]);
     assert!(
-        ran.stderr.contains("3 pictures, all in order"),
+        ran.stderr.contains("3 pictures, no faults"),
         "{}",
         ran.stderr
     );
@@ -601,7 +605,7 @@ fn a_check_finds_what_is_wrong_and_mends_it() {
     assert!(ran.stderr.contains("the file is gone"), "{}", ran.stderr);
     let ran = world.run(&["collection", "check", "--repair"]);
     assert_eq!(ran.code, 1);
-    let expected = "3 faults: 2 mended, 1 once their sources are added again";
+    let expected = "3 faults: 2 repaired; add the sources again for the other 1";
     assert!(ran.stderr.contains(expected), "{}", ran.stderr);
     world.well(&["collection", "check"]);
     world.well(&["add", "pictures"]);
@@ -678,7 +682,7 @@ fn pictures_are_forgotten_whether_their_files_are_there_or_not() {
 
     fs::remove_dir_all(world.path("pictures")).unwrap();
     let said = world.fails(&["add", "pictures", "--prune"]);
-    let note = "not there now, as when a disk is not connected. Collection default keeps";
+    let note = "is missing, perhaps because a disk is not connected; collection default keeps";
     assert!(said.contains(note), "{said}");
     assert!(
         said.contains("clipseek collection forget pictures"),

@@ -7,6 +7,7 @@ mod demonstration;
 mod documents;
 mod duplicates;
 mod errors;
+mod help;
 mod hub_models;
 mod instructions;
 mod interruptions;

@@ -34,7 +34,7 @@ fn json_says_how_a_mix_was_understood() {
     assert_eq!(
         ran.stderr,
         format!(
-            "looking for 2 × \"in the \"deep\" sea\" + picture ./fish.jpg - picture {id} \
+            "searching for 2 × \"in the \"deep\" sea\" + picture ./fish.jpg - picture {id} \
              (orange-hammer.jpg) - \"./fish.jpg\"\n"
         )
     );
@@ -73,10 +73,10 @@ fn words_without_operators_are_words_as_they_are() {
         ("2:a fish", ""),
         ("a black-and-white C++ book", ""),
         ("\"a fish\"", ""),
-        ("three-perch.jpg", "there is no file `three-perch.jpg`"),
+        ("three-perch.jpg", "file `three-perch.jpg` does not exist"),
         ("a fish -snow", "`a fish - snow`"),
         ("pictures", "--folder pictures"),
-        ("a fish -", "nothing follows the operator"),
+        ("a fish -", "no term follows the operator"),
     ] {
         let ran = world.well(&["search", words, "--format", "json"]);
         assert_eq!(ran.json()["query"], serde_json::json!({"text": words}));
@@ -96,16 +96,16 @@ fn a_path_without_a_file_is_no_words() {
         "/none/such",
     ] {
         let said = world.fails(&["search", words]);
-        assert!(said.contains("there is no file `"), "{said}");
+        assert!(said.contains("` does not exist"), "{said}");
     }
     let said = world.fails(&["search", "./pictures"]);
     assert!(
-        said.contains("a folder is no picture to look for"),
+        said.contains("`./pictures` is a folder, not a picture"),
         "{said}"
     );
     let said = world.fails(&["embed", "pictures/missing.jpg", "--model", "mini"]);
     assert!(
-        said.contains("there is no file `pictures/missing.jpg`"),
+        said.contains("`pictures/missing.jpg` does not exist"),
         "{said}"
     );
     // In quotes a term is words.
@@ -127,7 +127,7 @@ fn another_model_is_refused_before_it_is_downloaded() {
     let world = World::with_pictures(PICTURES);
     for command in [&["search", "fish"][..], &["add", "pictures"]] {
         let said = world.fails(&[command, &["--model", "owner/other"]].concat());
-        let expected = "the collection was made by model `mini`, not by `owner/other`";
+        let expected = "the collection has model `mini`, not `owner/other`";
         assert!(said.contains(expected), "{said}");
         assert!(said.contains("use --model mini"), "{said}");
     }
@@ -151,7 +151,7 @@ fn the_name_of_a_picture_file_is_that_picture() {
     std::fs::write(world.path("broken.jpg"), "no picture").unwrap();
     for command in [&["search", "broken.jpg"][..], &["embed", "broken.jpg"]] {
         let error = world.fails(command);
-        assert!(error.contains("`broken.jpg` cannot be"), "{error}");
+        assert!(error.contains("`broken.jpg`"), "{error}");
     }
 }
 
@@ -182,11 +182,11 @@ fn what_cannot_be_mixed_says_why() {
         ),
         (
             "a fish + 0:a mill",
-            "error: `0` is no weight for `a mill`: expected a number above 0, up to 1000\n",
+            "error: invalid weight `0` of `a mill`: expected a number above 0, at most 1000\n",
         ),
         (
             "a fish + + a mill",
-            "error: nothing stands beside a ` + ` or ` - `\n",
+            "error: missing term next to ` + ` or ` - `\n",
         ),
     ] {
         let said = world.fails(&["search", query]);
@@ -220,7 +220,10 @@ fn the_parts_of_a_mix_are_shown() {
         "--format",
         "grid",
     ]);
-    assert!(error.contains("would be written over"), "{error}");
+    assert!(
+        error.contains("refusing to overwrite the picture"),
+        "{error}"
+    );
 }
 
 #[test]

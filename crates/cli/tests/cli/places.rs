@@ -73,7 +73,7 @@ fn a_read_only_store_is_searched() {
         &["collection", "check", "--repair"],
     ] {
         let said = world.fails(arguments);
-        assert!(said.contains("--store names another"), "{said}");
+        assert!(said.contains("--store DIR"), "{said}");
     }
     disk.remount("rw");
     world.well(&["add", "pictures"]);
@@ -90,7 +90,7 @@ fn a_full_disk_loses_nothing() {
     let model = tiny();
     let add = ["add", "many.csv", "--model", model.to_str().unwrap()];
     let said = world.fails(&add);
-    assert!(said.contains("make room"), "{said}");
+    assert!(said.contains("free some space"), "{said}");
     disk.remount("size=64m");
     world.well(&add);
     world.well(&["collection", "check"]);
@@ -108,7 +108,7 @@ fn a_store_is_not_made_to_look_into_it() {
         &["collection", "forget", "x"],
     ] {
         let said = world.fails(arguments);
-        assert!(said.contains("there are no collections in"), "{said}");
+        assert!(said.contains("no collections in"), "{said}");
         assert!(!world.path("store").exists(), "{arguments:?}");
     }
 }

@@ -19,7 +19,7 @@ fn a_collection_remembers_its_precision() {
     assert!(again.stderr.contains("unchanged 82"), "{}", again.stderr);
     let refused = world.fails(&["add", pictures, "--precision", "f32"]);
     let expected = "error: collection `default` was created with precision bf16, not with the given one\n\
-                    hint: leave --precision out to add in bf16, or name another collection with --collection\n";
+                    hint: leave --precision out to use bf16, or choose another collection with --collection NAME\n";
     assert!(refused.ends_with(expected), "{refused}");
 
     let again = world.well(&["add", pictures, "--precision", "auto"]);
@@ -39,7 +39,7 @@ fn a_collection_remembers_its_precision() {
     assert!(
         other
             .stderr
-            .contains("embedded in bf16 and the query is in f32"),
+            .contains("embedded in bf16 and the query in f32"),
         "{}",
         other.stderr
     );

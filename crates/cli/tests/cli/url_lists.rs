@@ -477,7 +477,7 @@ fn a_stopped_download_says_so_and_goes_on() {
     assert_eq!(ran.code, 130, "{}", ran.stderr);
     assert!(
         ran.stderr
-            .contains("stopped; the same command goes on from here"),
+            .contains("stopped; run the same command to resume"),
         "{}",
         ran.stderr
     );
@@ -636,7 +636,7 @@ fn what_was_refused_is_asked_for_once_it_is_let_in() {
         refused.stderr.contains("  private address: 20\n")
             && refused
                 .stderr
-                .contains("can be let in with --allow-private"),
+                .contains("to allow `private address`: --allow-private"),
         "{}",
         refused.stderr
     );
@@ -907,7 +907,7 @@ fn parts_that_were_added_apart_are_merged() {
     let lacking = merge("two");
     assert_eq!(lacking.code, 1);
     assert!(
-        lacking.stderr.contains("1 whose files are gone"),
+        lacking.stderr.contains("1 with missing files"),
         "{}",
         lacking.stderr
     );
@@ -948,7 +948,7 @@ fn parts_that_were_added_apart_are_merged() {
     );
     let error = world.fails(&["collection", "merge", "all", "--into", "all"]);
     assert!(
-        error.contains("`all` cannot be merged into itself"),
+        error.contains("cannot merge collection `all` into itself"),
         "{error}"
     );
     world.fails(&["collection", "merge", "none", "--into", "all"]);
@@ -963,7 +963,7 @@ fn parts_that_were_added_apart_are_merged() {
     ]);
     let error = world.fails(&["collection", "merge", "other", "--into", "all"]);
     assert!(
-        error.contains("`other` was made by another model than `all`"),
+        error.contains("collections `other` and `all` have different models"),
         "{error}"
     );
 }

@@ -56,10 +56,7 @@ fn sources_and_collections_are_written_as_tables() {
         .collect();
     assert_eq!(names, [true, false], "in the order of the folder");
     let error = world.fails(&["embed", "pictures", "--to", "a.csv", "--model", "mini"]);
-    assert!(
-        error.contains("expected a name ending in .parquet, .npy or .jsonl"),
-        "{error}"
-    );
+    assert!(error.contains("use .parquet, .npy or .jsonl"), "{error}");
 }
 
 #[test]
@@ -86,10 +83,7 @@ fn recall_is_measured_on_captions() {
         "--model",
         "mini",
     ]);
-    assert!(
-        error.contains("has no captions to evaluate with"),
-        "{error}"
-    );
+    assert!(error.contains("no captions in `"), "{error}");
     world.write("urls.csv", "url,caption\nhttp://127.0.0.1:9/a.jpg,a dog\n");
     let error = world.fails(&["eval", "urls.csv", "--model", "mini"]);
     assert!(
@@ -106,10 +100,16 @@ fn what_is_read_is_not_written_over() {
     let line = serde_json::json!({ "image": perch, "caption": "two fish" }).to_string();
     world.write("a.npy.jsonl", &line);
     let error = world.fails(&["embed", "a.npy.jsonl", "--to", "a.npy", "--model", "mini"]);
-    assert!(error.contains("`a.npy.jsonl` is what is read"), "{error}");
+    assert!(
+        error.contains("refusing to overwrite the input `a.npy.jsonl`"),
+        "{error}"
+    );
     assert_eq!(world.read("a.npy.jsonl"), line);
     fs::copy(&perch, world.path("query.png")).unwrap();
     world.well(&["add", "a.npy.jsonl", "--model", "mini"]);
     let error = world.fails(&["search", "--image", "query.png", "--to", "./query.png"]);
-    assert!(error.contains("would be written over"), "{error}");
+    assert!(
+        error.contains("refusing to overwrite the picture"),
+        "{error}"
+    );
 }

@@ -1,4 +1,4 @@
-//! What the gateway has to know of the JSON API.
+//! The access rules of the JSON API.
 
 use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
@@ -16,7 +16,7 @@ pub(crate) const API: Api = Api {
 /// The route that needs no key.
 const OPEN: &str = "/ping";
 
-/// What reads, although its method is `POST`, ends in one of these.
+/// The ends of routes that only read, although their method is `POST`.
 const READING: [&str; 4] = ["/search", "/classify", "/embed", "/predict"];
 
 fn access(method: &Method, route: Option<&str>) -> Access {

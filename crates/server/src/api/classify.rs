@@ -3,23 +3,23 @@ use axum::Json;
 use clipseek::{Classifier, Label, PictureInput, Template, check_labels};
 use serde::{Deserialize, Serialize};
 
-use super::asked::Asked;
-use super::given::GivenImage;
+use super::extractors::RequestBody;
 use super::problem::Problem;
+use super::query_terms::GivenImage;
 use crate::view::View;
 use crate::workspace::Scope;
 
-/// What a label is put into where nobody says it, as in CLIP's paper.
+/// The default template, as in the CLIP paper.
 const TEMPLATE: &str = "a photo of a {label}";
 
-/// The most labels.
+/// The maximum number of labels.
 const MOST: usize = 1000;
 
 /// `POST /classify`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ClassifyBody {
-    /// Whose model tells the labels apart.
+    /// The collection whose model classifies.
     collection: String,
     labels: Vec<String>,
     template: Option<String>,
@@ -35,14 +35,14 @@ pub(super) struct Classified {
 
 pub(super) async fn classify(
     scope: Scope,
-    asked: Asked<ClassifyBody>,
+    body: RequestBody<ClassifyBody>,
 ) -> Result<Json<Classified>, Problem> {
-    let Asked { request, pictures } = asked;
+    let RequestBody { request, pictures } = body;
     let labels = check_labels(&request.labels)?;
     if labels.is_empty() || labels.len() > MOST {
         let given = labels.len();
         return Err(Problem::invalid(format!(
-            "`labels`: {given}, expected 1 to {MOST}"
+            "`labels` has {given} entries, expected 1 to {MOST}"
         )));
     }
     let template = request.template.as_deref().unwrap_or(TEMPLATE);
@@ -57,7 +57,7 @@ pub(super) async fn classify(
             )),
             (None, None, Some(upload)) => Ok(upload.into()),
             _ => Err(Problem::invalid(
-                "expected one picture: in `image`, in `like`, or in the form",
+                "expected exactly one picture: `image`, `like` or a form part",
             )),
         }
     });

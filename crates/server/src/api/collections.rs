@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::asked::InPath;
+use super::extractors::InPath;
 use super::fields::Fields;
 use super::hit::ShownHit;
 use super::problem::Problem;
 use super::state::ApiState;
 use crate::workspace::Scope;
 
-/// The most groups of duplicates that are shown.
+/// The maximum number of groups in a response.
 const MOST_GROUPS: usize = 500;
 
 /// A collection as the API shows it.
@@ -25,7 +25,7 @@ pub(super) struct ShownCollection {
     dimension: usize,
     engine: &'static str,
     pictures: u64,
-    /// Pictures whose files were gone when they were last looked for.
+    /// Pictures whose files were missing at the last check.
     missing: u64,
     captions: u64,
     /// Whether pictures can be added here.
@@ -59,7 +59,7 @@ pub(super) async fn shown(scope: &Scope) -> Result<Vec<ShownCollection>, Problem
         let mut shown = Vec::new();
         for info in view.collections()? {
             let captions = view.collection(&info.name);
-            // One that cannot be used hides no other.
+            // A damaged collection must not hide the others.
             let captions = captions.and_then(|it| it.captions()).unwrap_or_default();
             shown.push(ShownCollection::of(info, captions, can_add));
         }
@@ -101,7 +101,7 @@ pub(super) async fn duplicates(
 ) -> Result<Json<ShownDuplicates>, Problem> {
     let comparing = scope.clone();
     let compared = name.clone();
-    // It takes minutes, for which no permit is held.
+    // It may take minutes, so it holds no permit.
     let compare = async move {
         let groups = comparing.look_in(&compared, |_, it| Ok(groups_of(it)?));
         groups.await
@@ -115,7 +115,7 @@ pub(super) async fn duplicates(
         let mut groups = Vec::new();
         for ids in found.iter().take(MOST_GROUPS) {
             let mut pictures = collection.pictures_with_ids(ids)?;
-            // What was found may have gone since.
+            // Files may have disappeared since.
             pictures.retain(|hit| hit.path().exists());
             let pictures = pictures
                 .into_iter()
@@ -131,14 +131,14 @@ pub(super) async fn duplicates(
     read.await
 }
 
-/// The ids of the pictures that are there several times, the one to keep first. All pairs are compared: on a thread of its
-/// own, since searches would wait behind it for those that all share.
+/// The ids of each group of duplicates, the picture to keep first. All pairs are compared, on a separate thread so that
+/// searches need not wait.
 fn groups_of(collection: &Collection<'_>) -> search::Result<Vec<Vec<String>>> {
     let options = DuplicateOptions::of_model(collection.model());
     let compare = || collection.duplicates(&options, |_, _| {});
     let found = match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
         Ok(own) => own.install(compare),
-        // There is no thread to be had: then by those that all share.
+        // If no thread can be started, use the shared ones.
         Err(_) => compare(),
     }?;
     let groups = found.groups.into_iter().map(|group| {

@@ -1,19 +1,19 @@
 use axum::Json;
 use serde::{Deserialize, Serialize};
 
-use super::asked::Asked;
-use super::given::GivenImage;
+use super::extractors::RequestBody;
 use super::problem::Problem;
+use super::query_terms::GivenImage;
 use crate::workspace::Scope;
 
-/// The most words and pictures of one request.
+/// The maximum number of texts and pictures of a request.
 const MOST: usize = 256;
 
 /// `POST /embed`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EmbedBody {
-    /// Whose model embeds.
+    /// The collection whose model embeds.
     collection: String,
     text: Option<Vec<String>>,
     images: Option<Vec<GivenImage>>,
@@ -29,15 +29,15 @@ pub(super) struct Embedded {
 
 pub(super) async fn embed(
     scope: Scope,
-    asked: Asked<EmbedBody>,
+    body: RequestBody<EmbedBody>,
 ) -> Result<Json<Embedded>, Problem> {
-    let Asked { request, pictures } = asked;
+    let RequestBody { request, pictures } = body;
     let texts = request.text.unwrap_or_default();
     let images = request.images.unwrap_or_default();
     let count = texts.len() + images.len();
     if count == 0 || count > MOST {
         return Err(Problem::invalid(format!(
-            "{count} words and pictures, expected 1 to {MOST}"
+            "{count} texts and pictures, expected 1 to {MOST}"
         )));
     }
     let embedder = scope.embedder(&request.collection).await?;
@@ -50,7 +50,7 @@ pub(super) async fn embed(
     let embedded = scope.embed(move |_| {
         let model = embedder.model();
         let words: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let images = images.iter().map(|image| image.embed(model, "embedded"));
+        let images = images.iter().map(|image| image.embed(model, "embed"));
         Ok::<_, clipseek::Error>(Embedded {
             dimension: model.dimension(),
             text: model.embed_texts(&words)?,

@@ -6,14 +6,14 @@ use index::Filter;
 use search::{FacetOptions, Facets, keys};
 use serde::Deserialize;
 
-use super::asked::{InPath, InQuery};
+use super::extractors::{InPath, InQuery};
 use super::problem::Problem;
 use super::search::SearchBody;
 use super::state::ApiState;
 use crate::connections::Columns;
 use crate::workspace::Scope;
 
-/// The most values of a facet.
+/// The maximum number of values of a facet.
 const MOST_VALUES: usize = 50;
 
 /// `GET …/facets`.
@@ -50,12 +50,12 @@ pub(super) async fn facets(
     };
     let found = state.facets.of(&scope, &name, asked, count).await?;
     let mut facets = Facets::clone(&found);
-    bound(&mut facets, scope.grant().columns());
+    remove_hidden(&mut facets, scope.grant().columns());
     Ok(Json(facets))
 }
 
 impl FacetParameters {
-    /// The same as a search has it.
+    /// The same conditions as a search.
     fn body(self) -> Result<SearchBody, Problem> {
         let filter = self
             .filter
@@ -72,7 +72,7 @@ impl FacetParameters {
     }
 }
 
-/// The conditions, in which equal ones are the same text.
+/// A canonical text of the conditions.
 fn question(options: &FacetOptions) -> String {
     let filter = options.filter.as_ref().filter(|filter| !filter.is_empty());
     let filter = filter.map_or_else(String::new, |filter| filter.as_json().to_string());
@@ -80,14 +80,14 @@ fn question(options: &FacetOptions) -> String {
         .keywords
         .as_ref()
         .map_or("", |keywords| keywords.text());
-    match filter.is_empty() && keywords.is_empty() {
-        true => String::new(),
-        false => format!("{filter}\n{keywords}"),
+    if filter.is_empty() && keywords.is_empty() {
+        return String::new();
     }
+    format!("{filter}\n{keywords}")
 }
 
-/// Takes out what the key doesn't see.
-fn bound(facets: &mut Facets, seen: &Columns) {
+/// Removes what the key may not see.
+fn remove_hidden(facets: &mut Facets, seen: &Columns) {
     if !seen.shows(keys::FOLDERS) {
         facets.folders.clear();
     }

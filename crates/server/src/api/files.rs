@@ -1,4 +1,4 @@
-//! The pictures themselves: small ones, and the originals.
+//! Thumbnails and original files.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -20,7 +20,7 @@ use search::{Collection, Record};
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::asked::{InPath, InQuery};
+use super::extractors::{InPath, InQuery};
 use super::problem::Problem;
 use super::state::ApiState;
 use super::thumbnails::side_for;
@@ -28,20 +28,20 @@ use crate::connections::Refusal;
 use crate::view::View;
 use crate::workspace::Scope;
 
-/// How wide a small picture is shown where nobody says it.
+/// The default width of a thumbnail.
 const DEFAULT_WIDTH: u32 = 320;
 
-/// What a small picture may be kept for: its address has a part of the hash of the file.
+/// How long a thumbnail may be cached: its URL contains a part of the hash of the file.
 const FOR_EVER: &str = "private, max-age=31536000, immutable";
 
-/// How much of an original is in memory at a time, in bytes.
+/// The size of a chunk of an original, in bytes.
 const PART: usize = 64 << 10;
 
-/// How much of a file is looked at to know its format, in bytes.
+/// How much of a file is read to detect its format, in bytes.
 const START: u64 = 64 << 10;
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Small {
+pub(super) struct ThumbnailParameters {
     width: Option<u32>,
 }
 
@@ -49,7 +49,7 @@ pub(super) async fn thumbnail(
     State(state): State<Arc<ApiState>>,
     scope: Scope,
     InPath((collection, id)): InPath<(String, String)>,
-    InQuery(asked): InQuery<Small>,
+    InQuery(asked): InQuery<ThumbnailParameters>,
 ) -> Result<Response, Problem> {
     let side = side_for(asked.width.unwrap_or(DEFAULT_WIDTH));
     let record = scope.look_in(&collection, with_id(id)).await?;
@@ -64,7 +64,7 @@ pub(super) async fn thumbnail(
     Ok(([(CONTENT_TYPE, kind), (CACHE_CONTROL, cache)], small).into_response())
 }
 
-/// The small picture of a record, made anew. Files are read, and decoded, as far as there is memory.
+/// Creates the thumbnail of a record. Waits until there is memory to read and decode the file.
 async fn made(
     state: &Arc<ApiState>,
     scope: &Scope,
@@ -77,10 +77,11 @@ async fn made(
         let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
         let read = file.by_ref().take(length).read_to_end(&mut bytes);
         read.map_err(|_| gone())?;
-        // Small pictures are kept under the hash, for all collections that have the picture.
-        match ContentHash::of(&bytes).to_string() == record.hash {
-            true => Ok((bytes, record.hash)),
-            false => Err(changed()),
+        // Thumbnails are stored by hash, for all collections that contain the picture.
+        if ContentHash::of(&bytes).to_string() == record.hash {
+            Ok((bytes, record.hash))
+        } else {
+            Err(changed())
         }
     };
     let (bytes, hash) = scope.run(read).await??;
@@ -93,17 +94,17 @@ async fn made(
     scope.run(make).await?
 }
 
-/// A file that was opened, and how many bytes it has.
+/// An open file and its length in bytes.
 struct Opened {
     file: File,
     length: u64,
 }
 
-/// The file of a record, opened.
+/// Opens the file of a record.
 async fn opened(scope: &Scope, record: &Record) -> Result<Opened, Problem> {
     let path = record.path().to_owned();
     let open = move |_: &View<'_>| {
-        // The path is nobody's business.
+        // Errors do not reveal the path.
         let (file, about) = open_within(&path, &Limits::default()).map_err(|_| gone())?;
         let length = about.len();
         Ok(Opened { file, length })
@@ -120,7 +121,7 @@ pub(super) async fn original(
     if !scope.grant().columns().are_all() {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
-            "this API key sees some columns only, and an original may hold others",
+            "this API key cannot read originals, because it is limited to some columns",
         ));
     }
     let record = scope.look_in(&collection, with_id(id)).await?;
@@ -131,10 +132,10 @@ pub(super) async fn original(
     if headers.get(IF_NONE_MATCH) == Some(&tag) {
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());
     }
-    let range = match Wanted::of(&headers, &tag, opened.length) {
-        Wanted::All => None,
-        Wanted::Part(range) => Some(range),
-        Wanted::Beyond => return Ok(beyond(opened.length)),
+    let range = match RequestedRange::of(&headers, &tag, opened.length) {
+        RequestedRange::All => None,
+        RequestedRange::Part(range) => Some(range),
+        RequestedRange::Beyond => return Ok(beyond(opened.length)),
     };
     let (kind, response) = sent(&scope, opened, range, room).await?;
     let about = [
@@ -147,8 +148,8 @@ pub(super) async fn original(
     Ok((about, response).into_response())
 }
 
-/// The file of a record, if it still is what was added: whatever else stands at its path by now, perhaps by a link, was
-/// never meant to be shown.
+/// Opens the file of a record if it is still the one that was added. Another file at its path, such as the target of a link,
+/// must not be sent.
 async fn verified(scope: &Scope, record: Record) -> Result<(Opened, Record), Problem> {
     let Opened { mut file, length } = opened(scope, &record).await?;
     let verify = move |_: &View<'_>| {
@@ -165,18 +166,18 @@ async fn verified(scope: &Scope, record: Record) -> Result<(Opened, Record), Pro
     scope.read(verify).await?
 }
 
-/// What is asked for of a file.
-enum Wanted {
-    /// All of it; also where several parts are asked for.
+/// The requested part of a file.
+enum RequestedRange {
+    /// The whole file, also if several ranges are requested.
     All,
-    /// Its bytes from one place to another.
+    /// A range of bytes.
     Part(RangeInclusive<u64>),
-    /// What lies beyond its end.
+    /// A range beyond the end.
     Beyond,
 }
 
-impl Wanted {
-    /// What these headers ask for of a file with this tag and length.
+impl RequestedRange {
+    /// Parses the headers of a request for a file with this tag and length.
     fn of(headers: &HeaderMap, tag: &HeaderValue, length: u64) -> Self {
         let is_of_this = headers.get(IF_RANGE).is_none_or(|of| of == tag);
         let text = headers.get(RANGE).filter(|_| is_of_this);
@@ -192,7 +193,7 @@ impl Wanted {
     }
 }
 
-/// That a file has no more than so many bytes.
+/// The response to a range beyond the end of a file.
 fn beyond(length: u64) -> Response {
     let detail = format!("`Range` is not within the {length} bytes of the file");
     let problem = Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, detail);
@@ -200,7 +201,7 @@ fn beyond(length: u64) -> Response {
     (whole, problem).into_response()
 }
 
-/// A file, or a part of it, as the response, which is read while it is sent. The room is taken until it is.
+/// The response with a file or a part of it, which is read while it is sent. Holds `room` until then.
 async fn sent(
     scope: &Scope,
     opened: Opened,
@@ -216,7 +217,7 @@ async fn sent(
         let format = format_of(&mut file).map_err(|_| gone())?;
         file.seek(SeekFrom::Start(first)).map_err(|_| gone())?;
         let kind = format.map(Kind::of);
-        let kind = kind.ok_or_else(|| Problem::not_found("the file is no picture any more"))?;
+        let kind = kind.ok_or_else(|| Problem::not_found("the file is not a picture any more"))?;
         Ok::<_, Problem>((kind, file))
     };
     let (kind, file) = scope.run(prepare).await??;
@@ -235,7 +236,7 @@ async fn sent(
     Ok((kind, response))
 }
 
-/// What is left of a file, part by part: each is read when the one before is on its way.
+/// A stream of the rest of a file in chunks.
 fn parts(
     file: io::Take<File>,
     room: OwnedSemaphorePermit,
@@ -258,25 +259,25 @@ fn format_of(file: &mut File) -> io::Result<Option<Format>> {
 }
 
 fn gone() -> Problem {
-    Problem::not_found("the picture's file is gone, or cannot be read")
+    Problem::not_found("the picture's file is missing or unreadable")
 }
 
 fn changed() -> Problem {
     Problem::not_found("the picture's file has changed since it was added")
 }
 
-/// What looks a record up.
+/// Returns a function that looks up a record.
 fn with_id(
     id: String,
 ) -> impl FnOnce(&View<'_>, &Collection<'_>) -> Result<Record, Problem> + Send + 'static {
     move |_, collection| Ok(collection.record(&id)?)
 }
 
-/// What browsers are told of a format's files: nothing that they would run, whatever else is in one.
+/// The content type of a format, never one that browsers would run.
 struct Kind {
     name: &'static str,
     extension: &'static str,
-    /// Whether browsers show it, and don't save it.
+    /// Whether browsers show it instead of saving it.
     is_shown: bool,
 }
 
@@ -302,7 +303,7 @@ impl Kind {
     }
 }
 
-/// Shown or saved, under a name of harmless letters.
+/// The Content-Disposition, with a file name of safe characters.
 fn disposition(record: &Record, kind: &Kind) -> HeaderValue {
     let name = record.address().name();
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);

@@ -1,4 +1,4 @@
-//! What the page shows first: its address answered before any script has run.
+//! The first search result of the page, computed from its URL before any script runs.
 
 use std::sync::Arc;
 
@@ -13,29 +13,29 @@ use super::search::answer;
 use super::state::ApiState;
 use crate::workspace::HasWorkspace;
 
-/// How many pictures are asked for: as many as the page asks for at a time.
-const ASKED: usize = 100;
+/// The number of pictures to search for, as many as the page requests at a time.
+const TOP_K: usize = 100;
 
-/// How many of them are painted: a large screen of them.
-const PAINTED: usize = 60;
+/// The number of tiles to render, enough for a large screen.
+const TILES: usize = 60;
 
-/// The collection that is shown where an address names none, if it is there.
+/// The collection to show if the URL names none.
 const DEFAULT: &str = "default";
 
-/// The proportions of tiles, as the page bounds them.
+/// The limits of the aspect ratio of tiles, as in the page.
 const NARROWEST: f64 = 0.62;
 const WIDEST: f64 = 3.2;
 const UNKNOWN: f64 = 4.0 / 3.0;
 
-/// The first answer.
+/// The first search result.
 pub(crate) struct FirstView {
-    /// Its first pictures.
+    /// Its first tiles.
     pub(crate) tiles: Markup,
-    /// All of it, for the page's scripts: JSON without `<`.
+    /// The whole result for the page's scripts, as JSON without `<`.
     pub(crate) json: String,
 }
 
-/// What is painted of an answer.
+/// The parts of a search result that are rendered.
 #[derive(Deserialize)]
 struct Painted {
     hits: Vec<Tile>,
@@ -51,10 +51,10 @@ struct Tile {
     thumbnail: String,
 }
 
-/// The answer to an address of the page. `None` where it has none, or one that only the page's scripts can ask for.
+/// Searches for what a URL of the page asks. `None` if that fails or needs the page's scripts.
 pub(crate) async fn first_view(state: &Arc<ApiState>, uri: &Uri) -> Option<FirstView> {
     let Query(parameters) = Query::<Vec<(String, String)>>::try_from_uri(uri).ok()?;
-    // It is told to whoever needs no key.
+    // Called only if no key is needed.
     let scope = state.workspace().unbounded();
     let collections = collections::shown(&scope).await.ok()?;
     let named = parameters
@@ -72,7 +72,7 @@ pub(crate) async fn first_view(state: &Arc<ApiState>, uri: &Uri) -> Option<First
         .await
         .ok()?;
     let painted: Painted = serde_json::from_slice(&found).ok()?;
-    let tiles = painted.hits.iter().take(PAINTED);
+    let tiles = painted.hits.iter().take(TILES);
     let tiles = html! { @for it in tiles { (tile(it)) } };
     let json = format!(
         r#"{{"collections":{},"collection":{},"found":{}}}"#,
@@ -84,7 +84,7 @@ pub(crate) async fn first_view(state: &Arc<ApiState>, uri: &Uri) -> Option<First
     Some(FirstView { tiles, json })
 }
 
-/// What the page would ask at an address (`query.js`); `None` for pictures that are elsewhere.
+/// The request that the page would send for a URL (see `query.js`); `None` for pictures that only the browser has.
 fn body(parameters: &[(String, String)]) -> Option<Value> {
     let value = |name: &str| {
         let found = parameters.iter().find(|(it, _)| it == name);
@@ -127,7 +127,7 @@ fn body(parameters: &[(String, String)]) -> Option<Value> {
     }
     body.insert("mix".to_owned(), mix.into());
     body.insert("fold".to_owned(), true.into());
-    body.insert("top_k".to_owned(), ASKED.into());
+    body.insert("top_k".to_owned(), TOP_K.into());
     Some(body.into())
 }
 
@@ -139,7 +139,7 @@ fn term(written: &str) -> Option<Value> {
     matches!(kind, "text" | "like").then(|| json!({kind: value, "weight": weight}))
 }
 
-/// Text stands as it is; a number or a bool as JSON behind a colon.
+/// Parses a value: text, or a colon and a number or boolean in JSON.
 fn plain(written: &str) -> Value {
     match written.strip_prefix(':') {
         Some(value) => serde_json::from_str(value).unwrap_or_else(|_| written.into()),
@@ -152,7 +152,7 @@ fn tile(hit: &Tile) -> Markup {
     let ratio = size.map_or(UNKNOWN, |(width, height)| {
         f64::from(width) / f64::from(height)
     });
-    // The style knows proportions in tenths.
+    // The style sheet has aspect ratios in steps of 0.1.
     let ratio = (ratio.clamp(NARROWEST, WIDEST) * 10.0).round();
     let class = format!("tile r{ratio}");
     let small = format!("{}&width=320", hit.thumbnail);

@@ -5,17 +5,17 @@ use serde::Serialize;
 use super::fields::Fields;
 use super::routes::PREFIX;
 
-/// A picture as the API shows it.
+/// A picture in a response.
 #[derive(Debug, Serialize)]
 pub(super) struct ShownHit {
     id: String,
-    /// The cosine; none where nothing was compared.
+    /// The cosine similarity; `None` if nothing was compared.
     similarity: Option<f32>,
-    /// The caption nearest to the query, where captions were compared.
+    /// The caption most similar to the query, if captions were compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     caption: Option<search::CaptionMatch>,
     captions: Vec<String>,
-    /// From the folder that holds its source on.
+    /// The path relative to the parent folder of its source.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -25,10 +25,10 @@ pub(super) struct ShownHit {
     /// When it was taken, by the camera's clock.
     taken: Option<String>,
     metadata: Metadata,
-    /// The colour of most of it, as `#rrggbb`.
+    /// The dominant colour, as `#rrggbb`.
     colour: Option<String>,
     thumbnail: String,
-    /// Its near-duplicates, which have no hits of their own.
+    /// Its near-duplicates, folded into this hit.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     folded: Vec<ShownHit>,
 }
@@ -69,14 +69,14 @@ impl ShownHit {
     }
 }
 
-/// Where the small picture is: the address changes when the file does, so that it may be kept for ever.
+/// The URL of the thumbnail. It changes with the file, so that it can be cached forever.
 fn thumbnail(collection: &str, id: &str, hash: Option<&str>) -> String {
     let version = hash.and_then(|hash| hash.get(..12)).unwrap_or_default();
     let id = percent_encoded(id);
     format!("{PREFIX}/collections/{collection}/records/{id}/thumbnail?v={version}")
 }
 
-/// As a segment of a path ([RFC 3986](https://www.rfc-editor.org/rfc/rfc3986)).
+/// Percent-encodes a path segment ([RFC 3986](https://www.rfc-editor.org/rfc/rfc3986)).
 fn percent_encoded(text: &str) -> String {
     let encoded = text.bytes().map(|byte| {
         if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) {

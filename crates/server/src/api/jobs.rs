@@ -12,12 +12,12 @@ use futures_util::{Stream, stream};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::asked::InPath;
+use super::extractors::InPath;
 use super::problem::Problem;
 use super::state::ApiState;
 use crate::workspace::Scope;
 
-/// How many jobs are remembered once they are done.
+/// The number of finished jobs to remember.
 const REMEMBERED: usize = 100;
 
 /// The jobs of a server, by number.
@@ -32,17 +32,17 @@ struct Listed {
 
 #[derive(Debug)]
 struct Followed {
-    /// The collection that it changes.
+    /// The collection of the job.
     collection: String,
     job: watch::Receiver<Job>,
 }
 
-/// How far a job is.
+/// The state of a job.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Job {
     job: String,
     pub(super) state: JobState,
-    /// Pictures that have been dealt with.
+    /// Pictures processed.
     pub(super) done: usize,
     pub(super) total: usize,
     pub(super) added: usize,
@@ -59,7 +59,7 @@ pub(super) enum JobState {
     Failed,
 }
 
-/// A picture that was not taken.
+/// A picture that could not be added.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct FailedPicture {
     pub(super) name: String,
@@ -74,7 +74,7 @@ impl Job {
 }
 
 impl Jobs {
-    /// A new job on a collection; whoever does it tells here how far it is.
+    /// Registers a new job on a collection. Its progress is sent to the returned sender.
     pub(super) fn begin(&self, collection: String, total: usize) -> watch::Sender<Job> {
         let mut listed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         listed.last += 1;
@@ -105,7 +105,7 @@ impl Jobs {
         sender
     }
 
-    /// The job of that number, on a collection that is seen.
+    /// The job `number`, if it is on a visible collection.
     fn get(&self, scope: &Scope, number: &str) -> Result<watch::Receiver<Job>, Problem> {
         let listed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let job = number
@@ -114,7 +114,7 @@ impl Jobs {
             .and_then(|number: u64| listed.jobs.get(&number));
         job.filter(|it| scope.grant().sees(&it.collection))
             .map(|it| it.job.clone())
-            .ok_or_else(|| Problem::not_found(format!("there is no job `{number}`")))
+            .ok_or_else(|| Problem::not_found(format!("job `{number}` does not exist")))
     }
 }
 
@@ -128,7 +128,7 @@ pub(super) async fn describe(
     Ok(Json(now))
 }
 
-/// Server-sent events: the job whenever it has gone on, until it is over.
+/// Server-sent events with the state of a job after each change, until it is over.
 pub(super) async fn events(
     State(state): State<Arc<ApiState>>,
     scope: Scope,
@@ -139,7 +139,7 @@ pub(super) async fn events(
     let shutdown = state.gateway.shutdown();
     let steps = stream::unfold(Some((job, shutdown)), |following| async {
         let (mut job, mut shutdown) = following?;
-        // Whoever does the job has gone where there are no changes any more; what it said last has been told.
+        // An error means that the job has ended; its last state has been sent.
         tokio::select! {
             changed = job.changed() => changed.ok()?,
             _ = shutdown.wait_for(|is_ending| *is_ending) => return None,

@@ -1,10 +1,10 @@
-//! The document of the JSON API.
+//! The OpenAPI document of the JSON API.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
-/// What the API takes and gives, in [OpenAPI 3.1](https://spec.openapis.org/oas/v3.1.1.html). It is written by hand; the tests hold
-/// it against the routes and against real answers.
+/// The API in [OpenAPI 3.1](https://spec.openapis.org/oas/v3.1.1.html). It is written by hand; tests compare it with the
+/// routes and with real responses.
 const DOCUMENT: &str = include_str!("openapi.json");
 
 pub(super) async fn document() -> Response {

@@ -1,4 +1,4 @@
-//! Pictures that are added to a collection: uploads, and those of URLs.
+//! Adding uploaded pictures and pictures at URLs to a collection.
 
 use std::fs;
 use std::io::{self, Write};
@@ -16,29 +16,29 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 use tokio::sync::watch;
 
-use super::asked::{Asked, InPath, Upload};
-use super::given::GivenImage;
+use super::extractors::{InPath, RequestBody, Upload};
 use super::jobs::{FailedPicture, Job, JobState};
 use super::problem::Problem;
+use super::query_terms::GivenImage;
 use super::state::ApiState;
 use crate::view::View;
 use crate::workspace::Scope;
 
-/// The most pictures of one request.
+/// The maximum number of pictures of a request.
 const MOST: usize = 256;
 
-/// `POST …/pictures`; the files are the form's.
+/// `POST …/pictures`; files are parts of the form.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PicturesBody {
-    /// Where a picture is to be fetched.
+    /// The URL of a picture.
     url: Option<String>,
-    /// What is said about each of the pictures.
+    /// The caption of all pictures.
     caption: Option<String>,
 }
 
 /// A picture to add.
-enum Wanted {
+enum NewPicture {
     Uploaded(Upload),
     At(String),
 }
@@ -47,11 +47,11 @@ pub(super) async fn add(
     State(state): State<Arc<ApiState>>,
     scope: Scope,
     InPath(collection): InPath<String>,
-    asked: Asked<PicturesBody>,
+    body: RequestBody<PicturesBody>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let Asked { request, pictures } = asked;
-    let uploads = pictures.into_iter().map(Wanted::Uploaded);
-    let wanted: Vec<Wanted> = uploads.chain(request.url.map(Wanted::At)).collect();
+    let RequestBody { request, pictures } = body;
+    let uploads = pictures.into_iter().map(NewPicture::Uploaded);
+    let wanted: Vec<NewPicture> = uploads.chain(request.url.map(NewPicture::At)).collect();
     if wanted.is_empty() || wanted.len() > MOST {
         let given = wanted.len();
         return Err(Problem::invalid(format!(
@@ -70,11 +70,11 @@ async fn run(
     scope: Scope,
     collection: String,
     embedder: Arc<Embedder>,
-    wanted: Vec<Wanted>,
+    wanted: Vec<NewPicture>,
     captions: Vec<String>,
     job: watch::Sender<Job>,
 ) {
-    // What waits for other servers holds nobody up who changes the store.
+    // Waiting for other servers must not block changes of the store.
     let kept = scope.run({
         let (job, collection) = (job.clone(), collection.clone());
         move |view| {
@@ -86,8 +86,8 @@ async fn run(
         Ok(Ok(records)) => records,
         _ => Vec::new(),
     };
-    let told = job.clone();
-    let work = scope.write(move |view| index(view, &collection, &embedder, records, &told));
+    let progress = job.clone();
+    let work = scope.write(move |view| index(view, &collection, &embedder, records, &progress));
     let outcome = work.await;
     job.send_modify(|job| match outcome {
         Ok(Ok(())) => job.state = JobState::Done,
@@ -108,18 +108,18 @@ impl Job {
     }
 }
 
-/// Puts the files into the store's folder for uploads. Gives the records of those that are pictures.
+/// Stores the files in the folder for uploads. Returns the records of those that are pictures.
 fn keep_all(
     view: &View<'_>,
     folder: &Path,
-    wanted: Vec<Wanted>,
+    wanted: Vec<NewPicture>,
     captions: &[String],
     job: &watch::Sender<Job>,
 ) -> Vec<NewRecord> {
     let records = wanted.into_iter().filter_map(|wanted| {
         let name = match &wanted {
-            Wanted::Uploaded(upload) => upload.name.clone(),
-            Wanted::At(url) => url.clone(),
+            NewPicture::Uploaded(upload) => upload.name.clone(),
+            NewPicture::At(url) => url.clone(),
         };
         match keep_one(view, folder, wanted) {
             Ok(record) => Some(NewRecord {
@@ -136,25 +136,25 @@ fn keep_all(
     records.collect()
 }
 
-fn keep_one(view: &View<'_>, folder: &Path, wanted: Wanted) -> Result<NewRecord, String> {
+fn keep_one(view: &View<'_>, folder: &Path, wanted: NewPicture) -> Result<NewRecord, String> {
     let (name, bytes, url) = match wanted {
-        Wanted::Uploaded(upload) => (upload.name, upload.bytes, None),
-        Wanted::At(url) => {
+        NewPicture::Uploaded(upload) => (upload.name, upload.bytes, None),
+        NewPicture::At(url) => {
             let image = GivenImage::at(url.clone());
             let picture = image.read(view, &[]);
             let picture = picture.map_err(|problem| problem.detail().to_owned())?;
             let PictureInput::Bytes { name, bytes } = picture else {
-                return Err("the URL is none of the web".to_owned());
+                return Err("not an http or https URL".to_owned());
             };
             (name, bytes, Some(url))
         }
     };
-    let format = Format::of(&bytes).ok_or("it is not a picture")?;
+    let format = Format::of(&bytes).ok_or("not a picture")?;
     let path = folder.join(file_name(&name, format, &bytes));
-    keep(&path, &bytes).map_err(|error| format!("it could not be kept: {error}"))?;
+    keep(&path, &bytes).map_err(|error| format!("could not store the file: {error}"))?;
     let path = path
         .to_str()
-        .ok_or("the store's path is no text")?
+        .ok_or("the store's path is not valid Unicode")?
         .to_owned();
     Ok(match url {
         Some(url) => NewRecord {
@@ -169,7 +169,7 @@ fn keep_one(view: &View<'_>, folder: &Path, wanted: Wanted) -> Result<NewRecord,
     })
 }
 
-/// As the upload is called, in harmless letters, and what tells it from others of that name.
+/// A file name from the name of the upload in safe characters, and a part of its hash.
 fn file_name(name: &str, format: Format, bytes: &[u8]) -> PathBuf {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let stem = last.rsplit_once('.').map_or(last, |(stem, _)| stem);

@@ -8,8 +8,8 @@ use crate::connections::{BodyError, Fault, HiddenColumn, Refusal};
 use crate::models::ModelError;
 use crate::workspace::WorkPanicked;
 
-/// What is said of a failure that concerns the server's keeper alone.
-const OURS: &str = "the server could not do this; its log says why";
+/// The detail of an internal error, whose cause only the log gets.
+const INTERNAL: &str = "internal server error; see the log of the server";
 
 /// An error as problem details ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
 #[derive(Debug)]
@@ -17,11 +17,11 @@ pub(crate) struct Problem {
     status: StatusCode,
     detail: String,
     hint: Option<String>,
-    /// In how many seconds a retry may succeed.
+    /// Seconds until a retry may succeed.
     retry_after: Option<u64>,
-    /// What the log has to say, where clients are not told.
+    /// The cause, for the log only.
     fault: Option<String>,
-    /// The gateway's reason, if it is the gateway that refuses.
+    /// The reason, if the gateway refused the request.
     refusal: Option<Refusal>,
 }
 
@@ -37,12 +37,12 @@ struct Details<'a> {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        let is_passing = status == StatusCode::SERVICE_UNAVAILABLE;
+        let is_transient = status == StatusCode::SERVICE_UNAVAILABLE;
         Self {
             status,
             detail: detail.into(),
             hint: None,
-            retry_after: is_passing.then_some(1),
+            retry_after: is_transient.then_some(1),
             fault: None,
             refusal: None,
         }
@@ -60,7 +60,7 @@ impl Problem {
         self.hint.as_deref()
     }
 
-    /// The same with what to do about it.
+    /// The same with a hint.
     pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
         Self {
             hint: Some(hint.into()),
@@ -68,12 +68,12 @@ impl Problem {
         }
     }
 
-    /// The same, which the log tells too, for clients that show nobody what is wrong.
+    /// The same, also written to the log, for clients that do not show errors.
     pub(crate) fn logged(self) -> Self {
         let hint = self.hint.iter().map(|hint| format!("; {hint}"));
-        let said = self.detail.clone() + &hint.collect::<String>();
+        let text = self.detail.clone() + &hint.collect::<String>();
         Self {
-            fault: self.fault.or(Some(said)),
+            fault: self.fault.or(Some(text)),
             ..self
         }
     }
@@ -86,15 +86,15 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
-    /// A failure of the server's own, which the log tells.
-    pub(crate) fn ours(fault: impl Into<String>) -> Self {
+    /// An internal error, whose cause goes to the log.
+    pub(crate) fn internal(fault: impl Into<String>) -> Self {
         Self {
             fault: Some(fault.into()),
-            ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, OURS)
+            ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL)
         }
     }
 
-    /// The response with this body, which says what is wrong.
+    /// The response with this body.
     pub(crate) fn answer(self, body: impl IntoResponse) -> Response {
         let mut answer = (self.status, body).into_response();
         if let Some(fault) = self.fault {
@@ -125,7 +125,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// An error and what caused it, in one line.
+/// An error and its causes in one line.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
@@ -135,7 +135,7 @@ impl From<clipseek::Error> for Problem {
     fn from(error: clipseek::Error) -> Self {
         let status = status_of(&error);
         if status == StatusCode::INTERNAL_SERVER_ERROR {
-            return Self::ours(with_causes(&error));
+            return Self::internal(with_causes(&error));
         }
         Self {
             hint: error.hint(),
@@ -150,7 +150,7 @@ impl From<search::Error> for Problem {
     }
 }
 
-/// Whose failure it is: the request's, that of something that isn't there, or the server's own.
+/// The status of an error: of the request, of something missing, or of the server.
 fn status_of(error: &clipseek::Error) -> StatusCode {
     use clipseek::Error as E;
     match error {
@@ -159,7 +159,7 @@ fn status_of(error: &clipseek::Error) -> StatusCode {
         E::NoCollections { .. } | E::ModelNotHere { .. } | E::NotAnId { .. } => {
             StatusCode::NOT_FOUND
         }
-        E::ModelNotHad { .. }
+        E::ModelDownload { .. }
         | E::ModelMoved { .. }
         | E::ModelChanged
         | E::NoModelDirectory { .. }
@@ -218,7 +218,7 @@ impl From<ModelError> for Problem {
 
 impl From<WorkPanicked> for Problem {
     fn from(error: WorkPanicked) -> Self {
-        Self::ours(error.to_string())
+        Self::internal(error.to_string())
     }
 }
 
@@ -248,7 +248,7 @@ impl From<Refusal> for Problem {
             Refusal::ForeignHost { .. }
             | Refusal::ForeignOrigin
             | Refusal::ReadOnlyKey
-            | Refusal::BoundedKey => StatusCode::FORBIDDEN,
+            | Refusal::LimitedKey => StatusCode::FORBIDDEN,
             Refusal::NoIndex { .. } => StatusCode::NOT_FOUND,
             Refusal::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Refusal::Busy | Refusal::TooManyConnections => StatusCode::SERVICE_UNAVAILABLE,

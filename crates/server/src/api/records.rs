@@ -1,7 +1,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 
-use super::asked::InPath;
+use super::extractors::InPath;
 use super::fields::Fields;
 use super::hit::ShownHit;
 use super::problem::Problem;

@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, Method};
 use axum::response::Response;
 
 use super::access::API;
-use super::asked::{nowhere, otherwise};
+use super::extractors::{unknown_path, wrong_method};
 use super::state::ApiState;
 use super::{
     classify, collections, embed, facets, files, jobs, openapi, pictures, records, search,
@@ -15,10 +15,10 @@ use crate::connections::{cors, guard};
 use crate::immich;
 use crate::route::{self, Route};
 
-/// What all paths begin with.
+/// The prefix of all paths.
 pub(super) const PREFIX: &str = "/api/v1";
 
-/// What no page of another site may embed, and no browser takes for anything but what it is.
+/// Headers against embedding by other sites and against content sniffing.
 const HEADERS: [(&str, &str); 3] = [
     ("x-content-type-options", "nosniff"),
     ("cross-origin-resource-policy", "same-origin"),
@@ -28,7 +28,7 @@ const HEADERS: [(&str, &str); 3] = [
     ),
 ];
 
-/// Whether this router answers at a path.
+/// Whether a path belongs to this router.
 pub(crate) fn has(path: &str) -> bool {
     let rest = path.strip_prefix(PREFIX);
     rest.is_some_and(|rest| rest.starts_with('/')) || immich::has(path)
@@ -38,17 +38,17 @@ pub(crate) fn router(state: &Arc<ApiState>) -> Router {
     let gateway = Arc::clone(&state.gateway);
     let router = route::router(routes())
         .merge(route::router(immich::routes()))
-        .fallback(nowhere)
-        .method_not_allowed_fallback(otherwise)
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
         .with_state(Arc::clone(state))
         .layer(axum::extract::DefaultBodyLimit::disable())
         .layer(axum::middleware::map_response(protected));
     cors(guard(router, &gateway, API, None), &gateway)
 }
 
-/// Where nothing is served.
+/// A router that serves nothing.
 pub(crate) fn nothing() -> Router {
-    Router::new().fallback(nowhere)
+    Router::new().fallback(unknown_path)
 }
 
 /// All routes.

@@ -7,7 +7,7 @@ use crate::view::View;
 use crate::workspace::Scope;
 
 impl Scope {
-    /// What reads a collection, once there is a permit.
+    /// Runs work that reads a collection, once there is a permit.
     pub(super) async fn read_in<T: Send + 'static>(
         &self,
         name: &str,
@@ -16,7 +16,7 @@ impl Scope {
         self.read(in_collection(name.to_owned(), work)).await?
     }
 
-    /// The same at once, without a permit: for what takes little, or waits.
+    /// Runs work on a collection immediately, without a permit: for work that is short or waits.
     pub(super) async fn look_in<T: Send + 'static>(
         &self,
         name: &str,
@@ -25,7 +25,7 @@ impl Scope {
         self.run(in_collection(name.to_owned(), work)).await?
     }
 
-    /// The model of a collection, loaded.
+    /// Loads the model of a collection.
     pub(super) async fn embedder(&self, name: &str) -> Result<Arc<Embedder>, Problem> {
         let name = name.to_owned();
         let work = move |view: &View<'_>| {
@@ -36,7 +36,7 @@ impl Scope {
     }
 }
 
-/// The work on the collection of that name.
+/// Work on the collection `name`.
 fn in_collection<T>(
     name: String,
     work: impl FnOnce(&View<'_>, &Collection<'_>) -> Result<T, Problem>,

@@ -1,4 +1,4 @@
-//! Asking a collection.
+//! Searching a collection.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,33 +12,33 @@ use index::Filter;
 use search::{Collection, Embedder, Keywords, Order, Within, keys};
 use serde::{Deserialize, Serialize};
 
-use super::answers::Answer;
-use super::asked::{Asked, InPath, InQuery, Upload};
+use super::answer_cache::Answer;
+use super::extractors::{InPath, InQuery, RequestBody, Upload};
 use super::fields::Fields;
-use super::given::{GivenImage, GivenTerm, title};
 use super::hit::ShownHit;
 use super::problem::Problem;
+use super::query_terms::{GivenImage, GivenTerm, title};
 use super::state::ApiState;
 use crate::connections::{Columns, HiddenColumn};
 use crate::view::View;
 use crate::workspace::Scope;
 
-/// How many pictures are found where nobody says how many.
+/// The default number of results.
 const DEFAULT_TOP_K: usize = 20;
 
-/// The most pictures of one answer.
+/// The maximum number of results of a response.
 const MOST: usize = 1000;
 
-/// The most terms of a query: each is embedded.
+/// The maximum number of terms of a query; each is embedded.
 const MOST_TERMS: usize = 100;
 
-/// The most names of columns to show.
+/// The maximum number of columns to show.
 const MOST_FIELDS: usize = 1000;
 
-/// How far an answer may go on.
-const FARTHEST: usize = 10_000;
+/// The maximum offset of results.
+const LARGEST_OFFSET: usize = 10_000;
 
-/// The columns that keywords are looked up in.
+/// The columns that keywords are searched in.
 const KEYWORD_COLUMNS: [&str; 5] = [
     keys::CAPTIONS,
     keys::IMAGE,
@@ -87,7 +87,7 @@ pub(super) struct SearchParameters {
     fold: Option<bool>,
 }
 
-/// What comes first.
+/// The sort order.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Sort {
@@ -96,7 +96,7 @@ pub(super) enum Sort {
     Oldest,
 }
 
-/// What is compared.
+/// A field to compare with.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum FieldName {
@@ -105,26 +105,26 @@ pub(super) enum FieldName {
     Keywords,
 }
 
-/// The answer.
+/// The response.
 #[derive(Debug, Serialize)]
 struct Found {
     collection: String,
     model: String,
-    /// What was looked for, in words.
+    /// A short description of the query.
     query: String,
     hits: Vec<ShownHit>,
-    /// The best similarity there is, whatever the threshold.
+    /// The best similarity, even below the threshold.
     best: Option<f32>,
-    /// How many pictures there are to go through, up to 10,000.
+    /// The number of all results, up to 10,000.
     total: usize,
-    /// The offset at which the answer goes on.
+    /// The offset of the next page.
     next: Option<usize>,
-    /// What is to be known of the answer, in sentences.
+    /// Notes for the user.
     notes: Vec<String>,
     /// The files of its pictures.
     #[serde(skip)]
     files: Vec<PathBuf>,
-    /// Whether files were gone, which may come back.
+    /// Whether files were missing, which may come back.
     #[serde(skip)]
     misses_files: bool,
 }
@@ -133,9 +133,9 @@ pub(super) async fn by_body(
     State(state): State<Arc<ApiState>>,
     scope: Scope,
     InPath(collection): InPath<String>,
-    asked: Asked<SearchBody>,
+    body: RequestBody<SearchBody>,
 ) -> Result<Response, Problem> {
-    let json = answer(&state, &scope, collection, asked.request, asked.pictures).await?;
+    let json = answer(&state, &scope, collection, body.request, body.pictures).await?;
     Ok(json_response(json))
 }
 
@@ -163,7 +163,7 @@ pub(super) async fn by_parameters(
     Ok(json_response(json))
 }
 
-/// The JSON of the answer that is known, or of a search.
+/// The JSON of a cached or new search result.
 pub(super) async fn answer(
     state: &ApiState,
     scope: &Scope,
@@ -173,12 +173,12 @@ pub(super) async fn answer(
 ) -> Result<Bytes, Problem> {
     let json = |found: &Found| match serde_json::to_vec(found) {
         Ok(json) => Ok(Bytes::from(json)),
-        Err(error) => Err(Problem::ours(error.to_string())),
+        Err(error) => Err(Problem::internal(error.to_string())),
     };
     if !body.is_repeatable() {
         return json(&search(state, scope, collection, body, uploads).await?);
     }
-    // A key sees what others of the same columns do.
+    // Keys with the same columns share results.
     let question = format!("{collection} {:?} {body:?}", scope.grant().columns());
     let (answers, asked) = (Arc::clone(&state.answers), question.clone());
     let known = move |_: &View<'_>, collection: &Collection<'_>| {
@@ -197,7 +197,7 @@ pub(super) async fn answer(
             files: found.files,
             json: json.clone(),
         };
-        state.answers.keep(question, answer);
+        state.answers.insert(question, answer);
     }
     Ok(json)
 }
@@ -218,18 +218,19 @@ async fn search(
     let fold = body.fold.unwrap_or(false).then(|| Arc::clone(&state.looks));
     let read = move |view: &View<'_>, collection: &Collection<'_>| {
         let question = body.question(view, collection, &uploads)?;
-        let embedder = match question.query.terms.is_empty() {
-            true => None,
-            false => Some(view.embedder(collection.model())?),
+        let embedder = if question.query.terms.is_empty() {
+            None
+        } else {
+            Some(view.embedder(collection.model())?)
         };
         Ok((question, embedder))
     };
-    // A picture may be long in coming from its server, and keeps nobody from reading.
+    // Fetching a picture may take long and must not block others from reading.
     let (mut question, embedder) = scope.look_in(&collection, read).await?;
     question.fold = fold;
     let title = shown_title(&question.query, &fields);
     if let Some(embedder) = &embedder {
-        // Captions may have been embedded by another model, which the search itself looks at.
+        // Captions may have another model, which the search itself handles.
         if question.query.within == Within::Images {
             state
                 .replace_words(scope, embedder, &mut question.query.terms)
@@ -264,14 +265,15 @@ async fn search(
             model: answer.model,
         })
     };
-    match is_to_embed {
-        true => scope.embed(ask).await?,
-        false => scope.read(ask).await?,
+    if is_to_embed {
+        scope.embed(ask).await?
+    } else {
+        scope.read(ask).await?
     }
 }
 
 impl ApiState {
-    /// Puts vectors in the place of words.
+    /// Replaces words by their vectors.
     async fn replace_words(
         &self,
         scope: &Scope,
@@ -288,7 +290,7 @@ impl ApiState {
     }
 }
 
-/// The name of a picture's file is shown to who sees it.
+/// The description of the query, without file names if the key does not see them.
 fn shown_title(query: &Query, fields: &Fields) -> String {
     let names_file = |term: &Term| matches!(term.kind, TermKind::Like { .. });
     match (&query.keywords, query.terms.is_empty()) {
@@ -301,23 +303,17 @@ fn shown_title(query: &Query, fields: &Fields) -> String {
 }
 
 fn notes(answer: &clipseek::Answer) -> Vec<String> {
-    let gone = (answer.found.gone > 0 && answer.nothing.is_none()).then(|| {
-        let (pictures, were) = match answer.found.gone {
-            1 => ("1 better picture".to_owned(), "was left out: its file is"),
-            more => (
-                format!("{more} better pictures"),
-                "were left out: their files are",
-            ),
-        };
-        format!("{pictures} {were} gone")
-    });
+    let gone =
+        (answer.found.gone > 0 && answer.nothing.is_none()).then(|| match answer.found.gone {
+            1 => "left out 1 better picture whose file is missing".to_owned(),
+            more => format!("left out {more} better pictures whose files are missing"),
+        });
     let nothing = answer.nothing.as_ref().map(ToString::to_string);
     nothing.into_iter().chain(gone).collect()
 }
 
 impl SearchBody {
-    /// Whether the same words ask the same again: a picture's URL may have another picture by then. What is long is not
-    /// looked up either.
+    /// Whether the result can be cached: the picture at a URL may change, and long requests are not cached.
     fn is_repeatable(&self) -> bool {
         let mut terms = self.mix.iter().flatten();
         self.image.is_none()
@@ -325,7 +321,7 @@ impl SearchBody {
             && terms.all(|term| term.image.is_none() && term.vector.is_none())
     }
 
-    /// Refuses to look into columns that the key doesn't see: answers would tell what is in them.
+    /// Refuses conditions on columns that the key does not see, which would reveal their values.
     pub(super) fn check(&self, seen: &Columns) -> Result<(), HiddenColumn> {
         let keywords = self.keywords.iter().flat_map(|_| KEYWORD_COLUMNS);
         let captions = self.r#in.iter().flatten().flat_map(|field| match field {
@@ -343,7 +339,7 @@ impl SearchBody {
         seen.check(looked_into.chain(taken).chain(filtered))
     }
 
-    /// What leaves pictures out, beside the query.
+    /// The filter and the keywords.
     pub(super) fn narrowing(
         &mut self,
         collection: &Collection<'_>,
@@ -363,10 +359,10 @@ impl SearchBody {
         uploads: &[Upload],
     ) -> Result<Question, Problem> {
         let top_k = within("top_k", self.top_k.unwrap_or(DEFAULT_TOP_K), 1, MOST)?;
-        let offset = within("offset", self.offset.unwrap_or(0), 0, FARTHEST)?;
+        let offset = within("offset", self.offset.unwrap_or(0), 0, LARGEST_OFFSET)?;
         if let Some(threshold) = self.threshold.filter(|it| !(-1.0..=1.0).contains(it)) {
             return Err(Problem::invalid(format!(
-                "`threshold`: {threshold}, expected a cosine from -1 to 1"
+                "`threshold` is {threshold}, expected a cosine similarity from -1 to 1"
             )));
         }
         let (filter, keywords) = self.narrowing(collection)?;
@@ -398,7 +394,7 @@ impl SearchBody {
         let fields: Vec<Field> = fields.into_iter().map(Field::from).collect();
         Ok(Question {
             query: Query::with(terms, keywords, &fields)?,
-            top_k: top_k.min(FARTHEST.saturating_sub(offset)).max(1),
+            top_k: top_k.min(LARGEST_OFFSET.saturating_sub(offset)).max(1),
             offset,
             counted: true,
             order: self.sort.map_or(Order::Best, Order::from),
@@ -409,7 +405,7 @@ impl SearchBody {
     }
 }
 
-/// All conditions together.
+/// Combines all conditions.
 fn filter(
     filter: Option<Filter>,
     folder: Option<String>,
@@ -438,16 +434,16 @@ fn filter(
 }
 
 fn period(name: &str, text: &str) -> Result<Period, Problem> {
-    Period::parse(text).map_err(|said| Problem::invalid(format!("`{name}`: {said}")))
+    Period::parse(text).map_err(|reason| Problem::invalid(format!("`{name}`: {reason}")))
 }
 
 fn within(name: &str, value: usize, least: usize, most: usize) -> Result<usize, Problem> {
-    match (least..=most).contains(&value) {
-        true => Ok(value),
-        false => Err(Problem::invalid(format!(
-            "`{name}`: {value}, expected {least} to {most}"
-        ))),
+    if (least..=most).contains(&value) {
+        return Ok(value);
     }
+    Err(Problem::invalid(format!(
+        "`{name}` is {value}, expected {least} to {most}"
+    )))
 }
 
 impl From<Sort> for Order {

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use search::{Facets, Looks};
 use tokio::sync::Semaphore;
 
-use super::answers::Answers;
+use super::answer_cache::Answers;
+use super::computation_cache::ComputationCache;
 use super::jobs::Jobs;
-use super::kept::Kept;
+use super::text_vectors::Words;
 use super::thumbnails::Thumbnails;
-use super::words::Words;
 use crate::connections::Gateway;
 use crate::workspace::{HasWorkspace, Workspace};
 
-/// What the handlers of the JSON API share, beside the [`Scope`](crate::workspace::Scope) of each request.
+/// The state of the JSON API, next to the [`Scope`](crate::workspace::Scope) of each request.
 #[derive(Debug)]
 pub(crate) struct ApiState {
     pub(crate) gateway: Arc<Gateway>,
@@ -20,17 +20,17 @@ pub(crate) struct ApiState {
     pub(super) jobs: Jobs,
     pub(crate) words: Words,
     pub(super) thumbnails: Thumbnails,
-    /// How many originals may be on their way at once.
+    /// The limit of originals that are sent at a time.
     pub(super) originals: Arc<Semaphore>,
     pub(super) answers: Arc<Answers>,
     pub(super) looks: Arc<Looks>,
-    pub(super) facets: Kept<Facets>,
-    /// The ids of the pictures of each group, the one to keep first.
-    pub(super) duplicates: Kept<Vec<Vec<String>>>,
+    pub(super) facets: ComputationCache<Facets>,
+    /// The ids of each group of duplicates, the picture to keep first.
+    pub(super) duplicates: ComputationCache<Vec<Vec<String>>>,
 }
 
 impl ApiState {
-    /// The state of a server of the store in a directory.
+    /// The state of a server for the store in a directory.
     pub(crate) fn new(gateway: &Arc<Gateway>, workspace: &Arc<Workspace>, store: &Path) -> Self {
         let originals = gateway.limits.at_once.min(Semaphore::MAX_PERMITS);
         Self {
@@ -42,8 +42,8 @@ impl ApiState {
             originals: Arc::new(Semaphore::new(originals)),
             answers: Arc::default(),
             looks: Arc::default(),
-            facets: Kept::default(),
-            duplicates: Kept::default(),
+            facets: ComputationCache::default(),
+            duplicates: ComputationCache::default(),
         }
     }
 }

@@ -10,41 +10,41 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::problem::Problem;
 
-/// The longest sides that there are, in pixels.
+/// The available lengths of the longer side, in pixels.
 const SIDES: [u32; 3] = [320, 640, 1280];
 
 /// The quality of the JPEG files.
 const QUALITY: u8 = 82;
 
-/// How much they may take on the disk, in bytes.
+/// The size limit on disk, in bytes.
 const MOST_BYTES: u64 = 512 << 20;
 
-/// How much is left when the oldest have been removed.
+/// The size after the oldest have been removed.
 const KEPT_BYTES: u64 = 384 << 20;
 
-/// The memory that decoding may take at a time, in MiB. A picture that takes more is decoded alone.
+/// The memory for decoding in parallel, in MiB. A picture that needs more is decoded alone.
 const MEMORY: u32 = 1024;
 
-/// The memory that files may take at a time that are decoded or wait for it, in MiB: at least one of the largest.
+/// The memory for files that are decoded or wait for it, in MiB; at least one file of the largest size fits.
 const FILES: u32 = 256;
 
-/// Pictures made small, each once: they are kept in a folder of the store, under the hash of the picture's file.
+/// Thumbnails, stored in a folder of the store by the hash of the picture file.
 #[derive(Debug)]
 pub(super) struct Thumbnails {
     folder: PathBuf,
     memory: Arc<Semaphore>,
     files: Arc<Semaphore>,
-    /// How many bytes are in the folder, once it has been counted.
+    /// The size of the folder in bytes, once it has been measured.
     bytes: Mutex<Option<u64>>,
 }
 
-/// The side for pictures that are shown `width` pixels wide.
+/// The side of thumbnails that are shown `width` pixels wide.
 pub(super) fn side_for(width: u32) -> u32 {
     let fitting = SIDES.into_iter().find(|side| *side >= width);
     fitting.unwrap_or(SIDES[SIDES.len() - 1])
 }
 
-/// Waits for so many bytes of a memory of `most` MiB, or for all of it if they are more.
+/// Waits for `bytes` of a memory of `most` MiB, at most for all of it.
 async fn room(memory: &Arc<Semaphore>, bytes: u64, most: u32) -> OwnedSemaphorePermit {
     let cost = u32::try_from(bytes.div_ceil(1 << 20)).unwrap_or(most);
     let room = Arc::clone(memory).acquire_many_owned(cost.clamp(1, most));
@@ -52,7 +52,7 @@ async fn room(memory: &Arc<Semaphore>, bytes: u64, most: u32) -> OwnedSemaphoreP
 }
 
 impl Thumbnails {
-    /// Those of the store in a directory.
+    /// The thumbnails of the store in a directory.
     pub(super) fn new(store: &Path) -> Self {
         Self {
             folder: store.join("thumbnails"),
@@ -62,27 +62,27 @@ impl Thumbnails {
         }
     }
 
-    /// The JPEG file of the picture in a file with this hash, at most `side` pixels wide and high, if it is kept.
+    /// The stored JPEG of the picture with this hash, at most `side` pixels wide and high.
     pub(super) fn kept(&self, hash: &str, side: u32) -> Option<Vec<u8>> {
         fs::read(self.path(hash, side)).ok()
     }
 
-    /// The same made anew, of the picture's bytes.
+    /// Creates and stores the thumbnail of a picture from its bytes.
     pub(super) fn made(&self, hash: &str, side: u32, bytes: &[u8]) -> Result<Vec<u8>, Problem> {
         let limits = Limits::default();
         let picture = Picture::decode_reduced(bytes, &limits, 2 * side);
         let picture = picture.map_err(|error| {
-            Problem::not_found(format!("the picture cannot be read any more: {error}"))
+            Problem::not_found(format!("the picture can no longer be read: {error}"))
         })?;
         let small = picture.picture.thumbnail(side, side).to_jpeg(QUALITY);
-        // What cannot be kept is made again.
+        // A thumbnail that cannot be stored is created again.
         if let Ok(()) = self.keep(&self.path(hash, side), &small) {
             self.bound(small.len() as u64);
         }
         Ok(small)
     }
 
-    /// Waits until there is memory for a file of so many bytes.
+    /// Waits until there is memory for a file of `bytes`.
     pub(super) async fn room_for_file(&self, bytes: u64) -> OwnedSemaphorePermit {
         room(&self.files, bytes, FILES).await
     }
@@ -107,16 +107,17 @@ impl Thumbnails {
         Ok(())
     }
 
-    /// Removes the oldest where there are too many.
+    /// Removes the oldest thumbnails above the size limit.
     fn bound(&self, added: u64) {
         let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         let total = match *bytes {
             Some(bytes) => bytes + added,
             None => self.files().iter().map(|(_, _, bytes)| bytes).sum(),
         };
-        *bytes = Some(match total > MOST_BYTES {
-            true => self.remove_oldest(total),
-            false => total,
+        *bytes = Some(if total > MOST_BYTES {
+            self.remove_oldest(total)
+        } else {
+            total
         });
     }
 
@@ -134,7 +135,7 @@ impl Thumbnails {
         total
     }
 
-    /// When each was made, where it is, and its bytes.
+    /// The time, path and size of each thumbnail.
     fn files(&self) -> Vec<(SystemTime, PathBuf, u64)> {
         let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
         let files = entries(&self.folder).flat_map(|folder| entries(&folder.path()));

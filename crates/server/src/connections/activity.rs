@@ -29,7 +29,7 @@ pub(crate) struct Activity {
     received: AtomicU64,
     has_answered: AtomicBool,
     has_answered_early: AtomicBool,
-    /// Whether it speaks HTTP/2, where bytes between requests don't begin the head of one.
+    /// Whether it speaks HTTP/2, where bytes between requests need not begin the head of one.
     is_http2: AtomicBool,
     is_excess: AtomicBool,
     slot: Mutex<ConnectionSlot>,
@@ -70,7 +70,7 @@ impl Activity {
         InProgress(Arc::clone(self))
     }
 
-    /// So many bytes were received.
+    /// Notes that `count` bytes were received.
     pub(crate) fn note_read(&self, count: usize) {
         self.received.fetch_add(count as u64, Ordering::Relaxed);
         let is_between = self.requests.load(Ordering::Relaxed) == 0;
@@ -81,17 +81,13 @@ impl Activity {
         }
     }
 
-    /// Something was to be sent, which the client accepted or not.
+    /// Notes an attempt to send, which the client accepted or not.
     pub(crate) fn note_write(&self, is_accepted: bool) {
-        match is_accepted {
-            true => {
-                self.note_progress();
-                self.stalled_since.store(0, Ordering::Relaxed);
-            }
-            false if self.stalled_since.load(Ordering::Relaxed) == 0 => {
-                self.stalled_since.store(self.now(), Ordering::Relaxed);
-            }
-            false => {}
+        if is_accepted {
+            self.note_progress();
+            self.stalled_since.store(0, Ordering::Relaxed);
+        } else if self.stalled_since.load(Ordering::Relaxed) == 0 {
+            self.stalled_since.store(self.now(), Ordering::Relaxed);
         }
     }
 
@@ -103,12 +99,13 @@ impl Activity {
             let passed = now.saturating_sub(since.load(Ordering::Relaxed));
             u128::from(passed) > limit.as_millis()
         };
-        let (time, idle) = match self.is_excess() {
-            true => (
+        let (time, idle) = if self.is_excess() {
+            (
                 limits.time.min(EXCESS_TIMEOUT),
                 limits.idle.min(EXCESS_TIMEOUT),
-            ),
-            false => (limits.time, limits.idle),
+            )
+        } else {
+            (limits.time, limits.idle)
         };
         let begun = |since: &AtomicU64| since.load(Ordering::Relaxed) != 0;
         begun(&self.stalled_since) && longer(&self.stalled_since, time)
@@ -117,7 +114,7 @@ impl Activity {
                     || longer(&self.last_progress, idle))
     }
 
-    /// What was received so far was no head of a request.
+    /// Notes that the bytes received so far were not the head of a request.
     pub(crate) fn forget_head(&self) {
         self.head_since.store(0, Ordering::Relaxed);
     }

@@ -6,19 +6,19 @@ use super::limits::Limits;
 use super::rate_limit::RateLimit;
 use super::refusal::Refusal;
 
-/// How many excess connections are told so at once. Further ones wait in the system's queue.
+/// How many excess connections are answered with 503 at once. Further ones wait in the system's queue.
 const EXCESS_AT_ONCE: usize = 128;
 
-/// How much of a request's body there is room for from the start. A larger one takes more of these shares.
+/// The room that every request has for its body. A larger body takes more of these shares.
 pub(crate) const BODY_SHARE: usize = 2 << 20;
 
-/// How many shares there are at least, so that the largest body fits even where few requests do.
+/// The minimum number of shares, so that the largest body fits even with a low limit of requests.
 const SHARES: usize = 8;
 
 /// The largest body that always has room when the server is idle.
 pub(crate) const LARGEST_BODY: usize = SHARES * BODY_SHARE;
 
-/// Which connections and requests the server lets in.
+/// The limits of connections and requests.
 #[derive(Debug)]
 pub(crate) struct Admission {
     connections: Arc<Semaphore>,
@@ -29,34 +29,34 @@ pub(crate) struct Admission {
     rate_limit: Option<RateLimit>,
 }
 
-/// The room that a connection takes until this is dropped.
+/// The slot of a connection, released when it is dropped.
 #[derive(Debug)]
 pub(crate) struct ConnectionSlot {
-    /// Nobody closes the semaphores, so there always is one.
+    /// Always `Some`, as the semaphores are never closed.
     _permit: Option<OwnedSemaphorePermit>,
     is_excess: bool,
 }
 
 impl ConnectionSlot {
-    /// Whether it is one beyond the limit.
+    /// Whether it is beyond the limit.
     pub(crate) fn is_excess(&self) -> bool {
         self.is_excess
     }
 }
 
-/// The room that a request takes until this is dropped.
+/// The slot of a request, released when it is dropped.
 #[derive(Debug)]
 pub(crate) struct RequestSlot {
     _permit: OwnedSemaphorePermit,
     pub(crate) body: BodyRoom,
 }
 
-/// The room for a request's body, in shares. Its request keeps it until it is answered.
+/// The room for the body of a request, in shares, held until the request is answered.
 #[derive(Clone, Debug)]
 pub(crate) struct BodyRoom(Arc<Mutex<OwnedSemaphorePermit>>);
 
 impl BodyRoom {
-    /// Makes room for a body of so many bytes, or refuses it if others have taken the room.
+    /// Reserves room for a body of `bytes`, or refuses it if there is not enough.
     pub(crate) fn reserve(&self, bytes: usize) -> Result<(), Refusal> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let missing = bytes
@@ -75,7 +75,7 @@ impl BodyRoom {
 pub(crate) struct OverExcessConnection;
 
 impl Admission {
-    /// The admission to a server of so many keys.
+    /// The limits of a server with this number of keys.
     pub(crate) fn new(limits: &Limits, keys: usize) -> Self {
         let semaphore = |slots: usize| Arc::new(Semaphore::new(slots.min(Semaphore::MAX_PERMITS)));
         Self {
@@ -88,7 +88,7 @@ impl Admission {
         }
     }
 
-    /// Waits for room for a connection: within the limit if there is any, otherwise beyond it.
+    /// Waits for a connection slot: within the limit if possible, else beyond it.
     pub(crate) async fn connection(&self) -> ConnectionSlot {
         let (_permit, is_excess) = tokio::select! {
             biased;
@@ -98,7 +98,7 @@ impl Admission {
         ConnectionSlot { _permit, is_excess }
     }
 
-    /// Room for a connection within the limit, if there is any.
+    /// A connection slot within the limit, if one is free.
     pub(crate) fn try_connection(&self) -> Option<ConnectionSlot> {
         let permit = Arc::clone(&self.connections).try_acquire_owned().ok()?;
         Some(ConnectionSlot {
@@ -107,7 +107,7 @@ impl Admission {
         })
     }
 
-    /// Room for a request, if there is any.
+    /// A request slot, if one is free.
     pub(crate) fn try_request(&self) -> Option<RequestSlot> {
         let _permit = Arc::clone(&self.requests).try_acquire_owned().ok()?;
         let share = Arc::clone(&self.bodies).try_acquire_owned().ok()?;
@@ -115,7 +115,7 @@ impl Admission {
         Some(RequestSlot { _permit, body })
     }
 
-    /// Counts a request of the key with this number, or says in how many seconds it may be retried.
+    /// Counts a request of the key with this number. Returns the seconds until a retry if the rate is exceeded.
     pub(crate) fn count(&self, key: usize) -> Result<(), u64> {
         match &self.rate_limit {
             Some(limit) => limit.take(key),

@@ -3,21 +3,21 @@ use axum::response::Response;
 
 use super::refusal::Refusal;
 
-/// What the gateway has to know of the API behind it.
+/// The properties of an API that the gateway needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Api {
-    /// The access that a request needs, by its method and its route. A path that no route matches has none.
+    /// The access that a request needs, by its method and route. Unknown paths have no route.
     pub(crate) access: fn(&Method, Option<&str>) -> Access,
-    /// What writes refusals in the form that the client of these headers expects.
+    /// Selects the form of refusals for a client with these headers.
     pub(crate) refusal_form: fn(&HeaderMap) -> RefusalForm,
-    /// Whether pages of other sites may ask it, if they are named.
+    /// Whether allowed pages of other sites may use it.
     pub(crate) is_for_pages: bool,
 }
 
 /// Writes a refusal as the whole response.
 pub(crate) type RefusalForm = fn(Refusal) -> Response;
 
-/// What a client needs to make a request.
+/// What a request needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     /// Nothing: the request is always answered, without a key and beyond all limits.

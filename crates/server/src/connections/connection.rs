@@ -54,7 +54,7 @@ pub(crate) async fn serve_connection(
         () = lingered => return,
     };
     if let Ok(Ok(stream)) = encrypted {
-        // The handshake was no request.
+        // The handshake is not a request.
         activity.forget_head();
         // A future that has completed must not be awaited again.
         let shutdown = async {
@@ -76,7 +76,7 @@ async fn serve_http(
 ) {
     let service = hyper::service::service_fn(|request: Request<Incoming>| {
         let in_progress = activity.begin(request.version());
-        // By now there may be room within the limit.
+        // A slot within the limit may be free by now.
         if activity.is_excess()
             && let Some(slot) = gateway.admission.try_connection()
         {

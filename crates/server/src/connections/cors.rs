@@ -15,22 +15,22 @@ use super::gateway::Gateway;
 use super::keys;
 use super::request_id::REQUEST_ID;
 
-/// How long browsers may remember what they were allowed.
+/// How long browsers may cache a preflight response.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
-/// A site whose pages may ask the JSON API in their visitors' browsers: `https://shop.example`.
+/// The origin of pages that may use the JSON API: `https://shop.example`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(String);
 
 impl FromStr for Origin {
     type Err = String;
 
-    /// A scheme and a host, perhaps with a port. `*` is none: all pages on the web would be one.
+    /// Parses a scheme and a host, optionally with a port. `*` is refused, because it would allow every page on the web.
     fn from_str(text: &str) -> Result<Self, String> {
-        let expected = || "expected an origin, as in https://shop.example".to_owned();
+        let expected = || "expected an origin such as https://shop.example".to_owned();
         let text = text.to_ascii_lowercase();
         let (scheme, host) = text.split_once("://").ok_or_else(expected)?;
-        // As browsers write it: the port of the scheme is left out.
+        // Browsers leave out the default port.
         let host = match scheme {
             "http" => host.strip_suffix(":80").unwrap_or(host),
             "https" => host.strip_suffix(":443").unwrap_or(host),
@@ -38,9 +38,10 @@ impl FromStr for Origin {
         };
         let authority = host.parse::<Authority>().map_err(|_| expected())?;
         let is_host = !authority.host().is_empty() && !host.contains(['@', '*']);
-        match is_host {
-            true => Ok(Self(format!("{scheme}://{host}"))),
-            false => Err(expected()),
+        if is_host {
+            Ok(Self(format!("{scheme}://{host}")))
+        } else {
+            Err(expected())
         }
     }
 }
@@ -57,7 +58,7 @@ pub(crate) fn is_of(origins: &[Origin], request: &Request) -> bool {
     origins.iter().any(|it| origin == Some(it.0.as_bytes()))
 }
 
-/// Tells browsers which pages may ask `router`, where any may. They don't send cookies and the like along.
+/// Adds CORS headers for the allowed origins to `router`. Credentials such as cookies are not allowed.
 pub(crate) fn cors(router: Router, gateway: &Gateway) -> Router {
     let origins = gateway.origins.iter();
     let origins: Vec<HeaderValue> = origins.filter_map(|it| it.0.parse().ok()).collect();

@@ -13,10 +13,10 @@ use super::request_id::{REQUEST_ID, request_id};
 /// The route of a request to an unknown path, as metrics and the log name it.
 const UNKNOWN_ROUTE: &str = "none";
 
-/// The status in the log of a request whose client went away.
+/// The logged status of a request whose client disconnected.
 const CLIENT_GONE: u16 = 499;
 
-/// A request and its response, counted and logged when this is dropped: also when the client goes away.
+/// A request and its response, counted and logged on drop, even if the client disconnects.
 pub(crate) struct Exchange<'a> {
     gateway: &'a Gateway,
     _in_progress: InGauge<'a>,
@@ -31,7 +31,7 @@ pub(crate) struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    /// The exchange that this request begins; `index` is the one that it is about.
+    /// Begins an exchange; `index` is the index of the request.
     pub(crate) fn begin(gateway: &'a Gateway, index: Option<&'a str>, request: &Request) -> Self {
         Self {
             gateway,
@@ -52,7 +52,7 @@ impl<'a> Exchange<'a> {
         self.route.as_ref().map(MatchedPath::as_str)
     }
 
-    /// The request is refused.
+    /// Notes that the request is refused.
     pub(crate) fn refuse(&mut self, refusal: &Refusal) {
         self.refused = refusal.reason();
         if let Some(reason) = self.refused {
@@ -60,7 +60,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// This is the response, which gets the id of the request.
+    /// Notes the response and adds the request id to it.
     pub(crate) fn answer(&mut self, response: &mut Response) {
         self.status = response.status().as_u16();
         self.fault = response.extensions_mut().remove();

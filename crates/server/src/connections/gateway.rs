@@ -8,30 +8,30 @@ use super::log::Log;
 use super::metrics::Metrics;
 use super::tls::Tls;
 
-/// What all connections of a server share, whichever API is behind them.
+/// The state that all connections of a server share.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     pub(crate) keys: Keys,
     pub(crate) limits: Limits,
     pub(crate) tls: Option<Tls>,
     pub(crate) log: Option<Log>,
-    /// The sites whose pages may ask, beside the server's own.
+    /// Other origins whose pages may use the JSON API.
     pub(crate) origins: Vec<Origin>,
-    /// Whether clients know the server by names that it doesn't know, because a proxy stands between.
+    /// Whether a proxy is in front, so that clients use host names that the server does not know.
     pub(crate) is_behind_proxy: bool,
     pub(crate) admission: Admission,
     pub(crate) metrics: Metrics,
     shutdown: watch::Sender<bool>,
 }
 
-/// What a [`Gateway`] is made of.
+/// The options of a [`Gateway`].
 #[derive(Debug)]
 pub(crate) struct GatewayOptions {
     pub(crate) keys: Keys,
     pub(crate) limits: Limits,
     pub(crate) tls: Option<Tls>,
     pub(crate) log: Option<Log>,
-    /// The sites whose pages may ask, beside the server's own.
+    /// Other origins whose pages may use the JSON API.
     pub(crate) origins: Vec<Origin>,
     pub(crate) is_behind_proxy: bool,
 }

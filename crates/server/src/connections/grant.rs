@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-/// What a request may do and see: what its key is bounded to. Without bounds, all.
+/// The permissions of a request. The default allows everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Grant {
     pub(crate) is_read_only: bool,
@@ -12,13 +12,13 @@ pub(crate) struct Grant {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Columns(Option<BTreeSet<String>>);
 
-/// The key doesn't see a column.
+/// A request uses a column that its key does not see.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this API key does not see the column `{0}`")]
+#[error("this API key cannot access the column `{0}`")]
 pub(crate) struct HiddenColumn(pub(crate) String);
 
-/// Metadata of collections that tell the same as a column of another name.
-const TOLD_BY: [(&str, &str); 4] = [
+/// Metadata names that have the content of another column.
+const SAME_AS: [(&str, &str); 4] = [
     ("caption", "captions"),
     ("record", "captions"),
     ("places", "folders"),
@@ -33,7 +33,7 @@ impl Grant {
         }
     }
 
-    /// The same within these collections alone, if there are any, and these columns.
+    /// The same, limited to these collections and columns, if given.
     pub(crate) fn within(
         self,
         names: Option<BTreeSet<String>>,
@@ -46,7 +46,7 @@ impl Grant {
         })
     }
 
-    /// What both allow.
+    /// What both grants allow.
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
             is_read_only: self.is_read_only || other.is_read_only,
@@ -55,13 +55,13 @@ impl Grant {
         }
     }
 
-    /// Whether it sees the collection or index of that name.
+    /// Whether it includes the collection or index `name`.
     pub(crate) fn sees(&self, name: &str) -> bool {
         self.names.as_ref().is_none_or(|names| names.contains(name))
     }
 
-    /// Whether it sees some collections only.
-    pub(crate) fn is_bounded(&self) -> bool {
+    /// Whether it is limited to some collections or columns.
+    pub(crate) fn is_limited(&self) -> bool {
         self.names.is_some() || self.columns.0.is_some()
     }
 
@@ -81,19 +81,19 @@ fn both(
 }
 
 impl Columns {
-    /// Whether the column of that name is seen.
+    /// Whether the column `name` is visible.
     pub(crate) fn shows(&self, name: &str) -> bool {
-        let told = TOLD_BY.iter().find(|(other, _)| *other == name);
-        let name = told.map_or(name, |(_, column)| column);
+        let same = SAME_AS.iter().find(|(other, _)| *other == name);
+        let name = same.map_or(name, |(_, column)| column);
         self.0.as_ref().is_none_or(|columns| columns.contains(name))
     }
 
-    /// Whether all columns are seen.
+    /// Whether all columns are visible.
     pub(crate) fn are_all(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Refuses what a hidden column has a part in, whether it is there or not.
+    /// Refuses hidden columns, whether they exist or not.
     pub(crate) fn check<'a>(
         &self,
         names: impl IntoIterator<Item = &'a str>,
@@ -122,7 +122,7 @@ mod tests {
         let seen = ["a", "b", "c"].map(|name| both.sees(name));
         assert_eq!((seen, both.is_read_only), ([false, true, false], true));
         assert!(both.columns().shows("brand") && !both.columns().shows("price"));
-        assert!(both.is_bounded() && !Grant::read_only().is_bounded());
+        assert!(both.is_limited() && !Grant::read_only().is_limited());
     }
 
     #[test]

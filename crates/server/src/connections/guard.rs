@@ -1,5 +1,4 @@
-//! What happens to every request before and after its own work: keys, limits and the time limit are checked, and the
-//! request is counted and logged.
+//! Checks keys, limits and the timeout of every request, and counts and logs it.
 
 use std::sync::Arc;
 
@@ -21,7 +20,7 @@ use super::origin;
 use super::refusal::Refusal;
 use super::request_body::{BodyRead, discard_small};
 
-/// What is guarded: an API, and the index that all its requests are about, if there is one.
+/// A guarded API, and its index, if all its requests are about one.
 #[derive(Clone)]
 struct Guarded {
     gateway: Arc<Gateway>,
@@ -29,7 +28,7 @@ struct Guarded {
     index: Option<Arc<str>>,
 }
 
-/// Guards all requests to `router`, which serves `api`, for one index or for none in particular.
+/// Guards all requests to `router`, which serves `api`; `index` is the index of all its requests.
 pub(crate) fn guard(
     router: Router,
     gateway: &Arc<Gateway>,
@@ -71,7 +70,7 @@ async fn handle(State(guarded): State<Guarded>, request: Request, next: Next) ->
         refusal_form(refusal)
     });
     exchange.answer(&mut response);
-    // An unread rest of the body ends the connection; clients want to be told.
+    // If the body has not been read, the connection is closed; tell the client.
     let closes = gateway.is_shutting_down() || is_excess || !read.is_whole();
     if closes && version < Version::HTTP_2 {
         let close = HeaderValue::from_static("close");
@@ -84,16 +83,16 @@ fn is_over_excess_connection(request: &Request) -> bool {
     request.extensions().get::<OverExcessConnection>().is_some()
 }
 
-/// A request that was let in.
+/// An admitted request.
 #[derive(Default)]
 struct Admitted {
-    /// What its key allows; nothing where it needs none.
+    /// The permissions of its key; `None` if it needs none.
     grant: Option<Arc<Grant>>,
-    /// The room that it takes, if it takes any.
+    /// Its slot, if it needs one.
     slot: Option<RequestSlot>,
 }
 
-/// Admits a request by what is known before its body is read.
+/// Admits or refuses a request before its body is read.
 fn admit(guarded: &Guarded, access: Access, request: &Request) -> Result<Admitted, Refusal> {
     let gateway = &guarded.gateway;
     if access == Access::Open {
@@ -113,7 +112,7 @@ fn admit(guarded: &Guarded, access: Access, request: &Request) -> Result<Admitte
     Ok(Admitted { grant, slot })
 }
 
-/// The client's key, which allows this access to this index.
+/// Checks that the key of a client allows this access to this index.
 fn check_client(guarded: &Guarded, access: Access, request: &Request) -> Result<Accepted, Refusal> {
     let Guarded {
         gateway,
@@ -133,12 +132,12 @@ fn check_client(guarded: &Guarded, access: Access, request: &Request) -> Result<
     }
     match access {
         Access::Write if key.grant.is_read_only => Err(Refusal::ReadOnlyKey),
-        Access::Monitoring if key.grant.is_bounded() => Err(Refusal::BoundedKey),
+        Access::Monitoring if key.grant.is_limited() => Err(Refusal::LimitedKey),
         _ => Ok(key),
     }
 }
 
-/// The response, if there is one in time.
+/// The response; `None` after a timeout.
 async fn answer(
     gateway: &Gateway,
     admitted: Admitted,
@@ -156,14 +155,13 @@ async fn answer(
     response.ok()
 }
 
-/// What took too long: the client with the body, or the server with its work.
+/// The refusal after a timeout: either the body or the work was too slow.
 fn too_slow(gateway: &Gateway, read: &BodyRead, access: Access) -> Refusal {
     let limit = gateway.limits.time.as_secs_f64();
-    match read.is_whole() {
-        true => Refusal::TimedOut {
-            limit,
-            writes: access == Access::Write,
-        },
-        false => Refusal::SlowBody { limit },
+    if read.is_whole() {
+        let writes = access == Access::Write;
+        Refusal::TimedOut { limit, writes }
+    } else {
+        Refusal::SlowBody { limit }
     }
 }

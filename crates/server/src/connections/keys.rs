@@ -9,7 +9,7 @@ use super::grant::Grant;
 /// The header with a client's key.
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("api-key");
 
-/// The API keys of a server, as hashes, each with what it may do.
+/// The API keys of a server, as hashes, with their permissions.
 #[derive(Default)]
 pub struct Keys(Vec<Key>);
 
@@ -18,29 +18,29 @@ struct Key {
     grant: Arc<Grant>,
 }
 
-/// A key that was accepted.
+/// An accepted key.
 #[derive(Clone, Debug)]
 pub(crate) struct Accepted {
     /// Its number among the keys.
     pub(crate) number: usize,
-    /// What it may do.
+    /// Its permissions.
     pub(crate) grant: Arc<Grant>,
 }
 
-/// Why a list of keys cannot be used.
+/// An error in a list of keys.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyListError {
-    /// A line is not a key and its bounds.
+    /// A line is not a key with permissions.
     #[error("line {line}: {reason}")]
     Line {
         /// Its number, from 1 on.
         line: usize,
-        /// What is wrong. Keys are not in it.
+        /// The error, without the key.
         reason: String,
     },
-    /// There is no key in it, which would open the server to all.
-    #[error("there are no keys in it")]
+    /// The list has no keys, which would open the server to all.
+    #[error("the list has no keys")]
     Empty,
 }
 
@@ -51,33 +51,32 @@ impl std::fmt::Debug for Keys {
 }
 
 impl<S: AsRef<str>> FromIterator<S> for Keys {
-    /// Keys that allow everything.
+    /// Keys with all permissions.
     fn from_iter<I: IntoIterator<Item = S>>(keys: I) -> Self {
         Self::default().with(keys, &Grant::default())
     }
 }
 
 impl Keys {
-    /// These keys, and read-only ones. A key that is among both is read-only.
+    /// Adds read-only keys. A key that is in both sets is read-only.
     #[must_use]
     pub fn with_read_only<S: AsRef<str>>(self, keys: impl IntoIterator<Item = S>) -> Self {
         self.with(keys, &Grant::read_only())
     }
 
-    /// These keys, and those of a list. A key that is among both has the bounds of both.
+    /// Adds the keys of a list. A key that is in both sets has the limits of both.
     ///
-    /// Each line of a list is a key and its bounds, apart by blanks. Texts with blanks stand in quotes, as in a shell;
-    /// `#` begins a comment.
+    /// Each line has a key and its permissions, separated by spaces. Quotes work as in a shell; `#` begins a comment.
     ///
-    /// | bound | |
+    /// | permission | effect |
     /// |---|---|
-    /// | `read` | the key changes nothing |
-    /// | `collections=NAME,…` | it sees and changes these collections and indexes only |
-    /// | `columns=NAME,…` | of the metadata it sees these columns only; with `read` |
+    /// | `read` | forbids changes |
+    /// | `collections=NAME,…` | hides all other collections and indexes |
+    /// | `columns=NAME,…` | hides all other metadata columns; requires `read` |
     ///
     /// ```
     /// let keys = server::Keys::default().with_list(
-    ///     "# the shop's page, and whoever fills it\n\
+    ///     "# the shop's page and its editors\n\
     ///      w4X9 read collections=shop columns=image,brand,'price in euros'\n\
     ///      Zp0q collections=shop,drafts\n",
     /// )?;
@@ -93,20 +92,20 @@ impl Keys {
             let line = n + 1;
             let at = |reason| KeyListError::Line { line, reason };
             let words = shlex::split(text);
-            let words = words.ok_or_else(|| at("a quote is not closed".to_owned()))?;
+            let words = words.ok_or_else(|| at("unclosed quote".to_owned()))?;
             let Some((key, bounds)) = words.split_first() else {
                 continue;
             };
             let grant = grant_of(key, bounds).map_err(at)?;
             if !known.insert(key.clone()) {
-                return Err(at("its key is on an earlier line, too".to_owned()));
+                return Err(at("duplicate key".to_owned()));
             }
             self = self.with([key], &grant);
         }
-        match known.is_empty() {
-            true => Err(KeyListError::Empty),
-            false => Ok(self),
+        if known.is_empty() {
+            return Err(KeyListError::Empty);
         }
+        Ok(self)
     }
 
     fn with<S: AsRef<str>>(mut self, keys: impl IntoIterator<Item = S>, grant: &Grant) -> Self {
@@ -133,16 +132,16 @@ impl Keys {
         self.0.len()
     }
 
-    /// Accepts a client's key, if it is one of these. Without keys, any is accepted.
+    /// Accepts a valid key. Without keys, any key is accepted.
     pub(crate) fn accept(&self, key: &[u8]) -> Option<Accepted> {
         let anyone = || Accepted {
             number: 0,
             grant: Arc::default(),
         };
-        match self.is_empty() {
-            true => Some(anyone()),
-            false => self.find(key),
+        if self.is_empty() {
+            return Some(anyone());
         }
+        self.find(key)
     }
 
     /// Whether this is a key.
@@ -150,7 +149,7 @@ impl Keys {
         !self.is_empty() && self.find(key).is_some()
     }
 
-    /// Compares all of each key, so that the time it takes tells nothing about them.
+    /// Compares in constant time, which reveals nothing about the keys.
     fn find(&self, key: &[u8]) -> Option<Accepted> {
         let asked = hash(key);
         let mut found = None;
@@ -168,9 +167,9 @@ impl Keys {
     }
 }
 
-/// What the words behind a key allow.
+/// Parses the permissions of a key.
 fn grant_of(key: &str, bounds: &[String]) -> Result<Grant, String> {
-    // What a header carries as it is.
+    // The characters that a header can carry.
     if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("expected a key of visible ASCII characters".to_owned());
     }
@@ -182,27 +181,28 @@ fn grant_of(key: &str, bounds: &[String]) -> Result<Grant, String> {
             Some(("columns", list)) => add(&mut columns, list)?,
             _ => {
                 return Err(format!(
-                    "`{bound}` is no bound: expected `read`, `collections=…` or `columns=…`"
+                    "unknown permission `{bound}`: expected `read`, `collections=…` or `columns=…`"
                 ));
             }
         }
     }
     if columns.is_some() && !is_read_only {
-        return Err("`columns` goes with `read`: who writes sees what was written".to_owned());
+        return Err("`columns` requires `read`".to_owned());
     }
-    let grant = match is_read_only {
-        true => Grant::read_only(),
-        false => Grant::default(),
+    let grant = if is_read_only {
+        Grant::read_only()
+    } else {
+        Grant::default()
     };
     Ok(grant.within(names, columns))
 }
 
-/// Adds the names of a list with commas between. An empty one would mean nothing, or all, and is a mistake.
+/// Adds the names of a comma-separated list. An empty name is refused as a mistake.
 fn add(names: &mut Option<BTreeSet<String>>, list: &str) -> Result<(), String> {
     let named = list.split(',').map(|name| name.trim().to_owned());
     let named: BTreeSet<String> = named.collect();
     if named.contains("") {
-        return Err(format!("`{list}`: expected names with commas between"));
+        return Err(format!("`{list}`: expected names separated by commas"));
     }
     names.get_or_insert_default().extend(named);
     Ok(())
@@ -212,7 +212,7 @@ fn hash(key: &[u8]) -> [u8; 32] {
     Sha256::digest(key).into()
 }
 
-/// The key that a client names, which is empty if it names none.
+/// The key of a request; empty if there is none.
 pub(crate) fn named(headers: &HeaderMap) -> &[u8] {
     headers.get(HEADER).map_or(b"", |key| key.as_bytes())
 }

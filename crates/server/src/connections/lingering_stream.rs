@@ -21,8 +21,8 @@ const LINGER_LIMIT: Duration = Duration::from_secs(30);
 
 /// A connection that notes its activity, and closes only after it has read what the client was still sending.
 ///
-/// If something unread were left, or arrived later, the system would discard the response that is still on its way and
-/// reset the connection. nginx calls this a lingering close.
+/// With unread input, the system would reset the connection and discard the response that is still on its way. nginx calls
+/// this a lingering close.
 #[derive(Debug)]
 pub(crate) struct LingeringStream {
     stream: TcpStream,
@@ -95,9 +95,10 @@ impl AsyncWrite for LingeringStream {
 
     /// Closes our side, and reads what the client still sends until it is silent.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let silence = match self.activity.has_answered_early() {
-            true => EARLY_SILENCE,
-            false => SILENCE,
+        let silence = if self.activity.has_answered_early() {
+            EARLY_SILENCE
+        } else {
+            SILENCE
         };
         let Self {
             stream, closing, ..
@@ -112,7 +113,7 @@ impl AsyncWrite for LingeringStream {
                 })
             }
         };
-        // A client that sends without end must not keep this task busy without end.
+        // A client that never stops sending must not keep this task busy forever.
         for _ in 0..64 {
             if closing.silent.as_mut().poll(context).is_ready()
                 || closing.since.elapsed() > LINGER_LIMIT

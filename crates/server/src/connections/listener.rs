@@ -13,19 +13,19 @@ use tokio::time::sleep;
 use super::connection::serve_connection;
 use super::gateway::Gateway;
 
-/// How long accepting pauses when the system accepts no connection, for want of file handles for example.
+/// The pause after the system fails to accept a connection, for example without free file handles.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How many connections may wait in the system's queue, if it allows so many. It refuses those beyond.
+/// The length of the system's queue of connections, if it allows that.
 const LONGEST_QUEUE: u32 = 4096;
 
-/// Listens at an address.
+/// Listens on an address.
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
         SocketAddr::V6(_) => TcpSocket::new_v6(),
     }?;
-    // On Windows that would let another process listen there, too.
+    // On Windows, this would let another process listen on the same address.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
@@ -67,7 +67,7 @@ pub(crate) async fn serve(
     while connections.join_next().await.is_some() {}
 }
 
-/// Waits until one of them is true, or its sender is gone.
+/// Waits until one of the values is true or its sender is gone.
 async fn either(mut one: watch::Receiver<bool>, mut other: watch::Receiver<bool>) {
     tokio::select! {
         _ = one.wait_for(|ended| *ended) => {}
@@ -83,7 +83,7 @@ fn is_of_the_client(error: &io::Error) -> bool {
     )
 }
 
-/// The connections that the system has accepted and nobody has taken yet.
+/// The connections that wait in the system's queue.
 fn backlog(listener: TcpListener) -> Vec<TcpStream> {
     let Ok(listener) = listener.into_std() else {
         return Vec::new();

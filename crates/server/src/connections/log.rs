@@ -7,14 +7,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-/// How many lines wait for a slow writer at most. Excess lines are counted and left out, so that no request waits for
-/// the log.
+/// The maximum number of lines that wait for a slow writer. Excess lines are dropped and counted, so that no request waits
+/// for the log.
 const WAITING: usize = 4096;
 
 /// How long shutdown waits for the last lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// A log: a line of JSON for each request.
+/// A log with a JSON line per request.
 pub struct Log {
     lines: Option<SyncSender<String>>,
     written: Mutex<Receiver<()>>,
@@ -27,11 +27,11 @@ impl fmt::Debug for Log {
     }
 }
 
-/// An internal error in words, for the log. A response carries it among its extensions.
+/// The text of an internal error, for the log. Responses carry it in their extensions.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault(pub(crate) String);
 
-/// What a line says about a request.
+/// The data of a log line.
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
     pub(crate) id: &'a str,
@@ -46,7 +46,7 @@ pub(crate) struct Line<'a> {
 }
 
 impl Log {
-    /// A log to `writer`, which a thread of its own writes to.
+    /// A log to `writer`, written by a separate thread.
     ///
     /// # Errors
     /// When the thread cannot be started.
@@ -57,7 +57,7 @@ impl Log {
             .name("log".to_owned())
             .spawn(move || {
                 for line in lines {
-                    // Nobody is left to tell that it cannot be written.
+                    // A failure to write the log cannot be reported.
                     let _ = writer.write_all(line.as_bytes());
                 }
                 let _ = writer.flush();

@@ -91,7 +91,7 @@ impl Metrics {
             to,
             "clipseek_requests_total",
             "counter",
-            "Requests that were answered",
+            "Answered requests",
         )?;
         for (name, route) in routes.iter() {
             for ((method, status), count) in &route.answered {
@@ -103,7 +103,7 @@ impl Metrics {
             to,
             "clipseek_request_seconds",
             "histogram",
-            "How long answers took",
+            "Response time in seconds",
         )?;
         for (name, route) in routes.iter() {
             route.write(to, name)?;
@@ -112,27 +112,22 @@ impl Metrics {
             to,
             "clipseek_requests_in_flight",
             "gauge",
-            "Requests that are being answered",
+            "Requests in progress",
         )?;
         writeln!(to, "clipseek_requests_in_flight {}", load(&self.in_flight))?;
-        head(
-            to,
-            "clipseek_connections",
-            "gauge",
-            "Connections that are open",
-        )?;
+        head(to, "clipseek_connections", "gauge", "Open connections")?;
         writeln!(to, "clipseek_connections {}", load(&self.connections))?;
         head(
             to,
             "clipseek_refused_total",
             "counter",
-            "What was refused, and why",
+            "Refused requests and connections by reason",
         )?;
         for reason in Reason::ALL {
             let (name, count) = (reason.name(), load(&self.refused[reason as usize]));
             writeln!(to, "clipseek_refused_total{{reason=\"{name}\"}} {count}")?;
         }
-        head(to, "clipseek_index_vectors", "gauge", "Vectors of an index")?;
+        head(to, "clipseek_index_vectors", "gauge", "Vectors in an index")?;
         for (name, count) in indexes {
             writeln!(to, "clipseek_index_vectors{{index=\"{name}\"}} {count}")?;
         }

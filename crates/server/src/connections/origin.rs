@@ -1,8 +1,8 @@
 //! Which pages in browsers may send requests.
 //!
-//! Without keys, every client may do everything, and a browser connects to this machine for any page. So a server
-//! without keys refuses requests from pages of other sites, and requests to names that it doesn't have: by DNS
-//! rebinding, a page of another site can give this machine a name of its own.
+//! Without keys, every client has full access, and any page can make the browser connect to this machine. So a server
+//! without keys refuses requests from pages of other sites, and requests with unknown host names: by DNS rebinding, another
+//! site can point its own name at this machine.
 
 use axum::extract::Request;
 use axum::http::header::ORIGIN;
@@ -13,9 +13,9 @@ use super::gateway::Gateway;
 use super::refusal::Refusal;
 use super::requested_host::requested_host;
 
-/// Refuses what a page of another site may have sent.
+/// Refuses requests that a page of another site may have sent.
 ///
-/// Those of the sites that are named may ask what is for pages.
+/// Pages of allowed origins may use APIs that are for pages.
 pub(crate) fn check(
     gateway: &Gateway,
     is_for_pages: bool,
@@ -24,7 +24,7 @@ pub(crate) fn check(
     if !gateway.keys.is_empty() {
         return Ok(());
     }
-    // Every browser names the host.
+    // Every browser sends the host.
     let Some(host) = requested_host(request) else {
         return Ok(());
     };
@@ -43,16 +43,16 @@ pub(crate) fn check(
     }
 }
 
-/// Whether a page of another site asks for a picture or a script to show it as its own: for those, browsers name no origin.
+/// Whether a page of another site embeds a picture or script, for which browsers send no origin.
 fn is_embedded_elsewhere(request: &Request) -> bool {
     let says = |name: &str, value: &str| {
-        let said = request.headers().get(name);
-        said.is_some_and(|said| said.as_bytes() == value.as_bytes())
+        let header = request.headers().get(name);
+        header.is_some_and(|it| it.as_bytes() == value.as_bytes())
     };
     says("sec-fetch-site", "cross-site") && !says("sec-fetch-mode", "navigate")
 }
 
-/// Whether a host is an address, or a name that leads to this machine only.
+/// Whether a host is an IP address or a name of this machine.
 fn is_local(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else {
         return false;

@@ -2,14 +2,14 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// How many requests a second each key may make: a token bucket a key.
+/// The rate limit: a token bucket per key.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
     rate: f64,
     buckets: Vec<Mutex<Bucket>>,
 }
 
-/// The requests that a key may still make now.
+/// The remaining requests of a key.
 #[derive(Debug)]
 struct Bucket {
     left: f64,
@@ -17,7 +17,7 @@ struct Bucket {
 }
 
 impl RateLimit {
-    /// The limit of so many keys.
+    /// The limit for this number of keys.
     pub(crate) fn new(rate: NonZeroU32, keys: usize) -> Self {
         let bucket = || Bucket {
             left: rate.get().into(),
@@ -29,7 +29,7 @@ impl RateLimit {
         }
     }
 
-    /// Takes one request from the bucket of the key with this number, or says in how many seconds there is one.
+    /// Takes a request from the bucket of the key with this number. Returns the seconds to wait if it is empty.
     pub(crate) fn take(&self, key: usize) -> Result<(), u64> {
         let Some(bucket) = self.buckets.get(key) else {
             return Ok(());
@@ -40,7 +40,7 @@ impl RateLimit {
 }
 
 impl Bucket {
-    /// It fills at the rate, up to what one second allows.
+    /// The bucket fills at the rate, up to the requests of one second.
     fn take(&mut self, rate: f64, now: Instant) -> Result<(), u64> {
         let passed = now.saturating_duration_since(self.since).as_secs_f64();
         self.left = (self.left + passed * rate).min(rate);

@@ -1,46 +1,46 @@
-/// Why the gateway refused a request. Each API puts it in a form of its own.
+/// Why the gateway refused a request. Each API formats it in its own way.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub(crate) enum Refusal {
     /// HTTP/1.1 requires the header `Host`.
     #[error("the header `Host` is missing; HTTP/1.1 requires it")]
     MissingHost,
-    /// The name in `Host` is none of a server without keys.
+    /// The name in `Host` is not a name of this server, which has no keys.
     #[error(
-        "a server without keys answers to its address and to `localhost` only, not to `{host}`"
+        "without API keys, only the server's address and `localhost` are allowed as host, not `{host}`"
     )]
     ForeignHost {
         /// The name.
         host: String,
     },
     /// A page of another site sent the request to a server without keys.
-    #[error("a server without keys refuses requests from pages of other sites")]
+    #[error("without API keys, requests from pages of other sites are refused")]
     ForeignOrigin,
-    /// The client named no key of the server.
+    /// The client sent no valid key.
     #[error("the API key is missing or invalid")]
     InvalidKey,
-    /// The key may read only, and the request writes.
+    /// The key is read-only, and the request writes.
     #[error("this API key is read-only")]
     ReadOnlyKey,
-    /// The key sees some of the collections only, and the request is about all.
-    #[error("this API key is bounded to some collections or columns")]
-    BoundedKey,
-    /// The key doesn't see the index whose host was asked: it is told what it is told where there is none.
+    /// The key is limited, and the request concerns the whole server.
+    #[error("this API key is limited to some collections or columns")]
+    LimitedKey,
+    /// The key does not see the index. The answer is the same as for a missing index.
     #[error("index `{name}` does not exist")]
     NoIndex {
         /// The index.
         name: Box<str>,
     },
-    /// The key has used up its rate.
-    #[error("there were too many requests in this second; try again later")]
+    /// The key has exceeded its rate limit.
+    #[error("rate limit exceeded; try again later")]
     RateLimited {
-        /// In how many seconds a retry may succeed.
+        /// Seconds until a retry may succeed.
         retry_after: u64,
     },
     /// As many requests are in progress as the limits allow.
-    #[error("there are too many requests in progress; try again")]
+    #[error("too many requests in progress; try again later")]
     Busy,
     /// As many connections are open as the limits allow.
-    #[error("there are too many connections; try again")]
+    #[error("too many connections; try again later")]
     TooManyConnections,
     /// The body of the request did not arrive in time.
     #[error("the body did not arrive within {limit} seconds")]
@@ -48,7 +48,7 @@ pub(crate) enum Refusal {
         /// The time limit in seconds.
         limit: f64,
     },
-    /// The work was not done in time.
+    /// The work took too long.
     #[error("the request was not answered within {limit} seconds{}", aftermath(.writes))]
     TimedOut {
         /// The time limit in seconds.
@@ -59,9 +59,10 @@ pub(crate) enum Refusal {
 }
 
 fn aftermath(writes: &bool) -> &'static str {
-    match writes {
-        true => "; the change may still be made",
-        false => "",
+    if *writes {
+        "; the change may still be made"
+    } else {
+        ""
     }
 }
 
@@ -87,7 +88,7 @@ impl Refusal {
             Self::ForeignHost { .. } | Self::ForeignOrigin => Some(Reason::Page),
             Self::InvalidKey => Some(Reason::Key),
             Self::ReadOnlyKey => Some(Reason::ReadOnly),
-            Self::BoundedKey | Self::NoIndex { .. } => Some(Reason::Bounds),
+            Self::LimitedKey | Self::NoIndex { .. } => Some(Reason::Bounds),
             Self::RateLimited { .. } => Some(Reason::Rate),
             Self::Busy => Some(Reason::Busy),
             Self::TooManyConnections => Some(Reason::Connections),

@@ -12,13 +12,13 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
-/// The largest body of a refused request that is read nevertheless, so that its connection can be used again.
+/// The largest body of a refused request that is still read, so that its connection can be reused.
 const SMALL: usize = 16 << 10;
 
-/// How long such a body may take.
+/// The timeout for that body.
 const SMALL_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How much of an unread body is drained over HTTP/2, how long its client may be silent, and how long it may take.
+/// The limits for draining an unread body over HTTP/2: size, silence of the client, and total time.
 const DRAIN_LIMIT: usize = 32 << 20;
 const DRAIN_SILENCE: Duration = Duration::from_secs(5);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -37,10 +37,10 @@ impl BodyRead {
     }
 }
 
-/// The body of a request, which notes when all of it has been read.
+/// The body of a request, which notes when it has been read completely.
 ///
-/// Over HTTP/2, what is left of the body is drained while the response is sent. Otherwise the stream would be reset,
-/// and clients that are still sending take a reset for the response.
+/// Over HTTP/2, the rest of the body is drained while the response is sent. Otherwise the stream would be reset, and
+/// clients that are still sending would take the reset for the response.
 struct RequestBody {
     incoming: Option<Incoming>,
     read: BodyRead,
@@ -59,7 +59,7 @@ impl Drop for RequestBody {
     }
 }
 
-/// Reads what arrives for a while, and throws it away.
+/// Reads and discards a body within the limits.
 async fn drain(mut body: Incoming) {
     let (began, mut length) = (Instant::now(), 0);
     while length <= DRAIN_LIMIT && began.elapsed() < DRAIN_TIMEOUT {
@@ -70,7 +70,7 @@ async fn drain(mut body: Incoming) {
     }
 }
 
-/// The request, whose extensions then have its [`BodyRead`].
+/// Adds a [`BodyRead`] to the extensions of a request.
 pub(crate) fn observed(request: Request<Incoming>) -> (Request<Body>, BodyRead) {
     let read = BodyRead::default();
     let (mut parts, incoming) = request.into_parts();
@@ -87,7 +87,7 @@ pub(crate) fn observed(request: Request<Incoming>) -> (Request<Body>, BodyRead) 
     (Request::from_parts(parts, Body::new(body)), read)
 }
 
-/// Reads a small body and throws it away.
+/// Reads and discards a small body.
 pub(crate) async fn discard_small(body: Body) {
     if body
         .size_hint()

@@ -6,13 +6,13 @@ use axum::http::{HeaderMap, HeaderName};
 
 use super::keys::{self, Keys};
 
-/// The header with the id of a request, by which the log knows it.
+/// The header with the id of a request, which is also logged.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest id that is accepted from a client, in bytes.
 const LONGEST: usize = 64;
 
-/// The id that the client gave its request, if it is well-formed and no key; a new one otherwise.
+/// The client's request id if it is well-formed and not a key, else a new one.
 pub(crate) fn request_id(keys: &Keys, headers: &HeaderMap) -> String {
     let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
     let is_sane = |id: &&str| {
@@ -27,7 +27,7 @@ pub(crate) fn request_id(keys: &Keys, headers: &HeaderMap) -> String {
 
 fn new_id() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    // Each has random seeds.
+    // Each `RandomState` has random seeds.
     let random = RandomState::new().hash_one(COUNT.fetch_add(1, Ordering::Relaxed));
     format!("{random:016x}")
 }

@@ -8,10 +8,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
-/// The protocols that a server speaks over an encrypted connection.
+/// The protocols that the server offers over TLS.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// A certificate and its private key, to encrypt connections with.
+/// A TLS certificate and its private key.
 #[derive(Clone)]
 pub struct Tls(Arc<ServerConfig>);
 
@@ -21,46 +21,44 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// Why a certificate or its key cannot be used.
+/// An error of a certificate or its key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// A file cannot be read, or what is in it is not PEM.
-    #[error("`{path}` cannot be read as {expected} in PEM")]
+    /// A file cannot be read or is not PEM.
+    #[error("could not read {expected} in PEM form from `{path}`")]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What was expected in it.
+        /// The expected content.
         expected: &'static str,
-        /// What was wrong.
+        /// The cause.
         #[source]
         source: rustls::pki_types::pem::Error,
     },
-    /// There is no certificate in the file.
-    #[error(
-        "`{path}` has no certificate: expected one in PEM, followed by those that vouch for it"
-    )]
+    /// The file has no certificate.
+    #[error("no certificate in `{path}`; expected a certificate chain in PEM form")]
     NoCertificate {
         /// The file.
         path: PathBuf,
     },
     /// The certificate and the key cannot be used together.
     #[error(
-        "`{certificates}` and `{key}` cannot be used: expected a certificate and its own private key"
+        "could not use `{certificates}` and `{key}`; expected a certificate and its private key"
     )]
     Unusable {
         /// The file of the certificate.
         certificates: PathBuf,
         /// The file of the key.
         key: PathBuf,
-        /// What was wrong.
+        /// The cause.
         #[source]
         source: rustls::Error,
     },
 }
 
 impl Tls {
-    /// Reads a certificate, followed by those that vouch for it, and its private key, both in PEM.
+    /// Reads a certificate chain and its private key, both in PEM form.
     ///
     /// # Errors
     /// [`TlsError`]
@@ -101,10 +99,9 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     };
     let found = CertificateDer::pem_file_iter(path).map_err(unreadable)?;
     let chain = found.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
-    match chain.is_empty() {
-        true => Err(TlsError::NoCertificate {
-            path: path.to_owned(),
-        }),
-        false => Ok(chain),
+    if chain.is_empty() {
+        let path = path.to_owned();
+        return Err(TlsError::NoCertificate { path });
     }
+    Ok(chain)
 }

@@ -8,27 +8,27 @@ use http_body_util::BodyExt;
 use super::admission::BodyRoom;
 use super::refusal::Refusal;
 
-/// Why a request's body could not be had.
+/// Why the body of a request could not be read.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub(crate) enum BodyError {
     /// It is compressed.
-    #[error("the body's encoding is `{0}`, expected none")]
+    #[error("unsupported Content-Encoding `{0}`")]
     Encoding(String),
     /// It is too large.
-    #[error("the body is larger than {limit} bytes: send it in several requests")]
+    #[error("the body is larger than {limit} bytes; split it into several requests")]
     TooLarge {
-        /// The most bytes.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// The connection ended within it.
-    #[error("the body ended before it was whole")]
+    /// The connection ended before the body was complete.
+    #[error("the body is incomplete")]
     Cut,
-    /// There is no room for it now.
+    /// There is not enough memory for it now.
     #[error(transparent)]
     NoRoom(#[from] Refusal),
 }
 
-/// The request without its body, and the whole body, if it has at most `limit` bytes and there is room for it.
+/// Splits a request into its head and its body, if that has at most `limit` bytes and there is room for it.
 pub(crate) async fn whole_body(
     request: Request,
     limit: usize,
@@ -61,7 +61,7 @@ fn check_encoding(headers: &HeaderMap) -> Result<(), BodyError> {
     }
 }
 
-/// The length of the body, if the client says it.
+/// The Content-Length, if the client sent it.
 fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
@@ -70,6 +70,6 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
 async fn next_frame(body: &mut Body) -> Result<Option<Bytes>, BodyError> {
     let frame = body.frame().await.transpose();
     let frame = frame.map_err(|_| BodyError::Cut)?;
-    // Trailers say nothing here.
+    // Trailers are ignored.
     Ok(frame.map(|frame| frame.into_data().unwrap_or_default()))
 }

@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use crate::api::Problem;
 
-/// The task that is answered.
+/// The only supported task.
 const CLIP: &str = "clip";
 
-/// The form's part `entries`: what to compute, by task and by kind of model.
+/// The form part `entries`: what to compute, by task and type.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Entries(BTreeMap<String, BTreeMap<String, Entry>>);
@@ -17,12 +17,12 @@ pub(super) struct Entries(BTreeMap<String, BTreeMap<String, Entry>>);
 struct Entry {
     #[serde(rename = "modelName")]
     model_name: String,
-    /// The language of a text and the like, which no model here needs.
+    /// Options such as the language of a text, which no model here needs.
     #[serde(rename = "options")]
     _options: Option<Value>,
 }
 
-/// What is embedded.
+/// The type of an embedding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Visual,
@@ -30,13 +30,13 @@ pub(super) enum Kind {
 }
 
 impl Entries {
-    /// The one embedding that is asked for, and the name of its model.
+    /// The single requested embedding and the name of its model.
     pub(super) fn only(self) -> Result<(Kind, String), Problem> {
         if let Some(task) = self.0.keys().find(|task| *task != CLIP) {
-            return Err(Problem::invalid(format!(
-                "clipseek doesn't offer the task `{task}`, only `{CLIP}`"
-            ))
-            .with_hint("turn it off in Immich's machine learning settings"));
+            return Err(
+                Problem::invalid(format!("unsupported task `{task}`, expected `{CLIP}`"))
+                    .with_hint("disable it in Immich's machine learning settings"),
+            );
         }
         let mut entries = self.0.into_values().flatten();
         let (Some((kind, entry)), None) = (entries.next(), entries.next()) else {

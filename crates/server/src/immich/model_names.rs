@@ -1,8 +1,8 @@
-//! Immich's names of CLIP models, and the repositories of the Hugging Face hub that have the same weights.
+//! Immich's names of CLIP models, and the Hugging Face repositories with the same weights.
 
-/// Names with an architecture and a training of open_clip, in its spelling, and the repositories from which open_clip downloads
-/// them ([`pretrained.py`](https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/pretrained.py) of release 3.3.0).
-/// Before those of OpenAI's models are OpenAI's own repositories, which more programs use.
+/// Names with an architecture and training data of open_clip, and the repositories from which open_clip downloads them
+/// ([`pretrained.py`](https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/pretrained.py) of release 3.3.0).
+/// OpenAI's own repositories come first, as more programs use them.
 ///
 /// Immich's other models have text towers that clipseek can't run: M-CLIP, XLM-RoBERTa and NLLB.
 const REPOSITORIES: &[(&str, &[&str])] = &[
@@ -98,11 +98,11 @@ const REPOSITORIES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// How the names of SigLIP's and SigLIP 2's models end. What is before it is the repository's name.
+/// The suffix of SigLIP and SigLIP 2 models, after the name of the repository.
 const SIGLIP: &str = "__webli";
 
-/// The repositories with the weights of the model that Immich calls `name`, the usual one first; none if clipseek has no such model.
-/// A name may stand behind an owner, as Immich's own repositories are written.
+/// The repositories with the weights of Immich's model `name`, the most usual one first; empty for an unsupported model. The
+/// name may have an owner in front, like Immich's own repositories.
 pub(super) fn repositories(name: &str) -> Vec<String> {
     let name = name.rsplit('/').next().unwrap_or(name);
     if let Some((_, found)) = REPOSITORIES.iter().find(|(known, _)| *known == name) {

@@ -12,11 +12,11 @@ use crate::api::{ApiState, Problem, form, parsed};
 use crate::view::View;
 use crate::workspace::Scope;
 
-/// The answer to `POST /predict`.
+/// The response of `POST /predict`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Predicted {
-    /// The vector as a list in JSON, in a string.
+    /// The vector as a JSON array in a string.
     clip: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     image_height: Option<u32>,
@@ -24,8 +24,8 @@ pub(super) struct Predicted {
     image_width: Option<u32>,
 }
 
-/// The form of a request. Immich's service ignores other parts, and so does this.
-struct Asked {
+/// The form of a request. Other parts are ignored, as in Immich's service.
+struct PredictForm {
     entries: Entries,
     image: Option<Vec<u8>>,
     text: Option<String>,
@@ -37,7 +37,7 @@ pub(super) async fn predict(
     request: Request,
 ) -> Result<Json<Predicted>, Problem> {
     let predicted = predicted(&scope, &state, request).await;
-    // Immich logs the status alone, so the server's log has the rest.
+    // Immich logs only the status, so our log gets the error.
     predicted.map(Json).map_err(Problem::logged)
 }
 
@@ -46,11 +46,11 @@ async fn predicted(
     state: &ApiState,
     request: Request,
 ) -> Result<Predicted, Problem> {
-    let asked = Asked::read(request).await?;
-    let (kind, name) = asked.entries.only()?;
+    let form = PredictForm::read(request).await?;
+    let (kind, name) = form.entries.only()?;
     let load = move |view: &View<'_>| named(view, &name);
     let embedder = scope.run(load).await??;
-    match (kind, asked.image, asked.text) {
+    match (kind, form.image, form.text) {
         (Kind::Visual, Some(image), _) => of_image(scope, embedder, image).await,
         (Kind::Textual, _, Some(text)) => of_text(scope, state, &embedder, &text).await,
         (Kind::Visual, None, _) => Err(Problem::invalid("the form has no part `image`")),
@@ -58,7 +58,7 @@ async fn predicted(
     }
 }
 
-impl Asked {
+impl PredictForm {
     async fn read(request: Request) -> Result<Self, Problem> {
         let (mut entries, mut image, mut text) = (None, None, None);
         for part in form(request).await? {
@@ -67,7 +67,7 @@ impl Asked {
                 "image" => image = Some(part.bytes),
                 "text" => {
                     let words = String::from_utf8(part.bytes);
-                    text = Some(words.map_err(|_| Problem::invalid("`text` isn't UTF-8"))?);
+                    text = Some(words.map_err(|_| Problem::invalid("`text` is not UTF-8"))?);
                 }
                 _ => {}
             }
@@ -81,7 +81,7 @@ impl Asked {
     }
 }
 
-/// The model that Immich calls `name`. Nothing is downloaded, and no other model takes its place.
+/// Immich's model `name`. Downloads nothing and never substitutes another model.
 fn named(view: &View<'_>, name: &str) -> Result<Arc<Embedder>, Problem> {
     let repositories = repositories(name);
     let mut missing = None;
@@ -96,8 +96,8 @@ fn named(view: &View<'_>, name: &str) -> Result<Arc<Embedder>, Problem> {
     Err(match missing {
         Some(error) => Problem::not_found(format!("model `{name}` is not on this machine"))
             .with_hint(error.hint().unwrap_or_default()),
-        None => Problem::not_found(format!("clipseek has no model `{name}`"))
-            .with_hint("choose one of OpenAI, LAION, DFN, SigLIP or SigLIP 2"),
+        None => Problem::not_found(format!("unsupported model `{name}`"))
+            .with_hint("choose a model of OpenAI, LAION, DFN, SigLIP or SigLIP 2"),
     })
 }
 
@@ -134,7 +134,7 @@ async fn of_image(
     Ok(embedded.await??)
 }
 
-/// As Immich's database reads it.
+/// A vector in the form that Immich's database reads.
 fn written(vector: &[f32]) -> String {
     // Numbers can always be written.
     serde_json::to_string(vector).unwrap_or_default()

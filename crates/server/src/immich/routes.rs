@@ -6,7 +6,7 @@ use super::predict::predict;
 use crate::api::ApiState;
 use crate::route::Route;
 
-/// Whether one of Immich's paths is asked for.
+/// Whether a path belongs to Immich's API.
 pub(crate) fn has(path: &str) -> bool {
     ["/ping", "/predict"].contains(&path)
 }

@@ -4,7 +4,7 @@ use axum::response::{IntoResponse, Response};
 use super::api_error::ApiError;
 use crate::connections::{Access, Api, Refusal, RefusalForm};
 
-/// What the gateway has to know: nothing here writes.
+/// The access rules of OpenAI's API: nothing here writes.
 pub(super) const API: Api = Api {
     access: |_: &Method, _: Option<&str>| Access::Read,
     is_for_pages: false,

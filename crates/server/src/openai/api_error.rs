@@ -9,7 +9,7 @@ use crate::api::Problem;
 #[derive(Debug)]
 pub(super) struct ApiError {
     problem: Box<Problem>,
-    /// The field that is wrong.
+    /// The invalid field.
     param: Option<&'static str>,
 }
 
@@ -18,7 +18,7 @@ impl ApiError {
         Problem::new(status, message).into()
     }
 
-    /// A field that is not as expected.
+    /// An error of a field.
     pub(super) fn invalid(param: &'static str, message: impl Into<String>) -> Self {
         Self {
             param: Some(param),
@@ -26,7 +26,7 @@ impl ApiError {
         }
     }
 
-    /// The model that was named cannot be used.
+    /// An error of the named model.
     pub(super) fn of_model(error: clipseek::Error) -> Self {
         Self {
             param: Some("model"),
@@ -44,7 +44,7 @@ impl<E: Into<Problem>> From<E> for ApiError {
     }
 }
 
-/// The type and the code of a status, as OpenAI has them.
+/// OpenAI's type and code for a status.
 fn kind(status: StatusCode, param: Option<&str>) -> (&'static str, Option<&'static str>) {
     match status {
         StatusCode::UNAUTHORIZED => ("invalid_request_error", Some("invalid_api_key")),

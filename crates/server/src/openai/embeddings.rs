@@ -14,20 +14,20 @@ use crate::connections::{LARGEST_BODY, whole_body};
 use crate::view::View;
 use crate::workspace::Scope;
 
-/// How many texts are embedded before others get their turn.
+/// The number of texts to embed before other requests may run.
 const AT_ONCE: usize = 64;
 
 /// `POST /v1/embeddings`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EmbeddingsBody {
-    /// A model of a collection, `mini`, or a model of the hub that is on this machine.
+    /// The model of a collection, `mini`, or a model in the hub cache.
     model: String,
     input: Input,
     #[serde(default)]
     encoding_format: Option<EncodingFormat>,
     dimensions: Option<usize>,
-    /// Whoever the client asks for, which is of no use here.
+    /// The end user, which is ignored.
     #[serde(rename = "user")]
     _user: Option<String>,
 }
@@ -40,7 +40,7 @@ enum EncodingFormat {
     Base64,
 }
 
-/// The answer.
+/// The response.
 #[derive(Debug, Serialize)]
 pub(super) struct Embeddings {
     object: &'static str,
@@ -102,20 +102,20 @@ pub(super) async fn embeddings(
     }))
 }
 
-/// A part of a vector would be another vector.
+/// Refuses to shorten vectors.
 fn check_dimensions(asked: Option<usize>, own: usize) -> Result<(), ApiError> {
     match asked {
         Some(asked) if asked != own => Err(ApiError::invalid(
             "dimensions",
             format!(
-                "`dimensions`: {asked}, but vectors of this model have {own} and can't be shortened"
+                "`dimensions` is {asked}, but vectors of this model have {own} and cannot be shortened"
             ),
         )),
         _ => Ok(()),
     }
 }
 
-/// The vectors of the texts, and the number of all their tokens.
+/// Embeds the texts. Returns the vectors and the total number of tokens.
 async fn embed(
     scope: &Scope,
     embedder: &Arc<Embedder>,

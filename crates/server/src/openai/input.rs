@@ -3,16 +3,16 @@ use serde_json::Value;
 
 use super::api_error::ApiError;
 
-/// The most texts of one request, as at OpenAI.
+/// The maximum number of texts of a request, as at OpenAI.
 const MOST: usize = 2048;
 
-/// What is to be embedded.
+/// The texts to embed.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Input(Value);
 
 impl Input {
-    /// The texts, none of which is empty.
+    /// The texts. Refuses empty ones.
     pub(super) fn texts(self) -> Result<Vec<String>, ApiError> {
         let texts = match self.0 {
             Value::Array(items) => items.into_iter().map(text).collect::<Result<_, _>>()?,
@@ -30,15 +30,15 @@ fn text(item: Value) -> Result<String, ApiError> {
         Value::String(text) if text.trim().is_empty() => Err(invalid("a text is empty")),
         Value::String(text) => Ok(text),
         Value::Number(_) | Value::Array(_) => Err(invalid(
-            "expected text; token ids of OpenAI's models mean nothing to this one \
+            "expected text; token ids of OpenAI's models are not supported \
              (in LangChain, set check_embedding_ctx_length=False)",
         )),
         _ => Err(invalid("expected a string or a list of strings")),
     }
 }
 
-fn invalid(said: &str) -> ApiError {
-    ApiError::invalid("input", format!("`input`: {said}"))
+fn invalid(reason: &str) -> ApiError {
+    ApiError::invalid("input", format!("`input`: {reason}"))
 }
 
 #[cfg(test)]

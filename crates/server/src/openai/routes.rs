@@ -13,7 +13,7 @@ use crate::api::ApiState;
 use crate::connections::guard;
 use crate::route::{self, Route};
 
-/// Whether a path is one of OpenAI's API.
+/// Whether a path belongs to OpenAI's API.
 pub(crate) fn has(path: &str) -> bool {
     path.starts_with("/v1/")
 }
@@ -23,17 +23,17 @@ pub(crate) fn routes() -> Vec<Route<Arc<ApiState>>> {
 }
 
 pub(crate) fn router(state: &Arc<ApiState>) -> Router {
-    let nowhere = async || ApiError::new(StatusCode::NOT_FOUND, "there is no such path");
-    let otherwise = async || ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method");
+    let unknown_path = async || ApiError::new(StatusCode::NOT_FOUND, "no such path");
+    let wrong_method = async || ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
     let router = route::router(routes())
-        .fallback(nowhere)
-        .method_not_allowed_fallback(otherwise)
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
         .with_state(Arc::clone(state))
         .layer(DefaultBodyLimit::disable());
     guard(router, &state.gateway, API, None).layer(map_request(with_api_key))
 }
 
-/// OpenAI's clients name the key as a bearer's token.
+/// Copies the bearer token of OpenAI clients to the header of API keys.
 async fn with_api_key(mut request: Request) -> Request {
     let bearer = request.headers().get(AUTHORIZATION);
     let token = bearer.and_then(|it| it.as_bytes().strip_prefix(b"Bearer "));

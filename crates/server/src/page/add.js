@@ -1,4 +1,4 @@
-/** Adds pictures to the collection, and shows how far it is. */
+/** Adds pictures to the collection and shows the progress. */
 import { events, getJson, Problem, request } from './api.js';
 import { element, find } from './dom.js';
 import { count, pictures } from './format.js';
@@ -6,8 +6,8 @@ import { collection, store, watch } from './store.js';
 import { isAddress } from './terms.js';
 import { problem } from './tools.js';
 
-/** So many pictures travel in one request. */
-const TOGETHER = 16;
+/** The number of pictures in a request. */
+const BATCH = 16;
 
 /** @param {{again: () => void, say: (words: string) => void}} page */
 export function startAdd({ again, say }) {
@@ -45,7 +45,7 @@ export function startAdd({ again, say }) {
 
   function take(files) {
     const batches = [];
-    for (let from = 0; from < files.length; from += TOGETHER) batches.push(files.slice(from, from + TOGETHER));
+    for (let from = 0; from < files.length; from += BATCH) batches.push(files.slice(from, from + BATCH));
     if (files.length) run(batches.map((batch) => () => postFiles(batch)), files.length);
   }
 
@@ -71,7 +71,7 @@ export function startAdd({ again, say }) {
       last = now;
       draw({ done: sum.done + now.done, added: sum.added + now.added, failed: [...sum.failed, ...now.failed] }, total);
     }
-    if (!last || last.state === 'failed') throw new Problem(500, { detail: last?.error ?? 'the server stopped before the pictures were added' });
+    if (!last || last.state === 'failed') throw new Problem(500, { detail: last?.error ?? 'the server stopped before all pictures were added' });
     sum.done += last.done;
     sum.added += last.added;
     sum.failed.push(...last.failed);
@@ -89,11 +89,11 @@ export function startAdd({ again, say }) {
     take,
     show() {
       const allowed = Boolean(collection()?.can_add);
-      find('#add-into').textContent = allowed ? `Into ${store().view.collection}` : `Nothing can be added to ${store().view.collection} from here.`;
+      find('#add-into').textContent = allowed ? `To ${store().view.collection}` : `Pictures cannot be added to ${store().view.collection} here.`;
       find('#add-choose').hidden = form.hidden = !allowed;
     },
   };
 }
 
-/** The server's reason, which may begin with what stands before it already. */
+/** The reason, without the name at its start, which is shown already. */
 const withoutName = (reason, name) => (reason.startsWith(`\`${name}\` `) ? reason.slice(name.length + 3) : reason);

@@ -1,4 +1,4 @@
-/** The view as a query string and back. */
+/** Converts the view to a query string and back. */
 
 /** @returns {import('./store.js').View} */
 export const emptyView = () => ({
@@ -12,7 +12,7 @@ const COLUMN = 'is.';
 const SORTS = ['newest', 'oldest'];
 const KINDS = ['text', 'like', 'url', 'file'];
 
-/** Text stands as it is; a number or a bool stands as JSON behind a colon. */
+/** Writes text unchanged; a number or boolean as JSON after a colon. */
 const writeValue = (value) => (typeof value === 'string' ? value.replace(/^[:\\]/, '\\$&') : `:${JSON.stringify(value)}`);
 
 function readValue(written) {

@@ -1,11 +1,11 @@
-/** Asks the server whenever the view changes, and for the next pictures when the grid nears its end. */
+/** Searches when the view changes, and loads the next page when the grid nears its end. */
 import { Lost, postWithFiles, Problem } from './api.js';
 import { build, isScored, PAGE } from './query.js';
 import { change, store, watch } from './store.js';
 
-const KEPT = 12;
+const CACHED = 12;
 
-/** @param {{collection: string, found: object}|null} given the first answer, where it came with the page */
+/** @param {{collection: string, found: object}|null} given the first search result, if it is embedded in the page */
 export function startAnswers(given) {
   /** @type {Map<string, import('./store.js').Answer>} */
   const kept = new Map();
@@ -19,7 +19,7 @@ export function startAnswers(given) {
     return JSON.stringify([view.collection, build(view, store().files).body, view.terms]);
   }
 
-  /** Asks for the view's first pictures. An older request is cancelled, so its answer can't come late. */
+  /** Loads the first page of the view. Cancels an older request, so that its result cannot arrive late. */
   async function ask({ anew = false } = {}) {
     const { view, files, restore } = store();
     if (!view.collection) return;
@@ -34,7 +34,7 @@ export function startAnswers(given) {
     await fetchFirst(key, view, build(view, files), restore?.count);
   }
 
-  /** Keeps the answer that came with the page, if it is one to this view: the first that there is. */
+  /** Caches the search result embedded in the page, if it belongs to this view. */
   function takeGiven(key, view, restore) {
     const { collection, found } = given;
     given = null;
@@ -62,7 +62,7 @@ export function startAnswers(given) {
       query: found.query, scored: isScored(view) };
   }
 
-  /** Where nothing reaches the cut-off, the three nearest are shown as such. */
+  /** If nothing reaches the cut-off, shows the three most similar pictures, marked as such. */
   async function withNearest(answer, query, signal) {
     if (answer.hits.length || !query.body.threshold) return answer;
     const { threshold, sort, ...body } = query.body;
@@ -70,7 +70,7 @@ export function startAnswers(given) {
     return { ...answer, hits: found.hits, next: null, best: found.best, nearest: true };
   }
 
-  /** Asks for the pictures behind the last one, unless that is under way or there are none. */
+  /** Loads the next page, unless that is in progress or there is none. */
   async function more() {
     const { answer, view, files } = store();
     if (nextPage || !answer || answer.key !== current || answer.next === null) return;
@@ -99,7 +99,7 @@ export function startAnswers(given) {
   function keep(answer) {
     kept.delete(answer.key);
     kept.set(answer.key, answer);
-    if (kept.size > KEPT) kept.delete(kept.keys().next().value);
+    if (kept.size > CACHED) kept.delete(kept.keys().next().value);
   }
 
   function fail(error, signal) {

@@ -1,18 +1,18 @@
-/** Requests to the server: same origin, JSON, with the API key where there is one. */
+/** Requests to the server: JSON, with the API key if there is one. */
 import { change } from './store.js';
 
 const KEY = 'clipseek.key';
 
-/** An answer that says what is wrong (RFC 9457). */
+/** An error response (RFC 9457). */
 export class Problem extends Error {
   constructor(status, { detail, title, hint } = {}) {
-    super(detail || title || `the server answered with status ${status}`);
+    super(detail || title || `the server responded with status ${status}`);
     this.status = status;
     this.hint = hint;
   }
 }
 
-/** The server didn't answer. */
+/** The server did not respond. */
 export class Lost extends Error {}
 
 export const key = () => sessionStorage.getItem(KEY) ?? '';
@@ -49,13 +49,13 @@ async function send(path, options) {
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     change({ lost: true });
-    throw new Lost('the server does not answer', { cause: error });
+    throw new Lost('the server does not respond', { cause: error });
   }
 }
 
 export const getJson = async (path, options) => (await request(path, options)).json();
 
-/** Posts `body` as JSON, or as a form with the pictures behind it where there are files. */
+/** Posts `body` as JSON, or with files as a form. */
 export async function postWithFiles(path, body, files, options) {
   if (!files.length) return getJson(path, { json: body, ...options });
   const form = new FormData();
@@ -64,7 +64,7 @@ export async function postWithFiles(path, body, files, options) {
   return getJson(path, { method: 'POST', body: form, ...options });
 }
 
-/** The JSON of each server-sent event. `EventSource` can't send a key, so the stream is read here. */
+/** The JSON of each server-sent event. `EventSource` cannot send a key, so the stream is read here. */
 export async function* events(path) {
   const response = await request(path, { headers: { Accept: 'text/event-stream' } });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

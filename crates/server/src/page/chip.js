@@ -1,4 +1,4 @@
-/** A term of the query beside the words: its sign, what it is, its weight, and how to be rid of it. */
+/** A chip: a term of the query with its sign, weight and a button to remove it. */
 import { getJson } from './api.js';
 import { button, element, icon } from './dom.js';
 import { caption, fileName, middle, source } from './format.js';
@@ -30,9 +30,9 @@ function drop(index) {
   document.getElementById('words').focus();
 }
 
-/** What a term is called. */
+/** The name of a term. */
 export function nameOf({ kind, value }) {
-  if (kind === 'file') return store().files.get(value)?.name || 'Dropped picture (gone)';
+  if (kind === 'file') return store().files.get(value)?.name || 'Dropped picture (missing)';
   if (kind === 'url') return fileName(value);
   if (kind === 'like') return known(value) ? fileName(source(known(value))) : 'Picture';
   return value;
@@ -40,7 +40,7 @@ export function nameOf({ kind, value }) {
 
 const known = (id) => store().answer?.hits.find((hit) => hit.id === id);
 
-/** The name of a picture that isn't among those shown is asked for. */
+/** Loads the name of a picture that is not shown. */
 async function nameLike(id, words) {
   const hit = known(id) ?? (await getJson(recordPath(id)).catch(() => null));
   if (!hit) return;
@@ -48,7 +48,7 @@ async function nameLike(id, words) {
   words.title = caption(hit) || source(hit);
 }
 
-/** A term's picture, as far as it can be shown without asking anyone but the server. */
+/** The picture of a term, or an icon for a URL: only this server is asked for pictures. */
 export function likeness({ kind, value }, width = 60) {
   if (kind === 'text') return null;
   const file = store().files.get(value);

@@ -1,4 +1,4 @@
-/** Asks which of some labels fits a picture. */
+/** Classifies a picture with labels. */
 import { postWithFiles } from './api.js';
 import { element, find } from './dom.js';
 import { store } from './store.js';
@@ -12,7 +12,7 @@ export function startClassify() {
   const input = find('#classify-file');
   const result = find('#classify-result');
   let file = null;
-  let turn = 0;
+  let latest = 0;
 
   picture.addEventListener('click', () => input.click());
   input.addEventListener('change', () => input.files[0] && take(input.files[0]));
@@ -25,7 +25,7 @@ export function startClassify() {
 
   const labels = () => [...new Set(find('#labels').value.split(/[\n,]/).map((label) => label.trim()).filter(Boolean))];
 
-  /** Says what is missing, and goes there. */
+  /** Says what is missing and focuses it. */
   function ask(where, words) {
     result.replaceChildren(element('p', { class: 'faint' }, words));
     where.focus();
@@ -44,13 +44,13 @@ export function startClassify() {
   }
 
   async function classify() {
-    const mine = ++turn;
+    const number = ++latest;
     const template = find('#template').value.trim() || undefined;
     try {
       const answer = await postWithFiles('/api/v1/classify', { labels: labels(), template, collection: store().view.collection }, [file]);
-      if (mine === turn) result.replaceChildren(...answer.labels.map(line));
+      if (number === latest) result.replaceChildren(...answer.labels.map(line));
     } catch (error) {
-      if (mine === turn) result.replaceChildren(problem({ detail: error.message, hint: error.hint }));
+      if (number === latest) result.replaceChildren(problem({ detail: error.message, hint: error.hint }));
     }
   }
 

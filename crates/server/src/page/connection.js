@@ -1,32 +1,32 @@
-/** A server that doesn't answer is asked again until it does; a locked one asks for its key. */
+/** Retries until the server responds; asks for an API key if the server needs one. */
 import { getJson, setKey } from './api.js';
 import { find } from './dom.js';
 import { change, store, watch } from './store.js';
 
-const FIRST = 1000;
-const LONGEST = 10000;
+const FIRST_WAIT = 1000;
+const LONGEST_WAIT = 10000;
 
 /** @param {{opened: () => void}} page `opened` runs once a key has been given */
 export function startConnection({ opened }) {
   let timer = 0;
-  let wait = FIRST;
+  let wait = FIRST_WAIT;
 
-  /** `lost` goes as soon as any request is answered. */
-  async function knock() {
+  /** Retries. Any response resets `lost`. */
+  async function retry() {
     clearTimeout(timer);
     await getJson('/api/v1/collections').catch(() => {});
     if (!store().lost) return;
-    wait = Math.min(wait * 1.6, LONGEST);
-    timer = setTimeout(knock, wait);
+    wait = Math.min(wait * 1.6, LONGEST_WAIT);
+    timer = setTimeout(retry, wait);
   }
 
   watch(['lost'], ({ lost }) => {
     clearTimeout(timer);
-    wait = FIRST;
-    if (lost) timer = setTimeout(knock, wait);
+    wait = FIRST_WAIT;
+    if (lost) timer = setTimeout(retry, wait);
   });
-  addEventListener('online', () => store().lost && knock());
-  find('#lost button').addEventListener('click', knock);
+  addEventListener('online', () => store().lost && retry());
+  find('#lost button').addEventListener('click', retry);
 
   const dialog = find('#key');
   const field = find('#key-field');

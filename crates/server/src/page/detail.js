@@ -1,7 +1,7 @@
-/** One picture in full, with the query beside it. */
+/** The details of a picture, next to the query. */
 import { getJson, key } from './api.js';
 import { likeness, nameOf } from './chip.js';
-import { byKey, isUnfolded, less, more, searchCaption, unfold } from './deeds.js';
+import { byKey, isUnfolded, less, more, searchCaption, unfold } from './actions.js';
 import { button, element, find, isWriting, safeColour } from './dom.js';
 import { count, date, fileName, score, source, title } from './format.js';
 import { blobAddress, openOriginal, original, show, thumbnail } from './picture.js';
@@ -46,7 +46,7 @@ export function startDetail({ grid, more: nextPage, say }) {
     if (found(id)) return draw(found(id));
     try {
       const record = await getJson(recordPath(id));
-      // The answer may have come first, and knows more.
+      // A search result that arrived first has more data.
       if (shown === id) draw(found(id) ?? record);
     } catch (error) {
       if (shown === id) drawProblem(error);
@@ -64,7 +64,7 @@ export function startDetail({ grid, more: nextPage, say }) {
     dialog.setAttribute('aria-label', title(record));
   }
 
-  /** What had the focus is gone; where nothing has it, no key does anything. */
+  /** Sets the focus again after its element was removed; without a focus, keys do nothing. */
   const keepFocus = () => find('#detail-picture').focus();
 
   function drawProblem({ message, hint }) {
@@ -107,13 +107,13 @@ export function startDetail({ grid, more: nextPage, say }) {
   watch(['selection'], () => dialog.open && hit && showMarked(hit));
 }
 
-/** The hit with an id, be it folded into another. */
+/** The hit with this id, also if it is folded into another. */
 const found = (id) => store().answer?.hits.flatMap((hit) => [hit, ...(hit.folded ?? [])]).find((hit) => hit.id === id);
 
-/** Which of all pictures it is, those that are folded counted. */
+/** The position among all pictures, folded ones included. */
 const placeOf = (hits, at) => hits.slice(0, at).reduce((sum, hit) => sum + 1 + (isUnfolded(hit) ? 0 : hit.folded?.length ?? 0), 1);
 
-/** The thumbnail at once, and the original over it where the server has one and the browser can show it. */
+/** Shows the thumbnail first, then the original if the server has it and the browser can show it. */
 function large(hit) {
   const made = element('div', { class: 'large' });
   const small = element('img', { alt: title(hit), class: 'first' });
@@ -175,7 +175,7 @@ function showFolded(hit) {
   if (words) words.textContent = foldWords(hit);
 }
 
-/** What was asked, beside what was found. */
+/** The query, next to the result. */
 function query() {
   const { text, terms } = store().view;
   if (!text && !terms.length) return null;
@@ -191,7 +191,7 @@ function captionLine(text) {
 
 function where(hit, say) {
   return element('p', { class: 'where' }, element('span', { dir: 'ltr' }, source(hit)),
-    button('copy', hit.url ? 'Copy the address' : 'Copy the path', { class: 'round', onclick: async () => {
+    button('copy', hit.url ? 'Copy the URL' : 'Copy the path', { class: 'round', onclick: async () => {
       await copy(source(hit));
       say('Copied');
     } }));

@@ -1,4 +1,4 @@
-/** Makes elements. Text is always text: nothing here parses markup. */
+/** Creates elements. Text is never parsed as markup. */
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -50,7 +50,7 @@ export function icon(name) {
   return svg;
 }
 
-/** A button with an icon; `label` is its name, and its text where `words` says so. */
+/** A button with an icon; `label` is its name, with `words` also its text. */
 export function button(iconName, label, { words = false, ...properties } = {}) {
   const named = words ? {} : { 'aria-label': label, title: properties.title ?? label };
   return element('button', { type: 'button', ...named, ...properties }, iconName && icon(iconName), words && element('span', {}, label));
@@ -59,8 +59,8 @@ export function button(iconName, label, { words = false, ...properties } = {}) {
 /** @returns {HTMLElement} */
 export const find = (selector) => document.querySelector(selector);
 
-/** The colour that a server names, or none: it goes into a style. */
+/** The colour, if it is valid: it is used in a style. */
 export const safeColour = (colour) => (/^#[0-9a-f]{6}$/i.test(colour ?? '') ? colour : '');
 
-/** Is the visitor writing? Then letters are letters, not commands. */
+/** Whether the user is typing in a field, where letters are not shortcuts. */
 export const isWriting = (target) => target instanceof Element && Boolean(target.closest('input:not([type=range], [type=checkbox]), textarea, select'));

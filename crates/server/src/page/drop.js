@@ -1,4 +1,4 @@
-/** Pictures from outside: chosen, taken, pasted, dropped. */
+/** Pictures of the user: chosen, taken with the camera, pasted or dropped. */
 import { find } from './dom.js';
 import { go } from './route.js';
 import { change, collection, store } from './store.js';
@@ -6,7 +6,7 @@ import { add, file, isAddress, like, url } from './terms.js';
 
 const OWN = 'application/x-clipseek-id';
 
-/** Searches with a picture of this computer beside what is asked already. */
+/** Adds a local picture to the query. */
 export function searchWith(picture) {
   const number = String(store().files.size + 1);
   change({ files: new Map(store().files).set(number, picture) });

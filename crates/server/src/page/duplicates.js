@@ -1,4 +1,4 @@
-/** Pictures that are copies of each other, or nearly so, in groups. */
+/** Groups of copies and near-duplicates. */
 import { getJson } from './api.js';
 import { element, find, safeColour } from './dom.js';
 import { fileName, middle, pictures, source } from './format.js';
@@ -15,7 +15,7 @@ export function startDuplicates() {
     try {
       const { groups, more } = await getJson(`/api/v1/collections/${encodeURIComponent(store().view.collection)}/duplicates`);
       list.replaceChildren(...groups.map(groupOf), more ? element('p', { class: 'faint' }, 'There are more groups; `clipseek collection duplicates` lists all.') : '',
-        groups.length ? '' : element('p', { class: 'faint' }, 'No two pictures are alike.'));
+        groups.length ? '' : element('p', { class: 'faint' }, 'No duplicates found.'));
     } catch (error) {
       list.replaceChildren(problem({ detail: error.message, hint: error.hint }));
     }
@@ -39,7 +39,7 @@ function one(hit) {
     hit.width ? element('span', {}, `${hit.width} × ${hit.height}`) : ''));
 }
 
-/** The selection bar is below the dialog, so the dialog goes. */
+/** Closes the dialog, which would hide the selection bar. */
 function mark(hits) {
   change({ selection: new Map([...store().selection, ...hits.map((hit) => [hit.id, hit])]) });
   go({ panel: '' });

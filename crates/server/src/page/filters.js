@@ -1,4 +1,4 @@
-/** The panel at the left: dates, folders, keywords, and any column. */
+/** The filter panel: dates, folders, keywords and metadata columns. */
 import { getJson } from './api.js';
 import { button, element, find } from './dom.js';
 import { count, middle } from './format.js';
@@ -8,7 +8,7 @@ import { collection, store, watch } from './store.js';
 import { clearFilters } from './tools.js';
 
 const SHOWN = 8;
-/** The server tells of so many folders: whether others have pictures isn't known. */
+/** The server lists at most this many folders. */
 const MOST_FOLDERS = 50;
 
 export function startFilters() {
@@ -38,7 +38,7 @@ export function startFilters() {
     toggle.focus();
   });
 
-  /** Asks how many pictures each value has under the conditions of now. */
+  /** Loads the number of pictures for each value under the current conditions. */
   async function refresh() {
     const { view } = store();
     if (panel.hidden || !view.collection) return;
@@ -67,7 +67,7 @@ export function startFilters() {
   watch(['view', 'collections'], refresh);
 }
 
-/** The columns, and those with a chosen value that no picture has under the other conditions. */
+/** The columns, and those with a selected value that no picture has under the other conditions. */
 function withChosen(columns, view) {
   const names = Object.keys(view.where).filter((name) => view.where[name].length && !columns.some((one) => one.name === name));
   return [...columns, ...names.map((name) => ({ name, values: [], more: false }))];
@@ -75,7 +75,7 @@ function withChosen(columns, view) {
 
 function facetsPath(view) {
   const { filter, ...plain } = narrowing(view);
-  // Beside a query, keywords find further pictures, and leave none out.
+  // With a query, keywords find more pictures and exclude none.
   if (isScored(view)) delete plain.keywords;
   const asked = new URLSearchParams(plain);
   if (filter) asked.set('filter', JSON.stringify(filter));
@@ -129,7 +129,7 @@ function columnOf({ name, values: found, more }, view, opened) {
     toggle: (on) => choose(name, on ? [...chosen, value] : chosen.filter((one) => one !== value)),
   }));
   return element('details', { open: opened || chosen.length > 0, 'data-name': name },
-    element('summary', { class: 'kind' }, name), values(listed, name), more && element('p', { class: 'faint' }, 'The most frequent values'));
+    element('summary', { class: 'kind' }, name), values(listed, name), more && element('p', { class: 'faint' }, 'Only the most frequent values are listed.'));
 }
 
 function choose(name, chosen) {
@@ -137,7 +137,7 @@ function choose(name, chosen) {
   go({ where: chosen.length ? { ...others, [name]: chosen } : others });
 }
 
-/** A list of values to tick, the first of them at once. */
+/** A list of checkboxes, at first only some of them. */
 function values(listed, scope = '') {
   const lines = listed.map(({ label, number, on, toggle, share }) => {
     const line = element('label', { class: 'value' },

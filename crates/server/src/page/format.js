@@ -1,4 +1,4 @@
-/** Numbers, dates and names in the reader's manner. */
+/** Formats numbers, dates and names for the user's locale. */
 
 const whole = new Intl.NumberFormat();
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
@@ -9,7 +9,7 @@ export const count = (number) => whole.format(number);
 export const pictures = (number) => `${count(number)} ${number === 1 ? 'picture' : 'pictures'}`;
 export const score = (similarity) => similarity.toFixed(2).replace('-', '−');
 
-/** A date as EXIF has it, without a zone; years and months alone are dates too. */
+/** Formats a date without a time zone; it may be only a year or month. */
 export function date(taken, long = false) {
   const parts = /^(\d{4})(?:-(\d\d))?(?:-(\d\d))?(?:[T ](\d\d):(\d\d))?/.exec(taken ?? '');
   if (!parts) return '';
@@ -20,7 +20,7 @@ export function date(taken, long = false) {
   return long && hour ? minute.format(moment) : day.format(moment);
 }
 
-/** Cuts a long name in the middle, where it says least. */
+/** Shortens a long name in the middle. */
 export function middle(name, most = 28) {
   const letters = [...name];
   if (letters.length <= most) return name;
@@ -28,7 +28,7 @@ export function middle(name, most = 28) {
   return `${letters.slice(0, head).join('')}…${letters.slice(head + 1 - most).join('')}`;
 }
 
-/** The last part of a path or an address. */
+/** The last part of a path or URL. */
 export function fileName(path) {
   const name = path.replace(/[?#].*$/, '').replace(/[/\\]+$/, '').split(/[/\\]/).pop();
   return name || path;

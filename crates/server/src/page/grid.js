@@ -1,5 +1,5 @@
 /** The grid of pictures. Only the rows near the window are in the document, so ten thousand tiles stay smooth. */
-import { byKey, less, more, searchCaption, unfold } from './deeds.js';
+import { byKey, less, more, searchCaption, unfold } from './actions.js';
 import { element, find } from './dom.js';
 import { centre, layOut, ratio, rowAt, tileAt } from './layout.js';
 import { open } from './route.js';
@@ -8,7 +8,7 @@ import { store, watch } from './store.js';
 import { equip, tile } from './tile.js';
 
 const BELOW = 48;
-/** So few pictures are shown larger, in rows of this height. */
+/** Up to this many pictures are shown larger, in rows of this height. */
 const FEW = 6;
 const FEW_HIGH = 300;
 
@@ -40,7 +40,7 @@ export class Grid {
     watch(['lost'], ({ lost }) => !lost && this.redraw());
   }
 
-  /** Reads the room there is; kept, since reading it between changes costs a layout each time. */
+  /** Measures the available width, once: measuring between changes would cause a layout each time. */
   measure(few) {
     const width = this.root.clientWidth;
     const narrow = width < 600;
@@ -76,7 +76,7 @@ export class Grid {
     if (held && this.hits.length) this.focus(0);
   }
 
-  /** Near-duplicates came or went: the focus stays on its picture, or goes to the one that stands for it. */
+  /** Near-duplicates were folded or unfolded: keeps the focus on its picture or on the one it is folded into. */
   refolded(focused, held) {
     const index = (id) => this.hits.findIndex((hit) => hit.id === id);
     this.focused = Math.max(0, index(focused?.id), index(focused?.within));
@@ -84,7 +84,7 @@ export class Grid {
     if (held) this.cell(this.focused)?.focus({ preventScroll: true });
   }
 
-  /** Lays the tiles out anew. */
+  /** Lays out the tiles. */
   place() {
     const { answer } = store();
     const complete = !answer || answer.next === null;
@@ -109,7 +109,7 @@ export class Grid {
     this.holding(() => this.resized());
   }
 
-  /** The first picture in the window stays there. */
+  /** Lays out the tiles and keeps the first visible picture in place. */
   resized() {
     const anchor = this.rows[rowAt(this.rows, this.offset)]?.from ?? 0;
     const shift = this.rows.length ? this.offset - this.rows[this.rowOf(anchor)].top : 0;
@@ -128,7 +128,7 @@ export class Grid {
     return find('#top').offsetHeight;
   }
 
-  /** How far the grid is scrolled. */
+  /** The scroll position within the grid. */
   get offset() {
     return scrollY - this.top;
   }
@@ -147,7 +147,7 @@ export class Grid {
     });
   }
 
-  /** Keeps the focus on its tile while tiles are made anew. */
+  /** Keeps the focus on its tile while tiles are recreated. */
   holding(run) {
     const held = this.root.contains(document.activeElement);
     run();
@@ -211,7 +211,7 @@ export class Grid {
     return this.root.querySelector(`.tile[data-index="${index}"]`);
   }
 
-  /** Moves the focus to a tile, and the window to where it can be seen. */
+  /** Focuses a tile and scrolls it into view. */
   focus(index) {
     if (!this.count) return;
     index = Math.max(0, Math.min(index, this.count - 1));
@@ -222,7 +222,7 @@ export class Grid {
     this.schedule();
   }
 
-  /** Makes a tile the grid's one tab stop. */
+  /** Makes a tile the only tab stop of the grid. */
   rove(index) {
     this.cell(this.focused)?.setAttribute('tabindex', '-1');
     this.focused = index;
@@ -259,14 +259,14 @@ export class Grid {
     if (!cell) return;
     const index = Number(cell.dataset.index);
     const hit = this.hits[index];
-    const deed = event.target.closest('[data-do]')?.dataset.do;
+    const action = event.target.closest('[data-do]')?.dataset.do;
     this.rove(index);
-    if (deed === 'more') more(hit, event.shiftKey);
-    else if (deed === 'less') less(hit);
-    else if (deed === 'caption') searchCaption(hit);
-    else if (deed === 'fold') unfold(hit);
+    if (action === 'more') more(hit, event.shiftKey);
+    else if (action === 'less') less(hit);
+    else if (action === 'caption') searchCaption(hit);
+    else if (action === 'fold') unfold(hit);
     else if (event.shiftKey) this.extend(index);
-    else if (deed === 'mark' || event.ctrlKey || event.metaKey) this.mark(index);
+    else if (action === 'mark' || event.ctrlKey || event.metaKey) this.mark(index);
     else open('open', hit.id);
   }
 
@@ -326,14 +326,14 @@ export class Grid {
     return tileAt(this.rows[to], centre(this.rows[from], this.focused, this.room.gap), this.room.gap);
   }
 
-  /** A tile that is dragged onto the box is known by its id. */
+  /** Adds the id of a dragged tile to the drag data. */
   drag(event) {
     const hit = this.hits[event.target.closest('.tile')?.dataset.index];
     if (hit) event.dataTransfer.setData('application/x-clipseek-id', hit.id);
   }
 }
 
-/** Takes the tiles that came with the page: their pictures are used again, and their rows stay, so that nothing jumps. */
+/** Adopts the tiles embedded in the page: reuses their images and rows, so that nothing jumps. */
 function adopt(root) {
   const tiles = [...root.children];
   const images = new Map(tiles.map((tile) => [tile.dataset.id, tile.querySelector('img')]));

@@ -1,9 +1,9 @@
-/** Justified rows: each row has one height, and fills the width. */
+/** Lays tiles out in justified rows: each row has one height and fills the width. */
 
 /** Narrower and wider pictures are cropped to these proportions, so that captions have room and rows have height. */
 const NARROWEST = 0.62;
 const WIDEST = 3.2;
-/** A picture whose size isn't known. */
+/** The ratio of a picture of unknown size. */
 const UNKNOWN = 4 / 3;
 
 /** @param {import('./store.js').Hit} hit */

@@ -1,8 +1,8 @@
-/** Puts the page together. */
+/** Starts the page. */
 import { emptyView } from './address.js';
 import { getJson } from './api.js';
 import { startAnswers } from './answers.js';
-import { startAsk } from './ask.js';
+import { startSearchBox } from './search_box.js';
 import { startConnection } from './connection.js';
 import { startDetail } from './detail.js';
 import { find } from './dom.js';
@@ -16,7 +16,7 @@ import { clear, startSelection } from './selection.js';
 import { change, store, watch } from './store.js';
 import { startTools } from './tools.js';
 
-/** Says something for a moment: in the open dialog, beside which nothing is seen or heard. */
+/** Shows a message for a moment, in the open dialog if there is one: the rest of the page is inert. */
 function say(words) {
   const line = find('#said');
   const place = [...document.querySelectorAll('dialog[open]')].at(-1) ?? document.body;
@@ -29,14 +29,14 @@ function say(words) {
   });
 }
 
-/** What came with the page: its collections and its first answer, where the server had them. */
+/** Reads the data embedded in the page: the collections and the first search result, if present. */
 function readGiven() {
   const data = find('#answer');
   data?.remove();
   return data && JSON.parse(data.textContent);
 }
 
-/** Shows these collections, and one of them where the address names none. */
+/** Sets the collections, and selects one if the URL names none. */
 function showCollections(collections) {
   change({ collections });
   const { view } = store();
@@ -44,7 +44,7 @@ function showCollections(collections) {
   if (!view.collection && first) go({ collection: first.name }, 'replace');
 }
 
-/** Asks for the collections. */
+/** Loads the collections. */
 async function readCollections() {
   try {
     showCollections((await getJson('/api/v1/collections')).collections);
@@ -83,7 +83,7 @@ function start() {
   };
   const grid = new Grid(find('#grid'), () => answers.more());
   const panels = startPanels({ again, say });
-  startAsk(startDrop(panels));
+  startSearchBox(startDrop(panels));
   startTools({ again });
   startFilters();
   startSelection({ grid, removed: again, say });
@@ -95,7 +95,7 @@ function start() {
     go({ ...emptyView(), collection: store().view.collection });
   });
   find('#help-open').addEventListener('click', () => {
-    // The focus goes back to what opened the menu, and from the keys too.
+    // The focus returns to the button of the menu.
     find('#menu').hidePopover?.();
     help.show();
   });

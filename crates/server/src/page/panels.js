@@ -1,4 +1,4 @@
-/** Dialogs of the menu that have an address of their own. */
+/** The dialogs of the menu that have a URL. */
 import { find } from './dom.js';
 import { close, open } from './route.js';
 import { watch } from './store.js';

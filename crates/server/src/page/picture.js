@@ -1,4 +1,4 @@
-/** Puts pictures into `img` elements: by address, or with the API key by a request and a blob. */
+/** Loads pictures into `img` elements: by URL, or with an API key by a request and a blob. */
 import { key, request } from './api.js';
 import { recordPath } from './store.js';
 
@@ -13,10 +13,10 @@ export function thumbnail(hit, width) {
 }
 
 /**
- * Shows `address` in `image`, which gets the class `here` once it can be seen.
+ * Shows `address` in `image`, which gets the class `here` once it is loaded.
  * @param {HTMLImageElement} image
  * @param {string} address
- * @param {() => void} missing runs when there is no picture to be had
+ * @param {() => void} missing runs if there is no picture
  */
 export function show(image, address, missing = () => {}) {
   image.onload = () => image.classList.add('here');
@@ -40,8 +40,8 @@ export function show(image, address, missing = () => {}) {
 }
 
 /**
- * A `blob:` address of what the server has at `address`; whoever asks for it revokes it. With `safely`, none for what
- * a browser would run with this page's rights if it were opened.
+ * A `blob:` URL of the content of `address`, which the caller revokes. With `safely`, it is empty for content that a browser
+ * would run with the rights of this page.
  */
 export async function blobAddress(address, safely = false) {
   const blob = await (await request(address)).blob();
@@ -49,7 +49,7 @@ export async function blobAddress(address, safely = false) {
   return safely && !safe ? '' : URL.createObjectURL(blob);
 }
 
-/** The hit's own web address where it is one that a browser may open. */
+/** The hit's own URL, if it is http or https. */
 export function webAddress(hit) {
   try {
     const { protocol, href } = new URL(hit.url ?? '');
@@ -59,13 +59,13 @@ export function webAddress(hit) {
   }
 }
 
-/** Where the original is: on the web, at the server, or nowhere. */
+/** The URL of the original: on the web or on this server; empty if there is none. */
 export function original(hit) {
   if (hit.url) return webAddress(hit);
   return hit.path ? recordPath(hit.id, 'original') : '';
 }
 
-/** Opens the original in a new tab, which learns nothing of this one. */
+/** Opens the original in a new tab without a referrer. */
 export async function openOriginal(hit) {
   const address = original(hit);
   if (!address) return;

@@ -1,18 +1,18 @@
-/** The request for a view. */
+/** Builds the search request of a view. */
 
-/** How many pictures one request asks for. */
+/** The number of pictures in a page of results. */
 export const PAGE = 100;
 
-/** Does the view compare pictures with something, so that there are similarities? */
+/** Whether the view has a query, so that results have similarities. */
 export const isScored = (view) => Boolean(view.text.trim() || view.terms.length);
 
-/** How many conditions are set beside the query itself. */
+/** The number of conditions besides the query. */
 export function conditions(view) {
   const plain = [view.after || view.before, view.folder, view.keywords, view.within].filter(Boolean).length;
   return plain + Object.values(view.where).filter((values) => values.length).length;
 }
 
-/** The conditions as the API's fields. */
+/** The conditions as fields of the API. */
 export function narrowing(view) {
   const asked = {};
   if (view.after) asked.taken_after = view.after;

@@ -1,4 +1,4 @@
-/** Recent searches: in this browser only. */
+/** Recent searches, stored only in this browser. */
 const NAME = 'clipseek.recent';
 const MOST = 8;
 
@@ -12,7 +12,7 @@ export function recent() {
   }
 }
 
-/** Keeps a search of words. Pictures are left out: they are ids of one collection, or gone with the page. */
+/** Stores a search. Only words are stored: pictures are ids of one collection or exist only on this page. */
 export function remember({ text, terms }) {
   const search = { text: text.trim(), terms: terms.filter((term) => term.kind === 'text') };
   if (!search.text && !search.terms.length) return;

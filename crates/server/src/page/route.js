@@ -1,4 +1,4 @@
-/** Moves through the history: every view is an entry, and each entry knows how far it was scrolled. */
+/** The history: every view is an entry with its scroll position. */
 import { decode, encode } from './address.js';
 import { change, store } from './store.js';
 
@@ -20,13 +20,13 @@ export function go(patch, how = 'push') {
   change({ view, restore: null });
 }
 
-/** Closes a dialog that has an address: by going back where it was opened here, else by leaving it out. */
+/** Closes a dialog that has a URL: goes back if it was opened here, else removes it from the URL. */
 export function close(part) {
   if (history.state?.inside && history.state.opens === part) history.back();
   else go({ [part]: '' }, 'replace');
 }
 
-/** Opens a dialog that has an address. */
+/** Opens a dialog that has a URL. */
 export function open(part, value) {
   const already = store().view[part];
   go({ [part]: value }, already ? 'replace' : 'push');
@@ -38,7 +38,7 @@ function rememberPlace() {
   history.replaceState({ ...history.state, count, top: scrollY }, '');
 }
 
-/** Reads the address, now and whenever the visitor goes back or forward. */
+/** Reads the URL, now and when the user goes back or forward. */
 export function startRoute() {
   history.scrollRestoration = 'manual';
   const read = () => {

@@ -1,4 +1,4 @@
-/** Marked pictures, and the bar that says what can be done with them. */
+/** The selected pictures and the bar with their actions. */
 import { request } from './api.js';
 import { button, element, find } from './dom.js';
 import { count, fileName, pictures, source } from './format.js';
@@ -7,17 +7,17 @@ import { go } from './route.js';
 import { change, collection, recordPath, store, watch } from './store.js';
 import { add, like } from './terms.js';
 
-/** A mix of more pictures says less, not more. */
+/** A mix of more pictures has no useful meaning. */
 const MOST_IN_A_MIX = 12;
 
-/** Marks a picture, or takes its mark away. */
+/** Selects or deselects a picture. */
 export function mark(hit) {
   const selection = new Map(store().selection);
   if (!selection.delete(hit.id)) selection.set(hit.id, hit);
   change({ selection });
 }
 
-/** Marks all of them. */
+/** Selects pictures. */
 export function markTo(hits) {
   change({ selection: new Map([...store().selection, ...hits.map((hit) => [hit.id, hit])]) });
 }
@@ -82,7 +82,7 @@ export function startSelection({ grid, removed, say }) {
   });
 }
 
-/** Copies text, also where the page isn't served over HTTPS. */
+/** Copies text, also without HTTPS. */
 export async function copy(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const area = element('textarea', { class: 'away', 'aria-hidden': 'true' });

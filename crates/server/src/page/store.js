@@ -14,24 +14,24 @@
  */
 
 const state = {
-  /** @type {View} what the address says */
+  /** @type {View} the view of the URL */
   view: null,
   /** @type {Array<{name: string, model: string, pictures: number, captions: number, can_add: boolean}>|null} */
   collections: null,
-  /** @type {Answer|null} the last answer; it stays while the next one is on its way */
+  /** @type {Answer|null} the last search result, kept while the next one is loading */
   answer: null,
   /** @type {{detail: string, hint?: string}|null} */
   error: null,
   loading: false,
-  /** the server doesn't answer */
+  /** the server does not respond */
   lost: false,
-  /** @type {string|null} the server's words when it wants an API key */
+  /** @type {string|null} the message of the server if it needs an API key */
   locked: null,
-  /** @type {Map<string, File>} pictures that were dropped, by the number that stands for them in the address */
+  /** @type {Map<string, File>} dropped pictures by their number in the URL */
   files: new Map(),
-  /** @type {Map<string, Hit>} marked pictures by id */
+  /** @type {Map<string, Hit>} selected pictures by id */
   selection: new Map(),
-  /** @type {{count: number, top: number}|null} how far the visitor had scrolled in this entry of the history */
+  /** @type {{count: number, top: number}|null} the scroll position of this entry of the history */
   restore: null,
 };
 
@@ -60,7 +60,7 @@ export function watch(keys, run) {
 /** The collection that the view shows. */
 export const collection = () => state.collections?.find((one) => one.name === state.view.collection);
 
-/** The address of a record's part, for ids of any characters. */
+/** The path of a record or a part of it. */
 export function recordPath(id, part = '') {
   const base = `/api/v1/collections/${encodeURIComponent(state.view.collection)}/records/${encodeURIComponent(id)}`;
   return part ? `${base}/${part}` : base;

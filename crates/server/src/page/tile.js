@@ -1,5 +1,5 @@
 /** One picture of the grid. */
-import { isUnfolded } from './deeds.js';
+import { isUnfolded } from './actions.js';
 import { button, element, icon, safeColour } from './dom.js';
 import { caption, count, date, fileName, middle, score, source } from './format.js';
 import { show, thumbnail } from './picture.js';
@@ -13,7 +13,7 @@ const ACTIONS = [
 /**
  * @param {import('./store.js').Hit} hit
  * @param {{index: number, width: number, height: number, best: number, marked: boolean, image?: HTMLImageElement}} place
- *   `image`: one that shows the picture already
+ *   `image`: an element that shows the picture already
  */
 export function tile(hit, place) {
   const made = element('div', {
@@ -24,7 +24,7 @@ export function tile(hit, place) {
   return made;
 }
 
-/** What a screen reader says of a tile: what can be seen, in the same order. */
+/** The label of a tile for screen readers: its visible content in the same order. */
 function spoken(hit) {
   const others = hit.folded?.length ? `, ${alike(hit)}` : '';
   return [hit.similarity === null ? '' : score(hit.similarity), caption(hit) || name(hit), date(hit.taken)].filter(Boolean).join(' ') + others;
@@ -50,28 +50,28 @@ function missing(frame, image) {
   frame.prepend(element('span', {}, 'Picture not available'));
 }
 
-/** How many pictures a tile stands for. */
+/** The button with the number of folded pictures. */
 function stack(hit) {
   const shown = isUnfolded(hit);
   const label = `${shown ? 'Fold' : 'Show'} ${alike(hit)}`;
   return element('button', { type: 'button', class: 'stack', tabindex: '-1', 'data-do': 'fold', 'aria-label': label, title: `${label} (u)`, 'aria-expanded': String(shown), 'data-count': count(hit.folded.length + 1) }, icon('stack'));
 }
 
-/** Its tick is drawn by the style: a tile has as few elements as it can. */
+/** The selection mark. The style draws its tick, to save elements. */
 function mark() {
   return element('button', { type: 'button', class: 'mark', tabindex: '-1', 'data-do': 'mark', 'aria-label': 'Select', title: 'Select (x)' });
 }
 
-/** Gives a tile its buttons, once it is pointed at or focused. */
+/** Adds the buttons of a tile when it is hovered or focused. */
 export function equip(made, hit) {
   const frame = made.querySelector('.frame');
   if (!frame.querySelector('.actions')) frame.append(actions(hit));
 }
 
 function actions(hit) {
-  const offered = ACTIONS.filter(([deed]) => deed !== 'caption' || caption(hit));
-  return element('div', { class: 'actions' }, ...offered.map(([deed, iconName, label, key]) =>
-    button(iconName, label, { tabindex: '-1', 'data-do': deed, title: `${label} (${key})`, 'aria-keyshortcuts': key })));
+  const offered = ACTIONS.filter(([action]) => action !== 'caption' || caption(hit));
+  return element('div', { class: 'actions' }, ...offered.map(([action, iconName, label, key]) =>
+    button(iconName, label, { tabindex: '-1', 'data-do': action, title: `${label} (${key})`, 'aria-keyshortcuts': key })));
 }
 
 function facts({ similarity }, best) {
@@ -79,7 +79,7 @@ function facts({ similarity }, best) {
   return element('div', { class: 'facts' }, ...shown);
 }
 
-/** A small bar: how near a picture is, beside the best. */
+/** A bar of the similarity, relative to the best. */
 export function bar(similarity, best) {
   const fill = element('i');
   fill.style.width = `${Math.round(Math.max(0, Math.min(1, best > 0 ? similarity / best : 0)) * 100)}%`;

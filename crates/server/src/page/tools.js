@@ -1,11 +1,11 @@
-/** The line below the box: how many pictures there are, the cut-off, the order, and what went wrong. */
+/** The line below the search box: number of pictures, cut-off, order and errors. */
 import { button, element, find } from './dom.js';
 import { count, pictures, score } from './format.js';
 import { conditions, isScored } from './query.js';
 import { go } from './route.js';
 import { collection, store, watch } from './store.js';
 
-/** The most that can be scrolled through. */
+/** The maximum number of results to scroll through. */
 const MOST = 10000;
 const PAUSE = 90;
 
@@ -61,7 +61,7 @@ function showCount(view, answer) {
   const [big, small] = [element('strong', {}, number), ` of ${count(all)}`];
   find('#count').replaceChildren(big, answer.total === all ? ` ${all === 1 ? 'picture' : 'pictures'}` : small);
   const best = answer.best === null ? '' : `, best ${score(answer.best)}`;
-  const spoken = answer.nearest ? `Nothing fits${best}` : `${pictures(answer.total)}${best}`;
+  const spoken = answer.nearest ? `No matches${best}` : `${pictures(answer.total)}${best}`;
   if (find('#live').textContent !== spoken) find('#live').textContent = spoken;
 }
 
@@ -70,7 +70,7 @@ function showNotes(again) {
   const notes = find('#notes');
   notes.replaceChildren(...[
     error && problem(error, again),
-    droppedAway(view) && note('A picture that was dropped isn\'t part of the address. Drop it again to search with it.'),
+    droppedAway(view) && note('The dropped picture is not part of the URL. Drop it again to search with it.'),
     collections?.length === 0 && nothingYet('No pictures yet', 'Add a folder of pictures, then reload this page:'),
     !error && collection()?.pictures === 0 && nothingYet(`${view.collection} is empty`, collection().can_add ? 'Drop pictures here to add them, or add a folder:' : 'Add a folder of pictures:'),
     !error && answer && noneFits(view, answer),
@@ -81,7 +81,7 @@ function showNotes(again) {
 
 const note = (words, ...more) => element('div', { class: 'note' }, element('p', { dir: 'auto' }, words), ...more);
 
-/** The server's words, and its hint, which may be a command to copy. */
+/** The error of the server and its hint, which may be a command to copy. */
 export function problem({ detail, hint }, again) {
   return element('div', { class: 'note problem', role: 'alert' }, element('p', {}, detail),
     hint && element('p', { class: 'hint' }, element('code', {}, hint)),
@@ -97,14 +97,14 @@ function nothingYet(heading, words) {
 function noneFits(view, answer) {
   if (answer.nearest) {
     const words = answer.hits.length
-      ? `Nothing reaches ${score(view.threshold)}. The best score is ${score(answer.best)}; these are the nearest.`
-      : 'No picture meets these conditions.';
+      ? `Nothing reaches ${score(view.threshold)}. The best score is ${score(answer.best)}; these are the most similar pictures.`
+      : 'No picture matches these conditions.';
     const lower = answer.best > 0.01 && answer.hits.length > 0;
     return note(words, lower && button(null, `Lower the cut-off to ${score(floor(answer.hits.at(-1).similarity))}`, {
       words: true, class: 'quiet', onclick: () => go({ threshold: floor(answer.hits.at(-1).similarity) }) }));
   }
   if (answer.hits.length || !collection()?.pictures) return null;
-  return note(answer.notes[0] ?? 'No picture meets these conditions.', conditions(view) > 0 && button(null, 'Clear the filters', { words: true, class: 'quiet', onclick: clearFilters }));
+  return note(answer.notes[0] ?? 'No picture matches these conditions.', conditions(view) > 0 && button(null, 'Clear the filters', { words: true, class: 'quiet', onclick: clearFilters }));
 }
 
 const floor = (similarity) => Math.max(0, Math.floor(similarity * 100) / 100);

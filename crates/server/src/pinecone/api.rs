@@ -1,4 +1,4 @@
-//! What the gateway has to know of Pinecone's API.
+//! The access rules of Pinecone's API.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method};
@@ -18,10 +18,10 @@ pub(crate) const API: Api = Api {
 /// The routes that need no key.
 const OPEN: [&str; 2] = ["/healthz", "/readyz"];
 
-/// The routes for which there is always room.
+/// The routes beyond all limits.
 const MONITORING: [&str; 1] = ["/metrics"];
 
-/// The routes that read, although their method is `POST`.
+/// The routes that only read, although their method is `POST`.
 const READING: [&str; 11] = [
     "/records/namespaces/{namespace}/search",
     "/query",
@@ -49,14 +49,11 @@ fn access(method: &Method, route: Option<&str>) -> Access {
     }
 }
 
-/// gRPC has a form of its own for errors.
+/// Refusals in the form of gRPC or JSON.
 fn refusal_form(headers: &HeaderMap) -> RefusalForm {
     let kind = headers.get(CONTENT_TYPE);
     let is_grpc = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
-    match is_grpc {
-        true => grpc_refusal,
-        false => json_refusal,
-    }
+    if is_grpc { grpc_refusal } else { json_refusal }
 }
 
 fn grpc_refusal(refusal: Refusal) -> Response {

@@ -17,13 +17,13 @@ use crate::workspace::WorkPanicked;
 pub(crate) struct ApiError {
     code: Code,
     message: String,
-    /// In how many seconds a retry may succeed.
+    /// Seconds until a retry may succeed.
     retry_after: Option<u64>,
-    /// The gateway's reason, if it is the gateway that refuses.
+    /// The reason, if the gateway refused the request.
     refusal: Option<Refusal>,
 }
 
-/// The codes of gRPC, some of them split up by HTTP status.
+/// The codes of gRPC, some of them split by HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Code {
     InvalidArgument,
@@ -43,14 +43,14 @@ enum Code {
 }
 
 impl Code {
-    /// Its number, its name, and the status of the answer.
+    /// Its number, its name and its HTTP status.
     fn parts(self) -> (u8, &'static str, StatusCode) {
         match self {
             Self::InvalidArgument => (3, "INVALID_ARGUMENT", StatusCode::BAD_REQUEST),
             Self::NotFound => (5, "NOT_FOUND", StatusCode::NOT_FOUND),
             Self::AlreadyExists => (6, "ALREADY_EXISTS", StatusCode::CONFLICT),
             Self::PermissionDenied => (7, "FORBIDDEN", StatusCode::FORBIDDEN),
-            // As at Pinecone. Clients of gRPC would retry what is exhausted.
+            // As at Pinecone. gRPC clients would retry RESOURCE_EXHAUSTED.
             Self::TooLarge => (11, "OUT_OF_RANGE", StatusCode::BAD_REQUEST),
             Self::WrongMethod => (12, "UNIMPLEMENTED", StatusCode::METHOD_NOT_ALLOWED),
             Self::WrongEncoding => (3, "INVALID_ARGUMENT", StatusCode::UNSUPPORTED_MEDIA_TYPE),
@@ -100,17 +100,17 @@ impl ApiError {
     }
 
     pub(crate) fn wrong_method() -> Self {
-        Self::new(Code::WrongMethod, "not with this method")
+        Self::new(Code::WrongMethod, "method not allowed")
     }
 
     pub(crate) fn wrong_encoding(message: impl Into<String>) -> Self {
         Self::new(Code::WrongEncoding, message)
     }
 
-    pub(crate) fn not_offered(what: &str) -> Self {
+    pub(crate) fn unsupported(what: &str) -> Self {
         Self::new(
             Code::Unimplemented,
-            format!("clipseek serve does not offer {what}"),
+            format!("clipseek serve does not support {what}"),
         )
     }
 
@@ -118,7 +118,7 @@ impl ApiError {
         Self::new(Code::Unauthenticated, "Invalid API key")
     }
 
-    /// The client has used up its rate.
+    /// The client has exceeded its rate limit.
     pub(crate) fn too_many(seconds: u64, message: impl Into<String>) -> Self {
         Self {
             retry_after: Some(seconds),
@@ -131,9 +131,9 @@ impl ApiError {
         Self::new(Code::Unavailable, message)
     }
 
-    /// What should not happen.
+    /// An internal error.
     pub(crate) fn bug() -> Self {
-        Self::internal("this should not happen; please report it")
+        Self::internal("internal error; please report it")
     }
 
     pub(crate) fn internal(message: impl Into<String>) -> Self {
@@ -141,7 +141,7 @@ impl ApiError {
     }
 }
 
-/// What a reader says that it expected, and the same in words that are not Rust's.
+/// Terms of Rust in errors of the parser, and their replacements.
 const IN_WORDS: [(&str, &str); 7] = [
     ("expected usize", "expected a whole number, 0 or more"),
     ("expected u32", "expected a whole number, 0 or more"),
@@ -155,18 +155,18 @@ const IN_WORDS: [(&str, &str); 7] = [
     ),
 ];
 
-/// What a reader said that was wrong, in words that are not Rust's.
-pub(crate) fn in_words(said: &str) -> String {
-    let mut said = said.to_owned();
+/// Replaces terms of Rust in an error of the parser.
+pub(crate) fn in_words(text: &str) -> String {
+    let mut text = text.to_owned();
     for (rust, words) in IN_WORDS {
-        said = said.replace(rust, words);
+        text = text.replace(rust, words);
     }
-    match said.split_once("expected struct ") {
+    match text.split_once("expected struct ") {
         Some((before, after)) => {
             let (_, rest) = after.split_once(' ').unwrap_or_default();
             format!("{before}expected an object {rest}")
         }
-        None => said,
+        None => text,
     }
 }
 
@@ -174,7 +174,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (number, name, status) = self.code.parts();
         if self.code == Code::Unauthenticated {
-            // In plain text, as Pinecone has it.
+            // In plain text, as at Pinecone.
             return (status, [(CONTENT_TYPE, "text/plain")], self.message).into_response();
         }
         let body = json!({
@@ -296,7 +296,7 @@ impl From<Refusal> for ApiError {
             Refusal::ForeignHost { .. }
             | Refusal::ForeignOrigin
             | Refusal::ReadOnlyKey
-            | Refusal::BoundedKey => Code::PermissionDenied,
+            | Refusal::LimitedKey => Code::PermissionDenied,
             Refusal::NoIndex { .. } => Code::NotFound,
             Refusal::Busy | Refusal::TooManyConnections => Code::Unavailable,
             Refusal::SlowBody { .. } => Code::SlowBody,

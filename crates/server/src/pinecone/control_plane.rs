@@ -1,4 +1,4 @@
-//! The control plane: which indexes there are, and how the server is.
+//! The control plane: indexes, health and metrics.
 
 mod api_version;
 mod health;

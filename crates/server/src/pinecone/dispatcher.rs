@@ -1,4 +1,4 @@
-//! What answers at the server's own address: the control plane, and each index by its public host.
+//! Routing at the server's own address: to the control plane, or to an index by its public host.
 
 use std::sync::Arc;
 
@@ -33,8 +33,8 @@ pub(crate) fn router(state: &Arc<ControlState>) -> Router {
     }
 }
 
-/// What answers for a host that leads to no index. It does all that a host does whose index the key doesn't see, so that
-/// nobody tells one from the other.
+/// The router for the host of a missing index. It answers exactly like the host of a hidden index, so that clients cannot tell
+/// them apart.
 fn unserved(gateway: &Arc<Gateway>, name: String, error: ServerError) -> Router {
     let is_unknown = matches!(
         &error,
@@ -44,9 +44,10 @@ fn unserved(gateway: &Arc<Gateway>, name: String, error: ServerError) -> Router 
     let answer = async move |request: Request| {
         let refusal_form = (API.refusal_form)(request.headers());
         discard_small(request.into_body()).await;
-        match is_unknown {
-            true => refusal_form(Refusal::NoIndex { name: name.into() }),
-            false => error.into_response(),
+        if is_unknown {
+            refusal_form(Refusal::NoIndex { name: name.into() })
+        } else {
+            error.into_response()
         }
     };
     guard(Router::new().fallback(answer), gateway, API, None)

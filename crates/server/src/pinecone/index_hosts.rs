@@ -57,8 +57,8 @@ impl IndexHosts {
         }
     }
 
-    /// Where the index `name` is served; from now on, if it wasn't yet. It keeps its port, unless something else has
-    /// taken that: then it has another one this time.
+    /// The address of the index `name`, which is served from now on. It keeps its port; if that is in use, it gets another
+    /// one for the time being.
     pub(crate) async fn address(&self, name: &str) -> Result<SocketAddr, ServerError> {
         let mut open = self.open.lock().await;
         let index = self.index_named(name).await?;
@@ -68,7 +68,7 @@ impl IndexHosts {
                 open.insert(name.to_owned(), host);
                 return Ok(address);
             }
-            // Another process has deleted the index, and created one of the same name.
+            // Another process has deleted the index and created one with the same name.
             Some(host) => host.end(self.grace()),
             None => {}
         }
@@ -115,7 +115,7 @@ impl IndexHosts {
         self.plane.gateway.limits.grace
     }
 
-    /// Begins to serve an index.
+    /// Starts to serve an index.
     async fn start(&self, index: EmbeddedIndex) -> Result<IndexHost, ServerError> {
         let port = self.port(index.name()).await?;
         let listener = self.listen(port)?;
@@ -123,7 +123,7 @@ impl IndexHosts {
             let address = SocketAddr::new(self.ip, 0);
             ServerError::Listen { address, source }
         })?;
-        // A port that is taken now, perhaps by another server of the store, remains the index's own.
+        // A port that is in use now, perhaps by another server of the store, stays the index's own.
         if port.is_none() {
             self.keep_port(index.name(), address.port()).await?;
         }
@@ -140,7 +140,7 @@ impl IndexHosts {
         })
     }
 
-    /// Listens at this port, or at any other one if it is taken.
+    /// Listens on this port, or on any other if it is in use.
     fn listen(&self, port: Option<u16>) -> Result<TcpListener, ServerError> {
         let address = SocketAddr::new(self.ip, port.unwrap_or(0));
         match listen(address) {

@@ -7,17 +7,17 @@ use crate::pinecone::api_error::{ApiError, in_words};
 /// The largest body of most requests, in bytes.
 pub(crate) const LARGEST: usize = BODY_SHARE;
 
-/// The largest body of an upsert. What counts there is how large the vectors are in binary form: JSON takes up to
-/// 25 characters for the 4 bytes of a number.
+/// The largest body of an upsert, in bytes. The limit of an upsert is on its binary size: a number of 4 bytes takes up to
+/// 25 characters in JSON.
 pub(crate) const LARGEST_UPSERT: usize = LARGEST_BODY;
 
-/// A body of more than this is read apart from what serves.
+/// A larger body is parsed on a separate thread.
 const LARGE: usize = 64 << 10;
 
-/// How deep JSON may be nested.
+/// The maximum nesting of JSON.
 const DEEPEST: usize = 127;
 
-/// A request's body of at most `LIMIT` bytes, whatever it says that it is: some clients say nothing.
+/// A JSON body of at most `LIMIT` bytes. The content type is ignored, as some clients send none.
 pub(crate) struct JsonBody<T, const LIMIT: usize = LARGEST>(pub(crate) T);
 
 impl<S: Sync, T: DeserializeOwned + Send + 'static, const LIMIT: usize> FromRequest<S>
@@ -35,7 +35,7 @@ impl<S: Sync, T: DeserializeOwned + Send + 'static, const LIMIT: usize> FromRequ
     }
 }
 
-/// A request's body of lines, each a value of JSON.
+/// A body with a JSON value per line.
 pub(crate) struct LinesBody<T>(pub(crate) Vec<T>);
 
 impl<S: Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for LinesBody<T> {
@@ -50,16 +50,17 @@ impl<S: Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for LinesBody
 }
 
 fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    // Nothing stands for nothing.
+    // An empty body counts as an empty object.
     let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
     if !bytes.trim_ascii_start().starts_with(b"{") {
-        return Err(ApiError::invalid("the body is no JSON object"));
+        return Err(ApiError::invalid("the body is not a JSON object"));
     }
     serde_json::from_slice(bytes).map_err(|error| {
-        let said = in_words(&error.to_string());
-        ApiError::invalid(match said.contains("recursion limit exceeded") {
-            true => format!("the body is nested deeper than the limit of {DEEPEST} levels"),
-            false => format!("the body is not what is expected: {said}"),
+        let reason = in_words(&error.to_string());
+        ApiError::invalid(if reason.contains("recursion limit exceeded") {
+            format!("the body is nested deeper than the limit of {DEEPEST} levels")
+        } else {
+            format!("invalid body: {reason}")
         })
     })
 }

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::pinecone::api_error::{ApiError, in_words};
 
-/// A name in a request's path.
+/// The name in a path.
 pub(crate) struct InPath(pub(crate) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for InPath {
@@ -17,12 +17,12 @@ impl<S: Send + Sync> FromRequestParts<S> for InPath {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Path(name) = Path::from_request_parts(parts, state)
             .await
-            .map_err(|error| ApiError::invalid(format!("the path: {}", error.body_text())))?;
+            .map_err(|error| ApiError::invalid(format!("invalid path: {}", error.body_text())))?;
         Ok(Self(name))
     }
 }
 
-/// The parameters behind a request's path.
+/// The query parameters.
 pub(crate) struct InQuery<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
@@ -32,14 +32,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
         let Query(parameters) = Query::from_request_parts(parts, state)
             .await
             .map_err(|error| {
-                let said = in_words(&error.body_text());
-                ApiError::invalid(format!("the parameters: {said}"))
+                let reason = in_words(&error.body_text());
+                ApiError::invalid(format!("invalid parameters: {reason}"))
             })?;
         Ok(Self(parameters))
     }
 }
 
-/// The host by which a client knows the server, with the port.
+/// The host and port that a client used to reach the server.
 pub(crate) struct AskedHost(pub(crate) Option<Authority>);
 
 impl<S: Send + Sync> FromRequestParts<S> for AskedHost {
@@ -48,7 +48,7 @@ impl<S: Send + Sync> FromRequestParts<S> for AskedHost {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let named = parts.headers.get(HOST);
         let named = named.and_then(|host| host.to_str().ok()?.parse().ok());
-        // HTTP/2 has it in the address.
+        // HTTP/2 has it in the URI.
         Ok(Self(named.or_else(|| parts.uri.authority().cloned())))
     }
 }

@@ -5,11 +5,11 @@ use axum::http::uri::Authority;
 
 use crate::connections::requested_host;
 
-/// Stands for an index's name.
+/// The placeholder for the name of an index.
 const INDEX: &str = "{index}";
 
-/// How clients name the host of an index, where something stands between them and the server:
-/// `https://{index}.example.com`. All of them lead to the server's own address.
+/// The public host names of indexes behind a proxy: `https://{index}.example.com`. All of them lead to the server's own
+/// address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicHost {
     scheme: String,
@@ -20,23 +20,23 @@ pub struct PublicHost {
 impl FromStr for PublicHost {
     type Err = String;
 
-    /// Without a scheme it is https.
+    /// Parses a pattern; the default scheme is https.
     fn from_str(text: &str) -> Result<Self, String> {
         let expected =
-            || format!("expected a host with {INDEX} in it, as in https://{INDEX}.example.com");
+            || format!("expected a host with {INDEX}, such as https://{INDEX}.example.com");
         let (scheme, host) = text.split_once("://").unwrap_or(("https", text));
         let (before, after) = host.split_once(INDEX).ok_or_else(expected)?;
         let (before, after) = (before.to_ascii_lowercase(), after.to_ascii_lowercase());
         let example: Result<Authority, _> = format!("{before}index{after}").parse();
         let is_host = example.is_ok_and(|example| !example.as_str().contains('@'));
-        match is_host && ["http", "https"].contains(&scheme) && !after.contains(INDEX) {
-            true => Ok(Self {
-                scheme: scheme.to_owned(),
-                before,
-                after,
-            }),
-            false => Err(expected()),
+        if !is_host || !["http", "https"].contains(&scheme) || after.contains(INDEX) {
+            return Err(expected());
         }
+        Ok(Self {
+            scheme: scheme.to_owned(),
+            before,
+            after,
+        })
     }
 }
 
@@ -46,11 +46,11 @@ impl PublicHost {
         format!("{}://{}{index}{}", self.scheme, self.before, self.after)
     }
 
-    /// The index whose host is asked, if it is one's.
+    /// The index of a request, by its host.
     pub(crate) fn index_of(&self, request: &Request) -> Option<String> {
         let host = requested_host(request)?.to_ascii_lowercase();
         let whole = self.between(&host);
-        // A proxy may say at which port it was asked.
+        // A proxy may add its port.
         whole.or_else(|| self.between(host.rsplit_once(':')?.0))
     }
 

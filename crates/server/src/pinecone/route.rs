@@ -6,17 +6,17 @@ use axum::http::Method;
 use super::api_error::ApiError;
 use crate::route::{self, Route};
 
-/// A path that the server answers, as data: the documents are held against it.
+/// A path of the API as data, which tests compare with the documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The method; none stands for all.
+    /// The method; `None` for all methods.
     pub method: Option<Method>,
     /// The path, with `{name}` in place of a varying part.
     pub path: &'static str,
     /// Whether it belongs to the data plane, at the host of an index.
     pub is_data: bool,
-    /// Whether the server offers it, and doesn't only refuse it.
-    pub is_offered: bool,
+    /// Whether the server supports it instead of refusing it.
+    pub is_supported: bool,
 }
 
 impl Endpoint {
@@ -25,23 +25,23 @@ impl Endpoint {
             method: route.method().cloned(),
             path: route.path(),
             is_data,
-            // What isn't offered is refused with every method.
-            is_offered: route.method().is_some(),
+            // Unsupported paths are refused with every method.
+            is_supported: route.method().is_some(),
         }
     }
 }
 
-/// A path of Pinecone's that this server doesn't offer.
+/// A path of Pinecone's API that this server does not support.
 pub(crate) fn refused<S: Clone + Send + Sync + 'static>(
     path: &'static str,
     what: &'static str,
 ) -> Route<S> {
-    Route::any(path, move || ready(ApiError::not_offered(what)))
+    Route::any(path, move || ready(ApiError::unsupported(what)))
 }
 
-/// A router of these routes, which refuses all other paths.
+/// A router of these routes that refuses all other paths.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(routes: Vec<Route<S>>) -> Router<S> {
     route::router(routes)
-        .fallback(async || ApiError::not_found("there is no such path"))
+        .fallback(async || ApiError::not_found("no such path"))
         .method_not_allowed_fallback(async || ApiError::wrong_method())
 }

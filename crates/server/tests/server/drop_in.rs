@@ -178,17 +178,17 @@ async fn immich_is_told_what_is_missing() {
         (
             404,
             &json!("model `ViT-L-14__openai` is not on this machine"),
-            &json!("download it: clipseek model pull openai/clip-vit-large-patch14")
+            &json!("to download it: clipseek model pull openai/clip-vit-large-patch14")
         )
     );
     for (entries, status, expected) in [
         (
             visual("XLM-Roberta-Large-Vit-B-32"),
             404,
-            "clipseek has no model",
+            "unsupported model",
         ),
         // No directory is opened.
-        (visual("/etc"), 404, "clipseek has no model `/etc`"),
+        (visual("/etc"), 404, "unsupported model `/etc`"),
         (visual(IMMICH_DEFAULT), 400, "no part `image`"),
         (
             json!({"clip": {"textual": {"modelName": IMMICH_DEFAULT}}}),
@@ -198,14 +198,14 @@ async fn immich_is_told_what_is_missing() {
         (
             json!({"ocr": {"detection": {"modelName": "a"}}}),
             400,
-            "doesn't offer the task `ocr`",
+            "unsupported task `ocr`",
         ),
         (
             json!({"clip": {"visual": {}}}),
             400,
             "missing field `modelName`",
         ),
-        (json!([]), 400, "no JSON object"),
+        (json!([]), 400, "not a JSON object"),
     ] {
         let (found, answer) = world.predict(&entries, None, Some("a dog")).await;
         let detail = answer["detail"].as_str().unwrap_or_default();
@@ -335,13 +335,13 @@ async fn errors_have_the_form_of_openai() {
             json!({"model": "text-embedding-3-small", "input": "a"}),
             404,
             json!("model"),
-            "is not the id",
+            "is not a Hugging Face model id",
         ),
         (
             json!({"model": "../..", "input": "a"}),
             404,
             json!("model"),
-            "is not the id",
+            "is not a Hugging Face model id",
         ),
     ] {
         let (found, answer) = ask("secret", body.clone()).await;

@@ -30,32 +30,36 @@ fn document(name: &str) -> String {
 
 fn lines(row: &str) -> Vec<Line> {
     let (names, support) = row[1..].split_once('|').unwrap();
-    let is_offered = !support.trim().starts_with("501");
+    let is_supported = !support.trim().starts_with("501");
     // What stands between backticks.
     let names = names.split('`').skip(1).step_by(2);
     let names = names.filter(|name| name.contains('/'));
     let lines = names.map(|name| match name.split_once(' ') {
-        Some((method, path)) => (Some(method.parse().unwrap()), path.to_owned(), is_offered),
-        None => (None, name.replace('…', "{*rest}"), is_offered),
+        Some((method, path)) => (Some(method.parse().unwrap()), path.to_owned(), is_supported),
+        None => (None, name.replace('…', "{*rest}"), is_supported),
     });
     lines.collect()
 }
 
-fn shown((method, path, is_offered): Line) -> String {
+fn shown((method, path, is_supported): Line) -> String {
     let method = method.map_or("any".to_owned(), |method| method.to_string());
-    let support = if is_offered { "offered" } else { "not offered" };
+    let support = if is_supported {
+        "offered"
+    } else {
+        "not offered"
+    };
     format!("{method} {path}: {support}")
 }
 
 #[test]
 fn the_table_has_every_route() {
     let served = endpoints().into_iter();
-    let served = served.map(|it| shown((it.method, it.path.to_owned(), it.is_offered)));
+    let served = served.map(|it| shown((it.method, it.path.to_owned(), it.is_supported)));
     assert_eq!(table(), served.collect());
 }
 
 #[test]
-fn the_api_document_has_every_route_that_is_offered() {
+fn the_api_document_has_every_route_that_is_supported() {
     let text = document("docs/openapi.yaml");
     let (_, paths) = text.split_once("\npaths:\n").unwrap();
     let (paths, _) = paths.split_once("\ncomponents:\n").unwrap();
@@ -68,13 +72,13 @@ fn the_api_document_has_every_route_that_is_offered() {
             _ => {}
         }
     }
-    let offered = endpoints().into_iter().filter(|it| it.is_offered);
+    let offered = endpoints().into_iter().filter(|it| it.is_supported);
     let offered = offered.map(|it| format!("{} {}", it.method.unwrap(), it.path));
     assert_eq!(documented, offered.collect());
 }
 
 #[tokio::test]
-async fn what_is_offered_answers_and_the_rest_says_that_it_is_not() {
+async fn what_is_supported_answers_and_the_rest_says_that_it_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let options = ServerOptions::new("127.0.0.1:0".parse().unwrap(), Keys::default());
     let clipseek = Clipseek::new(Settings::in_directory(folder.path()));
@@ -106,12 +110,12 @@ async fn what_is_offered_answers_and_the_rest_says_that_it_is_not() {
             .replace("{*rest}", "any/thing");
         let method = endpoint.method.clone().unwrap_or(Method::POST);
         let (status, said) = ask(&client, method, format!("{at}{path}"), &json!({})).await;
-        if endpoint.is_offered {
+        if endpoint.is_supported {
             assert!(
                 ![404, 405, 501].contains(&status),
                 "{endpoint:?}: {status} {said}"
             );
-            assert_ne!(said["message"], "not with this method", "{endpoint:?}");
+            assert_ne!(said["message"], "method not allowed", "{endpoint:?}");
         } else {
             assert_eq!(status, 501, "{endpoint:?}: {said}");
             assert_eq!(said["error"]["code"], "UNIMPLEMENTED");

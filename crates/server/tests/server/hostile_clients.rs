@@ -468,12 +468,12 @@ async fn files_that_are_two_things_are_pictures_alone() {
     let world = World::with(directory.path(), Keys::default()).await;
     let svg = format!("<svg xmlns=\"http://www.w3.org/2000/svg\">{SCRIPT}</svg>");
     for (bytes, reason) in [
-        (svg.into_bytes(), "it is not a picture"),
+        (svg.into_bytes(), "not a picture"),
         (
             format!("<!doctype html>{SCRIPT}").into_bytes(),
-            "it is not a picture",
+            "not a picture",
         ),
-        (b"%PDF-1.7 ...".to_vec(), "it is not a picture"),
+        (b"%PDF-1.7 ...".to_vec(), "not a picture"),
         ([&[0xFF, 0xD8, 0xFF, 0xE0], SCRIPT.as_bytes()].concat(), ""),
         ([b"GIF89a".as_slice(), SCRIPT.as_bytes()].concat(), ""),
     ] {

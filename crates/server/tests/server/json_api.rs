@@ -115,7 +115,7 @@ async fn what_was_answered_before_is_no_longer_true() {
     assert_eq!(ids(&fourth), without(&[&found[0], &found[1], &found[2]]));
     assert_eq!(
         fourth["notes"][0],
-        "1 better picture was left out: its file is gone"
+        "left out 1 better picture whose file is missing"
     );
     std::fs::rename(&aside, &file).unwrap();
     assert_eq!(world.search(body).await, third);
@@ -467,12 +467,12 @@ async fn what_is_wrong_is_said() {
         (json!({"text": 1}), "invalid type"),
         (
             json!({"text": "a", "top_k": 0}),
-            "`top_k`: 0, expected 1 to 1000",
+            "`top_k` is 0, expected 1 to 1000",
         ),
-        (json!({"text": "a", "offset": 10_001}), "`offset`: 10001"),
+        (json!({"text": "a", "offset": 10_001}), "`offset` is 10001"),
         (
             json!({"text": "a", "threshold": 60}),
-            "`threshold`: 60, expected a cosine",
+            "`threshold` is 60, expected a cosine",
         ),
         (json!({"text": "a", "filter": {"a": {"$what": 1}}}), "$what"),
         (
@@ -483,12 +483,15 @@ async fn what_is_wrong_is_said() {
             json!({"text": "a", "taken_after": "2020", "taken_before": "2019"}),
             "is later than",
         ),
-        (json!({"mix": [{"text": "a", "weight": 0}]}), "`weight`: 0"),
+        (
+            json!({"mix": [{"text": "a", "weight": 0}]}),
+            "`weight` is 0",
+        ),
         (
             json!({"mix": [{"text": "a", "like": "b"}]}),
-            "a term has one of",
+            "a term needs exactly one of",
         ),
-        (json!({"mix": [{"text": " "}]}), "no words"),
+        (json!({"mix": [{"text": " "}]}), "`text` is empty"),
         (
             json!({"vector": [1.0]}),
             "the vector has dimension 1, expected 256",
@@ -497,17 +500,23 @@ async fn what_is_wrong_is_said() {
             json!({"image": {}}),
             "expected one of `url`, `base64` and `part`",
         ),
-        (json!({"image": {"part": 0}}), "`part`: 0, of 0 pictures"),
-        (json!({"image": {"base64": "?"}}), "no base64"),
+        (
+            json!({"image": {"part": 0}}),
+            "`part` is 0, but the form has 0 pictures",
+        ),
+        (
+            json!({"image": {"base64": "?"}}),
+            "not a picture file in base64",
+        ),
         (json!({"image": {"base64": "AAAA"}}), "the picture"),
         // No file of this machine, and nothing within its network.
         (
             json!({"image": {"url": "file:///etc/passwd"}}),
-            "expected one with http or https",
+            "expected an http or https URL",
         ),
         (
             json!({"image": {"url": "/etc/passwd"}}),
-            "expected one with http or https",
+            "expected an http or https URL",
         ),
         (
             json!({"image": {"url": "http://127.0.0.1:9/a.jpg"}}),
@@ -695,7 +704,7 @@ async fn pictures_can_be_added() {
     );
     assert_eq!(
         now["failed"],
-        json!([{"name": "a.jpg", "reason": "it is not a picture"}])
+        json!([{"name": "a.jpg", "reason": "not a picture"}])
     );
     let found = world.search(json!({"keywords": "striped"})).await;
     let hit = &found["hits"][0];

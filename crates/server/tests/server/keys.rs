@@ -216,7 +216,7 @@ async fn every_endpoint_of_pinecone_keeps_what_is_hidden() {
                 there.2
             );
             if key == "tied" && (endpoint.is_data || endpoint.path.contains("{name}")) {
-                let expected = if endpoint.is_offered || endpoint.is_data {
+                let expected = if endpoint.is_supported || endpoint.is_data {
                     404
                 } else {
                     501
@@ -390,7 +390,7 @@ async fn hidden_columns_are_nowhere_in_the_json_api() {
         (json!({"text": "bird", "in": ["keywords"]}), "image"),
     ] {
         let (status, answer) = world.post(&search, &body).await;
-        let expected = format!("this API key does not see the column `{column}`");
+        let expected = format!("this API key cannot access the column `{column}`");
         assert_eq!(
             (status, &answer["detail"]),
             (403, &json!(expected)),
@@ -410,7 +410,7 @@ async fn hidden_columns_are_nowhere_in_the_json_api() {
         ("keywords=bird", "image"),
     ] {
         let (status, answer) = world.get(&format!("{birds}/facets?{condition}")).await;
-        let expected = format!("this API key does not see the column `{column}`");
+        let expected = format!("this API key cannot access the column `{column}`");
         assert_eq!(
             (status, &answer["detail"]),
             (403, &json!(expected)),
@@ -492,14 +492,14 @@ async fn hidden_columns_are_nowhere_in_pinecones_api() {
     ] {
         let (status, _, told) = post(path, body).await;
         assert_eq!(status, 403, "{path} {told}");
-        assert!(told.contains("does not see the column `author`"), "{told}");
+        assert!(told.contains("cannot access the column `author`"), "{told}");
     }
     // Over gRPC, too.
     let mut grpc = Grpc::of(directory.path(), "birds", "columns").await;
     let filtered = |status: Status| (status.code(), status.message().to_owned());
     let refused = (
         Code::PermissionDenied,
-        "this API key does not see the column `author`".to_owned(),
+        "this API key cannot access the column `author`".to_owned(),
     );
     let exists = |name: &str| {
         let value = |kind| prost_types::Value { kind: Some(kind) };
@@ -580,7 +580,7 @@ async fn the_vectors_of_hidden_captions_are_hidden() {
     let body = json!({"text": "a bird", "in": ["captions"]});
     let search = "/api/v1/collections/birds/search";
     let (status, answer) = world.post(search, &body).await;
-    let expected = "this API key does not see the column `captions`";
+    let expected = "this API key cannot access the column `captions`";
     assert_eq!((status, &answer["detail"]), (403, &json!(expected)));
     let (_, found) = world.post(search, &json!({"text": "a bird"})).await;
     assert_eq!(found["hits"][0]["captions"], json!([]));

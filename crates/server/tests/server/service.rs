@@ -566,7 +566,7 @@ async fn a_store_that_cannot_be_read_is_not_ready() {
     database.execute_batch("DROP TABLE indexes").unwrap();
     let answer = ask(world.control, "GET /readyz", "", "").await;
     let message = answer.error(503, "UNAVAILABLE");
-    assert!(message.contains("cannot be read"), "{message}");
+    assert!(message.contains("could not read the store"), "{message}");
     assert_eq!(ask(world.control, "GET /healthz", "", "").await.status, 200);
     assert_eq!(ask(world.control, "GET /metrics", "", "").await.status, 200);
     world.end().await;

@@ -6,7 +6,7 @@ use crate::pinecone::api_error::ApiError;
 /// The header that names the version of Pinecone's API that a client speaks.
 const HEADER: &str = "x-pinecone-api-version";
 
-/// A version of Pinecone's API. They differ in how indexes are described.
+/// A version of Pinecone's API. Versions differ in the description of indexes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ApiVersion {
     V2024_07,
@@ -29,19 +29,17 @@ impl ApiVersion {
         ("2026-07", Self::V2026_07),
     ];
 
-    /// Whether an index has tags and a type of vectors, so that it may be one of sparse vectors, which have no
-    /// dimension.
+    /// Whether indexes have tags and a type of vectors; sparse ones have no dimension.
     pub(crate) fn has_vector_types(self) -> bool {
         self >= Self::V2025_01
     }
 
-    /// Whether a serverless index has a capacity to be read with.
+    /// Whether serverless indexes have a read capacity.
     pub(crate) fn has_read_capacity(self) -> bool {
         self >= Self::V2025_10
     }
 
-    /// Whether an index is described by its `schema` and `deployment`, and not by `dimension`, `metric` and
-    /// `spec`.
+    /// Whether indexes are described by `schema` and `deployment` instead of `dimension`, `metric` and `spec`.
     pub(crate) fn has_schemas(self) -> bool {
         self >= Self::V2026_07
     }
@@ -50,7 +48,7 @@ impl ApiVersion {
 impl<S: Sync> FromRequestParts<S> for ApiVersion {
     type Rejection = ApiError;
 
-    /// Without a header, 2025-10.
+    /// The version of the header, by default 2025-10.
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let Some(named) = parts.headers.get(HEADER) else {
             return Ok(Self::V2025_10);
@@ -60,7 +58,7 @@ impl<S: Sync> FromRequestParts<S> for ApiVersion {
             let names = Self::ALL.map(|(name, _)| name).join(", ");
             let named = String::from_utf8_lossy(named.as_bytes());
             ApiError::invalid(format!(
-                "API version `{named}` is not served here: expected one of {names}"
+                "unsupported API version `{named}`, expected one of {names}"
             ))
         })
     }

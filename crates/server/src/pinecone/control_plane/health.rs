@@ -1,4 +1,4 @@
-//! Whether the server is up, whether it is ready to read its store and has loaded its models, and what it has done.
+//! Liveness, readiness and metrics of the server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use super::state::ControlState;
 use crate::pinecone::api_error::ApiError;
 use crate::view::View;
 
-/// How long reading the store may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The timeout for reading the store.
+const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) async fn lives() -> &'static str {
     "lives\n"
@@ -23,20 +23,20 @@ pub(crate) async fn ready(
     State(state): State<Arc<ControlState>>,
 ) -> Result<&'static str, ApiError> {
     if state.gateway.is_shutting_down() {
-        return Err(ApiError::busy("the server is ending"));
+        return Err(ApiError::busy("the server is shutting down"));
     }
     let scope = state.unbounded();
     if !scope.is_warm() {
         return Err(ApiError::busy("the models of the collections are loading"));
     }
     let read = async { scope.run(read_store).await? };
-    match timeout(PATIENCE, read).await {
+    match timeout(STORE_TIMEOUT, read).await {
         Ok(Ok(())) => Ok("ready\n"),
         Ok(Err(error)) => Err(ApiError::busy(format!(
-            "the store cannot be read: {}",
+            "could not read the store: {}",
             error.message()
         ))),
-        Err(_) => Err(ApiError::busy("the store takes too long to be read")),
+        Err(_) => Err(ApiError::busy("reading the store timed out")),
     }
 }
 
@@ -54,8 +54,8 @@ fn read_store(view: &View<'_>) -> Result<(), ApiError> {
 pub(crate) async fn metrics(State(state): State<Arc<ControlState>>) -> Response {
     let scope = state.unbounded();
     let counted = scope.run(count_vectors);
-    // Without the store, the rest is told all the same.
-    let counted = match timeout(PATIENCE, counted).await {
+    // If the store cannot be read, report the other metrics.
+    let counted = match timeout(STORE_TIMEOUT, counted).await {
         Ok(Ok(Ok(counted))) => counted,
         _ => Vec::new(),
     };
@@ -63,7 +63,7 @@ pub(crate) async fn metrics(State(state): State<Arc<ControlState>>) -> Response 
     (kind, state.gateway.metrics.text(&counted)).into_response()
 }
 
-/// The number of vectors of each index. Indexes that are deleted meanwhile are left out.
+/// The number of vectors in each index, without indexes that were just deleted.
 fn count_vectors(view: &View<'_>) -> index::Result<Vec<(String, u64)>> {
     let names = view.indexes()?.into_iter().map(|index| index.name);
     let counted = names.filter_map(|name| {

@@ -1,4 +1,4 @@
-//! How indexes are asked for and described, in both forms: `dimension`, `metric` and `spec` up to version 2026-04,
+//! The JSON of index requests and descriptions, in both forms: `dimension`, `metric` and `spec` up to version 2026-04,
 //! `schema` and `deployment` since 2026-07. `vector_type` and `tags` came with 2025-01, `read_capacity` with 2025-10.
 
 use std::collections::BTreeMap;
@@ -11,10 +11,10 @@ use serde_json::{Map, Value, json};
 use super::api_version::ApiVersion;
 use crate::pinecone::api_error::ApiError;
 
-/// The field of a schema that has the vectors of an index without fields of its own.
+/// The schema field of dense vectors.
 const DENSE_FIELD: &str = "_values";
 
-/// The one that has its sparse vectors.
+/// The schema field of sparse vectors.
 const SPARSE_FIELD: &str = "_sparse_values";
 
 /// The body of `POST /indexes`, in either form.
@@ -52,20 +52,20 @@ pub(crate) struct ConfigureIndex {
     tags: Option<BTreeMap<String, Option<String>>>,
     spec: Option<Value>,
     deployment: Option<Value>,
-    /// All else, by its key.
+    /// All other fields.
     #[serde(flatten)]
     others: BTreeMap<String, Value>,
 }
 
-/// What an index has for good.
+/// The fields that cannot be changed.
 const FIXED: [&str; 4] = ["name", "dimension", "metric", "vector_type"];
 
 impl CreateIndex {
-    /// What is to be made.
+    /// Converts the request.
     pub(crate) fn parts(self) -> Result<(IndexSpec, IndexSettings), ApiError> {
         if self.source_collection.is_some() || self.source_backup_id.is_some() {
-            return Err(ApiError::not_offered(
-                "indexes made of collections and backups",
+            return Err(ApiError::unsupported(
+                "indexes created from collections or backups",
             ));
         }
         let ((dimension, metric), is_hybrid) = match &self.schema {
@@ -101,21 +101,21 @@ impl CreateIndex {
 }
 
 impl ConfigureIndex {
-    /// Refuses what would change what an index has for good.
+    /// Refuses changes of fixed fields.
     pub(crate) fn check(&self) -> Result<(), ApiError> {
         let is_set = |key: &str| self.others.get(key).is_some_and(|value| !value.is_null());
         if is_set("embed") {
-            return Err(ApiError::not_offered("indexes with a model"));
+            return Err(ApiError::unsupported("indexes with a model"));
         }
         match FIXED.iter().find(|key| is_set(key)) {
             Some(key) => Err(ApiError::invalid(format!(
-                "`{key}` cannot be changed: make another index"
+                "`{key}` cannot be changed; create another index"
             ))),
             None => Ok(()),
         }
     }
 
-    /// Changes what it names. A tag without a text, or with an empty one, is taken away.
+    /// Applies the changes. A tag with null or an empty text is removed.
     pub(crate) fn apply(&self, settings: &mut IndexSettings) {
         if let Some(protection) = self.deletion_protection {
             settings.deletion_protection = protection == DeletionProtection::Enabled;
@@ -133,7 +133,7 @@ impl ConfigureIndex {
     }
 }
 
-/// Changes what of a pod can be changed.
+/// Applies changes to a pod.
 fn apply_to_pod(changes: &Value, deployment: &mut Option<Deployment>) {
     if let Some(Deployment::Pod {
         pod_type, replicas, ..
@@ -148,7 +148,7 @@ fn apply_to_pod(changes: &Value, deployment: &mut Option<Deployment>) {
     }
 }
 
-/// The dimension, 0 for sparse vectors, and the metric of an index of this type of vectors.
+/// The dimension (0 for sparse vectors) and metric for a type of vectors.
 fn of_kind(
     kind: Option<&str>,
     dimension: Option<usize>,
@@ -157,14 +157,14 @@ fn of_kind(
     match (kind.unwrap_or("dense"), dimension) {
         ("sparse", None) => Ok((0, metric.unwrap_or_else(|| "dotproduct".to_owned()))),
         ("sparse", Some(_)) => Err(ApiError::invalid(
-            "`dimension` is there: sparse vectors have none",
+            "`dimension` is not allowed for sparse vectors",
         )),
         ("dense", Some(0)) => Err(index::Error::InvalidDimension { got: 0 }.into()),
         ("dense", Some(dimension)) => {
             Ok((dimension, metric.unwrap_or_else(|| "cosine".to_owned())))
         }
         ("dense", None) => Err(ApiError::invalid(
-            "`dimension` is missing: a dense index needs one",
+            "`dimension` is missing; dense vectors need one",
         )),
         (other, _) => Err(ApiError::invalid(format!(
             "`vector_type` is `{other}`, expected `dense` or `sparse`"
@@ -172,8 +172,7 @@ fn of_kind(
     }
 }
 
-/// The dimension and the metric by the vector fields of a schema. One with dense vectors and sparse ones is a
-/// dense index that compares by dot product.
+/// The dimension and metric of a schema. A schema with dense and sparse vectors is a dense index with the dot product.
 fn of_schema(schema: &Schema) -> Result<(usize, String), ApiError> {
     let (mut dense, mut sparse) = (None, None);
     for (name, field) in schema.fields.iter().filter(|(_, field)| !field.is_null()) {
@@ -181,9 +180,9 @@ fn of_schema(schema: &Schema) -> Result<(usize, String), ApiError> {
             (DENSE_FIELD, Some("dense_vector")) => dense = Some(field),
             (SPARSE_FIELD, Some("sparse_vector")) => sparse = Some(field),
             _ => {
-                return Err(ApiError::not_offered(
-                    "schemas of other fields than `_values`, a `dense_vector`, and `_sparse_values`, a \
-                     `sparse_vector`",
+                return Err(ApiError::unsupported(
+                    "schemas with fields other than `_values` (a `dense_vector`) and `_sparse_values` (a \
+                     `sparse_vector`)",
                 ));
             }
         }
@@ -199,7 +198,7 @@ fn of_schema(schema: &Schema) -> Result<(usize, String), ApiError> {
             let metric = metric(field).or(usual);
             if sparse.is_some() && metric.as_deref() != Some("dotproduct") {
                 return Err(ApiError::invalid(
-                    "`metric` of `_values` is not `dotproduct`, by which alone dense and sparse vectors are compared",
+                    "`metric` of `_values` must be `dotproduct` in an index with dense and sparse vectors",
                 ));
             }
             of_kind(None, dimension, metric)
@@ -207,7 +206,7 @@ fn of_schema(schema: &Schema) -> Result<(usize, String), ApiError> {
     }
 }
 
-/// A `deployment` as a `spec`, with what clients of this version expect beside it.
+/// Converts a `deployment` to the `spec` of this version.
 fn spec_of(version: ApiVersion, deployment: &Deployment) -> Value {
     let mut spec = deployment.to_spec();
     if let Some(serverless) = spec.get_mut("serverless")
@@ -218,7 +217,7 @@ fn spec_of(version: ApiVersion, deployment: &Deployment) -> Value {
     spec
 }
 
-/// Where an index runs that was not asked to run anywhere. Clients of early versions know three clouds only.
+/// The deployment of an index that was created without one. Clients of early versions know only three clouds.
 fn local(version: ApiVersion) -> Deployment {
     let cloud = if version.has_read_capacity() {
         "local"
@@ -235,7 +234,7 @@ fn read_capacity() -> Value {
     json!({"mode": "OnDemand", "status": {"state": "Ready"}})
 }
 
-/// What is known of an index, in the form of the version.
+/// The description of an index in the form of the version.
 pub(crate) fn model(
     version: ApiVersion,
     description: &IndexDescription,
@@ -283,7 +282,7 @@ pub(crate) fn model(
         "spec": spec_of(version, &deployment),
         "deletion_protection": protection,
     });
-    // Before there were types of vectors, every index had a dimension.
+    // Versions without types of vectors expect a dimension.
     if *dimension > 0 || !version.has_vector_types() {
         model["dimension"] = json!(dimension);
     }

@@ -1,4 +1,4 @@
-//! The indexes: which there are, and their settings.
+//! Listing, creating, configuring and deleting indexes.
 
 use std::sync::Arc;
 
@@ -66,7 +66,7 @@ pub(crate) async fn create(
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let (spec, settings) = body.parts()?;
     if !scope.grant().sees(&spec.name) {
-        return Err(Refusal::BoundedKey.into());
+        return Err(Refusal::LimitedKey.into());
     }
     let created = scope.write(move |view| {
         let engine = view.engine_of(&spec.name)?;

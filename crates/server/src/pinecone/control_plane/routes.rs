@@ -10,12 +10,12 @@ use crate::pinecone::api::API;
 use crate::pinecone::route;
 use crate::route::Route;
 
-/// What Pinecone's models would do, and what does it here.
+/// The name of Pinecone's inference in errors, with the alternative.
 const INFERENCE: &str =
-    "Pinecone's models; collections embed words and pictures with models of their own";
+    "Pinecone's models; collections embed texts and pictures with their own models";
 
-/// The routes of the control plane that Pinecone has and this server doesn't offer.
-const NOT_OFFERED: [(&str, &str); 16] = [
+/// The routes of Pinecone's control plane that this server does not support.
+const UNSUPPORTED: [(&str, &str); 16] = [
     ("/indexes/create-for-model", "indexes with a model"),
     ("/indexes/{name}/backups", "backups"),
     ("/collections", "collections"),
@@ -45,7 +45,7 @@ pub(crate) fn routes() -> Vec<Route<Arc<ControlState>>> {
         Route::new(Method::PATCH, "/indexes/{name}", indexes::configure),
         Route::new(Method::DELETE, "/indexes/{name}", indexes::delete),
     ];
-    routes.extend(NOT_OFFERED.map(|(path, what)| route::refused(path, what)));
+    routes.extend(UNSUPPORTED.map(|(path, what)| route::refused(path, what)));
     routes
 }
 

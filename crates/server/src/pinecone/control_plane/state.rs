@@ -9,7 +9,7 @@ use crate::pinecone::index_hosts::IndexHosts;
 use crate::pinecone::public_host::PublicHost;
 use crate::workspace::{HasWorkspace, Scope, Workspace};
 
-/// What the handlers of the control plane share.
+/// The state of the control plane.
 #[derive(Debug)]
 pub(crate) struct ControlState {
     pub(crate) gateway: Arc<Gateway>,
@@ -34,13 +34,13 @@ impl ControlState {
         }
     }
 
-    /// The scope of the server itself, for what it tells of itself.
+    /// The unlimited scope of the server itself.
     pub(crate) fn unbounded(&self) -> Scope {
         self.workspace.unbounded()
     }
 
-    /// The host of an index at `address`, for a client that knows the server as `asked`. An address that stands for
-    /// all addresses of the machine leads nowhere, so the client gets the one that it knows.
+    /// The host of an index at `address`, for a client that reached the server as `asked`. If the server listens on all
+    /// addresses, the host has the name that the client used.
     pub(crate) fn host(
         &self,
         index: &str,

@@ -1,7 +1,7 @@
-//! The data plane of an index over gRPC, at the same port as over REST.
+//! The data plane of an index over gRPC, on the same port as REST.
 
 mod convert;
-/// Made of `tools/protocol/vector_service.proto` by `just protocol`.
+/// Generated from `tools/protocol/vector_service.proto` by `just protocol`.
 #[rustfmt::skip]
 #[allow(missing_docs, unreachable_pub, rust_2018_idioms, clippy::all, clippy::pedantic)]
 mod generated;
@@ -52,7 +52,7 @@ fn answer<T>(message: impl Into<T>) -> Answer<T> {
 struct Service(Served);
 
 impl Service {
-    /// The operations for a request, and its message.
+    /// The operations for a request and its message.
     fn asked<T>(&self, request: Request<T>) -> Result<(Operations, T), Status> {
         let (_, extensions, message) = request.into_parts();
         Ok((self.0.operations(&extensions)?, message))

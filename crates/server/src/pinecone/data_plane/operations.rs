@@ -1,4 +1,4 @@
-//! The operations on an index, whether they come over REST or gRPC.
+//! The operations on an index, for REST and gRPC.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,14 +25,14 @@ use crate::pinecone::api_error::ApiError;
 use crate::pinecone::collection_index::{check_changeable, model_of};
 use crate::workspace::{Scope, Workspace};
 
-/// An index that is served.
+/// A served index.
 #[derive(Clone)]
 pub(crate) struct Served {
     workspace: Arc<Workspace>,
     index: EmbeddedIndex,
 }
 
-/// The operations on an index, as the key of a request sees it.
+/// The operations on an index with the permissions of a request.
 pub(crate) struct Operations {
     scope: Scope,
     index: EmbeddedIndex,
@@ -45,7 +45,7 @@ pub(crate) struct FetchRequest {
     pub(crate) namespace: String,
 }
 
-/// Which page of ids or namespaces is asked for.
+/// The requested page of ids or namespaces.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Page {
@@ -55,11 +55,11 @@ pub(crate) struct Page {
     pub(crate) namespace: String,
 }
 
-/// What is known of a namespace.
+/// The description of a namespace.
 #[derive(Debug, Serialize)]
 pub(crate) struct NamespaceDescription {
     pub(crate) name: String,
-    /// A text in JSON, as 64 bits are by the rules of protobuf.
+    /// A string in JSON, like all 64-bit integers of protobuf.
     #[serde(serialize_with = "as_text")]
     pub(crate) record_count: u64,
 }
@@ -70,7 +70,7 @@ pub(crate) struct NamespaceList {
     pub(crate) namespaces: Vec<NamespaceDescription>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pagination: Option<Pagination>,
-    /// How many there are on all pages.
+    /// The number of namespaces on all pages.
     pub(crate) total_count: usize,
 }
 
@@ -101,31 +101,31 @@ impl FromRequestParts<Served> for Operations {
 }
 
 impl Operations {
-    /// The namespace that is meant: the default one has two names. The vectors of captions tell what is in them, so they
-    /// are for who sees captions.
+    /// Resolves a namespace; the default one has two names. Vectors of captions reveal the captions, so the key must see
+    /// those.
     pub(crate) fn namespace(&self, name: String) -> Result<String, ApiError> {
         check_namespace(&name)?;
         if is_of_captions(&name) {
             self.columns().check([keys::CAPTIONS])?;
         }
-        match name == DEFAULT_NAMESPACE {
-            true => Ok(String::new()),
-            false => Ok(name),
+        if name == DEFAULT_NAMESPACE {
+            return Ok(String::new());
         }
+        Ok(name)
     }
 
     fn columns(&self) -> &Columns {
         self.scope.grant().columns()
     }
 
-    /// Refuses a filter by what isn't seen.
+    /// Refuses a filter on hidden columns.
     pub(crate) fn check(&self, filter: Option<&Filter>) -> Result<(), ApiError> {
         let fields = filter.into_iter().flat_map(Filter::fields);
         Ok(self.columns().check(fields)?)
     }
 
-    /// Takes out of metadata what isn't seen.
-    pub(crate) fn bound(&self, metadata: &mut Metadata) {
+    /// Removes hidden columns from metadata.
+    pub(crate) fn remove_hidden(&self, metadata: &mut Metadata) {
         metadata.retain(|name, _| self.columns().shows(name));
     }
 
@@ -158,13 +158,13 @@ impl Operations {
         Ok(settings.await??)
     }
 
-    /// The namespaces that exist even without a vector.
-    async fn made(&self) -> Result<BTreeSet<String>, ApiError> {
+    /// The namespaces that exist even without vectors.
+    async fn created(&self) -> Result<BTreeSet<String>, ApiError> {
         Ok(self.settings().await?.namespaces)
     }
 
-    /// Changes which namespaces those are; returns whether it did.
-    async fn change_made(
+    /// Changes those namespaces. Returns whether anything changed.
+    async fn change_created(
         &self,
         namespace: &str,
         change: impl FnOnce(&mut BTreeSet<String>) -> bool + Send + 'static,
@@ -182,7 +182,7 @@ impl Operations {
         work.await?
     }
 
-    /// Runs what embeds; `work` gets a function that returns the model of the index's collection.
+    /// Runs work that embeds. `work` gets a function that returns the model of the collection.
     pub(crate) async fn with_model<T: Send + 'static>(
         &self,
         work: impl FnOnce(
@@ -229,7 +229,7 @@ impl Operations {
         self.check(request.filter.as_ref())?;
         let query = query(request)?;
         let found = self.read(move |index| match index.query(&space, &query) {
-            // Nothing is like what is not there, as Pinecone has it.
+            // A query by a missing id finds nothing, as at Pinecone.
             Err(index::Error::VectorNotFound { .. }) => Ok(Vec::new()),
             found => Ok(found?),
         });
@@ -239,7 +239,7 @@ impl Operations {
             values: found.values.unwrap_or_default(),
             sparse_values: found.sparse_values,
             metadata: found.metadata.map(|mut metadata| {
-                self.bound(&mut metadata);
+                self.remove_hidden(&mut metadata);
                 metadata
             }),
         });
@@ -256,7 +256,7 @@ impl Operations {
             namespace: asked,
         } = request;
         if ids.is_empty() {
-            return Err(ApiError::invalid("`ids` is missing: name at least one"));
+            return Err(ApiError::invalid("`ids` is missing; give at least one"));
         }
         check_batch("ids", ids.len())?;
         let space = self.namespace(asked.clone())?;
@@ -294,7 +294,7 @@ impl Operations {
         pagination: Option<Pagination>,
     ) -> FetchResponse {
         let vectors = vectors.into_iter().map(|mut vector| {
-            self.bound(&mut vector.metadata);
+            self.remove_hidden(&mut vector.metadata);
             (vector.id.clone(), vector.into())
         });
         FetchResponse {
@@ -338,7 +338,7 @@ impl Operations {
                 let changed = space.clone();
                 let updated = self.change(&changed, move |index| {
                     match index.update(&space, &id, &update) {
-                        // Pinecone says nothing of it either.
+                        // Pinecone ignores a missing id too.
                         Err(index::Error::VectorNotFound { .. }) => Ok(()),
                         updated => Ok(updated?),
                     }
@@ -347,7 +347,7 @@ impl Operations {
                 Ok(UpdateResponse::default())
             }
             (None, Some(_)) if values.is_some() || sparse_values.is_some() => Err(
-                ApiError::invalid("`values` are changed by `id`, not by `filter`"),
+                ApiError::invalid("`values` can be updated only by `id`, not by `filter`"),
             ),
             (None, Some(filter)) => {
                 self.check(Some(&filter))?;
@@ -355,9 +355,10 @@ impl Operations {
                 let metadata = metadata.unwrap_or_default();
                 let changed = space.clone();
                 let matched = self.change(&changed, move |index| {
-                    Ok(match dry_run {
-                        true => index.count_matching(&space, &filter)?,
-                        false => index.update_matching(&space, &filter, &metadata)?,
+                    Ok(if dry_run {
+                        index.count_matching(&space, &filter)?
+                    } else {
+                        index.update_matching(&space, &filter, &metadata)?
                     })
                 });
                 Ok(UpdateResponse {
@@ -372,7 +373,7 @@ impl Operations {
         let space = self.namespace(request.namespace.clone())?;
         self.check(request.filter.as_ref())?;
         let selection = selection(request)?;
-        let made = self.made().await?;
+        let made = self.created().await?;
         let changed = space.clone();
         let deleted = self.change(&changed, move |index| {
             if matches!(selection, Selection::All) {
@@ -455,21 +456,21 @@ impl Operations {
                 "`name` is `{name}`, expected 1 to {NAMESPACE_LIMIT} bytes that are not `{DEFAULT_NAMESPACE}`"
             )));
         }
-        let (made, space) = (self.made().await?, name.clone());
+        let (made, space) = (self.created().await?, name.clone());
         let counted = self.read(move |index| counted(index, &made, &space));
         let description = described(&name, 0);
         let space = name.clone();
         let is_new = counted.await?.is_none()
             && self
-                .change_made(&name, move |made| made.insert(space))
+                .change_created(&name, move |made| made.insert(space))
                 .await?;
-        match is_new {
-            true => Ok(description),
-            false => Err(ApiError::exists(format!(
-                "Namespace already exists: index `{}` has a namespace `{name}`",
-                self.index.name()
-            ))),
+        if is_new {
+            return Ok(description);
         }
+        Err(ApiError::exists(format!(
+            "Namespace already exists: index `{}` has a namespace `{name}`",
+            self.index.name()
+        )))
     }
 
     pub(crate) async fn describe_namespace(
@@ -477,7 +478,7 @@ impl Operations {
         name: String,
     ) -> Result<NamespaceDescription, ApiError> {
         let name = self.namespace(name)?;
-        let made = self.made().await?;
+        let made = self.created().await?;
         let description = self.read(move |index| {
             let count = existing(index, &made, &name)?;
             Ok(described(&name, count))
@@ -487,7 +488,7 @@ impl Operations {
 
     pub(crate) async fn delete_namespace(&self, name: String) -> Result<(), ApiError> {
         let name = self.namespace(name)?;
-        let (made, space) = (self.made().await?, name.clone());
+        let (made, space) = (self.created().await?, name.clone());
         let is_made = made.contains(&name);
         let deleted = self.change(&name, move |index| {
             existing(index, &made, &space)?;
@@ -496,14 +497,14 @@ impl Operations {
         deleted.await?;
         if is_made {
             let gone = name.clone();
-            self.change_made(&name, move |made| made.remove(&gone))
+            self.change_created(&name, move |made| made.remove(&gone))
                 .await?;
         }
         Ok(())
     }
 }
 
-/// Whether a namespace has the vectors of captions, be their pictures there or missing.
+/// Whether a namespace has the vectors of captions, of present or missing pictures.
 fn is_of_captions(namespace: &str) -> bool {
     is_of_collections(namespace) && namespace.ends_with(CAPTIONS)
 }
@@ -515,38 +516,38 @@ fn name_of(namespace: &str) -> &str {
     }
 }
 
-/// After what a page begins that is asked for with this token. An empty one is none.
+/// The last item before the page with this token. An empty token means none.
 fn after(token: Option<String>) -> Result<Option<String>, ApiError> {
     let token = token.filter(|token| !token.is_empty());
     Ok(token.map(|token| Pagination::place(&token)).transpose()?)
 }
 
 fn check_batch(what: &str, count: usize) -> Result<(), ApiError> {
-    match count > BATCH_LIMIT {
-        true => Err(ApiError::invalid(format!(
+    if count > BATCH_LIMIT {
+        return Err(ApiError::invalid(format!(
             "{count} {what} at once, the limit is {BATCH_LIMIT}"
-        ))),
-        false => Ok(()),
+        )));
     }
+    Ok(())
 }
 
 fn check_size(request: &UpsertRequest) -> Result<(), ApiError> {
     match request.binary_size() {
         ..=UPSERT_LIMIT => Ok(()),
         size => Err(ApiError::too_large(format!(
-            "the vectors take {size} bytes in binary form, the limit is {UPSERT_LIMIT}: send them in several requests"
+            "the vectors take {size} bytes in binary form, the limit is {UPSERT_LIMIT}; split them into several requests"
         ))),
     }
 }
 
 fn limit(asked: Option<usize>, most: usize) -> Result<usize, ApiError> {
     let limit = asked.unwrap_or(PAGE_LIMIT);
-    match (1..=most).contains(&limit) {
-        true => Ok(limit),
-        false => Err(ApiError::invalid(format!(
-            "`limit` is {limit}, expected 1 to {most}"
-        ))),
+    if (1..=most).contains(&limit) {
+        return Ok(limit);
     }
+    Err(ApiError::invalid(format!(
+        "`limit` is {limit}, expected 1 to {most}"
+    )))
 }
 
 fn query(request: QueryRequest) -> Result<Query, ApiError> {
@@ -579,7 +580,7 @@ fn selection(request: DeleteRequest) -> Result<Selection, ApiError> {
             Ok(Selection::Ids(request.ids))
         }
         (true, Some(filter), false) if filter.is_empty() => Err(ApiError::invalid(
-            "`filter` is empty: `deleteAll` deletes all",
+            "`filter` is empty; to delete all vectors use `deleteAll`",
         )),
         (true, Some(filter), false) => Ok(Selection::Filter(filter)),
         (true, None, true) => Ok(Selection::All),
@@ -589,7 +590,7 @@ fn selection(request: DeleteRequest) -> Result<Selection, ApiError> {
     }
 }
 
-/// How many vectors a namespace has, if it is there.
+/// The number of vectors in a namespace; `None` if it does not exist.
 fn counted(
     index: &EmbeddedIndex,
     made: &BTreeSet<String>,

@@ -1,6 +1,6 @@
-//! Records: words and pictures that the model of a collection embeds here, where Pinecone has words alone.
+//! Records: texts and pictures that the model of a collection embeds. Pinecone has only texts.
 //!
-//! A collection's own namespaces change with the collection. Records can be written into any other of its index.
+//! Records cannot be written to the collection's own namespaces, but to all others of its index.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -18,13 +18,13 @@ use crate::pinecone::api_error::ApiError;
 use crate::pinecone::json_body::{JsonBody, LinesBody};
 use crate::pinecone::parameters::InPath;
 
-/// The most records of one upsert.
+/// The maximum number of records of an upsert.
 const RECORD_LIMIT: usize = 96;
 
-/// The fields that have the words of a record: the first of them that is there.
+/// The fields for the text of a record; the first present one counts.
 const TEXT_FIELDS: [&str; 2] = ["text", "chunk_text"];
 
-/// The field that has the picture of a record, in base64.
+/// The field for the picture of a record, in base64.
 const IMAGE_FIELD: &str = "image";
 
 /// `POST /records/namespaces/{namespace}/search`.
@@ -45,14 +45,14 @@ struct RecordQuery {
     match_terms: Option<Value>,
 }
 
-/// What is to be embedded.
+/// The input to embed.
 #[derive(Debug, Deserialize)]
 struct Inputs {
     text: Option<String>,
     image: Option<String>,
 }
 
-/// A vector that is searched by.
+/// The vector of a query.
 #[derive(Debug, Deserialize)]
 struct RecordVector {
     values: Option<Vec<f32>>,
@@ -60,7 +60,7 @@ struct RecordVector {
     sparse_indices: Option<Vec<u32>>,
 }
 
-/// A record that was found.
+/// A found record.
 #[derive(Debug, Serialize)]
 struct Hit {
     #[serde(rename = "_id")]
@@ -81,7 +81,7 @@ pub(crate) async fn search(
         rerank,
     } = request;
     if rerank.is_some() || query.match_terms.is_some() {
-        return Err(ApiError::not_offered("`rerank` and `match_terms`"));
+        return Err(ApiError::unsupported("`rerank` and `match_terms`"));
     }
     let namespace = operations.namespace(namespace)?;
     operations.check(query.filter.as_ref())?;
@@ -95,7 +95,7 @@ pub(crate) async fn search(
     let shown = |name: &String| fields.as_ref().is_none_or(|fields| fields.contains(name));
     let hits = hits.await?.into_iter().map(|found| {
         let mut fields = found.metadata.unwrap_or_default();
-        operations.bound(&mut fields);
+        operations.remove_hidden(&mut fields);
         fields.retain(|name, _| shown(name));
         Hit {
             id: found.id,
@@ -110,7 +110,7 @@ pub(crate) async fn search(
 }
 
 impl RecordQuery {
-    /// The query, with what it is by embedded by what `model` gives, if that is needed.
+    /// Resolves the query; its input is embedded with `model`.
     fn resolved(
         self,
         model: impl FnOnce() -> Result<std::sync::Arc<Embedder>, ApiError>,
@@ -146,7 +146,7 @@ impl RecordVector {
             (None, None) => None,
             _ => {
                 return Err(ApiError::invalid(
-                    "`vector`: `sparse_indices` and `sparse_values` come together",
+                    "`vector` needs both `sparse_indices` and `sparse_values`",
                 ));
             }
         };
@@ -154,7 +154,7 @@ impl RecordVector {
     }
 }
 
-/// The vector of words, or of a picture in base64.
+/// Embeds a text or a picture in base64.
 fn embedded(
     model: &Embedder,
     text: Option<&str>,
@@ -164,28 +164,26 @@ fn embedded(
         let causes =
             std::iter::successors(Some(&error as &dyn std::error::Error), |it| it.source());
         let causes: Vec<String> = causes.map(ToString::to_string).collect();
-        ApiError::invalid(format!("it cannot be embedded: {}", causes.join(": ")))
+        ApiError::invalid(format!("could not embed the input: {}", causes.join(": ")))
     };
     let text = text.filter(|text| !text.trim().is_empty());
     match (text, image) {
         (Some(text), None) => model.text(text).map_err(failed),
         (None, Some(image)) => model.picture(&decoded(image)?).map_err(failed),
         _ => Err(ApiError::invalid(
-            "expected either words, in `text`, or a picture in base64, in `image`",
+            "expected either `text` or `image`, a picture file in base64",
         )),
     }
 }
 
-/// The bytes of base64, as they are or as a `data:` URL has them.
+/// Decodes base64 or a `data:` URL.
 fn decoded(image: &str) -> Result<Vec<u8>, ApiError> {
     let data = match image.strip_prefix("data:") {
         Some(url) => url.split_once(";base64,").map(|(_, data)| data),
         None => Some(image),
     };
     let bytes = data.and_then(|data| STANDARD.decode(data).ok());
-    bytes.ok_or_else(|| {
-        ApiError::invalid("`image` is not base64, in which the picture's file is expected")
-    })
+    bytes.ok_or_else(|| ApiError::invalid("`image` is not a picture file in base64"))
 }
 
 pub(crate) async fn upsert(
@@ -210,12 +208,12 @@ pub(crate) async fn upsert(
     Ok((StatusCode::CREATED, Json(json!({}))))
 }
 
-/// Whether the field has what is embedded.
+/// Whether a field is an input to embed.
 fn is_input(name: &str) -> bool {
     TEXT_FIELDS.contains(&name) || name == IMAGE_FIELD
 }
 
-/// The vector of the record in this line.
+/// Embeds the record in this line.
 fn vector_of(model: &Embedder, line: usize, record: Record) -> Result<Vector, ApiError> {
     let Record(mut record) = record;
     record.retain(|name, value| !(value.is_null() && is_input(name)));
@@ -224,13 +222,13 @@ fn vector_of(model: &Embedder, line: usize, record: Record) -> Result<Vector, Ap
         .into_iter()
         .find_map(|name| record.remove(name));
     let Some(Value::String(id)) = id else {
-        return Err(at(ApiError::invalid("`_id` is missing, or no text")));
+        return Err(at(ApiError::invalid("`_id` is missing or not a string")));
     };
     let image = record.remove(IMAGE_FIELD);
     let text = TEXT_FIELDS.into_iter().find_map(|name| record.get(name));
     let text = text.and_then(Value::as_str);
     let image = image.as_ref().and_then(Value::as_str);
-    // Words beside a picture are what is known of it.
+    // A text next to a picture is metadata.
     let text = text.filter(|_| image.is_none());
     let values = embedded(model, text, image).map_err(at)?;
     Ok(Vector {

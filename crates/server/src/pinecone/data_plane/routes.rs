@@ -13,7 +13,7 @@ use crate::pinecone::route;
 use crate::route::Route;
 use crate::workspace::{Scope, Workspace};
 
-/// What the data planes of all indexes share.
+/// The state that the data planes of all indexes share.
 #[derive(Clone, Debug)]
 pub(crate) struct DataPlane {
     pub(crate) gateway: Arc<Gateway>,
@@ -81,7 +81,7 @@ impl DataPlane {
         let served = Served::new(&self.workspace, index);
         let grpc = grpc::router(served.clone());
         let router = route::router(routes()).with_state(served).merge(grpc);
-        // A refusal has no number: it is the same where there is no index.
+        // Refusals get no number, so that those of missing indexes look the same.
         let router = write_numbers::layer(router, &self.write_numbers);
         guard(router, &self.gateway, API, Some(index.name()))
     }

@@ -1,4 +1,4 @@
-//! The handlers of vectors and namespaces over REST.
+//! The REST handlers for vectors and namespaces.
 
 use axum::Json;
 use index::wire::{
@@ -92,7 +92,7 @@ pub(crate) async fn list_namespaces(
     operations.list_namespaces(page).await.map(Json)
 }
 
-/// Which namespace to create. Its schema is ignored: one can filter by all metadata.
+/// The namespace to create. Its schema is ignored, as all metadata can be filtered by.
 #[derive(Deserialize)]
 pub(crate) struct CreateNamespace {
     name: String,

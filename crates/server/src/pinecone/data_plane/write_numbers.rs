@@ -14,38 +14,38 @@ use crate::pinecone::api::API;
 /// The header with the number of a write.
 const WRITTEN: HeaderName = HeaderName::from_static("x-pinecone-request-lsn");
 
-/// The header with the number up to which a search sees all writes.
+/// The header with the number of the last write that a search sees.
 const SEARCHED: HeaderName = HeaderName::from_static("x-pinecone-max-indexed-lsn");
 
-/// The log sequence numbers of writes, as Pinecone numbers them: by them, clients learn whether a search sees their
-/// writes. Here it always does, but clients that wait for it want to be told.
+/// The log sequence numbers of writes, as at Pinecone. Clients use them to check whether a search sees their writes. Here it
+/// always does, but clients that wait for it need the numbers.
 ///
-/// A number is the time in microseconds since 1970, so that numbers grow over restarts, and all servers of a store
-/// agree on them. Two writes never share one.
+/// A number is the time in microseconds since 1970, so that numbers increase across restarts and servers of a store. No two
+/// writes have the same number.
 #[derive(Debug, Default)]
 pub(crate) struct WriteNumbers {
     last: AtomicU64,
 }
 
 impl WriteNumbers {
-    /// The number of a write that has just finished.
+    /// The number for a write that has just finished.
     pub(crate) fn of_write(&self) -> u64 {
         let now = now();
         let next = |last: u64| Some(now.max(last + 1));
         let last = self
             .last
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
-        // The closure always gives one.
+        // The closure always returns a number.
         now.max(last.unwrap_or_default() + 1)
     }
 
-    /// The number up to which a search that begins now sees all writes.
+    /// The number of the last write that a search starting now sees.
     pub(crate) fn of_search(&self) -> u64 {
         now().max(self.last.load(Ordering::Acquire))
     }
 }
 
-/// Gives the number to every successful response of `router`.
+/// Adds the number to every successful response of `router`.
 pub(crate) fn layer(router: Router, numbers: &Arc<WriteNumbers>) -> Router {
     router.layer(from_fn_with_state(Arc::clone(numbers), number))
 }

@@ -1,4 +1,4 @@
-//! The messages of gRPC as what is asked in every way, and back.
+//! Conversion between gRPC messages and the requests and responses of the operations.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::pinecone::data_plane::operations::{
     FetchRequest, NamespaceDescription, NamespaceList, Page,
 };
 
-/// Up to here each whole number has a 64-bit float of its own.
+/// The limit of integers that a 64-bit float represents exactly.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl TryFrom<wire::UpsertRequest> for index::wire::UpsertRequest {
@@ -60,7 +60,7 @@ impl From<index::wire::SparseValues> for wire::SparseValues {
     }
 }
 
-/// An empty message is none: some clients always send one.
+/// Treats an empty message as none: some clients always send one.
 fn sparse(values: Option<wire::SparseValues>) -> Option<index::wire::SparseValues> {
     let wire::SparseValues { indices, values } = values?;
     let is_none = indices.is_empty() && values.is_empty();
@@ -184,7 +184,7 @@ impl TryFrom<wire::QueryRequest> for index::wire::QueryRequest {
 
     fn try_from(request: wire::QueryRequest) -> Result<Self, Status> {
         if !request.queries.is_empty() {
-            return Err(ApiError::not_offered("several queries at once").into());
+            return Err(ApiError::unsupported("several queries at once").into());
         }
         Ok(Self {
             namespace: request.namespace,
@@ -300,7 +300,7 @@ impl From<NamespaceDescription> for wire::NamespaceDescription {
     }
 }
 
-/// A count as the messages have it, which end at 32 bits.
+/// A count in the 32 bits of messages.
 fn count(count: u64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
@@ -337,7 +337,7 @@ fn value(name: &str, kind: Option<Kind>) -> Result<Value, ApiError> {
     })
 }
 
-/// All numbers come as floats. Whole ones are given back as clients gave them, without a point.
+/// Converts a number. All numbers arrive as floats; whole ones become integers again.
 fn number(name: &str, value: f64) -> Result<Number, ApiError> {
     if value.fract() == 0.0 && value.abs() <= EXACT {
         return Ok(Number::from(value as i64));
@@ -358,7 +358,7 @@ fn message_value(value: Value) -> prost_types::Value {
     let kind = match value {
         Value::Null => Kind::NullValue(0),
         Value::Bool(value) => Kind::BoolValue(value),
-        // JSON's numbers are all such that they have a nearest float.
+        // Every JSON number has a nearest float.
         Value::Number(value) => Kind::NumberValue(value.as_f64().unwrap_or_default()),
         Value::String(value) => Kind::StringValue(value),
         Value::Object(fields) => Kind::StructValue(message(fields)),

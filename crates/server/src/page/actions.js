@@ -1,4 +1,4 @@
-/** What can be done with a picture that was found. */
+/** The actions on a result. */
 import { caption } from './format.js';
 import { openOriginal } from './picture.js';
 import { go } from './route.js';
@@ -7,7 +7,7 @@ import { add, like } from './terms.js';
 
 const fresh = { open: '', panel: '', threshold: 0 };
 
-/** A query of this picture alone, or with `keep` as one more term. */
+/** Searches with this picture alone, or with `keep` adds it as a term. */
 export function more(hit, keep = false) {
   if (keep) go({ ...fresh, terms: add(store().view.terms, like(hit.id, 1)) });
   else go({ ...fresh, text: '', terms: [like(hit.id, 1)] });
@@ -21,13 +21,13 @@ export function searchCaption(hit, words = caption(hit)) {
   if (words) go({ ...fresh, text: words, terms: [] });
 }
 
-/** Is the picture one of several near-duplicates? */
+/** Whether the picture is one of several near-duplicates. */
 export const isFolded = (hit) => Boolean(hit.within || hit.folded?.length);
 
-/** Are its near-duplicates shown beside it? */
+/** Whether its near-duplicates are shown next to it. */
 export const isUnfolded = (hit) => Boolean(store().answer?.hits.some((one) => one.within === hit.id));
 
-/** Shows the near-duplicates of a picture behind it, or folds them again. */
+/** Shows the near-duplicates of a picture after it, or folds them again. */
 export function unfold(hit) {
   const { answer } = store();
   const keeper = hit.within ?? hit.id;
@@ -37,11 +37,11 @@ export function unfold(hit) {
   change({ answer: { ...answer, hits } });
 }
 
-/** By key, the same everywhere. @returns {boolean} was it one of ours? */
+/** Runs the action of a key. @returns {boolean} whether the key has an action */
 export function byKey(event, hit) {
   if (event.ctrlKey || event.metaKey || event.altKey) return false;
   const fold = isFolded(hit) ? { u: () => unfold(hit) } : {};
-  const deed = { ...fold, m: () => more(hit), M: () => more(hit, true), n: () => less(hit), c: () => searchCaption(hit), o: () => openOriginal(hit) }[event.key];
-  deed?.();
-  return Boolean(deed);
+  const action = { ...fold, m: () => more(hit), M: () => more(hit, true), n: () => less(hit), c: () => searchCaption(hit), o: () => openOriginal(hit) }[event.key];
+  action?.();
+  return Boolean(action);
 }

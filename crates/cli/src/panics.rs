@@ -1,4 +1,4 @@
-//! What happens when the program itself is wrong.
+//! Panics reported as errors.
 
 use std::panic;
 use std::sync::Mutex;
@@ -7,13 +7,13 @@ use anyhow::Result;
 
 use crate::error::Error;
 
-/// The last panic, in words.
+/// The message of the last panic.
 static LAST: Mutex<String> = Mutex::new(String::new());
 
-/// Runs `work`, and turns a panic that nobody catches into an error that says what to do.
+/// Runs `work` and turns an uncaught panic into an error with a hint.
 ///
-/// Libraries below catch the panics of decoders on damaged files and report the file. Those are
-/// no news for the terminal, so a panic is kept and only told when it gets as far as here.
+/// Libraries catch the panics of decoders on damaged files and report the file. So the hook prints nothing; it keeps the
+/// message for a panic that gets here.
 pub(crate) fn guard<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     panic::set_hook(Box::new(|panic| {
         if let Ok(mut last) = LAST.lock() {

@@ -1,4 +1,4 @@
-/** The box: words, the chips of further terms, and the searches of before. */
+/** The search box: words, chips of further terms, and recent searches. */
 import { chip } from './chip.js';
 import { button, element, find, icon } from './dom.js';
 import { recent, remember } from './recents.js';
@@ -9,13 +9,13 @@ import { add, isAddress, url, words } from './terms.js';
 const PAUSE = 160;
 
 /** @param {{choose: () => void}} pictures opens the file chooser */
-export function startAsk({ choose, capture }) {
+export function startSearchBox({ choose, capture }) {
   const box = find('#words');
   const chips = find('#chips');
   let timer = 0;
   let typing = false;
 
-  /** The first letter makes an entry in the history, the following ones change it. */
+  /** The first letter adds an entry to the history, the next ones change it. */
   function search() {
     clearTimeout(timer);
     if (box.value === store().view.text) return;
@@ -104,7 +104,7 @@ export function startAsk({ choose, capture }) {
   }
 
   watch(['view'], ({ view }) => {
-    // Setting what is there already would disturb an input method.
+    // Setting the same value would disturb an input method.
     if ((document.activeElement !== box || !typing) && box.value !== view.text) box.value = view.text;
     if (document.activeElement === box) showRecents();
     box.placeholder = view.terms.length ? 'Add words' : 'Describe a picture, or drop one';
@@ -117,7 +117,7 @@ export function startAsk({ choose, capture }) {
   });
 }
 
-/** Up and down through a list of buttons; up from the first goes back to the box. */
+/** Moves up and down a list of buttons; up from the first returns to the box. */
 function arrows(event, box) {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (event.key === 'Escape') box.focus();

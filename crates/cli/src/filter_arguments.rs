@@ -1,32 +1,37 @@
-//! Which pictures a command is about: the options that say so.
+//! The options that filter pictures.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use clipseek::{Conditions, Period};
 
-/// Which pictures a command is about.
+/// The filters of a command.
 #[derive(Args, Debug, Default)]
-pub(crate) struct Narrowing {
-    /// Only pictures whose metadata match, in Pinecone's filter language
+pub(crate) struct FilterArguments {
+    /// Restrict to pictures whose metadata match this filter
+    ///
+    /// The filter is JSON in Pinecone's filter language, such as '{"price": {"$lt": 50}}'.
     #[arg(short, long, value_name = "JSON")]
     filter: Option<String>,
 
-    /// Only pictures taken then or later, by their camera's clock: `2019`, `2019-07`, `2019-07-14`,
-    /// `2019-07-14T18:02`
+    /// Restrict to pictures taken in this period or later
+    ///
+    /// By the camera's clock: `2019`, `2019-07`, `2019-07-14` or `2019-07-14T18:02`.
     #[arg(long, value_name = "DATE", value_parser = Period::parse)]
     taken_after: Option<Period>,
 
-    /// Only pictures taken then or earlier: `2020-06` takes in all of June
+    /// Restrict to pictures taken in this period or earlier
+    ///
+    /// Takes the same forms as --taken-after; `2020-06` includes all of June.
     #[arg(long, value_name = "DATE", value_parser = Period::parse)]
     taken_before: Option<Period>,
 
-    /// Only pictures in this folder and those below it
+    /// Restrict to pictures in this folder and its subfolders
     #[arg(long, value_name = "DIR", allow_hyphen_values = true)]
     folder: Option<PathBuf>,
 }
 
-impl Narrowing {
+impl FilterArguments {
     pub(crate) fn conditions(&self) -> Conditions {
         Conditions {
             filter: self.filter.clone(),

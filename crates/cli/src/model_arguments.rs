@@ -1,4 +1,4 @@
-//! Which model is meant: the options that say so.
+//! The options that choose a model.
 
 use clap::{Args, ValueEnum};
 use clip::{Device, Precision};
@@ -7,55 +7,60 @@ use clipseek::{ModelChoice, PrecisionChoice};
 /// The choice of a model.
 #[derive(Args, Debug)]
 pub(crate) struct ModelArguments {
-    /// The model: `mini` (bundled, for trying out), a directory with a model's files, or an id of the Hugging Face
-    /// hub, OWNER/NAME or OWNER/NAME@REVISION, which is downloaded once [default: the one that made the collection,
-    /// else CLIPSEEK_MODEL, else openai/clip-vit-base-patch32]
+    /// Embed with this model: `mini`, a directory or OWNER/NAME
+    ///
+    /// `mini` is bundled and small, for trying clipseek out. A directory holds the files of a model. OWNER/NAME or
+    /// OWNER/NAME@REVISION names a model on the Hugging Face hub, which is downloaded once. The default is the model of
+    /// the collection, else CLIPSEEK_MODEL, else openai/clip-vit-base-patch32.
     #[arg(short, long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
 
-    /// The model of the words and captions, where that is another than MODEL: one of many languages over its space
-    #[arg(long, value_name = "MODEL")]
+    /// Embed words and captions with this model instead
+    ///
+    /// It must share the vector space of --model, like the multilingual CLIP text models of sentence-transformers.
+    #[arg(long, value_name = "MODEL", hide_short_help = true)]
     pub(crate) text_model: Option<String>,
 
-    /// Where to compute
+    /// Compute on this device
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
 
-    /// In what numbers the processor computes; fewer bits are quicker, and change similarities slightly [default: that of
-    /// the collection, else f32]
-    #[arg(long, value_enum)]
+    /// Compute in this number format
+    ///
+    /// Fewer bits are faster and change similarities slightly. The default is the format of the collection, else f32.
+    #[arg(long, value_enum, hide_short_help = true)]
     precision: Option<NamedPrecision>,
 }
 
-/// In what numbers to compute.
+/// The number format to compute in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum NamedPrecision {
-    /// That of the collection; of a new one bf16 where the processor has instructions for it, else f32
+    /// The collection's format; for a new collection bf16 if the processor supports it, else f32
     Auto,
-    /// As the model's weights are
+    /// 32-bit floating point
     F32,
-    /// 8 bits of mantissa
+    /// bfloat16: 8 bits of precision
     Bf16,
-    /// Bytes, with scales
+    /// 8-bit integers with scales
     Int8,
 }
 
-/// Where to compute.
+/// The device to compute on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DeviceChoice {
-    /// The quickest there is
+    /// The fastest available device
     #[default]
     Auto,
-    /// The processor, on all its cores
+    /// All cores of the processor
     Cpu,
-    /// NVIDIA's, in builds with --features cuda
+    /// An NVIDIA GPU, in builds with --features cuda
     Cuda,
-    /// Apple's, in builds with --features metal
+    /// An Apple GPU, in builds with --features metal
     Metal,
 }
 
 impl DeviceChoice {
-    /// The device; `None` for the quickest there is.
+    /// The device; `None` for the fastest available.
     pub(crate) fn device(self) -> Option<Device> {
         match self {
             DeviceChoice::Auto => None,

@@ -9,17 +9,16 @@ use tokio::sync::oneshot;
 use super::problem::Problem;
 use crate::workspace::Scope;
 
-/// How many vectors of words are kept.
+/// The number of cached vectors.
 const KEPT: NonZeroUsize = NonZeroUsize::new(4096).expect("not 0");
 
-/// How many words are embedded at once.
+/// The number of texts embedded together.
 const AT_ONCE: usize = 64;
 
-/// The longest words whose vectors are kept, in bytes.
+/// The longest text to cache, in bytes.
 const LONGEST_KEPT: usize = 1024;
 
-/// The vectors of the words that are asked for: those of the last ones are kept, and those that are asked for at the same
-/// time are embedded together.
+/// The vectors of query texts: a cache of the last ones, and a queue that embeds simultaneous texts together.
 pub(crate) struct Words {
     kept: Mutex<LruCache<Key, Vector>>,
     waiting: Mutex<Vec<Waiting>>,
@@ -27,7 +26,7 @@ pub(crate) struct Words {
 
 type Vector = Arc<[f32]>;
 
-/// A model's fingerprint and precision, and the words.
+/// The fingerprint and precision of a model, and the text.
 type Key = (String, String);
 
 struct Waiting {
@@ -52,7 +51,7 @@ impl fmt::Debug for Words {
 }
 
 impl Words {
-    /// The vector of `words` by a model.
+    /// The vector of `words` with a model.
     pub(crate) async fn vector(
         &self,
         scope: &Scope,
@@ -71,7 +70,7 @@ impl Words {
             embedder: Arc::clone(embedder),
             answer,
         });
-        // Whoever is let in first embeds for all who wait by then; the others find their answers.
+        // The first request with a permit embeds for all that are waiting; the others get its results.
         let answered = loop {
             tokio::select! {
                 biased;
@@ -84,7 +83,7 @@ impl Words {
                 }
             }
         };
-        let vector = answered.map_err(|_| Problem::ours("words were not embedded"))?;
+        let vector = answered.map_err(|_| Problem::internal("could not embed words"))?;
         let vector = vector.map_err(Problem::invalid)?;
         if words.len() <= LONGEST_KEPT {
             locked(&self.kept).put(key, Arc::clone(&vector));
@@ -92,7 +91,7 @@ impl Words {
         Ok(vector)
     }
 
-    /// The first that wait, and those with the same model, up to [`AT_ONCE`].
+    /// The first waiting texts with the same model, at most [`AT_ONCE`].
     fn next_batch(&self) -> Vec<Waiting> {
         let mut waiting = locked(&self.waiting);
         waiting.retain(|one| !one.answer.is_closed());
@@ -109,7 +108,7 @@ impl Words {
     }
 }
 
-/// Embeds and answers. Where the words of one cannot be embedded, the others' are embedded one by one.
+/// Embeds a batch and sends the results. If that fails, embeds the texts one by one.
 fn embed(batch: Vec<Waiting>) {
     let Some(first) = batch.first() else { return };
     let words: Vec<&str> = batch.iter().map(|one| one.key.1.as_str()).collect();
@@ -122,7 +121,7 @@ fn embed(batch: Vec<Waiting>) {
             .collect(),
     };
     for (one, vector) in batch.into_iter().zip(vectors) {
-        // Whoever has gone away needs no answer.
+        // A client that has disconnected needs no answer.
         let _ = one.answer.send(vector.map(Arc::from));
     }
 }

@@ -1,4 +1,4 @@
-//! Where vectors are: the options that say so.
+//! The options that choose where vectors are stored.
 
 use anyhow::Result;
 use clap::Args;
@@ -9,10 +9,12 @@ use search::{Placement, Store};
 use crate::error::Error;
 use crate::terminal::message;
 
-/// Which engine.
+/// The choice of an engine.
 #[derive(Args, Debug, Clone, Copy)]
 pub(crate) struct EngineArguments {
-    /// Where the vectors are: embedded, on this machine, or pinecone, which PINECONE_API_KEY opens
+    /// Store vectors on this machine (embedded) or at Pinecone
+    ///
+    /// Pinecone needs an API key in PINECONE_API_KEY. The default is embedded.
     #[arg(long, global = true, value_name = "ENGINE", value_parser = kinds())]
     pub(crate) engine: Option<EngineKind>,
 }
@@ -22,9 +24,9 @@ fn kinds() -> impl TypedValueParser<Value = EngineKind> {
     PossibleValuesParser::new(names).try_map(|name| name.parse::<EngineKind>())
 }
 
-/// What an engine keeps, it may not find yet.
-pub(crate) fn tell_of_late() {
-    message!("note: all of it is kept; Pinecone may not find all of it for some time yet");
+/// Says that new vectors may not be searchable yet.
+pub(crate) fn note_delay() {
+    message!("note: everything is stored, but searches at Pinecone may not find all of it yet");
 }
 
 impl EngineArguments {
@@ -38,37 +40,60 @@ impl EngineArguments {
     }
 }
 
-/// Where in Pinecone's clouds a new index is.
+/// The options for a new index at Pinecone.
 #[derive(Args, Debug, Clone)]
-#[command(next_help_heading = "Where a new index of Pinecone is")]
+#[command(next_help_heading = "Options for a new index at Pinecone")]
 pub(crate) struct DeploymentArguments {
-    /// Serverless, in this cloud: aws, gcp or azure [default: aws]
-    #[arg(long, value_name = "CLOUD", requires = "region")]
+    /// Create a serverless index in this cloud: aws, gcp or azure [default: aws]
+    #[arg(
+        long,
+        value_name = "CLOUD",
+        requires = "region",
+        hide_short_help = true
+    )]
     cloud: Option<String>,
 
-    /// The region of the cloud [default: us-east-1]
-    #[arg(long, value_name = "REGION", conflicts_with = "environment")]
+    /// Create it in this region of the cloud [default: us-east-1]
+    #[arg(
+        long,
+        value_name = "REGION",
+        conflicts_with = "environment",
+        hide_short_help = true
+    )]
     region: Option<String>,
 
-    /// On pods, in this environment
-    #[arg(long, value_name = "NAME")]
+    /// Create a pod-based index in this environment
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     environment: Option<String>,
 
-    /// What pods they are
+    /// Use this type of pod
     #[arg(
         long,
         value_name = "TYPE",
         default_value = "p1.x1",
-        requires = "environment"
+        requires = "environment",
+        hide_short_help = true
     )]
     pod_type: String,
 
-    /// How many pods hold the same
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "environment")]
+    /// Create this many replicas
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        requires = "environment",
+        hide_short_help = true
+    )]
     replicas: u64,
 
-    /// On how many pods it is spread
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "environment")]
+    /// Split the index into this many shards
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        requires = "environment",
+        hide_short_help = true
+    )]
     shards: u64,
 }
 
@@ -92,7 +117,7 @@ impl DeploymentArguments {
         pod.or_else(serverless)
     }
 
-    /// Refuses what no other engine than Pinecone heeds.
+    /// Refuses the options of Pinecone with another engine.
     pub(crate) fn check(&self, engine: EngineArguments) -> Result<(), Error> {
         if self.deployment().is_some() && engine.kind() != EngineKind::Pinecone {
             return Err(Error::NoDeployment);
@@ -100,7 +125,7 @@ impl DeploymentArguments {
         Ok(())
     }
 
-    /// Where the vectors of a new collection go.
+    /// Where to store the vectors of a new collection.
     pub(crate) fn placement(&self, engine: EngineArguments) -> Placement {
         Placement {
             engine: engine.engine,

@@ -6,32 +6,32 @@ use axum::body::Bytes;
 use lru::LruCache;
 use search::{CollectionState, is_gone};
 
-/// The memory of all answers that are kept, in bytes.
+/// The size limit of the cache, in bytes.
 const MOST: usize = 32 << 20;
 
-/// That of one.
+/// The size limit of a cached answer, in bytes.
 const LARGEST: usize = 1 << 20;
 
-/// The answers to the last searches, for whoever asks the same again before the collection changes.
-pub(super) struct Answers(Mutex<Kept>);
+/// A cache of search results, valid until the collection changes.
+pub(super) struct Answers(Mutex<Cache>);
 
-struct Kept {
+struct Cache {
     answers: LruCache<String, Arc<Answer>>,
     bytes: usize,
 }
 
-/// An answer, and what it depends on beside the question.
+/// A search result, and what it depends on.
 pub(super) struct Answer {
-    /// The collection's when the question came.
+    /// The state of the collection before the search.
     pub(super) state: CollectionState,
-    /// Those of its pictures, which were there.
+    /// The files of its pictures, which existed.
     pub(super) files: Vec<PathBuf>,
     pub(super) json: Bytes,
 }
 
 impl Default for Answers {
     fn default() -> Self {
-        Self(Mutex::new(Kept {
+        Self(Mutex::new(Cache {
             answers: LruCache::unbounded(),
             bytes: 0,
         }))
@@ -45,38 +45,38 @@ impl fmt::Debug for Answers {
 }
 
 impl Answers {
-    /// The JSON of the answer to a question, if it is known and still right.
+    /// The JSON of the answer to a question, if it is cached and still valid.
     pub(super) fn get(&self, question: &str, state: CollectionState) -> Option<Bytes> {
-        let answer = self.with(|kept| kept.answers.get(question).map(Arc::clone))?;
-        let is_right = answer.state == state && !answer.files.iter().any(|file| is_gone(file));
-        is_right.then(|| answer.json.clone())
+        let answer = self.with(|cache| cache.answers.get(question).map(Arc::clone))?;
+        let is_valid = answer.state == state && !answer.files.iter().any(|file| is_gone(file));
+        is_valid.then(|| answer.json.clone())
     }
 
-    /// Keeps an answer. The longest unused ones make room for it.
-    pub(super) fn keep(&self, question: String, answer: Answer) {
+    /// Caches an answer. The least recently used ones are evicted.
+    pub(super) fn insert(&self, question: String, answer: Answer) {
         let size = answer.size(&question);
         if size > LARGEST {
             return;
         }
-        self.with(|kept| {
-            kept.bytes += size;
-            let before = kept.answers.push(question, Arc::new(answer));
-            kept.bytes -= before.map_or(0, |(question, answer)| answer.size(&question));
-            while kept.bytes > MOST
-                && let Some((question, answer)) = kept.answers.pop_lru()
+        self.with(|cache| {
+            cache.bytes += size;
+            let before = cache.answers.push(question, Arc::new(answer));
+            cache.bytes -= before.map_or(0, |(question, answer)| answer.size(&question));
+            while cache.bytes > MOST
+                && let Some((question, answer)) = cache.answers.pop_lru()
             {
-                kept.bytes -= answer.size(&question);
+                cache.bytes -= answer.size(&question);
             }
         });
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Kept) -> T) -> T {
+    fn with<T>(&self, work: impl FnOnce(&mut Cache) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Answer {
-    /// The memory that it takes with its question, in bytes.
+    /// Its size in memory including the question, in bytes.
     fn size(&self, question: &str) -> usize {
         let files = self.files.iter().map(|file| file.as_os_str().len());
         let parts = files.map(|length| length + size_of::<PathBuf>());
@@ -104,7 +104,7 @@ mod tests {
         let answers = Answers::default();
         let state = CollectionState::default();
         assert_eq!(answers.get("a", state), None);
-        answers.keep("a".into(), answer("{}", std::slice::from_ref(&file)));
+        answers.insert("a".into(), answer("{}", std::slice::from_ref(&file)));
         assert_eq!(answers.get("a", state), Some(Bytes::from("{}")));
         assert_eq!(answers.get("b", state), None);
         std::fs::remove_file(&file).unwrap();
@@ -116,13 +116,13 @@ mod tests {
         let answers = Answers::default();
         let long = "x".repeat(LARGEST / 2);
         for n in 0..200 {
-            answers.keep(format!("{}", n % 100), answer(&long, &[]));
+            answers.insert(format!("{}", n % 100), answer(&long, &[]));
         }
-        answers.keep("too long".into(), answer(&long.repeat(3), &[]));
-        let bytes = answers.with(|kept| {
-            let sizes = kept.answers.iter().map(|(key, answer)| answer.size(key));
-            assert_eq!(sizes.sum::<usize>(), kept.bytes);
-            kept.bytes
+        answers.insert("too long".into(), answer(&long.repeat(3), &[]));
+        let bytes = answers.with(|cache| {
+            let sizes = cache.answers.iter().map(|(key, answer)| answer.size(key));
+            assert_eq!(sizes.sum::<usize>(), cache.bytes);
+            cache.bytes
         });
         assert!(bytes > MOST / 2 && bytes <= MOST, "{bytes}");
         let state = CollectionState::default();

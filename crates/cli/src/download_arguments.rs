@@ -1,4 +1,4 @@
-//! How pictures of URLs are fetched, on the command line.
+//! The options for downloading pictures, and the progress line.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,68 +13,75 @@ use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use crate::environment;
 use crate::terminal::{count, message};
 
-/// How pictures are fetched.
+/// The options for downloading pictures.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Pictures of URLs")]
+#[command(next_help_heading = "Download options")]
 pub(crate) struct DownloadArguments {
-    /// Keep pictures with their shorter side at most so long, in pixels, as JPEG; otherwise as they come
+    /// Downscale pictures to this length of the shorter side, as JPEG
+    ///
+    /// Without it, pictures are kept as they were sent.
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=16_384))]
     resize: Option<u32>,
 
-    /// Quality of the JPEG files that --resize makes
-    #[arg(long, value_name = "1-100", default_value_t = 90, requires = "resize",
+    /// Set the JPEG quality for --resize
+    #[arg(long, value_name = "1-100", default_value_t = 90, requires = "resize", hide_short_help = true,
           value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: u8,
 
-    /// Try again what failed before
+    /// Retry URLs that failed in earlier runs
     #[arg(long)]
     retry_failed: bool,
 
-    /// Fetch every picture again, as the one at its URL may be another by now
+    /// Download every picture again
+    ///
+    /// Use it when the pictures behind the URLs may have changed.
     #[arg(long)]
     refetch: bool,
 
-    /// So many requests at a time
-    #[arg(long, value_name = "N", default_value_t = 256,
+    /// Run at most this many requests at a time
+    #[arg(long, value_name = "N", default_value_t = 256, hide_short_help = true,
           value_parser = clap::value_parser!(u16).range(1..=4096))]
     concurrency: u16,
 
-    /// So many of them to one host
-    #[arg(long, value_name = "N", default_value_t = 16,
+    /// Run at most this many requests per host
+    #[arg(long, value_name = "N", default_value_t = 16, hide_short_help = true,
           value_parser = clap::value_parser!(u16).range(1..=4096))]
     per_host: u16,
 
-    /// So many attempts more at what can pass
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    /// Retry a transient failure this many times
+    #[arg(long, value_name = "N", default_value_t = 2, hide_short_help = true)]
     retries: u32,
 
-    /// So long a picture may take
-    #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = seconds)]
+    /// Set the timeout for a whole picture
+    #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = seconds, hide_short_help = true)]
     timeout: Duration,
 
-    /// So long a connection may take
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    /// Set the timeout for connecting
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, hide_short_help = true)]
     connect_timeout: Duration,
 
-    /// So long an answer may take to begin, and its next 1,024 bytes
-    #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
+    /// Set the timeout for the response and each further 1,024 bytes
+    #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds, hide_short_help = true)]
     stall_timeout: Duration,
 
-    /// So large a picture may be, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 128,
+    /// Refuse pictures larger than this, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 128, hide_short_help = true,
           value_parser = clap::value_parser!(u32).range(1..=4096))]
     max_size: u32,
 
-    /// Fetch also from private, loopback and link-local addresses, or from these of them
-    #[arg(long, value_name = "ADDRESS,…", num_args = 0..=1, require_equals = true, value_delimiter = ',')]
+    /// Allow private, loopback and link-local addresses, or only these
+    #[arg(long, value_name = "ADDRESS,…", num_args = 0..=1, require_equals = true, value_delimiter = ',',
+          hide_short_help = true)]
     allow_private: Option<Vec<IpAddr>>,
 
-    /// Take also pictures whose servers opt out by `X-Robots-Tag`: noai, noml, noindex, …
-    #[arg(long)]
+    /// Keep pictures whose servers opt out by `X-Robots-Tag`
+    ///
+    /// Servers opt out with noai, noimageai, noml, noindex, noimageindex or none.
+    #[arg(long, hide_short_help = true)]
     ignore_opt_out: bool,
 
-    /// How to be named to servers
-    #[arg(long, value_name = "TEXT", default_value_t = FetchOptions::default().user_agent)]
+    /// Send this User-Agent header
+    #[arg(long, value_name = "TEXT", default_value_t = FetchOptions::default().user_agent, hide_short_help = true)]
     user_agent: String,
 }
 
@@ -87,7 +94,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 impl DownloadArguments {
-    /// With nothing kept if `check_only`.
+    /// The options of a download, which keeps no pictures if `check_only`.
     pub(crate) fn options(&self, check_only: bool) -> DownloadOptions {
         let usual = DownloadOptions::default();
         let quality = self.quality;
@@ -124,7 +131,7 @@ impl DownloadArguments {
         }
     }
 
-    /// Whether what failed before is tried again.
+    /// Whether URLs that failed in earlier runs are retried.
     pub(crate) fn retries_failed(&self) -> bool {
         self.retry_failed
     }
@@ -138,13 +145,13 @@ impl DownloadArguments {
     }
 }
 
-/// How a download gets on, in a line on standard error. Nothing is drawn where that is no terminal.
+/// A progress line on standard error. Nothing is drawn unless that is a terminal.
 pub(crate) fn line() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {wide_msg}") {
         bar.set_style(style);
     }
-    bar.set_message("waiting for the first answers");
+    bar.set_message("waiting for the first responses");
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }
@@ -161,20 +168,20 @@ pub(crate) fn state(progress: &Progress, took: Duration) -> String {
     )
 }
 
-/// Names the options that lift what refused some.
-pub(crate) fn tell_of_refusals(failed: &BTreeMap<Reason, u64>) {
+/// Names the options that allow what was refused.
+pub(crate) fn suggest_options(failed: &BTreeMap<Reason, u64>) {
     for (reason, option) in [
         (Reason::PrivateAddress, "--allow-private"),
         (Reason::OptedOut, "--ignore-opt-out"),
         (Reason::TooManyBytes, "--max-size"),
     ] {
         if failed.get(&reason).is_some_and(|&number| number > 0) {
-            message!("what was refused as `{reason}` can be let in with {option}");
+            message!("to allow `{reason}`: {option}");
         }
     }
 }
 
-/// A line for each reason, the commonest first.
+/// The number of failures by reason, the most frequent first.
 pub(crate) fn by_reason<'a>(
     failed: impl IntoIterator<Item = (&'a Reason, &'a u64)>,
 ) -> Vec<(&'static str, u64)> {

@@ -1,4 +1,4 @@
-//! What a request asks: its path, its parameters, its JSON, and the pictures that come with it.
+//! Parsing of requests: path, parameters, JSON body and uploaded pictures.
 
 use axum::body::Body;
 use axum::extract::multipart::Multipart;
@@ -11,16 +11,16 @@ use serde::de::DeserializeOwned;
 use super::problem::Problem;
 use crate::connections::{LARGEST_BODY, whole_body};
 
-/// The part of a form that has the request's JSON.
+/// The form part with the JSON of the request.
 const REQUEST: &str = "request";
 
-/// The parts of a form that have pictures.
+/// The form parts with pictures.
 const IMAGE: &str = "image";
 
-/// The most pictures of a form.
+/// The maximum number of pictures in a form.
 const MOST_PICTURES: usize = 256;
 
-/// What the path says, with its percent signs decoded.
+/// The path parameters, percent-decoded.
 pub(super) struct InPath<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<T> {
@@ -28,13 +28,13 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = Path::from_request_parts(parts, state).await;
-        let Path(said) =
-            path.map_err(|error| Problem::invalid(format!("the path: {}", error.body_text())))?;
-        Ok(Self(said))
+        let Path(value) =
+            path.map_err(|error| Problem::invalid(format!("invalid path: {}", error.body_text())))?;
+        Ok(Self(value))
     }
 }
 
-/// What stands behind the path.
+/// The query parameters.
 pub(super) struct InQuery<T>(pub(super) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
@@ -42,47 +42,48 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = Query::from_request_parts(parts, state).await;
-        let Query(said) = query
-            .map_err(|error| Problem::invalid(format!("the parameters: {}", error.body_text())))?;
-        Ok(Self(said))
+        let Query(value) = query.map_err(|error| {
+            Problem::invalid(format!("invalid parameters: {}", error.body_text()))
+        })?;
+        Ok(Self(value))
     }
 }
 
-/// The body: JSON; or a form with the JSON in its part `request`, and pictures in its parts `image`.
-pub(super) struct Asked<T> {
+/// The body: JSON, or a form with JSON in the part `request` and pictures in the parts `image`.
+pub(super) struct RequestBody<T> {
     pub(super) request: T,
     pub(super) pictures: Vec<Upload>,
 }
 
-/// A picture that came with a request.
+/// An uploaded picture.
 #[derive(Clone, Debug)]
 pub(super) struct Upload {
-    /// What its file is called, if the client says it.
+    /// The file name, if the client sent one.
     pub(super) name: String,
     pub(super) bytes: Vec<u8>,
 }
 
-impl<S: Send + Sync, T: DeserializeOwned + Send + Sync> FromRequest<S> for Asked<T> {
+impl<S: Send + Sync, T: DeserializeOwned + Send + Sync> FromRequest<S> for RequestBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, bytes) = whole_body(request, LARGEST_BODY).await?;
         let kind = parts.headers.get(CONTENT_TYPE);
         let is_form = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"multipart/form-data"));
-        match is_form {
-            true => Self::of(parts_of(parts, bytes).await?),
-            false => Ok(Self {
-                request: parsed(&bytes)?,
-                pictures: Vec::new(),
-            }),
+        if is_form {
+            return Self::of(parts_of(parts, bytes).await?);
         }
+        Ok(Self {
+            request: parsed(&bytes)?,
+            pictures: Vec::new(),
+        })
     }
 }
 
 /// A part of a form.
 pub(crate) struct Part {
     pub(crate) name: String,
-    /// What its file is called, if the client says it.
+    /// The file name, if the client sent one.
     pub(crate) file_name: Option<String>,
     pub(crate) bytes: Vec<u8>,
 }
@@ -95,7 +96,7 @@ pub(crate) async fn form(request: Request) -> Result<Vec<Part>, Problem> {
 
 async fn parts_of(parts: Parts, bytes: Vec<u8>) -> Result<Vec<Part>, Problem> {
     let request = Request::from_parts(parts, Body::from(bytes));
-    let bad = |said: String| Problem::invalid(format!("the form: {said}"));
+    let bad = |reason: String| Problem::invalid(format!("invalid form: {reason}"));
     let form = Multipart::from_request(request, &()).await;
     let mut form = form.map_err(|error| bad(error.body_text()))?;
     let mut parts = Vec::new();
@@ -116,7 +117,7 @@ async fn parts_of(parts: Parts, bytes: Vec<u8>) -> Result<Vec<Part>, Problem> {
     Ok(parts)
 }
 
-impl<T: DeserializeOwned> Asked<T> {
+impl<T: DeserializeOwned> RequestBody<T> {
     fn of(parts: Vec<Part>) -> Result<Self, Problem> {
         let (mut asked, mut pictures) = (None, Vec::new());
         for part in parts {
@@ -124,7 +125,7 @@ impl<T: DeserializeOwned> Asked<T> {
                 REQUEST => asked = Some(parsed(&part.bytes)?),
                 IMAGE if pictures.len() == MOST_PICTURES => {
                     return Err(Problem::invalid(format!(
-                        "the form: there are more than {MOST_PICTURES} pictures"
+                        "invalid form: more than {MOST_PICTURES} pictures"
                     )));
                 }
                 IMAGE => pictures.push(Upload {
@@ -133,7 +134,7 @@ impl<T: DeserializeOwned> Asked<T> {
                 }),
                 other => {
                     return Err(Problem::invalid(format!(
-                        "the form: there is no part `{other}`, expected `{REQUEST}` and `{IMAGE}`"
+                        "invalid form: unknown part `{other}`, expected `{REQUEST}` and `{IMAGE}`"
                     )));
                 }
             }
@@ -145,21 +146,21 @@ impl<T: DeserializeOwned> Asked<T> {
     }
 }
 
-/// An object in JSON.
+/// Parses a JSON object.
 pub(crate) fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if !bytes.trim_ascii_start().starts_with(b"{") {
-        return Err(Problem::invalid("the body is no JSON object"));
+        return Err(Problem::invalid("the body is not a JSON object"));
     }
     serde_json::from_slice(bytes)
-        .map_err(|error| Problem::invalid(format!("the body is not what is expected: {error}")))
+        .map_err(|error| Problem::invalid(format!("invalid body: {error}")))
 }
 
-/// What no route matches.
-pub(super) async fn nowhere() -> Problem {
-    Problem::not_found("there is no such path")
+/// The answer for an unknown path.
+pub(super) async fn unknown_path() -> Problem {
+    Problem::not_found("no such path")
 }
 
-/// A route that has other methods.
-pub(super) async fn otherwise() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method")
+/// The answer for a wrong method.
+pub(super) async fn wrong_method() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
 }

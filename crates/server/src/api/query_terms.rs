@@ -1,4 +1,4 @@
-//! The terms of a query, as a request gives them.
+//! The terms of a query in a request.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,26 +7,26 @@ use clipseek::{FetchOptions, PictureInput, Sign, Term, TermKind};
 use search::Collection;
 use serde::Deserialize;
 
-use super::asked::Upload;
+use super::extractors::Upload;
 use super::problem::Problem;
 use crate::view::View;
 
-/// The largest weight of a term, whatever its sign.
+/// The largest absolute weight of a term.
 const LARGEST_WEIGHT: f32 = 1000.0;
 
-/// A picture: of one of the three.
+/// A picture, given by exactly one of the fields.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GivenImage {
-    /// Where it is fetched.
+    /// The URL to fetch it from.
     url: Option<String>,
-    /// Its file, in base64, with or without `data:…;base64,` before it.
+    /// The file in base64, with or without `data:…;base64,` before it.
     base64: Option<String>,
-    /// Which of the form's pictures it is, from 0 on.
+    /// Its number among the pictures of the form, from 0 on.
     part: Option<usize>,
 }
 
-/// A term of a query: of one of the four.
+/// A term of a query, with exactly one of text, image, like and vector.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GivenTerm {
@@ -38,7 +38,7 @@ pub(super) struct GivenTerm {
 }
 
 impl GivenImage {
-    /// The one at a URL.
+    /// The picture at a URL.
     pub(super) fn at(url: String) -> Self {
         Self {
             url: Some(url),
@@ -46,7 +46,7 @@ impl GivenImage {
         }
     }
 
-    /// The picture, fetched if it has to be.
+    /// Reads the picture; a URL is fetched.
     pub(super) fn read(self, view: &View<'_>, uploads: &[Upload]) -> Result<PictureInput, Problem> {
         match (self.url, self.base64, self.part) {
             (Some(url), None, None) => fetched(view, &url),
@@ -57,7 +57,7 @@ impl GivenImage {
             (None, None, Some(part)) => match uploads.get(part) {
                 Some(upload) => Ok(upload.clone().into()),
                 None => Err(Problem::invalid(format!(
-                    "`part`: {part}, of {} pictures in the form",
+                    "`part` is {part}, but the form has {} pictures",
                     uploads.len()
                 ))),
             },
@@ -77,15 +77,15 @@ impl From<Upload> for PictureInput {
     }
 }
 
-/// A file of this machine is none: no other kind of URL is taken.
+/// Fetches an http or https URL. Other URLs, such as those of local files, are refused.
 fn fetched(view: &View<'_>, url: &str) -> Result<PictureInput, Problem> {
     let scheme = url
         .split_once("://")
         .map(|(scheme, _)| scheme.to_ascii_lowercase());
     if !matches!(scheme.as_deref(), Some("http" | "https")) {
-        return Err(Problem::invalid("`url`: expected one with http or https"));
+        return Err(Problem::invalid("`url`: expected an http or https URL"));
     }
-    // Whoever asks here may be elsewhere, and has no business in this machine's network.
+    // The client may be on another machine and must not reach this machine's network.
     let fetch = FetchOptions {
         allowed_addresses: AllowedAddresses::Public,
         ..view.fetch_options()
@@ -99,9 +99,7 @@ fn decoded(text: &str) -> Result<Vec<u8>, Problem> {
         None => Some(text),
     };
     let bytes = data.and_then(|data| STANDARD.decode(data).ok());
-    bytes.ok_or_else(|| {
-        Problem::invalid("`base64` is no base64, in which the picture's file is expected")
-    })
+    bytes.ok_or_else(|| Problem::invalid("`base64` is not a picture file in base64"))
 }
 
 impl GivenTerm {
@@ -112,7 +110,7 @@ impl GivenTerm {
         }
     }
 
-    /// The term, with its picture fetched.
+    /// Reads the term; the URL of a picture is fetched.
     pub(super) fn read(
         self,
         view: &View<'_>,
@@ -122,12 +120,12 @@ impl GivenTerm {
         let weight = self.weight.unwrap_or(1.0);
         if weight == 0.0 || weight.abs() > LARGEST_WEIGHT {
             return Err(Problem::invalid(format!(
-                "`weight`: {weight}, expected a number from -1000 to 1000 that is not 0"
+                "`weight` is {weight}, expected a number from -1000 to 1000 other than 0"
             )));
         }
         let kind = match (self.text, self.image, self.like, self.vector) {
             (Some(words), None, None, None) if words.trim().is_empty() => {
-                return Err(Problem::invalid("`text`: there are no words in it"));
+                return Err(Problem::invalid("`text` is empty"));
             }
             (Some(words), None, None, None) => TermKind::Words(words),
             (None, Some(image), None, None) => TermKind::Picture(image.read(view, uploads)?),
@@ -135,7 +133,7 @@ impl GivenTerm {
             (None, None, None, Some(values)) => TermKind::Vector(values),
             _ => {
                 return Err(Problem::invalid(
-                    "a term has one of `text`, `image`, `like` and `vector`",
+                    "a term needs exactly one of `text`, `image`, `like` and `vector`",
                 ));
             }
         };
@@ -143,7 +141,7 @@ impl GivenTerm {
     }
 }
 
-/// The query in a few words, without paths of this machine.
+/// A short description of the query, without local paths.
 pub(super) fn title(terms: &[Term]) -> String {
     let named = terms.iter().enumerate().map(|(n, term)| {
         let sign = Sign {

@@ -1,6 +1,6 @@
 use clap::ArgGroup;
 
-/// At least one of these arguments has to be there.
+/// A group of arguments of which at least one is required.
 pub(crate) fn one_of<const COUNT: usize>(
     name: &'static str,
     arguments: [&'static str; COUNT],
