@@ -12,10 +12,10 @@ use search::Evaluation;
 
 use crate::exit::Outcome;
 use crate::interrupt;
-use crate::models::DeviceChoice;
+use crate::model_arguments::DeviceChoice;
 use crate::output;
 use crate::progress;
-use crate::sources::{Readings, SourceArguments};
+use crate::sources::{Readings, SkippedReport, SourceArguments};
 use crate::terminal::{count, message, visible};
 
 /// Train a model on your own pictures and captions, with CLIP's contrastive loss
@@ -224,7 +224,7 @@ fn compare(before: &Evaluation, after: &Evaluation) -> Result<()> {
 /// What is shown while a model is trained.
 struct Display {
     bar: ProgressBar,
-    skipped: crate::sources::Skipped,
+    skipped: SkippedReport,
     skipped_count: usize,
     first_loss: Option<f64>,
     last_loss: f64,
@@ -260,7 +260,7 @@ impl Display {
             Event::Skipped { file, error } => {
                 self.skipped_count += 1;
                 let line = format!("{}: {error}", visible(&file.to_string_lossy()));
-                self.skipped.tell(&self.bar, &line);
+                self.skipped.add(&self.bar, &line);
             }
             Event::Step { number, step, .. } => {
                 self.first_loss.get_or_insert(step.loss);

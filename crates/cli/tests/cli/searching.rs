@@ -323,7 +323,8 @@ fn labels_and_templates_come_from_files() {
         templates.to_str().unwrap(),
     ];
     let error = world.fails(&arguments);
-    let cause = "templates.txt`\n  caused by: template `a photo` has no placeholder for the label\n";
+    let cause =
+        "templates.txt`\n  caused by: template `a photo` has no placeholder for the label\n";
     assert!(error.contains(cause), "{error}");
 }
 
