@@ -150,9 +150,10 @@ impl Trainable {
             }
         }
         let is_open_clip = checkpoint.is_open_clip(&checkpoint.names())?;
-        let file = match is_open_clip && checkpoint.file(OPEN_CLIP_CONFIG).is_some() {
-            true => "open_clip_model.safetensors",
-            false => "model.safetensors",
+        let file = if is_open_clip && checkpoint.file(OPEN_CLIP_CONFIG).is_some() {
+            "open_clip_model.safetensors"
+        } else {
+            "model.safetensors"
         };
         Ok(nn::write_tensors(&to.join(file), &self.mixed(share)?)?)
     }
