@@ -6,10 +6,10 @@ use train::Example;
 use crate::error::Result;
 use crate::evaluate::check_captions;
 
-/// The pictures of a listing that are files and have captions, to train on. The listing is that of `source`.
+/// The training examples of a listing: its picture files with captions. `listing` is that of `source`.
 ///
 /// # Errors
-/// [`Error::NoCaptions`](crate::Error::NoCaptions), [`Error::PicturesNotHere`](crate::Error::PicturesNotHere), and those of the
+/// [`Error::NoCaptions`](crate::Error::NoCaptions), [`Error::PicturesNotHere`](crate::Error::PicturesNotHere), and errors of the
 /// listing.
 pub fn examples(source: &Path, listing: &Listing) -> Result<Vec<Example>> {
     check_captions(source, listing)?;

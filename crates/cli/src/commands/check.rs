@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
         repair: arguments.repair,
         stop: interrupt::flag()?,
         waiting: &|| {
-            message!("waiting for another clipseek process that is adding to this collection")
+            message!("waiting for another clipseek process that is adding to this collection");
         },
     };
     let bar = progress::bar((info.pictures + info.missing) as usize, "checking");

@@ -18,28 +18,30 @@ use crate::progress;
 use crate::sources::{Readings, SkippedReport, SourceArguments};
 use crate::terminal::{count, message, visible};
 
-/// Train a model on your own pictures and captions, with CLIP's contrastive loss
+/// Fine-tune a model on your own pictures and captions
 #[derive(Args, Debug)]
 #[command(after_long_help = "Examples:
   clipseek train products.csv --model openai/clip-vit-base-patch32 --to ./shop-clip
   clipseek train products.csv --model ./clip --to ./tuned --lock vision --learning-rate 1e-4
   clipseek train train.tsv --model ./clip --to ./tuned --wise-ft 0.5 --validate dev.tsv
-  clipseek add products.csv --model ./shop-clip --collection shop        to search with it
+  clipseek add products.csv --model ./shop-clip --collection shop
 
-DIR gets a checkpoint that clipseek, transformers and open_clip load, and metrics.jsonl, a line for each step. Ctrl-C or a \
-crash loses at most 50 steps: the same command continues, and ends with the same weights as without the interruption.
+Output:
+  DIR gets a checkpoint that clipseek, transformers and open_clip load, and metrics.jsonl with a line per step. Ctrl-C or a \
+crash loses at most 50 steps: the same command resumes and ends with the same weights as without the interruption.
 
-Each picture is compared with all captions of its batch, and each caption with all pictures (Radford et al. 2021); SigLIP's \
-models use its sigmoid loss. A larger --batch teaches more in a step and takes hardly more memory, which grows with \
+Training:
+  Each picture is compared with all captions of its batch, and each caption with all pictures (Radford et al. 2021); SigLIP \
+models use a sigmoid loss. A larger --batch teaches more per step and takes hardly more memory, which grows with \
 --micro-batch. Equal pictures or captions in a batch don't count against each other.
 
-Fine-tuning makes a model better on your pictures and worse on others. --lock, a small --learning-rate and --wise-ft keep it \
-general.")]
+  Fine-tuning makes a model better on your pictures and worse on others. --lock, a small --learning-rate and --wise-ft keep \
+it general.")]
 pub(crate) struct Arguments {
-    /// A table of pictures and captions
+    /// Table of pictures and captions
     source: PathBuf,
 
-    /// The model to begin with: a directory or OWNER/NAME of the Hugging Face hub
+    /// Start from this model: a directory or OWNER/NAME
     #[arg(short, long, value_name = "MODEL")]
     model: Option<String>,
 
@@ -51,11 +53,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SOURCE")]
     validate: Option<PathBuf>,
 
-    /// Where to compute
+    /// Compute on this device
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
 
-    /// Begin anew, even if DIR holds an unfinished run
+    /// Start again, even if DIR holds an unfinished run
     #[arg(long)]
     restart: bool,
 
@@ -67,54 +69,60 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Training")]
+#[command(next_help_heading = "Training options")]
 struct TrainingArguments {
-    /// How often each picture is seen
+    /// Train on each picture this many times
     #[arg(long, value_name = "N", default_value_t = Settings::default().epochs)]
     epochs: usize,
 
-    /// Pairs that are compared with each other in a step
+    /// Compare this many pairs with each other in a step
     #[arg(long, value_name = "PAIRS", default_value_t = Settings::default().batch)]
     batch: usize,
 
-    /// Pairs that are computed at a time; memory grows with it
-    #[arg(long, value_name = "PAIRS", default_value_t = Settings::default().micro_batch)]
+    /// Compute this many pairs at a time
+    ///
+    /// Memory use grows with it.
+    #[arg(long, value_name = "PAIRS", default_value_t = Settings::default().micro_batch, hide_short_help = true)]
     micro_batch: usize,
 
-    /// The highest step width, after warming up
+    /// Set the learning rate after warm-up
     #[arg(long, value_name = "RATE", default_value_t = Settings::default().learning_rate)]
     learning_rate: f64,
 
-    /// The weight decay of AdamW
-    #[arg(long, value_name = "DECAY", default_value_t = Settings::default().weight_decay)]
+    /// Set the weight decay of AdamW
+    #[arg(long, value_name = "DECAY", default_value_t = Settings::default().weight_decay, hide_short_help = true)]
     weight_decay: f64,
 
-    /// The part of all steps in which the step width rises
-    #[arg(long, value_name = "PART", default_value_t = Settings::default().warm_up)]
+    /// Warm up the learning rate during this fraction of the steps
+    #[arg(long, value_name = "FRACTION", default_value_t = Settings::default().warm_up, hide_short_help = true)]
     warm_up: f64,
 
-    /// The least part of a picture that random crops keep; 1 for whole pictures
-    #[arg(long, value_name = "PART", default_value_t = Settings::default().least_crop)]
+    /// Keep at least this fraction of a picture in random crops
+    ///
+    /// 1 disables cropping.
+    #[arg(long, value_name = "FRACTION", default_value_t = Settings::default().least_crop, hide_short_help = true)]
     least_crop: f64,
 
-    /// Leave one tower as it is, and train the other
+    /// Freeze this tower and train only the other
     #[arg(long, value_enum)]
     lock: Option<Tower>,
 
-    /// Mix trained weights with the original ones: 1 for all trained, 0.5 for half
+    /// Mix this share of trained weights with the original ones
+    ///
+    /// 1 uses only trained weights, 0.5 the average.
     #[arg(long, value_name = "ALPHA", default_value_t = 1.0)]
     wise_ft: f64,
 
-    /// Begins the random numbers
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    /// Seed the random numbers
+    #[arg(long, value_name = "N", default_value_t = 0, hide_short_help = true)]
     seed: u64,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Tower {
-    /// The tower for pictures
+    /// The image tower
     Vision,
-    /// The tower for texts
+    /// The text tower
     Text,
 }
 
@@ -170,7 +178,7 @@ pub(crate) fn run(arguments: &Arguments, clipseek: &Clipseek) -> Result<Outcome>
     });
     display.finish();
     if finished? == Finished::Stopped {
-        message!("stopped; the same command continues");
+        message!("stopped; run the same command to resume");
         return Ok(Outcome::Interrupted);
     }
     message!("{}", display.summary(&arguments.to));
@@ -221,7 +229,7 @@ fn compare(before: &Evaluation, after: &Evaluation) -> Result<()> {
     })
 }
 
-/// What is shown while a model is trained.
+/// The progress of a training run.
 struct Display {
     bar: ProgressBar,
     skipped: SkippedReport,
@@ -247,7 +255,7 @@ impl Display {
         match event {
             Event::Begins { done, steps } => {
                 if *done > 0 {
-                    message!("continues after step {done} of {steps}");
+                    message!("resuming after step {done} of {steps}");
                 }
                 self.bar = progress::bar(*steps, "training");
                 self.bar.set_position(*done as u64);
