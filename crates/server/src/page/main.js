@@ -2,7 +2,7 @@
 import { emptyView } from './address.js';
 import { getJson } from './api.js';
 import { startAnswers } from './answers.js';
-import { startSearchBox } from './search_box.js';
+import { startSearchBox } from './query_box.js';
 import { startConnection } from './connection.js';
 import { startDetail } from './detail.js';
 import { find } from './dom.js';
