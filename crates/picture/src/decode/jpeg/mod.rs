@@ -2,11 +2,18 @@
 //! so do the vectors that people compare with Python's.
 
 mod bit_reader;
+mod block;
+mod chroma;
+mod colours;
 mod dispatch;
+#[cfg(test)]
+mod example;
 mod frequencies;
 mod header;
 mod huffman;
 mod low_frequencies;
+mod scan;
+mod whole;
 
 use std::{
     collections::HashMap,
@@ -47,7 +54,7 @@ const AVERAGED: [u8; 2] = [2, 4];
 ///
 /// Pixels are left out, by a scale of libjpeg's, as long as the shorter side has `shortest`.
 pub(super) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Decoded> {
-    let decoded = match from_low_frequencies(bytes, limits, shortest) {
+    let decoded = match directly(bytes, limits, shortest) {
         Some(decoded) => decoded,
         None => by_libjpeg(bytes, limits, shortest)?,
     };
@@ -57,14 +64,11 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Dec
     })
 }
 
-/// The picture where half of its sides or less is enough, quicker than by libjpeg; `None` where libjpeg has to read it.
-fn from_low_frequencies(bytes: &[u8], limits: &Limits, shortest: u32) -> Option<Decoded> {
+/// The picture, quicker than by libjpeg; `None` where libjpeg has to read it.
+fn directly(bytes: &[u8], limits: &Limits, shortest: u32) -> Option<Decoded> {
     let size = header_size(bytes)?;
     limits.check_size(size).ok()?;
     let eighths = eighths(size, shortest);
-    if eighths > low_frequencies::MOST {
-        return None;
-    }
     Some(Decoded {
         size,
         scale: Scale {
