@@ -5,7 +5,7 @@
 
 use super::{low_frequencies, whole};
 
-/// The pixels in RGB of `eighths` of the sides, 8 or at most [`low_frequencies::MOST`]; `None` where libjpeg has to read the file.
+/// The pixels in RGB of `eighths` of the sides, one to four or all eight; `None` where libjpeg has to read the file.
 ///
 /// Compiled for the best instructions that this processor has. The pixels are the same.
 pub(super) fn decode(bytes: &[u8], eighths: u8) -> Option<Vec<u8>> {

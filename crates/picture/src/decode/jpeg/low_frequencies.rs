@@ -1,7 +1,7 @@
 //! A JPEG at half of its sides or less, from the lowest frequencies of its blocks of 8 x 8 samples.
 //!
 //! libjpeg can do this, too, but takes most of its time to read coefficients that it does not need; here they are skipped,
-//! several at a time ([`AcHuffman`]). And at half and at a quarter libjpeg averages samples, which keeps a part of the
+//! several at a time (`huffman.rs`). And at half and at a quarter libjpeg averages samples, which keeps a part of the
 //! frequencies that are too high for the copy. Here they are left out, so that a resampled copy comes closer to the whole,
 //! resampled.
 //!
@@ -16,10 +16,7 @@ use super::{
     scan::{Group, LANES, Reader, Scan},
 };
 
-/// The most eighths.
-pub(super) const MOST: u8 = 4;
-
-/// The pixels in RGB of `eighths` of the sides, rounded up; `None` where libjpeg has to read the file.
+/// The pixels in RGB of one to four `eighths` of the sides, rounded up; `None` where libjpeg has to read the file.
 ///
 /// All of it is inlined, so that [`dispatch`](super::dispatch) compiles it for the instructions of several processors.
 #[inline(always)]
@@ -259,6 +256,9 @@ mod tests {
             or_fatal_message,
         },
     };
+
+    /// The most eighths.
+    const MOST: u8 = 4;
 
     fn file(chroma: (u8, u8), quality: f32, is_grey: bool) -> Vec<u8> {
         let example = Example {

@@ -1,5 +1,8 @@
-//! JPEG, by libjpeg-turbo in Mozilla's version: pixels come out equal to Pillow's, bit by bit, and
-//! so do the vectors that people compare with Python's.
+//! JPEG, with the pixels of libjpeg-turbo: they come out equal to Pillow's, bit by bit, and so do the
+//! vectors that people compare with Python's.
+//!
+//! The usual kind is decoded here, at its full size ([`whole`]) or reduced ([`low_frequencies`]); all else
+//! by libjpeg-turbo itself, in Mozilla's version.
 
 mod bit_reader;
 mod block;
@@ -230,8 +233,14 @@ pub(super) fn cost(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<u64> 
     } else {
         0
     };
+    // What our decoder has of its own, before there is a copy: all samples, or those of a row of MCUs, as numbers first.
+    let own = match scale.eighths {
+        8 => samples(size, &channels),
+        eighths => 48 * u64::from(eighths) * (u64::from(reduced.width) + 64),
+    };
     let count = channels.len() as u64;
-    Ok(coefficients + decoded.pixels() * (count + copies * copy(count)))
+    let copied = decoded.pixels() * copies * copy(count);
+    Ok(coefficients + decoded.pixels() * count + copied.max(own))
 }
 
 /// A channel as the frame header has it: how many samples it has in the space in which the finest

@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     pub(super) fn read(&mut self, row: usize, column: usize) -> Option<()> {
         for group in self.groups.iter_mut().flatten() {
-            *group = Group::EMPTY;
+            group.clear();
         }
         let (across, _) = self.scan.frame.mcus();
         let mut state = self.state;
@@ -118,12 +118,13 @@ impl<'a> Reader<'a> {
                 let component = self.scan.frame.components[index];
                 let coding = &self.scan.codings[index];
                 let groups = &mut self.groups[index];
-                for block in 0..component.down * component.across {
-                    let (row, column) = (block / component.across, block % component.across);
-                    let column = mcu * component.across + column;
-                    let group = &mut groups[row * component.across + column / LANES];
-                    let predictor = &mut state.predictors[index];
-                    coding.read(&mut state.bits, predictor, group, column % LANES)?;
+                let left = mcu * component.across;
+                for groups in groups.chunks_exact_mut(component.across) {
+                    for column in left..left + component.across {
+                        let group = &mut groups[column / LANES];
+                        let predictor = &mut state.predictors[index];
+                        coding.read(&mut state.bits, predictor, group, column % LANES)?;
+                    }
                 }
             }
             if state.bits.is_overdrawn() {
@@ -240,6 +241,15 @@ impl Group {
         is_flat: [true; LANES],
         wild: 0,
     };
+
+    fn clear(&mut self) {
+        // The first of each block is always there.
+        if self.is_flat.contains(&false) {
+            self.coefficients = [[0; LANES]; COEFFICIENTS];
+        }
+        self.is_flat = [true; LANES];
+        self.wild = 0;
+    }
 }
 
 /// The most that a coefficient may be. It is ten times what any picture has, and little enough for the sums of the inverse DCT.

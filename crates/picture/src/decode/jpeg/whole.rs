@@ -59,10 +59,9 @@ struct Plane {
 }
 
 impl Plane {
-    /// As wide as whole batches are.
     fn new(frame: &Frame, component: Component) -> Plane {
         let (across, down) = frame.mcus();
-        let width = across.next_multiple_of(LANES) * component.across * BLOCK;
+        let width = across * component.across * BLOCK;
         Plane {
             component,
             width,
@@ -79,7 +78,12 @@ impl Plane {
             let left = (column * across + index % across * LANES) * BLOCK;
             let rows = self.samples[top * self.width..].chunks_exact_mut(self.width);
             for (row, samples) in rows.zip(block::samples(group)) {
-                row[left..][..LANES * BLOCK].copy_from_slice(&samples);
+                let row = row.get_mut(left..).unwrap_or_default();
+                match row.first_chunk_mut() {
+                    Some(row) => *row = samples,
+                    // At the end of a row, a group may reach beyond.
+                    None => row.copy_from_slice(&samples[..row.len()]),
+                }
             }
         }
     }
