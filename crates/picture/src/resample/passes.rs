@@ -155,7 +155,7 @@ impl Band {
     #[inline(always)]
     fn pour(&self, rows: &mut [u8], row: usize) {
         for (index, columns) in self.columns.as_chunks::<BAND>().0.iter().enumerate() {
-            for (line, row) in turned(*columns).iter().zip(rows.chunks_exact_mut(row)) {
+            for (line, row) in transposed(*columns).iter().zip(rows.chunks_exact_mut(row)) {
                 let samples = &mut row[index * BAND..];
                 match samples.first_chunk_mut() {
                     Some(samples) => *samples = *line,

@@ -18,6 +18,10 @@ const PRECISION: usize = 13;
 const BETWEEN: usize = 2;
 
 /// The samples of blocks side by side, row by row.
+#[expect(
+    clippy::needless_range_loop,
+    reason = "compilers make lanes of this loop"
+)]
 #[inline(always)]
 pub(super) fn samples(group: &Group) -> [[u8; LANES * BLOCK]; BLOCK] {
     let mut between = [[0; LANES]; COEFFICIENTS];
