@@ -10,6 +10,9 @@ pub(super) const CHANNELS: usize = 3;
 /// Rows that are weighted at once: two registers of eight sums.
 const BAND: usize = 16;
 
+/// Samples of a row that are summed at once: four registers of eight sums.
+const PART: usize = 32;
+
 /// A part of a picture.
 #[derive(Clone, Copy)]
 pub(super) struct Grid<'a> {
@@ -88,17 +91,16 @@ fn horizontal(source: Grid<'_>, columns: &Weights) -> Vec<u8> {
 fn horizontal_in_bands(source: Grid<'_>, columns: &Weights, narrow: &mut [u8]) {
     let row = columns.len() * CHANNELS;
     let mut band = Band::new(source.row);
+    let mut narrow_band = Band::new(row);
     for (index, narrow) in narrow.chunks_exact_mut(BAND * row).enumerate() {
         band.fill(source, index * BAND);
-        for (column, (start, weights)) in columns.iter().enumerate() {
-            for channel in 0..CHANNELS {
-                let samples = band.weighted(start * CHANNELS + channel, weights);
-                let place = column * CHANNELS + channel;
-                for (row, sample) in narrow.chunks_exact_mut(row).zip(samples) {
-                    row[place] = sample;
-                }
+        let (pixels, _) = narrow_band.columns.as_chunks_mut::<CHANNELS>();
+        for (pixel, (start, weights)) in pixels.iter_mut().zip(columns.iter()) {
+            for (channel, samples) in pixel.iter_mut().enumerate() {
+                *samples = band.weighted(start * CHANNELS + channel, weights);
             }
         }
+        narrow_band.pour(narrow, row);
     }
 }
 
@@ -149,6 +151,20 @@ impl Band {
         }
     }
 
+    /// Writes the rows, of `row` samples each.
+    #[inline(always)]
+    fn pour(&self, rows: &mut [u8], row: usize) {
+        for (index, columns) in self.columns.as_chunks::<BAND>().0.iter().enumerate() {
+            for (line, row) in transposed(*columns).iter().zip(rows.chunks_exact_mut(row)) {
+                let samples = &mut row[index * BAND..];
+                match samples.first_chunk_mut() {
+                    Some(samples) => *samples = *line,
+                    None => samples.copy_from_slice(&line[..samples.len()]),
+                }
+            }
+        }
+    }
+
     /// One new sample of each row, from every third column from `start` on.
     #[inline(always)]
     fn weighted(&self, start: usize, weights: &[i32]) -> [u8; BAND] {
@@ -194,15 +210,35 @@ fn transposed(block: [[u8; BAND]; BAND]) -> [[u8; BAND]; BAND] {
 #[inline(always)]
 fn vertical(source: Grid<'_>, rows: &Weights) -> Vec<u8> {
     let mut short = vec![0; rows.len() * source.row];
-    let mut sums = vec![0; source.row];
     for (new_row, (start, weights)) in short.chunks_exact_mut(source.row).zip(rows.iter()) {
-        sums.fill(HALF);
-        for (index, &weight) in weights.iter().enumerate() {
-            add_weighted(&mut sums, source.row(start + index), weight);
+        let (parts, rest) = new_row.as_chunks_mut::<PART>();
+        for (index, part) in parts.iter_mut().enumerate() {
+            *part = vertical_part(source, start, weights, index * PART);
         }
-        for (byte, &sum) in new_row.iter_mut().zip(&sums) {
-            *byte = to_byte(sum);
+        let first = parts.len() * PART;
+        for (column, sample) in (first..).zip(rest) {
+            [*sample] = vertical_part::<1>(source, start, weights, column);
         }
     }
     short
+}
+
+/// So many new samples of a row, from the column `first` on.
+#[inline(always)]
+fn vertical_part<const COUNT: usize>(
+    source: Grid<'_>,
+    start: usize,
+    weights: &[i32],
+    first: usize,
+) -> [u8; COUNT] {
+    let mut sums = [HALF; COUNT];
+    for (index, &weight) in weights.iter().enumerate() {
+        let samples = &source.row(start + index)[first..][..COUNT];
+        add_weighted(&mut sums, samples, weight);
+    }
+    let mut samples = [0; COUNT];
+    for (sample, sum) in samples.iter_mut().zip(sums) {
+        *sample = to_byte(sum);
+    }
+    samples
 }

@@ -2,6 +2,7 @@
 ///
 /// A 0xFF in the data is followed by a stuffed 0 (ITU T.81, B.1.1.5). Anything else behind it makes a marker, where the data
 /// end. From there on the reader gives zeros, and counts them.
+#[derive(Clone, Copy)]
 pub(super) struct BitReader<'a> {
     /// What `buffer` does not hold yet.
     rest: &'a [u8],
@@ -47,22 +48,16 @@ impl<'a> BitReader<'a> {
                 self.rest = &self.rest[taken as usize..];
                 self.count += 8 * taken;
             }
-            _ => self.refill_by_bytes(),
-        }
-    }
-
-    /// Refills where there are fewer bits than `count`.
-    #[inline(always)]
-    pub(super) fn refill_below(&mut self, count: u32) {
-        if self.count < count {
-            self.refill();
+            _ => *self = self.refilled_by_bytes(),
         }
     }
 
     /// As [`refill`](BitReader::refill), where there are stuffed bytes, or the end.
+    ///
+    /// By value, as are other calls that aren't inlined: a reader whose address is never taken stays in registers.
     #[cold]
     #[inline(never)]
-    fn refill_by_bytes(&mut self) {
+    fn refilled_by_bytes(mut self) -> BitReader<'a> {
         while self.count < BitReader::FILLED {
             let (byte, length) = match *self.rest {
                 [0xFF, 0x00, ..] => (0xFF, 2),
@@ -76,6 +71,7 @@ impl<'a> BitReader<'a> {
             self.buffer |= u64::from(byte) << (BitReader::FILLED - self.count);
             self.count += 8;
         }
+        self
     }
 
     /// The next `count` bits, which stay.
@@ -86,8 +82,9 @@ impl<'a> BitReader<'a> {
 
     #[inline(always)]
     pub(super) fn skip(&mut self, count: u32) {
-        self.buffer <<= count;
-        self.count -= count;
+        // Of the shift, only the lowest six bits count, as processors have it.
+        self.buffer = self.buffer.wrapping_shl(count);
+        self.count = self.count.wrapping_sub(count);
     }
 
     /// A coefficient, or a difference of two, from its `size` bits, 15 at most: RECEIVE and EXTEND (F.2.2.1). Where the first

@@ -1,19 +1,19 @@
 use std::f64::consts::PI;
 
-use super::header::COEFFICIENTS;
-
-/// The samples of a whole block's side.
-pub(super) const BLOCK: usize = 8;
+use super::{
+    header::{BLOCK, COEFFICIENTS},
+    scan::{Group, LANES},
+};
 
 /// For each coefficient of a block, row by row, its place in zigzag order (ITU T.81, figure A.6).
-const ZIGZAG: [usize; COEFFICIENTS] = [
+pub(super) const ZIGZAG: [usize; COEFFICIENTS] = [
     0, 1, 5, 6, 14, 15, 27, 28, 2, 4, 7, 13, 16, 26, 29, 42, 3, 8, 12, 17, 25, 30, 41, 43, 9, 11,
     18, 24, 31, 40, 44, 53, 10, 19, 23, 32, 39, 45, 52, 54, 20, 22, 33, 38, 46, 51, 55, 60, 21, 34,
     37, 47, 50, 56, 59, 61, 35, 36, 48, 49, 57, 58, 62, 63,
 ];
 
-/// The dequantised coefficients of the lowest rows of a block.
-pub(super) type Coefficients<const DOWN: usize> = [[f32; BLOCK]; DOWN];
+/// A number of each block.
+type Lanes = [f32; LANES];
 
 /// The inverse DCT of fewer samples than a block has, from as many of its lowest frequencies each way.
 ///
@@ -32,21 +32,25 @@ impl Frequencies {
         }
     }
 
-    /// The samples around 0, row by row, of which the first `ACROSS` count. `LANES`, 4 or 8, are as many as processors compute
-    /// at once.
+    /// The samples of blocks side by side, row by row, as distances from the middle.
     #[inline(always)]
-    pub(super) fn samples<const ACROSS: usize, const DOWN: usize, const LANES: usize>(
+    pub(super) fn distances<const ACROSS: usize, const DOWN: usize>(
         &self,
-        coefficients: &Coefficients<DOWN>,
-    ) -> [[f32; LANES]; DOWN] {
-        let mut samples = [[0.0; LANES]; DOWN];
+        group: &Group,
+    ) -> [[Lanes; ACROSS]; DOWN] {
+        let mut samples = [[[0.0; LANES]; ACROSS]; DOWN];
         for (row, samples) in samples.iter_mut().enumerate() {
-            let mut frequencies = [0.0; LANES];
-            for (coefficients, cosines) in coefficients.iter().zip(&self.down) {
-                add(&mut frequencies, coefficients, cosines[row]);
-            }
-            for (frequency, cosines) in frequencies.iter().take(ACROSS).zip(&self.across) {
-                add(samples, cosines, *frequency);
+            for column in 0..ACROSS {
+                let mut frequency = [0.0; LANES];
+                for (index, cosines) in self.down.iter().take(DOWN).enumerate() {
+                    let coefficients = group.coefficients[ZIGZAG[index * BLOCK + column]];
+                    for (sum, coefficient) in frequency.iter_mut().zip(coefficients) {
+                        *sum += f32::from(coefficient) * cosines[row];
+                    }
+                }
+                for (sums, cosine) in samples.iter_mut().zip(self.across[column]) {
+                    add(sums, &frequency, cosine);
+                }
             }
         }
         samples
@@ -54,7 +58,7 @@ impl Frequencies {
 }
 
 #[inline(always)]
-fn add<const LANES: usize>(sums: &mut [f32; LANES], numbers: &[f32; BLOCK], factor: f32) {
+fn add(sums: &mut Lanes, numbers: &Lanes, factor: f32) {
     for (sum, number) in sums.iter_mut().zip(numbers) {
         *sum += number * factor;
     }
@@ -80,15 +84,4 @@ fn cosines(count: usize) -> [[f32; BLOCK]; BLOCK] {
         }
     }
     cosines
-}
-
-/// For each place in zigzag order, the coefficient's number row by row.
-pub(super) const fn natural_order() -> [usize; COEFFICIENTS] {
-    let mut order = [0; COEFFICIENTS];
-    let mut place = 0;
-    while place < COEFFICIENTS {
-        order[ZIGZAG[place]] = place;
-        place += 1;
-    }
-    order
 }

@@ -1,10 +1,14 @@
 use super::huffman::LONGEST;
+use crate::container::jpeg::{START_OF_IMAGE, START_OF_SCAN, Segments};
 
 /// The components of a picture in YCbCr.
 pub(super) const COMPONENTS: usize = 3;
 
 /// The coefficients of a block.
 pub(super) const COEFFICIENTS: usize = 64;
+
+/// The samples of a block's side.
+pub(super) const BLOCK: usize = 8;
 
 /// The longest side that libjpeg reads.
 const LONGEST_SIDE: usize = 65_500;
@@ -54,8 +58,20 @@ pub(super) struct TableSegment<'a> {
 }
 
 impl<'a> Header<'a> {
-    /// Takes a segment that comes before the scan.
-    pub(super) fn read(&mut self, marker: u8, content: &'a [u8]) -> Option<()> {
+    /// What comes before the first scan of a file; that scan's header, and all that follows.
+    pub(super) fn of(bytes: &'a [u8]) -> Option<(Header<'a>, &'a [u8], &'a [u8])> {
+        let mut header = Header::default();
+        let mut segments = Segments(bytes.strip_prefix(&[0xFF, START_OF_IMAGE])?);
+        while let Some((marker, content)) = segments.next() {
+            if marker == START_OF_SCAN {
+                return Some((header, content, segments.0));
+            }
+            header.read(marker, content)?;
+        }
+        None
+    }
+
+    fn read(&mut self, marker: u8, content: &'a [u8]) -> Option<()> {
         match marker {
             0xC0 | 0xC1 if self.frame.is_none() => self.frame = Some(Frame::read(content)?),
             0xC4 => self.read_tables(content)?,
@@ -133,6 +149,13 @@ impl Frame {
                 .iter()
                 .all(|component| (component.across, component.down) == (1, 1));
         (has_pixels && is_usual).then_some(frame)
+    }
+
+    /// How many MCUs there are across and down.
+    pub(super) fn mcus(&self) -> (usize, usize) {
+        let [luma, ..] = self.components;
+        let across = self.width.div_ceil(BLOCK * luma.across);
+        (across, self.height.div_ceil(BLOCK * luma.down))
     }
 }
 

@@ -1,7 +1,7 @@
 //! A JPEG at half of its sides or less, from the lowest frequencies of its blocks of 8 x 8 samples.
 //!
 //! libjpeg can do this, too, but takes most of its time to read coefficients that it does not need; here they are skipped,
-//! several at a time ([`AcHuffman`]). And at half and at a quarter libjpeg averages samples, which keeps a part of the
+//! several at a time (`huffman.rs`). And at half and at a quarter libjpeg averages samples, which keeps a part of the
 //! frequencies that are too high for the copy. Here they are left out, so that a resampled copy comes closer to the whole,
 //! resampled.
 //!
@@ -9,391 +9,270 @@
 //! as luma or half as fine. It takes no file that libjpeg refuses. Any fault, even one that libjpeg passes over, leaves the
 //! file to libjpeg.
 
-use std::rc::Rc;
-
 use super::{
-    bit_reader::BitReader,
-    frequencies::{BLOCK, Coefficients, Frequencies, last, natural_order},
-    header::{COEFFICIENTS, COMPONENTS, Component, Frame, Header},
-    huffman::{AcHuffman, Huffman},
+    colours,
+    frequencies::{Frequencies, last},
+    header::{BLOCK, COMPONENTS, Component, Frame, Header},
+    scan::{Group, LANES, Reader, Scan},
 };
-use crate::container::jpeg::{END_OF_IMAGE, START_OF_IMAGE, START_OF_SCAN, Segments};
 
-/// The most eighths.
-pub(super) const MOST: u8 = 4;
-
-/// The greatest symbol of a DC coefficient: the bits of a difference.
-const GREATEST_DC: u8 = 15;
-
-/// The pixels in RGB of `eighths` of the sides, rounded up; `None` where libjpeg has to read the file.
+/// The pixels in RGB of one to four `eighths` of the sides, rounded up; `None` where libjpeg has to read the file.
 ///
 /// All of it is inlined, so that [`dispatch`](super::dispatch) compiles it for the instructions of several processors.
 #[inline(always)]
 pub(super) fn decode(bytes: &[u8], eighths: u8) -> Option<Vec<u8>> {
-    let mut header = Header::default();
-    let mut segments = Segments(bytes.strip_prefix(&[0xFF, START_OF_IMAGE])?);
-    while let Some((marker, content)) = segments.next() {
-        if marker == START_OF_SCAN {
-            let scan = Scan::new(&header, content, usize::from(eighths))?;
-            return Some(scan.to_rgb(&scan.decode(segments.0)?));
+    let (header, content, data) = Header::of(bytes)?;
+    let frame = header.frame.as_ref()?;
+    let side = usize::from(eighths);
+    let mut strips = [0, 1, 2].map(|index| Strip::new(frame, index, side));
+    let last = strips
+        .each_ref()
+        .map(|strip| last(strip.across, strip.down));
+    let scan = Scan::new(&header, content, last)?;
+    let (mcus_across, mcus_down) = frame.mcus();
+    let pixels = |side_of_whole: usize| (side_of_whole * side).div_ceil(BLOCK);
+    let width = pixels(frame.width);
+    let mut rgb = vec![0; width * pixels(frame.height) * COMPONENTS];
+    let mut rows = rgb.chunks_exact_mut(width * COMPONENTS);
+    let mut reader = Reader::new(&scan, data);
+    for row in 0..mcus_down {
+        for column in (0..mcus_across).step_by(LANES) {
+            reader.read(row, column)?;
+            for (strip, groups) in strips.iter_mut().zip(&reader.groups) {
+                strip.put(groups, column);
+            }
         }
-        header.read(marker, content)?;
+        for strip in &mut strips {
+            strip.finish();
+        }
+        let [luma, blue, red] = &strips;
+        for (index, pixels) in rows.by_ref().take(luma.rows()).enumerate() {
+            colours::to_rgb(luma.row(index), blue.row(index), red.row(index), pixels);
+        }
     }
-    None
+    reader.end()?;
+    Some(rgb)
 }
 
-/// The one scan of the file.
-struct Scan<'a> {
-    frame: &'a Frame,
-    /// The samples of a luma block's side.
-    side: usize,
-    decoders: [BlockDecoder; COMPONENTS],
-    restart_interval: usize,
-}
-
-/// Decodes the blocks of a component.
-struct BlockDecoder {
-    dc: Huffman,
-    ac: Rc<AcHuffman>,
-    quantisation: [f32; COEFFICIENTS],
-    frequencies: Frequencies,
-    /// The last coefficient, in zigzag order, that is of use.
-    last: usize,
+/// A component in a row of MCUs.
+///
+/// What is computed for blocks lies in rows of numbers, one for each block from left to right.
+struct Strip {
+    component: Component,
     is_chroma: bool,
     /// The samples of a block, from left to right and from top to bottom.
-    size: (usize, usize),
-}
-
-/// The samples of a component, all blocks whole.
-struct Plane {
-    width: usize,
-    samples: Vec<u8>,
-    /// For each column, what rounding its last sample left out.
+    across: usize,
+    down: usize,
+    frequencies: Frequencies,
+    /// How many blocks there are from left to right.
+    blocks: usize,
+    /// The distances from the middle, by the row of blocks, then by the sample's row and its column in the block.
+    distances: Vec<f32>,
+    /// 1 for a block in which what rounding leaves out is carried over, else 0; by the row of blocks.
+    carries: Vec<f32>,
+    /// What rounding the last samples left out, by the sample's column in the block.
     left_over: Vec<f32>,
+    /// A row of samples, by the sample's column in the block.
+    rounded: Vec<u8>,
+    samples: Vec<u8>,
 }
 
-impl<'a> Scan<'a> {
-    fn new(header: &'a Header<'_>, content: &[u8], side: usize) -> Option<Scan<'a>> {
-        let &[3, n0, t0, n1, t1, n2, t2, 0, 63, 0] = content else {
-            return None;
-        };
-        let frame = header.frame.as_ref()?;
-        let names = frame.components.map(|component| component.name);
-        if names != [n0, n1, n2] || !header.is_ycbcr(frame) {
-            return None;
-        }
-        let [luma, blue, red] = frame.components;
+impl Strip {
+    /// For a component by its number, where a block of luma has so many samples on its side.
+    fn new(frame: &Frame, index: usize, side: usize) -> Strip {
+        let component = frame.components[index];
+        let [luma, ..] = frame.components;
         // Of each component, as many samples: where an MCU has fewer blocks of chroma, these have more.
-        let (across, down) = (side * luma.across, side * luma.down);
-        let ac = |tables: u8| {
-            let segment = *header.tables[1].get(usize::from(tables & 15))?;
-            Some(Rc::new(AcHuffman::new(segment?)?))
+        let across = side * luma.across / component.across;
+        let down = side * luma.down / component.down;
+        let (mcus_across, _) = frame.mcus();
+        let blocks = mcus_across.next_multiple_of(LANES) * component.across;
+        let width = blocks * across;
+        // All different, or rows of equal samples would be rounded up or down together.
+        let left_over = |place: usize| {
+            let column = place % blocks * across + place / blocks;
+            (column * 29 % 64) as f32 / 64.0 - 0.5
         };
-        let of_blue = ac(t1)?;
-        let of_red = match t1 & 15 == t2 & 15 {
-            true => of_blue.clone(),
-            false => ac(t2)?,
-        };
-        Some(Scan {
-            frame,
-            side,
-            decoders: [
-                BlockDecoder {
-                    is_chroma: false,
-                    ..BlockDecoder::new(header, luma, t0, ac(t0)?, side, side)?
-                },
-                BlockDecoder::new(header, blue, t1, of_blue, across, down)?,
-                BlockDecoder::new(header, red, t2, of_red, across, down)?,
-            ],
-            restart_interval: header.restart_interval,
-        })
-    }
-
-    /// The planes of the components from the entropy-coded data, which the end of the image has to follow.
-    #[inline(always)]
-    fn decode(&self, data: &[u8]) -> Option<[Plane; COMPONENTS]> {
-        let [luma, ..] = self.frame.components;
-        let mcus_across = self.frame.width.div_ceil(BLOCK * luma.across);
-        let mcus_down = self.frame.height.div_ceil(BLOCK * luma.down);
-        let width = mcus_across * luma.across * self.side;
-        let height = mcus_down * luma.down * self.side;
-        let mut planes = [(); COMPONENTS].map(|()| Plane::new(width, height));
-        let mut bits = BitReader::new(data);
-        let mut predictors = [0; COMPONENTS];
-        for mcu in 0..mcus_across * mcus_down {
-            if self.restart_interval > 0 && mcu > 0 && mcu % self.restart_interval == 0 {
-                let restarts = mcu / self.restart_interval - 1;
-                bits = BitReader::new(behind_restart(bits.end()?, restarts)?);
-                predictors = [0; COMPONENTS];
-            }
-            let place = (mcu / mcus_across, mcu % mcus_across);
-            self.decode_mcu(place, &mut bits, &mut predictors, &mut planes)?;
-        }
-        matches!(bits.end()?, [0xFF, END_OF_IMAGE, ..]).then_some(planes)
-    }
-
-    #[inline(always)]
-    fn decode_mcu(
-        &self,
-        (row, column): (usize, usize),
-        bits: &mut BitReader<'_>,
-        predictors: &mut [i32; COMPONENTS],
-        planes: &mut [Plane; COMPONENTS],
-    ) -> Option<()> {
-        let components = self.frame.components.iter().zip(&self.decoders);
-        let states = predictors.iter_mut().zip(planes);
-        for ((component, decoder), (predictor, plane)) in components.zip(states) {
-            for block in 0..component.across * component.down {
-                let top = row * component.down + block / component.across;
-                let left = column * component.across + block % component.across;
-                decoder.decode(bits, predictor, plane, (top, left))?;
-            }
-        }
-        (!bits.is_overdrawn()).then_some(())
-    }
-
-    #[inline(always)]
-    fn to_rgb(&self, [luma, blue, red]: &[Plane; COMPONENTS]) -> Vec<u8> {
-        let pixels = |side: usize| (side * self.side).div_ceil(BLOCK);
-        let (width, height) = (pixels(self.frame.width), pixels(self.frame.height));
-        let mut rgb = vec![0; width * height * COMPONENTS];
-        for (row, pixels) in rgb.chunks_exact_mut(width * COMPONENTS).enumerate() {
-            let (luma, blue, red) = (luma.row(row), blue.row(row), red.row(row));
-            let samples = luma.iter().zip(blue).zip(red);
-            let (pixels, _) = pixels.as_chunks_mut();
-            for (pixel, ((&luma, &blue), &red)) in pixels.iter_mut().zip(samples) {
-                *pixel = colours(luma, blue, red);
-            }
-        }
-        rgb
-    }
-}
-
-impl BlockDecoder {
-    /// For blocks of `across` by `down` samples.
-    fn new(
-        header: &Header<'_>,
-        component: Component,
-        tables: u8,
-        ac: Rc<AcHuffman>,
-        across: usize,
-        down: usize,
-    ) -> Option<BlockDecoder> {
-        let dc = *header.tables[0].get(usize::from(tables >> 4))?;
-        let quantisation = (*header.quantisation.get(component.quantisation)?)?;
-        Some(BlockDecoder {
-            dc: Huffman::new(dc?, GREATEST_DC)?,
-            ac,
-            quantisation: quantisation.map(f32::from),
+        Strip {
+            component,
+            is_chroma: index > 0,
+            across,
+            down,
             frequencies: Frequencies::new(across, down),
-            last: last(across, down),
-            is_chroma: true,
-            size: (across, down),
-        })
+            blocks,
+            distances: vec![0.0; component.down * down * width],
+            carries: vec![0.0; component.down * blocks],
+            left_over: (0..width).map(left_over).collect(),
+            rounded: vec![0; width],
+            samples: vec![0; component.down * down * width],
+        }
     }
 
-    /// Decodes a block into its place of a plane, counted in blocks. `predictor` is the DC coefficient of the block before.
-    #[inline(always)]
-    fn decode(
-        &self,
-        bits: &mut BitReader<'_>,
-        predictor: &mut i32,
-        plane: &mut Plane,
-        place: (usize, usize),
-    ) -> Option<()> {
-        match self.size {
-            (1, 1) => self.decode_sized::<1, 1, 4>(bits, predictor, plane, place),
-            (1, 2) => self.decode_sized::<1, 2, 4>(bits, predictor, plane, place),
-            (2, 1) => self.decode_sized::<2, 1, 4>(bits, predictor, plane, place),
-            (2, 2) => self.decode_sized::<2, 2, 4>(bits, predictor, plane, place),
-            (2, 4) => self.decode_sized::<2, 4, 4>(bits, predictor, plane, place),
-            (3, 3) => self.decode_sized::<3, 3, 4>(bits, predictor, plane, place),
-            (3, 6) => self.decode_sized::<3, 6, 4>(bits, predictor, plane, place),
-            (4, 2) => self.decode_sized::<4, 2, 4>(bits, predictor, plane, place),
-            (4, 4) => self.decode_sized::<4, 4, 4>(bits, predictor, plane, place),
-            (4, 8) => self.decode_sized::<4, 8, 4>(bits, predictor, plane, place),
-            (6, 3) => self.decode_sized::<6, 3, 8>(bits, predictor, plane, place),
-            (6, 6) => self.decode_sized::<6, 6, 8>(bits, predictor, plane, place),
-            (8, 4) => self.decode_sized::<8, 4, 8>(bits, predictor, plane, place),
-            (8, 8) => self.decode_sized::<8, 8, 8>(bits, predictor, plane, place),
-            _ => None,
-        }
+    fn rows(&self) -> usize {
+        self.component.down * self.down
     }
 
     #[inline(always)]
-    fn decode_sized<const ACROSS: usize, const DOWN: usize, const LANES: usize>(
-        &self,
-        bits: &mut BitReader<'_>,
-        predictor: &mut i32,
-        plane: &mut Plane,
-        (top, left): (usize, usize),
-    ) -> Option<()> {
-        let mut coefficients = [[0.0; BLOCK]; DOWN];
-        let is_flat = self.read(bits, predictor, &mut coefficients)?;
-        let samples = match is_flat {
-            true => [[coefficients[0][0] / BLOCK as f32; LANES]; DOWN],
-            false => self
-                .frequencies
-                .samples::<ACROSS, DOWN, LANES>(&coefficients),
-        };
-        // A pixel for a model is made of few samples of a copy. So each sample of luma is rounded with what rounding the one
-        // above it left out, and the errors of neighbours cancel out. Not where the whole picture's block is flat: its
-        // samples are all rounded alike. Nor in chroma, where that is so more often than not.
-        let is_carried = !is_flat && !self.is_chroma;
-        let left_over = &mut plane.left_over[left * ACROSS..][..ACROSS];
-        let mut carried = [0.0; LANES];
-        if is_carried {
-            carried[..ACROSS].copy_from_slice(left_over);
-        }
-        let rows = plane.samples[top * DOWN * plane.width..].chunks_exact_mut(plane.width);
-        for (row, samples) in rows.zip(samples) {
-            let (rounded, left_over) = round(samples, carried);
-            row[left * ACROSS..][..ACROSS].copy_from_slice(&rounded[..ACROSS]);
-            if is_carried {
-                carried = left_over;
-            }
-        }
-        left_over.copy_from_slice(&carried[..ACROSS]);
-        Some(())
-    }
-
-    /// Reads and dequantises the coefficients that are of use (F.2.2); whether there are none behind the first.
-    #[inline(always)]
-    fn read<const DOWN: usize>(
-        &self,
-        bits: &mut BitReader<'_>,
-        predictor: &mut i32,
-        coefficients: &mut Coefficients<DOWN>,
-    ) -> Option<bool> {
-        const NATURAL_ORDER: [usize; COEFFICIENTS] = natural_order();
-        bits.refill();
-        let size = self.dc.symbol(bits)?;
-        *predictor = predictor.wrapping_add(bits.number(u32::from(size)));
-        let coefficients = coefficients.as_flattened_mut();
-        coefficients[0] = *predictor as f32 * self.quantisation[0];
-        let mut is_flat = true;
-        let next = self.ac.read(self.last, bits, |place, number| {
-            is_flat = false;
-            if let Some(coefficient) = coefficients.get_mut(*NATURAL_ORDER.get(place)?) {
-                *coefficient = number as f32 * self.quantisation[place];
-            }
-            Some(())
-        })?;
-        self.ac.skip_from(next, bits)?;
-        Some(is_flat)
-    }
-}
-
-impl Plane {
-    fn new(width: usize, height: usize) -> Plane {
-        Plane {
-            width,
-            samples: vec![0; width * height],
-            // All different, or rows of equal samples would be rounded up or down together.
-            left_over: (0..width)
-                .map(|column| (column * 29 % 64) as f32 / 64.0 - 0.5)
-                .collect(),
-        }
-    }
-
     fn row(&self, index: usize) -> &[u8] {
-        &self.samples[index * self.width..][..self.width]
+        let width = self.blocks * self.across;
+        &self.samples[index * width..][..width]
+    }
+
+    /// Takes groups of blocks, from the MCU at `column` on.
+    #[inline(always)]
+    fn put(&mut self, groups: &[Group], column: usize) {
+        for (index, group) in groups.iter().enumerate() {
+            let row = index / self.component.across;
+            let left = column * self.component.across + index % self.component.across * LANES;
+            let place = row * self.blocks + left;
+            for (carries, is_flat) in self.carries[place..].iter_mut().zip(group.is_flat) {
+                // A pixel for a model is made of few samples of a copy. So each sample of luma is rounded with what rounding
+                // the one above it left out, and the errors of neighbours cancel out. Not where the whole picture's block is
+                // flat: its samples are all rounded alike. Nor in chroma, where that is so more often than not.
+                *carries = if is_flat || self.is_chroma { 0.0 } else { 1.0 };
+            }
+            match (self.across, self.down) {
+                (1, 1) => self.put_sized::<1, 1>(group, row, left),
+                (1, 2) => self.put_sized::<1, 2>(group, row, left),
+                (2, 1) => self.put_sized::<2, 1>(group, row, left),
+                (2, 2) => self.put_sized::<2, 2>(group, row, left),
+                (2, 4) => self.put_sized::<2, 4>(group, row, left),
+                (3, 3) => self.put_sized::<3, 3>(group, row, left),
+                (3, 6) => self.put_sized::<3, 6>(group, row, left),
+                (4, 2) => self.put_sized::<4, 2>(group, row, left),
+                (4, 4) => self.put_sized::<4, 4>(group, row, left),
+                (4, 8) => self.put_sized::<4, 8>(group, row, left),
+                (6, 3) => self.put_sized::<6, 3>(group, row, left),
+                (6, 6) => self.put_sized::<6, 6>(group, row, left),
+                (8, 4) => self.put_sized::<8, 4>(group, row, left),
+                (8, 8) => self.put_sized::<8, 8>(group, row, left),
+                (across, down) => unreachable!("blocks of {across} by {down}"),
+            }
+        }
+    }
+
+    /// Puts a group at a row and a column of blocks.
+    #[inline(always)]
+    fn put_sized<const ACROSS: usize, const DOWN: usize>(
+        &mut self,
+        group: &Group,
+        row: usize,
+        left: usize,
+    ) {
+        let is_any_flat = group.is_flat.contains(&true);
+        let distances = self.frequencies.distances::<ACROSS, DOWN>(group);
+        let rows =
+            self.distances[row * DOWN * ACROSS * self.blocks..].chunks_exact_mut(self.blocks);
+        for (row, distances) in rows.zip(distances.as_flattened()) {
+            let row = &mut row[left..][..LANES];
+            row.copy_from_slice(distances);
+            if is_any_flat {
+                for (lane, distance) in row
+                    .iter_mut()
+                    .enumerate()
+                    .filter(|(lane, _)| group.is_flat[*lane])
+                {
+                    *distance = f32::from(group.coefficients[0][lane]) / BLOCK as f32;
+                }
+            }
+        }
+    }
+
+    /// Makes samples of all that was put.
+    #[inline(always)]
+    fn finish(&mut self) {
+        let Strip {
+            across,
+            down,
+            blocks,
+            ..
+        } = *self;
+        let width = across * blocks;
+        let rows = self.samples.chunks_exact_mut(width);
+        for (index, (row, distances)) in rows.zip(self.distances.chunks_exact(width)).enumerate() {
+            let of_blocks = index / down * blocks..(index / down + 1) * blocks;
+            let carries = &self.carries[of_blocks];
+            let columns = distances.chunks_exact(blocks);
+            let columns = columns.zip(self.left_over.chunks_exact_mut(blocks));
+            for ((distances, left_over), rounded) in
+                columns.zip(self.rounded.chunks_exact_mut(blocks))
+            {
+                round(distances, carries, left_over, rounded);
+            }
+            match across {
+                1 => row.copy_from_slice(&self.rounded),
+                2 => interleave::<2>(&self.rounded, row),
+                3 => interleave::<3>(&self.rounded, row),
+                4 => interleave::<4>(&self.rounded, row),
+                6 => interleave::<6>(&self.rounded, row),
+                _ => interleave::<8>(&self.rounded, row),
+            }
+        }
     }
 }
 
-/// What comes behind the restart marker that is due, of those that count to eight.
-fn behind_restart(data: &[u8], index: usize) -> Option<&[u8]> {
-    const RESTART: usize = 0xD0;
-    match *data {
-        [0xFF, marker, ref rest @ ..] if usize::from(marker) == RESTART + index % 8 => Some(rest),
-        _ => None,
-    }
-}
-
-/// The samples with what is `carried` over to them, and what rounding leaves out.
+/// Makes samples of distances from the middle.
 #[inline(always)]
-fn round<const LANES: usize>(
-    samples: [f32; LANES],
-    carried: [f32; LANES],
-) -> ([u8; LANES], [f32; LANES]) {
-    let (mut rounded, mut left_over) = ([0; LANES], [0.0; LANES]);
-    let outputs = rounded.iter_mut().zip(&mut left_over);
-    for ((sample, carried), (rounded, left_over)) in samples.iter().zip(carried).zip(outputs) {
-        (*rounded, *left_over) = to_sample(sample + carried);
-    }
-    (rounded, left_over)
-}
-
-/// The sample at this distance from the middle, and what rounding leaves out.
-#[inline(always)]
-fn to_sample(distance: f32) -> (u8, f32) {
+fn round(distances: &[f32], carries: &[f32], left_over: &mut [f32], rounded: &mut [u8]) {
     // Numbers so large have no fractions. Halves are rounded up, as by libjpeg.
     const LARGE: f32 = (3 << 22) as f32;
     const LITTLE: f32 = 1.0 / 1024.0;
-    let rounded = (distance + LITTLE + LARGE) - LARGE;
-    let sample = rounded.clamp(-128.0, 127.0) + (LARGE + 128.0);
-    (sample.to_bits() as u8, distance - rounded)
+    let inputs = distances.iter().zip(carries);
+    let outputs = left_over.iter_mut().zip(rounded);
+    for ((&distance, &carries), (left_over, rounded)) in inputs.zip(outputs) {
+        let distance = distance + *left_over * carries;
+        let nearest = (distance + LITTLE + LARGE) - LARGE;
+        *left_over = (distance - nearest) * carries;
+        let sample = nearest.clamp(-128.0, 127.0) + (LARGE + 128.0);
+        *rounded = sample.to_bits() as u8;
+    }
 }
 
-/// By libjpeg's arithmetic.
+/// Puts rows one after the other into one, sample by sample.
 #[inline(always)]
-fn colours(luma: u8, blue: u8, red: u8) -> [u8; COMPONENTS] {
-    const HALF: i32 = 1 << 15;
-    let (luma, blue, red) = (i32::from(luma), i32::from(blue) - 128, i32::from(red) - 128);
-    [
-        luma + ((91_881 * red + HALF) >> 16),
-        luma + ((-22_554 * blue - 46_802 * red + HALF) >> 16),
-        luma + ((116_130 * blue + HALF) >> 16),
-    ]
-    .map(|colour| colour.clamp(0, 255) as u8)
+fn interleave<const COUNT: usize>(rows: &[u8], row: &mut [u8]) {
+    let (blocks, _) = row.as_chunks_mut::<COUNT>();
+    let count = blocks.len();
+    for (index, block) in blocks.iter_mut().enumerate() {
+        for (column, sample) in block.iter_mut().enumerate() {
+            *sample = rows[column * count + index];
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::f64::consts::PI;
 
-    use mozjpeg::{ColorSpace, Compress};
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
     use crate::{
         Limits, Picture,
-        decode::jpeg::{decompress, or_fatal_message},
+        container::jpeg::{START_OF_IMAGE, START_OF_SCAN},
+        decode::jpeg::{
+            decompress,
+            example::{Example, USUAL},
+            or_fatal_message,
+        },
     };
 
-    const WIDTH: usize = 83;
-    const HEIGHT: usize = 70;
+    /// The most eighths.
+    const MOST: u8 = 4;
 
-    /// The sizes of chroma's samples, in pixels, that are usual.
-    const USUAL: [(u8, u8); 4] = [(1, 1), (2, 1), (1, 2), (2, 2)];
-
-    /// A JPEG of noise over a slope, in colours or grey ones, in which a sample of chroma is for so many pixels in a row and
-    /// in a column.
-    fn file((across, down): (u8, u8), quality: f32, is_grey: bool) -> Vec<u8> {
-        let mut state = 1_u32;
-        let mut pixels = vec![[0; COMPONENTS]; WIDTH * HEIGHT];
-        for (place, pixel) in pixels.iter_mut().enumerate() {
-            for sample in &mut *pixel {
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                *sample = (30 + place / 60 + (state >> 26) as usize) as u8;
-            }
-            if is_grey {
-                *pixel = [pixel[0]; COMPONENTS];
-            }
-        }
-        let mut encoder = Compress::new(ColorSpace::JCS_RGB);
-        encoder.set_size(WIDTH, HEIGHT);
-        encoder.set_fastest_defaults();
-        encoder.set_quality(quality);
-        encoder.set_chroma_sampling_pixel_sizes((across, down), (across, down));
-        let mut encoder = encoder.start_compress(Vec::new()).unwrap();
-        encoder.write_scanlines(pixels.as_flattened()).unwrap();
-        encoder.finish().unwrap()
+    fn file(chroma: (u8, u8), quality: f32, is_grey: bool) -> Vec<u8> {
+        let example = Example {
+            chroma,
+            quality,
+            is_grey,
+            ..Example::default()
+        };
+        example.encode()
     }
 
     /// How far off libjpeg's pixels are, at most.
     fn distance(bytes: &[u8], eighths: u8) -> u8 {
-        let shortest = HEIGHT * usize::from(eighths) / 8;
+        let shortest = Example::default().height * usize::from(eighths) / 8;
         let expected = decompress(bytes, &Limits::default(), shortest as u32).unwrap();
         assert_eq!(expected.scale.eighths, eighths);
         let got = decode(bytes, eighths).unwrap();
@@ -444,19 +323,25 @@ mod tests {
         let whole = decompress(bytes, &Limits::default(), u32::MAX).unwrap();
         let got = decode(bytes, eighths).unwrap();
         let count = usize::from(eighths);
-        let width = (WIDTH * count).div_ceil(BLOCK);
+        let Example {
+            width: whole_width,
+            height: whole_height,
+            ..
+        } = Example::default();
+        let width = (whole_width * count).div_ceil(BLOCK);
         assert_eq!(
             got.len(),
-            width * (HEIGHT * count).div_ceil(BLOCK) * COMPONENTS
+            width * (whole_height * count).div_ceil(BLOCK) * COMPONENTS
         );
         let at = |x: usize, y: usize, channel: usize| {
-            f64::from(whole.pixels[(y * WIDTH + x) * COMPONENTS + channel])
+            f64::from(whole.pixels[(y * whole_width + x) * COMPONENTS + channel])
         };
         let (mut most, mut sum, mut pixels) = (0.0_f64, 0.0, 0.0);
-        for (block, channel) in (0..WIDTH / BLOCK * (HEIGHT / BLOCK))
+        let (across, down) = (whole_width / BLOCK, whole_height / BLOCK);
+        for (block, channel) in (0..across * down)
             .flat_map(|block| (0..COMPONENTS).map(move |channel| (block, channel)))
         {
-            let (left, top) = (block % (WIDTH / BLOCK), block / (WIDTH / BLOCK));
+            let (left, top) = (block % across, block / across);
             let rows: [Vec<f64>; BLOCK] = std::array::from_fn(|y| {
                 let x = |x| at(left * BLOCK + x, top * BLOCK + y, channel);
                 lowest(std::array::from_fn(x), count)

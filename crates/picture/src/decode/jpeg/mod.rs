@@ -1,12 +1,22 @@
-//! JPEG, by libjpeg-turbo in Mozilla's version: pixels come out equal to Pillow's, bit by bit, and
-//! so do the vectors that people compare with Python's.
+//! JPEG, with the pixels of libjpeg-turbo: they come out equal to Pillow's, bit by bit, and so do the
+//! vectors that people compare with Python's.
+//!
+//! The usual kind is decoded here, at its full size ([`whole`]) or reduced ([`low_frequencies`]); all else
+//! by libjpeg-turbo itself, in Mozilla's version.
 
 mod bit_reader;
+mod block;
+mod chroma;
+mod colours;
 mod dispatch;
+#[cfg(test)]
+mod example;
 mod frequencies;
 mod header;
 mod huffman;
 mod low_frequencies;
+mod scan;
+mod whole;
 
 use std::{
     collections::HashMap,
@@ -47,7 +57,7 @@ const AVERAGED: [u8; 2] = [2, 4];
 ///
 /// Pixels are left out, by a scale of libjpeg's, as long as the shorter side has `shortest`.
 pub(super) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Decoded> {
-    let decoded = match from_low_frequencies(bytes, limits, shortest) {
+    let decoded = match directly(bytes, limits, shortest) {
         Some(decoded) => decoded,
         None => by_libjpeg(bytes, limits, shortest)?,
     };
@@ -57,14 +67,11 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<Dec
     })
 }
 
-/// The picture where half of its sides or less is enough, quicker than by libjpeg; `None` where libjpeg has to read it.
-fn from_low_frequencies(bytes: &[u8], limits: &Limits, shortest: u32) -> Option<Decoded> {
+/// The picture, quicker than by libjpeg; `None` where libjpeg has to read it.
+fn directly(bytes: &[u8], limits: &Limits, shortest: u32) -> Option<Decoded> {
     let size = header_size(bytes)?;
     limits.check_size(size).ok()?;
     let eighths = eighths(size, shortest);
-    if eighths > low_frequencies::MOST {
-        return None;
-    }
     Some(Decoded {
         size,
         scale: Scale {
@@ -226,8 +233,14 @@ pub(super) fn cost(bytes: &[u8], limits: &Limits, shortest: u32) -> Result<u64> 
     } else {
         0
     };
+    // What our decoder has of its own, before there is a copy: all samples, or those of a row of MCUs, as numbers first.
+    let own = match scale.eighths {
+        8 => samples(size, &channels),
+        eighths => 48 * u64::from(eighths) * (u64::from(reduced.width) + 64),
+    };
     let count = channels.len() as u64;
-    Ok(coefficients + decoded.pixels() * (count + copies * copy(count)))
+    let copied = decoded.pixels() * copies * copy(count);
+    Ok(coefficients + decoded.pixels() * count + copied.max(own))
 }
 
 /// A channel as the frame header has it: how many samples it has in the space in which the finest
