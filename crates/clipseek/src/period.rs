@@ -187,7 +187,7 @@ mod tests {
             "2019-01-01T10:60",
         ] {
             let error = Period::parse(text).unwrap_err();
-            assert!(error.starts_with("there is no such date"), "{text}");
+            assert!(error.starts_with("no such date"), "{text}");
         }
     }
 }
