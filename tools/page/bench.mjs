@@ -98,7 +98,7 @@ async function scrolling() {
   const { traceEvents } = JSON.parse(await browser.stopTracing());
   const main = new Set(traceEvents.filter((event) => event.name === 'thread_name' && event.args.name === 'CrRendererMain').map((event) => `${event.pid} ${event.tid}`));
   const tasks = traceEvents.filter((event) => event.name === 'RunTask' && main.has(`${event.pid} ${event.tid}`)).map((event) => (event.dur ?? 0) / 1000);
-  say('tasks of the page in the trace: longest', milliseconds(Math.max(...tasks)), `of ${tasks.length}`);
+  say('tasks of the page in the trace: longest', milliseconds(tasks.reduce((longest, task) => Math.max(longest, task), 0)), `of ${tasks.length}`);
   await page.context().close();
 }
 

@@ -26,7 +26,7 @@ pub(crate) const DOWNLOADS: &str = "downloads";
 /// How long to wait for another process that is writing.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// SQLite's cache for the writing connection, in KiB: enough for the pages that a group of batches changes.
+/// SQLite's cache for each connection, in KiB: enough for the pages that a group of batches changes.
 /// If it spilled pages before the end of the transaction, readers would be blocked.
 const CACHE: i64 = 32 << 10;
 
@@ -49,6 +49,7 @@ impl Catalogue {
         let connect = || {
             let connection = Connection::open(path)?;
             connection.busy_timeout(PATIENCE)?;
+            connection.pragma_update(None, "cache_size", -CACHE)?;
             Ok(connection)
         };
         let mut connection = connect().map_err(at)?;
@@ -136,8 +137,7 @@ impl Catalogue {
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "foreign_keys", true)?;
     // With a rollback journal, commits are durable only with this setting.
-    connection.pragma_update(None, "synchronous", "EXTRA")?;
-    connection.pragma_update(None, "cache_size", -CACHE)
+    connection.pragma_update(None, "synchronous", "EXTRA")
 }
 
 fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {

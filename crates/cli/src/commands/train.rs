@@ -86,7 +86,7 @@ struct TrainingArguments {
     micro_batch: usize,
 
     /// Set the learning rate after warm-up
-    #[arg(long, value_name = "RATE", default_value_t = Settings::default().learning_rate)]
+    #[arg(long, value_name = "RATE", default_value = "1e-5")]
     learning_rate: f64,
 
     /// Set the weight decay of AdamW

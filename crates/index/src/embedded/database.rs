@@ -22,6 +22,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 /// The pause between attempts where SQLite doesn't wait by itself.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
+/// How much of the file SQLite may map into memory, in bytes. A search reads a hundred pages or more at random, and mapped
+/// pages need no copy. The write-ahead log works only on local file systems, where mappings are coherent.
+const MAPPED: i64 = 1 << 30;
+
 /// The size of the write-ahead log at which it's checkpointed, and to which it's truncated after a large
 /// write, in bytes. Ids are random, so small writes change all pages of their index again and again. The
 /// larger the log, the more changes of a page are checkpointed at once.
@@ -348,6 +352,9 @@ impl Database {
         connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
         connection.pragma_update(None, "wal_autocheckpoint", LOG_LIMIT / PAGE_SIZE)?;
         connection.pragma_update(None, "foreign_keys", true)?;
+        if self.journal == Journal::WriteAhead {
+            connection.pragma_update(None, "mmap_size", MAPPED)?;
+        }
         Ok(connection)
     }
 
