@@ -20,8 +20,8 @@ impl Collection<'_> {
     /// Whether the collection has a picture at `location`, missing or not.
     ///
     /// # Errors
-    /// [`Error::Catalogue`](crate::Error::Catalogue) and
-    /// [`Error::DamagedRecord`](crate::Error::DamagedRecord).
+    /// [`Error::Catalogue`] and
+    /// [`Error::DamagedRecord`].
     pub fn has_location(&self, location: &str) -> Result<bool> {
         Ok(self.catalogue.record_at(self.key(), location)?.is_some())
     }
@@ -30,9 +30,9 @@ impl Collection<'_> {
     /// Returns their number. Files stay.
     ///
     /// # Errors
-    /// [`Error::Lock`](crate::Error::Lock), [`Error::Deleted`](crate::Error::Deleted),
-    /// [`Error::Catalogue`](crate::Error::Catalogue), [`Error::DamagedRecord`](crate::Error::DamagedRecord)
-    /// and [`Error::Index`](crate::Error::Index).
+    /// [`Error::Lock`], [`Error::Deleted`],
+    /// [`Error::Catalogue`], [`Error::DamagedRecord`]
+    /// and [`Error::Index`].
     pub fn forget(&self, location: &str, options: &AddOptions<'_>) -> Result<usize> {
         let Some(_lock) = self.write_lock(options)? else {
             return Ok(0);
@@ -75,7 +75,7 @@ impl Collection<'_> {
     /// The sources that named pictures of the collection.
     ///
     /// # Errors
-    /// [`Error::Catalogue`](crate::Error::Catalogue).
+    /// [`Error::Catalogue`].
     pub fn sources(&self) -> Result<Vec<String>> {
         self.catalogue.sources(self.key())
     }
@@ -83,7 +83,7 @@ impl Collection<'_> {
     /// Stores a text about the columns of a source, for [`Store::columns`](crate::Store::columns).
     ///
     /// # Errors
-    /// [`Error::Catalogue`](crate::Error::Catalogue).
+    /// [`Error::Catalogue`].
     pub fn keep_columns(&self, source: &str, columns: &str) -> Result<()> {
         self.catalogue.keep_columns(self.key(), source, columns)
     }
@@ -92,8 +92,8 @@ impl Collection<'_> {
     /// pictures and those in an added folder.
     ///
     /// # Errors
-    /// Those of `is_named`, [`Error::Catalogue`](crate::Error::Catalogue) and
-    /// [`Error::DamagedRecord`](crate::Error::DamagedRecord).
+    /// Those of `is_named`, [`Error::Catalogue`] and
+    /// [`Error::DamagedRecord`].
     pub fn count_of_source<E: From<Error>>(
         &self,
         source: &str,
@@ -184,8 +184,8 @@ impl Collection<'_> {
     /// them. With `prune`, both are removed.
     ///
     /// # Errors
-    /// Those of `is_named`, [`Error::Catalogue`](crate::Error::Catalogue),
-    /// [`Error::DamagedRecord`](crate::Error::DamagedRecord) and [`Error::Index`](crate::Error::Index).
+    /// Those of `is_named`, [`Error::Catalogue`],
+    /// [`Error::DamagedRecord`] and [`Error::Index`].
     pub fn follow<E: From<Error>>(
         &self,
         source: &str,

@@ -49,6 +49,12 @@ pub enum Error {
         /// What differs: `weights`, `settings` or `examples`.
         what: &'static str,
     },
+    /// The folder holds something else.
+    #[error("`{}` is not empty and holds no training run", folder.display())]
+    Occupied {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// A model can't be loaded, trained or saved.
     #[error(transparent)]
     Model(#[from] clip::Error),
@@ -65,6 +71,7 @@ impl Error {
                 Some("lower --learning-rate; the last checkpoint in the folder is intact")
             }
             Self::OtherRun { .. } => Some("give another folder, or --restart to begin anew"),
+            Self::Occupied { .. } => Some("give a new directory"),
             Self::Model(error) => error.hint(),
             _ => None,
         }

@@ -30,12 +30,20 @@ impl State {
     /// Opens the run in `folder`, or begins one there.
     ///
     /// # Errors
-    /// [`Error::OtherRun`] if the folder holds another run, unless `restart`.
+    /// [`Error::Occupied`] if the folder holds anything but a run, and [`Error::OtherRun`] if it holds another run, unless
+    /// `restart`.
     pub(crate) fn open(folder: &Path, identity: &RunIdentity, restart: bool) -> Result<Self> {
         let state = Self {
             folder: folder.to_owned(),
         };
         fs::create_dir_all(folder).map_err(|source| failed(folder, source))?;
+        let mut entries = fs::read_dir(folder).map_err(|source| failed(folder, source))?;
+        if !state.path("training.json").exists() && entries.next().is_some() {
+            // Pictures, or the model itself.
+            return Err(Error::Occupied {
+                folder: folder.to_owned(),
+            });
+        }
         if restart {
             state.remove()?;
         }

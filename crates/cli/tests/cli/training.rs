@@ -123,6 +123,15 @@ fn what_cannot_be_trained_is_said_before_any_work() {
     world.write("file", "");
     let said = refused(&["train", &table, "--model", &model, "--to", "file"]);
     assert!(said.contains("cannot use `file`"), "{said}");
+    // A folder of pictures, and the model itself.
+    world.write("photos/a.txt", "mine");
+    for occupied in ["photos", &model] {
+        let said = refused(&["train", &table, "--model", &model, "--to", occupied]);
+        assert!(
+            said.contains("is not empty and holds no training run"),
+            "{said}"
+        );
+    }
     // Another run's folder.
     world.well(&arguments(&table, &model, "run"));
     let mut other = arguments(&table, &model, "run");
