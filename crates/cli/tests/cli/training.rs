@@ -124,6 +124,7 @@ fn what_cannot_be_trained_is_said_before_any_work() {
     let said = refused(&["train", &table, "--model", &model, "--to", "file"]);
     assert!(said.contains("cannot use `file`"), "{said}");
     // A folder of pictures, and the model itself.
+    fs::create_dir(world.path("photos")).unwrap();
     world.write("photos/a.txt", "mine");
     for occupied in ["photos", &model] {
         let said = refused(&["train", &table, "--model", &model, "--to", occupied]);
