@@ -141,7 +141,7 @@ mod tests {
         let error = hidden.check(["brand", "price"]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "this API key does not see the column `price`"
+            "this API key cannot access the column `price`"
         );
         assert!(Columns::default().check(["price"]).is_ok());
     }

@@ -272,29 +272,23 @@ mod tests {
     #[test]
     fn mistakes_in_a_list_are_said_without_the_key() {
         for (list, expected) in [
-            ("", "there are no keys in it"),
-            ("# a\n\n", "there are no keys in it"),
-            (
-                "secret\nsecret read",
-                "line 2: its key is on an earlier line, too",
-            ),
+            ("", "the list has no keys"),
+            ("# a\n\n", "the list has no keys"),
+            ("secret\nsecret read", "line 2: duplicate key"),
             (
                 "secret write",
-                "line 1: `write` is no bound: expected `read`, `collections=…` or `columns=…`",
+                "line 1: unknown permission `write`: expected `read`, `collections=…` or `columns=…`",
             ),
-            (
-                "secret columns=a",
-                "line 1: `columns` goes with `read`: who writes sees what was written",
-            ),
+            ("secret columns=a", "line 1: `columns` requires `read`"),
             (
                 "secret read collections=",
-                "line 1: ``: expected names with commas between",
+                "line 1: ``: expected names separated by commas",
             ),
             (
                 "secret collections=a,,b",
-                "line 1: `a,,b`: expected names with commas between",
+                "line 1: `a,,b`: expected names separated by commas",
             ),
-            ("secret 'read", "line 1: a quote is not closed"),
+            ("secret 'read", "line 1: unclosed quote"),
             (
                 "'se cret' read",
                 "line 1: expected a key of visible ASCII characters",

@@ -95,7 +95,7 @@ mod tests {
         );
         case(
             r#"{"facial-recognition": {"detection": {"modelName": "buffalo_l"}}}"#,
-            Err("doesn't offer the task `facial-recognition`"),
+            Err("unsupported task `facial-recognition`"),
         );
     }
 }
