@@ -925,10 +925,7 @@ async fn hostile_bodies_are_the_callers_mistakes() {
     let message = ask(host, upsert, "any", &metadata(r#"{"a": 1, "a": 2}"#))
         .await
         .error(400, "INVALID_ARGUMENT");
-    assert!(
-        message.contains("`a`") && message.contains("twice"),
-        "{message}"
-    );
+    assert!(message.contains("duplicate key `a`"), "{message}");
     let mut invalid = request(upsert, "any", "{\"namespace\": \"??\"}").into_bytes();
     let place = invalid.windows(2).position(|two| two == b"??").unwrap();
     invalid[place..place + 2].copy_from_slice(&[0xff, 0xfe]);
